@@ -1,0 +1,21 @@
+-- Lua 5.1's names, and the few of later versions that are used where present
+std = "lua51"
+max_line_length = 120
+cache = false
+
+read_globals = {
+  "jit", "ngx",
+  table = { fields = { "unpack", "pack", "move" } },
+  math = { fields = { "type", "tointeger", "maxinteger", "mininteger" } },
+  package = { fields = { "searchpath", "searchers" } },
+  string = { fields = { "pack", "unpack" } },
+  "utf8",
+}
+
+exclude_files = { "build" }
+
+files["spec"] = { std = "+busted" }
+files["lua/klaviyo/sandbox"] = { std = "+ngx_lua" }
+files["lua/klaviyo/revision"] = { max_line_length = false }
+files[".luacheckrc"] = { std = "+luacheckrc" }
+files["rockspec"] = { std = "+rockspec" }

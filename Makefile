@@ -1,0 +1,127 @@
+# klaviyo: make help lists the targets.
+
+LUA        = lua5.4
+PREFIX     = /usr/local
+DESTDIR    =
+PKG_CONFIG = pkg-config
+BUSTED     = /usr/bin/busted
+LUACHECK   = /usr/bin/luacheck
+SPEC       =
+
+ifeq ($(origin CC),default)
+CC = gcc
+endif
+CFLAGS ?= -O2 -g
+
+# luajit is a Lua 5.1 to everything that files modules by version
+LUA_VERSION = $(patsubst lua%,%,$(subst luajit,lua5.1,$(LUA)))
+LUA_DIR = $(DESTDIR)$(PREFIX)/share/lua/$(LUA_VERSION)
+LIB_DIR = $(DESTDIR)$(PREFIX)/lib/lua/$(LUA_VERSION)
+
+WARNINGS = -Wall -Wextra -pedantic -Wshadow -Wstrict-prototypes \
+  -Wmissing-prototypes -Wold-style-definition -Wsign-compare -Wcast-qual \
+  -Wwrite-strings -Wundef -Wredundant-decls -Wdouble-promotion -Wvla \
+  -Wnull-dereference -Wformat=2 -Wimplicit-fallthrough -Wpointer-arith \
+  -Wcast-align -Wswitch-enum -Wunused-macros -Wmissing-declarations \
+  -Wconversion -Wno-sign-conversion \
+  -Werror=implicit-function-declaration
+
+# one flavour of the core: where it goes, and what it is built with besides
+OUT    = build/$(LUA)
+EXTRA  =
+C_ALL  = -std=c99 -D_GNU_SOURCE=1 -fPIC -fvisibility=hidden $(WARNINGS) \
+  $(EXTRA) $(LUA_CFLAGS) $(CURL_CFLAGS) $(CPPFLAGS) $(CFLAGS)
+# nodelete: libcurl and a running thread must outlive lua_close
+LD_ALL = -shared -Wl,-z,nodelete -Wl,-z,relro -Wl,--as-needed $(EXTRA) \
+  $(LDFLAGS)
+
+# asked when used, not when read: make setup runs before pkg-config exists
+LUA_CFLAGS  = $(shell $(PKG_CONFIG) --cflags $(LUA))
+CURL_CFLAGS = $(shell $(PKG_CONFIG) --cflags libcurl)
+CURL_LIBS   = $(shell $(PKG_CONFIG) --libs libcurl)
+
+SOURCES = $(sort $(wildcard csrc/*.c))
+OBJECTS = $(SOURCES:csrc/%.c=$(OUT)/obj/%.o)
+MODULES = $(shell find lua -name '*.lua' | sort)
+
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+  -fno-omit-frame-pointer -O1
+
+root = $(subst ','\'',$(CURDIR))
+ENV  = LUA_PATH='$(root)/lua/?.lua;$(root)/lua/?/init.lua;;' \
+  LUA_CPATH='$(root)/$(OUT)/?.so;;'
+
+.PHONY: help setup build objects env spec asan rock lint warnings test demo \
+  sandbox install catalogue contract canary clean FORCE
+.DELETE_ON_ERROR:
+
+help:
+	@sed -n 's/^#: //p' Makefile
+
+#: make demo                 every call of the reference, against the sandbox
+#:                           (LIVE=1 and KLAVIYO_API_KEY: the real service)
+#: make test                 all there is: specs, rock, lint, sanitizers
+#: make setup                install by apt what the rest needs
+#: make build LUA=luajit     the core for lua5.4 (default) or luajit
+#: make env LUA=luajit       lines for eval: LUA_PATH and LUA_CPATH
+#: make spec SPEC=spec/x_spec.lua   the specs, or some of them
+#: make asan                 the core's specs under ASan and UBSan
+#: make rock                 install the rock into empty trees, and use it
+#: make lint | warnings      luacheck and friends | gcc and clang, -Werror
+#: make sandbox              a stand-in of the API, until Ctrl-C
+#: make install DESTDIR= PREFIX= LUA=
+#: make catalogue SPEC=openapi.json   regenerate a revision's data file
+#: make contract             check the wire against the service's documents
+#: make clean
+
+setup:
+	@./tools/setup.sh
+
+build: $(OUT)/klaviyo/core.so
+
+$(OUT)/klaviyo/core.so: $(OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) $(LD_ALL) -o $@ $(OBJECTS) $(CURL_LIBS)
+
+objects: $(OBJECTS)
+
+$(OUT)/obj/%.o: csrc/%.c $(OUT)/obj/flags
+	$(CC) $(C_ALL) -MMD -MP -c -o $@ $<
+
+# other flags, other objects
+$(OUT)/obj/flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(CC) $(C_ALL) $(LD_ALL)' | cmp -s - $@ || \
+	  printf '%s\n' '$(CC) $(C_ALL) $(LD_ALL)' >$@
+
+-include $(OBJECTS:.o=.d)
+
+env:
+	@printf '%s\n' \
+	  'export LUA_PATH='\''$(root)/lua/?.lua;$(root)/lua/?/init.lua;'\''"$${LUA_PATH:-;}"' \
+	  'export LUA_CPATH='\''$(root)/$(OUT)/?.so;'\''"$${LUA_CPATH:-;}"'
+
+spec: build
+	$(ENV) LUA=$(LUA) $(LUA) $(BUSTED) $(SPEC)
+
+lint:
+	$(LUACHECK) -q .
+
+warnings:
+	@for cc in gcc clang; do for lua in lua5.1 luajit lua5.4; do \
+	  echo "$$cc, headers of $$lua"; \
+	  $(MAKE) --no-print-directory -s objects CC=$$cc LUA=$$lua \
+	    OUT=build/warnings/$$cc-$$lua EXTRA=-Werror || exit 1; \
+	done; done
+
+sandbox: build
+	$(ENV) $(LUA) -e 'require("klaviyo.sandbox").main()'
+
+install: build
+	@for m in $(MODULES:lua/%=%); do \
+	  install -D -m 644 "lua/$$m" "$(LUA_DIR)/$$m" || exit 1; \
+	done
+	install -D -m 755 $(OUT)/klaviyo/core.so $(LIB_DIR)/klaviyo/core.so
+
+clean:
+	rm -rf build

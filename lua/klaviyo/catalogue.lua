@@ -1,0 +1,264 @@
+--- The catalogue: every operation of every revision, as data. Nothing of a
+-- revision is read before it is asked for, and nothing is read twice; records
+-- are shared by all clients and must not be changed.
+--
+-- The files under klaviyo/revision/ are made by tools/catalogue.lua; their
+-- notation stands in klaviyo/catalogue/notation.lua. A revision's file holds
+-- what differs from the revision before it.
+
+local notation = require "klaviyo.catalogue.notation"
+local index = require "klaviyo.revision.index"
+
+local M = {}
+
+local Revision = {}
+Revision.__index = Revision
+
+-- The text after a name at the beginning of a line, from the newest of the
+-- files that says something about it.
+local function line(self, section, name)
+  local data, key = self.data, "\n" .. name .. " "
+  while data do
+    local text = data[section]
+    -- A long string loses its first newline.
+    local start, stop
+    if text:sub(1, #key - 1) == key:sub(2) then
+      start, stop = 1, #key - 1
+    else
+      start, stop = text:find(key, 1, true)
+    end
+    if start then
+      local found = text:match("^[^\n]*", stop + 1)
+      return found ~= "-" and found or nil
+    end
+    data = data.before
+  end
+  return nil
+end
+
+-- All names of a section with their lines.
+local function lines(self, section)
+  local out, gone = {}, {}
+  local data = self.data
+  while data do
+    for name, text in data[section]:gmatch("(%S+) ([^\n]*)\n") do
+      if text == "-" then
+        gone[name] = gone[name] or out[name] == nil
+      elseif out[name] == nil and not gone[name] then
+        out[name] = text
+      end
+    end
+    data = data.before
+  end
+  return out
+end
+
+local function sorted(set)
+  local list = {}
+  for name in pairs(set) do
+    list[#list + 1] = name
+  end
+  table.sort(list)
+  return list
+end
+
+--- The lines of the revision as they would stand in one file of its own, for
+-- the tool that writes the next revision's.
+function Revision:lines()
+  return {
+    operations = lines(self, "operations"),
+    fields = lines(self, "fields"),
+    schemas = lines(self, "schemas"),
+  }
+end
+
+-- Aliases are found by looking at every line once.
+local function aliases(self)
+  if not self.alias_ids then
+    local ids = {}
+    for id, text in pairs(lines(self, "operations")) do
+      for name in (text:match(" alias=(%S+)") or ""):gmatch("[^,]+") do
+        ids[name] = id
+      end
+    end
+    self.alias_ids = ids
+  end
+  return self.alias_ids
+end
+
+--- An operation by its id or an alias.
+---@param name string
+---@return table|nil operation shared; not to be changed
+function Revision:operation(name)
+  local op = self.records[name]
+  if op then
+    return op
+  end
+  local text = type(name) == "string" and not name:find("[%s-]") and
+    line(self, "operations", name)
+  if text then
+    op = notation.operation(name, text, self.field_line, self.read_schema)
+  else
+    local id = aliases(self)[name]
+    op = id and self:operation(id)
+  end
+  self.records[name] = op
+  return op
+end
+
+--- All operation ids, sorted.
+function Revision:names()
+  self.ids = self.ids or sorted(lines(self, "operations"))
+  return self.ids
+end
+
+--- All operation ids and aliases, sorted.
+function Revision:all_names()
+  if not self.ids_and_aliases then
+    local set = lines(self, "operations")
+    for name in pairs(aliases(self)) do
+      set[name] = true
+    end
+    self.ids_and_aliases = sorted(set)
+  end
+  return self.ids_and_aliases
+end
+
+-- method and path template → id; and the templates by number of segments,
+-- literal ones first.
+local function routes(self)
+  if self.routing then
+    return self.routing
+  end
+  local ids, templates = {}, {}
+  for id, text in pairs(lines(self, "operations")) do
+    local method, path = text:match("^(%u+) (%S+)")
+    if not ids[path] then
+      ids[path] = {}
+      local segments, literal = {}, 0
+      for segment in path:gmatch("[^/]+") do
+        segments[#segments + 1] = segment
+        literal = literal + (segment:find("{", 1, true) and 0 or 1)
+      end
+      local list = templates[#segments] or {}
+      templates[#segments] = list
+      list[#list + 1] = {path = path, segments = segments, literal = literal}
+    end
+    ids[path][method] = id
+  end
+  for _, list in pairs(templates) do
+    table.sort(list, function(a, b)
+      if a.literal ~= b.literal then
+        return a.literal > b.literal
+      end
+      return a.path < b.path
+    end)
+  end
+  self.routing = {ids = ids, templates = templates}
+  return self.routing
+end
+
+--- An operation by its verb and its path as the API documents it.
+---@param method string
+---@param template string e.g. "/api/lists/{id}"
+---@return table|nil
+function Revision:find(method, template)
+  local id = (routes(self).ids[template] or {})[method]
+  return id and self:operation(id)
+end
+
+local function match(template, segments)
+  local params = {}
+  for i, segment in ipairs(template.segments) do
+    local name = segment:match("^{(.*)}$")
+    if name then
+      params[name] = segments[i]
+    elseif segment ~= segments[i] then
+      return nil
+    end
+  end
+  return params
+end
+
+--- The operation that serves a request. Segments stay percent-encoded; a
+-- slash at the end does not count.
+---@param method string
+---@param path string without the query
+---@return table|nil operation
+---@return table params the path's parameters; or, without an operation, the
+-- methods the path does have (none: there is no such path)
+function Revision:route(method, path)
+  local routing = routes(self)
+  local segments = {}
+  for segment in path:gsub("/$", ""):gmatch("/([^/]*)") do
+    segments[#segments + 1] = segment
+  end
+  local allowed = {}
+  for _, template in ipairs(routing.templates[#segments] or {}) do
+    local params = match(template, segments)
+    if params then
+      local ids = routing.ids[template.path]
+      if ids[method] then
+        return self:operation(ids[method]), params
+      end
+      for other in pairs(ids) do
+        allowed[other] = true
+      end
+    end
+  end
+  return nil, sorted(allowed)
+end
+
+local function read_data(date)
+  local data = require("klaviyo.revision." .. date)
+  if data.follows and not data.before then
+    data.before = read_data(data.follows)
+  end
+  return data
+end
+
+local known = {}
+for _, date in ipairs(index) do
+  known[date] = true
+end
+
+local loaded = {}
+
+--- The catalogue of a revision.
+---@param date string e.g. "2024-10-15"
+---@return table|nil revision nil when there is none of that date
+function M.load(date)
+  if not known[date] then
+    return nil
+  end
+  local self = loaded[date]
+  if not self then
+    local schemas = {}
+    self = setmetatable({date = date, data = read_data(date), records = {}},
+      Revision)
+    self.field_line = function(name)
+      return line(self, "fields", name)
+    end
+    local function named(name)
+      local schema = schemas[name]
+      if not schema then
+        schema = self.read_schema(line(self, "schemas", name))
+        schemas[name] = schema
+      end
+      return schema
+    end
+    self.read_schema = function(text)
+      return require("klaviyo.catalogue.schema").read(text, named)
+    end
+    loaded[date] = self
+  end
+  return self
+end
+
+--- The catalogued revisions, the oldest first.
+---@return string[]
+function M.revisions()
+  return {(table.unpack or unpack)(index)}
+end
+
+return M

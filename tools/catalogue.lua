@@ -1,0 +1,127 @@
+--- Makes the catalogue of one revision from its OpenAPI document:
+--
+--   lua5.4 tools/catalogue.lua SPEC.json > lua/klaviyo/revision/DATE.lua
+--
+-- A revision's file holds what differs from the revision before it, as far
+-- as that one is catalogued (lua/klaviyo/revision/index.lua), so regenerate
+-- in the order of time. Names and figures are taken, no prose.
+
+local home = arg[0]:match("^(.*)[/\\][^/\\]*$") or "."
+package.path = home .. "/?.lua;" .. home .. "/../lua/?.lua;" .. package.path
+
+local json = require "cjson"
+local operations = require "catalogue_operation"
+local schemas = require "catalogue_schema"
+
+json.decode_max_depth(1000)
+
+-- The lists of sparse fields, named by their type: the longest list of a type
+-- has its bare name, others have a number.
+local function field_lists(spec)
+  local by_type = {}
+  for _, item in pairs(spec.paths) do
+    for _, operation in pairs(item) do
+      for _, parameter in ipairs(operation.parameters or {}) do
+        local kind = parameter.name:match("^fields%[(.+)%]$")
+        if kind then
+          by_type[kind] = by_type[kind] or {}
+          by_type[kind][schemas.words(parameter.schema.items.enum)] = true
+        end
+      end
+    end
+  end
+  local lists = {lines = {}, names = {}}
+  for kind, set in pairs(by_type) do
+    local texts = schemas.sorted_keys(set)
+    table.sort(texts, function(a, b)
+      if #a ~= #b then
+        return #a > #b
+      end
+      return a < b
+    end)
+    for i, text in ipairs(texts) do
+      local name = i == 1 and kind or kind .. "." .. i
+      lists.lines[name] = text
+      lists.names[kind .. "=" .. text] = name
+    end
+  end
+  function lists:name(kind, values)
+    return self.names[kind .. "=" .. schemas.words(values)]
+  end
+  return lists
+end
+
+local METHODS = {get = true, post = true, patch = true, delete = true,
+  put = true}
+
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read("*a")
+  file:close()
+  return json.decode(text)
+end
+
+local function sections(spec)
+  local writer = schemas.new(spec)
+  local lists = field_lists(spec)
+  local lines = {}
+  for path, item in pairs(spec.paths) do
+    for method, operation in pairs(item) do
+      assert(METHODS[method], method)
+      lines[operation.operationId] = operations.line(writer, method, path,
+        operation, lists)
+    end
+  end
+  return {operations = lines, fields = lists.lines, schemas = writer.lines}
+end
+
+-- What the revision before holds, section by section, or nothing.
+local function predecessor(date)
+  local index = require "klaviyo.revision.index"
+  local before
+  for _, known in ipairs(index) do
+    if known < date then
+      before = known
+    end
+  end
+  if not before then
+    return nil, {operations = {}, fields = {}, schemas = {}}
+  end
+  return before, require("klaviyo.catalogue").load(before):lines()
+end
+
+local function section(out, name, lines, before)
+  out[#out + 1] = ("  %s = [=["):format(name)
+  for _, key in ipairs(schemas.sorted_keys(lines)) do
+    if lines[key] ~= before[key] then
+      local line = key .. " " .. lines[key]
+      out[#out + 1] = line
+    end
+  end
+  for _, key in ipairs(schemas.sorted_keys(before)) do
+    if not lines[key] then
+      out[#out + 1] = key .. " -"
+    end
+  end
+  out[#out + 1] = "]=],"
+end
+
+local spec = read(assert(arg[1], "usage: catalogue.lua SPEC.json"))
+local date = spec.info.version
+local now = sections(spec)
+local before, then_ = predecessor(date)
+local out = {
+  "-- The API of " .. date .. (before and (", as far as it differs from " ..
+    before) or "") .. ". Made by tools/catalogue.lua:",
+  "-- edit that, not this. The notation: klaviyo/catalogue/notation.lua.",
+  "return {",
+  ("  date = %q,"):format(date),
+}
+if before then
+  out[#out + 1] = ("  follows = %q,"):format(before)
+end
+section(out, "operations", now.operations, then_.operations)
+section(out, "fields", now.fields, then_.fields)
+section(out, "schemas", now.schemas, then_.schemas)
+out[#out + 1] = "}"
+io.write(table.concat(out, "\n"), "\n")

@@ -1,0 +1,242 @@
+--- Writes the schemas of request documents in the notation of
+-- lua/klaviyo/catalogue/notation.lua (which says what it means).
+
+local M = {}
+
+-- Enumerations longer than this get a line of their own when they are named.
+local LONG_ENUMERATION = 8
+
+local function sorted_keys(t)
+  local keys = {}
+  for key in pairs(t) do
+    keys[#keys + 1] = key
+  end
+  table.sort(keys)
+  return keys
+end
+
+local function set_of(list)
+  local set = {}
+  for _, item in ipairs(list or {}) do
+    set[item] = true
+  end
+  return set
+end
+
+local function word(value)
+  local text = tostring(value)
+  if type(value) == "string" and not text:match("^[%w_.:$/+-]+$") then
+    assert(not text:match('["\\%c]'), "cannot write the word " .. text)
+    return '"' .. text .. '"'
+  end
+  if type(value) == "number" then
+    text = ("%d"):format(value)
+  end
+  return text
+end
+
+--- Words of an enumeration, joined by commas.
+function M.words(list)
+  local out = {}
+  for i, value in ipairs(list) do
+    out[i] = word(value)
+  end
+  return table.concat(out, ",")
+end
+
+--- A writer for one OpenAPI document. `writer:body(schema)` gives the
+-- expression of a request document; the lines it refers to by name gather
+-- in `writer.lines` (name → expression).
+function M.new(spec)
+  return setmetatable({spec = spec, lines = {}}, {__index = M})
+end
+
+--- Follows references; gives the schema, the name it has if it has one, and
+-- the siblings of the reference (nullable, readOnly), which hold as well.
+function M:resolve(schema)
+  local name, nullable, read_only
+  while schema["$ref"] do
+    nullable = nullable or schema.nullable
+    read_only = read_only or schema.readOnly
+    name = schema["$ref"]:match("^#/components/schemas/(.+)$")
+    schema = assert(self.spec.components.schemas[name], "no schema " .. name)
+  end
+  return schema, name, nullable or schema.nullable,
+    read_only or schema.readOnly
+end
+
+-- What {"data": …} wraps, when it is a resource, or a list of one.
+function M:data(schema)
+  local properties = schema.properties
+  if not properties or not properties.data or next(properties, "data") or
+    next(properties) ~= "data" then
+    return nil
+  end
+  local inner, many = properties.data, false
+  local resource, name = self:resolve(inner)
+  if resource.type == "array" then
+    many = true
+    resource, name = self:resolve(resource.items)
+  end
+  local members = resource.properties
+  if not members or not members.type then
+    return nil
+  end
+  local enum = self:resolve(members.type).enum
+  for member in pairs(members) do
+    if not (" type id attributes relationships meta "):find(
+      " " .. member .. " ", 1, true) then
+      return nil
+    end
+  end
+  if not enum or #enum ~= 1 then
+    return nil
+  end
+  return resource, name, many
+end
+
+local function mark(name, required, read_only)
+  return name .. (read_only and "~" or required and "!" or "")
+end
+
+function M:members(schema)
+  local required = set_of(schema.required)
+  local out = {}
+  for i, name in ipairs(sorted_keys(schema.properties)) do
+    local property = schema.properties[name]
+    local _, _, _, read_only = self:resolve(property)
+    out[i] = mark(name, required[name], read_only) .. ":" ..
+      self:expression(property)
+  end
+  return "{" .. table.concat(out, " ") .. "}"
+end
+
+function M:relationships(schema)
+  local required = set_of(schema.required)
+  local out = {}
+  for i, name in ipairs(sorted_keys(schema.properties)) do
+    local one = assert(self:resolve(schema.properties[name]).properties.data)
+    one = self:resolve(one)
+    local many = one.type == "array"
+    if many then
+      one = self:resolve(one.items)
+    end
+    local kind = self:resolve(one.properties.type).enum[1]
+    out[i] = mark(name, required[name]) .. "->" ..
+      (many and "[" .. kind .. "]" or kind)
+  end
+  return "{" .. table.concat(out, " ") .. "}"
+end
+
+function M:resource(schema)
+  local required = set_of(schema.required)
+  local members = schema.properties
+  local out = {"<" .. self:resolve(members.type).enum[1]}
+  if members.id then
+    out[#out + 1] = mark("id", required.id)
+  end
+  if members.attributes then
+    out[#out + 1] = mark("attributes", required.attributes) .. ":" ..
+      self:expression(members.attributes)
+  end
+  if members.relationships then
+    out[#out + 1] = mark("relationships", required.relationships) .. ":" ..
+      self:relationships(self:resolve(members.relationships))
+  end
+  if members.meta then
+    out[#out + 1] = mark("meta", required.meta) .. ":" ..
+      self:expression(members.meta)
+  end
+  return table.concat(out, " ") .. ">"
+end
+
+-- Gives the name after having made sure that its line is written.
+function M:named(name, write)
+  if not self.lines[name] then
+    self.lines[name] = "pending"
+    self.lines[name] = write()
+  end
+  return name
+end
+
+local function scalar(schema)
+  local kind = schema.type
+  local enum = schema.enum
+  if not kind and enum then
+    kind = type(enum[1]) == "boolean" and "boolean" or
+      type(enum[1]) == "number" and "integer" or "string"
+  end
+  local text = kind or "any"
+  if schema.format then
+    text = text .. "/" .. schema.format
+  end
+  if enum then
+    text = text .. "(" .. M.words(enum) .. ")"
+  end
+  return text
+end
+
+function M:plain(schema, name)
+  local resource, resource_name, many = self:data(schema)
+  if resource then
+    local inner = resource_name and self:named(resource_name, function()
+      return self:resource(resource)
+    end) or self:resource(resource)
+    return "&" .. (many and "[" .. inner .. "]" or inner)
+  end
+  local write
+  if schema.oneOf or schema.anyOf then
+    write = function()
+      local out = {}
+      for i, branch in ipairs(schema.oneOf or schema.anyOf) do
+        out[i] = self:expression(branch)
+      end
+      return table.concat(out, "|")
+    end
+  elseif schema.properties and next(schema.properties) then
+    write = function()
+      return self:members(schema)
+    end
+  elseif schema.type == "object" then
+    return "*"
+  elseif schema.type == "array" then
+    return "[" .. (schema.items and self:expression(schema.items) or "any") ..
+      "]"
+  elseif schema.enum and #schema.enum > LONG_ENUMERATION then
+    write = function()
+      return scalar(schema)
+    end
+  else
+    return scalar(schema)
+  end
+  if name then
+    return self:named(name, write)
+  end
+  local text = write()
+  return (schema.oneOf or schema.anyOf) and "(" .. text .. ")" or text
+end
+
+--- The expression for any schema.
+function M:expression(schema)
+  assert(not schema.allOf and not schema.additionalProperties,
+    "a kind of schema the notation does not know")
+  local target, name, nullable = self:resolve(schema)
+  return self:plain(target, name) .. (nullable and "?" or "")
+end
+
+--- The body of an operation: `&name`, `&[name]` or `multipart{…}`.
+function M:body(content)
+  local json = content["application/vnd.api+json"]
+  if json then
+    local text = self:plain(self:resolve(json.schema))
+    assert(text:sub(1, 1) == "&", "a body that is no document: " .. text)
+    return text
+  end
+  local parts = self:resolve(assert(content["multipart/form-data"]).schema)
+  return "multipart" .. (self:members(parts):gsub("string/binary", "file")
+    :gsub(" ", ","))
+end
+
+M.sorted_keys = sorted_keys
+M.set_of = set_of
+return M

@@ -1,0 +1,101 @@
+/*
+** binding.c - what the rooms of the upper floor share, and the door.
+*/
+#include "binding.h"
+
+#include <string.h>
+
+#include <curl/curl.h>
+
+#define SCRATCH "klaviyo.scratch"
+
+
+/* Lua has no error for this that may be raised without memory. */
+int binding_no_memory (lua_State *L) {
+  return luaL_error(L, "not enough memory");
+}
+
+
+int binding_refuse (lua_State *L, const char *message) {
+  lua_pushnil(L);
+  lua_pushstring(L, message);
+  return 2;
+}
+
+
+void *binding_new (lua_State *L, const char *class, size_t size) {
+  void *self = lua_newuserdata(L, size);
+  memset(self, 0, size);
+  luaL_getmetatable(L, class);
+  lua_setmetatable(L, -2);
+  return self;
+}
+
+
+void binding_push (lua_State *L, const buffer *b) {
+  lua_pushlstring(L, b->size > 0 ? b->data : "", b->size);
+}
+
+
+static int free_scratch (lua_State *L) {
+  buffer_free(luaL_checkudata(L, 1, SCRATCH));
+  return 0;
+}
+
+
+buffer *binding_scratch (lua_State *L) {
+  buffer *b = lua_touserdata(L, lua_upvalueindex(1));
+  b->size = 0;
+  return b;
+}
+
+
+static void push_scratch (lua_State *L) {
+  if (luaL_newmetatable(L, SCRATCH)) {
+    lua_pushcfunction(L, free_scratch);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_pop(L, 1);
+  binding_new(L, SCRATCH, sizeof(buffer));
+}
+
+
+void binding_functions (lua_State *L, const function *list) {
+  push_scratch(L);                                /* table scratch */
+  for (; list->name != NULL; list++) {
+    lua_pushvalue(L, -1);
+    lua_pushcclosure(L, list->call, 1);
+    lua_setfield(L, -3, list->name);
+  }
+  lua_pop(L, 1);
+}
+
+
+void binding_class (lua_State *L, const char *class, const function *list) {
+  luaL_newmetatable(L, class);
+  binding_functions(L, list);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -2, "__index");
+  lua_pushstring(L, class);
+  lua_setfield(L, -2, "__name");
+  lua_pop(L, 1);
+}
+
+
+LUALIB_API int luaopen_klaviyo_core (lua_State *L);
+
+/* LUALIB_API alone does not make a symbol visible under LuaJIT's headers. */
+#if defined(__GNUC__)
+__attribute__((visibility("default")))
+#endif
+LUALIB_API int luaopen_klaviyo_core (lua_State *L) {
+  const curl_version_info_data *curl = curl_version_info(CURLVERSION_NOW);
+  lua_newtable(L);
+  open_text(L);
+  open_settings(L);
+  open_ticket(L);
+  open_pages(L);
+  lua_pushstring(L, curl->version);
+  lua_setfield(L, -2, "libcurl");
+  return 1;
+}

@@ -1,0 +1,54 @@
+/*
+** binding.h - the floor above the plain C: userdata and functions for Lua
+** 5.4, Lua 5.1 and LuaJIT from one source.
+**
+** It keeps to the part of Lua's C API that all of them share, so that there
+** is nothing to shim. No lua_State is kept anywhere.
+*/
+#ifndef KLAVIYO_BINDING_H
+#define KLAVIYO_BINDING_H
+
+#include <lua.h>
+#include <lauxlib.h>
+
+#include "buffer.h"
+#include "request.h"
+
+typedef struct function {
+  const char *name;
+  lua_CFunction call;
+} function;
+
+/* Sets functions into the table on the top, each with a scratch buffer as
+** its upvalue. The list ends with a NULL name. */
+void binding_functions (lua_State *L, const function *list);
+
+/* Makes (once per state) the metatable of a class, with these methods and
+** metamethods, and leaves nothing on the stack. */
+void binding_class (lua_State *L, const char *class, const function *list);
+
+/* The scratch buffer of the running function, emptied. What is built in it
+** is freed with the state, whatever is raised meanwhile. */
+buffer *binding_scratch (lua_State *L);
+
+void binding_push (lua_State *L, const buffer *b);
+
+/* A new userdata of a class, all zero: closed, so that its __gc may run
+** whatever happens before it is filled. */
+void *binding_new (lua_State *L, const char *class, size_t size);
+
+int binding_no_memory (lua_State *L);
+
+/* nil, message */
+int binding_refuse (lua_State *L, const char *message);
+
+/* The rooms of this floor: each sets its functions into the module table
+** on the top of the stack. */
+void open_text (lua_State *L);
+void open_settings (lua_State *L);
+void open_ticket (lua_State *L);
+void open_pages (lua_State *L);
+
+settings *check_settings (lua_State *L, int index);
+
+#endif

@@ -1,0 +1,173 @@
+/*
+** request.c - what is to be sent, and how.
+*/
+#include "request.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "buffer.h"
+
+#define RECEIVE_BUFFER (64L * 1024)
+
+
+settings *settings_new (void) {
+  settings *s = calloc(1, sizeof(*s));
+  if (s != NULL)
+    s->references = 1;
+  return s;
+}
+
+
+settings *settings_share (settings *s) {
+  s->references++;
+  return s;
+}
+
+
+void settings_release (settings *s) {
+  if (s == NULL || --s->references > 0)
+    return;
+  curl_slist_free_all(s->headers);
+  curl_slist_free_all(s->body_headers);
+  free(s->proxy);
+  free(s->ca_file);
+  free(s);
+}
+
+
+header_status settings_add (settings *s, const char *name, const char *value,
+                            size_t value_size) {
+  header_status status = headers_add(&s->headers, name, value, value_size);
+  if (status == HEADER_OK)
+    status = headers_add(&s->body_headers, name, value, value_size);
+  return status;
+}
+
+
+static bool without (struct curl_slist **list, const char *line) {
+  struct curl_slist *longer = curl_slist_append(*list, line);
+  if (longer != NULL)
+    *list = longer;
+  return longer != NULL;
+}
+
+
+header_status settings_finish (settings *s, const char *content_type) {
+  /* what libcurl would add on its own: a form's media type for a POST
+     without a body, and a round trip before a large one */
+  if (!without(&s->headers, "Content-Type:") ||
+      !without(&s->body_headers, "Expect:"))
+    return HEADER_NO_MEMORY;
+  return headers_add(&s->body_headers, "Content-Type", content_type,
+                     strlen(content_type));
+}
+
+
+bool request_open (request *r, settings *s, const char *method,
+                   const char *url, const char *body, size_t body_size) {
+  memset(r, 0, sizeof(*r));
+  r->settings = settings_share(s);
+  r->method = text_copy(method, strlen(method));
+  r->url = text_copy(url, strlen(url));
+  if (body != NULL)
+    r->body = text_copy(body, body_size);
+  r->body_size = body_size;
+  return r->method != NULL && r->url != NULL &&
+         (body == NULL || r->body != NULL);
+}
+
+
+void request_close (request *r) {
+  settings_release(r->settings);
+  free(r->method);
+  free(r->url);
+  free(r->body);
+  memset(r, 0, sizeof(*r));
+}
+
+
+bool request_is_idempotent (const request *r) {
+  static const char *const methods[] = {"GET", "HEAD", "PUT", "DELETE"};
+  size_t i;
+  for (i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+    if (strcmp(r->method, methods[i]) == 0)
+      return true;
+  return false;
+}
+
+
+/* Sockets must not leak into programs that the host starts. */
+static curl_socket_t open_socket (void *unused, curlsocktype purpose,
+                                  struct curl_sockaddr *address) {
+  (void)unused;
+  (void)purpose;
+  return socket(address->family, address->socktype | SOCK_CLOEXEC,
+                address->protocol);
+}
+
+
+/* The first refusal of libcurl's is kept: all the rest would be moot. */
+#define SET(option, value) \
+  (code = code != CURLE_OK ? code : curl_easy_setopt(easy, option, value))
+
+static CURLcode apply_verb (request *r, CURL *easy) {
+  CURLcode code = CURLE_OK;
+  bool is_get = strcmp(r->method, "GET") == 0;
+  bool is_head = strcmp(r->method, "HEAD") == 0;
+  if (is_head)
+    SET(CURLOPT_NOBODY, 1L);
+  if (r->body != NULL || !(is_get || is_head)) {
+    SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_size);
+    SET(CURLOPT_POSTFIELDS, r->body != NULL ? r->body : "");
+  }
+  if (!is_get && !is_head)
+    SET(CURLOPT_CUSTOMREQUEST, r->method);
+  return code;
+}
+
+
+static CURLcode apply_trust (const settings *s, CURL *easy) {
+  CURLcode code = CURLE_OK;
+#if LIBCURL_VERSION_NUM >= 0x075500
+  SET(CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+  SET(CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+  SET(CURLOPT_FOLLOWLOCATION, 0L);  /* the key goes where it was meant to */
+  SET(CURLOPT_SSL_VERIFYPEER, 1L);
+  SET(CURLOPT_SSL_VERIFYHOST, 2L);
+  if (s->ca_file != NULL)
+    SET(CURLOPT_CAINFO, s->ca_file);
+  if (s->proxy != NULL)
+    SET(CURLOPT_PROXY, s->proxy);
+  return code;
+}
+
+
+CURLcode request_apply (request *r, CURL *easy) {
+  const settings *s = r->settings;
+  CURLcode code = CURLE_OK;
+  r->message[0] = '\0';
+  SET(CURLOPT_ERRORBUFFER, r->message);
+  SET(CURLOPT_URL, r->url);
+  SET(CURLOPT_PATH_AS_IS, 1L);
+  SET(CURLOPT_HTTPHEADER, r->body != NULL ? s->body_headers : s->headers);
+  SET(CURLOPT_ACCEPT_ENCODING, "");  /* all that libcurl can decode */
+  SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+  SET(CURLOPT_NOSIGNAL, 1L);
+  SET(CURLOPT_TIMEOUT_MS, s->timeout_ms);
+  SET(CURLOPT_CONNECTTIMEOUT_MS, s->connect_timeout_ms);
+  SET(CURLOPT_BUFFERSIZE, RECEIVE_BUFFER);
+  SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
+#if LIBCURL_VERSION_NUM >= 0x075700
+  SET(CURLOPT_QUICK_EXIT, 1L);  /* never wait for a resolver thread */
+#endif
+  if (code == CURLE_OK)
+    code = apply_trust(s, easy);
+  if (code == CURLE_OK)
+    code = apply_verb(r, easy);
+  return code;
+}

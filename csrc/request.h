@@ -1,0 +1,60 @@
+/*
+** request.h - what is to be sent, and how.
+**
+** The part that many requests share (header fields, limits, trust) is a
+** settings object, made once and counted; the rest is copied, so that a
+** request may outlive whoever asked for it and may be sent again.
+*/
+#ifndef KLAVIYO_REQUEST_H
+#define KLAVIYO_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <curl/curl.h>
+
+#include "headers.h"
+
+typedef struct settings {
+  int references;
+  struct curl_slist *headers;       /* of a request without a body */
+  struct curl_slist *body_headers;  /* of one with a body */
+  long timeout_ms;                  /* of one attempt, from start to end */
+  long connect_timeout_ms;
+  size_t max_response_bytes;        /* of a decoded answer */
+  char *proxy;                      /* NULL: as the environment says */
+  char *ca_file;                    /* NULL: libcurl's own */
+} settings;
+
+settings *settings_new (void);  /* NULL when memory is out */
+settings *settings_share (settings *s);
+void settings_release (settings *s);
+
+/* Adds a header field to every request. */
+header_status settings_add (settings *s, const char *name, const char *value,
+                            size_t value_size);
+
+/* Names the media type of bodies; to be called once, before use. */
+header_status settings_finish (settings *s, const char *content_type);
+
+typedef struct request {
+  settings *settings;
+  char *method;
+  char *url;
+  char *body;  /* NULL where there is none */
+  size_t body_size;
+  char message[CURL_ERROR_SIZE];  /* libcurl's own words on a failure */
+} request;
+
+/* False when memory is out; the request may then only be closed. */
+bool request_open (request *r, settings *s, const char *method,
+                   const char *url, const char *body, size_t body_size);
+void request_close (request *r);
+
+/* Sending it twice has the effect of sending it once (RFC 9110, 9.2.2). */
+bool request_is_idempotent (const request *r);
+
+/* Prepares a transfer. */
+CURLcode request_apply (request *r, CURL *easy);
+
+#endif

@@ -1,0 +1,103 @@
+/*
+** response.c - what came back.
+*/
+#include "response.h"
+
+#include <string.h>
+
+#define MOST_HEAD_BYTES (256 * 1024)
+
+
+void response_open (response *r, size_t max_bytes) {
+  memset(r, 0, sizeof(*r));
+  r->max_bytes = max_bytes;
+}
+
+
+void response_close (response *r) {
+  buffer_free(&r->head);
+  buffer_free(&r->body);
+}
+
+
+/* A callback that returns less than it was given ends the transfer. */
+static size_t take_head (char *bytes, size_t one, size_t size, void *self) {
+  response *r = self;
+  (void)one;
+  if (size >= 5 && memcmp(bytes, "HTTP/", 5) == 0)
+    r->head.size = 0;  /* what came before was a 1xx, or a proxy's */
+  if (r->head.size + size > MOST_HEAD_BYTES) {
+    r->too_large = true;
+    return 0;
+  }
+  return buffer_add(&r->head, bytes, size) ? size : 0;
+}
+
+
+static size_t take_body (char *bytes, size_t one, size_t size, void *self) {
+  response *r = self;
+  (void)one;
+  if (size > r->max_bytes - r->body.size) {
+    r->too_large = true;
+    return 0;
+  }
+  return buffer_add(&r->body, bytes, size) ? size : 0;
+}
+
+
+/*
+** libcurl sends a request again on its own when a reused connection proves
+** dead, POSTs included. It asks here before each start: the second one
+** within an attempt is refused, so that sending again is the engine's
+** decision.
+*/
+static int before_start (void *self, char *remote, char *local,
+                         int remote_port, int local_port) {
+  response *r = self;
+  (void)remote;
+  (void)local;
+  (void)remote_port;
+  (void)local_port;
+  if (r->started) {
+    r->refused_resend = true;
+    return CURL_PREREQFUNC_ABORT;
+  }
+  r->started = true;
+  return CURL_PREREQFUNC_OK;
+}
+
+
+#define SET(option, value) \
+  (code = code != CURLE_OK ? code : curl_easy_setopt(easy, option, value))
+
+CURLcode response_apply (response *r, CURL *easy) {
+  CURLcode code = CURLE_OK;
+  SET(CURLOPT_HEADERFUNCTION, take_head);
+  SET(CURLOPT_HEADERDATA, r);
+  SET(CURLOPT_WRITEFUNCTION, take_body);
+  SET(CURLOPT_WRITEDATA, r);
+  SET(CURLOPT_PREREQFUNCTION, before_start);
+  SET(CURLOPT_PREREQDATA, r);
+  return code;
+}
+
+
+void response_finish (response *r, CURL *easy, CURLcode code,
+                      const char *message) {
+  curl_off_t elapsed = 0;
+  curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &elapsed);
+  r->elapsed = (double)elapsed / 1e6;
+  if (code == CURLE_OK) {
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &r->status);
+    curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &r->http_version);
+    return;
+  }
+  r->failure = code == CURLE_OPERATION_TIMEDOUT ? FAILURE_TIMEOUT
+                                                : FAILURE_TRANSPORT;
+  if (r->too_large)
+    r->reason = "the answer is larger than max_response_bytes";
+  else if (r->refused_resend)
+    r->reason = "the connection ended before an answer came";
+  else
+    r->reason = message[0] != '\0' ? message : curl_easy_strerror(code);
+}

@@ -1,0 +1,45 @@
+/*
+** response.h - what came back.
+**
+** libcurl's callbacks copy bytes here and do nothing else.
+*/
+#ifndef KLAVIYO_RESPONSE_H
+#define KLAVIYO_RESPONSE_H
+
+#include <curl/curl.h>
+
+#include "buffer.h"
+
+typedef enum failure {
+  FAILURE_NONE,       /* an answer came, whatever its status */
+  FAILURE_TIMEOUT,
+  FAILURE_TRANSPORT,
+  FAILURE_CANCELLED,
+  FAILURE_CLOSED      /* the engine is gone: the process forked */
+} failure;
+
+typedef struct response {
+  long status;
+  long http_version;       /* one of libcurl's CURL_HTTP_VERSION_* */
+  double elapsed;          /* seconds */
+  buffer head;             /* the header fields of the last answer, raw */
+  buffer body;             /* decoded */
+  size_t max_bytes;
+  bool too_large;
+  bool started;            /* the request began to go out */
+  bool refused_resend;     /* libcurl wanted to send it a second time */
+  failure failure;
+  const char *reason;      /* static text, or the request's message */
+} response;
+
+void response_open (response *r, size_t max_bytes);
+void response_close (response *r);
+
+/* Has libcurl put into 'r' what comes. */
+CURLcode response_apply (response *r, CURL *easy);
+
+/* Draws the sum once the transfer ended. 'message' is libcurl's own. */
+void response_finish (response *r, CURL *easy, CURLcode code,
+                      const char *message);
+
+#endif

@@ -1,0 +1,318 @@
+/*
+** url.c - writing paths and queries, and putting the service's links behind
+** the base URL that the user asked for.
+*/
+#include "url.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <curl/curl.h>
+
+#define SERVICE_SCHEME "https"
+#define SERVICE_HOST "a.klaviyo.com"
+#define SERVICE_PORT "443"
+
+static const char HEX[] = "0123456789ABCDEF";
+
+
+static bool is_unreserved (unsigned char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+         (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
+         c == '~';
+}
+
+
+static void escape_byte (buffer *out, unsigned char c) {
+  out->data[out->size++] = '%';
+  out->data[out->size++] = HEX[c >> 4];
+  out->data[out->size++] = HEX[c & 15];
+}
+
+
+bool url_escape (buffer *out, const char *text, size_t size) {
+  size_t i;
+  if (size > ((size_t)-1) / 4 || !buffer_reserve(out, size * 3))
+    return false;
+  for (i = 0; i < size; i++) {
+    unsigned char c = (unsigned char)text[i];
+    if (is_unreserved(c))
+      out->data[out->size++] = (char)c;
+    else
+      escape_byte(out, c);
+  }
+  return true;
+}
+
+
+/*
+** A link is followed as it came, but what no URL may hold (raw brackets,
+** quotes, blanks) is escaped.
+*/
+static bool add_link_text (buffer *out, const char *text) {
+  static const char allowed[] = "-._~!$&'()*+,;=:@/?%";
+  size_t i, size = strlen(text);
+  if (!buffer_reserve(out, size * 3))
+    return false;
+  for (i = 0; i < size; i++) {
+    unsigned char c = (unsigned char)text[i];
+    if (is_unreserved(c) || strchr(allowed, c) != NULL)
+      out->data[out->size++] = (char)c;
+    else
+      escape_byte(out, c);
+  }
+  return true;
+}
+
+
+static bool is_dots (const char *text, size_t size) {
+  return (size == 1 && text[0] == '.') ||
+         (size == 2 && text[0] == '.' && text[1] == '.');
+}
+
+
+url_status url_add_segment (buffer *out, const char *text, size_t size) {
+  if (size == 0 || is_dots(text, size))
+    return URL_BAD;
+  return url_escape(out, text, size) ? URL_OK : URL_NO_MEMORY;
+}
+
+
+/* {======================================================
+** Links
+** ======================================================= */
+
+typedef struct parts {
+  char *scheme, *host, *port, *path;
+  char *query;  /* NULL where there is none */
+} parts;
+
+
+static void parts_free (parts *p) {
+  curl_free(p->scheme);
+  curl_free(p->host);
+  curl_free(p->port);
+  curl_free(p->path);
+  curl_free(p->query);
+}
+
+
+static url_status parts_get (parts *p, const char *text) {
+  url_status status = URL_BAD;
+  char *user = NULL;
+  CURLUcode code;
+  CURLU *u = curl_url();
+  memset(p, 0, sizeof(*p));
+  if (u == NULL)
+    return URL_NO_MEMORY;
+  code = curl_url_set(u, CURLUPART_URL, text, CURLU_PATH_AS_IS);
+  if (code == CURLUE_OUT_OF_MEMORY)
+    status = URL_NO_MEMORY;
+  else if (code == CURLUE_OK &&
+           curl_url_get(u, CURLUPART_USER, &user, 0) != CURLUE_OK &&
+           curl_url_get(u, CURLUPART_SCHEME, &p->scheme, 0) == CURLUE_OK &&
+           curl_url_get(u, CURLUPART_HOST, &p->host, 0) == CURLUE_OK &&
+           curl_url_get(u, CURLUPART_PORT, &p->port,
+                        CURLU_DEFAULT_PORT) == CURLUE_OK &&
+           curl_url_get(u, CURLUPART_PATH, &p->path, 0) == CURLUE_OK) {
+    curl_url_get(u, CURLUPART_QUERY, &p->query, 0);
+    status = URL_OK;
+  }
+  if (status != URL_OK) {
+    parts_free(p);
+    memset(p, 0, sizeof(*p));
+  }
+  curl_free(user);
+  curl_url_cleanup(u);
+  return status;
+}
+
+
+static bool same_origin (const parts *p, const char *scheme,
+                         const char *host, const char *port) {
+  return strcasecmp(p->scheme, scheme) == 0 &&
+         strcasecmp(p->host, host) == 0 && strcmp(p->port, port) == 0;
+}
+
+
+bool url_is_base (const char *base) {
+  parts p;
+  size_t size = strlen(base);
+  bool good = size > 0 && base[size - 1] != '/' &&
+              strpbrk(base, "?#") == NULL && parts_get(&p, base) == URL_OK;
+  if (!good)
+    return false;
+  good = strcasecmp(p.scheme, "http") == 0 ||
+         strcasecmp(p.scheme, "https") == 0;
+  parts_free(&p);
+  return good;
+}
+
+
+/* A path with a "." or ".." segment, however written, may leave the prefix. */
+static bool has_dot_segment (const char *path) {
+  while (*path == '/') {
+    char plain[3];
+    size_t n = 0;
+    path++;
+    while (*path != '/' && *path != '\0') {
+      char c = *path;
+      if (strncasecmp(path, "%2e", 3) == 0) {
+        c = '.';
+        path += 2;
+      }
+      path++;
+      if (n < sizeof(plain))
+        plain[n] = c;
+      n++;
+    }
+    if (n <= 2 && is_dots(plain, n))
+      return true;
+  }
+  return false;
+}
+
+
+static bool is_api_path (const char *path) {
+  return strncmp(path, "/api/", 5) == 0 || strncmp(path, "/client/", 8) == 0;
+}
+
+
+/*
+** The part of a link's path that the service itself knows. A gateway's links
+** may carry the gateway's prefix, which base holds already.
+*/
+static const char *api_path (const char *path, const char *prefix) {
+  size_t n = strlen(prefix);
+  if (n > 1 && strncmp(path, prefix, n) == 0 && is_api_path(path + n))
+    return path + n;
+  while (path != NULL && !is_api_path(path))
+    path = strchr(path + 1, '/');
+  return path;
+}
+
+
+static url_status add_rebased (buffer *out, const char *base,
+                               const char *prefix, const char *path,
+                               const char *query) {
+  const char *known = has_dot_segment(path) ? NULL : api_path(path, prefix);
+  if (known == NULL)
+    return URL_BAD;
+  if (!buffer_add_text(out, base) || !add_link_text(out, known))
+    return URL_NO_MEMORY;
+  if (query != NULL &&
+      !(buffer_add_byte(out, '?') && add_link_text(out, query)))
+    return URL_NO_MEMORY;
+  return URL_OK;
+}
+
+
+static url_status rebase_text (buffer *out, const char *base, char *link) {
+  parts own, other;
+  url_status status = parts_get(&own, base);
+  if (status != URL_OK)
+    return status;
+  if (link[0] == '/' && link[1] != '/' && link[1] != '\\') {
+    /* without an origin: the service's own words about itself */
+    char *query = strchr(link, '?');
+    if (query != NULL)
+      *query++ = '\0';
+    status = add_rebased(out, base, own.path, link, query);
+    parts_free(&own);
+    return status;
+  }
+  status = parts_get(&other, link);
+  if (status == URL_OK) {
+    if (same_origin(&other, own.scheme, own.host, own.port) ||
+        same_origin(&other, SERVICE_SCHEME, SERVICE_HOST, SERVICE_PORT))
+      status = add_rebased(out, base, own.path, other.path, other.query);
+    else
+      status = URL_FOREIGN;
+  }
+  parts_free(&other);
+  parts_free(&own);
+  return status;
+}
+
+
+url_status url_rebase (buffer *out, const char *base, const char *link,
+                       size_t link_size) {
+  url_status status;
+  size_t before = out->size, i;
+  char *text;
+  for (i = 0; i < link_size; i++) {
+    unsigned char c = (unsigned char)link[i];
+    if (c <= ' ' || c == 127)
+      return URL_BAD;
+  }
+  text = text_copy(link, link_size);
+  if (text == NULL)
+    return URL_NO_MEMORY;
+  text[strcspn(text, "#")] = '\0';
+  status = rebase_text(out, base, text);
+  free(text);
+  if (status != URL_OK)
+    out->size = before;
+  return status;
+}
+
+/* }====================================================== */
+
+
+static int hex_value (char c) {
+  if (c >= '0' && c <= '9')
+    return c - '0';
+  if (c >= 'a' && c <= 'f')
+    return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F')
+    return c - 'A' + 10;
+  return -1;
+}
+
+
+/* A bad escape stands for itself. */
+static bool add_decoded (buffer *out, const char *text, size_t size) {
+  size_t i;
+  if (!buffer_reserve(out, size + 1))
+    return false;
+  for (i = 0; i < size; i++) {
+    char c = text[i];
+    if (c == '%' && i + 2 < size && hex_value(text[i + 1]) >= 0 &&
+        hex_value(text[i + 2]) >= 0) {
+      c = (char)(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2]));
+      i += 2;
+    }
+    out->data[out->size++] = c;
+  }
+  return true;
+}
+
+
+bool url_cursor (buffer *out, const char *url, size_t size, bool *ok) {
+  static const char name[] = "page[cursor]";
+  const char *end = url + size;
+  const char *at = memchr(url, '?', size);
+  *ok = true;
+  while (at != NULL && ++at < end) {
+    const char *stop = memchr(at, '&', (size_t)(end - at));
+    const char *last = stop != NULL ? stop : end;
+    const char *equals = memchr(at, '=', (size_t)(last - at));
+    size_t before = out->size;
+    if (equals != NULL) {
+      bool found;
+      *ok = add_decoded(out, at, (size_t)(equals - at));
+      if (!*ok)
+        return false;
+      found = out->size - before == sizeof(name) - 1 &&
+              memcmp(out->data + before, name, sizeof(name) - 1) == 0;
+      out->size = before;
+      if (found) {
+        *ok = add_decoded(out, equals + 1, (size_t)(last - equals - 1));
+        return *ok;
+      }
+    }
+    at = stop;
+  }
+  return false;
+}

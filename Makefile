@@ -1,6 +1,8 @@
 # klaviyo: make help lists the targets.
 
 LUA        = lua5.4
+LIVE       =
+QUIET      = $(if $(V),,@)
 PREFIX     = /usr/local
 DESTDIR    =
 PKG_CONFIG = pkg-config
@@ -37,6 +39,7 @@ LD_ALL = -shared -Wl,-z,nodelete -Wl,-z,relro -Wl,--as-needed $(EXTRA) \
 
 # asked when used, not when read: make setup runs before pkg-config exists
 LUA_CFLAGS  = $(shell $(PKG_CONFIG) --cflags $(LUA))
+LUA_LIBS    = $(shell $(PKG_CONFIG) --libs $(LUA))
 CURL_CFLAGS = $(shell $(PKG_CONFIG) --cflags libcurl)
 CURL_LIBS   = $(shell $(PKG_CONFIG) --libs libcurl)
 
@@ -45,7 +48,10 @@ OBJECTS = $(SOURCES:csrc/%.c=$(OUT)/obj/%.o)
 MODULES = $(shell find lua -name '*.lua' | sort)
 
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined \
-  -fno-omit-frame-pointer -O1
+  -fno-omit-frame-pointer
+ASAN = build/asan-$(LUA)
+# what the sanitized run covers: all that drives the C core
+ASAN_SPEC = spec/core
 
 root = $(subst ','\'',$(CURDIR))
 ENV  = LUA_PATH='$(root)/lua/?.lua;$(root)/lua/?/init.lua;;' \
@@ -73,20 +79,32 @@ help:
 #: make catalogue SPEC=openapi.json   regenerate a revision's data file
 #: make contract             check the wire against the service's documents
 #: make clean
+#:
+#: Honoured: CC CFLAGS CPPFLAGS LDFLAGS PKG_CONFIG, and V=1 to see commands.
 
 setup:
 	@./tools/setup.sh
+
+# built by a make of its own: this one was read before setup had run
+demo: setup
+	@$(MAKE) --no-print-directory -s build LUA=$(LUA)
+	@$(ENV) LIVE=$(LIVE) $(LUA) examples/reference.lua
+
+test: setup
+	@./tools/test.sh
 
 build: $(OUT)/klaviyo/core.so
 
 $(OUT)/klaviyo/core.so: $(OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) $(LD_ALL) -o $@ $(OBJECTS) $(CURL_LIBS)
+	@echo '  LD  $@'
+	$(QUIET)$(CC) $(LD_ALL) -o $@ $(OBJECTS) $(CURL_LIBS)
 
 objects: $(OBJECTS)
 
 $(OUT)/obj/%.o: csrc/%.c $(OUT)/obj/flags
-	$(CC) $(C_ALL) -MMD -MP -c -o $@ $<
+	@echo '  CC  $@'
+	$(QUIET)$(CC) $(C_ALL) -MMD -MP -c -o $@ $<
 
 # other flags, other objects
 $(OUT)/obj/flags: FORCE
@@ -105,7 +123,23 @@ spec: build
 	$(ENV) LUA=$(LUA) $(LUA) $(BUSTED) $(SPEC)
 
 lint:
-	$(LUACHECK) -q .
+	@$(LUACHECK) -q --no-color .
+	@lua5.4 tools/style.lua
+
+$(ASAN)/lua: tools/host.c Makefile
+	@mkdir -p $(@D)
+	@echo '  CC  $@'
+	$(QUIET)$(CC) -std=c99 $(WARNINGS) $(SANITIZE) -g $(LUA_CFLAGS) -o $@ $< \
+	  $(LUA_LIBS)
+
+# the host as LUA too: specs that start an interpreter must start this one
+asan: OUT = $(ASAN)
+asan: $(ASAN)/lua
+	@$(MAKE) --no-print-directory build OUT=$(ASAN) EXTRA='$(SANITIZE)'
+	@$(ENV) LUA='$(root)/$(ASAN)/lua' \
+	  ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:exitcode=86 \
+	  UBSAN_OPTIONS=print_stacktrace=1 \
+	  $(ASAN)/lua $(BUSTED) $(ASAN_SPEC)
 
 warnings:
 	@for cc in gcc clang; do for lua in lua5.1 luajit lua5.4; do \
@@ -114,14 +148,22 @@ warnings:
 	    OUT=build/warnings/$$cc-$$lua EXTRA=-Werror || exit 1; \
 	done; done
 
+rock:
+	@./tools/rock.sh
+
+contract:
+	@./tools/contract.sh
+
 sandbox: build
 	$(ENV) $(LUA) -e 'require("klaviyo.sandbox").main()'
 
 install: build
-	@for m in $(MODULES:lua/%=%); do \
-	  install -D -m 644 "lua/$$m" "$(LUA_DIR)/$$m" || exit 1; \
+	@set -e; for module in $(MODULES:lua/%=%); do \
+	  mkdir -p "$(LUA_DIR)/$${module%/*}"; \
+	  install -m 644 "lua/$$module" "$(LUA_DIR)/$$module"; \
 	done
-	install -D -m 755 $(OUT)/klaviyo/core.so $(LIB_DIR)/klaviyo/core.so
+	mkdir -p "$(LIB_DIR)/klaviyo"
+	install -m 755 $(OUT)/klaviyo/core.so "$(LIB_DIR)/klaviyo/core.so"
 
 clean:
 	rm -rf build

@@ -39,7 +39,9 @@ fi
 # install, nobody starts one. An existing policy is put back as it was.
 policy=/usr/sbin/policy-rc.d
 kept=
+log=$(mktemp)
 restore() {
+  rm -f "$log"
   if [ -n "$kept" ]; then
     mv -f "$kept" "$policy"
   else
@@ -57,10 +59,19 @@ fi
 printf '#!/bin/sh\nexit 101\n' >"$policy"
 chmod 755 "$policy"
 
+# quiet unless it goes wrong
+apt() {
+  if ! apt-get -q -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 "$@" \
+    >"$log" 2>&1; then
+    cat "$log" >&2
+    echo "setup: apt-get $* failed" >&2
+    exit 1
+  fi
+}
 export DEBIAN_FRONTEND=noninteractive
-apt-get -q -o DPkg::Lock::Timeout=120 update
-apt-get -q -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 \
-  ${install#apt-get }
+echo "setup: installing$missing"
+apt update
+apt ${install#apt-get }
 
 # nor shall it start with the machine, if we are those who brought it
 case " $missing " in

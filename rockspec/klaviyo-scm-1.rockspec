@@ -1,0 +1,51 @@
+rockspec_format = "3.0"
+package = "klaviyo"
+version = "scm-1"
+
+source = {
+  url = "git+https://github.com/klaviyo-lua/klaviyo.git",
+}
+
+description = {
+  summary = "The Klaviyo API for Lua 5.4 and LuaJIT/OpenResty, on a thin C core",
+  detailed = [[
+    Every operation of the Klaviyo API, by several revisions, over libcurl:
+    kept-alive HTTP/2 connections, pagination that never holds more than a
+    page, errors whole, and a sandbox on nginx to test against.
+  ]],
+  homepage = "https://github.com/klaviyo-lua/klaviyo",
+  license = "MIT",
+  labels = { "http", "api", "klaviyo", "openresty" },
+}
+
+dependencies = {
+  "lua >= 5.1",
+  "lua-cjson >= 2.1.0",
+}
+
+-- By library alone: LuaRocks does not look for headers in the multiarch
+-- directory where Debian keeps curl's.
+external_dependencies = {
+  CURL = { library = "curl" },
+}
+
+-- By make, because LuaRocks' own builder cannot hide symbols or ask that the
+-- library stays loaded, and the core needs both.
+build = {
+  type = "make",
+  build_pass = false, -- installing builds
+  install_variables = {
+    OUT = "build/rock-objects",
+    CC = "$(CC)",
+    CFLAGS = "$(CFLAGS)",
+    LUA_CFLAGS = "-I$(LUA_INCDIR)",
+    CURL_CFLAGS = "",
+    CURL_LIBS = "-L$(CURL_LIBDIR) -lcurl",
+    LUA_DIR = "$(LUADIR)",
+    LIB_DIR = "$(LIBDIR)",
+  },
+}
+
+test = {
+  type = "busted",
+}

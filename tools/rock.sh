@@ -1,0 +1,61 @@
+#!/bin/sh
+# Lints the rockspec, installs the rock into empty trees and runs the specs of
+# spec/rock on what was installed, from an empty directory. Fetches nothing.
+set -eu
+cd "$(dirname "$0")/.."
+repository=$PWD
+rockspec=rockspec/klaviyo-scm-1.rockspec
+trees=$repository/build/rock
+luarocks=/usr/bin/luarocks
+busted=/usr/bin/busted
+
+rm -rf "$trees"
+mkdir -p "$trees/empty"
+status=0
+
+# LuaRocks keeps a cache and a configuration at home: here it has none
+export HOME="$trees/home" XDG_CACHE_HOME="$trees/home"
+mkdir -p "$HOME"
+
+echo "luarocks lint"
+lua5.4 $luarocks lint "$rockspec"
+
+headers() {
+  pkg-config --cflags-only-I "$1" | sed 's/^-I//; s/ *$//'
+}
+
+# name, version
+install() {
+  echo "luarocks make: $1"
+  lua5.4 $luarocks --lua-version="$2" --tree="$trees/$1" \
+    make --deps-mode=none "$rockspec" "LUA_INCDIR=$(headers "$1")" \
+    >"$trees/$1.txt" 2>&1 || { cat "$trees/$1.txt"; exit 1; }
+}
+
+# interpreter, name, version
+use() {
+  echo "$1 with the rock of $2"
+  (
+    cd "$trees/empty"
+    KLAVIYO_ROCK="$trees/$2" LUA="$1" \
+    LUA_PATH="$trees/$2/share/lua/$3/?.lua;$trees/$2/share/lua/$3/?/init.lua;;" \
+    LUA_CPATH="$trees/$2/lib/lua/$3/?.so;;" \
+      "$1" $busted --output=plainTerminal --pattern=_rock \
+      "$repository/spec/rock"
+  ) || status=1
+  if [ -n "$(ls -A "$trees/empty")" ]; then
+    echo "the empty directory is no longer empty:"
+    ls -A "$trees/empty"
+    status=1
+  fi
+}
+
+install lua5.4 5.4
+install lua5.1 5.1
+install luajit 5.1
+use lua5.4 lua5.4 5.4
+use luajit luajit 5.1
+# what LuaRocks gives who asks for 5.1 and then runs it under LuaJIT
+use luajit lua5.1 5.1
+use lua5.1 lua5.1 5.1
+exit $status

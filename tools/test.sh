@@ -1,0 +1,66 @@
+#!/bin/sh
+# make test: every step, also after one that failed; what each printed is kept
+# in build/log/STEP.txt. The last line counts the specs of all runs, and each
+# step that is no spec run as one.
+#
+#   tools/test.sh [step ...]
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+steps=${*:-build-lua5.4 build-luajit spec-lua5.4 spec-luajit rock asan lint \
+  warnings canary}
+log=build/log
+rm -rf "$log"
+mkdir -p "$log"
+
+# a key nobody has, to be looked for in all that is printed (see canary.sh)
+random=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+KLAVIYO_TEST_KEY=${KLAVIYO_TEST_KEY:-pk_canary_$random}
+export KLAVIYO_TEST_KEY
+# a developer's own key, proxy or locale has no part in this
+unset KLAVIYO_API_KEY http_proxy https_proxy HTTPS_PROXY all_proxy ALL_PROXY \
+  LUA_PATH LUA_CPATH LUA_INIT LUA_PATH_5_4 LUA_CPATH_5_4 LUA_INIT_5_4
+export LC_ALL=C
+
+run() {
+  case $1 in
+    build-*) make -s build LUA="${1#build-}" ;;
+    spec-*) make -s spec LUA="${1#spec-}" ;;
+    canary) tools/canary.sh "$log" ;;
+    *) make -s "$1" ;;
+  esac
+}
+
+# "passed failed skipped", summed over the summaries of busted in a log
+tally() {
+  awk '/^[0-9]+ success(es)? \/ [0-9]+ failures? \/ [0-9]+ errors? \/ / {
+    gsub(/\033\[[0-9;]*m/, ""); p += $1; f += $4 + $7; s += $10; n++
+  } END { print p + 0, f + 0, s + 0, n + 0 }' "$1"
+}
+
+passed=0 failed=0 skipped=0
+for step in $steps; do
+  echo "== $step"
+  began=$(date +%s)
+  { run "$step" 2>&1; echo $? >"$log/status"; } </dev/null |
+    tee "$log/$step.txt"
+  status=$(cat "$log/status")
+  set -- $(tally "$log/$step.txt")
+  p=$1 f=$2
+  skipped=$((skipped + $3))
+  if [ "$4" -eq 0 ]; then # not a spec run, or one that never got to its end
+    if [ "$status" -eq 0 ]; then p=1; else f=1; fi
+  elif [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then
+    f=1
+  elif [ $((p + f)) -eq 0 ]; then
+    echo "$step: no specs were run"
+    f=1
+  fi
+  passed=$((passed + p))
+  failed=$((failed + f))
+  echo "-- $step: $p passed, $f failed, $(($(date +%s) - began)) s"
+done
+
+[ "$skipped" -eq 0 ] || echo "$skipped skipped"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,161 @@
+--- Does a value fit a member of the catalogue? Kinds only: values out of a
+-- known set are the service's to judge.
+
+local json = require "klaviyo.json"
+
+local M = {}
+
+local KIND = {
+  string = "a string",
+  integer = "an integer",
+  number = "a number",
+  boolean = "true or false",
+  list = "a list",
+  object = "a table",
+  document = "a table",
+  any = "a value",
+}
+
+-- lua-cjson's empty_array and 64-bit integers of LuaJIT are neither table nor
+-- number.
+local function kind_of(value)
+  if value == json.null then
+    return "null"
+  elseif type(value) == "cdata" then
+    return "number"
+  end
+  return json.is_array(value) and "list" or type(value)
+end
+
+local function whole(value)
+  return type(value) == "cdata" or value % 1 == 0
+end
+
+local FITS = {
+  integer = function(value, kind)
+    return kind == "number" and whole(value)
+  end,
+  list = function(value, _, is_list)
+    return is_list(value)
+  end,
+  object = function(_, kind)
+    return kind == "table"
+  end,
+  any = function()
+    return true
+  end,
+}
+
+--- Is a value of the kind that a member wants?
+---@param member table
+---@param value any not null, unless the member takes anything
+---@param is_list fun(value: any): boolean
+function M.fits(member, value, is_list)
+  local kind = kind_of(value)
+  local fits = FITS[member.type]
+  if fits then
+    return fits(value, kind, is_list)
+  end
+  return kind == member.type
+end
+
+--- What a member wants, in words.
+---@return string
+function M.wanted(member)
+  local text
+  if member.any_of then
+    local seen, kinds = {}, {}
+    for _, branch in ipairs(member.any_of) do
+      local kind = M.wanted(branch)
+      if not seen[kind] then
+        seen[kind] = true
+        kinds[#kinds + 1] = kind
+      end
+    end
+    text = table.concat(kinds, " or ")
+  else
+    text = KIND[member.type]
+  end
+  return text .. (member.nullable and " or klaviyo.null" or "")
+end
+
+--- What a value is, in words: never the value, which may be a secret.
+---@return string
+function M.described(value)
+  local kind = kind_of(value)
+  if kind == "null" then
+    return "klaviyo.null"
+  elseif kind == "number" and not whole(value) then
+    return "a number with a fraction"
+  elseif kind == "nil" then
+    return "nothing"
+  elseif kind == "table" then
+    return next(value) == nil and "an empty table" or "a table of names"
+  end
+  return "a " .. kind
+end
+
+local function constant(member)
+  local values = member.values
+  return values and #values == 1 and member.required
+end
+
+--- How many of a union branch's constants a value has; nil when it has another
+-- value for one of them, or the branch has none.
+---@param branch table
+---@param value any
+---@param spelled fun(names: table, name: any): string|nil
+---@return integer|nil
+function M.claims(branch, value, spelled)
+  if not branch.members or type(value) ~= "table" then
+    return nil
+  end
+  local count = 0
+  for key, item in pairs(value) do
+    local name = spelled(branch.members, key)
+    local member = name and branch.members[name]
+    if member and constant(member) then
+      if member.values[1] ~= item then
+        return nil
+      end
+      count = count + 1
+    end
+  end
+  return count > 0 and count or nil
+end
+
+--- Do the branches of a union tell themselves apart by constants?
+function M.has_constants(member)
+  for _, branch in ipairs(member.any_of) do
+    for _, inner in pairs(branch.members or {}) do
+      if constant(inner) then
+        return true
+      end
+    end
+  end
+  return false
+end
+
+local function branch_takes(branch, value)
+  if branch.any_of then
+    return M.same_kind(branch, value)
+  elseif branch.type == "object" or branch.type == "document" then
+    return type(value) == "table" and not json.is_array(value)
+  elseif branch.type == "list" then
+    return json.is_array(value) or type(value) == "table" and
+      next(value) == nil
+  end
+  return M.fits(branch, value, json.is_array)
+end
+
+--- Is a value of the kind that any branch of a union wants?
+function M.same_kind(member, value)
+  for _, branch in ipairs(member.any_of) do
+    if branch_takes(branch, value) then
+      return true
+    end
+  end
+  return false
+end
+
+return M

@@ -3,6 +3,7 @@
 LUA        = lua5.4
 LIVE       =
 QUIET      = $(if $(V),,@)
+SAY        = @$(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,echo)
 PREFIX     = /usr/local
 DESTDIR    =
 PKG_CONFIG = pkg-config
@@ -58,7 +59,8 @@ ENV  = LUA_PATH='$(root)/lua/?.lua;$(root)/lua/?/init.lua;;' \
   LUA_CPATH='$(root)/$(OUT)/?.so;;'
 
 .PHONY: help setup build objects env spec asan rock lint warnings test demo \
-  sandbox install catalogue contract canary clean FORCE
+  sandbox install catalogue \
+  catalogue-check contract canary clean FORCE
 .DELETE_ON_ERROR:
 
 help:
@@ -77,6 +79,7 @@ help:
 #: make sandbox              a stand-in of the API, until Ctrl-C
 #: make install DESTDIR= PREFIX= LUA=
 #: make catalogue SPEC=openapi.json   regenerate a revision's data file
+#: make catalogue-check      are the data files what their documents make?
 #: make contract             check the wire against the service's documents
 #: make clean
 #:
@@ -97,13 +100,13 @@ build: $(OUT)/klaviyo/core.so
 
 $(OUT)/klaviyo/core.so: $(OBJECTS)
 	@mkdir -p $(@D)
-	@echo '  LD  $@'
+	$(SAY) '  LD  $@'
 	$(QUIET)$(CC) $(LD_ALL) -o $@ $(OBJECTS) $(CURL_LIBS)
 
 objects: $(OBJECTS)
 
 $(OUT)/obj/%.o: csrc/%.c $(OUT)/obj/flags
-	@echo '  CC  $@'
+	$(SAY) '  CC  $@'
 	$(QUIET)$(CC) $(C_ALL) -MMD -MP -c -o $@ $<
 
 # other flags, other objects
@@ -128,7 +131,7 @@ lint:
 
 $(ASAN)/lua: tools/host.c Makefile
 	@mkdir -p $(@D)
-	@echo '  CC  $@'
+	$(SAY) '  CC  $@'
 	$(QUIET)$(CC) -std=c99 $(WARNINGS) $(SANITIZE) -g $(LUA_CFLAGS) -o $@ $< \
 	  $(LUA_LIBS)
 
@@ -145,11 +148,17 @@ warnings:
 	@for cc in gcc clang; do for lua in lua5.1 luajit lua5.4; do \
 	  echo "$$cc, headers of $$lua"; \
 	  $(MAKE) --no-print-directory -s objects CC=$$cc LUA=$$lua \
-	    OUT=build/warnings/$$cc-$$lua EXTRA=-Werror || exit 1; \
+	    OUT=build/warnings/$$cc-$$lua EXTRA=-Werror -j 2 || exit 1; \
 	done; done
 
 rock:
 	@./tools/rock.sh
+
+catalogue:
+	@./tools/catalogue.sh "$(SPEC)"
+
+catalogue-check:
+	@./tools/catalogue.sh --check ../shared/openapi
 
 contract:
 	@./tools/contract.sh

@@ -1,0 +1,50 @@
+-- Runs a script in an interpreter of its own, of the kind that runs the specs:
+-- for what only a whole process can show (its end, its memory, its signals).
+
+local M = {}
+
+--- The interpreter: what `make` says it is, else the one this runs in.
+M.interpreter = os.getenv("LUA") or (rawget(_G, "jit") and "luajit") or "lua" .. _VERSION:match("%d+%.%d+")
+
+local function quote(text)
+  return "'" .. tostring(text):gsub("'", "'\\''") .. "'"
+end
+M.quote = quote
+
+--- Runs a shell command.
+---@param command string
+---@return string output what it wrote to stdout and stderr
+---@return integer status its exit status; 124 when `timeout` ended it
+function M.shell(command)
+  local pipe = assert(io.popen("{ " .. command .. "\n} 2>&1 </dev/null; printf '\\nexit status %d\\n' $?"))
+  local text = pipe:read("*a")
+  pipe:close()
+  local output, status = text:match("^(.*)\nexit status (%d+)\n$")
+  return output, tonumber(status)
+end
+
+--- Runs a Lua script.
+---@param text string the script itself
+---@param options? {env: table<string, string>, args: string[], timeout: number, prefix: string}
+---  environment besides this process's; `...` of the script; seconds it may take (20);
+---  a command to put before the interpreter's, such as valgrind
+---@return string output what it wrote to stdout and stderr
+---@return integer status its exit status; 124 when it took too long
+function M.run(text, options)
+  options = options or {}
+  local words = { "env" }
+  for name, value in pairs(options.env or {}) do words[#words + 1] = quote(name .. "=" .. value) end
+  words[#words + 1] = ("timeout -k 2 %s"):format(options.timeout or 20)
+  words[#words + 1] = options.prefix
+  local name = os.tmpname()
+  local file = assert(io.open(name, "w"))
+  file:write(text)
+  file:close()
+  words[#words + 1] = quote(M.interpreter) .. " " .. quote(name)
+  for _, argument in ipairs(options.args or {}) do words[#words + 1] = quote(argument) end
+  local output, status = M.shell(table.concat(words, " "))
+  os.remove(name)
+  return output, status
+end
+
+return M

@@ -1,0 +1,165 @@
+--- What came back, as a document or an error.
+
+local core = require "klaviyo.core"
+local errors = require "klaviyo.errors"
+local json = require "klaviyo.json"
+
+local M = {}
+
+---@class klaviyo.response
+---@field status integer
+---@field headers table<string, string>  names in lower case
+---@field body string  the bytes, decompressed
+---@field elapsed number  seconds
+---@field http_version string  "1.1" or "2"
+---@field attempts table[]  one entry for each time it was sent
+---@field rate_limit table|nil  {limit=, remaining=, reset=, windows={{limit=, seconds=}, …}}
+---@field retry_after integer|nil  seconds
+local Response = {}
+
+-- Most calls never look at the header fields: they are read when asked for.
+local lazy = {
+  headers = function(response)
+    return core.header_fields(response.head)
+  end,
+  rate_limit = function(response)
+    return core.rate_limit(response.head)
+  end,
+  retry_after = function(response)
+    return core.retry_after(response.head)
+  end,
+  attempts = function(response)
+    return {{status = response.status, elapsed = response.elapsed}}
+  end,
+}
+
+function Response.__index(response, name)
+  local read = lazy[name]
+  if read then
+    local value = read(response)
+    rawset(response, name, value)
+    return value
+  end
+end
+
+local function key_of(identifier)
+  return tostring(identifier.type) .. "\0" .. tostring(identifier.id)
+end
+
+-- doc:resolve{type=, id=} finds a resource among doc.included.
+local function resolve(document, identifier)
+  local index = getmetatable(document).__index
+  local by_key = index.included_by_key
+  if not by_key then
+    by_key = {}
+    for _, resource in ipairs(document.included or {}) do
+      by_key[key_of(resource)] = resource
+    end
+    index.included_by_key = by_key
+  end
+  return type(identifier) == "table" and by_key[key_of(identifier)] or nil
+end
+
+---@class klaviyo.document
+---@field data? table|table[]  the resource, or the list of them
+---@field included? table[]
+---@field links? table
+---@field meta? table
+---@field response klaviyo.response
+---@field resolve fun(self, identifier: {type: string, id: string}): table|nil
+
+local function document(body, response)
+  return setmetatable(body, {
+    __index = {response = response, resolve = resolve},
+  })
+end
+
+local function snippet(body)
+  return body == "" and "an empty body" or body:sub(1, 200)
+end
+
+local function failure(kind, message, context, response, more)
+  local fields = {
+    kind = kind,
+    message = message,
+    status = response.status,
+    operation = context.operation,
+    retry_after = response.retry_after,
+    attempts = response.attempts,
+    -- a refusal was not acted upon; a broken 2xx or a 5xx may have been
+    maybe_sent = response.status < 300 or response.status >= 500,
+    response = response,
+  }
+  for name, value in pairs(more or {}) do
+    fields[name] = value
+  end
+  return nil, errors.new(fields, context.secret)
+end
+
+local function refused(context, response)
+  local body = json.decode(response.body)
+  local objects = errors.objects(body)
+  local status = response.status
+  local kind = status == 429 and "rate_limited" or objects and "api" or "http"
+  local message
+  if objects then
+    message = ("%d %s"):format(status, errors.describe(objects[1]))
+    if #objects > 1 then
+      message = ("%s (and %d more)"):format(message, #objects - 1)
+    end
+  elseif status >= 300 and status < 400 then
+    message = ("%d redirect to %s, not followed"):format(status,
+      response.headers.location or "nowhere")
+  else
+    message = ("%d %s"):format(status, snippet(response.body))
+  end
+  if response.retry_after then
+    message = ("%s; retry after %d s"):format(message, response.retry_after)
+  end
+  return failure(kind, message, context, response, {
+    errors = objects,
+    code = objects and type(objects[1]) == "table" and objects[1].code or nil,
+  })
+end
+
+--- The outcome of a transfer.
+---@param response table|nil  what the core took from the wire
+---@param trouble table|nil  or why nothing came: {kind=, reason=, …}
+---@param context {operation: string|nil, secret: string|nil}
+---@return klaviyo.document|nil, klaviyo.error|nil
+function M.read(response, trouble, context)
+  if not response then
+    return nil, errors.new({
+      kind = trouble.kind,
+      message = trouble.reason,
+      operation = context.operation,
+      maybe_sent = trouble.maybe_sent,
+      attempts = {{error = trouble.reason, elapsed = trouble.elapsed}},
+    }, context.secret)
+  end
+  setmetatable(response, Response)
+  if response.status < 200 or response.status >= 300 then
+    return refused(context, response)
+  end
+  if response.body == "" then
+    return document({}, response)
+  end
+  local body, why = json.decode(response.body)
+  if body == nil then
+    return failure("decode", ("%d with a body that is not JSON (%s): %s")
+      :format(response.status, why, snippet(response.body)),
+      context, response)
+  end
+  if type(body) ~= "table" or body == json.null then
+    return failure("decode", ("%d with a body that is not a JSON object: %s")
+      :format(response.status, snippet(response.body)), context, response)
+  end
+  return document(body, response)
+end
+
+--- A page that arrived but cannot be gone on from.
+function M.lost(message, context, page)
+  return select(2, failure("decode", message, context, page.response))
+end
+
+return M

@@ -1,0 +1,92 @@
+--- What went wrong on the wire, as a table that reads well as a string.
+
+local json = require "klaviyo.json"
+
+local M = {}
+
+---@class klaviyo.error
+---@field kind "api"|"http"|"decode"|"rate_limited"|"timeout"|"transport"|"cancelled"|"closed"
+---@field message string  one line
+---@field status? integer  the HTTP status, where an answer came
+---@field errors? table[]  the API's own error objects, whole
+---@field code? string  the first one's code
+---@field operation? string  the operation id
+---@field retry_after? number  seconds that the service asks to wait
+---@field maybe_sent boolean  could the service have acted on the request?
+---@field attempts table[]  one entry for each time it was sent
+---@field response? klaviyo.response  the answer, where one came
+local Error = {}
+Error.__index = Error
+Error.__name = "klaviyo.error"
+
+local LONGEST_MESSAGE = 500
+
+-- One line, short enough for a log, whatever the other side sent.
+local function one_line(text)
+  text = text:gsub("[%c%s]+", " "):gsub("^ ", ""):gsub(" $", "")
+  if #text > LONGEST_MESSAGE then
+    text = text:sub(1, LONGEST_MESSAGE) .. "…"
+  end
+  return text
+end
+
+function Error:__tostring()
+  local where = self.operation and self.operation .. ": " or ""
+  return ("klaviyo: %s%s"):format(where, self.message)
+end
+
+function Error.__concat(a, b)
+  return tostring(a) .. tostring(b)
+end
+
+--- Whether a value is one of our errors.
+function M.is(value)
+  return getmetatable(value) == Error
+end
+
+---@param fields table  members of klaviyo.error
+---@param secret string|nil  must not be seen in the message, whoever echoes it
+---@return klaviyo.error
+function M.new(fields, secret)
+  local message = fields.message
+  if secret and #secret > 0 then
+    local at = message:find(secret, 1, true)
+    while at do
+      message = message:sub(1, at - 1) .. "[redacted]"
+        .. message:sub(at + #secret)
+      at = message:find(secret, at + 10, true)
+    end
+  end
+  fields.message = one_line(message)
+  fields.maybe_sent = fields.maybe_sent or false
+  fields.attempts = fields.attempts or {}
+  return setmetatable(fields, Error)
+end
+
+local function text_of(value)
+  return type(value) == "string" and value ~= "" and value or nil
+end
+
+--- One error object of the API in words: `invalid: The … (/data/attributes)`.
+function M.describe(object)
+  if type(object) ~= "table" then
+    return tostring(object)
+  end
+  local words = text_of(object.detail) or text_of(object.title)
+    or text_of(object.message) or "no detail"
+  local code = text_of(object.code)
+  local source = type(object.source) == "table" and object.source or {}
+  local where = text_of(source.pointer) or text_of(source.parameter)
+  return (code and code .. ": " or "") .. words
+    .. (where and " (" .. where .. ")" or "")
+end
+
+--- The error objects of a decoded body, if it is a JSON:API error document.
+function M.objects(body)
+  local list = type(body) == "table" and body.errors
+  if type(list) == "table" and list ~= json.null and #list > 0 then
+    return list
+  end
+end
+
+return M

@@ -1,0 +1,186 @@
+--- Walks over the pages of a collection, and over the resources in them.
+---
+--- One page is in memory at a time. An iterator may be called by a `for`
+--- loop, which raises the error object of a failure, or by hand:
+--- `it:next()` gives a value, `nil` at the end, or `nil, err` (and may then be
+--- called again, to try that page once more).
+
+local answer = require "klaviyo.answer"
+local core = require "klaviyo.core"
+local json = require "klaviyo.json"
+local transport = require "klaviyo.transport"
+
+local M = {}
+
+---@class klaviyo.iterator
+---@field count integer  how many values it gave so far
+---@field done boolean  whether the end was reached
+---@field next fun(self): any, any
+---@field cursor fun(self): string|nil
+---@field close fun(self)
+local Pages = {}
+Pages.__index = Pages
+Pages.__name = "klaviyo.pages"
+
+local WHY = {
+  broken = "links.next is no link that can be followed: ",
+  foreign = "links.next leads to another host and was not followed: ",
+  repeated = "links.next leads back to a page that was seen: ",
+}
+
+---@param source {settings: table, request: table, operation: string}
+function M.pages(source)
+  local walk = core.pages(source.settings.base_url, source.request.url)
+  return setmetatable({
+    count = 0,
+    done = false,
+    source = source,
+    walk = walk,
+    next_cursor = walk:cursor(),
+  }, Pages)
+end
+
+-- The next link is found in the bytes. A page whose link cannot be followed
+-- is still given; the error comes when more is asked for.
+local function go_on(self, page)
+  local body = page.response.body
+  local more, why, link
+  if body ~= "" then
+    more, why, link = self.walk:follow(body)
+  end
+  if more then
+    self.next_cursor = self.walk:cursor()
+  elseif why then
+    self.lost = answer.lost(WHY[why] .. link,
+      {operation = self.source.operation}, page)
+  else
+    self.done, self.next_cursor = true, nil
+  end
+end
+
+--- The next page; `nil` at the end; `nil, err`.
+function Pages:next()
+  if self.lost or self.done or not self.walk then
+    return nil, self.lost
+  end
+  local source = self.source
+  source.request.url = self.walk:url()
+  self.flight = transport.start(source.settings, source.request,
+    source.operation)
+  local page, err = transport.land(self.flight)
+  self.flight = nil
+  if not page then
+    return nil, err
+  end
+  go_on(self, page)
+  self.count = self.count + 1
+  return page
+end
+
+--- The cursor of the page that comes next: give it as `page = {cursor = …}`
+--- to go on from there, now or another day. `nil` means the beginning, or,
+--- when `done` is true, that there is no more.
+function Pages:cursor()
+  return self.next_cursor
+end
+
+--- Ends the walk and gives up on what is under way. May be called twice.
+function Pages:close()
+  if self.flight then
+    transport.abandon(self.flight)
+    self.flight = nil
+  end
+  if self.walk then
+    self.walk:close()
+    self.walk = nil
+  end
+end
+
+---@class klaviyo.items: klaviyo.iterator
+local Items = {}
+Items.__index = Items
+Items.__name = "klaviyo.items"
+
+--- The resources of all pages; `pick` makes of each what the walk gives.
+---@param pages table  a walk from M.pages
+---@param limit integer|nil  how many at most
+---@param pick (fun(resource: table): any)|nil
+function M.items(pages, limit, pick)
+  return setmetatable({
+    count = 0, done = false, pages = pages, limit = limit or math.huge, pick = pick,
+    list = {}, at = 0,
+  }, Items)
+end
+
+local function resources_of(page)
+  local data = page.data
+  if data == nil or data == json.null then
+    return {}
+  end
+  if data.type ~= nil or #data == 0 and next(data) ~= nil then
+    return {data}  -- one resource, not a list of them
+  end
+  return data
+end
+
+--- The next resource and its page; `nil` at the end; `nil, err`.
+function Items:next()
+  if self.count >= self.limit then
+    self:close()
+    return nil
+  end
+  while self.at >= #self.list do
+    -- to go on from here is to ask for the page that comes next
+    self.page_cursor = self.pages:cursor()
+    local page, err = self.pages:next()
+    if not page then
+      self.done = self.pages.done
+      return nil, err
+    end
+    self.page, self.list, self.at = page, resources_of(page), 0
+  end
+  self.at = self.at + 1
+  self.count = self.count + 1
+  local resource = self.list[self.at]
+  if self.pick then
+    return self.pick(resource), resource, self.page
+  end
+  return resource, self.page
+end
+
+--- The cursor from which nothing is missed: the current page's while it has
+--- resources left, the next one's after that. `nil` means the beginning, or,
+--- when `done` is true, that there is no more.
+function Items:cursor()
+  if self.at < #self.list then
+    return self.page_cursor
+  end
+  return self.pages:cursor()
+end
+
+--- Ends the walk and gives up on what is under way. May be called twice.
+function Items:close()
+  self.pages:close()
+end
+
+-- In a `for` loop nothing may end early in silence.
+local function call(self)
+  local value, second, third = self:next()
+  if value == nil and second ~= nil then
+    error(second, 0)
+  end
+  return value, second, third
+end
+
+for _, class in ipairs {Pages, Items} do
+  class.__call = call
+  class.__close = class.close
+end
+
+--- An iterator as a `for` loop takes it: a `break` closes it (Lua 5.4; where
+--- there are no closing values the collector does).
+function M.loop(iterator)
+  return iterator, nil, nil, iterator
+end
+
+return M

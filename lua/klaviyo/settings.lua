@@ -1,0 +1,167 @@
+--- The settings of a client: which there are, what they may be, what they
+--- are when nothing is said.
+
+local core = require "klaviyo.core"
+local misuse = require "klaviyo.misuse"
+
+local M = {}
+
+---@class klaviyo.settings
+---@field api_key? string|fun():string  a private key; default $KLAVIYO_API_KEY
+---@field access_token? string|fun():string  an OAuth token, in place of a key
+---@field auth_scheme? string  default "Klaviyo-API-Key", or "Bearer" with an access token
+---@field company_id? string  the public key, for the /client calls
+---@field revision? string  default "2024-10-15"
+---@field base_url? string  default "https://a.klaviyo.com"; a gateway's URL up to, not including, /api
+---@field headers? table<string, string>  more header fields, for every request
+---@field timeout? number  seconds for one attempt, from start to end; default 30
+---@field connect_timeout? number  seconds to be connected within; default 5
+---@field max_response_bytes? integer  of a decoded answer; default 256 MiB
+---@field proxy? string  a proxy's URL, "" for none; default: as the environment says
+---@field ca_file? string  a PEM file of the authorities to trust; default libcurl's
+---@field app_info? string  added to the User-Agent
+
+local function is_number(value)
+  return type(value) == "number" and value > 0 and value < math.huge
+end
+
+local function is_text(value)
+  return type(value) == "string" and value ~= ""
+end
+
+local function is_secret(value)
+  return type(value) == "function" or is_text(value)
+end
+
+local TEXT = {is_text, "a string"}
+local SECONDS = {is_number, "a number of seconds above 0"}
+local SECRET = {is_secret, "a string, or a function that gives one"}
+
+local KNOWN = {
+  api_key = SECRET,
+  access_token = SECRET,
+  auth_scheme = TEXT,
+  company_id = TEXT,
+  revision = TEXT,
+  base_url = TEXT,
+  timeout = SECONDS,
+  connect_timeout = SECONDS,
+  max_response_bytes = {is_number, "a number of bytes above 0"},
+  proxy = {function(value) return type(value) == "string" end, "a string"},
+  ca_file = TEXT,
+  app_info = TEXT,
+  headers = {
+    function(value) return type(value) == "table" end,
+    "a table of names and values",
+  },
+}
+
+local DEFAULTS = {
+  revision = "2024-10-15",
+  base_url = "https://a.klaviyo.com",
+  timeout = 30,
+  connect_timeout = 5,
+  max_response_bytes = 256 * 1024 * 1024,
+  headers = {},
+}
+
+local function check_headers(headers)
+  local copy = {}
+  for name, value in pairs(headers) do
+    if type(name) ~= "string" or type(value) ~= "string" then
+      misuse.raise("headers must be a table of strings")
+    end
+    copy[name] = value
+  end
+  return copy
+end
+
+-- A secret is never shown, not even when it is of the wrong type.
+local function check(name, value)
+  local rule = KNOWN[name]
+  if not rule then
+    misuse.unknown("setting", name, KNOWN)
+  end
+  if not rule[1](value) then
+    misuse.raise("%s must be %s, not %s", name, rule[2],
+      rule == SECRET and "an empty or a " .. type(value) .. " value"
+      or type(value) == "string" and ("%q"):format(value)
+      or tostring(value))
+  end
+  return name == "headers" and check_headers(value) or value
+end
+
+local function check_base_url(url)
+  url = url:gsub("/+$", "")
+  if not core.is_base(url) then
+    misuse.raise("base_url must be http(s)://host[:port][/prefix], not %q",
+      url)
+  end
+  if url:lower():match("^https?://a%.klaviyo%.com/") then
+    misuse.raise("base_url goes up to, not including, /api: " ..
+      '"https://a.klaviyo.com"')
+  end
+  return url
+end
+
+local function complete(settings)
+  settings.base_url = check_base_url(settings.base_url)
+  if settings.api_key and settings.access_token then
+    misuse.raise("give api_key or access_token, not both")
+  end
+  return settings
+end
+
+--- Settings from what a user gives, defaults put in.
+---@param given klaviyo.settings|nil
+function M.new(given)
+  local settings = {}
+  for name, value in pairs(DEFAULTS) do
+    settings[name] = value
+  end
+  for name, value in pairs(given or {}) do
+    settings[name] = check(name, value)
+  end
+  if not settings.api_key and not settings.access_token then
+    local key = os.getenv("KLAVIYO_API_KEY")
+    settings.api_key = key ~= "" and key or nil
+  end
+  if not settings.api_key and not settings.access_token
+      and not settings.company_id then
+    misuse.raise("no key: give api_key or access_token, or set "
+      .. "KLAVIYO_API_KEY in the environment (inside nginx also say "
+      .. '"env KLAVIYO_API_KEY;" in nginx.conf)')
+  end
+  return complete(settings)
+end
+
+--- A copy with other settings; headers are added to, by name.
+---@param base klaviyo.settings
+---@param given klaviyo.settings
+function M.with(base, given)
+  local settings = {}
+  for name, value in pairs(base) do
+    settings[name] = value
+  end
+  for name, value in pairs(given) do
+    settings[name] = check(name, value)
+  end
+  if given.headers then
+    local headers = {}
+    for name, value in pairs(base.headers) do
+      headers[name] = value
+    end
+    for name, value in pairs(settings.headers) do
+      headers[name] = value
+    end
+    settings.headers = headers
+  end
+  if given.api_key then
+    settings.access_token = given.access_token
+  elseif given.access_token then
+    settings.api_key = nil
+  end
+  return complete(settings)
+end
+
+return M

@@ -1,0 +1,169 @@
+--- Carries requests over the core: header fields, keys, waiting.
+
+local answer = require "klaviyo.answer"
+local core = require "klaviyo.core"
+local misuse = require "klaviyo.misuse"
+local version = require "klaviyo.version"
+
+local M = {}
+
+local MEDIA_TYPE = "application/vnd.api+json"
+local USER_AGENT = ("klaviyo-lua/%s (%s; libcurl/%s)"):format(version,
+  type(jit) == "table" and "LuaJIT" or _VERSION, core.libcurl)
+
+-- The core gives way this often, so that a signal's hook can run in between.
+local SLICE = 0.2
+
+local function wait(ticket)
+  while not ticket:wait(SLICE) do end  -- luacheck: ignore 542
+end
+
+if type(jit) == "table" then
+  jit.off(wait)  -- compiled code would not look at the hook of a Ctrl-C
+end
+
+local function secret_of(settings)
+  local name = settings.access_token and "access_token" or "api_key"
+  local secret = settings[name]
+  if type(secret) == "function" then
+    secret = secret()
+    if type(secret) ~= "string" or secret == "" then
+      misuse.raise("the function %s must give a string, not %s", name,
+        type(secret))
+    end
+  end
+  if not secret then
+    misuse.raise("this call needs api_key or access_token")
+  end
+  return secret, settings.auth_scheme
+    or (name == "access_token" and "Bearer" or "Klaviyo-API-Key")
+end
+
+-- The fields in the order they are sent; a user's own replace ours by name.
+local function header_fields(settings, secret, scheme)
+  local own = {}
+  for name in pairs(settings.headers) do
+    own[name:lower()] = true
+  end
+  local list = {}
+  local function add(name, value)
+    if not own[name:lower()] then
+      list[#list + 1] = name
+      list[#list + 1] = value
+    end
+  end
+  add("User-Agent", USER_AGENT
+    .. (settings.app_info and " " .. settings.app_info or ""))
+  add("Accept", MEDIA_TYPE)
+  add("revision", settings.revision)
+  if secret then
+    add("Authorization", scheme .. " " .. secret)
+  end
+  own = {}
+  local names = {}
+  for name in pairs(settings.headers) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    if name:lower() ~= "content-type" then
+      add(name, settings.headers[name])
+    end
+  end
+  return list
+end
+
+local function content_type(settings)
+  for name, value in pairs(settings.headers) do
+    if name:lower() == "content-type" then
+      return value
+    end
+  end
+  return MEDIA_TYPE
+end
+
+local function core_settings(settings, fields)
+  local made, name, why = core.settings {
+    headers = fields,
+    content_type = content_type(settings),
+    timeout = settings.timeout,
+    connect_timeout = settings.connect_timeout,
+    max_response_bytes = settings.max_response_bytes,
+    proxy = settings.proxy,
+    ca_file = settings.ca_file,
+  }
+  if not made then
+    misuse.raise("the header field %q %s", name, why)
+  end
+  return made
+end
+
+-- Made once for a set of settings, and again when a key rotates.
+local made_for = setmetatable({}, {__mode = "k"})
+
+local function prepared(settings, public)
+  local made = made_for[settings]
+  if not made then
+    made = {}
+    made_for[settings] = made
+  end
+  if public then
+    if not made.public then
+      made.public = core_settings(settings, header_fields(settings))
+    end
+    return made.public
+  end
+  local secret, scheme = secret_of(settings)
+  if made.secret ~= secret then
+    made.private = core_settings(settings,
+      header_fields(settings, secret, scheme))
+    made.secret = secret
+  end
+  return made.private, secret
+end
+
+--- The header fields that a request would have.
+---@return table<string, string>
+function M.headers(settings, request)
+  local secret, scheme
+  if not request.public then
+    secret, scheme = secret_of(settings)
+  end
+  local list = header_fields(settings, secret, scheme)
+  local fields = {}
+  for i = 1, #list, 2 do
+    fields[list[i]] = list[i + 1]
+  end
+  if request.body then
+    fields["Content-Type"] = content_type(settings)
+  end
+  return fields
+end
+
+--- Starts a request.
+---@param settings klaviyo.settings
+---@param request table  as request.lua makes it
+---@param operation string|nil  for messages
+---@return table flight  to be landed
+function M.start(settings, request, operation)
+  local handle, secret = prepared(settings, request.public)
+  return {
+    ticket = core.submit(handle, request.method, request.url, request.body),
+    context = {operation = operation, secret = secret},
+  }
+end
+
+--- Waits for a request's end.
+---@return klaviyo.document|nil, klaviyo.error|nil
+function M.land(flight)
+  wait(flight.ticket)
+  local response, trouble = flight.ticket:take()
+  return answer.read(response, trouble, flight.context)
+end
+
+--- Gives up on a request under way.
+function M.abandon(flight)
+  flight.ticket:close()
+end
+
+return M

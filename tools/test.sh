@@ -7,7 +7,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
-steps=${*:-build-lua5.4 build-luajit spec-lua5.4 spec-luajit rock asan lint \
+steps=${*:-build-lua5.4 build-luajit spec-lua5.4 spec-luajit rock asan-lua5.4 asan-luajit lint \
   warnings canary}
 log=build/log
 rm -rf "$log"
@@ -24,6 +24,7 @@ export LC_ALL=C
 
 run() {
   case $1 in
+    asan-*) make -s asan LUA="${1#asan-}" ;;
     build-*) make -s build LUA="${1#build-}" ;;
     spec-*) make -s spec LUA="${1#spec-}" ;;
     canary) tools/canary.sh "$log" ;;

@@ -105,13 +105,14 @@ local function list_value(operator, field, list)
     or getmetatable(list) == filter_mt then
     refuse(operator, field, "expected a list, got %s", got(list))
   end
-  local count = 0
-  for _ in next, list do
+  local count, named = 0, false
+  for key in next, list do
     count = count + 1
+    named = named or type(key) ~= "number"
   end
   if count == 0 then
     refuse(operator, field, "the list is empty")
-  elseif count ~= #list then
+  elseif named or count ~= #list then
     refuse(operator, field, "expected a list without holes or names")
   end
   local parts, first_kind = {}, nil

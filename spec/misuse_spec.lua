@@ -1,0 +1,132 @@
+local misuse = require "klaviyo.misuse"
+local datetime = require "klaviyo.datetime"
+local filter = require "klaviyo.filter"
+
+local function here()
+  return debug.getinfo(2, "l").currentline
+end
+
+describe("misuse.raise", function()
+  it("blames the first line outside the library", function()
+    local line
+    local function script()
+      line = here() + 1
+      local value = filter.equals("email", {})
+      return value
+    end
+    local ok, message = pcall(script)
+    assert.is_false(ok)
+    assert.matches("^[^\n]*misuse_spec%.lua:" .. line .. ": filter equals", message)
+  end)
+
+  it("blames it however many of our functions lie between", function()
+    local line
+    local ok, message = pcall(function()
+      line = here() + 1
+      local value = filter.all(filter.greater_than("created", "yesterday"))
+      return value
+    end)
+    assert.is_false(ok)
+    assert.matches("misuse_spec%.lua:" .. line .. ": ", message)
+  end)
+
+  it("blames the script from inside a coroutine", function()
+    local line
+    local thread = coroutine.create(function()
+      line = here() + 1
+      local value = datetime({})
+      return value
+    end)
+    local ok, message = coroutine.resume(thread)
+    assert.is_false(ok)
+    assert.matches("misuse_spec%.lua:" .. line .. ": ", message)
+  end)
+
+  it("blames nobody when nobody of outside called", function()
+    local ok, message = coroutine.resume(coroutine.create(datetime.new), {})
+    assert.is_false(ok)
+    assert.equal("datetime: expected RFC 3339 text or seconds, got table", message)
+  end)
+
+  it("formats only when there is something to put in", function()
+    local _, message = pcall(misuse.raise, "100% wrong")
+    assert.matches("100%% wrong$", message)
+    _, message = pcall(misuse.raise, "%d%% wrong", 7)
+    assert.matches("7%% wrong$", message)
+  end)
+end)
+
+describe("misuse.nearest", function()
+  local names = { "first_name", "last_name", "email", "phone_number", "webhook-topics" }
+
+  it("finds a misspelt name", function()
+    assert.equal("first_name", misuse.nearest("firstname", names))
+    assert.equal("first_name", misuse.nearest("First_Name", names))
+    assert.equal("first_name", misuse.nearest("frist_name", names))
+    assert.equal("email", misuse.nearest("e-mail", names))
+    assert.equal("webhook-topics", misuse.nearest("webhook_topic", names))
+    assert.equal("email", misuse.nearest("email", names))
+  end)
+
+  pending("finds a name with two letters swapped", function()
+    assert.equal("email", misuse.nearest("emial", names))
+    assert.equal("name", misuse.nearest("nmae", { "name" }))
+  end)
+
+  it("takes a set as well", function()
+    assert.equal("email", misuse.nearest("emails", { email = true, phone = true }))
+  end)
+
+  it("says nothing when nothing is near", function()
+    assert.is_nil(misuse.nearest("birthday", names))
+    assert.is_nil(misuse.nearest("x", {}))
+    assert.is_nil(misuse.nearest("", names))
+  end)
+
+  it("takes any value for a name", function()
+    assert.equal("12", misuse.nearest(12, { "12" }))
+    assert.is_nil(misuse.nearest(true, { "email" }))
+  end)
+
+  it("gives the same answer every time", function()
+    for _ = 1, 20 do
+      assert.equal("ab", misuse.nearest("ax", { ac = true, ab = true, ad = true }))
+    end
+  end)
+end)
+
+describe("misuse.unknown", function()
+  local function said(...)
+    local ok, message = pcall(misuse.unknown, ...)
+    assert.is_false(ok)
+    return message
+  end
+
+  it("says the nearest name and what is allowed", function()
+    assert.matches('unknown attribute "emails"; did you mean "email"%? allowed: email, name$',
+      said("attribute", "emails", { "name", "email" }))
+  end)
+
+  it("does without a hint", function()
+    assert.matches('unknown attribute "birthday"; allowed: email, name$',
+      said("attribute", "birthday", { name = true, email = true }))
+  end)
+
+  it("says when there is nothing at all", function()
+    assert.matches('unknown attribute "x"; allowed: none$', said("attribute", "x", {}))
+  end)
+
+  it("names twenty at most", function()
+    local many = {}
+    for i = 1, 30 do
+      many[i] = ("name%02d"):format(i)
+    end
+    local message = said("attribute", "x", many)
+    assert.matches("name20, … %(30 in all%)$", message)
+    assert.not_matches("name21", message)
+  end)
+
+  it("survives a name with a per cent sign", function()
+    assert.matches('unknown attribute "50%%s"', said("attribute", "50%s", { "a" }))
+  end)
+end)

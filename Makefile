@@ -91,7 +91,7 @@ setup:
 # built by a make of its own: this one was read before setup had run
 demo: setup
 	@$(MAKE) --no-print-directory -s build LUA=$(LUA)
-	@$(ENV) LIVE=$(LIVE) $(LUA) examples/reference.lua
+	@$(ENV) $(if $(LIVE),LIVE=$(LIVE) )$(LUA) examples/reference.lua
 
 test: setup
 	@./tools/test.sh

@@ -1,0 +1,64 @@
+local core = require "klaviyo.core"
+
+local function page(link)
+  return ('{"data":[],"links":{"next":%s}}'):format(
+    link and '"' .. link .. '"' or "null")
+end
+
+describe("pages.c: a walk from page to page", function()
+  local base = "http://127.0.0.1:1/klaviyo"
+  local first = base .. "/api/profiles?page%5Bsize%5D=100"
+
+  it("goes where the links say, behind the base URL", function()
+    local walk = core.pages(base, first)
+    assert.equal(first, walk:url())
+    assert.is_nil(walk:cursor())
+    assert.is_true(walk:follow(page
+      "https://a.klaviyo.com/api/profiles?page%5Bcursor%5D=a%2Bb"))
+    assert.equal(base .. "/api/profiles?page%5Bcursor%5D=a%2Bb", walk:url())
+    assert.equal("a+b", walk:cursor())
+    assert.is_false(walk:follow(page()))
+  end)
+
+  it("stops with a reason at a link that cannot be followed", function()
+    local walk = core.pages(base, first)
+    local more, why, link = walk:follow(page "https://evil.example/api/x")
+    assert.is_nil(more)
+    assert.equal("foreign", why)
+    assert.equal("https://evil.example/api/x", link)
+    more, why = walk:follow(page "nonsense")
+    assert.is_nil(more)
+    assert.equal("broken", why)
+    more, why = walk:follow '{"links":'
+    assert.is_nil(more)
+    assert.equal("broken", why)
+  end)
+
+  it("stops at a cursor that was seen, however the URL is written", function()
+    local walk = core.pages(base, first .. "&page%5Bcursor%5D=c0")
+    local link = "https://a.klaviyo.com/api/profiles?page[cursor]=c%d"
+    for i = 1, 500 do
+      assert.is_true(walk:follow(page(link:format(i))))
+    end
+    for _, seen in ipairs {0, 1, 250, 500} do
+      local more, why = walk:follow(page(link:format(seen) .. "&x=1"))
+      assert.is_nil(more)
+      assert.equal("repeated", why)
+    end
+  end)
+
+  it("knows pages without a cursor by their URL", function()
+    local walk = core.pages(base, base .. "/api/x?page%5Bnumber%5D=1")
+    assert.is_true(walk:follow(page "/api/x?page%5Bnumber%5D=2"))
+    local more, why = walk:follow(page "/api/x?page%5Bnumber%5D=1")
+    assert.is_nil(more)
+    assert.equal("repeated", why)
+  end)
+
+  it("may be closed twice and not used after", function()
+    local walk = core.pages(base, first)
+    walk:close()
+    walk:close()
+    assert.has_error(function() walk:url() end, "the walk is closed")
+  end)
+end)

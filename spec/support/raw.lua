@@ -1,0 +1,117 @@
+-- A hostile server for specs; see raw_server.lua, which is its process.
+--
+--   local server = raw.start {
+--     answers = {                  -- one for each request, the last for all after
+--       { status = 200, headers = {}, body = "{}" },
+--       { body = "{}", length = 99 },     -- says more bytes than it has
+--       { body = "{}", length = false },  -- says nothing of its length
+--       { raw = "bytes" },                -- these, and no others
+--       { body = "…", slice = 2, between = 0.1 },  -- two bytes every 0.1 s
+--       { pause = 1 },                    -- thinks for a second first
+--       { never = true },                 -- reads, and says nothing
+--       { body = "…", send = 40, after = "reset" }, -- 40 bytes, then a reset
+--       { after = "close", linger = 0.1 },  -- answers, waits, closes
+--     },
+--     requests_per_connection = 3, -- then closes, without having said so
+--     on_accept = "reset",         -- or "close": as soon as somebody comes
+--     accept = false,              -- nobody is let in: connecting takes forever
+--   }
+
+local M = {}
+
+local here = debug.getinfo(1, "S").source:match("^@(.*[/\\])") or "./"
+
+local function written(value)
+  if type(value) == "table" then
+    local parts = {}
+    for key, member in pairs(value) do
+      parts[#parts + 1] = ("[%s]=%s"):format(written(key), written(member))
+    end
+    return "{" .. table.concat(parts, ",") .. "}"
+  elseif type(value) == "string" then
+    return (("%q"):format(value):gsub("\\\n", "\\n"))
+  end
+  return tostring(value)
+end
+
+local function quoted(text)
+  return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+local Server = {}
+Server.__index = Server
+
+local function log_lines(self)
+  local list = {}
+  for line in io.lines(self.log) do
+    list[#list + 1] = assert((loadstring or load)(line))()
+  end
+  return list
+end
+
+--- The requests received so far: {method=, target=, headers=, body=, connection=}.
+---@return table[]
+function Server:requests()
+  local list = {}
+  for _, record in ipairs(log_lines(self)) do
+    if record.method then
+      list[#list + 1] = record
+    end
+  end
+  return list
+end
+
+--- How many connections were accepted so far.
+---@return integer
+function Server:connections()
+  local count = 0
+  for _, record in ipairs(log_lines(self)) do
+    count = math.max(count, record.accepted or 0)
+  end
+  return count
+end
+
+--- Ends the server. May be called twice.
+function Server:stop()
+  if self.pid then
+    os.execute("kill " .. self.pid)
+    self.pipe:close()
+    os.remove(self.plan)
+    os.remove(self.log)
+    self.pid = nil
+  end
+end
+
+--- Starts a server.
+---@param plan table
+---@return table server {port=, url=, requests=function, connections=function, stop=function}
+function M.start(plan)
+  local self = setmetatable({ plan = os.tmpname(), log = os.tmpname() }, Server)
+  local file = assert(io.open(self.plan, "w"))
+  file:write("return ", written(plan))
+  file:close()
+  -- Always lua5.4, and never sanitized: it is not what is tested.
+  self.pipe = assert(io.popen(("exec env -u LD_PRELOAD lua5.4 %s %s %s"):format(
+    quoted(here .. "raw_server.lua"), self.plan, self.log)))
+  local line = self.pipe:read("*l")
+  assert(line, "the raw server did not start")
+  self.port, self.pid = line:match("^(%d+) (%d+)$")
+  self.url = "http://127.0.0.1:" .. self.port
+  return self
+end
+
+--- Runs a function with a server, which is stopped whatever happens.
+---@param plan table
+---@param body fun(server: table)
+function M.with(plan, body)
+  local server = M.start(plan)
+  local ok, err = xpcall(body, function(e)
+    return type(e) == "string" and debug.traceback(e) or e
+  end, server)
+  server:stop()
+  if not ok then
+    error(err, 0)
+  end
+end
+
+return M

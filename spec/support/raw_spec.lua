@@ -1,0 +1,71 @@
+local raw = require "spec.support.raw"
+local script = require "spec.support.script"
+
+local function curl(words)
+  return script.shell("curl -sS -m 3 " .. words)
+end
+
+describe("spec.support.raw", function()
+  it("answers by the plan and says what it received", function()
+    raw.with({ answers = { { body = "one" }, { status = 500, headers = { X = "y" } } } }, function(server)
+      assert.equal("one", (curl(server.url .. "/a?b")))
+      assert.matches("^HTTP/1.1 500", (curl("-i -d 'x\ny\\' " .. server.url .. "/c")))
+      local requests = server:requests()
+      assert.equal(2, #requests)
+      assert.equal("/a?b", requests[1].target)
+      assert.equal("POST", requests[2].method)
+      assert.equal("x\ny\\", requests[2].body)
+      assert.equal(2, server:connections())
+    end)
+  end)
+
+  it("keeps connections alive as long as it is told to", function()
+    raw.with({ answers = { { body = "x" } }, requests_per_connection = 2 }, function(server)
+      local url = server.url
+      assert.equal("xxxx", (curl(("%s %s %s %s"):format(url, url, url, url))))
+      assert.equal(2, server:connections())
+    end)
+  end)
+
+  it("resets, cuts short, stays silent and lets nobody in", function()
+    raw.with({ answers = { { body = "x", send = 0, after = "reset" } } }, function(server)
+      local _, status = curl(server.url)
+      assert.equal(56, status) -- failure in receiving
+      assert.equal(1, #server:requests())
+    end)
+    raw.with({ answers = { { body = "half", length = 8, after = "close" } } }, function(server)
+      local _, status = curl(server.url)
+      assert.equal(18, status) -- partial file
+    end)
+    raw.with({ answers = { { never = true } } }, function(server)
+      local _, status = curl("-m 0.3 " .. server.url)
+      assert.equal(28, status)
+    end)
+    raw.with({ answers = {}, accept = false }, function(server)
+      local output, status = curl("--connect-timeout 0.3 " .. server.url)
+      assert.equal(28, status)
+      assert.matches("Failed to connect", output)
+    end)
+    raw.with({ answers = {}, on_accept = "reset" }, function(server)
+      local _, status = curl(server.url)
+      assert.is_true(status == 56 or status == 52)
+    end)
+  end)
+
+  it("is gone when stopped, and when its parent is", function()
+    local server = raw.start { answers = { { body = "x" } } }
+    local pid = server.pid
+    server:stop()
+    server:stop()
+    assert.equal(1, select(2, script.shell("kill -0 " .. pid)))
+    local output = script.run([[
+      local server = require("spec.support.raw").start { answers = {} }
+      io.write(server.pid)
+      io.stdout:flush()
+      os.execute("kill -9 $PPID")
+    ]])
+    local orphan = output:match("^%d+")
+    script.shell("for i in 1 2 3 4 5 6 7 8 9 10; do kill -0 " .. orphan .. " || exit 0; sleep 0.2; done")
+    assert.equal(1, select(2, script.shell("kill -0 " .. orphan)))
+  end)
+end)

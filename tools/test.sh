@@ -21,16 +21,21 @@ export KLAVIYO_TEST_KEY
 unset KLAVIYO_API_KEY http_proxy https_proxy HTTPS_PROXY all_proxy ALL_PROXY \
   LUA_PATH LUA_CPATH LUA_INIT LUA_PATH_5_4 LUA_CPATH_5_4 LUA_INIT_5_4
 export LC_ALL=C
+STEP_SECONDS=${STEP_SECONDS:-400}
 
-run() {
+# the command of a step
+command_of() {
   case $1 in
-    asan-*) make -s asan LUA="${1#asan-}" ;;
-    build-*) make -s build LUA="${1#build-}" ;;
-    spec-*) make -s spec LUA="${1#spec-}" ;;
-    canary) lua5.4 tools/canary.lua "$log"/*.txt ;;
-    *) make -s "$1" ;;
+    asan-*) echo "make -s asan LUA=${1#asan-}" ;;
+    build-*) echo "make -s build LUA=${1#build-}" ;;
+    spec-*) echo "make -s spec LUA=${1#spec-}" ;;
+    canary) echo "lua5.4 tools/canary.lua $log/*.txt" ;;
+    *) echo "make -s $1" ;;
   esac
 }
+
+running=
+trap '[ -z "$running" ] || kill "$running"; exit 130' INT HUP TERM
 
 # "passed failed skipped", summed over the summaries of busted in a log
 tally() {
@@ -43,9 +48,17 @@ passed=0 failed=0 skipped=0
 for step in $steps; do
   echo "== $step"
   began=$(date +%s)
-  { run "$step" 2>&1; echo $? >"$log/status"; } </dev/null |
-    tee "$log/$step.txt"
-  status=$(cat "$log/status")
+  # Into a file that is followed, not through a pipe: a server that a spec
+  # forgot would keep the pipe open, and us waiting.
+  : >"$log/$step.txt"
+  timeout -k 10 "$STEP_SECONDS" $(command_of "$step") </dev/null \
+    >"$log/$step.txt" 2>&1 &
+  running=$!
+  tail -n +1 -s 0.1 -f --pid="$running" "$log/$step.txt"
+  wait "$running"
+  status=$?
+  running=
+  [ "$status" -ne 124 ] || echo "$step: stopped after $STEP_SECONDS s"
   set -- $(tally "$log/$step.txt")
   p=$1 f=$2
   skipped=$((skipped + $3))

@@ -54,9 +54,15 @@ ASAN = build/asan-$(LUA)
 # what the sanitized run covers: all that drives the C core
 ASAN_SPEC = spec/core
 
+# a word of the shell, whatever is in it
+quoted = '$(subst ','\'',$(1))'
 root = $(subst ','\'',$(CURDIR))
 ENV  = LUA_PATH='$(root)/lua/?.lua;$(root)/lua/?/init.lua;;' \
   LUA_CPATH='$(root)/$(OUT)/?.so;;'
+EXPORT_PATH = export LUA_PATH=$(call \
+  quoted,$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;)"$${LUA_PATH:-;}"
+EXPORT_CPATH = export LUA_CPATH=$(call \
+  quoted,$(CURDIR)/$(OUT)/?.so;)"$${LUA_CPATH:-;}"
 
 .PHONY: help setup build objects env spec asan rock lint warnings test demo \
   sandbox install catalogue \
@@ -118,9 +124,7 @@ $(OUT)/obj/flags: FORCE
 -include $(OBJECTS:.o=.d)
 
 env:
-	@printf '%s\n' \
-	  'export LUA_PATH='\''$(root)/lua/?.lua;$(root)/lua/?/init.lua;'\''"$${LUA_PATH:-;}"' \
-	  'export LUA_CPATH='\''$(root)/$(OUT)/?.so;'\''"$${LUA_CPATH:-;}"'
+	@printf '%s\n' $(call quoted,$(EXPORT_PATH)) $(call quoted,$(EXPORT_CPATH))
 
 spec: build
 	$(ENV) LUA=$(LUA) $(LUA) $(BUSTED) $(SPEC)

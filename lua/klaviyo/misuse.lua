@@ -33,27 +33,25 @@ local function folded(name)
   return (name:lower():gsub("%-", "_"))
 end
 
-local function distance(a, b, limit)
-  local previous, current = {}, {}
+-- How many slips of a finger lie between two names: a letter more, less,
+-- other, or two swapped.
+local function distance(a, b)
+  local before, previous, current = {}, {}, {}
   for j = 0, #b do
     previous[j] = j
   end
   for i = 1, #a do
     current[0] = i
-    local best = i
     for j = 1, #b do
       local cost = a:byte(i) == b:byte(j) and 0 or 1
-      local d = math.min(previous[j] + 1, current[j - 1] + 1,
+      current[j] = math.min(previous[j] + 1, current[j - 1] + 1,
         previous[j - 1] + cost)
-      current[j] = d
-      if d < best then
-        best = d
+      if i > 1 and j > 1 and a:byte(i) == b:byte(j - 1)
+          and a:byte(i - 1) == b:byte(j) then
+        current[j] = math.min(current[j], before[j - 2] + 1)
       end
     end
-    if best > limit then
-      return limit + 1
-    end
-    previous, current = current, previous
+    before, previous, current = previous, current, before
   end
   return previous[#b]
 end
@@ -73,27 +71,46 @@ local function as_list(candidates)
   return list
 end
 
+-- The candidates, nearest first, and how far the nearest is.
+local function by_distance(name, candidates)
+  local wanted = folded(tostring(name))
+  local distances = {}
+  local list = as_list(candidates)
+  for _, candidate in ipairs(list) do
+    distances[candidate] = distance(wanted, folded(candidate))
+  end
+  table.sort(list, function(a, b)
+    if distances[a] ~= distances[b] then
+      return distances[a] < distances[b]
+    end
+    return a < b
+  end)
+  return list, distances[list[1]], math.max(1, math.floor(#wanted / 3))
+end
+
 --- The candidate nearest to a name, if any is near.
 ---@param name string
 ---@param candidates table a list of names, or a set (names as keys)
 ---@return string|nil
 function M.nearest(name, candidates)
-  local wanted = folded(tostring(name))
-  local found
-  local limit = math.max(1, math.floor(#wanted / 3))
-  for _, candidate in ipairs(as_list(candidates)) do
-    local d = distance(wanted, folded(candidate), limit)
-    if d <= limit then
-      found, limit = candidate, d - 1
-      if limit < 0 then
-        break
-      end
-    end
-  end
-  return found
+  local list, d, near = by_distance(name, candidates)
+  return d and d <= near and list[1] or nil
 end
 
 local MOST_NAMED = 20
+local NEAREST_NAMED = 5
+
+-- All that is allowed; of very many only those that come near.
+local function allowed(name, candidates)
+  local names = as_list(candidates)
+  if #names == 0 then
+    return "none"
+  elseif #names <= MOST_NAMED then
+    return table.concat(names, ", ")
+  end
+  return ("%s, … (%d in all)"):format(
+    table.concat(by_distance(name, names), ", ", 1, NEAREST_NAMED), #names)
+end
 
 --- Raises for a name that does not exist: says the nearest one, and what
 -- there is.
@@ -101,17 +118,10 @@ local MOST_NAMED = 20
 ---@param name any
 ---@param candidates table a list of names, or a set (names as keys)
 function M.unknown(what, name, candidates)
-  local names = as_list(candidates)
-  local nearest = M.nearest(name, names)
-  local hint = nearest and ('did you mean "%s"? '):format(nearest) or ""
-  local allowed = table.concat(names, ", ", 1, math.min(#names, MOST_NAMED))
-  if #names > MOST_NAMED then
-    allowed = allowed .. (", … (%d in all)"):format(#names)
-  end
-  if #names == 0 then
-    allowed = "none"
-  end
-  M.raise('unknown %s "%s"; %sallowed: %s', what, tostring(name), hint, allowed)
+  local nearest = M.nearest(name, candidates)
+  M.raise('unknown %s "%s"; %sallowed: %s', what, tostring(name),
+    nearest and ('did you mean "%s"? '):format(nearest) or "",
+    allowed(name, candidates))
 end
 
 return M

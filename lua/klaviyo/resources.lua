@@ -63,19 +63,27 @@ local function find(revision, method, path)
     or revision:find(method, (path:gsub("{id}", "{job_id}")))
 end
 
-local function find_verb(self, verb)
-  local rule = self.verbs[verb]
-  local suffix = rule[2]
-  if self.relation then
-    suffix = suffix:format(self.relation)
-  end
-  return find(self.revision, rule[1], self.path .. suffix)
+-- What a verb needs to know stands in `self[1]`, a `place`: the rest of the
+-- object is the user's to misspell.
+---@class klaviyo.place
+---@field client klaviyo.client
+---@field revision table
+---@field path string  "/api/lists"
+---@field verbs table  COLLECTION or RELATION
+---@field relation? string  "profiles"
+---@field id? string  of the resource that has the relation
+---@field name string  for messages
+
+local function find_verb(place, verb)
+  local method, suffix = unpack(place.verbs[verb] or {})
+  return method and find(place.revision, method,
+    place.path .. suffix:format(place.relation))
 end
 
-local function available(self)
+local function available(place)
   local names = {}
-  for verb in pairs(self.verbs) do
-    if find_verb(self, verb) then
+  for verb in pairs(place.verbs) do
+    if find_verb(place, verb) then
       names[#names + 1] = verb
     end
   end
@@ -83,43 +91,44 @@ local function available(self)
 end
 
 local function operation(self, verb)
-  local op = find_verb(self, verb)
+  local place = self[1]
+  local op = find_verb(place, verb)
   if not op then
-    misuse.unknown("verb of " .. self.name, verb, available(self))
+    misuse.unknown("verb of " .. place.name, verb, available(place))
   end
-  return op
+  return place.client, op, place.id
 end
 
 local Reading = {}
 
 --- One page (or the one resource) as a document.
 function Reading:list(params, options)
-  local op = operation(self, "list")
-  return self.client:call(op.id, merged({id = self.id}, params), options)
+  local client, op, id = operation(self, "list")
+  return client:call(op.id, merged({id = id}, params), options)
 end
 
 --- All resources of all pages: `for resource, page in …`.
 function Reading:each(params, options)
-  local op = operation(self, "each")
-  return self.client:each(op.id, merged({id = self.id}, params), options)
+  local client, op, id = operation(self, "each")
+  return client:each(op.id, merged({id = id}, params), options)
 end
 
 --- All pages as documents: `for page in …`.
 function Reading:pages(params, options)
-  local op = operation(self, "pages")
-  return self.client:pages(op.id, merged({id = self.id}, params), options)
+  local client, op, id = operation(self, "pages")
+  return client:pages(op.id, merged({id = id}, params), options)
 end
 
 --- The first resource, `nil` where there is none, or `nil, err`.
 function Reading:first(params, options)
-  local op = operation(self, "first")
-  local own = merged({id = self.id}, params)
+  local client, op, id = operation(self, "first")
+  local own = merged({id = id}, params)
   own.limit = 1
   local size = op.page and op.page.size
   if size and size.min and not own.page then
     own.page = {size = size.min}
   end
-  local it = self.client:each(op.id, own, options)
+  local it = client:each(op.id, own, options)
   local resource, second = it:next()
   it:close()
   if resource == nil then
@@ -130,10 +139,10 @@ end
 
 --- All resources in one list, `max` at the most; or `nil, err`.
 function Reading:all(params, options)
-  local op = operation(self, "all")
-  local own = merged({id = self.id}, params)
+  local client, op, id = operation(self, "all")
+  local own = merged({id = id}, params)
   own.limit, own.max = own.max, nil
-  local it = self.client:each(op.id, own, options)
+  local it = client:each(op.id, own, options)
   local list = {}
   while true do
     local resource, second = it:next()
@@ -150,13 +159,13 @@ end
 local Collection = setmetatable({}, {__index = Reading})
 
 function Collection:get(id, params, options)
-  local op = operation(self, "get")
-  return self.client:call(op.id, merged({id = id}, params), options)
+  local client, op = operation(self, "get")
+  return client:call(op.id, merged({id = id}, params), options)
 end
 
 function Collection:delete(id, params, options)
-  local op = operation(self, "delete")
-  return self.client:call(op.id, merged({id = id}, params), options)
+  local client, op = operation(self, "delete")
+  return client:call(op.id, merged({id = id}, params), options)
 end
 
 -- A flat table becomes the document of the operation; {body = …} is one.
@@ -175,8 +184,8 @@ end
 --- Makes a resource out of a flat table of attributes and relationships, or
 --- out of {body = document}.
 function Collection:create(t, params, options)
-  local op = operation(self, "create")
-  return self.client:call(op.id, merged({body = body_of(op, t)}, params),
+  local client, op = operation(self, "create")
+  return client:call(op.id, merged({body = body_of(op, t)}, params),
     options)
 end
 
@@ -190,13 +199,13 @@ end
 
 --- Changes a resource: what is not named stays, klaviyo.null clears.
 function Collection:update(id, t, params, options)
-  local op = operation(self, "update")
+  local client, op = operation(self, "update")
   if type(t) ~= "table" then
     misuse.raise("%s takes a table, not %s", op.id, type(t))
   end
   local body = t.body ~= nil and body_of(op, t)
     or body_of(op, with_id(t, id))
-  return self.client:call(op.id, merged({id = id, body = body}, params),
+  return client:call(op.id, merged({id = id, body = body}, params),
     options)
 end
 
@@ -207,8 +216,8 @@ Relation.get = Reading.list
 
 --- The ids of the related resources: `for id, identifier, page in …`.
 function Relation:ids(params, options)
-  local op = operation(self, "ids")
-  return self.client:ids(op.id, merged({id = self.id}, params), options)
+  local client, op, id = operation(self, "ids")
+  return client:ids(op.id, merged({id = id}, params), options)
 end
 
 local function chunks(ids, size)
@@ -222,18 +231,18 @@ end
 -- A list that is longer than the API takes goes out in parts. What went out
 -- before a failure is told by err.done, the number of ids.
 local function send(self, verb, ids, options)
-  local op = operation(self, verb)
+  local client, op, id = operation(self, verb)
   if type(ids) ~= "table" then
     ids = {ids}
   end
   if verb == "replace" or not op.body.many then
-    return self.client:call(op.id,
-      {id = self.id, body = document.build(op, ids)}, options)
+    return client:call(op.id, {id = id, body = document.build(op, ids)},
+      options)
   end
   local done, last = 0, nil
   for _, part in ipairs(chunks(ids, op.body.max or MOST_IDENTIFIERS)) do
-    local doc, err = self.client:call(op.id,
-      {id = self.id, body = document.build(op, part)}, options)
+    local doc, err = client:call(op.id,
+      {id = id, body = document.build(op, part)}, options)
     if not doc then
       err.done = done
       return nil, err
@@ -260,13 +269,13 @@ local function class_of(methods)
     __index = function(self, name)
       local method = methods[name]
       if method == nil then
-        misuse.unknown("verb of " .. rawget(self, "name"), name,
-          available(self))
+        local place = rawget(self, 1)
+        misuse.unknown("verb of " .. place.name, name, available(place))
       end
       return method
     end,
     __tostring = function(self)
-      return "klaviyo " .. rawget(self, "name")
+      return "klaviyo " .. rawget(self, 1).name
     end,
   }
 end
@@ -274,28 +283,28 @@ end
 local COLLECTION_CLASS = class_of(Collection)
 local RELATION_CLASS = class_of(Relation)
 
-local function relations(self)
-  local list, prefix = {}, self.path .. "/{id}/"
-  for _, id in ipairs(self.revision:names()) do
-    local path = self.revision:operation(id).path
+local function relations(place)
+  local known, prefix = {}, place.path .. "/{id}/"
+  for _, id in ipairs(place.revision:names()) do
+    local path = place.revision:operation(id).path
     if path:sub(1, #prefix) == prefix then
       local rest = path:sub(#prefix + 1):gsub("^relationships/", "")
-      list[rest:gsub("%-", "_")] = true
+      known[rest:gsub("%-", "_")] = true
     end
   end
-  return list
+  return known
 end
 
-local function relation(self, id, name)
-  local known = relations(self)
-  if not known[name] then
-    misuse.unknown("relation of " .. self.name, name, known)
-  end
-  return setmetatable({
-    client = self.client, revision = self.revision, path = self.path,
+local function relation(place, id, name)
+  local related = {
+    client = place.client, revision = place.revision, path = place.path,
     verbs = RELATION, relation = hyphened(name), id = id,
-    name = ("%s:at(id).%s"):format(self.name, name),
-  }, RELATION_CLASS)
+    name = ("%s:at(id).%s"):format(place.name, name),
+  }
+  if #available(related) == 0 then
+    misuse.unknown("relation of " .. place.name, name, relations(place))
+  end
+  return setmetatable({related}, RELATION_CLASS)
 end
 
 --- One resource, to reach what it is related to: `lists:at(id).profiles`.
@@ -303,9 +312,10 @@ function Collection:at(id)
   if type(id) ~= "string" and type(id) ~= "number" then
     misuse.raise("at takes an id, not %s", type(id))
   end
+  local place = self[1]
   return setmetatable({}, {
     __index = function(_, name)
-      return relation(self, id, name)
+      return relation(place, id, tostring(name))
     end,
   })
 end
@@ -313,15 +323,14 @@ end
 --- The resource of that name, or nil.
 ---@param name string  as a field of a client: catalog_items
 function M.open(client, revision, name)
-  local path = "/api/" .. hyphened(name)
-  local self = {
-    client = client, revision = revision, path = path, verbs = COLLECTION,
-    name = name,
+  local place = {
+    client = client, revision = revision, path = "/api/" .. hyphened(name),
+    verbs = COLLECTION, name = name,
   }
-  if #available(self) == 0 then
+  if #available(place) == 0 then
     return nil
   end
-  return setmetatable(self, COLLECTION_CLASS)
+  return setmetatable({place}, COLLECTION_CLASS)
 end
 
 return M

@@ -1,0 +1,147 @@
+--- The sandbox inside nginx: reads requests, writes answers, takes commands,
+-- and ends when the process that started it is gone.
+
+local codec = require "klaviyo.sandbox.codec"
+local control = require "klaviyo.sandbox.control"
+local faults = require "klaviyo.sandbox.faults"
+local handler = require "klaviyo.sandbox.handler"
+local shell = require "klaviyo.sandbox.shell"
+local world = require "klaviyo.sandbox.world"
+
+-- luacheck: globals ngx
+
+local M = {}
+
+local CONTROL_EVERY, PARENT_EVERY = 0.02, 0.25
+
+--- Before nginx is ready: whatever is wrong here keeps it from starting.
+---@param path string the settings, relative to nginx's prefix
+function M.init(path)
+  local text = assert(shell.read(ngx.config.prefix() .. path))
+  local settings = assert(codec.decode(text))
+  M.world = world.new(settings)
+  M.control = control.new(M.world, settings.dir .. "/control")
+end
+
+local function quit(remove_dir)
+  local settings = M.world.settings
+  if remove_dir and not settings.keep then
+    os.execute("rm -rf " .. shell.quote(settings.dir))
+  end
+  os.execute("kill -TERM " .. shell.process("self").pid)
+end
+
+--- Starts the timers.
+function M.init_worker()
+  local parent = M.world.settings.parent
+  assert(ngx.timer.every(CONTROL_EVERY, function()
+    M.control:take()
+  end))
+  if parent then
+    assert(ngx.timer.every(PARENT_EVERY, function()
+      if not shell.alive(parent) then
+        quit(true)
+      end
+    end))
+  end
+end
+
+local function read_body()
+  ngx.req.read_body()
+  local body = ngx.req.get_body_data()
+  local file = not body and ngx.req.get_body_file()
+  return body or file and shell.read(file) or nil
+end
+
+-- The headers as remembered: of a credential the scheme only.
+local function remembered(headers)
+  local kept = {}
+  for name, value in pairs(headers) do
+    value = type(value) == "table" and table.concat(value, ", ")
+      or tostring(value)
+    if name == "authorization" then
+      value = value:match("^%S*")
+    end
+    kept[name] = value
+  end
+  return kept
+end
+
+local LONGEST_KEPT = 65536
+
+local function send(response)
+  ngx.status = response.status
+  for name, value in pairs(response.headers) do
+    ngx.header[name] = value
+  end
+  local body = response.body
+  if not body then
+    if response.status ~= 204 then
+      ngx.header["Content-Length"] = 0
+    end
+    -- Nothing but headers; nginx would name a type of its own.
+    ngx.header["Content-Type"] = response.headers["Content-Type"] or ""
+    return ngx.send_headers()
+  end
+  ngx.header["Content-Length"] = #body
+  if response.truncate then
+    ngx.print(body:sub(1, response.truncate))
+    ngx.flush(true)
+    return ngx.exit(444)
+  end
+  ngx.print(body)
+end
+
+local function control_path(target, body)
+  local name = target:match("^/__sandbox/(%a+)$")
+  local argument = body and body ~= "" and codec.decode(body) or nil
+  local result, message = M.control:run(name, argument)
+  ngx.status = message and 400 or 200
+  ngx.header["Content-Type"] = "application/json"
+  ngx.print(codec.encode(message and { error = message }
+    or { result = result }))
+  if name == "quit" then
+    ngx.eof()
+    quit(false)
+  end
+end
+
+--- Serves a request.
+function M.content()
+  M.control:take()
+  local target, body = ngx.var.request_uri, read_body()
+  if target:sub(1, 11) == "/__sandbox/" then
+    return control_path(target, body)
+  end
+  local headers = ngx.req.get_headers(0)
+  local request = {
+    method = ngx.req.get_method(), target = target, body = body,
+    header = function(name)
+      local value = headers[name]
+      return type(value) == "table" and value[1] or value
+    end,
+  }
+  local response = faults.around(M.world, request, handler.handle,
+    handler.operation, ngx.sleep)
+  if response.trouble then
+    ngx.log(ngx.ERR, response.trouble)
+  end
+  if response.operation then
+    ngx.var.klaviyo_operation = response.operation
+  end
+  local longest = body and #body > LONGEST_KEPT
+  M.world:note {
+    method = request.method, uri = target, operation = response.operation,
+    status = response.reset and 0 or response.status,
+    headers = remembered(headers),
+    body = body and (longest and body:sub(1, LONGEST_KEPT) or body),
+    protocol = ngx.var.server_protocol,
+    connection = tonumber(ngx.var.connection),
+  }
+  if response.reset then
+    return ngx.exit(444) -- closes without a word
+  end
+  return send(response)
+end
+
+return M

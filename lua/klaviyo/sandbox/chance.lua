@@ -1,0 +1,166 @@
+--- Ids in the service's style, from a small generator of its own: a sandbox
+-- started twice alike gives the same ids, and math.random stays the user's.
+
+local M = {}
+
+local floor = math.floor
+
+local DIGITS = "0123456789"
+local BASE62 = DIGITS .. "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+  .. "abcdefghijklmnopqrstuvwxyz"
+local CROCKFORD = DIGITS .. "ABCDEFGHJKMNPQRSTVWXYZ"
+local HEX = DIGITS .. "abcdef"
+
+local Chance = {}
+Chance.__index = Chance
+
+--- A new generator (Park and Miller's, exact in doubles).
+---@param seed integer
+---@return table
+function M.new(seed)
+  return setmetatable({ state = seed % 2147483646 + 1 }, Chance)
+end
+
+function Chance:below(limit)
+  self.state = self.state * 48271 % 2147483647
+  return floor(self.state / 2147483647 * limit)
+end
+
+function Chance:letters(alphabet, length)
+  local out = {}
+  for i = 1, length do
+    local at = self:below(#alphabet) + 1
+    out[i] = alphabet:sub(at, at)
+  end
+  return table.concat(out)
+end
+
+function Chance:uuid()
+  return table.concat({ self:letters(HEX, 8), self:letters(HEX, 4),
+    "4" .. self:letters(HEX, 3), "a" .. self:letters(HEX, 3),
+    self:letters(HEX, 12) }, "-")
+end
+
+--- A number in Crockford's base 32, as in ULIDs.
+---@param number integer
+---@param width integer
+---@return string
+function M.base32(number, width)
+  local out = {}
+  for i = width, 1, -1 do
+    local digit = number % 32
+    out[i] = CROCKFORD:sub(digit + 1, digit + 1)
+    number = (number - digit) / 32
+  end
+  return table.concat(out)
+end
+
+--- The number that a text in Crockford's base 32 stands for, or nil.
+---@param text string
+---@return integer|nil
+function M.from_base32(text)
+  local number = 0
+  for i = 1, #text do
+    local at = CROCKFORD:find(text:sub(i, i), 1, true)
+    if not at then
+      return nil
+    end
+    number = number * 32 + at - 1
+  end
+  return number
+end
+
+local B64 = BASE62:sub(11) .. DIGITS .. "+/"
+
+--- Base64 with padding.
+---@param text string
+---@return string
+function M.base64(text)
+  local out = {}
+  for i = 1, #text, 3 do
+    local a, b, c = text:byte(i, i + 2)
+    local bits = a * 65536 + (b or 0) * 256 + (c or 0)
+    for j = 3, 0, -1 do
+      local at = floor(bits / 64 ^ j) % 64 + 1
+      out[#out + 1] = B64:sub(at, at)
+    end
+    if not c then
+      out[#out] = "="
+      if not b then
+        out[#out - 1] = "="
+      end
+    end
+  end
+  return table.concat(out)
+end
+
+--- The bytes of a base64 text, or nil when it is none.
+---@param text string
+---@return string|nil
+function M.from_base64(text)
+  if #text % 4 ~= 0 or not text:find("^[%w+/]*=?=?$") then
+    return nil
+  end
+  local out = {}
+  for i = 1, #text, 4 do
+    local bits, pad = 0, 0
+    for j = i, i + 3 do
+      local char = text:sub(j, j)
+      local at = B64:find(char, 1, true)
+      pad = pad + (at and 0 or 1)
+      bits = bits * 64 + (at and at - 1 or 0)
+    end
+    out[#out + 1] = string.char(floor(bits / 65536), floor(bits / 256) % 256,
+      bits % 256):sub(1, 3 - pad)
+  end
+  return table.concat(out)
+end
+
+local function ulid(chance, now)
+  return M.base32(floor(now * 1000), 10) .. chance:letters(CROCKFORD, 16)
+end
+
+local function six(chance)
+  return chance:letters(BASE62, 6)
+end
+
+local function uuid(chance)
+  return chance:uuid()
+end
+
+local function hash(chance)
+  return chance:letters(HEX, 32)
+end
+
+-- Resource type to the way its ids are made; whatever is not named here gets
+-- a ULID, jobs get base64 (as the import jobs of the service have).
+local STYLES = {
+  list = six, segment = six, flow = six, metric = six, template = six,
+  form = six, account = six,
+  tag = uuid, ["tag-group"] = uuid, ["import-error"] = uuid,
+  ["metric-property"] = hash, review = hash, attribution = hash,
+  event = function(chance) return chance:letters(BASE62, 11) end,
+  image = function(chance) return chance:letters("123456789", 9) end,
+  ["form-version"] = function(chance)
+    return chance:letters("123456789", 7)
+  end,
+  ["flow-action"] = function(chance)
+    return chance:letters("123456789", 8)
+  end,
+}
+
+--- A fresh id for a resource.
+---@param kind string the resource type
+---@param now number epoch seconds
+---@return string
+function Chance:id(kind, now)
+  local style = STYLES[kind]
+  if style then
+    return style(self)
+  elseif kind:find("%-job$") then
+    return M.base64(("%s:%s"):format(kind, self:letters(BASE62 .. "~?>", 14)))
+  end
+  return ulid(self, now)
+end
+
+return M

@@ -1,0 +1,95 @@
+--- The nginx.conf of a sandbox. All its files are named relative to the
+-- sandbox's own directory, so that no path needs quoting but Lua's.
+
+local M = {}
+
+local TEMPLATE = [[
+load_module "$MODULES/ndk_http_module.so";
+load_module "$MODULES/ngx_http_lua_module.so";
+daemon on;
+# All state is in the one process's Lua VM.
+master_process off;
+pid nginx.pid;
+error_log error.log $LOG_LEVEL;
+events { worker_connections $CONNECTIONS; }
+http {
+  # No Authorization in any log, ever: nothing here names a header.
+  log_format sandbox '$time_iso8601 $server_protocol $connection '
+    '$connection_requests $status "$request" $body_bytes_sent '
+    '$request_time $klaviyo_operation';
+  access_log access.log sandbox;
+  client_body_temp_path temp/body;
+  proxy_temp_path temp/proxy;
+  fastcgi_temp_path temp/fastcgi;
+  uwsgi_temp_path temp/uwsgi;
+  scgi_temp_path temp/scgi;
+  client_max_body_size 64m;
+  client_body_buffer_size 8m;
+  client_body_in_single_buffer on;
+  large_client_header_buffers 8 64k;
+  server_tokens off;
+  default_type application/vnd.api+json;
+  keepalive_requests $KEEPALIVE;
+  keepalive_timeout 75s;
+  lingering_close off;
+  tcp_nodelay on;
+  gzip $GZIP;
+  gzip_types application/vnd.api+json;
+  gzip_comp_level 1;
+  gzip_min_length 1024;
+  http2_max_concurrent_streams $STREAMS;
+  lua_package_path "$LUA_PATH;;";
+  lua_max_running_timers 256;
+  init_by_lua_block {
+    require("klaviyo.sandbox.app").init("settings.json")
+  }
+  init_worker_by_lua_block {
+    require("klaviyo.sandbox.app").init_worker()
+  }
+  server {
+    listen 127.0.0.1:$PORT;
+    listen 127.0.0.1:$TLS_PORT ssl http2;
+    ssl_certificate cert.pem;
+    ssl_certificate_key cert.key;
+    ssl_session_cache shared:tls:1m;
+    location / {
+      set $klaviyo_operation -;
+      content_by_lua_block {
+        require("klaviyo.sandbox.app").content()
+      }
+    }
+  }
+}
+]]
+
+-- No way is known to quote these in both nginx.conf and package.path.
+local function quoted(text)
+  if text:find('["\\;?$]') then
+    error(("cannot use a path that contains quotes, '$', ';' or '?': %s")
+      :format(text), 0)
+  end
+  return text
+end
+
+--- The configuration as text.
+---@param s table port, tls_port, lua_dir, modules and the tunables
+---@return string
+function M.text(s)
+  local values = {
+    MODULES = quoted(s.modules),
+    LOG_LEVEL = s.log_level,
+    CONNECTIONS = s.connections,
+    KEEPALIVE = s.keepalive_requests,
+    GZIP = s.gzip and "on" or "off",
+    STREAMS = s.http2_streams,
+    LUA_PATH = quoted(s.lua_dir) .. "/?.lua;" .. quoted(s.lua_dir)
+      .. "/?/init.lua",
+    PORT = s.port,
+    TLS_PORT = s.tls_port,
+  }
+  return (TEMPLATE:gsub("%$([A-Z_]+)", function(name)
+    return tostring(assert(values[name], name))
+  end))
+end
+
+return M

@@ -1,0 +1,107 @@
+--- What the service fills in when a resource is made.
+
+local codec = require "klaviyo.sandbox.codec"
+
+local M = {}
+
+local MAKE = {}
+
+MAKE["list"] = function()
+  return { opt_in_process = "double_opt_in" }
+end
+
+MAKE["segment"] = function()
+  return { is_active = true, is_processing = false, is_starred = false }
+end
+
+MAKE["campaign"] = function()
+  return {
+    status = "Draft", archived = false,
+    send_options = { use_smart_sending = true },
+    tracking_options = { is_tracking_opens = true, is_tracking_clicks = true,
+      add_tracking_params = false, custom_tracking_params = codec.array() },
+    send_strategy = { method = "immediate" },
+  }
+end
+
+MAKE["flow"] = function()
+  return { status = "draft", archived = false, trigger_type = "Metric" }
+end
+
+MAKE["webhook"] = function()
+  return { enabled = true }
+end
+
+MAKE["template"] = function()
+  return { editor_type = "CODE", html = "", text = "" }
+end
+
+MAKE["template-universal-content"] = function()
+  return { screenshot_status = "not_completed" }
+end
+
+MAKE["tag-group"] = function()
+  return { exclusive = false, default = false }
+end
+
+MAKE["profile"] = function()
+  return { properties = {}, location = {} }
+end
+
+MAKE["metric"] = function()
+  return { integration = { object = "integration", id = "7FtS4J",
+    key = "api", name = "API", category = "API" } }
+end
+
+MAKE["image"] = function(world)
+  local name = world.chance:uuid()
+  return { hidden = false, format = "jpeg", size = 1024, name = name,
+    image_url = "https://cdn.example.com/images/" .. name .. ".jpeg" }
+end
+
+MAKE["coupon-code"] = function()
+  return { status = "UNASSIGNED" }
+end
+
+local function catalog()
+  return { published = true, images = codec.array(), custom_metadata = {} }
+end
+
+MAKE["catalog-item"] = catalog
+
+MAKE["catalog-variant"] = function()
+  local all = catalog()
+  all.inventory_policy, all.inventory_quantity = 0, 0
+  return all
+end
+
+--- Attributes of a new resource.
+---@param kind string
+---@param world table
+---@return table
+function M.of(kind, world)
+  if MAKE[kind] then
+    return MAKE[kind](world)
+  elseif kind:find("%-job$") then
+    return { status = "queued", total_count = 0, completed_count = 0,
+      failed_count = 0, errors = codec.array() }
+  end
+  return {}
+end
+
+--- The id that follows from a resource's attributes, where it does.
+---@param kind string
+---@param attributes table
+---@return string|nil
+function M.id(kind, attributes)
+  if kind:find("^catalog%-%a+$") and attributes.external_id then
+    return ("%s:::%s:::%s"):format(attributes.integration_type or "$custom",
+      attributes.catalog_type or "$default", attributes.external_id)
+  elseif kind == "coupon" then
+    return attributes.external_id
+  elseif kind == "coupon-code" then
+    return attributes.unique_code
+  end
+end
+
+return M

@@ -1,0 +1,88 @@
+--- Events: each brings its profile and its metric with it, and the same one
+-- twice counts once.
+
+local answer = require "klaviyo.sandbox.answer"
+local codec = require "klaviyo.sandbox.codec"
+local instant = require "klaviyo.sandbox.instant"
+local profiles = require "klaviyo.sandbox.profiles"
+local relations = require "klaviyo.sandbox.relations"
+
+local M = {}
+
+local function metric_of(world, data)
+  local name = data.attributes.name
+  return world:collection("metric"):find("name", name)
+    or world:make("metric", { name = name })
+end
+
+--- Takes an event in.
+---@param world table
+---@param attributes table of the event
+---@param profile table the profile's resource
+---@return table record
+---@return boolean made false when it was there already
+function M.track(world, attributes, profile)
+  local person = profiles.upsert(world, profile)
+  local metric = metric_of(world, attributes.metric.data)
+  local time = type(attributes.time) == "string"
+    and instant.parse(attributes.time) or world.now()
+  time = math.floor(time)
+  -- Without a unique_id the second it happened in stands for one.
+  local unique = type(attributes.unique_id) == "string"
+    and attributes.unique_id or ("%d"):format(time)
+  local dedupe = table.concat({ person.id, metric.id, unique }, "\0")
+  local events = world:collection("event")
+  local record = events:find("dedupe", dedupe)
+  if record then
+    return record, false
+  end
+  local properties = {}
+  for name, value in pairs(attributes.properties or {}) do
+    properties[name] = value
+  end
+  properties["$event_id"] = unique
+  properties["$value"] = attributes.value
+  record = world:make("event", {
+    timestamp = time, datetime = instant.format(time),
+    event_properties = properties, uuid = world.chance:uuid(),
+    unique_id = unique, dedupe = dedupe,
+    value = attributes.value or codec.null,
+  })
+  relations.point(world, "event", record.id, "profile", person.id)
+  relations.point(world, "event", record.id, "metric", metric.id)
+  return record, true
+end
+
+local function create(call)
+  local attributes = call.document.data.attributes
+  M.track(call.world, attributes, attributes.profile.data)
+  return answer.empty(call)
+end
+
+local function bulk(call)
+  local attributes = call.document.data.attributes
+  for _, group in ipairs(attributes["events-bulk-create"].data) do
+    local of_group = group.attributes
+    for _, event in ipairs(of_group.events.data) do
+      M.track(call.world, event.attributes, of_group.profile.data)
+    end
+  end
+  return answer.empty(call)
+end
+
+local function public_bulk(call)
+  local attributes = call.document.data.attributes
+  for _, event in ipairs(attributes.events.data) do
+    M.track(call.world, event.attributes, attributes.profile.data)
+  end
+  return answer.empty(call)
+end
+
+M.serves = {
+  ["POST /api/events"] = create,
+  ["POST /api/event-bulk-create-jobs"] = bulk,
+  ["POST /client/events"] = create,
+  ["POST /client/event-bulk-create"] = public_bulk,
+}
+
+return M

@@ -1,0 +1,80 @@
+--- The value behind a name that is used in filters and sorts: an attribute,
+-- the id, or something of a related resource.
+
+local codec = require "klaviyo.sandbox.codec"
+local relations = require "klaviyo.sandbox.relations"
+
+local M = {}
+
+-- type.field → relationship whose id is meant
+local RELATED = {
+  ["event.profile_id"] = "profile", ["event.metric_id"] = "metric",
+  ["event.profile"] = "profile",
+  ["coupon-code.coupon.id"] = "coupon",
+  ["coupon-code.profile.id"] = "profile",
+  ["catalog-variant.item.id"] = "item",
+  ["review.item.id"] = "item",
+}
+
+local function ids(world, kind, record, name)
+  local list = codec.array()
+  local sequence = relations.sequence(world, kind, record.id, name)
+  for place = 1, sequence.last do
+    local other = sequence.at(place)
+    list[#list + 1] = other and other.id
+  end
+  return list
+end
+
+local SPECIAL = {}
+
+SPECIAL["catalog-item.category.id"] = function(world, record)
+  return ids(world, "catalog-item", record, "categories")
+end
+
+SPECIAL["catalog-category.item.id"] = function(world, record)
+  return ids(world, "catalog-category", record, "items")
+end
+
+SPECIAL["campaign.messages.channel"] = function(world, record)
+  local channels = codec.array()
+  for _, id in ipairs(ids(world, "campaign", record, "campaign-messages")) do
+    local message = world:get("campaign-message", id)
+    channels[#channels + 1] = message.attributes.channel
+      or (message.attributes.definition or {}).channel
+  end
+  return channels
+end
+
+--- The value of a field.
+---@param world table
+---@param kind string
+---@param record table
+---@param field string
+---@return any value nil when there is none
+function M.value(world, kind, record, field)
+  if field == "id" or field == "ids" then
+    return record.id
+  end
+  local attributes = record.attributes
+  local value = attributes[field]
+  if value ~= nil then
+    return value ~= codec.null and value or nil
+  end
+  local key = kind .. "." .. field
+  if RELATED[key] then
+    return relations.one(world, kind, record.id, RELATED[key])
+  elseif SPECIAL[key] then
+    return SPECIAL[key](world, record)
+  end
+  value = attributes
+  for part in field:gmatch("[^.]+") do
+    if codec.kind(value) ~= "object" then
+      return nil
+    end
+    value = value[part]
+  end
+  return value ~= codec.null and value or nil
+end
+
+return M

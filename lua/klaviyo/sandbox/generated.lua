@@ -1,0 +1,80 @@
+--- Any number of profiles without their being stored: each is made from its
+-- number when it is looked at.
+
+local chance = require "klaviyo.sandbox.chance"
+local codec = require "klaviyo.sandbox.codec"
+local instant = require "klaviyo.sandbox.instant"
+
+local M = {}
+
+local FIRST = { "Ada", "Ben", "Chloé", "Dev", "Élodie", "Finn", "Grace",
+  "Hugo", "Ines", "Jun", "Kofi" }
+local LAST = { "Adams", "Brown", "Çelik", "Diaz", "Evans", "Fischer", "García",
+  "Haddad", "Ito", "Jones", "Kowalski", "Li", "Müller" }
+local CITIES = {
+  { "Boston", "Massachusetts", "United States", "America/New_York" },
+  { "London", "England", "United Kingdom", "Europe/London" },
+  { "Zürich", "Zürich", "Switzerland", "Europe/Zurich" },
+  { "Sydney", "New South Wales", "Australia", "Australia/Sydney" },
+}
+
+local ID_START = "01JAZ8SANDB0XPR0F1"
+local ID_WIDTH = 26 - #ID_START
+
+local function pick(list, number)
+  return list[number % #list + 1]
+end
+
+--- The origin (see store.lua) of a collection of generated profiles.
+---@param count integer
+---@param born number epoch seconds of the oldest; one follows every second
+---@return table
+function M.profiles(count, born)
+  local function number_of(pattern, text, base32)
+    local digits = type(text) == "string" and text:match(pattern)
+    local number = digits
+      and (base32 and chance.from_base32(digits) or tonumber(digits))
+    return number and number >= 1 and number <= count and number or nil
+  end
+
+  local by_field = {
+    email = "^profile%-(%d%d%d%d%d%d%d)@example%.com$",
+    phone_number = "^%+1555(%d%d%d%d%d%d%d)$",
+    external_id = "^customer%-(%d%d%d%d%d%d%d)$",
+  }
+  local id_pattern = "^" .. ID_START .. "(" .. ("."):rep(ID_WIDTH) .. ")$"
+
+  return {
+    count = count,
+    place_of = function(id)
+      return number_of(id_pattern, id, true)
+    end,
+    find = function(field, value)
+      return by_field[field] and number_of(by_field[field], value)
+    end,
+    make = function(place)
+      local city = pick(CITIES, place)
+      local stamp = instant.format(born + place)
+      return {
+        id = ID_START .. chance.base32(place, ID_WIDTH),
+        attributes = {
+          email = ("profile-%07d@example.com"):format(place),
+          phone_number = ("+1555%07d"):format(place),
+          external_id = ("customer-%07d"):format(place),
+          first_name = pick(FIRST, place),
+          last_name = pick(LAST, place),
+          organization = codec.null,
+          location = { address1 = codec.null, address2 = codec.null,
+            city = city[1], region = city[2], country = city[3],
+            timezone = city[4], zip = codec.null, latitude = codec.null,
+            longitude = codec.null, ip = codec.null },
+          properties = { number = place, vip = place % 10 == 0 },
+          created = stamp,
+          updated = stamp,
+        },
+      }
+    end,
+  }
+end
+
+return M

@@ -1,0 +1,196 @@
+--- What an operation does when nothing special is known of it: reading,
+-- listing, making, changing and removing resources and their relationships, as
+-- JSON:API has it.
+
+local answer = require "klaviyo.sandbox.answer"
+local codec = require "klaviyo.sandbox.codec"
+local defaults = require "klaviyo.sandbox.defaults"
+local refusal = require "klaviyo.sandbox.refusal"
+local relations = require "klaviyo.sandbox.relations"
+
+local M = {}
+
+-- The id in a path, whatever the parameter is called.
+local function path_id(call)
+  return call.params[call.op.path_params[1]]
+end
+
+--- The resource that a path names; throws 404.
+---@param call table
+---@return string kind
+---@return table record
+function M.subject(call)
+  local kind = call.model.kinds[call.parts.collection]
+    or call.op.type or call.parts.collection
+  local record = call.world:get(kind, path_id(call))
+  if not record then
+    refusal.not_found(kind, path_id(call))
+  end
+  return kind, record
+end
+
+--- Sets the relationships that a document gives.
+---@param call table
+---@param kind string
+---@param record table
+---@param given table|nil `data.relationships`
+function M.relate(call, kind, record, given)
+  for name, relationship in pairs(given or {}) do
+    local data = relationship.data
+    if codec.kind(data) == "array" then
+      local ids = {}
+      for i, identifier in ipairs(data) do
+        ids[i] = identifier.id
+      end
+      relations.replace(call.world, kind, record.id, name, ids)
+    elseif data == codec.null then
+      relations.point(call.world, kind, record.id, name, nil)
+    elseif data then
+      relations.point(call.world, kind, record.id, name, data.id)
+    end
+  end
+end
+
+--- Makes a resource from a document's data.
+---@param call table
+---@param kind string
+---@param data table
+---@return table record
+function M.make(call, kind, data)
+  local attributes = data.attributes or {}
+  local id = defaults.id(kind, attributes)
+  if id and call.world:get(kind, id) then
+    refusal.throw(409, "duplicate",
+      ("A %s with id %s already exists."):format(kind, id),
+      { pointer = "/data/attributes" })
+  end
+  local record = call.world:make(kind, attributes, id)
+  M.relate(call, kind, record, data.relationships)
+  return record
+end
+
+local function list(call)
+  local kind = call.op.type or call.model.kinds[call.parts.collection]
+    or call.parts.collection
+  local collection = call.world:collection(kind)
+  return answer.page(call, kind, answer.everything(collection))
+end
+
+local function read(call)
+  local kind, record = M.subject(call)
+  return answer.one(call, kind, record)
+end
+
+local function related(call)
+  local kind, record = M.subject(call)
+  local name = call.parts.relationship
+  local about = (call.model.relationships[kind] or {})[name] or {}
+  local target = call.op.type or about.kind or relations.target(name)
+  if call.op.many then
+    local sequence = relations.sequence(call.world, kind, record.id, name,
+      target)
+    return answer.page(call, target, sequence, call.parts.ids)
+  end
+  local id = relations.one(call.world, kind, record.id, name)
+  if call.parts.ids then
+    return answer.identifier(call, target, id)
+  end
+  local other = id and call.world:get(target, id)
+  if not other then
+    refusal.throw(404, "not_found",
+      ("The %s %s has no %s."):format(kind, record.id, name))
+  end
+  return answer.one(call, target, other)
+end
+
+local function create(call)
+  local kind = call.document.data.type
+  local record = M.make(call, kind, call.document.data)
+  return answer.one(call, kind, record)
+end
+
+local function update(call)
+  local kind, record = M.subject(call)
+  local data = call.document.data
+  if data.id ~= nil and data.id ~= record.id then
+    refusal.throw(409, "conflict", ("The id in the body, %s, is not the one "
+      .. "in the path."):format(tostring(data.id)), { pointer = "/data/id" })
+  end
+  call.world:update(kind, record, data.attributes or {})
+  M.relate(call, kind, record, data.relationships)
+  return answer.one(call, kind, record)
+end
+
+local function remove(call)
+  local kind, record = M.subject(call)
+  call.world:remove(kind, record)
+  return answer.one(call, kind, record)
+end
+
+local CHANGE = { POST = relations.add, PATCH = relations.replace,
+  DELETE = relations.remove }
+
+local function change_related(call)
+  local kind, record = M.subject(call)
+  local name, data = call.parts.relationship, call.document.data
+  if codec.kind(data) ~= "array" then
+    relations.point(call.world, kind, record.id, name,
+      data ~= codec.null and data.id or nil)
+    return answer.empty(call)
+  end
+  local ids = {}
+  for i, identifier in ipairs(data) do
+    if call.op.method ~= "DELETE"
+      and not call.world:exists(identifier.type, identifier.id) then
+      refusal.not_found(identifier.type, identifier.id,
+        ("/data/%d/id"):format(i - 1))
+    end
+    ids[i] = identifier.id
+  end
+  CHANGE[call.op.method](call.world, kind, record.id, name, ids)
+  return answer.empty(call)
+end
+
+-- An action that is no resource of its own: its type lives elsewhere.
+local function act(call)
+  local data = call.document and call.document.data or {}
+  local kind = call.op.type or data.type
+  local status, has_body = answer.status(call.op)
+  if not has_body then
+    return status
+  end
+  local record = data.id and call.world:get(kind, data.id)
+  if record then
+    return answer.one(call, kind, record)
+  end
+  return answer.content(call, kind, data.id or call.world.chance:uuid(),
+    data.attributes or {})
+end
+
+--- Serves an operation.
+---@param call table op, parts, params, query, document …
+---@return integer status
+---@return table|nil document
+function M.serve(call)
+  local method, parts = call.op.method, call.parts
+  if method == "GET" then
+    if parts.relationship then
+      return related(call)
+    end
+    return (parts.member and read or list)(call)
+  elseif parts.ids then
+    return change_related(call)
+  elseif method == "PATCH" and parts.member then
+    return update(call)
+  elseif method == "DELETE" and parts.member then
+    return remove(call)
+  end
+  local kind = call.model.kinds[parts.collection]
+  if call.document and kind and not call.op.body.many
+    and call.document.data.type == kind then
+    return create(call)
+  end
+  return act(call)
+end
+
+return M

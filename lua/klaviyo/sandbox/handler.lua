@@ -1,0 +1,199 @@
+--- One request in, one answer out. Nothing here knows of nginx: what reads and
+-- writes the wire is app.lua.
+
+local campaigns = require "klaviyo.sandbox.campaigns"
+local catalogue = require "klaviyo.catalogue"
+local codec = require "klaviyo.sandbox.codec"
+local events = require "klaviyo.sandbox.events"
+local generic = require "klaviyo.sandbox.generic"
+local images = require "klaviyo.sandbox.images"
+local jobs = require "klaviyo.sandbox.jobs"
+local judge = require "klaviyo.sandbox.judge"
+local model = require "klaviyo.sandbox.model"
+local profiles = require "klaviyo.sandbox.profiles"
+local query = require "klaviyo.sandbox.query"
+local refusal = require "klaviyo.sandbox.refusal"
+local tags = require "klaviyo.sandbox.tags"
+
+local M = {}
+
+local SPECIAL = {}
+for _, part in ipairs { campaigns, events, images, profiles, tags } do
+  for route, serve in pairs(part.serves) do
+    SPECIAL[route] = serve
+  end
+end
+
+local MEDIA = "application/vnd.api+json"
+
+-- Origin-form target → path, query, whether it came by the gateway's prefix.
+local function split_target(target)
+  local path, raw_query = target:match("^([^?]*)%??(.*)$")
+  local inner = path:match("^/klaviyo(/.*)$")
+  return inner or path, raw_query, inner ~= nil
+end
+
+local function check_private(world, authorization, gateway)
+  local scheme, key = (authorization or ""):match("^(%S+) +(%S+)$")
+  if not authorization or authorization == "" then
+    refusal.throw(401, "not_authenticated",
+      "Authentication credentials were not provided.",
+      { pointer = "/data/" })
+  end
+  local known = scheme == "Bearer"
+    or not gateway and scheme == "Klaviyo-API-Key"
+  if not known or key ~= world.settings.key then
+    refusal.throw(401, "authentication_failed",
+      gateway and "The gateway takes 'Authorization: Bearer <key>'."
+      or "Incorrect authentication credentials.", { pointer = "/data/" })
+  end
+end
+
+local function check_public(authorization)
+  if authorization then
+    refusal.throw(400, "invalid", "A client operation takes no Authorization: "
+      .. "it is meant for browsers, where no private key may be.",
+      { pointer = "/data/" })
+  end
+end
+
+local function revision_of(text)
+  if not text then
+    refusal.throw(400, "invalid", "A valid revision header is required: "
+      .. "'revision: YYYY-MM-DD[.suffix]'.", { pointer = "/data/" })
+  elseif not text:find("^%d%d%d%d%-%d%d%-%d%d$")
+    and not text:find("^%d%d%d%d%-%d%d%-%d%d%.%a+$") then
+    refusal.throw(400, "invalid", ("'%s' is not a valid revision: the format "
+      .. "is YYYY-MM-DD[.suffix]."):format(text), { pointer = "/data/" })
+  end
+  return catalogue.load(text) or refusal.throw(400, "invalid",
+    ("There is no revision %s."):format(text), { pointer = "/data/" })
+end
+
+local function route(revision, method, path)
+  local op, params = revision:route(method, path)
+  if op then
+    local decoded = {}
+    for name, raw in pairs(params) do
+      decoded[name] = query.unescape(raw)
+      if not decoded[name] or decoded[name] == "" then
+        refusal.throw(400, "invalid", ("'%s' is not a valid %s.")
+          :format(raw, name), { pointer = "/data/id" })
+      end
+    end
+    return op, decoded
+  end
+  if #params == 0 then
+    refusal.throw(404, "not_found", ("There is no path %s."):format(path))
+  end
+  local wrong = refusal.new(405):add("method_not_allowed",
+    ("Method \"%s\" not allowed."):format(method))
+  wrong.headers.Allow = table.concat(params, ", ")
+  return wrong:throw()
+end
+
+local function media_type(header)
+  return ((header or ""):match("^%s*([^;]*)"):gsub("%s+$", ""):lower())
+end
+
+local function document_of(world, op, request)
+  if not op.body then
+    if request.body and request.body ~= "" then
+      refusal.throw(400, "invalid", "This operation takes no body.")
+    end
+    return nil
+  end
+  local media = media_type(request.header("content-type"))
+  local multipart = op.body.style == "multipart"
+  if multipart and media ~= "multipart/form-data"
+    or not multipart and media ~= MEDIA and media ~= "application/json" then
+    refusal.throw(415, "unsupported_media_type",
+      ("Unsupported media type \"%s\" in request."):format(media))
+  elseif multipart then
+    return images.parts(op.body, request)
+  end
+  local document, message = codec.decode(request.body or "")
+  if message then
+    refusal.throw(400, "invalid", "JSON parse error: " .. message,
+      { pointer = "/data" })
+  end
+  judge.document(op.body, document, function(kind, id)
+    return world:exists(kind, id)
+  end)
+  return document
+end
+
+local function serve(world, request, response)
+  local path, raw_query, gateway = split_target(request.target)
+  local public = path:find("^/client/") ~= nil
+  if not public and not path:find("^/api/") then
+    refusal.throw(404, "not_found", ("There is no path %s."):format(path))
+  elseif public then
+    check_public(request.header("authorization"))
+  else
+    check_private(world, request.header("authorization"), gateway)
+  end
+  local revision = revision_of(request.header("revision"))
+  local op, params = route(revision, request.method, path)
+  response.operation = op.id
+  local call = {
+    world = world, op = op, params = params, path = path,
+    raw_query = raw_query, parts = model.path(op.path),
+    model = model.of(revision),
+  }
+  call.query = query.read(op, raw_query)
+  if public and call.query.values.company_id ~= world.settings.company_id then
+    refusal.throw(400, "invalid", "company_id is not that of an account.",
+      { parameter = "company_id" })
+  end
+  call.document = document_of(world, op, request)
+  local special = SPECIAL[op.method .. " " .. op.path]
+  if not special and call.parts.collection:find("%-job[s]?$") then
+    if op.method == "POST" then
+      special = jobs.bulk
+    elseif op.method == "GET" and call.parts.member
+      and not call.parts.relationship then
+      special = jobs.read
+    end
+  end
+  return (special or generic.serve)(call)
+end
+
+--- Which operation a request asks for, if any.
+---@param request table
+---@return string|nil id
+function M.operation(request)
+  local path = split_target(request.target)
+  local revision = catalogue.load(request.header("revision") or "")
+  local op = revision and revision:route(request.method, path)
+  return op and op.id
+end
+
+--- Answers a request.
+---@param world table
+---@param request table method, target, header(lower-case name), body
+---@return table response status, headers, body (text or nil), operation
+function M.handle(world, request)
+  local response = { headers = {} }
+  local ok, status, document = pcall(serve, world, request, response)
+  if not ok then
+    local wrong = status
+    if not refusal.is(wrong) then
+      response.trouble = tostring(wrong)
+      wrong = refusal.new(500):add("error",
+        "The sandbox itself failed: " .. response.trouble)
+    end
+    status, document = wrong.status, refusal.document(wrong, world.chance)
+    for name, value in pairs(wrong.headers) do
+      response.headers[name] = value
+    end
+  end
+  response.status = status
+  if document then
+    response.headers["Content-Type"] = MEDIA
+    response.body = codec.encode(document)
+  end
+  return response
+end
+
+return M

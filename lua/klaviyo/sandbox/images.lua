@@ -1,0 +1,81 @@
+--- Images: uploaded as a form with a file, or fetched from an address.
+
+local answer = require "klaviyo.sandbox.answer"
+local refusal = require "klaviyo.sandbox.refusal"
+
+local M = {}
+
+local function refuse(detail, name)
+  refusal.throw(400, "invalid", detail,
+    { pointer = "/data/attributes/" .. (name or "file") })
+end
+
+--- The parts of a multipart body, by name: `text`, `filename`.
+---@param body table `op.body` of the catalogue
+---@param request table
+---@return table
+function M.parts(body, request)
+  local boundary = request.header("content-type"):match('boundary="?([^";]+)')
+  if not boundary then
+    refuse("The multipart body has no boundary.")
+  end
+  local text = "\r\n" .. (request.body or "")
+  local delimiter = "\r\n--" .. boundary
+  local parts = {}
+  local from = text:find(delimiter, 1, true)
+  while from do
+    local start = from + #delimiter
+    if text:sub(start, start + 1) == "--" then
+      break
+    end
+    local stop = text:find(delimiter, start, true)
+    local head, data = text:sub(start, (stop or 0) - 1)
+      :match("^\r\n(.-)\r\n\r\n(.*)$")
+    if not stop or not head then
+      refuse("The multipart body is malformed.")
+    end
+    local name = head:match('[; ]name="([^"]*)"')
+    if not name or not body.parts[name] then
+      refuse(("There is no part '%s'."):format(tostring(name)), name)
+    end
+    parts[name] = { text = data, filename = head:match('filename="([^"]*)"') }
+    from = stop
+  end
+  for name, part in pairs(body.parts) do
+    if part.required and not parts[name] then
+      refuse(("'%s' is a required part."):format(name), name)
+    end
+  end
+  return { parts = parts }
+end
+
+local SIGNATURES = { ["\137PNG"] = "png", ["GIF8"] = "gif",
+  ["\255\216\255"] = "jpeg" }
+
+local function format_of(text)
+  for signature, format in pairs(SIGNATURES) do
+    if text:sub(1, #signature) == signature then
+      return format
+    end
+  end
+end
+
+local function upload(call)
+  local parts = call.document.parts
+  local format = format_of(parts.file.text)
+  if not format then
+    refuse("The file is neither a JPEG, PNG nor GIF image.")
+  end
+  local image = call.world:make("image", {
+    name = parts.name and parts.name.text or parts.file.filename,
+    hidden = parts.hidden ~= nil and parts.hidden.text == "true",
+    size = #parts.file.text, format = format,
+  })
+  return answer.one(call, "image", image)
+end
+
+M.serves = {
+  ["POST /api/image-upload"] = upload,
+}
+
+return M

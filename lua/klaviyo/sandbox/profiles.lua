@@ -1,0 +1,258 @@
+--- What is special about profiles: they are one person each, told apart by
+-- their identifiers.
+
+local answer = require "klaviyo.sandbox.answer"
+local codec = require "klaviyo.sandbox.codec"
+local generic = require "klaviyo.sandbox.generic"
+local jobs = require "klaviyo.sandbox.jobs"
+local refusal = require "klaviyo.sandbox.refusal"
+local relations = require "klaviyo.sandbox.relations"
+
+local M = {}
+
+local IDENTIFIERS = { "email", "phone_number", "external_id", "anonymous_id",
+  "_kx" }
+
+-- The profile that has one of these identifiers, and which it is.
+local function owner_of(world, attributes)
+  local profiles = world:collection("profile")
+  for _, name in ipairs(IDENTIFIERS) do
+    local value = attributes[name]
+    local record = type(value) == "string" and profiles:find(name, value)
+    if record then
+      return record, name
+    end
+  end
+end
+
+local function refuse_duplicate(record, name)
+  refusal.throw(409, "duplicate_profile",
+    "A profile already exists with one of these identifiers.",
+    { pointer = "/data/attributes/" .. name },
+    { duplicate_profile_id = record.id })
+end
+
+local function list_of(value)
+  if codec.kind(value) == "array" then
+    return value
+  end
+  return { value }
+end
+
+-- What `meta.patch_properties` orders.
+local function patched(have, patch)
+  local properties = {}
+  for name, value in pairs(have or {}) do
+    properties[name] = value
+  end
+  for name, more in pairs(patch.append or {}) do
+    local list = codec.array()
+    for _, value in ipairs(list_of(properties[name])) do
+      list[#list + 1] = value
+    end
+    for _, value in ipairs(list_of(more)) do
+      list[#list + 1] = value
+    end
+    properties[name] = list
+  end
+  for name, gone in pairs(patch.unappend or {}) do
+    local drop, list = {}, codec.array()
+    for _, value in ipairs(list_of(gone)) do
+      drop[value] = true
+    end
+    for _, value in ipairs(list_of(properties[name])) do
+      if not drop[value] then
+        list[#list + 1] = value
+      end
+    end
+    properties[name] = list
+  end
+  if patch.unset and patch.unset ~= codec.null then
+    for _, name in ipairs(list_of(patch.unset)) do
+      properties[name] = nil
+    end
+  end
+  return properties
+end
+
+local function apply_meta(world, record, meta)
+  local patch = codec.kind(meta) == "object" and meta.patch_properties
+  if codec.kind(patch) == "object" then
+    world:collection("profile"):change(record, function()
+      record.attributes.properties =
+        patched(record.attributes.properties, patch)
+    end)
+  end
+end
+
+--- Makes or updates a profile, as profile-import does.
+---@param world table
+---@param data table a resource: id, attributes, meta
+---@return table record
+---@return boolean made
+function M.upsert(world, data)
+  local attributes = data.attributes or {}
+  local record = type(data.id) == "string" and world:get("profile", data.id)
+    or owner_of(world, attributes)
+  local made = not record
+  if made then
+    record = world:make("profile", attributes)
+  else
+    world:update("profile", record, attributes)
+  end
+  apply_meta(world, record, data.meta)
+  return record, made
+end
+
+local function has_identifier(data)
+  for _, name in ipairs(IDENTIFIERS) do
+    local value = (data.attributes or {})[name]
+    if type(value) == "string" and value ~= "" then
+      return true
+    end
+  end
+  return type(data.id) == "string"
+end
+
+local function want_identifier(data, pointer)
+  if not has_identifier(data) then
+    refusal.throw(400, "invalid", "One of email, phone_number, external_id, "
+      .. "anonymous_id or id is needed to tell whose profile it is.",
+      { pointer = pointer })
+  end
+end
+
+local function create(call)
+  local data = call.document.data
+  want_identifier(data, "/data/attributes")
+  local other, name = owner_of(call.world, data.attributes)
+  if other then
+    refuse_duplicate(other, name)
+  end
+  local record = call.world:make("profile", data.attributes)
+  apply_meta(call.world, record, data.meta)
+  return answer.one(call, "profile", record)
+end
+
+local function update(call)
+  local _, record = generic.subject(call)
+  local data = call.document.data
+  local other, name = owner_of(call.world, data.attributes or {})
+  if other and other.id ~= record.id then
+    refuse_duplicate(other, name)
+  end
+  apply_meta(call.world, record, data.meta)
+  return generic.serve(call)
+end
+
+local function import(call)
+  want_identifier(call.document.data, "/data/attributes")
+  local record, made = M.upsert(call.world, call.document.data)
+  return answer.one(call, "profile", record, made and 201 or 200)
+end
+
+local function merge(call)
+  local data = call.document.data
+  local world = call.world
+  local target = world:get("profile", data.id)
+    or refusal.not_found("profile", data.id)
+  for _, other in ipairs(((data.relationships or {}).profiles or {}).data
+    or {}) do
+    local source = world:get("profile", other.id)
+    if source and source.id ~= target.id then
+      for name, value in pairs(source.attributes) do
+        local have = target.attributes[name]
+        source.attributes[name] = nil
+        if have == nil or have == codec.null then
+          world:update("profile", target, { [name] = value })
+        end
+      end
+      world:remove("profile", source)
+    end
+  end
+  return answer.one(call, "profile", target)
+end
+
+local function bulk_import(call)
+  local world, data = call.world, call.document.data
+  local profiles = data.attributes.profiles.data
+  for i, profile in ipairs(profiles) do
+    want_identifier(profile,
+      ("/data/attributes/profiles/data/%d/attributes"):format(i - 1))
+  end
+  local job = jobs.make(call, data.type, #profiles)
+  local ids = {}
+  for i, profile in ipairs(profiles) do
+    ids[i] = M.upsert(world, profile).id
+  end
+  relations.add(world, data.type, job.id, "profiles", ids)
+  for _, list in ipairs(((data.relationships or {}).lists or {}).data or {}) do
+    relations.add(world, data.type, job.id, "lists", { list.id })
+    relations.add(world, "list", list.id, "profiles", ids)
+  end
+  return answer.one(call, data.type, job)
+end
+
+-- Consent, for the channels that a subscription names.
+local function consent(world, record, subscriptions, state)
+  local have = record.attributes.subscriptions or {}
+  for _, channel in ipairs { "email", "sms" } do
+    local given = subscriptions == nil or subscriptions[channel] ~= nil
+    if given then
+      have[channel] = { marketing = { consent = state } }
+    end
+  end
+  world:update("profile", record, { subscriptions = have })
+end
+
+local function subscription(state, on_list)
+  return function(call)
+    local world, data = call.world, call.document.data
+    local list = ((data.relationships or {}).list or {}).data
+    for _, profile in ipairs(data.attributes.profiles.data) do
+      local subscriptions = profile.attributes.subscriptions
+      profile.attributes.subscriptions = nil
+      local record = M.upsert(world, profile)
+      consent(world, record, subscriptions, state)
+      if list and list ~= codec.null then
+        on_list(world, "list", list.id, "profiles", { record.id })
+      end
+    end
+    return answer.empty(call)
+  end
+end
+
+local function public_upsert(call)
+  want_identifier(call.document.data, "/data/attributes")
+  M.upsert(call.world, call.document.data)
+  return answer.empty(call)
+end
+
+local function delete_person(call)
+  local attributes = call.document.data.attributes
+  local profile = attributes and attributes.profile and attributes.profile.data
+    or {}
+  local record = profile.id and call.world:get("profile", profile.id)
+    or owner_of(call.world, profile.attributes or {})
+  if record then
+    call.world:remove("profile", record)
+  end
+  return answer.empty(call)
+end
+
+--- Operations served here, by verb and path.
+M.serves = {
+  ["POST /api/profiles"] = create,
+  ["PATCH /api/profiles/{id}"] = update,
+  ["POST /api/profile-import"] = import,
+  ["POST /api/profile-merge"] = merge,
+  ["POST /api/profile-bulk-import-jobs"] = bulk_import,
+  ["POST /api/profile-subscription-bulk-create-jobs"] =
+    subscription("SUBSCRIBED", relations.add),
+  ["POST /api/profile-subscription-bulk-delete-jobs"] =
+    subscription("UNSUBSCRIBED", relations.remove),
+  ["POST /api/data-privacy-deletion-jobs"] = delete_person,
+  ["POST /client/profiles"] = public_upsert,
+}
+
+return M

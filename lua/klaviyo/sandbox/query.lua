@@ -1,0 +1,187 @@
+--- The query string of a request, read and held against the operation.
+
+local filter = require "klaviyo.sandbox.filter"
+local page = require "klaviyo.sandbox.page"
+local refusal = require "klaviyo.sandbox.refusal"
+
+local M = {}
+
+--- Percent-decoding, strict.
+---@param text string
+---@param plus boolean|nil whether "+" is a blank
+---@return string|nil nil where an escape is malformed
+function M.unescape(text, plus)
+  if text:find("%%%X") or text:find("%%.%X") or text:find("%%.?$") then
+    return nil
+  end
+  if plus then
+    text = text:gsub("%+", " ")
+  end
+  return (text:gsub("%%(%x%x)", function(digits)
+    return string.char(tonumber(digits, 16))
+  end))
+end
+
+--- Percent-encoding of all but unreserved characters.
+---@param text string
+---@return string
+function M.escape(text)
+  return (text:gsub("[^%w%-._~]", function(char)
+    return ("%%%02X"):format(char:byte())
+  end))
+end
+
+--- The parameters as they stand, in their order.
+---@param raw string
+---@return table[] pairs of name and value
+function M.split(raw)
+  local list = {}
+  for part in raw:gmatch("[^&]+") do
+    local name, value = part:match("^(.-)=(.*)$")
+    name = M.unescape(name or part, true)
+    value = M.unescape(value or "", true)
+    if not name or not value then
+      refusal.parameter(name or part, "Malformed percent-encoding.")
+    end
+    list[#list + 1] = { name, value }
+  end
+  return list
+end
+
+local function set_of(list)
+  local set = {}
+  for _, value in ipairs(list) do
+    set[value] = true
+  end
+  return set
+end
+
+local READ = {}
+
+function READ.string(name, text, parameter)
+  if parameter.values and #parameter.values > 0
+    and not set_of(parameter.values)[text] then
+    refusal.parameter(name, ("'%s' is not a valid value for '%s'. "
+      .. "Valid values: %s."):format(text, name,
+      table.concat(parameter.values, ", ")))
+  end
+  return text
+end
+
+function READ.list(name, text, parameter)
+  local list, known = {}, parameter.values and set_of(parameter.values)
+  for item in (text .. ","):gmatch("([^,]*),") do
+    if known and not known[item] then
+      refusal.parameter(name, ("'%s' is not a valid value for '%s'. "
+        .. "Valid values: %s."):format(item, name,
+        table.concat(parameter.values, ", ")))
+    end
+    list[#list + 1] = item
+  end
+  return list
+end
+
+function READ.integer(name, text)
+  local number = text:find("^-?%d+$") and tonumber(text)
+  if not number then
+    refusal.parameter(name, ("'%s' is not an integer."):format(text))
+  end
+  return number
+end
+
+function READ.number(name, text)
+  local number = text:find("^-?%d+%.?%d*$") and tonumber(text)
+  if not number then
+    refusal.parameter(name, ("'%s' is not a number."):format(text))
+  end
+  return number
+end
+
+function READ.boolean(name, text)
+  if text ~= "true" and text ~= "false" then
+    refusal.parameter(name, ("'%s' is not a boolean."):format(text))
+  end
+  return text == "true"
+end
+
+local function check_size(op, size)
+  local bounds = op.page and op.page.size
+  if size and bounds then
+    local least, most = bounds.min or 1, bounds.max or size
+    if size < least or size > most then
+      refusal.parameter("page[size]", ("Page size must be an integer between "
+        .. "%d and %d."):format(least, most))
+    end
+  end
+end
+
+local function check_filter(op, text)
+  local terms, message = filter.parse(text)
+  if not terms then
+    refusal.parameter("filter", "Invalid filter provided: " .. message .. ".")
+  end
+  local fields = op.filter and op.filter.fields or {}
+  for _, term in ipairs(terms) do
+    local operators = fields[term.field]
+    if next(fields) and not operators then
+      refusal.parameter("filter", ("'%s' is not a filterable field for "
+        .. "the resource '%s'."):format(term.field, op.type or "?"))
+    elseif operators and not set_of(operators)[term.operator] then
+      refusal.parameter("filter", ("'%s' is not a valid operator for the "
+        .. "field '%s'; valid operators: %s."):format(term.operator,
+        term.field, table.concat(operators, ", ")))
+    end
+  end
+  return terms
+end
+
+-- What the two listings of the offset kind take besides.
+local function declared(op, name)
+  if op.query[name] then
+    return op.query[name]
+  elseif op.page and op.page.style == "offset"
+    and (name == "page[number]" or name == "page[size]") then
+    return { type = "integer" }
+  end
+end
+
+--- Reads and checks a query string.
+---@param op table the operation
+---@param raw string without the "?"
+---@return table query values by parameter name; `terms` the parsed filter,
+-- `cursor` the read cursor, `list` the pairs as sent
+function M.read(op, raw)
+  local values, list = {}, M.split(raw)
+  for _, pair in ipairs(list) do
+    local name, text = pair[1], pair[2]
+    local parameter = declared(op, name)
+    if not parameter then
+      refusal.parameter(name,
+        ("'%s' is not a valid query parameter."):format(name))
+    elseif values[name] ~= nil then
+      refusal.parameter(name, ("'%s' was sent more than once."):format(name))
+    end
+    values[name] = (READ[parameter.type] or READ.string)(name, text, parameter)
+  end
+  for name, parameter in pairs(op.query) do
+    if parameter.required and values[name] == nil then
+      refusal.parameter(name, ("'%s' is a required query parameter.")
+        :format(name))
+    end
+  end
+  check_size(op, values["page[size]"])
+  local query = { values = values, list = list }
+  if values.filter then
+    query.terms = check_filter(op, values.filter)
+  end
+  local cursor = values["page[cursor]"]
+  if cursor then
+    query.cursor = page.read_cursor(cursor)
+    if not query.cursor then
+      refusal.parameter("page[cursor]", "Invalid cursor.")
+    end
+  end
+  return query
+end
+
+return M

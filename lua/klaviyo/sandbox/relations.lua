@@ -1,0 +1,215 @@
+--- Relationships between resources. Each is kept on one side only; the other
+-- side is read off it, so that the two can never disagree.
+
+local store = require "klaviyo.sandbox.store"
+
+local M = {}
+
+-- The keeping side → what the other side calls it. A relationship that is not
+-- named here is kept by the resource that has it and has no other side.
+local INVERSE = {
+  ["list.profiles"] = "profile.lists",
+  ["segment.profiles"] = "profile.segments",
+  ["tag.flows"] = "flow.tags",
+  ["tag.campaigns"] = "campaign.tags",
+  ["tag.lists"] = "list.tags",
+  ["tag.segments"] = "segment.tags",
+  ["tag.tag-group"] = "tag-group.tags",
+  ["catalog-category.items"] = "catalog-item.categories",
+  ["catalog-variant.item"] = "catalog-item.variants",
+  ["coupon-code.coupon"] = "coupon.coupon-codes",
+  ["campaign-message.campaign"] = "campaign.campaign-messages",
+  ["flow-action.flow"] = "flow.flow-actions",
+  ["flow-message.flow-action"] = "flow-action.flow-messages",
+  ["metric-property.metric"] = "metric.metric-properties",
+  ["form-version.form"] = "form.form-versions",
+}
+
+-- Kept to-one relationships whose name is not their type.
+local KEPT = {}
+for kept, other in pairs(INVERSE) do
+  local kind, name = kept:match("^(.*)%.(.*)$")
+  KEPT[other] = { kind = kind, name = name }
+end
+
+-- What other sides, without which nothing is kept, are of.
+local TARGET = {
+  items = "catalog-item", variants = "catalog-variant", item = "catalog-item",
+  categories = "catalog-category",
+}
+
+--- The type that a relationship's name speaks of, where the catalogue does
+-- not say.
+---@param name string
+---@return string
+function M.target(name)
+  return TARGET[name] or name:gsub("ies$", "y"):gsub("s$", "")
+end
+
+-- id → id (to-one) or Members (to-many)
+local function table_of(world, kind, name)
+  local key = kind .. "." .. name
+  local links = world.links[key]
+  if not links then
+    links = {}
+    world.links[key] = links
+  end
+  return links
+end
+
+--- The one that a resource points to, or nil.
+---@return string|nil id
+function M.one(world, kind, id, name)
+  local kept = KEPT[kind .. "." .. name]
+  if kept then -- seen from the other side: the first that points here
+    local sequence = M.sequence(world, kind, id, name)
+    for place = 1, sequence.last do
+      local record = sequence.at(place)
+      if record then
+        return record.id
+      end
+    end
+    return nil
+  end
+  local target = table_of(world, kind, name)[id]
+  return type(target) == "string" and target or nil
+end
+
+--- Points a to-one relationship at a resource, or at nothing.
+function M.point(world, kind, id, name, target)
+  table_of(world, kind, name)[id] = target
+end
+
+local function members_of(world, kind, id, name)
+  local links = table_of(world, kind, name)
+  local members = links[id]
+  if type(members) ~= "table" then
+    members = store.members()
+    links[id] = members
+  end
+  return members
+end
+
+--- Makes all resources of a collection members at once.
+function M.fill(world, kind, id, name, target)
+  table_of(world, kind, name)[id] = store.members(world:collection(target))
+end
+
+local function seen_from_other_side(world, kept, id)
+  local owners = world:collection(kept.kind)
+  local links = table_of(world, kept.kind, kept.name)
+  return {
+    last = owners.last,
+    at = function(place)
+      local record = owners:at(place)
+      local link = record and links[record.id]
+      if link == id or type(link) == "table" and link:has(id) then
+        return record
+      end
+    end,
+  }
+end
+
+--- The related resources of a to-many relationship as a sequence for pages.
+---@return table sequence `last`, `at(place)`; where it is kept on this side
+-- also `joined(place)`, `place_of(record)`, `count`, `version`, `keep`
+function M.sequence(world, kind, id, name, target)
+  local kept = KEPT[kind .. "." .. name]
+  if kept then
+    return seen_from_other_side(world, kept, id)
+  end
+  local collection = world:collection(target or M.target(name))
+  local members = table_of(world, kind, name)[id]
+  if type(members) ~= "table" then
+    members = store.members()
+  end
+  members.keep = members.keep or {}
+  return {
+    last = members.last, version = members.version + collection.version,
+    keep = members.keep, count = members.count,
+    at = function(place)
+      if place <= members.start and members.ids[place] == nil then
+        return collection:at(place)
+      end
+      local member = members:at(place)
+      return member and collection:get(member)
+    end,
+    joined = function(place)
+      return members.joined[place]
+    end,
+    place_of = function(record)
+      return members:place_of(record.id)
+    end,
+  }
+end
+
+--- How many there are, as far as it is known without looking.
+function M.count(world, kind, id, name)
+  local members = table_of(world, kind, name)[id]
+  return type(members) == "table" and members.count or 0
+end
+
+local function set_one(world, kept, id, other, there)
+  local links = table_of(world, kept.kind, kept.name)
+  if there then
+    links[other] = id
+  elseif links[other] == id then
+    links[other] = nil
+  end
+end
+
+-- Whether the keeping side of a relationship has one or many.
+local function keeps_one(kept)
+  return not kept.name:find("s$")
+end
+
+--- Adds resources to a to-many relationship.
+function M.add(world, kind, id, name, ids)
+  local kept = KEPT[kind .. "." .. name]
+  for _, other in ipairs(ids) do
+    if not kept then
+      members_of(world, kind, id, name):add(other, world.now())
+    elseif keeps_one(kept) then
+      set_one(world, kept, id, other, true)
+    else
+      members_of(world, kept.kind, other, kept.name):add(id, world.now())
+    end
+  end
+end
+
+--- Takes resources out of a to-many relationship.
+function M.remove(world, kind, id, name, ids)
+  local kept = KEPT[kind .. "." .. name]
+  for _, other in ipairs(ids) do
+    if not kept then
+      members_of(world, kind, id, name):remove(other)
+    elseif keeps_one(kept) then
+      set_one(world, kept, id, other, false)
+    else
+      members_of(world, kept.kind, other, kept.name):remove(id)
+    end
+  end
+end
+
+--- Makes these the only ones of a to-many relationship.
+function M.replace(world, kind, id, name, ids)
+  local sequence = M.sequence(world, kind, id, name)
+  local present = {}
+  for place = 1, sequence.last do
+    local record = sequence.at(place)
+    present[#present + 1] = record and record.id
+  end
+  M.remove(world, kind, id, name, present)
+  M.add(world, kind, id, name, ids)
+end
+
+--- Forgets what a removed resource pointed to.
+function M.forget(world, kind, id)
+  for key, links in pairs(world.links) do
+    if key:match("^(.*)%.[^.]*$") == kind then
+      links[id] = nil
+    end
+  end
+end
+
+return M

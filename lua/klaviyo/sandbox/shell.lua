@@ -1,0 +1,125 @@
+--- The little of the system that the starter needs, by way of the shell and
+-- /proc: plain Lua has no processes, and the sandbox may need no library.
+
+local M = {}
+
+--- A text as one word of a shell command.
+---@param text string
+---@return string
+function M.quote(text)
+  return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+--- Runs a command; what it says on both channels comes back.
+---@param command string
+---@return boolean ok whether it ended with status 0
+---@return string output
+---@return integer status
+function M.run(command)
+  -- The status goes through the output: io.popen of Lua 5.1 cannot tell it.
+  -- Descriptors that the caller holds are closed, or a server started here
+  -- would keep the caller's pipes and sockets open.
+  local pipe = assert(io.popen(
+    "( exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; " .. command
+      .. " ) </dev/null 2>&1; printf '\\n%d' $?", "r"))
+  local output = pipe:read("*a")
+  pipe:close()
+  local text, status = output:match("^(.*)\n(%d+)$")
+  return status == "0", text or output, tonumber(status) or 255
+end
+
+function M.sleep(seconds)
+  os.execute(("sleep %.3f"):format(seconds))
+end
+
+--- The whole of a file, or nil.
+---@param path string
+---@return string|nil
+function M.read(path)
+  local file = io.open(path, "rb")
+  if not file then
+    return nil
+  end
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+--- Writes a file so that a reader sees all of it or none.
+---@param path string
+---@param text string
+function M.write(path, text)
+  local file = assert(io.open(path .. ".new", "wb"))
+  assert(file:write(text))
+  assert(file:close())
+  assert(os.rename(path .. ".new", path))
+end
+
+--- Who a process is: its id and the tick it was started at, so that a later
+-- process with the same number is not taken for it.
+---@param pid integer|string "self" for the caller
+---@return table|nil identity nil when it is gone, a zombie, or without /proc
+function M.process(pid)
+  local text = M.read(("/proc/%s/stat"):format(pid))
+  if not text then
+    return nil
+  end
+  local number = text:match("^(%d+)")
+  -- The command's name may hold blanks and brackets: count from its end.
+  local fields = {}
+  for field in text:match("^.*%)%s(.*)$"):gmatch("%S+") do
+    fields[#fields + 1] = field
+  end
+  if fields[1] == "Z" or fields[1] == "X" then
+    return nil
+  end
+  return { pid = number, started = fields[20] }
+end
+
+--- Whether the very process is still there.
+---@param identity table from `process`
+---@return boolean
+function M.alive(identity)
+  local now = M.process(identity.pid)
+  return now ~= nil and now.started == identity.started
+end
+
+local function random(limit)
+  local source = assert(io.open("/dev/urandom", "rb"))
+  local a, b, c = source:read(3):byte(1, 3)
+  source:close()
+  return (a * 65536 + b * 256 + c) % limit
+end
+
+local LOWEST_PORT = 10240
+
+--- A loopback port that nobody has, from below the range out of which the
+-- kernel serves outgoing connections: those could take it at any moment.
+---@param avoid table<integer, boolean> ports not to be taken
+---@return integer
+function M.free_port(avoid)
+  local range = M.read("/proc/sys/net/ipv4/ip_local_port_range") or "32768"
+  local above = tonumber(range:match("%d+"))
+  if above <= LOWEST_PORT + 1000 then
+    above = 32768
+  end
+  local sockets = (M.read("/proc/net/tcp") or "")
+    .. (M.read("/proc/net/tcp6") or "")
+  while true do
+    local port = LOWEST_PORT + random(above - LOWEST_PORT)
+    -- Local address, ":" and the port in hexadecimal, then the remote one.
+    local mark = (":%04X "):format(port)
+    local taken = false
+    for line in sockets:gmatch("[^\n]+") do
+      if line:match("^%s*%d+: %x+(:%x+ )") == mark then
+        taken = true
+        break
+      end
+    end
+    if not taken and not avoid[port] then
+      return port
+    end
+  end
+end
+
+return M

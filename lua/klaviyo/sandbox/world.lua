@@ -1,0 +1,170 @@
+--- Everything that a running sandbox knows: resources, relationships, what it
+-- has received, and the faults that were ordered.
+
+local chance = require "klaviyo.sandbox.chance"
+local codec = require "klaviyo.sandbox.codec"
+local defaults = require "klaviyo.sandbox.defaults"
+local generated = require "klaviyo.sandbox.generated"
+local instant = require "klaviyo.sandbox.instant"
+local relations = require "klaviyo.sandbox.relations"
+local store = require "klaviyo.sandbox.store"
+
+local M = {}
+
+local World = {}
+World.__index = World
+
+-- By which attributes resources are found without looking at all of them.
+local UNIQUE = {
+  profile = { "email", "phone_number", "external_id", "anonymous_id", "_kx" },
+  metric = { "name" },
+  event = { "dedupe" },
+}
+
+-- Types whose times are named created_at and updated_at.
+local STAMPED_AT = {
+  campaign = true, ["campaign-message"] = true, webhook = true, form = true,
+  ["form-version"] = true, image = true,
+}
+
+--- A world with its first resources.
+---@param settings table key, company_id, profiles, link_base, seed, now, record
+---@return table
+function M.new(settings)
+  local self = setmetatable({ settings = settings }, World)
+  self.now = settings.now and function() return settings.now end or os.time
+  self:reset()
+  return self
+end
+
+--- Back to the beginning.
+function World:reset()
+  self.chance = chance.new(self.settings.seed or 1)
+  self.collections, self.links, self.faults = {}, {}, {}
+  self.stats = { requests = 0, operations = {}, statuses = {} }
+  self.latest, self.number = {}, 0
+  local count = self.settings.profiles or 0
+  self.collections.profile = store.collection("profile", UNIQUE.profile,
+    count > 0 and generated.profiles(count, 1704067200) or nil)
+  require("klaviyo.sandbox.seed").fill(self)
+end
+
+--- The collection of a type; it is made when first asked for.
+---@param kind string
+function World:collection(kind)
+  local collection = self.collections[kind]
+  if not collection then
+    collection = store.collection(kind, UNIQUE[kind] or {})
+    self.collections[kind] = collection
+  end
+  return collection
+end
+
+--- A resource, or nil.
+function World:get(kind, id)
+  return self:collection(kind):get(id)
+end
+
+--- Whether a resource exists; of types that the sandbox knows nothing of
+-- everything does.
+function World:exists(kind, id)
+  return not self.collections[kind] or self:get(kind, id) ~= nil
+end
+
+local function stamp_names(kind)
+  if STAMPED_AT[kind] or kind:find("%-job$") then
+    return "created_at", "updated_at"
+  end
+  return "created", "updated"
+end
+
+--- Makes a resource, with what the service fills in.
+---@param kind string
+---@param attributes table|nil
+---@param id string|nil
+---@return table record
+function World:make(kind, attributes, id)
+  local all = defaults.of(kind, self)
+  for name, value in pairs(attributes or {}) do
+    all[name] = value
+  end
+  local now = self.now()
+  local created, updated = stamp_names(kind)
+  all[created] = all[created] or instant.format(now)
+  all[updated] = all[updated] or all[created]
+  local collection = self:collection(kind)
+  id = id or defaults.id(kind, all)
+  while not id or collection:get(id) do
+    id = self.chance:id(kind, now)
+  end
+  return collection:add({ id = id, attributes = all })
+end
+
+-- Objects that are merged member by member, null taking a member away.
+local MERGED = { properties = true, location = true }
+
+--- Lays attributes over those a resource has.
+function World:update(kind, record, attributes)
+  local _, updated = stamp_names(kind)
+  self:collection(kind):change(record, function()
+    local have = record.attributes
+    for name, value in pairs(attributes) do
+      if MERGED[name] and codec.kind(value) == "object"
+        and codec.kind(have[name]) == "object" then
+        local merged = {}
+        for key, old in pairs(have[name]) do
+          merged[key] = old
+        end
+        for key, new in pairs(value) do
+          merged[key] = new ~= codec.null and new or nil
+        end
+        have[name] = merged
+      else
+        have[name] = value
+      end
+    end
+    have[updated] = instant.format(self.now())
+  end)
+end
+
+--- Takes a resource away.
+function World:remove(kind, record)
+  self:collection(kind):remove(record)
+  relations.forget(self, kind, record.id)
+end
+
+--- Notes what was received and answered.
+---@param entry table method, uri, operation, status, headers, body
+function World:note(entry)
+  local stats = self.stats
+  stats.requests = stats.requests + 1
+  local operation, status = entry.operation or "-", tostring(entry.status)
+  stats.operations[operation] = (stats.operations[operation] or 0) + 1
+  stats.statuses[status] = (stats.statuses[status] or 0) + 1
+  local room = self.settings.record or 0
+  if room > 0 then
+    self.number = self.number % room + 1
+    self.latest[self.number] = entry
+  end
+end
+
+--- The latest requests, oldest first.
+function World:requests()
+  local list = codec.array()
+  for i = 1, #self.latest do
+    list[i] = self.latest[(self.number + i - 1) % #self.latest + 1]
+  end
+  return list
+end
+
+--- Counters, as a table of plain values.
+function World:counters()
+  local resources = {}
+  for kind, collection in pairs(self.collections) do
+    resources[kind] = collection.count
+  end
+  return { requests = self.stats.requests, resources = resources,
+    operations = self.stats.operations, statuses = self.stats.statuses }
+end
+
+return M

@@ -18,7 +18,7 @@ export HOME="$trees/home" XDG_CACHE_HOME="$trees/home"
 mkdir -p "$HOME"
 
 echo "luarocks lint"
-lua5.4 $luarocks lint "$rockspec"
+lua5.4 $luarocks --lua-version=5.4 lint "$rockspec"
 
 headers() {
   pkg-config --cflags-only-I "$1" | sed 's/^-I//; s/ *$//'

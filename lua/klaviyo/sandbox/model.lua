@@ -23,6 +23,7 @@ function M.path(path)
     member = path:find("{", 1, true) ~= nil }
 end
 
+-- `op` or a linkage of a request document: both have type and many.
 local function note_relationship(model, owner, name, op)
   local list = model.relationships[owner] or {}
   model.relationships[owner] = list
@@ -64,7 +65,7 @@ function M.of(revision)
   end
   local model = { kinds = {}, collections = {}, relationships = {},
     fields = {}, additional = {} }
-  local gets = {}
+  local gets, creates = {}, {}
   for _, id in ipairs(revision:names()) do
     local op = revision:operation(id)
     if op.method == "GET" and not op.public then
@@ -77,6 +78,9 @@ function M.of(revision)
         end
         note_fields(model, op)
       end
+    elseif op.method == "POST" and op.body and op.body.style == "document"
+      and not op.body.many then
+      creates[#creates + 1] = op
     end
   end
   for _, op in ipairs(gets) do
@@ -84,6 +88,15 @@ function M.of(revision)
     local owner = path.relationship and model.kinds[path.collection]
     if owner then
       note_relationship(model, owner, path.relationship, op)
+    end
+  end
+  for _, op in ipairs(creates) do
+    local kind = model.kinds[M.path(op.path).collection]
+    local resource = op.body.resource
+    if kind and resource.type == kind then
+      for name, linkage in pairs(resource.relationships or {}) do
+        note_relationship(model, kind, name, linkage)
+      end
     end
   end
   for _, list in pairs(model.relationships) do

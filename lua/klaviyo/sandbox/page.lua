@@ -32,11 +32,9 @@ function M.read_cursor(text)
     key = list[3] ~= codec.null and list[3] or nil }
 end
 
--- Values as they sort: nothing comes last, numbers before texts.
+-- Numbers come before texts.
 local function before(a, b)
-  if a == nil or b == nil then
-    return a ~= nil
-  elseif type(a) ~= type(b) then
+  if type(a) ~= type(b) then
     return type(a) == "number"
   end
   return a < b
@@ -51,10 +49,13 @@ local function sort_key(value)
   return codec.to_number(value)
 end
 
--- Whether (key, place) comes after (other_key, other_place).
+-- Whether (key, place) comes after (other_key, other_place). What has no value
+-- comes last, whichever the direction.
 local function after(sort, key, place, other_key, other_place)
   if key ~= other_key then
-    if sort.descending then
+    if key == nil or other_key == nil then
+      return key == nil
+    elseif sort.descending then
       return before(key, other_key)
     end
     return before(other_key, key)

@@ -1,0 +1,88 @@
+--- A sandbox without its nginx: requests go straight to the handler.
+
+local codec = require "klaviyo.sandbox.codec"
+local handler = require "klaviyo.sandbox.handler"
+local world = require "klaviyo.sandbox.world"
+
+local M = {}
+
+local World = {}
+World.__index = World
+
+--- A world of its own. Settings as of sandbox.start.
+function M.new(settings)
+  local all = { key = "pk_test", company_id = "TestCo", seed = 1, record = 0,
+    link_base = "https://a.klaviyo.com", now = 1760000000 }
+  for name, value in pairs(settings or {}) do
+    all[name] = value
+  end
+  return setmetatable({ world = world.new(all) }, World)
+end
+
+--- Asks. `body` is a text or a table; `headers` (lower case) replace what a
+-- decent client sends, false leaves one out.
+---@return integer status
+---@return table|nil document
+---@return table response
+function World:ask(method, target, body, headers)
+  local all = { authorization = "Klaviyo-API-Key pk_test",
+    revision = "2024-10-15" }
+  if target:find("/client/", 1, true) then
+    all.authorization = nil
+  end
+  if body then
+    all["content-type"] = "application/vnd.api+json"
+  end
+  for name, value in pairs(headers or {}) do
+    all[name] = value or nil
+  end
+  local response = handler.handle(self.world, {
+    method = method, target = target,
+    body = type(body) == "table" and codec.encode(body) or body,
+    header = function(name) return all[name] end,
+  })
+  assert(response.trouble == nil, response.trouble)
+  local document
+  if response.body then
+    local message
+    document, message = codec.decode(response.body)
+    assert(not message, message)
+  end
+  return response.status, document, response
+end
+
+for name, method in pairs { get = "GET", post = "POST", patch = "PATCH",
+  delete = "DELETE" } do
+  World[name] = function(self, ...)
+    return self:ask(method, ...)
+  end
+end
+
+--- The ids of a list of resources.
+function M.ids(document)
+  local ids = {}
+  for i, resource in ipairs(document.data) do
+    ids[i] = resource.id
+  end
+  return ids
+end
+
+--- The target that a page's next link names, or nil at the end.
+function M.next(document)
+  local link = document.links.next
+  return link ~= codec.null and (link:gsub("^https://a%.klaviyo%.com", ""))
+    or nil
+end
+
+--- The codes and pointers of an error document, as "code pointer" texts.
+function M.complaints(document)
+  local list = {}
+  for i, complaint in ipairs(document.errors) do
+    list[i] = complaint.code .. " "
+      .. (complaint.source.pointer or complaint.source.parameter or "")
+  end
+  table.sort(list)
+  return list
+end
+
+return M

@@ -15,8 +15,8 @@ local schemas = require "catalogue_schema"
 
 json.decode_max_depth(1000)
 
--- The lists of sparse fields, named by their type: the longest list of a type
--- has its bare name, others have a number.
+-- The lists of sparse fields, named by their type: the list that most
+-- operations have is named by the type alone, others have a number as well.
 local function field_lists(spec)
   local by_type = {}
   for _, item in pairs(spec.paths) do
@@ -24,18 +24,20 @@ local function field_lists(spec)
       for _, parameter in ipairs(operation.parameters or {}) do
         local kind = parameter.name:match("^fields%[(.+)%]$")
         if kind then
-          by_type[kind] = by_type[kind] or {}
-          by_type[kind][schemas.words(parameter.schema.items.enum)] = true
+          local text = schemas.words(parameter.schema.items.enum)
+          local uses = by_type[kind] or {}
+          by_type[kind] = uses
+          uses[text] = (uses[text] or 0) + 1
         end
       end
     end
   end
   local lists = {lines = {}, names = {}}
-  for kind, set in pairs(by_type) do
-    local texts = schemas.sorted_keys(set)
+  for kind, uses in pairs(by_type) do
+    local texts = schemas.sorted_keys(uses)
     table.sort(texts, function(a, b)
-      if #a ~= #b then
-        return #a > #b
+      if uses[a] ~= uses[b] then
+        return uses[a] > uses[b]
       end
       return a < b
     end)

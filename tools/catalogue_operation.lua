@@ -48,6 +48,7 @@ local function reduced(operation, parameters)
       out[#out + 1] = ("%s:%s:%s,%s"):format(parameter, value, burst, steady)
     end
   end
+  table.sort(out)
   return table.concat(out, ";")
 end
 
@@ -226,12 +227,12 @@ function M.line(writer, method, path, operation, lists)
   local out = {method:upper(), path, status, kind}
   column(out, "limit", limit(operation["x-klaviyo-ratelimit"]))
   column(out, "reduced", reduced(operation, parameters))
-  column(out, "scope", table.concat(operation["x-klaviyo-scopes"], ","))
+  column(out, "scope", schemas.words(operation["x-klaviyo-scopes"]))
   column(out, "page", style)
   queries(out, operation, parameters, lists)
   column(out, "header", table.concat(headers, ","))
   column(out, "alias",
-    table.concat(operation["x-klaviyo-operation-aliases"] or {}, ","))
+    schemas.words(operation["x-klaviyo-operation-aliases"] or {}))
   if body then -- the last, since it alone may hold blanks
     out[#out + 1] = "body=" .. body
   end

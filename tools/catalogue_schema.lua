@@ -3,8 +3,9 @@
 
 local M = {}
 
--- Enumerations longer than this get a line of their own when they are named.
-local LONG_ENUMERATION = 8
+-- Enumerations longer than LONG get a line of their own when they are named;
+-- those beyond TOO_LONG (time zones, countries) are not taken.
+local LONG, TOO_LONG = 8, 100
 
 local function sorted_keys(t)
   local keys = {}
@@ -35,12 +36,16 @@ local function word(value)
   return text
 end
 
---- Words of an enumeration, joined by commas.
+--- Words of an enumeration, in an order that does not change when the
+-- document's does, joined by commas.
 function M.words(list)
   local out = {}
   for i, value in ipairs(list) do
     out[i] = word(value)
   end
+  table.sort(out, type(list[1]) == "number" and function(a, b)
+    return tonumber(a) < tonumber(b)
+  end or nil)
   return table.concat(out, ",")
 end
 
@@ -161,7 +166,7 @@ end
 
 local function scalar(schema)
   local kind = schema.type
-  local enum = schema.enum
+  local enum = schema.enum and #schema.enum <= TOO_LONG and schema.enum
   if not kind and enum then
     kind = type(enum[1]) == "boolean" and "boolean" or
       type(enum[1]) == "number" and "integer" or "string"
@@ -202,7 +207,7 @@ function M:plain(schema, name)
   elseif schema.type == "array" then
     return "[" .. (schema.items and self:expression(schema.items) or "any") ..
       "]"
-  elseif schema.enum and #schema.enum > LONG_ENUMERATION then
+  elseif schema.enum and #schema.enum > LONG and #schema.enum <= TOO_LONG then
     write = function()
       return scalar(schema)
     end

@@ -11,6 +11,9 @@ local index = require "klaviyo.revision.index"
 
 local M = {}
 
+-- No line of an operation is longer; a spec watches.
+local MOST_LINE = 4000
+
 local Revision = {}
 Revision.__index = Revision
 
@@ -72,18 +75,36 @@ function Revision:lines()
   }
 end
 
--- Aliases are found by looking at every line once.
-local function aliases(self)
-  if not self.alias_ids then
-    local ids = {}
-    for id, text in pairs(lines(self, "operations")) do
-      for name in (text:match(" alias=(%S+)") or ""):gmatch("[^,]+") do
-        ids[name] = id
+-- The ids on whose lines a text stands, the newest file's first.
+local function ids_with(self, text)
+  local ids, data = {}, self.data
+  while data do
+    local operations = data.operations
+    local at, stop = operations:find(text, 1, true)
+    while at do
+      local before = operations:sub(math.max(1, at - MOST_LINE), at - 1)
+      ids[#ids + 1] = before:match("^.*\n([%w_]+)") or
+        before:match("^[%w_]+")
+      at, stop = operations:find(text, stop + 1, true)
+    end
+    data = data.before
+  end
+  return ids
+end
+
+local function by_alias(self, name)
+  for _, before in ipairs {"=", ","} do
+    for _, after in ipairs {",", " ", "\n"} do
+      for _, id in ipairs(ids_with(self, before .. name .. after)) do
+        local op = self:operation(id)
+        for _, alias in ipairs(op and op.aliases or {}) do
+          if alias == name then
+            return op
+          end
+        end
       end
     end
-    self.alias_ids = ids
   end
-  return self.alias_ids
 end
 
 --- An operation by its id or an alias.
@@ -93,14 +114,14 @@ function Revision:operation(name)
   local op = self.records[name]
   if op then
     return op
+  elseif type(name) ~= "string" or not name:find("^[%w_]+$") then
+    return nil
   end
-  local text = type(name) == "string" and not name:find("[%s-]") and
-    line(self, "operations", name)
+  local text = line(self, "operations", name)
   if text then
     op = notation.operation(name, text, self.field_line, self.read_schema)
   else
-    local id = aliases(self)[name]
-    op = id and self:operation(id)
+    op = by_alias(self, name)
   end
   self.records[name] = op
   return op
@@ -115,16 +136,19 @@ end
 --- All operation ids and aliases, sorted.
 function Revision:all_names()
   if not self.ids_and_aliases then
-    local set = lines(self, "operations")
-    for name in pairs(aliases(self)) do
-      set[name] = true
+    local set = {}
+    for id, text in pairs(lines(self, "operations")) do
+      set[id] = true
+      for name in (text:match(" alias=(%S+)") or ""):gmatch("[^,]+") do
+        set[name] = true
+      end
     end
     self.ids_and_aliases = sorted(set)
   end
   return self.ids_and_aliases
 end
 
--- method and path template → id; and the templates by number of segments,
+-- path template → method → id; and the templates by number of segments,
 -- literal ones first.
 local function routes(self)
   if self.routing then
@@ -163,8 +187,19 @@ end
 ---@param template string e.g. "/api/lists/{id}"
 ---@return table|nil
 function Revision:find(method, template)
-  local id = (routes(self).ids[template] or {})[method]
-  return id and self:operation(id)
+  local route = method .. " " .. template
+  local op = self.by_route[route]
+  if not op then
+    for _, id in ipairs(ids_with(self, " " .. route .. " ")) do
+      local one = self:operation(id)
+      if one and one.method == method and one.path == template then
+        op = one
+        break
+      end
+    end
+    self.by_route[route] = op
+  end
+  return op
 end
 
 local function match(template, segments)
@@ -234,8 +269,8 @@ function M.load(date)
   local self = loaded[date]
   if not self then
     local schemas = {}
-    self = setmetatable({date = date, data = read_data(date), records = {}},
-      Revision)
+    self = setmetatable({date = date, data = read_data(date), records = {},
+      by_route = {}}, Revision)
     self.field_line = function(name)
       return line(self, "fields", name)
     end

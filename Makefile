@@ -33,7 +33,7 @@ WARNINGS = -Wall -Wextra -pedantic -Wshadow -Wstrict-prototypes \
 OUT    = build/$(LUA)
 EXTRA  =
 C_ALL  = -std=c99 -D_GNU_SOURCE=1 -fPIC -fvisibility=hidden $(WARNINGS) \
-  $(EXTRA) $(LUA_CFLAGS) $(CURL_CFLAGS) $(CPPFLAGS) $(CFLAGS)
+  $(EXTRA) $(LUA_CFLAGS) $(CURL_CFLAGS) $(CRYPTO_CFLAGS) $(CPPFLAGS) $(CFLAGS)
 # nodelete: libcurl and a running thread must outlive lua_close
 LD_ALL = -shared -Wl,-z,nodelete -Wl,-z,relro -Wl,--as-needed $(EXTRA) \
   $(LDFLAGS)
@@ -43,16 +43,21 @@ LUA_CFLAGS  = $(shell $(PKG_CONFIG) --cflags $(LUA))
 LUA_LIBS    = $(shell $(PKG_CONFIG) --libs $(LUA))
 CURL_CFLAGS = $(shell $(PKG_CONFIG) --cflags libcurl)
 CURL_LIBS   = $(shell $(PKG_CONFIG) --libs libcurl)
+CRYPTO_CFLAGS = $(shell $(PKG_CONFIG) --cflags libcrypto)
+CRYPTO_LIBS   = $(shell $(PKG_CONFIG) --libs libcrypto)
 
-SOURCES = $(sort $(wildcard csrc/*.c))
-OBJECTS = $(SOURCES:csrc/%.c=$(OUT)/obj/%.o)
+# two shared objects: the core needs libcurl alone, digest libcrypto alone
+CORE    = $(patsubst csrc/%.c,$(OUT)/obj/%.o,$(sort $(wildcard csrc/*.c)))
+DIGEST  = $(patsubst csrc/%.c,$(OUT)/obj/%.o,$(sort $(wildcard csrc/digest/*.c)))
+OBJECTS = $(CORE) $(DIGEST)
 MODULES = $(shell find lua -name '*.lua' | sort)
 
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined \
   -fno-omit-frame-pointer
 ASAN = build/asan-$(LUA)
-# what the sanitized run covers: all that drives the C core
-ASAN_SPEC = spec/core
+# All specs, sanitized: each crosses the core. But for those that measure:
+# memory and time are not what they are, so they say #memory or #time.
+ASAN_SPEC = $(or $(SPEC),spec)
 
 # a word of the shell, whatever is in it
 quoted = '$(subst ','\'',$(1))'
@@ -79,7 +84,7 @@ help:
 #: make build LUA=luajit     the core for lua5.4 (default) or luajit
 #: make env LUA=luajit       lines for eval: LUA_PATH and LUA_CPATH
 #: make spec SPEC=spec/x_spec.lua   the specs, or some of them
-#: make asan                 the core's specs under ASan and UBSan
+#: make asan SPEC=…          the specs under ASan and UBSan
 #: make rock                 install the rock into empty trees, and use it
 #: make lint | warnings      luacheck and friends | gcc and clang, -Werror
 #: make sandbox              a stand-in of the API, until Ctrl-C
@@ -102,16 +107,23 @@ demo: setup
 test: setup
 	@./tools/test.sh
 
-build: $(OUT)/klaviyo/core.so
+build: $(OUT)/klaviyo/core.so $(OUT)/klaviyo/digest.so
 
-$(OUT)/klaviyo/core.so: $(OBJECTS)
+$(OUT)/klaviyo/core.so: $(CORE)
 	@mkdir -p $(@D)
 	$(SAY) '  LD  $@'
-	$(QUIET)$(CC) $(LD_ALL) -o $@ $(OBJECTS) $(CURL_LIBS)
+	$(QUIET)$(CC) $(LD_ALL) -o $@ $(CORE) $(CURL_LIBS)
+
+$(OUT)/klaviyo/digest.so: $(DIGEST)
+	@mkdir -p $(@D)
+	$(SAY) '  LD  $@'
+	$(QUIET)$(CC) $(LD_ALL) -o $@ $(DIGEST) $(CRYPTO_LIBS)
 
 objects: $(OBJECTS)
 
 $(OUT)/obj/%.o: csrc/%.c $(OUT)/obj/flags
+	@mkdir -p $(@D)
+	@mkdir -p $(@D)
 	$(SAY) '  CC  $@'
 	$(QUIET)$(CC) $(C_ALL) -MMD -MP -c -o $@ $<
 
@@ -146,7 +158,7 @@ asan: $(ASAN)/lua
 	@$(ENV) LUA='$(root)/$(ASAN)/lua' \
 	  ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:exitcode=86 \
 	  UBSAN_OPTIONS=print_stacktrace=1 \
-	  $(ASAN)/lua $(BUSTED) $(ASAN_SPEC)
+	  $(ASAN)/lua $(BUSTED) --exclude-tags=memory,time $(ASAN_SPEC)
 
 warnings:
 	@for cc in gcc clang; do for lua in lua5.1 luajit lua5.4; do \
@@ -176,7 +188,10 @@ install: build
 	  install -m 644 "lua/$$module" "$(LUA_DIR)/$$module"; \
 	done
 	mkdir -p "$(LIB_DIR)/klaviyo"
-	install -m 755 $(OUT)/klaviyo/core.so "$(LIB_DIR)/klaviyo/core.so"
+	set -e; for object in core digest; do \
+	  install -m 755 $(OUT)/klaviyo/$$object.so \
+	    "$(LIB_DIR)/klaviyo/$$object.so"; \
+	done
 
 clean:
 	rm -rf build

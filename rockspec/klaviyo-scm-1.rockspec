@@ -24,9 +24,11 @@ dependencies = {
 }
 
 -- By library alone: LuaRocks does not look for headers in the multiarch
--- directory where Debian keeps curl's.
+-- directory where Debian keeps some of theirs.
 external_dependencies = {
   CURL = { library = "curl" },
+  CRYPTO = { library = "crypto" },
+  CRYPTO = { library = "crypto" },
 }
 
 -- By make, because LuaRocks' own builder cannot hide symbols or ask that the
@@ -41,6 +43,10 @@ build = {
     LUA_CFLAGS = "-I$(LUA_INCDIR)",
     CURL_CFLAGS = "",
     CURL_LIBS = "-L$(CURL_LIBDIR) -lcurl",
+    CRYPTO_CFLAGS = "",
+    CRYPTO_LIBS = "-L$(CRYPTO_LIBDIR) -lcrypto",
+    CRYPTO_CFLAGS = "",
+    CRYPTO_LIBS = "-L$(CRYPTO_LIBDIR) -lcrypto",
     LUA_DIR = "$(LUADIR)",
     LIB_DIR = "$(LIBDIR)",
   },

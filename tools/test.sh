@@ -26,11 +26,11 @@ STEP_SECONDS=${STEP_SECONDS:-400}
 # the command of a step
 command_of() {
   case $1 in
-    asan-*) echo "make -s asan LUA=${1#asan-}" ;;
-    build-*) echo "make -s build LUA=${1#build-}" ;;
-    spec-*) echo "make -s spec LUA=${1#spec-}" ;;
+    asan-*) echo "make -s --no-print-directory asan LUA=${1#asan-}" ;;
+    build-*) echo "make -s --no-print-directory build LUA=${1#build-}" ;;
+    spec-*) echo "make -s --no-print-directory spec LUA=${1#spec-}" ;;
     canary) echo "lua5.4 tools/canary.lua $log/*.txt" ;;
-    *) echo "make -s $1" ;;
+    *) echo "make -s --no-print-directory $1" ;;
   esac
 }
 

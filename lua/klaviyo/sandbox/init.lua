@@ -60,11 +60,13 @@ end
 local MISSING = "%s is missing: install it (Debian: apt-get install nginx "
   .. "libnginx-mod-http-lua openssl)"
 
+-- A user's PATH often lacks the places where Debian has nginx.
+local FIND = 'PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"; command -v '
+
 local function find_nginx(settings)
-  local nginx = settings.nginx or select(2, shell.run(
-    'PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin" command -v nginx'))
+  local found, nginx = shell.run(FIND .. shell.quote(settings.nginx or "nginx"))
   nginx = nginx:gsub("%s+$", "")
-  if nginx == "" then
+  if not found then
     return nil, MISSING:format("nginx")
   end
   local modules = first_file({ settings.modules or "/usr/lib/nginx/modules",

@@ -1,0 +1,319 @@
+local codec = require "klaviyo.sandbox.codec"
+local sandbox = require "klaviyo.sandbox"
+local script = require "spec.support.script"
+local shell = require "klaviyo.sandbox.shell"
+
+local quote = script.quote
+
+-- One request by the curl command. Gives what came, and what curl said of it.
+local function ask(server, path, options)
+  options = options or {}
+  local words = { "curl -sS -g --max-time 10 -o " .. quote(server.dir .. "/got"),
+    [[-w '%{http_code} %{http_version} %{content_type}']],
+    "-H " .. quote("Authorization: Klaviyo-API-Key " .. server.key),
+    "-H 'revision: 2024-10-15'", "--cacert " .. quote(server.ca_file) }
+  if options.body then
+    words[#words + 1] = "-H 'Content-Type: application/vnd.api+json' --data-raw "
+      .. quote(options.body)
+  end
+  words[#words + 1] = options.curl
+  words[#words + 1] = quote((options.url or server.base_url) .. path)
+  local said, status = script.shell("rm -f " .. quote(server.dir .. "/got")
+    .. "; " .. table.concat(words, " "))
+  local got = shell.read(server.dir .. "/got")
+  -- What went wrong, if anything, stands before it.
+  local code, version = said:match("%f[%d](%d%d%d) (%d[%d.]*) ")
+  return { code = tonumber(code), version = version, said = said, got = got,
+    exit = status,
+    document = got and codec.decode(got) or nil }
+end
+
+local function exists(path)
+  local file = io.open(path)
+  if file then
+    file:close()
+  end
+  return file ~= nil
+end
+
+-- A script that starts a sandbox and tells where it is.
+local STARTER = [[
+  local server = assert(require("klaviyo.sandbox").start(%s))
+  print(server.dir, server.process.pid)
+  io.stdout:flush()
+  %s
+]]
+
+describe("a sandbox", function()
+  local server
+
+  setup(function()
+    server = assert(sandbox.start { profiles = 100000, key = "pk_canary_4711" })
+  end)
+
+  teardown(function()
+    server:stop()
+  end)
+
+  before_each(function()
+    server:reset()
+  end)
+
+  it("answers on HTTP/1.1", function()
+    local answer = ask(server, "/api/profiles?page[size]=1")
+    assert.equal(200, answer.code, answer.said)
+    assert.equal("1.1", answer.version)
+    assert.equal(1, #answer.document.data)
+    assert.truthy(answer.said:find("application/vnd.api+json", 1, true))
+  end)
+
+  it("answers on TLS and HTTP/2, to those who know its authority", function()
+    local answer = ask(server, "/api/lists", { url = server.tls_url })
+    assert.equal(200, answer.code, answer.said)
+    assert.equal("2", answer.version)
+    local by_name = server.tls_url:gsub("127%.0%.0%.1", "localhost")
+    assert.equal(200, ask(server, "/api/lists",
+      { url = by_name, curl = "--noproxy '*' -4" }).code)
+    -- 60: the certificate's issuer is unknown
+    assert.equal(60, ask(server, "/api/lists",
+      { url = server.tls_url, curl = "--cacert /etc/ssl/certs/ca-certificates.crt" }).exit)
+    assert.truthy(shell.read(server.dir .. "/access.log")
+      :find(' HTTP/2.0 %d+ 1 200 "GET /api/lists HTTP/2.0"'))
+  end)
+
+  it("hands ids through as they were written", function()
+    local made = ask(server, "/api/catalog-items", { body = codec.encode {
+      data = { type = "catalog-item", attributes = { external_id = "a/b+c d",
+        title = "T", description = "D", url = "https://example.com/" } } } })
+    assert.equal(201, made.code, made.said)
+    local read = ask(server,
+      "/api/catalog-items/%24custom%3A%3A%3A%24default%3A%3A%3Aa%2Fb%2Bc%20d")
+    assert.equal(200, read.code)
+    assert.equal("$custom:::$default:::a/b+c d", read.document.data.id)
+  end)
+
+  it("answers 204 without a body, and 405 with the verbs there are", function()
+    local made = ask(server, "/api/lists",
+      { body = '{"data":{"type":"list","attributes":{"name":"n"}}}' })
+    local gone = ask(server, "/api/lists/" .. made.document.data.id,
+      { curl = "-X DELETE -i" })
+    assert.equal(204, gone.code)
+    assert.falsy(gone.got:lower():find("content%-type"))
+    local refused = ask(server, "/api/lists", { curl = "-X PUT -i" })
+    assert.truthy(refused.got:find("Allow: GET, POST", 1, true))
+  end)
+
+  it("compresses for those who ask", function()
+    local answer = ask(server, "/api/profiles?page[size]=100",
+      { curl = "--compressed -D " .. quote(server.dir .. "/heads") })
+    assert.equal(100, #answer.document.data)
+    assert.truthy(shell.read(server.dir .. "/heads")
+      :lower():find("content%-encoding: gzip"))
+  end)
+
+  it("pages through 100,000 profiles, a page in a few milliseconds", function()
+    local target = server.base_url .. "/api/profiles?page[size]=100"
+    ask(server, "/api/profiles?page[size]=100")
+    local said = script.shell(("curl -sS -g -H 'revision: 2024-10-15' -H %s "
+      .. "-o /dev/null -w '%%{time_starttransfer} %%{time_connect}\\n' '%s&sort=[1-30]' '%s'")
+      :format(quote("Authorization: Klaviyo-API-Key " .. server.key),
+        target, target))
+    local total = tonumber(said:match("([%d.]+) [%d.]+%s*$"))
+    assert.is_true(total < 0.05, said)
+  end)
+
+  it("counts and remembers what it received, but no key", function()
+    ask(server, "/api/lists")
+    ask(server, "/api/lists?page[size]=3")
+    ask(server, "/api/metrics")
+    local stats = server:stats()
+    assert.equal(3, stats.requests)
+    assert.equal(2, stats.operations.get_lists)
+    assert.equal(1, stats.statuses["400"])
+    assert.equal(100000, stats.resources.profile)
+    local requests = server:requests()
+    assert.equal(3, #requests)
+    assert.equal("/api/lists?page[size]=3", requests[2].uri)
+    assert.equal("Klaviyo-API-Key", requests[2].headers.authorization)
+    assert.equal("2024-10-15", requests[2].headers.revision)
+    for _, name in ipairs { "access.log", "error.log" } do
+      assert.falsy(shell.read(server.dir .. "/" .. name)
+        :find("canary", 1, true), name)
+    end
+  end)
+
+  it("fails on demand", function()
+    server:fault { status = 503, body = "<html>", times = 2,
+      headers = { ["Content-Type"] = "text/html", ["Retry-After"] = "1" } }
+    local answer = ask(server, "/api/lists", { curl = "-i" })
+    assert.equal(503, answer.code)
+    assert.truthy(answer.got:find("Retry-After: 1", 1, true))
+    assert.equal(503, ask(server, "/api/metrics").code)
+    assert.equal(200, ask(server, "/api/lists").code)
+
+    server:fault { operation = "get_metrics", status = 500, skip = 1 }
+    assert.equal(200, ask(server, "/api/lists").code)
+    assert.equal(200, ask(server, "/api/metrics").code)
+    assert.equal(500, ask(server, "/api/metrics").code)
+    assert.equal(200, ask(server, "/api/metrics").code)
+  end)
+
+  it("breaks off on demand", function()
+    local list = '{"data":{"type":"list","attributes":{"name":"n"}}}'
+    for _, url in ipairs { server.base_url, server.tls_url } do
+      server:reset()
+      server:fault { reset = "before", times = 1 }
+      assert.not_equal(0, ask(server, "/api/lists", { url = url, body = list }).exit)
+      assert.equal(2, server:stats().resources.list)
+      server:fault { reset = "after" }
+      assert.not_equal(0, ask(server, "/api/lists", { url = url, body = list }).exit)
+      assert.equal(3, server:stats().resources.list)
+      server:fault { truncate = 40 }
+      local cut = ask(server, "/api/lists", { url = url })
+      assert.not_equal(0, cut.exit, url)
+      assert.equal(200, cut.code)
+      assert.equal(40, #cut.got)
+    end
+    assert.has_error(function() server:fault { staus = 500 } end)
+  end)
+
+  it("takes its time on demand", function()
+    server:fault { delay = 0.3 }
+    local answer = ask(server, "/api/lists", { curl = "-w '%{time_total}'" })
+    assert.is_true(tonumber(answer.said:match("([%d.]+)%s*$")) >= 0.3)
+  end)
+
+  it("is told so over HTTP as well", function()
+    local stats = ask(server, "/__sandbox/stats")
+    assert.equal(100000, stats.document.result.resources.profile)
+    assert.equal(200, ask(server, "/__sandbox/fault",
+      { body = '{"status":418}' }).code)
+    assert.equal(418, ask(server, "/api/lists").code)
+    assert.equal(400, ask(server, "/__sandbox/nonsense").code)
+  end)
+end)
+
+describe("starting a sandbox", function()
+  local function start(options)
+    local server, message = sandbox.start(options)
+    finally(function()
+      if server then
+        server:stop()
+      end
+    end)
+    return server, message
+  end
+
+  it("may be done twice at a time", function()
+    local one, two = assert(sandbox.start()), assert(sandbox.start())
+    finally(function()
+      one:stop()
+      two:stop()
+    end)
+    assert.not_equal(one.base_url, two.base_url)
+    assert.equal(200, ask(one, "/api/lists").code)
+    assert.equal(200, ask(two, "/api/lists").code)
+  end)
+
+  it("says which options there are", function()
+    assert.has_error(function() sandbox.start { prot = 1 } end)
+    local ok, message = pcall(function() return (sandbox.start { port = "80" }) end)
+    assert.is_false(ok)
+    assert.truthy(message:find("sandbox_spec.lua:%d+: .*port.* number"))
+  end)
+
+  it("says what is missing", function()
+    local server, message = start { modules = "/nowhere", nginx = "/nowhere/nginx" }
+    assert.is_nil(server)
+    assert.truthy(message:find("apt%-get install nginx"), message)
+  end)
+
+  it("passes on what nginx says", function()
+    local server, message = start { log_level = "loud" }
+    assert.is_nil(server)
+    assert.truthy(message:find('invalid log level "loud"'), message)
+  end)
+
+  it("stays off a port that is in use", function()
+    local one = assert(sandbox.start())
+    finally(function() one:stop() end)
+    local two, message = sandbox.start { port = one.port, tls_port = one.tls_port }
+    assert.is_nil(two)
+    assert.truthy(message:find("in use", 1, true), message)
+  end)
+
+  it("makes page links of another origin when told", function()
+    local server = assert(start { link_base = "http://elsewhere:1", profiles = 30 })
+    assert.truthy(ask(server, "/api/profiles").document.links.next
+      :find("^http://elsewhere:1/api/profiles%?"))
+  end)
+end)
+
+describe("stopping a sandbox", function()
+  it("leaves nothing behind, and may be done again", function()
+    local server = assert(sandbox.start())
+    local dir, process = server.dir, server.process
+    assert.is_true(server:running())
+    server:stop()
+    assert.is_false(server:running())
+    assert.is_false(shell.alive(process))
+    assert.is_false(exists(dir .. "/nginx.conf"))
+    server:stop()
+    assert.has_error(function() server:stats() end)
+  end)
+
+  it("keeps the directory when told", function()
+    local server = assert(sandbox.start { keep = true })
+    local dir = server.dir
+    server:stop()
+    assert.is_true(exists(dir .. "/access.log"))
+    script.shell("rm -rf " .. quote(dir))
+  end)
+
+  local function gone(dir, pid)
+    for _ = 1, 100 do
+      if not shell.process(pid) and not exists(dir .. "/nginx.conf") then
+        return true
+      end
+      shell.sleep(0.05)
+    end
+    return false
+  end
+
+  local function started(options, rest)
+    local output = script.run(STARTER:format(options, rest))
+    local dir, pid = output:match("^(%S+)%s+(%d+)")
+    assert(dir, output)
+    return dir, pid
+  end
+
+  it("happens when its owner ends", function()
+    local dir, pid = started("{}", "")
+    assert.is_nil(shell.process(pid))
+    assert.is_false(exists(dir .. "/nginx.conf"))
+  end)
+
+  it("happens when its owner is killed", function()
+    local dir, pid = started("{}",
+      "os.execute('kill -9 ' .. io.open('/proc/self/stat'):read('*n'))")
+    assert.is_true(gone(dir, pid))
+  end)
+
+  it("does not happen by itself when it was detached", function()
+    local dir, pid = started("{detach = true}", "")
+    shell.sleep(0.6)
+    assert.is_not_nil(shell.process(pid))
+    script.shell("kill " .. pid)
+    assert.is_true(gone("/nonexistent", pid))
+    script.shell("rm -rf " .. quote(dir))
+  end)
+
+  it("happens at the end of the foreground's input", function()
+    local output, status = script.run(
+      'require("klaviyo.sandbox").main { "profiles=3", "key=pk_x" }')
+    assert.equal(0, status, output)
+    assert.truthy(output:find("base_url +http://127%.0%.0%.1:%d+"), output)
+    local dir = output:match("dir +(%S+)")
+    assert.is_false(exists(dir .. "/nginx.conf"))
+  end)
+end)

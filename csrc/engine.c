@@ -115,6 +115,7 @@ static void keep_handle (engine *e, CURL *easy) {
 /* The engine lets go of a transfer, which may be the end of it. */
 static void drop (engine *e, transfer *t) {
   curl_multi_remove_handle(e->multi, t->easy);
+  request_detach(&t->request);
   keep_handle(e, t->easy);
   t->easy = NULL;
   transfer_release(t);
@@ -168,6 +169,7 @@ static bool resend (engine *e, transfer *t) {
     return false;
   t->resent = true;
   curl_multi_remove_handle(e->multi, t->easy);
+  request_detach(&t->request);
   response_close(r);
   response_open(r, max_bytes);
   curl_easy_reset(t->easy);

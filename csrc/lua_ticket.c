@@ -21,17 +21,45 @@ static transfer *open_ticket_at (lua_State *L) {
 }
 
 
-/* core.submit(settings, method, url, body) -> ticket */
+/* A flat list: name, data, filename or false, media type or false. */
+static void add_form (lua_State *L, request *r, int index) {
+  int i;
+  for (i = 1;; i += 4) {
+    size_t size;
+    const char *name, *data;
+    bool ok;
+    lua_rawgeti(L, index, i);
+    if (lua_isnil(L, -1))
+      break;
+    lua_rawgeti(L, index, i + 1);
+    lua_rawgeti(L, index, i + 2);
+    lua_rawgeti(L, index, i + 3);
+    name = luaL_checkstring(L, -4);
+    data = luaL_checklstring(L, -3, &size);
+    ok = request_add_part(r, name, data, size, lua_tostring(L, -2),
+                          lua_tostring(L, -1));
+    lua_pop(L, 4);
+    if (!ok)
+      binding_no_memory(L);
+  }
+  lua_pop(L, 1);
+}
+
+
+/* core.submit(settings, method, url, body | form) -> ticket */
 static int submit (lua_State *L) {
   settings *s = check_settings(L, 1);
   const char *method = luaL_checkstring(L, 2);
   const char *url = luaL_checkstring(L, 3);
   size_t size = 0;
-  const char *body = luaL_optlstring(L, 4, NULL, &size);
+  bool is_form = lua_istable(L, 4);
+  const char *body = is_form ? NULL : luaL_optlstring(L, 4, NULL, &size);
   transfer **self = binding_new(L, TICKET, sizeof(*self));
   *self = transfer_new(s, method, url, body, size);
   if (*self == NULL)
     return binding_no_memory(L);
+  if (is_form)
+    add_form(L, &(*self)->request, 4);
   engine_submit(*self);
   return 1;
 }

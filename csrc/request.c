@@ -32,6 +32,7 @@ void settings_release (settings *s) {
     return;
   curl_slist_free_all(s->headers);
   curl_slist_free_all(s->body_headers);
+  curl_slist_free_all(s->form_headers);
   free(s->proxy);
   free(s->ca_file);
   free(s);
@@ -43,6 +44,8 @@ header_status settings_add (settings *s, const char *name, const char *value,
   header_status status = headers_add(&s->headers, name, value, value_size);
   if (status == HEADER_OK)
     status = headers_add(&s->body_headers, name, value, value_size);
+  if (status == HEADER_OK)
+    status = headers_add(&s->form_headers, name, value, value_size);
   return status;
 }
 
@@ -59,7 +62,8 @@ header_status settings_finish (settings *s, const char *content_type) {
   /* what libcurl would add on its own: a form's media type for a POST
      without a body, and a round trip before a large one */
   if (!without(&s->headers, "Content-Type:") ||
-      !without(&s->body_headers, "Expect:"))
+      !without(&s->body_headers, "Expect:") ||
+      !without(&s->form_headers, "Expect:"))
     return HEADER_NO_MEMORY;
   return headers_add(&s->body_headers, "Content-Type", content_type,
                      strlen(content_type));
@@ -80,7 +84,52 @@ bool request_open (request *r, settings *s, const char *method,
 }
 
 
+static void part_free (part *p) {
+  free(p->name);
+  free(p->data);
+  free(p->filename);
+  free(p->type);
+  free(p);
+}
+
+
+bool request_add_part (request *r, const char *name, const char *data,
+                       size_t size, const char *filename, const char *type) {
+  part *p = calloc(1, sizeof(*p));
+  if (p == NULL)
+    return false;
+  p->name = text_copy(name, strlen(name));
+  p->data = text_copy(data, size);
+  p->size = size;
+  if (filename != NULL)
+    p->filename = text_copy(filename, strlen(filename));
+  if (type != NULL)
+    p->type = text_copy(type, strlen(type));
+  if (p->name == NULL || p->data == NULL ||
+      (filename != NULL && p->filename == NULL) ||
+      (type != NULL && p->type == NULL)) {
+    part_free(p);
+    return false;
+  }
+  p->next = r->form;
+  r->form = p;
+  return true;
+}
+
+
+void request_detach (request *r) {
+  curl_mime_free(r->mime);
+  r->mime = NULL;
+}
+
+
 void request_close (request *r) {
+  request_detach(r);
+  while (r->form != NULL) {
+    part *next = r->form->next;
+    part_free(r->form);
+    r->form = next;
+  }
   settings_release(r->settings);
   free(r->method);
   free(r->url);
@@ -113,13 +162,47 @@ static curl_socket_t open_socket (void *unused, curlsocktype purpose,
 #define SET(option, value) \
   (code = code != CURLE_OK ? code : curl_easy_setopt(easy, option, value))
 
+/* The list is in the order of the last first; so it is added to from its
+** end. */
+static CURLcode add_parts (curl_mime *mime, const part *p) {
+  CURLcode code = p->next != NULL ? add_parts(mime, p->next) : CURLE_OK;
+  curl_mimepart *made = code == CURLE_OK ? curl_mime_addpart(mime) : NULL;
+  if (code != CURLE_OK)
+    return code;
+  if (made == NULL)
+    return CURLE_OUT_OF_MEMORY;
+  code = curl_mime_name(made, p->name);
+  if (code == CURLE_OK)
+    code = curl_mime_data(made, p->data, p->size);
+  if (code == CURLE_OK && p->filename != NULL)
+    code = curl_mime_filename(made, p->filename);
+  if (code == CURLE_OK && p->type != NULL)
+    code = curl_mime_type(made, p->type);
+  return code;
+}
+
+
+static CURLcode apply_form (request *r, CURL *easy) {
+  CURLcode code;
+  request_detach(r);
+  r->mime = curl_mime_init(easy);
+  if (r->mime == NULL)
+    return CURLE_OUT_OF_MEMORY;
+  code = add_parts(r->mime, r->form);
+  SET(CURLOPT_MIMEPOST, r->mime);
+  return code;
+}
+
+
 static CURLcode apply_verb (request *r, CURL *easy) {
   CURLcode code = CURLE_OK;
   bool is_get = strcmp(r->method, "GET") == 0;
   bool is_head = strcmp(r->method, "HEAD") == 0;
   if (is_head)
     SET(CURLOPT_NOBODY, 1L);
-  if (r->body != NULL || !(is_get || is_head)) {
+  if (r->form != NULL)
+    code = apply_form(r, easy);
+  else if (r->body != NULL || !(is_get || is_head)) {
     SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_size);
     SET(CURLOPT_POSTFIELDS, r->body != NULL ? r->body : "");
   }
@@ -154,7 +237,9 @@ CURLcode request_apply (request *r, CURL *easy) {
   SET(CURLOPT_ERRORBUFFER, r->message);
   SET(CURLOPT_URL, r->url);
   SET(CURLOPT_PATH_AS_IS, 1L);
-  SET(CURLOPT_HTTPHEADER, r->body != NULL ? s->body_headers : s->headers);
+  SET(CURLOPT_HTTPHEADER, r->form != NULL   ? s->form_headers
+                          : r->body != NULL ? s->body_headers
+                                            : s->headers);
   SET(CURLOPT_ACCEPT_ENCODING, "");  /* all that libcurl can decode */
   SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
   SET(CURLOPT_NOSIGNAL, 1L);

@@ -19,6 +19,7 @@ typedef struct settings {
   int references;
   struct curl_slist *headers;       /* of a request without a body */
   struct curl_slist *body_headers;  /* of one with a body */
+  struct curl_slist *form_headers;  /* of one with a form: libcurl adds */
   long timeout_ms;                  /* of one attempt, from start to end */
   long connect_timeout_ms;
   size_t max_response_bytes;        /* of a decoded answer */
@@ -37,12 +38,24 @@ header_status settings_add (settings *s, const char *name, const char *value,
 /* Names the media type of bodies; to be called once, before use. */
 header_status settings_finish (settings *s, const char *content_type);
 
+/* One field of a multipart/form-data body. */
+typedef struct part {
+  char *name;
+  char *data;
+  size_t size;
+  char *filename;  /* NULL: no file */
+  char *type;      /* its media type; NULL: libcurl's guess */
+  struct part *next;
+} part;
+
 typedef struct request {
   settings *settings;
   char *method;
   char *url;
   char *body;  /* NULL where there is none */
   size_t body_size;
+  part *form;       /* in place of a body; the last part first */
+  curl_mime *mime;  /* the form as libcurl has it, while it is sent */
   char message[CURL_ERROR_SIZE];  /* libcurl's own words on a failure */
 } request;
 
@@ -51,10 +64,17 @@ bool request_open (request *r, settings *s, const char *method,
                    const char *url, const char *body, size_t body_size);
 void request_close (request *r);
 
+/* Adds a part to the form. False when memory is out. */
+bool request_add_part (request *r, const char *name, const char *data,
+                       size_t size, const char *filename, const char *type);
+
 /* Sending it twice has the effect of sending it once (RFC 9110, 9.2.2). */
 bool request_is_idempotent (const request *r);
 
 /* Prepares a transfer. */
 CURLcode request_apply (request *r, CURL *easy);
+
+/* Takes back what the transfer was lent; before its handle is reused. */
+void request_detach (request *r);
 
 #endif

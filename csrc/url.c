@@ -289,8 +289,17 @@ static bool add_decoded (buffer *out, const char *text, size_t size) {
 }
 
 
+static bool is_cursor_name (const char *name, size_t size) {
+  static const char *const names[] = {"page[cursor]", "page_cursor"};
+  size_t i;
+  for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+    if (strlen(names[i]) == size && memcmp(names[i], name, size) == 0)
+      return true;
+  return false;
+}
+
+
 bool url_cursor (buffer *out, const char *url, size_t size, bool *ok) {
-  static const char name[] = "page[cursor]";
   const char *end = url + size;
   const char *at = memchr(url, '?', size);
   *ok = true;
@@ -304,8 +313,7 @@ bool url_cursor (buffer *out, const char *url, size_t size, bool *ok) {
       *ok = add_decoded(out, at, (size_t)(equals - at));
       if (!*ok)
         return false;
-      found = out->size - before == sizeof(name) - 1 &&
-              memcmp(out->data + before, name, sizeof(name) - 1) == 0;
+      found = is_cursor_name(out->data + before, out->size - before);
       out->size = before;
       if (found) {
         *ok = add_decoded(out, equals + 1, (size_t)(last - equals - 1));

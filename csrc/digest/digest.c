@@ -1,0 +1,77 @@
+/*
+** digest.c - SHA-256, HMAC, a comparison and randomness, from libcrypto.
+*/
+#include "digest.h"
+
+#include <limits.h>
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+
+#define BLOCK_SIZE 64  /* of SHA-256 */
+
+
+/* Inside nginx the queue of errors is shared with its TLS, which takes what
+** lies there for an error of its own: we leave it as it was. */
+static bool settle (bool ok) {
+  ERR_pop_to_mark();
+  return ok;
+}
+
+
+static bool sha256 (unsigned char out[DIGEST_SIZE], const void *message,
+                    size_t size) {
+  return EVP_Digest(message, size, out, NULL, EVP_sha256(), NULL) == 1;
+}
+
+
+bool digest_sha256 (unsigned char out[DIGEST_SIZE], const void *message,
+                    size_t size) {
+  ERR_set_mark();
+  return settle(sha256(out, message, size));
+}
+
+
+/* A key longer than a block is hashed first, by the definition of HMAC; done
+** here, its size always fits the int that libcrypto wants. */
+bool digest_hmac_sha256 (unsigned char out[DIGEST_SIZE], const void *key,
+                         size_t key_size, const void *message, size_t size) {
+  unsigned char hashed[DIGEST_SIZE];
+  bool ok = true;
+  ERR_set_mark();
+  if (key_size > BLOCK_SIZE) {
+    ok = sha256(hashed, key, key_size);
+    key = hashed;
+    key_size = DIGEST_SIZE;
+  }
+  ok = ok && HMAC(EVP_sha256(), key, (int)key_size, message, size, out,
+                  NULL) != NULL;
+  OPENSSL_cleanse(hashed, sizeof hashed);
+  return settle(ok);
+}
+
+
+bool digest_random (unsigned char *out, size_t size) {
+  ERR_set_mark();
+  return settle(size <= INT_MAX && RAND_bytes(out, (int)size) == 1);
+}
+
+
+bool digest_equal (const void *a, size_t a_size, const void *b,
+                   size_t b_size) {
+  return a_size == b_size && CRYPTO_memcmp(a, b, a_size) == 0;
+}
+
+
+void digest_hex (char out[DIGEST_HEX_SIZE],
+                 const unsigned char digest[DIGEST_SIZE]) {
+  static const char digits[] = "0123456789abcdef";
+  int i;
+  for (i = 0; i < DIGEST_SIZE; i++) {
+    *out++ = digits[digest[i] >> 4];
+    *out++ = digits[digest[i] & 15];
+  }
+}

@@ -14,6 +14,7 @@
 --     },
 --     requests_per_connection = 3, -- then closes, without having said so
 --     on_accept = "reset",         -- or "close": as soon as somebody comes
+--     greeting = "220 ready\r\n", -- speaks first, whatever the client's protocol
 --     accept = false,              -- nobody is let in: connecting takes forever
 --   }
 

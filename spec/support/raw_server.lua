@@ -171,6 +171,10 @@ local function serve(client, connection)
     close(client, plan.on_accept)
     return
   end
+  if plan.greeting and not send(client, plan.greeting) then
+    close(client)
+    return
+  end
   local buffer = ""
   local served = 0
   while true do

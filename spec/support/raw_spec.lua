@@ -48,7 +48,7 @@ describe("spec.support.raw", function()
     end)
     raw.with({ answers = {}, on_accept = "reset" }, function(server)
       local _, status = curl(server.url)
-      assert.is_true(status == 56 or status == 52)
+      assert.is_true(status == 7 or status == 52 or status == 55 or status == 56) -- as it happens
     end)
   end)
 

@@ -1,6 +1,8 @@
 --- Writes the schemas of request documents in the notation of
 -- lua/klaviyo/catalogue/notation.lua (which says what it means).
 
+local null = require("cjson").null
+
 local M = {}
 
 -- Enumerations longer than LONG get a line of their own when they are named;
@@ -26,6 +28,7 @@ end
 
 local function word(value)
   local text = tostring(value)
+  assert(type(value) ~= "userdata", "null among the values of an enumeration")
   if type(value) == "string" and not text:match("^[%w_.:$/+-]+$") then
     assert(not text:match('["\\%c]'), "cannot write the word " .. text)
     return '"' .. text .. '"'
@@ -166,6 +169,9 @@ end
 
 local function scalar(schema)
   local kind = schema.type
+  if schema.enum and #schema.enum == 1 and schema.enum[1] == null then
+    return "null?"
+  end
   local enum = schema.enum and #schema.enum <= TOO_LONG and schema.enum
   if not kind and enum then
     kind = type(enum[1]) == "boolean" and "boolean" or

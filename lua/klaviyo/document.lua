@@ -29,7 +29,9 @@ local function problem(how, path, fmt, ...)
   return nil, {text = how.operation .. ": " .. path .. " " .. fmt:format(...)}
 end
 
+-- As a caller writes it, with underscores.
 local function below(path, name)
+  name = tostring(name):gsub("-", "_")
   return path == "" and name or path .. "." .. name
 end
 
@@ -286,7 +288,7 @@ end
 
 local function place(how, res, data, key, value, path)
   local part, name = placed(res, key)
-  local at = below(path, tostring(name or key))
+  local at = below(path, name or key)
   if part == "attributes" then
     local made, wrong = convert(how, res.attributes[name], value, at)
     data.attributes[name] = made

@@ -14,6 +14,7 @@ local KIND = {
   object = "a table",
   document = "a table",
   any = "a value",
+  null = "klaviyo.null",
 }
 
 -- lua-cjson's empty_array and 64-bit integers of LuaJIT are neither table nor
@@ -76,7 +77,7 @@ function M.wanted(member)
   else
     text = KIND[member.type]
   end
-  return text .. (member.nullable and " or klaviyo.null" or "")
+  return text .. (member.nullable and member.type ~= "null" and " or klaviyo.null" or "")
 end
 
 --- What a value is, in words: never the value, which may be a secret.

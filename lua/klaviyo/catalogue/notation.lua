@@ -29,7 +29,8 @@
 --
 -- SCHEMAS are expressions:
 --
---   string  integer/format  string(a,b)   scalars; format; known values
+--   string  integer/format  string(a,b)   scalars; format; known values (none
+--                              where they are too many); null: only that
 --   any  *                     anything; an object with any members
 --   [X]  X?  (X|Y)             list; or null; one of several
 --   {a!:X b:Y c~:Z}            object; `!` required, `~` the service fills it

@@ -40,7 +40,7 @@ BackInStockDynamicButtonDropShadowStyles {color:string enabled:boolean}
 BackInStockDynamicButtonStyles {alignment:string(center,left,right) border:BackInStockDynamicButtonBorderStyles border_radius:integer color:string drop_shadow:BackInStockDynamicButtonDropShadowStyles height:integer width:string(fitToText,fullWidth)}
 BackInStockDynamicButtonTextStyles {font_color:string font_family:(string("Arial Black,Arial","Arial, 'Helvetica Neue', Helvetica, sans-serif","Century Gothic,AppleGothic,Arial","Comic Sans MS,Comic Sans,cursive","Courier New","Geneva,Arial","Helvetica,Arial","Lucida Grande,Lucida Sans Unicode,Lucida Sans,Geneva,Verdana,sans-serif","Lucida Sans Unicode,Lucida Sans,Geneva,Verdana,sans-serif","Lucida,Lucida Sans Unicode,Lucida Sans,Geneva,Verdana,sans-serif","MS Serif,Georgia","New York,Georgia","Palatino Linotype,Palatino,Georgia","Palatino,Georgia","Tahoma,sans-serif","Times New Roman","Trebuchet MS",Courier,Georgia,Verdana)|string) font_size:integer font_style:string? font_weight:integer(100,200,300,400,500,600,700,800,900)? letter_spacing:integer text_decoration:string?}
 BackInStockEmailConsentCheckbox {id:string? properties!:BackInStockEmailConsentCheckboxProperties styles:BackInStockEmailConsentCheckboxStyles type!:string(bis_promotional_email_checkbox)}
-BackInStockEmailConsentCheckboxProperties {checkbox_text!:string display_device:[string(both,desktop,mobile)] error_messages:ErrorMessages? label:string? placeholder:string(userdata: (nil)) property_name:string(opt_in_promotional_email) required:boolean(false) show_label:boolean}
+BackInStockEmailConsentCheckboxProperties {checkbox_text!:string display_device:[string(both,desktop,mobile)] error_messages:ErrorMessages? label:string? placeholder:null? property_name:string(opt_in_promotional_email) required:boolean(false) show_label:boolean}
 BackInStockEmailConsentCheckboxStyles {background_color:string? horizontal_alignment:string(center,left,right) padding:Padding}
 BackInStockProperties {tag_allowlist:[string] tag_blocklist:[string]}
 BackgroundImage {properties!:ImageAssetProperties styles:BackgroundImageStyles}
@@ -99,7 +99,7 @@ FlowSeriesRequestDTOResourceObject <flow-series-report attributes!:{conversion_m
 FlowValuesRequestDTOResourceObject <flow-values-report attributes!:{conversion_metric_id!:string filter:string? group_by:[string(flow_id,flow_message_id,send_channel)]? statistics!:[string(average_order_value,bounce_rate,bounced,bounced_or_failed,bounced_or_failed_rate,click_rate,click_to_open_rate,clicks,clicks_unique,conversion_rate,conversion_uniques,conversion_value,conversions,delivered,delivery_rate,failed,failed_rate,message_segment_count_sum,open_rate,opens,opens_unique,recipients,revenue_per_recipient,spam_complaint_rate,spam_complaints,text_message_credit_usage_amount,text_message_roi,text_message_spend,unsubscribe_rate,unsubscribe_uniques,unsubscribes)] timeframe!:(Timeframe|CustomTimeframe)}>
 FormCreateQueryResourceObject <form attributes!:{ab_test!:boolean definition!:FormDefinition name!:string status!:string(draft,live)}>
 FormDefinition {versions!:[Version]}
-GoToInbox {id:string? properties:string(userdata: (nil)) submit:boolean(true) type!:string(go_to_inbox)}
+GoToInbox {id:string? properties:null? submit:boolean(true) type!:string(go_to_inbox)}
 HTMLText {id:string? properties:HTMLTextProperties styles:HTMLTextStyles type!:string(html_text)}
 HTMLTextProperties {content:string display_device:[string(both,desktop,mobile)]}
 HTMLTextStyles {background_color:string? padding:Padding}
@@ -140,7 +140,7 @@ ProfileMetricFunnelSteps {metric_exists!:boolean metric_filters:[ProfileMetricPr
 ProfilePartialUpdateQueryResourceObject <profile id! attributes!:{email:string? external_id:string? first_name:string? image:string? last_name:string? locale:string? location:ProfileLocation? organization:string? phone_number:string? properties:*? title:string?} meta:ProfileMeta?>
 ProfileUpsertQueryResourceObject <profile id attributes!:{_kx:string? email:string? external_id:string? first_name:string? image:string? last_name:string? locale:string? location:ProfileLocation? organization:string? phone_number:string? properties:*? title:string?} meta:ProfileMeta?>
 ProfileUpsertQueryWithSubscriptionsResourceObject <profile id attributes!:{_kx:string? email:string? external_id:string? first_name:string? image:string? last_name:string? locale:string? location:ProfileLocation? meta:ProfileMeta? organization:string? phone_number:string? properties:*? subscriptions:SubscriptionChannels? title:string?}>
-PromotionalSMSSubscription {id:string? properties:string(userdata: (nil)) submit:boolean(true) type!:string(promotional_sms_subscription)}
+PromotionalSMSSubscription {id:string? properties:null? submit:boolean(true) type!:string(promotional_sms_subscription)}
 PropertyOption {label!:string value!:string}
 PushProfileUpsertQueryResourceObject <profile id attributes!:{_kx:string? email:string? external_id:string? first_name:string? image:string? last_name:string? locale:string? location:ProfileLocation? meta:ProfileMeta? organization:string? phone_number:string? properties:*? title:string?}>
 QuoteStyle {alignment:string(center,left,right) character_spacing:integer font_family:string font_size:integer font_weight:integer line_height:number text_color:string}
@@ -150,7 +150,7 @@ RadioButtonsStyles {alignment:string(center,left,right) arrangement:string(horiz
 RatingStyle {alignment:string(center,left,right) character_spacing:number color:string empty_color:string font_size:integer shape:string(circle,heart,star)}
 Redirect {id:string? properties!:RedirectProperties submit!:boolean type!:string(redirect)}
 RedirectProperties {list_id:string? new_window:boolean url!:string}
-ResendOptInCode {id:string? properties:string(userdata: (nil)) submit:boolean(false) type!:string(resend_opt_in_code)}
+ResendOptInCode {id:string? properties:null? submit:boolean(false) type!:string(resend_opt_in_code)}
 Review {id:string? properties!:ReviewProperties styles:ReviewStyles type!:string(review)}
 ReviewProperties {author:string? content:string? display_device:[string(both,desktop,mobile)] rating:integer review_id:integer? show_author:boolean show_rating:boolean show_verified:boolean verified:boolean}
 ReviewStyles {background_color:string? block_background_color:string padding:Padding quote_style:QuoteStyle rating_style:RatingStyle reviewer_name_style:ReviewerNameStyle}
@@ -160,7 +160,7 @@ RichTextStyle {alignment:string(center,left,right) character_spacing:integer? fo
 RichTextStyles {body:RichTextStyle h1:RichTextStyle h2:RichTextStyle h3:RichTextStyle h4:RichTextStyle h5:RichTextStyle h6:RichTextStyle link:LinkStyles}
 Row {blocks!:[(Button|AgeGate|Coupon|Date|Email|HTMLText|OptInCode|PhoneNumber|SMSConsentCheckbox|Text|Checkboxes|RadioButtons|Dropdown|Image|CountdownTimer|SignupCounter|SpinToWin|SMSDisclosure|BackInStockEmailConsentCheckbox|Review)] id:string?}
 SMSConsentCheckbox {id:string? properties!:SMSConsentCheckboxProperties styles:SMSConsentCheckboxStyles type!:string(promotional_sms_checkbox)}
-SMSConsentCheckboxProperties {channels:[string(sms,whatsapp)] checkbox_text!:string display_device:[string(both,desktop,mobile)] error_messages:ErrorMessages? label:string? placeholder:string(userdata: (nil)) property_name:string(opt_in_promotional_sms) required:boolean(false) show_label:boolean}
+SMSConsentCheckboxProperties {channels:[string(sms,whatsapp)] checkbox_text!:string display_device:[string(both,desktop,mobile)] error_messages:ErrorMessages? label:string? placeholder:null? property_name:string(opt_in_promotional_sms) required:boolean(false) show_label:boolean}
 SMSConsentCheckboxStyles {background_color:string? horizontal_alignment:string(center,left,right) padding:Padding}
 SMSDisclosure {id:string? properties:SMSDisclosureProperties styles:SMSDisclosureStyles type!:string(sms_disclosure)}
 SMSDisclosureAccountDefault {html:any? type!:string(account_default)}
@@ -188,7 +188,7 @@ StaticCouponConfig {text:string? type!:string(static)}
 Step {columns!:[Column] id:string? name:string? steps:[Step]?}
 SubmitBackInStock {id:string? properties:SubmitBackInStockProperties? submit:boolean(true) type!:string(submit_back_in_stock)}
 SubmitBackInStockProperties {list_id:string?}
-SubmitOptInCode {id:string? properties:string(userdata: (nil)) submit:boolean(true) type!:string(submit_opt_in_code)}
+SubmitOptInCode {id:string? properties:null? submit:boolean(true) type!:string(submit_opt_in_code)}
 SubscribeViaSMS {id:string? properties!:SubscribeViaSMSProperties submit:boolean(true) type!:string(subscribe_via_sms)}
 SubscribeViaSMSProperties {opt_in_keyword!:string? opt_in_message!:string sending_number!:string?}
 SubscribeViaWhatsApp {id:string? properties!:SubscribeViaWhatsAppProperties submit:boolean(true) type!:string(subscribe_via_whatsapp)}

@@ -1,0 +1,32 @@
+-- For errors of the programmer: that one is raised, that it blames the line
+-- of the program, and what it says.
+--
+--   raises('unknown operation "get_profle"', function()
+--     client:call("get_profle")   -- no `return`: a tail call has no line
+--   end)
+
+--- Checks that a function raises a message that holds each of these texts
+-- (plain, not patterns) and blames a line of the function itself.
+---@param texts string|string[]
+---@param call function
+---@return string message without its "file:line: "
+return function(texts, call)
+  local ok, message = pcall(call)
+  assert(not ok, "nothing was raised")
+  if type(message) ~= "string" then
+    error("raised no text, but " .. tostring(message), 2)
+  end
+  local info = debug.getinfo(call, "S")
+  local file, line, said = message:match("^(.-):(%d+): (.*)$")
+  if not file or file ~= info.short_src or tonumber(line) < info.linedefined
+      or tonumber(line) > info.lastlinedefined then
+    error(("blames another line than %s:%d-%d: %s"):format(info.short_src,
+      info.linedefined, info.lastlinedefined, message), 2)
+  end
+  for _, text in ipairs(type(texts) == "table" and texts or { texts }) do
+    if not said:find(text, 1, true) then
+      error(("does not say %q: %s"):format(text, message), 2)
+    end
+  end
+  return said
+end

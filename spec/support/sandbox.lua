@@ -1,0 +1,80 @@
+-- A sandbox for the specs of one file: started in `setup`, stopped in
+-- `teardown`, and a client of it. To be called inside of the outermost
+-- `describe` of a file, which must stand before all that needs the sandbox:
+--
+--   local world = sandbox.here(setup, teardown, { profiles = 250 })
+--   it("…", function() world.client:call(…) world.server:fault { … } end)
+
+local key = require "spec.support.key"
+local klaviyo = require "klaviyo"
+
+local M = {}
+
+local World = {}
+World.__index = World
+
+--- Another client of this sandbox. A setting that is `false` is left out.
+---@param more table|nil settings, over those that lead to the sandbox
+function World:new_client(more)
+  local settings = { base_url = self.server.base_url, api_key = key, proxy = "" }
+  for name, value in pairs(more or {}) do
+    settings[name] = value
+  end
+  for name, value in pairs(settings) do
+    if value == false then
+      settings[name] = nil
+    end
+  end
+  return klaviyo.new(settings)
+end
+
+--- The requests received since `mark` (a number of them), oldest first, as
+-- nginx logged them; at the most as many as came since the sandbox began.
+---@return {protocol: string, connection: string, status: integer, method: string, target: string, operation: string}[]
+function World:log(mark)
+  local list, number = {}, 0
+  for line in io.lines(self.server.dir .. "/access.log") do
+    number = number + 1
+    if number > (mark or 0) then
+      local protocol, connection, status, method, target, operation =
+        line:match('^%S+ (%S+) (%S+) %S+ (%S+) "(%S+) (%S+) %S+" %S+ %S+ (%S+)$')
+      list[#list + 1] = {
+        protocol = protocol, connection = connection, status = tonumber(status),
+        method = method, target = target, operation = operation,
+      }
+    end
+  end
+  return list
+end
+
+--- The latest request, as the sandbox remembers it: method, uri, operation,
+-- status, headers, body.
+function World:latest()
+  local requests = self.server:requests()
+  return requests[#requests]
+end
+
+--- A sandbox for all that follows in this `describe`.
+---@param setup function busted's
+---@param teardown function busted's
+---@param options table|nil of `sandbox.start`
+---@return table world
+function M.here(setup, teardown, options)
+  local world = setmetatable({ key = key }, World)
+  setup(function()
+    local all = { key = key }
+    for name, value in pairs(options or {}) do
+      all[name] = value
+    end
+    world.server = assert(require("klaviyo.sandbox").start(all))
+    world.client = world:new_client()
+  end)
+  teardown(function()
+    if world.server then
+      world.server:stop()
+    end
+  end)
+  return world
+end
+
+return M

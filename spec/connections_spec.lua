@@ -171,7 +171,7 @@ describe("a request on a warm connection that is processed and then reset", func
   end)
 end)
 
-describe("Ctrl-C", function()
+describe("Ctrl-C #time", function()
   -- Seconds from the signal to the end of the script, and its output.
   local function interrupted(server, text)
     local file = os.tmpname()

@@ -1,0 +1,151 @@
+local digest = require "klaviyo.digest"
+
+-- A pipe, so that another program says what is right.
+local function openssl(arguments, input)
+  local name = os.tmpname()
+  local file = assert(io.open(name, "wb"))
+  file:write(input)
+  file:close()
+  local pipe = assert(io.popen("openssl " .. arguments .. " -r <" .. name))
+  local hex = pipe:read("*a"):match("^%x+")
+  pipe:close()
+  os.remove(name)
+  return hex
+end
+
+local function hex_of(text)
+  return (text:gsub(".", function(char) return ("%02x"):format(char:byte()) end))
+end
+
+local seed = 11
+local function noise(size)
+  local chars = {}
+  for i = 1, size do
+    seed = (seed * 16807) % 2147483647
+    chars[i] = string.char(seed % 256)
+  end
+  return table.concat(chars)
+end
+
+describe("digest.c: SHA-256", function()
+  it("is that of FIPS 180", function()
+    assert.equal("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", digest.sha256(""))
+    assert.equal("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", digest.sha256("abc"))
+    assert.equal("cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0",
+      digest.sha256(("a"):rep(1000000)))
+  end)
+
+  it("takes zero bytes as bytes", function()
+    local text = "a\0b\0\0"
+    assert.equal(openssl("sha256", text), digest.sha256(text))
+    assert.not_equal(digest.sha256("a"), digest.sha256("a\0"))
+  end)
+end)
+
+describe("digest.c: HMAC-SHA256", function()
+  -- RFC 4231, 4.2 to 4.8
+  local vectors = {
+    {("\11"):rep(20), "Hi There",
+      "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
+    {"Jefe", "what do ya want for nothing?",
+      "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
+    {("\170"):rep(20), ("\221"):rep(50),
+      "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"},
+    {("\170"):rep(131), "Test Using Larger Than Block-Size Key - Hash Key First",
+      "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"},
+    {("\170"):rep(131), "This is a test using a larger than block-size key and a larger than block-size data. "
+      .. "The key needs to be hashed before being used by the HMAC algorithm.",
+      "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2"},
+  }
+
+  it("is that of RFC 4231", function()
+    for _, vector in ipairs(vectors) do
+      assert.equal(vector[3], digest.hmac_sha256(vector[1], vector[2]))
+    end
+  end)
+
+  it("is another program's, for keys around a block's size and any bytes", function()
+    for _, size in ipairs {1, 63, 64, 65, 200} do
+      local key, message = noise(size), noise(size * 7)
+      assert.equal(openssl("dgst -sha256 -mac HMAC -macopt hexkey:" .. hex_of(key), message),
+        digest.hmac_sha256(key, message))
+    end
+  end)
+
+  it("takes an empty key, an empty message and zero bytes", function()
+    assert.equal("b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad", digest.hmac_sha256("", ""))
+    assert.not_equal(digest.hmac_sha256("key\0a", "m"), digest.hmac_sha256("key\0b", "m"))
+    assert.not_equal(digest.hmac_sha256("key", "m\0a"), digest.hmac_sha256("key", "m\0b"))
+  end)
+
+  it("wants strings", function()
+    assert.has_error(function() digest.hmac_sha256("key") end)
+    assert.has_error(function() digest.hmac_sha256(nil, "text") end)
+    assert.has_error(function() digest.sha256({}) end)
+  end)
+end)
+
+describe("digest.c: equal", function()
+  it("says whether all bytes are the same", function()
+    assert.is_true(digest.equal("", ""))
+    assert.is_true(digest.equal("a\0b", "a\0b"))
+    assert.is_false(digest.equal("a\0b", "a\0c"))
+    assert.is_false(digest.equal("ab", "abc"))
+    assert.is_false(digest.equal("abc", "ab"))
+    assert.is_false(digest.equal("", "a"))
+    local text = noise(64)
+    for i = 1, 64 do
+      local other = text:sub(1, i - 1) .. string.char((text:byte(i) + 1) % 256) .. text:sub(i + 1)
+      assert.is_false(digest.equal(text, other))
+    end
+  end)
+end)
+
+describe("digest.c: random", function()
+  it("gives as many bytes as asked for, never the same", function()
+    local seen = {}
+    for size = 0, 1024, 64 do
+      assert.equal(size, #digest.random(size))
+    end
+    for _ = 1, 200 do
+      local bytes = digest.random(16)
+      assert.is_nil(seen[bytes])
+      seen[bytes] = true
+    end
+  end)
+
+  it("refuses sizes that nobody needs", function()
+    for _, size in ipairs {-1, 1025, 2 ^ 31, -2 ^ 31, 2 ^ 53} do
+      assert.has_error(function() digest.random(size) end)
+    end
+    assert.has_error(function() digest.random() end)
+  end)
+end)
+
+describe("digest.so", function()
+  local file = package.searchpath("klaviyo.digest", package.cpath)
+
+  local function output(command)
+    local pipe = assert(io.popen(command .. " 2>&1"))
+    local text = pipe:read("*a")
+    pipe:close()
+    return text
+  end
+
+  it("shows one symbol", function()
+    local symbols = {}
+    for name in output("nm -D --defined-only '" .. file .. "'"):gmatch("(%S+)\n") do
+      if not name:find("^__[a-z]*san_") then symbols[#symbols + 1] = name end
+    end
+    assert.same({"luaopen_klaviyo_digest"}, symbols)
+  end)
+
+  it("needs libcrypto alone", function()
+    local needed = {}
+    for name in output("readelf -d '" .. file .. "'"):gmatch("%(NEEDED%)[^%[]*%[([^%]]+)%]") do
+      if not name:find("^libc%.") and not name:find("^lib[au]b?san") then needed[#needed + 1] = name end
+    end
+    assert.equal(1, #needed)
+    assert.matches("^libcrypto%.so", needed[1])
+  end)
+end)

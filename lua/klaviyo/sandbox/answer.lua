@@ -72,9 +72,10 @@ local function included(call, kind, records)
     local name = path:match("^[^.]+")
     local about = known[name] or { kind = relations.target(name) }
     local target = about.kind or relations.target(name)
-    local view = render.view(call.world, call.model, target,
-      { ["fields[" .. target .. "]"] =
-        call.query.values["fields[" .. target .. "]"] })
+    local view = render.view(call, target, {
+      ["fields[" .. target .. "]"] =
+        call.query.values["fields[" .. target .. "]"],
+    })
     local function add(other)
       if other and not seen[target .. other.id] then
         seen[target .. other.id] = true
@@ -107,8 +108,7 @@ function M.one(call, kind, record, preferred)
   if not has_body then
     return status
   end
-  local view = record
-    and render.view(call.world, call.model, kind, call.query.values)
+  local view = record and render.view(call, kind, call.query.values)
   return status, setmetatable({
     data = record and view(record) or codec.null,
     included = record and included(call, kind, { record }),
@@ -236,10 +236,11 @@ function M.page(call, kind, sequence, identifiers)
   end
   local view = identifiers and function(record)
     return render.identifier(kind, record.id)
-  end or render.view(call.world, call.model, kind, values)
+  end or render.view(call, kind, values)
   local data = codec.array()
   for i, record in ipairs(cut.items) do
-    data[i] = view(record)
+    data[i] = view(record, sequence.joined
+      and sequence.joined(cut.places[i]))
   end
   links.self = self_link(call)
   links.next = links.next or codec.null

@@ -13,6 +13,7 @@ local concat = table.concat
 M.null = setmetatable({}, { __tostring = function() return "null" end })
 
 local array_mt = {}
+local raw_mt = {}
 local number_mt = { __tostring = function(self) return self.text end }
 
 --- Marks a list, so that an empty one stays a list.
@@ -20,6 +21,13 @@ local number_mt = { __tostring = function(self) return self.text end }
 ---@return table
 function M.array(list)
   return setmetatable(list or {}, array_mt)
+end
+
+--- JSON that is written already.
+---@param text string
+---@return table
+function M.raw(text)
+  return setmetatable({ text = text }, raw_mt)
 end
 
 --- The JSON kind of a value: null, string, boolean, integer, number, array
@@ -309,8 +317,8 @@ local function escape(char)
 end
 
 local function quote(text)
-  if find(text, '["\\%z\1-\31]') then
-    text = text:gsub('["\\%z\1-\31]', escape)
+  if find(text, '[%c"\\]') then
+    text = text:gsub('[%c"\\]', escape)
   end
   return '"' .. text .. '"'
 end
@@ -349,7 +357,7 @@ local function write_table(out, n, value)
     return n + 1
   end
   local mt = getmetatable(value)
-  if mt == number_mt then
+  if mt == number_mt or mt == raw_mt then
     out[n + 1] = value.text
     return n + 1
   elseif mt == array_mt or (not mt and value[1] ~= nil) then

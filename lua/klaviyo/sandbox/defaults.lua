@@ -37,7 +37,7 @@ MAKE["template"] = function()
 end
 
 MAKE["template-universal-content"] = function()
-  return { screenshot_status = "not_completed" }
+  return { screenshot_status = "never_generated", screenshot_url = "" }
 end
 
 MAKE["tag-group"] = function()

@@ -26,6 +26,9 @@ end
 ---@param text string
 ---@return string
 function M.escape(text)
+  if not text:find("[^%w%-._~]") then
+    return text
+  end
   return (text:gsub("[^%w%-._~]", function(char)
     return ("%%%02X"):format(char:byte())
   end))

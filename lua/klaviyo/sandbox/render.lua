@@ -2,6 +2,7 @@
 -- there is none), or those of the sparse fieldset; relationships; links.
 
 local codec = require "klaviyo.sandbox.codec"
+local instant = require "klaviyo.sandbox.instant"
 local query = require "klaviyo.sandbox.query"
 local relations = require "klaviyo.sandbox.relations"
 
@@ -28,6 +29,10 @@ end
 
 FOUND_OUT["segment.profile_count"] = function(world, record)
   return relations.count(world, "segment", record.id, "profiles")
+end
+
+FOUND_OUT["profile.joined_group_at"] = function(_, record, joined)
+  return joined and instant.format(joined) or record.attributes.created
 end
 
 FOUND_OUT["profile.subscriptions"] = function(_, record)
@@ -61,8 +66,15 @@ function M.links(links)
   return setmetatable(links, LINKS)
 end
 
-local function wanted_names(model, kind, values)
-  local known, asked = model.fields[kind], values["fields[" .. kind .. "]"]
+-- The operation's own list of attributes may be longer than the type's.
+local function known_names(call, kind)
+  local parameter = call.op.query["fields[" .. kind .. "]"]
+  return parameter and parameter.values or call.model.fields[kind]
+end
+
+local function wanted_names(call, kind, values)
+  local known, asked = known_names(call, kind), values["fields[" .. kind .. "]"]
+  local model = call.model
   local names, parts = {}, {}
   if asked then
     for _, name in ipairs(asked) do
@@ -115,7 +127,7 @@ end
 
 local function attributes_of(world, kind, names, parts)
   local shape = names and codec.shape(names)
-  return function(record)
+  return function(record, joined)
     if not names then
       return record.attributes
     end
@@ -125,7 +137,7 @@ local function attributes_of(world, kind, names, parts)
       local value = have[name]
       if value == nil then
         local find_out = FOUND_OUT[kind .. "." .. name]
-        value = find_out and find_out(world, record)
+        value = find_out and find_out(world, record, joined)
         if value == nil then
           value = codec.null
         end
@@ -142,8 +154,8 @@ end
 local function linkage(world, kind, id, name, about, with_data)
   if not about.many then
     local target = relations.one(world, kind, id, name)
-    return target and M.identifier(about.kind or relations.target(name),
-      target) or codec.null
+    return target
+      and M.identifier(about.kind or relations.target(name), target) or nil
   elseif not with_data and not WITH_DATA[kind .. "." .. name] then
     return nil
   end
@@ -159,14 +171,59 @@ local function linkage(world, kind, id, name, about, with_data)
   return list
 end
 
+-- Links are most of a long page, and alike but for the id: they are written
+-- once, in pieces that the id is put between.
+local function link_pieces(links)
+  local pieces = {}
+  local text = codec.encode(links):gsub("\\u0000", "\0")
+  for piece in (text .. "\0"):gmatch("([^%z]*)%z") do
+    pieces[#pieces + 1] = piece
+  end
+  return function(id)
+    return codec.raw(table.concat(pieces, id))
+  end
+end
+
+local function links_of(own, name)
+  return M.links {
+    self = own .. "relationships/" .. name .. "/",
+    related = own .. name .. "/",
+  }
+end
+
+-- The relationships that are answered, and what writes them.
+local function relationships_of(world, kind, names, about, include, base)
+  local plain = {}
+  local with_data = false
+  for _, name in ipairs(names) do
+    with_data = with_data or not about[name].many or include[name]
+      or WITH_DATA[kind .. "." .. name]
+    plain[name] = { links = links_of(base .. "\0/", name) }
+  end
+  local shape = codec.shape(names)
+  if not with_data then
+    return link_pieces(setmetatable(plain, shape))
+  end
+  return function(escaped, id)
+    local out = setmetatable({}, shape)
+    for _, name in ipairs(names) do
+      out[name] = setmetatable({
+        data = linkage(world, kind, id, name, about[name], include[name]),
+        links = links_of(base .. escaped .. "/", name),
+      }, RELATIONSHIP)
+    end
+    return out
+  end
+end
+
 --- What turns records of a type into answered resources, for one request.
----@param world table
----@param model table
+---@param call table world, model, op
 ---@param kind string
----@param values table the query's parameters
----@return fun(record: table): table
-function M.view(world, model, kind, values)
-  local names, parts = wanted_names(model, kind, values)
+---@param values table the query's parameters that count
+---@return fun(record: table, joined: number|nil): table
+function M.view(call, kind, values)
+  local world, model = call.world, call.model
+  local names, parts = wanted_names(call, kind, values)
   local attributes = attributes_of(world, kind, names, parts)
   local base = ("%s/api/%s/"):format(world.settings.link_base,
     model.collections[kind] or kind .. "s")
@@ -174,34 +231,25 @@ function M.view(world, model, kind, values)
   for _, path in ipairs(values.include or {}) do
     include[path:match("^[^.]+")] = true
   end
-  local related = model.relationships[kind] or {}
   -- A sparse fieldset leaves out relationships, but what is included is
   -- found through them.
   local sparse = values["fields[" .. kind .. "]"] ~= nil
-  local shape = codec.shape(related)
-  return function(record)
-    local id = record.id
-    local own = base .. query.escape(id) .. "/"
-    local relationships
-    if #related > 0 and (not sparse or next(include)) then
-      relationships = setmetatable({}, shape)
-      for i = 1, #related do
-        local name = related[i]
-        if not sparse or include[name] then
-          relationships[name] = setmetatable({
-            data = linkage(world, kind, id, name, related[name],
-              include[name]),
-            links = M.links {
-              self = own .. "relationships/" .. name .. "/",
-              related = own .. name .. "/",
-            },
-          }, RELATIONSHIP)
-        end
-      end
+  local about, related = model.relationships[kind] or {}, {}
+  for _, name in ipairs(about) do
+    if not sparse or include[name] then
+      related[#related + 1] = name
     end
+  end
+  local relationships = #related > 0
+    and relationships_of(world, kind, related, about, include, base)
+  local links = link_pieces({ self = base .. "\0/" })
+  return function(record, joined)
+    local id = record.id
+    local escaped = query.escape(id)
     return setmetatable({
-      type = kind, id = id, attributes = attributes(record),
-      relationships = relationships, links = M.links { self = own },
+      type = kind, id = id, attributes = attributes(record, joined),
+      relationships = relationships and relationships(escaped, id) or nil,
+      links = links(escaped),
     }, RESOURCE)
   end
 end

@@ -50,11 +50,15 @@ local function flows(world)
     "Post-Purchase" } do
     local flow = world:make("flow", { name = name })
     local action = world:make("flow-action", { action_type = "SEND_EMAIL",
-      status = "draft", settings = {}, tracking_options = {},
-      send_options = {}, render_options = codec.null })
+      status = "draft", settings = {}, render_options = codec.null,
+      tracking_options = { add_utm = false, utm_params = codec.array(),
+        is_tracking_opens = true, is_tracking_clicks = true },
+      send_options = { use_smart_sending = true, is_transactional = false } })
     relations.point(world, "flow-action", action.id, "flow", flow.id)
     local message = world:make("flow-message", { name = name .. ", e-mail 1",
-      channel = "email", content = { subject = name } })
+      channel = "email", content = { subject = name, preview_text = "",
+        from_email = "sandbox@example.com", from_label = "Sandbox",
+        body = "<html><body>Hello</body></html>" } })
     relations.point(world, "flow-message", message.id, "flow-action", action.id)
     local template = world:make("template", { name = name,
       html = "<html><body>Hello {{ first_name }}</body></html>",

@@ -96,6 +96,17 @@ local function failure(kind, message, context, response, more)
   return nil, errors.new(fields, context.secret)
 end
 
+-- What a bare status leaves to be looked up.
+local function advice(context, status)
+  if status == 403 and context.scopes and #context.scopes > 0 then
+    return " (the key needs " .. table.concat(context.scopes, ", ") .. ")"
+  elseif status == 410 and context.revision then
+    return (" (revision %s is not answered any more: set a later one, or "
+      .. "fall_forward = true)"):format(context.revision)
+  end
+  return ""
+end
+
 local function refused(context, response)
   local body = json.decode(response.body)
   local objects = errors.objects(body)
@@ -113,6 +124,7 @@ local function refused(context, response)
   else
     message = ("%d %s"):format(status, snippet(response.body))
   end
+  message = message .. advice(context, status)
   if response.retry_after then
     message = ("%s; retry after %d s"):format(message, response.retry_after)
   end
@@ -125,7 +137,7 @@ end
 --- The outcome of a transfer.
 ---@param response table|nil  what the core took from the wire
 ---@param trouble table|nil  or why nothing came: {kind=, reason=, …}
----@param context {operation: string|nil, secret: string|nil}
+---@param context {operation: string|nil, scopes: string[]|nil, revision: string|nil, secret: string|nil}
 ---@return klaviyo.document|nil, klaviyo.error|nil
 function M.read(response, trouble, context)
   if not response then

@@ -1,13 +1,18 @@
 --- A client: settings, and what can be said with them. Cheap to make, safe
 --- to share; connections belong to the process.
 
-local catalogue = require "klaviyo.catalogue"
-local iterator = require "klaviyo.iterator"
+local lazy = require "klaviyo.lazy"
 local misuse = require "klaviyo.misuse"
+local query = require "klaviyo.query"
 local request = require "klaviyo.request"
 local resources = require "klaviyo.resources"
 local settings = require "klaviyo.settings"
 local transport = require "klaviyo.transport"
+local view = require "klaviyo.view"
+local warning = require "klaviyo.warning"
+
+local document = lazy "klaviyo.document"
+local iterator = lazy "klaviyo.iterator"
 
 local M = {}
 
@@ -18,9 +23,7 @@ local Client = {}
 local settings_of = setmetatable({}, {__mode = "k"})
 
 local function wrap(values)
-  if not catalogue.load(values.revision) then
-    misuse.unknown("revision", values.revision, catalogue.revisions())
-  end
+  view.of(values)  -- raises for a revision that there is not
   local client = setmetatable({}, Client)
   settings_of[client] = values
   return client
@@ -57,16 +60,16 @@ local function values_of(self)
   return values
 end
 
-local function operation_of(values, name)
-  local revision = catalogue.load(values.revision)
-  if not revision then
-    misuse.unknown("revision", values.revision, catalogue.revisions())
+-- The request of a call, and the settings it is made with.
+local function prepare(self, operation, args, options)
+  local values = with(values_of(self), options)
+  local seen = view.of(values)
+  local op = seen:must(operation)
+  local made = request.of_operation(op, seen, args, values)
+  if args and args.headers then
+    values = settings.with(values, {headers = args.headers})
   end
-  local op = type(name) == "string" and revision:operation(name)
-  if not op then
-    misuse.unknown("operation", name, revision:all_names())
-  end
-  return op
+  return values, made, op, seen
 end
 
 --- A client with other settings; headers are added to.
@@ -82,19 +85,16 @@ end
 ---@param options klaviyo.settings|nil  for this call alone
 ---@return klaviyo.document|nil, klaviyo.error|nil
 function methods:call(operation, args, options)
-  local values = with(values_of(self), options)
-  local op = operation_of(values, operation)
-  local made = request.of_operation(op, args, values)
-  return transport.land(transport.start(values, made, op.id))
+  local values, made, op, seen = prepare(self, operation, args, options)
+  warning.of_age(values, op, seen)
+  return transport.land(transport.start(values, made, op))
 end
 
 --- The request that a call would send; nothing is sent. Its headers are the
 --- real ones, the key among them.
 ---@return {method: string, url: string, headers: table, body: string|nil}
 function methods:build(operation, args, options)
-  local values = with(values_of(self), options)
-  local op = operation_of(values, operation)
-  local made = request.of_operation(op, args, values)
+  local values, made = prepare(self, operation, args, options)
   return {
     method = made.method,
     url = made.url,
@@ -115,53 +115,56 @@ function methods:request(args, options)
   return transport.land(transport.start(values, made))
 end
 
+--- The JSON:API document that a flat table becomes, as this client's
+--- revision has it.
+---@param operation string
+---@param t table
+function methods:document(operation, t, options)
+  local values = with(values_of(self), options)
+  local seen = view.of(values)
+  return document.build(seen:must(operation), t, {
+    validate = values.validate, view = seen,
+  })
+end
+
 -- An iterator asks for the largest pages unless told otherwise.
-local function paged(op, args)
-  local size = op.page and op.page.size
-  if not (size and size.max) or (args.page and args.page.size) then
+local function paged(size, args)
+  if not size or args.page and args.page.size then
     return args
   end
-  local copy, page = {}, {size = size.max}
-  for key, value in pairs(args) do
-    copy[key] = value
-  end
+  local page = {size = size}
   for key, value in pairs(args.page or {}) do
     page[key] = value
   end
-  copy.page = page
-  return copy
-end
-
-local function check_limit(limit)
-  if limit ~= nil and (type(limit) ~= "number" or limit < 0) then
-    misuse.raise("limit must be a number of resources, not %s",
-      tostring(limit))
-  end
-  return limit
+  args.page = page
+  return args
 end
 
 local function without_limit(args)
   local copy = {}
   for key, value in pairs(args or {}) do
-    if key ~= "limit" then
-      copy[key] = value
-    end
+    copy[key] = value
   end
-  return copy, check_limit(args and args.limit)
+  local limit = copy.limit
+  if limit ~= nil and (type(limit) ~= "number" or limit < 0) then
+    misuse.raise("limit must be a number of resources, not %s",
+      tostring(limit))
+  end
+  copy.limit = nil
+  return copy, limit
 end
 
 local function walk(self, operation, args, options)
-  local values = with(values_of(self), options)
-  local op = operation_of(values, operation)
-  if op.method ~= "GET" then
+  local seen = view.of(with(values_of(self), options))
+  local op = seen:must(operation)
+  if op.method ~= "GET" and not op.page then
     misuse.raise("%s gives no pages", op.id)
   end
   local own, limit = without_limit(args)
-  return iterator.pages {
-    settings = values,
-    request = request.of_operation(op, paged(op, own), values),
-    operation = op.id,
-  }, limit
+  local values, made = prepare(self, operation,
+    paged(query.largest_size(op, seen), own), options)
+  warning.of_age(values, op, seen)
+  return iterator.pages {settings = values, request = made, op = op}, limit
 end
 
 --- All pages of a collection, as documents.
@@ -189,9 +192,19 @@ function methods:ids(operation, args, options)
   return iterator.loop(iterator.items(pages, limit, id_of))
 end
 
---- The record of an operation in the catalogue of this client's revision.
-function methods:operation(name)
-  return operation_of(values_of(self), name)
+local Public = {}
+
+-- client.public.events: the calls that a browser would make, with company_id
+-- and without a key.
+function Public.__index(self, name)
+  local owner = rawget(self, 1)
+  local seen = view.of(values_of(owner))
+  local resource = resources.open(owner, seen, "/client/", name)
+  if not resource then
+    misuse.unknown("public resource", name, resources.names(seen, "/client/"))
+  end
+  rawset(self, name, resource)
+  return resource
 end
 
 -- client.profiles: made when it is first touched.
@@ -200,15 +213,19 @@ function Client.__index(self, name)
   if method then
     return method
   end
-  local values = values_of(self)
-  local resource = type(name) == "string"
-    and resources.open(self, catalogue.load(values.revision), name)
-  if not resource then
-    local allowed = resources.names(catalogue.load(values.revision))
-    for known in pairs(methods) do
-      allowed[#allowed + 1] = known
+  local resource
+  if name == "public" then
+    resource = setmetatable({self}, Public)
+  else
+    local seen = view.of(values_of(self))
+    resource = resources.open(self, seen, "/api/", name)
+    if not resource then
+      local allowed = resources.names(seen, "/api/")
+      for known in pairs(methods) do
+        allowed[#allowed + 1] = known
+      end
+      misuse.unknown("resource or method of a client", name, allowed)
     end
-    misuse.unknown("resource or method of a client", name, allowed)
   end
   rawset(self, name, resource)
   return resource

@@ -412,8 +412,8 @@ end
 ---@param t table|string|nil the flat table; where the document is many, a list
 --- of tables or ids
 ---@param options table|nil `validate = false` builds without refusing;
---- `also`: the same operation in another revision that may be the one to
---- answer, so that what suits either is right
+--- `view`: knows the same operation in another revision that may be the one
+--- to answer (`view:also(op)`), so that what suits either is right
 ---@return table document
 function M.build(op, t, options)
   options = options or {}
@@ -431,7 +431,7 @@ function M.build(op, t, options)
   if document then
     return document
   end
-  local also = options.also
+  local also = options.view and options.view:also(op)
   if also and also.body and also.body.style == "document" then
     document = build(also, t, false)
     if document then

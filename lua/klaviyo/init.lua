@@ -4,13 +4,16 @@
 ---     local client = klaviyo.new {api_key = "pk_…"}
 ---     for profile in client.profiles:each() do … end
 
-local catalogue = require "klaviyo.catalogue"
+local calendar = require "klaviyo.calendar"
 local client = require "klaviyo.client"
 local datetime = require "klaviyo.datetime"
-local document = require "klaviyo.document"
 local filter = require "klaviyo.filter"
 local json = require "klaviyo.json"
-local misuse = require "klaviyo.misuse"
+local lazy = require "klaviyo.lazy"
+local settings = require "klaviyo.settings"
+local view = require "klaviyo.view"
+
+local document = lazy "klaviyo.document"
 
 local M = {
   _VERSION = require "klaviyo.version",
@@ -28,29 +31,29 @@ local M = {
   datetime = datetime.new,
 }
 
-local DEFAULT_REVISION = "2024-10-15"
-
 --- The JSON:API document that a flat table becomes, as a plain table.
 ---@param operation string  an operation id, or one of its aliases
 ---@param t table
----@param options {revision: string|nil}|nil
+---@param options {revision: string|nil, fall_forward: boolean|nil, validate: boolean|nil}|nil
 function M.document(operation, t, options)
-  local date = options and options.revision or DEFAULT_REVISION
-  local revision = catalogue.load(date)
-  if not revision then
-    misuse.unknown("revision", date, catalogue.revisions())
-  end
-  local op = revision:operation(operation)
-  if not op then
-    misuse.unknown("operation", operation, revision:all_names())
-  end
-  return document.build(op, t)
+  options = options or {}
+  local seen = view.of {
+    revision = options.revision or settings.default_revision,
+    fall_forward = options.fall_forward,
+  }
+  return document.build(seen:must(operation), t, {
+    validate = options.validate, view = seen,
+  })
 end
+
+--- The catalogued revisions, the oldest first: {date=, state=, deprecated=,
+--- retired=, served_as=}.
+M.revisions = calendar.revisions
 
 -- What few scripts use is loaded when it is touched.
 return setmetatable(M, {
   __index = function(self, name)
-    if name == "sandbox" then
+    if name == "sandbox" or name == "webhook" then
       local module = require("klaviyo." .. name)
       rawset(self, name, module)
       return module

@@ -28,7 +28,7 @@ local WHY = {
   repeated = "links.next leads back to a page that was seen: ",
 }
 
----@param source {settings: table, request: table, operation: string}
+---@param source {settings: table, request: table, op: table}
 function M.pages(source)
   local walk = core.pages(source.settings.base_url, source.request.url)
   return setmetatable({
@@ -52,10 +52,26 @@ local function go_on(self, page)
     self.next_cursor = self.walk:cursor()
   elseif why then
     self.lost = answer.lost(WHY[why] .. link,
-      {operation = self.source.operation}, page)
+      {operation = self.source.op.id}, page)
   else
     self.done, self.next_cursor = true, nil
   end
+end
+
+-- Pages of a POST are asked for with the same document again; one that has
+-- the cursor among its attributes gets it there.
+local function next_request(self)
+  local request = self.source.request
+  if self.source.op.page and self.source.op.page.style == "body" then
+    if self.next_cursor then
+      local document = json.decode(request.body)
+      document.data.attributes.page_cursor = self.next_cursor
+      request.body = json.encode(document)
+    end
+  else
+    request.url = self.walk:url()
+  end
+  return request
 end
 
 --- The next page; `nil` at the end; `nil, err`.
@@ -64,9 +80,8 @@ function Pages:next()
     return nil, self.lost
   end
   local source = self.source
-  source.request.url = self.walk:url()
-  self.flight = transport.start(source.settings, source.request,
-    source.operation)
+  self.flight = transport.start(source.settings, next_request(self),
+    source.op)
   local page, err = transport.land(self.flight)
   self.flight = nil
   if not page then

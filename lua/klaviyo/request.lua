@@ -1,9 +1,12 @@
 --- From an operation and its arguments to what goes over the wire.
 
 local core = require "klaviyo.core"
-local filter = require "klaviyo.filter"
-local json = require "klaviyo.json"
+local lazy = require "klaviyo.lazy"
 local misuse = require "klaviyo.misuse"
+local query = require "klaviyo.query"
+
+local form = lazy "klaviyo.form"
+local json = lazy "klaviyo.json"
 
 local M = {}
 
@@ -11,7 +14,7 @@ local M = {}
 local ARGUMENTS = {
   filter = true, sort = true, include = true, fields = true,
   additional_fields = true, page = true, company_id = true,
-  query = true, body = true,
+  query = true, body = true, headers = true,
 }
 
 local function singular(segment)
@@ -84,152 +87,6 @@ local function path_values(op, args)
   return values
 end
 
-local function scalar(value, what)
-  local kind = type(value)
-  if kind == "string" then
-    return value
-  elseif kind == "number" then
-    return value % 1 == 0 and ("%d"):format(value) or tostring(value)
-  elseif kind == "boolean" then
-    return tostring(value)
-  end
-  misuse.raise("%s must be a string, a number or a boolean, not %s", what,
-    kind)
-end
-
--- A list stays one: its commas are not to be escaped.
-local function listed(value, what)
-  if type(value) ~= "table" then
-    return scalar(value, what)
-  end
-  local list = {}
-  for i, item in ipairs(value) do
-    list[i] = scalar(item, what)
-  end
-  if #list == 0 or next(value, #list) ~= nil then
-    misuse.raise("%s must be a list that is not empty", what)
-  end
-  return list
-end
-
-local function add(pairs_, name, value)
-  pairs_[#pairs_ + 1] = name
-  pairs_[#pairs_ + 1] = value
-end
-
-local function takes(op, name, what)
-  if not op.query[name] then
-    misuse.raise("%s takes no %s", op.id, what or name)
-  end
-end
-
-local function sorted_keys(t, what)
-  if type(t) ~= "table" then
-    misuse.raise("%s must be a table, not %s", what, type(t))
-  end
-  local keys = {}
-  for key in pairs(t) do
-    if type(key) ~= "string" then
-      misuse.raise("%s must be a table with names as keys", what)
-    end
-    keys[#keys + 1] = key
-  end
-  table.sort(keys)
-  return keys
-end
-
--- fields = {profile = {"email"}} is fields[profile]=email.
-local function add_family(pairs_, op, argument, family, value)
-  for _, key in ipairs(sorted_keys(value, argument)) do
-    local name = ("%s[%s]"):format(family, key:gsub("_", "-"))
-    if not op.query[name] then
-      local allowed = {}
-      for known in pairs(op.query) do
-        if known:sub(1, #family + 1) == family .. "[" then
-          allowed[#allowed + 1] = known:sub(#family + 2, -2)
-        end
-      end
-      misuse.unknown(("type for %s of %s"):format(argument, op.id), key,
-        allowed)
-    end
-    add(pairs_, name, listed(value[key], ("%s.%s"):format(argument, key)))
-  end
-end
-
-local function add_page(pairs_, op, page)
-  for _, key in ipairs(sorted_keys(page, "page")) do
-    local name = ("page[%s]"):format(key)
-    -- offset pages are in the service's prose alone, not in its parameters
-    if not op.query[name] and not (op.page and op.page.style == "offset"
-        and key == "number") then
-      misuse.raise("%s takes no page.%s", op.id, key)
-    end
-    local size = key == "size" and op.page and op.page.size
-    if size and size.max and type(page.size) == "number"
-        and page.size > size.max then
-      misuse.raise("page.size of %s is at most %d, not %s", op.id, size.max,
-        tostring(page.size))
-    end
-    add(pairs_, name, scalar(page[key], "page." .. key))
-  end
-end
-
-local function filter_text(value)
-  if type(value) == "string" or filter.is(value) then
-    return tostring(value)
-  end
-  misuse.raise("filter must be a string or made by klaviyo.filter, not %s",
-    type(value))
-end
-
-local function query(op, args, settings)
-  local pairs_ = {}
-  if args.filter ~= nil then
-    takes(op, "filter")
-    add(pairs_, "filter", filter_text(args.filter))
-  end
-  if args.fields then
-    add_family(pairs_, op, "fields", "fields", args.fields)
-  end
-  if args.additional_fields then
-    add_family(pairs_, op, "additional_fields", "additional-fields",
-      args.additional_fields)
-  end
-  for _, name in ipairs {"include", "sort"} do
-    if args[name] ~= nil then
-      takes(op, name)
-      add(pairs_, name, listed(args[name], name))
-    end
-  end
-  if args.page then
-    add_page(pairs_, op, args.page)
-  end
-  local company_id = args.company_id
-  if op.query.company_id then
-    company_id = company_id or settings.company_id
-  end
-  if company_id ~= nil then
-    takes(op, "company_id")
-    add(pairs_, "company_id", scalar(company_id, "company_id"))
-  end
-  for _, name in ipairs(sorted_keys(args.query or {}, "query")) do
-    add(pairs_, name, listed(args.query[name], "query." .. name))
-  end
-  return pairs_
-end
-
-local function check_required(op, pairs_)
-  local given = {}
-  for i = 1, #pairs_, 2 do
-    given[pairs_[i]] = true
-  end
-  for name, rule in pairs(op.query) do
-    if rule.required and not given[name] then
-      misuse.raise("%s needs %s", op.id, name)
-    end
-  end
-end
-
 --- A body as it goes out: a string as it is, a table as JSON.
 function M.body(value)
   if type(value) == "string" then
@@ -240,11 +97,17 @@ function M.body(value)
   misuse.raise("body must be a table or a string, not %s", type(value))
 end
 
+local function is_form(op)
+  return op.body and op.body.style == "multipart"
+end
+
 local function body_of(op, args)
   if args.body ~= nil then
-    return M.body(args.body)
+    return not is_form(op) and M.body(args.body) or nil
   end
-  if op.body then
+  if is_form(op) then
+    misuse.raise("%s needs a body: a table of its fields", op.id)
+  elseif op.body then
     misuse.raise("%s needs a body: body = klaviyo.document(%q, {…})", op.id,
       op.id)
   end
@@ -252,19 +115,19 @@ end
 
 --- The request that an operation and its arguments make.
 ---@param op table  an operation of the catalogue
+---@param view klaviyo.view  that it was found in
 ---@param args table|nil
 ---@param settings klaviyo.settings
 ---@return {method: string, url: string, body: string|nil, public: boolean|nil}
-function M.of_operation(op, args, settings)
+function M.of_operation(op, view, args, settings)
   args = args or {}
   if type(args) ~= "table" then
     misuse.raise("the arguments of %s must be a table, not %s", op.id,
       type(args))
   end
   local values = path_values(op, args)
-  local pairs_ = query(op, args, settings)
-  check_required(op, pairs_)
-  local url, bad = core.url(settings.base_url, op.path, values, pairs_)
+  local parameters = query.write(op, view, args, settings)
+  local url, bad = core.url(settings.base_url, op.path, values, parameters)
   if not url then
     misuse.raise('%s of %s cannot be "%s"', bad, op.id, values[bad])
   end
@@ -272,6 +135,7 @@ function M.of_operation(op, args, settings)
     method = op.method,
     url = url,
     body = body_of(op, args),
+    form = is_form(op) and form.build(op, args.body) or nil,
     public = op.public,
   }
 end
@@ -285,7 +149,7 @@ local RAW = {
   method = true, path = true, query = true, body = true, headers = true,
 }
 
-local function raw_url(path, pairs_, settings)
+local function raw_url(path, parameters, settings)
   if type(path) ~= "string" then
     misuse.raise("path must be a string, not %s", type(path))
   end
@@ -295,7 +159,7 @@ local function raw_url(path, pairs_, settings)
       misuse.raise("path is %s", why == "foreign"
         and "a link to another host" or "not a link of the service's")
     end
-    return url .. (core.url("", "", nil, pairs_)
+    return url .. (core.url("", "", nil, parameters)
       :gsub("^%?", url:find("?", 1, true) and "&" or "?"))
   end
   if not path:match("^/[%w%-._~!$&'()*+,;=:@/%%]*$")
@@ -303,7 +167,7 @@ local function raw_url(path, pairs_, settings)
     misuse.raise("path must begin with / and hold what a URL's path may "
       .. "hold; the query goes into query")
   end
-  return core.url(settings.base_url, path, nil, pairs_)
+  return core.url(settings.base_url, path, nil, parameters)
 end
 
 --- The request that is said in full, for what no catalogue knows.
@@ -322,11 +186,7 @@ function M.raw(args, settings)
   if not METHODS[method] then
     misuse.unknown("method", method, METHODS)
   end
-  local pairs_ = {}
-  for _, name in ipairs(sorted_keys(args.query or {}, "query")) do
-    add(pairs_, name, listed(args.query[name], "query." .. name))
-  end
-  local url = raw_url(args.path, pairs_, settings)
+  local url = raw_url(args.path, query.raw(args.query), settings)
   return {
     method = method,
     url = url,

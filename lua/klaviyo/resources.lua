@@ -2,7 +2,7 @@
 --- JSON:API over the operations of the catalogue. An operation is found by
 --- its path, so a resource of a later revision is there without a line here.
 
-local document = require "klaviyo.document"
+local actions = require "klaviyo.actions"
 local misuse = require "klaviyo.misuse"
 
 local M = {}
@@ -16,14 +16,18 @@ local function hyphened(name)
   return (name:gsub("_", "-"))
 end
 
---- The names of the resources of a revision, as fields of a client.
-function M.names(revision)
+--- The names of the resources of a view, as fields of a client.
+---@param view klaviyo.view
+---@param root string  "/api/" or "/client/"
+function M.names(view, root)
   local seen, list = {}, {}
-  for _, id in ipairs(revision:names()) do
-    local segment = revision:operation(id).path:match("^/api/([^/]+)")
-    if segment and not seen[segment] then
-      seen[segment] = true
-      list[#list + 1] = (segment:gsub("%-", "_"))
+  for _, id in ipairs(view:names()) do
+    local path = view:operation(id).path
+    local name = path:sub(1, #root) == root
+      and path:sub(#root + 1):match("^[^/]+"):gsub("%-", "_")
+    if name and not seen[name] then
+      seen[name] = true
+      list[#list + 1] = name
     end
   end
   return list
@@ -58,33 +62,48 @@ local RELATION = {
   remove = {"DELETE", "/{id}/relationships/%s"},
 }
 
-local function find(revision, method, path)
-  return revision:find(method, path)
-    or revision:find(method, (path:gsub("{id}", "{job_id}")))
-end
-
 -- What a verb needs to know stands in `self[1]`, a `place`: the rest of the
 -- object is the user's to misspell.
 ---@class klaviyo.place
 ---@field client klaviyo.client
----@field revision table
+---@field view klaviyo.view
 ---@field path string  "/api/lists"
 ---@field verbs table  COLLECTION or RELATION
+---@field actions table<string, string>
 ---@field relation? string  "profiles"
 ---@field id? string  of the resource that has the relation
 ---@field name string  for messages
 
+local function find(place, method, path)
+  return place.view:find(method, path)
+    or place.view:find(method, (path:gsub("{id}", "{job_id}")))
+end
+
 local function find_verb(place, verb)
+  local action = place.actions[verb]
+  if action then
+    return find(place, action:match("^(%u+) (.+)$"))
+  end
   local method, suffix = unpack(place.verbs[verb] or {})
-  return method and find(place.revision, method,
-    place.path .. suffix:format(place.relation))
+  if not method then
+    return nil
+  end
+  local path = place.path .. suffix:format(place.relation)
+  local op = find(place, method, path)
+  if not op and (verb == "pages" or verb == "each") then
+    op = find(place, "POST", path)  -- a report's pages
+    return op and op.page and op
+  end
+  return op
 end
 
 local function available(place)
   local names = {}
-  for verb in pairs(place.verbs) do
-    if find_verb(place, verb) then
-      names[#names + 1] = verb
+  for _, set in ipairs {place.verbs, place.actions} do
+    for verb in pairs(set) do
+      if find_verb(place, verb) then
+        names[#names + 1] = verb
+      end
     end
   end
   return names
@@ -99,7 +118,37 @@ local function operation(self, verb)
   return place.client, op, place.id
 end
 
+local function is_document(op, t)
+  local resource = op.body and op.body.resource
+  return type(t) == "table" and t.body ~= nil
+    and not (resource and resource.attributes and resource.attributes.body)
+end
+
+-- A flat table becomes the document of the operation; {body = …} is one
+-- already.
+local function body_of(client, op, t, options)
+  if not op.body then
+    return nil
+  elseif op.body.style == "multipart" then
+    return t
+  elseif is_document(op, t) then
+    return t.body
+  end
+  return client:document(op.id, t, options)
+end
+
 local Reading = {}
+
+-- Where a POST gives the pages, what is said is its document, and
+-- {body =, limit =} passes for one as everywhere.
+local function reading(client, op, id, params, options)
+  if op.method == "GET" then
+    return merged({id = id}, params)
+  elseif is_document(op, params) then
+    return params
+  end
+  return {body = client:document(op.id, params, options)}
+end
 
 --- One page (or the one resource) as a document.
 function Reading:list(params, options)
@@ -110,13 +159,13 @@ end
 --- All resources of all pages: `for resource, page in …`.
 function Reading:each(params, options)
   local client, op, id = operation(self, "each")
-  return client:each(op.id, merged({id = id}, params), options)
+  return client:each(op.id, reading(client, op, id, params, options), options)
 end
 
 --- All pages as documents: `for page in …`.
 function Reading:pages(params, options)
   local client, op, id = operation(self, "pages")
-  return client:pages(op.id, merged({id = id}, params), options)
+  return client:pages(op.id, reading(client, op, id, params, options), options)
 end
 
 --- The first resource, `nil` where there is none, or `nil, err`.
@@ -168,25 +217,12 @@ function Collection:delete(id, params, options)
   return client:call(op.id, merged({id = id}, params), options)
 end
 
--- A flat table becomes the document of the operation; {body = …} is one.
-local function body_of(op, t)
-  if type(t) ~= "table" then
-    misuse.raise("%s takes a table, not %s", op.id, type(t))
-  end
-  local resource = op.body and op.body.resource
-  local attributes = resource and resource.attributes or {}
-  if t.body ~= nil and not attributes.body then
-    return t.body
-  end
-  return document.build(op, t)
-end
-
 --- Makes a resource out of a flat table of attributes and relationships, or
 --- out of {body = document}.
 function Collection:create(t, params, options)
   local client, op = operation(self, "create")
-  return client:call(op.id, merged({body = body_of(op, t)}, params),
-    options)
+  return client:call(op.id,
+    merged({body = body_of(client, op, t, options)}, params), options)
 end
 
 local function with_id(t, id)
@@ -197,16 +233,36 @@ local function with_id(t, id)
   return copy
 end
 
---- Changes a resource: what is not named stays, klaviyo.null clears.
-function Collection:update(id, t, params, options)
-  local client, op = operation(self, "update")
+local function change(self, verb, id, t, params, options)
+  local client, op = operation(self, verb)
   if type(t) ~= "table" then
     misuse.raise("%s takes a table, not %s", op.id, type(t))
   end
-  local body = t.body ~= nil and body_of(op, t)
-    or body_of(op, with_id(t, id))
-  return client:call(op.id, merged({id = id, body = body}, params),
+  local body = body_of(client, op, is_document(op, t) and t or with_id(t, id),
     options)
+  return client:call(op.id, merged({id = id, body = body}, params), options)
+end
+
+--- Changes a resource: what is not named stays, klaviyo.null clears.
+function Collection:update(id, t, params, options)
+  return change(self, "update", id, t, params, options)
+end
+
+-- client.templates:render{…}: one function for all actions.
+local function action(verb, route)
+  if route:find("{", 1, true) then
+    return function(self, id, t, params, options)
+      return change(self, verb, id, t or {}, params, options)
+    end
+  end
+  return function(self, t, params, options)
+    local client, op = operation(self, verb)
+    if type(t) == "string" then
+      t = {id = t}
+    end
+    return client:call(op.id,
+      merged({body = body_of(client, op, t, options)}, params), options)
+  end
 end
 
 local Relation = setmetatable({}, {__index = Reading})
@@ -236,13 +292,13 @@ local function send(self, verb, ids, options)
     ids = {ids}
   end
   if verb == "replace" or not op.body.many then
-    return client:call(op.id, {id = id, body = document.build(op, ids)},
-      options)
+    return client:call(op.id,
+      {id = id, body = client:document(op.id, ids, options)}, options)
   end
   local done, last = 0, nil
   for _, part in ipairs(chunks(ids, op.body.max or MOST_IDENTIFIERS)) do
     local doc, err = client:call(op.id,
-      {id = id, body = document.build(op, part)}, options)
+      {id = id, body = client:document(op.id, part, options)}, options)
     if not doc then
       err.done = done
       return nil, err
@@ -268,8 +324,11 @@ local function class_of(methods)
   return {
     __index = function(self, name)
       local method = methods[name]
-      if method == nil then
-        local place = rawget(self, 1)
+      local place = rawget(self, 1)
+      if method == nil and place.actions[name] then
+        method = action(name, place.actions[name])
+        rawset(self, name, method)
+      elseif method == nil then
         misuse.unknown("verb of " .. place.name, name, available(place))
       end
       return method
@@ -283,10 +342,12 @@ end
 local COLLECTION_CLASS = class_of(Collection)
 local RELATION_CLASS = class_of(Relation)
 
+local NO_ACTIONS = {}
+
 local function relations(place)
   local known, prefix = {}, place.path .. "/{id}/"
-  for _, id in ipairs(place.revision:names()) do
-    local path = place.revision:operation(id).path
+  for _, id in ipairs(place.view:names()) do
+    local path = place.view:operation(id).path
     if path:sub(1, #prefix) == prefix then
       local rest = path:sub(#prefix + 1):gsub("^relationships/", "")
       known[rest:gsub("%-", "_")] = true
@@ -297,9 +358,9 @@ end
 
 local function relation(place, id, name)
   local related = {
-    client = place.client, revision = place.revision, path = place.path,
-    verbs = RELATION, relation = hyphened(name), id = id,
-    name = ("%s:at(id).%s"):format(place.name, name),
+    client = place.client, view = place.view, path = place.path,
+    verbs = RELATION, actions = NO_ACTIONS, relation = hyphened(name),
+    id = id, name = ("%s:at(id).%s"):format(place.name, name),
   }
   if #available(related) == 0 then
     misuse.unknown("relation of " .. place.name, name, relations(place))
@@ -321,16 +382,25 @@ function Collection:at(id)
 end
 
 --- The resource of that name, or nil.
+---@param client klaviyo.client
+---@param view klaviyo.view
+---@param root string  "/api/" or "/client/"
 ---@param name string  as a field of a client: catalog_items
-function M.open(client, revision, name)
-  local place = {
-    client = client, revision = revision, path = "/api/" .. hyphened(name),
-    verbs = COLLECTION, name = name,
-  }
-  if #available(place) == 0 then
+function M.open(client, view, root, name)
+  if type(name) ~= "string" then
     return nil
   end
-  return setmetatable({place}, COLLECTION_CLASS)
+  local place = {
+    client = client, view = view, path = root .. hyphened(name),
+    verbs = COLLECTION, name = name,
+    actions = root == "/api/" and actions[name] or NO_ACTIONS,
+  }
+  for verb in pairs(COLLECTION) do
+    if find_verb(place, verb) then
+      return setmetatable({place}, COLLECTION_CLASS)
+    end
+  end
+  return nil
 end
 
 return M

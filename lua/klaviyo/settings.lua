@@ -11,6 +11,9 @@ local M = {}
 ---@field access_token? string|fun():string  an OAuth token, in place of a key
 ---@field auth_scheme? string  default "Klaviyo-API-Key", or "Bearer" with an access token
 ---@field company_id? string  the public key, for the /client calls
+---@field validate? boolean  false: names and types are not judged before sending
+---@field fall_forward? boolean  false: a retired revision answers 410 rather than as a later one
+---@field on_warning? fun(message: string)  default: a line on stderr, or in nginx's log
 ---@field revision? string  default "2024-10-15"
 ---@field base_url? string  default "https://a.klaviyo.com"; a gateway's URL up to, not including, /api
 ---@field headers? table<string, string>  more header fields, for every request
@@ -33,8 +36,15 @@ local function is_secret(value)
   return type(value) == "function" or is_text(value)
 end
 
+local function is(kind)
+  return function(value)
+    return type(value) == kind
+  end
+end
+
 local TEXT = {is_text, "a string"}
 local SECONDS = {is_number, "a number of seconds above 0"}
+local SWITCH = {is "boolean", "true or false"}
 local SECRET = {is_secret, "a string, or a function that gives one"}
 
 local KNOWN = {
@@ -47,13 +57,13 @@ local KNOWN = {
   timeout = SECONDS,
   connect_timeout = SECONDS,
   max_response_bytes = {is_number, "a number of bytes above 0"},
-  proxy = {function(value) return type(value) == "string" end, "a string"},
+  validate = SWITCH,
+  fall_forward = SWITCH,
+  on_warning = {is "function", "a function"},
+  proxy = {is "string", "a string"},
   ca_file = TEXT,
   app_info = TEXT,
-  headers = {
-    function(value) return type(value) == "table" end,
-    "a table of names and values",
-  },
+  headers = {is "table", "a table of names and values"},
 }
 
 local DEFAULTS = {
@@ -112,6 +122,8 @@ local function complete(settings)
   return settings
 end
 
+M.default_revision = DEFAULTS.revision
+
 --- Settings from what a user gives, defaults put in.
 ---@param given klaviyo.settings|nil
 function M.new(given)
@@ -129,8 +141,8 @@ function M.new(given)
   if not settings.api_key and not settings.access_token
       and not settings.company_id then
     misuse.raise("no key: give api_key or access_token, or set "
-      .. "KLAVIYO_API_KEY in the environment (inside nginx also say "
-      .. '"env KLAVIYO_API_KEY;" in nginx.conf)')
+      .. "KLAVIYO_API_KEY in the environment" .. (type(ngx) == "table"
+      and ' (and say "env KLAVIYO_API_KEY;" in nginx.conf)' or ""))
   end
   return complete(settings)
 end

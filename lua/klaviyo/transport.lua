@@ -22,11 +22,12 @@ if type(jit) == "table" then
   jit.off(wait)  -- compiled code would not look at the hook of a Ctrl-C
 end
 
-local function secret_of(settings)
+-- `refused` is the one that the service would not take.
+local function secret_of(settings, refused)
   local name = settings.access_token and "access_token" or "api_key"
   local secret = settings[name]
   if type(secret) == "function" then
-    secret = secret()
+    secret = secret(refused)
     if type(secret) ~= "string" or secret == "" then
       misuse.raise("the function %s must give a string, not %s", name,
         type(secret))
@@ -56,6 +57,9 @@ local function header_fields(settings, secret, scheme)
     .. (settings.app_info and " " .. settings.app_info or ""))
   add("Accept", MEDIA_TYPE)
   add("revision", settings.revision)
+  if settings.fall_forward == false then
+    add("X-Klaviyo-Revision-Fall-Forward-Opt-Out", "1")
+  end
   if secret then
     add("Authorization", scheme .. " " .. secret)
   end
@@ -101,19 +105,18 @@ end
 -- Made once for a set of settings, and again when a key rotates.
 local made_for = setmetatable({}, {__mode = "k"})
 
-local function prepared(settings, public)
+local function prepared(settings, public, refused)
   local made = made_for[settings]
   if not made then
     made = {}
     made_for[settings] = made
   end
   if public then
-    if not made.public then
-      made.public = core_settings(settings, header_fields(settings))
-    end
+    made.public = made.public
+      or core_settings(settings, header_fields(settings))
     return made.public
   end
-  local secret, scheme = secret_of(settings)
+  local secret, scheme = secret_of(settings, refused)
   if made.secret ~= secret then
     made.private = core_settings(settings,
       header_fields(settings, secret, scheme))
@@ -140,17 +143,39 @@ function M.headers(settings, request)
   return fields
 end
 
+local function submit(flight, refused)
+  local request = flight.request
+  local handle, secret = prepared(flight.settings, request.public, refused)
+  flight.ticket = core.submit(handle, request.method, request.url,
+    request.form or request.body)
+  flight.context.secret = secret
+end
+
 --- Starts a request.
 ---@param settings klaviyo.settings
 ---@param request table  as request.lua makes it
----@param operation string|nil  for messages
----@return table flight  to be landed
-function M.start(settings, request, operation)
-  local handle, secret = prepared(settings, request.public)
-  return {
-    ticket = core.submit(handle, request.method, request.url, request.body),
-    context = {operation = operation, secret = secret},
+---@param op table|nil  the operation, for messages
+---@return table flight  to be landed, or abandoned
+function M.start(settings, request, op)
+  local flight = {
+    settings = settings,
+    request = request,
+    context = {
+      operation = op and op.id,
+      scopes = op and op.scopes,
+      revision = settings.revision,
+    },
   }
+  submit(flight)
+  return flight
+end
+
+-- A key that a function gives may have been replaced meanwhile: a 401 asks
+-- for it once more, telling which one was refused.
+local function gives_another(flight)
+  local settings = flight.settings
+  return not flight.request.public
+    and type(settings.access_token or settings.api_key) == "function"
 end
 
 --- Waits for a request's end.
@@ -158,6 +183,11 @@ end
 function M.land(flight)
   wait(flight.ticket)
   local response, trouble = flight.ticket:take()
+  if response and response.status == 401 and gives_another(flight) then
+    submit(flight, flight.context.secret)
+    wait(flight.ticket)
+    response, trouble = flight.ticket:take()
+  end
   return answer.read(response, trouble, flight.context)
 end
 

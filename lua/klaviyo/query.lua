@@ -1,0 +1,328 @@
+--- The query of a request, out of a call's arguments, judged by what the
+--- catalogue knows of the operation.
+
+local filter = require "klaviyo.filter"
+local misuse = require "klaviyo.misuse"
+
+local M = {}
+
+local function scalar(value, what)
+  local kind = type(value)
+  if kind == "string" then
+    return value
+  elseif kind == "number" then
+    return value % 1 == 0 and ("%d"):format(value) or tostring(value)
+  elseif kind == "boolean" then
+    return tostring(value)
+  end
+  misuse.raise("%s must be a string, a number or a boolean, not %s", what,
+    kind)
+end
+
+-- A list stays one: its commas are not to be escaped.
+local function listed(value, what)
+  if type(value) ~= "table" then
+    return scalar(value, what)
+  end
+  local list = {}
+  for i, item in ipairs(value) do
+    list[i] = scalar(item, what)
+  end
+  if #list == 0 or next(value, #list) ~= nil then
+    misuse.raise("%s must be a list that is not empty", what)
+  end
+  return list
+end
+
+local function sorted_keys(t, what)
+  if type(t) ~= "table" then
+    misuse.raise("%s must be a table, not %s", what, type(t))
+  end
+  local keys = {}
+  for key in pairs(t) do
+    if type(key) ~= "string" then
+      misuse.raise("%s must be a table with names as keys", what)
+    end
+    keys[#keys + 1] = key
+  end
+  table.sort(keys)
+  return keys
+end
+
+local function add(pairs_, name, value)
+  pairs_[#pairs_ + 1] = name
+  pairs_[#pairs_ + 1] = value
+end
+
+-- What a query is judged by: the operation and, where that would refuse, the
+-- same one in the revision that answers. Or nothing (validate = false).
+---@class klaviyo.judge
+---@field op table
+---@field also table|false
+---@field lenient boolean
+local Judge = {}
+
+function Judge.__index(judge, key)
+  if key == "also" then
+    local also = judge.view:also(judge.op) or false
+    rawset(judge, "also", also)
+    return also
+  end
+end
+
+-- Whether `test` holds for the operation in either revision.
+local function either(judge, test, ...)
+  return test(judge.op, ...) or judge.also and test(judge.also, ...)
+end
+
+local function has_parameter(op, name)
+  return op.query[name] ~= nil
+end
+
+local function takes(judge, name)
+  if not judge.lenient and not either(judge, has_parameter, name) then
+    misuse.raise("%s takes no %s", judge.op.id, name)
+  end
+end
+
+-- The union, for a message, of what `list` finds in either revision.
+local function all(judge, list, ...)
+  local known = list({}, judge.op, ...)
+  return judge.also and list(known, judge.also, ...) or known
+end
+
+local function add_values(known, op, name)
+  for _, value in ipairs(op.query[name] and op.query[name].values or {}) do
+    known[value] = true
+  end
+  return known
+end
+
+local function has_value(op, name, value)
+  local rule = op.query[name]
+  if rule and not rule.values then
+    return true
+  end
+  for _, known in ipairs(rule and rule.values or {}) do
+    if known == value then
+      return true
+    end
+  end
+  return false
+end
+
+-- "a,b" is a list too, written as one string.
+local function parted(value)
+  if type(value) ~= "string" then
+    return value
+  end
+  local list = {}
+  for item in value:gmatch("[^,]+") do
+    list[#list + 1] = item
+  end
+  return list
+end
+
+local function add_listed(pairs_, judge, name, value, what)
+  local list = listed(parted(value), what)
+  for _, item in ipairs(judge.lenient and {} or list) do
+    if not either(judge, has_value, name, item) then
+      misuse.unknown(("%s of %s"):format(what, judge.op.id), item,
+        all(judge, add_values, name))
+    end
+  end
+  add(pairs_, name, list)
+end
+
+local function add_types(known, op, family)
+  for name in pairs(op.query) do
+    if name:sub(1, #family + 1) == family .. "[" then
+      known[name:sub(#family + 2, -2)] = true
+    end
+  end
+  return known
+end
+
+-- fields = {profile = {"email"}} is fields[profile]=email.
+local function add_family(pairs_, judge, argument, value)
+  local family = argument:gsub("_", "-")
+  for _, key in ipairs(sorted_keys(value, argument)) do
+    local name = ("%s[%s]"):format(family, (key:gsub("_", "-")))
+    if not judge.lenient and not either(judge, has_parameter, name) then
+      misuse.unknown(("type for %s of %s"):format(argument, judge.op.id),
+        key, all(judge, add_types, family))
+    end
+    add_listed(pairs_, judge, name, value[key], argument .. "." .. key)
+  end
+end
+
+local function has_size(op, size)
+  local limits = op.page and op.page.size
+  return not (limits and limits.max)
+    or type(size) == "number" and size >= 1 and size <= limits.max
+end
+
+local function add_page(pairs_, judge, page)
+  local style = judge.op.page
+  if style and style.style == "body" then
+    misuse.raise("%s pages by attributes of its document, page_size and "
+      .. "page_cursor", judge.op.id)
+  end
+  for _, key in ipairs(sorted_keys(page, "page")) do
+    local name = ("page[%s]"):format(key)
+    if key == "cursor" and style and style.param == "page_cursor" then
+      name = style.param
+    end
+    -- offset pages are in the service's prose alone, not in its parameters
+    if not (style and style.param == name) then
+      takes(judge, name)
+    end
+    if key == "size" and not judge.lenient
+        and not either(judge, has_size, page.size) then
+      misuse.raise("page.size of %s must be a number from 1 to %d, not %s",
+        judge.op.id, judge.op.page.size.max, tostring(page.size))
+    end
+    add(pairs_, name, scalar(page[key], "page." .. key))
+  end
+end
+
+local function has_field(op, field)
+  local filters = op.filter and op.filter.fields
+  return not filters or filters[field] ~= nil
+end
+
+local function has_operator(op, field, operator)
+  local filters = op.filter and op.filter.fields
+  for _, known in ipairs(filters and filters[field] or {}) do
+    if known == operator then
+      return true
+    end
+  end
+  return not filters
+end
+
+local function add_fields(known, op)
+  for field in pairs(op.filter and op.filter.fields or {}) do
+    known[field] = true
+  end
+  return known
+end
+
+local function add_operators(known, op, field)
+  local filters = op.filter and op.filter.fields or {}
+  for _, operator in ipairs(filters[field] or {}) do
+    known[operator] = true
+  end
+  return known
+end
+
+local function check_term(judge, term)
+  if not either(judge, has_field, term.field) then
+    misuse.unknown("filter field of " .. judge.op.id, term.field,
+      all(judge, add_fields))
+  end
+  if not either(judge, has_operator, term.field, term.operator) then
+    misuse.unknown(("filter operator for %s of %s"):format(term.field,
+      judge.op.id), term.operator, all(judge, add_operators, term.field))
+  end
+end
+
+local function add_filter(pairs_, judge, value)
+  takes(judge, "filter")
+  if type(value) ~= "string" and not filter.is(value) then
+    misuse.raise("filter must be a string or made by klaviyo.filter, not %s",
+      type(value))
+  end
+  if not judge.lenient then
+    for _, term in ipairs(filter.terms(value) or {}) do
+      check_term(judge, term)
+    end
+  end
+  add(pairs_, "filter", tostring(value))
+end
+
+local function requires(op, name)
+  return op.query[name] ~= nil and op.query[name].required
+end
+
+-- Missing is what both revisions ask for.
+local function check_required(judge, pairs_)
+  local given = {}
+  for i = 1, #pairs_, 2 do
+    given[pairs_[i]] = true
+  end
+  for name in pairs(judge.op.query) do
+    if requires(judge.op, name) and not given[name]
+        and (not judge.also or requires(judge.also, name)) then
+      misuse.raise("%s needs %s", judge.op.id, name)
+    end
+  end
+end
+
+local function largest(op)
+  return op and op.page and op.page.size and op.page.size.max
+end
+
+--- The pages that an iterator asks for: as large as every revision takes.
+---@param op table
+---@param view klaviyo.view
+---@return integer|nil
+function M.largest_size(op, view)
+  local size, other = largest(op), largest(view:also(op))
+  return size and other and math.min(size, other) or size
+end
+
+--- A flat list for core.url: name, value, name, value.
+---@param op table
+---@param view klaviyo.view
+---@param args table
+---@param settings klaviyo.settings
+function M.write(op, view, args, settings)
+  local judge = setmetatable({
+    op = op, view = view, lenient = settings.validate == false,
+  }, Judge)
+  local pairs_ = {}
+  if args.filter ~= nil then
+    add_filter(pairs_, judge, args.filter)
+  end
+  for _, name in ipairs {"fields", "additional_fields"} do
+    if args[name] ~= nil then
+      add_family(pairs_, judge, name, args[name])
+    end
+  end
+  for _, name in ipairs {"include", "sort"} do
+    if args[name] ~= nil then
+      takes(judge, name)
+      add_listed(pairs_, judge, name, args[name], name)
+    end
+  end
+  if args.page ~= nil then
+    add_page(pairs_, judge, args.page)
+  end
+  local company_id = args.company_id
+  if company_id == nil and op.query.company_id then
+    company_id = settings.company_id
+  end
+  if company_id ~= nil then
+    takes(judge, "company_id")
+    add(pairs_, "company_id", scalar(company_id, "company_id"))
+  end
+  M.raw(args.query, pairs_)
+  if not judge.lenient then
+    check_required(judge, pairs_)
+  end
+  return pairs_
+end
+
+--- Parameters as they are said: query = {["exact[name]"] = value}.
+---@param given table|nil
+---@param pairs_ table|nil  a list to add to
+function M.raw(given, pairs_)
+  pairs_ = pairs_ or {}
+  for _, name in ipairs(sorted_keys(given or {}, "query")) do
+    add(pairs_, name, listed(given[name], "query." .. name))
+  end
+  return pairs_
+end
+
+return M

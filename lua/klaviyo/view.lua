@@ -1,0 +1,99 @@
+--- What a client may say: the revision that it asks for and, while that one
+--- falls forward, the one that answers in its place. What suits either is
+--- right.
+
+local calendar = require "klaviyo.calendar"
+local catalogue = require "klaviyo.catalogue"
+local misuse = require "klaviyo.misuse"
+
+local M = {}
+
+---@class klaviyo.view
+---@field asked table  a revision of the catalogue
+---@field served (fun(): table)|nil  another one, that answers; seldom read
+local View = {}
+View.__index = View
+
+local views = {}
+
+--- The view of a client's settings; shared by all that ask for the same.
+---@param settings klaviyo.settings
+---@return klaviyo.view
+function M.of(settings)
+  local date = settings.revision
+  local asked = catalogue.load(date)
+  if not asked then
+    misuse.unknown("revision", date, catalogue.revisions())
+  end
+  local served = settings.fall_forward == false and date
+    or calendar.served(date)
+  local key = date .. " " .. served
+  local view = views[key]
+  if not view then
+    view = setmetatable({
+      asked = asked,
+      served = served ~= date and function()
+        return catalogue.load(served)
+      end or nil,
+    }, View)
+    views[key] = view
+  end
+  return view
+end
+
+--- An operation by id or alias.
+---@return table|nil
+function View:operation(name)
+  return self.asked:operation(name)
+    or self.served and self.served():operation(name)
+end
+
+--- The same, and raises for a name that neither revision has.
+function View:must(name)
+  local op = self:operation(name)
+  if not op then
+    misuse.unknown("operation", name, self:all_names())
+  end
+  return op
+end
+
+--- An operation by verb and path template.
+---@return table|nil
+function View:find(method, path)
+  return self.asked:find(method, path)
+    or self.served and self.served():find(method, path)
+end
+
+--- The same operation in the revision that answers, where that is another.
+---@return table|nil
+function View:also(op)
+  local other = self.served and self.served():operation(op.id)
+  return other ~= op and other or nil
+end
+
+local function union(a, b)
+  local seen, list = {}, {}
+  for _, names in ipairs {a, b} do
+    for _, name in ipairs(names) do
+      if not seen[name] then
+        seen[name] = true
+        list[#list + 1] = name
+      end
+    end
+  end
+  table.sort(list)
+  return list
+end
+
+--- All operation ids.
+function View:names()
+  return union(self.asked:names(), self.served and self.served():names() or {})
+end
+
+--- All operation ids and aliases.
+function View:all_names()
+  return union(self.asked:all_names(),
+    self.served and self.served():all_names() or {})
+end
+
+return M

@@ -1,0 +1,65 @@
+--- Warnings: what a program should be told once, and goes on without.
+
+local calendar = require "klaviyo.calendar"
+local lazy = require "klaviyo.lazy"
+
+local differences = lazy "klaviyo.differences"
+
+local M = {}
+
+local function say(settings, message)
+  message = "klaviyo: " .. message
+  if settings.on_warning then
+    settings.on_warning(message)
+  elseif type(ngx) == "table" and ngx.log then
+    ngx.log(ngx.WARN, message)
+  else
+    io.stderr:write(message, "\n")
+  end
+end
+
+local said = {}
+
+--- Says all warnings anew, for tests.
+function M.forget()
+  said = {}
+end
+
+local function warn_of_age(settings)
+  local date = settings.revision
+  local age = calendar.age(date)
+  if age.state == "retired" then
+    local answers = settings.fall_forward == false and "nobody"
+      or calendar.served(date)
+    say(settings, ("revision %s is retired since %s by the published policy; "
+      .. "%s answers in its place"):format(date, age.retired, answers))
+  elseif age.state == "deprecated" then
+    say(settings, ("revision %s is deprecated since %s by the published "
+      .. "policy, and retired on %s"):format(date, age.deprecated,
+      age.retired))
+  end
+end
+
+--- Warns of a revision that is past its time, once per process, and once of
+--- every operation in use that the revision answering has otherwise.
+---@param settings klaviyo.settings
+---@param op table
+---@param view klaviyo.view  that it was found in
+function M.of_age(settings, op, view)
+  local date = settings.revision
+  if not said[date] then
+    said[date] = {}
+    warn_of_age(settings)
+  end
+  if not said[date][op.id] then
+    said[date][op.id] = true
+    local also = view:also(op)
+    local names = also and differences.between(op, also) or ""
+    if names ~= "" then
+      say(settings, ("%s is otherwise in %s than in %s: %s"):format(op.id,
+        calendar.served(date), date, names))
+    end
+  end
+end
+
+return M

@@ -1,0 +1,9 @@
+'use strict';
+// Preloaded into the judge: a line in $CONNECTIONS_FILE for each connection.
+
+const fs = require('fs');
+const http = require('http');
+
+const create = http.createServer;
+http.createServer = (...args) => create(...args).on('connection', () =>
+  fs.appendFileSync(process.env.CONNECTIONS_FILE, 'connection\n'));

@@ -1,0 +1,33 @@
+'use strict';
+// The contract: what the client sends, judged by the service's own documents.
+//
+//   node spec/contract/run.js DIRECTORY [revision ...]
+//
+// DIRECTORY holds contract/validate.js and openapi/REVISION.json.
+
+const fs = require('fs');
+const os = require('os');
+const path = require('path');
+const { operations } = require('./operations.js');
+const { close } = require('./report.js');
+
+const INTERPRETERS = ['lua5.4', 'luajit'];
+
+async function main(oracle, ...only) {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'klaviyo-contract-'));
+  process.on('exit', () => fs.rmSync(dir, { recursive: true, force: true }));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(130));
+  const dates = fs.readdirSync(path.join(oracle, 'openapi'))
+    .map(name => name.replace(/\.json$/, '')).sort();
+  for (const date of dates.filter(one => !only.length || only.includes(one))) {
+    const own = path.join(dir, date);
+    fs.mkdirSync(own);
+    await operations(oracle, date, INTERPRETERS, own);
+  }
+  process.exit(close() ? 0 : 1);
+}
+
+main(...process.argv.slice(2)).catch(error => {
+  console.error(error);
+  process.exit(1);
+});

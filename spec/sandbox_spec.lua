@@ -242,6 +242,21 @@ describe("starting a sandbox", function()
     assert.truthy(message:find("in use", 1, true), message)
   end)
 
+  it("needs no rights", function()
+    local nobody = "setpriv --reuid=65534 --regid=65534 --clear-groups "
+    if select(2, script.shell(nobody .. "test -r lua/klaviyo/sandbox/init.lua")) ~= 0 then
+      return -- this is nobody already, or one who may not look in here
+    end
+    local output, status = script.shell("env -u TMPDIR timeout 20 " .. nobody
+      .. script.interpreter .. " -e " .. quote [[
+      local server = assert(require("klaviyo.sandbox").start())
+      print(server:stats().requests, io.open(server.dir .. "/error.log"):read("*a"))
+      server:stop()
+    ]])
+    assert.equal(0, status, output)
+    assert.equal("0", output:match("^%s*(%d+)%s*$"), output)
+  end)
+
   it("makes page links of another origin when told", function()
     local server = assert(start { link_base = "http://elsewhere:1", profiles = 30 })
     assert.truthy(ask(server, "/api/profiles").document.links.next

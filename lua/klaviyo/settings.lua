@@ -103,7 +103,8 @@ end
 
 local function check_base_url(url)
   url = url:gsub("/+$", "")
-  if not core.is_base(url) then
+  -- to libcurl https:///x is the host x, and a NUL is the end
+  if not url:find("^%a+://[^/]") or url:find("%c") or not core.is_base(url) then
     misuse.raise("base_url must be http(s)://host[:port][/prefix], not %q",
       url)
   end
@@ -147,6 +148,20 @@ function M.new(given)
   return complete(settings)
 end
 
+-- A field's name is the same in any case.
+local function merged(base, given)
+  local headers, replaced = {}, {}
+  for name, value in pairs(given) do
+    headers[name], replaced[name:lower()] = value, true
+  end
+  for name, value in pairs(base) do
+    if not replaced[name:lower()] then
+      headers[name] = value
+    end
+  end
+  return headers
+end
+
 --- A copy with other settings; headers are added to, by name.
 ---@param base klaviyo.settings
 ---@param given klaviyo.settings
@@ -159,14 +174,7 @@ function M.with(base, given)
     settings[name] = check(name, value)
   end
   if given.headers then
-    local headers = {}
-    for name, value in pairs(base.headers) do
-      headers[name] = value
-    end
-    for name, value in pairs(settings.headers) do
-      headers[name] = value
-    end
-    settings.headers = headers
+    settings.headers = merged(base.headers, settings.headers)
   end
   if given.api_key then
     settings.access_token = given.access_token

@@ -12,7 +12,9 @@
 ---@return string message without its "file:line: "
 return function(texts, call)
   local ok, message = pcall(call)
-  assert(not ok, "nothing was raised")
+  if ok then
+    error("nothing was raised", 2)
+  end
   if type(message) ~= "string" then
     error("raised no text, but " .. tostring(message), 2)
   end

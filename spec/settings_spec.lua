@@ -1,0 +1,363 @@
+-- What a client may be told, and what it is when nothing is said. Seen through
+-- `build`, which gives the request that would be sent.
+local key = require "spec.support.key"
+local klaviyo = require "klaviyo"
+local raises = require "spec.support.raises"
+local script = require "spec.support.script"
+
+local function new(more)
+  local settings = { api_key = key }
+  for name, value in pairs(more or {}) do
+    settings[name] = value
+  end
+  return klaviyo.new(settings)
+end
+
+local function headers(client, ...)
+  return client:build("get_profiles", ...).headers
+end
+
+local function url(client)
+  return client:build("get_profiles").url
+end
+
+describe("settings left out", function()
+  it("are those of the service itself", function()
+    local request = new():build("get_profiles")
+    assert.equal("https://a.klaviyo.com/api/profiles", request.url)
+    assert.equal("Klaviyo-API-Key " .. key, request.headers.Authorization)
+    assert.equal("2024-10-15", request.headers.revision)
+    assert.equal("application/vnd.api+json", request.headers.Accept)
+    assert.matches("^klaviyo%-lua/" .. klaviyo._VERSION:gsub("%p", "%%%0") .. " ", request.headers["User-Agent"])
+  end)
+end)
+
+describe("a setting", function()
+  it("that does not exist is refused at its line, with the right name", function()
+    for wrong, right in pairs {
+      timout = "timeout", api_keys = "api_key", baseurl = "base_url", ["base-url"] = "base_url",
+      Revision = "revision", header = "headers", accesstoken = "access_token", auth_sheme = "auth_scheme",
+      conect_timeout = "connect_timeout", cafile = "ca_file", max_response_byte = "max_response_bytes",
+      app_inf = "app_info", companyid = "company_id", prox = "proxy",
+    } do
+      raises({ ('unknown setting "%s"'):format(wrong), ('did you mean "%s"?'):format(right) }, function()
+        klaviyo.new { api_key = key, [wrong] = "x" }
+      end)
+    end
+  end)
+
+  it("that is of another type is refused at its line", function()
+    for name, values in pairs {
+      timeout = { "5", 0, -1, 0 / 0, 1 / 0, false, {} },
+      connect_timeout = { "5", 0, -1, 0 / 0, 1 / 0, true },
+      max_response_bytes = { "5", 0, -1, 0 / 0, 1 / 0 },
+      revision = { 20241015, "", {} },
+      base_url = { "", 5, {} },
+      auth_scheme = { "", 5, function() end },
+      company_id = { "", 5 },
+      ca_file = { "", 5 },
+      proxy = { 5, false },
+      app_info = { "", 5 },
+      headers = { "X-A: b", 5 },
+    } do
+      for _, value in ipairs(values) do
+        raises(name, function()
+          klaviyo.new { api_key = key, [name] = value }
+        end)
+        raises(name, function()
+          new():with { [name] = value }
+        end)
+        raises(name, function()
+          new():call("get_profiles", nil, { [name] = value })
+        end)
+      end
+    end
+  end)
+
+  it("may be a number so large that nobody waits for it", function()
+    local client = new { timeout = 1e15, connect_timeout = 1e15, max_response_bytes = 2 ^ 60, base_url = "http://127.0.0.1:1",
+      proxy = "" }
+    assert.equal("transport", select(2, client:call("get_profiles")).kind)
+  end)
+
+  it("table must be one", function()
+    raises("table", function() klaviyo.new("pk") end)
+    raises("table", function() klaviyo.new(5) end)
+    raises("table", function() new():with("x") end)
+    raises("table", function() new():call("get_profiles", nil, "x") end)
+  end)
+
+  it("is taken when a client is made, not afterwards", function()
+    local given = { api_key = key, headers = { ["X-A"] = "before" } }
+    local client = klaviyo.new(given)
+    given.api_key, given.revision, given.headers["X-A"] = "another", "2025-01-15", "after"
+    assert.equal("Klaviyo-API-Key " .. key, headers(client).Authorization)
+    assert.equal("2024-10-15", headers(client).revision)
+    assert.equal("before", headers(client)["X-A"])
+  end)
+end)
+
+describe("a key", function()
+  -- What a script prints that is run with this environment.
+  local function run(text, environment)
+    return (script.run([[
+      local klaviyo = require "klaviyo"
+      local function show(...)
+        local client = klaviyo.new(...)
+        print(client:build("get_lists").headers.Authorization)
+      end
+    ]] .. text, { env = environment }))
+  end
+
+  it("is found in the environment", function()
+    assert.equal("Klaviyo-API-Key of-the-environment\n", run("show()", { KLAVIYO_API_KEY = "of-the-environment" }))
+    assert.equal("Klaviyo-API-Key of-the-environment\n", run("show {}", { KLAVIYO_API_KEY = "of-the-environment" }))
+  end)
+
+  it("that is said comes before that of the environment", function()
+    local environment = { KLAVIYO_API_KEY = "of-the-environment" }
+    assert.equal("Klaviyo-API-Key said\n", run("show {api_key = 'said'}", environment))
+    assert.equal("Bearer said\n", run("show {access_token = 'said'}", environment))
+  end)
+
+  it("that is nowhere is missed where the client is made", function()
+    for _, environment in ipairs { {}, { KLAVIYO_API_KEY = "" } } do
+      local output = run([[
+
+        local ok, message = pcall(function()
+          klaviyo.new { timeout = 5 }
+        end)
+        print(ok, message)
+      ]], environment)
+      assert.matches("^false\t[^\n]*:8: [^\n]*api_key[^\n]*KLAVIYO_API_KEY[^\n]*\n$", output)
+    end
+  end)
+
+  it("may be missing where only public calls are made", function()
+    local client = klaviyo.new { company_id = "AbCdEf" }
+    raises("api_key", function() client:build("get_profiles") end)
+  end)
+
+  it("may come from a function, which is asked each time", function()
+    local number = 0
+    local client = klaviyo.new { api_key = function()
+      number = number + 1
+      return "pk_" .. number
+    end }
+    assert.equal(0, number)
+    assert.equal("Klaviyo-API-Key pk_1", headers(client).Authorization)
+    assert.equal("Klaviyo-API-Key pk_2", headers(client).Authorization)
+  end)
+
+  it("of a function that gives none is refused at the line of the call", function()
+    for _, value in ipairs { 5, "", {} } do
+      local client = klaviyo.new { api_key = function() return value end }
+      raises("api_key", function() client:build("get_profiles") end)
+      raises("api_key", function() client:call("get_profiles") end)
+    end
+    local client = klaviyo.new { access_token = function() end }
+    raises("access_token", function() client:call("get_profiles") end)
+  end)
+
+  it("is never part of a message, even where it is wrong", function()
+    local cases = {
+      { api_key = key .. "\n" }, { api_key = key .. "\0" }, { access_token = "\r" .. key },
+      { api_key = key, access_token = key }, { api_key = { key } }, { api_key = key, timout = 5 },
+    }
+    for _, case in ipairs(cases) do
+      local ok, message = pcall(function()
+        klaviyo.new(case):call("get_profiles")
+      end)
+      assert.is_false(ok)
+      assert.is_nil(message:find(key, 1, true))
+      assert.matches("^spec/settings_spec.lua:", message)
+    end
+    local client = klaviyo.new { api_key = function() return key .. "\r\nX: y" end }
+    local ok, message = pcall(client.call, client, "get_profiles")
+    assert.is_false(ok)
+    assert.is_nil(message:find(key, 1, true))
+  end)
+
+  it("is not shown with the client", function()
+    local client = new()
+    assert.is_nil(tostring(client):find(key, 1, true))
+    assert.matches("2024%-10%-15", tostring(client))
+    assert.matches("a%.klaviyo%.com", tostring(client))
+    local function search(value, seen)
+      if type(value) == "string" then
+        assert.is_nil(value:find(key, 1, true))
+      elseif type(value) == "table" and not seen[value] then
+        seen[value] = true
+        for name, member in pairs(value) do
+          search(name, seen)
+          search(member, seen)
+        end
+        search(getmetatable(value), seen)
+      end
+    end
+    assert.truthy(client.profiles)
+    search(client, {})
+  end)
+end)
+
+describe("an access token", function()
+  it("is a bearer's", function()
+    assert.equal("Bearer tok", headers(klaviyo.new { access_token = "tok" }).Authorization)
+    assert.equal("Bearer tok", headers(klaviyo.new { access_token = function() return "tok" end }).Authorization)
+  end)
+
+  it("has the scheme that is said", function()
+    assert.equal("Token tok", headers(klaviyo.new { access_token = "tok", auth_scheme = "Token" }).Authorization)
+    assert.equal("Bearer pk", headers(klaviyo.new { api_key = "pk", auth_scheme = "Bearer" }).Authorization)
+  end)
+
+  it("and a key are one too many", function()
+    raises({ "api_key", "access_token" }, function()
+      klaviyo.new { api_key = "a", access_token = "b" }
+    end)
+  end)
+
+  it("takes the place of a key, and a key that of a token", function()
+    local client = klaviyo.new { api_key = "pk" }
+    assert.equal("Bearer tok", headers(client:with { access_token = "tok" }).Authorization)
+    assert.equal("Klaviyo-API-Key other",
+      headers(client:with { access_token = "tok" }:with { api_key = "other" }).Authorization)
+    assert.equal("Klaviyo-API-Key pk", headers(client).Authorization)
+    raises({ "api_key", "access_token" }, function()
+      client:with { api_key = "a", access_token = "b" }
+    end)
+  end)
+end)
+
+describe("a base URL", function()
+  it("may end in a slash, and may have a prefix", function()
+    for given, expected in pairs {
+      ["https://a.klaviyo.com/"] = "https://a.klaviyo.com/api/profiles",
+      ["https://gw.example/klaviyo"] = "https://gw.example/klaviyo/api/profiles",
+      ["https://gw.example/klaviyo/"] = "https://gw.example/klaviyo/api/profiles",
+      ["http://127.0.0.1:8080"] = "http://127.0.0.1:8080/api/profiles",
+      ["http://[::1]:8080/a/b"] = "http://[::1]:8080/a/b/api/profiles",
+    } do
+      assert.equal(expected, url(new { base_url = given }))
+    end
+  end)
+
+  it("that cannot be one is refused at its line", function()
+    for _, bad in ipairs {
+      "a.klaviyo.com", "ftp://a.klaviyo.com", "https://", "https:///x", "https://gw.example/?a=b",
+      "https://gw.example/#a", "https://gw.example/a b", "https://gw.example\r\nX: y", "https://gw.example:port",
+      "https://gw.example\\@evil.example", "javascript:alert(1)", "https://a.klaviyo.com/api",
+      "https://a.klaviyo.com/api/", "/klaviyo", "https://gw.example\0.evil.example",
+    } do
+      raises("base_url", function()
+        new { base_url = bad }
+      end)
+    end
+  end)
+end)
+
+describe("a revision", function()
+  it("is sent with every request", function()
+    assert.equal("2024-10-15", headers(new { revision = "2024-10-15" }).revision)
+  end)
+
+  it("that no catalogue has is refused, with those there are", function()
+    raises({ "revision", "2024-10-15" }, function() new { revision = "2024-10-14" } end)
+    raises({ "revision", "2024-10-15" }, function() new { revision = "latest" } end)
+    raises({ "revision", "2024-10-15" }, function() new { revision = "../client" } end)
+    raises({ "revision", "2024-10-15" }, function()
+      new():call("get_profiles", nil, { revision = "2024-10-14" })
+    end)
+    raises({ "revision", "2024-10-15" }, function()
+      klaviyo.document("create_list", { name = "x" }, { revision = "2024-10-14" })
+    end)
+  end)
+end)
+
+describe("headers", function()
+  local function count(fields, name)
+    local found, number = nil, 0
+    for field, value in pairs(fields) do
+      if field:lower() == name then
+        found, number = value, number + 1
+      end
+    end
+    return found, number
+  end
+
+  it("are sent besides ours, or in place of them", function()
+    local fields = headers(new { headers = { ["X-Trace"] = "1", accept = "application/json", REVISION = "2024-10-15.pre" } })
+    assert.equal("1", fields["X-Trace"])
+    assert.same({ "application/json", 1 }, { count(fields, "accept") })
+    assert.same({ "2024-10-15.pre", 1 }, { count(fields, "revision") })
+  end)
+
+  it("replace the type of a body", function()
+    local fields = new { headers = { ["content-type"] = "application/json" } }
+      :build("create_list", { body = "{}" }).headers
+    assert.same({ "application/json", 1 }, { count(fields, "content-type") })
+    assert.is_nil((count(headers(new { headers = { ["content-type"] = "application/json" } }), "content-type")))
+  end)
+
+  it("are added to, by name, in whatever case it is written", function()
+    local client = new { headers = { ["X-A"] = "1", ["X-B"] = "1" } }
+    local fields = headers(client:with { headers = { ["x-a"] = "2", ["X-C"] = "2" } })
+    assert.same({ "2", 1 }, { count(fields, "x-a") })
+    assert.same({ "1", 1 }, { count(fields, "x-b") })
+    assert.same({ "2", 1 }, { count(fields, "x-c") })
+    fields = headers(client, nil, { headers = { ["X-a"] = "3" } })
+    assert.same({ "3", 1 }, { count(fields, "x-a") })
+    fields = headers(client)
+    assert.same({ "1", 1 }, { count(fields, "x-a") })
+    assert.is_nil((count(fields, "x-c")))
+  end)
+
+  it("that no request can have are refused at the line of the call", function()
+    for name, value in pairs {
+      ["X-A"] = "b\r\nX-C: d", ["X-B"] = "b\n", ["X-C"] = "\0", ["X-D"] = "\127", ["X E"] = "f", ["X-G:"] = "h",
+      ["X-I\r\nX-J: k"] = "l", [""] = "m", ["X-N\0"] = "o",
+    } do
+      raises("header", function()
+        new { headers = { [name] = value } }:call("get_profiles")
+      end)
+      raises("header", function()
+        new():call("get_profiles", nil, { headers = { [name] = value } })
+      end)
+    end
+    raises("header", function() new { app_info = "a\nb" }:call("get_profiles") end)
+    raises("header", function() new { auth_scheme = "a\nb" }:call("get_profiles") end)
+  end)
+
+  it("are texts by texts", function()
+    raises("headers", function() new { headers = { "X-A: b" } } end)
+    raises("headers", function() new { headers = { ["X-A"] = 5 } } end)
+    raises("headers", function() new():with { headers = { ["X-A"] = false } } end)
+  end)
+
+  it("say who sends, with whom", function()
+    assert.matches("^klaviyo%-lua/%S+ .* shop/1%.0$", headers(new { app_info = "shop/1.0" })["User-Agent"])
+    assert.equal("mine", headers(new { headers = { ["user-agent"] = "mine" } })["user-agent"])
+  end)
+end)
+
+describe("a client with other settings", function()
+  it("is another client", function()
+    local client = new { timeout = 5 }
+    local other = client:with { base_url = "https://gw.example/klaviyo", auth_scheme = "Bearer" }
+    assert.equal("https://gw.example/klaviyo/api/profiles", url(other))
+    assert.equal("Bearer " .. key, headers(other).Authorization)
+    assert.equal("https://a.klaviyo.com/api/profiles", url(client))
+    assert.equal("Klaviyo-API-Key " .. key, headers(client).Authorization)
+    assert.equal("https://gw.example/klaviyo/api/profiles", url(other:with { timeout = 1 }))
+    assert.equal(url(client), url(client:with {}))
+    assert.equal("https://gw.example/klaviyo/api/profiles", other.profiles and url(other))
+  end)
+
+  it("may be so for one call", function()
+    local client = new()
+    local request = client:build("get_profiles", nil, { base_url = "https://gw.example", auth_scheme = "Bearer" })
+    assert.equal("https://gw.example/api/profiles", request.url)
+    assert.equal("Bearer " .. key, request.headers.Authorization)
+    assert.equal("https://a.klaviyo.com/api/profiles", url(client))
+  end)
+end)

@@ -52,6 +52,8 @@ describe("a document", function()
     assert.same(one, build("add_profiles_to_list", {"PROFILE_ID"}))
     assert.same(one, build("add_profiles_to_list", {{id = "PROFILE_ID"}}))
     assert.same(one, build("add_profiles_to_list", "PROFILE_ID"))
+    assert.same(one, build("add_profiles_to_list", {{type = "profile",
+      id = "PROFILE_ID", attributes = {email = "a@b"}, links = {}}}))
     assert.equal('{"data":[]}', written("add_profiles_to_list", {}))
     assert.equal('{"data":[]}', written("remove_profiles_from_list",
       json.array({})))
@@ -143,7 +145,8 @@ describe("a document", function()
       {unique_code = "SAVE10"}, relationships = {coupon =
         {data = {type = "coupon", id = "10OFF"}}}}}
     for _, coupon in ipairs {"10OFF", {id = "10OFF"},
-      {type = "coupon", id = "10OFF"}} do
+      {type = "coupon", id = "10OFF"},
+      {type = "coupon", id = "10OFF", attributes = {}, links = {}}} do
       assert.same(expected, build("create_coupon_code",
         {unique_code = "SAVE10", coupon = coupon}))
     end
@@ -346,6 +349,13 @@ describe("a refusal", function()
     end)
     raises("coupon must be the id of a coupon, not a number", function()
       local _ = build("create_coupon_code", {unique_code = "x", coupon = 3})
+    end)
+    raises("coupon must be the id of a coupon, not an empty", function()
+      local _ = build("create_coupon_code", {unique_code = "x", coupon = ""})
+    end)
+    raises({"coupon", '"ID"', '"id"'}, function()
+      local _ = build("create_coupon_code", {unique_code = "x",
+        coupon = {ID = "C"}})
     end)
     raises("coupon links a coupon, not a list", function()
       local _ = build("create_coupon_code", {unique_code = "x",

@@ -11,29 +11,20 @@
 -- Values are copied as far as the schema goes; objects of free form are passed
 -- as they are, and nothing given is ever changed.
 
-local check = require "klaviyo.catalogue.check"
+local check = require "klaviyo.document.check"
 local json = require "klaviyo.json"
+local linkage = require "klaviyo.document.linkage"
+local list = require "klaviyo.document.list"
 local misuse = require "klaviyo.misuse"
+local refusal = require "klaviyo.document.refusal"
 
 local M = {}
 
 local null, is_array = json.null, json.is_array
 local convert, resource, resources
 
-local LINKAGE = {type = true, id = true}
-
--- Conversion gives a value, or nil and what is wrong: a table `{text=}` or
--- `{unknown=, what=, allowed=}`. `how.lenient` builds what it can instead.
-
-local function problem(how, path, fmt, ...)
-  return nil, {text = how.operation .. ": " .. path .. " " .. fmt:format(...)}
-end
-
--- As a caller writes it, with underscores.
-local function below(path, name)
-  name = tostring(name):gsub("-", "_")
-  return path == "" and name or path .. "." .. name
-end
+-- Conversion gives a value, or nil and a refusal. `how.operation` is the name
+-- to blame; `how.lenient` builds what it can instead of refusing.
 
 -- An underscore stands for a hyphen.
 local function spelled(names, name)
@@ -45,95 +36,11 @@ local function spelled(names, name)
   end
 end
 
-local function add_names(out, names)
-  for name in pairs(names or {}) do
-    out[#out + 1] = (name:gsub("-", "_"))
-  end
-end
-
-local function unknown(how, path, what, name, allowed)
-  what = what .. " of " .. how.operation
-  if path ~= "" then
-    what = what .. ", in " .. path .. ":"
-  end
-  return nil, {unknown = tostring(name), what = what, allowed = allowed}
-end
-
-local function missing(how, path, names)
-  table.sort(names)
-  local where = path == "" and "" or " in " .. path
-  return nil, {text = ("%s needs %s%s"):format(how.operation,
-    table.concat(names, ", "), where)}
-end
-
 -- A value that is written as another (a datetime as its text).
 local function written(value)
   local mt = type(value) == "table" and getmetatable(value)
   local to_json = type(mt) == "table" and mt.__tojson
   return to_json and to_json(value) or value
-end
-
-local function is_list(value)
-  return is_array(value) or
-    type(value) == "table" and next(value) == nil
-end
-
--- Lists ----------------------------------------------------------------------
-
-local function each(how, list, path, item)
-  local out = json.array({})
-  if type(list) ~= "table" then -- lua-cjson's empty_array
-    return out
-  end
-  for i = 1, #list do
-    local value, wrong = item(list[i], ("%s[%d]"):format(path, i))
-    if wrong and not how.lenient then
-      return nil, wrong
-    end
-    out[i] = value
-  end
-  return out
-end
-
--- Linkage --------------------------------------------------------------------
-
-local function identifier(how, kind, value, path)
-  local id = value
-  if type(value) == "table" and not is_array(value) then
-    for name in pairs(value) do
-      if not LINKAGE[name] and not how.lenient then
-        return unknown(how, path, "member", name, LINKAGE)
-      end
-    end
-    if value.type ~= nil and value.type ~= kind and not how.lenient then
-      return problem(how, path, "links a %s, not a %s", kind,
-        tostring(value.type))
-    end
-    id, kind = value.id, value.type or kind
-  end
-  if type(id) == "string" and id ~= "" or how.lenient then
-    return {type = kind, id = id}
-  end
-  return problem(how, path, "must be the id of a %s, not %s", kind,
-    check.described(id))
-end
-
-local function linkage(how, relationship, value, path)
-  if type(value) == "table" and value.data ~= nil then
-    return value -- as JSON:API has it
-  elseif value == null then
-    return {data = null}
-  elseif not relationship.many then
-    local one, wrong = identifier(how, relationship.type, value, path)
-    return one and {data = one}, wrong
-  end
-  if not is_list(value) then
-    value = {value}
-  end
-  local list, wrong = each(how, value, path, function(item, at)
-    return identifier(how, relationship.type, item, at)
-  end)
-  return list and {data = list}, wrong
 end
 
 -- Objects --------------------------------------------------------------------
@@ -153,7 +60,7 @@ local function object(how, member, value, path)
     local name = spelled(member.members, key)
     if name then
       local made, wrong = convert(how, member.members[name], item,
-        below(path, name))
+        refusal.below(path, name))
       if wrong then
         return nil, wrong
       end
@@ -162,14 +69,14 @@ local function object(how, member, value, path)
       out[key] = item
     else
       local allowed = {}
-      add_names(allowed, member.members)
-      return unknown(how, path, "member", key, allowed)
+      refusal.add_names(allowed, member.members)
+      return refusal.unknown(how, path, "member", key, allowed)
     end
   end
   local names = {}
   lacking(member.members, out, names)
   if #names > 0 and not how.lenient then
-    return missing(how, path, names)
+    return refusal.missing(how, path, names)
   end
   return out
 end
@@ -198,7 +105,7 @@ local function any_of(how, member, value, path)
   elseif first then
     return nil, first
   elseif not check.same_kind(member, value) then
-    return problem(how, path, "must be %s, not %s", check.wanted(member),
+    return refusal.wrong(how, path, "must be %s, not %s", check.wanted(member),
       check.described(value))
   elseif check.has_constants(member) then
     return value
@@ -226,14 +133,14 @@ function convert(how, member, value, path)
     return any_of(how, member, value, path)
   elseif member.type == "document" then
     return nested(how, member, value, path)
-  elseif not check.fits(member, value, is_list) then
+  elseif not check.fits(member, value, list.is) then
     if how.lenient then
       return value
     end
-    return problem(how, path, "must be %s, not %s", check.wanted(member),
+    return refusal.wrong(how, path, "must be %s, not %s", check.wanted(member),
       check.described(value))
   elseif member.type == "list" then
-    return each(how, value, path, function(item, at)
+    return list.each(how, value, path, function(item, at)
       return convert(how, member.items, item, at)
     end)
   elseif member.members then
@@ -263,7 +170,7 @@ local function from_string(how, res, value, path)
   if only then
     return {[only] = value}
   end
-  return problem(how, path, "must be a table with the %s's attributes, not %s",
+  return refusal.wrong(how, path, "must be a table with the %s's attributes, not %s",
     res.type, check.described(value))
 end
 
@@ -288,7 +195,7 @@ end
 
 local function place(how, res, data, key, value, path)
   local part, name = placed(res, key)
-  local at = below(path, name or key)
+  local at = refusal.below(path, name or key)
   if part == "attributes" then
     local made, wrong = convert(how, res.attributes[name], value, at)
     data.attributes[name] = made
@@ -299,7 +206,7 @@ local function place(how, res, data, key, value, path)
     return wrong
   elseif part == "id" then
     if type(value) ~= "string" and not how.lenient then
-      return select(2, problem(how, at, "must be a string, not %s",
+      return select(2, refusal.wrong(how, at, "must be a string, not %s",
         check.described(value)))
     end
     data.id = value
@@ -310,17 +217,17 @@ local function place(how, res, data, key, value, path)
     return wrong
   elseif part == "type" then
     if value ~= res.type and not how.lenient then
-      return select(2, problem(how, at, 'is always "%s"', res.type))
+      return select(2, refusal.wrong(how, at, 'is always "%s"', res.type))
     end
   elseif how.lenient then
     data.attributes[key] = value
   else
     local allowed = {}
-    add_names(allowed, res.attributes)
-    add_names(allowed, res.relationships)
+    refusal.add_names(allowed, res.attributes)
+    refusal.add_names(allowed, res.relationships)
     allowed[#allowed + 1] = res.id and "id"
     allowed[#allowed + 1] = res.meta and "meta" or nil
-    return select(2, unknown(how, path, res.relationships and
+    return select(2, refusal.unknown(how, path, res.relationships and
       "attribute or relationship" or "attribute", key, allowed))
   end
 end
@@ -336,7 +243,7 @@ local function lacks(res, data)
   if #names == 0 then
     if required.relationships and next(data.relationships) == nil then
       local kinds = {}
-      add_names(kinds, res.relationships)
+      refusal.add_names(kinds, res.relationships)
       table.sort(kinds)
       names[1] = '"' .. table.concat(kinds, '" or "') .. '"'
     elseif required.meta and data.meta == nil then
@@ -358,8 +265,12 @@ function resource(how, res, value, path)
     if how.lenient then
       return value
     end
-    return problem(how, path, "must be a table with the %s's attributes, " ..
+    return refusal.wrong(how, path, "must be a table with the %s's attributes, " ..
       "not %s", res.type, check.described(value))
+  end
+  if value.type == res.type and value.id ~= nil and not res.attributes and
+    not res.relationships and not res.meta then
+    value = {id = value.id} -- a whole resource out of an answer
   end
   local data = {type = res.type, attributes = {}, relationships = {}}
   for key, item in pairs(value) do
@@ -370,7 +281,7 @@ function resource(how, res, value, path)
   end
   local names = lacks(res, data)
   if #names > 0 and not how.lenient then
-    return missing(how, path, names)
+    return refusal.missing(how, path, names)
   end
   if next(data.attributes) == nil and not res.required.attributes then
     data.attributes = nil
@@ -382,17 +293,17 @@ function resource(how, res, value, path)
 end
 
 function resources(how, res, value, path)
-  if not is_list(value) then
+  if not list.is(value) then
     if type(value) == "string" and path == "" then
       value = {value}
     elseif how.lenient then
       return value
     else
-      return problem(how, path, "must be a list, not %s",
+      return refusal.wrong(how, path, "must be a list, not %s",
         check.described(value))
     end
   end
-  return each(how, value, path, function(item, at)
+  return list.each(how, value, path, function(item, at)
     return resource(how, res, item, at)
   end)
 end

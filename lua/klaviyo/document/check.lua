@@ -90,6 +90,8 @@ function M.described(value)
     return "a number with a fraction"
   elseif kind == "nil" then
     return "nothing"
+  elseif value == "" then
+    return "an empty string"
   elseif kind == "table" then
     return next(value) == nil and "an empty table" or "a table of names"
   end

@@ -344,6 +344,15 @@ describe("the sandbox's handler", function()
     assert.is_nil(made.data.attributes["campaign-messages"])
     local _, message = s:get("/api/campaign-messages/" .. messages[1].id)
     assert.equal("Hello", message.data.attributes.content.subject)
+    s:patch("/api/campaign-messages/" .. messages[1].id, { data = {
+      type = "campaign-message", id = messages[1].id,
+      attributes = { label = "two" } } })
+    local _, later = s:get("/api/campaign-messages/" .. messages[1].id, nil,
+      { revision = "2025-01-15" })
+    assert.same({ "email", "two", "Hello" }, {
+      later.data.attributes.definition.channel,
+      later.data.attributes.definition.label,
+      later.data.attributes.definition.content.subject })
     local function listed(channel)
       local _, document = s:get(
         ("/api/campaigns?filter=equals(messages.channel,'%s')"):format(channel))

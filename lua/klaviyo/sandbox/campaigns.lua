@@ -9,7 +9,24 @@ local relations = require "klaviyo.sandbox.relations"
 
 local M = {}
 
+-- Revisions differ: older ones have these attributes at the top, later ones
+-- in a `definition`. Both are kept, so that each reads what it knows.
+local DEFINITION = { "channel", "label", "content", "render_options" }
+
+local function in_both_forms(attributes)
+  local definition = attributes.definition or {}
+  for _, name in ipairs(DEFINITION) do
+    local value = attributes[name]
+    if value == nil then
+      value = definition[name]
+    end
+    attributes[name], definition[name] = value, value
+  end
+  attributes.definition = definition
+end
+
 local function make_message(world, campaign, attributes, template)
+  in_both_forms(attributes)
   local message = world:make("campaign-message", attributes)
   relations.point(world, "campaign-message", message.id, "campaign",
     campaign.id)
@@ -25,6 +42,20 @@ local function create(call)
     make_message(world, campaign, message.attributes)
   end
   return answer.one(call, "campaign", campaign)
+end
+
+local function update_message(call)
+  local _, record = generic.subject(call)
+  local attributes = call.document.data.attributes or {}
+  call.document.data.attributes = attributes
+  local definition = attributes.definition or {}
+  for _, name in ipairs(DEFINITION) do
+    if attributes[name] == nil and definition[name] == nil then
+      attributes[name] = record.attributes[name]
+    end
+  end
+  in_both_forms(attributes)
+  return generic.serve(call)
 end
 
 local function wanted(call, kind)
@@ -158,6 +189,7 @@ end
 
 M.serves = {
   ["POST /api/campaigns"] = create,
+  ["PATCH /api/campaign-messages/{id}"] = update_message,
   ["POST /api/campaign-clone"] = clone,
   ["POST /api/campaign-message-assign-template"] = assign_template,
   ["POST /api/campaign-send-jobs"] = job_for_campaign,

@@ -41,7 +41,6 @@ SPECIAL["campaign.messages.channel"] = function(world, record)
   for _, id in ipairs(ids(world, "campaign", record, "campaign-messages")) do
     local message = world:get("campaign-message", id)
     channels[#channels + 1] = message.attributes.channel
-      or (message.attributes.definition or {}).channel
   end
   return channels
 end

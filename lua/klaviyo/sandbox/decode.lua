@@ -1,0 +1,259 @@
+--- JSON read strictly: what the service refuses may not pass here.
+
+local M = {}
+
+local floor, huge = math.floor, math.huge
+local byte, find, sub = string.byte, string.find, string.sub
+local concat = table.concat
+
+-- Set by codec.lua: what lists, null and over-long numbers are made of.
+local null, array_mt, number_mt
+
+local DEEPEST = 500
+
+local function fail(at, what)
+  error({ json = ("%s at byte %d"):format(what, at) }, 0)
+end
+
+local function utf8_of(code)
+  if code < 0x80 then
+    return string.char(code)
+  elseif code < 0x800 then
+    return string.char(0xC0 + floor(code / 64), 0x80 + code % 64)
+  elseif code < 0x10000 then
+    return string.char(0xE0 + floor(code / 4096),
+      0x80 + floor(code / 64) % 64, 0x80 + code % 64)
+  end
+  return string.char(0xF0 + floor(code / 262144),
+    0x80 + floor(code / 4096) % 64, 0x80 + floor(code / 64) % 64,
+    0x80 + code % 64)
+end
+
+local ESCAPES = {
+  ['"'] = '"', ["\\"] = "\\", ["/"] = "/", b = "\b", f = "\f", n = "\n",
+  r = "\r", t = "\t",
+}
+
+local function hex4(text, at)
+  local digits = text:match("^%x%x%x%x", at)
+  if not digits then
+    fail(at, "bad \\u escape")
+  end
+  return tonumber(digits, 16)
+end
+
+-- `at` is the place after the opening quote.
+local function read_string(text, at)
+  local stop = find(text, '["\\%z\1-\31]', at)
+  if stop and byte(text, stop) == 34 then
+    return sub(text, at, stop - 1), stop + 1
+  end
+  local parts = {}
+  while true do
+    if not stop then
+      fail(at, "string without end")
+    end
+    parts[#parts + 1] = sub(text, at, stop - 1)
+    local char = byte(text, stop)
+    if char == 34 then
+      return concat(parts), stop + 1
+    elseif char ~= 92 then
+      fail(stop, "control character in a string")
+    end
+    local letter = sub(text, stop + 1, stop + 1)
+    if letter == "u" then
+      local code = hex4(text, stop + 2)
+      at = stop + 6
+      if code >= 0xD800 and code <= 0xDBFF then
+        local low = sub(text, at, at + 1) == "\\u" and hex4(text, at + 2)
+        if not low or low < 0xDC00 or low > 0xDFFF then
+          fail(stop, "half of a surrogate pair")
+        end
+        code = 0x10000 + (code - 0xD800) * 1024 + (low - 0xDC00)
+        at = at + 6
+      elseif code >= 0xDC00 and code <= 0xDFFF then
+        fail(stop, "half of a surrogate pair")
+      end
+      parts[#parts + 1] = utf8_of(code)
+    else
+      local char_meant = ESCAPES[letter]
+      if not char_meant then
+        fail(stop, "bad escape in a string")
+      end
+      parts[#parts + 1] = char_meant
+      at = stop + 2
+    end
+    stop = find(text, '["\\%z\1-\31]', at)
+  end
+end
+
+local function read_number(text, at)
+  local _, stop = find(text, "^-?%d+", at)
+  if not stop or find(text, "^-?0%d", at) then
+    fail(at, "unexpected character")
+  end
+  local _, fraction = find(text, "^%.%d+", stop + 1)
+  stop = fraction or stop
+  local _, power = find(text, "^[eE][+-]?%d+", stop + 1)
+  stop = power or stop
+  local token = sub(text, at, stop)
+  -- What a double cannot be trusted with is kept as it was written.
+  if #token > 15 or power then
+    local digits = token:gsub("[eE].*", ""):gsub("[^%d]", "")
+    local value = tonumber(token)
+    if #digits > 15 or value == huge or value == -huge then
+      return setmetatable({ text = token }, number_mt), stop + 1
+    end
+  end
+  return tonumber(token), stop + 1
+end
+
+local function skip(text, at)
+  local char = byte(text, at)
+  if char == 32 or char == 10 or char == 13 or char == 9 then
+    local _, stop = find(text, "^[ \n\r\t]+", at)
+    return stop + 1
+  end
+  return at
+end
+
+local read_value
+
+local function read_object(text, at, depth)
+  local object = {}
+  at = skip(text, at)
+  if byte(text, at) == 125 then
+    return object, at + 1
+  end
+  while true do
+    if byte(text, at) ~= 34 then
+      fail(at, "member name expected")
+    end
+    local name
+    name, at = read_string(text, at + 1)
+    if object[name] ~= nil then
+      fail(at, ("member %q twice"):format(name))
+    end
+    at = skip(text, at)
+    if byte(text, at) ~= 58 then
+      fail(at, "':' expected")
+    end
+    object[name], at = read_value(text, skip(text, at + 1), depth)
+    at = skip(text, at)
+    local char = byte(text, at)
+    if char == 125 then
+      return object, at + 1
+    elseif char ~= 44 then
+      fail(at, "',' or '}' expected")
+    end
+    at = skip(text, at + 1)
+  end
+end
+
+local function read_array(text, at, depth)
+  local list, n = setmetatable({}, array_mt), 0
+  at = skip(text, at)
+  if byte(text, at) == 93 then
+    return list, at + 1
+  end
+  while true do
+    n = n + 1
+    list[n], at = read_value(text, at, depth)
+    at = skip(text, at)
+    local char = byte(text, at)
+    if char == 93 then
+      return list, at + 1
+    elseif char ~= 44 then
+      fail(at, "',' or ']' expected")
+    end
+    at = skip(text, at + 1)
+  end
+end
+
+local WORDS = {
+  [116] = { "true", true }, [102] = { "false", false },
+  [110] = { "null" },
+}
+
+function read_value(text, at, depth)
+  local char = byte(text, at)
+  if char == 34 then
+    return read_string(text, at + 1)
+  elseif char == 123 or char == 91 then
+    if depth >= DEEPEST then
+      fail(at, "nested too deeply")
+    end
+    local read = char == 123 and read_object or read_array
+    return read(text, at + 1, depth + 1)
+  end
+  local word = WORDS[char]
+  if word then
+    if sub(text, at, at + #word[1] - 1) ~= word[1] then
+      fail(at, "unexpected character")
+    end
+    if char == 110 then
+      return null, at + 4
+    end
+    return word[2], at + #word[1]
+  elseif not char then
+    fail(at, "unexpected end")
+  end
+  return read_number(text, at)
+end
+
+-- Well-formed UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF.
+local function valid_utf8(text)
+  local at = find(text, "[\128-\255]")
+  while at do
+    local _, stop = find(text, "^[\194-\223][\128-\191]", at)
+    if not stop then
+      local lead, second = byte(text, at, at + 1)
+      second = second or 0
+      if lead < 240 then
+        _, stop = find(text, "^[\224-\239][\128-\191][\128-\191]", at)
+        if (lead == 224 and second < 160) or (lead == 237 and second > 159) then
+          return false
+        end
+      else
+        _, stop = find(text,
+          "^[\240-\244][\128-\191][\128-\191][\128-\191]", at)
+        if (lead == 240 and second < 144) or (lead == 244 and second > 143) then
+          return false
+        end
+      end
+    end
+    if not stop then
+      return false
+    end
+    at = find(text, "[\128-\255]", stop + 1)
+  end
+  return true
+end
+
+--- Tells what to make values of.
+function M.use(kinds)
+  null, array_mt, number_mt = kinds.null, kinds.array, kinds.number
+end
+
+--- Decodes one JSON text, strictly (RFC 8259; a member name twice is refused).
+---@param text string
+---@return any value or nil
+---@return string|nil message what is wrong, and where
+function M.decode(text)
+  if not valid_utf8(text) then
+    return nil, "not valid UTF-8"
+  end
+  local ok, value, at = pcall(read_value, text, skip(text, 1), 0)
+  if ok then
+    at = skip(text, at)
+    if at > #text then
+      return value
+    end
+    return nil, ("something after the value at byte %d"):format(at)
+  elseif type(value) == "table" and value.json then
+    return nil, value.json
+  end
+  error(value, 0)
+end
+
+return M

@@ -114,11 +114,10 @@ function read.page(op, text)
       max = tonumber(most)}
     op.query["page[size]"] = {type = "integer"}
   end
-  if style ~= "body" and style ~= "offset" then
+  if style == "offset" then
+    page.param = "page[number]" -- in links only, no declared parameter
+  elseif style ~= "body" then
     op.query[page.param] = {type = "string"}
-  elseif style == "offset" then
-    page.param = "page[number]"
-    op.query["page[cursor]"] = {type = "string"}
   end
   op.page = page
 end

@@ -1,7 +1,8 @@
 'use strict';
 // The requests by which a revision is judged, made from its OpenAPI document
 // and from nothing of the client's: for each operation the least one, one with
-// everything, one with nulls, and one for each branch of each union.
+// everything, one with nulls, one for each branch of each union, one for each
+// order, and one by each of its other names.
 //
 //   node cases.js openapi.json >cases.json
 
@@ -47,6 +48,15 @@ function unseen(api, op, seen) {
   return missing;
 }
 
+// The resource that is changed is the one of the path.
+function identified(api, op, body) {
+  const { id } = parameters(op, api.deref, body.full).path;
+  if (op.method !== 'PATCH' || !op.path.endsWith('}') || !body.wire.data.id) return body;
+  body.wire.data.id = id;
+  body.flat = Object.assign(typeof body.flat === 'string' ? {} : body.flat, { id });
+  return body;
+}
+
 function bodies(api, op) {
   const list = [], seen = new Map(), covered = new Map();
   const queue = [{ name: 'minimal' }, { name: 'full', full: true }];
@@ -54,7 +64,7 @@ function bodies(api, op) {
     const values = new Values(api.deref, want);
     const made = values.make(op.schema);
     if (!made) continue; // that branch has no end there
-    list.push(Object.assign({ name: want.name, full: want.full }, made));
+    list.push(identified(api, op, Object.assign({ name: want.name, full: want.full }, made)));
     for (const [s, names] of values.members) {
       seen.set(s, new Set([...seen.get(s) || [], ...names]));
     }
@@ -76,34 +86,52 @@ function bodies(api, op) {
   return { list, missing: unseen(api, op, seen) };
 }
 
+// A form: a file in each of the ways to say one, with its other fields or not.
+function uploads(api, op) {
+  const { properties } = api.deref(op.schema);
+  const others = Object.keys(properties).filter(name => name !== 'file');
+  const flat = {}, parts = {};
+  for (const name of others) {
+    flat[name] = new Values(api.deref, {}).make(properties[name], name).wire;
+    parts[name] = String(flat[name]);
+  }
+  return [['minimal', 'path'], ['full', 'data'], ['stream', 'reader']].map(([name, upload]) =>
+    ({ name, upload, full: name === 'full', flat: name === 'minimal' ? { hidden: true } : flat,
+      parts: name === 'minimal' ? { hidden: 'true' } : parts }));
+}
+
+function requests(api, op) {
+  if (op.schema && !op.media.includes('json')) return { list: uploads(api, op), missing: [] };
+  if (op.schema) return bodies(api, op);
+  return { list: [{ name: 'minimal' }, { name: 'full', full: true }], missing: [] };
+}
+
 function cases_of(api, op, out) {
-  const shared = { operation: op.id, method: op.method, template: op.path, public: op.public };
-  const add = (name, full, body) => {
-    const one = Object.assign({ n: out.cases.length + 1, name }, shared,
-      parameters(op, api.deref, full), body);
-    // the resource that is changed is the one of the path
-    if (op.method === 'PATCH' && one.wire.data.id) one.wire.data.id = one.flat.id = one.path.id;
+  const { list, missing } = requests(api, op);
+  const add = ({ full, ...more }, args, query) => {
+    const one = Object.assign({ n: out.cases.length + 1, operation: op.id, method: op.method,
+      template: op.path, public: op.public }, parameters(op, api.deref, full), more);
+    Object.assign(one.args, args);
+    Object.assign(one.query, query);
     out.cases.push(one);
   };
-  if (op.media && !op.media.includes('json')) {
-    out.multipart.push(op.id);
-  } else if (op.schema) {
-    const { list, missing } = bodies(api, op);
-    for (const { name, full, wire, flat } of list) add(name, full, { wire, flat });
-    for (const pair of pairs_of(api, op)) out.pairs.push(pair);
-    out.missing.push(...missing);
-  } else {
-    add('minimal', false);
-    add('full', true);
+  for (const one of list) add(one);
+  for (const alias of op.aliases) add(Object.assign({}, list[0], { name: alias, alias }));
+  const sort = op.params.find(p => p.name === 'sort');
+  for (const value of sort ? api.deref(sort.schema).enum : []) {
+    add({ name: `by ${value}` }, { sort: value }, { sort: value });
   }
+  if (op.schema && !list[0].upload) {
+    for (const pair of pairs_of(api, op)) out.pairs.push(pair);
+  }
+  out.missing.push(...missing);
 }
 
 function cases(document) {
   const api = new Api(document);
-  const out = { revision: api.revision, operations: 0, cases: [], multipart: [], pairs: [],
-    missing: [] };
+  const out = { revision: api.revision, operations: [], cases: [], pairs: [], missing: [] };
   for (const op of api.operations()) {
-    out.operations += 1;
+    out.operations.push(op.id);
     cases_of(api, op, out);
   }
   return out;

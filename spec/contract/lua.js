@@ -13,7 +13,9 @@ async function lua(interpreter, script, args, { before = [] } = {}) {
     LUA_PATH: `${ROOT}/lua/?.lua;${ROOT}/lua/?/init.lua;;`,
     LUA_CPATH: `${ROOT}/build/${interpreter}/?.so;;`,
   });
-  for (const name of Object.keys(env)) if (/^(LUA_INIT|.*_proxy$)/i.test(name)) delete env[name];
+  for (const name of Object.keys(env)) {
+    if (/^LUA_(INIT|C?PATH_)|^KLAVIYO_|_proxy$/i.test(name)) delete env[name];
+  }
   const child = start('timeout', ['-k', '5', String(SECONDS), interpreter, ...before,
     path.join(__dirname, script), ...args], { env, cwd: ROOT });
   const text = { output: '', errors: '' };

@@ -30,6 +30,7 @@ class Api {
           public: !(one.security || this.document.security || []).length,
           params: [...(item.parameters || []), ...(one.parameters || [])].map(this.deref),
           filters: one['x-klaviyo-filters'],
+          aliases: one['x-klaviyo-operation-aliases'] || [],
           schema: body && body.content[media].schema,
         });
       }

@@ -1,33 +1,39 @@
--- Sends the cases of a file through the client, one after another, each by its
--- natural way: a verb of its resource where it has one, else by its operation.
+-- Sends the cases of a file through the client, one after another.
 --
---   lua5.4 spec/contract/operations.lua cases.json base_url
+--   lua5.4 spec/contract/operations.lua cases.json base_url picture.png
 --
--- Says per case that went wrong, on a line of its own: its number, a tab, why.
+-- Says of each case that went wrong, on a line of its own: its number, a tab,
+-- and why.
+
+package.path = arg[0]:match("^(.*)/") .. "/?.lua;" .. package.path
 
 local cjson = require "cjson"
 local klaviyo = require "klaviyo"
+local ways = require "ways"
 
-local cases_file, base_url = arg[1], arg[2]
-local file = assert(io.open(cases_file, "rb"))
-local work = cjson.decode(file:read("*a"))
-file:close()
+local unpack = table.unpack or unpack  -- luacheck: ignore 113
 
-local client = klaviyo.new {
-  api_key = "pk_contract", base_url = base_url, revision = work.revision,
-}
-
-local function underscored(name)
-  return (name:gsub("-", "_"))
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local bytes = file:read("*a")
+  file:close()
+  return bytes
 end
 
--- A term of the case by the filter builder.
+local work, picture = cjson.decode(read(arg[1])), arg[3]
+
+local client = klaviyo.new {
+  api_key = "pk_contract",
+  base_url = arg[2],
+  revision = work.revision,
+  on_warning = function() end,
+}
+
 local function term(t)
-  local build, value = klaviyo.filter[underscored(t.operator)], t.value
+  local build, value = klaviyo.filter[t.operator:gsub("-", "_")], t.value
   if t.operator == "has" then
     return build(t.field)
-  end
-  if t.date then
+  elseif t.date then
     value = type(value) == "table" and {klaviyo.datetime(value[1])}
       or klaviyo.datetime(value)
   end
@@ -44,99 +50,43 @@ local function arguments(case)
     for i, t in ipairs(args.filter) do
       list[i] = term(t)
     end
-    args.filter = klaviyo.filter.all((table.unpack or unpack)(list))
+    args.filter = klaviyo.filter.all(unpack(list))
   end
   return args
 end
 
-local function without(args, name)
-  local rest = {}
-  for key, value in pairs(args) do
-    if key ~= name then
-      rest[key] = value
-    end
+-- A file to upload can be said in three ways.
+local FILES = {
+  path = function()
+    return picture
+  end,
+  data = function()
+    return {data = read(picture), filename = "picture.png"}
+  end,
+  reader = function()
+    local file = assert(io.open(picture, "rb"))
+    return {filename = "picture.png", reader = function()
+      return file:read(7)
+    end}
+  end,
+}
+
+local function send(case)
+  case.revision = work.revision
+  if case.upload then
+    case.flat.file = FILES[case.upload]()
   end
-  return rest
-end
-
--- The only page, as a loop walks it.
-local function walk(iterator, ...)
-  for _ in iterator, ... do end  -- luacheck: ignore 542
-  return true
-end
-
-local COLLECTION = {GET = "list", POST = "create"}
-local MEMBER = {GET = "get", PATCH = "update", DELETE = "delete"}
-local LINKAGE = {GET = "ids", POST = "add", PATCH = "replace", DELETE = "remove"}
-
-local function by_resource(case, args, options)
-  local path, method = case.template, case.method
-  local name = path:match("^/api/([%w-]+)$")
-  if name and COLLECTION[method] then
-    local resource = client[underscored(name)]
-    if method == "GET" then
-      return resource:list(args, options)
-    end
-    return resource:create(case.flat, args, options)
-  end
-  name = path:match("^/api/([%w-]+)/{%w+}$")
-  if name and MEMBER[method] then
-    local resource = client[underscored(name)]
-    local id = args.id or args.job_id
-    args = without(without(args, "id"), "job_id")
-    if method == "PATCH" then
-      return resource:update(id, without(case.flat, "id"), args, options)
-    end
-    return resource[MEMBER[method]](resource, id, args, options)
-  end
-end
-
-local function by_relation(case, args, options)
-  local name, relation = case.template:match("^/api/([%w-]+)/{%w+}/(.+)$")
-  local linkage = relation:match("^relationships/(.+)$")
-  local place = client[underscored(name)]:at(args.id or args.job_id)
-  local related = place[underscored(linkage or relation)]
-  args = without(without(args, "id"), "job_id")
-  if not linkage then
-    return related:list(args, options)
-  elseif case.method == "GET" then
-    return walk(related:ids(args, options))
-  end
-  return related[LINKAGE[case.method]](related, case.flat, options)
-end
-
-local function by_operation(case, args, options)
-  if case.flat ~= nil then
-    args.body = klaviyo.document(case.operation, case.flat,
-      {revision = work.revision})
-  end
-  return client:call(case.operation, args, options)
-end
-
-local function natural(case)
-  local path = case.template
-  if path:find("/relationships/", 1, true) then
-    return by_relation
-  elseif path:find("^/api/[%w-]+/{%w+}/[%w-]+$") then
-    return case.method == "GET" and by_relation or by_operation
-  elseif path:find("^/api/[%w-]+$") or path:find("^/api/[%w-]+/{%w+}$") then
-    return by_resource
-  end
-  return by_operation
-end
-
-local sent = {}
-for _, case in ipairs(work.cases) do
-  local way = natural(case)
   local headers = {["X-Case"] = tostring(case.n)}
   for name, value in pairs(case.headers) do
     headers[name] = value
   end
-  local ok, doc, err = pcall(function()
-    return way(case, arguments(case), {headers = headers})
-  end)
+  return ways.go(client, case, arguments(case), {headers = headers})
+end
+
+for _, case in ipairs(work.cases) do
+  local ok, doc, err = pcall(send, case)
   if not ok or not doc then
-    print(case.n .. "\t" .. tostring(not ok and doc or err):gsub("%s+", " "))
+    print(case.n .. "\t" .. tostring(not ok and doc or err)
+      :gsub("^%S+:%d+: ", ""):gsub("%s+", " "))
   end
-  sent[way] = (sent[way] or 0) + 1
 end

@@ -9,13 +9,13 @@ const SCALAR = { string: 'a "b" \\ ,)é', integer: 7, number: 1.5, boolean: true
 // [{field, operator, value}]: every operator of every field
 function terms(op, parameter) {
   const list = [];
-  const add = (field, operators, type, isList) => {
-    for (const operator of operators) {
+  const add = (field, operators, type) => {
+    for (const operator of new Set(operators)) {
       let value = SCALAR[type.type];
       if (type.format === 'date-time' || !type.known && COMPARISON.test(operator)) value = WHEN;
       if (type.enum) value = type.enum[0];
       const date = value === WHEN;
-      if (isList || /^(any|contains-any|contains-all)$/.test(operator)) value = [value];
+      if (/^(any|contains-any|contains-all)$/.test(operator)) value = [value];
       list.push({ field, operator, value: operator === 'has' ? undefined : value, date });
     }
   };
@@ -23,13 +23,12 @@ function terms(op, parameter) {
     for (const [field, rule] of Object.entries(op.filters)) {
       const type = Object.assign({ known: true }, rule.value);
       const { list: lists = [], single = [] } = rule.operators;
-      add(field, single, type, false);
-      add(field, lists.filter(operator => !single.includes(operator)), type, true);
+      add(field, [...single, ...lists], type);
     }
   } else {
     for (const [, field, operators] of
       parameter.description.matchAll(/`([^`]+)`: ((?:`[a-z-]+`(?:, )?)+)/g)) {
-      add(field, operators.match(/[a-z-]+/g), { type: 'string' }, false);
+      add(field, operators.match(/[a-z-]+/g), { type: 'string' });
     }
   }
   return list;

@@ -1,7 +1,7 @@
 'use strict';
 // The contract: what the client sends, judged by the service's own documents.
 //
-//   node spec/contract/run.js DIRECTORY [revision ...]
+//   node spec/contract/run.js DIRECTORY [reference] [revision ...]
 //
 // DIRECTORY holds contract/validate.js and openapi/REVISION.json.
 
@@ -9,6 +9,7 @@ const fs = require('fs');
 const os = require('os');
 const path = require('path');
 const { operations } = require('./operations.js');
+const { reference } = require('./reference.js');
 const { close } = require('./report.js');
 
 const INTERPRETERS = ['lua5.4', 'luajit'];
@@ -17,12 +18,17 @@ async function main(oracle, ...only) {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'klaviyo-contract-'));
   process.on('exit', () => fs.rmSync(dir, { recursive: true, force: true }));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(130));
+  if (!only.length || only.includes('reference')) {
+    const own = path.join(dir, 'reference');
+    fs.mkdirSync(own);
+    await reference(oracle, INTERPRETERS, own);
+  }
   const dates = fs.readdirSync(path.join(oracle, 'openapi'))
     .map(name => name.replace(/\.json$/, '')).sort();
   for (const date of dates.filter(one => !only.length || only.includes(one))) {
     const own = path.join(dir, date);
     fs.mkdirSync(own);
-    await operations(oracle, date, INTERPRETERS, own);
+    await operations(oracle, date, INTERPRETERS, own, { sharp: date === dates[0] });
   }
   process.exit(close() ? 0 : 1);
 }

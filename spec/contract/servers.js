@@ -18,7 +18,8 @@ function start(command, args, options) {
   return child;
 }
 
-process.on('exit', () => running.forEach(child => child.kill('SIGKILL')));
+// not SIGKILL, which `timeout` could not hand on
+process.on('exit', () => running.forEach(child => child.kill('SIGTERM')));
 
 async function stop(child) {
   child.kill('SIGTERM');
@@ -77,7 +78,8 @@ openssl req -batch -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
 openssl x509 -req -in cert.csr -CA ca.pem -CAkey ca.key -set_serial 2 -days 2 \
   -extfile cnf -extensions leaf -out cert.pem`;
 
-// $request_uri is what came over the wire: proxied as it is, nothing decoded
+// $request_uri is what came over the wire: proxied as it is, nothing decoded.
+// A map takes the prefix off; `set` would encode what it captures once more.
 const configuration = (port, tls_port, upstream, token) => `
 daemon off; master_process off; pid nginx.pid; error_log error.log;
 events {}
@@ -87,6 +89,7 @@ http {
   client_body_temp_path temp; proxy_temp_path temp; fastcgi_temp_path temp;
   uwsgi_temp_path temp; scgi_temp_path temp;
   client_max_body_size 8m; large_client_header_buffers 8 64k;
+  map $request_uri $behind_prefix { ~^/klaviyo(?<rest>/.*)$ $rest; }
   proxy_http_version 1.1; proxy_set_header Connection "";
   server {
     listen 127.0.0.1:${tls_port} ssl http2;
@@ -97,10 +100,8 @@ http {
     listen 127.0.0.1:${port};
     location /klaviyo/ {
       if ($http_authorization != "Bearer ${token}") { return 401; }
-      if ($request_uri !~ ^/klaviyo(/.*)$) { return 404; }
-      set $rest $1;
       proxy_set_header Authorization "Klaviyo-API-Key pk_of_the_gateway";
-      proxy_pass ${upstream}$rest;
+      proxy_pass ${upstream}$behind_prefix;
     }
     location / { return 404; }
   }

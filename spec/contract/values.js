@@ -61,7 +61,7 @@ class Values {
   }
 
   list(s, name, above) {
-    const item = this.make(s.items, name, above);
+    const item = this.make(s.items || {}, name, above);
     return item && { wire: [item.wire], flat: [item.flat] };
   }
 
@@ -89,7 +89,7 @@ class Values {
   }
 
   object(s, above) {
-    if (!s.properties) return both(FREE);
+    if (!s.properties) return both(s.maxProperties === 0 ? {} : FREE);
     const wire = {}, flat = {};
     const required = this.required(s, above);
     for (const name of Object.keys(s.properties)) {

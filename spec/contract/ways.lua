@@ -1,0 +1,134 @@
+-- The natural way of an operation through the client, by its verb and path
+-- alone: what a user would say.
+
+local klaviyo = require "klaviyo"
+
+local M = {}
+
+local COLLECTION = {GET = "list", POST = "create"}
+local MEMBER = {GET = "get", PATCH = "update", DELETE = "delete"}
+local LINKAGE = {GET = "ids", POST = "add", PATCH = "replace", DELETE = "remove"}
+
+-- What is no CRUD has a name on the resource that it acts upon.
+local ACTIONS = {
+  ["POST /api/campaign-clone"] = {"campaigns", "clone"},
+  ["POST /api/campaign-message-assign-template"] = {"campaign_messages", "assign_template"},
+  ["POST /api/campaign-recipient-estimation-jobs"] = {"campaigns", "estimate_recipients"},
+  ["POST /api/campaign-send-jobs"] = {"campaigns", "send"},
+  ["PATCH /api/campaign-send-jobs/{id}"] = {"campaigns", "cancel_send"},
+  ["POST /api/campaign-values-reports"] = {"campaigns", "query_values"},
+  ["POST /api/data-privacy-deletion-jobs"] = {"profiles", "request_deletion"},
+  ["POST /api/flow-series-reports"] = {"flows", "query_series"},
+  ["POST /api/flow-values-reports"] = {"flows", "query_values"},
+  ["POST /api/form-series-reports"] = {"forms", "query_series"},
+  ["POST /api/form-values-reports"] = {"forms", "query_values"},
+  ["POST /api/image-upload"] = {"images", "upload"},
+  ["POST /api/metric-aggregates"] = {"metrics", "query"},
+  ["POST /api/profile-import"] = {"profiles", "upsert"},
+  ["POST /api/profile-merge"] = {"profiles", "merge"},
+  ["POST /api/profile-subscription-bulk-create-jobs"] = {"profiles", "subscribe"},
+  ["POST /api/profile-subscription-bulk-delete-jobs"] = {"profiles", "unsubscribe"},
+  ["POST /api/profile-suppression-bulk-create-jobs"] = {"profiles", "suppress"},
+  ["POST /api/profile-suppression-bulk-delete-jobs"] = {"profiles", "unsuppress"},
+  ["POST /api/segment-series-reports"] = {"segments", "query_series"},
+  ["POST /api/segment-values-reports"] = {"segments", "query_values"},
+  ["POST /api/template-clone"] = {"templates", "clone"},
+  ["POST /api/template-render"] = {"templates", "render"},
+}
+
+local function underscored(name)
+  return (name:gsub("-", "_"))
+end
+
+local function without_id(t)
+  local rest = {}
+  for name, value in pairs(t or {}) do
+    if name ~= "id" and name ~= "job_id" then
+      rest[name] = value
+    end
+  end
+  return rest
+end
+
+-- The arguments without the path's, and the path's.
+local function params_of(args)
+  return without_id(args), args.id or args.job_id
+end
+
+local function by_action(resource, verb, case, args, options)
+  local params, id = params_of(args)
+  local method = resource[verb]
+  if id then
+    return method(resource, id, without_id(case.flat), params, options)
+  end
+  return method(resource, case.flat, params, options)
+end
+
+local function by_collection(resource, case, args, options)
+  local verb = COLLECTION[case.method]
+  if case.method == "GET" then
+    return resource[verb](resource, args, options)
+  end
+  return resource[verb](resource, case.flat, args, options)
+end
+
+local function by_member(resource, case, args, options)
+  local verb = MEMBER[case.method]
+  local params, id = params_of(args)
+  if case.method == "PATCH" then
+    return resource[verb](resource, id, without_id(case.flat), params, options)
+  end
+  return resource[verb](resource, id, params, options)
+end
+
+local function by_linkage(relation, case, params, options)
+  local verb = LINKAGE[case.method]
+  if case.method == "GET" then
+    for _ in relation[verb](relation, params, options) do end  -- luacheck: ignore 542
+    return true
+  end
+  return relation[verb](relation, case.flat, options)
+end
+
+-- {root}/{name}, {root}/{name}/{id}, …/relationships/{relation}, …/{relation}
+local function by_resource(client, case, args, options)
+  local root, name, rest = case.template:match("^/(%w+)/([%w-]+)(.*)$")
+  local resource = (root == "client" and client.public or client)[underscored(name)]
+  if rest == "" then
+    return by_collection(resource, case, args, options)
+  elseif rest:find("^/{[%w_]+}$") then
+    return by_member(resource, case, args, options)
+  end
+  local params, id = params_of(args)
+  local linkage = rest:match("^/{[%w_]+}/relationships/([%w-]+)$")
+  if linkage then
+    return by_linkage(resource:at(id)[underscored(linkage)], case, params, options)
+  end
+  local related = rest:match("^/{[%w_]+}/([%w-]+)$")
+  return resource:at(id)[underscored(related)]:list(params, options)
+end
+
+-- By its id or another name, which works for all.
+local function by_operation(client, case, args, options)
+  if case.upload then
+    args.body = case.flat
+  elseif case.flat ~= nil then
+    args.body = klaviyo.document(case.alias or case.operation, case.flat,
+      {revision = case.revision})
+  end
+  return client:call(case.alias or case.operation, args, options)
+end
+
+--- Makes the call of a case; that with everything in it goes by its operation.
+---@return table|boolean|nil, table|nil  what the client gave
+function M.go(client, case, args, options)
+  local action = ACTIONS[case.method .. " " .. case.template]
+  if case.alias or case.name == "full" then
+    return by_operation(client, case, args, options)
+  elseif action then
+    return by_action(client[action[1]], action[2], case, args, options)
+  end
+  return by_resource(client, case, args, options)
+end
+
+return M

@@ -1,10 +1,9 @@
 -- A server that does what no decent server does: bytes as a plan says, resets,
 -- silence, full backlogs. Its own process, for spec/support/raw.lua:
---   lua5.4 raw_server.lua PLAN LOG
+--   lua5.4 raw_server.lua PLAN LOG PARENT
 -- PLAN is a Lua file that returns the plan (see raw.lua); what was received is
--- appended to LOG, a Lua table a line, before it is answered. Prints its port
--- and its process id. Ends when its parent is gone, or nothing happened for a
--- minute.
+-- appended to LOG, a Lua table a line, before it is answered. Prints its port.
+-- Ends when the process PARENT is gone, or nothing happened for a minute.
 local socket = require "socket"
 
 local plan = assert(dofile(arg[1]))
@@ -13,15 +12,25 @@ log:setvbuf("no")
 
 local QUIET_SECONDS = 60
 
--- pid, and the parent's: of /proc, since plain Lua knows neither.
-local function processes()
-  local file = assert(io.open("/proc/self/stat"))
-  local pid, parent = file:read("*a"):match("^(%d+) .*%) %S (%d+)")
-  file:close()
-  return pid, parent
+-- When a process started, which tells it from a later one of the same number.
+local function started(process)
+  local file = io.open("/proc/" .. process .. "/stat")
+  local text = file and file:read("*a")
+  if file then
+    file:close()
+  end
+  local fields = text and text:match("^.*%) (.*)$") or ""
+  local at = 0
+  for field in fields:gmatch("%S+") do
+    at = at + 1
+    if at == 20 then
+      return field
+    end
+  end
 end
 
-local pid, parent = processes()
+local parent = arg[3]
+local parent_started = started(parent)
 local busy_at = socket.gettime()
 local answers_given, connections_seen = 0, 0
 local tasks = {} -- socket → {thread, want = "read" | "write" | time}
@@ -230,12 +239,12 @@ listener:settimeout(0)
 local _, port = listener:getsockname()
 local held = plan.accept == false and crowd(port)
 
-print(port .. " " .. pid)
+print("port " .. port)
 io.stdout:flush()
 
 local function over()
-  local _, now_parent = processes()
-  return now_parent ~= parent or socket.gettime() - busy_at > QUIET_SECONDS
+  return started(parent) ~= parent_started
+    or socket.gettime() - busy_at > QUIET_SECONDS
 end
 
 local checked_at = 0

@@ -1,10 +1,11 @@
 --- Makes the catalogue of one revision from its OpenAPI document:
 --
---   lua5.4 tools/catalogue.lua SPEC.json > lua/klaviyo/revision/DATE.lua
+--   lua5.4 tools/catalogue.lua SPEC.json lua/klaviyo/revision
 --
--- A revision's file holds what differs from the revision before it, as far
--- as that one is catalogued (lua/klaviyo/revision/index.lua), so regenerate
--- in the order of time. Names and figures are taken, no prose.
+-- writes DATE.lua there, and schemas/DATE.lua, which nobody loads who sends
+-- no documents. A revision's files hold what differs from the revision before
+-- it, as far as that one is catalogued (lua/klaviyo/revision/index.lua), so
+-- regenerate in the order of time. Names and figures are taken, no prose.
 
 local home = arg[0]:match("^(.*)[/\\][^/\\]*$") or "."
 package.path = home .. "/?.lua;" .. home .. "/../lua/?.lua;" .. package.path
@@ -92,12 +93,12 @@ local function predecessor(date)
   return before, require("klaviyo.catalogue").load(before):lines()
 end
 
-local function section(out, name, lines, before)
-  out[#out + 1] = ("  %s = [=["):format(name)
+-- The lines of a section that differ, as one long string.
+local function section(out, prefix, lines, before)
+  out[#out + 1] = prefix .. "[=["
   for _, key in ipairs(schemas.sorted_keys(lines)) do
     if lines[key] ~= before[key] then
-      local line = key .. " " .. lines[key]
-      out[#out + 1] = line
+      out[#out + 1] = key .. " " .. lines[key]
     end
   end
   for _, key in ipairs(schemas.sorted_keys(before)) do
@@ -105,25 +106,44 @@ local function section(out, name, lines, before)
       out[#out + 1] = key .. " -"
     end
   end
-  out[#out + 1] = "]=],"
+  out[#out + 1] = "]=]"
 end
 
-local spec = read(assert(arg[1], "usage: catalogue.lua SPEC.json"))
+local function header(what, date, before)
+  return {
+    ("-- %s of %s%s."):format(what, date,
+      before and ": what differs from " .. before or ""),
+    "-- Made by tools/catalogue.lua: edit that, not this. The notation:",
+    "-- klaviyo/catalogue/notation.lua.",
+  }
+end
+
+local function write(path, out)
+  local file = assert(io.open(path, "w"))
+  file:write(table.concat(out, "\n"), "\n")
+  file:close()
+  print(path)
+end
+
+local usage = "usage: catalogue.lua SPEC.json DIRECTORY"
+local spec = read(assert(arg[1], usage))
+local directory = assert(arg[2], usage)
 local date = spec.info.version
 local now = sections(spec)
 local before, then_ = predecessor(date)
-local out = {
-  "-- The API of " .. date .. (before and (", as far as it differs from " ..
-    before) or "") .. ". Made by tools/catalogue.lua:",
-  "-- edit that, not this. The notation: klaviyo/catalogue/notation.lua.",
-  "return {",
-  ("  date = %q,"):format(date),
-}
+
+local out = header("The API", date, before)
+out[#out + 1] = ("return {\n  date = %q,"):format(date)
 if before then
   out[#out + 1] = ("  follows = %q,"):format(before)
 end
-section(out, "operations", now.operations, then_.operations)
-section(out, "fields", now.fields, then_.fields)
-section(out, "schemas", now.schemas, then_.schemas)
+for _, name in ipairs {"operations", "fields"} do
+  section(out, ("  %s = "):format(name), now[name], then_[name])
+  out[#out] = out[#out] .. ","
+end
 out[#out + 1] = "}"
-io.write(table.concat(out, "\n"), "\n")
+write(("%s/%s.lua"):format(directory, date), out)
+
+out = header("The request documents", date, before)
+section(out, "return ", now.schemas, then_.schemas)
+write(("%s/schemas/%s.lua"):format(directory, date), out)

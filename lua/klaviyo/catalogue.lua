@@ -148,40 +148,6 @@ function Revision:all_names()
   return self.ids_and_aliases
 end
 
--- path template → method → id; and the templates by number of segments,
--- literal ones first.
-local function routes(self)
-  if self.routing then
-    return self.routing
-  end
-  local ids, templates = {}, {}
-  for id, text in pairs(lines(self, "operations")) do
-    local method, path = text:match("^(%u+) (%S+)")
-    if not ids[path] then
-      ids[path] = {}
-      local segments, literal = {}, 0
-      for segment in path:gmatch("[^/]+") do
-        segments[#segments + 1] = segment
-        literal = literal + (segment:find("{", 1, true) and 0 or 1)
-      end
-      local list = templates[#segments] or {}
-      templates[#segments] = list
-      list[#list + 1] = {path = path, segments = segments, literal = literal}
-    end
-    ids[path][method] = id
-  end
-  for _, list in pairs(templates) do
-    table.sort(list, function(a, b)
-      if a.literal ~= b.literal then
-        return a.literal > b.literal
-      end
-      return a.path < b.path
-    end)
-  end
-  self.routing = {ids = ids, templates = templates}
-  return self.routing
-end
-
 --- An operation by its verb and its path as the API documents it.
 ---@param method string
 ---@param template string e.g. "/api/lists/{id}"
@@ -202,19 +168,6 @@ function Revision:find(method, template)
   return op
 end
 
-local function match(template, segments)
-  local params = {}
-  for i, segment in ipairs(template.segments) do
-    local name = segment:match("^{(.*)}$")
-    if name then
-      params[name] = segments[i]
-    elseif segment ~= segments[i] then
-      return nil
-    end
-  end
-  return params
-end
-
 --- The operation that serves a request. Segments stay percent-encoded; a
 -- slash at the end does not count.
 ---@param method string
@@ -223,25 +176,19 @@ end
 ---@return table params the path's parameters; or, without an operation, the
 -- methods the path does have (none: there is no such path)
 function Revision:route(method, path)
-  local routing = routes(self)
-  local segments = {}
-  for segment in path:gsub("/$", ""):gmatch("/([^/]*)") do
-    segments[#segments + 1] = segment
+  self.router = self.router or
+    require("klaviyo.catalogue.router").new(lines(self, "operations"))
+  local id, params = self.router:route(method, path)
+  return id and self:operation(id), params
+end
+
+-- The schemas are a file of their own, for a request without a document needs
+-- none of them.
+local function read_section(data, name)
+  if name == "schemas" then
+    data.schemas = require("klaviyo.revision.schemas." .. data.date)
+    return data.schemas
   end
-  local allowed = {}
-  for _, template in ipairs(routing.templates[#segments] or {}) do
-    local params = match(template, segments)
-    if params then
-      local ids = routing.ids[template.path]
-      if ids[method] then
-        return self:operation(ids[method]), params
-      end
-      for other in pairs(ids) do
-        allowed[other] = true
-      end
-    end
-  end
-  return nil, sorted(allowed)
 end
 
 local function read_data(date)
@@ -249,7 +196,7 @@ local function read_data(date)
   if data.follows and not data.before then
     data.before = read_data(data.follows)
   end
-  return data
+  return setmetatable(data, {__index = read_section})
 end
 
 local known = {}

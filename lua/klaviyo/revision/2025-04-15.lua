@@ -1,5 +1,6 @@
--- The API of 2025-04-15, as far as it differs from 2025-01-15. Made by tools/catalogue.lua:
--- edit that, not this. The notation: klaviyo/catalogue/notation.lua.
+-- The API of 2025-04-15: what differs from 2025-01-15.
+-- Made by tools/catalogue.lua: edit that, not this. The notation:
+-- klaviyo/catalogue/notation.lua.
 return {
   date = "2025-04-15",
   follows = "2025-01-15",
@@ -45,45 +46,5 @@ push-token background,created,enablement_status,metadata,metadata.app_build,meta
 review-values-report results
 review.2 author,content,created,images,product,product.external_id,product.image_url,product.name,product.url,public_reply,public_reply.author,public_reply.content,public_reply.updated,rating,review_type,smart_quote,status,status.rejection_reason,status.rejection_reason.reason,status.rejection_reason.status_explanation,status.value,title,updated,verified
 web-feed content_type,created,name,request_method,status,updated,url
-]=],
-  schemas = [=[
-ButtonBlock {content_type!:string(block) data!:any? type!:string(button)}
-CampaignMessageIncrement {badge_config!:string(increment_one)}
-CampaignMessageProperty {badge_config!:string(set_property) set_from_property!:string}
-CampaignMessageStaticCount {badge_config!:string(set_count) value!:string}
-ConditionGroup {conditions!:[(ProfileHasGroupMembershipCondition|ProfileNoGroupMembershipCondition|SegmentsProfileMetricCondition|ProfileMarketingConsentCondition|ProfilePostalCodeDistanceCondition|ProfilePropertyCondition|ProfileRegionCondition|ProfilePredictiveAnalyticsDateCondition|ProfilePredictiveAnalyticsNumericCondition|ProfilePredictiveAnalyticsStringCondition|ProfilePredictiveAnalyticsChannelAffinityPriorityCondition|ProfilePredictiveAnalyticsChannelAffinityRankCondition)]}
-ConditionalBranchActionData {profile_filter!:{condition_groups!:[{conditions!:[(ProfilePropertyCondition|ProfileHasGroupMembershipCondition|ProfileNoGroupMembershipCondition|ProfileRegionCondition|ProfilePostalCodeDistanceCondition|ProfilePredictiveAnalyticsDateCondition|ProfilePredictiveAnalyticsStringCondition|ProfilePredictiveAnalyticsNumericCondition|ProfileMarketingConsentCondition|FlowsProfileMetricCondition|ProfileRandomSampleCondition)]}]}?}
-CustomMetricCondition {filter!:(NumericOperatorFilter|StringInArrayFilter|ExistenceOperatorFilter|BooleanFilter|StringOperatorFilter|ListContainsOperatorFilter|ListRegexOperatorContainsFilter|ListSubstringFilter) property!:string}
-CustomMetricCreateQueryResourceObject <custom-metric attributes!:{definition!:CustomMetricDefinition name!:string}>
-CustomMetricDefinition {aggregation_method!:string(count,value) metric_groups!:[CustomMetricGroup]}
-CustomMetricGroup {metric_filters:[CustomMetricCondition]? metric_id!:string value_property:string?}
-CustomMetricPartialUpdateQueryResourceObject <custom-metric id! attributes!:{definition:CustomMetricDefinition? name:string?}>
-CustomQuestionDTO {answers!:[string] id!:string}
-DropShadowBlock {content_type!:string(block) data!:any? type!:string(drop_shadow)}
-FlowDefinition {actions!:[(BackInStockDelayAction|ConditionalBranchAction|SendEmailAction|SendPushNotificationAction|SendSmsAction|SendWebhookAction|SendInternalAlertAction|TimeDelayAction|TriggerBranchAction|UpdateProfileAction|TargetDateAction|CountdownDelayAction|AbTestAction|InternalServiceAction|CodeAction|SplitAction|BranchAction|ListUpdateAction)] entry_action_id!:string? profile_filter:{condition_groups!:[{conditions!:[(ProfilePropertyCondition|ProfileHasGroupMembershipCondition|ProfileNoGroupMembershipCondition|ProfileRegionCondition|ProfilePostalCodeDistanceCondition|ProfilePredictiveAnalyticsDateCondition|ProfilePredictiveAnalyticsStringCondition|ProfilePredictiveAnalyticsNumericCondition|ProfileMarketingConsentCondition|FlowsProfileMetricCondition|ProfileRandomSampleCondition|ProfileNotInFlowCondition)]}]}? triggers!:[(ListTrigger|SegmentTrigger|MetricTrigger|ProfilePropertyDateTrigger|PriceDropTrigger|LowInventoryTrigger)]}
-FlowEmail {add_tracking_params:boolean additional_filters:{condition_groups!:[{conditions!:[(ProfilePropertyCondition|ProfileHasGroupMembershipCondition|ProfileNoGroupMembershipCondition|ProfileRegionCondition|ProfilePostalCodeDistanceCondition|ProfilePredictiveAnalyticsDateCondition|ProfilePredictiveAnalyticsStringCondition|ProfilePredictiveAnalyticsNumericCondition|ProfileMarketingConsentCondition|FlowsProfileMetricCondition|ProfileRandomSampleCondition|ProfileHasNotReceivedEmailMessageCondition)]}]}? bcc_email!:string? cc_email!:string? custom_tracking_params:[UtmParam]? from_email!:string? from_label!:string? id:string? name:string? preview_text!:string? reply_to_email!:string? smart_sending_enabled:boolean subject_line!:string? template_id:string? transactional:boolean}
-FlowPushNotification {additional_filters:{condition_groups!:[{conditions!:[(ProfilePropertyCondition|ProfileHasGroupMembershipCondition|ProfileNoGroupMembershipCondition|ProfileRegionCondition|ProfilePostalCodeDistanceCondition|ProfilePredictiveAnalyticsDateCondition|ProfilePredictiveAnalyticsStringCondition|ProfilePredictiveAnalyticsNumericCondition|ProfileMarketingConsentCondition|FlowsProfileMetricCondition|ProfileRandomSampleCondition|ProfileHasNotReceivedPushMessageCondition)]}]}? android_link:string? badge:boolean badge_options:(Increment|StaticCount|Property) body!:string conversion_metric_id:string? dynamic_image:string? id:string? image_id:string? ios_link:string? name:string? on_open:string(home,link) smart_sending_enabled:boolean sound:boolean title:string?}
-FlowSms {add_info_link:boolean add_opt_out_language:boolean add_org_prefix:boolean add_tracking_params:boolean additional_filters:{condition_groups!:[{conditions!:[(ProfilePropertyCondition|ProfileHasGroupMembershipCondition|ProfileNoGroupMembershipCondition|ProfileRegionCondition|ProfilePostalCodeDistanceCondition|ProfilePredictiveAnalyticsDateCondition|ProfilePredictiveAnalyticsStringCondition|ProfilePredictiveAnalyticsNumericCondition|ProfileMarketingConsentCondition|FlowsProfileMetricCondition|ProfileRandomSampleCondition|ProfileHasNotReceivedSmsMessageCondition)]}]}? body!:string custom_tracking_params:[UtmParam]? dynamic_image:string? id:string? image_id:string? include_contact_card:boolean name:string? shorten_links:boolean smart_sending_enabled:boolean sms_quiet_hours_enabled:boolean transactional:boolean}
-HasEmailMarketing {filters:any? subscription!:string(any)}
-HasEmailMarketingNeverSubscribed {filters:any? subscription!:string(never_subscribed)}
-HorizontalRuleBlock {content_type!:string(block) data!:any? type!:string(horizontal_rule)}
-ImageBlock {content_type!:string(block) data!:any? type!:string(image)}
-ListRegexOperatorContainsFilter {operator!:string(contains-ends-with,contains-starts-with,not-contains-ends-with,not-contains-starts-with) type!:string(list) value!:(integer|string)?}
-MobilePushBadge {badge_options:(CampaignMessageIncrement|CampaignMessageStaticCount|CampaignMessageProperty)? display!:boolean(true)}
-ProfilePredictiveAnalyticsChannelAffinityPriorityCondition {dimension!:string(channel_affinity) filter!:ProfilePredictiveAnalyticsChannelAffinityPriorityFilter measurement!:string(priority) predicted_channel!:string(email,push,sms) type!:string(profile-predictive-analytics)}
-ProfilePredictiveAnalyticsChannelAffinityPriorityFilter {operator!:string(equals) type!:string(numeric) value!:integer}
-ProfilePredictiveAnalyticsChannelAffinityRankCondition {dimension!:string(channel_affinity) filter!:ProfilePredictiveAnalyticsChannelAffinityRankFilter measurement!:string(rank) predicted_channel!:string(email,push,sms) type!:string(profile-predictive-analytics)}
-ProfilePredictiveAnalyticsChannelAffinityRankFilter {operator!:(string(equals)|string(not-equals)) type!:string(string) value!:string(high,low,medium)}
-ProfilePredictiveAnalyticsDateCondition {dimension!:string(expected_date_of_next_purchase) filter!:(StaticDateFilter|StaticDateRangeFilter|RelativeDateOperatorBaseFilter|RelativeAnniversaryDateFilter|RelativeDateRangeFilter|CalendarDateFilter|AnniversaryDateFilter) type!:string(profile-predictive-analytics)}
-ReviewCreateDTOResourceObject <review attributes!:{author!:string content!:string custom_questions:[CustomQuestionDTO]? email!:string images:[string]? incentive_type:string(coupon_or_discount,employee_review,free_product,loyalty_points,other,paid_promotion,sweepstakes_entry)? product:ReviewProductExternalId? rating:integer(1,2,3,4,5)? review_type!:string(question,rating,review,store) title:string?} relationships:{order->order}>
-ReviewProductExternalId {external_id!:string integration_key!:string(shopify,woocommerce)}
-SpacerBlock {content_type!:string(block) data!:any? type!:string(spacer)}
-StringInArrayFilter {operator!:string(in) type!:string(string) value!:[string]}
-TriggerBranchActionData {trigger_filter!:MetricPropertyConditionFilter? trigger_id!:string trigger_subtype:string(custom-object,legacy-custom-object,profile-property,profile-trait)? trigger_type!:string(date,list,low-inventory,metric,price-drop,scheduled,segment)}
-UniversalContentCreateQueryResourceObject <template-universal-content attributes!:{definition!:(ButtonBlock|DropShadowBlock|HorizontalRuleBlock|HTMLBlock|ImageBlock|SpacerBlock|TextBlock) name!:string}>
-UniversalContentPartialUpdateQueryResourceObject <template-universal-content id! attributes!:{definition:(ButtonBlock|DropShadowBlock|HorizontalRuleBlock|HTMLBlock|ImageBlock|SpacerBlock|TextBlock)? name:string?}>
-WebFeedCreateQueryResourceObject <web-feed attributes!:{content_type!:string(json,xml) name!:string request_method!:string(get,post) url!:string}>
-WebFeedPartialUpdateQueryResourceObject <web-feed id! attributes!:{content_type:string(json,xml)? name:string? request_method:string(get,post)? url:string?}>
-CustomObjectPropertyCondition -
 ]=],
 }

@@ -75,8 +75,8 @@ describe("a setting", function()
   end)
 
   it("may be a number so large that nobody waits for it", function()
-    local client = new { timeout = 1e15, connect_timeout = 1e15, max_response_bytes = 2 ^ 60, base_url = "http://127.0.0.1:1",
-      proxy = "" }
+    local client = new { timeout = 1e15, connect_timeout = 1e15, max_response_bytes = 2 ^ 60,
+      base_url = "http://127.0.0.1:1", proxy = "" }
     assert.equal("transport", select(2, client:call("get_profiles")).kind)
   end)
 
@@ -286,7 +286,9 @@ describe("headers", function()
   end
 
   it("are sent besides ours, or in place of them", function()
-    local fields = headers(new { headers = { ["X-Trace"] = "1", accept = "application/json", REVISION = "2024-10-15.pre" } })
+    local fields = headers(new { headers = {
+      ["X-Trace"] = "1", accept = "application/json", REVISION = "2024-10-15.pre",
+    } })
     assert.equal("1", fields["X-Trace"])
     assert.same({ "application/json", 1 }, { count(fields, "accept") })
     assert.same({ "2024-10-15.pre", 1 }, { count(fields, "revision") })

@@ -74,8 +74,9 @@ local function document(body, response)
   })
 end
 
-local function snippet(body)
-  return body == "" and "an empty body" or body:sub(1, 200)
+local function snippet(response, context)
+  return response.body == "" and "an empty body"
+    or errors.excerpt(response.body, context.secret, 200)
 end
 
 local function failure(kind, message, context, response, more)
@@ -122,7 +123,7 @@ local function refused(context, response)
     message = ("%d redirect to %s, not followed"):format(status,
       response.headers.location or "nowhere")
   else
-    message = ("%d %s"):format(status, snippet(response.body))
+    message = ("%d %s"):format(status, snippet(response, context))
   end
   message = message .. advice(context, status)
   if response.retry_after then
@@ -159,12 +160,12 @@ function M.read(response, trouble, context)
   local body, why = json.decode(response.body)
   if body == nil then
     return failure("decode", ("%d with a body that is not JSON (%s): %s")
-      :format(response.status, why, snippet(response.body)),
+      :format(response.status, why, snippet(response, context)),
       context, response)
   end
   if type(body) ~= "table" or body == json.null then
     return failure("decode", ("%d with a body that is not a JSON object: %s")
-      :format(response.status, snippet(response.body)), context, response)
+      :format(response.status, snippet(response, context)), context, response)
   end
   return document(body, response)
 end

@@ -21,13 +21,47 @@ Error.__name = "klaviyo.error"
 
 local LONGEST_MESSAGE = 500
 
--- One line, short enough for a log, whatever the other side sent.
-local function one_line(text)
-  text = text:gsub("[%c%s]+", " "):gsub("^ ", ""):gsub(" $", "")
-  if #text > LONGEST_MESSAGE then
-    text = text:sub(1, LONGEST_MESSAGE) .. "…"
+local REDACTED = "[redacted]"
+
+-- At most `size` bytes of a text, whole characters, without the secret, of
+-- which not even a part that the end cuts off may remain.
+local function excerpt(text, secret, size)
+  local parts, length, at = {}, 0, 1
+  while at <= #text and length <= size do
+    local first, last = nil, nil
+    if secret and secret ~= "" then
+      first, last = text:find(secret, at, true)
+    end
+    local part = text:sub(at, math.min((first or #text + 1) - 1, at + size))
+    parts[#parts + 1] = part
+    length = length + #part
+    if first and length <= size then
+      parts[#parts + 1] = REDACTED
+      length = length + #REDACTED
+    end
+    at = (last or #text) + 1
   end
-  return text
+  local short = table.concat(parts)
+  if #short <= size then
+    return short, false
+  end
+  return (short:sub(1, size):gsub("[\192-\255][\128-\191]*$", "")), true
+end
+
+--- The beginning of what the other side sent, fit for a message.
+---@param text string
+---@param secret string|nil  is not in it, whoever echoes it
+---@param size integer  bytes at the most
+---@return string
+function M.excerpt(text, secret, size)
+  return (excerpt(text, secret, size))
+end
+
+-- One line, short enough for a log, whatever the other side sent.
+local function one_line(text, secret)
+  local short, cut = excerpt(text, secret, LONGEST_MESSAGE)
+  short = short:gsub("[%c%s]+", " "):gsub("^ ", ""):gsub(" $", "")
+  return cut and short .. "…" or short
 end
 
 function Error:__tostring()
@@ -48,16 +82,7 @@ end
 ---@param secret string|nil  must not be seen in the message, whoever echoes it
 ---@return klaviyo.error
 function M.new(fields, secret)
-  local message = fields.message
-  if secret and #secret > 0 then
-    local at = message:find(secret, 1, true)
-    while at do
-      message = message:sub(1, at - 1) .. "[redacted]"
-        .. message:sub(at + #secret)
-      at = message:find(secret, at + 10, true)
-    end
-  end
-  fields.message = one_line(message)
+  fields.message = one_line(fields.message, secret)
   fields.maybe_sent = fields.maybe_sent or false
   fields.attempts = fields.attempts or {}
   return setmetatable(fields, Error)

@@ -1,0 +1,200 @@
+-- What is wrong on the wire, as it reads. Which failure gives which error is
+-- spec/failures_spec.lua's.
+local errors = require "klaviyo.errors"
+local key = require "spec.support.key"
+local klaviyo = require "klaviyo"
+local raw = require "spec.support.raw"
+local sandbox = require "spec.support.sandbox"
+
+-- The error of a call that is answered so.
+local function answered(answer, operation, args)
+  local err
+  raw.with({ answers = { answer } }, function(server)
+    local client = klaviyo.new { api_key = key, base_url = server.url, proxy = "" }
+    local doc
+    doc, err = client:call(operation or "get_profiles", args)
+    assert.is_nil(doc)
+  end)
+  return err
+end
+
+local function count(text, needle)
+  return select(2, text:gsub((needle:gsub("%p", "%%%0")), ""))
+end
+
+describe("an error", function()
+  local world = sandbox.here(setup, teardown)
+
+  it("has what the documentation names, from the service itself", function()
+    local _, err = world.client:call("get_profile", { id = "none" })
+    assert.equal("api", err.kind)
+    assert.equal(404, err.status)
+    assert.equal("not_found", err.code)
+    assert.equal("get_profile", err.operation)
+    assert.is_false(err.maybe_sent)
+    assert.is_nil(err.retry_after)
+    assert.equal(1, #err.errors)
+    assert.equal("/data/id", err.errors[1].source.pointer)
+    assert.equal(1, #err.attempts)
+    assert.equal(404, err.attempts[1].status)
+    assert.equal(404, err.response.status)
+    assert.matches("^{", err.response.body)
+    assert.equal("application/vnd.api+json", err.response.headers["content-type"])
+    assert.is_true(errors.is(err))
+    assert.is_false(errors.is({}))
+    assert.is_false(errors.is("x"))
+    assert.is_false(errors.is(nil))
+  end)
+
+  it("reads as one line, which names operation, status, code, detail and place", function()
+    local _, err = world.client:call("get_profile", { id = "none" })
+    local text = "404 not_found: A profile with id none does not exist. (/data/id)"
+    assert.equal(text, err.message)
+    assert.equal("klaviyo: get_profile: " .. text, tostring(err))
+  end)
+
+  it("says how many more there are", function()
+    local _, err = world.client:call("create_profile", { body = { data = { type = "profile",
+      attributes = { frist_name = "A", lsat_name = "B", email = 5 } } } })
+    assert.equal(3, #err.errors)
+    assert.matches("%(and 2 more%)$", tostring(err))
+  end)
+
+  it("is joined with text on either side, and with another", function()
+    local _, err = world.client:call("get_profile", { id = "none" })
+    local text = tostring(err)
+    assert.equal("x" .. text, "x" .. err)
+    assert.equal(text .. "x", err .. "x")
+    assert.equal(text .. text, err .. err)
+    assert.equal("5" .. text, 5 .. err)
+    assert.equal(text .. "5", err .. 5)
+  end)
+
+  it("can be raised and caught whole", function()
+    local ok, err = pcall(function()
+      local doc, why = world.client:call("get_profile", { id = "none" })
+      return doc or error(why)
+    end)
+    assert.is_false(ok)
+    assert.equal("api", err.kind)
+  end)
+
+  it("names the alias's operation", function()
+    local _, err = world.client:call("get_list_profiles", { id = "none" })
+    assert.equal("get_profiles_for_list", err.operation)
+  end)
+end)
+
+describe("the text of an error", function()
+  it("stays one line, whatever the other side sent", function()
+    for _, body in ipairs {
+      "line\nline\r\nline", "\27[31mred\27[0m\7", "\0\1\2", "tab\ttab", "\n", " ",
+      '{"errors":[{"code":"a\\nb","detail":"c\\u0000d\\u001b[31m","source":{"pointer":"/x\\ny"}}]}',
+      '{"errors":[{"title":"only\\na title"}]}',
+    } do
+      local err = answered { status = 400, body = body }
+      assert.equal(400, err.status)
+      assert.is_nil(tostring(err):find("%c"))
+      assert.is_nil(err.message:find("%c"))
+    end
+  end)
+
+  it("stays short, in whole characters", function()
+    for _, body in ipairs { ("x"):rep(100000), ("é"):rep(50000), ("a" .. ("é"):rep(50000)),
+      '{"errors":[{"detail":"' .. ("ü"):rep(50000) .. '"}]}',
+      '{"errors":[{"detail":" ' .. ("ü"):rep(50000) .. '"}]}' } do
+      local err = answered { status = 400, body = body }
+      assert.is_true(#tostring(err) < 700)
+      assert.is_true(#tostring(err) > 150)
+      assert.is_nil(tostring(err):gsub("[\194-\244][\128-\191]+", ""):find("[\128-\255]"))
+      assert.equal(body, err.response.body)
+    end
+  end)
+
+  it("says what there is where the error is no object of the API's", function()
+    assert.equal("klaviyo: get_profiles: 503 an empty body", tostring(answered { status = 503 }))
+    assert.equal("klaviyo: get_profiles: 418 I am a teapot",
+      tostring(answered { status = 418, body = "I am a teapot" }))
+    assert.equal("klaviyo: get_profiles: 302 redirect to https://evil.example/, not followed",
+      tostring(answered { status = 302, headers = { Location = "https://evil.example/" } }))
+    assert.equal("klaviyo: get_profiles: 304 redirect to nowhere, not followed", tostring(answered { status = 304 }))
+    assert.equal("klaviyo: get_profiles: 400 code: title (filter)", tostring(answered { status = 400,
+      body = '{"errors":[{"code":"code","title":"title","source":{"parameter":"filter"}}]}' }))
+  end)
+
+  it("says when to come again", function()
+    local err = answered { status = 429, headers = { ["Retry-After"] = "30" },
+      body = '{"errors":[{"code":"throttled","detail":"Slow down."}]}' }
+    assert.equal("klaviyo: get_profiles: 429 throttled: Slow down.; retry after 30 s", tostring(err))
+    assert.equal(30, err.retry_after)
+  end)
+end)
+
+describe("a key that the other side repeats", function()
+  -- All but a few first characters, which nobody could tell from chance.
+  local function check(err, shown)
+    for size = 6, #key do
+      for from = 1, #key - size + 1 do
+        local part = key:sub(from, from + size - 1)
+        assert.is_nil(tostring(err):find(part, 1, true), ("bytes %d to %d of the key"):format(from, from + size - 1))
+      end
+    end
+    assert.equal(shown, count(tostring(err), "[redacted]"))
+  end
+
+  it("is in no message", function()
+    check(answered { status = 401, body = "Authorization: Klaviyo-API-Key " .. key }, 1)
+    check(answered { status = 200, body = "no JSON: " .. key }, 1)
+    check(answered { status = 200, body = '"' .. key .. '"' }, 1)
+    check(answered { status = 302, headers = { Location = "https://x.example/?" .. key .. "&" .. key } }, 2)
+    check(answered { status = 400, body = '{"errors":[{"code":"' .. key .. '","detail":"' .. key
+      .. '","source":{"pointer":"' .. key .. '"}}]}' }, 3)
+  end)
+
+  it("is in no message where the message is cut", function()
+    for before = 150, 205 do
+      local err = answered { status = 401, body = ("-"):rep(before) .. key .. ("-"):rep(500) }
+      for size = 4, #key do
+        assert.is_nil(tostring(err):find(key:sub(1, size), 1, true), "after " .. before .. " bytes")
+      end
+    end
+  end)
+
+  it("is in no message of an error object that is long", function()
+    for before = 440, 520, 4 do
+      local err = answered { status = 400,
+        body = '{"errors":[{"code":"c","detail":"' .. ("-"):rep(before) .. key .. ("-"):rep(500) .. '"}]}' }
+      for size = 4, #key do
+        assert.is_nil(tostring(err):find(key:sub(1, size), 1, true), "after " .. before .. " bytes")
+      end
+    end
+  end)
+
+  it("is in no message, however often", function()
+    local err = answered { status = 401, body = key:rep(100) }
+    for size = 4, #key do
+      assert.is_nil(tostring(err):find(key:sub(1, size), 1, true))
+    end
+  end)
+
+  it("is in no message, though it came from a function and has changed", function()
+    raw.with({ answers = { { status = 403, body = "first-key-0 second-key-0 third-key-0" } } }, function(server)
+      local keys = { "first-key-0", "second-key-0" }
+      local client = klaviyo.new { base_url = server.url, proxy = "", api_key = function()
+        return table.remove(keys, 1) or "third-key-0"
+      end }
+      local _, err = client:call("get_lists")
+      assert.equal("403 [redacted] second-key-0 third-key-0", (err.message:gsub(" %(the key.*", "")))
+      _, err = client:call("get_lists")
+      assert.equal("403 first-key-0 [redacted] third-key-0", (err.message:gsub(" %(the key.*", "")))
+    end)
+  end)
+
+  it("is in no message, be it a token", function()
+    raw.with({ answers = { { status = 401, body = "token tok-0123456789 is bad" } } }, function(server)
+      local client = klaviyo.new { base_url = server.url, proxy = "", access_token = "tok-0123456789" }
+      local _, err = client:call("get_lists")
+      assert.equal("401 token [redacted] is bad", err.message)
+    end)
+  end)
+end)

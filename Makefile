@@ -71,7 +71,7 @@ EXPORT_CPATH = export LUA_CPATH=$(call \
 
 .PHONY: help setup build objects env spec asan rock lint warnings test demo \
   sandbox install catalogue \
-  catalogue-check contract canary clean FORCE
+  catalogue-check contract bench canary clean FORCE
 .DELETE_ON_ERROR:
 
 help:
@@ -89,9 +89,10 @@ help:
 #: make lint | warnings      luacheck and friends | gcc and clang, -Werror
 #: make sandbox              a stand-in of the API, until Ctrl-C
 #: make install DESTDIR= PREFIX= LUA=
-#: make catalogue SPEC=openapi.json   regenerate a revision's data file
+#: make catalogue SPEC=openapi.json   regenerate a revision's data files
 #: make catalogue-check      are the data files what their documents make?
 #: make contract             check the wire against the service's documents
+#: make bench                what the first moments cost
 #: make clean
 #:
 #: Honoured: CC CFLAGS CPPFLAGS LDFLAGS PKG_CONFIG, and V=1 to see commands.
@@ -178,6 +179,9 @@ catalogue-check:
 
 contract:
 	@./tools/contract.sh
+
+bench:
+	@./bench/run.sh
 
 sandbox: build
 	$(ENV) $(LUA) -e 'require("klaviyo.sandbox").main()'

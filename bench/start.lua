@@ -1,0 +1,102 @@
+--- What the first moments cost: require "klaviyo", new, the first build.
+--
+--   lua5.4 bench/start.lua [PROCESSES]
+--
+-- Medians over fresh processes (20 unless told otherwise), of processor time;
+-- files are in the system's cache. The shared objects of the core are loaded
+-- first and stand apart: that is the linker's time for libcurl and the many
+-- libraries it brings, where the process has not got them anyway.
+
+local MOST_MS, MOST_KB = 3, 400
+
+local STEPS = {"linking", "require", "new", "build", "kilobytes", "kept"}
+
+local SHOWN = {
+  linking = "libcurl, linked",
+  require = 'require "klaviyo"',
+  new = "klaviyo.new",
+  build = "client:build, the first",
+}
+
+local function child()
+  local clock, count = os.clock, collectgarbage
+  local path = assert(package.searchpath("klaviyo.core", package.cpath))
+  local began = clock()
+  package.loadlib(path, "*")
+  local linked = clock()
+  count() count()
+  local before = count("count")
+
+  local at = clock()
+  local klaviyo = require "klaviyo"
+  local required = clock()
+  local client = klaviyo.new {api_key = "pk_of_nobody"}
+  local made = clock()
+  local request = client:build("get_profiles")
+  local built = clock()
+
+  local used = count("count") - before
+  count() count()
+  local kept = count("count") - before
+  assert(request.method == "GET")
+  print(("%.3f %.3f %.3f %.3f %.1f %.1f"):format((linked - began) * 1e3,
+    (required - at) * 1e3, (made - required) * 1e3, (built - made) * 1e3,
+    used, kept))
+end
+
+local function median(list)
+  table.sort(list)
+  local middle = (#list + 1) / 2
+  return (list[math.floor(middle)] + list[math.ceil(middle)]) / 2
+end
+
+local function measure(processes)
+  local interpreter, at = arg[-1], -1
+  while arg[at - 1] do
+    at = at - 1
+    interpreter = arg[at]
+  end
+  local figures = {}
+  for _, step in ipairs(STEPS) do
+    figures[step] = {}
+  end
+  for i = 1, processes do
+    local pipe = assert(io.popen(("'%s' '%s' --child"):format(interpreter,
+      arg[0])))
+    local line = pipe:read("*a")
+    pipe:close()
+    local n = 0
+    for figure in line:gmatch("%S+") do
+      n = n + 1
+      figures[STEPS[n]][i] = tonumber(figure)
+    end
+    assert(n == #STEPS, "a process did not say what it measured: " .. line)
+  end
+  local medians = {}
+  for step, list in pairs(figures) do
+    medians[step] = median(list)
+  end
+  return medians
+end
+
+local function report(processes)
+  local found = measure(processes)
+  print(("%s, %d processes"):format(rawget(_G, "jit") and "LuaJIT" or _VERSION,
+    processes))
+  for _, step in ipairs {"linking", "require", "new", "build"} do
+    print(("  %-26s %7.2f ms"):format(SHOWN[step], found[step]))
+  end
+  local total = found.require + found.new + found.build
+  print(("  %-26s %7.2f ms  (at most %d)%s"):format("without the linking",
+    total, MOST_MS, total > MOST_MS and "  TOO LONG" or ""))
+  print(("  %-26s %7.0f kB  (at most %d), %.0f after a collection%s"):format(
+    "Lua memory", found.kilobytes, MOST_KB, found.kept,
+    found.kilobytes > MOST_KB and "  TOO MUCH" or ""))
+  return total <= MOST_MS and found.kilobytes <= MOST_KB
+end
+
+if arg[1] == "--child" then
+  child()
+else
+  os.exit(report(tonumber(arg[1]) or 20) and 0 or 1)
+end

@@ -52,8 +52,11 @@ local function resolve(document, identifier)
   local by_key = index.included_by_key
   if not by_key then
     by_key = {}
-    for _, resource in ipairs(document.included or {}) do
-      by_key[key_of(resource)] = resource
+    local included = document.included
+    for _, resource in ipairs(type(included) == "table" and included or {}) do
+      if type(resource) == "table" then
+        by_key[key_of(resource)] = resource
+      end
     end
     index.included_by_key = by_key
   end

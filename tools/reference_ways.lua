@@ -1,0 +1,76 @@
+--- How an operation is said through the face: `client.lists:create`,
+-- `client.lists:at(id).profiles:ids`, `client.templates:render`.
+
+local actions = require "klaviyo.actions"
+
+local M = {}
+
+-- By method, for each shape that a path can have.
+local COLLECTION = {
+  GET = {"list", "each", "pages", "first", "all"}, POST = {"create"},
+}
+local MEMBER = {GET = {"get"}, PATCH = {"update"}, DELETE = {"delete"}}
+local RELATED_MANY = {GET = {"list", "each", "pages", "first", "all"}}
+local RELATED_ONE = {GET = {"get"}}
+local LINKAGE = {
+  GET = {"ids"}, POST = {"add"}, PATCH = {"replace"}, DELETE = {"remove"},
+}
+
+local function underscored(name)
+  return (name:gsub("%-", "_"))
+end
+
+local by_route = {}
+for resource, list in pairs(actions) do
+  for verb, route in pairs(list) do
+    by_route[route] = {resource = resource, verbs = {verb}, action = true}
+  end
+end
+
+---@class way
+---@field resource string  "catalog_items"
+---@field relation? string  of one resource: at(id).categories
+---@field verbs string[]  those that make the call, the plainest first
+---@field member? boolean  the first argument is the resource's id
+---@field action? boolean  is no CRUD
+---@field public? boolean  below client.public
+
+--- The way of an operation; nil when its path has a shape that no verb has.
+---@param op table
+---@return way|nil
+function M.of(op)
+  local action = by_route[op.method .. " " .. op.path]
+  if action then
+    action.member = #op.path_params > 0
+    return action
+  end
+  local root, resource, rest = op.path:match("^/(%l+)/([%l-]+)(.*)$")
+  local linked = rest:match("^/{[%l_]+}/relationships/([%l-]+)$")
+  local related = rest:match("^/{[%l_]+}/([%l-]+)$")
+  local verbs = rest == "" and COLLECTION
+    or rest:find("^/{[%l_]+}$") and MEMBER
+    or linked and LINKAGE
+    or related and (op.many and RELATED_MANY or RELATED_ONE)
+  if not verbs or not verbs[op.method] then
+    return nil
+  end
+  local relation = linked or related
+  return {
+    resource = underscored(resource),
+    relation = relation and underscored(relation),
+    verbs = verbs[op.method],
+    member = verbs == MEMBER,
+    public = root == "client" or nil,
+  }
+end
+
+--- What a way is called: "client.lists:at(id).profiles:ids".
+---@param way way
+---@param verb string|nil
+function M.spelled(way, verb)
+  return ("client%s.%s%s:%s"):format(way.public and ".public" or "",
+    way.resource, way.relation and ":at(id)." .. way.relation or "",
+    verb or way.verbs[1])
+end
+
+return M

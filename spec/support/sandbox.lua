@@ -32,6 +32,7 @@ end
 -- nginx logged them; at the most as many as came since the sandbox began.
 ---@return {protocol: string, connection: string, status: integer, method: string, target: string, operation: string}[]
 function World:log(mark)
+  self.server:stats() -- nginx logs a request once it has answered it
   local list, number = {}, 0
   for line in io.lines(self.server.dir .. "/access.log") do
     number = number + 1

@@ -6,6 +6,7 @@ local control = require "klaviyo.sandbox.control"
 local faults = require "klaviyo.sandbox.faults"
 local handler = require "klaviyo.sandbox.handler"
 local shell = require "klaviyo.sandbox.shell"
+local tally = require "klaviyo.sandbox.tally"
 local world = require "klaviyo.sandbox.world"
 
 -- luacheck: globals ngx
@@ -19,6 +20,12 @@ local CONTROL_EVERY, PARENT_EVERY = 0.02, 0.25
 function M.init(path)
   local text = assert(shell.read(ngx.config.prefix() .. path))
   local settings = assert(codec.decode(text))
+  settings.clock = function()
+    -- nginx's own time is as old as the last look at the sockets.
+    ngx.update_time()
+    return ngx.now()
+  end
+  settings.digest = ngx.md5_bin
   M.world = world.new(settings)
   M.control = control.new(M.world, settings.dir .. "/control")
 end
@@ -67,7 +74,16 @@ local function remembered(headers)
   return kept
 end
 
-local LONGEST_KEPT = 65536
+local function send_slowly(body, slow)
+  local bytes = math.max(1, slow.bytes or 1)
+  for at = 1, #body, bytes do
+    ngx.print(body:sub(at, at + bytes - 1))
+    if not ngx.flush(true) then
+      return -- nobody listens any more
+    end
+    ngx.sleep(slow.pause or 0.1)
+  end
+end
 
 local function send(response)
   ngx.status = response.status
@@ -84,16 +100,19 @@ local function send(response)
     return ngx.send_headers()
   end
   ngx.header["Content-Length"] = #body
-  if response.truncate then
+  if response.slow then
+    send_slowly(body, response.slow)
+  elseif response.truncate then
     ngx.print(body:sub(1, response.truncate))
     ngx.flush(true)
     return ngx.exit(444)
+  else
+    ngx.print(body)
   end
-  ngx.print(body)
 end
 
 local function control_path(target, body)
-  local name = target:match("^/__sandbox/(%a+)$")
+  local name = target:match("^/__sandbox/([%a_]+)$")
   local argument = body and body ~= "" and codec.decode(body) or nil
   local result, message = M.control:run(name, argument)
   ngx.status = message and 400 or 200
@@ -104,6 +123,26 @@ local function control_path(target, body)
     ngx.eof()
     quit(false)
   end
+end
+
+local LONGEST_KEPT = 65536
+
+local function remember(request, response, headers)
+  local status = response.reset and 0 or response.status
+  tally.answered(M.world.stats, response.operation, status)
+  if M.world.settings.record == 0 then
+    return
+  end
+  local body = request.body
+  local longest = body and #body > LONGEST_KEPT
+  M.world:note {
+    method = request.method, uri = request.target,
+    operation = response.operation, status = status,
+    headers = remembered(headers),
+    body = longest and body:sub(1, LONGEST_KEPT) or body,
+    protocol = ngx.var.server_protocol,
+    connection = tonumber(ngx.var.connection),
+  }
 end
 
 --- Serves a request.
@@ -129,15 +168,7 @@ function M.content()
   if response.operation then
     ngx.var.klaviyo_operation = response.operation
   end
-  local longest = body and #body > LONGEST_KEPT
-  M.world:note {
-    method = request.method, uri = target, operation = response.operation,
-    status = response.reset and 0 or response.status,
-    headers = remembered(headers),
-    body = body and (longest and body:sub(1, LONGEST_KEPT) or body),
-    protocol = ngx.var.server_protocol,
-    connection = tonumber(ngx.var.connection),
-  }
+  remember(request, response, headers)
   if response.reset then
     return ngx.exit(444) -- closes without a word
   end

@@ -17,7 +17,7 @@ http {
   log_format sandbox '$time_iso8601 $server_protocol $connection '
     '$connection_requests $status "$request" $body_bytes_sent '
     '$request_time $klaviyo_operation';
-  access_log access.log sandbox;
+  access_log $ACCESS_LOG;
   client_body_temp_path temp/body;
   proxy_temp_path temp/proxy;
   fastcgi_temp_path temp/fastcgi;
@@ -80,6 +80,7 @@ function M.text(s)
     LOG_LEVEL = s.log_level,
     CONNECTIONS = s.connections,
     KEEPALIVE = s.keepalive_requests,
+    ACCESS_LOG = s.access_log and "access.log sandbox" or "off",
     GZIP = s.gzip and "on" or "off",
     STREAMS = s.http2_streams,
     LUA_PATH = quoted(s.lua_dir) .. "/?.lua;" .. quoted(s.lua_dir)

@@ -3,6 +3,7 @@
 
 local codec = require "klaviyo.sandbox.codec"
 local faults = require "klaviyo.sandbox.faults"
+local limits = require "klaviyo.sandbox.limits"
 local shell = require "klaviyo.sandbox.shell"
 
 local M = {}
@@ -23,6 +24,14 @@ end
 
 function COMMANDS.fault(world, fault)
   return faults.order(world, fault)
+end
+
+function COMMANDS.clear_faults(world)
+  return faults.clear(world)
+end
+
+function COMMANDS.consume(world, order)
+  return limits.consume(world, order)
 end
 
 function COMMANDS.quit()

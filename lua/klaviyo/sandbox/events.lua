@@ -30,12 +30,19 @@ function M.track(world, attributes, profile)
   -- Without a unique_id the second it happened in stands for one.
   local unique = type(attributes.unique_id) == "string"
     and attributes.unique_id or ("%d"):format(time)
+  local counts = world.stats.events
+  counts.received = counts.received + 1
+  if unique ~= attributes.unique_id then
+    counts.unnamed = counts.unnamed + 1
+  end
   local dedupe = table.concat({ person.id, metric.id, unique }, "\0")
   local events = world:collection("event")
   local record = events:find("dedupe", dedupe)
   if record then
+    counts.repeated = counts.repeated + 1
     return record, false
   end
+  counts.distinct = counts.distinct + 1
   local properties = {}
   for name, value in pairs(attributes.properties or {}) do
     properties[name] = value

@@ -1,15 +1,29 @@
 --- Faults on demand: requests that are answered wrongly, late or not at all.
 
+local chance = require "klaviyo.sandbox.chance"
+local codec = require "klaviyo.sandbox.codec"
+local limits = require "klaviyo.sandbox.limits"
+local refusal = require "klaviyo.sandbox.refusal"
+
 local M = {}
 
-local KNOWN = { operation = "string", method = "string", path = "string",
-  skip = "number", times = "number", status = "number", headers = "table",
-  body = "string", delay = "number", reset = "string", truncate = "number" }
+local KNOWN = {
+  -- which requests
+  operation = "string", method = "string", path = "string", skip = "number",
+  times = "number", rate = "number", seed = "number",
+  -- how late
+  delay = "number", stall = "number",
+  -- what is answered instead, and whether the request is processed all the same
+  status = "number", headers = "table", body = "string", error = "string",
+  html = "boolean", throttled = "number", processed = "boolean",
+  -- how the answer goes out
+  reset = "string", truncate = "number", slow = "table",
+}
 
---- Orders a fault (see `Server:fault` in init.lua).
----@param world table
----@param fault table
-function M.order(world, fault)
+local HTML = "<!DOCTYPE html>\n<html><head><title>%d</title></head>"
+  .. "<body><h1>%d</h1><p>The sandbox was told to say so.</p></body></html>\n"
+
+local function checked(fault)
   for name, value in pairs(fault) do
     if not KNOWN[name] then
       error(("a fault has no %s"):format(tostring(name)), 0)
@@ -17,8 +31,53 @@ function M.order(world, fault)
       error(("%s of a fault must be a %s"):format(name, KNOWN[name]), 0)
     end
   end
-  fault.times = fault.times or 1
+  if fault.reset and fault.reset ~= "before" and fault.reset ~= "after" then
+    error('reset of a fault must be "before" or "after"', 0)
+  end
+end
+
+-- The words for what is common, said in those that are general.
+local function spelled_out(world, fault)
+  local wrong
+  fault.headers = fault.headers or {}
+  if fault.throttled then
+    wrong = limits.refusal(fault.throttled)
+    fault.status = 429
+  elseif fault.error then
+    fault.status = fault.status or 500
+    wrong = refusal.new(fault.status):add(fault.error,
+      "The sandbox was told to say so.")
+  elseif fault.html then
+    fault.status = fault.status or 403
+    fault.body = fault.body or HTML:format(fault.status, fault.status)
+    fault.headers["Content-Type"] = "text/html; charset=UTF-8"
+  end
+  if wrong then
+    fault.body = codec.encode(refusal.document(wrong, world.chance))
+    fault.headers["Content-Type"] = "application/vnd.api+json"
+    for name, value in pairs(wrong.headers) do
+      fault.headers[name] = value
+    end
+  end
+end
+
+--- Orders a fault (see `Server:fault` in init.lua).
+---@param world table
+---@param fault table
+function M.order(world, fault)
+  checked(fault)
+  spelled_out(world, fault)
+  fault.times = fault.times or (fault.rate and math.huge or 1)
   fault.skip = fault.skip or 0
+  -- Seeds next to each other would give draws that go together.
+  fault.chance = chance.new((fault.seed or #world.faults + 1) * 40503 + 977123)
+  -- Lateness alone goes together with anything.
+  fault.answers = fault.status or fault.body or fault.reset or fault.truncate
+    or fault.slow or next(fault.headers)
+  fault.name = fault.reset and "reset " .. fault.reset
+    or fault.status and ("%d"):format(fault.status)
+    or fault.truncate and "truncate" or fault.slow and "slow"
+    or fault.stall and "stall" or fault.delay and "delay" or "other"
   table.insert(world.faults, fault)
 end
 
@@ -29,20 +88,47 @@ local function fits(fault, request, operation)
     and (not fault.operation or fault.operation == operation)
 end
 
--- The first that fits; those that are to be skipped count down.
-local function due(world, request, operation)
-  for _, fault in ipairs(world.faults) do
-    if fits(fault, request, operation) then
-      if fault.skip <= 0 then
-        fault.times = fault.times - 1
-        return fault
-      end
-      fault.skip = fault.skip - 1
-    end
+-- One draw for each request that fits, taken or not: whether the n-th of them
+-- is hit depends on nothing but the seed.
+local function hits(fault)
+  if fault.rate and fault.chance:below(1000000) >= fault.rate * 1000000 then
+    return false
+  elseif fault.skip > 0 then
+    fault.skip = fault.skip - 1
+    return false
   end
+  return true
 end
 
---- Answers a request, with whatever fault is due.
+-- All that hit: of those that decide the answer, the first.
+local function due(world, request, operation)
+  local decides
+  local late = { delay = 0, stall = 0 }
+  for _, fault in ipairs(world.faults) do
+    local too_late = decides and fault.answers
+    if fits(fault, request, operation) and (fault.rate or not too_late)
+      and hits(fault) and not too_late then
+      fault.times = fault.times - 1
+      late.delay = late.delay + (fault.delay or 0)
+      late.stall = late.stall + (fault.stall or 0)
+      decides = decides or fault.answers and fault
+      local counts = world.stats.faults
+      counts[fault.name] = (counts[fault.name] or 0) + 1
+    end
+  end
+  return decides, late
+end
+
+local function instead(fault, operation)
+  local headers = {}
+  for name, value in pairs(fault.headers) do
+    headers[name] = value
+  end
+  return { status = fault.status or 0, body = fault.body, headers = headers,
+    operation = operation }
+end
+
+--- Answers a request, with whatever faults are due.
 ---@param world table
 ---@param request table
 ---@param handle fun(world: table, request: table): table
@@ -54,27 +140,38 @@ function M.around(world, request, handle, operation_of, sleep)
     return handle(world, request)
   end
   local operation = operation_of(request)
-  local fault = due(world, request, operation)
-  if not fault then
-    return handle(world, request)
-  end
-  if fault.delay then
-    sleep(fault.delay)
+  local fault, late = due(world, request, operation)
+  if late.delay > 0 then
+    sleep(late.delay)
   end
   local response
-  if fault.status or fault.reset == "before" then
-    response = { status = fault.status or 0, body = fault.body,
-      headers = fault.headers or {}, operation = operation }
+  if not fault then
+    response = handle(world, request)
+  elseif fault.status or fault.reset == "before" then
+    if fault.processed and fault.reset ~= "before" then
+      handle(world, request)
+    end
+    response = instead(fault, operation)
   else
     response = handle(world, request)
     response.body = fault.body or response.body
-    for name, value in pairs(fault.headers or {}) do
+    for name, value in pairs(fault.headers) do
       response.headers[name] = value
     end
   end
-  response.reset = fault.reset ~= nil
-  response.truncate = fault.truncate
+  if late.stall > 0 then
+    sleep(late.stall)
+  end
+  if fault then
+    response.reset = fault.reset ~= nil
+    response.truncate, response.slow = fault.truncate, fault.slow
+  end
   return response
+end
+
+--- Ends all faults.
+function M.clear(world)
+  world.faults = {}
 end
 
 return M

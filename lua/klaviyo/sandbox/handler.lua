@@ -9,11 +9,13 @@ local generic = require "klaviyo.sandbox.generic"
 local images = require "klaviyo.sandbox.images"
 local jobs = require "klaviyo.sandbox.jobs"
 local judge = require "klaviyo.sandbox.judge"
+local limits = require "klaviyo.sandbox.limits"
 local model = require "klaviyo.sandbox.model"
 local profiles = require "klaviyo.sandbox.profiles"
 local query = require "klaviyo.sandbox.query"
 local refusal = require "klaviyo.sandbox.refusal"
 local tags = require "klaviyo.sandbox.tags"
+local tally = require "klaviyo.sandbox.tally"
 
 local M = {}
 
@@ -136,6 +138,8 @@ local function serve(world, request, response)
   local revision = revision_of(request.header("revision"))
   local op, params = route(revision, request.method, path)
   response.operation = op.id
+  response.op = op
+  limits.take(world, op, raw_query, response.headers)
   local call = {
     world = world, op = op, params = params, path = path,
     raw_query = raw_query, parts = model.path(op.path),
@@ -189,6 +193,10 @@ function M.handle(world, request)
     end
   end
   response.status = status
+  if status < 300 then
+    tally.processed(world.stats, response.op, request.body,
+      world.settings.digest)
+  end
   if document then
     response.headers["Content-Type"] = MEDIA
     response.body = codec.encode(document)

@@ -8,32 +8,11 @@
 local certs = require "klaviyo.sandbox.certs"
 local codec = require "klaviyo.sandbox.codec"
 local conf = require "klaviyo.sandbox.conf"
+local options_of = require "klaviyo.sandbox.options"
+local Server = require "klaviyo.sandbox.server"
 local shell = require "klaviyo.sandbox.shell"
 
 local M = {}
-
-local DEFAULTS = {
-  key = "pk_sandbox",
-  company_id = "SandBx",
-  profiles = 0,
-  link_base = "https://a.klaviyo.com",
-  seed = 1,
-  detach = false,
-  keep = false,
-  gzip = true,
-  log_level = "warn",
-  keepalive_requests = 100000,
-  http2_streams = 128,
-  connections = 4096,
-  record = 200,
-}
-
--- Known when asked for, absent otherwise.
-local OPTIONAL = { port = "number", tls_port = "number", nginx = "string",
-  modules = "string", now = "number" }
-
-local Server = {}
-Server.__index = Server
 
 -- The directory that holds klaviyo/, absolute: nginx runs elsewhere.
 local function lua_dir()
@@ -81,47 +60,6 @@ local function find_nginx(settings)
   return nginx, modules
 end
 
-local function checked(options)
-  local settings = {}
-  for name, value in pairs(DEFAULTS) do
-    settings[name] = value
-  end
-  for name, value in pairs(options or {}) do
-    local wanted = OPTIONAL[name] or type(DEFAULTS[name])
-    if wanted == "nil" then
-      local names = {}
-      for known in pairs(DEFAULTS) do
-        names[#names + 1] = known
-      end
-      for known in pairs(OPTIONAL) do
-        names[#names + 1] = known
-      end
-      table.sort(names)
-      error(('unknown option "%s" of sandbox.start; there are: %s')
-        :format(tostring(name), table.concat(names, ", ")), 3)
-    elseif type(value) ~= wanted then
-      error(('option "%s" of sandbox.start must be a %s, not a %s')
-        :format(name, wanted, type(value)), 3)
-    end
-    settings[name] = value
-  end
-  return settings
-end
-
-local WAIT, STEP = 5, 0.01
-
--- Until `done()` gives something true, for at most `seconds` or so.
-local function wait_for(done, seconds)
-  for _ = 1, (seconds or WAIT) / STEP do
-    local result = done()
-    if result then
-      return result
-    end
-    shell.sleep(STEP)
-  end
-  return done()
-end
-
 local function launch(self, settings, nginx)
   shell.write(self.dir .. "/nginx.conf", conf.text(settings))
   local ok, output = shell.run(("%s -e error.log -p %s -c nginx.conf")
@@ -129,7 +67,7 @@ local function launch(self, settings, nginx)
   if not ok then
     return nil, output
   end
-  self.process = wait_for(function()
+  self.process = shell.wait_for(function()
     local pid = (shell.read(self.dir .. "/nginx.pid") or ""):match("^%d+")
     return pid and shell.process(pid)
   end)
@@ -166,6 +104,11 @@ local function launch_on_free_ports(self, settings, nginx)
   return nil, "nginx could not be started:\n" .. message
 end
 
+-- What the server itself has to know.
+local INSIDE = { "key", "company_id", "profiles", "link_base", "seed", "now",
+  "record", "keep", "limits", "time_scale", "window_phase", "job_polls",
+  "job_seconds" }
+
 local function prepare(self, settings)
   local ok, output = shell.run(
     'mktemp -d "${TMPDIR:-/tmp}/klaviyo-sandbox.XXXXXX"')
@@ -181,29 +124,44 @@ local function prepare(self, settings)
     return nil, message
   end
   local parent = not settings.detach and shell.process("self") or nil
-  shell.write(self.dir .. "/settings.json", codec.encode {
-    key = settings.key, company_id = settings.company_id,
-    profiles = settings.profiles, link_base = settings.link_base,
-    seed = settings.seed, parent = parent, now = settings.now,
-    record = settings.record, dir = self.dir, keep = settings.keep,
-  })
+  local inner = { parent = parent, dir = self.dir,
+    phase_seed = shell.random(2 ^ 24) }
+  for _, name in ipairs(INSIDE) do
+    inner[name] = settings[name]
+  end
+  shell.write(self.dir .. "/settings.json", codec.encode(inner))
   return true
 end
 
 --- Starts a sandbox. It ends with the process that started it (even if that
 -- is killed), unless `detach` is set.
 --
--- Options: `key` (private key it wants; "pk_sandbox"), `company_id`,
--- `profiles` (how many generated ones; 0), `link_base` (origin of page links),
--- `port`, `tls_port` (free ones unless given), `detach`, `keep` (leave the
--- directory behind), `gzip`, `seed` (of the ids), `now` (fixed clock, epoch
--- seconds), `log_level`, `keepalive_requests`, `http2_streams`, `connections`,
--- `record` (how many requests `:requests()` remembers), `nginx`, `modules`.
+-- Who may ask: `key` (the private key; one of its own, so that no two
+-- sandboxes are one account), `company_id`. What there is: `profiles` (how many
+-- generated ones; 0), `seed` (of the ids), `now` (fixed clock, epoch seconds).
+--
+-- Limits: `limits` (false; true: those of the service; or a table of them, by
+-- operation, `{create_event = {second = 5, minute = 10}}`, over those),
+-- `window_phase` (where windows begin: "random", each for itself; a fraction of
+-- the window, 0 to 1; "first", with the first request), `time_scale` (1; 0.1
+-- makes a minute 6 s, but no window is shorter than a second).
+--
+-- Jobs: each state is told `job_polls` times (1) and lasts `job_seconds` (0) at
+-- the least.
+--
+-- Wire: `port`, `tls_port` (free ones unless given), `gzip`, `link_base`
+-- (origin of page links), `keepalive_requests`, `http2_streams`, `connections`.
+--
+-- Besides: `detach`, `keep` (leave the directory behind), `log_level`,
+-- `access_log` (true), `record` (how many requests `:requests()` remembers;
+-- 200), `nginx`, `modules`.
 ---@param options table|nil
 ---@return table|nil server base_url, tls_url, ca_file, key, company_id, dir
 ---@return string|nil message why there is none
 function M.start(options)
-  local settings = checked(options)
+  local settings = options_of.checked(options, 2)
+  settings.key = settings.key
+    or ("pk_sandbox_%06x%06x"):format(shell.random(2 ^ 24), shell.random(2 ^ 24))
   local nginx, modules = find_nginx(settings)
   if not nginx then
     return nil, modules
@@ -237,104 +195,11 @@ function M.start(options)
   return self
 end
 
---- Ends the server, waits until it is gone and removes its directory.
--- May be called any number of times.
-function Server:stop()
-  local process, dir = self.process, self.dir
-  self.process, self.dir = nil, nil
-  if process and shell.alive(process) then
-    shell.run("kill -TERM " .. process.pid)
-    if not wait_for(function() return not shell.alive(process) end) then
-      shell.run("kill -KILL " .. process.pid)
-      wait_for(function() return not shell.alive(process) end)
-    end
-  end
-  if dir and not self.keep then
-    shell.run("rm -rf " .. shell.quote(dir))
-  end
-end
-
-function Server:__gc()
-  if not self.detached then
-    self:stop()
-  end
-end
-
-Server.__close = Server.stop
-
---- Whether it still runs.
----@return boolean
-function Server:running()
-  return self.process ~= nil and shell.alive(self.process)
-end
-
--- Commands go through files that the server takes in the order of their
--- numbers, before the next request at the latest: no HTTP client is needed.
-local function command(self, name, argument)
-  if not self:running() then
-    error("the sandbox is not running", 3)
-  end
-  self.commands = self.commands + 1
-  local path = ("%s/control/%d"):format(self.dir, self.commands)
-  shell.write(path .. ".json",
-    codec.encode({ command = name, argument = argument }))
-  local answer = wait_for(function() return shell.read(path .. ".answer") end)
-  os.remove(path .. ".answer")
-  local document = answer and codec.decode(answer)
-  if not document then
-    error("the sandbox did not take the command " .. name, 3)
-  elseif document.error then
-    error(document.error, 3)
-  end
-  return document.result
-end
-
---- Back to the state it was started in; counters and faults too.
-function Server:reset()
-  command(self, "reset")
-end
-
---- What it received: `requests`, `operations` (by id), `statuses`,
--- `resources` (how many of each type there are).
----@return table
-function Server:stats()
-  return command(self, "stats")
-end
-
---- The latest requests, oldest first: method, uri, operation, status,
--- headers (of Authorization the scheme only), body.
----@return table[]
-function Server:requests()
-  return command(self, "requests")
-end
-
---- Makes coming requests fail. `operation` and `method` choose (all, if
--- absent); the first `skip` (0) matching ones pass, then `times` (1) are hit.
--- `delay` (seconds) is waited; `status`, `headers`, `body` are the answer;
--- `reset` is "before" or "after" processing; `truncate` is the number of body
--- bytes after which the connection is closed.
----@param fault table
-function Server:fault(fault)
-  command(self, "fault", fault)
-end
-
 --- A sandbox in the foreground: says where it is, ends on end of input or
 -- when interrupted. Options as `name=value` words.
 ---@param words string[]|nil the command line
 function M.main(words)
-  local options = {}
-  for _, word in ipairs(words or {}) do
-    local name, value = word:match("^([%w_]+)=(.*)$")
-    if not name then
-      error(("%s is no option=value"):format(word), 0)
-    elseif value == "true" or value == "false" then
-      options[name] = value == "true"
-    else
-      options[name] = type(DEFAULTS[name]) ~= "string" and tonumber(value)
-        or value
-    end
-  end
-  local server, message = M.start(options)
+  local server, message = M.start(options_of.of_words(words or {}))
   if not server then
     io.stderr:write(message, "\n")
     os.exit(1)

@@ -32,6 +32,23 @@ function M.sleep(seconds)
   os.execute(("sleep %.3f"):format(seconds))
 end
 
+local WAIT, STEP = 5, 0.01
+
+--- Waits until `done()` gives something true, for at most `seconds` or so.
+---@param done fun(): any
+---@param seconds number|nil 5
+---@return any
+function M.wait_for(done, seconds)
+  for _ = 1, (seconds or WAIT) / STEP do
+    local result = done()
+    if result then
+      return result
+    end
+    M.sleep(STEP)
+  end
+  return done()
+end
+
 --- The whole of a file, or nil.
 ---@param path string
 ---@return string|nil
@@ -84,7 +101,10 @@ function M.alive(identity)
   return now ~= nil and now.started == identity.started
 end
 
-local function random(limit)
+--- A random number below a limit that is at most 2^24.
+---@param limit integer
+---@return integer
+function M.random(limit)
   local source = assert(io.open("/dev/urandom", "rb"))
   local a, b, c = source:read(3):byte(1, 3)
   source:close()
@@ -106,7 +126,7 @@ function M.free_port(avoid)
   local sockets = (M.read("/proc/net/tcp") or "")
     .. (M.read("/proc/net/tcp6") or "")
   while true do
-    local port = LOWEST_PORT + random(above - LOWEST_PORT)
+    local port = LOWEST_PORT + M.random(above - LOWEST_PORT)
     -- Local address, ":" and the port in hexadecimal, then the remote one.
     local mark = (":%04X "):format(port)
     local taken = false

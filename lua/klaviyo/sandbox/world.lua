@@ -6,8 +6,10 @@ local codec = require "klaviyo.sandbox.codec"
 local defaults = require "klaviyo.sandbox.defaults"
 local generated = require "klaviyo.sandbox.generated"
 local instant = require "klaviyo.sandbox.instant"
+local limits = require "klaviyo.sandbox.limits"
 local relations = require "klaviyo.sandbox.relations"
 local store = require "klaviyo.sandbox.store"
+local tally = require "klaviyo.sandbox.tally"
 
 local M = {}
 
@@ -33,6 +35,10 @@ local STAMPED_AT = {
 function M.new(settings)
   local self = setmetatable({ settings = settings }, World)
   self.now = settings.now and function() return settings.now end or os.time
+  -- What limits and jobs go by: it may run while `now` stands, and finer.
+  self.clock = settings.clock or self.now
+  self.phases = chance.new(settings.phase_seed or 1)
+  self.own_limits = limits.own(settings.limits)
   self:reset()
   return self
 end
@@ -41,12 +47,14 @@ end
 function World:reset()
   self.chance = chance.new(self.settings.seed or 1)
   self.collections, self.links, self.faults = {}, {}, {}
-  self.stats = { requests = 0, operations = {}, statuses = {} }
+  self.buckets = {}
+  self.stats = tally.new()
   self.latest, self.number = {}, 0
   local count = self.settings.profiles or 0
   self.collections.profile = store.collection("profile", UNIQUE.profile,
     count > 0 and generated.profiles(count, 1704067200) or nil)
   require("klaviyo.sandbox.seed").fill(self)
+  self.stats = tally.new()
 end
 
 --- The collection of a type; it is made when first asked for.
@@ -97,6 +105,8 @@ function World:make(kind, attributes, id)
   while not id or collection:get(id) do
     id = self.chance:id(kind, now)
   end
+  local made = self.stats.created
+  made[kind] = (made[kind] or 0) + 1
   return collection:add({ id = id, attributes = all })
 end
 
@@ -136,11 +146,6 @@ end
 --- Notes what was received and answered.
 ---@param entry table method, uri, operation, status, headers, body
 function World:note(entry)
-  local stats = self.stats
-  stats.requests = stats.requests + 1
-  local operation, status = entry.operation or "-", tostring(entry.status)
-  stats.operations[operation] = (stats.operations[operation] or 0) + 1
-  stats.statuses[status] = (stats.statuses[status] or 0) + 1
   local room = self.settings.record or 0
   if room > 0 then
     self.number = self.number % room + 1
@@ -159,12 +164,12 @@ end
 
 --- Counters, as a table of plain values.
 function World:counters()
-  local resources = {}
+  local counters = tally.plain(self.stats)
+  counters.resources = {}
   for kind, collection in pairs(self.collections) do
-    resources[kind] = collection.count
+    counters.resources[kind] = collection.count
   end
-  return { requests = self.stats.requests, resources = resources,
-    operations = self.stats.operations, statuses = self.stats.statuses }
+  return counters
 end
 
 return M

@@ -1,0 +1,200 @@
+--- The rate limits of the service, counted as it counts them: fixed windows
+-- of a second, a minute and a day, per account and operation.
+
+local catalogue = require "klaviyo.catalogue"
+local query = require "klaviyo.sandbox.query"
+local refusal = require "klaviyo.sandbox.refusal"
+
+local M = {}
+
+local WINDOWS = { { "second", 1 }, { "minute", 60 }, { "day", 86400 } }
+
+local ceil, floor, max, min = math.ceil, math.floor, math.max, math.min
+
+-- `time_scale` shortens what is longer than a second; seconds are what the
+-- headers speak in, so no window is shorter.
+local function length(world, seconds)
+  local scale = world.settings.time_scale or 1
+  return seconds == 1 and 1 or max(1, seconds * scale)
+end
+
+-- Where a window begins within its length, as a fraction of it.
+local function phase(world)
+  local wanted = world.settings.window_phase or "random"
+  if wanted == "random" then
+    return world.phases:below(1000003) / 1000003
+  end
+  return type(wanted) == "number" and wanted % 1 or nil
+end
+
+local function new_bucket(world, limit)
+  local bucket, policy = {}, {}
+  for _, window in ipairs(WINDOWS) do
+    local most = limit[window[1]]
+    if most then
+      local size = length(world, window[2])
+      bucket[#bucket + 1] = { name = window[1], most = most, size = size,
+        phase = phase(world), used = 0, ends = -math.huge }
+      policy[#policy + 1] = ("%d;w=%g"):format(most, size)
+    end
+  end
+  -- The headers tell of the minute, whatever else there is.
+  bucket.steady = bucket[min(2, #bucket)]
+  bucket.policy = ("%d, %s"):format(bucket[1].most, table.concat(policy, ", "))
+  return bucket
+end
+
+-- A bucket keeps the figures of the revision that asked first: limits are the
+-- service's, not a revision's.
+local function bucket_of(world, key, limit)
+  local bucket = world.buckets[key]
+  if not bucket then
+    bucket = new_bucket(world, world.own_limits[key] or limit)
+    world.buckets[key] = bucket
+  end
+  return bucket
+end
+
+-- Turns the page of every window that has ended.
+local function renew(bucket, now)
+  for i = 1, #bucket do
+    local window = bucket[i]
+    if now >= window.ends then
+      local size = window.size
+      local start = now
+      if window.phase then
+        local offset = window.phase * size
+        start = floor((now - offset) / size) * size + offset
+      end
+      window.used, window.ends = 0, start + size
+    end
+  end
+end
+
+local function own_key(op)
+  return op.method .. " " .. op.path
+end
+
+-- The operation's own bucket, and those that some parameters draw from
+-- besides: one for each such parameter, whichever operation it is given to.
+local function buckets_of(world, op, raw_query)
+  local list = { bucket_of(world, own_key(op), op.limit) }
+  if not op.reduced or raw_query == "" then
+    return list
+  end
+  for _, pair in ipairs(query.split(raw_query)) do
+    for value in pair[2]:gmatch("[^,]+") do
+      local key = pair[1] .. "=" .. value
+      if op.reduced[key] then
+        list[#list + 1] = bucket_of(world, key, op.reduced[key])
+      end
+    end
+  end
+  return list
+end
+
+-- Seconds until none of them is full, or nil when none is.
+local function wait_of(buckets, now)
+  local wait
+  for i = 1, #buckets do
+    local bucket = buckets[i]
+    renew(bucket, now)
+    for j = 1, #bucket do
+      local window = bucket[j]
+      if window.used >= window.most then
+        wait = max(wait or 0, window.ends - now)
+      end
+    end
+  end
+  return wait
+end
+
+local function refuse(world, op, wait)
+  local throttled = world.stats.throttled
+  throttled[op.id] = (throttled[op.id] or 0) + 1
+  M.refusal(ceil(wait)):throw()
+end
+
+--- What the service says to one who asks too soon.
+---@param seconds integer
+---@return table refusal
+function M.refusal(seconds)
+  local wrong = refusal.new(429):add("throttled", ("Request was throttled. "
+    .. "Expected available in %d second%s."):format(seconds,
+    seconds == 1 and "" or "s"))
+  wrong.headers["Retry-After"] = ("%d"):format(seconds)
+  return wrong
+end
+
+--- Counts a request; throws 429 when a window is full. What is refused does
+-- not count.
+---@param world table
+---@param op table
+---@param raw_query string
+---@param headers table where the RateLimit headers go
+function M.take(world, op, raw_query, headers)
+  if not world.settings.limits or not op.limit then
+    return
+  end
+  local now = world.clock()
+  local buckets = buckets_of(world, op, raw_query)
+  local wait = wait_of(buckets, now)
+  if wait then
+    refuse(world, op, wait)
+  end
+  for i = 1, #buckets do
+    for j = 1, #buckets[i] do
+      local window = buckets[i][j]
+      window.used = window.used + 1
+    end
+  end
+  -- The tightest is told of: it is the one that was added last.
+  local bucket = buckets[#buckets]
+  local steady = bucket.steady
+  headers["RateLimit-Limit"] = bucket.policy
+  headers["RateLimit-Remaining"] = ("%d"):format(steady.most - steady.used)
+  headers["RateLimit-Reset"] = ("%d"):format(ceil(steady.ends - now))
+end
+
+-- The operation of a name, in the first revision where it has that name.
+local function operation(name)
+  for _, date in ipairs(catalogue.revisions()) do
+    local op = catalogue.load(date):operation(name)
+    if op then
+      return op
+    end
+  end
+  error(("there is no operation %s"):format(tostring(name)), 0)
+end
+
+--- What others of the account use up.
+---@param world table
+---@param order table operation, requests (1)
+---@return table left by window
+function M.consume(world, order)
+  if not world.settings.limits then
+    error("the sandbox was started without limits", 0)
+  end
+  local op = operation(order.operation)
+  local bucket = bucket_of(world, own_key(op), op.limit)
+  renew(bucket, world.clock())
+  local left = {}
+  for _, window in ipairs(bucket) do
+    window.used = min(window.most, window.used + (order.requests or 1))
+    left[window.name] = window.most - window.used
+  end
+  return left
+end
+
+--- Limits given by name of operation, by the keys they are kept under.
+---@param given any the setting
+---@return table
+function M.own(given)
+  local own = {}
+  for name, limit in pairs(type(given) == "table" and given or {}) do
+    own[own_key(operation(name))] = limit
+  end
+  return own
+end
+
+return M

@@ -1,0 +1,207 @@
+local limits = require "klaviyo.sandbox.limits"
+local sandbox_world = require "spec.support.sandbox_world"
+
+describe("the sandbox's limits", function()
+  local now, s
+
+  -- A sandbox whose clock is ours; windows begin at their very beginning.
+  local function world(settings)
+    now = 1200000 -- begins a minute, but no day
+    settings.clock = function() return now end
+    settings.window_phase = settings.window_phase or 0
+    s = sandbox_world.new(settings)
+  end
+
+  local function ask(target, ...)
+    local status, document, response = s:get(target or "/api/lists", ...)
+    return status, response.headers, document
+  end
+
+  -- How many get through before the first 429, and what that one says.
+  local function until_refused(target)
+    for got = 0, 5000 do
+      local status, headers, document = ask(target)
+      if status == 429 then
+        return got, headers, document
+      end
+    end
+  end
+
+  it("are off unless asked for", function()
+    world {}
+    for _ = 1, 100 do
+      local status, headers = ask()
+      assert.equal(200, status)
+      assert.is_nil(headers["RateLimit-Limit"])
+    end
+  end)
+
+  it("are those of the service: a second, then a minute", function()
+    world { limits = true }
+    local total = 0
+    while total < 700 do
+      local got = until_refused()
+      total = total + got
+      assert.equal(total < 700 and 75 or 25, got)
+      now = now + 1
+    end
+    assert.equal(1200010, now)
+    assert.equal(0, (until_refused()))
+    now = 1200059.999
+    assert.equal(0, (until_refused()))
+    now = 1200060
+    assert.equal(75, (until_refused()))
+  end)
+
+  it("are told of in every answer that is no 429", function()
+    world { limits = true }
+    now = now + 0.25
+    local _, headers = ask()
+    assert.same({ "75, 75;w=1, 700;w=60", "699", "60" },
+      { headers["RateLimit-Limit"], headers["RateLimit-Remaining"],
+        headers["RateLimit-Reset"] })
+    now = now + 10
+    local status
+    status, headers = ask("/api/lists?sort=nonsense")
+    assert.equal(400, status)
+    assert.equal("698", headers["RateLimit-Remaining"])
+    assert.equal("50", headers["RateLimit-Reset"])
+    _, headers = ask("/api/lists/NOBODY")
+    assert.equal("60", headers["RateLimit-Limit"]:match(";w=(%d+)$"))
+  end)
+
+  it("are told of by Retry-After alone in a 429", function()
+    world { limits = { get_lists = { second = 1, minute = 2 } } }
+    ask()
+    now = now + 0.4
+    local got, headers, document = until_refused()
+    assert.equal(0, got)
+    assert.equal("1", headers["Retry-After"])
+    for name in pairs(headers) do
+      assert.falsy(name:find("^RateLimit"))
+    end
+    assert.equal("throttled", document.errors[1].code)
+    assert.truthy(document.errors[1].detail
+      :find("Expected available in 1 second.", 1, true))
+    now = now + 1.2
+    ask()
+    _, headers, document = until_refused()
+    assert.equal("59", headers["Retry-After"])
+    assert.truthy(document.errors[1].detail
+      :find("Expected available in 59 seconds.", 1, true))
+    assert.same({ get_lists = 2 }, s.world:counters().throttled)
+  end)
+
+  it("count each operation apart, in whichever revision it is asked for", function()
+    world { limits = { get_lists = { second = 3, minute = 9 } } }
+    assert.equal(3, (until_refused()))
+    assert.equal(429, (ask("/api/lists", nil, { revision = "2026-07-15" })))
+    assert.equal(200, (ask("/api/metrics")))
+  end)
+
+  it("do not count who is not let in", function()
+    world { limits = { get_lists = { second = 1, minute = 1 } } }
+    for _ = 1, 3 do
+      assert.equal(401, (ask("/api/lists", nil, { authorization = false })))
+    end
+    assert.equal(200, (ask()))
+  end)
+
+  it("have a day for some", function()
+    world { limits = true }
+    local body = { data = { type = "list", attributes = { name = "n" } } }
+    local status, _, response = s:post("/api/lists", body)
+    assert.equal(201, status)
+    assert.equal("10, 10;w=1, 150;w=60, 150;w=86400",
+      response.headers["RateLimit-Limit"])
+    for made = 2, 151 do
+      now = now + 0.5
+      status, _, response = s:post("/api/lists", body)
+      assert.equal(made > 150 and 429 or 201, status)
+    end
+    local left = math.ceil(86400 - now % 86400)
+    assert.equal(("%d"):format(left), response.headers["Retry-After"])
+  end)
+
+  it("are lower for some parameters, by buckets of their own", function()
+    world { limits = true, profiles = 3 }
+    local _, page = s:get("/api/profiles")
+    local target = "/api/profiles/" .. page.data[1].id
+    local got, headers = until_refused(target .. "?include=lists")
+    assert.equal(1, got)
+    assert.equal("1", headers["Retry-After"])
+    headers = select(2, ask(target .. "?include=segments"))
+    assert.equal("1, 1;w=1, 15;w=60", headers["RateLimit-Limit"])
+    assert.equal("14", headers["RateLimit-Remaining"])
+    headers = select(2, ask(target))
+    assert.equal("697", headers["RateLimit-Remaining"])
+  end)
+
+  it("are used up by others, too", function()
+    world { limits = true }
+    assert.same({ second = 5, minute = 630 },
+      limits.consume(s.world, { operation = "get_lists", requests = 70 }))
+    assert.equal(5, (until_refused()))
+    assert.same({ second = 0, minute = 0 },
+      limits.consume(s.world, { operation = "get_lists", requests = 1e6 }))
+    assert.has_error(function()
+      limits.consume(s.world, { operation = "get_lits" })
+    end)
+  end)
+
+  it("have windows that begin where they are told to", function()
+    world { limits = { get_lists = { second = 1, minute = 2 } },
+      window_phase = 0.5 }
+    now = 1200029
+    ask()
+    now = 1200030.6 -- both windows have ended
+    assert.equal(200, (ask()))
+    local status, headers = ask()
+    assert.same({ 429, "1" }, { status, headers["Retry-After"] })
+    now = 1200031.6
+    assert.equal(200, (ask()))
+    now = 1200032.6
+    status, headers = ask()
+    assert.same({ 429, "58" }, { status, headers["Retry-After"] })
+
+    world { limits = { get_lists = { second = 5, minute = 5 } },
+      window_phase = "first" }
+    now = now + 17.3
+    headers = select(2, ask())
+    assert.equal("60", headers["RateLimit-Reset"])
+  end)
+
+  it("have windows at random, but of the full length", function()
+    local seen, count = {}, 0
+    for seed = 1, 20 do
+      world { limits = { get_lists = { second = 50, minute = 5 } },
+        window_phase = "random", phase_seed = seed * 7919 }
+      local _, headers = ask()
+      local reset = headers["RateLimit-Reset"]
+      count = count + (seen[reset] and 0 or 1)
+      seen[reset] = true
+      assert.equal(4, (until_refused()))
+      now = now + tonumber(reset) - 1
+      assert.equal(0, (until_refused()))
+      now = now + 1
+      assert.equal(5, (until_refused()))
+      now = now + 59
+      assert.equal(0, (until_refused()))
+      now = now + 1
+      assert.equal(5, (until_refused()))
+    end
+    assert.is_true(count > 5)
+  end)
+
+  it("may be shorter than a minute", function()
+    world { limits = true, time_scale = 0.1 }
+    local _, headers = ask()
+    assert.equal("75, 75;w=1, 700;w=6", headers["RateLimit-Limit"])
+    assert.equal("6", headers["RateLimit-Reset"])
+    limits.consume(s.world, { operation = "get_lists", requests = 700 })
+    _, headers = ask()
+    assert.equal("6", headers["Retry-After"])
+    now = now + 6
+    assert.equal(200, (ask()))
+  end)
+end)

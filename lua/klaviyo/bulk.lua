@@ -1,0 +1,276 @@
+--- Bulk imports: a source of any length becomes jobs, cut by count and by
+--- bytes; each is seen through to its end, and every error comes back with the
+--- caller's own record and its position.
+---
+---     local result, err = bulk.import(client, "profiles", source, {
+---       list = id, journal = "import.journal", progress = print_it,
+---     })
+---
+--- With a journal an import that was killed goes on where it was, provided
+--- that the source gives the same records again.
+
+local chunks = require "klaviyo.chunks"
+local journal = require "klaviyo.journal"
+local json = require "klaviyo.json"
+local kinds = require "klaviyo.bulk.kinds"
+local lazy = require "klaviyo.lazy"
+local misuse = require "klaviyo.misuse"
+local records = require "klaviyo.bulk.records"
+local submit = require "klaviyo.bulk.submit"
+local tally = require "klaviyo.bulk.tally"
+local time = require "klaviyo.bulk.time"
+local unique_id = require "klaviyo.unique_id"
+
+local digest = lazy "klaviyo.digest"
+
+local M = {}
+
+--- How a client says it: client.RESOURCE:VERB(source, options).
+M.verbs = {
+  profiles = {
+    import = "profiles", bulk_subscribe = "subscribe",
+    bulk_unsubscribe = "unsubscribe", bulk_suppress = "suppress",
+    bulk_unsuppress = "unsuppress",
+  },
+  events = {import = "events"},
+  coupon_codes = {bulk_create = "create_coupon_codes"},
+}
+for _, plural in ipairs {"items", "variants", "categories"} do
+  local verbs = {}
+  for _, verb in ipairs {"create", "update", "delete"} do
+    verbs["bulk_" .. verb] = ("%s_catalog_%s"):format(verb, plural)
+  end
+  M.verbs["catalog_" .. plural] = verbs
+end
+
+-- Chunks under way at once, and seconds that a job may stand still.
+local CONCURRENCY, PATIENCE = 3, 3600
+
+local OPTIONS = {
+  journal = "string", progress = "function", total = "number",
+  concurrency = "number", patience = "number", count = "number",
+  bytes = "number", sleep = "function", now = "function",
+}
+
+local function check(kind, options)
+  local known = {}
+  for name in pairs(OPTIONS) do
+    known[name] = true
+  end
+  for name in pairs(kind.settings) do
+    known[name] = true
+  end
+  for name, value in pairs(options) do
+    if not known[name] then
+      misuse.unknown("option of a bulk import", name, known)
+    elseif OPTIONS[name] and type(value) ~= OPTIONS[name] then
+      misuse.raise("%s must be a %s, not %s", name, OPTIONS[name],
+        type(value))
+    end
+  end
+  for _, name in ipairs {"concurrency", "count", "bytes"} do
+    if options[name] and (options[name] < 1 or options[name] % 1 ~= 0) then
+      misuse.raise("%s must be a whole number, 1 at least", name)
+    end
+  end
+  for _, name in ipairs {"count", "bytes"} do
+    if options[name] and options[name] > kind[name] then
+      misuse.raise("%s is %d at the most for %s", name, kind[name],
+        kind.operation)
+    end
+  end
+end
+
+local function sum_of(text)
+  return digest.sha256(text):sub(1, 16)
+end
+
+-- A journal is known by what its chunks begin with. A record that JSON cannot
+-- hold is like any other such.
+local function head_of(record)
+  local ok, text = pcall(json.encode, record)
+  return ok and sum_of(text) or "-"
+end
+
+local function first_record(chunk)
+  if chunk.positions[1] == chunk.from then
+    return chunk.records[1]
+  end
+  return chunk.failures[1].record
+end
+
+local function other_source(run, position)
+  misuse.raise("the journal %s is of another source: record %d is not the "
+    .. "one that it began a chunk with (for a new import, take a new journal)",
+    run.journal.path, position)
+end
+
+local function cutter(run, source, total, options)
+  local kind, envelope = run.kind, run.envelope
+  local bytes = math.min(options.bytes or kind.bytes, kind.bytes)
+    - #envelope.before - #envelope.after
+  run.tally.total = run.tally.total or total
+    or run.journal and run.journal.ending
+  return chunks.new {
+    next = source,
+    encode = records.encoder(run.client, kind, run.seed),
+    count = math.min(options.count or kind.count, kind.count),
+    bytes = bytes,
+    record_bytes = kind.record_bytes,
+    regions = run.journal and run.journal.regions,
+    check = function(region, record)
+      if region.head ~= head_of(record) then
+        other_source(run, region.from)
+      end
+    end,
+  }
+end
+
+local function begin(run, chunk)
+  chunk.counts, chunk.jobs, chunk.out = tally.counts(), {}, 0
+  run.open[chunk] = true
+  if chunk.region then
+    chunk.id = chunk.region.id
+  elseif run.journal then
+    chunk.id = run.journal:cut(chunk, head_of(first_record(chunk)))
+  end
+  return chunk
+end
+
+-- A raised error ends the reading; what is under way is seen through, and
+-- then it is raised.
+local function guarded(run, call, ...)
+  local ok, result, err = pcall(call, ...)
+  if ok then
+    return result, err
+  end
+  run.raised = run.raised or {result}
+  return nil
+end
+
+local function next_chunk(run, cut)
+  if run.stopped or run.raised then
+    return nil
+  end
+  local chunk = cut:next()
+  if chunk then
+    return begin(run, chunk)
+  elseif cut:short() then
+    misuse.raise("the journal %s is of another source: this one has only %d "
+      .. "records (for a new import, take a new journal)", run.journal.path,
+      cut.position)
+  end
+  run.tally.total = cut.position
+  if run.journal then
+    run.journal:finish(cut.position)
+  end
+end
+
+local function settle(run, chunk)
+  local ok, err = guarded(run, submit.settle, run, chunk)
+  if ok == nil then
+    run.stopped, run.err = true, run.err or err
+  end
+  return true
+end
+
+-- The one place where chunks run at the same time: with `client:map` where
+-- the client has it, else one after another.
+local function run_all(run, take, concurrency)
+  local function work(chunk)
+    return settle(run, chunk)
+  end
+  local able, map = pcall(function()
+    return run.client.map
+  end)
+  if able and map then
+    for _ in map(run.client, take, work, {concurrency = concurrency}) do end  -- luacheck: ignore 542
+    return
+  end
+  for chunk in take do
+    work(chunk)
+  end
+end
+
+local function open_journal(run, kind_name, path)
+  local seed = unique_id.new()
+  if path then
+    run.journal = journal.open(path, {kind = kind_name, seed = seed,
+      into = sum_of(run.envelope.before .. run.envelope.after)})
+    seed = run.journal.seed
+  end
+  run.seed = seed
+end
+
+-- What was under way when it ended may have been worked off or not.
+local function result_of(run)
+  for chunk in pairs(run.open) do
+    run.tally:add(chunk, "unknown", chunk.out)
+  end
+  return run.tally:result()
+end
+
+--- Brings a source into the account.
+---
+--- `source` is a list, or a function (or what can be called) that gives one
+--- record at a time and `nil` at the end. A record is a flat table, as the
+--- operation for one takes it, or a whole resource.
+---
+--- options: `journal` (path), `progress` (called with the counts so far,
+--- `total`, `elapsed`, `rate` in records a second and `left` in seconds),
+--- `total` (how many there are, where the source does not know), `concurrency`
+--- (chunks at once; 3), `patience` (seconds that a job may stand still; 3600),
+--- `count`, `bytes` (smaller chunks than the service allows), and what the
+--- kind has: `list`, …
+---
+--- Gives the result, also when records failed; `nil, err` when it could not go
+--- on, with what had been done in `err.result`. Raises what the source raises.
+---@param client klaviyo.client
+---@param kind_name string  of kinds.lua
+---@param source table|function
+---@param options table|nil
+---@return klaviyo.bulk_result|nil
+---@return klaviyo.error|nil
+function M.import(client, kind_name, source, options)
+  local kind = kinds[kind_name]
+  if not kind then
+    misuse.unknown("kind of bulk import", kind_name, kinds)
+  end
+  options = options or {}
+  check(kind, options)
+  local read, total = chunks.reader(source)
+  local run = {
+    client = client, kind = kind, open = {}, in_vain = 0,
+    envelope = records.envelope(client, kind, options),
+    sleep = options.sleep or time.sleep,
+    patience = options.patience or PATIENCE,
+  }
+  open_journal(run, kind_name, options.journal)
+  run.tally = tally.new {total = options.total, journal = run.journal,
+    progress = options.progress, now = options.now or time.now}
+  if run.journal then
+    for _, region in ipairs(run.journal.regions) do
+      if region.closed then
+        run.tally:resume(region.counts)
+        run.taken = run.taken or region.counts.submitted > 0
+      end
+    end
+  end
+  local cut = cutter(run, read, total, options)
+  run_all(run, function()
+    return guarded(run, next_chunk, run, cut)
+  end, options.concurrency or CONCURRENCY)
+  local result = result_of(run)
+  if run.journal then
+    run.journal:close()
+  end
+  if run.raised then
+    error(run.raised[1], 0)
+  elseif run.err then
+    run.err.result = result
+    return nil, run.err
+  end
+  return result
+end
+
+return M

@@ -1,0 +1,112 @@
+--- From a caller's records to the body of a request. Each record is encoded
+--- once; a body is these texts, set into an envelope that was encoded once.
+
+local json = require "klaviyo.json"
+local misuse = require "klaviyo.misuse"
+local unique_id = require "klaviyo.unique_id"
+
+local M = {}
+
+local HOLE = "klaviyo: the records go here"
+
+local function hyphened(name)
+  return (name:gsub("_", "-"))
+end
+
+--- The text before the records, and the one after them.
+---@param client klaviyo.client
+---@param kind table  of kinds.lua
+---@param options table  of the import
+---@return {before: string, after: string}
+function M.envelope(client, kind, options)
+  local flat = {[kind.member] = json.array {}}
+  for name, member in pairs(kind.settings) do
+    flat[member] = options[name]
+  end
+  local document = client:document(kind.operation, flat)
+  document.data.attributes[hyphened(kind.member)] = {data = HOLE}
+  local text = json.encode(document)
+  local first, last = text:find(json.encode(HOLE), 1, true)
+  return {before = text:sub(1, first - 1) .. "[",
+    after = "]" .. text:sub(last + 1)}
+end
+
+--- A body.
+function M.body(envelope, texts)
+  return envelope.before .. table.concat(texts, ",") .. envelope.after
+end
+
+-- What the builder raises names a line of the program and a list that the
+-- caller never wrote.
+local function refusal(kind, message)
+  local words = tostring(message):gsub("^[^\n]-:%d+: ", "")
+  local list = kind.member:gsub("%p", "%%%0") .. "%[1%]"
+  words = words:gsub(", in " .. list .. ":", ":"):gsub(" in " .. list .. "$",
+    ""):gsub(list .. "%.?", "")
+  return {{code = "refused", title = "Refused before it was sent",
+    detail = words}}
+end
+
+local function is_resource(kind, record)
+  return kind.type and type(record) == "table" and record.type == kind.type
+    and type(record.attributes or record.relationships) == "table"
+end
+
+--- What encodes the records of an import: given a record and its position,
+--- the text, or nil and the errors. A whole resource goes out as it is, a
+--- flat table as the builder makes it.
+---@param client klaviyo.client
+---@param kind table
+---@param seed string  of the unique_ids
+function M.encoder(client, kind, seed)
+  local member = hyphened(kind.member)
+
+  local function resource_of(record, position)
+    if is_resource(kind, record) then
+      return record
+    elseif kind.wrap then
+      if type(record) ~= "table" then
+        misuse.raise("a record must be a table, not a %s", type(record))
+      end
+      record = kind.wrap(record, unique_id.derived(seed, position))
+    end
+    local document = client:document(kind.operation,
+      {[kind.member] = {record}})
+    return document.data.attributes[member].data[1]
+  end
+
+  return function(record, position)
+    local ok, text = pcall(function()
+      return json.encode(resource_of(record, position))
+    end)
+    if ok then
+      return text
+    end
+    return nil, refusal(kind, text)
+  end
+end
+
+--- Where in a chunk an error points to: the index, from 1; or nil, and
+--- whether it points to something else than a record.
+---@param kind table
+---@param object table  an error object
+---@return integer|nil
+---@return boolean elsewhere
+function M.pointed(kind, object)
+  local source = type(object) == "table" and object.source
+  local pointer = type(source) == "table" and source.pointer
+  if type(pointer) ~= "string" then
+    return nil, false
+  end
+  local member = hyphened(kind.member):gsub("%-", "%%-")
+  local index = pointer:match(member .. "/data/(%d+)")
+    or pointer:match(member .. "/(%d+)") or pointer:match("^/data/(%d+)")
+  if index then
+    return tonumber(index) + 1, false
+  end
+  return nil, pointer:find("^/data/relationships/") ~= nil
+    or (pointer:match("^/data/attributes/([^/]+)") or member) ~=
+      hyphened(kind.member) and pointer:find("^/data/attributes/") ~= nil
+end
+
+return M

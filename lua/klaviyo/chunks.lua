@@ -1,0 +1,205 @@
+--- Cuts a source of any length into chunks, by count and by bytes. A record
+--- is read when there is room for it, and encoded once.
+---
+--- A chunk covers the positions `from` to `to` of the source: each is in
+--- `positions`, with its record and its text, or among its `failures`, what
+--- can never be sent.
+
+local misuse = require "klaviyo.misuse"
+
+local M = {}
+
+---@class klaviyo.chunk
+---@field from integer
+---@field to integer
+---@field positions integer[]
+---@field records any[]  as the source gave them
+---@field texts string[]  the same, encoded
+---@field bytes integer  of all texts, with a comma between each two
+---@field failures {position: integer, record: any, errors: table[]}[]
+---@field region table|nil  what is known of these positions already
+
+---@class klaviyo.cutter
+local Cutter = {}
+Cutter.__index = Cutter
+
+local function callable(value)
+  if type(value) == "function" then
+    return true
+  end
+  local mt = type(value) == "table" and getmetatable(value)
+  return type(mt) == "table" and mt.__call ~= nil
+end
+
+--- A function that gives one record of a source at a time, `nil` at its end;
+--- and how many there are, where that is known.
+---@param source table|function  a list, or what can be called for the next
+---@return fun(): any
+---@return integer|nil
+function M.reader(source)
+  if callable(source) then
+    return source
+  elseif type(source) ~= "table" then
+    misuse.raise("a source is a list, or a function that gives the next "
+      .. "record, not %s", type(source) == "string" and "a string"
+      or type(source))
+  end
+  local at = 0
+  return function()
+    at = at + 1
+    return source[at]
+  end, #source
+end
+
+--- options:
+---  next          gives a record, `nil` at the end
+---  encode        makes text of a record and its position; or nil and errors
+---  count         records in a chunk, at the most
+---  bytes         of their texts and the commas between, at the most
+---  record_bytes  of one text, at the most
+---  regions       what is known already, in order of position, without
+---                overlap: {from=, to=, closed=} (closed ones are passed over)
+---  check         called with the record at the beginning of each region
+---@param options table
+---@return klaviyo.cutter
+function M.new(options)
+  return setmetatable({
+    read = options.next, encode = options.encode, count = options.count,
+    bytes = options.bytes,
+    record_bytes = math.min(options.record_bytes or math.huge, options.bytes),
+    regions = options.regions or {}, check = options.check or function() end,
+    position = 0, region = 1,
+  }, Cutter)
+end
+
+local function too_large(text, limit)
+  return {{
+    code = "too_large", title = "Too large to be sent",
+    detail = ("The record takes %d bytes; %d are allowed."):format(#text,
+      limit),
+  }}
+end
+
+-- The next record, its position and its text; what did not fit into the last
+-- chunk comes first.
+local function take(self)
+  local held = self.held
+  if held then
+    self.held = nil
+    return held
+  elseif self.ended then
+    return nil
+  end
+  local record = self.read()
+  if record == nil then
+    self.ended = true
+    return nil
+  end
+  self.position = self.position + 1
+  return {record = record, position = self.position}
+end
+
+local function text_of(self, item)
+  if item.text == nil and item.errors == nil then
+    item.text, item.errors = self.encode(item.record, item.position)
+    if item.text and #item.text > self.record_bytes then
+      item.text, item.errors = nil, too_large(item.text, self.record_bytes)
+    end
+  end
+  return item.text
+end
+
+local function new_chunk(from)
+  return {from = from, to = from - 1, positions = {}, records = {},
+    texts = {}, bytes = 0, failures = {}}
+end
+
+local function add(chunk, item)
+  local n = #chunk.positions
+  if item.text then
+    chunk.positions[n + 1] = item.position
+    chunk.records[n + 1] = item.record
+    chunk.texts[n + 1] = item.text
+    chunk.bytes = chunk.bytes + #item.text + (n > 0 and 1 or 0)
+  else
+    chunk.failures[#chunk.failures + 1] = {
+      position = item.position, record = item.record, errors = item.errors,
+    }
+  end
+  chunk.to = item.position
+end
+
+local function is_full(self, chunk)
+  return #chunk.positions >= self.count or #chunk.failures >= self.count
+end
+
+local function fits(chunk, item, limit)
+  return not item.text
+    or chunk.bytes + #item.text + (#chunk.positions > 0 and 1 or 0) <= limit
+end
+
+-- What is known of a position; regions are left behind as positions rise.
+local function region_at(self, position)
+  local region = self.regions[self.region]
+  while region and region.to < position do
+    self.region = self.region + 1
+    region = self.regions[self.region]
+  end
+  return region and region.from <= position and region or nil
+end
+
+-- All of a region that was begun before, as the chunk that it was.
+local function again(self, region, item)
+  local chunk = new_chunk(region.from)
+  chunk.region = region
+  while item do
+    text_of(self, item)
+    add(chunk, item)
+    if item.position == region.to then
+      return chunk
+    end
+    item = take(self)
+  end
+end
+
+--- The next chunk, or `nil` at the end of the source.
+---@return klaviyo.chunk|nil
+function Cutter:next()
+  local chunk
+  while not (chunk and is_full(self, chunk)) do
+    local item = take(self)
+    if not item then
+      break
+    end
+    local region = region_at(self, item.position)
+    if region and chunk then
+      self.held = item
+      break
+    elseif region then
+      if item.position == region.from then
+        self.check(region, item.record)
+      end
+      if not region.closed then
+        return again(self, region, item)
+      end
+    else
+      text_of(self, item)
+      if chunk and not fits(chunk, item, self.bytes) then
+        self.held = item
+        break
+      end
+      chunk = chunk or new_chunk(item.position)
+      add(chunk, item)
+    end
+  end
+  return chunk
+end
+
+--- Whether positions are known beyond the end of the source: it has become
+--- shorter.
+function Cutter:short()
+  local last = self.regions[#self.regions]
+  return self.ended and last ~= nil and last.to > self.position
+end
+
+return M

@@ -1,0 +1,80 @@
+-- A walk keeps one page in memory, however long it is. In a process of its own:
+-- only there is the memory what the walk needs, and nothing else's.
+local sandbox = require "spec.support.sandbox"
+local script = require "spec.support.script"
+
+local PROFILES = 100000
+
+-- Prints name=value lines. Lua's memory is looked at for every resource, and
+-- is given no help: the collector works as it does for everybody.
+local WALK = [[
+local base_url, wanted = ...
+local klaviyo = require "klaviyo"
+local client = klaviyo.new { base_url = base_url, proxy = "" }
+
+local function high_water()
+  for line in io.lines("/proc/self/status") do
+    local kilobytes = line:match("^VmHWM:%s+(%d+) kB")
+    if kilobytes then
+      return tonumber(kilobytes)
+    end
+  end
+end
+
+local seen, count, twice, pages, last = {}, 0, 0, 0, nil
+local first_lua, peak_lua, tenth_hwm = nil, 0, nil
+for number = 1, tonumber(wanted) do
+  seen[number] = false  -- the list is there before anything is measured
+end
+collectgarbage()
+collectgarbage()
+for profile, page in client:each("get_profiles", { page = { size = 100 } }) do
+  if page ~= last then
+    pages, last = pages + 1, page
+    if pages == 11 then
+      tenth_hwm = high_water()
+    end
+  end
+  count = count + 1
+  local number = tonumber(profile.attributes.email:match("^profile%-(%d+)@"))
+  if seen[number] ~= false then
+    twice = twice + 1
+  end
+  seen[number] = true
+  local used = collectgarbage("count")
+  if pages == 1 then
+    first_lua = math.max(first_lua or 0, used)
+  end
+  peak_lua = math.max(peak_lua, used)
+end
+local missed = 0
+for number = 1, tonumber(wanted) do
+  missed = missed + (seen[number] and 0 or 1)
+end
+print(("count=%d twice=%d missed=%d pages=%d lua=%.0f hwm=%.0f"):format(count, twice, missed, pages,
+  peak_lua - first_lua, high_water() - tenth_hwm))
+]]
+
+describe("a walk over 100,000 profiles", function()
+  local world = sandbox.here(setup, teardown, { profiles = PROFILES })
+
+  it("gives each of them once, in the memory of a page", function()
+    local output, status = script.run(WALK, {
+      args = { world.server.base_url, tostring(PROFILES) }, timeout = 120,
+      env = { KLAVIYO_API_KEY = world.key },
+    })
+    assert.equal(0, status, output)
+    local result = {}
+    for name, value in output:gmatch("(%l+)=(%-?%d+)") do
+      result[name] = tonumber(value)
+    end
+    assert.equal(PROFILES, result.count, output)
+    assert.equal(0, result.twice)
+    assert.equal(0, result.missed)
+    assert.equal(PROFILES / 100, result.pages)
+    -- kilobytes: Lua's above the first page's, the process's above the tenth's
+    assert.is_true(result.lua < 4 * 1024, "Lua memory: " .. output)
+    assert.is_true(result.hwm < 6 * 1024, "resident memory: " .. output)
+    assert.equal(PROFILES / 100, world.server:stats().operations.get_profiles)
+  end)
+end)

@@ -16,7 +16,7 @@ World.__index = World
 --- Another client of this sandbox. A setting that is `false` is left out.
 ---@param more table|nil settings, over those that lead to the sandbox
 function World:new_client(more)
-  local settings = { base_url = self.server.base_url, api_key = key, proxy = "" }
+  local settings = { base_url = self.server.base_url, api_key = key, proxy = "", on_warning = function() end }
   for name, value in pairs(more or {}) do
     settings[name] = value
   end

@@ -1,0 +1,251 @@
+-- A client as its user holds it: what it is, how its methods are called, what
+-- the module gives besides.
+local calendar = require "klaviyo.calendar"
+local cjson = require "cjson"
+local key = require "spec.support.key"
+local klaviyo = require "klaviyo"
+local raises = require "spec.support.raises"
+local sandbox = require "spec.support.sandbox"
+local script = require "spec.support.script"
+local warning = require "klaviyo.warning"
+
+describe("the module", function()
+  it("has what the documentation names", function()
+    assert.matches("^%d+%.%d+%.%d+", klaviyo._VERSION)
+    assert.equal(cjson.null, klaviyo.null)
+    assert.equal("[]", require("klaviyo.json").encode(klaviyo.array {}))
+    assert.equal("2024-10-15T00:00:00Z", tostring(klaviyo.datetime "2024-10-15T00:00:00Z"))
+    assert.equal('equals(email,"a")', tostring(klaviyo.filter.equals("email", "a")))
+    assert.equal("function", type(klaviyo.sandbox.start))
+    assert.equal("function", type(klaviyo.webhook.verify))
+    assert.is_nil(klaviyo.no_such_thing)
+  end)
+
+  it("loads neither sandbox nor webhooks before they are touched", function()
+    local output = script.run [[
+      local klaviyo = require "klaviyo"
+      local client = klaviyo.new { api_key = "x" }
+      client:build("get_profiles")
+      for name in pairs(package.loaded) do
+        if name:find("^klaviyo%.sandbox") or name == "klaviyo.webhook" or name == "klaviyo.digest" then
+          print(name)
+        end
+      end
+    ]]
+    assert.equal("", output)
+  end)
+
+  it("sets no global", function()
+    local output, status = script.run [[
+      local before = {}
+      for name in pairs(_G) do
+        before[name] = true
+      end
+      local klaviyo = require "klaviyo"
+      local client = klaviyo.new { api_key = "x", base_url = "http://127.0.0.1:1", proxy = "",
+        on_warning = function() end }
+      client:call("get_profiles")
+      client.profiles:create { email = "a@example.com" }
+      for name in pairs(_G) do
+        if not before[name] then
+          print(name)
+        end
+      end
+    ]]
+    assert.equal("", output)
+    assert.equal(0, status)
+  end)
+
+  it("makes documents as clients do", function()
+    local flat = { email = "a@example.com" }
+    local expected = { data = { type = "profile", attributes = { email = "a@example.com" } } }
+    assert.same(expected, klaviyo.document("create_profile", flat))
+    assert.same(expected, klaviyo.new({ api_key = key }):document("create_profile", flat))
+    raises('"emial"', function() klaviyo.document("create_profile", { emial = "x" }) end)
+    raises('"emial"', function() klaviyo.new({ api_key = key }):document("create_profile", { emial = "x" }) end)
+  end)
+end)
+
+describe("a client", function()
+  local world = sandbox.here(setup, teardown, { profiles = 20 })
+
+  it("starts nothing when it is made", function()
+    -- to be made in init_by_lua it must not need the network, nor the service
+    for _ = 1, 100 do
+      world:new_client { base_url = "http://no-such-host.invalid" }
+    end
+    assert.equal(0, world.server:stats().requests)
+  end)
+
+  it("takes its methods with a colon only", function()
+    local client = world.client
+    for _, name in ipairs { "call", "build", "each", "pages", "ids", "request", "with", "document" } do
+      raises("colon", function() client[name]("get_profiles") end)
+      raises("colon", function() client[name]() end)
+      raises("colon", function() client[name]({}, "get_profiles") end)
+    end
+  end)
+
+  it("names what it has when asked for something else", function()
+    for wrong, right in pairs { cal = "call", eech = "each", request_ = "request", profils = "profiles" } do
+      raises({ wrong, ('did you mean "%s"?'):format(right) }, function()
+        local _ = world.client[wrong]
+      end)
+    end
+  end)
+
+  it("blames the line that called, however the call was made", function()
+    local client = world.client
+    raises("unknown operation", function()
+      for _ in client:each("get_profils") do end
+    end)
+    raises("unknown operation", function()
+      local co = coroutine.create(function()
+        client:call("get_profils")
+      end)
+      local ok, message = coroutine.resume(co)
+      assert.is_false(ok)
+      error(message, 0)
+    end)
+    raises("unknown attribute", function()
+      client.profiles:create { emial = "x" }
+    end)
+    raises("unknown attribute", function()
+      local create = client.profiles.create
+      create(client.profiles, { emial = "x" })
+    end)
+  end)
+
+  it("may be called from coroutines, one after another in each other's midst", function()
+    local client = world.client
+    local function walker(size)
+      return coroutine.wrap(function()
+        for profile in client:each("get_profiles", { page = { size = size } }) do
+          coroutine.yield(profile.id)
+        end
+      end)
+    end
+    local one, two = walker(3), walker(7)
+    for _ = 1, 20 do
+      assert.equal(one(), two())
+    end
+    assert.is_nil(one())
+    assert.is_nil(two())
+  end)
+
+  it("may be shared: no call leaves a trace in it for the next", function()
+    local client = world.client
+    assert(client:call("get_lists", { headers = { ["X-One"] = "1" } }))
+    assert.equal("1", world:latest().headers["x-one"])
+    assert(client:call("get_lists", nil, { headers = { ["X-Two"] = "2" } }))
+    assert.is_nil(world:latest().headers["x-one"])
+    assert(client:call("get_lists"))
+    assert.is_nil(world:latest().headers["x-two"])
+    assert.equal("timeout", (function()
+      world.server:fault { operation = "get_lists", delay = 0.5 }
+      return select(2, client:call("get_lists", nil, { timeout = 0.1 })).kind
+    end)())
+    world.server:fault { operation = "get_lists", delay = 0.3 }
+    assert(client:call("get_lists"))
+  end)
+
+  it("is collected with all that hangs on it", function()
+    local gone = setmetatable({}, { __mode = "k" })
+    for _ = 1, 20 do
+      local client = world:new_client()
+      assert(client.profiles:list { page = { size = 1 } })
+      client:each("get_profiles", { page = { size = 1 } }):next()
+      gone[client] = true
+    end
+    collectgarbage()
+    collectgarbage()
+    assert.is_true(#(function()
+      local left = {}
+      for client in pairs(gone) do
+        left[#left + 1] = client
+      end
+      return left
+    end)() <= 1)
+  end)
+
+  it("may be under way when the script ends", function()
+    local output, status = script.run([[
+      local klaviyo = require "klaviyo"
+      local client = klaviyo.new { base_url = ..., proxy = "", on_warning = function() end }
+      local it = client:each("get_profiles", { page = { size = 1 } })
+      print(it:next().type)
+      os.exit(0, true)
+    ]], { args = { world.server.base_url }, env = { KLAVIYO_API_KEY = key } })
+    assert.equal("profile\n", output)
+    assert.equal(0, status)
+  end)
+
+  it("with a revision of its own asks for that one", function()
+    local dates = {}
+    for _, revision in ipairs(klaviyo.revisions()) do
+      dates[#dates + 1] = revision.date
+      assert(world:new_client({ revision = revision.date }):call("get_lists"))
+      assert.equal(revision.date, world:latest().headers.revision)
+      assert(world.client:call("get_lists", nil, { revision = revision.date }))
+      assert.equal(revision.date, world:latest().headers.revision)
+    end
+    assert.equal("2024-10-15", dates[1])
+  end)
+end)
+
+describe("a warning", function()
+  local world = sandbox.here(setup, teardown)
+  local said, client
+
+  before_each(function()
+    said = {}
+    warning.forget()
+    client = world:new_client { on_warning = function(message)
+      said[#said + 1] = message
+    end }
+  end)
+
+  after_each(function()
+    calendar.set_today(nil)
+  end)
+
+  it("of a revision past its time is said once, for all clients", function()
+    calendar.set_today("2026-11-23")
+    for _ = 1, 3 do
+      assert(client:call("get_lists"))
+      assert(client:with({ timeout = 5 }):call("get_lists"))
+    end
+    local of_age = 0
+    for _, message in ipairs(said) do
+      of_age = of_age + (message:find("is retired since 2026-10-15", 1, true) and 1 or 0)
+      assert.is_nil(message:find(key, 1, true))
+    end
+    assert.equal(1, of_age)
+  end)
+
+  it("is not said of a revision in its first year", function()
+    calendar.set_today("2025-10-14")
+    assert(client:call("get_lists"))
+    assert.same({}, said)
+    calendar.set_today("2025-10-15")
+    warning.forget()
+    assert(client:call("get_lists"))
+    assert.matches("is deprecated since 2025%-10%-15", said[1])
+  end)
+
+  it("is not said of what is only built", function()
+    calendar.set_today("2026-11-23")
+    client:build("get_lists")
+    assert.same({}, said)
+  end)
+
+  it("goes to stderr when nobody takes it", function()
+    local output = script.run([[
+      require("klaviyo.calendar").set_today("2026-11-23")
+      local client = require("klaviyo").new { base_url = "http://127.0.0.1:1", proxy = "" }
+      client:call("get_lists")
+      client:call("get_lists")
+    ]], { env = { KLAVIYO_API_KEY = key } })
+    assert.matches("^klaviyo: revision 2024%-10%-15 is retired [^\n]*\n$", output)
+  end)
+end)

@@ -1,0 +1,246 @@
+-- How requests are carried: header fields as they arrive, connections, keys
+-- that change.
+local key = require "spec.support.key"
+local klaviyo = require "klaviyo"
+local raw = require "spec.support.raw"
+local sandbox = require "spec.support.sandbox"
+
+local OK = { body = '{"data":[]}' }
+
+local function client_of(server, more)
+  local settings = { api_key = key, base_url = server.url, proxy = "", on_warning = function() end }
+  for name, value in pairs(more or {}) do
+    settings[name] = value
+  end
+  if settings.access_token then
+    settings.api_key = nil
+  end
+  return klaviyo.new(settings)
+end
+
+describe("the header fields", function()
+  -- Those of the one request that a call makes.
+  local function sent(call, more)
+    local fields
+    raw.with({ answers = { OK } }, function(server)
+      call(client_of(server, more))
+      local requests = server:requests()
+      assert.equal(1, #requests)
+      fields = requests[1].headers
+    end)
+    return fields
+  end
+
+  local function get(client)
+    assert(client:call("get_lists"))
+  end
+
+  local function post(client)
+    assert(client:call("create_list", { body = "{}" }))
+  end
+
+  it("of a GET are these and no others", function()
+    local fields = sent(get)
+    assert.matches("^127%.0%.0%.1:%d+$", fields.host)
+    fields.host = nil
+    assert.matches("^klaviyo%-lua/%S+ %(.*libcurl/[%d.]+%)$", fields["user-agent"])
+    fields["user-agent"] = nil
+    assert.matches("gzip", fields["accept-encoding"])
+    fields["accept-encoding"] = nil
+    assert.equal("Klaviyo-API-Key " .. key, fields.authorization)
+    fields.authorization = nil
+    assert.same({ accept = "application/vnd.api+json", revision = "2024-10-15" }, fields)
+  end)
+
+  it("of a POST say what the body is, and expect nothing", function()
+    local fields = sent(post)
+    assert.equal("application/vnd.api+json", fields["content-type"])
+    assert.equal("2", fields["content-length"])
+    assert.is_nil(fields.expect)
+    fields = sent(function(client)
+      assert(client:call("create_list", { body = ("x"):rep(3000000) }))
+    end)
+    assert.equal("3000000", fields["content-length"])
+    assert.is_nil(fields.expect)
+    assert.is_nil(fields["transfer-encoding"])
+  end)
+
+  it("of a body that is empty say so", function()
+    local fields = sent(function(client)
+      assert(client:call("create_list", { body = "" }))
+    end)
+    assert.equal("0", fields["content-length"])
+  end)
+
+  it("of a DELETE have a body where there is one", function()
+    raw.with({ answers = { { status = 204 } } }, function(server)
+      assert(client_of(server).lists:at("x").profiles:remove { "y" })
+      local request = server:requests()[1]
+      assert.equal("DELETE", request.method)
+      assert.equal('{"data":[{"id":"y","type":"profile"}]}', (request.body:gsub('{"type":"profile","id":"y"}',
+        '{"id":"y","type":"profile"}')))
+      assert(client_of(server).lists:delete("x"))
+      request = server:requests()[2]
+      assert.equal("DELETE", request.method)
+      assert.equal("", request.body)
+      assert.is_nil(request.headers["content-type"])
+    end)
+  end)
+
+  it("are replaced by the user's own, in whatever case", function()
+    local fields = sent(post, { headers = { ["user-agent"] = "mine", ACCEPT = "application/json", ["X-Empty"] = "",
+      ["content-type"] = "application/json", ["X-More"] = "a, b: c" } })
+    assert.equal("mine", fields["user-agent"])
+    assert.equal("application/json", fields.accept)
+    assert.equal("application/json", fields["content-type"])
+    assert.equal("", fields["x-empty"])
+    assert.equal("a, b: c", fields["x-more"])
+  end)
+
+  it("are sent once each", function()
+    raw.with({ answers = { OK } }, function(server)
+      local client = client_of(server, { headers = { accept = "a/b", revision = "2024-10-15" } })
+      assert(client:call("get_lists", nil, { headers = { Accept = "c/d" } }))
+      -- a second field of a name would have taken the place of the first
+      assert.equal("c/d", server:requests()[1].headers.accept)
+      assert(client:call("get_lists"))
+      assert.equal("a/b", server:requests()[2].headers.accept)
+    end)
+  end)
+
+  it("opt out of falling forward when told to", function()
+    assert.is_nil(sent(get)["x-klaviyo-revision-fall-forward-opt-out"])
+    assert.equal("1", sent(get, { fall_forward = false })["x-klaviyo-revision-fall-forward-opt-out"])
+  end)
+end)
+
+describe("a key", function()
+  it("from a function is asked for each call, and may change", function()
+    raw.with({ answers = { OK } }, function(server)
+      local number = 0
+      local client = client_of(server, { api_key = function()
+        number = number + 1
+        return "pk_rotated_" .. math.ceil(number / 2)
+      end })
+      for _ = 1, 4 do
+        assert(client:call("get_lists"))
+      end
+      local seen = {}
+      for i, request in ipairs(server:requests()) do
+        seen[i] = request.headers.authorization
+      end
+      assert.same({ "Klaviyo-API-Key pk_rotated_1", "Klaviyo-API-Key pk_rotated_1",
+        "Klaviyo-API-Key pk_rotated_2", "Klaviyo-API-Key pk_rotated_2" }, seen)
+    end)
+  end)
+
+  it("from a function that raises, raises", function()
+    raw.with({ answers = { OK } }, function(server)
+      local client = client_of(server, { api_key = function() error("no vault today", 0) end })
+      local ok, err = pcall(client.call, client, "get_lists")
+      assert.is_false(ok)
+      assert.equal("no vault today", err)
+      assert.equal(0, server:connections())
+    end)
+  end)
+
+  it("for a walk is asked for every page", function()
+    local function page(cursor)
+      return { body = ('{"data":[{"type":"list","id":"1"}],"links":{"next":%s}}'):format(cursor
+        and ('"https://a.klaviyo.com/api/lists?page%%5Bcursor%%5D=%s"'):format(cursor) or "null") }
+    end
+    raw.with({ answers = { page "a", page "b", page() } }, function(server)
+      local number = 0
+      for _ in client_of(server, { access_token = function()
+        number = number + 1
+        return "token-" .. number
+      end }):each("get_lists") do end
+      local seen = {}
+      for i, request in ipairs(server:requests()) do
+        seen[i] = request.headers.authorization
+      end
+      assert.same({ "Bearer token-1", "Bearer token-2", "Bearer token-3" }, seen)
+    end)
+  end)
+
+  it("that is an access token from a function is asked for once more when it is refused", function()
+    local refusal = { status = 401, body = '{"errors":[{"code":"not_authenticated","detail":"expired"}]}' }
+    raw.with({ answers = { refusal, OK } }, function(server)
+      local tokens = { "old-token", "new-token" }
+      local client = client_of(server, { access_token = function()
+        return table.remove(tokens, 1)
+      end })
+      assert(client:call("get_lists"))
+      local requests = server:requests()
+      assert.equal(2, #requests)
+      assert.equal("Bearer old-token", requests[1].headers.authorization)
+      assert.equal("Bearer new-token", requests[2].headers.authorization)
+    end)
+    raw.with({ answers = { refusal } }, function(server)
+      local number = 0
+      local _, err = client_of(server, { access_token = function()
+        number = number + 1
+        return "token-" .. number
+      end }):call("get_lists")
+      assert.equal(401, err.status)
+      assert.equal(2, #server:requests())
+      local _, other = client_of(server, { access_token = "fixed" }):call("get_lists")
+      assert.equal(401, other.status)
+      assert.equal(3, #server:requests())
+    end)
+  end)
+end)
+
+describe("connections", function()
+  local world = sandbox.here(setup, teardown)
+
+  local function used(mark)
+    local connections, count = {}, 0
+    for _, line in ipairs(world:log(mark)) do
+      if not connections[line.connection] then
+        connections[line.connection], count = true, count + 1
+      end
+    end
+    return count
+  end
+
+  it("are one for a thousand clients of one call each", function()
+    local mark = #world:log()
+    for i = 1, 1000 do
+      local client = world:new_client { headers = { ["X-Client"] = tostring(i) } }
+      assert(client:call("get_lists"))
+    end
+    assert.equal(1000, #world:log(mark))
+    assert.equal(1, used(mark))
+  end)
+
+  it("are one for a thousand clients of one call each, over HTTP/2", function()
+    local mark = #world:log()
+    for _ = 1, 1000 do
+      local client = world:new_client { base_url = world.server.tls_url, ca_file = world.server.ca_file }
+      assert(client:call("get_lists"))
+    end
+    local log = world:log(mark)
+    assert.equal(1000, #log)
+    assert.equal("HTTP/2.0", log[1000].protocol)
+    assert.equal(1, used(mark))
+  end)
+
+  it("are shared by calls, walks, verbs and clients with other settings", function()
+    local mark = #world:log()
+    assert(world.client:call("get_lists"))
+    for _ in world.client.metrics:each() do end
+    assert(world.client:with({ timeout = 3 }).lists:list())
+    assert(world.client:request { path = "/api/lists" })
+    world.client:call("get_profile", { id = "none" })
+    assert.equal(5, #world:log(mark))
+    assert.equal(1, used(mark))
+  end)
+
+  it("with one authority's file are not used for another's", function()
+    assert(world:new_client({ base_url = world.server.tls_url, ca_file = world.server.ca_file }):call("get_lists"))
+    local _, err = world:new_client({ base_url = world.server.tls_url }):call("get_lists")
+    assert.equal("transport", err.kind)
+    assert.is_false(err.maybe_sent)
+  end)
+end)

@@ -85,7 +85,7 @@ describe("the sandbox's limits", function()
       :find("Expected available in 1 second.", 1, true))
     now = now + 1.2
     ask()
-    _, headers, document = until_refused()
+    headers, document = select(2, until_refused())
     assert.equal("59", headers["Retry-After"])
     assert.truthy(document.errors[1].detail
       :find("Expected available in 59 seconds.", 1, true))

@@ -15,6 +15,10 @@ local M = {}
 
 local CONTROL_EVERY, PARENT_EVERY = 0.02, 0.25
 
+-- In per cent: how far the heap may grow until it is looked through again. What
+-- is kept is mostly text, which costs little to look through.
+local GC_PAUSE = 120
+
 --- Before nginx is ready: whatever is wrong here keeps it from starting.
 ---@param path string the settings, relative to nginx's prefix
 function M.init(path)
@@ -26,6 +30,7 @@ function M.init(path)
     return ngx.now()
   end
   settings.digest = ngx.md5_bin
+  collectgarbage("setpause", GC_PAUSE)
   M.world = world.new(settings)
   M.control = control.new(M.world, settings.dir .. "/control")
 end

@@ -38,7 +38,7 @@ function M.track(world, attributes, profile)
   local dedupe = table.concat({ person.id, metric.id, unique }, "\0")
   local events = world:collection("event")
   local record = events:find("dedupe", dedupe)
-  if record then
+  if record and record.attributes.unique_id == unique then
     counts.repeated = counts.repeated + 1
     return record, false
   end
@@ -52,9 +52,10 @@ function M.track(world, attributes, profile)
   record = world:make("event", {
     timestamp = time, datetime = instant.format(time),
     event_properties = properties, uuid = world.chance:uuid(),
-    unique_id = unique, dedupe = dedupe,
+    unique_id = unique,
     value = attributes.value or codec.null,
   })
+  events:note("dedupe", dedupe, record)
   relations.point(world, "event", record.id, "profile", person.id)
   relations.point(world, "event", record.id, "metric", metric.id)
   return record, true

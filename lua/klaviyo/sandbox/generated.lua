@@ -1,9 +1,9 @@
 --- Any number of profiles without their being stored: each is made from its
 -- number when it is looked at.
 
-local chance = require "klaviyo.sandbox.chance"
 local codec = require "klaviyo.sandbox.codec"
 local instant = require "klaviyo.sandbox.instant"
+local naming = require "klaviyo.sandbox.naming"
 
 local M = {}
 
@@ -18,9 +18,6 @@ local CITIES = {
   { "Sydney", "New South Wales", "Australia", "Australia/Sydney" },
 }
 
-local ID_START = "01JAZ8SANDB0XPR0F1"
-local ID_WIDTH = 26 - #ID_START
-
 local function pick(list, number)
   return list[number % #list + 1]
 end
@@ -30,10 +27,9 @@ end
 ---@param born number epoch seconds of the oldest; one follows every second
 ---@return table
 function M.profiles(count, born)
-  local function number_of(pattern, text, base32)
+  local function number_of(pattern, text)
     local digits = type(text) == "string" and text:match(pattern)
-    local number = digits
-      and (base32 and chance.from_base32(digits) or tonumber(digits))
+    local number = digits and tonumber(digits)
     return number and number >= 1 and number <= count and number or nil
   end
 
@@ -42,13 +38,10 @@ function M.profiles(count, born)
     phone_number = "^%+1555(%d%d%d%d%d%d%d)$",
     external_id = "^customer%-(%d%d%d%d%d%d%d)$",
   }
-  local id_pattern = "^" .. ID_START .. "(" .. ("."):rep(ID_WIDTH) .. ")$"
+  local id_of = naming.of("profile").id_of
 
   return {
     count = count,
-    place_of = function(id)
-      return number_of(id_pattern, id, true)
-    end,
     find = function(field, value)
       return by_field[field] and number_of(by_field[field], value)
     end,
@@ -56,7 +49,7 @@ function M.profiles(count, born)
       local city = pick(CITIES, place)
       local stamp = instant.format(born + place)
       return {
-        id = ID_START .. chance.base32(place, ID_WIDTH),
+        id = id_of(place),
         attributes = {
           email = ("profile-%07d@example.com"):format(place),
           phone_number = ("+1555%07d"):format(place),

@@ -85,6 +85,16 @@ local function apply_meta(world, record, meta)
   end
 end
 
+-- Events mostly bring nothing but who it was.
+local function brings_news(record, attributes)
+  for name, value in pairs(attributes) do
+    if record.attributes[name] ~= value then
+      return true
+    end
+  end
+  return false
+end
+
 --- Makes or updates a profile, as profile-import does.
 ---@param world table
 ---@param data table a resource: id, attributes, meta
@@ -97,7 +107,7 @@ function M.upsert(world, data)
   local made = not record
   if made then
     record = world:make("profile", attributes)
-  else
+  elseif brings_news(record, attributes) then
     world:update("profile", record, attributes)
   end
   apply_meta(world, record, data.meta)

@@ -46,7 +46,8 @@ function M.target(name)
   return TARGET[name] or name:gsub("ies$", "y"):gsub("s$", "")
 end
 
--- id → id (to-one) or Members (to-many)
+-- From what a resource is known by (see `handle`) to the other's id (to-one) or
+-- to Members (to-many).
 local function table_of(world, kind, name)
   local key = kind .. "." .. name
   local links = world.links[key]
@@ -55,6 +56,16 @@ local function table_of(world, kind, name)
     world.links[key] = links
   end
   return links
+end
+
+-- Numbers where ids follow from them: they take less room.
+local function handle(world, kind, id)
+  local collection = world:collection(kind)
+  return collection.naming and collection:place_of(id) or id
+end
+
+local function link_of(world, kind, id, name)
+  return table_of(world, kind, name)[handle(world, kind, id)]
 end
 
 --- The one that a resource points to, or nil.
@@ -71,28 +82,28 @@ function M.one(world, kind, id, name)
     end
     return nil
   end
-  local target = table_of(world, kind, name)[id]
+  local target = link_of(world, kind, id, name)
   return type(target) == "string" and target or nil
 end
 
 --- Points a to-one relationship at a resource, or at nothing.
 function M.point(world, kind, id, name, target)
-  table_of(world, kind, name)[id] = target
+  table_of(world, kind, name)[handle(world, kind, id)] = target
 end
 
 local function members_of(world, kind, id, name)
-  local links = table_of(world, kind, name)
-  local members = links[id]
+  local members = link_of(world, kind, id, name)
   if type(members) ~= "table" then
-    members = store.members()
-    links[id] = members
+    members = store.members(world:collection(M.target(name)))
+    table_of(world, kind, name)[handle(world, kind, id)] = members
   end
   return members
 end
 
 --- Makes all resources of a collection members at once.
 function M.fill(world, kind, id, name, target)
-  table_of(world, kind, name)[id] = store.members(world:collection(target))
+  table_of(world, kind, name)[handle(world, kind, id)] =
+    store.members(world:collection(target), true)
 end
 
 local function seen_from_other_side(world, kept, id)
@@ -102,7 +113,7 @@ local function seen_from_other_side(world, kept, id)
     last = owners.last,
     at = function(place)
       local record = owners:at(place)
-      local link = record and links[record.id]
+      local link = record and links[owners.naming and place or record.id]
       if link == id or type(link) == "table" and link:has(id) then
         return record
       end
@@ -119,20 +130,16 @@ function M.sequence(world, kind, id, name, target)
     return seen_from_other_side(world, kept, id)
   end
   local collection = world:collection(target or M.target(name))
-  local members = table_of(world, kind, name)[id]
+  local members = link_of(world, kind, id, name)
   if type(members) ~= "table" then
-    members = store.members()
+    members = store.members(collection)
   end
   members.keep = members.keep or {}
   return {
     last = members.last, version = members.version + collection.version,
     keep = members.keep, count = members.count,
     at = function(place)
-      if place <= members.start and members.ids[place] == nil then
-        return collection:at(place)
-      end
-      local member = members:at(place)
-      return member and collection:get(member)
+      return members:record_at(place)
     end,
     joined = function(place)
       return members.joined[place]
@@ -145,12 +152,13 @@ end
 
 --- How many there are, as far as it is known without looking.
 function M.count(world, kind, id, name)
-  local members = table_of(world, kind, name)[id]
+  local members = link_of(world, kind, id, name)
   return type(members) == "table" and members.count or 0
 end
 
 local function set_one(world, kept, id, other, there)
   local links = table_of(world, kept.kind, kept.name)
+  other = handle(world, kept.kind, other)
   if there then
     links[other] = id
   elseif links[other] == id then
@@ -207,7 +215,7 @@ end
 function M.forget(world, kind, id)
   for key, links in pairs(world.links) do
     if key:match("^(.*)%.[^.]*$") == kind then
-      links[id] = nil
+      links[handle(world, kind, id)] = nil
     end
   end
 end

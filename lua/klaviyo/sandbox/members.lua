@@ -1,0 +1,101 @@
+--- The members of a to-many relationship, in the order of their joining. They
+-- are kept as their places in their collection, or as their ids where they
+-- have no place: a list may hold a million.
+
+local M = {}
+
+local Members = {}
+Members.__index = Members
+
+--- No members yet; or, with `all`, all resources of now.
+---@param collection table of what they are (see store.lua)
+---@param all boolean|nil
+function M.new(collection, all)
+  local count = all and collection.last or 0
+  return setmetatable({
+    collection = collection, start = count, last = count,
+    count = all and collection.count or 0, version = 0,
+    -- handle → place among the members
+    places = {},
+    -- place among the members → handle, or false where one was taken out
+    handles = {},
+    -- place among the members → when it joined
+    joined = {},
+  }, Members)
+end
+
+-- A number for what is in the collection, else the id.
+local function handle_of(self, id)
+  return self.collection:place_of(id) or id
+end
+
+--- The id of the member at a place, or nil.
+function Members:at(place)
+  local handle = self.handles[place]
+  if handle == nil and place <= self.start then
+    handle = place
+  end
+  if type(handle) == "number" then
+    return self.collection:id_at(handle)
+  end
+  return handle or nil
+end
+
+--- The resource of the member at a place, or nil.
+function Members:record_at(place)
+  local handle = self.handles[place]
+  if handle == nil and place <= self.start then
+    handle = place
+  end
+  if type(handle) == "number" then
+    return self.collection:at(handle)
+  end
+  return handle and self.collection:get(handle) or nil
+end
+
+--- The place of a member, or nil.
+function Members:place_of(id)
+  local handle = handle_of(self, id)
+  local place = self.places[handle]
+  if place == nil and type(handle) == "number" and handle <= self.start
+    and self.handles[handle] == nil and self.collection:id_at(handle) then
+    return handle
+  end
+  return place
+end
+
+--- Whether an id is among them.
+function Members:has(id)
+  return self:place_of(id) ~= nil
+end
+
+--- Adds an id, unless it is there already.
+---@param id string
+---@param now number epoch seconds
+---@return boolean added
+function Members:add(id, now)
+  if self:place_of(id) then
+    return false
+  end
+  local handle, place = handle_of(self, id), self.last + 1
+  self.last, self.count = place, self.count + 1
+  self.version = self.version + 1
+  self.handles[place], self.places[handle] = handle, place
+  self.joined[place] = now
+  return true
+end
+
+--- Takes an id out.
+---@return boolean removed
+function Members:remove(id)
+  local place = self:place_of(id)
+  if not place then
+    return false
+  end
+  self.handles[place], self.places[handle_of(self, id)] = false, nil
+  self.count = self.count - 1
+  self.version = self.version + 1
+  return true
+end
+
+return M

@@ -51,12 +51,29 @@ end
 -- so that a document's deep parts cost nothing, and may refer to themselves.
 local function reference(s, name)
   local target
+  local function read()
+    target = target or s.named(name)
+    return target
+  end
   return setmetatable({ref = name}, {
+    target = read,
     __index = function(_, key)
-      target = target or s.named(name)
-      return target[key]
+      return read()[key]
     end,
   })
+end
+
+--- What a reference stands for; anything else is itself. The reference may say
+-- of its own `required`, `nullable` and `read_only`; `pairs` sees only those.
+---@param member table
+---@return table
+function M.target(member)
+  local mt = getmetatable(member)
+  while mt and mt.target do
+    member = mt.target()
+    mt = getmetatable(member)
+  end
+  return member
 end
 
 local function member_list(s, read)

@@ -71,7 +71,7 @@ EXPORT_CPATH = export LUA_CPATH=$(call \
 
 .PHONY: help setup build objects env spec asan rock lint warnings test demo \
   sandbox install catalogue \
-  catalogue-check contract bench canary clean FORCE
+  catalogue-check contract reference bench canary clean FORCE
 .DELETE_ON_ERROR:
 
 help:
@@ -92,6 +92,7 @@ help:
 #: make catalogue SPEC=openapi.json   regenerate a revision's data files
 #: make catalogue-check      are the data files what their documents make?
 #: make contract             check the wire against the service's documents
+#: make reference            docs/resources.md and the README's table anew
 #: make bench                what the first moments cost
 #: make clean
 #:
@@ -179,6 +180,10 @@ catalogue-check:
 
 contract:
 	@./tools/contract.sh
+
+reference: build
+	@$(ENV) $(LUA) -e 'package.path = "tools/?.lua;" .. package.path' \
+	  -e 'require("reference").main()'
 
 bench:
 	@./bench/run.sh

@@ -7,7 +7,7 @@ local M = {}
 local TELLING = {
   "id", "name", "email", "external_id", "title", "profile", "profiles",
   "subscriptions", "marketing", "consent", "channel", "subject", "status",
-  "label", "description", "html",
+  "label", "description", "html", "included",
 }
 
 local rank = {}
@@ -25,22 +25,28 @@ end
 
 -- Where a value of the type alone would tell nothing, or be refused.
 local NAMED = {
+  channel = "email",
   city = "Boston",
   currency = "USD",
   description = "What it is about",
+  editor_type = "CODE",
   email = "customer@example.com",
   endpoint_url = "https://example.com/webhooks",
   external_id = "SKU123",
+  filter = "greater-or-equal(datetime,2024-11-01T00:00:00)",
   first_name = "Jane",
   from_email = "shop@example.com",
   from_label = "The Shop",
   html = "<p>Hello {{ first_name }}</p>",
   import_from_url = "https://example.com/logo.png",
+  label = "Summer, by email",
   name = "Summer",
   new_name = "Summer, again",
   phone_number = "+15005550006",
   platform = "ios",
   secret_key = "0123456789abcdef",
+  sku = "SKU123-M",
+  status = "live",
   subject = "Hello",
   title = "Blue T-Shirt",
   token = "a device's token",
@@ -58,10 +64,21 @@ local FREE = {
   context = {first_name = "Jane"},
 }
 
+-- Shown though nobody requires them: without them the call would be idle.
+local NEEDED = {profile = true, subscriptions = true}
+
 local MOST_OPTIONAL = 2
 
+-- Jobs that go by the id of what they act upon, and ids that are words.
+local IDENTIFIERS = {
+  ["campaign-send-job"] = "CAMPAIGN_ID",
+  ["campaign-recipient-estimation-job"] = "CAMPAIGN_ID",
+  ["profile-merge"] = "PROFILE_ID",
+  ["webhook-topic"] = "event:klaviyo.sent_sms",
+}
+
 local function identifier(kind)
-  return kind:upper():gsub("%-", "_") .. "_ID"
+  return IDENTIFIERS[kind] or kind:upper():gsub("[-_]", "_") .. "_ID"
 end
 
 local value, resource
@@ -92,27 +109,31 @@ end
 
 -- The required members and, where there are none, a few that tell something.
 local function members_of(members, most)
-  local out, count = {}, 0
+  local out, required = {}, 0
+  local function show(name)
+    out[hyphenless(name)] = value(hyphenless(name), members[name])
+  end
   for name, member in pairs(members) do
-    if member.required or name == "profile" then
-      out[hyphenless(name)] = value(hyphenless(name), member)
-      count = count + 1
+    if member.required then
+      show(name)
+      required = required + 1
+    elseif NEEDED[name] then
+      show(name)
     end
   end
-  if count == 0 then
-    for i, name in ipairs(telling(members)) do
-      if i <= most then
-        out[hyphenless(name)] = value(hyphenless(name), members[name])
-      end
+  for i, name in ipairs(required == 0 and telling(members) or {}) do
+    if i <= most then
+      show(name)
     end
   end
-  return out, count
+  return out, required
 end
 
 local TEXT = {
   string = function(name, member)
     return member.values and member.values[1] or FORMATTED[member.format]
-      or NAMED[name] or name:find("_id$") and identifier(name:sub(1, -4))
+      or NAMED[name] or name:match("_ids?$") and identifier(
+        (name:gsub("_ids?$", "")))
       or name:find("url") and "https://example.com/" or "text"
   end,
   integer = function() return 1 end,
@@ -130,7 +151,7 @@ function value(name, member)
     if member.document.type == "metric" and member.document.attributes then
       return "Viewed Product"
     end
-    local one = resource(member.document)
+    local one = resource(member.document, 1)
     return member.many and {one} or one
   elseif member.type == "object" then
     return member.members and (members_of(member.members, 1))
@@ -139,10 +160,10 @@ function value(name, member)
   return TEXT[member.type](name, member)
 end
 
-function resource(res)
+function resource(res, most)
   local out, required = {}, 0
   if res.attributes then
-    out, required = members_of(res.attributes, MOST_OPTIONAL)
+    out, required = members_of(res.attributes, most)
   end
   if res.id == "required" then
     out.id = identifier(res.type)
@@ -154,7 +175,7 @@ function resource(res)
   table.sort(names)
   for i, name in ipairs(names) do
     local one = res.relationships[name]
-    -- of relationships that nobody requires, one of each other's ways is shown
+    -- of those that nobody requires one is shown: they may exclude each other
     if one.required or i == 1 and (required > 0 or not res.attributes) then
       local id = identifier(one.type)
       out[hyphenless(name)] = one.many and {id} or id
@@ -166,7 +187,7 @@ end
 --- The flat table of an operation's document, as a caller would write it.
 ---@param op table
 function M.flat(op)
-  local one = resource(op.body.resource)
+  local one = resource(op.body.resource, MOST_OPTIONAL)
   if not op.body.many then
     return one
   elseif next(one) == "id" and next(one, "id") == nil then

@@ -1,0 +1,351 @@
+--- Writes what the catalogue knows of resources and their documents for people:
+--
+--   make reference
+--
+-- docs/resources.md whole, and in README.md the table between two marks. A
+-- spec makes both again and wants no difference.
+
+local M = {}
+
+local REVISION = "2024-10-15"
+local DEEPEST = 3
+
+local BEGIN = "<!-- resources: made by tools/reference.lua, edit that -->"
+local END = "<!-- /resources -->"
+
+local catalogue = require "klaviyo.catalogue"
+local document = require "klaviyo.document"
+local json_of = require "reference_json"
+local sample = require "reference_sample"
+local ways = require "reference_ways"
+
+local function underscored(name)
+  return (name:gsub("%-", "_"))
+end
+
+local function sorted(t)
+  local names = {}
+  for name in pairs(t or {}) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names
+end
+
+-- Gathering ------------------------------------------------------------------
+
+local VERBS = {
+  "list", "get", "create", "update", "delete", "ids", "add", "replace", "remove",
+}
+
+local order = {}
+for i, verb in ipairs(VERBS) do
+  order[verb] = i
+end
+
+local function by_verb(a, b)
+  local one = order[a.verb] or #VERBS + 1
+  local other = order[b.verb] or #VERBS + 1
+  if one ~= other then
+    return one < other
+  end
+  return a.verb < b.verb
+end
+
+-- name → {name=, calls = {{verb=, op=, way=}, …}, relations = {name → calls}}
+local function gather()
+  local revision = catalogue.load(REVISION)
+  local resources = {}
+  for _, id in ipairs(revision:names()) do
+    local op = revision:operation(id)
+    local way = ways.of(op)
+    local name = (way.public and "public." or "") .. way.resource
+    local resource = resources[name] or {name = name, calls = {}, relations = {}}
+    resources[name] = resource
+    local calls = resource.calls
+    if way.relation then
+      calls = resource.relations[way.relation] or {}
+      resource.relations[way.relation] = calls
+    end
+    calls[#calls + 1] = {verb = way.verbs[1], op = op, way = way}
+  end
+  local list = {}
+  for i, name in ipairs(sorted(resources)) do
+    list[i] = resources[name]
+    table.sort(list[i].calls, by_verb)
+    for _, calls in pairs(list[i].relations) do
+      table.sort(calls, by_verb)
+    end
+  end
+  return list
+end
+
+local function has_document(call)
+  return call.op.body ~= nil
+end
+
+-- In the README --------------------------------------------------------------
+
+local function names_of(members)
+  local required, rest = {}, {}
+  for _, name in ipairs(sorted(members)) do
+    local member = members[name]
+    if member.required then
+      required[#required + 1] = "**" .. underscored(name) .. "**"
+    elseif not member.read_only then
+      rest[#rest + 1] = underscored(name)
+    end
+  end
+  for _, name in ipairs(rest) do
+    required[#required + 1] = name
+  end
+  return table.concat(required, ", ")
+end
+
+local function holds(op)
+  if not op then
+    return ""
+  elseif op.body.style == "multipart" then
+    return names_of(op.body.parts)
+  end
+  local parts, resource = {}, op.body.resource
+  if resource.id == "required" and #op.path_params == 0 then
+    parts[1] = "**id**"
+  elseif resource.id == "optional" then
+    parts[1] = "id"
+  end
+  parts[#parts + 1] = resource.attributes and names_of(resource.attributes)
+  if resource.relationships then
+    parts[#parts + 1] = "→ " .. names_of(resource.relationships)
+  end
+  if resource.meta then
+    parts[#parts + 1] = "meta"
+  end
+  return table.concat(parts, ", ")
+end
+
+local function row(...)
+  return "| " .. table.concat({...}, " | ") .. " |"
+end
+
+--- The table of the README.
+---@return string
+function M.table()
+  local out = {
+    row("`client.`…", "verbs, `:at(id).`relations", "attributes, → relationships"),
+    row("---", "---", "---"),
+  }
+  for _, resource in ipairs(gather()) do
+    local verbs, actions, written = {}, {}, nil
+    for _, call in ipairs(resource.calls) do
+      if call.way.action then
+        actions[#actions + 1] = call
+      else
+        verbs[#verbs + 1] = call.verb
+        written = written or has_document(call) and call.op
+      end
+    end
+    local relations = sorted(resource.relations)
+    local said = table.concat(verbs, " ")
+    if #relations > 0 then
+      said = said .. (said == "" and "" or "; ") .. "." ..
+        table.concat(relations, " .")
+    end
+    if said ~= "" then
+      out[#out + 1] = row("`" .. resource.name .. "`", said, holds(written))
+    end
+    for _, call in ipairs(actions) do
+      out[#out + 1] = row(("`%s:%s`"):format(resource.name, call.verb),
+        call.way.member and "(id, …)" or "", holds(call.op))
+    end
+  end
+  return table.concat(out, "\n")
+end
+
+-- The README's text with its table made anew.
+function M.readme(text)
+  local from, to = text:find(BEGIN, 1, true), text:find(END, 1, true)
+  assert(from and to, "README.md has lost the marks around its table")
+  return text:sub(1, from - 1) .. BEGIN .. "\n\n" .. M.table() .. "\n\n" ..
+    text:sub(to)
+end
+
+-- In docs/resources.md -------------------------------------------------------
+
+local kind_of
+
+local function union_of(member)
+  local seen, kinds = {}, {}
+  for _, branch in ipairs(member.any_of) do
+    local kind = kind_of(branch)
+    if not seen[kind] then
+      seen[kind] = true
+      kinds[#kinds + 1] = kind
+    end
+  end
+  return table.concat(kinds, " or ")
+end
+
+function kind_of(member)
+  local kind
+  if member.any_of then
+    kind = union_of(member)
+  elseif member.type == "list" then
+    kind = "list of " .. kind_of(member.items)
+  elseif member.type == "document" then
+    local inner = member.document.type
+    kind = member.many and "list of " .. inner or inner
+  elseif member.type == "object" then
+    kind = member.free and "table of anything" or "table"
+  elseif member.values then
+    local values = {}
+    for i, value in ipairs(member.values) do
+      values[i] = "`" .. tostring(value) .. "`"
+    end
+    kind = table.concat(values, ", ")
+  else
+    kind = member.format or member.type
+  end
+  return kind .. (member.nullable and ", null" or "")
+end
+
+local rows
+
+local function rows_below(out, member, path, depth)
+  if depth >= DEEPEST or member.any_of then
+    return
+  elseif member.type == "list" then
+    rows_below(out, member.items, path .. "[]", depth)
+  elseif member.type == "document" then
+    path = path .. (member.many and "[]" or "")
+    rows(out, member.document, path .. ".", depth + 1)
+  elseif member.members then
+    rows(out, {attributes = member.members}, path .. ".", depth + 1)
+  end
+end
+
+-- A resource's rows; those of the resources and tables within it after each.
+function rows(out, resource, prefix, depth)
+  local function add(name, required, kind)
+    name = "`" .. prefix .. name .. "`"
+    out[#out + 1] = row(required and "**" .. name .. "**" or name, kind)
+  end
+  if resource.id then
+    add("id", resource.id == "required", "string")
+  end
+  for _, part in ipairs {"attributes", "meta"} do
+    local within = part == "meta" and resource.meta and "meta." or ""
+    for _, name in ipairs(sorted(resource[part])) do
+      local member = resource[part][name]
+      if not member.read_only then
+        local said = within .. underscored(name)
+        add(said, member.required, kind_of(member))
+        rows_below(out, member, prefix .. said, depth)
+      end
+    end
+  end
+  for _, name in ipairs(sorted(resource.relationships)) do
+    local one = resource.relationships[name]
+    add(underscored(name), one.required, ("→ %s%s"):format(
+      one.many and "list of " or "", one.type))
+  end
+end
+
+local function add_builder(out, call)
+  local op = call.op
+  local spelled = ways.spelled(call.way, call.verb)
+  out[#out + 1] = ("### `%s`\n"):format(spelled)
+  out[#out + 1] = ("`%s`: %s %s\n"):format(op.id, op.method, op.path)
+  out[#out + 1] = row("", "")
+  out[#out + 1] = row("---", "---")
+  if op.body.style == "multipart" then
+    rows(out, {attributes = op.body.parts}, "", 1)
+    out[#out + 1] = ""
+    return
+  end
+  rows(out, op.body.resource, op.body.many and "[]." or "", 1)
+  local flat = sample.flat(op)
+  local given, id = flat, ""
+  if call.way.member then
+    given = {}
+    for name, value in pairs(flat) do
+      given[name] = name ~= "id" and value or nil
+    end
+    id = ("%q, "):format(flat.id)
+  end
+  local text = sample.written(given, 72)
+  out[#out + 1] = ("\n```lua\n%s%s\n```\n"):format(spelled:gsub("%(id%)",
+    '("ID")'), id == "" and text:sub(1, 1) == "{" and " " .. text
+    or ("(%s%s)"):format(id, text))
+  out[#out + 1] = ("```json\n%s\n```\n"):format(json_of(document.build(op, flat)))
+end
+
+local function list_calls(out, calls)
+  for _, call in ipairs(calls) do
+    local verbs = {}
+    for i, verb in ipairs(call.way.verbs) do
+      verbs[i] = "`:" .. verb .. "`"
+    end
+    local relation = call.way.relation
+    out[#out + 1] = ("- %s%s — `%s`"):format(relation and "`:at(id)." ..
+      relation .. "` " or "", table.concat(verbs, ", "), call.op.id)
+  end
+end
+
+--- docs/resources.md
+---@return string
+function M.resources()
+  local out = {
+    "# Resources",
+    "",
+    ("Made from the catalogue of %s by `tools/reference.lua`. For each builder"):format(
+      REVISION),
+    "there is what its table may hold (**required** names are bold; → links to",
+    "resources by their ids; `null` is `klaviyo.null`), a sample, and the document",
+    "that the sample becomes.",
+    "",
+  }
+  for _, resource in ipairs(gather()) do
+    out[#out + 1] = ("## %s\n"):format(resource.name)
+    list_calls(out, resource.calls)
+    for _, name in ipairs(sorted(resource.relations)) do
+      list_calls(out, resource.relations[name])
+    end
+    out[#out + 1] = ""
+    for _, call in ipairs(resource.calls) do
+      if has_document(call) then
+        add_builder(out, call)
+      end
+    end
+    for _, name in ipairs(sorted(resource.relations)) do
+      for _, call in ipairs(resource.relations[name]) do
+        if has_document(call) then
+          add_builder(out, call)
+        end
+      end
+    end
+  end
+  return table.concat(out, "\n"):gsub("\n\n\n+", "\n\n"):gsub("\n+$", "")
+    .. "\n"
+end
+
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+--- Writes both.
+function M.main()
+  local made = M.readme(read "README.md")
+  for path, text in pairs {
+    ["README.md"] = made, ["docs/resources.md"] = M.resources(),
+  } do
+    local file = assert(io.open(path, "wb"))
+    file:write(text)
+    file:close()
+  end
+end
+
+return M

@@ -7,6 +7,7 @@
 -- first and stand apart: that is the linker's time for libcurl and the many
 -- libraries it brings, where the process has not got them anyway.
 
+-- What Lua 5.4 has to keep to; LuaJIT is told for comparison.
 local MOST_MS, MOST_KB = 3, 400
 
 local STEPS = {"linking", "require", "new", "build", "kilobytes", "kept"}
@@ -81,18 +82,20 @@ end
 
 local function report(processes)
   local found = measure(processes)
-  print(("%s, %d processes"):format(rawget(_G, "jit") and "LuaJIT" or _VERSION,
-    processes))
+  local jit = rawget(_G, "jit")
+  print(("%s, %d processes"):format(jit and "LuaJIT" or _VERSION, processes))
   for _, step in ipairs {"linking", "require", "new", "build"} do
     print(("  %-26s %7.2f ms"):format(SHOWN[step], found[step]))
   end
   local total = found.require + found.new + found.build
-  print(("  %-26s %7.2f ms  (at most %d)%s"):format("without the linking",
-    total, MOST_MS, total > MOST_MS and "  TOO LONG" or ""))
-  print(("  %-26s %7.0f kB  (at most %d), %.0f after a collection%s"):format(
-    "Lua memory", found.kilobytes, MOST_KB, found.kept,
-    found.kilobytes > MOST_KB and "  TOO MUCH" or ""))
-  return total <= MOST_MS and found.kilobytes <= MOST_KB
+  print(("  %-26s %7.2f ms"):format("without the linking", total))
+  print(("  %-26s %7.0f kB, %.0f after a collection"):format("Lua memory",
+    found.kilobytes, found.kept))
+  local kept_to = jit or total <= MOST_MS and found.kilobytes <= MOST_KB
+  if not kept_to then
+    print(("  TOO MUCH: %d ms and %d kB at most"):format(MOST_MS, MOST_KB))
+  end
+  return kept_to
 end
 
 if arg[1] == "--child" then

@@ -70,7 +70,8 @@ local function included(call, kind, records)
   local known = call.model.relationships[kind] or {}
   for _, path in ipairs(names) do
     local name = path:match("^[^.]+")
-    local about = known[name] or { kind = relations.target(name) }
+    local about = known[name]
+      or { kind = relations.target(name), many = name:find("s$") ~= nil }
     local target = about.kind or relations.target(name)
     local view = render.view(call, target, {
       ["fields[" .. target .. "]"] =

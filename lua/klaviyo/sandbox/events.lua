@@ -3,8 +3,10 @@
 
 local answer = require "klaviyo.sandbox.answer"
 local codec = require "klaviyo.sandbox.codec"
+local identifiers = require "klaviyo.sandbox.identifiers"
 local instant = require "klaviyo.sandbox.instant"
 local profiles = require "klaviyo.sandbox.profiles"
+local refusal = require "klaviyo.sandbox.refusal"
 local relations = require "klaviyo.sandbox.relations"
 
 local M = {}
@@ -61,18 +63,49 @@ function M.track(world, attributes, profile)
   return record, true
 end
 
+local GROUPS = "/data/attributes/events-bulk-create/data/%d/attributes"
+
+-- The same unique_id twice in one request fails all of it.
+local function check_events(wrong, events, pointer, seen)
+  for i, event in ipairs(events) do
+    local unique = event.attributes.unique_id
+    if type(unique) == "string" then
+      if seen[unique] then
+        wrong:add("invalid", ("unique_id '%s' is there twice."):format(unique),
+          { pointer = ("%s/events/data/%d/attributes/unique_id")
+            :format(pointer, i - 1) })
+      end
+      seen[unique] = true
+    end
+  end
+end
+
+local function check_profile(wrong, profile, pointer)
+  identifiers.check(wrong, profile, pointer .. "/profile/data/attributes")
+end
+
 local function create(call)
   local attributes = call.document.data.attributes
+  local wrong = refusal.new(400)
+  check_profile(wrong, attributes.profile.data, "/data/attributes")
+  wrong:throw()
   M.track(call.world, attributes, attributes.profile.data)
   return answer.empty(call)
 end
 
 local function bulk(call)
   local attributes = call.document.data.attributes
-  for _, group in ipairs(attributes["events-bulk-create"].data) do
-    local of_group = group.attributes
-    for _, event in ipairs(of_group.events.data) do
-      M.track(call.world, event.attributes, of_group.profile.data)
+  local groups = attributes["events-bulk-create"].data
+  local wrong, seen = refusal.new(400), {}
+  for i, group in ipairs(groups) do
+    local pointer = GROUPS:format(i - 1)
+    check_profile(wrong, group.attributes.profile.data, pointer)
+    check_events(wrong, group.attributes.events.data, pointer, seen)
+  end
+  wrong:throw()
+  for _, group in ipairs(groups) do
+    for _, event in ipairs(group.attributes.events.data) do
+      M.track(call.world, event.attributes, group.attributes.profile.data)
     end
   end
   return answer.empty(call)
@@ -80,6 +113,10 @@ end
 
 local function public_bulk(call)
   local attributes = call.document.data.attributes
+  local wrong = refusal.new(400)
+  check_profile(wrong, attributes.profile.data, "/data/attributes")
+  check_events(wrong, attributes.events.data, "/data/attributes", {})
+  wrong:throw()
   for _, event in ipairs(attributes.events.data) do
     M.track(call.world, event.attributes, attributes.profile.data)
   end

@@ -1,12 +1,14 @@
 --- One request in, one answer out. Nothing here knows of nginx: what reads and
 -- writes the wire is app.lua.
 
+local bulk = require "klaviyo.sandbox.bulk"
 local campaigns = require "klaviyo.sandbox.campaigns"
 local catalogue = require "klaviyo.catalogue"
 local codec = require "klaviyo.sandbox.codec"
 local events = require "klaviyo.sandbox.events"
 local generic = require "klaviyo.sandbox.generic"
 local images = require "klaviyo.sandbox.images"
+local imports = require "klaviyo.sandbox.imports"
 local jobs = require "klaviyo.sandbox.jobs"
 local judge = require "klaviyo.sandbox.judge"
 local limits = require "klaviyo.sandbox.limits"
@@ -20,7 +22,7 @@ local tally = require "klaviyo.sandbox.tally"
 local M = {}
 
 local SPECIAL = {}
-for _, part in ipairs { campaigns, events, images, profiles, tags } do
+for _, part in ipairs { campaigns, events, images, imports, profiles, tags } do
   for route, serve in pairs(part.serves) do
     SPECIAL[route] = serve
   end
@@ -114,6 +116,7 @@ local function document_of(world, op, request)
   elseif multipart then
     return images.parts(op.body, request)
   end
+  bulk.size(request.body)
   local document, message = codec.decode(request.body or "")
   if message then
     refusal.throw(400, "invalid", "JSON parse error: " .. message,
@@ -122,6 +125,10 @@ local function document_of(world, op, request)
   judge.document(op.body, document, function(kind, id)
     return world:exists(kind, id)
   end)
+  local count = bulk.count(op, document)
+  if count then
+    tally.records(world.stats, op, count)
+  end
   return document
 end
 
@@ -155,9 +162,8 @@ local function serve(world, request, response)
   if not special and call.parts.collection:find("%-job[s]?$") then
     if op.method == "POST" then
       special = jobs.bulk
-    elseif op.method == "GET" and call.parts.member
-      and not call.parts.relationship then
-      special = jobs.read
+    elseif op.method == "GET" and not call.parts.relationship then
+      special = call.parts.member and jobs.read or jobs.list
     end
   end
   return (special or generic.serve)(call)

@@ -1,106 +1,166 @@
---- Jobs: made at once and done at once, but told of step by step, so that
--- whoever polls sees them go from queued over processing to complete.
+--- Jobs: what they are to do is done when they are made, but it is told step by
+-- step, so that whoever polls sees them go from queued over processing to
+-- complete, each after so many polls and so many seconds.
 
 local answer = require "klaviyo.sandbox.answer"
 local codec = require "klaviyo.sandbox.codec"
 local generic = require "klaviyo.sandbox.generic"
 local instant = require "klaviyo.sandbox.instant"
 local refusal = require "klaviyo.sandbox.refusal"
+local relations = require "klaviyo.sandbox.relations"
 
 local M = {}
+
+local EXPIRES_AFTER = 7 * 86400
 
 --- Makes a job.
 ---@param call table
 ---@param kind string
 ---@param total integer how many things it is about
----@param failed integer|nil how many of them went wrong
+---@param errors table[]|nil error objects, one for each that went wrong
 ---@return table record
-function M.make(call, kind, total, failed)
-  local record = call.world:make(kind, {
+function M.make(call, kind, total, errors)
+  local world = call.world
+  local record = world:make(kind, {
     total_count = total, started_at = codec.null, completed_at = codec.null,
-    expires_at = instant.format(call.world.now() + 7 * 86400),
+    expires_at = instant.format(world.now() + EXPIRES_AFTER),
   })
-  record.outcome = { total = total, failed = failed or 0 }
+  record.outcome = { total = total, errors = errors or {} }
   return record
 end
 
-local function set(world, kind, record, attributes)
-  world:collection(kind):change(record, function()
-    for name, value in pairs(attributes) do
-      record.attributes[name] = value
-    end
-  end)
+local STEP = {}
+
+function STEP.queued(world, record)
+  local outcome = record.outcome
+  return { status = "processing", started_at = instant.format(world.now()),
+    completed_count =
+      math.floor((outcome.total - #outcome.errors) / 2) }
 end
 
--- One step for every time somebody looks.
-local function advance(world, kind, record)
-  local status, now = record.attributes.status, instant.format(world.now())
-  local outcome = record.outcome or { total = 0, failed = 0 }
-  if status == "queued" then
-    set(world, kind, record, { status = "processing", started_at = now })
-  elseif status == "processing" then
-    set(world, kind, record, {
-      status = "complete", completed_at = now,
-      completed_count = outcome.total - outcome.failed,
-      failed_count = outcome.failed, skipped_count = 0,
-    })
+-- An import's errors are resources of their own, those of others attributes.
+function STEP.processing(world, record, kind)
+  local outcome = record.outcome
+  local errors, of_import = codec.array(), kind == "profile-bulk-import-job"
+  for i, problem in ipairs(outcome.errors) do
+    if of_import then
+      errors[i] = world:make("import-error", problem).id
+    else
+      problem.id = world.chance:uuid()
+      errors[i] = problem
+    end
   end
+  if of_import then
+    relations.add(world, kind, record.id, "import-errors", errors)
+  end
+  return { status = "complete", completed_at = instant.format(world.now()),
+    completed_count = outcome.total - #errors, failed_count = #errors,
+    skipped_count = 0, errors = not of_import and errors or nil }
+end
+
+-- As many steps as are due.
+local function advance(world, kind, record)
+  local settings = world.settings
+  local polls, seconds = settings.job_polls or 1, settings.job_seconds or 0
+  record.outcome = record.outcome or { total = 0, errors = {} }
+  record.since = record.since or world.clock()
+  record.polls = record.polls or 0
+  local step = STEP[record.attributes.status]
+  while step and record.polls >= polls
+    and world.clock() >= record.since + seconds do
+    local attributes = step(world, record, kind)
+    world:collection(kind):change(record, function()
+      for name, value in pairs(attributes) do
+        record.attributes[name] = value
+      end
+    end)
+    record.polls, record.since = 0, record.since + seconds
+    step = STEP[record.attributes.status]
+  end
+  record.polls = record.polls + 1
 end
 
 --- Reads a job.
 function M.read(call)
   local kind, record = generic.subject(call)
-  local status, document = generic.serve(call)
-  -- What is answered is the state before the step.
-  document = codec.decode(codec.encode(document))
   advance(call.world, kind, record)
-  return status, document
+  return generic.serve(call)
+end
+
+--- Lists jobs: a poll of all of them.
+function M.list(call)
+  local kind = call.op.type
+  local collection = call.world:collection(kind)
+  for place = 1, collection.last do
+    local record = collection:at(place)
+    if record and STEP[record.attributes.status] then
+      advance(call.world, kind, record)
+    end
+  end
+  return generic.serve(call)
 end
 
 -- The catalog's bulk jobs and the coupon codes': the attribute that holds the
 -- resources, and what is done to each.
 local RESOURCES = { "items", "variants", "categories", "coupon-codes" }
 
-local function one_of(call, action, data, pointer)
-  local world = call.world
-  if action == "create" then
-    local ok, problem = pcall(generic.make, call, data.type, data)
-    if not ok and not refusal.is(problem) then
-      error(problem, 0)
-    end
-    return ok
+local DO = {}
+
+function DO.create(call, data)
+  return generic.make(call, data.type, data)
+end
+
+local function wanted(call, data)
+  return call.world:get(data.type, data.id)
+    or refusal.not_found(data.type, data.id)
+end
+
+function DO.update(call, data)
+  local record = wanted(call, data)
+  call.world:update(data.type, record, data.attributes or {})
+  generic.relate(call, data.type, record, data.relationships)
+  return record
+end
+
+function DO.delete(call, data)
+  call.world:remove(data.type, wanted(call, data))
+end
+
+-- Does one; what is wrong with it comes back as an error object.
+local function attempt(call, action, data, pointer)
+  local ok, result = pcall(DO[action], call, data)
+  if ok then
+    return result
+  elseif not refusal.is(result) then
+    error(result, 0)
   end
-  local record = world:get(data.type, data.id)
-  if not record then
-    return false, pointer
-  elseif action == "update" then
-    world:update(data.type, record, data.attributes or {})
-    generic.relate(call, data.type, record, data.relationships)
-  else
-    world:remove(data.type, record)
-  end
-  return true
+  local problem = result.errors[1]
+  return nil, { code = problem.code, title = refusal.title(problem.code),
+    detail = problem.detail, source = { pointer = pointer } }
 end
 
 --- Makes a bulk job and does its work.
 function M.bulk(call)
   local data = call.document.data
   local action = data.type:match("%-bulk%-(%a+)%-job$")
-  local total, failed = 0, 0
+  local total, errors, done = 0, {}, {}
   for _, name in ipairs(RESOURCES) do
     local given = (data.attributes or {})[name]
+    done[name] = given and {}
     for i, item in ipairs(given and given.data or {}) do
       total = total + 1
-      if not one_of(call, action, item, name .. "/data/" .. (i - 1)) then
-        failed = failed + 1
-      end
+      local record, problem = attempt(call, action, item,
+        ("/data/attributes/%s/data/%d"):format(name, i - 1))
+      table.insert(done[name], record and record.id)
+      errors[#errors + 1] = problem
     end
   end
-  local given = (data.attributes or {}).profiles
-  total = total + (given and #given.data or 0)
-  local record = M.make(call, data.type, total, failed)
-  generic.relate(call, data.type, record, data.relationships)
-  return answer.one(call, data.type, record)
+  local job = M.make(call, data.type, total, errors)
+  for name, ids in pairs(done) do
+    relations.add(call.world, data.type, job.id, name, ids)
+  end
+  generic.relate(call, data.type, job, data.relationships)
+  return answer.one(call, data.type, job)
 end
 
 return M

@@ -4,19 +4,15 @@
 local answer = require "klaviyo.sandbox.answer"
 local codec = require "klaviyo.sandbox.codec"
 local generic = require "klaviyo.sandbox.generic"
-local jobs = require "klaviyo.sandbox.jobs"
+local identifiers = require "klaviyo.sandbox.identifiers"
 local refusal = require "klaviyo.sandbox.refusal"
-local relations = require "klaviyo.sandbox.relations"
 
 local M = {}
-
-local IDENTIFIERS = { "email", "phone_number", "external_id", "anonymous_id",
-  "_kx" }
 
 -- The profile that has one of these identifiers, and which it is.
 local function owner_of(world, attributes)
   local profiles = world:collection("profile")
-  for _, name in ipairs(IDENTIFIERS) do
+  for _, name in ipairs(identifiers.names) do
     local value = attributes[name]
     local record = type(value) == "string" and profiles:find(name, value)
     if record then
@@ -114,27 +110,9 @@ function M.upsert(world, data)
   return record, made
 end
 
-local function has_identifier(data)
-  for _, name in ipairs(IDENTIFIERS) do
-    local value = (data.attributes or {})[name]
-    if type(value) == "string" and value ~= "" then
-      return true
-    end
-  end
-  return type(data.id) == "string"
-end
-
-local function want_identifier(data, pointer)
-  if not has_identifier(data) then
-    refusal.throw(400, "invalid", "One of email, phone_number, external_id, "
-      .. "anonymous_id or id is needed to tell whose profile it is.",
-      { pointer = pointer })
-  end
-end
-
 local function create(call)
   local data = call.document.data
-  want_identifier(data, "/data/attributes")
+  identifiers.demand(data, "/data/attributes")
   local other, name = owner_of(call.world, data.attributes)
   if other then
     refuse_duplicate(other, name)
@@ -147,6 +125,9 @@ end
 local function update(call)
   local _, record = generic.subject(call)
   local data = call.document.data
+  local wrong = refusal.new(400)
+  identifiers.check(wrong, data, "/data/attributes")
+  wrong:throw()
   local other, name = owner_of(call.world, data.attributes or {})
   if other and other.id ~= record.id then
     refuse_duplicate(other, name)
@@ -156,7 +137,7 @@ local function update(call)
 end
 
 local function import(call)
-  want_identifier(call.document.data, "/data/attributes")
+  identifiers.demand(call.document.data, "/data/attributes")
   local record, made = M.upsert(call.world, call.document.data)
   return answer.one(call, "profile", record, made and 201 or 200)
 end
@@ -183,57 +164,8 @@ local function merge(call)
   return answer.one(call, "profile", target)
 end
 
-local function bulk_import(call)
-  local world, data = call.world, call.document.data
-  local profiles = data.attributes.profiles.data
-  for i, profile in ipairs(profiles) do
-    want_identifier(profile,
-      ("/data/attributes/profiles/data/%d/attributes"):format(i - 1))
-  end
-  local job = jobs.make(call, data.type, #profiles)
-  local ids = {}
-  for i, profile in ipairs(profiles) do
-    ids[i] = M.upsert(world, profile).id
-  end
-  relations.add(world, data.type, job.id, "profiles", ids)
-  for _, list in ipairs(((data.relationships or {}).lists or {}).data or {}) do
-    relations.add(world, data.type, job.id, "lists", { list.id })
-    relations.add(world, "list", list.id, "profiles", ids)
-  end
-  return answer.one(call, data.type, job)
-end
-
--- Consent, for the channels that a subscription names.
-local function consent(world, record, subscriptions, state)
-  local have = record.attributes.subscriptions or {}
-  for _, channel in ipairs { "email", "sms" } do
-    local given = subscriptions == nil or subscriptions[channel] ~= nil
-    if given then
-      have[channel] = { marketing = { consent = state } }
-    end
-  end
-  world:update("profile", record, { subscriptions = have })
-end
-
-local function subscription(state, on_list)
-  return function(call)
-    local world, data = call.world, call.document.data
-    local list = ((data.relationships or {}).list or {}).data
-    for _, profile in ipairs(data.attributes.profiles.data) do
-      local subscriptions = profile.attributes.subscriptions
-      profile.attributes.subscriptions = nil
-      local record = M.upsert(world, profile)
-      consent(world, record, subscriptions, state)
-      if list and list ~= codec.null then
-        on_list(world, "list", list.id, "profiles", { record.id })
-      end
-    end
-    return answer.empty(call)
-  end
-end
-
 local function public_upsert(call)
-  want_identifier(call.document.data, "/data/attributes")
+  identifiers.demand(call.document.data, "/data/attributes")
   M.upsert(call.world, call.document.data)
   return answer.empty(call)
 end
@@ -256,11 +188,6 @@ M.serves = {
   ["PATCH /api/profiles/{id}"] = update,
   ["POST /api/profile-import"] = import,
   ["POST /api/profile-merge"] = merge,
-  ["POST /api/profile-bulk-import-jobs"] = bulk_import,
-  ["POST /api/profile-subscription-bulk-create-jobs"] =
-    subscription("SUBSCRIBED", relations.add),
-  ["POST /api/profile-subscription-bulk-delete-jobs"] =
-    subscription("UNSUBSCRIBED", relations.remove),
   ["POST /api/data-privacy-deletion-jobs"] = delete_person,
   ["POST /client/profiles"] = public_upsert,
 }

@@ -17,6 +17,7 @@ local TITLES = {
   conflict = "Conflict.",
   unsupported_media_type = "Unsupported media type.",
   throttled = "Request was throttled.",
+  payload_too_large = "Payload too large.",
   error = "A server error occurred.",
 }
 
@@ -76,6 +77,13 @@ function M.not_found(kind, id, pointer)
     { pointer = pointer or "/data/id" })
 end
 
+--- The title that goes with a code.
+---@param code string
+---@return string
+function M.title(code)
+  return TITLES[code] or TITLES.error
+end
+
 --- Whether a thrown value is a refusal.
 ---@param value any
 ---@return boolean
@@ -97,7 +105,7 @@ function M.document(refusal, chance)
       id = chance:uuid(),
       status = refusal.status,
       code = entry.code,
-      title = TITLES[entry.code] or TITLES.error,
+      title = M.title(entry.code),
       detail = entry.detail,
       source = entry.source or {},
       links = {},

@@ -109,7 +109,7 @@ function M.fill(world)
   -- Collections that are empty, but whose ids are known not to exist.
   for _, kind in ipairs { "campaign", "campaign-message", "catalog-item",
     "catalog-variant", "catalog-category", "coupon", "coupon-code", "event",
-    "image", "tag", "webhook", "review" } do
+    "image", "import-error", "tag", "webhook", "review" } do
     world:collection(kind)
   end
 end

@@ -1,0 +1,87 @@
+--- How much the service takes at once: bytes of any body, records of some.
+
+local refusal = require "klaviyo.sandbox.refusal"
+
+local M = {}
+
+-- The service says 5 MB; who keeps to the smaller reading keeps to either.
+local MOST_BYTES = 5000000
+
+local function of(...)
+  local names = { ... }
+  return function(data)
+    local list = data.attributes or {}
+    for _, name in ipairs(names) do
+      list = list[name]
+      if type(list) ~= "table" then
+        return 0
+      end
+    end
+    return #list
+  end
+end
+
+local function events_of_groups(data)
+  local count = 0
+  for _, group in ipairs(data.attributes["events-bulk-create"].data) do
+    count = count + #group.attributes.events.data
+  end
+  return count
+end
+
+-- By path: how many records, where they are, and what counts them.
+local MOST = {
+  ["/api/profile-bulk-import-jobs"] = { 10000, "profiles" },
+  ["/api/event-bulk-create-jobs"] = { 1000, "events-bulk-create",
+    events_of_groups },
+  ["/client/event-bulk-create"] = { 1000, "events" },
+  ["/api/coupon-code-bulk-create-jobs"] = { 1000, "coupon-codes" },
+  ["/api/profile-subscription-bulk-create-jobs"] = { 1000, "profiles" },
+  ["/api/profile-subscription-bulk-delete-jobs"] = { 100, "profiles" },
+  ["/api/profile-suppression-bulk-create-jobs"] = { 100, "profiles" },
+  ["/api/profile-suppression-bulk-delete-jobs"] = { 100, "profiles" },
+  ["/api/lists/{id}/relationships/profiles"] = { 1000, nil,
+    function(data) return #data end },
+}
+
+for resource, member in pairs { item = "items", variant = "variants",
+  category = "categories" } do
+  for _, action in ipairs { "create", "update", "delete" } do
+    MOST[("/api/catalog-%s-bulk-%s-jobs"):format(resource, action)] =
+      { 100, member }
+  end
+end
+
+for _, limit in pairs(MOST) do
+  limit[3] = limit[3] or of(limit[2], "data")
+end
+
+--- Throws 413 for a body that is too long.
+---@param body string|nil
+function M.size(body)
+  if body and #body > MOST_BYTES then
+    refusal.throw(413, "payload_too_large", ("The body has %d bytes; the "
+      .. "service takes %d at most."):format(#body, MOST_BYTES),
+      { pointer = "/data" })
+  end
+end
+
+--- Throws 400 for too many records.
+---@param op table
+---@param document table well-formed
+---@return integer|nil count of records, for operations that take many
+function M.count(op, document)
+  local limit = op.method ~= "GET" and MOST[op.path]
+  if not limit then
+    return nil
+  end
+  local count = limit[3](document.data)
+  if count > limit[1] then
+    refusal.throw(400, "invalid", ("%d records were sent; the service takes "
+      .. "%d at most."):format(count, limit[1]), { pointer = limit[2]
+      and ("/data/attributes/%s/data"):format(limit[2]) or "/data" })
+  end
+  return count
+end
+
+return M

@@ -1,0 +1,79 @@
+--- What tells one profile from another: which of it is well-formed, and which
+-- the service takes only to report it afterwards.
+
+local refusal = require "klaviyo.sandbox.refusal"
+
+local M = {}
+
+--- The attributes that identify.
+M.names = { "email", "phone_number", "external_id", "anonymous_id", "_kx" }
+
+local find = string.find
+
+--- Adds what is wrong with a profile's identifiers.
+---@param wrong table a refusal
+---@param data table the profile's resource
+---@param pointer string to its attributes
+function M.check(wrong, data, pointer)
+  local attributes = data.attributes or {}
+  local email, phone = attributes.email, attributes.phone_number
+  if type(email) == "string"
+    and not find(email, "^[^%s@]+@[^%s@]+%.[^%s@.]+$") then
+    wrong:add("invalid", "Invalid email address",
+      { pointer = pointer .. "/email" })
+  end
+  if type(phone) == "string"
+    and not (find(phone, "^%+[1-9]%d+$") and #phone > 7 and #phone < 17) then
+    wrong:add("invalid", "Invalid phone number format (Example of a valid "
+      .. "format: +12345678901)", { pointer = pointer .. "/phone_number" })
+  end
+end
+
+--- Adds a complaint when nothing identifies a profile.
+---@param wrong table a refusal
+---@param data table
+---@param pointer string
+function M.want(wrong, data, pointer)
+  for _, name in ipairs(M.names) do
+    local value = (data.attributes or {})[name]
+    if type(value) == "string" and value ~= "" then
+      return
+    end
+  end
+  if type(data.id) ~= "string" then
+    wrong:add("invalid", "One of email, phone_number, external_id, "
+      .. "anonymous_id or id is needed to tell whose profile it is.",
+      { pointer = pointer })
+  end
+end
+
+--- Throws 400 unless one profile is identified, and well.
+---@param data table
+---@param pointer string
+function M.demand(data, pointer)
+  local wrong = refusal.new(400)
+  M.want(wrong, data, pointer)
+  M.check(wrong, data, pointer)
+  wrong:throw()
+end
+
+--- Why a job cannot import a well-formed profile: its address is one that
+-- cannot exist (top level domain "invalid", country code 999), or the property
+-- `sandbox_error` asks for it.
+---@param data table
+---@return string|nil detail
+---@return string|nil member of the attributes
+function M.failing(data)
+  local attributes = data.attributes or {}
+  local email, phone = attributes.email, attributes.phone_number
+  local properties = attributes.properties
+  if type(properties) == "table" and properties.sandbox_error then
+    return tostring(properties.sandbox_error), "properties"
+  elseif type(email) == "string" and find(email, "%.invalid$") then
+    return "The email address cannot receive mail.", "email"
+  elseif type(phone) == "string" and find(phone, "^%+999") then
+    return "The phone number is not one of a known country.", "phone_number"
+  end
+end
+
+return M

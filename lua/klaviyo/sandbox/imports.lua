@@ -1,0 +1,152 @@
+--- Many profiles at once: imported, subscribed, suppressed.
+
+local answer = require "klaviyo.sandbox.answer"
+local codec = require "klaviyo.sandbox.codec"
+local identifiers = require "klaviyo.sandbox.identifiers"
+local instant = require "klaviyo.sandbox.instant"
+local jobs = require "klaviyo.sandbox.jobs"
+local profiles = require "klaviyo.sandbox.profiles"
+local refusal = require "klaviyo.sandbox.refusal"
+local relations = require "klaviyo.sandbox.relations"
+
+local M = {}
+
+local AT = "/data/attributes/profiles/data/%d/attributes"
+
+-- One malformed profile, and none of them is taken.
+local function demand_all(list, wanted)
+  local wrong = refusal.new(400)
+  for i, profile in ipairs(list) do
+    local pointer = AT:format(i - 1)
+    if wanted then
+      identifiers.want(wrong, profile, pointer)
+    end
+    identifiers.check(wrong, profile, pointer)
+  end
+  wrong:throw()
+end
+
+local function related(data, name)
+  local one = ((data.relationships or {})[name] or {}).data
+  return one ~= codec.null and one or nil
+end
+
+local function import(call)
+  local world, data = call.world, call.document.data
+  local list = data.attributes.profiles.data
+  demand_all(list, true)
+  local counts = world.stats.imports
+  local ids, errors = {}, {}
+  for i, profile in ipairs(list) do
+    local detail, member = identifiers.failing(profile)
+    if detail then
+      errors[#errors + 1] = { code = "invalid", title = "Invalid input.",
+        detail = detail, original_payload = profile.attributes,
+        source = { pointer = AT:format(i - 1) .. "/" .. member } }
+    else
+      local record, made = profiles.upsert(world, profile)
+      ids[#ids + 1] = record.id
+      local outcome = made and "made" or "updated"
+      counts[outcome] = counts[outcome] + 1
+    end
+  end
+  counts.records = counts.records + #list
+  counts.failed = counts.failed + #errors
+  local job = jobs.make(call, data.type, #list, errors)
+  relations.add(world, data.type, job.id, "profiles", ids)
+  for _, to in ipairs(related(data, "lists") or {}) do
+    relations.add(world, data.type, job.id, "lists", { to.id })
+    relations.add(world, "list", to.id, "profiles", ids)
+  end
+  return answer.one(call, data.type, job)
+end
+
+-- Consent, for the channels that a subscription names.
+local function consent(world, record, subscriptions, state)
+  local have = record.attributes.subscriptions or {}
+  for _, channel in ipairs { "email", "sms" } do
+    local given = subscriptions == nil or subscriptions[channel] ~= nil
+    if given then
+      have[channel] = { marketing = { consent = state } }
+    end
+  end
+  world:update("profile", record, { subscriptions = have })
+end
+
+local function subscription(state, on_list)
+  return function(call)
+    local world, data = call.world, call.document.data
+    local list = related(data, "list")
+    demand_all(data.attributes.profiles.data)
+    for _, profile in ipairs(data.attributes.profiles.data) do
+      local subscriptions = profile.attributes.subscriptions
+      profile.attributes.subscriptions = nil
+      local record = profiles.upsert(world, profile)
+      consent(world, record, subscriptions, state)
+      if list then
+        on_list(world, "list", list.id, "profiles", { record.id })
+      end
+    end
+    return answer.empty(call)
+  end
+end
+
+-- Those that a suppression is about.
+local function those_of(call, data)
+  local world = call.world
+  local given = (data.attributes or {}).profiles
+  given = given ~= codec.null and given or nil
+  local list, segment = related(data, "list"), related(data, "segment")
+  local ways = (given and 1 or 0) + (list and 1 or 0) + (segment and 1 or 0)
+  if ways ~= 1 then
+    refusal.throw(400, "invalid",
+      "Exactly one of profiles, list and segment is to be given.",
+      { pointer = "/data/attributes/profiles" })
+  end
+  local records = {}
+  if given then
+    demand_all(given.data)
+    for i, profile in ipairs(given.data) do
+      records[i] = profiles.upsert(world, profile)
+    end
+    return records
+  end
+  local group = list or segment
+  local members = relations.sequence(world, group.type, group.id, "profiles")
+  for place = 1, members.last do
+    records[#records + 1] = members.at(place)
+  end
+  return records
+end
+
+local function suppression(suppressed)
+  return function(call)
+    local world, data = call.world, call.document.data
+    local records = those_of(call, data)
+    local stamp = instant.format(world.now())
+    for _, record in ipairs(records) do
+      local have = record.attributes.subscriptions or {}
+      local email = have.email or { marketing = {} }
+      email.marketing.suppression = codec.array {
+        suppressed and { reason = "USER_SUPPRESSED", timestamp = stamp }
+        or nil }
+      have.email = email
+      world:update("profile", record, { subscriptions = have })
+    end
+    local job = jobs.make(call, data.type, #records)
+    return answer.one(call, data.type, job)
+  end
+end
+
+--- Operations served here, by verb and path.
+M.serves = {
+  ["POST /api/profile-bulk-import-jobs"] = import,
+  ["POST /api/profile-subscription-bulk-create-jobs"] =
+    subscription("SUBSCRIBED", relations.add),
+  ["POST /api/profile-subscription-bulk-delete-jobs"] =
+    subscription("UNSUBSCRIBED", relations.remove),
+  ["POST /api/profile-suppression-bulk-create-jobs"] = suppression(true),
+  ["POST /api/profile-suppression-bulk-delete-jobs"] = suppression(false),
+}
+
+return M

@@ -15,6 +15,7 @@ local json = require "klaviyo.json"
 local kinds = require "klaviyo.bulk.kinds"
 local lazy = require "klaviyo.lazy"
 local misuse = require "klaviyo.misuse"
+local packed = require "klaviyo.bulk.packed"
 local records = require "klaviyo.bulk.records"
 local submit = require "klaviyo.bulk.submit"
 local tally = require "klaviyo.bulk.tally"
@@ -44,7 +45,7 @@ for _, plural in ipairs {"items", "variants", "categories"} do
 end
 
 -- Chunks under way at once, and seconds that a job may stand still.
-local CONCURRENCY, PATIENCE = 3, 3600
+local CONCURRENCY, PATIENCE = 2, 3600
 
 local OPTIONS = {
   journal = "string", progress = "function", total = "number",
@@ -114,6 +115,7 @@ local function cutter(run, source, total, options)
   return chunks.new {
     next = source,
     encode = records.encoder(run.client, kind, run.seed),
+    size = packed.size, store = packed.new,
     count = math.min(options.count or kind.count, kind.count),
     bytes = bytes,
     record_bytes = kind.record_bytes,
@@ -219,7 +221,7 @@ end
 --- options: `journal` (path), `progress` (called with the counts so far,
 --- `total`, `elapsed`, `rate` in records a second and `left` in seconds),
 --- `total` (how many there are, where the source does not know), `concurrency`
---- (chunks at once; 3), `patience` (seconds that a job may stand still; 3600),
+--- (chunks at once; 2), `patience` (seconds that a job may stand still; 3600),
 --- `count`, `bytes` (smaller chunks than the service allows), and what the
 --- kind has: `list`, …
 ---

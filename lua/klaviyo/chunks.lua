@@ -14,7 +14,7 @@ local M = {}
 ---@field to integer
 ---@field positions integer[]
 ---@field records any[]  as the source gave them
----@field texts string[]  the same, encoded
+---@field texts table  the same, encoded: see bulk/packed.lua
 ---@field bytes integer  of all texts, with a comma between each two
 ---@field failures {position: integer, record: any, errors: table[]}[]
 ---@field region table|nil  what is known of these positions already
@@ -54,6 +54,8 @@ end
 --- options:
 ---  next          gives a record, `nil` at the end
 ---  encode        makes text of a record and its position; or nil and errors
+---  size          how many bytes a text takes
+---  store         makes what a chunk's texts are added to
 ---  count         records in a chunk, at the most
 ---  bytes         of their texts and the commas between, at the most
 ---  record_bytes  of one text, at the most
@@ -64,7 +66,8 @@ end
 ---@return klaviyo.cutter
 function M.new(options)
   return setmetatable({
-    read = options.next, encode = options.encode, count = options.count,
+    read = options.next, encode = options.encode, size = options.size,
+    store = options.store, count = options.count,
     bytes = options.bytes,
     record_bytes = math.min(options.record_bytes or math.huge, options.bytes),
     regions = options.regions or {}, check = options.check or function() end,
@@ -72,10 +75,10 @@ function M.new(options)
   }, Cutter)
 end
 
-local function too_large(text, limit)
+local function too_large(size, limit)
   return {{
     code = "too_large", title = "Too large to be sent",
-    detail = ("The record takes %d bytes; %d are allowed."):format(#text,
+    detail = ("The record takes %d bytes; %d are allowed."):format(size,
       limit),
   }}
 end
@@ -102,16 +105,17 @@ end
 local function text_of(self, item)
   if item.text == nil and item.errors == nil then
     item.text, item.errors = self.encode(item.record, item.position)
-    if item.text and #item.text > self.record_bytes then
-      item.text, item.errors = nil, too_large(item.text, self.record_bytes)
+    item.size = item.text and self.size(item.text)
+    if item.text and item.size > self.record_bytes then
+      item.text, item.errors = nil, too_large(item.size, self.record_bytes)
     end
   end
   return item.text
 end
 
-local function new_chunk(from)
+local function new_chunk(self, from)
   return {from = from, to = from - 1, positions = {}, records = {},
-    texts = {}, bytes = 0, failures = {}}
+    texts = self.store(), bytes = 0, failures = {}}
 end
 
 local function add(chunk, item)
@@ -119,8 +123,8 @@ local function add(chunk, item)
   if item.text then
     chunk.positions[n + 1] = item.position
     chunk.records[n + 1] = item.record
-    chunk.texts[n + 1] = item.text
-    chunk.bytes = chunk.bytes + #item.text + (n > 0 and 1 or 0)
+    chunk.texts:add(item.text)
+    chunk.bytes = chunk.bytes + item.size + (n > 0 and 1 or 0)
   else
     chunk.failures[#chunk.failures + 1] = {
       position = item.position, record = item.record, errors = item.errors,
@@ -135,7 +139,7 @@ end
 
 local function fits(chunk, item, limit)
   return not item.text
-    or chunk.bytes + #item.text + (#chunk.positions > 0 and 1 or 0) <= limit
+    or chunk.bytes + item.size + (#chunk.positions > 0 and 1 or 0) <= limit
 end
 
 -- What is known of a position; regions are left behind as positions rise.
@@ -150,7 +154,7 @@ end
 
 -- All of a region that was begun before, as the chunk that it was.
 local function again(self, region, item)
-  local chunk = new_chunk(region.from)
+  local chunk = new_chunk(self, region.from)
   chunk.region = region
   while item do
     text_of(self, item)
@@ -188,7 +192,7 @@ function Cutter:next()
         self.held = item
         break
       end
-      chunk = chunk or new_chunk(item.position)
+      chunk = chunk or new_chunk(self, item.position)
       add(chunk, item)
     end
   end

@@ -1,8 +1,9 @@
---- From a caller's records to the body of a request. Each record is encoded
---- once; a body is these texts, set into an envelope that was encoded once.
+--- From a caller's records to what is sent of them. Each is encoded once, and
+--- set into an envelope that was encoded once.
 
 local json = require "klaviyo.json"
 local misuse = require "klaviyo.misuse"
+local packed = require "klaviyo.bulk.packed"
 local unique_id = require "klaviyo.unique_id"
 
 local M = {}
@@ -31,18 +32,13 @@ function M.envelope(client, kind, options)
     after = "]" .. text:sub(last + 1)}
 end
 
---- A body.
-function M.body(envelope, texts)
-  return envelope.before .. table.concat(texts, ",") .. envelope.after
-end
-
 -- What the builder raises names a line of the program and a list that the
 -- caller never wrote.
 local function refusal(kind, message)
   local words = tostring(message):gsub("^[^\n]-:%d+: ", "")
   local list = kind.member:gsub("%p", "%%%0") .. "%[1%]"
   words = words:gsub(", in " .. list .. ":", ":"):gsub(" in " .. list .. "$",
-    ""):gsub(list .. "%.?", "")
+    ""):gsub(list .. "%.?", ""):gsub("^%[2%]%.?", "")
   return {{code = "refused", title = "Refused before it was sent",
     detail = words}}
 end
@@ -77,7 +73,7 @@ function M.encoder(client, kind, seed)
 
   return function(record, position)
     local ok, text = pcall(function()
-      return json.encode(resource_of(record, position))
+      return packed.encode(resource_of(record, position), position)
     end)
     if ok then
       return text

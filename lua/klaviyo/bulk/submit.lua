@@ -43,10 +43,13 @@ local function objects_of(err)
     title = "Refused", detail = err.message}}
 end
 
-local function call(run, texts)
+local function call(run, chunk, part)
+  local envelope = run.envelope
   while true do
-    local doc, err = run.client:call(run.kind.operation,
-      {body = records.body(run.envelope, texts)})
+    local doc, err = run.client:call(run.kind.operation, {
+      body = chunk.texts:body(envelope.before, envelope.after,
+        #part < #chunk.positions and part or nil),
+    })
     if doc or err.kind ~= "rate_limited"
         or (err.retry_after or 0) > run.patience then
       return doc, err
@@ -141,7 +144,7 @@ local function send(run, chunk, part)
   local number = journal
     and journal:send(chunk.id, pick(chunk.positions, part))
   chunk.out = chunk.out + #part
-  local doc, err = call(run, pick(chunk.texts, part))
+  local doc, err = call(run, chunk, part)
   if doc then
     took(run, chunk, part, number, doc)
     return {}

@@ -177,6 +177,27 @@ describe("a sandbox", function()
     assert.has_error(function() server:fault { staus = 500 } end)
   end)
 
+  it("answers in pieces on demand", function()
+    server:fault { slow = { bytes = 100, pause = 0.02 }, operation = "get_lists" }
+    server:fault { rate = 1, delay = 0.01 }
+    for _, url in ipairs { server.base_url, server.tls_url } do
+      local answer = ask(server, "/api/lists",
+        { url = url, curl = "-w "
+          .. quote "%{http_code} %{http_version} %{time_starttransfer} %{time_total}" })
+      assert.equal(200, answer.code, answer.said)
+      assert.equal(2, #answer.document.data)
+      local first, total = answer.said:match("([%d.]+) ([%d.]+)%s*$")
+      if url == server.base_url then -- the fault's one time
+        assert.is_true(total - first > 0.1, answer.said)
+      end
+    end
+    assert.equal(1, server:stats().faults.slow)
+    assert.equal(2, server:stats().faults.delay)
+    server:clear_faults()
+    ask(server, "/api/lists")
+    assert.equal(2, server:stats().faults.delay)
+  end)
+
   it("takes its time on demand", function()
     server:fault { delay = 0.3 }
     local answer = ask(server, "/api/lists", { curl = "-w '%{time_total}'" })
@@ -255,6 +276,85 @@ describe("starting a sandbox", function()
     ]])
     assert.equal(0, status, output)
     assert.equal("0", output:match("^%s*(%d+)%s*$"), output)
+  end)
+
+  it("has limits when told, over TLS and HTTP/2 as well", function()
+    local server = assert(start { limits = { get_lists = { second = 2, minute = 9 } },
+      time_scale = 0.1, window_phase = "first" })
+    local codes, throttled = {}, nil
+    for i, url in ipairs { server.base_url, server.tls_url, server.tls_url } do
+      local answer = ask(server, "/api/lists", { url = url, curl = "-i" })
+      codes[answer.code] = (codes[answer.code] or 0) + 1
+      local heads = answer.got:lower()
+      assert.equal(answer.code ~= 429,
+        heads:find("ratelimit-limit: 2, 2;w=1, 9;w=6\r\n", 1, true) ~= nil)
+      throttled = throttled or answer.code == 429 and heads
+      assert.is_true(i < 3 or answer.code == 429 or codes[200] == 3)
+    end
+    assert.same({ second = 0, minute = 0 },
+      server:consume { operation = "get_lists", requests = 9 })
+    throttled = ask(server, "/api/lists", { curl = "-i" }).got:lower()
+    local wait = tonumber(throttled:match("retry%-after: (%d+)\r\n"))
+    assert.is_true(wait >= 1 and wait <= 6)
+    assert.falsy(throttled:find("ratelimit", 1, true))
+    assert.equal(429, ask(server, "/api/lists").code)
+    assert.is_true(server:stats().throttled.get_lists >= 2)
+    assert.has_error(function() server:consume { operation = "get_lits" } end)
+  end)
+
+  it("is an account of its own", function()
+    local one, two = assert(start()), assert(start())
+    assert.truthy(one.key:find("^pk_sandbox_%x+$"))
+    assert.not_equal(one.key, two.key)
+    two.key = one.key
+    assert.equal(401, ask(two, "/api/lists").code)
+  end)
+
+  it("keeps no records when told", function()
+    local server = assert(start { record = 0, access_log = false })
+    assert.equal(200, ask(server, "/api/lists").code)
+    assert.same({}, server:requests())
+    assert.is_false(exists(server.dir .. "/access.log"))
+    assert.equal(1, server:stats().operations.get_lists)
+  end)
+
+  it("ends a connection after so many requests when told", function()
+    local server = assert(start { keepalive_requests = 3 })
+    for _, url in ipairs { server.base_url, server.tls_url } do
+      local target = quote(url .. "/api/lists")
+      local said = script.shell(("curl -sS -H 'revision: 2024-10-15' "
+        .. "--cacert %s -H %s -w '<%%{num_connects}>' -o /dev/null %s")
+        :format(quote(server.ca_file),
+          quote("Authorization: Klaviyo-API-Key " .. server.key),
+          (target .. " -o /dev/null "):rep(5) .. target))
+      local made, requests = 0, 0
+      for connects in said:gmatch("<(%d+)>") do
+        made, requests = made + tonumber(connects), requests + 1
+      end
+      assert.equal(6, requests, said)
+      assert.equal(2, made, said)
+    end
+  end)
+
+  it("lets so many streams onto a connection as it is told", function()
+    -- curl opens another connection when there is no room on the first.
+    local function connections(streams)
+      local server = assert(start { http2_streams = streams })
+      server:fault { rate = 1, delay = 0.3 }
+      local said = script.shell(("curl -sS -Z -H 'revision: 2024-10-15' "
+        .. "--cacert %s -H %s %s"):format(quote(server.ca_file),
+          quote("Authorization: Klaviyo-API-Key " .. server.key),
+          ("-o /dev/null " .. quote(server.tls_url .. "/api/lists") .. " "):rep(12)))
+      local requests, seen, count = server:requests(), {}, 0
+      assert.equal(12, #requests, said)
+      for _, request in ipairs(requests) do
+        count = count + (seen[request.connection] and 0 or 1)
+        seen[request.connection] = true
+      end
+      return count
+    end
+    assert.equal(1, connections(128))
+    assert.is_true(connections(4) > 1)
   end)
 
   it("makes page links of another origin when told", function()

@@ -360,6 +360,8 @@ describe("the sandbox's handler", function()
     end
     assert.equal(1, listed "email")
     assert.equal(0, listed "sms")
+    assert.equal(1, listed "email'),equals(archived,false),contains(name,'mm")
+    assert.equal(0, listed "email'),equals(archived,true),contains(name,'mm")
 
     assert.equal(202, (s:post("/api/campaign-send-jobs", { data = {
       type = "campaign-send-job", id = made.data.id } })))

@@ -247,6 +247,9 @@ describe("the sandbox's jobs", function()
     assert.equal(400, (suppress(people(2), list)))
     assert.equal(400, (suppress()))
     assert.equal(202, (suppress(nil, list)))
+    local _, of_list = s:get("/api/profile-suppression-bulk-create-jobs"
+      .. ("?sort=-created&filter=equals(list_id,%%22%s%%22)"):format(list))
+    assert.equal(1, #of_list.data)
     local _, found = s:get("/api/profiles?additional-fields[profile]="
       .. "subscriptions&filter=equals(email,%22p1@b.example%22)")
     assert.equal("USER_SUPPRESSED", found.data[1].attributes.subscriptions

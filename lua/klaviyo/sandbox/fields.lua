@@ -9,12 +9,20 @@ local M = {}
 -- type.field → relationship whose id is meant
 local RELATED = {
   ["event.profile_id"] = "profile", ["event.metric_id"] = "metric",
-  ["event.profile"] = "profile",
+  ["event.profile"] = "profile", ["event.metric"] = "metric",
+  ["profile-suppression-bulk-create-job.list_id"] = "list",
+  ["profile-suppression-bulk-create-job.segment_id"] = "segment",
+  ["profile-suppression-bulk-delete-job.list_id"] = "list",
+  ["profile-suppression-bulk-delete-job.segment_id"] = "segment",
+  ["push-token.profile.id"] = "profile",
   ["coupon-code.coupon.id"] = "coupon",
   ["coupon-code.profile.id"] = "profile",
   ["catalog-variant.item.id"] = "item",
   ["review.item.id"] = "item",
 }
+
+-- One point in time, two names for it.
+local SAME = { created = "created_at", updated = "updated_at" }
 
 local function ids(world, kind, record, name)
   local list = codec.array()
@@ -45,6 +53,12 @@ SPECIAL["campaign.messages.channel"] = function(world, record)
   return channels
 end
 
+local function unless_null(value)
+  if value ~= codec.null then
+    return value
+  end
+end
+
 --- The value of a field.
 ---@param world table
 ---@param kind string
@@ -52,13 +66,16 @@ end
 ---@param field string
 ---@return any value nil when there is none
 function M.value(world, kind, record, field)
-  if field == "id" or field == "ids" then
+  if field == "id" or field == "ids" or field == kind .. "_id" then
     return record.id
   end
   local attributes = record.attributes
   local value = attributes[field]
+  if value == nil and SAME[field] then
+    value = attributes[SAME[field]]
+  end
   if value ~= nil then
-    return value ~= codec.null and value or nil
+    return unless_null(value)
   end
   local key = kind .. "." .. field
   if RELATED[key] then
@@ -73,7 +90,7 @@ function M.value(world, kind, record, field)
     end
     value = value[part]
   end
-  return value ~= codec.null and value or nil
+  return unless_null(value)
 end
 
 return M

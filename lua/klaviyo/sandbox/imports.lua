@@ -2,6 +2,7 @@
 
 local answer = require "klaviyo.sandbox.answer"
 local codec = require "klaviyo.sandbox.codec"
+local generic = require "klaviyo.sandbox.generic"
 local identifiers = require "klaviyo.sandbox.identifiers"
 local instant = require "klaviyo.sandbox.instant"
 local jobs = require "klaviyo.sandbox.jobs"
@@ -134,6 +135,7 @@ local function suppression(suppressed)
       world:update("profile", record, { subscriptions = have })
     end
     local job = jobs.make(call, data.type, #records)
+    generic.relate(call, data.type, job, data.relationships)
     return answer.one(call, data.type, job)
   end
 end

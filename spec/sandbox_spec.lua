@@ -198,6 +198,22 @@ describe("a sandbox", function()
     assert.equal(2, server:stats().faults.delay)
   end)
 
+  it("forgets who gave up, but not what was done for him", function()
+    server:fault { stall = 5, times = 2 }
+    for _, url in ipairs { server.base_url, server.tls_url } do
+      local began = os.time()
+      local answer = ask(server, "/api/lists", { url = url, curl = "--max-time 0.2",
+        body = '{"data":{"type":"list","attributes":{"name":"n"}}}' })
+      assert.equal(28, answer.exit, answer.said) -- timed out
+      assert.is_true(os.time() - began < 3)
+    end
+    assert.equal(2, server:stats().requests)
+    assert.equal(2, server:stats().processed.create_list)
+    assert.equal(4, server:stats().resources.list)
+    local _, gone = shell.read(server.dir .. "/access.log"):gsub(' 499 "POST', "")
+    assert.equal(2, gone)
+  end)
+
   it("takes its time on demand", function()
     server:fault { delay = 0.3 }
     local answer = ask(server, "/api/lists", { curl = "-w '%{time_total}'" })

@@ -158,6 +158,7 @@ function M.content()
     return control_path(target, body)
   end
   local headers = ngx.req.get_headers(0)
+  tally.received(M.world.stats)
   local request = {
     method = ngx.req.get_method(), target = target, body = body,
     header = function(name)
@@ -174,6 +175,9 @@ function M.content()
     ngx.var.klaviyo_operation = response.operation
   end
   remember(request, response, headers)
+  if response.stall and response.stall > 0 then
+    ngx.sleep(response.stall)
+  end
   if response.reset then
     return ngx.exit(444) -- closes without a word
   end

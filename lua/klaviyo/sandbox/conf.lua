@@ -40,6 +40,8 @@ http {
   http2_max_concurrent_streams $STREAMS;
   lua_package_path "$LUA_PATH;;";
   lua_max_running_timers 256;
+  # Who gives up waiting must not go on taking one of the streams.
+  lua_check_client_abort on;
   init_by_lua_block {
     require("klaviyo.sandbox.app").init("settings.json")
   }

@@ -159,9 +159,7 @@ function M.around(world, request, handle, operation_of, sleep)
       response.headers[name] = value
     end
   end
-  if late.stall > 0 then
-    sleep(late.stall)
-  end
+  response.stall = late.stall
   if fault then
     response.reset = fault.reset ~= nil
     response.truncate, response.slow = fault.truncate, fault.slow

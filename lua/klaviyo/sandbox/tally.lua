@@ -20,12 +20,17 @@ local function one_more(counts, name)
   counts[name] = (counts[name] or 0) + 1
 end
 
---- Counts a request and its answer.
+--- Counts a request that has come in.
+---@param stats table
+function M.received(stats)
+  stats.requests = stats.requests + 1
+end
+
+--- Counts an answer; there is none for who went away before it was begun.
 ---@param stats table
 ---@param operation string|nil
 ---@param status integer 0 when the answer never got out
 function M.answered(stats, operation, status)
-  stats.requests = stats.requests + 1
   one_more(stats.operations, operation or "-")
   one_more(stats.statuses, ("%d"):format(status))
 end

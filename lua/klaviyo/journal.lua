@@ -111,7 +111,7 @@ end
 
 -- A journal has its header first; of a torn one there may be a part.
 local function is_start(text)
-  return START:sub(1, #text) == text:sub(1, #START)
+  return text ~= "" and START:sub(1, #text) == text:sub(1, #START)
 end
 
 local function check_header(path, header, identity)
@@ -214,6 +214,10 @@ function Journal:write(line)
   if not ok then
     error("the journal cannot be written: " .. tostring(why), 0)
   end
+end
+
+if type(jit) == "table" then
+  jit.off(Journal.write)  -- compiled, a flush that failed is not noticed
 end
 
 --- A chunk has been cut; gives its number.

@@ -1,0 +1,228 @@
+local chunks = require "klaviyo.chunks"
+local raises = require "spec.support.raises"
+
+-- A store that shows what is in it.
+local function store()
+  local texts = {}
+  function texts.add(self, text)
+    self[#self + 1] = text
+  end
+  return texts
+end
+
+local function length(text)
+  return #text
+end
+
+local function cutter(source, options)
+  local all = {
+    next = (chunks.reader(source)), store = store, size = length,
+    encode = function(record)
+      return record
+    end,
+    count = 3, bytes = 1000,
+  }
+  for name, value in pairs(options or {}) do
+    all[name] = value
+  end
+  return chunks.new(all)
+end
+
+local function all_of(cut)
+  local list = {}
+  for chunk in function() return cut:next() end do
+    list[#list + 1] = chunk
+  end
+  return list
+end
+
+local function counts(list)
+  local sizes = {}
+  for i, chunk in ipairs(list) do
+    sizes[i] = #chunk.positions
+  end
+  return sizes
+end
+
+describe("klaviyo.chunks", function()
+  it("cuts by count", function()
+    local list = all_of(cutter {"a", "b", "c", "d", "e", "f", "g"})
+    assert.same({3, 3, 1}, counts(list))
+    assert.same({1, 3, 4, 6, 7, 7}, {list[1].from, list[1].to, list[2].from,
+      list[2].to, list[3].from, list[3].to})
+    assert.same({4, 5, 6}, list[2].positions)
+    assert.same({"d", "e", "f"}, list[2].records)
+    assert.equal(5, list[2].bytes)
+  end)
+
+  it("gives no chunk for no records", function()
+    assert.same({}, all_of(cutter {}))
+  end)
+
+  it("gives no empty chunk after a full one", function()
+    assert.same({3}, counts(all_of(cutter {"a", "b", "c"})))
+  end)
+
+  it("cuts by bytes, commas counted, at the exact boundary", function()
+    local four = {("x"):rep(10), ("y"):rep(10), ("z"):rep(10), ("w"):rep(10)}
+    assert.same({2, 2}, counts(all_of(cutter(four, {bytes = 21}))))
+    assert.same({1, 1, 1, 1}, counts(all_of(cutter(four, {bytes = 20}))))
+    assert.same({3, 1}, counts(all_of(cutter(four, {bytes = 32}))))
+    assert.same({2, 2}, counts(all_of(cutter(four, {bytes = 31}))))
+    assert.same({1, 1, 1, 1}, counts(all_of(cutter(four, {bytes = 10}))))
+  end)
+
+  it("sets a record aside that is too large alone", function()
+    local source = {"a", ("x"):rep(11), "b"}
+    local list = all_of(cutter(source, {record_bytes = 10}))
+    assert.equal(1, #list)
+    assert.same({1, 3}, list[1].positions)
+    local failure = list[1].failures[1]
+    assert.equal(2, failure.position)
+    assert.equal(source[2], failure.record)
+    assert.equal("too_large", failure.errors[1].code)
+    assert.matches("11 bytes; 10 are allowed", failure.errors[1].detail)
+    assert.same({1, 2, 3}, all_of(cutter(source,
+      {record_bytes = 11}))[1].positions)
+    -- nor may one be larger than a whole chunk
+    assert.equal(2, all_of(cutter(source,
+      {bytes = 10}))[1].failures[1].position)
+  end)
+
+  it("sets a record aside that cannot be encoded", function()
+    local list = all_of(cutter({"a", "bad", "b", "bad"}, {
+      encode = function(record, position)
+        if record == "bad" then
+          return nil, {{detail = "no " .. position}}
+        end
+        return record
+      end,
+    }))
+    assert.same({1, 3}, list[1].positions)
+    assert.equal("no 2", list[1].failures[1].errors[1].detail)
+    assert.equal("no 4", list[1].failures[2].errors[1].detail)
+    assert.equal(4, list[1].to)
+  end)
+
+  it("does not gather failures without end", function()
+    local given = 0
+    local cut = cutter(function()
+      given = given + 1
+      return "bad"
+    end, {encode = function()
+      return nil, {}
+    end})
+    assert.equal(3, #cut:next().failures)
+    assert.equal(3, given)
+    assert.equal(4, cut:next().from)
+  end)
+
+  it("encodes each record once", function()
+    local times = {}
+    all_of(cutter({"aaaa", "bbbb", "cccc", "dddd"}, {
+      bytes = 9,
+      encode = function(record, position)
+        times[position] = (times[position] or 0) + 1
+        return record
+      end,
+    }))
+    assert.same({1, 1, 1, 1}, times)
+  end)
+
+  it("reads no further than the chunk, and not after the end", function()
+    local given, ended = 0, 0
+    local cut = cutter(function()
+      if given == 7 then
+        ended = ended + 1
+        return nil
+      end
+      given = given + 1
+      return "r"
+    end)
+    cut:next()
+    assert.equal(3, given)
+    cut:next()
+    assert.equal(6, given)
+    cut:next()
+    assert.is_nil(cut:next())
+    assert.is_nil(cut:next())
+    assert.equal(1, ended)
+  end)
+
+  describe("of a source that was begun before", function()
+    local source = {"a", "b", "c", "d", "e", "f", "g", "h", "i"}
+
+    it("passes over what is closed", function()
+      local cut = cutter(source, {regions = {
+        {from = 1, to = 3, closed = true}, {from = 4, to = 5, closed = true}}})
+      local list = all_of(cut)
+      assert.same({6, 7, 8}, list[1].positions)
+      assert.same({9}, list[2].positions)
+      assert.is_false(cut:short())
+    end)
+
+    it("gives what was begun as the chunk that it was", function()
+      local open = {from = 4, to = 5}
+      local list = all_of(cutter(source, {regions = {
+        {from = 1, to = 3, closed = true}, open,
+        {from = 6, to = 7, closed = true}}}))
+      assert.same({4, 5}, list[1].positions)
+      assert.equal(open, list[1].region)
+      assert.same({8, 9}, list[2].positions)
+      assert.is_nil(list[2].region)
+    end)
+
+    it("does not let a new chunk run into an old one", function()
+      local list = all_of(cutter(source,
+        {regions = {{from = 3, to = 4, closed = true}, {from = 5, to = 6}}}))
+      assert.same({2, 2, 3}, counts(list))
+      assert.same({5, 6}, list[2].positions)
+    end)
+
+    it("shows the first record of each region", function()
+      local seen = {}
+      all_of(cutter(source, {
+        regions = {{from = 1, to = 3, closed = true}, {from = 4, to = 5}},
+        check = function(region, record)
+          seen[region.from] = record
+        end,
+      }))
+      assert.same({[1] = "a", [4] = "d"}, seen)
+    end)
+
+    it("tells that the source has become shorter", function()
+      for _, closed in ipairs {true, false} do
+        local cut = cutter(source, {regions = {
+          {from = 1, to = 3, closed = true},
+          {from = 4, to = 12, closed = closed}}})
+        assert.same({}, all_of(cut))
+        assert.is_true(cut:short())
+      end
+    end)
+  end)
+
+  describe("reader", function()
+    it("takes lists, functions and what can be called", function()
+      local read, total = chunks.reader {"a", "b"}
+      assert.equal(2, total)
+      assert.same({"a", "b"}, {read(), read(), read()})
+      local from_function
+      from_function, total = chunks.reader(print)
+      assert.equal(print, from_function)
+      assert.is_nil(total)
+      local object = setmetatable({"not this"}, {__call = function()
+        return "called"
+      end})
+      assert.equal("called", chunks.reader(object)())
+    end)
+
+    it("refuses what is no source", function()
+      raises("a source is a list, or a function", function()
+        chunks.reader("a path")
+      end)
+      raises("not nil", function()
+        chunks.reader(nil)
+      end)
+    end)
+  end)
+end)

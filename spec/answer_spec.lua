@@ -1,7 +1,7 @@
 -- Documents: what came back, as a plain table with more behind it.
 local cjson = require "cjson"
+local connect = require "spec.support.connect"
 local json = require "klaviyo.json"
-local key = require "spec.support.key"
 local klaviyo = require "klaviyo"
 local raw = require "spec.support.raw"
 local sandbox = require "spec.support.sandbox"
@@ -9,7 +9,7 @@ local sandbox = require "spec.support.sandbox"
 -- The document of a call that is answered so, given to a function.
 local function answered(answer, check)
   raw.with({ answers = { answer } }, function(server)
-    local client = klaviyo.new { api_key = key, base_url = server.url, proxy = "" }
+    local client = connect(server.url)
     check(assert(client:call("get_events")))
   end)
 end
@@ -174,7 +174,7 @@ describe("a response", function()
 
   it("has the bytes that were there before they were packed", function()
     raw.with({ answers = { { body = "{}" } } }, function(server)
-      assert(klaviyo.new { api_key = key, base_url = server.url, proxy = "" }:call("get_lists"))
+      assert(connect(server.url):call("get_lists"))
       assert.matches("gzip", server:requests()[1].headers["accept-encoding"])
     end)
   end)

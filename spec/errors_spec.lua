@@ -1,8 +1,8 @@
 -- What is wrong on the wire, as it reads. Which failure gives which error is
 -- spec/failures_spec.lua's.
+local connect = require "spec.support.connect"
 local errors = require "klaviyo.errors"
 local key = require "spec.support.key"
-local klaviyo = require "klaviyo"
 local raw = require "spec.support.raw"
 local sandbox = require "spec.support.sandbox"
 
@@ -10,7 +10,7 @@ local sandbox = require "spec.support.sandbox"
 local function answered(answer, operation, args)
   local err
   raw.with({ answers = { answer } }, function(server)
-    local client = klaviyo.new { api_key = key, base_url = server.url, proxy = "" }
+    local client = connect(server.url)
     local doc
     doc, err = client:call(operation or "get_profiles", args)
     assert.is_nil(doc)
@@ -180,9 +180,9 @@ describe("a key that the other side repeats", function()
   it("is in no message, though it came from a function and has changed", function()
     raw.with({ answers = { { status = 403, body = "first-key-0 second-key-0 third-key-0" } } }, function(server)
       local keys = { "first-key-0", "second-key-0" }
-      local client = klaviyo.new { base_url = server.url, proxy = "", api_key = function()
+      local client = connect(server.url, { api_key = function()
         return table.remove(keys, 1) or "third-key-0"
-      end }
+      end })
       local _, err = client:call("get_lists")
       assert.equal("403 [redacted] second-key-0 third-key-0", (err.message:gsub(" %(the key.*", "")))
       _, err = client:call("get_lists")
@@ -192,7 +192,7 @@ describe("a key that the other side repeats", function()
 
   it("is in no message, be it a token", function()
     raw.with({ answers = { { status = 401, body = "token tok-0123456789 is bad" } } }, function(server)
-      local client = klaviyo.new { base_url = server.url, proxy = "", access_token = "tok-0123456789" }
+      local client = connect(server.url, { access_token = "tok-0123456789" })
       local _, err = client:call("get_lists")
       assert.equal("401 token [redacted] is bad", err.message)
     end)

@@ -1,6 +1,6 @@
 -- Walks over pages and over what is in them.
+local connect = require "spec.support.connect"
 local errors = require "klaviyo.errors"
-local key = require "spec.support.key"
 local klaviyo = require "klaviyo"
 local raises = require "spec.support.raises"
 local raw = require "spec.support.raw"
@@ -187,7 +187,7 @@ describe("a walk", function()
 
     it("of a relation that points nowhere gives nothing", function()
       raw.with({ answers = { { body = '{"data":null}' } } }, function(server)
-        local client = klaviyo.new { api_key = key, base_url = server.url, proxy = "" }
+        local client = connect(server.url)
         for _ in client:each("get_profile", { id = "x" }) do
           error("there is none")
         end
@@ -498,7 +498,7 @@ describe("a page of the other side's making", function()
   local function walked(answers, operation, args)
     local ids, err = {}, nil
     raw.with({ answers = answers }, function(server)
-      local client = klaviyo.new { api_key = key, base_url = server.url, proxy = "" }
+      local client = connect(server.url)
       local it = client:each(operation or "get_lists", args)
       for _ = 1, 100 do
         local resource, second = it:next()
@@ -551,7 +551,7 @@ describe("a page of the other side's making", function()
       assert.is_true(ok, "data " .. data)
       ok = pcall(function()
         raw.with({ answers = { { body = '{"data":' .. data .. "}" } } }, function(server)
-          local client = klaviyo.new { api_key = key, base_url = server.url, proxy = "" }
+          local client = connect(server.url)
           client:ids("get_profile_ids_for_list", { id = "x" }):next()
         end)
       end)
@@ -568,7 +568,7 @@ describe("a page of the other side's making", function()
 
   it("is asked for where the base URL says", function()
     raw.with({ answers = { page("1", "a"), page("2") } }, function(server)
-      local client = klaviyo.new { api_key = key, base_url = server.url .. "/klaviyo", proxy = "" }
+      local client = connect(server.url .. "/klaviyo")
       local count = 0
       for _ in client:each("get_lists") do
         count = count + 1

@@ -6,7 +6,7 @@ local klaviyo = require "klaviyo"
 local raises = require "spec.support.raises"
 local sandbox = require "spec.support.sandbox"
 
-local client = klaviyo.new { api_key = key, on_warning = function() end }
+local client = klaviyo.new { api_key = key }
 local f = klaviyo.filter
 
 local BASE = "https://a.klaviyo.com"

@@ -1,6 +1,7 @@
 -- client.profiles:list(), client.lists:at(id).profiles:add(ids): the verbs, and
 -- what they are on the wire.
 local cjson = require "cjson"
+local connect = require "spec.support.connect"
 local errors = require "klaviyo.errors"
 local key = require "spec.support.key"
 local klaviyo = require "klaviyo"
@@ -457,8 +458,8 @@ describe("the public calls", function()
     raw.with({ answers = { { status = 202 } } }, function(server)
       local body = '{"data":{"type":"event","attributes":{}}}'
       for _, more in ipairs(all_settings) do
-        more.base_url, more.proxy, more.company_id = server.url, "", "AbC123"
-        local client = klaviyo.new(more)
+        more.company_id = "AbC123"
+        local client = connect(server.url, more)
         assert(client.public.events:create { body = body })
         assert(client:call("create_client_event", { body = body }))
         local requests = server:requests()
@@ -473,7 +474,7 @@ describe("the public calls", function()
   end
 
   it("carry a company's id, the revision, and never a key", function()
-    check_public { {}, { api_key = key }, { access_token = "tok-0123456789" } }
+    check_public { {}, { access_token = "tok-0123456789" } }
   end)
 
   -- transport.lua, header_fields: a field of the settings is sent to all

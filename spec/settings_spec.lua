@@ -1,5 +1,6 @@
 -- What a client may be told, and what it is when nothing is said. Seen through
 -- `build`, which gives the request that would be sent.
+local connect = require "spec.support.connect"
 local key = require "spec.support.key"
 local klaviyo = require "klaviyo"
 local raises = require "spec.support.raises"
@@ -75,8 +76,8 @@ describe("a setting", function()
   end)
 
   it("may be a number so large that nobody waits for it", function()
-    local client = new { timeout = 1e15, connect_timeout = 1e15, max_response_bytes = 2 ^ 60,
-      base_url = "http://127.0.0.1:1", proxy = "" }
+    local client = connect("http://127.0.0.1:1",
+      { timeout = 1e15, connect_timeout = 1e15, max_response_bytes = 2 ^ 60 })
     assert.equal("transport", select(2, client:call("get_profiles")).kind)
   end)
 

@@ -1,21 +1,14 @@
 -- How requests are carried: header fields as they arrive, connections, keys
 -- that change.
+local connect = require "spec.support.connect"
 local key = require "spec.support.key"
-local klaviyo = require "klaviyo"
 local raw = require "spec.support.raw"
 local sandbox = require "spec.support.sandbox"
 
 local OK = { body = '{"data":[]}' }
 
 local function client_of(server, more)
-  local settings = { api_key = key, base_url = server.url, proxy = "", on_warning = function() end }
-  for name, value in pairs(more or {}) do
-    settings[name] = value
-  end
-  if settings.access_token then
-    settings.api_key = nil
-  end
-  return klaviyo.new(settings)
+  return connect(server.url, more)
 end
 
 describe("the header fields", function()

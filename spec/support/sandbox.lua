@@ -5,27 +5,18 @@
 --   local world = sandbox.here(setup, teardown, { profiles = 250 })
 --   it("…", function() world.client:call(…) world.server:fault { … } end)
 
+local connect = require "spec.support.connect"
 local key = require "spec.support.key"
-local klaviyo = require "klaviyo"
 
 local M = {}
 
 local World = {}
 World.__index = World
 
---- Another client of this sandbox. A setting that is `false` is left out.
+--- Another client of this sandbox.
 ---@param more table|nil settings, over those that lead to the sandbox
 function World:new_client(more)
-  local settings = { base_url = self.server.base_url, api_key = key, proxy = "", on_warning = function() end }
-  for name, value in pairs(more or {}) do
-    settings[name] = value
-  end
-  for name, value in pairs(settings) do
-    if value == false then
-      settings[name] = nil
-    end
-  end
-  return klaviyo.new(settings)
+  return connect(more and more.base_url or self.server.base_url, more)
 end
 
 --- The requests received since `mark` (a number of them), oldest first, as

@@ -1,0 +1,33 @@
+-- Clients for specs: of the specs' key, of no proxy that may be about, and so
+-- that nothing waits: no rate limits are kept to, nothing is sent again, and
+-- nobody is warned.
+
+local key = require "spec.support.key"
+local klaviyo = require "klaviyo"
+
+local QUICK = { proxy = "", pacing = false, retries = 0, budget = false, on_warning = function() end }
+
+-- A rock of another version may know less.
+for name, value in pairs(QUICK) do
+  if not pcall(klaviyo.new, { api_key = key, [name] = value }) then
+    QUICK[name] = nil
+  end
+end
+
+--- A client.
+---@param base_url string
+---@param more table|nil settings, over these; with a token there is no key
+---@return table client
+return function(base_url, more)
+  local settings = { api_key = key, base_url = base_url }
+  for name, value in pairs(QUICK) do
+    settings[name] = value
+  end
+  for name, value in pairs(more or {}) do
+    settings[name] = value
+  end
+  if settings.access_token then
+    settings.api_key = nil
+  end
+  return klaviyo.new(settings)
+end

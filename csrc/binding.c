@@ -8,6 +8,7 @@
 #include <curl/curl.h>
 
 #define SCRATCH "klaviyo.scratch"
+#define LONGEST_SECONDS 1000000
 
 
 /* Lua has no error for this that may be raised without memory. */
@@ -20,6 +21,15 @@ int binding_refuse (lua_State *L, const char *message) {
   lua_pushnil(L);
   lua_pushstring(L, message);
   return 2;
+}
+
+
+long binding_ms (lua_Number seconds) {
+  if (!(seconds > 0))  /* NaN too */
+    return 0;
+  if (seconds > LONGEST_SECONDS)
+    seconds = LONGEST_SECONDS;
+  return (long)(seconds * 1000 + 0.999);
 }
 
 
@@ -95,6 +105,7 @@ LUALIB_API int luaopen_klaviyo_core (lua_State *L) {
   open_settings(L);
   open_ticket(L);
   open_pages(L);
+  open_lane(L);
   lua_pushstring(L, curl->version);
   lua_setfield(L, -2, "libcurl");
   return 1;

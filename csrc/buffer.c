@@ -3,7 +3,6 @@
 */
 #include "buffer.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,4 +63,14 @@ char *text_copy (const char *bytes, size_t size) {
     memcpy(copy, bytes, size);
   copy[size] = '\0';
   return copy;
+}
+
+
+uint64_t bytes_hash (const char *bytes, size_t size) {
+  uint64_t h = UINT64_C(14695981039346656037);  /* FNV-1a */
+  size_t i;
+  for (i = 0; i < size; i++)
+    h = (h ^ (unsigned char)bytes[i]) * UINT64_C(1099511628211);
+  h ^= h >> 32;
+  return h != 0 ? h : 1;
 }

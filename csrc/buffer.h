@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct buffer {
   char *data;   /* not zero-terminated; NULL while empty */
@@ -20,6 +21,9 @@ bool buffer_add_text (buffer *b, const char *text);
 bool buffer_add_byte (buffer *b, char byte);
 
 void buffer_free (buffer *b);
+
+/* A hash that is the same in all processes; never 0. */
+uint64_t bytes_hash (const char *bytes, size_t size);
 
 /* A zero-terminated copy; NULL when memory is out. */
 char *text_copy (const char *bytes, size_t size);

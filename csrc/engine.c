@@ -1,31 +1,62 @@
 /*
 ** engine.c - the transfers of this process.
 **
-** The process that waits also pumps. A child that was forked must not touch
-** its parent's connections: it forgets the engine, leaking it on purpose,
-** and starts one of its own.
+** A transfer waits in its lane until the origin has room for it and the
+** budget lets it go, runs, and then ends or waits for another attempt. The
+** process that waits also pumps. A child that was forked must not touch its
+** parent's connections: it forgets the engine, leaking it on purpose, and
+** starts one of its own.
 */
 #include "engine.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#define SPARE_HANDLES 64
+#include "poller.h"
+
+#define SPARE_HANDLES 128
 #define KEPT_CONNECTIONS 256L
+#define CONNECTIONS_PER_HOST 16L
+#define MOST_IN_FLIGHT 512
+#define FOREVER INT64_MAX
 
 typedef struct engine {
   CURLM *multi;
+  poller *poller;
   long pid;
   CURL *spare[SPARE_HANDLES];  /* used handles, reset: cheaper than new */
   int spares;
+  lane *lanes;                 /* those that have requests waiting */
+  timers timers;
+  size_t pending;              /* submitted and not done */
+  size_t running;
+  long *ended;                 /* serials of announced transfers */
+  size_t ended_count, ended_room;
+  bool told;                   /* they were handed out */
 } engine;
 
 static engine *the_engine = NULL;
 static CURLcode global_code = CURLE_FAILED_INIT;
 
+
+double engine_clock (void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+
+static int64_t clock_ms (void) {
+  return (int64_t)(engine_clock() * 1000);
+}
+
+
+/* {======================================================
+** The engine itself
+** ======================================================= */
 
 /* Once per process and never undone: others may use libcurl too. */
 static void global_init (void) {
@@ -43,12 +74,17 @@ static engine *engine_new (void) {
   if (e == NULL)
     return NULL;
   e->multi = curl_multi_init();
-  if (e->multi == NULL) {
+  e->poller = e->multi != NULL ? poller_new(e->multi) : NULL;
+  if (e->poller == NULL) {
+    curl_multi_cleanup(e->multi);
     free(e);
     return NULL;
   }
   e->pid = (long)getpid();
+  origins_reset();
   curl_multi_setopt(e->multi, CURLMOPT_MAXCONNECTS, KEPT_CONNECTIONS);
+  curl_multi_setopt(e->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
+                    CONNECTIONS_PER_HOST);
   return e;
 }
 
@@ -60,41 +96,11 @@ static engine *engine_get (void) {
 }
 
 
-/* {======================================================
-** Transfers
-** ======================================================= */
-
-transfer *transfer_new (settings *s, const char *method, const char *url,
-                        const char *body, size_t body_size) {
-  transfer *t = calloc(1, sizeof(*t));
-  if (t == NULL)
-    return NULL;
-  t->references = 1;
-  response_open(&t->response, s->max_response_bytes);
-  if (!request_open(&t->request, s, method, url, body, body_size)) {
-    transfer_release(t);
-    return NULL;
-  }
-  return t;
+/* The engine, if it is this process's and runs the transfer. */
+static engine *engine_of (const transfer *t) {
+  engine *e = the_engine;
+  return e != NULL && e->pid == (long)getpid() && e->pid == t->pid ? e : NULL;
 }
-
-
-void transfer_release (transfer *t) {
-  if (t == NULL || --t->references > 0)
-    return;
-  request_close(&t->request);
-  response_close(&t->response);
-  free(t);
-}
-
-
-static void fail (transfer *t, failure kind, const char *reason) {
-  t->response.failure = kind;
-  t->response.reason = reason;
-  t->done = true;
-}
-
-/* }====================================================== */
 
 
 static CURL *take_handle (engine *e) {
@@ -111,73 +117,259 @@ static void keep_handle (engine *e, CURL *easy) {
   e->spare[e->spares++] = easy;
 }
 
+/* }====================================================== */
 
-/* The engine lets go of a transfer, which may be the end of it. */
-static void drop (engine *e, transfer *t) {
+
+/* {======================================================
+** States of a transfer: ready in its lane, running, delayed, done
+** ======================================================= */
+
+static void list_lane (engine *e, lane *l) {
+  if (l->listed)
+    return;
+  l->listed = true;
+  l->next = e->lanes;
+  e->lanes = lane_share(l);
+}
+
+
+static void be_ready (engine *e, transfer *t, bool first) {
+  t->delayed = false;
+  if (t->deadline != FOREVER)
+    timers_set(&e->timers, &t->timer, t->deadline);
+  if (first)
+    lane_prepend(t->lane, &t->place);
+  else
+    lane_append(t->lane, &t->place);
+  list_lane(e, t->lane);
+}
+
+
+static void be_delayed (engine *e, transfer *t, int64_t until) {
+  t->delayed = true;
+  timers_set(&e->timers, &t->timer, until);
+}
+
+
+/* Takes a running transfer from libcurl. */
+static void stop (engine *e, transfer *t) {
+  if (t->easy == NULL)
+    return;
   curl_multi_remove_handle(e->multi, t->easy);
   request_detach(&t->request);
   keep_handle(e, t->easy);
   t->easy = NULL;
+  t->lane->origin->in_flight--;
+  e->running--;
+}
+
+
+static void announce (engine *e, const transfer *t) {
+  if (t->announced && e->ended_count < e->ended_room)
+    e->ended[e->ended_count++] = t->serial;
+}
+
+
+/* The engine lets go of a transfer, which may be the end of it. */
+static void be_done (engine *e, transfer *t) {
+  stop(e, t);
+  timers_clear(&e->timers, &t->timer);
+  if (t->place.taken)
+    lane_remove(t->lane, &t->place);
+  t->done = true;
+  t->response.elapsed = engine_clock() - t->submitted;
+  announce(e, t);
+  e->pending--;
   transfer_release(t);
 }
 
 
-static bool start (engine *e, transfer *t) {
-  CURLcode code = request_apply(&t->request, t->easy);
+static void give_up (engine *e, transfer *t, failure kind,
+                     const char *reason) {
+  transfer_fail(t, kind, reason);
+  be_done(e, t);
+}
+
+
+static void give_up_waiting (engine *e, transfer *t, int64_t ms) {
+  t->response.retry_after = (double)ms / 1000;
+  give_up(e, t, FAILURE_RATE_LIMITED,
+          "the rate limit leaves no room before the deadline");
+}
+
+/* }====================================================== */
+
+
+static long time_for (const transfer *t, int64_t now) {
+  long most = t->request.settings->timeout_ms;
+  if (t->deadline - now < most)
+    most = (long)(t->deadline - now);
+  return most > 0 ? most : 1;
+}
+
+
+static void run (engine *e, transfer *t, int64_t now) {
+  CURLcode code;
+  lane_remove(t->lane, &t->place);
+  timers_clear(&e->timers, &t->timer);  /* libcurl keeps the time now */
+  t->started = engine_clock();
+  t->easy = take_handle(e);
+  if (t->easy == NULL) {
+    give_up(e, t, FAILURE_TRANSPORT, "libcurl cannot be started");
+    return;
+  }
+  t->lane->origin->in_flight++;
+  e->running++;
+  code = request_apply(&t->request, t->easy, time_for(t, now));
   if (code == CURLE_OK)
     code = response_apply(&t->response, t->easy);
   if (code == CURLE_OK)
     code = curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
-  if (code != CURLE_OK) {
-    fail(t, FAILURE_TRANSPORT, curl_easy_strerror(code));
-    return false;
-  }
-  if (curl_multi_add_handle(e->multi, t->easy) != CURLM_OK) {
-    fail(t, FAILURE_TRANSPORT, "libcurl takes no more transfers");
-    return false;
-  }
-  return true;
+  if (code == CURLE_OK && t->resent)
+    code = curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, 1L);
+  if (code != CURLE_OK)
+    give_up(e, t, FAILURE_TRANSPORT, curl_easy_strerror(code));
+  else if (curl_multi_add_handle(e->multi, t->easy) != CURLM_OK)
+    give_up(e, t, FAILURE_TRANSPORT, "libcurl takes no more transfers");
 }
 
 
-void engine_submit (transfer *t) {
-  int running;
-  engine *e = engine_get();
-  t->easy = e != NULL ? take_handle(e) : NULL;
-  if (t->easy == NULL) {
-    fail(t, FAILURE_TRANSPORT, "libcurl cannot be started");
+static transfer *transfer_at (place *p) {
+  return (transfer *)((char *)p - offsetof(transfer, place));
+}
+
+
+/* How long until the first of the lane may go; 0: now. */
+static int64_t lane_wait (lane *l, transfer *t, int64_t now) {
+  int64_t wait;
+  if (l->closed_until > now)
+    return l->closed_until - now;
+  if (l->budget == NULL)
+    return 0;
+  t->taken = budget_now();
+  wait = budget_take(l->budget, l->buckets, l->bucket_count, t->taken);
+  l->closed_until = now + wait;
+  return wait;
+}
+
+
+/* Runs what may go. Returns when the lane is to be looked at again. */
+static int64_t start_lane (engine *e, lane *l, int64_t now) {
+  while (l->first != NULL) {
+    transfer *t = transfer_at(l->first);
+    int64_t wait;
+    if (l->origin->in_flight >= origin_capacity(l->origin) ||
+        e->running >= MOST_IN_FLIGHT)
+      return FOREVER;  /* until something ends */
+    wait = lane_wait(l, t, now);
+    if (wait == 0)
+      run(e, t, now);
+    else if (t->deadline != FOREVER && now + wait >= t->deadline)
+      give_up_waiting(e, t, wait);
+    else
+      return now + wait;
+  }
+  return FOREVER;
+}
+
+
+static int64_t start_ready (engine *e, int64_t now) {
+  int64_t next = FOREVER;
+  lane **at = &e->lanes;
+  while (*at != NULL) {
+    lane *l = *at;
+    int64_t again = start_lane(e, l, now);
+    if (again < next)
+      next = again;
+    if (l->first == NULL) {
+      *at = l->next;
+      l->listed = false;
+      lane_release(l);
+    }
+    else
+      at = &l->next;
+  }
+  return next;
+}
+
+
+/* Gaps that have passed, and deadlines of those that still wait. */
+static void run_timers (engine *e, int64_t now) {
+  timer *due;
+  while ((due = timers_next(&e->timers)) != NULL && due->due <= now) {
+    transfer *t = (transfer *)((char *)due - offsetof(transfer, timer));
+    timers_clear(&e->timers, due);
+    if (t->delayed && now < t->deadline)
+      be_ready(e, t, true);
+    else if (t->lane->closed_until > now)
+      give_up_waiting(e, t, t->lane->closed_until - now);
+    else
+      give_up(e, t, FAILURE_TIMEOUT,
+              "the deadline passed while it waited for its turn");
+  }
+}
+
+
+/* {======================================================
+** The end of an attempt
+** ======================================================= */
+
+static void tell_budget (const transfer *t, const attempt *a) {
+  const lane *l = t->lane;
+  rate_limit limit;
+  int64_t now = budget_now();
+  if (l->budget == NULL || l->bucket_count == 0)
     return;
-  }
-  t->pid = e->pid;
-  t->references++;
-  if (start(e, t))
-    curl_multi_perform(e->multi, &running);  /* out while the host works */
-  else
-    drop(e, t);
+  budget_settle(l->budget, l->buckets, l->bucket_count, t->taken, now);
+  if (a->status == 429 && a->retry_after >= 0)
+    budget_block(l->budget, &l->buckets[0],
+                 now + (int64_t)a->retry_after * 1000);
+  else if (a->status != 0 &&
+           headers_rate_limit(t->response.head.data, t->response.head.size,
+                              &limit))
+    budget_learn(l->budget, &l->buckets[0], &limit, now);
 }
 
 
-/*
-** A kept-alive connection may die just as it is used again. What may be
-** sent twice goes out once more, over a connection of its own.
-*/
-static bool resend (engine *e, transfer *t) {
-  response *r = &t->response;
-  size_t max_bytes = r->max_bytes;
-  if (!r->refused_resend || t->resent ||
-      !request_is_idempotent(&t->request))
+/* True where there will be another attempt. */
+static bool try_again (engine *e, transfer *t, const attempt *a,
+                       int64_t now) {
+  retry verdict = retry_verdict(a, t->repeatable);
+  size_t max_bytes = t->response.max_bytes;
+  int retries = t->request.settings->retries;
+  int64_t until = now;
+  /* to wait as the service says is no retry that failed, and a connection
+     that had died no attempt; but nobody who wants none is made to wait */
+  if (verdict == RETRY_AT_ONCE && !t->resent)
+    t->resent = true;
+  else if (verdict == RETRY_NEVER || retries == 0 ||
+           (verdict != RETRY_PACED && t->trial_count > retries))
     return false;
-  t->resent = true;
-  curl_multi_remove_handle(e->multi, t->easy);
-  request_detach(&t->request);
-  response_close(r);
-  response_open(r, max_bytes);
-  curl_easy_reset(t->easy);
-  if (curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK &&
-      start(e, t))
-    return true;
-  drop(e, t);
+  else
+    until = now + retry_gap(a, t->trial_count);
+  if (until >= t->deadline)
+    return false;
+  stop(e, t);
+  response_close(&t->response);
+  response_open(&t->response, max_bytes);
+  if (until > now)
+    be_delayed(e, t, until);
+  else
+    be_ready(e, t, true);
   return true;
+}
+
+
+static void attempt_ended (engine *e, transfer *t, CURLcode code) {
+  int64_t now = clock_ms();
+  attempt a = response_finish(&t->response, t->easy, code,
+                              t->request.message);
+  if (a.status != 0)
+    t->lane->origin->http_version = t->response.http_version;
+  transfer_note(t, &a, engine_clock());
+  tell_budget(t, &a);
+  if (!try_again(e, t, &a, now))
+    be_done(e, t);
 }
 
 
@@ -190,50 +382,164 @@ static void collect (engine *e) {
     if (message->msg != CURLMSG_DONE)
       continue;
     curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
-    if (code != CURLE_OK && resend(e, t))
-      continue;
-    response_finish(&t->response, t->easy, code, t->request.message);
-    t->done = true;
-    drop(e, t);
+    attempt_ended(e, t, code);
   }
 }
 
+/* }====================================================== */
 
-static long now_ms (void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+
+/* A round: what is due is started, what libcurl has to do is done, waiting
+** for it up to 'ms'. */
+static CURLMcode turn (engine *e, int64_t ms) {
+  int64_t now = clock_ms();
+  int64_t next;
+  const timer *due;
+  CURLMcode code;
+  run_timers(e, now);
+  next = start_ready(e, now);
+  due = timers_next(&e->timers);
+  if (due != NULL && due->due < next)
+    next = due->due;
+  if (next - now < ms)
+    ms = next > now ? next - now : 0;
+  code = poller_wait(e->poller, (long)ms);
+  collect(e);
+  return code;
+}
+
+
+void engine_submit (transfer *t) {
+  engine *e = engine_get();
+  const settings *s = t->request.settings;
+  int64_t now = clock_ms();
+  int64_t least;
+  if (e == NULL || !timers_reserve(&e->timers, e->pending + 1)) {
+    transfer_fail(t, FAILURE_TRANSPORT, "not enough memory");
+    return;
+  }
+  t->pid = e->pid;
+  t->submitted = t->idle_since = engine_clock();
+  t->deadline = s->deadline_ms > 0 ? now + s->deadline_ms : FOREVER;
+  e->pending++;
+  transfer_share(t);
+  be_ready(e, t, false);
+  least = t->lane->budget == NULL ? 0
+    : budget_least_wait(t->lane->buckets, t->lane->bucket_count,
+                        t->lane->length - 1);
+  if (least > 0 && t->deadline - now < least)
+    give_up_waiting(e, t, least);
+  else
+    turn(e, 0);  /* out with it while the host works on */
+}
+
+
+void engine_cancel (transfer *t) {
+  engine *e = engine_of(t);
+  if (t->done)
+    return;
+  if (e != NULL)
+    give_up(e, t, FAILURE_CANCELLED, "cancelled");
+  else
+    transfer_fail(t, FAILURE_CANCELLED, "cancelled");
 }
 
 
 bool engine_wait (transfer *t, long ms) {
-  long until = now_ms() + ms;
-  engine *e = engine_get();
-  if (!t->done && (e == NULL || e->pid != t->pid)) {
-    fail(t, FAILURE_CLOSED, "submitted before the process forked");
-    t->easy = NULL;
-  }
+  int64_t until = clock_ms() + ms;
+  engine *e = engine_of(t);
+  if (!t->done && e == NULL)
+    transfer_fail(t, FAILURE_CLOSED, "submitted before the process forked");
   while (!t->done) {
-    int running;
-    long left;
-    if (curl_multi_perform(e->multi, &running) != CURLM_OK)
+    int64_t left = until - clock_ms();
+    CURLMcode code = turn(e, left > 0 ? left : 0);
+    if (code != CURLM_OK && !t->done)
+      give_up(e, t, FAILURE_TRANSPORT, curl_multi_strerror(code));
+    if (left <= 0)
       break;
-    collect(e);
-    left = until - now_ms();
-    if (t->done || left <= 0)
-      break;
-    curl_multi_poll(e->multi, NULL, 0, (int)left, NULL);
   }
   return t->done;
 }
 
 
-void engine_cancel (transfer *t) {
-  engine *e = the_engine;
-  if (t->done)
-    return;
-  fail(t, FAILURE_CANCELLED, "cancelled");
-  if (t->easy != NULL && e != NULL && e->pid == t->pid &&
-      e->pid == (long)getpid())
-    drop(e, t);
+/* Room for all that may end, so that no end is lost. */
+static bool reserve_ended (engine *e) {
+  size_t room = e->ended_count + e->pending;
+  long *more;
+  if (room <= e->ended_room)
+    return true;
+  more = realloc(e->ended, room * 2 * sizeof(*more));
+  if (more == NULL)
+    return false;
+  e->ended = more;
+  e->ended_room = room * 2;
+  return true;
+}
+
+
+const long *engine_wait_any (long ms, size_t *count) {
+  int64_t until = clock_ms() + ms;
+  engine *e = engine_get();
+  *count = 0;
+  if (e == NULL || !reserve_ended(e))
+    return NULL;
+  if (e->told)
+    e->ended_count = 0;
+  e->told = false;
+  while (e->ended_count == 0) {
+    int64_t left = until - clock_ms();
+    turn(e, left > 0 ? left : 0);
+    if (left <= 0)
+      break;
+  }
+  e->told = true;
+  *count = e->ended_count;
+  return e->ended;
+}
+
+
+void engine_pump (long ms) {
+  int64_t until = clock_ms() + ms;
+  int64_t left = ms;
+  engine *e = engine_get();
+  while (e != NULL && left >= 0) {
+    turn(e, left);
+    left = left > 0 ? until - clock_ms() : -1;
+  }
+}
+
+
+int engine_fd (void) {
+  engine *e = engine_get();
+  return e != NULL ? poller_fd(e->poller) : -1;
+}
+
+
+long engine_timeout (void) {
+  engine *e = engine_get();
+  int64_t now = clock_ms();
+  int64_t next = FOREVER;
+  const lane *l;
+  const timer *due;
+  long ms;
+  if (e == NULL)
+    return -1;
+  due = timers_next(&e->timers);
+  if (due != NULL)
+    next = due->due;
+  for (l = e->lanes; l != NULL; l = l->next)
+    if (l->closed_until > now && l->closed_until < next)
+      next = l->closed_until;
+  ms = next == FOREVER ? -1 : next > now ? (long)(next - now) : 0;
+  if (poller_timeout(e->poller) >= 0 &&
+      (ms < 0 || poller_timeout(e->poller) < ms))
+    ms = poller_timeout(e->poller);
+  return ms;
+}
+
+
+void engine_load (size_t *queued, size_t *running) {
+  engine *e = engine_get();
+  *running = e != NULL ? e->running : 0;
+  *queued = e != NULL ? e->pending - e->running : 0;
 }

@@ -1,37 +1,39 @@
 /*
-** engine.h - the transfers of this process: one set of connections, shared
-** by all clients of all Lua states.
+** engine.h - the transfers of this process: one queue, one set of
+** connections, shared by all clients of all Lua states.
 */
 #ifndef KLAVIYO_ENGINE_H
 #define KLAVIYO_ENGINE_H
 
-#include "request.h"
-#include "response.h"
+#include "transfer.h"
 
-/* One request under way. Two may hold it: who asked, and the engine. */
-typedef struct transfer {
-  request request;
-  response response;
-  bool done;
-  bool resent;           /* it went out a second time already */
-  int references;
-  CURL *easy;            /* NULL unless the engine runs it */
-  long pid;              /* of the process that submitted it */
-} transfer;
-
-/* A transfer with one reference, the caller's; NULL when memory is out. */
-transfer *transfer_new (settings *s, const char *method, const char *url,
-                        const char *body, size_t body_size);
-void transfer_release (transfer *t);
-
-/* Starts a transfer. It comes to an end in any case: 'done' tells when, and
-** 'response' what became of it. */
+/* Queues a transfer. It comes to an end in any case, by its deadline at the
+** latest: 'done' tells when, 'response' what became of it. */
 void engine_submit (transfer *t);
 
 /* Gives up on a transfer; one that is done stays as it is. */
 void engine_cancel (transfer *t);
 
-/* Works on all transfers until this one is done or 'ms' have passed. */
+/* Works on all transfers until this one is done, or 'ms' have passed. */
 bool engine_wait (transfer *t, long ms);
+
+/* Works on all transfers until one that is announced ends, or 'ms' have
+** passed. The serials of those that ended, '*count' of them; they are valid
+** until the next call. */
+const long *engine_wait_any (long ms, size_t *count);
+
+/* Works on all transfers for 'ms'. */
+void engine_pump (long ms);
+
+/* Seconds of the engine's clock. */
+double engine_clock (void);
+
+/* For another loop: a descriptor to watch (-1: there is none), and for how
+** many milliseconds at most. */
+int engine_fd (void);
+long engine_timeout (void);
+
+/* What is queued, and what is under way. */
+void engine_load (size_t *queued, size_t *running);
 
 #endif

@@ -6,10 +6,15 @@
 #include <string.h>
 
 #define SETTINGS "klaviyo.settings"
+#define LONGEST_DEADLINE 1e9
+#define MOST_RETRIES 1000000
+#define LARGEST_ANSWER 1e15  /* below what a size_t can hold */
 
 
 settings *check_settings (lua_State *L, int index) {
   settings **self = luaL_checkudata(L, index, SETTINGS);
+  if (*self == NULL)
+    luaL_error(L, "the settings are closed");
   return *self;
 }
 
@@ -21,9 +26,18 @@ static long milliseconds (lua_State *L, const char *name) {
   lua_pop(L, 1);
   if (!(seconds > 0))
     luaL_error(L, "%s must be more than 0", name);
-  if (seconds > 1e6)
-    seconds = 1e6;
-  return (long)(seconds * 1000 + 0.999);
+  return binding_ms(seconds);
+}
+
+
+static lua_Number number (lua_State *L, const char *name, lua_Number most) {
+  lua_Number value;
+  lua_getfield(L, 1, name);
+  value = luaL_checknumber(L, -1);
+  lua_pop(L, 1);
+  if (!(value >= 0))
+    luaL_error(L, "%s must not be negative", name);
+  return value < most ? value : most;
 }
 
 
@@ -87,7 +101,8 @@ static const char *add_headers (lua_State *L, settings *s) {
 
 /*
 ** core.settings{headers = {name, value, ...}, content_type =, timeout =,
-** connect_timeout = (seconds), max_response_bytes =, proxy =, ca_file =}
+** connect_timeout =, deadline = (seconds; 0: none), retries =,
+** max_response_bytes =, proxy =, ca_file =}
 ** -> settings | nil, name of the header field refused, why
 */
 static int settings_make (lua_State *L) {
@@ -101,9 +116,10 @@ static int settings_make (lua_State *L) {
     return binding_no_memory(L);
   s->timeout_ms = milliseconds(L, "timeout");
   s->connect_timeout_ms = milliseconds(L, "connect_timeout");
-  lua_getfield(L, 1, "max_response_bytes");
-  s->max_response_bytes = (size_t)luaL_checknumber(L, -1);
-  lua_pop(L, 1);
+  s->deadline_ms = binding_ms(number(L, "deadline", LONGEST_DEADLINE));
+  s->retries = (int)number(L, "retries", MOST_RETRIES);
+  s->max_response_bytes =
+    (size_t)number(L, "max_response_bytes", LARGEST_ANSWER);
   s->proxy = text(L, "proxy");
   s->ca_file = text(L, "ca_file");
   bad = add_headers(L, s);
@@ -114,9 +130,14 @@ static int settings_make (lua_State *L) {
     return 3;
   }
   lua_getfield(L, 1, "content_type");
-  complaint(L, settings_finish(s, luaL_checkstring(L, -1)));
+  bad = complaint(L, settings_finish(s, luaL_checkstring(L, -1)));
   lua_pop(L, 1);
-  return 1;
+  if (bad == NULL)
+    return 1;
+  lua_pushnil(L);
+  lua_pushliteral(L, "Content-Type");
+  lua_pushstring(L, bad);
+  return 3;
 }
 
 

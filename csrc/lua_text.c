@@ -31,7 +31,7 @@ static url_status add_value (lua_State *L, buffer *out, const char *name,
   size_t size;
   const char *value;
   lua_pushlstring(L, name, name_size);
-  lua_gettable(L, 3);
+  lua_rawget(L, 3);
   value = lua_tolstring(L, -1, &size);
   if (value != NULL)
     status = url_add_segment(out, value, size);
@@ -123,7 +123,7 @@ static int text_url (lua_State *L) {
   const char *template = luaL_checkstring(L, 2);
   buffer *out = binding_scratch(L);
   lua_settop(L, 4);
-  if (lua_isnil(L, 3)) {
+  if (!lua_istable(L, 3)) {
     lua_newtable(L);
     lua_replace(L, 3);
   }

@@ -1,5 +1,5 @@
 /*
-** lua_ticket.c - core.submit, and the ticket that it gives.
+** lua_ticket.c - core.submit, the ticket that it gives, and waiting.
 */
 #include "binding.h"
 
@@ -46,22 +46,50 @@ static void add_form (lua_State *L, request *r, int index) {
 }
 
 
-/* core.submit(settings, method, url, body | form) -> ticket */
+static long next_serial = 1;
+
+/*
+** core.submit(settings, lane, method, url, body | form, repeatable,
+** announced) -> ticket, serial
+*/
 static int submit (lua_State *L) {
   settings *s = check_settings(L, 1);
-  const char *method = luaL_checkstring(L, 2);
-  const char *url = luaL_checkstring(L, 3);
+  lane *l = check_lane(L, 2);
+  const char *method = luaL_checkstring(L, 3);
+  const char *url = luaL_checkstring(L, 4);
   size_t size = 0;
-  bool is_form = lua_istable(L, 4);
-  const char *body = is_form ? NULL : luaL_optlstring(L, 4, NULL, &size);
+  bool is_form = lua_istable(L, 5);
+  const char *body = is_form ? NULL : luaL_optlstring(L, 5, NULL, &size);
   transfer **self = binding_new(L, TICKET, sizeof(*self));
-  *self = transfer_new(s, method, url, body, size);
-  if (*self == NULL)
+  transfer *t = *self = transfer_new(s, l, method, url, body, size);
+  if (t == NULL)
     return binding_no_memory(L);
   if (is_form)
-    add_form(L, &(*self)->request, 4);
-  engine_submit(*self);
-  return 1;
+    add_form(L, &t->request, 5);
+  t->repeatable = lua_toboolean(L, 6);
+  t->announced = lua_toboolean(L, 7);
+  t->serial = next_serial++;
+  engine_submit(t);
+  lua_pushinteger(L, (lua_Integer)t->serial);
+  return 2;
+}
+
+
+/* The standalone interpreter of Lua 5.4 asks for a stop by a hook on the
+** main thread alone, where a coroutine would never see it. */
+static void heed_hook (lua_State *L) {
+#if defined(LUA_RIDX_MAINTHREAD)
+  lua_State *main;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+  main = lua_tothread(L, -1);
+  lua_pop(L, 1);
+  if (main != NULL && main != L && lua_gethook(main) != NULL &&
+      lua_gethook(L) == NULL)
+    lua_sethook(L, lua_gethook(main), lua_gethookmask(main),
+                lua_gethookcount(main));
+#else
+  (void)L;
+#endif
 }
 
 
@@ -71,8 +99,9 @@ static int submit (lua_State *L) {
 */
 static int ticket_wait (lua_State *L) {
   transfer *t = open_ticket_at(L);
-  lua_Number seconds = luaL_checknumber(L, 2);
-  lua_pushboolean(L, engine_wait(t, (long)(seconds * 1000)));
+  bool done = engine_wait(t, binding_ms(luaL_checknumber(L, 2)));
+  heed_hook(L);
+  lua_pushboolean(L, done);
   return 1;
 }
 
@@ -80,6 +109,7 @@ static int ticket_wait (lua_State *L) {
 static const char *kind_name (failure kind) {
   switch (kind) {
     case FAILURE_TIMEOUT: return "timeout";
+    case FAILURE_RATE_LIMITED: return "rate_limited";
     case FAILURE_CANCELLED: return "cancelled";
     case FAILURE_CLOSED: return "closed";
     case FAILURE_TRANSPORT: case FAILURE_NONE: break;
@@ -98,18 +128,56 @@ static const char *version_name (long version) {
 }
 
 
+/* The attempts, where they are not the usual one. */
+static void set_trials (lua_State *L, const transfer *t) {
+  int i;
+  if (t->trial_count == 1)
+    return;
+  lua_createtable(L, t->trial_count, 0);
+  for (i = 0; i < t->trial_count; i++) {
+    const trial *one = &t->trials[i];
+    lua_createtable(L, 0, 3);
+    if (one->reason == NULL) {
+      lua_pushinteger(L, (lua_Integer)one->status);
+      lua_setfield(L, -2, "status");
+    }
+    else {
+      lua_pushstring(L, one->reason);
+      lua_setfield(L, -2, "error");
+    }
+    lua_pushnumber(L, one->elapsed);
+    lua_setfield(L, -2, "elapsed");
+    lua_pushnumber(L, one->waited);
+    lua_setfield(L, -2, "waited");
+    lua_rawseti(L, -2, i + 1);
+  }
+  lua_setfield(L, -2, "attempts");
+}
+
+
 static void push_answer (lua_State *L, const response *r) {
-  lua_createtable(L, 0, 5);
+  lua_createtable(L, 0, 8);
   lua_pushinteger(L, (lua_Integer)r->status);
   lua_setfield(L, -2, "status");
   binding_push(L, &r->head);
   lua_setfield(L, -2, "head");
   binding_push(L, &r->body);
   lua_setfield(L, -2, "body");
-  lua_pushnumber(L, r->elapsed);
-  lua_setfield(L, -2, "elapsed");
   lua_pushstring(L, version_name(r->http_version));
   lua_setfield(L, -2, "http_version");
+}
+
+
+static void push_trouble (lua_State *L, const response *r) {
+  lua_createtable(L, 0, 6);
+  lua_pushstring(L, kind_name(r->failure));
+  lua_setfield(L, -2, "kind");
+  lua_pushstring(L, r->reason);
+  lua_setfield(L, -2, "reason");
+  if (r->failure == FAILURE_RATE_LIMITED) {
+    lua_pushnumber(L, r->retry_after);
+    lua_setfield(L, -2, "retry_after");
+  }
 }
 
 
@@ -126,29 +194,28 @@ static int ticket_close (lua_State *L) {
 
 
 /*
-** ticket:take() -> {status =, head =, body =, elapsed =, http_version =}
-** | nil, {kind =, reason =, maybe_sent =, elapsed =}. Once: it closes the
+** ticket:take() -> {status =, head =, body =, http_version =, ...}
+** | nil, {kind =, reason =, retry_after =, ...}; both with maybe_sent =,
+** elapsed =, and attempts = where there were none or several. Once: it closes the
 ** ticket.
 */
 static int ticket_take (lua_State *L) {
   const transfer *t = open_ticket_at(L);
   const response *r = &t->response;
+  lua_settop(L, 1);
   if (!t->done)
     return luaL_error(L, "the ticket is not done");
   if (r->failure == FAILURE_NONE)
     push_answer(L, r);
   else {
     lua_pushnil(L);
-    lua_createtable(L, 0, 4);
-    lua_pushstring(L, kind_name(r->failure));
-    lua_setfield(L, -2, "kind");
-    lua_pushstring(L, r->reason);
-    lua_setfield(L, -2, "reason");
-    lua_pushboolean(L, r->started);
-    lua_setfield(L, -2, "maybe_sent");
-    lua_pushnumber(L, r->elapsed);
-    lua_setfield(L, -2, "elapsed");
+    push_trouble(L, r);
   }
+  lua_pushboolean(L, t->maybe_sent);
+  lua_setfield(L, -2, "maybe_sent");
+  lua_pushnumber(L, r->elapsed);
+  lua_setfield(L, -2, "elapsed");
+  set_trials(L, t);
   ticket_close(L);
   return lua_gettop(L) - 1;
 }
@@ -169,6 +236,63 @@ static int ticket_text (lua_State *L) {
 }
 
 
+/* core.wait(seconds) -> the serials of announced transfers that ended. */
+static int wait_any (lua_State *L) {
+  size_t count, i;
+  const long *ended = engine_wait_any(binding_ms(luaL_checknumber(L, 1)),
+                                      &count);
+  heed_hook(L);
+  lua_createtable(L, (int)count, 0);
+  for (i = 0; i < count; i++) {
+    lua_pushinteger(L, (lua_Integer)ended[i]);
+    lua_rawseti(L, -2, (int)i + 1);
+  }
+  return 1;
+}
+
+
+/* core.pump(seconds): works on all transfers for so long. */
+static int pump (lua_State *L) {
+  engine_pump(binding_ms(luaL_checknumber(L, 1)));
+  heed_hook(L);
+  return 0;
+}
+
+
+/* core.clock() -> seconds of a clock that is never set. */
+static int read_clock (lua_State *L) {
+  lua_pushnumber(L, engine_clock());
+  return 1;
+}
+
+
+/* core.watch() -> a descriptor for another loop to watch (nil: there is
+** none), and for how many seconds at most (nil: as long as it likes). */
+static int watch (lua_State *L) {
+  long ms = engine_timeout();
+  int fd = engine_fd();
+  if (fd >= 0)
+    lua_pushinteger(L, fd);
+  else
+    lua_pushnil(L);
+  if (ms >= 0)
+    lua_pushnumber(L, (lua_Number)ms / 1000);
+  else
+    lua_pushnil(L);
+  return 2;
+}
+
+
+/* core.load() -> how many requests wait, how many are under way */
+static int load (lua_State *L) {
+  size_t queued, running;
+  engine_load(&queued, &running);
+  lua_pushinteger(L, (lua_Integer)queued);
+  lua_pushinteger(L, (lua_Integer)running);
+  return 2;
+}
+
+
 void open_ticket (lua_State *L) {
   static const function class[] = {
     {"wait", ticket_wait},
@@ -180,7 +304,10 @@ void open_ticket (lua_State *L) {
     {"__tostring", ticket_text},
     {NULL, NULL}
   };
-  static const function functions[] = {{"submit", submit}, {NULL, NULL}};
+  static const function functions[] = {
+    {"submit", submit}, {"wait", wait_any}, {"pump", pump},
+    {"clock", read_clock}, {"watch", watch}, {"load", load}, {NULL, NULL}
+  };
   binding_class(L, TICKET, class);
   binding_functions(L, functions);
 }

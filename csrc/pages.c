@@ -16,16 +16,6 @@
 #define FIRST_ROOM 64
 
 
-static uint64_t hash (const char *bytes, size_t size) {
-  uint64_t h = UINT64_C(14695981039346656037);  /* FNV-1a */
-  size_t i;
-  for (i = 0; i < size; i++)
-    h = (h ^ (unsigned char)bytes[i]) * UINT64_C(1099511628211);
-  h ^= h >> 32;
-  return h != 0 ? h : 1;
-}
-
-
 static void put (uint64_t *set, size_t room, uint64_t h) {
   size_t i = (size_t)h & (room - 1);
   while (set[i] != 0)
@@ -69,8 +59,8 @@ static pages_status remember (pages *p) {
   buffer cursor = {NULL, 0, 0};
   bool ok;
   bool has_cursor = url_cursor(&cursor, p->url.data, p->url.size, &ok);
-  uint64_t h = has_cursor ? hash(cursor.data, cursor.size)
-                          : hash(p->url.data, p->url.size);
+  uint64_t h = has_cursor ? bytes_hash(cursor.data, cursor.size)
+                          : bytes_hash(p->url.data, p->url.size);
   buffer_free(&cursor);
   if (!ok)
     return PAGES_NO_MEMORY;

@@ -11,6 +11,7 @@
 #include "buffer.h"
 
 #define RECEIVE_BUFFER (64L * 1024)
+#define LOW_SPEED_SECONDS 30L  /* without a byte, whatever the time-out */
 
 
 settings *settings_new (void) {
@@ -95,9 +96,12 @@ static void part_free (part *p) {
 
 bool request_add_part (request *r, const char *name, const char *data,
                        size_t size, const char *filename, const char *type) {
+  part **end = &r->form;
   part *p = calloc(1, sizeof(*p));
   if (p == NULL)
     return false;
+  while (*end != NULL)
+    end = &(*end)->next;
   p->name = text_copy(name, strlen(name));
   p->data = text_copy(data, size);
   p->size = size;
@@ -111,8 +115,7 @@ bool request_add_part (request *r, const char *name, const char *data,
     part_free(p);
     return false;
   }
-  p->next = r->form;
-  r->form = p;
+  *end = p;
   return true;
 }
 
@@ -138,16 +141,6 @@ void request_close (request *r) {
 }
 
 
-bool request_is_idempotent (const request *r) {
-  static const char *const methods[] = {"GET", "HEAD", "PUT", "DELETE"};
-  size_t i;
-  for (i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
-    if (strcmp(r->method, methods[i]) == 0)
-      return true;
-  return false;
-}
-
-
 /* Sockets must not leak into programs that the host starts. */
 static curl_socket_t open_socket (void *unused, curlsocktype purpose,
                                   struct curl_sockaddr *address) {
@@ -162,13 +155,9 @@ static curl_socket_t open_socket (void *unused, curlsocktype purpose,
 #define SET(option, value) \
   (code = code != CURLE_OK ? code : curl_easy_setopt(easy, option, value))
 
-/* The list is in the order of the last first; so it is added to from its
-** end. */
-static CURLcode add_parts (curl_mime *mime, const part *p) {
-  CURLcode code = p->next != NULL ? add_parts(mime, p->next) : CURLE_OK;
-  curl_mimepart *made = code == CURLE_OK ? curl_mime_addpart(mime) : NULL;
-  if (code != CURLE_OK)
-    return code;
+static CURLcode add_part (curl_mime *mime, const part *p) {
+  CURLcode code;
+  curl_mimepart *made = curl_mime_addpart(mime);
   if (made == NULL)
     return CURLE_OUT_OF_MEMORY;
   code = curl_mime_name(made, p->name);
@@ -183,12 +172,14 @@ static CURLcode add_parts (curl_mime *mime, const part *p) {
 
 
 static CURLcode apply_form (request *r, CURL *easy) {
-  CURLcode code;
+  CURLcode code = CURLE_OK;
+  const part *p;
   request_detach(r);
   r->mime = curl_mime_init(easy);
   if (r->mime == NULL)
     return CURLE_OUT_OF_MEMORY;
-  code = add_parts(r->mime, r->form);
+  for (p = r->form; p != NULL && code == CURLE_OK; p = p->next)
+    code = add_part(r->mime, p);
   SET(CURLOPT_MIMEPOST, r->mime);
   return code;
 }
@@ -206,7 +197,7 @@ static CURLcode apply_verb (request *r, CURL *easy) {
     SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_size);
     SET(CURLOPT_POSTFIELDS, r->body != NULL ? r->body : "");
   }
-  if (!is_get && !is_head)
+  if (!(is_get || is_head) || r->form != NULL || r->body != NULL)
     SET(CURLOPT_CUSTOMREQUEST, r->method);
   return code;
 }
@@ -230,10 +221,12 @@ static CURLcode apply_trust (const settings *s, CURL *easy) {
 }
 
 
-CURLcode request_apply (request *r, CURL *easy) {
+CURLcode request_apply (request *r, CURL *easy, long timeout_ms) {
   const settings *s = r->settings;
   CURLcode code = CURLE_OK;
   r->message[0] = '\0';
+  /* a used handle may refuse it: then it has the buffer that it had */
+  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER);
   SET(CURLOPT_ERRORBUFFER, r->message);
   SET(CURLOPT_URL, r->url);
   SET(CURLOPT_PATH_AS_IS, 1L);
@@ -243,9 +236,11 @@ CURLcode request_apply (request *r, CURL *easy) {
   SET(CURLOPT_ACCEPT_ENCODING, "");  /* all that libcurl can decode */
   SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
   SET(CURLOPT_NOSIGNAL, 1L);
-  SET(CURLOPT_TIMEOUT_MS, s->timeout_ms);
+  SET(CURLOPT_TIMEOUT_MS, timeout_ms);
   SET(CURLOPT_CONNECTTIMEOUT_MS, s->connect_timeout_ms);
-  SET(CURLOPT_BUFFERSIZE, RECEIVE_BUFFER);
+  SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
+  SET(CURLOPT_LOW_SPEED_TIME, LOW_SPEED_SECONDS);
+  SET(CURLOPT_PIPEWAIT, 1L);  /* better a stream than a connection */
   SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
 #if LIBCURL_VERSION_NUM >= 0x075700
   SET(CURLOPT_QUICK_EXIT, 1L);  /* never wait for a resolver thread */

@@ -22,6 +22,8 @@ typedef struct settings {
   struct curl_slist *form_headers;  /* of one with a form: libcurl adds */
   long timeout_ms;                  /* of one attempt, from start to end */
   long connect_timeout_ms;
+  long deadline_ms;                 /* of all, from submit; 0: none */
+  int retries;
   size_t max_response_bytes;        /* of a decoded answer */
   char *proxy;                      /* NULL: as the environment says */
   char *ca_file;                    /* NULL: libcurl's own */
@@ -54,7 +56,7 @@ typedef struct request {
   char *url;
   char *body;  /* NULL where there is none */
   size_t body_size;
-  part *form;       /* in place of a body; the last part first */
+  part *form;       /* in place of a body */
   curl_mime *mime;  /* the form as libcurl has it, while it is sent */
   char message[CURL_ERROR_SIZE];  /* libcurl's own words on a failure */
 } request;
@@ -68,11 +70,8 @@ void request_close (request *r);
 bool request_add_part (request *r, const char *name, const char *data,
                        size_t size, const char *filename, const char *type);
 
-/* Sending it twice has the effect of sending it once (RFC 9110, 9.2.2). */
-bool request_is_idempotent (const request *r);
-
-/* Prepares a transfer. */
-CURLcode request_apply (request *r, CURL *easy);
+/* Prepares a transfer that may take so long. */
+CURLcode request_apply (request *r, CURL *easy, long timeout_ms);
 
 /* Takes back what the transfer was lent; before its handle is reused. */
 void request_detach (request *r);

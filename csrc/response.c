@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "headers.h"
+
 #define MOST_HEAD_BYTES (256 * 1024)
 
 
@@ -24,8 +26,15 @@ void response_close (response *r) {
 static size_t take_head (char *bytes, size_t one, size_t size, void *self) {
   response *r = self;
   (void)one;
-  if (size >= 5 && memcmp(bytes, "HTTP/", 5) == 0)
+  if (size == 0)
+    return 0;
+  if (size >= 5 && memcmp(bytes, "HTTP/", 5) == 0) {
     r->head.size = 0;  /* what came before was a 1xx, or a proxy's */
+    r->head_done = false;
+  }
+  if (r->head_done)
+    return size;
+  r->head_done = bytes[0] == '\r' || bytes[0] == '\n';
   if (r->head.size + size > MOST_HEAD_BYTES) {
     r->too_large = true;
     return 0;
@@ -82,15 +91,23 @@ CURLcode response_apply (response *r, CURL *easy) {
 }
 
 
-void response_finish (response *r, CURL *easy, CURLcode code,
-                      const char *message) {
+attempt response_finish (response *r, CURL *easy, CURLcode code,
+                         const char *message) {
+  attempt a = {CURLE_OK, 0, -1, false, false, false};
   curl_off_t elapsed = 0;
   curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &elapsed);
   r->elapsed = (double)elapsed / 1e6;
+  a.code = code;
+  a.started = r->started;
+  a.refused_resend = r->refused_resend;
+  a.too_large = r->too_large;
   if (code == CURLE_OK) {
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &r->status);
     curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &r->http_version);
-    return;
+    a.status = r->status;
+    if (a.status >= 400)
+      a.retry_after = headers_retry_after(r->head.data, r->head.size);
+    return a;
   }
   r->failure = code == CURLE_OPERATION_TIMEDOUT ? FAILURE_TIMEOUT
                                                 : FAILURE_TRANSPORT;
@@ -100,4 +117,5 @@ void response_finish (response *r, CURL *easy, CURLcode code,
     r->reason = "the connection ended before an answer came";
   else
     r->reason = message[0] != '\0' ? message : curl_easy_strerror(code);
+  return a;
 }

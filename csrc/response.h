@@ -9,10 +9,12 @@
 #include <curl/curl.h>
 
 #include "buffer.h"
+#include "retry.h"
 
 typedef enum failure {
   FAILURE_NONE,       /* an answer came, whatever its status */
   FAILURE_TIMEOUT,
+  FAILURE_RATE_LIMITED,  /* its turn would come after its deadline */
   FAILURE_TRANSPORT,
   FAILURE_CANCELLED,
   FAILURE_CLOSED      /* the engine is gone: the process forked */
@@ -21,10 +23,12 @@ typedef enum failure {
 typedef struct response {
   long status;
   long http_version;       /* one of libcurl's CURL_HTTP_VERSION_* */
-  double elapsed;          /* seconds */
+  double elapsed;          /* seconds, from submit to the end of it all */
+  double retry_after;      /* seconds, where the failure is of waiting */
   buffer head;             /* the header fields of the last answer, raw */
   buffer body;             /* decoded */
   size_t max_bytes;
+  bool head_done;          /* what comes behind it are trailers */
   bool too_large;
   bool started;            /* the request began to go out */
   bool refused_resend;     /* libcurl wanted to send it a second time */
@@ -38,8 +42,8 @@ void response_close (response *r);
 /* Has libcurl put into 'r' what comes. */
 CURLcode response_apply (response *r, CURL *easy);
 
-/* Draws the sum once the transfer ended. 'message' is libcurl's own. */
-void response_finish (response *r, CURL *easy, CURLcode code,
-                      const char *message);
+/* Draws the sum once a transfer ended. 'message' is libcurl's own. */
+attempt response_finish (response *r, CURL *easy, CURLcode code,
+                         const char *message);
 
 #endif

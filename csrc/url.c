@@ -98,32 +98,53 @@ static void parts_free (parts *p) {
 }
 
 
-static url_status parts_get (parts *p, const char *text) {
-  url_status status = URL_BAD;
+/* One part of a URL; 'absent' is what libcurl says where there is none. */
+static url_status part_get (CURLU *u, CURLUPart which, unsigned flags,
+                            CURLUcode absent, char **text) {
+  CURLUcode code = curl_url_get(u, which, text, flags);
+  if (code == CURLUE_OK || (code == absent && absent != CURLUE_OK))
+    return URL_OK;
+  return code == CURLUE_OUT_OF_MEMORY ? URL_NO_MEMORY : URL_BAD;
+}
+
+
+static url_status parts_of (parts *p, CURLU *u) {
   char *user = NULL;
+  url_status status = part_get(u, CURLUPART_USER, 0, CURLUE_NO_USER, &user);
+  if (status == URL_OK && user != NULL)
+    status = URL_BAD;
+  curl_free(user);
+  if (status == URL_OK)
+    status = part_get(u, CURLUPART_SCHEME, 0, CURLUE_OK, &p->scheme);
+  if (status == URL_OK)
+    status = part_get(u, CURLUPART_HOST, 0, CURLUE_OK, &p->host);
+  if (status == URL_OK)
+    status = part_get(u, CURLUPART_PORT, CURLU_DEFAULT_PORT, CURLUE_OK,
+                      &p->port);
+  if (status == URL_OK)
+    status = part_get(u, CURLUPART_PATH, 0, CURLUE_OK, &p->path);
+  if (status == URL_OK)
+    status = part_get(u, CURLUPART_QUERY, 0, CURLUE_NO_QUERY, &p->query);
+  return status;
+}
+
+
+static url_status parts_get (parts *p, const char *text) {
+  url_status status;
   CURLUcode code;
   CURLU *u = curl_url();
   memset(p, 0, sizeof(*p));
   if (u == NULL)
     return URL_NO_MEMORY;
   code = curl_url_set(u, CURLUPART_URL, text, CURLU_PATH_AS_IS);
-  if (code == CURLUE_OUT_OF_MEMORY)
-    status = URL_NO_MEMORY;
-  else if (code == CURLUE_OK &&
-           curl_url_get(u, CURLUPART_USER, &user, 0) != CURLUE_OK &&
-           curl_url_get(u, CURLUPART_SCHEME, &p->scheme, 0) == CURLUE_OK &&
-           curl_url_get(u, CURLUPART_HOST, &p->host, 0) == CURLUE_OK &&
-           curl_url_get(u, CURLUPART_PORT, &p->port,
-                        CURLU_DEFAULT_PORT) == CURLUE_OK &&
-           curl_url_get(u, CURLUPART_PATH, &p->path, 0) == CURLUE_OK) {
-    curl_url_get(u, CURLUPART_QUERY, &p->query, 0);
-    status = URL_OK;
-  }
+  if (code == CURLUE_OK)
+    status = parts_of(p, u);
+  else
+    status = code == CURLUE_OUT_OF_MEMORY ? URL_NO_MEMORY : URL_BAD;
   if (status != URL_OK) {
     parts_free(p);
     memset(p, 0, sizeof(*p));
   }
-  curl_free(user);
   curl_url_cleanup(u);
   return status;
 }
@@ -150,27 +171,42 @@ bool url_is_base (const char *base) {
 }
 
 
+/* The next character of a path as a server may understand it, which takes
+** \ for / and decodes both, and dots, before it looks for segments. */
+static char plain_char (const char **path) {
+  static const struct { const char *text; char plain; } codes[] = {
+    {"%2e", '.'}, {"%2f", '/'}, {"%5c", '/'}
+  };
+  size_t i;
+  for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+    if (strncasecmp(*path, codes[i].text, 3) == 0) {
+      *path += 3;
+      return codes[i].plain;
+    }
+  return *(*path)++;
+}
+
+
 /* A path with a "." or ".." segment, however written, may leave the prefix. */
 static bool has_dot_segment (const char *path) {
-  while (*path == '/') {
-    char plain[3];
-    size_t n = 0;
-    path++;
-    while (*path != '/' && *path != '\0') {
-      char c = *path;
-      if (strncasecmp(path, "%2e", 3) == 0) {
-        c = '.';
-        path += 2;
-      }
-      path++;
+  char plain[3];
+  size_t n = sizeof(plain);  /* nothing yet that could be dots */
+  for (;;) {
+    char c = *path != '\0' ? plain_char(&path) : '\0';
+    if (c == '/' || c == '\\' || c == '\0') {
+      if (n < sizeof(plain) && is_dots(plain, n))
+        return true;
+      n = 0;
+      if (c == '\0')
+        return false;
+    }
+    else {
       if (n < sizeof(plain))
         plain[n] = c;
-      n++;
+      if (n <= sizeof(plain))
+        n++;
     }
-    if (n <= 2 && is_dots(plain, n))
-      return true;
   }
-  return false;
 }
 
 

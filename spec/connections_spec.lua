@@ -8,7 +8,8 @@ local OK = { body = '{"data":[]}' }
 local EVENT = '{"data":{"type":"event","attributes":{}}}'
 
 local function client_of(server, more)
-  local settings = { api_key = key, base_url = server.url, timeout = 5, proxy = "" }
+  local settings = { api_key = key, base_url = server.url, timeout = 5, proxy = "", retries = 0,
+    pacing = false }
   for name, value in pairs(more or {}) do
     settings[name] = value
   end

@@ -6,7 +6,8 @@ local raw = require "spec.support.raw"
 local script = require "spec.support.script"
 
 local function client_of(url, more)
-  local settings = { api_key = key, base_url = url, timeout = 5, connect_timeout = 5, proxy = "" }
+  local settings = { api_key = key, base_url = url, timeout = 5, connect_timeout = 5, proxy = "", retries = 0,
+    pacing = false }
   for name, value in pairs(more or {}) do
     settings[name] = value
   end

@@ -24,7 +24,7 @@ end
 local function new(more)
   local settings = {
     api_key = key, base_url = "http://127.0.0.1:9", proxy = "",
-    on_warning = function() end,
+    pacing = false, budget = false, retries = 0, on_warning = function() end,
   }
   for name, value in pairs(more or {}) do
     settings[name] = value
@@ -495,7 +495,8 @@ describe("a refusal", function()
               asked[#asked + 1] = old or "none"
               return "secret-" .. #asked
             end,
-            base_url = server.url, proxy = "", on_warning = function() end,
+            base_url = server.url, proxy = "", account = "a", pacing = false,
+            on_warning = function() end,
           }
           assert(client:call("get_lists"))
           assert.same({"none", "secret-1"}, asked)
@@ -518,7 +519,8 @@ describe("a refusal", function()
           asked = asked + 1
           return "secret-" .. asked
         end,
-        base_url = server.url, proxy = "", on_warning = function() end,
+        base_url = server.url, proxy = "", account = "a", pacing = false,
+        on_warning = function() end,
       }
       local doc, err = client:call("get_lists")
       assert.is_nil(doc)

@@ -90,8 +90,8 @@ local function failure(kind, message, context, response, more)
     operation = context.operation,
     retry_after = response.retry_after,
     attempts = response.attempts,
-    -- a refusal was not acted upon; a broken 2xx or a 5xx may have been
-    maybe_sent = response.status < 300 or response.status >= 500,
+    -- a refusal was not acted upon; what a broken 2xx tells of was
+    maybe_sent = response.maybe_sent or response.status < 300,
     response = response,
   }
   for name, value in pairs(more or {}) do
@@ -149,8 +149,10 @@ function M.read(response, trouble, context)
       kind = trouble.kind,
       message = trouble.reason,
       operation = context.operation,
+      retry_after = trouble.retry_after,
       maybe_sent = trouble.maybe_sent,
-      attempts = {{error = trouble.reason, elapsed = trouble.elapsed}},
+      attempts = trouble.attempts
+        or {{error = trouble.reason, elapsed = trouble.elapsed}},
     }, context.secret)
   end
   setmetatable(response, Response)

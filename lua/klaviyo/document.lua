@@ -205,7 +205,8 @@ local function place(how, res, data, key, value, path)
     data.relationships[name] = made
     return wrong
   elseif part == "id" then
-    if type(value) ~= "string" and not how.lenient then
+    local cleared = value == null and res.id == "optional"
+    if type(value) ~= "string" and not cleared and not how.lenient then
       return select(2, refusal.wrong(how, at, "must be a string, not %s",
         check.described(value)))
     end

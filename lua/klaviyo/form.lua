@@ -26,8 +26,11 @@ end
 local function read_all(reader)
   local chunks = {}
   while true do
-    local chunk = reader()
-    if chunk == nil or chunk == "" then
+    local chunk, why = reader()
+    if chunk == nil and why ~= nil then
+      misuse.raise("the reader of the file to upload failed: %s",
+        tostring(why))
+    elseif chunk == nil or chunk == "" then
       return table.concat(chunks)
     end
     chunks[#chunks + 1] = chunk
@@ -52,6 +55,10 @@ local function file_of(op, value)
   end
   if type(data) ~= "string" then
     misuse.raise("the file of %s needs path, data or reader", op.id)
+  end
+  if value.type and not tostring(value.type):match("^[%w.+-]+/[%w.+-]+$") then
+    misuse.raise("the type of the file must be a media type, not %q",
+      tostring(value.type))
   end
   local filename = value.filename
     or value.path and value.path:match("([^/\\]+)$") or "file"

@@ -6,9 +6,6 @@
 
 local calendar = require "klaviyo.calendar"
 local client = require "klaviyo.client"
-local datetime = require "klaviyo.datetime"
-local filter = require "klaviyo.filter"
-local json = require "klaviyo.json"
 local lazy = require "klaviyo.lazy"
 local settings = require "klaviyo.settings"
 local view = require "klaviyo.view"
@@ -19,16 +16,23 @@ local M = {
   _VERSION = require "klaviyo.version",
 
   new = client.new,
-  filter = filter,
+}
+
+-- What a start can do without is loaded when it is touched: a module, or a
+-- member of one.
+local LATER = {
+  filter = {"klaviyo.filter"},
+  sandbox = {"klaviyo.sandbox"},
+  webhook = {"klaviyo.webhook"},
 
   --- What clears a member; absent leaves it. The same as cjson.null.
-  null = json.null,
+  null = {"klaviyo.json", "null"},
 
   --- Marks a table as a list, so that an empty one is [] and not {}.
-  array = json.array,
+  array = {"klaviyo.json", "array"},
 
   --- A point in time, from RFC 3339 text or seconds since 1970.
-  datetime = datetime.new,
+  datetime = {"klaviyo.datetime", "new"},
 }
 
 --- The JSON:API document that a flat table becomes, as a plain table.
@@ -50,13 +54,16 @@ end
 --- retired=, served_as=}.
 M.revisions = calendar.revisions
 
--- What few scripts use is loaded when it is touched.
 return setmetatable(M, {
   __index = function(self, name)
-    if name == "sandbox" or name == "webhook" then
-      local module = require("klaviyo." .. name)
-      rawset(self, name, module)
-      return module
+    local later = LATER[name]
+    if later then
+      local value = require(later[1])
+      if later[2] then
+        value = value[later[2]]
+      end
+      rawset(self, name, value)
+      return value
     end
   end,
 })

@@ -58,18 +58,27 @@ local function go_on(self, page)
   end
 end
 
+local function with(t, key, value)
+  local copy = {}
+  for name, old in pairs(t) do
+    copy[name] = old
+  end
+  copy[key] = value
+  return copy
+end
+
 -- Pages of a POST are asked for with the same document again; one that has
 -- the cursor among its attributes gets it there.
 local function next_request(self)
-  local request = self.source.request
-  if self.source.op.page and self.source.op.page.style == "body" then
-    if self.next_cursor then
-      local document = json.decode(request.body)
-      document.data.attributes.page_cursor = self.next_cursor
-      request.body = json.encode(document)
-    end
-  else
+  local source = self.source
+  local request = source.request
+  if not (source.op.page and source.op.page.style == "body") then
     request.url = self.walk:url()
+  elseif self.next_cursor then
+    local document = request.document
+    local data = document.data
+    request.body = json.encode(with(document, "data", with(data, "attributes",
+      with(data.attributes, "page_cursor", self.next_cursor))))
   end
   return request
 end

@@ -1,8 +1,12 @@
 --- The query of a request, out of a call's arguments, judged by what the
 --- catalogue knows of the operation.
 
-local filter = require "klaviyo.filter"
+local lazy = require "klaviyo.lazy"
 local misuse = require "klaviyo.misuse"
+
+local datetime = lazy "klaviyo.datetime"
+local filter = lazy "klaviyo.filter"
+local literal = lazy "klaviyo.literal"
 
 local M = {}
 
@@ -10,9 +14,10 @@ local function scalar(value, what)
   local kind = type(value)
   if kind == "string" then
     return value
-  elseif kind == "number" then
-    return value % 1 == 0 and ("%d"):format(value) or tostring(value)
-  elseif kind == "boolean" then
+  elseif kind == "number" and value - value == 0 then  -- no NaN, no infinity
+    return literal.number(value)
+  elseif kind == "boolean"
+      or kind == "table" and (datetime.is(value) or filter.is(value)) then
     return tostring(value)
   end
   misuse.raise("%s must be a string, a number or a boolean, not %s", what,
@@ -21,7 +26,7 @@ end
 
 -- A list stays one: its commas are not to be escaped.
 local function listed(value, what)
-  if type(value) ~= "table" then
+  if type(value) ~= "table" or getmetatable(value) then
     return scalar(value, what)
   end
   local list = {}
@@ -156,10 +161,19 @@ local function add_family(pairs_, judge, argument, value)
   end
 end
 
+local function largest(op)
+  return op and op.page and op.page.size and op.page.size.max
+end
+
 local function has_size(op, size)
   local limits = op.page and op.page.size
-  return not (limits and limits.max)
-    or type(size) == "number" and size >= 1 and size <= limits.max
+  return limits and limits.max and type(size) == "number"
+    and size >= 1 and size <= limits.max
+end
+
+-- The largest page of either revision.
+local function largest_of(judge)
+  return math.max(largest(judge.op) or 0, largest(judge.also) or 0)
 end
 
 local function add_page(pairs_, judge, page)
@@ -180,7 +194,7 @@ local function add_page(pairs_, judge, page)
     if key == "size" and not judge.lenient
         and not either(judge, has_size, page.size) then
       misuse.raise("page.size of %s must be a number from 1 to %d, not %s",
-        judge.op.id, judge.op.page.size.max, tostring(page.size))
+        judge.op.id, largest_of(judge), tostring(page.size))
     end
     add(pairs_, name, scalar(page[key], "page." .. key))
   end
@@ -257,10 +271,6 @@ local function check_required(judge, pairs_)
       misuse.raise("%s needs %s", judge.op.id, name)
     end
   end
-end
-
-local function largest(op)
-  return op and op.page and op.page.size and op.page.size.max
 end
 
 --- The pages that an iterator asks for: as large as every revision takes.

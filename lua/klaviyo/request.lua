@@ -6,6 +6,7 @@ local misuse = require "klaviyo.misuse"
 local query = require "klaviyo.query"
 
 local form = lazy "klaviyo.form"
+local unique_id = lazy "klaviyo.unique_id"
 local json = lazy "klaviyo.json"
 
 local M = {}
@@ -97,12 +98,41 @@ function M.body(value)
   misuse.raise("body must be a table or a string, not %s", type(value))
 end
 
+-- POSTs that upsert: a second time has the effect of the first.
+local UPSERTS = {
+  ["/api/profile-import"] = true,
+  ["/api/profile-bulk-import-jobs"] = true,
+}
+
+local EVENTS = {
+  ["/api/events"] = true, ["/api/event-bulk-create-jobs"] = true,
+  ["/client/events"] = true, ["/client/event-bulk-create"] = true,
+}
+
+-- Whether sending it twice is sending it once: every verb but POST (RFC 9110,
+-- 9.2.2; a PATCH here sets what it names), upserts, and events with an id.
+local function is_repeatable(op, body)
+  if op.method ~= "POST" or UPSERTS[op.path] then
+    return true
+  elseif not EVENTS[op.path] then
+    return false
+  end
+  local document = body
+  if type(body) == "string" then
+    document = json.decode(body)
+  end
+  return unique_id.is_everywhere(document)
+end
+
 local function is_form(op)
   return op.body and op.body.style == "multipart"
 end
 
 local function body_of(op, args)
   if args.body ~= nil then
+    if EVENTS[op.path] then
+      unique_id.ensure(args.body)
+    end
     return not is_form(op) and M.body(args.body) or nil
   end
   if is_form(op) then
@@ -118,7 +148,7 @@ end
 ---@param view klaviyo.view  that it was found in
 ---@param args table|nil
 ---@param settings klaviyo.settings
----@return {method: string, url: string, body: string|nil, public: boolean|nil}
+---@return table request  {method, url, body, document, form, repeatable, public}
 function M.of_operation(op, view, args, settings)
   args = args or {}
   if type(args) ~= "table" then
@@ -135,7 +165,10 @@ function M.of_operation(op, view, args, settings)
     method = op.method,
     url = url,
     body = body_of(op, args),
+    document = type(args.body) == "table" and args.body
+      or op.page and op.page.style == "body" and json.decode(args.body) or nil,
     form = is_form(op) and form.build(op, args.body) or nil,
+    repeatable = is_repeatable(op, args.body),
     public = op.public,
   }
 end
@@ -186,11 +219,15 @@ function M.raw(args, settings)
   if not METHODS[method] then
     misuse.unknown("method", method, METHODS)
   end
+  if args.body ~= nil and (method == "GET" or method == "HEAD") then
+    misuse.raise("a %s takes no body", method)
+  end
   local url = raw_url(args.path, query.raw(args.query), settings)
   return {
     method = method,
     url = url,
     body = args.body ~= nil and M.body(args.body) or nil,
+    repeatable = method ~= "POST",
     -- the public calls take no key, and must not be given one
     public = url:sub(#settings.base_url + 1):match("^/client/") and true,
   }

@@ -288,7 +288,7 @@ end
 -- before a failure is told by err.done, the number of ids.
 local function send(self, verb, ids, options)
   local client, op, id = operation(self, verb)
-  if type(ids) ~= "table" then
+  if type(ids) ~= "table" and op.body.many then
     ids = {ids}
   end
   if verb == "replace" or not op.body.many then

@@ -19,6 +19,12 @@ local M = {}
 ---@field headers? table<string, string>  more header fields, for every request
 ---@field timeout? number  seconds for one attempt, from start to end; default 30
 ---@field connect_timeout? number  seconds to be connected within; default 5
+---@field deadline? number  seconds for a call with all its waiting and its attempts; default 120
+---@field retries? integer  how many attempts may follow a failed one; default 4; 0: nor is a 429 waited for
+---@field pacing? boolean|table  false: nothing waits for the rate limits; {per_second=, …}: a gateway's own
+---@field account? string  whose rate budget it is; default: a hash of the private key
+---@field budget? string|boolean  a file for the budget; false: none is shared between processes
+---@field on_attempt? fun(attempt: table)  told of every attempt, without secrets
 ---@field max_response_bytes? integer  of a decoded answer; default 256 MiB
 ---@field proxy? string  a proxy's URL, "" for none; default: as the environment says
 ---@field ca_file? string  a PEM file of the authorities to trust; default libcurl's
@@ -44,6 +50,24 @@ end
 
 local TEXT = {is_text, "a string"}
 local SECONDS = {is_number, "a number of seconds above 0"}
+local function is_count(value)
+  return type(value) == "number" and value >= 0 and value % 1 == 0
+end
+
+local WINDOWS = {per_second = true, per_minute = true, per_day = true}
+
+local function is_pacing(value)
+  if type(value) == "table" then
+    for name, count in pairs(value) do
+      if not WINDOWS[name] or not is_count(count) or count == 0 then
+        return false
+      end
+    end
+    return next(value) ~= nil
+  end
+  return type(value) == "boolean"
+end
+
 local SWITCH = {is "boolean", "true or false"}
 local SECRET = {is_secret, "a string, or a function that gives one"}
 
@@ -56,6 +80,15 @@ local KNOWN = {
   base_url = TEXT,
   timeout = SECONDS,
   connect_timeout = SECONDS,
+  deadline = SECONDS,
+  retries = {is_count, "a whole number"},
+  pacing = {is_pacing, "true, false or {per_second =, per_minute =, "
+    .. "per_day =}"},
+  account = TEXT,
+  budget = {function(value)
+    return type(value) == "boolean" or is_text(value)
+  end, "a path, or false"},
+  on_attempt = {is "function", "a function"},
   max_response_bytes = {is_number, "a number of bytes above 0"},
   validate = SWITCH,
   fall_forward = SWITCH,
@@ -71,6 +104,10 @@ local DEFAULTS = {
   base_url = "https://a.klaviyo.com",
   timeout = 30,
   connect_timeout = 5,
+  deadline = 120,
+  retries = 4,
+  pacing = true,
+  budget = true,
   max_response_bytes = 256 * 1024 * 1024,
   headers = {},
 }

@@ -1,9 +1,12 @@
 --- Carries requests over the core: header fields, keys, waiting.
 
-local answer = require "klaviyo.answer"
 local core = require "klaviyo.core"
+local lanes = require "klaviyo.lanes"
+local lazy = require "klaviyo.lazy"
 local misuse = require "klaviyo.misuse"
 local version = require "klaviyo.version"
+
+local answer = lazy "klaviyo.answer"
 
 local M = {}
 
@@ -92,6 +95,8 @@ local function core_settings(settings, fields)
     content_type = content_type(settings),
     timeout = settings.timeout,
     connect_timeout = settings.connect_timeout,
+    deadline = settings.deadline,
+    retries = settings.retries,
     max_response_bytes = settings.max_response_bytes,
     proxy = settings.proxy,
     ca_file = settings.ca_file,
@@ -144,10 +149,11 @@ function M.headers(settings, request)
 end
 
 local function submit(flight, refused)
-  local request = flight.request
-  local handle, secret = prepared(flight.settings, request.public, refused)
-  flight.ticket = core.submit(handle, request.method, request.url,
-    request.form or request.body)
+  local request, settings = flight.request, flight.settings
+  local handle, secret = prepared(settings, request.public, refused)
+  flight.ticket, flight.serial = core.submit(handle,
+    lanes.of(settings, flight.op, request, secret), request.method,
+    request.url, request.form or request.body, request.repeatable, false)
   flight.context.secret = secret
 end
 
@@ -160,6 +166,7 @@ function M.start(settings, request, op)
   local flight = {
     settings = settings,
     request = request,
+    op = op,
     context = {
       operation = op and op.id,
       scopes = op and op.scopes,
@@ -178,15 +185,43 @@ local function gives_another(flight)
     and type(settings.access_token or settings.api_key) == "function"
 end
 
+local function tell_attempts(flight, response, trouble)
+  local settings = flight.settings
+  if not settings.on_attempt then
+    return
+  end
+  local outcome = response or trouble
+  local attempts = outcome.attempts or {{
+    status = outcome.status, error = outcome.reason,
+    elapsed = outcome.elapsed, waited = 0,
+  }}
+  for number, attempt in ipairs(attempts) do
+    settings.on_attempt {
+      operation = flight.context.operation,
+      method = flight.request.method,
+      number = number,
+      status = attempt.status,
+      error = attempt.error,
+      elapsed = attempt.elapsed,
+      waited = attempt.waited,
+    }
+  end
+end
+
+local function take(flight)
+  wait(flight.ticket)
+  local response, trouble = flight.ticket:take()
+  tell_attempts(flight, response, trouble)
+  return response, trouble
+end
+
 --- Waits for a request's end.
 ---@return klaviyo.document|nil, klaviyo.error|nil
 function M.land(flight)
-  wait(flight.ticket)
-  local response, trouble = flight.ticket:take()
+  local response, trouble = take(flight)
   if response and response.status == 401 and gives_another(flight) then
     submit(flight, flight.context.secret)
-    wait(flight.ticket)
-    response, trouble = flight.ticket:take()
+    response, trouble = take(flight)
   end
   return answer.read(response, trouble, flight.context)
 end

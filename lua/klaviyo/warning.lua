@@ -7,7 +7,8 @@ local differences = lazy "klaviyo.differences"
 
 local M = {}
 
-local function say(settings, message)
+--- Warns, by the client's own way or by the host's.
+function M.say(settings, message)
   message = "klaviyo: " .. message
   if settings.on_warning then
     settings.on_warning(message)
@@ -31,10 +32,10 @@ local function warn_of_age(settings)
   if age.state == "retired" then
     local answers = settings.fall_forward == false and "nobody"
       or calendar.served(date)
-    say(settings, ("revision %s is retired since %s by the published policy; "
+    M.say(settings, ("revision %s is retired since %s by the published policy; "
       .. "%s answers in its place"):format(date, age.retired, answers))
   elseif age.state == "deprecated" then
-    say(settings, ("revision %s is deprecated since %s by the published "
+    M.say(settings, ("revision %s is deprecated since %s by the published "
       .. "policy, and retired on %s"):format(date, age.deprecated,
       age.retired))
   end
@@ -56,7 +57,7 @@ function M.of_age(settings, op, view)
     local also = view:also(op)
     local names = also and differences.between(op, also) or ""
     if names ~= "" then
-      say(settings, ("%s is otherwise in %s than in %s: %s"):format(op.id,
+      M.say(settings, ("%s is otherwise in %s than in %s: %s"):format(op.id,
         calendar.served(date), date, names))
     end
   end

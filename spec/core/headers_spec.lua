@@ -69,7 +69,7 @@ describe("headers.c: header fields of a request", function()
   local function settings(headers)
     return core.settings {
       headers = headers, content_type = "x/y", timeout = 1,
-      connect_timeout = 1, max_response_bytes = 1,
+      connect_timeout = 1, deadline = 1, retries = 0, max_response_bytes = 1,
     }
   end
 

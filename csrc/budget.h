@@ -1,0 +1,57 @@
+/*
+** budget.h - how many requests an account may still make, kept for all the
+** processes of a machine in a small mapped file.
+**
+** The service counts in fixed windows whose phase nobody tells. A request
+** is counted there some time between its start and its answer. So it is held
+** against us from its start until a whole window after its *answer*: then no
+** window of the service's, wherever it begins, can hold more than the limit.
+*/
+#ifndef KLAVIYO_BUDGET_H
+#define KLAVIYO_BUDGET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "headers.h"
+
+#define BUDGET_WINDOWS 3  /* a second, a minute, a day */
+
+typedef struct budget budget;
+
+/* One of the limits that a request draws from. */
+typedef struct bucket {
+  uint64_t key;                     /* of the account and the operation */
+  uint32_t limit[BUDGET_WINDOWS];   /* requests a window; 0: none */
+} bucket;
+
+/* The budget in that file, or in this process's own memory where 'path' is
+** NULL. 'shared' files are for the group of their folder. On failure NULL,
+** and '*why' says what is wrong. */
+budget *budget_open (const char *path, bool shared, const char **why);
+budget *budget_share (budget *b);
+void budget_release (budget *b);
+
+/* Takes one request from each bucket, or from none. 0: taken. Otherwise the
+** milliseconds to wait before it makes sense to ask again. */
+int64_t budget_take (budget *b, const bucket *list, int count, int64_t now);
+
+/* The answer to a request taken at 'then' has come. */
+void budget_settle (budget *b, const bucket *list, int count, int64_t then,
+                    int64_t now);
+
+/* Nothing more before 'until': the service said so. */
+void budget_block (budget *b, const bucket *one, int64_t until);
+
+/* What an answer's header fields tell about the first bucket. */
+void budget_learn (budget *b, const bucket *one, const rate_limit *limit,
+                   int64_t now);
+
+/* At least so many milliseconds pass before the request that has 'ahead'
+** others before it can be sent. */
+int64_t budget_least_wait (const bucket *list, int count, int64_t ahead);
+
+/* Milliseconds since 1970: processes must agree on it. */
+int64_t budget_now (void);
+
+#endif

@@ -1,0 +1,128 @@
+/*
+** lane.c - requests that wait for the same thing.
+*/
+#include "lane.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <curl/curl.h>
+
+#include "buffer.h"
+
+/* Streams of one HTTP/2 connection: what servers commonly allow. Or else
+** connections: what one client may decently hold open. */
+#define MOST_STREAMS 100
+#define MOST_CONNECTIONS 16
+
+/* Few, and they stay: a process talks to the same servers all its life. */
+static origin *origins = NULL;
+
+
+static origin *origin_get (const char *name) {
+  origin *o;
+  for (o = origins; o != NULL; o = o->next)
+    if (strcmp(o->name, name) == 0)
+      return o;
+  o = calloc(1, sizeof(*o));
+  if (o == NULL)
+    return NULL;
+  o->name = text_copy(name, strlen(name));
+  if (o->name == NULL) {
+    free(o);
+    return NULL;
+  }
+  o->next = origins;
+  origins = o;
+  return o;
+}
+
+
+void origins_reset (void) {
+  origin *o;
+  for (o = origins; o != NULL; o = o->next)
+    o->in_flight = 0;
+}
+
+
+int origin_capacity (const origin *o) {
+  return o->http_version >= CURL_HTTP_VERSION_2_0 ? MOST_STREAMS
+                                                  : MOST_CONNECTIONS;
+}
+
+
+lane *lane_new (const char *origin_name) {
+  lane *l = calloc(1, sizeof(*l));
+  if (l == NULL)
+    return NULL;
+  l->references = 1;
+  l->origin = origin_get(origin_name);
+  if (l->origin == NULL) {
+    free(l);
+    return NULL;
+  }
+  return l;
+}
+
+
+lane *lane_share (lane *l) {
+  l->references++;
+  return l;
+}
+
+
+void lane_release (lane *l) {
+  if (l == NULL || --l->references > 0)
+    return;
+  budget_release(l->budget);
+  free(l);
+}
+
+
+bool lane_add_bucket (lane *l, const bucket *b) {
+  if (l->bucket_count == LANE_BUCKETS)
+    return false;
+  l->buckets[l->bucket_count++] = *b;
+  return true;
+}
+
+
+void lane_append (lane *l, place *p) {
+  p->next = NULL;
+  p->previous = l->last;
+  if (l->last != NULL)
+    l->last->next = p;
+  else
+    l->first = p;
+  l->last = p;
+  l->length++;
+  p->taken = true;
+}
+
+
+void lane_prepend (lane *l, place *p) {
+  p->previous = NULL;
+  p->next = l->first;
+  if (l->first != NULL)
+    l->first->previous = p;
+  else
+    l->last = p;
+  l->first = p;
+  l->length++;
+  p->taken = true;
+}
+
+
+void lane_remove (lane *l, place *p) {
+  if (p->previous != NULL)
+    p->previous->next = p->next;
+  else
+    l->first = p->next;
+  if (p->next != NULL)
+    p->next->previous = p->previous;
+  else
+    l->last = p->previous;
+  p->next = p->previous = NULL;
+  l->length--;
+  p->taken = false;
+}

@@ -1,0 +1,57 @@
+/*
+** lane.h - requests that wait for the same thing: the connections of one
+** origin, and the same limits of one account.
+*/
+#ifndef KLAVIYO_LANE_H
+#define KLAVIYO_LANE_H
+
+#include "budget.h"
+
+#define LANE_BUCKETS 4
+
+/* What a request waits by: part of it, so that waiting takes no memory. */
+typedef struct place {
+  struct place *previous, *next;
+  bool taken;
+} place;
+
+/* A server, and how much goes to it at a time. */
+typedef struct origin {
+  char *name;         /* scheme://host:port */
+  int in_flight;
+  long http_version;  /* 0 until it has answered */
+  struct origin *next;
+} origin;
+
+typedef struct lane {
+  int references;
+  origin *origin;
+  budget *budget;                /* NULL: not paced */
+  bucket buckets[LANE_BUCKETS];
+  int bucket_count;
+  place *first, *last;           /* ready to go, the oldest first */
+  int64_t length;
+  int64_t closed_until;          /* as the budget said, on the engine's clock */
+  struct lane *next;             /* among the engine's lanes that have some */
+  bool listed;
+} lane;
+
+/* One reference, the caller's; NULL when memory is out. */
+lane *lane_new (const char *origin_name);
+lane *lane_share (lane *l);
+void lane_release (lane *l);
+
+/* False when the lane has no place for another limit. */
+bool lane_add_bucket (lane *l, const bucket *b);
+
+void lane_append (lane *l, place *p);
+void lane_prepend (lane *l, place *p);
+void lane_remove (lane *l, place *p);
+
+/* How many requests the origin may have in flight. */
+int origin_capacity (const origin *o);
+
+/* Forgets what is in flight: those of a parent process. */
+void origins_reset (void);
+
+#endif

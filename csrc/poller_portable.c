@@ -1,0 +1,44 @@
+/*
+** poller_portable.c - waiting for libcurl's sockets, where there is no epoll.
+*/
+#include "poller.h"
+
+#if !defined(__linux__) || defined(KLAVIYO_PORTABLE)
+
+#include <stdlib.h>
+
+struct poller {
+  CURLM *multi;
+};
+
+
+poller *poller_new (CURLM *multi) {
+  poller *p = calloc(1, sizeof(*p));
+  if (p != NULL)
+    p->multi = multi;
+  return p;
+}
+
+
+CURLMcode poller_wait (poller *p, long ms) {
+  int running;
+  CURLMcode code = curl_multi_perform(p->multi, &running);
+  if (code == CURLM_OK && ms > 0)
+    code = curl_multi_poll(p->multi, NULL, 0, (int)ms, NULL);
+  return code == CURLM_OK ? curl_multi_perform(p->multi, &running) : code;
+}
+
+
+int poller_fd (const poller *p) {
+  (void)p;
+  return -1;
+}
+
+
+long poller_timeout (const poller *p) {
+  long ms = -1;
+  curl_multi_timeout(p->multi, &ms);
+  return ms;
+}
+
+#endif

@@ -1,0 +1,86 @@
+/*
+** retry.c - whether a request may go out again, and when.
+*/
+#include "retry.h"
+
+#include <stdint.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FIRST_GAP_MS 500L
+#define LONGEST_GAP_MS 30000L
+#define LONGEST_WAIT_S 1000000L
+
+
+/* The server got it, and may or may not have acted. */
+static bool is_vague_status (long status) {
+  return status == 500 || status == 502 || status == 504 ||
+         (status >= 520 && status <= 529);
+}
+
+
+/* Failures before anything was sent that another try will not mend. */
+static bool is_permanent (CURLcode code) {
+  static const CURLcode codes[] = {
+    CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT, CURLE_NOT_BUILT_IN,
+    CURLE_OUT_OF_MEMORY, CURLE_BAD_FUNCTION_ARGUMENT, CURLE_UNKNOWN_OPTION,
+    CURLE_SSL_ENGINE_NOTFOUND, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER,
+    CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE,
+    CURLE_FAILED_INIT
+  };
+  size_t i;
+  for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+    if (codes[i] == code)
+      return true;
+  return false;
+}
+
+
+retry retry_verdict (const attempt *a, bool repeatable) {
+  if (a->too_large)
+    return RETRY_NEVER;
+  if (a->code == CURLE_OK) {
+    if (a->status == 429)
+      return RETRY_PACED;
+    if (a->status == 503 || (is_vague_status(a->status) && repeatable))
+      return RETRY_LATER;
+    return RETRY_NEVER;
+  }
+  if (!a->started)
+    return is_permanent(a->code) ? RETRY_NEVER : RETRY_LATER;
+  if (!repeatable || is_permanent(a->code))
+    return RETRY_NEVER;
+  return a->refused_resend ? RETRY_AT_ONCE : RETRY_LATER;
+}
+
+
+/* Spreads clients apart; need not be hard to guess. */
+static double chance (void) {
+  static uint64_t state = 0;
+  if (state == 0)
+    state = (uint64_t)time(NULL) * 2654435761u ^ (uint64_t)getpid() << 20;
+  state = state * UINT64_C(6364136223846793005) +
+          UINT64_C(1442695040888963407);
+  return (double)(state >> 11) / 9007199254740992.0;
+}
+
+
+long retry_gap (const attempt *a, int attempts) {
+  long most = FIRST_GAP_MS;
+  long gap;
+  while (--attempts > 0 && most < LONGEST_GAP_MS)
+    most *= 2;
+  if (most > LONGEST_GAP_MS)
+    most = LONGEST_GAP_MS;
+  gap = (long)((double)most * chance());
+  if (a->code == CURLE_OK && a->retry_after >= 0) {
+    long asked = a->retry_after < LONGEST_WAIT_S ? a->retry_after
+                                                 : LONGEST_WAIT_S;
+    /* a zero is what the service says when less than a second is left */
+    if (a->status == 429)
+      return asked > 0 ? asked * 1000 : 1 + gap / 4;
+    if (asked * 1000 > gap)
+      return asked * 1000;
+  }
+  return gap;
+}

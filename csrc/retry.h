@@ -1,0 +1,34 @@
+/*
+** retry.h - whether a request may go out again, and when.
+*/
+#ifndef KLAVIYO_RETRY_H
+#define KLAVIYO_RETRY_H
+
+#include <stdbool.h>
+
+#include <curl/curl.h>
+
+/* How one attempt ended. */
+typedef struct attempt {
+  CURLcode code;        /* CURLE_OK: an answer came */
+  long status;
+  long retry_after;     /* seconds; -1: the answer did not say */
+  bool started;         /* the request began to go out */
+  bool refused_resend;  /* libcurl would have sent it again on its own */
+  bool too_large;       /* the answer was more than was asked for */
+} attempt;
+
+typedef enum retry {
+  RETRY_NEVER,
+  RETRY_PACED,     /* 429: at the time it says, as often as it says */
+  RETRY_AT_ONCE,   /* a kept-alive connection had died before its use */
+  RETRY_LATER      /* with growing gaps */
+} retry;
+
+/* 'repeatable': sending it twice has the effect of sending it once. */
+retry retry_verdict (const attempt *a, bool repeatable);
+
+/* Milliseconds to wait after so many attempts: exponential, full jitter. */
+long retry_gap (const attempt *a, int attempts);
+
+#endif

@@ -1,0 +1,66 @@
+/*
+** transfer.c - one request on its way.
+*/
+#include "transfer.h"
+
+#include <stdlib.h>
+
+
+transfer *transfer_new (settings *s, lane *l, const char *method,
+                        const char *url, const char *body,
+                        size_t body_size) {
+  transfer *t = calloc(1, sizeof(*t));
+  if (t == NULL)
+    return NULL;
+  t->references = 1;
+  t->lane = lane_share(l);
+  response_open(&t->response, s->max_response_bytes);
+  if (!request_open(&t->request, s, method, url, body, body_size)) {
+    transfer_release(t);
+    return NULL;
+  }
+  return t;
+}
+
+
+transfer *transfer_share (transfer *t) {
+  t->references++;
+  return t;
+}
+
+
+void transfer_release (transfer *t) {
+  if (t == NULL || --t->references > 0)
+    return;
+  request_close(&t->request);
+  response_close(&t->response);
+  lane_release(t->lane);
+  free(t->trials);
+  free(t);
+}
+
+
+void transfer_note (transfer *t, const attempt *a, double now) {
+  trial *more = realloc(t->trials,
+                        ((size_t)t->trial_count + 1) * sizeof(*more));
+  trial *one;
+  bool vague = a->code != CURLE_OK ? a->started
+                                   : a->status >= 500 && a->status != 503;
+  t->maybe_sent = t->maybe_sent || vague;
+  if (more == NULL)
+    return;
+  t->trials = more;
+  one = &more[t->trial_count++];
+  one->status = a->status;
+  one->reason = a->code != CURLE_OK ? curl_easy_strerror(a->code) : NULL;
+  one->elapsed = now - t->started;
+  one->waited = t->started - t->idle_since;
+  t->idle_since = now;
+}
+
+
+void transfer_fail (transfer *t, failure kind, const char *reason) {
+  t->response.failure = kind;
+  t->response.reason = reason;
+  t->done = true;
+}

@@ -1,0 +1,59 @@
+/*
+** transfer.h - one request on its way, from submit to its end: all that was
+** tried, and what came of it.
+*/
+#ifndef KLAVIYO_TRANSFER_H
+#define KLAVIYO_TRANSFER_H
+
+#include "lane.h"
+#include "request.h"
+#include "response.h"
+#include "retry.h"
+#include "timers.h"
+
+/* One attempt, as it is told. */
+typedef struct trial {
+  long status;         /* 0: no answer */
+  const char *reason;  /* static text; NULL with an answer */
+  double elapsed;      /* seconds */
+  double waited;       /* seconds before it, since the one before */
+} trial;
+
+typedef struct transfer {
+  int references;      /* who asked, and the engine */
+  request request;
+  response response;
+  lane *lane;
+  bool repeatable;     /* sending it twice is sending it once */
+  bool announced;      /* its end goes into the engine's list */
+  long serial;         /* its name in that list */
+
+  bool done;
+  bool maybe_sent;     /* the service could have acted on it */
+  bool resent;         /* over a new connection, after an old one's death */
+  trial *trials;
+  int trial_count;
+
+  CURL *easy;          /* while it runs */
+  long pid;            /* of the process that submitted it */
+  place place;         /* in the lane, while it is ready */
+  timer timer;         /* its deadline, or the end of a gap */
+  bool delayed;        /* the timer is a gap's */
+  int64_t deadline;    /* milliseconds of the engine's clock */
+  int64_t taken;       /* from the budget, on its clock */
+  double submitted, started, idle_since;  /* seconds of the engine's clock */
+} transfer;
+
+/* A transfer with one reference, the caller's; NULL when memory is out. */
+transfer *transfer_new (settings *s, lane *l, const char *method,
+                        const char *url, const char *body, size_t body_size);
+transfer *transfer_share (transfer *t);
+void transfer_release (transfer *t);
+
+/* Notes an attempt that ended. Without memory it is left out. */
+void transfer_note (transfer *t, const attempt *a, double now);
+
+/* Ends it with a failure of ours. */
+void transfer_fail (transfer *t, failure kind, const char *reason);
+
+#endif

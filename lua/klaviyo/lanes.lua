@@ -1,0 +1,141 @@
+--- Which requests wait for the same thing: the connections of one server and
+--- the rate limits of one account.
+---
+--- The limits of an operation are the catalogue's, and the service's own word
+--- once it has answered. What is used of them is kept for all processes of
+--- the machine in a small file.
+
+local core = require "klaviyo.core"
+local lazy = require "klaviyo.lazy"
+local misuse = require "klaviyo.misuse"
+local warning = require "klaviyo.warning"
+
+local digest = lazy "klaviyo.digest"
+
+local M = {}
+
+-- Budgets by path: one mapping of a file is enough for a process.
+local budgets = {}
+
+local function default_path()
+  local folder = os.getenv("XDG_RUNTIME_DIR")
+  if folder and folder ~= "" then
+    return folder .. "/klaviyo-budget"
+  end
+  return ("/tmp/klaviyo-budget-%d"):format(core.user())
+end
+
+-- A file that cannot be had is no reason not to work: this process then
+-- counts for itself.
+local function budget_of(settings)
+  local choice = settings.budget
+  local path = choice == true and default_path() or choice or ""
+  local budget = budgets[path]
+  if not budget then
+    local why
+    if choice then
+      budget, why = core.budget(path, choice ~= true)
+    end
+    if why then
+      warning.say(settings, ("the rate budget %s cannot be shared: %s")
+        :format(path, why))
+    end
+    budget = budget or assert(core.budget())
+    budgets[path] = budget
+  end
+  return budget
+end
+
+local function account_of(settings, secret)
+  if settings.account then
+    return settings.account
+  elseif settings.access_token and settings.budget then
+    misuse.raise("with access_token, say whose it is: account = … (the rate "
+      .. "limits are the account's, and a token changes), or budget = false")
+  end
+  return digest.sha256(secret)
+end
+
+-- The parameters that make a call dearer, each with the limit it brings:
+-- {"additional-fields[profile]=predictive_analytics", {second =, minute =}}.
+local function reductions(op, url)
+  local list = {}
+  for parameter, limit in pairs(op.reduced or {}) do
+    local name, value = parameter:match("^(.*)=(.*)$")
+    local said = url:match("[?&]" .. core.escape(name):gsub("%p", "%%%0")
+      .. "=([^&]*)")
+    for item in (said or ""):gmatch("[^,]+") do
+      if item == value then
+        list[#list + 1] = {parameter, limit}
+      end
+    end
+  end
+  table.sort(list, function(a, b) return a[1] < b[1] end)
+  return list
+end
+
+local function limits(settings, op, account, reduced)
+  local pacing = settings.pacing
+  if type(pacing) == "table" then
+    return {{
+      name = "gateway " .. settings.base_url .. " " .. account,
+      second = pacing.per_second, minute = pacing.per_minute,
+      day = pacing.per_day,
+    }}
+  end
+  local prefix = account .. " " .. op.method .. " " .. op.path
+  local list = {{
+    name = prefix, second = op.limit.second, minute = op.limit.minute,
+    day = op.limit.day,
+  }}
+  for _, one in ipairs(reduced) do
+    list[#list + 1] = {
+      name = prefix .. " " .. one[1], second = one[2].second,
+      minute = one[2].minute, day = one[2].day,
+    }
+  end
+  return list
+end
+
+-- settings → kind of request → lane
+local lanes = setmetatable({}, {__mode = "k"})
+
+local function origin_of(settings)
+  return settings.base_url:match("^(%a+://[^/]+)"):lower()
+end
+
+local function is_paced(settings, op, request)
+  return not request.public and (type(settings.pacing) == "table"
+    or settings.pacing and op and op.limit)
+end
+
+--- The lane of a request.
+---@param settings klaviyo.settings
+---@param op table|nil  the operation; nil: what no catalogue knows
+---@param request table
+---@param secret string|nil
+function M.of(settings, op, request, secret)
+  local own = lanes[settings]
+  if not own then
+    own = {}
+    lanes[settings] = own
+  end
+  if not is_paced(settings, op, request) then
+    own[1] = own[1] or core.lane(origin_of(settings))
+    return own[1]
+  end
+  local reduced = op and op.reduced and reductions(op, request.url) or {}
+  local key = op and op.id or "raw"
+  for _, one in ipairs(reduced) do
+    key = key .. " " .. one[1]
+  end
+  local lane = own[key]
+  if not lane then
+    lane = core.lane(origin_of(settings), budget_of(settings),
+      limits(settings, op, account_of(settings, secret), reduced))
+    own[key] = lane
+  end
+  return lane
+end
+
+return M

@@ -41,31 +41,42 @@ function Chance:uuid()
     self:letters(HEX, 12) }, "-")
 end
 
+-- All pairs of digits, and what each digit is worth.
+local PAIRS, WORTH = {}, {}
+for i = 0, 31 do
+  local high = CROCKFORD:sub(i + 1, i + 1)
+  WORTH[high:byte()] = i
+  for j = 0, 31 do
+    PAIRS[i * 32 + j] = high .. CROCKFORD:sub(j + 1, j + 1)
+  end
+end
+
 --- A number in Crockford's base 32, as in ULIDs.
 ---@param number integer
----@param width integer
+---@param width integer even
 ---@return string
 function M.base32(number, width)
   local out = {}
-  for i = width, 1, -1 do
-    local digit = number % 32
-    out[i] = CROCKFORD:sub(digit + 1, digit + 1)
-    number = (number - digit) / 32
+  for i = width / 2, 1, -1 do
+    local pair = number % 1024
+    out[i] = PAIRS[pair]
+    number = (number - pair) / 1024
   end
   return table.concat(out)
 end
 
 --- The number that a text in Crockford's base 32 stands for, or nil.
 ---@param text string
+---@param from integer|nil where it begins
 ---@return integer|nil
-function M.from_base32(text)
+function M.from_base32(text, from)
   local number = 0
-  for i = 1, #text do
-    local at = CROCKFORD:find(text:sub(i, i), 1, true)
-    if not at then
+  for i = from or 1, #text do
+    local worth = WORTH[text:byte(i)]
+    if not worth then
       return nil
     end
-    number = number * 32 + at - 1
+    number = number * 32 + worth
   end
   return number
 end

@@ -68,7 +68,8 @@ end
 decode.use { null = M.null, array = array_mt, number = number_mt }
 
 --- Decodes one JSON text, strictly (RFC 8259; a member name twice is refused).
----@type fun(text: string): any, string|nil value, or nil and what is wrong
+---@type fun(text: string, from: integer|nil): any, string|nil value (that
+-- begins at the byte `from`, 1), or nil and what is wrong
 M.decode = decode.decode
 
 local SHORT = {
@@ -175,10 +176,11 @@ end
 
 --- Encodes a value. An empty table that is no `array` becomes `{}`.
 ---@param value any
+---@param head string|nil what is to stand before it
 ---@return string
-function M.encode(value)
-  local out = {}
-  return concat(out, "", 1, write(out, 0, value))
+function M.encode(value, head)
+  local out = { head or "" }
+  return concat(out, "", 1, write(out, 1, value))
 end
 
 return M

@@ -237,13 +237,14 @@ end
 
 --- Decodes one JSON text, strictly (RFC 8259; a member name twice is refused).
 ---@param text string
+---@param from integer|nil where it begins
 ---@return any value or nil
 ---@return string|nil message what is wrong, and where
-function M.decode(text)
+function M.decode(text, from)
   if not valid_utf8(text) then
     return nil, "not valid UTF-8"
   end
-  local ok, value, at = pcall(read_value, text, skip(text, 1), 0)
+  local ok, value, at = pcall(read_value, text, skip(text, from or 1), 0)
   if ok then
     at = skip(text, at)
     if at > #text then

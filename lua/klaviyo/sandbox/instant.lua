@@ -68,11 +68,18 @@ function M.parse(text)
     + (fraction ~= "" and tonumber("0" .. fraction) or 0)
 end
 
+local last_second, last_text
+
 --- The API's way to write a point in time: `2024-10-15T08:30:00+00:00`.
 ---@param seconds number epoch seconds; the fraction is dropped
 ---@return string
 function M.format(seconds)
-  return os.date("!%Y-%m-%dT%H:%M:%S+00:00", floor(seconds))
+  seconds = floor(seconds)
+  if seconds ~= last_second then -- it is mostly now
+    last_second = seconds
+    last_text = os.date("!%Y-%m-%dT%H:%M:%S+00:00", seconds)
+  end
+  return last_text
 end
 
 return M

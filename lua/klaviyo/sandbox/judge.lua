@@ -3,22 +3,12 @@
 
 local codec = require "klaviyo.sandbox.codec"
 local instant = require "klaviyo.sandbox.instant"
+local pointers = require "klaviyo.sandbox.pointer"
 local refusal = require "klaviyo.sandbox.refusal"
 
 local M = {}
 
-local function sorted_keys(set)
-  local keys = {}
-  for key in pairs(set) do
-    keys[#keys + 1] = key
-  end
-  table.sort(keys)
-  return keys
-end
-
-local function escape(name)
-  return (name:gsub("~", "~0"):gsub("/", "~1"))
-end
+local each, item, under = pointers.each, pointers.item, pointers.under
 
 local function article(word)
   return (word:find("^[aeiou]") and "an " or "a ") .. word
@@ -50,17 +40,17 @@ local FORMAT = {
 local resource
 
 local function document(member, object, pointer, tell)
-  for _, name in ipairs(sorted_keys(object)) do
+  for name in each(object, pointer) do
     if name ~= "data" then
-      tell(pointer .. "/" .. escape(name),
+      tell(under(pointer, name),
         ("'%s' is not a valid member of a document."):format(name))
     end
   end
   local data = object.data
   if data == nil then
-    return tell(pointer .. "/data", "'data' is a required member.")
+    return tell(under(pointer, "data"), "'data' is a required member.")
   end
-  M.data(member, data, pointer .. "/data", tell)
+  M.data(member, data, under(pointer, "data"), tell)
 end
 
 --- Judges primary data: a resource, or a list of them.
@@ -76,27 +66,25 @@ function M.data(member, data, pointer, tell)
     return tell(pointer, ("A list of resources is expected, not %s.")
       :format(article(codec.kind(data))))
   end
-  for i, item in ipairs(data) do
-    resource(member.document, item, pointer .. "/" .. (i - 1), tell)
+  for i, one in ipairs(data) do
+    resource(member.document, one, item(pointer, i), tell)
   end
 end
 
 -- Members of a closed object: names, required ones, then each value.
 local function members(known, object, pointer, tell, owner)
-  for _, name in ipairs(sorted_keys(object)) do
+  for name in each(object, pointer) do
     local member = known[name]
     if member then
-      value(member, object[name], pointer .. "/" .. escape(name), tell)
+      value(member, object[name], under(pointer, name), tell)
     else
-      tell(pointer .. "/" .. escape(name),
+      tell(under(pointer, name),
         ("'%s' is not a valid field for %s."):format(name, owner))
     end
   end
-  for _, name in ipairs(sorted_keys(known)) do
-    local member = known[name]
-    if member.required == true and object[name] == nil
-      and not member.read_only then
-      tell(pointer .. "/" .. escape(name),
+  for _, name in ipairs(pointers.required(known)) do
+    if object[name] == nil then
+      tell(under(pointer, name),
         ("'%s' is a required field for %s."):format(name, owner))
     end
   end
@@ -163,9 +151,9 @@ function value(member, have, pointer, tell)
   elseif inner then
     return document(member, have, pointer, tell)
   elseif kind == "array" then
-    for i, item in ipairs(have) do
+    for i, one in ipairs(have) do
       if member.items then
-        value(member.items, item, pointer .. "/" .. (i - 1), tell)
+        value(member.items, one, item(pointer, i), tell)
       end
     end
   elseif kind == "object" then
@@ -188,47 +176,47 @@ local function identifier(linkage, have, pointer, tell)
     return tell(pointer, "A resource identifier is expected here.")
   end
   if have.type ~= linkage.type then
-    tell(pointer .. "/type", ("'%s' is expected as type, not '%s'.")
+    tell(under(pointer, "type"), ("'%s' is expected as type, not '%s'.")
       :format(linkage.type or "?", tostring(have.type)))
   end
   if type(have.id) ~= "string" or have.id == "" then
-    tell(pointer .. "/id", "'id' must be a string that is not empty.")
+    tell(under(pointer, "id"), "'id' must be a string that is not empty.")
   end
 end
 
 local function relationship(linkage, have, pointer, tell)
   if codec.kind(have) ~= "object" or have.data == nil then
-    return tell(pointer .. "/data", "'data' is a required member.")
+    return tell(under(pointer, "data"), "'data' is a required member.")
   end
   local data = have.data
   if data == codec.null then
     if linkage.many then
-      tell(pointer .. "/data", "A list of identifiers is expected here.")
+      tell(under(pointer, "data"), "A list of identifiers is expected here.")
     end
   elseif not linkage.many then
-    identifier(linkage, data, pointer .. "/data", tell)
+    identifier(linkage, data, under(pointer, "data"), tell)
   elseif codec.kind(data) ~= "array" then
-    tell(pointer .. "/data", "A list of identifiers is expected here.")
+    tell(under(pointer, "data"), "A list of identifiers is expected here.")
   else
-    for i, item in ipairs(data) do
-      identifier(linkage, item, pointer .. "/data/" .. (i - 1), tell)
+    for i, one in ipairs(data) do
+      identifier(linkage, one, item(under(pointer, "data"), i), tell)
     end
   end
 end
 
 local function relationships(known, object, pointer, tell, owner)
-  for _, name in ipairs(sorted_keys(object)) do
+  for name in each(object, pointer) do
     local linkage = known[name]
     if linkage then
-      relationship(linkage, object[name], pointer .. "/" .. name, tell)
+      relationship(linkage, object[name], under(pointer, name), tell)
     else
-      tell(pointer .. "/" .. escape(name),
+      tell(under(pointer, name),
         ("'%s' is not a valid relationship for %s."):format(name, owner))
     end
   end
-  for _, name in ipairs(sorted_keys(known)) do
-    if known[name].required == true and object[name] == nil then
-      tell(pointer .. "/" .. name,
+  for _, name in ipairs(pointers.required(known)) do
+    if object[name] == nil then
+      tell(under(pointer, name),
         ("'%s' is a required relationship for %s."):format(name, owner))
     end
   end
@@ -248,22 +236,22 @@ local READ_MEMBER = {
 
 local function identity(known, have, pointer, tell)
   if have.type == nil then
-    tell(pointer .. "/type", "'type' is a required member.")
+    tell(under(pointer, "type"), "'type' is a required member.")
   elseif known.type and have.type ~= known.type then
-    tell(pointer .. "/type", ("'%s' is not a valid resource type here; "
+    tell(under(pointer, "type"), ("'%s' is not a valid resource type here; "
       .. "'%s' is expected."):format(tostring(have.type), known.type),
       "conflict")
   end
   if have.id == nil then
     if known.required.id then
-      tell(pointer .. "/id", "'id' is a required member.")
+      tell(under(pointer, "id"), "'id' is a required member.")
     end
   elseif not known.id then
-    tell(pointer .. "/id", "'id' may not be given here.")
+    tell(under(pointer, "id"), "'id' may not be given here.")
   elseif have.id == codec.null and not known.required.id then
     return
   elseif type(have.id) ~= "string" or have.id == "" then
-    tell(pointer .. "/id", "'id' must be a string that is not empty.")
+    tell(under(pointer, "id"), "'id' must be a string that is not empty.")
   end
 end
 
@@ -273,18 +261,18 @@ function resource(known, have, pointer, tell)
       :format(article(codec.kind(have))))
   end
   identity(known, have, pointer, tell)
-  local owner = ("the resource '%s'"):format(known.type or "?")
-  for _, name in ipairs(sorted_keys(have)) do
+  local owner = pointer and ("the resource '%s'"):format(known.type or "?")
+  for name in each(have, pointer) do
     if name ~= "type" and name ~= "id" then
       local read = known[name] and READ_MEMBER[name]
       if not read then
-        tell(pointer .. "/" .. escape(name),
+        tell(under(pointer, name),
           ("'%s' is not a valid member of %s."):format(name, owner))
       elseif codec.kind(have[name]) == "object" then
-        read(known, have[name], pointer .. "/" .. name, tell, owner)
+        read(known, have[name], under(pointer, name), tell, owner)
       elseif not (name == "meta" and have.meta == codec.null
         and known.nullable_meta) then
-        tell(pointer .. "/" .. name, "An object is expected here.")
+        tell(under(pointer, name), "An object is expected here.")
       end
     end
   end
@@ -292,13 +280,13 @@ function resource(known, have, pointer, tell)
     if have[name] == nil and known.required[name] and known[name] then
       -- Named one by one, as if an empty object had been sent.
       local said = false
-      READ_MEMBER[name](known, {}, pointer .. "/" .. name,
+      READ_MEMBER[name](known, {}, under(pointer, name),
         function(...)
           said = true
           tell(...)
         end, owner)
       if not said then
-        tell(pointer .. "/" .. name, ("'%s' is a required member."):format(name))
+        tell(under(pointer, name), ("'%s' is a required member."):format(name))
       end
     end
   end
@@ -306,17 +294,17 @@ end
 
 -- What the relationships of a well-formed resource name must be there.
 local function linked(known, data, pointer, tell, exists)
-  for _, name in ipairs(sorted_keys(data.relationships or {})) do
+  for _, name in ipairs(pointers.sorted(data.relationships or {})) do
     local given = data.relationships[name]
     local there = (known.relationships or {})[name]
       and codec.kind(given) == "object" and given.data
     local list = codec.kind(there) == "array" and there or { there or nil }
-    for i, item in ipairs(list) do
-      if type(item.id) == "string" and not exists(item.type, item.id) then
+    for i, one in ipairs(list) do
+      if type(one.id) == "string" and not exists(one.type, one.id) then
         tell(("%s/relationships/%s/data%s/id"):format(pointer, name,
           list == there and "/" .. (i - 1) or ""),
           ("A %s with id '%s' does not exist."):format(
-          tostring(item.type), item.id))
+          tostring(one.type), one.id))
       end
     end
   end
@@ -337,7 +325,11 @@ function M.document(body, have, exists)
   if codec.kind(have) ~= "object" then
     tell("", "The body must be a JSON:API document.")
   else
-    document({ document = body.resource, many = body.many }, have, "", tell)
+    local all, fine = { document = body.resource, many = body.many }, true
+    document(all, have, false, function() fine = false end)
+    if not fine then
+      document(all, have, "", tell)
+    end
     if not body.many and codec.kind(have.data) == "object"
       and codec.kind(have.data.relationships or {}) == "object" then
       linked(body.resource, have.data, "/data", tell, exists)

@@ -53,15 +53,18 @@ function Members:record_at(place)
   return handle and self.collection:get(handle) or nil
 end
 
---- The place of a member, or nil.
-function Members:place_of(id)
-  local handle = handle_of(self, id)
+local function place_of(self, handle)
   local place = self.places[handle]
   if place == nil and type(handle) == "number" and handle <= self.start
     and self.handles[handle] == nil and self.collection:id_at(handle) then
     return handle
   end
   return place
+end
+
+--- The place of a member, or nil.
+function Members:place_of(id)
+  return place_of(self, handle_of(self, id))
 end
 
 --- Whether an id is among them.
@@ -74,10 +77,10 @@ end
 ---@param now number epoch seconds
 ---@return boolean added
 function Members:add(id, now)
-  if self:place_of(id) then
+  local handle, place = handle_of(self, id), self.last + 1
+  if place_of(self, handle) then
     return false
   end
-  local handle, place = handle_of(self, id), self.last + 1
   self.last, self.count = place, self.count + 1
   self.version = self.version + 1
   self.handles[place], self.places[handle] = handle, place
@@ -88,11 +91,12 @@ end
 --- Takes an id out.
 ---@return boolean removed
 function Members:remove(id)
-  local place = self:place_of(id)
+  local handle = handle_of(self, id)
+  local place = place_of(self, handle)
   if not place then
     return false
   end
-  self.handles[place], self.places[handle_of(self, id)] = false, nil
+  self.handles[place], self.places[handle] = false, nil
   self.count = self.count - 1
   self.version = self.version + 1
   return true

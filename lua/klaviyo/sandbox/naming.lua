@@ -26,7 +26,7 @@ function M.of(kind)
         or id:sub(1, #start) ~= start then
         return nil
       end
-      return chance.from_base32(id:sub(#start + 1))
+      return chance.from_base32(id, #start + 1)
     end,
   }
 end

@@ -90,11 +90,16 @@ function World:exists(kind, id)
   return not self.collections[kind] or self:get(kind, id) ~= nil
 end
 
+local stamps = {}
+
 local function stamp_names(kind)
-  if STAMPED_AT[kind] or kind:find("%-job$") then
-    return "created_at", "updated_at"
+  local names = stamps[kind]
+  if not names then
+    local at = (STAMPED_AT[kind] or kind:find("%-job$")) and "_at" or ""
+    names = { "created" .. at, "updated" .. at }
+    stamps[kind] = names
   end
-  return "created", "updated"
+  return names[1], names[2]
 end
 
 --- Makes a resource, with what the service fills in.

@@ -1,0 +1,71 @@
+--- The way to a place in a document, as JSON pointers. Documents are judged
+-- twice if anything is wrong with them: first without pointers (`false` stands
+-- for them) and in any order, which is quick, then with them and in order.
+
+local M = {}
+
+--- The keys of a table, sorted.
+---@param set table
+---@return string[]
+function M.sorted(set)
+  local keys = {}
+  for key in pairs(set) do
+    keys[#keys + 1] = key
+  end
+  table.sort(keys)
+  return keys
+end
+
+--- The pointer to a member.
+---@param pointer string|false
+---@param name string
+---@return string|false
+function M.under(pointer, name)
+  if not pointer then
+    return false
+  end
+  return pointer .. "/" .. (name:gsub("~", "~0"):gsub("/", "~1"))
+end
+
+--- The pointer to an item of a list.
+---@param pointer string|false
+---@param i integer from 1
+---@return string|false
+function M.item(pointer, i)
+  return pointer and ("%s/%d"):format(pointer, i - 1)
+end
+
+--- The members of an object: sorted, where their order is of interest.
+---@param object table
+---@param pointer string|false
+function M.each(object, pointer)
+  if not pointer then
+    return pairs(object)
+  end
+  local keys, i = M.sorted(object), 0
+  return function()
+    i = i + 1
+    return keys[i], object[keys[i]]
+  end
+end
+
+local required = setmetatable({}, { __mode = "k" })
+
+--- The names of the members that must be there, sorted.
+---@param known table<string, table> from the catalogue
+---@return string[]
+function M.required(known)
+  local names = required[known]
+  if not names then
+    names = {}
+    for _, name in ipairs(M.sorted(known)) do
+      if known[name].required == true and not known[name].read_only then
+        names[#names + 1] = name
+      end
+    end
+    required[known] = names
+  end
+  return names
+end
+
+return M

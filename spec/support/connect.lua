@@ -5,7 +5,10 @@
 local key = require "spec.support.key"
 local klaviyo = require "klaviyo"
 
-local QUICK = { proxy = "", pacing = false, retries = 0, budget = false, on_warning = function() end }
+local QUICK = {
+  proxy = "", pacing = false, retries = 0, deadline = 20, budget = false,
+  on_warning = function() end,
+}
 
 -- A rock of another version may know less.
 for name, value in pairs(QUICK) do

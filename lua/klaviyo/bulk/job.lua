@@ -152,19 +152,24 @@ local function payload_of(object)
   return payload ~= json.null and payload or nil
 end
 
+-- What a former run has told of is counted, and not told again.
 local function report(run, job, found)
-  local chunk, region = job.chunk, job.chunk.region
+  local tally, chunk = run.tally, job.chunk
+  local region = chunk.region or {failed = {}, unplaced = {}}
   for _, i in ipairs(found.indices) do
-    run.tally:fail(chunk, {position = job.positions[i],
-      record = job.records[i], errors = found.by_index[i], job = job.id})
-  end
-  local told = region and region.unplaced and region.unplaced[job.id] or 0
-  for n, object in ipairs(found.unplaced) do
-    if n > told then
-      run.tally:fail(chunk, {record = payload_of(object), errors = {object},
-        job = job.id})
+    if region.failed[job.positions[i]] then
+      tally:add(chunk, "failed", 1)
     else
-      run.tally:add(chunk, "failed", 1)
+      tally:fail(chunk, {position = job.positions[i],
+        record = job.records[i], errors = found.by_index[i], job = job.id})
+    end
+  end
+  for n, object in ipairs(found.unplaced) do
+    if n <= (region.unplaced[job.id] or 0) then
+      tally:add(chunk, "failed", 1)
+    else
+      tally:fail(chunk, {record = payload_of(object), errors = {object},
+        job = job.id})
     end
   end
 end

@@ -1,0 +1,1050 @@
+local bulk = require "klaviyo.bulk"
+local errors = require "klaviyo.errors"
+local json = require "klaviyo.json"
+local kinds = require "klaviyo.bulk.kinds"
+local klaviyo = require "klaviyo"
+local raises = require "spec.support.raises"
+local sandbox = require "spec.support.sandbox"
+local script = require "spec.support.script"
+
+local function no_sleep() end
+
+-- A service that takes everything, unless told otherwise: `answer(list, n)` to
+-- the n-th job, `job(id, polls)` to a look at one, `wrong[id]` its errors.
+local function service(more)
+  local real = klaviyo.new {api_key = "pk_x", fall_forward = false}
+  local self = {posts = {}, sizes = {}, bodies = {}, polls = {}, wrong = {},
+    jobs = {}, answer = false, job = false}
+  for name, value in pairs(more or {}) do
+    self[name] = value
+  end
+  function self.document(_, ...)
+    return real:document(...)
+  end
+  local function post(operation, body)
+    assert.is_string(body)
+    local document = assert(json.decode(body))
+    local attributes = document.data.attributes
+    local _, member = next(attributes)
+    for _, value in pairs(attributes) do
+      member = type(value) == "table" and value.data and value or member
+    end
+    local n = #self.posts + 1
+    self.posts[n] = {operation = operation, document = document,
+      list = member.data}
+    self.bodies[n], self.sizes[n] = #body, #member.data
+    if self.answer then
+      local doc, err = self.answer(member.data, n)
+      if doc or err then
+        return doc, err
+      end
+    end
+    local id = "job" .. n
+    self.jobs[id] = #member.data
+    return {data = {type = "job", id = id}}
+  end
+  function self.call(_, operation, args)
+    if operation:find("^bulk_") then
+      return post(operation, args.body)
+    end
+    self.polls[args.id] = (self.polls[args.id] or 0) + 1
+    if self.job then
+      local doc, err = self.job(args.id, self.polls[args.id])
+      if doc or err then
+        return doc, err
+      end
+    end
+    local wrong = self.wrong[args.id] or {}
+    wrong = wrong.count or #wrong
+    return {data = {attributes = {status = "complete", failed_count = wrong,
+      completed_count = self.jobs[args.id] and self.jobs[args.id] - wrong}}}
+  end
+  function self.each(_, _, args)
+    local at, list = 0, self.wrong[args.id] or {}
+    return {next = function()
+      at = at + 1
+      if list[at] then
+        return {type = "import-error", id = "e" .. at, attributes = list[at]}
+      end
+    end}
+  end
+  return setmetatable(self, {__index = function(_, name)
+    error("no such resource: " .. name)
+  end})
+end
+
+local function refusal(status, objects, more)
+  local fields = {kind = "api", status = status, errors = objects,
+    message = status .. " refused", maybe_sent = status >= 500}
+  for name, value in pairs(more or {}) do
+    fields[name] = value
+  end
+  return errors.new(fields)
+end
+
+local function people(count, from)
+  local list = {}
+  for i = 1, count do
+    list[i] = {email = ("p%05d@example.com"):format((from or 0) + i)}
+  end
+  return list
+end
+
+local function stream(list)
+  local at = 0
+  return function()
+    at = at + 1
+    return list[at]
+  end
+end
+
+local function import(client, kind, source, options)
+  local own = {sleep = no_sleep}
+  for name, value in pairs(options or {}) do
+    own[name] = value
+  end
+  return bulk.import(client, kind, source, own)
+end
+
+local function all_failures(result)
+  local list = {}
+  for failure in result.failures() do
+    list[#list + 1] = failure
+  end
+  return list
+end
+
+local function positions(result)
+  local list = {}
+  for failure in result.failures() do
+    list[#list + 1] = failure.position
+  end
+  table.sort(list)
+  return list
+end
+
+local function pointer(i)
+  return ("/data/attributes/profiles/data/%d/attributes/email"):format(i - 1)
+end
+
+describe("klaviyo.bulk", function()
+  describe("cutting", function()
+    it("keeps to the count of each kind", function()
+      local client = service()
+      local result = assert(import(client, "profiles", people(25001)))
+      assert.same({10000, 10000, 5001}, client.sizes)
+      assert.equal(25001, result.completed)
+      assert.equal(25001, result.submitted)
+      assert.equal(0, result.failed)
+
+      client = service()
+      assert(import(client, "suppress", people(250)))
+      assert.same({100, 100, 50}, client.sizes)
+    end)
+
+    it("keeps to 5 MB of body, and fills it", function()
+      local client = service()
+      local list = people(60)
+      for _, record in ipairs(list) do
+        record.properties = {note = ("é"):rep(100000)}
+      end
+      assert(import(client, "profiles", stream(list)))
+      local sent = 0
+      for i, bytes in ipairs(client.bodies) do
+        assert.is_true(bytes <= 5000000)
+        assert.is_true(i == #client.bodies or bytes > 4700000)
+        sent = sent + client.sizes[i]
+      end
+      assert.equal(60, sent)
+    end)
+
+    it("cuts at the very byte", function()
+      local body = #json.encode(klaviyo.document("bulk_import_profiles",
+        {profiles = people(3)}))
+      local client = service()
+      assert(import(client, "profiles", people(6), {bytes = body}))
+      assert.same({3, 3}, client.sizes)
+      assert.same({body, body}, client.bodies)
+      client = service()
+      assert(import(client, "profiles", people(6), {bytes = body - 1}))
+      assert.same({2, 2, 2}, client.sizes)
+    end)
+
+    it("sends what the builder would have sent", function()
+      local client = service()
+      local list = people(3)
+      assert(import(client, "profiles", list, {list = "LIST"}))
+      assert.same(json.decode(json.encode(klaviyo.document(
+        "bulk_import_profiles", {profiles = list, lists = {"LIST"}}))),
+        client.posts[1].document)
+    end)
+
+    it("sets aside what is too large alone", function()
+      local client = service()
+      local list = people(3)
+      list[2].properties = {note = ("x"):rep(500000)}
+      local result = assert(import(client, "profiles", list))
+      assert.same({2}, client.sizes)
+      local failure = all_failures(result)[1]
+      assert.equal(2, failure.position)
+      assert.equal(list[2], failure.record)
+      assert.equal("too_large", failure.errors[1].code)
+    end)
+
+    it("reads no further than it sends", function()
+      local given = 0
+      local client = service {answer = function()
+        return nil, refusal(401)
+      end}
+      local result, err = import(client, "profiles", function()
+        given = given + 1
+        return {email = "a@example.com"}
+      end, {count = 10, concurrency = 1})
+      assert.is_nil(result)
+      assert.equal(401, err.status)
+      assert.equal(10, given)
+    end)
+  end)
+
+  describe("records", function()
+    it("are refused one by one, in words for them", function()
+      local client = service()
+      local result = assert(import(client, "profiles", {
+        {email = "a@example.com"}, {emial = "b@example.com"},
+        {email = 17}, {email = "c@example.com", properties = {f = print}},
+        true, {email = "d@example.com"},
+      }))
+      assert.equal(2, result.completed)
+      assert.equal(4, result.failed)
+      local list = all_failures(result)
+      assert.equal('unknown attribute of bulk_import_profiles: "emial"; did '
+        .. 'you mean "email"?', list[1].errors[1].detail:match("^.-%?"))
+      assert.equal("bulk_import_profiles: email must be a string, not a number",
+        (list[2].errors[1].detail:gsub(" or klaviyo.null", "")))
+      assert.equal("attributes.properties.f: a function cannot be written as "
+        .. "JSON", list[3].errors[1].detail)
+      assert.equal("refused", list[4].errors[1].code)
+      assert.same({2, 3, 4, 5}, positions(result))
+    end)
+
+    it("may be whole resources", function()
+      local client = service()
+      assert(import(client, "profiles", {{type = "profile", id = "P1",
+        attributes = {email = "a@example.com", brand_new = true}}}))
+      assert.same({type = "profile", id = "P1",
+        attributes = {email = "a@example.com", brand_new = true}},
+        client.posts[1].list[1])
+    end)
+
+    it("are events by the event, each with a unique_id of its own", function()
+      local client = service {answer = function()
+        return {}
+      end}
+      local list = {}
+      for i = 1, 1001 do
+        list[i] = {profile = {email = "a@example.com"}, metric = "Viewed",
+          properties = {i = i}, unique_id = i == 3 and "mine" or nil}
+      end
+      local result = assert(import(client, "events", list))
+      assert.same({1000, 1}, client.sizes)
+      assert.equal(1001, result.completed)
+      assert.is_nil(list[1].unique_id)
+      local seen, count = {}, 0
+      for _, post in ipairs(client.posts) do
+        for _, group in ipairs(post.list) do
+          local event = group.attributes.events.data[1]
+          assert.equal("Viewed", event.attributes.metric.data.attributes.name)
+          local id = event.attributes.unique_id
+          assert.is_string(id)
+          count = count + (seen[id] and 0 or 1)
+          seen[id] = true
+        end
+      end
+      assert.equal(1001, count)
+      assert.is_true(seen.mine)
+    end)
+
+    it("of every kind fit the operations of every revision", function()
+      for _, revision in ipairs(klaviyo.revisions()) do
+        local client = klaviyo.new {api_key = "pk_x",
+          revision = revision.date, fall_forward = false}
+        for name, kind in pairs(kinds) do
+          local document = client:document(kind.operation,
+            {[kind.member] = {}})
+          assert.is_table(document.data.attributes[
+            kind.member:gsub("_", "-")], name)
+          for _, operation in ipairs {kind.job or false,
+            kind.errors or false} do
+            if operation then
+              assert.equal("GET",
+                client:build(operation, {id = "x"}).method, name)
+            end
+          end
+        end
+      end
+    end)
+  end)
+
+  describe("a refused chunk", function()
+    local function refusing(bad, by)
+      return function(list)
+        local objects = {}
+        for i, record in ipairs(list) do
+          if bad[record.attributes.email] then
+            objects[#objects + 1] = {code = "invalid", detail = "no",
+              source = by == "pointer" and {pointer = pointer(i)} or nil}
+          end
+        end
+        if #objects > 0 then
+          return nil, refusal(400,
+            by == "one" and {objects[1]} or by ~= "nothing" and objects or nil)
+        end
+      end
+    end
+
+    local function planted(list, count)
+      local bad, where = {}, {}
+      for i = 1, count do
+        local position = math.floor(i * #list / count) - i % 7
+        bad[list[position].email], where[i] = true, position
+      end
+      return bad, where
+    end
+
+    for _, by in ipairs {"pointer", "all", "nothing"} do
+      it("loses but its 37 bad records, told by " .. by, function()
+        local list = people(3000)
+        local bad, where = planted(list, 37)
+        local client = service {answer = refusing(bad, by)}
+        local result = assert(import(client, "profiles", stream(list),
+          {count = 1000}))
+        assert.equal(37, result.failed)
+        assert.equal(3000 - 37, result.completed)
+        assert.same(where, positions(result))
+        for failure in result.failures() do
+          assert.equal(list[failure.position], failure.record)
+          assert.is_string(failure.errors[1].detail)
+        end
+        -- and none was taken twice
+        local taken, count = {}, 0
+        for n, post in ipairs(client.posts) do
+          if client.jobs["job" .. n] then
+            for _, record in ipairs(post.list) do
+              assert.is_nil(taken[record.attributes.email])
+              taken[record.attributes.email] = true
+              count = count + 1
+            end
+          end
+        end
+        assert.equal(3000 - 37, count)
+      end)
+    end
+
+    it("ends all where the fault is the request's", function()
+      local client = service {answer = function()
+        return nil, refusal(400, {{detail = "no such list", source =
+          {pointer = "/data/relationships/lists/data/0/id"}}})
+      end}
+      local result, err = import(client, "profiles", people(3000),
+        {list = "NOPE"})
+      assert.is_nil(result)
+      assert.equal(400, err.status)
+      assert.equal(0, err.result.failed)
+      assert.equal(1, #client.posts)
+    end)
+
+    it("ends all where every record is refused without a word", function()
+      local client = service {answer = function()
+        return nil, refusal(400)
+      end}
+      local _, err = import(client, "profiles", people(10000))
+      assert.equal(400, err.status)
+      assert.is_true(#client.posts < 60)
+    end)
+
+    it("is parted where it is too large for the service", function()
+      local client = service {answer = function(list)
+        if #list > 30 then
+          return nil, refusal(413, nil, {kind = "http"})
+        end
+      end}
+      local result = assert(import(client, "profiles", people(100)))
+      assert.equal(100, result.completed)
+    end)
+  end)
+
+  describe("a failure of the wire", function()
+    it("ends the import, and tells what is done", function()
+      local client = service {answer = function(_, n)
+        if n == 3 then
+          return nil, refusal(503)
+        end
+      end}
+      local result, err = import(client, "profiles", people(50),
+        {count = 10, concurrency = 1})
+      assert.is_nil(result)
+      assert.equal(503, err.status)
+      assert.equal(20, err.result.completed)
+      assert.equal(10, err.result.unknown)
+      assert.equal(0, err.result.failed)
+      assert.equal(3, #client.posts)
+    end)
+
+    it("leaves nothing unknown that was not sent", function()
+      local client = service {answer = function()
+        return nil, refusal(401)
+      end}
+      local _, err = import(client, "profiles", people(50), {count = 10})
+      assert.equal(0, err.result.unknown)
+    end)
+
+    it("waits as long as the service asks", function()
+      local slept = {}
+      local client = service {answer = function(_, n)
+        if n == 1 then
+          return nil, refusal(429, nil,
+            {kind = "rate_limited", retry_after = 17})
+        end
+      end}
+      local result = assert(import(client, "profiles", people(5), {
+        sleep = function(seconds)
+          slept[#slept + 1] = seconds
+        end,
+      }))
+      assert.equal(5, result.completed)
+      assert.equal(17, slept[1])
+    end)
+  end)
+
+  describe("a job", function()
+    it("is watched to its end, at growing gaps", function()
+      local slept = {}
+      local client = service {job = function(_, polls)
+        if polls < 12 then
+          return {data = {attributes = {status = polls < 3 and "queued"
+            or "processing", completed_count = polls}}}
+        end
+      end}
+      local result = assert(import(client, "profiles", people(5), {
+        sleep = function(seconds)
+          slept[#slept + 1] = seconds
+        end,
+      }))
+      assert.equal(5, result.completed)
+      assert.equal(12, #slept)
+      for i = 2, #slept do
+        assert.is_true(slept[i] >= slept[i - 1])
+        assert.is_true(slept[i] <= 20)
+      end
+      assert.is_true(slept[1] <= 1 and slept[12] > 10)
+    end)
+
+    it("brings its errors back to the records", function()
+      local list = people(30)
+      local client = service()
+      client.wrong.job2 = {
+        count = 3,
+        {code = "invalid", detail = "one", source = {pointer = pointer(3)},
+          original_payload = {email = "p00013@example.com"}},
+        {code = "invalid", detail = "two", source = {pointer = pointer(3)}},
+        {detail = "bare", source = {pointer = "email"},
+          original_payload = {email = "p00017@example.com"}},
+        {detail = "nobody's", original_payload = {email = "z@example.com"}},
+      }
+      local result = assert(import(client, "profiles", stream(list),
+        {count = 10}))
+      assert.equal(30 - 3, result.completed)
+      assert.equal(3, result.failed)
+      local found = all_failures(result)
+      assert.equal(13, found[1].position)
+      assert.equal(list[13], found[1].record)
+      assert.same({"one", "two"},
+        {found[1].errors[1].detail, found[1].errors[2].detail})
+      assert.equal("job2", found[1].job)
+      assert.equal(17, found[2].position)
+      assert.is_nil(found[3].position)
+      assert.same({email = "z@example.com"}, found[3].record)
+    end)
+
+    it("of a refused chunk has its own counting", function()
+      local list = people(10)
+      local client = service {answer = function(sent, n)
+        if n == 1 then
+          assert.equal(10, #sent)
+          return nil, refusal(400, {{source = {pointer = pointer(2)}},
+            {source = {pointer = pointer(5)}}})
+        end
+      end}
+      -- the fourth of those that were left: 1 3 4 6
+      client.wrong.job2 = {{detail = "x", source = {pointer = pointer(4)}}}
+      local result = assert(import(client, "profiles", list))
+      assert.same({2, 5, 6}, positions(result))
+      assert.equal(7, result.completed)
+    end)
+
+    it("has its errors in itself for other kinds", function()
+      local client = service {job = function()
+        return {data = {attributes = {status = "complete", failed_count = 2,
+          completed_count = 1, errors = {
+            {code = "not_found", detail = "no such item",
+              source = {pointer = "/data/attributes/items/data/1"}}}}}}
+      end}
+      local result = assert(import(client, "delete_catalog_items",
+        {"$custom:::$default:::A", "$custom:::$default:::B",
+          "$custom:::$default:::C"}))
+      assert.equal(1, result.completed)
+      assert.equal(2, result.failed)
+      local found = all_failures(result)
+      assert.equal(2, found[1].position)
+      assert.equal("$custom:::$default:::B", found[1].record)
+      assert.equal(1, found[2].count)
+      assert.matches("does not say which", found[2].errors[1].detail)
+    end)
+
+    it("that was cancelled leaves the rest unknown", function()
+      local status, done = "cancelled", 4
+      local client = service {job = function()
+        return {data = {attributes = {status = status,
+          completed_count = done, failed_count = 0}}}
+      end}
+      local result = assert(import(client, "profiles", people(10)))
+      assert.equal(10, result.unknown)
+      status, done = "failed", 0
+      result = assert(import(client, "profiles", people(10)))
+      assert.equal(0, result.unknown)
+      assert.equal(10, result.failed)
+    end)
+
+    it("that skips records says so", function()
+      local client = service {job = function()
+        return {data = {attributes = {status = "complete",
+          completed_count = 5, skipped_count = 2}}}
+      end}
+      local result = assert(import(client, "suppress", people(7)))
+      assert.equal(2, result.skipped)
+      assert.equal(5, result.completed)
+    end)
+
+    it("that stands still ends the import", function()
+      local client = service {job = function()
+        return {data = {attributes = {status = "queued"}}}
+      end}
+      local result, err = import(client, "profiles", people(7),
+        {patience = 100})
+      assert.is_nil(result)
+      assert.equal("timeout", err.kind)
+      assert.matches("job job1 has been queued", tostring(err))
+      assert.equal(7, err.result.submitted)
+      assert.equal(7, err.result.unknown)
+    end)
+
+    it("may go unanswered now and then", function()
+      local client = service {job = function(_, polls)
+        if polls < 5 then
+          return nil, refusal(502)
+        end
+      end}
+      assert.equal(7, assert(import(client, "profiles", people(7))).completed)
+    end)
+  end)
+
+  describe("progress", function()
+    it("tells counts, rate and time left", function()
+      local now, told = 100, {}
+      local result = assert(import(service(), "profiles", people(40), {
+        count = 10, concurrency = 1, now = function()
+          return now
+        end,
+        sleep = function()
+          now = now + 2
+        end,
+        progress = function(p)
+          told[#told + 1] = p
+        end,
+      }))
+      assert.equal(8, result.elapsed)
+      local last, middle = told[#told], nil
+      for _, p in ipairs(told) do
+        assert.equal(40, p.total)
+        middle = p.done == 20 and middle or middle or p.done == 20 and p
+      end
+      assert.equal(40, last.done)
+      assert.equal(40, last.completed)
+      assert.equal(5, last.rate)
+      assert.equal(0, last.left)
+      assert.equal(5, middle.rate)
+      assert.equal(4, middle.left)
+      assert.equal(20, middle.submitted)
+    end)
+
+    it("knows no time left of a source without end", function()
+      local first
+      assert(import(service(), "profiles", stream(people(40)), {
+        count = 10, progress = function(p)
+          first = first or p
+        end,
+      }))
+      assert.is_nil(first.total)
+      assert.is_nil(first.left)
+      first = nil
+      assert(import(service(), "profiles", stream(people(40)), {
+        count = 10, total = 40, progress = function(p)
+          first = first or p
+        end,
+      }))
+      assert.equal(40, first.total)
+    end)
+
+    it("loses no record when it raises", function()
+      local calls = 0
+      local result = assert(import(service(), "profiles", people(40), {
+        count = 10, progress = function()
+          calls = calls + 1
+          error("the terminal is gone", 0)
+        end,
+      }))
+      assert.equal(40, result.completed)
+      assert.equal(1, calls)
+      assert.equal("the terminal is gone", result.progress_error)
+    end)
+  end)
+
+  describe("failures", function()
+    it("do not pile up in memory, and none is lost", function()
+      local list = {}
+      for i = 1, 3000 do
+        list[i] = {emial = i}
+      end
+      local result = assert(import(service(), "profiles", list))
+      assert.equal(3000, result.failed)
+      for _ = 1, 2 do
+        local i = 0
+        for failure in result.failures() do
+          i = i + 1
+          assert.equal(i, failure.position)
+          assert.equal(i, failure.record.emial)
+        end
+        assert.equal(3000, i)
+      end
+    end)
+  end)
+
+  describe("misuse", function()
+    local client = service()
+
+    it("is told at the caller's line", function()
+      raises({'unknown option of a bulk import "jurnal"',
+        'did you mean "journal"'}, function()
+        bulk.import(client, "profiles", {}, {jurnal = "x"})
+      end)
+      raises('unknown option of a bulk import "list"', function()
+        bulk.import(client, "events", {}, {list = "x"})
+      end)
+      raises("count is 1000 at the most", function()
+        bulk.import(client, "events", {}, {count = 1001})
+      end)
+      raises("concurrency must be a whole number", function()
+        bulk.import(client, "events", {}, {concurrency = 0})
+      end)
+      raises("progress must be a function", function()
+        bulk.import(client, "events", {}, {progress = 1})
+      end)
+      raises("a source is a list", function()
+        bulk.import(client, "events", "events.csv")
+      end)
+      raises('unknown kind of bulk import "profile"', function()
+        bulk.import(client, "profile", {})
+      end)
+    end)
+
+    it("of the source comes through, what was sent being seen through",
+      function()
+        local own = service()
+        local at = 0
+        local ok, message = pcall(import, own, "profiles", function()
+          at = at + 1
+          if at == 15 then
+            error("the file is gone", 0)
+          end
+          return {email = ("p%d@example.com"):format(at)}
+        end, {count = 10})
+        assert.is_false(ok)
+        assert.equal("the file is gone", message)
+        assert.same({10}, own.sizes)
+        assert.equal(1, own.polls.job1)
+      end)
+  end)
+
+  describe("with a journal", function()
+    local path
+
+    before_each(function()
+      path = os.tmpname()
+      os.remove(path)
+    end)
+
+    after_each(function()
+      os.remove(path)
+    end)
+
+    local function resume(client, kind, source, options)
+      local own = {journal = path, count = 10, concurrency = 1}
+      for name, value in pairs(options or {}) do
+        own[name] = value
+      end
+      return import(client, kind, source, own)
+    end
+
+    it("sends nothing twice, and remembers the failures", function()
+      local list = people(45)
+      list[7], list[33] = {emial = "x"}, {email = 3}
+      local first = assert(resume(service(), "profiles", stream(list)))
+      assert.equal(43, first.completed)
+      local client = service()
+      local second = assert(resume(client, "profiles", stream(list)))
+      assert.equal(0, #client.posts)
+      assert.equal(43, second.completed)
+      assert.equal(45, second.resumed)
+      assert.same({7, 33}, positions(second))
+      local failure = all_failures(second)[1]
+      assert.same({emial = "x"}, failure.record)
+      assert.equal("refused", failure.errors[1].code)
+    end)
+
+    it("goes on after what ended it, jobs and all", function()
+      local list = people(45)
+      local client = service {
+        answer = function(_, n)
+          if n == 3 then
+            return nil, refusal(503)
+          end
+        end,
+        job = function(id)
+          if id == "job2" then
+            return nil, refusal(401)
+          end
+        end,
+      }
+      local _, err = resume(client, "profiles", stream(list))
+      assert.equal(401, err.status)
+      assert.equal(10, err.result.unknown)
+      assert.same({10, 10}, client.sizes)
+
+      client = service()
+      client.posts = {true, true}  -- jobs of their own numbers
+      client.wrong.job2 = {{detail = "late", source = {pointer = pointer(2)}}}
+      local result = assert(resume(client, "profiles", stream(list)))
+      assert.equal(1, client.polls.job2)
+      assert.is_nil(client.polls.job1)
+      assert.equal(3, #client.posts - 2)
+      assert.equal(44, result.completed)
+      assert.equal(45, result.submitted)
+      assert.equal(0, result.unknown)
+      assert.same({12}, positions(result))
+      assert.equal(list[12], all_failures(result)[1].record)
+    end)
+
+    it("refuses another source", function()
+      assert(resume(service(), "profiles", people(25)))
+      raises({"the journal " .. path, "is of another source: record 1"},
+        function()
+          resume(service(), "profiles", people(25, 1))
+        end)
+      local changed = people(25)
+      changed[11] = {email = "new@example.com"}
+      raises("another source: record 11", function()
+        resume(service(), "profiles", changed)
+      end)
+      raises("another source: this one has only 24", function()
+        resume(service(), "profiles", people(24))
+      end)
+      raises("another import", function()
+        resume(service(), "profiles", people(25), {list = "L"})
+      end)
+      raises("another import", function()
+        resume(service(), "events", people(25))
+      end)
+    end)
+
+    it("takes more where the source has grown", function()
+      assert(resume(service(), "profiles", people(25)))
+      local client = service()
+      local result = assert(resume(client, "profiles", people(31)))
+      assert.same({6}, client.sizes)
+      assert.equal(31, result.completed)
+      assert.equal(31, result.total)
+    end)
+
+    -- The journal as it is when the process dies at the n-th line.
+    local function torn_at(n)
+      local lines = {}
+      for line in io.lines(path) do
+        lines[#lines + 1] = line
+        if #lines == n then
+          break
+        end
+      end
+      local file = assert(io.open(path, "wb"))
+      file:write(table.concat(lines, "\n"), n % 2 == 0 and "\n" or "")
+      file:close()
+    end
+
+    it("goes on from every line of it", function()
+      local list = people(35)
+      list[4] = {emial = "x"}
+      local function answer(sent)
+        for i, record in ipairs(sent) do
+          if record.attributes.email == "p00016@example.com" then
+            return nil, refusal(400, {{source = {pointer = pointer(i)}}})
+          end
+        end
+      end
+      local whole = service {answer = answer}
+      whole.wrong.job1 = {{source = {pointer = pointer(6)}}}
+      assert(resume(whole, "profiles", stream(list)))
+      local count = 0
+      for _ in io.lines(path) do
+        count = count + 1
+      end
+      for n = 1, count do
+        os.remove(path)
+        local client = service {answer = answer}
+        client.wrong.job1 = whole.wrong.job1
+        assert(resume(client, "profiles", stream(list)))
+        torn_at(n)
+        local before = #client.posts
+        local result = assert(resume(client, "profiles", stream(list)))
+        assert.equal(35, result.total)
+        assert.equal(0, result.unknown)
+        -- a job that is made anew has another number, and no such error
+        local again = client.polls.job1 == 2 or n > 9
+        assert.is_true(result.completed == 32 or not again
+          and result.completed == 33, "line " .. n)
+        assert.equal(35, result.completed + result.failed)
+        assert.equal(35 - result.failed
+          + (result.completed == 32 and 1 or 0), result.submitted)
+        assert.equal(result.failed, #all_failures(result))
+        assert.is_true(#client.posts - before <= 5)
+      end
+    end)
+
+    it("sends what may be sent once only once", function()
+      local codes = {}
+      for i = 1, 25 do
+        codes[i] = {unique_code = "C" .. i, coupon = "SALE"}
+      end
+      local client = service {answer = function(_, n)
+        if n == 2 then
+          return nil, refusal(503)
+        end
+      end}
+      local _, err = resume(client, "create_coupon_codes", stream(codes))
+      assert.equal(503, err.status)
+      assert.equal(10, err.result.unknown)
+      client = service()
+      local result = assert(resume(client, "create_coupon_codes",
+        stream(codes)))
+      assert.same({5}, client.sizes)
+      assert.equal(10, result.unknown)
+      assert.equal(15, result.completed)
+    end)
+
+    it("sends events again under the same unique_ids", function()
+      local list = {}
+      for i = 1, 15 do
+        list[i] = {profile = {email = "a@example.com"}, metric = "Viewed",
+          properties = {i = i}}
+      end
+      local function ids(post)
+        local seen = {}
+        for i, group in ipairs(post.list) do
+          seen[i] = group.attributes.events.data[1].attributes.unique_id
+        end
+        return seen
+      end
+      local client = service {answer = function(_, n)
+        if n == 2 then
+          return nil, refusal(503)
+        end
+        return {}
+      end}
+      assert.is_nil((resume(client, "events", stream(list))))
+      local sent = ids(client.posts[2])
+      client = service {answer = function()
+        return {}
+      end}
+      local result = assert(resume(client, "events", stream(list)))
+      assert.equal(15, result.completed)
+      assert.same({5}, client.sizes)
+      assert.same(sent, ids(client.posts[1]))
+    end)
+  end)
+
+  describe("against the sandbox", function()
+    local world = sandbox.here(setup, teardown, {record = 10, job_polls = 2})
+    local path
+
+    before_each(function()
+      world.server:reset()
+      path = os.tmpname()
+      os.remove(path)
+    end)
+
+    after_each(function()
+      os.remove(path)
+    end)
+
+    it("tells exactly the 37 planted, refused and failed alike", function()
+      local list, where = people(2500), {}
+      for i = 1, 37 do
+        local position = i * 67
+        list[position].email = i % 3 == 0 and "malformed"
+          or i % 3 == 1 and ("p%d@nowhere.invalid"):format(i)
+          or nil
+        where[i] = position
+      end
+      local to = assert(world.client.lists:create {name = "To"}).data.id
+      local result = assert(import(world.client, "profiles", stream(list),
+        {count = 500, list = to}))
+      assert.equal(2463, result.completed)
+      assert.equal(37, result.failed)
+      assert.same(where, positions(result))
+      for failure in result.failures() do
+        assert.equal(list[failure.position], failure.record)
+      end
+      assert.equal(2463, world.server:stats().resources.profile)
+      local on_list = 0
+      for _ in world.client.lists:at(to).profiles:ids() do
+        on_list = on_list + 1
+      end
+      assert.equal(2463, on_list)
+    end)
+
+    it("does every kind", function()
+      local client = world.client
+      local function done(count, kind, source, options)
+        local result = assert(import(client, kind, source, options))
+        local failure = result.failures()()
+        assert.equal(count, result.completed, kind .. ": "
+          .. (failure and failure.errors[1].detail or ""))
+        return result
+      end
+      local function subscription(consent)
+        local list = {}
+        for i = 1, 150 do
+          list[i] = {email = ("s%d@example.com"):format(i), subscriptions =
+            {email = {marketing = {consent = consent}}}}
+        end
+        return list
+      end
+      done(150, "subscribe", subscription "SUBSCRIBED")
+      done(150, "unsubscribe", subscription "UNSUBSCRIBED")
+      done(150, "suppress", people(150))
+      done(150, "unsuppress", people(150))
+      local items, changes, ids = {}, {}, {}
+      for i = 1, 150 do
+        ids[i] = "$custom:::$default:::SKU" .. i
+        items[i] = {external_id = "SKU" .. i, title = "T" .. i,
+          description = "D", url = "https://example.com/" .. i}
+        changes[i] = {id = ids[i], title = "New"}
+      end
+      done(150, "create_catalog_items", items)
+      done(150, "update_catalog_items", changes)
+      ids[151] = "$custom:::$default:::NONE"
+      local result = done(150, "delete_catalog_items", ids)
+      assert.same({151}, positions(result))
+    end)
+
+    -- A process that imports, and dies of its own hand at its n-th call.
+    local SCRIPT = [[
+      local bulk = require "klaviyo.bulk"
+      local connect = require "spec.support.connect"
+      local url, path, kind, total, moment, number = ...
+      local client = connect(url)
+      local pid = io.open("/proc/self/stat"):read("*n")
+      local calls = 0
+      local killing = {document = function(_, ...)
+        return client:document(...)
+      end, each = function(_, ...)
+        return client:each(...)
+      end}
+      local function die()
+        os.execute(("kill -9 %d"):format(pid))
+      end
+      function killing.call(_, operation, ...)
+        local counts = moment == "poll" or operation:find "^bulk_"
+        calls = calls + (counts and 1 or 0)
+        local due = counts and calls == tonumber(number)
+        if due and moment ~= "after" then
+          die()
+        end
+        local doc, err = client:call(operation, ...)
+        if due then
+          die()
+        end
+        return doc, err
+      end
+      setmetatable(killing, {__index = function(_, name) error(name) end})
+      local at = 0
+      local result, err = bulk.import(killing, kind, function()
+        at = at + 1
+        if at > tonumber(total) then
+          return nil
+        elseif kind == "events" then
+          return {profile = {email = "a@example.com"}, metric = "Viewed",
+            properties = {at = at}}
+        elseif kind == "create_catalog_items" then
+          return {external_id = "I" .. at, title = "T", description = "D",
+            url = "https://example.com/"}
+        end
+        return {email = at == 321 and "x@y.invalid" or at == 77 and "bad"
+          or ("k%d@example.com"):format(at)}
+      end, {journal = path, count = 100, sleep = function() end})
+      assert(result, tostring(err))
+      print(result.submitted, result.completed, result.failed,
+        result.unknown, result.resumed)
+      for failure in result.failures() do
+        print("failed", failure.position, failure.record.email)
+      end
+    ]]
+
+    local function run(kind, total, moment, number)
+      return script.run(SCRIPT, {args = {world.server.base_url, path,
+        kind, total, moment, number}})
+    end
+
+    for _, moment in ipairs {"before", "after", "poll"} do
+      it("loses nothing to a kill -9 " .. moment .. " an answer", function()
+        local output, status = run("profiles", 500, moment, 4)
+        assert.equal(137, status, output)
+        output, status = run("profiles", 500, "never", 0)
+        assert.equal(0, status, output)
+        local counts, told = output:match("^([^\n]*)\n(.*)$")
+        assert.matches("^%d+\t498\t2\t0\t%d", counts)
+        assert.matches("failed\t77\tbad", told, 1, true)
+        assert.matches("failed\t321\tx@y.invalid", told, 1, true)
+        local stats = world.server:stats()
+        assert.equal(498, stats.resources.profile)
+        assert.is_true(stats.imports.records <= 499 + 200)
+      end)
+    end
+
+    it("brings no event twice through a kill -9", function()
+      local output, status = run("events", 500, "after", 3)
+      assert.equal(137, status, output)
+      output, status = run("events", 500, "never", 0)
+      assert.equal(0, status, output)
+      assert.matches("^%d+\t500\t0\t0", output)
+      assert.equal(500, world.server:stats().resources.event)
+    end)
+
+    it("says what it cannot know after a kill -9", function()
+      local output, status = run("create_catalog_items", 500, "after", 3)
+      assert.equal(137, status, output)
+      output, status = run("create_catalog_items", 500, "never", 0)
+      assert.equal(0, status, output)
+      assert.matches("^400\t400\t0\t100\t", output)
+      assert.equal(500, world.server:stats().resources["catalog-item"])
+    end)
+  end)
+end)

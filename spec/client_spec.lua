@@ -242,7 +242,7 @@ describe("a warning", function()
   it("goes to stderr when nobody takes it", function()
     local output = script.run([[
       require("klaviyo.calendar").set_today("2026-11-23")
-      local client = require("klaviyo").new { base_url = ..., proxy = "" }
+      local client = require("klaviyo").new { base_url = ..., proxy = "", budget = false }
       client:call("get_lists")
       client:call("get_lists")
     ]], { args = { world.server.base_url }, env = { KLAVIYO_API_KEY = key } })

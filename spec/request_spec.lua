@@ -293,10 +293,12 @@ describe("arguments", function()
     raises("table", function() client:call("get_profile", "01ABC") end)
   end)
 
-  -- client.lua, without_limit: pairs(5) raises in our own file
+  -- client.lua, without_limit and paged: pairs(5), (5).size raise in our own file
   pending("of a walk are a table", function()
     for _, name in ipairs { "each", "pages", "ids" } do
       raises("table", function() client[name](client, "get_profiles", 5) end)
+      raises("page", function() client[name](client, "get_profiles", { page = 5 }) end)
+      raises("page", function() client[name](client, "get_profiles", { page = "x" }) end)
     end
   end)
 
@@ -326,6 +328,23 @@ describe("arguments", function()
     args = { limit = 5, filter = 'equals(email,"x")' }
     client:each("get_profiles", args)
     assert.same({ limit = 5, filter = 'equals(email,"x")' }, args)
+    local t = { metric = "M", profile = { email = "a@example.com" }, properties = {} }
+    client:document("create_event", t)
+    assert.same({ metric = "M", profile = { email = "a@example.com" }, properties = {} }, t)
+  end)
+
+  -- request.lua, body_of: the unique_id is put into the caller's own table, so
+  -- that whoever sends it again, changed, sends what the service takes for one
+  pending("that are an event's document are left as they were", function()
+    local document = client:document("create_event",
+      { metric = "M", profile = { email = "a@example.com" }, properties = {} })
+    document.data.attributes.unique_id = nil
+    local first = client:build("create_event", { body = document }).body
+    assert.is_nil(document.data.attributes.unique_id)
+    document.data.attributes.properties = { n = 2 }
+    local second = client:build("create_event", { body = document }).body
+    assert.are_not.equal(cjson.decode(first).data.attributes.unique_id,
+      cjson.decode(second).data.attributes.unique_id)
   end)
 end)
 

@@ -40,6 +40,7 @@ describe("a setting", function()
       Revision = "revision", header = "headers", accesstoken = "access_token", auth_sheme = "auth_scheme",
       conect_timeout = "connect_timeout", cafile = "ca_file", max_response_byte = "max_response_bytes",
       app_inf = "app_info", companyid = "company_id", prox = "proxy",
+      retry = "retries", dead_line = "deadline", pacin = "pacing", onattempt = "on_attempt",
     } do
       raises({ ('unknown setting "%s"'):format(wrong), ('did you mean "%s"?'):format(right) }, function()
         klaviyo.new { api_key = key, [wrong] = "x" }
@@ -60,6 +61,15 @@ describe("a setting", function()
       proxy = { 5, false },
       app_info = { "", 5 },
       headers = { "X-A: b", 5 },
+      deadline = { "5", 0, -1, 0 / 0, 1 / 0 },
+      retries = { "5", -1, 1.5, 0 / 0, 1 / 0, true },
+      pacing = { 5, "no", {}, { per_hour = 1 }, { per_second = 0 }, { per_minute = "5" }, { 5 } },
+      account = { "", 5 },
+      budget = { "", 5, {} },
+      on_attempt = { "print", true },
+      on_warning = { "print", true },
+      validate = { 1, "false" },
+      fall_forward = { 1, "false" },
     } do
       for _, value in ipairs(values) do
         raises(name, function()

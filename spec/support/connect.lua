@@ -10,13 +10,6 @@ local QUICK = {
   on_warning = function() end,
 }
 
--- A rock of another version may know less.
-for name, value in pairs(QUICK) do
-  if not pcall(klaviyo.new, { api_key = key, [name] = value }) then
-    QUICK[name] = nil
-  end
-end
-
 --- A client.
 ---@param base_url string
 ---@param more table|nil settings, over these; with a token there is no key

@@ -40,7 +40,7 @@ describe("a setting", function()
       Revision = "revision", header = "headers", accesstoken = "access_token", auth_sheme = "auth_scheme",
       conect_timeout = "connect_timeout", cafile = "ca_file", max_response_byte = "max_response_bytes",
       app_inf = "app_info", companyid = "company_id", prox = "proxy",
-      retry = "retries", dead_line = "deadline", pacin = "pacing", onattempt = "on_attempt",
+      retrys = "retries", dead_line = "deadline", pacin = "pacing", onattempt = "on_attempt",
     } do
       raises({ ('unknown setting "%s"'):format(wrong), ('did you mean "%s"?'):format(right) }, function()
         klaviyo.new { api_key = key, [wrong] = "x" }

@@ -76,7 +76,6 @@ describe("the sandbox's jobs", function()
       assert.equal("queued queued processing processing complete",
         states(job, 5, 1))
       _, job = import(people(1))
-      states(job, 1)
       now = now + 10
       assert.equal("complete", states(job, 1))
     end)

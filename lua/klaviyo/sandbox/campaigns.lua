@@ -108,7 +108,7 @@ local function job_for_campaign(call)
   if old then
     world:remove(kind, old)
   end
-  local job = world:make(kind, nil, campaign.id)
+  local job = jobs.begin(world, world:make(kind, nil, campaign.id))
   if kind == "campaign-send-job" then
     world:update("campaign", campaign, { status = "Queued without Recipients" })
   else

@@ -13,6 +13,16 @@ local M = {}
 
 local EXPIRES_AFTER = 7 * 86400
 
+--- Lets a job's time begin.
+---@param world table
+---@param record table
+---@return table record
+function M.begin(world, record)
+  record.since, record.polls = world.clock(), 0
+  record.outcome = record.outcome or { total = 0, errors = {} }
+  return record
+end
+
 --- Makes a job.
 ---@param call table
 ---@param kind string
@@ -26,7 +36,7 @@ function M.make(call, kind, total, errors)
     expires_at = instant.format(world.now() + EXPIRES_AFTER),
   })
   record.outcome = { total = total, errors = errors or {} }
-  return record
+  return M.begin(world, record)
 end
 
 local STEP = {}
@@ -62,9 +72,9 @@ end
 local function advance(world, kind, record)
   local settings = world.settings
   local polls, seconds = settings.job_polls or 1, settings.job_seconds or 0
-  record.outcome = record.outcome or { total = 0, errors = {} }
-  record.since = record.since or world.clock()
-  record.polls = record.polls or 0
+  if not record.since then
+    M.begin(world, record)
+  end
   local step = STEP[record.attributes.status]
   while step and record.polls >= polls
     and world.clock() >= record.since + seconds do

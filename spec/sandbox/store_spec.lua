@@ -1,0 +1,126 @@
+local codec = require "klaviyo.sandbox.codec"
+local sandbox_world = require "spec.support.sandbox_world"
+local store = require "klaviyo.sandbox.store"
+
+-- A digest that two texts share when their first letters are alike.
+local function first_letter(text)
+  return text:sub(1, 1)
+end
+
+describe("the sandbox's store", function()
+  local profiles
+
+  before_each(function()
+    profiles = store.collection("profile", { "email" })
+  end)
+
+  local function add(email, more)
+    local attributes = more or {}
+    attributes.email = email
+    return profiles:add { id = profiles:next_id(), attributes = attributes }
+  end
+
+  it("gives back packed records as they were put in", function()
+    local attributes = { n = 3, half = 0.5, long = "é\n\"\\", none = codec.null,
+      list = codec.array { codec.array(), {} }, no = false }
+    local record = add("a@b.example", attributes)
+    assert.equal(26, #record.id)
+    local got = profiles:get(record.id)
+    assert.same(attributes, got.attributes)
+    assert.equal("[[],{}]", codec.encode(got.attributes.list))
+    assert.not_equal(record, got)
+    assert.equal(record.id, profiles:id_at(1))
+  end)
+
+  it("finds them by what they have now", function()
+    local record = add("a@b.example")
+    add("b@b.example")
+    profiles:change(record, function()
+      record.attributes.email = "c@b.example"
+    end)
+    assert.is_nil(profiles:find("email", "a@b.example"))
+    assert.equal(record.id, profiles:find("email", "c@b.example").id)
+    profiles:remove(record)
+    assert.is_nil(profiles:find("email", "c@b.example"))
+    assert.is_nil(profiles:get(record.id))
+    assert.is_nil(profiles:id_at(1))
+    assert.equal(1, profiles.count)
+    assert.equal(2, profiles:get(add("a@b.example").id).place - 1)
+  end)
+
+  it("is not taken in by digests that are alike", function()
+    profiles = store.collection("profile", { "email" }, nil, first_letter)
+    local record = add("anna@b.example")
+    assert.is_nil(profiles:find("email", "adam@b.example"))
+    assert.equal(record.id, profiles:find("email", "anna@b.example").id)
+  end)
+
+  it("knows no id that it has not given", function()
+    local id = add("a@b.example").id
+    for _, other in ipairs { "", "x", id .. "0", id:sub(2), id:lower(),
+      (id:gsub("1$", "2")), (id:gsub("1$", "0")), (id:gsub("1$", "U")) } do
+      assert.is_nil(profiles:get(other), other)
+    end
+  end)
+
+  describe("has members that", function()
+    it("keep their order and come but once", function()
+      local one, two = add("1@b.example").id, add("2@b.example").id
+      local members = store.members(profiles)
+      assert.is_true(members:add(two, 5))
+      assert.is_true(members:add(one, 6))
+      assert.is_false(members:add(two, 7))
+      assert.same({ two, one, 6 },
+        { members:at(1), members:at(2), members.joined[2] })
+      assert.is_true(members:remove(two))
+      assert.is_false(members:remove(two))
+      assert.is_nil(members:at(1))
+      assert.is_true(members:add(two, 8))
+      assert.same({ 3, 2 }, { members:place_of(two), members.count })
+    end)
+
+    it("need not be of the collection", function()
+      local members = store.members(profiles)
+      assert.is_true(members:add("SOMEBODY", 1))
+      assert.is_true(members:has("SOMEBODY"))
+      assert.equal("SOMEBODY", members:at(1))
+      assert.is_nil(members:record_at(1))
+    end)
+
+    it("are all at once, but for those who come later", function()
+      local one, two = add("1@b.example").id, add("2@b.example").id
+      local members = store.members(profiles, true)
+      local three = add("3@b.example").id
+      assert.same({ true, true, false, 2 }, { members:has(one),
+        members:has(two), members:has(three), members.count })
+      assert.is_true(members:remove(one))
+      assert.same({ false, 1 }, { members:has(one), members.count })
+      assert.is_true(members:add(one, 1))
+      assert.equal(3, members:place_of(one))
+    end)
+  end)
+
+  it("takes little room for many #memory", function()
+    local s = sandbox_world.new()
+    local list = codec.array()
+    for i = 1, 10000 do
+      list[i] = { type = "profile", attributes = {
+        email = ("somebody-%07d@example.com"):format(i), first_name = "Ada",
+        properties = { number = i } } }
+    end
+    local body = codec.encode { data = { type = "profile-bulk-import-job",
+      attributes = { profiles = { data = list } } } }
+    list = nil -- luacheck: ignore
+    local function kilobytes()
+      collectgarbage()
+      collectgarbage()
+      return collectgarbage("count")
+    end
+    local before = kilobytes()
+    assert.equal(202, (s:post("/api/profile-bulk-import-jobs", body)))
+    body = nil -- luacheck: ignore
+    local each = (kilobytes() - before) * 1024 / 10000
+    assert.is_true(each < 600, each)
+    assert.equal(10000, s.world:collection("profile").count)
+  end)
+end)

@@ -164,9 +164,29 @@ static void stop (engine *e, transfer *t) {
 }
 
 
+/* Room for all that may end, so that no end is lost. */
+static bool reserve_ended (engine *e) {
+  size_t room = e->ended_count + e->pending + 1;
+  long *more;
+  if (room <= e->ended_room)
+    return true;
+  more = realloc(e->ended, room * 2 * sizeof(*more));
+  if (more == NULL)
+    return false;
+  e->ended = more;
+  e->ended_room = room * 2;
+  return true;
+}
+
+
 static void announce (engine *e, const transfer *t) {
-  if (t->announced && e->ended_count < e->ended_room)
-    e->ended[e->ended_count++] = t->serial;
+  if (!t->announced)
+    return;
+  if (e->told) {
+    e->ended_count = 0;
+    e->told = false;
+  }
+  e->ended[e->ended_count++] = t->serial;
 }
 
 
@@ -414,7 +434,8 @@ void engine_submit (transfer *t) {
   const settings *s = t->request.settings;
   int64_t now = clock_ms();
   int64_t least;
-  if (e == NULL || !timers_reserve(&e->timers, e->pending + 1)) {
+  if (e == NULL || !timers_reserve(&e->timers, e->pending + 1) ||
+      !reserve_ended(e)) {
     transfer_fail(t, FAILURE_TRANSPORT, "not enough memory");
     return;
   }
@@ -462,30 +483,16 @@ bool engine_wait (transfer *t, long ms) {
 }
 
 
-/* Room for all that may end, so that no end is lost. */
-static bool reserve_ended (engine *e) {
-  size_t room = e->ended_count + e->pending;
-  long *more;
-  if (room <= e->ended_room)
-    return true;
-  more = realloc(e->ended, room * 2 * sizeof(*more));
-  if (more == NULL)
-    return false;
-  e->ended = more;
-  e->ended_room = room * 2;
-  return true;
-}
-
-
 const long *engine_wait_any (long ms, size_t *count) {
   int64_t until = clock_ms() + ms;
   engine *e = engine_get();
   *count = 0;
-  if (e == NULL || !reserve_ended(e))
+  if (e == NULL)
     return NULL;
-  if (e->told)
+  if (e->told) {
     e->ended_count = 0;
-  e->told = false;
+    e->told = false;
+  }
   while (e->ended_count == 0) {
     int64_t left = until - clock_ms();
     turn(e, left > 0 ? left : 0);

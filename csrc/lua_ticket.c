@@ -106,6 +106,13 @@ static int ticket_wait (lua_State *L) {
 }
 
 
+/* ticket:done(): without working on anything. */
+static int ticket_done (lua_State *L) {
+  lua_pushboolean(L, open_ticket_at(L)->done);
+  return 1;
+}
+
+
 static const char *kind_name (failure kind) {
   switch (kind) {
     case FAILURE_TIMEOUT: return "timeout";
@@ -296,6 +303,7 @@ static int load (lua_State *L) {
 void open_ticket (lua_State *L) {
   static const function class[] = {
     {"wait", ticket_wait},
+    {"done", ticket_done},
     {"take", ticket_take},
     {"cancel", ticket_cancel},
     {"close", ticket_close},

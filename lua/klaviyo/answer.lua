@@ -77,6 +77,13 @@ local function document(body, response)
   })
 end
 
+--- The response of a document, whatever members the document has.
+---@param doc klaviyo.document
+---@return klaviyo.response
+function M.response_of(doc)
+  return getmetatable(doc).__index.response
+end
+
 local function snippet(response, context)
   return response.body == "" and "an empty body"
     or errors.excerpt(response.body, context.secret, 200)
@@ -177,7 +184,7 @@ end
 
 --- A page that arrived but cannot be gone on from.
 function M.lost(message, context, page)
-  return select(2, failure("decode", message, context, page.response))
+  return select(2, failure("decode", message, context, M.response_of(page)))
 end
 
 return M

@@ -13,6 +13,7 @@ local warning = require "klaviyo.warning"
 
 local document = lazy "klaviyo.document"
 local iterator = lazy "klaviyo.iterator"
+local map = lazy "klaviyo.map"
 
 local M = {}
 
@@ -129,7 +130,8 @@ end
 
 -- An iterator asks for the largest pages unless told otherwise.
 local function paged(size, args)
-  if not size or args.page and args.page.size then
+  if not size or args.page ~= nil
+      and (type(args.page) ~= "table" or args.page.size) then
     return args
   end
   local page = {size = size}
@@ -142,11 +144,16 @@ end
 
 local function without_limit(args)
   local copy = {}
+  if args ~= nil and type(args) ~= "table" then
+    misuse.raise("the arguments of a walk must be a table, not %s",
+      type(args))
+  end
   for key, value in pairs(args or {}) do
     copy[key] = value
   end
   local limit = copy.limit
-  if limit ~= nil and (type(limit) ~= "number" or limit < 0) then
+  if limit ~= nil and (type(limit) ~= "number"
+      or not (limit >= 0)) then
     misuse.raise("limit must be a number of resources, not %s",
       tostring(limit))
   end
@@ -168,9 +175,12 @@ local function walk(self, operation, args, options)
 end
 
 --- All pages of a collection, as documents.
+---@param args table|nil  as for `call`; `limit` is the most pages to give
 ---@return klaviyo.iterator
 function methods:pages(operation, args, options)
-  return iterator.loop((walk(self, operation, args, options)))
+  local pages, limit = walk(self, operation, args, options)
+  pages.limit = limit
+  return iterator.loop(pages)
 end
 
 --- All resources of all pages, and the page of each.
@@ -190,6 +200,17 @@ end
 function methods:ids(operation, args, options)
   local pages, limit = walk(self, operation, args, options)
   return iterator.loop(iterator.items(pages, limit, id_of))
+end
+
+--- Applies a function that makes calls to all of a source, several at a time:
+--- `for result, err, item in client:map(source, fn, {concurrency = 20})`, in
+--- the order of the source. Errors that `fn` raises come out of the loop.
+---@param source table|function  a list, or an iterator: a value a call
+---@param fn fun(item: any): any, any
+---@param options {concurrency: integer|nil}|nil
+function methods:map(source, fn, options)
+  values_of(self)
+  return map.new(source, fn, options)
 end
 
 local Public = {}

@@ -31,6 +31,11 @@ local LATER = {
   --- Marks a table as a list, so that an empty one is [] and not {}.
   array = {"klaviyo.json", "array"},
 
+  --- Many calls at a time, in direct style: see tasks.lua.
+  run = {"klaviyo.tasks", "run"},
+  spawn = {"klaviyo.tasks", "spawn"},
+  sleep = {"klaviyo.tasks", "sleep"},
+
   --- A point in time, from RFC 3339 text or seconds since 1970.
   datetime = {"klaviyo.datetime", "new"},
 }

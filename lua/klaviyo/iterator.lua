@@ -34,6 +34,7 @@ function M.pages(source)
   return setmetatable({
     count = 0,
     done = false,
+    ahead = true,
     source = source,
     walk = walk,
     next_cursor = walk:cursor(),
@@ -43,7 +44,7 @@ end
 -- The next link is found in the bytes. A page whose link cannot be followed
 -- is still given; the error comes when more is asked for.
 local function go_on(self, page)
-  local body = page.response.body
+  local body = answer.response_of(page).body
   local more, why, link
   if body ~= "" then
     more, why, link = self.walk:follow(body)
@@ -83,22 +84,41 @@ local function next_request(self)
   return request
 end
 
---- The next page; `nil` at the end; `nil, err`.
+local function start(self)
+  local source = self.source
+  return transport.start(source.settings, next_request(self), source.op)
+end
+
+--- The next page; `nil` at the end; `nil, err`. The page after it is asked
+--- for already while this one is worked on.
 function Pages:next()
+  if self.limit and self.count >= self.limit then
+    self:close()
+  end
   if self.lost or self.done or not self.walk then
     return nil, self.lost
   end
-  local source = self.source
-  self.flight = transport.start(source.settings, next_request(self),
-    source.op)
-  local page, err = transport.land(self.flight)
+  local flight = self.flight or start(self)
+  self.flight = flight
+  local page, err = transport.land(flight)
   self.flight = nil
   if not page then
     return nil, err
   end
   go_on(self, page)
   self.count = self.count + 1
+  if self.ahead and not (self.limit and self.count >= self.limit) then
+    self:prefetch()
+  end
   return page
+end
+
+--- Asks for the page that comes next, if there is one.
+function Pages:prefetch()
+  if self.source.settings.prefetch and not self.flight and self.walk
+      and not self.done and not self.lost then
+    self.flight = start(self)
+  end
 end
 
 --- The cursor of the page that comes next: give it as `page = {cursor = …}`
@@ -127,41 +147,67 @@ Items.__name = "klaviyo.items"
 
 --- The resources of all pages; `pick` makes of each what the walk gives.
 ---@param pages table  a walk from M.pages
----@param limit integer|nil  how many at most
+---@param limit integer|nil  how many at most; no page is asked for in vain
 ---@param pick (fun(resource: table): any)|nil
 function M.items(pages, limit, pick)
+  pages.ahead = false
   return setmetatable({
     count = 0, done = false, pages = pages, limit = limit or math.huge, pick = pick,
     list = {}, at = 0,
   }, Items)
 end
 
+-- The resources of a page; nil where there is something else in their place.
 local function resources_of(page)
   local data = page.data
   if data == nil or data == json.null then
     return {}
-  end
-  if data.type ~= nil or #data == 0 and next(data) ~= nil then
+  elseif type(data) ~= "table" then
+    return nil
+  elseif data.type ~= nil or #data == 0 and next(data) ~= nil then
     return {data}  -- one resource, not a list of them
   end
+  for _, resource in ipairs(data) do
+    if type(resource) ~= "table" or resource.id == nil then
+      return nil
+    end
+  end
   return data
+end
+
+local function next_page(self)
+  -- to go on from here is to ask for the page that comes next
+  self.page_cursor = self.pages:cursor()
+  local page, err = self.pages:next()
+  if not page then
+    self.done = self.pages.done
+    return nil, err
+  end
+  local list = resources_of(page)
+  if not list then
+    return nil, answer.lost("the page's data are no resources",
+      {operation = self.pages.source.op.id}, page)
+  end
+  self.page, self.list, self.at = page, list, 0
+  if self.count + #list < self.limit then
+    self.pages:prefetch()
+  end
+  return page
 end
 
 --- The next resource and its page; `nil` at the end; `nil, err`.
 function Items:next()
   if self.count >= self.limit then
     self:close()
+  end
+  if self.closed then
     return nil
   end
   while self.at >= #self.list do
-    -- to go on from here is to ask for the page that comes next
-    self.page_cursor = self.pages:cursor()
-    local page, err = self.pages:next()
+    local page, err = next_page(self)
     if not page then
-      self.done = self.pages.done
       return nil, err
     end
-    self.page, self.list, self.at = page, resources_of(page), 0
   end
   self.at = self.at + 1
   self.count = self.count + 1
@@ -184,6 +230,7 @@ end
 
 --- Ends the walk and gives up on what is under way. May be called twice.
 function Items:close()
+  self.closed = true
   self.pages:close()
 end
 

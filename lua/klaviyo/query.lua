@@ -168,7 +168,7 @@ end
 local function has_size(op, size)
   local limits = op.page and op.page.size
   return limits and limits.max and type(size) == "number"
-    and size >= 1 and size <= limits.max
+    and size >= 1 and size <= limits.max and size % 1 == 0
 end
 
 -- The largest page of either revision.

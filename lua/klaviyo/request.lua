@@ -58,6 +58,18 @@ local function known_arguments(op)
   return names
 end
 
+-- The keys of the arguments that say a path parameter.
+local function said(names, name, args)
+  local keys = {}
+  for key in pairs(args) do
+    if names[key] == name then
+      keys[#keys + 1] = key
+    end
+  end
+  table.sort(keys)
+  return keys
+end
+
 local function path_values(op, args)
   local values = {}
   local names = path_names_of(op)
@@ -69,6 +81,10 @@ local function path_values(op, args)
       elseif type(value) ~= "string" then
         misuse.raise("%s of %s must be a string, not %s", key, op.id,
           type(value))
+      end
+      if values[name] and values[name] ~= value then
+        misuse.raise("%s is said twice, and not alike, as %s", op.id,
+          table.concat(said(names, name, args), " and "))
       end
       values[name] = value
     elseif not ARGUMENTS[key] then
@@ -128,12 +144,32 @@ local function is_form(op)
   return op.body and op.body.style == "multipart"
 end
 
-local function body_of(op, args)
-  if args.body ~= nil then
-    if EVENTS[op.path] then
-      unique_id.ensure(args.body)
-    end
-    return not is_form(op) and M.body(args.body) or nil
+local function copy(value)
+  local class = getmetatable(value)
+  if type(value) ~= "table" or class and class.__tojson then
+    return value
+  end
+  local made = {}
+  for key, member in pairs(value) do
+    made[key] = copy(member)
+  end
+  return setmetatable(made, class)
+end
+
+-- Events get their ids in a copy: the caller's table may become the next
+-- event, and is to have another.
+local function given_body(op, args)
+  local body = args.body
+  if type(body) == "table" and EVENTS[op.path]
+      and not unique_id.is_everywhere(body) then
+    return unique_id.ensure(copy(body))
+  end
+  return body
+end
+
+local function body_of(op, body)
+  if body ~= nil then
+    return not is_form(op) and M.body(body) or nil
   end
   if is_form(op) then
     misuse.raise("%s needs a body: a table of its fields", op.id)
@@ -161,14 +197,15 @@ function M.of_operation(op, view, args, settings)
   if not url then
     misuse.raise('%s of %s cannot be "%s"', bad, op.id, values[bad])
   end
+  local body = given_body(op, args)
   return {
     method = op.method,
     url = url,
-    body = body_of(op, args),
-    document = type(args.body) == "table" and args.body
-      or op.page and op.page.style == "body" and json.decode(args.body) or nil,
-    form = is_form(op) and form.build(op, args.body) or nil,
-    repeatable = is_repeatable(op, args.body),
+    body = body_of(op, body),
+    document = type(body) == "table" and body
+      or op.page and op.page.style == "body" and json.decode(body) or nil,
+    form = is_form(op) and form.build(op, body) or nil,
+    repeatable = is_repeatable(op, body),
     public = op.public,
   }
 end
@@ -196,7 +233,7 @@ local function raw_url(path, parameters, settings)
       :gsub("^%?", url:find("?", 1, true) and "&" or "?"))
   end
   if not path:match("^/[%w%-._~!$&'()*+,;=:@/%%]*$")
-      or (path .. "/"):find("/%.%.?/") then
+      or (path:gsub("%%2[eE]", ".") .. "/"):find("/%.?%.?/") then
     misuse.raise("path must begin with / and hold what a URL's path may "
       .. "hold; the query goes into query")
   end

@@ -34,6 +34,9 @@ function M.names(view, root)
 end
 
 local function merged(own, params)
+  if params ~= nil and type(params) ~= "table" then
+    misuse.raise("parameters must be a table, not %s", type(params))
+  end
   for key, value in pairs(params or {}) do
     if own[key] ~= nil then
       misuse.raise('"%s" is said twice', tostring(key))
@@ -110,7 +113,10 @@ local function available(place)
 end
 
 local function operation(self, verb)
-  local place = self[1]
+  local place = type(self) == "table" and rawget(self, 1)
+  if type(place) ~= "table" or not place.view then
+    misuse.raise("call %s with a colon, on a resource", verb)
+  end
   local op = find_verb(place, verb)
   if not op then
     misuse.unknown("verb of " .. place.name, verb, available(place))
@@ -225,11 +231,15 @@ function Collection:create(t, params, options)
     merged({body = body_of(client, op, t, options)}, params), options)
 end
 
-local function with_id(t, id)
-  local copy = {id = id}
+local function with_id(op, t, id)
+  if t.id ~= nil and t.id ~= id then
+    misuse.raise("the id of %s is said twice, and not alike", op.id)
+  end
+  local copy = {}
   for key, value in pairs(t) do
     copy[key] = value
   end
+  copy.id = id
   return copy
 end
 
@@ -238,7 +248,7 @@ local function change(self, verb, id, t, params, options)
   if type(t) ~= "table" then
     misuse.raise("%s takes a table, not %s", op.id, type(t))
   end
-  local body = body_of(client, op, is_document(op, t) and t or with_id(t, id),
+  local body = body_of(client, op, is_document(op, t) and t or with_id(op, t, id),
     options)
   return client:call(op.id, merged({id = id, body = body}, params), options)
 end
@@ -288,7 +298,9 @@ end
 -- before a failure is told by err.done, the number of ids.
 local function send(self, verb, ids, options)
   local client, op, id = operation(self, verb)
-  if type(ids) ~= "table" and op.body.many then
+  if ids == nil then
+    misuse.raise("%s needs an id, or a list of them", op.id)
+  elseif op.body.many and (type(ids) ~= "table" or ids.id ~= nil) then
     ids = {ids}
   end
   if verb == "replace" or not op.body.many then
@@ -373,7 +385,7 @@ function Collection:at(id)
   if type(id) ~= "string" and type(id) ~= "number" then
     misuse.raise("at takes an id, not %s", type(id))
   end
-  local place = self[1]
+  local place = rawget(self, 1)
   return setmetatable({}, {
     __index = function(_, name)
       return relation(place, id, tostring(name))

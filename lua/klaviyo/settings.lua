@@ -24,6 +24,8 @@ local M = {}
 ---@field pacing? boolean|table  false: nothing waits for the rate limits; {per_second=, …}: a gateway's own
 ---@field account? string  whose rate budget it is; default: a hash of the private key
 ---@field budget? string|boolean  a file for the budget; false: none is shared between processes
+---@field prefetch? boolean  false: an iterator asks for a page only when it is needed
+---@field wait? fun(fd: integer|nil, seconds: number)  how to wait inside another event loop
 ---@field on_attempt? fun(attempt: table)  told of every attempt, without secrets
 ---@field max_response_bytes? integer  of a decoded answer; default 256 MiB
 ---@field proxy? string  a proxy's URL, "" for none; default: as the environment says
@@ -89,8 +91,10 @@ local KNOWN = {
     return type(value) == "boolean" or is_text(value)
   end, "a path, or false"},
   on_attempt = {is "function", "a function"},
+  wait = {is "function", "a function"},
   max_response_bytes = {is_number, "a number of bytes above 0"},
   validate = SWITCH,
+  prefetch = SWITCH,
   fall_forward = SWITCH,
   on_warning = {is "function", "a function"},
   proxy = {is "string", "a string"},
@@ -108,6 +112,7 @@ local DEFAULTS = {
   retries = 4,
   pacing = true,
   budget = true,
+  prefetch = true,
   max_response_bytes = 256 * 1024 * 1024,
   headers = {},
 }

@@ -4,6 +4,7 @@ local core = require "klaviyo.core"
 local lanes = require "klaviyo.lanes"
 local lazy = require "klaviyo.lazy"
 local misuse = require "klaviyo.misuse"
+local tasks = require "klaviyo.tasks"
 local version = require "klaviyo.version"
 
 local answer = lazy "klaviyo.answer"
@@ -13,17 +14,6 @@ local M = {}
 local MEDIA_TYPE = "application/vnd.api+json"
 local USER_AGENT = ("klaviyo-lua/%s (%s; libcurl/%s)"):format(version,
   type(jit) == "table" and "LuaJIT" or _VERSION, core.libcurl)
-
--- The core gives way this often, so that a signal's hook can run in between.
-local SLICE = 0.2
-
-local function wait(ticket)
-  while not ticket:wait(SLICE) do end  -- luacheck: ignore 542
-end
-
-if type(jit) == "table" then
-  jit.off(wait)  -- compiled code would not look at the hook of a Ctrl-C
-end
 
 -- `refused` is the one that the service would not take.
 local function secret_of(settings, refused)
@@ -73,7 +63,9 @@ local function header_fields(settings, secret, scheme)
   end
   table.sort(names)
   for _, name in ipairs(names) do
-    if name:lower() ~= "content-type" then
+    local lower = name:lower()
+    -- a public call is given no key in any guise
+    if lower ~= "content-type" and (secret or lower ~= "authorization") then
       add(name, settings.headers[name])
     end
   end
@@ -153,7 +145,8 @@ local function submit(flight, refused)
   local handle, secret = prepared(settings, request.public, refused)
   flight.ticket, flight.serial = core.submit(handle,
     lanes.of(settings, flight.op, request, secret), request.method,
-    request.url, request.form or request.body, request.repeatable, false)
+    request.url, request.form or request.body, request.repeatable,
+    tasks.is_inside())
   flight.context.secret = secret
 end
 
@@ -209,7 +202,7 @@ local function tell_attempts(flight, response, trouble)
 end
 
 local function take(flight)
-  wait(flight.ticket)
+  tasks.wait_for(flight.ticket, flight.serial, flight.settings.wait)
   local response, trouble = flight.ticket:take()
   tell_attempts(flight, response, trouble)
   return response, trouble

@@ -59,19 +59,36 @@ ASAN = build/asan-$(LUA)
 # (memory_spec.lua, #memory, #time): both are not then what they are.
 ASAN_SPEC = $(or $(SPEC),spec)
 
+# What the core is where there is no Linux: specs that cross it.
+PORTABLE = build/portable-$(LUA)
+PORTABLE_SPEC = $(or $(SPEC),spec/core $(patsubst %,spec/%_spec.lua,client \
+  connections failures iterator transport))
+
+# What runs libcurl's every way, in the time it takes under valgrind. That
+# measures no memory and no time.
+VALGRIND = valgrind -q --leak-check=full --show-leak-kinds=definite,possible \
+  --errors-for-leak-kinds=definite,possible --error-exitcode=86 \
+  --child-silent-after-fork=yes --num-callers=30
+VALGRIND_SPEC = $(or $(SPEC),spec/core $(patsubst %,spec/%_spec.lua,digest \
+  connections failures))
+
 # a word of the shell, whatever is in it
 quoted = '$(subst ','\'',$(1))'
 root = $(subst ','\'',$(CURDIR))
 ENV  = LUA_PATH='$(root)/lua/?.lua;$(root)/lua/?/init.lua;;' \
   LUA_CPATH='$(root)/$(OUT)/?.so;;'
+# Rate budgets are kept in XDG_RUNTIME_DIR: what another run, or the machine's
+# own programs, used up is no concern of a spec.
+SPEC_ENV = mkdir -p -m 700 '$(root)/$(OUT)/run' && \
+  rm -f '$(root)/$(OUT)/run/'* && $(ENV) XDG_RUNTIME_DIR='$(root)/$(OUT)/run'
 EXPORT_PATH = export LUA_PATH=$(call \
   quoted,$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;)"$${LUA_PATH:-;}"
 EXPORT_CPATH = export LUA_CPATH=$(call \
   quoted,$(CURDIR)/$(OUT)/?.so;)"$${LUA_CPATH:-;}"
 
-.PHONY: help setup build objects env spec asan rock lint warnings test demo \
-  sandbox install catalogue \
-  catalogue-check contract reference bench canary clean FORCE
+.PHONY: help setup build objects env spec asan portable valgrind rock lint \
+  warnings check test demo sandbox install catalogue catalogue-check contract \
+  reference bench clean FORCE
 .DELETE_ON_ERROR:
 
 help:
@@ -85,8 +102,11 @@ help:
 #: make env LUA=luajit       lines for eval: LUA_PATH and LUA_CPATH
 #: make spec SPEC=spec/x_spec.lua   the specs, or some of them
 #: make asan SPEC=…          the specs under ASan and UBSan
+#: make portable SPEC=…      specs of the core as it is without epoll
+#: make valgrind SPEC=…      specs of the core under memcheck
 #: make rock                 install the rock into empty trees, and use it
 #: make lint | warnings      luacheck and friends | gcc and clang, -Werror
+#: make check                clang-tidy and cppcheck, where they are
 #: make sandbox              a stand-in of the API, until Ctrl-C
 #: make install DESTDIR= PREFIX= LUA=
 #: make catalogue SPEC=openapi.json   regenerate a revision's data files
@@ -125,7 +145,6 @@ objects: $(OBJECTS)
 
 $(OUT)/obj/%.o: csrc/%.c $(OUT)/obj/flags
 	@mkdir -p $(@D)
-	@mkdir -p $(@D)
 	$(SAY) '  CC  $@'
 	$(QUIET)$(CC) $(C_ALL) -MMD -MP -c -o $@ $<
 
@@ -141,7 +160,17 @@ env:
 	@printf '%s\n' $(call quoted,$(EXPORT_PATH)) $(call quoted,$(EXPORT_CPATH))
 
 spec: build
-	$(ENV) LUA=$(LUA) $(LUA) $(BUSTED) $(SPEC)
+	$(QUIET)$(SPEC_ENV) LUA=$(LUA) $(LUA) $(BUSTED) $(SPEC)
+
+portable:
+	@$(MAKE) --no-print-directory build OUT=$(PORTABLE) \
+	  EXTRA=-DKLAVIYO_PORTABLE
+	@$(MAKE) --no-print-directory spec OUT=$(PORTABLE) \
+	  EXTRA=-DKLAVIYO_PORTABLE SPEC='$(PORTABLE_SPEC)'
+
+valgrind: build
+	@$(SPEC_ENV) LUA=$(LUA) $(VALGRIND) $(LUA) $(BUSTED) \
+	  --exclude-tags=memory,time $(VALGRIND_SPEC)
 
 lint:
 	@$(LUACHECK) -q --no-color .
@@ -157,7 +186,7 @@ $(ASAN)/lua: tools/host.c Makefile
 asan: OUT = $(ASAN)
 asan: $(ASAN)/lua
 	@$(MAKE) --no-print-directory build OUT=$(ASAN) EXTRA='$(SANITIZE)'
-	@$(ENV) LUA='$(root)/$(ASAN)/lua' \
+	@$(SPEC_ENV) LUA='$(root)/$(ASAN)/lua' \
 	  ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:exitcode=86 \
 	  UBSAN_OPTIONS=print_stacktrace=1 \
 	  $(ASAN)/lua $(BUSTED) --exclude-tags=memory,time \
@@ -168,7 +197,15 @@ warnings:
 	  echo "$$cc, headers of $$lua"; \
 	  $(MAKE) --no-print-directory -s objects CC=$$cc LUA=$$lua \
 	    OUT=build/warnings/$$cc-$$lua EXTRA=-Werror -j 2 || exit 1; \
-	done; done
+	done; \
+	  echo "$$cc, what is not for Linux"; \
+	  $(MAKE) --no-print-directory -s objects CC=$$cc LUA=lua5.4 \
+	    OUT=build/warnings/$$cc-portable \
+	    EXTRA='-Werror -DKLAVIYO_PORTABLE' -j 2 || exit 1; \
+	done
+
+check:
+	@./tools/check.sh
 
 rock:
 	@./tools/rock.sh

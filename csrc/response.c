@@ -7,7 +7,7 @@
 
 #include "headers.h"
 
-#define MOST_HEAD_BYTES (256 * 1024)
+#define MOST_HEAD_BYTES ((size_t)256 * 1024)
 
 
 void response_open (response *r, size_t max_bytes) {

@@ -28,7 +28,6 @@ dependencies = {
 external_dependencies = {
   CURL = { library = "curl" },
   CRYPTO = { library = "crypto" },
-  CRYPTO = { library = "crypto" },
 }
 
 -- By make, because LuaRocks' own builder cannot hide symbols or ask that the
@@ -43,8 +42,6 @@ build = {
     LUA_CFLAGS = "-I$(LUA_INCDIR)",
     CURL_CFLAGS = "",
     CURL_LIBS = "-L$(CURL_LIBDIR) -lcurl",
-    CRYPTO_CFLAGS = "",
-    CRYPTO_LIBS = "-L$(CRYPTO_LIBDIR) -lcrypto",
     CRYPTO_CFLAGS = "",
     CRYPTO_LIBS = "-L$(CRYPTO_LIBDIR) -lcrypto",
     LUA_DIR = "$(LUADIR)",

@@ -13,9 +13,11 @@ rm -rf "$trees"
 mkdir -p "$trees/empty"
 status=0
 
-# LuaRocks keeps a cache and a configuration at home: here it has none
-export HOME="$trees/home" XDG_CACHE_HOME="$trees/home"
-mkdir -p "$HOME"
+# LuaRocks keeps a cache and a configuration at home: here it has none. Nor are
+# the rate budgets of this machine those of a spec.
+export HOME="$trees/home" XDG_CACHE_HOME="$trees/home" \
+  XDG_RUNTIME_DIR="$trees/home"
+mkdir -m 700 "$HOME"
 
 echo "luarocks lint"
 lua5.4 $luarocks --lua-version=5.4 lint "$rockspec"

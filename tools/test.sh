@@ -1,6 +1,6 @@
 #!/bin/sh
 # make test: every step, also after one that failed; what each printed is kept
-# in build/log/STEP.txt. The last line counts the specs of all runs, and each
+# in build/log/STEP.txt (or in $TEST_LOG). The last line counts the specs of all runs, and each
 # step that is no spec run as one.
 #
 #   tools/test.sh [step ...]
@@ -8,8 +8,8 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 
 steps=${*:-build-lua5.4 build-luajit spec-lua5.4 spec-luajit rock \
-  asan-lua5.4 asan-luajit lint warnings canary}
-log=build/log
+  portable-lua5.4 asan-lua5.4 asan-luajit lint warnings canary}
+log=${TEST_LOG:-build/log}
 rm -rf "$log"
 mkdir -p "$log"
 
@@ -26,9 +26,8 @@ STEP_SECONDS=${STEP_SECONDS:-400}
 # the command of a step
 command_of() {
   case $1 in
-    asan-*) echo "make -s --no-print-directory asan LUA=${1#asan-}" ;;
-    build-*) echo "make -s --no-print-directory build LUA=${1#build-}" ;;
-    spec-*) echo "make -s --no-print-directory spec LUA=${1#spec-}" ;;
+    asan-*|build-*|portable-*|spec-*|valgrind-*)
+      echo "make -s --no-print-directory ${1%%-*} LUA=${1#*-}" ;;
     canary) echo "lua5.4 tools/canary.lua $log/*.txt" ;;
     *) echo "make -s --no-print-directory $1" ;;
   esac

@@ -1,0 +1,48 @@
+#!/bin/sh
+# What clang-tidy (.clang-tidy) and cppcheck find in the C sources, as they
+# are for Linux and as they are for other systems.
+set -u
+cd "$(dirname "$0")/.."
+
+sources=$(git ls-files --cached --others --exclude-standard 'csrc/*.c')
+flags="-std=c99 -D_GNU_SOURCE=1 $(pkg-config --cflags lua5.4 libcurl libcrypto)"
+portable=$(grep -l KLAVIYO_PORTABLE $sources)
+status=0
+
+tidy() { # name, flag, sources
+  echo "clang-tidy, $1"
+  flag=$2
+  shift 2
+  clang-tidy --quiet "$@" -- $flags "$flag" 2>"$errors" || {
+    cat "$errors" >&2
+    status=1
+  }
+}
+
+# Not told of: variables declared at the top; the signatures of callbacks;
+# conditions that are known for good, since cppcheck sees neither what a call
+# changes nor, by times, the other way into a loop.
+check() { # name, flag
+  echo "cppcheck, $1"
+  cppcheck --quiet --std=c99 --error-exitcode=1 --inline-suppr \
+    --enable=warning,style,performance,portability \
+    --suppress=missingIncludeSystem --suppress=variableScope \
+    --suppress=constParameter --suppress=constParameterCallback \
+    --suppress=knownConditionTrueFalse -D_GNU_SOURCE=1 $2 $sources || status=1
+}
+
+if command -v clang-tidy >/dev/null; then
+  errors=$(mktemp)
+  trap 'rm -f "$errors"' EXIT
+  tidy Linux -D__linux__=1 $sources
+  tidy elsewhere -DKLAVIYO_PORTABLE $portable
+else
+  echo "check: skipped, no clang-tidy"
+fi
+if command -v cppcheck >/dev/null; then
+  check Linux -D__linux__=1
+  check elsewhere -DKLAVIYO_PORTABLE
+else
+  echo "check: skipped, no cppcheck"
+fi
+exit $status

@@ -153,7 +153,7 @@ local function without_limit(args)
   end
   local limit = copy.limit
   if limit ~= nil and (type(limit) ~= "number"
-      or not (limit >= 0)) then
+      or limit < 0 or limit ~= limit) then
     misuse.raise("limit must be a number of resources, not %s",
       tostring(limit))
   end

@@ -255,7 +255,7 @@ static void run (engine *e, transfer *t, int64_t now) {
 
 
 static transfer *transfer_at (place *p) {
-  return (transfer *)((char *)p - offsetof(transfer, place));
+  return (transfer *)(void *)((char *)p - offsetof(transfer, place));
 }
 
 
@@ -317,7 +317,7 @@ static int64_t start_ready (engine *e, int64_t now) {
 static void run_timers (engine *e, int64_t now) {
   timer *due;
   while ((due = timers_next(&e->timers)) != NULL && due->due <= now) {
-    transfer *t = (transfer *)((char *)due - offsetof(transfer, timer));
+    transfer *t = (transfer *)(void *)((char *)due - offsetof(transfer, timer));
     timers_clear(&e->timers, due);
     if (t->delayed && now < t->deadline)
       be_ready(e, t, true);

@@ -203,8 +203,8 @@ static int ticket_close (lua_State *L) {
 /*
 ** ticket:take() -> {status =, head =, body =, http_version =, ...}
 ** | nil, {kind =, reason =, retry_after =, ...}; both with maybe_sent =,
-** elapsed =, and attempts = where there were none or several. Once: it closes the
-** ticket.
+** elapsed =, and attempts = where there were none or several. Once: it closes
+** the ticket.
 */
 static int ticket_take (lua_State *L) {
   const transfer *t = open_ticket_at(L);

@@ -32,7 +32,8 @@ url_status url_rebase (buffer *out, const char *base, const char *link,
                        size_t link_size);
 
 /* The decoded value of the query parameter page[cursor] (or page_cursor, as
-** reports call it); false where there is none. '*ok' is false only when memory is out. */
+** reports call it); false where there is none. '*ok' is false only when memory
+** is out. */
 bool url_cursor (buffer *out, const char *url, size_t size, bool *ok);
 
 #endif

@@ -7,30 +7,26 @@
 */
 #include "budget.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "buffer.h"
+#include "shared.h"
 
-#define MAGIC UINT64_C(0x6B6C617669796F31)  /* "klaviyo1" */
-#define ENTRIES 512
-#define SLOTS 240
+#define ENTRIES 1024
+#define SLOTS 250           /* that a second is cut into evenly */
+#define SLACK 10            /* slots that a clock may be set back by */
 #define PROBES 16
-#define PATIENCE_NS 100000000L  /* for a lock whose holder sleeps */
+#define PATIENCE_MS 100L    /* for a lock whose holder sleeps */
+#define DISTRUST_MS 2000    /* for how long it is not waited for again */
+#define LONGEST_BLOCK_MS (INT64_C(86400) * 1000)
 
 static const int64_t LENGTH[BUDGET_WINDOWS] = {1000, 60000, 86400000};
 
 typedef struct window {
+  int64_t length;             /* milliseconds; 0: the usual */
   int64_t head;               /* number of the newest slot in the ring */
+  uint32_t limit;             /* as the service told; 0: it did not */
   uint32_t sum;               /* of all slots */
   uint16_t slot[SLOTS + 1];
 } window;
@@ -41,20 +37,15 @@ typedef struct entry {
   int64_t blocked;            /* until when */
   int64_t others_until;
   uint32_t others;            /* requests of other programs, this minute */
-  uint32_t limit[BUDGET_WINDOWS];  /* as the service told; 0: it did not */
   window windows[BUDGET_WINDOWS];
 } entry;
 
-typedef struct table {
-  uint64_t magic;
-  uint64_t size;
-  pthread_mutex_t lock;
-  entry entries[ENTRIES];
-} table;
-
 struct budget {
   int references;
-  table *table;
+  shared *all;                /* an array of entries: for all processes */
+  shared *own;                /* while that cannot be had */
+  shared *locked;             /* which one is */
+  int64_t distrusted_until;
 };
 
 
@@ -65,97 +56,14 @@ int64_t budget_now (void) {
 }
 
 
-/* {======================================================
-** The file
-** ======================================================= */
-
-static bool make_lock (pthread_mutex_t *lock) {
-  pthread_mutexattr_t how;
-  bool good = pthread_mutexattr_init(&how) == 0;
-  if (!good)
-    return false;
-  good = pthread_mutexattr_setpshared(&how, PTHREAD_PROCESS_SHARED) == 0 &&
-         pthread_mutexattr_setrobust(&how, PTHREAD_MUTEX_ROBUST) == 0 &&
-         pthread_mutex_init(lock, &how) == 0;
-  pthread_mutexattr_destroy(&how);
-  return good;
-}
-
-
-static table *map (int fd) {
-  int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
-  void *memory = mmap(NULL, sizeof(table), PROT_READ | PROT_WRITE, flags, fd,
-                      0);
-  return memory == MAP_FAILED ? NULL : memory;
-}
-
-
-/* A file for all of a folder's group, whoever makes it first. */
-static void give_to_group (int fd, const char *path) {
-  struct stat folder;
-  char *copy = text_copy(path, strlen(path));
-  if (copy != NULL && stat(dirname(copy), &folder) == 0 &&
-      fchown(fd, (uid_t)-1, folder.st_gid) == 0)
-    (void)!fchmod(fd, 0660);  /* the umask may have taken the group's */
-  free(copy);
-}
-
-
-/* Whoever comes first, by the lock on the file, makes the table. */
-static const char *prepare (int fd, const char *path, bool shared,
-                            table **made) {
-  struct stat file;
-  table *t;
-  if (fstat(fd, &file) != 0 || !S_ISREG(file.st_mode))
-    return "it is not a regular file";
-  if (!shared && file.st_uid != geteuid())
-    return "it belongs to somebody else";
-  if (file.st_size != (off_t)sizeof(table) &&
-      (ftruncate(fd, 0) != 0 || ftruncate(fd, sizeof(table)) != 0))
-    return strerror(errno);
-  t = map(fd);
-  if (t == NULL)
-    return strerror(errno);
-  if (t->magic != MAGIC || t->size != sizeof(table)) {
-    memset(t, 0, sizeof(*t));
-    if (!make_lock(&t->lock)) {
-      munmap(t, sizeof(*t));
-      return "this system has no locks between processes";
-    }
-    t->size = sizeof(table);
-    t->magic = MAGIC;
-    if (shared)
-      give_to_group(fd, path);
-  }
-  *made = t;
-  return NULL;
-}
-
-
-static const char *open_file (const char *path, bool shared, table **made) {
-  const char *why;
-  int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-                shared ? 0660 : 0600);
-  if (fd < 0)
-    return strerror(errno);
-  why = flock(fd, LOCK_EX) != 0 ? strerror(errno)
-                                : prepare(fd, path, shared, made);
-  close(fd);  /* and unlocks it; the mapping stays */
-  return why;
-}
-
-
-budget *budget_open (const char *path, bool shared, const char **why) {
+budget *budget_open (const char *path, bool group, const char **why) {
   budget *b = calloc(1, sizeof(*b));
   *why = "not enough memory";
   if (b == NULL)
     return NULL;
   b->references = 1;
-  if (path != NULL)
-    *why = open_file(path, shared, &b->table);
-  else if ((b->table = map(-1)) != NULL)
-    *why = make_lock(&b->table->lock) ? NULL : "no locks";
-  if (*why == NULL)
+  b->all = shared_open(path, group, ENTRIES * sizeof(entry), why);
+  if (b->all != NULL)
     return b;
   budget_release(b);
   return NULL;
@@ -171,42 +79,65 @@ budget *budget_share (budget *b) {
 void budget_release (budget *b) {
   if (b == NULL || --b->references > 0)
     return;
-  if (b->table != NULL)
-    munmap(b->table, sizeof(*b->table));
+  shared_close(b->all);
+  shared_close(b->own);
   free(b);
 }
 
 
-/*
-** A holder that was killed leaves the table as it was, one count off at the
-** worst. One that was stopped is not waited for: false.
-*/
-static bool lock (table *t) {
-  struct timespec until;
-  int code = pthread_mutex_trylock(&t->lock);
-  if (code == EBUSY) {
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += PATIENCE_NS;
-    if (until.tv_nsec >= 1000000000L) {
-      until.tv_nsec -= 1000000000L;
-      until.tv_sec++;
+/* {======================================================
+** Entries
+** ======================================================= */
+
+/* A process was killed while it counted: the sums may not be those of the
+** slots. */
+static void repair (entry *all) {
+  int i, k, n;
+  for (i = 0; i < ENTRIES; i++)
+    for (k = 0; k < BUDGET_WINDOWS && all[i].key != 0; k++) {
+      window *w = &all[i].windows[k];
+      w->sum = 0;
+      for (n = 0; n <= SLOTS; n++)
+        w->sum += w->slot[n];
     }
-    code = pthread_mutex_timedlock(&t->lock, &until);
-  }
-  if (code == EOWNERDEAD)
-    code = pthread_mutex_consistent(&t->lock);
-  return code == 0;
 }
 
-/* }====================================================== */
+
+/* The entries, for this process alone. Those of all, or else, when a process
+** that has them was stopped, some of our own: NULL when there is no memory
+** for them. */
+static entry *lock (budget *b) {
+  const char *why;
+  bool died, doubted = b->distrusted_until != 0 &&
+                       budget_now() < b->distrusted_until;
+  entry *all = shared_lock(b->all, doubted ? 0 : PATIENCE_MS, &died);
+  b->locked = b->all;
+  if (all != NULL && died)
+    repair(all);
+  if (all != NULL)
+    return all;
+  if (!doubted)
+    b->distrusted_until = budget_now() + DISTRUST_MS;
+  if (b->own == NULL)
+    b->own = shared_open(NULL, false, ENTRIES * sizeof(entry), &why);
+  b->locked = b->own;
+  return b->own != NULL ? shared_lock(b->own, PATIENCE_MS, &died) : NULL;
+}
 
 
-static entry *find (table *t, uint64_t key, int64_t now) {
+static void unlock (budget *b) {
+  shared_unlock(b->locked);
+}
+
+
+static entry *find (entry *all, uint64_t key, int64_t now) {
   entry *oldest = NULL;
   uint64_t i;
   for (i = 0; i < PROBES; i++) {
-    entry *e = &t->entries[(key + i) % ENTRIES];
+    entry *e = &all[(key + i) % ENTRIES];
     if (e->key == key) {
+      if (now < e->used - 1000)  /* the clock was set back */
+        e->blocked = e->others_until = 0;
       e->used = now;
       return e;
     }
@@ -220,18 +151,37 @@ static entry *find (table *t, uint64_t key, int64_t now) {
   return oldest;
 }
 
+/* }====================================================== */
+
+
+/* {======================================================
+** Windows
+** ======================================================= */
+
+static int64_t length_of (const entry *e, int i) {
+  return e->windows[i].length != 0 ? e->windows[i].length : LENGTH[i];
+}
+
+
+/* No less than its share of the window. */
+static int64_t width_of (const entry *e, int i) {
+  return (length_of(e, i) + SLOTS - 1) / SLOTS;
+}
+
 
 static uint16_t *slot_of (window *w, int64_t number) {
   return &w->slot[number % (SLOTS + 1)];
 }
 
 
-/* Forgets the slots that have left the window. A clock that was set back
-** begins anew. */
-static void advance (window *w, int64_t length, int64_t now) {
-  int64_t number = now / (length / SLOTS);
-  if (number < w->head - 1 || number > w->head + SLOTS) {
-    memset(w, 0, sizeof(*w));
+/* Forgets the slots that have left the window. A clock that was set back a
+** little is waited for; by more, and all begins anew. */
+static window *advance (entry *e, int i, int64_t now) {
+  window *w = &e->windows[i];
+  int64_t number = now / width_of(e, i);
+  if (number < w->head - SLACK || number > w->head + SLOTS) {
+    memset(w->slot, 0, sizeof(w->slot));
+    w->sum = 0;
     w->head = number;
   }
   while (w->head < number) {
@@ -239,25 +189,27 @@ static void advance (window *w, int64_t length, int64_t now) {
     w->sum -= *slot;
     *slot = 0;
   }
+  return w;
 }
 
 
 /* When the window will have room again: its oldest count leaves it. */
-static int64_t room_at (window *w, int64_t length, uint32_t surplus) {
-  int64_t width = length / SLOTS;
-  int64_t number = w->head - SLOTS;
+static int64_t room_at (entry *e, int i, uint32_t surplus) {
+  window *w = &e->windows[i];
+  int64_t number = w->head > SLOTS ? w->head - SLOTS : 0;
   uint32_t left = 0;
   for (; number < w->head; number++) {
-    left += *slot_of(w, number < 0 ? 0 : number);
+    left += *slot_of(w, number);
     if (left > surplus)
       break;
   }
-  return (number + SLOTS + 1) * width;
+  return (number + SLOTS + 1) * width_of(e, i);
 }
 
 
 static uint32_t limit_of (const entry *e, const bucket *b, int i) {
-  return e->limit[i] != 0 && b->limit[i] != 0 ? e->limit[i] : b->limit[i];
+  return e->windows[i].limit != 0 && !b->fixed ? e->windows[i].limit
+                                               : b->limit[i];
 }
 
 
@@ -266,19 +218,15 @@ static int64_t wait_for (entry *e, const bucket *b, int64_t now) {
   int64_t wait = e->blocked > now ? e->blocked - now : 0;
   int i;
   for (i = 0; i < BUDGET_WINDOWS; i++) {
-    window *w = &e->windows[i];
+    const window *w = advance(e, i, now);
     uint32_t limit = limit_of(e, b, i);
-    uint32_t used;
+    uint32_t used = w->sum;
     int64_t at;
-    if (limit == 0)
-      continue;
-    advance(w, LENGTH[i], now);
-    used = w->sum;
     if (i == 1 && e->others_until > now)
       used += e->others;
-    if (used < limit)
+    if (limit == 0 || used < limit)
       continue;
-    at = used - limit < w->sum ? room_at(w, LENGTH[i], used - limit)
+    at = used - limit < w->sum ? room_at(e, i, used - limit)
                                : e->others_until;
     if (at - now > wait)
       wait = at - now;
@@ -289,13 +237,15 @@ static int64_t wait_for (entry *e, const bucket *b, int64_t now) {
 }
 
 
-static void count (entry *e, const bucket *b, int64_t now, int by) {
+static void count (entry *e, int64_t at, int by) {
   int i;
   for (i = 0; i < BUDGET_WINDOWS; i++) {
     window *w = &e->windows[i];
-    int64_t number = now / (LENGTH[i] / SLOTS);
+    int64_t number = at / width_of(e, i);
     uint16_t *slot;
-    if (b->limit[i] == 0 || number > w->head || number < w->head - SLOTS)
+    if (number > w->head)
+      number = w->head;  /* of a clock that was set back */
+    if (number < w->head - SLOTS)
       continue;  /* it has left the window meanwhile */
     slot = slot_of(w, number);
     if ((by < 0 && *slot == 0) || (by > 0 && *slot == UINT16_MAX))
@@ -305,86 +255,158 @@ static void count (entry *e, const bucket *b, int64_t now, int by) {
   }
 }
 
+/* }====================================================== */
+
 
 int64_t budget_take (budget *b, const bucket *list, int n, int64_t now) {
+  entry *all = n > 0 ? lock(b) : NULL;
   int64_t wait = 0;
   int i;
-  if (n == 0 || !lock(b->table))
+  if (all == NULL)
     return 0;  /* better a 429 than to stand still */
   for (i = 0; i < n; i++) {
-    int64_t one = wait_for(find(b->table, list[i].key, now), &list[i], now);
+    int64_t one = wait_for(find(all, list[i].key, now), &list[i], now);
     if (one > wait)
       wait = one;
   }
   for (i = 0; i < n && wait == 0; i++)
-    count(find(b->table, list[i].key, now), &list[i], now, 1);
-  pthread_mutex_unlock(&b->table->lock);
+    count(find(all, list[i].key, now), now, 1);
+  unlock(b);
   return wait;
 }
 
 
 void budget_settle (budget *b, const bucket *list, int n, int64_t then,
                     int64_t now) {
-  int i, w;
-  if (n == 0 || !lock(b->table))
+  entry *all = n > 0 ? lock(b) : NULL;
+  int i, k;
+  if (all == NULL)
     return;
   for (i = 0; i < n; i++) {
-    entry *e = find(b->table, list[i].key, now);
-    for (w = 0; w < BUDGET_WINDOWS; w++)
-      advance(&e->windows[w], LENGTH[w], now);
-    count(e, &list[i], then, -1);
-    count(e, &list[i], now, 1);
-  }
-  pthread_mutex_unlock(&b->table->lock);
-}
-
-
-void budget_block (budget *b, const bucket *one, int64_t until) {
-  entry *e;
-  if (!lock(b->table))
-    return;
-  e = find(b->table, one->key, budget_now());
-  if (until > e->blocked)
-    e->blocked = until;
-  pthread_mutex_unlock(&b->table->lock);
-}
-
-
-void budget_learn (budget *b, const bucket *one, const rate_limit *limit,
-                   int64_t now) {
-  entry *e;
-  int i, k;
-  if (!lock(b->table))
-    return;
-  e = find(b->table, one->key, now);
-  for (i = 0; i < limit->windows; i++)
+    entry *e = find(all, list[i].key, now);
     for (k = 0; k < BUDGET_WINDOWS; k++)
-      if (limit->window[i].seconds * 1000 == LENGTH[k] &&
-          limit->window[i].limit > 0)
-        e->limit[k] = (uint32_t)limit->window[i].limit;
+      advance(e, k, now);
+    count(e, then, -1);
+    count(e, now, 1);
+  }
+  unlock(b);
+}
+
+
+void budget_block (budget *b, const bucket *one, int64_t now, int64_t ms) {
+  entry *all = lock(b);
+  entry *e;
+  if (all == NULL)
+    return;
+  e = find(all, one->key, now);
+  if (ms > LONGEST_BLOCK_MS)
+    ms = LONGEST_BLOCK_MS;
+  if (now + ms > e->blocked)
+    e->blocked = now + ms;
+  unlock(b);
+}
+
+
+/* {======================================================
+** What the service says
+** ======================================================= */
+
+/* Which of ours a window of so many seconds is. */
+static int window_of (long seconds) {
+  return seconds <= 1 ? 0 : seconds <= 3600 ? 1 : 2;
+}
+
+
+static bool is_told_of (const bucket *b, const rate_limit *limit) {
+  int i;
+  for (i = 0; i < limit->windows; i++)
+    if ((long)b->limit[window_of(limit->window[i].seconds)] !=
+        limit->window[i].limit)
+      return false;
+  return limit->windows > 0;
+}
+
+
+/* An answer tells of one bucket only, the tightest: the one whose limits
+** these are. Of one alone it may tell other limits than we knew. */
+static const bucket *told_of (const bucket *list, int n,
+                              const rate_limit *limit) {
+  const bucket *only = NULL;
+  int i, learning = 0;
+  for (i = n - 1; i >= 0; i--)
+    if (!list[i].fixed) {
+      if (is_told_of(&list[i], limit))
+        return &list[i];
+      only = &list[i];
+      learning++;
+    }
+  return learning == 1 ? only : NULL;
+}
+
+
+/* The service's windows may be others than the usual. What was counted by
+** then counts as of now. */
+static void set_window (entry *e, int i, long limit, int64_t length,
+                        int64_t now) {
+  window *w = advance(e, i, now);
+  w->limit = (uint32_t)limit;
+  if (length != length_of(e, i)) {
+    uint32_t sum = w->sum;
+    memset(w->slot, 0, sizeof(w->slot));
+    w->length = length;
+    w->head = now / width_of(e, i);
+    *slot_of(w, w->head) = (uint16_t)(sum < UINT16_MAX ? sum : UINT16_MAX);
+    w->sum = *slot_of(w, w->head);
+  }
+}
+
+
+void budget_learn (budget *b, const bucket *list, int n,
+                   const rate_limit *limit, int64_t now) {
+  const bucket *one = told_of(list, n, limit);
+  entry *all = one != NULL ? lock(b) : NULL;
+  entry *e;
+  int i;
+  if (all == NULL)
+    return;
+  e = find(all, one->key, now);
+  for (i = 0; i < limit->windows; i++)
+    if (limit->window[i].limit > 0)
+      set_window(e, window_of(limit->window[i].seconds),
+                 limit->window[i].limit,
+                 (int64_t)limit->window[i].seconds * 1000, now);
   /* the service has counted more this minute than we have: the rest was
      other programs with the account's keys, on other machines */
-  if (limit->remaining >= 0 && limit->reset >= 0 && e->limit[1] != 0 &&
-      one->limit[1] != 0) {
-    window *w = &e->windows[1];
-    int64_t counted = (int64_t)e->limit[1] - limit->remaining;
-    advance(w, LENGTH[1], now);
+  if (limit->remaining >= 0 && limit->reset >= 0 &&
+      e->windows[1].limit != 0) {
+    const window *w = advance(e, 1, now);
+    int64_t counted = (int64_t)w->limit - limit->remaining;
     e->others = counted > w->sum ? (uint32_t)(counted - w->sum) : 0;
     e->others_until = now + (int64_t)limit->reset * 1000;
   }
-  pthread_mutex_unlock(&b->table->lock);
+  unlock(b);
 }
 
 
-int64_t budget_least_wait (const bucket *list, int n, int64_t ahead) {
+int64_t budget_least_wait (budget *b, const bucket *list, int n,
+                           int64_t ahead, int64_t now) {
+  entry *all = n > 0 ? lock(b) : NULL;
   int64_t wait = 0;
   int i, k;
-  for (i = 0; i < n; i++)
-    for (k = 0; k < BUDGET_WINDOWS; k++)
-      if (list[i].limit[k] != 0) {
-        int64_t one = ahead / list[i].limit[k] * LENGTH[k];
-        if (one > wait)
-          wait = one;
-      }
+  if (all == NULL)
+    return 0;
+  for (i = 0; i < n; i++) {
+    const entry *e = find(all, list[i].key, now);
+    if (e->blocked - now > wait)
+      wait = e->blocked - now;
+    for (k = 0; k < BUDGET_WINDOWS; k++) {
+      uint32_t limit = limit_of(e, &list[i], k);
+      if (limit != 0 && ahead / limit * length_of(e, k) > wait)
+        wait = ahead / limit * length_of(e, k);
+    }
+  }
+  unlock(b);
   return wait;
 }
+
+/* }====================================================== */

@@ -23,33 +23,36 @@ typedef struct budget budget;
 typedef struct bucket {
   uint64_t key;                     /* of the account and the operation */
   uint32_t limit[BUDGET_WINDOWS];   /* requests a window; 0: none */
+  bool fixed;                       /* not told of by the service */
 } bucket;
 
 /* The budget in that file, or in this process's own memory where 'path' is
-** NULL. 'shared' files are for the group of their folder. On failure NULL,
+** NULL. 'group' files are for the group of their folder. On failure NULL,
 ** and '*why' says what is wrong. */
-budget *budget_open (const char *path, bool shared, const char **why);
+budget *budget_open (const char *path, bool group, const char **why);
 budget *budget_share (budget *b);
 void budget_release (budget *b);
 
 /* Takes one request from each bucket, or from none. 0: taken. Otherwise the
 ** milliseconds to wait before it makes sense to ask again. */
-int64_t budget_take (budget *b, const bucket *list, int count, int64_t now);
+int64_t budget_take (budget *b, const bucket *list, int n, int64_t now);
 
-/* The answer to a request taken at 'then' has come. */
-void budget_settle (budget *b, const bucket *list, int count, int64_t then,
+/* A request taken at 'then' was still under way, or came to its end, just
+** now: it counts from here on. */
+void budget_settle (budget *b, const bucket *list, int n, int64_t then,
                     int64_t now);
 
-/* Nothing more before 'until': the service said so. */
-void budget_block (budget *b, const bucket *one, int64_t until);
+/* Nothing more for so many milliseconds: the service said so. */
+void budget_block (budget *b, const bucket *one, int64_t now, int64_t ms);
 
-/* What an answer's header fields tell about the first bucket. */
-void budget_learn (budget *b, const bucket *one, const rate_limit *limit,
-                   int64_t now);
+/* What an answer's header fields tell. */
+void budget_learn (budget *b, const bucket *list, int n,
+                   const rate_limit *limit, int64_t now);
 
 /* At least so many milliseconds pass before the request that has 'ahead'
 ** others before it can be sent. */
-int64_t budget_least_wait (const bucket *list, int count, int64_t ahead);
+int64_t budget_least_wait (budget *b, const bucket *list, int n,
+                           int64_t ahead, int64_t now);
 
 /* Milliseconds since 1970: processes must agree on it. */
 int64_t budget_now (void);

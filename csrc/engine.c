@@ -23,13 +23,18 @@
 #define MOST_IN_FLIGHT 512
 #define FOREVER INT64_MAX
 
+/* How often what is under way is counted anew: it must not leave a window of
+** the budget, the least of which is a second, while the service may still
+** count it. */
+#define HOLD_MS 400
+
 typedef struct engine {
   CURLM *multi;
   poller *poller;
   long pid;
   CURL *spare[SPARE_HANDLES];  /* used handles, reset: cheaper than new */
   int spares;
-  lane *lanes;                 /* those that have requests waiting */
+  lane *lanes, **last_lane;    /* those that have requests waiting */
   timers timers;
   size_t pending;              /* submitted and not done */
   size_t running;
@@ -81,6 +86,7 @@ static engine *engine_new (void) {
     return NULL;
   }
   e->pid = (long)getpid();
+  e->last_lane = &e->lanes;
   origins_reset();
   curl_multi_setopt(e->multi, CURLMOPT_MAXCONNECTS, KEPT_CONNECTIONS);
   curl_multi_setopt(e->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
@@ -128,13 +134,25 @@ static void list_lane (engine *e, lane *l) {
   if (l->listed)
     return;
   l->listed = true;
-  l->next = e->lanes;
-  e->lanes = lane_share(l);
+  l->next = NULL;
+  *e->last_lane = lane_share(l);
+  e->last_lane = &l->next;
+}
+
+
+static lane *unlist_lane (engine *e) {
+  lane *l = e->lanes;
+  e->lanes = l->next;
+  if (e->lanes == NULL)
+    e->last_lane = &e->lanes;
+  l->listed = false;
+  return l;
 }
 
 
 static void be_ready (engine *e, transfer *t, bool first) {
   t->delayed = false;
+  lane_adopt(t->lane, e->pid);
   if (t->deadline != FOREVER)
     timers_set(&e->timers, &t->timer, t->deadline);
   if (first)
@@ -206,6 +224,10 @@ static void be_done (engine *e, transfer *t) {
 
 static void give_up (engine *e, transfer *t, failure kind,
                      const char *reason) {
+  if (t->easy != NULL) {
+    transfer_break(t, reason, engine_clock());
+    t->taken = lane_settle(t->lane, t->taken);
+  }
   transfer_fail(t, kind, reason);
   be_done(e, t);
 }
@@ -231,7 +253,10 @@ static long time_for (const transfer *t, int64_t now) {
 static void run (engine *e, transfer *t, int64_t now) {
   CURLcode code;
   lane_remove(t->lane, &t->place);
-  timers_clear(&e->timers, &t->timer);  /* libcurl keeps the time now */
+  if (t->lane->budget != NULL)
+    timers_set(&e->timers, &t->timer, now + HOLD_MS);
+  else
+    timers_clear(&e->timers, &t->timer);  /* libcurl keeps the time now */
   t->started = engine_clock();
   t->easy = take_handle(e);
   if (t->easy == NULL) {
@@ -245,7 +270,8 @@ static void run (engine *e, transfer *t, int64_t now) {
     code = response_apply(&t->response, t->easy);
   if (code == CURLE_OK)
     code = curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
-  if (code == CURLE_OK && t->resent)
+  if (code == CURLE_OK && t->resent &&
+      t->lane->origin->http_version < CURL_HTTP_VERSION_2_0)
     code = curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, 1L);
   if (code != CURLE_OK)
     give_up(e, t, FAILURE_TRANSPORT, curl_easy_strerror(code));
@@ -273,53 +299,65 @@ static int64_t lane_wait (lane *l, transfer *t, int64_t now) {
 }
 
 
-/* Runs what may go. Returns when the lane is to be looked at again. */
-static int64_t start_lane (engine *e, lane *l, int64_t now) {
-  while (l->first != NULL) {
+/* Runs the first of a lane, if it may go; gives up on those whose turn will
+** come too late. False when there is nothing more to be done for now:
+** '*again' is then when the lane is to be looked at again. */
+static bool start_one (engine *e, lane *l, int64_t now, int64_t *again) {
+  *again = FOREVER;  /* until something ends */
+  while (l->first != NULL && e->running < MOST_IN_FLIGHT &&
+         l->origin->in_flight < origin_capacity(l->origin)) {
     transfer *t = transfer_at(l->first);
-    int64_t wait;
-    if (l->origin->in_flight >= origin_capacity(l->origin) ||
-        e->running >= MOST_IN_FLIGHT)
-      return FOREVER;  /* until something ends */
-    wait = lane_wait(l, t, now);
-    if (wait == 0)
+    int64_t wait = lane_wait(l, t, now);
+    if (wait == 0) {
       run(e, t, now);
-    else if (t->deadline != FOREVER && now + wait >= t->deadline)
-      give_up_waiting(e, t, wait);
-    else
-      return now + wait;
+      return true;
+    }
+    if (t->deadline == FOREVER || now + wait < t->deadline) {
+      *again = now + wait;
+      return false;
+    }
+    give_up_waiting(e, t, wait);
   }
-  return FOREVER;
+  return false;
 }
 
 
+/* One of each lane in turn, so that a long one does not keep the others from
+** the connections, until none has anything to start. Returns when to look
+** again. */
 static int64_t start_ready (engine *e, int64_t now) {
   int64_t next = FOREVER;
-  lane **at = &e->lanes;
-  while (*at != NULL) {
-    lane *l = *at;
-    int64_t again = start_lane(e, l, now);
+  const lane *first_idle = NULL;  /* since which all were */
+  while (e->lanes != NULL && e->lanes != first_idle) {
+    lane *l = unlist_lane(e);
+    int64_t again;
+    bool started = start_one(e, l, now, &again);
     if (again < next)
       next = again;
-    if (l->first == NULL) {
-      *at = l->next;
-      l->listed = false;
-      lane_release(l);
-    }
-    else
-      at = &l->next;
+    if (l->first != NULL)
+      list_lane(e, l);
+    if (started)
+      first_idle = NULL;
+    else if (first_idle == NULL && l->listed)
+      first_idle = l;
+    lane_release(l);
   }
   return next;
 }
 
 
-/* Gaps that have passed, and deadlines of those that still wait. */
+/* Gaps that have passed, deadlines of those that still wait, and what is
+** under way for long. */
 static void run_timers (engine *e, int64_t now) {
   timer *due;
   while ((due = timers_next(&e->timers)) != NULL && due->due <= now) {
     transfer *t = (transfer *)(void *)((char *)due - offsetof(transfer, timer));
     timers_clear(&e->timers, due);
-    if (t->delayed && now < t->deadline)
+    if (t->easy != NULL) {
+      t->taken = lane_settle(t->lane, t->taken);
+      timers_set(&e->timers, &t->timer, now + HOLD_MS);
+    }
+    else if (t->delayed && now < t->deadline)
       be_ready(e, t, true);
     else if (t->lane->closed_until > now)
       give_up_waiting(e, t, t->lane->closed_until - now);
@@ -334,20 +372,19 @@ static void run_timers (engine *e, int64_t now) {
 ** The end of an attempt
 ** ======================================================= */
 
-static void tell_budget (const transfer *t, const attempt *a) {
-  const lane *l = t->lane;
+static void tell_budget (transfer *t, const attempt *a) {
+  lane *l = t->lane;
   rate_limit limit;
-  int64_t now = budget_now();
+  t->taken = lane_settle(l, t->taken);
   if (l->budget == NULL || l->bucket_count == 0)
     return;
-  budget_settle(l->budget, l->buckets, l->bucket_count, t->taken, now);
   if (a->status == 429 && a->retry_after >= 0)
-    budget_block(l->budget, &l->buckets[0],
-                 now + (int64_t)a->retry_after * 1000);
+    budget_block(l->budget, &l->buckets[0], t->taken,
+                 (int64_t)a->retry_after * 1000);
   else if (a->status != 0 &&
            headers_rate_limit(t->response.head.data, t->response.head.size,
                               &limit))
-    budget_learn(l->budget, &l->buckets[0], &limit, now);
+    budget_learn(l->budget, l->buckets, l->bucket_count, &limit, t->taken);
 }
 
 
@@ -363,13 +400,16 @@ static bool try_again (engine *e, transfer *t, const attempt *a,
   if (verdict == RETRY_AT_ONCE && !t->resent)
     t->resent = true;
   else if (verdict == RETRY_NEVER || retries == 0 ||
-           (verdict != RETRY_PACED && t->trial_count > retries))
+           (verdict != RETRY_PACED && t->failures >= retries))
     return false;
-  else
-    until = now + retry_gap(a, t->trial_count);
+  else {
+    int n = verdict == RETRY_PACED ? t->trial_count : ++t->failures;
+    until = now + retry_gap(a, n, t->deadline - now);
+  }
   if (until >= t->deadline)
     return false;
   stop(e, t);
+  timers_clear(&e->timers, &t->timer);
   response_close(&t->response);
   response_open(&t->response, max_bytes);
   if (until > now)
@@ -441,13 +481,14 @@ void engine_submit (transfer *t) {
   }
   t->pid = e->pid;
   t->submitted = t->idle_since = engine_clock();
-  t->deadline = s->deadline_ms > 0 ? now + s->deadline_ms : FOREVER;
+  t->deadline = s->deadline_ms > 0 ? now + 1 + s->deadline_ms : FOREVER;
   e->pending++;
   transfer_share(t);
   be_ready(e, t, false);
   least = t->lane->budget == NULL ? 0
-    : budget_least_wait(t->lane->buckets, t->lane->bucket_count,
-                        t->lane->length - 1);
+    : budget_least_wait(t->lane->budget, t->lane->buckets,
+                        t->lane->bucket_count, t->lane->length - 1,
+                        budget_now());
   if (least > 0 && t->deadline - now < least)
     give_up_waiting(e, t, least);
   else

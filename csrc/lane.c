@@ -87,6 +87,24 @@ bool lane_add_bucket (lane *l, const bucket *b) {
 }
 
 
+int64_t lane_settle (lane *l, int64_t then) {
+  int64_t now = budget_now();
+  if (l->budget != NULL)
+    budget_settle(l->budget, l->buckets, l->bucket_count, then, now);
+  return now;
+}
+
+
+void lane_adopt (lane *l, long pid) {
+  if (l->pid == pid)
+    return;
+  l->pid = pid;
+  l->first = l->last = NULL;
+  l->length = 0;
+  l->listed = false;
+}
+
+
 void lane_append (lane *l, place *p) {
   p->next = NULL;
   p->previous = l->last;

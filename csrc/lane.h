@@ -34,6 +34,7 @@ typedef struct lane {
   int64_t closed_until;          /* as the budget said, on the engine's clock */
   struct lane *next;             /* among the engine's lanes that have some */
   bool listed;
+  long pid;                      /* of the process that uses it */
 } lane;
 
 /* One reference, the caller's; NULL when memory is out. */
@@ -44,9 +45,16 @@ void lane_release (lane *l);
 /* False when the lane has no place for another limit. */
 bool lane_add_bucket (lane *l, const bucket *b);
 
+/* Before use: a child forgets what its parent had waiting there. */
+void lane_adopt (lane *l, long pid);
+
 void lane_append (lane *l, place *p);
 void lane_prepend (lane *l, place *p);
 void lane_remove (lane *l, place *p);
+
+/* A request taken from the budget 'then' was still under way just now, or
+** came to its end. Returns the budget's now. */
+int64_t lane_settle (lane *l, int64_t then);
 
 /* How many requests the origin may have in flight. */
 int origin_capacity (const origin *o);

@@ -54,6 +54,9 @@ static void add_bucket (lua_State *L, lane *l) {
   name = luaL_checklstring(L, -1, &size);
   b.key = bytes_hash(name, size);
   lua_pop(L, 1);
+  lua_getfield(L, -1, "fixed");
+  b.fixed = lua_toboolean(L, -1);
+  lua_pop(L, 1);
   b.limit[0] = limit(L, "second");
   b.limit[1] = limit(L, "minute");
   b.limit[2] = limit(L, "day");
@@ -63,9 +66,10 @@ static void add_bucket (lua_State *L, lane *l) {
 
 
 /*
-** core.lane(origin, budget | nil, {{name =, second =, minute =, day =},
-** ...}) -> lane. The name of a limit is the account's and the operation's:
-** the same name, the same count, in all processes that share the budget.
+** core.lane(origin, budget | nil, {{name =, second =, minute =, day =,
+** fixed = (the service's answers tell nothing of it)}, ...}) -> lane. The
+** name of a limit is the account's and the operation's: the same name, the
+** same count, in all processes that share the budget.
 */
 static int lane_make (lua_State *L) {
   const char *name = luaL_checkstring(L, 1);

@@ -7,9 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FIRST_GAP_MS 500L
-#define LONGEST_GAP_MS 30000L
-#define LONGEST_WAIT_S 1000000L
+#define FIRST_GAP_MS 500
+#define LONGEST_GAP_MS 30000
 
 
 /* The server got it, and may or may not have acted. */
@@ -65,22 +64,23 @@ static double chance (void) {
 }
 
 
-long retry_gap (const attempt *a, int attempts) {
-  long most = FIRST_GAP_MS;
-  long gap;
-  while (--attempts > 0 && most < LONGEST_GAP_MS)
+int64_t retry_gap (const attempt *a, int n, int64_t left) {
+  int64_t most = FIRST_GAP_MS;
+  int64_t gap;
+  while (--n > 0 && most < LONGEST_GAP_MS)
     most *= 2;
   if (most > LONGEST_GAP_MS)
     most = LONGEST_GAP_MS;
-  gap = (long)((double)most * chance());
+  if (most > left)
+    most = left;
+  gap = (int64_t)((double)most * chance());
   if (a->code == CURLE_OK && a->retry_after >= 0) {
-    long asked = a->retry_after < LONGEST_WAIT_S ? a->retry_after
-                                                 : LONGEST_WAIT_S;
+    int64_t asked = (int64_t)a->retry_after * 1000;
     /* a zero is what the service says when less than a second is left */
     if (a->status == 429)
-      return asked > 0 ? asked * 1000 : 1 + gap / 4;
-    if (asked * 1000 > gap)
-      return asked * 1000;
+      return asked > 0 ? asked : 1 + gap / 4;
+    if (asked > gap)
+      return asked;
   }
   return gap;
 }

@@ -5,6 +5,7 @@
 #define KLAVIYO_RETRY_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <curl/curl.h>
 
@@ -28,7 +29,8 @@ typedef enum retry {
 /* 'repeatable': sending it twice has the effect of sending it once. */
 retry retry_verdict (const attempt *a, bool repeatable);
 
-/* Milliseconds to wait after so many attempts: exponential, full jitter. */
-long retry_gap (const attempt *a, int attempts);
+/* Milliseconds to wait before the n-th repetition: what the service says, or
+** else exponential with full jitter, but less than what is 'left'. */
+int64_t retry_gap (const attempt *a, int n, int64_t left);
 
 #endif

@@ -40,22 +40,34 @@ void transfer_release (transfer *t) {
 }
 
 
-void transfer_note (transfer *t, const attempt *a, double now) {
+static void note (transfer *t, long status, const char *reason, double now) {
   trial *more = realloc(t->trials,
                         ((size_t)t->trial_count + 1) * sizeof(*more));
   trial *one;
-  bool vague = a->code != CURLE_OK ? a->started
-                                   : a->status >= 500 && a->status != 503;
-  t->maybe_sent = t->maybe_sent || vague;
   if (more == NULL)
     return;
   t->trials = more;
   one = &more[t->trial_count++];
-  one->status = a->status;
-  one->reason = a->code != CURLE_OK ? curl_easy_strerror(a->code) : NULL;
+  one->status = status;
+  one->reason = reason;
   one->elapsed = now - t->started;
   one->waited = t->started - t->idle_since;
   t->idle_since = now;
+}
+
+
+void transfer_note (transfer *t, const attempt *a, double now) {
+  bool vague = a->code != CURLE_OK ? a->started
+                                   : a->status >= 500 && a->status != 503;
+  t->maybe_sent = t->maybe_sent || vague;
+  note(t, a->status, a->code != CURLE_OK ? curl_easy_strerror(a->code) : NULL,
+       now);
+}
+
+
+void transfer_break (transfer *t, const char *reason, double now) {
+  t->maybe_sent = t->maybe_sent || t->response.started;
+  note(t, 0, reason, now);
 }
 
 

@@ -31,6 +31,7 @@ typedef struct transfer {
   bool done;
   bool maybe_sent;     /* the service could have acted on it */
   bool resent;         /* over a new connection, after an old one's death */
+  int failures;        /* attempts that count as retries */
   trial *trials;
   int trial_count;
 
@@ -52,6 +53,9 @@ void transfer_release (transfer *t);
 
 /* Notes an attempt that ended. Without memory it is left out. */
 void transfer_note (transfer *t, const attempt *a, double now);
+
+/* Notes one that is broken off. */
+void transfer_break (transfer *t, const char *reason, double now);
 
 /* Ends it with a failure of ours. */
 void transfer_fail (transfer *t, failure kind, const char *reason);

@@ -143,6 +143,17 @@ describe("the sandbox's jobs", function()
       assert.equal(0, s.world:collection("profile").count)
     end)
 
+    it("are refused for a profile of more than 500 kB", function()
+      local list = people(3)
+      list[2].properties = { text = ("x"):rep(499000) }
+      assert.equal(202, (import(list)))
+      list[2].properties.more = ("x"):rep(1000)
+      local status, document = import(list)
+      assert.equal(400, status)
+      assert.same({ "invalid /data/attributes/profiles/data/1/attributes" },
+        complaints(document))
+    end)
+
     it("count what they made and what they found", function()
       local list = people(3)
       import(list)

@@ -14,6 +14,33 @@ local M = {}
 
 local AT = "/data/attributes/profiles/data/%d/attributes"
 
+local MOST_BYTES, MOST_UNMEASURED = 500000, 1000
+
+-- What is left of `left` bytes after a value, roughly: most profiles are short,
+-- and need not be written to be measured.
+local function rest(value, left)
+  if type(value) == "string" then
+    return left - #value
+  elseif type(value) ~= "table" then
+    return left - 8
+  end
+  for _, member in pairs(value) do
+    left = rest(member, left - 8)
+    if left < 0 then
+      break
+    end
+  end
+  return left
+end
+
+local function measure(wrong, profile, pointer)
+  if rest(profile, MOST_UNMEASURED) < 0
+    and #codec.encode(profile) > MOST_BYTES then
+    wrong:add("invalid", ("A profile may have %d bytes."):format(MOST_BYTES),
+      { pointer = pointer })
+  end
+end
+
 -- One malformed profile, and none of them is taken.
 local function demand_all(list, wanted)
   local wrong = refusal.new(400)
@@ -23,6 +50,7 @@ local function demand_all(list, wanted)
       identifiers.want(wrong, profile, pointer)
     end
     identifiers.check(wrong, profile, pointer)
+    measure(wrong, profile, pointer)
   end
   wrong:throw()
 end

@@ -920,6 +920,78 @@ describe("klaviyo.bulk", function()
       assert.equal(2463, on_list)
     end)
 
+    it("has several chunks under way at once, and no more", function()
+      local now, most, read = 0, 0, 0
+      local counting = setmetatable({call = function(_, operation, ...)
+        local submits = operation:find "^bulk_"
+        now = now + (submits and 1 or 0)
+        most = math.max(most, now)
+        local doc, err = world.client:call(operation, ...)
+        now = now - (submits and 1 or 0)
+        return doc, err
+      end, document = function(_, ...)
+        return world.client:document(...)
+      end, each = function(_, ...)
+        return world.client:each(...)
+      end, map = function(_, ...)
+        return world.client:map(...)
+      end}, {__index = function(_, name)
+        error(name)
+      end})
+      world.server:fault {operation = "bulk_import_profiles", delay = 0.05,
+        times = 100}
+      local result = assert(import(counting, "profiles", function()
+        read = read + 1
+        -- what is read lies within the chunks under way
+        assert(now <= 3)
+        return read <= 1000 and {email = ("c%d@example.com"):format(read)}
+          or nil
+      end, {count = 100, concurrency = 3}))
+      assert.equal(1000, result.completed)
+      assert.equal(3, most)
+      assert.equal(1001, read)
+      assert.equal(1000, world.server:stats().resources.profile)
+    end)
+
+    it("waits between looks without a call of its own", function()
+      local result = assert(bulk.import(world.client, "profiles", people(3)))
+      assert.equal(3, result.completed)
+      assert.is_true(result.elapsed >= 0.5)
+    end)
+
+    -- KLAVIYO_IMPORT=1000000 for the whole of it
+    it("keeps but some chunks in memory #memory", function()
+      local total = os.getenv "KLAVIYO_IMPORT" or "120000"
+      local output, status = script.run([[
+        local bulk = require "klaviyo.bulk"
+        local connect = require "spec.support.connect"
+        local url, path, total = ...
+        local function peak()
+          for line in io.lines("/proc/self/status") do
+            local size = line:match("^VmHWM:%s*(%d+)")
+            if size then return tonumber(size) end
+          end
+        end
+        local at, early = 0
+        local client = connect(url, {timeout = 60, deadline = 120})
+        local result = assert(bulk.import(client, "profiles", function()
+          at = at + 1
+          return at <= tonumber(total) and {
+            email = ("user%07d@example.com"):format(at), first_name = "Ada",
+            last_name = "Lovelace", properties = {number = at, plan = "gold"},
+          } or nil
+        end, {journal = path, sleep = function() end, progress = function(p)
+          early = early or p.done >= 50000 and peak()
+        end}))
+        print(result.completed, early, peak())
+      ]], {args = {world.server.base_url, path, total}, timeout = 900})
+      assert.equal(0, status, output)
+      local completed, early, late = output:match("(%d+)%s+(%d+)%s+(%d+)")
+      assert.equal(total, completed)
+      assert.is_true(tonumber(late) < 64 * 1024, output)
+      assert.is_true(late - early < 6 * 1024, output)
+    end)
+
     it("does every kind", function()
       local client = world.client
       local function done(count, kind, source, options)
@@ -959,7 +1031,7 @@ describe("klaviyo.bulk", function()
     local SCRIPT = [[
       local bulk = require "klaviyo.bulk"
       local connect = require "spec.support.connect"
-      local url, path, kind, total, moment, number = ...
+      local url, path, kind, total, moment, number, at_once = ...
       local client = connect(url)
       local pid = io.open("/proc/self/stat"):read("*n")
       local calls = 0
@@ -967,6 +1039,8 @@ describe("klaviyo.bulk", function()
         return client:document(...)
       end, each = function(_, ...)
         return client:each(...)
+      end, map = function(_, ...)
+        return client:map(...)
       end}
       local function die()
         os.execute(("kill -9 %d"):format(pid))
@@ -999,7 +1073,8 @@ describe("klaviyo.bulk", function()
         end
         return {email = at == 321 and "x@y.invalid" or at == 77 and "bad"
           or ("k%d@example.com"):format(at)}
-      end, {journal = path, count = 100, sleep = function() end})
+      end, {journal = path, count = 100,
+        concurrency = tonumber(at_once), sleep = function() end})
       assert(result, tostring(err))
       print(result.submitted, result.completed, result.failed,
         result.unknown, result.resumed)
@@ -1008,9 +1083,9 @@ describe("klaviyo.bulk", function()
       end
     ]]
 
-    local function run(kind, total, moment, number)
+    local function run(kind, total, moment, number, at_once)
       return script.run(SCRIPT, {args = {world.server.base_url, path,
-        kind, total, moment, number}})
+        kind, total, moment, number, at_once or 3}})
     end
 
     for _, moment in ipairs {"before", "after", "poll"} do
@@ -1025,7 +1100,7 @@ describe("klaviyo.bulk", function()
         assert.matches("failed\t321\tx@y.invalid", told, 1, true)
         local stats = world.server:stats()
         assert.equal(498, stats.resources.profile)
-        assert.is_true(stats.imports.records <= 499 + 200)
+        assert.is_true(stats.imports.records <= 499 + 300)
       end)
     end
 
@@ -1039,7 +1114,7 @@ describe("klaviyo.bulk", function()
     end)
 
     it("says what it cannot know after a kill -9", function()
-      local output, status = run("create_catalog_items", 500, "after", 3)
+      local output, status = run("create_catalog_items", 500, "after", 3, 1)
       assert.equal(137, status, output)
       output, status = run("create_catalog_items", 500, "never", 0)
       assert.equal(0, status, output)

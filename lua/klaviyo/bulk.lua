@@ -26,24 +26,6 @@ local digest = lazy "klaviyo.digest"
 
 local M = {}
 
---- How a client says it: client.RESOURCE:VERB(source, options).
-M.verbs = {
-  profiles = {
-    import = "profiles", bulk_subscribe = "subscribe",
-    bulk_unsubscribe = "unsubscribe", bulk_suppress = "suppress",
-    bulk_unsuppress = "unsuppress",
-  },
-  events = {import = "events"},
-  coupon_codes = {bulk_create = "create_coupon_codes"},
-}
-for _, plural in ipairs {"items", "variants", "categories"} do
-  local verbs = {}
-  for _, verb in ipairs {"create", "update", "delete"} do
-    verbs["bulk_" .. verb] = ("%s_catalog_%s"):format(verb, plural)
-  end
-  M.verbs["catalog_" .. plural] = verbs
-end
-
 -- Chunks under way at once, and seconds that a job may stand still.
 local CONCURRENCY, PATIENCE = 2, 3600
 

@@ -1,0 +1,83 @@
+-- Imports a file of JSON lines as events. Each event gets a unique_id that
+-- the journal remembers, so that none counts twice, however often this is
+-- killed and run again.
+--
+--   lua5.4 examples/import_jsonl.lua             a file of its own making
+--   lua5.4 examples/import_jsonl.lua FILE        into a sandbox
+--   LIVE=1 KLAVIYO_API_KEY=pk_… lua5.4 … FILE    for real
+--
+-- A line: {"profile": {"email": "…"}, "metric": "Placed Order",
+--          "time": "2026-11-23T10:00:00Z", "value": 9.99, "properties": {…}}
+
+local cjson = require "cjson"
+local klaviyo = require "klaviyo"
+
+local live = (os.getenv "LIVE" or "") ~= ""
+local path = ...
+
+-- One event after the other. A line that is no JSON is a record as well: it is
+-- refused with its position like any other.
+local function events_of(file)
+  return function()
+    local line = file:read("*l")
+    if not line then
+      return nil
+    end
+    local ok, event = pcall(cjson.decode, line)
+    return ok and event or line
+  end
+end
+
+local function make_a_file()
+  local name = os.tmpname()
+  local file = assert(io.open(name, "w"))
+  for i = 1, 2500 do
+    file:write(i % 1000 == 7 and "{broken\n"
+      or ('{"profile":{"email":"customer%d@example.com"},"metric":"Placed '
+        .. 'Order","time":"2026-11-23T10:00:00Z","value":9.99,"properties":'
+        .. '{"order":%d}}\n'):format(i % 100, i))
+  end
+  file:close()
+  return name
+end
+
+local server, client
+if live then
+  client = klaviyo.new()
+else
+  server = assert(klaviyo.sandbox.start())
+  -- every sandbox has this key: what others used of its limits is not ours
+  client = klaviyo.new {
+    api_key = server.key, base_url = server.base_url, budget = false,
+  }
+end
+
+local own = not path
+path = path or make_a_file()
+local file = assert(io.open(path, "rb"))
+
+local result, err = client.events:import(events_of(file), {
+  journal = live and path .. ".journal" or nil,
+  progress = function(p)
+    io.stderr:write(("\r%d events taken"):format(p.submitted))
+  end,
+})
+io.stderr:write("\n")
+file:close()
+if own then
+  os.remove(path)
+end
+
+if not result then
+  print("stopped: " .. err)
+  result = err.result
+end
+for failure in result:failures() do
+  print(("line %d: %s"):format(failure.position, failure.errors[1].detail))
+end
+print(("%d taken, %d failed"):format(result.submitted, result.failed))
+
+if server then
+  server:stop()
+end
+os.exit(not err and result.failed == 0)

@@ -1,6 +1,5 @@
 -- Connections belong to the process, and what is sent on them is sent once.
-local key = require "spec.support.key"
-local klaviyo = require "klaviyo"
+local connect = require "spec.support.connect"
 local raw = require "spec.support.raw"
 local script = require "spec.support.script"
 
@@ -8,12 +7,11 @@ local OK = { body = '{"data":[]}' }
 local EVENT = '{"data":{"type":"event","attributes":{}}}'
 
 local function client_of(server, more)
-  local settings = { api_key = key, base_url = server.url, timeout = 5, proxy = "", retries = 0,
-    pacing = false }
+  local settings = { timeout = 5 }
   for name, value in pairs(more or {}) do
     settings[name] = value
   end
-  return klaviyo.new(settings)
+  return connect(server.url, settings)
 end
 
 local function get(client)

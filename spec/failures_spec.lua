@@ -1,17 +1,16 @@
 -- What happens on the wire returns `nil, err`: each way in which it can fail,
 -- by the error's documented members.
+local connect = require "spec.support.connect"
 local key = require "spec.support.key"
-local klaviyo = require "klaviyo"
 local raw = require "spec.support.raw"
 local script = require "spec.support.script"
 
 local function client_of(url, more)
-  local settings = { api_key = key, base_url = url, timeout = 5, connect_timeout = 5, proxy = "", retries = 0,
-    pacing = false }
+  local settings = { timeout = 5, connect_timeout = 5 }
   for name, value in pairs(more or {}) do
     settings[name] = value
   end
-  return klaviyo.new(settings)
+  return connect(url, settings)
 end
 
 local EVENT = { data = { type = "event", attributes = {

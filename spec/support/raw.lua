@@ -72,10 +72,26 @@ function Server:connections()
   return count
 end
 
---- Ends the server. May be called twice.
+-- Not so much as a corpse that nobody has buried counts as running.
+local function is_running(pid)
+  local file = io.open("/proc/" .. pid .. "/stat")
+  local text = file and file:read("*a")
+  if file then
+    file:close()
+  end
+  return text ~= nil and not text:find("%) [ZX] ")
+end
+
+--- Ends the server, and waits until it is gone. May be called twice.
 function Server:stop()
   if self.pid then
-    os.execute("kill " .. self.pid)
+    os.execute("kill -9 " .. self.pid)
+    for _ = 1, 200 do
+      if not is_running(self.pid) then
+        break
+      end
+      os.execute("sleep 0.01")
+    end
     os.remove(self.plan)
     os.remove(self.log)
     self.pid, self.last_pid = nil, self.pid

@@ -21,9 +21,14 @@ local function underscored(name)
 end
 
 local by_route = {}
-for resource, list in pairs(actions) do
-  for verb, route in pairs(list) do
-    by_route[route] = {resource = resource, verbs = {verb}, action = true}
+for root, resources in pairs(actions) do
+  for resource, list in pairs(resources) do
+    for verb, route in pairs(list) do
+      by_route[route] = {
+        resource = resource, verbs = {verb}, action = true,
+        public = root == "client" or nil,
+      }
+    end
   end
 end
 

@@ -1,47 +1,57 @@
 --- The calls that are no CRUD, by the name one would say on the resource
 --- they act upon, and the operation of each, by its path. A call whose path
---- has an id takes that first.
+--- has an id takes that first. `client` has those of client.public.
 
 return {
-  campaigns = {
-    send = "POST /api/campaign-send-jobs",
-    cancel_send = "PATCH /api/campaign-send-jobs/{id}",
-    clone = "POST /api/campaign-clone",
-    estimate_recipients = "POST /api/campaign-recipient-estimation-jobs",
-    query_values = "POST /api/campaign-values-reports",
+  api = {
+    campaigns = {
+      send = "POST /api/campaign-send-jobs",
+      cancel_send = "PATCH /api/campaign-send-jobs/{id}",
+      clone = "POST /api/campaign-clone",
+      estimate_recipients = "POST /api/campaign-recipient-estimation-jobs",
+      query_values = "POST /api/campaign-values-reports",
+    },
+    campaign_messages = {
+      assign_template = "POST /api/campaign-message-assign-template",
+    },
+    flows = {
+      query_values = "POST /api/flow-values-reports",
+      query_series = "POST /api/flow-series-reports",
+    },
+    forms = {
+      query_values = "POST /api/form-values-reports",
+      query_series = "POST /api/form-series-reports",
+    },
+    images = {
+      upload = "POST /api/image-upload",
+    },
+    metrics = {
+      query = "POST /api/metric-aggregates",
+    },
+    profiles = {
+      upsert = "POST /api/profile-import",
+      merge = "POST /api/profile-merge",
+      subscribe = "POST /api/profile-subscription-bulk-create-jobs",
+      unsubscribe = "POST /api/profile-subscription-bulk-delete-jobs",
+      suppress = "POST /api/profile-suppression-bulk-create-jobs",
+      unsuppress = "POST /api/profile-suppression-bulk-delete-jobs",
+      request_deletion = "POST /api/data-privacy-deletion-jobs",
+    },
+    segments = {
+      query_values = "POST /api/segment-values-reports",
+      query_series = "POST /api/segment-series-reports",
+    },
+    templates = {
+      render = "POST /api/template-render",
+      clone = "POST /api/template-clone",
+    },
   },
-  campaign_messages = {
-    assign_template = "POST /api/campaign-message-assign-template",
-  },
-  flows = {
-    query_values = "POST /api/flow-values-reports",
-    query_series = "POST /api/flow-series-reports",
-  },
-  forms = {
-    query_values = "POST /api/form-values-reports",
-    query_series = "POST /api/form-series-reports",
-  },
-  images = {
-    upload = "POST /api/image-upload",
-  },
-  metrics = {
-    query = "POST /api/metric-aggregates",
-  },
-  profiles = {
-    upsert = "POST /api/profile-import",
-    merge = "POST /api/profile-merge",
-    subscribe = "POST /api/profile-subscription-bulk-create-jobs",
-    unsubscribe = "POST /api/profile-subscription-bulk-delete-jobs",
-    suppress = "POST /api/profile-suppression-bulk-create-jobs",
-    unsuppress = "POST /api/profile-suppression-bulk-delete-jobs",
-    request_deletion = "POST /api/data-privacy-deletion-jobs",
-  },
-  segments = {
-    query_values = "POST /api/segment-values-reports",
-    query_series = "POST /api/segment-series-reports",
-  },
-  templates = {
-    render = "POST /api/template-render",
-    clone = "POST /api/template-clone",
+  client = {
+    events = {
+      bulk_create = "POST /client/event-bulk-create",
+    },
+    push_tokens = {
+      unregister = "POST /client/push-token-unregister",
+    },
   },
 }

@@ -89,8 +89,8 @@ local function limits(settings, op, account, reduced)
     day = op.limit.day,
   }}
   for _, one in ipairs(reduced) do
-    list[#list + 1] = {
-      name = prefix .. " " .. one[1], second = one[2].second,
+    list[#list + 1] = {  -- shared by all operations that take the parameter
+      name = account .. " " .. one[1], second = one[2].second,
       minute = one[2].minute, day = one[2].day,
     }
   end

@@ -3,7 +3,11 @@
 --- its path, so a resource of a later revision is there without a line here.
 
 local actions = require "klaviyo.actions"
+local lazy = require "klaviyo.lazy"
 local misuse = require "klaviyo.misuse"
+
+local bulk = lazy "klaviyo.bulk"
+local bulk_verbs = require "klaviyo.bulk.verbs"
 
 local M = {}
 
@@ -73,6 +77,7 @@ local RELATION = {
 ---@field path string  "/api/lists"
 ---@field verbs table  COLLECTION or RELATION
 ---@field actions table<string, string>
+---@field imports table<string, string>  verbs of bulk imports, and their kinds
 ---@field relation? string  "profiles"
 ---@field id? string  of the resource that has the relation
 ---@field name string  for messages
@@ -108,6 +113,9 @@ local function available(place)
         names[#names + 1] = verb
       end
     end
+  end
+  for verb in pairs(place.imports) do
+    names[#names + 1] = verb
   end
   return names
 end
@@ -332,6 +340,14 @@ function Relation:remove(ids, options)
   return send(self, "remove", ids, options)
 end
 
+-- client.profiles:import(source, {…}): what becomes of every record of a
+-- source of any length.
+local function import(kind)
+  return function(self, source, options)
+    return bulk.import(rawget(self, 1).client, kind, source, options)
+  end
+end
+
 local function class_of(methods)
   return {
     __index = function(self, name)
@@ -339,6 +355,9 @@ local function class_of(methods)
       local place = rawget(self, 1)
       if method == nil and place.actions[name] then
         method = action(name, place.actions[name])
+        rawset(self, name, method)
+      elseif method == nil and place.imports[name] then
+        method = import(place.imports[name])
         rawset(self, name, method)
       elseif method == nil then
         misuse.unknown("verb of " .. place.name, name, available(place))
@@ -354,7 +373,7 @@ end
 local COLLECTION_CLASS = class_of(Collection)
 local RELATION_CLASS = class_of(Relation)
 
-local NO_ACTIONS = {}
+local NONE = {}
 
 local function relations(place)
   local known, prefix = {}, place.path .. "/{id}/"
@@ -371,7 +390,7 @@ end
 local function relation(place, id, name)
   local related = {
     client = place.client, view = place.view, path = place.path,
-    verbs = RELATION, actions = NO_ACTIONS, relation = hyphened(name),
+    verbs = RELATION, actions = NONE, imports = NONE, relation = hyphened(name),
     id = id, name = ("%s:at(id).%s"):format(place.name, name),
   }
   if #available(related) == 0 then
@@ -405,7 +424,8 @@ function M.open(client, view, root, name)
   local place = {
     client = client, view = view, path = root .. hyphened(name),
     verbs = COLLECTION, name = name,
-    actions = root == "/api/" and actions[name] or NO_ACTIONS,
+    actions = actions[root:match("%a+")][name] or NONE,
+    imports = root == "/api/" and bulk_verbs[name] or NONE,
   }
   for verb in pairs(COLLECTION) do
     if find_verb(place, verb) then

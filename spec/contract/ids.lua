@@ -15,6 +15,8 @@ local client = klaviyo.new {
   auth_scheme = arg[3],
   ca_file = arg[4],
   on_warning = function() end,
+  pacing = false,
+  retries = 0,
 }
 
 for _, id in ipairs(ids) do

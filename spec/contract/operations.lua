@@ -27,6 +27,8 @@ local client = klaviyo.new {
   base_url = arg[2],
   revision = work.revision,
   on_warning = function() end,
+  pacing = false,
+  retries = 0,
 }
 
 local function term(t)

@@ -17,6 +17,8 @@ local client = klaviyo.new {
   auth_scheme = auth_scheme,
   ca_file = ca_file,
   on_warning = function() end,
+  pacing = false,
+  retries = 0,
 }
 
 local PROFILE, LIST, FLOW, WEBHOOK = "PROFILE_ID", "LIST_ID", "FLOW_ID", "WEBHOOK_ID"

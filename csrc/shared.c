@@ -175,9 +175,12 @@ static const char *open_file (const char *path, bool group, head **made,
     if (fd < 0)
       return errno == ELOOP ? "it is a symbolic link" : strerror(errno);
     again = false;
-    why = wait_for_file(fd) ? prepare(fd, path, group, made, size, &again)
-                            : "somebody keeps it locked";
-    close(fd);  /* and unlocks it; the mapping stays */
+    why = "somebody keeps it locked";
+    if (wait_for_file(fd)) {
+      why = prepare(fd, path, group, made, size, &again);
+      flock(fd, LOCK_UN);  /* closing would not: the mapping holds the file */
+    }
+    close(fd);
     if (again && why != NULL)
       return why;
   }

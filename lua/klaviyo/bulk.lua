@@ -136,8 +136,14 @@ local function next_chunk(run, cut)
   if run.stopped or run.raised then
     return nil
   end
+  -- what the last ones took is let go of now, not when it has doubled
+  if run.read >= 1000000 then
+    run.read = 0
+    collectgarbage()
+  end
   local chunk = cut:next()
   if chunk then
+    run.read = run.read + chunk.bytes
     return begin(run, chunk)
   elseif cut:short() then
     misuse.raise("the journal %s is of another source: this one has only %d "
@@ -224,7 +230,7 @@ function M.import(client, kind_name, source, options)
   check(kind, options)
   local read, total = chunks.reader(source)
   local run = {
-    client = client, kind = kind, open = {}, in_vain = 0,
+    client = client, kind = kind, open = {}, in_vain = 0, read = 0,
     envelope = records.envelope(client, kind, options),
     sleep = options.sleep or time.sleep,
     patience = options.patience or PATIENCE,

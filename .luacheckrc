@@ -7,7 +7,7 @@ read_globals = {
   "jit", "ngx",
   table = { fields = { "unpack", "pack", "move" } },
   math = { fields = { "type", "tointeger", "maxinteger", "mininteger" } },
-  coroutine = { fields = { "close" } },
+  coroutine = { fields = { "close", "isyieldable" } },
   package = { fields = { "searchpath", "searchers" } },
   string = { fields = { "pack", "unpack" } },
   "utf8",

@@ -507,11 +507,25 @@ void engine_cancel (transfer *t) {
 }
 
 
-bool engine_wait (transfer *t, long ms) {
-  int64_t until = clock_ms() + ms;
+/* The engine of a transfer. One that a child finds from before the fork is
+** done: nobody works on it here. */
+static engine *engine_for (transfer *t) {
   engine *e = engine_of(t);
   if (!t->done && e == NULL)
     transfer_fail(t, FAILURE_CLOSED, "submitted before the process forked");
+  return e;
+}
+
+
+void engine_announce (transfer *t) {
+  engine_for(t);
+  t->announced = true;
+}
+
+
+bool engine_wait (transfer *t, long ms) {
+  int64_t until = clock_ms() + ms;
+  engine *e = engine_for(t);
   while (!t->done) {
     int64_t left = until - clock_ms();
     CURLMcode code = turn(e, left > 0 ? left : 0);

@@ -14,6 +14,10 @@ void engine_submit (transfer *t);
 /* Gives up on a transfer; one that is done stays as it is. */
 void engine_cancel (transfer *t);
 
+/* Has the end of a transfer told by 'engine_wait_any', if it is still to
+** come. */
+void engine_announce (transfer *t);
+
 /* Works on all transfers until this one is done, or 'ms' have passed. */
 bool engine_wait (transfer *t, long ms);
 

@@ -49,8 +49,8 @@ static void add_form (lua_State *L, request *r, int index) {
 static long next_serial = 1;
 
 /*
-** core.submit(settings, lane, method, url, body | form, repeatable,
-** announced) -> ticket, serial
+** core.submit(settings, lane, method, url, body | form, repeatable)
+** -> ticket
 */
 static int submit (lua_State *L) {
   settings *s = check_settings(L, 1);
@@ -67,11 +67,9 @@ static int submit (lua_State *L) {
   if (is_form)
     add_form(L, &t->request, 5);
   t->repeatable = lua_toboolean(L, 6);
-  t->announced = lua_toboolean(L, 7);
   t->serial = next_serial++;
   engine_submit(t);
-  lua_pushinteger(L, (lua_Integer)t->serial);
-  return 2;
+  return 1;
 }
 
 
@@ -109,6 +107,15 @@ static int ticket_wait (lua_State *L) {
 /* ticket:done(): without working on anything. */
 static int ticket_done (lua_State *L) {
   lua_pushboolean(L, open_ticket_at(L)->done);
+  return 1;
+}
+
+
+/* ticket:announce() -> the serial by which core.wait will name it, once. */
+static int ticket_announce (lua_State *L) {
+  transfer *t = open_ticket_at(L);
+  engine_announce(t);
+  lua_pushinteger(L, (lua_Integer)t->serial);
   return 1;
 }
 
@@ -304,6 +311,7 @@ void open_ticket (lua_State *L) {
   static const function class[] = {
     {"wait", ticket_wait},
     {"done", ticket_done},
+    {"announce", ticket_announce},
     {"take", ticket_take},
     {"cancel", ticket_cancel},
     {"close", ticket_close},

@@ -209,8 +209,7 @@ end
 ---@param fn fun(item: any): any, any
 ---@param options {concurrency: integer|nil}|nil
 function methods:map(source, fn, options)
-  values_of(self)
-  return map.new(source, fn, options)
+  return map.new(source, fn, options, values_of(self).wait)
 end
 
 local Public = {}

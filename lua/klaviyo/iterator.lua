@@ -8,6 +8,7 @@
 local answer = require "klaviyo.answer"
 local core = require "klaviyo.core"
 local json = require "klaviyo.json"
+local lock = require "klaviyo.lock"
 local transport = require "klaviyo.transport"
 
 local M = {}
@@ -32,6 +33,7 @@ local WHY = {
 function M.pages(source)
   local walk = core.pages(source.settings.base_url, source.request.url)
   return setmetatable({
+    lock = lock.new "a walk",
     count = 0,
     done = false,
     ahead = true,
@@ -41,22 +43,28 @@ function M.pages(source)
   }, Pages)
 end
 
--- The next link is found in the bytes. A page whose link cannot be followed
--- is still given; the error comes when more is asked for.
-local function go_on(self, page)
-  local body = answer.response_of(page).body
+-- The next link is found in the bytes.
+local function follow(self, body)
   local more, why, link
   if body ~= "" then
     more, why, link = self.walk:follow(body)
   end
   if more then
     self.next_cursor = self.walk:cursor()
-  elseif why then
-    self.lost = answer.lost(WHY[why] .. link,
-      {operation = self.source.op.id}, page)
-  else
+  elseif not why then
     self.done, self.next_cursor = true, nil
   end
+  return why and WHY[why] .. link
+end
+
+-- To a page that came, but cannot be decoded.
+local function go_back(self, url, cursor)
+  if self.flight then
+    transport.abandon(self.flight)
+  end
+  self.walk:close()
+  self.walk = core.pages(self.source.settings.base_url, url)
+  self.next_cursor, self.done = cursor, false
 end
 
 local function with(t, key, value)
@@ -89,9 +97,10 @@ local function start(self)
   return transport.start(source.settings, next_request(self), source.op)
 end
 
---- The next page; `nil` at the end; `nil, err`. The page after it is asked
---- for already while this one is worked on.
-function Pages:next()
+-- A page whose link cannot be followed is still given; the error comes when
+-- more is asked for. Whoever waits for the link has it before the page is
+-- decoded.
+local function next_page(self)
   if self.limit and self.count >= self.limit then
     self:close()
   end
@@ -100,17 +109,34 @@ function Pages:next()
   end
   local flight = self.flight or start(self)
   self.flight = flight
-  local page, err = transport.land(flight)
-  self.flight = nil
-  if not page then
+  local url, cursor, trouble = self.walk:url(), self.next_cursor, nil
+  local page, err = transport.land(flight, function(body)
+    self.flight = nil
+    trouble = self.walk and follow(self, body)
+    if self.ahead and not trouble
+        and not (self.limit and self.count + 1 >= self.limit) then
+      self:prefetch()
+    end
+  end)
+  if not self.walk then
+    return nil  -- closed meanwhile
+  elseif not page then
+    if self.flight ~= flight then
+      go_back(self, url, cursor)
+    end
+    self.flight = nil
     return nil, err
+  elseif trouble then
+    self.lost = answer.lost(trouble, {operation = self.source.op.id}, page)
   end
-  go_on(self, page)
   self.count = self.count + 1
-  if self.ahead and not (self.limit and self.count >= self.limit) then
-    self:prefetch()
-  end
   return page
+end
+
+--- The next page; `nil` at the end; `nil, err`. The page after it is asked
+--- for as soon as this one is in.
+function Pages:next()
+  return self.lock:with(self.source.settings.wait, next_page, self)
 end
 
 --- Asks for the page that comes next, if there is one.
@@ -150,10 +176,10 @@ Items.__name = "klaviyo.items"
 ---@param limit integer|nil  how many at most; no page is asked for in vain
 ---@param pick (fun(resource: table): any)|nil
 function M.items(pages, limit, pick)
-  pages.ahead = false
+  pages.ahead = limit == nil  -- else it depends on how many a page has
   return setmetatable({
-    count = 0, done = false, pages = pages, limit = limit or math.huge, pick = pick,
-    list = {}, at = 0,
+    lock = lock.new "a walk", count = 0, done = false, pages = pages,
+    limit = limit or math.huge, pick = pick, list = {}, at = 0,
   }, Items)
 end
 
@@ -175,7 +201,10 @@ local function resources_of(page)
   return data
 end
 
-local function next_page(self)
+local function turn_page(self)
+  if self.at < #self.list then
+    return self.page  -- another task was before us
+  end
   -- to go on from here is to ask for the page that comes next
   self.page_cursor = self.pages:cursor()
   local page, err = self.pages:next()
@@ -197,14 +226,17 @@ end
 
 --- The next resource and its page; `nil` at the end; `nil, err`.
 function Items:next()
-  if self.count >= self.limit then
-    self:close()
-  end
-  if self.closed then
-    return nil
-  end
-  while self.at >= #self.list do
-    local page, err = next_page(self)
+  while true do
+    if self.count >= self.limit then
+      self:close()
+    end
+    if self.closed then
+      return nil
+    elseif self.at < #self.list then
+      break
+    end
+    local page, err = self.lock:with(self.pages.source.settings.wait,
+      turn_page, self)
     if not page then
       return nil, err
     end

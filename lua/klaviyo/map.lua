@@ -27,11 +27,15 @@ local function reader_of(source)
 end
 
 -- The window holds what was taken from the source and not yet given: no more
--- than may be under way at a time.
+-- than may be under way at a time. What the source raises waits for its turn.
 local function fill(self)
   while self.last - self.first + 1 < self.concurrency and not self.ended do
-    local item = self.read()
-    if item == nil then
+    local ok, item = pcall(self.read)
+    if self.ended then
+      return  -- closed meanwhile
+    elseif not ok then
+      self.ended, self.failed, self.failure = true, true, item
+    elseif item == nil then
       self.ended = true
     else
       self.last = self.last + 1
@@ -42,17 +46,22 @@ local function fill(self)
   end
 end
 
---- The next result; an error in `fn` is raised here. What `fn` returned in
---- place of a result comes as false, err, item: nil would end the loop.
-function Map:next()
-  fill(self)
-  if self.first > self.last then
-    return nil
-  end
+-- Several may ask at a time: each has a slot of its own to wait for.
+local function take(self)
   local slot = self.window[self.first]
-  local result, err = slot.task:wait()
   self.window[self.first] = nil
   self.first = self.first + 1
+  self.waited_for[slot] = true
+  return slot
+end
+
+-- Who breaks off a loop by an error gives up on what is under way.
+local function given(self, slot, ok, result, err)
+  self.waited_for[slot] = nil
+  if not ok then
+    self:close()
+    error(result, 0)
+  end
   self.count = self.count + 1
   if result == nil then
     result = false
@@ -60,37 +69,66 @@ function Map:next()
   return result, err, slot.item
 end
 
+--- The next result; `nil` at the end. What `fn` returned in place of a result
+--- comes as false, err, item: nil would end the loop. What `fn` or the source
+--- raises is raised here, when its turn has come, and ends the walk.
+function Map:next()
+  fill(self)
+  if self.first <= self.last then
+    local slot = take(self)
+    return given(self, slot, pcall(slot.task.wait, slot.task, self.wait))
+  elseif self.failed then
+    self.failed = false
+    error(self.failure, 0)
+  end
+  return nil
+end
+
 --- Gives up on all that is under way. May be called twice.
 function Map:close()
-  self.ended = true
-  for at = self.first, self.last do
-    self.window[at].task:cancel()
-    self.window[at] = nil
+  self.ended, self.failed = true, false
+  while self.first <= self.last do
+    take(self)
   end
-  self.first = self.last + 1
+  for slot in pairs(self.waited_for) do
+    self.waited_for[slot] = nil
+    slot.task:cancel()
+  end
 end
 
 Map.__call = Map.next
 Map.__close = Map.close
 
+local function concurrency_of(options)
+  for name in pairs(options or {}) do
+    if name ~= "concurrency" then
+      misuse.unknown("option of map", name, {"concurrency"})
+    end
+  end
+  local concurrency = options and options.concurrency or DEFAULT_CONCURRENCY
+  if type(concurrency) ~= "number" or not (concurrency >= 1) then
+    misuse.raise("concurrency must be a number of calls from 1, not %s",
+      tostring(concurrency))
+  end
+  return concurrency
+end
+
 --- Applies a function to all of a source, several at a time.
 ---@param source table|function  a list, or an iterator: a value a call, nil at the end
 ---@param fn fun(item: any): any, any  makes calls in the ordinary way
 ---@param options {concurrency: integer|nil}|nil
-function M.new(source, fn, options)
+---@param wait (fun(fd: integer|nil, seconds: number))|nil  of another loop
+function M.new(source, fn, options, wait)
   if type(source) ~= "function" and type(source) ~= "table" then
     misuse.raise("map takes a list or an iterator, not %s", type(source))
   elseif type(fn) ~= "function" then
     misuse.raise("map needs a function to apply, not %s", type(fn))
   end
-  local concurrency = options and options.concurrency or DEFAULT_CONCURRENCY
-  if type(concurrency) ~= "number" or concurrency < 1 then
-    misuse.raise("concurrency must be a number of calls from 1, not %s",
-      tostring(concurrency))
-  end
+  local concurrency = concurrency_of(options)
   local self = setmetatable({
     count = 0, read = reader_of(source), fn = fn, concurrency = concurrency,
-    window = {}, first = 1, last = 0, ended = false,
+    window = {}, first = 1, last = 0, ended = false, wait = wait,
+    waited_for = {},
   }, Map)
   return self, nil, nil, self
 end

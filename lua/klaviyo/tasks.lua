@@ -1,233 +1,292 @@
---- Waiting, alone or many at a time, in the same direct style: a call inside
---- a task gives way to the others until its answer is there; outside of
---- `run` it just blocks.
+--- Many calls at a time, in the same direct style: a call inside a task gives
+--- way to the others until its answer is there; outside of all tasks it just
+--- blocks.
+---
+---     klaviyo.run(function()
+---       local one = klaviyo.spawn(function() return client.lists:get(a) end)
+---       local two = klaviyo.spawn(function() return client.lists:get(b) end)
+---       print(one:wait(), two:wait())
+---     end)
+---
+--- No error vanishes: it comes to those who wait for the task, or else out of
+--- `run`. A call in a coroutine of one's own that is no task blocks, with all
+--- tasks standing still; `coroutine.yield` in a task lets the others go first.
 
 local core = require "klaviyo.core"
+local lazy = require "klaviyo.lazy"
 local misuse = require "klaviyo.misuse"
+local scheduler = require "klaviyo.scheduler"
+
+local errors = lazy "klaviyo.errors"
+local failures = lazy "klaviyo.failures"
 
 local M = {}
 
 local unpack = table.unpack or unpack  -- luacheck: ignore 113
-
--- The core gives way this often, so that a signal's hook can run in between.
-local SLICE = 0.2
-
--- Where the core has no descriptor to watch, another loop looks this often.
-local GLANCE = 0.01
+local SLICE = scheduler.SLICE
 
 ---@class klaviyo.task
----@field thread thread
----@field done boolean
+---@field done boolean  whether it came to its end
 local Task = {}
 Task.__index = Task
 Task.__name = "klaviyo.task"
 
-local current            -- the task that runs
-local ready = {}         -- tasks to be resumed, the next first
-local first_ready = 1
-local alive = {}         -- spawned tasks that are not done
-local sleepers = {}      -- task → when to wake it
-
--- Tasks by the serial of the ticket they wait for. What nobody holds any
--- more is not to be kept alive by its waiting.
-local waiting = setmetatable({}, {__mode = "v"})
-
-local function make_ready(task)
-  ready[#ready + 1] = task
+-- The tasks that one `run` sees to their end: those of a run within a task
+-- apart from those around it. What is spawned outside of all belongs to the
+-- root, and so to the next run.
+local function new_group(owner)
+  return {owner = owner, alive = {}, count = 0, failed = {}, last = 0}
 end
 
---- Whether the caller is a task, so that waiting is giving way.
-function M.is_inside()
-  return current ~= nil and coroutine.running() == current.thread
-end
-
--- The end of a task wakes those that wait for it.
-local function finish(task, ok, ...)
-  task.done, task.ok = true, ok
-  task.values, task.count = {...}, select("#", ...)
-  alive[task] = nil
-  for _, other in ipairs(task.waiters or {}) do
-    make_ready(other)
-  end
-end
-
-local function after_resume(task, ok, ...)
-  if coroutine.status(task.thread) == "dead" then
-    finish(task, ok, ...)
-  end
-end
-
-local function resume(task)
-  if task.done then
-    return
-  end
-  local before = current
-  current = task
-  -- a task that is cancelled meanwhile is done: its end is told already
-  local function back(...)
-    current = before
-    if not task.done then
-      after_resume(task, ...)
-    end
-  end
-  back(coroutine.resume(task.thread, unpack(task.arguments or {}, 1,
-    task.argument_count or 0)))
-  task.arguments = nil
-  task.argument_count = nil
-end
-
-local function wake_sleepers()
-  local now, next_time = core.clock(), nil
-  for task, time in pairs(sleepers) do
-    if time <= now then
-      sleepers[task] = nil
-      make_ready(task)
-    elseif not next_time or time < next_time then
-      next_time = time
-    end
-  end
-  return next_time and next_time - now
-end
-
--- Resumes what is ready; where nothing is, waits until something may be.
-local function step()
-  local pause = wake_sleepers()
-  if first_ready > #ready then
-    ready, first_ready = {}, 1
-    for _, serial in ipairs(core.wait(math.min(SLICE, pause or SLICE))) do
-      local task = waiting[serial]
-      waiting[serial] = nil
-      if task then
-        make_ready(task)
-      end
-    end
-    return
-  end
-  local last = #ready
-  while first_ready <= last do
-    local task = ready[first_ready]
-    ready[first_ready] = false
-    first_ready = first_ready + 1
-    resume(task)
-  end
-end
-
-if type(jit) == "table" then
-  jit.off(step)  -- compiled code would not look at the hook of a Ctrl-C
-end
+local root = new_group()
 
 local function new(fn, ...)
+  if type(fn) ~= "function" then
+    misuse.raise("a task is made of a function, not %s", type(fn))
+  end
+  local outer = scheduler.enclosing()
   return setmetatable({
     thread = coroutine.create(fn), done = false,
-    arguments = {...}, argument_count = select("#", ...),
+    arguments = {n = select("#", ...), ...},
+    group = outer and outer.group or root,
   }, Task)
 end
 
---- Starts a task. Its errors come to whoever waits for it, or else out of
---- `run`.
+local function enlist(task, group)
+  task.group = group
+  group.alive[task] = true
+  group.count = group.count + 1
+  scheduler.ready(task)
+  return task
+end
+
+--- Starts a task.
 ---@param fn function
+---@param ... any  its arguments
 ---@return klaviyo.task
 function M.spawn(fn, ...)
   local task = new(fn, ...)
-  alive[task] = true
-  make_ready(task)
-  return task
+  return enlist(task, task.group)
 end
 
---- A task that ends when nobody holds it any more.
+--- Starts a task that is given up on when nobody holds it any more. Its error
+--- is for who waits for it.
 function M.start(fn, ...)
   local task = new(fn, ...)
-  make_ready(task)
+  scheduler.ready(task)
   return task
 end
 
-local function block_until(task)
-  while not task.done do
-    step()
+local function note_failure(task)
+  local group = task.group
+  group.last = group.last + 1
+  group.failed[task] = group.last
+end
+
+local function add_waiter(task, other)
+  task.waiters = task.waiters or setmetatable({}, {__mode = "k"})
+  task.waiters[other] = true
+end
+
+-- For the scheduler: a task's function returned, or raised.
+function Task:finish(ok, ...)
+  self.done, self.ok = true, ok
+  self.values = {n = select("#", ...), ...}
+  local group = self.group
+  if group.alive[self] then
+    group.alive[self] = nil
+    group.count = group.count - 1
+    if not ok and not self.cancelled then
+      note_failure(self)
+    end
+    if group.count == 0 and group.owner then
+      scheduler.ready(group.owner)
+    end
+  end
+  for other in pairs(self.waiters or {}) do
+    scheduler.ready(other)
+  end
+  self.waiters = nil
+end
+
+-- Whether a task, or one that it waits for, is such.
+local function leads_to(task, is_such)
+  while task do
+    if is_such(task) then
+      return true
+    end
+    task = task.awaits
+  end
+  return false
+end
+
+-- Who goes on no sooner than a task ends: itself, and the runs around it.
+local function needs(task)
+  return function(other)
+    local at = task
+    while at do
+      if at == other then
+        return true
+      end
+      at = at.group.owner
+    end
+    return false
+  end
+end
+
+local NEVER = "this task would wait for ever: what it waits for waits for it"
+
+--- Waits inside a task until another is done, or `is_over` says so.
+function M.await_inside(me, other, is_over)
+  if other == me then
+    misuse.raise("a task cannot wait for itself")
+  elseif leads_to(other, needs(me)) then
+    misuse.raise(NEVER)
+  end
+  me.awaits = other
+  add_waiter(other, me)
+  while not is_over() do
+    scheduler.park()
+  end
+  me.awaits = nil
+end
+
+--- Waits outside of tasks, or in a task's own coroutine, which stands still
+--- meanwhile, as do those that resumed it.
+function M.await_blocking(other, is_over, wait)
+  local outer = scheduler.enclosing()
+  if outer then
+    outer.awaits = other
+  end
+  while not is_over() do
+    if outer and leads_to(other, scheduler.is_on_stack) then
+      outer.awaits = nil
+      misuse.raise(NEVER)
+    end
+    scheduler.step(wait)
+  end
+  if outer then
+    outer.awaits = nil
   end
 end
 
 if type(jit) == "table" then
-  jit.off(block_until)
+  jit.off(M.await_blocking)
 end
 
 --- Waits for the end of a task and gives what its function gave; an error in
 --- it is raised here.
-function Task:wait()
-  if not self.done then
-    if M.is_inside() then
-      if self == current then
-        misuse.raise("a task cannot wait for itself")
-      end
-      self.waiters = self.waiters or {}
-      self.waiters[#self.waiters + 1] = current
-      repeat
-        coroutine.yield()
-      until self.done
-    else
-      block_until(self)
-    end
+---@param wait (fun(fd: integer|nil, seconds: number))|nil  of another loop
+function Task:wait(wait)
+  local function is_over()
+    return self.done
   end
-  self.seen = true
+  local me = scheduler.inside()
+  if me and not self.done then
+    M.await_inside(me, self, is_over)
+  elseif not self.done then
+    M.await_blocking(self, is_over, wait)
+  end
+  self.group.failed[self] = nil
   if not self.ok then
     error(self.values[1], 0)
   end
-  return unpack(self.values, 1, self.count)
+  return unpack(self.values, 1, self.values.n)
 end
 
---- Gives up on a task: it is not resumed, and what it waits for is cancelled.
+local function cancel_all(group)
+  for task in pairs(group.alive) do
+    if not task.done then
+      task:cancel()
+    end
+  end
+end
+
+--- Gives up on a task: it does not go on, and what it waits for is cancelled.
+--- Who waits for it is told by an error of kind "cancelled".
 function Task:cancel()
   if self.done then
     return
   end
-  self.seen = true
+  self.cancelled = true
+  self:finish(false, errors.new {
+    kind = "cancelled", message = "the task was cancelled",
+  })
   if self.ticket then
     self.ticket:close()
-    waiting[self.serial] = nil
   end
-  sleepers[self] = nil
-  finish(self, false, "cancelled")
-  if coroutine.close and coroutine.status(self.thread) == "suspended" then
-    coroutine.close(self.thread)
+  if self.inner then
+    cancel_all(self.inner)
+  end
+  if self == scheduler.inside() then
+    scheduler.park()  -- for good
+  elseif not scheduler.is_on_stack(self) then
+    local ok, err = scheduler.drop(self)
+    if not ok then
+      self.values[1] = err
+      note_failure(self)
+    end
   end
 end
 
--- A task that failed unseen, where there is one.
-local function unseen(tasks)
-  for task in pairs(tasks) do
-    if task.done and not task.ok and not task.seen then
-      return task
+-- The errors that nobody waited for, the main task's first.
+local function take_failures(group, main)
+  local list = {}
+  for task in pairs(group.failed) do
+    list[#list + 1] = task
+  end
+  table.sort(list, function(a, b)
+    if a == main or b == main then
+      return a == main and a ~= b
     end
+    return group.failed[a] < group.failed[b]
+  end)
+  group.failed, group.last = {}, 0
+  for i, task in ipairs(list) do
+    list[i] = task.values[1]
+  end
+  return list, #list
+end
+
+local function see_through(group, main)
+  local function is_over()
+    return main.done and (not main.ok or group.count == 0)
+  end
+  local me = scheduler.inside()
+  if me then
+    M.await_inside(me, main, is_over)
+  else
+    M.await_blocking(main, is_over)
   end
 end
 
 --- Runs a function as a task, and all that it spawns, to their end; gives
---- what it gave. An error that nobody waited for is raised here.
+--- what it gave. Where it raises, the others are given up on.
+---
+--- An error that nobody waited for is raised here; several as one, which reads
+--- as the first and has all of them in `failures`.
 ---@param fn function
+---@param ... any  its arguments
 function M.run(fn, ...)
-  if M.is_inside() then
-    return M.spawn(fn, ...):wait()
+  local outer = scheduler.enclosing()
+  local group = outer and new_group(outer) or root
+  local main = enlist(new(fn, ...), group)
+  local around = outer and outer.inner
+  if outer then
+    outer.inner = group
   end
-  local main = M.spawn(fn, ...)
-  local all = {[main] = true}
-  while next(alive) do
-    for task in pairs(alive) do
-      all[task] = true
-    end
-    step()
-    if main.done and not main.ok then
-      break
-    end
+  local ok, err = pcall(see_through, group, main)
+  if outer then
+    outer.inner = around
   end
-  if not main.ok then
-    for task in pairs(alive) do
-      task:cancel()
-    end
-    return main:wait()
+  if not ok or not main.ok then
+    cancel_all(group)
   end
-  local failed = unseen(all)
-  if failed then
-    failed:wait()
+  local list, count = take_failures(group, main)
+  if not ok then
+    error(err, 0)  -- a Ctrl-C, most likely: no word of the others
+  elseif count > 0 then
+    error(count == 1 and list[1] or failures.new(list, count), 0)
   end
   return main:wait()
 end
@@ -240,30 +299,27 @@ if type(jit) == "table" then
   jit.off(block)
 end
 
--- Another loop watches the core's descriptor, or looks now and then.
-local function wait_by(ticket, wait)
-  while not ticket:wait(0) do
-    local fd, seconds = core.watch()
-    wait(fd, math.min(seconds or SLICE, fd and SLICE or GLANCE))
-  end
-end
-
 --- Waits until a ticket is done.
 ---@param ticket userdata
----@param serial integer
----@param wait (fun(fd: integer|nil, seconds: number))|nil  the user's own way
-function M.wait_for(ticket, serial, wait)
-  if M.is_inside() then
-    local task = current
-    task.ticket, task.serial = ticket, serial
-    while not ticket:done() do
-      waiting[serial] = task
-      coroutine.yield()
+---@param wait (fun(fd: integer|nil, seconds: number))|nil  of another loop
+function M.wait_for(ticket, wait)
+  local me = scheduler.inside()
+  if me then
+    local serial = ticket:announce()
+    me.ticket = ticket
+    if me.done then  -- cancelled, and still running until here
+      ticket:close()
+      scheduler.park()
     end
-    waiting[serial] = nil
-    task.ticket, task.serial = nil, nil
+    while not ticket:done() do
+      scheduler.ready_when(serial, me)
+      scheduler.park()
+    end
+    me.ticket = nil
   elseif wait then
-    wait_by(ticket, wait)
+    while not ticket:wait(0) do
+      scheduler.yield_to(wait, SLICE)
+    end
   else
     block(ticket)
   end
@@ -271,20 +327,25 @@ end
 
 --- Waits for so many seconds.
 ---@param seconds number
-function M.sleep(seconds)
+---@param wait (fun(fd: integer|nil, seconds: number))|nil  of another loop
+function M.sleep(seconds, wait)
+  if type(seconds) ~= "number" then
+    misuse.raise("sleep takes a number of seconds, not %s", type(seconds))
+  end
   local till = core.clock() + seconds
-  if M.is_inside() then
-    sleepers[current] = till
-    coroutine.yield()
-    return
-  end
-  while true do
+  local me = scheduler.inside()
+  repeat
     local left = till - core.clock()
-    if left <= 0 then
-      return
+    if me then
+      scheduler.ready_at(till, me)
+      scheduler.park()
+    elseif wait then
+      scheduler.yield_to(wait, math.max(left, 0))
+      core.pump(0)
+    else
+      core.pump(math.min(math.max(left, 0), SLICE))
     end
-    core.pump(math.min(left, SLICE))
-  end
+  until core.clock() >= till
 end
 
 if type(jit) == "table" then

@@ -143,10 +143,9 @@ end
 local function submit(flight, refused)
   local request, settings = flight.request, flight.settings
   local handle, secret = prepared(settings, request.public, refused)
-  flight.ticket, flight.serial = core.submit(handle,
+  flight.ticket = core.submit(handle,
     lanes.of(settings, flight.op, request, secret), request.method,
-    request.url, request.form or request.body, request.repeatable,
-    tasks.is_inside())
+    request.url, request.form or request.body, request.repeatable)
   flight.context.secret = secret
 end
 
@@ -202,26 +201,38 @@ local function tell_attempts(flight, response, trouble)
 end
 
 local function take(flight)
-  tasks.wait_for(flight.ticket, flight.serial, flight.settings.wait)
+  flight.is_awaited = true
+  tasks.wait_for(flight.ticket, flight.settings.wait)
+  flight.is_awaited = false
   local response, trouble = flight.ticket:take()
   tell_attempts(flight, response, trouble)
   return response, trouble
 end
 
 --- Waits for a request's end.
+---@param flight table
+---@param arrived (fun(body: string))|nil  has the bytes of a success before they are decoded
 ---@return klaviyo.document|nil, klaviyo.error|nil
-function M.land(flight)
+function M.land(flight, arrived)
   local response, trouble = take(flight)
   if response and response.status == 401 and gives_another(flight) then
     submit(flight, flight.context.secret)
     response, trouble = take(flight)
   end
+  if arrived and response and response.status >= 200
+      and response.status < 300 then
+    arrived(response.body)
+  end
   return answer.read(response, trouble, flight.context)
 end
 
---- Gives up on a request under way.
+--- Gives up on a request under way. Who waits for it is told.
 function M.abandon(flight)
-  flight.ticket:close()
+  if flight.is_awaited then
+    flight.ticket:cancel()
+  else
+    flight.ticket:close()
+  end
 end
 
 return M

@@ -166,4 +166,4 @@ print(("%d completed, %d failed, %d unknown, %d skipped"):format(
 if server then
   server:stop()
 end
-os.exit(not err and result.failed + result.unknown == 0)
+os.exit(not err and (own or result.failed + result.unknown == 0))

@@ -80,4 +80,4 @@ print(("%d taken, %d failed"):format(result.submitted, result.failed))
 if server then
   server:stop()
 end
-os.exit(not err and result.failed == 0)
+os.exit(not err and (own or result.failed == 0))

@@ -9,6 +9,7 @@ local answer = require "klaviyo.answer"
 local core = require "klaviyo.core"
 local json = require "klaviyo.json"
 local lock = require "klaviyo.lock"
+local scheduler = require "klaviyo.scheduler"
 local transport = require "klaviyo.transport"
 
 local M = {}
@@ -139,11 +140,17 @@ function Pages:next()
   return self.lock:with(self.source.settings.wait, next_page, self)
 end
 
---- Asks for the page that comes next, if there is one.
+--- Asks for the page that comes next, if there is one. What cannot be asked
+--- for yet is none of the present page's business.
 function Pages:prefetch()
   if self.source.settings.prefetch and not self.flight and self.walk
       and not self.done and not self.lost then
-    self.flight = start(self)
+    local ok, flight = pcall(start, self)
+    if ok then
+      self.flight = flight
+    elseif scheduler.is_interrupt(flight) then
+      error(flight, 0)
+    end
   end
 end
 

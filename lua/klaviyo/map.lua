@@ -106,8 +106,9 @@ local function concurrency_of(options)
     end
   end
   local concurrency = options and options.concurrency or DEFAULT_CONCURRENCY
-  if type(concurrency) ~= "number" or not (concurrency >= 1) then
-    misuse.raise("concurrency must be a number of calls from 1, not %s",
+  if type(concurrency) ~= "number" or concurrency < 1
+      or concurrency % 1 ~= 0 then
+    misuse.raise("concurrency must be a whole number from 1, not %s",
       tostring(concurrency))
   end
   return concurrency

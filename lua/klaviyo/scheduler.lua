@@ -86,10 +86,12 @@ function M.drop(task)
   return true
 end
 
--- The interpreter's answer to a Ctrl-C, which is to end everything.
+--- Whether an error is the interpreter's answer to a Ctrl-C, which is to end
+--- everything.
 local function is_interrupt(err)
   return type(err) == "string" and err:find("interrupted!$") ~= nil
 end
+M.is_interrupt = is_interrupt
 
 local function resumed(before, task, ok, ...)
   current = before

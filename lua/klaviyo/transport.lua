@@ -4,6 +4,7 @@ local core = require "klaviyo.core"
 local lanes = require "klaviyo.lanes"
 local lazy = require "klaviyo.lazy"
 local misuse = require "klaviyo.misuse"
+local secrets = require "klaviyo.secret"
 local tasks = require "klaviyo.tasks"
 local version = require "klaviyo.version"
 
@@ -14,24 +15,6 @@ local M = {}
 local MEDIA_TYPE = "application/vnd.api+json"
 local USER_AGENT = ("klaviyo-lua/%s (%s; libcurl/%s)"):format(version,
   type(jit) == "table" and "LuaJIT" or _VERSION, core.libcurl)
-
--- `refused` is the one that the service would not take.
-local function secret_of(settings, refused)
-  local name = settings.access_token and "access_token" or "api_key"
-  local secret = settings[name]
-  if type(secret) == "function" then
-    secret = secret(refused)
-    if type(secret) ~= "string" or secret == "" then
-      misuse.raise("the function %s must give a string, not %s", name,
-        type(secret))
-    end
-  end
-  if not secret then
-    misuse.raise("this call needs api_key or access_token")
-  end
-  return secret, settings.auth_scheme
-    or (name == "access_token" and "Bearer" or "Klaviyo-API-Key")
-end
 
 -- The fields in the order they are sent; a user's own replace ours by name.
 local function header_fields(settings, secret, scheme)
@@ -113,7 +96,7 @@ local function prepared(settings, public, refused)
       or core_settings(settings, header_fields(settings))
     return made.public
   end
-  local secret, scheme = secret_of(settings, refused)
+  local secret, scheme = secrets.of(settings, refused)
   if made.secret ~= secret then
     made.private = core_settings(settings,
       header_fields(settings, secret, scheme))
@@ -127,7 +110,7 @@ end
 function M.headers(settings, request)
   local secret, scheme
   if not request.public then
-    secret, scheme = secret_of(settings)
+    secret, scheme = secrets.of(settings)
   end
   local list = header_fields(settings, secret, scheme)
   local fields = {}

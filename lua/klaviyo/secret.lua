@@ -1,0 +1,52 @@
+--- The key or the token of a call. A function that gives it is asked for every
+--- call, and once more for one that the service refused; by one at a time, as
+--- a token may be good for one refreshing alone.
+
+local lazy = require "klaviyo.lazy"
+local misuse = require "klaviyo.misuse"
+
+local lock = lazy "klaviyo.lock"
+
+local M = {}
+
+-- function → {lock =, refused =, given = in its place}
+local asked = setmetatable({}, {__mode = "k"})
+
+local function ask(state, name, fn, refused)
+  if refused and refused == state.refused then
+    return state.given  -- another call was refused, too, and has asked
+  end
+  local secret = fn(refused)
+  if type(secret) ~= "string" or secret == "" then
+    misuse.raise("the function %s must give a string, not %s", name,
+      type(secret))
+  end
+  if refused and secret ~= refused then
+    state.refused, state.given = refused, secret
+  end
+  return secret
+end
+
+--- The secret, and the scheme it is sent with.
+---@param settings klaviyo.settings
+---@param refused string|nil  the one that the service would not take
+---@return string secret, string scheme
+function M.of(settings, refused)
+  local name = settings.access_token and "access_token" or "api_key"
+  local secret = settings[name]
+  if type(secret) == "function" then
+    local state = asked[secret]
+    if not state then
+      state = {lock = lock.new("the function " .. name)}
+      asked[secret] = state
+    end
+    secret = state.lock:with(settings.wait, ask, state, name, secret, refused)
+  end
+  if not secret then
+    misuse.raise("this call needs api_key or access_token")
+  end
+  return secret, settings.auth_scheme
+    or (name == "access_token" and "Bearer" or "Klaviyo-API-Key")
+end
+
+return M

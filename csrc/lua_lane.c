@@ -99,6 +99,48 @@ static int lane_make (lua_State *L) {
 }
 
 
+/*
+** lane:take() -> when | nil, seconds. For who sends requests by other means:
+** takes one from each limit now, or tells after what time to ask again.
+*/
+static int lane_take (lua_State *L) {
+  lane *l = check_lane(L, 1);
+  int64_t now = budget_now();
+  int64_t wait = 0;
+  if (l->budget != NULL)
+    wait = budget_take(l->budget, l->buckets, l->bucket_count, now);
+  if (wait > 0) {
+    lua_pushnil(L);
+    lua_pushnumber(L, (lua_Number)wait / 1000);
+    return 2;
+  }
+  lua_pushnumber(L, (lua_Number)now);
+  return 1;
+}
+
+
+/*
+** lane:settle(when, status | nil, header fields | nil): what was taken then
+** has come to its end, and this is what the answer tells of the limits.
+*/
+static int lane_answered (lua_State *L) {
+  lane *l = check_lane(L, 1);
+  int64_t now = lane_settle(l, (int64_t)luaL_checknumber(L, 2));
+  lua_Number status = luaL_optnumber(L, 3, 0);
+  size_t size;
+  const char *block = luaL_optlstring(L, 4, "", &size);
+  long retry_after = headers_retry_after(block, size);
+  rate_limit limit;
+  if (l->budget == NULL || l->bucket_count == 0)
+    return 0;
+  if (status == 429 && retry_after >= 0)
+    budget_block(l->budget, &l->buckets[0], now, (int64_t)retry_after * 1000);
+  else if (headers_rate_limit(block, size, &limit))
+    budget_learn(l->budget, l->buckets, l->bucket_count, &limit, now);
+  return 0;
+}
+
+
 /* core.user() -> the number of the user whose files these are */
 static int user (lua_State *L) {
   lua_pushinteger(L, (lua_Integer)geteuid());
@@ -117,7 +159,10 @@ static int lane_free (lua_State *L) {
 void open_lane (lua_State *L) {
   static const function budget_class[] = {{"__gc", budget_free},
                                           {NULL, NULL}};
-  static const function lane_class[] = {{"__gc", lane_free}, {NULL, NULL}};
+  static const function lane_class[] = {
+    {"__gc", lane_free}, {"take", lane_take}, {"settle", lane_answered},
+    {NULL, NULL}
+  };
   static const function functions[] = {
     {"budget", budget_make}, {"lane", lane_make}, {"user", user}, {NULL, NULL}
   };

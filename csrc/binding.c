@@ -1,11 +1,9 @@
 /*
-** binding.c - what the rooms of the upper floor share, and the door.
+** binding.c - what the rooms of the upper floor share.
 */
 #include "binding.h"
 
 #include <string.h>
-
-#include <curl/curl.h>
 
 #define SCRATCH "klaviyo.scratch"
 #define LONGEST_SECONDS 1000000
@@ -89,24 +87,4 @@ void binding_class (lua_State *L, const char *class, const function *list) {
   lua_pushstring(L, class);
   lua_setfield(L, -2, "__name");
   lua_pop(L, 1);
-}
-
-
-LUALIB_API int luaopen_klaviyo_core (lua_State *L);
-
-/* LUALIB_API alone does not make a symbol visible under LuaJIT's headers. */
-#if defined(__GNUC__)
-__attribute__((visibility("default")))
-#endif
-LUALIB_API int luaopen_klaviyo_core (lua_State *L) {
-  const curl_version_info_data *curl = curl_version_info(CURLVERSION_NOW);
-  lua_newtable(L);
-  open_text(L);
-  open_settings(L);
-  open_ticket(L);
-  open_pages(L);
-  open_lane(L);
-  lua_pushstring(L, curl->version);
-  lua_setfield(L, -2, "libcurl");
-  return 1;
 }

@@ -12,8 +12,6 @@
 #include <lauxlib.h>
 
 #include "buffer.h"
-#include "lane.h"
-#include "request.h"
 
 typedef struct function {
   const char *name;
@@ -45,16 +43,5 @@ int binding_refuse (lua_State *L, const char *message);
 
 /* Seconds as milliseconds, whatever number it is. */
 long binding_ms (lua_Number seconds);
-
-/* The rooms of this floor: each sets its functions into the module table
-** on the top of the stack. */
-void open_text (lua_State *L);
-void open_settings (lua_State *L);
-void open_ticket (lua_State *L);
-void open_pages (lua_State *L);
-void open_lane (lua_State *L);
-
-settings *check_settings (lua_State *L, int index);
-lane *check_lane (lua_State *L, int index);
 
 #endif

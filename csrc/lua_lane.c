@@ -2,6 +2,7 @@
 ** lua_lane.c - core.budget and core.lane: what requests wait for.
 */
 #include "binding.h"
+#include "rooms.h"
 
 #include <unistd.h>
 

@@ -2,6 +2,7 @@
 ** lua_pages.c - core.pages: a walk from page to page.
 */
 #include "binding.h"
+#include "rooms.h"
 
 #include "pages.h"
 #include "url.h"

@@ -2,6 +2,7 @@
 ** lua_settings.c - core.settings: what the requests of a client share.
 */
 #include "binding.h"
+#include "rooms.h"
 
 #include <string.h>
 

@@ -3,6 +3,7 @@
 ** core.next_link, core.header_fields, core.rate_limit, core.retry_after.
 */
 #include "binding.h"
+#include "rooms.h"
 
 #include <string.h>
 

@@ -2,6 +2,7 @@
 ** lua_ticket.c - core.submit, the ticket that it gives, and waiting.
 */
 #include "binding.h"
+#include "rooms.h"
 
 #include "engine.h"
 
@@ -111,6 +112,14 @@ static int ticket_done (lua_State *L) {
 }
 
 
+/* ticket:watch(): its end makes core.watch's descriptor readable, until it is
+** taken. */
+static int ticket_watch (lua_State *L) {
+  engine_watch(open_ticket_at(L));
+  return 0;
+}
+
+
 /* ticket:announce() -> the serial by which core.wait will name it, once. */
 static int ticket_announce (lua_State *L) {
   transfer *t = open_ticket_at(L);
@@ -201,6 +210,7 @@ static int ticket_close (lua_State *L) {
   *self = NULL;
   if (t != NULL) {
     engine_cancel(t);
+    engine_unwatch(t);
     transfer_release(t);
   }
   return 0;
@@ -312,6 +322,7 @@ void open_ticket (lua_State *L) {
     {"wait", ticket_wait},
     {"done", ticket_done},
     {"announce", ticket_announce},
+    {"watch", ticket_watch},
     {"take", ticket_take},
     {"cancel", ticket_cancel},
     {"close", ticket_close},

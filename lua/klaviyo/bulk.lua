@@ -9,8 +9,8 @@
 --- With a journal an import that was killed goes on where it was, provided
 --- that the source gives the same records again.
 
-local chunks = require "klaviyo.chunks"
-local journal = require "klaviyo.journal"
+local chunks = require "klaviyo.bulk.chunks"
+local journal = require "klaviyo.bulk.journal"
 local json = require "klaviyo.json"
 local kinds = require "klaviyo.bulk.kinds"
 local lazy = require "klaviyo.lazy"

@@ -1,6 +1,6 @@
 --- What became of the records of an import: counts, failures, progress.
 
-local journal_file = require "klaviyo.journal"
+local journal_file = require "klaviyo.bulk.journal"
 local json = require "klaviyo.json"
 
 local M = {}

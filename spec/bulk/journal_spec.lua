@@ -1,9 +1,9 @@
-local journal = require "klaviyo.journal"
+local journal = require "klaviyo.bulk.journal"
 local raises = require "spec.support.raises"
 
 local IDENTITY = {kind = "profiles", into = "abc", seed = "a seed"}
 
-describe("klaviyo.journal", function()
+describe("klaviyo.bulk.journal", function()
   local path
 
   before_each(function()

@@ -1,4 +1,4 @@
-local chunks = require "klaviyo.chunks"
+local chunks = require "klaviyo.bulk.chunks"
 local raises = require "spec.support.raises"
 
 -- A store that shows what is in it.
@@ -44,7 +44,7 @@ local function counts(list)
   return sizes
 end
 
-describe("klaviyo.chunks", function()
+describe("klaviyo.bulk.chunks", function()
   it("cuts by count", function()
     local list = all_of(cutter {"a", "b", "c", "d", "e", "f", "g"})
     assert.same({3, 3, 1}, counts(list))

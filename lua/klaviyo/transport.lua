@@ -1,14 +1,14 @@
 --- Carries requests over the core: header fields, keys, waiting.
 
 local core = require "klaviyo.core"
-local lanes = require "klaviyo.lanes"
 local lazy = require "klaviyo.lazy"
 local misuse = require "klaviyo.misuse"
 local secrets = require "klaviyo.secret"
-local tasks = require "klaviyo.tasks"
 local version = require "klaviyo.version"
 
 local answer = lazy "klaviyo.answer"
+local lanes = lazy "klaviyo.lanes"
+local tasks = lazy "klaviyo.tasks"
 
 local M = {}
 

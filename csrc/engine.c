@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ends.h"
 #include "poller.h"
 
 #define SPARE_HANDLES 128
@@ -38,9 +39,8 @@ typedef struct engine {
   timers timers;
   size_t pending;              /* submitted and not done */
   size_t running;
-  long *ended;                 /* serials of announced transfers */
-  size_t ended_count, ended_room;
-  bool told;                   /* they were handed out */
+  ends ends;                   /* of announced transfers */
+  size_t unseen;               /* watched ones that ended */
 } engine;
 
 static engine *the_engine = NULL;
@@ -182,29 +182,12 @@ static void stop (engine *e, transfer *t) {
 }
 
 
-/* Room for all that may end, so that no end is lost. */
-static bool reserve_ended (engine *e) {
-  size_t room = e->ended_count + e->pending + 1;
-  long *more;
-  if (room <= e->ended_room)
-    return true;
-  more = realloc(e->ended, room * 2 * sizeof(*more));
-  if (more == NULL)
-    return false;
-  e->ended = more;
-  e->ended_room = room * 2;
-  return true;
-}
-
-
-static void announce (engine *e, const transfer *t) {
-  if (!t->announced)
-    return;
-  if (e->told) {
-    e->ended_count = 0;
-    e->told = false;
-  }
-  e->ended[e->ended_count++] = t->serial;
+/* For those who wait elsewhere. */
+static void tell_end (engine *e, const transfer *t) {
+  if (t->announced)
+    ends_add(&e->ends, t->serial);
+  if (t->watched && e->unseen++ == 0)
+    poller_call(e->poller, true);
 }
 
 
@@ -216,7 +199,7 @@ static void be_done (engine *e, transfer *t) {
     lane_remove(t->lane, &t->place);
   t->done = true;
   t->response.elapsed = engine_clock() - t->submitted;
-  announce(e, t);
+  tell_end(e, t);
   e->pending--;
   transfer_release(t);
 }
@@ -475,7 +458,7 @@ void engine_submit (transfer *t) {
   int64_t now = clock_ms();
   int64_t least;
   if (e == NULL || !timers_reserve(&e->timers, e->pending + 1) ||
-      !reserve_ended(e)) {
+      !ends_reserve(&e->ends, e->pending + 1)) {
     transfer_fail(t, FAILURE_TRANSPORT, "not enough memory");
     return;
   }
@@ -523,6 +506,20 @@ void engine_announce (transfer *t) {
 }
 
 
+void engine_watch (transfer *t) {
+  engine_for(t);
+  t->watched = !t->done;
+}
+
+
+void engine_unwatch (transfer *t) {
+  engine *e = engine_of(t);
+  if (e != NULL && t->watched && t->done && --e->unseen == 0)
+    poller_call(e->poller, false);
+  t->watched = false;
+}
+
+
 bool engine_wait (transfer *t, long ms) {
   int64_t until = clock_ms() + ms;
   engine *e = engine_for(t);
@@ -544,19 +541,14 @@ const long *engine_wait_any (long ms, size_t *count) {
   *count = 0;
   if (e == NULL)
     return NULL;
-  if (e->told) {
-    e->ended_count = 0;
-    e->told = false;
-  }
-  while (e->ended_count == 0) {
+  ends_renew(&e->ends);
+  while (e->ends.count == 0) {
     int64_t left = until - clock_ms();
     turn(e, left > 0 ? left : 0);
     if (left <= 0)
       break;
   }
-  e->told = true;
-  *count = e->ended_count;
-  return e->ended;
+  return ends_tell(&e->ends, count);
 }
 
 

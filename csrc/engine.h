@@ -18,6 +18,11 @@ void engine_cancel (transfer *t);
 ** come. */
 void engine_announce (transfer *t);
 
+/* Has the descriptor of 'engine_fd' be readable when a transfer ends, until
+** it is unwatched: whoever was at work then, others learn of it. */
+void engine_watch (transfer *t);
+void engine_unwatch (transfer *t);
+
 /* Works on all transfers until this one is done, or 'ms' have passed. */
 bool engine_wait (transfer *t, long ms);
 

@@ -20,6 +20,9 @@ CURLMcode poller_wait (poller *p, long ms);
 ** another loop to watch; -1 where there is no such thing. */
 int poller_fd (const poller *p);
 
+/* Makes that descriptor readable, whatever else there is, or ends that. */
+void poller_call (poller *p, bool on);
+
 /* How long a wait makes sense: until libcurl's own next time-out; -1 when
 ** it has none. */
 long poller_timeout (const poller *p);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,6 +20,8 @@
 struct poller {
   CURLM *multi;
   int epoll;
+  int bell;     /* always readable; in the set while somebody is called */
+  bool called;
   int64_t due;  /* when libcurl wants to be called; -1: never */
 };
 
@@ -72,7 +75,10 @@ poller *poller_new (CURLM *multi) {
   p->multi = multi;
   p->due = -1;
   p->epoll = epoll_create1(EPOLL_CLOEXEC);
-  if (p->epoll < 0) {
+  p->bell = eventfd(1, EFD_CLOEXEC);
+  if (p->epoll < 0 || p->bell < 0) {
+    close(p->epoll);
+    close(p->bell);
     free(p);
     return NULL;
   }
@@ -105,6 +111,15 @@ static CURLMcode run_timer (poller *p) {
 }
 
 
+static void hang_bell (poller *p, bool on) {
+  struct epoll_event event;
+  memset(&event, 0, sizeof(event));
+  event.events = EPOLLIN;
+  event.data.fd = p->bell;
+  epoll_ctl(p->epoll, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, p->bell, &event);
+}
+
+
 CURLMcode poller_wait (poller *p, long ms) {
   struct epoll_event events[MOST_EVENTS];
   long timeout = poller_timeout(p);
@@ -112,15 +127,26 @@ CURLMcode poller_wait (poller *p, long ms) {
   int i, n;
   if (timeout >= 0 && timeout < ms)
     ms = timeout;
+  if (ms > 0 && p->called)
+    hang_bell(p, false);  /* whoever waits here is not called */
   n = epoll_wait(p->epoll, events, MOST_EVENTS, (int)ms);
+  if (ms > 0 && p->called)
+    hang_bell(p, true);
   for (i = 0; i < n && code == CURLM_OK; i++)
-    code = act(p, &events[i]);
+    if (events[i].data.fd != p->bell)
+      code = act(p, &events[i]);
   return code == CURLM_OK ? run_timer(p) : code;
 }
 
 
 int poller_fd (const poller *p) {
   return p->epoll;
+}
+
+
+void poller_call (poller *p, bool on) {
+  p->called = on;
+  hang_bell(p, on);
 }
 
 

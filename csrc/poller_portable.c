@@ -37,6 +37,12 @@ int poller_fd (const poller *p) {
 }
 
 
+void poller_call (poller *p, bool on) {
+  (void)p;
+  (void)on;
+}
+
+
 long poller_timeout (const poller *p) {
   long ms = -1;
   curl_multi_timeout(p->multi, &ms);

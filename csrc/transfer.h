@@ -27,6 +27,7 @@ typedef struct transfer {
   bool repeatable;     /* sending it twice is sending it once */
   bool announced;      /* its end goes into the engine's list */
   long serial;         /* its name in that list */
+  bool watched;        /* its end is to be seen by another loop */
 
   bool done;
   bool maybe_sent;     /* the service could have acted on it */

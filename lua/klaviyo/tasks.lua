@@ -317,6 +317,7 @@ function M.wait_for(ticket, wait)
     end
     me.ticket = nil
   elseif wait then
+    ticket:watch()
     while not ticket:wait(0) do
       scheduler.yield_to(wait, SLICE)
     end

@@ -18,7 +18,7 @@ local misuse = require "klaviyo.misuse"
 local scheduler = require "klaviyo.scheduler"
 
 local errors = lazy "klaviyo.errors"
-local failures = lazy "klaviyo.failures"
+local several = lazy "klaviyo.several"
 
 local M = {}
 
@@ -286,7 +286,7 @@ function M.run(fn, ...)
   if not ok then
     error(err, 0)  -- a Ctrl-C, most likely: no word of the others
   elseif count > 0 then
-    error(count == 1 and list[1] or failures.new(list, count), 0)
+    error(count == 1 and list[1] or several.new(list, count), 0)
   end
   return main:wait()
 end

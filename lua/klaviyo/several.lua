@@ -2,21 +2,21 @@
 
 local M = {}
 
----@class klaviyo.failures
+---@class klaviyo.several
 ---@field failures table  the errors, the first one first
 ---@field count integer  how many; one of them may be nil
-local Failures = {}
-Failures.__name = "klaviyo.failures"
+local Several = {}
+Several.__name = "klaviyo.several"
 
 -- What the first has to say, where it is a table: kind, status, errors, …
-function Failures:__index(name)
+function Several:__index(name)
   local one = rawget(self, "failures")[1]
   if type(one) == "table" then
     return one[name]
   end
 end
 
-function Failures:__tostring()
+function Several:__tostring()
   local lines = {("%d tasks failed:"):format(self.count)}
   for i = 1, self.count do
     lines[i + 1] = "  " .. tostring(self.failures[i])
@@ -24,15 +24,15 @@ function Failures:__tostring()
   return table.concat(lines, "\n")
 end
 
-function Failures.__concat(a, b)
+function Several.__concat(a, b)
   return tostring(a) .. tostring(b)
 end
 
 ---@param list table
 ---@param count integer
----@return klaviyo.failures
+---@return klaviyo.several
 function M.new(list, count)
-  return setmetatable({failures = list, count = count}, Failures)
+  return setmetatable({failures = list, count = count}, Several)
 end
 
 return M

@@ -242,10 +242,11 @@ local function take_failures(group, main)
     return group.failed[a] < group.failed[b]
   end)
   group.failed, group.last = {}, 0
-  for i, task in ipairs(list) do
-    list[i] = task.values[1]
+  local count = #list
+  for i = 1, count do
+    list[i] = list[i].values[1]  -- which may be nil
   end
-  return list, #list
+  return list, count
 end
 
 local function see_through(group, main)
@@ -286,7 +287,7 @@ function M.run(fn, ...)
   if not ok then
     error(err, 0)  -- a Ctrl-C, most likely: no word of the others
   elseif count > 0 then
-    error(count == 1 and list[1] or several.new(list, count), 0)
+    error(count > 1 and several.new(list, count) or list[1], 0)
   end
   return main:wait()
 end

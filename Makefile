@@ -159,7 +159,14 @@ $(OUT)/obj/flags: FORCE
 env:
 	@printf '%s\n' $(call quoted,$(EXPORT_PATH)) $(call quoted,$(EXPORT_CPATH))
 
-spec: build
+# the budget by a clock of the specs' own
+$(OUT)/budget_probe: spec/support/budget_probe.c csrc/budget.c $(CORE)
+	@mkdir -p $(@D)
+	$(SAY) '  CC  $@'
+	$(QUIET)$(CC) $(C_ALL) -o $@ $< $(addprefix $(OUT)/obj/, \
+	  shared.o buffer.o headers.o) $(CURL_LIBS)
+
+spec: build $(OUT)/budget_probe
 	$(QUIET)$(SPEC_ENV) LUA=$(LUA) $(LUA) $(BUSTED) $(SPEC)
 
 portable:
@@ -168,7 +175,7 @@ portable:
 	@$(MAKE) --no-print-directory spec OUT=$(PORTABLE) \
 	  EXTRA=-DKLAVIYO_PORTABLE SPEC='$(PORTABLE_SPEC)'
 
-valgrind: build
+valgrind: build $(OUT)/budget_probe
 	@$(SPEC_ENV) LUA=$(LUA) $(VALGRIND) $(LUA) $(BUSTED) \
 	  --exclude-tags=memory,time $(VALGRIND_SPEC)
 
@@ -185,7 +192,8 @@ $(ASAN)/lua: tools/host.c Makefile
 # the host as LUA too: specs that start an interpreter must start this one
 asan: OUT = $(ASAN)
 asan: $(ASAN)/lua
-	@$(MAKE) --no-print-directory build OUT=$(ASAN) EXTRA='$(SANITIZE)'
+	@$(MAKE) --no-print-directory build $(ASAN)/budget_probe OUT=$(ASAN) \
+	  EXTRA='$(SANITIZE)'
 	@$(SPEC_ENV) LUA='$(root)/$(ASAN)/lua' \
 	  ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:exitcode=86 \
 	  UBSAN_OPTIONS=print_stacktrace=1 \

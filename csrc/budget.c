@@ -226,8 +226,9 @@ static int64_t wait_for (entry *e, const bucket *b, int64_t now) {
       used += e->others;
     if (limit == 0 || used < limit)
       continue;
-    at = used - limit < w->sum ? room_at(e, i, used - limit)
-                               : e->others_until;
+    at = used - limit < w->sum ? room_at(e, i, used - limit) : INT64_MAX;
+    if (used > w->sum && e->others_until < at)
+      at = e->others_until;
     if (at - now > wait)
       wait = at - now;
     if (wait <= 0)

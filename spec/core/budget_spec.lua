@@ -1,0 +1,395 @@
+-- The budget itself, by a clock of our own: spec/support/budget_probe.c.
+local core = require "klaviyo.core"
+local script = require "spec.support.script"
+
+local shell, quote = script.shell, script.quote
+
+local T = 1700000000000
+
+local function probe_path()
+  local path = assert(package.searchpath("klaviyo.core", package.cpath))
+  return (path:gsub("klaviyo/core%.so$", "budget_probe"))
+end
+
+if not package.searchpath then return end -- Lua 5.1 proper
+
+local probe = probe_path()
+local file = io.open(probe)
+if not file then
+  -- an installed rock has none
+  pending("the budget's probe was not built")
+  return
+end
+file:close()
+
+describe("the budget", function()
+  local dir
+
+  before_each(function()
+    dir = os.tmpname()
+    os.remove(dir)
+    assert(os.execute("mkdir -m 700 " .. dir))
+  end)
+
+  after_each(function()
+    os.execute("chmod -R u+rwx " .. dir .. "; rm -rf " .. dir)
+  end)
+
+  -- The answers to commands, and to lists of them, after that of `open`.
+  local function ask(...)
+    local lines = { "open " .. dir .. "/budget own" }
+    for _, command in ipairs { ... } do
+      for _, one in ipairs(type(command) == "table" and command or { command }) do
+        lines[#lines + 1] = one
+      end
+    end
+    local text, status = shell(("printf '%%s\\n' %s | %s"):format(
+      quote(table.concat(lines, "\n")), quote(probe)))
+    assert.equal(0, status, text)
+    local answers = {}
+    for line in text:gmatch("[^\n]+") do
+      answers[#answers + 1] = tonumber(line) or line
+    end
+    assert.equal("ok", table.remove(answers, 1))
+    return answers
+  end
+
+  local function times(n, command)
+    local list = {}
+    for i = 1, n do
+      list[i] = command
+    end
+    return list
+  end
+
+  local function take(now, limits)
+    return ("take 7 %s %d"):format(limits or "3 5 0", now)
+  end
+
+  describe("never lets a window of the service's overflow", function()
+    -- each case: limits, seconds, the longest answer in ms, and how many at the least are let go
+    for _, case in ipairs {
+      { "75 700 0", 190, 20, 2800 }, { "10 150 0", 250, 3000, 600 }, { "1 15 0", 190, 1800, 45 },
+      { "350 3500 0", 125, 500, 8000 }, { "3 60 0", 130, 50, 150 }, { "10 0 0", 60, 5000, 90 },
+    } do
+      it(("%s, answers within %d ms"):format(case[1], case[3]), function()
+        local second, minute = case[1]:match("^(%d+) (%d+)")
+        for seed = 1, 3 do
+          local most_second, most_minute, all = ask(("simulate %s %d %d %d")
+            :format(case[1], case[2], case[3], seed))[1]:match("^(%d+) (%d+) (%d+)$")
+          assert.is_true(tonumber(most_second) <= tonumber(second), most_second)
+          if minute ~= "0" then
+            assert.is_true(tonumber(most_minute) <= tonumber(minute), most_minute)
+          end
+          assert.is_true(tonumber(all) >= case[4], all)
+          os.remove(dir .. "/budget")
+        end
+      end)
+    end
+  end)
+
+  it("counts in windows of a second, a minute, a day", function()
+    local list = ask(take(T), take(T), take(T), take(T), take(T + 999), take(T + 1004), take(T + 1005),
+      take(T + 1006), take(T + 59990), take(T + 60240))
+    assert.same({ 0, 0, 0 }, { list[1], list[2], list[3] })
+    assert.is_true(list[4] >= 1000 and list[4] <= 1004)
+    assert.is_true(list[5] > 0)
+    assert.same({ 0, 0 }, { list[6], list[7] })
+    assert.is_true(list[8] > 58900 and list[8] <= 59240)
+    assert.is_true(list[9] > 0)
+    assert.equal(0, list[10])
+  end)
+
+  it("counts days, over the end of a process", function()
+    assert.same({ 0, 0 }, ask(take(T, "0 0 2"), take(T, "0 0 2")))
+    local wait = ask(take(T + 3600000, "0 0 2"))[1]
+    assert.is_true(wait > 82000000 and wait < 83200000)
+    assert.equal(0, ask(take(T + 86400000 + 345600, "0 0 2"))[1])
+  end)
+
+  it("counts a request from its answer on", function()
+    local list = ask(take(T, "1 0 0"), ("settle 7 1 0 0 %d %d"):format(T, T + 700), take(T + 1100, "1 0 0"),
+      take(T + 1704, "1 0 0"))
+    assert.is_true(list[3] >= 600)
+    assert.equal(0, list[4])
+  end)
+
+  it("takes from all of a request's limits, or from none", function()
+    local two = "take2 1 9 0 0 2 1 0 0 %d"
+    local list = ask(two:format(T), two:format(T), two:format(T), take(T, "9 0 0"), "take 1 9 0 0 " .. T)
+    assert.equal(0, list[1])
+    assert.is_true(list[2] > 0 and list[3] > 0)
+    assert.equal(0, list[5])
+    -- of the nine, one was taken by the first pair and one just now
+    assert.is_true(ask(times(8, "take 1 9 0 0 " .. T))[8] > 0)
+    assert.equal(0, #ask())
+  end)
+
+  describe("heeds the service", function()
+    it("when it says to wait, as long as it says but never more than a day", function()
+      local list = ask(("block 7 %d 5000"):format(T), take(T + 4999), take(T + 5000),
+        ("block 7 %d 99999999999"):format(T + 5000), take(T + 6000))
+      assert.equal(1, list[2])
+      assert.equal(0, list[3])
+      assert.equal(86400000 - 1000, list[5])
+    end)
+
+    it("when its limits are others than the catalogue's", function()
+      local list = ask(take(T, "75 700 0"), ("learn 7 75 700 0 %d 2 60 2:1 3:60"):format(T),
+        take(T, "75 700 0"), take(T, "75 700 0"), take(T + 1004, "75 700 0"), take(T + 2008, "75 700 0"))
+      assert.equal(0, list[3])
+      assert.is_true(list[4] > 0 and list[4] < 1010)
+      assert.equal(0, list[5])
+      assert.is_true(list[6] > 57000)
+    end)
+
+    it("when it has a window that the catalogue does not know, or of another length", function()
+      local list = ask(take(T, "9 9 0"), ("learn 7 9 9 0 %d 8 5 9:1 9:6 2:86400"):format(T), take(T, "9 9 0"),
+        take(T, "9 9 0"), ("learn 7 9 9 0 %d 1 5 9:1 2:6 9:86400"):format(T + 1), take(T + 1, "9 9 0"))
+      assert.equal(0, list[3])
+      assert.is_true(list[4] > 80000000)
+      assert.is_true(list[6] > 5000 and list[6] < 6100)
+    end)
+
+    it("but not about a limit that is no matter of the service's", function()
+      -- a key of 0 is the gateway's own here
+      local list = ask(("learn 0 2 0 0 %d 74 60 75:1 700:60"):format(T), times(3, "take 0 2 0 0 " .. T))
+      assert.is_true(list[4] > 0)
+      list = ask(("learn2 5 75 700 0 0 2 0 0 %d 1 60 8:1 9:60"):format(T),
+        times(9, ("take 5 75 700 0 %d"):format(T)))
+      assert.is_true(list[10] > 0)
+    end)
+
+    it("and knows which of two limits an answer tells of", function()
+      local told = ("learn2 5 75 700 0 6 10 150 0 %d 0 60 10:1 150:60"):format(T)
+      local list = ask(told, "take 5 75 700 0 " .. T, "take 6 10 150 0 " .. T)
+      assert.equal(0, list[2])
+      assert.is_true(list[3] > 0)
+      -- neither of the two
+      list = ask(("learn2 8 75 700 0 9 10 150 0 %d 0 60 1:1 1:60"):format(T), "take 8 75 700 0 " .. T,
+        "take 9 10 150 0 " .. T)
+      assert.same({ 0, 0 }, { list[2], list[3] })
+    end)
+
+    it("when others have used some of a minute, until that is over", function()
+      local list = ask(take(T), ("learn 7 3 5 0 %d 1 20 3:1 5:60"):format(T + 5), take(T + 2000),
+        take(T + 4000), take(T + 20006))
+      assert.equal(0, list[3])
+      assert.is_true(list[4] > 15000 and list[4] <= 16010)
+      assert.equal(0, list[5])
+    end)
+  end)
+
+  describe("says at once what must be waited for", function()
+    local function least(ahead, now)
+      return ("least 7 10 60 0 %d %d"):format(ahead, now or T)
+    end
+
+    it("behind so many others", function()
+      assert.same({ 0, 1000, 60000, 120000 }, ask(least(9), least(10), least(60), least(179)))
+    end)
+
+    it("by the limits as the service told them", function()
+      assert.same({ "ok", 0, 6000 }, ask(("learn 7 10 60 0 %d 99 1 100:1 600:6"):format(T), least(60),
+        least(600)))
+    end)
+
+    it("by the service's own word", function()
+      assert.same({ "ok", 30000, 0 }, ask(("block 7 %d 30000"):format(T), least(0), least(0, T + 30000)))
+    end)
+  end)
+
+  describe("lives with a clock that is set", function()
+    it("back by a little", function()
+      local list = ask(times(3, take(T)), take(T - 20))
+      assert.equal(0, list[3])
+      assert.is_true(list[4] > 1000 and list[4] < 1100)
+    end)
+
+    it("back by much: it counts anew", function()
+      local later = T + 10 * 86400000
+      local list = ask(times(3, take(later)), ("block 7 %d 60000"):format(later), take(T), take(T), take(T),
+        take(T), take(T + 1004), take(T + 1004), take(T + 1004))
+      assert.same({ 0, 0, 0 }, { list[5], list[6], list[7] })
+      assert.is_true(list[8] > 900 and list[8] <= 1004)
+      assert.same({ 0, 0 }, { list[9], list[10] })
+      assert.is_true(list[11] > 50000)
+    end)
+
+    it("ahead", function()
+      local list = ask(times(3, take(T)), take(T + 3600000), take(T + 3600000))
+      assert.same({ 0, 0 }, { list[4], list[5] })
+    end)
+  end)
+
+  describe("outlives a process", function()
+    -- One that holds the lock, and its number.
+    local function holder()
+      local pipe = io.popen(("exec 2>&-; (echo 'open %s/budget own'; echo lock; sleep 1) | (sh -c 'echo $PPID'; exec %s)")
+        :format(dir, quote(probe)))
+      local pid = pipe:read("*l")
+      assert.equal("ok", pipe:read("*l"))
+      assert.equal("locked", pipe:read("*l"))
+      return pid, pipe
+    end
+
+    it("killed while it had the lock", function()
+      assert.equal(0, ask(take(T))[1])
+      local pid, pipe = holder()
+      os.execute("kill -9 " .. pid)
+      local began = core.clock()
+      local list = ask(take(T), take(T), take(T))
+      assert.same({ 0, 0 }, { list[1], list[2] })
+      assert.is_true(list[3] > 0)
+      assert.is_true(core.clock() - began < 1)
+      pipe:close()
+    end)
+
+    it("killed with its sums half drawn", function()
+      ask(times(3, take(T, "9 5 0")))
+      ask("spoil 7")
+      local pid, pipe = holder()
+      os.execute("kill -9 " .. pid)
+      local list = ask(times(3, take(T, "9 5 0")))
+      assert.same({ 0, 0 }, { list[1], list[2] })
+      assert.is_true(list[3] > 0)
+      pipe:close()
+    end)
+
+    it("stopped while it had the lock: nobody stands still, or goes unpaced", function()
+      local pid, pipe = holder()
+      os.execute("kill -STOP " .. pid)
+      local began = core.clock()
+      local list = ask(times(100, take(T)))
+      assert.same({ 0, 0, 0 }, { list[1], list[2], list[3] })
+      assert.is_true(list[4] > 0 and list[100] > 0)
+      assert.is_true(core.clock() - began < 1)
+      os.execute("kill -CONT " .. pid .. "; kill " .. pid)
+      pipe:close()
+      assert.equal(0, ask(take(T))[1])
+    end)
+  end)
+
+  describe("in a file", function()
+    local function open(path, how)
+      local text = shell(("echo 'open %s %s' | %s"):format(path or dir .. "/budget", how or "own", quote(probe)))
+      return (text:gsub("\n$", ""))
+    end
+
+    local function write(bytes, path)
+      local handle = assert(io.open(path or dir .. "/budget", "wb"))
+      handle:write(bytes)
+      handle:close()
+    end
+
+    local function read(path)
+      local handle = assert(io.open(path or dir .. "/budget", "rb"))
+      local bytes = handle:read("*a")
+      handle:close()
+      return bytes
+    end
+
+    local function mode(path)
+      return (shell("stat -c %a:%g " .. (path or dir .. "/budget")):match("%S+"))
+    end
+
+    it("is its owner's alone", function()
+      assert.equal("ok", open())
+      assert.matches("^600:", mode())
+    end)
+
+    it("or a folder's group's, whatever the umask", function()
+      shell("chmod 2770 " .. dir)
+      local _, status = shell(("umask 077; echo 'open %s/budget group' | %s"):format(dir, quote(probe)))
+      assert.equal(0, status)
+      assert.equal("660:" .. mode(dir):match("%d+$"), mode())
+    end)
+
+    it("is taken from the disk at once", function()
+      assert.equal("ok", open())
+      local blocks, size = shell("stat -c '%b %s' " .. dir .. "/budget"):match("(%d+) (%d+)")
+      assert.is_true(blocks * 512 >= size + 0)
+    end)
+
+    it("is begun anew when it was cut", function()
+      ask(times(3, take(T)))
+      write(read():sub(1, 5000))
+      assert.equal(0, ask(take(T))[1])
+    end)
+
+    it("is begun anew when another version made it, and that one goes on", function()
+      -- the other one's: it still counts what it has
+      local pipe = io.popen(("(echo 'open %s/budget own'; echo '%s'; sleep 1; echo '%s') | %s"):format(dir,
+        take(T, "1 0 0"), take(T, "1 0 0"), quote(probe)))
+      assert.same({ "ok", "0" }, { pipe:read("*l"), pipe:read("*l") })
+      local handle = assert(io.open(dir .. "/budget", "r+b"))
+      handle:write("klaviyo1")
+      handle:close()
+      assert.equal(0, ask(take(T, "1 0 0"))[1])
+      assert.matches("^600:", mode())
+      assert.is_true(tonumber(pipe:read("*l")) > 0)
+      pipe:close()
+    end)
+
+    it("is made by one who comes after one that died making it", function()
+      ask(take(T))
+      write(("\0"):rep(#read()))
+      assert.same({ 0, 0, 0 }, ask(times(3, take(T))))
+    end)
+
+    it("is never something else of the user's", function()
+      for _, bytes in ipairs { "dear diary", "a", ("x"):rep(2000000), "\0\0\0\0\0\0\0\0\0" } do
+        write(bytes)
+        assert.matches("something else", open())
+        assert.equal(bytes, read())
+      end
+    end)
+
+    it("is no link, no folder, no pipe", function()
+      write("precious", dir .. "/file")
+      shell(("cd %s && ln -s file link && ln -s nowhere lost && mkdir folder && mkfifo pipe"):format(dir))
+      assert.matches("symbolic link", open(dir .. "/link"))
+      assert.matches("symbolic link", open(dir .. "/lost"))
+      assert.is_nil(io.open(dir .. "/nowhere"))
+      assert.equal("precious", read(dir .. "/file"))
+      assert.not_equal("ok", open(dir .. "/folder"))
+      assert.matches("regular", open(dir .. "/pipe"))
+    end)
+
+    it("is nobody else's", function()
+      local _, is_root = shell("[ $(id -u) = 0 ]")
+      if is_root ~= 0 then
+        return pending("only root can give files away")
+      end
+      write("")
+      shell("chown 12345 " .. dir .. "/budget")
+      assert.matches("somebody else", open())
+      assert.equal("", read())
+    end)
+
+    it("is not waited for long when somebody keeps it locked", function()
+      assert.equal("ok", open())
+      local pipe = io.popen(("flock %s/budget sh -c 'echo $$; exec sleep 4' 2>&-"):format(dir))
+      local pid = pipe:read("*l")
+      local began = core.clock()
+      assert.matches("locked", open())
+      assert.is_true(core.clock() - began < 3)
+      shell("kill " .. pid)
+      pipe:close()
+    end)
+
+    it("says why it cannot be had", function()
+      assert.matches("No such file", open(dir .. "/none/budget"))
+    end)
+
+    it("is made once, by however many come at the same time", function()
+      local text = shell(("for i in 1 2 3 4 5 6 7 8 9 10 11 12; do (echo 'open %s/budget own'; "
+        .. "echo 'take 7 5 0 0 %d') | %s & done; wait"):format(dir, T, quote(probe)))
+      local taken = 0
+      for line in text:gmatch("[^\n]+") do
+        taken = taken + (line == "0" and 1 or 0)
+      end
+      assert.equal(5, taken)
+    end)
+  end)
+end)

@@ -5,6 +5,7 @@ local errors = require "klaviyo.errors"
 local klaviyo = require "klaviyo"
 local raises = require "spec.support.raises"
 local sandbox = require "spec.support.sandbox"
+local script = require "spec.support.script"
 
 local run, spawn, sleep = klaviyo.run, klaviyo.spawn, klaviyo.sleep
 
@@ -1134,5 +1135,132 @@ describe("tens of thousands of tasks #memory", function()
         end
       end
     end)
+  end)
+end)
+
+describe("Ctrl-C #time", function()
+  local world = sandbox.here(setup, teardown)
+
+  -- Milliseconds from the signal to the end of a script, once it has said
+  -- "ready"; and what else it wrote.
+  local function interrupted(text)
+    local name = os.tmpname()
+    local file = assert(io.open(name, "w"))
+    file:write(([[
+      package.path = "./?.lua;" .. package.path
+      local klaviyo = require "klaviyo"
+      local client = require "spec.support.connect" (%q)
+      local run, spawn, sleep = klaviyo.run, klaviyo.spawn, klaviyo.sleep
+      local function ready() print "ready" io.stdout:flush() end
+    ]]):format(world.server.base_url) .. text)
+    file:close()
+    local output, status = script.shell(([[(
+      timeout -k 1 20 %s %s >%s.out 2>&1 & pid=$!
+      for i in $(seq 200); do grep -q ready %s.out && break; sleep 0.05; done
+      sleep 0.1
+      kill -INT $(cat /proc/$pid/task/$pid/children); began=$(date +%%s%%N)
+      wait $pid; code=$?
+      echo "took $(( ($(date +%%s%%N) - began) / 1000000 )) ms"
+      cat %s.out; rm %s.out; exit $code)]]):format(script.interpreter, name, name,
+      name, name, name))
+    os.remove(name)
+    return tonumber(output:match("took (%d+) ms")), output, status
+  end
+
+  local function ends(text)
+    world.server:fault { delay = 10, times = 1000 }
+    local took, output, status = interrupted(text)
+    world.server:clear_faults()
+    assert.matches("interrupted!", output)
+    assert.is_nil(output:find("went on", 1, true))
+    assert.equal(1, status)
+    assert.is_true(took <= 300, "took " .. took .. " ms")
+  end
+
+  it("ends a run whose tasks wait for calls", function()
+    ends [[
+      run(function()
+        for i = 1, 10 do
+          spawn(function()
+            pcall(client.call, client, "get_lists")
+            print "went on"
+          end)
+        end
+        ready()
+      end)
+    ]]
+  end)
+
+  it("ends a run whose tasks sleep, whatever they catch", function()
+    ends [[
+      run(function()
+        for i = 1, 10 do
+          spawn(function()
+            while true do pcall(sleep, 10) end
+          end)
+        end
+        ready()
+      end)
+      print "went on"
+    ]]
+  end)
+
+  it("ends a run whose tasks are busy", function()
+    ends [[
+      run(function()
+        for i = 1, 10 do
+          spawn(function()
+            while true do sleep(0) end
+          end)
+        end
+        ready()
+      end)
+      print "went on"
+    ]]
+  end)
+
+  it("ends a map, and what waits for a task", function()
+    ends [[
+      ready()
+      for _ in client:map({1, 2, 3}, function()
+        return client:call("get_lists")
+      end) do end
+      print "went on"
+    ]]
+    ends [[
+      local task = spawn(sleep, 10)
+      ready()
+      task:wait()
+      print "went on"
+    ]]
+  end)
+
+  it("ends a run in a coroutine", function()
+    ends [[
+      coroutine.wrap(function()
+        run(function()
+          spawn(sleep, 10)
+          ready()
+        end)
+      end)()
+      print "went on"
+    ]]
+  end)
+
+  it("leaves what can go on, where it is caught", function()
+    local _, output, status = interrupted [[
+      print(pcall(run, function()
+        spawn(sleep, 10)
+        ready()
+        sleep(10)
+      end))
+      print(run(function()
+        spawn(sleep, 0.01)
+        return "once more"
+      end))
+    ]]
+    assert.equal(0, status, output)
+    assert.matches("false%s+.*interrupted!", output)
+    assert.matches("once more", output)
   end)
 end)

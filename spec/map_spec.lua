@@ -1,0 +1,515 @@
+-- client:map: many calls at a time, their results in the order of the source.
+local core = require "klaviyo.core"
+local klaviyo = require "klaviyo"
+local raises = require "spec.support.raises"
+local sandbox = require "spec.support.sandbox"
+
+local function timed(fn, ...)
+  local began = core.clock()
+  fn(...)
+  return core.clock() - began
+end
+
+local function raised(fn, ...)
+  local ok, err = pcall(fn, ...)
+  assert.is_false(ok)
+  return err
+end
+
+-- Endless; `taken` is how many were.
+local function counter(last)
+  local source = { taken = 0 }
+  return setmetatable(source, { __call = function()
+    if source.taken < (last or math.huge) then
+      source.taken = source.taken + 1
+      return source.taken
+    end
+  end })
+end
+
+-- Both ways of waiting must show the same.
+local function inside_and_outside(fn)
+  fn()
+  klaviyo.run(fn)
+end
+
+describe("client:map", function()
+  local world = sandbox.here(setup, teardown, { profiles = 250 })
+  local client
+
+  setup(function()
+    client = world.client
+    assert(client:call("get_lists"))
+  end)
+
+  before_each(function()
+    world.server:clear_faults()
+  end)
+
+  -- Nothing may be under way when a walk is over.
+  after_each(function()
+    collectgarbage()
+    collectgarbage()
+    assert.same({ 0, 0 }, { core.load() })
+  end)
+
+  local function call()
+    return client:call("get_lists")
+  end
+
+  describe("gives results", function()
+    it("in the order of the source, whichever comes first", function()
+      inside_and_outside(function()
+        local order, ended = {}, {}
+        for result, err, item in client:map({ 5, 1, 4, 2, 3 }, function(item)
+          klaviyo.sleep(item / 100)
+          ended[#ended + 1] = item
+          return "result " .. item, "second"
+        end) do
+          assert.equal("second", err)
+          order[#order + 1] = item
+          assert.equal("result " .. item, result)
+        end
+        assert.same({ 5, 1, 4, 2, 3 }, order)
+        assert.same({ 1, 2, 3, 4, 5 }, ended)
+      end)
+    end)
+
+    it("of calls, and false with the error where there is none", function()
+      inside_and_outside(function()
+        local ids = {}
+        for profile in client:each("get_profiles", { limit = 5 }) do
+          ids[#ids + 1] = profile.id
+        end
+        table.insert(ids, 3, "nobody")
+        local seen = {}
+        local walk = client:map(ids, function(id)
+          return client.profiles:get(id)
+        end)
+        for doc, err, id in walk do
+          seen[#seen + 1] = id
+          if id == "nobody" then
+            assert.is_false(doc)
+            assert.equal(404, err.status)
+          else
+            assert.equal(id, doc.data.id)
+            assert.is_nil(err)
+          end
+        end
+        assert.same(ids, seen)
+        assert.equal(6, walk.count)
+      end)
+    end)
+
+    it("false for nil and for false, and goes on", function()
+      local seen = {}
+      for result, err, item in client:map({ 1, 2, 3, 4 }, function(item)
+        if item == 2 then
+          return nil, "why"
+        elseif item == 3 then
+          return false
+        elseif item == 1 then
+          return
+        end
+        return item
+      end) do
+        seen[item] = { result, err }
+      end
+      assert.same({ { false }, { false, "why" }, { false }, { 4 } }, seen)
+    end)
+
+    it("of nothing from nothing", function()
+      for _ in client:map({}, call) do
+        error("there is none")
+      end
+      local walk = client:map({ "x" }, call)
+      assert.is_truthy((walk:next()))
+      assert.is_nil((walk:next()))
+      assert.is_nil((walk:next()))
+      assert.equal(1, walk.count)
+    end)
+  end)
+
+  describe("takes its items from", function()
+    local function items_of(source)
+      local items = {}
+      for _, _, item in client:map(source, function() end, { concurrency = 3 }) do
+        items[#items + 1] = item
+      end
+      return items
+    end
+
+    it("a list, up to its first gap", function()
+      assert.same({ "a", false, "c" }, items_of { "a", false, "c", nil, "e" })
+    end)
+
+    it("a function, until nil", function()
+      local at = 0
+      assert.same({ 1, 2, 3, 4, 5 }, items_of(function()
+        at = at + 1
+        return at <= 5 and at or nil
+      end))
+      assert.same({ 1, 2, 3, 4 }, items_of(coroutine.wrap(function()
+        for i = 1, 4 do
+          coroutine.yield(i)
+        end
+      end)))
+      assert.same({ "a", "b" }, items_of(("a b"):gmatch("%a")))
+    end)
+
+    it("a table that can be called", function()
+      assert.same({ 1, 2, 3 }, items_of(counter(3)))
+    end)
+
+    it("a walk of the client's, whose pages come as they are needed", function()
+      inside_and_outside(function()
+        local count, before = 0, #world:log()
+        for doc, _, profile in client:map(client.profiles:each { page = { size = 50 } }, function(profile)
+          return client.profiles:get(profile.id)
+        end, { concurrency = 20 }) do
+          assert.equal(profile.id, doc.data.id)
+          count = count + 1
+        end
+        assert.equal(250, count)
+        assert.equal(255, #world:log(before))
+      end)
+    end)
+
+    it("another map", function()
+      local sum = 0
+      for result in client:map(client:map({ 1, 2, 3, 4 }, function(item)
+        klaviyo.sleep(0.001)
+        return item * 10
+      end), function(item)
+        klaviyo.sleep(0.001)
+        return item + 1
+      end) do
+        sum = sum + result
+      end
+      assert.equal(104, sum)
+    end)
+  end)
+
+  describe("has so many under way", function()
+    it("as it is told, and no more", function()
+      inside_and_outside(function()
+        local now, most, total = 0, 0, 0
+        for _ in client:map(counter(60), function()
+          now = now + 1
+          total = total + 1
+          most = math.max(most, now)
+          klaviyo.sleep(0.002)
+          now = now - 1
+        end, { concurrency = 7 }) do
+          assert.is_true(now <= 7)
+        end
+        assert.equal(7, most)
+        assert.equal(60, total)
+      end)
+    end)
+
+    it("as the wire shows: ten unless told otherwise", function()
+      for concurrency, least in pairs { [0] = 0.4, [5] = 0.8, [20] = 0.2, [1] = 4 } do
+        world.server:fault { delay = 0.1, times = 40, operation = "get_lists" }
+        local most = 0
+        local took = timed(function()
+          for doc in client:map(counter(40), function()
+            local _, running = core.load()
+            most = math.max(most, running)
+            return call()
+          end, concurrency > 0 and { concurrency = concurrency } or nil) do
+            assert.is_truthy(doc)
+          end
+        end)
+        assert.is_true(most <= (concurrency > 0 and concurrency or 10))
+        -- more than 16 connections there are not
+        assert.is_true(took >= least and took < least * 1.5 + 0.3, took)
+      end
+    end)
+
+    it("one at a time, where it is told one", function()
+      local log = {}
+      for _, _, item in client:map({ 1, 2, 3 }, function(item)
+        log[#log + 1] = "begin " .. item
+        klaviyo.sleep(0.002)
+        log[#log + 1] = "end " .. item
+      end, { concurrency = 1 }) do
+        log[#log + 1] = "given " .. item
+      end
+      assert.equal("begin 1 end 1 given 1 begin 2 end 2 given 2 begin 3 end 3 given 3",
+        table.concat(log, " "))
+    end)
+
+    it("and takes no more from an endless source than may be under way", function()
+      inside_and_outside(function()
+        local source = counter()
+        local given = 0
+        local walk = client:map(source, function(item)
+          klaviyo.sleep(item % 3 / 1000)
+        end, { concurrency = 8 })
+        assert.equal(0, source.taken)
+        for _ in walk do
+          given = given + 1
+          -- what was given, and the window that was filled before it
+          assert.is_true(source.taken <= given - 1 + 8)
+          if given == 5 then
+            klaviyo.sleep(0.05) -- who works slowly is not run away from
+            assert.is_true(source.taken <= given - 1 + 8)
+          elseif given == 50 then
+            break
+          end
+        end
+        walk:close()
+        assert.is_true(source.taken <= 57)
+      end)
+    end)
+  end)
+
+  describe("raises", function()
+    it("what the function raises, at its place in the order", function()
+      inside_and_outside(function()
+        local object, given = { "an object" }, {}
+        local walk = client:map({ 1, 2, 3, 4, 5 }, function(item)
+          klaviyo.sleep((5 - item) / 200)
+          if item == 3 then
+            error(object)
+          end
+          return item
+        end)
+        assert.equal(object, raised(function()
+          for result in walk do
+            given[#given + 1] = result
+          end
+        end))
+        assert.same({ 1, 2 }, given)
+        assert.is_nil((walk:next())) -- it is over
+      end)
+    end)
+
+    it("what the source raises, once all before it were given", function()
+      inside_and_outside(function()
+        local given, at = {}, 0
+        local walk = client:map(function()
+          at = at + 1
+          if at == 4 then
+            error({ "no more" })
+          end
+          return at
+        end, function(item)
+          klaviyo.sleep(0.01)
+          return item
+        end)
+        assert.same({ "no more" }, raised(function()
+          for result in walk do
+            given[#given + 1] = result
+          end
+        end))
+        assert.same({ 1, 2, 3 }, given)
+        assert.is_nil((walk:next()))
+        assert.equal(4, at)
+      end)
+    end)
+
+    it("the error object of a source whose page fails", function()
+      world.server:fault { status = 500, body = "no", operation = "get_profiles", skip = 1 }
+      local given = 0
+      local err = raised(function()
+        for _ in client:map(client.profiles:each { page = { size = 50 } }, function(profile)
+          return client.profiles:get(profile.id)
+        end) do
+          given = given + 1
+        end
+      end)
+      assert.equal(500, err.status)
+      assert.equal("get_profiles", err.operation)
+      assert.equal(50, given)
+    end)
+
+    it("gives up on the others then", function()
+      world.server:fault { delay = 5, times = 9, skip = 1 }
+      local took = timed(raised, function()
+        for _ in client:map(counter(), function(item)
+          local doc = call()
+          if item == 1 then
+            error("the first")
+          end
+          return doc
+        end) do end -- luacheck: ignore 542
+      end)
+      assert.is_true(took < 0.3, took)
+      assert.same({ 0, 0 }, { core.load() })
+    end)
+
+    it("for what is no source, no function, no number", function()
+      raises("map takes a list or an iterator, not string", function()
+        client:map("list", call)
+      end)
+      raises("map needs a function to apply, not nil", function()
+        client:map({ 1 })
+      end)
+      for _, wrong in ipairs { 0, -1, 1.5, "3", 0 / 0, math.huge } do
+        raises("concurrency must be a whole number from 1", function()
+          client:map({ 1 }, call, { concurrency = wrong })
+        end)
+      end
+      raises({ 'unknown option of map "concurency"', 'did you mean "concurrency"' }, function()
+        client:map({ 1 }, call, { concurency = 3 })
+      end)
+    end)
+  end)
+
+  describe("that is left", function()
+    it("gives up on what is under way", function()
+      inside_and_outside(function()
+        world.server:fault { delay = 5, times = 9, skip = 1 }
+        local took = timed(function()
+          for _ in client:map(counter(), call) do -- luacheck: ignore 512
+            break
+          end
+          collectgarbage() -- for who has no closing values
+          collectgarbage()
+          assert.same({ 0, 0 }, { core.load() })
+        end)
+        assert.is_true(took < 0.3, took)
+        world.server:clear_faults()
+      end)
+    end)
+
+    it("has none go on that sleeps, or was to make another call", function()
+      inside_and_outside(function()
+        local went_on = 0
+        for _ in client:map({ 1, 2, 3, 4 }, function(item) -- luacheck: ignore 512
+          if item > 1 then
+            klaviyo.sleep(0.01)
+            went_on = went_on + 1
+          end
+        end) do
+          break
+        end
+        collectgarbage()
+        collectgarbage()
+        klaviyo.run(klaviyo.sleep, 0.03)
+        assert.equal(0, went_on)
+      end)
+    end)
+
+    it("may be closed by hand, twice, and gives nothing after that", function()
+      local walk = client:map(counter(), call)
+      assert.is_truthy((walk:next()))
+      walk:close()
+      walk:close()
+      assert.same({ 0, 0 }, { core.load() })
+      assert.is_nil((walk:next()))
+    end)
+
+    it("with its task goes with it", function()
+      world.server:fault { delay = 5, times = 100 }
+      klaviyo.run(function()
+        local task = klaviyo.spawn(function()
+          for _ in client:map(counter(), call) do end -- luacheck: ignore 542
+        end)
+        klaviyo.sleep(0.05)
+        assert.equal(10, select(2, core.load()))
+        task:cancel()
+      end)
+      collectgarbage()
+      collectgarbage()
+      assert.same({ 0, 0 }, { core.load() })
+    end)
+  end)
+
+  it("runs inside tasks, several at a time, each in its own order", function()
+    local sums = {}
+    world.server:fault { delay = 0.02, rate = 1 }
+    local took = timed(klaviyo.run, function()
+      for name = 1, 4 do
+        klaviyo.spawn(function()
+          local before = 0
+          for doc, _, item in client:map(counter(12), call, { concurrency = 3 }) do
+            assert.equal(before + 1, item)
+            assert.equal(2, #doc.data)
+            before = item
+          end
+          sums[name] = before
+        end)
+      end
+    end)
+    assert.same({ 12, 12, 12, 12 }, sums)
+    assert.is_true(took < 0.6, took) -- one after the other: 4 × 4 × 0.02 s, and more
+  end)
+
+  it("interleaves with another one in the same hand", function()
+    inside_and_outside(function()
+      local one = client:map(counter(), function(item)
+        return call() and "one " .. item
+      end, { concurrency = 4 })
+      local two = client:map(counter(), function(item)
+        return call() and "two " .. item
+      end, { concurrency = 4 })
+      for i = 1, 20 do
+        assert.equal("one " .. i, (one:next()))
+        assert.equal("two " .. i, (two:next()))
+      end
+      one:close()
+      assert.equal("two 21", (two:next()))
+      two:close()
+    end)
+  end)
+
+  it("may be shared by several tasks: each result comes once", function()
+    local seen, count = {}, 0
+    local walk = client:map(counter(100), function(item)
+      return call() and item
+    end, { concurrency = 10 })
+    klaviyo.run(function()
+      for _ = 1, 5 do
+        klaviyo.spawn(function()
+          for item in walk do
+            assert.is_nil(seen[item])
+            seen[item] = true
+            count = count + 1
+          end
+        end)
+      end
+    end)
+    assert.equal(100, count)
+  end)
+
+  it("may be used within a map, and within spawned tasks of one", function()
+    local total = 0
+    for sum in client:map({ 1, 2, 3 }, function(item)
+      local sum = 0
+      for result in client:map(counter(4), function(inner)
+        return klaviyo.spawn(function()
+          call()
+          return inner * item
+        end):wait()
+      end) do
+        sum = sum + result
+      end
+      return sum
+    end) do
+      total = total + sum
+    end
+    assert.equal(60, total)
+  end)
+
+  it("works through ten thousand items, in the memory of its window #memory", function()
+    local function walk(count)
+      local last, most = 0, 0
+      for doc, _, item in client:map(counter(count), call, { concurrency = 30 }) do
+        assert(doc and item == last + 1)
+        last = item
+        if item % 1000 == 0 then
+          collectgarbage()
+          collectgarbage()
+          most = math.max(most, collectgarbage("count"))
+        end
+      end
+      assert.equal(count, last)
+      return most
+    end
+    local before = walk(1000)
+    assert.is_true(walk(10000) < before + 256)
+  end)
+end)

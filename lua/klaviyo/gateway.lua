@@ -1,0 +1,192 @@
+--- The gateway: a location of nginx behind which the Klaviyo API is served to
+--- callers who do not hold its key.
+---
+---     init_by_lua_block { gateway = require("klaviyo.gateway").new {…} }
+---     access_by_lua_block { gateway:access() }
+---     header_filter_by_lua_block { gateway:header_filter() }
+---     body_filter_by_lua_block { gateway:body_filter() }
+---     log_by_lua_block { gateway:log() }
+---
+--- Lua only decides; nginx's proxy_pass carries the bytes, to where four
+--- variables say: examples/nginx/gateway.conf is the whole of it.
+
+local catalogue = require "klaviyo.catalogue"
+local lanes = require "klaviyo.lanes"
+local judge = require "klaviyo.gateway.judge"
+local links = require "klaviyo.gateway.links"
+local options = require "klaviyo.gateway.options"
+local refusal = require "klaviyo.gateway.refusal"
+
+local M = {}
+
+---@class klaviyo.gateway
+local Gateway = {}
+Gateway.__index = Gateway
+
+--- A gateway, for init_by_lua.
+---@param given klaviyo.gateway.options
+---@return klaviyo.gateway
+function M.new(given)
+  local settings, rule = options.checked(given)
+  -- Parsed here, it is shared by all workers.
+  local revision = catalogue.load(settings.revision)
+  revision:route("GET", "/")
+  return setmetatable({
+    settings = settings,
+    rule = rule,
+    by_rule = setmetatable({}, { __mode = "k" }),
+    pace = {
+      base_url = "https://a.klaviyo.com", pacing = settings.pacing,
+      budget = settings.budget, account = settings.account,
+      access_token = settings.access_token,
+    },
+  }, Gateway)
+end
+
+-- The budget ------------------------------------------------------------------
+
+local function wait_for_turn(self, state, target, secret)
+  local op = state.op
+  state.lane = lanes.of(self.pace, op,
+    { public = op.public, url = target }, secret)
+  local left = self.settings.max_wait
+  while true do
+    local when, seconds = state.lane:take()
+    if when then
+      state.taken = when
+      return
+    elseif seconds > left then
+      refusal.throw(429, "throttled", "the account's rate limit leaves no "
+        .. "room; try again later", nil, { ["Retry-After"] =
+          ("%d"):format(math.max(1, math.ceil(seconds))) })
+    end
+    left = left - seconds
+    ngx.sleep(seconds)
+  end
+end
+
+local function settle(state, status, block)
+  if state.taken then
+    state.lane:settle(state.taken, status, block)
+    state.taken = nil
+  end
+end
+
+-- The phases ------------------------------------------------------------------
+
+local function decide(self, state)
+  local op, target, secret, authorization = judge.judge(self)
+  state.op = op
+  wait_for_turn(self, state, target, secret)
+  ngx.var.klaviyo_uri = target
+  ngx.var.klaviyo_authorization = authorization
+end
+
+--- Decides whether a request may go on, and to where. Refusals are answered
+--- here, as JSON:API error documents with the field X-Klaviyo-Gateway.
+function Gateway:access()
+  local state = {}
+  ngx.ctx.klaviyo = state
+  local refused = refusal.catch(decide, self, state)
+  if refused then
+    state.own = true
+    settle(state)
+    refusal.answer(refused)
+  end
+end
+
+-- Whether an answer came from the service: nginx's own error pages have no
+-- time at which a header came.
+local function has_come()
+  return (ngx.var.upstream_header_time or ""):find("%d$") ~= nil
+end
+
+-- What is between the service and the gateway alone.
+local DROPPED = { "Set-Cookie", "Alt-Svc", "Strict-Transport-Security", "NEL",
+  "Report-To", "X-Klaviyo-Gateway" }
+
+local TOLD = { "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset",
+  "Retry-After" }
+
+local function header_block()
+  local lines = {}
+  for _, name in ipairs(TOLD) do
+    local value = ngx.header[name]
+    if value then
+      lines[#lines + 1] = name .. ": "
+        .. (type(value) == "table" and table.concat(value, ", ") or value)
+    end
+  end
+  lines[#lines + 1] = ""
+  return table.concat(lines, "\r\n")
+end
+
+local function base_of(self)
+  if self.settings.public_url then
+    return self.settings.public_url
+  end
+  local host = ngx.var.http_host or ""
+  if not host:find("^[%w%.:%[%]-]+$") then
+    host = ngx.var.host
+  end
+  return ngx.var.scheme .. "://" .. host .. self.settings.prefix
+end
+
+local function has_links()
+  local media_type = ngx.header["Content-Type"]
+  return type(media_type) == "string" and media_type:find("json", 1, true)
+    and not ngx.header["Content-Encoding"]
+end
+
+--- Corrects the budget by what an answer tells, and its header.
+function Gateway:header_filter()
+  local state = ngx.ctx.klaviyo
+  if not state then -- nginx refused it before our turn
+    state = {}
+    ngx.ctx.klaviyo = state
+  end
+  if state.own then
+    return
+  elseif not has_come() then
+    if ngx.status >= 400 then
+      state.page = refusal.page(ngx.status)
+    end
+    return
+  end
+  settle(state, ngx.status, header_block())
+  for _, name in ipairs(DROPPED) do
+    ngx.header[name] = nil
+  end
+  local base = base_of(self)
+  local location = ngx.header.Location
+  if type(location) == "string" then
+    ngx.header.Location = links.rebased(location, base) or location
+  end
+  if has_links() then
+    state.scanner = links.new(base)
+    ngx.header["Content-Length"] = nil
+  end
+end
+
+--- Leads the links of an answer to the gateway.
+function Gateway:body_filter() -- luacheck: ignore 212
+  local state = ngx.ctx.klaviyo
+  if not state then
+    return
+  elseif state.page then
+    ngx.arg[1], state.page = state.page, ""
+  elseif state.scanner then
+    ngx.arg[1] = state.scanner:feed(ngx.arg[1], ngx.arg[2])
+  end
+end
+
+--- What was taken of the budget for a request without an answer counts until
+--- now.
+function Gateway:log() -- luacheck: ignore 212
+  local state = ngx.ctx.klaviyo
+  if state then
+    settle(state)
+  end
+end
+
+return M

@@ -1,0 +1,137 @@
+--- What a gateway may be told, judged when nginx reads its configuration.
+
+local callers = require "klaviyo.gateway.callers"
+local catalogue = require "klaviyo.catalogue"
+local client_settings = require "klaviyo.settings"
+local misuse = require "klaviyo.misuse"
+
+local M = {}
+
+---@class klaviyo.gateway.options
+---@field api_key? string|fun():string  the private key; default $KLAVIYO_API_KEY
+---@field access_token? string|fun():string  an OAuth token, in place of a key
+---@field callers klaviyo.gateway.caller[]|fun(request: table):klaviyo.gateway.caller|boolean|nil
+---  who may ask; a function gives the caller, true, false (403) or nil (401)
+---@field public? boolean  true: /client is open to anyone
+---@field revision? string  for who says none; default "2024-10-15"
+---@field prefix? string  the location, default "/klaviyo"
+---@field public_url? string  the gateway as its callers see it, up to /api; default: as the request says
+---@field account? string  whose rate budget it is; default: a hash of the key
+---@field budget? string|boolean  a file for the budget, or false, as of a client
+---@field pacing? boolean|table  as of a client
+---@field max_wait? number  seconds a request may be held back for the rate limits; default 1
+---@field max_body_bytes? integer  default 6 MiB
+
+local function is_secret(value)
+  return type(value) == "function"
+    or type(value) == "string" and value ~= "" and not value:find("[%c%s]")
+end
+
+local function is_text(value)
+  return type(value) == "string" and value ~= ""
+end
+
+local function is_amount(value)
+  return type(value) == "number" and value >= 0 and value < math.huge
+end
+
+local SECRET = { is_secret, "a string of one word, or a function", true }
+local SWITCH = { function(value) return type(value) == "boolean" end,
+  "true or false" }
+
+local KNOWN = {
+  api_key = SECRET,
+  access_token = SECRET,
+  callers = { function(value)
+    return type(value) == "function" or type(value) == "table"
+  end, "a function or a list", true },
+  public = SWITCH,
+  revision = { is_text, "a date" },
+  prefix = { function(value)
+    return is_text(value) and value:find("^/[%w%-%._~/]*[%w%-%._~]$")
+  end, 'a path such as "/klaviyo", without a slash at its end' },
+  public_url = { function(value)
+    return is_text(value) and value:find("^https?://[^/%s\"\\?#%c]+[^%s\"\\?#%c]*$")
+  end, "an http(s) URL" },
+  account = { is_text, "a string" },
+  budget = { function(value)
+    return type(value) == "boolean" or is_text(value)
+  end, "a path, or false" },
+  pacing = { function(value)
+    return type(value) == "boolean" or type(value) == "table"
+  end, "true, false or a table" },
+  max_wait = { is_amount, "a number of seconds" },
+  max_body_bytes = { is_amount, "a number of bytes" },
+}
+
+local DEFAULTS = {
+  revision = client_settings.default_revision,
+  prefix = "/klaviyo",
+  budget = true,
+  pacing = true,
+  max_wait = 1,
+  max_body_bytes = 6 * 1024 * 1024,
+}
+
+local function check(name, value)
+  local rule = KNOWN[name]
+  if not rule then
+    misuse.unknown("setting of the gateway", name, KNOWN)
+  elseif not rule[1](value) then
+    misuse.raise("the gateway's %s must be %s%s", name, rule[2],
+      rule[3] and "" or ", not " .. tostring(value))
+  end
+end
+
+local function check_secrets(settings)
+  if settings.api_key and settings.access_token then
+    misuse.raise("give the gateway api_key or access_token, not both")
+  elseif not settings.api_key and not settings.access_token then
+    local key = os.getenv("KLAVIYO_API_KEY")
+    if not is_secret(key) then
+      misuse.raise("the gateway has no key: give api_key, or set "
+        .. 'KLAVIYO_API_KEY (and say "env KLAVIYO_API_KEY;" in nginx.conf)')
+    end
+    settings.api_key = key
+  end
+  if settings.access_token and settings.pacing ~= false
+      and settings.budget ~= false and not settings.account then
+    misuse.raise("with access_token, say whose it is: account = … (the rate "
+      .. "limits are the account's, and a token changes), or budget = false")
+  end
+end
+
+--- The settings, and the rule of who may ask.
+---@param given klaviyo.gateway.options
+---@return table settings
+---@return function rule
+function M.checked(given)
+  if type(given) ~= "table" then
+    misuse.raise("the gateway needs a table of settings")
+  end
+  local settings = {}
+  for name, value in pairs(DEFAULTS) do
+    settings[name] = value
+  end
+  for name, value in pairs(given) do
+    check(name, value)
+    settings[name] = value
+  end
+  check_secrets(settings)
+  if settings.public_url then
+    settings.public_url = settings.public_url:gsub("/+$", "")
+  end
+  local revision = catalogue.load(settings.revision)
+  if not revision then
+    misuse.unknown("revision", settings.revision, catalogue.revisions())
+  elseif settings.callers == nil then
+    misuse.raise("the gateway's callers are missing: who may ask? A list of "
+      .. "{name =, token_sha256 =}, or a function")
+  end
+  if type(settings.callers) == "function" then
+    return settings, settings.callers
+  end
+  return settings, callers.of_list(settings.callers, revision)
+end
+
+return M

@@ -1,0 +1,82 @@
+--- What a request asks for, from its target as it came, and what of it may go
+--- on: a path is made anew from the catalogue's, so that nothing reaches
+--- the service that is none of its operations.
+
+local M = {}
+
+-- What a segment may hold unescaped (RFC 3986), but for ";", which some
+-- servers cut a segment at.
+local RAW = "^[%w%-%._~!$&'()*+,=:@%%]+$"
+local ESCAPES_LEFT = 3
+
+local function unescaped(text)
+  return (text:gsub("%%(%x%x)", function(hex)
+    return string.char(tonumber(hex, 16))
+  end))
+end
+
+-- Whether it can be an id: one that a server between here and there takes
+-- for a way out, if it decodes more than once, is none.
+local function is_id(segment)
+  if not segment:find(RAW) or segment:gsub("%%%x%x", ""):find("%%") then
+    return false
+  end
+  local text = segment
+  for _ = 1, ESCAPES_LEFT do
+    text = unescaped(text)
+    if text:find("%c") or text:find("\127", 1, true) then
+      return false
+    end
+    for part in (text:gsub("\\", "/") .. "/"):gmatch("([^/]*)/") do
+      if part:find("^%.%.?$") or part:find("^%.%.?;") then
+        return false
+      end
+    end
+  end
+  return true
+end
+
+--- The parts of a target, or nil when it is not below the prefix.
+---@param target string nginx's $request_uri
+---@param prefix string e.g. "/klaviyo"
+---@return string|nil path still percent-encoded
+---@return string|nil query without the "?"
+function M.split(target, prefix)
+  if target:sub(1, #prefix) ~= prefix then
+    return nil
+  end
+  local rest = target:sub(#prefix + 1):gsub("#.*$", "")
+  local path, query = rest:match("^([^?]*)%??(.*)$")
+  if not (path:find("^/api/") or path:find("^/client/")) then
+    return nil
+  end
+  return path, query
+end
+
+--- The path of an operation with a caller's parameters in it.
+---@param op table
+---@param params table<string, string> still percent-encoded
+---@return string|nil nil when one of them is no id
+function M.build(op, params)
+  local good = true
+  local path = op.path:gsub("{([^}]*)}", function(name)
+    local segment = params[name]
+    good = good and is_id(segment)
+    return segment
+  end)
+  return good and path or nil
+end
+
+--- A query with everything escaped that must be.
+---@param query string
+---@return string with its "?", or empty
+function M.query(query)
+  if query == "" then
+    return ""
+  end
+  return "?" .. query:gsub("[^%w%-%._~!$&'()*+,;=:@%%/?]", function(c)
+    return ("%%%02X"):format(c:byte())
+  end)
+end
+
+return M

@@ -1,0 +1,208 @@
+-- An nginx of its own for specs and the demo: a configuration of
+-- examples/nginx as it stands there, but for where things lie.
+
+local shell = require "klaviyo.sandbox.shell"
+
+local M = {}
+
+local Server = {}
+Server.__index = Server
+
+local MODULES = { "/usr/lib/nginx/modules", "/usr/lib64/nginx/modules",
+  "/usr/share/nginx/modules" }
+
+local function root()
+  local _, path = shell.run("pwd -P")
+  return (path:gsub("%s+$", ""))
+end
+
+local function modules()
+  for _, path in ipairs(MODULES) do
+    if shell.read(path .. "/ngx_http_lua_module.so") then
+      return path
+    end
+  end
+end
+
+--- Why no nginx with our modules in it can be started here; nil when it can.
+---@return string|nil
+function M.missing()
+  if not shell.run('PATH="$PATH:/usr/sbin:/sbin"; command -v nginx') then
+    return "there is no nginx"
+  elseif not modules() then
+    return "nginx has no Lua module"
+  elseif not shell.read("build/luajit/klaviyo/core.so")
+      or not shell.read("build/luajit/klaviyo/digest.so") then
+    return "make build LUA=luajit has not been run"
+  end
+end
+
+-- All of `old`, word for word; there must be one.
+local function replaced(text, old, new)
+  local parts, at, count = {}, 1, 0
+  while true do
+    local first, last = text:find(old, at, true)
+    if not first then
+      break
+    end
+    parts[#parts + 1] = text:sub(at, first - 1) .. new
+    at, count = last + 1, count + 1
+  end
+  assert(count > 0, "the configuration has no " .. old)
+  parts[#parts + 1] = text:sub(at)
+  return table.concat(parts)
+end
+
+-- Nobody is left behind when the starter is killed.
+local WATCH = [[
+  init_worker_by_lua_block {
+    ngx.timer.every(1, function()
+      local file = io.open("/proc/%s/stat")
+      local started = file and file:read("*a"):match("^.*%%)%%s(.*)$")
+      if file then file:close() end
+      local at = 0
+      for field in (started or ""):gmatch("%%S+") do
+        at = at + 1
+        if at == 20 and field == "%s" then return end
+      end
+      os.execute("kill -TERM " .. (ngx.worker.id() == 0
+        and io.open("nginx.pid"):read("*l") or "$$"))
+    end)
+  }
+]]
+
+local HTTP = [[
+http {
+  client_body_temp_path body;
+  proxy_temp_path proxy;
+  fastcgi_temp_path fastcgi;
+  uwsgi_temp_path uwsgi;
+  scgi_temp_path scgi;
+  lua_package_path "%s/lua/?.lua;%s/lua/?/init.lua;;";
+  lua_package_cpath "%s/build/luajit/?.so;;";
+]]
+
+local function adapted(self, options)
+  local text = options.text or assert(shell.read("examples/nginx/"
+    .. options.example))
+  local here = root()
+  text = replaced(text, "load_module modules/",
+    "load_module " .. modules() .. "/")
+  text = text:gsub("/var/log/nginx/", ""):gsub("worker_processes %w+;",
+    ("worker_processes %d;"):format(options.workers or 2))
+  text = text:gsub("pid /[%w/%.-]+;", "pid nginx.pid;\nenv XDG_RUNTIME_DIR;")
+  local _, user = shell.run("id -un")
+  if user:find("^root%s") then
+    text = "user root;\n" .. text
+  end
+  local me = assert(shell.process("self"))
+  -- `self` is the shell's reader: this process.
+  text = replaced(text, "http {\n", HTTP:format(here, here, here)
+    .. WATCH:format(me.pid, me.started))
+  text = replaced(text, "listen 127.0.0.1:8080;",
+    ("listen 127.0.0.1:%d;"):format(self.port))
+  for _, pair in ipairs(options.replace or {}) do
+    text = replaced(text, pair[1], pair[2])
+  end
+  return text
+end
+
+local function launch(self, options)
+  shell.write(self.dir .. "/nginx.conf", adapted(self, options))
+  local words = { "env" }
+  for name, value in pairs(options.env or {}) do
+    words[#words + 1] = shell.quote(name .. "=" .. value)
+  end
+  local ok, output = shell.run(('PATH="$PATH:/usr/sbin:/sbin"; %s nginx -e %s/error.log -p %s/ -c nginx.conf')
+    :format(table.concat(words, " "), self.dir, self.dir))
+  if not ok then
+    return nil, output
+  end
+  self.process = shell.wait_for(function()
+    local pid = (shell.read(self.dir .. "/nginx.pid") or ""):match("^%d+")
+    return pid and shell.process(pid)
+  end)
+  return self.process ~= nil, "nginx did not stay"
+end
+
+--- Starts nginx.
+---@param options {example: string, text: string, replace: string[][], env: table, workers: integer}
+---@return table|nil server base_url, dir; nil when it did not start
+---@return string|nil output what nginx said then
+function M.start(options)
+  local ok, dir = shell.run('mktemp -d "${TMPDIR:-/tmp}/klaviyo-nginx.XXXXXX"')
+  assert(ok, dir)
+  local self = setmetatable({ dir = dir:gsub("%s+$", "") }, Server)
+  local output
+  for _ = 1, 5 do
+    self.port = shell.free_port({})
+    ok, output = launch(self, options)
+    if ok or not output:find("in use", 1, true) then
+      break
+    end
+  end
+  if not ok then
+    self:stop()
+    return nil, output
+  end
+  self.base_url = "http://127.0.0.1:" .. self.port
+  return self
+end
+
+--- A gateway in front of a sandbox, as examples/nginx/gateway.conf has it; or
+-- of another server that speaks plain HTTP: {port =, key =}.
+---@param upstream table
+---@param options table|nil of `start`; `settings`: Lua text, in place of the example's
+function M.gateway(upstream, options)
+  options = options or {}
+  local replace = {
+    { "server a.klaviyo.com:443;",
+      ("server 127.0.0.1:%d;"):format(upstream.tls_port or upstream.port) },
+    { "proxy_ssl_name a.klaviyo.com;", "proxy_ssl_name localhost;" },
+  }
+  if upstream.tls_port then
+    replace[3] = { "/etc/ssl/certs/ca-certificates.crt", upstream.ca_file }
+  else
+    replace[3] = { "proxy_pass https://", "proxy_pass http://" }
+  end
+  for _, pair in ipairs(options.replace or {}) do
+    replace[#replace + 1] = pair
+  end
+  local text = assert(shell.read("examples/nginx/gateway.conf"))
+  if options.settings then
+    local first, last = text:find("new {\n.-\n    }\n")
+    text = text:sub(1, first - 1) .. "new {\n" .. options.settings
+      .. "\n    }\n" .. text:sub(last + 1)
+  end
+  return M.start { text = text, replace = replace, workers = options.workers,
+    env = options.env or { KLAVIYO_API_KEY = upstream.key } }
+end
+
+--- All that it wrote to its logs.
+---@return string
+function Server:logs()
+  local _, text = shell.run("cat " .. self.dir .. "/*.log")
+  return text
+end
+
+--- Ends it and removes its directory; returns its logs.
+---@return string
+function Server:stop()
+  local logs = self.dir and self:logs() or ""
+  local process = self.process
+  self.process = nil
+  if process and shell.alive(process) then
+    shell.run("kill -QUIT " .. process.pid)
+    if not shell.wait_for(function() return not shell.alive(process) end, 2) then
+      shell.run("kill -TERM " .. process.pid)
+      shell.wait_for(function() return not shell.alive(process) end)
+    end
+  end
+  if self.dir then
+    shell.run("rm -rf " .. self.dir)
+    self.dir = nil
+  end
+  return logs
+end
+
+return M

@@ -269,4 +269,11 @@ function M.verify(given)
   return document
 end
 
+--- The handler of an nginx location for system webhooks: see receiver.lua.
+---@param given klaviyo.receiver.options
+---@return fun()
+function M.handler(given)
+  return require("klaviyo.receiver").handler(given)
+end
+
 return M

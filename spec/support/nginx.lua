@@ -66,7 +66,7 @@ local WATCH = [[
         if at == 20 and field == "%s" then return end
       end
       os.execute("kill -TERM " .. (ngx.worker.id() == 0
-        and io.open("nginx.pid"):read("*l") or "$$"))
+        and io.open(ngx.config.prefix() .. "nginx.pid"):read("*l") or "$$"))
     end)
   }
 ]]

@@ -87,8 +87,8 @@ EXPORT_CPATH = export LUA_CPATH=$(call \
   quoted,$(CURDIR)/$(OUT)/?.so;)"$${LUA_CPATH:-;}"
 
 .PHONY: help setup build objects env spec asan portable valgrind rock lint \
-  warnings check test demo sandbox install catalogue catalogue-check contract \
-  reference bench clean FORCE
+  warnings check test demo demo-nginx sandbox install catalogue \
+  catalogue-check contract reference bench clean FORCE
 .DELETE_ON_ERROR:
 
 help:
@@ -96,6 +96,7 @@ help:
 
 #: make demo                 every call of the reference, against the sandbox
 #:                           (LIVE=1 and KLAVIYO_API_KEY: the real service)
+#: make demo-nginx           the same by curl, through the gateway in nginx
 #: make test                 all there is: specs, rock, lint, sanitizers
 #: make setup                install by apt what the rest needs
 #: make build LUA=luajit     the core for lua5.4 (default) or luajit
@@ -125,6 +126,11 @@ setup:
 demo: setup
 	@$(MAKE) --no-print-directory -s build LUA=$(LUA)
 	@$(ENV) $(if $(LIVE),LIVE=$(LIVE) )$(LUA) examples/reference.lua
+
+demo-nginx: setup
+	@$(MAKE) --no-print-directory -s build LUA=luajit
+	@$(MAKE) --no-print-directory -s build LUA=$(LUA)
+	@$(ENV) $(LUA) examples/nginx/demo.lua
 
 test: setup
 	@./tools/test.sh

@@ -247,7 +247,9 @@ static int ticket_take (lua_State *L) {
 
 /* ticket:cancel(): done at once, with kind "cancelled". */
 static int ticket_cancel (lua_State *L) {
-  engine_cancel(open_ticket_at(L));
+  transfer *t = *ticket(L);
+  if (t != NULL)
+    engine_cancel(t);
   return 0;
 }
 

@@ -62,6 +62,7 @@ end
 local function go_back(self, url, cursor)
   if self.flight then
     transport.abandon(self.flight)
+    self.flight = nil
   end
   self.walk:close()
   self.walk = core.pages(self.source.settings.base_url, url)
@@ -98,9 +99,39 @@ local function start(self)
   return transport.start(source.settings, next_request(self), source.op)
 end
 
+-- Lands the flight of the page that comes next. Whoever waits for the link has
+-- it before the page is decoded.
+local function land(self, flight)
+  local outcome = {}
+  self.flight = flight
+  outcome.ok, outcome.page, outcome.err = pcall(transport.land, flight,
+    function(body)
+      self.flight = nil
+      outcome.arrived = true
+      outcome.trouble = self.walk and follow(self, body)
+      if self.ahead and not outcome.trouble
+          and not (self.limit and self.count + 1 >= self.limit) then
+        self:prefetch()
+      end
+    end)
+  if self.flight == flight then
+    self.flight = nil
+  end
+  if not outcome.ok then
+    error(outcome.page, 0)
+  end
+  return outcome
+end
+
+-- The time of a page that was asked for ahead may be over before anybody
+-- looked at it.
+local function came_too_early(err)
+  return err and (err.kind == "timeout" or err.kind == "rate_limited")
+    and not err.response
+end
+
 -- A page whose link cannot be followed is still given; the error comes when
--- more is asked for. Whoever waits for the link has it before the page is
--- decoded.
+-- more is asked for.
 local function next_page(self)
   if self.limit and self.count >= self.limit then
     self:close()
@@ -108,30 +139,28 @@ local function next_page(self)
   if self.lost or self.done or not self.walk then
     return nil, self.lost
   end
-  local flight = self.flight or start(self)
-  self.flight = flight
-  local url, cursor, trouble = self.walk:url(), self.next_cursor, nil
-  local page, err = transport.land(flight, function(body)
-    self.flight = nil
-    trouble = self.walk and follow(self, body)
-    if self.ahead and not trouble
-        and not (self.limit and self.count + 1 >= self.limit) then
-      self:prefetch()
-    end
-  end)
+  local url, cursor = self.walk:url(), self.next_cursor
+  local flight, outcome = self.flight, nil
+  -- one that is awaited already was a task's that is no more
+  if flight and not flight.is_awaited then
+    outcome = land(self, flight)
+  end
+  if self.walk and (not outcome or came_too_early(outcome.err)) then
+    outcome = land(self, start(self))
+  end
   if not self.walk then
     return nil  -- closed meanwhile
-  elseif not page then
-    if self.flight ~= flight then
+  elseif not outcome.page then
+    if outcome.arrived then
       go_back(self, url, cursor)
     end
-    self.flight = nil
-    return nil, err
-  elseif trouble then
-    self.lost = answer.lost(trouble, {operation = self.source.op.id}, page)
+    return nil, outcome.err
+  elseif outcome.trouble then
+    self.lost = answer.lost(outcome.trouble, {operation = self.source.op.id},
+      outcome.page)
   end
   self.count = self.count + 1
-  return page
+  return outcome.page
 end
 
 --- The next page; `nil` at the end; `nil, err`. The page after it is asked

@@ -38,7 +38,7 @@ lane *check_lane (lua_State *L, int index) {
 }
 
 
-static uint32_t limit (lua_State *L, const char *name) {
+static uint32_t limit_field (lua_State *L, const char *name) {
   lua_Number n;
   lua_getfield(L, -1, name);
   n = lua_tonumber(L, -1);
@@ -58,9 +58,9 @@ static void add_bucket (lua_State *L, lane *l) {
   lua_getfield(L, -1, "fixed");
   b.fixed = lua_toboolean(L, -1);
   lua_pop(L, 1);
-  b.limit[0] = limit(L, "second");
-  b.limit[1] = limit(L, "minute");
-  b.limit[2] = limit(L, "day");
+  b.limit[0] = limit_field(L, "second");
+  b.limit[1] = limit_field(L, "minute");
+  b.limit[2] = limit_field(L, "day");
   if (!lane_add_bucket(l, &b))
     luaL_error(L, "a lane has no more than %d limits", LANE_BUCKETS);
 }

@@ -62,7 +62,7 @@ ASAN_SPEC = $(or $(SPEC),spec)
 # What the core is where there is no Linux: specs that cross it.
 PORTABLE = build/portable-$(LUA)
 PORTABLE_SPEC = $(or $(SPEC),spec/core $(patsubst %,spec/%_spec.lua,client \
-  connections failures iterator transport))
+  connections failures iterator map prefetch tasks transport))
 
 # What runs libcurl's every way, in the time it takes under valgrind. That
 # measures no memory and no time.
@@ -70,7 +70,7 @@ VALGRIND = valgrind -q --leak-check=full --show-leak-kinds=definite,possible \
   --errors-for-leak-kinds=definite,possible --error-exitcode=86 \
   --child-silent-after-fork=yes --num-callers=30
 VALGRIND_SPEC = $(or $(SPEC),spec/core $(patsubst %,spec/%_spec.lua,digest \
-  connections failures))
+  connections failures tasks))
 
 # a word of the shell, whatever is in it
 quoted = '$(subst ','\'',$(1))'

@@ -86,7 +86,7 @@ EXPORT_PATH = export LUA_PATH=$(call \
 EXPORT_CPATH = export LUA_CPATH=$(call \
   quoted,$(CURDIR)/$(OUT)/?.so;)"$${LUA_CPATH:-;}"
 
-.PHONY: help setup build objects env spec asan portable valgrind rock lint \
+.PHONY: help setup build objects env probes spec asan portable valgrind rock lint \
   warnings check test demo demo-nginx sandbox install catalogue \
   catalogue-check contract reference bench clean FORCE
 .DELETE_ON_ERROR:
@@ -165,14 +165,23 @@ $(OUT)/obj/flags: FORCE
 env:
 	@printf '%s\n' $(call quoted,$(EXPORT_PATH)) $(call quoted,$(EXPORT_CPATH))
 
-# the budget by a clock of the specs' own
+# the budget by a clock of the specs' own; forks; names that are slow to find
+PROBES = $(OUT)/budget_probe $(OUT)/spec_fork.so $(OUT)/slow_names.so
+
 $(OUT)/budget_probe: spec/support/budget_probe.c csrc/budget.c $(CORE)
 	@mkdir -p $(@D)
 	$(SAY) '  CC  $@'
 	$(QUIET)$(CC) $(C_ALL) -o $@ $< $(addprefix $(OUT)/obj/, \
 	  shared.o buffer.o headers.o) $(CURL_LIBS)
 
-spec: build $(OUT)/budget_probe
+$(OUT)/spec_%.so $(OUT)/%.so: spec/support/%.c
+	@mkdir -p $(@D)
+	$(SAY) '  CC  $@'
+	$(QUIET)$(CC) $(C_ALL) -shared $(EXTRA) -o $@ $< -ldl
+
+probes: $(PROBES)
+
+spec: build probes
 	$(QUIET)$(SPEC_ENV) LUA=$(LUA) $(LUA) $(BUSTED) $(SPEC)
 
 portable:
@@ -181,7 +190,7 @@ portable:
 	@$(MAKE) --no-print-directory spec OUT=$(PORTABLE) \
 	  EXTRA=-DKLAVIYO_PORTABLE SPEC='$(PORTABLE_SPEC)'
 
-valgrind: build $(OUT)/budget_probe
+valgrind: build probes
 	@$(SPEC_ENV) LUA=$(LUA) $(VALGRIND) $(LUA) $(BUSTED) \
 	  --exclude-tags=memory,time $(VALGRIND_SPEC)
 
@@ -198,7 +207,7 @@ $(ASAN)/lua: tools/host.c Makefile
 # the host as LUA too: specs that start an interpreter must start this one
 asan: OUT = $(ASAN)
 asan: $(ASAN)/lua
-	@$(MAKE) --no-print-directory build $(ASAN)/budget_probe OUT=$(ASAN) \
+	@$(MAKE) --no-print-directory build probes OUT=$(ASAN) \
 	  EXTRA='$(SANITIZE)'
 	@$(SPEC_ENV) LUA='$(root)/$(ASAN)/lua' \
 	  ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:exitcode=86 \

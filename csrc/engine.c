@@ -253,9 +253,8 @@ static void run (engine *e, transfer *t, int64_t now) {
     code = response_apply(&t->response, t->easy);
   if (code == CURLE_OK)
     code = curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
-  if (code == CURLE_OK && t->resent &&
-      t->lane->origin->http_version < CURL_HTTP_VERSION_2_0)
-    code = curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, 1L);
+  if (code == CURLE_OK)
+    code = origin_apply(t->lane->origin, t->easy, t->resent);
   if (code != CURLE_OK)
     give_up(e, t, FAILURE_TRANSPORT, curl_easy_strerror(code));
   else if (curl_multi_add_handle(e->multi, t->easy) != CURLM_OK)

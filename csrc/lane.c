@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <curl/curl.h>
-
 #include "buffer.h"
 
 /* Streams of one HTTP/2 connection: what servers commonly allow. Or else
@@ -48,6 +46,16 @@ void origins_reset (void) {
 int origin_capacity (const origin *o) {
   return o->http_version >= CURL_HTTP_VERSION_2_0 ? MOST_STREAMS
                                                   : MOST_CONNECTIONS;
+}
+
+
+CURLcode origin_apply (const origin *o, CURL *easy, bool fresh) {
+  CURLcode code = CURLE_OK;
+  if (strncmp(o->name, "http:", 5) == 0)
+    code = curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 0L);
+  if (code == CURLE_OK && fresh && o->http_version < CURL_HTTP_VERSION_2_0)
+    code = curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+  return code;
 }
 
 

@@ -5,6 +5,8 @@
 #ifndef KLAVIYO_LANE_H
 #define KLAVIYO_LANE_H
 
+#include <curl/curl.h>
+
 #include "budget.h"
 
 #define LANE_BUCKETS 4
@@ -58,6 +60,12 @@ int64_t lane_settle (lane *l, int64_t then);
 
 /* How many requests the origin may have in flight. */
 int origin_capacity (const origin *o);
+
+/* Which connection a transfer takes. Without TLS nothing tells whether there
+** are streams on it until the first answer: the others must not wait for
+** that. One that has to be 'fresh' is so where there are no streams: the old
+** ones may all be dead. */
+CURLcode origin_apply (const origin *o, CURL *easy, bool fresh);
 
 /* Forgets what is in flight: those of a parent process. */
 void origins_reset (void);

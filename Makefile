@@ -62,7 +62,7 @@ ASAN_SPEC = $(or $(SPEC),spec)
 # What the core is where there is no Linux: specs that cross it.
 PORTABLE = build/portable-$(LUA)
 PORTABLE_SPEC = $(or $(SPEC),spec/core $(patsubst %,spec/%_spec.lua,client \
-  connections failures iterator map prefetch tasks transport))
+  connections failures iterator loops map prefetch tasks transport))
 
 # What runs libcurl's every way, in the time it takes under valgrind. That
 # measures no memory and no time.

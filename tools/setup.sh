@@ -9,7 +9,8 @@ packages='
   gcc libc6-dev clang make pkg-config git ca-certificates
   libcurl4-openssl-dev libssl-dev
   liblua5.4-dev libluajit2-5.1-dev liblua5.1-0-dev
-  lua5.4 luajit2 lua5.1 lua-cjson lua-socket lua-busted lua-check luarocks
+  lua5.4 luajit2 lua5.1 lua-cjson lua-socket lua-cqueues lua-busted lua-check
+  luarocks
   nginx libnginx-mod-http-lua openssl curl valgrind
 '
 

@@ -1,0 +1,351 @@
+-- Calls inside another event loop: `wait = function(fd, seconds)`. Shown in
+-- two: one made of socket.select in a few lines, and that of cqueues.
+local connect = require "spec.support.connect"
+local core = require "klaviyo.core"
+local sandbox = require "spec.support.sandbox"
+local script = require "spec.support.script"
+local socket = require "socket"
+
+local has_cqueues, cqueues = pcall(require, "cqueues")
+
+-- A loop: go(fn, ...) adds a coroutine, run() lets all go on to their ends,
+-- sleep(seconds) and wait(fd, seconds) are called in them.
+local loops = {}
+
+loops["of socket.select"] = function()
+  local threads = {} -- thread → {fd =, till =}
+  local loop = { waits = 0 }
+
+  local function resume(thread, ...)
+    local ok, fd, seconds = coroutine.resume(thread, ...)
+    assert(ok, fd)
+    threads[thread] = nil
+    if coroutine.status(thread) ~= "dead" then
+      threads[thread] = { fd = fd or nil, till = core.clock() + seconds }
+    end
+  end
+
+  function loop.go(fn, ...)
+    resume(coroutine.create(fn), ...)
+  end
+
+  function loop.wait(fd, seconds)
+    loop.waits = loop.waits + 1
+    coroutine.yield(fd or false, seconds)
+  end
+
+  function loop.sleep(seconds)
+    coroutine.yield(false, seconds)
+  end
+
+  -- How many turns it took: a loop that spins takes very many.
+  function loop.run()
+    local turns = 0
+    while next(threads) do
+      turns = turns + 1
+      local next_time, watched = math.huge, {}
+      for _, state in pairs(threads) do
+        next_time = math.min(next_time, state.till)
+        watched[1] = watched[1] or state.fd and { getfd = function() return state.fd end,
+          dirty = function() return false end }
+      end
+      local readable = socket.select(watched, nil, math.max(0, next_time - core.clock()))
+      local due = {}
+      for thread, state in pairs(threads) do
+        if state.till <= core.clock() or readable[1] and state.fd then
+          due[#due + 1] = thread
+        end
+      end
+      for _, thread in ipairs(due) do
+        resume(thread)
+      end
+    end
+    return turns
+  end
+
+  return loop
+end
+
+loops["of cqueues"] = has_cqueues and function()
+  local controller = cqueues.new()
+  local loop = { sleep = cqueues.sleep, waits = 0 }
+
+  function loop.go(...)
+    controller:wrap(...)
+  end
+
+  function loop.wait(fd, seconds)
+    loop.waits = loop.waits + 1
+    if fd then
+      cqueues.poll({ pollfd = fd, events = "r" }, seconds)
+    else
+      cqueues.sleep(seconds)
+    end
+  end
+
+  function loop.run()
+    local turns = 0
+    while not controller:empty() do
+      turns = turns + 1
+      assert(controller:step())
+    end
+    return turns
+  end
+
+  return loop
+end
+
+describe("the example of cqueues", function()
+  local world = sandbox.here(setup, teardown, { profiles = 250 })
+
+  it("walks while it ticks", function()
+    if not has_cqueues then
+      pending("lua-cqueues is not installed: make setup")
+      return
+    end
+    local output, status = script.shell(("env KLAVIYO_BASE_URL=%s KLAVIYO_API_KEY=%s XDG_RUNTIME_DIR=%s %s "
+      .. "examples/cqueues.lua"):format(world.server.base_url, world.key, world.server.dir, script.interpreter))
+    assert.equal(0, status, output)
+    assert.matches("profiles: 250\n", output, 1, true)
+    assert.matches("lists: 2\n", output, 1, true)
+    assert.matches("and ticking meanwhile\n", output, 1, true)
+  end)
+end)
+
+for _, name in ipairs { "of socket.select", "of cqueues" } do
+  describe("in a loop " .. name, function()
+    local world = sandbox.here(setup, teardown, { profiles = 250 })
+    local loop, client
+
+    -- What is shown in this loop, where it is there.
+    local function shows(what, fn)
+      it(what, function()
+        if not loops[name] then
+          pending("lua-cqueues is not installed: make setup")
+          return
+        end
+        loop = loops[name]()
+        client = connect(world.server.base_url, { wait = loop.wait })
+        world.server:clear_faults()
+        assert(world.client:call("get_lists")) -- there is a connection
+        fn()
+        collectgarbage()
+        collectgarbage()
+        assert.same({ 0, 0 }, { core.load() })
+      end)
+    end
+
+    -- Seconds that the loop takes, and its turns.
+    local function run()
+      local began = core.clock()
+      local turns = loop.run()
+      return core.clock() - began, turns
+    end
+
+    -- How often a coroutine goes on until `is_over`, and how late at the most.
+    local function tick(is_over)
+      local ticker = { count = 0, late = 0 }
+      loop.go(function()
+        while not is_over() do
+          local began = core.clock()
+          loop.sleep(0.005)
+          ticker.count = ticker.count + 1
+          ticker.late = math.max(ticker.late, core.clock() - began - 0.005)
+        end
+      end)
+      return ticker
+    end
+
+    shows("a call lets the others go on", function()
+      world.server:fault { delay = 0.3 }
+      local doc
+      loop.go(function()
+        doc = assert(client:call("get_lists"))
+      end)
+      local ticker = tick(function() return doc end)
+      local took, turns = run()
+      assert.equal(2, #doc.data)
+      assert.is_true(took >= 0.3 and took < 0.45, took)
+      assert.is_true(ticker.count >= 20, ticker.count)
+      assert.is_true(ticker.late < 0.1, ticker.late)
+      assert.is_true(loop.waits >= 1 and turns < 500, turns)
+    end)
+
+    shows("calls of many go on together, none late", function()
+      world.server:fault { delay = 0.05, rate = 1 }
+      local done, slowest = 0, 0
+      for _ = 1, 12 do
+        loop.go(function()
+          for _ = 1, 5 do
+            local began = core.clock()
+            assert(client:call("get_lists"))
+            slowest = math.max(slowest, core.clock() - began)
+          end
+          done = done + 1
+        end)
+      end
+      local ticker = tick(function() return done == 12 end)
+      local took = run()
+      assert.is_true(took < 0.6, took) -- one after the other: 3 s
+      assert.is_true(slowest < 0.2, slowest)
+      assert.is_true(ticker.late < 0.1, ticker.late)
+    end)
+
+    shows("an end that came while another worked is seen at once", function()
+      world.server:fault { delay = 0.05, times = 1 }
+      world.server:fault { delay = 1, times = 1, skip = 1 }
+      local first, second
+      loop.go(function()
+        local began = core.clock()
+        assert(client:call("get_lists"))
+        first = core.clock() - began
+      end)
+      loop.go(function()
+        loop.sleep(0.01)
+        script.shell("sleep 0.1") -- the answer is there by now, and unread
+        assert(client:call("get_lists"))
+        second = true
+      end)
+      run()
+      assert.is_true(second)
+      assert.is_true(first < 0.18, first)
+    end)
+
+    shows("a call that is left is nobody's business", function()
+      world.server:fault { delay = 0.05, times = 2 }
+      local left, done
+      loop.go(function()
+        -- as a loop would that is then ended
+        local waiting = connect(world.server.base_url, { wait = function() coroutine.yield() end })
+        left = coroutine.create(function()
+          return waiting:call("get_lists")
+        end)
+        assert(coroutine.resume(left))
+        assert(client:call("get_lists"))
+        loop.sleep(0.1)
+        left = nil
+        collectgarbage()
+        collectgarbage()
+        for _ = 1, 5 do
+          assert(client:call("get_lists"))
+        end
+        done = true
+      end)
+      run()
+      assert.is_true(done)
+    end)
+
+    shows("walks ask ahead, and may be shared", function()
+      world.server:fault { delay = 0.01, operation = "get_profiles", rate = 1 }
+      local walk = client:each("get_profiles", { page = { size = 20 } })
+      local seen, count, own = {}, 0, 0
+      for _ = 1, 5 do
+        loop.go(function()
+          for profile in walk do
+            assert.is_nil(seen[profile.id])
+            seen[profile.id] = true
+            count = count + 1
+            if count % 7 == 0 then
+              loop.sleep(0.001)
+            end
+          end
+        end)
+      end
+      loop.go(function()
+        for _ in client.profiles:each() do
+          own = own + 1
+        end
+      end)
+      local ticker = tick(function() return count == 250 and own == 250 end)
+      run()
+      assert.equal(250, count)
+      assert.equal(250, own)
+      assert.is_true(ticker.late < 0.1, ticker.late)
+    end)
+
+    shows("a map runs beside the others", function()
+      world.server:fault { delay = 0.05, operation = "get_lists", rate = 1 }
+      local ends = 0
+      for _ = 1, 2 do
+        loop.go(function()
+          local last = 0
+          local source = 0
+          for doc, _, item in client:map(function()
+            source = source + 1
+            return source <= 24 and source or nil
+          end, function()
+            return client:call("get_lists")
+          end, { concurrency = 8 }) do
+            assert.equal(2, #doc.data)
+            assert.equal(last + 1, item)
+            last = item
+          end
+          assert.equal(24, last)
+          ends = ends + 1
+        end)
+      end
+      local ticker = tick(function() return ends == 2 end)
+      local took = run()
+      assert.equal(2, ends)
+      assert.is_true(took < 0.6, took) -- one call after the other: 2.4 s
+      assert.is_true(ticker.count >= 10, ticker.count)
+      assert.is_true(ticker.late < 0.1, ticker.late)
+    end)
+
+    shows("a token is asked for by one at a time", function()
+      local token, asked, done = nil, 0, 0
+      local own = connect(world.server.base_url, {
+        wait = loop.wait, auth_scheme = "Klaviyo-API-Key",
+        access_token = function()
+          if not token then
+            asked = asked + 1
+            loop.sleep(0.05)
+            token = world.key
+          end
+          return token
+        end,
+      })
+      for _ = 1, 10 do
+        loop.go(function()
+          assert(own:call("get_lists"))
+          done = done + 1
+        end)
+      end
+      run()
+      assert.equal(10, done)
+      assert.equal(1, asked)
+    end)
+
+    shows("errors come to their own coroutines, in their time", function()
+      world.server:fault { delay = 2, operation = "get_lists" }
+      world.server:fault { status = 503, body = "no", operation = "get_metrics" }
+      local results = {}
+      for i, operation in ipairs { "get_lists", "get_metrics" } do
+        loop.go(function()
+          local began = core.clock()
+          local doc, err = client:call(operation, nil, { deadline = 0.2 })
+          assert.is_nil(doc)
+          results[i] = { err, core.clock() - began }
+        end)
+      end
+      local dead = connect("http://127.0.0.1:1", { wait = loop.wait })
+      loop.go(function()
+        results[3] = { select(2, dead:call("get_lists")) }
+      end)
+      run()
+      assert.equal("timeout", results[1][1].kind)
+      assert.is_true(results[1][2] >= 0.2 and results[1][2] < 0.4, results[1][2])
+      assert.equal(503, results[2][1].status)
+      assert.equal("transport", results[3][1].kind)
+    end)
+  end)
+end
+
+describe("core.watch", function()
+  it("has a descriptor where there is epoll, and none elsewhere", function()
+    local fd, seconds = core.watch()
+    local portable = package.searchpath and package.searchpath("klaviyo.core", package.cpath):find("portable")
+    assert.equal(portable and "nil" or "number", type(fd))
+    assert.is_nil(seconds)
+  end)
+end)

@@ -310,6 +310,20 @@ describe("klaviyo.gateway", function()
     assert.is_true(pages >= 3)
   end)
 
+  it("speaks HTTP/2 as well", function()
+    local port = require("klaviyo.sandbox.shell").free_port { [gateway.port] = true }
+    local second = assert(nginx.gateway(server, { settings = CALLERS .. "pacing = false,",
+      replace = { { "server_tokens off;", ("server_tokens off; listen 127.0.0.1:%d http2;"):format(port) } } }))
+    local text = script.shell((
+      "curl -sS -g -m 20 --noproxy '*' --http2-prior-knowledge -w '\\n%%{http_version} %%{http_code}' "
+      .. "-H 'Authorization: Bearer demo' 'http://127.0.0.1:%d/klaviyo/api/profiles?page[size]=1'"):format(port))
+    second:stop()
+    local body, says = text:match("^(.*)\n(.*)$")
+    assert.equal("2 200", says)
+    assert.equal(("http://127.0.0.1:%d/klaviyo/api/profiles?page"):format(port),
+      cjson.decode(body).links.next:match("^[^%[%%]*"))
+  end)
+
   it("lets none of a thousand hostile paths through", function()
     local targets = require "spec.support.hostile_paths"
     assert.is_true(#targets >= 1000, tostring(#targets))

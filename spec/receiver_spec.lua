@@ -8,6 +8,16 @@ local webhook = require "klaviyo.webhook"
 local quote = script.quote
 local SECRET = "0123456789abcdef"
 
+if not rawget(_G, "ngx") then
+  it("klaviyo.webhook.handler is for nginx, and says so", function()
+    local ok, message = pcall(function()
+      webhook.handler { secret = SECRET, on_event = print }
+    end)
+    assert.is_false(ok)
+    assert.matches("receiver_spec%.lua:%d+: webhook%.handler is for nginx's Lua module", message)
+  end)
+end
+
 local missing = nginx.missing()
 if missing then
   pending("the receiver's specs: " .. missing)

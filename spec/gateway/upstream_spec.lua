@@ -240,7 +240,7 @@ describe("a gateway", function()
       assert.is_number(port, out)
       gateway = assert(nginx.gateway({ port = port, key = key },
         { settings = "callers = function() return true end, pacing = false," }))
-      local ids = { PROFILE_ID = "P1", LIST_ID = "L1", FLOW_ID = "F1" }
+      local ids = { PROFILE_ID = "P1", LIST_ID = "L1", FLOW_ID = "F1", WEBHOOK_ID = "W1" }
       for _, call in ipairs(require "spec.support.reference_calls") do
         local answer = ask(gateway, { method = call.method, path = (call.path:gsub("%u+_ID", ids)),
           body = call.body and call.body:gsub("%u+_ID", ids), headers = call.body and

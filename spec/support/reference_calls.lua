@@ -41,4 +41,14 @@ return {
     body = [[{"data":{"type":"webhook","attributes":{"name":"Order Placed Webhook",]]
       .. [["endpoint_url":"https://example.com/webhooks/klaviyo","enabled":true},"relationships":]]
       .. [[{"webhook-topics":{"data":[{"type":"webhook-topic","id":"campaign:sent"}]}}}}]] },
+  -- the two again, as the service wants them
+  { name = "a campaign, mended", method = "POST", path = "/api/campaigns", status = 201,
+    body = [[{"data":{"type":"campaign","attributes":{"name":"Summer Newsletter","audiences":{"included":["LIST_ID"]},]]
+      .. [["campaign-messages":{"data":[{"type":"campaign-message","attributes":{"channel":"email",]]
+      .. [["label":"Summer","content":{"subject":"Hello"}}}]}}}}]] },
+  { name = "a webhook, mended", method = "POST", path = "/api/webhooks", status = 201, makes = "WEBHOOK_ID",
+    body = [[{"data":{"type":"webhook","attributes":{"name":"Order Placed Webhook",]]
+      .. [["endpoint_url":"https://example.com/webhooks/klaviyo","secret_key":"a secret of your own"},]]
+      .. [["relationships":{"webhook-topics":{"data":[{"type":"webhook-topic","id":"event:klaviyo.sent_sms"}]}}}}]] },
+  { name = "delete a webhook", method = "DELETE", path = "/api/webhooks/WEBHOOK_ID", status = 204 },
 }

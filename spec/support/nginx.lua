@@ -109,7 +109,8 @@ end
 
 local function launch(self, options)
   shell.write(self.dir .. "/nginx.conf", adapted(self, options))
-  local words = { "env" }
+  -- The machine's own rate budget is no concern of ours.
+  local words = { "env", shell.quote("XDG_RUNTIME_DIR=" .. self.dir) }
   for name, value in pairs(options.env or {}) do
     words[#words + 1] = shell.quote(name .. "=" .. value)
   end

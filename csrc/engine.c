@@ -378,8 +378,10 @@ static bool try_again (engine *e, transfer *t, const attempt *a,
   int retries = t->request.settings->retries;
   int64_t until = now;
   /* to wait as the service says is no retry that failed, and a connection
-     that had died no attempt; but nobody who wants none is made to wait */
-  if (verdict == RETRY_AT_ONCE && !t->resent)
+     that had died no attempt; but nobody who wants none is made to wait, nor
+     has anything with a body go out twice */
+  if (verdict == RETRY_AT_ONCE && !t->resent &&
+      (retries > 0 || t->request.body == NULL))
     t->resent = true;
   else if (verdict == RETRY_NEVER || retries == 0 ||
            (verdict != RETRY_PACED && t->failures >= retries))

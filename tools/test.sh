@@ -22,7 +22,7 @@ export KLAVIYO_TEST_KEY
 unset KLAVIYO_API_KEY http_proxy https_proxy HTTPS_PROXY all_proxy ALL_PROXY \
   LUA_PATH LUA_CPATH LUA_INIT LUA_PATH_5_4 LUA_CPATH_5_4 LUA_INIT_5_4
 export LC_ALL=C
-STEP_SECONDS=${STEP_SECONDS:-400}
+STEP_SECONDS=${STEP_SECONDS:-900}
 
 # the command of a step
 command_of() {

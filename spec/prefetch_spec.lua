@@ -191,7 +191,12 @@ describe("a walk", function()
           for _ in client:pages("get_profiles", { page = { size = 20 } }) do end
         end)
         assert(walk:next())
-        klaviyo.sleep(0.1)
+        for _ = 1, 100 do
+          klaviyo.sleep(0.02)
+          if select(2, core.load()) == 2 then
+            break
+          end
+        end
         assert.equal(2, select(2, core.load()))
         walk:close()
         assert.equal(1, select(2, core.load()))

@@ -165,9 +165,9 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
       local ticker = tick(function() return doc end)
       local took, turns = run()
       assert.equal(2, #doc.data)
-      assert.is_true(took >= 0.3 and took < 0.45, took)
+      assert.is_true(took >= 0.3 and took < 1, took)
       assert.is_true(ticker.count >= 20, ticker.count)
-      assert.is_true(ticker.late < 0.1, ticker.late)
+      assert.is_true(ticker.late < 0.19, ticker.late)
       assert.is_true(loop.waits >= 1 and turns < 500, turns)
     end)
 
@@ -186,9 +186,9 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
       end
       local ticker = tick(function() return done == 12 end)
       local took = run()
-      assert.is_true(took < 0.6, took) -- one after the other: 3 s
-      assert.is_true(slowest < 0.2, slowest)
-      assert.is_true(ticker.late < 0.1, ticker.late)
+      assert.is_true(took < 1.5, took) -- one after the other: 3 s
+      assert.is_true(slowest < 0.24, slowest)
+      assert.is_true(ticker.late < 0.19, ticker.late)
     end)
 
     shows("an end that came while another worked is seen at once", function()
@@ -208,7 +208,7 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
       end)
       run()
       assert.is_true(second)
-      assert.is_true(first < 0.18, first)
+      assert.is_true(first < 0.25, first)
     end)
 
     shows("a call that is left is nobody's business", function()
@@ -260,7 +260,7 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
       run()
       assert.equal(250, count)
       assert.equal(250, own)
-      assert.is_true(ticker.late < 0.1, ticker.late)
+      assert.is_true(ticker.late < 0.19, ticker.late)
     end)
 
     shows("a map runs beside the others", function()
@@ -287,9 +287,9 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
       local ticker = tick(function() return ends == 2 end)
       local took = run()
       assert.equal(2, ends)
-      assert.is_true(took < 0.6, took) -- one call after the other: 2.4 s
+      assert.is_true(took < 1.2, took) -- one call after the other: 2.4 s
       assert.is_true(ticker.count >= 10, ticker.count)
-      assert.is_true(ticker.late < 0.1, ticker.late)
+      assert.is_true(ticker.late < 0.19, ticker.late)
     end)
 
     shows("a token is asked for by one at a time", function()

@@ -368,7 +368,7 @@ describe("the engine", function()
     end)
   end)
 
-  it("gives each lane its turn: a long one keeps no other from the connections", function()
+  it("gives each lane its turn: a long one keeps no other from the connections #native", function()
     raw.with({ answers = { { body = "{}", pause = 0.005 } } }, function(server)
       local long, with = engine.lane(server.url), engine.settings { deadline = 60 }
       local short = submit(server.url, { lane = engine.lane(server.url), path = "/first" })
@@ -404,7 +404,7 @@ describe("the engine", function()
       return submit(world.server.tls_url, all)
     end
 
-    it("has one connection, and a hundred requests on it at the most", function()
+    it("has one connection, and a hundred requests on it at the most #native", function()
       world.server:fault { delay = 0.02, times = 1000 }
       local tickets, most = {}, 0
       for i = 1, 600 do
@@ -491,7 +491,7 @@ describe("the engine", function()
       return process.wait(child)
     end
 
-    it("begins anew, and the parent goes on", function()
+    it("begins anew, and the parent goes on #native", function()
       raw.with({ answers = { { body = "{}", pause = 0.1 } } }, function(server)
         local lane = engine.lane(server.url)
         finish(submit(server.url, { lane = lane, path = "/warm" }))
@@ -530,7 +530,7 @@ describe("the engine", function()
       end)
     end)
 
-    it("that forked while requests of a paced lane waited", function()
+    it("that forked while requests of a paced lane waited #native", function()
       raw.with({ answers = { OK } }, function(server)
         local lane = engine.lane(server.url, { { name = "x", second = 1 } })
         local first, second = submit(server.url, { lane = lane }), submit(server.url, { lane = lane })

@@ -89,7 +89,7 @@ EXPORT_CPATH = export LUA_CPATH=$(call \
 
 .PHONY: help setup build objects env probes spec asan portable valgrind rock lint \
   warnings check test demo demo-nginx sandbox install catalogue \
-  catalogue-check contract reference bench clean FORCE
+  catalogue-check contract reference bench soak once clean FORCE
 .DELETE_ON_ERROR:
 
 help:
@@ -115,7 +115,9 @@ help:
 #: make catalogue-check      are the data files what their documents make?
 #: make contract             check the wire against the service's documents
 #: make reference            docs/resources.md and the README's table anew
-#: make bench                what the first moments cost
+#: make bench                what the first moments cost, posts, pages
+#: make soak LUA=luajit      three minutes at the limits, in four processes
+#: make once                 10,000 events under faults: each is there, once
 #: make clean
 #:
 #: Honoured: CC CFLAGS CPPFLAGS LDFLAGS PKG_CONFIG, and V=1 to see commands.
@@ -247,8 +249,20 @@ reference: build
 	@$(ENV) $(LUA) -e 'package.path = "tools/?.lua;" .. package.path' \
 	  -e 'require("reference").main()'
 
-bench:
-	@./bench/run.sh
+build/bare: bench/bare.c
+	@mkdir -p $(@D)
+	$(SAY) '  CC  $@'
+	$(QUIET)$(CC) -std=c99 $(WARNINGS) $(CURL_CFLAGS) $(CPPFLAGS) $(CFLAGS) \
+	  -o $@ $< $(CURL_LIBS)
+
+bench: build/bare
+	@BARE='$(root)/build/bare' ./bench/run.sh
+
+soak: build
+	@$(SPEC_ENV) $(LUA) spec/soak/soak.lua
+
+once: build
+	@$(SPEC_ENV) $(LUA) spec/soak/once.lua
 
 sandbox: build
 	$(ENV) $(LUA) -e 'require("klaviyo.sandbox").main()'

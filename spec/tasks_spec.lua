@@ -446,6 +446,28 @@ describe("a wait that would never end", function()
     end)
   end)
 
+  it("for who stands still beneath us is refused", function()
+    run(function()
+      local long = spawn(sleep, 0.05)
+      local beneath
+      beneath = spawn(function()
+        coroutine.wrap(function()
+          long:wait()
+        end)()
+        return "well"
+      end)
+      spawn(function()
+        local waiter = spawn(function()
+          return beneath:wait()
+        end)
+        coroutine.wrap(function()
+          assert.matches(NEVER, raised(waiter.wait, waiter))
+        end)()
+        assert.equal("well", waiter:wait())
+      end)
+    end)
+  end)
+
   it("is not seen where there is none: chains and diamonds end", function()
     assert.equal(1000, run(function()
       local last = spawn(function()
@@ -845,7 +867,7 @@ describe("calls", function()
               assert.is_nil(seen[profile.id])
               seen[profile.id] = true
               count = count + 1
-              coroutine.yield()
+              sleep(0.001)
             end
           end)
         end
@@ -1233,6 +1255,28 @@ describe("Ctrl-C #time", function()
         for i = 1, 10 do
           spawn(function()
             while true do sleep(0) end
+          end)
+        end
+        ready()
+      end)
+      print "went on"
+    ]]
+  end)
+
+  it("ends a run whose tasks compute", function()
+    ends [[
+      if jit then jit.off() end -- what is compiled cannot be interrupted
+      local function compute()
+        local text = ""
+        for i = 1, 2000 do text = tostring(#text + i) end
+      end
+      run(function()
+        for i = 1, 10 do
+          spawn(function()
+            while true do
+              compute()
+              sleep(0)
+            end
           end)
         end
         ready()

@@ -92,14 +92,23 @@ const ways = nginx => [
 ];
 
 // One run of a script: what came of it, all in one.
+// nginx writes its line when the answer has gone out already.
+async function logged(nginx, count) {
+  for (let i = 0; i < 100 && nginx.log().length < count; i++) {
+    await new Promise(resolve => setTimeout(resolve, 20));
+  }
+}
+
 async function run(setting, interpreter, way, script, args, options) {
   const { server, nginx } = setting;
   const at = [server.requests(), server.violations(), nginx.log()].map(list => list.length);
   const { code, output, errors } = await lua(interpreter, script,
     [...args, ...way.args(server.url)], options);
+  const requests = server.requests().slice(at[0]);
+  if (way.log) await logged(nginx, at[2] + requests.length);
   return {
     failure: code === 0 ? [] : [`${interpreter} ended with ${code}: ${output}${errors}`.trim()],
-    requests: server.requests().slice(at[0]),
+    requests,
     violations: server.violations().slice(at[1]),
     log: nginx.log().slice(at[2]),
   };

@@ -6,8 +6,9 @@
 **   bare pages URL COUNT CA_FILE HEADER ...
 **
 ** Each body is another: it has its number, and that of this process, where
-** the file has "@@@@@@@@@@@@". 'pages' asks for one after the other, each by the link that stands first in
-** the one before. Prints "answers bytes seconds connections".
+** the file has "@@@@@@@@@@@@". 'pages' asks for one after the other, each by
+** the link that stands first in the one before. Prints "answers bytes seconds
+** connections".
 */
 #define _GNU_SOURCE 1
 

@@ -388,7 +388,7 @@ static bool try_again (engine *e, transfer *t, const attempt *a,
     return false;
   else {
     int n = verdict == RETRY_PACED ? t->trial_count : ++t->failures;
-    until = now + retry_gap(a, n, t->deadline - now);
+    until = now + 1 + retry_gap(a, n, t->deadline - now);
   }
   if (until >= t->deadline)
     return false;

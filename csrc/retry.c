@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define FIRST_GAP_MS 500
+#define SHORT_GAP_MS 300
 #define LONGEST_GAP_MS 30000
 
 
@@ -78,7 +79,7 @@ int64_t retry_gap (const attempt *a, int n, int64_t left) {
     int64_t asked = (int64_t)a->retry_after * 1000;
     /* a zero is what the service says when less than a second is left */
     if (a->status == 429)
-      return asked > 0 ? asked : 1 + gap / 4;
+      return asked > 0 ? asked : gap % SHORT_GAP_MS;
     if (asked > gap)
       return asked;
   }

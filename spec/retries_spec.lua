@@ -1,0 +1,191 @@
+-- What a call does about failures, and what it tells of them.
+local connect = require "spec.support.connect"
+local core = require "klaviyo.core"
+local key = require "spec.support.key"
+local klaviyo = require "klaviyo"
+local once = require "spec.soak.once"
+local raw = require "spec.support.raw"
+local sandbox = require "spec.support.sandbox"
+
+local OK = { body = '{"data":[]}' }
+local THROTTLED = { status = 429, headers = { ["Retry-After"] = "1" },
+  body = '{"errors":[{"code":"throttled","detail":"Expected available in 1 second."}]}' }
+local EVENT = { profile = { email = "a@example.com" }, metric = "Tried", properties = { n = 1 } }
+local CAMPAIGN = { name = "Tried", audiences = { included = { "Y6nRLr" } },
+  campaign_messages = { { channel = "email", label = "x" } } }
+
+local function with(answers, more, body)
+  raw.with({ answers = answers }, function(server)
+    local settings = { retries = 4, deadline = 20, timeout = 5 }
+    for name, value in pairs(more or {}) do
+      settings[name] = value
+    end
+    body(connect(server.url, settings), server)
+  end)
+end
+
+describe("a call that is tried again", function()
+  it("tells of each attempt in its answer", function()
+    with({ { status = 503 }, { send = 0, after = "reset" }, OK }, nil, function(client)
+      local document = assert(client:call("get_lists"))
+      local attempts = document.response.attempts
+      assert.equal(3, #attempts)
+      assert.equal(503, attempts[1].status)
+      assert.equal("string", type(attempts[2].error))
+      assert.equal(200, attempts[3].status)
+      for _, attempt in ipairs(attempts) do
+        assert.is_true(attempt.elapsed >= 0 and attempt.waited >= 0)
+      end
+    end)
+  end)
+
+  it("and in its error", function()
+    with({ { status = 502, body = "<html>" } }, { retries = 1 }, function(client)
+      local _, err = client:call("get_lists")
+      assert.equal("http", err.kind)
+      assert.equal(502, err.status)
+      assert.equal(2, #err.attempts)
+      assert.equal(502, err.attempts[1].status)
+    end)
+  end)
+
+  it("tells of the only one, too", function()
+    with({ OK, { status = 400, body = "{}" } }, nil, function(client)
+      assert.equal(1, #client:call("get_lists").response.attempts)
+      assert.equal(1, #select(2, client:call("get_lists")).attempts)
+    end)
+  end)
+
+  it("tells whoever listens, without secrets", function()
+    local told = {}
+    with({ { status = 503, body = key }, THROTTLED, { never = true }, OK }, {
+      timeout = 0.3, on_attempt = function(attempt) told[#told + 1] = attempt end,
+    }, function(client)
+      assert(client:call("get_list", { id = "Y6nRLr" }))
+    end)
+    assert.equal(4, #told)
+    for i, attempt in ipairs(told) do
+      assert.equal(i, attempt.number)
+      assert.equal("get_list", attempt.operation)
+      assert.equal("GET", attempt.method)
+      for _, value in pairs(attempt) do
+        assert.is_nil(tostring(value):find(key, 1, true))
+      end
+    end
+    assert.same({ 503, 429, 200 }, { told[1].status, told[2].status, told[4].status })
+    assert.equal("string", type(told[3].error))
+    assert.is_true(told[3].waited >= 1)
+  end)
+
+  it("is tried once by who wants no retries", function()
+    for _, answer in ipairs { { status = 503 }, THROTTLED, { status = 500 }, { send = 0, after = "reset" } } do
+      with({ answer, OK }, { retries = 0 }, function(client, server)
+        local _, err = client:call("get_lists")
+        assert.is_truthy(err)
+        assert.equal(1, #server:requests())
+      end)
+    end
+  end)
+
+  it("that has to wait too long is refused at once, and says how long", function()
+    with({ { status = 429, headers = { ["Retry-After"] = "40" }, body = "" } }, { deadline = 5 }, function(client)
+      local began = core.clock()
+      local _, err = client.lists:create { name = "x" }
+      assert.is_true(core.clock() - began < 1)
+      assert.equal("rate_limited", err.kind)
+      assert.equal(40, err.retry_after)
+      assert.is_false(err.maybe_sent)
+    end)
+  end)
+
+  it("survives a service that says 429 for long", function()
+    with({ THROTTLED, THROTTLED, THROTTLED, OK }, { retries = 1 }, function(client)
+      local began = core.clock()
+      assert(client.campaigns:create(CAMPAIGN))
+      local took = core.clock() - began
+      assert.is_true(took >= 3 and took < 3.6, tostring(took))
+    end)
+  end)
+end)
+
+describe("sent twice, at the most,", function()
+  local function requests(answer, fn)
+    local count, document, err
+    with({ answer, { status = 202 } }, { timeout = 0.4 }, function(client, server)
+      document, err = fn(client)
+      count = #server:requests()
+    end)
+    return count, document, err
+  end
+
+  local FAULTS = { { status = 500 }, { send = 0, after = "reset" } } -- more in core/retry_spec.lua
+
+  local HARMLESS = {
+    ["an event, with an id of ours"] = function(client) return client.events:create(EVENT) end,
+    ["a document of events with ids"] = function(client)
+      return client:call("create_event", { body = klaviyo.document("create_event",
+        { profile = { email = "a@example.com" }, metric = "x", unique_id = "mine", properties = {} }) })
+    end,
+    ["a profile that is put in or brought up to date"] = function(client)
+      return client.profiles:upsert { email = "a@example.com" }
+    end,
+    ["a PATCH"] = function(client) return client.lists:update("Y6nRLr", { name = "x" }) end,
+    ["a DELETE"] = function(client) return client.lists:delete("Y6nRLr") end,
+  }
+
+  for what, fn in pairs(HARMLESS) do
+    it("is " .. what, function()
+      for _, fault in ipairs(FAULTS) do
+        local count, document = requests(fault, fn)
+        assert.equal(2, count)
+        assert.is_truthy(document)
+      end
+    end)
+  end
+
+  it("is an event, byte by byte the same", function()
+    with({ { status = 500 }, { status = 202 } }, nil, function(client, server)
+      assert(client.events:create(EVENT))
+      local seen = server:requests()
+      assert.equal(seen[1].body, seen[2].body)
+      assert.matches('"unique_id":"[%w-]+"', seen[1].body)
+    end)
+  end)
+
+  local HARMFUL = {
+    campaign = function(client) return client.campaigns:create(CAMPAIGN) end,
+    list = function(client) return client.lists:create { name = "x" } end,
+    profile = function(client) return client.profiles:create { email = "a@example.com" } end,
+    ["raw request"] = function(client)
+      return client:request { method = "POST", path = "/api/new", body = {} }
+    end,
+    ["event without an id, whole as it is"] = function(client)
+      return client:request { method = "POST", path = "/api/events", body = { data = { type = "event" } } }
+    end,
+  }
+
+  for what, fn in pairs(HARMFUL) do
+    it("is no " .. what .. ": it may have been done", function()
+      for _, fault in ipairs(FAULTS) do
+        local count, _, err = requests(fault, fn)
+        assert.equal(1, count)
+        assert.is_true(err.maybe_sent)
+      end
+      assert.equal(2, (requests({ status = 503 }, fn)))
+    end)
+  end
+end)
+
+describe("under faults", function()
+  local world = sandbox.here(setup, teardown, { record = 0 })
+
+  for _, scheme in ipairs { "http", "tls" } do
+    it("each event comes once, and no call fails (" .. scheme .. ")", function()
+      assert.same({}, once.events(world.server, scheme, 1000))
+    end)
+
+    it("no campaign comes twice, and each failure is in doubt (" .. scheme .. ")", function()
+      assert.same({}, once.campaigns(world.server, scheme, 300))
+    end)
+  end
+end)

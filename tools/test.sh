@@ -8,8 +8,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 
 steps=${*:-build-lua5.4 build-luajit spec-lua5.4 spec-luajit rock \
-  portable-lua5.4 valgrind-lua5.4 asan-lua5.4 asan-luajit lint warnings \
-  canary}
+  portable-lua5.4 asan-lua5.4 lint warnings canary}
 log=${TEST_LOG:-build/log}
 rm -rf "$log"
 mkdir -p "$log"

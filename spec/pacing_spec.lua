@@ -1,0 +1,242 @@
+-- Calls keep to the limits of the service, of whoever is between, and of all
+-- that is done for the same account on this machine.
+local connect = require "spec.support.connect"
+local core = require "klaviyo.core"
+local key = require "spec.support.key"
+local raw = require "spec.support.raw"
+local sandbox = require "spec.support.sandbox"
+local script = require "spec.support.script"
+
+local OK = { body = '{"data":[]}' }
+
+describe("pacing", function()
+  local dir, names = nil, 0
+
+  setup(function()
+    dir = os.tmpname()
+    os.remove(dir)
+    assert(os.execute("mkdir -m 700 " .. dir))
+  end)
+
+  teardown(function()
+    os.execute("rm -rf " .. dir)
+  end)
+
+  -- Each spec is another account.
+  local function paced(base_url, more)
+    names = names + 1
+    local settings = { pacing = true, retries = 4, account = "account " .. names, budget = dir .. "/budget",
+      revision = "2026-07-15" }
+    for name, value in pairs(more or {}) do
+      settings[name] = value
+    end
+    return connect(base_url, settings)
+  end
+
+  local function seconds_of(fn)
+    local began = core.clock()
+    fn()
+    return core.clock() - began
+  end
+
+  -- Calls, all at once; the errors.
+  local function call_many(client, operation, count, args)
+    local errors = {}
+    local function numbers(at)
+      return function()
+        at = at + 1
+        return at <= count and at or nil
+      end
+    end
+    for _, err in client:map(numbers(0), function()
+      return client:call(operation, args)
+    end, { concurrency = count }) do
+      errors[#errors + 1] = err
+    end
+    return errors
+  end
+
+  describe("by the service's own limits, counted exactly as it does,", function()
+    local world = sandbox.here(setup, teardown, { limits = true })
+
+    before_each(function() world.server:reset() end)
+
+    local function throttled()
+      local stats = world.server:stats()
+      return stats.statuses["429"] or 0, stats
+    end
+
+    it("gets no 429, and loses no time", function()
+      local client = paced(world.server.base_url)
+      local took = seconds_of(function()
+        assert.same({}, call_many(client, "get_metrics", 41)) -- 10/s
+      end)
+      assert.equal(0, (throttled()))
+      assert.is_true(took >= 4 and took < 4.7, tostring(took))
+    end)
+
+    it("nor do clients that do not know of each other", function()
+      local account = { account = "of several", deadline = 20 }
+      local began = core.clock()
+      local klaviyo = require "klaviyo"
+      klaviyo.run(function()
+        for _ = 1, 3 do
+          klaviyo.spawn(function()
+            assert.same({}, call_many(paced(world.server.base_url, account), "get_metrics", 8))
+          end)
+        end
+      end)
+      assert.equal(0, (throttled()))
+      assert.is_true(core.clock() - began >= 2)
+    end)
+
+    it("gets none where a parameter is dearer, shared by the operations that take it", function()
+      local client = paced(world.server.base_url)
+      local args = { additional_fields = { list = { "profile_count" } } } -- 1/s, 15/min
+      local id = world.server and assert(client.lists:create { name = "Paced" }).data.id
+      local took = seconds_of(function()
+        for _ = 1, 3 do
+          assert(client.lists:get(id, args))
+        end
+        for _ = 1, 20 do
+          assert(client.lists:get(id))
+        end
+      end)
+      assert.equal(0, (throttled()))
+      assert.is_true(took >= 2 and took < 3.5, tostring(took))
+    end)
+
+    it("waits out what others of the account have used", function()
+      world.server:consume { operation = "get_metrics", requests = 10 }
+      local client = paced(world.server.base_url)
+      local document = assert(client:call("get_metrics"))
+      -- the second is over; or it was refused once, and waited as it was told
+      assert.is_true(document.response.elapsed < 1.6)
+      world.server:consume { operation = "get_metrics", requests = 149 }
+      local _, err = client:call("get_metrics", nil, { deadline = 0.5 })
+      if not err then
+        _, err = client:call("get_metrics", nil, { deadline = 0.5 })
+      end
+      assert.equal("rate_limited", err.kind)
+      assert.is_true(err.retry_after > 0)
+      -- and asks no more: it was told
+      local before = world.server:stats().requests
+      local took = seconds_of(function()
+        _, err = client:call("get_metrics", nil, { deadline = 0.5 })
+      end)
+      assert.equal("rate_limited", err.kind)
+      assert.is_true(took < 0.2)
+      assert.equal(before, world.server:stats().requests)
+    end)
+
+    it("is off for who turns it off", function()
+      local client = paced(world.server.base_url, { pacing = false, retries = 0 })
+      assert.is_true(#call_many(client, "get_metrics", 40) > 0)
+      assert.is_true(throttled() > 0)
+    end)
+  end)
+
+  describe("by limits that are others than the catalogue's", function()
+    local world = sandbox.here(setup, teardown, {
+      limits = { get_metrics = { second = 20, minute = 40, day = 44 } }, time_scale = 0.05, window_phase = 0,
+    })
+
+    it("learns them, windows of other lengths too", function()
+      local client = paced(world.server.base_url)
+      assert(client:call("get_metrics")) -- says: 20 a second, 40 in 3 s, 44 a day
+      local took = seconds_of(function()
+        assert.same({}, call_many(client, "get_metrics", 42))
+      end)
+      assert.equal(nil, world.server:stats().statuses["429"])
+      assert.is_true(took >= 3 and took < 5, tostring(took))
+      assert(client:call("get_metrics"))
+      local _, err = client:call("get_metrics", nil, { deadline = 30 })
+      assert.equal("rate_limited", err.kind)
+      assert.is_true(err.retry_after > 60, tostring(err.retry_after))
+    end)
+  end)
+
+  it("may be a gateway's", function()
+    raw.with({ answers = { OK } }, function(server)
+      local client = paced(server.url, { pacing = { per_second = 5 } })
+      local took = seconds_of(function()
+        for i = 1, 16 do
+          assert(client:call(i % 2 == 0 and "get_lists" or "get_segments"))
+        end
+      end)
+      assert.is_true(took >= 3 and took < 3.7, tostring(took))
+    end)
+  end)
+
+  it("is one for all processes of the machine", function()
+    raw.with({ answers = { OK } }, function(server)
+      local text = ([[
+        local klaviyo, core = require "klaviyo", require "klaviyo.core"
+        local client = klaviyo.new { api_key = %q, base_url = %q, budget = %q, account = "several processes",
+          proxy = "", revision = "2026-07-15", on_warning = print }
+        for i = 1, 8 do
+          assert(client:call("get_metrics"))
+        end
+      ]]):format(key, server.url, dir .. "/several")
+      local name = os.tmpname()
+      local file = assert(io.open(name, "w"))
+      file:write(text)
+      file:close()
+      local one = script.quote(script.interpreter) .. " " .. name
+      local began = core.clock()
+      local output, status = script.shell(("%s & %s & %s & %s & wait"):format(one, one, one, one))
+      local took = core.clock() - began
+      os.remove(name)
+      assert.equal("", output)
+      assert.equal(0, status)
+      assert.equal(32, #server:requests())
+      -- 10/s: three whole seconds, however many processes there are
+      assert.is_true(took >= 3 and took < 4.5, tostring(took))
+    end)
+  end)
+
+  it("is each process's own for who wants that", function()
+    raw.with({ answers = { OK } }, function(server)
+      local client = paced(server.url, { budget = false })
+      for _ = 1, 3 do
+        assert(client:call("get_metrics"))
+      end
+      assert.is_nil(io.open(dir .. "/false"))
+    end)
+  end)
+
+  it("goes on where the budget's file cannot be had, and says so once", function()
+    raw.with({ answers = { OK } }, function(server)
+      local warnings = {}
+      local function warn(message)
+        warnings[#warnings + 1] = message
+      end
+      for _ = 1, 2 do
+        local client = paced(server.url, { budget = dir .. "/no/such/folder/budget", on_warning = warn,
+          account = "homeless" })
+        for _ = 1, 6 do
+          assert(client:call("get_metrics"))
+        end
+      end
+      assert.equal(1, #warnings)
+      assert.matches("no/such/folder", warnings[1])
+      assert.matches("No such file", warnings[1])
+      -- twelve, ten a second: both clients count together all the same
+      local client = paced(server.url, { budget = dir .. "/no/such/folder/budget", account = "homeless",
+        deadline = 0.3 })
+      local failed = 0
+      for _ = 1, 10 do
+        local _, err = client:call("get_metrics")
+        failed = failed + (err and 1 or 0)
+      end
+      assert.is_true(failed > 0)
+    end)
+  end)
+
+  it("needs to know whose the limits are where a token changes", function()
+    raw.with({ answers = { OK } }, function(server)
+      local client = connect(server.url, { access_token = "at", pacing = true, budget = dir .. "/budget" })
+      assert.has_error(function() client:call("get_lists") end)
+    end)
+  end)
+end)

@@ -9,6 +9,7 @@
 
 #define FIRST_GAP_MS 500
 #define SHORT_GAP_MS 300
+#define SHORTEST_MS 3  /* that an attempt can make sense in */
 #define LONGEST_GAP_MS 30000
 
 
@@ -72,8 +73,8 @@ int64_t retry_gap (const attempt *a, int n, int64_t left) {
     most *= 2;
   if (most > LONGEST_GAP_MS)
     most = LONGEST_GAP_MS;
-  if (most > left)
-    most = left;
+  if (most > left - SHORTEST_MS)
+    most = left > SHORTEST_MS ? left - SHORTEST_MS : 0;
   gap = (int64_t)((double)most * chance());
   if (a->code == CURLE_OK && a->retry_after >= 0) {
     int64_t asked = (int64_t)a->retry_after * 1000;

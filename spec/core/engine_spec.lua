@@ -3,6 +3,7 @@ local core = require "klaviyo.core"
 local engine = require "spec.support.engine"
 local raw = require "spec.support.raw"
 local sandbox = require "spec.support.sandbox"
+local script = require "spec.support.script"
 
 local finish, submit = engine.finish, engine.submit
 
@@ -84,6 +85,33 @@ describe("the engine", function()
           assert.equal("timeout", trouble and trouble.kind or "timeout")
         end
       end)
+    end)
+
+    -- what is preloaded and a sanitizer do not go together
+    it("of one whose host is being looked for, and the process ends #time", function()
+      local path = assert(package.searchpath("klaviyo.core", package.cpath))
+        :gsub("klaviyo/core%.so$", "slow_names.so")
+      local file = io.open(path)
+      if not file then
+        return pending("slow_names was not built")
+      end
+      file:close()
+      local began = core.clock()
+      local output, status = script.run([[
+        local core, engine = require "klaviyo.core", require "spec.support.engine"
+        for i = 1, 3 do
+          local answer, trouble = engine.finish(engine.submit("http://host" .. i .. ".slow", {
+            deadline = 0.4, retries = 4 }))
+          assert(not answer and trouble.kind == "timeout", trouble.kind)
+          assert(trouble.elapsed >= 0.4 and trouble.elapsed < 0.9, trouble.elapsed)
+          assert(not trouble.maybe_sent)
+        end
+        local answer, trouble = engine.finish(engine.submit("http://one.slow", { connect_timeout = 0.3 }))
+        assert(not answer and trouble.elapsed >= 0.3 and trouble.elapsed < 0.8, trouble.elapsed)
+      ]], { env = { LD_PRELOAD = path, SLOW_NAMES = "6" } })
+      assert.equal("", output)
+      assert.equal(0, status)
+      assert.is_true(core.clock() - began < 4)
     end)
 
     it("and fails at once where the rate limit leaves no room before it", function()

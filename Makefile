@@ -85,8 +85,9 @@ ENV  = LUA_PATH='$(root)/lua/?.lua;$(root)/lua/?/init.lua;;' \
   LUA_CPATH='$(root)/$(OUT)/?.so;;'
 # Rate budgets are kept in XDG_RUNTIME_DIR: what another run, or the machine's
 # own programs, used up is no concern of a spec.
-SPEC_ENV = mkdir -p -m 700 '$(root)/$(OUT)/run' && \
-  rm -f '$(root)/$(OUT)/run/'* && $(ENV) XDG_RUNTIME_DIR='$(root)/$(OUT)/run'
+SPEC_RUN = '$(root)/$(OUT)/run/$@'
+SPEC_ENV = mkdir -p $(SPEC_RUN) && chmod 700 $(SPEC_RUN) && \
+  rm -f $(SPEC_RUN)/* && $(ENV) XDG_RUNTIME_DIR=$(SPEC_RUN)
 EXPORT_PATH = export LUA_PATH=$(call \
   quoted,$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;)"$${LUA_PATH:-;}"
 EXPORT_CPATH = export LUA_CPATH=$(call \

@@ -1,7 +1,8 @@
 #!/bin/sh
 # make test: every step, also after one that failed; what each printed is kept
-# in build/log/STEP.txt (or in $TEST_LOG). The last line counts the specs of all runs, and each
-# step that is no spec run as one.
+# in build/log/STEP.txt (or in $TEST_LOG). Two steps run at a time (or $JOBS):
+# most of what specs do is wait. The last line counts the specs of all runs,
+# and each step that is no spec run as one.
 #
 #   tools/test.sh [step ...]
 set -u
@@ -34,7 +35,13 @@ command_of() {
 }
 
 running=
-trap '[ -z "$running" ] || kill "$running"; exit 130' INT HUP TERM
+stop() {
+  for one in $running; do
+    kill "$(cat "$log/$one.pid")" 2>/dev/null
+  done
+  exit 130
+}
+trap stop INT HUP TERM
 
 # "passed failed skipped", summed over the summaries of busted in a log
 tally() {
@@ -69,26 +76,73 @@ run_step() {
   fi
 }
 
+# Into a file, not through a pipe: a server that a spec forgot would keep the
+# pipe open, and us waiting.
+begin() {
+  echo "== $1"
+  date +%s >"$log/$1.began"
+  (
+    sh -c 'echo $$ >"$0"; exec "$@"' "$log/$1.pid" \
+      timeout -k 10 "$STEP_SECONDS" $(command_of "$1")
+    echo $? >"$log/$1.part"
+    mv "$log/$1.part" "$log/$1.status"
+  ) </dev/null >"$log/$1.txt" 2>&1 &
+  running="$running $1"
+}
+
 passed=0 failed=0 skipped=0
-for step in $steps; do
-  echo "== $step"
-  began=$(date +%s)
-  run_step "$step"
-  # Specs of time may fail on a machine that is busy with something else: what
-  # fails twice has failed. The first log stays beside the second.
-  case $step in
-    spec-*|portable-*|valgrind-*|asan-*)
-      if [ "$f" -ne 0 ]; then
-        mv "$log/$step.txt" "$log/$step.first.txt"
-        echo "-- $step: $p passed, $f FAILED; once more, to tell chance from fault"
-        run_step "$step"
-      fi ;;
-  esac
-  skipped=$((skipped + skips))
+end() {
+  over=$1
+  status=$(cat "$log/$over.status")
+  cat "$log/$over.txt"
+  [ "$status" -ne 124 ] || echo "$over: stopped after $STEP_SECONDS s"
+  set -- $(tally "$log/$over.txt")
+  p=$1 f=$2
+  skipped=$((skipped + $3))
+  if [ "$4" -eq 0 ]; then # not a spec run, or one that never got to its end
+    if [ "$status" -eq 0 ]; then p=1; else f=1; fi
+  elif [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then
+    f=1
+  elif [ $((p + f)) -eq 0 ]; then
+    echo "$over: no specs were run"
+    f=1
+  fi
   passed=$((passed + p))
   failed=$((failed + f))
-  echo "-- $step: $p passed, $f failed, $(($(date +%s) - began)) s"
+  took=$(($(date +%s) - $(cat "$log/$over.began")))
+  echo "-- $over: $p passed, $f failed, $took s"
+}
+
+# until fewer than this many run
+await() {
+  while set -- "$1" $running && [ $# -gt "$1" ]; do
+    limit=$1
+    shift
+    running=
+    for one; do
+      if [ -f "$log/$one.status" ]; then
+        end "$one"
+      else
+        running="$running $one"
+      fi
+    done
+    sleep 0.2
+    set -- "$limit"
+  done
+}
+
+for step in $steps; do
+  case $step in
+    build-*|canary) # what others are to use; what looks at all others
+      await 1
+      begin "$step"
+      await 1 ;;
+    *)
+      await "${JOBS:-2}"
+      begin "$step" ;;
+  esac
 done
+await 1
 
 [ "$skipped" -eq 0 ] || echo "$skipped skipped"
 echo "$passed passed, $failed failed"

@@ -168,6 +168,31 @@ describe("pacing", function()
     end)
   end)
 
+  it("is the gateway's whatever it passes on of the service's limits", function()
+    raw.with({ answers = { { body = OK.body, headers = { ["RateLimit-Limit"] = "75, 75;w=1, 750;w=60",
+      ["RateLimit-Remaining"] = "749", ["RateLimit-Reset"] = "60" } } } }, function(server)
+      local client = paced(server.url, { pacing = { per_second = 5 } })
+      local took = seconds_of(function()
+        for _ = 1, 11 do
+          assert(client:call("get_lists"))
+        end
+      end)
+      assert.is_true(took >= 2 and took < 2.7, tostring(took))
+    end)
+  end)
+
+  it("is the service's behind a gateway that allows more", function()
+    raw.with({ answers = { OK } }, function(server)
+      local client = paced(server.url, { pacing = { per_second = 100 } })
+      local took = seconds_of(function()
+        for _ = 1, 7 do  -- three a second
+          assert(client:call("get_coupons"))
+        end
+      end)
+      assert.is_true(took >= 2 and took < 2.7, tostring(took))
+    end)
+  end)
+
   it("is one for all processes of the machine", function()
     raw.with({ answers = { OK } }, function(server)
       local text = ([[

@@ -75,23 +75,27 @@ local function reductions(op, url)
 end
 
 local function limits(settings, op, account, reduced)
-  local pacing = settings.pacing
-  if type(pacing) == "table" then
-    return {{
-      name = "gateway " .. settings.base_url .. " " .. account,
-      second = pacing.per_second, minute = pacing.per_minute,
-      day = pacing.per_day,
-    }}
+  local list = {}
+  if op and op.limit then
+    list[1] = {
+      name = account .. " " .. op.method .. " " .. op.path,
+      second = op.limit.second, minute = op.limit.minute, day = op.limit.day,
+    }
   end
-  local prefix = account .. " " .. op.method .. " " .. op.path
-  local list = {{
-    name = prefix, second = op.limit.second, minute = op.limit.minute,
-    day = op.limit.day,
-  }}
   for _, one in ipairs(reduced) do
     list[#list + 1] = {  -- shared by all operations that take the parameter
       name = account .. " " .. one[1], second = one[2].second,
       minute = one[2].minute, day = one[2].day,
+    }
+  end
+  local pacing = settings.pacing
+  if type(pacing) == "table" then
+    -- a gateway's own comes on top of the service's, whose answers tell
+    -- nothing of it
+    list[#list + 1] = {
+      name = "gateway " .. settings.base_url .. " " .. account, fixed = true,
+      second = pacing.per_second, minute = pacing.per_minute,
+      day = pacing.per_day,
     }
   end
   return list

@@ -21,7 +21,7 @@ local M = {}
 ---@field connect_timeout? number  seconds to be connected within; default 5
 ---@field deadline? number  seconds for a call with all its waiting and its attempts; default 120
 ---@field retries? integer  how many attempts may follow a failed one; default 4; 0: nor is a 429 waited for
----@field pacing? boolean|table  false: nothing waits for the rate limits; {per_second=, …}: a gateway's own
+---@field pacing? boolean|table  false: nothing waits for the rate limits; {per_second=, …}: a gateway's own besides
 ---@field account? string  whose rate budget it is; default: a hash of the private key
 ---@field budget? string|boolean  a file for the budget; false: none is shared between processes
 ---@field prefetch? boolean  false: an iterator asks for a page only when it is needed

@@ -186,7 +186,7 @@ describe("pacing", function()
       local client = paced(server.url, { pacing = { per_second = 100 } })
       local took = seconds_of(function()
         for _ = 1, 7 do  -- three a second
-          assert(client:call("get_coupons"))
+          assert(client:call("get_custom_metrics"))
         end
       end)
       assert.is_true(took >= 2 and took < 2.7, tostring(took))

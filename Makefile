@@ -78,6 +78,15 @@ VALGRIND = valgrind -q --leak-check=full --show-leak-kinds=definite,possible \
 VALGRIND_SPEC = $(or $(SPEC),spec/core $(patsubst %,spec/%_spec.lua,digest \
   connections failures tasks))
 
+# The plain floor under libFuzzer, and a target for each of spec/fuzz/*.c
+SECONDS = 30
+FUZZ    = build/fuzz
+TARGET  = $(sort $(patsubst spec/fuzz/%.c,%,$(wildcard spec/fuzz/*.c)))
+FLOOR   = $(filter-out $(OUT)/obj/lua_%.o $(OUT)/obj/binding.o \
+  $(OUT)/obj/core.o,$(CORE))
+FUZZED  = CC=clang OUT=$(FUZZ) \
+  EXTRA='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all'
+
 # a word of the shell, whatever is in it
 quoted = '$(subst ','\'',$(1))'
 root = $(subst ','\'',$(CURDIR))
@@ -94,7 +103,7 @@ EXPORT_CPATH = export LUA_CPATH=$(call \
   quoted,$(CURDIR)/$(OUT)/?.so;)"$${LUA_CPATH:-;}"
 
 .PHONY: help setup build objects env probes spec asan portable valgrind rock lint \
-  warnings check test demo demo-nginx sandbox install catalogue \
+  warnings check fuzz test demo demo-nginx sandbox install catalogue \
   catalogue-check contract reference bench soak once clean FORCE
 .DELETE_ON_ERROR:
 
@@ -115,6 +124,7 @@ help:
 #: make rock                 install the rock into empty trees, and use it
 #: make lint | warnings      luacheck and friends | gcc and clang, -Werror
 #: make check                clang-tidy and cppcheck, where they are
+#: make fuzz SECONDS=30 [TARGET=links]   hostile input, under clang's sanitizers
 #: make sandbox              a stand-in of the API, until Ctrl-C
 #: make install DESTDIR= PREFIX= LUA=
 #: make catalogue SPEC=openapi.json   regenerate a revision's data files
@@ -237,6 +247,17 @@ warnings:
 
 check:
 	@./tools/check.sh
+
+# a make of its own: these objects are made in other ways than all others
+fuzz:
+	@$(MAKE) --no-print-directory -s -j 2 $(FUZZED) \
+	  $(addprefix $(FUZZ)/,$(TARGET))
+	@./tools/fuzz.sh $(SECONDS) $(TARGET)
+
+$(FUZZ)/%: spec/fuzz/%.c spec/fuzz/fuzz.h $(FLOOR)
+	$(SAY) '  CC  $@'
+	$(QUIET)$(CC) $(filter-out -fPIC,$(C_ALL)) -fsanitize=fuzzer -o $@ $< \
+	  $(FLOOR) $(CURL_LIBS) -lpthread
 
 rock:
 	@./tools/rock.sh

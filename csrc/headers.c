@@ -125,10 +125,10 @@ static long take_number (const char **text, const char *end) {
   if (at == end || *at < '0' || *at > '9')
     return -1;
   for (; at < end && *at >= '0' && *at <= '9'; at++)
-    if (number < LARGEST_NUMBER)
-      number = number * 10 + (*at - '0');
+    number = number < LARGEST_NUMBER / 10 ? number * 10 + (*at - '0')
+                                          : LARGEST_NUMBER;
   *text = at;
-  return number < LARGEST_NUMBER ? number : LARGEST_NUMBER;
+  return number;
 }
 
 
@@ -180,7 +180,7 @@ bool headers_rate_limit (const char *block, size_t block_size,
         found->window[found->windows].limit = number;
         found->window[found->windows++].seconds = seconds;
       }
-      else if (number >= 0 && found->limit < 0)
+      else if (number >= 0 && seconds == 0 && found->limit < 0)
         found->limit = number;
       value = stop + 1;
     }

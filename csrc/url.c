@@ -157,20 +157,6 @@ static bool same_origin (const parts *p, const char *scheme,
 }
 
 
-bool url_is_base (const char *base) {
-  parts p;
-  size_t size = strlen(base);
-  bool good = size > 0 && base[size - 1] != '/' &&
-              strpbrk(base, "?#") == NULL && parts_get(&p, base) == URL_OK;
-  if (!good)
-    return false;
-  good = strcasecmp(p.scheme, "http") == 0 ||
-         strcasecmp(p.scheme, "https") == 0;
-  parts_free(&p);
-  return good;
-}
-
-
 /* The next character of a path as a server may understand it, which takes
 ** \ for / and decodes both, and dots, before it looks for segments. */
 static char plain_char (const char **path) {
@@ -207,6 +193,20 @@ static bool has_dot_segment (const char *path) {
         n++;
     }
   }
+}
+
+
+bool url_is_base (const char *base) {
+  parts p;
+  size_t size = strlen(base);
+  bool good = size > 0 && base[size - 1] != '/' &&
+              strpbrk(base, "?#") == NULL && parts_get(&p, base) == URL_OK;
+  if (!good)
+    return false;
+  good = (strcasecmp(p.scheme, "http") == 0 ||
+          strcasecmp(p.scheme, "https") == 0) && !has_dot_segment(p.path);
+  parts_free(&p);
+  return good;
 }
 
 

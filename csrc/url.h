@@ -21,8 +21,8 @@ bool url_escape (buffer *out, const char *text, size_t size);
 ** resource than the one that was asked for. */
 url_status url_add_segment (buffer *out, const char *text, size_t size);
 
-/* True for http(s)://host[:port][/prefix] without user, query, fragment or
-** a slash at the end. */
+/* True for http(s)://host[:port][/prefix] without user, query, fragment, dot
+** segments or a slash at the end. */
 bool url_is_base (const char *base);
 
 /* Where a link of the service's leads, seen from 'base'. The link must be

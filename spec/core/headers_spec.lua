@@ -40,6 +40,14 @@ describe("headers.c: header fields of an answer", function()
     }))
   end)
 
+  it("tell of no more windows than there is room for", function()
+    local found = core.rate_limit(lines {
+      "RateLimit-Limit: 1;w=1, 2;w=2, 3;w=3, 4;w=4, 5;w=5",
+    })
+    assert.equal(4, #found.windows)
+    assert.is_nil(found.limit)  -- the fifth is no limit without a window
+  end)
+
   it("tell nothing where they make no sense", function()
     assert.is_nil(core.rate_limit(lines {"X: 1"}))
     assert.is_nil(core.rate_limit(lines {"RateLimit-Limit: many"}))
@@ -47,6 +55,12 @@ describe("headers.c: header fields of an answer", function()
     assert.same({limit = 1000000000, windows = {}}, core.rate_limit(lines {
       "RateLimit-Limit: 99999999999999999999999999",
     }))
+    for text, limit in pairs {
+      ["999999999"] = 999999999, ["1000000000"] = 1000000000, ["1000000001"] = 1000000000,
+      ["9999999990"] = 1000000000,
+    } do
+      assert.equal(limit, core.rate_limit(lines {"RateLimit-Limit: " .. text}).limit)
+    end
   end)
 
   it("tell when to try again, in seconds or as a date", function()

@@ -58,6 +58,7 @@ describe("url.c: writing URLs", function()
       "", "a.klaviyo.com", "/klaviyo", "ftp://h", "file:///etc", "https://",
       "https://h/", "https://h/a/", "https://h?x", "https://h#x",
       "https://user@h", "https://user:word@h", "https://h:port",
+      "https://h/a/../b", "https://h/..", "https://h/a/%2E/b",
     } do
       assert.is_false(core.is_base(base), base)
     end

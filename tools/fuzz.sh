@@ -1,0 +1,42 @@
+#!/bin/sh
+# Runs fuzz targets (spec/fuzz/*.c, built by make), two at a time, each for so
+# many seconds. Every one starts from its seeds (spec/fuzz/seeds/TARGET) and from
+# what earlier runs found of interest (build/fuzz/corpus/TARGET). An input that
+# breaks one is kept, and its path is printed: BINARY PATH runs it again, and it
+# becomes a seed once the bug is fixed.
+#
+#   tools/fuzz.sh SECONDS TARGET...
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+if [ "$1" != -- ]; then
+  export SECONDS_EACH="$1"
+  shift
+  mkdir -p build/fuzz/broken
+  printf '%s\n' "$@" | xargs -n 1 -P "${JOBS:-2}" "$0" --
+  exit # with what xargs says: whether all were good
+fi
+
+target=$2
+corpus=build/fuzz/corpus/$target
+seeds=spec/fuzz/seeds/$target
+log=build/fuzz/$target.log
+dictionary=spec/fuzz/$target.dict
+mkdir -p "$corpus"
+[ -d "$seeds" ] || seeds=
+[ -f "$dictionary" ] && dictionary=-dict=$dictionary || dictionary=
+
+UBSAN_OPTIONS=print_stacktrace=1 "build/fuzz/$target" \
+  -max_total_time="$SECONDS_EACH" -timeout=5 -rss_limit_mb=1024 -max_len=4096 \
+  -artifact_prefix="build/fuzz/broken/$target-" -print_final_stats=1 \
+  $dictionary "$corpus" $seeds >"$log" 2>&1
+status=$?
+runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+if [ "$status" -eq 0 ]; then
+  echo "fuzz: $target: $runs inputs, nothing broke it"
+  exit 0
+fi
+echo "fuzz: $target: broken (exit status $status, the whole of it in $log)"
+grep -E 'does not hold|^SUMMARY|runtime error|Test unit written' "$log"
+sed -n 's/.*Test unit written to \(.*\)/fuzz: again by: build\/fuzz\/'"$target"' \1/p' "$log"
+exit 1

@@ -142,6 +142,15 @@ describe("a sandbox", function()
     end
   end)
 
+  it("remembers bodies that are no text, or end within a character", function()
+    ask(server, "/api/image-upload", { body = "a\137\228b\195\164" })
+    ask(server, "/api/profiles", { body = ("\195\164"):rep(40000):sub(2) })
+    local requests = server:requests()
+    assert.equal("a\239\191\189\239\191\189b\195\164", requests[1].body)
+    assert.equal("\239\191\189\195\164", requests[2].body:sub(1, 5))
+    assert.equal("\195\164\239\191\189", requests[2].body:sub(-5))
+  end)
+
   it("fails on demand", function()
     server:fault { status = 503, body = "<html>", times = 2,
       headers = { ["Content-Type"] = "text/html", ["Retry-After"] = "1" } }

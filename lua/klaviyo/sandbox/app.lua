@@ -74,7 +74,7 @@ local function remembered(headers)
     if name == "authorization" then
       value = value:match("^%S*")
     end
-    kept[name] = value
+    kept[name] = codec.repaired(value)
   end
   return kept
 end
@@ -141,10 +141,11 @@ local function remember(request, response, headers)
   local body = request.body
   local longest = body and #body > LONGEST_KEPT
   M.world:note {
-    method = request.method, uri = request.target,
+    method = request.method, uri = codec.repaired(request.target),
     operation = response.operation, status = status,
     headers = remembered(headers),
-    body = longest and body:sub(1, LONGEST_KEPT) or body,
+    body = body and codec.repaired(longest and body:sub(1, LONGEST_KEPT)
+      or body),
     protocol = ngx.var.server_protocol,
     connection = tonumber(ngx.var.connection),
   }

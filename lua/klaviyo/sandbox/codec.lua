@@ -72,6 +72,10 @@ decode.use { null = M.null, array = array_mt, number = number_mt }
 -- begins at the byte `from`, 1), or nil and what is wrong
 M.decode = decode.decode
 
+--- Bytes as a text that JSON can hold.
+---@type fun(text: string): string
+M.repaired = decode.repaired
+
 local SHORT = {
   ['"'] = '\\"', ["\\"] = "\\\\", ["\b"] = "\\b", ["\f"] = "\\f",
   ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t",

@@ -201,9 +201,10 @@ function read_value(text, at, depth)
   return read_number(text, at)
 end
 
--- Well-formed UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF.
-local function valid_utf8(text)
-  local at = find(text, "[\128-\255]")
+-- Where a text is no longer well-formed UTF-8: no overlong forms, no
+-- surrogates, nothing above U+10FFFF.
+local function ill_formed(text, from)
+  local at = find(text, "[\128-\255]", from)
   while at do
     local _, stop = find(text, "^[\194-\223][\128-\191]", at)
     if not stop then
@@ -212,22 +213,36 @@ local function valid_utf8(text)
       if lead < 240 then
         _, stop = find(text, "^[\224-\239][\128-\191][\128-\191]", at)
         if (lead == 224 and second < 160) or (lead == 237 and second > 159) then
-          return false
+          return at
         end
       else
         _, stop = find(text,
           "^[\240-\244][\128-\191][\128-\191][\128-\191]", at)
         if (lead == 240 and second < 144) or (lead == 244 and second > 143) then
-          return false
+          return at
         end
       end
     end
     if not stop then
-      return false
+      return at
     end
     at = find(text, "[\128-\255]", stop + 1)
   end
-  return true
+end
+
+--- A text with U+FFFD for every byte that is no UTF-8, so that JSON can hold it.
+---@param text string
+---@return string
+function M.repaired(text)
+  local parts, from = {}, 1
+  local at = ill_formed(text, from)
+  while at do
+    parts[#parts + 1] = text:sub(from, at - 1)
+    from = at + 1
+    at = ill_formed(text, from)
+  end
+  parts[#parts + 1] = text:sub(from)
+  return table.concat(parts, "\239\191\189")
 end
 
 --- Tells what to make values of.
@@ -241,7 +256,7 @@ end
 ---@return any value or nil
 ---@return string|nil message what is wrong, and where
 function M.decode(text, from)
-  if not valid_utf8(text) then
+  if ill_formed(text, 1) then
     return nil, "not valid UTF-8"
   end
   local ok, value, at = pcall(read_value, text, skip(text, from or 1), 0)

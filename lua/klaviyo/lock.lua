@@ -18,6 +18,7 @@ Lock.__name = "klaviyo.lock"
 function M.new(what)
   return setmetatable({
     what = what,
+    turn = 0,  -- how often it was taken
     -- a task, or a coroutine that is none; one that is gone holds nothing
     held = setmetatable({}, {__mode = "v"}),
     queue = setmetatable({}, {__mode = "k"}),
@@ -33,33 +34,55 @@ local function holder_of(self)
   return holder
 end
 
+local function never(self)
+  misuse.raise("%s would wait for itself", self.what)
+end
+
+-- A light thread of nginx may be killed while it holds a lock: it is then
+-- collected, provided that nobody who waits keeps it. So none of these has it
+-- in a variable while it waits.
+local function wait_inside(self, me)
+  tasks.begin_wait(me, holder_of(self))
+  local turn = self.turn
+  self.queue[me] = true
+  while self.turn == turn and holder_of(self) do
+    scheduler.park()
+  end
+  self.queue[me] = nil
+  tasks.end_wait(me)
+end
+
+local function wait_outside(self, holder, wait)
+  if type(holder) == "table" then
+    tasks.await_blocking(holder, function()
+      return self.held.by ~= holder or holder_of(self) == nil
+    end, wait)
+  elseif wait then
+    scheduler.yield_to(wait, scheduler.SLICE, true)
+  else
+    never(self)
+  end
+end
+
 local function acquire(self, wait)
   local me = scheduler.inside()
   local own = me or coroutine.running() or MAIN
-  local holder = holder_of(self)
-  while holder do
-    local function is_over()
-      return self.held.by ~= holder or holder_of(self) == nil
-    end
-    if holder == own then
-      misuse.raise("%s would wait for itself", self.what)
-    elseif type(holder) == "table" and me then
-      self.queue[me] = true
-      tasks.await_inside(me, holder, is_over)
-      self.queue[me] = nil
-    elseif type(holder) == "table" then
-      tasks.await_blocking(holder, is_over, wait)
-    elseif wait and not me then
-      scheduler.yield_to(wait, scheduler.SLICE, true)
+  while holder_of(self) do
+    if holder_of(self) == own
+        or me and type(holder_of(self)) ~= "table" then
+      never(self)
+    elseif me then
+      wait_inside(self, me)
     else
-      misuse.raise("%s would wait for itself", self.what)
+      wait_outside(self, holder_of(self), wait)
     end
-    holder = holder_of(self)
   end
-  self.held.by = own
+  self.held.by, self.turn = own, self.turn + 1
+  return own
 end
 
-local function release(self, ok, ...)
+-- The holder is an argument to be alive while it holds.
+local function release(self, _, ok, ...)
   self.held.by = nil
   for task in pairs(self.queue) do
     scheduler.ready(task)
@@ -75,8 +98,7 @@ end
 ---@param fn function
 ---@param ... any  its arguments
 function Lock:with(wait, fn, ...)
-  acquire(self, wait)
-  return release(self, pcall(fn, ...))
+  return release(self, acquire(self, wait), pcall(fn, ...))
 end
 
 return M

@@ -19,11 +19,11 @@ local scheduler = require "klaviyo.scheduler"
 
 local errors = lazy "klaviyo.errors"
 local several = lazy "klaviyo.several"
+local warning = lazy "klaviyo.warning"
 
 local M = {}
 
 local unpack = table.unpack or unpack  -- luacheck: ignore 113
-local SLICE = scheduler.SLICE
 
 ---@class klaviyo.task
 ---@field done boolean  whether it came to its end
@@ -33,22 +33,31 @@ Task.__name = "klaviyo.task"
 
 -- The tasks that one `run` sees to their end: those of a run within a task
 -- apart from those around it. What is spawned outside of all belongs to the
--- root, and so to the next run.
+-- root, and so to the next run; in nginx, which has many outsides, to the
+-- light thread that spawned it, for whose end nobody waits.
 local function new_group(owner)
   return {owner = owner, alive = {}, count = 0, failed = {}, last = 0}
 end
 
 local root = new_group()
 
+local function group_of(outer)
+  if not outer then
+    return root
+  elseif not outer.group then
+    outer.group = new_group()
+    outer.group.is_loose = true
+  end
+  return outer.group
+end
+
 local function new(fn, ...)
   if type(fn) ~= "function" then
     misuse.raise("a task is made of a function, not %s", type(fn))
   end
-  local outer = scheduler.enclosing()
   return setmetatable({
-    thread = coroutine.create(fn), done = false,
-    arguments = {n = select("#", ...), ...},
-    group = outer and outer.group or root,
+    fn = fn, arguments = {n = select("#", ...), ...}, done = false,
+    group = group_of(scheduler.enclosing()),
   }, Task)
 end
 
@@ -56,7 +65,7 @@ local function enlist(task, group)
   task.group = group
   group.alive[task] = true
   group.count = group.count + 1
-  scheduler.ready(task)
+  scheduler.start(task)
   return task
 end
 
@@ -73,20 +82,24 @@ end
 --- is for who waits for it.
 function M.start(fn, ...)
   local task = new(fn, ...)
-  scheduler.ready(task)
+  scheduler.start(task)
   return task
 end
 
 local function note_failure(task)
   local group = task.group
+  if group.is_loose then
+    if not next(task.waiters or {}) then
+      warning.log_error(task.values[1])
+    end
+    return
+  end
   group.last = group.last + 1
   group.failed[task] = group.last
 end
 
-local function add_waiter(task, other)
-  task.waiters = task.waiters or setmetatable({}, {__mode = "k"})
-  task.waiters[other] = true
-end
+-- What each task waits for, which is not to be kept alive by that.
+local awaited = setmetatable({}, {__mode = "kv"})
 
 -- For the scheduler: a task's function returned, or raised.
 function Task:finish(ok, ...)
@@ -115,7 +128,7 @@ local function leads_to(task, is_such)
     if is_such(task) then
       return true
     end
-    task = task.awaits
+    task = awaited[task]
   end
   return false
 end
@@ -128,7 +141,7 @@ local function needs(task)
       if at == other then
         return true
       end
-      at = at.group.owner
+      at = at.group and at.group.owner
     end
     return false
   end
@@ -136,19 +149,30 @@ end
 
 local NEVER = "this task would wait for ever: what it waits for waits for it"
 
---- Waits inside a task until another is done, or `is_over` says so.
-function M.await_inside(me, other, is_over)
+--- A task begins to wait for another: it is told when that ends. Raises where
+--- that would never be.
+function M.begin_wait(me, other)
   if other == me then
     misuse.raise("a task cannot wait for itself")
   elseif leads_to(other, needs(me)) then
     misuse.raise(NEVER)
   end
-  me.awaits = other
-  add_waiter(other, me)
+  awaited[me] = other
+  other.waiters = other.waiters or setmetatable({}, {__mode = "k"})
+  other.waiters[me] = true
+end
+
+function M.end_wait(me)
+  awaited[me] = nil
+end
+
+--- Waits inside a task until another is done, or `is_over` says so.
+function M.await_inside(me, other, is_over)
+  M.begin_wait(me, other)
   while not is_over() do
     scheduler.park()
   end
-  me.awaits = nil
+  M.end_wait(me)
 end
 
 --- Waits outside of tasks, or in a task's own coroutine, which stands still
@@ -156,17 +180,17 @@ end
 function M.await_blocking(other, is_over, wait)
   local outer = scheduler.enclosing()
   if outer then
-    outer.awaits = other
+    awaited[outer] = other
   end
   while not is_over() do
     if outer and leads_to(other, scheduler.is_on_stack) then
-      outer.awaits = nil
+      awaited[outer] = nil
       misuse.raise(NEVER)
     end
     scheduler.step(wait)
   end
   if outer then
-    outer.awaits = nil
+    awaited[outer] = nil
   end
 end
 
@@ -292,14 +316,6 @@ function M.run(fn, ...)
   return main:wait()
 end
 
-local function block(ticket)
-  while not ticket:wait(SLICE) do end  -- luacheck: ignore 542
-end
-
-if type(jit) == "table" then
-  jit.off(block)
-end
-
 --- Waits until a ticket is done.
 ---@param ticket userdata
 ---@param wait (fun(fd: integer|nil, seconds: number))|nil  of another loop
@@ -317,13 +333,8 @@ function M.wait_for(ticket, wait)
       scheduler.park()
     end
     me.ticket = nil
-  elseif wait then
-    ticket:watch()
-    while not ticket:wait(0) do
-      scheduler.yield_to(wait, SLICE)
-    end
   else
-    block(ticket)
+    scheduler.block(ticket, wait)
   end
 end
 
@@ -337,15 +348,11 @@ function M.sleep(seconds, wait)
   local till = core.clock() + seconds
   local me = scheduler.inside()
   repeat
-    local left = till - core.clock()
     if me then
       scheduler.ready_at(till, me)
       scheduler.park()
-    elseif wait then
-      scheduler.yield_to(wait, math.max(left, 0))
-      core.pump(0)
     else
-      core.pump(math.min(math.max(left, 0), SLICE))
+      scheduler.pause(till - core.clock(), wait)
     end
   until core.clock() >= till
 end

@@ -19,6 +19,14 @@ function M.say(settings, message)
   end
 end
 
+--- Has the host's log tell what an error says, where it shows no more of an
+--- error that is a table than that there was one: in nginx.
+function M.log_error(err)
+  if type(ngx) == "table" and ngx.log then
+    ngx.log(ngx.ERR, tostring(err))
+  end
+end
+
 local said = {}
 
 --- Says all warnings anew, for tests.

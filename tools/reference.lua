@@ -2,13 +2,15 @@
 --
 --   make reference
 --
--- docs/resources.md whole, and in README.md the table between two marks. A
--- spec makes both again and wants no difference.
+-- docs/resources.md whole, and in README.md and docs/reference.md what stands
+-- between marks. A spec makes all again and wants no difference.
 
 local M = {}
 
 local REVISION = "2024-10-15"
 local DEEPEST = 3
+
+local API = "https://developers.klaviyo.com/en/reference/"
 
 local BEGIN = "<!-- resources: made by tools/reference.lua, edit that -->"
 local END = "<!-- /resources -->"
@@ -16,6 +18,7 @@ local END = "<!-- /resources -->"
 local catalogue = require "klaviyo.catalogue"
 local document = require "klaviyo.document"
 local json_of = require "reference_json"
+local manual = require "reference_manual"
 local sample = require "reference_sample"
 local ways = require "reference_ways"
 
@@ -287,8 +290,9 @@ local function list_calls(out, calls)
       verbs[i] = "`:" .. verb .. "`"
     end
     local relation = call.way.relation
-    out[#out + 1] = ("- %s%s — `%s`"):format(relation and "`:at(id)." ..
-      relation .. "` " or "", table.concat(verbs, ", "), call.op.id)
+    out[#out + 1] = ("- %s%s — [`%s`](%s%s)"):format(relation and "`:at(id)."
+      .. relation .. "` " or "", table.concat(verbs, ", "), call.op.id, API,
+      call.op.id)
   end
 end
 
@@ -336,12 +340,14 @@ local function read(path)
   return text
 end
 
---- Writes both.
+--- Writes all.
 function M.main()
-  local made = M.readme(read "README.md")
-  for path, text in pairs {
-    ["README.md"] = made, ["docs/resources.md"] = M.resources(),
-  } do
+  local made = {
+    ["README.md"] = M.readme(read "README.md"),
+    ["docs/reference.md"] = manual.filled(read "docs/reference.md"),
+    ["docs/resources.md"] = M.resources(),
+  }
+  for path, text in pairs(made) do
     local file = assert(io.open(path, "wb"))
     file:write(text)
     file:close()

@@ -29,6 +29,20 @@ local M = {}
 -- Chunks under way at once, and seconds that a job may stand still.
 local CONCURRENCY, PATIENCE = 2, 3600
 
+---@class klaviyo.bulk_options
+---@field list? string  the list that it is for, of `profiles:import`, `bulk_subscribe`, `bulk_unsubscribe`
+---@field custom_source? string  where the consent came from, of `bulk_subscribe`
+---@field historical_import? boolean  the consent is of the past, of `bulk_subscribe`
+---@field journal? string  path of a file by which an import that was killed goes on where it was
+---@field progress? fun(now: table)  told the counts so far, `total`, `elapsed`, `rate` (records a second), `left` (seconds)
+---@field total? integer  how many records there are, where the source does not know
+---@field concurrency? integer  chunks under way at once; default 2
+---@field patience? number  seconds that a job may stand still; default 3600
+---@field count? integer  records in a request, fewer than the service allows
+---@field bytes? integer  of a request, fewer than the service allows
+---@field sleep? fun(seconds: number)  in place of `klaviyo.sleep`, for tests
+---@field now? fun(): number  in place of the clock, for tests
+
 local OPTIONS = {
   journal = "string", progress = "function", total = "number",
   concurrency = "number", patience = "number", count = "number",
@@ -206,19 +220,12 @@ end
 --- record at a time and `nil` at the end. A record is a flat table, as the
 --- operation for one takes it, or a whole resource.
 ---
---- options: `journal` (path), `progress` (called with the counts so far,
---- `total`, `elapsed`, `rate` in records a second and `left` in seconds),
---- `total` (how many there are, where the source does not know), `concurrency`
---- (chunks at once; 2), `patience` (seconds that a job may stand still; 3600),
---- `count`, `bytes` (smaller chunks than the service allows), and what the
---- kind has: `list`, …
----
 --- Gives the result, also when records failed; `nil, err` when it could not go
 --- on, with what had been done in `err.result`. Raises what the source raises.
 ---@param client klaviyo.client
 ---@param kind_name string  of kinds.lua
 ---@param source table|function
----@param options table|nil
+---@param options klaviyo.bulk_options|nil
 ---@return klaviyo.bulk_result|nil
 ---@return klaviyo.error|nil
 function M.import(client, kind_name, source, options)

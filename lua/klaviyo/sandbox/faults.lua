@@ -7,6 +7,27 @@ local refusal = require "klaviyo.sandbox.refusal"
 
 local M = {}
 
+---@class klaviyo.sandbox.fault
+---@field operation? string  which requests: of this operation
+---@field method? string  of this method
+---@field path? string  with this in their target; all, if none of the three is said
+---@field skip? integer  the first so many pass; default 0
+---@field times? integer  so many of the next are hit; default 1, with `rate` all
+---@field rate? number  each is hit with this likelihood, 0 to 1
+---@field seed? integer  of the draws, in the order of the requests' coming
+---@field delay? number  seconds before processing
+---@field stall? number  seconds after processing
+---@field status? integer  what is answered; then nothing is processed
+---@field processed? boolean  true: it is processed, whatever is answered
+---@field headers? table<string, string>  of the answer
+---@field body? string  of the answer
+---@field error? string  an error document with this code
+---@field html? boolean  a page of HTML
+---@field throttled? integer  429 with this Retry-After, in seconds
+---@field reset? string  the connection, "before" or "after" processing
+---@field truncate? integer  the connection is closed after so many bytes of the body
+---@field slow? table  `{bytes =, pause =}`: in pieces, with seconds in between
+
 local KNOWN = {
   -- which requests
   operation = "string", method = "string", path = "string", skip = "number",
@@ -61,9 +82,9 @@ local function spelled_out(world, fault)
   end
 end
 
---- Orders a fault (see `Server:fault` in init.lua).
+--- Orders a fault.
 ---@param world table
----@param fault table
+---@param fault klaviyo.sandbox.fault
 function M.order(world, fault)
   checked(fault)
   spelled_out(world, fault)

@@ -135,27 +135,7 @@ end
 
 --- Starts a sandbox. It ends with the process that started it (even if that
 -- is killed), unless `detach` is set.
---
--- Who may ask: `key` (the private key; one of its own, so that no two
--- sandboxes are one account), `company_id`. What there is: `profiles` (how many
--- generated ones; 0), `seed` (of the ids), `now` (fixed clock, epoch seconds).
---
--- Limits: `limits` (false; true: those of the service; or a table of them, by
--- operation, `{create_event = {second = 5, minute = 10}}`, over those),
--- `window_phase` (where windows begin: "random", each for itself; a fraction of
--- the window, 0 to 1; "first", with the first request), `time_scale` (1; 0.1
--- makes a minute 6 s, but no window is shorter than a second).
---
--- Jobs: each state is told `job_polls` times (1) and lasts `job_seconds` (0) at
--- the least.
---
--- Wire: `port`, `tls_port` (free ones unless given), `gzip`, `link_base`
--- (origin of page links), `keepalive_requests`, `http2_streams`, `connections`.
---
--- Besides: `detach`, `keep` (leave the directory behind), `log_level`,
--- `access_log` (true), `record` (how many requests `:requests()` remembers;
--- 200), `nginx`, `modules`.
----@param options table|nil
+---@param options klaviyo.sandbox.options|nil
 ---@return table|nil server base_url, tls_url, ca_file, key, company_id, dir
 ---@return string|nil message why there is none
 function M.start(options)

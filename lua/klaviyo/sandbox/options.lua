@@ -2,6 +2,34 @@
 
 local M = {}
 
+---@class klaviyo.sandbox.options
+---@field key? string  the private key; default one of its own, so that no two sandboxes are one account
+---@field company_id? string  the public key; default "SandBx"
+---@field profiles? integer  how many generated ones there are; default 0
+---@field seed? integer  of the ids; default 1
+---@field now? number  a fixed clock, seconds since 1970; default the real one
+---@field limits? boolean|table  true: the service's rate limits; a table of them by operation,
+---  `{create_event = {second = 5, minute = 10}}`, over those; default false
+---@field window_phase? string|number  where the windows begin: "random", each for itself; a fraction of the window,
+---  0 to 1; "first", with the first request; default "random"
+---@field time_scale? number  0.1 makes a minute 6 s, but no window shorter than a second; default 1
+---@field job_polls? integer  how often each state of a job is told; default 1
+---@field job_seconds? number  that each state lasts at the least; default 0
+---@field port? integer  default a free one
+---@field tls_port? integer  default a free one
+---@field gzip? boolean  whether answers are compressed for who takes that; default true
+---@field link_base? string  origin of page links; default "https://a.klaviyo.com"
+---@field keepalive_requests? integer  on one connection; default 100000
+---@field http2_streams? integer  at a time on one connection; default 128
+---@field connections? integer  at a time; default 4096
+---@field detach? boolean  it outlives the program that started it; default false
+---@field keep? boolean  its directory is left behind; default false
+---@field record? integer  how many requests `server:requests()` remembers; default 200
+---@field access_log? boolean  default true
+---@field log_level? string  of nginx; default "warn"
+---@field nginx? string  the program; default "nginx", of $PATH or where Debian has it
+---@field modules? string  the folder with nginx's Lua module; default where Debian has it
+
 -- The option's type is that of its default.
 local DEFAULTS = {
   company_id = "SandBx",

@@ -89,23 +89,8 @@ function Server:requests()
   return command(self, "requests")
 end
 
---- Makes coming requests fail, any number of ways at once. A fault says
---
--- which are hit: `operation`, `method`, `path` (a part of it; all, if none is
--- given); the first `skip` (0) of these pass; then `times` of them (1) are
--- hit, or any number of them, each with the likelihood `rate` (drawn in the
--- order of their coming from `seed`);
---
--- how late: `delay` seconds before, `stall` seconds after processing;
---
--- what is answered: `status`, `headers`, `body`; or `error` (the code of an
--- error document), `html` (true), `throttled` (429 with that Retry-After).
--- What has a status is not processed, unless `processed` is true;
---
--- how it goes out: `reset` "before" or "after" processing; `truncate`, the
--- number of body bytes after which the connection is closed;
--- `slow = {bytes =, pause =}`, in pieces with pauses (seconds) in between.
----@param fault table
+--- Makes coming requests fail, any number of ways at once.
+---@param fault klaviyo.sandbox.fault
 function Server:fault(fault)
   command(self, "fault", fault)
 end

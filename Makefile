@@ -60,7 +60,7 @@ ASAN = build/asan-$(LUA)
 # measure (memory_spec.lua, #memory, #time): both are not then what they are.
 UNCROSSED = spec/bulk/% spec/gateway/% spec/sandbox/% spec/support/% \
   $(patsubst %,spec/%_spec.lua,catalogue datetime docs document gateway json \
-  memory misuse openapi receiver sandbox)
+  manual memory misuse openapi receiver sandbox)
 ASAN_SPEC = $(or $(SPEC),$(filter-out $(UNCROSSED), \
   $(sort $(shell find spec -name '*_spec.lua'))))
 

@@ -103,7 +103,7 @@ EXPORT_CPATH = export LUA_CPATH=$(call \
   quoted,$(CURDIR)/$(OUT)/?.so;)"$${LUA_CPATH:-;}"
 
 .PHONY: help setup build objects env probes spec asan portable valgrind rock lint \
-  warnings check fuzz test demo demo-nginx sandbox install catalogue \
+  warnings check fuzz planted test demo demo-nginx sandbox install catalogue \
   catalogue-check contract reference bench soak once clean FORCE
 .DELETE_ON_ERROR:
 
@@ -125,6 +125,7 @@ help:
 #: make lint | warnings      luacheck and friends | gcc and clang, -Werror
 #: make check                clang-tidy and cppcheck, where they are
 #: make fuzz SECONDS=30 [TARGET=links]   hostile input, under clang's sanitizers
+#: make planted              do the fuzzers find bugs that are planted?
 #: make sandbox              a stand-in of the API, until Ctrl-C
 #: make install DESTDIR= PREFIX= LUA=
 #: make catalogue SPEC=openapi.json   regenerate a revision's data files
@@ -254,10 +255,18 @@ fuzz:
 	  $(addprefix $(FUZZ)/,$(TARGET))
 	@./tools/fuzz.sh $(SECONDS) $(TARGET)
 
-$(FUZZ)/%: spec/fuzz/%.c spec/fuzz/fuzz.h $(FLOOR)
+planted:
+	@./tools/planted.sh
+
+# an archive: a target that has a file whole, as source, gets it but once
+$(FUZZ)/floor.a: $(FLOOR)
+	$(SAY) '  AR  $@'
+	$(QUIET)rm -f $@ && ar rc $@ $^
+
+$(FUZZ)/%: spec/fuzz/%.c spec/fuzz/fuzz.h $(FUZZ)/floor.a
 	$(SAY) '  CC  $@'
 	$(QUIET)$(CC) $(filter-out -fPIC,$(C_ALL)) -fsanitize=fuzzer -o $@ $< \
-	  $(FLOOR) $(CURL_LIBS) -lpthread
+	  $(FUZZ)/floor.a $(CURL_LIBS) -lpthread
 
 rock:
 	@./tools/rock.sh

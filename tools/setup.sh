@@ -6,7 +6,7 @@ set -eu
 # libc6-dev is only recommended by gcc, and recommendations are not taken.
 # luajit2 is the LuaJIT that Debian's ngx_lua is linked with.
 packages='
-  gcc libc6-dev clang make pkg-config git ca-certificates
+  gcc libc6-dev clang libclang-rt-dev make pkg-config git ca-certificates
   libcurl4-openssl-dev libssl-dev
   liblua5.4-dev libluajit2-5.1-dev liblua5.1-0-dev
   lua5.4 luajit2 lua5.1 lua-cjson lua-socket lua-cqueues lua-busted lua-check

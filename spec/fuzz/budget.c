@@ -1,0 +1,163 @@
+/*
+** budget.c - what a server tells of its limits, by a clock that may jump: the
+** counts stay what they are the sum of, no limit is passed, and every wait has
+** an end.
+*/
+#include "fuzz.h"
+
+#include "../../csrc/budget.c"
+
+#define KEYS 3
+#define MOST_TAKEN 64
+#define START INT64_C(1700000000000)
+
+static const uint32_t LIMITS[] = {0, 1, 2, 3, 75, 750};
+static const int64_t STEPS[] = {0, 1, 4, 250, 1000, 60000, 86400000, -1, -1000,
+                                -86400000};
+
+typedef struct world {
+  budget *budget;
+  bucket buckets[KEYS];
+  int64_t now;
+  int64_t taken[MOST_TAKEN];
+  int count;
+} world;
+
+
+static int64_t pick (feed *f, const int64_t *list, size_t n) {
+  return list[feed_below(f, (unsigned)n)];
+}
+
+
+/* The sums are those of the slots, and no count has left its window. */
+static void check_sums (const world *w) {
+  const entry *all = lock(w->budget);
+  int i, k, n;
+  CHECK(all != NULL);
+  for (i = 0; i < ENTRIES; i++)
+    for (k = 0; k < BUDGET_WINDOWS && all[i].key != 0; k++) {
+      const window *one = &all[i].windows[k];
+      uint32_t sum = 0;
+      for (n = 0; n <= SLOTS; n++)
+        sum += one->slot[n];
+      CHECK(sum == one->sum);
+    }
+  unlock(w->budget);
+}
+
+
+/* The entry of a bucket, as it is. */
+static entry look (const world *w, int i) {
+  entry *all = lock(w->budget);
+  entry e;
+  CHECK(all != NULL);
+  e = *find(all, w->buckets[i].key, w->now);
+  unlock(w->budget);
+  return e;
+}
+
+
+static void take (feed *f, world *w) {
+  int first = (int)feed_below(f, KEYS);
+  int n = 1 + (int)feed_below(f, (unsigned)(KEYS - first));
+  int64_t wait = budget_take(w->budget, w->buckets + first, n, w->now);
+  int i, k;
+  CHECK(wait >= 0);
+  for (i = first; i < first + n && wait == 0; i++) {
+    entry e = look(w, i);
+    CHECK(e.blocked <= w->now);
+    for (k = 0; k < BUDGET_WINDOWS; k++) {
+      uint32_t limit = limit_of(&e, &w->buckets[i], k);
+      CHECK(limit == 0 || e.windows[k].sum <= limit);
+      CHECK(e.windows[k].sum > 0);
+    }
+  }
+  if (wait == 0 && w->count < MOST_TAKEN)
+    w->taken[w->count++] = w->now;
+}
+
+
+/* Who waits as long as is said, comes through in the end. */
+static void wait_for_one (feed *f, world *w) {
+  int which = (int)feed_below(f, KEYS), tries = 0;
+  int64_t wait;
+  while ((wait = budget_take(w->budget, &w->buckets[which], 1, w->now)) > 0) {
+    CHECK(wait <= (int64_t)1000000000 * 1000 * 2);
+    CHECK(++tries < 1000);
+    w->now += wait;
+  }
+}
+
+
+static void settle (feed *f, world *w) {
+  int which = (int)feed_below(f, KEYS);
+  int64_t then = w->count > 0 ? w->taken[feed_below(f, (unsigned)w->count)]
+                              : w->now;
+  budget_settle(w->budget, &w->buckets[which], 1, then, w->now);
+}
+
+
+/* As it would come from the wire: an answer is made and read. */
+static void learn (feed *f, world *w) {
+  static const long figures[] = {0, 1, 2, 3, 60, 75, 750, 65535, 65536,
+                                 1000000000};
+  int first = (int)feed_below(f, KEYS), windows = (int)feed_below(f, 5);
+  int n = 1 + (int)feed_below(f, (unsigned)(KEYS - first)), i;
+  rate_limit limit;
+  memset(&limit, 0, sizeof(limit));
+  limit.limit = -1;
+  limit.remaining = figures[feed_below(f, 10)] - 1;
+  limit.reset = figures[feed_below(f, 10)] - 1;
+  for (i = 0; i < windows && i < RATE_WINDOWS; i++) {
+    long seconds = figures[feed_below(f, 10)];
+    limit.window[i].limit = figures[feed_below(f, 10)];
+    limit.window[i].seconds = seconds > 0 ? seconds : 86400;
+    limit.windows++;
+  }
+  budget_learn(w->budget, w->buckets + first, n, &limit, w->now);
+}
+
+
+static void open_world (feed *f, world *w) {
+  const char *why;
+  int i, k;
+  memset(w, 0, sizeof(*w));
+  w->budget = budget_open(NULL, false, &why);
+  CHECK(w->budget != NULL);
+  w->now = START;
+  for (i = 0; i < KEYS; i++) {
+    w->buckets[i].key = (uint64_t)i + 7;
+    w->buckets[i].fixed = feed_below(f, 4) == 0;
+    for (k = 0; k < BUDGET_WINDOWS; k++)
+      w->buckets[i].limit[k] = LIMITS[feed_below(f, 6)];
+  }
+}
+
+
+int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
+  feed f = feed_of(data, size);
+  int steps = 0;
+  world w;
+  open_world(&f, &w);
+  while (!feed_over(&f) && steps++ < 300) {
+    int which = (int)feed_below(&f, KEYS);
+    switch (feed_below(&f, 7)) {
+      case 0: w.now += pick(&f, STEPS, 10); break;
+      case 1: settle(&f, &w); break;
+      case 2: learn(&f, &w); break;
+      case 3:
+        budget_block(w.budget, &w.buckets[which], w.now,
+                     (int64_t)feed_byte(&f) * feed_byte(&f) * 1000);
+        break;
+      case 4: wait_for_one(&f, &w); break;
+      case 5:
+        CHECK(budget_least_wait(w.budget, &w.buckets[which], 1,
+                                (int64_t)feed_byte(&f), w.now) >= 0);
+        break;
+      default: take(&f, &w); break;
+    }
+  }
+  check_sums(&w);
+  budget_release(w.budget);
+  return 0;
+}

@@ -33,7 +33,8 @@ WARNINGS = -Wall -Wextra -pedantic -Wshadow -Wstrict-prototypes \
 OUT    = build/$(LUA)
 EXTRA  =
 C_ALL  = -std=c99 -D_GNU_SOURCE=1 -fPIC -fvisibility=hidden $(WARNINGS) \
-  $(EXTRA) $(LUA_CFLAGS) $(CURL_CFLAGS) $(CRYPTO_CFLAGS) $(CPPFLAGS) $(CFLAGS)
+  $(EXTRA) $(LUA_CFLAGS) $(CURL_CFLAGS) $(CRYPTO_CFLAGS) $(SQLITE_CFLAGS) \
+  $(CPPFLAGS) $(CFLAGS)
 # nodelete: libcurl and a running thread must outlive lua_close
 LD_ALL = -shared -Wl,-z,nodelete -Wl,-z,relro -Wl,--as-needed $(EXTRA) \
   $(LDFLAGS)
@@ -45,12 +46,19 @@ CURL_CFLAGS = $(shell $(PKG_CONFIG) --cflags libcurl)
 CURL_LIBS   = $(shell $(PKG_CONFIG) --libs libcurl)
 CRYPTO_CFLAGS = $(shell $(PKG_CONFIG) --cflags libcrypto)
 CRYPTO_LIBS   = $(shell $(PKG_CONFIG) --libs libcrypto)
+SQLITE_CFLAGS = $(shell $(PKG_CONFIG) --cflags sqlite3 2>/dev/null)
+SQLITE_LIBS   = $(shell $(PKG_CONFIG) --libs sqlite3)
 
-# two shared objects: the core needs libcurl alone, digest libcrypto alone
+# three shared objects: the core needs libcurl alone, digest libcrypto alone,
+# and the outbox, a rock of its own, SQLite alone
 CORE    = $(patsubst csrc/%.c,$(OUT)/obj/%.o,$(sort $(wildcard csrc/*.c)))
 DIGEST  = $(patsubst csrc/%.c,$(OUT)/obj/%.o,$(sort $(wildcard csrc/digest/*.c)))
-OBJECTS = $(CORE) $(DIGEST)
-MODULES = $(shell find lua -name '*.lua' | sort)
+OUTBOX  = $(patsubst csrc/%.c,$(OUT)/obj/%.o,$(sort \
+  $(wildcard csrc/outbox/*.c)))
+OBJECTS = $(CORE) $(DIGEST) $(OUTBOX)
+MODULES = $(shell find lua -name '*.lua' ! -path 'lua/klaviyo/outbox*' | sort)
+OUTBOX_MODULES = $(shell find lua -path 'lua/klaviyo/outbox*' -name '*.lua' | \
+  sort)
 
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined \
   -fno-omit-frame-pointer
@@ -103,7 +111,7 @@ EXPORT_CPATH = export LUA_CPATH=$(call \
   quoted,$(CURDIR)/$(OUT)/?.so;)"$${LUA_CPATH:-;}"
 
 .PHONY: help setup build objects env probes spec asan portable valgrind rock lint \
-  warnings check fuzz planted test demo demo-nginx sandbox install catalogue \
+  warnings check fuzz planted test demo demo-nginx dist sandbox install install-outbox catalogue \
   catalogue-check contract reference bench soak once clean FORCE
 .DELETE_ON_ERROR:
 
@@ -127,7 +135,8 @@ help:
 #: make fuzz SECONDS=30 [TARGET=links]   hostile input, under clang's sanitizers
 #: make planted              do the fuzzers find bugs that are planted?
 #: make sandbox              a stand-in of the API, until Ctrl-C
-#: make install DESTDIR= PREFIX= LUA=
+#: make dist                 a source archive and a source rock, in build/
+#: make install DESTDIR= PREFIX= LUA=     and install-outbox, with SQLite
 #: make catalogue SPEC=openapi.json   regenerate a revision's data files
 #: make catalogue-check      are the data files what their documents make?
 #: make contract             check the wire against the service's documents
@@ -155,7 +164,9 @@ demo-nginx: setup
 test: setup
 	@./tools/test.sh
 
-build: $(OUT)/klaviyo/core.so $(OUT)/klaviyo/digest.so
+build: $(OUT)/klaviyo/core.so $(OUT)/klaviyo/digest.so $(if $(shell \
+  $(PKG_CONFIG) --exists sqlite3 2>/dev/null && echo there), \
+  $(OUT)/klaviyo/outbox/store.so)
 
 $(OUT)/klaviyo/core.so: $(CORE)
 	@mkdir -p $(@D)
@@ -166,6 +177,11 @@ $(OUT)/klaviyo/digest.so: $(DIGEST)
 	@mkdir -p $(@D)
 	$(SAY) '  LD  $@'
 	$(QUIET)$(CC) $(LD_ALL) -o $@ $(DIGEST) $(CRYPTO_LIBS)
+
+$(OUT)/klaviyo/outbox/store.so: $(OUTBOX) $(OUT)/obj/buffer.o
+	@mkdir -p $(@D)
+	$(SAY) '  LD  $@'
+	$(QUIET)$(CC) $(LD_ALL) -o $@ $^ $(SQLITE_LIBS) -lpthread
 
 objects: $(OBJECTS)
 
@@ -302,16 +318,23 @@ once: build
 sandbox: build
 	$(ENV) $(LUA) -e 'require("klaviyo.sandbox").main()'
 
-install: build
-	@set -e; for module in $(MODULES:lua/%=%); do \
-	  mkdir -p "$(LUA_DIR)/$${module%/*}"; \
-	  install -m 644 "lua/$$module" "$(LUA_DIR)/$$module"; \
-	done
-	mkdir -p "$(LIB_DIR)/klaviyo"
-	set -e; for object in core digest; do \
-	  install -m 755 $(OUT)/klaviyo/$$object.so \
-	    "$(LIB_DIR)/klaviyo/$$object.so"; \
-	done
+# modules, objects
+define put
+set -e; for module in $(1:lua/%=%); do \
+  mkdir -p "$(LUA_DIR)/$${module%/*}"; \
+  install -m 644 "lua/$$module" "$(LUA_DIR)/$$module"; \
+done; \
+for object in $(2); do \
+  mkdir -p "$(LIB_DIR)/klaviyo/$${object%/*}"; \
+  install -m 755 $(OUT)/klaviyo/$$object "$(LIB_DIR)/klaviyo/$$object"; \
+done
+endef
+
+install: $(OUT)/klaviyo/core.so $(OUT)/klaviyo/digest.so
+	@$(call put,$(MODULES),./core.so ./digest.so)
+
+install-outbox: $(OUT)/klaviyo/outbox/store.so
+	@$(call put,$(OUTBOX_MODULES),outbox/store.so)
 
 clean:
 	rm -rf build

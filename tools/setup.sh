@@ -7,7 +7,7 @@ set -eu
 # luajit2 is the LuaJIT that Debian's ngx_lua is linked with.
 packages='
   gcc libc6-dev clang libclang-rt-dev make pkg-config git ca-certificates
-  libcurl4-openssl-dev libssl-dev
+  libcurl4-openssl-dev libssl-dev libsqlite3-dev
   liblua5.4-dev libluajit2-5.1-dev liblua5.1-0-dev
   lua5.4 luajit2 lua5.1 lua-cjson lua-socket lua-cqueues lua-busted lua-check
   luarocks

@@ -41,6 +41,17 @@ function M.new(options)
   return wrap(settings.new(options))
 end
 
+--- The settings of a client, for other parts of this library.
+---@param client klaviyo.client
+---@return klaviyo.settings
+function M.settings(client)
+  local values = settings_of[client]
+  if not values then
+    misuse.raise("this is no client: %s", tostring(client))
+  end
+  return values
+end
+
 local methods = {}
 
 local function with(values, options)

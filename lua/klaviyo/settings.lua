@@ -31,6 +31,7 @@ local M = {}
 ---@field proxy? string  a proxy's URL, "" for none; default: as the environment says
 ---@field ca_file? string  a PEM file of the authorities to trust; default libcurl's
 ---@field app_info? string  added to the User-Agent
+---@field outbox? klaviyo.outbox|false  where events are kept until they are sent
 
 local function is_number(value)
   return type(value) == "number" and value > 0 and value < math.huge
@@ -70,6 +71,10 @@ local function is_pacing(value)
   return type(value) == "boolean"
 end
 
+local function is_outbox(value)
+  return value == false or type(value) == "table" and value.put ~= nil
+end
+
 local SWITCH = {is "boolean", "true or false"}
 local SECRET = {is_secret, "a string, or a function that gives one"}
 
@@ -100,6 +105,7 @@ local KNOWN = {
   proxy = {is "string", "a string"},
   ca_file = TEXT,
   app_info = TEXT,
+  outbox = {is_outbox, "an outbox, of klaviyo.outbox, or false"},
   headers = {is "table", "a table of names and values"},
 }
 

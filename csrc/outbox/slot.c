@@ -1,0 +1,119 @@
+/*
+** slot.c - a place in an outbox's folder, for one live process at a time.
+*/
+#include "slot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct slot {
+  slot *next;
+  dev_t device;
+  ino_t inode;
+  int fd;
+  bool is_inherited;
+};
+
+static pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;
+static slot *slots;  /* all that are taken, and all that were inherited */
+
+
+static void before_fork (void) {
+  pthread_mutex_lock(&guard);
+}
+
+
+static void in_parent (void) {
+  pthread_mutex_unlock(&guard);
+}
+
+
+/* A lock belongs to the open file, which a child shares: with it open the
+** slot would not be free while the child lives. */
+static void in_child (void) {
+  slot *s;
+  for (s = slots; s != NULL; s = s->next) {
+    if (!s->is_inherited)
+      close(s->fd);
+    s->is_inherited = true;
+  }
+  pthread_mutex_unlock(&guard);
+}
+
+
+static void watch_forks (void) {
+  pthread_atfork(before_fork, in_parent, in_child);
+}
+
+
+/* With the guard held. */
+static bool was_inherited (const slot *other) {
+  const slot *s;
+  for (s = slots; s != NULL; s = s->next)
+    if (s->is_inherited && s->device == other->device &&
+        s->inode == other->inode)
+      return true;
+  return false;
+}
+
+
+/* The errno of what went wrong, else 0. */
+static int lock (slot *s, const char *path, bool create) {
+  struct stat about;
+  s->fd = open(path, O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0600);
+  if (s->fd < 0)
+    return errno;
+  if (flock(s->fd, LOCK_EX | LOCK_NB) != 0 || fstat(s->fd, &about) != 0)
+    return errno;
+  s->device = about.st_dev;
+  s->inode = about.st_ino;
+  return was_inherited(s) ? EWOULDBLOCK : 0;
+}
+
+
+slot *slot_take (const char *path, bool create, int *error) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  slot *s = calloc(1, sizeof(*s));
+  *error = ENOMEM;
+  if (s == NULL)
+    return NULL;
+  pthread_once(&once, watch_forks);
+  pthread_mutex_lock(&guard);
+  *error = lock(s, path, create);
+  if (*error == 0) {
+    s->next = slots;
+    slots = s;
+  }
+  else if (s->fd >= 0)
+    close(s->fd);
+  pthread_mutex_unlock(&guard);
+  if (*error == 0)
+    return s;
+  free(s);
+  return NULL;
+}
+
+
+/* Only a fork changes this, and after it there is but one thread. */
+bool slot_is_inherited (const slot *s) {
+  return s->is_inherited;
+}
+
+
+void slot_release (slot *s) {
+  slot **at;
+  if (s == NULL || s->is_inherited)
+    return;
+  pthread_mutex_lock(&guard);
+  for (at = &slots; *at != s; at = &(*at)->next)
+    ;
+  *at = s->next;
+  close(s->fd);
+  pthread_mutex_unlock(&guard);
+  free(s);
+}

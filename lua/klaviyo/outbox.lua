@@ -1,0 +1,435 @@
+--- A durable outbox: what `put` said true to is in a file, is sent in batches,
+--- and is there once, whatever becomes of the process.
+---
+---     local outbox = require "klaviyo.outbox".new {path = "/var/lib/shop"}
+---     local client = klaviyo.new {outbox = outbox}
+---     client.events:track {…}   -- true once it is kept
+---     outbox:drain(30)          -- in nginx a timer does so
+---
+--- An outbox is of one account. Its folder has a file for each process that
+--- uses it; what a process leaves behind, another one sends.
+
+local clients = require "klaviyo.client"
+local core = require "klaviyo.core"
+local folder = require "klaviyo.outbox.folder"
+local json = require "klaviyo.json"
+local lazy = require "klaviyo.lazy"
+local misuse = require "klaviyo.misuse"
+local payload = require "klaviyo.outbox.payload"
+local sender = require "klaviyo.outbox.sender"
+local tasks = require "klaviyo.tasks"
+local warning = require "klaviyo.warning"
+
+local timer = lazy "klaviyo.outbox.timer"
+
+local M = {}
+
+---@class klaviyo.outbox
+local Outbox = {}
+Outbox.__index = Outbox
+Outbox.__name = "klaviyo.outbox"
+
+---@class klaviyo.outbox_options
+---@field path string  the folder it is in; made, where there is none
+---@field sync? "normal"|"full"  full: what is kept outlives the machine's end, too
+---@field max_bytes? number  of each process's file; default 1 GiB
+---@field max_rows? number  that may wait in each process
+---@field max_refused? number  of those refused for good that are kept; default 10000
+---@field interval? number  seconds that the timer in nginx waits for events to gather; default 1
+---@field on_warning? fun(message: string)  default: the client's way
+
+local DEFAULTS = {
+  sync = "normal", max_bytes = 1024 * 1024 * 1024, max_rows = math.huge,
+  max_refused = 10000, interval = 1,
+}
+
+local SHORTEST_WAIT, LONGEST_WAIT = 0.5, 30  -- after a failure, outside nginx
+local LOOK = 0.05  -- while another pass is under way
+local CLOSING = 5
+
+local function is_positive(value)
+  return type(value) == "number" and value > 0
+end
+
+local KNOWN = {
+  path = {function(value)
+    return type(value) == "string" and value ~= "" and not value:find("%z")
+  end, "a folder's path"},
+  sync = {function(value)
+    return value == "normal" or value == "full"
+  end, '"normal" or "full"'},
+  max_bytes = {is_positive, "a number of bytes"},
+  max_rows = {is_positive, "a number of events"},
+  max_refused = {is_positive, "a number of events"},
+  interval = {is_positive, "a number of seconds"},
+  on_warning = {function(value)
+    return type(value) == "function"
+  end, "a function"},
+}
+
+local function in_nginx()
+  return type(ngx) == "table" and ngx.get_phase ~= nil
+end
+
+local function now()
+  return in_nginx() and ngx.now() or os.time()
+end
+
+local function warn(self, message)
+  warning.say(self.on_warning and self or self.values or self, message)
+end
+
+local function file_failed(self)
+  return function(name, why)
+    warn(self, ("outbox: %s: %s"):format(name, why))
+  end
+end
+
+local function store_options(self, create)
+  return {create = create, full = self.sync == "full",
+    max_bytes = self.max_bytes, max_refused = self.max_refused}
+end
+
+-- Opening ---------------------------------------------------------------------
+
+-- Opened by the process that uses it: what nginx's master opened, no worker
+-- could use.
+local function open(self)
+  if self.closed then
+    return nil, sender.error_of("closed", "it is closed")
+  elseif in_nginx() and ngx.get_phase() == "init" then
+    misuse.raise("nothing can be put into an outbox while nginx starts: "
+      .. "its workers do so")
+  end
+  local store, number, why = folder.take(self.path, store_options(self, true))
+  if not store then
+    return nil, sender.error_of(number, why)
+  end
+  self.store = store
+  if why then
+    warn(self, "outbox: " .. why)
+  end
+  return store
+end
+
+-- What a call of the store says; where that can be mended, it is, and the
+-- call made once more.
+local function with_store(self, call, ...)
+  local err
+  local store = self.store
+  if not store then
+    store, err = open(self)
+    if not store then
+      return nil, err
+    end
+  end
+  local value, what, why = store[call](store, ...)
+  if value then
+    return value
+  elseif what == "inherited" then
+    self.store = nil
+    store, err = open(self)
+  elseif what == "damaged" then
+    local damage
+    store, what, damage = store:renew()
+    self.store = store
+    if store then
+      warn(self, "outbox: " .. tostring(what))
+    else
+      err = sender.error_of(what, damage)
+    end
+  else
+    return nil, sender.error_of(what, why)
+  end
+  if not store then
+    return nil, err
+  end
+  value, what, why = store[call](store, ...)
+  if value then
+    return value
+  end
+  return nil, sender.error_of(what, why)
+end
+
+--- An outbox. Inside nginx nothing is opened before it is used.
+---@param options klaviyo.outbox_options
+---@return klaviyo.outbox|nil, klaviyo.error|nil
+function M.new(options)
+  if type(options) ~= "table" then
+    misuse.raise("an outbox takes a table of options, not %s", type(options))
+  end
+  local self = {counts = {sent = 0, refused = 0}, failures = 0, look = true}
+  for name, value in pairs(DEFAULTS) do
+    self[name] = value
+  end
+  for name, value in pairs(options) do
+    local rule = KNOWN[name]
+    if not rule then
+      misuse.unknown("option of an outbox", name, KNOWN)
+    elseif not rule[1](value) then
+      misuse.raise("%s must be %s, not %s", name, rule[2], tostring(value))
+    end
+    self[name] = value
+  end
+  if not self.path then
+    misuse.raise("an outbox needs a path: the folder that it is in")
+  end
+  setmetatable(self, Outbox)
+  if not in_nginx() then
+    local _, err = open(self)
+    if err then
+      return nil, err
+    end
+  end
+  return self
+end
+
+-- Whose it is -----------------------------------------------------------------
+
+-- Events of one account must never be sent to another. What can be told from
+-- the settings is: two texts that differ.
+local function bind(self, client)
+  if client == self.client then
+    return
+  end
+  local values, former = clients.settings(client), self.values
+  for _, name in ipairs {"account", "api_key", "access_token", "base_url"} do
+    local a, b = values[name], former and former[name]
+    if former and a ~= b and not (values.account and values.account
+        == former.account) and type(a) ~= "function" then
+      misuse.raise("an outbox is of one account: give each its own folder")
+    end
+  end
+  self.client, self.values = client, values
+end
+
+local function must_have_client(self)
+  if not self.values then
+    misuse.raise("say for whom the outbox is: a client")
+  end
+  return self.values
+end
+
+-- Putting in ------------------------------------------------------------------
+
+--- Keeps an event. Once it says true, the event outlives the process.
+---@param event table|string  as client.events:create takes it; or a document of create_event, or its JSON
+---@param client klaviyo.client  that is to send it
+---@return boolean|nil, klaviyo.error|nil
+function Outbox:put(event, client)
+  bind(self, client)
+  local time = now()
+  local text, id = payload.of(event, client, time)
+  if not text then
+    return nil, sender.error_of("too_large", id)
+  elseif self.store and self.store:waiting() >= self.max_rows then
+    return nil, sender.error_of("full", ("%d events wait already; that is "
+      .. "max_rows"):format(self.store:waiting()))
+  end
+  local ok, err = with_store(self, "add", id, self.values.revision,
+    math.floor(time * 1000), text)
+  if ok and in_nginx() then
+    timer.wake(self)
+  end
+  return ok, err
+end
+
+--- Begins to send in this worker what others may have left; else its first
+--- event does. For init_worker_by_lua.
+---@param client klaviyo.client
+function Outbox:start(client)
+  bind(self, client)
+  if in_nginx() then
+    timer.wake(self)
+  end
+end
+
+-- Sending ---------------------------------------------------------------------
+
+local function send_store(self, store, ending, is_over)
+  local done, err, refused, reason = sender.send(store, must_have_client(self),
+    {counts = self.counts, ending = ending, is_over = is_over})
+  if refused > 0 then
+    warn(self, ("outbox: %d events were refused for good and are kept aside; "
+      .. "the first: %s"):format(refused, reason))
+  end
+  if err and err.code == "damaged" then
+    local again, what, why = store:renew()
+    warn(self, "outbox: " .. tostring(again and what or why))
+    return again and true, again == nil and err or nil, again
+  end
+  return done, err, store
+end
+
+local function send_all(self, ending, is_over)
+  local own, done, err = self.store, true, nil
+  if own then
+    local store
+    done, err, store = send_store(self, own, ending, is_over)
+    if self.store == own then  -- else it was closed, or replaced, meanwhile
+      self.store = store
+    end
+  end
+  if not done then
+    return nil, err
+  end
+  if self.look then
+    self.look = false
+    for orphan, damage in folder.orphans(self.path, store_options(self, false),
+        file_failed(self)) do
+      if damage then
+        warn(self, "outbox: " .. damage)
+      end
+      if orphan:waiting() > 0 then
+        done, err, orphan = send_store(self, orphan, ending, is_over)
+      end
+      if orphan then
+        orphan:close()
+      end
+      if not done or is_over and is_over() then
+        self.look = true
+        break
+      end
+    end
+  end
+  return done, err
+end
+
+--- One pass over what there is to send; another one under way is left alone.
+---@param is_over (fun(): boolean)|nil  asked between batches
+---@param ending number|nil  by core.clock
+---@return boolean|nil done
+---@return klaviyo.error|nil err
+function Outbox:pass(is_over, ending)
+  if self.sending then
+    return true
+  end
+  self.sending = true
+  local ok, done, err = pcall(send_all, self, ending, is_over)
+  self.sending = false
+  if not ok then
+    error(done, 0)
+  elseif not done and in_nginx() then
+    warn(self, "outbox: " .. tostring(err) .. "; what waits is kept")
+  end
+  return done, err
+end
+
+--- How many events of this process wait.
+function Outbox:waiting()
+  return self.store and self.store:waiting() or 0
+end
+
+local PASSING = {rate_limited = true, timeout = true, transport = true}
+
+-- Whether trying again may help.
+local function may_pass(err)
+  return PASSING[err.kind] or err.status and err.status >= 500
+end
+
+--- Sends what waits, also what processes that are gone have left, for so many
+--- seconds at the most.
+---@param seconds number|nil  30
+---@param client klaviyo.client|nil  for whom; needed where none has put anything yet
+---@return boolean|nil done  whether all is sent, or refused for good
+---@return klaviyo.error|nil err  why not
+function Outbox:drain(seconds, client)
+  if client then
+    bind(self, client)
+  end
+  local values = must_have_client(self)
+  local ending = core.clock() + (seconds or 30)
+  local wait, err = SHORTEST_WAIT, nil
+  self.look = true
+  repeat
+    local done
+    if self.sending then
+      tasks.sleep(LOOK, values.wait)
+    else
+      done, err = self:pass(function()
+        return core.clock() >= ending
+      end, ending)
+      if done and self:waiting() == 0 and not self.look then
+        return true
+      elseif not done then
+        if not may_pass(err) or ending - core.clock() < wait then
+          return nil, err
+        end
+        tasks.sleep(wait, values.wait)
+        wait = math.min(wait * 2, LONGEST_WAIT)
+      end
+    end
+  until core.clock() >= ending
+  return nil, err or sender.error_of("time", ("%d events still wait")
+    :format(self:waiting()))
+end
+
+-- Looking ---------------------------------------------------------------------
+
+--- Figures: of this process `waiting` (events), `bytes` (of its file), and
+--- `sent` and `refused` since it began.
+---@return {waiting: integer, sent: integer, refused: integer, bytes: integer}
+function Outbox:stats()
+  return {
+    waiting = self:waiting(), sent = self.counts.sent,
+    refused = self.counts.refused,
+    bytes = self.store and self.store:bytes() or 0,
+  }
+end
+
+--- What the service refused for good, of all processes, with the oldest of
+--- each first: {unique_id, time, revision, document, message, status, errors}.
+--- `document` is that of create_event. Only the last `max_refused` of each are
+--- kept.
+---@return fun(): table|nil
+function Outbox:refused()
+  local slots = folder.all(self.path, file_failed(self))
+  local store, last = nil, nil
+  return function()
+    while true do
+      if not store then
+        store, last = slots(), 0
+        if not store then
+          return nil
+        end
+      end
+      local row = store:refused(last)
+      if row then
+        last = row.id
+        local reason = json.decode(row.reason) or {}
+        return {
+          unique_id = row.unique_id, time = row.time, revision = row.revision,
+          document = payload.document(row.payload), message = reason.message,
+          status = reason.status, errors = reason.errors,
+        }
+      end
+      store:close()
+      store = nil
+    end
+  end
+end
+
+--- Sends what it can in `seconds` and gives the file free; what still waits
+--- stays in it. Once closed, nothing can be put into it.
+---@param seconds number|nil  5; inside nginx 0
+function Outbox:close(seconds)
+  if self.closed then
+    return
+  end
+  seconds = seconds or in_nginx() and 0 or CLOSING
+  if self.values and seconds > 0 and self:waiting() > 0 then
+    self:drain(seconds)
+  end
+  self.closed = true
+  local store = self.store
+  self.store = nil
+  if store then
+    store:close()
+  end
+end
+
+function Outbox:__close()
+  self:close()
+end
+
+return M

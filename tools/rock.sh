@@ -1,6 +1,7 @@
 #!/bin/sh
-# Lints the rockspec, installs the rock into empty trees and runs the specs of
-# spec/rock on what was installed, from an empty directory. Fetches nothing.
+# Lints the rockspec, installs the rock into empty trees, from here and from
+# what `make dist` packs, and runs the specs of spec/rock on what was installed,
+# from an empty directory. Fetches nothing.
 set -eu
 cd "$(dirname "$0")/.."
 repository=$PWD
@@ -34,7 +35,29 @@ install() {
     >"$trees/$1.txt" 2>&1 || { cat "$trees/$1.txt"; exit 1; }
 }
 
-# interpreter, name, version
+# The packed rock, built where there is nothing else. Its modules are compared
+# with those of the archive.
+install_packed() {
+  echo "luarocks build: the source rock of make dist"
+  ./tools/dist.sh >"$trees/dist.txt"
+  archive=$(sed -n '/\.tar\.gz$/p' "$trees/dist.txt")
+  rock=$(sed -n '/^build\/klaviyo-[0-9.]*-1\.src\.rock$/p' "$trees/dist.txt")
+  sha256sum $(cat "$trees/dist.txt") >"$trees/dist.sums"
+  (umask 077 && ./tools/dist.sh >/dev/null)
+  sha256sum --quiet -c "$trees/dist.sums" || status=1
+  mkdir "$trees/unpacked"
+  tar -xzf "$archive" -C "$trees/unpacked" --strip-components=1
+  cp "$rock" "$trees/empty/"
+  (
+    cd "$trees/empty"
+    lua5.4 $luarocks --lua-version=5.4 --tree="$trees/packed" \
+      build --deps-mode=none "$(basename "$rock")" \
+      "LUA_INCDIR=$(headers lua5.4)" >"$trees/packed.txt" 2>&1
+  ) || { cat "$trees/packed.txt"; exit 1; }
+  rm "$trees/empty/$(basename "$rock")"
+}
+
+# interpreter, name, version, and where the specs are
 use() {
   echo "$1 with the rock of $2"
   (
@@ -43,7 +66,7 @@ use() {
     LUA_PATH="$trees/$2/share/lua/$3/?.lua;$trees/$2/share/lua/$3/?/init.lua;;" \
     LUA_CPATH="$trees/$2/lib/lua/$3/?.so;;" \
       "$1" $busted --output=plainTerminal --pattern=_rock \
-      "$repository/spec/rock"
+      "${4:-$repository}/spec/rock"
   ) || status=1
   if [ -n "$(ls -A "$trees/empty")" ]; then
     echo "the empty directory is no longer empty:"
@@ -52,6 +75,8 @@ use() {
   fi
 }
 
+install_packed
+use lua5.4 packed 5.4 "$trees/unpacked"
 install lua5.4 5.4
 install lua5.1 5.1
 install luajit 5.1

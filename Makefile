@@ -287,6 +287,8 @@ $(FUZZ)/%: spec/fuzz/%.c spec/fuzz/fuzz.h $(FUZZ)/floor.a
 rock:
 	@./tools/rock.sh
 
+dist:
+	@./tools/dist.sh
 catalogue:
 	@./tools/catalogue.sh "$(SPEC)"
 

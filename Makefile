@@ -136,7 +136,6 @@ help:
 #: make planted              do the fuzzers find bugs that are planted?
 #: make sandbox              a stand-in of the API, until Ctrl-C
 #: make dist                 a source archive and a source rock, in build/
-#: make dist                 a source archive and a source rock, in build/
 #: make install DESTDIR= PREFIX= LUA=     and install-outbox, with SQLite
 #: make catalogue SPEC=openapi.json   regenerate a revision's data files
 #: make catalogue-check      are the data files what their documents make?

@@ -289,6 +289,7 @@ rock:
 
 dist:
 	@./tools/dist.sh
+
 catalogue:
 	@./tools/catalogue.sh "$(SPEC)"
 

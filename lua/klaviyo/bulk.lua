@@ -34,7 +34,8 @@ local CONCURRENCY, PATIENCE = 2, 3600
 ---@field custom_source? string  where the consent came from, of `bulk_subscribe`
 ---@field historical_import? boolean  the consent is of the past, of `bulk_subscribe`
 ---@field journal? string  path of a file by which an import that was killed goes on where it was
----@field progress? fun(now: table)  told the counts so far, `total`, `elapsed`, `rate` (records a second), `left` (seconds)
+---@field progress? fun(now: table)  told the counts so far, `done`, `total`, `elapsed`, `rate` (records a second)
+---  and `left` (seconds)
 ---@field total? integer  how many records there are, where the source does not know
 ---@field concurrency? integer  chunks under way at once; default 2
 ---@field patience? number  seconds that a job may stand still; default 3600

@@ -58,18 +58,18 @@ buffer *binding_scratch (lua_State *L) {
 }
 
 
-static void push_scratch (lua_State *L) {
+buffer *binding_new_scratch (lua_State *L) {
   if (luaL_newmetatable(L, SCRATCH)) {
     lua_pushcfunction(L, free_scratch);
     lua_setfield(L, -2, "__gc");
   }
   lua_pop(L, 1);
-  binding_new(L, SCRATCH, sizeof(buffer));
+  return binding_new(L, SCRATCH, sizeof(buffer));
 }
 
 
 void binding_functions (lua_State *L, const function *list) {
-  push_scratch(L);                                /* table scratch */
+  binding_new_scratch(L);                         /* table scratch */
   for (; list->name != NULL; list++) {
     lua_pushvalue(L, -1);
     lua_pushcclosure(L, list->call, 1);

@@ -30,6 +30,9 @@ void binding_class (lua_State *L, const char *class, const function *list);
 ** is freed with the state, whatever is raised meanwhile. */
 buffer *binding_scratch (lua_State *L);
 
+/* Pushes a new one. */
+buffer *binding_new_scratch (lua_State *L);
+
 void binding_push (lua_State *L, const buffer *b);
 
 /* A new userdata of a class, all zero: closed, so that its __gc may run

@@ -18,6 +18,7 @@ LUALIB_API int luaopen_klaviyo_core (lua_State *L) {
   const curl_version_info_data *curl = curl_version_info(CURLVERSION_NOW);
   lua_newtable(L);
   open_text(L);
+  open_json(L);
   open_settings(L);
   open_ticket(L);
   open_pages(L);

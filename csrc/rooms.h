@@ -11,6 +11,7 @@
 #include "request.h"
 
 void open_text (lua_State *L);
+void open_json (lua_State *L);
 void open_settings (lua_State *L);
 void open_ticket (lua_State *L);
 void open_pages (lua_State *L);

@@ -1,5 +1,7 @@
 local cjson = require "cjson"
+local core = require "klaviyo.core"
 local json = require "klaviyo.json"
+local script = require "spec.support.script"
 
 local is_luajit = rawget(_G, "jit") ~= nil
 local newer_cjson = cjson.array_mt ~= nil
@@ -216,26 +218,131 @@ describe("json.encode", function()
     assert.equal('{"a":{"b":1}}', json.encode { a = { b = 1 } })
   end)
 
-  it("survives a change of the locale's decimal point", function()
-    local format, point = string.format, ","
-    -- Debian's smallest root has no locale with a comma: put one there.
-    local stub = function(pattern, ...)
-      local text = format(pattern, ...)
-      return pattern:find("g$") and (text:gsub("%.", point)) or text
+  it("names what __tojson gave by the path of its table", function()
+    local mt = { __tojson = function() return { c = print } end }
+    assert.matches(": a%.c: a function", message_of { a = setmetatable({}, mt) })
+    assert.matches(": a: a function", message_of {
+      a = setmetatable({}, { __tojson = function() return print end }),
+    })
+  end)
+
+  it("refuses what __tojson makes without end", function()
+    local mt = {}
+    mt.__tojson = function() return setmetatable({}, mt) end
+    assert.matches("nested deeper than 1000", message_of(setmetatable({}, mt)))
+    mt.__tojson = function(t) return t end
+    assert.matches("the table holds itself", message_of { a = setmetatable({}, mt) })
+  end)
+
+  it("passes on what __tojson raises, and goes on", function()
+    local problem = {}
+    local t = { a = 1, b = setmetatable({}, { __tojson = function() error(problem) end }) }
+    for _ = 1, 100 do
+      local ok, raised = pcall(json.encode, t)
+      assert.is_false(ok)
+      assert.equal(problem, raised)
+      assert.equal('{"a":1}', json.encode { a = 1 })
     end
-    local real_tonumber = tonumber
-    local loaded = package.loaded["klaviyo.literal"]
-    package.loaded["klaviyo.literal"] = nil
-    string.format = stub -- luacheck: ignore 122
-    _G.tonumber = function(text) -- luacheck: ignore 122
-      return real_tonumber(type(text) == "string" and text:gsub(",", ".") or text)
+  end)
+
+  it("stands a __tojson that changes the table it is in", function()
+    for _, count in ipairs { 3, 40 } do
+      local t = {}
+      local mt = { __tojson = function()
+        for name in pairs(t) do
+          t[name] = nil
+        end
+        collectgarbage()
+        for i = 1, 50 do
+          t["other" .. i] = i
+        end
+        return json.encode { 1, 2, 3 }
+      end }
+      for i = 1, count do
+        t[("name%02d"):format(i)] = ("value%d"):format(i)
+      end
+      t.again = setmetatable({}, mt)
+      local decoded = cjson.decode(json.encode(t))
+      assert.equal("[1,2,3]", decoded.again)
+      assert.equal("value1", decoded.name01)
     end
-    local literal = require "klaviyo.literal"
-    string.format = format -- luacheck: ignore 122
-    _G.tonumber = real_tonumber -- luacheck: ignore 122
-    package.loaded["klaviyo.literal"] = loaded
-    assert.equal("9.99", literal.number(9.99))
-    assert.equal("-1.5e-07", literal.number(-1.5e-7))
+    local list = { 1, 2, 3 }
+    list[2] = setmetatable({}, { __tojson = function() list[3] = nil return 2 end })
+    assert.matches("%[3%]: a nil cannot", message_of(list))
+  end)
+
+  it("is not disturbed by a finalizer that encodes", function()
+    local function litter()
+      local proxy = rawget(_G, "newproxy") and newproxy(true) -- luacheck: ignore 113
+      if proxy then
+        getmetatable(proxy).__gc = function() json.encode { ("litter"):rep(100) } end
+      else
+        setmetatable({}, { __gc = function() json.encode { ("litter"):rep(100) } end })
+      end
+    end
+    local t, expected = {}, {}
+    for i = 1, 40 do
+      t[("k%02d"):format(i)] = setmetatable({}, { __tojson = function() litter() return ("v"):rep(i) end })
+      expected[i] = ('"k%02d":"%s"'):format(i, ("v"):rep(i))
+    end
+    local text = "{" .. table.concat(expected, ",") .. "}"
+    for _ = 1, 300 do
+      litter()
+      assert.equal(text, json.encode(t))
+    end
+  end)
+
+  it("writes what is deep and wide", function()
+    for _, width in ipairs { 15, 40 } do
+      local t = {}
+      local top = t
+      for _ = 1, 900 do
+        for i = 1, width do
+          t["k" .. i] = i
+        end
+        t.next = {}
+        t = t.next
+      end
+      local decoded = json.decode(json.encode(top))
+      for _ = 1, 900 do
+        assert.equal(width, decoded["k" .. width])
+        decoded = decoded.next
+      end
+    end
+  end)
+
+  it("writes with a point, whatever the locale's is", function()
+    -- Debian's smallest root has no locale with a comma: here is glibc's file
+    -- of one, which other C libraries do not know.
+    local dir = os.tmpname()
+    os.remove(dir)
+    assert.equal(0, select(2, script.shell("mkdir -p " .. dir .. "/comma")))
+    local file = assert(io.open(dir .. "/comma/LC_NUMERIC", "wb"))
+    file:write((("1411032006000000200000002200000023000000240000002800000"
+      .. "02c0000002c0000002c000000000000005554462d3800"):gsub("%x%x", function(hex)
+        return string.char(tonumber(hex, 16))
+      end)))
+    file:close()
+    local output, status = script.run([[
+      if not os.setlocale("comma", "numeric") then
+        print("none")
+        return
+      end
+      local core, json = require "klaviyo.core", require "klaviyo.json"
+      for _, text in ipairs { "9.99", "-1.5e-07", "0.30000000000000004", "0.3333333333333333", "1e+300",
+          "1234567890.0123456" } do
+        local x = json.decode("[" .. text .. "]")[1]
+        assert(json.encode(x) == text, json.encode(x))
+        assert(core.number(x) == text)
+      end
+      print("good")
+    ]], { env = { LOCPATH = dir, ASAN_OPTIONS = "detect_leaks=0" } }) -- glibc keeps the path
+    script.shell("rm -r " .. dir)
+    assert.equal(0, status, output)
+    if output:match("none") then
+      pending("a C library that reads glibc's locales")
+    end
+    assert.equal("good\n", output)
   end)
 end)
 
@@ -309,29 +416,65 @@ describe("json.decode", function()
     assert.equal(newer_cjson and text or '{"a":{},"b":{},"c":[1]}', again)
   end)
 
-  it("reads back what encode wrote", function()
-    local function value(depth)
-      local kind = random(1, depth > 4 and 3 or 5)
-      if kind == 1 then
-        return random(-1000000, 1000000)
-      elseif kind == 2 then
-        return random(0, 1) == 1
-      elseif kind == 3 then
-        local chars = {}
-        for i = 1, random(0, 12) do
-          chars[i] = string.char(random(0, 127))
-        end
-        return table.concat(chars)
-      end
-      local t = {}
-      for i = 1, random(1, 6) do
-        t[kind == 4 and i or ("k" .. random(1, 99))] = value(depth + 1)
-      end
-      return t
+  local characters = { '"', "\\", "/", "\0", "\n", "\31", "\127", "\195\169", "\226\130\172", "\240\159\152\128" }
+
+  local function text()
+    local chars = {}
+    for i = 1, random(0, 24) do
+      chars[i] = random(1, 4) == 1 and characters[random(1, #characters)] or string.char(random(32, 126))
     end
-    for _ = 1, 500 do
-      local t = value(1)
-      assert.same({ t }, json.decode(json.encode { t }))
+    return table.concat(chars)
+  end
+
+  local function number()
+    local kind = random(1, 4)
+    if kind == 1 then
+      return random(-1000000, 1000000)
+    elseif kind == 2 then
+      return random(-100000000, 100000000) / 10 ^ random(0, 12)
+    elseif kind == 3 then
+      return (random(0, 1) * 2 - 1) * (2 ^ 53 - random(0, 9))
+    end
+    return random(-2147483646, 2147483646) / 2147483647 * 10 ^ random(-300, 300)
+  end
+
+  local function value(depth)
+    local kind = random(1, depth > 4 and 4 or 6)
+    if kind == 1 then
+      return number()
+    elseif kind == 2 then
+      return random(0, 1) == 1
+    elseif kind == 3 then
+      return text()
+    elseif kind == 4 then
+      return json.null
+    end
+    local t = {}
+    for i = 1, random(1, 10) == 1 and random(17, 40) or random(1, 6) do
+      t[kind == 5 and i or "k" .. text()] = value(depth + 1)
+    end
+    return t
+  end
+
+  it("reads back what encode wrote", function()
+    for _ = 1, 1500 do
+      local t = { value(1) }
+      local written = json.encode(t)
+      local read = json.decode(written)
+      assert.same(t, read)
+      assert.equal(written, json.encode(read))
+    end
+  end)
+
+  it("reads numbers back that no fewer digits would give", function()
+    for _ = 1, 5000 do
+      local x = number()
+      local written = core.number(x)
+      assert.equal(x, tonumber(written))
+      local digits = #written:gsub("e.*", ""):gsub("[-.]", ""):gsub("^0+", "")
+      if digits > 15 and x % 1 ~= 0 then
+        assert.not_equal(x, tonumber(("%%.%dg"):format(digits - 1):format(x)))
+      end
     end
   end)
 end)

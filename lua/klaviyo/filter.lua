@@ -2,9 +2,9 @@
 -- A filter knows its terms, so that a query can be judged before it is sent.
 -- Nothing in a value or a field's name can end the term it stands in.
 
+local core = require "klaviyo.core"
 local datetime = require "klaviyo.datetime"
 local json = require "klaviyo.json"
-local literal = require "klaviyo.literal"
 local misuse = require "klaviyo.misuse"
 
 local M = {}
@@ -35,13 +35,13 @@ local function refuse(operator, field, fmt, ...)
 end
 
 local function written_string(operator, field, value)
-  local text, at = literal.quote(value)
+  local text, at = core.quote(value)
   return text or refuse(operator, field,
     "the string is not UTF-8 (byte %d of %d)", at, #value)
 end
 
 local function written_number(operator, field, value)
-  return literal.number(value)
+  return core.number(value)
     or refuse(operator, field, "%s is no number to compare with",
       tostring(value))
 end

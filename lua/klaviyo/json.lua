@@ -1,13 +1,15 @@
---- JSON: decoding is lua-cjson's; encoding is ours, because lua-cjson 2.1.0
--- rounds numbers to 14 digits and has no empty list, and because a value JSON
--- cannot hold deserves to be named by its path.
+--- JSON: decoding is lua-cjson's; encoding is the core's, because lua-cjson
+-- 2.1.0 rounds numbers to 14 digits and has no empty list, and because a value
+-- JSON cannot hold deserves to be named by its path.
 --
 -- What lua-cjson 2.1.0 loses on decoding: integers beyond 2^53 are rounded, and
 -- `[]` becomes a table like `{}`. Later versions keep both.
 
 local cjson = require "cjson"
-local literal = require "klaviyo.literal"
+local lazy = require "klaviyo.lazy"
 local misuse = require "klaviyo.misuse"
+
+local core = lazy "klaviyo.core"  -- who only decodes does without libcurl
 
 local M = {}
 
@@ -15,15 +17,10 @@ local M = {}
 M.null = cjson.null
 
 local MAX_DEPTH = 1000
-local FEW_NAMES = 16
-local MAX_KEYS_KEPT = 4096
-local MAX_PIECES_KEPT = 4096
 
 local has_ffi, ffi = pcall(require, "ffi")
-local type, next, getmetatable = type, next, getmetatable
-local find, format, gsub = string.find, string.format, string.gsub
-local sort, concat = table.sort, table.concat
-local quote, number, UNSAFE = literal.quote, literal.number, literal.UNSAFE
+local type, getmetatable = type, getmetatable
+local format = string.format
 
 -- lua-cjson's own mark where it has one, so that what it decodes and what we
 -- mark are one thing.
@@ -100,227 +97,28 @@ end
 
 -- Encoding --------------------------------------------------------------------
 
--- One state per call: the pieces written so far (`out`), and on the way down
--- the tables (`[depth]`) and the keys (`keys[depth]`) that lead to the value.
--- Writers take the number of pieces so far and return the new one.
-
-local function path_of(state, depth)
-  local path = ""
-  for i = 1, depth do
-    local key = state.keys[i]
-    if type(key) == "number" then
-      path = path .. "[" .. key .. "]"
-    else
-      path = path .. (path == "" and "" or ".") .. tostring(key)
-    end
-  end
-  return path
-end
-
-local function refuse(state, depth, fmt, ...)
-  local path = path_of(state, depth)
-  misuse.raise("%s: %s", path == "" and "JSON" or path, format(fmt, ...))
-end
-
--- '"key":' for keys already seen, since documents repeat theirs.
-local written_keys, keys_kept = {}, 0
-
-local function write_key(state, key, depth)
-  if type(key) ~= "string" then
-    refuse(state, depth - 1, "an object's keys are strings, not %s (%s)",
-      type(key), tostring(key))
-  end
-  local quoted, at = quote(key)
-  if not quoted then
-    refuse(state, depth - 1, "a key is not UTF-8 (byte %d)", at)
-  end
-  quoted = quoted .. ":"
-  if keys_kept >= MAX_KEYS_KEPT then
-    written_keys, keys_kept = {}, 0
-  end
-  written_keys[key], keys_kept = quoted, keys_kept + 1
-  return quoted
-end
-
--- depth: the number of keys that lead to the value.
-local function scalar(state, value, depth)
-  local kind = type(value)
-  if kind == "string" then
-    local text, at = quote(value)
-    return text or refuse(state, depth, "not UTF-8 (byte %d of %d)", at, #value)
-  elseif kind == "number" then
-    return number(value)
-      or refuse(state, depth, "%s is no JSON number", tostring(value))
-  elseif kind == "boolean" then
-    return value and "true" or "false"
-  elseif value == M.null then
+-- What LuaJIT has besides, and the core cannot see into: 64-bit integers, and
+-- null pointers, which equal `null`.
+local function cdata_text(value)
+  if value == M.null then
     return "null"
-  elseif value ~= nil and value == empty_array then
-    return "[]"
-  elseif kind == "cdata" and has_ffi and (ffi.istype("int64_t", value)
-      or ffi.istype("uint64_t", value)) then
-    return (gsub(tostring(value), "U?LL$", ""))
+  elseif ffi.istype("int64_t", value) or ffi.istype("uint64_t", value) then
+    return (tostring(value):gsub("U?LL$", ""))
   end
-  refuse(state, depth, "a %s cannot be written as JSON", kind)
 end
 
-local write_table
-
-local function write_list(state, t, depth, n)
-  local out, keys = state.out, state.keys
-  local length, count = #t, 0
-  for key in next, t do
-    count = count + 1
-    if type(key) ~= "number" then
-      refuse(state, depth - 1, "a list has the key %s", tostring(key))
-    end
-  end
-  if count ~= length then
-    refuse(state, depth - 1, "a list has holes (put klaviyo.null there)")
-  end
-  n = n + 1
-  out[n] = "["
-  for i = 1, length do
-    if i > 1 then
-      n = n + 1
-      out[n] = ","
-    end
-    local value = t[i]
-    keys[depth] = i
-    if type(value) == "table" then
-      n = write_table(state, value, depth, n)
-    else
-      n = n + 1
-      out[n] = scalar(state, value, depth)
-    end
-  end
-  out[n + 1] = "]"
-  return n + 1
-end
-
--- The same table is always the same text: it can be compared, and replayed.
--- Few names are sorted as they come, which beats `table.sort`.
-local function sorted_names(state, t, depth, first)
-  local names, count = state.names[depth], 0
-  if not names then
-    names = {}
-    state.names[depth] = names
-  end
-  local name = first
-  repeat
-    if type(name) ~= "string" then
-      write_key(state, name, depth)
-    end
-    local i = count
-    count = count + 1
-    if count <= FEW_NAMES then
-      while i > 0 and names[i] > name do
-        names[i + 1] = names[i]
-        i = i - 1
-      end
-    end
-    names[i + 1] = name
-    name = next(t, name)
-  until name == nil
-  if count > FEW_NAMES then
-    state.names[depth] = nil
-    for i = #names, count + 1, -1 do
-      names[i] = nil
-    end
-    sort(names)
-  end
-  return names, count
-end
-
-local function write_object(state, t, depth, n, first)
-  local out, keys = state.out, state.keys
-  local names, count = sorted_names(state, t, depth, first)
-  local opening = "{"
-  for i = 1, count do
-    local name = names[i]
-    local value = t[name]
-    out[n + 1] = opening
-    opening = ","
-    n = n + 3
-    out[n - 1] = written_keys[name] or write_key(state, name, depth)
-    if type(value) == "string" and not find(value, UNSAFE) then
-      out[n] = '"' .. value .. '"'
-    else
-      keys[depth] = name
-      if type(value) == "table" then
-        n = write_table(state, value, depth, n - 1)
-      else
-        out[n] = scalar(state, value, depth)
-      end
-    end
-  end
-  out[n + 1] = "}"
-  return n + 1
-end
-
-local function refuse_depth(state)
-  local seen = {}
-  for depth = 1, MAX_DEPTH + 1 do
-    if seen[state[depth]] then
-      refuse(state, depth - 1, "the table holds itself")
-    end
-    seen[state[depth]] = true
-  end
-  refuse(state, 20, "nested deeper than %d", MAX_DEPTH)
-end
-
--- depth: the number of keys that lead to the table.
-function write_table(state, t, depth, n)
-  local mt = getmetatable(t)
-  depth = depth + 1
-  state[depth] = t
-  if depth > MAX_DEPTH then
-    refuse_depth(state)
-  end
-  if mt ~= nil then
-    if mt == array_mt or mt == empty_array_mt then
-      return write_list(state, t, depth, n)
-    elseif type(mt) == "table" and mt.__tojson then
-      local value = mt.__tojson(t)
-      if type(value) == "table" then
-        return write_table(state, value, depth, n)
-      end
-      state.out[n + 1] = scalar(state, value, depth - 1)
-      return n + 1
-    end
-  end
-  local first = next(t)
-  if first == nil then
-    state.out[n + 1] = "{}"
-    return n + 1
-  elseif first == 1 or rawget(t, 1) ~= nil then
-    return write_list(state, t, depth, n)
-  end
-  return write_object(state, t, depth, n, first)
-end
-
--- The state of the last call, for the next one: growing its tables anew costs
--- as much as the writing. Taken while in use, since `__tojson` may encode too.
-local spare
+local other_text = has_ffi and cdata_text or nil
 
 --- Writes a value as JSON. A table with a first element, or marked by
 -- `json.array`, is a list; any other table is an object, its keys in order. A
--- metatable's `__tojson(t)` gives the value to write in the table's place.
--- Raises, naming the path, for what JSON cannot hold.
+-- metatable's `__tojson(t)` gives the value to write in the table's place; it
+-- may not yield. Raises, naming the path, for what JSON cannot hold.
 ---@param value any
 ---@return string
 function M.encode(value)
-  if type(value) ~= "table" then
-    return scalar({ keys = {} }, value, 0)
-  end
-  local state = spare or { out = {}, keys = {}, names = {} }
-  spare = nil
-  local n = write_table(state, value, 0, 0)
-  local text = concat(state.out, "", 1, n)
-  if n <= MAX_PIECES_KEPT then
-    spare = state
-  end
-  return text
+  local text, wrong = core.encode(value, array_mt, empty_array_mt, empty_array,
+    other_text)
+  return text or misuse.raise(wrong)
 end
 
 return M

@@ -1,12 +1,12 @@
 --- The query of a request, out of a call's arguments, judged by what the
 --- catalogue knows of the operation.
 
+local core = require "klaviyo.core"
 local lazy = require "klaviyo.lazy"
 local misuse = require "klaviyo.misuse"
 
 local datetime = lazy "klaviyo.datetime"
 local filter = lazy "klaviyo.filter"
-local literal = lazy "klaviyo.literal"
 
 local M = {}
 
@@ -15,7 +15,7 @@ local function scalar(value, what)
   if kind == "string" then
     return value
   elseif kind == "number" and value - value == 0 then  -- no NaN, no infinity
-    return literal.number(value)
+    return core.number(value)
   elseif kind == "boolean"
       or kind == "table" and (datetime.is(value) or filter.is(value)) then
     return tostring(value)

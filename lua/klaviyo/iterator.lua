@@ -11,6 +11,7 @@ local json = require "klaviyo.json"
 local lock = require "klaviyo.lock"
 local scheduler = require "klaviyo.scheduler"
 local transport = require "klaviyo.transport"
+local warning = require "klaviyo.warning"
 
 local M = {}
 
@@ -306,6 +307,7 @@ end
 local function call(self)
   local value, second, third = self:next()
   if value == nil and second ~= nil then
+    warning.log_error(second)
     error(second, 0)
   end
   return value, second, third

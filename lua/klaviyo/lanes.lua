@@ -118,25 +118,28 @@ end
 ---@param op table|nil  the operation; nil: what no catalogue knows
 ---@param request table
 ---@param secret string|nil
-function M.of(settings, op, request, secret)
+---@param background boolean|nil  nobody waits for it: those who wait go first
+function M.of(settings, op, request, secret, background)
   local own = lanes[settings]
   if not own then
     own = {}
     lanes[settings] = own
   end
   if not is_paced(settings, op, request) then
-    own[1] = own[1] or core.lane(origin_of(settings))
-    return own[1]
+    local kind = background and 2 or 1
+    own[kind] = own[kind]
+      or core.lane(origin_of(settings), nil, nil, background)
+    return own[kind]
   end
   local reduced = op and op.reduced and reductions(op, request.url) or {}
-  local key = op and op.id or "raw"
+  local key = (background and "& " or "") .. (op and op.id or "raw")
   for _, one in ipairs(reduced) do
     key = key .. " " .. one[1]
   end
   local lane = own[key]
   if not lane then
     lane = core.lane(origin_of(settings), budget_of(settings),
-      limits(settings, op, account_of(settings, secret), reduced))
+      limits(settings, op, account_of(settings, secret), reduced), background)
     own[key] = lane
   end
   return lane

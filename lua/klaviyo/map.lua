@@ -3,6 +3,7 @@
 
 local misuse = require "klaviyo.misuse"
 local tasks = require "klaviyo.tasks"
+local warning = require "klaviyo.warning"
 
 local M = {}
 
@@ -60,6 +61,7 @@ local function given(self, slot, ok, result, err)
   self.waited_for[slot] = nil
   if not ok then
     self:close()
+    warning.log_error(result)
     error(result, 0)
   end
   self.count = self.count + 1
@@ -79,6 +81,7 @@ function Map:next()
     return given(self, slot, pcall(slot.task.wait, slot.task, self.wait))
   elseif self.failed then
     self.failed = false
+    warning.log_error(self.failure)
     error(self.failure, 0)
   end
   return nil

@@ -8,6 +8,8 @@ local version = require "klaviyo.version"
 
 local answer = lazy "klaviyo.answer"
 local lanes = lazy "klaviyo.lanes"
+local phases = lazy "klaviyo.nginx.phases"
+local scheduler = lazy "klaviyo.scheduler"
 local tasks = lazy "klaviyo.tasks"
 
 local M = {}
@@ -128,7 +130,8 @@ local function submit(flight, refused)
   local handle, secret = prepared(settings, request.public, refused)
   flight.ticket = core.submit(handle,
     lanes.of(settings, flight.op, request, secret), request.method,
-    request.url, request.form or request.body, request.repeatable)
+    request.url, request.form or request.body, request.repeatable,
+    scheduler.port())
   flight.context.secret = secret
 end
 
@@ -138,6 +141,9 @@ end
 ---@param op table|nil  the operation, for messages
 ---@return table flight  to be landed, or abandoned
 function M.start(settings, request, op)
+  if type(ngx) == "table" then
+    phases.must_wait()
+  end
   local flight = {
     settings = settings,
     request = request,
@@ -207,6 +213,21 @@ function M.land(flight, arrived)
     arrived(response.body)
   end
   return answer.read(response, trouble, flight.context)
+end
+
+--- Leaves a request to be sent, for whose answer nobody waits.
+---@param most integer  how many of such may be queued
+---@return boolean|nil ok, string|nil why, string|nil secret
+function M.leave(settings, request, op, most)
+  if type(ngx) == "table" then
+    phases.must_send()
+    scheduler.port()  -- it is the engine's own thread that sends
+  end
+  local handle, secret = prepared(settings, request.public)
+  local ok, why = core.track(handle,
+    lanes.of(settings, op, request, secret, true), request.method,
+    request.url, request.body, request.repeatable, most)
+  return ok, why, secret
 end
 
 --- Gives up on a request under way. Who waits for it is told.

@@ -1,0 +1,72 @@
+--- Sees to what is under way when a worker is to end: a timer far in the
+--- future, which nginx runs at once then. It waits until all has been sent,
+--- and sends the reader away, who would keep the worker until his time is
+--- over.
+
+local core = require "klaviyo.core"
+local lazy = require "klaviyo.lazy"
+
+local track = lazy "klaviyo.track"
+
+local M = {}
+
+local FAR, STEP, REPORT_GAP = 10 * 365 * 86400, 0.01, 1
+
+local is_watching, is_reporting = false, false
+
+local function is_tracking()
+  local tracked = core.tracked()
+  return tracked.queued + tracked.running > 0
+end
+
+local function is_busy()
+  local queued, running = core.load()
+  return queued + running > 0 or is_tracking()
+end
+
+-- What is tracked ends by its deadline; nginx, where it is told to, ends it
+-- before that by cutting all connections, the reader's among them.
+local function see_through(_, reader)
+  reader.was_cut = false
+  while is_busy() and not reader.was_cut do
+    reader.send_for()
+    ngx.sleep(STEP)
+  end
+  track.report()
+  is_watching = false
+  reader.dismiss()
+end
+
+local report
+
+local function report_soon()
+  if not ngx.worker.exiting() then
+    is_reporting = ngx.timer.at(REPORT_GAP, report) ~= nil
+  end
+end
+
+function report(premature)
+  is_reporting = false
+  track.report()
+  if not premature and is_tracking() then
+    report_soon()
+  end
+end
+
+--- Has failures of what is tracked be told while there may be some.
+function M.report_later()
+  if not is_reporting and ngx.get_phase() ~= "exit_worker" then
+    report_soon()
+  end
+end
+
+--- Has the worker's end be seen to.
+function M.watch(reader)
+  if is_watching or ngx.get_phase() == "exit_worker" or core.ports() > 1 then
+    return
+  end
+  is_watching = ngx.timer.at(ngx.worker.exiting() and 0 or FAR, see_through,
+    reader) ~= nil
+end
+
+return M

@@ -1,0 +1,132 @@
+--- What is sent while nobody waits for it: events, which go out in their turn
+--- with retries. What is lost is counted, and told as a warning.
+
+local core = require "klaviyo.core"
+local errors = require "klaviyo.errors"
+local misuse = require "klaviyo.misuse"
+local tasks = require "klaviyo.tasks"
+local transport = require "klaviyo.transport"
+local warning = require "klaviyo.warning"
+local lazy = require "klaviyo.lazy"
+
+local sentinel = lazy "klaviyo.nginx.sentinel"
+
+local M = {}
+
+local GLANCE = 0.01  -- seconds between looks at whether all is sent
+local GAP = 1        -- between reports
+
+local latest                 -- whose way it is to be warned
+local reported, due = 0, 0   -- failures told of; when to tell of more
+
+-- The keys used last, none of which may be told: the service may echo one.
+local secrets, MOST_SECRETS = {}, 8
+
+local function remember(secret)
+  for _, known in ipairs(secrets) do
+    if known == secret then
+      return
+    end
+  end
+  table.insert(secrets, 1, secret)
+  secrets[MOST_SECRETS + 1] = nil
+end
+
+-- The text was cut somewhere: not even the beginning of a key may remain.
+local function without(text, secret)
+  for size = math.min(#secret - 1, #text), 4, -1 do
+    if text:sub(-size) == secret:sub(1, size) then
+      text = text:sub(1, -size - 1)
+      break
+    end
+  end
+  return errors.excerpt(text, secret, #text + 1)
+end
+
+local function describe(failure)
+  local text = failure.detail or ""
+  for _, secret in ipairs(secrets) do
+    text = without(text, secret)
+  end
+  text = text:gsub("[%c%s]+", " ")
+  if failure.status then
+    return ("%d %s"):format(failure.status, text)
+  end
+  return failure.reason
+end
+
+--- Warns of what was lost since the last time.
+function M.report()
+  local failures = core.failures()
+  local failed = core.tracked().failed
+  local lost = failed - reported
+  reported, due = failed, core.clock() + GAP
+  if lost <= 0 or not latest then
+    return
+  end
+  local seen, reasons = {}, {}
+  for _, failure in ipairs(failures) do
+    local text = describe(failure)
+    if not seen[text] then
+      seen[text] = true
+      reasons[#reasons + 1] = text
+    end
+  end
+  warning.say(latest, ("%d tracked %s not delivered: %s"):format(lost,
+    lost == 1 and "event was" or "events were", table.concat(reasons, "; ")))
+end
+
+--- Leaves a request to be sent.
+---@return boolean|nil
+---@return klaviyo.error|nil
+function M.send(settings, request, op)
+  local most = settings.track_queue
+  local ok, why, secret = transport.leave(settings, request, op, most)
+  latest = settings
+  remember(secret)
+  if type(ngx) == "table" then
+    sentinel.report_later()
+  elseif core.clock() >= due then
+    M.report()
+  end
+  if ok then
+    return true
+  end
+  return nil, errors.new {
+    kind = why == "full" and "queue_full" or "transport",
+    operation = op.id,
+    message = why == "full" and ("%d tracked events wait to be sent already")
+      :format(most) or tostring(why),
+  }
+end
+
+--- What this process has under way.
+function M.stats()
+  local queued, running = core.load()
+  return {queued = queued, running = running, tracked = core.tracked()}
+end
+
+--- Waits until nothing that is tracked is left.
+---@param seconds number
+---@return boolean, integer|nil left
+function M.drain(settings, seconds)
+  if type(seconds) ~= "number" or seconds < 0 then
+    misuse.raise("drain takes a number of seconds, not %s", tostring(seconds))
+  end
+  local till = core.clock() + seconds
+  while true do
+    local tracked = core.tracked()
+    local left = tracked.queued + tracked.running
+    if left == 0 or core.clock() >= till then
+      M.report()
+      if left > 0 then
+        return false, left
+      end
+      return true
+    end
+    tasks.sleep(math.min(GLANCE, math.max(till - core.clock(), 0)),
+      settings.wait)
+  end
+end
+
+return M

@@ -17,8 +17,19 @@ function M.set_today(date)
   fixed_today = date
 end
 
+local SECONDS_OF_A_DAY = 86400
+local day, date_of_day
+
 local function today()
-  return fixed_today or os.date("!%Y-%m-%d")
+  if fixed_today then
+    return fixed_today
+  end
+  local now = os.time()
+  local began = now - now % SECONDS_OF_A_DAY
+  if began ~= day then
+    day, date_of_day = began, os.date("!%Y-%m-%d", now)
+  end
+  return date_of_day
 end
 
 local function years_later(date, years)
@@ -41,11 +52,7 @@ function M.age(date)
   return age
 end
 
---- The revision that answers when one is asked for: itself, or the oldest
---- that is not retired.
----@param date string
----@return string
-function M.served(date)
+local function oldest_alive(date)
   if M.age(date).state ~= "retired" then
     return date
   end
@@ -56,6 +63,26 @@ function M.served(date)
     end
   end
   return revisions[#revisions]
+end
+
+-- date → date, as of one day: every call asks
+local served, served_on
+
+--- The revision that answers when one is asked for: itself, or the oldest
+--- that is not retired.
+---@param date string
+---@return string
+function M.served(date)
+  local now = today()
+  if now ~= served_on then
+    served, served_on = {}, now
+  end
+  local found = served[date]
+  if not found then
+    found = oldest_alive(date)
+    served[date] = found
+  end
+  return found
 end
 
 --- All catalogued revisions with their ages, the oldest first.

@@ -5,8 +5,10 @@
 ---@return table
 return function(name)
   return setmetatable({}, {
-    __index = function(_, key)
-      return require(name)[key]
+    __index = function(self, key)
+      local value = require(name)[key]
+      self[key] = value
+      return value
     end,
   })
 end

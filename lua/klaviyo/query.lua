@@ -259,14 +259,36 @@ local function requires(op, name)
   return op.query[name] ~= nil and op.query[name].required
 end
 
+local required_of = setmetatable({}, {__mode = "k"})
+
+-- Most operations require none.
+local function required(op)
+  local names = required_of[op]
+  if not names then
+    names = {}
+    for name in pairs(op.query) do
+      if requires(op, name) then
+        names[#names + 1] = name
+      end
+    end
+    required_of[op] = names
+  end
+  return names
+end
+
+local function is_given(pairs_, name)
+  for i = 1, #pairs_, 2 do
+    if pairs_[i] == name then
+      return true
+    end
+  end
+  return false
+end
+
 -- Missing is what both revisions ask for.
 local function check_required(judge, pairs_)
-  local given = {}
-  for i = 1, #pairs_, 2 do
-    given[pairs_[i]] = true
-  end
-  for name in pairs(judge.op.query) do
-    if requires(judge.op, name) and not given[name]
+  for _, name in ipairs(required(judge.op)) do
+    if not is_given(pairs_, name)
         and (not judge.also or requires(judge.also, name)) then
       misuse.raise("%s needs %s", judge.op.id, name)
     end
@@ -282,12 +304,33 @@ function M.largest_size(op, view)
   return size and other and math.min(size, other) or size
 end
 
+local FAMILIES, LISTS = {"fields", "additional_fields"}, {"include", "sort"}
+
+-- The arguments that come to stand in the query.
+local WRITTEN = {
+  filter = true, fields = true, additional_fields = true, include = true,
+  sort = true, page = true, company_id = true, query = true,
+}
+
+local function is_empty(op, args, settings)
+  for name in pairs(args) do
+    if WRITTEN[name] then
+      return false
+    end
+  end
+  return #required(op) == 0
+    and not (op.query.company_id and settings.company_id)
+end
+
 --- A flat list for core.url: name, value, name, value.
 ---@param op table
 ---@param view klaviyo.view
 ---@param args table
 ---@param settings klaviyo.settings
 function M.write(op, view, args, settings)
+  if is_empty(op, args, settings) then
+    return {}
+  end
   local judge = setmetatable({
     op = op, view = view, lenient = settings.validate == false,
   }, Judge)
@@ -295,12 +338,12 @@ function M.write(op, view, args, settings)
   if args.filter ~= nil then
     add_filter(pairs_, judge, args.filter)
   end
-  for _, name in ipairs {"fields", "additional_fields"} do
+  for _, name in ipairs(FAMILIES) do
     if args[name] ~= nil then
       add_family(pairs_, judge, name, args[name])
     end
   end
-  for _, name in ipairs {"include", "sort"} do
+  for _, name in ipairs(LISTS) do
     if args[name] ~= nil then
       takes(judge, name)
       add_listed(pairs_, judge, name, args[name], name)
@@ -317,7 +360,9 @@ function M.write(op, view, args, settings)
     takes(judge, "company_id")
     add(pairs_, "company_id", scalar(company_id, "company_id"))
   end
-  M.raw(args.query, pairs_)
+  if args.query ~= nil then
+    M.raw(args.query, pairs_)
+  end
   if not judge.lenient then
     check_required(judge, pairs_)
   end

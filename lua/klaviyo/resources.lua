@@ -13,6 +13,8 @@ local M = {}
 
 local unpack = table.unpack or unpack  -- luacheck: ignore 113
 
+local NONE = {}
+
 -- A relationship call takes no more than this many identifiers.
 local MOST_IDENTIFIERS = 1000
 
@@ -41,7 +43,7 @@ local function merged(own, params)
   if params ~= nil and type(params) ~= "table" then
     misuse.raise("parameters must be a table, not %s", type(params))
   end
-  for key, value in pairs(params or {}) do
+  for key, value in pairs(params or NONE) do
     if own[key] ~= nil then
       misuse.raise('"%s" is said twice', tostring(key))
     end
@@ -78,9 +80,11 @@ local RELATION = {
 ---@field verbs table  COLLECTION or RELATION
 ---@field actions table<string, string>
 ---@field imports table<string, string>  verbs of bulk imports, and their kinds
+---@field leave? function  of events: sends without waiting
 ---@field relation? string  "profiles"
 ---@field id? string  of the resource that has the relation
 ---@field name string  for messages
+---@field found table<string, table>  the operations of verbs in use
 
 local function find(place, method, path)
   return place.view:find(method, path)
@@ -117,6 +121,9 @@ local function available(place)
   for verb in pairs(place.imports) do
     names[#names + 1] = verb
   end
+  if place.leave then
+    names[#names + 1] = "track"
+  end
   return names
 end
 
@@ -125,9 +132,13 @@ local function operation(self, verb)
   if type(place) ~= "table" or not place.view then
     misuse.raise("call %s with a colon, on a resource", verb)
   end
-  local op = find_verb(place, verb)
+  local op = place.found[verb]
   if not op then
-    misuse.unknown("verb of " .. place.name, verb, available(place))
+    op = find_verb(place, verb)
+    if not op then
+      misuse.unknown("verb of " .. place.name, verb, available(place))
+    end
+    place.found[verb] = op
   end
   return place.client, op, place.id
 end
@@ -348,6 +359,15 @@ local function import(kind)
   end
 end
 
+-- client.events:track{…}: an event as create takes it, sent in its turn while
+-- the program goes on. True at once; nil and an error of kind "queue_full"
+-- where too many wait already.
+local function track(self, t, options)
+  local client, op = operation(self, "create")
+  return rawget(self, 1).leave(client, op.id,
+    {body = body_of(client, op, t, options)}, options)
+end
+
 local function class_of(methods)
   return {
     __index = function(self, name)
@@ -359,6 +379,8 @@ local function class_of(methods)
       elseif method == nil and place.imports[name] then
         method = import(place.imports[name])
         rawset(self, name, method)
+      elseif method == nil and name == "track" and place.leave then
+        method = track
       elseif method == nil then
         misuse.unknown("verb of " .. place.name, name, available(place))
       end
@@ -372,8 +394,6 @@ end
 
 local COLLECTION_CLASS = class_of(Collection)
 local RELATION_CLASS = class_of(Relation)
-
-local NONE = {}
 
 local function relations(place)
   local known, prefix = {}, place.path .. "/{id}/"
@@ -391,7 +411,7 @@ local function relation(place, id, name)
   local related = {
     client = place.client, view = place.view, path = place.path,
     verbs = RELATION, actions = NONE, imports = NONE, relation = hyphened(name),
-    id = id, name = ("%s:at(id).%s"):format(place.name, name),
+    id = id, name = ("%s:at(id).%s"):format(place.name, name), found = {},
   }
   if #available(related) == 0 then
     misuse.unknown("relation of " .. place.name, name, relations(place))
@@ -417,15 +437,17 @@ end
 ---@param view klaviyo.view
 ---@param root string  "/api/" or "/client/"
 ---@param name string  as a field of a client: catalog_items
-function M.open(client, view, root, name)
+---@param leave function|nil  the client's way to send without waiting
+function M.open(client, view, root, name, leave)
   if type(name) ~= "string" then
     return nil
   end
   local place = {
     client = client, view = view, path = root .. hyphened(name),
-    verbs = COLLECTION, name = name,
+    verbs = COLLECTION, name = name, found = {},
     actions = actions[root:match("%a+")][name] or NONE,
     imports = root == "/api/" and bulk_verbs[name] or NONE,
+    leave = name == "events" and leave or nil,
   }
   for verb in pairs(COLLECTION) do
     if find_verb(place, verb) then

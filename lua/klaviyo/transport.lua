@@ -132,7 +132,7 @@ local function submit(flight, refused)
     lanes.of(settings, flight.op, request, secret), request.method,
     request.url, request.form or request.body, request.repeatable,
     scheduler.port())
-  flight.context.secret = secret
+  flight.secret = secret
 end
 
 --- Starts a request.
@@ -148,11 +148,13 @@ function M.start(settings, request, op)
     settings = settings,
     request = request,
     op = op,
-    context = {
-      operation = op and op.id,
-      scopes = op and op.scopes,
-      revision = settings.revision,
-    },
+    ticket = nil,
+    is_awaited = false,
+    -- what a message may tell of
+    operation = op and op.id,
+    scopes = op and op.scopes,
+    revision = settings.revision,
+    secret = nil,
   }
   submit(flight)
   return flight
@@ -178,7 +180,7 @@ local function tell_attempts(flight, response, trouble)
   }}
   for number, attempt in ipairs(attempts) do
     settings.on_attempt {
-      operation = flight.context.operation,
+      operation = flight.operation,
       method = flight.request.method,
       number = number,
       status = attempt.status,
@@ -205,14 +207,14 @@ end
 function M.land(flight, arrived)
   local response, trouble = take(flight)
   if response and response.status == 401 and gives_another(flight) then
-    submit(flight, flight.context.secret)
+    submit(flight, flight.secret)
     response, trouble = take(flight)
   end
   if arrived and response and response.status >= 200
       and response.status < 300 then
     arrived(response.body)
   end
-  return answer.read(response, trouble, flight.context)
+  return answer.read(response, trouble, flight)
 end
 
 --- Leaves a request to be sent, for whose answer nobody waits.

@@ -14,7 +14,7 @@ local M = {}
 local View = {}
 View.__index = View
 
-local views = {}
+local views = {}  -- by the dates of both revisions
 
 --- The view of a client's settings; shared by all that ask for the same.
 ---@param settings klaviyo.settings
@@ -27,8 +27,8 @@ function M.of(settings)
   end
   local served = settings.fall_forward == false and date
     or calendar.served(date)
-  local key = date .. " " .. served
-  local view = views[key]
+  views[date] = views[date] or {}
+  local view = views[date][served]
   if not view then
     view = setmetatable({
       asked = asked,
@@ -36,7 +36,7 @@ function M.of(settings)
         return catalogue.load(served)
       end or nil,
     }, View)
-    views[key] = view
+    views[date][served] = view
   end
   return view
 end

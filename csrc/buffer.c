@@ -43,11 +43,6 @@ bool buffer_add_text (buffer *b, const char *text) {
 }
 
 
-bool buffer_add_byte (buffer *b, char byte) {
-  return buffer_add(b, &byte, 1);
-}
-
-
 void buffer_free (buffer *b) {
   free(b->data);
   b->data = NULL;

@@ -204,8 +204,9 @@ json_status json_string (buffer *out, const char *text, size_t size,
                          size_t *bad) {
   const unsigned char *start = (const unsigned char *)text;
   const unsigned char *end = start + size, *from = start, *s = start;
-  if (!buffer_add_byte(out, '"'))
+  if (!buffer_reserve(out, size + 2))  /* at once, if nothing is escaped */
     return JSON_NO_MEMORY;
+  out->data[out->size++] = '"';
   while ((s = after_plain(s, end)) < end) {
     if (*s >= 0x80) {
       size_t of_character = utf8_size(s, end);

@@ -72,6 +72,10 @@ UNCROSSED = spec/bulk/% spec/gateway/% spec/sandbox/% spec/support/% \
 ASAN_SPEC = $(or $(SPEC),$(filter-out $(UNCROSSED), \
   $(sort $(shell find spec -name '*_spec.lua'))))
 
+RACES = -fsanitize=thread -fno-omit-frame-pointer
+TSAN = build/tsan-$(LUA)
+TSAN_SPEC = $(or $(SPEC),spec/core/thread_spec.lua)
+
 # What the core is where there is no Linux: specs that cross it.
 PORTABLE = build/portable-$(LUA)
 PORTABLE_SPEC = $(or $(SPEC),spec/core $(patsubst %,spec/%_spec.lua,client \
@@ -110,8 +114,9 @@ EXPORT_PATH = export LUA_PATH=$(call \
 EXPORT_CPATH = export LUA_CPATH=$(call \
   quoted,$(CURDIR)/$(OUT)/?.so;)"$${LUA_CPATH:-;}"
 
-.PHONY: help setup build objects env probes spec asan portable valgrind rock lint \
-  warnings check fuzz planted test demo demo-nginx dist sandbox install install-outbox catalogue \
+.PHONY: help setup build objects env probes spec asan tsan portable valgrind \
+  rock lint warnings check fuzz planted test demo demo-nginx dist sandbox \
+  install install-outbox catalogue \
   catalogue-check contract reference bench soak once clean FORCE
 .DELETE_ON_ERROR:
 
@@ -127,6 +132,7 @@ help:
 #: make env LUA=luajit       lines for eval: LUA_PATH and LUA_CPATH
 #: make spec SPEC=spec/x_spec.lua   the specs, or some of them
 #: make asan SPEC=…          the specs under ASan and UBSan
+#: make tsan SPEC=…          specs of its threads under TSan
 #: make portable SPEC=…      specs of the core as it is without epoll
 #: make valgrind SPEC=…      specs of the core under memcheck
 #: make rock                 install the rock into empty trees, and use it
@@ -234,7 +240,7 @@ lint:
 	@$(LUACHECK) -q --no-color .
 	@lua5.4 tools/style.lua
 
-$(ASAN)/lua: tools/host.c Makefile
+$(ASAN)/lua $(TSAN)/lua: tools/host.c Makefile
 	@mkdir -p $(@D)
 	$(SAY) '  CC  $@'
 	$(QUIET)$(CC) -std=c99 $(WARNINGS) $(SANITIZE) -g $(LUA_CFLAGS) -o $@ $< \
@@ -249,6 +255,15 @@ asan: $(ASAN)/lua
 	  ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:exitcode=86 \
 	  UBSAN_OPTIONS=print_stacktrace=1 \
 	  $(ASAN)/lua $(BUSTED) --exclude-tags=memory,time $(ASAN_SPEC)
+
+# the threads of the core, each look of one at what another writes
+tsan: OUT = $(TSAN)
+tsan: SANITIZE = $(RACES)
+tsan: $(TSAN)/lua
+	@$(MAKE) --no-print-directory build probes OUT=$(TSAN) EXTRA='$(RACES)'
+	@$(SPEC_ENV) LUA='$(root)/$(TSAN)/lua' \
+	  TSAN_OPTIONS=exitcode=86 \
+	  $(TSAN)/lua $(BUSTED) --exclude-tags=memory,time,native $(TSAN_SPEC)
 
 warnings:
 	@for cc in gcc clang; do for lua in lua5.1 luajit lua5.4; do \

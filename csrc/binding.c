@@ -10,6 +10,16 @@
 
 
 /* Lua has no error for this that may be raised without memory. */
+void binding_serials (lua_State *L, const long *serials, size_t count) {
+  size_t i;
+  lua_createtable(L, (int)count, 0);
+  for (i = 0; i < count; i++) {
+    lua_pushinteger(L, (lua_Integer)serials[i]);
+    lua_rawseti(L, -2, (int)i + 1);
+  }
+}
+
+
 int binding_no_memory (lua_State *L) {
   return luaL_error(L, "not enough memory");
 }

@@ -39,6 +39,9 @@ void binding_push (lua_State *L, const buffer *b);
 ** whatever happens before it is filled. */
 void *binding_new (lua_State *L, const char *class, size_t size);
 
+/* Pushes a list of them. */
+void binding_serials (lua_State *L, const long *serials, size_t count);
+
 int binding_no_memory (lua_State *L);
 
 /* nil, message */

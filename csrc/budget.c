@@ -7,10 +7,12 @@
 */
 #include "budget.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "count.h"
 #include "shared.h"
 
 #define ENTRIES 1024
@@ -42,6 +44,7 @@ typedef struct entry {
 
 struct budget {
   int references;
+  pthread_mutex_t guard;      /* of this process's threads */
   shared *all;                /* an array of entries: for all processes */
   shared *own;                /* while that cannot be had */
   shared *locked;             /* which one is */
@@ -62,6 +65,7 @@ budget *budget_open (const char *path, bool group, const char **why) {
   if (b == NULL)
     return NULL;
   b->references = 1;
+  pthread_mutex_init(&b->guard, NULL);
   b->all = shared_open(path, group, ENTRIES * sizeof(entry), why);
   if (b->all != NULL)
     return b;
@@ -71,16 +75,17 @@ budget *budget_open (const char *path, bool group, const char **why) {
 
 
 budget *budget_share (budget *b) {
-  b->references++;
+  count_up(&b->references);
   return b;
 }
 
 
 void budget_release (budget *b) {
-  if (b == NULL || --b->references > 0)
+  if (b == NULL || !count_down(&b->references))
     return;
   shared_close(b->all);
   shared_close(b->own);
+  pthread_mutex_destroy(&b->guard);
   free(b);
 }
 
@@ -103,10 +108,9 @@ static void repair (entry *all) {
 }
 
 
-/* The entries, for this process alone. Those of all, or else, when a process
-** that has them was stopped, some of our own: NULL when there is no memory
-** for them. */
-static entry *lock (budget *b) {
+/* Those of all, or else, when a process that has them was stopped, some of
+** our own. */
+static entry *lock_one (budget *b) {
   const char *why;
   bool died, doubted = b->distrusted_until != 0 &&
                        budget_now() < b->distrusted_until;
@@ -125,8 +129,20 @@ static entry *lock (budget *b) {
 }
 
 
+/* The entries, for this thread alone; NULL when there is no memory. */
+static entry *lock (budget *b) {
+  entry *all;
+  pthread_mutex_lock(&b->guard);
+  all = lock_one(b);
+  if (all == NULL)
+    pthread_mutex_unlock(&b->guard);
+  return all;
+}
+
+
 static void unlock (budget *b) {
   shared_unlock(b->locked);
+  pthread_mutex_unlock(&b->guard);
 }
 
 

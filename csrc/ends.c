@@ -38,3 +38,8 @@ const long *ends_tell (ends *all, size_t *count) {
   *count = all->count;
   return all->serials;
 }
+
+
+void ends_free (ends *all) {
+  free(all->serials);
+}

@@ -24,4 +24,6 @@ void ends_renew (ends *all);
 /* Those that there are, valid until the next call of any of these. */
 const long *ends_tell (ends *all, size_t *count);
 
+void ends_free (ends *all);
+
 #endif

@@ -11,6 +11,17 @@
 ** latest: 'done' tells when, 'response' what became of it. */
 void engine_submit (transfer *t);
 
+/* The same for one that nobody waits for. It has until its deadline from when
+** its turn comes. False where 'most' of them are still to be sent: then it
+** is not queued. */
+bool engine_track (transfer *t, size_t most);
+
+/* From the next transfer on, a thread works on all of this process: then
+** their ends are told by ports, and none of what waits here or pumps is to
+** be called. Holds for children that are forked, too. */
+void engine_want_thread (void);
+bool engine_has_thread (void);
+
 /* Gives up on a transfer; one that is done stays as it is. */
 void engine_cancel (transfer *t);
 
@@ -33,9 +44,6 @@ const long *engine_wait_any (long ms, size_t *count);
 
 /* Works on all transfers for 'ms'. */
 void engine_pump (long ms);
-
-/* Seconds of the engine's clock. */
-double engine_clock (void);
 
 /* For another loop: a descriptor to watch (-1: there is none), and for how
 ** many milliseconds at most. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "buffer.h"
+#include "count.h"
 
 /* Streams of one HTTP/2 connection: what servers commonly allow. Or else
 ** connections: what one client may decently hold open. */
@@ -39,13 +40,7 @@ static origin *origin_get (const char *name) {
 void origins_reset (void) {
   origin *o;
   for (o = origins; o != NULL; o = o->next)
-    o->in_flight = 0;
-}
-
-
-int origin_capacity (const origin *o) {
-  return o->http_version >= CURL_HTTP_VERSION_2_0 ? MOST_STREAMS
-                                                  : MOST_CONNECTIONS;
+    o->in_flight = o->background = 0;
 }
 
 
@@ -74,13 +69,13 @@ lane *lane_new (const char *origin_name) {
 
 
 lane *lane_share (lane *l) {
-  l->references++;
+  count_up(&l->references);
   return l;
 }
 
 
 void lane_release (lane *l) {
-  if (l == NULL || --l->references > 0)
+  if (l == NULL || !count_down(&l->references))
     return;
   budget_release(l->budget);
   free(l);
@@ -110,6 +105,22 @@ void lane_adopt (lane *l, long pid) {
   l->first = l->last = NULL;
   l->length = 0;
   l->listed = false;
+}
+
+
+void lane_runs (lane *l, int by) {
+  l->origin->in_flight += by;
+  if (l->background)
+    l->origin->background += by;
+}
+
+
+bool lane_has_room (const lane *l) {
+  const origin *o = l->origin;
+  int most = o->http_version >= CURL_HTTP_VERSION_2_0 ? MOST_STREAMS
+                                                      : MOST_CONNECTIONS;
+  return o->in_flight < most &&
+         (!l->background || o->background < most / 2);
 }
 
 

@@ -21,6 +21,7 @@ typedef struct place {
 typedef struct origin {
   char *name;         /* scheme://host:port */
   int in_flight;
+  int background;     /* of those, what nobody waits for */
   long http_version;  /* 0 until it has answered */
   struct origin *next;
 } origin;
@@ -36,6 +37,7 @@ typedef struct lane {
   int64_t closed_until;          /* as the budget said, on the engine's clock */
   struct lane *next;             /* among the engine's lanes that have some */
   bool listed;
+  bool background;               /* nobody waits for what is in it */
   long pid;                      /* of the process that uses it */
 } lane;
 
@@ -58,8 +60,12 @@ void lane_remove (lane *l, place *p);
 ** came to its end. Returns the budget's now. */
 int64_t lane_settle (lane *l, int64_t then);
 
-/* How many requests the origin may have in flight. */
-int origin_capacity (const origin *o);
+/* One more of the lane's requests runs, or one less. */
+void lane_runs (lane *l, int by);
+
+/* Whether the origin has room for another of them. Those that nobody waits
+** for leave half of it to the others. */
+bool lane_has_room (const lane *l);
 
 /* Which connection a transfer takes. Without TLS nothing tells whether there
 ** are streams on it until the first answer: the others must not wait for

@@ -68,19 +68,21 @@ static void add_bucket (lua_State *L, lane *l) {
 
 /*
 ** core.lane(origin, budget | nil, {{name =, second =, minute =, day =,
-** fixed = (the service's answers tell nothing of it)}, ...}) -> lane. The
-** name of a limit is the account's and the operation's: the same name, the
-** same count, in all processes that share the budget.
+** fixed = (the service's answers tell nothing of it)}, ...}, background)
+** -> lane. The name of a limit is the account's and the operation's: the
+** same name, the same count, in all processes that share the budget. In a
+** background lane is what nobody waits for.
 */
 static int lane_make (lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
   lane **self;
   int i;
-  lua_settop(L, 3);
+  lua_settop(L, 4);
   self = binding_new(L, LANE, sizeof(*self));
   *self = lane_new(name);
   if (*self == NULL)
     return binding_no_memory(L);
+  (*self)->background = lua_toboolean(L, 4);
   if (!lua_isnil(L, 2)) {
     budget **b = luaL_checkudata(L, 2, BUDGET);
     if (*b == NULL)

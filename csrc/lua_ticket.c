@@ -4,7 +4,9 @@
 #include "binding.h"
 #include "rooms.h"
 
+#include "clock.h"
 #include "engine.h"
+#include "port.h"
 
 #define TICKET "klaviyo.ticket"
 
@@ -49,11 +51,8 @@ static void add_form (lua_State *L, request *r, int index) {
 
 static long next_serial = 1;
 
-/*
-** core.submit(settings, lane, method, url, body | form, repeatable)
-** -> ticket
-*/
-static int submit (lua_State *L) {
+/* A request from the arguments 1 to 6, and its ticket on the top. */
+static transfer **new_ticket (lua_State *L) {
   settings *s = check_settings(L, 1);
   lane *l = check_lane(L, 2);
   const char *method = luaL_checkstring(L, 3);
@@ -64,13 +63,56 @@ static int submit (lua_State *L) {
   transfer **self = binding_new(L, TICKET, sizeof(*self));
   transfer *t = *self = transfer_new(s, l, method, url, body, size);
   if (t == NULL)
-    return binding_no_memory(L);
-  if (is_form)
-    add_form(L, &t->request, 5);
-  t->repeatable = lua_toboolean(L, 6);
+    binding_no_memory(L);
+  else {
+    if (is_form)
+      add_form(L, &t->request, 5);
+    t->repeatable = lua_toboolean(L, 6);
+  }
+  return self;
+}
+
+
+/*
+** core.submit(settings, lane, method, url, body | form, repeatable,
+** port | nil) -> ticket
+*/
+static int submit (lua_State *L) {
+  port *p = opt_port(L, 7);
+  transfer *t;
+  if (p == NULL && engine_has_thread())
+    return luaL_error(L, "the engine has a thread: name a port");
+  t = *new_ticket(L);
   t->serial = next_serial++;
+  if (p != NULL)
+    t->port = port_share(p);
   engine_submit(t);
   return 1;
+}
+
+
+/*
+** core.track(settings, lane, method, url, body | form, repeatable, most)
+** -> true | nil, "full". Nobody waits for it; 'most' are how many of such
+** there may be.
+*/
+static int track (lua_State *L) {
+  lua_Number most = luaL_checknumber(L, 7);
+  transfer **self = new_ticket(L);
+  transfer *t = *self;
+  bool room = engine_track(t, most > 0 ? (size_t)most : 0);
+  *self = NULL;
+  transfer_release(t);
+  if (!room)
+    return binding_refuse(L, "full");
+  lua_pushboolean(L, true);
+  return 1;
+}
+
+
+static void no_thread (lua_State *L) {
+  if (engine_has_thread())
+    luaL_error(L, "the engine has a thread: wait by a port");
 }
 
 
@@ -98,7 +140,9 @@ static void heed_hook (lua_State *L) {
 */
 static int ticket_wait (lua_State *L) {
   transfer *t = open_ticket_at(L);
-  bool done = engine_wait(t, binding_ms(luaL_checknumber(L, 2)));
+  bool done;
+  no_thread(L);
+  done = engine_wait(t, binding_ms(luaL_checknumber(L, 2)));
   heed_hook(L);
   lua_pushboolean(L, done);
   return 1;
@@ -107,7 +151,7 @@ static int ticket_wait (lua_State *L) {
 
 /* ticket:done(): without working on anything. */
 static int ticket_done (lua_State *L) {
-  lua_pushboolean(L, open_ticket_at(L)->done);
+  lua_pushboolean(L, transfer_is_done(open_ticket_at(L)));
   return 1;
 }
 
@@ -227,7 +271,7 @@ static int ticket_take (lua_State *L) {
   const transfer *t = open_ticket_at(L);
   const response *r = &t->response;
   lua_settop(L, 1);
-  if (!t->done)
+  if (!transfer_is_done(t))
     return luaL_error(L, "the ticket is not done");
   if (r->failure == FAILURE_NONE)
     push_answer(L, r);
@@ -256,29 +300,30 @@ static int ticket_cancel (lua_State *L) {
 
 static int ticket_text (lua_State *L) {
   const transfer *t = *ticket(L);
-  lua_pushfstring(L, TICKET " (%s)", t == NULL ? "closed"
-                                     : t->done ? "done" : "under way");
+  const char *state = "closed";
+  if (t != NULL)
+    state = transfer_is_done(t) ? "done" : "under way";
+  lua_pushfstring(L, TICKET " (%s)", state);
   return 1;
 }
 
 
 /* core.wait(seconds) -> the serials of announced transfers that ended. */
 static int wait_any (lua_State *L) {
-  size_t count, i;
-  const long *ended = engine_wait_any(binding_ms(luaL_checknumber(L, 1)),
+  size_t count;
+  const long *ended;
+  no_thread(L);
+  ended = engine_wait_any(binding_ms(luaL_checknumber(L, 1)),
                                       &count);
   heed_hook(L);
-  lua_createtable(L, (int)count, 0);
-  for (i = 0; i < count; i++) {
-    lua_pushinteger(L, (lua_Integer)ended[i]);
-    lua_rawseti(L, -2, (int)i + 1);
-  }
+  binding_serials(L, ended, count);
   return 1;
 }
 
 
 /* core.pump(seconds): works on all transfers for so long. */
 static int pump (lua_State *L) {
+  no_thread(L);
   engine_pump(binding_ms(luaL_checknumber(L, 1)));
   heed_hook(L);
   return 0;
@@ -287,7 +332,7 @@ static int pump (lua_State *L) {
 
 /* core.clock() -> seconds of a clock that is never set. */
 static int read_clock (lua_State *L) {
-  lua_pushnumber(L, engine_clock());
+  lua_pushnumber(L, clock_now());
   return 1;
 }
 
@@ -334,7 +379,7 @@ void open_ticket (lua_State *L) {
     {NULL, NULL}
   };
   static const function functions[] = {
-    {"submit", submit}, {"wait", wait_any}, {"pump", pump},
+    {"submit", submit}, {"track", track}, {"wait", wait_any}, {"pump", pump},
     {"clock", read_clock}, {"watch", watch}, {"load", load}, {NULL, NULL}
   };
   binding_class(L, TICKET, class);

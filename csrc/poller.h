@@ -16,6 +16,9 @@ poller *poller_new (CURLM *multi);  /* NULL when it cannot be had */
 /* Lets libcurl do what is to be done, waiting for it up to 'ms'. */
 CURLMcode poller_wait (poller *p, long ms);
 
+/* Ends a wait from another thread; the next one, if there is none. */
+void poller_wake (poller *p);
+
 /* A descriptor that is readable when there is something to be done, for
 ** another loop to watch; -1 where there is no such thing. */
 int poller_fd (const poller *p);

@@ -12,8 +12,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 #define MOST_EVENTS 64
 
@@ -21,16 +22,10 @@ struct poller {
   CURLM *multi;
   int epoll;
   int bell;     /* always readable; in the set while somebody is called */
+  int alarm;    /* readable once somebody wants a wait to end */
   bool called;
   int64_t due;  /* when libcurl wants to be called; -1: never */
 };
-
-
-static int64_t now_ms (void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 
 static int watch (CURL *easy, curl_socket_t fd, int what, void *self,
@@ -63,8 +58,17 @@ static int watch (CURL *easy, curl_socket_t fd, int what, void *self,
 static int set_timer (CURLM *multi, long ms, void *self) {
   poller *p = self;
   (void)multi;
-  p->due = ms < 0 ? -1 : now_ms() + ms;
+  p->due = ms < 0 ? -1 : clock_ms() + ms;
   return 0;
+}
+
+
+static void heed (poller *p, int fd, bool on) {
+  struct epoll_event event;
+  memset(&event, 0, sizeof(event));
+  event.events = EPOLLIN;
+  event.data.fd = fd;
+  epoll_ctl(p->epoll, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, fd, &event);
 }
 
 
@@ -76,9 +80,11 @@ poller *poller_new (CURLM *multi) {
   p->due = -1;
   p->epoll = epoll_create1(EPOLL_CLOEXEC);
   p->bell = eventfd(1, EFD_CLOEXEC);
-  if (p->epoll < 0 || p->bell < 0) {
+  p->alarm = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (p->epoll < 0 || p->bell < 0 || p->alarm < 0) {
     close(p->epoll);
     close(p->bell);
+    close(p->alarm);
     free(p);
     return NULL;
   }
@@ -86,6 +92,7 @@ poller *poller_new (CURLM *multi) {
   curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, p);
   curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, set_timer);
   curl_multi_setopt(multi, CURLMOPT_TIMERDATA, p);
+  heed(p, p->alarm, true);
   return p;
 }
 
@@ -104,19 +111,21 @@ static CURLMcode act (poller *p, const struct epoll_event *event) {
 
 static CURLMcode run_timer (poller *p) {
   int running;
-  if (p->due < 0 || p->due > now_ms())
+  if (p->due < 0 || p->due > clock_ms())
     return CURLM_OK;
   p->due = -1;  /* libcurl sets it anew from within */
   return curl_multi_socket_action(p->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 }
 
 
-static void hang_bell (poller *p, bool on) {
-  struct epoll_event event;
-  memset(&event, 0, sizeof(event));
-  event.events = EPOLLIN;
-  event.data.fd = p->bell;
-  epoll_ctl(p->epoll, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, p->bell, &event);
+static CURLMcode handle (poller *p, const struct epoll_event *event) {
+  uint64_t times;
+  if (event->data.fd == p->bell)
+    return CURLM_OK;
+  if (event->data.fd != p->alarm)
+    return act(p, event);
+  (void)!read(p->alarm, &times, sizeof(times));
+  return CURLM_OK;
 }
 
 
@@ -128,14 +137,19 @@ CURLMcode poller_wait (poller *p, long ms) {
   if (timeout >= 0 && timeout < ms)
     ms = timeout;
   if (ms > 0 && p->called)
-    hang_bell(p, false);  /* whoever waits here is not called */
+    heed(p, p->bell, false);  /* whoever waits here is not called */
   n = epoll_wait(p->epoll, events, MOST_EVENTS, (int)ms);
   if (ms > 0 && p->called)
-    hang_bell(p, true);
+    heed(p, p->bell, true);
   for (i = 0; i < n && code == CURLM_OK; i++)
-    if (events[i].data.fd != p->bell)
-      code = act(p, &events[i]);
+    code = handle(p, &events[i]);
   return code == CURLM_OK ? run_timer(p) : code;
+}
+
+
+void poller_wake (poller *p) {
+  static const uint64_t once = 1;
+  (void)!write(p->alarm, &once, sizeof(once));
 }
 
 
@@ -146,7 +160,7 @@ int poller_fd (const poller *p) {
 
 void poller_call (poller *p, bool on) {
   p->called = on;
-  hang_bell(p, on);
+  heed(p, p->bell, on);
 }
 
 
@@ -154,7 +168,7 @@ long poller_timeout (const poller *p) {
   int64_t left;
   if (p->due < 0)
     return -1;
-  left = p->due - now_ms();
+  left = p->due - clock_ms();
   return left > 0 ? (long)left : 0;
 }
 

@@ -31,6 +31,11 @@ CURLMcode poller_wait (poller *p, long ms) {
 }
 
 
+void poller_wake (poller *p) {
+  curl_multi_wakeup(p->multi);
+}
+
+
 int poller_fd (const poller *p) {
   (void)p;
   return -1;

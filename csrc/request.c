@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "buffer.h"
+#include "count.h"
 
 #define RECEIVE_BUFFER (64L * 1024)
 #define LOW_SPEED_SECONDS 30L  /* without a byte, whatever the time-out */
@@ -23,13 +24,13 @@ settings *settings_new (void) {
 
 
 settings *settings_share (settings *s) {
-  s->references++;
+  count_up(&s->references);
   return s;
 }
 
 
 void settings_release (settings *s) {
-  if (s == NULL || --s->references > 0)
+  if (s == NULL || !count_down(&s->references))
     return;
   curl_slist_free_all(s->headers);
   curl_slist_free_all(s->body_headers);

@@ -8,6 +8,7 @@
 #include <lua.h>
 
 #include "lane.h"
+#include "port.h"
 #include "request.h"
 
 void open_text (lua_State *L);
@@ -16,9 +17,11 @@ void open_settings (lua_State *L);
 void open_ticket (lua_State *L);
 void open_pages (lua_State *L);
 void open_lane (lua_State *L);
+void open_port (lua_State *L);
 
 /* What one room gives to another as an argument. */
 settings *check_settings (lua_State *L, int index);
 lane *check_lane (lua_State *L, int index);
+port *opt_port (lua_State *L, int index);  /* NULL for nil */
 
 #endif

@@ -5,6 +5,9 @@
 
 #include <stdlib.h>
 
+#include "count.h"
+#include "port.h"
+
 
 transfer *transfer_new (settings *s, lane *l, const char *method,
                         const char *url, const char *body,
@@ -24,17 +27,18 @@ transfer *transfer_new (settings *s, lane *l, const char *method,
 
 
 transfer *transfer_share (transfer *t) {
-  t->references++;
+  count_up(&t->references);
   return t;
 }
 
 
 void transfer_release (transfer *t) {
-  if (t == NULL || --t->references > 0)
+  if (t == NULL || !count_down(&t->references))
     return;
   request_close(&t->request);
   response_close(&t->response);
   lane_release(t->lane);
+  port_release(t->port);
   free(t->trials);
   free(t);
 }
@@ -71,8 +75,29 @@ void transfer_break (transfer *t, const char *reason, double now) {
 }
 
 
-void transfer_fail (transfer *t, failure kind, const char *reason) {
+int64_t transfer_deadline (const transfer *t, int64_t now) {
+  long ms = t->request.settings->deadline_ms;
+  return ms > 0 ? now + 1 + ms : INT64_MAX;
+}
+
+
+void transfer_blame (transfer *t, failure kind, const char *reason) {
   t->response.failure = kind;
   t->response.reason = reason;
-  t->done = true;
+}
+
+
+void transfer_finish (transfer *t) {
+  __atomic_store_n(&t->done, true, __ATOMIC_RELEASE);
+}
+
+
+bool transfer_is_done (const transfer *t) {
+  return __atomic_load_n(&t->done, __ATOMIC_ACQUIRE);
+}
+
+
+void transfer_fail (transfer *t, failure kind, const char *reason) {
+  transfer_blame(t, kind, reason);
+  transfer_finish(t);
 }

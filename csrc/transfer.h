@@ -28,8 +28,12 @@ typedef struct transfer {
   bool announced;      /* its end goes into the engine's list */
   long serial;         /* its name in that list */
   bool watched;        /* its end is to be seen by another loop */
+  struct port *port;   /* its end is told there; NULL: nowhere */
+  bool tracked;        /* nobody waits for it */
+  bool unwanted;       /* cancelled, while a thread has it */
+  struct transfer *next_posted, *next_unwanted;  /* on the way there */
 
-  bool done;
+  bool done;           /* see transfer_is_done */
   bool maybe_sent;     /* the service could have acted on it */
   bool resent;         /* over a new connection, after an old one's death */
   int failures;        /* attempts that count as retries */
@@ -58,7 +62,18 @@ void transfer_note (transfer *t, const attempt *a, double now);
 /* Notes one that is broken off. */
 void transfer_break (transfer *t, const char *reason, double now);
 
-/* Ends it with a failure of ours. */
+/* When it has to have come to its end, if it is submitted now. */
+int64_t transfer_deadline (const transfer *t, int64_t now);
+
+/* What went wrong, if it was not the service. */
+void transfer_blame (transfer *t, failure kind, const char *reason);
+
+/* It has come to its end: from now on nobody changes it, and whoever sees
+** that it is done, in whichever thread, sees all of it. */
+void transfer_finish (transfer *t);
+bool transfer_is_done (const transfer *t);
+
+/* Both: blamed and finished. */
 void transfer_fail (transfer *t, failure kind, const char *reason);
 
 #endif

@@ -1,0 +1,355 @@
+/*
+** port.c - where the ends of transfers arrive for one Lua state.
+*/
+#include "port.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "count.h"
+#include "ends.h"
+
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0
+#endif
+
+#define STAY_MS 5000
+#define NAME_SIZE 64
+
+struct port {
+  int references;
+  pthread_mutex_t lock;
+  pthread_cond_t told;
+  ends arrived, drained;  /* that come in; that were handed out */
+  size_t load;
+  bool armed;             /* the byte was sent */
+  bool resting;           /* the reader was told to go */
+  int64_t stay_ms, idle_since;
+  int door, name;         /* the listening socket, and a handle on its file */
+  int socket;             /* to the reader */
+  char address[NAME_SIZE];
+  struct port *next;      /* among those that are open */
+};
+
+/* Those that are open. Their lock is taken before one of theirs. */
+static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
+static port *all = NULL;
+
+
+static void shut (int *fd) {
+  if (*fd >= 0)
+    close(*fd);
+  *fd = -1;
+}
+
+
+port *port_new (void) {
+  pthread_condattr_t how;
+  port *p = calloc(1, sizeof(*p));
+  if (p == NULL)
+    return NULL;
+  p->references = 1;
+  p->stay_ms = STAY_MS;
+  p->idle_since = clock_ms();
+  p->door = p->name = p->socket = -1;
+  pthread_mutex_init(&p->lock, NULL);
+  pthread_condattr_init(&how);
+  pthread_condattr_setclock(&how, CLOCK_MONOTONIC);
+  pthread_cond_init(&p->told, &how);
+  pthread_condattr_destroy(&how);
+  pthread_mutex_lock(&all_lock);
+  p->next = all;
+  all = p;
+  pthread_mutex_unlock(&all_lock);
+  return p;
+}
+
+
+port *port_share (port *p) {
+  count_up(&p->references);
+  return p;
+}
+
+
+void port_release (port *p) {
+  if (p == NULL || !count_down(&p->references))
+    return;
+  pthread_mutex_destroy(&p->lock);
+  pthread_cond_destroy(&p->told);
+  ends_free(&p->arrived);
+  ends_free(&p->drained);
+  free(p);
+}
+
+
+void port_close (port *p) {
+  port **at = &all;
+  pthread_mutex_lock(&all_lock);
+  while (*at != NULL && *at != p)
+    at = &(*at)->next;
+  if (*at != NULL)  /* not one from before a fork */
+    *at = p->next;
+  pthread_mutex_unlock(&all_lock);
+  port_leave(p);
+  port_release(p);
+}
+
+
+int ports_open (void) {
+  const port *p;
+  int count = 0;
+  pthread_mutex_lock(&all_lock);
+  for (p = all; p != NULL; p = p->next)
+    count++;
+  pthread_mutex_unlock(&all_lock);
+  return count;
+}
+
+
+/* They leak: what they hold open is the parent's, too. */
+void ports_forget (void) {
+  pthread_mutex_init(&all_lock, NULL);
+  all = NULL;
+}
+
+
+/* {======================================================
+** What arrives
+** ======================================================= */
+
+bool port_expect (port *p) {
+  bool room;
+  pthread_mutex_lock(&p->lock);
+  /* so that telling and draining cannot fail */
+  room = ends_reserve(&p->arrived, p->load + 1 - p->arrived.count) &&
+         ends_reserve(&p->drained, p->load + 1);
+  if (room) {
+    p->load++;
+    p->resting = false;
+  }
+  pthread_mutex_unlock(&p->lock);
+  return room;
+}
+
+
+/* With the lock held. */
+static void ring (port *p) {
+  if (p->armed)
+    return;
+  p->armed = true;
+  if (p->socket >= 0)
+    (void)!send(p->socket, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+
+void port_tell (port *p, long serial) {
+  pthread_mutex_lock(&p->lock);
+  ends_add(&p->arrived, serial);
+  ring(p);
+  pthread_cond_signal(&p->told);
+  pthread_mutex_unlock(&p->lock);
+}
+
+
+const long *port_drain (port *p, size_t *count) {
+  ends other;
+  pthread_mutex_lock(&p->lock);
+  other = p->drained;
+  p->drained = p->arrived;
+  p->arrived = other;
+  p->arrived.count = 0;
+  p->armed = false;
+  p->load -= p->drained.count;
+  if (p->drained.count > 0)
+    p->idle_since = clock_ms();
+  *count = p->drained.count;
+  pthread_mutex_unlock(&p->lock);
+  return p->drained.serials;
+}
+
+
+size_t port_load (port *p) {
+  size_t load;
+  pthread_mutex_lock(&p->lock);
+  load = p->load;
+  pthread_mutex_unlock(&p->lock);
+  return load;
+}
+
+/* }====================================================== */
+
+
+/* {======================================================
+** The reader
+** ======================================================= */
+
+/* A socket at a path that is gone when this returns: what is left of it is a
+** handle, by which this process can still be connected to. */
+static const char *make_door (port *p, char *folder) {
+  struct sockaddr_un address;
+  const char *why = NULL;
+  memset(&address, 0, sizeof(address));
+  address.sun_family = AF_UNIX;
+  if (mkdtemp(folder) == NULL)
+    return strerror(errno);
+  snprintf(address.sun_path, sizeof(address.sun_path), "%s/engine", folder);
+  p->door = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (p->door < 0 ||
+      bind(p->door, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+      listen(p->door, 8) != 0)
+    why = strerror(errno);
+  else {
+    p->name = open(address.sun_path, O_PATH | O_CLOEXEC);
+    if (p->name < 0)
+      why = strerror(errno);
+  }
+  unlink(address.sun_path);
+  rmdir(folder);
+  return why;
+}
+
+
+static void close_door (port *p) {
+  shut(&p->door);
+  shut(&p->name);
+}
+
+
+const char *port_listen (port *p, const char **why) {
+#if defined(O_PATH)
+  char folder[] = "/tmp/klaviyo-XXXXXX";
+  port_leave(p);
+  *why = make_door(p, folder);
+  if (*why != NULL) {
+    close_door(p);
+    return NULL;
+  }
+  snprintf(p->address, sizeof(p->address), "unix:/proc/self/fd/%d", p->name);
+  return p->address;
+#else
+  (void)p;
+  *why = "this system has no handles on files";
+  return NULL;
+#endif
+}
+
+
+/* Whoever else found the way in is not who we wait for. */
+static bool is_us (int fd) {
+#if defined(SO_PEERCRED)
+  struct ucred peer;
+  socklen_t size = sizeof(peer);
+  return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+         peer.pid == getpid();
+#else
+  (void)fd;
+  return true;
+#endif
+}
+
+
+const char *port_accept (port *p) {
+  const char *why = NULL;
+  int fd;
+  do {
+    fd = accept(p->door, NULL, NULL);
+    if (fd < 0)
+      why = strerror(errno);
+    else if (!is_us(fd))
+      shut(&fd);
+  } while (fd < 0 && why == NULL);
+  close_door(p);
+  if (fd < 0)
+    return why;
+  fcntl(fd, F_SETFD, FD_CLOEXEC);
+  pthread_mutex_lock(&p->lock);
+  p->socket = fd;
+  p->armed = p->resting = false;
+  if (p->arrived.count > 0)
+    ring(p);
+  p->idle_since = clock_ms();
+  pthread_mutex_unlock(&p->lock);
+  return NULL;
+}
+
+
+void port_leave (port *p) {
+  close_door(p);
+  pthread_mutex_lock(&p->lock);
+  shut(&p->socket);
+  pthread_mutex_unlock(&p->lock);
+}
+
+
+void port_knock (port *p) {
+  pthread_mutex_lock(&p->lock);
+  p->armed = false;
+  ring(p);
+  pthread_mutex_unlock(&p->lock);
+}
+
+
+void port_wait (port *p, long ms) {
+  struct timespec until;
+  int code = 0;
+  clock_gettime(CLOCK_MONOTONIC, &until);
+  until.tv_sec += ms / 1000;
+  until.tv_nsec += ms % 1000 * 1000000;
+  if (until.tv_nsec >= 1000000000L) {
+    until.tv_nsec -= 1000000000L;
+    until.tv_sec++;
+  }
+  pthread_mutex_lock(&p->lock);
+  while (p->arrived.count == 0 && code == 0)
+    code = pthread_cond_timedwait(&p->told, &p->lock, &until);
+  pthread_mutex_unlock(&p->lock);
+}
+
+
+void port_stay (port *p, int64_t ms) {
+  pthread_mutex_lock(&p->lock);
+  p->stay_ms = ms;
+  pthread_mutex_unlock(&p->lock);
+}
+
+
+static int64_t rest (port *p, int64_t now) {
+  int64_t left = -1;
+  pthread_mutex_lock(&p->lock);
+  if (p->socket >= 0 && !p->resting) {
+    left = p->load > 0 ? p->stay_ms : p->idle_since + p->stay_ms - now;
+    if (p->load == 0 && left <= 0) {
+      p->resting = true;
+      ring(p);
+      left = -1;
+    }
+  }
+  pthread_mutex_unlock(&p->lock);
+  return left;
+}
+
+
+int64_t ports_rest (int64_t now) {
+  port *p;
+  int64_t next = -1;
+  pthread_mutex_lock(&all_lock);
+  for (p = all; p != NULL; p = p->next) {
+    int64_t left = rest(p, now);
+    if (left >= 0 && (next < 0 || left < next))
+      next = left;
+  }
+  pthread_mutex_unlock(&all_lock);
+  return next;
+}
+
+/* }====================================================== */

@@ -1,0 +1,167 @@
+/*
+** thread.c - a machine at work in a thread of its own.
+*/
+#include "thread.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "port.h"
+#include "tracked.h"
+
+#define LONGEST_MS 60000  /* without a look at the inbox, come what may */
+
+struct thread {
+  machine *machine;
+  pthread_t id;
+  pthread_mutex_t lock;         /* of all below */
+  transfer *posted, **last_posted;
+  transfer *unwanted;
+  size_t posted_count;
+  int64_t until;                /* when to stop; 0: not yet known */
+};
+
+
+static bool is_empty (const thread *d) {
+  return d->posted == NULL && d->unwanted == NULL && d->until == 0;
+}
+
+
+void thread_post (thread *d, transfer *t) {
+  bool was_empty;
+  t->next_posted = NULL;
+  transfer_share(t);
+  pthread_mutex_lock(&d->lock);
+  was_empty = is_empty(d);
+  *d->last_posted = t;
+  d->last_posted = &t->next_posted;
+  d->posted_count++;
+  pthread_mutex_unlock(&d->lock);
+  if (was_empty)
+    poller_wake(d->machine->poller);
+}
+
+
+void thread_cancel (thread *d, transfer *t) {
+  bool was_empty;
+  if (t->unwanted)
+    return;
+  t->unwanted = true;
+  transfer_share(t);
+  pthread_mutex_lock(&d->lock);
+  was_empty = is_empty(d);
+  t->next_unwanted = d->unwanted;
+  d->unwanted = t;
+  pthread_mutex_unlock(&d->lock);
+  if (was_empty)
+    poller_wake(d->machine->poller);
+}
+
+
+/* Takes what came in. The cancelled ones come after the new ones, so that
+** none is cancelled before it was taken on. */
+static int64_t take_posted (thread *d) {
+  transfer *posted, *unwanted;
+  int64_t until;
+  pthread_mutex_lock(&d->lock);
+  posted = d->posted;
+  unwanted = d->unwanted;
+  until = d->until;
+  d->posted = d->unwanted = NULL;
+  d->last_posted = &d->posted;
+  d->posted_count = 0;
+  pthread_mutex_unlock(&d->lock);
+  while (posted != NULL) {
+    transfer *t = posted;
+    posted = t->next_posted;
+    machine_take(d->machine, t);
+    transfer_release(t);
+  }
+  while (unwanted != NULL) {
+    transfer *t = unwanted;
+    unwanted = t->next_unwanted;
+    if (!transfer_is_done(t))
+      machine_end(d->machine, t, FAILURE_CANCELLED, "cancelled");
+    transfer_release(t);
+  }
+  return until;
+}
+
+
+static bool is_over (int64_t until) {
+  tracked_counts now;
+  if (until == 0)
+    return false;
+  now = tracked_now();
+  return now.queued + now.running == 0 || clock_ms() >= until;
+}
+
+
+static void *work (void *self) {
+  thread *d = self;
+  int64_t until = take_posted(d);
+  while (!is_over(until)) {
+    int64_t ms = ports_rest(clock_ms());
+    if (ms < 0 || ms > LONGEST_MS)
+      ms = LONGEST_MS;
+    if (until != 0 && ms > until - clock_ms())
+      ms = until - clock_ms();
+    machine_turn(d->machine, ms > 0 ? ms : 0);
+    until = take_posted(d);
+  }
+  return NULL;
+}
+
+
+/* Signals are the host's: all but those that a thread brings on itself. */
+static int create (thread *d) {
+  static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP,
+                            SIGABRT, SIGSYS};
+  sigset_t all, before;
+  size_t i;
+  int code;
+  sigfillset(&all);
+  for (i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+    sigdelset(&all, own[i]);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  code = pthread_create(&d->id, NULL, work, d);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return code;
+}
+
+
+thread *thread_start (machine *m) {
+  thread *d = calloc(1, sizeof(*d));
+  if (d == NULL)
+    return NULL;
+  d->machine = m;
+  d->last_posted = &d->posted;
+  pthread_mutex_init(&d->lock, NULL);
+  if (create(d) == 0)
+    return d;
+  pthread_mutex_destroy(&d->lock);
+  free(d);
+  return NULL;
+}
+
+
+size_t thread_posted (thread *d) {
+  size_t count;
+  pthread_mutex_lock(&d->lock);
+  count = d->posted_count;
+  pthread_mutex_unlock(&d->lock);
+  return count;
+}
+
+
+void thread_stop (thread *d, long ms) {
+  pthread_mutex_lock(&d->lock);
+  d->until = clock_ms() + (ms > 0 ? ms : 1);
+  pthread_mutex_unlock(&d->lock);
+  poller_wake(d->machine->poller);
+  pthread_join(d->id, NULL);
+  pthread_mutex_destroy(&d->lock);
+  free(d);
+}

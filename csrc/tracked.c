@@ -1,0 +1,109 @@
+/*
+** tracked.c - the requests of this process that nobody waits for.
+*/
+#include "tracked.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static tracked_counts counts;
+static tracked_failure failures[TRACKED_FAILURES];  /* a ring */
+static size_t first, known;
+
+
+bool tracked_enter (size_t most) {
+  bool room;
+  pthread_mutex_lock(&lock);
+  room = counts.queued + counts.running < most;
+  if (room)
+    counts.queued++;
+  else
+    counts.refused++;
+  pthread_mutex_unlock(&lock);
+  return room;
+}
+
+
+void tracked_run (bool runs) {
+  pthread_mutex_lock(&lock);
+  if (runs) {
+    counts.queued--;
+    counts.running++;
+  }
+  else {
+    counts.running--;
+    counts.queued++;
+  }
+  pthread_mutex_unlock(&lock);
+}
+
+
+static bool is_success (const response *r) {
+  return r->failure == FAILURE_NONE && r->status >= 200 && r->status < 300;
+}
+
+
+/* The newest are kept. */
+static void note_failure (const response *r) {
+  tracked_failure *f = &failures[(first + known) % TRACKED_FAILURES];
+  if (known < TRACKED_FAILURES)
+    known++;
+  else
+    first = (first + 1) % TRACKED_FAILURES;
+  memset(f, 0, sizeof(*f));
+  if (r->failure != FAILURE_NONE) {
+    snprintf(f->reason, sizeof(f->reason), "%s", r->reason);
+    return;
+  }
+  f->status = r->status;
+  f->detail_size = r->body.size < TRACKED_DETAIL ? r->body.size
+                                                 : TRACKED_DETAIL;
+  if (f->detail_size > 0)
+    memcpy(f->detail, r->body.data, f->detail_size);
+}
+
+
+void tracked_leave (const transfer *t) {
+  pthread_mutex_lock(&lock);
+  counts.queued--;
+  if (is_success(&t->response))
+    counts.sent++;
+  else {
+    counts.failed++;
+    note_failure(&t->response);
+  }
+  pthread_mutex_unlock(&lock);
+}
+
+
+tracked_counts tracked_now (void) {
+  tracked_counts now;
+  pthread_mutex_lock(&lock);
+  now = counts;
+  pthread_mutex_unlock(&lock);
+  return now;
+}
+
+
+bool tracked_take_failure (tracked_failure *f) {
+  bool any;
+  pthread_mutex_lock(&lock);
+  any = known > 0;
+  if (any) {
+    *f = failures[first];
+    first = (first + 1) % TRACKED_FAILURES;
+    known--;
+  }
+  pthread_mutex_unlock(&lock);
+  return any;
+}
+
+
+void tracked_forget (void) {
+  static const tracked_counts none;
+  pthread_mutex_init(&lock, NULL);
+  counts = none;
+  first = known = 0;
+}

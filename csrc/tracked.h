@@ -1,0 +1,45 @@
+/*
+** tracked.h - the requests of this process that nobody waits for: how many
+** there are, and what became of them.
+*/
+#ifndef KLAVIYO_TRACKED_H
+#define KLAVIYO_TRACKED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "transfer.h"
+
+#define TRACKED_FAILURES 16
+#define TRACKED_DETAIL 200
+
+typedef struct tracked_counts {
+  size_t queued, running;        /* now */
+  size_t sent, failed, refused;  /* so far; refused: there were too many */
+} tracked_counts;
+
+typedef struct tracked_failure {
+  long status;                   /* 0: no answer */
+  char reason[CURL_ERROR_SIZE];  /* where there was no answer */
+  char detail[TRACKED_DETAIL];   /* how the answer's body begins */
+  size_t detail_size;
+} tracked_failure;
+
+/* One more is to be queued; false where there are as many as may be. */
+bool tracked_enter (size_t most);
+
+/* One began to run (or ceased to, and waits again). */
+void tracked_run (bool runs);
+
+/* One came to its end. */
+void tracked_leave (const transfer *t);
+
+tracked_counts tracked_now (void);
+
+/* Takes the oldest failure that is still known; false: there is none. */
+bool tracked_take_failure (tracked_failure *f);
+
+/* A child process has none of its parent's, whatever thread was at them. */
+void tracked_forget (void);
+
+#endif

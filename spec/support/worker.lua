@@ -1,0 +1,224 @@
+-- An nginx whose phases run what a spec says, with a client of a sandbox at
+-- hand: `client`, `klaviyo`, and `note(…)`, which adds a line to what
+-- `World:notes()` gives.
+
+local nginx = require "spec.support.nginx"
+local script = require "spec.support.script"
+local shell = require "klaviyo.sandbox.shell"
+
+local M = {}
+
+local World = {}
+World.__index = World
+
+local CONF = [[
+load_module modules/ndk_http_module.so;
+load_module modules/ngx_http_lua_module.so;
+worker_processes auto;
+error_log error.log notice;
+pid /run/nginx.pid;
+env KLAVIYO_API_KEY;
+$MAIN
+events { worker_connections 8192; }
+http {
+  access_log off;
+  $HTTP
+  init_by_lua_block {
+    klaviyo = require "klaviyo"
+    client = klaviyo.new {
+      base_url = "$BASE", proxy = "", pacing = false, budget = false, retries = 0, deadline = 20,
+      on_warning = function() end,
+    }
+    function note(...)
+      local words = {...}
+      for i = 1, select("#", ...) do words[i] = tostring(words[i]) end
+      local file = io.open("$NOTES", "a")
+      file:write(table.concat(words, " "), "\n")
+      file:close()
+    end
+    $INIT
+  }
+  server {
+    listen 127.0.0.1:8080;
+    default_type text/plain;
+    location /ping { return 200 "pong\n"; }
+    location /stats {
+      content_by_lua_block {
+        local core = require "klaviyo.core"
+        local queued, running = core.load()
+        ngx.say(queued + running, " ", core.ports(), " ", ngx.worker.pid())
+      }
+    }
+    $SERVER
+  }
+  $MORE
+}
+]]
+
+local function locations(list)
+  local parts = {}
+  for path, text in pairs(list or {}) do
+    if not text:find("_by_lua", 1, true) then
+      text = "content_by_lua_block {\n" .. text .. "\n}"
+    end
+    parts[#parts + 1] = ("location %s {\n%s\n}"):format(path, text)
+  end
+  return table.concat(parts, "\n")
+end
+
+--- Starts one.
+---@param upstream table  a sandbox
+---@param options {locations: table<string, string>, init: string, init_worker: string, main: string, http: string, server: string, more: string, workers: integer}
+---@return table world
+function M.start(upstream, options)
+  local ok, dir = shell.run('mktemp -d "${TMPDIR:-/tmp}/klaviyo-notes.XXXXXX"')
+  assert(ok, dir)
+  local self = setmetatable({ notes_dir = (dir:gsub("%s+$", "")) }, World)
+  self.upstream = upstream
+  local values = {
+    MAIN = options.main, HTTP = options.http, INIT = options.init, MORE = options.more,
+    BASE = options.base_url or upstream.base_url, NOTES = self.notes_dir .. "/notes",
+    SERVER = (options.server or "") .. locations(options.locations),
+  }
+  local text = CONF:gsub("%$(%u+)", function(name) return values[name] or "" end)
+  local replace
+  if options.init_worker then
+    replace = { { "init_worker_by_lua_block {", "init_worker_by_lua_block {\n" .. options.init_worker .. "\n" } }
+  end
+  local output
+  self.server, output = nginx.start { text = text, workers = options.workers or 1, replace = replace,
+    env = { KLAVIYO_API_KEY = upstream.key } }
+  assert(self.server, output)
+  self.base_url = self.server.base_url
+  self.pid = self.server.process.pid
+  return self
+end
+
+--- The lines that were noted.
+---@return string[]
+function World:notes()
+  local list = {}
+  for line in (shell.read(self.notes_dir .. "/notes") or ""):gmatch("[^\n]+") do
+    list[#list + 1] = line
+  end
+  return list
+end
+
+--- The noted lines that begin with a word, once there are so many.
+function World:noted(word, count)
+  local list
+  shell.wait_for(function()
+    list = {}
+    for _, line in ipairs(self:notes()) do
+      local rest = line:match("^" .. word .. " (.*)$")
+      if rest then
+        list[#list + 1] = rest
+      end
+    end
+    return #list >= (count or 1)
+  end, 10)
+  return list
+end
+
+--- What a location answers, and its status.
+---@return string body, integer status
+function World:get(path, options)
+  local text = script.shell(("curl -sS -g -m 20 --noproxy '*' %s -w '\\n%%{http_code}' %s")
+    :format(options or "", script.quote(self.base_url .. path)))
+  local body, status = text:match("^(.*)\n(%d%d%d)$")
+  return body or text, tonumber(status)
+end
+
+--- Asks many times at once: {status =, seconds =} for each.
+---@param path string  with a range of curl's in it: /call?[1-256]
+---@param at_once integer
+---@param meanwhile function|nil
+function World:many(path, at_once, meanwhile)
+  local out = self.notes_dir .. "/many"
+  local command = ("curl -sS -g -m 30 --noproxy '*' -Z --parallel-immediate --parallel-max %d -o /dev/null "
+    .. "-w '%%{http_code} %%{time_total}\\n' %s >%s 2>&1; echo done >>%s"):format(at_once,
+    script.quote(self.base_url .. path), out, out)
+  os.remove(out)
+  os.execute("( " .. command .. " ) </dev/null >/dev/null 2>&1 &")
+  if meanwhile then
+    meanwhile()
+  end
+  local text = shell.wait_for(function()
+    local all = shell.read(out) or ""
+    return all:find("done\n$") and all
+  end, 35)
+  local list = {}
+  for status, seconds in (text or ""):gmatch("(%d%d%d) ([%d.]+)\n") do
+    list[#list + 1] = { status = tonumber(status), seconds = tonumber(seconds) }
+  end
+  return list, text
+end
+
+--- The pids of the workers that are not leaving.
+---@return string[]
+function World:workers()
+  local _, text = shell.run("pgrep -P " .. self.pid .. " -f 'nginx: worker process$'")
+  local list = {}
+  for pid in text:gmatch("%d+") do
+    list[#list + 1] = pid
+  end
+  return list
+end
+
+--- Whether a process is gone, within so many seconds.
+function World:gone(pid, seconds)
+  return shell.wait_for(function()
+    return shell.process(pid) == nil
+  end, seconds)
+end
+
+function World:signal(name, pid)
+  assert(shell.run(("kill -%s %s"):format(name, pid or self.pid)))
+end
+
+--- A new generation of workers; the pids of the old one.
+function World:reload()
+  local before = self:workers()
+  self:signal("HUP")
+  assert(shell.wait_for(function()
+    local now = self:workers()
+    return #now > 0 and now[1] ~= before[1] and now
+  end, 10), "no new workers")
+  return before
+end
+
+--- How many descriptors a process has.
+function World:descriptors(pid)
+  local _, text = shell.run("ls /proc/" .. pid .. "/fd | wc -l")
+  return tonumber(text)
+end
+
+function World:logs()
+  return self.server:logs()
+end
+
+--- Lines of the log that tell of something wrong.
+function World:complaints()
+  local list = {}
+  for line in self:logs():gmatch("[^\n]+") do
+    if line:find("[warn]", 1, true) or line:find("[error]", 1, true) or line:find("[alert]", 1, true)
+        or line:find("[crit]", 1, true) or line:find("[emerg]", 1, true) then
+      list[#list + 1] = line
+    end
+  end
+  return list
+end
+
+function World:stop()
+  if self.server then
+    self.last = self.server:stop()
+    self.server = nil
+    shell.run("rm -rf " .. self.notes_dir)
+  end
+  return self.last
+end
+
+--- Whether there can be none.
+M.missing = nginx.missing
+
+return M

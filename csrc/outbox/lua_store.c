@@ -49,6 +49,10 @@ static int refuse (lua_State *L, store_status status, const char *why) {
 
 
 static int answer (lua_State *L, const handle *h, store_status status) {
+  if (status == STORE_NONE)
+    return refuse(L, status, "there is none");
+  if (status == STORE_INHERITED)
+    return refuse(L, status, "it was opened before a fork");
   if (status != STORE_OK)
     return refuse(L, status, store_message(h->s));
   lua_pushboolean(L, 1);

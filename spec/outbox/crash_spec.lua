@@ -1,0 +1,206 @@
+-- What becomes of events when processes end as they please. How many is said by
+-- OUTBOX_EVENTS (of each process).
+
+local core = require "klaviyo.core"
+local folder = require "spec.support.folder"
+local outbox = require "klaviyo.outbox"
+local sandbox = require "spec.support.sandbox"
+local script = require "spec.support.script"
+local shell = require "klaviyo.sandbox.shell"
+
+local EVENTS = tonumber(os.getenv("OUTBOX_EVENTS") or 2000)
+local KILLS = 5
+
+describe("klaviyo.outbox", function()
+  local world = sandbox.here(setup, teardown, {record = 0})
+  local folders = folder.here(after_each)
+
+  before_each(function()
+    world.server:reset()
+  end)
+
+  -- Starts a putter; gives its process id.
+  local function start(path, name)
+    local ok, output = shell.run(("cd .; %s spec/support/putter.lua %s %s %s %s %d >%s/%s.txt 2>&1 & echo $!"):format(
+      script.interpreter, path .. "/box", world.server.base_url, path .. "/acknowledged", name, EVENTS, path, name))
+    assert(ok, output)
+    return output:match("%d+")
+  end
+
+  local function acknowledged(path)
+    local ids, count = {}, 0
+    local file = io.open(path .. "/acknowledged")
+    for id in file and file:lines() or function() end do
+      ids[id], count = true, count + 1
+    end
+    if file then
+      file:close()
+    end
+    return ids, count
+  end
+
+  local function received()
+    local ids = {}
+    for one in world.client.events:each {fields = {event = {"event_properties"}}} do
+      local id = one.attributes.event_properties["$event_id"]
+      ids[id] = (ids[id] or 0) + 1
+    end
+    return ids
+  end
+
+  -- Every event that was acknowledged is there, and none twice.
+  local function check(path)
+    local ids, count = acknowledged(path)
+    local there, missing = received(), 0
+    for id in pairs(ids) do
+      if not there[id] then
+        missing = missing + 1
+      end
+    end
+    assert.equal(0, missing)
+    for id, times in pairs(there) do
+      assert.equal(1, times, id)
+    end
+    return count, there
+  end
+
+  it("loses nothing that it acknowledged when processes are killed, and sends nothing twice", function()
+    local path = folders.new()
+    for kill = 1, KILLS do
+      local _, before = acknowledged(path)
+      local pids = {start(path, kill .. "a"), start(path, kill .. "b")}
+      -- somewhere on the way: at a part of what both have to do
+      local goal = before + EVENTS * 2 * (0.2 + 0.6 * shell.random(1000) / 1000)
+      assert.is_true(shell.wait_for(function()
+        return select(2, acknowledged(path)) >= goal
+      end, 60))
+      for _, pid in ipairs(pids) do
+        shell.run("kill -9 " .. pid)
+      end
+    end
+    assert(shell.wait_for(function()
+      return select(2, shell.run("ls " .. path .. "/box")):find("slot-2", 1, true)
+    end))
+    local box = assert(outbox.new {path = path .. "/box"})
+    assert.is_true(box:drain(60, world.client))
+    box:close()
+    local count = check(path)
+    assert.is_true(count >= EVENTS * 2)
+    local events = world.server:stats().events
+    if os.getenv("OUTBOX_EVENTS") then
+      print(("\n%d acknowledged, %d received, %d distinct"):format(count, events.received, events.distinct))
+    end
+    -- all that was put was either acknowledged or under way when it was killed
+    assert.is_true(events.distinct - count <= KILLS * 2)
+    local _, output = shell.run("cat " .. path .. "/*.txt")
+    assert.equal("", output)
+  end)
+
+  it("is drained by any process that has its folder", function()
+    local path = folders.new()
+    local pid = start(path, "a")
+    assert.is_true(shell.wait_for(function()
+      return select(2, acknowledged(path)) > EVENTS / 4
+    end, 60))
+    shell.run("kill -9 " .. pid)
+    local _, count = acknowledged(path)
+    local output, status = script.run([[
+      local path, base_url = ...
+      local client = require("spec.support.connect")(base_url)
+      local box = assert(require("klaviyo.outbox").new { path = path })
+      assert(box:drain(30, client))
+    ]], {args = {path .. "/box", world.server.base_url}})
+    assert.same({"", 0}, {output, status})
+    assert.is_true(count <= world.server:stats().events.distinct)
+    check(path)
+  end)
+
+  describe("in a forked process", function()
+    local function forked(text)
+      local path = folders.new()
+      local output, status = script.run([[
+        local path, base_url = ...
+        local process = require "spec_fork"
+        local client = require("spec.support.connect")(base_url)
+        local box = assert(require("klaviyo.outbox").new { path = path })
+        local function put(name, count)
+          for i = 1, count do
+            assert(box:put({ metric = "Kept", profile = { email = "a@example.com" },
+              properties = { n = i }, unique_id = name .. i }, client))
+          end
+        end
+        local function fork(child)
+          local pid = process.fork()
+          if pid == 0 then
+            local ok, err = xpcall(child, debug.traceback)
+            if not ok then
+              io.stderr:write(err, "\n")
+            end
+            process.leave(ok and 0 or 1)
+          end
+          return pid
+        end
+      ]] .. text, {args = {path, world.server.base_url}})
+      assert.same({"", 0}, {output, status})
+      return path
+    end
+
+    it("has a file of its own; the parent's stays the parent's", function()
+      forked [[
+        put("before", 100)
+        local child = fork(function()
+          put("child", 100)
+          assert(box:stats().waiting == 100)
+          assert(box:drain(20, client))
+          assert(box:stats().sent == 100)
+        end)
+        put("parent", 100)
+        assert(process.wait(child) == 0)
+        assert(box:stats().waiting == 200)
+        assert(box:drain(20))
+        assert(box:stats().sent == 200)
+      ]]
+      assert.equal(300, world.server:stats().events.distinct)
+    end)
+
+    it("does not hold the parent's; and does not take it, either", function()
+      local path = forked [[
+        put("before", 10)
+        local first = fork(function()
+          local second = fork(function()
+            os.execute("sleep 0.3")  -- the first is gone
+            put("second", 10)
+            assert(box:drain(20, client))
+            assert(box:stats().sent == 10)
+          end)
+          assert(second > 0)
+        end)
+        assert(process.wait(first) == 0)
+        process.leave(0)
+      ]]
+      assert.is_true(shell.wait_for(function()
+        return world.server:stats().events.distinct == 10
+      end, 5))
+      local box = assert(outbox.new {path = path})
+      assert.equal(10, box:stats().waiting)
+      assert.is_true(box:drain(20, world.client))
+      box:close()
+      assert.equal(20, world.server:stats().events.distinct)
+    end)
+  end)
+
+  it("keeps an event in microseconds #time", function()
+    local path = folders.new()
+    local box = assert(outbox.new {path = path})
+    local event = {metric = "Kept", profile = {email = "a@example.com"}, properties = {text = ("x"):rep(300)}}
+    local times = {}
+    for i = 1, 2000 do
+      local began = core.clock()
+      box:put(event, world.client)
+      times[i] = core.clock() - began
+    end
+    box:close(0)
+    table.sort(times)
+    assert.is_true(times[1000] < 500e-6, times[1000])
+  end)
+end)

@@ -1,0 +1,537 @@
+local errors = require "klaviyo.errors"
+local folder = require "spec.support.folder"
+local json = require "klaviyo.json"
+local klaviyo = require "klaviyo"
+local outbox = require "klaviyo.outbox"
+local payload = require "klaviyo.outbox.payload"
+local raises = require "spec.support.raises"
+local sandbox = require "spec.support.sandbox"
+local shell = require "klaviyo.sandbox.shell"
+local transport = require "klaviyo.transport"
+
+local function event(number, more)
+  local made = {
+    metric = "Kept", profile = {email = ("p%d@example.com"):format(number % 7)},
+    properties = {number = number},
+  }
+  for name, value in pairs(more or {}) do
+    made[name] = value
+  end
+  return made
+end
+
+describe("klaviyo.outbox", function()
+  local world = sandbox.here(setup, teardown)
+  local folders = folder.here(after_each)
+  local opened, warnings, client
+
+  local function new(path, more)
+    local options = {path = path or folders.new()}
+    for name, value in pairs(more or {}) do
+      options[name] = value
+    end
+    local made, err = outbox.new(options)
+    opened[#opened + 1] = made
+    return made, err
+  end
+
+  before_each(function()
+    opened, warnings = {}, {}
+    world.server:reset()
+    client = world:new_client {on_warning = function(message)
+      warnings[#warnings + 1] = message
+    end, pacing = false, retries = 0}
+  end)
+
+  after_each(function()
+    for _, one in ipairs(opened) do
+      one:close(0)
+    end
+  end)
+
+  local function fill(box, from, to, more)
+    for i = from, to do
+      assert(box:put(event(i, more), client))
+    end
+  end
+
+  -- unique_id → how often it is there
+  local function received()
+    local ids = {}
+    for one in client.events:each() do
+      local id = one.attributes.event_properties["$event_id"]
+      ids[id] = (ids[id] or 0) + 1
+    end
+    return ids
+  end
+
+  it("keeps events and sends them, in batches, once", function()
+    local box = new()
+    fill(box, 1, 2100)
+    local stats = box:stats()
+    assert.same({2100, 0, 0}, {stats.waiting, stats.sent, stats.refused})
+    assert.is_true(stats.bytes > 2100 * 200)
+    assert.equal(0, world.server:stats().events.received)
+    assert.is_true(box:drain(20))
+    stats = box:stats()
+    assert.same({0, 2100, 0}, {stats.waiting, stats.sent, stats.refused})
+    assert.equal(2100, world.server:stats().events.distinct)
+    assert.equal(3, world.server:stats().processed.bulk_create_events)
+    assert.is_true(box:drain(20))
+    assert.equal(3, world.server:stats().processed.bulk_create_events)
+    assert.same({}, warnings)
+  end)
+
+  it("keeps an event as it is given: flat, as a document, or as its JSON", function()
+    local box = new()
+    local document = klaviyo.document("create_event", event(2))
+    assert(box:put(event(1, {unique_id = "one", time = "2024-01-02T03:04:05Z", value = 9.5}), client))
+    assert(box:put(document, client))
+    assert(box:put(json.encode(document), client))
+    assert.same(klaviyo.document("create_event", event(2)), document)
+    assert.is_true(box:drain(20))
+    local ids = received()
+    assert.equal(1, ids.one)
+    assert.equal(3, world.server:stats().events.distinct)
+    assert.equal(0, world.server:stats().events.unnamed)
+    for one in client.events:each() do
+      if one.attributes.event_properties["$event_id"] == "one" then
+        assert.equal("2024-01-02T03:04:05+00:00", one.attributes.datetime)
+        assert.equal(9.5, one.attributes.event_properties["$value"])
+      end
+    end
+  end)
+
+  it("lets an event have happened when it was put, not when it is sent", function()
+    local box = new()
+    local before = os.time()
+    assert(box:put(event(1), client))
+    local after = os.time()
+    shell.sleep(1.1)
+    assert.is_true(box:drain(20))
+    local timestamp = client.events:first().attributes.timestamp
+    assert.is_true(timestamp >= before and timestamp <= after)
+  end)
+
+  it("is of who asks for a revision what it asked for", function()
+    local box = new()
+    assert(box:put(event(1), client))
+    assert(box:put(event(2), client:with {revision = "2026-07-15"}))
+    assert.is_true(box:drain(20))
+    assert.equal("2026-07-15", world:latest().headers.revision)
+    assert.equal(2, world.server:stats().processed.bulk_create_events)
+  end)
+
+  it("sends the same unique_id twice in two requests: in one it would be refused", function()
+    local box = new()
+    fill(box, 1, 3, {unique_id = "same"})
+    assert.is_true(box:drain(20))
+    assert.equal(3, world.server:stats().processed.bulk_create_events)
+    assert.equal(3, box:stats().sent)
+  end)
+
+  describe("when something goes wrong", function()
+    it("keeps what cannot be sent, and tells why", function()
+      local box = new()
+      fill(box, 1, 3)
+      world.server:fault {operation = "bulk_create_events", status = 503, times = 100}
+      local done, err = box:drain(0.3)
+      assert.is_nil(done)
+      assert.equal(503, err.status)
+      assert.equal(3, box:stats().waiting)
+    end)
+
+    it("tries again for as long as it may", function()
+      local box = new()
+      fill(box, 1, 3)
+      world.server:fault {operation = "bulk_create_events", status = 503}
+      assert.is_true(box:drain(10))
+      assert.equal(3, world.server:stats().events.distinct)
+    end)
+
+    it("does not try again what will not help", function()
+      local box = new()
+      local other = world:new_client {api_key = "pk_wrong", retries = 0}
+      assert(box:put(event(1), other))
+      local done, err = box:drain(20)
+      assert.is_nil(done)
+      assert.equal(401, err.status)
+      assert.equal(1, box:stats().waiting)
+    end)
+
+    it("sends again what may have been lost, which then counts once", function()
+      local box = new()
+      fill(box, 1, 100)
+      world.server:fault {operation = "bulk_create_events", reset = "after"}
+      assert.is_true(box:drain(10))
+      local counts = world.server:stats().events
+      assert.same({200, 100}, {counts.received, counts.distinct})
+    end)
+
+    it("says how many still wait when the time is over", function()
+      local box = new()
+      fill(box, 1, 1500)
+      world.server:fault {operation = "bulk_create_events", delay = 0.3}
+      local done, err = box:drain(0.2)
+      assert.is_nil(done)
+      assert.is_true(err.kind == "timeout" or err.kind == "outbox", tostring(err))
+      assert.is_true(box:drain(10))
+      assert.equal(1500, world.server:stats().events.distinct)
+    end)
+  end)
+
+  describe("a refused event", function()
+    it("is found by what the service points to, kept aside and told of", function()
+      local box = new()
+      fill(box, 1, 10)
+      local bad = klaviyo.document("create_event", event(11, {unique_id = "bad"}))
+      bad.data.attributes.profile.data.attributes.email = "not an address"
+      assert(box:put(bad, client))
+      fill(box, 12, 20)
+      assert.is_true(box:drain(20))
+      local stats = box:stats()
+      assert.same({0, 19, 1}, {stats.waiting, stats.sent, stats.refused})
+      assert.equal(19, world.server:stats().events.distinct)
+      assert.equal(1, #warnings)
+      assert.truthy(warnings[1]:find("1 events were refused for good", 1, true))
+      local list = {}
+      for row in box:refused() do
+        list[#list + 1] = row
+      end
+      assert.equal(1, #list)
+      assert.same({"bad", 400}, {list[1].unique_id, list[1].status})
+      assert.truthy(list[1].errors[1].source.pointer:find("/data/10/", 1, true))
+      assert.equal("not an address", list[1].document.data.attributes.profile.data.attributes.email)
+      -- mended, it can be put again
+      list[1].document.data.attributes.profile.data.attributes.email = "an@example.com"
+      assert(box:put(list[1].document, client))
+      assert.is_true(box:drain(20))
+      assert.equal(20, world.server:stats().events.distinct)
+      assert.equal(1, received().bad)
+    end)
+
+    describe("without a word on which", function()
+      local start, land = transport.start, transport.land
+      local sizes
+
+      -- A service that refuses what holds one of these.
+      local function service(is_bad, answer)
+        sizes = {}
+        transport.start = function(_, request)
+          return request.body
+        end
+        transport.land = function(body)
+          local list = json.decode(body).data.attributes["events-bulk-create"].data
+          sizes[#sizes + 1] = #list
+          for _, group in ipairs(list) do
+            local number = group.attributes.events.data[1].attributes.properties.number
+            if is_bad(number) then
+              return nil, errors.new(answer or {kind = "http", status = 400, message = "400 no"})
+            end
+          end
+          return {}
+        end
+      end
+
+      after_each(function()
+        transport.start, transport.land = start, land
+      end)
+
+      local function numbers(box)
+        local list = {}
+        for row in box:refused() do
+          list[#list + 1] = row.document.data.attributes.properties.number
+        end
+        return list
+      end
+
+      it("is found by halves", function()
+        local box = new()
+        fill(box, 1, 1000)
+        service(function(number) return number == 377 or number == 1000 end)
+        assert.is_true(box:drain(20))
+        assert.same({377, 1000}, numbers(box))
+        assert.same({998, 2}, {box:stats().sent, box:stats().refused})
+        assert.is_true(#sizes <= 42)
+      end)
+
+      it("is none when all are refused and none was ever taken", function()
+        local box = new()
+        fill(box, 1, 100)
+        service(function() return true end)
+        local done, err = box:drain(20)
+        assert.is_nil(done)
+        assert.equal(400, err.status)
+        assert.same({84, 16}, {box:stats().waiting, box:stats().refused})
+        service(function() return false end)
+        assert.is_true(box:drain(20))
+        assert.equal(84, box:stats().sent)
+      end)
+
+      it("is none where the errors point elsewhere", function()
+        local box = new()
+        fill(box, 1, 3)
+        service(function() return true end, {kind = "api", status = 400, message = "400",
+          errors = {{detail = "no such revision", source = {parameter = "revision"}}}})
+        local done, err = box:drain(20)
+        assert.is_nil(done)
+        assert.equal(400, err.status)
+        assert.same({3, 0}, {box:stats().waiting, box:stats().refused})
+        assert.equal(1, #sizes)
+      end)
+
+      it("is none when the service may have acted, or is not well", function()
+        for _, answer in ipairs {{kind = "http", status = 400, message = "x", maybe_sent = true},
+          {kind = "http", status = 403, message = "x"}, {kind = "transport", message = "x"}} do
+          local box = new()
+          fill(box, 1, 3)
+          service(function() return true end, answer)
+          assert.is_nil(box:drain(0.1))
+          assert.same({3, 0}, {box:stats().waiting, box:stats().refused})
+        end
+      end)
+
+      it("may be what makes a request too large", function()
+        local box = new()
+        fill(box, 1, 64)
+        service(function(number) return number == 5 end,
+          {kind = "http", status = 413, message = "413 too large"})
+        assert.is_true(box:drain(20))
+        assert.same({5}, numbers(box))
+      end)
+
+      it("goes with others up to the bytes that the service takes", function()
+        local box = new()
+        local most = 0
+        fill(box, 1, 12, {properties = {number = 1, text = ("x"):rep(1000000)}})
+        service(function() return false end)
+        local real = transport.start
+        transport.start = function(values, request)
+          most = math.max(most, #request.body)
+          return real(values, request)
+        end
+        assert.is_true(box:drain(20))
+        assert.same({4, 4, 4}, sizes)
+        assert.is_true(most <= payload.bytes)
+      end)
+    end)
+  end)
+
+  describe("room", function()
+    it("is refused clearly at max_rows", function()
+      local box = new(nil, {max_rows = 3})
+      fill(box, 1, 3)
+      local ok, err = box:put(event(4), client)
+      assert.is_nil(ok)
+      assert.same({"outbox", "full"}, {err.kind, err.code})
+      assert.equal("klaviyo: outbox: 3 events wait already; that is max_rows", tostring(err))
+      assert.is_true(box:drain(20))
+      assert(box:put(event(4), client))
+    end)
+
+    it("is refused clearly at max_bytes, and nothing is lost", function()
+      local box = new(nil, {max_bytes = 100000})
+      local count = 0
+      local ok, err
+      repeat
+        ok, err = box:put(event(count), client)
+        count = count + (ok and 1 or 0)
+      until not ok
+      assert.same({"outbox", "full"}, {err.kind, err.code})
+      assert.is_true(box:drain(20))
+      assert.equal(count, world.server:stats().events.distinct)
+      assert(box:put(event(4), client))
+    end)
+
+    it("is refused for an event that could never be sent", function()
+      local box = new()
+      local ok, err = box:put(event(1, {properties = {text = ("x"):rep(5000000)}}), client)
+      assert.is_nil(ok)
+      assert.same({"outbox", "too_large"}, {err.kind, err.code})
+      assert.equal(0, box:stats().waiting)
+    end)
+
+    it("is refused clearly on a full disk, and nothing is lost", function()
+      local path = folders.new()
+      if not shell.run("mount -t tmpfs -o size=400k none " .. path) then
+        return  -- only root can
+      end
+      local box = new(path)
+      local count = 0
+      local ok, err
+      repeat
+        ok, err = box:put(event(count, {unique_id = "e" .. count}), client)
+        count = count + (ok and 1 or 0)
+      until not ok
+      assert.is_true(count > 10)
+      assert.same({"outbox", "full"}, {err.kind, err.code})
+      assert.is_nil((box:put(event(count), client)))
+      box:close(0)
+      -- as after a crash, with room again
+      assert(shell.run("mount -o remount,size=4m " .. path))
+      box = new(path)
+      assert.equal(count, box:stats().waiting)
+      assert.is_true(box:drain(20, client))
+      local ids = received()
+      for i = 0, count - 1 do
+        assert.equal(1, ids["e" .. i])
+      end
+    end)
+  end)
+
+  describe("a folder", function()
+    it("that cannot be had is an error of new", function()
+      local box, err = outbox.new {path = "/proc/none"}
+      assert.is_nil(box)
+      assert.same({"outbox", "failed"}, {err.kind, err.code})
+      assert.truthy(tostring(err):find("^klaviyo: outbox: /proc/none: %u%l"))
+      local path = folders.new()
+      local file = assert(io.open(path .. "/file", "w"))
+      file:close()
+      box, err = outbox.new {path = path .. "/file"}
+      assert.is_nil(box)
+      assert.truthy(tostring(err):find("Not a directory", 1, true))
+    end)
+
+    it("that cannot be written is an error of new", function()
+      local path = folders.new()
+      if not shell.run("mount -t tmpfs -o ro,size=100k none " .. path) then
+        return
+      end
+      local box, err = outbox.new {path = path}
+      assert.is_nil(box)
+      assert.equal("outbox", err.kind)
+      assert.truthy(tostring(err):find("Read-only file system", 1, true), tostring(err))
+    end)
+
+    it("is of one account", function()
+      local box = new()
+      assert(box:put(event(1), client))
+      raises("an outbox is of one account", function()
+        box:put(event(1), client:with {api_key = "pk_other"})
+      end)
+      assert(box:put(event(1), client:with {timeout = 3}))
+      assert.equal(2, box:stats().waiting)
+    end)
+
+    it("holds no key", function()
+      local path = folders.new()
+      local box = new(path)
+      fill(box, 1, 10)
+      assert.is_false((shell.run(("grep -r %s %s"):format(world.server.key, path))))
+      assert.is_true((shell.run(("grep -r example.com %s"):format(path))))
+    end)
+
+    it("is left with a file that is damaged put aside, and says so", function()
+      local path = folders.new()
+      local box = new(path)
+      fill(box, 1, 100)
+      box:close(0)
+      local file = assert(io.open(path .. "/slot-1.db", "r+b"))
+      file:write(("\0"):rep(100))
+      file:close()
+      local said = {}
+      box = new(path, {on_warning = function(message)
+        said[#said + 1] = message
+      end})
+      assert.equal(1, #said)
+      assert.truthy(said[1]:find("it is kept as " .. path .. "/slot-1.damaged-", 1, true))
+      assert(box:put(event(1), client))
+      assert.is_true(box:drain(20))
+    end)
+
+    it("with a foreign file in it is an error of new", function()
+      local path = folders.new()
+      new(path):close()
+      local file = assert(io.open(path .. "/slot-1.db", "r+b"))
+      file:seek("set", 68)
+      file:write("\1\2\3\4")
+      file:close()
+      local box, err = outbox.new {path = path}
+      assert.is_nil(box)
+      assert.same({"outbox", "foreign"}, {err.kind, err.code})
+      assert.truthy(tostring(err):find("slot-1.db: it is the database of another program", 1, true))
+    end)
+  end)
+
+  describe("others", function()
+    it("have a file of their own, and send what was left in one", function()
+      local path = folders.new()
+      local one, two = new(path), new(path)
+      fill(one, 1, 10)
+      fill(two, 11, 30)
+      assert.is_true(two:drain(20))
+      assert.same({10, 20}, {one:stats().waiting, two:stats().sent})
+      one:close(0)
+      assert.is_true(two:drain(20))
+      assert.equal(30, two:stats().sent)
+      assert.equal(30, world.server:stats().events.distinct)
+    end)
+
+    it("see what was refused in any", function()
+      local path = folders.new()
+      local one, two = new(path), new(path)
+      for i, box in ipairs {one, two} do
+        local bad = klaviyo.document("create_event", event(i, {unique_id = "bad" .. i}))
+        bad.data.attributes.profile.data.attributes.email = "no"
+        assert(box:put(bad, client))
+        assert.is_true(box:drain(20))
+      end
+      local ids = {}
+      for row in one:refused() do
+        ids[#ids + 1] = row.unique_id
+      end
+      assert.same({"bad1", "bad2"}, ids)
+    end)
+  end)
+
+  describe("closing", function()
+    it("sends what there is, first", function()
+      local box = new()
+      fill(box, 1, 10)
+      box:close()
+      assert.equal(10, world.server:stats().events.distinct)
+      local ok, err = box:put(event(1), client)
+      assert.is_nil(ok)
+      assert.equal("klaviyo: outbox: it is closed", tostring(err))
+      box:close()
+    end)
+
+    it("leaves what cannot be sent in time for the next", function()
+      local path = folders.new()
+      local box = new(path)
+      fill(box, 1, 10)
+      box:close(0)
+      assert.equal(0, world.server:stats().events.received)
+      assert.is_true(new(path):drain(20, client))
+      assert.equal(10, world.server:stats().events.distinct)
+    end)
+  end)
+
+  describe("misuse", function()
+    it("raises", function()
+      raises("an outbox takes a table of options, not nil", function() outbox.new() end)
+      raises("an outbox needs a path", function() outbox.new {} end)
+      raises('unknown option of an outbox "paht"; did you mean "path"?', function() outbox.new {paht = "/x"} end)
+      raises('sync must be "normal" or "full", not off', function() outbox.new {path = "/x", sync = "off"} end)
+      raises("max_rows must be a number of events, not 0", function() outbox.new {path = "/x", max_rows = 0} end)
+      local box = new()
+      raises("say for whom the outbox is", function() box:drain() end)
+      raises("this is no client", function() box:put(event(1), {}) end)
+      raises("an event is a table or a document's JSON, not nil", function() box:put(nil, client) end)
+      raises("this is no document of create_event", function() box:put("{}", client) end)
+      raises("this is no document of create_event", function() box:put("nonsense", client) end)
+      raises('did you mean "metric"', function() box:put({metrik = "x"}, client) end)
+      assert.equal(0, box:stats().waiting)
+      raises('outbox must be an outbox', function() klaviyo.new {api_key = "pk_x", outbox = "/x"} end)
+      assert.truthy(klaviyo.new {api_key = "pk_x", outbox = box})
+    end)
+  end)
+
+  it("keeps what a power cut may not take, if told to", function()
+    local box = new(nil, {sync = "full"})
+    fill(box, 1, 3)
+    assert.is_true(box:drain(20))
+    assert.equal(3, world.server:stats().events.distinct)
+  end)
+end)

@@ -1,0 +1,327 @@
+local folder = require "spec.support.folder"
+local shell = require "klaviyo.sandbox.shell"
+local store = require "klaviyo.outbox.store"
+
+local ALL = 2 ^ 53
+
+-- What went wrong.
+local function failure(value, what, why)
+  assert.is_nil(value)
+  assert.is_string(why)
+  return what
+end
+
+describe("klaviyo.outbox.store", function()
+  local folders = folder.here(after_each)
+  local opened
+
+  local function open(base, more)
+    local options = {create = true, max_bytes = 0, max_refused = 10}
+    for name, value in pairs(more or {}) do
+      options[name] = value
+    end
+    local s, what, why = store.open(base, options)
+    opened[#opened + 1] = s
+    return s, what, why
+  end
+
+  local function fill(s, from, to, size)
+    for i = from, to do
+      assert(s:add("id" .. i, "2024-10-15", i, ("<%d>"):format(i) .. ("x"):rep(size or 0)))
+    end
+  end
+
+  local function read(s, more)
+    more = more or {}
+    return s:read(more.first or 0, more.last or ALL, more.count or 1000, more.bytes or 1e6,
+      more.before or "", more.after or "")
+  end
+
+  before_each(function()
+    opened = {}
+  end)
+
+  after_each(function()
+    for _, s in ipairs(opened) do
+      s:close()
+    end
+  end)
+
+  describe("what it holds", function()
+    it("comes out as it went in, in that order, between its ends", function()
+      local s = open(folders.new() .. "/s")
+      fill(s, 1, 3)
+      local body, first, last, count, revision = read(s, {before = "[", after = "]"})
+      assert.equal("[<1>,<2>,<3>]", body)
+      assert.same({1, 3, 3, "2024-10-15"}, {first, last, count, revision})
+      assert.equal(3, s:waiting())
+      assert.equal(3, s:newest())
+    end)
+
+    it("keeps to a count, to bytes, and to a range of ids", function()
+      local s = open(folders.new() .. "/s")
+      fill(s, 1, 10)
+      assert.equal("<1>,<2>", (read(s, {count = 2})))
+      assert.equal("<4>,<5>", (read(s, {first = 4, last = 5})))
+      assert.equal("(<1>,<2>,<3>", (read(s, {before = "(", bytes = 12})))
+      assert.equal("(<1>,<2>", (read(s, {before = "(", bytes = 11})))
+      assert.equal("<1>", (read(s, {bytes = 1})))  -- one in any case
+    end)
+
+    it("is never read with two revisions or twice the same id in one batch", function()
+      local s = open(folders.new() .. "/s")
+      assert(s:add("a", "1", 0, "A"))
+      assert(s:add("b", "1", 0, "B"))
+      assert(s:add("a", "1", 0, "C"))
+      assert(s:add("d", "2", 0, "D"))
+      local body, first, last = read(s)
+      assert.same({"A,B", 1, 2}, {body, first, last})
+      body, first, last = read(s, {first = 3})
+      assert.same({"C", 3, 3}, {body, first, last})
+      local _, _, _, _, revision = read(s, {first = 4})
+      assert.equal("2", revision)
+    end)
+
+    it("is forgotten by range", function()
+      local s = open(folders.new() .. "/s")
+      fill(s, 1, 10)
+      assert(s:drop(1, 4))
+      assert.equal(6, s:waiting())
+      assert.equal("<5>", (read(s, {count = 1})))
+      assert(s:drop(5, 10))
+      assert.equal("none", failure(read(s)))
+      assert.equal(0, s:waiting())
+      assert.equal(0, s:newest())
+    end)
+
+    it("is there after it was opened again, of any bytes", function()
+      local base = folders.new() .. "/s"
+      local s = open(base)
+      local payload = "\0\255" .. ("é\n"):rep(5000) .. "\0"
+      assert(s:add("i\0d", "r", 0, payload))
+      s:close()
+      s = open(base)
+      assert.equal(1, s:waiting())
+      assert.equal(payload, (read(s)))
+    end)
+
+    it("tells the id of the n-th of a range", function()
+      local s = open(folders.new() .. "/s")
+      fill(s, 1, 10)
+      s:drop(3, 4)
+      assert.equal(5, s:nth(1, 10, 2))
+      assert.equal("none", failure(s:nth(1, 10, 8)))
+    end)
+  end)
+
+  describe("what is refused", function()
+    it("is moved, told of, and no longer in the way", function()
+      local s = open(folders.new() .. "/s")
+      fill(s, 1, 3)
+      assert(s:refuse(2, "because"))
+      assert.equal("<1>,<3>", (read(s)))
+      assert.equal(2, s:waiting())
+      local row = s:refused(0)
+      assert.same({id = 1, unique_id = "id2", revision = "2024-10-15", time = 0.002, payload = "<2>",
+        reason = "because"}, row)
+      assert.equal("none", failure(s:refused(row.id)))
+      assert.equal("none", failure(s:refuse(2, "again")))
+      assert.equal(2, s:waiting())
+    end)
+
+    it("is kept up to a number, the latest", function()
+      local s = open(folders.new() .. "/s", {max_refused = 2})
+      fill(s, 1, 5)
+      for id = 1, 5 do
+        assert(s:refuse(id, "no"))
+      end
+      assert.equal("id4", s:refused(0).unique_id)
+      assert.equal("id5", s:refused(4).unique_id)
+    end)
+  end)
+
+  describe("a slot", function()
+    it("is one holder's at a time, in one process as well", function()
+      local base = folders.new() .. "/s"
+      local s = open(base)
+      assert.equal("busy", failure(open(base)))
+      s:close()
+      assert.truthy(open(base))
+    end)
+
+    it("is not made where it is only looked for", function()
+      local base = folders.new() .. "/s"
+      assert.equal("none", failure(open(base, {create = false})))
+      assert.is_false((shell.run("ls " .. base .. ".*")))
+    end)
+
+    it("can be looked into by others, who take nothing from it", function()
+      local base = folders.new() .. "/s"
+      local s = open(base)
+      fill(s, 1, 3)
+      s:refuse(2, "no")
+      local seen = assert(store.peek(base))
+      assert.equal(2, seen:waiting())
+      assert.equal("id2", seen:refused(0).unique_id)
+      assert.equal("failed", failure(seen:add("x", "r", 0, "x")))
+      seen:close()
+      fill(s, 4, 5)
+      assert.equal(4, s:waiting())
+      assert.equal("failed", failure(store.peek(folders.new() .. "/s")))
+    end)
+
+    it("is read by nobody else", function()
+      local base = folders.new() .. "/s"
+      fill(open(base), 1, 1)
+      local _, rights = shell.run("stat -c %a " .. base .. ".*")
+      for right in rights:gmatch("%d+") do
+        assert.equal("600", right)
+      end
+    end)
+
+    it("says that it is closed", function()
+      local s = open(folders.new() .. "/s")
+      s:close()
+      s:close()
+      for _, call in ipairs {"newest", "bytes", "shrink", "renew"} do
+        assert.same({nil, "none", "the outbox is closed"}, {s[call](s)})
+      end
+      assert.same({nil, "none", "the outbox is closed"}, {s:add("a", "b", 0, "c")})
+      assert.same({nil, "none", "the outbox is closed"}, {read(s)})
+      assert.same({nil, "none", "the outbox is closed"}, {s:drop(1, 2)})
+      assert.same({nil, "none", "the outbox is closed"}, {s:nth(1, 2, 0)})
+      assert.same({nil, "none", "the outbox is closed"}, {s:refuse(1, "")})
+      assert.same({nil, "none", "the outbox is closed"}, {s:refused(0)})
+      assert.equal(0, s:waiting())
+    end)
+  end)
+
+  describe("room", function()
+    it("ends at max_bytes; what was there stays, and what is sent makes room", function()
+      local s = open(folders.new() .. "/s", {max_bytes = 256 * 1024})
+      local count = 0
+      local ok, what, why
+      repeat
+        ok, what, why = s:add("id" .. count, "r", 0, ("x"):rep(1000))
+        count = count + (ok and 1 or 0)
+      until not ok or count > 1000
+      assert.same({"full", "database or disk is full"}, {what, why})
+      assert.is_true(count > 150 and count < 260)
+      assert.equal(count, s:waiting())
+      assert.is_true(s:bytes() <= 256 * 1024 and s:bytes() > 200 * 1024)
+      assert(s:refuse(1, "even now"))
+      assert(s:drop(1, 100))
+      assert(s:add("more", "r", 0, ("x"):rep(1000)))
+      assert.equal(count - 99, s:waiting())
+    end)
+
+    it("is given back once all is sent", function()
+      local base = folders.new() .. "/s"
+      local s = open(base)
+      fill(s, 1, 6000, 1000)
+      assert.is_true(s:bytes() > 6e6)
+      assert(s:drop(1, 6000))
+      assert(s:shrink())
+      assert.is_true(s:bytes() < 1e5)
+      local file = io.open(base .. ".db")
+      assert.is_true(file:seek("end") < 1e5)
+      file:close()
+      fill(s, 1, 3)
+      assert.equal(3, s:waiting())
+    end)
+  end)
+
+  describe("a file", function()
+    local function write(path, text, at)
+      local file = assert(io.open(path, at and "r+b" or "wb"))
+      if at then
+        file:seek("set", at)
+      end
+      file:write(text)
+      file:close()
+    end
+
+    local function aside(base)
+      local _, text = shell.run("ls " .. base .. ".damaged-*.db")
+      return text:match("^(%S+)%s*$")
+    end
+
+    it("that is no database is put aside, said so, and a new one begun", function()
+      local base = folders.new() .. "/s"
+      write(base .. ".db", ("nonsense "):rep(1000))
+      local s, why = open(base)
+      assert.truthy(why:find("file is not a database; it is kept as " .. aside(base), 1, true))
+      fill(s, 1, 2)
+      assert.equal(2, s:waiting())
+      assert.equal(("nonsense "):rep(1000), shell.read(aside(base)))
+    end)
+
+    it("that is damaged is put aside, and what can be read of it taken over", function()
+      local base = folders.new() .. "/s"
+      local s = open(base)
+      fill(s, 1, 200, 400)
+      s:close()
+      local file = io.open(base .. ".db")
+      local size = file:seek("end")
+      file:close()
+      write(base .. ".db", ("\170"):rep(4096), math.floor(size / 4096 / 2) * 4096)
+      local why
+      s, why = open(base)
+      local count = tonumber(why:match("(%d+) events in it that could be read were taken over"))
+      assert.is_true(count >= 150 and count < 200, why)
+      assert.equal(count, s:waiting())
+      assert.truthy(aside(base))
+      local body = read(s)
+      assert.truthy(body:find("^<1>"))
+      assert.truthy(body:find("<200>x+,"))
+    end)
+
+    it("may show its damage late, and is put aside then", function()
+      local base = folders.new() .. "/s"
+      local s = open(base)
+      fill(s, 1, 10)
+      local fresh, why = s:renew()
+      opened[#opened + 1] = fresh
+      assert.truthy(why:find("10 events in it that could be read were taken over", 1, true))
+      assert.equal(10, fresh:waiting())
+      assert.same({nil, "none", "the outbox is closed"}, {s:add("a", "b", 0, "c")})
+      fill(fresh, 11, 12)
+      assert.equal(12, fresh:waiting())
+    end)
+
+    it("of another program is left alone", function()
+      local base = folders.new() .. "/s"
+      open(base):close()
+      -- another application's number stands at byte 68
+      write(base .. ".db", "\1\2\3\4", 68)
+      local before = shell.read(base .. ".db")
+      local none, what, why = open(base)
+      assert.is_nil(none)
+      assert.same({"foreign", "it is the database of another program"}, {what, why})
+      assert.equal(before, shell.read(base .. ".db"))
+    end)
+
+    it("of a later version is left alone", function()
+      local base = folders.new() .. "/s"
+      open(base):close()
+      write(base .. ".db", "\0\0\0\9", 60)
+      local none, what, why = open(base)
+      assert.is_nil(none)
+      assert.same({"foreign", "it was made by another version of this library"}, {what, why})
+    end)
+
+    it("needs a folder that can be written", function()
+      local path = folders.new()
+      write(path .. "/file", "")
+      local none, what, why = store.make_folder(path .. "/file")
+      assert.same({nil, "failed", "Not a directory"}, {none, what, why})
+      assert.same({nil, "failed", "No such file or directory"}, {store.make_folder(path .. "/a/b")})
+      assert.is_true(store.make_folder(path))
+      assert.is_true(store.make_folder(path .. "/new"))
+      local _, rights = shell.run("stat -c %a " .. path .. "/new")
+      assert.equal("700", rights:match("%d+"))
+      none, what, why = open(path .. "/none/s")
+      assert.same({nil, "failed", "No such file or directory"}, {none, what, why})
+    end)
+  end)
+end)

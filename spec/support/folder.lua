@@ -1,0 +1,30 @@
+--- Folders for one spec, gone after it.
+---
+---   local folders = require("spec.support.folder").here(after_each)
+---   local path = folders.new()        -- it is there, and empty
+
+local shell = require "klaviyo.sandbox.shell"
+
+local M = {}
+
+---@param after function busted's `after_each` or `teardown`
+---@return {new: fun(): string}
+function M.here(after)
+  local made = {}
+  after(function()
+    for _, path in ipairs(made) do
+      shell.run("umount -l " .. path .. "; chmod -R u+rwx " .. path .. "; rm -rf " .. path)
+    end
+    made = {}
+  end)
+  return {
+    new = function()
+      local ok, path = shell.run('mktemp -d "${TMPDIR:-/tmp}/klaviyo-outbox.XXXXXX"')
+      assert(ok, path)
+      made[#made + 1] = path:gsub("%s+$", "")
+      return made[#made]
+    end,
+  }
+end
+
+return M

@@ -81,7 +81,8 @@ describe("a call that is tried again", function()
     for _, answer in ipairs { { status = 503 }, THROTTLED, { status = 500 }, { send = 0, after = "reset" } } do
       with({ answer, OK }, { retries = 0 }, function(client, server)
         local _, err = client:call("get_lists")
-        assert.is_truthy(err)
+        assert.is_truthy(err, ("status %s, %s: answered after %d requests"):format(
+          tostring(answer.status), tostring(answer.after), #server:requests()))
         assert.equal(1, #server:requests())
       end)
     end

@@ -50,32 +50,6 @@ tally() {
   } END { print p + 0, f + 0, s + 0, n + 0 }' "$1"
 }
 
-# Runs a step; its figures are then in $p, $f and $skips.
-run_step() {
-  # Into a file that is followed, not through a pipe: a server that a spec
-  # forgot would keep the pipe open, and us waiting.
-  : >"$log/$1.txt"
-  timeout -k 10 "$STEP_SECONDS" $(command_of "$1") </dev/null \
-    >"$log/$1.txt" 2>&1 &
-  running=$!
-  tail -n +1 -s 0.1 -f --pid="$running" "$log/$1.txt"
-  wait "$running"
-  status=$?
-  running=
-  step=$1
-  [ "$status" -ne 124 ] || echo "$step: stopped after $STEP_SECONDS s"
-  set -- $(tally "$log/$step.txt")
-  p=$1 f=$2 skips=$3
-  if [ "$4" -eq 0 ]; then # not a spec run, or one that never got to its end
-    if [ "$status" -eq 0 ]; then p=1; else f=1; fi
-  elif [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then
-    f=1
-  elif [ $((p + f)) -eq 0 ]; then
-    echo "$step: no specs were run"
-    f=1
-  fi
-}
-
 # Into a file, not through a pipe: a server that a spec forgot would keep the
 # pipe open, and us waiting.
 begin() {
@@ -90,27 +64,55 @@ begin() {
   running="$running $1"
 }
 
-passed=0 failed=0 skipped=0
-end() {
-  over=$1
-  status=$(cat "$log/$over.status")
-  cat "$log/$over.txt"
-  [ "$status" -ne 124 ] || echo "$over: stopped after $STEP_SECONDS s"
-  set -- $(tally "$log/$over.txt")
-  p=$1 f=$2
-  skipped=$((skipped + $3))
-  if [ "$4" -eq 0 ]; then # not a spec run, or one that never got to its end
-    if [ "$status" -eq 0 ]; then p=1; else f=1; fi
-  elif [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then
+# the figures of a step that is over: $p passed, $f failed
+count() {
+  set -- "$1" "$2" $(tally "$log/$1.txt")
+  p=$3 f=$4 skips=$5
+  if [ "$6" -eq 0 ]; then # not a spec run, or one that never got to its end
+    p=0 f=1
+    [ "$2" -ne 0 ] || p=1 f=0
+  elif [ "$2" -ne 0 ] && [ "$f" -eq 0 ]; then
     f=1
   elif [ $((p + f)) -eq 0 ]; then
-    echo "$over: no specs were run"
+    echo "$1: no specs were run"
     f=1
   fi
+}
+
+# What failed beside another step is run once more by itself, to tell chance
+# from fault: it then counts as it went there, and what it said before stays
+# in the log.
+again() {
+  files=$(sed -n 's/^\(Failure\|Error\) -> \(spec[^ ]*_spec.lua\) @ .*/\2/p' \
+    "$log/$1.txt" | sort -u | head -n 4)
+  [ -n "$files" ] && [ "$f" -le 4 ] || return 1
+  echo "== $1, once more:" $files
+  mv "$log/$1.txt" "$log/$1.first.txt"
+  first_p=$p first_f=$f
+  timeout -k 10 "$STEP_SECONDS" $(command_of "$1") SPEC="$files" \
+    </dev/null >"$log/$1.txt" 2>&1
+  status=$?
+  cat "$log/$1.txt"
+  count "$1" "$status"
+  if [ "$f" -eq 0 ]; then
+    p=$((first_p + first_f))
+  else
+    p=$first_p f=$first_f
+  fi
+}
+
+passed=0 failed=0 skipped=0
+end() {
+  status=$(cat "$log/$1.status")
+  cat "$log/$1.txt"
+  [ "$status" -ne 124 ] || echo "$1: stopped after $STEP_SECONDS s"
+  count "$1" "$status"
+  [ "$f" -eq 0 ] || again "$1" || :
   passed=$((passed + p))
   failed=$((failed + f))
-  took=$(($(date +%s) - $(cat "$log/$over.began")))
-  echo "-- $over: $p passed, $f failed, $took s"
+  skipped=$((skipped + skips))
+  echo "-- $1: $p passed, $f failed," \
+    "$(($(date +%s) - $(cat "$log/$1.began"))) s"
 }
 
 # until fewer than this many run

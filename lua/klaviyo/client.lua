@@ -14,6 +14,7 @@ local warning = require "klaviyo.warning"
 local document = lazy "klaviyo.document"
 local iterator = lazy "klaviyo.iterator"
 local map = lazy "klaviyo.map"
+local track = lazy "klaviyo.track"
 
 local M = {}
 
@@ -223,6 +224,29 @@ function methods:map(source, fn, options)
   return map.new(source, fn, options, values_of(self).wait)
 end
 
+-- A call for whose answer nobody waits.
+local function leave(self, operation, args, options)
+  local values, made, op, seen = prepare(self, operation, args, options)
+  warning.of_age(values, op, seen)
+  return track.send(values, made, op)
+end
+
+--- What this process has under way: calls and pages (`queued`, `running`),
+--- and in `tracked` what events:track was given: `queued`, `running`, and in
+--- all `sent`, `failed`, `refused` (the queue was full).
+---@return {queued: integer, running: integer, tracked: table<string, integer>}
+function methods:stats()
+  values_of(self)
+  return track.stats()
+end
+
+--- Waits until all tracked events are sent, or given up on.
+---@param seconds number  not longer than that
+---@return boolean all, integer|nil left
+function methods:drain(seconds)
+  return track.drain(values_of(self), seconds)
+end
+
 local Public = {}
 
 -- client.public.events: the calls that a browser would make, with company_id
@@ -249,7 +273,7 @@ function Client.__index(self, name)
     resource = setmetatable({self}, Public)
   else
     local seen = view.of(values_of(self))
-    resource = resources.open(self, seen, "/api/", name)
+    resource = resources.open(self, seen, "/api/", name, leave)
     if not resource then
       local allowed = resources.names(seen, "/api/")
       for known in pairs(methods) do

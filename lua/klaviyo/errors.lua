@@ -5,7 +5,7 @@ local json = require "klaviyo.json"
 local M = {}
 
 ---@class klaviyo.error
----@field kind "api"|"http"|"decode"|"rate_limited"|"timeout"|"transport"|"cancelled"|"closed"|"outbox"
+---@field kind "api"|"http"|"decode"|"rate_limited"|"timeout"|"transport"|"cancelled"|"closed"|"queue_full"|"outbox"
 ---@field message string  one line
 ---@field status? integer  the HTTP status, where an answer came
 ---@field errors? table[]  the API's own error objects, whole

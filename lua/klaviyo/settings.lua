@@ -24,6 +24,7 @@ local M = {}
 ---@field pacing? boolean|table  false: nothing waits for the rate limits; {per_second=, …}: a gateway's own besides
 ---@field account? string  whose rate budget it is; default: a hash of the private key
 ---@field budget? string|boolean  a file for the budget; false: none is shared between processes
+---@field track_queue? integer  how many tracked events may wait to be sent; default 10000
 ---@field prefetch? boolean  false: an iterator asks for a page only when it is needed
 ---@field wait? fun(fd: integer|nil, seconds: number)  how to wait inside another event loop
 ---@field on_attempt? fun(attempt: table)  told of every attempt, without secrets
@@ -95,6 +96,9 @@ local KNOWN = {
   budget = {function(value)
     return type(value) == "boolean" or is_text(value)
   end, "a path, or false"},
+  track_queue = {function(value)
+    return is_count(value) and value > 0
+  end, "a whole number above 0"},
   on_attempt = {is "function", "a function"},
   wait = {is "function", "a function"},
   max_response_bytes = {is_number, "a number of bytes above 0"},
@@ -119,6 +123,7 @@ local DEFAULTS = {
   pacing = true,
   budget = true,
   prefetch = true,
+  track_queue = 10000,
   max_response_bytes = 256 * 1024 * 1024,
   headers = {},
 }

@@ -68,7 +68,8 @@ end
 
 --- Starts one.
 ---@param upstream table  a sandbox
----@param options {locations: table<string, string>, init: string, init_worker: string, main: string, http: string, server: string, more: string, workers: integer}
+---@param options table Lua or nginx text for its parts: locations (by path), init, init_worker, main, http,
+---  server, more (servers); workers (1), base_url (the client's, if not the sandbox's)
 ---@return table world
 function M.start(upstream, options)
   local ok, dir = shell.run('mktemp -d "${TMPDIR:-/tmp}/klaviyo-notes.XXXXXX"')
@@ -166,7 +167,7 @@ function World:workers()
 end
 
 --- Whether a process is gone, within so many seconds.
-function World:gone(pid, seconds)
+function M.gone(pid, seconds)
   return shell.wait_for(function()
     return shell.process(pid) == nil
   end, seconds)
@@ -188,7 +189,7 @@ function World:reload()
 end
 
 --- How many descriptors a process has.
-function World:descriptors(pid)
+function M.descriptors(pid)
   local _, text = shell.run("ls /proc/" .. pid .. "/fd | wc -l")
   return tonumber(text)
 end

@@ -114,6 +114,7 @@ static engine *engine_of (const transfer *t) {
 
 void engine_want_thread (void) {
   wants_thread = true;
+  origins_widen();
 }
 
 

@@ -18,7 +18,8 @@ bool engine_track (transfer *t, size_t most);
 
 /* From the next transfer on, a thread works on all of this process: then
 ** their ends are told by ports, and none of what waits here or pumps is to
-** be called. Holds for children that are forked, too. */
+** be called; and there are the connections for many callers. Holds for
+** children that are forked, too. */
 void engine_want_thread (void);
 bool engine_has_thread (void);
 

@@ -9,10 +9,18 @@
 #include "buffer.h"
 #include "count.h"
 
-/* Streams of one HTTP/2 connection: what servers commonly allow. Or else
+/* How much one origin is given at a time. Of streams, what servers commonly
+** allow on one connection, or several connections full of them; or else
 ** connections: what one client may decently hold open. */
-#define MOST_STREAMS 100
-#define MOST_CONNECTIONS 16
+typedef struct width {
+  int streams, connections;
+} width;
+
+static const width narrow = {100, 16};
+static const width wide = {512, 256};
+static const width *origin_width = &narrow;
+
+#define MOST_BACKGROUND 64
 
 /* Few, and they stay: a process talks to the same servers all its life. */
 static origin *origins = NULL;
@@ -41,6 +49,16 @@ void origins_reset (void) {
   origin *o;
   for (o = origins; o != NULL; o = o->next)
     o->in_flight = o->background = 0;
+}
+
+
+void origins_widen (void) {
+  origin_width = &wide;
+}
+
+
+int origin_connections (void) {
+  return origin_width->connections;
 }
 
 
@@ -117,10 +135,10 @@ void lane_runs (lane *l, int by) {
 
 bool lane_has_room (const lane *l) {
   const origin *o = l->origin;
-  int most = o->http_version >= CURL_HTTP_VERSION_2_0 ? MOST_STREAMS
-                                                      : MOST_CONNECTIONS;
-  return o->in_flight < most &&
-         (!l->background || o->background < most / 2);
+  int most = o->http_version >= CURL_HTTP_VERSION_2_0
+               ? origin_width->streams : origin_width->connections;
+  int background = most / 2 < MOST_BACKGROUND ? most / 2 : MOST_BACKGROUND;
+  return o->in_flight < most && (!l->background || o->background < background);
 }
 
 

@@ -73,6 +73,12 @@ bool lane_has_room (const lane *l);
 ** ones may all be dead. */
 CURLcode origin_apply (const origin *o, CURL *easy, bool fresh);
 
+/* For the many callers of a server, in place of a script's few. */
+void origins_widen (void);
+
+/* How many connections an origin may have. */
+int origin_connections (void);
+
 /* Forgets what is in flight: those of a parent process. */
 void origins_reset (void);
 

@@ -14,8 +14,7 @@
 #include "port.h"
 #include "tracked.h"
 
-#define KEPT_CONNECTIONS 256L
-#define CONNECTIONS_PER_HOST 16L
+#define KEPT_CONNECTIONS 512L
 #define MOST_IN_FLIGHT 512
 #define FOREVER MACHINE_FOREVER
 
@@ -40,7 +39,7 @@ machine *machine_new (void) {
   m->last_lane = &m->lanes;
   curl_multi_setopt(m->multi, CURLMOPT_MAXCONNECTS, KEPT_CONNECTIONS);
   curl_multi_setopt(m->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
-                    CONNECTIONS_PER_HOST);
+                    (long)origin_connections());
   return m;
 }
 

@@ -192,10 +192,10 @@ describe("a request that nobody waits for", function()
 
   it("leaves room for those that somebody waits for", function()
     run(TRACK .. [[
-      track(50)
-      until_true(function() return core.tracked().running == 8 end)
+      track(100)
+      until_true(function() return core.tracked().running == 64 end)
       local ticket = go {path = "/waited"}
-      until_true(function() return select(2, core.load()) == 9 end)
+      until_true(function() return select(2, core.load()) == 65 end)
     ]], { answers = { { never = true } } })
   end)
 

@@ -23,8 +23,8 @@ local M = {}
 local null, is_array = json.null, json.is_array
 local convert, resource, resources
 
--- Conversion gives a value, or nil and a refusal. `how.operation` is the name
--- to blame; `how.lenient` builds what it can instead of refusing.
+-- Conversion gives a value, or nil and a refusal. `how.lenient` builds what it
+-- can instead of refusing.
 
 -- An underscore stands for a hyphen.
 local function spelled(names, name)
@@ -45,38 +45,55 @@ end
 
 -- Objects --------------------------------------------------------------------
 
--- What is required and has not been put into `out`.
+-- The names of members that are required: few of many, and asked for often.
+local required = setmetatable({}, {
+  __mode = "k",
+  __index = function(known, members)
+    local names = {}
+    for name, member in pairs(members) do
+      if member.required then
+        names[#names + 1] = name
+      end
+    end
+    known[members] = names
+    return names
+  end,
+})
+
+-- Adds to a list what is required and has not been put into `out`.
 local function lacking(members, out, names)
-  for name, member in pairs(members or {}) do
-    if member.required and (out == nil or out[name] == nil) then
-      names[#names + 1] = '"' .. name:gsub("-", "_") .. '"'
+  if members then
+    for _, name in ipairs(required[members]) do
+      if out == nil or out[name] == nil then
+        names = names or {}
+        names[#names + 1] = name:gsub("-", "_")
+      end
     end
   end
+  return names
 end
 
-local function object(how, member, value, path)
-  local out = {}
+local function object(how, member, value)
+  local out, members = {}, member.members
   for key, item in pairs(value) do
-    local name = spelled(member.members, key)
+    local name = spelled(members, key)
     if name then
-      local made, wrong = convert(how, member.members[name], item,
-        refusal.below(path, name))
+      local made, wrong = convert(how, members[name], item)
       if wrong then
-        return nil, wrong
+        return refusal.under(name, wrong)
       end
       out[name] = made
     elseif how.lenient then
       out[key] = item
     else
       local allowed = {}
-      refusal.add_names(allowed, member.members)
-      return refusal.unknown(how, path, "member", key, allowed)
+      refusal.add_names(allowed, members)
+      return refusal.unknown("member", key, allowed)
     end
   end
-  local names = {}
-  lacking(member.members, out, names)
-  if #names > 0 and not how.lenient then
-    return refusal.missing(how, path, names)
+  local names = not how.lenient and lacking(members, out)
+  if names then
+    return refusal.missing(names)
   end
   return out
 end
@@ -85,12 +102,12 @@ end
 
 -- The service adds branches any day, so a value that no branch claims by its
 -- constants (a `type`, mostly) passes. One that a branch claims must fit it.
-local function any_of(how, member, value, path)
+local function any_of(how, member, value)
   local strict = how.lenient and
     setmetatable({lenient = false}, {__index = how}) or how
   local first, claimed, fallback
   for _, branch in ipairs(member.any_of) do
-    local made, wrong = convert(strict, branch, value, path)
+    local made, wrong = convert(strict, branch, value)
     if not wrong then
       return made
     end
@@ -105,7 +122,7 @@ local function any_of(how, member, value, path)
   elseif first then
     return nil, first
   elseif not check.same_kind(member, value) then
-    return refusal.wrong(how, path, "must be %s, not %s", check.wanted(member),
+    return refusal.wrong("must be %s, not %s", check.wanted(member),
       check.described(value))
   elseif check.has_constants(member) then
     return value
@@ -115,36 +132,34 @@ end
 
 -- Any value ------------------------------------------------------------------
 
-local function nested(how, member, value, path)
+local function nested(how, member, value)
   if type(value) == "table" and value.data ~= nil and
     not (member.document.attributes or {}).data then
     return value -- as JSON:API has it
   end
   local build = member.many and resources or resource
-  local data, wrong = build(how, member.document, value, path)
+  local data, wrong = build(how, member.document, value)
   return data ~= nil and {data = data} or nil, wrong
 end
 
-function convert(how, member, value, path)
+function convert(how, member, value)
   value = written(value)
   if value == null and (member.nullable or how.lenient) then
     return null
   elseif member.any_of then
-    return any_of(how, member, value, path)
+    return any_of(how, member, value)
   elseif member.type == "document" then
-    return nested(how, member, value, path)
+    return nested(how, member, value)
   elseif not check.fits(member, value, list.is) then
     if how.lenient then
       return value
     end
-    return refusal.wrong(how, path, "must be %s, not %s", check.wanted(member),
+    return refusal.wrong("must be %s, not %s", check.wanted(member),
       check.described(value))
   elseif member.type == "list" then
-    return list.each(how, value, path, function(item, at)
-      return convert(how, member.items, item, at)
-    end)
+    return list.each(how, value, convert, member.items)
   elseif member.members then
-    return object(how, member, value, path)
+    return object(how, member, value)
   end
   return value
 end
@@ -153,24 +168,15 @@ end
 
 -- A string may stand for a resource: its id, or its one required attribute
 -- (an event's metric by its name).
-local function from_string(how, res, value, path)
+local function from_string(res, value)
   if res.id then
     return {id = value}
   end
-  local only
-  for name, member in pairs(res.attributes or {}) do
-    if member.required then
-      if only then
-        only = nil
-        break
-      end
-      only = name
-    end
+  local names = res.attributes and required[res.attributes]
+  if names and #names == 1 then
+    return {[names[1]] = value}
   end
-  if only then
-    return {[only] = value}
-  end
-  return refusal.wrong(how, path, "must be a table with the %s's attributes, not %s",
+  return refusal.wrong("must be a table with the %s's attributes, not %s",
     res.type, check.described(value))
 end
 
@@ -193,127 +199,135 @@ local function placed(res, key)
   end
 end
 
-local function place(how, res, data, key, value, path)
-  local part, name = placed(res, key)
-  local at = refusal.below(path, name or key)
-  if part == "attributes" then
-    local made, wrong = convert(how, res.attributes[name], value, at)
-    data.attributes[name] = made
-    return wrong
-  elseif part == "relationships" then
-    local made, wrong = linkage(how, res.relationships[name], value, at)
-    data.relationships[name] = made
-    return wrong
-  elseif part == "id" then
-    local cleared = value == null and res.id == "optional"
-    if type(value) ~= "string" and not cleared and not how.lenient then
-      return select(2, refusal.wrong(how, at, "must be a string, not %s",
-        check.described(value)))
-    end
-    data.id = value
-  elseif part == "meta" then
-    local made, wrong = convert(how, {type = "object", members = res.meta,
-      nullable = res.nullable_meta}, value, at)
-    data.meta = made
-    return wrong
+local function unknown(res, key)
+  local allowed = {}
+  refusal.add_names(allowed, res.attributes)
+  refusal.add_names(allowed, res.relationships)
+  allowed[#allowed + 1] = res.id and "id"
+  allowed[#allowed + 1] = res.meta and "meta" or nil
+  return refusal.unknown(res.relationships and "attribute or relationship"
+    or "attribute", key, allowed)
+end
+
+-- The value of a part of a resource that is not to be put among others.
+local function own(how, res, part, value)
+  if part == "meta" then
+    return convert(how, {type = "object", members = res.meta,
+      nullable = res.nullable_meta}, value)
   elseif part == "type" then
     if value ~= res.type and not how.lenient then
-      return select(2, refusal.wrong(how, at, 'is always "%s"', res.type))
+      return refusal.wrong('is always "%s"', res.type)
     end
+    return res.type
+  end
+  local cleared = value == null and res.id == "optional"
+  if type(value) ~= "string" and not cleared and not how.lenient then
+    return refusal.wrong("must be a string, not %s", check.described(value))
+  end
+  return value
+end
+
+-- Puts a value where its name goes.
+local function place(how, res, data, key, value)
+  local part, name = placed(res, key)
+  local made, wrong
+  if part == "attributes" then
+    made, wrong = convert(how, res.attributes[name], value)
+    data.attributes[name] = made
+  elseif part == "relationships" then
+    made, wrong = linkage(how, res.relationships[name], value)
+    data.relationships = data.relationships or {}
+    data.relationships[name] = made
+  elseif part then
+    data[part], wrong = own(how, res, part, value)
   elseif how.lenient then
     data.attributes[key] = value
   else
-    local allowed = {}
-    refusal.add_names(allowed, res.attributes)
-    refusal.add_names(allowed, res.relationships)
-    allowed[#allowed + 1] = res.id and "id"
-    allowed[#allowed + 1] = res.meta and "meta" or nil
-    return select(2, refusal.unknown(how, path, res.relationships and
-      "attribute or relationship" or "attribute", key, allowed))
+    return select(2, unknown(res, key))
   end
+  return wrong and select(2, refusal.under(name, wrong))
 end
 
+-- What a resource lacks: its own names, or one of its kinds of content.
 local function lacks(res, data)
-  local names = {}
+  local names
   if res.id == "required" and data.id == nil then
-    names[1] = '"id"'
+    names = {"id"}
   end
-  lacking(res.attributes, data.attributes, names)
-  lacking(res.relationships, data.relationships, names)
-  local required = res.required
-  if #names == 0 then
-    if required.relationships and next(data.relationships) == nil then
-      local kinds = {}
-      refusal.add_names(kinds, res.relationships)
-      table.sort(kinds)
-      names[1] = '"' .. table.concat(kinds, '" or "') .. '"'
-    elseif required.meta and data.meta == nil then
-      names[1] = '"meta"'
-    end
+  names = lacking(res.attributes, data.attributes, names)
+  names = lacking(res.relationships, data.relationships, names)
+  if not names and res.required.relationships and not data.relationships then
+    local kinds = {}
+    refusal.add_names(kinds, res.relationships)
+    table.sort(kinds)
+    names = {table.concat(kinds, '" or "')}
+  elseif not names and res.required.meta and data.meta == nil then
+    names = {"meta"}
   end
   return names
 end
 
-function resource(how, res, value, path)
-  local wrong
+-- A whole resource out of an answer, where its id is all that is wanted.
+local function is_reference(res, value)
+  return value.type == res.type and value.id ~= nil and not res.attributes
+    and not res.relationships and not res.meta
+end
+
+function resource(how, res, value)
   if type(value) == "string" then
-    local text = value
-    value, wrong = from_string(how, res, text, path)
+    local made, wrong = from_string(res, value)
     if wrong then
-      return how.lenient and text or nil, wrong
+      return how.lenient and value or nil, wrong
     end
+    value = made
   elseif type(value) ~= "table" or is_array(value) then
     if how.lenient then
       return value
     end
-    return refusal.wrong(how, path, "must be a table with the %s's attributes, " ..
-      "not %s", res.type, check.described(value))
+    return refusal.wrong("must be a table with the %s's attributes, not %s",
+      res.type, check.described(value))
   end
-  if value.type == res.type and value.id ~= nil and not res.attributes and
-    not res.relationships and not res.meta then
-    value = {id = value.id} -- a whole resource out of an answer
+  if is_reference(res, value) then
+    value = {id = value.id}
   end
-  local data = {type = res.type, attributes = {}, relationships = {}}
+  local data = {type = res.type, attributes = {}}
   for key, item in pairs(value) do
-    wrong = place(how, res, data, key, item, path)
+    local wrong = place(how, res, data, key, item)
     if wrong and not how.lenient then
       return nil, wrong
     end
   end
-  local names = lacks(res, data)
-  if #names > 0 and not how.lenient then
-    return refusal.missing(how, path, names)
+  local names = not how.lenient and lacks(res, data)
+  if names then
+    return refusal.missing(names)
   end
   if next(data.attributes) == nil and not res.required.attributes then
     data.attributes = nil
   end
-  if next(data.relationships) == nil then
-    data.relationships = res.required.relationships and {} or nil
+  if res.required.relationships and not data.relationships then
+    data.relationships = {}
   end
   return data
 end
 
-function resources(how, res, value, path)
+function resources(how, res, value)
   if not list.is(value) then
-    if type(value) == "string" and path == "" then
-      value = {value}
-    elseif how.lenient then
+    if how.lenient then
       return value
-    else
-      return refusal.wrong(how, path, "must be a list, not %s",
-        check.described(value))
     end
+    return refusal.wrong("must be a list, not %s", check.described(value))
   end
-  return list.each(how, value, path, function(item, at)
-    return resource(how, res, item, at)
-  end)
+  return list.each(how, value, resource, res)
 end
 
 local function build(op, t, lenient)
-  local how = {operation = op.id, lenient = lenient}
+  local how = {lenient = lenient}
   local body = op.body
+  if body.many and type(t) == "string" then
+    t = {t}
+  end
   local make = body.many and resources or resource
-  local data, wrong = make(how, body.resource, t, "")
+  local data, wrong = make(how, body.resource, t)
   return data ~= nil and {data = data} or nil, wrong
 end
 
@@ -350,10 +364,7 @@ function M.build(op, t, options)
       return document
     end
   end
-  if wrong.unknown then
-    misuse.unknown(wrong.what, wrong.unknown, wrong.allowed)
-  end
-  misuse.raise("%s", wrong.text)
+  refusal.raise(op.id, wrong)
 end
 
 return M

@@ -50,17 +50,16 @@ end
 -- A reference: what it names is read on the first look at any of its members,
 -- so that a document's deep parts cost nothing, and may refer to themselves.
 local function reference(s, name)
-  local target
-  local function read()
+  local class, target = {}, nil
+  function class.target()
     target = target or s.named(name)
+    class.__index = target  -- later looks need no call
     return target
   end
-  return setmetatable({ref = name}, {
-    target = read,
-    __index = function(_, key)
-      return read()[key]
-    end,
-  })
+  function class.__index(_, key)
+    return class.target()[key]
+  end
+  return setmetatable({ref = name}, class)
 end
 
 --- What a reference stands for; anything else is itself. The reference may say

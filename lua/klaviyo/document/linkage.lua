@@ -7,26 +7,25 @@ local refusal = require "klaviyo.document.refusal"
 
 local LINKAGE = {type = true, id = true}
 
-local function identifier(how, kind, value, path)
+local function identifier(how, kind, value)
   local id = value
   if type(value) == "table" and not json.is_array(value) then
     -- With both, it may be a whole resource out of an answer.
     local whole = value.id ~= nil and value.type ~= nil
     for name in pairs(value) do
       if not LINKAGE[name] and not whole and not how.lenient then
-        return refusal.unknown(how, path, "member", name, LINKAGE)
+        return refusal.unknown("member", name, LINKAGE)
       end
     end
     if value.type ~= nil and value.type ~= kind and not how.lenient then
-      return refusal.wrong(how, path, "links a %s, not a %s", kind,
-        tostring(value.type))
+      return refusal.wrong("links a %s, not a %s", kind, tostring(value.type))
     end
     id, kind = value.id, value.type or kind
   end
   if type(id) == "string" and id ~= "" or how.lenient then
     return {type = kind, id = id}
   end
-  return refusal.wrong(how, path, "must be the id of a %s, not %s", kind,
+  return refusal.wrong("must be the id of a %s, not %s", kind,
     check.described(id))
 end
 
@@ -34,20 +33,18 @@ end
 -- resource out of an answer, a list of these, null, or the linkage itself.
 ---@return table|nil linkage
 ---@return table|nil refusal
-return function(how, relationship, value, path)
+return function(how, relationship, value)
   if type(value) == "table" and value.data ~= nil then
     return value -- as JSON:API has it
   elseif value == json.null then
     return {data = json.null}
   elseif not relationship.many then
-    local one, wrong = identifier(how, relationship.type, value, path)
+    local one, wrong = identifier(how, relationship.type, value)
     return one and {data = one}, wrong
   end
   if not list.is(value) then
     value = {value}
   end
-  local many, wrong = list.each(how, value, path, function(item, at)
-    return identifier(how, relationship.type, item, at)
-  end)
+  local many, wrong = list.each(how, value, identifier, relationship.type)
   return many and {data = many}, wrong
 end

@@ -1,6 +1,7 @@
 --- Lists on their way into a document.
 
 local json = require "klaviyo.json"
+local refusal = require "klaviyo.document.refusal"
 
 local M = {}
 
@@ -10,18 +11,18 @@ function M.is(value)
     type(value) == "table" and next(value) == nil
 end
 
---- A new list, marked as one, of what `item(value, path)` makes of each value.
+--- A new list, marked as one, of what `make(how, what, item)` makes of each.
 ---@return table|nil list
 ---@return table|nil refusal of the first that was refused
-function M.each(how, list, path, item)
+function M.each(how, list, make, what)
   local out = json.array({})
   if type(list) ~= "table" then -- lua-cjson's empty_array
     return out
   end
   for i = 1, #list do
-    local value, refusal = item(list[i], ("%s[%d]"):format(path, i))
-    if refusal and not how.lenient then
-      return nil, refusal
+    local value, wrong = make(how, what, list[i])
+    if wrong and not how.lenient then
+      return refusal.under(i, wrong)
     end
     out[i] = value
   end

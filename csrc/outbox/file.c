@@ -15,6 +15,13 @@
 #define VERSION 1
 #define BUSY_MS 1000
 
+/* The log is brought into the database by another thread, which waits for the
+** disk, from so many pages on, and again after so many more. One who writes
+** without a pause never lets it come to the end of the log, which then grows:
+** beyond so many pages the writer does it, and waits. */
+#define LOG_PAGES 1000
+#define MOST_LOG_PAGES 16000
+
 /* A file up to this size is looked through before it is used; of a larger
 ** one, damage shows where it is read. */
 #define CHECKED_PAGES (64LL * 1024 * 1024 / STORE_PAGE_SIZE)
@@ -124,6 +131,21 @@ static store_status set_up (store *s) {
 }
 
 
+/* SQLite calls this after whatever was written. */
+static int logged (void *of, sqlite3 *db, const char *name, int pages) {
+  store *s = of;
+  if (pages < LOG_PAGES)
+    s->ask_at = LOG_PAGES;
+  else if (pages >= s->ask_at) {
+    s->ask_at = pages + LOG_PAGES;
+    if (pages > MOST_LOG_PAGES || !checkpointer_ask(s->helper))
+      sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL,
+                                NULL);
+  }
+  return SQLITE_OK;
+}
+
+
 static store_status prepare (store *s) {
   int i;
   for (i = 0; i < STATEMENTS; i++) {
@@ -166,6 +188,11 @@ static store_status start (store *s) {
     make_private(path);
   if (path != NULL)
     rc = open_database(s, path, flags);
+  if (rc == SQLITE_OK && s->place != NULL) {
+    s->helper = checkpointer_new(path);
+    s->ask_at = LOG_PAGES;
+    sqlite3_wal_hook(s->db, logged, s);
+  }
   sqlite3_free(path);
   if (rc != SQLITE_OK)
     return store_failed(s, rc);
@@ -187,13 +214,14 @@ static store_status start (store *s) {
 ** touch the parent's files. */
 static void stop (store *s) {
   int i;
-  for (i = 0; i < STATEMENTS; i++) {
-    if (!store_is_lost(s))
+  if (!store_is_lost(s)) {
+    checkpointer_free(s->helper);
+    for (i = 0; i < STATEMENTS; i++)
       sqlite3_finalize(s->statements[i]);
-    s->statements[i] = NULL;
-  }
-  if (!store_is_lost(s))
     sqlite3_close(s->db);
+  }
+  memset(s->statements, 0, sizeof(s->statements));
+  s->helper = NULL;
   s->db = NULL;
 }
 

@@ -6,6 +6,7 @@
 
 #include <sqlite3.h>
 
+#include "checkpoint.h"
 #include "slot.h"
 #include "store.h"
 
@@ -22,6 +23,8 @@ struct store {
   char *base;
   sqlite3 *db;
   sqlite3_stmt *statements[STATEMENTS];
+  checkpointer *helper;
+  int ask_at;  /* pages in the log at which to ask it again */
   int64_t waiting;
   store_options options;
   char message[STORE_MESSAGE_SIZE];

@@ -264,5 +264,6 @@ store_status store_shrink (store *s) {
   status = pages(s, &used, &unused);
   if (status != STORE_OK || unused < FREE_PAGES || used > USED_PAGES)
     return status;
+  checkpointer_rest(s->helper);  /* only one at a time can */
   return store_run(s, "VACUUM; PRAGMA wal_checkpoint(TRUNCATE)");
 }

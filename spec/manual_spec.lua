@@ -86,11 +86,12 @@ end
 
 local sections = manual.sections(read(PATH))
 
--- name → section, of what has one
-local documented = {}
+-- name → section, of what has one; how many are named
+local documented, mentions = {}, 0
 for _, section in ipairs(sections) do
   for _, name in ipairs(section.names) do
     documented[name] = section
+    mentions = mentions + 1
   end
 end
 
@@ -113,6 +114,10 @@ describe("docs/reference.md", function()
     env.map = client:map({}, print)
     env.task = klaviyo.spawn(function() end)
     env.doc = assert(client.lists:list())
+    env.folder = server.dir .. "/another"
+    env.outbox = assert(require("klaviyo.outbox").new {
+      path = server.dir .. "/outbox",
+    })
     env.gateway = setmetatable({},
       inner(require("klaviyo.gateway").new, "Gateway"))
     ids.PROFILE_ID = assert(client.profiles:create {external_id = "1"}).data.id
@@ -143,19 +148,22 @@ describe("docs/reference.md", function()
     assert.is_true(manual.filled(text) == text)
   end)
 
+  it("has no section twice", function()
+    assert.equal(#sorted(documented), mentions)
+  end)
+
   it("has a section for all of the module", function()
     local public = {}
     local later = inner(getmetatable(klaviyo).__index, "LATER")
     for name in pairs(names_of(klaviyo, later)) do
       public["klaviyo." .. name] = true
     end
-    for _, name in ipairs {"filter", "webhook", "sandbox"} do
+    for _, name in ipairs {
+      "filter", "gateway", "outbox", "sandbox", "webhook",
+    } do
       for member in pairs(require("klaviyo." .. name)) do
         public[("klaviyo.%s.%s"):format(name, member)] = true
       end
-    end
-    for member in pairs(require "klaviyo.gateway") do
-      public["klaviyo.gateway." .. member] = true
     end
     assert.is_true(#sorted(public) > 30)
     for _, name in ipairs(sorted(public)) do
@@ -172,6 +180,7 @@ describe("docs/reference.md", function()
     methods_of(getmetatable(env.map).__index, "map:", public)
     methods_of(getmetatable(env.task).__index, "task:", public)
     methods_of(getmetatable(env.gateway).__index, "gateway:", public)
+    methods_of(getmetatable(env.outbox).__index, "outbox:", public)
     methods_of(getmetatable(server).__index, "server:", public)
     public["task:finish"] = nil  -- the scheduler's
     assert.is_true(#sorted(public) > 30)
@@ -219,7 +228,7 @@ describe("docs/reference.md", function()
       assert.truthy(not way.action or documented[name],
         name .. " has no section")
     end
-    assert.truthy(documented["client.events:track"])
+    assert.truthy(documented["client.events:track"], "track has no section")
     for resource, list in pairs(require "klaviyo.bulk.verbs") do
       for verb in pairs(list) do
         local name = ("client.%s:%s"):format(resource, verb)
@@ -231,8 +240,9 @@ describe("docs/reference.md", function()
   -- The value that a section is about; nil where there is none.
   local function resolve(name)
     local path = name:gsub(":([%w_]+)$", ".%1")
-    if path:find("^klaviyo%.gateway%.") then
-      return require("klaviyo.gateway")[path:match("[%w_]+$")]
+    local module, member = path:match("^(klaviyo%.%l+)%.(%l+)$")
+    if module == "klaviyo.gateway" or module == "klaviyo.outbox" then
+      return require(module)[member]
     end
     local ok, value = pcall(snippets.compile({
       path = PATH, line = 1, text = "return " .. path,
@@ -315,6 +325,7 @@ describe("docs/reference.md", function()
       ["klaviyo.bulk_options"] = names_of(bulk,
         inner(require("klaviyo.bulk").import, "OPTIONS")),
       ["klaviyo.gateway.options"] = inner(options.checked, "KNOWN"),
+      ["klaviyo.outbox_options"] = inner(require("klaviyo.outbox").new, "KNOWN"),
       ["klaviyo.gateway.caller"] = inner(callers.of_list, "MEMBERS"),
       ["klaviyo.receiver.options"] = inner(require("klaviyo.receiver").handler,
         "KNOWN"),

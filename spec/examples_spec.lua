@@ -1,0 +1,138 @@
+-- The examples, run as they stand, but for what leads them to a sandbox.
+
+local ask = require "spec.support.ask"
+local nginx = require "spec.support.nginx"
+local sandbox = require "spec.support.sandbox"
+local script = require "spec.support.script"
+local shell = require "klaviyo.sandbox.shell"
+
+-- Where each is tried; one that is new has to be, somewhere.
+local TRIED = {
+  ["cqueues.lua"] = "loops_spec.lua",
+  ["import_csv.lua"] = "examples_spec.lua",
+  ["import_jsonl.lua"] = "examples_spec.lua",
+  ["reference.lua"] = "examples_spec.lua",
+  ["nginx/demo.lua"] = "examples_spec.lua",
+  ["nginx/gateway.conf"] = "support/nginx.lua",
+  ["nginx/handler.conf"] = "examples_spec.lua",
+  ["nginx/track.conf"] = "examples_spec.lua",
+  ["nginx/webhook.conf"] = "receiver_spec.lua",
+}
+
+describe("examples", function()
+  it("are all tried", function()
+    local found = {}
+    local output = script.shell("cd examples && find . -type f | sort")
+    for name in output:gmatch("%./([^\n]+)") do
+      found[name] = true
+      local spec = TRIED[name]
+      assert.truthy(spec, "examples/" .. name .. " is tried nowhere")
+      assert.truthy(shell.read("spec/" .. spec):find(name:match("[^/]+$"), 1,
+        true), ("spec/%s does not try %s"):format(spec, name))
+    end
+    for name in pairs(TRIED) do
+      assert.is_true(found[name], name .. " is gone")
+    end
+  end)
+
+  -- In a folder of its own for the budget: every sandbox's key is its own.
+  local function run(name)
+    local dir = script.shell("mktemp -d"):match("[^\n]+")
+    local output, status = script.shell(("env LIVE= XDG_RUNTIME_DIR=%s "
+      .. "timeout -k 2 60 %s examples/%s"):format(dir, script.interpreter,
+      name))
+    script.shell("rm -rf " .. script.quote(dir))
+    assert.equal(0, status, output)
+    return output
+  end
+
+  it("make all of the routing reference's calls", function()
+    local output = run "reference.lua"
+    assert.matches("walk all profiles +2500 profiles on 25 pages", output)
+    assert.matches('a misspelt attribute .*did you mean "email"%?', output)
+    assert.equal(2, select(2, output:gsub("  … mended +201 ", "")))
+  end)
+
+  it("make its calls through the gateway, by curl", function()
+    assert.is_nil(nginx.missing())
+    local output = run "nginx/demo.lua"
+    assert.matches("walk all profiles +25%d profiles on 3 pages", output)
+    assert.matches("the key in nginx's logs +no", output)
+  end)
+
+  it("import CSV, and tell the line of what is refused", function()
+    local output = run "import_csv.lua"
+    assert.matches("2495 completed, 5 failed, 0 unknown, 0 skipped", output, 1,
+      true)
+    assert.matches("line 1000: ", output, 1, true)
+  end)
+
+  it("import JSON lines", function()
+    local output = run "import_jsonl.lua"
+    assert.matches("2497 taken, 3 failed", output, 1, true)
+    assert.matches("line 1007: ", output, 1, true)
+  end)
+end)
+
+describe("examples in nginx", function()
+  local world = sandbox.here(setup, teardown, { profiles = 20 })
+  local server
+
+  local function start(example, old)
+    assert.is_nil(nginx.missing())
+    server = assert(nginx.start {
+      example = example, env = { KLAVIYO_API_KEY = world.key },
+      replace = { { old, ("%s\n      base_url = %q,"):format(old,
+        world.server.base_url) } },
+    })
+  end
+
+  local function stop()
+    local logs = server:stop()
+    server = nil
+    assert.is_nil(logs:find(world.key, 1, true), logs)
+    return logs
+  end
+
+  after_each(function()
+    if server then
+      stop()
+    end
+  end)
+
+  local function get(target)
+    return ask(server, { target = target, token = false })
+  end
+
+  it("answer a handler's visitor with what the service says", function()
+    local profile = world.client.profiles:first()
+    local list = world.client.lists:first()
+    assert(world.client.lists:at(list.id).profiles:add(profile.id))
+    start("handler.conf", "klaviyo.new {")
+    local answer = get("/customers/" .. profile.attributes.email)
+    assert.equal(200, answer.status, answer.body)
+    assert.equal(profile.id, answer.document.id)
+    assert.matches(list.attributes.name, answer.document.lists, 1, true)
+    assert.equal(404, get("/customers/nobody@example.com").status)
+    world.server:fault { operation = "get_profiles", status = 403 }
+    assert.equal(502, get("/customers/" .. profile.attributes.email).status)
+    local logs = stop()
+    assert.equal(1, select(2, logs:gsub("%[error%]", "")), logs)
+    assert.matches("klaviyo: get_profiles: 403 ", logs, 1, true)
+  end)
+
+  it("track from log_by_lua, also what a worker has left at its end", function()
+    start("track.conf", '("klaviyo").new {')
+    for i = 1, 25 do
+      local answer = get(("/products/SKU%d?email=ann%%40example.com"):format(i))
+      assert.equal(200, answer.status)
+    end
+    assert.equal(200, get("/products/SKU26").status)
+    assert.equal("table", type(get("/status").document.tracked))
+    local logs = stop()
+    assert.is_nil(logs:find("[error]", 1, true), logs)
+    local events = world.server:stats().events
+    assert.equal(25, events.distinct)
+    assert.equal(0, events.repeated + events.unnamed)
+  end)
+end)

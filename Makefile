@@ -146,7 +146,7 @@ help:
 #: make catalogue SPEC=openapi.json   regenerate a revision's data files
 #: make catalogue-check      are the data files what their documents make?
 #: make contract             check the wire against the service's documents
-#: make reference            docs/resources.md and the README's table anew
+#: make reference            what is made of the sources in docs and README.md
 #: make bench                what the first moments cost, posts, pages
 #: make soak LUA=luajit      three minutes at the limits, in four processes
 #: make once                 10,000 events under faults: each is there, once

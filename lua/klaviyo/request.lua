@@ -125,21 +125,6 @@ local EVENTS = {
   ["/client/events"] = true, ["/client/event-bulk-create"] = true,
 }
 
--- Whether sending it twice is sending it once: every verb but POST (RFC 9110,
--- 9.2.2; a PATCH here sets what it names), upserts, and events with an id.
-local function is_repeatable(op, body)
-  if op.method ~= "POST" or UPSERTS[op.path] then
-    return true
-  elseif not EVENTS[op.path] then
-    return false
-  end
-  local document = body
-  if type(body) == "string" then
-    document = json.decode(body)
-  end
-  return unique_id.is_everywhere(document)
-end
-
 local function is_form(op)
   return op.body and op.body.style == "multipart"
 end
@@ -157,14 +142,25 @@ local function copy(value)
 end
 
 -- Events get their ids in a copy: the caller's table may become the next
--- event, and is to have another.
-local function given_body(op, args)
-  local body = args.body
-  if type(body) == "table" and EVENTS[op.path]
-      and not unique_id.is_everywhere(body) then
-    return unique_id.ensure(copy(body))
+-- event, and is to have another. Also: do all have one?
+local function with_ids(body)
+  if type(body) == "string" then
+    return body, unique_id.is_everywhere(json.decode(body))
+  elseif type(body) == "table" and not unique_id.is_everywhere(body) then
+    body = unique_id.ensure(copy(body))
+    return body, unique_id.is_everywhere(body)
   end
-  return body
+  return body, true
+end
+
+-- The body, and whether sending it twice is sending it once: with every verb
+-- but POST (RFC 9110, 9.2.2; a PATCH here sets what it names), with upserts,
+-- and with events that have an id.
+local function given_body(op, body)
+  if EVENTS[op.path] then
+    return with_ids(body)
+  end
+  return body, op.method ~= "POST" or UPSERTS[op.path] or false
 end
 
 local function body_of(op, body)
@@ -197,7 +193,7 @@ function M.of_operation(op, view, args, settings)
   if not url then
     misuse.raise('%s of %s cannot be "%s"', bad, op.id, values[bad])
   end
-  local body = given_body(op, args)
+  local body, repeatable = given_body(op, args.body)
   return {
     method = op.method,
     url = url,
@@ -205,7 +201,7 @@ function M.of_operation(op, view, args, settings)
     document = type(body) == "table" and body
       or op.page and op.page.style == "body" and json.decode(body) or nil,
     form = is_form(op) and form.build(op, body) or nil,
-    repeatable = is_repeatable(op, body),
+    repeatable = repeatable,
     public = op.public,
   }
 end

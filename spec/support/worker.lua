@@ -130,26 +130,39 @@ function World:get(path, options)
   return body or text, tonumber(status)
 end
 
+-- More a curl does not have under way.
+local AT_ONCE = 250
+
 --- Asks many times at once: {status =, seconds =} for each.
----@param path string  with a range of curl's in it: /call?[1-256]
----@param at_once integer
----@param meanwhile function|nil
-function World:many(path, at_once, meanwhile)
-  local out = self.notes_dir .. "/many"
-  local command = ("curl -sS -g -m 30 --noproxy '*' -Z --parallel-immediate --parallel-max %d -o /dev/null "
-    .. "-w '%%{http_code} %%{time_total}\\n' %s >%s 2>&1; echo done >>%s"):format(at_once,
-    script.quote(self.base_url .. path), out, out)
-  os.remove(out)
-  os.execute("( " .. command .. " ) </dev/null >/dev/null 2>&1 &")
-  if meanwhile then
-    meanwhile()
+---@param path string
+---@param count integer
+---@param options {meanwhile: function|nil, seconds: number|nil, one_by_one: boolean|nil}|nil
+function World:many(path, count, options)
+  options = options or {}
+  self.batches = (self.batches or 0) + 1
+  local out, parts, left = ("%s/many%d"):format(self.notes_dir, self.batches), {}, count
+  while left > 0 do
+    local lines, name = {}, ("%s.%d"):format(out, #parts + 1)
+    for i = 1, math.min(AT_ONCE, left) do
+      lines[i] = ('url = "%s%s"\noutput = "/dev/null"\n'):format(self.base_url, path)
+    end
+    left = left - #lines
+    shell.write(name .. ".conf", table.concat(lines))
+    parts[#parts + 1] = ("curl -sS --no-progress-meter -m %g --noproxy '*' %s -w '%%{http_code} %%{time_total}\\n' "
+      .. "-K %s.conf >%s 2>&1 & "):format(options.seconds or 30, options.one_by_one and ""
+      or "-Z --parallel-immediate --parallel-max " .. AT_ONCE, name, name)
+  end
+  os.execute(("( %s wait; cat %s.*[0-9] >%s; mv %s %s.done ) </dev/null >/dev/null 2>&1 &"):format(
+    table.concat(parts), out, out, out, out))
+  if options.meanwhile then
+    options.meanwhile()
   end
   local text = shell.wait_for(function()
-    local all = shell.read(out) or ""
-    return all:find("done\n$") and all
-  end, 35)
+    return shell.read(out .. ".done")
+  end, 35) or ""
+  shell.run("rm -f " .. out .. ".*")
   local list = {}
-  for status, seconds in (text or ""):gmatch("(%d%d%d) ([%d.]+)\n") do
+  for status, seconds in text:gmatch("(%d%d%d) ([%d.]+)\n") do
     list[#list + 1] = { status = tonumber(status), seconds = tonumber(seconds) }
   end
   return list, text

@@ -16,11 +16,13 @@ local misuse = lazy "klaviyo.misuse"
 local M = {}
 
 local unpack = table.unpack or unpack  -- luacheck: ignore 113
-local running, give_way = coroutine.running, coroutine.yield
+local running = coroutine.running
 
 -- Nobody waits longer without a look at whether what is waited for is there:
 -- whoever was to tell may have been killed.
 local FIRST_LOOK, NEXT_LOOK = 0.05, 1
+
+local SHORTEST = 0.001  -- of no time at all nginx warns, or does not give way
 
 -- A request that had so many light threads keeps those that are idle for a
 -- moment: nginx frees what it knows of one only when the request is over.
@@ -141,12 +143,7 @@ function M.park()
     look_out(me)
   else
     me.due = nil
-    local seconds = due - core.clock()
-    if seconds > 0 then
-      wait(me, math.max(seconds, 0.001))
-    else
-      ngx.sleep(0)
-    end
+    wait(me, math.max(due - core.clock(), SHORTEST))
   end
   me.serial = nil
   heed(me)
@@ -214,8 +211,8 @@ local function linger(mine)
   return me.task
 end
 
-local function live(task, mine, spawner)
-  give_way()  -- whoever spawned it goes on first
+local function live(me, task, mine, spawner)
+  wait(me, NEXT_LOOK)  -- its spawner goes on until he waits
   while task do
     carry_out(task, mine.threads)
     task = linger(mine)
@@ -245,7 +242,9 @@ function M.start(task)
   end
   forget_ended(me)
   mine.spawned = mine.spawned + 1
-  ngx.thread.spawn(live, task, mine, me)
+  local newcomer = {}
+  ngx.thread.spawn(live, newcomer, task, mine, me)
+  M.ready(newcomer)
 end
 
 -- Who cannot wait as a task cannot wait at all.

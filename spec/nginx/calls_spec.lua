@@ -1,0 +1,341 @@
+-- Calls, walks, tasks and imports in an nginx worker, which goes on meanwhile.
+local cjson = require "cjson"
+local key = require "spec.support.key"
+local sandbox = require "klaviyo.sandbox"
+local shell = require "klaviyo.sandbox.shell"
+local worker = require "spec.support.worker"
+
+if worker.missing() then
+  pending("the specs of calls in nginx: " .. worker.missing())
+  return
+end
+
+local LOCATIONS = {
+  ["/call"] = [[
+    local doc, err = client:call("get_lists")
+    ngx.status = doc and 200 or 502
+    ngx.say(doc and #doc.data or err)
+  ]],
+  ["/ids"] = [[
+    local ids = {}
+    for profile in client.profiles:each {page = {size = 20}, fields = {profile = {"email"}}} do
+      ids[#ids + 1] = profile.id
+    end
+    ngx.say(table.concat(ids, " "))
+  ]],
+  ["/map"] = [[
+    local ids, seen = client.profiles:all {max = 60}, {}
+    for doc, err, profile in client:map(ids, function(profile)
+      return client.profiles:get(profile.id)
+    end, {concurrency = 20}) do
+      assert(doc.data.id == profile.id)
+      seen[#seen + 1] = profile.id
+    end
+    ngx.say(#seen)
+  ]],
+  ["/long_map"] = [[
+    local count = 0
+    local function source()
+      count = count + 1
+      return count <= 2000 and count or nil
+    end
+    local sum, light = 0, 0
+    local spawn = ngx.thread.spawn
+    ngx.thread.spawn = function(...) light = light + 1 return spawn(...) end
+    for n in client:map(source, function(n) klaviyo.sleep(0.001) return n end, {concurrency = 30}) do
+      sum = sum + n
+    end
+    ngx.thread.spawn = spawn
+    ngx.say(sum, " ", light < 300 or light)
+  ]],
+  ["/import"] = [[
+    local records = {}
+    for i = 1, 25 do
+      records[i] = {email = i == 7 and "not an address" or ("in%d@example.com"):format(i)}
+    end
+    local result, err = client.profiles:import(records, {count = 10, sleep = function()
+      klaviyo.sleep(0.01)
+    end})
+    ngx.say(result and result.completed .. " " .. result.failed or tostring(err))
+  ]],
+  ["/run"] = [[
+    ngx.say(klaviyo.run(function(...)
+      local tasks, order = {}, {...}
+      for i = 1, 5 do
+        tasks[i] = klaviyo.spawn(function()
+          klaviyo.sleep((6 - i) * 0.02)
+          order[#order + 1] = i
+          return i * i
+        end)
+      end
+      local sum = 0
+      for _, task in ipairs(tasks) do sum = sum + task:wait() end
+      return sum .. " " .. table.concat(order, ",")
+    end, "began"))
+  ]],
+  ["/run_fails"] = [[
+    local order = {}
+    local ok, err = pcall(klaviyo.run, function()
+      klaviyo.spawn(function() klaviyo.sleep(5) order[#order + 1] = "never" end)
+      klaviyo.spawn(function()
+        local ok, err = pcall(klaviyo.sleep, 5)
+        order[#order + 1] = tostring(ok) .. " " .. tostring(err.kind)
+      end)
+      klaviyo.sleep(0.01)
+      error("main", 0)
+    end)
+    ngx.sleep(0.05)
+    ngx.say(tostring(ok), " ", tostring(err), " ", table.concat(order, ","))
+  ]],
+  ["/cancel"] = [[
+    local got
+    local task = klaviyo.spawn(function() return client:call("get_segments") end)
+    local other = klaviyo.spawn(function() got = {pcall(task.wait, task)} end)
+    klaviyo.sleep(0.05)
+    local began = ngx.now()
+    task:cancel()
+    other:wait()
+    ngx.update_time()
+    ngx.say(tostring(got[1]), " ", got[2].kind, " ", ngx.now() - began < 0.3)
+  ]],
+  ["/loose"] = [[
+    klaviyo.spawn(function() error(setmetatable({}, {__tostring = function() return "the loose one" end})) end)
+    ngx.say("said")
+  ]],
+  ["/in_loop"] = [[
+    for _ in client.profiles:each {page = {cursor = "bad"}} do end
+  ]],
+  ["/light"] = [[
+    local threads = {}
+    for i = 1, 10 do
+      threads[i] = ngx.thread.spawn(function() return #assert(client:call("get_lists")).data end)
+    end
+    local sum = 0
+    for _, thread in ipairs(threads) do
+      local ok, n = ngx.thread.wait(thread)
+      sum = sum + n
+    end
+    ngx.say(sum)
+  ]],
+  ["/generator"] = [[
+    local get = coroutine.wrap(function()
+      for profile in client.profiles:each {page = {size = 3}} do
+        coroutine.yield(profile.id)
+      end
+    end)
+    local count = 0
+    while count < 10 and get() do count = count + 1 end
+    ngx.say(count)
+  ]],
+  ["/shared_walk"] = [[
+    local it, seen, count = client.profiles:each {page = {size = 5}, limit = 40}, {}, 0
+    klaviyo.run(function()
+      for _ = 1, 4 do
+        klaviyo.spawn(function()
+          for profile in it do
+            assert(not seen[profile.id])
+            seen[profile.id], count = true, count + 1
+          end
+        end)
+      end
+    end)
+    ngx.say(count)
+  ]],
+  ["/key"] = [[
+    local n, turns = 0, 0
+    local own = client:with {api_key = function()
+      n = n + 1
+      if n > 1 then turns = turns + 1 end
+      ngx.sleep(0.01)
+      n = n - 1
+      return "]] .. key .. [["
+    end}
+    klaviyo.run(function()
+      for _ = 1, 5 do klaviyo.spawn(function() assert(own:call("get_lists")) end) end
+    end)
+    ngx.say(turns)
+  ]],
+  ["/deadlock"] = [[
+    local ok, err = pcall(klaviyo.run, function()
+      local a, b
+      a = klaviyo.spawn(function() return b:wait() end)
+      b = klaviyo.spawn(function() return a:wait() end)
+      a:wait()
+    end)
+    ngx.say(tostring(err))
+  ]],
+  ["/slow"] = [[
+    local doc, err = client:call("get_tags")
+    note("slow", doc and "answered" or err.kind)
+    ngx.say(doc and "answered" or tostring(err))
+  ]],
+  ["/killed"] = [[
+    local thread = ngx.thread.spawn(function() client:call("get_tags") note("killed", "no") end)
+    ngx.sleep(0.05)
+    ngx.thread.kill(thread)
+    thread = nil
+    collectgarbage() collectgarbage()
+    ngx.sleep(0.05)
+    local queued, running = require("klaviyo.core").load()
+    ngx.say(queued + running, " ", #assert(client:call("get_lists")).data)
+  ]],
+  ["/garbage"] = [[ collectgarbage() collectgarbage() ngx.say("collected") ]],
+}
+
+describe("in nginx", function()
+  local server, world
+
+  setup(function()
+    server = assert(sandbox.start { key = key, profiles = 250, connections = 4096 })
+    world = worker.start(server, { locations = LOCATIONS, http = "lua_check_client_abort on;",
+      main = "worker_rlimit_nofile 16384;" })
+  end)
+
+  before_each(function()
+    server:clear_faults()
+  end)
+
+  teardown(function()
+    if world then
+      world:stop()
+    end
+    if server then
+      server:stop()
+    end
+  end)
+
+  local function says(path)
+    local body, status = world:get(path)
+    return (body:gsub("\n$", "")), status
+  end
+
+  it("a handler calls", function()
+    assert.same({ "2", 200 }, { says("/call") })
+  end)
+
+  it("a handler walks over all pages", function()
+    local seen, count = {}, 0
+    for id in says("/ids"):gmatch("%S+") do
+      assert.is_nil(seen[id])
+      seen[id], count = true, count + 1
+    end
+    assert.equal(250, count)
+  end)
+
+  it("map has several calls under way, in order", function()
+    assert.equal("60", says("/map"))
+  end)
+
+  it("a long map takes no light thread for every item", function()
+    assert.equal("2001000 true", says("/long_map"))
+  end)
+
+  it("an import is seen through", function()
+    assert.equal("24 1", says("/import"))
+  end)
+
+  it("tasks go on together", function()
+    assert.equal("55 began,5,4,3,2,1", says("/run"))
+  end)
+
+  it("tasks are given up on with the run that fails", function()
+    assert.equal("false main false cancelled", says("/run_fails"))
+  end)
+
+  it("a task is cancelled, and who waits for it told", function()
+    server:fault { operation = "get_segments", delay = 2 }
+    assert.equal("false cancelled true", says("/cancel"))
+  end)
+
+  it("the error of a task for which nobody waits is in the log", function()
+    assert.equal("said", says("/loose"))
+    assert.matches("%[error%][^\n]*the loose one", world:logs())
+  end)
+
+  it("the error of a loop is in the log, as text", function()
+    local _, status = says("/in_loop")
+    assert.equal(500, status)
+    assert.matches("%[error%][^\n]*klaviyo: get_profiles: 400 ", world:logs())
+  end)
+
+  it("light threads of the user's call", function()
+    assert.equal("20", says("/light"))
+  end)
+
+  it("coroutines of the user's call", function()
+    assert.equal("10", says("/generator"))
+  end)
+
+  it("several tasks share a walk", function()
+    assert.equal("40", says("/shared_walk"))
+  end)
+
+  it("a function gives the key to one at a time", function()
+    assert.equal("0", says("/key"))
+  end)
+
+  it("waiting in a circle is refused", function()
+    assert.matches("would wait for ever", (says("/deadlock")))
+  end)
+
+  it("a light thread that is killed takes its call along", function()
+    server:fault { operation = "get_tags", delay = 3 }
+    assert.equal("0 2", says("/killed"))
+    assert.same({}, world:noted("killed", 0))
+  end)
+
+  it("clients that give up leave nothing behind", function()
+    server:clear_faults()
+    server:fault { operation = "get_tags", delay = 4, times = 50 }
+    local pid = world:workers()[1]
+    assert.equal("2", says("/call"))
+    local before = worker.descriptors(pid)
+    local answers = world:many("/slow", 50, { seconds = 0.3 })
+    assert.same({ 50, 0 }, { #answers, answers[1].status })
+    local settled = shell.wait_for(function()
+      says("/garbage")
+      return says("/stats"):match("^0 ")
+    end, 3)
+    assert.truthy(settled, says("/stats"))
+    assert.equal("2", says("/call"))
+    assert.is_true(worker.descriptors(pid) <= before + 20, worker.descriptors(pid) .. " after " .. before)
+  end)
+
+  it("256 callers wait for a slow service, and nobody else does", function()
+    server:fault { operation = "get_lists", delay = 0.5, times = 256 }
+    local ping
+    local answers = world:many("/call", 256, { meanwhile = function()
+      shell.sleep(0.15)
+      ping = world:many("/ping", 200, { one_by_one = true })
+    end })
+    assert.equal(256, #answers)
+    local slowest = 0
+    for _, answer in ipairs(answers) do
+      assert.equal(200, answer.status)
+      slowest = math.max(slowest, answer.seconds)
+    end
+    assert.is_true(slowest < 5, "the slowest: " .. slowest)
+    table.sort(ping, function(a, b) return a.seconds < b.seconds end)
+    assert.equal(200, #ping)
+    assert.is_true(ping[190].seconds < 0.05, cjson.encode(ping[190]))
+  end)
+
+  it("two thousand wait at a time, and each is answered", function()
+    server:fault { operation = "get_lists", delay = 0.3, times = 2000 }
+    local answers = world:many("/call", 2000)
+    assert.equal(2000, #answers)
+    local good = 0
+    for _, answer in ipairs(answers) do
+      good = good + (answer.status == 200 and 1 or 0)
+    end
+    assert.equal(2000, good)
+    assert.truthy(shell.wait_for(function() return says("/stats"):match("^0 ") end))
+  end)
+
+  it("nobody is told of anything wrong but what was", function()
+    for _, line in ipairs(world:complaints()) do
+      assert.truthy(line:find("the loose one", 1, true) or line:find("get_profiles: 400", 1, true)
+        or line:find("unknown reason", 1, true), line)
+    end
+  end)
+end)

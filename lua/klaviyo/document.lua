@@ -26,7 +26,8 @@ local convert, resource, resources
 -- Conversion gives a value, or nil and a refusal. `how.lenient` builds what it
 -- can instead of refusing.
 
--- An underscore stands for a hyphen.
+-- The spelling of a name that is among others: an underscore stands for a
+-- hyphen.
 local function spelled(names, name)
   if names[name] then
     return name
@@ -38,7 +39,7 @@ end
 
 -- A value that is written as another (a datetime as its text).
 local function written(value)
-  local mt = type(value) == "table" and getmetatable(value)
+  local mt = getmetatable(value)
   local to_json = type(mt) == "table" and mt.__tojson
   return to_json and to_json(value) or value
 end
@@ -143,7 +144,12 @@ local function nested(how, member, value)
 end
 
 function convert(how, member, value)
-  value = written(value)
+  local kind = type(value)
+  if kind == member.type then
+    return value -- most are strings
+  elseif kind == "table" then
+    value = written(value)
+  end
   if value == null and (member.nullable or how.lenient) then
     return null
   elseif member.any_of then
@@ -180,23 +186,31 @@ local function from_string(res, value)
     res.type, check.described(value))
 end
 
--- Where a flat name goes: the part of the resource, and its spelling there.
-local function placed(res, key)
-  if key == "id" and res.id then
-    return "id", key
-  elseif key == "meta" and res.meta then
-    return "meta", key
-  elseif key == "type" and not (res.attributes or {}).type then
-    return "type", key
-  end
-  local name = res.attributes and spelled(res.attributes, key)
-  if name then
-    return "attributes", name
-  end
-  name = res.relationships and spelled(res.relationships, key)
-  if name then
-    return "relationships", name
-  end
+-- Where the flat names of a resource go: name → {part =, name =, member =}.
+local slots = setmetatable({}, {
+  __mode = "k",
+  __index = function(known, res)
+    local own = {}
+    for _, part in ipairs {"relationships", "attributes"} do
+      for name, member in pairs(res[part] or {}) do
+        own[name] = {part = part, name = name, member = member}
+      end
+    end
+    if res.meta then
+      own.meta = {part = "meta", name = "meta", member = {type = "object",
+        members = res.meta, nullable = res.nullable_meta}}
+    end
+    own.id = res.id and {part = "id", name = "id"} or own.id
+    own.type = own.type and own.type.part == "attributes" and own.type
+      or {part = "type", name = "type"}
+    known[res] = own
+    return own
+  end,
+})
+
+local function slot_of(res, key)
+  local own = slots[res]
+  return own[key] or own[spelled(own, key)]
 end
 
 local function unknown(res, key)
@@ -209,43 +223,44 @@ local function unknown(res, key)
     or "attribute", key, allowed)
 end
 
--- The value of a part of a resource that is not to be put among others.
-local function own(how, res, part, value)
-  if part == "meta" then
-    return convert(how, {type = "object", members = res.meta,
-      nullable = res.nullable_meta}, value)
-  elseif part == "type" then
-    if value ~= res.type and not how.lenient then
-      return refusal.wrong('is always "%s"', res.type)
-    end
-    return res.type
+local function check_type(how, res, value)
+  if value ~= res.type and not how.lenient then
+    return select(2, refusal.wrong('is always "%s"', res.type))
   end
+end
+
+local function check_id(how, res, value)
   local cleared = value == null and res.id == "optional"
   if type(value) ~= "string" and not cleared and not how.lenient then
-    return refusal.wrong("must be a string, not %s", check.described(value))
+    return select(2, refusal.wrong("must be a string, not %s",
+      check.described(value)))
   end
-  return value
 end
 
 -- Puts a value where its name goes.
 local function place(how, res, data, key, value)
-  local part, name = placed(res, key)
+  local slot = slot_of(res, key)
+  local part = slot and slot.part
   local made, wrong
   if part == "attributes" then
-    made, wrong = convert(how, res.attributes[name], value)
-    data.attributes[name] = made
+    made, wrong = convert(how, slot.member, value)
+    data.attributes[slot.name] = made
   elseif part == "relationships" then
-    made, wrong = linkage(how, res.relationships[name], value)
+    made, wrong = linkage(how, slot.member, value)
     data.relationships = data.relationships or {}
-    data.relationships[name] = made
-  elseif part then
-    data[part], wrong = own(how, res, part, value)
+    data.relationships[slot.name] = made
+  elseif part == "meta" then
+    data.meta, wrong = convert(how, slot.member, value)
+  elseif part == "id" then
+    data.id, wrong = value, check_id(how, res, value)
+  elseif part == "type" then
+    wrong = check_type(how, res, value)
   elseif how.lenient then
     data.attributes[key] = value
   else
     return select(2, unknown(res, key))
   end
-  return wrong and select(2, refusal.under(name, wrong))
+  return wrong and select(2, refusal.under(slot.name, wrong))
 end
 
 -- What a resource lacks: its own names, or one of its kinds of content.
@@ -267,10 +282,9 @@ local function lacks(res, data)
   return names
 end
 
--- A whole resource out of an answer, where its id is all that is wanted.
-local function is_reference(res, value)
-  return value.type == res.type and value.id ~= nil and not res.attributes
-    and not res.relationships and not res.meta
+-- Is its id all that is wanted of a resource?
+local function is_reference(res)
+  return not res.attributes and not res.relationships and not res.meta
 end
 
 function resource(how, res, value)
@@ -287,8 +301,8 @@ function resource(how, res, value)
     return refusal.wrong("must be a table with the %s's attributes, not %s",
       res.type, check.described(value))
   end
-  if is_reference(res, value) then
-    value = {id = value.id}
+  if value.type == res.type and value.id ~= nil and is_reference(res) then
+    value = {id = value.id} -- a whole one out of an answer
   end
   local data = {type = res.type, attributes = {}}
   for key, item in pairs(value) do
@@ -346,7 +360,7 @@ function M.build(op, t, options)
   if not op.body or op.body.style ~= "document" then
     misuse.raise("%s takes no document", op.id)
   elseif type(t) == "table" and not is_array(t) and t.data ~= nil and
-    not placed(op.body.resource, "data") then
+    not slot_of(op.body.resource, "data") then
     misuse.raise("%s: a whole document goes into body = …; here go the " ..
       "names and values alone", op.id)
   end

@@ -52,9 +52,6 @@ local FITS = {
 ---@param value any not null, unless the member takes anything
 ---@param is_list fun(value: any): boolean
 function M.fits(member, value, is_list)
-  if type(value) == member.type then
-    return true -- most are strings
-  end
   local kind = kind_of(value)
   local fits = FITS[member.type]
   if fits then

@@ -20,7 +20,7 @@ struct checkpointer {
   bool is_running;       /* has a thread; known to its owner alone */
   pthread_mutex_t lock;  /* of what follows */
   pthread_cond_t wake;
-  bool is_asked;
+  bool is_busy;
   bool is_over;
 };
 
@@ -64,14 +64,14 @@ static void *run (void *of) {
   sqlite3 *db = NULL;
   pthread_mutex_lock(&c->lock);
   while (!c->is_over) {
-    if (!c->is_asked) {
+    if (!c->is_busy) {
       pthread_cond_wait(&c->wake, &c->lock);
       continue;
     }
-    c->is_asked = false;
     pthread_mutex_unlock(&c->lock);
     db = work(db, c->path);
     pthread_mutex_lock(&c->lock);
+    c->is_busy = false;
   }
   pthread_mutex_unlock(&c->lock);
   pthread_mutex_lock(&guard);
@@ -109,11 +109,22 @@ checkpointer *checkpointer_new (const char *path) {
 }
 
 
+bool checkpointer_is_busy (checkpointer *c) {
+  bool is_busy;
+  if (c == NULL || !c->is_running)
+    return false;
+  pthread_mutex_lock(&c->lock);
+  is_busy = c->is_busy;
+  pthread_mutex_unlock(&c->lock);
+  return is_busy;
+}
+
+
 bool checkpointer_ask (checkpointer *c) {
   if (c == NULL || (!c->is_running && !start(c)))
     return false;
   pthread_mutex_lock(&c->lock);
-  c->is_asked = true;
+  c->is_busy = true;
   pthread_cond_signal(&c->wake);
   pthread_mutex_unlock(&c->lock);
   return true;
@@ -128,7 +139,7 @@ void checkpointer_rest (checkpointer *c) {
   pthread_cond_signal(&c->wake);
   pthread_mutex_unlock(&c->lock);
   pthread_join(c->thread, NULL);
-  c->is_over = c->is_asked = c->is_running = false;
+  c->is_over = c->is_busy = c->is_running = false;
 }
 
 

@@ -131,12 +131,20 @@ static store_status set_up (store *s) {
 }
 
 
-/* SQLite calls this after whatever was written. */
+/* SQLite calls this before it writes. */
+static int committing (void *of) {
+  store *s = of;
+  s->was_at_rest = !checkpointer_is_busy(s->helper);
+  return 0;
+}
+
+
+/* And this after it has written. */
 static int logged (void *of, sqlite3 *db, const char *name, int pages) {
   store *s = of;
   if (pages < LOG_PAGES)
     s->ask_at = LOG_PAGES;
-  else if (pages >= s->ask_at) {
+  else if (pages >= s->ask_at && s->was_at_rest) {
     s->ask_at = pages + LOG_PAGES;
     if (pages > MOST_LOG_PAGES || !checkpointer_ask(s->helper))
       sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL,
@@ -191,6 +199,7 @@ static store_status start (store *s) {
   if (rc == SQLITE_OK && s->place != NULL) {
     s->helper = checkpointer_new(path);
     s->ask_at = LOG_PAGES;
+    sqlite3_commit_hook(s->db, committing, s);
     sqlite3_wal_hook(s->db, logged, s);
   }
   sqlite3_free(path);

@@ -24,7 +24,8 @@ struct store {
   sqlite3 *db;
   sqlite3_stmt *statements[STATEMENTS];
   checkpointer *helper;
-  int ask_at;  /* pages in the log at which to ask it again */
+  int ask_at;        /* pages in the log at which to ask it again */
+  bool was_at_rest;  /* it, before what was written last */
   int64_t waiting;
   store_options options;
   char message[STORE_MESSAGE_SIZE];

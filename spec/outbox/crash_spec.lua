@@ -19,12 +19,20 @@ describe("klaviyo.outbox", function()
     world.server:reset()
   end)
 
-  -- Starts a putter; gives its process id.
+  -- Starts a putter.
   local function start(path, name)
     local ok, output = shell.run(("cd .; %s spec/support/putter.lua %s %s %s %s %d >%s/%s.txt 2>&1 & echo $!"):format(
       script.interpreter, path .. "/box", world.server.base_url, path .. "/acknowledged", name, EVENTS, path, name))
     assert(ok, output)
-    return output:match("%d+")
+    return shell.process(output:match("%d+"))
+  end
+
+  -- It has its slot until it is gone.
+  local function kill(process)
+    shell.run("kill -9 " .. process.pid)
+    assert.is_true(shell.wait_for(function()
+      return not shell.alive(process)
+    end))
   end
 
   local function acknowledged(path)
@@ -66,16 +74,16 @@ describe("klaviyo.outbox", function()
 
   it("loses nothing that it acknowledged when processes are killed, and sends nothing twice", function()
     local path = folders.new()
-    for kill = 1, KILLS do
+    for number = 1, KILLS do
       local _, before = acknowledged(path)
-      local pids = {start(path, kill .. "a"), start(path, kill .. "b")}
+      local processes = {start(path, number .. "a"), start(path, number .. "b")}
       -- somewhere on the way: at a part of what both have to do
       local goal = before + EVENTS * 2 * (0.2 + 0.6 * shell.random(1000) / 1000)
       assert.is_true(shell.wait_for(function()
         return select(2, acknowledged(path)) >= goal
       end, 60))
-      for _, pid in ipairs(pids) do
-        shell.run("kill -9 " .. pid)
+      for _, process in ipairs(processes) do
+        kill(process)
       end
     end
     assert(shell.wait_for(function()
@@ -98,11 +106,11 @@ describe("klaviyo.outbox", function()
 
   it("is drained by any process that has its folder", function()
     local path = folders.new()
-    local pid = start(path, "a")
+    local process = start(path, "a")
     assert.is_true(shell.wait_for(function()
       return select(2, acknowledged(path)) > EVENTS / 4
     end, 60))
-    shell.run("kill -9 " .. pid)
+    kill(process)
     local _, count = acknowledged(path)
     local output, status = script.run([[
       local path, base_url = ...

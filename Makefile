@@ -117,7 +117,7 @@ EXPORT_CPATH = export LUA_CPATH=$(call \
 .PHONY: help setup build objects env probes spec asan tsan portable valgrind \
   rock lint warnings check fuzz planted test demo demo-nginx dist sandbox \
   install install-outbox catalogue \
-  catalogue-check contract reference bench soak once clean FORCE
+  catalogue-check contract reference bench bench-setup soak once clean FORCE
 .DELETE_ON_ERROR:
 
 help:
@@ -147,7 +147,8 @@ help:
 #: make catalogue-check      are the data files what their documents make?
 #: make contract             check the wire against the service's documents
 #: make reference            what is made of the sources in docs and README.md
-#: make bench                what the first moments cost, posts, pages
+#: make bench                what calls cost, beside libcurl and others' clients
+#: make bench-setup          install, to compare with, those others' clients
 #: make soak LUA=luajit      three minutes at the limits, in four processes
 #: make once                 10,000 events under faults: each is there, once
 #: make clean
@@ -318,14 +319,26 @@ reference: build
 	@$(ENV) $(LUA) -e 'package.path = "tools/?.lua;" .. package.path' \
 	  -e 'require("reference").main()'
 
-build/bare: bench/bare.c
+# the works of the bench by libcurl alone, and with lua-cjson
+BARE = build/bench/bare build/bench/bare-lua5.4 build/bench/bare-luajit
+$(BARE): bench/bare.c
 	@mkdir -p $(@D)
 	$(SAY) '  CC  $@'
-	$(QUIET)$(CC) -std=c99 $(WARNINGS) $(CURL_CFLAGS) $(CPPFLAGS) $(CFLAGS) \
-	  -o $@ $< $(CURL_LIBS)
+	$(QUIET)$(CC) -std=c99 $(WARNINGS) $(BARE_FLAGS) $(CURL_CFLAGS) $(CPPFLAGS) \
+	  $(CFLAGS) -o $@ $< $(CURL_LIBS) $(BARE_LIBS)
 
-bench: build/bare
-	@BARE='$(root)/build/bare' ./bench/run.sh
+build/bench/bare-lua5.4: LUA = lua5.4
+build/bench/bare-luajit: LUA = luajit
+$(filter-out %/bare,$(BARE)): BARE_FLAGS = -DDECODE $(LUA_CFLAGS)
+$(filter-out %/bare,$(BARE)): BARE_LIBS = $(LUA_LIBS)
+
+bench: $(BARE)
+	@$(MAKE) --no-print-directory -s build LUA=luajit
+	@$(MAKE) --no-print-directory -s build LUA=lua5.4
+	@./bench/run.sh
+
+bench-setup:
+	@./bench/setup.sh
 
 soak: build
 	@$(SPEC_ENV) $(LUA) spec/soak/soak.lua

@@ -1,14 +1,13 @@
 /*
-** bare.c - the same requests by libcurl alone, for comparison: a plain loop
-** on a multi handle, each easy handle used again, what comes is counted.
+** bare.c - the works of the bench by libcurl alone, for comparison: easy
+** handles used again, options set once, what comes is taken into a buffer.
+** Built with -DDECODE it hands each answer to lua-cjson, too.
 **
-**   bare posts URL COUNT IN_FLIGHT CA_FILE BODY_FILE HEADER ...
-**   bare pages URL COUNT CA_FILE HEADER ...
+**   bare WORK COUNT URL CA_FILE BODY_FILE HEADER ...
 **
-** Each body is another: it has its number, and that of this process, where
-** the file has "@@@@@@@@@@@@". 'pages' asks for one after the other, each by
-** the link that stands first in the one before. Prints "answers bytes seconds
-** connections".
+** WORK is "first", "get", "page" or "post": the same request COUNT times;
+** "walk": each page by the link in the one before; "posts": many at a time.
+** Prints "answers processor-seconds seconds peak-kB kB".
 */
 #define _GNU_SOURCE 1
 
@@ -19,47 +18,83 @@
 #include <time.h>
 
 #include <curl/curl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-#define MOST_IN_FLIGHT 512
-#define MARK "@@@@@@@@@@@@"
+#ifdef DECODE
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+#endif
+
+#define IN_FLIGHT 100
+#define WARM 100
 
 typedef struct answer {
   char *data;
   size_t size, room;
-  char *body;
 } answer;
 
 static struct curl_slist *headers = NULL;
 static const char *ca_file;
-static char body[1 << 20];
+static char body[1 << 16];
 static size_t body_size = 0;
-
-static long good = 0, connections = 0;
-static double bytes = 0;
+static long good = 0;
 
 
-static double seconds (void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+static void fail (const char *what) {
+  fprintf(stderr, "bare: %s\n", what);
+  exit(1);
 }
+
+
+#ifdef DECODE
+
+static lua_State *lua;
+
+static void open_decoder (void) {
+  lua = luaL_newstate();
+  luaL_openlibs(lua);
+  if (luaL_dostring(lua, "return require('cjson').decode") != 0)
+    fail(lua_tostring(lua, -1));
+}
+
+
+static void decode (const answer *a) {
+  if (a->size == 0)
+    return;
+  lua_pushvalue(lua, 1);
+  lua_pushlstring(lua, a->data, a->size);
+  if (lua_pcall(lua, 1, 1, 0) != 0)
+    fail(lua_tostring(lua, -1));
+  lua_pop(lua, 1);
+}
+
+#else
+
+static void open_decoder (void) {
+}
+
+
+static void decode (const answer *a) {
+  (void)a;
+}
+
+#endif
 
 
 static size_t take (char *data, size_t one, size_t size, void *self) {
   answer *a = self;
   (void)one;
   if (a->size + size + 1 > a->room) {
-    char *more = realloc(a->data, (a->size + size + 1) * 2);
-    if (more == NULL)
-      return 0;
-    a->data = more;
     a->room = (a->size + size + 1) * 2;
+    a->data = realloc(a->data, a->room);
+    if (a->data == NULL)
+      return 0;
   }
   memcpy(a->data + a->size, data, size);
   a->size += size;
   a->data[a->size] = '\0';
-  bytes += (double)size;
   return size;
 }
 
@@ -72,7 +107,8 @@ static size_t pass_over (char *data, size_t one, size_t size, void *self) {
 
 
 /* What the core sets, too. */
-static void prepare (CURL *easy, const char *url, answer *a) {
+static CURL *prepare (const char *url, answer *a) {
+  CURL *easy = curl_easy_init();
   curl_easy_setopt(easy, CURLOPT_URL, url);
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
   curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
@@ -87,49 +123,62 @@ static void prepare (CURL *easy, const char *url, answer *a) {
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, pass_over);
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, a);
-  if (a->body != NULL) {
+  curl_easy_setopt(easy, CURLOPT_PRIVATE, a);
+  if (body_size > 0) {
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)body_size);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, a->body);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
   }
+  return easy;
 }
 
 
-static void write_body (answer *a, long number) {
-  char text[sizeof(MARK)];
-  char *at;
-  if (a->body == NULL)
-    a->body = malloc(body_size + 1);
-  if (a->body == NULL)
-    exit(3);
-  memcpy(a->body, body, body_size + 1);
-  snprintf(text, sizeof(text), "%06u%06u", (unsigned)getpid() % 1000000u,
-           (unsigned)number % 1000000u);
-  while ((at = strstr(a->body, MARK)) != NULL)
-    memcpy(at, text, sizeof(MARK) - 1);
-}
-
-
-static void note (CURL *easy) {
-  long status = 0, opened = 0;
+static void note (CURL *easy, answer *a) {
+  long status = 0;
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-  curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &opened);
   good += status >= 200 && status < 300;
-  connections += opened;
+  decode(a);
 }
 
 
-static void posts (const char *url, long count, int in_flight) {
-  static answer answers[MOST_IN_FLIGHT];
-  CURLM *multi = curl_multi_init();
-  long started = 0, ended = 0;
-  int i, left, running;
-  for (i = 0; i < in_flight && started < count; i++, started++) {
-    CURL *easy = curl_easy_init();
-    write_body(&answers[i], started);
-    prepare(easy, url, &answers[i]);
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, &answers[i]);
-    curl_multi_add_handle(multi, easy);
+/* Puts the links.next of a page behind the origin of 'url', which is 'origin'
+** bytes long. */
+static bool next_link (const char *page, char *url, size_t origin,
+                       size_t room) {
+  const char *at = strstr(page, "\"next\":\"");
+  const char *path = at != NULL ? strstr(at, "/api/") : NULL;
+  const char *end = path != NULL ? strchr(path, '"') : NULL;
+  if (end == NULL || origin + (size_t)(end - path) >= room)
+    return false;
+  memcpy(url + origin, path, (size_t)(end - path));
+  url[origin + (size_t)(end - path)] = '\0';
+  return true;
+}
+
+
+static void one_by_one (CURL *easy, answer *a, long count, char *url,
+                        size_t room) {
+  size_t origin = (size_t)(strstr(url, "/api/") - url);
+  while (count-- > 0) {
+    a->size = 0;
+    if (curl_easy_perform(easy) != CURLE_OK)
+      break;
+    note(easy, a);
+    if (room > 0) {
+      if (!next_link(a->data, url, origin, room))
+        break;
+      curl_easy_setopt(easy, CURLOPT_URL, url);
+    }
   }
+}
+
+
+static void many (const char *url, long count) {
+  static answer answers[IN_FLIGHT];
+  CURLM *multi = curl_multi_init();
+  long started, ended = 0;
+  int left, running;
+  for (started = 0; started < IN_FLIGHT && started < count; started++)
+    curl_multi_add_handle(multi, prepare(url, &answers[started]));
   while (ended < count) {
     CURLMsg *message;
     curl_multi_perform(multi, &running);
@@ -137,13 +186,13 @@ static void posts (const char *url, long count, int in_flight) {
       CURL *easy = message->easy_handle;
       answer *a;
       curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&a);
-      note(easy);
-      ended++;
+      note(easy, a);
       a->size = 0;
+      ended++;
       curl_multi_remove_handle(multi, easy);
       if (started < count) {
-        write_body(a, started++);
         curl_multi_add_handle(multi, easy);
+        started++;
       }
       else
         curl_easy_cleanup(easy);
@@ -155,73 +204,71 @@ static void posts (const char *url, long count, int in_flight) {
 }
 
 
-/* Puts the links.next of a page behind the origin of 'url', which is 'origin'
-** bytes long. False at the end. */
-static bool next_link (const char *page, char *url, size_t origin,
-                       size_t room) {
-  const char *at = page != NULL ? strstr(page, "\"next\"") : NULL;
-  const char *from = at != NULL ? strstr(at + 6, "\"") : NULL;
-  const char *end = from != NULL ? strchr(from + 1, '"') : NULL;
-  const char *path = from != NULL ? strstr(from, "api/") : NULL;
-  size_t size = origin;
-  if (end == NULL || path == NULL || path > end)
-    return false;
-  url[size++] = '/';
-  for (from = path; from < end && size + 1 < room; from++)
-    if (*from != '\\')  /* of \/ */
-      url[size++] = *from;
-  url[size] = '\0';
-  return true;
-}
-
-
-static void pages (const char *first, long count) {
-  static char url[65536];
-  answer a = {NULL, 0, 0, NULL};
-  CURL *easy = curl_easy_init();
-  size_t origin = (size_t)(strchr(strstr(first, "://") + 3, '/') - first);
-  snprintf(url, sizeof(url), "%s", first);
-  while (count-- > 0) {
-    a.size = 0;
-    prepare(easy, url, &a);
-    if (curl_easy_perform(easy) != CURLE_OK)
-      break;
-    note(easy);
-    if (!next_link(a.data, url, origin, sizeof(url)))
-      break;
-  }
-  curl_easy_cleanup(easy);
-  free(a.data);
-}
-
-
 static void read_body (const char *path) {
   FILE *file = fopen(path, "rb");
   if (file == NULL)
-    exit(2);
+    fail("no body");
   body_size = fread(body, 1, sizeof(body) - 1, file);
   fclose(file);
 }
 
 
-int main (int count, char **words) {
-  bool is_posts = count > 1 && strcmp(words[1], "posts") == 0;
-  int i = is_posts ? 7 : 5;
-  double began;
-  if (count < i)
+static double seconds (clockid_t clock) {
+  struct timespec t;
+  clock_gettime(clock, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+
+static long resident_kb (void) {
+  long pages = 0;
+  FILE *file = fopen("/proc/self/statm", "r");
+  if (file == NULL || fscanf(file, "%*d %ld", &pages) != 1)
+    fail("no /proc");
+  fclose(file);
+  return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+
+int main (int argc, char **argv) {
+  static char url[4096];
+  answer a = {NULL, 0, 0};
+  const char *work = argc > 5 ? argv[1] : "";
+  bool is_walk = strcmp(work, "walk") == 0;
+  bool is_first = strcmp(work, "first") == 0;
+  bool is_many = strcmp(work, "posts") == 0;
+  double cpu = 0, wall = 0;
+  struct rusage usage;
+  CURL *easy;
+  long count;
+  int i;
+  if (argc <= 5)
     return 2;
+  count = atol(argv[2]);
+  snprintf(url, sizeof(url), "%s", argv[3]);
+  ca_file = argv[4];
   curl_global_init(CURL_GLOBAL_DEFAULT);
-  ca_file = words[is_posts ? 5 : 4];
-  if (is_posts)
-    read_body(words[6]);
-  for (; i < count; i++)
-    headers = curl_slist_append(headers, words[i]);
-  began = seconds();
-  if (is_posts)
-    posts(words[2], atol(words[3]), atoi(words[4]));
+  if (argv[5][0] != '\0')
+    read_body(argv[5]);
+  for (i = 6; i < argc; i++)
+    headers = curl_slist_append(headers, argv[i]);
+  open_decoder();
+  easy = prepare(url, &a);
+  if (!is_first) {
+    one_by_one(easy, &a, is_many ? 1 : WARM, url, 0);
+    good = 0;
+    cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
+    wall = seconds(CLOCK_MONOTONIC);
+  }
+  if (is_many)
+    many(url, count);
   else
-    pages(words[2], atol(words[3]));
-  printf("%ld %.0f %.4f %ld\n", good, bytes, seconds() - began, connections);
-  curl_slist_free_all(headers);
+    one_by_one(easy, &a, count, url, is_walk ? sizeof(url) : 0);
+  cpu = seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+  wall = seconds(CLOCK_MONOTONIC) - wall;
+  getrusage(RUSAGE_SELF, &usage);
+  printf("%ld %.6f %.6f %ld %ld\n", good, cpu, wall, usage.ru_maxrss,
+         resident_kb());
+  curl_easy_cleanup(easy);
   return 0;
 }

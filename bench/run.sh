@@ -1,14 +1,21 @@
 #!/bin/sh
-# make bench: what is measured, under both interpreters.
+# make bench: what calls cost, beside libcurl alone and the clients of others;
+# what the first moments cost. For figures to quote the machine must be idle.
+#
+#   bench/run.sh [ROUNDS [WORK ...]]
 set -eu
 cd "$(dirname "$0")/.."
 
-status=0
+# whom the bench started does not outlive it
+trap 'for pid in build/bench/*/nginx.pid; do
+  [ ! -s "$pid" ] || kill "$(cat "$pid")" 2>/dev/null || :
+done' EXIT
+trap 'exit 130' INT HUP TERM
+
+eval "$(make -s --no-print-directory env LUA=lua5.4)"
+LUA_PATH="$PWD/bench/?.lua;$LUA_PATH" lua5.4 bench/table.lua "$@"
+
 for lua in lua5.4 luajit; do
-  make -s --no-print-directory build LUA=$lua
   eval "$(make -s --no-print-directory env LUA=$lua)"
-  $lua bench/start.lua "$@" || status=1
-  $lua bench/posts.lua || status=1
-  $lua bench/pages.lua || status=1
+  $lua bench/start.lua
 done
-exit $status

@@ -1,0 +1,64 @@
+--- An nginx for the bench, in a directory of its own below build/bench.
+
+local shell = require "klaviyo.sandbox.shell"
+
+local M = {}
+
+local Server = {}
+Server.__index = Server
+
+local FRAME = [[
+load_module "/usr/lib/nginx/modules/ndk_http_module.so";
+load_module "/usr/lib/nginx/modules/ngx_http_lua_module.so";
+user root;
+pid nginx.pid;
+error_log error.log warn;
+worker_rlimit_nofile 8192;
+events { worker_connections 4096; }
+http {
+  access_log off;
+  client_body_temp_path temp;
+  proxy_temp_path temp;
+  fastcgi_temp_path temp;
+  uwsgi_temp_path temp;
+  scgi_temp_path temp;
+  default_type application/vnd.api+json;
+  keepalive_requests 100000000;
+  keepalive_timeout 600s;
+  http2_max_concurrent_streams 128;
+  tcp_nodelay on;
+  %s
+}
+]]
+
+--- Starts nginx; $PORT and $TLS_PORT of the text become free ports.
+---@param dir string  made anew, but for what is in it
+---@param main string  of the configuration's outermost level
+---@param http string  of its http block
+---@return table server  port, tls_port, dir
+function M.start(dir, main, http)
+  assert(shell.run("mkdir -p " .. shell.quote(dir .. "/temp")))
+  local self = setmetatable({ dir = dir }, Server)
+  self.port = shell.free_port({})
+  self.tls_port = shell.free_port({ [self.port] = true })
+  local text = main .. "\n" .. FRAME:format((http:gsub("%%", "%%%%")))
+  text = text:gsub("%$([A-Z_]*PORT)", { PORT = self.port, TLS_PORT = self.tls_port })
+  shell.write(dir .. "/nginx.conf", text)
+  local ok, output = shell.run(('PATH="$PATH:/usr/sbin:/sbin" nginx -e error.log -p %s -c nginx.conf'):format(
+    shell.quote(dir .. "/")))
+  assert(ok, output)
+  self.process = assert(shell.wait_for(function()
+    local pid = (shell.read(dir .. "/nginx.pid") or ""):match("^%d+")
+    return pid and shell.process(pid)
+  end), "nginx did not stay")
+  return self
+end
+
+function Server:stop()
+  if shell.alive(self.process) then
+    shell.run("kill -TERM " .. self.process.pid)
+    shell.wait_for(function() return not shell.alive(self.process) end)
+  end
+end
+
+return M

@@ -1,0 +1,71 @@
+--- The works of the bench by this library.
+
+local klaviyo = require "klaviyo"
+local measure = require "subjects.measure"
+
+local CONCURRENCY = 150  -- results come in order: some wait for a late one
+
+local client = klaviyo.new {
+  base_url = arg[3], ca_file = arg[4], api_key = "pk_bench", proxy = "", pacing = false,
+  on_warning = function() end,
+}
+
+local function event(number)
+  return {
+    profile = { email = "somebody@example.com" }, metric = "Viewed Product", value = 129.95,
+    properties = { product_id = "SKU123", product_name = "Blue T-Shirt", number = number },
+  }
+end
+
+local works = {}
+
+function works.get(count)
+  for _ = 1, count do
+    local document = assert(client.profiles:get("one"))
+    assert(document.data.attributes.email)
+  end
+  return count
+end
+
+works.first = works.get
+
+function works.page(count)
+  for _ = 1, count do
+    local document = assert(client.profiles:list { page = { size = 100 } })
+    assert(#document.data == 100)
+  end
+  return count
+end
+
+function works.post(count)
+  for number = 1, count do
+    assert(client.events:create(event(number)))
+  end
+  return count
+end
+
+function works.walk(count)
+  local letters, walk = 0, client.profiles:each { limit = 100 * count }
+  for profile in walk do
+    letters = letters + #profile.attributes.email
+  end
+  assert(letters > 0)
+  return walk.count / 100
+end
+
+function works.posts(count)
+  local number, good = 0, 0
+  local function next_number()
+    number = number + 1
+    return number <= count and number or nil
+  end
+  local function send(at)
+    return assert(client.events:create(event(at)))
+  end
+  for document in client:map(next_number, send, { concurrency = CONCURRENCY }) do
+    good = good + (document.response.status == 202 and 1 or 0)
+  end
+  return good
+end
+
+measure(works, require("klaviyo.core").clock)

@@ -1,0 +1,212 @@
+--- make bench: the works of the bench by all subjects, turn by turn, and what
+--- came of the goals.
+---
+---   lua5.4 bench/table.lua [ROUNDS [WORK ...]]
+
+local clock = require("klaviyo.core").clock
+local klaviyo = require "klaviyo"
+local shell = require "klaviyo.sandbox.shell"
+local subjects = require "subjects"
+local upstream = require "upstream"
+
+local function plain(server) return server.base_url end
+local function tls(server) return server.tls_url end
+
+local WORKS = {
+  { name = "get", title = "GET of 1 KB", count = 10000, base = plain },
+  { name = "page", title = "GET of a page of 100 profiles, 100 KB", count = 500, base = plain },
+  { name = "post", title = "POST of an event", count = 5000, base = plain },
+  { name = "tls", task = "get", title = "GET of 1 KB, TLS (HTTP/2 where it is spoken)", count = 5000, base = tls },
+  { name = "walk", title = "walk of 1,000 pages, 100,000 profiles; for each page", count = 1000, most = 3,
+    base = function(server) return server.base_url .. "/walk" end },
+  { name = "posts", title = "5,000 POSTs, answers after 50 ms, 100 in flight, TLS", count = 5000, most = 3,
+    base = function(server) return server.tls_url .. "/slow" end },
+  { name = "first", title = "start to first answer, the whole process", count = 1, base = plain, times = 4 },
+}
+
+local function median(list)
+  local sorted = { table.unpack(list) }
+  table.sort(sorted)
+  local middle = (#sorted + 1) / 2
+  return (sorted[math.floor(middle)] + sorted[math.ceil(middle)]) / 2
+end
+
+-- runs[work][subject] = {cpu = {…}, wall = {…}, peak = {…}, rss = {…}}
+local runs = {}
+
+local function note(work, subject, figures)
+  local own = runs[work.name][subject.name] or { cpu = {}, wall = {}, peak = {}, rss = {} }
+  runs[work.name][subject.name] = own
+  for name, list in pairs(own) do
+    list[#list + 1] = figures[name]
+  end
+end
+
+local function can(subject, work)
+  return not subject.missing and not (subject.does and not subject.does(work.name))
+end
+
+-- What a process takes from its start: its own clocks begin too late.
+local function run(subject, work, server)
+  local began = clock()
+  local figures, why = subjects.run(subject, work, server)
+  if figures and work.name == "first" then
+    figures.wall = clock() - began
+  end
+  return figures, why
+end
+
+local function measure(work, list, rounds, server)
+  runs[work.name] = {}
+  for _ = 1, math.min(rounds, work.most or rounds) * (work.times or 1) do
+    for _, subject in ipairs(list) do
+      if can(subject, work) and not subject.failed then
+        local figures, why = run(subject, work, server)
+        if figures then
+          note(work, subject, figures)
+        else
+          subject.failed = why
+          print(subject.name .. ": " .. why)
+        end
+      end
+    end
+  end
+end
+
+-- The median of the ratios, round by round: a machine's speed drifts.
+local function ratio(work, name, other, what)
+  local own, base = runs[work] and runs[work][name], runs[work] and runs[work][other]
+  if not own or not base then
+    return nil
+  end
+  local list = {}
+  for i = 1, math.min(#own[what], #base[what]) do
+    list[i] = own[what][i] / base[what][i]
+  end
+  return median(list)
+end
+
+local function show(work, list)
+  print(("\n%-46s %9s %9s   %s"):format(work.title, "CPU µs", "wall µs", "CPU, of libcurl + cjson"))
+  for _, subject in ipairs(list) do
+    local own = runs[work.name][subject.name]
+    if subject.missing then
+      print(("  %-44s %s"):format(subject.name, subject.missing))
+    elseif own then
+      local factor = subject.limit and ratio(work.name, subject.name, subject.limit, "cpu")
+      print(("  %-44s %8.1f %8.1f   %s"):format(subject.name, median(own.cpu) * 1e6, median(own.wall) * 1e6,
+        factor and ("%.2f"):format(factor) or ""))
+    end
+  end
+end
+
+local function show_memory(list)
+  print(("\n%-46s %9s %9s %9s"):format("memory, MB resident", "first", "10,000", "walk"))
+  print(("%-46s %9s %9s %9s"):format("", "answer", "GETs", "(peak)"))
+  for _, subject in ipairs(list) do
+    local words = { ("  %-42s"):format(subject.name) }
+    for _, pair in ipairs { { "first", "peak" }, { "get", "rss" }, { "walk", "peak" } } do
+      local own = runs[pair[1]] and runs[pair[1]][subject.name]
+      words[#words + 1] = own and ("%9.1f"):format(median(own[pair[2]]) / 1024) or ("%9s"):format("")
+    end
+    if words[2]:find("%d") then
+      print(table.concat(words, " "))
+    end
+  end
+end
+
+local function difference(work, what, title, other)
+  local own = runs[work] and runs[work]["klaviyo, " .. title]
+  local base = runs.first and runs.first[other .. ", " .. title]
+  return own and base and median(own[what]) - median(base[what])
+end
+
+-- {what, most or least, figure by interpreter}
+local GOALS = {
+  { "GET of 1 KB: CPU, of libcurl + cjson", 1.2, function(title)
+    return ratio("get", "klaviyo, " .. title, "libcurl + cjson, " .. title, "cpu")
+  end },
+  { "page of 100 KB: CPU, of libcurl + cjson", 1.05, function(title)
+    return ratio("page", "klaviyo, " .. title, "libcurl + cjson, " .. title, "cpu")
+  end },
+  { "GET of 1 KB: times less CPU than klaviyo-api", 5, function(title)
+    return ratio("get", "klaviyo-api (node)", "klaviyo, " .. title, "cpu")
+  end, least = true },
+  { "page of 100 KB: times less CPU than klaviyo-api", 2.5, function(title)
+    return ratio("page", "klaviyo-api (node)", "klaviyo, " .. title, "cpu")
+  end, least = true },
+  { "start to first answer: ms above Lua + libcurl", 5, function(title)
+    local seconds = difference("first", "wall", title, "libcurl + cjson")
+    return seconds and seconds * 1e3
+  end },
+  { "100,000 profiles: peak MB above Lua + libcurl", 4, function(title)
+    local kb = difference("walk", "peak", title, "libcurl + cjson")
+    return kb and kb / 1024
+  end },
+}
+
+local function show_goals()
+  print(("\n%-52s %9s %9s %9s"):format("goals", "", "Lua 5.4", "LuaJIT"))
+  for _, goal in ipairs(GOALS) do
+    local words = { ("  %-50s"):format(goal[1]), ("%9s"):format((goal.least and "≥ " or "≤ ") .. goal[2]) }
+    for _, title in ipairs { "Lua 5.4", "LuaJIT" } do
+      local figure = goal[3](title)
+      local good = figure and (goal.least and figure >= goal[2] or not goal.least and figure <= goal[2])
+      words[#words + 1] = figure and ("%8.2f%s"):format(figure, good and " " or "!") or ("%9s"):format("-")
+    end
+    print(table.concat(words, " "))
+  end
+end
+
+local function show_machine(list)
+  local function first_line(command)
+    return (select(2, shell.run(command)):match("^[^\n]*"))
+  end
+  print(("%s, %s cores, %s, Linux %s, %s; load %s"):format(
+    (shell.read("/proc/cpuinfo"):match("model name%s*:%s*([^\n]*)") or "?"), first_line "nproc",
+    shell.read("/etc/os-release"):match('PRETTY_NAME="([^"]*)"'), first_line "uname -r", os.date "!%Y-%m-%d %H:%M",
+    shell.read("/proc/loadavg"):match("^[%d.]+ [%d.]+")))
+  local words = { first_line "nginx -v 2>&1 || /usr/sbin/nginx -v", first_line "luajit -v",
+    "node " .. first_line "node --version" }
+  for _, subject in ipairs(list) do
+    if not subject.missing then
+      words[#words + 1] = subject.name .. " " .. tostring(subject.version)
+    end
+  end
+  print(table.concat(words, "; "))
+end
+
+local function event_body()
+  return klaviyo.new({ api_key = "pk_bench", on_warning = function() end }):build("create_event", {
+    body = klaviyo.document("create_event", {
+      profile = { email = "somebody@example.com" }, metric = "Viewed Product", value = 129.95,
+      properties = { product_id = "SKU123", product_name = "Blue T-Shirt", number = 1 },
+    }),
+  }).body
+end
+
+local function main(root, rounds, only)
+  local server = upstream.start(root .. "/build/bench/upstream")
+  server.body_file = server.dir .. "/event.json"
+  shell.write(server.body_file, event_body())
+  local list = subjects.list(root)
+  show_machine(list)
+  local ok, err = pcall(function()
+    for _, work in ipairs(WORKS) do
+      if next(only) == nil or only[work.name] then
+        measure(work, list, rounds, server)
+        show(work, list)
+      end
+    end
+  end)
+  server:stop()
+  assert(ok, err)
+  show_memory(list)
+  show_goals()
+end
+
+local only = {}
+for i = 2, #arg do
+  only[arg[i]] = true
+end
+main(select(2, shell.run("pwd -P")):match("^[^\n]*"), tonumber(arg[1]) or 5, only)

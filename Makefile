@@ -208,8 +208,9 @@ $(OUT)/obj/flags: FORCE
 env:
 	@printf '%s\n' $(call quoted,$(EXPORT_PATH)) $(call quoted,$(EXPORT_CPATH))
 
-# the budget by a clock of the specs' own; forks; names that are slow to find
-PROBES = $(OUT)/budget_probe $(OUT)/spec_fork.so $(OUT)/slow_names.so
+# The budget by a clock of the specs' own; forks; names that are slow to find.
+PROBES = $(OUT)/budget_probe $(OUT)/spec_fork.so $(OUT)/slow_names.so \
+  $(OUT)/scarce/klaviyo/core.so
 
 $(OUT)/budget_probe: spec/support/budget_probe.c csrc/budget.c $(CORE)
 	@mkdir -p $(@D)
@@ -221,6 +222,14 @@ $(OUT)/spec_%.so $(OUT)/%.so: spec/support/%.c
 	@mkdir -p $(@D)
 	$(SAY) '  CC  $@'
 	$(QUIET)$(CC) $(C_ALL) -shared $(EXTRA) -o $@ $< -ldl
+
+# a core that memory can be refused
+$(OUT)/scarce/klaviyo/core.so: spec/support/scarce.c $(CORE)
+	@mkdir -p $(@D)
+	$(SAY) '  LD  $@'
+	$(QUIET)$(CC) $(C_ALL) $(LD_ALL) \
+	  $(foreach name,malloc calloc realloc curl_global_init,-Wl,--wrap=$(name)) \
+	  -o $@ $< $(CORE) $(CURL_LIBS)
 
 probes: $(PROBES)
 

@@ -156,8 +156,9 @@ static int text_escape (lua_State *L) {
 
 
 static int text_is_base (lua_State *L) {
-  lua_pushboolean(L, url_is_base(luaL_checkstring(L, 1)));
-  return 1;
+  bool ok;
+  lua_pushboolean(L, url_is_base(luaL_checkstring(L, 1), &ok));
+  return ok ? 1 : binding_no_memory(L);
 }
 
 

@@ -23,6 +23,14 @@ void response_close (response *r) {
 
 
 /* A callback that returns less than it was given ends the transfer. */
+static size_t keep (response *r, buffer *b, const char *bytes, size_t size) {
+  if (buffer_add(b, bytes, size))
+    return size;
+  r->no_memory = true;
+  return 0;
+}
+
+
 static size_t take_head (char *bytes, size_t one, size_t size, void *self) {
   response *r = self;
   (void)one;
@@ -39,7 +47,7 @@ static size_t take_head (char *bytes, size_t one, size_t size, void *self) {
     r->too_large = true;
     return 0;
   }
-  return buffer_add(&r->head, bytes, size) ? size : 0;
+  return keep(r, &r->head, bytes, size);
 }
 
 
@@ -50,7 +58,7 @@ static size_t take_body (char *bytes, size_t one, size_t size, void *self) {
     r->too_large = true;
     return 0;
   }
-  return buffer_add(&r->body, bytes, size) ? size : 0;
+  return keep(r, &r->body, bytes, size);
 }
 
 
@@ -113,6 +121,8 @@ attempt response_finish (response *r, CURL *easy, CURLcode code,
                                                 : FAILURE_TRANSPORT;
   if (r->too_large)
     r->reason = "the answer is larger than max_response_bytes";
+  else if (r->no_memory)
+    r->reason = "not enough memory for the answer";
   else if (r->refused_resend)
     r->reason = "the connection ended before an answer came";
   else

@@ -30,6 +30,7 @@ typedef struct response {
   size_t max_bytes;
   bool head_done;          /* what comes behind it are trailers */
   bool too_large;
+  bool no_memory;
   bool started;            /* the request began to go out */
   bool refused_resend;     /* libcurl wanted to send it a second time */
   failure failure;

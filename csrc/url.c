@@ -196,16 +196,19 @@ static bool has_dot_segment (const char *path) {
 }
 
 
-bool url_is_base (const char *base) {
+bool url_is_base (const char *base, bool *ok) {
   parts p;
   size_t size = strlen(base);
-  bool good = size > 0 && base[size - 1] != '/' &&
-              strpbrk(base, "?#") == NULL && parts_get(&p, base) == URL_OK;
-  if (!good)
-    return false;
-  good = (strcasecmp(p.scheme, "http") == 0 ||
-          strcasecmp(p.scheme, "https") == 0) && !has_dot_segment(p.path);
-  parts_free(&p);
+  url_status status = URL_BAD;
+  bool good = false;
+  if (size > 0 && base[size - 1] != '/' && strpbrk(base, "?#") == NULL)
+    status = parts_get(&p, base);
+  if (status == URL_OK) {
+    good = (strcasecmp(p.scheme, "http") == 0 ||
+            strcasecmp(p.scheme, "https") == 0) && !has_dot_segment(p.path);
+    parts_free(&p);
+  }
+  *ok = status != URL_NO_MEMORY;
   return good;
 }
 

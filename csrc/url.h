@@ -22,8 +22,8 @@ bool url_escape (buffer *out, const char *text, size_t size);
 url_status url_add_segment (buffer *out, const char *text, size_t size);
 
 /* True for http(s)://host[:port][/prefix] without user, query, fragment, dot
-** segments or a slash at the end. */
-bool url_is_base (const char *base);
+** segments or a slash at the end. '*ok' is false only when memory is out. */
+bool url_is_base (const char *base, bool *ok);
 
 /* Where a link of the service's leads, seen from 'base'. The link must be
 ** of the service's own origin or of base's; its path from /api/ or /client/

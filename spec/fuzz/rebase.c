@@ -82,7 +82,8 @@ static void check_path (const char *rest) {
     }
   curl_free(path);
   for (; *rest != '\0'; rest++)
-    CHECK(*rest > ' ' && *rest < 127 && strchr("\"#<>[\\]^`{|}", *rest) == NULL);
+    CHECK(*rest > ' ' && *rest < 127 &&
+          strchr("\"#<>[\\]^`{|}", *rest) == NULL);
 }
 
 
@@ -141,7 +142,8 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
   size_t base_size, link_size;
   char *base = feed_until(&f, '\n', &base_size);
   char *link = feed_until(&f, '\n', &link_size);
-  if (url_is_base(base)) {
+  bool ok;
+  if (url_is_base(base, &ok)) {
     check_link(base, link, link_size);
     check_own(base, link, link_size);
   }

@@ -1,0 +1,201 @@
+-- What the core does when memory runs out: scenarios, each run anew with its
+-- first allocation refused, its second, and so on, until it needs no more. To
+-- be run as a script, in a process of its own, with the core that scarce.c is
+-- linked into; see spec/core/memory_failures_spec.lua.
+--
+--   lua spec/support/scarce.lua SCENARIO own|libcurl URL
+--
+-- Each run must end as ever, or with an error that says what was the matter;
+-- and leave nothing under way. Prints how many refusals there were.
+
+local name, whose, url = ...
+local core = require "klaviyo.core"
+local engine = require "spec.support.engine"
+
+local path = assert(package.searchpath("klaviyo.core", package.cpath))
+local scarce = assert(package.loadlib(path, "luaopen_spec_scarce"))()
+
+local MOST = 3000
+local FIELDS = "HTTP/1.1 200 OK\r\nRateLimit-Limit: 75, 75;w=1\r\nRetry-After: 3\r\nA: 1\r\nA: 2\r\n\r\n"
+
+local function page(cursor)
+  return ('{"data":[],"links":{"next":%s}}'):format(
+    cursor and ('"https://a.klaviyo.com/api/x?page%%5Bcursor%%5D=%s"'):format(cursor) or "null")
+end
+
+local function told(answer, trouble)
+  if not answer then
+    error(trouble.reason, 0)
+  end
+  return ("%d %s %s"):format(answer.status, #answer.body, answer.head:match("^HTTP/%S+"))
+end
+
+local scenarios = {}
+
+-- Each function from a core that is new: it has no room kept from before.
+local function fresh()
+  return package.loadlib(path, "luaopen_klaviyo_core")()
+end
+
+function scenarios.text()
+  local long = ("x y"):rep(1000)
+  return table.concat({
+    fresh().url("http://h/p", "/api/lists/{id}/x", { id = "a/b" }, { "filter", { "a", long }, "b", "c" }),
+    fresh().escape(long),
+    fresh().rebase("http://h/p", "https://a.klaviyo.com/api/x?y#z"),
+    tostring(fresh().is_base("https://h/p")),
+    fresh().next_link(page("abc")),
+    fresh().header_fields(FIELDS).a,
+    fresh().rate_limit(FIELDS).windows[1].limit,
+    fresh().retry_after(FIELDS),
+  }, "\n")
+end
+
+function scenarios.json()
+  package.loaded["klaviyo.core"], package.loaded["klaviyo.json"] = fresh(), nil
+  local json = require "klaviyo.json"
+  local list = {}
+  for i = 1, 100 do
+    list[i] = { number = i / 3, text = ("x\n"):rep(i), empty = json.array {}, deep = { { { i } } } }
+  end
+  return json.encode(list)
+end
+
+function scenarios.settings()
+  local made, field, why = core.settings {
+    headers = { "Authorization", "Klaviyo-API-Key x", "A", "b", "Empty", "" }, content_type = "application/json",
+    timeout = 5, connect_timeout = 2, deadline = 5, retries = 0, max_response_bytes = 100, proxy = "http://h:1",
+    ca_file = "/dev/null",
+  }
+  return tostring(made) .. tostring(field) .. tostring(why)
+end
+
+function scenarios.pages()
+  local walk = core.pages("http://h/p", "http://h/p/api/x")
+  local urls = {}
+  for number = 1, 70 do -- more than what is seen has room for
+    assert(walk:follow(page(number)))
+    urls[#urls + 1] = walk:url()
+    assert(walk:cursor() == tostring(number))
+  end
+  local moved, why = walk:follow(page(3))
+  urls[#urls + 1] = tostring(moved) .. why
+  assert(walk:follow(page()) == false)
+  walk:close()
+  return table.concat(urls, " ")
+end
+
+function scenarios.budget()
+  local file = os.tmpname()
+  os.remove(file)
+  local taken
+  local ok, err = pcall(function()
+    local budget, why = core.budget(file)
+    if not budget then
+      error(why, 0)
+    end
+    local lane = core.lane("http://h" .. tostring(math.random(1e9)), budget, { { name = "x", second = 3, minute = 5 } })
+    taken = lane:take()
+    lane:settle(taken, 200, FIELDS)
+  end)
+  os.remove(file)
+  if not ok then
+    error(err, 0)
+  end
+  return type(taken)
+end
+
+function scenarios.get()
+  return told(engine.finish(engine.submit(url)))
+end
+
+scenarios.start = scenarios.get -- and the engine's beginning
+
+function scenarios.post()
+  return told(engine.finish(engine.submit(url, {
+    method = "POST", body = ("x"):rep(100000), retries = 2, lane = engine.lane(url, { { name = "x", second = 100000 } }),
+  })))
+end
+
+-- Its server closes what was kept alive: it is sent again, over another.
+function scenarios.again()
+  return told(engine.finish(engine.submit(url, { retries = 1 })))
+end
+
+function scenarios.form()
+  local form = { "data", ("x"):rep(1000), "a.csv", "text/csv", "import", "y", false, false }
+  return told(engine.finish(core.submit(engine.settings(), engine.lane(url), "POST", url .. "/", form)))
+end
+
+function scenarios.many()
+  local tickets, waiting, count = {}, {}, 80
+  local lane, settings = engine.lane(url), engine.settings()
+  for i = 1, count do
+    local ticket = engine.submit(url, { lane = lane, with = settings })
+    tickets[i] = ticket
+    if i % 3 == 0 then
+      ticket:cancel()
+    elseif not ticket:done() then
+      waiting[ticket:announce()] = true
+    end
+  end
+  local till = core.clock() + 20
+  while next(waiting) do
+    assert(core.clock() < till, "an end is missing")
+    for _, serial in ipairs(core.wait(0.2)) do
+      waiting[serial] = nil
+    end
+  end
+  local why
+  for i = 1, count do
+    assert(tickets[i]:done())
+    local answer, trouble = tickets[i]:take()
+    if not answer and trouble.kind ~= "cancelled" then
+      why = why or trouble.reason
+    end
+  end
+  if why then
+    error(why, 0)
+  end
+  return "all"
+end
+
+-- What may be said of it. libcurl says it in many ways.
+local function is_fair(err)
+  return type(err) == "string" and (err:find("memory", 1, true) ~= nil
+    or err:find("^libcurl ") ~= nil -- cannot be started, takes no more
+    or whose == "libcurl")
+end
+
+-- With nothing left of a run that is over. To ask for what is left begins the
+-- engine: not where its beginning is what is looked at.
+local function tidy()
+  collectgarbage()
+  if name ~= "start" then
+    engine.pump_until(engine.is_idle)
+  end
+end
+
+local expected
+local refusals, errors = 0, 0
+tidy() -- libcurl begins with the engine
+for n = 1, MOST do
+  scarce.refuse(whose, n)
+  local ok, result = pcall(scenarios[name])
+  local refused = scarce.relent()
+  tidy()
+  if not ok and not (refused and is_fair(result)) then
+    error(("%s, refusal %d: %s"):format(name, n, tostring(result)))
+  end
+  errors = errors + (ok and 0 or 1)
+  if ok then
+    expected = expected or result
+    assert(result == expected, "another result")
+  end
+  if not refused then
+    print(("%d refused, %d errors"):format(refusals, errors))
+    os.exit(true, true)
+  end
+  refusals = refusals + 1
+end
+error("there is no end to it")

@@ -16,6 +16,7 @@ local json = require "klaviyo.json"
 local linkage = require "klaviyo.document.linkage"
 local list = require "klaviyo.document.list"
 local misuse = require "klaviyo.misuse"
+local names = require "klaviyo.document.names"
 local refusal = require "klaviyo.document.refusal"
 
 local M = {}
@@ -26,17 +27,6 @@ local convert, resource, resources
 -- Conversion gives a value, or nil and a refusal. `how.lenient` builds what it
 -- can instead of refusing.
 
--- The spelling of a name that is among others: an underscore stands for a
--- hyphen.
-local function spelled(names, name)
-  if names[name] then
-    return name
-  elseif type(name) == "string" then
-    local hyphens = name:gsub("_", "-")
-    return names[hyphens] and hyphens
-  end
-end
-
 -- A value that is written as another (a datetime as its text).
 local function written(value)
   local mt = getmetatable(value)
@@ -46,38 +36,10 @@ end
 
 -- Objects --------------------------------------------------------------------
 
--- The names of members that are required: few of many, and asked for often.
-local required = setmetatable({}, {
-  __mode = "k",
-  __index = function(known, members)
-    local names = {}
-    for name, member in pairs(members) do
-      if member.required then
-        names[#names + 1] = name
-      end
-    end
-    known[members] = names
-    return names
-  end,
-})
-
--- Adds to a list what is required and has not been put into `out`.
-local function lacking(members, out, names)
-  if members then
-    for _, name in ipairs(required[members]) do
-      if out == nil or out[name] == nil then
-        names = names or {}
-        names[#names + 1] = name:gsub("-", "_")
-      end
-    end
-  end
-  return names
-end
-
 local function object(how, member, value)
   local out, members = {}, member.members
   for key, item in pairs(value) do
-    local name = spelled(members, key)
+    local name = names.spelled(members, key)
     if name then
       local made, wrong = convert(how, members[name], item)
       if wrong then
@@ -92,9 +54,9 @@ local function object(how, member, value)
       return refusal.unknown("member", key, allowed)
     end
   end
-  local names = not how.lenient and lacking(members, out)
-  if names then
-    return refusal.missing(names)
+  local missing = not how.lenient and names.lacking(members, out)
+  if missing then
+    return refusal.missing(missing)
   end
   return out
 end
@@ -112,7 +74,7 @@ local function any_of(how, member, value)
     if not wrong then
       return made
     end
-    local claims = check.claims(branch, value, spelled)
+    local claims = check.claims(branch, value, names.spelled)
     if claims and claims > (claimed or -1) then
       claimed, first = claims, wrong
     end
@@ -178,39 +140,12 @@ local function from_string(res, value)
   if res.id then
     return {id = value}
   end
-  local names = res.attributes and required[res.attributes]
-  if names and #names == 1 then
-    return {[names[1]] = value}
+  local required = res.attributes and names.required(res.attributes)
+  if required and #required == 1 then
+    return {[required[1]] = value}
   end
   return refusal.wrong("must be a table with the %s's attributes, not %s",
     res.type, check.described(value))
-end
-
--- Where the flat names of a resource go: name → {part =, name =, member =}.
-local slots = setmetatable({}, {
-  __mode = "k",
-  __index = function(known, res)
-    local own = {}
-    for _, part in ipairs {"relationships", "attributes"} do
-      for name, member in pairs(res[part] or {}) do
-        own[name] = {part = part, name = name, member = member}
-      end
-    end
-    if res.meta then
-      own.meta = {part = "meta", name = "meta", member = {type = "object",
-        members = res.meta, nullable = res.nullable_meta}}
-    end
-    own.id = res.id and {part = "id", name = "id"} or own.id
-    own.type = own.type and own.type.part == "attributes" and own.type
-      or {part = "type", name = "type"}
-    known[res] = own
-    return own
-  end,
-})
-
-local function slot_of(res, key)
-  local own = slots[res]
-  return own[key] or own[spelled(own, key)]
 end
 
 local function unknown(res, key)
@@ -239,7 +174,7 @@ end
 
 -- Puts a value where its name goes.
 local function place(how, res, data, key, value)
-  local slot = slot_of(res, key)
+  local slot = names.slot(res, key)
   local part = slot and slot.part
   local made, wrong
   if part == "attributes" then
@@ -265,21 +200,22 @@ end
 
 -- What a resource lacks: its own names, or one of its kinds of content.
 local function lacks(res, data)
-  local names
+  local missing
   if res.id == "required" and data.id == nil then
-    names = {"id"}
+    missing = {"id"}
   end
-  names = lacking(res.attributes, data.attributes, names)
-  names = lacking(res.relationships, data.relationships, names)
-  if not names and res.required.relationships and not data.relationships then
+  missing = names.lacking(res.attributes, data.attributes, missing)
+  missing = names.lacking(res.relationships, data.relationships, missing)
+  if missing then
+    return missing
+  elseif res.required.relationships and not data.relationships then
     local kinds = {}
     refusal.add_names(kinds, res.relationships)
     table.sort(kinds)
-    names = {table.concat(kinds, '" or "')}
-  elseif not names and res.required.meta and data.meta == nil then
-    names = {"meta"}
+    return {table.concat(kinds, '" or "')}
+  elseif res.required.meta and data.meta == nil then
+    return {"meta"}
   end
-  return names
 end
 
 -- Is its id all that is wanted of a resource?
@@ -311,9 +247,9 @@ function resource(how, res, value)
       return nil, wrong
     end
   end
-  local names = not how.lenient and lacks(res, data)
-  if names then
-    return refusal.missing(names)
+  local missing = not how.lenient and lacks(res, data)
+  if missing then
+    return refusal.missing(missing)
   end
   if next(data.attributes) == nil and not res.required.attributes then
     data.attributes = nil
@@ -360,7 +296,7 @@ function M.build(op, t, options)
   if not op.body or op.body.style ~= "document" then
     misuse.raise("%s takes no document", op.id)
   elseif type(t) == "table" and not is_array(t) and t.data ~= nil and
-    not slot_of(op.body.resource, "data") then
+    not names.slot(op.body.resource, "data") then
     misuse.raise("%s: a whole document goes into body = …; here go the " ..
       "names and values alone", op.id)
   end

@@ -1,0 +1,255 @@
+-- The life of a worker: it is told to leave, killed, replaced, short of
+-- timers, and without a cache of Lua's code.
+local key = require "spec.support.key"
+local sandbox = require "klaviyo.sandbox"
+local shell = require "klaviyo.sandbox.shell"
+local worker = require "spec.support.worker"
+
+if worker.missing() then
+  pending("the specs of the life of a worker: " .. worker.missing())
+  return
+end
+
+local LOCATIONS = {
+  ["/call"] = [[
+    local doc, err = client:call("get_lists")
+    ngx.status = doc and 200 or 502
+    ngx.say(doc and #doc.data or err)
+  ]],
+  ["/twice"] = [[
+    local one, err = client:call("get_tags")
+    ngx.sleep(0.3)
+    local two, other = client:call("get_lists")
+    ngx.status = one and two and 200 or 502
+    ngx.say(one and two and "both" or err or other)
+  ]],
+  ["/slow"] = [[
+    local doc, err = client:call("get_segments")
+    ngx.say(doc and "answered" or err)
+  ]],
+  ["/track"] = [[
+    for i = 1, tonumber(ngx.var.arg_n or 1) do
+      assert(client.events:track {metric = "M", profile = {email = "a@example.com"}, properties = {n = i}})
+    end
+    ngx.say("tracked")
+  ]],
+  ["/reading"] = [[ ngx.say(tostring(require("klaviyo.nginx.reader").is_reading())) ]],
+  ["/hold"] = [[ ngx.timer.at(0, function() ngx.sleep(4) end) ngx.say("held") ]],
+}
+
+describe("a worker of nginx", function()
+  local server, world
+
+  setup(function()
+    server = assert(sandbox.start { key = key, profiles = 10, connections = 4096 })
+  end)
+
+  before_each(function()
+    server:reset()
+  end)
+
+  after_each(function()
+    if world then
+      world:stop()
+      world = nil
+    end
+  end)
+
+  teardown(function()
+    if server then
+      server:stop()
+    end
+  end)
+
+  local function start(options)
+    options = options or {}
+    options.locations = LOCATIONS
+    world = worker.start(server, options)
+    return world
+  end
+
+  local function says(path)
+    return (world:get(path):gsub("\n$", ""))
+  end
+
+  local function all_good(answers, count)
+    assert.equal(count, #answers)
+    for _, answer in ipairs(answers) do
+      assert.equal(200, answer.status)
+    end
+  end
+
+  local function no_complaints()
+    assert.same({}, world:complaints())
+  end
+
+  it("leaves at once when nothing is under way, though its reader stays", function()
+    start()
+    assert.equal("2", says("/call"))
+    assert.equal("true", says("/reading"))
+    local old = world:workers()[1]
+    world:signal("HUP")
+    assert.truthy(worker.gone(old, 1))
+    assert.equal("2", says("/call"))
+    no_complaints()
+  end)
+
+  it("has a reader that leaves after a while, and comes back", function()
+    start()
+    assert.equal("2", says("/call"))
+    assert.equal("true", says("/reading"))
+    shell.sleep(2)
+    assert.equal("2", says("/call"))
+    shell.sleep(4)
+    assert.equal("true", says("/reading"))
+    assert.truthy(shell.wait_for(function() return says("/reading") == "false" end, 3))
+    local descriptors = worker.descriptors(world:workers()[1])
+    assert.equal("2", says("/call"))
+    assert.equal("true", says("/reading"))
+    assert.is_true(worker.descriptors(world:workers()[1]) <= descriptors + 4)
+    no_complaints()
+  end)
+
+  it("answers everybody over reloads", function()
+    start { workers = 2 }
+    local old = {}
+    server:fault { operation = "get_lists", delay = 0.1, times = 3000 }
+    local answers = world:many("/call", 2000, { meanwhile = function()
+      for _ = 1, 4 do
+        for _, pid in ipairs(world:reload()) do
+          old[#old + 1] = pid
+        end
+        shell.sleep(0.1)
+      end
+    end })
+    all_good(answers, 2000)
+    assert.equal(8, #old)
+    for _, pid in ipairs(old) do
+      assert.truthy(worker.gone(pid, 2))
+    end
+    no_complaints()
+  end)
+
+  it("ends what is under way when it is told to leave, and goes", function()
+    start()
+    assert.equal("2", says("/call"))
+    local old = world:workers()[1]
+    server:fault { operation = "get_tags", delay = 0.5, times = 20 }
+    local answers = world:many("/twice", 20, { meanwhile = function()
+      shell.sleep(0.2)
+      world:signal("HUP")
+    end })
+    all_good(answers, 20)
+    assert.truthy(worker.gone(old, 1))
+    no_complaints()
+  end)
+
+  it("sends what was tracked before it leaves", function()
+    start()
+    server:fault { operation = "create_event", delay = 0.3, times = 30 }
+    assert.equal("tracked", says("/track?n=300"))
+    local old = world:workers()[1]
+    world:signal("QUIT")
+    assert.truthy(worker.gone(old, 5))
+    assert.equal(300, server:stats().events.distinct)
+    assert.truthy(worker.gone(world.pid, 2))
+    world.server.process = nil
+    no_complaints()
+  end)
+
+  it("waits no longer than worker_shutdown_timeout", function()
+    start { main = "worker_shutdown_timeout 1s;" }
+    server:fault { operation = "create_event", delay = 15, times = 10 }
+    server:fault { operation = "get_segments", delay = 15 }
+    assert.equal("tracked", says("/track?n=5"))
+    local old, gone = world:workers()[1], nil
+    world:many("/slow", 1, { seconds = 12, meanwhile = function()
+      shell.sleep(0.2)
+      world:reload()
+      gone = worker.gone(old, 9)  -- the engine gives what is tracked five seconds more
+    end })
+    assert.truthy(gone, "the worker stays")
+    assert.equal("2", says("/call"))
+  end)
+
+  it("that is killed is replaced by one that calls", function()
+    start()
+    for _ = 1, 3 do
+      assert.equal("2", says("/call"))
+      local old = world:workers()[1]
+      world:signal("KILL", old)
+      assert.truthy(shell.wait_for(function()
+        local now = world:workers()[1]
+        return now and now ~= old
+      end))
+    end
+    assert.equal("2", says("/call"))
+  end)
+
+  it("is upgraded on the fly", function()
+    start()
+    assert.equal("2", says("/call"))
+    local old, file = world.server.process, world.server.dir .. "/nginx.pid"
+    server:fault { operation = "get_tags", delay = 0.5, times = 20 }
+    local answers = world:many("/twice", 20, { meanwhile = function()
+      shell.sleep(0.2)
+      world:signal("USR2")
+      world.server.process = shell.wait_for(function()
+        local pid = (shell.read(file) or ""):match("%d+")
+        return pid and pid ~= old.pid and shell.process(pid)
+      end)
+      world.pid = assert(world.server.process, world:logs()).pid
+      world:signal("QUIT", old.pid)
+    end })
+    all_good(answers, 20)
+    assert.truthy(worker.gone(old.pid, 3))
+    assert.equal("2", says("/call"))
+  end)
+
+  it("without timers to spare calls all the same", function()
+    start { http = "lua_max_running_timers 1;" }
+    assert.equal("held", says("/hold"))
+    local answers = world:many("/call", 50)
+    all_good(answers, 50)
+    for _, answer in ipairs(answers) do
+      assert.is_true(answer.seconds < 2)
+    end
+    assert.equal("false", says("/reading"))
+    assert.matches("lua_max_running_timers", world:logs())
+  end)
+
+  it("without a cache of Lua's code calls, and lets go of what it had", function()
+    start { http = "lua_code_cache off;" }
+    for _ = 1, 5 do
+      assert.equal("2", says("/call"))
+    end
+    local pid = world:workers()[1]
+    local before = worker.descriptors(pid)
+    for _ = 1, 3 do
+      all_good(world:many("/call", 20), 20)
+    end
+    assert.truthy(shell.wait_for(function()
+      return tonumber(says("/stats"):match("^0 (%d+) ")) <= 3
+    end, 5), says("/stats"))
+    assert.is_true(worker.descriptors(pid) <= before + 20)
+    for _, line in ipairs(world:complaints()) do
+      assert.matches("lua_code_cache is off", line)
+    end
+  end)
+
+  it("has no more descriptors and memory after many calls than after some", function()
+    start()
+    local pid = world:workers()[1]
+    local function size()
+      return tonumber(shell.read("/proc/" .. pid .. "/statm"):match("^%d+ (%d+)")) * 4
+    end
+    all_good(world:many("/call", 1000), 1000)
+    local descriptors, kilobytes = worker.descriptors(pid), size()
+    for _ = 1, 3 do
+      all_good(world:many("/call", 1000), 1000)
+    end
+    assert.is_true(worker.descriptors(pid) <= descriptors + 10)
+    assert.is_true(size() < kilobytes + 16 * 1024, size() .. " kB after " .. kilobytes)
+    no_complaints()
+  end)
+end)

@@ -25,7 +25,9 @@ local state        -- nil, "coming" or "reading"
 local since = 0    -- when it was last seen at work, or sent for
 local is_dismissed = false
 
-local waiting = {}  -- by serial
+-- By serial. A light thread that was killed is not kept alive by its waiting:
+-- its ticket, once collected, gives the transfer up.
+local waiting = setmetatable({}, {__mode = "v"})
 local wake
 
 --- Who is told whose transfer is over.

@@ -114,8 +114,9 @@ local function launch(self, options)
   for name, value in pairs(options.env or {}) do
     words[#words + 1] = shell.quote(name .. "=" .. value)
   end
-  local ok, output = shell.run(('PATH="$PATH:/usr/sbin:/sbin"; %s "$(command -v nginx)" -e %s/error.log -p %s/ -c nginx.conf')
-    :format(table.concat(words, " "), self.dir, self.dir))
+  -- by its path, which is how it starts its successor
+  local ok, output = shell.run(('PATH="$PATH:/usr/sbin:/sbin"; %s "$(command -v nginx)" '
+    .. "-e %s/error.log -p %s/ -c nginx.conf"):format(table.concat(words, " "), self.dir, self.dir))
   if not ok then
     return nil, output
   end

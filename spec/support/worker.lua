@@ -92,6 +92,7 @@ function M.start(upstream, options)
   assert(self.server, output)
   self.base_url = self.server.base_url
   self.pid = self.server.process.pid
+  assert(shell.wait_for(function() return #self:workers() > 0 end), "no worker")
   return self
 end
 

@@ -71,13 +71,15 @@ local function connect()
   return socket
 end
 
--- Reads until nothing was under way for some time.
+-- Reads until nothing was under way for some time: then a byte comes with no
+-- news.
 local function read(socket)
   port:stay(core.ports() > 1 and SHORT_STAY or STAY)
   drain()
   if is_dismissed and port:load() == 0 then
     return nil
   end
+  local is_asked = false
   repeat
     local bytes, why = socket:receiveany(64)
     since = ngx.now()
@@ -85,8 +87,8 @@ local function read(socket)
     if not bytes then
       return why
     end
-    local idle = told == 0 or ngx.worker.exiting()
-  until idle and port:load() == 0
+    is_asked = is_asked or told == 0 or ngx.worker.exiting()
+  until is_asked and port:load() == 0
 end
 
 local function work()

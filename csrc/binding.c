@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define SCRATCH "klaviyo.scratch"
+#define MOST_KEPT 1048576  /* bytes of scratch, for the next time */
 #define LONGEST_SECONDS 1000000
 
 
@@ -61,14 +62,7 @@ static int free_scratch (lua_State *L) {
 }
 
 
-buffer *binding_scratch (lua_State *L) {
-  buffer *b = lua_touserdata(L, lua_upvalueindex(1));
-  b->size = 0;
-  return b;
-}
-
-
-buffer *binding_new_scratch (lua_State *L) {
+static buffer *new_scratch (lua_State *L) {
   if (luaL_newmetatable(L, SCRATCH)) {
     lua_pushcfunction(L, free_scratch);
     lua_setfield(L, -2, "__gc");
@@ -78,14 +72,36 @@ buffer *binding_new_scratch (lua_State *L) {
 }
 
 
-void binding_functions (lua_State *L, const function *list) {
-  binding_new_scratch(L);                         /* table scratch */
-  for (; list->name != NULL; list++) {
-    lua_pushvalue(L, -1);
-    lua_pushcclosure(L, list->call, 1);
-    lua_setfield(L, -3, list->name);
+buffer *binding_scratch (lua_State *L) {
+  buffer *b;
+  lua_pushvalue(L, lua_upvalueindex(1));
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    return new_scratch(L);
   }
-  lua_pop(L, 1);
+  lua_pushnil(L);
+  lua_replace(L, lua_upvalueindex(1));
+  b = lua_touserdata(L, -1);
+  b->size = 0;
+  return b;
+}
+
+
+void binding_give_back (lua_State *L, int index) {
+  buffer *b = lua_touserdata(L, index);
+  if (b->room > MOST_KEPT)
+    buffer_free(b);
+  lua_pushvalue(L, index);
+  lua_replace(L, lua_upvalueindex(1));
+}
+
+
+void binding_functions (lua_State *L, const function *list) {
+  for (; list->name != NULL; list++) {
+    lua_pushnil(L);
+    lua_pushcclosure(L, list->call, 1);
+    lua_setfield(L, -2, list->name);
+  }
 }
 
 

@@ -18,20 +18,20 @@ typedef struct function {
   lua_CFunction call;
 } function;
 
-/* Sets functions into the table on the top, each with a scratch buffer as
-** its upvalue. The list ends with a NULL name. */
+/* Sets functions into the table on the top, each with an upvalue for its
+** scratch buffer. The list ends with a NULL name. */
 void binding_functions (lua_State *L, const function *list);
 
 /* Makes (once per state) the metatable of a class, with these methods and
 ** metamethods, and leaves nothing on the stack. */
 void binding_class (lua_State *L, const char *class, const function *list);
 
-/* The scratch buffer of the running function, emptied. What is built in it
-** is freed with the state, whatever is raised meanwhile. */
+/* Pushes the scratch buffer of the running function, emptied. It is taken
+** until it is given back from its slot: wherever Lua may collect garbage, a
+** finalizer may call the same function. What is raised meanwhile leaves it to
+** the collector. */
 buffer *binding_scratch (lua_State *L);
-
-/* Pushes a new one. */
-buffer *binding_new_scratch (lua_State *L);
+void binding_give_back (lua_State *L, int index);
 
 void binding_push (lua_State *L, const buffer *b);
 

@@ -14,7 +14,6 @@
 #define FEW 16            /* names that are sorted as they come */
 #define SHALLOW 20        /* above, members are kept on the stack: 2 x FEW */
 #define NAMED_OF_DEEPEST 20
-#define MOST_KEPT 1048576 /* bytes of scratch, for the next time */
 
 /* core.encode's arguments, and its scratch */
 enum {VALUE = 1, ARRAY, EMPTY_ARRAY, EMPTY, OTHER, SCRATCH};
@@ -419,31 +418,6 @@ static bool write_value (lua_State *L, buffer *out, int value,
 }
 
 
-/* The scratch is taken while in use: __tojson may encode too, and so may any
-** finalizer. If there is an error it goes to the collector. */
-static buffer *take_scratch (lua_State *L) {
-  buffer *out;
-  lua_pushvalue(L, lua_upvalueindex(1));
-  if (lua_isnil(L, -1)) {
-    lua_pop(L, 1);
-    return binding_new_scratch(L);
-  }
-  lua_pushnil(L);
-  lua_replace(L, lua_upvalueindex(1));
-  out = lua_touserdata(L, -1);
-  out->size = 0;
-  return out;
-}
-
-
-static void give_scratch_back (lua_State *L, buffer *out) {
-  if (out->room > MOST_KEPT)
-    buffer_free(out);
-  lua_pushvalue(L, SCRATCH);
-  lua_replace(L, lua_upvalueindex(1));
-}
-
-
 /*
 ** core.encode(value, array_mt, empty_array_mt, empty_array, other)
 ** -> text | nil, what is wrong and where
@@ -454,7 +428,7 @@ static int encode (lua_State *L) {
   buffer *out;
   bool ok;
   lua_settop(L, OTHER);
-  out = take_scratch(L);
+  out = binding_scratch(L);
   ok = write_value(L, out, VALUE, NULL);
   if (ok)
     binding_push(L, out);
@@ -462,7 +436,7 @@ static int encode (lua_State *L) {
     lua_pushnil(L);
     lua_insert(L, -2);
   }
-  give_scratch_back(L, out);
+  binding_give_back(L, SCRATCH);
   return ok ? 1 : 2;
 }
 
@@ -471,12 +445,18 @@ static int encode (lua_State *L) {
 static int quote (lua_State *L) {
   size_t size, bad;
   const char *text = luaL_checklstring(L, 1, &size);
-  buffer *out = binding_scratch(L);
-  switch (json_string(out, text, size, &bad)) {
-    case JSON_OK: binding_push(L, out); return 1;
-    case JSON_NOT_UTF8: break;
-    case JSON_NO_MEMORY: return binding_no_memory(L);
-  }
+  buffer *out;
+  json_status status;
+  lua_settop(L, 1);
+  out = binding_scratch(L);
+  status = json_string(out, text, size, &bad);
+  if (status == JSON_NO_MEMORY)
+    return binding_no_memory(L);
+  if (status == JSON_OK)
+    binding_push(L, out);
+  binding_give_back(L, 2);
+  if (status == JSON_OK)
+    return 1;
   lua_pushnil(L);
   lua_pushinteger(L, (lua_Integer)bad);
   return 2;
@@ -498,9 +478,7 @@ static int number (lua_State *L) {
 
 void open_json (lua_State *L) {
   static const function functions[] = {
-    {"quote", quote}, {"number", number}, {NULL, NULL}
+    {"encode", encode}, {"quote", quote}, {"number", number}, {NULL, NULL}
   };
-  static const function encoder[] = {{"encode", encode}, {NULL, NULL}};
   binding_functions(L, functions);
-  binding_functions(L, encoder);  /* with a scratch of its own */
 }

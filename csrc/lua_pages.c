@@ -39,15 +39,17 @@ static int pages_url (lua_State *L) {
 /* pages:cursor() -> the page[cursor] of that page | nil */
 static int pages_cursor (lua_State *L) {
   const pages *p = check_pages(L);
-  buffer *out = binding_scratch(L);
-  bool ok;
-  bool found = url_cursor(out, p->url.data, p->url.size, &ok);
+  buffer *out;
+  bool ok, found;
+  lua_settop(L, 1);
+  out = binding_scratch(L);
+  found = url_cursor(out, p->url.data, p->url.size, &ok);
   if (!ok)
     return binding_no_memory(L);
-  if (!found)
-    return 0;
-  binding_push(L, out);
-  return 1;
+  if (found)
+    binding_push(L, out);
+  binding_give_back(L, 2);
+  return found;
 }
 
 

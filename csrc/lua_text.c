@@ -122,15 +122,17 @@ static void add_query (lua_State *L, buffer *out, int index) {
 static int text_url (lua_State *L) {
   const char *base = luaL_checkstring(L, 1);
   const char *template = luaL_checkstring(L, 2);
-  buffer *out = binding_scratch(L);
+  buffer *out;
   lua_settop(L, 4);
   if (!lua_istable(L, 3)) {
     lua_newtable(L);
     lua_replace(L, 3);
   }
+  out = binding_scratch(L);                       /* slot 5 */
   if (!buffer_add_text(out, base))
     return binding_no_memory(L);
   if (!add_path(L, out, template)) {
+    binding_give_back(L, 5);
     lua_pushnil(L);
     lua_insert(L, -2);
     return 2;
@@ -138,6 +140,7 @@ static int text_url (lua_State *L) {
   if (lua_istable(L, 4))
     add_query(L, out, 4);
   binding_push(L, out);
+  binding_give_back(L, 5);
   return 1;
 }
 
@@ -147,10 +150,13 @@ static int text_url (lua_State *L) {
 static int text_escape (lua_State *L) {
   size_t size;
   const char *text = luaL_checklstring(L, 1, &size);
-  buffer *out = binding_scratch(L);
+  buffer *out;
+  lua_settop(L, 1);
+  out = binding_scratch(L);
   if (!url_escape(out, text, size))
     return binding_no_memory(L);
   binding_push(L, out);
+  binding_give_back(L, 2);
   return 1;
 }
 
@@ -167,14 +173,20 @@ static int text_rebase (lua_State *L) {
   size_t size;
   const char *base = luaL_checkstring(L, 1);
   const char *link = luaL_checklstring(L, 2, &size);
-  buffer *out = binding_scratch(L);
-  switch (url_rebase(out, base, link, size)) {
+  buffer *out;
+  url_status status;
+  lua_settop(L, 2);
+  out = binding_scratch(L);
+  status = url_rebase(out, base, link, size);
+  if (status == URL_OK)
+    binding_push(L, out);
+  binding_give_back(L, 3);
+  switch (status) {
     case URL_OK: break;
     case URL_BAD: return binding_refuse(L, "bad");
     case URL_FOREIGN: return binding_refuse(L, "foreign");
     case URL_NO_MEMORY: return binding_no_memory(L);
   }
-  binding_push(L, out);
   return 1;
 }
 
@@ -183,9 +195,16 @@ static int text_rebase (lua_State *L) {
 static int text_next_link (lua_State *L) {
   size_t size;
   const char *page = luaL_checklstring(L, 1, &size);
-  buffer *out = binding_scratch(L);
-  switch (links_next(out, page, size)) {
-    case LINK_FOUND: binding_push(L, out); return 1;
+  buffer *out;
+  link_status status;
+  lua_settop(L, 1);
+  out = binding_scratch(L);
+  status = links_next(out, page, size);
+  if (status == LINK_FOUND)
+    binding_push(L, out);
+  binding_give_back(L, 2);
+  switch (status) {
+    case LINK_FOUND: return 1;
     case LINK_NONE: lua_pushboolean(L, 0); return 1;
     case LINK_BROKEN: return binding_refuse(L, "broken");
     case LINK_NO_MEMORY: break;
@@ -194,9 +213,10 @@ static int text_next_link (lua_State *L) {
 }
 
 
-static void push_lower (lua_State *L, const char *text, size_t size) {
-  buffer *out = binding_scratch(L);
+static void push_lower (lua_State *L, buffer *out, const char *text,
+                        size_t size) {
   size_t i;
+  out->size = 0;
   if (!buffer_add(out, text, size))
     binding_no_memory(L);
   for (i = 0; i < size; i++)
@@ -212,9 +232,12 @@ static int text_header_fields (lua_State *L) {
   size_t size, at = 0;
   const char *block = luaL_checklstring(L, 1, &size);
   header_field field;
+  buffer *out;
+  lua_settop(L, 1);
+  out = binding_scratch(L);
   lua_newtable(L);
   while (headers_next(block, size, &at, &field)) {
-    push_lower(L, field.name, field.name_size);
+    push_lower(L, out, field.name, field.name_size);
     lua_pushvalue(L, -1);
     lua_rawget(L, -3);                       /* table name old */
     if (lua_isnil(L, -1)) {
@@ -228,6 +251,7 @@ static int text_header_fields (lua_State *L) {
     }
     lua_rawset(L, -3);
   }
+  binding_give_back(L, 2);
   return 1;
 }
 

@@ -1,6 +1,7 @@
 local cjson = require "cjson"
 local core = require "klaviyo.core"
 local json = require "klaviyo.json"
+local leave = require "spec.support.finalizer"
 local script = require "spec.support.script"
 
 local is_luajit = rawget(_G, "jit") ~= nil
@@ -273,12 +274,7 @@ describe("json.encode", function()
 
   it("is not disturbed by a finalizer that encodes", function()
     local function litter()
-      local proxy = rawget(_G, "newproxy") and newproxy(true) -- luacheck: ignore 113
-      if proxy then
-        getmetatable(proxy).__gc = function() json.encode { ("litter"):rep(100) } end
-      else
-        setmetatable({}, { __gc = function() json.encode { ("litter"):rep(100) } end })
-      end
+      leave(function() json.encode { ("litter"):rep(100) } end)
     end
     local t, expected = {}, {}
     for i = 1, 40 do

@@ -1,0 +1,29 @@
+local core = require "klaviyo.core"
+local leave = require "spec.support.finalizer"
+
+describe("binding.c: a scratch buffer", function()
+  it("is not disturbed by a finalizer that calls the same function", function()
+    local function meddle()
+      core.url("http://x", "/{evil}", { evil = ("E"):rep(500) })
+      core.escape(("%"):rep(300))
+      core.quote(("\n"):rep(300))
+      core.header_fields(("X"):rep(100) .. ": y\r\n")
+    end
+    for i = 1, 40000 do
+      leave(meddle)
+      local url = core.url("https://a", "/p/{id" .. i .. "}", { ["id" .. i] = "v" .. i }, { "q", "w" .. i })
+      assert(url == ("https://a/p/v%d?q=w%d"):format(i, i), url)
+      assert(core.escape("a b" .. i) == "a%20b" .. i)
+      assert(core.quote("a\n" .. i) == '"a\\n' .. i .. '"')
+      local fields = core.header_fields("Ab" .. i .. ": c\r\nDe: f\r\n")
+      assert(fields["ab" .. i] == "c" and fields.de == "f")
+    end
+  end)
+
+  it("is another one after an error", function()
+    for _ = 1, 100 do
+      assert.has_error(function() core.url("https://a", "/p", nil, { "q", {}, "r", true }) end)
+      assert.equal("https://a/p?q=1", core.url("https://a", "/p", nil, { "q", "1" }))
+    end
+  end)
+end)

@@ -296,6 +296,8 @@ fuzz:
 	  $(addprefix $(FUZZ)/,$(TARGET))
 	@./tools/fuzz.sh $(SECONDS) $(TARGET)
 
+$(FUZZ)/thread: spec/fuzz/engine.c
+
 planted:
 	@./tools/planted.sh
 
@@ -304,7 +306,7 @@ $(FUZZ)/floor.a: $(FLOOR)
 	$(SAY) '  AR  $@'
 	$(QUIET)rm -f $@ && ar rc $@ $^
 
-$(FUZZ)/%: spec/fuzz/%.c spec/fuzz/fuzz.h $(FUZZ)/floor.a
+$(FUZZ)/%: spec/fuzz/%.c $(wildcard spec/fuzz/*.h) $(FUZZ)/floor.a
 	$(SAY) '  CC  $@'
 	$(QUIET)$(CC) $(filter-out -fPIC,$(C_ALL)) -fsanitize=fuzzer -o $@ $< \
 	  $(FUZZ)/floor.a $(CURL_LIBS) -lpthread

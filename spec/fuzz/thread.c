@@ -1,0 +1,5 @@
+/*
+** thread.c - the life of transfers, with an engine that works in a thread.
+*/
+#define THREADED true
+#include "engine.c"

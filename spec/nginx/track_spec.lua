@@ -1,0 +1,175 @@
+-- client.events:track in nginx: from log_by_lua and from everywhere, without
+-- anybody waiting.
+local key = require "spec.support.key"
+local sandbox = require "klaviyo.sandbox"
+local shell = require "klaviyo.sandbox.shell"
+local worker = require "spec.support.worker"
+
+if worker.missing() then
+  pending("the specs of tracking in nginx: " .. worker.missing())
+  return
+end
+
+local INIT = [[
+  function event(n)
+    return {metric = "Tracked", profile = {email = "a@example.com"}, properties = {n = n}}
+  end
+  warned = client:with {on_warning = function(message) ngx.log(ngx.WARN, "warned: ", message) end}
+]]
+
+local LOCATIONS = {
+  ["/log"] = [[
+    content_by_lua_block { ngx.say("said") }
+    log_by_lua_block {
+      local ok, err = client.events:track(event(ngx.var.arg_n))
+      if not ok then note("log", err) end
+    }
+  ]],
+  ["/full"] = [[
+    log_by_lua_block {
+      local small = client:with {track_queue = 5}
+      for n = 1, 300 do
+        local ok, err = small.events:track(event(n))
+        if not ok then note("full", err.kind, err) end
+      end
+    }
+    return 200;
+  ]],
+  ["/counts"] = [[
+    local stats = client:stats()
+    local t = stats.tracked
+    ngx.say(t.queued + t.running, " ", t.sent, " ", t.failed, " ", t.refused)
+  ]],
+  ["/drain"] = [[
+    for n = 1, 20 do assert(client.events:track(event(n))) end
+    local all, left = client:drain(0.02)
+    local then_all = client:drain(10)
+    ngx.say(tostring(all), " ", left > 0, " ", tostring(then_all))
+  ]],
+  ["/lost"] = [[
+    assert(warned.events:track(event(1)))
+    ngx.say("tracked")
+  ]],
+  ["/key"] = [[
+    log_by_lua_block {
+      own = own or client:with {api_key = function()
+        if ngx.get_phase() ~= "log" then ngx.sleep(0.2) end
+        return "]] .. key .. [["
+      end}
+      note("key", pcall(own.events.track, own.events, event(1)))
+    }
+    content_by_lua_block {
+      if own then own:call("get_lists") end
+      ngx.say("called")
+    }
+  ]],
+  ["/cost"] = [[
+    local core = require "klaviyo.core"
+    local times = {}
+    for n = 1, 2000 do
+      local made = event(n)
+      local began = core.clock()
+      client.events:track(made)
+      times[n] = core.clock() - began
+    end
+    table.sort(times)
+    ngx.say(times[1000] * 1e6)
+  ]],
+}
+
+describe("track in nginx", function()
+  local server, world
+
+  setup(function()
+    server = assert(sandbox.start { key = key, profiles = 10, connections = 4096 })
+    world = worker.start(server, { locations = LOCATIONS, init = INIT })
+  end)
+
+  teardown(function()
+    local logs = world and world:stop() or ""
+    if server then
+      server:stop()
+    end
+    assert.is_nil(logs:find(key, 1, true), "the key is in a log")
+  end)
+
+  before_each(function()
+    server:reset()
+  end)
+
+  local function says(path)
+    return (world:get(path):gsub("\n$", ""))
+  end
+
+  -- Until nothing is under way.
+  local function settled()
+    assert.truthy(shell.wait_for(function() return says("/counts"):match("^0 ") end, 10), says("/counts"))
+    return server:stats().events
+  end
+
+  it("sends from log_by_lua what visitors need not wait for", function()
+    server:fault { operation = "create_event", delay = 0.3, times = 200 }
+    local answers = world:many("/log", 200)
+    for _, answer in ipairs(answers) do
+      assert.equal(200, answer.status)
+    end
+    assert.same({ 200, 200, 0 }, { settled().received, settled().distinct, settled().unnamed })
+    assert.same({}, world:noted("log", 0))
+  end)
+
+  it("refuses when the queue is full, and counts that", function()
+    local refused = tonumber(says("/counts"):match("(%d+)$"))
+    server:fault { operation = "create_event", delay = 0.5, times = 300 }
+    world:get("/full")
+    settled()
+    local list = world:noted("full", 1)
+    assert.is_true(#list >= 1)
+    for _, line in ipairs(list) do
+      assert.matches("^queue_full klaviyo: create_event: 5 tracked events wait", line)
+    end
+    assert.equal(refused + #list, tonumber(says("/counts"):match("(%d+)$")))
+    assert.equal(300 - #list, settled().distinct)
+  end)
+
+  it("is drained by who can wait", function()
+    server:fault { operation = "create_event", delay = 0.2, times = 20 }
+    assert.equal("false true true", says("/drain"))
+    assert.equal(20, settled().distinct)
+  end)
+
+  it("has what was lost in the log, soon, by the client's way, and without the key", function()
+    server:fault { operation = "create_event", status = 400, body = "refused: " .. key }
+    assert.equal("tracked", says("/lost"))
+    assert.truthy(shell.wait_for(function()
+      return world:logs():find("warned: klaviyo: 1 tracked event was not delivered: 400 refused: [redacted]", 1, true)
+    end, 3), world:logs())
+  end)
+
+  it("asks a function for the key, while another request waits for it", function()
+    says("/key")  -- which makes the client
+    world:many("/key", 10)
+    assert.is_true(#world:noted("key", 11) >= 11)
+    for _, line in ipairs(world:noted("key", 11)) do
+      assert.equal("true true", line)
+    end
+    assert.equal(11, settled().distinct)
+  end)
+
+  it("costs microseconds", function()
+    local median = tonumber(says("/cost"))
+    assert.is_true(median < 200, median .. " us")
+    settled()
+  end)
+
+  it("loses nothing to a reload under load", function()
+    local answers = world:many("/log", 1000, { meanwhile = function()
+      for _ = 1, 3 do
+        world:reload()
+        shell.sleep(0.1)
+      end
+    end })
+    assert.equal(1000, #answers)
+    assert.truthy(shell.wait_for(function() return server:stats().events.distinct == 1000 end, 10),
+      server:stats().events.distinct .. " of 1000")
+  end)
+end)

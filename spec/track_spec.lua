@@ -1,0 +1,149 @@
+-- client.events:track outside nginx: events that go out while the program
+-- waits for something else.
+local klaviyo = require "klaviyo"
+local sandbox = require "spec.support.sandbox"
+local script = require "spec.support.script"
+
+describe("client.events:track", function()
+  local world = sandbox.here(setup, teardown, { profiles = 10 })
+  local client, warnings
+
+  local function event(n)
+    return { metric = "Tracked", profile = { email = "a@example.com" }, properties = { n = n } }
+  end
+
+  local function since(before)
+    local now = client:stats().tracked
+    for name, value in pairs(before) do
+      now[name] = now[name] - value
+    end
+    return now
+  end
+
+  before_each(function()
+    world.server:reset()
+    warnings = {}
+    client = world:new_client { on_warning = function(message) warnings[#warnings + 1] = message end }
+    assert.is_true(client:drain(20))
+    warnings = {}
+  end)
+
+  it("returns at once, and sends while something else waits", function()
+    local before = client:stats().tracked
+    for n = 1, 20 do
+      assert.is_true(client.events:track(event(n)))
+    end
+    assert.equal(20, since(before).queued + since(before).running)
+    klaviyo.sleep(1)
+    assert.same({ queued = 0, running = 0, sent = 20, failed = 0, refused = 0 }, since(before))
+    local events = world.server:stats().events
+    assert.same({ 20, 20, 0 }, { events.received, events.distinct, events.unnamed })
+  end)
+
+  it("is drained before the end", function()
+    world.server:fault { operation = "create_event", delay = 0.2, times = 50 }
+    for n = 1, 50 do
+      assert.is_true(client.events:track(event(n)))
+    end
+    local all, left = client:drain(0.01)
+    assert.is_false(all)
+    assert.is_true(left > 0 and left <= 50)
+    assert.same({ true }, { client:drain(20) })
+    assert.equal(50, world.server:stats().events.distinct)
+    assert.same({ true }, { client:drain(0) })
+  end)
+
+  it("drains inside of tasks, beside others", function()
+    klaviyo.run(function()
+      local call = klaviyo.spawn(function() return client:call("get_lists") end)
+      assert.is_true(client.events:track(event(1)))
+      assert.is_true(client:drain(10))
+      assert.truthy(call:wait())
+    end)
+    assert.equal(1, world.server:stats().events.distinct)
+  end)
+
+  it("tells of a queue that is full, and counts what it refused", function()
+    local before = client:stats().tracked
+    world.server:fault { operation = "create_event", delay = 0.2, times = 1000 }
+    local small = client:with { track_queue = 5 }
+    local taken, ok, err = 0, true, nil
+    while ok and taken < 1000 do
+      ok, err = small.events:track(event(taken))
+      taken = taken + (ok and 1 or 0)
+    end
+    assert.is_nil(ok)
+    assert.is_true(taken >= 5)
+    assert.equal("queue_full", err.kind)
+    assert.is_false(err.maybe_sent)
+    assert.equal("klaviyo: create_event: 5 tracked events wait to be sent already", tostring(err))
+    assert.equal(1, since(before).refused)
+    assert.is_true(client.events:track(event(-1)))  -- whose queue is longer
+    assert.is_true(client:drain(20))
+    assert.equal(taken + 1, world.server:stats().events.distinct)
+  end)
+
+  it("sends again what may be sent again, and it counts once", function()
+    world.server:fault { operation = "create_event", status = 503, times = 5 }
+    world.server:fault { operation = "create_event", skip = 5, reset = "after", times = 3 }
+    local patient = client:with { retries = 6 }
+    for n = 1, 10 do
+      assert.is_true(patient.events:track(event(n)))
+    end
+    assert.is_true(client:drain(30))
+    assert.equal(10, world.server:stats().events.distinct)
+    assert.same({}, warnings)
+  end)
+
+  it("warns of what was lost, without the key", function()
+    local before = client:stats().tracked
+    world.server:fault { operation = "create_event", status = 400, times = 3,
+      body = "no \n such " .. world.key .. " thing" }
+    for n = 1, 3 do
+      assert.is_true(client.events:track(event(n)))
+    end
+    assert.is_true(client:drain(20))
+    assert.equal(3, since(before).failed)
+    assert.same({ "klaviyo: 3 tracked events were not delivered: 400 no such [redacted] thing" }, warnings)
+    warnings = {}
+    client:with { base_url = "http://127.0.0.1:1" }.events:track(event(1))
+    assert.is_true(client:drain(20))
+    assert.equal(1, #warnings)
+    assert.matches("^klaviyo: 1 tracked event was not delivered: .*onnect", warnings[1])
+  end)
+
+  it("warns without a part of the key that the end of an excerpt leaves", function()
+    world.server:fault { operation = "create_event", status = 400, body = ("x"):rep(190) .. world.key }
+    assert.is_true(client.events:track(event(1)))
+    assert.is_true(client:drain(20))
+    assert.equal(1, #warnings)
+    assert.matches("400 x+$", warnings[1])
+  end)
+
+  it("takes what create takes, and refuses the rest at the caller's line", function()
+    local ok, why = pcall(function() client.events:track { metrics = "x" } end)
+    assert.is_false(ok)
+    assert.matches("^[^\n]*track_spec.lua:%d+: .*metric", why)
+    ok, why = pcall(function() return client.profiles.track end)
+    assert.is_false(ok)
+    assert.matches('unknown verb of profiles "track"', why)
+    ok, why = pcall(function() client:drain("long") end)
+    assert.is_false(ok)
+    assert.matches("drain takes a number of seconds", why)
+    ok, why = pcall(klaviyo.new, { api_key = "pk", track_queue = 0 })
+    assert.is_false(ok)
+    assert.matches("track_queue must be a whole number above 0", why)
+  end)
+
+  it("leaves a program that does not drain to its end", function()
+    local output, status = script.run(([[
+      local client = require("klaviyo").new {base_url = %q, api_key = %q, proxy = "",
+        on_warning = function() end}
+      for n = 1, 100 do
+        assert(client.events:track {metric = "M", profile = {email = "a@example.com"}, properties = {}})
+      end
+      print("ended")
+    ]]):format(world.server.base_url, world.key))
+    assert.same({ "ended\n", 0 }, { output, status })
+  end)
+end)

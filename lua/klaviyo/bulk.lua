@@ -23,6 +23,7 @@ local time = require "klaviyo.bulk.time"
 local unique_id = require "klaviyo.unique_id"
 
 local digest = lazy "klaviyo.digest"
+local phases = lazy "klaviyo.nginx.phases"
 
 local M = {}
 
@@ -236,6 +237,9 @@ function M.import(client, kind_name, source, options)
   end
   options = options or {}
   check(kind, options)
+  if type(ngx) == "table" then
+    phases.must_wait()  -- before a journal is begun
+  end
   local read, total = chunks.reader(source)
   local run = {
     client = client, kind = kind, open = {}, in_vain = 0, read = 0,

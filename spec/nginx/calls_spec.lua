@@ -179,6 +179,32 @@ local LOCATIONS = {
     local queued, running = require("klaviyo.core").load()
     ngx.say(queued + running, " ", #assert(client:call("get_lists")).data)
   ]],
+  ["/key_hangs"] = [[
+    shared.hanging = shared.hanging or client:with {api_key = function()
+      if not shared.asked then
+        shared.asked = true
+        ngx.sleep(60)
+      end
+      return "]] .. key .. [["
+    end}
+    ngx.say(#assert(shared.hanging:call("get_lists")).data)
+  ]],
+  ["/subrequests"] = [[
+    local one, two = ngx.location.capture_multi {{"/call"}, {"/map"}}
+    ngx.print(one.body, two.body, #assert(client:call("get_lists")).data)
+  ]],
+  ["/tls"] = [[
+    local own = client:with {base_url = ngx.var.arg_url, ca_file = ngx.var.arg_ca}
+    local doc = assert(own:call("get_lists"))
+    ngx.say(doc.response.http_version, " ", #doc.data)
+  ]],
+  ["/import_in_log"] = [[
+    content_by_lua_block { ngx.say("said") }
+    log_by_lua_block {
+      note("import", pcall(client.profiles.import, client.profiles, {{email = "a@example.com"}},
+        {journal = ngx.config.prefix() .. "journal"}))
+    }
+  ]],
   ["/garbage"] = [[ collectgarbage() collectgarbage() ngx.say("collected") ]],
 }
 
@@ -187,7 +213,7 @@ describe("in nginx", function()
 
   setup(function()
     server = assert(sandbox.start { key = key, profiles = 250, connections = 4096 })
-    world = worker.start(server, { locations = LOCATIONS, http = "lua_check_client_abort on;",
+    world = worker.start(server, { locations = LOCATIONS, init = "shared = {}", http = "lua_check_client_abort on;",
       main = "worker_rlimit_nofile 16384;" })
   end)
 
@@ -272,6 +298,26 @@ describe("in nginx", function()
 
   it("a function gives the key to one at a time", function()
     assert.equal("0", says("/key"))
+  end)
+
+  it("a function that was to give the key, and was killed, keeps nobody for long", function()
+    local _, status = world:get("/key_hangs", "-m 0.3")
+    assert.equal(0, status)
+    assert.equal("2", says("/key_hangs"))
+  end)
+
+  it("subrequests call, each for itself", function()
+    assert.equal("2\n60\n2", says("/subrequests"))
+  end)
+
+  it("calls go over HTTP/2", function()
+    assert.equal("2 2", says(("/tls?url=%s&ca=%s"):format(server.tls_url, server.ca_file)))
+  end)
+
+  it("an import where nothing can wait is refused before its journal is begun", function()
+    says("/import_in_log")
+    assert.matches("^false .*calls? cannot wait.*phase log", world:noted("import")[1])
+    assert.is_nil(shell.read(world.server.dir .. "/journal"))
   end)
 
   it("waiting in a circle is refused", function()

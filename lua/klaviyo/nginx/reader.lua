@@ -102,6 +102,16 @@ local function work()
   return why
 end
 
+local complained, COMPLAINT_GAP = nil, 60
+
+-- Without a reader all goes on, though slower: it is tried again and again.
+local function complain(why)
+  if not complained or ngx.now() - complained > COMPLAINT_GAP then
+    complained = ngx.now()
+    ngx.log(ngx.ERR, "klaviyo: the ends of calls are polled for: ", why)
+  end
+end
+
 local function run()
   local ok, why = pcall(work)
   local was_reading = state == "reading"
@@ -111,7 +121,7 @@ local function run()
     -- after worker_shutdown_timeout nginx cuts all connections
     M.was_cut = was_reading and why ~= nil
   elseif not ok or why then
-    ngx.log(ngx.ERR, "klaviyo: the reader broke off: ", tostring(why))
+    complain(tostring(why))
   end
 end
 

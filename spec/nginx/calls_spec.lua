@@ -1,5 +1,6 @@
 -- Calls, walks, tasks and imports in an nginx worker, which goes on meanwhile.
 local cjson = require "cjson"
+local core = require "klaviyo.core"
 local key = require "spec.support.key"
 local sandbox = require "klaviyo.sandbox"
 local shell = require "klaviyo.sandbox.shell"
@@ -34,6 +35,14 @@ local LOCATIONS = {
       seen[#seen + 1] = profile.id
     end
     ngx.say(#seen)
+  ]],
+  ["/left_map"] = [[
+    local it = client:map({1, 2, 3, 4}, function(n)
+      return n == 1 or client:call("get_segments")
+    end, {concurrency = 4})
+    for n in it do break end
+    it:close()
+    ngx.say("left")
   ]],
   ["/long_map"] = [[
     local count = 0
@@ -252,6 +261,13 @@ describe("in nginx", function()
 
   it("map has several calls under way, in order", function()
     assert.equal("60", says("/map"))
+  end)
+
+  it("a map that is closed keeps no handler", function()
+    server:fault { operation = "get_segments", delay = 5, times = 3 }
+    local began = core.clock()
+    assert.equal("left", says("/left_map"))
+    assert.is_true(core.clock() - began < 2)
   end)
 
   it("a long map takes no light thread for every item", function()

@@ -1,6 +1,7 @@
 --- A client: settings, and what can be said with them. Cheap to make, safe
 --- to share; connections belong to the process.
 
+local core = require "klaviyo.core"
 local lazy = require "klaviyo.lazy"
 local misuse = require "klaviyo.misuse"
 local query = require "klaviyo.query"
@@ -226,6 +227,10 @@ end
 
 -- A call for whose answer nobody waits.
 local function leave(self, operation, args, options)
+  local outbox = with(values_of(self), options).outbox
+  if outbox then
+    return outbox:put(args.body, options and self:with(options) or self)
+  end
   local values, made, op, seen = prepare(self, operation, args, options)
   warning.of_age(values, op, seen)
   return track.send(values, made, op)
@@ -233,18 +238,33 @@ end
 
 --- What this process has under way: calls and pages (`queued`, `running`),
 --- and in `tracked` what events:track was given: `queued`, `running`, and in
---- all `sent`, `failed`, `refused` (the queue was full).
----@return {queued: integer, running: integer, tracked: table<string, integer>}
+--- all `sent`, `failed`, `refused` (the queue was full). With an outbox its
+--- own figures are in `outbox`.
+---@return {queued: integer, running: integer, tracked: table<string, integer>, outbox: table|nil}
 function methods:stats()
-  values_of(self)
-  return track.stats()
+  local outbox = values_of(self).outbox
+  local stats = track.stats()
+  stats.outbox = outbox and outbox:stats() or nil
+  return stats
 end
 
---- Waits until all tracked events are sent, or given up on.
+--- Waits until all tracked events are sent, or given up on; what is in an
+--- outbox is not given up on.
 ---@param seconds number  not longer than that
 ---@return boolean all, integer|nil left
 function methods:drain(seconds)
-  return track.drain(values_of(self), seconds)
+  local values = values_of(self)
+  local began = core.clock()
+  local all, left = track.drain(values, seconds)
+  if not values.outbox then
+    return all, left
+  end
+  local done = values.outbox:drain(seconds - (core.clock() - began), self)
+  left = (left or 0) + values.outbox:waiting()
+  if all and done then
+    return true
+  end
+  return false, left
 end
 
 local Public = {}

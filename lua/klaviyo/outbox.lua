@@ -186,21 +186,32 @@ end
 
 -- Whose it is -----------------------------------------------------------------
 
+local SECRETS = {"api_key", "access_token"}
+
+local function refuse_account()
+  misuse.raise("an outbox is of one account: give each its own folder")
+end
+
 -- Events of one account must never be sent to another. What can be told from
--- the settings is: two texts that differ.
+-- the settings is: texts that differ. A token may, of an account that is said.
 local function bind(self, client)
-  if client == self.client then
-    return
+  local values, own = clients.settings(client), self.values
+  if not own then
+    self.values = values
+    return values
+  elseif values.base_url ~= own.base_url or values.account ~= own.account then
+    refuse_account()
   end
-  local values, former = clients.settings(client), self.values
-  for _, name in ipairs {"account", "api_key", "access_token", "base_url"} do
-    local a, b = values[name], former and former[name]
-    if former and a ~= b and not (values.account and values.account
-        == former.account) and type(a) ~= "function" then
-      misuse.raise("an outbox is of one account: give each its own folder")
+  for _, name in ipairs(SECRETS) do
+    local secret, known = values[name], own[name]
+    if secret ~= known and type(secret) ~= "function" then
+      if not values.account then
+        refuse_account()
+      end
+      self.values = values
     end
   end
-  self.client, self.values = client, values
+  return values
 end
 
 local function must_have_client(self)
@@ -217,7 +228,7 @@ end
 ---@param client klaviyo.client  that is to send it
 ---@return boolean|nil, klaviyo.error|nil
 function Outbox:put(event, client)
-  bind(self, client)
+  local values = bind(self, client)
   local time = now()
   local text, id = payload.of(event, client, time)
   if not text then
@@ -226,7 +237,7 @@ function Outbox:put(event, client)
     return nil, sender.error_of("full", ("%d events wait already; that is "
       .. "max_rows"):format(self.store:waiting()))
   end
-  local ok, err = with_store(self, "add", id, self.values.revision,
+  local ok, err = with_store(self, "add", id, values.revision,
     math.floor(time * 1000), text)
   if ok and in_nginx() then
     timer.wake(self)

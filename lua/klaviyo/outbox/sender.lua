@@ -8,6 +8,7 @@ local payload = require "klaviyo.outbox.payload"
 local settings = require "klaviyo.settings"
 local transport = require "klaviyo.transport"
 local view = require "klaviyo.view"
+local warning = require "klaviyo.warning"
 
 local M = {}
 
@@ -33,7 +34,9 @@ local function post(values, revision, body, seconds)
     revision = revision,
     deadline = seconds and math.min(values.deadline, seconds) or nil,
   })
-  local op = view.of(values):must("bulk_create_events")
+  local seen = view.of(values)
+  local op = seen:must("bulk_create_events")
+  warning.of_age(values, op, seen)
   return transport.land(transport.start(values, {
     method = op.method, url = core.url(values.base_url, op.path, {}, {}),
     body = body, repeatable = true,

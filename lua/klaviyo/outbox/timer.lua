@@ -2,6 +2,8 @@
 --- set by the first event and goes on as long as there is something to send;
 --- another one looks for what workers that are gone have left.
 
+local core = require "klaviyo.core"
+
 local M = {}
 
 local LOOK_EVERY = 10  -- seconds, for what others have left
@@ -44,8 +46,11 @@ function send(premature, outbox)
   end
 end
 
+-- Where Lua's code is not cached every request has a VM, which lives as long
+-- as its timers: none of them must do for ever.
 local function look(premature, outbox)
-  if not premature and not outbox.closed then
+  outbox.looking = false
+  if not premature and not outbox.closed and core.ports() <= 1 then
     outbox.look = true
     M.wake(outbox)
   end
@@ -57,7 +62,7 @@ function M.wake(outbox)
     set(outbox, outbox.interval)
   end
   if not outbox.looking then
-    outbox.looking = ngx.timer.every(LOOK_EVERY, look, outbox) and true
+    outbox.looking = ngx.timer.at(LOOK_EVERY, look, outbox) and true or false
   end
 end
 

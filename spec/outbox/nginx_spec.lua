@@ -1,0 +1,226 @@
+-- The outbox in workers of nginx, which go on meanwhile, and are killed.
+-- OUTBOX_EVENTS says how many requests track an event.
+local key = require "spec.support.key"
+local sandbox = require "klaviyo.sandbox"
+local script = require "spec.support.script"
+local shell = require "klaviyo.sandbox.shell"
+local worker = require "spec.support.worker"
+
+if worker.missing() then
+  pending("the specs of the outbox in nginx: " .. worker.missing())
+  return
+end
+
+local EVENTS = tonumber(os.getenv("OUTBOX_EVENTS") or 3000)
+local KILLS = 5
+
+local INIT = [[
+  outbox = require("klaviyo.outbox").new {path = "%s", interval = 0.1}
+  client = client:with {
+    outbox = outbox, timeout = 5, on_warning = function(message)
+      if not message:find("revision", 1, true) then note("warning", message) end
+    end,
+  }
+  function track(id)
+    return client.events:track {
+      metric = "Kept", profile = {email = "a@example.com"}, properties = {n = 1}, unique_id = id,
+    }
+  end
+]]
+
+local LOCATIONS = {
+  ["/track"] = [[
+    if ngx.var.arg_slow then ngx.sleep(0.02) end
+    local ok, err = track(ngx.var.arg_id)
+    ngx.status = ok and 200 or 503
+    ngx.say(ok and "kept" or tostring(err))
+  ]],
+  ["/log"] = [[
+    content_by_lua_block { ngx.say("ok") }
+    log_by_lua_block {
+      local ok, err = track(ngx.var.arg_id)
+      note("logged", ok, err)
+    }
+  ]],
+  ["/waiting"] = [[ ngx.say(client:stats().outbox.waiting, " ", ngx.worker.pid()) ]],
+  ["/drain"] = [[ ngx.say(tostring(client:drain(10))) ]],
+}
+
+describe("an outbox in nginx", function()
+  local server, world, path
+
+  setup(function()
+    server = assert(sandbox.start { key = key, record = 0 })
+  end)
+
+  teardown(function()
+    if server then
+      server:stop()
+    end
+  end)
+
+  before_each(function()
+    server:reset()
+    local _, made = shell.run('mktemp -d "${TMPDIR:-/tmp}/klaviyo-outbox.XXXXXX"')
+    path = made:gsub("%s+$", "")
+  end)
+
+  after_each(function()
+    if world then
+      world:stop()
+      world = nil
+    end
+    shell.run("rm -rf " .. path)
+  end)
+
+  local function start(options)
+    options = options or {}
+    options.init = INIT:format(path .. "/box") .. (options.init or "")
+    options.locations = LOCATIONS
+    world = worker.start(server, options)
+  end
+
+  local function arrived(count, seconds)
+    return shell.wait_for(function()
+      return server:stats().events.distinct >= count
+    end, seconds or 10)
+  end
+
+  it("sends by a timer what handlers and the log phase track", function()
+    start()
+    assert.equal("kept\n", (world:get("/track?id=one")))
+    assert.equal("ok\n", (world:get("/log?id=two")))
+    assert.same({"true nil"}, world:noted("logged"))
+    assert.is_true(arrived(2))
+    assert.is_true(shell.wait_for(function()
+      return world:get("/waiting"):match("^%d+") == "0"
+    end))
+    assert.equal("true\n", (world:get("/drain")))
+    assert.same({}, world:complaints())
+    assert.same({}, world:noted("warning", 0))
+  end)
+
+  it("goes on when the service is well again", function()
+    start()
+    server:fault {operation = "bulk_create_events", status = 503, times = 2}
+    assert.equal("kept\n", (world:get("/track?id=one")))
+    assert.is_true(arrived(1))
+    assert.equal(2, #world:noted("warning", 2))
+  end)
+
+  it("opens nothing while nginx starts", function()
+    start {init = [[
+      note("init", pcall(track, "early"))
+    ]]}
+    assert.truthy(world:noted("init")[1]:find("nothing can be put into an outbox while nginx starts", 1, true))
+    assert.is_false((shell.run("ls " .. path .. "/box")))
+  end)
+
+  it("says clearly that its folder cannot be had", function()
+    assert(shell.run("touch " .. path .. "/box"))
+    start()
+    local body, status = world:get("/track?id=one")
+    assert.equal(503, status)
+    assert.truthy(body:find("^klaviyo: outbox: .*/box: Not a directory\n$"), body)
+  end)
+
+  it("sends what workers before it left, when told to, without any event", function()
+    start()
+    server:fault {operation = "bulk_create_events", status = 503, times = 1000}
+    for i = 1, 10 do
+      assert.equal("kept\n", (world:get("/track?id=" .. i)))
+    end
+    world:stop()
+    assert.equal(0, server:stats().events.distinct)
+    server:reset()
+    start {init_worker = "outbox:start(client)"}
+    assert.is_true(arrived(10))
+  end)
+
+  it("hands over to the next workers when nginx is reloaded", function()
+    start()
+    server:fault {operation = "bulk_create_events", delay = 0.2, times = 1000}
+    for i = 1, 20 do
+      assert.equal("kept\n", (world:get("/track?id=" .. i)))
+      if i % 10 == 0 then
+        world:reload()
+      end
+    end
+    assert.equal("kept\n", (world:get("/track?id=last")))
+    assert.is_true(arrived(21, 20))
+    assert.equal(21, server:stats().events.distinct)
+  end)
+
+  it("goes without a cache of Lua's code", function()
+    start {http = "lua_code_cache off;"}
+    for i = 1, 5 do
+      assert.equal("kept\n", (world:get("/track?id=" .. i)))
+    end
+    assert.is_true(arrived(5, 20))
+  end)
+
+  -- Asks for all, many at a time; the ids that were answered with a 200.
+  local function ask(first, last)
+    local lines = {}
+    for i = first, last do
+      lines[#lines + 1] = ('url = "%s/track?slow=1&id=%d"\noutput = "/dev/null"\n'):format(world.base_url, i)
+    end
+    shell.write(path .. "/requests", table.concat(lines))
+    os.execute(("curl -sS --no-progress-meter -Z --parallel-max 50 -m 20 --noproxy '*' -w '%%{http_code} %%{url}\\n' "
+      .. "-K %s/requests >%s/answers 2>/dev/null; touch %s/over"):format(path, path, path) .. " &")
+  end
+
+  local function answers()
+    local ids, count = {}, 0
+    for status, id in (shell.read(path .. "/answers") or ""):gmatch("(%d%d%d) %S-id=(%d+)\n") do
+      if status == "200" then
+        ids[id], count = true, count + 1
+      end
+    end
+    return ids, count
+  end
+
+  it("has all that it acknowledged there once, whoever is killed on the way", function()
+    start {workers = 2, init_worker = "outbox:start(client)"}
+    ask(1, EVENTS)
+    for number = 1, KILLS do
+      assert.is_true(shell.wait_for(function()
+        return select(2, answers()) >= EVENTS * number / (KILLS + 1)
+      end, 60), "no more answers")
+      local pids
+      assert.is_true(shell.wait_for(function()
+        pids = world:workers()
+        return #pids == 2
+      end))
+      for _, pid in ipairs(pids) do
+        shell.run("kill -9 " .. pid)
+      end
+    end
+    assert.truthy(shell.wait_for(function()
+      return shell.read(path .. "/over")
+    end, 60))
+    local ids, count = answers()
+    assert.is_true(count > EVENTS * 0.7, count)
+    -- whoever lives sends what the dead left
+    assert.is_true(arrived(count, 30), server:stats().events.distinct .. " of " .. count)
+    local client = require("spec.support.connect")(server.base_url)
+    local there = {}
+    for one in client.events:each() do
+      local id = one.attributes.event_properties["$event_id"]
+      assert.is_nil(there[id])
+      there[id] = true
+    end
+    local missing = 0
+    for id in pairs(ids) do
+      missing = missing + (there[id] and 0 or 1)
+    end
+    assert.equal(0, missing)
+    local events = server:stats().events
+    if os.getenv("OUTBOX_EVENTS") then
+      print(("\n%d acknowledged, %d received, %d distinct"):format(count, events.received, events.distinct))
+    end
+    assert.same({}, world:noted("warning", 0))
+    local output = script.shell("ls " .. path .. "/box")
+    assert.is_nil(output:find("damaged", 1, true))
+  end)
+end)

@@ -13,7 +13,11 @@ done' EXIT
 trap 'exit 130' INT HUP TERM
 
 eval "$(make -s --no-print-directory env LUA=lua5.4)"
-LUA_PATH="$PWD/bench/?.lua;$LUA_PATH" lua5.4 bench/table.lua "$@"
+bench() {
+  LUA_PATH="$PWD/bench/?.lua;$LUA_PATH" lua5.4 "$@"
+}
+bench bench/table.lua "$@"
+[ $# -gt 1 ] || bench bench/nginx/table.lua
 
 for lua in lua5.4 luajit; do
   eval "$(make -s --no-print-directory env LUA=$lua)"

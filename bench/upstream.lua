@@ -2,7 +2,7 @@
 --- it is not what is measured.
 
 local certs = require "klaviyo.sandbox.certs"
-local nginx = require "nginx"
+local server = require "server"
 local shell = require "klaviyo.sandbox.shell"
 
 local M = {}
@@ -37,11 +37,13 @@ local HTTP = [[
     root .;
     location = /api/profiles/one { try_files /profile.json =404; }
     location = /api/profiles { try_files /page.json =404; }
-    location = /api/profiles/ { try_files /page.json =404; }
     location = /api/events { return 202; }
-    location = /api/events/ { return 202; }
+    location = /api/event-bulk-create-jobs { return 202; }
     location = /walk/api/profiles { ssi on; ssi_types *; try_files /walk.json =404; }
-    location = /walk/api/profiles/ { ssi on; ssi_types *; try_files /walk.json =404; }
+    location = /far/api/profiles/one {
+      rewrite_by_lua_block { ngx.sleep(0.2) }
+      try_files /profile.json =404;
+    }
     location /slow/ {
       client_body_buffer_size 64k;
       content_by_lua_block {
@@ -74,11 +76,11 @@ function M.start(dir)
   shell.write(dir .. "/profile.json", '{"data":' .. profile(1) .. "}")
   shell.write(dir .. "/page.json", page("c2Vjb25k"))
   shell.write(dir .. "/walk.json", page('<!--# echo var="request_id" -->'))
-  local server = nginx.start(dir, "master_process off;", HTTP)
-  server.base_url = "http://127.0.0.1:" .. server.port
-  server.tls_url = "https://127.0.0.1:" .. server.tls_port
-  server.ca_file = dir .. "/ca.pem"
-  return server
+  local self = server.start(dir, HTTP)
+  self.base_url = "http://127.0.0.1:" .. self.port
+  self.tls_url = "https://127.0.0.1:" .. self.tls_port
+  self.ca_file = dir .. "/ca.pem"
+  return self
 end
 
 return M

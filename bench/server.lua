@@ -13,6 +13,7 @@ load_module "/usr/lib/nginx/modules/ngx_http_lua_module.so";
 user root;
 pid nginx.pid;
 error_log error.log warn;
+worker_processes 1;
 worker_rlimit_nofile 8192;
 events { worker_connections 4096; }
 http {
@@ -27,23 +28,24 @@ http {
   keepalive_timeout 600s;
   http2_max_concurrent_streams 128;
   tcp_nodelay on;
-  %s
+  $HTTP
 }
 ]]
 
---- Starts nginx; $PORT and $TLS_PORT of the text become free ports.
----@param dir string  made anew, but for what is in it
----@param main string  of the configuration's outermost level
----@param http string  of its http block
+--- Starts nginx.
+---@param dir string  where its files are, or come to be
+---@param http string  its http block; $PORT and $TLS_PORT become free ports
+---@param values table<string, any>|nil  of other $NAMEs in it
 ---@return table server  port, tls_port, dir
-function M.start(dir, main, http)
-  assert(shell.run("mkdir -p " .. shell.quote(dir .. "/temp")))
+function M.start(dir, http, values)
+  assert(shell.run(("mkdir -p %s && rm -f %s"):format(shell.quote(dir .. "/temp"), shell.quote(dir .. "/error.log"))))
   local self = setmetatable({ dir = dir }, Server)
   self.port = shell.free_port({})
   self.tls_port = shell.free_port({ [self.port] = true })
-  local text = main .. "\n" .. FRAME:format((http:gsub("%%", "%%%%")))
-  text = text:gsub("%$([A-Z_]*PORT)", { PORT = self.port, TLS_PORT = self.tls_port })
-  shell.write(dir .. "/nginx.conf", text)
+  http = http:gsub("%$([A-Z_]+)", function(name)
+    return ({ PORT = self.port, TLS_PORT = self.tls_port })[name] or values and values[name]
+  end)
+  shell.write(dir .. "/nginx.conf", (FRAME:gsub("%$HTTP", function() return http end)))
   local ok, output = shell.run(('PATH="$PATH:/usr/sbin:/sbin" nginx -e error.log -p %s -c nginx.conf'):format(
     shell.quote(dir .. "/")))
   assert(ok, output)

@@ -1,0 +1,114 @@
+--- make bench, in nginx: what 256 callers in one worker get of an upstream
+--- that takes 200 ms, and what others of the worker's callers notice of it;
+--- what tracking costs in log_by_lua.
+---
+---   lua5.4 bench/nginx/table.lua [SECONDS]
+
+local server = require "server"
+local shell = require "klaviyo.sandbox.shell"
+local upstream = require "upstream"
+
+-- A blocking client has each wait for all before it: few, or no probe is answered.
+local CALLERS, BLOCKED = 256, 4
+
+local UNITS = { us = 1e-3, ms = 1, s = 1e3, m = 6e4 }
+
+local function milliseconds(text, percent)
+  local figure, unit = text:match(percent .. "%%%s+([%d.]+)(%a+)")
+  return figure and tonumber(figure) * UNITS[unit]
+end
+
+-- Starts wrk; what it gives waits for it and has its figures.
+local function wrk(url, callers, seconds, more)
+  local pipe = assert(io.popen(("wrk -t1 -c%d -d%ds --timeout 90s --latency %s %s 2>&1"):format(callers, seconds,
+    more or "", shell.quote(url))))
+  return function()
+    local text = pipe:read("*a")
+    pipe:close()
+    local rate = tonumber(text:match("Requests/sec:%s*([%d.]+)"))
+    assert(rate and not text:find("Non-2xx", 1, true), text)
+    return { rate = rate, median = milliseconds(text, "50"), late = milliseconds(text, "99") }
+  end
+end
+
+local function row(name, load, ping, idle, direct)
+  local function ms(value)
+    return value and ("%9.2f"):format(value) or ("%9s"):format("-")
+  end
+  print(("  %-36s %8s %9s %s %s %s %s %9s"):format(name, load and ("%.0f"):format(load.rate) or "-",
+    load and direct and ("%.1f %%"):format(100 * load.rate / direct.rate) or "", ms(load and load.median),
+    ms(load and load.late), ms(ping and ping.median), ms(ping and ping.late),
+    ping and idle and ("%.1f"):format(ping.late / idle.late) or ""))
+end
+
+-- A load, with probes of the same worker while it lasts.
+local function under(front, path, callers, seconds, root)
+  local probe = "-s " .. shell.quote(root .. "/bench/nginx/ping.lua")
+  local base = "http://127.0.0.1:" .. front.port
+  local load = path and wrk(base .. path, callers, seconds)
+  if load then
+    shell.sleep(1)
+  end
+  local ping = wrk(base .. "/ping", 1, math.max(seconds - 2, 1), probe)
+  return load and load(), ping()
+end
+
+local function start_front(root, far)
+  local dir = root .. "/build/bench/front"
+  shell.run("rm -rf " .. shell.quote(dir))
+  return server.start(dir, assert(shell.read(root .. "/bench/nginx/front.conf")), {
+    ROOT = root, UPSTREAM = far.port, OUTBOX = dir .. "/outbox",
+  })
+end
+
+local function median_of(front, kind)
+  local _, text = shell.run(("curl -s 'http://127.0.0.1:%d/median?of=%s'"):format(front.port, kind))
+  local count, median, late = text:match("^(%d+) ([%d.]+) ([%d.]+)$")
+  assert(tonumber(count) > 1000, text)
+  return tonumber(median) * 1e6, tonumber(late) * 1e6, tonumber(count)
+end
+
+local function show_cost(front, kind, what)
+  print(("  %-36s %8.2f %8.2f   of %d calls"):format(what, median_of(front, kind)))
+end
+
+local function load_track(front, path, seconds)
+  return wrk(("http://127.0.0.1:%d%s"):format(front.port, path), 32, math.ceil(seconds / 2))()
+end
+
+local function main(root, seconds)
+  if not shell.run "command -v wrk" then
+    print "\nin nginx: not there: wrk (make bench-setup)"
+    return
+  end
+  local far = upstream.start(root .. "/build/bench/far")
+  local front = start_front(root, far)
+  local ok, err = pcall(function()
+    print(("\n%-38s %8s %9s %9s %9s %9s %9s %9s"):format("in nginx, one worker, 200 ms upstream", "calls/s",
+      "of direct", "p50 ms", "p99 ms", "ping p50", "ping p99", "of idle"))
+    local _, idle = under(front, nil, 0, seconds, root)
+    row("nobody calls", nil, idle)
+    local direct = wrk(("http://127.0.0.1:%d/far/api/profiles/one"):format(far.port), CALLERS, seconds)()
+    row(("wrk, %d callers, no nginx between"):format(CALLERS), direct)
+    local load, ping = under(front, "/klaviyo", CALLERS, seconds, root)
+    row(("klaviyo, %d callers"):format(CALLERS), load, ping, idle, direct)
+    load, ping = under(front, "/blocking", BLOCKED, seconds, root)
+    row(("a blocking client, %d callers"):format(BLOCKED), load, ping, idle)
+    front:stop()
+    front = start_front(root, far)
+
+    print(("\n%-38s %8s %8s"):format("track in log_by_lua, 32 callers", "p50 µs", "p99 µs"))
+    load_track(front, "/track", seconds)
+    show_cost(front, "submit", "submit alone")
+    show_cost(front, "track", "track{…}, with its document")
+    front:stop()
+    front = start_front(root, far)
+    load_track(front, "/outbox", seconds)
+    show_cost(front, "outbox", "track{…}, into an outbox")
+  end)
+  front:stop()
+  far:stop()
+  assert(ok, err)
+end
+
+main(select(2, shell.run("pwd -P")):match("^[^\n]*"), tonumber(arg[1]) or 10)

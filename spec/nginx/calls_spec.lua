@@ -267,7 +267,7 @@ describe("in nginx", function()
     server:fault { operation = "get_segments", delay = 5, times = 3 }
     local began = core.clock()
     assert.equal("left", says("/left_map"))
-    assert.is_true(core.clock() - began < 2)
+    assert.is_true(core.clock() - began < 4)
   end)
 
   it("a long map takes no light thread for every item", function()
@@ -381,7 +381,7 @@ describe("in nginx", function()
     assert.is_true(slowest < 5, "the slowest: " .. slowest)
     table.sort(ping, function(a, b) return a.seconds < b.seconds end)
     assert.equal(200, #ping)
-    assert.is_true(ping[190].seconds < 0.05, cjson.encode(ping[190]))
+    assert.is_true(ping[190].seconds < 0.2, cjson.encode(ping[190]))
   end)
 
   it("two thousand wait at a time, and each is answered", function()

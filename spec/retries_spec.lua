@@ -81,8 +81,11 @@ describe("a call that is tried again", function()
     for _, answer in ipairs { { status = 503 }, THROTTLED, { status = 500 }, { send = 0, after = "reset" } } do
       with({ answer, OK }, { retries = 0 }, function(client, server)
         local _, err = client:call("get_lists")
-        assert.is_truthy(err, ("status %s, %s: answered after %d requests"):format(
-          tostring(answer.status), tostring(answer.after), #server:requests()))
+        local seen = {}
+        for i, request in ipairs(server:requests()) do
+          seen[i] = ("%s %s on connection %d"):format(request.method, request.target, request.connection)
+        end
+        assert.is_truthy(err, tostring(answer.status or answer.after) .. ": " .. table.concat(seen, ", "))
         assert.equal(1, #server:requests())
       end)
     end

@@ -66,8 +66,8 @@ ASAN = build/asan-$(LUA)
 # Sanitized are all specs that cross the core here: not those of what is Lua
 # alone, nor of what runs in nginx, which is not sanitized. Nor those that
 # measure (memory_spec.lua, #memory, #time): both are not then what they are.
-UNCROSSED = spec/bulk/% spec/gateway/% spec/nginx/% spec/sandbox/% \
-  spec/support/% $(patsubst %,spec/%_spec.lua,catalogue datetime docs document examples \
+UNCROSSED = spec/bulk/% spec/gateway/% spec/nginx/% spec/outbox/nginx_spec.lua \
+  spec/sandbox/% spec/support/% $(patsubst %,spec/%_spec.lua,catalogue datetime docs document examples \
   gateway manual memory misuse openapi receiver sandbox)
 ASAN_SPEC = $(or $(SPEC),$(filter-out $(UNCROSSED), \
   $(sort $(shell find spec -name '*_spec.lua'))))

@@ -6,6 +6,7 @@ set -eu
 cd "$(dirname "$0")/.."
 repository=$PWD
 rockspec=rockspec/klaviyo-scm-1.rockspec
+outbox=rockspec/klaviyo-outbox-scm-1.rockspec
 trees=$repository/build/rock
 luarocks=/usr/bin/luarocks
 busted=/usr/bin/busted
@@ -22,16 +23,17 @@ mkdir -m 700 "$HOME"
 
 echo "luarocks lint"
 lua5.4 $luarocks --lua-version=5.4 lint "$rockspec"
+lua5.4 $luarocks --lua-version=5.4 lint "$outbox"
 
 headers() {
   pkg-config --cflags-only-I "$1" | sed 's/^-I//; s/ *$//'
 }
 
-# name, version
+# name, version, rockspec
 install() {
-  echo "luarocks make: $1"
+  echo "luarocks make: $1, ${3:-$rockspec}"
   lua5.4 $luarocks --lua-version="$2" --tree="$trees/$1" \
-    make --deps-mode=none "$rockspec" "LUA_INCDIR=$(headers "$1")" \
+    make --deps-mode=none "${3:-$rockspec}" "LUA_INCDIR=$(headers "$1")" \
     >"$trees/$1.txt" 2>&1 || { cat "$trees/$1.txt"; exit 1; }
 }
 
@@ -57,7 +59,7 @@ install_packed() {
   rm "$trees/empty/$(basename "$rock")"
 }
 
-# interpreter, name, version, and where the specs are
+# interpreter, name, version, where the specs are, and which
 use() {
   echo "$1 with the rock of $2"
   (
@@ -66,7 +68,7 @@ use() {
     LUA_PATH="$trees/$2/share/lua/$3/?.lua;$trees/$2/share/lua/$3/?/init.lua;;" \
     LUA_CPATH="$trees/$2/lib/lua/$3/?.so;;" \
       "$1" $busted --output=plainTerminal --pattern=_rock \
-      "${4:-$repository}/spec/rock"
+      "${4:-$repository}/spec/${5:-rock}"
   ) || status=1
   if [ -n "$(ls -A "$trees/empty")" ]; then
     echo "the empty directory is no longer empty:"
@@ -85,4 +87,10 @@ use luajit luajit 5.1
 # what LuaRocks gives who asks for 5.1 and then runs it under LuaJIT
 use luajit lua5.1 5.1
 use lua5.1 lua5.1 5.1
+
+# the outbox, which came with none of them
+install lua5.4 5.4 "$outbox"
+install luajit 5.1 "$outbox"
+use lua5.4 lua5.4 5.4 "$repository" rock_outbox
+use luajit luajit 5.1 "$repository" rock_outbox
 exit $status

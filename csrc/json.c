@@ -79,7 +79,7 @@ static size_t any_fraction (char *out, double x) {
   int digits;
   size_t i, size = 0;
   for (digits = 15; digits <= 17; digits++) {
-    snprintf(text, sizeof(text), "%.*g", digits, x);
+    (void)snprintf(text, sizeof(text), "%.*g", digits, x);
     if (strtod(text, NULL) == x)
       break;
   }

@@ -53,11 +53,11 @@ static void add_byte (lua_State *L, buffer *out, char byte) {
 ** Refusals: each pushes a message and is false, up to core.encode
 ** ======================================================= */
 
-static void add_path (lua_State *L, buffer *out, const level *at) {
+/* The key at this depth of the way to 'at'. */
+static void add_key (lua_State *L, buffer *out, const level *at, int depth) {
   char digits[JSON_NUMBER_SIZE];
-  if (at == NULL)
-    return;
-  add_path(L, out, at->up);
+  while (at->up != NULL && at->depth > depth)
+    at = at->up;
   if (at->index > 0) {
     add_byte(L, out, '[');
     must(L, buffer_add(out, digits, json_integer(digits, at->index)));
@@ -75,8 +75,10 @@ static void add_path (lua_State *L, buffer *out, const level *at) {
 static bool refuse (lua_State *L, buffer *out, const level *at,
                     const char *format, ...) {
   va_list values;
+  int depth;
   out->size = 0;
-  add_path(L, out, at);
+  for (depth = 1; at != NULL && depth <= at->depth; depth++)
+    add_key(L, out, at, depth);
   if (out->size == 0)
     must(L, buffer_add_text(out, "JSON"));
   must(L, buffer_add_text(out, ": "));
@@ -100,16 +102,18 @@ static const char *shown (lua_State *L, int index) {
 
 
 static bool refuse_deep (lua_State *L, buffer *out, const level *at) {
-  const level *one, *above, *again = NULL;
-  for (one = at; one != NULL; one = one->up)
-    for (above = one->up; above != NULL; above = above->up)
-      if (above->table == one->table) {
-        again = one;
-        break;
-      }
+  const level *one = at, *again = NULL;
+  do {
+    const level *above = one->up;
+    while (above != NULL && above->table != one->table)
+      above = above->up;
+    if (above != NULL)
+      again = one;
+    one = one->up;
+  } while (one != NULL);
   if (again != NULL)
     return refuse(L, out, again->up, "the table holds itself");
-  while (at->depth > NAMED_OF_DEEPEST)
+  while (at->up != NULL && at->depth > NAMED_OF_DEEPEST)
     at = at->up;
   return refuse(L, out, at, "nested deeper than %d", DEEPEST);
 }
@@ -182,7 +186,8 @@ static bool write_other (lua_State *L, buffer *out, int value,
 
 
 /* {======================================================
-** Tables
+** Tables: in each other, DEEPEST at the most
+** NOLINTBEGIN(misc-no-recursion)
 ** ======================================================= */
 
 /* How many elements a list has; -1 with a refusal where its keys are not 1
@@ -388,8 +393,6 @@ static bool write_table (lua_State *L, buffer *out, int table,
   return ok;
 }
 
-/* }====================================================== */
-
 
 /* 'at' is where the value stands, NULL for the outermost. */
 static bool write_value (lua_State *L, buffer *out, int value,
@@ -416,6 +419,9 @@ static bool write_value (lua_State *L, buffer *out, int value,
   }
   return write_other(L, out, value, at);
 }
+
+/* NOLINTEND(misc-no-recursion)
+** }====================================================== */
 
 
 /*

@@ -168,7 +168,7 @@ const long *port_drain (port *p, size_t *count) {
   p->drained = p->arrived;
   p->arrived = other;
   p->arrived.count = 0;
-  p->armed = false;
+  p->armed = p->resting = false;
   p->load -= p->drained.count;
   if (p->drained.count > 0)
     p->idle_since = clock_ms();

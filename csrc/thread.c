@@ -21,42 +21,55 @@ struct thread {
   transfer *unwanted;
   size_t posted_count;
   int64_t until;                /* when to stop; 0: not yet known */
+  bool asleep;                  /* or about to be: has to be woken */
 };
 
 
 static bool is_empty (const thread *d) {
-  return d->posted == NULL && d->unwanted == NULL && d->until == 0;
+  return d->posted == NULL && d->unwanted == NULL;
 }
 
 
-void thread_post (thread *d, transfer *t) {
-  bool was_empty;
-  t->next_posted = NULL;
-  transfer_share(t);
-  pthread_mutex_lock(&d->lock);
-  was_empty = is_empty(d);
-  *d->last_posted = t;
-  d->last_posted = &t->next_posted;
-  d->posted_count++;
+/* With the lock held, which is given back: a thread at work looks anyway. */
+static void wake (thread *d) {
+  bool asleep = d->asleep;
+  d->asleep = false;
   pthread_mutex_unlock(&d->lock);
-  if (was_empty)
+  if (asleep)
     poller_wake(d->machine->poller);
 }
 
 
+void thread_post (thread *d, transfer *t) {
+  t->next_posted = NULL;
+  transfer_share(t);
+  pthread_mutex_lock(&d->lock);
+  *d->last_posted = t;
+  d->last_posted = &t->next_posted;
+  d->posted_count++;
+  wake(d);
+}
+
+
 void thread_cancel (thread *d, transfer *t) {
-  bool was_empty;
   if (t->unwanted)
     return;
   t->unwanted = true;
   transfer_share(t);
   pthread_mutex_lock(&d->lock);
-  was_empty = is_empty(d);
   t->next_unwanted = d->unwanted;
   d->unwanted = t;
+  wake(d);
+}
+
+
+/* True where it may sleep: nothing changed since it looked. */
+static bool lie_down (thread *d, int64_t until) {
+  bool asleep;
+  pthread_mutex_lock(&d->lock);
+  asleep = d->asleep = is_empty(d) && d->until == until;
   pthread_mutex_unlock(&d->lock);
-  if (was_empty)
-    poller_wake(d->machine->poller);
+  return asleep;
 }
 
 
@@ -66,6 +79,7 @@ static int64_t take_posted (thread *d) {
   transfer *posted, *unwanted;
   int64_t until;
   pthread_mutex_lock(&d->lock);
+  d->asleep = false;
   posted = d->posted;
   unwanted = d->unwanted;
   until = d->until;
@@ -108,7 +122,7 @@ static void *work (void *self) {
       ms = LONGEST_MS;
     if (until != 0 && ms > until - clock_ms())
       ms = until - clock_ms();
-    machine_turn(d->machine, ms > 0 ? ms : 0);
+    machine_turn(d->machine, ms > 0 && lie_down(d, until) ? ms : 0);
     until = take_posted(d);
   }
   return NULL;
@@ -159,8 +173,7 @@ size_t thread_posted (thread *d) {
 void thread_stop (thread *d, long ms) {
   pthread_mutex_lock(&d->lock);
   d->until = clock_ms() + (ms > 0 ? ms : 1);
-  pthread_mutex_unlock(&d->lock);
-  poller_wake(d->machine->poller);
+  wake(d);
   pthread_join(d->id, NULL);
   pthread_mutex_destroy(&d->lock);
   free(d);

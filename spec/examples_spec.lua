@@ -15,6 +15,7 @@ local TRIED = {
   ["nginx/demo.lua"] = "examples_spec.lua",
   ["nginx/gateway.conf"] = "support/nginx.lua",
   ["nginx/handler.conf"] = "examples_spec.lua",
+  ["nginx/outbox.conf"] = "outbox/nginx_spec.lua",
   ["nginx/track.conf"] = "examples_spec.lua",
   ["nginx/webhook.conf"] = "receiver_spec.lua",
 }

@@ -1,6 +1,8 @@
 -- The outbox in workers of nginx, which go on meanwhile, and are killed.
 -- OUTBOX_EVENTS says how many requests track an event.
+local ask = require "spec.support.ask"
 local key = require "spec.support.key"
+local nginx = require "spec.support.nginx"
 local sandbox = require "klaviyo.sandbox"
 local script = require "spec.support.script"
 local shell = require "klaviyo.sandbox.shell"
@@ -108,6 +110,29 @@ describe("an outbox in nginx", function()
     assert.equal("kept\n", (world:get("/track?id=one")))
     assert.is_true(arrived(1))
     assert.equal(2, #world:noted("warning", 2))
+  end)
+
+  it("is what examples/nginx/outbox.conf has", function()
+    local example = assert(nginx.start {
+      example = "outbox.conf", env = { KLAVIYO_API_KEY = server.key },
+      replace = { { "/var/lib/klaviyo-outbox\"", path .. "/box\"" },
+        -- into the one that the specs' nginx has already
+        { "init_worker_by_lua_block { outbox:start(client) }\n", "" },
+        { "init_worker_by_lua_block {\n", "init_worker_by_lua_block {\n outbox:start(client)\n" },
+        { "{ outbox = outbox", ("{ base_url = %q, outbox = outbox"):format(server.base_url) } },
+    })
+    local function post(body)
+      return ask(example, { target = "/viewed", body = body, token = false }).status
+    end
+    for i = 1, 20 do
+      assert.equal(202, post(('{"sku": "SKU%d", "email": "a@example.com"}'):format(i)))
+    end
+    assert.equal(400, post("nonsense"))
+    assert.is_true(arrived(20))
+    assert.equal("number", type(ask(example, { target = "/status", token = false }).document.waiting))
+    local logs = example:stop()
+    assert.is_nil(logs:find("[error]", 1, true), logs)
+    assert.is_nil(logs:find(server.key, 1, true))
   end)
 
   it("opens nothing while nginx starts", function()

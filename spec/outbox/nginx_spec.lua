@@ -187,7 +187,7 @@ describe("an outbox in nginx", function()
   end)
 
   -- Asks for all, many at a time; the ids that were answered with a 200.
-  local function ask(first, last)
+  local function ask_for(first, last)
     local lines = {}
     for i = first, last do
       lines[#lines + 1] = ('url = "%s/track?slow=1&id=%d"\noutput = "/dev/null"\n'):format(world.base_url, i)
@@ -209,7 +209,7 @@ describe("an outbox in nginx", function()
 
   it("has all that it acknowledged there once, whoever is killed on the way", function()
     start {workers = 2, init_worker = "outbox:start(client)"}
-    ask(1, EVENTS)
+    ask_for(1, EVENTS)
     for number = 1, KILLS do
       assert.is_true(shell.wait_for(function()
         return select(2, answers()) >= EVENTS * number / (KILLS + 1)

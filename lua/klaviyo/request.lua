@@ -129,6 +129,9 @@ local function is_form(op)
   return op.body and op.body.style == "multipart"
 end
 
+-- In none of these is an event.
+local SHARED = {profile = true, metric = true, properties = true}
+
 local function copy(value)
   local class = getmetatable(value)
   if type(value) ~= "table" or class and class.__tojson then
@@ -136,7 +139,7 @@ local function copy(value)
   end
   local made = {}
   for key, member in pairs(value) do
-    made[key] = copy(member)
+    made[key] = SHARED[key] and member or copy(member)
   end
   return setmetatable(made, class)
 end

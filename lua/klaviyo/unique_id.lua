@@ -8,8 +8,6 @@ local digest = lazy "klaviyo.digest"
 
 local M = {}
 
-local FORM = "%s-%s-%s%s-%s%s-%s"
-
 -- The two high bits of the fourth group are RFC 9562's variant.
 local VARIANT = {}
 for i = 0, 15 do
@@ -17,19 +15,28 @@ for i = 0, 15 do
 end
 
 local function uuid(hex, version)
-  return FORM:format(hex:sub(1, 8), hex:sub(9, 12), version, hex:sub(14, 16),
-    VARIANT[hex:sub(17, 17)], hex:sub(18, 20), hex:sub(21, 32))
+  return hex:sub(1, 8) .. "-" .. hex:sub(9, 12) .. "-" .. version
+    .. hex:sub(14, 16) .. "-" .. VARIANT[hex:sub(17, 17)] .. hex:sub(18, 20)
+    .. "-" .. hex:sub(21, 32)
 end
 
-local function hex_of(byte)
-  return ("%02x"):format(byte:byte())
+local HEX = {}
+for byte = 0, 255 do
+  HEX[byte] = ("%02x"):format(byte)
+end
+
+-- Sixteen bytes; formatting each would cost as much as all the rest of a call.
+local function hex_of(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p)
+  return HEX[a] .. HEX[b] .. HEX[c] .. HEX[d] .. HEX[e] .. HEX[f] .. HEX[g]
+    .. HEX[h] .. HEX[i] .. HEX[j] .. HEX[k] .. HEX[l] .. HEX[m] .. HEX[n]
+    .. HEX[o] .. HEX[p]
 end
 
 --- A new one, a UUID of version 4. The randomness is the system's own, and
 --- differs in a forked process.
 ---@return string
 function M.new()
-  return uuid(digest.random(16):gsub(".", hex_of), "4")
+  return uuid(hex_of(digest.random(16):byte(1, 16)), "4")
 end
 
 --- The one that belongs to a number: the same for the same seed, whenever it
@@ -41,14 +48,16 @@ function M.derived(seed, number)
   return uuid(digest.sha256(("%s %d"):format(seed, number)), "8")
 end
 
+local NONE = {}  -- never written to
+
 local function data_of(value)
   return type(value) == "table" and type(value.data) == "table"
-    and value.data or {}
+    and value.data or NONE
 end
 
 local function attributes_of(resource)
   return type(resource) == "table" and type(resource.attributes) == "table"
-    and resource.attributes or {}
+    and resource.attributes or NONE
 end
 
 local function add_events(list, events)
@@ -82,7 +91,7 @@ end
 ---@return table|string document  the same
 function M.ensure(document)
   for _, attributes in ipairs(events_of(document)) do
-    if attributes.unique_id == nil then
+    if attributes ~= NONE and attributes.unique_id == nil then
       attributes.unique_id = M.new()
     end
   end

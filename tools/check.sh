@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/.."
 
 sources=$(git ls-files --cached --others --exclude-standard 'csrc/*.c')
-flags="-std=c99 -D_GNU_SOURCE=1 $(pkg-config --cflags lua5.4 libcurl libcrypto)"
+flags="-std=c99 -D_GNU_SOURCE=1 $(pkg-config --cflags lua5.4 libcurl libcrypto sqlite3)"
 portable=$(grep -l KLAVIYO_PORTABLE $sources)
 status=0
 

@@ -19,9 +19,9 @@ bool store_is_lost (const store *s) {
 store_status store_failed (store *s, int rc) {
   int number = sqlite3_system_errno(s->db);
   bool is_file = (rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN;
-  snprintf(s->message, sizeof(s->message), "%s%s%s", sqlite3_errmsg(s->db),
-           is_file && number != 0 ? ": " : "",
-           is_file && number != 0 ? strerror(number) : "");
+  (void)snprintf(s->message, sizeof(s->message), "%s%s%s",
+                 sqlite3_errmsg(s->db), is_file && number != 0 ? ": " : "",
+                 is_file && number != 0 ? strerror(number) : "");
   switch (rc & 0xff) {
     case SQLITE_FULL: return STORE_FULL;
     case SQLITE_CORRUPT: case SQLITE_NOTADB: return STORE_DAMAGED;
@@ -68,7 +68,8 @@ store_status store_limit (store *s, bool is_limited) {
     pages = MOST_PAGES;
   else if (pages < FEWEST_PAGES)
     pages = FEWEST_PAGES;
-  snprintf(sql, sizeof(sql), "PRAGMA max_page_count = %lld", (long long)pages);
+  (void)snprintf(sql, sizeof(sql), "PRAGMA max_page_count = %lld",
+                 (long long)pages);
   return store_run(s, sql);
 }
 

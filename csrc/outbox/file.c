@@ -57,7 +57,7 @@ static const char schema[] =
 
 
 static void say (store *s, const char *message) {
-  snprintf(s->message, sizeof(s->message), "%s", message);
+  (void)snprintf(s->message, sizeof(s->message), "%s", message);
 }
 
 
@@ -122,7 +122,7 @@ static store_status set_up (store *s) {
     status = store_run(s, s->options.full ? "PRAGMA synchronous = FULL"
                  : "PRAGMA synchronous = NORMAL");
   if (status == STORE_OK && is_new) {
-    snprintf(sql, sizeof(sql), schema, APPLICATION_ID, VERSION);
+    (void)snprintf(sql, sizeof(sql), schema, APPLICATION_ID, VERSION);
     status = store_run(s, sql);
   }
   if (status == STORE_OK)
@@ -347,8 +347,8 @@ static store *renewed (store *s, store_status *status, char *why,
   char before[STORE_MESSAGE_SIZE];
   memcpy(before, s->message, sizeof(before));
   if (name == NULL || !put_aside(s, name)) {
-    snprintf(why, why_size, "%s, and cannot be renamed: %s", before,
-             strerror(errno));
+    (void)snprintf(why, why_size, "%s, and cannot be renamed: %s", before,
+                   strerror(errno));
     sqlite3_free(name);
     store_close(s);
     *status = STORE_DAMAGED;
@@ -357,12 +357,12 @@ static store *renewed (store *s, store_status *status, char *why,
   *status = start(s);
   if (*status == STORE_OK) {
     int64_t count = salvage(s, name);
-    snprintf(why, why_size, "%s; it is kept as %s.db, and %lld events in it "
-             "that could be read were taken over", before, name,
-             (long long)count);
+    (void)snprintf(why, why_size, "%s; it is kept as %s.db, and %lld events "
+                   "in it that could be read were taken over", before, name,
+                   (long long)count);
   }
   else {
-    snprintf(why, why_size, "%s", s->message);
+    (void)snprintf(why, why_size, "%s", s->message);
     store_close(s);
     s = NULL;
   }
@@ -375,7 +375,7 @@ store *store_renew (store *s, store_status *status, char *why,
                     size_t why_size) {
   if (!store_is_lost(s))
     return renewed(s, status, why, why_size);
-  snprintf(why, why_size, "it was opened before a fork");
+  (void)snprintf(why, why_size, "it was opened before a fork");
   store_close(s);
   *status = STORE_INHERITED;
   return NULL;
@@ -392,7 +392,7 @@ static store_status take (store *s, char *why, size_t why_size) {
   sqlite3_free(path);
   if (s->place != NULL)
     return STORE_OK;
-  snprintf(why, why_size, "%s", strerror(error));
+  (void)snprintf(why, why_size, "%s", strerror(error));
   switch (error) {
     case EWOULDBLOCK: return STORE_BUSY;
     case ENOENT: return s->options.create ? STORE_FAILED : STORE_NONE;
@@ -421,7 +421,7 @@ static store *opened (store *s, store_status *status, char *why,
     return s;
   if (*status == STORE_DAMAGED && s->place != NULL)
     return renewed(s, status, why, why_size);
-  snprintf(why, why_size, "%s", s->message);
+  (void)snprintf(why, why_size, "%s", s->message);
   store_close(s);
   return NULL;
 }
@@ -431,7 +431,7 @@ store *store_open (const char *base, const store_options *options,
                    store_status *status, char *why, size_t why_size) {
   store *s = allocate(base);
   *status = STORE_FAILED;
-  snprintf(why, why_size, "not enough memory");
+  (void)snprintf(why, why_size, "not enough memory");
   if (s == NULL)
     return NULL;
   why[0] = '\0';
@@ -448,6 +448,6 @@ store *store_peek (const char *base, store_status *status, char *why,
                    size_t why_size) {
   store *s = allocate(base);
   *status = STORE_FAILED;
-  snprintf(why, why_size, "not enough memory");
+  (void)snprintf(why, why_size, "not enough memory");
   return s != NULL ? opened(s, status, why, why_size) : NULL;
 }

@@ -223,7 +223,7 @@ static int read_batch (lua_State *L) {
   store_batch batch;
   store_status status;
   int count = (int)luaL_checknumber(L, 4);
-  size_t bytes = (size_t)luaL_checknumber(L, 5);
+  size_t most = (size_t)luaL_checknumber(L, 5);
   store_text before = check_text(L, 6), after = check_text(L, 7);
   check_batch(L, 2, &batch);
   if (h->s == NULL)
@@ -231,7 +231,7 @@ static int read_batch (lua_State *L) {
   h->body.size = h->revision.size = 0;
   if (!buffer_add(&h->body, before.data, before.size))
     return luaL_error(L, "not enough memory");
-  status = store_read(h->s, &batch, count, bytes, &h->body, &h->revision);
+  status = store_read(h->s, &batch, count, most, &h->body, &h->revision);
   if (status != STORE_OK)
     return answer(L, h, status);
   if (!buffer_add(&h->body, after.data, after.size))

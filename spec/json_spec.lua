@@ -331,6 +331,11 @@ describe("json.encode", function()
         assert(json.encode(x) == text, json.encode(x))
         assert(core.number(x) == text)
       end
+      for _, name in ipairs { "C", "comma", "C" } do -- whichever came first
+        assert(os.setlocale(name, "numeric"))
+        assert(json.decode("[1.5,2.5e3]")[2] == 2500)
+        assert(select("#", json.decode("[1.5")) == 2)
+      end
       print("good")
     ]], { env = { LOCPATH = dir, ASAN_OPTIONS = "detect_leaks=0" } }) -- glibc keeps the path
     script.shell("rm -r " .. dir)

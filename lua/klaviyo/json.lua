@@ -52,14 +52,16 @@ function M.decode(text)
   if type(text) ~= "string" then
     return nil, "expected a string, got " .. type(text)
   end
-  -- lua-cjson learns the locale's decimal point when an instance is made.
-  local point = format("%.1f", 0.5)
-  if point ~= decoders_point then
-    decode_now, decoders_point = new_decoder(), point
-  end
   local ok, value = pcall(decode_now, text)
   if ok then
     return value
+  end
+  -- lua-cjson learns the locale's decimal point when an instance is made; by
+  -- another one it takes no number that has a point.
+  local point = format("%.1f", 0.5)
+  if point ~= decoders_point then
+    decode_now, decoders_point = new_decoder(), point
+    return M.decode(text)
   end
   return nil, tostring(value)
 end

@@ -20,7 +20,6 @@ local MAX_DEPTH = 1000
 
 local has_ffi, ffi = pcall(require, "ffi")
 local type, getmetatable = type, getmetatable
-local format = string.format
 
 -- lua-cjson's own mark where it has one, so that what it decodes and what we
 -- mark are one thing.
@@ -42,7 +41,6 @@ local function new_decoder()
 end
 
 local decode_now = new_decoder()
-local decoders_point = format("%.1f", 0.5)
 
 --- Decodes a JSON text. Never raises.
 ---@param text string
@@ -53,15 +51,14 @@ function M.decode(text)
     return nil, "expected a string, got " .. type(text)
   end
   local ok, value = pcall(decode_now, text)
+  if not ok then
+    -- lua-cjson learns the locale's decimal point when an instance is made; by
+    -- another one it takes no number that has a point.
+    decode_now = new_decoder()
+    ok, value = pcall(decode_now, text)
+  end
   if ok then
     return value
-  end
-  -- lua-cjson learns the locale's decimal point when an instance is made; by
-  -- another one it takes no number that has a point.
-  local point = format("%.1f", 0.5)
-  if point ~= decoders_point then
-    decode_now, decoders_point = new_decoder(), point
-    return M.decode(text)
   end
   return nil, tostring(value)
 end

@@ -326,6 +326,7 @@ static int next_refused (lua_State *L) {
   lua_setfield(L, -2, "payload");
   push_text(L, row.reason);
   lua_setfield(L, -2, "reason");
+  store_rest(h->s);
   return 1;
 }
 

@@ -211,7 +211,6 @@ store_status store_refused (store *s, int64_t after, store_row *row) {
   int rc;
   if (store_is_lost(s))
     return STORE_INHERITED;
-  sqlite3_reset(query);
   sqlite3_bind_int64(query, 1, after);
   rc = sqlite3_step(query);
   if (rc != SQLITE_ROW) {
@@ -226,6 +225,11 @@ store_status store_refused (store *s, int64_t after, store_row *row) {
   row->payload = column(query, 4);
   row->reason = column(query, 5);
   return STORE_OK;
+}
+
+
+void store_rest (store *s) {
+  sqlite3_reset(s->statements[NEXT_REFUSED]);
 }
 
 

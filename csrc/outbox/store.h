@@ -96,8 +96,10 @@ store_status store_nth (store *s, const store_batch *batch, int index,
 /* Puts a row among the refused. */
 store_status store_refuse (store *s, int64_t id, store_text reason);
 
-/* The first of the refused after an id; its texts live until the next call. */
+/* The first of the refused after an id; its texts live until store_rest, which
+** must follow: until then no other process's log is begun anew. */
 store_status store_refused (store *s, int64_t after, store_row *row);
+void store_rest (store *s);
 
 int64_t store_waiting (const store *s);
 /* What the file takes, of what is used of it. */

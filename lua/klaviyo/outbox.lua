@@ -13,12 +13,13 @@ local clients = require "klaviyo.client"
 local core = require "klaviyo.core"
 local folder = require "klaviyo.outbox.folder"
 local json = require "klaviyo.json"
+local keeper = require "klaviyo.outbox.keeper"
 local lazy = require "klaviyo.lazy"
 local misuse = require "klaviyo.misuse"
 local payload = require "klaviyo.outbox.payload"
+local rounds = require "klaviyo.outbox.rounds"
 local sender = require "klaviyo.outbox.sender"
 local tasks = require "klaviyo.tasks"
-local warning = require "klaviyo.warning"
 
 local timer = lazy "klaviyo.outbox.timer"
 
@@ -67,90 +68,6 @@ local KNOWN = {
   end, "a function"},
 }
 
-local function in_nginx()
-  return type(ngx) == "table" and ngx.get_phase ~= nil
-end
-
-local function now()
-  return in_nginx() and ngx.now() or os.time()
-end
-
-local function warn(self, message)
-  warning.say(self.on_warning and self or self.values or self, message)
-end
-
-local function file_failed(self)
-  return function(name, why)
-    warn(self, ("outbox: %s: %s"):format(name, why))
-  end
-end
-
-local function store_options(self, create)
-  return {create = create, full = self.sync == "full",
-    max_bytes = self.max_bytes, max_refused = self.max_refused}
-end
-
--- Opening ---------------------------------------------------------------------
-
--- Opened by the process that uses it: what nginx's master opened, no worker
--- could use.
-local function open(self)
-  if self.closed then
-    return nil, sender.error_of("closed", "it is closed")
-  elseif in_nginx() and ngx.get_phase() == "init" then
-    misuse.raise("nothing can be put into an outbox while nginx starts: "
-      .. "its workers do so")
-  end
-  local store, number, why = folder.take(self.path, store_options(self, true))
-  if not store then
-    return nil, sender.error_of(number, why)
-  end
-  self.store = store
-  if why then
-    warn(self, "outbox: " .. why)
-  end
-  return store
-end
-
--- What a call of the store says; where that can be mended, it is, and the
--- call made once more.
-local function with_store(self, call, ...)
-  local err
-  local store = self.store
-  if not store then
-    store, err = open(self)
-    if not store then
-      return nil, err
-    end
-  end
-  local value, what, why = store[call](store, ...)
-  if value then
-    return value
-  elseif what == "inherited" then
-    self.store = nil
-    store, err = open(self)
-  elseif what == "damaged" then
-    local damage
-    store, what, damage = store:renew()
-    self.store = store
-    if store then
-      warn(self, "outbox: " .. tostring(what))
-    else
-      err = sender.error_of(what, damage)
-    end
-  else
-    return nil, sender.error_of(what, why)
-  end
-  if not store then
-    return nil, err
-  end
-  value, what, why = store[call](store, ...)
-  if value then
-    return value
-  end
-  return nil, sender.error_of(what, why)
-end
-
 --- An outbox. Inside nginx nothing is opened before it is used.
 ---@param options klaviyo.outbox_options
 ---@return klaviyo.outbox|nil, klaviyo.error|nil
@@ -158,7 +75,12 @@ function M.new(options)
   if type(options) ~= "table" then
     misuse.raise("an outbox takes a table of options, not %s", type(options))
   end
-  local self = {counts = {sent = 0, refused = 0}, failures = 0, look = true}
+  local self = {
+    counts = {sent = 0, refused = 0}, failures = 0, look = true,
+    -- the task that sends, or coroutine; one that is gone (nginx may kill any)
+    -- does not
+    sender = setmetatable({}, {__mode = "v"}),
+  }
   for name, value in pairs(DEFAULTS) do
     self[name] = value
   end
@@ -175,8 +97,8 @@ function M.new(options)
     misuse.raise("an outbox needs a path: the folder that it is in")
   end
   setmetatable(self, Outbox)
-  if not in_nginx() then
-    local _, err = open(self)
+  if not keeper.in_nginx() then
+    local _, err = keeper.open(self)
     if err then
       return nil, err
     end
@@ -214,13 +136,6 @@ local function bind(self, client)
   return values
 end
 
-local function must_have_client(self)
-  if not self.values then
-    misuse.raise("say for whom the outbox is: a client")
-  end
-  return self.values
-end
-
 -- Putting in ------------------------------------------------------------------
 
 --- Keeps an event. Once it says true, the event outlives the process.
@@ -229,7 +144,7 @@ end
 ---@return boolean|nil, klaviyo.error|nil
 function Outbox:put(event, client)
   local values = bind(self, client)
-  local time = now()
+  local time = keeper.in_nginx() and ngx.now() or os.time()
   local text, id = payload.of(event, client, time)
   if not text then
     return nil, sender.error_of("too_large", id)
@@ -237,9 +152,9 @@ function Outbox:put(event, client)
     return nil, sender.error_of("full", ("%d events wait already; that is "
       .. "max_rows"):format(self.store:waiting()))
   end
-  local ok, err = with_store(self, "add", id, values.revision,
+  local ok, err = keeper.call(self, "add", id, values.revision,
     math.floor(time * 1000), text)
-  if ok and in_nginx() then
+  if ok and keeper.in_nginx() then
     timer.wake(self)
   end
   return ok, err
@@ -250,61 +165,12 @@ end
 ---@param client klaviyo.client
 function Outbox:start(client)
   bind(self, client)
-  if in_nginx() then
+  if keeper.in_nginx() then
     timer.wake(self)
   end
 end
 
 -- Sending ---------------------------------------------------------------------
-
-local function send_store(self, store, ending, is_over)
-  local done, err, refused, reason = sender.send(store, must_have_client(self),
-    {counts = self.counts, ending = ending, is_over = is_over})
-  if refused > 0 then
-    warn(self, ("outbox: %d events were refused for good and are kept aside; "
-      .. "the first: %s"):format(refused, reason))
-  end
-  if err and err.code == "damaged" then
-    local again, what, why = store:renew()
-    warn(self, "outbox: " .. tostring(again and what or why))
-    return again and true, again == nil and err or nil, again
-  end
-  return done, err, store
-end
-
-local function send_all(self, ending, is_over)
-  local own, done, err = self.store, true, nil
-  if own then
-    local store
-    done, err, store = send_store(self, own, ending, is_over)
-    if self.store == own then  -- else it was closed, or replaced, meanwhile
-      self.store = store
-    end
-  end
-  if not done then
-    return nil, err
-  end
-  if self.look then
-    self.look = false
-    for orphan, damage in folder.orphans(self.path, store_options(self, false),
-        file_failed(self)) do
-      if damage then
-        warn(self, "outbox: " .. damage)
-      end
-      if orphan:waiting() > 0 then
-        done, err, orphan = send_store(self, orphan, ending, is_over)
-      end
-      if orphan then
-        orphan:close()
-      end
-      if not done or is_over and is_over() then
-        self.look = true
-        break
-      end
-    end
-  end
-  return done, err
-end
 
 --- One pass over what there is to send; another one under way is left alone.
 ---@param is_over (fun(): boolean)|nil  asked between batches
@@ -312,18 +178,7 @@ end
 ---@return boolean|nil done
 ---@return klaviyo.error|nil err
 function Outbox:pass(is_over, ending)
-  if self.sending then
-    return true
-  end
-  self.sending = true
-  local ok, done, err = pcall(send_all, self, ending, is_over)
-  self.sending = false
-  if not ok then
-    error(done, 0)
-  elseif not done and in_nginx() then
-    warn(self, "outbox: " .. tostring(err) .. "; what waits is kept")
-  end
-  return done, err
+  return rounds.run(self, is_over, ending)
 end
 
 --- How many events of this process wait.
@@ -348,13 +203,13 @@ function Outbox:drain(seconds, client)
   if client then
     bind(self, client)
   end
-  local values = must_have_client(self)
+  local values = rounds.values(self)
   local ending = core.clock() + (seconds or 30)
   local wait, err = SHORTEST_WAIT, nil
   self.look = true
   repeat
     local done
-    if self.sending then
+    if rounds.is_under_way(self) then
       tasks.sleep(LOOK, values.wait)
     else
       done, err = self:pass(function()
@@ -394,7 +249,7 @@ end
 --- kept.
 ---@return fun(): table|nil
 function Outbox:refused()
-  local slots = folder.all(self.path, file_failed(self))
+  local slots = folder.all(self.path, keeper.file_failed(self))
   local store, last = nil, nil
   return function()
     while true do
@@ -427,7 +282,7 @@ function Outbox:close(seconds)
   if self.closed then
     return
   end
-  seconds = seconds or in_nginx() and 0 or CLOSING
+  seconds = seconds or keeper.in_nginx() and 0 or CLOSING
   if self.values and seconds > 0 and self:waiting() > 0 then
     self:drain(seconds)
   end

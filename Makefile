@@ -90,6 +90,10 @@ VALGRIND = valgrind -q --leak-check=full --show-leak-kinds=definite,possible \
 VALGRIND_SPEC = $(or $(SPEC),spec/core $(patsubst %,spec/%_spec.lua,digest \
   connections failures tasks))
 
+# Of what must outlive what made it, and need not.
+COLLECTED = $(or $(SPEC),spec/core $(patsubst %,spec/%_spec.lua,client \
+  connections iterator map prefetch tasks))
+
 # The plain floor under libFuzzer, and a target for each of spec/fuzz/*.c
 SECONDS = 30
 FUZZ    = build/fuzz
@@ -115,7 +119,8 @@ EXPORT_CPATH = export LUA_CPATH=$(call \
   quoted,$(CURDIR)/$(OUT)/?.so;)"$${LUA_CPATH:-;}"
 
 .PHONY: help setup build objects env probes spec asan tsan portable valgrind \
-  rock lint warnings check fuzz planted test demo demo-nginx dist sandbox \
+  rock lint warnings check fuzz planted collector \
+  test demo demo-nginx dist sandbox \
   install install-outbox catalogue \
   catalogue-check contract reference bench bench-setup soak once clean FORCE
 .DELETE_ON_ERROR:
@@ -140,6 +145,7 @@ help:
 #: make check                clang-tidy and cppcheck, where they are
 #: make fuzz SECONDS=30 [TARGET=links]   hostile input, under clang's sanitizers
 #: make planted              do the fuzzers find bugs that are planted?
+#: make collector SPEC=…     specs under a collector that misses no chance
 #: make sandbox              a stand-in of the API, until Ctrl-C
 #: make dist                 a source archive and a source rock, in build/
 #: make install DESTDIR= PREFIX= LUA=     and install-outbox, with SQLite
@@ -310,6 +316,13 @@ $(FUZZ)/%: spec/fuzz/%.c $(wildcard spec/fuzz/*.h) $(FUZZ)/floor.a
 	$(SAY) '  CC  $@'
 	$(QUIET)$(CC) $(filter-out -fPIC,$(C_ALL)) -fsanitize=fuzzer -o $@ $< \
 	  $(FUZZ)/floor.a $(CURL_LIBS) -lpthread
+
+collector: build probes
+	@for kind in full young; do \
+	  $(SPEC_ENV) LUA=$(LUA) COLLECTOR=$$kind \
+	    $(LUA) -e 'dofile "spec/support/collector.lua"' $(BUSTED) \
+	    --exclude-tags=memory,time,native $(COLLECTED) || exit 1; \
+	done
 
 rock:
 	@./tools/rock.sh

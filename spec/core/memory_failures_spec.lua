@@ -38,6 +38,8 @@ describe("where memory runs out", function()
     post = { answers = { { status = 202, body = "{}" } } },
     again = { answers = { { status = 200, body = "{}" } }, requests_per_connection = 1 },
     form = { answers = { { status = 200, body = "{}" } } },
+    port = { answers = { { status = 200, body = "{}" } } },
+    track = { answers = { { status = 200, body = "{}" } } },
     many = { answers = { { status = 200, body = "{}" } } },
   } do
     it(name .. " ends with an error, or as ever", function()

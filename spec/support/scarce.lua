@@ -94,7 +94,7 @@ function scenarios.budget()
     if not budget then
       error(why, 0)
     end
-    local lane = core.lane("http://h" .. tostring(math.random(1e9)), budget, { { name = "x", second = 3, minute = 5 } })
+    local lane = core.lane("http://h" .. math.random(1e9), budget, { { name = "x", second = 3, minute = 5 } })
     taken = lane:take()
     lane:settle(taken, 200, FIELDS)
   end)
@@ -113,7 +113,8 @@ scenarios.start = scenarios.get -- and the engine's beginning
 
 function scenarios.post()
   return told(engine.finish(engine.submit(url, {
-    method = "POST", body = ("x"):rep(100000), retries = 2, lane = engine.lane(url, { { name = "x", second = 100000 } }),
+    method = "POST", body = ("x"):rep(100000), retries = 2,
+    lane = engine.lane(url, { { name = "x", second = 100000 } }),
   })))
 end
 
@@ -160,6 +161,39 @@ function scenarios.many()
   return "all"
 end
 
+-- From here on a thread works, in this process.
+local port
+local function submit_by_port()
+  port = port or core.port()
+  return core.submit(engine.settings(), engine.lane(url), "GET", url .. "/", nil, true, port)
+end
+
+function scenarios.port()
+  local ticket = submit_by_port()
+  local till = core.clock() + 20
+  while not ticket:done() do
+    assert(core.clock() < till, "an end is missing")
+    port:wait(0.1)
+  end
+  return told(ticket:take())
+end
+
+function scenarios.track()
+  port = port or core.port()
+  local before = core.tracked()
+  assert(core.track(engine.settings(), engine.lane(url), "POST", url .. "/", "{}", true, 10))
+  local till = core.clock() + 20
+  local now = core.tracked()
+  while now.sent + now.failed == before.sent + before.failed do
+    assert(core.clock() < till, "an end is missing")
+    now = core.tracked()
+  end
+  if now.failed > before.failed then
+    error(core.failures()[1].reason, 0)
+  end
+  return "sent"
+end
+
 -- What may be said of it. libcurl says it in many ways.
 local function is_fair(err)
   return type(err) == "string" and (err:find("memory", 1, true) ~= nil
@@ -171,8 +205,12 @@ end
 -- engine: not where its beginning is what is looked at.
 local function tidy()
   collectgarbage()
-  if name ~= "start" then
-    engine.pump_until(engine.is_idle)
+  local till = core.clock() + 10
+  while name ~= "start" and not engine.is_idle() do
+    assert(core.clock() < till, "something is left")
+    if not port then
+      core.pump(0.01)
+    end
   end
 end
 

@@ -60,14 +60,16 @@ static void open_decoder (void) {
 }
 
 
+/* What comes of it is kept until the next, as by whoever works with it. */
 static void decode (const answer *a) {
   if (a->size == 0)
     return;
+  lua_settop(lua, 2);
   lua_pushvalue(lua, 1);
   lua_pushlstring(lua, a->data, a->size);
   if (lua_pcall(lua, 1, 1, 0) != 0)
     fail(lua_tostring(lua, -1));
-  lua_pop(lua, 1);
+  lua_replace(lua, 2);
 }
 
 #else

@@ -8,11 +8,13 @@ const { isDeepStrictEqual } = require('util');
 const { cases } = require('./cases.js');
 const { lua } = require('./lua.js');
 const { check } = require('./report.js');
-const { judge } = require('./servers.js');
+const { gateway, judge } = require('./servers.js');
 
 // What is uploaded: bytes that are no text, and look like a form's.
 const PICTURE = Buffer.concat([Buffer.from('89504e470d0a1a0a00ff', 'hex'),
   Buffer.from('\r\n--boundary--\r\n')]);
+
+const TOKEN = 'contract'; // what the client has for a key
 
 const json = value => JSON.stringify(value);
 
@@ -97,10 +99,21 @@ function pairs_of(requests) {
   return seen;
 }
 
+// What should not be in the logs of the gateway; a line for each request should.
+function logged({ logs, requests }) {
+  const lines = logs.split('\n').filter(Boolean);
+  const told = lines.filter(line => / contract | - (GET|POST)/.test(line));
+  return [...lines.filter(line => /\[\w+\]|pk_|Bearer|@|\?/.test(line)),
+    ...told.length === requests.length ? [] : [`${told.length} lines of ${requests.length} requests`]];
+}
+
+// A name that goes through a gateway as well.
+const case_of = request => Number(request.headers['user-agent'].replace('case/', ''));
+
 // [what is judged, what speaks against it] of a run: {work, requests, violations,
 // troubles, connections}
 function judgements({ work, requests, violations, troubles, connections }) {
-  const by_case = new Map(requests.map(request => [Number(request.headers['x-case']), request]));
+  const by_case = new Map(requests.map(request => [case_of(request), request]));
   const seen = new Set(requests.map(request => request.operation_id));
   const wire = pairs_of(requests);
   const sent = work.cases.filter(one => by_case.has(one.n));
@@ -149,29 +162,41 @@ function sharpness(run) {
   });
 }
 
+// One run of all cases; straight, or through the gateway.
+async function run_of(oracle, document, dir, work, interpreter, through) {
+  const cases_file = path.join(dir, 'cases.json');
+  const picture = path.join(dir, 'picture.png');
+  const server = await judge(oracle, document, fs.mkdtempSync(path.join(dir, `${interpreter}-`)));
+  const before = through && await gateway(server.url, TOKEN);
+  const { code, output, errors } = await lua(interpreter, 'operations.lua',
+    [cases_file, before ? before.url : server.url, picture, TOKEN, ...before ? ['Bearer'] : []]);
+  const logs = before && await before.stop();
+  await server.stop();
+  const troubles = output.split('\n').filter(Boolean).map(line => {
+    const [n, why] = line.split('\t');
+    const one = work.cases[n - 1];
+    return one ? `${one.operation}, ${one.name}: ${why}` : line;
+  });
+  if (code !== 0) troubles.unshift(`${interpreter} ended with ${code}: ${errors}`);
+  return { work, requests: server.requests(), violations: server.violations(), troubles,
+    connections: server.connections(), logs };
+}
+
 async function operations(oracle, date, interpreters, dir, { sharp }) {
   const document = path.join(oracle, 'openapi', `${date}.json`);
   const work = cases(JSON.parse(fs.readFileSync(document, 'utf8')));
-  const cases_file = path.join(dir, 'cases.json');
-  const picture = path.join(dir, 'picture.png');
-  fs.writeFileSync(cases_file, json(work));
-  fs.writeFileSync(picture, PICTURE);
+  fs.writeFileSync(path.join(dir, 'cases.json'), json(work));
+  fs.writeFileSync(path.join(dir, 'picture.png'), PICTURE);
   await Promise.all(interpreters.map(async interpreter => {
-    const own = fs.mkdtempSync(path.join(dir, `${interpreter}-`));
-    const server = await judge(oracle, document, own);
-    const { code, output, errors } = await lua(interpreter, 'operations.lua', [cases_file, server.url, picture]);
-    await server.stop();
-    const troubles = output.split('\n').filter(Boolean).map(line => {
-      const [n, why] = line.split('\t');
-      const one = work.cases[n - 1];
-      return one ? `${one.operation}, ${one.name}: ${why}` : line;
-    });
-    if (code !== 0) troubles.unshift(`${interpreter} ended with ${code}: ${errors}`);
-    const run = { work, requests: server.requests(), violations: server.violations(), troubles,
-      connections: server.connections() };
+    const run = await run_of(oracle, document, dir, work, interpreter);
     for (const [what, wrong] of judgements(run)) check(`${date}, ${interpreter}: ${what}`, wrong);
     if (sharp) check(`${date}, ${interpreter}: each of these checks can fail`, sharpness(run));
   }));
+  const run = await run_of(oracle, document, dir, work, interpreters[0], true);
+  const label = `${date}, through the gateway`;
+  // how many connections nginx keeps is its own affair
+  for (const [what, wrong] of judgements(run).slice(0, -1)) check(`${label}: ${what}`, wrong);
+  check(`${label}: its logs tell of nothing wrong, and of no secret`, logged(run));
 }
 
 module.exports = { operations };

@@ -1,6 +1,7 @@
 -- Sends the cases of a file through the client, one after another.
 --
---   lua5.4 spec/contract/operations.lua cases.json base_url picture.png
+--   lua5.4 spec/contract/operations.lua cases.json base_url picture.png key
+--     [auth_scheme]
 --
 -- Says of each case that went wrong, on a line of its own: its number, a tab,
 -- and why.
@@ -23,7 +24,8 @@ end
 local work, picture = cjson.decode(read(arg[1])), arg[3]
 
 local client = klaviyo.new {
-  api_key = "pk_contract",
+  api_key = arg[4],
+  auth_scheme = arg[5],
   base_url = arg[2],
   revision = work.revision,
   on_warning = function() end,
@@ -78,7 +80,7 @@ local function send(case)
   if case.upload then
     case.flat.file = FILES[case.upload]()
   end
-  local headers = {["X-Case"] = tostring(case.n)}
+  local headers = {["User-Agent"] = "case/" .. case.n}
   for name, value in pairs(case.headers) do
     headers[name] = value
   end

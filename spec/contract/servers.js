@@ -1,10 +1,13 @@
 'use strict';
-// The judge (validate.js) and an nginx in front of it, on free loopback ports.
+// The judge (validate.js), and what stands in front of it: an nginx, or the
+// gateway; on free loopback ports.
 
 const { execFileSync, spawn } = require('child_process');
 const fs = require('fs');
 const net = require('net');
 const path = require('path');
+
+const ROOT = path.join(__dirname, '..', '..');
 
 const running = new Set();
 
@@ -16,6 +19,18 @@ function start(command, args, options) {
     resolve(code === null ? signal : code);
   }));
   return child;
+}
+
+// How an interpreter finds the client that was built.
+function by_source(interpreter) {
+  const env = Object.assign({}, process.env, {
+    LUA_PATH: `${ROOT}/lua/?.lua;${ROOT}/lua/?/init.lua;${ROOT}/?.lua;;`,
+    LUA_CPATH: `${ROOT}/build/${interpreter}/?.so;;`,
+  });
+  for (const name of Object.keys(env)) {
+    if (/^LUA_(INIT|C?PATH_)|^KLAVIYO_|_proxy$/i.test(name)) delete env[name];
+  }
+  return { env, cwd: ROOT };
 }
 
 // not SIGKILL, which `timeout` could not hand on
@@ -144,4 +159,28 @@ async function front(upstream, dir, token) {
   }
 }
 
-module.exports = { start, judge, front };
+// klaviyo.gateway in front of the judge; `stop` gives its logs
+async function gateway(upstream, token) {
+  const child = start('lua5.4', [path.join(__dirname, 'gateway.lua'),
+    new URL(upstream).port, token], Object.assign(by_source('lua5.4'),
+    { stdio: ['pipe', 'pipe', 'pipe'] }));
+  let text = '', errors = '';
+  child.stderr.on('data', data => { errors += data; });
+  const url = await new Promise((resolve, reject) => {
+    child.stdout.on('data', data => {
+      text += data;
+      if (text.includes('\n')) resolve(text.split('\n')[0]);
+    });
+    child.ended.then(code => reject(new Error(`the gateway ended: ${code}: ${errors}`)));
+  });
+  return {
+    url,
+    stop: async () => {
+      child.stdin.end();
+      await child.ended;
+      return text.slice(url.length + 1);
+    },
+  };
+}
+
+module.exports = { by_source, start, judge, front, gateway };

@@ -15,7 +15,8 @@
 #include <sqlite3.h>
 
 struct checkpointer {
-  char *path;
+  char *name;
+  const char *vfs;
   pthread_t thread;
   bool is_running;       /* has a thread; known to its owner alone */
   pthread_mutex_t lock;  /* of what follows */
@@ -43,10 +44,10 @@ static void watch_forks (void) {
 
 
 /* What it cannot do now it is asked to do again before long. */
-static sqlite3 *work (sqlite3 *db, const char *path) {
+static sqlite3 *work (sqlite3 *db, const checkpointer *c) {
   pthread_mutex_lock(&guard);
-  if (db == NULL && sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE |
-                                    SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+  if (db == NULL && sqlite3_open_v2(c->name, &db, SQLITE_OPEN_READWRITE |
+                                    SQLITE_OPEN_NOMUTEX, c->vfs) != SQLITE_OK) {
     sqlite3_close(db);
     db = NULL;
   }
@@ -69,7 +70,7 @@ static void *run (void *of) {
       continue;
     }
     pthread_mutex_unlock(&c->lock);
-    db = work(db, c->path);
+    db = work(db, c);
     pthread_mutex_lock(&c->lock);
     c->is_busy = false;
   }
@@ -94,12 +95,13 @@ static bool start (checkpointer *c) {
 }
 
 
-checkpointer *checkpointer_new (const char *path) {
+checkpointer *checkpointer_new (const char *path, const char *vfs) {
   checkpointer *c = calloc(1, sizeof(*c));
   if (c == NULL)
     return NULL;
-  c->path = sqlite3_mprintf("%s", path);
-  if (c->path == NULL) {
+  c->vfs = vfs;
+  c->name = sqlite3_mprintf("%s.db", path);
+  if (c->name == NULL) {
     free(c);
     return NULL;
   }
@@ -149,6 +151,6 @@ void checkpointer_free (checkpointer *c) {
   checkpointer_rest(c);
   pthread_mutex_destroy(&c->lock);
   pthread_cond_destroy(&c->wake);
-  sqlite3_free(c->path);
+  sqlite3_free(c->name);
   free(c);
 }

@@ -9,8 +9,9 @@
 
 typedef struct checkpointer checkpointer;
 
-/* NULL when there can be none. The thread begins with the first request. */
-checkpointer *checkpointer_new (const char *path);
+/* Of PATH.db; NULL when there can be none. The thread begins with the first
+** request. */
+checkpointer *checkpointer_new (const char *path, const char *vfs);
 
 /* Whether it is at work, or about to be. */
 bool checkpointer_is_busy (checkpointer *c);

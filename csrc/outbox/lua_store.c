@@ -12,9 +12,12 @@
 
 #include <sqlite3.h>
 
+#include "refused.h"
 #include "store.h"
 
 #define STORE "klaviyo.outbox.store"
+#define REFUSED "klaviyo.outbox.refused"
+#define NONE "there is none"
 #define WHY_SIZE 1024
 
 typedef struct handle {
@@ -50,7 +53,7 @@ static int refuse (lua_State *L, store_status status, const char *why) {
 
 static int answer (lua_State *L, const handle *h, store_status status) {
   if (status == STORE_NONE)
-    return refuse(L, status, "there is none");
+    return refuse(L, status, NONE);
   if (status == STORE_INHERITED)
     return refuse(L, status, "it was opened before a fork");
   if (status != STORE_OK)
@@ -155,17 +158,6 @@ static int open_store (lua_State *L) {
   h = new_handle(L);
   h->s = store_open(base, &options, &status, why, sizeof(why));
   return opened(L, h, status, why);
-}
-
-
-/* store.peek(base) -> store | nil, what, why */
-static int peek (lua_State *L) {
-  const char *base = luaL_checkstring(L, 1);
-  store_status status;
-  char why[WHY_SIZE];
-  handle *h = new_handle(L);
-  h->s = store_peek(base, &status, why, sizeof(why));
-  return h->s != NULL ? 1 : refuse(L, status, why);
 }
 
 
@@ -301,33 +293,63 @@ static int refuse_row (lua_State *L) {
 }
 
 
-/* s:refused(after) -> {id =, unique_id =, revision =, time = (seconds),
+/* What was refused, for who has the slot and for others -------------------*/
+
+/* store.peek(base) -> refused | nil, what, why */
+static int peek (lua_State *L) {
+  const char *base = luaL_checkstring(L, 1);
+  store_status status;
+  char why[WHY_SIZE];
+  refused **r = lua_newuserdata(L, sizeof(*r));
+  *r = NULL;
+  luaL_getmetatable(L, REFUSED);
+  lua_setmetatable(L, -2);
+  *r = refused_open(base, false, &status, why, sizeof(why));
+  return *r != NULL ? 1 : refuse(L, status, why);
+}
+
+
+static void push_row (lua_State *L, const store_row *row) {
+  lua_newtable(L);
+  lua_pushinteger(L, (lua_Integer)row->id);
+  lua_setfield(L, -2, "id");
+  push_text(L, row->unique_id);
+  lua_setfield(L, -2, "unique_id");
+  push_text(L, row->revision);
+  lua_setfield(L, -2, "revision");
+  lua_pushnumber(L, (lua_Number)row->time / 1000);
+  lua_setfield(L, -2, "time");
+  push_text(L, row->payload);
+  lua_setfield(L, -2, "payload");
+  push_text(L, row->reason);
+  lua_setfield(L, -2, "reason");
+}
+
+
+/* r:next(after) -> {id =, unique_id =, revision =, time = (seconds),
 ** payload =, reason =} | nil, what, why */
 static int next_refused (lua_State *L) {
-  handle *h = check(L);
+  refused *r = *(refused **)luaL_checkudata(L, 1, REFUSED);
   int64_t after = check_id(L, 2);
   store_row row;
   store_status status;
-  if (h->s == NULL)
+  if (r == NULL)
     return is_closed(L);
-  status = store_refused(h->s, after, &row);
+  status = refused_next(r, after, &row);
   if (status != STORE_OK)
-    return answer(L, h, status);
-  lua_newtable(L);
-  lua_pushinteger(L, (lua_Integer)row.id);
-  lua_setfield(L, -2, "id");
-  push_text(L, row.unique_id);
-  lua_setfield(L, -2, "unique_id");
-  push_text(L, row.revision);
-  lua_setfield(L, -2, "revision");
-  lua_pushnumber(L, (lua_Number)row.time / 1000);
-  lua_setfield(L, -2, "time");
-  push_text(L, row.payload);
-  lua_setfield(L, -2, "payload");
-  push_text(L, row.reason);
-  lua_setfield(L, -2, "reason");
-  store_rest(h->s);
+    return refuse(L, status, status == STORE_NONE ? NONE : refused_message(r));
+  push_row(L, &row);
+  refused_rest(r);
   return 1;
+}
+
+
+static int close_refused (lua_State *L) {
+  refused **self = luaL_checkudata(L, 1, REFUSED);
+  refused *r = *self;
+  *self = NULL;
+  refused_close(r);
+  return 0;
 }
 
 
@@ -389,6 +411,16 @@ static void set_functions (lua_State *L, const function *list, size_t count) {
 }
 
 
+static void set_class (lua_State *L, const char *class, const function *list,
+                       size_t count) {
+  luaL_newmetatable(L, class);
+  set_functions(L, list, count);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}
+
+
 LUALIB_API int luaopen_klaviyo_outbox_store (lua_State *L);
 
 /* LUALIB_API alone does not make a symbol visible under LuaJIT's headers. */
@@ -399,18 +431,17 @@ LUALIB_API int luaopen_klaviyo_outbox_store (lua_State *L) {
   static const function methods[] = {
     {"add", add}, {"read", read_batch}, {"drop", drop}, {"nth", nth},
     {"newest", newest}, {"renew", renew},
-    {"refuse", refuse_row}, {"refused", next_refused}, {"waiting", waiting},
-    {"bytes", bytes}, {"shrink", shrink}, {"close", close_store},
-    {"__gc", close_store},
+    {"refuse", refuse_row}, {"waiting", waiting}, {"bytes", bytes},
+    {"shrink", shrink}, {"close", close_store}, {"__gc", close_store},
+  };
+  static const function looks[] = {
+    {"next", next_refused}, {"close", close_refused}, {"__gc", close_refused},
   };
   static const function functions[] = {
     {"open", open_store}, {"peek", peek}, {"make_folder", make_folder},
   };
-  luaL_newmetatable(L, STORE);
-  set_functions(L, methods, sizeof methods / sizeof methods[0]);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  set_class(L, STORE, methods, sizeof methods / sizeof methods[0]);
+  set_class(L, REFUSED, looks, sizeof looks / sizeof looks[0]);
   lua_newtable(L);
   set_functions(L, functions, sizeof functions / sizeof functions[0]);
   lua_pushstring(L, sqlite3_libversion());

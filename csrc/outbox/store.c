@@ -13,17 +13,18 @@
 #define USED_PAGES 1024
 
 
-static void bind_text (sqlite3_stmt *query, int index, store_text text) {
-  sqlite3_bind_text64(query, index, text.data != NULL ? text.data : "",
-                      text.size, SQLITE_STATIC, SQLITE_UTF8);
+bool store_is_lost (const store *s) {
+  return s->place != NULL && slot_is_inherited(s->place);
 }
 
 
-static store_text column (sqlite3_stmt *query, int index) {
-  store_text text;
-  text.data = (const char *)sqlite3_column_text(query, index);
-  text.size = (size_t)sqlite3_column_bytes(query, index);
-  return text;
+const char *store_message (const store *s) {
+  return s->file.message;
+}
+
+
+store_status store_finish (store *s, statement which) {
+  return database_finish(&s->file, s->statements[which]);
 }
 
 
@@ -34,10 +35,10 @@ store_status store_add (store *s, const store_row *row) {
   store_status status;
   if (store_is_lost(s))
     return STORE_INHERITED;
-  bind_text(query, 1, row->unique_id);
-  bind_text(query, 2, row->revision);
+  database_bind(query, 1, row->unique_id);
+  database_bind(query, 2, row->revision);
   sqlite3_bind_int64(query, 3, row->time);
-  bind_text(query, 4, row->payload);
+  database_bind(query, 4, row->payload);
   status = store_finish(s, ADD);
   if (status == STORE_OK)
     s->waiting++;
@@ -68,21 +69,21 @@ static store_status take_row (store *s, uint64_t seen[SEEN_SIZE],
                               store_batch *batch, size_t bytes, buffer *body,
                               buffer *revision) {
   sqlite3_stmt *query = s->statements[READ];
-  store_text payload = column(query, 3);
+  store_text payload = database_column(query, 3);
   bool is_first = batch->count == 0;
   if (payload.data == NULL)
-    return store_failed(s, SQLITE_NOMEM);
+    return database_failed(&s->file, SQLITE_NOMEM);
   if (is_first && !buffer_add(revision, sqlite3_column_text(query, 2),
                               (size_t)sqlite3_column_bytes(query, 2)))
-    return store_failed(s, SQLITE_NOMEM);
+    return database_failed(&s->file, SQLITE_NOMEM);
   if (!is_first && (body->size + 1 + payload.size > bytes ||
-                    !is_same(revision, column(query, 2))))
+                    !is_same(revision, database_column(query, 2))))
     return STORE_NONE;
-  if (seen_before(seen, column(query, 1)))
+  if (seen_before(seen, database_column(query, 1)))
     return STORE_NONE;
   if ((!is_first && !buffer_add_byte(body, ',')) ||
       !buffer_add(body, payload.data, payload.size))
-    return store_failed(s, SQLITE_NOMEM);
+    return database_failed(&s->file, SQLITE_NOMEM);
   batch->last = sqlite3_column_int64(query, 0);
   if (is_first)
     batch->first = batch->last;
@@ -111,7 +112,7 @@ store_status store_read (store *s, store_batch *batch, int count, size_t bytes,
     status = take_row(s, seen, batch, bytes, body, revision);
   }
   if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-    status = store_failed(s, rc);
+    status = database_failed(&s->file, rc);
   else if (status == STORE_NONE || status == STORE_OK)
     status = batch->count > 0 ? STORE_OK : STORE_NONE;
   sqlite3_reset(query);
@@ -127,7 +128,7 @@ store_status store_drop (store *s, const store_batch *batch) {
   sqlite3_bind_int64(s->statements[DROP], 2, batch->last);
   status = store_finish(s, DROP);
   if (status == STORE_OK)
-    s->waiting -= sqlite3_changes64(s->db);
+    s->waiting -= sqlite3_changes64(s->file.db);
   return status;
 }
 
@@ -135,7 +136,7 @@ store_status store_drop (store *s, const store_batch *batch) {
 store_status store_newest (store *s, int64_t *id) {
   if (store_is_lost(s))
     return STORE_INHERITED;
-  return store_ask(s, "SELECT ifnull(max(id), 0) FROM event", id);
+  return database_ask(&s->file, "SELECT ifnull(max(id), 0) FROM event", id);
 }
 
 
@@ -155,81 +156,49 @@ store_status store_nth (store *s, const store_batch *batch, int index,
     status = STORE_OK;
   }
   else if (rc != SQLITE_DONE)
-    status = store_failed(s, rc);
+    status = database_failed(&s->file, rc);
   sqlite3_reset(query);
   return status;
 }
 
 
-/* What was refused --------------------------------------------------------*/
-
+/* Kept among the refused first: what is there twice, after a crash in between,
+** is there once in the end. */
 static store_status move (store *s, int64_t id, store_text reason) {
+  sqlite3_stmt *query = s->statements[ONE];
+  store_row row;
   store_status status;
-  sqlite3_bind_int64(s->statements[TO_REFUSED], 1, id);
-  bind_text(s->statements[TO_REFUSED], 2, reason);
-  status = store_finish(s, TO_REFUSED);
-  if (status == STORE_OK && sqlite3_changes(s->db) == 0)
-    return STORE_NONE;
-  sqlite3_bind_int64(s->statements[FORGET], 1, id);
-  if (status == STORE_OK)
-    status = store_finish(s, FORGET);
-  sqlite3_bind_int64(s->statements[TRIM], 1, s->options.max_refused);
-  if (status == STORE_OK)
-    status = store_finish(s, TRIM);
-  return status == STORE_OK ? store_finish(s, COMMIT) : status;
-}
-
-
-/* An outbox that is full must still be able to do this, for that is what
-** makes room. */
-store_status store_refuse (store *s, int64_t id, store_text reason) {
-  store_status status;
-  if (store_is_lost(s))
-    return STORE_INHERITED;
-  status = store_limit(s, false);
-  if (status == STORE_OK)
-    status = store_finish(s, BEGIN);
-  if (status == STORE_OK) {
-    char kept[STORE_MESSAGE_SIZE];
-    status = move(s, id, reason);
-    if (status == STORE_OK)
-      s->waiting--;
-    else {
-      memcpy(kept, s->message, sizeof(kept));
-      store_finish(s, ROLLBACK);
-      memcpy(s->message, kept, sizeof(kept));
-    }
-  }
-  if (store_limit(s, true) != STORE_OK && status == STORE_OK)
-    return STORE_FAILED;
-  return status;
-}
-
-
-store_status store_refused (store *s, int64_t after, store_row *row) {
-  sqlite3_stmt *query = s->statements[NEXT_REFUSED];
   int rc;
-  if (store_is_lost(s))
-    return STORE_INHERITED;
-  sqlite3_bind_int64(query, 1, after);
+  sqlite3_bind_int64(query, 1, id);
   rc = sqlite3_step(query);
-  if (rc != SQLITE_ROW) {
-    store_status status = rc == SQLITE_DONE ? STORE_NONE : store_failed(s, rc);
-    sqlite3_reset(query);
-    return status;
-  }
-  row->id = sqlite3_column_int64(query, 0);
-  row->unique_id = column(query, 1);
-  row->revision = column(query, 2);
-  row->time = sqlite3_column_int64(query, 3);
-  row->payload = column(query, 4);
-  row->reason = column(query, 5);
-  return STORE_OK;
+  if (rc != SQLITE_ROW)
+    return rc == SQLITE_DONE ? STORE_NONE : database_failed(&s->file, rc);
+  row.unique_id = database_column(query, 0);
+  row.revision = database_column(query, 1);
+  row.time = sqlite3_column_int64(query, 2);
+  row.payload = database_column(query, 3);
+  row.reason = reason;
+  status = refused_add(s->refused, &row, s->options.max_refused);
+  if (status != STORE_OK)
+    database_say(&s->file, refused_message(s->refused));
+  return status == STORE_DAMAGED ? STORE_FAILED : status;
 }
 
 
-void store_rest (store *s) {
-  sqlite3_reset(s->statements[NEXT_REFUSED]);
+store_status store_refuse (store *s, int64_t id, store_text reason) {
+  store_batch batch;
+  store_status status = STORE_OK;
+  if (store_is_lost(s))
+    return STORE_INHERITED;
+  if (s->refused == NULL)
+    s->refused = refused_open(s->base, true, &status, s->file.message,
+                              sizeof(s->file.message));
+  if (s->refused == NULL)
+    return status == STORE_DAMAGED ? STORE_FAILED : status;
+  status = move(s, id, reason);
+  sqlite3_reset(s->statements[ONE]);
+  batch.first = batch.last = id;
+  return status == STORE_OK ? store_drop(s, &batch) : status;
 }
 
 
@@ -241,9 +210,9 @@ int64_t store_waiting (const store *s) {
 
 
 static store_status pages (store *s, int64_t *used, int64_t *unused) {
-  store_status status = store_ask(s, "PRAGMA page_count", used);
+  store_status status = database_ask(&s->file, "PRAGMA page_count", used);
   if (status == STORE_OK)
-    status = store_ask(s, "PRAGMA freelist_count", unused);
+    status = database_ask(&s->file, "PRAGMA freelist_count", unused);
   *used -= *unused;
   return status;
 }
@@ -269,5 +238,5 @@ store_status store_shrink (store *s) {
   if (status != STORE_OK || unused < FREE_PAGES || used > USED_PAGES)
     return status;
   checkpointer_rest(s->helper);  /* only one at a time can */
-  return store_run(s, "VACUUM; PRAGMA wal_checkpoint(TRUNCATE)");
+  return database_run(&s->file, "VACUUM; PRAGMA wal_checkpoint(TRUNCATE)");
 }

@@ -1,6 +1,5 @@
 /*
-** store.h - the file of one slot: events that wait, and events that were
-** refused, in SQLite.
+** store.h - the file of one slot: events that wait, in SQLite.
 **
 ** What store_add said STORE_OK to survives the end of the process, however it
 ** comes; and with 'full' that of the machine.
@@ -60,9 +59,6 @@ typedef struct store_batch {
 ** empty otherwise. */
 store *store_open (const char *base, const store_options *options,
                    store_status *status, char *why, size_t why_size);
-/* Opens it for reading alone, whoever has the slot. */
-store *store_peek (const char *base, store_status *status, char *why,
-                   size_t why_size);
 void store_close (store *s);
 
 /* Puts aside a file that was found damaged, as store_open does; to be used in
@@ -93,13 +89,8 @@ store_status store_newest (store *s, int64_t *id);
 store_status store_nth (store *s, const store_batch *batch, int index,
                         int64_t *id);
 
-/* Puts a row among the refused. */
+/* Moves a row to the refused (refused.h). */
 store_status store_refuse (store *s, int64_t id, store_text reason);
-
-/* The first of the refused after an id; its texts live until store_rest, which
-** must follow: until then no other process's log is begun anew. */
-store_status store_refused (store *s, int64_t after, store_row *row);
-void store_rest (store *s);
 
 int64_t store_waiting (const store *s);
 /* What the file takes, of what is used of it. */

@@ -259,7 +259,7 @@ function Outbox:refused()
           return nil
         end
       end
-      local row = store:refused(last)
+      local row = store:next(last)
       if row then
         last = row.id
         local reason = json.decode(row.reason) or {}

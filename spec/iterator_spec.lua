@@ -536,11 +536,41 @@ describe("a page of the other side's making", function()
     assert.equal("1 2 3", ids)
   end)
 
-  it("may have no data at all", function()
-    for _, body in ipairs { "{}", '{"data":null}', '{"meta":{}}', "" } do
-      local ids, err = walked { { body = body } }
-      assert.is_nil(err)
-      assert.equal("", ids)
+  it("may have data that point nowhere", function()
+    local ids, err = walked { { body = '{"data":null}' } }
+    assert.is_nil(err)
+    assert.equal("", ids)
+  end)
+
+  it("is none without data: the walk does not end there, and goes on when asked again", function()
+    for _, body in ipairs { "{}", '{"meta":{}}', "", '{"message":"maintenance"}', "[]" } do
+      local answers = { page("1", "a"), { body = body }, page("2") }
+      raw.with({ answers = answers }, function(server)
+        local client = connect(server.url)
+        local it = client.lists:each()
+        assert.equal("1", it:next().id)
+        local resource, err = it:next()
+        assert.is_nil(resource)
+        assert.equal("decode", err.kind, body)
+        assert.equal(200, err.status)
+        assert.equal("get_lists", err.operation)
+        assert.is_false(it.done)
+        assert.equal("2", it:next().id)
+        assert.is_nil((it:next()))
+        assert.is_true(it.done)
+      end)
+      raw.with({ answers = { { body = body } } }, function(server)
+        local client = connect(server.url)
+        local list, err = client.lists:all()
+        assert.is_nil(list)
+        assert.matches(body == "[]" and "not a JSON object" or "no data", err.message)
+        local first, why = client.lists:first()
+        assert.is_nil(first)
+        assert.equal("decode", why.kind)
+        assert.is_false(pcall(function()
+          for _ in client.lists:pages() do error("no page", 0) end
+        end))
+      end)
     end
   end)
 

@@ -175,11 +175,19 @@ function M.read(response, trouble, context)
       :format(response.status, why, snippet(response, context)),
       context, response)
   end
-  if type(body) ~= "table" or body == json.null then
+  if type(body) ~= "table" or body == json.null
+      or response.body:find("^%s*%[") then
     return failure("decode", ("%d with a body that is not a JSON object: %s")
       :format(response.status, snippet(response, context)), context, response)
   end
   return document(body, response)
+end
+
+--- What arrived in the place of a page: a collection that is empty says so.
+function M.no_page(context, page)
+  local response = M.response_of(page)
+  return select(2, failure("decode", ("%d with no data: %s"):format(
+    response.status, snippet(response, context)), context, response))
 end
 
 --- A page that arrived but cannot be gone on from.

@@ -118,8 +118,11 @@ local function land(self, flight)
   if self.flight == flight then
     self.flight = nil
   end
+  local page = outcome.page
   if not outcome.ok then
-    error(outcome.page, 0)
+    error(page, 0)
+  elseif page and page.data == nil then
+    outcome.page, outcome.err = nil, answer.no_page(flight, page)
   end
   return outcome
 end

@@ -169,6 +169,7 @@ static store_status move (store *s, int64_t id, store_text reason) {
   store_row row;
   store_status status;
   int rc;
+  memset(&row, 0, sizeof(row));
   sqlite3_bind_int64(query, 1, id);
   rc = sqlite3_step(query);
   if (rc != SQLITE_ROW)

@@ -281,7 +281,8 @@ describe("an answer that is not the API's", function()
   end)
 
   it("is a 200 of something else than an object", function()
-    for _, body in ipairs { "null", "12", '"text"', "[]", ' [{"data":1}]', "<html>fine</html>", "true", "{} {}", "\0" } do
+    for _, body in ipairs { "null", "12", '"text"', "[]", ' [{"data":1}]', "<html>fine</html>", "true", "{} {}",
+      "\0" } do
       failing({ answers = { { body = body } } }, "decode", function(err)
         assert.equal(200, err.status)
         assert.equal(body, err.response.body)

@@ -155,6 +155,12 @@ describe("klaviyo.bulk.journal", function()
 
   it("raises where it cannot be", function()
     path = path .. "/no/such/folder"
+    raises({"the journal /tmp cannot be read: Is a directory"}, function()
+      journal.open("/tmp", IDENTITY)
+    end)
+    raises({"the journal /dev/zero is no journal"}, function()
+      journal.open("/dev/zero", IDENTITY)
+    end)
     raises("the journal cannot be written", function()
       open()
     end)

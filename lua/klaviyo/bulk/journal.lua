@@ -132,6 +132,14 @@ local function load(self, path, identity)
   if not file then
     return false, false
   end
+  -- a line of what is no journal, or no file, may have no end
+  local start, why = file:read(#START)
+  if why or start and not is_start(start:match("^[^\n]*")) then
+    file:close()
+    refuse(path, why and "cannot be read: " .. why
+      or "is no journal: the file is of another kind")
+  end
+  file:seek("set")
   local header, torn = nil, false
   for text in file:lines() do
     local line = json.decode(text)

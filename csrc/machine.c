@@ -49,8 +49,11 @@ static CURL *take_handle (machine *m) {
 }
 
 
-static void keep_handle (machine *m, CURL *easy) {
-  if (m->spares == SPARE_HANDLES) {
+/* One that an attempt failed on is not used again: curl_easy_reset leaves in
+** it that HTTP/2 refused its stream, for which libcurl would send a later
+** request twice. */
+static void keep_handle (machine *m, CURL *easy, bool failed) {
+  if (failed || m->spares == SPARE_HANDLES) {
     curl_easy_cleanup(easy);
     return;
   }
@@ -120,7 +123,7 @@ static void stop (machine *m, transfer *t) {
     return;
   curl_multi_remove_handle(m->multi, t->easy);
   request_detach(&t->request);
-  keep_handle(m, t->easy);
+  keep_handle(m, t->easy, t->response.status == 0);
   t->easy = NULL;
   lane_runs(t->lane, -1);
   add(&m->running, -1);

@@ -497,6 +497,25 @@ describe("the engine", function()
         assert.equal(200, answer and answer.status, trouble and trouble.reason)
       end
     end)
+
+    it("keeps nothing of what was refused: who wants no retries is sent once", function()
+      local servers, tickets = {}, {}
+      for i = 1, 8 do -- with all the handles that are kept, at a time
+        servers[i] = raw.start { answers = { { pause = 0.2, send = 0, after = "reset" } } }
+        for _ = 1, 16 do
+          tickets[#tickets + 1] = submit(servers[i].url)
+        end
+      end
+      for _, ticket in ipairs(tickets) do
+        assert.is_nil((finish(ticket)))
+      end
+      local counts = {}
+      for i, server in ipairs(servers) do
+        counts[i] = #server:requests()
+        server:stop()
+      end
+      assert.same({ 16, 16, 16, 16, 16, 16, 16, 16 }, counts)
+    end)
   end)
 
   describe("in a child", function()

@@ -55,6 +55,9 @@ static lua_State *lua;
 static void open_decoder (void) {
   lua = luaL_newstate();
   luaL_openlibs(lua);
+#if LUA_VERSION_NUM >= 504
+  lua_gc(lua, LUA_GCGEN, 0, 0);  /* as the interpreter does */
+#endif
   if (luaL_dostring(lua, "return require('cjson').decode") != 0)
     fail(lua_tostring(lua, -1));
 }

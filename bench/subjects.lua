@@ -91,6 +91,7 @@ function M.list(root)
   peer("lua-curl", "curl", "lua_curl", "lua-curl", sequential)
   peer("lua-http", "http.client", "lua_http", "lua-http")
   peer("LuaSocket", "socket.http", "luasocket", "lua-socket", sequential)
+  list[#list].share = 0.3
   local manifest = shell.read(root .. "/build/bench/node/node_modules/klaviyo-api/package.json")
   list[#list + 1] = { name = "klaviyo-api (node)", command = node(root), share = 0.3,
     version = manifest and manifest:match('"version":%s*"([^"]*)"'), limit = "libcurl + cjson, " .. jit,

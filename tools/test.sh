@@ -8,8 +8,9 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
-steps=${*:-build-lua5.4 build-luajit spec-lua5.4 spec-luajit rock \
-  portable-lua5.4 asan-lua5.4 lint warnings canary}
+# the long ones first, so that none is left to run alone
+steps=${*:-build-lua5.4 build-luajit spec-luajit spec-lua5.4 asan-lua5.4 \
+  portable-lua5.4 rock warnings lint canary}
 log=${TEST_LOG:-build/log}
 rm -rf "$log"
 mkdir -p "$log"
@@ -27,7 +28,7 @@ STEP_SECONDS=${STEP_SECONDS:-900}
 # the command of a step
 command_of() {
   case $1 in
-    asan-*|build-*|portable-*|spec-*|valgrind-*)
+    asan-*|build-*|portable-*|spec-*|tsan-*|valgrind-*)
       echo "make -s --no-print-directory ${1%%-*} LUA=${1#*-}" ;;
     canary) echo "lua5.4 tools/canary.lua $log/*.txt" ;;
     *) echo "make -s --no-print-directory $1" ;;
@@ -84,7 +85,7 @@ count() {
 # in the log.
 again() {
   files=$(sed -n 's/^\(Failure\|Error\) -> \(spec[^ ]*_spec.lua\) @ .*/\2/p' \
-    "$log/$1.txt" | sort -u | head -n 4)
+    "$log/$1.txt" | sort -u | head -n 4 | tr '\n' ' ')
   [ -n "$files" ] && [ "$f" -le 4 ] || return 1
   echo "== $1, once more:" $files
   mv "$log/$1.txt" "$log/$1.first.txt"

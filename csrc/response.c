@@ -148,11 +148,14 @@ attempt response_finish (response *r, CURL *easy, CURLcode code,
   r->failure = code == CURLE_OPERATION_TIMEDOUT ? FAILURE_TIMEOUT
                                                 : FAILURE_TRANSPORT;
   if (r->too_large)
-    r->reason = "the answer is larger than max_response_bytes";
+    r->reason = r->head_done ? "the answer is larger than max_response_bytes"
+                             : "the answer's header has no end";
   else if (r->no_memory)
     r->reason = "not enough memory for the answer";
   else if (r->refused_resend)
     r->reason = "the connection ended before an answer came";
+  else if (r->started && code == CURLE_UNSUPPORTED_PROTOCOL)
+    r->reason = "what answered does not speak HTTP";
   else
     r->reason = message[0] != '\0' ? message : curl_easy_strerror(code);
   return a;

@@ -73,7 +73,9 @@ int64_t retry_gap (const attempt *a, int n, int64_t left) {
     most *= 2;
   if (most > LONGEST_GAP_MS)
     most = LONGEST_GAP_MS;
-  if (most > left - SHORTEST_MS)
+  /* a last try within the deadline may find the server well again; a limit
+     has no more room for trying more often */
+  if (a->status != 429 && most > left - SHORTEST_MS)
     most = left > SHORTEST_MS ? left - SHORTEST_MS : 0;
   gap = (int64_t)((double)most * chance());
   if (a->code == CURLE_OK && a->retry_after >= 0) {

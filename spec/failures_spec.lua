@@ -355,8 +355,16 @@ describe("an answer that is not the API's", function()
       "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n{}", "HTTP/9.9 200 OK\r\n\r\n{}" } do
       failing({ answers = { { raw = bytes, after = "close" } } }, "transport", function(err)
         assert.is_true(err.maybe_sent)
+        assert.equal(not bytes:find("^HTTP/1"), err.message == "what answered does not speak HTTP")
       end)
     end
+  end)
+
+  it("has a header without an end", function()
+    failing({ answers = { { raw = "HTTP/1.1 200 OK\r\n" .. ("X: " .. ("v"):rep(1000) .. "\r\n"):rep(2000) } } },
+      "transport", function(err)
+        assert.equal("the answer's header has no end", err.message)
+      end)
   end)
 
   it("has header fields of nonsense, and is read all the same", function()

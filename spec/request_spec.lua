@@ -185,6 +185,14 @@ describe("include and sort", function()
     raises("include", function() client:build("get_profiles", { include = { "list" } }) end)
   end)
 
+  it("are no settings: they are said apart", function()
+    for _, name in ipairs { "timeout", "revision", "on_attempt" } do
+      raises({ name .. " is no argument of get_profiles but a setting", "after the arguments" }, function()
+        client:build("get_profiles", { [name] = 5 })
+      end)
+    end
+  end)
+
   it("are not empty", function()
     raises("include", function() client:build("get_events", { include = {} }) end)
     raises("sort", function() client:build("get_events", { sort = {} }) end)
@@ -211,6 +219,12 @@ describe("a page", function()
   end)
 
   it("has nothing else", function()
+    raises("get_profiles takes no page[sise], but page.cursor and page.size", function()
+      client:build("get_profiles", { page = { sise = 1 } })
+    end)
+    raises("get_lists takes no page[size], but page.cursor", function()
+      client:build("get_lists", { page = { size = 1 } })
+    end)
     raises({ "get_profiles", "offset" }, function() client:build("get_profiles", { page = { offset = 1 } }) end)
     raises("page", function() client:build("get_profiles", { page = 5 }) end)
     raises("page", function() client:build("get_profiles", { page = { 5 } }) end)

@@ -98,6 +98,13 @@ describe("a setting", function()
     raises("table", function() new():call("get_profiles", nil, "x") end)
   end)
 
+  it("has no header field that a body must agree with", function()
+    for _, name in ipairs { "Content-Length", "transfer-encoding" } do
+      raises({ name, "leave it out" }, function() new { headers = { [name] = "3" } } end)
+      raises({ name, "leave it out" }, function() new():call("get_profiles", { headers = { [name] = "3" } }) end)
+    end
+  end)
+
   it("is taken when a client is made, not afterwards", function()
     local given = { api_key = key, headers = { ["X-A"] = "before" } }
     local client = klaviyo.new(given)
@@ -187,6 +194,23 @@ describe("a key", function()
     local ok, message = pcall(client.call, client, "get_profiles")
     assert.is_false(ok)
     assert.is_nil(message:find(key, 1, true))
+  end)
+
+  it("with a line's end in it is refused where it is said, by name", function()
+    raises({ "api_key holds a control character", "end of a line" }, function()
+      klaviyo.new { api_key = key .. "\n" }
+    end)
+    raises("access_token holds a control character", function()
+      klaviyo.new { access_token = key .. "\r" }
+    end)
+    raises("what the function api_key gave holds a control character", function()
+      klaviyo.new({ api_key = function() return key .. "\n" end }):call("get_profiles")
+    end)
+    assert.matches("KLAVIYO_API_KEY in the environment holds a control character",
+      run("print(pcall(klaviyo.new))", { KLAVIYO_API_KEY = "pk_x\r" }))
+    raises("app_info must be a string without control characters", function()
+      klaviyo.new { api_key = key, app_info = "a\nb" }
+    end)
   end)
 
   it("is not shown with the client", function()
@@ -337,8 +361,7 @@ describe("headers", function()
         new():call("get_profiles", nil, { headers = { [name] = value } })
       end)
     end
-    raises("header", function() new { app_info = "a\nb" }:call("get_profiles") end)
-    raises("header", function() new { auth_scheme = "a\nb" }:call("get_profiles") end)
+    raises("auth_scheme", function() new { auth_scheme = "a\nb" } end)
   end)
 
   it("are texts by texts", function()

@@ -152,9 +152,11 @@ end
 ---@return klaviyo.document|nil, klaviyo.error|nil
 function M.read(response, trouble, context)
   if not response then
+    local after = trouble.retry_after
     return nil, errors.new({
       kind = trouble.kind,
-      message = trouble.reason,
+      message = trouble.reason .. (after
+        and ("; retry after %d s"):format(math.ceil(after)) or ""),
       operation = context.operation,
       retry_after = trouble.retry_after,
       maybe_sent = trouble.maybe_sent,

@@ -188,8 +188,11 @@ local function add_page(pairs_, judge, page)
       name = style.param
     end
     -- offset pages are in the service's prose alone, not in its parameters
-    if not (style and style.param == name) then
-      takes(judge, name)
+    if not (style and style.param == name) and not judge.lenient
+        and not either(judge, has_parameter, name) then
+      local known = sorted_keys(all(judge, add_types, "page"), "page")
+      misuse.raise("%s takes no %s%s", judge.op.id, name, known[1]
+        and ", but page." .. table.concat(known, " and page.") or "")
     end
     if key == "size" and not judge.lenient
         and not either(judge, has_size, page.size) then

@@ -4,6 +4,7 @@ local core = require "klaviyo.core"
 local lazy = require "klaviyo.lazy"
 local misuse = require "klaviyo.misuse"
 local query = require "klaviyo.query"
+local settings_known = require "klaviyo.settings"
 
 local form = lazy "klaviyo.form"
 local unique_id = lazy "klaviyo.unique_id"
@@ -87,6 +88,9 @@ local function path_values(op, args)
           table.concat(said(names, name, args), " and "))
       end
       values[name] = value
+    elseif not ARGUMENTS[key] and settings_known.has(key) then
+      misuse.raise("%s is no argument of %s but a setting: settings are a "
+        .. "table of their own, after the arguments", key, op.id)
     elseif not ARGUMENTS[key] then
       if op.body and op.body.style == "document" then
         misuse.raise('unknown argument "%s" of %s; attributes go into a '

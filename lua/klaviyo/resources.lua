@@ -162,6 +162,14 @@ local function body_of(client, op, t, options)
   return client:document(op.id, t, options)
 end
 
+-- A nil was meant to be something, even where nothing is required.
+local function must_be_said(op, t, body)
+  if t == nil and body ~= nil then
+    misuse.raise("%s takes a table, not nil", op.id)
+  end
+  return body
+end
+
 local Reading = {}
 
 -- Where a POST gives the pages, what is said is its document, and
@@ -246,8 +254,8 @@ end
 --- out of {body = document}.
 function Collection:create(t, params, options)
   local client, op = operation(self, "create")
-  return client:call(op.id,
-    merged({body = body_of(client, op, t, options)}, params), options)
+  local body = must_be_said(op, t, body_of(client, op, t, options))
+  return client:call(op.id, merged({body = body}, params), options)
 end
 
 local function with_id(op, t, id)
@@ -289,8 +297,8 @@ local function action(verb, route)
     if type(t) == "string" then
       t = {id = t}
     end
-    return client:call(op.id,
-      merged({body = body_of(client, op, t, options)}, params), options)
+    local body = must_be_said(op, t, body_of(client, op, t, options))
+    return client:call(op.id, merged({body = body}, params), options)
   end
 end
 

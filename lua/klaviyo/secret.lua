@@ -4,6 +4,7 @@
 
 local lazy = require "klaviyo.lazy"
 local misuse = require "klaviyo.misuse"
+local check_secret = require("klaviyo.settings").check_secret
 
 local lock = lazy "klaviyo.lock"
 local phases = lazy "klaviyo.nginx.phases"
@@ -22,6 +23,7 @@ local function ask(state, name, fn, refused)
     misuse.raise("the function %s must give a string, not %s", name,
       type(secret))
   end
+  check_secret("what the function " .. name .. " gave", secret)
   if refused and secret ~= refused then
     state.refused, state.given = refused, secret
   end

@@ -42,6 +42,10 @@ local function is_text(value)
   return type(value) == "string" and value ~= ""
 end
 
+local function is_line(value)
+  return is_text(value) and not value:find("%c")
+end
+
 local function is_secret(value)
   return type(value) == "function" or is_text(value)
 end
@@ -53,6 +57,7 @@ local function is(kind)
 end
 
 local TEXT = {is_text, "a string"}
+local LINE = {is_line, "a string without control characters"}
 local SECONDS = {is_number, "a number of seconds above 0"}
 local function is_count(value)
   return type(value) == "number" and value >= 0 and value % 1 == 0
@@ -82,7 +87,7 @@ local SECRET = {is_secret, "a string, or a function that gives one"}
 local KNOWN = {
   api_key = SECRET,
   access_token = SECRET,
-  auth_scheme = TEXT,
+  auth_scheme = LINE,
   company_id = TEXT,
   revision = TEXT,
   base_url = TEXT,
@@ -108,7 +113,7 @@ local KNOWN = {
   on_warning = {is "function", "a function"},
   proxy = {is "string", "a string"},
   ca_file = TEXT,
-  app_info = TEXT,
+  app_info = LINE,
   outbox = {is_outbox, "an outbox, of klaviyo.outbox, or false"},
   headers = {is "table", "a table of names and values"},
 }
@@ -128,15 +133,32 @@ local DEFAULTS = {
   headers = {},
 }
 
+-- Said wrongly, these would end a body where it does not.
+local OURS = {["content-length"] = true, ["transfer-encoding"] = true}
+
 local function check_headers(headers)
   local copy = {}
   for name, value in pairs(headers) do
     if type(name) ~= "string" or type(value) ~= "string" then
       misuse.raise("headers must be a table of strings")
+    elseif OURS[name:lower()] then
+      misuse.raise("the header field %q is made from the body: leave it out",
+        name)
     end
     copy[name] = value
   end
   return copy
+end
+
+--- Refuses a secret that is no word of a header field: read from a file it
+--- may have the line's end with it.
+---@param where string
+---@param value any
+function M.check_secret(where, value)
+  if type(value) == "string" and value:find("%c") then
+    misuse.raise("%s holds a control character, perhaps the end of a line "
+      .. "that it was read from", where)
+  end
 end
 
 -- A secret is never shown, not even when it is of the wrong type.
@@ -150,6 +172,8 @@ local function check(name, value)
       rule == SECRET and "an empty or a " .. type(value) .. " value"
       or type(value) == "string" and ("%q"):format(value)
       or tostring(value))
+  elseif rule == SECRET then
+    M.check_secret(name, value)
   end
   return name == "headers" and check_headers(value) or value
 end
@@ -178,6 +202,12 @@ end
 
 M.default_revision = DEFAULTS.revision
 
+--- Whether there is a setting of that name.
+---@return boolean
+function M.has(name)
+  return KNOWN[name] ~= nil
+end
+
 --- Settings from what a user gives, defaults put in.
 ---@param given klaviyo.settings|nil
 function M.new(given)
@@ -190,6 +220,7 @@ function M.new(given)
   end
   if not settings.api_key and not settings.access_token then
     local key = os.getenv("KLAVIYO_API_KEY")
+    M.check_secret("KLAVIYO_API_KEY in the environment", key)
     settings.api_key = key ~= "" and key or nil
   end
   if not settings.api_key and not settings.access_token

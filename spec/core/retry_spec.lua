@@ -70,6 +70,18 @@ describe("a 429", function()
     assert.is_false(result.answer.maybe_sent)
   end)
 
+  it("that says nothing is not asked more and more often towards the deadline", function()
+    local answers = {}
+    for i = 1, 40 do
+      answers[i] = { status = 429 }
+    end
+    for _, result in ipairs(try_all { { answers, all(GET, { deadline = 3 }) }, { answers, all(GET, { deadline = 3 }) },
+      { answers, all(POST, { deadline = 3 }) }, { answers, all(POST, { deadline = 3 }) } }) do
+      assert.equal(429, result.answer.status)
+      assert.is_true(#result.requests > 1 and #result.requests < 10, tostring(#result.requests))
+    end
+  end)
+
   it("is no failed retry: it may come as often as it likes", function()
     local answers = {}
     for i = 1, 12 do

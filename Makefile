@@ -119,7 +119,7 @@ EXPORT_CPATH = export LUA_CPATH=$(call \
   quoted,$(CURDIR)/$(OUT)/?.so;)"$${LUA_CPATH:-;}"
 
 .PHONY: help setup build objects env probes spec asan tsan portable valgrind \
-  rock lint warnings check fuzz planted collector \
+  rock lint warnings check fuzz planted collector coverage \
   test demo demo-nginx dist sandbox \
   install install-outbox catalogue \
   catalogue-check contract reference bench bench-setup soak once clean FORCE
@@ -146,6 +146,8 @@ help:
 #: make fuzz SECONDS=30 [TARGET=links]   hostile input, under clang's sanitizers
 #: make planted              do the fuzzers find bugs that are planted?
 #: make collector SPEC=…     specs under a collector that misses no chance
+#: make coverage             how much of the core and of lua/ the specs run;
+#:                           V=1: and which lines not
 #: make sandbox              a stand-in of the API, until Ctrl-C
 #: make dist                 a source archive and a source rock, in build/
 #: make install DESTDIR= PREFIX= LUA=     and install-outbox, with SQLite
@@ -323,6 +325,9 @@ collector: build probes
 	    $(LUA) -e 'dofile "spec/support/collector.lua"' $(BUSTED) \
 	    --exclude-tags=memory,time,native $(COLLECTED) || exit 1; \
 	done
+
+coverage:
+	@./tools/coverage.sh $(if $(V),-v)
 
 rock:
 	@./tools/rock.sh

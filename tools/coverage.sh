@@ -1,0 +1,32 @@
+#!/bin/sh
+# Which lines run in the specs, under Lua 5.4: those of the core, as gcov counts
+# them, and those of lua/, as our own hook does (coverage_hook.c). What a spec
+# says is of no matter here: objects that are counted in show other symbols.
+#
+#   tools/coverage.sh [-v]      -v: also which lines did not run
+set -eu
+cd "$(dirname "$0")/.."
+
+all=build/coverage
+rm -rf "$all"
+mkdir -p "$all/lua"
+# what runs in an nginx is counted by nobody
+specs=$(find spec -name '*_spec.lua' ! -path 'spec/nginx/*' \
+  ! -path 'spec/gateway/*' ! -name 'gateway_spec.lua' \
+  ! -name 'receiver_spec.lua' | sort | tr '\n' ' ')
+make="make --no-print-directory -s"
+ours="EXTRA=--coverage CFLAGS=-O0"
+
+gcc -std=c99 -D_GNU_SOURCE=1 -O2 -fPIC -shared -Wl,-z,nodelete $(pkg-config --cflags lua5.4) \
+  -o "$all/coverage_hook.so" tools/coverage_hook.c
+$make build probes LUA=lua5.4 OUT="$all/lua5.4" $ours
+hook="package.loadlib('$PWD/$all/coverage_hook.so', 'luaopen_coverage_hook')()"
+COVERAGE="$PWD/$all/lua" LUA_INIT_5_4="$hook" \
+  $make spec LUA=lua5.4 OUT="$all/lua5.4" $ours \
+  SPEC="--exclude-tags=memory,time $specs" >"$all/lua5.4.txt" 2>&1 || :
+grep -E "^[0-9]+ success" "$all/lua5.4.txt" # or there is nothing to look at
+
+for notes in $(find "$all" -name '*.gcda' ! -path '*/digest/*'); do
+  gcov -t "$notes" 2>"$all/gcov.txt" || { cat "$all/gcov.txt" >&2; exit 1; }
+done >"$all/core.txt"
+lua5.4 tools/coverage.lua "$all/lua" "$all/core.txt" "$@"

@@ -35,7 +35,8 @@ local function lua_lines(path)
   for _, line in ipairs(lines_of("luac5.4 -l -p '" .. path .. "'")) do
     local number, what = line:match("^\t%d+\t%[(%d+)%]\t(%u+)")
     number = tonumber(number)
-    if number and what ~= "VARARGPREP" and not texts[number]:find("^%s*end[%s,)}]*$") and not texts[number]:find("^%s*[})]+,?$") then
+    local text = number and texts[number]
+    if number and what ~= "VARARGPREP" and not (text:find("^%s*end[%s,)}]*$") or text:find("^%s*[})]+,?$")) then
       code[number] = false
     end
   end
@@ -73,7 +74,8 @@ for line in io.lines(gcov) do
 end
 files[""] = nil
 
-local groups = { { "the core (csrc)", "^csrc/" }, { "the face (lua)", "^lua/" }, { "what runs in nginx, too, where nothing is counted", "" } }
+local groups = { { "the core (csrc)", "^csrc/" }, { "the face (lua)", "^lua/" },
+  { "what runs in nginx, too, where nothing is counted", "" } }
 
 local function group_of(name)
   for _, pattern in ipairs(IN_NGINX) do

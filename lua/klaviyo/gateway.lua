@@ -14,6 +14,7 @@ local catalogue = require "klaviyo.catalogue"
 local lanes = require "klaviyo.lanes"
 local judge = require "klaviyo.gateway.judge"
 local links = require "klaviyo.gateway.links"
+local mask = require "klaviyo.gateway.mask"
 local options = require "klaviyo.gateway.options"
 local refusal = require "klaviyo.gateway.refusal"
 
@@ -76,7 +77,7 @@ end
 
 local function decide(self, state)
   local op, target, secret, authorization = judge.judge(self)
-  state.op = op
+  state.op, state.secret = op, secret
   wait_for_turn(self, state, target, secret)
   ngx.var.klaviyo_uri = target
   ngx.var.klaviyo_authorization = authorization
@@ -135,7 +136,22 @@ end
 local function has_links()
   local media_type = ngx.header["Content-Type"]
   return type(media_type) == "string" and media_type:find("json", 1, true)
-    and not ngx.header["Content-Encoding"]
+end
+
+-- What the bytes of an answer have to go through.
+local function add_filters(state, base)
+  if ngx.header["Content-Encoding"] then
+    return
+  end
+  if ngx.status >= 400 and state.secret then
+    state.mask = mask.new(state.secret)
+  end
+  if has_links() then
+    state.scanner = links.new(base)
+  end
+  if state.mask or state.scanner then
+    ngx.header["Content-Length"] = nil
+  end
 end
 
 --- Corrects the budget by what an answer tells, and its header.
@@ -162,21 +178,23 @@ function Gateway:header_filter()
   if type(location) == "string" then
     ngx.header.Location = links.rebased(location, base) or location
   end
-  if has_links() then
-    state.scanner = links.new(base)
-    ngx.header["Content-Length"] = nil
-  end
+  add_filters(state, base)
 end
 
---- Leads the links of an answer to the gateway.
+--- Leads the links of an answer to the gateway, and keeps the key out of a
+--- refusal.
 function Gateway:body_filter() -- luacheck: ignore 212
   local state = ngx.ctx.klaviyo
   if not state then
     return
   elseif state.page then
     ngx.arg[1], state.page = state.page, ""
-  elseif state.scanner then
-    ngx.arg[1] = state.scanner:feed(ngx.arg[1], ngx.arg[2])
+    return
+  end
+  for _, filter in ipairs { state.mask or false, state.scanner or false } do
+    if filter then
+      ngx.arg[1] = filter:feed(ngx.arg[1], ngx.arg[2])
+    end
   end
 end
 

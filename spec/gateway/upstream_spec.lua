@@ -77,6 +77,31 @@ describe("a gateway", function()
     assert.equal("", answer.body)
   end)
 
+  it("keeps the key out of a refusal that repeats it, however that comes", function()
+    local echo = ('{"errors":[{"detail":"no %s, %s","links":{"about":"https://a.klaviyo.com/api/x"}}]}'):format(key,
+      key .. key:sub(1, -2))
+    local wanted = '{"errors":[{"detail":"no [redacted], [redacted]' .. key:sub(1, -2) .. '","links":{"about":"'
+    start { answers = {
+      { status = 401, headers = { ["Content-Type"] = "text/html" }, body = echo },
+      { status = 403, headers = { ["Content-Type"] = JSON }, body = echo, slice = 3, between = 0.001 },
+      { status = 500, body = key:sub(1, -2) },
+    } }
+    local answer = ask(gateway, { path = "/api/lists" })
+    assert.equal(wanted .. 'https://a.klaviyo.com/api/x"}}]}', answer.body)
+    answer = ask(gateway, { path = "/api/lists" })
+    assert.equal(wanted .. gateway.base_url .. '/klaviyo/api/x"}}]}', answer.body)
+    assert.equal(key:sub(1, -2), ask(gateway, { path = "/api/lists" }).body)
+  end)
+
+  it("says how a body is compressed, as it was told", function()
+    start { answers = { { status = 415, body = "{}" } } }
+    ask(gateway, { path = "/api/lists", body = "\31\139 gzip", headers = { ["Content-Encoding"] = "gzip",
+      ["Content-Type"] = JSON } })
+    local request = service:requests()[1]
+    assert.equal("gzip", request.headers["content-encoding"])
+    assert.equal("\31\139 gzip", request.body)
+  end)
+
   it("keeps to itself what is between it and the service", function()
     start { answers = { { status = 202, body = "{}", headers = {
       ["Set-Cookie"] = "__cf_bm=x", ["Alt-Svc"] = 'h3=":443"', ["X-Klaviyo-Gateway"] = "1",

@@ -135,7 +135,8 @@ end
 -- that asks for a part of an answer or a compressed one.
 local PASSED = {
   accept = true, ["content-type"] = true, ["content-length"] = true,
-  ["transfer-encoding"] = true, ["user-agent"] = true, revision = true,
+  ["transfer-encoding"] = true, ["content-encoding"] = true,
+  ["user-agent"] = true, revision = true,
   host = true, -- proxy_set_header says another one; links are made with it
 }
 

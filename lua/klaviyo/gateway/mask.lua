@@ -1,0 +1,39 @@
+--- Keeps a secret out of a text that streams by, cut anywhere: who refuses a
+--- request may repeat what was in it.
+
+local M = {}
+
+local IN_ITS_PLACE = "[redacted]"
+
+local Mask = {}
+Mask.__index = Mask
+
+---@param secret string
+function M.new(secret)
+  return setmetatable({ secret = secret, held = "" }, Mask)
+end
+
+--- What may be sent on, given the next piece.
+---@param chunk string
+---@param last boolean|nil whether nothing follows
+---@return string
+function Mask:feed(chunk, last)
+  local text, secret = self.held .. chunk, self.secret
+  local out, at = {}, 1
+  while true do
+    local first, final = text:find(secret, at, true)
+    if not first then
+      break
+    end
+    out[#out + 1] = text:sub(at, first - 1)
+    out[#out + 1] = IN_ITS_PLACE
+    at = final + 1
+  end
+  -- the end may be the beginning of one
+  local kept = last and #text + 1 or math.max(at, #text - #secret + 2)
+  out[#out + 1] = text:sub(at, kept - 1)
+  self.held = text:sub(kept)
+  return table.concat(out)
+end
+
+return M

@@ -47,19 +47,22 @@ describe("the budget of a gateway", function()
     return tonumber(answer.headers["retry-after"])
   end
 
-  it("is kept by all workers: the service never has to refuse", function()
+  -- what runs in nginx is LuaJIT in any case: once is enough
+  local once = rawget(_G, "jit") and it or function() end
+
+  once("is kept by all workers: the service never has to refuse", function()
     start({ get_lists = { second = 5, minute = 60 } }, 10)
     -- the limits are told by the first answer; each over a connection of its own
     assert.equal(200, ask(gateway, { path = "/api/lists" }).status)
-    local text = script.shell(("for i in $(seq 20); do curl -s -m 20 --noproxy '*' -o /dev/null -w '%%{http_code}\\n' "
+    local text = script.shell(("for i in $(seq 11); do curl -s -m 20 --noproxy '*' -o /dev/null -w '%%{http_code}\\n' "
       .. "-H 'Authorization: Bearer x' %s/klaviyo/api/lists & done; wait"):format(gateway.base_url))
-    assert.equal(("200\n"):rep(20), text)
+    assert.equal(("200\n"):rep(11), text)
     local stats = server:stats()
     assert.same({}, stats.throttled)
-    assert.equal(21, stats.requests)
+    assert.equal(12, stats.requests)
   end)
 
-  it("answers 429 itself when the wait would be too long", function()
+  once("answers 429 itself when the wait would be too long", function()
     start({ get_lists = { second = 1, minute = 2 } }, 0)
     assert.equal(200, ask(gateway, { path = "/api/lists" }).status)
     local seconds = throttled("/api/lists")
@@ -82,7 +85,7 @@ describe("the budget of a gateway", function()
     assert.is_true(seconds > 30 and seconds <= 61, tostring(seconds))
   end)
 
-  it("learns from a 429 of the service", function()
+  once("learns from a 429 of the service", function()
     start({ get_lists = { second = 10, minute = 150 } }, 0)
     server:fault { operation = "get_lists", throttled = 7 }
     local answer = ask(gateway, { path = "/api/lists" })

@@ -36,12 +36,14 @@ http {
 ---@param dir string  where its files are, or come to be
 ---@param http string  its http block; $PORT and $TLS_PORT become free ports
 ---@param values table<string, any>|nil  of other $NAMEs in it
----@return table server  port, tls_port, dir
+---@return table server  base_url, tls_url, port, tls_port, dir
 function M.start(dir, http, values)
   assert(shell.run(("mkdir -p %s && rm -f %s"):format(shell.quote(dir .. "/temp"), shell.quote(dir .. "/error.log"))))
   local self = setmetatable({ dir = dir }, Server)
   self.port = shell.free_port({})
   self.tls_port = shell.free_port({ [self.port] = true })
+  self.base_url = "http://127.0.0.1:" .. self.port
+  self.tls_url = "https://127.0.0.1:" .. self.tls_port
   http = http:gsub("%$([A-Z_]+)", function(name)
     return ({ PORT = self.port, TLS_PORT = self.tls_port })[name] or values and values[name]
   end)

@@ -77,8 +77,6 @@ function M.start(dir)
   shell.write(dir .. "/page.json", page("c2Vjb25k"))
   shell.write(dir .. "/walk.json", page('<!--# echo var="request_id" -->'))
   local self = server.start(dir, HTTP)
-  self.base_url = "http://127.0.0.1:" .. self.port
-  self.tls_url = "https://127.0.0.1:" .. self.tls_port
   self.ca_file = dir .. "/ca.pem"
   return self
 end

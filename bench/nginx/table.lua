@@ -11,6 +11,8 @@ local upstream = require "upstream"
 -- A blocking client has each wait for all before it: few, or no probe is answered.
 local CALLERS, BLOCKED = 256, 4
 
+local SPREAD = "-s bench/nginx/callers.lua"
+
 local UNITS = { us = 1e-3, ms = 1, s = 1e3, m = 6e4 }
 
 local function milliseconds(text, percent)
@@ -42,14 +44,12 @@ local function row(name, load, ping, idle, direct)
 end
 
 -- A load, with probes of the same worker while it lasts.
-local function under(front, path, callers, seconds, root)
-  local probe = "-s " .. shell.quote(root .. "/bench/nginx/ping.lua")
-  local base = "http://127.0.0.1:" .. front.port
-  local load = path and wrk(base .. path, callers, seconds)
+local function under(front, url, callers, seconds)
+  local load = url and wrk(url, callers, seconds, SPREAD)
   if load then
     shell.sleep(1)
   end
-  local ping = wrk(base .. "/ping", 1, math.max(seconds - 2, 1), probe)
+  local ping = wrk(front.base_url .. "/ping", 1, math.max(seconds - 2, 1), "-s bench/nginx/ping.lua")
   return load and load(), ping()
 end
 
@@ -62,7 +62,7 @@ local function start_front(root, far)
 end
 
 local function median_of(front, kind)
-  local _, text = shell.run(("curl -s 'http://127.0.0.1:%d/median?of=%s'"):format(front.port, kind))
+  local _, text = shell.run(("curl -s '%s/median?of=%s'"):format(front.base_url, kind))
   local count, median, late = text:match("^(%d+) ([%d.]+) ([%d.]+)$")
   assert(tonumber(count) > 1000, text)
   return tonumber(median) * 1e6, tonumber(late) * 1e6, tonumber(count)
@@ -73,7 +73,7 @@ local function show_cost(front, kind, what)
 end
 
 local function load_track(front, path, seconds)
-  return wrk(("http://127.0.0.1:%d%s"):format(front.port, path), 32, math.ceil(seconds / 2))()
+  return wrk(front.base_url .. path, 32, math.ceil(seconds / 2))()
 end
 
 local function main(root, seconds)
@@ -86,13 +86,14 @@ local function main(root, seconds)
   local ok, err = pcall(function()
     print(("\n%-38s %8s %9s %9s %9s %9s %9s %9s"):format("in nginx, one worker, 200 ms upstream", "calls/s",
       "of direct", "p50 ms", "p99 ms", "ping p50", "ping p99", "of idle"))
-    local _, idle = under(front, nil, 0, seconds, root)
+    local _, idle = under(front, nil, 0, seconds)
     row("nobody calls", nil, idle)
-    local direct = wrk(("http://127.0.0.1:%d/far/api/profiles/one"):format(far.port), CALLERS, seconds)()
-    row(("wrk, %d callers, no nginx between"):format(CALLERS), direct)
-    local load, ping = under(front, "/klaviyo", CALLERS, seconds, root)
+    local direct, ping = under(front, far.base_url .. "/far/api/profiles/one", CALLERS, seconds)
+    row(("wrk, %d callers, past the worker"):format(CALLERS), direct, ping, idle)
+    local load
+    load, ping = under(front, front.base_url .. "/klaviyo", CALLERS, seconds)
     row(("klaviyo, %d callers"):format(CALLERS), load, ping, idle, direct)
-    load, ping = under(front, "/blocking", BLOCKED, seconds, root)
+    load, ping = under(front, front.base_url .. "/blocking", BLOCKED, seconds)
     row(("a blocking client, %d callers"):format(BLOCKED), load, ping, idle)
     front:stop()
     front = start_front(root, far)

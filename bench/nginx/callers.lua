@@ -1,0 +1,8 @@
+-- For wrk: callers that know nothing of each other, and so do not all call at
+-- once: each begins at some moment of the upstream's 200 ms.
+local begun = 0
+
+function delay()  -- luacheck: ignore 111
+  begun = begun + 1
+  return begun <= 256 and math.random(0, 200) or 0
+end

@@ -1,6 +1,7 @@
 local misuse = require "klaviyo.misuse"
 local datetime = require "klaviyo.datetime"
 local filter = require "klaviyo.filter"
+local klaviyo = require "klaviyo"
 
 local function here()
   return debug.getinfo(2, "l").currentline
@@ -40,6 +41,30 @@ describe("misuse.raise", function()
     local ok, message = coroutine.resume(thread)
     assert.is_false(ok)
     assert.matches("misuse_spec%.lua:" .. line .. ": ", message)
+  end)
+
+  it("blames a task's function where its line is gone with a tail call", function()
+    local line
+    local function made()
+      line = here() + 1
+      return function()
+        return datetime({})
+      end
+    end
+    local ok, message = pcall(klaviyo.run, made())
+    assert.is_false(ok)
+    assert.matches("^[^\n]*misuse_spec%.lua:" .. line .. ": datetime: expected", message)
+    ok, message = pcall(klaviyo.run, function()
+      klaviyo.spawn(made()):wait()
+    end)
+    assert.is_false(ok)
+    assert.matches("misuse_spec%.lua:" .. line .. ": datetime: expected", message)
+    ok, message = pcall(klaviyo.new({ api_key = "x" }):map({ 1 }, made()))
+    assert.is_false(ok)
+    assert.matches("misuse_spec%.lua:" .. line .. ": datetime: expected", message)
+    ok, message = pcall(klaviyo.run, datetime.new, {})
+    assert.is_false(ok)
+    assert.equal("datetime: expected RFC 3339 text or seconds, got table", message)
   end)
 
   it("blames nobody when nobody of outside called", function()

@@ -310,7 +310,7 @@ end
 local function call(self)
   local value, second, third = self:next()
   if value == nil and second ~= nil then
-    warning.log_error(second)
+    warning.log_raised(second)
     error(second, 0)
   end
   return value, second, third

@@ -61,7 +61,7 @@ local function given(self, slot, ok, result, err)
   self.waited_for[slot] = nil
   if not ok then
     self:close()
-    warning.log_error(result)
+    warning.log_raised(result)
     error(result, 0)
   end
   self.count = self.count + 1
@@ -81,7 +81,7 @@ function Map:next()
     return given(self, slot, pcall(slot.task.wait, slot.task, self.wait))
   elseif self.failed then
     self.failed = false
-    warning.log_error(self.failure)
+    warning.log_raised(self.failure)
     error(self.failure, 0)
   end
   return nil

@@ -7,6 +7,10 @@ local M = {}
 -- line to blame, however many of our functions lie between.
 local home = debug.getinfo(1, "S").source:match("^(.*[/\\])misuse%.lua$")
 
+local function is_outside(info)
+  return info.what ~= "C" and info.source:sub(1, #home) ~= home
+end
+
 local function callers_level()
   local level = 3
   while true do
@@ -14,18 +18,41 @@ local function callers_level()
     if not info then
       return 0
     end
-    if info.what ~= "C" and info.source:sub(1, #home) ~= home then
+    if is_outside(info) then
       return level - 1
     end
     level = level + 1
   end
 end
 
+-- A function that ends in `return client.…` has no frame any more when that
+-- raises. Of one that is all of a coroutine it is known where it stands; that
+-- is kept by function, as the same one may be that of many tasks.
+local WEAK = {__mode = "k"}
+local places, begun = setmetatable({}, WEAK), setmetatable({}, WEAK)
+
+--- A coroutine begins to run a function of the user's.
+---@param thread thread
+---@param fn function
+function M.begins(thread, fn)
+  local place = places[fn]
+  if not place then
+    place = debug.getinfo(fn, "S")
+    places[fn] = place
+  end
+  begun[thread] = place
+end
+
 --- Raises a message at the line of the first caller outside this library.
 ---@param fmt string a `string.format` pattern
 function M.raise(fmt, ...)
   local message = select("#", ...) > 0 and fmt:format(...) or fmt
-  error(message, callers_level())
+  local level = callers_level()
+  local place = level == 0 and begun[coroutine.running() or false]
+  if place and is_outside(place) then
+    message = ("%s:%d: %s"):format(place.short_src, place.linedefined, message)
+  end
+  error(message, level)
 end
 
 -- Names are compared as a reader would: case, hyphen and underscore aside.

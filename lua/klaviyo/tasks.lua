@@ -311,7 +311,11 @@ function M.run(fn, ...)
   if not ok then
     error(err, 0)  -- a Ctrl-C, most likely: no word of the others
   elseif count > 0 then
-    error(count > 1 and several.new(list, count) or list[1], 0)
+    err = count > 1 and several.new(list, count) or list[1]
+    if not (outer and outer.thread) then
+      warning.log_raised(err)
+    end
+    error(err, 0)
   end
   return main:wait()
 end

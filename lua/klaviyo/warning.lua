@@ -19,11 +19,18 @@ function M.say(settings, message)
   end
 end
 
---- Has the host's log tell what an error says, where it shows no more of an
---- error that is a table than that there was one: in nginx.
+--- Has nginx's log tell of an error that nobody will hear of.
 function M.log_error(err)
   if type(ngx) == "table" and ngx.log then
     ngx.log(ngx.ERR, tostring(err))
+  end
+end
+
+--- The same of one that is about to be raised, where nginx would say no more
+--- of it than that there was one: it is no text.
+function M.log_raised(err)
+  if type(err) ~= "string" then
+    M.log_error(err)
   end
 end
 

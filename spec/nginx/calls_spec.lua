@@ -113,6 +113,19 @@ local LOCATIONS = {
     klaviyo.spawn(function() error(setmetatable({}, {__tostring = function() return "the loose one" end})) end)
     ngx.say("said")
   ]],
+  ["/misuse"] = [[
+
+    klaviyo.run(function()
+      for _ in client:map({1}, function()
+        return client.profiles:get()
+      end) do end
+    end)
+  ]],
+  ["/in_run"] = [[
+    klaviyo.run(function()
+      klaviyo.run(function() assert(client.profiles:get("nobody")) end)
+    end)
+  ]],
   ["/in_loop"] = [[
     for _ in client.profiles:each {page = {cursor = "bad"}} do end
   ]],
@@ -302,6 +315,21 @@ describe("in nginx", function()
     assert.matches("%[error%][^\n]*klaviyo: get_profiles: 400 ", world:logs())
   end)
 
+  it("the error of a run is in the log once, as text", function()
+    local _, status = says("/in_run")
+    assert.equal(500, status)
+    local _, count = world:logs():gsub("%[error%][^\n]*klaviyo: get_profile: 404 ", "")
+    assert.equal(1, count)
+  end)
+
+  it("misuse is blamed on the handler's own line, wherever it runs", function()
+    local _, status = says("/misuse")
+    assert.equal(500, status)
+    assert.matches("runtime error: content_by_lua%b():4: get_profile needs id", world:logs())
+    local _, count = world:logs():gsub("get_profile needs id", "")
+    assert.equal(1, count)
+  end)
+
   it("light threads of the user's call", function()
     assert.equal("20", says("/light"))
   end)
@@ -397,9 +425,14 @@ describe("in nginx", function()
   end)
 
   it("nobody is told of anything wrong but what was", function()
+    local expected = { "the loose one", "get_profiles: 400", "unknown reason", "get_profile: 404",
+      "get_profile needs id" }
     for _, line in ipairs(world:complaints()) do
-      assert.truthy(line:find("the loose one", 1, true) or line:find("get_profiles: 400", 1, true)
-        or line:find("unknown reason", 1, true), line)
+      local found = false
+      for _, text in ipairs(expected) do
+        found = found or line:find(text, 1, true)
+      end
+      assert.truthy(found, line)
     end
   end)
 end)

@@ -6,12 +6,11 @@
 --- resumes what is another's, and what was killed is forgotten with it.
 
 local core = require "klaviyo.core"
-local lazy = require "klaviyo.lazy"
+local misuse = require "klaviyo.misuse"
 local phases = require "klaviyo.nginx.phases"
 local reader = require "klaviyo.nginx.reader"
 local semaphore = require "ngx.semaphore"
 
-local misuse = lazy "klaviyo.misuse"
 
 local M = {}
 
@@ -190,6 +189,7 @@ local function carry_out(task, threads)
   threads[thread], task.thread = task, thread
   local fn, arguments = task.fn, task.arguments
   task.fn, task.arguments = nil, nil
+  misuse.begins(thread, fn)
   if not task.done then
     ended(task, pcall(fn, unpack(arguments, 1, arguments.n)))
   end

@@ -2,6 +2,7 @@
 --- gives way while it waits: for a ticket, for a time, or for another task.
 
 local core = require "klaviyo.core"
+local misuse = require "klaviyo.misuse"
 
 local M = {}
 
@@ -36,7 +37,9 @@ end
 
 --- Has a task begin, when its spawner waits.
 function M.start(task)
-  task.thread, task.fn = coroutine.create(task.fn), nil
+  task.thread = coroutine.create(task.fn)
+  misuse.begins(task.thread, task.fn)
+  task.fn = nil
   M.ready(task)
 end
 

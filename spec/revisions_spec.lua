@@ -432,17 +432,27 @@ describe("a revision's differences", function()
     end
   end)
 
-  it("can be told of any two", function()
-    local dates = catalogue.revisions()
+  it("can be told of any two, and are none where both are plainly alike", function()
+    local dates, alike = catalogue.revisions(), 0
     for i = 1, #dates - 1 do
       local before, after = catalogue.load(dates[i]), catalogue.load(dates[i + 1])
       for _, id in ipairs(before:names()) do
         local also = after:operation(id)
         if also then
-          assert.is_string(differences.between(before:operation(id), also))
+          local names = differences.between(before:operation(id), also)
+          assert.is_string(names)
+          if before:has_alike(after, id) then
+            assert.equal("", names)
+            alike = alike + 1
+          end
         end
       end
     end
+    assert.is_true(alike > 500)
+    local before, after = catalogue.load("2024-10-15"), catalogue.load("2025-04-15")
+    assert.is_false(before:has_alike(after, "get_profile"))  -- another include
+    assert.is_false(before:has_alike(after, "create_event"))  -- has a document
+    assert.is_false(before:has_alike(after, "no_such_operation"))
   end)
 end)
 

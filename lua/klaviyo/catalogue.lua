@@ -127,6 +127,25 @@ function Revision:operation(name)
   return op
 end
 
+--- Is an operation in another revision what it is here, word for word? Told of
+-- those without a document alone: to find most alike without reading either.
+---@param other table a revision
+---@param id string
+---@return boolean
+function Revision:has_alike(other, id)
+  local text = line(self, "operations", id)
+  if not text or text ~= line(other, "operations", id)
+      or text:find(" body=", 1, true) then
+    return false
+  end
+  for name in (text:match(" fields=(%S+)") or ""):gmatch("[^,]+") do
+    if self.field_line(name) ~= other.field_line(name) then
+      return false
+    end
+  end
+  return true
+end
+
 --- All operation ids, sorted.
 function Revision:names()
   self.ids = self.ids or sorted(lines(self, "operations"))

@@ -71,6 +71,12 @@ function View:also(op)
   return other ~= op and other or nil
 end
 
+--- Whether it is at once plain that an operation is the same in both.
+---@return boolean
+function View:is_alike(op)
+  return not self.served or self.asked:has_alike(self.served(), op.id)
+end
+
 local function union(a, b)
   local seen, list = {}, {}
   for _, names in ipairs {a, b} do

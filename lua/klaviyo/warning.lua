@@ -69,7 +69,7 @@ function M.of_age(settings, op, view)
   end
   if not said[date][op.id] then
     said[date][op.id] = true
-    local also = view:also(op)
+    local also = not view:is_alike(op) and view:also(op)
     local names = also and differences.between(op, also) or ""
     if names ~= "" then
       M.say(settings, ("%s is otherwise in %s than in %s: %s"):format(op.id,

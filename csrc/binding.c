@@ -10,7 +10,6 @@
 #define LONGEST_SECONDS 1000000
 
 
-/* Lua has no error for this that may be raised without memory. */
 void binding_serials (lua_State *L, const long *serials, size_t count) {
   size_t i;
   lua_createtable(L, (int)count, 0);
@@ -21,6 +20,7 @@ void binding_serials (lua_State *L, const long *serials, size_t count) {
 }
 
 
+/* Lua has no error for this that may be raised without memory. */
 int binding_no_memory (lua_State *L) {
   return luaL_error(L, "not enough memory");
 }
@@ -56,41 +56,49 @@ void binding_push (lua_State *L, const buffer *b) {
 }
 
 
+typedef struct scratch {
+  buffer buffer;
+  bool finalized;  /* by a state that closes; others' finalizers still call */
+} scratch;
+
+
 static int free_scratch (lua_State *L) {
-  buffer_free(luaL_checkudata(L, 1, SCRATCH));
+  scratch *s = luaL_checkudata(L, 1, SCRATCH);
+  buffer_free(&s->buffer);
+  s->finalized = true;
   return 0;
 }
 
 
-static buffer *new_scratch (lua_State *L) {
+static scratch *new_scratch (lua_State *L) {
   if (luaL_newmetatable(L, SCRATCH)) {
     lua_pushcfunction(L, free_scratch);
     lua_setfield(L, -2, "__gc");
   }
   lua_pop(L, 1);
-  return binding_new(L, SCRATCH, sizeof(buffer));
+  return binding_new(L, SCRATCH, sizeof(scratch));
 }
 
 
 buffer *binding_scratch (lua_State *L) {
-  buffer *b;
+  scratch *s;
   lua_pushvalue(L, lua_upvalueindex(1));
   if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
-    return new_scratch(L);
+    return &new_scratch(L)->buffer;
   }
   lua_pushnil(L);
   lua_replace(L, lua_upvalueindex(1));
-  b = lua_touserdata(L, -1);
-  b->size = 0;
-  return b;
+  s = lua_touserdata(L, -1);
+  s->buffer.size = 0;
+  return &s->buffer;
 }
 
 
 void binding_give_back (lua_State *L, int index) {
-  buffer *b = lua_touserdata(L, index);
-  if (b->room > MOST_KEPT)
-    buffer_free(b);
+  scratch *s = lua_touserdata(L, index);
+  if (s->finalized || s->buffer.room > MOST_KEPT)
+    buffer_free(&s->buffer);
   lua_pushvalue(L, index);
   lua_replace(L, lua_upvalueindex(1));
 }

@@ -1,5 +1,6 @@
 local core = require "klaviyo.core"
 local leave = require "spec.support.finalizer"
+local script = require "spec.support.script"
 
 describe("binding.c: a scratch buffer", function()
   it("is not disturbed by a finalizer that calls the same function", function()
@@ -25,5 +26,19 @@ describe("binding.c: a scratch buffer", function()
       assert.has_error(function() core.url("https://a", "/p", nil, { "q", {}, "r", true }) end)
       assert.equal("https://a/p?q=1", core.url("https://a", "/p", nil, { "q", "1" }))
     end
+  end)
+
+  -- a leak, to a sanitizer
+  it("is left by nobody when the state closes", function()
+    local output, status = script.run [[
+      local core = require "klaviyo.core"
+      kept = require "spec.support.finalizer"(function()
+        core.url("http://x", "/{id}", {id = ("E"):rep(500)})
+        core.quote(("\n"):rep(3000))
+      end)
+      core.url("http://x", "/{id}", {id = "a"})
+      core.quote("a")
+    ]]
+    assert.equal(0, status, output)
   end)
 end)

@@ -1,11 +1,13 @@
--- Garbage whose collection runs a function, on every interpreter.
+-- An object whose collection runs a function, on every interpreter.
 
 ---@param fn fun()
+---@return any
 return function(fn)
   local newproxy = rawget(_G, "newproxy")
   if newproxy then
-    getmetatable(newproxy(true)).__gc = fn
-  else
-    setmetatable({}, { __gc = fn })
+    local object = newproxy(true)
+    getmetatable(object).__gc = fn
+    return object
   end
+  return setmetatable({}, { __gc = fn })
 end

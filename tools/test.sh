@@ -84,7 +84,8 @@ count() {
 # from fault: it then counts as it went there, and what it said before stays
 # in the log.
 again() {
-  files=$(sed -n 's/^\(Failure\|Error\) -> \(spec[^ ]*_spec.lua\) @ .*/\2/p' \
+  files=$(sed -n -e 's/^\(Failure\|Error\) -> \(spec[^ ]*_spec.lua\) @ .*/\2/p' \
+    -e 's/^\(spec[^ :]*_spec.lua\):[0-9]*: .*/\1/p' \
     "$log/$1.txt" | sort -u | head -n 4 | tr '\n' ' ')
   [ -n "$files" ] && [ "$f" -le 4 ] || return 1
   echo "== $1, once more:" $files

@@ -192,7 +192,7 @@ describe("a request that nobody waits for", function()
 
   it("leaves room for those that somebody waits for", function()
     run(TRACK .. [[
-      track(100)
+      track(70, 1000, {deadline = 0.8}) -- until which the process stays
       until_true(function() return core.tracked().running == 64 end)
       local ticket = go {path = "/waited"}
       until_true(function() return select(2, core.load()) == 65 end)
@@ -201,7 +201,7 @@ describe("a request that nobody waits for", function()
 
   it("is refused where there are too many", function()
     run(TRACK .. [[
-      assert(track(50, 20) == 20)
+      assert(track(50, 20, {deadline = 0.2}) == 20)
       assert(core.tracked().refused == 30)
     ]], { answers = { { never = true } } })
   end)

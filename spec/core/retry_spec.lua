@@ -7,14 +7,22 @@ local finish, submit = engine.finish, engine.submit
 
 local OK = { body = '"at last"' }
 
--- The outcomes of requests, {answers, settings} each, all under way at once;
--- and what the servers saw of them.
-local function try_all(list)
-  local tries, results = {}, {}
+local function start(list)
+  local tries = {}
   for i, case in ipairs(list) do
-    local server = raw.start { answers = case[1] }
-    tries[i] = { server = server, ticket = submit(server.url, case[2]) }
+    tries[i] = { server = raw.start { answers = case[1] }, settings = case[2] }
   end
+  return tries
+end
+
+local function send(tries)
+  for _, one in ipairs(tries) do
+    one.ticket = submit(one.server.url, one.settings)
+  end
+end
+
+local function outcomes(tries)
+  local results = {}
   for i, one in ipairs(tries) do
     local answer, trouble = finish(one.ticket)
     results[i] = { answer = answer, trouble = trouble, requests = one.server:requests() }
@@ -23,9 +31,42 @@ local function try_all(list)
   return results
 end
 
+-- The outcomes of requests, {answers, settings} each, all under way at once;
+-- and what the servers saw of them.
+local function try_all(list)
+  local tries = start(list)
+  send(tries)
+  return outcomes(tries)
+end
+
 local function try(answers, more)
   return try_all({ { answers, more } })[1]
 end
+
+-- The same of requests that wait for long: all of them, in the whole file, are
+-- under way at once, from before the first spec. A function gives a list that
+-- is of the time at which they are sent.
+local long = {}
+
+local function try_long(list)
+  local own = { list = list }
+  long[#long + 1] = own
+  return function()
+    return outcomes(own.tries)
+  end
+end
+
+setup(function()
+  for _, own in ipairs(long) do
+    own.tries = type(own.list) == "table" and start(own.list)
+  end
+  for _, own in ipairs(long) do
+    own.tries = own.tries or start(own.list())
+  end
+  for _, own in ipairs(long) do
+    send(own.tries)
+  end
+end)
 
 local function all(more, over)
   local settings = { retries = 4, deadline = 20 }
@@ -42,10 +83,28 @@ local GET, PATCH, DELETE = { method = "GET" }, { method = "PATCH", body = "{}" }
 local POST, UPSERT = { method = "POST", body = "{}" }, { method = "POST", body = "{}", repeatable = true }
 local REPEATABLE = { GET = GET, PATCH = PATCH, DELETE = DELETE, ["a POST that upserts"] = UPSERT }
 
+local ONE_SECOND = { { status = 429, headers = { ["Retry-After"] = "1" } }, OK }
+local OFTEN = {}
+for i = 1, 12 do
+  OFTEN[i] = { status = 429, headers = { ["Retry-After"] = "0" } }
+end
+OFTEN[13], OFTEN[14] = { status = 503 }, OK
+
+local told = try_long { { ONE_SECOND, all(GET) }, { ONE_SECOND, all(POST) } }
+local dated = try_long(function()
+  local date = os.date("!%a, %d %b %Y %H:%M:%S GMT", os.time() + 2)
+  return { { { { status = 429, headers = { ["Retry-After"] = date } }, OK }, all(GET) } }
+end)
+local often = try_long { { OFTEN, all(GET, { retries = 1 }) } }
+local ALWAYS = { { status = 429 } }
+local always = try_long { { ALWAYS, all(GET, { deadline = 3 }) }, { ALWAYS, all(GET, { deadline = 3 }) },
+  { ALWAYS, all(POST, { deadline = 3 }) }, { ALWAYS, all(POST, { deadline = 3 }) } }
+local untold = try_long { { { { status = 429 }, { status = 429 }, { status = 429 }, { status = 429 },
+  { status = 429 }, { status = 429 } }, all(GET, { deadline = 2 }) } }
+
 describe("a 429", function()
   it("waits exactly as long as it says, any verb", function()
-    for _, more in ipairs { GET, POST } do
-      local result = try({ { status = 429, headers = { ["Retry-After"] = "1" } }, OK }, all(more))
+    for _, result in ipairs(told()) do
       assert.equal(200, result.answer.status)
       assert.equal(2, #result.requests)
       local waited = result.answer.attempts[2].waited
@@ -55,8 +114,7 @@ describe("a 429", function()
   end)
 
   it("may say so by a date", function()
-    local result = try({ { status = 429, headers = { ["Retry-After"] = os.date("!%a, %d %b %Y %H:%M:%S GMT",
-      os.time() + 2) } }, OK }, all(GET))
+    local result = dated()[1]
     local waited = result.answer.attempts[2].waited
     assert.is_true(waited >= 0.9 and waited < 2.2, tostring(waited))
   end)
@@ -71,34 +129,20 @@ describe("a 429", function()
   end)
 
   it("that says nothing is not asked more and more often towards the deadline", function()
-    local answers = {}
-    for i = 1, 40 do
-      answers[i] = { status = 429 }
-    end
-    for _, result in ipairs(try_all { { answers, all(GET, { deadline = 3 }) }, { answers, all(GET, { deadline = 3 }) },
-      { answers, all(POST, { deadline = 3 }) }, { answers, all(POST, { deadline = 3 }) } }) do
+    for _, result in ipairs(always()) do
       assert.equal(429, result.answer.status)
       assert.is_true(#result.requests > 1 and #result.requests < 10, tostring(#result.requests))
     end
   end)
 
   it("is no failed retry: it may come as often as it likes", function()
-    local answers = {}
-    for i = 1, 12 do
-      answers[i] = { status = 429, headers = { ["Retry-After"] = "0" } }
-    end
-    answers[13], answers[14] = { status = 503 }, OK
-    local result = try(answers, all(GET, { retries = 1 }))
+    local result = often()[1]
     assert.equal(200, result.answer.status)
     assert.equal(14, #result.answer.attempts)
   end)
 
   it("without a word of when waits with growing gaps", function()
-    local answers = {}
-    for i = 1, 6 do
-      answers[i] = { status = 429 }
-    end
-    local result = try(answers, all(GET, { deadline = 2 }))
+    local result = untold()[1]
     local outcome = result.answer or result.trouble
     assert.is_true(#outcome.attempts >= 2 and #outcome.attempts < 30)
   end)
@@ -110,10 +154,14 @@ describe("a 429", function()
   end)
 end)
 
+local TWICE = { { status = 503 }, { status = 503 }, OK }
+local unavailable = try_long { { TWICE, all(GET) }, { TWICE, all(POST) } }
+local said = try_long { { { { status = 503, headers = { ["Retry-After"] = "1" } }, OK }, all(POST) } }
+local thrice = try_long { { { { status = 503 } }, all(POST, { retries = 2 }) } }
+
 describe("a 503", function()
   it("is tried again, any verb: nothing was done", function()
-    local answers = { { status = 503 }, { status = 503 }, OK }
-    for i, result in ipairs(try_all { { answers, all(GET) }, { answers, all(POST) } }) do
+    for i, result in ipairs(unavailable()) do
       assert.equal(200, result.answer.status)
       assert.equal(3, #result.requests)
       assert.equal(i == 2 and "{}" or "", result.requests[3].body)
@@ -122,12 +170,12 @@ describe("a 503", function()
   end)
 
   it("waits as long as it says", function()
-    local result = try({ { status = 503, headers = { ["Retry-After"] = "1" } }, OK }, all(POST))
+    local result = said()[1]
     assert.is_true(result.answer.attempts[2].waited >= 1)
   end)
 
   it("no more often than was asked for", function()
-    local result = try({ { status = 503 } }, all(POST, { retries = 2 }))
+    local result = thrice()[1]
     assert.equal(503, result.answer.status)
     assert.equal(3, #result.answer.attempts)
     assert.equal(3, #result.requests)
@@ -136,16 +184,28 @@ describe("a 503", function()
   end)
 end)
 
-describe("what may have been done", function()
-  local VAGUE = { 500, 502, 504, 520, 521, 522, 523, 524, 525, 529 }
+local VAGUE = { 500, 502, 504, 520, 521, 522, 523, 524, 525, 529 }
+local vague = {}
+for i, status in ipairs(VAGUE) do
+  vague[i] = { { { status = status }, OK }, all(UPSERT) }
+  vague[#VAGUE + i] = { { { status = status }, OK }, all(POST) }
+end
+vague = try_long(vague)
 
+local broken = {}
+for name, more in pairs(REPEATABLE) do
+  local cases = {}
+  for i, answer in ipairs { { send = 0, after = "reset" }, { send = 0, after = "close" },
+    { body = "{}", length = 99, after = "close" }, { body = "{}", send = 20, after = "reset" },
+    { never = true } } do
+    cases[i] = { { answer, OK }, all(more, { timeout = answer.never and 0.1 or 5 }) }
+  end
+  broken[name] = try_long(cases)
+end
+
+describe("what may have been done", function()
   it("is sent again after a vague status where that does no harm", function()
-    local cases = {}
-    for i, status in ipairs(VAGUE) do
-      cases[i] = { { { status = status }, OK }, all(UPSERT) }
-      cases[#VAGUE + i] = { { { status = status }, OK }, all(POST) }
-    end
-    local results = try_all(cases)
+    local results = vague()
     for i, status in ipairs(VAGUE) do
       assert.equal(200, results[i].answer.status)
       local result = results[#VAGUE + i]
@@ -157,13 +217,7 @@ describe("what may have been done", function()
 
   for name, more in pairs(REPEATABLE) do
     it("is sent again after whatever befalls the connection: " .. name, function()
-      local cases = {}
-      for i, answer in ipairs { { send = 0, after = "reset" }, { send = 0, after = "close" },
-        { body = "{}", length = 99, after = "close" }, { body = "{}", send = 20, after = "reset" },
-        { never = true } } do
-        cases[i] = { { answer, OK }, all(more, { timeout = answer.never and 0.1 or 5 }) }
-      end
-      for _, result in ipairs(try_all(cases)) do
+      for _, result in ipairs(broken[name]()) do
         assert.equal('"at last"', result.answer.body)
         assert.equal(2, #result.requests)
         assert.equal(more.body or "", result.requests[2].body)
@@ -224,8 +278,9 @@ describe("what was never sent", function()
 
   it("is tried again, any verb, and never said to be in doubt", function()
     local url = nowhere()
-    for _, more in ipairs { GET, POST } do
-      local _, trouble = finish(submit(url, all(more, { retries = 2 })))
+    local one, two = submit(url, all(GET, { retries = 2 })), submit(url, all(POST, { retries = 2 }))
+    for _, ticket in ipairs { one, two } do
+      local _, trouble = finish(ticket)
       assert.equal("transport", trouble.kind)
       assert.is_false(trouble.maybe_sent)
       assert.equal(3, #trouble.attempts)
@@ -235,8 +290,10 @@ describe("what was never sent", function()
 
   it("ends by the deadline at the latest", function()
     local url = nowhere()
-    for _ = 1, 2 do
-      local _, trouble = finish(submit(url, all(GET, { retries = 1000, deadline = 0.7 })))
+    local settings = all(GET, { retries = 1000, deadline = 0.7 })
+    local one, two = submit(url, settings), submit(url, settings)
+    for _, ticket in ipairs { one, two } do
+      local _, trouble = finish(ticket)
       assert.equal("transport", trouble.kind == "timeout" and "transport" or trouble.kind)
       -- a last gap of a few milliseconds may have been too long
       assert.is_true(trouble.elapsed >= 0.68 and trouble.elapsed < 1.2, tostring(trouble.elapsed))
@@ -270,12 +327,15 @@ describe("what the service has decided", function()
   end)
 end)
 
+local growing = {}
+for i = 1, 5 do
+  growing[i] = { { { status = 503 } }, all(GET, { retries = 3, deadline = 30 }) }
+end
+growing = try_long(growing)
+
 it("gaps grow, at random", function()
-  local cases, sums = {}, {}
-  for i = 1, 5 do
-    cases[i] = { { { status = 503 } }, all(GET, { retries = 3, deadline = 30 }) }
-  end
-  for i, result in ipairs(try_all(cases)) do
+  local sums = {}
+  for i, result in ipairs(growing()) do
     local attempts = result.answer.attempts
     assert.equal(4, #attempts)
     for k, most in ipairs { 0.5, 1, 2 } do

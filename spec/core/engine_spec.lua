@@ -75,8 +75,12 @@ describe("the engine", function()
 
     it("of one that is tried again and again", function()
       raw.with({ answers = { { status = 503 } } }, function(server)
-        for _ = 1, 3 do
-          local answer, trouble = finish(submit(server.url, { deadline = 0.4, retries = 1000 }))
+        local tickets = {}
+        for i = 1, 3 do
+          tickets[i] = submit(server.url, { deadline = 0.4, retries = 1000 })
+        end
+        for _, ticket in ipairs(tickets) do
+          local answer, trouble = finish(ticket)
           -- the last attempt may have had no time for an answer
           local outcome = answer or trouble
           assert.is_true(outcome.elapsed <= 0.4 + LATE)
@@ -99,9 +103,12 @@ describe("the engine", function()
       local began = core.clock()
       local output, status = script.run([[
         local core, engine = require "klaviyo.core", require "spec.support.engine"
+        local tickets = {}
         for i = 1, 3 do
-          local answer, trouble = engine.finish(engine.submit("http://host" .. i .. ".slow", {
-            deadline = 0.4, retries = 4 }))
+          tickets[i] = engine.submit("http://host" .. i .. ".slow", {deadline = 0.4, retries = 4})
+        end
+        for _, ticket in ipairs(tickets) do
+          local answer, trouble = engine.finish(ticket)
           assert(not answer and trouble.kind == "timeout", trouble.kind)
           assert(trouble.elapsed >= 0.4 and trouble.elapsed < 0.9, trouble.elapsed)
           assert(not trouble.maybe_sent)
@@ -156,14 +163,14 @@ describe("the engine", function()
       raw.with({ answers = { OK } }, function(server)
         local lane = engine.lane(server.url, { { name = "x", second = 2 } })
         local tickets, began = {}, core.clock()
-        for i = 1, 6 do
+        for i = 1, 4 do
           tickets[i] = submit(server.url, { lane = lane })
         end
-        for i = 1, 6 do
+        for i = 1, 4 do
           assert(finish(tickets[i]))
         end
         local took = core.clock() - began
-        assert.is_true(took >= 2 and took < 2.6, tostring(took))
+        assert.is_true(took >= 1 and took < 1.6, tostring(took))
       end)
     end)
   end)
@@ -433,9 +440,10 @@ describe("the engine", function()
     end
 
     it("has one connection, and a hundred requests on it at the most #native", function()
-      world.server:fault { delay = 0.02, times = 1000 }
+      -- a while in which there is a look at all that are under way, however busy the machine is
+      world.server:fault { delay = 0.15, times = 1000 }
       local tickets, most = {}, 0
-      for i = 1, 600 do
+      for i = 1, 300 do
         tickets[i] = post()
       end
       repeat
@@ -446,7 +454,7 @@ describe("the engine", function()
       world.server:clear_faults()
       assert.equal(100, most)
       local connections, count = {}, 0
-      for i = 1, 600 do
+      for i = 1, 300 do
         local answer = finish(tickets[i])
         assert.equal(200, answer.status)
         assert.equal("2", answer.http_version)
@@ -579,14 +587,18 @@ describe("the engine", function()
 
     it("that forked while requests of a paced lane waited #native", function()
       raw.with({ answers = { OK } }, function(server)
-        local lane = engine.lane(server.url, { { name = "x", second = 1 } })
-        local first, second = submit(server.url, { lane = lane }), submit(server.url, { lane = lane })
+        local lane = engine.lane(server.url, { { name = "x", second = 2 } })
+        local tickets = {}
+        for i = 1, 3 do
+          tickets[i] = submit(server.url, { lane = lane })
+        end
         assert.equal(0, in_child(function()
           assert(finish(submit(server.url, { lane = lane, path = "/child" })).status == 200)
         end))
-        assert.equal(200, finish(first).status)
-        assert.equal(200, finish(second).status)
-        assert.equal(3, #server:requests())
+        for i = 1, 3 do
+          assert.equal(200, finish(tickets[i]).status)
+        end
+        assert.equal(4, #server:requests())
       end)
     end)
   end)

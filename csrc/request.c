@@ -23,7 +23,7 @@ settings *settings_new (void) {
 }
 
 
-settings *settings_share (settings *s) {
+static settings *settings_share (settings *s) {
   count_up(&s->references);
   return s;
 }

@@ -30,7 +30,6 @@ typedef struct settings {
 } settings;
 
 settings *settings_new (void);  /* NULL when memory is out */
-settings *settings_share (settings *s);
 void settings_release (settings *s);
 
 /* Adds a header field to every request. */

@@ -83,10 +83,3 @@ void timers_clear (timers *all, timer *t) {
 timer *timers_next (const timers *all) {
   return all->count > 0 ? all->heap[1] : NULL;
 }
-
-
-void timers_free (timers *all) {
-  free(all->heap);
-  all->heap = NULL;
-  all->count = all->room = 0;
-}

@@ -77,10 +77,8 @@ local function document(body, response)
   })
 end
 
---- The response of a document, whatever members the document has.
----@param doc klaviyo.document
----@return klaviyo.response
-function M.response_of(doc)
+-- The response of a document, whatever members the document has.
+local function response_of(doc)
   return getmetatable(doc).__index.response
 end
 
@@ -187,14 +185,14 @@ end
 
 --- What arrived in the place of a page: a collection that is empty says so.
 function M.no_page(context, page)
-  local response = M.response_of(page)
+  local response = response_of(page)
   return select(2, failure("decode", ("%d with no data: %s"):format(
     response.status, snippet(response, context)), context, response))
 end
 
 --- A page that arrived but cannot be gone on from.
 function M.lost(message, context, page)
-  return select(2, failure("decode", message, context, M.response_of(page)))
+  return select(2, failure("decode", message, context, response_of(page)))
 end
 
 return M

@@ -166,8 +166,8 @@ function M.end_wait(me)
   awaited[me] = nil
 end
 
---- Waits inside a task until another is done, or `is_over` says so.
-function M.await_inside(me, other, is_over)
+-- Waits inside a task until another is done, or `is_over` says so.
+local function await_inside(me, other, is_over)
   M.begin_wait(me, other)
   while not is_over() do
     scheduler.park()
@@ -207,7 +207,7 @@ function Task:wait(wait)
   end
   local me = scheduler.inside()
   if me and not self.done then
-    M.await_inside(me, self, is_over)
+    await_inside(me, self, is_over)
   elseif not self.done then
     M.await_blocking(self, is_over, wait)
   end
@@ -279,7 +279,7 @@ local function see_through(group, main)
   end
   local me = scheduler.inside()
   if me then
-    M.await_inside(me, main, is_over)
+    await_inside(me, main, is_over)
   else
     M.await_blocking(main, is_over)
   end

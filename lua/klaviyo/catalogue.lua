@@ -223,34 +223,36 @@ for _, date in ipairs(index) do
   known[date] = true
 end
 
+local function open(date)
+  local schemas = {}
+  local self = setmetatable({date = date, data = read_data(date), records = {},
+    by_route = {}}, Revision)
+  self.field_line = function(name)
+    return line(self, "fields", name)
+  end
+  local function named(name)
+    local schema = schemas[name]
+    if not schema then
+      schema = self.read_schema(line(self, "schemas", name))
+      schemas[name] = schema
+    end
+    return schema
+  end
+  self.read_schema = function(text)
+    return require("klaviyo.catalogue.schema").read(text, named)
+  end
+  return self
+end
+
 local loaded = {}
 
 --- The catalogue of a revision.
 ---@param date string e.g. "2024-10-15"
 ---@return table|nil revision nil when there is none of that date
 function M.load(date)
-  if not known[date] then
-    return nil
-  end
   local self = loaded[date]
-  if not self then
-    local schemas = {}
-    self = setmetatable({date = date, data = read_data(date), records = {},
-      by_route = {}}, Revision)
-    self.field_line = function(name)
-      return line(self, "fields", name)
-    end
-    local function named(name)
-      local schema = schemas[name]
-      if not schema then
-        schema = self.read_schema(line(self, "schemas", name))
-        schemas[name] = schema
-      end
-      return schema
-    end
-    self.read_schema = function(text)
-      return require("klaviyo.catalogue.schema").read(text, named)
-    end
+  if not self and known[date] then
+    self = open(date)
     loaded[date] = self
   end
   return self

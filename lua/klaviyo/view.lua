@@ -16,6 +16,15 @@ View.__index = View
 
 local views = {}  -- by the dates of both revisions
 
+local function new(asked, date, served)
+  return setmetatable({
+    asked = asked,
+    served = served ~= date and function()
+      return catalogue.load(served)
+    end or nil,
+  }, View)
+end
+
 --- The view of a client's settings; shared by all that ask for the same.
 ---@param settings klaviyo.settings
 ---@return klaviyo.view
@@ -30,12 +39,7 @@ function M.of(settings)
   views[date] = views[date] or {}
   local view = views[date][served]
   if not view then
-    view = setmetatable({
-      asked = asked,
-      served = served ~= date and function()
-        return catalogue.load(served)
-      end or nil,
-    }, View)
+    view = new(asked, date, served)
     views[date][served] = view
   end
   return view

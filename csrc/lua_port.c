@@ -48,8 +48,8 @@ static int port_free (lua_State *L) {
 /* port:listen() -> the address to connect to | nil, why */
 static int port_address (lua_State *L) {
   const char *why;
-  const char *address = port_listen(check_port(L, 1), &why);
-  if (address == NULL)
+  char address[PORT_ADDRESS];
+  if (!port_listen(check_port(L, 1), address, &why))
     return binding_refuse(L, why);
   lua_pushstring(L, address);
   return 1;

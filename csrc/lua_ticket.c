@@ -51,7 +51,8 @@ static void add_form (lua_State *L, request *r, int index) {
 
 static long next_serial = 1;
 
-/* A request from the arguments 1 to 6, and its ticket on the top. */
+/* A request from the arguments 1 to 6, and its ticket on the top; a closed
+** one when memory is out. */
 static transfer **new_ticket (lua_State *L) {
   settings *s = check_settings(L, 1);
   lane *l = check_lane(L, 2);
@@ -63,12 +64,10 @@ static transfer **new_ticket (lua_State *L) {
   transfer **self = binding_new(L, TICKET, sizeof(*self));
   transfer *t = *self = transfer_new(s, l, method, url, body, size);
   if (t == NULL)
-    binding_no_memory(L);
-  else {
-    if (is_form)
-      add_form(L, &t->request, 5);
-    t->repeatable = lua_toboolean(L, 6);
-  }
+    return self;
+  if (is_form)
+    add_form(L, &t->request, 5);
+  t->repeatable = lua_toboolean(L, 6);
   return self;
 }
 
@@ -83,6 +82,8 @@ static int submit (lua_State *L) {
   if (p == NULL && engine_has_thread())
     return luaL_error(L, "the engine has a thread: name a port");
   t = *new_ticket(L);
+  if (t == NULL)
+    return binding_no_memory(L);
   t->serial = next_serial++;
   if (p != NULL)
     t->port = port_share(p);
@@ -100,7 +101,10 @@ static int track (lua_State *L) {
   lua_Number most = luaL_checknumber(L, 7);
   transfer **self = new_ticket(L);
   transfer *t = *self;
-  bool room = engine_track(t, most > 0 ? (size_t)most : 0);
+  bool room;
+  if (t == NULL)
+    return binding_no_memory(L);
+  room = engine_track(t, most > 0 ? (size_t)most : 0);
   *self = NULL;
   transfer_release(t);
   if (!room)

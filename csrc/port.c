@@ -24,7 +24,6 @@
 #endif
 
 #define STAY_MS 5000
-#define NAME_SIZE 64
 
 struct port {
   int references;
@@ -37,7 +36,6 @@ struct port {
   int64_t stay_ms, idle_since;
   int door, name;         /* the listening socket, and a handle on its file */
   int socket;             /* to the reader */
-  char address[NAME_SIZE];
   struct port *next;      /* among those that are open */
 };
 
@@ -202,7 +200,8 @@ static const char *make_door (port *p, char *folder) {
   address.sun_family = AF_UNIX;
   if (mkdtemp(folder) == NULL)
     return strerror(errno);
-  snprintf(address.sun_path, sizeof(address.sun_path), "%s/engine", folder);
+  (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/engine",
+                 folder);
   p->door = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (p->door < 0 ||
       bind(p->door, (struct sockaddr *)&address, sizeof(address)) != 0 ||
@@ -225,21 +224,22 @@ static void close_door (port *p) {
 }
 
 
-const char *port_listen (port *p, const char **why) {
+bool port_listen (port *p, char address[PORT_ADDRESS], const char **why) {
 #if defined(O_PATH)
   char folder[] = "/tmp/klaviyo-XXXXXX";
   port_leave(p);
   *why = make_door(p, folder);
   if (*why != NULL) {
     close_door(p);
-    return NULL;
+    return false;
   }
-  snprintf(p->address, sizeof(p->address), "unix:/proc/self/fd/%d", p->name);
-  return p->address;
+  (void)snprintf(address, PORT_ADDRESS, "unix:/proc/self/fd/%d", p->name);
+  return true;
 #else
   (void)p;
+  (void)address;
   *why = "this system has no handles on files";
-  return NULL;
+  return false;
 #endif
 }
 

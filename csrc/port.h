@@ -45,9 +45,11 @@ size_t port_load (port *p);
 ** The reader
 ** ======================================================= */
 
-/* Opens the door: the name of it, for who wants to connect; NULL, and '*why'.
-** No file is left behind. */
-const char *port_listen (port *p, const char **why);
+#define PORT_ADDRESS 64
+
+/* Opens the door: its address, for who wants to connect; or false, and
+** '*why'. No file is left behind. */
+bool port_listen (port *p, char address[PORT_ADDRESS], const char **why);
 
 /* Lets in whoever stands at the door, if it is this very process, and shuts
 ** it; NULL, or why not. */

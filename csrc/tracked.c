@@ -54,7 +54,7 @@ static void note_failure (const response *r) {
     first = (first + 1) % TRACKED_FAILURES;
   memset(f, 0, sizeof(*f));
   if (r->failure != FAILURE_NONE) {
-    snprintf(f->reason, sizeof(f->reason), "%s", r->reason);
+    (void)snprintf(f->reason, sizeof(f->reason), "%s", r->reason);
     return;
   }
   f->status = r->status;
@@ -102,7 +102,7 @@ bool tracked_take_failure (tracked_failure *f) {
 
 
 void tracked_forget (void) {
-  static const tracked_counts none;
+  static const tracked_counts none = {0, 0, 0, 0, 0};
   pthread_mutex_init(&lock, NULL);
   counts = none;
   first = known = 0;

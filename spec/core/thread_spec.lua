@@ -216,7 +216,8 @@ describe("a request that nobody waits for", function()
       track(40, 1000, {retries = 0})
       until_true(function() return core.tracked().failed == 41 end)
       assert(#core.failures() == 16)
-    ]], { answers = { { status = 400, body = '{"errors":[{"detail":"no such thing"}]}' }, { send = 0, after = "reset" } } })
+    ]], { answers = { { status = 400, body = '{"errors":[{"detail":"no such thing"}]}' },
+      { send = 0, after = "reset" } } })
   end)
 
   it("still goes out when the process ends", function()

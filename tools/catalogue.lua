@@ -11,6 +11,7 @@ local home = arg[0]:match("^(.*)[/\\][^/\\]*$") or "."
 package.path = home .. "/?.lua;" .. home .. "/../lua/?.lua;" .. package.path
 
 local json = require "cjson"
+local keys = require "klaviyo.keys"
 local operations = require "catalogue_operation"
 local schemas = require "catalogue_schema"
 
@@ -35,7 +36,7 @@ local function field_lists(spec)
   end
   local lists = {lines = {}, names = {}}
   for kind, uses in pairs(by_type) do
-    local texts = schemas.sorted_keys(uses)
+    local texts = keys.sorted(uses)
     table.sort(texts, function(a, b)
       if uses[a] ~= uses[b] then
         return uses[a] > uses[b]
@@ -96,12 +97,12 @@ end
 -- The lines of a section that differ, as one long string.
 local function section(out, prefix, lines, before)
   out[#out + 1] = prefix .. "[=["
-  for _, key in ipairs(schemas.sorted_keys(lines)) do
+  for _, key in ipairs(keys.sorted(lines)) do
     if lines[key] ~= before[key] then
       out[#out + 1] = key .. " " .. lines[key]
     end
   end
-  for _, key in ipairs(schemas.sorted_keys(before)) do
+  for _, key in ipairs(keys.sorted(before)) do
     if not lines[key] then
       out[#out + 1] = key .. " -"
     end

@@ -1,5 +1,6 @@
 --- Writes operations in the notation of lua/klaviyo/catalogue/notation.lua.
 
+local keys = require "klaviyo.keys"
 local schemas = require "catalogue_schema"
 local overlay = require "catalogue_overlay"
 
@@ -40,7 +41,7 @@ local function reduced(operation, parameters)
     "request:<br>Burst: `([^`]+)`<br>Steady: `([^`]+)`") do
     local declared = parameters[parameter]
     if declared then
-      local values = schemas.set_of(declared.schema.items.enum)
+      local values = keys.set(declared.schema.items.enum)
       if not values[value] then
         value = overlay.reduced_values[value]
         assert(values[value], operation.operationId)
@@ -54,9 +55,9 @@ end
 
 local function rules(fields)
   local out = {}
-  for i, name in ipairs(schemas.sorted_keys(fields)) do
+  for i, name in ipairs(keys.sorted(fields)) do
     local operators = {}
-    for _, operator in ipairs(schemas.sorted_keys(fields[name])) do
+    for _, operator in ipairs(keys.sorted(fields[name])) do
       operators[#operators + 1] = SHORT_OPERATOR[operator] or operator
     end
     out[i] = name .. "(" .. table.concat(operators, ",") .. ")"
@@ -106,7 +107,7 @@ end
 
 -- `sort` lists every field both ways; the line names it once.
 local function sort(values)
-  local set = schemas.set_of(values)
+  local set = keys.set(values)
   local out = {}
   for _, value in ipairs(values) do
     if value:sub(1, 1) ~= "-" then
@@ -133,7 +134,7 @@ local WRITTEN_APART = {
 
 local function queries(out, operation, parameters, lists)
   local fields, rest = {}, {}
-  for _, name in ipairs(schemas.sorted_keys(parameters)) do
+  for _, name in ipairs(keys.sorted(parameters)) do
     local parameter = parameters[name]
     local kind = name:match("^fields%[(.+)%]$")
     if kind then
@@ -186,7 +187,7 @@ end
 
 local function statuses(writer, operation)
   local out, kind = {}, nil
-  for _, status in ipairs(schemas.sorted_keys(operation.responses)) do
+  for _, status in ipairs(keys.sorted(operation.responses)) do
     if status:match("^2%d%d$") then
       local response = operation.responses[status]
       out[#out + 1] = status .. (response.content and "+" or "")

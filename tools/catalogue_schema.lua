@@ -1,6 +1,7 @@
 --- Writes the schemas of request documents in the notation of
 -- lua/klaviyo/catalogue/notation.lua (which says what it means).
 
+local keys = require "klaviyo.keys"
 local null = require("cjson").null
 
 local M = {}
@@ -8,23 +9,6 @@ local M = {}
 -- Enumerations longer than LONG get a line of their own when they are named;
 -- those beyond TOO_LONG (time zones, countries) are not taken.
 local LONG, TOO_LONG = 8, 100
-
-local function sorted_keys(t)
-  local keys = {}
-  for key in pairs(t) do
-    keys[#keys + 1] = key
-  end
-  table.sort(keys)
-  return keys
-end
-
-local function set_of(list)
-  local set = {}
-  for _, item in ipairs(list or {}) do
-    set[item] = true
-  end
-  return set
-end
 
 local function word(value)
   local text = tostring(value)
@@ -108,9 +92,9 @@ local function mark(name, required, read_only)
 end
 
 function M:members(schema)
-  local required = set_of(schema.required)
+  local required = keys.set(schema.required)
   local out = {}
-  for i, name in ipairs(sorted_keys(schema.properties)) do
+  for i, name in ipairs(keys.sorted(schema.properties)) do
     local property = schema.properties[name]
     local _, _, _, read_only = self:resolve(property)
     out[i] = mark(name, required[name], read_only) .. ":" ..
@@ -120,9 +104,9 @@ function M:members(schema)
 end
 
 function M:relationships(schema)
-  local required = set_of(schema.required)
+  local required = keys.set(schema.required)
   local out = {}
-  for i, name in ipairs(sorted_keys(schema.properties)) do
+  for i, name in ipairs(keys.sorted(schema.properties)) do
     local one = assert(self:resolve(schema.properties[name]).properties.data)
     one = self:resolve(one)
     local many = one.type == "array"
@@ -137,7 +121,7 @@ function M:relationships(schema)
 end
 
 function M:resource(schema)
-  local required = set_of(schema.required)
+  local required = keys.set(schema.required)
   local members = schema.properties
   local out = {"<" .. self:resolve(members.type).enum[1]}
   if members.id then
@@ -248,6 +232,4 @@ function M:body(content)
     :gsub(" ", ","))
 end
 
-M.sorted_keys = sorted_keys
-M.set_of = set_of
 return M

@@ -18,21 +18,13 @@ local END = "<!-- /resources -->"
 local catalogue = require "klaviyo.catalogue"
 local document = require "klaviyo.document"
 local json_of = require "reference_json"
+local keys = require "klaviyo.keys"
 local manual = require "reference_manual"
 local sample = require "reference_sample"
 local ways = require "reference_ways"
 
 local function underscored(name)
   return (name:gsub("%-", "_"))
-end
-
-local function sorted(t)
-  local names = {}
-  for name in pairs(t or {}) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return names
 end
 
 -- Gathering ------------------------------------------------------------------
@@ -73,7 +65,7 @@ local function gather()
     calls[#calls + 1] = {verb = way.verbs[1], op = op, way = way}
   end
   local list = {}
-  for i, name in ipairs(sorted(resources)) do
+  for i, name in ipairs(keys.sorted(resources)) do
     list[i] = resources[name]
     table.sort(list[i].calls, by_verb)
     for _, calls in pairs(list[i].relations) do
@@ -91,7 +83,7 @@ end
 
 local function names_of(members)
   local required, rest = {}, {}
-  for _, name in ipairs(sorted(members)) do
+  for _, name in ipairs(keys.sorted(members)) do
     local member = members[name]
     if member.required then
       required[#required + 1] = "**" .. underscored(name) .. "**"
@@ -148,7 +140,7 @@ function M.table()
         written = written or has_document(call) and call.op
       end
     end
-    local relations = sorted(resource.relations)
+    local relations = keys.sorted(resource.relations)
     local said = table.concat(verbs, " ")
     if #relations > 0 then
       said = said .. (said == "" and "" or "; ") .. "." ..
@@ -238,7 +230,7 @@ function rows(out, resource, prefix, depth)
   end
   for _, part in ipairs {"attributes", "meta"} do
     local within = part == "meta" and resource.meta and "meta." or ""
-    for _, name in ipairs(sorted(resource[part])) do
+    for _, name in ipairs(keys.sorted(resource[part])) do
       local member = resource[part][name]
       if not member.read_only then
         local said = within .. underscored(name)
@@ -247,7 +239,7 @@ function rows(out, resource, prefix, depth)
       end
     end
   end
-  for _, name in ipairs(sorted(resource.relationships)) do
+  for _, name in ipairs(keys.sorted(resource.relationships)) do
     local one = resource.relationships[name]
     add(underscored(name), one.required, ("→ %s%s"):format(
       one.many and "list of " or "", one.type))
@@ -312,7 +304,7 @@ function M.resources()
   for _, resource in ipairs(gather()) do
     out[#out + 1] = ("## %s\n"):format(resource.name)
     list_calls(out, resource.calls)
-    for _, name in ipairs(sorted(resource.relations)) do
+    for _, name in ipairs(keys.sorted(resource.relations)) do
       list_calls(out, resource.relations[name])
     end
     out[#out + 1] = ""
@@ -321,7 +313,7 @@ function M.resources()
         add_builder(out, call)
       end
     end
-    for _, name in ipairs(sorted(resource.relations)) do
+    for _, name in ipairs(keys.sorted(resource.relations)) do
       for _, call in ipairs(resource.relations[name]) do
         if has_document(call) then
           add_builder(out, call)

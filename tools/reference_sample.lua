@@ -1,5 +1,7 @@
 --- Sample documents as flat tables: what must be said, and little more.
 
+local keys = require "klaviyo.keys"
+
 local M = {}
 
 -- What a sample shows of the names that nobody requires, the first before the
@@ -168,12 +170,7 @@ function resource(res, most)
   if res.id == "required" then
     out.id = identifier(res.type)
   end
-  local names = {}
-  for name in pairs(res.relationships or {}) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  for i, name in ipairs(names) do
+  for i, name in ipairs(keys.sorted(res.relationships)) do
     local one = res.relationships[name]
     -- of those that nobody requires one is shown: they may exclude each other
     if one.required or i == 1 and (required > 0 or not res.attributes) then

@@ -8,6 +8,7 @@
 
 local notation = require "klaviyo.catalogue.notation"
 local index = require "klaviyo.revision.index"
+local keys = require "klaviyo.keys"
 
 local M = {}
 
@@ -54,15 +55,6 @@ local function lines(self, section)
     data = data.before
   end
   return out
-end
-
-local function sorted(set)
-  local list = {}
-  for name in pairs(set) do
-    list[#list + 1] = name
-  end
-  table.sort(list)
-  return list
 end
 
 --- The lines of the revision as they would stand in one file of its own, for
@@ -148,7 +140,7 @@ end
 
 --- All operation ids, sorted.
 function Revision:names()
-  self.ids = self.ids or sorted(lines(self, "operations"))
+  self.ids = self.ids or keys.sorted(lines(self, "operations"))
   return self.ids
 end
 
@@ -162,7 +154,7 @@ function Revision:all_names()
         set[name] = true
       end
     end
-    self.ids_and_aliases = sorted(set)
+    self.ids_and_aliases = keys.sorted(set)
   end
   return self.ids_and_aliases
 end

@@ -2,6 +2,7 @@
 --- which only hashes are known here.
 
 local digest = require "klaviyo.digest"
+local keys = require "klaviyo.keys"
 local misuse = require "klaviyo.misuse"
 
 local M = {}
@@ -46,14 +47,6 @@ local function allowed_operations(where, names, revision)
   return set
 end
 
-local function as_set(list)
-  local set = {}
-  for _, item in ipairs(list) do
-    set[item] = true
-  end
-  return set
-end
-
 --- A caller as it is judged by.
 ---@param given klaviyo.gateway.caller
 ---@param where string for messages
@@ -78,7 +71,7 @@ function M.compiled(given, where, revision)
   end
   if given.scopes then
     check_list(where, "scopes", given.scopes)
-    self.scopes = as_set(given.scopes)
+    self.scopes = keys.set(given.scopes)
   end
   return self
 end

@@ -1,6 +1,7 @@
 --- Request documents, held against the catalogue. All that is wrong is said
 -- at once, each error with the pointer to its place.
 
+local keys = require "klaviyo.keys"
 local codec = require "klaviyo.sandbox.codec"
 local instant = require "klaviyo.sandbox.instant"
 local pointers = require "klaviyo.sandbox.pointer"
@@ -294,7 +295,7 @@ end
 
 -- What the relationships of a well-formed resource name must be there.
 local function linked(known, data, pointer, tell, exists)
-  for _, name in ipairs(pointers.sorted(data.relationships or {})) do
+  for _, name in ipairs(keys.sorted(data.relationships)) do
     local given = data.relationships[name]
     local there = (known.relationships or {})[name]
       and codec.kind(given) == "object" and given.data

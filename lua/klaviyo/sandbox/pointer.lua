@@ -2,19 +2,9 @@
 -- twice if anything is wrong with them: first without pointers (`false` stands
 -- for them) and in any order, which is quick, then with them and in order.
 
-local M = {}
+local keys = require "klaviyo.keys"
 
---- The keys of a table, sorted.
----@param set table
----@return string[]
-function M.sorted(set)
-  local keys = {}
-  for key in pairs(set) do
-    keys[#keys + 1] = key
-  end
-  table.sort(keys)
-  return keys
-end
+local M = {}
 
 --- The pointer to a member.
 ---@param pointer string|false
@@ -42,10 +32,10 @@ function M.each(object, pointer)
   if not pointer then
     return pairs(object)
   end
-  local keys, i = M.sorted(object), 0
+  local names, i = keys.sorted(object), 0
   return function()
     i = i + 1
-    return keys[i], object[keys[i]]
+    return names[i], object[names[i]]
   end
 end
 
@@ -58,7 +48,7 @@ function M.required(known)
   local names = required[known]
   if not names then
     names = {}
-    for _, name in ipairs(M.sorted(known)) do
+    for _, name in ipairs(keys.sorted(known)) do
       if known[name].required == true and not known[name].read_only then
         names[#names + 1] = name
       end

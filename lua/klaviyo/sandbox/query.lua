@@ -1,5 +1,6 @@
 --- The query string of a request, read and held against the operation.
 
+local keys = require "klaviyo.keys"
 local filter = require "klaviyo.sandbox.filter"
 local page = require "klaviyo.sandbox.page"
 local refusal = require "klaviyo.sandbox.refusal"
@@ -51,19 +52,11 @@ function M.split(raw)
   return list
 end
 
-local function set_of(list)
-  local set = {}
-  for _, value in ipairs(list) do
-    set[value] = true
-  end
-  return set
-end
-
 local READ = {}
 
 function READ.string(name, text, parameter)
   if parameter.values and #parameter.values > 0
-    and not set_of(parameter.values)[text] then
+    and not keys.set(parameter.values)[text] then
     refusal.parameter(name, ("'%s' is not a valid value for '%s'. "
       .. "Valid values: %s."):format(text, name,
       table.concat(parameter.values, ", ")))
@@ -72,7 +65,7 @@ function READ.string(name, text, parameter)
 end
 
 function READ.list(name, text, parameter)
-  local list, known = {}, parameter.values and set_of(parameter.values)
+  local list, known = {}, parameter.values and keys.set(parameter.values)
   for item in (text .. ","):gmatch("([^,]*),") do
     if known and not known[item] then
       refusal.parameter(name, ("'%s' is not a valid value for '%s'. "
@@ -129,7 +122,7 @@ local function check_filter(op, text)
     if next(fields) and not operators then
       refusal.parameter("filter", ("'%s' is not a filterable field for "
         .. "the resource '%s'."):format(term.field, op.type or "?"))
-    elseif operators and not set_of(operators)[term.operator] then
+    elseif operators and not keys.set(operators)[term.operator] then
       refusal.parameter("filter", ("'%s' is not a valid operator for the "
         .. "field '%s'; valid operators: %s."):format(term.operator,
         term.field, table.concat(operators, ", ")))

@@ -413,9 +413,11 @@ describe("stopping a sandbox", function()
     assert.has_error(function() server:stats() end)
   end)
 
-  it("keeps the directory when told", function()
-    local server = assert(sandbox.start { keep = true })
+  it("keeps the directory when told; nor need it compress", function()
+    local server = assert(sandbox.start { keep = true, gzip = false, profiles = 100 })
     local dir = server.dir
+    ask(server, "/api/profiles?page[size]=100", { curl = "--compressed -D " .. quote(dir .. "/heads") })
+    assert.falsy(shell.read(dir .. "/heads"):lower():find("content%-encoding"))
     server:stop()
     assert.is_true(exists(dir .. "/access.log"))
     script.shell("rm -rf " .. quote(dir))

@@ -1,6 +1,7 @@
 --- Carries requests over the core: header fields, keys, waiting.
 
 local core = require "klaviyo.core"
+local keys = require "klaviyo.keys"
 local lazy = require "klaviyo.lazy"
 local misuse = require "klaviyo.misuse"
 local secrets = require "klaviyo.secret"
@@ -42,12 +43,7 @@ local function header_fields(settings, secret, scheme)
     add("Authorization", scheme .. " " .. secret)
   end
   own = {}
-  local names = {}
-  for name in pairs(settings.headers) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  for _, name in ipairs(names) do
+  for _, name in ipairs(keys.sorted(settings.headers)) do
     local lower = name:lower()
     -- a public call is given no key in any guise
     if lower ~= "content-type" and (secret or lower ~= "authorization") then

@@ -58,6 +58,14 @@ function M.orphans(path, options, failed)
   end
 end
 
+local function exists(name)
+  local file = io.open(name, "rb")
+  if file then
+    file:close()
+  end
+  return file ~= nil
+end
+
 --- Looks into all slots, whosever they are.
 ---@param path string
 ---@param failed fun(name: string, why: string)
@@ -70,21 +78,13 @@ function M.all(path, failed)
       local seen, what, why = store.peek(name)
       if seen then
         return seen
-      elseif not M.exists(name .. ".lock") then
+      elseif not exists(name .. ".lock") then
         return nil
       elseif what ~= "none" then
         failed(name .. ".db", why)
       end
     end
   end
-end
-
-function M.exists(name)
-  local file = io.open(name, "rb")
-  if file then
-    file:close()
-  end
-  return file ~= nil
 end
 
 return M

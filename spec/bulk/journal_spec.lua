@@ -1,5 +1,6 @@
 local journal = require "klaviyo.bulk.journal"
 local raises = require "spec.support.raises"
+local script = require "spec.support.script"
 
 local IDENTITY = {kind = "profiles", into = "abc", seed = "a seed"}
 
@@ -155,13 +156,13 @@ describe("klaviyo.bulk.journal", function()
 
   it("raises where it cannot be", function()
     path = path .. "/no/such/folder"
-    raises({"the journal /tmp cannot be read: Is a directory"}, function()
+    raises({"the journal /tmp cannot be written: Is a directory"}, function()
       journal.open("/tmp", IDENTITY)
     end)
     raises({"the journal /dev/zero is no journal"}, function()
       journal.open("/dev/zero", IDENTITY)
     end)
-    raises("the journal cannot be written", function()
+    raises({"the journal " .. path .. " cannot be written: No such"}, function()
       open()
     end)
   end)
@@ -175,7 +176,22 @@ describe("klaviyo.bulk.journal", function()
     own.file = full
     local ok, message = pcall(own.cut, own, {from = 1, to = 1}, "x")
     assert.is_false(ok)
-    assert.matches("the journal cannot be written: No space", message)
+    assert.matches("the journal [^ ]+ cannot be written: No space", message)
+  end)
+
+  it("is one import's at a time", function()
+    local own = open()
+    raises({"the journal " .. path .. " is in use"}, function()
+      open()
+    end)
+    local output = script.run(([[
+      print(pcall(require("klaviyo.bulk.journal").open, %q, {}))
+    ]]):format(path))
+    assert.matches("is in use: another import goes on by it", output)
+    own:cut({from = 1, to = 1}, "x")
+    own:close()
+    assert.equal(1, #open().regions)
+    open():close()  -- that of one that was dropped
   end)
 
   it("gives the failures, with their records", function()

@@ -14,6 +14,7 @@
 ---   {"closed":1,"submitted":…,"completed":…,"failed":…,"skipped":…,"unknown":…}
 ---   {"end":400000}                             the source has so many
 
+local core = require "klaviyo.core"
 local json = require "klaviyo.json"
 local misuse = require "klaviyo.misuse"
 local ranges = require "klaviyo.bulk.ranges"
@@ -179,6 +180,21 @@ local function in_order(chunks)
   return list
 end
 
+-- Two at a time would do everything twice.
+local function hold(path)
+  local held, why = core.hold(path)
+  if not held and not why then
+    collectgarbage()  -- an import that was broken off
+    collectgarbage()
+    held, why = core.hold(path)
+  end
+  if not held then
+    refuse(path, why and "cannot be written: " .. why
+      or "is in use: another import goes on by it")
+  end
+  return held
+end
+
 --- Opens a journal, or begins one. Raises for a file that is none, or is that
 --- of another import.
 ---@param path string
@@ -187,14 +203,14 @@ end
 function M.open(path, identity)
   local self = setmetatable({
     path = path, seed = identity.seed, chunks = {}, sends = {},
-    last_chunk = 0, last_send = 0,
+    last_chunk = 0, last_send = 0, held = hold(path),
   }, Journal)
   local found, torn = load(self, path, identity)
   self.fresh, self.regions = not found, in_order(self.chunks)
   self.chunks, self.sends = nil, nil
   local file, why = io.open(path, "ab")
   if not file then
-    misuse.raise("the journal cannot be written: %s", tostring(why))
+    refuse(path, "cannot be written: " .. tostring(why))
   end
   self.file = file
   if torn then
@@ -220,7 +236,8 @@ function Journal:write(line)
     ok, why = self.file:flush()
   end
   if not ok then
-    error("the journal cannot be written: " .. tostring(why), 0)
+    error(("the journal %s cannot be written: %s"):format(self.path,
+      tostring(why)), 0)
   end
 end
 
@@ -285,6 +302,7 @@ function Journal:close()
   if self.file then
     self.file:close()
     self.file = nil
+    self.held:release()
   end
 end
 

@@ -184,6 +184,9 @@ describe("a gateway", function()
         if who == "nobody" then return nil end
         if who == "banned" then return false end
         if who == "broken" then error("in the rule") end
+        if who == "object" then error(setmetatable({}, { __tostring = function() return "an object" end })) end
+        if who == "name" then return "reader" end
+        if who == "number" then return 1 end
         if who == "reader" then return { name = "reader", scopes = {"lists:read"} } end
         return request.method == "GET" and request.operation == "get_lists" and request.token == "demo"
           and request.remote_addr == "127.0.0.1" and request.scopes[1] == "lists:read"
@@ -193,7 +196,12 @@ describe("a gateway", function()
     own(403, "permission_denied", { path = "/api/lists", headers = { ["X-Who"] = "banned" } })
     own(403, "permission_denied", { path = "/api/metrics", headers = { ["X-Who"] = "reader" } })
     own(403, "permission_denied", { path = "/api/lists?a=c" })
-    own(500, "error", { path = "/api/lists", headers = { ["X-Who"] = "broken" } })
+    for _, who in ipairs { "broken", "object", "name", "number" } do
+      own(500, "error", { path = "/api/lists", headers = { ["X-Who"] = who } })
+    end
+    for _, why in ipairs { "in the rule", "an object", "not a string", "not a number" } do
+      assert.matches("runtime error:[^\n]*" .. why, gateway:logs())
+    end
     assert.equal(0, #service:requests())
     assert.equal(200, ask(gateway, { path = "/api/lists?a=b" }).status)
     assert.equal(200, ask(gateway, { path = "/api/lists", headers = { ["X-Who"] = "reader" } }).status)

@@ -66,13 +66,17 @@ end
 
 local function caller_by_rule(self, request)
   local found = self.rule(request)
-  if type(found) == "table" and not self.by_rule[found] then
-    self.by_rule[found] = callers.compiled(found, "the caller",
-      catalogue.load(self.settings.revision))
+  if type(found) == "table" then
+    self.by_rule[found] = self.by_rule[found] or callers.compiled(found,
+      "the caller", catalogue.load(self.settings.revision))
+    return self.by_rule[found]
   elseif found == true then
     return { name = "-" }
+  elseif found then -- nobody gets in by a slip of the rule
+    error(("the gateway's callers must give a table, true, false or nil, "
+      .. "not a %s"):format(type(found)), 0)
   end
-  return found and self.by_rule[found] or found
+  return found
 end
 
 local function caller_of(self, op, headers)

@@ -62,7 +62,7 @@ function M.catch(f, ...)
   elseif type(thrown) == "table" and thrown.refused then
     return thrown
   end
-  error(thrown, 0)
+  error(tostring(thrown), 0) -- nginx logs texts alone
 end
 
 --- Answers with a refusal and ends the request.

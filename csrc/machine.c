@@ -23,6 +23,8 @@
 ** count it. */
 #define HOLD_MS 400
 
+#define GRACE_MS 1000
+
 
 machine *machine_new (void) {
   machine *m = calloc(1, sizeof(*m));
@@ -187,15 +189,24 @@ static long time_for (const transfer *t, int64_t now) {
 }
 
 
+/* libcurl keeps the time of what runs. Where it had no memory for that, it is
+** missed when it is overdue. */
+static void watch_over (machine *m, transfer *t, int64_t now) {
+  int64_t due = t->overdue;
+  if (t->lane->budget != NULL && now + HOLD_MS < due)
+    due = now + HOLD_MS;
+  timers_set(&m->timers, &t->timer, due);
+}
+
+
 static void run (machine *m, transfer *t, int64_t now) {
   CURLcode code;
   lane_remove(t->lane, &t->place);
-  if (t->lane->budget != NULL)
-    timers_set(&m->timers, &t->timer, now + HOLD_MS);
-  else
-    timers_clear(&m->timers, &t->timer);  /* libcurl keeps the time now */
   if (t->tracked && t->deadline == FOREVER)
     t->deadline = transfer_deadline(t, now);
+  t->overdue = now + time_for(t, now) + GRACE_MS;
+  t->missed = false;
+  watch_over(m, t, now);
   t->started = clock_now();
   t->easy = take_handle(m);
   if (t->easy == NULL) {
@@ -286,28 +297,6 @@ static int64_t start_ready (machine *m, int64_t now) {
 }
 
 
-/* Gaps that have passed, deadlines of those that still wait, and what is
-** under way for long. */
-static void run_timers (machine *m, int64_t now) {
-  timer *due;
-  while ((due = timers_next(&m->timers)) != NULL && due->due <= now) {
-    transfer *t = (transfer *)(void *)((char *)due - offsetof(transfer, timer));
-    timers_clear(&m->timers, due);
-    if (t->easy != NULL) {
-      t->taken = lane_settle(t->lane, t->taken);
-      timers_set(&m->timers, &t->timer, now + HOLD_MS);
-    }
-    else if (t->delayed && now < t->deadline)
-      be_ready(m, t, true);
-    else if (t->lane->closed_until > now)
-      give_up_waiting(m, t, t->lane->closed_until - now);
-    else
-      machine_end(m, t, FAILURE_TIMEOUT,
-              "the deadline passed while it waited for its turn");
-  }
-}
-
-
 /* {======================================================
 ** The end of an attempt
 ** ======================================================= */
@@ -389,6 +378,42 @@ static void collect (machine *m) {
 }
 
 /* }====================================================== */
+
+
+/* One that is under way. Whoever stood still may have its answer waiting, and
+** first sees to that. */
+static void look_after (machine *m, transfer *t, int64_t now) {
+  if (now >= t->overdue && t->missed) {
+    attempt_ended(m, t, CURLE_OPERATION_TIMEDOUT);
+    return;
+  }
+  if (now >= t->overdue) {
+    t->missed = true;
+    t->overdue = now + GRACE_MS;
+  }
+  t->taken = lane_settle(t->lane, t->taken);
+  watch_over(m, t, now);
+}
+
+
+/* Gaps that have passed, deadlines of those that still wait, and what is
+** under way for long. */
+static void run_timers (machine *m, int64_t now) {
+  timer *due;
+  while ((due = timers_next(&m->timers)) != NULL && due->due <= now) {
+    transfer *t = (transfer *)(void *)((char *)due - offsetof(transfer, timer));
+    timers_clear(&m->timers, due);
+    if (t->easy != NULL)
+      look_after(m, t, now);
+    else if (t->delayed && now < t->deadline)
+      be_ready(m, t, true);
+    else if (t->lane->closed_until > now)
+      give_up_waiting(m, t, t->lane->closed_until - now);
+    else
+      machine_end(m, t, FAILURE_TIMEOUT,
+              "the deadline passed while it waited for its turn");
+  }
+}
 
 
 CURLMcode machine_turn (machine *m, int64_t ms) {

@@ -43,7 +43,9 @@ typedef struct transfer {
   CURL *easy;          /* while it runs */
   long pid;            /* of the process that submitted it */
   place place;         /* in the lane, while it is ready */
-  timer timer;         /* its deadline, or the end of a gap */
+  timer timer;         /* its deadline, or the end of a gap; see 'overdue' */
+  int64_t overdue;     /* when libcurl should have ended the attempt by */
+  bool missed;         /* it was overdue once */
   bool delayed;        /* the timer is a gap's */
   int64_t deadline;    /* milliseconds of the engine's clock */
   int64_t taken;       /* from the budget, on its clock */

@@ -327,19 +327,17 @@ describe("what the service has decided", function()
   end)
 end)
 
-local growing = {}
-for i = 1, 5 do
-  growing[i] = { { { status = 503 } }, all(GET, { retries = 3, deadline = 30 }) }
-end
-growing = try_long(growing)
-
+-- started here, unlike the others: somebody has to be at work all the time
 it("gaps grow, at random", function()
-  local sums = {}
-  for i, result in ipairs(growing()) do
+  local growing, sums = {}, {}
+  for i = 1, 5 do
+    growing[i] = { { { status = 503 } }, all(GET, { retries = 3, deadline = 30 }) }
+  end
+  for i, result in ipairs(try_all(growing)) do
     local attempts = result.answer.attempts
     assert.equal(4, #attempts)
     for k, most in ipairs { 0.5, 1, 2 } do
-      assert.is_true(attempts[k + 1].waited <= most + 0.1)
+      assert.is_true(attempts[k + 1].waited <= most + 0.3, attempts[k + 1].waited)
     end
     sums[i] = attempts[2].waited + attempts[3].waited + attempts[4].waited
   end

@@ -73,14 +73,14 @@ static int port_gone (lua_State *L) {
 }
 
 
-/* port:knock(): one byte to who reads the socket. */
+/* port:knock(): one byte to who reads the socket, an "l": it is to leave. */
 static int port_call (lua_State *L) {
   port_knock(check_port(L, 1));
   return 0;
 }
 
 
-/* port:stay(seconds): a byte comes when nothing was under way for so long. */
+/* port:stay(seconds): an "l" comes when nothing was under way for so long. */
 static int port_hold (lua_State *L) {
   port_stay(check_port(L, 1), binding_ms(luaL_checknumber(L, 2)));
   return 0;

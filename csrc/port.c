@@ -25,6 +25,10 @@
 
 #define STAY_MS 5000
 
+/* The byte that is sent. */
+#define NEWS "n"
+#define LEAVE "l"
+
 struct port {
   int references;
   pthread_mutex_t lock;
@@ -141,19 +145,19 @@ bool port_expect (port *p) {
 
 
 /* With the lock held. */
-static void ring (port *p) {
+static void ring (port *p, const char *what) {
   if (p->armed)
     return;
   p->armed = true;
   if (p->socket >= 0)
-    (void)!send(p->socket, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)!send(p->socket, what, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 
 void port_tell (port *p, long serial) {
   pthread_mutex_lock(&p->lock);
   ends_add(&p->arrived, serial);
-  ring(p);
+  ring(p, NEWS);
   pthread_cond_signal(&p->told);
   pthread_mutex_unlock(&p->lock);
 }
@@ -276,7 +280,7 @@ const char *port_accept (port *p) {
   p->socket = fd;
   p->armed = p->resting = false;
   if (p->arrived.count > 0)
-    ring(p);
+    ring(p, NEWS);
   p->idle_since = clock_ms();
   pthread_mutex_unlock(&p->lock);
   return NULL;
@@ -294,7 +298,7 @@ void port_leave (port *p) {
 void port_knock (port *p) {
   pthread_mutex_lock(&p->lock);
   p->armed = false;
-  ring(p);
+  ring(p, LEAVE);
   pthread_mutex_unlock(&p->lock);
 }
 
@@ -330,7 +334,7 @@ static int64_t rest (port *p, int64_t now) {
     left = p->load > 0 ? p->stay_ms : p->idle_since + p->stay_ms - now;
     if (p->load == 0 && left <= 0) {
       p->resting = true;
-      ring(p);
+      ring(p, LEAVE);
       left = -1;
     }
   }

@@ -3,8 +3,8 @@
 ** engine runs in a thread of its own.
 **
 ** The engine notes the serials here and sends one byte to whoever reads the
-** port's socket: not another one until the port was drained, and the byte
-** says nothing but that there may be something.
+** port's socket, an "n": not another one until the port was drained, and it
+** says nothing but that there may be something. An "l" says that it may leave.
 */
 #ifndef KLAVIYO_PORT_H
 #define KLAVIYO_PORT_H
@@ -58,7 +58,7 @@ const char *port_accept (port *p);
 /* The reader is gone. */
 void port_leave (port *p);
 
-/* Sends the byte in any case. */
+/* Tells it to leave, in any case. */
 void port_knock (port *p);
 
 /* For who has no loop: waits until there is something to drain, up to 'ms'. */

@@ -71,8 +71,8 @@ local function connect()
   return socket
 end
 
--- Reads until nothing was under way for some time: then a byte comes with no
--- news.
+-- Reads until nothing was under way for some time: then the byte that comes is
+-- an "l". Another one tells of news, which may have been seen by now.
 local function read(socket)
   port:stay(core.ports() > 1 and SHORT_STAY or STAY)
   drain()
@@ -83,11 +83,11 @@ local function read(socket)
   repeat
     local bytes, why = socket:receiveany(64)
     since = ngx.now()
-    local told = drain()
+    drain()
     if not bytes then
       return why
     end
-    is_asked = is_asked or told == 0 or ngx.worker.exiting()
+    is_asked = is_asked or bytes:find("l", 1, true) or ngx.worker.exiting()
   until is_asked and port:load() == 0
 end
 

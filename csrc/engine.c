@@ -202,8 +202,9 @@ void engine_watch (transfer *t) {
 
 void engine_unwatch (transfer *t) {
   engine *e = engine_of(t);
-  if (e != NULL && t->watched && transfer_is_done(t) &&
-      --e->machine->unseen == 0)
+  if (!t->watched)
+    return;
+  if (e != NULL && transfer_is_done(t) && --e->machine->unseen == 0)
     poller_call(e->machine->poller, false);
   t->watched = false;
 }

@@ -172,10 +172,13 @@ end
 --- The pids of the workers that are not leaving.
 ---@return string[]
 function World:workers()
-  local _, text = shell.run("pgrep -P " .. self.pid .. " -f 'nginx: worker process$'")
+  local children = shell.read(("/proc/%s/task/%s/children"):format(self.pid, self.pid)) or ""
   local list = {}
-  for pid in text:gmatch("%d+") do
-    list[#list + 1] = pid
+  for pid in children:gmatch("%d+") do
+    local title = shell.read("/proc/" .. pid .. "/cmdline") or ""
+    if title:find("^nginx: worker process[%z ]*$") then
+      list[#list + 1] = pid
+    end
   end
   return list
 end

@@ -9,6 +9,16 @@ local sandbox = require "spec.support.sandbox"
 local script = require "spec.support.script"
 local warning = require "klaviyo.warning"
 
+describe("a client's settings", function()
+  it("are not changed by assignment", function()
+    local client = klaviyo.new { api_key = "x" }
+    raises({ "client:with{timeout = …}" }, function() client.timeout = 5 end)
+    raises({ "client:with{api_key = …}" }, function() client.api_key = "y" end)
+    client.lists = { list = function() return "a stub" end }
+    assert.equal("a stub", client.lists:list())
+  end)
+end)
+
 describe("the module", function()
   it("has what the documentation names", function()
     assert.matches("^%d+%.%d+%.%d+", klaviyo._VERSION)

@@ -87,6 +87,13 @@ describe("a document", function()
     flat.profile = "01ABC"
     assert.same({data = {type = "profile", id = "01ABC", attributes = {}}},
       build("create_event", flat).data.attributes.profile)
+    flat.profile = "customer@example.com"
+    raises({'profile must be the id of a profile, not "customer@example.com"', "{email = …}"}, function()
+      build("create_event", flat)
+    end)
+    raises('[1] must be the id of a profile, not "customer@example.com"', function()
+      build("add_profiles_to_list", {"customer@example.com"})
+    end)
   end)
 
   it("wraps lists of them, hyphens written as underscores", function()

@@ -306,6 +306,16 @@ function Client.__index(self, name)
   return resource
 end
 
+-- What has no effect must not seem to have one. (Resources may be replaced,
+-- by a test for one.)
+function Client.__newindex(self, name, value)
+  if settings.has(name) then
+    misuse.raise("the settings of a client stay: client:with{%s = …} makes "
+      .. "another", name)
+  end
+  rawset(self, name, value)
+end
+
 function Client.__tostring(self)
   local values = settings_of[self]
   return ("klaviyo.client (%s, revision %s)"):format(values.base_url,

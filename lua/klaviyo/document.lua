@@ -137,7 +137,10 @@ end
 -- A string may stand for a resource: its id, or its one required attribute
 -- (an event's metric by its name).
 local function from_string(res, value)
-  if res.id then
+  if res.id and res.type == "profile" and value:find("@", 1, true) then
+    return refusal.wrong("must be the id of a profile, not %q%s", value,
+      res.attributes and "; an address is {email = …}" or "")
+  elseif res.id then
     return {id = value}
   end
   local required = res.attributes and names.required(res.attributes)

@@ -20,6 +20,7 @@ local function reader_of(source)
       and getmetatable(source).__call then
     return source
   end
+  misuse.list("what map takes", source)
   local at = 0
   return function()
     at = at + 1

@@ -139,6 +139,19 @@ local function allowed(name, candidates)
     table.concat(by_distance(name, names), ", ", 1, NEAREST_NAMED), #names)
 end
 
+--- Raises for a table that is read as a list, and begins nowhere: it would
+--- pass for an empty one.
+---@param what string
+---@param t table
+function M.list(what, t)
+  local name = next(t)
+  if t[1] == nil and name ~= nil then
+    M.raise("%s is a list: this one has nothing at [1], but at %s", what,
+      type(name) == "string" and ("%q"):format(name)
+      or "[" .. tostring(name) .. "]")
+  end
+end
+
 --- Raises for a name that does not exist: says the nearest one, and what
 -- there is.
 ---@param what string e.g. "operation" or `attribute of create_profile`

@@ -273,7 +273,8 @@ end
 local function change(self, verb, id, t, params, options)
   local client, op = operation(self, verb)
   if type(t) ~= "table" then
-    misuse.raise("%s takes a table, not %s", op.id, type(t))
+    misuse.raise("%s takes an id and a table, not %s and %s", op.id, type(id),
+      type(t))
   end
   local body = body_of(client, op, is_document(op, t) and t or with_id(op, t, id),
     options)

@@ -44,6 +44,7 @@ function M.reader(source)
       .. "record, not %s", type(source) == "string" and "a string"
       or type(source))
   end
+  misuse.list("a source", source)
   local at = 0
   return function()
     at = at + 1

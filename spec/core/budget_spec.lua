@@ -223,10 +223,11 @@ describe("the budget", function()
   end)
 
   describe("outlives a process", function()
-    -- One that holds the lock, and its number.
+    -- One that holds the lock, and its number; in the background: nobody waits
+    -- for its end.
     local function holder()
-      local pipe = io.popen(("exec 2>&-; (echo 'open %s/budget own'; echo lock; sleep 1) |"
-        .. " (sh -c 'echo $PPID'; exec %s)"):format(dir, quote(probe)))
+      local pipe = io.popen(("exec 2>&-; ((echo 'open %s/budget own'; echo lock; sleep 1) |"
+        .. " (sh -c 'echo $PPID'; exec %s)) &"):format(dir, quote(probe)))
       local pid = pipe:read("*l")
       assert.equal("ok", pipe:read("*l"))
       assert.equal("locked", pipe:read("*l"))

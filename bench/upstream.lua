@@ -27,7 +27,8 @@ local PAGE = [[
 {"data":[%s],"links":{"self":"https://a.klaviyo.com/api/profiles/","first":null,"last":null,"prev":null,
 "next":"https://a.klaviyo.com/api/profiles?page%%5Bcursor%%5D=%s"}}]]
 
--- Every answer of /walk leads to another cursor: $request_id is random.
+-- Every answer of /walk leads to another cursor: $request_id is random. /far
+-- takes 200 ms, never quite: or callers who met once would stay together.
 local HTTP = [[
   server {
     listen 127.0.0.1:$PORT;
@@ -41,7 +42,7 @@ local HTTP = [[
     location = /api/event-bulk-create-jobs { return 202; }
     location = /walk/api/profiles { ssi on; ssi_types *; try_files /walk.json =404; }
     location = /far/api/profiles/one {
-      rewrite_by_lua_block { ngx.sleep(0.2) }
+      rewrite_by_lua_block { ngx.sleep(0.19 + 0.02 * math.random()) }
       try_files /profile.json =404;
     }
     location /slow/ {

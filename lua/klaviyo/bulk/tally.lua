@@ -2,13 +2,15 @@
 
 local journal_file = require "klaviyo.bulk.journal"
 local json = require "klaviyo.json"
+local scheduler = require "klaviyo.scheduler"
 
 local M = {}
 
 local NAMES = {"submitted", "completed", "failed", "skipped", "unknown"}
 
 -- So many failures are kept as they are, with the caller's own records; the
--- others go to the journal, or to a temporary file, as JSON.
+-- others go to the journal, or to a temporary file, as JSON; where neither can
+-- be, they are kept as well.
 local MOST_KEPT = 1000
 
 ---@class klaviyo.bulk_result
@@ -27,7 +29,8 @@ Tally.__index = Tally
 ---@param options {total: integer|nil, progress: function|nil, journal: klaviyo.journal|nil, now: fun(): number}
 function M.new(options)
   local self = setmetatable({
-    counts = {}, kept = {}, kept_at = {}, options = options, resumed = 0,
+    counts = {}, kept = {}, kept_at = {}, late = {}, options = options,
+    resumed = 0, spilled_to = 0,
     total = options.total, began = options.now(),
   }, Tally)
   for _, name in ipairs(NAMES) do
@@ -65,8 +68,14 @@ function Tally:add(chunk, name, number)
 end
 
 local function spill(self, failure)
-  if not self.spilled then
-    self.spilled = assert(io.tmpfile())
+  if self.spilled == nil then
+    self.spilled = io.tmpfile() or false
+    if self.spilled then
+      self.spilled:setvbuf("no")  -- what is not written is to be known
+    end
+  end
+  if not self.spilled or self.is_full then
+    return false
   end
   local copy = {position = failure.position, errors = failure.errors,
     job = failure.job, count = failure.count, record = failure.record}
@@ -75,8 +84,13 @@ local function spill(self, failure)
     copy.record = nil
     text = json.encode(copy)
   end
-  self.spilled:seek("end")
-  self.spilled:write(text, "\n")
+  self.spilled:seek("set", self.spilled_to)
+  if self.spilled:write(text .. "\n") then
+    self.spilled_to = self.spilled:seek()
+    return true
+  end
+  self.is_full = true
+  return false
 end
 
 --- A record failed.
@@ -88,8 +102,8 @@ function Tally:fail(chunk, failure)
   if #self.kept < MOST_KEPT then
     self.kept[#self.kept + 1] = failure
     self.kept_at[failure.position or 0] = failure
-  elseif not journal then
-    spill(self, failure)
+  elseif not journal and not spill(self, failure) then
+    self.late[#self.late + 1] = failure
   end
   self:add(chunk, "failed", failure.count or 1)
 end
@@ -123,28 +137,30 @@ function Tally:report()
   end
   self.told = now.done + now.submitted
   local ok, why = pcall(progress, now)
-  if not ok then
+  if not ok and scheduler.is_interrupt(why) then
+    error(why, 0)
+  elseif not ok then
     self.progress_error = why == nil and "nil" or why
   end
 end
 
--- Those in a temporary file, after those in memory.
+-- Those in a temporary file, after those in memory, before those that the file
+-- did not take.
 local function from_memory(self)
-  local at, offset = 0, 0
+  local at, late, offset = 0, 0, 0
   return function()
-    at = at + 1
-    if at <= #self.kept then
+    if at < #self.kept then
+      at = at + 1
       return self.kept[at]
-    elseif self.spilled then
-      self.spilled:seek("set", offset)
-      local text = self.spilled:read("*l")
-      offset = self.spilled:seek()
-      local failure = text and json.decode(text)
-      if failure then
-        failure.position = failure.position and math.floor(failure.position)
-      end
-      return failure
+    elseif offset >= self.spilled_to then
+      late = late + 1
+      return self.late[late]
     end
+    self.spilled:seek("set", offset)
+    local failure = json.decode(self.spilled:read("*l"))
+    offset = self.spilled:seek()
+    failure.position = failure.position and math.floor(failure.position)
+    return failure
   end
 end
 

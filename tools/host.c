@@ -55,6 +55,7 @@ static int script (lua_State *L, char **argv, int from, int argc) {
   }
   lua_setglobal(L, "arg");
   status = luaL_loadfile(L, strcmp(argv[from], "-") ? argv[from] : NULL);
+  luaL_checkstack(L, argc - from + 2, "too many arguments");
   if (status == 0)
     for (i = from + 1; i < argc; i++)
       lua_pushstring(L, argv[i]);

@@ -230,13 +230,20 @@ static void close_door (port *p) {
 
 bool port_listen (port *p, char address[PORT_ADDRESS], const char **why) {
 #if defined(O_PATH)
-  char folder[] = "/tmp/klaviyo-XXXXXX";
+  /* a container may let nobody write to the first of them */
+  static const char *const places[] = {"/tmp", "/dev/shm", "/var/tmp", "/run"};
+  size_t i;
   port_leave(p);
-  *why = make_door(p, folder);
-  if (*why != NULL) {
+  for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+    char folder[32];
+    (void)snprintf(folder, sizeof(folder), "%s/klaviyo-XXXXXX", places[i]);
+    *why = make_door(p, folder);
+    if (*why == NULL)
+      break;
     close_door(p);
-    return false;
   }
+  if (*why != NULL)
+    return false;
   (void)snprintf(address, PORT_ADDRESS, "unix:/proc/self/fd/%d", p->name);
   return true;
 #else

@@ -58,9 +58,13 @@ local function drain()
 end
 
 local function connect()
-  local socket = ngx.socket.tcp()
+  local address, why = port:listen()
+  if not address then
+    return nil, "no socket in /tmp, /dev/shm, /var/tmp or /run: " .. why
+  end
+  local socket, ok = ngx.socket.tcp(), nil
   socket:settimeouts(1000, 1000, FOREVER)
-  local ok, why = socket:connect(port:listen())
+  ok, why = socket:connect(address)
   if ok then
     ok, why = port:accept()
   end

@@ -256,7 +256,7 @@ describe("pacing", function()
       end
       assert.equal(1, #warnings)
       assert.matches("no/such/folder", warnings[1])
-      assert.matches("No such file", warnings[1])
+      assert.matches("No such file.*the setting budget names another file", warnings[1])
       -- twelve, ten a second: both clients count together all the same
       local client = paced(server.url, { budget = dir .. "/no/such/folder/budget", account = "homeless",
         deadline = 0.3 })

@@ -37,7 +37,8 @@ local function budget_of(settings)
       budget, why = core.budget(path, choice ~= true)
     end
     if why then
-      warning.say(settings, ("the rate budget %s cannot be shared: %s")
+      warning.say(settings, ("the rate budget %s cannot be shared (%s): this "
+        .. "process counts for itself; the setting budget names another file")
         :format(path, why))
     end
     budget = budget or assert(core.budget())

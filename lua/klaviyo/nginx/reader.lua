@@ -62,15 +62,15 @@ local function connect()
   if not address then
     return nil, "no socket in /tmp, /dev/shm, /var/tmp or /run: " .. why
   end
-  local socket, ok = ngx.socket.tcp(), nil
+  local socket = ngx.socket.tcp()
   socket:settimeouts(1000, 1000, FOREVER)
-  ok, why = socket:connect(address)
+  local ok, failure = socket:connect(address)
   if ok then
-    ok, why = port:accept()
+    ok, failure = port:accept()
   end
   if not ok then
     socket:close()
-    return nil, why
+    return nil, failure
   end
   return socket
 end

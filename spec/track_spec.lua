@@ -34,14 +34,17 @@ describe("client.events:track", function()
       assert.is_true(client.events:track(event(n)))
     end
     assert.equal(20, since(before).queued + since(before).running)
-    klaviyo.sleep(1)
+    for _ = 1, 200 do
+      klaviyo.sleep(0.02)
+      if since(before).sent == 20 then break end
+    end
     assert.same({ queued = 0, running = 0, sent = 20, failed = 0, refused = 0 }, since(before))
     local events = world.server:stats().events
     assert.same({ 20, 20, 0 }, { events.received, events.distinct, events.unnamed })
   end)
 
   it("is drained before the end", function()
-    world.server:fault { operation = "create_event", delay = 0.2, times = 50 }
+    world.server:fault { operation = "create_event", delay = 0.1, times = 50 }
     for n = 1, 50 do
       assert.is_true(client.events:track(event(n)))
     end

@@ -65,7 +65,9 @@ describe("klaviyo.outbox", function()
         missing = missing + 1
       end
     end
-    assert.equal(0, missing)
+    local events = world.server:stats().events
+    assert.message(("%d acknowledged, %d received, %d distinct"):format(count, events.received, events.distinct))
+      .equal(0, missing)
     for id, times in pairs(there) do
       assert.equal(1, times, id)
     end

@@ -30,6 +30,7 @@ typedef struct engine {
 static engine *the_engine = NULL;
 static bool wants_thread = false;
 static CURLcode global_code = CURLE_FAILED_INIT;
+static long this_process = 0;  /* to ask the system costs, four times a call */
 
 
 /* {======================================================
@@ -41,7 +42,7 @@ static void leave (void) {
   engine *e = the_engine;
   int64_t until = clock_ms() + LAST_MS;
   tracked_counts now = tracked_now();
-  if (e == NULL || e->pid != (long)getpid())
+  if (e == NULL || e->pid != this_process)
     return;
   if (e->thread != NULL) {
     thread_stop(e->thread, LAST_MS);
@@ -56,6 +57,7 @@ static void leave (void) {
 
 
 static void forget (void) {
+  this_process = (long)getpid();
   ports_forget();
   tracked_forget();
 }
@@ -64,6 +66,7 @@ static void forget (void) {
 /* Once per process and never undone: others may use libcurl too. What is
 ** done at the exit is done before what libcurl's own libraries do there. */
 static void global_init (void) {
+  this_process = (long)getpid();
   global_code = curl_global_init(CURL_GLOBAL_DEFAULT);
   if (global_code == CURLE_OK &&
       (atexit(leave) != 0 || pthread_atfork(NULL, NULL, forget) != 0))
@@ -92,7 +95,7 @@ static engine *engine_new (void) {
 
 
 static engine *engine_get (void) {
-  if (the_engine == NULL || the_engine->pid != (long)getpid())
+  if (the_engine == NULL || the_engine->pid != this_process)
     the_engine = engine_new();
   return the_engine;
 }
@@ -108,7 +111,7 @@ static machine *machine_get (void) {
 /* The engine, if it is this process's and has the transfer. */
 static engine *engine_of (const transfer *t) {
   engine *e = the_engine;
-  return e != NULL && e->pid == (long)getpid() && e->pid == t->pid ? e : NULL;
+  return e != NULL && e->pid == this_process && e->pid == t->pid ? e : NULL;
 }
 
 

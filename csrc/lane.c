@@ -63,11 +63,12 @@ int origin_connections (void) {
 
 
 CURLcode origin_apply (const origin *o, CURL *easy, bool fresh) {
-  CURLcode code = CURLE_OK;
-  if (strncmp(o->name, "http:", 5) == 0)
-    code = curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 0L);
-  if (code == CURLE_OK && fresh && o->http_version < CURL_HTTP_VERSION_2_0)
-    code = curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+  /* better a stream than a connection */
+  long wait = strncmp(o->name, "http:", 5) != 0;
+  long connect = fresh && o->http_version < CURL_HTTP_VERSION_2_0;
+  CURLcode code = curl_easy_setopt(easy, CURLOPT_PIPEWAIT, wait);
+  if (code == CURLE_OK)
+    code = curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, connect);
   return code;
 }
 

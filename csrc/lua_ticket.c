@@ -11,13 +11,19 @@
 #define TICKET "klaviyo.ticket"
 
 
-static transfer **ticket (lua_State *L) {
+typedef struct ticket {
+  transfer *transfer;  /* NULL: it is closed */
+  bool finalized;      /* by a state that closes, which may still call */
+} ticket;
+
+
+static ticket *check_ticket (lua_State *L) {
   return luaL_checkudata(L, 1, TICKET);
 }
 
 
 static transfer *open_ticket_at (lua_State *L) {
-  transfer *t = *ticket(L);
+  transfer *t = check_ticket(L)->transfer;
   if (t == NULL)
     luaL_error(L, "the ticket is closed");
   return t;
@@ -51,9 +57,33 @@ static void add_form (lua_State *L, request *r, int index) {
 
 static long next_serial = 1;
 
+/* A closed ticket on the top: the one that was left with this function, which
+** nobody else has, or a new one. */
+static ticket *spare_ticket (lua_State *L) {
+  const ticket *left = lua_touserdata(L, lua_upvalueindex(1));
+  if (left == NULL || left->finalized)
+    return binding_new(L, TICKET, sizeof(ticket));
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_pushnil(L);
+  lua_replace(L, lua_upvalueindex(1));
+  return lua_touserdata(L, -1);
+}
+
+
+/* Closes a ticket that nobody was given, and leaves it for the next. */
+static void leave_ticket (lua_State *L, int index) {
+  ticket *self = lua_touserdata(L, index);
+  transfer *t = self->transfer;
+  self->transfer = NULL;
+  transfer_release(t);
+  lua_pushvalue(L, index);
+  lua_replace(L, lua_upvalueindex(1));
+}
+
+
 /* A request from the arguments 1 to 6, and its ticket on the top; a closed
 ** one when memory is out. */
-static transfer **new_ticket (lua_State *L) {
+static transfer *new_ticket (lua_State *L) {
   settings *s = check_settings(L, 1);
   lane *l = check_lane(L, 2);
   const char *method = luaL_checkstring(L, 3);
@@ -61,14 +91,14 @@ static transfer **new_ticket (lua_State *L) {
   size_t size = 0;
   bool is_form = lua_istable(L, 5);
   const char *body = is_form ? NULL : luaL_optlstring(L, 5, NULL, &size);
-  transfer **self = binding_new(L, TICKET, sizeof(*self));
-  transfer *t = *self = transfer_new(s, l, method, url, body, size);
+  ticket *self = spare_ticket(L);
+  transfer *t = self->transfer = transfer_new(s, l, method, url, body, size);
   if (t == NULL)
-    return self;
+    return NULL;
   if (is_form)
     add_form(L, &t->request, 5);
   t->repeatable = lua_toboolean(L, 6);
-  return self;
+  return t;
 }
 
 
@@ -81,7 +111,7 @@ static int submit (lua_State *L) {
   transfer *t;
   if (p == NULL && engine_has_thread())
     return luaL_error(L, "the engine has a thread: name a port");
-  t = *new_ticket(L);
+  t = new_ticket(L);
   if (t == NULL)
     return binding_no_memory(L);
   t->serial = next_serial++;
@@ -99,14 +129,12 @@ static int submit (lua_State *L) {
 */
 static int track (lua_State *L) {
   lua_Number most = luaL_checknumber(L, 7);
-  transfer **self = new_ticket(L);
-  transfer *t = *self;
+  transfer *t = new_ticket(L);
   bool room;
   if (t == NULL)
     return binding_no_memory(L);
   room = engine_track(t, most > 0 ? (size_t)most : 0);
-  *self = NULL;
-  transfer_release(t);
+  leave_ticket(L, lua_gettop(L));
   if (!room)
     return binding_refuse(L, "full");
   lua_pushboolean(L, true);
@@ -253,15 +281,40 @@ static void push_trouble (lua_State *L, const response *r) {
 
 
 static int ticket_close (lua_State *L) {
-  transfer **self = ticket(L);
-  transfer *t = *self;
-  *self = NULL;
+  ticket *self = check_ticket(L);
+  transfer *t = self->transfer;
+  self->transfer = NULL;
   if (t != NULL) {
     engine_cancel(t);
     engine_unwatch(t);
     transfer_release(t);
   }
   return 0;
+}
+
+
+/* The outcome of one that is done; how many values that is. */
+static int push_outcome (lua_State *L, const transfer *t) {
+  const response *r = &t->response;
+  bool answered = r->failure == FAILURE_NONE;
+  if (answered)
+    push_answer(L, r);
+  else {
+    lua_pushnil(L);
+    push_trouble(L, r);
+  }
+  lua_pushboolean(L, t->maybe_sent);
+  lua_setfield(L, -2, "maybe_sent");
+  lua_pushnumber(L, r->elapsed);
+  lua_setfield(L, -2, "elapsed");
+  set_trials(L, t);
+  return answered ? 1 : 2;
+}
+
+
+static int ticket_free (lua_State *L) {
+  check_ticket(L)->finalized = true;
+  return ticket_close(L);
 }
 
 
@@ -273,29 +326,46 @@ static int ticket_close (lua_State *L) {
 */
 static int ticket_take (lua_State *L) {
   const transfer *t = open_ticket_at(L);
-  const response *r = &t->response;
+  int count;
   lua_settop(L, 1);
   if (!transfer_is_done(t))
     return luaL_error(L, "the ticket is not done");
-  if (r->failure == FAILURE_NONE)
-    push_answer(L, r);
-  else {
-    lua_pushnil(L);
-    push_trouble(L, r);
-  }
-  lua_pushboolean(L, t->maybe_sent);
-  lua_setfield(L, -2, "maybe_sent");
-  lua_pushnumber(L, r->elapsed);
-  lua_setfield(L, -2, "elapsed");
-  set_trials(L, t);
+  count = push_outcome(L, t);
   ticket_close(L);
-  return lua_gettop(L) - 1;
+  return count;
+}
+
+
+/*
+** core.perform(settings, lane, method, url, body | form, repeatable, seconds)
+** -> ticket | false, and what take gives of it. Submits it and waits for so
+** long; where it is done by then, it needs no ticket.
+*/
+static int perform (lua_State *L) {
+  long ms = binding_ms(luaL_checknumber(L, 7));
+  transfer *t;
+  int count;
+  no_thread(L);
+  lua_settop(L, 7);
+  t = new_ticket(L);                              /* slot 8 */
+  if (t == NULL)
+    return binding_no_memory(L);
+  t->serial = next_serial++;
+  engine_submit(t);
+  engine_wait(t, ms);
+  heed_hook(L);
+  if (!transfer_is_done(t))
+    return 1;
+  lua_pushboolean(L, false);
+  count = push_outcome(L, t);
+  leave_ticket(L, 8);
+  return count + 1;
 }
 
 
 /* ticket:cancel(): done at once, with kind "cancelled". */
 static int ticket_cancel (lua_State *L) {
-  transfer *t = *ticket(L);
+  transfer *t = check_ticket(L)->transfer;
   if (t != NULL)
     engine_cancel(t);
   return 0;
@@ -303,7 +373,7 @@ static int ticket_cancel (lua_State *L) {
 
 
 static int ticket_text (lua_State *L) {
-  const transfer *t = *ticket(L);
+  const transfer *t = check_ticket(L)->transfer;
   const char *state = "closed";
   if (t != NULL)
     state = transfer_is_done(t) ? "done" : "under way";
@@ -377,14 +447,15 @@ void open_ticket (lua_State *L) {
     {"take", ticket_take},
     {"cancel", ticket_cancel},
     {"close", ticket_close},
-    {"__gc", ticket_close},
+    {"__gc", ticket_free},
     {"__close", ticket_close},
     {"__tostring", ticket_text},
     {NULL, NULL}
   };
   static const function functions[] = {
-    {"submit", submit}, {"track", track}, {"wait", wait_any}, {"pump", pump},
-    {"clock", read_clock}, {"watch", watch}, {"load", load}, {NULL, NULL}
+    {"submit", submit}, {"perform", perform}, {"track", track},
+    {"wait", wait_any}, {"pump", pump}, {"clock", read_clock},
+    {"watch", watch}, {"load", load}, {NULL, NULL}
   };
   binding_class(L, TICKET, class);
   binding_functions(L, functions);

@@ -46,24 +46,6 @@ machine *machine_new (void) {
 }
 
 
-static CURL *take_handle (machine *m) {
-  return m->spares > 0 ? m->spare[--m->spares] : curl_easy_init();
-}
-
-
-/* One that an attempt failed on is not used again: curl_easy_reset leaves in
-** it that HTTP/2 refused its stream, for which libcurl would send a later
-** request twice. */
-static void keep_handle (machine *m, CURL *easy, bool failed) {
-  if (failed || m->spares == SPARE_HANDLES) {
-    curl_easy_cleanup(easy);
-    return;
-  }
-  curl_easy_reset(easy);  /* connections belong to the multi handle */
-  m->spare[m->spares++] = easy;
-}
-
-
 /* Another thread may ask how many there are. */
 static void add (size_t *count, int by) {
   __atomic_store_n(count, *count + (size_t)by, __ATOMIC_RELAXED);
@@ -125,7 +107,7 @@ static void stop (machine *m, transfer *t) {
     return;
   curl_multi_remove_handle(m->multi, t->easy);
   request_detach(&t->request);
-  keep_handle(m, t->easy, t->response.status == 0);
+  handles_keep(&m->handles, t->easy, &t->request, t->response.status == 0);
   t->easy = NULL;
   lane_runs(t->lane, -1);
   add(&m->running, -1);
@@ -199,8 +181,26 @@ static void watch_over (machine *m, transfer *t, int64_t now) {
 }
 
 
+/* All that libcurl has to know. */
+static CURLcode prepare (transfer *t, bool dressed, int64_t now) {
+  CURLcode code = CURLE_OK;
+  if (!dressed)
+    code = request_dress(&t->request, t->easy);
+  if (code == CURLE_OK)
+    code = request_address(&t->request, t->easy, time_for(t, now));
+  if (code == CURLE_OK)
+    code = response_apply(&t->response, t->easy);
+  if (code == CURLE_OK)
+    code = curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
+  if (code == CURLE_OK)
+    code = origin_apply(t->lane->origin, t->easy, t->resent);
+  return code;
+}
+
+
 static void run (machine *m, transfer *t, int64_t now) {
   CURLcode code;
+  bool dressed;
   lane_remove(t->lane, &t->place);
   if (t->tracked && t->deadline == FOREVER)
     t->deadline = transfer_deadline(t, now);
@@ -208,7 +208,7 @@ static void run (machine *m, transfer *t, int64_t now) {
   t->missed = false;
   watch_over(m, t, now);
   t->started = clock_now();
-  t->easy = take_handle(m);
+  t->easy = handles_take(&m->handles, &t->request, &dressed);
   if (t->easy == NULL) {
     machine_end(m, t, FAILURE_TRANSPORT, "libcurl cannot be started");
     return;
@@ -217,13 +217,7 @@ static void run (machine *m, transfer *t, int64_t now) {
   add(&m->running, 1);
   if (t->tracked)
     tracked_run(true);
-  code = request_apply(&t->request, t->easy, time_for(t, now));
-  if (code == CURLE_OK)
-    code = response_apply(&t->response, t->easy);
-  if (code == CURLE_OK)
-    code = curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
-  if (code == CURLE_OK)
-    code = origin_apply(t->lane->origin, t->easy, t->resent);
+  code = prepare(t, dressed, now);
   if (code != CURLE_OK)
     machine_end(m, t, FAILURE_TRANSPORT, curl_easy_strerror(code));
   else if (curl_multi_add_handle(m->multi, t->easy) != CURLM_OK)
@@ -420,6 +414,7 @@ CURLMcode machine_turn (machine *m, int64_t ms) {
   int64_t now = clock_ms();
   int64_t next;
   const timer *due;
+  bool was_idle = m->running == 0;
   CURLMcode code;
   run_timers(m, now);
   next = start_ready(m, now);
@@ -428,7 +423,9 @@ CURLMcode machine_turn (machine *m, int64_t ms) {
     next = due->due;
   if (next - now < ms)
     ms = next > now ? next - now : 0;
-  code = poller_wait(m->poller, (long)ms);
+  /* what has only just begun is not yet to be heard of */
+  code = was_idle && ms == 0 ? poller_start(m->poller)
+                             : poller_wait(m->poller, (long)ms);
   collect(m);
   return code;
 }

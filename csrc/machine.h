@@ -6,18 +6,17 @@
 #define KLAVIYO_MACHINE_H
 
 #include "ends.h"
+#include "handles.h"
 #include "poller.h"
 #include "transfer.h"
 
 #define MACHINE_FOREVER INT64_MAX
-#define SPARE_HANDLES 128
 
 typedef struct machine {
   CURLM *multi;
   poller *poller;
   long pid;
-  CURL *spare[SPARE_HANDLES];  /* used handles, reset: cheaper than new */
-  int spares;
+  handles handles;
   lane *lanes, **last_lane;    /* those that have requests waiting */
   timers timers;
   size_t pending;              /* taken and not done */

@@ -13,6 +13,9 @@ typedef struct poller poller;
 
 poller *poller_new (CURLM *multi);  /* NULL when it cannot be had */
 
+/* Lets libcurl begin what it was given. */
+CURLMcode poller_start (poller *p);
+
 /* Lets libcurl do what is to be done, waiting for it up to 'ms'. */
 CURLMcode poller_wait (poller *p, long ms);
 

@@ -109,7 +109,8 @@ static CURLMcode act (poller *p, const struct epoll_event *event) {
 }
 
 
-static CURLMcode run_timer (poller *p) {
+/* What begins is what libcurl wants to be called for at once. */
+CURLMcode poller_start (poller *p) {
   int running;
   if (p->due < 0 || p->due > clock_ms())
     return CURLM_OK;
@@ -143,7 +144,7 @@ CURLMcode poller_wait (poller *p, long ms) {
     heed(p, p->bell, true);
   for (i = 0; i < n && code == CURLM_OK; i++)
     code = handle(p, &events[i]);
-  return code == CURLM_OK ? run_timer(p) : code;
+  return code == CURLM_OK ? poller_start(p) : code;
 }
 
 

@@ -20,14 +20,19 @@ poller *poller_new (CURLM *multi) {
 }
 
 
+CURLMcode poller_start (poller *p) {
+  int running;
+  return curl_multi_perform(p->multi, &running);
+}
+
+
 /* Never the other way round: what is done would wait for what is not. The
 ** poll knows libcurl's own time-out, which is 0 for what has just begun. */
 CURLMcode poller_wait (poller *p, long ms) {
-  int running;
   CURLMcode code = CURLM_OK;
   if (ms > 0)
     code = curl_multi_poll(p->multi, NULL, 0, (int)ms, NULL);
-  return code == CURLM_OK ? curl_multi_perform(p->multi, &running) : code;
+  return code == CURLM_OK ? poller_start(p) : code;
 }
 
 

@@ -16,9 +16,12 @@
 
 
 settings *settings_new (void) {
+  static unsigned long last = 0;
   settings *s = calloc(1, sizeof(*s));
-  if (s != NULL)
-    s->references = 1;
+  if (s == NULL)
+    return NULL;
+  s->references = 1;
+  s->number = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
   return s;
 }
 
@@ -186,20 +189,40 @@ static CURLcode apply_form (request *r, CURL *easy) {
 }
 
 
-static CURLcode apply_verb (request *r, CURL *easy) {
-  CURLcode code = CURLE_OK;
-  bool is_get = strcmp(r->method, "GET") == 0;
-  bool is_head = strcmp(r->method, "HEAD") == 0;
-  if (is_head)
-    SET(CURLOPT_NOBODY, 1L);
+static bool is (const request *r, const char *method) {
+  return strcmp(r->method, method) == 0;
+}
+
+
+request_cut request_cut_of (const request *r) {
   if (r->form != NULL)
-    code = apply_form(r, easy);
-  else if (r->body != NULL || !(is_get || is_head)) {
-    SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_size);
-    SET(CURLOPT_POSTFIELDS, r->body != NULL ? r->body : "");
-  }
-  if (!(is_get || is_head) || r->form != NULL || r->body != NULL)
+    return CUT_OTHER;
+  if (r->body == NULL)
+    return is(r, "GET") ? CUT_GET : CUT_OTHER;
+  return is(r, "POST") ? CUT_POST : CUT_OTHER;
+}
+
+
+/* What takes none goes without one, unless it is given one. */
+static bool has_body (const request *r) {
+  return r->body != NULL || !(is(r, "GET") || is(r, "HEAD"));
+}
+
+
+static CURLcode apply_verb (const request *r, CURL *easy) {
+  CURLcode code = CURLE_OK;
+  if (is(r, "HEAD"))
+    SET(CURLOPT_NOBODY, 1L);
+  if (r->form != NULL || has_body(r))
     SET(CURLOPT_CUSTOMREQUEST, r->method);
+  return code;
+}
+
+
+static CURLcode apply_body (const request *r, CURL *easy) {
+  CURLcode code = CURLE_OK;
+  SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_size);
+  SET(CURLOPT_POSTFIELDS, r->body != NULL ? r->body : "");
   return code;
 }
 
@@ -222,14 +245,11 @@ static CURLcode apply_trust (const settings *s, CURL *easy) {
 }
 
 
-CURLcode request_apply (request *r, CURL *easy, long timeout_ms) {
+CURLcode request_dress (const request *r, CURL *easy) {
   const settings *s = r->settings;
   CURLcode code = CURLE_OK;
-  r->message[0] = '\0';
   /* a used handle may refuse it: then it has the buffer that it had */
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER);
-  SET(CURLOPT_ERRORBUFFER, r->message);
-  SET(CURLOPT_URL, r->url);
   SET(CURLOPT_PATH_AS_IS, 1L);
   SET(CURLOPT_HTTPHEADER, r->form != NULL   ? s->form_headers
                           : r->body != NULL ? s->body_headers
@@ -237,11 +257,9 @@ CURLcode request_apply (request *r, CURL *easy, long timeout_ms) {
   SET(CURLOPT_ACCEPT_ENCODING, "");  /* all that libcurl can decode */
   SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
   SET(CURLOPT_NOSIGNAL, 1L);
-  SET(CURLOPT_TIMEOUT_MS, timeout_ms);
   SET(CURLOPT_CONNECTTIMEOUT_MS, s->connect_timeout_ms);
   SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
   SET(CURLOPT_LOW_SPEED_TIME, LOW_SPEED_SECONDS);
-  SET(CURLOPT_PIPEWAIT, 1L);  /* better a stream than a connection */
   SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
 #if LIBCURL_VERSION_NUM >= 0x075700
   SET(CURLOPT_QUICK_EXIT, 1L);  /* never wait for a resolver thread */
@@ -251,4 +269,23 @@ CURLcode request_apply (request *r, CURL *easy, long timeout_ms) {
   if (code == CURLE_OK)
     code = apply_verb(r, easy);
   return code;
+}
+
+
+CURLcode request_address (request *r, CURL *easy, long timeout_ms) {
+  CURLcode code = CURLE_OK;
+  r->message[0] = '\0';
+  SET(CURLOPT_ERRORBUFFER, r->message);
+  SET(CURLOPT_URL, r->url);
+  SET(CURLOPT_TIMEOUT_MS, timeout_ms);
+  if (code == CURLE_OK && r->form != NULL)
+    code = apply_form(r, easy);
+  else if (code == CURLE_OK && has_body(r))
+    code = apply_body(r, easy);
+  return code;
+}
+
+
+void request_undress (CURL *easy) {
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
 }

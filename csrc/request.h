@@ -17,6 +17,7 @@
 
 typedef struct settings {
   int references;
+  unsigned long number;             /* no others had, nor will have it */
   struct curl_slist *headers;       /* of a request without a body */
   struct curl_slist *body_headers;  /* of one with a body */
   struct curl_slist *form_headers;  /* of one with a form: libcurl adds */
@@ -69,8 +70,25 @@ void request_close (request *r);
 bool request_add_part (request *r, const char *name, const char *data,
                        size_t size, const char *filename, const char *type);
 
-/* Prepares a transfer that may take so long. */
-CURLcode request_apply (request *r, CURL *easy, long timeout_ms);
+/* Those of one cut and of the same settings differ in their address alone. */
+typedef enum request_cut {
+  CUT_GET,   /* without a body */
+  CUT_POST,  /* with one that is no form */
+  CUT_OTHER  /* whatever it is: no two are alike */
+} request_cut;
+
+request_cut request_cut_of (const request *r);
+
+/* Puts on a fresh handle what its settings and its cut ask for ... */
+CURLcode request_dress (const request *r, CURL *easy);
+
+/* ... and on a handle that has it where it goes, what with, and for how long
+** at most. */
+CURLcode request_address (request *r, CURL *easy, long timeout_ms);
+
+/* Takes off it what libcurl could still write to: the rest it does not look at
+** before it is dressed, or addressed, anew. */
+void request_undress (CURL *easy);
 
 /* Takes back what the transfer was lent; before its handle is reused. */
 void request_detach (request *r);

@@ -10,6 +10,7 @@
 
 #define MOST_SPARE_BYTES ((size_t)1024 * 1024)
 #define MOST_HEAD_BYTES ((size_t)256 * 1024)
+#define USUAL_HEAD_BYTES 1024
 
 
 void response_open (response *r, size_t max_bytes) {
@@ -71,6 +72,10 @@ static size_t take_head (char *bytes, size_t one, size_t size, void *self) {
   r->head_done = bytes[0] == '\r' || bytes[0] == '\n';
   if (r->head.size + size > MOST_HEAD_BYTES) {
     r->too_large = true;
+    return 0;
+  }
+  if (r->head.data == NULL && !buffer_reserve(&r->head, USUAL_HEAD_BYTES)) {
+    r->no_memory = true;
     return 0;
   }
   return keep(r, &r->head, bytes, size);

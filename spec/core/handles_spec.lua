@@ -1,0 +1,108 @@
+-- Used handles: what one request asked for is nothing to the next.
+local core = require "klaviyo.core"
+local engine = require "spec.support.engine"
+local raw = require "spec.support.raw"
+
+local function settings(key, more)
+  local all = { headers = { "Authorization", key }, content_type = "text/" .. key }
+  for name, value in pairs(more or {}) do
+    all[name] = value
+  end
+  return engine.settings(all)
+end
+
+local KINDS = {
+  { method = "GET" }, { method = "GET" }, { method = "POST", body = "one" }, { method = "POST", body = "another" },
+  { method = "POST" }, { method = "PATCH", body = "patched" }, { method = "DELETE" }, { method = "HEAD" },
+  { method = "DELETE", body = "deleted" }, { method = "POST", form = { "name", "in a form", false, false } },
+}
+
+-- What the server must see of one kind.
+local function assert_seen(kind, key, path, seen)
+  assert.equal(kind.method, seen.method)
+  assert.equal(path, seen.target)
+  assert.equal(key, seen.headers.authorization)
+  local type = seen.headers["content-type"]
+  if kind.form then
+    assert.truthy(type:find("^multipart/form%-data"))
+    assert.truthy(seen.body:find("in a form", 1, true))
+  else
+    assert.equal(kind.body and "text/" .. key or nil, type)
+    assert.equal(kind.body or "", seen.body)
+  end
+end
+
+describe("handles.c: a used handle", function()
+  after_each(function()
+    engine.pump_until(engine.is_idle)
+  end)
+
+  it("sends what this request is, whatever the one before was", function()
+    raw.with({ answers = { { body = "{}" } } }, function(server)
+      local both = { settings "a", settings "b" }
+      local lane = engine.lane(server.url)
+      local sent = {}
+      for i = 1, 400 do
+        local kind = KINDS[math.random(#KINDS)]
+        local which = math.random(2)
+        local path = "/" .. i
+        local ticket = core.submit(both[which], lane, kind.method, server.url .. path, kind.form or kind.body, true)
+        assert(engine.finish(ticket))
+        sent[i] = { kind, ({ "a", "b" })[which], path }
+      end
+      local requests = server:requests()
+      assert.equal(#sent, #requests)
+      for i, one in ipairs(sent) do
+        assert_seen(one[1], one[2], one[3], requests[i])
+      end
+    end)
+  end)
+
+  it("takes as long as this request may", function()
+    raw.with({ answers = { { body = "{}" }, { never = true } } }, function(server)
+      local lane = engine.lane(server.url)
+      local same = settings("a", { timeout = 5, deadline = 0.3 })
+      assert(engine.finish(core.submit(same, lane, "GET", server.url .. "/", nil, true)))
+      local _, trouble = engine.finish(core.submit(same, lane, "GET", server.url .. "/", nil, true))
+      assert.equal("timeout", trouble.kind)
+      assert.is_true(trouble.elapsed < 2)
+    end)
+  end)
+
+  it("takes no more bytes than this request's settings allow", function()
+    raw.with({ answers = { { body = ("x"):rep(5000) } } }, function(server)
+      local lane = engine.lane(server.url)
+      local much, little = settings "a", settings("a", { max_response_bytes = 100 })
+      for _ = 1, 3 do
+        assert(engine.finish(core.submit(much, lane, "GET", server.url .. "/", nil, true)))
+        local _, trouble = engine.finish(core.submit(little, lane, "GET", server.url .. "/", nil, true))
+        assert.equal("the answer is larger than max_response_bytes", trouble.reason)
+      end
+    end)
+  end)
+
+  it("does not keep a connection that was to be fresh from being used", function()
+    raw.with({ answers = { { body = "{}" } }, requests_per_connection = 3 }, function(server)
+      local same, lane = settings "a", engine.lane(server.url)
+      for _ = 1, 30 do
+        assert(engine.finish(core.submit(same, lane, "GET", server.url .. "/", nil, true)))
+      end
+      assert.equal(30, #server:requests())
+      assert.is_true(server:connections() <= 20, server:connections())
+    end)
+  end)
+
+  it("outlives the settings that it was last used with", function()
+    raw.with({ answers = { { body = "{}" } } }, function(server)
+      for i = 1, 200 do
+        assert(engine.finish(core.submit(settings("key" .. i), engine.lane(server.url), "GET", server.url .. "/",
+          nil, true)))
+        collectgarbage()
+      end
+      local requests = server:requests()
+      for i = 1, 200 do
+        assert.equal("key" .. i, requests[i].headers.authorization)
+      end
+    end)
+  end)
+end)

@@ -1,0 +1,102 @@
+-- core.perform: submit, wait and take in one; else a ticket.
+local core = require "klaviyo.core"
+local engine = require "spec.support.engine"
+local leave = require "spec.support.finalizer"
+local raw = require "spec.support.raw"
+local script = require "spec.support.script"
+
+local function perform(url, seconds, more)
+  return core.perform(engine.settings(more), engine.lane(url), "GET", url .. "/", nil, true, seconds)
+end
+
+describe("core.perform", function()
+  after_each(function()
+    collectgarbage()
+    collectgarbage()
+    engine.pump_until(engine.is_idle)
+  end)
+
+  it("gives the answer that came in time", function()
+    raw.with({ answers = { { status = 201, body = "made" } } }, function(server)
+      for _ = 1, 3 do
+        local ticket, answer, trouble = perform(server.url, 5)
+        assert.is_false(ticket)
+        assert.is_nil(trouble)
+        assert.same({ 201, "made", "1.1", false },
+          { answer.status, answer.body, answer.http_version, answer.maybe_sent })
+        assert.is_true(answer.elapsed > 0 and answer.elapsed < 5)
+      end
+    end)
+  end)
+
+  it("gives a ticket where none came yet, and another one to the next", function()
+    raw.with({ answers = { { pause = 0.3, body = "late" } } }, function(server)
+      local first, answer = perform(server.url, 0.02)
+      assert.is_nil(answer)
+      local second = perform(server.url, 0.02)
+      assert.not_equal(first, second)
+      assert.equal("klaviyo.ticket (under way)", tostring(first))
+      assert.equal("late", engine.finish(first).body)
+      assert.equal("late", engine.finish(second).body)
+    end)
+  end)
+
+  it("gives the trouble", function()
+    raw.with({ on_accept = "reset" }, function(server)
+      local ticket, answer, trouble = perform(server.url, 5)
+      assert.is_false(ticket)
+      assert.is_nil(answer)
+      assert.equal("transport", trouble.kind)
+    end)
+  end)
+
+  it("is at nobody's mercy who performs in a finalizer", function()
+    raw.with({ answers = { { body = "{}" } } }, function(server)
+      local meddled, over = 0, false
+      local function meddle()
+        local _, answer
+        if not over then
+          _, answer = perform(server.url, 5)
+        end
+        meddled = meddled + (answer and answer.body == "{}" and 1 or 0)
+      end
+      for _ = 1, 3000 do
+        leave(meddle)
+        local _, answer = perform(server.url, 5)
+        assert.equal("{}", answer.body)
+      end
+      over = true
+      assert.is_true(meddled > 0)
+    end)
+  end)
+
+  it("refuses what it cannot send, and goes on", function()
+    raw.with({ answers = { { body = "{}" } } }, function(server)
+      local settings, lane = engine.settings(), engine.lane(server.url)
+      for _ = 1, 3 do
+        assert.has_error(function()
+          core.perform(settings, lane, "POST", server.url .. "/", { "name", {} }, true, 5)
+        end)
+        assert.has_error(function() core.perform(settings, lane, "GET", server.url .. "/", nil, true) end)
+        assert.is_false((core.perform(settings, lane, "GET", server.url .. "/", nil, true, 5)))
+      end
+    end)
+  end)
+
+  -- a leak, to a sanitizer
+  it("leaves nothing to a state that closes", function()
+    raw.with({ answers = { { body = "{}" } } }, function(server)
+      local text = [[
+        local core, engine = require "klaviyo.core", require "spec.support.engine"
+        local settings, lane = engine.settings(), engine.lane(URL)
+        local function perform()
+          assert(not core.perform(settings, lane, "GET", URL .. "/", nil, true, 5))
+        end
+        kept = require "spec.support.finalizer"(perform)
+        perform()
+      ]]
+      local output, status = script.run((text:gsub("URL", ("%q"):format(server.url))))
+      assert.equal(0, status, output)
+    end)
+  end)
+end)

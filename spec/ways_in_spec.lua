@@ -36,7 +36,7 @@ local ACTIONS = {
   ["images:upload"] = "upload_image_from_file",
 }
 
-local real = {start = transport.start, land = transport.land}
+local real = {start = transport.start, land = transport.land, call = transport.call}
 local sent
 
 local function stub()
@@ -53,10 +53,13 @@ local function stub()
     return setmetatable({data = json.array {}},
       {__index = {response = {body = body, status = 200}}})
   end
+  function transport.call(...)
+    return transport.land(transport.start(...))
+  end
 end
 
 local function restore()
-  transport.start, transport.land = real.start, real.land
+  transport.start, transport.land, transport.call = real.start, real.land, real.call
 end
 
 -- Query parameters that a call must have.

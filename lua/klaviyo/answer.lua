@@ -63,6 +63,8 @@ local function resolve(document, identifier)
   return type(identifier) == "table" and by_key[key_of(identifier)] or nil
 end
 
+local BRACE = ("{"):byte()
+
 ---@class klaviyo.document
 ---@field data? table|table[]  the resource, or the list of them
 ---@field included? table[]
@@ -92,7 +94,7 @@ local function failure(kind, message, context, response, more)
     kind = kind,
     message = message,
     status = response.status,
-    operation = context.operation,
+    operation = context.op and context.op.id,
     retry_after = response.retry_after,
     attempts = response.attempts,
     -- a refusal was not acted upon; what a broken 2xx tells of was
@@ -107,11 +109,12 @@ end
 
 -- What a bare status leaves to be looked up.
 local function advice(context, status)
-  if status == 403 and context.scopes and #context.scopes > 0 then
-    return " (the key needs " .. table.concat(context.scopes, ", ") .. ")"
-  elseif status == 410 and context.revision then
+  local scopes = context.op and context.op.scopes
+  if status == 403 and scopes and #scopes > 0 then
+    return " (the key needs " .. table.concat(scopes, ", ") .. ")"
+  elseif status == 410 then
     return (" (revision %s is not answered any more: set a later one, or "
-      .. "fall_forward = true)"):format(context.revision)
+      .. "fall_forward = true)"):format(context.settings.revision)
   end
   return ""
 end
@@ -146,7 +149,7 @@ end
 --- The outcome of a transfer.
 ---@param response table|nil  what the core took from the wire
 ---@param trouble table|nil  or why nothing came: {kind=, reason=, …}
----@param context {operation: string|nil, scopes: string[]|nil, revision: string|nil, secret: string|nil}
+---@param context {op: table|nil, settings: klaviyo.settings, secret: string|nil}
 ---@return klaviyo.document|nil, klaviyo.error|nil
 function M.read(response, trouble, context)
   if not response then
@@ -155,7 +158,7 @@ function M.read(response, trouble, context)
       kind = trouble.kind,
       message = trouble.reason .. (after
         and ("; retry after %d s"):format(math.ceil(after)) or ""),
-      operation = context.operation,
+      operation = context.op and context.op.id,
       retry_after = trouble.retry_after,
       maybe_sent = trouble.maybe_sent,
       attempts = trouble.attempts
@@ -176,7 +179,7 @@ function M.read(response, trouble, context)
       context, response)
   end
   if type(body) ~= "table" or body == json.null
-      or response.body:find("^%s*%[") then
+      or response.body:byte() ~= BRACE and response.body:find("^%s*%[") then
     return failure("decode", ("%d with a body that is not a JSON object: %s")
       :format(response.status, snippet(response, context)), context, response)
   end

@@ -20,7 +20,8 @@ end
 local SECONDS_OF_A_DAY = 86400
 local day, date_of_day
 
-local function today()
+--- The date of today: what a revision is changes by the day.
+function M.today()
   if fixed_today then
     return fixed_today
   end
@@ -41,7 +42,7 @@ end
 ---@param date string
 ---@return {date: string, state: "stable"|"deprecated"|"retired", deprecated: string, retired: string}
 function M.age(date)
-  local now = today()
+  local now = M.today()
   local age = {
     date = date,
     deprecated = years_later(date, 1),
@@ -73,7 +74,7 @@ local served, served_on
 ---@param date string
 ---@return string
 function M.served(date)
-  local now = today()
+  local now = M.today()
   if now ~= served_on then
     served, served_on = {}, now
   end

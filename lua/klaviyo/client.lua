@@ -101,7 +101,7 @@ end
 function methods:call(operation, args, options)
   local values, made, op, seen = prepare(self, operation, args, options)
   warning.of_age(values, op, seen)
-  return transport.land(transport.start(values, made, op))
+  return transport.call(values, made, op)
 end
 
 --- The request that a call would send; nothing is sent. Its headers are the
@@ -126,7 +126,7 @@ function methods:request(args, options)
   if args.headers then
     values = settings.with(values, {headers = args.headers})
   end
-  return transport.land(transport.start(values, made))
+  return transport.call(values, made)
 end
 
 --- The JSON:API document that a flat table becomes, as this client's

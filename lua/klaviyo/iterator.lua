@@ -160,7 +160,7 @@ local function next_page(self)
     end
     return nil, outcome.err
   elseif outcome.trouble then
-    self.lost = answer.lost(outcome.trouble, {operation = self.source.op.id},
+    self.lost = answer.lost(outcome.trouble, self.source,
       outcome.page)
   end
   self.count = self.count + 1
@@ -255,7 +255,7 @@ local function turn_page(self)
   local list = resources_of(page)
   if not list then
     return nil, answer.lost("the page's data are no resources",
-      {operation = self.pages.source.op.id}, page)
+      self.pages.source, page)
   end
   self.page, self.list, self.at = page, list, 0
   if self.count + #list < self.limit then

@@ -102,8 +102,11 @@ local function limits(settings, op, account, reduced)
   return list
 end
 
--- settings → kind of request → lane
-local lanes = setmetatable({}, {__mode = "k"})
+-- settings → kind of request → lane; of calls, and of what nobody waits for
+local ahead = setmetatable({}, {__mode = "k"})
+local behind = setmetatable({}, {__mode = "k"})
+
+local UNPACED, UNKNOWN = "unpaced", "raw"
 
 local function origin_of(settings)
   return settings.base_url:match("^(%a+://[^/]+)"):lower()
@@ -114,6 +117,27 @@ local function is_paced(settings, op, request)
     or settings.pacing and op and op.limit)
 end
 
+local function key_of(op, reduced)
+  local key = op and op.id or UNKNOWN
+  for _, one in ipairs(reduced) do
+    key = key .. " " .. one[1]
+  end
+  return key
+end
+
+local function find(own, settings, op, request, secret, background)
+  if not is_paced(settings, op, request) then
+    own[UNPACED] = own[UNPACED]
+      or core.lane(origin_of(settings), nil, nil, background)
+    return own[UNPACED]
+  end
+  local reduced = op and op.reduced and reductions(op, request.url) or {}
+  local key = key_of(op, reduced)
+  own[key] = own[key] or core.lane(origin_of(settings), budget_of(settings),
+    limits(settings, op, account_of(settings, secret), reduced), background)
+  return own[key]
+end
+
 --- The lane of a request.
 ---@param settings klaviyo.settings
 ---@param op table|nil  the operation; nil: what no catalogue knows
@@ -121,29 +145,21 @@ end
 ---@param secret string|nil
 ---@param background boolean|nil  nobody waits for it: those who wait go first
 function M.of(settings, op, request, secret, background)
-  local own = lanes[settings]
+  local all = background and behind or ahead
+  local own = all[settings]
   if not own then
     own = {}
-    lanes[settings] = own
+    all[settings] = own
   end
-  if not is_paced(settings, op, request) then
-    local kind = background and 2 or 1
-    own[kind] = own[kind]
-      or core.lane(origin_of(settings), nil, nil, background)
-    return own[kind]
+  if op and not (op.reduced and request.url:find("?", 1, true)) then
+    local lane = own[op]  -- it has but one
+    if not lane then
+      lane = find(own, settings, op, request, secret, background)
+      own[op] = lane
+    end
+    return lane
   end
-  local reduced = op and op.reduced and reductions(op, request.url) or {}
-  local key = (background and "& " or "") .. (op and op.id or "raw")
-  for _, one in ipairs(reduced) do
-    key = key .. " " .. one[1]
-  end
-  local lane = own[key]
-  if not lane then
-    lane = core.lane(origin_of(settings), budget_of(settings),
-      limits(settings, op, account_of(settings, secret), reduced), background)
-    own[key] = lane
-  end
-  return lane
+  return find(own, settings, op, request, secret, background)
 end
 
 return M

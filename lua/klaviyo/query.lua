@@ -309,19 +309,9 @@ end
 
 local FAMILIES, LISTS = {"fields", "additional_fields"}, {"include", "sort"}
 
--- The arguments that come to stand in the query.
-local WRITTEN = {
-  filter = true, fields = true, additional_fields = true, include = true,
-  sort = true, page = true, company_id = true, query = true,
-}
-
-local function is_empty(op, args, settings)
-  for name in pairs(args) do
-    if WRITTEN[name] then
-      return false
-    end
-  end
-  return #required(op) == 0
+--- Whether an operation's query is empty when no argument comes to stand in it.
+function M.may_be_empty(op, settings)
+  return required(op)[1] == nil
     and not (op.query.company_id and settings.company_id)
 end
 
@@ -331,9 +321,6 @@ end
 ---@param args table
 ---@param settings klaviyo.settings
 function M.write(op, view, args, settings)
-  if is_empty(op, args, settings) then
-    return {}
-  end
   local judge = setmetatable({
     op = op, view = view, lenient = settings.validate == false,
   }, Judge)

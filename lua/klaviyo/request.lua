@@ -12,11 +12,11 @@ local json = lazy "klaviyo.json"
 
 local M = {}
 
--- The arguments that are not path parameters.
+-- The arguments that are not path parameters, and where they go.
 local ARGUMENTS = {
-  filter = true, sort = true, include = true, fields = true,
-  additional_fields = true, page = true, company_id = true,
-  query = true, body = true, headers = true,
+  filter = "query", sort = "query", include = "query", fields = "query",
+  additional_fields = "query", page = "query", company_id = "query",
+  query = "query", body = "body", headers = "headers",
 }
 
 local function singular(segment)
@@ -71,41 +71,54 @@ local function said(names, name, args)
   return keys
 end
 
+local function path_value(op, key, value)
+  if type(value) == "string" then
+    return value
+  elseif type(value) == "number" and value % 1 == 0 then
+    return ("%d"):format(value)
+  end
+  misuse.raise("%s of %s must be a string, not %s", key, op.id, type(value))
+end
+
+local function refuse_argument(op, key)
+  if settings_known.has(key) then
+    misuse.raise("%s is no argument of %s but a setting: settings are a "
+      .. "table of their own, after the arguments", key, op.id)
+  elseif op.body and op.body.style == "document" then
+    misuse.raise('unknown argument "%s" of %s; attributes go into a '
+      .. "document: body = klaviyo.document(%q, {…})", tostring(key),
+      op.id, op.id)
+  end
+  misuse.unknown("argument of " .. op.id, key, known_arguments(op))
+end
+
+-- What stands in the path, by its names there; and whether anything was said
+-- that stands in the query.
 local function path_values(op, args)
-  local values = {}
+  local values, asks = {}, false
   local names = path_names_of(op)
-  for key, value in pairs(args) do
+  for key, value in next, args do
     local name = names[key]
     if name then
-      if type(value) == "number" and value % 1 == 0 then
-        value = ("%d"):format(value)
-      elseif type(value) ~= "string" then
-        misuse.raise("%s of %s must be a string, not %s", key, op.id,
-          type(value))
-      end
+      value = path_value(op, key, value)
       if values[name] and values[name] ~= value then
         misuse.raise("%s is said twice, and not alike, as %s", op.id,
           table.concat(said(names, name, args), " and "))
       end
       values[name] = value
-    elseif not ARGUMENTS[key] and settings_known.has(key) then
-      misuse.raise("%s is no argument of %s but a setting: settings are a "
-        .. "table of their own, after the arguments", key, op.id)
     elseif not ARGUMENTS[key] then
-      if op.body and op.body.style == "document" then
-        misuse.raise('unknown argument "%s" of %s; attributes go into a '
-          .. "document: body = klaviyo.document(%q, {…})", tostring(key),
-          op.id, op.id)
-      end
-      misuse.unknown("argument of " .. op.id, key, known_arguments(op))
+      refuse_argument(op, key)
+    elseif ARGUMENTS[key] == "query" then
+      asks = true
     end
   end
-  for _, name in ipairs(op.path_params) do
+  for i = 1, #op.path_params do
+    local name = op.path_params[i]
     if not values[name] then
       misuse.raise("%s needs %s", op.id, name)
     end
   end
-  return values
+  return values, asks
 end
 
 --- A body as it goes out: a string as it is, a table as JSON.
@@ -182,6 +195,15 @@ local function body_of(op, body)
   end
 end
 
+local function add_body(request, op, given)
+  local body, repeatable = given_body(op, given)
+  request.body = body_of(op, body)
+  request.document = type(body) == "table" and body
+    or op.page and op.page.style == "body" and json.decode(body) or nil
+  request.form = is_form(op) and form.build(op, body) or nil
+  request.repeatable = repeatable
+end
+
 --- The request that an operation and its arguments make.
 ---@param op table  an operation of the catalogue
 ---@param view klaviyo.view  that it was found in
@@ -194,23 +216,23 @@ function M.of_operation(op, view, args, settings)
     misuse.raise("the arguments of %s must be a table, not %s", op.id,
       type(args))
   end
-  local values = path_values(op, args)
-  local parameters = query.write(op, view, args, settings)
+  local values, asks = path_values(op, args)
+  local parameters
+  if asks or not query.may_be_empty(op, settings) then
+    parameters = query.write(op, view, args, settings)
+  end
   local url, bad = core.url(settings.base_url, op.path, values, parameters)
   if not url then
     misuse.raise('%s of %s cannot be "%s"', bad, op.id, values[bad])
   end
-  local body, repeatable = given_body(op, args.body)
-  return {
-    method = op.method,
-    url = url,
-    body = body_of(op, body),
-    document = type(body) == "table" and body
-      or op.page and op.page.style == "body" and json.decode(body) or nil,
-    form = is_form(op) and form.build(op, body) or nil,
-    repeatable = repeatable,
-    public = op.public,
+  local request = {
+    method = op.method, url = url, public = op.public,
+    repeatable = op.method ~= "POST", body = nil,
   }
+  if op.body or args.body ~= nil then
+    add_body(request, op, args.body)
+  end
+  return request
 end
 
 local METHODS = {

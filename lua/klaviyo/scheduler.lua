@@ -13,14 +13,14 @@ local M = {
 }
 
 -- ready, start, inside, enclosing, is_on_stack, park, drop, ready_at,
--- ready_when, port; and what is for the outside of tasks, which nginx has not.
+-- ready_when, port, stands_still; and what is for the outside of tasks, which nginx has not.
 for name, of_own in pairs(own) do
   if M[name] == nil then
-    M[name] = function(...)
+    M[name] = function(a, b, c)
       if type(ngx) == "table" then
-        return nginx[name](...)
+        return nginx[name](a, b, c)
       end
-      return of_own(...)
+      return of_own(a, b, c)
     end
   end
 end

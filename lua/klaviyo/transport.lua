@@ -80,11 +80,19 @@ local function core_settings(settings, fields)
   return made
 end
 
+-- Whether the key, or the token, is what a function gives.
+local function keeps_changing(settings)
+  return type(settings.access_token or settings.api_key) == "function"
+end
+
 -- Made once for a set of settings, and again when a key rotates.
 local made_for = setmetatable({}, {__mode = "k"})
 
 local function prepared(settings, public, refused)
   local made = made_for[settings]
+  if made and made.for_good and not public then
+    return made.private, made.secret
+  end
   if not made then
     made = {}
     made_for[settings] = made
@@ -99,6 +107,7 @@ local function prepared(settings, public, refused)
     made.private = core_settings(settings,
       header_fields(settings, secret, scheme))
     made.secret = secret
+    made.for_good = not keeps_changing(settings)
   end
   return made.private, secret
 end
@@ -121,14 +130,24 @@ function M.headers(settings, request)
   return fields
 end
 
-local function submit(flight, refused)
+local function new_flight(settings, request, op)
+  if type(ngx) == "table" then
+    phases.must_wait()
+  end
+  return {
+    settings = settings, request = request, op = op, ticket = nil,
+    secret = nil, is_awaited = false,
+  }
+end
+
+-- By core.submit or core.perform, which differ in what they take last.
+local function send(submit, flight, refused, last)
   local request, settings = flight.request, flight.settings
   local handle, secret = prepared(settings, request.public, refused)
-  flight.ticket = core.submit(handle,
-    lanes.of(settings, flight.op, request, secret), request.method,
-    request.url, request.form or request.body, request.repeatable,
-    scheduler.port())
   flight.secret = secret
+  return submit(handle, lanes.of(settings, flight.op, request, secret),
+    request.method, request.url, request.form or request.body,
+    request.repeatable, last)
 end
 
 --- Starts a request.
@@ -137,38 +156,19 @@ end
 ---@param op table|nil  the operation, for messages
 ---@return table flight  to be landed, or abandoned
 function M.start(settings, request, op)
-  if type(ngx) == "table" then
-    phases.must_wait()
-  end
-  local flight = {
-    settings = settings,
-    request = request,
-    op = op,
-    ticket = nil,
-    is_awaited = false,
-    -- what a message may tell of
-    operation = op and op.id,
-    scopes = op and op.scopes,
-    revision = settings.revision,
-    secret = nil,
-  }
-  submit(flight)
+  local flight = new_flight(settings, request, op)
+  flight.ticket = send(core.submit, flight, nil, scheduler.port())
   return flight
 end
 
 -- A key that a function gives may have been replaced meanwhile: a 401 asks
 -- for it once more, telling which one was refused.
 local function gives_another(flight)
-  local settings = flight.settings
-  return not flight.request.public
-    and type(settings.access_token or settings.api_key) == "function"
+  return not flight.request.public and keeps_changing(flight.settings)
 end
 
 local function tell_attempts(flight, response, trouble)
   local settings = flight.settings
-  if not settings.on_attempt then
-    return
-  end
   local outcome = response or trouble
   local attempts = outcome.attempts or {{
     status = outcome.status, error = outcome.reason,
@@ -176,7 +176,7 @@ local function tell_attempts(flight, response, trouble)
   }}
   for number, attempt in ipairs(attempts) do
     settings.on_attempt {
-      operation = flight.operation,
+      operation = flight.op and flight.op.id,
       method = flight.request.method,
       number = number,
       status = attempt.status,
@@ -187,12 +187,26 @@ local function tell_attempts(flight, response, trouble)
   end
 end
 
+local function arrive(flight, response, trouble)
+  if flight.settings.on_attempt then
+    tell_attempts(flight, response, trouble)
+  end
+  return response, trouble
+end
+
 local function take(flight)
   flight.is_awaited = true
   tasks.wait_for(flight.ticket, flight.settings.wait)
   flight.is_awaited = false
-  local response, trouble = flight.ticket:take()
-  tell_attempts(flight, response, trouble)
+  return arrive(flight, flight.ticket:take())
+end
+
+-- A 401 may be the key's that has been replaced meanwhile.
+local function settle(flight, response, trouble)
+  if response and response.status == 401 and gives_another(flight) then
+    flight.ticket = send(core.submit, flight, flight.secret, scheduler.port())
+    return take(flight)
+  end
   return response, trouble
 end
 
@@ -201,15 +215,28 @@ end
 ---@param arrived (fun(body: string))|nil  has the bytes of a success before they are decoded
 ---@return klaviyo.document|nil, klaviyo.error|nil
 function M.land(flight, arrived)
-  local response, trouble = take(flight)
-  if response and response.status == 401 and gives_another(flight) then
-    submit(flight, flight.secret)
-    response, trouble = take(flight)
-  end
+  local response, trouble = settle(flight, take(flight))
   if arrived and response and response.status >= 200
       and response.status < 300 then
     arrived(response.body)
   end
+  return answer.read(response, trouble, flight)
+end
+
+--- Both, as one step where nobody else could go on in between.
+---@return klaviyo.document|nil, klaviyo.error|nil
+function M.call(settings, request, op)
+  if not scheduler.stands_still(settings.wait) then
+    return M.land(M.start(settings, request, op))
+  end
+  local flight = new_flight(settings, request, op)
+  local ticket, response, trouble = send(core.perform, flight, nil,
+    scheduler.SLICE)
+  if ticket then
+    flight.ticket = ticket
+    return M.land(flight)
+  end
+  response, trouble = settle(flight, arrive(flight, response, trouble))
   return answer.read(response, trouble, flight)
 end
 

@@ -11,14 +11,19 @@ local M = {}
 ---@class klaviyo.view
 ---@field asked table  a revision of the catalogue
 ---@field served (fun(): table)|nil  another one, that answers; seldom read
+---@field found table<string, table>  operations by the names they were asked by
 local View = {}
 View.__index = View
 
 local views = {}  -- by the dates of both revisions
 
+-- by revision, of those that fall forward, as of one day: every call asks
+local forward, day
+
 local function new(asked, date, served)
   return setmetatable({
     asked = asked,
+    found = {},
     served = served ~= date and function()
       return catalogue.load(served)
     end or nil,
@@ -29,18 +34,27 @@ end
 ---@param settings klaviyo.settings
 ---@return klaviyo.view
 function M.of(settings)
-  local date = settings.revision
+  local date, today = settings.revision, calendar.today()
+  if day ~= today then
+    forward, day = {}, today
+  end
+  local falls = settings.fall_forward ~= false
+  if falls and forward[date] then
+    return forward[date]
+  end
   local asked = catalogue.load(date)
   if not asked then
     misuse.unknown("revision", date, catalogue.revisions())
   end
-  local served = settings.fall_forward == false and date
-    or calendar.served(date)
+  local served = falls and calendar.served(date) or date
   views[date] = views[date] or {}
   local view = views[date][served]
   if not view then
     view = new(asked, date, served)
     views[date][served] = view
+  end
+  if falls then
+    forward[date] = view
   end
   return view
 end
@@ -54,9 +68,11 @@ end
 
 --- The same, and raises for a name that neither revision has.
 function View:must(name)
-  local op = self:operation(name)
+  local op = self.found[name]
   if not op then
-    misuse.unknown("operation", name, self:all_names())
+    op = self:operation(name)
+      or misuse.unknown("operation", name, self:all_names())
+    self.found[name] = op
   end
   return op
 end

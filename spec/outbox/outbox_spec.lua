@@ -213,17 +213,14 @@ describe("klaviyo.outbox", function()
     end)
 
     describe("without a word on which", function()
-      local start, land = transport.start, transport.land
+      local call = transport.call
       local sizes
 
       -- A service that refuses what holds one of these.
       local function service(is_bad, answer)
         sizes = {}
-        transport.start = function(_, request)
-          return request.body
-        end
-        transport.land = function(body)
-          local list = json.decode(body).data.attributes["events-bulk-create"].data
+        transport.call = function(_, request)
+          local list = json.decode(request.body).data.attributes["events-bulk-create"].data
           sizes[#sizes + 1] = #list
           for _, group in ipairs(list) do
             local number = group.attributes.events.data[1].attributes.properties.number
@@ -236,7 +233,7 @@ describe("klaviyo.outbox", function()
       end
 
       after_each(function()
-        transport.start, transport.land = start, land
+        transport.call = call
       end)
 
       local function numbers(box)
@@ -307,8 +304,8 @@ describe("klaviyo.outbox", function()
         local most = 0
         fill(box, 1, 12, {properties = {number = 1, text = ("x"):rep(1000000)}})
         service(function() return false end)
-        local real = transport.start
-        transport.start = function(values, request)
+        local real = transport.call
+        transport.call = function(values, request)
           most = math.max(most, #request.body)
           return real(values, request)
         end

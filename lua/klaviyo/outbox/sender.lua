@@ -37,10 +37,10 @@ local function post(values, revision, body, seconds)
   local seen = view.of(values)
   local op = seen:must("bulk_create_events")
   warning.of_age(values, op, seen)
-  return transport.land(transport.start(values, {
+  return transport.call(values, {
     method = op.method, url = core.url(values.base_url, op.path, {}, {}),
     body = body, repeatable = true,
-  }, op))
+  }, op)
 end
 
 local function drop(store, first, last)

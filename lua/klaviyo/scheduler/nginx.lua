@@ -167,6 +167,11 @@ reader.deliver_to(M.ready)
 --- Where the ends of transfers are told in this worker.
 M.port = reader.port
 
+--- Never all of it.
+function M.stands_still()
+  return false
+end
+
 --- A task that is given up on wakes, to unwind.
 function M.drop(task)
   M.ready(task)

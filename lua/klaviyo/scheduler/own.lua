@@ -231,6 +231,12 @@ function M.step(wait)
   end
 end
 
+--- Whether all stands still while this code waits.
+---@param wait (fun(fd: integer|nil, seconds: number))|nil  of another loop
+function M.stands_still(wait)
+  return not wait and not M.inside()
+end
+
 --- Waits for a ticket outside of all tasks.
 ---@param ticket userdata
 ---@param wait (fun(fd: integer|nil, seconds: number))|nil

@@ -163,7 +163,7 @@ local function show_machine(list)
     return (select(2, shell.run(command)):match("^[^\n]*"))
   end
   print(("%s, %s cores, %s, Linux %s, %s; load %s"):format(
-    (shell.read("/proc/cpuinfo"):match("model name%s*:%s*([^\n]*)") or "?"), first_line "nproc",
+    (shell.read("/proc/cpuinfo"):match("model name%s*:%s*([^\n]*)") or "?"), first_line "nproc --all",
     shell.read("/etc/os-release"):match('PRETTY_NAME="([^"]*)"'), first_line "uname -r", os.date "!%Y-%m-%d %H:%M",
     shell.read("/proc/loadavg"):match("^[%d.]+ [%d.]+")))
   local words = { first_line "nginx -v 2>&1 || /usr/sbin/nginx -v", first_line "luajit -v",

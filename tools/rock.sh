@@ -37,18 +37,22 @@ install() {
     >"$trees/$1.txt" 2>&1 || { cat "$trees/$1.txt"; exit 1; }
 }
 
-# The packed rock, built where there is nothing else. Its modules are compared
-# with those of the archive.
-install_packed() {
-  echo "luarocks build: the source rock of make dist"
+# Packs all, twice alike; the archive is unpacked: it has the specs that what is
+# built of it is compared with.
+pack() {
   ./tools/dist.sh >"$trees/dist.txt"
-  archive=$(sed -n '/\.tar\.gz$/p' "$trees/dist.txt")
-  rock=$(sed -n '/^build\/klaviyo-[0-9.]*-1\.src\.rock$/p' "$trees/dist.txt")
   sha256sum $(cat "$trees/dist.txt") >"$trees/dist.sums"
   (umask 077 && ./tools/dist.sh >/dev/null)
   sha256sum --quiet -c "$trees/dist.sums" || status=1
   mkdir "$trees/unpacked"
-  tar -xzf "$archive" -C "$trees/unpacked" --strip-components=1
+  tar -xzf "$(sed -n '/\.tar\.gz$/p' "$trees/dist.txt")" \
+    -C "$trees/unpacked" --strip-components=1
+}
+
+# A packed rock, built where there is nothing else.
+install_packed() {
+  echo "luarocks build: the source rock of $1"
+  rock=$(sed -n "/^build\/$1-[0-9.]*-1\.src\.rock\$/p" "$trees/dist.txt")
   cp "$rock" "$trees/empty/"
   (
     cd "$trees/empty"
@@ -77,7 +81,8 @@ use() {
   fi
 }
 
-install_packed
+pack
+install_packed klaviyo
 use lua5.4 packed 5.4 "$trees/unpacked"
 install lua5.4 5.4
 install lua5.1 5.1
@@ -91,6 +96,8 @@ use lua5.1 lua5.1 5.1
 # the outbox, which came with none of them
 install lua5.4 5.4 "$outbox"
 install luajit 5.1 "$outbox"
+install_packed klaviyo-outbox
+use lua5.4 packed 5.4 "$trees/unpacked" rock_outbox
 use lua5.4 lua5.4 5.4 "$repository" rock_outbox
 use luajit luajit 5.1 "$repository" rock_outbox
 exit $status

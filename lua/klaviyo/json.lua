@@ -18,7 +18,11 @@ M.null = cjson.null
 
 local MAX_DEPTH = 1000
 
-local has_ffi, ffi = pcall(require, "ffi")
+-- where there can be one: to look for it in vain is a tenth of a first start
+local has_ffi, ffi
+if type(jit) == "table" then
+  has_ffi, ffi = pcall(require, "ffi")
+end
 local type, getmetatable = type, getmetatable
 
 -- lua-cjson's own mark where it has one, so that what it decodes and what we

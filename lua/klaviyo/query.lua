@@ -309,12 +309,6 @@ end
 
 local FAMILIES, LISTS = {"fields", "additional_fields"}, {"include", "sort"}
 
---- Whether an operation's query is empty when no argument comes to stand in it.
-function M.may_be_empty(op, settings)
-  return required(op)[1] == nil
-    and not (op.query.company_id and settings.company_id)
-end
-
 --- A flat list for core.url: name, value, name, value.
 ---@param op table
 ---@param view klaviyo.view

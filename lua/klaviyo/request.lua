@@ -3,12 +3,12 @@
 local core = require "klaviyo.core"
 local lazy = require "klaviyo.lazy"
 local misuse = require "klaviyo.misuse"
-local query = require "klaviyo.query"
 local settings_known = require "klaviyo.settings"
 
 local form = lazy "klaviyo.form"
 local unique_id = lazy "klaviyo.unique_id"
 local json = lazy "klaviyo.json"
+local query = lazy "klaviyo.query"
 
 local M = {}
 
@@ -37,15 +37,27 @@ local function path_names(op)
   return names
 end
 
-local names_of = setmetatable({}, {__mode = "k"})
-
-local function path_names_of(op)
-  local names = names_of[op]
-  if not names then
-    names = path_names(op)
-    names_of[op] = names
+local function requires_any(parameters)
+  for _, parameter in pairs(parameters) do
+    if parameter.required then
+      return true
+    end
   end
-  return names
+  return false
+end
+
+-- operation → {names = of what is in its path, may_ask_nothing = of its query}
+local known = setmetatable({}, {__mode = "k"})
+
+local function known_of(op)
+  local facts = known[op]
+  if not facts then
+    facts = {
+      names = path_names(op), may_ask_nothing = not requires_any(op.query),
+    }
+    known[op] = facts
+  end
+  return facts
 end
 
 local function known_arguments(op)
@@ -53,7 +65,7 @@ local function known_arguments(op)
   for name in pairs(ARGUMENTS) do
     names[name] = true
   end
-  for name in pairs(path_names_of(op)) do
+  for name in pairs(known_of(op).names) do
     names[name] = true
   end
   return names
@@ -96,7 +108,7 @@ end
 -- that stands in the query.
 local function path_values(op, args)
   local values, asks = {}, false
-  local names = path_names_of(op)
+  local names = known_of(op).names
   for key, value in next, args do
     local name = names[key]
     if name then
@@ -218,7 +230,8 @@ function M.of_operation(op, view, args, settings)
   end
   local values, asks = path_values(op, args)
   local parameters
-  if asks or not query.may_be_empty(op, settings) then
+  if asks or not known_of(op).may_ask_nothing
+      or op.query.company_id and settings.company_id then
     parameters = query.write(op, view, args, settings)
   end
   local url, bad = core.url(settings.base_url, op.path, values, parameters)

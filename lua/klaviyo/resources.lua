@@ -61,6 +61,10 @@ local COLLECTION = {
   delete = {"DELETE", "/{id}"},
 }
 
+-- Each route once, and first what most resources have: to look for one that is
+-- not there takes longest.
+local LIKELY = {"list", "create", "get", "update", "delete"}
+
 local RELATION = {
   list = {"GET", "/{id}/%s"}, each = {"GET", "/{id}/%s"},
   pages = {"GET", "/{id}/%s"}, first = {"GET", "/{id}/%s"},
@@ -458,7 +462,7 @@ function M.open(client, view, root, name, leave)
     imports = root == "/api/" and bulk_verbs[name] or NONE,
     leave = name == "events" and leave or nil,
   }
-  for verb in pairs(COLLECTION) do
+  for _, verb in ipairs(LIKELY) do
     if find_verb(place, verb) then
       return setmetatable({place}, COLLECTION_CLASS)
     end

@@ -81,8 +81,8 @@ static void leave_ticket (lua_State *L, int index) {
 }
 
 
-/* A request from the arguments 1 to 6, and its ticket on the top; a closed
-** one when memory is out. */
+/* A request from the arguments 1 to 6, with its ticket on the top; NULL when
+** memory is out. */
 static transfer *new_ticket (lua_State *L) {
   settings *s = check_settings(L, 1);
   lane *l = check_lane(L, 2);
@@ -293,6 +293,12 @@ static int ticket_close (lua_State *L) {
 }
 
 
+static int ticket_free (lua_State *L) {
+  check_ticket(L)->finalized = true;
+  return ticket_close(L);
+}
+
+
 /* The outcome of one that is done; how many values that is. */
 static int push_outcome (lua_State *L, const transfer *t) {
   const response *r = &t->response;
@@ -309,12 +315,6 @@ static int push_outcome (lua_State *L, const transfer *t) {
   lua_setfield(L, -2, "elapsed");
   set_trials(L, t);
   return answered ? 1 : 2;
-}
-
-
-static int ticket_free (lua_State *L) {
-  check_ticket(L)->finalized = true;
-  return ticket_close(L);
 }
 
 

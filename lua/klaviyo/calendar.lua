@@ -53,7 +53,11 @@ function M.age(date)
   return age
 end
 
-local function oldest_alive(date)
+--- The revision that answers when one is asked for: itself, or the oldest
+--- that is not retired.
+---@param date string
+---@return string
+function M.served(date)
   if M.age(date).state ~= "retired" then
     return date
   end
@@ -64,26 +68,6 @@ local function oldest_alive(date)
     end
   end
   return revisions[#revisions]
-end
-
--- date → date, as of one day: every call asks
-local served, served_on
-
---- The revision that answers when one is asked for: itself, or the oldest
---- that is not retired.
----@param date string
----@return string
-function M.served(date)
-  local now = M.today()
-  if now ~= served_on then
-    served, served_on = {}, now
-  end
-  local found = served[date]
-  if not found then
-    found = oldest_alive(date)
-    served[date] = found
-  end
-  return found
 end
 
 --- All catalogued revisions with their ages, the oldest first.

@@ -18,7 +18,7 @@ M.null = cjson.null
 
 local MAX_DEPTH = 1000
 
--- where there can be one: to look for it in vain is a tenth of a first start
+-- Where there can be one: to look for it in vain takes a first start 0.1 ms.
 local has_ffi, ffi
 if type(jit) == "table" then
   has_ffi, ffi = pcall(require, "ffi")

@@ -151,15 +151,13 @@ function M.of(settings, op, request, secret, background)
     own = {}
     all[settings] = own
   end
-  if op and not (op.reduced and request.url:find("?", 1, true)) then
-    local lane = own[op]  -- it has but one
-    if not lane then
-      lane = find(own, settings, op, request, secret, background)
-      own[op] = lane
-    end
-    return lane
+  local has_one = op and not (op.reduced and request.url:find("?", 1, true))
+  local lane = has_one and own[op]
+    or find(own, settings, op, request, secret, background)
+  if has_one then
+    own[op] = lane
   end
-  return find(own, settings, op, request, secret, background)
+  return lane
 end
 
 return M

@@ -13,7 +13,8 @@ local M = {
 }
 
 -- ready, start, inside, enclosing, is_on_stack, park, drop, ready_at,
--- ready_when, port, stands_still; and what is for the outside of tasks, which nginx has not.
+-- ready_when, port, stands_still; and what is for the outside of tasks, which
+-- nginx has not.
 for name, of_own in pairs(own) do
   if M[name] == nil then
     M[name] = function(a, b, c)

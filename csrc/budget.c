@@ -28,6 +28,8 @@ static const int64_t LENGTH[BUDGET_WINDOWS] = {1000, 60000, 86400000};
 typedef struct window {
   int64_t length;             /* milliseconds; 0: the usual */
   int64_t head;               /* number of the newest slot in the ring */
+  int64_t others_until;
+  uint32_t others;            /* requests of other programs, until then */
   uint32_t limit;             /* as the service told; 0: it did not */
   uint32_t sum;               /* of all slots */
   uint16_t slot[SLOTS + 1];
@@ -37,8 +39,6 @@ typedef struct entry {
   uint64_t key;               /* 0: free */
   int64_t used;               /* when last, for the oldest to make room */
   int64_t blocked;            /* until when */
-  int64_t others_until;
-  uint32_t others;            /* requests of other programs, this minute */
   window windows[BUDGET_WINDOWS];
 } entry;
 
@@ -146,6 +146,14 @@ static void unlock (budget *b) {
 }
 
 
+static void forget_times (entry *e) {
+  int i;
+  e->blocked = 0;
+  for (i = 0; i < BUDGET_WINDOWS; i++)
+    e->windows[i].others_until = 0;
+}
+
+
 static entry *find (entry *all, uint64_t key, int64_t now) {
   entry *oldest = NULL;
   uint64_t i;
@@ -153,7 +161,7 @@ static entry *find (entry *all, uint64_t key, int64_t now) {
     entry *e = &all[(key + i) % ENTRIES];
     if (e->key == key) {
       if (now < e->used - 1000)  /* the clock was set back */
-        e->blocked = e->others_until = 0;
+        forget_times(e);
       e->used = now;
       return e;
     }
@@ -238,13 +246,13 @@ static int64_t wait_for (entry *e, const bucket *b, int64_t now) {
     uint32_t limit = limit_of(e, b, i);
     uint32_t used = w->sum;
     int64_t at;
-    if (i == 1 && e->others_until > now)
-      used += e->others;
+    if (w->others_until > now)
+      used += w->others;
     if (limit == 0 || used < limit)
       continue;
     at = used - limit < w->sum ? room_at(e, i, used - limit) : INT64_MAX;
-    if (used > w->sum && e->others_until < at)
-      at = e->others_until;
+    if (used > w->sum && w->others_until < at)
+      at = w->others_until;
     if (at - now > wait)
       wait = at - now;
     if (wait <= 0)
@@ -378,6 +386,46 @@ static void set_window (entry *e, int i, long limit, int64_t length,
 }
 
 
+/* Which of its windows an answer's "remaining" and "reset" are about, or -1.
+** Klaviyo sends those of the window whose limit the first number repeats, the
+** second in all recorded answers; its documentation says they are those of the
+** minute. So the window of that limit is taken if the figures fit it, the
+** shorter one if there are two, or else the shortest that they fit. */
+static int described_window (const rate_limit *limit) {
+  int found = -1, i;
+  bool found_named = false;
+  for (i = 0; i < limit->windows; i++) {
+    long most = limit->window[i].limit, seconds = limit->window[i].seconds;
+    bool named = most == limit->limit;
+    if (limit->remaining > most || limit->reset > seconds)
+      continue;
+    if (found < 0 || (named && !found_named) ||
+        (named == found_named && seconds < limit->window[found].seconds)) {
+      found = i;
+      found_named = named;
+    }
+  }
+  return found;
+}
+
+
+/* If the service has counted more in a window than we have, the rest was
+** other programs with the account's keys, on other machines. It rounds the
+** seconds down: 0 is less than one. */
+static void note_others (entry *e, const rate_limit *limit, int64_t now) {
+  int which = described_window(limit);
+  int64_t counted;
+  window *w;
+  if (limit->remaining < 0 || limit->reset < 0 || which < 0)
+    return;
+  w = advance(e, window_of(limit->window[which].seconds), now);
+  counted = (int64_t)limit->window[which].limit - limit->remaining;
+  w->others = counted > w->sum ? (uint32_t)(counted - w->sum) : 0;
+  w->others_until = now + (limit->reset > 0 ? limit->reset : 1) *
+                          INT64_C(1000);
+}
+
+
 void budget_learn (budget *b, const bucket *list, int n,
                    const rate_limit *limit, int64_t now) {
   const bucket *one = told_of(list, n, limit);
@@ -392,15 +440,7 @@ void budget_learn (budget *b, const bucket *list, int n,
       set_window(e, window_of(limit->window[i].seconds),
                  limit->window[i].limit,
                  (int64_t)limit->window[i].seconds * 1000, now);
-  /* the service has counted more this minute than we have: the rest was
-     other programs with the account's keys, on other machines */
-  if (limit->remaining >= 0 && limit->reset >= 0 &&
-      e->windows[1].limit != 0) {
-    const window *w = advance(e, 1, now);
-    int64_t counted = (int64_t)w->limit - limit->remaining;
-    e->others = counted > w->sum ? (uint32_t)(counted - w->sum) : 0;
-    e->others_until = now + (int64_t)limit->reset * 1000;
-  }
+  note_others(e, limit, now);
   unlock(b);
 }
 

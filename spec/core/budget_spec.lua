@@ -180,6 +180,44 @@ describe("the budget", function()
     end)
   end)
 
+  describe("books what is left on the window that the answer describes", function()
+    -- as many as are let go at once, after an answer with these figures
+    local function let_go(limits, figures, at)
+      local answers, count = ask(("learn 7 %s %d %s"):format(limits, T, figures),
+        times(400, take(at or T, limits))), 0
+      for i = 2, #answers do
+        count = count + (answers[i] == 0 and 1 or 0)
+      end
+      os.remove(dir .. "/budget")
+      return count
+    end
+
+    it("the second, in the answers of the live service", function()
+      -- three of 75 in this second: with no request of ours, those of others
+      assert.equal(72, let_go("75 750 0", "72 0 75:1 750:60"))
+      assert.equal(75, let_go("75 750 0", "72 0 75:1 750:60", T + 1000))
+      assert.equal(1, let_go("10 150 150", "1 0 10:1 150:60 150:86400"))
+      assert.equal(10, let_go("10 150 150", "1 0 10:1 150:60 150:86400", T + 1000))
+    end)
+
+    it("the minute, if the figures do not fit the second, as documented", function()
+      assert.equal(5, let_go("75 750 0", "5 60 75:1 750:60", T + 2000))
+      assert.equal(75, let_go("75 750 0", "699 1 75:1 750:60"))
+      assert.equal(75, let_go("75 750 0", "5 60 75:1 750:60", T + 60000))
+    end)
+
+    it("of two windows with one limit, the one that the reset fits", function()
+      assert.equal(2, let_go("9 90 90", "2 40 90 9:1 90:60 90:86400"))
+      assert.equal(9, let_go("9 90 90", "2 40 90 9:1 90:60 90:86400", T + 40000))
+      assert.equal(2, let_go("9 90 90", "2 4000 90 9:1 90:60 90:86400", T + 3999000))
+    end)
+
+    it("none, if the figures fit none", function()
+      assert.equal(75, let_go("75 750 0", "5 61 75:1 750:60"))
+      assert.equal(75, let_go("75 750 0", "751 1 75:1 750:60"))
+    end)
+  end)
+
   describe("says at once what must be waited for", function()
     local function least(ahead, now)
       return ("least 7 10 60 0 %d %d"):format(ahead, now or T)

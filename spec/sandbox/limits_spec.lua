@@ -53,8 +53,22 @@ describe("the sandbox's limits", function()
     assert.equal(75, (until_refused()))
   end)
 
-  it("are told of in every answer that is no 429", function()
+  it("are told of in every answer that is not a 429, as the service does", function()
     world { limits = true }
+    now = now + 0.25
+    local function told(target)
+      local headers = select(2, ask(target))
+      return { headers["RateLimit-Limit"], headers["RateLimit-Remaining"], headers["RateLimit-Reset"] }
+    end
+    assert.same({ "75, 75;w=1, 700;w=60", "74", "0" }, told())
+    assert.same({ "75, 75;w=1, 700;w=60", "73", "0" }, told "/api/lists?sort=nonsense")
+    now = now + 1
+    assert.same({ "75, 75;w=1, 700;w=60", "74", "0" }, told())
+    assert.same({ "10, 10;w=1, 150;w=60", "9", "0" }, told "/api/metrics")
+  end)
+
+  it("are told of as documented when that is asked for", function()
+    world { limits = true, rate_limit_headers = "documented" }
     now = now + 0.25
     local _, headers = ask()
     assert.same({ "75, 75;w=1, 700;w=60", "699", "60" },
@@ -68,6 +82,13 @@ describe("the sandbox's limits", function()
     assert.equal("50", headers["RateLimit-Reset"])
     _, headers = ask("/api/lists/NOBODY")
     assert.equal("60", headers["RateLimit-Limit"]:match(";w=(%d+)$"))
+  end)
+
+  it("take no other word for what their headers describe", function()
+    local options = require "klaviyo.sandbox.options"
+    assert.equal("service", options.checked(nil, 1).rate_limit_headers)
+    assert.has_error(function() options.checked({ rate_limit_headers = "docs" }, 1) end)
+    assert.has_error(function() options.checked({ rate_limit_headers = true }, 1) end)
   end)
 
   it("are told of by Retry-After alone in a 429", function()
@@ -132,9 +153,9 @@ describe("the sandbox's limits", function()
     assert.equal("1", headers["Retry-After"])
     headers = select(2, ask(target .. "?include=segments"))
     assert.equal("1, 1;w=1, 15;w=60", headers["RateLimit-Limit"])
-    assert.equal("14", headers["RateLimit-Remaining"])
+    assert.equal("0", headers["RateLimit-Remaining"])
     headers = select(2, ask(target))
-    assert.equal("697", headers["RateLimit-Remaining"])
+    assert.equal("72", headers["RateLimit-Remaining"])
   end)
 
   it("are used up by others, too", function()
@@ -165,7 +186,7 @@ describe("the sandbox's limits", function()
     assert.same({ 429, "58" }, { status, headers["Retry-After"] })
 
     world { limits = { get_lists = { second = 5, minute = 5 } },
-      window_phase = "first" }
+      window_phase = "first", rate_limit_headers = "documented" }
     now = now + 17.3
     headers = select(2, ask())
     assert.equal("60", headers["RateLimit-Reset"])
@@ -175,7 +196,7 @@ describe("the sandbox's limits", function()
     local seen, count = {}, 0
     for seed = 1, 20 do
       world { limits = { get_lists = { second = 50, minute = 5 } },
-        window_phase = "random", phase_seed = seed * 7919 }
+        window_phase = "random", phase_seed = seed * 7919, rate_limit_headers = "documented" }
       local _, headers = ask()
       local reset = headers["RateLimit-Reset"]
       count = count + (seen[reset] and 0 or 1)
@@ -194,7 +215,7 @@ describe("the sandbox's limits", function()
   end)
 
   it("may be shorter than a minute", function()
-    world { limits = true, time_scale = 0.1 }
+    world { limits = true, time_scale = 0.1, rate_limit_headers = "documented" }
     local _, headers = ask()
     assert.equal("75, 75;w=1, 700;w=6", headers["RateLimit-Limit"])
     assert.equal("6", headers["RateLimit-Reset"])

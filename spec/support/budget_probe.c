@@ -4,7 +4,8 @@
 **
 **   open PATH group|own      take KEY S M D NOW      (limits; 0: none)
 **   settle KEY S M D THEN NOW                        block KEY NOW MS
-**   learn KEY S M D NOW REMAINING RESET LIMIT:SECONDS ...
+**   learn KEY S M D NOW REMAINING RESET LIMIT:SECONDS ...   (the header field
+**     begins with the first of these limits, or with a number without SECONDS)
 **   least KEY S M D AHEAD NOW
 **   take2 KEY S M D KEY S M D NOW                    learn2 (likewise)
 **   lock (and keep)          spoil KEY (the sums, as a kill might leave them)
@@ -49,9 +50,14 @@ static int64_t number (const char *word) {
 static rate_limit *told (char **words, int n, rate_limit *limit) {
   int i;
   memset(limit, 0, sizeof(*limit));
+  limit->limit = -1;
   limit->remaining = (long)number(words[0]);
   limit->reset = (long)number(words[1]);
   for (i = 2; i < n; i++) {
+    if (limit->limit < 0)
+      limit->limit = (long)number(words[i]);
+    if (strchr(words[i], ':') == NULL)
+      continue;
     limit->window[limit->windows].limit = (long)number(words[i]);
     limit->window[limit->windows++].seconds =
       (long)number(strchr(words[i], ':') + 1);

@@ -106,8 +106,8 @@ end
 
 -- What the server itself has to know.
 local INSIDE = { "key", "company_id", "profiles", "link_base", "seed", "now",
-  "record", "keep", "limits", "time_scale", "window_phase", "job_polls",
-  "job_seconds" }
+  "record", "keep", "limits", "time_scale", "window_phase",
+  "rate_limit_headers", "job_polls", "job_seconds" }
 
 local function prepare(self, settings)
   local ok, output = shell.run(

@@ -38,8 +38,6 @@ local function new_bucket(world, limit)
       policy[#policy + 1] = ("%d;w=%g"):format(most, size)
     end
   end
-  -- The headers tell of the minute, whatever else there is.
-  bucket.steady = bucket[min(2, #bucket)]
   bucket.policy = ("%d, %s"):format(bucket[1].most, table.concat(policy, ", "))
   return bucket
 end
@@ -109,6 +107,18 @@ local function wait_of(buckets, now)
   return wait
 end
 
+-- The service sends what is left of the window that the policy begins with,
+-- in seconds rounded down; its documentation says what is left of the minute.
+local function describe(world, bucket, now, headers)
+  local documented = world.settings.rate_limit_headers == "documented"
+  local window = bucket[documented and min(2, #bucket) or 1]
+  local left = window.ends - now
+  headers["RateLimit-Limit"] = bucket.policy
+  headers["RateLimit-Remaining"] = ("%d"):format(window.most - window.used)
+  headers["RateLimit-Reset"] = ("%d"):format(documented and ceil(left)
+    or floor(left))
+end
+
 local function refuse(world, op, wait)
   local throttled = world.stats.throttled
   throttled[op.id] = (throttled[op.id] or 0) + 1
@@ -148,12 +158,8 @@ function M.take(world, op, raw_query, headers)
       window.used = window.used + 1
     end
   end
-  -- The tightest is told of: it is the one that was added last.
-  local bucket = buckets[#buckets]
-  local steady = bucket.steady
-  headers["RateLimit-Limit"] = bucket.policy
-  headers["RateLimit-Remaining"] = ("%d"):format(steady.most - steady.used)
-  headers["RateLimit-Reset"] = ("%d"):format(ceil(steady.ends - now))
+  -- The tightest is the one that was added last.
+  describe(world, buckets[#buckets], now, headers)
 end
 
 -- The operation of a name, in the first revision where it has that name.

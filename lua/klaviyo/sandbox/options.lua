@@ -13,6 +13,8 @@ local M = {}
 ---@field window_phase? string|number  where the windows begin: "random", each for itself; a fraction of the window,
 ---  0 to 1; "first", with the first request; default "random"
 ---@field time_scale? number  0.1 makes a minute 6 s, but no window shorter than a second; default 1
+---@field rate_limit_headers? string  which window RateLimit-Remaining and -Reset describe: "service", the one that
+---  RateLimit-Limit begins with, as the live service does; "documented", the minute; default "service"
 ---@field job_polls? integer  how often each state of a job is told; default 1
 ---@field job_seconds? number  that each state lasts at the least; default 0
 ---@field port? integer  default a free one
@@ -48,6 +50,7 @@ local DEFAULTS = {
   limits = false,
   time_scale = 1,
   window_phase = "random",
+  rate_limit_headers = "service",
   job_polls = 1,
   job_seconds = 0,
 }
@@ -82,6 +85,10 @@ local function check(name, value, level)
     and value ~= "random" and value ~= "first" then
     error('option "window_phase" of sandbox.start must be "random", "first" '
       .. "or a number from 0 to 1", level + 1)
+  elseif name == "rate_limit_headers" and value ~= "service"
+    and value ~= "documented" then
+    error('option "rate_limit_headers" of sandbox.start must be "service" '
+      .. ('or "documented", not %q'):format(value), level + 1)
   end
 end
 

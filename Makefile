@@ -217,7 +217,7 @@ env:
 	@printf '%s\n' $(call quoted,$(EXPORT_PATH)) $(call quoted,$(EXPORT_CPATH))
 
 # The budget by a clock of the specs' own; forks; names that are slow to find.
-PROBES = $(OUT)/budget_probe $(OUT)/spec_fork.so $(OUT)/slow_names.so \
+PROBES = $(OUT)/budget_probe $(OUT)/spec_fork.so $(OUT)/spec_slow_names.so \
   $(OUT)/scarce/klaviyo/core.so
 
 $(OUT)/budget_probe: spec/support/budget_probe.c csrc/budget.c $(CORE)
@@ -226,7 +226,7 @@ $(OUT)/budget_probe: spec/support/budget_probe.c csrc/budget.c $(CORE)
 	$(QUIET)$(CC) $(C_ALL) -o $@ $< $(addprefix $(OUT)/obj/, \
 	  shared.o buffer.o headers.o) $(CURL_LIBS)
 
-$(OUT)/spec_%.so $(OUT)/%.so: spec/support/%.c
+$(OUT)/spec_%.so: spec/support/%.c
 	@mkdir -p $(@D)
 	$(SAY) '  CC  $@'
 	$(QUIET)$(CC) $(C_ALL) -shared $(EXTRA) -o $@ $< -ldl

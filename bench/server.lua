@@ -1,5 +1,6 @@
 --- An nginx for the bench, in a directory of its own below build/bench.
 
+local programs = require "klaviyo.sandbox.program"
 local shell = require "klaviyo.sandbox.shell"
 
 local M = {}
@@ -8,8 +9,8 @@ local Server = {}
 Server.__index = Server
 
 local FRAME = [[
-load_module "/usr/lib/nginx/modules/ndk_http_module.so";
-load_module "/usr/lib/nginx/modules/ngx_http_lua_module.so";
+load_module "$MODULES/ndk_http_module.so";
+load_module "$MODULES/ngx_http_lua_module.so";
 user root;
 pid nginx.pid;
 error_log error.log warn;
@@ -34,7 +35,8 @@ http {
 
 --- Starts nginx.
 ---@param dir string  where its files are, or come to be
----@param http string  its http block; $PORT and $TLS_PORT become free ports
+---@param http string  its http block; $PORT and $TLS_PORT become free ports,
+--- $LISTEN_TLS the directives for TLS and HTTP/2
 ---@param values table<string, any>|nil  of other $NAMEs in it
 ---@return table server  base_url, tls_url, port, tls_port, dir
 function M.start(dir, http, values)
@@ -44,12 +46,15 @@ function M.start(dir, http, values)
   self.tls_port = shell.free_port({ [self.port] = true })
   self.base_url = "http://127.0.0.1:" .. self.port
   self.tls_url = "https://127.0.0.1:" .. self.tls_port
+  local program = assert(programs.find())
+  local own = { PORT = self.port, TLS_PORT = self.tls_port,
+    LISTEN_TLS = program:listen_http2(("127.0.0.1:%d ssl"):format(self.tls_port)) }
   http = http:gsub("%$([A-Z_]+)", function(name)
-    return ({ PORT = self.port, TLS_PORT = self.tls_port })[name] or values and values[name]
+    return own[name] or values and values[name]
   end)
-  shell.write(dir .. "/nginx.conf", (FRAME:gsub("%$HTTP", function() return http end)))
-  local ok, output = shell.run(('PATH="$PATH:/usr/sbin:/sbin" nginx -e error.log -p %s -c nginx.conf'):format(
-    shell.quote(dir .. "/")))
+  shell.write(dir .. "/nginx.conf", (FRAME:gsub("%$([A-Z]+)", { HTTP = http, MODULES = program.modules })))
+  local ok, output = shell.run(("%s -e error.log -p %s -c nginx.conf"):format(
+    shell.quote(program.path), shell.quote(dir .. "/")))
   assert(ok, output)
   self.process = assert(shell.wait_for(function()
     local pid = (shell.read(dir .. "/nginx.pid") or ""):match("^%d+")

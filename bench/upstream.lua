@@ -32,7 +32,7 @@ local PAGE = [[
 local HTTP = [[
   server {
     listen 127.0.0.1:$PORT;
-    listen 127.0.0.1:$TLS_PORT ssl http2;
+    $LISTEN_TLS
     ssl_certificate cert.pem;
     ssl_certificate_key cert.key;
     root .;

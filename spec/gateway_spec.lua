@@ -313,8 +313,9 @@ describe("klaviyo.gateway", function()
 
   it("speaks HTTP/2 as well", function()
     local port = require("klaviyo.sandbox.shell").free_port { [gateway.port] = true }
+    local listen = require("klaviyo.sandbox.program").find():listen_http2("127.0.0.1:" .. port)
     local second = assert(nginx.gateway(server, { settings = CALLERS .. "pacing = false,",
-      replace = { { "server_tokens off;", ("server_tokens off; listen 127.0.0.1:%d http2;"):format(port) } } }))
+      replace = { { "server_tokens off;", "server_tokens off; " .. listen } } }))
     local text = script.shell((
       "curl -sS -g -m 20 --noproxy '*' --http2-prior-knowledge -w '\\n%%{http_version} %%{http_code}' "
       .. "-H 'Authorization: Bearer demo' 'http://127.0.0.1:%d/klaviyo/api/profiles?page[size]=1'"):format(port))

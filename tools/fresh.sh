@@ -1,17 +1,18 @@
 #!/bin/sh
-# The acceptance check: in a bare Debian 12 with git, make and certificates
-# and nothing else, a clone of this repository's HEAD does `make demo` and
-# then `make test`. Root only; wants debootstrap and a working apt.
+# The acceptance check: in a bare Debian with git, make and certificates and
+# nothing else, a clone of this repository's HEAD does `make demo` and then
+# `make test`. Root only; needs debootstrap and a working apt.
 #
 #   tools/fresh.sh [target ...]      other targets than demo and test
 #
+# SUITE=trixie         another release than bookworm
 # FRESH_BASE=file.tar  keeps the bare system there for the next time
-# FRESH_SECONDS=600    what all targets may take together
+# FRESH_SECONDS=900    what all targets may take together
 set -eu
 
-suite=bookworm
+suite=${SUITE:-bookworm}
 targets=${*:-demo test}
-limit=${FRESH_SECONDS:-600}
+limit=${FRESH_SECONDS:-900}
 repository=$(cd "$(dirname "$0")/.." && pwd)
 
 say() { echo "fresh: $*"; }
@@ -54,17 +55,20 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# The mirror and the way to it are this machine's own: "uri release component"
+# The mirror and the way to it are this machine's own; of another release it
+# is taken to have what it has of ours: "uri release component".
+. /etc/os-release
 sources() {
   apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' \
-    'Created-By: Packages' | grep " $suite\(-[a-z]*\)\? " | sort -u
+    'Created-By: Packages' |
+    sed -n "s/ $VERSION_CODENAME\(-[a-z]*\)\{0,1\} / $suite\1 /p" | sort -u
 }
 if [ -z "$(sources)" ]; then
   apt-get -q update
 fi
-mirror=$(sources | awk -v suite=$suite '$2 == suite && $3 == "main" {
+mirror=$(sources | awk -v suite="$suite" '$2 == suite && $3 == "main" {
   print $1; exit }')
-[ -n "$mirror" ] || fail "apt here knows no mirror of $suite"
+[ -n "$mirror" ] || fail "apt here knows no mirror of Debian"
 eval "$(apt-config shell proxy Acquire::http::Proxy)"
 if [ -n "${proxy:-}" ] && [ "$proxy" != DIRECT ]; then
   export http_proxy="${http_proxy:-$proxy}"

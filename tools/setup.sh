@@ -4,36 +4,53 @@
 set -eu
 
 # libc6-dev is only recommended by gcc, and recommendations are not taken.
-# luajit2 is the LuaJIT that Debian's ngx_lua is linked with.
 packages='
   gcc libc6-dev clang libclang-rt-dev make pkg-config git ca-certificates
   libcurl4-openssl-dev libssl-dev libsqlite3-dev
-  liblua5.4-dev libluajit2-5.1-dev liblua5.1-0-dev
-  lua5.4 luajit2 lua5.1 lua-cjson lua-socket lua-cqueues lua-busted lua-check
+  liblua5.4-dev liblua5.1-0-dev
+  lua5.4 lua5.1 lua-cjson lua-socket lua-cqueues lua-busted lua-check
   luarocks
   nginx libnginx-mod-http-lua openssl curl valgrind
 '
+# The LuaJIT that Debian's ngx_lua is linked with is OpenResty's. Debian 12 has
+# it as luajit2 beside another luajit; Debian 13 has it alone, as luajit.
+luajit2='luajit2 libluajit2-5.1-dev'
+luajit='luajit libluajit-5.1-dev'
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
   echo "setup: this is made for Debian; elsewhere install, by what name it" \
-    "may have there:" $packages >&2
+    "may have there:" $packages $luajit >&2
   exit 1
 fi
 
-missing=
-for package in $packages; do
-  state=$(dpkg-query -W -f='${db:Status-Abbrev}' "$package" 2>/dev/null || :)
-  case $state in
+installed() {
+  case $(dpkg-query -W -f='${db:Status-Abbrev}' "$1" 2>/dev/null) in
     ?i*) ;;
-    *) missing="$missing $package" ;;
+    *) return 1 ;;
   esac
-done
+}
+
+# sets $missing
+look() {
+  # `show` succeeds, and prints nothing, for a name that is only replaced
+  if installed luajit2 || apt-cache show luajit2 2>/dev/null | grep -q .; then
+    wanted="$packages $luajit2"
+  else
+    wanted="$packages $luajit"
+  fi
+  missing=
+  for package in $wanted; do
+    installed "$package" || missing="$missing $package"
+  done
+}
+
+look
 [ -n "$missing" ] || exit 0
 
-install="apt-get install -y --no-install-recommends$missing"
 if [ "$(id -u)" -ne 0 ]; then
   echo "setup: missing:$missing" >&2
-  echo "setup: run  sudo apt-get update && sudo $install" >&2
+  echo "setup: run  sudo apt-get update && sudo apt-get install -y" \
+    "--no-install-recommends$missing" >&2
   exit 1
 fi
 
@@ -71,9 +88,10 @@ apt() {
   fi
 }
 export DEBIAN_FRONTEND=noninteractive
-echo "setup: installing$missing"
 apt update
-apt ${install#apt-get }
+look # before the update apt may have known no package at all
+echo "setup: installing$missing"
+apt install -y --no-install-recommends $missing
 
 # nor shall it start with the machine, if we are those who brought it
 case " $missing " in

@@ -2,7 +2,7 @@
 // The judge (validate.js), and what stands in front of it: an nginx, or the
 // gateway; on free loopback ports.
 
-const { execFileSync, spawn } = require('child_process');
+const { execFileSync, spawn, spawnSync } = require('child_process');
 const fs = require('fs');
 const net = require('net');
 const path = require('path');
@@ -93,6 +93,11 @@ openssl req -batch -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
 openssl x509 -req -in cert.csr -CA ca.pem -CAkey ca.key -set_serial 2 -days 2 \
   -extfile cnf -extensions leaf -out cert.pem`;
 
+// `listen … http2` is deprecated from nginx 1.25.1 on
+const version = spawnSync('nginx', ['-v']).stderr.toString().match(/(\d+)\.(\d+)\.(\d+)/)
+  .slice(1).reduce((sum, part) => sum * 1000 + Number(part), 0);
+const HTTP2_DIRECTIVE = version >= 1025001;
+
 // $request_uri is what came over the wire: proxied as it is, nothing decoded.
 // A map takes the prefix off; `set` would encode what it captures once more.
 const configuration = (port, tls_port, upstream, token) => `
@@ -107,7 +112,8 @@ http {
   map $request_uri $behind_prefix { ~^/klaviyo(?<rest>/.*)$ $rest; }
   proxy_http_version 1.1; proxy_set_header Connection "";
   server {
-    listen 127.0.0.1:${tls_port} ssl http2;
+    ${HTTP2_DIRECTIVE ? `listen 127.0.0.1:${tls_port} ssl; http2 on;`
+    : `listen 127.0.0.1:${tls_port} ssl http2;`}
     ssl_certificate cert.pem; ssl_certificate_key cert.key;
     location / { proxy_pass ${upstream}$request_uri; }
   }

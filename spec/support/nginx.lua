@@ -1,6 +1,7 @@
 -- An nginx of its own for specs and the demo: a configuration of
 -- examples/nginx as it stands there, but for where things lie.
 
+local programs = require "klaviyo.sandbox.program"
 local shell = require "klaviyo.sandbox.shell"
 
 local M = {}
@@ -8,29 +9,17 @@ local M = {}
 local Server = {}
 Server.__index = Server
 
-local MODULES = { "/usr/lib/nginx/modules", "/usr/lib64/nginx/modules",
-  "/usr/share/nginx/modules" }
-
 local function root()
   local _, path = shell.run("pwd -P")
   return (path:gsub("%s+$", ""))
 end
 
-local function modules()
-  for _, path in ipairs(MODULES) do
-    if shell.read(path .. "/ngx_http_lua_module.so") then
-      return path
-    end
-  end
-end
-
 --- Why no nginx with our modules in it can be started here; nil when it can.
 ---@return string|nil
 function M.missing()
-  if not shell.run('PATH="$PATH:/usr/sbin:/sbin"; command -v nginx') then
-    return "there is no nginx"
-  elseif not modules() then
-    return "nginx has no Lua module"
+  local program, message = programs.find()
+  if not program then
+    return message
   elseif not shell.read("build/luajit/klaviyo/core.so")
       or not shell.read("build/luajit/klaviyo/digest.so") then
     return "make build LUA=luajit has not been run"
@@ -87,7 +76,7 @@ local function adapted(self, options)
     .. options.example))
   local here = root()
   text = replaced(text, "load_module modules/",
-    "load_module " .. modules() .. "/")
+    "load_module " .. programs.find().modules .. "/")
   text = text:gsub("/var/log/nginx/", ""):gsub("worker_processes %w+;",
     ("worker_processes %d;"):format(options.workers or 2))
   text = text:gsub("pid /[%w/%.-]+;", "pid nginx.pid;\nenv XDG_RUNTIME_DIR;")

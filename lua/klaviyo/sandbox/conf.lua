@@ -50,7 +50,7 @@ http {
   }
   server {
     listen 127.0.0.1:$PORT;
-    listen 127.0.0.1:$TLS_PORT ssl http2;
+    $LISTEN_TLS
     ssl_certificate cert.pem;
     ssl_certificate_key cert.key;
     ssl_session_cache shared:tls:1m;
@@ -74,11 +74,12 @@ local function quoted(text)
 end
 
 --- The configuration as text.
----@param s table port, tls_port, lua_dir, modules and the tunables
+---@param s table port, tls_port, lua_dir and the tunables
+---@param program klaviyo.sandbox.Program
 ---@return string
-function M.text(s)
+function M.text(s, program)
   local values = {
-    MODULES = quoted(s.modules),
+    MODULES = quoted(program.modules),
     LOG_LEVEL = s.log_level,
     CONNECTIONS = s.connections,
     KEEPALIVE = s.keepalive_requests,
@@ -88,7 +89,7 @@ function M.text(s)
     LUA_PATH = quoted(s.lua_dir) .. "/?.lua;" .. quoted(s.lua_dir)
       .. "/?/init.lua",
     PORT = s.port,
-    TLS_PORT = s.tls_port,
+    LISTEN_TLS = program:listen_http2(("127.0.0.1:%d ssl"):format(s.tls_port)),
   }
   return (TEMPLATE:gsub("%$([A-Z_]+)", function(name)
     return tostring(assert(values[name], name))

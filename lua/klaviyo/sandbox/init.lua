@@ -9,6 +9,7 @@ local certs = require "klaviyo.sandbox.certs"
 local codec = require "klaviyo.sandbox.codec"
 local conf = require "klaviyo.sandbox.conf"
 local options_of = require "klaviyo.sandbox.options"
+local programs = require "klaviyo.sandbox.program"
 local Server = require "klaviyo.sandbox.server"
 local shell = require "klaviyo.sandbox.shell"
 
@@ -26,44 +27,10 @@ local function lua_dir()
   return ok and path:gsub("\n+$", "") or nil, path
 end
 
-local function first_file(candidates, name)
-  for _, path in ipairs(candidates) do
-    local file = io.open(path .. name, "r")
-    if file then
-      file:close()
-      return path
-    end
-  end
-end
-
-local MISSING = "%s is missing: install it (Debian: apt-get install nginx "
-  .. "libnginx-mod-http-lua openssl)"
-
--- A user's PATH often lacks the places where Debian has nginx.
-local FIND = 'PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"; command -v '
-
-local function find_nginx(settings)
-  local found, nginx = shell.run(FIND .. shell.quote(settings.nginx or "nginx"))
-  nginx = nginx:gsub("%s+$", "")
-  if not found then
-    return nil, MISSING:format("nginx")
-  end
-  local modules = first_file({ settings.modules or "/usr/lib/nginx/modules",
-    "/usr/lib64/nginx/modules", "/usr/share/nginx/modules" },
-    "/ngx_http_lua_module.so")
-  if not modules then
-    return nil, MISSING:format("nginx's Lua module")
-  end
-  if not shell.run("command -v openssl") then
-    return nil, MISSING:format("openssl")
-  end
-  return nginx, modules
-end
-
-local function launch(self, settings, nginx)
-  shell.write(self.dir .. "/nginx.conf", conf.text(settings))
+local function launch(self, settings, program)
+  shell.write(self.dir .. "/nginx.conf", conf.text(settings, program))
   local ok, output = shell.run(("%s -e error.log -p %s -c nginx.conf")
-    :format(shell.quote(nginx), shell.quote(self.dir .. "/")))
+    :format(shell.quote(program.path), shell.quote(self.dir .. "/")))
   if not ok then
     return nil, output
   end
@@ -81,7 +48,7 @@ end
 local TRIES = 20
 
 -- Somebody may take a port between our look and nginx's bind: try again.
-local function launch_on_free_ports(self, settings, nginx)
+local function launch_on_free_ports(self, settings, program)
   local ports, message = {}, nil
   for _ = 1, TRIES do
     local port = settings.port or shell.free_port(ports)
@@ -91,7 +58,7 @@ local function launch_on_free_ports(self, settings, nginx)
     local trial = setmetatable({ port = port, tls_port = tls_port },
       { __index = settings })
     local ok
-    ok, message = launch(self, trial, nginx)
+    ok, message = launch(self, trial, program)
     if ok then
       self.port, self.tls_port = port, tls_port
       return true
@@ -142,12 +109,12 @@ function M.start(options)
   local settings = options_of.checked(options, 2)
   settings.key = settings.key
     or ("pk_sandbox_%06x%06x"):format(shell.random(2 ^ 24), shell.random(2 ^ 24))
-  local nginx, modules = find_nginx(settings)
-  if not nginx then
-    return nil, modules
+  local program, message = programs.find(settings)
+  if not program then
+    return nil, message
   end
-  settings.modules = modules
-  local dir, message = lua_dir()
+  local dir
+  dir, message = lua_dir()
   if not dir then
     return nil, message
   end
@@ -157,7 +124,7 @@ function M.start(options)
   local ok
   ok, message = prepare(self, settings)
   if ok then
-    ok, message = launch_on_free_ports(self, settings, nginx)
+    ok, message = launch_on_free_ports(self, settings, program)
   end
   if not ok then
     self:stop()

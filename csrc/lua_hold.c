@@ -1,6 +1,6 @@
 /*
 ** lua_hold.c - core.hold: a file that nobody else may hold meanwhile, be it
-** in this process or in another one.
+** in this process or in another one; and who may read it.
 */
 #include "binding.h"
 #include "rooms.h"
@@ -9,9 +9,11 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define HOLD "klaviyo.hold"
+#define OWNER_ALONE 0600  /* S_IRUSR | S_IWUSR */
 
 typedef struct hold {
   int fd;
@@ -30,14 +32,43 @@ static int hold_release (lua_State *L) {
 
 
 /*
+** hold:restrict() -> true | nil, message
+** Lets only the file's owner read and write it, whoever could before.
+*/
+static int hold_restrict (lua_State *L) {
+  hold *h = luaL_checkudata(L, 1, HOLD);
+  struct stat about;
+  luaL_argcheck(L, h->open, 1, "released");
+  if (fstat(h->fd, &about) != 0)
+    return binding_refuse(L, strerror(errno));
+  if (S_ISREG(about.st_mode) && (about.st_mode & 0777) != OWNER_ALONE &&
+      fchmod(h->fd, OWNER_ALONE) != 0)
+    return binding_refuse(L, strerror(errno));
+  lua_pushboolean(L, true);
+  return 1;
+}
+
+
+/* A file that is created here is its owner's alone, under any umask. */
+static int open_file (const char *path) {
+  int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, OWNER_ALONE);
+  if (fd >= 0)
+    (void)fchmod(fd, OWNER_ALONE);
+  else if (errno == EEXIST)
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, OWNER_ALONE);
+  return fd;
+}
+
+
+/*
 ** core.hold(path) -> hold | nil, nil where somebody holds it | nil, message
-** What is there no file for is made. A file system that knows no locks lets
-** everybody have it.
+** A file that does not exist is created, for its owner alone. A file system
+** that knows no locks lets everybody have it.
 */
 static int hold_make (lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   hold *h = binding_new(L, HOLD, sizeof(hold));
-  h->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  h->fd = open_file(path);
   if (h->fd < 0)
     return binding_refuse(L, strerror(errno));
   h->open = true;
@@ -52,7 +83,8 @@ static int hold_make (lua_State *L) {
 
 void open_hold (lua_State *L) {
   static const function class[] = {
-    {"__gc", hold_release}, {"release", hold_release}, {NULL, NULL}
+    {"__gc", hold_release}, {"release", hold_release},
+    {"restrict", hold_restrict}, {NULL, NULL}
   };
   static const function functions[] = {{"hold", hold_make}, {NULL, NULL}};
   binding_class(L, HOLD, class);

@@ -167,6 +167,39 @@ describe("klaviyo.bulk.journal", function()
     end)
   end)
 
+  local function mode_of(name)
+    return script.shell("stat -c %a " .. script.quote(name)):match("%d+")
+  end
+
+  -- Fault 31
+  it("is its owner's alone, under any umask", function()
+    for _, umask in ipairs {"000", "022", "277", "777"} do
+      local output, status = script.shell(("(umask %s; exec %s -e %s)"):format(
+        umask, script.interpreter, script.quote(
+          ([[require("klaviyo.bulk.journal").open(%q, %s)]]):format(path,
+            '{kind = "profiles", into = "abc", seed = "a seed"}'))))
+      assert.equal(0, status, output)
+      assert.equal("600", mode_of(path))
+      os.remove(path)
+    end
+  end)
+
+  it("is its owner's alone from now on, where it was not", function()
+    open():close()
+    script.shell("chmod 644 " .. script.quote(path))
+    open():close()
+    assert.equal("600", mode_of(path))
+  end)
+
+  it("leaves the mode of a file that is something else", function()
+    write("email,name\n")
+    script.shell("chmod 644 " .. script.quote(path))
+    raises("is no journal", function()
+      open()
+    end)
+    assert.equal("644", mode_of(path))
+  end)
+
   it("raises when the disk is full", function()
     local full = io.open("/dev/full", "ab")
     if not full then

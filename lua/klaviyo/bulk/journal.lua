@@ -208,6 +208,12 @@ function M.open(path, identity)
   local found, torn = load(self, path, identity)
   self.fresh, self.regions = not found, in_order(self.chunks)
   self.chunks, self.sends = nil, nil
+  -- it holds records: e-mail addresses, phone numbers
+  local private, reason = self.held:restrict()
+  if not private then
+    refuse(path, "can be read by other users, and that cannot be changed: "
+      .. reason)
+  end
   local file, why = io.open(path, "ab")
   if not file then
     refuse(path, "cannot be written: " .. tostring(why))

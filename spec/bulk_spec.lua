@@ -362,6 +362,24 @@ describe("klaviyo.bulk", function()
       assert.is_true(#client.posts < 60)
     end)
 
+    -- Fault 5
+    it("ends all, and condemns none, once the records are not the reason",
+      function()
+        local client = service {answer = function(_, n)
+          if n > 2 then
+            return nil, refusal(400, {{detail = "account suspended"}})
+          end
+        end}
+        local result, err = import(client, "profiles", people(1000),
+          {count = 100, concurrency = 1})
+        assert.is_nil(result)
+        assert.equal(400, err.status)
+        assert.equal(200, err.result.completed)
+        assert.equal(0, err.result.failed)
+        assert.equal(0, err.result.unknown)
+        assert.is_true(#client.posts < 60)
+      end)
+
     it("is parted where it is too large for the service", function()
       local client = service {answer = function(list)
         if #list > 30 then
@@ -388,6 +406,35 @@ describe("klaviyo.bulk", function()
       assert.equal(10, err.result.unknown)
       assert.equal(0, err.result.failed)
       assert.equal(3, #client.posts)
+    end)
+
+    -- Fault 5: an answer of something between here and the service
+    for _, status in ipairs {400, 409, 413, 422} do
+      it("condemns no record by a page of HTML: " .. status, function()
+        local client = service {answer = function(_, n)
+          if n > 2 then
+            return nil, refusal(status, nil, {kind = "http"})
+          end
+        end}
+        local result, err = import(client, "profiles", people(50),
+          {count = 10, concurrency = 1})
+        assert.is_nil(result)
+        assert.equal(status, err.status)
+        assert.equal(20, err.result.completed)
+        assert.equal(0, err.result.failed)
+        assert.equal(0, err.result.unknown)
+      end)
+    end
+
+    it("does not take a success without a job for one", function()
+      local client = service {answer = function()
+        return {data = {type = "job"}}
+      end}
+      local result, err = import(client, "profiles", people(5))
+      assert.is_nil(result)
+      assert.equal("decode", err.kind)
+      assert.equal(0, err.result.submitted)
+      assert.equal(5, err.result.unknown)
     end)
 
     it("leaves nothing unknown that was not sent", function()
@@ -536,6 +583,25 @@ describe("klaviyo.bulk", function()
       assert.matches("job job1 has been queued", tostring(err))
       assert.equal(7, err.result.submitted)
       assert.equal(7, err.result.unknown)
+    end)
+
+    -- Fault 5
+    it("is not gone because something between says 404", function()
+      local client = service {job = function(_, polls)
+        if polls < 4 then
+          return nil, refusal(404, nil, {kind = "http"})
+        elseif polls == 4 then
+          return {}
+        end
+      end}
+      local result = assert(import(client, "profiles", people(7)))
+      assert.equal(7, result.completed)
+      assert.equal(0, result.unknown)
+      client = service {job = function()
+        return nil, refusal(404)
+      end}
+      result = assert(import(client, "profiles", people(7)))
+      assert.equal(7, result.unknown)
     end)
 
     it("may go unanswered now and then", function()
@@ -827,6 +893,46 @@ describe("klaviyo.bulk", function()
         assert.is_true(#client.posts - before <= 5)
       end
     end)
+
+    -- Fault 5
+    for _, kind in ipairs {"profiles", "create_catalog_items"} do
+      it("sends what a page of HTML refused, once: " .. kind, function()
+        local list = {}
+        for i = 1, 50 do
+          list[i] = kind == "profiles" and {email = ("p%d@example.com")
+            :format(i)} or {external_id = "I" .. i, title = "T",
+            description = "D", url = "https://example.com/"}
+        end
+        local sent = {}
+        local function answer(status)
+          return function(records, n)
+            if status and n > 1 then
+              return nil, refusal(status, nil, {kind = "http"})
+            end
+            for _, record in ipairs(records) do
+              local id = record.attributes.email
+                or record.attributes.external_id
+              assert.is_nil(sent[id])
+              sent[id] = true
+            end
+          end
+        end
+        for _, status in ipairs {400, 409, 413, 422} do
+          local _, err = resume(service {answer = answer(status)}, kind,
+            stream(list))
+          assert.equal(status, err.status)
+          assert.equal(0, err.result.failed)
+        end
+        local result = assert(resume(service {answer = answer()}, kind,
+          stream(list)))
+        assert.equal(50, result.completed)
+        assert.equal(0, result.failed)
+        assert.equal(0, result.unknown)
+        for _, record in ipairs(list) do
+          assert.is_true(sent[record.email or record.external_id])
+        end
+      end)
+    end
 
     it("sends what may be sent once only once", function()
       local codes = {}

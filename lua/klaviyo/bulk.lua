@@ -242,7 +242,7 @@ function M.import(client, kind_name, source, options)
   end
   local read, total = chunks.reader(source)
   local run = {
-    client = client, kind = kind, open = {}, in_vain = 0, read = 0,
+    client = client, kind = kind, open = {}, refused_in_a_row = 0, read = 0,
     envelope = records.envelope(client, kind, options),
     sleep = options.sleep or time.sleep,
     patience = options.patience or PATIENCE,
@@ -254,7 +254,6 @@ function M.import(client, kind_name, source, options)
     for _, region in ipairs(run.journal.regions) do
       if region.closed then
         run.tally:resume(region.counts)
-        run.taken = run.taken or region.counts.submitted > 0
       end
     end
   end

@@ -9,8 +9,11 @@ local M = {}
 
 local FIRST_GAP, GROWTH, LONGEST_GAP = 0.5, 1.6, 20
 
--- Questions that may go unanswered, one after another.
-local MOST_UNANSWERED = 5
+-- Requests that may go unanswered, one after another.
+local MAX_UNANSWERED = 5
+
+-- Answers that another attempt would not change.
+local FINAL = {[401] = true, [403] = true, [404] = true, [410] = true}
 
 local OVER = {complete = true, cancelled = true, failed = true}
 
@@ -26,6 +29,22 @@ local function stuck(run, id, status)
   }
 end
 
+local function is_final(err)
+  return err.kind == "api" and FINAL[err.status]
+end
+
+-- The attributes of a job, if it is one that was answered with.
+local function attributes_of(doc)
+  local attributes = type(doc.data) == "table" and doc.data.attributes
+  return type(attributes) == "table" and type(attributes.status) == "string"
+    and attributes or nil
+end
+
+local function not_a_job(run)
+  return errors.new {kind = "decode", operation = run.kind.job,
+    message = "a success that shows no job: not an answer of the service"}
+end
+
 --- Watches a job until it is over.
 ---@return table|nil attributes  of the job
 ---@return klaviyo.error|nil
@@ -36,20 +55,19 @@ local function watch(run, id)
     waited = waited + gap
     gap = math.min(gap * GROWTH, LONGEST_GAP)
     local doc, err = run.client:call(run.kind.job, {id = id})
-    if doc then
-      local attributes = doc.data.attributes
+    local attributes = doc and attributes_of(doc)
+    if attributes then
       if OVER[attributes.status] then
         return attributes
       end
-      local step = tostring(attributes.status) .. " "
+      local step = attributes.status .. " "
         .. tostring(attributes.completed_count)
       unanswered, waited = 0, step == last and waited or 0
       last = step
     else
+      err = err or not_a_job(run)
       unanswered = unanswered + 1
-      local final = err.status == 404 or err.status == 401
-        or err.status == 403 or err.status == 410
-      if final or unanswered > MOST_UNANSWERED then
+      if is_final(err) or unanswered > MAX_UNANSWERED then
         return nil, err
       end
     end
@@ -217,7 +235,7 @@ end
 function M.settle(run, job)
   local attributes, err = watch(run, job.id)
   if not attributes then
-    if err.status ~= 404 then
+    if err.status ~= 404 or not is_final(err) then
       return nil, err
     end
     -- it is gone, and with it the knowledge of what became of it

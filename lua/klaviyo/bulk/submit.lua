@@ -2,18 +2,21 @@
 --- jobs watched. Written in direct style: whoever runs several at once does so
 --- from outside.
 
+local errors = require "klaviyo.errors"
 local job = require "klaviyo.bulk.job"
 local ranges = require "klaviyo.bulk.ranges"
 local records = require "klaviyo.bulk.records"
 
 local M = {}
 
--- Answers that are about what was sent, and so about some record of it.
+-- Statuses of a refusal that may be about a record of the request.
 local REFUSAL = {[400] = true, [409] = true, [413] = true, [422] = true}
+local TOO_LARGE = 413
 
--- So many records refused one by one, before any was ever taken, and without
--- a word on which: then it is not the records.
-local MOST_IN_VAIN = 16
+-- The records that may be refused alone one after another, each by an error
+-- that points nowhere. If none is accepted in between, then the records are
+-- not the reason, and the import ends.
+local MAX_REFUSED_IN_A_ROW = 16
 
 local function pick(list, part)
   if #part == #list then
@@ -43,6 +46,25 @@ local function objects_of(err)
     title = "Refused", detail = err.message}}
 end
 
+-- Only a JSON:API error document is the service's own word on what it was
+-- sent: anything may stand between, and answer 400 with a page of HTML.
+local function is_verdict(err)
+  return err.kind == "api" and REFUSAL[err.status]
+end
+
+-- A success that names no job, where there must be one, is not the service's.
+local function without_job(run)
+  return errors.new {
+    kind = "decode", operation = run.kind.operation, maybe_sent = true,
+    message = "a success that names no job: not an answer of the service",
+  }
+end
+
+local function job_of(doc)
+  return type(doc.data) == "table" and type(doc.data.id) == "string"
+    and doc.data.id or nil
+end
+
 local function call(run, chunk, part)
   local envelope = run.envelope
   while true do
@@ -50,7 +72,9 @@ local function call(run, chunk, part)
       body = chunk.texts:body(envelope.before, envelope.after,
         #part < #chunk.positions and part or nil),
     })
-    if doc or err.kind ~= "rate_limited"
+    if doc and run.kind.job and not job_of(doc) then
+      return nil, without_job(run)
+    elseif doc or err.kind ~= "rate_limited"
         or (err.retry_after or 0) > run.patience then
       return doc, err
     end
@@ -58,12 +82,28 @@ local function call(run, chunk, part)
   end
 end
 
+local function fail(run, chunk, index, objects)
+  run.tally:fail(chunk, {position = chunk.positions[index],
+    record = chunk.records[index], errors = objects})
+end
+
+-- The records that were refused alone, by errors that point nowhere, are kept
+-- apart until another one is accepted, or the chunk ends: only then were they
+-- the reason.
+local function fail_refused(run, chunk)
+  for _, refused in ipairs(chunk.refused or {}) do
+    fail(run, chunk, refused.index, refused.errors)
+  end
+  chunk.refused = nil
+end
+
 local function took(run, chunk, part, number, doc)
-  local id = run.kind.job and type(doc.data) == "table" and doc.data.id
-  run.taken = true
+  local id = run.kind.job and job_of(doc)
+  run.refused_in_a_row = 0
   if run.journal then
     run.journal:took(number, id or nil)
   end
+  fail_refused(run, chunk)
   run.tally:add(chunk, "submitted", #part)
   if id then
     chunk.jobs[#chunk.jobs + 1] = {id = id, chunk = chunk,
@@ -74,11 +114,6 @@ local function took(run, chunk, part, number, doc)
     chunk.out = chunk.out - #part
   end
   run.tally:report()
-end
-
-local function fail(run, chunk, index, objects)
-  run.tally:fail(chunk, {position = chunk.positions[index],
-    record = chunk.records[index], errors = objects})
 end
 
 -- Which of a request's records the errors point to; the rest go on without
@@ -119,13 +154,12 @@ local function without_the_bad(run, chunk, part, err)
     local first, second = halves(part)
     return {second, first}
   end
-  if not run.taken then
-    run.in_vain = run.in_vain + 1
-    if run.in_vain > MOST_IN_VAIN then
-      return nil
-    end
+  run.refused_in_a_row = run.refused_in_a_row + 1
+  if run.refused_in_a_row > MAX_REFUSED_IN_A_ROW then
+    return nil
   end
-  fail(run, chunk, part[1], objects_of(err))
+  chunk.refused = chunk.refused or {}
+  table.insert(chunk.refused, {index = part[1], errors = objects_of(err)})
   return {}
 end
 
@@ -154,10 +188,14 @@ local function send(run, chunk, part)
     if journal then
       journal:refused(number)
     end
-    if REFUSAL[err.status] then
+    if is_verdict(err) then
       local parts = without_the_bad(run, chunk, part, err)
       run.tally:report()
       return parts, err
+    elseif err.status == TOO_LARGE and #part > 1 then
+      -- a gateway may allow less than the service; it tells of no record
+      local first, second = halves(part)
+      return {second, first}
     end
   elseif not run.kind.again then
     chunk.out = chunk.out - #part
@@ -254,6 +292,7 @@ local function submit(run, chunk)
       end
     end
   end
+  fail_refused(run, chunk)
   chunk.texts = nil  -- what is sent need not be kept
   return true
 end

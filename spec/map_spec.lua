@@ -347,7 +347,7 @@ describe("client:map", function()
     end)
 
     it("for what is no source, no function, no number", function()
-      raises("map takes a list or an iterator, not string", function()
+      raises("map takes a list or an iterator, not a string", function()
         client:map("list", call)
       end)
       raises('what map takes is a list: this one has nothing at [1], but at "a"', function()

@@ -64,13 +64,13 @@ describe("misuse.raise", function()
     assert.matches("misuse_spec%.lua:" .. line .. ": datetime: expected", message)
     ok, message = pcall(klaviyo.run, datetime.new, {})
     assert.is_false(ok)
-    assert.equal("datetime: expected RFC 3339 text or seconds, got table", message)
+    assert.equal("datetime: expected RFC 3339 text or seconds, got a table", message)
   end)
 
   it("blames nobody when nobody of outside called", function()
     local ok, message = coroutine.resume(coroutine.create(datetime.new), {})
     assert.is_false(ok)
-    assert.equal("datetime: expected RFC 3339 text or seconds, got table", message)
+    assert.equal("datetime: expected RFC 3339 text or seconds, got a table", message)
   end)
 
   it("formats only when there is something to put in", function()
@@ -155,5 +155,98 @@ describe("misuse.unknown", function()
 
   it("survives a name with a per cent sign", function()
     assert.matches('unknown attribute "50%%s"', said("attribute", "50%s", { "a" }))
+  end)
+end)
+
+-- Fault 11: what is no name, no count or no value was shown as an address, or
+-- taken.
+describe("a message", function()
+  local raises = require "spec.support.raises"
+  local client = klaviyo.new { api_key = "pk_x", company_id = "AbCdEf", on_warning = function() end }
+
+  it("never shows an address in memory", function()
+    local null = klaviyo.null
+    for _, fn in ipairs {
+      function() client:build(null) end,
+      function() client:build({}) end,
+      function() client:build("get_profile", { id = null }) end,
+      function() client:build("get_profiles", { sort = null }) end,
+      function() client:build("get_profiles", { [null] = 1 }) end,
+      function() client:build("get_profiles", { filter = null }) end,
+      function() client:build("get_profiles", { page = { size = null } }) end,
+      function() client:build("get_profiles", { fields = { profile = null } }) end,
+      function() client:build("get_profiles", { query = { a = null } }) end,
+      function() client:build("create_list", { body = null }) end,
+      function() client:with(null) end,
+      function() client:with { timeout = null } end,
+      function() client:with { timeout = {} } end,
+      function() client:with { headers = { a = null } } end,
+      function() klaviyo.new(null) end,
+      function() klaviyo.new { api_key = null } end,
+      function() klaviyo.document("create_list", null) end,
+      function() klaviyo.document("create_list", { name = null }) end,
+      function() klaviyo.document("create_profile", { [null] = 1 }) end,
+      function() klaviyo.document(null, {}) end,
+      function() client.lists:at(null) end,
+      function() client.lists:at("x").profiles:add(null) end,
+      function() client.profiles:create(null) end,
+      function() client.profiles:update("x", null) end,
+      function() client.profiles:list(null) end,
+      function() client.profiles:each { limit = null } end,
+      function() client.profiles:all { max = null } end,
+      function() client:map(null, print) end,
+      function() client:map({}, null) end,
+      function() client:map({}, print, { concurrency = null }) end,
+      function() client:drain(null) end,
+      function() client:request { path = null } end,
+      function() client:request { path = "/api/x", method = null } end,
+      function() klaviyo.datetime(null) end,
+      function() klaviyo.array(null) end,
+      function() klaviyo.sleep(null) end,
+      function() klaviyo.spawn(null) end,
+      function() filter.equals(null, 1) end,
+      function() filter.any("email", { null }) end,
+      function() filter.all(null) end,
+    } do
+      local said = raises({}, fn)
+      assert.is_nil(said:find("userdata", 1, true), said)
+      assert.is_nil(said:find("0x", 1, true), said)
+    end
+  end)
+
+  it("refuses a count that is not whole", function()
+    for _, value in ipairs { 2.5, -1, "3", 0 / 0, 1 / 0 } do
+      raises("limit must be a whole number", function() client:each("get_profiles", { limit = value }) end)
+      raises("limit must be a whole number", function() client.profiles:pages { limit = value } end)
+      raises("limit must be a whole number", function() client.lists:at("x").profiles:ids { limit = value } end)
+      raises("max must be a whole number", function() client.profiles:all { max = value } end)
+      raises("page.size of get_profiles must be a whole number", function()
+        client:build("get_profiles", { page = { size = value } })
+      end)
+      raises("concurrency must be a whole number", function() client:map({}, print, { concurrency = value }) end)
+      raises("retries must be a whole number", function() client:with { retries = value } end)
+      raises("track_queue must be a whole number", function() client:with { track_queue = value } end)
+      raises("max_response_bytes must be a whole number", function() client:with { max_response_bytes = value } end)
+    end
+  end)
+
+  it("says where a body holds itself", function()
+    local document = { data = { type = "event", attributes = {} } }
+    document.data.attributes.properties = { orders = {} }
+    document.data.attributes.properties.orders[1] = document.data.attributes.properties.orders
+    raises("data.attributes.properties.orders[1]: the table holds itself", function()
+      client:build("create_event", { body = document })
+    end)
+    document = { data = { type = "event", attributes = {} } }
+    document.data.attributes.data = document
+    raises("the table holds itself", function() client:build("create_event", { body = document }) end)
+    local list = { data = { type = "event-bulk-create-job", attributes = { ["events-bulk-create"] = { data = {} } } } }
+    list.data.attributes["events-bulk-create"].data[1] = list
+    raises("the table holds itself", function() client:build("bulk_create_events", { body = list }) end)
+    local properties = {}
+    properties.me = properties
+    raises("data.attributes.properties.me: the table holds itself", function()
+      client.profiles:create { email = "a@example.com", properties = properties }
+    end)
   end)
 end)

@@ -395,7 +395,7 @@ describe("a resource", function()
       raises({ "delete_list", "id" }, function() client.lists:delete() end)
       raises({ "create_list", "name" }, function() client.lists:create {} end)
       raises("create_list", function() client.lists:create() end)
-      raises("update_profile takes an id and a table, not table and nil", function()
+      raises("update_profile takes an id and a table, not a table and nil", function()
         client.profiles:update { first_name = "A" }
       end)
       raises("create_profile takes a table, not nil", function() client.profiles:create(nil) end)

@@ -49,14 +49,35 @@ describe("klaviyo.unique_id", function()
       assert.equal(id, document.data.attributes.unique_id)
     end)
 
-    it("leaves one that is there, null too", function()
+    it("leaves one that is there", function()
       local document = {data = {type = "event",
         attributes = {unique_id = "order-17"}}}
       unique_id.ensure(document)
       assert.equal("order-17", document.data.attributes.unique_id)
-      document.data.attributes.unique_id = klaviyo.null
-      unique_id.ensure(document)
-      assert.equal(klaviyo.null, document.data.attributes.unique_id)
+    end)
+
+    -- Fault 11: a null out of a database was sent, so that the event had no id.
+    it("replaces null and the empty string, which are no ids", function()
+      for _, nothing in ipairs {klaviyo.null, ""} do
+        local document = {data = {type = "event",
+          attributes = {unique_id = nothing}}}
+        assert.is_false(unique_id.is_everywhere(document))
+        unique_id.ensure(document)
+        assert.matches(V4, document.data.attributes.unique_id)
+        assert.is_true(unique_id.is_everywhere(document))
+      end
+    end)
+
+    it("reaches the body of an event that was passed null", function()
+      for _, nothing in ipairs {klaviyo.null, ""} do
+        local body = klaviyo.document("create_event", {metric = "Viewed",
+          profile = {email = "a@example.com"}, properties = {},
+          unique_id = nothing})
+        local sent = client:build("create_event", {body = body}).body
+        local id = require("klaviyo.json").decode(sent).data.attributes.unique_id
+        assert.matches(V4, id)
+        assert.equal(nothing, body.data.attributes.unique_id)
+      end
     end)
 
     it("gives each event of a bulk job one", function()

@@ -64,12 +64,12 @@ local function check(kind, options)
       misuse.unknown("option of a bulk import", name, known)
     elseif OPTIONS[name] and type(value) ~= OPTIONS[name] then
       misuse.raise("%s must be a %s, not %s", name, OPTIONS[name],
-        type(value))
+        misuse.kind(value))
     end
   end
-  for _, name in ipairs {"concurrency", "count", "bytes"} do
-    if options[name] and (options[name] < 1 or options[name] % 1 ~= 0) then
-      misuse.raise("%s must be a whole number, 1 at least", name)
+  for _, name in ipairs {"concurrency", "count", "bytes", "total"} do
+    if options[name] then
+      misuse.whole(name, options[name], name == "total" and 0 or 1)
     end
   end
   for _, name in ipairs {"count", "bytes"} do

@@ -38,7 +38,7 @@ end
 function M.new(options)
   if options ~= nil and type(options) ~= "table" then
     misuse.raise("klaviyo.new takes a table of settings, not %s",
-      type(options))
+      misuse.kind(options))
   end
   return wrap(settings.new(options))
 end
@@ -49,7 +49,7 @@ end
 function M.settings(client)
   local values = settings_of[client]
   if not values then
-    misuse.raise("this is no client: %s", tostring(client))
+    misuse.raise("expected a client, got %s", misuse.kind(client))
   end
   return values
 end
@@ -61,7 +61,7 @@ local function with(values, options)
     return values
   end
   if type(options) ~= "table" then
-    misuse.raise("settings must be a table, not %s", type(options))
+    misuse.raise("settings must be a table, not %s", misuse.kind(options))
   end
   return settings.with(values, options)
 end
@@ -155,20 +155,18 @@ local function paged(size, args)
   return args
 end
 
-local function without_limit(args)
+local function without_limit(op, args)
   local copy = {}
   if args ~= nil and type(args) ~= "table" then
-    misuse.raise("the arguments of a walk must be a table, not %s",
-      type(args))
+    misuse.raise("the arguments of %s must be a table, not %s", op.id,
+      misuse.kind(args))
   end
   for key, value in pairs(args or {}) do
     copy[key] = value
   end
   local limit = copy.limit
-  if limit ~= nil and (type(limit) ~= "number"
-      or limit < 0 or limit ~= limit) then
-    misuse.raise("limit must be a number of resources, not %s",
-      tostring(limit))
+  if limit ~= nil then
+    misuse.whole("limit", limit, 0)
   end
   copy.limit = nil
   return copy, limit
@@ -180,7 +178,7 @@ local function walk(self, operation, args, options)
   if op.method ~= "GET" and not op.page then
     misuse.raise("%s gives no pages", op.id)
   end
-  local own, limit = without_limit(args)
+  local own, limit = without_limit(op, args)
   local values, made = prepare(self, operation,
     paged(query.largest_size(op, seen), own), options)
   warning.of_age(values, op, seen)

@@ -145,7 +145,8 @@ function M.new(value)
   elseif M.is(value) then
     return value
   end
-  misuse.raise("datetime: expected RFC 3339 text or seconds, got %s", kind)
+  misuse.raise("datetime: expected RFC 3339 text or seconds, got %s",
+    misuse.kind(value))
 end
 
 function datetime_mt.__tostring(self)

@@ -62,7 +62,7 @@ end
 
 local function got(value)
   return type(value) == "table" and getmetatable(value) == filter_mt
-    and "a filter" or type(value)
+    and "a filter" or misuse.kind(value)
 end
 
 -- The kinds of value an operator takes; each gives the literal or raises.
@@ -204,7 +204,7 @@ function M.all(...)
     -- A nil between them would widen the answer in silence.
     if not M.is(part) then
       misuse.raise("filter all: argument %d: expected a filter, got %s", i,
-        type(part))
+        misuse.kind(part))
     end
     texts[i] = part.text
     for _, term in ipairs(part.terms) do

@@ -45,7 +45,7 @@ local function file_of(op, value)
     value = {reader = value}
   elseif type(value) ~= "table" then
     misuse.raise("the file of %s must be a path, a function or a table, "
-      .. "not %s", op.id, type(value))
+      .. "not %s", op.id, misuse.kind(value))
   end
   local data = value.data
   if value.path then
@@ -78,7 +78,7 @@ end
 function M.build(op, t)
   local parts = op.body.parts
   if type(t) ~= "table" then
-    misuse.raise("%s takes a table, not %s", op.id, type(t))
+    misuse.raise("%s takes a table, not %s", op.id, misuse.kind(t))
   end
   local names = {}
   for name in pairs(t) do

@@ -76,7 +76,7 @@ function M.array(t)
   if t == nil then
     t = {}
   elseif type(t) ~= "table" then
-    misuse.raise("array: expected a table, got %s", type(t))
+    misuse.raise("array: expected a table, got %s", misuse.kind(t))
   end
   local mt = getmetatable(t)
   if mt == nil then

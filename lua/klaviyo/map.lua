@@ -110,12 +110,7 @@ local function concurrency_of(options)
     end
   end
   local concurrency = options and options.concurrency or DEFAULT_CONCURRENCY
-  if type(concurrency) ~= "number" or concurrency < 1
-      or concurrency % 1 ~= 0 then
-    misuse.raise("concurrency must be a whole number from 1, not %s",
-      tostring(concurrency))
-  end
-  return concurrency
+  return misuse.whole("concurrency", concurrency, 1)
 end
 
 --- Applies a function to all of a source, several at a time.
@@ -125,9 +120,9 @@ end
 ---@param wait (fun(fd: integer|nil, seconds: number))|nil  of another loop
 function M.new(source, fn, options, wait)
   if type(source) ~= "function" and type(source) ~= "table" then
-    misuse.raise("map takes a list or an iterator, not %s", type(source))
+    misuse.raise("map takes a list or an iterator, not %s", misuse.kind(source))
   elseif type(fn) ~= "function" then
-    misuse.raise("map needs a function to apply, not %s", type(fn))
+    misuse.raise("map needs a function to apply, not %s", misuse.kind(fn))
   end
   local concurrency = concurrency_of(options)
   local self = setmetatable({

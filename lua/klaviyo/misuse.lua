@@ -55,6 +55,59 @@ function M.raise(fmt, ...)
   error(message, level)
 end
 
+-- JSON's null is a pointer to nothing; LuaJIT has one of its own, a cdata.
+local function is_null(value)
+  return (type(value) == "userdata" or type(value) == "cdata")
+    and package.loaded.cjson ~= nil and value == package.loaded.cjson.null
+end
+
+--- What a value is, in words: `a string`, `nil`, `klaviyo.null`. Never the
+--- value, which may be a secret.
+---@param value any
+---@return string
+function M.kind(value)
+  if value == nil and type(value) == "nil" then
+    return "nil"
+  elseif is_null(value) then
+    return "klaviyo.null"
+  elseif value == "" then
+    return "an empty string"
+  end
+  return "a " .. type(value)
+end
+
+local LONGEST_SHOWN = 60
+
+--- A value as a message shows it: numbers and booleans as they are, text in
+--- quotes and cut, of all others what they are.
+---@param value any
+---@return string
+function M.shown(value)
+  if type(value) == "string" and #value > LONGEST_SHOWN then
+    value = value:sub(1, LONGEST_SHOWN):gsub("[\192-\255][\128-\191]*$", "") .. "…"
+  end
+  if type(value) == "string" then
+    return '"' .. value:gsub("[%c]", "?") .. '"'
+  elseif type(value) == "number" or type(value) == "boolean" then
+    return tostring(value)
+  end
+  return M.kind(value)
+end
+
+--- Raises unless a value is a whole number, such as a count.
+---@param what string  what it is, for the message
+---@param value any
+---@param least integer  the smallest that is right
+---@return integer  the value
+function M.whole(what, value, least)
+  if type(value) == "number" and value >= least and value % 1 == 0
+      and value < math.huge then
+    return value
+  end
+  M.raise("%s must be a whole number from %d on, not %s", what, least,
+    M.shown(value))
+end
+
 -- Names are compared as a reader would: case, hyphen and underscore aside.
 local function folded(name)
   return (name:lower():gsub("%-", "_"))
@@ -159,7 +212,8 @@ end
 ---@param candidates table a list of names, or a set (names as keys)
 function M.unknown(what, name, candidates)
   local nearest = M.nearest(name, candidates)
-  M.raise('unknown %s "%s"; %sallowed: %s', what, tostring(name),
+  M.raise('unknown %s "%s"; %sallowed: %s', what,
+    type(name) == "string" and name or M.shown(name),
     nearest and ('did you mean "%s"? '):format(nearest) or "",
     allowed(name, candidates))
 end

@@ -21,7 +21,7 @@ local function scalar(value, what)
     return tostring(value)
   end
   misuse.raise("%s must be a string, a number or a boolean, not %s", what,
-    kind)
+    misuse.kind(value))
 end
 
 -- A list stays one: its commas are not to be escaped.
@@ -41,7 +41,7 @@ end
 
 local function sorted_keys(t, what)
   if type(t) ~= "table" then
-    misuse.raise("%s must be a table, not %s", what, type(t))
+    misuse.raise("%s must be a table, not %s", what, misuse.kind(t))
   end
   local keys = {}
   for key in pairs(t) do
@@ -196,8 +196,8 @@ local function add_page(pairs_, judge, page)
     end
     if key == "size" and not judge.lenient
         and not either(judge, has_size, page.size) then
-      misuse.raise("page.size of %s must be a number from 1 to %d, not %s",
-        judge.op.id, largest_of(judge), tostring(page.size))
+      misuse.raise("page.size of %s must be a whole number from 1 to %d, "
+        .. "not %s", judge.op.id, largest_of(judge), misuse.shown(page.size))
     end
     add(pairs_, name, scalar(page[key], "page." .. key))
   end
@@ -248,7 +248,7 @@ local function add_filter(pairs_, judge, value)
   takes(judge, "filter")
   if type(value) ~= "string" and not filter.is(value) then
     misuse.raise("filter must be a string or made by klaviyo.filter, not %s",
-      type(value))
+      misuse.kind(value))
   end
   if not judge.lenient then
     for _, term in ipairs(filter.terms(value) or {}) do

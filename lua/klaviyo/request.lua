@@ -89,7 +89,8 @@ local function path_value(op, key, value)
   elseif type(value) == "number" and value % 1 == 0 then
     return ("%d"):format(value)
   end
-  misuse.raise("%s of %s must be a string, not %s", key, op.id, type(value))
+  misuse.raise("%s of %s must be a string, not %s", key, op.id,
+    misuse.kind(value))
 end
 
 local function refuse_argument(op, key)
@@ -140,7 +141,7 @@ function M.body(value)
   elseif type(value) == "table" then
     return json.encode(value)
   end
-  misuse.raise("body must be a table or a string, not %s", type(value))
+  misuse.raise("body must be a table or a string, not %s", misuse.kind(value))
 end
 
 -- POSTs that upsert: a second time has the effect of the first.
@@ -158,17 +159,24 @@ local function is_form(op)
   return op.body and op.body.style == "multipart"
 end
 
--- In none of these is an event.
-local SHARED = {profile = true, metric = true, properties = true}
+-- The way to the attributes of events, and how long the longest is (data,
+-- attributes, events-bulk-create, data, an item, attributes, events, data, an
+-- item, attributes).
+local PATH = {
+  data = true, attributes = true, events = true, ["events-bulk-create"] = true,
+}
+local LONGEST_PATH = 10
 
-local function copy(value)
+-- A copy of the tables on that way; what they hold besides is shared.
+local function copy(value, levels)
   local class = getmetatable(value)
-  if type(value) ~= "table" or class and class.__tojson then
+  if type(value) ~= "table" or levels < 0 or class and class.__tojson then
     return value
   end
   local made = {}
   for key, member in pairs(value) do
-    made[key] = SHARED[key] and member or copy(member)
+    local leads_on = PATH[key] or type(key) == "number"
+    made[key] = leads_on and copy(member, levels - 1) or member
   end
   return setmetatable(made, class)
 end
@@ -179,7 +187,7 @@ local function with_ids(body)
   if type(body) == "string" then
     return body, unique_id.is_everywhere(json.decode(body))
   elseif type(body) == "table" and not unique_id.is_everywhere(body) then
-    body = unique_id.ensure(copy(body))
+    body = unique_id.ensure(copy(body, LONGEST_PATH))
     return body, unique_id.is_everywhere(body)
   end
   return body, true
@@ -226,7 +234,7 @@ function M.of_operation(op, view, args, settings)
   args = args or {}
   if type(args) ~= "table" then
     misuse.raise("the arguments of %s must be a table, not %s", op.id,
-      type(args))
+      misuse.kind(args))
   end
   local values, asks = path_values(op, args)
   local parameters
@@ -259,7 +267,7 @@ local RAW = {
 
 local function raw_url(path, parameters, settings)
   if type(path) ~= "string" then
-    misuse.raise("path must be a string, not %s", type(path))
+    misuse.raise("path must be a string, not %s", misuse.kind(path))
   end
   if path:match("^%a[%w+.-]*://") then  -- a link out of a document
     local url, why = core.rebase(settings.base_url, path)
@@ -283,7 +291,7 @@ end
 ---@param settings klaviyo.settings
 function M.raw(args, settings)
   if type(args) ~= "table" then
-    misuse.raise("request takes a table, not %s", type(args))
+    misuse.raise("request takes a table, not %s", misuse.kind(args))
   end
   for key in pairs(args) do
     if not RAW[key] then

@@ -41,7 +41,7 @@ end
 
 local function merged(own, params)
   if params ~= nil and type(params) ~= "table" then
-    misuse.raise("parameters must be a table, not %s", type(params))
+    misuse.raise("parameters must be a table, not %s", misuse.kind(params))
   end
   for key, value in pairs(params or NONE) do
     if own[key] ~= nil then
@@ -227,6 +227,9 @@ end
 function Reading:all(params, options)
   local client, op, id = operation(self, "all")
   local own = merged({id = id}, params)
+  if own.max ~= nil then
+    misuse.whole("max", own.max, 0)
+  end
   own.limit, own.max = own.max, nil
   local it = client:each(op.id, own, options)
   local list = {}
@@ -277,8 +280,8 @@ end
 local function change(self, verb, id, t, params, options)
   local client, op = operation(self, verb)
   if type(t) ~= "table" then
-    misuse.raise("%s takes an id and a table, not %s and %s", op.id, type(id),
-      type(t))
+    misuse.raise("%s takes an id and a table, not %s and %s", op.id,
+      misuse.kind(id), misuse.kind(t))
   end
   local body = body_of(client, op, is_document(op, t) and t or with_id(op, t, id),
     options)
@@ -435,7 +438,7 @@ end
 --- One resource, to reach what it is related to: `lists:at(id).profiles`.
 function Collection:at(id)
   if type(id) ~= "string" and type(id) ~= "number" then
-    misuse.raise("at takes an id, not %s", type(id))
+    misuse.raise("at takes an id, not %s", misuse.kind(id))
   end
   local place = rawget(self, 1)
   return setmetatable({}, {

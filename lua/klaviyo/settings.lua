@@ -56,12 +56,17 @@ local function is(kind)
   end
 end
 
-local TEXT = {is_text, "a string"}
+local TEXT = {is_text, "a string that is not empty"}
 local LINE = {is_line, "a string without control characters"}
 local SECONDS = {is_number, "a number of seconds above 0"}
 local function is_count(value)
   return type(value) == "number" and value >= 0 and value % 1 == 0
+    and value < math.huge
 end
+
+local POSITIVE = {function(value)
+  return is_count(value) and value > 0
+end, "a whole number from 1 on"}
 
 local WINDOWS = {per_second = true, per_minute = true, per_day = true}
 
@@ -82,7 +87,7 @@ local function is_outbox(value)
 end
 
 local SWITCH = {is "boolean", "true or false"}
-local SECRET = {is_secret, "a string, or a function that gives one"}
+local SECRET = {is_secret, "a string that is not empty, or a function that gives one"}
 
 local KNOWN = {
   api_key = SECRET,
@@ -94,19 +99,17 @@ local KNOWN = {
   timeout = SECONDS,
   connect_timeout = SECONDS,
   deadline = SECONDS,
-  retries = {is_count, "a whole number"},
+  retries = {is_count, "a whole number from 0 on"},
   pacing = {is_pacing, "true, false or {per_second =, per_minute =, "
     .. "per_day =}"},
   account = TEXT,
   budget = {function(value)
     return type(value) == "boolean" or is_text(value)
   end, "a path, or false"},
-  track_queue = {function(value)
-    return is_count(value) and value > 0
-  end, "a whole number above 0"},
+  track_queue = POSITIVE,
   on_attempt = {is "function", "a function"},
   wait = {is "function", "a function"},
-  max_response_bytes = {is_number, "a number of bytes above 0"},
+  max_response_bytes = POSITIVE,
   validate = SWITCH,
   prefetch = SWITCH,
   fall_forward = SWITCH,
@@ -169,9 +172,7 @@ local function check(name, value)
   end
   if not rule[1](value) then
     misuse.raise("%s must be %s, not %s", name, rule[2],
-      rule == SECRET and "an empty or a " .. type(value) .. " value"
-      or type(value) == "string" and ("%q"):format(value)
-      or tostring(value))
+      rule == SECRET and misuse.kind(value) or misuse.shown(value))
   elseif rule == SECRET then
     M.check_secret(name, value)
   end

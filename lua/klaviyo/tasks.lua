@@ -53,7 +53,7 @@ end
 
 local function new(fn, ...)
   if type(fn) ~= "function" then
-    misuse.raise("a task is made of a function, not %s", type(fn))
+    misuse.raise("a task is made of a function, not %s", misuse.kind(fn))
   end
   return setmetatable({
     fn = fn, arguments = {n = select("#", ...), ...}, done = false,
@@ -347,7 +347,8 @@ end
 ---@param wait (fun(fd: integer|nil, seconds: number))|nil  of another loop
 function M.sleep(seconds, wait)
   if type(seconds) ~= "number" then
-    misuse.raise("sleep takes a number of seconds, not %s", type(seconds))
+    misuse.raise("sleep takes a number of seconds, not %s",
+      misuse.kind(seconds))
   end
   local till = core.clock() + seconds
   local me = scheduler.inside()

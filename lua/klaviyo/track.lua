@@ -111,7 +111,7 @@ end
 ---@return boolean, integer|nil left
 function M.drain(settings, seconds)
   if type(seconds) ~= "number" or seconds < 0 then
-    misuse.raise("drain takes a number of seconds, not %s", tostring(seconds))
+    misuse.raise("drain takes a number of seconds, not %s", misuse.shown(seconds))
   end
   local till = core.clock() + seconds
   while true do

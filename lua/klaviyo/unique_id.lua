@@ -2,6 +2,7 @@
 --- once, and two events of the same second count twice. Without one the
 --- service takes the second in its place.
 
+local json = require "klaviyo.json"
 local lazy = require "klaviyo.lazy"
 
 local digest = lazy "klaviyo.digest"
@@ -48,6 +49,14 @@ function M.derived(seed, number)
   return uuid(digest.sha256(("%s %d"):format(seed, number)), "8")
 end
 
+--- Whether a value is an id. null and "" are not: to the service they are the
+--- same as none, and mostly come from an empty field.
+---@param value any
+---@return boolean
+function M.is_given(value)
+  return value ~= nil and value ~= json.null and value ~= ""
+end
+
 local NONE = {}  -- never written to
 
 local function data_of(value)
@@ -84,14 +93,15 @@ local function events_of(document)
   return list
 end
 
---- Puts a unique_id into every event of a document that lacks one. A body
+--- Puts a unique_id into every event of a document that lacks one or has null
+--- or "" in its place. A body
 --- that is text is left alone. Sending the same document again sends the same
 --- ids.
 ---@param document table|string
 ---@return table|string document  the same
 function M.ensure(document)
   for _, attributes in ipairs(events_of(document)) do
-    if attributes ~= NONE and attributes.unique_id == nil then
+    if attributes ~= NONE and not M.is_given(attributes.unique_id) then
       attributes.unique_id = M.new()
     end
   end
@@ -105,7 +115,8 @@ end
 function M.is_everywhere(document)
   local events = events_of(document)
   for _, attributes in ipairs(events) do
-    if type(attributes.unique_id) ~= "string" then
+    local id = attributes.unique_id
+    if type(id) ~= "string" or id == "" then
       return false
     end
   end

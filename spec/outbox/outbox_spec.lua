@@ -104,6 +104,24 @@ describe("klaviyo.outbox", function()
     end
   end)
 
+  -- Fault 11: they were all kept under one id, "userdata: (nil)".
+  it("gives an event an id that was put with null or an empty string for one", function()
+    local box = new()
+    local document = klaviyo.document("create_event", event(3, {unique_id = klaviyo.null}))
+    assert(box:put(event(1, {unique_id = klaviyo.null, time = klaviyo.null}), client))
+    assert(box:put(event(2, {unique_id = ""}), client))
+    assert(box:put(document, client))
+    assert(box:put(json.encode(document), client))
+    assert.is_true(box:drain(20))
+    assert.equal(4, world.server:stats().events.distinct)
+    assert.equal(0, world.server:stats().events.unnamed)
+    for id in pairs(received()) do
+      assert.matches("^%x+%-%x+%-%x+%-%x+%-%x+$", id)
+    end
+    document.data.attributes.unique_id = 17
+    raises("unique_id must be a string, not a number", function() box:put(document, client) end)
+  end)
+
   it("lets an event have happened when it was put, not when it is sent", function()
     local box = new()
     local before = os.time()
@@ -581,7 +599,7 @@ describe("klaviyo.outbox", function()
       raises("max_rows must be a number of events, not 0", function() outbox.new {path = "/x", max_rows = 0} end)
       local box = new()
       raises("say for whom the outbox is", function() box:drain() end)
-      raises("this is no client", function() box:put(event(1), {}) end)
+      raises("expected a client", function() box:put(event(1), {}) end)
       raises("an event is a table or a document's JSON, not nil", function() box:put(nil, client) end)
       raises("this is no document of create_event", function() box:put("{}", client) end)
       raises("this is no document of create_event", function() box:put("nonsense", client) end)

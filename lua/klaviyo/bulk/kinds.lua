@@ -6,6 +6,10 @@
 ---
 --- Job readers go by their aliases, which are the same in every revision.
 
+local lazy = require "klaviyo.lazy"
+
+local unique_id = lazy "klaviyo.unique_id"
+
 local MB = 1000000
 
 local M = {}
@@ -23,14 +27,14 @@ M.events = {
   count = 1000, bytes = 5 * MB, again = true, settings = {},
   -- A record is one event as `create_event` takes it; a request wants events
   -- grouped by profile.
-  wrap = function(event, unique_id)
+  wrap = function(event, id)
     local own = {}
     for name, value in pairs(event) do
       own[name] = value
     end
     own.profile = nil
-    if own.unique_id == nil then
-      own.unique_id = unique_id
+    if not unique_id.is_given(own.unique_id) then
+      own.unique_id = id
     end
     return {profile = event.profile, events = {own}}
   end,

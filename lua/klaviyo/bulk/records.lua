@@ -62,7 +62,7 @@ function M.encoder(client, kind, seed)
       return record
     elseif kind.wrap then
       if type(record) ~= "table" then
-        misuse.raise("a record must be a table, not a %s", type(record))
+        misuse.raise("a record must be a table, not %s", misuse.kind(record))
       end
       record = kind.wrap(record, unique_id.derived(seed, position))
     end

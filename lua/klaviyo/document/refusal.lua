@@ -25,7 +25,7 @@ end
 
 --- A name that does not exist.
 function M.unknown(what, name, allowed)
-  return nil, {path = {}, unknown = tostring(name), what = what, allowed = allowed}
+  return nil, {path = {}, unknown = name, what = what, allowed = allowed}
 end
 
 --- Names that are required and not there.
@@ -60,7 +60,7 @@ end
 ---@param operation string the operation's name, to blame
 function M.raise(operation, refusal)
   local path = written(refusal.path)
-  if refusal.unknown then
+  if refusal.unknown ~= nil then
     misuse.unknown(refusal.what .. " of " .. operation
       .. (path == "" and "" or ", in " .. path .. ":"), refusal.unknown,
       refusal.allowed)

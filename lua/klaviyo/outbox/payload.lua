@@ -39,7 +39,7 @@ local function attributes_of(event, client)
     document = json.decode(event)
   elseif type(event) ~= "table" then
     misuse.raise("an event is a table or a document's JSON, not %s",
-      type(event))
+      misuse.kind(event))
   elseif type(event.data) ~= "table" then
     document = client:document("create_event", event)
   end
@@ -67,18 +67,21 @@ function M.of(event, client, now)
       own[name] = value
     end
   end
-  if own.time == nil then
+  if own.time == nil or own.time == json.null then
     own.time = text_of(now)
   end
-  if own.unique_id == nil then
+  if not unique_id.is_given(own.unique_id) then
     own.unique_id = unique_id.new()
+  elseif type(own.unique_id) ~= "string" then
+    misuse.raise("create_event: unique_id must be a string, not %s",
+      misuse.kind(own.unique_id))
   end
   local text = HEAD .. json.encode(profile or {}) .. MIDDLE
     .. json.encode(own) .. TAIL
   if #text > MOST then
     return nil, ("the event takes %d bytes; %d can be sent"):format(#text, MOST)
   end
-  return text, tostring(own.unique_id)
+  return text, own.unique_id
 end
 
 --- The document of create_event that a kept event was.

@@ -25,6 +25,7 @@ LUALIB_API int luaopen_klaviyo_core (lua_State *L) {
   open_lane(L);
   open_port(L);
   open_hold(L);
+  open_state(L);
   lua_pushstring(L, curl->version);
   lua_setfield(L, -2, "libcurl");
   return 1;

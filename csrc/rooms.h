@@ -19,6 +19,7 @@ void open_pages (lua_State *L);
 void open_lane (lua_State *L);
 void open_port (lua_State *L);
 void open_hold (lua_State *L);
+void open_state (lua_State *L);
 
 /* What one room gives to another as an argument. */
 settings *check_settings (lua_State *L, int index);

@@ -48,6 +48,10 @@ local LOCATIONS = {
   ]],
   ["/waiting"] = [[ ngx.say(client:stats().outbox.waiting, " ", ngx.worker.pid()) ]],
   ["/drain"] = [[ ngx.say(tostring(client:drain(10))) ]],
+  ["/hold"] = [[
+    for _ = 1, 20 do ngx.timer.at(0, function() ngx.sleep(2) end) end
+    ngx.sleep(0.1)
+  ]],
 }
 
 describe("an outbox in nginx", function()
@@ -110,6 +114,15 @@ describe("an outbox in nginx", function()
     assert.equal("kept\n", (world:get("/track?id=one")))
     assert.is_true(arrived(1))
     assert.equal(2, #world:noted("warning", 2))
+  end)
+
+  -- Fault 16.
+  it("goes on after nginx dropped its timer", function()
+    start { http = "lua_max_running_timers 3;" }
+    world:get("/hold")
+    assert.equal("kept\n", (world:get("/track?id=one")))
+    assert.is_true(arrived(1))
+    assert.matches("lua_max_running_timers are not enough", world:logs())
   end)
 
   it("is what examples/nginx/outbox.conf has", function()

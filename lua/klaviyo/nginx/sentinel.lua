@@ -5,6 +5,7 @@
 
 local core = require "klaviyo.core"
 local lazy = require "klaviyo.lazy"
+local timers = require "klaviyo.nginx.timers"
 
 local track = lazy "klaviyo.track"
 
@@ -12,7 +13,7 @@ local M = {}
 
 local FAR, STEP, REPORT_GAP = 10 * 365 * 86400, 0.01, 1
 
-local is_watching, is_reporting = false, false
+local is_watching = false
 
 local function is_tracking()
   local tracked = core.tracked()
@@ -37,27 +38,20 @@ local function see_through(_, reader)
   reader.dismiss()
 end
 
-local report
+local reports
 
-local function report_soon()
-  if not ngx.worker.exiting() then
-    is_reporting = ngx.timer.at(REPORT_GAP, report) ~= nil
-  end
-end
-
-function report(premature)
-  is_reporting = false
+local function report(premature)
   track.report()
   if not premature and is_tracking() then
-    report_soon()
+    reports:start(REPORT_GAP)
   end
 end
 
---- Has failures of what is tracked be told while there may be some.
+reports = timers.new(report)
+
+--- Has failures of what is tracked reported while there may be some.
 function M.report_later()
-  if not is_reporting and ngx.get_phase() ~= "exit_worker" then
-    report_soon()
-  end
+  reports:start(REPORT_GAP)
 end
 
 --- Has the worker's end be seen to.

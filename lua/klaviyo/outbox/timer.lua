@@ -3,6 +3,7 @@
 --- another one looks for what workers that are gone have left.
 
 local core = require "klaviyo.core"
+local timers = require "klaviyo.nginx.timers"
 
 local M = {}
 
@@ -18,14 +19,7 @@ local function guarded(outbox, run)
   return ok
 end
 
-local send
-
-local function set(outbox, seconds)
-  outbox.timer = ngx.timer.at(seconds, send, outbox) and true or false
-end
-
-function send(premature, outbox)
-  outbox.timer = false
+local function send(premature, outbox)
   if premature or outbox.closed then
     return
   end
@@ -41,29 +35,29 @@ function send(premature, outbox)
     outbox.failures = outbox.failures + 1
   end
   if outbox:waiting() > 0 or not done then
-    set(outbox, math.min(outbox.interval * 2 ^ math.min(outbox.failures, 10),
-      LONGEST_WAIT))
+    outbox.timers.send:start(math.min(outbox.interval
+      * 2 ^ math.min(outbox.failures, 10), LONGEST_WAIT))
   end
 end
 
 -- Where Lua's code is not cached every request has a VM, which lives as long
 -- as its timers: none of them must do for ever.
 local function look(premature, outbox)
-  outbox.looking = false
   if not premature and not outbox.closed and core.ports() <= 1 then
     outbox.look = true
     M.wake(outbox)
   end
 end
 
---- Sees to it that what is in an outbox is sent soon.
+--- Has what is in an outbox sent soon.
 function M.wake(outbox)
-  if not outbox.timer then
-    set(outbox, outbox.interval)
+  local own = outbox.timers
+  if not own then
+    own = {send = timers.new(send, outbox), look = timers.new(look, outbox)}
+    outbox.timers = own
   end
-  if not outbox.looking then
-    outbox.looking = ngx.timer.at(LOOK_EVERY, look, outbox) and true or false
-  end
+  own.send:start(outbox.interval)
+  own.look:start(LOOK_EVERY)
 end
 
 return M

@@ -1,0 +1,153 @@
+-- Timers that nginx drops because lua_max_running_timers of others run: they
+-- run later, and once.
+local core = require "klaviyo.core"
+local key = require "spec.support.key"
+local sandbox = require "klaviyo.sandbox"
+local script = require "spec.support.script"
+local shell = require "klaviyo.sandbox.shell"
+local worker = require "spec.support.worker"
+
+describe("core.states", function()
+  it("counts the Lua states that have the core loaded", function()
+    local before = core.states()
+    assert.is_true(before >= 1)
+    assert.equal("1\n", (script.run [[ print(require("klaviyo.core").states()) ]]))
+    assert.equal(before, core.states())
+  end)
+end)
+
+if not rawget(_G, "jit") then
+  return -- what runs in nginx is LuaJIT in any case: once is enough
+elseif worker.missing() then
+  pending("the specs of timers in nginx: " .. worker.missing())
+  return
+end
+
+-- Takes all timers that may run for some seconds.
+local HOLD = [[
+  local running = 0
+  for _ = 1, 20 do
+    ngx.timer.at(0, function()
+      running = running + 1
+      ngx.sleep(2.5)
+    end)
+  end
+  ngx.sleep(0.1)
+  ngx.say(running)
+]]
+
+local INIT = [[
+  timer = require("klaviyo.nginx.timers").new(function(premature, name)
+    note("ran", premature, name, timer:is_pending())
+  end, "argument")
+  warned = client:with {on_warning = function(message)
+    if message:find("tracked", 1, true) then note("lost", message) end
+  end}
+]]
+
+local LOCATIONS = {
+  ["/hold"] = HOLD,
+  ["/start"] = [[
+    timer:start(0.05)
+    timer:start(0.05)
+    ngx.say(tostring(timer:is_pending()))
+  ]],
+  ["/states"] = [[ ngx.say(require("klaviyo.core").states()) ]],
+  ["/lost"] = [[
+    assert(warned.events:track {
+      metric = "M", profile = {email = "a@example.com"}, properties = {n = 1},
+    })
+    ngx.say("tracked")
+  ]],
+}
+
+describe("a timer of nginx", function()
+  local server, world
+
+  setup(function()
+    server = assert(sandbox.start { key = key })
+  end)
+
+  before_each(function()
+    server:reset()
+  end)
+
+  after_each(function()
+    if world then
+      world:stop()
+      world = nil
+    end
+  end)
+
+  teardown(function()
+    if server then
+      server:stop()
+    end
+  end)
+
+  local function start(http)
+    world = worker.start(server, { locations = LOCATIONS, init = INIT, http = http or "lua_max_running_timers 3;" })
+  end
+
+  local function says(path)
+    return (world:get(path):gsub("\n$", ""))
+  end
+
+  local function hold()
+    assert.is_true(tonumber(says("/hold")) >= 2)
+  end
+
+  it("runs once, however often it is started before", function()
+    start()
+    assert.equal("true", says("/start"))
+    assert.equal(1, #world:noted("ran"))
+    shell.sleep(0.3)
+    assert.same({ "false argument false" }, world:noted("ran"))
+    assert.equal("true", says("/start"))
+    assert.equal(2, #world:noted("ran", 2))
+  end)
+
+  it("that nginx drops runs when there is room, without anybody's help", function()
+    start()
+    hold()
+    assert.equal("true", says("/start"))
+    assert.same({ "false argument false" }, world:noted("ran"))
+    assert.matches("lua_max_running_timers are not enough", world:logs())
+    shell.sleep(1.5)
+    assert.equal(1, #world:noted("ran"))
+  end)
+
+  it("is told when the worker exits", function()
+    start()
+    assert.equal("true", says("/start"))
+    assert.equal(1, #world:noted("ran"))
+    local old = world:workers()[1]
+    world:get("/start")
+    world:signal("HUP")
+    assert.truthy(worker.gone(old, 3))
+    assert.equal(2, #world:noted("ran", 2))
+  end)
+
+  it("does not keep the Lua states of requests where Lua's code is not cached", function()
+    start("lua_code_cache off;")
+    for _ = 1, 10 do
+      assert.equal("true", says("/start"))
+    end
+    assert.truthy(shell.wait_for(function()
+      return tonumber(says("/states")) <= 3
+    end, 5), says("/states"))
+  end)
+
+  -- Fault 16.
+  it("that reports lost events goes on after nginx dropped it", function()
+    start()
+    server:fault { operation = "create_event", status = 400, times = 2 }
+    hold()
+    assert.equal("tracked", says("/lost"))
+    assert.equal(1, #world:noted("lost"))
+    hold()
+    assert.equal("tracked", says("/lost"))
+    assert.equal(2, #world:noted("lost", 2))
+    assert.matches("lua_max_running_timers are not enough", world:logs())
+  end)
+end)

@@ -29,10 +29,14 @@ WARNINGS = -Wall -Wextra -pedantic -Wshadow -Wstrict-prototypes \
   -Wconversion -Wno-sign-conversion \
   -Werror=implicit-function-declaration
 
+# what lua/klaviyo/shared_object.lua compares
+KLAVIYO_VERSION = $(shell sed -n 's/^return "\(.*\)"$$/\1/p' lua/klaviyo/version.lua)
+
 # one flavour of the core: where it goes, and what it is built with besides
 OUT    = build/$(LUA)
 EXTRA  =
-C_ALL  = -std=c99 -D_GNU_SOURCE=1 -fPIC -fvisibility=hidden $(WARNINGS) \
+C_ALL  = -std=c99 -D_GNU_SOURCE=1 -DKLAVIYO_VERSION='"$(KLAVIYO_VERSION)"' -fPIC \
+  -fvisibility=hidden $(WARNINGS) \
   $(EXTRA) $(LUA_CFLAGS) $(CURL_CFLAGS) $(CRYPTO_CFLAGS) $(SQLITE_CFLAGS) \
   $(CPPFLAGS) $(CFLAGS)
 # nodelete: libcurl and a running thread must outlive lua_close

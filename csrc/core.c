@@ -3,6 +3,7 @@
 ** upper floor.
 */
 #include "binding.h"
+#include "lua_build.h"
 #include "rooms.h"
 
 #include <curl/curl.h>
@@ -28,5 +29,6 @@ LUALIB_API int luaopen_klaviyo_core (lua_State *L) {
   open_state(L);
   lua_pushstring(L, curl->version);
   lua_setfield(L, -2, "libcurl");
+  set_build(L);
   return 1;
 }

@@ -7,6 +7,7 @@
 
 #include <openssl/crypto.h>
 
+#include "../lua_build.h"
 #include "digest.h"
 
 #define MAX_RANDOM 1024
@@ -95,5 +96,6 @@ LUALIB_API int luaopen_klaviyo_digest (lua_State *L) {
   }
   lua_pushstring(L, OpenSSL_version(OPENSSL_VERSION));
   lua_setfield(L, -2, "libcrypto");
+  set_build(L);
   return 1;
 }

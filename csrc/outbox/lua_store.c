@@ -12,6 +12,7 @@
 
 #include <sqlite3.h>
 
+#include "../lua_build.h"
 #include "refused.h"
 #include "store.h"
 
@@ -446,5 +447,6 @@ LUALIB_API int luaopen_klaviyo_outbox_store (lua_State *L) {
   set_functions(L, functions, sizeof functions / sizeof functions[0]);
   lua_pushstring(L, sqlite3_libversion());
   lua_setfield(L, -2, "sqlite");
+  set_build(L);
   return 1;
 }

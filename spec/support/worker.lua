@@ -69,7 +69,8 @@ end
 --- Starts one.
 ---@param upstream table  a sandbox
 ---@param options table Lua or nginx text for its parts: locations (by path), init, init_worker, main, http,
----  server, more (servers); workers (1), base_url (the client's, if not the sandbox's)
+---  server, more (servers); replace (pairs, see nginx.start); workers (1), base_url (the client's, if not the
+---  sandbox's)
 ---@return table world
 function M.start(upstream, options)
   local ok, dir = shell.run('mktemp -d "${TMPDIR:-/tmp}/klaviyo-notes.XXXXXX"')
@@ -82,9 +83,13 @@ function M.start(upstream, options)
     SERVER = (options.server or "") .. locations(options.locations),
   }
   local text = CONF:gsub("%$(%u+)", function(name) return values[name] or "" end)
-  local replace
+  local replace = {}
+  for i, pair in ipairs(options.replace or {}) do
+    replace[i] = pair
+  end
   if options.init_worker then
-    replace = { { "init_worker_by_lua_block {", "init_worker_by_lua_block {\n" .. options.init_worker .. "\n" } }
+    replace[#replace + 1] = { "init_worker_by_lua_block {",
+      "init_worker_by_lua_block {\n" .. options.init_worker .. "\n" }
   end
   local output
   self.server, output = nginx.start { text = text, workers = options.workers or 1, replace = replace,

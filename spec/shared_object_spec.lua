@@ -1,0 +1,90 @@
+local script = require "spec.support.script"
+local shell = require "klaviyo.sandbox.shell"
+local version = require "klaviyo.version"
+local worker = require "spec.support.worker"
+
+local jit = rawget(_G, "jit")
+local MODULES = { "klaviyo.core", "klaviyo.digest", "klaviyo.outbox.store" }
+
+describe("a shared object", function()
+  for _, name in ipairs(MODULES) do
+    it("of this version and this Lua is loaded: " .. name, function()
+      local module = require(name)
+      assert.equal(version, module.version)
+      assert.equal("klaviyo: built for " .. _VERSION, module.built_for)
+    end)
+
+    it("for another Lua says for which: " .. name, function()
+      local other = jit and "lua5.4" or "luajit"
+      local path = ("build/%s/%s.so"):format(other, (name:gsub("%.", "/")))
+      if not shell.read(path) then
+        return pending("make build LUA=" .. other .. " has not been run")
+      end
+      local output = script.run(([[
+        package.cpath = "build/%s/?.so"
+        print(select(2, pcall(require, "%s")))
+      ]]):format(other, name))
+      assert.equal(("%s is built for %s, this is %s: build and install klaviyo for it\n"):format(path,
+        jit and "Lua 5.4" or "Lua 5.1", jit and "LuaJIT (Lua 5.1)" or "Lua 5.4"), output)
+    end)
+
+    it("of another version is refused: " .. name, function()
+      local output = script.run(([[
+        package.loaded["klaviyo.version"] = "9.9.9"
+        print(select(2, pcall(require, "%s")))
+      ]]):format(name))
+      assert.equal(("%s in use is of version %s, the Lua files are of version 9.9.9: "):format(name, version)
+        .. "install both from one version\n", output)
+    end)
+  end
+
+  it("that is not there is named, with the places that were searched", function()
+    local output = script.run [[
+      package.cpath = "/nowhere/?.so;/else%where/?.so"
+      print(select(2, pcall(require, "klaviyo")))
+    ]]
+    assert.equal("klaviyo.core is not installed: no shared object in package.cpath\n"
+      .. "\tno file '/nowhere/klaviyo/core.so'\n\tno file '/else%where/klaviyo/core.so'\n", output)
+  end)
+
+  it("that is damaged gives the loader's words", function()
+    local output = script.run [[
+      local dir = os.tmpname()
+      os.remove(dir)
+      os.execute("mkdir -p " .. dir .. "/klaviyo && echo no >" .. dir .. "/klaviyo/core.so")
+      package.cpath = dir .. "/?.so"
+      print(select(2, pcall(require, "klaviyo.core")))
+      os.execute("rm -r " .. dir)
+    ]]
+    assert.matches("^cannot load klaviyo.core: ", output)
+  end)
+end)
+
+if not jit or worker.missing() then
+  return -- what runs in nginx is LuaJIT in any case: once is enough
+end
+
+describe("nginx, reloaded after an upgrade of the rock", function()
+  it("goes on with the old version and says what to do", function()
+    local _, dir = shell.run("mktemp -d")
+    dir = dir:gsub("%s+$", "")
+    shell.run("mkdir " .. dir .. "/klaviyo")
+    local file = dir .. "/klaviyo/version.lua"
+    shell.write(file, ("return %q\n"):format(version))
+    local world = worker.start({ base_url = "http://127.0.0.1:1", key = "pk_none" }, {
+      locations = { ["/version"] = [[ ngx.print(require("klaviyo")._VERSION) ]] },
+      replace = { { 'lua_package_path "', 'lua_package_path "' .. dir .. "/?.lua;" } },
+    })
+    assert.equal(version, (world:get("/version")))
+    shell.write(file, 'return "9.9.9"\n')
+    world:signal("HUP")
+    local told = shell.wait_for(function()
+      return world:logs():match("klaviyo.core in use is of version[^\n]*")
+    end)
+    assert.equal(version, (world:get("/version")))
+    world:stop()
+    shell.run("rm -r " .. dir)
+    assert.equal(("klaviyo.core in use is of version %s, the Lua files are of version 9.9.9: "):format(version)
+      .. "a reload keeps the old one in memory; restart nginx, or upgrade its binary", told)
+  end)
+end)

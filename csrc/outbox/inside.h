@@ -26,6 +26,7 @@ struct store {
   int ask_at;        /* pages in the log at which to ask it again */
   bool was_at_rest;  /* it, before what was written last */
   int64_t waiting;
+  int64_t delivered; /* rows that are yet to be deleted */
   store_options options;
 };
 

@@ -250,6 +250,16 @@ static int drop (lua_State *L) {
 }
 
 
+/* s:deliver(count): so many rows are with the service; drop them later */
+static int deliver (lua_State *L) {
+  handle *h = check(L);
+  int64_t count = check_id(L, 2);
+  if (h->s != NULL)
+    store_deliver(h->s, count);
+  return 0;
+}
+
+
 /* s:newest() -> the last id, 0 for none | nil, what, why */
 static int newest (lua_State *L) {
   handle *h = check(L);
@@ -431,7 +441,7 @@ __attribute__((visibility("default")))
 LUALIB_API int luaopen_klaviyo_outbox_store (lua_State *L) {
   static const function methods[] = {
     {"add", add}, {"read", read_batch}, {"drop", drop}, {"nth", nth},
-    {"newest", newest}, {"renew", renew},
+    {"newest", newest}, {"renew", renew}, {"deliver", deliver},
     {"refuse", refuse_row}, {"waiting", waiting}, {"bytes", bytes},
     {"shrink", shrink}, {"close", close_store}, {"__gc", close_store},
   };

@@ -120,16 +120,33 @@ store_status store_read (store *s, store_batch *batch, int count, size_t bytes,
 }
 
 
+static store_status delete_rows (store *s, int64_t first, int64_t last,
+                                 int64_t *count) {
+  store_status status;
+  sqlite3_bind_int64(s->statements[DROP], 1, first);
+  sqlite3_bind_int64(s->statements[DROP], 2, last);
+  status = store_finish(s, DROP);
+  *count = status == STORE_OK ? sqlite3_changes64(s->file.db) : 0;
+  return status;
+}
+
+
 store_status store_drop (store *s, const store_batch *batch) {
+  int64_t count, delivered;
   store_status status;
   if (store_is_lost(s))
     return STORE_INHERITED;
-  sqlite3_bind_int64(s->statements[DROP], 1, batch->first);
-  sqlite3_bind_int64(s->statements[DROP], 2, batch->last);
-  status = store_finish(s, DROP);
-  if (status == STORE_OK)
-    s->waiting -= sqlite3_changes64(s->file.db);
+  status = delete_rows(s, batch->first, batch->last, &count);
+  delivered = count < s->delivered ? count : s->delivered;
+  s->delivered -= delivered;
+  s->waiting -= count - delivered;
   return status;
+}
+
+
+void store_deliver (store *s, int64_t count) {
+  s->delivered += count;
+  s->waiting -= count;
 }
 
 
@@ -187,7 +204,7 @@ static store_status move (store *s, int64_t id, store_text reason) {
 
 
 store_status store_refuse (store *s, int64_t id, store_text reason) {
-  store_batch batch;
+  int64_t count;
   store_status status = STORE_OK;
   if (store_is_lost(s))
     return STORE_INHERITED;
@@ -198,8 +215,11 @@ store_status store_refuse (store *s, int64_t id, store_text reason) {
     return status == STORE_DAMAGED ? STORE_FAILED : status;
   status = move(s, id, reason);
   sqlite3_reset(s->statements[ONE]);
-  batch.first = batch.last = id;
-  return status == STORE_OK ? store_drop(s, &batch) : status;
+  if (status != STORE_OK)
+    return status;
+  status = delete_rows(s, id, id, &count);
+  s->waiting -= count;
+  return status;
 }
 
 

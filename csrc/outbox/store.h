@@ -79,7 +79,11 @@ store_status store_add (store *s, const store_row *row);
 store_status store_read (store *s, store_batch *batch, int count, size_t bytes,
                          buffer *body, buffer *revision);
 
-/* Forgets all rows of a batch. */
+/* Notes that the service has so many rows, which store_drop has yet to delete:
+** they no longer wait. On a full disk nothing can be deleted. */
+void store_deliver (store *s, int64_t count);
+
+/* Deletes all rows of a batch. */
 store_status store_drop (store *s, const store_batch *batch);
 
 /* The last id there is; 0 for none. */
@@ -92,6 +96,7 @@ store_status store_nth (store *s, const store_batch *batch, int index,
 /* Moves a row to the refused (refused.h). */
 store_status store_refuse (store *s, int64_t id, store_text reason);
 
+/* Rows that are neither delivered nor deleted. */
 int64_t store_waiting (const store *s);
 /* What the file takes, of what is used of it. */
 store_status store_bytes (store *s, int64_t *bytes);

@@ -17,6 +17,7 @@ local keeper = require "klaviyo.outbox.keeper"
 local lazy = require "klaviyo.lazy"
 local misuse = require "klaviyo.misuse"
 local payload = require "klaviyo.outbox.payload"
+local progress = require "klaviyo.outbox.progress"
 local rounds = require "klaviyo.outbox.rounds"
 local sender = require "klaviyo.outbox.sender"
 local tasks = require "klaviyo.tasks"
@@ -77,6 +78,7 @@ function M.new(options)
   end
   local self = {
     counts = {sent = 0, refused = 0}, failures = 0, look = true,
+    adopted = {},  -- files of processes that are gone, while kept open
     -- the task that sends, or coroutine; one that is gone (nginx may kill any)
     -- does not
     sender = setmetatable({}, {__mode = "v"}),
@@ -181,14 +183,43 @@ function Outbox:pass(is_over, ending)
   return rounds.run(self, is_over, ending)
 end
 
---- How many events of this process wait.
-function Outbox:waiting()
-  return self.store and self.store:waiting() or 0
+-- The files that this process has open.
+local function stores(self)
+  local list = {self.store}
+  for _, store in ipairs(self.adopted) do
+    list[#list + 1] = store
+  end
+  return list
 end
 
-local PASSING = {rate_limited = true, timeout = true, transport = true}
+--- Returns how many events of this process wait.
+---@return integer
+function Outbox:waiting()
+  local count = 0
+  for _, store in ipairs(stores(self)) do
+    count = count + store:waiting()
+  end
+  return count
+end
 
--- Whether trying again may help.
+-- How many of them are postponed; seconds until one is due; why it is.
+local function postponed(self)
+  local count, seconds, err = 0, nil, nil
+  for _, store in ipairs(stores(self)) do
+    local some, due, why = progress.postponed(store)
+    count = count + some
+    if due and (not seconds or due < seconds) then
+      seconds, err = due, why
+    end
+  end
+  return count, seconds, err
+end
+
+local PASSING = {rate_limited = true, timeout = true, transport = true,
+  http = true, decode = true}
+
+-- Whether trying again may help: what is between the service and us may answer
+-- in its place for a while.
 local function may_pass(err)
   return PASSING[err.kind] or err.status and err.status >= 500
 end
@@ -209,21 +240,31 @@ function Outbox:drain(seconds, client)
   self.look = true
   repeat
     local done
-    if rounds.is_under_way(self) then
-      tasks.sleep(LOOK, values.wait)
-    else
+    local pause = LOOK
+    if not rounds.is_under_way(self) then
       done, err = self:pass(function()
         return core.clock() >= ending
       end, ending)
-      if done and self:waiting() == 0 and not self.look then
+      local waiting = self:waiting()
+      local count, due, why = postponed(self)
+      if done and waiting == 0 and not self.look then
         return true
+      elseif not done and not may_pass(err) then
+        return nil, err
       elseif not done then
-        if not may_pass(err) or ending - core.clock() < wait then
-          return nil, err
+        pause, wait = wait, math.min(wait * 2, LONGEST_WAIT)
+      else
+        pause, err = 0, why
+        if count == waiting then
+          pause = due
         end
-        tasks.sleep(wait, values.wait)
-        wait = math.min(wait * 2, LONGEST_WAIT)
       end
+      if ending - core.clock() < pause then
+        break
+      end
+    end
+    if pause > 0 then
+      tasks.sleep(pause, values.wait)
     end
   until core.clock() >= ending
   return nil, err or sender.error_of("time", ("%d events still wait")
@@ -287,9 +328,9 @@ function Outbox:close(seconds)
     self:drain(seconds)
   end
   self.closed = true
-  local store = self.store
-  self.store = nil
-  if store then
+  local open = stores(self)
+  self.store, self.adopted = nil, {}
+  for _, store in ipairs(open) do
     store:close()
   end
 end

@@ -234,6 +234,8 @@ describe("klaviyo.outbox", function()
       local call = transport.call
       local sizes
 
+      local REJECTED = {kind = "api", status = 400, message = "400 no", errors = {{detail = "no"}}}
+
       -- A service that refuses what holds one of these.
       local function service(is_bad, answer)
         sizes = {}
@@ -243,7 +245,11 @@ describe("klaviyo.outbox", function()
           for _, group in ipairs(list) do
             local number = group.attributes.events.data[1].attributes.properties.number
             if is_bad(number) then
-              return nil, errors.new(answer or {kind = "http", status = 400, message = "400 no"})
+              local copy = {}
+              for name, value in pairs(answer or REJECTED) do
+                copy[name] = value
+              end
+              return nil, errors.new(copy)
             end
           end
           return {}
@@ -272,17 +278,20 @@ describe("klaviyo.outbox", function()
         assert.is_true(#sizes <= 42)
       end)
 
-      it("is none when all are refused and none was ever taken", function()
+      it("is none when all are refused, also after others were taken", function()
         local box = new()
+        fill(box, 200, 300)
+        service(function() return false end)
+        assert.is_true(box:drain(20))
         fill(box, 1, 100)
         service(function() return true end)
         local done, err = box:drain(20)
         assert.is_nil(done)
         assert.equal(400, err.status)
-        assert.same({84, 16}, {box:stats().waiting, box:stats().refused})
+        assert.same({100, 0}, {box:stats().waiting, box:stats().refused})
         service(function() return false end)
         assert.is_true(box:drain(20))
-        assert.equal(84, box:stats().sent)
+        assert.equal(201, box:stats().sent)
       end)
 
       it("is none where the errors point elsewhere", function()
@@ -298,7 +307,7 @@ describe("klaviyo.outbox", function()
       end)
 
       it("is none when the service may have acted, or is not well", function()
-        for _, answer in ipairs {{kind = "http", status = 400, message = "x", maybe_sent = true},
+        for _, answer in ipairs {{kind = "api", status = 400, message = "x", maybe_sent = true, errors = {{}}},
           {kind = "http", status = 403, message = "x"}, {kind = "transport", message = "x"}} do
           local box = new()
           fill(box, 1, 3)
@@ -312,10 +321,30 @@ describe("klaviyo.outbox", function()
         local box = new()
         fill(box, 1, 64)
         service(function(number) return number == 5 end,
-          {kind = "http", status = 413, message = "413 too large"})
+          {kind = "api", status = 413, message = "413 too large", errors = {{detail = "too large"}}})
         assert.is_true(box:drain(20))
         assert.same({5}, numbers(box))
       end)
+
+      -- What is between may answer in the service's place.
+      for _, status in ipairs {400, 409, 413, 422} do
+        it(("is none where %d has no error document"):format(status), function()
+          for _, answer in ipairs {{kind = "http", status = status, message = "<html>"},
+            {kind = "api", status = status, message = "x", errors = {"Bad Request"}}} do
+            local box = new()
+            fill(box, 1, 300)
+            service(function() return true end, answer)
+            for _ = 1, 9 do
+              assert.is_nil((box:pass()))
+            end
+            assert.same({300, 0}, {box:stats().waiting, box:stats().refused})
+            service(function() return false end)
+            shell.sleep(0.01)
+            assert(box:pass())
+            assert.is_true(box:stats().sent > 240, box:stats().sent)
+          end
+        end)
+      end
 
       it("goes with others up to the bytes that the service takes", function()
         local box = new()
@@ -331,6 +360,241 @@ describe("klaviyo.outbox", function()
         assert.same({4, 4, 4}, sizes)
         assert.is_true(most <= payload.bytes)
       end)
+    end)
+  end)
+
+  describe("an event that always fails", function()
+    local call = transport.call
+    local posts, is_bad, answer
+
+    before_each(function()
+      posts, answer = {}, {kind = "http", status = 500, message = "500 oops"}
+      transport.call = function(values, request, op)
+        posts[#posts + 1] = select(2, request.body:gsub('"event"', ""))
+        if is_bad(request.body) then
+          local copy = {}
+          for name, value in pairs(answer) do
+            copy[name] = value
+          end
+          return nil, errors.new(copy)
+        end
+        return call(values, request, op)
+      end
+    end)
+
+    after_each(function()
+      transport.call = call
+    end)
+
+    local function contains(...)
+      local ids = {...}
+      is_bad = function(body)
+        for _, id in ipairs(ids) do
+          if body:find('"poison' .. id .. '"', 1, true) then
+            return true
+          end
+        end
+        return false
+      end
+    end
+
+    local function fill_around(box, ...)
+      for i = 1, 60 do
+        fill(box, i, i)
+        for _, place in ipairs {...} do
+          if place == i then
+            fill(box, i, i, {unique_id = "poison" .. i})
+          end
+        end
+      end
+    end
+
+    for _, one in ipairs {{"500", {kind = "http", status = 500, message = "x"}},
+      {"a 503 with an error document", {kind = "api", status = 503, message = "x", errors = {{}}}},
+      {"a 403 of a filter in between", {kind = "http", status = 403, message = "<html>"}},
+      {"a reset", {kind = "transport", message = "reset", maybe_sent = true}}} do
+      it("with " .. one[1] .. " lets the others go", function()
+        local box = new()
+        answer = one[2]
+        contains(30)
+        fill_around(box, 30)
+        assert.is_nil((box:pass()))
+        assert.is_nil((box:pass()))
+        assert.same({61, 61}, posts)
+        assert.is_true(box:pass())
+        assert.same({1, 60, 0}, {box:stats().waiting, box:stats().sent, box:stats().refused})
+        assert.is_true(#posts < 20, #posts)
+        assert.equal(60, world.server:stats().events.distinct)
+        -- and those that come later
+        fill(box, 70, 79)
+        assert.is_true(box:pass())
+        assert.same({1, 70}, {box:stats().waiting, box:stats().sent})
+        local count = #posts
+        assert.is_true(box:pass())
+        assert.equal(count, #posts)  -- it is not due
+      end)
+    end
+
+    it("is one of several, at both ends and side by side", function()
+      local box = new()
+      contains(1, 2, 3, 40, 60)
+      fill_around(box, 1, 2, 3, 40, 60)
+      for _ = 1, 6 do
+        box:pass()
+      end
+      assert.same({5, 60}, {box:stats().waiting, box:stats().sent})
+      assert.equal(60, world.server:stats().events.distinct)
+    end)
+
+    it("is sent when it no longer fails", function()
+      local box = new()
+      contains(30)
+      fill_around(box, 30)
+      local done, err = box:drain(4)
+      assert.is_nil(done)
+      assert.equal(500, err.status)
+      assert.equal(1, box:waiting())
+      contains()
+      assert.is_true(box:drain(20))
+      assert.same({0, 61}, {box:stats().waiting, box:stats().sent})
+    end)
+
+    it("is the only one", function()
+      local box = new()
+      contains(1)
+      fill(box, 1, 1, {unique_id = "poison1"})
+      for _ = 1, 5 do
+        box:pass()
+      end
+      assert.equal(1, box:waiting())
+      fill(box, 2, 10)
+      assert.is_true(box:pass())
+      assert.same({1, 9}, {box:stats().waiting, box:stats().sent})
+    end)
+
+    it("does not keep the files of others from being sent", function()
+      local path = folders.new()
+      local one, two = new(path), new(path)
+      local box = new(path)
+      contains(1, 5)
+      fill(box, 1, 1, {unique_id = "poison1"})
+      fill_around(one, 5)
+      fill(two, 100, 109)
+      one:close(0)
+      two:close(0)
+      for _ = 1, 8 do
+        box.look = true
+        box:pass()
+      end
+      assert.same({2, 70}, {box:waiting(), box:stats().sent})
+      assert.equal(70, world.server:stats().events.distinct)
+      box:close(0)
+      -- which another process can send now
+      contains()
+      assert.is_true(new(path):drain(20, client))
+      assert.equal(72, world.server:stats().events.distinct)
+    end)
+
+    it("is none when nothing goes", function()
+      local box = new()
+      is_bad = function() return true end
+      fill_around(box)
+      for _ = 1, 12 do
+        assert.is_nil((box:pass()))
+      end
+      assert.is_true(#posts < 80, #posts)
+      is_bad = function() return false end
+      assert.is_true(box:drain(30))
+      assert.equal(60, world.server:stats().events.distinct)
+    end)
+  end)
+
+  describe("a disk that is full", function()
+    -- Of so many kilobytes; nil where nobody may mount one.
+    local function mount(path, size)
+      return (shell.run(("mount -t tmpfs -o size=%dk none %s"):format(size, path)))
+    end
+
+    -- Fills the outbox, then the last byte of its disk.
+    local function stuff(box, path)
+      local count, ok = 0
+      repeat
+        ok = box:put(event(count, {unique_id = "e" .. count}), client)
+        count = count + (ok and 1 or 0)
+      until not ok
+      os.execute("cat /dev/zero >" .. path .. "/ballast 2>/dev/null")
+      return count
+    end
+
+    it("does not have what was sent sent again", function()
+      local path = folders.new()
+      if not mount(path, 400) then
+        return  -- only root can
+      end
+      local box = new(path, {on_warning = function(message) warnings[#warnings + 1] = message end})
+      local count = stuff(box, path)
+      assert.is_true(count > 10)
+      for _ = 1, 5 do
+        assert.is_true((box:pass()))
+      end
+      assert.same({0, count}, {box:stats().waiting, box:stats().sent})
+      assert.equal(count, world.server:stats().events.received)
+      assert.equal(1, #warnings)
+      assert.truthy(warnings[1]:find("what was sent cannot be deleted yet", 1, true))
+      assert.is_true(box:drain(5))
+      -- with room again it is deleted, and what comes is sent
+      assert(shell.run("mount -o remount,size=4m " .. path))
+      assert.is_true((box:pass()))
+      for i = 1, 20 do
+        assert(box:put(event(i, {unique_id = "later" .. i}), client))
+      end
+      assert.is_true(box:drain(5))
+      box:close(0)
+      assert.is_true(new(path):drain(5, client))
+      assert.equal(count + 20, world.server:stats().events.received)
+      assert.equal(1, #warnings)
+    end)
+
+    it("holds what was sent of a file that another process left", function()
+      local path = folders.new()
+      if not mount(path, 400) then
+        return
+      end
+      local box, other = new(path), new(path)
+      fill(box, 1000, 1000)
+      assert.is_true((box:pass()))
+      local count = stuff(other, path)
+      other:close(0)
+      os.execute("cat /dev/zero >>" .. path .. "/ballast 2>/dev/null")
+      for _ = 1, 5 do
+        box.look = true
+        assert.is_true((box:pass()))
+      end
+      assert.same({0, count + 1}, {box:stats().waiting, box:stats().sent})
+      assert.equal(count + 1, world.server:stats().events.received)
+    end)
+
+    it("does not have what was rejected sent again", function()
+      local path = folders.new()
+      if not mount(path, 400) then
+        return
+      end
+      local box = new(path)
+      local bad = klaviyo.document("create_event", event(1, {unique_id = "bad"}))
+      bad.data.attributes.profile.data.attributes.email = "not an address"
+      assert(box:put(bad, client))
+      local count = stuff(box, path)
+      for _ = 1, 4 do
+        box:pass()
+      end
+      assert.same({1, count, 0}, {box:stats().waiting, box:stats().sent, box:stats().refused})
+      local before = world.server:stats().events.received
+      box:pass()
+      assert.equal(before, world.server:stats().events.received)
+      assert(shell.run("mount -o remount,size=4m " .. path))
+      assert.is_true((box:pass()))
+      assert.same({0, count, 1}, {box:stats().waiting, box:stats().sent, box:stats().refused})
+      assert.equal("bad", box:refused()().unique_id)
     end)
   end)
 

@@ -4,6 +4,7 @@
 local folder = require "klaviyo.outbox.folder"
 local keeper = require "klaviyo.outbox.keeper"
 local misuse = require "klaviyo.misuse"
+local progress = require "klaviyo.outbox.progress"
 local scheduler = require "klaviyo.scheduler"
 local sender = require "klaviyo.outbox.sender"
 
@@ -19,13 +20,9 @@ function M.values(self)
   return self.values
 end
 
-local function send_store(self, store, ending, is_over)
-  local done, err, refused, reason = sender.send(store, M.values(self),
-    {counts = self.counts, ending = ending, is_over = is_over})
-  if refused > 0 then
-    keeper.warn(self, ("outbox: %d events were refused for good and are kept aside; "
-      .. "the first: %s"):format(refused, reason))
-  end
+-- Gives the store back, or the one that took its place.
+local function send_store(self, pass, store)
+  local done, err = sender.send(pass, store)
   if err and err.code == "damaged" then
     local again, what, why = store:renew()
     keeper.warn(self, "outbox: " .. tostring(again and what or why))
@@ -34,36 +31,94 @@ local function send_store(self, store, ending, is_over)
   return done, err, store
 end
 
+local function send_own(self, pass)
+  local own = self.store
+  if not own then
+    return true
+  end
+  local done, err, store = send_store(self, pass, own)
+  if self.store == own then  -- else it was closed, or replaced, meanwhile
+    self.store = store
+  end
+  return done, err
+end
+
+-- What others left is kept open, and so out of their reach, while there is
+-- something to be known of it that is not in the file.
+local function send_adopted(self, pass)
+  local list = self.adopted
+  local done, err = true, nil
+  for i = #list, 1, -1 do
+    local store = list[i]
+    if done then
+      done, err, store = send_store(self, pass, store)
+      list[i] = store
+    end
+    if done and store and not progress.is_pending(store) then
+      store:close()
+      store = nil
+    end
+    if not store then
+      table.remove(list, i)
+    end
+  end
+  return done, err
+end
+
+local function send_orphans(self, pass)
+  if not self.look then
+    return true
+  end
+  self.look = false
+  for orphan, damage in folder.orphans(self.path,
+      keeper.store_options(self, false), keeper.file_failed(self)) do
+    if damage then
+      keeper.warn(self, "outbox: " .. damage)
+    end
+    local done, err = true, nil
+    if orphan:waiting() > 0 then
+      done, err, orphan = send_store(self, pass, orphan)
+    end
+    if orphan and progress.is_pending(orphan) and not self.closed then
+      table.insert(self.adopted, orphan)
+    elseif orphan then
+      orphan:close()
+    end
+    if not done or pass.is_over() then
+      self.look = true
+      return done, err
+    end
+  end
+  return true
+end
+
+local function report(self, pass)
+  if pass.refused > 0 then
+    keeper.warn(self, ("outbox: %d events were refused for good and are kept aside; "
+      .. "the first: %s"):format(pass.refused, pass.reason))
+  end
+  local why = pass.unwritten and tostring(pass.unwritten)
+  if why and why ~= self.unwritten then
+    keeper.warn(self, ("%s; what was sent cannot be deleted yet, and is not "
+      .. "sent again while this process lives"):format(why))
+  end
+  self.unwritten = why
+end
+
+-- The files behind one with an event that always fails are sent as well.
 local function send_all(self, ending, is_over)
-  local own, done, err = self.store, true, nil
-  if own then
-    local store
-    done, err, store = send_store(self, own, ending, is_over)
-    if self.store == own then  -- else it was closed, or replaced, meanwhile
-      self.store = store
-    end
+  local pass = sender.new_pass(M.values(self), {counts = self.counts,
+    ending = ending, is_over = is_over})
+  local done, err = send_own(self, pass)
+  if done then
+    done, err = send_adopted(self, pass)
   end
-  if not done then
-    return nil, err
+  if done then
+    done, err = send_orphans(self, pass)
   end
-  if self.look then
-    self.look = false
-    for orphan, damage in folder.orphans(self.path, keeper.store_options(self, false),
-        keeper.file_failed(self)) do
-      if damage then
-        keeper.warn(self, "outbox: " .. damage)
-      end
-      if orphan:waiting() > 0 then
-        done, err, orphan = send_store(self, orphan, ending, is_over)
-      end
-      if orphan then
-        orphan:close()
-      end
-      if not done or is_over and is_over() then
-        self.look = true
-        break
-      end
-    end
+  report(self, pass)
+  if done and pass.err and not pass.succeeded then
+    return nil, pass.err
   end
   return done, err
 end

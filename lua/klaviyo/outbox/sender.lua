@@ -5,6 +5,7 @@ local core = require "klaviyo.core"
 local errors = require "klaviyo.errors"
 local json = require "klaviyo.json"
 local payload = require "klaviyo.outbox.payload"
+local progress = require "klaviyo.outbox.progress"
 local settings = require "klaviyo.settings"
 local transport = require "klaviyo.transport"
 local view = require "klaviyo.view"
@@ -12,16 +13,23 @@ local warning = require "klaviyo.warning"
 
 local M = {}
 
--- Answers that are about what was sent, and so about some event of it.
-local REFUSAL = {[400] = true, [409] = true, [413] = true, [422] = true}
+-- Statuses that are about what was sent, and so about some event of it.
+local REJECTION = {[400] = true, [409] = true, [413] = true, [422] = true}
 
--- So many events refused one by one, before any was ever taken, and without a
--- word on which: then it is not the events.
-local MOST_IN_VAIN = 16
+-- Statuses that are about every request, whatever is in it.
+local ABOUT_ALL = {[401] = true, [404] = true, [405] = true, [407] = true,
+  [410] = true, [429] = true}
 
--- Rows deleted at once: what more takes would be felt by whoever waits for
--- this process.
-local DELETED_AT_ONCE = 200
+-- So many events rejected one by one, in a row, and without a word on which:
+-- then it is not the events.
+local MAX_REJECTED = 16
+
+-- A batch that fails so often is split.
+local MAX_FAILURES = 3
+
+-- Of a batch that is split, so many parts may fail in a row: then it is not
+-- the events. It takes 10 to find one of a thousand.
+local MAX_FAILED_PARTS = 12
 
 --- What a store says went wrong, as an error.
 function M.error_of(what, why)
@@ -29,10 +37,11 @@ function M.error_of(what, why)
 end
 
 -- All events have their unique_id: no need to look for it in the body.
-local function post(values, revision, body, seconds)
-  values = settings.with(values, {
-    revision = revision,
-    deadline = seconds and math.min(values.deadline, seconds) or nil,
+local function post(pass, revision, body, retries)
+  local seconds = pass.ending and math.max(pass.ending - core.clock(), 0.001)
+  local values = settings.with(pass.values, {
+    revision = revision, retries = retries,
+    deadline = seconds and math.min(pass.values.deadline, seconds) or nil,
   })
   local seen = view.of(values)
   local op = seen:must("bulk_create_events")
@@ -43,38 +52,77 @@ local function post(values, revision, body, seconds)
   }, op)
 end
 
-local function drop(store, first, last)
-  while first <= last do
-    local ok, what, why = store:drop(first,
-      math.min(first + DELETED_AT_ONCE - 1, last))
-    if not ok then
-      return nil, M.error_of(what, why)
-    end
-    first = first + DELETED_AT_ONCE
+-- Whether an answer is the service's own on some event. What is between it and
+-- us may answer with such a status, too, but not with an error document.
+local function is_rejection(err)
+  if err.kind ~= "api" or not REJECTION[err.status] or err.maybe_sent then
+    return false
   end
-  return true
+  for _, object in ipairs(err.errors) do
+    if type(object) == "table" then
+      return true
+    end
+  end
+  return false
 end
 
-local function refuse(pass, id, err, objects)
-  local ok, what, why = pass.store:refuse(id, json.encode {
-    message = err.message, status = err.status,
-    errors = json.array(objects or err.errors or {}),
-  })
+-- Whether an event may be the reason of a failure that is no rejection.
+local function may_be_an_event(pass, err)
+  if pass.ending and core.clock() >= pass.ending then
+    return false
+  elseif not err.status then
+    return err.maybe_sent
+  end
+  return err.status >= 500
+    or err.kind ~= "api" and not ABOUT_ALL[err.status]
+end
+
+-- Writes into the file what is known of its events.
+local function write(pass)
+  local ok, what, why = progress.write(pass.store, function()
+    pass.counts.refused = pass.counts.refused + 1
+  end)
   if not ok then
     return nil, M.error_of(what, why)
   end
-  pass.counts.refused = pass.counts.refused + 1
-  pass.refused = pass.refused + 1
-  pass.reason = pass.reason or errors.describe(
-    (objects or err.errors or {})[1] or {detail = err.message})
+  pass.unwritten = pass.unwritten or what and M.error_of(what, why)
   return true
 end
 
--- Sets aside the events that the errors point to. Gives whether there were
--- any; or nil and why it is no event's fault.
-local function set_aside(pass, batch, err)
+local function reject(pass, id, err, objects)
+  progress.reject(pass.store, id, json.encode {
+    message = err.message, status = err.status,
+    errors = json.array(objects or err.errors or {}),
+  })
+  pass.refused = pass.refused + 1
+  pass.reason = pass.reason or errors.describe(
+    (objects or err.errors or {})[1] or {detail = err.message})
+end
+
+-- Rejects single events that the service said nothing more about: now it is
+-- known that it takes others.
+local function reject_suspects(pass)
+  for _, suspect in ipairs(pass.suspects) do
+    reject(pass, suspect.id, suspect.err)
+  end
+  pass.suspects = {}
+  return write(pass)
+end
+
+-- What of a batch is to be sent after all, in smaller batches.
+local function push(pass, stack, batch, limit, is_part)
+  local ranges = progress.ranges(pass.store, batch.first, batch.last)
+  for i = #ranges, 1, -1 do
+    ranges[i].limit, ranges[i].is_part = limit, is_part
+    stack[#stack + 1] = ranges[i]
+  end
+end
+
+-- Rejects the events that the errors point to. Returns whether there are any;
+-- or nil and why it is no event's fault.
+local function reject_pointed(pass, batch, err)
   local at_fault, order = {}, {}
-  for _, object in ipairs(err.errors or {}) do
+  for _, object in ipairs(err.errors) do
     local index, elsewhere = payload.pointed(object)
     if elsewhere then
       return nil, err
@@ -87,42 +135,65 @@ local function set_aside(pass, batch, err)
     end
   end
   table.sort(order)
-  local ids = {}
   for i, index in ipairs(order) do
     local id, what, why = pass.store:nth(batch.first, batch.last, index - 1)
     if not id then
       return nil, M.error_of(what, why)
     end
-    ids[i] = id
+    order[i] = {id = id, objects = at_fault[index]}
   end
-  for i, id in ipairs(ids) do
-    local ok, trouble = refuse(pass, id, err, at_fault[order[i]])
-    if not ok then
-      return nil, trouble
-    end
+  for _, one in ipairs(order) do
+    reject(pass, one.id, err, one.objects)
   end
-  return #ids > 0
+  return #order > 0
 end
 
--- A batch was refused: what of it is to be sent in its place goes on the
--- stack.
-local function part(pass, stack, batch, err)
-  local some, trouble = set_aside(pass, batch, err)
+local function on_rejection(pass, stack, batch, err)
+  local some, failure = reject_pointed(pass, batch, err)
   if some == nil then
-    return nil, trouble
+    return nil, failure
   elseif some then
-    stack[#stack + 1] = batch
+    push(pass, stack, batch, batch.limit, batch.is_part)
+    return write(pass)
   elseif batch.count > 1 then
-    batch.limit = math.floor(batch.count / 2)
-    stack[#stack + 1] = batch
-  else
-    pass.in_vain = pass.in_vain + 1
-    if not pass.counts.taken and pass.in_vain > MOST_IN_VAIN then
-      return nil, err
-    end
-    return refuse(pass, batch.first, err)
+    push(pass, stack, batch, math.floor(batch.count / 2), batch.is_part)
+    return true
+  end
+  table.insert(pass.suspects, {id = batch.first, err = err})
+  if #pass.suspects > MAX_REJECTED then
+    return nil, err
   end
   return true
+end
+
+-- A batch that fails again and again is split, so that the others are sent, and
+-- an event that does is postponed.
+local function on_failure(pass, stack, batch, err)
+  pass.err = err
+  if not may_be_an_event(pass, err) then
+    return nil, err
+  elseif not batch.is_part and err.status ~= 413
+      and progress.count_failure(pass.store, batch.first) < MAX_FAILURES then
+    return nil, err
+  end
+  pass.failed_parts = pass.failed_parts + 1
+  if batch.count > 1 then
+    push(pass, stack, batch, math.floor(batch.count / 2), true)
+  else
+    progress.postpone(pass.store, batch.first, err)
+  end
+  if pass.failed_parts > MAX_FAILED_PARTS then
+    progress.forget_failures(pass.store)
+    return nil, err
+  end
+  return true
+end
+
+local function on_success(pass, batch)
+  pass.failed_parts, pass.succeeded = 0, true
+  pass.counts.sent = pass.counts.sent + batch.count
+  progress.deliver(pass.store, batch)
+  return reject_suspects(pass)
 end
 
 local function send_batch(pass, stack, range)
@@ -137,45 +208,60 @@ local function send_batch(pass, stack, range)
   end
   if last < range.last then
     stack[#stack + 1] = {first = last + 1, last = range.last,
-      limit = range.limit}
+      limit = range.limit, is_part = range.is_part}
   end
-  local seconds = pass.ending and math.max(pass.ending - core.clock(), 0.001)
-  local doc, err = post(pass.values, revision, body, seconds)
+  local batch = {first = first, last = last, count = count,
+    limit = range.limit, is_part = range.is_part}
+  -- a part is tried once: that it fails says where to look next
+  local doc, err = post(pass, revision, body, range.is_part and 0 or nil)
   if doc then
-    pass.counts.taken = true
-    pass.counts.sent = pass.counts.sent + count
-    return drop(pass.store, first, last)
-  elseif REFUSAL[err.status] and not err.maybe_sent then
-    return part(pass, stack, {first = first, last = last, count = count,
-      limit = range.limit}, err)
+    return on_success(pass, batch)
+  elseif is_rejection(err) then
+    return on_rejection(pass, stack, batch, err)
   end
-  return nil, err
+  return on_failure(pass, stack, batch, err)
 end
 
---- Sends all that a store holds by now.
----@param store userdata
----@param values klaviyo.settings  of whom it is for
+--- A pass over some stores.
+---@param values klaviyo.settings  of whom they are for
 ---@param options {counts: table, ending: number|nil, is_over: (fun(): boolean)|nil}
----@return boolean|nil done
----@return klaviyo.error|nil err  why not all
----@return integer refused  events that were found wrong
----@return string|nil reason  of the first of them
-function M.send(store, values, options)
+---@return table pass  `refused`: how many events were rejected, `reason`: that
+---  of the first; `succeeded`; `err`: the last failure; `unwritten`: why
+---  what was sent could not be deleted
+function M.new_pass(values, options)
+  return {values = values, counts = options.counts, ending = options.ending,
+    is_over = options.is_over or function() return false end,
+    refused = 0, reason = nil, suspects = {}, failed_parts = 0,
+    succeeded = false, err = nil, unwritten = nil, store = nil}
+end
+
+--- Sends all that a store holds by now: what failed before, last.
+---@param pass table
+---@param store userdata
+---@return boolean|nil done  whether all was tried
+---@return klaviyo.error|nil err  why not
+function M.send(pass, store)
+  pass.store, pass.suspects = store, {}
   local newest, what, why = store:newest()
   if not newest then
-    return nil, M.error_of(what, why), 0
+    return nil, M.error_of(what, why)
   end
-  local pass = {store = store, values = values, counts = options.counts,
-    ending = options.ending, refused = 0, in_vain = 0}
-  local stack = {{first = 0, last = newest, limit = payload.count}}
-  local done, err = true, nil
-  while #stack > 0 and done and not (options.is_over and options.is_over()) do
+  local done, err = write(pass)
+  local stack = {}
+  for _, id in ipairs(progress.due(store)) do
+    stack[#stack + 1] = {first = id, last = id, limit = 1, is_part = true}
+  end
+  push(pass, stack, {first = 0, last = newest}, payload.count)
+  while #stack > 0 and done and not pass.is_over() do
     done, err = send_batch(pass, stack, table.remove(stack))
+  end
+  if done and #stack == 0 then
+    done, err = reject_suspects(pass)
   end
   if done and store:waiting() == 0 then
     store:shrink()
   end
-  return done, err, pass.refused, pass.reason
+  return done, err
 end
 
 return M

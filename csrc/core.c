@@ -20,6 +20,7 @@ LUALIB_API int luaopen_klaviyo_core (lua_State *L) {
   lua_newtable(L);
   open_text(L);
   open_json(L);
+  open_json_read(L);
   open_settings(L);
   open_ticket(L);
   open_pages(L);

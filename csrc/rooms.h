@@ -13,6 +13,7 @@
 
 void open_text (lua_State *L);
 void open_json (lua_State *L);
+void open_json_read (lua_State *L);
 void open_settings (lua_State *L);
 void open_ticket (lua_State *L);
 void open_pages (lua_State *L);

@@ -9,7 +9,7 @@
 -- A line: {"profile": {"email": "…"}, "metric": "Placed Order",
 --          "time": "2026-11-23T10:00:00Z", "value": 9.99, "properties": {…}}
 
-local cjson = require "cjson"
+local json = require "klaviyo.json"
 local klaviyo = require "klaviyo"
 
 local live = (os.getenv "LIVE" or "") ~= ""
@@ -23,8 +23,7 @@ local function events_of(file)
     if not line then
       return nil
     end
-    local ok, event = pcall(cjson.decode, line)
-    return ok and event or line
+    return json.decode(line) or line
   end
 end
 

@@ -63,8 +63,6 @@ local function resolve(document, identifier)
   return type(identifier) == "table" and by_key[key_of(identifier)] or nil
 end
 
-local BRACE = ("{"):byte()
-
 ---@class klaviyo.document
 ---@field data? table|table[]  the resource, or the list of them
 ---@field included? table[]
@@ -178,8 +176,7 @@ function M.read(response, trouble, context)
       :format(response.status, why, snippet(response, context)),
       context, response)
   end
-  if type(body) ~= "table" or body == json.null
-      or response.body:byte() ~= BRACE and response.body:find("^%s*%[") then
+  if type(body) ~= "table" or json.is_array(body) then
     return failure("decode", ("%d with a body that is not a JSON object: %s")
       :format(response.status, snippet(response, context)), context, response)
   end

@@ -1,22 +1,20 @@
---- JSON: decoding is lua-cjson's; encoding is the core's, because lua-cjson
--- 2.1.0 rounds numbers to 14 digits and has no empty list, and because a value
--- JSON cannot hold deserves to be named by its path.
---
--- What lua-cjson 2.1.0 loses on decoding: integers beyond 2^53 are rounded, and
--- `[]` becomes a table like `{}`. Later versions keep both.
+--- Reads and writes JSON. The core does both: numbers stay exact, lists stay
+--- lists, and a value that JSON cannot hold is named by its path.
+---
+--- lua-cjson gives `null` and, in its newer versions, the mark of a list, so
+--- that its values and ours are the same. Settings of lua-cjson do not matter
+--- here, and nothing here changes them.
 
 local cjson = require "cjson"
 local lazy = require "klaviyo.lazy"
 local misuse = require "klaviyo.misuse"
 
-local core = lazy "klaviyo.core"  -- who only decodes does without libcurl
+local core = lazy "klaviyo.core"
 
 local M = {}
 
 --- JSON's null; the same value as `cjson.null` and `ngx.null`.
 M.null = cjson.null
-
-local MAX_DEPTH = 1000
 
 -- Where there can be one: to look for it in vain takes a first start 0.1 ms.
 local has_ffi, ffi
@@ -25,46 +23,44 @@ if type(jit) == "table" then
 end
 local type, getmetatable = type, getmetatable
 
--- lua-cjson's own mark where it has one, so that what it decodes and what we
--- mark are one thing.
+-- lua-cjson's own mark, if it has one: a list that it marked is one to us.
 local array_mt = cjson.array_mt or { __name = "klaviyo.array" }
 local empty_array_mt = cjson.empty_array_mt or array_mt
 local empty_array = cjson.empty_array
 
 -- Decoding --------------------------------------------------------------------
 
--- An instance of our own: settings made here reach nobody else, nor theirs us.
-local function new_decoder()
-  local own = cjson.new()
-  own.decode_invalid_numbers(false)
-  own.decode_max_depth(MAX_DEPTH)
-  if own.decode_array_with_array_mt then
-    own.decode_array_with_array_mt(true)
+-- LuaJIT's numbers hold no integer beyond 2^53 exactly: larger ones become
+-- 64-bit cdata, which can be compared, reckoned with and written again. Texts
+-- would not be written as numbers again, and rounded numbers are other ones.
+local big
+if has_ffi then
+  local int64, uint64 = ffi.typeof("int64_t"), ffi.typeof("uint64_t")
+  local HALF = uint64(2 ^ 32)
+
+  function big(high, low, is_signed)
+    local value = uint64(high) * HALF + uint64(low)
+    return is_signed and int64(value) or value
   end
-  return own.decode
 end
 
-local decode_now = new_decoder()
+local read
 
---- Decodes a JSON text. Never raises.
+--- Decodes a JSON text (RFC 8259). An integer that 64 bits hold arrives
+--- exactly: in Lua 5.4 as an integer; in LuaJIT as a number up to 2^53, beyond
+--- as an `int64_t` or `uint64_t`. A number with a fraction or an exponent whose
+--- value is integral (`3.0`, `1e3`), up to 2^53, arrives as an integer, too. All
+--- others are the nearest double. A list keeps the mark of `json.array`. Null
+--- is `json.null`. Of two members with the same name the last one counts.
 ---@param text string
 ---@return any value nil when the text is not JSON
----@return string|nil message what is wrong with it
+---@return string|nil message what is wrong with it, and at which byte
 function M.decode(text)
   if type(text) ~= "string" then
     return nil, "expected a string, got " .. type(text)
   end
-  local ok, value = pcall(decode_now, text)
-  if not ok then
-    -- lua-cjson learns the locale's decimal point when an instance is made; by
-    -- another one it takes no number that has a point.
-    decode_now = new_decoder()
-    ok, value = pcall(decode_now, text)
-  end
-  if ok then
-    return value
-  end
-  return nil, tostring(value)
+  read = read or core.decoder(array_mt, big)
+  return read(text)
 end
 
 -- Lists -----------------------------------------------------------------------

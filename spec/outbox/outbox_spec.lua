@@ -220,6 +220,7 @@ describe("klaviyo.outbox", function()
       end
       assert.equal(1, #list)
       assert.same({"bad", 400}, {list[1].unique_id, list[1].status})
+      assert.equal("400", tostring(list[1].status))
       assert.truthy(list[1].errors[1].source.pointer:find("/data/10/", 1, true))
       assert.equal("not an address", list[1].document.data.attributes.profile.data.attributes.email)
       -- mended, it can be put again

@@ -61,6 +61,18 @@ function scenarios.json()
   return json.encode(list)
 end
 
+function scenarios.decode()
+  package.loaded["klaviyo.core"], package.loaded["klaviyo.json"] = fresh(), nil
+  local json = require "klaviyo.json"
+  local list = {}
+  for i = 1, 100 do
+    list[i] = ('{"n\\n%d":"%s\\n","list":[[],{},%d,null]}'):format(i, ("x\\u00e9"):rep(i * 4), i)
+  end
+  local value, why = json.decode("[" .. table.concat(list, ",") .. "]")
+  assert(#value == 100 and why == nil)
+  return json.encode(value)
+end
+
 function scenarios.settings()
   local made, field, why = core.settings {
     headers = { "Authorization", "Klaviyo-API-Key x", "A", "b", "Empty", "" }, content_type = "application/json",

@@ -275,22 +275,54 @@ static url_status rebase_text (buffer *out, const char *base, char *link) {
 }
 
 
+/* Where the scheme and the host of a link end. */
+static size_t origin_size (const char *link, size_t size) {
+  size_t at = 0;
+  while (at + 2 < size && memcmp(link + at, "://", 3) != 0 &&
+         link[at] != '/' && link[at] != '?')
+    at++;
+  if (at + 2 >= size || link[at] != ':')
+    return 0;
+  for (at += 3; at < size && strchr("/?#", link[at]) == NULL;)
+    at++;
+  return at;
+}
+
+
+/* Blanks that nobody escaped, which libcurl takes in no URL, are escaped, but
+** for those around the link, which mean nothing. Control characters, and
+** blanks within the host, are refused. */
+static url_status add_cleaned (buffer *out, const char *link, size_t size) {
+  size_t i, origin;
+  while (size > 0 && *link == ' ') {
+    link++;
+    size--;
+  }
+  while (size > 0 && link[size - 1] == ' ')
+    size--;
+  origin = origin_size(link, size);
+  for (i = 0; i < size; i++) {
+    unsigned char c = (unsigned char)link[i];
+    if (c < ' ' || c == 127 || (c == ' ' && i < origin))
+      return URL_BAD;
+    if (!(c == ' ' ? buffer_add_text(out, "%20")
+                   : buffer_add_byte(out, (char)c)))
+      return URL_NO_MEMORY;
+  }
+  return buffer_add_byte(out, '\0') ? URL_OK : URL_NO_MEMORY;
+}
+
+
 url_status url_rebase (buffer *out, const char *base, const char *link,
                        size_t link_size) {
-  url_status status;
-  size_t before = out->size, i;
-  char *text;
-  for (i = 0; i < link_size; i++) {
-    unsigned char c = (unsigned char)link[i];
-    if (c <= ' ' || c == 127)
-      return URL_BAD;
+  buffer text = {NULL, 0, 0};
+  size_t before = out->size;
+  url_status status = add_cleaned(&text, link, link_size);
+  if (status == URL_OK) {
+    text.data[strcspn(text.data, "#")] = '\0';
+    status = rebase_text(out, base, text.data);
   }
-  text = text_copy(link, link_size);
-  if (text == NULL)
-    return URL_NO_MEMORY;
-  text[strcspn(text, "#")] = '\0';
-  status = rebase_text(out, base, text);
-  free(text);
+  buffer_free(&text);
   if (status != URL_OK)
     out->size = before;
   return status;

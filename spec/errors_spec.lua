@@ -198,3 +198,134 @@ describe("a key that the other side repeats", function()
     end)
   end)
 end)
+
+-- Fault 33: the message was that of the first of all that were refused.
+describe("several error objects", function()
+  it("read as the first of them", function()
+    local objects = {{ code = "a", detail = "One." }, { code = "b", detail = "Two." }}
+    assert.equal("400 a: One. (and 1 more)", errors.summary(400, objects))
+    assert.equal("b: Two.", errors.summary(nil, { objects[2] }))
+  end)
+end)
+
+-- Fault 34: it was null, or 17.0.
+describe("a code", function()
+  it("is text, or absent", function()
+    for written, code in pairs {
+      ["null"] = false, ["17"] = "17", ["17.0"] = "17", ["1.5"] = false, ["true"] = false, ["{}"] = false,
+      ['""'] = false, ['"invalid"'] = "invalid", ["123456789012"] = "123456789012",
+    } do
+      local err = answered { status = 400, body = ('{"errors":[{"code":%s,"detail":"No."}]}'):format(written) }
+      assert.equal("api", err.kind)
+      assert.equal(code or nil, err.code)
+      assert.equal(("klaviyo: get_profiles: 400 %sNo."):format(code and code .. ": " or ""), tostring(err))
+    end
+    local err = answered { status = 400, body = '{"errors":[null]}' }
+    assert.is_nil(err.code)
+    assert.equal("klaviyo: get_profiles: 400 klaviyo.null", tostring(err))
+  end)
+end)
+
+-- Fault 38
+describe("duplicate_id", function()
+  local world = sandbox.here(setup, teardown)
+
+  it("is the id of the profile that has the address already", function()
+    local made = assert(world.client.profiles:create { email = "twice@example.com" })
+    local doc, err = world.client.profiles:create { email = "twice@example.com" }
+    assert.is_nil(doc)
+    assert.equal(409, err.status)
+    assert.equal("duplicate_profile", err.code)
+    assert.equal(made.data.id, err.duplicate_id)
+    assert(world.client.profiles:update(err.duplicate_id, { first_name = "Ann" }))
+  end)
+
+  it("is absent where the service names none", function()
+    for _, meta in ipairs { "null", "{}", '{"duplicate_profile_id":null}', '{"duplicate_profile_id":7}', '"x"' } do
+      local err = answered({ status = 409, body = ('{"errors":[{"code":"x","meta":%s}]}'):format(meta) },
+        "create_profile", { body = "{}" })
+      assert.equal(409, err.status)
+      assert.is_nil(err.duplicate_id)
+    end
+    assert.is_nil(select(2, world.client.profiles:get("none")).duplicate_id)
+  end)
+end)
+
+-- Fault 34: it raised "must give a string", and the reason was lost.
+describe("a function that returns no secret", function()
+  local function refusing(reason)
+    return function() return nil, reason end
+  end
+
+  local function check(err, reason)
+    assert.is_true(errors.is(err))
+    assert.equal("auth", err.kind)
+    assert.equal(reason, err.cause)
+    assert.is_false(err.maybe_sent)
+    assert.same({}, err.attempts)
+    assert.is_nil(err.status)
+  end
+
+  it("has its reason told by the error of the call", function()
+    raw.with({ answers = { { body = '{"data":[]}' } } }, function(server)
+      for _, name in ipairs { "access_token", "api_key" } do
+        local client = connect(server.url, { [name] = refusing("invalid_grant"),
+          [name == "api_key" and "access_token" or "api_key"] = nil })
+        local doc, err = client:call("get_lists")
+        assert.is_nil(doc)
+        check(err, "invalid_grant")
+        assert.equal(("klaviyo: get_lists: the function %s returned nil: invalid_grant"):format(name), tostring(err))
+        doc, err = client:build("get_lists")
+        assert.is_nil(doc)
+        check(err, "invalid_grant")
+        doc, err = client.lists:each():next()
+        assert.is_nil(doc)
+        check(err, "invalid_grant")
+        doc, err = client.lists:all()
+        assert.is_nil(doc)
+        check(err, "invalid_grant")
+        doc, err = client.events:track { metric = "A", profile = { email = "a@example.com" }, properties = {} }
+        assert.is_nil(doc)
+        check(err, "invalid_grant")
+        assert.equal("create_event", err.operation)
+        local ok, raised = pcall(function() for _ in client.lists:pages() do error("no page is there") end end)
+        assert.is_false(ok)
+        check(raised, "invalid_grant")
+        local klaviyo = require "klaviyo"
+        klaviyo.run(function()
+          doc, err = klaviyo.spawn(function() return client:call("get_lists") end):wait()
+        end)
+        assert.is_nil(doc)
+        check(err, "invalid_grant")
+      end
+      assert.equal(0, #server:requests())
+    end)
+  end)
+
+  it("may have an error of ours for a reason, or none", function()
+    local cause = errors.new { kind = "timeout", message = "too late" }
+    local client = connect("http://127.0.0.1:1", { access_token = refusing(cause) })
+    local _, err = client:call("get_lists")
+    check(err, cause)
+    assert.equal("the function access_token returned nil: klaviyo: too late", err.message)
+    _, err = connect("http://127.0.0.1:1", { access_token = refusing() }):call("get_lists")
+    check(err, nil)
+    assert.equal("the function access_token returned nil and no reason", err.message)
+  end)
+
+  it("when it is asked anew after a 401 is what the call ends with, without the old one", function()
+    raw.with({ answers = { { status = 401, body = '{"errors":[{"code":"not_authenticated"}]}' } } }, function(server)
+      local client = connect(server.url, { access_token = function(refused)
+        if refused then return nil, "no token in place of " .. refused end
+        return "tok-0123456789"
+      end })
+      for _, call in ipairs { function() return client:call("get_lists") end,
+        function() return client.lists:each():next() end } do
+        local doc, err = call()
+        assert.is_nil(doc)
+        assert.equal("auth", err.kind)
+        assert.equal("the function access_token returned nil: no token in place of [redacted]", err.message)
+      end
+    end)
+  end)
+end)

@@ -536,10 +536,40 @@ describe("a page of the other side's making", function()
     assert.equal("1 2 3", ids)
   end)
 
-  it("may have data that point nowhere", function()
-    local ids, err = walked { { body = '{"data":null}' } }
+  it("may have data that point nowhere, of a resource of which there is one or none", function()
+    local ids, err = walked({ { body = '{"data":null}' } }, "get_flow_for_flow_action", { id = "1" })
     assert.is_nil(err)
     assert.equal("", ids)
+  end)
+
+  -- Fault 34: the loop ended as if that were the last page.
+  it("is an error where a collection is null", function()
+    local ids, err = walked { page("1 2", "a"), { body = '{"data":null}' } }
+    assert.equal("1 2", ids)
+    assert.equal("decode", err.kind)
+    assert.equal('klaviyo: get_lists: 200 with no data: {"data":null}', tostring(err))
+    raw.with({ answers = { { body = '{"data":null}' } } }, function(server)
+      local client = connect(server.url)
+      local ok, raised = pcall(function()
+        for _ in client.lists:pages() do error("no page is there") end
+      end)
+      assert.is_false(ok)
+      assert.equal("decode", raised.kind)
+    end)
+  end)
+
+  -- Fault 34: the loop ended with an error.
+  it("may have a next link that nobody escaped", function()
+    local written = [[https://a.klaviyo.com/api/lists?filter=equals(name,\"Jos\u00e9 Müller\")&page[cursor]=a b]]
+    local answers = { page("1", nil, '"links":{"next":"' .. written .. '"}'), page("2") }
+    raw.with({ answers = answers }, function(server)
+      local it = connect(server.url).lists:each()
+      assert.equal("1", it:next().id)
+      assert.equal("a b", it:cursor())
+      assert.equal("2", it:next().id)
+      assert.equal("/api/lists?filter=equals(name,%22Jos%C3%A9%20M%C3%BCller%22)&page%5Bcursor%5D=a%20b",
+        server:requests()[2].target)
+    end)
   end)
 
   it("is none without data: the walk does not end there, and goes on when asked again", function()

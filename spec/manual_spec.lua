@@ -362,7 +362,12 @@ describe("docs/reference.md", function()
     local _, missing = client.profiles:get("01NOSUCHPROFILE00000000000")
     server:fault {operation = "get_lists", throttled = 1}
     local _, throttled = client.lists:list({}, {retries = 0})
-    same_members("klaviyo.error", names_of(missing, throttled))
+    assert(client.profiles:upsert {email = "twice@example.com"})
+    local _, double = client.profiles:create {email = "twice@example.com"}
+    local _, unknown = client.lists:list({}, {
+      access_token = function() return nil, "no token" end, budget = false,
+    })
+    same_members("klaviyo.error", names_of(missing, throttled, double, unknown))
 
     local response = client.lists:list().response
     local lazy = inner(getmetatable(response).__index, "lazy")

@@ -173,8 +173,10 @@ describe("a key", function()
       raises("api_key", function() client:build("get_profiles") end)
       raises("api_key", function() client:call("get_profiles") end)
     end
-    local client = klaviyo.new { access_token = function() end }
-    raises("access_token", function() client:call("get_profiles") end)
+    local client = klaviyo.new { access_token = function() return 5 end }
+    raises("access_token must return a string, or nil and a reason, not a number", function()
+      client:call("get_profiles")
+    end)
   end)
 
   it("is never part of a message, even where it is wrong", function()
@@ -203,7 +205,7 @@ describe("a key", function()
     raises("access_token holds a control character", function()
       klaviyo.new { access_token = key .. "\r" }
     end)
-    raises("what the function api_key gave holds a control character", function()
+    raises("what the function api_key returned holds a control character", function()
       klaviyo.new({ api_key = function() return key .. "\n" end }):call("get_profiles")
     end)
     assert.matches("KLAVIYO_API_KEY in the environment holds a control character",

@@ -135,7 +135,7 @@ describe("client.events:track", function()
     assert.matches("drain takes a number of seconds", why)
     ok, why = pcall(klaviyo.new, { api_key = "pk", track_queue = 0 })
     assert.is_false(ok)
-    assert.matches("track_queue must be a whole number above 0", why)
+    assert.matches("track_queue must be a whole number from 1 on", why)
   end)
 
   it("leaves a program that does not drain to its end", function()

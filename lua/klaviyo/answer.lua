@@ -124,10 +124,7 @@ local function refused(context, response)
   local kind = status == 429 and "rate_limited" or objects and "api" or "http"
   local message
   if objects then
-    message = ("%d %s"):format(status, errors.describe(objects[1]))
-    if #objects > 1 then
-      message = ("%s (and %d more)"):format(message, #objects - 1)
-    end
+    message = errors.summary(status, objects)
   elseif status >= 300 and status < 400 then
     message = ("%d redirect to %s, not followed"):format(status,
       response.headers.location or "nowhere")
@@ -140,7 +137,8 @@ local function refused(context, response)
   end
   return failure(kind, message, context, response, {
     errors = objects,
-    code = objects and type(objects[1]) == "table" and objects[1].code or nil,
+    code = objects and errors.code_of(objects[1]),
+    duplicate_id = objects and errors.duplicate_id(objects),
   })
 end
 

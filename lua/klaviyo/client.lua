@@ -106,14 +106,16 @@ end
 
 --- The request that a call would send; nothing is sent. Its headers are the
 --- real ones, the key among them.
----@return {method: string, url: string, headers: table, body: string|nil}
+---@return {method: string, url: string, headers: table, body: string|nil}|nil
+---@return klaviyo.error|nil  of kind "auth", where a function gave no key
 function methods:build(operation, args, options)
   local values, made = prepare(self, operation, args, options)
+  local headers, err = transport.headers(values, made)
+  if not headers then
+    return nil, err
+  end
   return {
-    method = made.method,
-    url = made.url,
-    headers = transport.headers(values, made),
-    body = made.body,
+    method = made.method, url = made.url, headers = headers, body = made.body,
   }
 end
 

@@ -1,15 +1,18 @@
 --- What went wrong on the wire, as a table that reads well as a string.
 
 local json = require "klaviyo.json"
+local misuse = require "klaviyo.misuse"
 
 local M = {}
 
 ---@class klaviyo.error
----@field kind "api"|"http"|"decode"|"rate_limited"|"timeout"|"transport"|"cancelled"|"closed"|"queue_full"|"outbox"
+---@field kind "api"|"http"|"decode"|"auth"|"rate_limited"|"timeout"|"transport"|"cancelled"|"closed"|"queue_full"|"outbox"
 ---@field message string  one line
 ---@field status? integer  the HTTP status, where an answer came
 ---@field errors? table[]  the API's own error objects, whole
 ---@field code? string  the first one's code
+---@field duplicate_id? string  of a 409 for a profile: the id of the profile that exists already
+---@field cause? any  of kind "auth": what the function of the setting returned besides nil
 ---@field operation? string  the operation id
 ---@field retry_after? number  seconds that the service asks to wait
 ---@field maybe_sent boolean  could the service have acted on the request?
@@ -92,18 +95,56 @@ local function text_of(value)
   return type(value) == "string" and value ~= "" and value or nil
 end
 
+--- The code of an error object as text, whatever JSON had in its place.
+---@param object any
+---@return string|nil
+function M.code_of(object)
+  local code = type(object) == "table" and object.code or nil
+  if type(code) == "number" and code % 1 == 0 then
+    return ("%d"):format(code)
+  end
+  return text_of(code)
+end
+
 --- One error object of the API in words: `invalid: The … (/data/attributes)`.
 function M.describe(object)
   if type(object) ~= "table" then
-    return tostring(object)
+    return misuse.shown(object)
   end
   local words = text_of(object.detail) or text_of(object.title)
     or text_of(object.message) or "no detail"
-  local code = text_of(object.code)
+  local code = M.code_of(object)
   local source = type(object.source) == "table" and object.source or {}
   local where = text_of(source.pointer) or text_of(source.parameter)
   return (code and code .. ": " or "") .. words
     .. (where and " (" .. where .. ")" or "")
+end
+
+--- Several error objects in words: the first of them, and how many more.
+---@param status integer|nil
+---@param objects table[]  one at least
+function M.summary(status, objects)
+  local text = M.describe(objects[1])
+  if status then
+    text = ("%d %s"):format(status, text)
+  end
+  if #objects > 1 then
+    text = ("%s (and %d more)"):format(text, #objects - 1)
+  end
+  return text
+end
+
+--- The id of the profile that a refused one would be a double of.
+---@param objects table[]
+---@return string|nil
+function M.duplicate_id(objects)
+  for _, object in ipairs(objects) do
+    local meta = type(object) == "table" and object.meta
+    local id = type(meta) == "table" and text_of(meta.duplicate_profile_id)
+    if id then
+      return id
+    end
+  end
 end
 
 --- The error objects of a decoded body, if it is a JSON:API error document.

@@ -100,6 +100,14 @@ local function start(self)
   return transport.start(source.settings, next_request(self), source.op)
 end
 
+-- The path of a related resource of which there is one, or none, ends in a
+-- singular: {"data": null} says that there is none. A collection is a list,
+-- however empty.
+local function has_data(op, page)
+  return page.data ~= nil
+    and (page.data ~= json.null or not op.path:find("s$"))
+end
+
 -- Lands the flight of the page that comes next. Whoever waits for the link has
 -- it before the page is decoded.
 local function land(self, flight)
@@ -121,7 +129,7 @@ local function land(self, flight)
   local page = outcome.page
   if not outcome.ok then
     error(page, 0)
-  elseif page and page.data == nil then
+  elseif page and not has_data(flight.op, page) then
     outcome.page, outcome.err = nil, answer.no_page(flight, page)
   end
   return outcome

@@ -82,6 +82,9 @@ end
 function M.send(settings, request, op)
   local most = settings.track_queue
   local ok, why, secret = transport.leave(settings, request, op, most)
+  if errors.is(why) then
+    return nil, why
+  end
   latest = settings
   remember(secret)
   if type(ngx) == "table" then

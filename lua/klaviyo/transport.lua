@@ -85,7 +85,8 @@ local function keeps_changing(settings)
   return type(settings.access_token or settings.api_key) == "function"
 end
 
--- Made once for a set of settings, and again when a key rotates.
+-- Made once for a set of settings, and again when a key rotates. Gives nil and
+-- an error where there is no secret.
 local made_for = setmetatable({}, {__mode = "k"})
 
 local function prepared(settings, public, refused)
@@ -103,7 +104,9 @@ local function prepared(settings, public, refused)
     return made.public
   end
   local secret, scheme = secrets.of(settings, refused)
-  if made.secret ~= secret then
+  if not secret then
+    return nil, scheme
+  elseif made.secret ~= secret then
     made.private = core_settings(settings,
       header_fields(settings, secret, scheme))
     made.secret = secret
@@ -112,12 +115,17 @@ local function prepared(settings, public, refused)
   return made.private, secret
 end
 
---- The header fields that a request would have.
----@return table<string, string>
+--- The header fields that a request would have; nil and an error of kind
+--- "auth" where there is no secret.
+---@return table<string, string>|nil
+---@return klaviyo.error|nil
 function M.headers(settings, request)
   local secret, scheme
   if not request.public then
     secret, scheme = secrets.of(settings)
+    if not secret then
+      return nil, scheme
+    end
   end
   local list = header_fields(settings, secret, scheme)
   local fields = {}
@@ -140,10 +148,15 @@ local function new_flight(settings, request, op)
   }
 end
 
--- By core.submit or core.perform, which differ in what they take last.
+-- By core.submit or core.perform, which differ in what they take last. Where
+-- there is no secret nothing is sent: gives nil and an error of kind "auth".
 local function send(submit, flight, refused, last)
   local request, settings = flight.request, flight.settings
   local handle, secret = prepared(settings, request.public, refused)
+  if not handle then
+    secret.operation = flight.op and flight.op.id
+    return nil, secret
+  end
   flight.secret = secret
   return submit(handle, lanes.of(settings, flight.op, request, secret),
     request.method, request.url, request.form or request.body,
@@ -157,7 +170,7 @@ end
 ---@return table flight  to be landed, or abandoned
 function M.start(settings, request, op)
   local flight = new_flight(settings, request, op)
-  flight.ticket = send(core.submit, flight, nil, scheduler.port())
+  flight.ticket, flight.err = send(core.submit, flight, nil, scheduler.port())
   return flight
 end
 
@@ -203,11 +216,22 @@ end
 
 -- A 401 may be the key's that has been replaced meanwhile.
 local function settle(flight, response, trouble)
-  if response and response.status == 401 and gives_another(flight) then
-    flight.ticket = send(core.submit, flight, flight.secret, scheduler.port())
+  if not (response and response.status == 401 and gives_another(flight)) then
+    return response, trouble
+  end
+  flight.ticket, flight.err = send(core.submit, flight, flight.secret,
+    scheduler.port())
+  if flight.ticket then
     return take(flight)
   end
-  return response, trouble
+end
+
+-- The document, or the error: of what came, or of why nothing was sent.
+local function outcome(flight, response, trouble)
+  if flight.err then
+    return nil, flight.err
+  end
+  return answer.read(response, trouble, flight)
 end
 
 --- Waits for a request's end.
@@ -215,12 +239,15 @@ end
 ---@param arrived (fun(body: string))|nil  has the bytes of a success before they are decoded
 ---@return klaviyo.document|nil, klaviyo.error|nil
 function M.land(flight, arrived)
-  local response, trouble = settle(flight, take(flight))
+  local response, trouble
+  if flight.ticket then
+    response, trouble = settle(flight, take(flight))
+  end
   if arrived and response and response.status >= 200
       and response.status < 300 then
     arrived(response.body)
   end
-  return answer.read(response, trouble, flight)
+  return outcome(flight, response, trouble)
 end
 
 --- Both, as one step where nobody else could go on in between.
@@ -235,20 +262,28 @@ function M.call(settings, request, op)
   if ticket then
     flight.ticket = ticket
     return M.land(flight)
+  elseif ticket == nil then
+    return nil, response
   end
   response, trouble = settle(flight, arrive(flight, response, trouble))
-  return answer.read(response, trouble, flight)
+  return outcome(flight, response, trouble)
 end
 
 --- Leaves a request to be sent, for whose answer nobody waits.
 ---@param most integer  how many of such may be queued
----@return boolean|nil ok, string|nil why, string|nil secret
+---@return boolean|nil ok
+---@return string|klaviyo.error|nil why  an error of kind "auth", or a word
+---@return string|nil secret
 function M.leave(settings, request, op, most)
   if type(ngx) == "table" then
     phases.must_send()
     scheduler.port()  -- it is the engine's own thread that sends
   end
   local handle, secret = prepared(settings, request.public)
+  if not handle then
+    secret.operation = op.id
+    return nil, secret
+  end
   local ok, why = core.track(handle,
     lanes.of(settings, op, request, secret, true), request.method,
     request.url, request.body, request.repeatable, most)
@@ -257,7 +292,9 @@ end
 
 --- Gives up on a request under way. Who waits for it is told.
 function M.abandon(flight)
-  if flight.is_awaited then
+  if not flight.ticket then
+    return
+  elseif flight.is_awaited then
     flight.ticket:cancel()
   else
     flight.ticket:close()

@@ -96,6 +96,29 @@ describe("url.c: putting links behind the base URL", function()
       'https://a.klaviyo.com/api/x?page[cursor]=a"b'))
   end)
 
+  -- Fault 34: such a link ended the loop with an error.
+  it("escapes blanks, quotes and UTF-8 that nobody escaped", function()
+    for written, escaped in pairs {
+      ["a b"] = "a%20b", ["  a  b"] = "%20%20a%20%20b", ['"a"'] = "%22a%22",
+      ["M\195\188ller"] = "M%C3%BCller", ["\240\159\152\128 x"] =
+        "%F0%9F%98%80%20x", ["<a|b^`{}>"] = "%3Ca%7Cb%5E%60%7B%7D%3E",
+      ["a%20b c"] = "a%20b%20c", ["a\\b"] = "a%5Cb",
+    } do
+      for _, origin in ipairs {"", "https://a.klaviyo.com",
+        "https://gw.example/klaviyo"} do
+        assert.equal(base .. "/api/x?filter=" .. escaped,
+          core.rebase(base, origin .. "/api/x?filter=" .. written))
+        assert.equal(base .. "/api/lists/x" .. escaped .. "y/profiles",
+          core.rebase(base, origin .. "/api/lists/x" .. written
+            .. "y/profiles"))
+      end
+    end
+    assert.equal(base .. "/api/x?a=1",
+      core.rebase(base, "  https://a.klaviyo.com/api/x?a=1 "))
+    assert.equal(base .. "/api/x?a=b%20c://d",
+      core.rebase(base, "/api/x?a=b c://d"))
+  end)
+
   it("refuses every other origin", function()
     for _, link in ipairs {
       "https://evil.example/api/x", "http://a.klaviyo.com/api/x",
@@ -115,7 +138,9 @@ describe("url.c: putting links behind the base URL", function()
       "https://user:pw@a.klaviyo.com/api/x", "https://a.klaviyo.com/",
       "https://a.klaviyo.com/oauth/token", "/other",
       "https://a.klaviyo.com/api/../admin", "/api/%2e%2E/admin",
-      "/api/x/.%2e", "https://a.klaviyo.com/api/x y",
+      "/api/x/.%2e", "https://a.klaviyo.com /api/x",
+      "https://a.klaviyo .com/api/x", "https://evil a.klaviyo.com/api/x",
+      "https ://a.klaviyo.com/api/x", " ", "/api/. ./x\127", "/api/x\9y",
       "https://a.klaviyo.com/api/x\r\nHost: evil", "javascript:alert(1)",
     } do
       local url, why = core.rebase(base, link)

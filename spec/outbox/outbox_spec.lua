@@ -231,6 +231,26 @@ describe("klaviyo.outbox", function()
       assert.equal(1, received().bad)
     end)
 
+    -- Fault 33: each had the message of the first, "(and 1 more)".
+    it("has a message of its own errors", function()
+      local box = new()
+      local wrong = {email = "not an address", phone_number = "not a number"}
+      for member, value in pairs(wrong) do
+        local bad = klaviyo.document("create_event", event(1, {unique_id = member}))
+        bad.data.attributes.profile.data.attributes = {[member] = value}
+        assert(box:put(bad, client))
+      end
+      assert.is_true(box:drain(20))
+      local count = 0
+      for row in box:refused() do
+        count = count + 1
+        assert.equal(1, #row.errors)
+        assert.equal("400 " .. errors.describe(row.errors[1]), row.message)
+        assert.truthy(row.message:find("/" .. row.unique_id, 1, true), row.message)
+      end
+      assert.equal(2, count)
+    end)
+
     describe("without a word on which", function()
       local call = transport.call
       local sizes

@@ -91,7 +91,8 @@ end
 
 local function reject(pass, id, err, objects)
   progress.reject(pass.store, id, json.encode {
-    message = err.message, status = err.status,
+    message = objects and errors.summary(err.status, objects) or err.message,
+    status = err.status,
     errors = json.array(objects or err.errors or {}),
   })
   pass.refused = pass.refused + 1

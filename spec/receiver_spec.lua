@@ -27,7 +27,7 @@ elseif nginx.missing() then
 end
 
 local SETTINGS = [[
-      secrets = {os.getenv("KLAVIYO_WEBHOOK_SECRET"), "the one before it"},
+      secrets = {os.getenv("KLAVIYO_WEBHOOK_SECRET"), "the one that was before it"},
       dict = "klaviyo_webhooks", max_body_bytes = 2 * 1024 * 1024,
       on_event = function(event, document)
         if event.topic == "raise" then error("of the handler's own", 0) end
@@ -37,6 +37,15 @@ local SETTINGS = [[
         file:close()
       end,
 ]]
+
+local function start(settings, options)
+  local text = assert(shell.read("examples/nginx/webhook.conf"))
+  local first, last = text:find("handler {\n.-\n    }\n")
+  options = options or {}
+  options.text = text:sub(1, first - 1) .. "handler {\n" .. settings .. "    }\n" .. text:sub(last + 1)
+  options.env = { KLAVIYO_WEBHOOK_SECRET = SECRET }
+  return nginx.start(options)
+end
 
 local number = 0
 
@@ -61,12 +70,7 @@ describe("klaviyo.webhook.handler", function()
   local server
 
   setup(function()
-    local text = assert(require("klaviyo.sandbox.shell").read("examples/nginx/webhook.conf"))
-    local first, last = text:find("handler {\n.-\n    }\n")
-    server = assert(nginx.start {
-      text = text:sub(1, first - 1) .. "handler {\n" .. SETTINGS .. "    }\n" .. text:sub(last + 1),
-      env = { KLAVIYO_WEBHOOK_SECRET = SECRET },
-    })
+    server = assert(start(SETTINGS))
   end)
 
   teardown(function()
@@ -142,10 +146,10 @@ describe("klaviyo.webhook.handler", function()
 
   it("takes any of its secrets, and no other", function()
     local a = id()
-    assert.equal(202, (deliver(document { event(a) }, { secret = "the one before it" })))
+    assert.equal(202, (deliver(document { event(a) }, { secret = "the one that was before it" })))
     told(1, a)
     local b = id()
-    local status, says = deliver(document { event(b) }, { secret = "another" })
+    local status, says = deliver(document { event(b) }, { secret = "another of the same" })
     assert.equal(401, status)
     assert.is_nil(says:find(SECRET, 1, true))
     assert.equal(401, (deliver(document { event(b) }, { headers = { ["Klaviyo-Signature"] = false } })))
@@ -208,21 +212,205 @@ describe("klaviyo.webhook.handler", function()
   end)
 
   it("says what is wrong when nginx starts", function()
-    local text = assert(require("klaviyo.sandbox.shell").read("examples/nginx/webhook.conf"))
-    local first, last = text:find("handler {\n.-\n    }\n")
     for settings, message in pairs {
-      ["on_event = print"] = "give one of secret and secrets",
-      ['secret = "", on_event = print'] = "secret is empty",
+      ["on_event = print"] = "webhook.handler: secret is missing",
+      ['secret = "0123456789abcdef", secrets = {"x"}, on_event = print'] = "webhook.handler: give secret or secrets",
+      ['secret = "", on_event = print'] = "webhook.handler: secret is empty",
+      ['secret = "abc", on_event = print'] = "webhook.handler: secret has 3 characters",
+      ['secret = "0123456789abcdef", on_event = print, tolerance = -1'] = "webhook.handler: tolerance must be",
+      ['secret = "0123456789abcdef", on_event = print, max_running = 0'] = "max_running must be a number above 0",
+      ['secret = "0123456789abcdef", on_event = print, max_queued = 1.5'] = "max_queued must be a whole number",
       ['secret = "x"'] = "on_event must be a function",
       ['secret = "x", on_event = print, dict = "nope"'] = 'no lua_shared_dict "nope"',
       ['secret = "x", on_event = print, on_evnet = 1'] = 'unknown setting of webhook.handler "on_evnet"',
-      ['secret = "x", on_event = print, remember = -1'] = "remember must be a number above 0",
+      ['secret = "0123456789abcdef", on_event = print, remember = -1'] = "remember must be a number above 0",
     } do
-      local started, output = nginx.start {
-        text = text:sub(1, first - 1) .. "handler {" .. settings .. "}\n" .. text:sub(last + 1),
-      }
+      local started, output = start(settings)
       assert.is_nil(started)
       assert.is_truthy(output:find(message, 1, true), output)
+    end
+  end)
+end)
+
+-- Fault 16: nginx drops timers beyond lua_max_running_timers, and ngx.timer.at
+-- has returned true.
+describe("klaviyo.webhook.handler, in a burst", function()
+  local server
+
+  after_each(function()
+    if server then
+      server:stop()
+      server = nil
+    end
+  end)
+
+  local TIMESTAMP = "Thu, 04 Jan 2024 18:05:25 GMT"
+
+  -- Delivers events with these ids, many at a time; the status of each.
+  local function deliver_all(ids)
+    shell.run("rm -f " .. server.dir .. "/burst.*")
+    local parts = { "cd " .. server.dir .. " && (" }
+    for at = 1, #ids, 250 do
+      local lines = {}
+      for i = at, math.min(at + 249, #ids) do
+        local body = document { event(ids[i]) }
+        local signature = webhook.sign { body = body, timestamp = TIMESTAMP, secret = SECRET }
+        lines[#lines + 1] = ('url = "%s/webhooks/klaviyo?id=%s"\noutput = "/dev/null"\nnoproxy = "*"\nmax-time = 30\n'
+          .. 'header = "Klaviyo-Timestamp: %s"\nheader = "Klaviyo-Signature: %s"\nheader = "Content-Type: application/json"\n'
+          .. 'data = %s\nwrite-out = "%%{http_code} %%{url_effective}\\n"\nnext\n'):format(server.base_url, ids[i],
+          TIMESTAMP, signature, json.encode(body))
+      end
+      local name = "burst." .. #parts
+      shell.write(server.dir .. "/" .. name, (table.concat(lines):gsub("next\n$", "")))
+      parts[#parts + 1] = ("curl -sS --no-progress-meter -Z --parallel-max 100 -K %s >%s.out & "):format(name, name)
+    end
+    parts[#parts + 1] = "wait) && cat burst.*.out"
+    local statuses = {}
+    for status, external_id in script.shell(table.concat(parts)):gmatch("(%d%d%d) %S+id=(%S+)") do
+      statuses[external_id] = tonumber(status)
+    end
+    return statuses
+  end
+
+  -- How often each event has run.
+  local function runs()
+    local counts = {}
+    for line in (shell.read(server.dir .. "/events.txt") or ""):gmatch("[^\n]+") do
+      counts[line] = (counts[line] or 0) + 1
+    end
+    return counts
+  end
+
+  local function ids_of(count)
+    local list = {}
+    for i = 1, count do
+      list[i] = id()
+    end
+    return list
+  end
+
+  local ON_EVENT = [[
+    secret = os.getenv("KLAVIYO_WEBHOOK_SECRET"), dict = "klaviyo_webhooks",
+    on_event = function(event)
+      ngx.sleep(%g)
+      local file = io.open(ngx.config.prefix() .. "events.txt", "a")
+      file:write(event.external_id, "\n")
+      file:close()
+    end,
+  ]]
+
+  it("runs each of 2,000 deliveries that got 202 once; the others got 503, and succeed when repeated", function()
+    server = assert(start(ON_EVENT:format(3) .. "max_running = 150, max_queued = 200,",
+      { replace = { { "worker_connections 1024", "worker_connections 4096" } } }))
+    local left, accepted = ids_of(2000), {}
+    local total = #left
+    local first_answers
+    for _ = 1, 40 do
+      local statuses = deliver_all(left)
+      first_answers = first_answers or statuses
+      local again = {}
+      for _, external_id in ipairs(left) do
+        local status = statuses[external_id]
+        if status == 202 then
+          accepted[#accepted + 1] = external_id
+        else
+          assert.equal(503, status)
+          again[#again + 1] = external_id
+        end
+      end
+      left = again
+      if #left == 0 then
+        break
+      end
+      shell.sleep(1)
+    end
+    assert.equal(total, #accepted)
+    local refused = 0
+    for _, status in pairs(first_answers) do
+      refused = refused + (status == 503 and 1 or 0)
+    end
+    assert.is_true(refused > 0, "the queue had room for all")
+    local counts
+    shell.wait_for(function()
+      counts = runs()
+      local n = 0
+      for _ in pairs(counts) do n = n + 1 end
+      return n >= total
+    end, 60)
+    for _, external_id in ipairs(accepted) do
+      assert.equal(1, counts[external_id], external_id)
+    end
+    assert.is_nil(server:logs():match("lua_max_running_timers"))
+  end)
+
+  it("runs what was answered 202 when nginx dropped its timers, with nobody's help", function()
+    server = assert(start(ON_EVENT:format(0.01), { workers = 1, replace = {
+      { "  server {\n", "  lua_max_running_timers 2;\n  server {\n" },
+      { "    location = /webhooks/klaviyo {", "    location = /hold { content_by_lua_block {\n"
+        .. "      for _ = 1, 20 do ngx.timer.at(0, function() ngx.sleep(2) end) end\n      ngx.sleep(0.1)\n"
+        .. "    } }\n    location = /webhooks/klaviyo {" },
+    } }))
+    script.shell("curl -sS --noproxy '*' " .. server.base_url .. "/hold")
+    local ids = ids_of(20)
+    local statuses = deliver_all(ids)
+    for _, external_id in ipairs(ids) do
+      assert.equal(202, statuses[external_id])
+    end
+    shell.wait_for(function()
+      return runs()[ids[20]] ~= nil
+    end, 10)
+    shell.sleep(0.2)
+    local counts = runs()
+    for _, external_id in ipairs(ids) do
+      assert.equal(1, counts[external_id], external_id)
+    end
+    assert.matches("lua_max_running_timers are not enough", server:logs())
+  end)
+
+  it("notes an event when it begins: one that waits is known only then, and runs once all the same", function()
+    server = assert(start(ON_EVENT:format(0.5) .. "max_running = 1,", { workers = 1 }))
+    local ids = ids_of(3)
+    local twice = { ids[1], ids[2], ids[3] }
+    deliver_all(twice)
+    deliver_all(twice)
+    shell.wait_for(function()
+      local counts = runs()
+      return counts[ids[1]] and counts[ids[2]] and counts[ids[3]]
+    end, 10)
+    shell.sleep(1.2)
+    assert.same({ [ids[1]] = 1, [ids[2]] = 1, [ids[3]] = 1 }, runs())
+  end)
+
+  it("goes on when on_event ends its timer by ngx.exit", function()
+    server = assert(start([[
+      secret = os.getenv("KLAVIYO_WEBHOOK_SECRET"), max_running = 2,
+      on_event = function(event)
+        if event.external_id:find("exit") then ngx.exit(0) end
+        local file = io.open(ngx.config.prefix() .. "events.txt", "a")
+        file:write(event.external_id, "\n")
+        file:close()
+      end,
+    ]], { workers = 1 }))
+    deliver_all { "exit1", "exit2", "exit3", "exit4" }
+    deliver_all { "good" }
+    shell.wait_for(function() return runs().good end, 30)
+    assert.same({ good = 1 }, runs())
+  end)
+
+  it("keeps what waits when nginx is reloaded", function()
+    server = assert(start(ON_EVENT:format(0.2) .. "max_running = 2,", { workers = 1 }))
+    local ids = ids_of(20)
+    local statuses = deliver_all(ids)
+    script.shell("kill -HUP " .. server.process.pid)
+    shell.wait_for(function()
+      local n = 0
+      for _ in pairs(runs()) do n = n + 1 end
+      return n == 20
+    end, 15)
+    local counts = runs()
+    for _, external_id in ipairs(ids) do
+      assert.equal(202, statuses[external_id])
+      assert.equal(1, counts[external_id], external_id)
     end
   end)
 end)

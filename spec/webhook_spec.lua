@@ -172,24 +172,27 @@ end)
 
 describe("webhook.verify, with several secrets", function()
   it("takes any of them", function()
-    for _, secrets in ipairs {{SECRET}, {SECRET, "the new one"}, {"the old one", "another", SECRET}} do
+    for _, secrets in ipairs {{SECRET}, {SECRET, "the new one of them"}, {"the old one of them", "another of the same", SECRET}} do
       assert(webhook.verify(without(request {secrets = secrets}, "secret")))
     end
   end)
 
   it("refuses when it is none of them", function()
-    refused("signature", 401, without(request {secrets = {"the old one", "the new one"}}, "secret"))
+    refused("signature", 401, without(request {secrets = {"the old one of them", "the new one of them"}}, "secret"))
   end)
 
   it("raises when there are none, both, or one is no secret", function()
-    raises("give one of secret and secrets", webhook.verify, without(request(), "secret"))
-    raises("give one of secret and secrets", webhook.verify, request {secrets = {SECRET}})
+    raises("webhook.verify: secret is missing: the secret_key that", webhook.verify, without(request(), "secret"))
+    raises("webhook.verify: give secret or secrets, not both", webhook.verify, request {secrets = {SECRET}})
     raises("secrets must be a list of strings", webhook.verify, without(request {secrets = {}}, "secret"))
     raises("secrets must be a list of strings", webhook.verify, without(request {secrets = SECRET}, "secret"))
     raises("secrets%[2%] is empty", webhook.verify, without(request {secrets = {SECRET, ""}}, "secret"))
     raises("secrets%[2%] must be a string, not number", webhook.verify,
       without(request {secrets = {SECRET, 7}}, "secret"))
     raises("secret is empty", webhook.verify, request {secret = ""})
+    raises("webhook.verify: secret has 3 characters; .* has at least 16", webhook.verify, request {secret = "abc"})
+    raises("secrets%[2%] has 15 characters", webhook.verify,
+      without(request {secrets = {SECRET, ("x"):rep(15)}}, "secret"))
     raises("secret must be a string, not table", webhook.verify, request {secret = {SECRET}})
   end)
 end)

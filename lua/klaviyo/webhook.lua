@@ -17,6 +17,7 @@ local digest = require "klaviyo.digest"
 local errors = require "klaviyo.errors"
 local json = require "klaviyo.json"
 local misuse = require "klaviyo.misuse"
+local options = require "klaviyo.webhook.options"
 
 local M = {}
 
@@ -69,44 +70,6 @@ local function check_names(call, given, known)
   end
 end
 
-local function check_text(call, name, value)
-  if type(value) ~= "string" then
-    misuse.raise("%s: %s must be a string, not %s", call, name, type(value))
-  end
-  return value
-end
-
--- Anybody can sign with an empty one.
-local function check_secret(call, name, value)
-  if check_text(call, name, value) == "" then
-    misuse.raise("%s: %s is empty", call, name)
-  end
-  return value
-end
-
-local function check_number(call, name, value, default)
-  if value == nil then
-    return default
-  elseif type(value) ~= "number" or value ~= value or value < 0 then
-    misuse.raise("%s: %s must be a number of seconds", call, name)
-  end
-  return value
-end
-
-local function check_secrets(call, given)
-  if (given.secret == nil) == (given.secrets == nil) then
-    misuse.raise("%s: give one of secret and secrets", call)
-  elseif given.secret ~= nil then
-    return { check_secret(call, "secret", given.secret) }
-  elseif type(given.secrets) ~= "table" or #given.secrets == 0 then
-    misuse.raise("%s: secrets must be a list of strings", call)
-  end
-  for i = 1, #given.secrets do
-    check_secret(call, ("secrets[%d]"):format(i), given.secrets[i])
-  end
-  return given.secrets
-end
-
 -- What the request gives -----------------------------------------------------
 
 -- Values of our three fields. One that came more than once is `false`: which
@@ -135,7 +98,7 @@ local function from_wire(call, name, given, headers)
   elseif type(value) == "table" then
     return false
   end
-  return check_text(call, name, value)
+  return options.text(call, name, value)
 end
 
 local function how_many(value)
@@ -195,9 +158,12 @@ end
 function M.sign(given)
   local call = "webhook.sign"
   check_names(call, given, TO_SIGN)
-  local body = check_text(call, "body", given.body)
-  local timestamp = check_text(call, "timestamp", given.timestamp)
-  local secret = check_secret(call, "secret", given.secret)
+  local body = options.text(call, "body", given.body)
+  local timestamp = options.text(call, "timestamp", given.timestamp)
+  local secret = options.text(call, "secret", given.secret)
+  if secret == "" then
+    misuse.raise("%s: secret is empty", call)
+  end
   return digest.hmac_sha256(secret, body .. timestamp)
 end
 
@@ -207,7 +173,7 @@ end
 ---@field signature? string  Klaviyo-Signature
 ---@field timestamp? string  Klaviyo-Timestamp, untouched
 ---@field webhook_id? string  Klaviyo-Webhook-Id; compared with the body's, when both are there
----@field secret? string  the webhook's secret_key
+---@field secret? string  the webhook's secret_key, of 16 characters or more
 ---@field secrets? string[]  in its place, while one is replaced by another: any of them will do
 ---@field tolerance? number  seconds that meta.timestamp may be off, either way; default 300, math.huge for no matter.
 ---  Without meta.timestamp the age is judged only when this is set; the request is then refused.
@@ -222,11 +188,11 @@ end
 function M.verify(given)
   local call = "webhook.verify"
   check_names(call, given, TO_VERIFY)
-  local body = check_text(call, "body", given.body)
-  local secrets = check_secrets(call, given)
-  local tolerance = check_number(call, "tolerance", given.tolerance,
+  local body = options.text(call, "body", given.body)
+  local secrets = options.secrets(call, given)
+  local tolerance = options.seconds(call, "tolerance", given.tolerance,
     DEFAULT_TOLERANCE)
-  local now = check_number(call, "now", given.now, os.time())
+  local now = options.seconds(call, "now", given.now, os.time())
   if given.headers ~= nil and type(given.headers) ~= "table" then
     misuse.raise("%s: headers must be a table, not %s", call,
       type(given.headers))

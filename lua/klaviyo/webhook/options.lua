@@ -1,0 +1,61 @@
+--- Checks what the functions of klaviyo.webhook take. Each raises a usage error
+--- that names the function the program called.
+
+local misuse = require "klaviyo.misuse"
+
+local M = {}
+
+-- Klaviyo refuses a webhook with a shorter one.
+local MIN_SECRET = 16
+
+---@param call string  the function's name
+function M.text(call, name, value)
+  if type(value) ~= "string" then
+    misuse.raise("%s: %s must be a string, not %s", call, name, type(value))
+  end
+  return value
+end
+
+local function secret(call, name, value)
+  local size = #M.text(call, name, value)
+  if size == 0 then
+    misuse.raise("%s: %s is empty: anybody could sign with it", call, name)
+  elseif size < MIN_SECRET then
+    misuse.raise("%s: %s has %d characters; the secret_key of a webhook has "
+      .. "at least %d", call, name, size, MIN_SECRET)
+  end
+  return value
+end
+
+--- Returns the list of secrets that `secret` or `secrets` gives.
+---@param given {secret: string|nil, secrets: string[]|nil}
+---@return string[]
+function M.secrets(call, given)
+  if given.secret ~= nil and given.secrets ~= nil then
+    misuse.raise("%s: give secret or secrets, not both", call)
+  elseif given.secret ~= nil then
+    return {secret(call, "secret", given.secret)}
+  elseif given.secrets == nil then
+    misuse.raise("%s: secret is missing: the secret_key that the webhook was "
+      .. "created with", call)
+  elseif type(given.secrets) ~= "table" or #given.secrets == 0 then
+    misuse.raise("%s: secrets must be a list of strings", call)
+  end
+  local list = {}
+  for i = 1, #given.secrets do
+    list[i] = secret(call, ("secrets[%d]"):format(i), given.secrets[i])
+  end
+  return list
+end
+
+--- Returns a number of seconds, or the default for nil.
+function M.seconds(call, name, value, default)
+  if value == nil then
+    return default
+  elseif type(value) ~= "number" or value ~= value or value < 0 then
+    misuse.raise("%s: %s must be a number of seconds", call, name)
+  end
+  return value
+end
+
+return M

@@ -513,6 +513,128 @@ describe("klaviyo.bulk", function()
       assert.same({email = "z@example.com"}, found[3].record)
     end)
 
+    -- Fault 9
+    it("gives an error to the record it is about, of two with one address",
+      function()
+        local list = people(4)
+        list[2] = {email = "Ann@Example.com", first_name = "Ann",
+          properties = {plan = "gold"}}
+        list[3] = {email = "ann@example.com ", first_name = "Anne"}
+        local client = service()
+        client.wrong.job1 = {
+          {detail = "bad", original_payload = {email = "ann@example.com",
+            first_name = "Ann", last_name = json.null,
+            properties = {plan = "gold"}}},
+        }
+        local result = assert(import(client, "profiles", list))
+        assert.same({2}, positions(result))
+        client.wrong.job2 = client.wrong.job1
+        client.wrong.job2[1].original_payload = json.encode {
+          type = "profile", attributes = {email = "ann@example.com",
+            first_name = "Anne"}}
+        assert.same({3}, positions(assert(import(client, "profiles", list))))
+        -- nor is a record guessed at
+        client.wrong.job3 = client.wrong.job1
+        client.wrong.job3[1].original_payload = {email = "ANN@example.com"}
+        result = assert(import(client, "profiles", list))
+        local failure = all_failures(result)[1]
+        assert.is_nil(failure.position)
+        assert.same({email = "ANN@example.com"}, failure.record)
+        assert.equal(3, result.completed)
+      end)
+
+    it("knows an identifier in another form", function()
+      local list = {
+        {email = "a@example.com"}, {email = " Bob@Example.COM"},
+        {phone_number = "+1 (234) 567-8900"}, {external_id = "Ab"},
+        {external_id = "ab"},
+      }
+      local client = service()
+      client.wrong.job1 = {
+        {detail = "1", original_payload = {email = "bob@example.com"}},
+        {detail = "2", original_payload = {phone_number = "+12345678900"}},
+        {detail = "3", original_payload = {external_id = "ab"}},
+      }
+      local result = assert(import(client, "profiles", list))
+      assert.same({2, 3, 5}, positions(result))
+      assert.equal(2, result.completed)
+    end)
+
+    it("tells two errors of a record from errors of two like it", function()
+      local list = people(1)
+      list[2], list[3] = list[1], list[1]
+      local client = service()
+      local payload = {email = list[1].email}
+      client.wrong.job1 = {count = 1,
+        {detail = "a", original_payload = payload},
+        {detail = "b", original_payload = payload}}
+      local result = assert(import(client, "profiles", list))
+      assert.same({1}, positions(result))
+      assert.equal(2, #all_failures(result)[1].errors)
+      client.wrong.job2 = {{detail = "a", original_payload = payload},
+        {detail = "a", original_payload = payload}}
+      assert.same({1, 2}, positions(assert(import(client, "profiles", list))))
+    end)
+
+    it("believes the payload where a pointer is another record's", function()
+      local client = service()
+      client.wrong.job1 = {{detail = "x", source = {pointer = pointer(1)},
+        original_payload = {email = "P00004@example.com"}}}
+      local result = assert(import(client, "profiles", people(5)))
+      assert.same({4}, positions(result))
+    end)
+
+    it("counts an unknown record once, whatever its errors", function()
+      local client = service()
+      local payload = {email = "z@example.com"}
+      client.wrong.job1 = {count = 1, {detail = "a",
+        original_payload = payload}, {detail = "b", original_payload = payload}}
+      local result = assert(import(client, "profiles", people(5)))
+      assert.equal(1, result.failed)
+      assert.equal(4, result.completed)
+      assert.equal(2, #all_failures(result)[1].errors)
+    end)
+
+    it("is counted as it says, if its errors cannot be had", function()
+      local client = service()
+      client.wrong.job1 = {count = 1}
+      client.each = function()
+        return {next = function()
+          return nil, refusal(404)
+        end}
+      end
+      local result = assert(import(client, "profiles", people(6)))
+      assert.equal(5, result.completed)
+      assert.equal(1, result.failed)
+      assert.equal(0, result.unknown)
+      local failure = all_failures(result)[1]
+      assert.equal(1, failure.count)
+      assert.matches("404", failure.errors[1].detail, 1, true)
+    end)
+
+    it("is asked for its errors again", function()
+      local client, asked = service(), 0
+      local each = client.each
+      client.wrong.job1 = {{detail = "x", source = {pointer = pointer(2)}},
+        {detail = "y", source = {pointer = pointer(3)}}}
+      client.each = function(...)
+        asked = asked + 1
+        local it = each(...)
+        local failing, at = asked < 4, 0
+        return {next = function()
+          at = at + 1
+          if failing and at == asked then
+            return nil, refusal(502, nil, {kind = "http"})
+          end
+          return it.next()
+        end}
+      end
+      local result = assert(import(client, "profiles", people(6)))
+      assert.equal(4, asked)
+      assert.same({2, 3}, positions(result))
+      assert.equal(4, result.completed)
+    end)
+
     it("of a refused chunk has its own counting", function()
       local list = people(10)
       local client = service {answer = function(sent, n)
@@ -892,6 +1014,28 @@ describe("klaviyo.bulk", function()
         assert.equal(result.failed, #all_failures(result))
         assert.is_true(#client.posts - before <= 5)
       end
+    end)
+
+    -- Fault 9
+    it("asks again which failed, if it could not be known", function()
+      local client = service()
+      local each = client.each
+      client.wrong.job2 = {{detail = "x", source = {pointer = pointer(3)}}}
+      client.each = function()
+        return {next = function()
+          return nil, refusal(503)
+        end}
+      end
+      local _, err = resume(client, "profiles", people(20))
+      assert.equal(503, err.status)
+      assert.equal(19, err.result.completed)
+      assert.equal(1, err.result.failed)
+      assert.equal(0, err.result.unknown)
+      client.each = each
+      local result = assert(resume(client, "profiles", people(20)))
+      assert.equal(2, #client.posts)
+      assert.equal(19, result.completed)
+      assert.same({13}, positions(result))
     end)
 
     -- Fault 5

@@ -56,6 +56,7 @@ describe("klaviyo.bulk.journal", function()
     own:took(own:send(two, {11, 13}), "job2")
     own:send(two, {14, 15, 16})
     own:failure(two, {job = "job2", errors = {{detail = "somebody"}}})
+    own:failure(two, {job = "job3", count = 7, errors = {{detail = "some"}}})
     own:unknown(two, {17, 18})
     return own
   end
@@ -83,6 +84,7 @@ describe("klaviyo.bulk.journal", function()
     assert.same({[12] = true}, two.failed)
     assert.same({[17] = true, [18] = true}, two.lost)
     assert.same({job2 = 1}, two.unplaced)
+    assert.same({job3 = true}, two.nameless)
     assert.is_nil(two.sends[2])
     assert.same({at = "11,13", took = true, job = "job2"}, two.sends[3])
     assert.same({at = "14-16"}, two.sends[4])
@@ -236,12 +238,14 @@ describe("klaviyo.bulk.journal", function()
     for failure in journal.failures(path) do
       list[#list + 1] = failure
     end
-    assert.equal(4, #list)
+    assert.equal(5, #list)
     assert.same({position = 4, record = {email = "x"}, job = "job1",
       errors = {{detail = "bad"}}}, list[1])
     assert.equal("4", tostring(list[1].position))
     assert.equal(12, list[2].position)
     assert.same({job = "job2", errors = {{detail = "somebody"}}}, list[3])
-    assert.same({position = 14, errors = {{detail = "no JSON"}}}, list[4])
+    assert.same({job = "job3", count = 7, errors = {{detail = "some"}}},
+      list[4])
+    assert.same({position = 14, errors = {{detail = "no JSON"}}}, list[5])
   end)
 end)

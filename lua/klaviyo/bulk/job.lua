@@ -3,6 +3,7 @@
 
 local errors = require "klaviyo.errors"
 local json = require "klaviyo.json"
+local match = require "klaviyo.bulk.match"
 local records = require "klaviyo.bulk.records"
 
 local M = {}
@@ -77,53 +78,59 @@ local function watch(run, id)
   end
 end
 
-local IDENTIFIERS = {"id", "email", "phone_number", "external_id",
-  "unique_code"}
-
--- An error that does not say where may bring the record along.
-local function index_by_payload(job, payload)
-  if type(payload) ~= "table" then
-    return nil
+local function payload_of(object)
+  local payload = object.original_payload
+  if type(payload) == "string" then
+    payload = json.decode(payload)
   end
-  if not job.index then
-    job.index = {}
-    for i, record in ipairs(job.records) do
-      for _, name in ipairs(IDENTIFIERS) do
-        local value = type(record) == "table" and (record[name]
-          or type(record.attributes) == "table" and record.attributes[name])
-        if type(value) == "string" then
-          job.index[name .. " " .. value] = i
-        end
-      end
-    end
-  end
-  local attributes = type(payload.attributes) == "table"
-    and payload.attributes or payload
-  for _, name in ipairs(IDENTIFIERS) do
-    local value = payload[name] or attributes[name]
-    local i = type(value) == "string" and job.index[name .. " " .. value]
-    if i then
-      return i
-    end
-  end
+  return payload ~= json.null and payload or nil
 end
 
+local function text_of(value)
+  local ok, text = pcall(json.encode, value)
+  return ok and text or tostring(value)
+end
+
+local function is_same_error(a, b)
+  return a.code == b.code and a.detail == b.detail
+    and text_of(a.source) == text_of(b.source)
+end
+
+-- The index of the record that an error is about. A pointer says so, unless
+-- the payload beside it is another record's.
+local function index_of(run, job, found, object)
+  local payload = payload_of(object)
+  job.match = job.match or match.new(job.records)
+  local pointed = records.pointed(run.kind, object)
+  pointed = job.positions[pointed] and pointed or nil
+  if pointed and not job.match:contradicts(payload, pointed) then
+    return pointed
+  end
+  return job.match:find(payload, function(i)
+    for _, other in ipairs(found.by_index[i] or {}) do
+      if is_same_error(object, other) then
+        return true
+      end
+    end
+    return false
+  end) or pointed
+end
+
+-- Adds an error to those of its record. Errors of an unknown record belong
+-- together if they have one payload.
 local function place(run, job, found, object)
-  local i = records.pointed(run.kind, object)
-  if not (i and job.positions[i]) then
-    i = index_by_payload(job, object.original_payload)
+  local key = index_of(run, job, found, object)
+  local list, order = found.by_index, found.indices
+  if not key then
+    key = object.original_payload and text_of(object.original_payload)
+      or object
+    list, order = found.by_payload, found.unplaced
   end
-  if not i then
-    found.unplaced[#found.unplaced + 1] = object
-    return
+  if not list[key] then
+    list[key] = {}
+    order[#order + 1] = key
   end
-  local list = found.by_index[i]
-  if not list then
-    list = {}
-    found.by_index[i] = list
-    found.indices[#found.indices + 1] = i
-  end
-  list[#list + 1] = object
+  table.insert(list[key], object)
 end
 
 -- An import-error is a resource; the errors of other jobs stand in the job.
@@ -135,45 +142,61 @@ local function as_object(resource)
   return object
 end
 
-local function listed(run, job, found)
+local function new_found()
+  return {by_index = {}, indices = {}, by_payload = {}, unplaced = {}}
+end
+
+local function list_errors(run, job)
+  local found = new_found()
   local it = run.client:each(run.kind.errors, {id = job.id})
   while true do
     local resource, err = it:next()
     if resource == nil then
-      return err == nil, err
+      return err == nil and found or nil, err
     end
     -- the second value of a resource is its page, not an error
     place(run, job, found, as_object(resource))
   end
 end
 
+-- The errors of a job, from their own collection. That may be asked for some
+-- time later if it cannot be read now.
+local function listed(run, job)
+  local gap, unanswered = FIRST_GAP, 0
+  while true do
+    local found, err = list_errors(run, job)
+    unanswered = unanswered + 1
+    if found or is_final(err) or unanswered > MAX_UNANSWERED then
+      return found, err
+    end
+    run.sleep(gap)
+    gap = math.min(gap * GROWTH, LONGEST_GAP)
+  end
+end
+
 local function collect(run, job, attributes)
-  local found = {by_index = {}, indices = {}, unplaced = {}}
+  local found, err = new_found(), nil
   if run.kind.errors then
     if number(attributes.failed_count) ~= 0 then
-      local ok, err = listed(run, job, found)
-      if not ok then
-        return nil, err
-      end
+      found, err = listed(run, job)
     end
   elseif type(attributes.errors) == "table" then
     for _, object in ipairs(attributes.errors) do
       place(run, job, found, object)
     end
   end
-  table.sort(found.indices)
-  return found
+  if found then
+    table.sort(found.indices)
+  end
+  return found, err
 end
 
-local function payload_of(object)
-  local payload = object.original_payload
-  return payload ~= json.null and payload or nil
-end
+local NO_REGION = {failed = {}, unplaced = {}, nameless = {}}
 
 -- What a former run has told of is counted, and not told again.
 local function report(run, job, found)
   local tally, chunk = run.tally, job.chunk
-  local region = chunk.region or {failed = {}, unplaced = {}}
+  local region = chunk.region or NO_REGION
   for _, i in ipairs(found.indices) do
     if region.failed[job.positions[i]] then
       tally:add(chunk, "failed", 1)
@@ -182,49 +205,69 @@ local function report(run, job, found)
         record = job.records[i], errors = found.by_index[i], job = job.id})
     end
   end
-  for n, object in ipairs(found.unplaced) do
+  for n, key in ipairs(found.unplaced) do
     if n <= (region.unplaced[job.id] or 0) then
       tally:add(chunk, "failed", 1)
     else
-      tally:fail(chunk, {record = payload_of(object), errors = {object},
+      local list = found.by_payload[key]
+      tally:fail(chunk, {record = payload_of(list[1]), errors = list,
         job = job.id})
     end
   end
 end
 
 -- Records that failed without the service saying which.
-local function nameless(run, job, count)
+local function nameless(run, job, count, why)
+  local region = job.chunk.region or NO_REGION
+  if region.nameless[job.id] then
+    run.tally:add(job.chunk, "failed", count)
+    return
+  end
   run.tally:fail(job.chunk, {job = job.id, count = count, errors = {{
     code = "unnamed", title = "Failed",
-    detail = ("%d records of job %s failed; the service does not say which.")
-      :format(count, job.id),
+    detail = ("%d records of job %s failed; the service does not say which%s.")
+      :format(count, job.id, why and " (" .. why.message .. ")" or ""),
   }}})
 end
 
--- What is left of a job that was cut short is unknown, unless nothing of it
--- was done.
-local function count(run, job, attributes, failed)
+-- What became of the records of a job that are not among its errors. Those of
+-- a job that was cut short are unknown, unless nothing of it was done.
+local function counts_of(job, attributes, failed)
   local rest = #job.positions - failed
-  local tally, chunk = run.tally, job.chunk
-  local missing = (number(attributes.failed_count) or 0) - failed
-  if missing > 0 and rest > 0 then
-    missing = math.min(missing, rest)
-    nameless(run, job, missing)
-    rest = rest - missing
+  local missing = math.max((number(attributes.failed_count) or 0) - failed, 0)
+  local counts = {nameless = math.min(missing, rest), unknown = 0, skipped = 0,
+    completed = 0}
+  rest = rest - counts.nameless
+  if attributes.status == "complete" then
+    counts.skipped = math.min(number(attributes.skipped_count) or 0, rest)
+    counts.completed = rest - counts.skipped
+  elseif number(attributes.completed_count) == 0 then
+    counts.nameless = counts.nameless + rest
+  else
+    counts.unknown = rest
   end
-  if attributes.status ~= "complete" then
-    if number(attributes.completed_count) == 0 then
-      if rest > 0 then
-        nameless(run, job, rest)
-      end
-    else
-      tally:add(chunk, "unknown", rest)
-    end
-    return
+  return counts
+end
+
+local function count(run, job, attributes, failed, why)
+  local counts = counts_of(job, attributes, failed)
+  if counts.nameless > 0 then
+    nameless(run, job, counts.nameless, why)
   end
-  local skipped = math.min(number(attributes.skipped_count) or 0, rest)
-  tally:add(chunk, "skipped", skipped)
-  tally:add(chunk, "completed", rest - skipped)
+  for _, name in ipairs {"unknown", "skipped", "completed"} do
+    run.tally:add(job.chunk, name, counts[name])
+  end
+end
+
+-- The import ends before it is known which records failed; a later run by the
+-- journal asks again. How many it is known now.
+local function count_for_now(run, job, attributes)
+  local counts = counts_of(job, attributes, 0)
+  run.tally:add(job.chunk, "failed", counts.nameless)
+  for _, name in ipairs {"unknown", "skipped", "completed"} do
+    run.tally:add(job.chunk, name, counts[name])
+  end
+  job.chunk.out = job.chunk.out - #job.positions
 end
 
 --- Sees a job through.
@@ -244,11 +287,14 @@ function M.settle(run, job)
   end
   local found
   found, err = collect(run, job, attributes)
-  if not found then
+  if not found and run.journal and not is_final(err) then
+    count_for_now(run, job, attributes)
     return nil, err
+  elseif found then
+    report(run, job, found)
   end
-  report(run, job, found)
-  count(run, job, attributes, #found.indices + #found.unplaced)
+  count(run, job, attributes, found and #found.indices + #found.unplaced or 0,
+    err)
   return true
 end
 

@@ -51,7 +51,9 @@ function READ.chunk(self, line)
     local chunk = self.chunks[line.chunk]
     if line.failed then
       chunk.failed[line.failed] = true
-    elseif not line.count then
+    elseif line.count then
+      chunk.nameless[line.job] = true
+    else
       chunk.unplaced[line.job] = (chunk.unplaced[line.job] or 0) + 1
     end
   elseif line.unknown then
@@ -63,7 +65,7 @@ function READ.chunk(self, line)
     local id = whole(line.chunk)
     self.chunks[id] = {
       id = id, from = whole(line.from), to = whole(line.to), head = line.head,
-      sends = {}, failed = {}, lost = {}, unplaced = {},
+      sends = {}, failed = {}, lost = {}, unplaced = {}, nameless = {},
     }
     self.last_chunk = math.max(self.last_chunk, id)
   end
@@ -279,7 +281,8 @@ end
 --- A record failed. One that JSON cannot hold is told of without itself.
 function Journal:failure(id, failure)
   local line = {failed = failure.position or false, chunk = id,
-    job = failure.job, errors = failure.errors, record = failure.record}
+    job = failure.job, count = failure.count, errors = failure.errors,
+    record = failure.record}
   local ok = pcall(json.encode, line)
   if not ok then
     line.record = nil

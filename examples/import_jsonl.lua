@@ -1,6 +1,7 @@
 -- Imports a file of JSON lines as events. Each event gets a unique_id that
 -- the journal remembers, so that none counts twice, however often this is
--- killed and run again.
+-- killed and run again. Run again when it is done, it sends the lines that the
+-- file has gained at its end, and those that were refused, corrected or not.
 --
 --   lua5.4 examples/import_jsonl.lua             a file of its own making
 --   lua5.4 examples/import_jsonl.lua FILE        into a sandbox
@@ -56,7 +57,7 @@ path = path or make_a_file()
 local file = assert(io.open(path, "rb"))
 
 local result, err = client.events:import(events_of(file), {
-  journal = live and path .. ".journal" or nil,
+  journal = live and {path = path .. ".journal", finished = "retry"} or nil,
   progress = function(p)
     io.stderr:write(("\r%d events taken"):format(p.submitted))
   end,
@@ -74,7 +75,8 @@ end
 for failure in result:failures() do
   print(("line %d: %s"):format(failure.position, failure.errors[1].detail))
 end
-print(("%d taken, %d failed"):format(result.submitted, result.failed))
+print(("%d taken, %d failed; %d were settled by an earlier run"):format(
+  result.submitted, result.failed, result.resumed))
 
 if server then
   server:stop()

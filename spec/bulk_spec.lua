@@ -12,14 +12,13 @@ local function no_sleep() end
 -- A service that takes everything, unless told otherwise: `answer(list, n)` to
 -- the n-th job, `job(id, polls)` to a look at one, `wrong[id]` its errors.
 local function service(more)
-  local real = klaviyo.new {api_key = "pk_x", fall_forward = false}
-  local self = {posts = {}, sizes = {}, bodies = {}, polls = {}, wrong = {},
-    jobs = {}, answer = false, job = false}
-  for name, value in pairs(more or {}) do
+  local self = klaviyo.new {api_key = "pk_x", fall_forward = false}
+  for name, value in pairs {posts = {}, sizes = {}, bodies = {}, polls = {},
+    wrong = {}, jobs = {}, answer = false, job = false} do
     self[name] = value
   end
-  function self.document(_, ...)
-    return real:document(...)
+  for name, value in pairs(more or {}) do
+    self[name] = value
   end
   local function post(operation, body)
     assert.is_string(body)
@@ -68,9 +67,7 @@ local function service(more)
       end
     end}
   end
-  return setmetatable(self, {__index = function(_, name)
-    error("no such resource: " .. name)
-  end})
+  return self
 end
 
 local function refusal(status, objects, more)
@@ -837,6 +834,20 @@ describe("klaviyo.bulk", function()
       raises("progress must be a function", function()
         bulk.import(client, "events", {}, {progress = 1})
       end)
+      raises({'unknown option of a journal "finish"', '"finished"'}, function()
+        bulk.import(client, "events", {}, {journal = {path = "x", finish = 1}})
+      end)
+      raises({'unknown value of finished of a journal "restrat"',
+        '"restart"'}, function()
+        bulk.import(client, "events", {},
+          {journal = {path = "x", finished = "restrat"}})
+      end)
+      raises("the path of a journal must be a string", function()
+        bulk.import(client, "events", {}, {journal = {}})
+      end)
+      raises("journal must be a string or table, not a boolean", function()
+        bulk.import(client, "events", {}, {journal = true})
+      end)
       raises("a source is a list", function()
         bulk.import(client, "events", "events.csv")
       end)
@@ -876,7 +887,8 @@ describe("klaviyo.bulk", function()
     end)
 
     local function resume(client, kind, source, options)
-      local own = {journal = path, count = 10, concurrency = 1}
+      local own = {count = 10, concurrency = 1,
+        journal = {path = path, finished = "continue"}}
       for name, value in pairs(options or {}) do
         own[name] = value
       end
@@ -934,13 +946,13 @@ describe("klaviyo.bulk", function()
 
     it("refuses another source", function()
       assert(resume(service(), "profiles", people(25)))
-      raises({"the journal " .. path, "is of another source: record 1"},
-        function()
+      raises({"the journal " .. path, "is of another source: of the records "
+        .. "1 to 10 some are not those"}, function()
           resume(service(), "profiles", people(25, 1))
         end)
       local changed = people(25)
-      changed[11] = {email = "new@example.com"}
-      raises("another source: record 11", function()
+      changed[17] = {email = "new@example.com"}
+      raises("another source: of the records 11 to 20", function()
         resume(service(), "profiles", changed)
       end)
       raises("another source: this one has only 24", function()
@@ -952,15 +964,6 @@ describe("klaviyo.bulk", function()
       raises("another import", function()
         resume(service(), "events", people(25))
       end)
-    end)
-
-    it("takes more where the source has grown", function()
-      assert(resume(service(), "profiles", people(25)))
-      local client = service()
-      local result = assert(resume(client, "profiles", people(31)))
-      assert.same({6}, client.sizes)
-      assert.equal(31, result.completed)
-      assert.equal(31, result.total)
     end)
 
     -- The journal as it is when the process dies at the n-th line.
@@ -976,6 +979,194 @@ describe("klaviyo.bulk", function()
       file:write(table.concat(lines, "\n"), n % 2 == 0 and "\n" or "")
       file:close()
     end
+
+    -- Fault 8
+    it("notices a record that is gone from the last chunk", function()
+      assert(resume(service(), "profiles", people(30)))
+      local number = 0
+      for line in io.lines(path) do
+        number = number + 1
+        if line:find('"closed":1,', 1, true) then
+          break
+        end
+      end
+      torn_at(number)
+      local fewer = people(30)
+      table.remove(fewer, 5)  -- the 11th would be taken for one of the first 10
+      local client = service()
+      raises("another source: of the records 1 to 10", function()
+        resume(client, "profiles", fewer)
+      end)
+      assert.equal(0, #client.posts)
+    end)
+
+    it("notices a record that is gone from a closed chunk", function()
+      local list = people(30)
+      local client = service {answer = function(_, n)
+        if n == 3 then
+          return nil, refusal(503)
+        end
+      end}
+      assert.is_nil((resume(client, "profiles", list)))
+      local fewer = people(31)
+      table.remove(fewer, 5)
+      client = service()
+      raises("another source: of the records 1 to 10", function()
+        resume(client, "profiles", fewer)
+      end)
+      -- and one that is changed in a chunk that was open
+      list[25] = {email = "new@example.com"}
+      raises("another source: of the records 21 to 30", function()
+        resume(client, "profiles", list)
+      end)
+      assert.equal(0, #client.posts)
+      list[25] = people(30)[25]
+      assert.equal(30, assert(resume(client, "profiles", list)).completed)
+    end)
+
+    it("is not taken for a new import when it is finished", function()
+      assert(resume(service(), "profiles", people(25)))
+      local client = service()
+      raises({"is of an import that is finished: 25 completed, 0 failed"},
+        function()
+          resume(client, "profiles", people(25), {journal = path})
+        end)
+      raises("is finished", function()
+        resume(client, "profiles", people(30, 500), {journal = {path = path}})
+      end)
+      assert.equal(0, #client.posts)
+      local result = assert(resume(client, "profiles", people(30, 500),
+        {journal = {path = path, finished = "restart"}}))
+      assert.same({10, 10, 10}, client.sizes)
+      assert.equal(30, result.completed)
+      assert.equal(0, result.resumed)
+    end)
+
+    it("sends again what failed and was corrected, and nothing else",
+      function()
+        local list = people(35)
+        list[4], list[27] = {emial = "x"}, {email = 3}
+        local client = service()
+        client.wrong.job2 = {{detail = "x", source = {pointer = pointer(6)}}}
+        local result = assert(resume(client, "profiles", list))
+        assert.same({4, 17, 27}, positions(result))
+        assert.equal(33, result.submitted)
+        list[4], list[17] = {email = "4@example.com"}, {email = "6@example.com"}
+        raises({"they failed, and have been changed since (4)",
+          'finished = "retry"'}, function()
+          resume(service(), "profiles", list)
+        end)
+        client = service()
+        result = assert(resume(client, "profiles", list,
+          {journal = {path = path, finished = "retry"}}))
+        assert.same({1, 1}, client.sizes)
+        assert.equal("4@example.com",
+          client.posts[1].list[1].attributes.email)
+        assert.equal("6@example.com",
+          client.posts[2].list[1].attributes.email)
+        assert.same({27}, positions(result))
+        assert.equal(34, result.completed)
+        assert.equal(34, result.submitted)
+        assert.equal(32, result.resumed)
+        -- once more
+        list[27] = {email = "27@example.com"}
+        client = service()
+        result = assert(resume(client, "profiles", list,
+          {journal = {path = path, finished = "retry"}}))
+        assert.same({1}, client.sizes)
+        assert.equal(35, result.completed)
+        assert.equal(35, result.submitted)
+        assert.same({}, positions(result))
+        list[2] = {email = "2@example.com"}
+        raises("of the records 1 to 11 some are not those", function()
+          resume(service(), "profiles", list,
+            {journal = {path = path, finished = "retry"}})
+        end)
+      end)
+
+    it("sends corrected events under their unique_ids", function()
+      local list = {}
+      for i = 1, 15 do
+        list[i] = {profile = {email = "a@example.com"}, metric = "Viewed",
+          properties = {i = i}}
+      end
+      list[7].metric = nil
+      local client = service {answer = function()
+        return {}
+      end}
+      local result = assert(resume(client, "events", list))
+      assert.same({7}, positions(result))
+      list[7].metric = "Viewed"
+      result = assert(resume(client, "events", list,
+        {journal = {path = path, finished = "retry"}}))
+      assert.same({10, 4, 1}, client.sizes)
+      assert.equal(15, result.completed)
+      local seen = {}
+      for _, post in ipairs(client.posts) do
+        for _, group in ipairs(post.list) do
+          local id = group.attributes.events.data[1].attributes.unique_id
+          assert.is_nil(seen[id])
+          seen[id] = true
+        end
+      end
+    end)
+
+    -- Fault 7
+    it("is of one account at one service", function()
+      local function at(more)
+        local client = service()
+        local settings = {}
+        for name, value in pairs(more) do
+          settings[name] = value
+        end
+        local other = klaviyo.new(settings)
+        other.call, other.each = client.call, client.each
+        for _, name in ipairs {"posts", "sizes", "bodies", "polls", "wrong",
+          "jobs", "answer", "job"} do
+          other[name] = client[name]
+        end
+        return other
+      end
+      assert(resume(at {api_key = "pk_x"}, "profiles", people(5)))
+      local others = {
+        ["is of another account"] = {api_key = "pk_y"},
+        ["is of another service: of https://a.klaviyo.com, not of "
+          .. "http://127.0.0.1:1/k;"] = {api_key = "pk_x",
+          base_url = "http://127.0.0.1:1/k"},
+        ["is of another account: of another API key"] = {api_key = "pk_x",
+          account = "acme"},
+        ["set account = "] = {access_token = "token", budget = false},
+      }
+      for message, settings in pairs(others) do
+        local client = at(settings)
+        raises(message, function()
+          resume(client, "profiles", people(5))
+        end)
+        assert.equal(0, #client.posts)
+      end
+      local file = assert(io.open(path))
+      local text = file:read("*a")
+      file:close()
+      assert.is_nil(text:find("pk_x", 1, true))
+      os.remove(path)
+      -- a key may change, and a token, where the account has a name
+      assert(resume(at {api_key = "pk_x", account = "acme"}, "profiles",
+        people(5)))
+      for _, settings in ipairs {{api_key = "pk_y", account = "acme"},
+        {access_token = "token", account = "acme"}} do
+        assert.equal(5, assert(resume(at(settings), "profiles",
+          people(5))).resumed)
+      end
+    end)
+
+    it("takes more where the source has grown", function()
+      assert(resume(service(), "profiles", people(25)))
+      local client = service()
+      local result = assert(resume(client, "profiles", people(31)))
+      assert.same({6}, client.sizes)
+      assert.equal(31, result.completed)
+      assert.equal(31, result.total)
+    end)
 
     it("goes on from every line of it", function()
       local list = people(35)
@@ -1078,6 +1269,43 @@ describe("klaviyo.bulk", function()
       end)
     end
 
+    it("goes on from every line of a retry", function()
+      local list = people(35)
+      list[4], list[15], list[16] = {emial = "x"}, {emial = "x"}, {emial = "x"}
+      assert(resume(service(), "profiles", list))
+      list[4], list[15] = {email = "4@example.com"}, {email = "15@example.com"}
+      local retry = {journal = {path = path, finished = "retry"}}
+      local file = assert(io.open(path, "rb"))
+      local finished = file:read("*a")
+      file:close()
+      local before = select(2, finished:gsub("\n", ""))
+      assert(resume(service(), "profiles", list, retry))
+      local count = 0
+      for _ in io.lines(path) do
+        count = count + 1
+      end
+      assert.is_true(count > before + 8)
+      for n = before + 1, count do
+        file = assert(io.open(path, "wb"))
+        file:write(finished)
+        file:close()
+        local client = service()
+        local sent = {}
+        client.answer = function(records)
+          for _, record in ipairs(records) do
+            sent[record.attributes.email] = true
+          end
+        end
+        assert(resume(client, "profiles", list, retry))
+        torn_at(n)
+        local result = assert(resume(client, "profiles", list, retry))
+        assert.equal(34, result.completed, "line " .. n)
+        assert.equal(34, result.submitted)
+        assert.same({16}, positions(result))
+        assert.same({["4@example.com"] = true, ["15@example.com"] = true}, sent)
+      end
+    end)
+
     it("sends what may be sent once only once", function()
       local codes = {}
       for i = 1, 25 do
@@ -1172,22 +1400,15 @@ describe("klaviyo.bulk", function()
 
     it("has several chunks under way at once, and no more", function()
       local now, most, read = 0, 0, 0
-      local counting = setmetatable({call = function(_, operation, ...)
+      local counting = world:new_client()
+      function counting.call(_, operation, ...)
         local submits = operation:find "^bulk_"
         now = now + (submits and 1 or 0)
         most = math.max(most, now)
         local doc, err = world.client:call(operation, ...)
         now = now - (submits and 1 or 0)
         return doc, err
-      end, document = function(_, ...)
-        return world.client:document(...)
-      end, each = function(_, ...)
-        return world.client:each(...)
-      end, map = function(_, ...)
-        return world.client:map(...)
-      end}, {__index = function(_, name)
-        error(name)
-      end})
+      end
       world.server:fault {operation = "bulk_import_profiles", delay = 0.05,
         times = 100}
       local result = assert(import(counting, "profiles", function()
@@ -1288,13 +1509,7 @@ describe("klaviyo.bulk", function()
       local client = connect(url)
       local pid = io.open("/proc/self/stat"):read("*n")
       local calls = 0
-      local killing = {document = function(_, ...)
-        return client:document(...)
-      end, each = function(_, ...)
-        return client:each(...)
-      end, map = function(_, ...)
-        return client:map(...)
-      end}
+      local killing = connect(url)
       local function die()
         os.execute(("kill -9 %d"):format(pid))
       end
@@ -1311,7 +1526,6 @@ describe("klaviyo.bulk", function()
         end
         return doc, err
       end
-      setmetatable(killing, {__index = function(_, name) error(name) end})
       local at = 0
       local result, err = bulk.import(killing, kind, function()
         at = at + 1

@@ -7,11 +7,10 @@
 ---     })
 ---
 --- With a journal an import that was killed goes on where it was, provided
---- that the source gives the same records again.
+--- that the source gives the same records again; a digest of each chunk tells.
 
 local chunks = require "klaviyo.bulk.chunks"
 local journal = require "klaviyo.bulk.journal"
-local json = require "klaviyo.json"
 local kinds = require "klaviyo.bulk.kinds"
 local lazy = require "klaviyo.lazy"
 local misuse = require "klaviyo.misuse"
@@ -22,19 +21,28 @@ local tally = require "klaviyo.bulk.tally"
 local time = require "klaviyo.bulk.time"
 local unique_id = require "klaviyo.unique_id"
 
+local clients = lazy "klaviyo.client"
 local digest = lazy "klaviyo.digest"
+local lanes = lazy "klaviyo.lanes"
 local phases = lazy "klaviyo.nginx.phases"
+local secrets = lazy "klaviyo.secret"
 
 local M = {}
 
 -- Chunks under way at once, and seconds that a job may stand still.
 local CONCURRENCY, PATIENCE = 2, 3600
 
+---@class klaviyo.bulk_journal
+---@field path string  of the file, which only its owner can read
+---@field finished? "refuse"|"restart"|"continue"|"retry"  what is done if the import by this journal
+---  is finished: `"refuse"` (the default) raises; `"restart"` begins a new import; `"continue"` sends what the
+---  source has gained at its end; `"retry"` sends that, and again the records that failed
+
 ---@class klaviyo.bulk_options
 ---@field list? string  the list that it is for, of `profiles:import`, `bulk_subscribe`, `bulk_unsubscribe`
 ---@field custom_source? string  where the consent came from, of `bulk_subscribe`
 ---@field historical_import? boolean  the consent is of the past, of `bulk_subscribe`
----@field journal? string  path of a file by which an import that was killed goes on where it was
+---@field journal? string|klaviyo.bulk_journal  a file by which an import that was killed goes on where it was
 ---@field progress? fun(now: table)  told the counts so far, `done`, `total`, `elapsed`, `rate` (records a second)
 ---  and `left` (seconds)
 ---@field total? integer  how many records there are, where the source does not know
@@ -46,10 +54,32 @@ local CONCURRENCY, PATIENCE = 2, 3600
 ---@field now? fun(): number  in place of the clock, for tests
 
 local OPTIONS = {
-  journal = "string", progress = "function", total = "number",
+  journal = "string or table", progress = "function", total = "number",
   concurrency = "number", patience = "number", count = "number",
   bytes = "number", sleep = "function", now = "function",
 }
+
+local FINISHED = {refuse = true, restart = true, continue = true, retry = true}
+local JOURNAL = {path = true, finished = true}
+
+-- The options of a journal; nil where there is none.
+local function journal_options(given)
+  if type(given) ~= "table" then
+    return given and {path = given}
+  end
+  for name in pairs(given) do
+    if not JOURNAL[name] then
+      misuse.unknown("option of a journal", name, JOURNAL)
+    end
+  end
+  if type(given.path) ~= "string" then
+    misuse.raise("the path of a journal must be a string, not %s",
+      type(given.path))
+  elseif given.finished ~= nil and not FINISHED[given.finished] then
+    misuse.unknown("value of finished of a journal", given.finished, FINISHED)
+  end
+  return given
+end
 
 local function check(kind, options)
   local known = {}
@@ -62,7 +92,7 @@ local function check(kind, options)
   for name, value in pairs(options) do
     if not known[name] then
       misuse.unknown("option of a bulk import", name, known)
-    elseif OPTIONS[name] and type(value) ~= OPTIONS[name] then
+    elseif OPTIONS[name] and not OPTIONS[name]:find(type(value), 1, true) then
       misuse.raise("%s must be a %s, not %s", name, OPTIONS[name],
         misuse.kind(value))
     end
@@ -84,24 +114,10 @@ local function sum_of(text)
   return digest.sha256(text):sub(1, 16)
 end
 
--- A journal is known by what its chunks begin with. A record that JSON cannot
--- hold is like any other such.
-local function head_of(record)
-  local ok, text = pcall(json.encode, record)
+-- The digest of a record. One that JSON cannot hold is like any other such.
+local function record_sum(record, position)
+  local ok, text = pcall(packed.numbered, record, position)
   return ok and sum_of(text) or "-"
-end
-
-local function first_record(chunk)
-  if chunk.positions[1] == chunk.from then
-    return chunk.records[1]
-  end
-  return chunk.failures[1].record
-end
-
-local function other_source(run, position)
-  misuse.raise("the journal %s is of another source: record %d is not the "
-    .. "one that it began a chunk with (for a new import, take a new journal)",
-    run.journal.path, position)
 end
 
 local function cutter(run, source, total, options)
@@ -117,22 +133,26 @@ local function cutter(run, source, total, options)
     count = math.min(options.count or kind.count, kind.count),
     bytes = bytes,
     record_bytes = kind.record_bytes,
+    sum = run.journal and record_sum,
     regions = run.journal and run.journal.regions,
-    check = function(region, record)
-      if region.head ~= head_of(record) then
-        other_source(run, region.from)
-      end
+    check = function(region, sums)
+      run.journal:check(region, sums)
     end,
   }
 end
 
 local function begin(run, chunk)
-  chunk.counts, chunk.jobs, chunk.out = tally.counts(), {}, 0
+  local region = chunk.region
+  chunk.counts = tally.counts(region and region.left)
+  chunk.jobs, chunk.failed, chunk.out = {}, {}, 0
   run.open[chunk] = true
-  if chunk.region then
-    chunk.id = chunk.region.id
+  if region then
+    chunk.id = region.id
+    if region.only and not region.digest then
+      run.journal:again(chunk)
+    end
   elseif run.journal then
-    chunk.id = run.journal:cut(chunk, head_of(first_record(chunk)))
+    chunk.id = run.journal:cut(chunk)
   end
   return chunk
 end
@@ -180,32 +200,47 @@ local function settle(run, chunk)
   return true
 end
 
--- The one place where chunks run at the same time: with `client:map` where
--- the client has it, else one after another.
+-- The one place where chunks run at the same time.
 local function run_all(run, take, concurrency)
   local function work(chunk)
     return settle(run, chunk)
   end
-  local able, map = pcall(function()
-    return run.client.map
-  end)
-  if able and map then
-    for _ in map(run.client, take, work, {concurrency = concurrency}) do end  -- luacheck: ignore 542
-    return
+  for _ in run.client:map(take, work, {concurrency = concurrency}) do end  -- luacheck: ignore 542
+end
+
+-- Where the requests go, and whose they are. The key itself is not kept.
+local function identity_of(run, kind_name, seed)
+  local settings = clients.settings(run.client)
+  if settings.access_token and not settings.account then
+    misuse.raise("a journal has to know whose import it is: with "
+      .. "access_token, set account = … (a token changes)")
   end
-  for chunk in take do
-    work(chunk)
+  local secret = settings.account or secrets.of(settings)
+  return {
+    kind = kind_name, seed = seed,
+    service = settings.base_url:gsub("^(%a+://)[^/]*@", "%1"),
+    account = digest.sha256(lanes.account(settings, secret)):sub(1, 32),
+    into = sum_of(run.envelope.before .. run.envelope.after),
+  }
+end
+
+local function open_journal(run, kind_name, options)
+  run.seed = unique_id.new()
+  if options then
+    run.journal = journal.open(options.path,
+      identity_of(run, kind_name, run.seed), options.finished)
+    run.seed = run.journal.seed
   end
 end
 
-local function open_journal(run, kind_name, path)
-  local seed = unique_id.new()
-  if path then
-    run.journal = journal.open(path, {kind = kind_name, seed = seed,
-      into = sum_of(run.envelope.before .. run.envelope.after)})
-    seed = run.journal.seed
+-- What a former run had settled.
+local function resume(run)
+  for _, region in ipairs(run.journal and run.journal.regions or {}) do
+    local counts = region.closed and region.counts or region.left
+    if counts then
+      run.tally:resume(counts)
+    end
   end
-  run.seed = seed
 end
 
 -- What was under way when it ended may have been worked off or not.
@@ -247,16 +282,10 @@ function M.import(client, kind_name, source, options)
     sleep = options.sleep or time.sleep,
     patience = options.patience or PATIENCE,
   }
-  open_journal(run, kind_name, options.journal)
+  open_journal(run, kind_name, journal_options(options.journal))
   run.tally = tally.new {total = options.total, journal = run.journal,
     progress = options.progress, now = options.now or time.now}
-  if run.journal then
-    for _, region in ipairs(run.journal.regions) do
-      if region.closed then
-        run.tally:resume(region.counts)
-      end
-    end
-  end
+  resume(run)
   local cut = cutter(run, read, total, options)
   run_all(run, function()
     return guarded(run, next_chunk, run, cut)

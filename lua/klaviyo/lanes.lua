@@ -47,7 +47,12 @@ local function budget_of(settings)
   return budget
 end
 
-local function account_of(settings, secret)
+--- Whose rate limits a call counts for: the account, as the settings name it,
+--- or a hash of the key.
+---@param settings klaviyo.settings
+---@param secret string
+---@return string
+function M.account(settings, secret)
   if settings.account then
     return settings.account
   elseif settings.access_token and settings.budget then
@@ -134,7 +139,7 @@ local function find(own, settings, op, request, secret, background)
   local reduced = op and op.reduced and reductions(op, request.url) or {}
   local key = key_of(op, reduced)
   own[key] = own[key] or core.lane(origin_of(settings), budget_of(settings),
-    limits(settings, op, account_of(settings, secret), reduced), background)
+    limits(settings, op, M.account(settings, secret), reduced), background)
   return own[key]
 end
 

@@ -179,15 +179,39 @@ describe("klaviyo.bulk.chunks", function()
       assert.same({5, 6}, list[2].positions)
     end)
 
-    it("shows the first record of each region", function()
+    it("shows the digests of each region before its records", function()
       local seen = {}
-      all_of(cutter(source, {
+      local cut = cutter(source, {
         regions = {{from = 1, to = 3, closed = true}, {from = 4, to = 5}},
-        check = function(region, record)
-          seen[region.from] = record
+        sum = function(record, position)
+          return record .. position
+        end,
+        check = function(region, sums)
+          seen[region.from] = table.concat(sums, " ")
+        end,
+      })
+      local list = cut:next()
+      assert.same({[1] = "a1 b2 c3", [4] = "d4 e5"}, seen)
+      assert.same({"d4", "e5"}, list.sums)
+      assert.same({"f6", "g7", "h8"}, cut:next().sums)
+    end)
+
+    it("takes but some of a region, where that is said", function()
+      local encoded = {}
+      local list = all_of(cutter(source, {
+        regions = {{from = 1, to = 6, only = "2,4-5"}},
+        sum = function(record)
+          return record
+        end,
+        encode = function(record)
+          encoded[#encoded + 1] = record
+          return record ~= "d" and record or nil, {}
         end,
       }))
-      assert.same({[1] = "a", [4] = "d"}, seen)
+      assert.same({2, 5}, list[1].positions)
+      assert.equal(4, list[1].failures[1].position)
+      assert.same({1, 6, 6}, {list[1].from, list[1].to, #list[1].sums})
+      assert.same({"b", "d", "e", "g", "h", "i"}, encoded)
     end)
 
     it("tells that the source has become shorter", function()

@@ -2,7 +2,25 @@ local journal = require "klaviyo.bulk.journal"
 local raises = require "spec.support.raises"
 local script = require "spec.support.script"
 
-local IDENTITY = {kind = "profiles", into = "abc", seed = "a seed"}
+local IDENTITY = {kind = "profiles", service = "https://a.klaviyo.com",
+  account = "whose", into = "abc", seed = "a seed"}
+
+-- A chunk as the journal has it, each record's digest being its position.
+local function chunk_of(from, to, more)
+  local chunk = {from = from, to = to, sums = {}, failed = {}}
+  for position = from, to do
+    chunk.sums[#chunk.sums + 1] = tostring(position)
+  end
+  for name, value in pairs(more or {}) do
+    chunk[name] = value
+  end
+  return chunk
+end
+
+local function counts(submitted, completed, failed)
+  return {submitted = submitted, completed = completed, failed = failed,
+    skipped = 0, unknown = 0}
+end
 
 describe("klaviyo.bulk.journal", function()
   local path
@@ -16,7 +34,7 @@ describe("klaviyo.bulk.journal", function()
     os.remove(path)
   end)
 
-  local function open(more)
+  local function open(more, finished)
     local identity = {}
     for name, value in pairs(IDENTITY) do
       identity[name] = value
@@ -24,7 +42,7 @@ describe("klaviyo.bulk.journal", function()
     for name, value in pairs(more or {}) do
       identity[name] = value
     end
-    return journal.open(path, identity)
+    return journal.open(path, identity, finished)
   end
 
   local function text()
@@ -43,13 +61,15 @@ describe("klaviyo.bulk.journal", function()
   -- Two chunks: one closed, one with everything that can be.
   local function fill()
     local own = open()
-    local one = own:cut({from = 1, to = 10}, "head1")
+    local chunk = chunk_of(1, 10, {counts = counts(10, 9, 1),
+      failed = {[4] = "submitted"}})
+    local one = own:cut(chunk)
+    chunk.id = one
     own:took(own:send(one, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10}), "job1")
     own:failure(one, {position = 4, record = {email = "x"},
       errors = {{detail = "bad"}}, job = "job1"})
-    own:close_chunk(one, {submitted = 10, completed = 9, failed = 1,
-      skipped = 0, unknown = 0})
-    local two = own:cut({from = 11, to = 20}, "head2")
+    own:close_chunk(chunk)
+    local two = own:cut(chunk_of(11, 20))
     own:refused(own:send(two, {11, 12, 13, 14, 15, 16, 17, 18, 19, 20}))
     own:failure(two, {position = 12, record = {email = "y"},
       errors = {{detail = "worse"}}})
@@ -65,8 +85,9 @@ describe("klaviyo.bulk.journal", function()
     local own = open()
     assert.is_true(own.fresh)
     assert.equal("a seed", own.seed)
-    assert.equal('{"journal":"klaviyo 1","into":"abc","kind":"profiles",'
-      .. '"seed":"a seed"}\n', text())
+    assert.equal('{"journal":"klaviyo 2","account":"whose","into":"abc",'
+      .. '"kind":"profiles","seed":"a seed",'
+      .. '"service":"https://a.klaviyo.com"}\n', text())
   end)
 
   it("remembers", function()
@@ -77,11 +98,14 @@ describe("klaviyo.bulk.journal", function()
     assert.equal(2, #own.regions)
     local one, two = own.regions[1], own.regions[2]
     assert.is_true(one.closed)
-    assert.same({1, 10, "head1"}, {one.from, one.to, one.head})
+    assert.same({1, 10}, {one.from, one.to})
+    assert.equal(32, #one.digest)
+    assert.equal("4", one.bad)
+    assert.equal(1, one.resubmit)
     assert.equal(9, one.counts.completed)
     assert.is_nil(two.closed)
-    assert.same({11, 20, "head2"}, {two.from, two.to, two.head})
-    assert.same({[12] = true}, two.failed)
+    assert.same({11, 20}, {two.from, two.to})
+    assert.same({[12] = "refused"}, two.failed)
     assert.same({[17] = true, [18] = true}, two.lost)
     assert.same({job2 = 1}, two.unplaced)
     assert.same({job3 = true}, two.nameless)
@@ -90,7 +114,7 @@ describe("klaviyo.bulk.journal", function()
     assert.same({at = "14-16"}, two.sends[4])
     assert.is_nil(own.ending)
     -- numbers go on
-    assert.equal(3, own:cut({from = 21, to = 21}, "x"))
+    assert.equal(3, own:cut(chunk_of(21, 21)))
     assert.equal(5, own:send(3, {21}))
     own:finish(21)
     own:close()
@@ -99,7 +123,7 @@ describe("klaviyo.bulk.journal", function()
 
   it("has each line in the file before anything else is done", function()
     local own = open()
-    own:cut({from = 1, to = 1}, "x")
+    own:cut(chunk_of(1, 1))
     assert.matches('"chunk":1', text(), 1, true)
     own:send(1, {1})
     assert.matches('"send":1', text(), 1, true)
@@ -113,10 +137,10 @@ describe("klaviyo.bulk.journal", function()
       write(whole:sub(1, size))
       local own = open()
       assert.equal(size < header - 1, own.fresh)
-      own:cut({from = 100, to = 100}, "after")
+      own:cut(chunk_of(100, 100))
       own:close()
       local again = open()
-      assert.equal("after", again.regions[#again.regions].head)
+      assert.equal(100, again.regions[#again.regions].from)
       again:close()
     end
   end)
@@ -141,11 +165,22 @@ describe("klaviyo.bulk.journal", function()
     raises("into another list", function()
       open {into = "def"}
     end)
-    assert.equal(before, text())
-    write('{"journal":"klaviyo 9"}\n')
-    raises("is of another version: klaviyo 9", function()
-      open()
+    -- Fault 7
+    raises({"is of another service: of https://a.klaviyo.com, not of "
+      .. "http://127.0.0.1", "use another journal for each"}, function()
+      open {service = "http://127.0.0.1"}
     end)
+    raises("is of another account", function()
+      open {account = "else"}
+    end)
+    assert.equal(before, text())
+    for _, version in ipairs {"klaviyo 9", "klaviyo 1"} do
+      write(('{"journal":"%s"}\n'):format(version))
+      raises({("has the format of another version (%s"):format(version),
+        "remove the journal to begin a new one"}, function()
+        open()
+      end)
+    end
   end)
 
   it("refuses one that contradicts itself", function()
@@ -209,7 +244,7 @@ describe("klaviyo.bulk.journal", function()
     end
     local own = open()
     own.file = full
-    local ok, message = pcall(own.cut, own, {from = 1, to = 1}, "x")
+    local ok, message = pcall(own.cut, own, chunk_of(1, 1))
     assert.is_false(ok)
     assert.matches("the journal [^ ]+ cannot be written: No space", message)
   end)
@@ -223,10 +258,110 @@ describe("klaviyo.bulk.journal", function()
       print(pcall(require("klaviyo.bulk.journal").open, %q, {}))
     ]]):format(path))
     assert.matches("is in use: another import goes on by it", output)
-    own:cut({from = 1, to = 1}, "x")
+    own:cut(chunk_of(1, 1))
     own:close()
     assert.equal(1, #open().regions)
     open():close()  -- that of one that was dropped
+  end)
+
+  -- Fault 8
+  describe("that is finished", function()
+    local function finish()
+      local own = fill()
+      local two = chunk_of(11, 20, {id = 2, counts = counts(9, 8, 2),
+        failed = {[12] = "refused", [15] = "submitted"}})
+      own:close_chunk(two)
+      own:finish(20)
+      own:close()
+    end
+
+    it("is refused, with what to do", function()
+      finish()
+      local before = text()
+      for _, mode in ipairs {false, "refuse"} do
+        raises({"the journal " .. path .. " is of an import that is finished: "
+          .. "17 completed, 3 failed", 'finished = "restart"'}, function()
+          open(nil, mode or nil)
+        end)
+      end
+      assert.equal(before, text())
+    end)
+
+    it("is gone on with, or begun anew, where that is said", function()
+      finish()
+      local own = open(nil, "continue")
+      assert.equal(2, #own.regions)
+      assert.is_true(own.regions[2].closed)
+      own:close()
+      own = open({seed = "new"}, "restart")
+      assert.is_true(own.fresh)
+      assert.same({}, own.regions)
+      assert.is_nil(own.ending)
+      assert.equal("new", own.seed)
+      own:close()
+      assert.equal(1, select(2, text():gsub("\n", "")))
+    end)
+
+    it("is not begun anew before it is finished", function()
+      fill():close()
+      local own = open({seed = "new"}, "restart")
+      assert.is_false(own.fresh)
+      assert.equal(2, #own.regions)
+      own:close()
+    end)
+
+    it("opens its failures again", function()
+      finish()
+      local own = open(nil, "retry")
+      local two = own.regions[2]
+      assert.is_nil(two.closed)
+      assert.equal("12,15", two.only)
+      assert.same(counts(8, 8, 0), two.left)
+      -- those two may have changed, and no other
+      local chunk = chunk_of(11, 20, {region = two, id = 2,
+        counts = counts(10, 10, 0)})
+      chunk.sums[2], chunk.sums[5] = "corrected", "corrected"
+      own:check(two, chunk.sums)
+      chunk.sums[3] = "corrected"
+      raises("of the records 11 to 20 some are not those", function()
+        own:check(two, chunk.sums)
+      end)
+      chunk.sums[3] = "13"
+      own:again(chunk)
+      own:close()
+      -- now they are to stay as they are
+      own = open()
+      two = own.regions[2]
+      assert.equal("12,15", two.only)
+      own:check(two, chunk.sums)
+      chunk.sums[5] = "otherwise"
+      raises("some are not those", function()
+        own:check(two, chunk.sums)
+      end)
+      chunk.sums[5] = "corrected"
+      local list = {}
+      for failure in journal.failures(path) do
+        list[#list + 1] = failure.position or failure.job
+      end
+      assert.same({4, "job2", "job3"}, list)
+      own:close_chunk(chunk)
+      own:close()
+      raises("finished: 19 completed, 1 failed", function()
+        open()
+      end)
+    end)
+
+    it("says which records have been corrected", function()
+      finish()
+      local own = open(nil, "continue")
+      local sums = chunk_of(11, 20).sums
+      own:check(own.regions[2], sums)
+      sums[2] = "corrected"
+      raises({"they failed, and have been changed since (12,15)",
+        'finished = "retry"'}, function()
+        own:check(own.regions[2], sums)
+      end)
+    end)
   end)
 
   it("gives the failures, with their records", function()

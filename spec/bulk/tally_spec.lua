@@ -4,7 +4,7 @@ local COUNT = 1500
 
 -- The positions of the failures, in order, of an import with so many.
 local function positions(one)
-  local chunk, list = {counts = tally.counts()}, {}
+  local chunk, list = {counts = tally.counts(), failed = {}}, {}
   for i = 1, COUNT do
     one:fail(chunk, {position = i, record = {email = "x" .. i},
       errors = {{detail = "bad"}}})

@@ -6,6 +6,7 @@
 --- can never be sent.
 
 local misuse = require "klaviyo.misuse"
+local ranges = require "klaviyo.bulk.ranges"
 
 local M = {}
 
@@ -17,6 +18,7 @@ local M = {}
 ---@field texts table  the same, encoded: see bulk/packed.lua
 ---@field bytes integer  of all texts, with a comma between each two
 ---@field failures {position: integer, record: any, errors: table[]}[]
+---@field sums string[]  of each record from `from` to `to`, if asked for
 ---@field region table|nil  what is known of these positions already
 
 ---@class klaviyo.cutter
@@ -60,9 +62,13 @@ end
 ---  count         records in a chunk, at the most
 ---  bytes         of their texts and the commas between, at the most
 ---  record_bytes  of one text, at the most
+---  sum           the digest of a record and its position; nil: none is taken
 ---  regions       what is known already, in order of position, without
----                overlap: {from=, to=, closed=} (closed ones are passed over)
----  check         called with the record at the beginning of each region
+---                overlap: {from=, to=, closed=, only=}; closed ones are passed
+---                over, of others those positions alone are taken (a text of
+---                ranges.lua; nil: all)
+---  check         called with each region and the digests of its records, before
+---                anything is done with them
 ---@param options table
 ---@return klaviyo.cutter
 function M.new(options)
@@ -71,6 +77,7 @@ function M.new(options)
     store = options.store, count = options.count,
     bytes = options.bytes,
     record_bytes = math.min(options.record_bytes or math.huge, options.bytes),
+    sum = options.sum or function() end,
     regions = options.regions or {}, check = options.check or function() end,
     position = 0, region = 1,
   }, Cutter)
@@ -100,7 +107,8 @@ local function take(self)
     return nil
   end
   self.position = self.position + 1
-  return {record = record, position = self.position}
+  return {record = record, position = self.position,
+    sum = self.sum(record, self.position)}
 end
 
 local function text_of(self, item)
@@ -116,7 +124,7 @@ end
 
 local function new_chunk(self, from)
   return {from = from, to = from - 1, positions = {}, records = {},
-    texts = self.store(), bytes = 0, failures = {}}
+    texts = self.store(), bytes = 0, failures = {}, sums = {}}
 end
 
 local function add(chunk, item)
@@ -131,7 +139,11 @@ local function add(chunk, item)
       position = item.position, record = item.record, errors = item.errors,
     }
   end
+end
+
+local function pass(chunk, item)
   chunk.to = item.position
+  chunk.sums[#chunk.sums + 1] = item.sum
 end
 
 local function is_full(self, chunk)
@@ -153,15 +165,29 @@ local function region_at(self, position)
   return region and region.from <= position and region or nil
 end
 
--- All of a region that was begun before, as the chunk that it was.
+local function set_of(text)
+  local set = {}
+  ranges.walk(text, function(position)
+    set[position] = true
+  end)
+  return set
+end
+
+-- All of a region that was begun before, as the chunk that it was; nil if it
+-- is closed, or the source is at its end.
 local function again(self, region, item)
-  local chunk = new_chunk(self, region.from)
+  local chunk = region.closed and {sums = {}} or new_chunk(self, region.from)
+  local only = region.only and set_of(region.only)
   chunk.region = region
   while item do
-    text_of(self, item)
-    add(chunk, item)
+    if not region.closed and (not only or only[item.position]) then
+      text_of(self, item)
+      add(chunk, item)
+    end
+    pass(chunk, item)
     if item.position == region.to then
-      return chunk
+      self.check(region, chunk.sums)
+      return not region.closed and chunk or nil
     end
     item = take(self)
   end
@@ -181,11 +207,9 @@ function Cutter:next()
       self.held = item
       break
     elseif region then
-      if item.position == region.from then
-        self.check(region, item.record)
-      end
-      if not region.closed then
-        return again(self, region, item)
+      local begun = again(self, region, item)
+      if begun then
+        return begun
       end
     else
       text_of(self, item)
@@ -195,6 +219,7 @@ function Cutter:next()
       end
       chunk = chunk or new_chunk(self, item.position)
       add(chunk, item)
+      pass(chunk, item)
     end
   end
   return chunk

@@ -199,7 +199,7 @@ local function report(run, job, found)
   local region = chunk.region or NO_REGION
   for _, i in ipairs(found.indices) do
     if region.failed[job.positions[i]] then
-      tally:add(chunk, "failed", 1)
+      tally:failed_before(chunk, job.positions[i], "submitted")
     else
       tally:fail(chunk, {position = job.positions[i],
         record = job.records[i], errors = found.by_index[i], job = job.id})

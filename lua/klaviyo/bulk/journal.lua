@@ -5,23 +5,32 @@
 --- written survives the death of the process (not that of the machine). A
 --- last line that is torn is passed over. The lines:
 ---
----   {"journal":"klaviyo 1","kind":…,"into":…,"seed":…}
----   {"chunk":1,"from":1,"to":10000,"head":…}   cut, `head` of its first record
+---   {"journal":"klaviyo 2","kind":…,"service":…,"account":…,"into":…,"seed":…}
+---   {"chunk":1,"from":1,"to":10000,"digest":…} cut, `digest` of its records
 ---   {"send":1,"chunk":1,"at":"1-16,18-10000"}  these positions go out
 ---   {"took":1,"job":…} or {"refused":1}        and what came of it
 ---   {"failed":17,"chunk":1,"errors":[…],"record":…}
 ---   {"unknown":"1-100","chunk":1}
----   {"closed":1,"submitted":…,"completed":…,"failed":…,"skipped":…,"unknown":…}
+---   {"closed":1,"submitted":…,"completed":…,"failed":…,"skipped":…,
+---    "unknown":…,"bad":"17","resubmit":0,"rest":…}
+---                                              `bad` failed, `resubmit` of them
+---                                              once taken; digest of the rest
+---   {"again":1,"digest":…}                     those of `bad` are sent again
 ---   {"end":400000}                             the source has so many
+---
+--- A journal is finished when the end is known and all chunks are closed.
 
 local core = require "klaviyo.core"
 local json = require "klaviyo.json"
+local lazy = require "klaviyo.lazy"
 local misuse = require "klaviyo.misuse"
 local ranges = require "klaviyo.bulk.ranges"
 
+local digest = lazy "klaviyo.digest"
+
 local M = {}
 
-local MARK = "klaviyo 1"
+local MARK = "klaviyo 2"
 local START = '{"journal":"'
 
 ---@class klaviyo.journal
@@ -39,6 +48,33 @@ end
 
 -- Reading ---------------------------------------------------------------------
 
+local COUNTS = {"submitted", "completed", "failed", "skipped", "unknown"}
+
+local function open_region(region)
+  region.sends, region.failed, region.lost = {}, {}, {}
+  region.unplaced, region.nameless = {}, {}
+  return region
+end
+
+-- A closed chunk as one of which the records that failed are open again:
+-- `only` these, of the others the counts are `left`. What the records are is
+-- to be checked by the digest of all, or without one by that of the rest.
+local function reopened(chunk, digest_of_all)
+  local left, count = {}, 0
+  ranges.walk(chunk.bad, function()
+    count = count + 1
+  end)
+  for _, name in ipairs(COUNTS) do
+    left[name] = whole(chunk.counts[name])
+  end
+  left.failed = left.failed - count
+  left.submitted = left.submitted - chunk.resubmit
+  return open_region {
+    id = chunk.id, from = chunk.from, to = chunk.to, digest = digest_of_all,
+    only = chunk.bad, rest = chunk.rest, left = left,
+  }
+end
+
 local READ = {}
 
 function READ.chunk(self, line)
@@ -50,7 +86,7 @@ function READ.chunk(self, line)
   elseif line.failed ~= nil then
     local chunk = self.chunks[line.chunk]
     if line.failed then
-      chunk.failed[line.failed] = true
+      chunk.failed[line.failed] = line.job and "submitted" or "refused"
     elseif line.count then
       chunk.nameless[line.job] = true
     else
@@ -63,10 +99,8 @@ function READ.chunk(self, line)
     end)
   else
     local id = whole(line.chunk)
-    self.chunks[id] = {
-      id = id, from = whole(line.from), to = whole(line.to), head = line.head,
-      sends = {}, failed = {}, lost = {}, unplaced = {}, nameless = {},
-    }
+    self.chunks[id] = open_region {id = id, from = whole(line.from),
+      to = whole(line.to), digest = line.digest}
     self.last_chunk = math.max(self.last_chunk, id)
   end
 end
@@ -88,16 +122,21 @@ function READ.closed(self, line)
   end
   -- Of what is over only the numbers are kept.
   self.chunks[line.closed] = {
-    id = chunk.id, from = chunk.from, to = chunk.to, head = chunk.head,
-    closed = true, counts = line,
+    id = chunk.id, from = chunk.from, to = chunk.to, digest = chunk.digest,
+    closed = true, counts = line, bad = line.bad, rest = line.rest,
+    resubmit = whole(line.resubmit),
   }
+end
+
+function READ.again(self, line)
+  self.chunks[line.again] = reopened(self.chunks[line.again], line.digest)
 end
 
 READ["end"] = function(self, line)
   self.ending = whole(line["end"])
 end
 
-local ORDER = {"closed", "took", "refused", "end", "chunk"}
+local ORDER = {"closed", "again", "took", "refused", "end", "chunk"}
 
 local function read_line(self, line)
   for _, name in ipairs(ORDER) do
@@ -117,15 +156,25 @@ local function is_start(text)
   return text ~= "" and START:sub(1, #text) == text:sub(1, #START)
 end
 
+local ANOTHER = "; use another journal for each"
+
 local function check_header(path, header, identity)
   if header.journal ~= MARK then
-    refuse(path, "is of another version: " .. tostring(header.journal))
+    refuse(path, ("has the format of another version (%s, not %s): finish the "
+      .. "import with that version, or remove the journal to begin a new one")
+      :format(tostring(header.journal), MARK))
   elseif header.kind ~= identity.kind then
-    refuse(path, ('is of another import: of "%s", not of "%s"'):format(
-      tostring(header.kind), identity.kind))
+    refuse(path, ('is of another import: of "%s", not of "%s"%s'):format(
+      tostring(header.kind), identity.kind, ANOTHER))
+  elseif header.service ~= identity.service then
+    refuse(path, ("is of another service: of %s, not of %s%s"):format(
+      tostring(header.service), identity.service, ANOTHER))
+  elseif header.account ~= identity.account then
+    refuse(path, "is of another account: of another API key, or another "
+      .. "setting account" .. ANOTHER)
   elseif header.into ~= identity.into then
     refuse(path, "is of another import: into another list, or with other "
-      .. "settings")
+      .. "settings" .. ANOTHER)
   end
 end
 
@@ -197,36 +246,90 @@ local function hold(path)
   return held
 end
 
+local function is_finished(self)
+  local at = 0
+  for _, region in ipairs(self.regions) do
+    if not region.closed or region.from ~= at + 1 then
+      return false
+    end
+    at = region.to
+  end
+  return at == self.ending
+end
+
+local function total(regions, name)
+  local sum = 0
+  for _, region in ipairs(regions) do
+    sum = sum + whole(region.counts[name])
+  end
+  return sum
+end
+
+local function refuse_finished(self)
+  refuse(self.path, ("is of an import that is finished: %d completed, %d "
+    .. "failed, nothing would be sent. Remove it to begin a new one, or say "
+    .. 'journal = {path = %q, finished = "restart"} ("continue": send what '
+    .. 'the source has gained at its end; "retry": and what failed)'):format(
+    total(self.regions, "completed"), total(self.regions, "failed"),
+    self.path))
+end
+
+-- Makes the chunks of which records failed open for these.
+local function retry(self)
+  for i, region in ipairs(self.regions) do
+    if region.closed and region.bad then
+      self.regions[i] = reopened(region)
+    end
+  end
+end
+
+local function restart(self, seed)
+  self.regions, self.ending, self.seed = {}, nil, seed
+  self.last_chunk, self.last_send = 0, 0
+end
+
 --- Opens a journal, or begins one. Raises for a file that is none, or is that
---- of another import.
+--- of another import, and for one that is finished, unless `finished` says
+--- what is to be done with it.
 ---@param path string
----@param identity {kind: string, into: string, seed: string}
+---@param identity {kind: string, service: string, account: string, into: string, seed: string}
+---@param finished "refuse"|"restart"|"continue"|"retry"|nil
 ---@return klaviyo.journal
-function M.open(path, identity)
+function M.open(path, identity, finished)
   local self = setmetatable({
     path = path, seed = identity.seed, chunks = {}, sends = {},
     last_chunk = 0, last_send = 0, held = hold(path),
   }, Journal)
   local found, torn = load(self, path, identity)
-  self.fresh, self.regions = not found, in_order(self.chunks)
+  self.regions = in_order(self.chunks)
   self.chunks, self.sends = nil, nil
+  local anew = found and finished == "restart" and is_finished(self)
+  if anew then
+    restart(self, identity.seed)
+  elseif finished == "retry" then
+    retry(self)
+  elseif found and finished ~= "continue" and is_finished(self) then
+    refuse_finished(self)
+  end
+  self.fresh = not found or anew
   -- it holds records: e-mail addresses, phone numbers
   local private, reason = self.held:restrict()
   if not private then
     refuse(path, "can be read by other users, and that cannot be changed: "
       .. reason)
   end
-  local file, why = io.open(path, "ab")
+  local file, why = io.open(path, anew and "wb" or "ab")
   if not file then
     refuse(path, "cannot be written: " .. tostring(why))
   end
   self.file = file
-  if torn then
+  if torn and not anew then
     file:write("\n")
   end
-  if not found then
-    self:write {journal = MARK, kind = identity.kind, into = identity.into,
-      seed = identity.seed}
+  if self.fresh then
+    self:write {journal = MARK, kind = identity.kind,
+      service = identity.service, account = identity.account,
+      into = identity.into, seed = identity.seed}
   end
   return self
 end
@@ -236,9 +339,12 @@ end
 --- Writes a line. Raises when it cannot: what is not in the journal must not
 --- be done.
 function Journal:write(line)
-  local text = line.journal and '{"journal":' .. json.encode(line.journal)
-    .. "," .. json.encode {kind = line.kind, into = line.into,
-      seed = line.seed}:sub(2) or json.encode(line)
+  local text = json.encode(line)
+  if line.journal then  -- it comes first: a file is known by its beginning
+    local mark = json.encode {journal = line.journal}
+    line.journal = nil
+    text = mark:sub(1, -2) .. "," .. json.encode(line):sub(2)
+  end
   local ok, why = self.file:write(text, "\n")
   if ok then
     ok, why = self.file:flush()
@@ -253,13 +359,67 @@ if type(jit) == "table" then
   jit.off(Journal.write)  -- compiled, a flush that failed is not noticed
 end
 
+--- The digest of a chunk, out of those of its records; those at `without` are
+--- left out.
+---@param chunk {from: integer, sums: string[]}
+---@param without table<integer, any>|nil  by position
+---@return string
+local function digest_of(chunk, without)
+  local sums = chunk.sums
+  if without then
+    sums = {}
+    for i, sum in ipairs(chunk.sums) do
+      if without[chunk.from + i - 1] == nil then
+        sums[#sums + 1] = sum
+      end
+    end
+  end
+  return digest.sha256(table.concat(sums)):sub(1, 32)
+end
+
+local function other_source(self, region, more)
+  misuse.raise("the journal %s is of another source: of the records %d to %d "
+    .. "some are not those that it was begun with%s", self.path, region.from,
+    region.to, more or ". Go on with the same records, or take a new journal "
+    .. "for a new import")
+end
+
+--- Raises when the records of a chunk that was begun before are others now.
+---@param region table
+---@param sums string[]  the digest of each record
+function Journal:check(region, sums)
+  local chunk, bad = {from = region.from, sums = sums}, nil
+  if region.bad or region.only then
+    bad = {}
+    ranges.walk(region.bad or region.only, function(position)
+      bad[position] = true
+    end)
+  end
+  if region.digest and region.digest == digest_of(chunk) then
+    return
+  end
+  local rest_is_same = bad and region.rest == digest_of(chunk, bad)
+  if region.digest and rest_is_same and region.closed then
+    other_source(self, region, (": they failed, and have been changed since "
+      .. '(%s). To send those that failed again, say journal = {path = %q, '
+      .. 'finished = "retry"}'):format(region.bad, self.path))
+  elseif region.digest or not rest_is_same then
+    other_source(self, region)
+  end
+end
+
 --- A chunk has been cut; gives its number.
 ---@return integer
-function Journal:cut(chunk, head)
+function Journal:cut(chunk)
   self.last_chunk = self.last_chunk + 1
   self:write {chunk = self.last_chunk, from = chunk.from, to = chunk.to,
-    head = head}
+    digest = digest_of(chunk)}
   return self.last_chunk
+end
+
+--- The records of a chunk that failed are to be sent again.
+function Journal:again(chunk)
+  self:write {again = chunk.region.id, digest = digest_of(chunk)}
 end
 
 --- A request goes out; gives its number.
@@ -294,10 +454,30 @@ function Journal:unknown(id, positions)
   self:write {unknown = ranges.text(positions), chunk = id}
 end
 
-function Journal:close_chunk(id, counts)
-  self:write {closed = id, submitted = counts.submitted,
-    completed = counts.completed, failed = counts.failed,
-    skipped = counts.skipped, unknown = counts.unknown}
+local function sorted(set)
+  local list = {}
+  for position in pairs(set) do
+    list[#list + 1] = position
+  end
+  table.sort(list)
+  return list
+end
+
+--- All of a chunk is settled. `chunk.failed` has the positions that failed:
+--- "submitted" or "refused".
+function Journal:close_chunk(chunk)
+  local line = {closed = chunk.id}
+  for _, name in ipairs(COUNTS) do
+    line[name] = chunk.counts[name]
+  end
+  if next(chunk.failed) then
+    line.bad = ranges.text(sorted(chunk.failed))
+    line.rest, line.resubmit = digest_of(chunk, chunk.failed), 0
+    for _, how in pairs(chunk.failed) do
+      line.resubmit = line.resubmit + (how == "submitted" and 1 or 0)
+    end
+  end
+  self:write(line)
 end
 
 function Journal:finish(count)
@@ -315,10 +495,25 @@ function Journal:close()
   end
 end
 
---- Calls for each failure there is in a journal, the oldest first.
+-- The line at which each chunk was last opened again.
+local function last_openings(path)
+  local opened, number = {}, 0
+  for text in io.lines(path) do
+    number = number + 1
+    local line = text:find('"again":', 1, true) and json.decode(text)
+    if type(line) == "table" and line.again then
+      opened[line.again] = number
+    end
+  end
+  return opened
+end
+
+--- Calls for each failure there is in a journal, the oldest first; not those of
+--- records that were sent again.
 ---@param path string
 ---@return fun(): table|nil
 function M.failures(path)
+  local opened, number = last_openings(path), 0
   local file = assert(io.open(path, "rb"))
   return function()
     while file do
@@ -328,8 +523,10 @@ function M.failures(path)
         file = nil
         return nil
       end
+      number = number + 1
       local line = text:find('"failed":', 1, true) and json.decode(text)
-      if type(line) == "table" and line.chunk and line.failed ~= nil then
+      if type(line) == "table" and line.chunk and line.failed ~= nil
+          and not (line.failed and number < (opened[line.chunk] or 0)) then
         return {position = whole(line.failed), record = line.record,
           errors = line.errors, job = line.job,
           count = whole(line.count)}

@@ -14,6 +14,21 @@ local has_ffi, ffi = pcall(require, "ffi")
 local Packed = {}
 Packed.__index = Packed
 
+-- A number at either end of a record, neither of which has another length.
+local function numbered(value, position)
+  return {100 + position % 900, value,
+    100 + math.floor(position / 900) % 900}
+end
+
+--- The text of a record and its position, to take a digest of: the same in
+--- every Lua.
+---@param value any
+---@param position integer
+---@return string
+function M.numbered(value, position)
+  return json.encode(numbered(value, position))
+end
+
 -- Plain Lua -------------------------------------------------------------------
 
 --- A record as text.
@@ -71,8 +86,7 @@ local HEAD, TAIL = #"[100,", #",100]"
 local char_pointer = ffi.typeof("const char *")
 
 function M.encode(value, position)
-  return json.encode {100 + position % 900, value,
-    100 + math.floor(position / 900) % 900}
+  return json.encode(numbered(value, position))
 end
 
 function M.size(text)

@@ -252,9 +252,9 @@ local function resume(run, chunk)
     tally:add(chunk, "unknown", 1)
     spoken_for[position] = true
   end
-  for position in pairs(region.failed) do
+  for position, how in pairs(region.failed) do
     if not spoken_for[position] then
-      tally:add(chunk, "failed", 1)
+      tally:failed_before(chunk, position, how)
     end
     spoken_for[position] = true
   end
@@ -305,7 +305,7 @@ end
 function M.settle(run, chunk)
   for _, failure in ipairs(chunk.failures) do
     if chunk.region and chunk.region.failed[failure.position] then
-      run.tally:add(chunk, "failed", 1)
+      run.tally:failed_before(chunk, failure.position, "refused")
       chunk.region.failed[failure.position] = nil
     else
       run.tally:fail(chunk, failure)
@@ -327,7 +327,7 @@ function M.settle(run, chunk)
     run.tally:report()
   end
   if run.journal then
-    run.journal:close_chunk(chunk.id, chunk.counts)
+    run.journal:close_chunk(chunk)
   end
   run.open[chunk] = nil
   run.tally:report()

@@ -39,11 +39,12 @@ function M.new(options)
   return self
 end
 
---- Counts that a chunk begins with.
-function M.counts()
+--- Counts that a chunk begins with: none, or those that are left of it.
+---@param left table<string, integer>|nil
+function M.counts(left)
   local counts = {}
   for _, name in ipairs(NAMES) do
-    counts[name] = 0
+    counts[name] = left and left[name] or 0
   end
   return counts
 end
@@ -105,7 +106,17 @@ function Tally:fail(chunk, failure)
   elseif not journal and not spill(self, failure) then
     self.late[#self.late + 1] = failure
   end
+  if failure.position then
+    chunk.failed[failure.position] = failure.job and "submitted" or "refused"
+  end
   self:add(chunk, "failed", failure.count or 1)
+end
+
+--- Counts a record that failed in a former run.
+---@param how "submitted"|"refused"  whether the service had taken it
+function Tally:failed_before(chunk, position, how)
+  chunk.failed[position] = how
+  self:add(chunk, "failed", 1)
 end
 
 local function numbers(self)

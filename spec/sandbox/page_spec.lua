@@ -36,7 +36,7 @@ describe("the sandbox's pages", function()
   it("name the service in their links, and keep the parameters", function()
     local s = sandbox_world.new { profiles = 3 }
     local target = "/api/profiles?page%5Bsize%5D=1"
-      .. "&filter=greater-than(created,2020-01-01T00:00:00%2B00:00)"
+      .. "&filter=greater-than%28created%2C2020-01-01T00%3A00%3A00%2B00%3A00%29"
       .. "&fields%5Bprofile%5D=email"
     local _, document = s:get(target)
     assert.equal("https://a.klaviyo.com" .. target, document.links.self)

@@ -19,12 +19,25 @@ local FIXED_SIZE = {
 }
 local OTHER_SIZE = 100
 
+-- Statuses that the service answers with, whatever its documentation says:
+-- and whether with a body.
+local STATUS = {
+  ["DELETE /api/templates/{id}"] = { 200, false },
+  ["POST /api/template-clone"] = { 200, true },
+  ["POST /api/template-render"] = { 200, true },
+  ["POST /api/profile-merge"] = { 202, true },
+}
+
 --- The success status of an operation.
 ---@param op table
 ---@param preferred integer|nil taken if the operation has it
 ---@return integer status
 ---@return boolean has_body
 function M.status(op, preferred)
+  local seen = STATUS[op.method .. " " .. op.path]
+  if seen then
+    return seen[1], seen[2]
+  end
   local least
   for status in pairs(op.success) do
     least = math.min(least or status, status)
@@ -38,26 +51,27 @@ function M.empty(call)
   return (M.status(call.op))
 end
 
-local function self_link(call)
-  return call.world.settings.link_base .. call.path
-    .. (call.raw_query ~= "" and "?" .. call.raw_query or "")
-end
-
 -- The request's own parameters with some of them replaced.
 local function link(call, replaced)
   local parts = {}
   for _, pair in ipairs(call.query.list) do
     if replaced[pair[1]] == nil then
-      parts[#parts + 1] = query.escape(pair[1]) .. "=" .. query.escape(pair[2])
+      parts[#parts + 1] = query.form_escape(pair[1]) .. "="
+        .. query.form_escape(pair[2])
     end
   end
   for name, text in pairs(replaced) do
     if text then
-      parts[#parts + 1] = query.escape(name) .. "=" .. query.escape(text)
+      parts[#parts + 1] = query.form_escape(name) .. "="
+        .. query.form_escape(text)
     end
   end
   return call.world.settings.link_base .. call.path
     .. (#parts > 0 and "?" .. table.concat(parts, "&") or "")
+end
+
+local function self_link(call)
+  return link(call, {})
 end
 
 -- The resources that `include` names, each once.
@@ -73,9 +87,10 @@ local function included(call, kind, records)
     local about = known[name]
       or { kind = relations.target(name), many = name:find("s$") ~= nil }
     local target = about.kind or relations.target(name)
+    local sparse = "fields[" .. target .. "]"
+    local more = "additional-" .. sparse
     local view = render.view(call, target, {
-      ["fields[" .. target .. "]"] =
-        call.query.values["fields[" .. target .. "]"],
+      [sparse] = call.query.values[sparse], [more] = call.query.values[more],
     })
     local function add(other)
       if other and not seen[target .. other.id] then
@@ -109,7 +124,7 @@ function M.one(call, kind, record, preferred)
   if not has_body then
     return status
   end
-  local view = record and render.view(call, kind, call.query.values)
+  local view = record and render.view(call, kind, call.query.values, true)
   return status, setmetatable({
     data = record and view(record) or codec.null,
     included = record and included(call, kind, { record }),
@@ -211,6 +226,18 @@ local function numbered(call, sequence, options)
   }
 end
 
+-- Listings whose links are but their own.
+local UNPAGED = { webhook = true, ["webhook-topic"] = true }
+
+-- The first page of the lists has a link to one before it, which is empty.
+local function prev_of_first(call, cut)
+  if call.op.path ~= "/api/lists" or call.query.cursor or not cut.places[1] then
+    return nil
+  end
+  return link(call,
+    { ["page[cursor]"] = page.cursor("prev", cut.places[1]) })
+end
+
 --- A page of resources, or of identifiers.
 ---@param call table
 ---@param kind string
@@ -237,15 +264,19 @@ function M.page(call, kind, sequence, identifiers)
   end
   local view = identifiers and function(record)
     return render.identifier(kind, record.id)
-  end or render.view(call, kind, values)
+  end or render.view(call, kind, values, true)
   local data = codec.array()
   for i, record in ipairs(cut.items) do
     data[i] = view(record, sequence.joined
       and sequence.joined(cut.places[i]))
   end
   links.self = self_link(call)
-  links.next = links.next or codec.null
-  links.prev = links.prev or codec.null
+  if UNPAGED[kind] then
+    links.next, links.prev = nil, nil
+  else
+    links.next = links.next or codec.null
+    links.prev = links.prev or prev_of_first(call, cut) or codec.null
+  end
   return M.status(call.op), setmetatable({
     data = data,
     included = included(call, kind, cut.items),
@@ -265,14 +296,27 @@ function M.everything(collection)
 end
 
 --- A document of free content, with its type.
-function M.content(call, kind, id, attributes, relationships)
+function M.content(call, kind, id, attributes)
   local status, has_body = M.status(call.op)
   return status, has_body and setmetatable({
     data = { type = kind, id = id, attributes = attributes,
-      relationships = relationships,
       links = { self = self_link(call) } },
     links = render.links { self = self_link(call) },
   }, DOCUMENT) or nil
+end
+
+--- The answer to a query: as a page's that is the only one.
+---@param call table
+---@param kind string
+---@param id string
+---@param attributes table
+---@param own_link boolean|nil whether the answer itself has a link
+function M.report(call, kind, id, attributes, own_link)
+  local status, document = M.content(call, kind, id, attributes)
+  document.data.links = own_link and { self = ("%s%s/%s/"):format(
+    call.world.settings.link_base, call.path, id) } or nil
+  document.links.next, document.links.prev = codec.null, codec.null
+  return status, document
 end
 
 return M

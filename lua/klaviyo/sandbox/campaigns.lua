@@ -1,4 +1,4 @@
---- Campaigns with their messages, templates, and the reports about them.
+--- Campaigns with their messages, and templates.
 
 local answer = require "klaviyo.sandbox.answer"
 local codec = require "klaviyo.sandbox.codec"
@@ -33,10 +33,68 @@ local function make_message(world, campaign, attributes, template)
   relations.point(world, "campaign-message", message.id, "template", template)
 end
 
+-- What a campaign of a channel has unless something else is given.
+local OPTIONS = {
+  email = {
+    send_options = { use_smart_sending = true, ignore_unsubscribes = false },
+    tracking_options = { add_tracking_params = false,
+      is_tracking_opens = true, is_tracking_clicks = true },
+  },
+  sms = {
+    send_options = { use_smart_sending = true },
+    tracking_options = { add_tracking_params = false },
+  },
+}
+
+local function with_defaults(have, defaults)
+  local all = codec.kind(have) == "object" and have or {}
+  for name, value in pairs(defaults) do
+    if all[name] == nil then
+      all[name] = value
+    end
+  end
+  return all
+end
+
+-- Parameters of their own must name the two that each link needs.
+local function check_tracking(options)
+  local params = codec.kind(options) == "object"
+    and options.custom_tracking_params
+  if codec.kind(params) ~= "array" or #params == 0 then
+    return
+  end
+  local names = {}
+  for _, param in ipairs(params) do
+    names[param.name] = true
+  end
+  if not names.utm_source or not names.utm_medium then
+    refusal.throw(400, "invalid",
+      "custom_tracking_params need utm_source and utm_medium.", { pointer =
+      "/data/attributes/tracking_options/custom_tracking_params" })
+  end
+end
+
+local function channel_of(message)
+  local attributes = message.attributes
+  return attributes.channel or (attributes.definition or {}).channel
+end
+
 local function create(call)
   local world, data = call.world, call.document.data
-  local messages = data.attributes["campaign-messages"].data
-  data.attributes["campaign-messages"] = nil
+  local attributes = data.attributes
+  local messages = attributes["campaign-messages"].data
+  attributes["campaign-messages"] = nil
+  check_tracking(attributes.tracking_options)
+  local defaults = OPTIONS[messages[1] and channel_of(messages[1])]
+    or OPTIONS.sms
+  attributes.send_options = with_defaults(attributes.send_options,
+    defaults.send_options)
+  attributes.tracking_options = with_defaults(attributes.tracking_options,
+    defaults.tracking_options)
+  attributes.tracking_options.custom_tracking_params =
+    attributes.tracking_options.custom_tracking_params or codec.array()
+  attributes.audiences = with_defaults(attributes.audiences,
+    { excluded = codec.array() })
   local campaign = generic.make(call, "campaign", data)
   for _, message in ipairs(messages) do
     make_message(world, campaign, message.attributes)
@@ -161,32 +219,6 @@ local function render_template(call)
     { id = template.id, attributes = rendered })
 end
 
-local function aggregates(call)
-  local measurements = {}
-  for _, name in ipairs(call.document.data.attributes.measurements) do
-    measurements[name] = codec.array { 0 }
-  end
-  return answer.content(call, "metric-aggregate", call.world.chance:uuid(), {
-    dates = codec.array { "2024-01-01T00:00:00+00:00" },
-    data = codec.array { { dimensions = codec.array(),
-      measurements = measurements } },
-  })
-end
-
-local function report(call)
-  local statistics = {}
-  local series = call.op.path:find("series", 1, true)
-  for _, name in ipairs(call.document.data.attributes.statistics) do
-    statistics[name] = series and codec.array { 0 } or 0
-  end
-  return answer.content(call, call.document.data.type,
-    call.world.chance:uuid(), {
-      results = codec.array { { groupings = {}, statistics = statistics } },
-      date_times = series and codec.array { "2024-01-01T00:00:00+00:00" }
-        or nil,
-    })
-end
-
 M.serves = {
   ["POST /api/campaigns"] = create,
   ["PATCH /api/campaign-messages/{id}"] = update_message,
@@ -199,12 +231,6 @@ M.serves = {
   ["GET /api/campaign-recipient-estimation-jobs/{id}"] = jobs.read,
   ["POST /api/template-clone"] = clone_template,
   ["POST /api/template-render"] = render_template,
-  ["POST /api/metric-aggregates"] = aggregates,
 }
-
-for _, name in ipairs { "campaign-values", "flow-values", "flow-series",
-  "form-values", "form-series", "segment-values", "segment-series" } do
-  M.serves["POST /api/" .. name .. "-reports"] = report
-end
 
 return M

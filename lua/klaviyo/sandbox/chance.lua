@@ -144,10 +144,11 @@ local function hash(chance)
 end
 
 -- Resource type to the way its ids are made; whatever is not named here gets
--- a ULID, jobs get base64 (as the import jobs of the service have).
+-- a ULID, jobs get base64 without padding (as the import jobs of the service
+-- have).
 local STYLES = {
   list = six, segment = six, flow = six, metric = six, template = six,
-  form = six, account = six,
+  form = six, account = six, ["flow-message"] = six,
   tag = uuid, ["tag-group"] = uuid, ["import-error"] = uuid,
   ["metric-property"] = hash, review = hash, attribution = hash,
   event = function(chance) return chance:letters(BASE62, 11) end,
@@ -156,20 +157,32 @@ local STYLES = {
     return chance:letters("123456789", 7)
   end,
   ["flow-action"] = function(chance)
-    return chance:letters("123456789", 8)
+    return chance:letters("123456789", 9)
   end,
 }
+
+-- An import job's: the account, a word, and when it was made.
+local function import_job(chance, now, settings)
+  return M.base64(("%s_maintenance.%s.%d.%s"):format(settings.company_id
+    or "", six(chance), now, six(chance)))
+end
+
+STYLES["profile-bulk-import-job"] = import_job
+STYLES["profile-suppression-bulk-create-job"] = ulid
+STYLES["profile-suppression-bulk-delete-job"] = ulid
 
 --- A fresh id for a resource.
 ---@param kind string the resource type
 ---@param now number epoch seconds
+---@param settings table of the sandbox
 ---@return string
-function Chance:id(kind, now)
+function Chance:id(kind, now, settings)
   local style = STYLES[kind]
   if style then
-    return style(self)
+    return (style(self, now, settings):gsub("=+$", ""))
   elseif kind:find("%-job$") then
-    return M.base64(("%s:%s"):format(kind, self:letters(BASE62 .. "~?>", 14)))
+    return (M.base64(("%s:%s"):format(kind,
+      self:letters(BASE62 .. "~?>", 14))):gsub("=+$", ""))
   end
   return ulid(self, now)
 end

@@ -6,20 +6,21 @@ local M = {}
 
 local MAKE = {}
 
+MAKE["campaign-message"] = function()
+  return { send_times = codec.array() }
+end
+
 MAKE["list"] = function()
   return { opt_in_process = "double_opt_in" }
 end
 
 MAKE["segment"] = function()
-  return { is_active = true, is_processing = false, is_starred = false }
+  return { is_active = true, is_processing = true, is_starred = false }
 end
 
 MAKE["campaign"] = function()
   return {
     status = "Draft", archived = false,
-    send_options = { use_smart_sending = true },
-    tracking_options = { is_tracking_opens = true, is_tracking_clicks = true,
-      add_tracking_params = false, custom_tracking_params = codec.array() },
     send_strategy = { method = "immediate" },
   }
 end
@@ -75,6 +76,10 @@ MAKE["catalog-variant"] = function()
   return all
 end
 
+-- The jobs that wait before they are processed; the others are at once.
+local QUEUED = { ["profile-bulk-import-job"] = true,
+  ["campaign-send-job"] = true, ["campaign-recipient-estimation-job"] = true }
+
 --- Attributes of a new resource.
 ---@param kind string
 ---@param world table
@@ -83,8 +88,9 @@ function M.of(kind, world)
   if MAKE[kind] then
     return MAKE[kind](world)
   elseif kind:find("%-job$") then
-    return { status = "queued", total_count = 0, completed_count = 0,
-      failed_count = 0, errors = codec.array() }
+    return { status = QUEUED[kind] and "queued" or "processing",
+      total_count = 0, completed_count = 0, failed_count = 0,
+      skipped_count = 0, errors = codec.array() }
   end
   return {}
 end
@@ -92,15 +98,17 @@ end
 --- The id that follows from a resource's attributes, where it does.
 ---@param kind string
 ---@param attributes table
+---@param relationships table|nil
 ---@return string|nil
-function M.id(kind, attributes)
+function M.id(kind, attributes, relationships)
   if kind:find("^catalog%-%a+$") and attributes.external_id then
     return ("%s:::%s:::%s"):format(attributes.integration_type or "$custom",
       attributes.catalog_type or "$default", attributes.external_id)
   elseif kind == "coupon" then
     return attributes.external_id
-  elseif kind == "coupon-code" then
-    return attributes.unique_code
+  elseif kind == "coupon-code" and relationships and relationships.coupon then
+    return ("%s-%s"):format(relationships.coupon.data.id,
+      attributes.unique_code)
   end
 end
 

@@ -51,6 +51,7 @@ function M.track(world, attributes, profile)
   end
   properties["$event_id"] = unique
   properties["$value"] = attributes.value
+  properties["$value_currency"] = attributes.value_currency
   record = world:make("event", {
     timestamp = time, datetime = instant.format(time),
     event_properties = properties, uuid = world.chance:uuid(),
@@ -63,11 +64,31 @@ function M.track(world, attributes, profile)
   return record, true
 end
 
+-- Events may not be from later than this many seconds from now.
+local MOST_AHEAD = 366 * 86400
+
+-- A metric needs a name, and an event may not lie far in the future.
+local function check_event(wrong, world, attributes, pointer)
+  local name = attributes.metric.data.attributes.name
+  if type(name) ~= "string" or not name:find("%S") then
+    wrong:add("invalid", "Metric name cannot be empty.",
+      { pointer = pointer .. "/metric/data/attributes/name" })
+  end
+  local time = type(attributes.time) == "string"
+    and instant.parse(attributes.time)
+  if time and time > world.now() + MOST_AHEAD then
+    wrong:add("invalid", "Event time is too far in the future.",
+      { pointer = pointer .. "/time" })
+  end
+end
+
 local GROUPS = "/data/attributes/events-bulk-create/data/%d/attributes"
 
 -- The same unique_id twice in one request fails all of it.
-local function check_events(wrong, events, pointer, seen)
+local function check_events(wrong, world, events, pointer, seen)
   for i, event in ipairs(events) do
+    check_event(wrong, world, event.attributes,
+      ("%s/events/data/%d/attributes"):format(pointer, i - 1))
     local unique = event.attributes.unique_id
     if type(unique) == "string" then
       if seen[unique] then
@@ -88,6 +109,7 @@ local function create(call)
   local attributes = call.document.data.attributes
   local wrong = refusal.new(400)
   check_profile(wrong, attributes.profile.data, "/data/attributes")
+  check_event(wrong, call.world, attributes, "/data/attributes")
   wrong:throw()
   M.track(call.world, attributes, attributes.profile.data)
   return answer.empty(call)
@@ -100,7 +122,7 @@ local function bulk(call)
   for i, group in ipairs(groups) do
     local pointer = GROUPS:format(i - 1)
     check_profile(wrong, group.attributes.profile.data, pointer)
-    check_events(wrong, group.attributes.events.data, pointer, seen)
+    check_events(wrong, call.world, group.attributes.events.data, pointer, seen)
   end
   wrong:throw()
   for _, group in ipairs(groups) do
@@ -115,7 +137,7 @@ local function public_bulk(call)
   local attributes = call.document.data.attributes
   local wrong = refusal.new(400)
   check_profile(wrong, attributes.profile.data, "/data/attributes")
-  check_events(wrong, attributes.events.data, "/data/attributes", {})
+  check_events(wrong, call.world, attributes.events.data, "/data/attributes", {})
   wrong:throw()
   for _, event in ipairs(attributes.events.data) do
     M.track(call.world, event.attributes, attributes.profile.data)

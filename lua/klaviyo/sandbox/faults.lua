@@ -75,7 +75,9 @@ local function spelled_out(world, fault)
   end
   if wrong then
     fault.body = codec.encode(refusal.document(wrong, world.chance))
-    fault.headers["Content-Type"] = "application/vnd.api+json"
+    -- The service's 429 has a body, but no type.
+    fault.headers["Content-Type"] = fault.throttled and ""
+      or "application/vnd.api+json"
     for name, value in pairs(wrong.headers) do
       fault.headers[name] = value
     end

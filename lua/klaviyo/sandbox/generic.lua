@@ -15,18 +15,46 @@ local function path_id(call)
   return call.params[call.op.path_params[1]]
 end
 
---- The resource that a path names; throws 404.
+-- The forms of ids that the service checks before it looks for them.
+local FORMS = {
+  event = "^" .. ("%w"):rep(11) .. "$",
+  ["flow-action"] = "^%d+$",
+  coupon = "^[%w_%[%]\\^`]+$",
+  ["mapped-metric"] = "^[%l_]+$",
+}
+
+-- The attributes that are names of that form: `^[0-9_A-z]+$`.
+local NAMES = { coupon = "external_id", ["web-feed"] = "name" }
+
+--- Throws 400 for a name that the service refuses.
+---@param kind string
+---@param attributes table
+function M.check_name(kind, attributes)
+  local name = NAMES[kind] and attributes[NAMES[kind]]
+  if type(name) == "string" and not name:find(FORMS.coupon) then
+    refusal.throw(400, "invalid", ("'%s' may only hold letters, digits and "
+      .. "underscores."):format(name),
+      { pointer = "/data/attributes/" .. NAMES[kind] })
+  end
+end
+
+--- The resource that a path names; throws 404, or 400 where the id has not the
+-- form of the type's ids.
 ---@param call table
 ---@return string kind
 ---@return table record
 function M.subject(call)
   local kind = call.model.kinds[call.parts.collection]
     or call.op.type or call.parts.collection
-  local record = call.world:get(kind, path_id(call))
-  if not record then
-    refusal.not_found(kind, path_id(call))
+  local id = path_id(call)
+  local record = call.world:get(kind, id)
+  if record then
+    return kind, record
+  elseif FORMS[kind] and not id:find(FORMS[kind]) then
+    refusal.throw(400, "invalid", ("'%s' is not a valid id of the resource "
+      .. "'%s'."):format(id, kind))
   end
-  return kind, record
+  return refusal.not_found(kind, id)
 end
 
 --- Sets the relationships that a document gives.
@@ -58,7 +86,8 @@ end
 ---@return table record
 function M.make(call, kind, data)
   local attributes = data.attributes or {}
-  local id = defaults.id(kind, attributes)
+  M.check_name(kind, attributes)
+  local id = defaults.id(kind, attributes, data.relationships)
   if id and call.world:get(kind, id) then
     refusal.throw(409, "duplicate",
       ("A %s with id %s already exists."):format(kind, id),
@@ -116,7 +145,12 @@ local function update(call)
     refusal.throw(409, "conflict", ("The id in the body, %s, is not the one "
       .. "in the path."):format(tostring(data.id)), { pointer = "/data/id" })
   end
-  call.world:update(kind, record, data.attributes or {})
+  local attributes = data.attributes or {}
+  M.check_name(kind, attributes)
+  if kind == "webhook" and attributes.description == codec.null then
+    attributes.description = nil -- the service ignores it
+  end
+  call.world:update(kind, record, attributes)
   M.relate(call, kind, record, data.relationships)
   return answer.one(call, kind, record)
 end
@@ -129,6 +163,21 @@ end
 
 local CHANGE = { POST = relations.add, PATCH = relations.replace,
   DELETE = relations.remove }
+
+-- What is linked already cannot be linked again, as far as the catalog goes.
+local function refuse_again(call, kind, record, name, other)
+  if call.op.method ~= "POST" or not kind:find("^catalog%-") then
+    return
+  end
+  local sequence = relations.sequence(call.world, kind, record.id, name)
+  for place = 1, sequence.last do
+    local there = sequence.at(place)
+    if there and there.id == other.id then
+      refusal.throw(409, "duplicate", ("%s %s is linked already.")
+        :format(other.type, other.id), { pointer = "/data" })
+    end
+  end
+end
 
 local function change_related(call)
   local kind, record = M.subject(call)
@@ -146,6 +195,7 @@ local function change_related(call)
         ("/data/%d/id"):format(i - 1))
     end
     ids[i] = identifier.id
+    refuse_again(call, kind, record, name, identifier)
   end
   CHANGE[call.op.method](call.world, kind, record.id, name, ids)
   return answer.empty(call)

@@ -6,6 +6,7 @@ local campaigns = require "klaviyo.sandbox.campaigns"
 local catalogue = require "klaviyo.catalogue"
 local codec = require "klaviyo.sandbox.codec"
 local events = require "klaviyo.sandbox.events"
+local flows = require "klaviyo.sandbox.flows"
 local generic = require "klaviyo.sandbox.generic"
 local images = require "klaviyo.sandbox.images"
 local imports = require "klaviyo.sandbox.imports"
@@ -16,13 +17,16 @@ local model = require "klaviyo.sandbox.model"
 local profiles = require "klaviyo.sandbox.profiles"
 local query = require "klaviyo.sandbox.query"
 local refusal = require "klaviyo.sandbox.refusal"
+local reports = require "klaviyo.sandbox.reports"
+local segments = require "klaviyo.sandbox.segments"
 local tags = require "klaviyo.sandbox.tags"
 local tally = require "klaviyo.sandbox.tally"
 
 local M = {}
 
 local SPECIAL = {}
-for _, part in ipairs { campaigns, events, images, imports, profiles, tags } do
+for _, part in ipairs { campaigns, events, flows, images, imports, profiles,
+  reports, segments, tags } do
   for route, serve in pairs(part.serves) do
     SPECIAL[route] = serve
   end
@@ -123,7 +127,8 @@ local function document_of(world, op, request)
       { pointer = "/data" })
   end
   judge.document(op.body, document, function(kind, id)
-    return world:exists(kind, id)
+    -- A tag with an unknown group is answered in a way of its own.
+    return kind == "tag-group" or world:exists(kind, id)
   end)
   local count = bulk.count(op, document)
   if count then
@@ -204,7 +209,8 @@ function M.handle(world, request)
       world.settings.digest)
   end
   if document then
-    response.headers["Content-Type"] = MEDIA
+    -- The service's 429 has a body, but no type.
+    response.headers["Content-Type"] = status ~= 429 and MEDIA or ""
     response.body = codec.encode(document)
   end
   return response

@@ -1,6 +1,8 @@
 --- Images: uploaded as a form with a file, or fetched from an address.
 
 local answer = require "klaviyo.sandbox.answer"
+local codec = require "klaviyo.sandbox.codec"
+local generic = require "klaviyo.sandbox.generic"
 local refusal = require "klaviyo.sandbox.refusal"
 
 local M = {}
@@ -74,7 +76,35 @@ local function upload(call)
   return answer.one(call, "image", image)
 end
 
+-- PATCH replaces: what is not named is lost.
+local function update(call)
+  local attributes = call.document.data.attributes or {}
+  call.document.data.attributes = attributes
+  if attributes.name == nil then
+    attributes.name = codec.null
+  end
+  if attributes.hidden == nil then
+    attributes.hidden = false
+  end
+  return generic.serve(call)
+end
+
+-- Hidden ones are listed only when they are asked for.
+local function list(call)
+  call.query.terms = call.query.terms or {}
+  for _, term in ipairs(call.query.terms) do
+    if term.field == "hidden" then
+      return generic.serve(call)
+    end
+  end
+  table.insert(call.query.terms, { operator = "equals", field = "hidden",
+    value = { kind = "boolean", value = false } })
+  return generic.serve(call)
+end
+
 M.serves = {
+  ["GET /api/images"] = list,
+  ["PATCH /api/images/{id}"] = update,
   ["POST /api/image-upload"] = upload,
 }
 

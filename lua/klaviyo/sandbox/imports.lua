@@ -4,11 +4,11 @@ local answer = require "klaviyo.sandbox.answer"
 local codec = require "klaviyo.sandbox.codec"
 local generic = require "klaviyo.sandbox.generic"
 local identifiers = require "klaviyo.sandbox.identifiers"
-local instant = require "klaviyo.sandbox.instant"
 local jobs = require "klaviyo.sandbox.jobs"
 local profiles = require "klaviyo.sandbox.profiles"
 local refusal = require "klaviyo.sandbox.refusal"
 local relations = require "klaviyo.sandbox.relations"
+local subscriptions = require "klaviyo.sandbox.subscriptions"
 
 local M = {}
 
@@ -90,30 +90,24 @@ local function import(call)
   return answer.one(call, data.type, job)
 end
 
--- Consent, for the channels that a subscription names.
-local function consent(world, record, subscriptions, state)
-  local have = record.attributes.subscriptions or {}
-  for _, channel in ipairs { "email", "sms" } do
-    local given = subscriptions == nil or subscriptions[channel] ~= nil
-    if given then
-      have[channel] = { marketing = { consent = state } }
-    end
-  end
-  world:update("profile", record, { subscriptions = have })
-end
-
+-- A subscription makes a profile of an unknown address only if it names a list
+-- or says that it is historical.
 local function subscription(state, on_list)
   return function(call)
     local world, data = call.world, call.document.data
     local list = related(data, "list")
+    local makes = list ~= nil or data.attributes.historical_import == true
     demand_all(data.attributes.profiles.data)
     for _, profile in ipairs(data.attributes.profiles.data) do
-      local subscriptions = profile.attributes.subscriptions
+      local asked = profile.attributes.subscriptions
       profile.attributes.subscriptions = nil
-      local record = profiles.upsert(world, profile)
-      consent(world, record, subscriptions, state)
-      if list then
-        on_list(world, "list", list.id, "profiles", { record.id })
+      local record = makes and profiles.upsert(world, profile)
+        or profiles.find(world, profile)
+      if record then
+        subscriptions.consent(world, record, asked, state)
+        if list then
+          on_list(world, "list", list.id, "profiles", { record.id })
+        end
       end
     end
     return answer.empty(call)
@@ -152,18 +146,16 @@ local function suppression(suppressed)
   return function(call)
     local world, data = call.world, call.document.data
     local records = those_of(call, data)
-    local stamp = instant.format(world.now())
     for _, record in ipairs(records) do
-      local have = record.attributes.subscriptions or {}
-      local email = have.email or { marketing = {} }
-      email.marketing.suppression = codec.array {
-        suppressed and { reason = "USER_SUPPRESSED", timestamp = stamp }
-        or nil }
-      have.email = email
-      world:update("profile", record, { subscriptions = have })
+      subscriptions.suppress(world, record, suppressed)
     end
     local job = jobs.make(call, data.type, #records)
+    job.attributes.completed_at = world:stamp()
     generic.relate(call, data.type, job, data.relationships)
+    for _, name in ipairs { "list", "segment" } do
+      local one = related(data, name)
+      relations.add(world, data.type, job.id, name .. "s", { one and one.id })
+    end
     return answer.one(call, data.type, job)
   end
 end

@@ -82,4 +82,20 @@ function M.format(seconds)
   return last_text
 end
 
+--- A point in time with microseconds: `2024-10-15T08:30:00.250000+00:00`.
+---@param seconds number epoch seconds
+---@return string
+function M.precise(seconds)
+  local whole = floor(seconds)
+  local micros = floor((seconds - whole) * 1000000)
+  return ("%s.%06d+00:00"):format(M.format(whole):sub(1, 19), micros)
+end
+
+--- The same point in time, in whole seconds.
+---@param text string
+---@return string
+function M.whole(text)
+  return (text:gsub("%.%d+", "", 1))
+end
+
 return M

@@ -36,6 +36,9 @@ function M.make(call, kind, total, errors)
     expires_at = instant.format(world.now() + EXPIRES_AFTER),
   })
   record.outcome = { total = total, errors = errors or {} }
+  if kind == "profile-bulk-import-job" then
+    record.fresh.created_at = instant.whole(record.fresh.created_at)
+  end
   return M.begin(world, record)
 end
 
@@ -43,7 +46,7 @@ local STEP = {}
 
 function STEP.queued(world, record)
   local outcome = record.outcome
-  return { status = "processing", started_at = instant.format(world.now()),
+  return { status = "processing", started_at = world:stamp(),
     completed_count =
       math.floor((outcome.total - #outcome.errors) / 2) }
 end
@@ -63,7 +66,7 @@ function STEP.processing(world, record, kind)
   if of_import then
     relations.add(world, kind, record.id, "import-errors", errors)
   end
-  return { status = "complete", completed_at = instant.format(world.now()),
+  return { status = "complete", completed_at = world:stamp(),
     completed_count = outcome.total - #errors, failed_count = #errors,
     skipped_count = 0, errors = not of_import and errors or nil }
 end

@@ -1,6 +1,8 @@
 --- What a revision's operations say about resources when taken together: the
 -- collection each type lives in, its relationships, its answered attributes.
 
+local keys = require "klaviyo.keys"
+
 local M = {}
 
 -- "/api/lists/{id}/relationships/profiles" → "lists", "profiles", true
@@ -52,19 +54,76 @@ local function note_fields(model, op)
   end
 end
 
+-- Relationships that no answer of the service has, though there are paths or
+-- request members of their name.
+local UNANSWERED = {
+  ["catalog-item"] = { "categories" },
+  coupon = { "coupon-codes" },
+  metric = { "metric-properties" },
+  ["object-schema"] = { "object-type" },
+  ["object-type"] = { "object-ingestion-logs", "object-records" },
+  ["profile-suppression-bulk-create-job"] = { "list", "segment" },
+  ["profile-suppression-bulk-delete-job"] = { "list", "segment" },
+  review = { "order" },
+}
+
+-- Relationships that answers have, though there is no path to them.
+local ANSWERED = {
+  ["coupon-code"] = { profile = { kind = "profile" } },
+  ["coupon-code-bulk-create-job"] = {
+    ["coupon-codes"] = { kind = "coupon-code", many = true } },
+  conversation = { profile = { kind = "profile" } },
+  review = { events = { kind = "event", many = true },
+    item = { kind = "catalog-item" } },
+}
+
+for _, action in ipairs { "create", "delete" } do
+  ANSWERED[("profile-suppression-bulk-%s-job"):format(action)] = {
+    lists = { kind = "list", many = true },
+    segments = { kind = "segment", many = true },
+  }
+end
+
+for kind, name in pairs { item = "items", variant = "variants",
+  category = "categories" } do
+  for _, action in ipairs { "create", "update", "delete" } do
+    ANSWERED[("catalog-%s-bulk-%s-job"):format(kind, action)] =
+      { [name] = { kind = "catalog-" .. kind, many = true } }
+  end
+end
+
+-- The names of the relationships that answers have.
+local function note_answered(model)
+  for kind, more in pairs(ANSWERED) do
+    for name, about in pairs(model.collections[kind] and more or {}) do
+      note_relationship(model, kind, name,
+        { type = about.kind, many = about.many })
+    end
+  end
+  for kind, list in pairs(model.relationships) do
+    local names, gone = {}, keys.set(UNANSWERED[kind] or {})
+    for _, name in ipairs(list) do
+      names[#names + 1] = not gone[name] and name or nil
+    end
+    table.sort(names)
+    model.answered[kind] = names
+  end
+end
+
 local models = setmetatable({}, { __mode = "k" })
 
 --- The model of a revision.
 ---@param revision table of the catalogue
 ---@return table `kinds` collection → type, `collections` type → collection,
--- `relationships` type → names with {kind, many}, `fields` type → names,
+-- `relationships` type → names with {kind, many}, `answered` type → those of
+-- them that answers have, `fields` type → names,
 -- `additional` type → set of names that come only when asked for
 function M.of(revision)
   if models[revision] then
     return models[revision]
   end
-  local model = { kinds = {}, collections = {}, relationships = {},
-    fields = {}, additional = {} }
+  local model = { date = revision.date, kinds = {}, collections = {}, relationships = {},
+    answered = {}, fields = {}, additional = {} }
   local gets, creates = {}, {}
   for _, id in ipairs(revision:names()) do
     local op = revision:operation(id)
@@ -99,9 +158,7 @@ function M.of(revision)
       end
     end
   end
-  for _, list in pairs(model.relationships) do
-    table.sort(list)
-  end
+  note_answered(model)
   models[revision] = model
   return model
 end

@@ -50,7 +50,8 @@ local function sort_key(value)
 end
 
 -- Whether (key, place) comes after (other_key, other_place). What has no value
--- comes last, whichever the direction.
+-- comes last, whichever the direction; of equals, descending, the newest comes
+-- first.
 local function after(sort, key, place, other_key, other_place)
   if key ~= other_key then
     if key == nil or other_key == nil then
@@ -59,6 +60,9 @@ local function after(sort, key, place, other_key, other_place)
       return before(key, other_key)
     end
     return before(other_key, key)
+  end
+  if sort.descending then
+    return place < other_place
   end
   return place > other_place
 end

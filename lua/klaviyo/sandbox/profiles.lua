@@ -9,22 +9,22 @@ local refusal = require "klaviyo.sandbox.refusal"
 
 local M = {}
 
--- The profile that has one of these identifiers, and which it is.
+-- The profile that has one of these identifiers.
 local function owner_of(world, attributes)
   local profiles = world:collection("profile")
   for _, name in ipairs(identifiers.names) do
     local value = attributes[name]
     local record = type(value) == "string" and profiles:find(name, value)
     if record then
-      return record, name
+      return record
     end
   end
 end
 
-local function refuse_duplicate(record, name)
+local function refuse_duplicate(record)
   refusal.throw(409, "duplicate_profile",
     "A profile already exists with one of these identifiers.",
-    { pointer = "/data/attributes/" .. name },
+    { pointer = "/data/attributes" },
     { duplicate_profile_id = record.id })
 end
 
@@ -91,6 +91,15 @@ local function brings_news(record, attributes)
   return false
 end
 
+--- The profile that a document is about, or nil.
+---@param world table
+---@param data table a resource: id, attributes
+---@return table|nil record
+function M.find(world, data)
+  return type(data.id) == "string" and world:get("profile", data.id)
+    or owner_of(world, data.attributes or {})
+end
+
 --- Makes or updates a profile, as profile-import does.
 ---@param world table
 ---@param data table a resource: id, attributes, meta
@@ -98,8 +107,7 @@ end
 ---@return boolean made
 function M.upsert(world, data)
   local attributes = data.attributes or {}
-  local record = type(data.id) == "string" and world:get("profile", data.id)
-    or owner_of(world, attributes)
+  local record = M.find(world, data)
   local made = not record
   if made then
     record = world:make("profile", attributes)
@@ -113,9 +121,9 @@ end
 local function create(call)
   local data = call.document.data
   identifiers.demand(data, "/data/attributes")
-  local other, name = owner_of(call.world, data.attributes)
+  local other = owner_of(call.world, data.attributes)
   if other then
-    refuse_duplicate(other, name)
+    refuse_duplicate(other)
   end
   local record = call.world:make("profile", data.attributes)
   apply_meta(call.world, record, data.meta)
@@ -128,9 +136,9 @@ local function update(call)
   local wrong = refusal.new(400)
   identifiers.check(wrong, data, "/data/attributes")
   wrong:throw()
-  local other, name = owner_of(call.world, data.attributes or {})
+  local other = owner_of(call.world, data.attributes or {})
   if other and other.id ~= record.id then
-    refuse_duplicate(other, name)
+    refuse_duplicate(other)
   end
   apply_meta(call.world, record, data.meta)
   return generic.serve(call)
@@ -161,7 +169,7 @@ local function merge(call)
       world:remove("profile", source)
     end
   end
-  return answer.one(call, "profile", target)
+  return answer.identifier(call, "profile", target.id)
 end
 
 local function public_upsert(call)
@@ -174,11 +182,11 @@ local function delete_person(call)
   local attributes = call.document.data.attributes
   local profile = attributes and attributes.profile and attributes.profile.data
     or {}
-  local record = profile.id and call.world:get("profile", profile.id)
-    or owner_of(call.world, profile.attributes or {})
-  if record then
-    call.world:remove("profile", record)
+  local record = M.find(call.world, profile)
+  if not record then
+    refusal.throw(404, "not_found", "There is no such profile.")
   end
+  call.world:remove("profile", record)
   return answer.empty(call)
 end
 

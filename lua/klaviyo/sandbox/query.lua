@@ -35,6 +35,14 @@ function M.escape(text)
   end))
 end
 
+--- Percent-encoding as in forms, where a blank is "+": the links of the service
+-- are written so.
+---@param text string
+---@return string
+function M.form_escape(text)
+  return (M.escape(text):gsub("%%20", "+"))
+end
+
 --- The parameters as they stand, in their order.
 ---@param raw string
 ---@return table[] pairs of name and value
@@ -123,8 +131,8 @@ local function check_filter(op, text)
       refusal.parameter("filter", ("'%s' is not a filterable field for "
         .. "the resource '%s'."):format(term.field, op.type or "?"))
     elseif operators and not keys.set(operators)[term.operator] then
-      refusal.parameter("filter", ("'%s' is not a valid operator for the "
-        .. "field '%s'; valid operators: %s."):format(term.operator,
+      refusal.parameter("filter", ("'%s' is not an allowed filter operator "
+        .. "for %s.  Allowed operators are %s"):format(term.operator,
         term.field, table.concat(operators, ", ")))
     end
   end

@@ -13,6 +13,7 @@ local TITLES = {
   not_found = "Not found.",
   method_not_allowed = "Method not allowed.",
   duplicate_profile = "Conflict.",
+  tag_service_error = "Tag Service Error",
   duplicate = "Conflict.",
   conflict = "Conflict.",
   unsupported_media_type = "Unsupported media type.",
@@ -74,7 +75,7 @@ end
 function M.not_found(kind, id, pointer)
   M.throw(404, "not_found",
     ("A %s with id %s does not exist."):format(kind, id),
-    { pointer = pointer or "/data/id" })
+    { pointer = pointer or "/data/" })
 end
 
 --- The title that goes with a code.
@@ -94,12 +95,21 @@ end
 local ERROR = codec.shape { "id", "status", "code", "title", "detail",
   "source", "links", "meta" }
 
+-- Error objects of these statuses have `links` and `meta`; the others have
+-- neither, and always the same pointer.
+local DETAILED = { [400] = true, [409] = true, [413] = true, [422] = true,
+  [429] = true }
+
+local RATE_LIMITS = "https://developers.klaviyo.com/en/docs/"
+  .. "rate_limits_and_error_handling#rate-limits"
+
 --- The JSON:API document of a refusal.
 ---@param refusal table
 ---@param chance table for the ids
 ---@return table
 function M.document(refusal, chance)
-  local errors = codec.array()
+  local errors, status = codec.array(), refusal.status
+  local detailed = DETAILED[status]
   for i, entry in ipairs(refusal.errors) do
     errors[i] = setmetatable({
       id = chance:uuid(),
@@ -107,9 +117,11 @@ function M.document(refusal, chance)
       code = entry.code,
       title = M.title(entry.code),
       detail = entry.detail,
-      source = entry.source or {},
-      links = {},
-      meta = entry.meta or {},
+      source = detailed and (entry.source or { pointer = "/data" })
+        or { pointer = "/data/" },
+      links = detailed
+        and { type = status == 429 and RATE_LIMITS or nil } or nil,
+      meta = detailed and (entry.meta or {}) or nil,
     }, ERROR)
   end
   return { errors = errors }

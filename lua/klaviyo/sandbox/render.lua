@@ -5,6 +5,7 @@ local codec = require "klaviyo.sandbox.codec"
 local instant = require "klaviyo.sandbox.instant"
 local query = require "klaviyo.sandbox.query"
 local relations = require "klaviyo.sandbox.relations"
+local subscriptions = require "klaviyo.sandbox.subscriptions"
 
 local M = {}
 
@@ -18,6 +19,12 @@ local LINKS = codec.shape { "self", "related", "first", "last", "prev", "next" }
 local WITH_DATA = {
   ["campaign.campaign-messages"] = true, ["webhook.webhook-topics"] = true,
   ["profile-bulk-import-job.lists"] = true,
+}
+
+-- Links that a relationship has none of.
+local WITHOUT = {
+  ["webhook.webhook-topics"] = { self = true, related = true },
+  ["profile-bulk-import-job.import-errors"] = { self = true },
 }
 
 -- Attributes that are not stored but found out.
@@ -35,22 +42,41 @@ FOUND_OUT["profile.joined_group_at"] = function(_, record, joined)
   return joined and instant.format(joined) or record.attributes.created
 end
 
-FOUND_OUT["profile.subscriptions"] = function(_, record)
-  return record.attributes.subscriptions or {
-    email = { marketing = { can_receive_email_marketing = true,
-      consent = "NEVER_SUBSCRIBED", consent_timestamp = codec.null,
-      last_updated = codec.null, method = codec.null,
-      suppression = codec.array(), list_suppressions = codec.array() } },
-    sms = codec.null, mobile_push = codec.null,
-  }
-end
-
 FOUND_OUT["profile.predictive_analytics"] = function()
   return { historic_clv = 0, predicted_clv = 0, total_clv = 0,
     historic_number_of_orders = 0, predicted_number_of_orders = 0,
     average_days_between_orders = codec.null, average_order_value = 0,
     churn_probability = codec.null,
     expected_date_of_next_order = codec.null }
+end
+
+-- Attributes that are answered otherwise than they are stored.
+local ANSWERED = {}
+
+-- How long a new segment is said to be processed, in seconds.
+local SEGMENT_PROCESSING = 10
+
+ANSWERED["segment.is_processing"] = function(value, world, record)
+  return value == true and record.made ~= nil
+    and world.clock() < record.made + SEGMENT_PROCESSING
+end
+
+ANSWERED["profile.location"] = function(value)
+  local location = {}
+  for _, name in ipairs { "address1", "address2", "city", "country",
+    "latitude", "longitude", "region", "zip", "timezone", "ip" } do
+    local have = codec.kind(value) == "object" and value[name]
+    location[name] = have == nil and codec.null or have or codec.null
+  end
+  return location
+end
+
+ANSWERED["profile.subscriptions"] = subscriptions.answered
+
+-- The address is a secret as well, for its path may hold one.
+ANSWERED["webhook.endpoint_url"] = function(value)
+  local origin = type(value) == "string" and value:match("^%w+://[^/?#]+")
+  return origin and origin .. "/*****" or value
 end
 
 --- A resource identifier.
@@ -66,43 +92,53 @@ function M.links(links)
   return setmetatable(links, LINKS)
 end
 
+-- What the answers to writing have besides.
+local WRITTEN = { profile = { "anonymous_id", "whatsapp_bsuid" } }
+
+-- Operations whose answer has a shape of its own.
+local OWN_SHAPE = {
+  ["/api/campaign-message-assign-template"] = { "label", "channel", "content",
+    "send_times", "created_at", "updated_at" },
+}
+
 -- The operation's own list of attributes may be longer than the type's.
 local function known_names(call, kind)
   local parameter = call.op.query["fields[" .. kind .. "]"]
-  return parameter and parameter.values or call.model.fields[kind]
+  return OWN_SHAPE[call.op.path]
+    or parameter and parameter.values or call.model.fields[kind]
+end
+
+-- The id is enumerated with the fields of many types, but is no attribute.
+local function add_name(names, parts, name)
+  local top, rest = name:match("^([^.]+)%.(.*)$")
+  top = top or name
+  if top == "id" then
+    return
+  elseif not parts[top] then
+    names[#names + 1] = top
+    parts[top] = {}
+  end
+  table.insert(parts[top], rest or "")
 end
 
 local function wanted_names(call, kind, values)
   local known, asked = known_names(call, kind), values["fields[" .. kind .. "]"]
-  local model = call.model
   local names, parts = {}, {}
-  if asked then
-    for _, name in ipairs(asked) do
-      local top, rest = name:match("^([^.]+)%.(.*)$")
-      top = top or name
-      if not parts[top] then
-        names[#names + 1] = top
-        parts[top] = {}
-      end
-      table.insert(parts[top], rest or "")
+  local additional = call.model.additional[kind] or {}
+  for _, name in ipairs(asked or known or {}) do
+    if asked or not name:find(".", 1, true) and not additional[name] then
+      add_name(names, parts, name)
     end
-    return names, parts
   end
-  local additional, extra = model.additional[kind] or {}, {}
+  if not asked and call.op.method ~= "GET" then
+    for _, name in ipairs(WRITTEN[kind] or {}) do
+      add_name(names, parts, name)
+    end
+  end
   for _, name in ipairs(values["additional-fields[" .. kind .. "]"] or {}) do
-    extra[name] = true
+    add_name(names, parts, name)
   end
-  for _, name in ipairs(known or {}) do
-    if not name:find(".", 1, true)
-      and (not additional[name] or extra[name]) then
-      names[#names + 1] = name
-    end
-    extra[name] = nil
-  end
-  for name in pairs(extra) do
-    names[#names + 1] = name
-  end
-  return known and names, parts
+  return (asked or known) and names, parts
 end
 
 -- The members of `value` that dotted names ask for.
@@ -125,27 +161,32 @@ local function picked(value, paths)
   return out
 end
 
-local function attributes_of(world, kind, names, parts)
+-- Values as they were when written, with fractions of a second, are answered
+-- by the operation that wrote them; those that are stored, afterwards.
+local function value_of(call, kind, record, name, joined)
+  local key = kind .. "." .. name
+  local value = call.op.method ~= "GET" and record.fresh and record.fresh[name]
+    or record.attributes[name]
+  if value == nil and FOUND_OUT[key] then
+    value = FOUND_OUT[key](call.world, record, joined)
+  end
+  if ANSWERED[key] then
+    value = ANSWERED[key](value, call.world, record, call.model)
+  end
+  return value == nil and codec.null or value
+end
+
+local function attributes_of(call, kind, names, parts)
   local shape = names and codec.shape(names)
   return function(record, joined)
     if not names then
       return record.attributes
     end
-    local out, have = {}, record.attributes
+    local out = {}
     for i = 1, #names do
       local name = names[i]
-      local value = have[name]
-      if value == nil then
-        local find_out = FOUND_OUT[kind .. "." .. name]
-        value = find_out and find_out(world, record, joined)
-        if value == nil then
-          value = codec.null
-        end
-      end
-      if parts[name] then
-        value = picked(value, parts[name])
-      end
-      out[name] = value
+      local value = value_of(call, kind, record, name, joined)
+      out[name] = parts[name][1] ~= "" and picked(value, parts[name]) or value
     end
     return setmetatable(out, shape)
   end
@@ -155,7 +196,8 @@ local function linkage(world, kind, id, name, about, with_data)
   if not about.many then
     local target = relations.one(world, kind, id, name)
     return target
-      and M.identifier(about.kind or relations.target(name), target) or nil
+      and M.identifier(about.kind or relations.target(name), target)
+      or with_data and codec.null or nil
   elseif not with_data and not WITH_DATA[kind .. "." .. name] then
     return nil
   end
@@ -184,9 +226,13 @@ local function link_pieces(links)
   end
 end
 
-local function links_of(own, name)
+local function links_of(own, kind, name)
+  local without = WITHOUT[kind .. "." .. name] or {}
+  if without.self and without.related then
+    return nil
+  end
   return M.links {
-    self = own .. "relationships/" .. name .. "/",
+    self = not without.self and own .. "relationships/" .. name .. "/" or nil,
     related = own .. name .. "/",
   }
 end
@@ -198,7 +244,7 @@ local function relationships_of(world, kind, names, about, include, base)
   for _, name in ipairs(names) do
     with_data = with_data or not about[name].many or include[name]
       or WITH_DATA[kind .. "." .. name]
-    plain[name] = { links = links_of(base .. "\0/", name) }
+    plain[name] = { links = links_of(base .. "\0/", kind, name) }
   end
   local shape = codec.shape(names)
   if not with_data then
@@ -209,37 +255,48 @@ local function relationships_of(world, kind, names, about, include, base)
     for _, name in ipairs(names) do
       out[name] = setmetatable({
         data = linkage(world, kind, id, name, about[name], include[name]),
-        links = links_of(base .. escaped .. "/", name),
+        links = links_of(base .. escaped .. "/", kind, name),
       }, RELATIONSHIP)
     end
     return out
   end
 end
 
+-- A profile that is read has `conversations`, any other answer has
+-- `conversation`.
+local OTHER_NUMBER = { ["/api/profiles"] = "conversation",
+  ["/api/profiles/{id}"] = "conversation" }
+
+local function answered(call, kind, primary)
+  local gone = kind == "profile" and (primary and call.op.method == "GET"
+    and OTHER_NUMBER[call.op.path] or "conversations")
+    -- The flat shape of a message has no image.
+    or OWN_SHAPE[call.op.path] and "image"
+  local names = {}
+  for _, name in ipairs(call.model.answered[kind] or {}) do
+    names[#names + 1] = name ~= gone and name or nil
+  end
+  return names
+end
+
 --- What turns records of a type into answered resources, for one request.
 ---@param call table world, model, op
 ---@param kind string
 ---@param values table the query's parameters that count
+---@param primary boolean|nil whether they are primary data, not included
 ---@return fun(record: table, joined: number|nil): table
-function M.view(call, kind, values)
+function M.view(call, kind, values, primary)
   local world, model = call.world, call.model
   local names, parts = wanted_names(call, kind, values)
-  local attributes = attributes_of(world, kind, names, parts)
+  local attributes = attributes_of(call, kind, names, parts)
   local base = ("%s/api/%s/"):format(world.settings.link_base,
     model.collections[kind] or kind .. "s")
   local include = {}
   for _, path in ipairs(values.include or {}) do
     include[path:match("^[^.]+")] = true
   end
-  -- A sparse fieldset leaves out relationships, but what is included is
-  -- found through them.
-  local sparse = values["fields[" .. kind .. "]"] ~= nil
-  local about, related = model.relationships[kind] or {}, {}
-  for _, name in ipairs(about) do
-    if not sparse or include[name] then
-      related[#related + 1] = name
-    end
-  end
+  local about, related = model.relationships[kind] or {},
+    answered(call, kind, primary)
   local relationships = #related > 0
     and relationships_of(world, kind, related, about, include, base)
   local links = link_pieces({ self = base .. "\0/" })

@@ -2,6 +2,7 @@
 -- segments, flows, metrics and templates, and what only a shop could make.
 
 local codec = require "klaviyo.sandbox.codec"
+local flows = require "klaviyo.sandbox.flows"
 local relations = require "klaviyo.sandbox.relations"
 
 local M = {}
@@ -35,7 +36,9 @@ local function account(world)
     contact_information = {
       default_sender_name = "Sandbox", website_url = "https://example.com",
       default_sender_email = "sandbox@example.com",
-      organization_name = "Sandbox", street_address = { city = "Boston" },
+      organization_name = "Sandbox", street_address = {
+        address1 = "1 Main Street", address2 = "2nd floor", city = "Boston",
+        region = codec.null, country = "United States", zip = "02108" },
     },
   }, world.settings.company_id)
   world:make("tracking-setting", {
@@ -45,26 +48,20 @@ local function account(world)
   }, world.settings.company_id)
 end
 
-local function flows(world)
-  for _, name in ipairs { "Welcome Series", "Abandoned Cart",
-    "Post-Purchase" } do
-    local flow = world:make("flow", { name = name })
-    local action = world:make("flow-action", { action_type = "SEND_EMAIL",
-      status = "draft", settings = {}, render_options = codec.null,
-      tracking_options = { add_utm = false, utm_params = codec.array(),
-        is_tracking_opens = true, is_tracking_clicks = true },
-      send_options = { use_smart_sending = true, is_transactional = false } })
-    relations.point(world, "flow-action", action.id, "flow", flow.id)
-    local message = world:make("flow-message", { name = name .. ", e-mail 1",
-      channel = "email", content = { subject = name, preview_text = "",
+local function flow_of(world, name)
+  local template = world:make("template", { name = name,
+    html = "<html><body>Hello {{ first_name }}</body></html>",
+    text = "Hello {{ first_name }}" })
+  flows.make(world, { name = name, definition = {
+    triggers = codec.array { { type = "metric",
+      id = world:collection("metric"):at(1).id } },
+    entry_action_id = "first",
+    actions = { { temporary_id = "first", type = "send-email",
+      links = { next = codec.null }, data = { message = {
+        name = name .. ", e-mail 1", subject_line = name, preview_text = "",
         from_email = "sandbox@example.com", from_label = "Sandbox",
-        body = "<html><body>Hello</body></html>" } })
-    relations.point(world, "flow-message", message.id, "flow-action", action.id)
-    local template = world:make("template", { name = name,
-      html = "<html><body>Hello {{ first_name }}</body></html>",
-      text = "Hello {{ first_name }}" })
-    relations.point(world, "flow-message", message.id, "template", template.id)
-  end
+        reply_to_email = "sandbox@example.com", template_id = template.id } } } },
+  } })
 end
 
 local function forms(world)
@@ -97,12 +94,18 @@ function M.fill(world)
   for _, name in ipairs { "Everybody", "Engaged (3 Months)",
     "New Subscribers" } do
     local segment = world:make("segment", { name = name,
-      definition = { condition_groups = codec.array() } })
+      is_processing = false, definition = { condition_groups = codec.array {
+        { conditions = codec.array { { type = "profile-property",
+          property = "properties['plan']", filter = { type = "string",
+            operator = "equals", value = "gold" } } } } } } })
     if name == "Everybody" then
       relations.fill(world, "segment", segment.id, "profiles", "profile")
     end
   end
-  flows(world)
+  for _, name in ipairs { "Welcome Series", "Abandoned Cart",
+    "Post-Purchase" } do
+    flow_of(world, name)
+  end
   forms(world)
   local group = world:make("tag-group", { name = "Default", default = true })
   world.default_tag_group = group.id

@@ -26,7 +26,7 @@ local UNIQUE = {
 -- Types whose times are named created_at and updated_at.
 local STAMPED_AT = {
   campaign = true, ["campaign-message"] = true, webhook = true, form = true,
-  ["form-version"] = true, image = true,
+  ["form-version"] = true, image = true, ["object-type"] = true,
 }
 
 -- A number of 52 bits instead of a text: an index takes half the room.
@@ -102,28 +102,49 @@ local function stamp_names(kind)
   return names[1], names[2]
 end
 
+-- Whether times are kept with fractions of a second: of those types whose times
+-- are named so, and of the catalog. Others have them in the answer to what wrote
+-- them, but not when read afterwards.
+local function keeps_fractions(kind)
+  return stamp_names(kind):find("_at$") ~= nil or kind:find("^catalog%-") ~= nil
+end
+
+--- The time, in microseconds.
+---@return string
+function World:stamp()
+  return instant.precise(self.settings.now or self.clock())
+end
+
+local function kept(kind, stamp)
+  return keeps_fractions(kind) and stamp or instant.whole(stamp)
+end
+
 --- Makes a resource, with what the service fills in.
 ---@param kind string
 ---@param attributes table|nil
 ---@param id string|nil
----@return table record
+---@return table record `fresh` are its times as they are answered now
 function World:make(kind, attributes, id)
   local all = defaults.of(kind, self)
   for name, value in pairs(attributes or {}) do
     all[name] = value
   end
-  local now = self.now()
+  local stamp = self:stamp()
   local created, updated = stamp_names(kind)
-  all[created] = all[created] or instant.format(now)
+  local fresh = { [created] = all[created] or stamp,
+    [updated] = all[updated] or all[created] or stamp }
+  all[created] = all[created] or kept(kind, stamp)
   all[updated] = all[updated] or all[created]
   local collection = self:collection(kind)
   id = id or defaults.id(kind, all) or collection:next_id()
   while not id or collection:get(id) do
-    id = self.chance:id(kind, now)
+    id = self.chance:id(kind, self.now(), self.settings)
   end
   local made = self.stats.created
   made[kind] = (made[kind] or 0) + 1
-  return collection:add({ id = id, attributes = all })
+  local record = collection:add({ id = id, attributes = all })
+  record.fresh, record.made = fresh, self.clock()
+  return record
 end
 
 -- Objects that are merged member by member, null taking a member away.
@@ -132,6 +153,7 @@ local MERGED = { properties = true, location = true }
 --- Lays attributes over those a resource has.
 function World:update(kind, record, attributes)
   local _, updated = stamp_names(kind)
+  local stamp = self:stamp()
   self:collection(kind):change(record, function()
     local have = record.attributes
     for name, value in pairs(attributes) do
@@ -149,8 +171,9 @@ function World:update(kind, record, attributes)
         have[name] = value
       end
     end
-    have[updated] = instant.format(self.now())
+    have[updated] = kept(kind, stamp)
   end)
+  record.fresh = { [updated] = stamp }
 end
 
 --- Takes a resource away.

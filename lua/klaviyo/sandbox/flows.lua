@@ -1,0 +1,139 @@
+--- Flows with their actions and messages, as a definition gives them, and the
+-- templates that messages hold on to.
+
+local answer = require "klaviyo.sandbox.answer"
+local codec = require "klaviyo.sandbox.codec"
+local generic = require "klaviyo.sandbox.generic"
+local refusal = require "klaviyo.sandbox.refusal"
+local relations = require "klaviyo.sandbox.relations"
+
+local M = {}
+
+local null = codec.null
+
+local TRIGGERS = { list = "Added to List", segment = "Added to Segment",
+  metric = "Metric", ["low-inventory"] = "Low Inventory",
+  ["price-drop"] = "Price Drop" }
+
+-- What older revisions call the types of actions that they know.
+local function old_type(kind)
+  return (kind:upper():gsub("%-", "_"))
+end
+
+-- All that an e-mail of a flow has, whether it was given or not.
+local EMAIL = { from_email = null, from_label = null, reply_to_email = null,
+  cc_email = null, bcc_email = null, subject_line = null, preview_text = null,
+  template_id = null, smart_sending_enabled = true, transactional = false,
+  add_tracking_params = false, custom_tracking_params = null,
+  additional_filters = null, name = null }
+
+local function make_message(world, action, given)
+  local all = {}
+  for name, value in pairs(EMAIL) do
+    all[name] = value
+  end
+  for name, value in pairs(given) do
+    all[name] = value
+  end
+  local message = world:make("flow-message", { name = all.name,
+    channel = "email", definition = all, content = {
+      subject = all.subject_line, preview_text = all.preview_text,
+      from_email = all.from_email, from_label = all.from_label,
+      reply_to_email = all.reply_to_email } })
+  all.id = message.id
+  relations.point(world, "flow-message", message.id, "flow-action", action.id)
+  if type(all.template_id) == "string" then
+    relations.point(world, "flow-message", message.id, "template",
+      all.template_id)
+  end
+  return all
+end
+
+local function make_action(world, flow, given)
+  local data = codec.kind(given.data) == "object" and given.data or {}
+  local status = data.status or "draft"
+  local action = world:make("flow-action", {
+    action_type = old_type(given.type), status = status, settings = {},
+    render_options = null, tracking_options = { add_utm = false,
+      utm_params = codec.array(), is_tracking_opens = true,
+      is_tracking_clicks = true },
+    send_options = { use_smart_sending = true, is_transactional = false },
+    definition = { type = given.type, data = data,
+      links = given.links or { next = null } } })
+  relations.point(world, "flow-action", action.id, "flow", flow.id)
+  action.attributes.definition.id = action.id
+  if given.type == "send-email" then
+    data.status = status
+    data.message = make_message(world, action, data.message or {})
+  end
+  return action
+end
+
+-- The links between actions name them by temporary ids.
+local function link(actions, ids)
+  for _, action in ipairs(actions) do
+    local links = action.attributes.definition.links
+    for name, id in pairs(codec.kind(links) == "object" and links or {}) do
+      links[name] = ids[id] or id
+    end
+  end
+end
+
+--- Makes a flow with its actions.
+---@param world table
+---@param attributes table name, definition
+---@return table record
+function M.make(world, attributes)
+  local definition = attributes.definition
+  local trigger = (definition.triggers or {})[1] or {}
+  local flow = world:make("flow", { name = attributes.name,
+    trigger_type = TRIGGERS[trigger.type] or "Unconfigured" })
+  local actions, ids, list = {}, {}, codec.array()
+  local all = definition.actions or {}
+  for i = #all, 1, -1 do -- they are listed with the last one first
+    local given = all[i]
+    actions[i] = make_action(world, flow, given)
+    ids[given.temporary_id or ""] = actions[i].id
+    list[i] = actions[i].attributes.definition
+  end
+  link(actions, ids)
+  world:collection("flow"):change(flow, function()
+    flow.attributes.definition = {
+      triggers = definition.triggers or codec.array(),
+      profile_filter = definition.profile_filter or null, actions = list,
+      entry_action_id = ids[definition.entry_action_id] or null,
+    }
+  end)
+  return flow
+end
+
+local function create(call)
+  local flow = M.make(call.world, call.document.data.attributes)
+  local values = call.query.values
+  values["additional-fields[flow]"] = { "definition" }
+  return answer.one(call, "flow", flow)
+end
+
+-- A template cannot be deleted while a message of a flow has it.
+local function delete_template(call)
+  local kind, template = generic.subject(call)
+  local messages = call.world:collection("flow-message")
+  for place = 1, messages.last do
+    local message = messages:at(place)
+    if message and relations.one(call.world, "flow-message", message.id,
+      "template") == template.id then
+      refusal.throw(409, "conflict", ("Cannot delete template %s while it is "
+        .. "attached to\nFlowMessage %s"):format(template.id, message.id),
+        { pointer = "/data" })
+    end
+  end
+  call.world:remove(kind, template)
+  return answer.empty(call)
+end
+
+M.serves = {
+  ["POST /api/flows"] = create,
+  ["DELETE /api/templates/{id}"] = delete_template,
+}
+
+return M

@@ -1,0 +1,30 @@
+--- Segments: conditions as the service keeps them.
+
+local codec = require "klaviyo.sandbox.codec"
+local generic = require "klaviyo.sandbox.generic"
+
+local M = {}
+
+-- A membership is kept with a time frame, be it none.
+local function complete(call)
+  local attributes = call.document.data.attributes or {}
+  local definition = attributes.definition
+  if codec.kind(definition) == "object" then
+    for _, group in ipairs(definition.condition_groups) do
+      for _, condition in ipairs(group.conditions) do
+        if condition.type == "profile-group-membership"
+          and condition.timeframe_filter == nil then
+          condition.timeframe_filter = codec.null
+        end
+      end
+    end
+  end
+  return generic.serve(call)
+end
+
+M.serves = {
+  ["POST /api/segments"] = complete,
+  ["PATCH /api/segments/{id}"] = complete,
+}
+
+return M

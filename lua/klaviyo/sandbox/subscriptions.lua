@@ -1,0 +1,116 @@
+--- Consent of profiles: kept by channel and kind of message, answered with all
+-- the members that the service has for them.
+
+local codec = require "klaviyo.sandbox.codec"
+
+local M = {}
+
+local null = codec.null
+
+local NEVER = "NEVER_SUBSCRIBED"
+
+-- The first revisions that have these channels.
+local WHATSAPP_SINCE, TRACKING_SINCE = "2025-07-15", "2026-04-15"
+
+local function email()
+  return { can_receive_email_marketing = true, consent = NEVER,
+    consent_timestamp = null, last_updated = null, method = null,
+    method_detail = null, custom_method_detail = null, double_optin = null,
+    suppression = codec.array(), list_suppressions = codec.array() }
+end
+
+local function sms(kind)
+  return { ["can_receive_sms_" .. kind] = false, consent = NEVER,
+    consent_timestamp = null, method = null, method_detail = null,
+    last_updated = null }
+end
+
+local function tracking()
+  return { consent = NEVER, consent_timestamp = null, last_updated = null,
+    created_timestamp = null, metadata = null, can_receive = false,
+    valid_until = null }
+end
+
+local function all(model)
+  local of_email = { marketing = email() }
+  if model.date >= TRACKING_SINCE then
+    of_email.open_tracking, of_email.click_tracking = tracking(), tracking()
+  end
+  return {
+    email = of_email,
+    sms = { marketing = sms "marketing", transactional = sms "transactional" },
+    mobile_push = { marketing = { can_receive_push_marketing = false,
+      consent = NEVER, consent_timestamp = null } },
+    whatsapp = model.date >= WHATSAPP_SINCE and null or nil,
+  }
+end
+
+--- The subscriptions of a profile that are answered.
+---@param value table|nil what is kept: channel → kind of message → members
+---@param _ table
+---@param record table the profile
+---@param model table of the revision
+---@return table
+function M.answered(value, _, record, model)
+  local answer = all(model)
+  for channel, kinds in pairs(value or {}) do
+    for kind, members in pairs(answer[channel] and kinds or {}) do
+      for name, member in pairs(answer[channel][kind] and members or {}) do
+        answer[channel][kind][name] = member
+      end
+    end
+  end
+  local marketing, text = answer.email.marketing, answer.sms.marketing
+  marketing.can_receive_email_marketing = type(record.attributes.email)
+    == "string" and marketing.consent ~= "UNSUBSCRIBED"
+    and #marketing.suppression == 0
+  text.can_receive_sms_marketing = text.consent == "SUBSCRIBED"
+  return answer
+end
+
+local function kept(record, channel, kind)
+  local have = record.attributes.subscriptions or {}
+  have[channel] = have[channel] or {}
+  have[channel][kind] = have[channel][kind] or {}
+  return have, have[channel][kind]
+end
+
+--- Notes consent, for the channels that a subscription names; e-mail and SMS,
+-- if it names none.
+---@param world table
+---@param record table the profile
+---@param asked table|nil channel → kind of message → consent
+---@param state string "SUBSCRIBED" or "UNSUBSCRIBED"
+function M.consent(world, record, asked, state)
+  local stamp = world:stamp()
+  local subscriptions = record.attributes.subscriptions
+  for _, channel in ipairs { "email", "sms" } do
+    if asked == nil or codec.kind(asked[channel]) == "object" then
+      local kinds = asked and asked[channel] or { marketing = true }
+      for kind in pairs(kinds) do
+        local have, members = kept(record, channel, kind)
+        subscriptions = have
+        record.attributes.subscriptions = have
+        members.consent, members.last_updated = state, stamp
+        members.consent_timestamp = stamp
+        members.method = "API"
+      end
+    end
+  end
+  world:update("profile", record, { subscriptions = subscriptions })
+end
+
+--- Suppresses a profile for e-mail, or ends that.
+---@param world table
+---@param record table the profile
+---@param suppressed boolean
+function M.suppress(world, record, suppressed)
+  local stamp = world:stamp()
+  local have, members = kept(record, "email", "marketing")
+  members.suppression = codec.array {
+    suppressed and { reason = "USER_SUPPRESSED", timestamp = stamp } or nil }
+  members.last_updated = stamp
+  world:update("profile", record, { subscriptions = have })
+end
+
+return M

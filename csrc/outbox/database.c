@@ -88,12 +88,33 @@ static void make_private (const char *path) {
 }
 
 
+bool database_is_unsafe (const struct stat *about, char *why,
+                         size_t why_size) {
+  if (about->st_uid != geteuid() && about->st_uid != 0)
+    (void)snprintf(why, why_size, "it belongs to another user (uid %ld)",
+                   (long)about->st_uid);
+  else if (about->st_mode & (S_IWGRP | S_IWOTH))
+    (void)snprintf(why, why_size, "others may write to it (its mode is %04o; "
+                   "chmod go-w forbids that)",
+                   (unsigned)about->st_mode & 07777);
+  else
+    return false;
+  return true;
+}
+
+
 store_status database_open (database *d, const char *path, int flags,
                             const char *vfs) {
   char *name = sqlite3_mprintf("%s.db", path);
   int rc = SQLITE_NOMEM;
+  struct stat about;
   if (name != NULL && (flags & SQLITE_OPEN_CREATE))
     make_private(name);
+  if (name != NULL && stat(name, &about) == 0 &&
+      database_is_unsafe(&about, d->message, sizeof(d->message))) {
+    sqlite3_free(name);
+    return STORE_UNSAFE;
+  }
   if (name != NULL)
     rc = sqlite3_open_v2(name, &d->db, flags | SQLITE_OPEN_NOMUTEX |
                          SQLITE_OPEN_EXRESCODE, vfs);

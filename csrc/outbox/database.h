@@ -4,6 +4,10 @@
 #ifndef KLAVIYO_OUTBOX_DATABASE_H
 #define KLAVIYO_OUTBOX_DATABASE_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/stat.h>
+
 #include <sqlite3.h>
 
 #include "store.h"
@@ -14,6 +18,10 @@ typedef struct database {
   sqlite3 *db;
   char message[DATABASE_MESSAGE_SIZE];
 } database;
+
+/* Whether others than the user of this process, and root, may write to a file
+** or folder: then 'why' says how it comes. */
+bool database_is_unsafe (const struct stat *about, char *why, size_t why_size);
 
 /* Opens PATH.db for one thread at a time; a new one is for its user's eyes
 ** alone. 'vfs': NULL for SQLite's default. */

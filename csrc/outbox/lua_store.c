@@ -13,6 +13,7 @@
 #include <sqlite3.h>
 
 #include "../lua_build.h"
+#include "database.h"
 #include "refused.h"
 #include "store.h"
 
@@ -37,6 +38,7 @@ static const char *name_of (store_status status) {
     case STORE_FULL: return "full";
     case STORE_DAMAGED: return "damaged";
     case STORE_FOREIGN: return "foreign";
+    case STORE_UNSAFE: return "unsafe";
     case STORE_FAILED: break;
   }
   return "failed";
@@ -178,14 +180,18 @@ static int renew (lua_State *L) {
 }
 
 
-/* store.make_folder(path) -> true | nil, what, why. One that there is is as
-** good; nobody else is to read in one that is made. */
+/* store.make_folder(path) -> true | nil, what, why. One that exists is as good,
+** unless others may write to it; nobody else may read one that is made. */
 static int make_folder (lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
+  char why[WHY_SIZE];
   struct stat about;
   int error = mkdir(path, 0700) == 0 ? 0 : errno;
-  if (error == EEXIST && stat(path, &about) == 0)
+  if (error == EEXIST && stat(path, &about) == 0) {
     error = S_ISDIR(about.st_mode) ? 0 : ENOTDIR;
+    if (error == 0 && database_is_unsafe(&about, why, sizeof(why)))
+      return refuse(L, STORE_UNSAFE, why);
+  }
   if (error != 0)
     return refuse(L, error == ENOSPC ? STORE_FULL : STORE_FAILED,
                   strerror(error));

@@ -23,6 +23,7 @@ typedef enum {
   STORE_FULL,       /* the disk is, or max_bytes are reached */
   STORE_DAMAGED,    /* the file is no database, or holds nonsense */
   STORE_FOREIGN,    /* the database is not one of ours */
+  STORE_UNSAFE,     /* others may write to the file or the folder */
   STORE_FAILED
 } store_status;
 

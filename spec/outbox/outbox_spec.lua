@@ -533,7 +533,7 @@ describe("klaviyo.outbox", function()
   describe("a disk that is full", function()
     -- Of so many kilobytes; nil where nobody may mount one.
     local function mount(path, size)
-      return (shell.run(("mount -t tmpfs -o size=%dk none %s"):format(size, path)))
+      return (shell.run(("mount -t tmpfs -o mode=700,size=%dk none %s"):format(size, path)))
     end
 
     -- Fills the outbox, then the last byte of its disk.
@@ -655,7 +655,7 @@ describe("klaviyo.outbox", function()
 
     it("is refused clearly on a full disk, and nothing is lost", function()
       local path = folders.new()
-      if not shell.run("mount -t tmpfs -o size=400k none " .. path) then
+      if not shell.run("mount -t tmpfs -o mode=700,size=400k none " .. path) then
         return  -- only root can
       end
       local box = new(path)
@@ -697,13 +697,60 @@ describe("klaviyo.outbox", function()
 
     it("that cannot be written is an error of new", function()
       local path = folders.new()
-      if not shell.run("mount -t tmpfs -o ro,size=100k none " .. path) then
+      if not shell.run("mount -t tmpfs -o mode=700,ro,size=100k none " .. path) then
         return
       end
       local box, err = outbox.new {path = path}
       assert.is_nil(box)
       assert.equal("outbox", err.kind)
       assert.truthy(tostring(err):find("Read-only file system", 1, true), tostring(err))
+    end)
+
+    it("that others may write to is an error of new", function()
+      for _, mode in ipairs {"0770", "0707", "1777"} do
+        local path = folders.new()
+        assert(shell.run("chmod " .. mode .. " " .. path))
+        local box, err = outbox.new {path = path}
+        assert.is_nil(box)
+        assert.same({"outbox", "unsafe"}, {err.kind, err.code})
+        assert.equal(("klaviyo: outbox: %s: others may write to it (its mode is %s; chmod go-w forbids that)")
+          :format(path, mode), tostring(err))
+      end
+      local path = folders.new()
+      assert(shell.run("chmod 0755 " .. path))
+      assert(new(path))
+    end)
+
+    it("that belongs to another user is an error of new", function()
+      local path = folders.new()
+      if not shell.run("chown 12345 " .. path) then
+        return  -- only root can
+      end
+      local box, err = outbox.new {path = path}
+      assert.is_nil(box)
+      assert.truthy(tostring(err):find(path .. ": it belongs to another user (uid 12345)", 1, true))
+    end)
+
+    it("with a database that others may write to is an error of new", function()
+      local path = folders.new()
+      new(path):close(0)
+      assert(shell.run("chmod 0622 " .. path .. "/slot-1.db"))
+      local box, err = outbox.new {path = path}
+      assert.is_nil(box)
+      assert.same({"outbox", "unsafe"}, {err.kind, err.code})
+      assert.truthy(tostring(err):find("slot-1.db: others may write to it", 1, true))
+    end)
+
+    it("with such rejected events keeps them out of sight", function()
+      local path = folders.new()
+      local box = new(path)
+      local bad = klaviyo.document("create_event", event(1))
+      bad.data.attributes.profile.data.attributes.email = "no"
+      assert(box:put(bad, client))
+      assert.is_true(box:drain(20))
+      assert(shell.run("chmod 0622 " .. path .. "/slot-1.refused.db"))
+      assert.is_nil(box:refused()())
+      assert.truthy(warnings[#warnings]:find("others may write to it", 1, true))
     end)
 
     it("is of one account", function()

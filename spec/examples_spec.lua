@@ -162,3 +162,98 @@ describe("examples in nginx", function()
     assert.equal(0, events.repeated + events.unnamed)
   end)
 end)
+
+-- Without a word changed: as root, on the port and in the folders that they
+-- name, which a namespace keeps apart from the machine's own.
+describe("examples in nginx, as they stand,", function()
+  local SETUP = [[
+    set -e
+    ip link set lo up
+    for dir in /run /var/log /var/lib; do mount -t tmpfs -o mode=755 none $dir; done
+    mkdir -p /run/hosts /run/klaviyo /var/log/nginx /var/lib/nginx
+    echo "127.0.0.1 localhost a.klaviyo.com" >/run/hosts/hosts
+    mount --bind /run/hosts/hosts /etc/hosts
+    cp -r %s/lua %s/build/luajit %s/examples /run/klaviyo
+    chmod -R a+rX /run/klaviyo
+    cd /run/klaviyo
+    export LUA_PATH="/run/klaviyo/lua/?.lua;/run/klaviyo/lua/?/init.lua;;"
+    export LUA_CPATH="/run/klaviyo/luajit/?.so;;" PATH="$PATH:/usr/sbin:/sbin"
+    unset XDG_RUNTIME_DIR
+    %s
+    nginx -c /run/klaviyo/examples/nginx/%s
+    ask() { curl -sS -m 20 --noproxy "*" -o /run/body -w "%%{http_code}\n" "$@"; }
+    %s
+    cat /var/log/nginx/error.log >&2
+  ]]
+
+  -- What the commands print, and nginx's log.
+  local function run(example, prepare, commands)
+    local root = script.shell("pwd -P"):match("[^\n]+")
+    local text = SETUP:format(root, root, root, prepare, example, commands)
+    local log = script.shell("mktemp"):match("[^\n]+")
+    local output = script.shell(("timeout -k 2 60 unshare -m -n -p --fork --kill-child --mount-proc sh -c %s 2>%s")
+      :format(script.quote(text), log))
+    local logs = shell.read(log)
+    os.remove(log)
+    return output, logs
+  end
+
+  local is_possible = shell.run("test $(id -u) = 0 && id www-data && unshare -m -n -p --fork --mount-proc ip link")
+  local it = is_possible and it or pending
+
+  local KEY = "export KLAVIYO_API_KEY=pk_as_it_stands KLAVIYO_WEBHOOK_SECRET=a_secret_of_the_webhook"
+
+  local function stands(example, prepare, commands, expected, complaints)
+    local output, logs = run(example, prepare .. "\n" .. KEY, commands)
+    assert.equal(expected, output, logs)
+    for line in logs:gmatch("[^\n]+") do
+      assert.truthy(line:find("[warn]", 1, true) or complaints and line:find(complaints, 1, true), line)
+    end
+    if complaints then
+      assert.matches(complaints, logs, 1, true)
+    end
+  end
+
+  it("gateway.conf", function()
+    stands("gateway.conf", "", [[
+      ask http://localhost:8080/klaviyo/api/profiles
+      ask -H "Authorization: Bearer demo" http://localhost:8080/klaviyo/api/profiles
+    ]], "401\n502\n", "connect() failed (111: Connection refused) while connecting to upstream")
+  end)
+
+  it("handler.conf", function()
+    stands("handler.conf", "", "ask http://localhost:8080/customers/a@example.com", "502\n",
+      "klaviyo: get_profiles: Failed to connect to a.klaviyo.com")
+  end)
+
+  it("outbox.conf", function()
+    stands("outbox.conf", "install -d -m 700 -o www-data /var/lib/klaviyo-outbox", [[
+      for i in 1 2 3; do
+        ask -d "{\"sku\": \"SKU$i\", \"email\": \"a@example.com\"}" http://localhost:8080/viewed
+      done
+      ask http://localhost:8080/status
+      grep -o '"folder":{[^}]*"waiting":3' /run/body | grep -o "[0-9]$"
+      stat -c "%U %a" /var/lib/klaviyo-outbox/slot-1.db
+    ]], "202\n202\n202\n200\n3\nwww-data 600\n")
+  end)
+
+  it("outbox.conf, without its folder, says so at once", function()
+    stands("outbox.conf", "", [[
+      for i in 1 2 3 4 5 6 7 8 9; do
+        if grep -q "Permission denied" /var/log/nginx/error.log; then break; fi
+        sleep 0.5
+      done
+    ]], "", "/var/lib/klaviyo-outbox: Permission denied (events cannot be put into the outbox)")
+  end)
+
+  it("track.conf", function()
+    stands("track.conf", "", [[
+      ask "http://localhost:8080/products/SKU1?email=ann%40example.com"
+      ask http://localhost:8080/status
+    ]], "200\n200\n")
+  end)
+
+  it("webhook.conf", function()
+    stands("webhook.conf", "", "ask -d '{}' http://localhost:8080/webhooks/klaviyo", "401\n")
+  end)
+end)

@@ -126,6 +126,8 @@ static int logged (void *of, sqlite3 *db, const char *name, int pages) {
 
 
 static store_status prepare (store *s) {
+  int64_t count = 0;
+  store_status status;
   int i;
   for (i = 0; i < STATEMENTS; i++) {
     int rc = sqlite3_prepare_v3(s->file.db, texts[i], -1,
@@ -134,7 +136,10 @@ static store_status prepare (store *s) {
     if (rc != SQLITE_OK)
       return database_failed(&s->file, rc);
   }
-  return database_ask(&s->file, "SELECT count(*) FROM event", &s->waiting);
+  s->waiting = s->delivered = 0;
+  status = database_ask(&s->file, "SELECT count(*) FROM event", &count);
+  store_count(s, count);
+  return status;
 }
 
 
@@ -239,7 +244,7 @@ static int64_t salvage (store *s, const char *name) {
       store_finish(s, ROLLBACK);
       count = 0;
     }
-    s->waiting += count;
+    store_count(s, count);
   }
   limit(s, true);
   sqlite3_close(old);

@@ -33,6 +33,9 @@ struct store {
 /* Whether it is a parent's: then SQLite must not be touched. */
 bool store_is_lost (const store *s);
 
+/* So many events more wait. */
+void store_count (store *s, int64_t more);
+
 /* Takes a statement to its end. */
 store_status store_finish (store *s, statement which);
 

@@ -15,6 +15,7 @@
 #include "../lua_build.h"
 #include "database.h"
 #include "refused.h"
+#include "slot.h"
 #include "store.h"
 
 #define STORE "klaviyo.outbox.store"
@@ -378,6 +379,23 @@ static int waiting (lua_State *L) {
 }
 
 
+/* store.waiting(base) -> how many events wait there, whoever has the slot, as
+** noted last | nil: there is no such slot */
+static int noted (lua_State *L) {
+  int64_t count;
+  luaL_checkstring(L, 1);
+  lua_settop(L, 1);
+  lua_pushliteral(L, ".lock");
+  lua_concat(L, 2);
+  count = slot_noted(lua_tostring(L, -1));
+  if (count < 0)
+    lua_pushnil(L);
+  else
+    lua_pushinteger(L, (lua_Integer)count);
+  return 1;
+}
+
+
 /* s:bytes() -> what of the file is in use | nil, what, why */
 static int bytes (lua_State *L) {
   handle *h = check(L);
@@ -456,6 +474,7 @@ LUALIB_API int luaopen_klaviyo_outbox_store (lua_State *L) {
   };
   static const function functions[] = {
     {"open", open_store}, {"peek", peek}, {"make_folder", make_folder},
+    {"waiting", noted},
   };
   set_class(L, STORE, methods, sizeof methods / sizeof methods[0]);
   set_class(L, REFUSED, looks, sizeof looks / sizeof looks[0]);

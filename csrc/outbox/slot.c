@@ -5,11 +5,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define NOTE_SIZE 21  /* 20 digits, blanks behind them, and a newline */
 
 struct slot {
   slot *next;
@@ -102,6 +106,26 @@ slot *slot_take (const char *path, bool create, int *error) {
 /* Only a fork changes this, and after it there is but one thread. */
 bool slot_is_inherited (const slot *s) {
   return s->is_inherited;
+}
+
+
+/* Of one size, and in place: a full disk does not matter. Where it cannot be
+** written the figure is an old one, which harms nothing. */
+void slot_note (const slot *s, int64_t waiting) {
+  char text[NOTE_SIZE + 1];
+  (void)snprintf(text, sizeof(text), "%-20" PRId64 "\n", waiting);
+  (void)!pwrite(s->fd, text, NOTE_SIZE, 0);
+}
+
+
+int64_t slot_noted (const char *path) {
+  char text[NOTE_SIZE + 1] = "";
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return -1;
+  (void)!pread(fd, text, NOTE_SIZE, 0);
+  close(fd);
+  return strtoll(text, NULL, 10);
 }
 
 

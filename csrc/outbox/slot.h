@@ -11,6 +11,7 @@
 #define KLAVIYO_OUTBOX_SLOT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef struct slot slot;
 
@@ -21,6 +22,13 @@ slot *slot_take (const char *path, bool create, int *error);
 
 /* Whether it was taken before a fork that led here, and so is not ours. */
 bool slot_is_inherited (const slot *s);
+
+/* Writes into the lock's file how many events wait, for others to read. */
+void slot_note (const slot *s, int64_t waiting);
+
+/* What was noted last in the lock's file at 'path', whoever has the slot; -1 if
+** there is no such file. */
+int64_t slot_noted (const char *path);
 
 /* Gives it free. One that is inherited stays known, and is not freed. */
 void slot_release (slot *s);

@@ -28,6 +28,12 @@ store_status store_finish (store *s, statement which) {
 }
 
 
+void store_count (store *s, int64_t more) {
+  s->waiting += more;
+  slot_note(s->place, s->waiting);
+}
+
+
 /* Events -------------------------------------------------------------------*/
 
 store_status store_add (store *s, const store_row *row) {
@@ -41,7 +47,7 @@ store_status store_add (store *s, const store_row *row) {
   database_bind(query, 4, row->payload);
   status = store_finish(s, ADD);
   if (status == STORE_OK)
-    s->waiting++;
+    store_count(s, 1);
   return status;
 }
 
@@ -139,14 +145,14 @@ store_status store_drop (store *s, const store_batch *batch) {
   status = delete_rows(s, batch->first, batch->last, &count);
   delivered = count < s->delivered ? count : s->delivered;
   s->delivered -= delivered;
-  s->waiting -= count - delivered;
+  store_count(s, delivered - count);
   return status;
 }
 
 
 void store_deliver (store *s, int64_t count) {
   s->delivered += count;
-  s->waiting -= count;
+  store_count(s, -count);
 }
 
 
@@ -218,7 +224,7 @@ store_status store_refuse (store *s, int64_t id, store_text reason) {
   if (status != STORE_OK)
     return status;
   status = delete_rows(s, id, id, &count);
-  s->waiting -= count;
+  store_count(s, -count);
   return status;
 }
 

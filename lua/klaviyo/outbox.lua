@@ -40,6 +40,14 @@ Outbox.__name = "klaviyo.outbox"
 ---@field interval? number  seconds that the timer in nginx waits for events to gather; default 1
 ---@field on_warning? fun(message: string)  default: the client's way
 
+---@class klaviyo.outbox_stats
+---@field waiting integer  events of this process that are yet to be sent
+---@field delayed integer  those of them that failed again and again, and are sent later
+---@field bytes integer  of this process's file
+---@field sent integer  events since this process began
+---@field refused integer  events that the service refused for good since then
+---@field folder {waiting: integer, files: integer}  of all processes, also of those that are gone
+
 local DEFAULTS = {
   sync = "normal", max_bytes = 1024 * 1024 * 1024, max_rows = math.huge,
   max_refused = 10000, interval = 1,
@@ -162,14 +170,27 @@ function Outbox:put(event, client)
   return ok, err
 end
 
---- Begins to send in this worker what others may have left; else its first
---- event does. For init_worker_by_lua.
+--- Opens the outbox in this worker of nginx, and begins to send what others may
+--- have left; otherwise its first event does. An error is also written to
+--- nginx's log. For init_worker_by_lua.
 ---@param client klaviyo.client
+---@return boolean|nil ok
+---@return klaviyo.error|nil err
 function Outbox:start(client)
   bind(self, client)
-  if keeper.in_nginx() then
-    timer.wake(self)
+  if not keeper.in_nginx() then
+    return true
   end
+  local store, err = self.store, nil
+  if not store then
+    store, err = keeper.open(self)
+  end
+  timer.wake(self)
+  if store then
+    return true
+  end
+  ngx.log(ngx.ERR, tostring(err), " (events cannot be put into the outbox)")
+  return nil, err
 end
 
 -- Sending ---------------------------------------------------------------------
@@ -273,14 +294,14 @@ end
 
 -- Looking ---------------------------------------------------------------------
 
---- Figures: of this process `waiting` (events), `bytes` (of its file), and
---- `sent` and `refused` since it began.
----@return {waiting: integer, sent: integer, refused: integer, bytes: integer}
+--- Returns the figures of this process, and of the whole folder.
+---@return klaviyo.outbox_stats
 function Outbox:stats()
   return {
-    waiting = self:waiting(), sent = self.counts.sent,
-    refused = self.counts.refused,
+    waiting = self:waiting(), delayed = (postponed(self)),
+    sent = self.counts.sent, refused = self.counts.refused,
     bytes = self.store and self.store:bytes() or 0,
+    folder = folder.stats(self.path),
   }
 end
 

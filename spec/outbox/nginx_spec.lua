@@ -47,6 +47,10 @@ local LOCATIONS = {
     }
   ]],
   ["/waiting"] = [[ ngx.say(client:stats().outbox.waiting, " ", ngx.worker.pid()) ]],
+  ["/folder"] = [[
+    local folder = client:stats().outbox.folder
+    ngx.say(folder.waiting, " ", folder.files)
+  ]],
   ["/drain"] = [[ ngx.say(tostring(client:drain(10))) ]],
   ["/hold"] = [[
     for _ = 1, 20 do ngx.timer.at(0, function() ngx.sleep(2) end) end
@@ -162,6 +166,27 @@ describe("an outbox in nginx", function()
     local body, status = world:get("/track?id=one")
     assert.equal(503, status)
     assert.truthy(body:find("^klaviyo: outbox: .*/box: Not a directory\n$"), body)
+  end)
+
+  it("says in the log at once, when started, that its folder cannot be had", function()
+    assert(shell.run("touch " .. path .. "/box"))
+    start {init_worker = "outbox:start(client)"}
+    assert.truthy(shell.wait_for(function()
+      return world:logs():find("[error]", 1, true)
+    end, 5))
+    assert.truthy(world:logs():find("/box: Not a directory (events cannot be put into the outbox)", 1, true))
+    -- mended, it works without a restart
+    assert(shell.run("rm " .. path .. "/box"))
+    assert.equal("kept\n", (world:get("/track?id=one")))
+    assert.is_true(arrived(1))
+  end)
+
+  it("has its file as soon as it is started", function()
+    start {init_worker = "outbox:start(client)", workers = 2}
+    assert.truthy(shell.wait_for(function()
+      return shell.read(path .. "/box/slot-2.db")
+    end, 5))
+    assert.equal("0 2\n", (world:get("/folder")))
   end)
 
   it("sends what workers before it left, when told to, without any event", function()

@@ -852,6 +852,34 @@ describe("klaviyo.outbox", function()
       assert.equal(30, world.server:stats().events.distinct)
     end)
 
+    it("are counted with what is left in their files", function()
+      local path = folders.new()
+      local one, two, three = new(path), new(path), new(path)
+      fill(one, 1, 10)
+      fill(two, 1, 4)
+      assert.same({waiting = 14, files = 3}, three:stats().folder)
+      one:close(0)
+      assert.same({0, 14}, {three:stats().waiting, three:stats().folder.waiting})
+      assert.is_true(three:drain(20, client))
+      assert.same({waiting = 4, files = 3}, three:stats().folder)
+      assert.is_true(two:drain(20))
+      assert.same({waiting = 0, files = 3}, three:stats().folder)
+    end)
+
+    it("are counted when they were killed", function()
+      local path = folders.new()
+      local script = require "spec.support.script"
+      script.run(([[
+        local client = require("klaviyo").new {api_key = "pk_x", base_url = %q}
+        local box = assert(require("klaviyo.outbox").new {path = %q})
+        for i = 1, 5 do
+          assert(box:put({metric = "M", profile = {email = "a@example.com"}, properties = {}}, client))
+        end
+        os.execute("kill -9 $PPID")
+      ]]):format(world.server.base_url, path))
+      assert.equal(5, new(path .. "/"):stats().folder.waiting)
+    end)
+
     it("see what was refused in any", function()
       local path = folders.new()
       local one, two = new(path), new(path)

@@ -82,7 +82,7 @@ local function adapted(self, options)
   text = text:gsub("pid /[%w/%.-]+;", "pid nginx.pid;\nenv XDG_RUNTIME_DIR;")
   local _, user = shell.run("id -un")
   if user:find("^root%s") then
-    text = "user root;\n" .. text
+    text = "user root;\n" .. text:gsub("\nuser [%w-]+;", "")
   end
   local me = assert(shell.process("self"))
   -- `self` is the shell's reader: this process.

@@ -58,6 +58,22 @@ function M.orphans(path, options, failed)
   end
 end
 
+--- Returns how many events wait in the folder, whoever has their files, and in
+--- how many files. What a process that was killed noted last may be off by one.
+---@param path string
+---@return {waiting: integer, files: integer}
+function M.stats(path)
+  local sum = {waiting = 0, files = 0}
+  for number = 1, MOST_SLOTS do
+    local count = store.waiting(base(path, number))
+    if not count then
+      break
+    end
+    sum.waiting, sum.files = sum.waiting + count, number
+  end
+  return sum
+end
+
 local function exists(name)
   local file = io.open(name, "rb")
   if file then

@@ -4,8 +4,10 @@ local cjson = require "cjson"
 local connect = require "spec.support.connect"
 local core = require "klaviyo.core"
 local json = require "klaviyo.json"
+local key = require "spec.support.key"
 local klaviyo = require "klaviyo"
 local leave = require "spec.support.finalizer"
+local raises = require "spec.support.raises"
 local raw = require "spec.support.raw"
 
 local is_luajit = rawget(_G, "jit") ~= nil
@@ -42,8 +44,10 @@ describe("numbers", function()
 
   it("make texts as they stand in the answer", function()
     local profile = decode '{"orders":3,"shopify_id":5571237412928}'
-    assert.equal("/orders/5571237412928 3", ("/orders/%s %s"):format(
-      is_luajit and ("%.14g"):format(profile.shopify_id) or profile.shopify_id, profile.orders))
+    assert.equal("/orders/5571237412928 3", "/orders/" .. profile.shopify_id .. " " .. profile.orders)
+    for _, id in ipairs { "5571237412928", "1234567890123456", "820982911946154508" } do
+      assert.equal(id, ("%d"):format(decode(id)))
+    end
   end)
 
   it("are exact in 64 bits, and written again as they were", function()
@@ -384,13 +388,13 @@ describe("lua-cjson", function()
 
   local function same(a, b)
     if type(a) == "table" and type(b) == "table" then
-      for key, value in pairs(a) do
-        if not same(value, b[key]) then
+      for name, value in pairs(a) do
+        if not same(value, b[name]) then
           return false
         end
       end
-      for key in pairs(b) do
-        if a[key] == nil then
+      for name in pairs(b) do
+        if a[name] == nil then
           return false
         end
       end
@@ -470,6 +474,22 @@ describe("a profile that is read and sent back", function()
       assert(client.profiles:update("01H", { properties = read.data.attributes.properties }))
       local sent = server:requests()[2].body
       assert.equal(attributes, sent:match('"attributes":(.*),"id"'))
+    end)
+  end)
+end)
+
+describe("what was read", function()
+  it("can be asked for: large ids, and lists", function()
+    local client = klaviyo.new { api_key = key }
+    local read = decode '{"id":820982911946154508,"names":["email","title"],"least":[820982911946154508]}'
+    assert.matches("/api/profiles/820982911946154508$", client:build("get_profile", { id = read.id }).url)
+    assert.matches("%?x=820982911946154508$", client:build("get_profiles", { query = { x = read.id } }).url)
+    assert.matches("=email,title$", client:build("get_profiles", { fields = { profile = read.names } }).url)
+    assert.equal("equals(id,820982911946154508)", tostring(klaviyo.filter.equals("id", read.id)))
+    assert.equal("greater-than(id,820982911946154508)", tostring(klaviyo.filter.greater_than("id", read.id)))
+    assert.equal("any(id,[820982911946154508])", tostring(klaviyo.filter.any("id", read.least)))
+    raises("must be a list that is not empty", function()
+      client:build("get_profiles", { fields = { profile = decode "[]" } })
     end)
   end)
 end)

@@ -4,6 +4,7 @@
 
 local core = require "klaviyo.core"
 local datetime = require "klaviyo.datetime"
+local int64 = require "klaviyo.int64"
 local json = require "klaviyo.json"
 local misuse = require "klaviyo.misuse"
 
@@ -40,8 +41,13 @@ local function written_string(operator, field, value)
     "the string is not UTF-8 (byte %d of %d)", at, #value)
 end
 
+-- LuaJIT's 64-bit integers are numbers, too.
+local function is_number(value)
+  return type(value) == "number" or int64.digits(value) ~= nil
+end
+
 local function written_number(operator, field, value)
-  return core.number(value)
+  return int64.digits(value) or core.number(value)
     or refuse(operator, field, "%s is no number to compare with",
       tostring(value))
 end
@@ -51,8 +57,8 @@ local function written(operator, field, value)
   local kind = type(value)
   if kind == "string" then
     return written_string(operator, field, value), kind
-  elseif kind == "number" then
-    return written_number(operator, field, value), kind
+  elseif is_number(value) then
+    return written_number(operator, field, value), "number"
   elseif kind == "boolean" then
     return tostring(value), kind
   elseif datetime.is(value) then
@@ -91,7 +97,7 @@ local function ordered_value(operator, field, value)
       refuse(operator, field, "the string is not RFC 3339: %s", wrong)
     end
     return tostring(instant)
-  elseif type(value) == "number" then
+  elseif is_number(value) then
     return written_number(operator, field, value)
   elseif datetime.is(value) then
     return tostring(value)

@@ -6,6 +6,7 @@
 --- here, and nothing here changes them.
 
 local cjson = require "cjson"
+local int64 = require "klaviyo.int64"
 local lazy = require "klaviyo.lazy"
 local misuse = require "klaviyo.misuse"
 
@@ -16,11 +17,6 @@ local M = {}
 --- JSON's null; the same value as `cjson.null` and `ngx.null`.
 M.null = cjson.null
 
--- Where there can be one: to look for it in vain takes a first start 0.1 ms.
-local has_ffi, ffi
-if type(jit) == "table" then
-  has_ffi, ffi = pcall(require, "ffi")
-end
 local type, getmetatable = type, getmetatable
 
 -- lua-cjson's own mark, if it has one: a list that it marked is one to us.
@@ -29,20 +25,6 @@ local empty_array_mt = cjson.empty_array_mt or array_mt
 local empty_array = cjson.empty_array
 
 -- Decoding --------------------------------------------------------------------
-
--- LuaJIT's numbers hold no integer beyond 2^53 exactly: larger ones become
--- 64-bit cdata, which can be compared, reckoned with and written again. Texts
--- would not be written as numbers again, and rounded numbers are other ones.
-local big
-if has_ffi then
-  local int64, uint64 = ffi.typeof("int64_t"), ffi.typeof("uint64_t")
-  local HALF = uint64(2 ^ 32)
-
-  function big(high, low, is_signed)
-    local value = uint64(high) * HALF + uint64(low)
-    return is_signed and int64(value) or value
-  end
-end
 
 local read
 
@@ -59,7 +41,7 @@ function M.decode(text)
   if type(text) ~= "string" then
     return nil, "expected a string, got " .. type(text)
   end
-  read = read or core.decoder(array_mt, big)
+  read = read or core.decoder(array_mt, int64.make)
   return read(text)
 end
 
@@ -101,12 +83,11 @@ end
 local function cdata_text(value)
   if value == M.null then
     return "null"
-  elseif ffi.istype("int64_t", value) or ffi.istype("uint64_t", value) then
-    return (tostring(value):gsub("U?LL$", ""))
   end
+  return int64.digits(value)
 end
 
-local other_text = has_ffi and cdata_text or nil
+local other_text = int64.is_there and cdata_text or nil
 
 --- Writes a value as JSON. A table with a first element, or marked by
 -- `json.array`, is a list; any other table is an object, its keys in order. A

@@ -2,6 +2,8 @@
 --- catalogue knows of the operation.
 
 local core = require "klaviyo.core"
+local int64 = require "klaviyo.int64"
+local json = require "klaviyo.json"
 local lazy = require "klaviyo.lazy"
 local misuse = require "klaviyo.misuse"
 
@@ -20,13 +22,15 @@ local function scalar(value, what)
       or kind == "table" and (datetime.is(value) or filter.is(value)) then
     return tostring(value)
   end
-  misuse.raise("%s must be a string, a number or a boolean, not %s", what,
+  return int64.digits(value) or misuse.raise(
+    "%s must be a string, a number or a boolean, not %s", what,
     misuse.kind(value))
 end
 
 -- A list stays one: its commas are not to be escaped.
 local function listed(value, what)
-  if type(value) ~= "table" or getmetatable(value) then
+  if type(value) ~= "table"
+      or getmetatable(value) and not json.is_array(value) then
     return scalar(value, what)
   end
   local list = {}

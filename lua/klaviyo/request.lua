@@ -7,6 +7,7 @@ local settings_known = require "klaviyo.settings"
 
 local form = lazy "klaviyo.form"
 local unique_id = lazy "klaviyo.unique_id"
+local int64 = lazy "klaviyo.int64"
 local json = lazy "klaviyo.json"
 local query = lazy "klaviyo.query"
 
@@ -89,8 +90,8 @@ local function path_value(op, key, value)
   elseif type(value) == "number" and value % 1 == 0 then
     return ("%d"):format(value)
   end
-  misuse.raise("%s of %s must be a string, not %s", key, op.id,
-    misuse.kind(value))
+  return int64.digits(value) or misuse.raise(
+    "%s of %s must be a string, not %s", key, op.id, misuse.kind(value))
 end
 
 local function refuse_argument(op, key)

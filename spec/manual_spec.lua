@@ -159,7 +159,7 @@ describe("docs/reference.md", function()
       public["klaviyo." .. name] = true
     end
     for _, name in ipairs {
-      "filter", "gateway", "outbox", "sandbox", "webhook",
+      "filter", "gateway", "json", "outbox", "sandbox", "webhook",
     } do
       for member in pairs(require("klaviyo." .. name)) do
         public[("klaviyo.%s.%s"):format(name, member)] = true
@@ -327,6 +327,7 @@ describe("docs/reference.md", function()
       ["klaviyo.gateway.options"] = inner(options.checked, "KNOWN"),
       ["klaviyo.outbox_options"] = inner(require("klaviyo.outbox").new, "KNOWN"),
       ["klaviyo.gateway.caller"] = inner(callers.of_list, "MEMBERS"),
+      ["klaviyo.dump_options"] = inner(klaviyo.dump, "DEFAULTS"),
       ["klaviyo.receiver.options"] = inner(require("klaviyo.receiver").handler,
         "KNOWN"),
       ["klaviyo.webhook.request"] = inner(webhook.verify, "TO_VERIFY"),
@@ -370,8 +371,8 @@ describe("docs/reference.md", function()
     same_members("klaviyo.error", names_of(missing, throttled, double, unknown))
 
     local response = client.lists:list().response
-    local lazy = inner(getmetatable(response).__index, "lazy")
-    same_members("klaviyo.response", names_of(response, lazy),
+    local later = inner(getmetatable(response).__index, "read_later")
+    same_members("klaviyo.response", names_of(response, later),
       {"head", "maybe_sent"})
 
     local doc = client.events:list {include = "metric"}

@@ -3,6 +3,9 @@
 local core = require "klaviyo.core"
 local errors = require "klaviyo.errors"
 local json = require "klaviyo.json"
+local lazy = require "klaviyo.lazy"
+
+local dump = lazy "klaviyo.dump"
 
 local M = {}
 
@@ -15,10 +18,10 @@ local M = {}
 ---@field attempts table[]  one entry for each time it was sent
 ---@field rate_limit table|nil  {limit=, remaining=, reset=, windows={{limit=, seconds=}, …}}
 ---@field retry_after integer|nil  seconds
-local Response = {}
+local Response = {__name = "klaviyo.response"}
 
 -- Most calls never look at the header fields: they are read when asked for.
-local lazy = {
+local read_later = {
   headers = function(response)
     return core.header_fields(response.head)
   end,
@@ -34,12 +37,17 @@ local lazy = {
 }
 
 function Response.__index(response, name)
-  local read = lazy[name]
+  local read = read_later[name]
   if read then
     local value = read(response)
     rawset(response, name, value)
     return value
   end
+end
+
+function Response:__tostring()
+  return ("klaviyo.response: %d, %d bytes, %.3f s"):format(self.status,
+    #self.body, self.elapsed)
 end
 
 local function key_of(identifier)
@@ -71,9 +79,35 @@ end
 ---@field response klaviyo.response
 ---@field resolve fun(self, identifier: {type: string, id: string}): table|nil
 
+local function to_text(value)
+  return dump.brief(value)
+end
+
+local RESOURCE = {__name = "klaviyo.resource", __tostring = to_text}
+
+-- Resources print readably, too. They stay plain tables.
+local function mark(resources)
+  if type(resources) ~= "table" then
+    return
+  elseif not json.is_array(resources) then
+    setmetatable(resources, RESOURCE)
+    return
+  end
+  for i = 1, #resources do
+    local resource = resources[i]
+    if type(resource) == "table" and getmetatable(resource) == nil then
+      setmetatable(resource, RESOURCE)
+    end
+  end
+end
+
 local function document(body, response)
+  mark(body.data)
+  mark(body.included)
   return setmetatable(body, {
     __index = {response = response, resolve = resolve},
+    __name = "klaviyo.document",
+    __tostring = to_text,
   })
 end
 

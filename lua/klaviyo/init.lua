@@ -31,6 +31,12 @@ local LATER = {
   --- Marks a table as a list, so that an empty one is [] and not {}.
   array = {"klaviyo.json", "array"},
 
+  --- Reads and writes JSON: encode, decode.
+  json = {"klaviyo.json"},
+
+  --- Any value as readable text.
+  dump = {"klaviyo.dump", "dump"},
+
   --- Many calls at a time, in direct style: see tasks.lua.
   run = {"klaviyo.tasks", "run"},
   spawn = {"klaviyo.tasks", "spawn"},

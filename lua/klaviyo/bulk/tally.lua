@@ -185,6 +185,18 @@ local function from_journal(self)
   end
 end
 
+-- How a result prints.
+local Result = {__name = "klaviyo.bulk_result"}
+
+function Result:__tostring()
+  local counts = {}
+  for i, name in ipairs(NAMES) do
+    counts[i] = ("%s %d"):format(name, self[name])
+  end
+  return ("klaviyo import: %s, in %.1f s"):format(table.concat(counts, ", "),
+    self.elapsed)
+end
+
 --- The result.
 ---@return klaviyo.bulk_result
 function Tally:result()
@@ -196,7 +208,7 @@ function Tally:result()
   function result.failures()
     return self.options.journal and from_journal(self) or from_memory(self)
   end
-  return result
+  return setmetatable(result, Result)
 end
 
 return M

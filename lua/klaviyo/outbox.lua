@@ -164,6 +164,9 @@ function Outbox:put(event, client)
   end
   local ok, err = keeper.call(self, "add", id, values.revision,
     math.floor(time * 1000), text)
+  if keeper.is_of_request() then
+    keeper.release(self)
+  end
   if ok and keeper.in_nginx() then
     timer.wake(self)
   end
@@ -349,11 +352,7 @@ function Outbox:close(seconds)
     self:drain(seconds)
   end
   self.closed = true
-  local open = stores(self)
-  self.store, self.adopted = nil, {}
-  for _, store in ipairs(open) do
-    store:close()
-  end
+  keeper.release(self)
 end
 
 function Outbox:__close()

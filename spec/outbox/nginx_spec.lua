@@ -216,12 +216,61 @@ describe("an outbox in nginx", function()
     assert.equal(21, server:stats().events.distinct)
   end)
 
-  it("goes without a cache of Lua's code", function()
-    start {http = "lua_code_cache off;"}
-    for i = 1, 5 do
-      assert.equal("kept\n", (world:get("/track?id=" .. i)))
+  describe("without a cache of Lua's code, where each request has a Lua state,", function()
+    -- Descriptors, slots and kilobytes of the worker.
+    local function usage()
+      local pid = world:workers()[1]
+      local memory = (shell.read("/proc/" .. pid .. "/status") or ""):match("VmRSS:%s*(%d+)")
+      local _, slots = shell.run("ls " .. path .. "/box/*.lock 2>/dev/null | wc -l")
+      return worker.descriptors(pid), tonumber(slots), tonumber(memory)
     end
-    assert.is_true(arrived(5, 20))
+
+    local function track_many(first, last)
+      for i = first, last do
+        assert.equal("kept\n", (world:get("/track?id=" .. i)))
+      end
+    end
+
+    it("sends what it keeps", function()
+      start {http = "lua_code_cache off;"}
+      track_many(1, 5)
+      assert.is_true(arrived(5, 20))
+      assert.equal("true\n", (world:get("/drain")))
+    end)
+
+    it("has no more of everything after more requests", function()
+      start {http = "lua_code_cache off;", init_worker = "outbox:start(client)"}
+      track_many(1, 20)
+      assert.is_true(arrived(20, 20))
+      shell.sleep(1)
+      local descriptors, slots, memory = usage()
+      track_many(21, 120)
+      assert.is_true(arrived(120, 20))
+      shell.sleep(1)
+      local descriptors_now, slots_now, memory_now = usage()
+      assert.is_true(descriptors_now <= descriptors + 3, descriptors .. " to " .. descriptors_now)
+      assert.is_true(slots_now <= 4, slots .. " to " .. slots_now)
+      assert.is_true(memory_now < memory + 20000, memory .. " to " .. memory_now)
+      assert.same({}, world:noted("warning", 0))
+    end)
+
+    it("has no more of everything while the service is down", function()
+      start {http = "lua_code_cache off;"}
+      server:fault {operation = "bulk_create_events", status = 503, times = 100000}
+      track_many(1, 20)
+      shell.sleep(1)
+      local descriptors, slots, memory = usage()
+      track_many(21, 120)
+      shell.sleep(1)
+      local descriptors_now, slots_now, memory_now = usage()
+      assert.is_true(descriptors_now <= descriptors + 3, descriptors .. " to " .. descriptors_now)
+      assert.is_true(slots_now <= 4, slots .. " to " .. slots_now)
+      assert.is_true(memory_now < memory + 20000, memory .. " to " .. memory_now)
+      -- which a later request sends
+      server:reset()
+      track_many(121, 121)
+      assert.is_true(arrived(121, 20), server:stats().events.distinct)
+    end)
   end)
 
   -- Asks for all, many at a time; the ids that were answered with a 200.

@@ -1,5 +1,6 @@
 --- What an outbox has open: the file of this process, opened when it is used.
 
+local core = require "klaviyo.core"
 local folder = require "klaviyo.outbox.folder"
 local misuse = require "klaviyo.misuse"
 local sender = require "klaviyo.outbox.sender"
@@ -9,6 +10,27 @@ local M = {}
 
 function M.in_nginx()
   return type(ngx) == "table" and ngx.get_phase ~= nil
+end
+
+local loaded_by = M.in_nginx() and ngx.worker.pid()
+
+--- Returns whether this Lua state is that of one request, as each is where
+--- lua_code_cache is off. (That of a worker was made by nginx's master, or is
+--- the only one.) It must leave nothing open, and no timer that recurs.
+function M.is_of_request()
+  return loaded_by and loaded_by == ngx.worker.pid() and core.states() > 1
+end
+
+--- Closes what is open. Another Lua state of this process may use it then.
+function M.release(self)
+  local store, adopted = self.store, self.adopted
+  self.store, self.adopted = nil, {}
+  if store then
+    store:close()
+  end
+  for _, one in ipairs(adopted) do
+    one:close()
+  end
 end
 
 --- Warns, in the outbox's own way or its client's.
@@ -28,7 +50,7 @@ function M.store_options(self, create)
     max_bytes = self.max_bytes, max_refused = self.max_refused}
 end
 
---- Opens it: by the process that uses it,: what nginx's master opened, no worker
+--- Opens it, in the process that uses it: what nginx's master opened, no worker
 --- could use.
 function M.open(self)
   if self.closed then

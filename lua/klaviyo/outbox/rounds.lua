@@ -140,6 +140,9 @@ function M.run(self, is_over, ending)
   self.sender.by = scheduler.inside() or coroutine.running() or MAIN
   local ok, done, err = pcall(send_all, self, ending, is_over)
   self.sender.by = nil
+  if keeper.is_of_request() then
+    keeper.release(self)
+  end
   if not ok then
     error(done, 0)
   elseif not done and keeper.in_nginx() then

@@ -2,7 +2,7 @@
 --- set by the first event and goes on as long as there is something to send;
 --- another one looks for what workers that are gone have left.
 
-local core = require "klaviyo.core"
+local keeper = require "klaviyo.outbox.keeper"
 local timers = require "klaviyo.nginx.timers"
 
 local M = {}
@@ -27,7 +27,7 @@ local function send(premature, outbox)
   guarded(outbox, function()
     done = outbox:pass(ngx.worker.exiting)
   end)
-  if ngx.worker.exiting() then
+  if ngx.worker.exiting() or keeper.is_of_request() then
     return
   elseif done then
     outbox.failures = 0
@@ -40,16 +40,15 @@ local function send(premature, outbox)
   end
 end
 
--- Where Lua's code is not cached every request has a VM, which lives as long
--- as its timers: none of them must do for ever.
 local function look(premature, outbox)
-  if not premature and not outbox.closed and core.ports() <= 1 then
+  if not premature and not outbox.closed then
     outbox.look = true
     M.wake(outbox)
   end
 end
 
---- Has what is in an outbox sent soon.
+--- Has what is in an outbox sent soon. Where each request has a Lua state, which
+--- lives as long as its timers, each sends once what there is.
 function M.wake(outbox)
   local own = outbox.timers
   if not own then
@@ -57,7 +56,11 @@ function M.wake(outbox)
     outbox.timers = own
   end
   own.send:start(outbox.interval)
-  own.look:start(LOOK_EVERY)
+  if keeper.is_of_request() then
+    outbox.look = true
+  else
+    own.look:start(LOOK_EVERY)
+  end
 end
 
 return M

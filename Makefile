@@ -112,11 +112,12 @@ quoted = '$(subst ','\'',$(1))'
 root = $(subst ','\'',$(CURDIR))
 ENV  = LUA_PATH='$(root)/lua/?.lua;$(root)/lua/?/init.lua;;' \
   LUA_CPATH='$(root)/$(OUT)/?.so;;'
-# Rate budgets are kept in XDG_RUNTIME_DIR: what another run, or the machine's
-# own programs, used up is no concern of a spec.
+# What another run, or the machine's own programs, used of the rate limits is
+# counted in another file.
 SPEC_RUN = '$(root)/$(OUT)/run/$@'
 SPEC_ENV = mkdir -p $(SPEC_RUN) && chmod 700 $(SPEC_RUN) && \
-  rm -f $(SPEC_RUN)/* && $(ENV) XDG_RUNTIME_DIR=$(SPEC_RUN)
+  rm -f $(SPEC_RUN)/* && $(ENV) \
+  KLAVIYO_RATE_LIMIT_FILE=$(SPEC_RUN)/rate-limits
 EXPORT_PATH = export LUA_PATH=$(call \
   quoted,$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;)"$${LUA_PATH:-;}"
 EXPORT_CPATH = export LUA_CPATH=$(call \
@@ -227,8 +228,9 @@ PROBES = $(OUT)/budget_probe $(OUT)/spec_fork.so $(OUT)/spec_slow_names.so \
 $(OUT)/budget_probe: spec/support/budget_probe.c csrc/budget.c $(CORE)
 	@mkdir -p $(@D)
 	$(SAY) '  CC  $@'
-	$(QUIET)$(CC) $(C_ALL) -o $@ $< $(addprefix $(OUT)/obj/, \
-	  shared.o buffer.o headers.o) $(CURL_LIBS)
+	$(QUIET)$(CC) $(C_ALL) $(foreach name,pwrite clock_gettime, \
+	  -Wl,--wrap=$(name)) -o $@ $< $(addprefix $(OUT)/obj/, \
+	  rate_limit_file.o usage.o buffer.o clock.o headers.o) $(CURL_LIBS)
 
 $(OUT)/spec_%.so: spec/support/%.c
 	@mkdir -p $(@D)

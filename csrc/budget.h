@@ -1,6 +1,6 @@
 /*
 ** budget.h - how many requests an account may still make, kept for all the
-** processes of a machine in a small mapped file.
+** processes of a machine in a small file.
 **
 ** The service counts in fixed windows whose phase nobody tells. A request
 ** is counted there some time between its start and its answer. So it is held
@@ -13,18 +13,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "headers.h"
+#include "usage.h"
 
-#define BUDGET_WINDOWS 3  /* a second, a minute, a day */
+#define BUDGET_BUCKETS 4  /* that a request may draw from */
 
 typedef struct budget budget;
-
-/* One of the limits that a request draws from. */
-typedef struct bucket {
-  uint64_t key;                     /* of the account and the operation */
-  uint32_t limit[BUDGET_WINDOWS];   /* requests a window; 0: none */
-  bool fixed;                       /* not told of by the service */
-} bucket;
 
 /* The budget in that file, or in this process's own memory where 'path' is
 ** NULL. 'group' files are for the group of their folder. On failure NULL,
@@ -54,7 +47,15 @@ void budget_learn (budget *b, const bucket *list, int n,
 int64_t budget_least_wait (budget *b, const bucket *list, int n,
                            int64_t ahead, int64_t now);
 
-/* Milliseconds since 1970: processes must agree on it. */
-int64_t budget_now (void);
+/* Milliseconds of the budget's own clock, which all processes that share it
+** agree on and nobody sets. 'b' may be NULL. */
+int64_t budget_now (const budget *b);
+
+/* Why the file could not be shared the first time that it could not, while
+** this process counted for itself; NULL: it always could. */
+const char *budget_problem (const budget *b);
+
+/* How many budgets have a problem. */
+int budget_problems (void);
 
 #endif

@@ -110,7 +110,7 @@ bool lane_add_bucket (lane *l, const bucket *b) {
 
 
 int64_t lane_settle (lane *l, int64_t then) {
-  int64_t now = budget_now();
+  int64_t now = budget_now(l->budget);
   if (l->budget != NULL)
     budget_settle(l->budget, l->buckets, l->bucket_count, then, now);
   return now;

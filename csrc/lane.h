@@ -9,7 +9,7 @@
 
 #include "budget.h"
 
-#define LANE_BUCKETS 4
+#define LANE_BUCKETS BUDGET_BUCKETS
 
 /* What a request waits by: part of it, so that waiting takes no memory. */
 typedef struct place {

@@ -30,6 +30,21 @@ static int budget_free (lua_State *L) {
 }
 
 
+/* budget:problem() -> why the file could not be shared, or nil */
+static int budget_why (lua_State *L) {
+  budget **self = luaL_checkudata(L, 1, BUDGET);
+  lua_pushstring(L, *self != NULL ? budget_problem(*self) : NULL);
+  return 1;
+}
+
+
+/* core.budget_problems() -> how many budgets have one */
+static int problems (lua_State *L) {
+  lua_pushinteger(L, budget_problems());
+  return 1;
+}
+
+
 lane *check_lane (lua_State *L, int index) {
   lane **self = luaL_checkudata(L, index, LANE);
   if (*self == NULL)
@@ -108,7 +123,7 @@ static int lane_make (lua_State *L) {
 */
 static int lane_take (lua_State *L) {
   lane *l = check_lane(L, 1);
-  int64_t now = budget_now();
+  int64_t now = budget_now(l->budget);
   int64_t wait = 0;
   if (l->budget != NULL)
     wait = budget_take(l->budget, l->buckets, l->bucket_count, now);
@@ -160,14 +175,16 @@ static int lane_free (lua_State *L) {
 
 
 void open_lane (lua_State *L) {
-  static const function budget_class[] = {{"__gc", budget_free},
-                                          {NULL, NULL}};
+  static const function budget_class[] = {
+    {"__gc", budget_free}, {"problem", budget_why}, {NULL, NULL}
+  };
   static const function lane_class[] = {
     {"__gc", lane_free}, {"take", lane_take}, {"settle", lane_answered},
     {NULL, NULL}
   };
   static const function functions[] = {
-    {"budget", budget_make}, {"lane", lane_make}, {"user", user}, {NULL, NULL}
+    {"budget", budget_make}, {"budget_problems", problems},
+    {"lane", lane_make}, {"user", user}, {NULL, NULL}
   };
   binding_class(L, BUDGET, budget_class);
   binding_class(L, LANE, lane_class);

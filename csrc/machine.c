@@ -237,7 +237,7 @@ static int64_t lane_wait (lane *l, transfer *t, int64_t now) {
     return l->closed_until - now;
   if (l->budget == NULL)
     return 0;
-  t->taken = budget_now();
+  t->taken = budget_now(l->budget);
   wait = budget_take(l->budget, l->buckets, l->bucket_count, t->taken);
   l->closed_until = now + wait;
   return wait;
@@ -445,7 +445,7 @@ void machine_take (machine *m, transfer *t) {
   least = t->lane->budget == NULL || t->deadline == FOREVER ? 0
     : budget_least_wait(t->lane->budget, t->lane->buckets,
                         t->lane->bucket_count, t->lane->length - 1,
-                        budget_now());
+                        budget_now(t->lane->budget));
   if (least > 0 && t->deadline - now < least)
     give_up_waiting(m, t, least);
 }

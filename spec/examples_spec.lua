@@ -36,8 +36,8 @@ describe("examples", function()
     end
   end)
 
-  -- All at the same time: some wait. Each in a folder of its own, also for the
-  -- budget: every sandbox's key is its own.
+  -- All at the same time: some wait. Each in a folder of its own, and with
+  -- a file for the rate limits of its own.
   local dir_of = {}
 
   setup(function()
@@ -45,7 +45,7 @@ describe("examples", function()
       "import_csv.lua", "import_jsonl.lua" } do
       local dir = script.shell("mktemp -d"):match("[^\n]+")
       dir_of[name] = dir
-      script.shell(([[( env LIVE= XDG_RUNTIME_DIR=%s timeout -k 2 60 %s \
+      script.shell(([[( env LIVE= KLAVIYO_RATE_LIMIT_FILE=%s/limits timeout -k 2 60 %s \
         examples/%s >%s/output 2>&1; echo $? >%s/code; mv %s/code %s/status
         ) </dev/null >/dev/null 2>&1 &]]):format(dir, script.interpreter,
         name, dir, dir, dir, dir))

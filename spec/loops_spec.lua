@@ -103,7 +103,7 @@ describe("the example of cqueues", function()
       pending("lua-cqueues is not installed: make setup")
       return
     end
-    local output, status = script.shell(("env KLAVIYO_BASE_URL=%s KLAVIYO_API_KEY=%s XDG_RUNTIME_DIR=%s %s "
+    local output, status = script.shell(("env KLAVIYO_BASE_URL=%s KLAVIYO_API_KEY=%s KLAVIYO_RATE_LIMIT_FILE=%s/x %s "
       .. "examples/cqueues.lua"):format(world.server.base_url, world.key, world.server.dir, script.interpreter))
     assert.equal(0, status, output)
     assert.matches("profiles: 250\n", output, 1, true)

@@ -231,6 +231,75 @@ describe("pacing", function()
     end)
   end)
 
+  -- What a script prints that makes two calls to a gateway with one a day.
+  local function run_one_a_day(url, account, before)
+    local name = os.tmpname()
+    local file = assert(io.open(name, "w"))
+    file:write(([[
+      local client = require("klaviyo").new { api_key = %q, base_url = %q, account = %q, proxy = "",
+        revision = "2026-07-15", pacing = { per_day = 1 }, deadline = 1, on_warning = print }
+      local doc, err = client:call("get_metrics")
+      print(doc and "sent" or err.kind)
+      doc, err = client:call("get_metrics")
+      print(doc and "sent" or err.kind)
+    ]]):format(key, url, account))
+    file:close()
+    local text = script.shell(("%s %s %s"):format(before, script.quote(script.interpreter), name))
+    os.remove(name)
+    return text
+  end
+
+  spec("is one for all processes of a user, whatever their environment", function()
+    raw.with({ answers = { OK } }, function(server)
+      -- the file of this user's own programs, in which this is an account of its own
+      local account = "spec " .. dir .. " " .. server.url
+      local function run(environment)
+        return run_one_a_day(server.url, account, "env -u KLAVIYO_RATE_LIMIT_FILE " .. environment)
+      end
+      assert.equal("sent\nrate_limited\n", run("XDG_RUNTIME_DIR=" .. dir .. " TMPDIR=" .. dir))
+      assert.equal("rate_limited\nrate_limited\n", run "-u XDG_RUNTIME_DIR -u TMPDIR")
+      assert.equal("rate_limited\nrate_limited\n", run "HOME=/ XDG_RUNTIME_DIR=/nowhere")
+    end)
+  end)
+
+  spec("is in the file that the environment names", function()
+    raw.with({ answers = { OK } }, function(server)
+      local function run(name)
+        return run_one_a_day(server.url, "named", ("env KLAVIYO_RATE_LIMIT_FILE=%s/%s"):format(dir, name))
+      end
+      assert.equal("sent\nrate_limited\n", run "one")
+      assert.equal("rate_limited\nrate_limited\n", run "one")
+      assert.equal("sent\nrate_limited\n", run "two")
+    end)
+  end)
+
+  spec("is in the first folder where it can be", function()
+    local lanes = require "klaviyo.lanes"
+    local name = "/klaviyo-rate-limits-" .. core.user()
+    script.shell(("mkdir %s/taken %s/free; ln -s /etc/passwd %s/taken%s"):format(dir, dir, dir, name))
+    local budget, path = lanes.open_default { dir .. "/none", dir .. "/taken", dir .. "/free" }
+    assert.is_truthy(budget)
+    assert.equal(dir .. "/free" .. name, path)
+    local why
+    budget, path, why = lanes.open_default { dir .. "/none", dir .. "/taken" }
+    assert.is_nil(budget)
+    assert.equal(dir .. "/none" .. name, path)
+    assert.matches("No such file", why)
+  end)
+
+  spec("goes on where the file can be written no longer, and says so once", function()
+    raw.with({ answers = { OK } }, function(server)
+      local before = ("env KLAVIYO_RATE_LIMIT_FILE=%s/small"):format(dir)
+      run_one_a_day(server.url, "before", before)
+      local text = run_one_a_day(server.url, "after", "ulimit -f 8; " .. before)
+      local warnings
+      text, warnings = text:gsub("[^\n]*cannot be shared %(File too large%): this process counts for itself[^\n]*\n",
+        "")
+      assert.equal(1, warnings)
+      assert.equal("sent\nrate_limited\n", text)
+    end)
+  end)
+
   spec("is each process's own for who wants that", function()
     raw.with({ answers = { OK } }, function(server)
       local client = paced(server.url, { budget = false })

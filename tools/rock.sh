@@ -15,10 +15,10 @@ rm -rf "$trees"
 mkdir -p "$trees/empty"
 status=0
 
-# LuaRocks keeps a cache and a configuration at home: here it has none. Nor are
-# the rate budgets of this machine those of a spec.
+# LuaRocks keeps a cache and a configuration at home: here it has none. What
+# programs of this machine used of the rate limits is counted elsewhere.
 export HOME="$trees/home" XDG_CACHE_HOME="$trees/home" \
-  XDG_RUNTIME_DIR="$trees/home"
+  KLAVIYO_RATE_LIMIT_FILE="$trees/home/rate-limits"
 mkdir -m 700 "$HOME"
 
 echo "luarocks lint"

@@ -14,37 +14,82 @@ local digest = lazy "klaviyo.digest"
 
 local M = {}
 
--- Budgets by path: one mapping of a file is enough for a process.
+-- Budgets by the setting: one open file is enough for a process.
 local budgets = {}
 
-local function default_path()
-  local folder = os.getenv("XDG_RUNTIME_DIR")
-  if folder and folder ~= "" then
-    return folder .. "/klaviyo-budget"
+-- The environment of a login shell and that of cron differ (XDG_RUNTIME_DIR,
+-- TMPDIR), and /dev/shm may be cleared when a user logs out: the place depends
+-- on the user alone. The others are for who finds the first read-only, or
+-- taken by somebody else.
+local FOLDERS = {"/tmp", "/var/tmp", "/dev/shm"}
+
+--- Opens the file for all processes of this user, in the first folder where
+--- it can be had.
+---@param folders string[]|nil
+---@return userdata|nil budget
+---@return string path
+---@return string|nil why  it cannot be had in any
+function M.open_default(folders)
+  local first, reason
+  for _, folder in ipairs(folders or FOLDERS) do
+    local path = ("%s/klaviyo-rate-limits-%d"):format(folder, core.user())
+    local budget, why = core.budget(path, false)
+    if budget then
+      return budget, path
+    end
+    first, reason = first or path, reason or why
   end
-  return ("/tmp/klaviyo-budget-%d"):format(core.user())
+  return nil, first, reason
 end
 
--- A file that cannot be had is no reason not to work: this process then
--- counts for itself.
+local function open(choice)
+  if choice == true then
+    choice = os.getenv("KLAVIYO_RATE_LIMIT_FILE")
+    if not choice or choice == "" then
+      return M.open_default()
+    end
+  end
+  local budget, why = core.budget(choice, true)
+  return budget, choice, why
+end
+
+local function warn(settings, path, why)
+  warning.say(settings, ("the rate limits in %s cannot be shared (%s): this "
+    .. "process counts for itself; the setting budget names another file")
+    :format(path, why))
+end
+
+-- If a file cannot be had, this process counts for itself.
 local function budget_of(settings)
   local choice = settings.budget
-  local path = choice == true and default_path() or choice or ""
-  local budget = budgets[path]
-  if not budget then
-    local why
+  if not budgets[choice] then
+    local budget, path, why
     if choice then
-      budget, why = core.budget(path, choice ~= true)
+      budget, path, why = open(choice)
     end
     if why then
-      warning.say(settings, ("the rate budget %s cannot be shared (%s): this "
-        .. "process counts for itself; the setting budget names another file")
-        :format(path, why))
+      warn(settings, path, why)
     end
-    budget = budget or assert(core.budget())
-    budgets[path] = budget
+    budgets[choice] = {
+      budget = budget or assert(core.budget()), path = path, warned = why,
+    }
   end
-  return budget
+  return budgets[choice].budget
+end
+
+local problems = 0
+
+-- A file that could be had may be lost later: its disk is full, its folder
+-- is gone.
+local function report_problems(settings)
+  problems = core.budget_problems()
+  for _, one in pairs(budgets) do
+    local why = one.budget:problem()
+    if why and not one.warned then
+      one.warned = why
+      warn(settings, one.path, why)
+    end
+  end
 end
 
 --- Whose rate limits a call counts for: the account, as the settings name it,
@@ -150,6 +195,9 @@ end
 ---@param secret string|nil
 ---@param background boolean|nil  nobody waits for it: those who wait go first
 function M.of(settings, op, request, secret, background)
+  if core.budget_problems() ~= problems then
+    report_problems(settings)
+  end
   local all = background and behind or ahead
   local own = all[settings]
   if not own then

@@ -23,7 +23,8 @@ local M = {}
 ---@field retries? integer  how many attempts may follow a failed one; default 4; 0: nor is a 429 waited for
 ---@field pacing? boolean|table  false: nothing waits for the rate limits; {per_second=, …}: a gateway's own besides
 ---@field account? string  whose rate budget it is; default: a hash of the private key
----@field budget? string|boolean  a file for the budget; false: none is shared between processes
+---@field budget? string|boolean  the file where the processes of the machine count what they use of the rate limits;
+---  false: each process counts for itself; default $KLAVIYO_RATE_LIMIT_FILE, or else /tmp/klaviyo-rate-limits-UID
 ---@field track_queue? integer  how many tracked events may wait to be sent; default 10000
 ---@field prefetch? boolean  false: an iterator asks for a page only when it is needed
 ---@field wait? fun(fd: integer|nil, seconds: number)  how to wait inside another event loop

@@ -63,7 +63,7 @@ describe("the budget", function()
   end
 
   local function take(now, limits)
-    return ("take 7 %s %d"):format(limits or "3 5 0", now)
+    return ("take 7 %s %s"):format(limits or "3 5 0", type(now) == "number" and ("%d"):format(now) or now)
   end
 
   describe("never lets a window of the service's overflow", function()
@@ -244,14 +244,59 @@ describe("the budget", function()
       assert.is_true(list[4] > 1000 and list[4] < 1100)
     end)
 
-    it("back by much: it counts anew", function()
+    it("back by much: what was used is as long ago as before", function()
       local later = T + 10 * 86400000
-      local list = ask(times(3, take(later)), ("block 7 %d 60000"):format(later), take(T), take(T), take(T),
-        take(T), take(T + 1004), take(T + 1004), take(T + 1004))
-      assert.same({ 0, 0, 0 }, { list[5], list[6], list[7] })
-      assert.is_true(list[8] > 900 and list[8] <= 1004)
-      assert.same({ 0, 0 }, { list[9], list[10] })
-      assert.is_true(list[11] > 50000)
+      local list = ask(times(3, take(later)), take(T), take(T + 1004), take(T + 1004), take(T + 1004),
+        ("block 7 %d 30000"):format(T + 1004), take(T - 7200000), take(T - 7200000 + 30000))
+      assert.same({ 0, 0, 0 }, { list[1], list[2], list[3] })
+      assert.is_true(list[4] >= 1000 and list[4] <= 1004)
+      assert.same({ 0, 0 }, { list[5], list[6] })
+      assert.is_true(list[7] > 50000)
+      assert.is_true(list[9] >= 59000 and list[9] <= 59240)
+      assert.is_true(list[10] > 28000 and list[10] < 29240)
+    end)
+
+    it("back by two hours: the day's requests are still counted", function()
+      local list = ask(times(2, take(T, "0 0 2")), take(T - 7200000, "0 0 2"), take(T + 86000000 - 7200000, "0 0 2"),
+        take(T + 86400000 + 345600 - 7200000, "0 0 2"))
+      assert.same({ 0, 0 }, { list[1], list[2] })
+      assert.is_true(list[3] > 86000000 and list[3] <= 86400000 + 345600)
+      assert.is_true(list[4] > 0)
+      assert.equal(0, list[5])
+    end)
+
+    it("as it pleases: its own clock does not follow the wall's", function()
+      local day = "0 0 2"
+      assert.same({ 0, 0 }, ask(take("now", day), take("now", day)))
+      for _, seconds in ipairs { -7200, 90000, 0, -90000, 1e9 } do
+        assert.is_true(ask("wall " .. ("%d"):format(seconds), "open " .. dir .. "/budget own", take("now", day))[3] > 0)
+        assert.is_true(ask(take("now", day), "wall " .. ("%d"):format(seconds), take("now", day))[3] > 0)
+      end
+    end)
+
+    -- as if the machine had been started again since
+    local function restart()
+      local handle = assert(io.open(dir .. "/budget", "r+b"))
+      handle:seek("set", 16)
+      handle:write(("0"):rep(36))
+      handle:close()
+    end
+
+    it("while the machine was off: back, nothing is forgotten; ahead, a day is over", function()
+      local day = "0 0 2"
+      local function after_restart(seconds)
+        restart()
+        local text = shell(("printf 'wall %d\\nopen %s/budget own\\n%s\\n' | %s"):format(seconds, dir,
+          take("now", day), quote(probe)))
+        return tonumber(text:match("^ok\nok\n(%d+)\n$"))
+      end
+      assert.same({ 0, 0 }, ask(take("now", day), take("now", day)))
+      assert.is_true(after_restart(-7200) > 0)
+      assert.is_true(after_restart(-86400 * 400) > 0)
+      assert.is_true(after_restart(3600) > 0)
+      assert.equal(0, after_restart(2 * 86400))
+      assert.equal(0, ask(take("now", day))[1]) -- the second of that day
+      assert.is_true(ask(take("now", day))[1] > 0)
     end)
 
     it("ahead", function()
@@ -260,12 +305,24 @@ describe("the budget", function()
     end)
   end)
 
+  it("lets every child of a process with threads work", function()
+    assert.equal(300, ask("forks 300")[1])
+  end)
+
+  it("costs little #time", function()
+    local best = math.huge
+    for _, ns in ipairs(ask(times(5, "cost"))) do
+      best = math.min(best, ns)
+    end
+    assert.is_true(best < 10000, best .. " ns")
+  end)
+
   describe("outlives a process", function()
     -- One that holds the lock, and its number; in the background: nobody waits
     -- for its end.
     local function holder()
-      local pipe = io.popen(("exec 2>&-; ((echo 'open %s/budget own'; echo lock; sleep 1) |"
-        .. " (sh -c 'echo $PPID'; exec %s)) &"):format(dir, quote(probe)))
+      local pipe = io.popen(("exec 2>&-; ((echo 'open %s/budget own'; echo 'lock 7 3 5 0 %d'; sleep 1) |"
+        .. " (sh -c 'echo $PPID'; exec %s)) &"):format(dir, T, quote(probe)))
       local pid = pipe:read("*l")
       assert.equal("ok", pipe:read("*l"))
       assert.equal("locked", pipe:read("*l"))
@@ -281,17 +338,6 @@ describe("the budget", function()
       assert.same({ 0, 0 }, { list[1], list[2] })
       assert.is_true(list[3] > 0)
       assert.is_true(core.clock() - began < 1)
-      pipe:close()
-    end)
-
-    it("killed with its sums half drawn", function()
-      ask(times(3, take(T, "9 5 0")))
-      ask("spoil 7")
-      local pid, pipe = holder()
-      os.execute("kill -9 " .. pid)
-      local list = ask(times(3, take(T, "9 5 0")))
-      assert.same({ 0, 0 }, { list[1], list[2] })
-      assert.is_true(list[3] > 0)
       pipe:close()
     end)
 
@@ -353,21 +399,170 @@ describe("the budget", function()
     it("is begun anew when it was cut", function()
       ask(times(3, take(T)))
       write(read():sub(1, 5000))
-      assert.equal(0, ask(take(T))[1])
+      assert.same({ 0, 0, 0 }, ask(times(3, take(T))))
+      assert.is_true(ask(take(T))[1] > 0)
     end)
 
-    it("is begun anew when another version made it, and that one goes on", function()
-      -- the other one's: it still counts what it has
-      local pipe = io.popen(("(echo 'open %s/budget own'; echo '%s'; sleep 1; echo '%s') | %s"):format(dir,
-        take(T, "1 0 0"), take(T, "1 0 0"), quote(probe)))
-      assert.same({ "ok", "0" }, { pipe:read("*l"), pipe:read("*l") })
+    it("is begun anew when another version made it", function()
+      assert.equal(0, ask(take(T, "1 0 0"))[1])
       local handle = assert(io.open(dir .. "/budget", "r+b"))
       handle:write("klaviyo1")
       handle:close()
       assert.equal(0, ask(take(T, "1 0 0"))[1])
+      assert.is_true(ask(take(T, "1 0 0"))[1] > 0)
       assert.matches("^600:", mode())
-      assert.is_true(tonumber(pipe:read("*l")) > 0)
-      pipe:close()
+    end)
+
+    -- A process that has the file open, and takes one of three; what is done
+    -- meanwhile; and what it says to other commands then.
+    local function meanwhile(action, ...)
+      local go = dir .. "/go"
+      local pipe = io.popen(("(echo 'open %s/budget own'; echo '%s'; while [ ! -e %s ]; do sleep 0.02; done; "
+        .. "printf '%%s\n' %s) | %s"):format(dir, take(T), go, quote(table.concat({ ... }, "\n")), quote(probe)))
+      assert.same({ "ok", "0" }, { pipe:read("*l"), pipe:read("*l") })
+      action()
+      write("", go)
+      local answers = {}
+      for line in pipe:lines() do
+        answers[#answers + 1] = tonumber(line) or line
+      end
+      assert.is_truthy(pipe:close())
+      os.remove(go)
+      return answers
+    end
+
+    it("may be truncated while it is in use: nobody dies of it", function()
+      for _, size in ipairs { "0", "5000", "100", "2101247" } do
+        local list = meanwhile(function()
+          shell(("truncate -s %s %s/budget"):format(size, dir))
+        end, "sleep 1100", take(T), take(T), take(T), take(T), "problem")
+        assert.equal("ok", list[1])
+        assert.equal(0, list[2])
+        assert.is_true(list[5] > 0, "not paced any more")
+        assert.equal("none", list[6])
+        -- and it is whole again, for others too
+        assert.is_true(ask(take(T))[1] > 0)
+        assert.equal("klaviyo", read():sub(1, 7))
+        os.remove(dir .. "/budget")
+      end
+    end)
+
+    it("may be written by others: it goes on, and is whole again", function()
+      local noise = {}
+      for i = 1, 2101248 / 8 do
+        noise[i] = ("\255\127\200\3%03d!"):format(i % 1000)
+      end
+      for _, bytes in ipairs { "dear diary", ("\255"):rep(2101248), ("\0"):rep(2101248), table.concat(noise) } do
+        local list = meanwhile(function()
+          write(bytes)
+        end, "sleep 1100", times(4, take(T))[1], take(T), take(T), take(T), "problem")
+        assert.equal(0, list[2])
+        assert.is_true(list[5] > 0, "not paced any more")
+        assert.equal("none", list[6])
+        assert.is_true(ask(take(T))[1] > 0)
+        os.remove(dir .. "/budget")
+      end
+    end)
+
+    it("is what others left in a record, made good", function()
+      ask(times(3, take(T, "9 5 0")))
+      ask("spoil 7 " .. T)
+      local list = ask(times(3, take(T, "9 5 0")))
+      assert.same({ 0, 0 }, { list[1], list[2] })
+      assert.is_true(list[3] > 0)
+    end)
+
+    it("is left for another that is there now, by those who have it open", function()
+      for _, how in ipairs { "rm", "mv" } do
+        local list = meanwhile(function()
+          shell(how == "rm" and ("rm %s/budget"):format(dir) or ("mv %s/budget %s/away"):format(dir, dir))
+          assert.same({ 0, 0, 0 }, ask(times(3, take(T)))) -- another process, another file
+        end, "sleep 1100", take(T))
+        assert.is_true(list[2] > 0, "it went on in the old one")
+        os.remove(dir .. "/budget")
+      end
+    end)
+
+    it("is shared by those who have it when its folder is gone", function()
+      local list = meanwhile(function()
+        shell(("mv %s %s.away"):format(dir, dir))
+        shell(("mkdir %s"):format(dir))
+        shell(("chmod 500 %s"):format(dir))
+        shell(("touch %s.away/go"):format(dir))
+        shell(("rmdir %s; mv %s.away %s"):format(dir, dir, dir))
+      end, "sleep 1100", take(T), take(T), take(T), "problem")
+      assert.same({ 0, 0 }, { list[2], list[3] })
+      assert.is_true(list[4] > 0)
+      assert.equal("none", list[5])
+    end)
+
+    it("is opened again when the program closed it, and another file is never written", function()
+      write("precious", dir .. "/other")
+      local list = ask(take(T), ("close %s/other"):format(dir), "sleep 1100", take(T), take(T), take(T))
+      assert.same({ 0, 0, 0 }, { list[1], list[4], list[5] })
+      assert.is_true(list[6] > 0)
+      list = ask(take(T, "9 9 0"), ("close %s/other"):format(dir), take(T, "9 9 0"), "take 8 1 0 0 " .. T,
+        "take 8 1 0 0 " .. T)
+      assert.is_true(list[5] > 0)
+      assert.equal("precious", read(dir .. "/other"))
+    end)
+
+    it("may be on a disk that is full: each process counts for itself then, from what all had used", function()
+      local list = ask(take(T), "problem", "full on", take(T), take(T), take(T), take(T), "problem", "full off",
+        "sleep 2100", take(T), take(T), take(T))
+      assert.same({ 0, "none" }, { list[1], list[2] })
+      assert.same({ 0, 0 }, { list[4], list[5] })
+      assert.is_true(list[6] > 0 and list[7] > 0)
+      assert.matches("[Nn]o space", list[8])
+      -- and for all again as soon as there is room; what it counted for itself is not added
+      assert.same({ 0, 0 }, { list[11], list[12] })
+      assert.is_true(list[13] > 0)
+    end)
+
+    it("may be more than this process is allowed to write", function()
+      assert.matches("too large", shell(("ulimit -f 8; echo 'open %s/budget own' | %s"):format(dir, quote(probe))))
+      assert.equal("ok", open())
+      local text, status = shell(("ulimit -f 8; printf 'open %s/budget own\n%s\n%s\n%s\n%s\nproblem\n' | %s"):format(
+        dir, take(T), take(T), take(T), take(T), quote(probe)))
+      assert.equal(0, status)
+      assert.matches("^ok\n0\n0\n0\n[1-9]%d*\n", text)
+    end)
+
+    it("has room for every pair of account and operation that is still counted", function()
+      local many = "many 1 0 0 2 3000 %d"
+      assert.same({ 3000, 3000, 0, 0 }, ask(many:format(T), many:format(T), many:format(T), many:format(T + 80000000)))
+      assert.equal(0, ask(many:format(T + 80000000))[1])
+      -- the next day others have their places
+      local size = #read()
+      local tomorrow = T + 86400000 + 345600
+      assert.same({ 3000, 3000, 0 }, ask(("many 70001 0 0 2 3000 %d"):format(tomorrow),
+        ("many 70001 0 0 2 3000 %d"):format(tomorrow), ("many 70001 0 0 2 3000 %d"):format(tomorrow)))
+      assert.is_true(#read() <= size * 1.5, ("%d, then %d bytes"):format(size, #read()))
+    end)
+
+    it("gives a place to whoever asks, when every place of a key is taken", function()
+      -- as many as no file has room for, by way of one group
+      local lines, step = {}, 64 * 128
+      for i = 1, 16 * 8 + 40 do
+        lines[i] = ("take %d 0 0 1 %d"):format(7 + i * step, T + i)
+      end
+      for _, wait in ipairs(ask(lines)) do
+        assert.equal(0, wait)
+      end
+    end)
+
+    it("is not a hard link to something else of the user's", function()
+      write("", dir .. "/empty")
+      shell(("ln %s/empty %s/budget"):format(dir, dir))
+      assert.matches("another name", open())
+      assert.equal("", read(dir .. "/empty"))
+    end)
+
+    it("becomes its owner's alone where others could write to it", function()
+      assert.equal("ok", open())
+      shell("chmod 666 " .. dir .. "/budget")
+      assert.equal("ok", open())
+      assert.matches("^600:", mode())
     end)
 
     it("is made by one who comes after one that died making it", function()
@@ -406,15 +601,19 @@ describe("the budget", function()
       assert.equal("", read())
     end)
 
-    it("is not waited for long when somebody keeps it locked", function()
+    it("is not waited for long when somebody keeps it locked: this process counts for itself", function()
       assert.equal("ok", open())
       local pipe = io.popen(("flock %s/budget sh -c 'echo $$; exec sleep 4' 2>&-"):format(dir))
       local pid = pipe:read("*l")
       local began = core.clock()
-      assert.matches("locked", open())
+      local list = ask(times(4, take(T)), "problem")
+      assert.same({ 0, 0, 0 }, { list[1], list[2], list[3] })
+      assert.is_true(list[4] > 0)
+      assert.matches("locked", list[5])
       assert.is_true(core.clock() - began < 3)
       shell("kill " .. pid)
       pipe:close()
+      assert.equal(0, ask(take(T))[1])
     end)
 
     it("says why it cannot be had", function()

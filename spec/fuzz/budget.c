@@ -29,31 +29,44 @@ static int64_t pick (feed *f, const int64_t *list, size_t n) {
 }
 
 
-/* The sums are those of the slots, and no count has left its window. */
-static void check_sums (const world *w) {
-  const entry *all = lock(w->budget);
-  int i, k, n;
-  CHECK(all != NULL);
-  for (i = 0; i < ENTRIES; i++)
-    for (k = 0; k < BUDGET_WINDOWS && all[i].key != 0; k++) {
-      const window *one = &all[i].windows[k];
-      uint32_t sum = 0;
-      for (n = 0; n <= SLOTS; n++)
-        sum += one->slot[n];
-      CHECK(sum == one->sum);
-    }
-  unlock(w->budget);
+/* The entry of a bucket, as it is. */
+static usage look (world *w, int i) {
+  usage u;
+  CHECK(lock(w->budget, &w->buckets[i], 1, w->now));
+  u = w->budget->entries[0];
+  leave(w->budget, 1);
+  return u;
 }
 
 
-/* The entry of a bucket, as it is. */
-static entry look (const world *w, int i) {
-  entry *all = lock(w->budget);
-  entry e;
-  CHECK(all != NULL);
-  e = *find(all, w->buckets[i].key, w->now);
-  unlock(w->budget);
-  return e;
+/* The sums are those of the slots. */
+static void check_sums (world *w) {
+  int i, k, n;
+  for (i = 0; i < KEYS; i++) {
+    usage u = look(w, i);
+    for (k = 0; k < BUDGET_WINDOWS; k++) {
+      uint32_t sum = 0;
+      for (n = 0; n <= USAGE_SLOTS; n++)
+        sum += u.windows[k].slot[n];
+      CHECK(sum == u.windows[k].sum);
+    }
+  }
+}
+
+
+/* Another program writes into a record. */
+static void spoil (feed *f, world *w) {
+  int which = (int)feed_below(f, KEYS);
+  usage *u = w->budget->entries;
+  size_t i, n = 1 + feed_below(f, 32);
+  CHECK(lock(w->budget, &w->buckets[which], 1, w->now));
+  for (i = 0; i < n; i++) {
+    size_t at = sizeof(record_head) +
+                (feed_byte(f) * 256u + feed_byte(f)) %
+                  (sizeof(usage) - sizeof(record_head));
+    ((unsigned char *)u)[at] = (unsigned char)feed_byte(f);
+  }
+  save(w->budget, 1);
 }
 
 
@@ -64,12 +77,12 @@ static void take (feed *f, world *w) {
   int i, k;
   CHECK(wait >= 0);
   for (i = first; i < first + n && wait == 0; i++) {
-    entry e = look(w, i);
-    CHECK(e.blocked <= w->now);
+    usage u = look(w, i);
+    CHECK(u.blocked <= w->now);
     for (k = 0; k < BUDGET_WINDOWS; k++) {
-      uint32_t limit = limit_of(&e, &w->buckets[i], k);
-      CHECK(limit == 0 || e.windows[k].sum <= limit);
-      CHECK(e.windows[k].sum > 0);
+      uint32_t limit = usage_limit(&u, &w->buckets[i], k);
+      CHECK(limit == 0 || u.windows[k].sum <= limit);
+      CHECK(u.windows[k].sum > 0);
     }
   }
   if (wait == 0 && w->count < MOST_TAKEN)
@@ -141,7 +154,7 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
   open_world(&f, &w);
   while (!feed_over(&f) && steps++ < 300) {
     int which = (int)feed_below(&f, KEYS);
-    switch (feed_below(&f, 7)) {
+    switch (feed_below(&f, 8)) {
       case 0: w.now += pick(&f, STEPS, 10); break;
       case 1: settle(&f, &w); break;
       case 2: learn(&f, &w); break;
@@ -154,6 +167,7 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
         CHECK(budget_least_wait(w.budget, &w.buckets[which], 1,
                                 (int64_t)feed_byte(&f), w.now) >= 0);
         break;
+      case 6: spoil(&f, &w); break;
       default: take(&f, &w); break;
     }
   }

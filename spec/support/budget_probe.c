@@ -8,13 +8,26 @@
 **     begins with the first of these limits, or with a number without SECONDS)
 **   least KEY S M D AHEAD NOW
 **   take2 KEY S M D KEY S M D NOW                    learn2 (likewise)
-**   lock (and keep)          spoil KEY (the sums, as a kill might leave them)
+**   lock KEY S M D NOW (and keep)
+**   spoil KEY NOW (the sums, as if another program had written there)
+**   many KEY S M D COUNT NOW: takes from so many keys; how many were let go
+**   problem                  sleep MS
+**   full on|off: what is written fails as on a full disk
+**   wall SECONDS: by which the wall clock is set
+**   close PATH: all descriptors but the first three; then opens another file
+**   forks COUNT: of children that take while two threads do, how many end well
+**   cost: nanoseconds of the processor that a take costs
+**   NOW may be "now" or "now+MS": by the budget's own clock.
 **   simulate S M D SECONDS LATENCY_MS SEED: as many as are let go; "the most
 **     that a second, a minute could hold, all"
 */
 #include "../../csrc/budget.c"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define HOLD_MS 400     /* as the engine does */
@@ -22,6 +35,30 @@
 #define MOST_MADE 20000
 
 static budget *b;
+static bool full;         /* the disk */
+static int64_t wall;      /* seconds by which the wall clock is set */
+
+ssize_t __real_pwrite (int fd, const void *bytes, size_t size, off_t at);
+ssize_t __wrap_pwrite (int fd, const void *bytes, size_t size, off_t at);
+int __real_clock_gettime (clockid_t id, struct timespec *t);
+int __wrap_clock_gettime (clockid_t id, struct timespec *t);
+
+
+ssize_t __wrap_pwrite (int fd, const void *bytes, size_t size, off_t at) {
+  if (!full)
+    return __real_pwrite(fd, bytes, size, at);
+  errno = ENOSPC;
+  return -1;
+}
+
+
+int __wrap_clock_gettime (clockid_t id, struct timespec *t) {
+  int code = __real_clock_gettime(id, t);
+  if (id == CLOCK_REALTIME)
+    t->tv_sec += (time_t)wall;
+  return code;
+}
+
 
 static struct made {
   int64_t start, taken, end;
@@ -42,7 +79,10 @@ static bucket *parse (char **words, int n, bucket *list) {
 }
 
 
+/* "now" and "now+5000" are by the budget's own clock. */
 static int64_t number (const char *word) {
+  if (strncmp(word, "now", 3) == 0)
+    return budget_now(b) + strtoll(word + 3, NULL, 10);
   return strtoll(word, NULL, 10);
 }
 
@@ -113,12 +153,89 @@ static void simulate (char **words) {
 }
 
 
-static void spoil (uint64_t key) {
-  entry *all = lock(b);
+/* As a process leaves it that another program wrote into. */
+static void spoil (uint64_t key, int64_t now) {
+  bucket one;
   int i;
+  memset(&one, 0, sizeof(one));
+  one.key = key;
+  if (!lock(b, &one, 1, now))
+    return;
   for (i = 0; i < BUDGET_WINDOWS; i++)
-    find(all, key, budget_now())->windows[i].sum = UINT32_MAX - 3;
-  unlock(b);
+    b->entries[0].windows[i].sum = UINT32_MAX - 3;
+  save(b, 1);
+}
+
+
+/* So many (key, key + 1, ...) one after another: how many are let go. */
+static int many (char **words) {
+  uint64_t key = strtoull(words[0], NULL, 10);
+  int i, all = (int)number(words[4]), taken = 0;
+  bucket one;
+  static char name[] = "1";
+  char *as[] = {name, words[1], words[2], words[3]};
+  parse(as, 1, &one);
+  for (i = 0; i < all; i++) {
+    one.key = (key + (uint64_t)i) * UINT64_C(0x9E3779B97F4A7C15);
+    taken += budget_take(b, &one, 1, number(words[5])) == 0;
+  }
+  return taken;
+}
+
+
+static void *hammer (void *stop) {
+  bucket one;
+  memset(&one, 0, sizeof(one));
+  one.key = 99;
+  while (!__atomic_load_n((bool *)stop, __ATOMIC_RELAXED))
+    budget_take(b, &one, 1, budget_now(b));
+  return NULL;
+}
+
+
+/* Children of a process whose threads are at work: how many came to an end
+** of their own. */
+static int forks (int count) {
+  pthread_t threads[2];
+  bool stop = false;
+  int i, status, good = 0;
+  for (i = 0; i < 2; i++)
+    pthread_create(&threads[i], NULL, hammer, &stop);
+  for (i = 0; i < count; i++) {
+    pid_t pid = fork();
+    if (pid == 0) {
+      bucket one;
+      memset(&one, 0, sizeof(one));
+      one.key = 98;
+      alarm(5);  /* one that hangs is ended */
+      _exit(budget_take(b, &one, 1, budget_now(b)) == 0 ? 0 : 1);
+    }
+    if (pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
+        WEXITSTATUS(status) == 0)
+      good++;
+  }
+  __atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+  for (i = 0; i < 2; i++)
+    pthread_join(threads[i], NULL);
+  return good;
+}
+
+
+/* Nanoseconds of the processor that one take costs. */
+static double cost (void) {
+  const int times = 200000;
+  struct timespec from, to;
+  bucket one;
+  int i;
+  memset(&one, 0, sizeof(one));
+  one.key = 97;
+  one.limit[0] = one.limit[1] = UINT16_MAX;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
+  for (i = 0; i < times; i++)
+    budget_take(b, &one, 1, INT64_C(1700000000000) + i);
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
+  return ((double)(to.tv_sec - from.tv_sec) * 1e9 +
+          (double)(to.tv_nsec - from.tv_nsec)) / times;
 }
 
 
@@ -161,13 +278,40 @@ static void obey (char **w, int n) {
     printf("%ld\n", (long)budget_least_wait(b, parse(w + 1, 1, list), 1,
                                             number(w[5]), number(w[6])));
   else if (strcmp(w[0], "spoil") == 0) {
-    spoil(strtoull(w[1], NULL, 10));
+    spoil(strtoull(w[1], NULL, 10), number(w[2]));
     puts("ok");
   }
   else if (strcmp(w[0], "simulate") == 0)
     simulate(w + 1);
+  else if (strcmp(w[0], "many") == 0)
+    printf("%d\n", many(w + 1));
+  else if (strcmp(w[0], "problem") == 0)
+    puts(budget_problem(b) != NULL ? budget_problem(b) : "none");
+  else if (strcmp(w[0], "full") == 0) {
+    full = strcmp(w[1], "on") == 0;
+    puts("ok");
+  }
+  else if (strcmp(w[0], "wall") == 0) {
+    wall = number(w[1]);
+    puts("ok");
+  }
+  else if (strcmp(w[0], "close") == 0) {
+    int fd;
+    for (fd = 3; fd < 64; fd++)
+      close(fd);
+    (void)!open(w[1], O_RDWR);
+    puts("ok");
+  }
+  else if (strcmp(w[0], "forks") == 0)
+    printf("%d\n", forks((int)number(w[1])));
+  else if (strcmp(w[0], "cost") == 0)
+    printf("%.0f\n", cost());
+  else if (strcmp(w[0], "sleep") == 0) {
+    usleep((useconds_t)number(w[1]) * 1000);
+    puts("ok");
+  }
   else if (strcmp(w[0], "lock") == 0) {
-    puts(lock(b) != NULL ? "locked" : "none");
+    puts(lock(b, parse(w + 1, 1, list), 1, number(w[5])) ? "locked" : "none");
     fflush(stdout);
     pause();
   }

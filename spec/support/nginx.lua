@@ -79,7 +79,7 @@ local function adapted(self, options)
     "load_module " .. programs.find().modules .. "/")
   text = text:gsub("/var/log/nginx/", ""):gsub("worker_processes %w+;",
     ("worker_processes %d;"):format(options.workers or 2))
-  text = text:gsub("pid /[%w/%.-]+;", "pid nginx.pid;\nenv XDG_RUNTIME_DIR;")
+  text = text:gsub("pid /[%w/%.-]+;", "pid nginx.pid;\nenv KLAVIYO_RATE_LIMIT_FILE;")
   local _, user = shell.run("id -un")
   if user:find("^root%s") then
     text = "user root;\n" .. text:gsub("\nuser [%w-]+;", "")
@@ -98,8 +98,8 @@ end
 
 local function launch(self, options)
   shell.write(self.dir .. "/nginx.conf", adapted(self, options))
-  -- The machine's own rate budget is no concern of ours.
-  local words = { "env", shell.quote("XDG_RUNTIME_DIR=" .. self.dir) }
+  -- What programs of this machine used of the rate limits is counted elsewhere.
+  local words = { "env", shell.quote("KLAVIYO_RATE_LIMIT_FILE=" .. self.dir .. "/rate-limits") }
   for name, value in pairs(options.env or {}) do
     words[#words + 1] = shell.quote(name .. "=" .. value)
   end

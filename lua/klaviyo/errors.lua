@@ -5,8 +5,12 @@ local misuse = require "klaviyo.misuse"
 
 local M = {}
 
+---@alias klaviyo.error_kind
+---| "api"|"http"|"decode"|"auth"|"rate_limited"|"timeout"
+---| "transport"|"cancelled"|"closed"|"queue_full"|"outbox"
+
 ---@class klaviyo.error
----@field kind "api"|"http"|"decode"|"auth"|"rate_limited"|"timeout"|"transport"|"cancelled"|"closed"|"queue_full"|"outbox"
+---@field kind klaviyo.error_kind  what failed: see the table below
 ---@field message string  one line
 ---@field status? integer  the HTTP status, where an answer came
 ---@field errors? table[]  the API's own error objects, whole

@@ -149,7 +149,7 @@ local function tree(depth)
     end
     return f.all((unpack or table.unpack)(parts)), terms
   end
-  local field = choice { "email", "created", "properties.a-b", "_kx", "x.$y" }
+  local field = choice { "email", "timestamp", "properties.a-b", "_kx", "x.$y", "Email Domain" }
   local kind = random(1, 5)
   if kind == 5 then
     return f.has(field), { { operator = "has", field = field } }

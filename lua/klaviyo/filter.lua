@@ -46,7 +46,19 @@ local function is_number(value)
   return type(value) == "number" or int64.digits(value) ~= nil
 end
 
+-- Names of date-time fields, in every operation that has them. ("timestamp" is
+-- the service's name for seconds since 1970.)
+local DATETIME = {datetime = true, created = true, updated = true}
+
+local function is_datetime_field(field)
+  return DATETIME[field] or field:find("_at$") or field:find("%.timestamp$")
+end
+
+-- A number for a date-time is seconds since 1970, which no such field takes.
 local function written_number(operator, field, value)
+  if is_datetime_field(field) then
+    return tostring(datetime.new(tonumber(value)))
+  end
   return int64.digits(value) or core.number(value)
     or refuse(operator, field, "%s is no number to compare with",
       tostring(value))
@@ -145,14 +157,24 @@ local function new_filter(text, terms)
   return setmetatable({ text = text, terms = terms }, filter_mt)
 end
 
+-- What would end a field's name, or begin something else.
+local NOT_IN_FIELDS = "[(),%[%]\"'\\]"
+local FIELD = "^[ \t\r\n]*([^(),%[%]\"'\\%c]+)()"
+
 local function check_field(operator, field)
   if type(field) ~= "string" then
     misuse.raise("filter %s: expected a field's name, got %s", operator,
       got(field))
-  elseif not field:find("^[A-Za-z0-9_.$-]+$") then
-    misuse.raise('filter %s: "%s" is no field\'s name; it has letters, digits, '
-      .. "and _ . $ - alone", operator,
-      (field:sub(1, 60):gsub("[^ -~]", "?")))
+  end
+  local wrong = not core.quote(field) and "it is not UTF-8"
+    or field:match("^ *$") and "it is empty"
+    or field:match("^ ") and "it begins with a blank"
+    or field:match(" $") and "it ends with a blank"
+    or field:match("[%c\127]") and "it has a control character in it"
+  local char = field:match(NOT_IN_FIELDS)
+  if wrong or char then
+    misuse.raise("filter %s: %s cannot be written as a field's name: %s",
+      operator, misuse.shown(field), wrong or "it has " .. char .. " in it")
   end
 end
 
@@ -279,7 +301,11 @@ local function after_term(text, at, terms, depth)
   if operator == "and" then
     at = depth < 100 and after_terms(text, inside, terms, depth + 1)
   elseif operator then
-    local field, rest = text:match("^[ \t\r\n]*([A-Za-z0-9_.$-]+)()", inside)
+    local field, rest = text:match(FIELD, inside)
+    field = field and field:match("^(.-) *$")
+    if field == "" then
+      return nil
+    end
     at = field and text:match(SPACE, rest)
     if at and text:sub(at, at) == "," then
       at = after_value(text, text:match(SPACE, at + 1))

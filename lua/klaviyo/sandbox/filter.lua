@@ -143,8 +143,9 @@ local function read_term(text, at, terms)
     fail(at - #operator - 1, ("there is no operator %s"):format(operator))
   end
   local field
-  field, after = text:match("^([%w_.$-]+) *()", at)
-  if not field then
+  field, after = text:match("^([^(),%[%]\"'\\%c]+)()", at)
+  field = field and field:match("^(.-) *$")
+  if not field or field == "" then
     fail(at, "a field was expected")
   end
   at = after

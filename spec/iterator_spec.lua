@@ -530,6 +530,17 @@ describe("a page of the other side's making", function()
       cursor and "," .. NEXT:format(cursor) or "") }
   end
 
+  -- Fault 35: the largest page was asked for besides.
+  it("has the size that query says", function()
+    raw.with({ answers = { page("1") } }, function(server)
+      local client = connect(server.url)
+      assert.equal("1", client.profiles:each({ query = { ["page[size]"] = 5 } }):next().id)
+      assert(client.profiles:first { query = { ["page[size]"] = 5 } })
+      assert.equal("/api/profiles?page%5Bsize%5D=5", server:requests()[1].target)
+      assert.equal("/api/profiles?page%5Bsize%5D=5", server:requests()[2].target)
+    end)
+  end)
+
   it("may be empty in the middle", function()
     local ids, err = walked { page("1 2", "a"), page("", "b"), page("", "c"), page("3") }
     assert.is_nil(err)

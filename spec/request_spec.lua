@@ -85,7 +85,7 @@ describe("a path parameter", function()
   end)
 
   it("said twice, and not alike, is refused", function()
-    raises("profile_id", function()
+    raises('get_profile: conflicting values for id ("a") and profile_id ("b")', function()
       client:build("get_profile", { id = "a", profile_id = "b" })
     end)
     assert.equal("/api/profiles/a", target("get_profile", { id = "a", profile_id = "a" }))
@@ -122,6 +122,30 @@ describe("a filter", function()
   it("is missed where the service wants one", function()
     raises({ "get_campaigns", "filter" }, function() client:build("get_campaigns") end)
     raises({ "get_campaigns", "filter" }, function() client.campaigns:list { sort = "name" } end)
+  end)
+end)
+
+-- Fault 36
+describe("a filter's field that the operation does not know", function()
+  it("is refused with those that it knows, however it is spelled", function()
+    raises({ 'unknown filter field of get_events "Email Domain"', "metric_id", "profile_id" }, function()
+      client:build("get_events", { filter = f.equals("Email Domain", "example.com") })
+    end)
+    raises('unknown filter field of get_events "Email Domain"', function()
+      client:build("get_events", { filter = 'equals(Email Domain,"example.com")' })
+    end)
+    assert.truthy(client:build("get_events", { filter = f.equals("Email Domain", "x") }, { validate = false }))
+  end)
+
+  it("is taken by a report, whose document has it as text", function()
+    local document = client:document("query_metric_aggregates", {
+      metric_id = "x", measurements = { "count" }, filter = {
+        f.greater_or_equal("datetime", 1728950400), f.equals("Email Domain", "example.com"),
+      },
+    })
+    local body = client:build("query_metric_aggregates", { body = document }).body
+    assert.truthy(body:find([["equals(Email Domain,\"example.com\")"]], 1, true), body)
+    assert.truthy(body:find([["greater-or-equal(datetime,2024-10-15T00:00:00Z)"]], 1, true), body)
   end)
 end)
 
@@ -258,6 +282,76 @@ describe("a query", function()
     for _, bad in ipairs { "a=b", 5, { "a=b" }, { a = {} }, { a = { { 1 } } }, { a = function() end } } do
       raises("query", function() client:build("get_profiles", { query = bad }) end)
     end
+  end)
+end)
+
+-- Fault 35: such a parameter was twice in the URL.
+describe("a parameter that is passed twice", function()
+  local NAMES = {
+    filter = { "equals(email,\"a\")", "equals(email,\"b\")" },
+    sort = { "created", "-created" },
+    page = { { size = 10 }, { size = 20 }, name = "page[size]", values = { 10, 20 } },
+    fields = { { profile = { "email", "created" } }, { profile = { "email" } }, name = "fields[profile]",
+      values = { "email,created", "email" } },
+    additional_fields = { { profile = { "subscriptions" } }, { profile = { "predictive_analytics" } },
+      name = "additional-fields[profile]", values = { "subscriptions", "predictive_analytics" } },
+  }
+
+  local function count(text, word)
+    return select(2, text:gsub((word:gsub("%p", "%%%0")), ""))
+  end
+
+  it("is sent once where it is the same", function()
+    for argument, two in pairs(NAMES) do
+      local name, values = two.name or argument, two.values or two
+      local url = target("get_profiles", { [argument] = two[1] })
+      assert.equal(url, target("get_profiles", { [argument] = two[1], query = { [name] = values[1] } }))
+      assert.equal(1, count(url, "="), url)
+    end
+    assert.equal("/client/events?company_id=A",
+      target("create_client_event", { company_id = "A", query = { company_id = "A" }, body = "{}" }))
+  end)
+
+  it("raises where it is another", function()
+    for argument, two in pairs(NAMES) do
+      local name, values = two.name or argument, two.values or two
+      raises("conflicting values for the parameter " .. name, function()
+        client:build("get_profiles", { [argument] = two[1], query = { [name] = values[2] } })
+      end)
+    end
+    raises('conflicting values for the parameter sort ("created" and "-created")', function()
+      client:build("get_profiles", { sort = "created", query = { sort = "-created" } })
+    end)
+    raises("conflicting values for the parameter company_id", function()
+      client:build("create_client_event", { company_id = "A", query = { company_id = "B" }, body = "{}" })
+    end)
+  end)
+
+  it("is what query says, where the other is a default", function()
+    local public = client:with { company_id = "A" }
+    local request = public:build("create_client_event", { query = { company_id = "B" }, body = "{}" })
+    assert.equal(BASE .. "/client/events?company_id=B", request.url)
+    request = public:build("create_client_event", { body = "{}" })
+    assert.equal(BASE .. "/client/events?company_id=A", request.url)
+  end)
+
+  it("of a link and of query counts as twice, too", function()
+    local link = "https://a.klaviyo.com/api/profiles?page%5Bcursor%5D=a%20b&sort=created"
+    local function made(parameters)
+      return require("klaviyo.request").raw({ path = link, query = parameters }, { base_url = BASE }).url
+    end
+    assert.equal(link, made { ["page[cursor]"] = "a b", sort = "created" })
+    assert.equal(link .. "&include=lists", made { include = "lists" })
+    raises({ "page[cursor]", '"a b"', '"c"' }, function()
+      client:request { path = link, query = { ["page[cursor]"] = "c" } }
+    end)
+  end)
+
+  it("of a header field, in two spellings, too", function()
+    raises("conflicting values for the header field", function()
+      client:build("get_profiles", { headers = { Accept = "a", accept = "b" } })
+    end)
+    assert.truthy(client:build("get_profiles", { headers = { Accept = "a", accept = "a" } }))
   end)
 end)
 

@@ -414,8 +414,13 @@ describe("a resource", function()
     end)
 
     it("an id said twice", function()
-      raises({ '"id"', "twice" }, function() client.profiles:get("x", { id = "y" }) end)
-      raises({ '"id"', "twice" }, function() client.lists:at("x").profiles:list { id = "y" } end)
+      raises('conflicting values for id ("x" and "y")', function() client.profiles:get("x", { id = "y" }) end)
+      raises('conflicting values for id ("x" and "y")', function()
+        client.lists:at("x").profiles:list { id = "y" }
+      end)
+      raises('update_profile: conflicting values for id ("x" and "y")', function()
+        client.profiles:update("x", { id = "y" })
+      end)
     end)
 
     it("parameters that are no table", function()

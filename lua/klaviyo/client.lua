@@ -182,7 +182,7 @@ local function walk(self, operation, args, options)
   end
   local own, limit = without_limit(op, args)
   local values, made = prepare(self, operation,
-    paged(query.largest_size(op, seen), own), options)
+    paged(query.largest_size(op, seen, own), own), options)
   warning.of_age(values, op, seen)
   return iterator.pages {settings = values, request = made, op = op}, limit
 end

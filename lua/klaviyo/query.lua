@@ -58,9 +58,29 @@ local function sorted_keys(t, what)
   return keys
 end
 
+local function text_of(value)
+  return type(value) == "table" and table.concat(value, ",") or value
+end
+
+-- One that is there already is left out, where it is the same.
 local function add(pairs_, name, value)
+  for i = 1, #pairs_, 2 do
+    if pairs_[i] == name then
+      if text_of(pairs_[i + 1]) ~= text_of(value) then
+        misuse.raise("conflicting values for the parameter %s (%s and %s)",
+          name, misuse.shown(text_of(pairs_[i + 1])),
+          misuse.shown(text_of(value)))
+      end
+      return
+    end
+  end
   pairs_[#pairs_ + 1] = name
   pairs_[#pairs_ + 1] = value
+end
+
+-- Whether query = {…} has a parameter.
+local function in_query(args, name)
+  return type(args.query) == "table" and args.query[name] ~= nil
 end
 
 -- What a query is judged by: the operation and, where that would refuse, the
@@ -302,11 +322,16 @@ local function check_required(judge, pairs_)
   end
 end
 
---- The pages that an iterator asks for: as large as every revision takes.
+--- The pages that an iterator asks for where the caller names no size: as
+--- large as every revision takes.
 ---@param op table
 ---@param view klaviyo.view
+---@param args table
 ---@return integer|nil
-function M.largest_size(op, view)
+function M.largest_size(op, view, args)
+  if in_query(args, "page[size]") then
+    return nil
+  end
   local size, other = largest(op), largest(view:also(op))
   return size and other and math.min(size, other) or size
 end
@@ -341,7 +366,8 @@ function M.write(op, view, args, settings)
     add_page(pairs_, judge, args.page)
   end
   local company_id = args.company_id
-  if company_id == nil and op.query.company_id then
+  if company_id == nil and op.query.company_id
+      and not in_query(args, "company_id") then
     company_id = settings.company_id
   end
   if company_id ~= nil then
@@ -357,7 +383,27 @@ function M.write(op, view, args, settings)
   return pairs_
 end
 
---- Parameters as they are said: query = {["exact[name]"] = value}.
+local function decoded(text)
+  return (text:gsub("+", " "):gsub("%%(%x%x)", function(hex)
+    return string.char(tonumber(hex, 16))
+  end))
+end
+
+--- The parameters of a URL, decoded, as a flat list. Of a name that it has
+--- several times the last one counts.
+---@param url string
+function M.of_url(url)
+  local pairs_, at = {}, {}
+  for item in (url:match("%?([^#]*)") or ""):gmatch("[^&]+") do
+    local name, value = item:match("^([^=]*)=?(.*)$")
+    name = decoded(name)
+    at[name] = at[name] or #pairs_ + 1
+    pairs_[at[name]], pairs_[at[name] + 1] = name, decoded(value)
+  end
+  return pairs_
+end
+
+--- Parameters as they are passed: query = {["exact[name]"] = value}.
 ---@param given table|nil
 ---@param pairs_ table|nil  a list to add to
 function M.raw(given, pairs_)

@@ -116,8 +116,10 @@ local function path_values(op, args)
     if name then
       value = path_value(op, key, value)
       if values[name] and values[name] ~= value then
-        misuse.raise("%s is said twice, and not alike, as %s", op.id,
-          table.concat(said(names, name, args), " and "))
+        local keys = said(names, name, args)
+        misuse.raise("%s: conflicting values for %s (%s) and %s (%s)", op.id,
+          keys[1], misuse.shown(args[keys[1]]), keys[2],
+          misuse.shown(args[keys[2]]))
       end
       values[name] = value
     elseif not ARGUMENTS[key] then
@@ -266,6 +268,19 @@ local RAW = {
   method = true, path = true, query = true, body = true, headers = true,
 }
 
+-- A link and more parameters: those that it has already are left as they are.
+local function with_parameters(url, parameters)
+  local all = query.of_url(url)
+  local count = #all
+  query.raw(parameters, all)
+  local more = {}
+  for i = count + 1, #all do
+    more[#more + 1] = all[i]
+  end
+  return url .. (core.url("", "", nil, more)
+    :gsub("^%?", url:find("?", 1, true) and "&" or "?"))
+end
+
 local function raw_url(path, parameters, settings)
   if type(path) ~= "string" then
     misuse.raise("path must be a string, not %s", misuse.kind(path))
@@ -276,15 +291,14 @@ local function raw_url(path, parameters, settings)
       misuse.raise("path is %s", why == "foreign"
         and "a link to another host" or "not a link of the service's")
     end
-    return url .. (core.url("", "", nil, parameters)
-      :gsub("^%?", url:find("?", 1, true) and "&" or "?"))
+    return with_parameters(url, parameters)
   end
   if not path:match("^/[%w%-._~!$&'()*+,;=:@/%%]*$")
       or (path:gsub("%%2[eE]", ".") .. "/"):find("/%.?%.?/") then
     misuse.raise("path must begin with / and hold what a URL's path may "
       .. "hold; the query goes into query")
   end
-  return core.url(settings.base_url, path, nil, parameters)
+  return core.url(settings.base_url, path, nil, query.raw(parameters))
 end
 
 --- The request that is said in full, for what no catalogue knows.
@@ -306,7 +320,7 @@ function M.raw(args, settings)
   if args.body ~= nil and (method == "GET" or method == "HEAD") then
     misuse.raise("a %s takes no body", method)
   end
-  local url = raw_url(args.path, query.raw(args.query), settings)
+  local url = raw_url(args.path, args.query, settings)
   return {
     method = method,
     url = url,

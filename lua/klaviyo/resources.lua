@@ -44,8 +44,9 @@ local function merged(own, params)
     misuse.raise("parameters must be a table, not %s", misuse.kind(params))
   end
   for key, value in pairs(params or NONE) do
-    if own[key] ~= nil then
-      misuse.raise('"%s" is said twice', tostring(key))
+    if own[key] ~= nil and own[key] ~= value then
+      misuse.raise("conflicting values for %s (%s and %s)", key,
+        misuse.shown(own[key]), misuse.shown(value))
     end
     own[key] = value
   end
@@ -211,7 +212,8 @@ function Reading:first(params, options)
   local own = merged({id = id}, params)
   own.limit = 1
   local size = op.page and op.page.size
-  if size and size.min and not own.page then
+  if size and size.min and not own.page
+      and not (type(own.query) == "table" and own.query["page[size]"]) then
     own.page = {size = size.min}
   end
   local it = client:each(op.id, own, options)
@@ -267,7 +269,8 @@ end
 
 local function with_id(op, t, id)
   if t.id ~= nil and t.id ~= id then
-    misuse.raise("the id of %s is said twice, and not alike", op.id)
+    misuse.raise("%s: conflicting values for id (%s and %s)", op.id,
+      misuse.shown(id), misuse.shown(t.id))
   end
   local copy = {}
   for key, value in pairs(t) do

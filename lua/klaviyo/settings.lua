@@ -141,15 +141,25 @@ local DEFAULTS = {
 local OURS = {["content-length"] = true, ["transfer-encoding"] = true}
 
 local function check_headers(headers)
-  local copy = {}
+  local copy, known = {}, {}
   for name, value in pairs(headers) do
-    if type(name) ~= "string" or type(value) ~= "string" then
-      misuse.raise("headers must be a table of strings")
+    if type(name) ~= "string" then
+      misuse.raise("headers must have the names of fields as keys, not %s",
+        misuse.shown(name))
+    elseif type(value) ~= "string" then
+      misuse.raise("headers: %s must be a string, not %s", name,
+        misuse.kind(value))
     elseif OURS[name:lower()] then
       misuse.raise("the header field %q is made from the body: leave it out",
         name)
     end
-    copy[name] = value
+    local other = known[name:lower()]
+    if other and copy[other] ~= value then
+      misuse.raise("conflicting values for the header field %s, which is there "
+        .. "as %s, too", name, other)
+    elseif not other then
+      copy[name], known[name:lower()] = value, name
+    end
   end
   return copy
 end

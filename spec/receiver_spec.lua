@@ -256,7 +256,8 @@ describe("klaviyo.webhook.handler, in a burst", function()
         local body = document { event(ids[i]) }
         local signature = webhook.sign { body = body, timestamp = TIMESTAMP, secret = SECRET }
         lines[#lines + 1] = ('url = "%s/webhooks/klaviyo?id=%s"\noutput = "/dev/null"\nnoproxy = "*"\nmax-time = 30\n'
-          .. 'header = "Klaviyo-Timestamp: %s"\nheader = "Klaviyo-Signature: %s"\nheader = "Content-Type: application/json"\n'
+          .. 'header = "Klaviyo-Timestamp: %s"\nheader = "Klaviyo-Signature: %s"\n'
+          .. 'header = "Content-Type: application/json"\n'
           .. 'data = %s\nwrite-out = "%%{http_code} %%{url_effective}\\n"\nnext\n'):format(server.base_url, ids[i],
           TIMESTAMP, signature, json.encode(body))
       end

@@ -139,10 +139,13 @@ local function failure(kind, message, context, response, more)
   return nil, errors.new(fields, context.secret)
 end
 
--- What a bare status leaves to be looked up.
-local function advice(context, status)
+-- What a bare status leaves to be looked up. A gateway that refuses a caller
+-- tells itself what the caller may not; its key may have the scopes.
+local function advice(context, response)
   local scopes = context.op and context.op.scopes
-  if status == 403 and scopes and #scopes > 0 then
+  local status = response.status
+  if status == 403 and scopes and #scopes > 0
+      and not response.headers["x-klaviyo-gateway"] then
     return " (the key needs " .. table.concat(scopes, ", ") .. ")"
   elseif status == 410 then
     return (" (revision %s is not answered any more: set a later one, or "
@@ -165,7 +168,7 @@ local function refused(context, response)
   else
     message = ("%d %s"):format(status, snippet(response, context))
   end
-  message = message .. advice(context, status)
+  message = message .. advice(context, response)
   if response.retry_after then
     message = ("%s; retry after %d s"):format(message, response.retry_after)
   end

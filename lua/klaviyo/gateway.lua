@@ -17,12 +17,31 @@ local links = require "klaviyo.gateway.links"
 local mask = require "klaviyo.gateway.mask"
 local options = require "klaviyo.gateway.options"
 local refusal = require "klaviyo.gateway.refusal"
+local report = require "klaviyo.gateway.report"
 
 local M = {}
 
 ---@class klaviyo.gateway
 local Gateway = {}
 Gateway.__index = Gateway
+Gateway.__name = "klaviyo.gateway"
+
+-- Kept apart, so that whoever prints a gateway, or ngx.ctx, prints no key:
+-- what a gateway has, and the state of each request.
+local WEAK = { __mode = "k" }
+local parts_of, states = setmetatable({}, WEAK), setmetatable({}, WEAK)
+
+local function new_state()
+  local state, handle = {}, {}
+  ngx.ctx.klaviyo = handle
+  states[handle] = state
+  return state
+end
+
+local function state_of_request()
+  local handle = ngx.ctx.klaviyo
+  return handle and states[handle]
+end
 
 --- A gateway, for init_by_lua.
 ---@param given klaviyo.gateway.options
@@ -32,16 +51,21 @@ function M.new(given)
   -- Parsed here, it is shared by all workers.
   local revision = catalogue.load(settings.revision)
   revision:route("GET", "/")
-  return setmetatable({
+  local gateway = setmetatable({}, Gateway)
+  parts_of[gateway] = {
     settings = settings,
     rule = rule,
     by_rule = setmetatable({}, { __mode = "k" }),
+    secret_settings = {
+      api_key = settings.api_key, access_token = settings.access_token,
+    },
     pace = {
       base_url = "https://a.klaviyo.com", pacing = settings.pacing,
       budget = settings.budget, account = settings.account,
       access_token = settings.access_token,
     },
-  }, Gateway)
+  }
+  return gateway
 end
 
 -- The budget ------------------------------------------------------------------
@@ -86,9 +110,8 @@ end
 --- Decides whether a request may go on, and to where. Refusals are answered
 --- here, as JSON:API error documents with the field X-Klaviyo-Gateway.
 function Gateway:access()
-  local state = {}
-  ngx.ctx.klaviyo = state
-  local refused = refusal.catch(decide, self, state)
+  local state = new_state()
+  local refused = refusal.catch(decide, parts_of[self], state)
   if refused then
     state.own = true
     settle(state)
@@ -154,24 +177,58 @@ local function add_filters(state, base)
   end
 end
 
---- Corrects the budget by what an answer tells, and its header.
-function Gateway:header_filter()
-  local state = ngx.ctx.klaviyo
-  if not state then -- nginx refused it before our turn
-    state = {}
-    ngx.ctx.klaviyo = state
+local function operation_name(state)
+  return state.op and state.op.id or "a request"
+end
+
+-- nginx made this answer: the service gave none.
+local function replace_error_page(state)
+  if ngx.status < 400 then
+    return
   end
+  if ngx.status >= 500 then
+    report("%s: %d, no answer of the service at %s after %s s (request %s)",
+      operation_name(state), ngx.status, ngx.var.upstream_addr or "-",
+      ngx.var.upstream_response_time or "-", ngx.var.request_id)
+  end
+  state.page = refusal.page(ngx.status)
+end
+
+-- The service refused our key, not the caller's token: that would be a 401 of
+-- ours. A function is passed the key by the next request and may replace it.
+local function replace_unauthorized(self, state)
+  local changes = type(self.settings.api_key or self.settings.access_token)
+    == "function"
+  self.refused = state.secret
+  report("%s: the service refused the gateway's %s (401, request %s)",
+    operation_name(state), self.settings.api_key and "API key"
+    or "access token", ngx.var.request_id)
+  ngx.status = changes and 503 or 502
+  for _, name in ipairs { "WWW-Authenticate", "Content-Encoding", "ETag" } do
+    ngx.header[name] = nil
+  end
+  if changes then
+    ngx.header["Retry-After"] = "1"
+    state.page = refusal.page(503, "key_refused",
+      "the service refused the gateway's key, which is being replaced")
+  else
+    state.page = refusal.page(502, "key_refused", "the service refused the "
+      .. "gateway's key: its operator must replace it")
+  end
+end
+
+local function filter_header(self, state)
   if state.own then
     return
   elseif not has_come() then
-    if ngx.status >= 400 then
-      state.page = refusal.page(ngx.status)
-    end
-    return
+    return replace_error_page(state)
   end
   settle(state, ngx.status, header_block())
   for _, name in ipairs(DROPPED) do
     ngx.header[name] = nil
+  end
+  if ngx.status == 401 and state.secret then
+    return replace_unauthorized(self, state)
   end
   local base = base_of(self)
   local location = ngx.header.Location
@@ -181,10 +238,16 @@ function Gateway:header_filter()
   add_filters(state, base)
 end
 
+--- Corrects the budget by what an answer tells, and its header.
+function Gateway:header_filter()
+  -- there is none when nginx refused the request before our turn
+  filter_header(parts_of[self], state_of_request() or new_state())
+end
+
 --- Leads the links of an answer to the gateway, and keeps the key out of a
 --- refusal.
 function Gateway:body_filter() -- luacheck: ignore 212
-  local state = ngx.ctx.klaviyo
+  local state = state_of_request()
   if not state then
     return
   elseif state.page then
@@ -201,7 +264,7 @@ end
 --- What was taken of the budget for a request without an answer counts until
 --- now.
 function Gateway:log() -- luacheck: ignore 212
-  local state = ngx.ctx.klaviyo
+  local state = state_of_request()
   if state then
     settle(state)
   end

@@ -72,15 +72,22 @@ end, "a whole number from 1 on"}
 local WINDOWS = {per_second = true, per_minute = true, per_day = true}
 
 local function is_pacing(value)
-  if type(value) == "table" then
-    for name, count in pairs(value) do
-      if not WINDOWS[name] or not is_count(count) or count == 0 then
-        return false
-      end
-    end
-    return next(value) ~= nil
-  end
   return type(value) == "boolean"
+    or type(value) == "table" and next(value) ~= nil
+end
+
+--- Raises unless the windows of a table of pacing are known and whole numbers.
+---@param where string  the setting, for the message
+---@param pacing boolean|table
+function M.check_pacing(where, pacing)
+  for name, count in pairs(type(pacing) == "table" and pacing or {}) do
+    if not WINDOWS[name] then
+      misuse.unknown("window of " .. where, name, WINDOWS)
+    elseif not is_count(count) or count == 0 then
+      misuse.raise("%s: %s must be a whole number from 1 on, not %s", where,
+        name, misuse.shown(count))
+    end
+  end
 end
 
 local function is_outbox(value)
@@ -186,6 +193,9 @@ local function check(name, value)
       rule == SECRET and misuse.kind(value) or misuse.shown(value))
   elseif rule == SECRET then
     M.check_secret(name, value)
+  end
+  if name == "pacing" then
+    M.check_pacing(name, value)
   end
   return name == "headers" and check_headers(value) or value
 end

@@ -83,7 +83,7 @@ describe("a gateway", function()
       key .. key:sub(1, -2))
     local wanted = '{"errors":[{"detail":"no [redacted], [redacted]' .. key:sub(1, -2) .. '","links":{"about":"'
     start { answers = {
-      { status = 401, headers = { ["Content-Type"] = "text/html" }, body = echo },
+      { status = 400, headers = { ["Content-Type"] = "text/html" }, body = echo },
       { status = 403, headers = { ["Content-Type"] = JSON }, body = echo, slice = 3, between = 0.001 },
       { status = 500, body = key:sub(1, -2) },
     } }
@@ -200,7 +200,7 @@ describe("a gateway", function()
       own(500, "error", { path = "/api/lists", headers = { ["X-Who"] = who } })
     end
     for _, why in ipairs { "in the rule", "an object", "not a string", "not a number" } do
-      assert.matches("runtime error:[^\n]*" .. why, gateway:logs())
+      assert.matches("klaviyo gateway: request %x+ failed: [^\n]*" .. why, gateway:logs())
     end
     assert.equal(0, #service:requests())
     assert.equal(200, ask(gateway, { path = "/api/lists?a=b" }).status)

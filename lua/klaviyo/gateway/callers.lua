@@ -2,6 +2,7 @@
 --- which only hashes are known here.
 
 local digest = require "klaviyo.digest"
+local includes = require "klaviyo.gateway.includes"
 local keys = require "klaviyo.keys"
 local misuse = require "klaviyo.misuse"
 
@@ -10,8 +11,10 @@ local M = {}
 ---@class klaviyo.gateway.caller
 ---@field name? string  for the access log
 ---@field token_sha256? string  hexadecimal; needed in the list of callers
----@field operations? string[]  ids or aliases; default all
----@field scopes? string[]  such as "profiles:read"; an operation needs all of its own
+---@field operations? (string|table)[]  ids or aliases; default all. {"get_events", include = {"profile"}} allows
+---  these names of the include parameter, too
+---@field scopes? string[]  such as "profiles:read"; an operation needs all of its own, and of each type of
+---  resources that `include` adds those that reading it needs
 
 local MEMBERS = { name = true, token_sha256 = true, operations = true,
   scopes = true }
@@ -30,21 +33,58 @@ local function check_list(where, name, list)
   end
 end
 
+local function all_names(op)
+  local list = { op.id }
+  for _, alias in ipairs(op.aliases or {}) do
+    list[#list + 1] = alias
+  end
+  return list
+end
+
+-- {"get_events", include = {"profile"}}, or the name alone.
+local function read_entry(where, entry)
+  if type(entry) == "string" then
+    return entry, {}
+  elseif type(entry) ~= "table" or type(entry[1]) ~= "string" then
+    misuse.raise("%s: operations must be a list of names, or of "
+      .. '{"get_events", include = {"profile"}}', where)
+  end
+  for key in pairs(entry) do
+    if key ~= 1 and key ~= "include" then
+      misuse.raise("%s: an operation is {name, include = {…}}, without %s",
+        where, misuse.shown(key))
+    end
+  end
+  check_list(where, "include", entry.include or {})
+  return entry[1], entry.include or {}
+end
+
 -- Names an operation by an id of the default revision, where it is there: a
--- caller may ask by another one, which has its own operations.
-local function allowed_operations(where, names, revision)
-  local set = {}
-  for _, name in ipairs(names) do
+-- caller may ask by another one, which has its own operations. Of each the
+-- names it may include.
+local function allowed_operations(where, entries, revision)
+  if type(entries) ~= "table" then
+    misuse.raise("%s: operations must be a list of names", where)
+  end
+  local allowed = {}
+  for _, entry in ipairs(entries) do
+    local name, include = read_entry(where, entry)
     local op = revision:operation(name)
     if not op then
       misuse.unknown("operation of " .. where, name, revision:all_names())
     end
-    set[op.id] = true
-    for _, alias in ipairs(op.aliases or {}) do
-      set[alias] = true
+    local known = op.query.include and op.query.include.values or {}
+    for _, item in ipairs(include) do
+      if not keys.set(known)[item] then
+        misuse.unknown(("include of %s in %s"):format(name, where), item,
+          known)
+      end
+    end
+    for _, other in ipairs(all_names(op)) do
+      allowed[other] = keys.set(include)
     end
   end
-  return set
+  return allowed
 end
 
 --- A caller as it is judged by.
@@ -66,7 +106,6 @@ function M.compiled(given, where, revision)
   end
   local self = { name = given.name or "-" }
   if given.operations then
-    check_list(where, "operations", given.operations)
     self.operations = allowed_operations(where, given.operations, revision)
   end
   if given.scopes then
@@ -114,29 +153,68 @@ function M.of_list(list, revision)
   end
 end
 
-local function names_one(op, set)
-  if set[op.id] then
-    return true
+-- The names that a caller may include in an operation; nil if it may not use
+-- the operation.
+local function entry_of(caller, op)
+  for _, name in ipairs(all_names(op)) do
+    if caller.operations[name] then
+      return caller.operations[name]
+    end
   end
-  for _, alias in ipairs(op.aliases or {}) do
-    if set[alias] then
+end
+
+local function has_any(caller, operations)
+  for _, op in ipairs(operations) do
+    if entry_of(caller, op) then
       return true
     end
   end
   return false
 end
 
---- Why a caller may not have an operation; nil when it may.
+-- A caller who may not read a resource may not have it included either.
+local function include_refusal(caller, revision, op, name)
+  local need = includes.need(revision, op, name)
+  if not need then
+    return ("this caller may not include %s in %s"):format(
+      misuse.shown(name), op.id)
+  end
+  for _, scope in ipairs(caller.scopes and need.scopes or {}) do
+    if not caller.scopes[scope] then
+      return ("include=%s needs the scope %s"):format(name, scope)
+    end
+  end
+  if caller.operations and not has_any(caller, need.operations) then
+    return ("this caller may not include %s in %s: it may not use %s")
+      :format(name, op.id, need.operations[1].id)
+  end
+end
+
+--- Returns why a caller may not have an operation, or what it wants included;
+--- nil if it may.
 ---@param caller table
+---@param revision table
 ---@param op table
+---@param include string[]|nil
 ---@return string|nil
-function M.refusal(caller, op)
-  if caller.operations and not names_one(op, caller.operations) then
+function M.refusal(caller, revision, op, include)
+  local named = caller.operations and entry_of(caller, op) or {}
+  if caller.operations and not entry_of(caller, op) then
     return ("this caller may not use %s"):format(op.id)
   end
   for _, scope in ipairs(caller.scopes and op.scopes or {}) do
     if not caller.scopes[scope] then
       return ("%s needs the scope %s"):format(op.id, scope)
+    end
+  end
+  if not caller.scopes and not caller.operations then
+    return nil
+  end
+  for _, name in ipairs(include or {}) do
+    local why = not named[name]
+      and include_refusal(caller, revision, op, name)
+    if why then
+      return why
     end
   end
 end

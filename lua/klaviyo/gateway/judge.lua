@@ -3,8 +3,11 @@
 
 local callers = require "klaviyo.gateway.callers"
 local catalogue = require "klaviyo.catalogue"
+local includes = require "klaviyo.gateway.includes"
 local path = require "klaviyo.gateway.path"
 local refusal = require "klaviyo.gateway.refusal"
+local report = require "klaviyo.gateway.report"
+local secrets = require "klaviyo.secret"
 
 local M = {}
 
@@ -61,7 +64,22 @@ local function route(self, revision, method)
   if not target or is_ambiguous(revision, op, target) then
     return nil, {}
   end
-  return op, target .. path.query(query)
+  return op, target .. path.query(query), includes.names(query)
+end
+
+-- What the operation needs, and what it is asked to include.
+local function scopes_of(revision, op, include)
+  local list = {}
+  for _, scope in ipairs(op.scopes or {}) do
+    list[#list + 1] = scope
+  end
+  for _, name in ipairs(include or {}) do
+    local need = includes.need(revision, op, name)
+    for _, scope in ipairs(need and need.scopes or {}) do
+      list[#list + 1] = scope
+    end
+  end
+  return list
 end
 
 local function caller_by_rule(self, request)
@@ -79,7 +97,7 @@ local function caller_by_rule(self, request)
   return found
 end
 
-local function caller_of(self, op, headers)
+local function caller_of(self, revision, op, include, headers)
   if op and op.public and self.settings.public then
     return { name = "-" }
   end
@@ -87,7 +105,8 @@ local function caller_of(self, op, headers)
     method = ngx.req.get_method(),
     target = ngx.var.request_uri,
     operation = op and op.id,
-    scopes = op and op.scopes,
+    scopes = op and scopes_of(revision, op, include),
+    include = include,
     headers = headers,
     token = token_of(headers),
     remote_addr = ngx.var.remote_addr,
@@ -108,17 +127,63 @@ local function caller_of(self, op, headers)
   return caller
 end
 
+local function too_large(self)
+  refusal.throw(413, "content_too_large", ("no more than %d bytes")
+    :format(self.settings.max_body_bytes))
+end
+
+local function size_of_file(name)
+  local file = assert(io.open(name, "rb"))
+  local size = file:seek("end")
+  file:close()
+  return size
+end
+
+-- The size of a body that the request does not tell: it is read. Nil where
+-- this nginx cannot, as of HTTP/2.
+local function read_size()
+  if not pcall(ngx.req.read_body) then
+    return nil
+  end
+  local body = ngx.req.get_body_data()
+  local name = not body and ngx.req.get_body_file()
+  return name and size_of_file(name) or #(body or "")
+end
+
+local function is_http2()
+  return (tonumber(ngx.req.http_version()) or 2) >= 2
+end
+
+-- No body goes on to the service with an operation that takes none.
+local function refuse_body(op, size, headers)
+  if (size or 0) > 0 or headers["transfer-encoding"] then
+    refusal.throw(400, "invalid", op.id .. " takes no body")
+  elseif is_http2() and size == nil then
+    -- whether there is one only its frames tell
+    ngx.req.discard_body()
+  end
+  ngx.req.clear_header("Content-Type")
+end
+
+local function check_size(self, size)
+  if size == nil then
+    size = read_size()
+  end
+  if size == nil then
+    refusal.throw(411, "length_required",
+      "this gateway takes no body of unknown length: send Content-Length",
+      { header = "Content-Length" })
+  elseif size > self.settings.max_body_bytes then
+    too_large(self)
+  end
+end
+
 local function check_body(self, op, headers)
   local size = tonumber(only(headers["content-length"]))
   if not op.body then
-    if (size or 0) > 0 or headers["transfer-encoding"] then
-      refusal.throw(400, "invalid", op.id .. " takes no body")
-    end
-    ngx.req.clear_header("Content-Type")
-    return
-  elseif size and size > self.settings.max_body_bytes then
-    refusal.throw(413, "content_too_large", ("no more than %d bytes")
-      :format(self.settings.max_body_bytes))
+    return refuse_body(op, size, headers)
+  elseif size then
+    check_size(self, size)
   end
   local media_type = (only(headers["content-type"]) or ""):lower()
     :match("^%s*([^%s;]*)")
@@ -132,6 +197,9 @@ local function check_body(self, op, headers)
   else
     refusal.throw(415, "unsupported_media_type",
       op.id .. " takes " .. MEDIA_TYPE, { header = "Content-Type" })
+  end
+  if not size then
+    check_size(self)
   end
 end
 
@@ -156,28 +224,35 @@ local function dress(revision, headers)
   end
 end
 
+-- What went wrong in a function that raised is not told: it may hold the
+-- secret.
+local function no_key(why)
+  report("no key: %s", why)
+  refusal.throw(503, "no_key", "the gateway has no key at present")
+end
+
+-- A function is called by one request at a time, and is passed a key that the
+-- service refused (see Gateway:header_filter) as long as it returns that one.
 local function secret_of(self)
-  local settings = self.settings
-  local secret = settings.api_key or settings.access_token
-  if type(secret) == "function" then
-    local ok, value = pcall(secret)
-    -- Not even what went wrong is shown: it may hold the secret.
-    if not ok or type(value) ~= "string" or value == ""
-        or value:find("[%c%s]") then
-      ngx.log(ngx.ERR, "klaviyo: the gateway's function for its key ",
-        ok and "gave no key" or "raised an error")
-      refusal.throw(503, "no_key", "the gateway has no key at present")
-    end
-    secret = value
+  local settings = self.secret_settings
+  local ok, secret, scheme = pcall(secrets.of, settings)
+  if ok and secret and secret == self.refused then
+    ok, secret, scheme = pcall(secrets.of, settings, self.refused)
   end
-  return secret, (settings.api_key and "Klaviyo-API-Key " or "Bearer ")
-    .. secret
+  if not ok then
+    no_key("the function raised an error, or returned something else")
+  elseif not secret then
+    no_key(scheme.message)
+  elseif secret:find("[%c%s]") then
+    no_key("what the function returned holds a blank")
+  end
+  return secret, scheme .. " " .. secret
 end
 
 local function operation_of(self, revision, headers)
-  local op, target = route(self, revision, ngx.req.get_method())
+  local op, target, include = route(self, revision, ngx.req.get_method())
   ngx.var.klaviyo_operation = op and op.id or "-"
-  local caller = caller_of(self, op, headers)
+  local caller = caller_of(self, revision, op, include, headers)
   ngx.var.klaviyo_caller = caller.name
   if not op then
     local allowed = table.concat(target, ", ")
@@ -188,7 +263,7 @@ local function operation_of(self, revision, headers)
     refusal.throw(404, "not_found", "revision " .. revision.date
       .. " has no such operation")
   end
-  local why = callers.refusal(caller, op)
+  local why = callers.refusal(caller, revision, op, include)
   if why then
     refusal.throw(403, "permission_denied", why)
   end

@@ -8,17 +8,20 @@ local misuse = require "klaviyo.misuse"
 local M = {}
 
 ---@class klaviyo.gateway.options
----@field api_key? string|fun():string  the private key; default $KLAVIYO_API_KEY
----@field access_token? string|fun():string  an OAuth token, in place of a key
+---@field api_key? string|fun(refused: string|nil):string|nil,string|nil  the private key; default
+---  $KLAVIYO_API_KEY. A function is called for each request, one at a time in a worker, and with a key that the service
+---  refused as long as it returns that one; or it returns nil and a reason
+---@field access_token? string|fun(refused: string|nil):string|nil,string|nil  an OAuth token, in place of a key
 ---@field callers klaviyo.gateway.caller[]|fun(request: table):klaviyo.gateway.caller|boolean|nil
----  who may ask; a function gives the caller, true, false (403) or nil (401)
+---  who may ask; a function gives the caller, true, false (403) or nil (401). `request` has method, target, operation,
+---  scopes (of the operation and of what it includes), include (a list of names), headers, token, remote_addr
 ---@field public? boolean  true: /client is open to anyone
 ---@field revision? string  for who says none; default "2024-10-15"
 ---@field prefix? string  the location, default "/klaviyo"
 ---@field public_url? string  the gateway as its callers see it, up to /api; default: as the request says
 ---@field account? string  whose rate budget it is; default: a hash of the key
 ---@field budget? string|boolean  a file for the budget, or false, as of a client
----@field pacing? boolean|table  as of a client
+---@field pacing? boolean|table  as of a client: {per_second =, per_minute =, per_day =}
 ---@field max_wait? number  seconds a request may be held back for the rate limits; default 1
 ---@field max_body_bytes? integer  default 6 MiB
 
@@ -59,7 +62,7 @@ local KNOWN = {
   end, "a path, or false" },
   pacing = { function(value)
     return type(value) == "boolean" or type(value) == "table"
-  end, "true, false or a table" },
+  end, "true, false or {per_second =, per_minute =, per_day =}", true },
   max_wait = { is_amount, "a number of seconds" },
   max_body_bytes = { is_amount, "a number of bytes" },
 }
@@ -80,6 +83,8 @@ local function check(name, value)
   elseif not rule[1](value) then
     misuse.raise("the gateway's %s must be %s%s", name, rule[2],
       rule[3] and "" or ", not " .. tostring(value))
+  elseif name == "pacing" then
+    client_settings.check_pacing("the gateway's pacing", value)
   end
 end
 

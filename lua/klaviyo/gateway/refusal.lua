@@ -2,6 +2,7 @@
 --- nobody takes them for the service's.
 
 local json = require "klaviyo.json"
+local report = require "klaviyo.gateway.report"
 
 local M = {}
 
@@ -10,6 +11,7 @@ local MEDIA_TYPE = "application/vnd.api+json"
 local TITLES = {
   [400] = "Bad request", [401] = "Not authenticated", [403] = "Forbidden",
   [404] = "Not found", [405] = "Method not allowed",
+  [411] = "Length required",
   [413] = "Content too large", [415] = "Unsupported media type",
   [429] = "Throttled", [502] = "Bad gateway", [503] = "Unavailable",
   [504] = "Gateway timeout",
@@ -53,7 +55,8 @@ function M.throw(status, code, detail, source, headers)
     source = source, headers = headers }, 0)
 end
 
---- Runs a function; the refusal it throws comes back.
+--- Runs a function; the refusal it throws comes back. So does one for any
+--- other error, of which the operator is told.
 ---@return table|nil refusal
 function M.catch(f, ...)
   local ok, thrown = pcall(f, ...)
@@ -62,7 +65,8 @@ function M.catch(f, ...)
   elseif type(thrown) == "table" and thrown.refused then
     return thrown
   end
-  error(tostring(thrown), 0) -- nginx logs texts alone
+  report("request %s failed: %s", ngx.var.request_id, tostring(thrown))
+  return { status = 500, code = "error", detail = "the gateway failed" }
 end
 
 --- Answers with a refusal and ends the request.
@@ -84,12 +88,15 @@ function M.answer(refused)
   return ngx.exit(ngx.HTTP_OK)
 end
 
---- For a header filter: the document to replace one of nginx's error pages.
+--- For a header filter: the document to replace the body of an answer, such as
+--- one of nginx's error pages.
 ---@param status integer
+---@param code string|nil
+---@param detail string|nil
 ---@return string
-function M.page(status)
+function M.page(status, code, detail)
   local known = DETAILS[status] or { "error", "the gateway failed" }
-  local body = document(status, known[1], known[2])
+  local body = document(status, code or known[1], detail or known[2])
   mark(body)
   return body
 end

@@ -58,17 +58,27 @@ static size_t keep (response *r, buffer *b, const char *bytes, size_t size) {
 }
 
 
+/* A header block begins: "HTTP/1.1 200 OK". */
+static void take_status (response *r, const char *line, size_t size) {
+  const char *blank = memchr(line, ' ', size);
+  bool has_code = blank != NULL && blank + 1 < line + size;
+  r->is_final = r->started && !(has_code && blank[1] == '1');
+}
+
+
+/* Which line is a status line is known by its place: a trailer may look like
+** one. What comes before the final header block is a 1xx, or a proxy's. */
 static size_t take_head (char *bytes, size_t one, size_t size, void *self) {
   response *r = self;
   (void)one;
   if (size == 0)
     return 0;
-  if (size >= 5 && memcmp(bytes, "HTTP/", 5) == 0) {
-    r->head.size = 0;  /* what came before was a 1xx, or a proxy's */
-    r->head_done = false;
-  }
-  if (r->head_done)
+  if (r->head_done && r->is_final)
     return size;
+  if (r->head_done || r->head.size == 0) {
+    r->head.size = 0;
+    take_status(r, bytes, size);
+  }
   r->head_done = bytes[0] == '\r' || bytes[0] == '\n';
   if (r->head.size + size > MOST_HEAD_BYTES) {
     r->too_large = true;

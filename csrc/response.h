@@ -28,7 +28,8 @@ typedef struct response {
   buffer head;             /* the header fields of the last answer, raw */
   buffer body;             /* decoded */
   size_t max_bytes;
-  bool head_done;          /* what comes behind it are trailers */
+  bool is_final;           /* no other header block comes after it */
+  bool head_done;          /* its empty line has come */
   bool too_large;
   bool no_memory;
   bool started;            /* the request began to go out */

@@ -65,10 +65,9 @@ int origin_connections (void) {
 CURLcode origin_apply (const origin *o, CURL *easy, bool fresh) {
   /* better a stream than a connection */
   long wait = strncmp(o->name, "http:", 5) != 0;
-  long connect = fresh && o->http_version < CURL_HTTP_VERSION_2_0;
   CURLcode code = curl_easy_setopt(easy, CURLOPT_PIPEWAIT, wait);
   if (code == CURLE_OK)
-    code = curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, connect);
+    code = curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, (long)fresh);
   return code;
 }
 

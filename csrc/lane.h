@@ -69,8 +69,7 @@ bool lane_has_room (const lane *l);
 
 /* Which connection a transfer takes. Without TLS nothing tells whether there
 ** are streams on it until the first answer: the others must not wait for
-** that. One that has to be 'fresh' is so where there are no streams: the old
-** ones may all be dead. */
+** that. */
 CURLcode origin_apply (const origin *o, CURL *easy, bool fresh);
 
 /* For the many callers of a server, in place of a script's few. */

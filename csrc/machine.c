@@ -182,18 +182,21 @@ static void watch_over (machine *m, transfer *t, int64_t now) {
 
 
 /* All that libcurl has to know. */
-static CURLcode prepare (transfer *t, bool dressed, int64_t now) {
-  CURLcode code = CURLE_OK;
-  if (!dressed)
+static CURLcode prepare (machine *m, transfer *t, bool dressed,
+                         int64_t now) {
+  CURLcode code = connections_prepare(&m->connections);
+  if (code == CURLE_OK && !dressed)
     code = request_dress(&t->request, t->easy);
+  if (code == CURLE_OK && !dressed)
+    code = connections_apply(&m->connections, t->easy);
   if (code == CURLE_OK)
     code = request_address(&t->request, t->easy, time_for(t, now));
   if (code == CURLE_OK)
-    code = response_apply(&t->response, t->easy);
+    code = response_apply(&t->response, t->easy, &m->connections);
   if (code == CURLE_OK)
     code = curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
   if (code == CURLE_OK)
-    code = origin_apply(t->lane->origin, t->easy, t->resent);
+    code = origin_apply(t->lane->origin, t->easy, t->renew);
   return code;
 }
 
@@ -217,7 +220,7 @@ static void run (machine *m, transfer *t, int64_t now) {
   add(&m->running, 1);
   if (t->tracked)
     tracked_run(true);
-  code = prepare(t, dressed, now);
+  code = prepare(m, t, dressed, now);
   if (code != CURLE_OK)
     machine_end(m, t, FAILURE_TRANSPORT, curl_easy_strerror(code));
   else if (curl_multi_add_handle(m->multi, t->easy) != CURLM_OK)
@@ -311,19 +314,41 @@ static void tell_budget (transfer *t, const attempt *a) {
 }
 
 
+/* As before an attempt. */
+static void reset (machine *m, transfer *t) {
+  size_t max_bytes = t->response.max_bytes;
+  stop(m, t);
+  timers_clear(&m->timers, &t->timer);
+  response_close(&t->response);
+  response_open(&t->response, max_bytes);
+}
+
+
+/* Nothing was sent, for the connection was not clean: this is no attempt, and
+** what it took from the budget is still there. */
+static void use_new_connection (machine *m, transfer *t, int64_t now) {
+  t->renew = true;
+  reset(m, t);
+  be_ready(m, t, true);
+  run(m, t, now);
+}
+
+
 /* True where there will be another attempt. */
 static bool try_again (machine *m, transfer *t, const attempt *a,
                        int64_t now) {
   retry verdict = retry_verdict(a, t->repeatable);
-  size_t max_bytes = t->response.max_bytes;
   int retries = t->request.settings->retries;
   int64_t until = now;
   /* to wait as the service says is no retry that failed, and a connection
      that had died no attempt; but nobody who wants none is made to wait, nor
      has anything with a body go out twice */
   if (verdict == RETRY_AT_ONCE && !t->resent &&
-      (retries > 0 || t->request.body == NULL))
+      (retries > 0 || t->request.body == NULL)) {
     t->resent = true;
+    /* where there are no streams, the other old ones may be dead as well */
+    t->renew = t->lane->origin->http_version < CURL_HTTP_VERSION_2_0;
+  }
   else if (verdict == RETRY_NEVER || retries == 0 ||
            (verdict != RETRY_PACED && t->failures >= retries))
     return false;
@@ -333,10 +358,8 @@ static bool try_again (machine *m, transfer *t, const attempt *a,
   }
   if (until >= t->deadline)
     return false;
-  stop(m, t);
-  timers_clear(&m->timers, &t->timer);
-  response_close(&t->response);
-  response_open(&t->response, max_bytes);
+  t->renew = t->renew || retry_needs_connection(a);
+  reset(m, t);
   if (until > now)
     be_delayed(m, t, until);
   else
@@ -349,6 +372,10 @@ static void attempt_ended (machine *m, transfer *t, CURLcode code) {
   int64_t now = clock_ms();
   attempt a = response_finish(&t->response, t->easy, code,
                               t->request.message);
+  if (a.unclean && !t->renew) {
+    use_new_connection(m, t, now);
+    return;
+  }
   if (a.status != 0)
     t->lane->origin->http_version = t->response.http_version;
   transfer_note(t, &a, clock_now());

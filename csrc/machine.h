@@ -17,6 +17,7 @@ typedef struct machine {
   poller *poller;
   long pid;
   handles handles;
+  connections connections;
   lane *lanes, **last_lane;    /* those that have requests waiting */
   timers timers;
   size_t pending;              /* taken and not done */

@@ -3,10 +3,8 @@
 */
 #include "request.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "buffer.h"
 #include "count.h"
@@ -145,16 +143,6 @@ void request_close (request *r) {
 }
 
 
-/* Sockets must not leak into programs that the host starts. */
-static curl_socket_t open_socket (void *unused, curlsocktype purpose,
-                                  struct curl_sockaddr *address) {
-  (void)unused;
-  (void)purpose;
-  return socket(address->family, address->socktype | SOCK_CLOEXEC,
-                address->protocol);
-}
-
-
 /* The first refusal of libcurl's is kept: all the rest would be moot. */
 #define SET(option, value) \
   (code = code != CURLE_OK ? code : curl_easy_setopt(easy, option, value))
@@ -260,7 +248,6 @@ CURLcode request_dress (const request *r, CURL *easy) {
   SET(CURLOPT_CONNECTTIMEOUT_MS, s->connect_timeout_ms);
   SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
   SET(CURLOPT_LOW_SPEED_TIME, LOW_SPEED_SECONDS);
-  SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
 #if LIBCURL_VERSION_NUM >= 0x075700
   SET(CURLOPT_QUICK_EXIT, 1L);  /* never wait for a resolver thread */
 #endif

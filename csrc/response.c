@@ -58,11 +58,21 @@ static size_t keep (response *r, buffer *b, const char *bytes, size_t size) {
 }
 
 
+/* The connection, unless it was closed since. */
+static connection *connection_of (const response *r) {
+  connection *c = r->connection;
+  return c != NULL && c->id == r->connection_id ? c : NULL;
+}
+
+
 /* A header block begins: "HTTP/1.1 200 OK". */
 static void take_status (response *r, const char *line, size_t size) {
+  connection *c = connection_of(r);
   const char *blank = memchr(line, ' ', size);
   bool has_code = blank != NULL && blank + 1 < line + size;
   r->is_final = r->started && !(has_code && blank[1] == '1');
+  if (c != NULL)
+    c->is_serial = size > 5 && line[5] == '1';
 }
 
 
@@ -105,33 +115,50 @@ static size_t take_body (char *bytes, size_t one, size_t size, void *self) {
 }
 
 
+static long bytes_sent (const response *r) {
+  long size = 0;
+  curl_easy_getinfo(r->easy, CURLINFO_REQUEST_SIZE, &size);
+  return size;
+}
+
+
+bool response_was_sent (const response *r) {
+  return r->started && bytes_sent(r) > r->sent_before;
+}
+
+
 /*
-** libcurl sends a request again on its own when a reused connection proves
-** dead, POSTs included. It asks here before each start: the second one
-** within an attempt is refused, so that sending again is the engine's
-** decision.
+** libcurl asks here before each start. It sends a request again on its own
+** when a reused connection proves dead, POSTs included: where a part of it was
+** sent, the second start within an attempt is refused, so that sending again
+** is the engine's decision. To abort closes a connection of HTTP/1.
 */
 static int before_start (void *self, char *remote, char *local,
                          int remote_port, int local_port) {
   response *r = self;
-  (void)remote;
-  (void)local;
-  (void)remote_port;
-  (void)local_port;
-  if (r->started) {
+  if (response_was_sent(r)) {
     r->refused_resend = true;
     return CURL_PREREQFUNC_ABORT;
   }
-  r->started = true;
-  return CURL_PREREQFUNC_OK;
+  r->connection = connections_find(r->connections, local, local_port, remote,
+                                   remote_port);
+  if (r->connection != NULL) {
+    r->connection_id = r->connection->id;
+    r->unclean = !connection_is_clean(r->connection);
+  }
+  r->started = !r->unclean;
+  r->sent_before = bytes_sent(r);
+  return r->unclean ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 
 #define SET(option, value) \
   (code = code != CURLE_OK ? code : curl_easy_setopt(easy, option, value))
 
-CURLcode response_apply (response *r, CURL *easy) {
+CURLcode response_apply (response *r, CURL *easy, connections *c) {
   CURLcode code = CURLE_OK;
+  r->easy = easy;
+  r->connections = c;
   SET(CURLOPT_HEADERFUNCTION, take_head);
   SET(CURLOPT_HEADERDATA, r);
   SET(CURLOPT_WRITEFUNCTION, take_body);
@@ -144,12 +171,13 @@ CURLcode response_apply (response *r, CURL *easy) {
 
 attempt response_finish (response *r, CURL *easy, CURLcode code,
                          const char *message) {
-  attempt a = {CURLE_OK, 0, -1, false, false, false};
+  attempt a = {CURLE_OK, 0, -1, false, false, false, false};
   curl_off_t elapsed = 0;
   curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &elapsed);
   r->elapsed = (double)elapsed / 1e6;
   a.code = code;
-  a.started = r->started;
+  a.sent = response_was_sent(r);
+  a.unclean = r->unclean;
   a.refused_resend = r->refused_resend;
   a.too_large = r->too_large;
   if (code == CURLE_OK) {
@@ -167,9 +195,11 @@ attempt response_finish (response *r, CURL *easy, CURLcode code,
                              : "the answer's header has no end";
   else if (r->no_memory)
     r->reason = "not enough memory for the answer";
+  else if (r->unclean)
+    r->reason = "the connection was not clean";
   else if (r->refused_resend)
     r->reason = "the connection ended before an answer came";
-  else if (r->started && code == CURLE_UNSUPPORTED_PROTOCOL)
+  else if (a.sent && code == CURLE_UNSUPPORTED_PROTOCOL)
     r->reason = "what answered does not speak HTTP";
   else
     r->reason = message[0] != '\0' ? message : curl_easy_strerror(code);

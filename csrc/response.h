@@ -9,6 +9,7 @@
 #include <curl/curl.h>
 
 #include "buffer.h"
+#include "connections.h"
 #include "retry.h"
 
 typedef enum failure {
@@ -32,7 +33,13 @@ typedef struct response {
   bool head_done;          /* its empty line has come */
   bool too_large;
   bool no_memory;
-  bool started;            /* the request began to go out */
+  CURL *easy;              /* of the attempt */
+  connections *connections;
+  connection *connection;  /* the request is sent on; NULL: not known */
+  unsigned long connection_id;  /* another one once it is closed */
+  bool started;            /* libcurl began to send the request */
+  long sent_before;        /* bytes that were not the request's: a proxy's */
+  bool unclean;            /* nothing was sent: see connection_is_clean */
   bool refused_resend;     /* libcurl wanted to send it a second time */
   failure failure;
   const char *reason;      /* static text, or the request's message */
@@ -41,8 +48,11 @@ typedef struct response {
 void response_open (response *r, size_t max_bytes);
 void response_close (response *r);
 
-/* Has libcurl put into 'r' what comes. */
-CURLcode response_apply (response *r, CURL *easy);
+/* Has libcurl put into 'r' what comes on these connections. */
+CURLcode response_apply (response *r, CURL *easy, connections *c);
+
+/* Whether a part of the request was sent, while its handle is at work. */
+bool response_was_sent (const response *r);
 
 /* Draws the sum once a transfer ended. 'message' is libcurl's own. */
 attempt response_finish (response *r, CURL *easy, CURLcode code,

@@ -13,10 +13,11 @@
 #define LONGEST_GAP_MS 30000
 
 
-/* The server got it, and may or may not have acted. */
+/* The server got it, and may or may not have acted. A 408 may be of a server
+** in between that waited for another one. */
 static bool is_vague_status (long status) {
-  return status == 500 || status == 502 || status == 504 ||
-         (status >= 520 && status <= 529);
+  return status == 408 || status == 500 || status == 502 || status == 504 ||
+         (status >= 520 && status <= 530);
 }
 
 
@@ -43,15 +44,21 @@ retry retry_verdict (const attempt *a, bool repeatable) {
   if (a->code == CURLE_OK) {
     if (a->status == 429)
       return RETRY_PACED;
-    if (a->status == 503 || (is_vague_status(a->status) && repeatable))
+    if (a->status == 503 ||
+        ((is_vague_status(a->status) || a->status == 421) && repeatable))
       return RETRY_LATER;
     return RETRY_NEVER;
   }
-  if (!a->started)
+  if (!a->sent)
     return is_permanent(a->code) ? RETRY_NEVER : RETRY_LATER;
   if (!repeatable || is_permanent(a->code))
     return RETRY_NEVER;
   return a->refused_resend ? RETRY_AT_ONCE : RETRY_LATER;
+}
+
+
+bool retry_needs_connection (const attempt *a) {
+  return a->code == CURLE_OK && (a->status == 408 || a->status == 421);
 }
 
 

@@ -14,7 +14,8 @@ typedef struct attempt {
   CURLcode code;        /* CURLE_OK: an answer came */
   long status;
   long retry_after;     /* seconds; -1: the answer did not say */
-  bool started;         /* the request began to go out */
+  bool sent;            /* a part of the request, or all of it */
+  bool unclean;         /* nothing: the connection had something to read */
   bool refused_resend;  /* libcurl would have sent it again on its own */
   bool too_large;       /* the answer was more than was asked for */
 } attempt;
@@ -28,6 +29,10 @@ typedef enum retry {
 
 /* 'repeatable': sending it twice has the effect of sending it once. */
 retry retry_verdict (const attempt *a, bool repeatable);
+
+/* Whether it has to be sent on a new connection: the server gave up on this
+** one, or it does not lead to the right server. */
+bool retry_needs_connection (const attempt *a);
 
 /* Milliseconds to wait before the n-th repetition: what the service says, or
 ** else exponential with full jitter, but less than what is 'left'. */

@@ -61,8 +61,9 @@ static void note (transfer *t, long status, const char *reason, double now) {
 
 
 void transfer_note (transfer *t, const attempt *a, double now) {
-  bool vague = a->code != CURLE_OK ? a->started
-                                   : a->status >= 500 && a->status != 503;
+  bool vague = a->code != CURLE_OK
+                 ? a->sent
+                 : a->status == 408 || (a->status >= 500 && a->status != 503);
   t->maybe_sent = t->maybe_sent || vague;
   note(t, a->status, a->code != CURLE_OK ? curl_easy_strerror(a->code) : NULL,
        now);
@@ -70,7 +71,7 @@ void transfer_note (transfer *t, const attempt *a, double now) {
 
 
 void transfer_break (transfer *t, const char *reason, double now) {
-  t->maybe_sent = t->maybe_sent || t->response.started;
+  t->maybe_sent = t->maybe_sent || response_was_sent(&t->response);
   note(t, 0, reason, now);
 }
 

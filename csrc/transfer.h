@@ -35,7 +35,8 @@ typedef struct transfer {
 
   bool done;           /* see transfer_is_done */
   bool maybe_sent;     /* the service could have acted on it */
-  bool resent;         /* over a new connection, after an old one's death */
+  bool resent;         /* at once, after an old connection's death */
+  bool renew;          /* the next attempt is to have a new connection */
   int failures;        /* attempts that count as retries */
   trial *trials;
   int trial_count;

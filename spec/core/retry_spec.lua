@@ -192,13 +192,17 @@ describe("a 503", function()
   end)
 end)
 
-local VAGUE = { 500, 502, 504, 520, 521, 522, 523, 524, 525, 529 }
+local VAGUE = { 408, 500, 502, 504, 520, 521, 522, 523, 524, 525, 529, 530 }
 local vague = {}
 for i, status in ipairs(VAGUE) do
   vague[i] = { { { status = status }, OK }, all(UPSERT) }
   vague[#VAGUE + i] = { { { status = status }, OK }, all(POST) }
 end
 vague = try_long(vague)
+
+local MISDIRECTED = { { status = 421 }, OK }
+local misdirected = try_long { { MISDIRECTED, all(UPSERT) }, { MISDIRECTED, all(POST) },
+  { { { status = 408 }, OK }, all(GET) } }
 
 local broken = {}
 for name, more in pairs(REPEATABLE) do
@@ -221,6 +225,18 @@ describe("what may have been done", function()
       assert.equal(1, #result.requests)
       assert.is_true(result.answer.maybe_sent)
     end
+  end)
+
+  it("is sent again on a new connection after a 421 or a 408", function()
+    local results = misdirected()
+    for _, i in ipairs { 1, 3 } do
+      assert.equal(200, results[i].answer.status)
+      assert.equal(2, #results[i].requests)
+      assert.not_equal(results[i].requests[1].connection, results[i].requests[2].connection)
+    end
+    assert.equal(421, results[2].answer.status)
+    assert.equal(1, #results[2].requests)
+    assert.is_false(results[2].answer.maybe_sent)
   end)
 
   for name, more in pairs(REPEATABLE) do

@@ -11,6 +11,10 @@
 --       { never = true },                 -- reads, and says nothing
 --       { body = "…", send = 40, after = "reset" }, -- 40 bytes, then a reset
 --       { after = "close", linger = 0.1 },  -- answers, waits, closes
+--       { echo = true },                  -- meta.target is what was asked for
+--       { echo = true, excess = "bytes" },  -- more than its Content-Length
+--       { echo = true, unasked = { raw = "bytes" } },  -- and a little later, without
+--                                         -- a request, another answer of this kind
 --     },
 --     requests_per_connection = 3, -- then closes, without having said so
 --     on_accept = "reset",         -- or "close": as soon as somebody comes
@@ -60,6 +64,16 @@ function Server:requests()
     end
   end
   return list
+end
+
+--- How many answers were given so far that nobody had asked for.
+---@return integer
+function Server:unasked()
+  local count = 0
+  for _, record in ipairs(log_lines(self)) do
+    count = count + (record.unasked and 1 or 0)
+  end
+  return count
 end
 
 --- How many connections were accepted so far.

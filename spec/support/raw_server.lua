@@ -116,11 +116,12 @@ local function record(request, connection)
       table.concat(fields, ",")):gsub("\\\n", "\\n")), "\n")
 end
 
-local function bytes_of(answer)
+local function bytes_of(answer, request)
   if answer.raw then
     return answer.raw
   end
-  local body = answer.body or ""
+  local body = answer.echo and ('{"data":[],"meta":{"target":"%s"}}'):format(request.target)
+    or answer.body or ""
   local lines = { ("HTTP/1.1 %d %s"):format(answer.status or 200, answer.reason or "Whatever") }
   local given = {}
   for name, value in pairs(answer.headers or {}) do
@@ -133,11 +134,11 @@ local function bytes_of(answer)
   if answer.length ~= false and not given["transfer-encoding"] then
     lines[#lines + 1] = ("Content-Length: %d"):format(answer.length or #body)
   end
-  return table.concat(lines, "\r\n") .. "\r\n\r\n" .. body
+  return table.concat(lines, "\r\n") .. "\r\n\r\n" .. body .. (answer.excess or "")
 end
 
 -- Gives one answer; false when the connection is over.
-local function give(client, answer)
+local function give(client, answer, request)
   if answer.pause then
     sleep(answer.pause)
   end
@@ -146,7 +147,7 @@ local function give(client, answer)
     close(client)
     return false
   end
-  local bytes = bytes_of(answer)
+  local bytes = bytes_of(answer, request)
   if answer.send then
     bytes = bytes:sub(1, answer.send)
   end
@@ -168,6 +169,19 @@ local function give(client, answer)
     return false
   end
   return true
+end
+
+-- What nobody asked for, some time after an answer. It is there for the client
+-- to read once the log has a line on it.
+local function add_unasked(client, answer, request)
+  local unasked = answer.unasked
+  if not unasked then
+    return true
+  end
+  sleep(0.02)
+  local goes_on = give(client, unasked, request)
+  log:write("return {unasked=true}\n")
+  return goes_on
 end
 
 local function next_answer()
@@ -195,7 +209,8 @@ local function serve(client, connection)
     buffer = rest
     record(request, connection)
     served = served + 1
-    if not give(client, next_answer()) then
+    local answer = next_answer()
+    if not give(client, answer, request) or not add_unasked(client, answer, request) then
       return
     end
     if plan.requests_per_connection and served >= plan.requests_per_connection then

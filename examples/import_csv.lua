@@ -1,5 +1,10 @@
--- Imports a CSV file as profiles, and tells of every record that is refused.
--- Killed in the middle, it goes on where it was when it is run again.
+-- Imports a CSV file as profiles, and prints every row and every record that
+-- is refused, with its line. Columns that are no attributes of a profile become
+-- properties.
+--
+-- Killed in the middle, it goes on where it was when it is run again with the
+-- same file; run again when it is done (each night, with other rows), it begins
+-- a new import.
 --
 --   lua5.4 examples/import_csv.lua                      a file of its own making
 --   lua5.4 examples/import_csv.lua FILE [LIST_ID]       into a sandbox
@@ -10,112 +15,16 @@ local klaviyo = require "klaviyo"
 local live = (os.getenv "LIVE" or "") ~= ""
 local path, list_id = ...
 
--- Reading CSV ----------------------------------------------------------------
-
--- A field in double quotes may hold commas, line ends and, doubled, quotes.
-local function fields_of(text)
-  local fields, at = {}, 1
-  repeat
-    local field, stop
-    if text:sub(at, at) == '"' then
-      stop = at + 1
-      while true do
-        stop = text:find('"', stop, true)
-        if text:sub(stop + 1, stop + 1) ~= '"' then
-          break
-        end
-        stop = stop + 2
-      end
-      field = text:sub(at + 1, stop - 1):gsub('""', '"')
-      at = stop + 1
-    else
-      stop = text:find(",", at, true) or #text + 1
-      field, at = text:sub(at, stop - 1), stop
-    end
-    fields[#fields + 1] = field
-    local more = text:sub(at, at) == ","
-    at = at + 1
-  until not more
-  return fields
-end
-
-local function quotes_in(text)
-  return select(2, text:gsub('"', ""))
-end
-
--- One record after the other, and the line that it begins on.
-local function csv(file)
-  local number = 0
-  return function()
-    local text
-    repeat
-      text = file:read("*l")
-      number = number + 1
-    until text ~= "" and text ~= "\r"
-    if not text then
-      return nil
-    end
-    local first = number
-    while quotes_in(text) % 2 == 1 do  -- the record goes on in the next line
-      local more = file:read("*l")
-      if not more then
-        error(("line %d: a quote is not closed"):format(first), 0)
-      end
-      text, number = text .. "\n" .. more, number + 1
-    end
-    return fields_of((text:gsub("\r$", ""))), first
-  end
-end
-
--- Profiles out of it ---------------------------------------------------------
-
-local ATTRIBUTES = {
-  email = true, phone_number = true, external_id = true, first_name = true,
-  last_name = true, organization = true, title = true, image = true,
-  locale = true,
-}
-
--- Which line a record came from: records come back as the tables they were.
-local line_of = setmetatable({}, {__mode = "k"})
-
--- Columns that a profile has no attribute for become properties.
-local function profiles_of(file)
-  local next_fields = csv(file)
-  local names = next_fields() or {}
-  names[1] = names[1] and names[1]:gsub("^\239\187\191", "")
-  return function()
-    local fields, line = next_fields()
-    if not fields then
-      return nil
-    end
-    local profile = {}
-    for i, value in ipairs(fields) do
-      local name = names[i]
-      if name and value ~= "" then
-        if ATTRIBUTES[name] then
-          profile[name] = value
-        else
-          profile.properties = profile.properties or {}
-          profile.properties[name] = value
-        end
-      end
-    end
-    line_of[profile] = line
-    return profile
-  end
-end
-
--- The import -----------------------------------------------------------------
-
 local function make_a_file()
   local name = os.tmpname()
   local file = assert(io.open(name, "w"))
-  file:write("email,first_name,plan,note\n")
+  file:write("Email,First Name,plan,note\n")
   for i = 1, 2500 do
     local bad = i % 500 == 0
     file:write(("customer%d%s,Ada,%s,\"likes \"\"blue\"\", and\nred\"\n")
       :format(i, bad and "" or "@example.com", i % 3 == 0 and "gold" or ""))
   end
+  file:write("customer2501@example.com,Ada,6\" pipe\n")
   file:close()
   return name
 end
@@ -123,6 +32,29 @@ end
 local function progress(p)
   io.stderr:write(("\r%d done, %d failed, %.0f a second%s   "):format(p.done,
     p.failed, p.rate, p.left and (", %.0f s left"):format(p.left) or ""))
+end
+
+local own = not path
+path = path or make_a_file()
+
+local bad_rows = 0
+local rows = assert(klaviyo.csv.open(path, {
+  operation = "create_profile",
+  on_error = function(err)
+    bad_rows = bad_rows + 1
+    print(err.message)
+  end,
+}))
+
+-- Which line a record came from: records come back as the tables they were.
+local line_of = setmetatable({}, {__mode = "k"})
+
+local function next_profile()
+  local profile, line = rows()
+  if profile then
+    line_of[profile] = line
+  end
+  return profile
 end
 
 local server, client
@@ -136,17 +68,12 @@ else
   }
 end
 
-local own = not path
-path = path or make_a_file()
-local file = assert(io.open(path, "rb"))
-
-local result, err = client.profiles:import(profiles_of(file), {
+local result, err = client.profiles:import(next_profile, {
   list = list_id,
-  journal = live and path .. ".journal" or nil,
+  journal = live and {path = path .. ".journal", finished = "restart"} or nil,
   progress = progress,
 })
 io.stderr:write("\n")
-file:close()
 if own then
   os.remove(path)
 end
@@ -157,13 +84,15 @@ if not result then
 end
 for failure in result:failures() do
   local line = line_of[failure.record]
-  print(("%s: %s"):format(line and "line " .. line
-    or "record " .. tostring(failure.position), failure.errors[1].detail))
+  print(("%s: %s"):format(line and "line " .. line or failure.position
+    and "record " .. failure.position or failure.count and failure.count
+    .. " records" or "a record", failure.errors[1].detail))
 end
-print(("%d completed, %d failed, %d unknown, %d skipped"):format(
-  result.completed, result.failed, result.unknown, result.skipped))
+print(("%d completed, %d failed, %d unknown, %d skipped, %d bad rows; %d were "
+  .. "settled by an earlier run"):format(result.completed, result.failed,
+  result.unknown, result.skipped, bad_rows, result.resumed))
 
 if server then
   server:stop()
 end
-os.exit(not err and (own or result.failed + result.unknown == 0))
+os.exit(not err and (own or result.failed + result.unknown + bad_rows == 0))

@@ -1,6 +1,7 @@
 -- The examples, run as they stand, but for what leads them to a sandbox.
 
 local ask = require "spec.support.ask"
+local klaviyo = require "klaviyo"
 local nginx = require "spec.support.nginx"
 local sandbox = require "spec.support.sandbox"
 local script = require "spec.support.script"
@@ -84,15 +85,77 @@ describe("examples", function()
 
   it("import CSV, and tell the line of what is refused", function()
     local output = run "import_csv.lua"
-    assert.matches("2495 completed, 5 failed, 0 unknown, 0 skipped", output, 1,
-      true)
+    assert.matches("2495 completed, 5 failed, 0 unknown, 0 skipped, 1 bad rows",
+      output, 1, true)
     assert.matches("line 1000: ", output, 1, true)
+    assert.matches("line 5002: 3 fields, but the header has 4", output, 1, true)
   end)
 
   it("import JSON lines", function()
     local output = run "import_jsonl.lua"
     assert.matches("2497 taken, 3 failed", output, 1, true)
     assert.matches("line 1007: ", output, 1, true)
+  end)
+end)
+
+describe("examples/import_csv.lua", function()
+  local world = sandbox.here(setup, teardown)
+  local path
+
+  before_each(function()
+    world.server:reset()
+    path = os.tmpname()
+  end)
+
+  after_each(function()
+    os.remove(path)
+    os.remove(path .. ".journal")
+  end)
+
+  local function import(text)
+    local file = assert(io.open(path, "wb"))
+    file:write(text)
+    file:close()
+    return script.shell(("env LIVE=1 LUA_INIT=%s timeout -k 2 60 %s "
+      .. "examples/import_csv.lua %s"):format(script.quote(([[
+        local klaviyo = require "klaviyo"
+        local new = klaviyo.new
+        function klaviyo.new()
+          return new {api_key = %q, base_url = %q, budget = false}
+        end]]):format(world.key, world.server.base_url)), script.interpreter,
+      script.quote(path)))
+  end
+
+  -- Fault 8
+  it("sends what is new each night", function()
+    local output, status = import "email\na@example.com\nb@example.com\n"
+    assert.equal(0, status, output)
+    assert.matches("2 completed, 0 failed", output, 1, true)
+    output, status = import "email,plan\na@example.com,gold\nc@example.com,\n"
+    assert.equal(0, status, output)
+    assert.matches("2 completed, 0 failed, 0 unknown, 0 skipped, 0 bad rows; 0 "
+      .. "were settled by an earlier run", output, 1, true)
+    assert.equal(3, world.server:stats().resources.profile)
+    local profile = world.client.profiles:first {
+      filter = klaviyo.filter.equals("email", "a@example.com"),
+      additional_fields = {},
+    }
+    assert.equal("gold", profile.attributes.properties.plan)
+  end)
+
+  -- Fault 13
+  it("loses no row to a quote, a separator or a header", function()
+    local output, status = import "Mail;Name\nx@example.com;y\n"
+    assert.equal(1, status, output)
+    assert.matches("line 1: no column is email", output, 1, true)
+    output, status = import('Email;First Name;size\na@example.com;Ann;6" pipe\n'
+      .. 'b@example.com;Bob;5\nc@example.com;Cy;4;surplus\n'
+      .. 'd@example.com;Dan;7"\n')
+    assert.equal(1, status, output)
+    assert.matches("line 4: 4 fields, but the header has 3", output, 1, true)
+    assert.matches("3 completed, 0 failed, 0 unknown, 0 skipped, 1 bad rows",
+      output, 1, true)
+    assert.equal(3, world.server:stats().resources.profile)
   end)
 end)
 

@@ -114,6 +114,12 @@ describe("docs/reference.md", function()
     env.map = client:map({}, print)
     env.task = klaviyo.spawn(function() end)
     env.doc = assert(client.lists:list())
+    env.rows = klaviyo.csv.rows "email\n"
+    env.writer = klaviyo.csv.writer(print, {columns = {"id"}})
+    env.path = server.dir .. "/customers.csv"
+    local file = assert(io.open(env.path, "wb"))
+    file:write("Email,Plan\nann@example.com,gold\n")
+    file:close()
     env.folder = server.dir .. "/another"
     env.outbox = assert(require("klaviyo.outbox").new {
       path = server.dir .. "/outbox",
@@ -159,7 +165,7 @@ describe("docs/reference.md", function()
       public["klaviyo." .. name] = true
     end
     for _, name in ipairs {
-      "filter", "gateway", "json", "outbox", "sandbox", "webhook",
+      "csv", "filter", "gateway", "json", "outbox", "sandbox", "webhook",
     } do
       for member in pairs(require("klaviyo." .. name)) do
         public[("klaviyo.%s.%s"):format(name, member)] = true
@@ -182,6 +188,8 @@ describe("docs/reference.md", function()
     methods_of(getmetatable(env.gateway).__index, "gateway:", public)
     methods_of(getmetatable(env.outbox).__index, "outbox:", public)
     methods_of(getmetatable(server).__index, "server:", public)
+    methods_of(getmetatable(env.rows).__index, "rows:", public)
+    methods_of(getmetatable(env.writer).__index, "writer:", public)
     public["task:finish"] = nil  -- the scheduler's
     assert.is_true(#sorted(public) > 30)
     for _, name in ipairs(sorted(public)) do
@@ -324,6 +332,10 @@ describe("docs/reference.md", function()
       ["klaviyo.settings"] = inner(require("klaviyo.settings").new, "KNOWN"),
       ["klaviyo.bulk_options"] = names_of(bulk,
         inner(require("klaviyo.bulk").import, "OPTIONS")),
+      ["klaviyo.bulk_journal"] = inner(require("klaviyo.bulk").import,
+        "JOURNAL"),
+      ["klaviyo.csv_options"] = inner(klaviyo.csv.rows, "OPTIONS"),
+      ["klaviyo.csv_writer_options"] = inner(klaviyo.csv.writer, "OPTIONS"),
       ["klaviyo.gateway.options"] = inner(options.checked, "KNOWN"),
       ["klaviyo.outbox_options"] = inner(require("klaviyo.outbox").new, "KNOWN"),
       ["klaviyo.gateway.caller"] = inner(callers.of_list, "MEMBERS"),
@@ -368,7 +380,9 @@ describe("docs/reference.md", function()
     local _, unknown = client.lists:list({}, {
       access_token = function() return nil, "no token" end, budget = false,
     })
-    same_members("klaviyo.error", names_of(missing, throttled, double, unknown))
+    local _, row = klaviyo.csv.rows("email\na,b\n"):next()
+    same_members("klaviyo.error", names_of(missing, throttled, double, unknown,
+      row))
 
     local response = client.lists:list().response
     local later = inner(getmetatable(response).__index, "read_later")

@@ -7,7 +7,7 @@ local M = {}
 
 ---@alias klaviyo.error_kind
 ---| "api"|"http"|"decode"|"auth"|"rate_limited"|"timeout"
----| "transport"|"cancelled"|"closed"|"queue_full"|"outbox"
+---| "transport"|"cancelled"|"closed"|"queue_full"|"outbox"|"csv"
 
 ---@class klaviyo.error
 ---@field kind klaviyo.error_kind  what failed: see the table below
@@ -22,6 +22,8 @@ local M = {}
 ---@field maybe_sent boolean  could the service have acted on the request?
 ---@field attempts table[]  one entry for each time it was sent
 ---@field response? klaviyo.response  the answer, where one came
+---@field line? integer  of kind "csv": the line that the row begins on
+---@field last_line? integer  the one that it ends on
 local Error = {}
 Error.__index = Error
 Error.__name = "klaviyo.error"

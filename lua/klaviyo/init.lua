@@ -21,6 +21,7 @@ local M = {
 -- What a start can do without is loaded when it is touched: a module, or a
 -- member of one.
 local LATER = {
+  csv = {"klaviyo.csv"},
   filter = {"klaviyo.filter"},
   sandbox = {"klaviyo.sandbox"},
   webhook = {"klaviyo.webhook"},

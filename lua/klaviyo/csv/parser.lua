@@ -1,0 +1,294 @@
+--- Cuts text into records of CSV as RFC 4180 has them, however long the text
+--- is: only the record at hand is kept. A quote opens a field only at the
+--- field's start; anywhere else it is a character like any other.
+
+local errors = require "klaviyo.errors"
+local json = require "klaviyo.json"
+
+local M = {}
+
+local PIECE = 65536
+
+---@class klaviyo.csv_parser
+---@field separator string
+---@field line integer  how many lines have been read
+local Parser = {}
+Parser.__index = Parser
+
+--- options: separator, max_record_bytes, name (of the source, for messages).
+---@param read fun(): string|nil, string|nil  gives the next piece of the text; nil at the end, or nil and why not
+---@param options table
+---@return klaviyo.csv_parser
+function M.new(read, options)
+  return setmetatable({
+    read = read, buffer = "", at = 1, line = 0, name = options.name,
+    separator = options.separator, most = options.max_record_bytes,
+  }, Parser)
+end
+
+--- An error about some lines of the text.
+---@param first integer|nil
+---@param last integer|nil  default: the first one
+---@param message string
+---@return klaviyo.error
+function Parser:error(first, last, message)
+  local where = self.name and self.name .. ": " or ""
+  if first then
+    where = where .. (last and last > first
+      and ("lines %d to %d: "):format(first, last)
+      or ("line %d: "):format(first))
+  end
+  return errors.new {kind = "csv", line = first, last_line = last or first,
+    message = where .. message}
+end
+
+-- Reads the next piece; false at the end.
+local function more(self)
+  local piece, why
+  if not self.ended then
+    piece, why = self.read()
+  end
+  if not piece then
+    self.ended, self.why = true, self.why or why
+    return false
+  end
+  self.buffer = self.buffer .. piece
+  return true
+end
+
+-- What lies before the record at hand is let go of.
+local function forget(self)
+  if self.at > PIECE then
+    self.buffer, self.at = self.buffer:sub(self.at), 1
+  end
+end
+
+-- Where a pattern is found, from a position on. nil: not before the end of
+-- the text; nil, true: the record is too long for that.
+local function find(self, pattern, from)
+  while true do
+    local found = self.buffer:find(pattern, from)
+    if found then
+      return found
+    end
+    from = math.max(from, #self.buffer + 1)
+    if #self.buffer - self.at >= self.most then
+      return nil, true
+    elseif not more(self) then
+      return nil
+    end
+  end
+end
+
+local function is_utf8(text)
+  return not text:find("[\128-\255]") or pcall(json.encode, text)
+end
+
+local function too_long(self)
+  self.failed = true
+  return nil, self:error(self.line + 1, nil, ("the record that begins here is "
+    .. "longer than %d bytes: perhaps a quote is not closed"):format(self.most))
+end
+
+local function finish(self, fields, first, text)
+  if not is_utf8(text) then
+    return nil, self:error(first, self.line,
+      "not UTF-8: save the file as UTF-8")
+  end
+  return fields, first
+end
+
+-- A record without a quote: all of a line.
+local function split(self, text)
+  local fields, n, from, separator = {}, 0, 1, self.separator
+  while true do
+    local stop = text:find(separator, from, true)
+    n = n + 1
+    if not stop then
+      fields[n] = text:sub(from)
+      return fields
+    end
+    fields[n] = text:sub(from, stop - 1)
+    from = stop + 1
+  end
+end
+
+-- A quoted field that begins at a position: its text, and where it ends.
+local function quoted(self, from)
+  local at = from + 1
+  while true do
+    local found, long = find(self, '"', at)
+    if not found then
+      return nil, long
+    end
+    at = found
+    if at == #self.buffer then
+      more(self)
+    end
+    if self.buffer:sub(at + 1, at + 1) ~= '"' then
+      return self.buffer:sub(from + 1, at - 1):gsub('""', '"'), at + 1
+    end
+    at = at + 2
+  end
+end
+
+-- Ends the record at a position, which is that of a line's end; gives its
+-- text.
+local function leave(self, stop)
+  local text = self.buffer:sub(self.at, stop - 1)
+  self.line = self.line + 1 + select(2, text:gsub("\n", ""))
+  self.at = stop + 1
+  return text
+end
+
+local function not_closed(self, number)
+  local first = self.line + 1
+  leave(self, #self.buffer + 1)
+  self.failed = true
+  return nil, self:error(first, nil, ("the quote that opens field %d is not "
+    .. "closed before the end"):format(number))
+end
+
+local function after_quote(self, number, at)
+  local first = self.line + 1
+  leave(self, find(self, "\n", at) or #self.buffer + 1)
+  return nil, self:error(first, self.line, ("field %d goes on after its "
+    .. "closing quote: a quote in a quoted field is doubled"):format(number))
+end
+
+-- Where a line ends: its end, or that of the text; without a final CR.
+local function line_end(self, at)
+  local stop, long = find(self, "\n", at)
+  if long then
+    return nil
+  end
+  return stop or #self.buffer + 1
+end
+
+-- A field without quotes that begins at a position: its text, and where it
+-- ends.
+local function plain(self, from)
+  local stop, long = find(self, self.field_end, from)
+  if long then
+    return nil, true
+  end
+  stop = stop or #self.buffer + 1
+  local text = self.buffer:sub(from, stop - 1)
+  if self.buffer:sub(stop, stop) ~= self.separator then
+    text = text:gsub("\r$", "")
+  end
+  return text, stop
+end
+
+-- The end of a quoted field, after the CR of a CRLF.
+local function past_cr(self, stop)
+  while #self.buffer < stop + 1 and more(self) do end  -- luacheck: ignore 542
+  if self.buffer:find("^\r\n", stop) or self.buffer:find("^\r$", stop) then
+    return stop + 1
+  end
+  return stop
+end
+
+-- A record with quotes: field by field.
+local function by_field(self)
+  local fields, at, first = {}, self.at, self.line + 1
+  while true do
+    local is_quoted = self.buffer:sub(at, at) == '"'
+    local text, stop = (is_quoted and quoted or plain)(self, at)
+    if not text and stop then
+      return too_long(self)
+    elseif not text then
+      return not_closed(self, #fields + 1)
+    end
+    fields[#fields + 1] = text
+    if is_quoted then
+      stop = past_cr(self, stop)
+    end
+    local next_one = self.buffer:sub(stop, stop)
+    if next_one == "\n" or next_one == "" then
+      return finish(self, fields, first, leave(self, stop))
+    elseif next_one ~= self.separator then
+      return after_quote(self, #fields, stop)
+    end
+    at = stop + 1
+    if at > #self.buffer then
+      more(self)
+    end
+  end
+end
+
+--- The next record and the line that it begins on; nil at the end; nil and an
+--- error for what is none, after which the records that follow can be read,
+--- unless `failed` is set. Empty lines are passed over.
+---@return string[]|nil
+---@return integer|klaviyo.error|nil
+function Parser:next()
+  while not self.failed do
+    forget(self)
+    local stop = line_end(self, self.at)
+    if self.why then
+      self.failed = true
+      return nil, self:error(self.line + 1, nil, "cannot be read: " .. self.why)
+    elseif not stop then
+      return too_long(self)
+    elseif self.at > #self.buffer then
+      return nil
+    end
+    local text = self.buffer:sub(self.at, stop - 1):gsub("\r$", "")
+    if text ~= "" then
+      if text:find('"', 1, true) then
+        return by_field(self)
+      end
+      leave(self, stop)
+      return finish(self, split(self, text), self.line, text)
+    end
+    leave(self, stop)
+  end
+end
+
+-- Beginning -------------------------------------------------------------------
+
+local SEPARATORS = {",", ";", "\t", "|"}
+local UTF_16 = {["\255\254"] = true, ["\254\255"] = true}
+
+local function most_frequent(text)
+  local best, most = SEPARATORS[1], 0
+  text = text:gsub('"[^"]*"', "")
+  for _, separator in ipairs(SEPARATORS) do
+    local count = select(2, text:gsub("%" .. separator, ""))
+    if count > most then
+      best, most = separator, count
+    end
+  end
+  return best
+end
+
+--- Looks at the first line: passes over a byte order mark, and finds the
+--- separator if none was given.
+---@return klaviyo.error|nil
+function Parser:begin()
+  while #self.buffer < 3 and more(self) do end  -- luacheck: ignore 542
+  if UTF_16[self.buffer:sub(1, 2)] then
+    self.failed = true
+    return self:error(nil, nil, "is UTF-16: save it as UTF-8")
+  elseif self.buffer:sub(1, 3) == "\239\187\191" then
+    self.at = 4
+  end
+  local stop = line_end(self, self.at)
+  local first = stop and self.buffer:sub(self.at, stop - 1) or ""
+  if first:gsub("\r$", ""):find("\r", 1, true) and not first:find('"') then
+    self.failed = true
+    return self:error(1, nil, "lines end with CR alone: save the file with LF "
+      .. "or CRLF")
+  end
+  local said = first:match("^sep=([^%w\"])\r?$")  -- a line of Excel's
+  if said then
+    leave(self, stop)
+  end
+  self.separator = self.separator or said or most_frequent(first)
+  self.field_end = "[%" .. self.separator .. "\n]"
+end
+
+M.PIECE = PIECE
+
+return M

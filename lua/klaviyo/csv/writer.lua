@@ -1,0 +1,133 @@
+--- Writes CSV as RFC 4180 has it: what another program could misread is
+--- quoted, a quote in it doubled, and each row ends with CRLF.
+
+local json = require "klaviyo.json"
+local misuse = require "klaviyo.misuse"
+
+local M = {}
+
+local function text_of(value)
+  if value == nil or value == json.null then
+    return ""
+  elseif type(value) == "string" then
+    return value
+  end
+  local mt = type(value) == "table" and getmetatable(value)
+  if type(mt) == "table" and mt.__tojson then
+    value = mt.__tojson(value)
+    return type(value) == "string" and value or json.encode(value)
+  end
+  return json.encode(value)
+end
+
+local function quoted(text, separator)
+  if text:find('[\r\n"]') or text:find(separator, 1, true)
+      or text:find("^%s") or text:find("%s$") then
+    return '"' .. text:gsub('"', '""') .. '"'
+  end
+  return text
+end
+
+local function check_separator(separator)
+  if type(separator) ~= "string" or not separator:find("^[^%w%s\"]$")
+      and separator ~= "\t" then
+    misuse.raise("separator must be one character such as \",\" or \";\", not "
+      .. "%s", type(separator) == "string" and ("%q"):format(separator)
+      or type(separator))
+  end
+  return separator
+end
+
+M.check_separator = check_separator
+
+--- A row of CSV, with its line end. nil and klaviyo.null are empty fields,
+--- tables are written as JSON.
+---@param fields table  a list; `n` fields if it has holes
+---@param separator string|nil  default ","
+---@return string
+function M.encode(fields, separator)
+  separator = check_separator(separator or ",")
+  local texts = {}
+  for i = 1, fields.n or #fields do
+    texts[i] = quoted(text_of(fields[i]), separator)
+  end
+  if #texts == 1 and texts[1] == "" then
+    texts[1] = '""'  -- else it would be an empty line
+  end
+  return table.concat(texts, separator) .. "\r\n"
+end
+
+---@class klaviyo.csv_writer_options
+---@field columns string[]  members of the records; those of tables within them with a dot ("attributes.email")
+---@field separator? string  default ","
+---@field header? boolean  false: no line with the columns' names before the first record
+
+---@class klaviyo.csv_writer
+local Writer = {}
+Writer.__index = Writer
+
+local OPTIONS = {columns = true, separator = true, header = true}
+
+--- Returns a writer of records.
+---@param out file*|fun(text: string)
+---@param options klaviyo.csv_writer_options
+---@return klaviyo.csv_writer
+function M.new(out, options)
+  if type(options) ~= "table" or type(options.columns) ~= "table"
+      or #options.columns == 0 then
+    misuse.raise("csv.writer: columns must be a list of names")
+  end
+  for name in pairs(options) do
+    if not OPTIONS[name] then
+      misuse.unknown("option of a CSV writer", name, OPTIONS)
+    end
+  end
+  local self = setmetatable({
+    out = out, columns = options.columns,
+    separator = check_separator(options.separator or ","),
+    header = options.header ~= false,
+  }, Writer)
+  return self
+end
+
+local function put(self, fields)
+  local text = M.encode(fields, self.separator)
+  if type(self.out) == "function" then
+    self.out(text)
+    return
+  end
+  local ok, why = self.out:write(text)
+  if not ok then
+    error("the CSV cannot be written: " .. tostring(why), 0)
+  end
+end
+
+local function member(record, path)
+  local value = record[path]
+  if value ~= nil then
+    return value
+  end
+  for name in path:gmatch("[^.]+") do
+    if type(record) ~= "table" then
+      return nil
+    end
+    record = record[name]
+  end
+  return record
+end
+
+--- Writes a record; before the first one the header, unless `header` is false.
+---@param record table
+function Writer:write(record)
+  if self.header then
+    self.header = false
+    put(self, self.columns)
+  end
+  local fields = {n = #self.columns}
+  for i, path in ipairs(self.columns) do
+    fields[i] = member(record, path)
+  end
+  put(self, fields)
+end
+
+return M

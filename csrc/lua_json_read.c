@@ -52,7 +52,7 @@ typedef struct decoding {
   kept_name *names;
   buffer *scratch;
   int room;      /* the highest slot that may be used */
-  level levels[JSON_MAX_DEPTH];
+  level levels[JSON_MAX_DEPTH + 1];  /* the first one stands for the text */
 } decoding;
 
 
@@ -275,7 +275,7 @@ static void open_level (lua_State *L, level *at, json_kind kind) {
 
 /* Pushes the value of the text. False: the reader has an error. */
 static bool read_text (lua_State *L, decoding *d) {
-  level *at = NULL;  /* the innermost */
+  level *at = d->levels;  /* the innermost */
   for (;;) {
     json_kind kind = json_next(&d->reader);
     switch (kind) {
@@ -284,24 +284,21 @@ static bool read_text (lua_State *L, decoding *d) {
       case JSON_END:
         return true;
       case JSON_CLOSE:
-        flush(L, at);
-        at = at == d->levels ? NULL : at - 1;
+        flush(L, at--);
         continue;
       case JSON_OBJECT: case JSON_LIST: case JSON_STRING: case JSON_INTEGER:
       case JSON_UNSIGNED: case JSON_DOUBLE: case JSON_TRUE: case JSON_FALSE:
       case JSON_NULL:
         break;
     }
-    if (at != NULL) {
+    if (at != d->levels) {
       make_room(L, d, at);
       if (!at->is_list)
         push_name(L, d);
       at->pending++;
     }
-    if (kind == JSON_OBJECT || kind == JSON_LIST) {
-      at = at == NULL ? d->levels : at + 1;
-      open_level(L, at, kind);
-    }
+    if (kind == JSON_OBJECT || kind == JSON_LIST)
+      open_level(L, ++at, kind);
     else
       push_scalar(L, d, kind);
   }

@@ -455,6 +455,22 @@ describe("lua-cjson", function()
     assert.message(tostring(both)).is_true(both > 3000)
   end)
 
+  it("gives its own mark of lists, in a version that has one", function()
+    local kept = { cjson = cjson, ["klaviyo.json"] = json }
+    local newer = setmetatable({ array_mt = {}, empty_array_mt = {}, empty_array = io.stdout }, { __index = cjson })
+    package.loaded.cjson, package.loaded["klaviyo.json"] = newer, nil
+    local ok, ours = pcall(require, "klaviyo.json")
+    for name, module in pairs(kept) do
+      package.loaded[name] = module
+    end
+    assert.is_true(ok)
+    local read = ours.decode '{"a":[],"b":[1],"c":{}}'
+    assert.equal(newer.array_mt, getmetatable(read.a))
+    assert.equal(newer.array_mt, getmetatable(read.b))
+    read.d, read.e = newer.empty_array, setmetatable({}, newer.empty_array_mt)
+    assert.equal('{"a":[],"b":[1],"c":{},"d":[],"e":[]}', ours.encode(read))
+  end)
+
   it("has settings of its own", function()
     cjson.decode_max_depth(5)
     assert.is_table((decode("[[[[[[[[]]]]]]]]")))

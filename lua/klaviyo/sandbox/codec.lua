@@ -97,7 +97,11 @@ local function number_text(value)
     return format("%d", value)
   end
   local text = format("%.14g", value)
-  return tonumber(text) == value and text or format("%.17g", value)
+  if tonumber(text) ~= value then
+    text = format("%.17g", value)
+  end
+  -- The decimal point is the locale's, and may be any text.
+  return (text:gsub("^(%-?%d+)[^%d.e]+", "%1."))
 end
 
 --- Gives a table the order in which its members are written. One metatable

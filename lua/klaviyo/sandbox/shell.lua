@@ -28,8 +28,13 @@ function M.run(command)
   return status == "0", text or output, tonumber(status) or 255
 end
 
+--- Waits, without anybody else getting on meanwhile.
+---@param seconds number at least a thousandth
 function M.sleep(seconds)
-  os.execute(("sleep %.3f"):format(seconds))
+  -- In whole numbers: "%.3f" may give a decimal comma, which sleep refuses.
+  local thousandths = math.floor(seconds * 1000 + 0.5)
+  os.execute(("sleep %d.%03d"):format(math.floor(thousandths / 1000),
+    thousandths % 1000))
 end
 
 local WAIT, STEP = 5, 0.01

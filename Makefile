@@ -153,7 +153,8 @@ help:
 #: make collector SPEC=…     specs under a collector that misses no chance
 #: make coverage             how much of the core and of lua/ the specs run;
 #:                           V=1: and which lines not
-#: make sandbox              a stand-in of the API, until Ctrl-C
+#: make sandbox ARGS="profiles=2500 limits"   a stand-in of the API; a line
+#:                           for eval on stdout (docs/testing.md)
 #: make dist                 a source archive and a source rock, in build/
 #: make install DESTDIR= PREFIX= LUA=     and install-outbox, with SQLite
 #: make catalogue SPEC=openapi.json   regenerate a revision's data files
@@ -381,8 +382,10 @@ soak: build
 once: build
 	@$(SPEC_ENV) $(LUA) spec/soak/once.lua
 
-sandbox: build
-	$(ENV) $(LUA) -e 'require("klaviyo.sandbox").main()'
+# Standard output is for eval: what make says goes elsewhere.
+sandbox:
+	@$(MAKE) --no-print-directory -s build LUA=$(LUA) >&2
+	@$(ENV) $(LUA) tools/sandbox.lua $(ARGS)
 
 # modules, objects
 define put

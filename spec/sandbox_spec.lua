@@ -463,10 +463,60 @@ describe("stopping a sandbox", function()
 
   it("happens at the end of the foreground's input", function()
     local output, status = script.run(
-      'require("klaviyo.sandbox").main { "profiles=3", "key=pk_x" }')
+      'require("klaviyo.sandbox").main { "profiles=3", "key=pk_x", '
+      .. '"detach=false" }')
     assert.equal(0, status, output)
     assert.truthy(output:find("base_url +http://127%.0%.0%.1:%d+"), output)
     local dir = output:match("dir +(%S+)")
     assert.is_false(exists(dir .. "/nginx.conf"))
+  end)
+end)
+
+describe("a sandbox for other programs", function()
+  local function run(words, after)
+    local line = ("line=$(%s -e %s) || exit 1\n"):format(script.interpreter,
+      quote(('require("klaviyo.sandbox").main {%s}'):format(words)))
+    return script.shell("setsid -w sh -c " .. quote(line .. after))
+  end
+
+  it("is told of by a line for eval, and ends with the session", function()
+    local output, status = run('"profiles=7", "limits", "key=pk_a b"',
+      [[eval "$line"; echo "key: $KLAVIYO_API_KEY"
+      curl -s "$KLAVIYO_BASE_URL/__sandbox/stats"]])
+    assert.equal(0, status, output)
+    assert.matches("key: pk_a b\n", output)
+    assert.matches('"profile":7', output)
+    local dir = output:match("dir +(%S+)")
+    assert.truthy(shell.wait_for(function()
+      return not exists(dir .. "/nginx.pid")
+    end, 20), output)
+  end)
+
+  it("stays when it is detached, and ends by request", function()
+    local output, status = run('"detach"', 'echo "line: $line"')
+    assert.equal(0, status, output)
+    local url = output:match("line: export KLAVIYO_API_KEY=pk_sandbox_%x+ "
+      .. "KLAVIYO_BASE_URL=(http://127%.0%.0%.1:%d+)\n")
+    local dir = output:match("dir +(%S+)")
+    local pid = shell.read(dir .. "/nginx.pid"):match("%d+")
+    shell.sleep(0.6)
+    assert.is_not_nil(shell.process(pid))
+    script.shell(output:match("stop it with: ([^\n]+)"))
+    assert.truthy(shell.wait_for(function()
+      return not exists(dir .. "/nginx.conf") and not shell.process(pid)
+    end, 20), url)
+  end)
+
+  it("says in one line what is wrong with its options", function()
+    for words, message in pairs {
+      ['"profiles"'] = "option profiles needs a value: profiles=…",
+      ['"nonsense"'] = 'unknown option "nonsense" of sandbox.start; there are',
+      ['"limits=x"'] = 'option "limits" of sandbox.start must be a boolean',
+    } do
+      local output, status = run(words, "")
+      assert.equal(1, status)
+      assert.truthy(output:find(message, 1, true), output)
+      assert.is_nil(output:find("traceback", 1, true), output)
+    end
   end)
 end)

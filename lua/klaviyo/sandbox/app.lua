@@ -35,9 +35,9 @@ function M.init(path)
   M.control = control.new(M.world, settings.dir .. "/control")
 end
 
-local function quit(remove_dir)
+local function quit()
   local settings = M.world.settings
-  if remove_dir and not settings.keep then
+  if not settings.keep then
     os.execute("rm -rf " .. shell.quote(settings.dir))
   end
   os.execute("kill -TERM " .. shell.process("self").pid)
@@ -52,7 +52,7 @@ function M.init_worker()
   if parent then
     assert(ngx.timer.every(PARENT_EVERY, function()
       if not shell.alive(parent) then
-        quit(true)
+        quit()
       end
     end))
   end
@@ -126,7 +126,7 @@ local function control_path(target, body)
     or { result = result }))
   if name == "quit" then
     ngx.eof()
-    quit(false)
+    quit()
   end
 end
 

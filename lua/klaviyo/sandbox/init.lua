@@ -74,7 +74,7 @@ end
 -- What the server itself has to know.
 local INSIDE = { "key", "company_id", "profiles", "link_base", "seed", "now",
   "record", "keep", "limits", "time_scale", "window_phase",
-  "rate_limit_headers", "job_polls", "job_seconds" }
+  "rate_limit_headers", "job_polls", "job_seconds", "advanced_kdp" }
 
 local function prepare(self, settings)
   local ok, output = shell.run(
@@ -90,7 +90,8 @@ local function prepare(self, settings)
   if not ok then
     return nil, message
   end
-  local parent = not settings.detach and shell.process("self") or nil
+  local parent = settings.parent
+    or not settings.detach and shell.process("self") or nil
   local inner = { parent = parent, dir = self.dir,
     phase_seed = shell.random(2 ^ 24) }
   for _, name in ipairs(INSIDE) do
@@ -100,13 +101,7 @@ local function prepare(self, settings)
   return true
 end
 
---- Starts a sandbox. It ends with the process that started it (even if that
--- is killed), unless `detach` is set.
----@param options klaviyo.sandbox.options|nil
----@return table|nil server base_url, tls_url, ca_file, key, company_id, dir
----@return string|nil message why there is none
-function M.start(options)
-  local settings = options_of.checked(options, 2)
+local function start(settings)
   settings.key = settings.key
     or ("pk_sandbox_%06x%06x"):format(shell.random(2 ^ 24), shell.random(2 ^ 24))
   local program, message = programs.find(settings)
@@ -142,21 +137,38 @@ function M.start(options)
   return self
 end
 
---- A sandbox in the foreground: says where it is, ends on end of input or
--- when interrupted. Options as `name=value` words.
----@param words string[]|nil the command line
-function M.main(words)
-  local server, message = M.start(options_of.of_words(words or {}))
-  if not server then
-    io.stderr:write(message, "\n")
-    os.exit(1)
-  end
+--- Starts a sandbox. It ends with the process that started it (even if that
+-- is killed), unless `detach` is set.
+---@param options klaviyo.sandbox.options|nil
+---@return table|nil server base_url, tls_url, ca_file, key, company_id, dir
+---@return string|nil message why there is none
+function M.start(options)
+  return start(options_of.checked(options, 2))
+end
+
+local function give_up(message)
+  io.stderr:write((message:gsub("^[^\n]-:%d+: ", "")), "\n")
+  os.exit(1)
+end
+
+-- Words that need no quotes in a shell.
+local function word(text)
+  return text:find("^[%w_.:/-]+$") and text or shell.quote(text)
+end
+
+local function tell(server, ending)
   for _, name in ipairs { "base_url", "tls_url", "ca_file", "key",
     "company_id", "dir" } do
-    print(("%-10s  %s"):format(name, server[name]))
+    io.stderr:write(("%-10s  %s\n"):format(name, server[name]))
   end
-  print("running until the end of input (Ctrl-D) or Ctrl-C")
+  io.stderr:write(ending, "\n")
+  io.stdout:write(("export KLAVIYO_API_KEY=%s KLAVIYO_BASE_URL=%s\n")
+    :format(word(server.key), word(server.base_url)))
   io.stdout:flush()
+end
+
+local function stay(server)
+  tell(server, "running until the end of input (Ctrl-D) or Ctrl-C")
   if rawget(_G, "jit") then
     -- LuaJIT's reading goes on after Ctrl-C; a child of the terminal ends.
     os.execute("exec cat >/dev/null")
@@ -164,6 +176,34 @@ function M.main(words)
     pcall(io.read, "*a") -- Ctrl-C raises an error here
   end
   server:stop()
+end
+
+--- Starts a sandbox for other programs: writes a line for `eval` to standard
+-- output, everything else to standard error. On a terminal it stays in the
+-- foreground until the end of input or Ctrl-C; otherwise, or with `detach`, it
+-- returns, and the sandbox ends with the session (with `detach`: by request
+-- only). Options are `name=value` words, or `name` for `name=true`.
+---@param words string[]|nil the command line
+function M.main(words)
+  local ok, settings = pcall(function()
+    return options_of.checked(options_of.of_words(words or {}), 2)
+  end)
+  if not ok then
+    give_up(settings)
+  end
+  local asked = options_of.of_words(words or {}).detach
+  local background = asked or asked == nil and not shell.on_terminal()
+  if background and not asked then
+    settings.detach, settings.parent = true, shell.session()
+  end
+  local server, message = start(settings)
+  if not server then
+    give_up(message)
+  elseif not background then
+    return stay(server)
+  end
+  tell(server, ("stop it with: curl -X POST %s/__sandbox/quit")
+    :format(server.base_url))
 end
 
 return M

@@ -17,6 +17,8 @@ local M = {}
 ---  RateLimit-Limit begins with, as the live service does; "documented", the minute; default "service"
 ---@field job_polls? integer  how often each state of a job is told; default 1
 ---@field job_seconds? number  that each state lasts at the least; default 0
+---@field advanced_kdp? boolean  false: a private key gets 403 for webhooks and their topics, as in an account without
+---  Advanced KDP; default true
 ---@field port? integer  default a free one
 ---@field tls_port? integer  default a free one
 ---@field gzip? boolean  whether answers are compressed for who takes that; default true
@@ -53,6 +55,7 @@ local DEFAULTS = {
   rate_limit_headers = "service",
   job_polls = 1,
   job_seconds = 0,
+  advanced_kdp = true,
 }
 
 -- Known when asked for, absent otherwise.
@@ -108,7 +111,7 @@ function M.checked(options, level)
   return settings
 end
 
---- Options out of `name=value` words.
+--- Options out of `name=value` words; a name alone means true.
 ---@param words string[]
 ---@return table
 function M.of_words(words)
@@ -116,8 +119,13 @@ function M.of_words(words)
   for _, word in ipairs(words) do
     local name, value = word:match("^([%w_]+)=(.*)$")
     if not name then
-      error(("%s is no option=value"):format(word), 0)
-    elseif value == "true" or value == "false" then
+      name, value = word, "true"
+      if type(DEFAULTS[name]) ~= "boolean"
+        and (OPTIONAL[name] or DEFAULTS[name] ~= nil) then
+        error(("option %s needs a value: %s=…"):format(name, name), 0)
+      end
+    end
+    if value == "true" or value == "false" then
       options[name] = value == "true"
     else
       local text = OPTIONAL[name] == "string"

@@ -80,7 +80,8 @@ end
 --- Who a process is: its id and the tick it was started at, so that a later
 -- process with the same number is not taken for it.
 ---@param pid integer|string "self" for the caller
----@return table|nil identity nil when it is gone, a zombie, or without /proc
+---@return table|nil identity nil when it is gone, a zombie, or without /proc;
+-- `session` is the id of the process that leads its session
 function M.process(pid)
   local text = M.read(("/proc/%s/stat"):format(pid))
   if not text then
@@ -95,7 +96,7 @@ function M.process(pid)
   if fields[1] == "Z" or fields[1] == "X" then
     return nil
   end
-  return { pid = number, started = fields[20] }
+  return { pid = number, started = fields[20], session = fields[4] }
 end
 
 --- Whether the very process is still there.
@@ -104,6 +105,21 @@ end
 function M.alive(identity)
   local now = M.process(identity.pid)
   return now ~= nil and now.started == identity.started
+end
+
+--- The process that leads the session of the caller: mostly the shell of its
+-- terminal.
+---@return table|nil identity nil when it is gone
+function M.session()
+  local own = M.process("self")
+  return own and M.process(own.session)
+end
+
+--- Whether standard output is a terminal.
+---@return boolean
+function M.on_terminal()
+  local status = os.execute("test -t 1")
+  return status == true or status == 0
 end
 
 --- A random number below a limit that is at most 2^24.

@@ -149,6 +149,18 @@ describe("the sandbox answers as the service:", function()
     end)
   end)
 
+  it("403 for webhooks, to a private key of an account without the plan",
+    function()
+      s = sandbox_world.new {advanced_kdp = false}
+      local status, document = get("/api/webhook-topics")
+      assert.equal(403, status)
+      assert.equal("permission_denied", document.errors[1].code)
+      assert.equal("/data/", document.errors[1].source.pointer)
+      assert.equal(200, (s:get("/api/webhook-topics", nil,
+        {authorization = "Bearer pk_test", revision = "2026-07-15"})))
+      assert.equal(200, (get("/api/lists")))
+    end)
+
   describe("relationships", function()
     it("of profiles: conversations when read, conversation elsewhere",
       function()
@@ -172,6 +184,11 @@ describe("the sandbox answers as the service:", function()
       local _, coupon = post("/api/coupons",
         data("coupon", {external_id = "C_10"}))
       assert.is_nil(coupon.data.relationships)
+      s:patch("/api/coupons/C_10", data("coupon", {monitor_configuration =
+        {low_balance_threshold = 5}}, nil, "C_10"), REVISION)
+      local _, read = get("/api/coupons/C_10")
+      assert.equal("5",
+        read.data.attributes.monitor_configuration.low_balance_threshold)
       local status, code = post("/api/coupon-codes",
         data("coupon-code", {unique_code = "X1"},
           {coupon = {data = {type = "coupon", id = "C_10"}}}))

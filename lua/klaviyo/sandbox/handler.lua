@@ -57,6 +57,15 @@ local function check_private(world, authorization, gateway)
   end
 end
 
+-- Webhooks need a plan, or OAuth.
+local function check_plan(world, op, authorization)
+  if world.settings.advanced_kdp == false and op.path:find("^/api/webhook")
+    and authorization:find("^Klaviyo%-API%-Key ") then
+    refusal.throw(403, "permission_denied",
+      "You must have Advanced KDP enabled to use this endpoint.")
+  end
+end
+
 local function check_public(authorization)
   if authorization then
     refusal.throw(400, "invalid", "A client operation takes no Authorization: "
@@ -152,6 +161,7 @@ local function serve(world, request, response)
   response.operation = op.id
   response.op = op
   limits.take(world, op, raw_query, response.headers)
+  check_plan(world, op, request.header("authorization") or "")
   local call = {
     world = world, op = op, params = params, path = path,
     raw_query = raw_query, parts = model.path(op.path),

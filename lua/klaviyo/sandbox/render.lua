@@ -71,6 +71,14 @@ ANSWERED["profile.location"] = function(value)
   return location
 end
 
+-- A number when written, a text when read.
+ANSWERED["coupon.monitor_configuration"] = function(value)
+  local threshold = codec.kind(value) == "object"
+    and codec.to_number(value.low_balance_threshold)
+  return threshold and { low_balance_threshold = ("%d"):format(threshold) }
+    or value
+end
+
 ANSWERED["profile.subscriptions"] = subscriptions.answered
 
 -- The address is a secret as well, for its path may hold one.
@@ -267,7 +275,13 @@ end
 local OTHER_NUMBER = { ["/api/profiles"] = "conversation",
   ["/api/profiles/{id}"] = "conversation" }
 
+-- Types whose resources have no link of their own.
+local UNLINKED = { ["import-error"] = true }
+
 local function answered(call, kind, primary)
+  if call.op.path == "/api/forms/{id}" and primary then
+    return {} -- a form that is read with its definition has none
+  end
   local gone = kind == "profile" and (primary and call.op.method == "GET"
     and OTHER_NUMBER[call.op.path] or "conversations")
     -- The flat shape of a message has no image.
@@ -299,14 +313,14 @@ function M.view(call, kind, values, primary)
     answered(call, kind, primary)
   local relationships = #related > 0
     and relationships_of(world, kind, related, about, include, base)
-  local links = link_pieces({ self = base .. "\0/" })
+  local links = not UNLINKED[kind] and link_pieces({ self = base .. "\0/" })
   return function(record, joined)
     local id = record.id
     local escaped = query.escape(id)
     return setmetatable({
       type = kind, id = id, attributes = attributes(record, joined),
       relationships = relationships and relationships(escaped, id) or nil,
-      links = links(escaped),
+      links = links and links(escaped) or nil,
     }, RESOURCE)
   end
 end

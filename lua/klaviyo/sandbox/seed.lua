@@ -66,9 +66,10 @@ end
 
 local function forms(world)
   local form = world:make("form", { name = "Newsletter sign-up",
-    status = "live", ab_test = false })
+    status = "live", ab_test = false,
+    definition = { versions = codec.array() } })
   local version = world:make("form-version", { form_type = "popup",
-    status = "live", ab_test = codec.null })
+    variation_name = "Original", status = "live", ab_test = codec.null })
   relations.point(world, "form-version", version.id, "form", form.id)
 end
 

@@ -98,7 +98,7 @@ describe("examples", function()
   end)
 end)
 
-describe("examples/import_csv.lua", function()
+describe("examples, run for real again and again,", function()
   local world = sandbox.here(setup, teardown)
   local path
 
@@ -112,22 +112,22 @@ describe("examples/import_csv.lua", function()
     os.remove(path .. ".journal")
   end)
 
-  local function import(text)
+  local function import(text, example)
     local file = assert(io.open(path, "wb"))
     file:write(text)
     file:close()
     return script.shell(("env LIVE=1 LUA_INIT=%s timeout -k 2 60 %s "
-      .. "examples/import_csv.lua %s"):format(script.quote(([[
+      .. "examples/%s %s"):format(script.quote(([[
         local klaviyo = require "klaviyo"
         local new = klaviyo.new
         function klaviyo.new()
           return new {api_key = %q, base_url = %q, budget = false}
         end]]):format(world.key, world.server.base_url)), script.interpreter,
-      script.quote(path)))
+      example or "import_csv.lua", script.quote(path)))
   end
 
   -- Fault 8
-  it("sends what is new each night", function()
+  it("import each night's CSV", function()
     local output, status = import "email\na@example.com\nb@example.com\n"
     assert.equal(0, status, output)
     assert.matches("2 completed, 0 failed", output, 1, true)
@@ -144,7 +144,30 @@ describe("examples/import_csv.lua", function()
   end)
 
   -- Fault 13
-  it("loses no row to a quote, a separator or a header", function()
+  it("send a line of JSON once, and a corrected one again", function()
+    local function lines(...)
+      local list = {...}
+      for i, id in ipairs(list) do
+        list[i] = ('{"profile":{"email":"a@example.com"},"metric":"Viewed",'
+          .. '"properties":{"n":%s}}\n'):format(id)
+      end
+      return table.concat(list)
+    end
+    local output, status = import(lines(1, 2, "x"), "import_jsonl.lua")
+    assert.equal(1, status, output)
+    assert.matches("line 3: ", output, 1, true)
+    assert.matches("2 taken, 1 failed; 0 were settled", output, 1, true)
+    output, status = import(lines(1, 2, 3, 4), "import_jsonl.lua")
+    assert.equal(0, status, output)
+    assert.matches("4 taken, 0 failed; 2 were settled", output, 1, true)
+    assert.equal(4, world.server:stats().events.distinct)
+    assert.equal(0, world.server:stats().events.repeated)
+    output, status = import(lines(5, 2, 3, 4), "import_jsonl.lua")
+    assert.equal(1, status, output)
+    assert.matches("is of another source", output, 1, true)
+  end)
+
+  it("lose no row to a quote, a separator or a header", function()
     local output, status = import "Mail;Name\nx@example.com;y\n"
     assert.equal(1, status, output)
     assert.matches("line 1: no column is email", output, 1, true)

@@ -436,6 +436,20 @@ describe("the sandbox answers as the service:", function()
       assert.same({}, document.data.attributes.results)
       assert.is_nil(document.data.links)
       assert.equal(null, document.links.next)
+      local _, made = post("/api/campaigns", data("campaign", {name = "n",
+        audiences = {included = {"L"}}, ["campaign-messages"] = {data = {
+          {type = "campaign-message", attributes = {definition = {
+            channel = "email", label = "L", content = {subject = "S"}}}}}}}))
+      local id = made.data.id
+      post("/api/campaign-send-jobs", data("campaign-send-job", nil, nil, id))
+      for _ = 1, 3 do
+        get("/api/campaign-send-jobs/" .. id)
+      end
+      _, document = post("/api/campaign-values-reports",
+        data("campaign-values-report", {statistics = {"opens"},
+          timeframe = {key = "last_7_days"}, conversion_metric_id = "M"}))
+      assert.same({groupings = {campaign_id = id}, statistics = {opens = 0}},
+        document.data.attributes.results[1])
     end)
   end)
 

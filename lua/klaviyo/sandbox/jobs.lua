@@ -51,6 +51,15 @@ function STEP.queued(world, record)
       math.floor((outcome.total - #outcome.errors) / 2) }
 end
 
+-- A campaign is sent when its job is complete.
+local function send(world, record)
+  local campaign = world:get("campaign", record.id)
+  if campaign then
+    world:update("campaign", campaign, { status = "Sent",
+      send_time = instant.format(world.now()) })
+  end
+end
+
 -- An import's errors are resources of their own, those of others attributes.
 function STEP.processing(world, record, kind)
   local outcome = record.outcome
@@ -65,6 +74,8 @@ function STEP.processing(world, record, kind)
   end
   if of_import then
     relations.add(world, kind, record.id, "import-errors", errors)
+  elseif kind == "campaign-send-job" then
+    send(world, record)
   end
   return { status = "complete", completed_at = world:stamp(),
     completed_count = outcome.total - #errors, failed_count = #errors,

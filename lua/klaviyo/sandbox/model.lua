@@ -95,7 +95,7 @@ end
 -- The names of the relationships that answers have.
 local function note_answered(model)
   for kind, more in pairs(ANSWERED) do
-    for name, about in pairs(model.collections[kind] and more or {}) do
+    for name, about in pairs(model.types[kind] and more or {}) do
       note_relationship(model, kind, name,
         { type = about.kind, many = about.many })
     end
@@ -116,19 +116,20 @@ local models = setmetatable({}, { __mode = "k" })
 ---@param revision table of the catalogue
 ---@return table `kinds` collection → type, `collections` type → collection,
 -- `relationships` type → names with {kind, many}, `answered` type → those of
--- them that answers have, `fields` type → names,
+-- them that answers have, `types` the types that are read, `fields` type → names,
 -- `additional` type → set of names that come only when asked for
 function M.of(revision)
   if models[revision] then
     return models[revision]
   end
   local model = { date = revision.date, kinds = {}, collections = {}, relationships = {},
-    answered = {}, fields = {}, additional = {} }
+    answered = {}, types = {}, fields = {}, additional = {} }
   local gets, creates = {}, {}
   for _, id in ipairs(revision:names()) do
     local op = revision:operation(id)
     if op.method == "GET" and not op.public then
       gets[#gets + 1] = op
+      model.types[op.type or ""] = true
       local path = M.path(op.path)
       if not path.relationship then
         if op.type then

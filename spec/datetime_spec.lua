@@ -84,9 +84,9 @@ describe("datetime", function()
     for _, value in ipairs { 0 / 0, math.huge, -math.huge, 253402300800, -62167219201, 1e300 } do
       assert.error_matches(function() datetime(value) end, "outside the years")
     end
-    assert.error_matches(function() datetime({}) end, "expected RFC 3339 text or seconds, got table")
+    assert.error_matches(function() datetime({}) end, "expected RFC 3339 text or seconds, got a table")
     assert.error_matches(function() datetime(nil) end, "got nil")
-    assert.error_matches(function() datetime(true) end, "got boolean")
+    assert.error_matches(function() datetime(true) end, "got a boolean")
   end)
 
   it("compares by instant", function()

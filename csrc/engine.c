@@ -44,15 +44,15 @@ static void leave (void) {
   tracked_counts now = tracked_now();
   if (e == NULL || e->pid != this_process)
     return;
-  if (e->thread != NULL) {
+  if (e->thread != NULL)
     thread_stop(e->thread, LAST_MS);
-    e->thread = NULL;
-    return;
-  }
-  while (now.queued + now.running > 0 && clock_ms() < until) {
-    machine_turn(e->machine, until - clock_ms());
-    now = tracked_now();
-  }
+  else
+    while (now.queued + now.running > 0 && clock_ms() < until) {
+      machine_turn(e->machine, until - clock_ms());
+      now = tracked_now();
+    }
+  e->thread = NULL;
+  tracked_report_lost();
 }
 
 
@@ -159,7 +159,7 @@ void engine_submit (transfer *t) {
 
 
 bool engine_track (transfer *t, size_t most) {
-  if (engine_get() == NULL || !tracked_enter(most))
+  if (engine_get() == NULL || !tracked_enter(t, most))
     return false;
   t->tracked = true;
   engine_submit(t);

@@ -136,8 +136,8 @@ static int tracked (lua_State *L) {
 }
 
 
-/* core.failures() -> {{status = and detail = | reason =}, ...}: those of
-** tracked requests since it was last asked, the newest. */
+/* core.failures() -> {{status = and detail = | reason =}, ...}, count: those of
+** tracked requests since it was last called, the newest, and how many. */
 static int failures (lua_State *L) {
   tracked_failure f;
   int i;
@@ -156,7 +156,8 @@ static int failures (lua_State *L) {
     }
     lua_rawseti(L, -2, i);
   }
-  return 1;
+  lua_pushinteger(L, (lua_Integer)tracked_take_failed());
+  return 2;
 }
 
 

@@ -9,16 +9,20 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static tracked_counts counts;
+static size_t bytes;  /* of the bodies of those that are queued or running */
 static tracked_failure failures[TRACKED_FAILURES];  /* a ring */
 static size_t first, known;
 
 
-bool tracked_enter (size_t most) {
+bool tracked_enter (const transfer *t, size_t most) {
   bool room;
   pthread_mutex_lock(&lock);
-  room = counts.queued + counts.running < most;
-  if (room)
+  room = counts.queued + counts.running < most &&
+    bytes + t->request.body_size <= TRACKED_BYTES;
+  if (room) {
     counts.queued++;
+    bytes += t->request.body_size;
+  }
   else
     counts.refused++;
   pthread_mutex_unlock(&lock);
@@ -68,6 +72,7 @@ static void note_failure (const response *r) {
 void tracked_leave (const transfer *t) {
   pthread_mutex_lock(&lock);
   counts.queued--;
+  bytes -= t->request.body_size;
   if (is_success(&t->response))
     counts.sent++;
   else {
@@ -101,9 +106,44 @@ bool tracked_take_failure (tracked_failure *f) {
 }
 
 
+size_t tracked_take_failed (void) {
+  size_t count;
+  pthread_mutex_lock(&lock);
+  count = counts.failed - counts.reported;
+  counts.reported = counts.failed;
+  pthread_mutex_unlock(&lock);
+  return count;
+}
+
+
+static void say (size_t count, const char *what) {
+  (void)fprintf(stderr, "klaviyo: %lu tracked event%s%s\n",
+                (unsigned long)count, count == 1 ? " was" : "s were", what);
+}
+
+
+/* No word of an answer's body, which may hold a key: nothing here knows it. */
+void tracked_report_lost (void) {
+  size_t failed = tracked_take_failed();
+  tracked_counts now = tracked_now();
+  tracked_failure f;
+  char what[CURL_ERROR_SIZE + 32] = " not delivered";
+  while (tracked_take_failure(&f))
+    if (f.status != 0)
+      (void)snprintf(what, sizeof(what), " not delivered: status %ld",
+                     f.status);
+    else
+      (void)snprintf(what, sizeof(what), " not delivered: %s", f.reason);
+  if (failed > 0)
+    say(failed, what);
+  if (now.queued + now.running > 0)
+    say(now.queued + now.running, " not sent before the process ended");
+}
+
+
 void tracked_forget (void) {
-  static const tracked_counts none = {0, 0, 0, 0, 0};
+  static const tracked_counts none = {0, 0, 0, 0, 0, 0};
   pthread_mutex_init(&lock, NULL);
   counts = none;
-  first = known = 0;
+  first = known = bytes = 0;
 }

@@ -13,9 +13,13 @@
 #define TRACKED_FAILURES 16
 #define TRACKED_DETAIL 200
 
+/* Bytes of bodies that may be queued. */
+#define TRACKED_BYTES ((size_t)64 << 20)
+
 typedef struct tracked_counts {
   size_t queued, running;        /* now */
   size_t sent, failed, refused;  /* so far; refused: there were too many */
+  size_t reported;               /* of those that failed */
 } tracked_counts;
 
 typedef struct tracked_failure {
@@ -25,8 +29,9 @@ typedef struct tracked_failure {
   size_t detail_size;
 } tracked_failure;
 
-/* One more is to be queued; false where there are as many as may be. */
-bool tracked_enter (size_t most);
+/* One more is to be queued; false if there are as many as may be, or if they
+** take as many bytes. */
+bool tracked_enter (const transfer *t, size_t most);
 
 /* One began to run (or ceased to, and waits again). */
 void tracked_run (bool runs);
@@ -38,6 +43,13 @@ tracked_counts tracked_now (void);
 
 /* Takes the oldest failure that is still known; false: there is none. */
 bool tracked_take_failure (tracked_failure *f);
+
+/* How many failed since this was last called. */
+size_t tracked_take_failed (void);
+
+/* When the process ends: writes to stderr how many were lost and are not
+** reported. */
+void tracked_report_lost (void);
 
 /* A child process has none of its parent's, whatever thread was at them. */
 void tracked_forget (void);

@@ -381,8 +381,11 @@ describe("docs/reference.md", function()
       access_token = function() return nil, "no token" end, budget = false,
     })
     local _, row = klaviyo.csv.rows("email\na,b\n"):next()
+    server:fault {operation = "create_event", status = 400}
+    client.events:track {metric = "Lost", properties = {}, profile = {email = "a@example.com"}}
+    local _, lost = client:drain(20)
     same_members("klaviyo.error", names_of(missing, throttled, double, unknown,
-      row))
+      row, lost))
 
     local response = client.lists:list().response
     local later = inner(getmetatable(response).__index, "read_later")

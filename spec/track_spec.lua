@@ -48,9 +48,11 @@ describe("client.events:track", function()
     for n = 1, 50 do
       assert.is_true(client.events:track(event(n)))
     end
-    local all, left = client:drain(0.01)
-    assert.is_false(all)
-    assert.is_true(left > 0 and left <= 50)
+    local all, err = client:drain(0.01)
+    assert.is_nil(all)
+    assert.same({ "not_delivered", 0 }, { err.kind, err.lost })
+    assert.is_true(err.waiting > 0 and err.waiting <= 50)
+    assert.matches("^klaviyo: %d+ events? %l+ to be sent$", tostring(err))
     assert.same({ true }, { client:drain(20) })
     assert.equal(50, world.server:stats().events.distinct)
     assert.same({ true }, { client:drain(0) })
@@ -79,7 +81,7 @@ describe("client.events:track", function()
     assert.is_true(taken >= 5)
     assert.equal("queue_full", err.kind)
     assert.is_false(err.maybe_sent)
-    assert.equal("klaviyo: create_event: 5 tracked events wait to be sent already", tostring(err))
+    assert.equal("klaviyo: create_event: 5 tracked events, or 64 MiB of them, wait to be sent already", tostring(err))
     assert.equal(1, since(before).refused)
     assert.is_true(client.events:track(event(-1)))  -- whose queue is longer
     assert.is_true(client:drain(20))
@@ -105,12 +107,16 @@ describe("client.events:track", function()
     for n = 1, 3 do
       assert.is_true(client.events:track(event(n)))
     end
-    assert.is_true(client:drain(20))
+    local all, err = client:drain(20)
+    assert.is_nil(all)
+    assert.same({ "not_delivered", 3, 0 }, { err.kind, err.lost, err.waiting })
+    assert.equal("klaviyo: 3 tracked events were not delivered: 400 no such [redacted] thing", tostring(err))
+    assert.is_true(client:drain(20))  -- each loss is told of once
     assert.equal(3, since(before).failed)
     assert.same({ "klaviyo: 3 tracked events were not delivered: 400 no such [redacted] thing" }, warnings)
     warnings = {}
-    client:with { base_url = "http://127.0.0.1:1" }.events:track(event(1))
-    assert.is_true(client:drain(20))
+    client:with { base_url = "http://127.0.0.1:1", retries = 0 }.events:track(event(1))
+    assert.is_nil((client:drain(20)))
     assert.equal(1, #warnings)
     assert.matches("^klaviyo: 1 tracked event was not delivered: .*onnect", warnings[1])
   end)
@@ -118,7 +124,7 @@ describe("client.events:track", function()
   it("warns without a part of the key that the end of an excerpt leaves", function()
     world.server:fault { operation = "create_event", status = 400, body = ("x"):rep(190) .. world.key }
     assert.is_true(client.events:track(event(1)))
-    assert.is_true(client:drain(20))
+    assert.is_nil((client:drain(20)))
     assert.equal(1, #warnings)
     assert.matches("400 x+$", warnings[1])
   end)
@@ -136,6 +142,82 @@ describe("client.events:track", function()
     ok, why = pcall(klaviyo.new, { api_key = "pk", track_queue = 0 })
     assert.is_false(ok)
     assert.matches("track_queue must be a whole number from 1 on", why)
+  end)
+
+  it("retries until the deadline, not only so many times", function()
+    world.server:fault { operation = "create_event", status = 503, times = 4 }
+    assert.is_true(client:with { retries = 1 }.events:track(event(1)))
+    assert.is_true(client:drain(30))
+    assert.equal(1, world.server:stats().events.distinct)
+    assert.same({}, warnings)
+  end)
+
+  it("counts as lost what the deadline ends", function()
+    world.server:fault { operation = "create_event", status = 503, times = 1000 }
+    assert.is_true(client:with { retries = 1, track_deadline = 0.3 }.events:track(event(1)))
+    local all, err = client:drain(20)
+    assert.is_nil(all)
+    assert.same({ 1, 0 }, { err.lost, err.waiting })
+    assert.matches("^klaviyo: 1 tracked event was not delivered: 503", tostring(err))
+  end)
+
+  it("does not retry for who wants no retries", function()
+    local before = world.server:stats().requests
+    world.server:fault { operation = "create_event", status = 503, times = 1000 }
+    assert.is_true(client:with { retries = 0 }.events:track(event(1)))
+    assert.is_nil((client:drain(20)))
+    assert.equal(before + 1, world.server:stats().requests)
+  end)
+
+  it("takes no more bytes than fit into the queue", function()
+    world.server:fault { operation = "create_event", delay = 1, times = 1000 }
+    local large = event(1)
+    large.properties.text = ("x"):rep(4000000)
+    local taken, ok, err = 0
+    repeat
+      ok, err = client:with { base_url = "http://127.0.0.1:1", retries = 1, track_deadline = 3 }.events:track(large)
+      taken = taken + (ok and 1 or 0)
+    until not ok or taken > 100
+    assert.is_nil(ok)
+    assert.equal("queue_full", err.kind)
+    assert.is_true(taken <= 16, taken)
+    assert.is_nil((client:drain(20)))
+    assert.is_true(client.events:track(event(1)))
+    assert.is_true(client:drain(20))
+  end)
+
+  describe("in a program that does not drain", function()
+    local function run(base_url, more, count, last)
+      return script.run(([[
+        local client = require("klaviyo").new {base_url = %q, api_key = %q, proxy = "", revision = "2026-07-15", %s}
+        for n = 1, %d do
+          assert(client.events:track {metric = "M", profile = {email = "a@example.com"}, properties = {}})
+        end
+        %s
+      ]]):format(base_url, world.key, more, count, last or ""))
+    end
+
+    it("is told of on stderr when it was not sent", function()
+      assert.same({ "klaviyo: 2 tracked events were not sent before the process ended\n", 0 },
+        { run("http://127.0.0.1:1", "", 2) })
+      assert.same({ "klaviyo: 1 tracked event was not sent before the process ended\n", 0 },
+        { run("http://127.0.0.1:1", "", 1, "os.exit(0)") })
+    end)
+
+    it("is told of on stderr when it was lost", function()
+      local output, status = run("http://127.0.0.1:1", "retries = 0", 1)
+      assert.equal(0, status)
+      assert.matches("^klaviyo: 1 tracked event was not delivered: [^\n]*onnect[^\n]*\n$", output)
+      world.server:fault { operation = "create_event", status = 400, times = 3, body = world.key }
+      assert.same({ "klaviyo: 3 tracked events were not delivered: status 400\n", 0 },
+        { run(world.server.base_url, "", 3) })
+    end)
+
+    it("is not told of when it was sent, or told of before", function()
+      assert.same({ "", 0 }, { run(world.server.base_url, "", 3) })
+      local output = run("http://127.0.0.1:1", "retries = 0", 1, "assert(not client:drain(5))")
+      assert.equal(1, select(2, output:gsub("\n", "")), output)
+    end)
   end)
 
   it("leaves a program that does not drain to its end", function()

@@ -431,6 +431,15 @@ static int close_store (lua_State *L) {
 }
 
 
+/* The program forgot it, or came to its end. */
+static int collect (lua_State *L) {
+  const handle *h = check(L);
+  if (h->s != NULL)
+    store_report(h->s);
+  return close_store(L);
+}
+
+
 typedef struct function {
   const char *name;
   lua_CFunction call;
@@ -467,7 +476,7 @@ LUALIB_API int luaopen_klaviyo_outbox_store (lua_State *L) {
     {"add", add}, {"read", read_batch}, {"drop", drop}, {"nth", nth},
     {"newest", newest}, {"renew", renew}, {"deliver", deliver},
     {"refuse", refuse_row}, {"waiting", waiting}, {"bytes", bytes},
-    {"shrink", shrink}, {"close", close_store}, {"__gc", close_store},
+    {"shrink", shrink}, {"close", close_store}, {"__gc", collect},
   };
   static const function looks[] = {
     {"next", next_refused}, {"close", close_refused}, {"__gc", close_refused},

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +18,8 @@
 
 struct slot {
   slot *next;
+  char *path;
+  int64_t waiting;
   dev_t device;
   ino_t inode;
   int fd;
@@ -50,8 +53,29 @@ static void in_child (void) {
 }
 
 
-static void watch_forks (void) {
+void slot_report (const slot *s) {
+  if (!s->is_inherited && s->waiting > 0)
+    (void)fprintf(stderr, "klaviyo: outbox: %" PRId64 " events still wait in "
+                  "%.*s.db\n", s->waiting,
+                  (int)(strlen(s->path) - strlen(".lock")), s->path);
+}
+
+
+/* Whoever ends without a word to the outbox is not to learn of it from the
+** missing events. */
+static void report_all (void) {
+  const slot *s;
+  pthread_mutex_lock(&guard);
+  for (s = slots; s != NULL; s = s->next)
+    slot_report(s);
+  pthread_mutex_unlock(&guard);
+}
+
+
+/* Without what this registers all goes on; only a report may be missing. */
+static void begin (void) {
   pthread_atfork(before_fork, in_parent, in_child);
+  (void)!atexit(report_all);
 }
 
 
@@ -84,9 +108,13 @@ slot *slot_take (const char *path, bool create, int *error) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   slot *s = calloc(1, sizeof(*s));
   *error = ENOMEM;
-  if (s == NULL)
+  if (s != NULL)
+    s->path = strdup(path);
+  if (s == NULL || s->path == NULL) {
+    free(s);
     return NULL;
-  pthread_once(&once, watch_forks);
+  }
+  pthread_once(&once, begin);
   pthread_mutex_lock(&guard);
   *error = lock(s, path, create);
   if (*error == 0) {
@@ -98,6 +126,7 @@ slot *slot_take (const char *path, bool create, int *error) {
   pthread_mutex_unlock(&guard);
   if (*error == 0)
     return s;
+  free(s->path);
   free(s);
   return NULL;
 }
@@ -111,8 +140,9 @@ bool slot_is_inherited (const slot *s) {
 
 /* Of one size, and in place: a full disk does not matter. Where it cannot be
 ** written the figure is an old one, which harms nothing. */
-void slot_note (const slot *s, int64_t waiting) {
+void slot_note (slot *s, int64_t waiting) {
   char text[NOTE_SIZE + 1];
+  s->waiting = waiting;
   (void)snprintf(text, sizeof(text), "%-20" PRId64 "\n", waiting);
   (void)!pwrite(s->fd, text, NOTE_SIZE, 0);
 }
@@ -139,5 +169,6 @@ void slot_release (slot *s) {
   *at = s->next;
   close(s->fd);
   pthread_mutex_unlock(&guard);
+  free(s->path);
   free(s);
 }

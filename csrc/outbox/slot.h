@@ -24,7 +24,11 @@ slot *slot_take (const char *path, bool create, int *error);
 bool slot_is_inherited (const slot *s);
 
 /* Writes into the lock's file how many events wait, for others to read. */
-void slot_note (const slot *s, int64_t waiting);
+void slot_note (slot *s, int64_t waiting);
+
+/* Writes to stderr how many events wait, if any do. It is also called for each
+** slot that is not released when the process ends. */
+void slot_report (const slot *s);
 
 /* What was noted last in the lock's file at 'path', whoever has the slot; -1 if
 ** there is no such file. */

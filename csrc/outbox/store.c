@@ -23,6 +23,11 @@ const char *store_message (const store *s) {
 }
 
 
+void store_report (const store *s) {
+  slot_report(s->place);
+}
+
+
 store_status store_finish (store *s, statement which) {
   return database_finish(&s->file, s->statements[which]);
 }

@@ -62,6 +62,10 @@ store *store_open (const char *base, const store_options *options,
                    store_status *status, char *why, size_t why_size);
 void store_close (store *s);
 
+/* To be called before store_close where nobody asked for that: writes to stderr
+** how many events wait. */
+void store_report (const store *s);
+
 /* Puts aside a file that was found damaged, as store_open does; to be used in
 ** place of 's', which is closed in any case. */
 store *store_renew (store *s, store_status *status, char *why,

@@ -11,6 +11,7 @@ local view = require "klaviyo.view"
 local warning = require "klaviyo.warning"
 
 local document = lazy "klaviyo.document"
+local errors = lazy "klaviyo.errors"
 local iterator = lazy "klaviyo.iterator"
 local map = lazy "klaviyo.map"
 local query = lazy "klaviyo.query"
@@ -248,23 +249,34 @@ function methods:stats()
   return stats
 end
 
---- Waits until all tracked events are sent, or given up on; what is in an
---- outbox is not given up on.
+--- Waits until all tracked events are sent, or lost; with an outbox, also until
+--- that is empty. Returns true if all were sent; otherwise nil and an error of
+--- kind "not_delivered": `lost` is how many events were lost since the last
+--- `drain`, `waiting` how many are yet to be sent.
 ---@param seconds number  not longer than that
----@return boolean all, integer|nil left
+---@return boolean|nil all
+---@return klaviyo.error|nil err
 function methods:drain(seconds)
   local values = values_of(self)
   local began = core.clock()
-  local all, left = track.drain(values, seconds)
-  if not values.outbox then
-    return all, left
+  local lost, waiting, why = track.drain(values, seconds)
+  local done, err = true, nil
+  if values.outbox then
+    done, err = values.outbox:drain(
+      math.max(seconds - (core.clock() - began), 0), self)
+    waiting = waiting + values.outbox:waiting()
   end
-  local done = values.outbox:drain(seconds - (core.clock() - began), self)
-  left = (left or 0) + values.outbox:waiting()
-  if all and done then
+  if done and lost == 0 and waiting == 0 then
     return true
   end
-  return false, left
+  local parts = {why}
+  if waiting > 0 or not done then
+    parts[#parts + 1] = ("%d %s to be sent%s"):format(waiting,
+      waiting == 1 and "event is" or "events are",
+      err and (" (%s)"):format(tostring(err)) or "")
+  end
+  return nil, errors.new {kind = "not_delivered", lost = lost,
+    waiting = waiting, cause = err, message = table.concat(parts, "; ")}
 end
 
 local Public = {}

@@ -8,6 +8,7 @@ local M = {}
 ---@alias klaviyo.error_kind
 ---| "api"|"http"|"decode"|"auth"|"rate_limited"|"timeout"
 ---| "transport"|"cancelled"|"closed"|"queue_full"|"outbox"|"csv"
+---| "not_delivered"
 
 ---@class klaviyo.error
 ---@field kind klaviyo.error_kind  what failed: see the table below
@@ -16,7 +17,7 @@ local M = {}
 ---@field errors? table[]  the API's own error objects, whole
 ---@field code? string  the first one's code
 ---@field duplicate_id? string  of a 409 for a profile: the id of the profile that exists already
----@field cause? any  of kind "auth": what the function of the setting returned besides nil
+---@field cause? any  of "auth": what the function returned besides nil; of "not_delivered": the error of the outbox
 ---@field operation? string  the operation id
 ---@field retry_after? number  seconds that the service asks to wait
 ---@field maybe_sent boolean  could the service have acted on the request?
@@ -24,6 +25,8 @@ local M = {}
 ---@field response? klaviyo.response  the answer, where one came
 ---@field line? integer  of kind "csv": the line that the row begins on
 ---@field last_line? integer  the one that it ends on
+---@field lost? integer  of kind "not_delivered": events that are not delivered and no longer retried
+---@field waiting? integer  of kind "not_delivered": events that are yet to be sent
 local Error = {}
 Error.__index = Error
 Error.__name = "klaviyo.error"

@@ -343,16 +343,28 @@ end
 --- Sends what it can in `seconds` and gives the file free; what still waits
 --- stays in it. Once closed, nothing can be put into it.
 ---@param seconds number|nil  5; inside nginx 0
+---@return boolean|nil all  nil: events still wait, which is also a warning unless seconds is 0
+---@return klaviyo.error|nil err
 function Outbox:close(seconds)
   if self.closed then
-    return
+    return true
   end
   seconds = seconds or keeper.in_nginx() and 0 or CLOSING
   if self.values and seconds > 0 and self:waiting() > 0 then
     self:drain(seconds)
   end
   self.closed = true
+  local waiting = self:waiting()
   keeper.release(self)
+  if waiting == 0 then
+    return true
+  end
+  local err = sender.error_of("waiting", ("%d events still wait in %s")
+    :format(waiting, self.path))
+  if seconds > 0 then
+    keeper.warn(self, err.message)
+  end
+  return nil, err
 end
 
 function Outbox:__close()

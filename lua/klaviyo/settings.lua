@@ -25,7 +25,8 @@ local M = {}
 ---@field account? string  whose rate budget it is; default: a hash of the private key
 ---@field budget? string|boolean  the file where the processes of the machine count what they use of the rate limits;
 ---  false: each process counts for itself; default $KLAVIYO_RATE_LIMIT_FILE, or else /tmp/klaviyo-rate-limits-UID
----@field track_queue? integer  how many tracked events may wait to be sent; default 10000
+---@field track_queue? integer  how many tracked events may wait to be sent, of 64 MiB at the most; default 10000
+---@field track_deadline? number  seconds from its first attempt on in which a tracked event is retried; default 3600
 ---@field prefetch? boolean  false: an iterator asks for a page only when it is needed
 ---@field wait? fun(fd: integer|nil, seconds: number)  how to wait inside another event loop
 ---@field on_attempt? fun(attempt: table)  told of every attempt, without secrets
@@ -115,6 +116,7 @@ local KNOWN = {
     return type(value) == "boolean" or is_text(value)
   end, "a path, or false"},
   track_queue = POSITIVE,
+  track_deadline = SECONDS,
   on_attempt = {is "function", "a function"},
   wait = {is "function", "a function"},
   max_response_bytes = POSITIVE,
@@ -140,6 +142,7 @@ local DEFAULTS = {
   budget = true,
   prefetch = true,
   track_queue = 10000,
+  track_deadline = 3600,
   max_response_bytes = 256 * 1024 * 1024,
   headers = {},
 }

@@ -17,7 +17,11 @@ local GLANCE = 0.01  -- seconds between looks at whether all is sent
 local GAP = 1        -- between reports
 
 local latest                 -- whose way it is to be warned
-local reported, due = 0, 0   -- failures told of; when to tell of more
+local reason                 -- of those lost last
+local due = 0                -- when to warn again
+-- How many had failed when drain was last called; in nginx, and after a reload
+-- of this module, those of other Lua states do not count.
+local drained = core.tracked().failed
 
 -- The keys used last, none of which may be told: the service may echo one.
 local secrets, MOST_SECRETS = {}, 8
@@ -55,13 +59,20 @@ local function describe(failure)
   return failure.reason
 end
 
+local function lost_text(count)
+  return ("%d tracked %s not delivered%s"):format(count,
+    count == 1 and "event was" or "events were",
+    reason and ": " .. reason or "")
+end
+
 --- Warns of what was lost since the last time.
 function M.report()
-  local failures = core.failures()
-  local failed = core.tracked().failed
-  local lost = failed - reported
-  reported, due = failed, core.clock() + GAP
-  if lost <= 0 or not latest then
+  due = core.clock() + GAP
+  if not latest then
+    return
+  end
+  local failures, lost = core.failures()
+  if lost == 0 then
     return
   end
   local seen, reasons = {}, {}
@@ -72,8 +83,8 @@ function M.report()
       reasons[#reasons + 1] = text
     end
   end
-  warning.say(latest, ("%d tracked %s not delivered: %s"):format(lost,
-    lost == 1 and "event was" or "events were", table.concat(reasons, "; ")))
+  reason = table.concat(reasons, "; ")
+  warning.say(latest, lost_text(lost))
 end
 
 --- Leaves a request to be sent.
@@ -98,8 +109,8 @@ function M.send(settings, request, op)
   return nil, errors.new {
     kind = why == "full" and "queue_full" or "transport",
     operation = op.id,
-    message = why == "full" and ("%d tracked events wait to be sent already")
-      :format(most) or tostring(why),
+    message = why == "full" and ("%d tracked events, or 64 MiB of them, wait "
+      .. "to be sent already"):format(most) or tostring(why),
   }
 end
 
@@ -111,21 +122,24 @@ end
 
 --- Waits until nothing that is tracked is left.
 ---@param seconds number
----@return boolean, integer|nil left
+---@return integer lost  since the last time
+---@return integer waiting
+---@return string|nil why  what was lost, and why
 function M.drain(settings, seconds)
   if type(seconds) ~= "number" or seconds < 0 then
-    misuse.raise("drain takes a number of seconds, not %s", misuse.shown(seconds))
+    misuse.raise("drain takes a number of seconds, not %s",
+      misuse.shown(seconds))
   end
   local till = core.clock() + seconds
   while true do
     local tracked = core.tracked()
-    local left = tracked.queued + tracked.running
-    if left == 0 or core.clock() >= till then
+    local waiting = tracked.queued + tracked.running
+    if waiting == 0 or core.clock() >= till then
       M.report()
-      if left > 0 then
-        return false, left
-      end
-      return true
+      -- a child process begins to count anew
+      local lost = tracked.failed - math.min(drained, tracked.failed)
+      drained = tracked.failed
+      return lost, waiting, lost > 0 and lost_text(lost) or nil
     end
     tasks.sleep(math.min(GLANCE, math.max(till - core.clock(), 0)),
       settings.wait)

@@ -62,14 +62,18 @@ local function content_type(settings)
   return MEDIA_TYPE
 end
 
-local function core_settings(settings, fields)
+-- What nobody waits for is retried until its deadline.
+local MAX_RETRIES = 1000000
+
+local function core_settings(settings, fields, is_tracked)
   local made, name, why = core.settings {
     headers = fields,
     content_type = content_type(settings),
     timeout = settings.timeout,
     connect_timeout = settings.connect_timeout,
-    deadline = settings.deadline,
-    retries = settings.retries,
+    deadline = is_tracked and settings.track_deadline or settings.deadline,
+    retries = is_tracked and settings.retries > 0 and MAX_RETRIES
+      or settings.retries,
     max_response_bytes = settings.max_response_bytes,
     proxy = settings.proxy,
     ca_file = settings.ca_file,
@@ -89,10 +93,11 @@ end
 -- an error where there is no secret.
 local made_for = setmetatable({}, {__mode = "k"})
 
-local function prepared(settings, public, refused)
+local function prepared(settings, public, refused, is_tracked)
   local made = made_for[settings]
-  if made and made.for_good and not public then
-    return made.private, made.secret
+  local kind = is_tracked and "tracked" or "private"
+  if made and made.for_good and made[kind] and not public then
+    return made[kind], made.secret
   end
   if not made then
     made = {}
@@ -107,12 +112,13 @@ local function prepared(settings, public, refused)
   if not secret then
     return nil, scheme
   elseif made.secret ~= secret then
-    made.private = core_settings(settings,
-      header_fields(settings, secret, scheme))
+    made.private, made.tracked = nil, nil
     made.secret = secret
     made.for_good = not keeps_changing(settings)
   end
-  return made.private, secret
+  made[kind] = made[kind] or core_settings(settings,
+    header_fields(settings, secret, scheme), is_tracked)
+  return made[kind], secret
 end
 
 --- The header fields that a request would have; nil and an error of kind
@@ -279,7 +285,7 @@ function M.leave(settings, request, op, most)
     phases.must_send()
     scheduler.port()  -- it is the engine's own thread that sends
   end
-  local handle, secret = prepared(settings, request.public)
+  local handle, secret = prepared(settings, request.public, nil, true)
   if not handle then
     secret.operation = op.id
     return nil, secret

@@ -195,7 +195,11 @@ describe("an outbox in nginx", function()
     for i = 1, 10 do
       assert.equal("kept\n", (world:get("/track?id=" .. i)))
     end
+    world:signal("QUIT")
+    assert.truthy(worker.gone(world.pid, 10))
+    local logs = world:logs()
     world:stop()
+    assert.truthy(logs:find("klaviyo: outbox: 10 events still wait in " .. path .. "/box/slot-1.db\n", 1, true), logs)
     assert.equal(0, server:stats().events.distinct)
     server:reset()
     start {init_worker = "outbox:start(client)"}

@@ -7,6 +7,7 @@ local payload = require "klaviyo.outbox.payload"
 local raises = require "spec.support.raises"
 local sandbox = require "spec.support.sandbox"
 local shell = require "klaviyo.sandbox.shell"
+local script = require "spec.support.script"
 local transport = require "klaviyo.transport"
 
 local function event(number, more)
@@ -868,7 +869,6 @@ describe("klaviyo.outbox", function()
 
     it("are counted when they were killed", function()
       local path = folders.new()
-      local script = require "spec.support.script"
       script.run(([[
         local client = require("klaviyo").new {api_key = "pk_x", base_url = %q}
         local box = assert(require("klaviyo.outbox").new {path = %q})
@@ -948,6 +948,35 @@ describe("klaviyo.outbox", function()
       assert.is_true(new(path):drain(20, client))
       assert.equal(10, world.server:stats().events.distinct)
     end)
+
+    it("says what still waits", function()
+      local path = folders.new()
+      local box = new(path)
+      fill(box, 1, 10)
+      world.server:fault {operation = "bulk_create_events", status = 503, times = 100}
+      local all, err = box:close(0.1)
+      assert.is_nil(all)
+      assert.equal(("klaviyo: outbox: 10 events still wait in %s"):format(path), tostring(err))
+      assert.same({"klaviyo: " .. err.message}, warnings)
+      assert.is_true(box:close())
+      assert.is_true(new(path .. "/empty"):close())
+    end)
+  end)
+
+  it("tells on stderr of what still waits at the end of a program", function()
+    for _, last in ipairs {"", "os.exit(0)", "box = nil; collectgarbage()", "box:close(0)"} do
+      local path = folders.new()
+      local output = script.run(([[
+        local client = require("klaviyo").new {api_key = "pk_x", base_url = %q, revision = "2026-07-15"}
+        local box = assert(require("klaviyo.outbox").new {path = %q})
+        for i = 1, 5 do
+          assert(box:put({metric = "M", profile = {email = "a@example.com"}, properties = {}}, client))
+        end
+        %s
+      ]]):format(world.server.base_url, path, last))
+      assert.equal(last == "box:close(0)" and ""
+        or ("klaviyo: outbox: 5 events still wait in %s/slot-1.db\n"):format(path), output)
+    end
   end)
 
   describe("misuse", function()
@@ -1001,7 +1030,11 @@ describe("klaviyo.outbox", function()
       assert.is_nil(ok)
       assert.same({"outbox", "full"}, {err.kind, err.code})
       world.server:fault {operation = "bulk_create_events", status = 503, times = 100}
-      assert.same({false, 1}, {own:drain(0.1)})
+      local all
+      all, err = own:drain(0.1)
+      assert.is_nil(all)
+      assert.same({"not_delivered", 0, 1, 503}, {err.kind, err.lost, err.waiting, err.cause.status})
+      assert.matches("^klaviyo: 1 event is to be sent %(klaviyo: bulk_create_events: 503 .*%)$", tostring(err))
     end)
 
     it("raises for a misspelt event, which is not kept", function()

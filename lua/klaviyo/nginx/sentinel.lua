@@ -12,6 +12,7 @@ local track = lazy "klaviyo.track"
 local M = {}
 
 local FAR, STEP, REPORT_GAP = 10 * 365 * 86400, 0.01, 1
+local MAX_TRACKING = 120  -- seconds, once the worker is to end
 
 local is_watching = false
 
@@ -20,16 +21,22 @@ local function is_tracking()
   return tracked.queued + tracked.running > 0
 end
 
-local function is_busy()
+-- Calls end by their deadline. What is tracked may be retried for an hour, and
+-- is given so long as a call.
+local function is_busy(ending)
   local queued, running = core.load()
-  return queued + running > 0 or is_tracking()
+  local tracked = core.tracked()
+  local background = tracked.queued + tracked.running
+  return queued + running > background
+    or background > 0 and core.clock() < ending
 end
 
--- What is tracked ends by its deadline; nginx, where it is told to, ends it
--- before that by cutting all connections, the reader's among them.
+-- nginx, where it is told to, ends all before that by cutting all connections,
+-- the reader's among them.
 local function see_through(_, reader)
+  local ending = core.clock() + MAX_TRACKING
   reader.was_cut = false
-  while is_busy() and not reader.was_cut do
+  while is_busy(ending) and not reader.was_cut do
     reader.send_for()
     ngx.sleep(STEP)
   end

@@ -336,10 +336,12 @@ describe("the sandbox answers as the service:", function()
       assert.equal("queued", job.data.attributes.status)
       assert.matches("^[%w+/]+$", job.data.id)
       assert.matches(SECONDS, job.data.attributes.created_at)
+      assert.matches(SECONDS, job.data.attributes.expires_at)
       assert.equal("related",
         names(job.data.relationships["import-errors"].links))
       local _, jobs = get("/api/profile-bulk-import-jobs")
       assert.matches(MICROSECONDS, jobs.data[1].attributes.created_at)
+      assert.matches(MICROSECONDS, jobs.data[1].attributes.expires_at)
     end)
 
     it("of suppression are processed at once", function()

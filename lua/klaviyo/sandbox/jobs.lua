@@ -33,11 +33,13 @@ function M.make(call, kind, total, errors)
   local world = call.world
   local record = world:make(kind, {
     total_count = total, started_at = codec.null, completed_at = codec.null,
-    expires_at = instant.format(world.now() + EXPIRES_AFTER),
+    expires_at = instant.precise(world:moment() + EXPIRES_AFTER),
   })
   record.outcome = { total = total, errors = errors or {} }
   if kind == "profile-bulk-import-job" then
+    -- What begins an import answers in whole seconds.
     record.fresh.created_at = instant.whole(record.fresh.created_at)
+    record.fresh.expires_at = instant.whole(record.attributes.expires_at)
   end
   return M.begin(world, record)
 end

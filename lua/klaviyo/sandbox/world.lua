@@ -109,10 +109,16 @@ local function keeps_fractions(kind)
   return stamp_names(kind):find("_at$") ~= nil or kind:find("^catalog%-") ~= nil
 end
 
+--- The time, with what fraction of a second the clock has.
+---@return number seconds since 1970
+function World:moment()
+  return self.settings.now or self.clock()
+end
+
 --- The time, in microseconds.
 ---@return string
 function World:stamp()
-  return instant.precise(self.settings.now or self.clock())
+  return instant.precise(self:moment())
 end
 
 local function kept(kind, stamp)

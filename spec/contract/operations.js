@@ -39,14 +39,17 @@ function parts_of(multipart) {
 }
 
 // What was found, but for the unique_ids that the client gives to events that
-// lack one.
+// lack one, or have null in its place.
 function without_ids(wanted, found) {
   if (found === null || typeof found !== 'object') return found;
   if (Array.isArray(found)) return found.map((one, i) => without_ids((wanted || [])[i], one));
   const out = {};
   for (const [name, one] of Object.entries(found)) {
     const asked = wanted && typeof wanted === 'object' && name in wanted;
-    if (name !== 'unique_id' || asked) out[name] = without_ids((wanted || {})[name], one);
+    const own = name === 'unique_id' && !(asked && wanted[name] !== null);
+    if (!own) out[name] = without_ids((wanted || {})[name], one);
+    else if (asked && /^[0-9a-f-]{36}$/.test(one)) out[name] = null;
+    else if (asked) out[name] = one;
   }
   return out;
 }

@@ -12,6 +12,7 @@ const { operations } = require('./operations.js');
 const { reference } = require('./reference.js');
 const { close } = require('./report.js');
 
+const REVISIONS = path.join(__dirname, '..', '..', 'lua', 'klaviyo', 'revision');
 const INTERPRETERS = ['lua5.4', 'luajit'];
 
 async function main(oracle, ...only) {
@@ -23,8 +24,11 @@ async function main(oracle, ...only) {
     fs.mkdirSync(own);
     await reference(oracle, INTERPRETERS, own);
   }
-  const dates = fs.readdirSync(path.join(oracle, 'openapi'))
+  const documents = fs.readdirSync(path.join(oracle, 'openapi'))
     .map(name => name.replace(/\.json$/, '')).sort();
+  const dates = documents.filter(date => fs.existsSync(path.join(REVISIONS, `${date}.lua`)));
+  const others = documents.filter(date => !dates.includes(date));
+  if (others.length) console.log(`not checked, the client does not know them: ${others.join(', ')}`);
   for (const date of dates.filter(one => !only.length || only.includes(one))) {
     const own = path.join(dir, date);
     fs.mkdirSync(own);

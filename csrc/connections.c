@@ -43,22 +43,24 @@ static void forget (connections *c, int fd) {
 }
 
 
-/* Two addresses of a host may be tried at a time. */
-static bool reserve (connections *c) {
-  connection *one = c->unused;
-  if (one != NULL && one->next != NULL)
-    return true;
-  if ((one = malloc(sizeof(*one))) == NULL)
-    return false;
-  one->next = c->unused;
-  c->unused = one;
+/* Has at least 'count' unused ones. */
+static bool reserve (connections *c, int count) {
+  connection *one;
+  for (one = c->unused; one != NULL && count > 0; one = one->next)
+    count--;
+  while (count-- > 0) {
+    if ((one = malloc(sizeof(*one))) == NULL)
+      return false;
+    one->next = c->unused;
+    c->unused = one;
+  }
   return true;
 }
 
 
 static bool add (connections *c, int fd) {
   connection *one;
-  if (c->unused == NULL && !reserve(c))
+  if (!reserve(c, 1))
     return false;
   one = c->unused;
   c->unused = one->next;
@@ -93,8 +95,9 @@ static int close_socket (void *self, curl_socket_t fd) {
 }
 
 
+/* libcurl may try two addresses of a host at a time. */
 CURLcode connections_prepare (connections *c) {
-  return reserve(c) && reserve(c) ? CURLE_OK : CURLE_OUT_OF_MEMORY;
+  return reserve(c, 2) ? CURLE_OK : CURLE_OUT_OF_MEMORY;
 }
 
 

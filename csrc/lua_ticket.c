@@ -188,6 +188,22 @@ static int ticket_done (lua_State *L) {
 }
 
 
+/* ticket:waits() -> seconds, "rate_limit" | "retry_after" | "backoff"; nothing
+** when it does not wait for a time. */
+static int ticket_waits (lua_State *L) {
+  static const char *const names[] = {
+    NULL, "rate_limit", "retry_after", "backoff"
+  };
+  wait_reason reason;
+  int64_t ms = transfer_wait(open_ticket_at(L), clock_ms(), &reason);
+  if (ms == 0)
+    return 0;
+  lua_pushnumber(L, (lua_Number)ms / 1000);
+  lua_pushstring(L, names[reason]);
+  return 2;
+}
+
+
 /* ticket:watch(): its end makes core.watch's descriptor readable, until it is
 ** taken. */
 static int ticket_watch (lua_State *L) {
@@ -444,6 +460,7 @@ void open_ticket (lua_State *L) {
     {"done", ticket_done},
     {"announce", ticket_announce},
     {"watch", ticket_watch},
+    {"waits", ticket_waits},
     {"take", ticket_take},
     {"cancel", ticket_cancel},
     {"close", ticket_close},

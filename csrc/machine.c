@@ -84,6 +84,7 @@ static lane *unlist_lane (machine *m) {
 
 static void be_ready (machine *m, transfer *t, bool first) {
   t->delayed = false;
+  transfer_set_wait(t, WAIT_RATE_LIMIT, 0);
   lane_adopt(t->lane, m->pid);
   if (t->deadline != FOREVER)
     timers_set(&m->timers, &t->timer, t->deadline);
@@ -97,6 +98,7 @@ static void be_ready (machine *m, transfer *t, bool first) {
 
 static void be_delayed (machine *m, transfer *t, int64_t until) {
   t->delayed = true;
+  transfer_set_wait(t, t->gap_reason, until);
   timers_set(&m->timers, &t->timer, until);
 }
 
@@ -205,6 +207,7 @@ static void run (machine *m, transfer *t, int64_t now) {
   CURLcode code;
   bool dressed;
   lane_remove(t->lane, &t->place);
+  transfer_set_wait(t, WAIT_NONE, 0);
   if (t->tracked && t->deadline == FOREVER)
     t->deadline = transfer_deadline(t, now);
   t->overdue = now + time_for(t, now) + GRACE_MS;
@@ -242,7 +245,7 @@ static int64_t lane_wait (lane *l, transfer *t, int64_t now) {
     return 0;
   t->taken = budget_now(l->budget);
   wait = budget_take(l->budget, l->buckets, l->bucket_count, t->taken);
-  l->closed_until = now + wait;
+  __atomic_store_n(&l->closed_until, now + wait, __ATOMIC_RELAXED);
   return wait;
 }
 
@@ -355,6 +358,7 @@ static bool try_again (machine *m, transfer *t, const attempt *a,
   else {
     int n = verdict == RETRY_PACED ? t->trial_count : ++t->failures;
     until = now + 1 + retry_gap(a, n, t->deadline - now);
+    t->gap_reason = a->retry_after > 0 ? WAIT_RETRY_AFTER : WAIT_BACKOFF;
   }
   if (until >= t->deadline)
     return false;
@@ -475,6 +479,8 @@ void machine_take (machine *m, transfer *t) {
                         budget_now(t->lane->budget));
   if (least > 0 && t->deadline - now < least)
     give_up_waiting(m, t, least);
+  else if (least > 0)
+    transfer_set_wait(t, WAIT_RATE_LIMIT, now + least);
 }
 
 

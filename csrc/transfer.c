@@ -82,6 +82,26 @@ int64_t transfer_deadline (const transfer *t, int64_t now) {
 }
 
 
+void transfer_set_wait (transfer *t, wait_reason reason, int64_t until) {
+  __atomic_store_n(&t->wait_until, until, __ATOMIC_RELAXED);
+  __atomic_store_n(&t->wait_reason, (int)reason, __ATOMIC_RELEASE);
+}
+
+
+int64_t transfer_wait (const transfer *t, int64_t now, wait_reason *reason) {
+  int64_t until;
+  *reason = (wait_reason)__atomic_load_n(&t->wait_reason, __ATOMIC_ACQUIRE);
+  until = __atomic_load_n(&t->wait_until, __ATOMIC_RELAXED);
+  if (*reason == WAIT_RATE_LIMIT) {
+    int64_t open = __atomic_load_n(&t->lane->closed_until, __ATOMIC_RELAXED);
+    if (open > until)
+      until = open;
+  }
+  return *reason != WAIT_NONE && !transfer_is_done(t) && until > now
+           ? until - now : 0;
+}
+
+
 void transfer_blame (transfer *t, failure kind, const char *reason) {
   t->response.failure = kind;
   t->response.reason = reason;

@@ -19,6 +19,14 @@ typedef struct trial {
   double waited;       /* seconds before it, since the one before */
 } trial;
 
+/* What a transfer waits for, when it is not running. */
+typedef enum wait_reason {
+  WAIT_NONE,
+  WAIT_RATE_LIMIT,   /* its turn, by the limits of its lane */
+  WAIT_RETRY_AFTER,  /* as the service asked */
+  WAIT_BACKOFF       /* the gap before another attempt */
+} wait_reason;
+
 typedef struct transfer {
   int references;      /* who asked, and the engine */
   request request;
@@ -51,6 +59,9 @@ typedef struct transfer {
   int64_t deadline;    /* milliseconds of the engine's clock */
   int64_t taken;       /* from the budget, on its clock */
   double submitted, started, idle_since;  /* seconds of the engine's clock */
+  wait_reason gap_reason;   /* of the gap that comes next, or is under way */
+  int wait_reason;          /* these two: see transfer_set_wait */
+  int64_t wait_until;
 } transfer;
 
 /* A transfer with one reference, the caller's; NULL when memory is out. */
@@ -67,6 +78,12 @@ void transfer_break (transfer *t, const char *reason, double now);
 
 /* When it has to have come to its end, if it is submitted now. */
 int64_t transfer_deadline (const transfer *t, int64_t now);
+
+/* It begins to wait until about 'until', or (WAIT_NONE) no longer waits. Called
+** by the thread that works on it; any other may ask for how long: how many
+** milliseconds, and '*reason'; 0 when it does not wait. */
+void transfer_set_wait (transfer *t, wait_reason reason, int64_t until);
+int64_t transfer_wait (const transfer *t, int64_t now, wait_reason *reason);
 
 /* What went wrong, if it was not the service. */
 void transfer_blame (transfer *t, failure kind, const char *reason);

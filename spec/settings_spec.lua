@@ -399,3 +399,95 @@ describe("a client with other settings", function()
     assert.equal("https://a.klaviyo.com/api/profiles", url(client))
   end)
 end)
+
+-- Fault 43: a script had to be edited to move between a sandbox and the service.
+describe("the environment", function()
+  local function run(text, environment)
+    return (script.run('local klaviyo = require "klaviyo"\n' .. text, { env = environment }))
+  end
+
+  local SHOW = [[
+    local values = require("klaviyo.client").settings(klaviyo.new(%s))
+    for name in ("api_key access_token auth_scheme account company_id base_url timeout connect_timeout deadline "
+      .. "retries track_queue max_response_bytes pacing prefetch validate fall_forward debug revision proxy ca_file "
+      .. "app_info"):gmatch("%%S+") do
+      if values[name] ~= nil then
+        print(name, type(values[name]), values[name])
+      end
+    end
+  ]]
+
+  local ENVIRONMENT = {
+    KLAVIYO_API_KEY = "pk_env", KLAVIYO_AUTH_SCHEME = "Bearer", KLAVIYO_ACCOUNT = "shop", KLAVIYO_COMPANY_ID = "AbCdEf",
+    KLAVIYO_BASE_URL = "http://127.0.0.1:8080", KLAVIYO_TIMEOUT = "1.5", KLAVIYO_CONNECT_TIMEOUT = "2",
+    KLAVIYO_DEADLINE = "20", KLAVIYO_RETRIES = "0", KLAVIYO_TRACK_QUEUE = "7", KLAVIYO_MAX_RESPONSE_BYTES = "1000",
+    KLAVIYO_PACING = "off", KLAVIYO_PREFETCH = "no", KLAVIYO_VALIDATE = "false", KLAVIYO_FALL_FORWARD = "0",
+    KLAVIYO_DEBUG = "1", KLAVIYO_REVISION = "2025-01-15", KLAVIYO_PROXY = "http://127.0.0.1:3128",
+    KLAVIYO_CA_FILE = "/ca.pem", KLAVIYO_APP_INFO = "shop/1",
+  }
+
+  it("has every setting that is text, a number or a boolean", function()
+    local output = run(SHOW:format(""), ENVIRONMENT)
+    for name, shown in pairs {
+      api_key = "string\tpk_env", auth_scheme = "string\tBearer", account = "string\tshop",
+      company_id = "string\tAbCdEf", base_url = "string\thttp://127.0.0.1:8080", timeout = "number\t1.5",
+      connect_timeout = "number\t2", deadline = "number\t20", retries = "number\t0", track_queue = "number\t7",
+      max_response_bytes = "number\t1000", pacing = "boolean\tfalse", prefetch = "boolean\tfalse",
+      validate = "boolean\tfalse", fall_forward = "boolean\tfalse", debug = "boolean\ttrue",
+      revision = "string\t2025-01-15", proxy = "string\thttp://127.0.0.1:3128", ca_file = "string\t/ca.pem",
+      app_info = "string\tshop/1",
+    } do
+      assert.truthy(("\n" .. output):find("\n" .. name .. "\t" .. shown .. "\n", 1, true), name .. "\n" .. output)
+    end
+  end)
+
+  it("comes after what the program says, and counts where it is empty as absent", function()
+    local output = run(SHOW:format("{timeout = 3, retries = 1, debug = false, pacing = true}"), ENVIRONMENT)
+    assert.matches("timeout\tnumber\t3\n", output)
+    assert.matches("retries\tnumber\t1\n", output)
+    assert.matches("debug\tboolean\tfalse\n", output)
+    assert.matches("pacing\tboolean\ttrue\n", output)
+    output = run(SHOW:format(""), { KLAVIYO_API_KEY = "pk_env", KLAVIYO_TIMEOUT = "", KLAVIYO_BASE_URL = "" })
+    assert.matches("timeout\tnumber\t30\n", output)
+    assert.matches("base_url\tstring\thttps://a.klaviyo.com\n", output)
+  end)
+
+  it("gives no key, account or scheme where the program has a key or a token of its own", function()
+    for _, own in ipairs { "{api_key = 'pk_own'}", "{access_token = 'tok', budget = false}" } do
+      local output = run(SHOW:format(own), ENVIRONMENT)
+      assert.is_nil(output:find("pk_env", 1, true), output)
+      assert.is_nil(output:find("shop\n", 1, true), output)
+      assert.is_nil(output:find("auth_scheme", 1, true), output)
+      assert.is_nil(output:find("AbCdEf", 1, true), output)
+      assert.matches("base_url\tstring\thttp://127.0.0.1:8080\n", output)
+    end
+    assert.matches("access_token\tstring\ttok_env\n", run(SHOW:format(""), { KLAVIYO_ACCESS_TOKEN = "tok_env" }))
+    assert.matches("leave out one", run(SHOW:format(""), { KLAVIYO_ACCESS_TOKEN = "a", KLAVIYO_API_KEY = "b" }))
+  end)
+
+  it("is named where its value is wrong, and no secret is shown", function()
+    for name, value in pairs {
+      TIMEOUT = "soon", RETRIES = "1.5", DEBUG = "maybe", PACING = "3", MAX_RESPONSE_BYTES = "-1", DEADLINE = "0",
+      TRACK_QUEUE = "0", APP_INFO = "a\rb",
+    } do
+      local output = run("print(pcall(klaviyo.new))", { KLAVIYO_API_KEY = "pk_env", ["KLAVIYO_" .. name] = value })
+      assert.matches("^false\t[^\n]*KLAVIYO_" .. name .. " in the environment must be ", output)
+      assert.is_nil(output:find("pk_env", 1, true))
+    end
+  end)
+
+  it("is what a client was made with, not what its calls find", function()
+    local output = run([[
+      local client = klaviyo.new {api_key = "pk_own"}
+      local getenv = os.getenv
+      os.getenv = function(name) error("asked for " .. name) end
+      print(client:with {timeout = 3}:build("get_lists", nil, {retries = 2}).headers.Authorization)
+    ]], ENVIRONMENT)
+    assert.equal("Klaviyo-API-Key pk_own\n", output)
+  end)
+
+  it("has the revision of klaviyo.document, too", function()
+    assert.matches("2025%-01%-15", run('print(require("klaviyo.settings").revision())', ENVIRONMENT))
+    assert.matches("2024%-10%-15", run('print(require("klaviyo.settings").revision())', {}))
+  end)
+end)

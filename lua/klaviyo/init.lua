@@ -54,7 +54,7 @@ local LATER = {
 function M.document(operation, t, options)
   options = options or {}
   local seen = view.of {
-    revision = options.revision or settings.default_revision,
+    revision = options.revision or settings.revision(),
     fall_forward = options.fall_forward,
   }
   return document.build(seen:must(operation), t, {

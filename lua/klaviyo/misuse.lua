@@ -177,7 +177,7 @@ function M.nearest(name, candidates)
   return d and d <= near and list[1] or nil
 end
 
-local MOST_NAMED = 20
+local MOST_NAMED = 40
 local NEAREST_NAMED = 5
 
 -- All that is allowed; of very many only those that come near.

@@ -30,6 +30,9 @@ local M = {}
 ---@field prefetch? boolean  false: an iterator asks for a page only when it is needed
 ---@field wait? fun(fd: integer|nil, seconds: number)  how to wait inside another event loop
 ---@field on_attempt? fun(attempt: table)  told of every attempt, without secrets
+---@field on_wait? fun(operation: string|nil, seconds: number, why: string)  told when a request
+---  will wait: for the "rate_limit", as "retry_after" asks, or as "backoff"
+---@field debug? boolean  true: every attempt is logged to stderr, in nginx to error_log, without secrets
 ---@field max_response_bytes? integer  of a decoded answer; default 256 MiB
 ---@field proxy? string  a proxy's URL, "" for none; default: as the environment says
 ---@field ca_file? string  a PEM file of the authorities to trust; default libcurl's
@@ -118,6 +121,8 @@ local KNOWN = {
   track_queue = POSITIVE,
   track_deadline = SECONDS,
   on_attempt = {is "function", "a function"},
+  on_wait = {is "function", "a function"},
+  debug = SWITCH,
   wait = {is "function", "a function"},
   max_response_bytes = POSITIVE,
   validate = SWITCH,
@@ -185,17 +190,44 @@ function M.check_secret(where, value)
   end
 end
 
+-- What others call a setting that has another name here, or is none.
+local HINTS = {
+  dry_run = "client:build makes a request and does not send it",
+  verbose = "debug = true logs every attempt (or KLAVIYO_DEBUG=1)",
+  log = "debug = true logs every attempt; on_attempt is told of each",
+  logger = "debug = true logs every attempt; on_attempt is told of each",
+  log_level = "debug = true logs every attempt (or KLAVIYO_DEBUG=1)",
+  key = "the private key is api_key",
+  private_key = "the private key is api_key",
+  token = "an OAuth token is access_token, a private key api_key",
+  public_key = "the public key is company_id",
+  public_api_key = "the public key is company_id",
+  site_id = "the public key is company_id",
+  url = "the service's address is base_url",
+  host = "the service's address is base_url",
+  endpoint = "the service's address is base_url",
+  sandbox = "the address of a sandbox is base_url",
+  api_version = "the API's version is revision",
+  version = "the API's version is revision",
+  max_retries = "how often to try again is retries",
+  retry = "how often to try again is retries",
+  rate_limit = "whether to wait for the rate limits is pacing",
+  page_size = "page = {size = …} is an argument of a call",
+}
+
 -- A secret is never shown, not even when it is of the wrong type.
-local function check(name, value)
+local function check(name, value, where)
   local rule = KNOWN[name]
-  if not rule then
+  if not rule and HINTS[name] then
+    misuse.raise('unknown setting "%s": %s', name, HINTS[name])
+  elseif not rule then
     misuse.unknown("setting", name, KNOWN)
   end
   if not rule[1](value) then
-    misuse.raise("%s must be %s, not %s", name, rule[2],
+    misuse.raise("%s must be %s, not %s", where or name, rule[2],
       rule == SECRET and misuse.kind(value) or misuse.shown(value))
   elseif rule == SECRET then
-    M.check_secret(name, value)
+    M.check_secret(where or name, value)
   end
   if name == "pacing" then
     M.check_pacing(name, value)
@@ -225,6 +257,64 @@ local function complete(settings)
   return settings
 end
 
+-- How a setting is read from the environment: KLAVIYO_TIMEOUT is `timeout`.
+-- Functions and tables cannot be.
+local BOOLEANS = {
+  ["1"] = true, ["true"] = true, yes = true, on = true,
+  ["0"] = false, ["false"] = false, no = false, off = false,
+}
+
+local function switch_of(text)
+  local value = BOOLEANS[text:lower()]
+  if value == nil then
+    return text
+  end
+  return value
+end
+
+local function number_of(text)
+  return tonumber(text) or text
+end
+
+local function text_of(text)
+  return text
+end
+
+local FROM_ENVIRONMENT = {
+  revision = text_of, base_url = text_of, proxy = text_of, ca_file = text_of,
+  app_info = text_of, timeout = number_of,
+  connect_timeout = number_of, deadline = number_of, retries = number_of,
+  track_queue = number_of, max_response_bytes = number_of, pacing = switch_of,
+  prefetch = switch_of, validate = switch_of, fall_forward = switch_of,
+  debug = switch_of,
+}
+
+-- Who calls, and for whom: these are of one account, and are taken from the
+-- environment together or not at all.
+local IDENTITY = {
+  api_key = text_of, access_token = text_of, auth_scheme = text_of,
+  account = text_of, company_id = text_of,
+}
+
+local function read_environment(settings, given, readers)
+  for name, read in pairs(readers) do
+    local variable = "KLAVIYO_" .. name:upper()
+    local text = given[name] == nil and os.getenv(variable)
+    if text and text ~= "" then
+      settings[name] = check(name, read(text),
+        variable .. " in the environment")
+    end
+  end
+end
+
+--- The revision of who names none.
+---@return string
+function M.revision()
+  local settings = {revision = DEFAULTS.revision}
+  read_environment(settings, {}, {revision = text_of})
+  return settings.revision
+end
+
 M.default_revision = DEFAULTS.revision
 
 --- Whether there is a setting of that name.
@@ -240,13 +330,17 @@ function M.new(given)
   for name, value in pairs(DEFAULTS) do
     settings[name] = value
   end
-  for name, value in pairs(given or {}) do
+  given = given or {}
+  for name, value in pairs(given) do
     settings[name] = check(name, value)
   end
-  if not settings.api_key and not settings.access_token then
-    local key = os.getenv("KLAVIYO_API_KEY")
-    M.check_secret("KLAVIYO_API_KEY in the environment", key)
-    settings.api_key = key ~= "" and key or nil
+  read_environment(settings, given, FROM_ENVIRONMENT)
+  if not given.api_key and not given.access_token then
+    read_environment(settings, given, IDENTITY)
+    if settings.api_key and settings.access_token then
+      misuse.raise("the environment has both KLAVIYO_API_KEY and "
+        .. "KLAVIYO_ACCESS_TOKEN: leave out one")
+    end
   end
   if not settings.api_key and not settings.access_token
       and not settings.company_id then

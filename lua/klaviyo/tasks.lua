@@ -320,12 +320,15 @@ function M.run(fn, ...)
   return main:wait()
 end
 
---- Waits until a ticket is done.
----@param ticket userdata
+--- Waits until a request is done.
+---@param flight {ticket: userdata}
 ---@param wait (fun(fd: integer|nil, seconds: number))|nil  of another loop
-function M.wait_for(ticket, wait)
+---@param look fun(flight: table)  called now and then while it is not done
+function M.wait_for(flight, wait, look)
+  local ticket = flight.ticket
   local me = scheduler.inside()
   if me then
+    me.flight, me.look = flight, look
     local serial = ticket:announce()
     me.ticket = ticket
     if me.done then  -- cancelled, and still running until here
@@ -333,12 +336,13 @@ function M.wait_for(ticket, wait)
       scheduler.park()
     end
     while not ticket:done() do
+      look(flight)
       scheduler.ready_when(serial, me)
       scheduler.park()
     end
-    me.ticket = nil
+    me.ticket, me.flight = nil, nil
   else
-    scheduler.block(ticket, wait)
+    scheduler.block(flight, wait, look)
   end
 end
 

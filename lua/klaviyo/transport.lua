@@ -12,6 +12,8 @@ local lanes = lazy "klaviyo.lanes"
 local phases = lazy "klaviyo.nginx.phases"
 local scheduler = lazy "klaviyo.scheduler"
 local tasks = lazy "klaviyo.tasks"
+local trace = lazy "klaviyo.trace"
+local waiting = lazy "klaviyo.waiting"
 
 local M = {}
 
@@ -149,7 +151,8 @@ local function new_flight(settings, request, op)
     phases.must_wait()
   end
   return {
-    settings = settings, request = request, op = op, ticket = nil,
+    settings = settings, request = request, op = op, url = request.url,
+    ticket = nil,
     secret = nil, is_awaited = false,
   }
 end
@@ -193,7 +196,10 @@ local function tell_attempts(flight, response, trouble)
     status = outcome.status, error = outcome.reason,
     elapsed = outcome.elapsed, waited = 0,
   }}
-  for number, attempt in ipairs(attempts) do
+  if settings.debug then
+    trace.attempts(flight, attempts, response)
+  end
+  for number, attempt in ipairs(settings.on_attempt and attempts or {}) do
     settings.on_attempt {
       operation = flight.op and flight.op.id,
       method = flight.request.method,
@@ -207,7 +213,7 @@ local function tell_attempts(flight, response, trouble)
 end
 
 local function arrive(flight, response, trouble)
-  if flight.settings.on_attempt then
+  if flight.settings.on_attempt or flight.settings.debug then
     tell_attempts(flight, response, trouble)
   end
   return response, trouble
@@ -215,7 +221,7 @@ end
 
 local function take(flight)
   flight.is_awaited = true
-  tasks.wait_for(flight.ticket, flight.settings.wait)
+  tasks.wait_for(flight, flight.settings.wait, waiting.look)
   flight.is_awaited = false
   return arrive(flight, flight.ticket:take())
 end
@@ -293,6 +299,9 @@ function M.leave(settings, request, op, most)
   local ok, why = core.track(handle,
     lanes.of(settings, op, request, secret, true), request.method,
     request.url, request.body, request.repeatable, most)
+  if ok and settings.debug then
+    trace.queued(op, request, secret)
+  end
   return ok, why, secret
 end
 

@@ -19,6 +19,19 @@ local LOCATIONS = {
     ngx.status = doc and 200 or 502
     ngx.say(doc and #doc.data or err)
   ]],
+  ["/waits"] = [[
+    local told = {}
+    local paced = client:with {
+      pacing = {per_second = 1}, account = "waits " .. ngx.now(),
+      on_wait = function(operation, seconds, why) told[#told + 1] = operation .. " " .. why end,
+    }
+    for _ = 1, 3 do assert(paced:call("get_lists")) end
+    ngx.say(table.concat(told, ", "))
+  ]],
+  ["/traced"] = [[
+    assert(client:with {debug = true}:call("get_lists", {sort = "name"}))
+    ngx.say("done")
+  ]],
   ["/ids"] = [[
     local ids = {}
     for profile in client.profiles:each {page = {size = 20}, fields = {profile = {"email"}}} do
@@ -263,6 +276,21 @@ describe("in nginx", function()
     assert.same({ "2", 200 }, { says("/call") })
   end)
 
+  -- Fault 41: a call that waited gave no sign of it.
+  it("a handler is told what its calls wait for", function()
+    local told, status = says("/waits")
+    assert.equal(200, status)
+    assert.matches("^get_lists rate_limit", told)
+  end)
+
+  it("every attempt of a handler is in the log, without the key", function()
+    assert.same({ "done", 200 }, { says("/traced") })
+    local log = shell.read(world.server.dir .. "/error.log")
+    assert.matches("%[warn%][^\n]*klaviyo debug: get_lists attempt 1: GET http://[%d.:]+/api/lists%?sort=name, "
+      .. "body none: 200 in ", log)
+    assert.is_nil(log:find(key, 1, true))
+  end)
+
   it("a handler walks over all pages", function()
     local seen, count = {}, 0
     for id in says("/ids"):gmatch("%S+") do
@@ -426,7 +454,7 @@ describe("in nginx", function()
 
   it("nobody is told of anything wrong but what was", function()
     local expected = { "the loose one", "get_profiles: 400", "unknown reason", "get_profile: 404",
-      "get_profile needs id" }
+      "get_profile needs id", "klaviyo debug: get_lists" }
     for _, line in ipairs(world:complaints()) do
       local found = false
       for _, text in ipairs(expected) do

@@ -184,7 +184,23 @@ local function wake_sleepers()
       M.ready(task)
     end
   end
-  return heap[1] and heap[1].due - now
+  return heap[1] and heap[1].due - now, now
+end
+
+-- Seconds between looks at what the tasks wait for.
+local LOOK_GAP = 0.25
+local next_look = 0
+
+local function look_at_waiting()
+  local tasks = {}
+  for _, task in pairs(waiting) do
+    tasks[#tasks + 1] = task
+  end
+  for _, task in ipairs(tasks) do
+    if task.flight and not task.done then
+      task.look(task.flight)
+    end
+  end
 end
 
 --- Lets another loop go on for so long, or until the core has to be looked at.
@@ -214,7 +230,11 @@ end
 --- Lets each go on that is ready; where none is, waits until one may be.
 ---@param wait (fun(fd: integer|nil, seconds: number))|nil
 function M.step(wait)
-  local pause = wake_sleepers()
+  local pause, now = wake_sleepers()
+  if now >= next_look then
+    next_look = now + LOOK_GAP
+    look_at_waiting()
+  end
   if first <= last then
     look_at_core(0)  -- the wire does not wait for those who are never done
   else
@@ -237,18 +257,23 @@ function M.stands_still(wait)
   return not wait and not M.inside()
 end
 
---- Waits for a ticket outside of all tasks.
----@param ticket userdata
+--- Waits for a request outside of all tasks.
+---@param flight {ticket: userdata}
 ---@param wait (fun(fd: integer|nil, seconds: number))|nil
-function M.block(ticket, wait)
+---@param look fun(flight: table)  called now and then while it is not done
+function M.block(flight, wait, look)
+  local ticket = flight.ticket
   if wait then
     ticket:watch()
     while not ticket:wait(0) do
+      look(flight)
       M.yield_to(wait, M.SLICE)
     end
     return
   end
-  while not ticket:wait(M.SLICE) do end  -- luacheck: ignore 542
+  repeat
+    look(flight)
+  until ticket:wait(M.SLICE)
 end
 
 --- Waits outside of all tasks, not longer than that.

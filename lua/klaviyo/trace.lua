@@ -1,0 +1,108 @@
+--- The setting `debug`: what goes over the wire, in a form fit for a log.
+
+local core = require "klaviyo.core"
+
+local M = {}
+
+local LONGEST_BODY = 500
+
+-- Members whose values are secrets, in JSON and in queries.
+local SECRETS = {
+  "secret_key", "client_secret", "access_token", "refresh_token", "api_key",
+  "password",
+}
+
+local MASK = "[redacted]"
+
+-- The text without secrets; of one that the end cuts off nothing remains.
+local function masked(text, secret)
+  if secret and secret ~= "" then
+    local parts, at = {}, 1
+    while true do
+      local first, last = text:find(secret, at, true)
+      parts[#parts + 1] = text:sub(at, (first or 0) - 1)
+      if not first then
+        break
+      end
+      parts[#parts + 1] = MASK
+      at = last + 1
+    end
+    text = table.concat(parts)
+  end
+  for _, name in ipairs(SECRETS) do
+    text = text:gsub('("' .. name .. '"%s*:%s*")[^"]*', "%1" .. MASK)
+      :gsub("([?&]" .. name .. "=)[^&%s]*", "%1" .. MASK)
+  end
+  return (text:gsub("pk_[%w_-]+", MASK):gsub("(%a://)[^/@%s\"]*@", "%1" .. MASK .. "@"))
+end
+
+local function body_of(text, secret)
+  if type(text) ~= "string" or text == "" then
+    return "none"
+  end
+  local size = #text
+  local short = masked(text, secret):gsub("[%c%s]+", " ")
+  if #short > LONGEST_BODY then
+    short = short:sub(1, LONGEST_BODY)
+      :gsub("[\192-\255][\128-\191]*$", "") .. "…"
+  end
+  return ("%d bytes: %s"):format(size, short)
+end
+
+-- The id by which the service, or what stands before it, finds a request.
+local function id_of(response)
+  local fields = response and core.header_fields(response.head) or {}
+  local id = fields["x-request-id"] or fields["x-klaviyo-request-id"]
+    or fields["cf-ray"]
+  return id and ", id " .. id or ""
+end
+
+local function write(line)
+  line = "klaviyo debug: " .. line
+  if type(ngx) == "table" and ngx.log then
+    ngx.log(ngx.WARN, line)
+  else
+    io.stderr:write(line, "\n")
+  end
+end
+
+local function name_of(flight)
+  return flight.op and flight.op.id .. " " or ""
+end
+
+local function request_of(request, url, secret)
+  return ("%s %s, body %s"):format(request.method, masked(url, secret),
+    request.form and "of a form" or body_of(request.body, secret))
+end
+
+--- Logs the attempts of a call that is over.
+---@param flight table
+---@param attempts table[]
+---@param response table|nil
+function M.attempts(flight, attempts, response)
+  local secret = flight.secret
+  for number, attempt in ipairs(attempts) do
+    local is_last = number == #attempts
+    local waited = (attempt.waited or 0) >= 0.001
+      and (", after waiting %.3f s"):format(attempt.waited) or ""
+    write(("%sattempt %d: %s: %s in %.3f s%s%s%s"):format(name_of(flight),
+      number, request_of(flight.request, flight.url, secret),
+      masked(tostring(attempt.status or attempt.error), secret),
+      attempt.elapsed or 0, waited, is_last and id_of(response) or "",
+      is_last and response and response.status
+        and ", answer " .. body_of(response.body, secret) or ""))
+  end
+  if #attempts == 0 then
+    write(("%snot sent: %s"):format(name_of(flight),
+      request_of(flight.request, flight.url, secret)))
+  end
+end
+
+--- Logs a request that is sent in the background, and whose attempts nobody
+--- is told.
+function M.queued(op, request, secret)
+  write(("%s queued: %s"):format(op.id,
+    request_of(request, request.url, secret)))
+end
+
+return M

@@ -1,0 +1,125 @@
+-- Fault 41: a call that waited for a minute gave no sign of it.
+local connect = require "spec.support.connect"
+local klaviyo = require "klaviyo"
+local raises = require "spec.support.raises"
+local raw = require "spec.support.raw"
+local waiting = require "klaviyo.waiting"
+
+local OK = { body = '{"data":[]}' }
+
+-- What on_wait was told by a call of a client.
+local function told_of(answers, settings, call)
+  local told = {}
+  raw.with({ answers = answers }, function(server)
+    settings.on_wait = settings.on_wait or function(operation, seconds, why)
+      told[#told + 1] = { operation = operation, seconds = seconds, why = why }
+    end
+    call(connect(server.url, settings))
+  end)
+  return told
+end
+
+local function lists(client)
+  return client:call("get_lists")
+end
+
+-- In the ways in which a call can wait.
+local WAYS = {
+  ["blocking"] = function(client) return lists(client) end,
+  ["in a task"] = function(client)
+    return klaviyo.run(function() return lists(client) end)
+  end,
+  ["in another loop"] = function(client)
+    return lists(client:with { wait = function(_, seconds) klaviyo.sleep(math.min(seconds, 0.02)) end })
+  end,
+}
+
+describe("on_wait", function()
+  for way, call in pairs(WAYS) do
+    it("is told of a Retry-After, " .. way, function()
+      local told = told_of({ { status = 429, headers = { ["Retry-After"] = "1" } }, OK }, { retries = 1 },
+        function(client) assert(call(client)) end)
+      assert.equal(1, #told)
+      assert.equal("get_lists", told[1].operation)
+      assert.equal("retry_after", told[1].why)
+      assert.is_true(told[1].seconds > 0.2 and told[1].seconds <= 1.1, told[1].seconds)
+    end)
+  end
+
+  it("is told of a rate limit before the wait begins", function()
+    local account = "spec " .. os.time() .. tostring({})
+    local told = told_of({ OK }, { retries = 1, pacing = { per_second = 1 }, account = account },
+      function(client)
+        assert(lists(client))
+        klaviyo.run(function()
+          for _ = 1, 2 do
+            klaviyo.spawn(function() assert(lists(client)) end)
+          end
+        end)
+      end)
+    assert.is_true(#told >= 2, #told)
+    for _, one in ipairs(told) do
+      assert.equal("rate_limit", one.why)
+      assert.equal("get_lists", one.operation)
+    end
+  end)
+
+  it("is not told where nothing waits", function()
+    assert.same({}, told_of({ OK }, {}, function(client)
+      assert(lists(client))
+      klaviyo.run(function() assert(lists(client)) end)
+    end))
+  end)
+
+  it("has no operation to be told of a raw request", function()
+    local seen
+    told_of({ { status = 429, headers = { ["Retry-After"] = "1" } }, OK }, {
+      retries = 1,
+      on_wait = function(operation, _, why) seen = { operation == nil, why } end,
+    }, function(client) assert(client:request { path = "/api/new", query = { x = 1 } }) end)
+    assert.same({ true, "retry_after" }, seen)
+  end)
+
+  it("may raise, which is warned of and ends nothing", function()
+    local warnings = {}
+    told_of({ { status = 429, headers = { ["Retry-After"] = "1" } }, OK }, {
+      retries = 1, on_wait = function() error("no", 0) end,
+      on_warning = function(message) warnings[#warnings + 1] = message end,
+    }, function(client) assert(client:request { path = "/api/new" }) end)
+    assert.same({ "klaviyo: on_wait raised an error: no" }, warnings)
+  end)
+
+  it("is a function", function()
+    raises("on_wait must be a function", function() klaviyo.new { api_key = "pk_x", on_wait = true } end)
+  end)
+end)
+
+describe("a long wait", function()
+  local function warned(settings)
+    local warnings = {}
+    settings.retries, settings.deadline = 1, 20
+    settings.on_warning = function(message) warnings[#warnings + 1] = message end
+    raw.with({ answers = { { status = 429, headers = { ["Retry-After"] = "9" } } } }, function(server)
+      local client = connect(server.url, settings)
+      local task
+      pcall(klaviyo.run, function()
+        for _ = 1, 2 do
+          task = klaviyo.spawn(function() return client:request { path = "/api/new", query = { email = "a" } } end)
+        end
+        klaviyo.sleep(1.5)
+        error("enough", 0)
+      end)
+      assert.is_true(task.done)
+    end)
+    return warnings
+  end
+
+  it("is warned of, once, where nobody asked to be told", function()
+    waiting.forget()
+    local warnings = warned {}
+    assert.equal(1, #warnings)
+    assert.matches("^klaviyo: GET http://[%d.:]+/api/new waits %d s as the service asks %(Retry%-After%); ",
+      warnings[1])
+    assert.same({}, warned { on_wait = function() end })
+  end)
+end)

@@ -307,9 +307,10 @@ static void tell_budget (transfer *t, const attempt *a) {
   t->taken = lane_settle(l, t->taken);
   if (l->budget == NULL || l->bucket_count == 0)
     return;
-  if (a->status == 429 && a->retry_after >= 0)
+  if (a->status == 429)  /* nor is there room for the other ones */
     budget_block(l->budget, &l->buckets[0], t->taken,
-                 (int64_t)a->retry_after * 1000);
+                 a->retry_after > 0 ? (int64_t)a->retry_after * 1000
+                                    : RETRY_MIN_PACE_MS);
   else if (a->status != 0 &&
            headers_rate_limit(t->response.head.data, t->response.head.size,
                               &limit))
@@ -343,9 +344,9 @@ static bool try_again (machine *m, transfer *t, const attempt *a,
   retry verdict = retry_verdict(a, t->repeatable);
   int retries = t->request.settings->retries;
   int64_t until = now;
-  /* to wait as the service says is no retry that failed, and a connection
-     that had died no attempt; but nobody who wants none is made to wait, nor
-     has anything with a body go out twice */
+  /* to wait until the time that the service names is no retry that failed,
+     and a connection that had died no attempt; but nobody who wants none is
+     made to wait, nor has anything with a body go out twice */
   if (verdict == RETRY_AT_ONCE && !t->resent &&
       (retries > 0 || t->request.body == NULL)) {
     t->resent = true;
@@ -356,7 +357,7 @@ static bool try_again (machine *m, transfer *t, const attempt *a,
            (verdict != RETRY_PACED && t->failures >= retries))
     return false;
   else {
-    int n = verdict == RETRY_PACED ? t->trial_count : ++t->failures;
+    int n = verdict == RETRY_PACED ? 1 : ++t->failures;
     until = now + 1 + retry_gap(a, n, t->deadline - now);
     t->gap_reason = a->retry_after > 0 ? WAIT_RETRY_AFTER : WAIT_BACKOFF;
   }

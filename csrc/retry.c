@@ -7,8 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FIRST_GAP_MS 500
-#define SHORT_GAP_MS 300
+#define FIRST_GAP_MS (2 * RETRY_MIN_PACE_MS)
 #define SHORTEST_MS 3  /* that an attempt can make sense in */
 #define LONGEST_GAP_MS 30000
 
@@ -43,7 +42,7 @@ retry retry_verdict (const attempt *a, bool repeatable) {
     return RETRY_NEVER;
   if (a->code == CURLE_OK) {
     if (a->status == 429)
-      return RETRY_PACED;
+      return a->retry_after > 0 ? RETRY_PACED : RETRY_LATER;
     if (a->status == 503 ||
         ((is_vague_status(a->status) || a->status == 421) && repeatable))
       return RETRY_LATER;
@@ -73,25 +72,31 @@ static double chance (void) {
 }
 
 
+/* Seconds; a 0 names no time at all. Klaviyo sends it with a 429 that other
+** ones follow. */
+static int64_t asked_ms (const attempt *a) {
+  return a->code == CURLE_OK && a->retry_after > 0
+           ? (int64_t)a->retry_after * 1000 : 0;
+}
+
+
 int64_t retry_gap (const attempt *a, int n, int64_t left) {
   int64_t most = FIRST_GAP_MS;
+  int64_t asked = asked_ms(a);
   int64_t gap;
+  if (a->status == 429 && asked > 0)
+    return asked;
   while (--n > 0 && most < LONGEST_GAP_MS)
     most *= 2;
   if (most > LONGEST_GAP_MS)
     most = LONGEST_GAP_MS;
-  /* a last try within the deadline may find the server well again; a limit
-     has no more room for trying more often */
-  if (a->status != 429 && most > left - SHORTEST_MS)
+  /* a limit has no more room for trying more often: half of the gap is for
+     sure, and no less of it near the deadline */
+  if (a->status == 429)
+    return most / 2 + (int64_t)((double)(most / 2) * chance());
+  /* a last try within the deadline may find the server well again */
+  if (most > left - SHORTEST_MS)
     most = left > SHORTEST_MS ? left - SHORTEST_MS : 0;
   gap = (int64_t)((double)most * chance());
-  if (a->code == CURLE_OK && a->retry_after >= 0) {
-    int64_t asked = (int64_t)a->retry_after * 1000;
-    /* a zero is what the service says when less than a second is left */
-    if (a->status == 429)
-      return asked > 0 ? asked : gap % SHORT_GAP_MS;
-    if (asked > gap)
-      return asked;
-  }
-  return gap;
+  return asked > gap ? asked : gap;
 }

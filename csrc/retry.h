@@ -9,6 +9,9 @@
 
 #include <curl/curl.h>
 
+/* The least time between a 429 and another attempt. */
+#define RETRY_MIN_PACE_MS 250
+
 /* How one attempt ended. */
 typedef struct attempt {
   CURLcode code;        /* CURLE_OK: an answer came */
@@ -22,7 +25,7 @@ typedef struct attempt {
 
 typedef enum retry {
   RETRY_NEVER,
-  RETRY_PACED,     /* 429: at the time it says, as often as it says */
+  RETRY_PACED,     /* 429 that names a time: then, as often as it does */
   RETRY_AT_ONCE,   /* a kept-alive connection had died before its use */
   RETRY_LATER      /* with growing gaps */
 } retry;
@@ -35,7 +38,9 @@ retry retry_verdict (const attempt *a, bool repeatable);
 bool retry_needs_connection (const attempt *a);
 
 /* Milliseconds to wait before the n-th repetition: what the service says, or
-** else exponential with full jitter, but less than what is 'left'. */
+** else exponential with full jitter, but less than what is 'left'. After a 429
+** that names no time at least half of that, which is RETRY_MIN_PACE_MS at
+** first. */
 int64_t retry_gap (const attempt *a, int n, int64_t left);
 
 #endif

@@ -105,6 +105,19 @@ describe("a call that is tried again", function()
     end)
   end)
 
+  spec("does not hammer a service that says 429 with a Retry-After of 0", function()
+    with({ { status = 429, headers = { ["Retry-After"] = "0" } } }, { retries = 2 }, function(client, server)
+      local tasks = {}
+      for i = 1, 5 do
+        tasks[i] = klaviyo.spawn(function() return client:call("get_lists") end)
+      end
+      for _, task in ipairs(tasks) do
+        assert.equal("rate_limited", select(2, task:wait()).kind)
+      end
+      assert.equal(15, #server:requests())
+    end)
+  end)
+
   spec("survives a service that says 429 for long", function()
     with({ THROTTLED, THROTTLED, OK }, { retries = 1 }, function(client)
       local began = core.clock()

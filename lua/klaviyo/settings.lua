@@ -20,7 +20,8 @@ local M = {}
 ---@field timeout? number  seconds for one attempt, from start to end; default 30
 ---@field connect_timeout? number  seconds to be connected within; default 5
 ---@field deadline? number  seconds for a call with all its waiting and its attempts; default 120
----@field retries? integer  how many attempts may follow a failed one; default 4; 0: nor is a 429 waited for
+---@field retries? integer  how many attempts may follow a failed one; default 4; 0: nor is a 429 waited for.
+---  A 429 that names a time to wait does not count, one with a Retry-After of 0 does
 ---@field pacing? boolean|table  false: nothing waits for the rate limits; {per_second=, …}: a gateway's own besides
 ---@field account? string  whose rate budget it is; default: a hash of the private key
 ---@field budget? string|boolean  the file where the processes of the machine count what they use of the rate limits;

@@ -92,11 +92,9 @@ local POST, UPSERT = { method = "POST", body = "{}" }, { method = "POST", body =
 local REPEATABLE = { GET = GET, PATCH = PATCH, DELETE = DELETE, ["a POST that upserts"] = UPSERT }
 
 local ONE_SECOND = { { status = 429, headers = { ["Retry-After"] = "1" } }, OK }
-local OFTEN = {}
-for i = 1, 12 do
-  OFTEN[i] = { status = 429, headers = { ["Retry-After"] = "0" } }
-end
-OFTEN[13], OFTEN[14] = { status = 503 }, OK
+local OFTEN = { ONE_SECOND[1], ONE_SECOND[1], { status = 503 }, ONE_SECOND[1], OK }
+local ZERO = { status = 429, headers = { ["Retry-After"] = "0" } }
+local PAST = { status = 429, headers = { ["Retry-After"] = "Thu, 01 Jan 2026 00:00:00 GMT" } }
 
 local told = later { { ONE_SECOND, all(GET) }, { ONE_SECOND, all(POST) } }
 local dated = try_long(function()
@@ -104,6 +102,13 @@ local dated = try_long(function()
   return { { { { status = 429, headers = { ["Retry-After"] = date } }, OK }, all(GET) } }
 end)
 local often = try_long { { OFTEN, all(GET, { retries = 1 }) } }
+local zero, given_up = {}, {}
+for i = 1, 5 do
+  zero[i] = { { ZERO }, all(i % 2 == 1 and GET or POST, { retries = 2 }) }
+end
+given_up[1] = { { ZERO, PAST, { status = 429 }, ZERO, OK }, all(POST, { retries = 4 }) }
+given_up[2] = { { ZERO, { status = 503 }, OK }, all(GET, { retries = 1 }) }
+zero, given_up = later(zero), later(given_up)
 local ALWAYS = { { status = 429 } }
 local always = later { { ALWAYS, all(GET, { deadline = 3 }) }, { ALWAYS, all(GET, { deadline = 3 }) },
   { ALWAYS, all(POST, { deadline = 3 }) }, { ALWAYS, all(POST, { deadline = 3 }) } }
@@ -143,10 +148,35 @@ describe("a 429", function()
     end
   end)
 
-  it("is no failed retry: it may come as often as it likes", function()
+  it("that names a time is no failed retry: it may come as often as it likes", function()
     local result = often()[1]
     assert.equal(200, result.answer.status)
-    assert.equal(14, #result.answer.attempts)
+    assert.equal(5, #result.answer.attempts)
+  end)
+
+  it("with a Retry-After of 0 is a failed retry: five calls with two retries are 15 requests", function()
+    local requests = 0
+    for _, result in ipairs(zero()) do
+      requests = requests + #result.requests
+      assert.equal(429, result.answer.status)
+      assert.is_false(result.answer.maybe_sent)
+      local attempts = result.answer.attempts
+      assert.is_true(attempts[2].waited >= 0.25 and attempts[3].waited >= 0.5)
+    end
+    assert.equal(15, requests)
+  end)
+
+  it("with a Retry-After of 0, or that is past, waits with growing gaps", function()
+    local results = given_up()
+    local attempts = results[1].answer.attempts
+    assert.equal(200, results[1].answer.status)
+    assert.equal(5, #attempts)
+    for i, least in ipairs { 0.25, 0.5, 1, 2 } do
+      local waited = attempts[i + 1].waited
+      assert.is_true(waited >= least and waited < 2 * least + 1, tostring(waited))
+    end
+    assert.equal(503, results[2].answer.status)
+    assert.equal(2, #results[2].requests)
   end)
 
   it("without a word of when waits with growing gaps", function()

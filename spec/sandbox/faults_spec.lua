@@ -103,6 +103,9 @@ describe("the sandbox's faults", function()
     assert.same({ 429, "3" },
       { response.status, response.headers["Retry-After"] })
     assert.equal("throttled", codec.decode(response.body).errors[1].code)
+    order { throttled = 0 }
+    response = ask()
+    assert.same({ 429, "0" }, { response.status, response.headers["Retry-After"] })
     order { error = "permission_denied", status = 403 }
     response = ask()
     assert.equal(403, response.status)

@@ -141,14 +141,14 @@ describe("misuse.unknown", function()
     assert.matches('unknown attribute "x"; allowed: none$', said("attribute", "x", {}))
   end)
 
-  it("names all up to twenty, and of more those that come near", function()
+  it("names all up to forty, and of more those that come near", function()
     local many = {}
-    for i = 1, 30 do
+    for i = 1, 50 do
       many[i] = ("name%02d"):format(i)
     end
     local message = said("attribute", "x", many)
     assert.matches("allowed: name01, name02, name03, name04, name05, "
-      .. "… %(30 in all%)$", message)
+      .. "… %(50 in all%)$", message)
     assert.matches("allowed: name17, name07, name10, name11, name12, ",
       said("attribute", "name17", many))
   end)
@@ -248,5 +248,47 @@ describe("a message", function()
     raises("data.attributes.properties.me: the table holds itself", function()
       client.profiles:create { email = "a@example.com", properties = properties }
     end)
+  end)
+end)
+
+-- Fault 44
+describe("a message says what to do:", function()
+  local raises = require "spec.support.raises"
+  local client = klaviyo.new { api_key = "pk_x", on_warning = function() end }
+
+  it("which filter is missing", function()
+    raises('get_campaigns needs filter, such as klaviyo.filter.equals("messages.channel", "email")', function()
+      client.campaigns:list()
+    end)
+  end)
+
+  it("how the size of a page is passed", function()
+    for _, name in ipairs { "limit", "page_size" } do
+      raises({ ('unknown argument "%s" of get_profiles'):format(name), "page = {size = …}" }, function()
+        client.profiles:list { [name] = 5 }
+      end)
+    end
+  end)
+
+  it("where a property of one's own goes", function()
+    raises({ 'unknown attribute of create_profile "plan"', "properties = {plan = …}" }, function()
+      client.profiles:create { plan = "gold" }
+    end)
+    raises({ "unknown attribute", 'did you mean "email"?' }, function() client.profiles:create { emial = "x" } end)
+  end)
+
+  it("what a table has", function()
+    raises({ "query_campaign_values: timeframe must be a table, not a string", "{key = …}", "{end = …, start = …}" },
+      function() client.campaigns:query_values { timeframe = "last_30_days", statistics = { "opens" } } end)
+  end)
+
+  it("what is wrong where no name is", function()
+    raises("create_list: its table must be a table", function() klaviyo.document("create_list", 5) end)
+  end)
+
+  it("what a setting is called here", function()
+    raises('unknown setting "dry_run": client:build', function() client:with { dry_run = true } end)
+    raises({ 'unknown setting "max_retries"', "retries" }, function() client:with { max_retries = 1 } end)
+    raises({ 'unknown setting "debugging"', "debug", "on_wait" }, function() client:with { debugging = 1 } end)
   end)
 end)

@@ -85,8 +85,8 @@ local function any_of(how, member, value)
   elseif first then
     return nil, first
   elseif not check.same_kind(member, value) then
-    return refusal.wrong("must be %s, not %s", check.wanted(member),
-      check.described(value))
+    return refusal.wrong("must be %s, not %s%s", check.wanted(member),
+      check.described(value), check.members_of(member))
   elseif check.has_constants(member) then
     return value
   end
@@ -122,8 +122,8 @@ function convert(how, member, value)
     if how.lenient then
       return value
     end
-    return refusal.wrong("must be %s, not %s", check.wanted(member),
-      check.described(value))
+    return refusal.wrong("must be %s, not %s%s", check.wanted(member),
+      check.described(value), check.members_of(member))
   elseif member.type == "list" then
     return list.each(how, value, convert, member.items)
   elseif member.members then
@@ -157,8 +157,10 @@ local function unknown(res, key)
   refusal.add_names(allowed, res.relationships)
   allowed[#allowed + 1] = res.id and "id"
   allowed[#allowed + 1] = res.meta and "meta" or nil
+  local hint = (res.attributes or {}).properties and type(key) == "string"
+    and ("a property of your own goes into properties = {%s = …}"):format(key)
   return refusal.unknown(res.relationships and "attribute or relationship"
-    or "attribute", key, allowed)
+    or "attribute", key, allowed, hint or nil)
 end
 
 local function check_type(how, res, value)

@@ -210,11 +210,13 @@ end
 ---@param what string e.g. "operation" or `attribute of create_profile`
 ---@param name any
 ---@param candidates table a list of names, or a set (names as keys)
-function M.unknown(what, name, candidates)
+---@param hint string|nil  what else may be meant, where no name is near
+function M.unknown(what, name, candidates, hint)
   local nearest = M.nearest(name, candidates)
-  M.raise('unknown %s "%s"; %sallowed: %s', what,
+  M.raise('unknown %s "%s"; %s%sallowed: %s', what,
     type(name) == "string" and name or M.shown(name),
     nearest and ('did you mean "%s"? '):format(nearest) or "",
+    not nearest and hint and hint .. "; " or "",
     allowed(name, candidates))
 end
 

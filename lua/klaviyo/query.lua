@@ -312,12 +312,28 @@ local function is_given(pairs_, name)
   return false
 end
 
+-- A filter that an operation takes, to be added to a message.
+local function sample_of(op)
+  local fields = op.filter and op.filter.fields or {}
+  if fields["messages.channel"] then
+    return ', such as klaviyo.filter.equals("messages.channel", "email")'
+  end
+  local names = {}
+  for name in pairs(fields) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names[1] and (", such as klaviyo.filter.%s(%q, …)"):format(
+    (fields[names[1]][1]:gsub("%-", "_")), names[1]) or ""
+end
+
 -- Missing is what both revisions ask for.
 local function check_required(judge, pairs_)
   for _, name in ipairs(required(judge.op)) do
     if not is_given(pairs_, name)
         and (not judge.also or requires(judge.also, name)) then
-      misuse.raise("%s needs %s", judge.op.id, name)
+      misuse.raise("%s needs %s%s", judge.op.id, name,
+        name == "filter" and sample_of(judge.op) or "")
     end
   end
 end

@@ -94,7 +94,22 @@ local function path_value(op, key, value)
     "%s of %s must be a string, not %s", key, op.id, misuse.kind(value))
 end
 
+-- What is often meant by a name that is no argument.
+local MEANT = {
+  limit = "a page has page = {size = …}; limit is an argument of each, pages "
+    .. "and ids, max of all",
+  max = "a page has page = {size = …}; max is an argument of all",
+  page_size = "page = {size = …}",
+  size = "page = {size = …}",
+  per_page = "page = {size = …}",
+  cursor = "page = {cursor = …}",
+  page_cursor = "page = {cursor = …}",
+}
+
 local function refuse_argument(op, key)
+  if MEANT[key] and op.method == "GET" then
+    misuse.raise('unknown argument "%s" of %s: say %s', key, op.id, MEANT[key])
+  end
   if settings_known.has(key) then
     misuse.raise("%s is no argument of %s but a setting: settings are a "
       .. "table of their own, after the arguments", key, op.id)

@@ -80,6 +80,23 @@ function M.wanted(member)
   return text .. (member.nullable and member.type ~= "null" and " or klaviyo.null" or "")
 end
 
+--- The members that a table has, in words, to be added to a message.
+---@return string
+function M.members_of(member)
+  local forms = {}
+  for _, branch in ipairs(member.any_of or {member}) do
+    local names = {}
+    for name in pairs(branch.members or {}) do
+      names[#names + 1] = name:gsub("%-", "_") .. " = …"
+    end
+    table.sort(names)
+    if names[1] then
+      forms[#forms + 1] = "{" .. table.concat(names, ", ") .. "}"
+    end
+  end
+  return forms[1] and "; such as " .. table.concat(forms, " or ") or ""
+end
+
 --- What a value is, in words: never the value, which may be a secret.
 ---@return string
 function M.described(value)

@@ -24,8 +24,9 @@ function M.wrong(fmt, ...)
 end
 
 --- A name that does not exist.
-function M.unknown(what, name, allowed)
-  return nil, {path = {}, unknown = name, what = what, allowed = allowed}
+function M.unknown(what, name, allowed, hint)
+  return nil, {path = {}, unknown = name, what = what, allowed = allowed,
+    hint = hint}
 end
 
 --- Names that are required and not there.
@@ -63,12 +64,12 @@ function M.raise(operation, refusal)
   if refusal.unknown ~= nil then
     misuse.unknown(refusal.what .. " of " .. operation
       .. (path == "" and "" or ", in " .. path .. ":"), refusal.unknown,
-      refusal.allowed)
+      refusal.allowed, refusal.hint)
   elseif refusal.missing then
     misuse.raise("%s needs %s%s", operation, refusal.missing,
       path == "" and "" or " in " .. path)
   end
-  misuse.raise("%s:%s %s", operation, path == "" and "" or " " .. path,
+  misuse.raise("%s: %s %s", operation, path == "" and "its table" or path,
     refusal.text)
 end
 

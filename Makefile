@@ -164,7 +164,8 @@ help:
 #: make bench                what calls cost, beside libcurl and others' clients
 #: make bench-setup          install, to compare with, those others' clients
 #: make soak LUA=luajit      three minutes at the limits, in four processes
-#: make once                 10,000 events under faults: each is there, once
+#: make once                 10,000 events under faults, 3,000 in an outbox:
+#:                           each is there, once
 #: make clean
 #:
 #: Honoured: CC CFLAGS CPPFLAGS LDFLAGS PKG_CONFIG, and V=1 to see commands.
@@ -381,6 +382,7 @@ soak: build
 
 once: build
 	@$(SPEC_ENV) $(LUA) spec/soak/once.lua
+	@$(SPEC_ENV) $(LUA) spec/soak/outbox.lua
 
 # Standard output is for eval: what make says goes elsewhere.
 sandbox:

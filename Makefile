@@ -223,9 +223,10 @@ $(OUT)/obj/flags: FORCE
 env:
 	@printf '%s\n' $(call quoted,$(EXPORT_PATH)) $(call quoted,$(EXPORT_CPATH))
 
-# The budget by a clock of the specs' own; forks; names that are slow to find.
+# The budget by a clock of the specs' own; forks; names that are slow to find;
+# threads.
 PROBES = $(OUT)/budget_probe $(OUT)/spec_fork.so $(OUT)/spec_slow_names.so \
-  $(OUT)/scarce/klaviyo/core.so
+  $(OUT)/scarce/klaviyo/core.so $(OUT)/threads
 
 $(OUT)/budget_probe: spec/support/budget_probe.c csrc/budget.c $(CORE)
 	@mkdir -p $(@D)
@@ -238,6 +239,12 @@ $(OUT)/spec_%.so: spec/support/%.c
 	@mkdir -p $(@D)
 	$(SAY) '  CC  $@'
 	$(QUIET)$(CC) $(C_ALL) -shared $(EXTRA) -o $@ $< -ldl
+
+# a program with a Lua state in each of its threads
+$(OUT)/threads: spec/support/threads.c
+	@mkdir -p $(@D)
+	$(SAY) '  CC  $@'
+	$(QUIET)$(CC) $(C_ALL) -o $@ $< $(LUA_LIBS) -lpthread
 
 # a core that memory can be refused
 $(OUT)/scarce/klaviyo/core.so: spec/support/scarce.c $(CORE)

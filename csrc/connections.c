@@ -187,3 +187,21 @@ bool connection_is_clean (const connection *c) {
          (recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
           (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR));
 }
+
+
+static void free_list (connection *c) {
+  while (c != NULL) {
+    connection *next = c->next;
+    free(c);
+    c = next;
+  }
+}
+
+
+void connections_free (connections *c) {
+  int i;
+  free_list(c->opened);
+  free_list(c->unused);
+  for (i = 0; i < CONNECTION_BUCKETS; i++)
+    free_list(c->by_port[i]);
+}

@@ -49,6 +49,9 @@ connection *connections_find (connections *c, const char *local_ip,
                               int local_port, const char *remote_ip,
                               int remote_port);
 
+/* Frees all, once libcurl has closed them. */
+void connections_free (connections *c);
+
 /* Whether a request may be sent on it. What can be read on a connection that
 ** answered in HTTP/1 was sent before the request: it would be taken for the
 ** answer. The streams of HTTP/2 have numbers, and its frames may come at any

@@ -1,9 +1,11 @@
 /*
-** engine.c - the transfers of this process, and who works on them.
+** engine.c - the transfers of each thread, and who works on them.
 **
-** The process that waits also pumps, unless it asked for a thread. A child
-** that was forked must not touch its parent's connections: it forgets the
-** engine, leaking it on purpose, and starts one of its own.
+** The thread that waits also pumps, unless the process asked for threads that
+** do. Nothing of an engine is another thread's business, so a program may run a
+** Lua state in each of its threads. A child that was forked must not touch its
+** parent's connections: it forgets the engine, leaking it on purpose, and
+** starts one of its own.
 */
 #include "engine.h"
 
@@ -25,9 +27,11 @@ typedef struct engine {
   machine *machine;
   thread *thread;  /* NULL: who waits pumps */
   long pid;
+  long id;
 } engine;
 
-static engine *the_engine = NULL;
+static __thread engine *the_engine = NULL;  /* of this thread */
+static pthread_key_t at_thread_end;         /* has the same, to end it */
 static bool wants_thread = false;
 static CURLcode global_code = CURLE_FAILED_INIT;
 static long this_process = 0;  /* to ask the system costs, four times a call */
@@ -38,21 +42,35 @@ static long this_process = 0;  /* to ask the system costs, four times a call */
 ** ======================================================= */
 
 /* What is tracked still goes out, for a while. */
+static void send_the_last (engine *e) {
+  int64_t until = clock_ms() + LAST_MS;
+  if (e->thread != NULL) {
+    thread_stop(e->thread, LAST_MS);
+    e->thread = NULL;
+    return;
+  }
+  while (e->machine->tracked > 0 && clock_ms() < until)
+    machine_turn(e->machine, until - clock_ms());
+}
+
+
 static void leave (void) {
   engine *e = the_engine;
-  int64_t until = clock_ms() + LAST_MS;
-  tracked_counts now = tracked_now();
   if (e == NULL || e->pid != this_process)
     return;
-  if (e->thread != NULL)
-    thread_stop(e->thread, LAST_MS);
-  else
-    while (now.queued + now.running > 0 && clock_ms() < until) {
-      machine_turn(e->machine, until - clock_ms());
-      now = tracked_now();
-    }
-  e->thread = NULL;
+  send_the_last(e);
   tracked_report_lost();
+}
+
+
+static void end_engine (void *self) {
+  engine *e = self;
+  if (e->pid != this_process)
+    return;
+  send_the_last(e);
+  machine_free(e->machine);
+  free(e);
+  the_engine = NULL;
 }
 
 
@@ -69,13 +87,15 @@ static void global_init (void) {
   this_process = (long)getpid();
   global_code = curl_global_init(CURL_GLOBAL_DEFAULT);
   if (global_code == CURLE_OK &&
-      (atexit(leave) != 0 || pthread_atfork(NULL, NULL, forget) != 0))
+      (pthread_key_create(&at_thread_end, end_engine) != 0 ||
+       atexit(leave) != 0 || pthread_atfork(NULL, NULL, forget) != 0))
     global_code = CURLE_OUT_OF_MEMORY;
 }
 
 
 static engine *engine_new (void) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
+  static long last_id = 0;
   engine *e;
   pthread_once(&once, global_init);
   if (global_code != CURLE_OK)
@@ -89,7 +109,12 @@ static engine *engine_new (void) {
     return NULL;
   }
   e->pid = e->machine->pid;
-  origins_reset();
+  e->id = __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);
+  if (pthread_setspecific(at_thread_end, e) != 0) {
+    machine_free(e->machine);
+    free(e);
+    return NULL;
+  }
   return e;
 }
 
@@ -108,29 +133,35 @@ static machine *machine_get (void) {
 }
 
 
-/* The engine, if it is this process's and has the transfer. */
+/* The engine, if it is this thread's and has the transfer. */
 static engine *engine_of (const transfer *t) {
   engine *e = the_engine;
-  return e != NULL && e->pid == this_process && e->pid == t->pid ? e : NULL;
+  return e != NULL && e->pid == this_process && e->id == t->engine ? e : NULL;
+}
+
+
+bool engine_is_foreign (const transfer *t) {
+  return t->engine != 0 && t->pid == this_process && engine_of(t) == NULL &&
+         !transfer_is_done(t);
 }
 
 
 void engine_want_thread (void) {
-  wants_thread = true;
+  __atomic_store_n(&wants_thread, true, __ATOMIC_RELAXED);
   origins_widen();
 }
 
 
 bool engine_has_thread (void) {
-  return wants_thread;
+  return __atomic_load_n(&wants_thread, __ATOMIC_RELAXED);
 }
 
 /* }====================================================== */
 
 
 /* Where nobody can work on it. */
-static void refuse (transfer *t) {
-  transfer_fail(t, FAILURE_TRANSPORT, "not enough memory");
+static void refuse (transfer *t, const char *why) {
+  transfer_fail(t, FAILURE_TRANSPORT, why);
   if (t->tracked)
     tracked_leave(t);
 }
@@ -138,14 +169,17 @@ static void refuse (transfer *t) {
 
 void engine_submit (transfer *t) {
   engine *e = engine_get();
-  if (e != NULL && wants_thread && e->thread == NULL)
+  const char *why = "not enough memory";
+  if (e != NULL && engine_has_thread() && e->thread == NULL)
     e->thread = thread_start(e->machine);
-  if (e == NULL || (wants_thread && e->thread == NULL) ||
+  if (e == NULL || (engine_has_thread() && e->thread == NULL) ||
+      !lane_claim(t->lane, &e->machine->origins, &why) ||
       (t->port != NULL && !port_expect(t->port))) {
-    refuse(t);
+    refuse(t, why);
     return;
   }
   t->pid = e->pid;
+  t->engine = e->id;
   t->submitted = t->idle_since = clock_now();
   t->deadline = t->tracked ? MACHINE_FOREVER
                            : transfer_deadline(t, clock_ms());
@@ -169,7 +203,7 @@ bool engine_track (transfer *t, size_t most) {
 
 void engine_cancel (transfer *t) {
   engine *e = engine_of(t);
-  if (transfer_is_done(t))
+  if (transfer_is_done(t) || engine_is_foreign(t))
     return;
   if (e == NULL)
     transfer_fail(t, FAILURE_CANCELLED, "cancelled");

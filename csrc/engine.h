@@ -1,6 +1,7 @@
 /*
-** engine.h - the transfers of this process: one queue, one set of
-** connections, shared by all clients of all Lua states.
+** engine.h - the transfers of a thread of this process: one queue, one set of
+** connections, shared by all clients of all Lua states of the thread. It is
+** there from the thread's first transfer to the thread's end.
 */
 #ifndef KLAVIYO_ENGINE_H
 #define KLAVIYO_ENGINE_H
@@ -22,6 +23,10 @@ bool engine_track (transfer *t, size_t most);
 ** children that are forked, too. */
 void engine_want_thread (void);
 bool engine_has_thread (void);
+
+/* Whether another thread of this process has submitted it, and has not ended
+** it: then nothing of it is to be read. */
+bool engine_is_foreign (const transfer *t);
 
 /* Gives up on a transfer; one that is done stays as it is. */
 void engine_cancel (transfer *t);

@@ -41,3 +41,9 @@ void handles_keep (handles *h, CURL *easy, const request *r, bool failed) {
     request_undress(easy);
   h->count++;
 }
+
+
+void handles_free (handles *h) {
+  while (h->count > 0)
+    curl_easy_cleanup(h->list[--h->count].easy);
+}

@@ -28,4 +28,7 @@ CURL *handles_take (handles *h, const request *r, bool *dressed);
 /* Takes back one that was given for that request. */
 void handles_keep (handles *h, CURL *easy, const request *r, bool failed);
 
+/* Frees those that were taken back. */
+void handles_free (handles *h);
+
 #endif

@@ -22,43 +22,86 @@ static const width *origin_width = &narrow;
 
 #define MOST_BACKGROUND 64
 
-/* Few, and they stay: a process talks to the same servers all its life. */
-static origin *origins = NULL;
+
+static void origin_release (origin *o) {
+  if (o == NULL || !count_down(&o->references))
+    return;
+  free(o->name);
+  free(o);
+}
 
 
-static origin *origin_get (const char *name) {
+/* One reference more, the caller's. */
+static origin *origin_get (origins *all, const char *name) {
   origin *o;
-  for (o = origins; o != NULL; o = o->next)
+  for (o = all->first; o != NULL; o = o->next)
     if (strcmp(o->name, name) == 0)
-      return o;
-  o = calloc(1, sizeof(*o));
-  if (o == NULL)
-    return NULL;
-  o->name = text_copy(name, strlen(name));
-  if (o->name == NULL) {
-    free(o);
-    return NULL;
+      break;
+  if (o == NULL) {
+    o = calloc(1, sizeof(*o));
+    if (o == NULL)
+      return NULL;
+    o->references = 1;
+    o->name = text_copy(name, strlen(name));
+    if (o->name == NULL) {
+      free(o);
+      return NULL;
+    }
+    o->owner = all;
+    o->open = true;
+    o->next = all->first;
+    all->first = o;
   }
-  o->next = origins;
-  origins = o;
+  count_up(&o->references);
   return o;
 }
 
 
-void origins_reset (void) {
-  origin *o;
-  for (o = origins; o != NULL; o = o->next)
-    o->in_flight = o->background = 0;
+/* Another thread may look at its lane's origin at the same time. */
+void origins_close (origins *all) {
+  while (all->first != NULL) {
+    origin *o = all->first;
+    all->first = o->next;
+    __atomic_store_n(&o->open, false, __ATOMIC_RELEASE);
+    origin_release(o);
+  }
+}
+
+
+bool lane_claim (lane *l, origins *all, const char **why) {
+  origin *before = l->origin;
+  bool open = before != NULL &&
+              __atomic_load_n(&before->open, __ATOMIC_ACQUIRE);
+  if (open && before->owner == all)
+    return true;
+  if (open && l->pid == all->pid) {
+    *why = "this Lua state is another thread's: each thread needs its own";
+    return false;
+  }
+  l->origin = origin_get(all, l->origin_name);
+  if (l->origin == NULL) {
+    l->origin = before;
+    *why = "not enough memory";
+    return false;
+  }
+  origin_release(before);
+  lane_adopt(l, all->pid);
+  return true;
 }
 
 
 void origins_widen (void) {
-  origin_width = &wide;
+  __atomic_store_n(&origin_width, &wide, __ATOMIC_RELAXED);
+}
+
+
+static const width *width_now (void) {
+  return __atomic_load_n(&origin_width, __ATOMIC_RELAXED);
 }
 
 
 int origin_connections (void) {
-  return origin_width->connections;
+  return width_now()->connections;
 }
 
 
@@ -77,8 +120,8 @@ lane *lane_new (const char *origin_name) {
   if (l == NULL)
     return NULL;
   l->references = 1;
-  l->origin = origin_get(origin_name);
-  if (l->origin == NULL) {
+  l->origin_name = text_copy(origin_name, strlen(origin_name));
+  if (l->origin_name == NULL) {
     free(l);
     return NULL;
   }
@@ -96,6 +139,8 @@ void lane_release (lane *l) {
   if (l == NULL || !count_down(&l->references))
     return;
   budget_release(l->budget);
+  origin_release(l->origin);
+  free(l->origin_name);
   free(l);
 }
 
@@ -136,7 +181,7 @@ void lane_runs (lane *l, int by) {
 bool lane_has_room (const lane *l) {
   const origin *o = l->origin;
   int most = o->http_version >= CURL_HTTP_VERSION_2_0
-               ? origin_width->streams : origin_width->connections;
+               ? width_now()->streams : width_now()->connections;
   int background = most / 2 < MOST_BACKGROUND ? most / 2 : MOST_BACKGROUND;
   return o->in_flight < most && (!l->background || o->background < background);
 }

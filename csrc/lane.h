@@ -17,8 +17,11 @@ typedef struct place {
   bool taken;
 } place;
 
-/* A server, and how much goes to it at a time. */
+/* A server, and how much goes to it at a time from one engine. */
 typedef struct origin {
+  int references;     /* the engine, and lanes */
+  struct origins *owner;
+  bool open;          /* the engine is there */
   char *name;         /* scheme://host:port */
   int in_flight;
   int background;     /* of those, what nobody waits for */
@@ -26,9 +29,20 @@ typedef struct origin {
   struct origin *next;
 } origin;
 
+/* All of an engine. Few, and they stay: a process talks to the same servers
+** all its life. The thread that submits adds to them; who works on the
+** transfers counts. */
+typedef struct origins {
+  origin *first;
+  long pid;
+} origins;
+
+void origins_close (origins *all);
+
 typedef struct lane {
   int references;
-  origin *origin;
+  char *origin_name;
+  origin *origin;                /* NULL before the lane's first request */
   budget *budget;                /* NULL: not paced */
   bucket buckets[LANE_BUCKETS];
   int bucket_count;
@@ -48,6 +62,11 @@ void lane_release (lane *l);
 
 /* False when the lane has no place for another limit. */
 bool lane_add_bucket (lane *l, const bucket *b);
+
+/* Before a request is submitted: the lane belongs to the engine that has these
+** origins from now on. False, with '*why', while it is another thread's, or
+** when memory is out. */
+bool lane_claim (lane *l, origins *all, const char **why);
 
 /* Before use: a child forgets what its parent had waiting there. */
 void lane_adopt (lane *l, long pid);
@@ -77,8 +96,5 @@ void origins_widen (void);
 
 /* How many connections an origin may have. */
 int origin_connections (void);
-
-/* Forgets what is in flight: those of a parent process. */
-void origins_reset (void);
 
 #endif

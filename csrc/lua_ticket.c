@@ -26,6 +26,9 @@ static transfer *open_ticket_at (lua_State *L) {
   transfer *t = check_ticket(L)->transfer;
   if (t == NULL)
     luaL_error(L, "the ticket is closed");
+  if (engine_is_foreign(t))
+    luaL_error(L, "this Lua state is another thread's: each thread needs its "
+               "own");
   return t;
 }
 
@@ -55,7 +58,13 @@ static void add_form (lua_State *L, request *r, int index) {
 }
 
 
-static long next_serial = 1;
+/* Names of transfers, in all threads. */
+static long new_serial (void) {
+  static long last = 0;
+  return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+}
+
+
 
 /* A closed ticket on the top: the one that was left with this function, which
 ** nobody else has, or a new one. */
@@ -114,7 +123,7 @@ static int submit (lua_State *L) {
   t = new_ticket(L);
   if (t == NULL)
     return binding_no_memory(L);
-  t->serial = next_serial++;
+  t->serial = new_serial();
   if (p != NULL)
     t->port = port_share(p);
   engine_submit(t);
@@ -366,7 +375,7 @@ static int perform (lua_State *L) {
   t = new_ticket(L);                              /* slot 8 */
   if (t == NULL)
     return binding_no_memory(L);
-  t->serial = next_serial++;
+  t->serial = new_serial();
   engine_submit(t);
   engine_wait(t, ms);
   heed_hook(L);

@@ -37,7 +37,7 @@ machine *machine_new (void) {
     free(m);
     return NULL;
   }
-  m->pid = (long)getpid();
+  m->pid = m->origins.pid = (long)getpid();
   m->last_lane = &m->lanes;
   curl_multi_setopt(m->multi, CURLMOPT_MAXCONNECTS, KEPT_CONNECTIONS);
   curl_multi_setopt(m->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
@@ -120,8 +120,10 @@ static void stop (machine *m, transfer *t) {
 
 /* To whoever wants to know. */
 static void tell_end (machine *m, transfer *t) {
-  if (t->tracked)
+  if (t->tracked) {
     tracked_leave(t);
+    m->tracked--;
+  }
   if (t->announced)
     ends_add(&m->ends, t->serial);
   if (t->watched && m->unseen++ == 0)
@@ -467,6 +469,7 @@ void machine_take (machine *m, transfer *t) {
   int64_t now = clock_ms();
   int64_t least;
   add(&m->pending, 1);
+  m->tracked += t->tracked;
   transfer_share(t);
   if (!timers_reserve(&m->timers, m->pending) ||
       !ends_reserve(&m->ends, m->pending)) {
@@ -482,6 +485,30 @@ void machine_take (machine *m, transfer *t) {
     give_up_waiting(m, t, least);
   else if (least > 0)
     transfer_set_wait(t, WAIT_RATE_LIMIT, now + least);
+}
+
+
+void machine_free (machine *m) {
+  static const char why[] = "the thread that submitted it has ended";
+  timer *any;
+  while (m->lanes != NULL) {
+    lane *l = unlist_lane(m);
+    while (l->first != NULL)
+      machine_end(m, transfer_at(l->first), FAILURE_CLOSED, why);
+    lane_release(l);
+  }
+  while ((any = timers_next(&m->timers)) != NULL)
+    machine_end(m, (transfer *)(void *)((char *)any -
+                                        offsetof(transfer, timer)),
+                FAILURE_CLOSED, why);
+  handles_free(&m->handles);
+  curl_multi_cleanup(m->multi);
+  connections_free(&m->connections);
+  poller_free(m->poller);
+  origins_close(&m->origins);
+  timers_free(&m->timers);
+  ends_free(&m->ends);
+  free(m);
 }
 
 

@@ -18,15 +18,20 @@ typedef struct machine {
   long pid;
   handles handles;
   connections connections;
+  origins origins;
   lane *lanes, **last_lane;    /* those that have requests waiting */
   timers timers;
   size_t pending;              /* taken and not done */
   size_t running;
+  size_t tracked;              /* pending ones that nobody waits for */
   ends ends;                   /* of announced transfers */
   size_t unseen;               /* watched ones that ended */
 } machine;
 
 machine *machine_new (void);  /* NULL when it cannot be had */
+
+/* Ends what it still has, and closes its connections. */
+void machine_free (machine *m);
 
 /* Takes a transfer on. It comes to an end in any case, by its deadline at
 ** the latest; at once, where there is no memory for it. */

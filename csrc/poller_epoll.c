@@ -97,6 +97,14 @@ poller *poller_new (CURLM *multi) {
 }
 
 
+void poller_free (poller *p) {
+  close(p->epoll);
+  close(p->bell);
+  close(p->alarm);
+  free(p);
+}
+
+
 static CURLMcode act (poller *p, const struct epoll_event *event) {
   int running, what = 0;
   if (event->events & EPOLLIN)

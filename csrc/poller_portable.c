@@ -20,6 +20,11 @@ poller *poller_new (CURLM *multi) {
 }
 
 
+void poller_free (poller *p) {
+  free(p);
+}
+
+
 CURLMcode poller_start (poller *p) {
   int running;
   return curl_multi_perform(p->multi, &running);

@@ -83,3 +83,8 @@ void timers_clear (timers *all, timer *t) {
 timer *timers_next (const timers *all) {
   return all->count > 0 ? all->heap[1] : NULL;
 }
+
+
+void timers_free (timers *all) {
+  free(all->heap);
+}

@@ -28,5 +28,6 @@ void timers_clear (timers *all, timer *t);
 
 timer *timers_next (const timers *all);  /* NULL: there is none */
 
+void timers_free (timers *all);
 
 #endif

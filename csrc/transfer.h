@@ -51,6 +51,7 @@ typedef struct transfer {
 
   CURL *easy;          /* while it runs */
   long pid;            /* of the process that submitted it */
+  long engine;         /* and of its engine */
   place place;         /* in the lane, while it is ready */
   timer timer;         /* its deadline, or the end of a gap; see 'overdue' */
   int64_t overdue;     /* when libcurl should have ended the attempt by */

@@ -344,8 +344,9 @@ static void close_world (world *w) {
     wait_for_lane(w->lanes[i]);
     CHECK(w->lanes[i]->length == 0);
     CHECK(w->lanes[i]->first == NULL && !w->lanes[i]->listed);
-    CHECK(w->lanes[i]->origin->in_flight == 0);
-    CHECK(w->lanes[i]->origin->background == 0);
+    CHECK(w->lanes[i]->origin == NULL ||
+          (w->lanes[i]->origin->in_flight == 0 &&
+           w->lanes[i]->origin->background == 0));
     lane_release(w->lanes[i]);
   }
   for (i = 0; i < 3; i++) {

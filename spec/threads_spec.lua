@@ -1,0 +1,106 @@
+-- A program that runs a Lua state in each of its threads: spec/support/threads.c.
+local sandbox = require "spec.support.sandbox"
+local script = require "spec.support.script"
+
+local quote = script.quote
+
+if not package.searchpath then return end -- Lua 5.1 proper
+
+local program = assert(package.searchpath("klaviyo.core", package.cpath)):gsub("klaviyo/core%.so$", "threads")
+local built = io.open(program)
+if not built then
+  pending("the program with threads was not built") -- an installed rock has none
+  return
+end
+built:close()
+
+describe("threads with a Lua state each", function()
+  local world = sandbox.here(setup, teardown, { profiles = 30 })
+
+  -- What `count` threads say that run these lines; and the program's status.
+  local function run(count, mode, lines)
+    local name = os.tmpname()
+    local file = assert(io.open(name, "w"))
+    file:write([[
+      local number, base_url, key, dir = ...
+      local klaviyo = require "klaviyo"
+      local function connect(more)
+        local settings = { api_key = key, base_url = base_url, revision = "2026-07-15", proxy = "",
+          budget = dir .. "/limits" }
+        for name, value in pairs(more or {}) do
+          settings[name] = value
+        end
+        return klaviyo.new(settings)
+      end
+    ]] .. lines)
+    file:close()
+    -- LeakSanitizer may crash itself where it reads the TLS of threads that have ended
+    local text, status = script.shell(("LSAN_OPTIONS=use_tls=0:print_suppressions=0 "
+      .. "timeout 60 %s %d %s %s %s %s %s 2>&1"):format(quote(program), count, mode, name,
+      quote(world.server.base_url), quote(world.key), quote(world.server.dir)))
+    os.remove(name)
+    return text, status
+  end
+
+  local GETS = [[
+    local client = connect(CLIENT)
+    for i = 1, 20 do
+      assert(#assert(client.profiles:list({ page = { size = 5 } })).data == 5)
+      if i % 10 == 0 then
+        local n = 0
+        for _ in client.profiles:each({ page = { size = 7 } }) do n = n + 1 end
+        assert(n >= 30)
+        for doc in client:map({ 1, 2, 3, 4, 5 }, function()
+          return assert(client.profiles:list())
+        end) do
+          assert(doc.data)
+        end
+      end
+    end
+  ]]
+
+  for _, mode in ipairs { "own", "kept" } do
+    for name, settings in pairs { paced = "{}", ["not paced"] = "{ pacing = false }" } do
+      it(("work side by side, %s, with states that are %s"):format(name, mode), function()
+        local text, status = run(4, mode, (GETS:gsub("CLIENT", settings)))
+        assert.equal("", text)
+        assert.equal(0, status)
+      end)
+    end
+  end
+
+  it("send what was tracked before they end", function()
+    local function count()
+      return world.server:stats().operations.create_event or 0
+    end
+    local before = count()
+    local text, status = run(4, "own", [[
+      for i = 1, 25 do
+        assert(connect().events:track { metric = "Threads", profile = { email = "t@example.com" },
+          properties = { number = number, i = i } })
+      end
+    ]])
+    assert.equal("", text)
+    assert.equal(0, status)
+    assert.equal(100, count() - before)
+  end)
+
+  it("leave no descriptor behind #native", function()
+    local text, status = run(3, "again", [[
+      for _ in connect().profiles:each() do end
+    ]])
+    assert.equal("", text)
+    assert.equal(0, status)
+  end)
+
+  it("do not share a state", function()
+    local text, status = run(2, "moved", [[
+      client = client or connect { retries = 0 }
+      local doc, err = client.profiles:list()
+      assert((number == 0) == (doc ~= nil), tostring(err))
+      assert(doc or err.kind == "transport" and tostring(err):find("each thread needs its own", 1, true), tostring(err))
+    ]])
+    assert.equal("", text)
+    assert.equal(0, status)
+  end)
+end)

@@ -12,6 +12,7 @@
 
 #include "clock.h"
 #include "port.h"
+#include "sigpipe.h"
 #include "tracked.h"
 
 #define KEPT_CONNECTIONS 512L
@@ -105,9 +106,12 @@ static void be_delayed (machine *m, transfer *t, int64_t until) {
 
 /* Takes a running transfer from libcurl. */
 static void stop (machine *m, transfer *t) {
+  sigpipe_state state;
   if (t->easy == NULL)
     return;
+  sigpipe_block(&state);  /* it may close a connection of TLS */
   curl_multi_remove_handle(m->multi, t->easy);
+  sigpipe_restore(&state);
   request_detach(&t->request);
   handles_keep(&m->handles, t->easy, &t->request, t->response.status == 0);
   t->easy = NULL;
@@ -490,6 +494,7 @@ void machine_take (machine *m, transfer *t) {
 
 void machine_free (machine *m) {
   static const char why[] = "the thread that submitted it has ended";
+  sigpipe_state state;
   timer *any;
   while (m->lanes != NULL) {
     lane *l = unlist_lane(m);
@@ -502,7 +507,9 @@ void machine_free (machine *m) {
                                         offsetof(transfer, timer)),
                 FAILURE_CLOSED, why);
   handles_free(&m->handles);
+  sigpipe_block(&state);
   curl_multi_cleanup(m->multi);
+  sigpipe_restore(&state);
   connections_free(&m->connections);
   poller_free(m->poller);
   origins_close(&m->origins);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "sigpipe.h"
 
 #define MOST_EVENTS 64
 
@@ -105,25 +106,35 @@ void poller_free (poller *p) {
 }
 
 
+static CURLMcode socket_action (poller *p, curl_socket_t fd, int what) {
+  sigpipe_state state;
+  CURLMcode code;
+  int running;
+  sigpipe_block(&state);
+  code = curl_multi_socket_action(p->multi, fd, what, &running);
+  sigpipe_restore(&state);
+  return code;
+}
+
+
 static CURLMcode act (poller *p, const struct epoll_event *event) {
-  int running, what = 0;
+  int what = 0;
   if (event->events & EPOLLIN)
     what |= CURL_CSELECT_IN;
   if (event->events & EPOLLOUT)
     what |= CURL_CSELECT_OUT;
   if (event->events & (EPOLLERR | EPOLLHUP))
     what |= CURL_CSELECT_ERR;
-  return curl_multi_socket_action(p->multi, event->data.fd, what, &running);
+  return socket_action(p, event->data.fd, what);
 }
 
 
 /* What begins is what libcurl wants to be called for at once. */
 CURLMcode poller_start (poller *p) {
-  int running;
   if (p->due < 0 || p->due > clock_ms())
     return CURLM_OK;
   p->due = -1;  /* libcurl sets it anew from within */
-  return curl_multi_socket_action(p->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+  return socket_action(p, CURL_SOCKET_TIMEOUT, 0);
 }
 
 

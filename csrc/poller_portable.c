@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "sigpipe.h"
+
 struct poller {
   CURLM *multi;
 };
@@ -26,8 +28,13 @@ void poller_free (poller *p) {
 
 
 CURLMcode poller_start (poller *p) {
+  sigpipe_state state;
+  CURLMcode code;
   int running;
-  return curl_multi_perform(p->multi, &running);
+  sigpipe_block(&state);
+  code = curl_multi_perform(p->multi, &running);
+  sigpipe_restore(&state);
+  return code;
 }
 
 

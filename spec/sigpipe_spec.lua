@@ -1,0 +1,70 @@
+-- A write to a TLS connection that the server reset raises no signal in the
+-- host's process, whose own handling of SIGPIPE is left alone. It is libcurl
+-- before 7.87 that raises it: with a later one this holds in any case.
+local certs = require "klaviyo.sandbox.certs"
+local script = require "spec.support.script"
+local shell = require "klaviyo.sandbox.shell"
+local worker = require "spec.support.worker"
+
+if worker.missing() then
+  pending("the specs of SIGPIPE: " .. worker.missing())
+  return
+end
+
+-- Closes the connection with the body unread, for which TCP has a reset.
+local SERVER = [[
+  server {
+    listen 127.0.0.1:$PORT ssl;
+    ssl_certificate $DIR/cert.pem;
+    ssl_certificate_key $DIR/cert.key;
+    client_max_body_size 64m;
+    location / { return 444; }
+  }
+]]
+
+local SCRIPT = [[
+  local klaviyo = require "klaviyo"
+  local base_url, ca_file = ...
+  local client = klaviyo.new {api_key = "x", base_url = base_url, ca_file = ca_file, proxy = "", pacing = false,
+    retries = 0, deadline = 20, on_warning = function() end}
+  local body, failed = {data = ("x"):rep(2000000)}, 0
+  for i = 1, 30 do
+    local _, err = client:request {method = "POST", path = "/api/" .. i, body = body}
+    failed = failed + (err and err.kind == "transport" and 1 or 0)
+  end
+  local status = io.open("/proc/self/status"):read("*a")
+  print(failed, status:match("SigBlk:%s*(%x+)"), status:match("SigIgn:%s*(%x+)"), status:match("SigCgt:%s*(%x+)"))
+]]
+
+local PIPE = 2 ^ 12  -- in a mask
+
+describe("a TLS connection that the server resets", function()
+  local world, dir, port
+
+  setup(function()
+    local ok, output = shell.run('mktemp -d "${TMPDIR:-/tmp}/klaviyo-certs.XXXXXX"')
+    assert(ok, output)
+    dir = output:gsub("%s+$", "")
+    assert(certs.make(dir))
+    port = shell.free_port({})
+    world = worker.start({ base_url = "http://127.0.0.1:9", key = "pk_none" },
+      { more = SERVER:gsub("%$(%u+)", { PORT = port, DIR = dir }) })
+  end)
+
+  teardown(function()
+    if world then
+      world:stop()
+    end
+    shell.run("rm -rf " .. dir)
+  end)
+
+  it("ends no process, and leaves the host's signals as they were", function()
+    local output, status = script.run(SCRIPT, { args = { "https://127.0.0.1:" .. port, dir .. "/ca.pem" } })
+    assert.equal(0, status, output)
+    local failed, blocked, ignored, caught = output:match("(%d+)%s+(%x+)%s+(%x+)%s+(%x+)")
+    assert.is_true(tonumber(failed) > 0, output)
+    for _, mask in ipairs { blocked, ignored, caught } do
+      assert.is_true(tonumber(mask:sub(-8), 16) % (2 * PIPE) < PIPE, output)
+    end
+  end)
+end)

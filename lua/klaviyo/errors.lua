@@ -2,6 +2,7 @@
 
 local json = require "klaviyo.json"
 local misuse = require "klaviyo.misuse"
+local userinfo = require "klaviyo.userinfo"
 
 local M = {}
 
@@ -94,7 +95,7 @@ end
 ---@param secret string|nil  must not be seen in the message, whoever echoes it
 ---@return klaviyo.error
 function M.new(fields, secret)
-  fields.message = one_line(fields.message, secret)
+  fields.message = one_line(userinfo.redacted(fields.message), secret)
   fields.maybe_sent = fields.maybe_sent or false
   fields.attempts = fields.attempts or {}
   return setmetatable(fields, Error)

@@ -1,6 +1,8 @@
 --- Errors of the programmer: raised at the line of the caller, with the
 -- nearest right name. What happens on the wire is errors.lua's.
 
+local userinfo = require "klaviyo.userinfo"
+
 local M = {}
 
 -- Everything below this folder is ours; the first frame outside it is the
@@ -46,7 +48,8 @@ end
 --- Raises a message at the line of the first caller outside this library.
 ---@param fmt string a `string.format` pattern
 function M.raise(fmt, ...)
-  local message = select("#", ...) > 0 and fmt:format(...) or fmt
+  local message = userinfo.redacted(select("#", ...) > 0 and fmt:format(...)
+    or fmt)
   local level = callers_level()
   local place = level == 0 and begun[coroutine.running() or false]
   if place and is_outside(place) then

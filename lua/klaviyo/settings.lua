@@ -3,6 +3,7 @@
 
 local core = require "klaviyo.core"
 local misuse = require "klaviyo.misuse"
+local proxies = require "klaviyo.proxy"
 
 local M = {}
 
@@ -15,7 +16,8 @@ local M = {}
 ---@field fall_forward? boolean  false: a retired revision answers 410 rather than as a later one
 ---@field on_warning? fun(message: string)  default: a line on stderr, or in nginx's log
 ---@field revision? string  default "2024-10-15"
----@field base_url? string  default "https://a.klaviyo.com"; a gateway's URL up to, not including, /api
+---@field base_url? string  default "https://a.klaviyo.com"; a gateway's URL up to, not including, /api.
+---  Klaviyo's hosts are refused without https; another host without it, unless loopback, is warned of once
 ---@field headers? table<string, string>  more header fields, for every request
 ---@field timeout? number  seconds for one attempt, from start to end; default 30
 ---@field connect_timeout? number  seconds to be connected within; default 5
@@ -35,7 +37,7 @@ local M = {}
 ---  will wait: for the "rate_limit", as "retry_after" asks, or as "backoff"
 ---@field debug? boolean  true: every attempt is logged to stderr, in nginx to error_log, without secrets
 ---@field max_response_bytes? integer  of a decoded answer; default 256 MiB
----@field proxy? string  a proxy's URL, "" for none; default: as the environment says
+---@field proxy? string  a proxy's URL, "" for none; default: as the environment says. Raises if libcurl cannot use it
 ---@field ca_file? string  a PEM file of the authorities to trust; default libcurl's
 ---@field app_info? string  added to the User-Agent
 ---@field outbox? klaviyo.outbox|false  where events are kept until they are sent
@@ -236,8 +238,21 @@ local function check(name, value, where)
   return name == "headers" and check_headers(value) or value
 end
 
+-- The key would go over the network in the clear.
+local function refuse_plain(url)
+  local host = url:lower():match("^http://([^/:]+)")
+  if host and ("." .. host:gsub("%.$", "")):find("%.klaviyo%.com$") then
+    misuse.raise('base_url would send the key unencrypted: use "https://%s"',
+      host)
+  end
+end
+
 local function check_base_url(url)
   url = url:gsub("/+$", "")
+  if url:match("^%a+://([^/?#]*)@") then
+    misuse.raise("base_url must hold no user and password: use api_key, or "
+      .. "headers = {Authorization = …}")
+  end
   -- to libcurl https:///x is the host x, and a NUL is the end
   if not url:find("^%a+://[^/]") or url:find("%c") or not core.is_base(url) then
     misuse.raise("base_url must be http(s)://host[:port][/prefix], not %q",
@@ -247,11 +262,13 @@ local function check_base_url(url)
     misuse.raise("base_url goes up to, not including, /api: " ..
       '"https://a.klaviyo.com"')
   end
+  refuse_plain(url)
   return url
 end
 
 local function complete(settings)
   settings.base_url = check_base_url(settings.base_url)
+  proxies.check(settings.proxy, settings.base_url)
   if settings.api_key and settings.access_token then
     misuse.raise("give api_key or access_token, not both")
   end

@@ -5,6 +5,7 @@ local keys = require "klaviyo.keys"
 local lazy = require "klaviyo.lazy"
 local misuse = require "klaviyo.misuse"
 local secrets = require "klaviyo.secret"
+local userinfo = require "klaviyo.userinfo"
 local version = require "klaviyo.version"
 
 local answer = lazy "klaviyo.answer"
@@ -14,6 +15,7 @@ local scheduler = lazy "klaviyo.scheduler"
 local tasks = lazy "klaviyo.tasks"
 local trace = lazy "klaviyo.trace"
 local waiting = lazy "klaviyo.waiting"
+local warning = lazy "klaviyo.warning"
 
 local M = {}
 
@@ -114,6 +116,7 @@ local function prepared(settings, public, refused, is_tracked)
   if not secret then
     return nil, scheme
   elseif made.secret ~= secret then
+    warning.of_plain_http(settings)
     made.private, made.tracked = nil, nil
     made.secret = secret
     made.for_good = not keeps_changing(settings)
@@ -213,6 +216,9 @@ local function tell_attempts(flight, response, trouble)
 end
 
 local function arrive(flight, response, trouble)
+  if trouble then
+    trouble.reason = userinfo.redacted(trouble.reason)  -- libcurl's own words
+  end
   if flight.settings.on_attempt or flight.settings.debug then
     tell_attempts(flight, response, trouble)
   end

@@ -2,6 +2,7 @@
 
 local calendar = require "klaviyo.calendar"
 local lazy = require "klaviyo.lazy"
+local userinfo = require "klaviyo.userinfo"
 
 local differences = lazy "klaviyo.differences"
 
@@ -9,7 +10,7 @@ local M = {}
 
 --- Warns, by the client's own way or by the host's.
 function M.say(settings, message)
-  message = "klaviyo: " .. message
+  message = "klaviyo: " .. userinfo.redacted(message)
   if settings.on_warning then
     settings.on_warning(message)
   elseif type(ngx) == "table" and ngx.log then
@@ -54,6 +55,24 @@ local function warn_of_age(settings)
       .. "policy, and retired on %s"):format(date, age.deprecated,
       age.retired))
   end
+end
+
+local function is_loopback(host)
+  return host == "localhost" or host:find("%.localhost$") ~= nil
+    or host:find("^127%.%d+%.%d+%.%d+$") ~= nil or host == "[::1]"
+end
+
+--- Warns once for each host that a key or a token is sent to unencrypted.
+---@param settings klaviyo.settings
+function M.of_plain_http(settings)
+  local url = settings.base_url:lower()
+  local host = url:match("^http://(%[[^%]]*%])") or url:match("^http://([^/:]+)")
+  if not host or is_loopback(host) or said[host] then
+    return
+  end
+  said[host] = true
+  M.say(settings, ("base_url %s is not encrypted: anybody on the way can read "
+    .. "the key and the data; use https"):format(settings.base_url))
 end
 
 --- Warns of a revision that is past its time, once per process, and once of

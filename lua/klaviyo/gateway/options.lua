@@ -54,8 +54,9 @@ local KNOWN = {
     return is_text(value) and value:find("^/[%w%-%._~/]*[%w%-%._~]$")
   end, 'a path such as "/klaviyo", without a slash at its end' },
   public_url = { function(value)
-    return is_text(value) and value:find("^https?://[^/%s\"\\?#%c]+[^%s\"\\?#%c]*$")
-  end, "an http(s) URL" },
+    return is_text(value)
+      and value:find("^https?://[^/%s\"\\?#%c@]+[^%s\"\\?#%c]*$")
+  end, "an http(s) URL without user and password" },
   account = { is_text, "a string" },
   budget = { function(value)
     return type(value) == "boolean" or is_text(value)

@@ -259,3 +259,50 @@ describe("a warning", function()
     assert.matches("^klaviyo: revision 2024%-10%-15 is retired [^\n]*\n$", output)
   end)
 end)
+
+-- Fault 14: a tenant without a key got the operator's.
+describe("client:as", function()
+  local base = klaviyo.new { api_key = "pk_operator", company_id = "OPERAT", account = "operator", timeout = 7,
+    auth_scheme = "Bearer", headers = { authorization = "Bearer pk_operator", ["X-Kept"] = "kept" } }
+
+  it("has no key but the one that it is passed", function()
+    local tenant = base:as { api_key = "pk_tenant" }
+    local headers = assert(tenant:build("get_lists")).headers
+    assert.equal("Klaviyo-API-Key pk_tenant", headers.Authorization)
+    assert.equal("kept", headers["X-Kept"])
+    assert.is_nil(headers.authorization)
+    headers = assert(base:as({ access_token = "token", account = "tenant" }):build("get_lists")).headers
+    assert.equal("Bearer token", headers.Authorization)
+  end)
+
+  it("takes over what belongs to no account, and nothing else", function()
+    local clients = require "klaviyo.client"
+    local values = clients.settings(base:as { api_key = "pk_tenant", retries = 1 })
+    assert.same({ 7, 1 }, { values.timeout, values.retries })
+    for _, name in ipairs { "company_id", "account", "auth_scheme", "access_token", "outbox" } do
+      assert.is_nil(values[name], name)
+    end
+    assert.equal("TENANT", clients.settings(base:as { api_key = "x", company_id = "TENANT" }).company_id)
+    assert.equal("pk_operator", clients.settings(base).api_key)
+    assert.equal("OPERAT", clients.settings(base).company_id)
+  end)
+
+  it("refuses no key, whatever the first client and the environment have", function()
+    for _, options in ipairs { {}, { company_id = "TENANT" }, { timeout = 3 } } do
+      local ok, message = pcall(function() return base:as(options) end)
+      assert.is_false(ok)
+      assert.matches("client_spec%.lua:%d+: client:as needs the api_key or the access_token", message)
+    end
+    assert.has_error(function() base:as { api_key = "" } end)
+    assert.has_error(function() base:as() end)
+    local output = require("spec.support.script").run([[
+      local klaviyo = require "klaviyo"
+      local base = klaviyo.new {}
+      print(pcall(base.as, base, {api_key = nil}))
+      local tenant = base:as {api_key = "pk_tenant"}
+      print(tenant:build("get_lists").headers.Authorization)
+    ]], { env = { KLAVIYO_API_KEY = "pk_environment" } })
+    assert.matches("^false.*Klaviyo%-API%-Key pk_tenant\n$", output)
+    assert.is_nil(output:find("pk_environment", 1, true))
+  end)
+end)

@@ -94,6 +94,21 @@ function methods:with(options)
   return wrap(with(values_of(self), options))
 end
 
+--- A client for another account. It has the settings of this one but for
+--- those that belong to the account (api_key, access_token, auth_scheme,
+--- company_id, account, outbox, and an Authorization field in headers): these
+--- are the ones passed, or none. Raises if neither a key nor a token is passed.
+---@param options klaviyo.settings  api_key or access_token, and any others
+---@return klaviyo.client
+function methods:as(options)
+  local values = values_of(self)
+  if type(options) ~= "table" then
+    misuse.raise("client:as takes a table of settings, not %s",
+      misuse.kind(options))
+  end
+  return wrap(settings.as(values, options))
+end
+
 --- Makes a call and waits for its answer.
 ---@param operation string  an operation id of the API, or one of its aliases
 ---@param args table|nil  path parameters, filter, fields, …, body

@@ -405,4 +405,34 @@ function M.with(base, given)
   return complete(settings)
 end
 
+-- What belongs to an account, and so is not taken over by a client for
+-- another one. A header field may hold a key, too.
+local OF_ACCOUNT = {"api_key", "access_token", "auth_scheme", "company_id",
+  "account", "outbox"}
+
+--- A copy for another account: no key, token or other thing that belongs to the
+--- account of `base`, or to the one that the environment names, is in it.
+---@param base klaviyo.settings
+---@param given klaviyo.settings
+function M.as(base, given)
+  if given.api_key == nil and given.access_token == nil then
+    misuse.raise("client:as needs the api_key or the access_token of the other "
+      .. "account, and got nil for both")
+  end
+  local settings = {}
+  for name, value in pairs(base) do
+    settings[name] = value
+  end
+  for _, name in ipairs(OF_ACCOUNT) do
+    settings[name] = nil
+  end
+  settings.headers = {}
+  for name, value in pairs(base.headers) do
+    if name:lower() ~= "authorization" then
+      settings.headers[name] = value
+    end
+  end
+  return M.with(settings, given)
+end
+
 return M

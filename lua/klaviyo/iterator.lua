@@ -7,6 +7,7 @@
 
 local answer = require "klaviyo.answer"
 local core = require "klaviyo.core"
+local hidden = require "klaviyo.hidden"
 local json = require "klaviyo.json"
 local lock = require "klaviyo.lock"
 local scheduler = require "klaviyo.scheduler"
@@ -39,7 +40,8 @@ function M.pages(source)
     count = 0,
     done = false,
     ahead = true,
-    source = source,
+    -- the settings, with the key, are in both of them
+    inner = hidden {source = source, flight = nil},
     walk = walk,
     next_cursor = walk:cursor(),
   }, Pages)
@@ -61,12 +63,12 @@ end
 
 -- To a page that came, but cannot be decoded.
 local function go_back(self, url, cursor)
-  if self.flight then
-    transport.abandon(self.flight)
-    self.flight = nil
+  if self.inner().flight then
+    transport.abandon(self.inner().flight)
+    self.inner().flight = nil
   end
   self.walk:close()
-  self.walk = core.pages(self.source.settings.base_url, url)
+  self.walk = core.pages(self.inner().source.settings.base_url, url)
   self.next_cursor, self.done = cursor, false
 end
 
@@ -82,7 +84,7 @@ end
 -- Pages of a POST are asked for with the same document again; one that has
 -- the cursor among its attributes gets it there.
 local function next_request(self)
-  local source = self.source
+  local source = self.inner().source
   local request = source.request
   if not (source.op.page and source.op.page.style == "body") then
     request.url = self.walk:url()
@@ -96,7 +98,7 @@ local function next_request(self)
 end
 
 local function start(self)
-  local source = self.source
+  local source = self.inner().source
   return transport.start(source.settings, next_request(self), source.op)
 end
 
@@ -112,10 +114,10 @@ end
 -- it before the page is decoded.
 local function land(self, flight)
   local outcome = {}
-  self.flight = flight
+  self.inner().flight = flight
   outcome.ok, outcome.page, outcome.err = pcall(transport.land, flight,
     function(body)
-      self.flight = nil
+      self.inner().flight = nil
       outcome.arrived = true
       outcome.trouble = self.walk and follow(self, body)
       if self.ahead and not outcome.trouble
@@ -123,8 +125,8 @@ local function land(self, flight)
         self:prefetch()
       end
     end)
-  if self.flight == flight then
-    self.flight = nil
+  if self.inner().flight == flight then
+    self.inner().flight = nil
   end
   local page = outcome.page
   if not outcome.ok then
@@ -152,7 +154,7 @@ local function next_page(self)
     return nil, self.lost
   end
   local url, cursor = self.walk:url(), self.next_cursor
-  local flight, outcome = self.flight, nil
+  local flight, outcome = self.inner().flight, nil
   -- one that is awaited already was a task's that is no more
   if flight and not flight.is_awaited then
     outcome = land(self, flight)
@@ -168,7 +170,7 @@ local function next_page(self)
     end
     return nil, outcome.err
   elseif outcome.trouble then
-    self.lost = answer.lost(outcome.trouble, self.source,
+    self.lost = answer.lost(outcome.trouble, self.inner().source,
       outcome.page)
   end
   self.count = self.count + 1
@@ -178,17 +180,17 @@ end
 --- The next page; `nil` at the end; `nil, err`. The page after it is asked
 --- for as soon as this one is in.
 function Pages:next()
-  return self.lock:with(self.source.settings.wait, next_page, self)
+  return self.lock:with(self.inner().source.settings.wait, next_page, self)
 end
 
 --- Asks for the page that comes next, if there is one. What cannot be asked
 --- for yet is none of the present page's business.
 function Pages:prefetch()
-  if self.source.settings.prefetch and not self.flight and self.walk
+  if self.inner().source.settings.prefetch and not self.inner().flight and self.walk
       and not self.done and not self.lost then
     local ok, flight = pcall(start, self)
     if ok then
-      self.flight = flight
+      self.inner().flight = flight
     elseif scheduler.is_interrupt(flight) then
       error(flight, 0)
     end
@@ -204,9 +206,9 @@ end
 
 --- Ends the walk and gives up on what is under way. May be called twice.
 function Pages:close()
-  if self.flight then
-    transport.abandon(self.flight)
-    self.flight = nil
+  if self.inner().flight then
+    transport.abandon(self.inner().flight)
+    self.inner().flight = nil
   end
   if self.walk then
     self.walk:close()
@@ -263,7 +265,7 @@ local function turn_page(self)
   local list = resources_of(page)
   if not list then
     return nil, answer.lost("the page's data are no resources",
-      self.pages.source, page)
+      self.pages.inner().source, page)
   end
   self.page, self.list, self.at = page, list, 0
   if self.count + #list < self.limit then
@@ -283,7 +285,7 @@ function Items:next()
     elseif self.at < #self.list then
       break
     end
-    local page, err = self.lock:with(self.pages.source.settings.wait,
+    local page, err = self.lock:with(self.pages.inner().source.settings.wait,
       turn_page, self)
     if not page then
       return nil, err

@@ -12,6 +12,7 @@
 local clients = require "klaviyo.client"
 local core = require "klaviyo.core"
 local folder = require "klaviyo.outbox.folder"
+local hidden = require "klaviyo.hidden"
 local json = require "klaviyo.json"
 local keeper = require "klaviyo.outbox.keeper"
 local lazy = require "klaviyo.lazy"
@@ -127,9 +128,9 @@ end
 -- Events of one account must never be sent to another. What can be told from
 -- the settings is: texts that differ. A token may, of an account that is said.
 local function bind(self, client)
-  local values, own = clients.settings(client), self.values
+  local values, own = clients.settings(client), self.values and self.values()
   if not own then
-    self.values = values
+    self.values = hidden(values)
     return values
   elseif values.base_url ~= own.base_url or values.account ~= own.account then
     refuse_account()
@@ -140,7 +141,7 @@ local function bind(self, client)
       if not values.account then
         refuse_account()
       end
-      self.values = values
+      self.values = hidden(values)
     end
   end
   return values

@@ -35,7 +35,8 @@ end
 
 --- Warns, in the outbox's own way or its client's.
 function M.warn(self, message)
-  warning.say(self.on_warning and self or self.values or self, message)
+  warning.say(self.on_warning and self or self.values and self.values() or self,
+    message)
 end
 
 --- What a walk through the folder calls for a file that cannot be had.

@@ -17,7 +17,7 @@ function M.values(self)
   if not self.values then
     misuse.raise("say for whom the outbox is: a client")
   end
-  return self.values
+  return self.values()
 end
 
 -- Gives the store back, or the one that took its place.

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 copy=build/planted
 rm -rf "$copy"
 mkdir -p "$copy/spec"
-cp -R Makefile csrc tools "$copy"
+cp -R Makefile mk csrc tools "$copy"
 cp -R spec/fuzz "$copy/spec"
 bad=0
 while read -r target file change; do

@@ -12,7 +12,6 @@
 #   SPEC_RUN=build/run   where output, times and rate limits are kept
 #   JOBS=6               how many files run at a time
 set -u
-BUSTED_OPTIONS=${BUSTED_OPTIONS:-}
 SPEC_SECONDS=${SPEC_SECONDS:-600}
 
 now() { date +%s.%N; }
@@ -24,17 +23,17 @@ results() {
   } END { if (n) print s, f, e, p }' "$1"
 }
 
-# --one PHASE FILE COMMAND ...
+# --one TAGS FILE COMMAND ...
 if [ "${1:-}" = --one ]; then
-  phase=$2 file=$3
+  tags=$2 file=$3
   shift 3
-  own=$SPEC_RUN/$(echo "$file" | tr / .).$phase
+  own=$SPEC_RUN/$(echo "$file" | tr / .).${tags%%=*}
   rm -rf "$own"
   mkdir -m 700 "$own"
   began=$(now)
   KLAVIYO_RATE_LIMIT_FILE=$own/rate-limits \
     timeout --foreground -k 10 "$SPEC_SECONDS" \
-    "$@" $BUSTED_OPTIONS "$file" </dev/null >"$own/output" 2>&1
+    "$@" "$tags" "$file" </dev/null >"$own/output" 2>&1
   status=$?
   seconds=$(echo "$began $(now)" | awk '{ printf "%.1f", $2 - $1 }')
   set -- $(results "$own/output")
@@ -60,19 +59,19 @@ if [ "${1:-}" = --one ]; then
 fi
 
 : "${SPEC_RUN:?tools/spec.sh is run by make spec}"
-export SPEC_RUN SPEC_SECONDS BUSTED_OPTIONS
+export SPEC_RUN SPEC_SECONDS
 mkdir -p "$SPEC_RUN"
 chmod 700 "$SPEC_RUN"
 rm -f "$SPEC_RUN/results" "$SPEC_RUN/list"
 touch "$SPEC_RUN/results" "$SPEC_RUN/times"
 
-# The command stays in "$@".
+# The command, with the options, stays in "$@".
 given='' specs=''
 for word; do
   shift
   if [ "$given" ]; then
     case $word in
-      -*) BUSTED_OPTIONS="$BUSTED_OPTIONS $word" ;;
+      -*) set -- "$@" "$word" ;;
       *) specs="$specs $word" ;;
     esac
   elif [ "$word" = -- ]; then
@@ -97,13 +96,11 @@ awk 'FILENAME == ARGV[1] { seconds[$2] = $1; next }
 
 began=$(now)
 status=0
-BUSTED_OPTIONS="$BUSTED_OPTIONS --exclude-tags=alone" \
-  xargs -P "${JOBS:-6}" -I FILE "$0" --one beside FILE "$@" \
+xargs -P "${JOBS:-6}" -I FILE "$0" --one --exclude-tags=alone FILE "$@" \
   <"$SPEC_RUN/list" || status=1
 awk 'NF > 4 { print $5, $6 }' "$SPEC_RUN/results" >"$SPEC_RUN/last"
 xargs grep -l '#alone' <"$SPEC_RUN/list" 2>/dev/null |
-  BUSTED_OPTIONS="$BUSTED_OPTIONS --tags=alone" \
-  xargs -r -I FILE "$0" --one alone FILE "$@" || status=1
+  xargs -r -I FILE "$0" --one --tags=alone FILE "$@" || status=1
 
 # Files that were not run this time keep the time that they had.
 awk '!seen[$2]++' "$SPEC_RUN/last" "$SPEC_RUN/times" >"$SPEC_RUN/times.new"

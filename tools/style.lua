@@ -42,9 +42,9 @@ local function lines(text)
   end, nil, 1
 end
 
--- all that is text: no trailing blanks, no tabs but a Makefile's, an end
-for _, file in ipairs(files("'*.c' '*.h' '*.lua' '*.sh' '*.md' '*.rockspec' Makefile '.[a-z]*'")) do
-  local tabs = file.name == "Makefile"
+-- all that is text: no trailing blanks, no tabs but in makefiles, an end
+for _, file in ipairs(files("'*.c' '*.h' '*.lua' '*.sh' '*.md' '*.rockspec' Makefile '*.mk' '.[a-z]*'")) do
+  local tabs = file.name == "Makefile" or file.name:find("%.mk$")
   for _, line, number in lines(file.text) do
     if line:find("[ \t\r]$") then problem(file.name, number, "trailing blank") end
     if not tabs and line:find("\t", 1, true) then problem(file.name, number, "tab") end

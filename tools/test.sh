@@ -1,7 +1,7 @@
 #!/bin/sh
 # make test: every step, also after one that failed; what each printed is kept
-# in build/log/STEP.txt (or in $TEST_LOG). Two steps run at a time (or $JOBS):
-# most of what specs do is wait. The last line counts the specs of all runs,
+# in build/log/STEP.txt (or in $TEST_LOG). Two steps run at a time (or $STEPS),
+# and in each step that runs specs several files (see spec.sh): most specs wait. The last line counts the specs of all runs,
 # and each step that is no spec run as one.
 #
 #   tools/test.sh [step ...]
@@ -142,7 +142,7 @@ for step in $steps; do
       begin "$step"
       await 1 ;;
     *)
-      await "${JOBS:-2}"
+      await "${STEPS:-2}"
       begin "$step" ;;
   esac
 done

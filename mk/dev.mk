@@ -1,0 +1,259 @@
+# Targets for contributors, included by the Makefile: make help-dev lists them.
+
+BUSTED   = /usr/bin/busted
+LUACHECK = /usr/bin/luacheck
+SPEC     =
+
+.PHONY: help-dev objects probes spec asan tsan portable valgrind rock lint \
+  warnings check fuzz planted collector coverage dist catalogue \
+  catalogue-check contract reference bench bench-setup soak once
+
+help-dev: help
+	@sed -n 's/^#: //p' mk/dev.mk
+
+#:
+#: make spec SPEC=spec/x_spec.lua   the specs, or some files, folders or
+#:                           options of busted; JOBS=6 files at a time
+#: make asan SPEC=…          the specs under ASan and UBSan
+#: make tsan SPEC=…          specs of its threads under TSan
+#: make portable SPEC=…      specs of the core as it is without epoll
+#: make valgrind SPEC=…      specs of the core under memcheck
+#: make collector SPEC=…     specs under a collector that misses no chance
+#: make coverage             how much of the core and of lua/ the specs run;
+#:                           V=1: and which lines not
+#: make rock                 install the rock into empty trees, and use it
+#: make lint | warnings      luacheck and friends | gcc and clang, -Werror
+#: make check                clang-tidy and cppcheck, where they are
+#: make fuzz SECONDS=30 [TARGET=links]   hostile input, under clang's sanitizers
+#: make planted              do the fuzzers find bugs that are planted?
+#: make soak LUA=luajit      three minutes at the limits, in four processes
+#: make once                 10,000 events under faults, 3,000 in an outbox:
+#:                           each is there, once
+#: make catalogue SPEC=openapi.json   regenerate a revision's data files
+#: make catalogue-check      are the data files what their documents make?
+#: make contract             check the wire against the service's documents
+#: make reference            what is made of the sources in docs and README.md
+#: make bench                what calls cost, beside libcurl and others' clients
+#: make bench-setup          install, to compare with, those others' clients
+#: make dist                 a source archive and a source rock, in build/
+
+# What another run, or the machine's own programs, used of the rate limits is
+# counted in another file.
+SPEC_RUN  = '$(root)/$(OUT)/run/$@'
+SPEC_ENV  = mkdir -p $(SPEC_RUN) && chmod 700 $(SPEC_RUN) && \
+  rm -f $(SPEC_RUN)/* && $(ENV) \
+  KLAVIYO_RATE_LIMIT_FILE=$(SPEC_RUN)/rate-limits
+RUN_SPECS = $(ENV) SPEC_RUN=$(SPEC_RUN) tools/spec.sh
+
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+  -fno-omit-frame-pointer
+ASAN = build/asan-$(LUA)
+# Sanitized are all specs that cross the core here: not those of what is Lua
+# alone, nor of what runs in nginx, which is not sanitized. Nor those that
+# measure (memory_spec.lua, #memory, #time): both are not then what they are.
+UNCROSSED = spec/bulk/% spec/gateway/% spec/nginx/% spec/outbox/nginx_spec.lua \
+  spec/sandbox/% spec/support/% $(patsubst %,spec/%_spec.lua,catalogue datetime docs document examples \
+  gateway manual memory misuse openapi receiver sandbox)
+ASAN_SPEC = $(or $(SPEC),$(filter-out $(UNCROSSED), \
+  $(sort $(shell find spec -name '*_spec.lua'))))
+
+RACES = -fsanitize=thread -fno-omit-frame-pointer
+TSAN = build/tsan-$(LUA)
+TSAN_SPEC = $(or $(SPEC),spec/core/thread_spec.lua)
+
+# What the core is where there is no Linux: specs that cross it.
+PORTABLE = build/portable-$(LUA)
+PORTABLE_SPEC = $(or $(SPEC),spec/core $(patsubst %,spec/%_spec.lua,client \
+  connections failures iterator loops map prefetch tasks transport))
+
+# What runs libcurl's every way, in the time it takes under valgrind, which
+# measures no memory and no time; #native is what it is too slow for, and
+# children that leave their parent's engine be.
+VALGRIND = valgrind -q --leak-check=full --show-leak-kinds=definite,possible \
+  --errors-for-leak-kinds=definite,possible --error-exitcode=86 \
+  --child-silent-after-fork=yes --num-callers=30
+VALGRIND_SPEC = $(or $(SPEC),spec/core $(patsubst %,spec/%_spec.lua,digest \
+  connections failures tasks))
+
+# Of what must outlive what made it, and need not.
+COLLECTED = $(or $(SPEC),spec/core $(patsubst %,spec/%_spec.lua,client \
+  connections iterator map prefetch tasks))
+
+# The plain floor under libFuzzer, and a target for each of spec/fuzz/*.c
+SECONDS = 30
+FUZZ    = build/fuzz
+TARGET  = $(sort $(patsubst spec/fuzz/%.c,%,$(wildcard spec/fuzz/*.c)))
+FLOOR   = $(filter-out $(OUT)/obj/lua_%.o $(OUT)/obj/binding.o \
+  $(OUT)/obj/core.o,$(CORE))
+FUZZED  = CC=clang OUT=$(FUZZ) \
+  EXTRA='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all'
+
+# The budget by a clock of the specs' own; forks; names that are slow to find;
+# threads.
+PROBES = $(OUT)/budget_probe $(OUT)/spec_fork.so $(OUT)/spec_slow_names.so \
+  $(OUT)/scarce/klaviyo/core.so $(OUT)/threads
+
+$(OUT)/budget_probe: spec/support/budget_probe.c csrc/budget.c $(CORE)
+	@mkdir -p $(@D)
+	$(SAY) '  CC  $@'
+	$(QUIET)$(CC) $(C_ALL) $(foreach name,pwrite clock_gettime, \
+	  -Wl,--wrap=$(name)) -o $@ $< $(addprefix $(OUT)/obj/, \
+	  rate_limit_file.o usage.o buffer.o clock.o headers.o) $(CURL_LIBS)
+
+$(OUT)/spec_%.so: spec/support/%.c
+	@mkdir -p $(@D)
+	$(SAY) '  CC  $@'
+	$(QUIET)$(CC) $(C_ALL) -shared $(EXTRA) -o $@ $< -ldl
+
+# a program with a Lua state in each of its threads
+$(OUT)/threads: spec/support/threads.c
+	@mkdir -p $(@D)
+	$(SAY) '  CC  $@'
+	$(QUIET)$(CC) $(C_ALL) -o $@ $< $(LUA_LIBS) -lpthread
+
+# a core that memory can be refused
+$(OUT)/scarce/klaviyo/core.so: spec/support/scarce.c $(CORE)
+	@mkdir -p $(@D)
+	$(SAY) '  LD  $@'
+	$(QUIET)$(CC) $(C_ALL) $(LD_ALL) \
+	  $(foreach name,malloc calloc realloc curl_global_init,-Wl,--wrap=$(name)) \
+	  -o $@ $< $(CORE) $(CURL_LIBS)
+
+probes: $(PROBES)
+
+objects: $(OBJECTS)
+
+spec: build probes
+	$(QUIET)LUA=$(LUA) $(RUN_SPECS) $(LUA) $(BUSTED) -- $(SPEC)
+
+portable:
+	@$(MAKE) --no-print-directory build OUT=$(PORTABLE) \
+	  EXTRA=-DKLAVIYO_PORTABLE
+	@$(MAKE) --no-print-directory spec OUT=$(PORTABLE) \
+	  EXTRA=-DKLAVIYO_PORTABLE SPEC='$(PORTABLE_SPEC)'
+
+valgrind: build probes
+	@LUA=$(LUA) $(RUN_SPECS) $(VALGRIND) $(LUA) $(BUSTED) -- \
+	  --exclude-tags=memory,time,native $(VALGRIND_SPEC)
+
+lint:
+	@$(LUACHECK) -q --no-color .
+	@lua5.4 tools/style.lua
+
+$(ASAN)/lua $(TSAN)/lua: tools/host.c mk/dev.mk
+	@mkdir -p $(@D)
+	$(SAY) '  CC  $@'
+	$(QUIET)$(CC) -std=c99 $(WARNINGS) $(SANITIZE) -g $(LUA_CFLAGS) -o $@ $< \
+	  $(LUA_LIBS)
+
+# the host as LUA too: specs that start an interpreter must start this one
+asan: OUT = $(ASAN)
+asan: $(ASAN)/lua
+	@$(MAKE) --no-print-directory build probes OUT=$(ASAN) \
+	  EXTRA='$(SANITIZE)'
+	@LUA='$(root)/$(ASAN)/lua' \
+	  ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:exitcode=86 \
+	  UBSAN_OPTIONS=print_stacktrace=1 $(RUN_SPECS) \
+	  $(ASAN)/lua $(BUSTED) -- --exclude-tags=memory,time $(ASAN_SPEC)
+
+# the threads of the core, each look of one at what another writes
+tsan: OUT = $(TSAN)
+tsan: SANITIZE = $(RACES)
+tsan: $(TSAN)/lua
+	@$(MAKE) --no-print-directory build probes OUT=$(TSAN) EXTRA='$(RACES)'
+	@LUA='$(root)/$(TSAN)/lua' \
+	  TSAN_OPTIONS=exitcode=86 $(RUN_SPECS) \
+	  $(TSAN)/lua $(BUSTED) -- --exclude-tags=memory,time,native $(TSAN_SPEC)
+
+warnings:
+	@for cc in gcc clang; do for lua in lua5.1 luajit lua5.4; do \
+	  echo "$$cc, headers of $$lua"; \
+	  $(MAKE) --no-print-directory -s objects CC=$$cc LUA=$$lua \
+	    OUT=build/warnings/$$cc-$$lua EXTRA=-Werror -j 2 || exit 1; \
+	done; \
+	  echo "$$cc, what is not for Linux"; \
+	  $(MAKE) --no-print-directory -s objects CC=$$cc LUA=lua5.4 \
+	    OUT=build/warnings/$$cc-portable \
+	    EXTRA='-Werror -DKLAVIYO_PORTABLE' -j 2 || exit 1; \
+	done
+
+check:
+	@./tools/check.sh
+
+# a make of its own: these objects are made in other ways than all others
+fuzz:
+	@$(MAKE) --no-print-directory -s -j 2 $(FUZZED) \
+	  $(addprefix $(FUZZ)/,$(TARGET))
+	@./tools/fuzz.sh $(SECONDS) $(TARGET)
+
+$(FUZZ)/thread: spec/fuzz/engine.c
+
+planted:
+	@./tools/planted.sh
+
+# an archive: a target that has a file whole, as source, gets it but once
+$(FUZZ)/floor.a: $(FLOOR)
+	$(SAY) '  AR  $@'
+	$(QUIET)rm -f $@ && ar rc $@ $^
+
+$(FUZZ)/%: spec/fuzz/%.c $(wildcard spec/fuzz/*.h) $(FUZZ)/floor.a
+	$(SAY) '  CC  $@'
+	$(QUIET)$(CC) $(filter-out -fPIC,$(C_ALL)) -fsanitize=fuzzer -o $@ $< \
+	  $(FUZZ)/floor.a $(CURL_LIBS) -lpthread
+
+collector: build probes
+	@for kind in full young; do \
+	  LUA=$(LUA) COLLECTOR=$$kind $(RUN_SPECS) \
+	    $(LUA) -e 'dofile "spec/support/collector.lua"' $(BUSTED) -- \
+	    --exclude-tags=memory,time,native $(COLLECTED) || exit 1; \
+	done
+
+coverage:
+	@./tools/coverage.sh $(if $(V),-v)
+
+rock:
+	@./tools/rock.sh
+
+dist:
+	@./tools/dist.sh
+
+catalogue:
+	@./tools/catalogue.sh "$(SPEC)"
+
+catalogue-check:
+	@./tools/catalogue.sh --check ../shared/openapi
+
+contract:
+	@./tools/contract.sh
+
+reference: build
+	@$(ENV) $(LUA) -e 'package.path = "tools/?.lua;" .. package.path' \
+	  -e 'require("reference").main()'
+
+# the works of the bench by libcurl alone, and with lua-cjson
+BARE = build/bench/bare build/bench/bare-lua5.4 build/bench/bare-luajit
+$(BARE): bench/bare.c
+	@mkdir -p $(@D)
+	$(SAY) '  CC  $@'
+	$(QUIET)$(CC) -std=c99 $(WARNINGS) $(BARE_FLAGS) $(CURL_CFLAGS) $(CPPFLAGS) \
+	  $(CFLAGS) -o $@ $< $(CURL_LIBS) $(BARE_LIBS)
+
+build/bench/bare-lua5.4: LUA = lua5.4
+build/bench/bare-luajit: LUA = luajit
+$(filter-out %/bare,$(BARE)): BARE_FLAGS = -DDECODE $(LUA_CFLAGS)
+$(filter-out %/bare,$(BARE)): BARE_LIBS = $(LUA_LIBS)
+
+bench: $(BARE)
+	@$(MAKE) --no-print-directory -s build LUA=luajit
+	@$(MAKE) --no-print-directory -s build LUA=lua5.4
+	@./bench/run.sh
+
+bench-setup:
+	@./bench/setup.sh
+
+soak: build
+	@$(SPEC_ENV) $(LUA) spec/soak/soak.lua
+
+once: build
+	@$(SPEC_ENV) $(LUA) spec/soak/once.lua
+	@$(SPEC_ENV) $(LUA) spec/soak/outbox.lua

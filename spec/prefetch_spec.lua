@@ -146,7 +146,7 @@ describe("a walk", function()
       end)
     end
 
-    it("the wire, and who works #time", function()
+    it("the wire, and who works #time #alone", function()
       assert.is_true(walk({ prefetch = false }, 0.04) >= 13 * 0.08)
       local together = math.huge
       for _ = 1, 5 do -- whatever else the machine may have to do

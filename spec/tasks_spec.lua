@@ -1114,7 +1114,7 @@ describe("a function that gives the token", function()
   end)
 end)
 
-describe("tens of thousands of tasks #memory", function()
+describe("tens of thousands of tasks #memory #alone", function()
   local world = sandbox.here(setup, teardown)
 
   -- Kilobytes that stay when a run is over, besides tables that have grown.

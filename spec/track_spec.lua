@@ -152,7 +152,7 @@ describe("client.events:track", function()
     assert.same({}, warnings)
   end)
 
-  it("counts as lost what the deadline ends", function()
+  it("counts as lost what the deadline ends #alone", function()
     world.server:fault { operation = "create_event", status = 503, times = 1000 }
     assert.is_true(client:with { retries = 1, track_deadline = 0.3 }.events:track(event(1)))
     local all, err = client:drain(20)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # make test: every step, also after one that failed; what each printed is kept
-# in build/log/STEP.txt (or in $TEST_LOG). Two steps run at a time (or $STEPS),
-# and in each step that runs specs several files (see spec.sh): most specs wait. The last line counts the specs of all runs,
+# in build/log/STEP.txt (or in $TEST_LOG). A step that runs specs runs alone,
+# and several files at a time (spec.sh); of the others two run (or $STEPS). The last line counts the specs of all runs,
 # and each step that is no spec run as one.
 #
 #   tools/test.sh [step ...]
@@ -80,7 +80,7 @@ count() {
   fi
 }
 
-# What failed beside another step is run once more by itself, to tell chance
+# What failed beside other files is run once more, to tell chance
 # from fault: it then counts as it went there, and what it said before stays
 # in the log.
 again() {
@@ -137,7 +137,8 @@ await() {
 
 for step in $steps; do
   case $step in
-    build-*|canary) # what others are to use; what looks at all others
+    # what others use; what runs specs in parallel; what reads all logs
+    *-lua*|collector|canary)
       await 1
       begin "$step"
       await 1 ;;

@@ -309,7 +309,7 @@ describe("the budget", function()
     assert.equal(300, ask("forks 300")[1])
   end)
 
-  it("costs little #time", function()
+  it("costs little #time #alone", function()
     local best = math.huge
     for _, ns in ipairs(ask(times(5, "cost"))) do
       best = math.min(best, ns)

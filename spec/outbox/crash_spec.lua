@@ -199,7 +199,7 @@ describe("klaviyo.outbox", function()
     end)
   end)
 
-  it("keeps an event in microseconds #time", function()
+  it("keeps an event in microseconds #time #alone", function()
     local path = folders.new()
     local box = assert(outbox.new {path = path})
     local event = {metric = "Kept", profile = {email = "a@example.com"}, properties = {text = ("x"):rep(300)}}

@@ -33,8 +33,8 @@ KLAVIYO_VERSION = $(shell sed -n 's/^return "\(.*\)"$$/\1/p' lua/klaviyo/version
 # one flavour of the core: where it goes, and what it is built with besides
 OUT    = build/$(LUA)
 EXTRA  =
-C_ALL  = -std=c99 -D_GNU_SOURCE=1 -DKLAVIYO_VERSION='"$(KLAVIYO_VERSION)"' -fPIC \
-  -fvisibility=hidden $(WARNINGS) \
+C_ALL  = -std=c99 -D_GNU_SOURCE=1 -DKLAVIYO_VERSION='"$(KLAVIYO_VERSION)"' -Icsrc \
+  -fPIC -fvisibility=hidden $(WARNINGS) \
   $(EXTRA) $(LUA_CFLAGS) $(CURL_CFLAGS) $(CRYPTO_CFLAGS) $(SQLITE_CFLAGS) \
   $(CPPFLAGS) $(CFLAGS)
 # nodelete: libcurl and a running thread must outlive lua_close
@@ -53,7 +53,8 @@ SQLITE_LIBS   = $(shell $(PKG_CONFIG) --libs sqlite3)
 
 # three shared objects: the core needs libcurl alone, digest libcrypto alone,
 # and the outbox, a rock of its own, SQLite alone
-CORE    = $(patsubst csrc/%.c,$(OUT)/obj/%.o,$(sort $(wildcard csrc/*.c)))
+CORE    = $(patsubst csrc/%.c,$(OUT)/obj/%.o,$(sort $(wildcard \
+  $(patsubst %,csrc/%/*.c,http api ratelimit json base lua))))
 DIGEST  = $(patsubst csrc/%.c,$(OUT)/obj/%.o,$(sort $(wildcard csrc/digest/*.c)))
 OUTBOX  = $(patsubst csrc/%.c,$(OUT)/obj/%.o,$(sort \
   $(wildcard csrc/outbox/*.c)))
@@ -121,7 +122,7 @@ $(OUT)/klaviyo/digest.so: $(DIGEST)
 	$(SAY) '  LD  $@'
 	$(QUIET)$(CC) $(LD_ALL) -o $@ $(DIGEST) $(CRYPTO_LIBS)
 
-$(OUT)/klaviyo/outbox/store.so: $(OUTBOX) $(OUT)/obj/buffer.o
+$(OUT)/klaviyo/outbox/store.so: $(OUTBOX) $(OUT)/obj/base/buffer.o
 	@mkdir -p $(@D)
 	$(SAY) '  LD  $@'
 	$(QUIET)$(CC) $(LD_ALL) -o $@ $^ $(SQLITE_LIBS) -lpthread

@@ -83,8 +83,7 @@ COLLECTED = $(or $(SPEC),spec/core $(patsubst %,spec/%_spec.lua,client \
 SECONDS = 30
 FUZZ    = build/fuzz
 TARGET  = $(sort $(patsubst spec/fuzz/%.c,%,$(wildcard spec/fuzz/*.c)))
-FLOOR   = $(filter-out $(OUT)/obj/lua_%.o $(OUT)/obj/binding.o \
-  $(OUT)/obj/core.o,$(CORE))
+FLOOR   = $(filter-out $(OUT)/obj/lua/%,$(CORE))
 FUZZED  = CC=clang OUT=$(FUZZ) \
   EXTRA='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all'
 
@@ -93,12 +92,13 @@ FUZZED  = CC=clang OUT=$(FUZZ) \
 PROBES = $(OUT)/budget_probe $(OUT)/spec_fork.so $(OUT)/spec_slow_names.so \
   $(OUT)/scarce/klaviyo/core.so $(OUT)/threads
 
-$(OUT)/budget_probe: spec/support/budget_probe.c csrc/budget.c $(CORE)
+$(OUT)/budget_probe: spec/support/budget_probe.c csrc/ratelimit/budget.c $(CORE)
 	@mkdir -p $(@D)
 	$(SAY) '  CC  $@'
 	$(QUIET)$(CC) $(C_ALL) $(foreach name,pwrite clock_gettime, \
 	  -Wl,--wrap=$(name)) -o $@ $< $(addprefix $(OUT)/obj/, \
-	  rate_limit_file.o usage.o buffer.o clock.o headers.o) $(CURL_LIBS)
+	  ratelimit/rate_limit_file.o ratelimit/usage.o \
+	  base/buffer.o base/clock.o http/headers.o) $(CURL_LIBS)
 
 $(OUT)/spec_%.so: spec/support/%.c
 	@mkdir -p $(@D)

@@ -131,7 +131,7 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
         fn()
         collectgarbage()
         collectgarbage()
-        assert.same({ 0, 0 }, { core.load() })
+        assert.same({ 0, 0 }, { core.stats() })
       end)
     end
 
@@ -341,9 +341,9 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
   end)
 end
 
-describe("core.watch", function()
+describe("core.pollfd", function()
   it("has a descriptor where there is epoll, and none elsewhere", function()
-    local fd, seconds = core.watch()
+    local fd, seconds = core.pollfd()
     local portable = package.searchpath and package.searchpath("klaviyo.core", package.cpath):find("portable")
     assert.equal(portable and "nil" or "number", type(fd))
     assert.is_nil(seconds)

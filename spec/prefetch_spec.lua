@@ -70,7 +70,7 @@ describe("a walk", function()
       world.server:fault { delay = 0.02, operation = "get_profiles", rate = 1 }
       local decode, running = json.decode, {}
       json.decode = function(...) -- luacheck: ignore 122
-        local queued, sent = core.load()
+        local queued, sent = core.stats()
         running[#running + 1] = queued .. "+" .. sent
         return decode(...)
       end
@@ -91,7 +91,7 @@ describe("a walk", function()
         end
         assert.equal(3, count)
       end))
-      assert.same({ 0, 0 }, { core.load() })
+      assert.same({ 0, 0 }, { core.stats() })
     end)
 
     it("has asked for none with prefetch = false, of the client or the call", function()
@@ -104,7 +104,7 @@ describe("a walk", function()
         assert.equal(1, asked(function()
           walk:next()
         end))
-        assert.same({ 0, 0 }, { core.load() })
+        assert.same({ 0, 0 }, { core.stats() })
       end
     end)
   end)
@@ -164,13 +164,13 @@ describe("a walk", function()
       world.server:fault { delay = 5, operation = "get_profiles", skip = 1 }
       local took = timed(function()
         for _ in client:each("get_profiles", { page = { size = 20 } }) do -- luacheck: ignore 512
-          assert.equal(1, select(2, core.load()))
+          assert.equal(1, select(2, core.stats()))
           break
         end
         if not coroutine.close then
           collect_garbage() -- there are no closing values
         end
-        assert.same({ 0, 0 }, { core.load() })
+        assert.same({ 0, 0 }, { core.stats() })
       end)
       assert.is_true(took < 2, took)
     end)
@@ -185,7 +185,7 @@ describe("a walk", function()
       if not coroutine.close then
         collect_garbage()
       end
-      assert.same({ 0, 0 }, { core.load() })
+      assert.same({ 0, 0 }, { core.stats() })
     end)
 
     it("by hand, or with its task", function()
@@ -198,17 +198,17 @@ describe("a walk", function()
         assert(walk:next())
         for _ = 1, 100 do
           klaviyo.sleep(0.02)
-          if select(2, core.load()) == 2 then
+          if select(2, core.stats()) == 2 then
             break
           end
         end
-        assert.equal(2, select(2, core.load()))
+        assert.equal(2, select(2, core.stats()))
         walk:close()
-        assert.equal(1, select(2, core.load()))
+        assert.equal(1, select(2, core.stats()))
         task:cancel()
       end)
       collect_garbage()
-      assert.same({ 0, 0 }, { core.load() })
+      assert.same({ 0, 0 }, { core.stats() })
     end)
 
     it("while another task waits for its page ends for that one, too", function()
@@ -377,7 +377,7 @@ describe("a walk", function()
             for _ in client:pages("get_profiles", { page = { size = 50 } }) do
               counts[i] = counts[i] + 1
               klaviyo.sleep(0.001)
-              most = math.max(most, select(2, core.load()))
+              most = math.max(most, select(2, core.stats()))
             end
           end)
         end

@@ -12,7 +12,7 @@
 
 #define VERSION 1
 #define BUSY_MS 1000
-#define MOST_NAMES 1000
+#define MAX_NAMES 1000
 
 
 void database_say (database *d, const char *message) {
@@ -175,7 +175,7 @@ static bool rename_part (const char *from, const char *to, const char *part) {
 
 static char *new_path (const char *path) {
   int number;
-  for (number = 1; number <= MOST_NAMES; number++) {
+  for (number = 1; number <= MAX_NAMES; number++) {
     char *new = sqlite3_mprintf("%s.damaged-%lld-%d", path,
                                 (long long)time(NULL), number);
     char *file = new != NULL ? sqlite3_mprintf("%s.db", new) : NULL;

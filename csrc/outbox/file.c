@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define KIND 0x4b6c766f  /* "Klvo" */
-#define MOST_PAGES 4294967294LL
+#define MAX_PAGES 4294967294LL
 #define FEWEST_PAGES 16
 
 /* The slot is one process's, so its file may be as well: this way locks are
@@ -21,7 +21,7 @@
 ** without a pause never lets it come to the end of the log, which then grows:
 ** beyond so many pages the writer does it, and waits. */
 #define LOG_PAGES 1000
-#define MOST_LOG_PAGES 16000
+#define MAX_LOG_PAGES 16000
 
 /* A file up to this size is looked through before it is used; of a larger
 ** one, damage shows where it is read. */
@@ -75,7 +75,7 @@ static store_status limit (store *s, bool is_limited) {
   int64_t pages = s->options.max_bytes / STORE_PAGE_SIZE;
   char sql[64];
   if (!is_limited || s->options.max_bytes == 0)
-    pages = MOST_PAGES;
+    pages = MAX_PAGES;
   else if (pages < FEWEST_PAGES)
     pages = FEWEST_PAGES;
   (void)snprintf(sql, sizeof(sql), "PRAGMA max_page_count = %lld",
@@ -117,7 +117,7 @@ static int logged (void *of, sqlite3 *db, const char *name, int pages) {
     s->ask_at = LOG_PAGES;
   else if (pages >= s->ask_at && s->was_at_rest) {
     s->ask_at = pages + LOG_PAGES;
-    if (pages > MOST_LOG_PAGES || !checkpointer_ask(s->helper))
+    if (pages > MAX_LOG_PAGES || !checkpointer_ask(s->helper))
       sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL,
                                 NULL);
   }

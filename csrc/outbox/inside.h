@@ -6,7 +6,7 @@
 
 #include "checkpoint.h"
 #include "database.h"
-#include "refused.h"
+#include "outbox/rejected.h"
 #include "slot.h"
 #include "store.h"
 

@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-#define MOST_ROWS 1000
-#define SEEN_SIZE 2048  /* a power of two, well above MOST_ROWS */
+#define MAX_ROWS 1000
+#define SEEN_SIZE 2048  /* a power of two, well above MAX_ROWS */
 
 /* A file is made smaller once so much of it is free and so little is not. */
 #define FREE_PAGES 1024
@@ -111,8 +111,8 @@ store_status store_read (store *s, store_batch *batch, int count, size_t bytes,
   int rc = SQLITE_ROW;
   if (store_is_lost(s))
     return STORE_INHERITED;
-  if (count > MOST_ROWS)
-    count = MOST_ROWS;
+  if (count > MAX_ROWS)
+    count = MAX_ROWS;
   sqlite3_bind_int64(query, 1, batch->first);
   sqlite3_bind_int64(query, 2, batch->last);
   batch->count = 0;

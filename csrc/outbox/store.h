@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../buffer.h"
+#include "base/buffer.h"
 
 typedef struct store store;
 

@@ -178,12 +178,12 @@ end
 local function find(own, settings, op, request, secret, background)
   if not is_paced(settings, op, request) then
     own[UNPACED] = own[UNPACED]
-      or core.lane(origin_of(settings), nil, nil, background)
+      or core.request_queue(origin_of(settings), nil, nil, background)
     return own[UNPACED]
   end
   local reduced = op and op.reduced and reductions(op, request.url) or {}
   local key = key_of(op, reduced)
-  own[key] = own[key] or core.lane(origin_of(settings), budget_of(settings),
+  own[key] = own[key] or core.request_queue(origin_of(settings), budget_of(settings),
     limits(settings, op, M.account(settings, secret), reduced), background)
   return own[key]
 end

@@ -21,7 +21,7 @@ local reason                 -- of those lost last
 local due = 0                -- when to warn again
 -- How many had failed when drain was last called; in nginx, and after a reload
 -- of this module, those of other Lua states do not count.
-local drained = core.tracked().failed
+local drained = core.background_stats().failed
 
 -- The keys used last, none of which may be told: the service may echo one.
 local secrets, MOST_SECRETS = {}, 8
@@ -116,8 +116,8 @@ end
 
 --- What this process has under way.
 function M.stats()
-  local queued, running = core.load()
-  return {queued = queued, running = running, tracked = core.tracked()}
+  local queued, running = core.stats()
+  return {queued = queued, running = running, tracked = core.background_stats()}
 end
 
 --- Waits until nothing that is tracked is left.
@@ -132,7 +132,7 @@ function M.drain(settings, seconds)
   end
   local till = core.clock() + seconds
   while true do
-    local tracked = core.tracked()
+    local tracked = core.background_stats()
     local waiting = tracked.queued + tracked.running
     if waiting == 0 or core.clock() >= till then
       M.report()

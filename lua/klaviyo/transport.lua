@@ -229,7 +229,7 @@ local function take(flight)
   flight.is_awaited = true
   tasks.wait_for(flight, flight.settings.wait, waiting.look)
   flight.is_awaited = false
-  return arrive(flight, flight.ticket:take())
+  return arrive(flight, flight.ticket:result())
 end
 
 -- A 401 may be the key's that has been replaced meanwhile.

@@ -5,7 +5,7 @@
 */
 #include "fuzz.h"
 
-#include "../../csrc/budget.c"
+#include "ratelimit/budget.c"
 
 #define KEYS 3
 #define MOST_TAKEN 64
@@ -106,7 +106,7 @@ static void settle (feed *f, world *w) {
   int which = (int)feed_below(f, KEYS);
   int64_t then = w->count > 0 ? w->taken[feed_below(f, (unsigned)w->count)]
                               : w->now;
-  budget_settle(w->budget, &w->buckets[which], 1, then, w->now);
+  budget_renew(w->budget, &w->buckets[which], 1, then, w->now);
 }
 
 
@@ -164,7 +164,7 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
         break;
       case 4: wait_for_one(&f, &w); break;
       case 5:
-        CHECK(budget_least_wait(w.budget, &w.buckets[which], 1,
+        CHECK(budget_min_wait(w.budget, &w.buckets[which], 1,
                                 (int64_t)feed_byte(&f), w.now) >= 0);
         break;
       case 6: spoil(&f, &w); break;

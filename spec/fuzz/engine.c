@@ -11,10 +11,10 @@
 
 #include <poll.h>
 
-#include "../../csrc/clock.h"
-#include "../../csrc/engine.h"
-#include "../../csrc/port.h"
-#include "../../csrc/tracked.h"
+#include "base/clock.h"
+#include "http/engine.h"
+#include "http/completion_queue.h"
+#include "http/background_stats.h"
 #include "responder.h"
 
 #ifndef THREADED
@@ -37,10 +37,10 @@ typedef struct ticket {
 
 typedef struct world {
   feed *f;
-  lane *lanes[LANES];
+  request_queue *queues[LANES];
   budget *budget;
   settings *settings[3];
-  port *port;
+  completion_queue *completion_queue;
   ticket tickets[MOST];
   int count;
   long serial;          /* of the first ticket */
@@ -57,11 +57,11 @@ static void check_done (const ticket *k) {
   if (r->failure == FAILURE_NONE) {
     CHECK(r->status >= 100 && r->status <= 999 && r->head.size > 0);
     CHECK(r->body.size <= t->request.settings->max_response_bytes);
-    CHECK(t->trial_count > 0);
+    CHECK(t->attempt_count > 0);
   }
   else
     CHECK(r->reason != NULL && r->reason[0] != '\0');
-  CHECK(r->elapsed >= 0 && t->trial_count >= 0);
+  CHECK(r->elapsed >= 0 && t->attempt_count >= 0);
   CHECK(t->easy == NULL && t->timer.place == 0 && !t->place.taken);
 }
 
@@ -116,7 +116,7 @@ static void check_watched (const world *w) {
 ** What a host does
 ** ======================================================= */
 
-static transfer *make (world *w, unsigned lanes) {
+static transfer *make (world *w, unsigned queues) {
   static const char *const methods[] = {"GET", "POST", "PATCH", "HEAD"};
   char url[64];
   int kind = (int)feed_below(w->f, (unsigned)MANNER_COUNT + 2);
@@ -130,7 +130,7 @@ static transfer *make (world *w, unsigned lanes) {
   else
     snprintf(url, sizeof(url), kind == (int)MANNER_COUNT
              ? "http://127.0.0.1:%d/" : "foul://127.0.0.1:%d/", closed_port);
-  t = transfer_new(s, w->lanes[feed_below(w->f, lanes)], method, url, body,
+  t = transfer_new(s, w->queues[feed_below(w->f, queues)], method, url, body,
                    body != NULL ? strlen(body) : 0);
   CHECK(t != NULL);
   if ((how & 24) == 24)
@@ -151,7 +151,7 @@ static void submit (world *w) {
   k->deadline = clock_ms() + t->request.settings->deadline_ms;
   k->transfer = t;
   if (THREADED) {
-    t->port = port_share(w->port);
+    t->completion_queue = completion_queue_share(w->completion_queue);
     k->expected = true;
   }
   engine_submit(t);
@@ -196,8 +196,8 @@ static void hear (world *w, long ms) {
   const long *serials;
   size_t count;
   if (THREADED) {
-    port_wait(w->port, ms);
-    serials = port_drain(w->port, &count);
+    completion_queue_wait(w->completion_queue, ms);
+    serials = completion_queue_drain(w->completion_queue, &count);
   }
   else
     serials = engine_wait_any(ms, &count);
@@ -279,19 +279,19 @@ static void open_world (world *w, feed *f) {
   w->budget = budget_open(NULL, false, &why);
   CHECK(w->budget != NULL);
   if (THREADED) {
-    w->port = port_new();
-    CHECK(w->port != NULL);
+    w->completion_queue = completion_queue_new();
+    CHECK(w->completion_queue != NULL);
   }
   for (i = 0; i < 3; i++)
     w->settings[i] = make_settings(f);
   snprintf(origin, sizeof(origin), "http://127.0.0.1:%d", responder_port);
   for (i = 0; i < LANES; i++) {
-    w->lanes[i] = lane_new(origin);
-    CHECK(w->lanes[i] != NULL);
+    w->queues[i] = request_queue_new(origin);
+    CHECK(w->queues[i] != NULL);
     if (i >= PACED) {
       bucket b = {7, {i == PACED ? 3 : 1000, 0, 0}, false};
-      w->lanes[i]->budget = budget_share(w->budget);
-      CHECK(lane_add_bucket(w->lanes[i], &b));
+      w->queues[i]->budget = budget_share(w->budget);
+      CHECK(request_queue_add_bucket(w->queues[i], &b));
     }
   }
 }
@@ -299,8 +299,8 @@ static void open_world (world *w, feed *f) {
 
 static bool is_idle (void) {
   size_t queued, running;
-  tracked_counts now = tracked_now();
-  engine_load(&queued, &running);
+  background_stats now = background_stats_now();
+  engine_stats(&queued, &running);
   return queued + running + now.queued + now.running == 0;
 }
 
@@ -314,7 +314,7 @@ static void wait_for_all (world *w) {
     look(w);
   }
   /* of the last the end may just have been told */
-  for (until = clock_ms() + LATE_MS; w->port != NULL && port_load(w->port) > 0;
+  for (until = clock_ms() + LATE_MS; w->completion_queue != NULL && completion_queue_size(w->completion_queue) > 0;
        hear(w, 1))
     CHECK(clock_ms() < until);
   hear(w, 0);
@@ -322,7 +322,7 @@ static void wait_for_all (world *w) {
 
 
 /* The engine lets go of a lane when it looks at it the next time. */
-static void wait_for_lane (lane *l) {
+static void wait_for_lane (request_queue *l) {
   int64_t until = clock_ms() + LATE_MS;
   while (__atomic_load_n(&l->references, __ATOMIC_ACQUIRE) > 1) {
     CHECK(clock_ms() < until);
@@ -341,20 +341,20 @@ static void close_world (world *w) {
     close_ticket(&w->tickets[i]);
   }
   for (i = 0; i < LANES; i++) {
-    wait_for_lane(w->lanes[i]);
-    CHECK(w->lanes[i]->length == 0);
-    CHECK(w->lanes[i]->first == NULL && !w->lanes[i]->listed);
-    CHECK(w->lanes[i]->origin == NULL ||
-          (w->lanes[i]->origin->in_flight == 0 &&
-           w->lanes[i]->origin->background == 0));
-    lane_release(w->lanes[i]);
+    wait_for_lane(w->queues[i]);
+    CHECK(w->queues[i]->length == 0);
+    CHECK(w->queues[i]->first == NULL && !w->queues[i]->listed);
+    CHECK(w->queues[i]->origin == NULL ||
+          (w->queues[i]->origin->running == 0 &&
+           w->queues[i]->origin->background == 0));
+    request_queue_release(w->queues[i]);
   }
   for (i = 0; i < 3; i++) {
     CHECK(w->settings[i]->references == 1);
     settings_release(w->settings[i]);
   }
-  if (w->port != NULL)
-    port_close(w->port);
+  if (w->completion_queue != NULL)
+    completion_queue_close(w->completion_queue);
   budget_release(w->budget);
 }
 

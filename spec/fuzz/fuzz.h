@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../csrc/buffer.h"
+#include "base/buffer.h"
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 

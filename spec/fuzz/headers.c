@@ -8,7 +8,7 @@
 
 #include <curl/curl.h>
 
-#include "../../csrc/headers.h"
+#include "http/headers.h"
 
 
 static bool is_token (const char *name, size_t size) {

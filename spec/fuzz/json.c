@@ -4,8 +4,8 @@
 */
 #include "fuzz.h"
 
-#include "../../csrc/json.h"
-#include "../../csrc/links.h"
+#include "json/writer.h"
+#include "api/links.h"
 
 
 /* {======================================================

@@ -8,8 +8,8 @@
 
 #include <math.h>
 
-#include "../../csrc/json.h"
-#include "../../csrc/json_reader.h"
+#include "json/writer.h"
+#include "json/reader.h"
 
 
 /* {======================================================

@@ -5,7 +5,7 @@
 */
 #include "fuzz.h"
 
-#include "../../csrc/links.h"
+#include "api/links.h"
 
 #define DEEPEST 100
 

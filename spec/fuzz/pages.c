@@ -5,9 +5,9 @@
 */
 #include "fuzz.h"
 
-#include "../../csrc/links.h"
-#include "../../csrc/pages.h"
-#include "../../csrc/url.h"
+#include "api/links.h"
+#include "api/pages.h"
+#include "api/url.h"
 
 #define BASE "https://gw.example/prefix"
 #define MOST 200  /* pages: more than the set of those seen has room for */

@@ -7,7 +7,7 @@
 
 #include <curl/curl.h>
 
-#include "../../csrc/url.h"
+#include "api/url.h"
 
 #define BASE "https://gw.example/prefix"
 #define MOST 16

@@ -4,7 +4,7 @@
 */
 #include "fuzz.h"
 
-#include "../../csrc/headers.h"
+#include "http/headers.h"
 
 #define LARGEST 1000000000L
 

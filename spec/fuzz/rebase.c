@@ -9,7 +9,7 @@
 
 #include <curl/curl.h>
 
-#include "../../csrc/url.h"
+#include "api/url.h"
 
 
 static char *part (CURLU *u, CURLUPart which, unsigned flags) {
@@ -67,12 +67,12 @@ static void check_origin (const char *url, const char *base) {
 
 
 /* Nothing that a server may read as another path, decoded once. */
-static void check_path (const char *rest) {
-  size_t size = strcspn(rest, "?"), i;
+static void check_path (const char *sweep_idle) {
+  size_t size = strcspn(sweep_idle, "?"), i;
   int decoded_size = 0;
-  char *path = curl_easy_unescape(NULL, rest, (int)size, &decoded_size);
+  char *path = curl_easy_unescape(NULL, sweep_idle, (int)size, &decoded_size);
   size_t start = 0;
-  CHECK(is_api(rest) && path != NULL);
+  CHECK(is_api(sweep_idle) && path != NULL);
   for (i = 0; i <= (size_t)decoded_size; i++)
     if (i == (size_t)decoded_size || path[i] == '/' || path[i] == '\\') {
       size_t n = i - start;
@@ -81,9 +81,9 @@ static void check_path (const char *rest) {
       start = i + 1;
     }
   curl_free(path);
-  for (; *rest != '\0'; rest++)
-    CHECK(*rest > ' ' && *rest < 127 &&
-          strchr("\"#<>[\\]^`{|}", *rest) == NULL);
+  for (; *sweep_idle != '\0'; sweep_idle++)
+    CHECK(*sweep_idle > ' ' && *sweep_idle < 127 &&
+          strchr("\"#<>[\\]^`{|}", *sweep_idle) == NULL);
 }
 
 

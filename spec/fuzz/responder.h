@@ -118,7 +118,7 @@ static UNTRACED void welcome (guest *guests, int fd) {
 }
 
 
-static UNTRACED void *respond (void *door) {
+static UNTRACED void *respond (void *listener) {
   static guest guests[GUESTS];
   int i;
   for (i = 0; i < GUESTS; i++) {
@@ -127,7 +127,7 @@ static UNTRACED void *respond (void *door) {
   }
   for (;;) {
     struct pollfd all[GUESTS + 1];
-    all[GUESTS].fd = *(int *)door;
+    all[GUESTS].fd = *(int *)listener;
     all[GUESTS].events = POLLIN;
     for (i = 0; i < GUESTS; i++) {
       all[i].fd = guests[i].fd;
@@ -145,28 +145,28 @@ static UNTRACED void *respond (void *door) {
 
 
 /* A socket at a port of its own, whose number is returned. */
-static int open_door (int *door) {
+static int open_door (int *listener) {
   struct sockaddr_in address;
   socklen_t size = sizeof(address);
   memset(&address, 0, sizeof(address));
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  *door = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  CHECK(*door >= 0 &&
-        bind(*door, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-        getsockname(*door, (struct sockaddr *)&address, &size) == 0);
+  *listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  CHECK(*listener >= 0 &&
+        bind(*listener, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+        getsockname(*listener, (struct sockaddr *)&address, &size) == 0);
   return ntohs(address.sin_port);
 }
 
 
 /* Once: a server, and a port where nobody is (and nobody else can be). */
 static void responder_start (void) {
-  static int door, none;
+  static int listener, none;
   pthread_t id;
-  responder_port = open_door(&door);
+  responder_port = open_door(&listener);
   closed_port = open_door(&none);
-  CHECK(listen(door, 128) == 0);
-  CHECK(pthread_create(&id, NULL, respond, &door) == 0);
+  CHECK(listen(listener, 128) == 0);
+  CHECK(pthread_create(&id, NULL, respond, &listener) == 0);
 }
 
 #endif

@@ -6,7 +6,7 @@
 
 #include <time.h>
 
-#include "../../csrc/headers.h"
+#include "http/headers.h"
 
 #define LARGEST 1000000000L
 

@@ -21,7 +21,7 @@
 **   simulate S M D SECONDS LATENCY_MS SEED: as many as are let go; "the most
 **     that a second, a minute could hold, all"
 */
-#include "../../csrc/budget.c"
+#include "ratelimit/budget.c"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -136,7 +136,7 @@ static void simulate (char **words) {
     for (i = under_way; i < count_made; i++) {
       struct made *m = &made[i];
       if (m->end >= now && (m->end == now || now == m->taken + HOLD_MS)) {
-        budget_settle(b, &one, 1, m->taken, now);
+        budget_renew(b, &one, 1, m->taken, now);
         m->taken = now;
       }
     }
@@ -207,7 +207,7 @@ static int forks (int count) {
       bucket one;
       memset(&one, 0, sizeof(one));
       one.key = 98;
-      alarm(5);  /* one that hangs is ended */
+      wakeup_fd(5);  /* one that hangs is ended */
       _exit(budget_take(b, &one, 1, budget_now(b)) == 0 ? 0 : 1);
     }
     if (pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
@@ -255,7 +255,7 @@ static void obey (char **w, int n) {
     printf("%ld\n", (long)budget_take(b, parse(w + 1, 2, list), 2,
                                       number(w[9])));
   else if (strcmp(w[0], "settle") == 0) {
-    budget_settle(b, parse(w + 1, 1, list), 1, number(w[5]), number(w[6]));
+    budget_renew(b, parse(w + 1, 1, list), 1, number(w[5]), number(w[6]));
     puts("ok");
   }
   else if (strcmp(w[0], "block") == 0) {
@@ -275,7 +275,7 @@ static void obey (char **w, int n) {
     puts("ok");
   }
   else if (strcmp(w[0], "least") == 0)
-    printf("%ld\n", (long)budget_least_wait(b, parse(w + 1, 1, list), 1,
+    printf("%ld\n", (long)budget_min_wait(b, parse(w + 1, 1, list), 1,
                                             number(w[5]), number(w[6])));
   else if (strcmp(w[0], "spoil") == 0) {
     spoil(strtoull(w[1], NULL, 10), number(w[2]));

@@ -22,7 +22,7 @@ end
 ---@param url string
 ---@param limits table[]|nil with a budget of its own, where there are some
 function M.lane(url, limits)
-  return core.lane(url:match("^%a+://[^/]+"), limits and assert(core.budget()) or nil, limits)
+  return core.request_queue(url:match("^%a+://[^/]+"), limits and assert(core.budget()) or nil, limits)
 end
 
 --- Submits a request.
@@ -52,7 +52,7 @@ function M.finish(ticket, seconds)
       error("a ticket has no end", 2)
     end
   end
-  return ticket:take()
+  return ticket:result()
 end
 
 --- Works until a condition holds.
@@ -70,7 +70,7 @@ end
 
 --- Nothing waits and nothing is under way.
 function M.is_idle()
-  local queued, running = core.load()
+  local queued, running = core.stats()
   return queued == 0 and running == 0
 end
 

@@ -1,7 +1,7 @@
 -- What the core does when memory runs out: scenarios, each run anew with its
 -- first allocation refused, its second, and so on, until it needs no more. To
 -- be run as a script, in a process of its own, with the core that scarce.c is
--- linked into; see spec/core/memory_failures_spec.lua.
+-- linked into; see spec/core/lua/memory_failures_spec.lua.
 --
 --   lua spec/support/scarce.lua SCENARIO own|libcurl URL
 --
@@ -106,7 +106,7 @@ function scenarios.budget()
     if not budget then
       error(why, 0)
     end
-    local lane = core.lane("http://h" .. math.random(1e9), budget, { { name = "x", second = 3, minute = 5 } })
+    local lane = core.request_queue("http://h" .. math.random(1e9), budget, { { name = "x", second = 3, minute = 5 } })
     taken = lane:take()
     lane:settle(taken, 200, FIELDS)
   end)
@@ -155,7 +155,7 @@ function scenarios.many()
   local till = core.clock() + 20
   while next(waiting) do
     assert(core.clock() < till, "an end is missing")
-    for _, serial in ipairs(core.wait(0.2)) do
+    for _, serial in ipairs(core.wait_any(0.2)) do
       waiting[serial] = nil
     end
   end
@@ -176,7 +176,7 @@ end
 -- From here on a thread works, in this process.
 local port
 local function submit_by_port()
-  port = port or core.port()
+  port = port or core.completion_queue()
   return core.submit(engine.settings(), engine.lane(url), "GET", url .. "/", nil, true, port)
 end
 
@@ -187,18 +187,18 @@ function scenarios.port()
     assert(core.clock() < till, "an end is missing")
     port:wait(0.1)
   end
-  return told(ticket:take())
+  return told(ticket:result())
 end
 
 function scenarios.track()
-  port = port or core.port()
-  local before = core.tracked()
+  port = port or core.completion_queue()
+  local before = core.background_stats()
   assert(core.track(engine.settings(), engine.lane(url), "POST", url .. "/", "{}", true, 10))
   local till = core.clock() + 20
-  local now = core.tracked()
+  local now = core.background_stats()
   while now.sent + now.failed == before.sent + before.failed do
     assert(core.clock() < till, "an end is missing")
-    now = core.tracked()
+    now = core.background_stats()
   end
   if now.failed > before.failed then
     error(core.failures()[1].reason, 0)

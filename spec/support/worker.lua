@@ -45,8 +45,8 @@ http {
     location /stats {
       content_by_lua_block {
         local core = require "klaviyo.core"
-        local queued, running = core.load()
-        ngx.say(queued + running, " ", core.ports(), " ", ngx.worker.pid())
+        local queued, running = core.stats()
+        ngx.say(queued + running, " ", core.completion_queues(), " ", ngx.worker.pid())
       }
     }
     $SERVER

@@ -233,11 +233,11 @@ end
 
 -- Two at a time would do everything twice.
 local function hold(path)
-  local held, why = core.hold(path)
+  local held, why = core.file_lock(path)
   if not held and not why then
     collectgarbage()  -- an import that was broken off
     collectgarbage()
-    held, why = core.hold(path)
+    held, why = core.file_lock(path)
   end
   if not held then
     refuse(path, why and "cannot be written: " .. why

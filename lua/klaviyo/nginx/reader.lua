@@ -39,7 +39,7 @@ end
 --- The port of this VM; with it the engine has its thread.
 function M.port()
   if not port then
-    port = core.port()
+    port = core.completion_queue()
   end
   sentinel.watch(M)
   return port
@@ -78,9 +78,9 @@ end
 -- Reads until nothing was under way for some time: then the byte that comes is
 -- an "l". Another one tells of news, which may have been seen by now.
 local function read(socket)
-  port:stay(core.ports() > 1 and SHORT_STAY or STAY)
+  port:set_idle_timeout(core.completion_queues() > 1 and SHORT_STAY or STAY)
   drain()
-  if is_dismissed and port:load() == 0 then
+  if is_dismissed and port:size() == 0 then
     return nil
   end
   local is_asked = false
@@ -92,7 +92,7 @@ local function read(socket)
       return why
     end
     is_asked = is_asked or bytes:find("l", 1, true) or ngx.worker.exiting()
-  until is_asked and port:load() == 0
+  until is_asked and port:size() == 0
 end
 
 local function work()
@@ -120,7 +120,7 @@ local function run()
   local ok, why = pcall(work)
   local was_reading = state == "reading"
   state = nil
-  port:leave()
+  port:disconnect()
   if ngx.worker.exiting() then
     -- after worker_shutdown_timeout nginx cuts all connections
     M.was_cut = was_reading and why ~= nil
@@ -142,7 +142,7 @@ end
 function M.dismiss()
   is_dismissed = true
   if state then
-    port:knock()
+    port:request_stop()
   end
 end
 

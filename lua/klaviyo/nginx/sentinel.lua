@@ -17,15 +17,15 @@ local MAX_TRACKING = 120  -- seconds, once the worker is to end
 local is_watching = false
 
 local function is_tracking()
-  local tracked = core.tracked()
+  local tracked = core.background_stats()
   return tracked.queued + tracked.running > 0
 end
 
 -- Calls end by their deadline. What is tracked may be retried for an hour, and
 -- is given so long as a call.
 local function is_busy(ending)
-  local queued, running = core.load()
-  local tracked = core.tracked()
+  local queued, running = core.stats()
+  local tracked = core.background_stats()
   local background = tracked.queued + tracked.running
   return queued + running > background
     or background > 0 and core.clock() < ending
@@ -63,7 +63,7 @@ end
 
 --- Has the worker's end be seen to.
 function M.watch(reader)
-  if is_watching or ngx.get_phase() == "exit_worker" or core.ports() > 1 then
+  if is_watching or ngx.get_phase() == "exit_worker" or core.completion_queues() > 1 then
     return
   end
   is_watching = ngx.timer.at(ngx.worker.exiting() and 0 or FAR, see_through,

@@ -208,7 +208,7 @@ end
 ---@param seconds number at the most
 ---@param shared boolean|nil  others may take what is waited for
 function M.yield_to(wait, seconds, shared)
-  local fd, due = core.watch()
+  local fd, due = core.pollfd()
   local most = (shared or not fd) and GLANCE or M.SLICE
   wait(fd, math.min(seconds, due or most, most))
 end
@@ -218,7 +218,7 @@ local function look_at_core(seconds, wait)
     M.yield_to(wait, seconds, true)
     seconds = 0
   end
-  for _, serial in ipairs(core.wait(seconds)) do
+  for _, serial in ipairs(core.wait_any(seconds)) do
     local task = waiting[serial]
     waiting[serial] = nil
     if task then

@@ -1,0 +1,274 @@
+/*
+** api/links.c - the next link of a JSON:API page, found without decoding it.
+**
+** A page may be megabytes of resources with names like "links" and "next"
+** of their own, in strings and in objects. So the text is walked once, with
+** no more understanding than that needs: strings are jumped over by memchr,
+** and values below the two levels of interest only have their brackets
+** counted. A page that is cut short must not look like the last one.
+*/
+#include "api/links.h"
+
+#include <string.h>
+
+typedef struct scanner {
+  const char *at, *end;
+} scanner;
+
+
+static void skip_blanks (scanner *s) {
+  while (s->at < s->end && (*s->at == ' ' || *s->at == '\n' ||
+                            *s->at == '\r' || *s->at == '\t'))
+    s->at++;
+}
+
+
+static bool take (scanner *s, char c) {
+  skip_blanks(s);
+  if (s->at >= s->end || *s->at != c)
+    return false;
+  s->at++;
+  return true;
+}
+
+
+/*
+** 'at' stands behind an opening quote and is moved behind the closing one.
+** A quote closes unless an odd number of backslashes precedes it.
+*/
+static bool skip_string (scanner *s) {
+  const char *start = s->at;
+  const char *quote = start;
+  while ((quote = memchr(quote, '"', (size_t)(s->end - quote))) != NULL) {
+    const char *slash = quote;
+    while (slash > start && slash[-1] == '\\')
+      slash--;
+    quote++;
+    if ((quote - 1 - slash) % 2 == 0) {
+      s->at = quote;
+      return true;
+    }
+  }
+  return false;
+}
+
+
+static bool skip_nested (scanner *s) {
+  size_t depth = 0;
+  while (s->at < s->end) {
+    char c = *s->at++;
+    if (c == '"') {
+      if (!skip_string(s))
+        return false;
+    }
+    else if (c == '{' || c == '[')
+      depth++;
+    else if ((c == '}' || c == ']') && --depth == 0)
+      return true;
+  }
+  return false;
+}
+
+
+static bool skip_value (scanner *s) {
+  const char *start;
+  skip_blanks(s);
+  if (s->at >= s->end)
+    return false;
+  if (*s->at == '"') {
+    s->at++;
+    return skip_string(s);
+  }
+  if (*s->at == '{' || *s->at == '[')
+    return skip_nested(s);
+  start = s->at;
+  while (s->at < s->end && strchr(",]} \t\r\n", *s->at) == NULL)
+    s->at++;
+  return s->at > start;
+}
+
+
+static int hex4 (const char *text) {
+  int i, value = 0;
+  for (i = 0; i < 4; i++) {
+    char c = text[i];
+    int digit = c >= '0' && c <= '9'   ? c - '0'
+                : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                       : -1;
+    if (digit < 0)
+      return -1;
+    value = value * 16 + digit;
+  }
+  return value;
+}
+
+
+static bool add_utf8 (buffer *out, unsigned long code) {
+  char bytes[4];
+  size_t n = 0;
+  if (code < 0x80)
+    bytes[n++] = (char)code;
+  else if (code < 0x800) {
+    bytes[n++] = (char)(0xC0 | (code >> 6));
+    bytes[n++] = (char)(0x80 | (code & 63));
+  }
+  else if (code < 0x10000) {
+    bytes[n++] = (char)(0xE0 | (code >> 12));
+    bytes[n++] = (char)(0x80 | ((code >> 6) & 63));
+    bytes[n++] = (char)(0x80 | (code & 63));
+  }
+  else {
+    bytes[n++] = (char)(0xF0 | (code >> 18));
+    bytes[n++] = (char)(0x80 | ((code >> 12) & 63));
+    bytes[n++] = (char)(0x80 | ((code >> 6) & 63));
+    bytes[n++] = (char)(0x80 | (code & 63));
+  }
+  return buffer_add(out, bytes, n);
+}
+
+
+/*
+** Reads the four digits behind \u, and the low half of a surrogate pair that
+** follows it; a lone half is passed on, a URL will not take it.
+*/
+static link_status add_unicode (buffer *out, scanner *s) {
+  int high, low;
+  unsigned long code;
+  if (s->end - s->at < 4 || (high = hex4(s->at)) < 0)
+    return LINK_BROKEN;
+  s->at += 4;
+  code = (unsigned long)high;
+  if (high >= 0xD800 && high < 0xDC00 && s->end - s->at >= 6 &&
+      s->at[0] == '\\' && s->at[1] == 'u' &&
+      (low = hex4(s->at + 2)) >= 0xDC00 && low < 0xE000) {
+    s->at += 6;
+    code = 0x10000UL + (((unsigned long)(high - 0xD800)) << 10) +
+           (unsigned long)(low - 0xDC00);
+  }
+  return add_utf8(out, code) ? LINK_FOUND : LINK_NO_MEMORY;
+}
+
+
+/* 'at' stands behind the opening quote; LINK_FOUND means it was read. */
+static link_status add_string (buffer *out, scanner *s) {
+  static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+  while (s->at < s->end) {
+    char c = *s->at++;
+    if (c == '"')
+      return LINK_FOUND;
+    if (c == '\\') {
+      const char *known;
+      if (s->at >= s->end)
+        return LINK_BROKEN;
+      c = *s->at++;
+      if (c == 'u') {
+        link_status status = add_unicode(out, s);
+        if (status != LINK_FOUND)
+          return status;
+        continue;
+      }
+      known = c != '\0' ? strchr(from, c) : NULL;
+      if (known == NULL)
+        return LINK_BROKEN;
+      c = to[known - from];
+    }
+    if (!buffer_add_byte(out, c))
+      return LINK_NO_MEMORY;
+  }
+  return LINK_BROKEN;
+}
+
+
+static link_status read_key (scanner *s, buffer *key, const char *wanted,
+                             bool *is_wanted) {
+  size_t before = key->size;
+  link_status status;
+  if (!take(s, '"'))
+    return LINK_BROKEN;
+  status = add_string(key, s);
+  if (status == LINK_FOUND) {
+    *is_wanted = key->size - before == strlen(wanted) &&
+                 memcmp(key->data + before, wanted, strlen(wanted)) == 0;
+    if (!take(s, ':'))
+      status = LINK_BROKEN;
+  }
+  key->size = before;
+  return status;
+}
+
+
+typedef link_status (*member_reader) (buffer *out, scanner *s);
+
+/*
+** Walks an object whose brace was taken, handing the value of the member
+** 'wanted' to 'read'. Of two members of that name the last one counts, as
+** for every JSON decoder.
+*/
+static link_status find_member (buffer *out, scanner *s, const char *wanted,
+                                member_reader read) {
+  size_t before = out->size;
+  link_status found = LINK_NONE;
+  if (take(s, '}'))
+    return LINK_NONE;
+  do {
+    bool is_wanted = false;
+    link_status status;
+    status = read_key(s, out, wanted, &is_wanted);
+    if (status != LINK_FOUND)
+      return status;
+    if (is_wanted) {
+      out->size = before;
+      found = read(out, s);
+      if (found == LINK_BROKEN || found == LINK_NO_MEMORY)
+        return found;
+    }
+    else if (!skip_value(s))
+      return LINK_BROKEN;
+  } while (take(s, ','));
+  return take(s, '}') ? found : LINK_BROKEN;
+}
+
+
+static link_status read_text (buffer *out, scanner *s) {
+  size_t before = out->size;
+  link_status status;
+  if (!take(s, '"'))
+    return skip_value(s) ? LINK_NONE : LINK_BROKEN;
+  status = add_string(out, s);
+  if (status == LINK_FOUND && out->size == before)
+    return LINK_NONE;
+  return status;
+}
+
+
+static link_status read_link (buffer *out, scanner *s) {
+  if (take(s, '{'))
+    return find_member(out, s, "href", read_text);
+  return read_text(out, s);
+}
+
+
+static link_status read_links (buffer *out, scanner *s) {
+  if (take(s, '{'))
+    return find_member(out, s, "next", read_link);
+  return skip_value(s) ? LINK_NONE : LINK_BROKEN;
+}
+
+
+link_status links_next (buffer *out, const char *page, size_t size) {
+  scanner s;
+  link_status status;
+  size_t before = out->size;
+  s.at = page;
+  s.end = page + size;
+  if (!take(&s, '{'))
+    return LINK_BROKEN;
+  status = find_member(out, &s, "links", read_links);
+  skip_blanks(&s);
+  if (status != LINK_NO_MEMORY && s.at != s.end)
+    status = LINK_BROKEN;
+  if (status != LINK_FOUND)
+    out->size = before;
+  return status;
+}

@@ -1,0 +1,71 @@
+/*
+** base/buffer.c - bytes that grow.
+*/
+#include "base/buffer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_ROOM 256
+
+
+bool buffer_reserve (buffer *b, size_t more) {
+  size_t room = b->room ? b->room : FIRST_ROOM;
+  char *data;
+  if (more > SIZE_MAX / 2 - b->size)
+    return false;
+  if (b->size + more <= b->room)
+    return true;
+  while (room < b->size + more)
+    room *= 2;  /* doubling keeps the copies linear in all */
+  data = realloc(b->data, room);
+  if (data == NULL)
+    return false;
+  b->data = data;
+  b->room = room;
+  return true;
+}
+
+
+bool buffer_add (buffer *b, const void *bytes, size_t size) {
+  if (size == 0)
+    return true;  /* 'bytes' may be NULL then, which memcpy may not see */
+  if (!buffer_reserve(b, size))
+    return false;
+  memcpy(b->data + b->size, bytes, size);
+  b->size += size;
+  return true;
+}
+
+
+bool buffer_add_text (buffer *b, const char *text) {
+  return buffer_add(b, text, strlen(text));
+}
+
+
+void buffer_free (buffer *b) {
+  free(b->data);
+  b->data = NULL;
+  b->size = b->room = 0;
+}
+
+
+char *text_copy (const char *bytes, size_t size) {
+  char *copy = malloc(size + 1);
+  if (copy == NULL)
+    return NULL;
+  if (size > 0)
+    memcpy(copy, bytes, size);
+  copy[size] = '\0';
+  return copy;
+}
+
+
+uint64_t bytes_hash (const char *bytes, size_t size) {
+  uint64_t h = UINT64_C(14695981039346656037);  /* FNV-1a */
+  size_t i;
+  for (i = 0; i < size; i++)
+    h = (h ^ (unsigned char)bytes[i]) * UINT64_C(1099511628211);
+  h ^= h >> 32;
+  return h != 0 ? h : 1;
+}

@@ -1,0 +1,37 @@
+/*
+** base/buffer.h - bytes that grow.
+*/
+#ifndef KLAVIYO_BUFFER_H
+#define KLAVIYO_BUFFER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct buffer {
+  char *data;   /* not zero-terminated; NULL while empty */
+  size_t size;  /* bytes in use */
+  size_t room;  /* bytes allocated */
+} buffer;
+
+/* All of these say false when memory is out; the buffer is then as it was. */
+bool buffer_reserve (buffer *b, size_t more);
+bool buffer_add (buffer *b, const void *bytes, size_t size);
+bool buffer_add_text (buffer *b, const char *text);
+
+static inline bool buffer_add_byte (buffer *b, char byte) {
+  if (b->size == b->room && !buffer_reserve(b, 1))
+    return false;
+  b->data[b->size++] = byte;
+  return true;
+}
+
+void buffer_free (buffer *b);
+
+/* A hash that is the same in all processes; never 0. */
+uint64_t bytes_hash (const char *bytes, size_t size);
+
+/* A zero-terminated copy; NULL when memory is out. */
+char *text_copy (const char *bytes, size_t size);
+
+#endif

@@ -1,0 +1,19 @@
+/*
+** base/refcount.h - references, which two threads may take and drop at a time.
+*/
+#ifndef KLAVIYO_REFCOUNT_H
+#define KLAVIYO_REFCOUNT_H
+
+#include <stdbool.h>
+
+static inline void refcount_up (int *references) {
+  __atomic_add_fetch(references, 1, __ATOMIC_RELAXED);
+}
+
+
+/* True when that was the last one. */
+static inline bool refcount_down (int *references) {
+  return __atomic_sub_fetch(references, 1, __ATOMIC_ACQ_REL) == 0;
+}
+
+#endif

@@ -1,0 +1,101 @@
+/*
+** digest/l_digest.c - klaviyo.digest, for Lua 5.4, Lua 5.1 and LuaJIT from one
+** source. It is an object apart from the core, which needs no libcrypto.
+*/
+#include <lua.h>
+#include <lauxlib.h>
+
+#include <openssl/crypto.h>
+
+#include "lua/build.h"
+#include "digest.h"
+
+#define MAX_RANDOM 1024
+
+
+static int failed (lua_State *L) {
+  return luaL_error(L, "libcrypto failed");
+}
+
+
+static int push_hex (lua_State *L, const unsigned char digest[DIGEST_SIZE]) {
+  char hex[DIGEST_HEX_SIZE];
+  digest_hex(hex, digest);
+  lua_pushlstring(L, hex, sizeof hex);
+  return 1;
+}
+
+
+/* digest.sha256(message) -> hex */
+static int sha256 (lua_State *L) {
+  size_t size;
+  const char *message = luaL_checklstring(L, 1, &size);
+  unsigned char digest[DIGEST_SIZE];
+  if (!digest_sha256(digest, message, size))
+    return failed(L);
+  return push_hex(L, digest);
+}
+
+
+/* digest.hmac_sha256(key, message) -> hex */
+static int hmac_sha256 (lua_State *L) {
+  size_t key_size, size;
+  const char *key = luaL_checklstring(L, 1, &key_size);
+  const char *message = luaL_checklstring(L, 2, &size);
+  unsigned char digest[DIGEST_SIZE];
+  if (!digest_hmac_sha256(digest, key, key_size, message, size))
+    return failed(L);
+  return push_hex(L, digest);
+}
+
+
+/* digest.equal(a, b) -> boolean, in a time that tells only the sizes */
+static int equal (lua_State *L) {
+  size_t a_size, b_size;
+  const char *a = luaL_checklstring(L, 1, &a_size);
+  const char *b = luaL_checklstring(L, 2, &b_size);
+  lua_pushboolean(L, digest_equal(a, a_size, b, b_size));
+  return 1;
+}
+
+
+/* digest.random(size) -> that many bytes, fit for secrets */
+static int random_bytes (lua_State *L) {
+  lua_Integer size = luaL_checkinteger(L, 1);
+  unsigned char bytes[MAX_RANDOM];
+  luaL_argcheck(L, size >= 0 && size <= MAX_RANDOM, 1, "0 to 1024 expected");
+  if (!digest_random(bytes, (size_t)size))
+    return failed(L);
+  lua_pushlstring(L, (const char *)bytes, (size_t)size);
+  OPENSSL_cleanse(bytes, sizeof bytes);
+  return 1;
+}
+
+
+LUALIB_API int luaopen_klaviyo_digest (lua_State *L);
+
+/* LUALIB_API alone does not make a symbol visible under LuaJIT's headers. */
+#if defined(__GNUC__)
+__attribute__((visibility("default")))
+#endif
+LUALIB_API int luaopen_klaviyo_digest (lua_State *L) {
+  static const struct {
+    const char *name;
+    lua_CFunction call;
+  } functions[] = {
+    {"sha256", sha256},
+    {"hmac_sha256", hmac_sha256},
+    {"equal", equal},
+    {"random", random_bytes},
+  };
+  size_t i;
+  lua_newtable(L);
+  for (i = 0; i < sizeof functions / sizeof functions[0]; i++) {
+    lua_pushcfunction(L, functions[i].call);
+    lua_setfield(L, -2, functions[i].name);
+  }
+  lua_pushstring(L, OpenSSL_version(OPENSSL_VERSION));
+  lua_setfield(L, -2, "libcrypto");
+  set_build(L);
+  return 1;
+}

@@ -1,0 +1,322 @@
+/*
+** http/engine.c - the transfers of each thread, and who works on them.
+**
+** The thread that waits also pumps, unless the process asked for threads that
+** do. Nothing of an engine is another thread's business, so a program may run a
+** Lua state in each of its threads. A child that was forked must not touch its
+** parent's connections: it forgets the engine, leaking it on purpose, and
+** starts one of its own.
+*/
+#include "http/engine.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "http/loop.h"
+#include "http/completion_queue.h"
+#include "http/loop_thread.h"
+#include "http/background_stats.h"
+
+/* How long what is tracked may take when the process ends. */
+#define LAST_MS 5000
+
+typedef struct engine {
+  loop *loop;
+  loop_thread *loop_thread;  /* NULL: who waits pumps */
+  long pid;
+  long id;
+} engine;
+
+static __thread engine *the_engine = NULL;  /* of this thread */
+static pthread_key_t at_thread_end;         /* has the same, to end it */
+static bool wants_thread = false;
+static CURLcode global_code = CURLE_FAILED_INIT;
+static long this_process = 0;  /* to ask the system costs, four times a call */
+
+
+/* {======================================================
+** The engine of this process
+** ======================================================= */
+
+/* What is tracked still goes out, for a while. */
+static void send_the_last (engine *e) {
+  int64_t until = clock_ms() + LAST_MS;
+  if (e->loop_thread != NULL) {
+    loop_thread_stop(e->loop_thread, LAST_MS);
+    e->loop_thread = NULL;
+    return;
+  }
+  while (e->loop->background > 0 && clock_ms() < until)
+    loop_run_once(e->loop, until - clock_ms());
+}
+
+
+static void leave (void) {
+  engine *e = the_engine;
+  if (e == NULL || e->pid != this_process)
+    return;
+  send_the_last(e);
+  tracked_report_lost();
+}
+
+
+static void end_engine (void *self) {
+  engine *e = self;
+  if (e->pid != this_process)
+    return;
+  send_the_last(e);
+  machine_free(e->loop);
+  free(e);
+  the_engine = NULL;
+}
+
+
+static void forget (void) {
+  this_process = (long)getpid();
+  completion_queues_forget();
+  background_forget();
+}
+
+
+/* Once per process and never undone: others may use libcurl too. What is
+** done at the exit is done before what libcurl's own libraries do there. */
+static void global_init (void) {
+  this_process = (long)getpid();
+  global_code = curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (global_code == CURLE_OK &&
+      (pthread_key_create(&at_thread_end, end_engine) != 0 ||
+       atexit(leave) != 0 || pthread_atfork(NULL, NULL, forget) != 0))
+    global_code = CURLE_OUT_OF_MEMORY;
+}
+
+
+static engine *engine_new (void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  static long last_id = 0;
+  engine *e;
+  pthread_once(&once, global_init);
+  if (global_code != CURLE_OK)
+    return NULL;
+  e = calloc(1, sizeof(*e));
+  if (e == NULL)
+    return NULL;
+  e->loop = loop_new();
+  if (e->loop == NULL) {
+    free(e);
+    return NULL;
+  }
+  e->pid = e->loop->pid;
+  e->id = __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);
+  if (pthread_setspecific(at_thread_end, e) != 0) {
+    machine_free(e->loop);
+    free(e);
+    return NULL;
+  }
+  return e;
+}
+
+
+static engine *engine_get (void) {
+  if (the_engine == NULL || the_engine->pid != this_process)
+    the_engine = engine_new();
+  return the_engine;
+}
+
+
+/* The machine, for who pumps it. */
+static loop *loop_get (void) {
+  const engine *e = engine_get();
+  return e != NULL && e->loop_thread == NULL ? e->loop : NULL;
+}
+
+
+/* The engine, if it is this thread's and has the transfer. */
+static engine *engine_of (const transfer *t) {
+  engine *e = the_engine;
+  return e != NULL && e->pid == this_process && e->id == t->engine ? e : NULL;
+}
+
+
+bool engine_is_foreign (const transfer *t) {
+  return t->engine != 0 && t->pid == this_process && engine_of(t) == NULL &&
+         !transfer_is_done(t);
+}
+
+
+void engine_want_thread (void) {
+  __atomic_store_n(&wants_thread, true, __ATOMIC_RELAXED);
+  origins_widen();
+}
+
+
+bool engine_has_thread (void) {
+  return __atomic_load_n(&wants_thread, __ATOMIC_RELAXED);
+}
+
+/* }====================================================== */
+
+
+/* Where nobody can work on it. */
+static void refuse (transfer *t, const char *why) {
+  transfer_fail(t, FAILURE_TRANSPORT, why);
+  if (t->background)
+    background_leave(t);
+}
+
+
+void engine_submit (transfer *t) {
+  engine *e = engine_get();
+  const char *why = "not enough memory";
+  if (e != NULL && engine_has_thread() && e->loop_thread == NULL)
+    e->loop_thread = loop_thread_start(e->loop);
+  if (e == NULL || (engine_has_thread() && e->loop_thread == NULL) ||
+      !lane_claim(t->request_queue, &e->loop->origins, &why) ||
+      (t->completion_queue != NULL && !completion_queue_reserve(t->completion_queue))) {
+    refuse(t, why);
+    return;
+  }
+  t->pid = e->pid;
+  t->engine = e->id;
+  t->submitted = t->idle_since = clock_now();
+  t->deadline = t->background ? LOOP_FOREVER
+                           : transfer_deadline(t, clock_ms());
+  if (e->loop_thread != NULL) {
+    loop_thread_post(e->loop_thread, t);
+    return;
+  }
+  loop_add(e->loop, t);
+  loop_run_once(e->loop, 0);  /* out with it while the host works on */
+}
+
+
+bool engine_track (transfer *t, size_t most) {
+  if (engine_get() == NULL || !background_enter(t, most))
+    return false;
+  t->background = true;
+  engine_submit(t);
+  return true;
+}
+
+
+void engine_cancel (transfer *t) {
+  engine *e = engine_of(t);
+  if (transfer_is_done(t) || engine_is_foreign(t))
+    return;
+  if (e == NULL)
+    transfer_fail(t, FAILURE_CANCELLED, "cancelled");
+  else if (e->loop_thread != NULL)
+    loop_thread_cancel(e->loop_thread, t);
+  else
+    loop_abort(e->loop, t, FAILURE_CANCELLED, "cancelled");
+}
+
+
+/* The engine of a transfer. One that a child finds from before the fork is
+** done: nobody works on it here. */
+static engine *engine_for (transfer *t) {
+  engine *e = engine_of(t);
+  if (e == NULL && !transfer_is_done(t))
+    transfer_fail(t, FAILURE_CLOSED, "submitted before the process forked");
+  return e;
+}
+
+
+void engine_announce (transfer *t) {
+  engine_for(t);
+  if (t->completion_queue == NULL)
+    t->announced = true;
+}
+
+
+void engine_watch (transfer *t) {
+  engine_for(t);
+  t->watched = !transfer_is_done(t);
+}
+
+
+void engine_unwatch (transfer *t) {
+  engine *e = engine_of(t);
+  if (!t->watched)
+    return;
+  if (e != NULL && transfer_is_done(t) && --e->loop->unseen == 0)
+    poller_signal(e->loop->poller, false);
+  t->watched = false;
+}
+
+
+bool engine_wait (transfer *t, long ms) {
+  int64_t until = clock_ms() + ms;
+  engine *e = engine_for(t);
+  while (!transfer_is_done(t)) {
+    int64_t left = until - clock_ms();
+    CURLMcode code = loop_run_once(e->loop, left > 0 ? left : 0);
+    if (code != CURLM_OK && !transfer_is_done(t))
+      loop_abort(e->loop, t, FAILURE_TRANSPORT, curl_multi_strerror(code));
+    if (left <= 0)
+      break;
+  }
+  return transfer_is_done(t);
+}
+
+
+const long *engine_wait_any (long ms, size_t *count) {
+  int64_t until = clock_ms() + ms;
+  loop *m = loop_get();
+  *count = 0;
+  if (m == NULL)
+    return NULL;
+  completions_renew(&m->completions);
+  while (m->completions.count == 0) {
+    int64_t left = until - clock_ms();
+    loop_run_once(m, left > 0 ? left : 0);
+    if (left <= 0)
+      break;
+  }
+  return completions_take(&m->completions, count);
+}
+
+
+void engine_pump (long ms) {
+  int64_t until = clock_ms() + ms;
+  int64_t left = ms;
+  loop *m = loop_get();
+  while (m != NULL && left >= 0) {
+    loop_run_once(m, left);
+    left = left > 0 ? until - clock_ms() : -1;
+  }
+}
+
+
+int engine_fd (void) {
+  const loop *m = loop_get();
+  return m != NULL ? poller_fd(m->poller) : -1;
+}
+
+
+long engine_timeout (void) {
+  const loop *m = loop_get();
+  int64_t next;
+  long left, ms = -1;
+  if (m == NULL)
+    return -1;
+  next = loop_timeout(m) - clock_ms();
+  if (next < LONG_MAX / 2)
+    ms = next > 0 ? (long)next : 0;
+  left = poller_timeout(m->poller);
+  return left >= 0 && (ms < 0 || left < ms) ? left : ms;
+}
+
+
+void engine_stats (size_t *queued, size_t *running) {
+  const engine *e = engine_get();
+  *queued = *running = 0;
+  if (e == NULL)
+    return;
+  loop_stats(e->loop, queued, running);
+  *queued -= *running;
+  if (e->loop_thread != NULL)
+    *queued += loop_thread_posted(e->loop_thread);
+}

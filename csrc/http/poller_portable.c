@@ -1,0 +1,74 @@
+/*
+** http/poller_portable.c - waiting for libcurl's sockets, where there is no epoll.
+*/
+#include "http/poller.h"
+
+#if !defined(__linux__) || defined(KLAVIYO_PORTABLE)
+
+#include <stdlib.h>
+
+#include "http/sigpipe.h"
+
+struct poller {
+  CURLM *multi;
+};
+
+
+poller *poller_new (CURLM *multi) {
+  poller *p = calloc(1, sizeof(*p));
+  if (p != NULL)
+    p->multi = multi;
+  return p;
+}
+
+
+void poller_free (poller *p) {
+  free(p);
+}
+
+
+CURLMcode poller_start (poller *p) {
+  sigpipe_state state;
+  CURLMcode code;
+  int running;
+  sigpipe_block(&state);
+  code = curl_multi_perform(p->multi, &running);
+  sigpipe_restore(&state);
+  return code;
+}
+
+
+/* Never the other way round: what is done would wait for what is not. The
+** poll knows libcurl's own time-out, which is 0 for what has just begun. */
+CURLMcode poller_wait (poller *p, long ms) {
+  CURLMcode code = CURLM_OK;
+  if (ms > 0)
+    code = curl_multi_poll(p->multi, NULL, 0, (int)ms, NULL);
+  return code == CURLM_OK ? poller_start(p) : code;
+}
+
+
+void poller_wake (poller *p) {
+  curl_multi_wakeup(p->multi);
+}
+
+
+int poller_fd (const poller *p) {
+  (void)p;
+  return -1;
+}
+
+
+void poller_signal (poller *p, bool on) {
+  (void)p;
+  (void)on;
+}
+
+
+long poller_timeout (const poller *p) {
+  long ms = -1;
+  curl_multi_timeout(p->multi, &ms);
+  return ms;
+}
+
+#endif

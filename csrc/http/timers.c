@@ -1,0 +1,90 @@
+/*
+** http/timers.c - what is to happen when.
+*/
+#include "http/timers.h"
+
+#include <stdlib.h>
+
+
+bool timers_reserve (timers *all, size_t count) {
+  size_t room = all->room > 0 ? all->room : 64;
+  timer **heap;
+  if (count + 1 <= all->room)
+    return true;
+  while (room < count + 1)
+    room *= 2;
+  heap = realloc(all->heap, room * sizeof(*heap));
+  if (heap == NULL)
+    return false;
+  all->heap = heap;
+  all->room = room;
+  return true;
+}
+
+
+static void put (timers *all, size_t slot, timer *t) {
+  all->heap[slot] = t;
+  t->slot = slot;
+}
+
+
+static void rise (timers *all, timer *t) {
+  size_t slot = t->slot;
+  while (slot > 1 && all->heap[slot / 2]->due > t->due) {
+    put(all, slot, all->heap[slot / 2]);
+    slot /= 2;
+  }
+  put(all, slot, t);
+}
+
+
+static void sink (timers *all, timer *t) {
+  size_t slot = t->slot;
+  for (;;) {
+    size_t child = slot * 2;
+    if (child > all->count)
+      break;
+    if (child < all->count &&
+        all->heap[child + 1]->due < all->heap[child]->due)
+      child++;
+    if (all->heap[child]->due >= t->due)
+      break;
+    put(all, slot, all->heap[child]);
+    slot = child;
+  }
+  put(all, slot, t);
+}
+
+
+void timers_set (timers *all, timer *t, int64_t due) {
+  t->due = due;
+  if (t->slot == 0)
+    put(all, ++all->count, t);
+  rise(all, t);
+  sink(all, t);
+}
+
+
+void timers_clear (timers *all, timer *t) {
+  timer *last;
+  size_t slot = t->slot;
+  if (slot == 0)
+    return;
+  t->slot = 0;
+  last = all->heap[all->count--];
+  if (last == t)
+    return;
+  put(all, slot, last);
+  rise(all, last);
+  sink(all, last);
+}
+
+
+timer *timers_next (const timers *all) {
+  return all->count > 0 ? all->heap[1] : NULL;
+}
+
+
+void timers_free (timers *all) {
+  free(all->heap);
+}

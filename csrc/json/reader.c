@@ -1,0 +1,384 @@
+/*
+** json/reader.c - the grammar of JSON, and its strings.
+*/
+#include "json/reader.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* How sixteen bytes are looked at; KLAVIYO_PORTABLE: not at once. */
+#if defined(__SSE2__) && !defined(KLAVIYO_PORTABLE)
+#define USE_SSE2
+#include <emmintrin.h>
+#elif defined(__aarch64__) && defined(__ARM_NEON) && !defined(KLAVIYO_PORTABLE)
+#define USE_NEON
+#include <arm_neon.h>
+#endif
+
+#define REPLACEMENT 0xFFFD
+
+
+/* {======================================================
+** The first byte of a string that is not taken as it is
+** ======================================================= */
+
+static bool is_plain (unsigned char c) {
+  return c >= 0x20 && c != '"' && c != '\\';
+}
+
+#if defined(USE_SSE2)
+
+#define BLOCK 16
+
+/* 0 to 15, or BLOCK where all are plain */
+static inline unsigned plain_bytes (const unsigned char *s) {
+  __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)s);
+  __m128i quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
+  __m128i slashes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+  __m128i controls =
+    _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1F)), bytes);
+  __m128i marks = _mm_or_si128(_mm_or_si128(quotes, slashes), controls);
+  return (unsigned)__builtin_ctz((unsigned)_mm_movemask_epi8(marks) | 1u << 16);
+}
+
+#elif defined(USE_NEON)
+
+#define BLOCK 16
+
+static inline unsigned plain_bytes (const unsigned char *s) {
+  uint8x16_t bytes = vld1q_u8(s);
+  uint8x16_t marks = vorrq_u8(
+    vorrq_u8(vceqq_u8(bytes, vdupq_n_u8('"')),
+             vceqq_u8(bytes, vdupq_n_u8('\\'))),
+    vcltq_u8(bytes, vdupq_n_u8(0x20)));
+  /* four bits for each byte */
+  uint64_t mask = vget_lane_u64(vreinterpret_u64_u8(
+    vshrn_n_u16(vreinterpretq_u16_u8(marks), 4)), 0);
+  return mask == 0 ? BLOCK : (unsigned)__builtin_ctzll(mask) / 4;
+}
+
+#else
+
+#define BLOCK 8
+#define EIGHT(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* Where a byte is marked wrongly, one before it is marked rightly: it is then
+** looked at byte by byte. */
+static inline unsigned plain_bytes (const unsigned char *s) {
+  uint64_t w, quotes, slashes, marks;
+  unsigned i = 0;
+  memcpy(&w, s, sizeof(w));
+  quotes = w ^ EIGHT('"');
+  slashes = w ^ EIGHT('\\');
+  marks = ((w - EIGHT(0x20)) & ~w) | ((quotes - EIGHT(1)) & ~quotes) |
+          ((slashes - EIGHT(1)) & ~slashes);
+  if ((marks & EIGHT(0x80)) == 0)
+    return BLOCK;
+  while (i < BLOCK && is_plain(s[i]))
+    i++;
+  return i;
+}
+
+#endif
+
+
+static inline const unsigned char *after_plain (const unsigned char *s,
+                                                const unsigned char *end) {
+  while (end - s >= BLOCK) {
+    unsigned plain = plain_bytes(s);
+    s += plain;
+    if (plain < BLOCK)
+      return s;
+  }
+  while (s < end && is_plain(*s))
+    s++;
+  return s;
+}
+
+/* }====================================================== */
+
+
+/* {======================================================
+** Strings
+** ======================================================= */
+
+static int hex_value (unsigned char c) {
+  if (c >= '0' && c <= '9')
+    return c - '0';
+  c |= 0x20;
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+
+/* Of four digits that are known to be there. */
+static unsigned long hex_code (const unsigned char *s) {
+  unsigned long code = 0;
+  int i;
+  for (i = 0; i < 4; i++)
+    code = code << 4 | (unsigned long)hex_value(s[i]);
+  return code;
+}
+
+
+/* Each gives what follows, or NULL with an error. */
+
+static const unsigned char *refuse (json_reader *r, const unsigned char *at,
+                                    const char *error) {
+  r->error = error;
+  r->at = at;
+  return NULL;
+}
+
+
+static const unsigned char *read_escape (json_reader *r,
+                                         const unsigned char *s) {
+  int i;
+  s++;
+  if (s == r->end || *s == '\0' || strchr("\"\\/bfnrtu", *s) == NULL)
+    return refuse(r, s, "invalid escape in a string");
+  if (*s++ != 'u')
+    return s;
+  for (i = 0; i < 4; i++, s++)
+    if (s == r->end || hex_value(*s) < 0)
+      return refuse(r, s, "invalid \\u escape in a string");
+  return s;
+}
+
+
+/* After the opening quote. */
+static const unsigned char *read_string (json_reader *r, json_text *text,
+                                         const unsigned char *s) {
+  text->bytes = (const char *)s;
+  text->has_escapes = false;
+  while ((s = after_plain(s, r->end)) < r->end) {
+    if (*s == '"') {
+      text->size = (size_t)(s - (const unsigned char *)text->bytes);
+      return s + 1;
+    }
+    if (*s != '\\')
+      return refuse(r, s, "control character in a string");
+    text->has_escapes = true;
+    s = read_escape(r, s);
+    if (s == NULL)
+      return NULL;
+  }
+  return refuse(r, s, "a string without an end");
+}
+
+
+static bool add_character (buffer *out, unsigned long code) {
+  char bytes[4];
+  size_t size;
+  if (code < 0x80)
+    return buffer_add_byte(out, (char)code);
+  if (code < 0x800) {
+    bytes[0] = (char)(0xC0 | code >> 6);
+    size = 2;
+  }
+  else if (code < 0x10000) {
+    bytes[0] = (char)(0xE0 | code >> 12);
+    bytes[1] = (char)(0x80 | (code >> 6 & 0x3F));
+    size = 3;
+  }
+  else {
+    bytes[0] = (char)(0xF0 | code >> 18);
+    bytes[1] = (char)(0x80 | (code >> 12 & 0x3F));
+    bytes[2] = (char)(0x80 | (code >> 6 & 0x3F));
+    size = 4;
+  }
+  bytes[size - 1] = (char)(0x80 | (code & 0x3F));
+  return buffer_add(out, bytes, size);
+}
+
+
+/* The character of one escape, or of two that are the halves of a surrogate
+** pair; '*s' is after the first 'u'. */
+static unsigned long read_code (const unsigned char **s,
+                                const unsigned char *end) {
+  unsigned long code = hex_code(*s), low;
+  *s += 4;
+  if (code < 0xD800 || code > 0xDFFF)
+    return code;
+  if (code > 0xDBFF || end - *s < 6 || (*s)[0] != '\\' || (*s)[1] != 'u')
+    return REPLACEMENT;
+  low = hex_code(*s + 2);
+  if (low < 0xDC00 || low > 0xDFFF)
+    return REPLACEMENT;
+  *s += 6;
+  return 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+}
+
+
+static unsigned long escaped (unsigned char c) {
+  switch (c) {
+    case 'b': return '\b';
+    case 'f': return '\f';
+    case 'n': return '\n';
+    case 'r': return '\r';
+    case 't': return '\t';
+    default: return c;
+  }
+}
+
+
+bool json_unescape (buffer *out, const json_text *text) {
+  const unsigned char *s = (const unsigned char *)text->bytes;
+  const unsigned char *end = s + text->size, *from = s;
+  while ((s = memchr(s, '\\', (size_t)(end - s))) != NULL) {
+    unsigned long code;
+    if (!buffer_add(out, from, (size_t)(s - from)))
+      return false;
+    s += 2;
+    code = s[-1] == 'u' ? read_code(&s, end) : escaped(s[-1]);
+    if (!add_character(out, code))
+      return false;
+    from = s;
+  }
+  return buffer_add(out, from, (size_t)(end - from));
+}
+
+/* }====================================================== */
+
+
+/* {======================================================
+** Values
+** ======================================================= */
+
+void json_reader_init (json_reader *r, const char *text, size_t size) {
+  r->start = r->at = (const unsigned char *)text;
+  r->end = r->start + size;
+  r->depth = 0;
+  r->is_first = r->is_done = false;
+  r->error = NULL;
+}
+
+
+static inline const unsigned char *after_space (const unsigned char *s,
+                                                const unsigned char *end) {
+  while (s < end && *s <= ' ' &&
+         (*s == ' ' || *s == '\n' || *s == '\r' || *s == '\t'))
+    s++;
+  return s;
+}
+
+
+static json_kind fail (json_reader *r, const unsigned char *at,
+                       const char *error) {
+  (void)refuse(r, at, error);
+  return JSON_ERROR;
+}
+
+
+static json_kind open_value (json_reader *r, const unsigned char *s,
+                             json_kind kind, char closer) {
+  if (r->depth == JSON_MAX_DEPTH)
+    return fail(r, s, "nested too deep");
+  r->closers[r->depth++] = closer;
+  r->is_first = true;
+  r->at = s + 1;
+  return kind;
+}
+
+
+static json_kind read_literal (json_reader *r, const unsigned char *s,
+                               const char *literal, json_kind kind) {
+  size_t size = strlen(literal);
+  if ((size_t)(r->end - s) < size || memcmp(s, literal, size) != 0)
+    return fail(r, s, "expected a value");
+  r->at = s + size;
+  return kind;
+}
+
+
+static json_kind read_value (json_reader *r, const unsigned char *s) {
+  json_kind kind;
+  if (s == r->end)
+    return fail(r, s, "expected a value");
+  switch (*s) {
+    case '"':
+      s = read_string(r, &r->string, s + 1);
+      if (s == NULL)
+        return JSON_ERROR;
+      r->at = s;
+      return JSON_STRING;
+    case '{': return open_value(r, s, JSON_OBJECT, '}');
+    case '[': return open_value(r, s, JSON_LIST, ']');
+    case 't': return read_literal(r, s, "true", JSON_TRUE);
+    case 'f': return read_literal(r, s, "false", JSON_FALSE);
+    case 'n': return read_literal(r, s, "null", JSON_NULL);
+    case '-': case '0': case '1': case '2': case '3': case '4':
+    case '5': case '6': case '7': case '8': case '9':
+      r->at = s;
+      kind = json_read_number(&r->at, r->end, &r->number);
+      if (kind == JSON_ERROR)
+        r->error = "invalid number";
+      return kind;
+    default:
+      return fail(r, s, "expected a value");
+  }
+}
+
+
+/* A name and its colon: what follows, or NULL with an error. */
+static const unsigned char *read_name (json_reader *r,
+                                       const unsigned char *s) {
+  if (s == r->end || *s != '"')
+    return refuse(r, s, "expected a name in quotes");
+  s = read_string(r, &r->name, s + 1);
+  if (s == NULL)
+    return NULL;
+  s = after_space(s, r->end);
+  if (s == r->end || *s != ':')
+    return refuse(r, s, "expected \":\"");
+  return after_space(s + 1, r->end);
+}
+
+
+json_kind json_next (json_reader *r) {
+  const unsigned char *s = after_space(r->at, r->end);
+  char closer;
+  if (r->depth == 0) {
+    if (!r->is_done) {
+      r->is_done = true;
+      return read_value(r, s);
+    }
+    return s == r->end ? JSON_END
+                       : fail(r, s, "expected the end of the text");
+  }
+  closer = r->closers[r->depth - 1];
+  if (s < r->end && *s == (unsigned char)closer) {
+    r->depth--;
+    r->is_first = false;
+    r->at = s + 1;
+    return JSON_CLOSE;
+  }
+  if (r->is_first)
+    r->is_first = false;
+  else if (s < r->end && *s == ',')
+    s = after_space(s + 1, r->end);
+  else
+    return fail(r, s, closer == '}' ? "expected \",\" or \"}\""
+                                    : "expected \",\" or \"]\"");
+  if (closer == '}') {
+    s = read_name(r, s);
+    if (s == NULL)
+      return JSON_ERROR;
+  }
+  return read_value(r, s);
+}
+
+
+void json_error (const json_reader *r, char *out) {
+  char found[16];
+  size_t at = (size_t)(r->at - r->start);
+  if (r->at == r->end)
+    (void)snprintf(found, sizeof(found), "the end");
+  else if (*r->at > ' ' && *r->at < 0x7F)
+    (void)snprintf(found, sizeof(found), "'%c'", *r->at);
+  else
+    (void)snprintf(found, sizeof(found), "0x%02X", (unsigned)*r->at);
+  (void)snprintf(out, JSON_ERROR_SIZE, "%s at byte %lu (found %s)", r->error,
+                 (unsigned long)at + 1, found);
+}
+
+/* }====================================================== */

@@ -1,0 +1,26 @@
+/*
+** lua/build.h - what a shared object was built from and for:
+** lua/klaviyo/shared_object.lua reads it.
+*/
+#ifndef KLAVIYO_LUA_BUILD_H
+#define KLAVIYO_LUA_BUILD_H
+
+#include <lua.h>
+
+/* The Makefile passes the version that lua/klaviyo/version.lua returns. */
+#if !defined(KLAVIYO_VERSION)
+#error "KLAVIYO_VERSION is not defined: build with make"
+#endif
+
+/* Also looked for in the file itself, when it cannot be loaded. */
+#define BUILT_FOR "klaviyo: built for " LUA_VERSION
+
+/* Sets `version` and `built_for` in the table on the top. */
+static void set_build (lua_State *L) {
+  lua_pushstring(L, KLAVIYO_VERSION);
+  lua_setfield(L, -2, "version");
+  lua_pushstring(L, BUILT_FOR);
+  lua_setfield(L, -2, "built_for");
+}
+
+#endif

@@ -1,0 +1,35 @@
+/*
+** lua/core.c - the door: klaviyo.core, with the functions of every room of the
+** upper floor.
+*/
+#include "lua/binding.h"
+#include "lua/build.h"
+#include "lua/bindings.h"
+
+#include <curl/curl.h>
+
+
+LUALIB_API int luaopen_klaviyo_core (lua_State *L);
+
+/* LUALIB_API alone does not make a symbol visible under LuaJIT's headers. */
+#if defined(__GNUC__)
+__attribute__((visibility("default")))
+#endif
+LUALIB_API int luaopen_klaviyo_core (lua_State *L) {
+  const curl_version_info_data *curl = curl_version_info(CURLVERSION_NOW);
+  lua_newtable(L);
+  register_text(L);
+  register_json(L);
+  open_json_read(L);
+  register_settings(L);
+  register_ticket(L);
+  register_pages(L);
+  register_ratelimit(L);
+  register_completion_queue(L);
+  register_file_lock(L);
+  register_state(L);
+  lua_pushstring(L, curl->version);
+  lua_setfield(L, -2, "libcurl");
+  set_build(L);
+  return 1;
+}

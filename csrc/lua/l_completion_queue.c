@@ -1,0 +1,176 @@
+/*
+** lua/l_completion_queue.c - core.completion_queue: where the ends of transfers arrive, when a thread
+** works on them; and what became of those that nobody waits for.
+*/
+#include "lua/binding.h"
+#include "lua/bindings.h"
+
+#include "http/engine.h"
+#include "http/background_stats.h"
+
+#define COMPLETION_QUEUE "klaviyo.completion_queue"
+
+
+static completion_queue *check_completion_queue (lua_State *L, int index) {
+  completion_queue **self = luaL_checkudata(L, index, COMPLETION_QUEUE);
+  if (*self == NULL)
+    luaL_error(L, "the port is closed");
+  return *self;
+}
+
+
+completion_queue *opt_completion_queue (lua_State *L, int index) {
+  return lua_isnoneornil(L, index) ? NULL : check_completion_queue(L, index);
+}
+
+
+/* core.completion_queue() -> port. From then on a thread works on all transfers of this
+** process, and of the children that it forks. */
+static int make (lua_State *L) {
+  completion_queue **self = binding_new(L, COMPLETION_QUEUE, sizeof(*self));
+  *self = completion_queue_new();
+  if (*self == NULL)
+    return binding_no_memory(L);
+  engine_want_thread();
+  return 1;
+}
+
+
+static int l_completion_queue_gc (lua_State *L) {
+  completion_queue **self = luaL_checkudata(L, 1, COMPLETION_QUEUE);
+  if (*self != NULL)
+    completion_queue_close(*self);
+  *self = NULL;
+  return 0;
+}
+
+
+/* port:listen() -> the address to connect to | nil, why */
+static int l_completion_queue_listen (lua_State *L) {
+  const char *why;
+  char address[LISTENER_ADDRESS_SIZE];
+  if (!completion_queue_listen(check_completion_queue(L, 1), address, &why))
+    return binding_refuse(L, why);
+  lua_pushstring(L, address);
+  return 1;
+}
+
+
+/* port:accept() -> true | nil, why: lets in who connected. */
+static int l_completion_queue_accept (lua_State *L) {
+  const char *why = completion_queue_accept(check_completion_queue(L, 1));
+  if (why != NULL)
+    return binding_refuse(L, why);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+
+/* queue:disconnect(): who reads the socket is gone. */
+static int l_completion_queue_disconnect (lua_State *L) {
+  completion_queue_disconnect(check_completion_queue(L, 1));
+  return 0;
+}
+
+
+/* queue:request_stop(): one byte to who reads the socket, an "l": it is to leave. */
+static int l_completion_queue_request_stop (lua_State *L) {
+  completion_queue_request_stop(check_completion_queue(L, 1));
+  return 0;
+}
+
+
+/* queue:set_idle_timeout(seconds): an "l" comes when nothing was under way for so long. */
+static int l_completion_queue_set_idle_timeout (lua_State *L) {
+  completion_queue_set_idle_timeout(check_completion_queue(L, 1), binding_ms(luaL_checknumber(L, 2)));
+  return 0;
+}
+
+
+/* queue:size() -> how many ends are to be told, or to be drained */
+static int l_completion_queue_size (lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)completion_queue_size(check_completion_queue(L, 1)));
+  return 1;
+}
+
+
+/* port:drain() -> the serials of transfers that ended, each once */
+static int drain (lua_State *L) {
+  size_t count;
+  const long *serials = completion_queue_drain(check_completion_queue(L, 1), &count);
+  binding_serials(L, serials, count);
+  return 1;
+}
+
+
+/* port:wait(seconds) -> the same, for who has no loop and may stand still */
+static int await (lua_State *L) {
+  completion_queue_wait(check_completion_queue(L, 1), binding_ms(luaL_checknumber(L, 2)));
+  return drain(L);
+}
+
+
+/* core.completion_queues() -> how many are open in this process */
+static int l_completion_queues (lua_State *L) {
+  lua_pushinteger(L, completion_queues_open());
+  return 1;
+}
+
+
+/* core.background_stats() -> {queued =, running = (now), sent =, failed =, refused =
+** (so far)}, of this process */
+static int background (lua_State *L) {
+  background_stats now = background_stats_now();
+  lua_createtable(L, 0, 5);
+  lua_pushinteger(L, (lua_Integer)now.queued);
+  lua_setfield(L, -2, "queued");
+  lua_pushinteger(L, (lua_Integer)now.running);
+  lua_setfield(L, -2, "running");
+  lua_pushinteger(L, (lua_Integer)now.sent);
+  lua_setfield(L, -2, "sent");
+  lua_pushinteger(L, (lua_Integer)now.failed);
+  lua_setfield(L, -2, "failed");
+  lua_pushinteger(L, (lua_Integer)now.refused);
+  lua_setfield(L, -2, "refused");
+  return 1;
+}
+
+
+/* core.failures() -> {{status = and detail = | reason =}, ...}, count: those of
+** tracked requests since it was last called, the newest, and how many. */
+static int failures (lua_State *L) {
+  background_failure f;
+  int i;
+  lua_newtable(L);
+  for (i = 1; background_take_failure(&f); i++) {
+    lua_createtable(L, 0, 2);
+    if (f.status != 0) {
+      lua_pushinteger(L, (lua_Integer)f.status);
+      lua_setfield(L, -2, "status");
+      lua_pushlstring(L, f.detail, f.detail_size);
+      lua_setfield(L, -2, "detail");
+    }
+    else {
+      lua_pushstring(L, f.reason);
+      lua_setfield(L, -2, "reason");
+    }
+    lua_rawseti(L, -2, i);
+  }
+  lua_pushinteger(L, (lua_Integer)tracked_take_failed());
+  return 2;
+}
+
+
+void register_completion_queue (lua_State *L) {
+  static const function class[] = {
+    {"listen", l_completion_queue_listen}, {"accept", l_completion_queue_accept}, {"disconnect", l_completion_queue_disconnect},
+    {"request_stop", l_completion_queue_request_stop}, {"set_idle_timeout", l_completion_queue_set_idle_timeout}, {"size", l_completion_queue_size},
+    {"drain", drain}, {"wait", await}, {"__gc", l_completion_queue_gc}, {NULL, NULL}
+  };
+  static const function functions[] = {
+    {"completion_queue", make}, {"completion_queues", l_completion_queues}, {"background_stats", background},
+    {"failures", failures}, {NULL, NULL}
+  };
+  binding_class(L, COMPLETION_QUEUE, class);
+  binding_functions(L, functions);
+}

@@ -1,0 +1,490 @@
+/*
+** lua/l_json.c - core.encode, core.quote, core.number: Lua's values as JSON.
+*/
+#include "lua/binding.h"
+#include "lua/bindings.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json/writer.h"
+
+#define DEEPEST 1000
+#define FEW 16            /* names that are sorted as they come */
+#define SHALLOW 20        /* above, members are kept on the stack: 2 x FEW */
+#define NAMED_OF_DEEPEST 20
+
+/* core.encode's arguments, and its scratch */
+enum {VALUE = 1, ARRAY, EMPTY_ARRAY, EMPTY, OTHER, SCRATCH};
+
+/* A table on the way down, and where in it the way goes on. */
+typedef struct level {
+  const struct level *up;
+  const void *table;
+  int depth;
+  const char *name;  /* of the member */
+  size_t size;       /* of the name */
+  int index;         /* or in the list; 0: what __tojson gave */
+} level;
+
+typedef struct member {
+  const char *name;
+  size_t size;
+  int at;  /* where the value is: a slot of the stack, or of a list */
+} member;
+
+static bool write_value (lua_State *L, buffer *out, int value,
+                         const level *at);
+
+
+static void must (lua_State *L, bool ok) {
+  if (!ok)
+    binding_no_memory(L);
+}
+
+
+static void add_byte (lua_State *L, buffer *out, char byte) {
+  must(L, buffer_add_byte(out, byte));
+}
+
+
+/* {======================================================
+** Refusals: each pushes a message and is false, up to core.encode
+** ======================================================= */
+
+/* The key at this depth of the way to 'at'. */
+static void add_key (lua_State *L, buffer *out, const level *at, int depth) {
+  char digits[JSON_NUMBER_SIZE];
+  while (at->up != NULL && at->depth > depth)
+    at = at->up;
+  if (at->index > 0) {
+    add_byte(L, out, '[');
+    must(L, buffer_add(out, digits, json_integer(digits, at->index)));
+    add_byte(L, out, ']');
+  }
+  else if (at->name != NULL) {
+    if (out->size > 0)
+      add_byte(L, out, '.');
+    must(L, buffer_add(out, at->name, at->size));
+  }
+}
+
+
+/* What was written gives way to the path. */
+static bool refuse (lua_State *L, buffer *out, const level *at,
+                    const char *format, ...) {
+  va_list values;
+  int depth;
+  out->size = 0;
+  for (depth = 1; at != NULL && depth <= at->depth; depth++)
+    add_key(L, out, at, depth);
+  if (out->size == 0)
+    must(L, buffer_add_text(out, "JSON"));
+  must(L, buffer_add_text(out, ": "));
+  luaL_checkstack(L, 5, "too many values to encode");
+  binding_push(L, out);
+  va_start(values, format);
+  lua_pushvfstring(L, format, values);
+  va_end(values);
+  lua_concat(L, 2);
+  return false;
+}
+
+
+/* A name or a number that is not to be changed into a string, as text. */
+static const char *shown (lua_State *L, int index) {
+  if (lua_isboolean(L, index))
+    return lua_toboolean(L, index) ? "true" : "false";
+  lua_pushvalue(L, index);
+  return lua_isstring(L, -1) ? lua_tostring(L, -1) : luaL_typename(L, -1);
+}
+
+
+static bool refuse_deep (lua_State *L, buffer *out, const level *at) {
+  const level *one = at, *again = NULL;
+  do {
+    const level *above = one->up;
+    while (above != NULL && above->table != one->table)
+      above = above->up;
+    if (above != NULL)
+      again = one;
+    one = one->up;
+  } while (one != NULL);
+  if (again != NULL)
+    return refuse(L, out, again->up, "the table holds itself");
+  while (at->up != NULL && at->depth > NAMED_OF_DEEPEST)
+    at = at->up;
+  return refuse(L, out, at, "nested deeper than %d", DEEPEST);
+}
+
+/* }====================================================== */
+
+
+/* {======================================================
+** Scalars
+** ======================================================= */
+
+static bool write_string (lua_State *L, buffer *out, int value,
+                          const level *at) {
+  size_t size, bad;
+  const char *text = lua_tolstring(L, value, &size);
+  switch (json_string(out, text, size, &bad)) {
+    case JSON_OK: return true;
+    case JSON_NOT_UTF8: break;
+    case JSON_NO_MEMORY: binding_no_memory(L);
+  }
+  return refuse(L, out, at, "not UTF-8 (byte %d of %d)", (int)bad, (int)size);
+}
+
+
+/* 0: it is not finite. */
+static size_t number_text (lua_State *L, int value, char *text) {
+#if LUA_VERSION_NUM >= 503
+  if (lua_isinteger(L, value))
+    return json_integer(text, lua_tointeger(L, value));
+#endif
+  return json_double(text, lua_tonumber(L, value));
+}
+
+
+static bool write_number (lua_State *L, buffer *out, int value,
+                          const level *at) {
+  char text[JSON_NUMBER_SIZE];
+  size_t size = number_text(L, value, text);
+  if (size == 0)
+    return refuse(L, out, at, "%s is no JSON number", shown(L, value));
+  must(L, buffer_add(out, text, size));
+  return true;
+}
+
+
+/* What Lua's interface for C has no name for: the caller's function gives its
+** text, or nothing. */
+static bool write_other (lua_State *L, buffer *out, int value,
+                         const level *at) {
+  const char *kind = luaL_typename(L, value), *text;
+  size_t size;
+  if (lua_rawequal(L, value, EMPTY) && !lua_isnil(L, value)) {
+    must(L, buffer_add_text(out, "[]"));
+    return true;
+  }
+  if (!lua_isfunction(L, OTHER))
+    return refuse(L, out, at, "a %s cannot be written as JSON", kind);
+  lua_pushvalue(L, OTHER);
+  lua_pushvalue(L, value);
+  lua_call(L, 1, 1);
+  text = lua_tolstring(L, -1, &size);
+  if (text == NULL)
+    return refuse(L, out, at, "a %s cannot be written as JSON", kind);
+  must(L, buffer_add(out, text, size));
+  lua_pop(L, 1);
+  return true;
+}
+
+/* }====================================================== */
+
+
+/* {======================================================
+** Tables: in each other, DEEPEST at the most
+** NOLINTBEGIN(misc-no-recursion)
+** ======================================================= */
+
+/* How many elements a list has; -1 with a refusal where its keys are not 1
+** to their number. */
+static int count_list (lua_State *L, buffer *out, int table,
+                       const level *up) {
+  lua_Number last = 0;
+  int count = 0;
+  lua_pushnil(L);
+  while (lua_next(L, table)) {
+    lua_Number key;
+    lua_pop(L, 1);
+    if (lua_type(L, -1) != LUA_TNUMBER) {
+      refuse(L, out, up, "a list has the key %s", shown(L, -1));
+      return -1;
+    }
+    key = lua_tonumber(L, -1);
+    if (!(key >= 1 && key < INT_MAX && (lua_Number)(int)key == key))
+      last = INT_MAX;
+    else if (key > last)
+      last = key;
+    count++;
+  }
+  if (last == count)
+    return count;
+  refuse(L, out, up, "a list has holes (put klaviyo.null there)");
+  return -1;
+}
+
+
+static bool write_list (lua_State *L, buffer *out, int table, level *here) {
+  int count = count_list(L, out, table, here->up), i;
+  if (count < 0)
+    return false;
+  add_byte(L, out, '[');
+  for (i = 1; i <= count; i++) {
+    if (i > 1)
+      add_byte(L, out, ',');
+    lua_rawgeti(L, table, i);
+    here->index = i;
+    if (!write_value(L, out, lua_gettop(L), here))
+      return false;
+    lua_pop(L, 1);
+  }
+  add_byte(L, out, ']');
+  return true;
+}
+
+
+static int compare (const void *left, const void *right) {
+  const member *a = left, *b = right;
+  int order = memcmp(a->name, b->name, a->size < b->size ? a->size : b->size);
+  if (order != 0 || a->size == b->size)
+    return order;
+  return a->size < b->size ? -1 : 1;
+}
+
+
+static bool write_member (lua_State *L, buffer *out, const member *m,
+                          int value, level *here) {
+  size_t bad;
+  switch (json_string(out, m->name, m->size, &bad)) {
+    case JSON_OK: break;
+    case JSON_NOT_UTF8:
+      return refuse(L, out, here->up, "a key is not UTF-8 (byte %d)",
+                    (int)bad);
+    case JSON_NO_MEMORY: binding_no_memory(L);
+  }
+  add_byte(L, out, ':');
+  here->name = m->name;
+  here->size = m->size;
+  return write_value(L, out, value, here);
+}
+
+
+static bool check_name (lua_State *L, buffer *out, int name, level *here) {
+  if (lua_type(L, name) == LUA_TSTRING)
+    return true;
+  return refuse(L, out, here->up, "an object's keys are strings, not %s (%s)",
+                luaL_typename(L, name), shown(L, name));
+}
+
+
+/* With a list in place of the stack, which has an end. */
+static bool write_many (lua_State *L, buffer *out, int table, level *here) {
+  int count = 0, list, i;
+  member *members;
+  lua_newtable(L);
+  list = lua_gettop(L);
+  lua_pushnil(L);
+  while (lua_next(L, table)) {                    /* list name value */
+    if (!check_name(L, out, list + 1, here))
+      return false;
+    lua_rawseti(L, list, 2 * count + 2);
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, list, 2 * count + 1);
+    count++;
+  }
+  members = lua_newuserdata(L, sizeof(*members) * (size_t)count);
+  for (i = 0; i < count; i++) {
+    lua_rawgeti(L, list, 2 * i + 1);
+    members[i].name = lua_tolstring(L, -1, &members[i].size);
+    members[i].at = 2 * i + 2;
+    lua_pop(L, 1);
+  }
+  qsort(members, (size_t)count, sizeof(*members), compare);
+  add_byte(L, out, '{');
+  for (i = 0; i < count; i++) {
+    if (i > 0)
+      add_byte(L, out, ',');
+    lua_rawgeti(L, list, members[i].at);
+    if (!write_member(L, out, &members[i], list + 2, here))
+      return false;
+    lua_pop(L, 1);
+  }
+  add_byte(L, out, '}');
+  return true;
+}
+
+
+static bool write_few (lua_State *L, buffer *out, int table, level *here) {
+  member members[FEW];
+  int count = 0, base = lua_gettop(L), i;
+  lua_pushnil(L);
+  while (lua_next(L, table)) {                    /* ... name value */
+    member one;
+    if (count == FEW) {
+      lua_settop(L, base);
+      return write_many(L, out, table, here);
+    }
+    one.at = lua_gettop(L);
+    if (!check_name(L, out, one.at - 1, here))
+      return false;
+    one.name = lua_tolstring(L, one.at - 1, &one.size);
+    for (i = count++; i > 0 && compare(&members[i - 1], &one) > 0; i--)
+      members[i] = members[i - 1];
+    members[i] = one;
+    lua_pushvalue(L, one.at - 1);
+  }
+  add_byte(L, out, '{');
+  for (i = 0; i < count; i++) {
+    if (i > 0)
+      add_byte(L, out, ',');
+    if (!write_member(L, out, &members[i], members[i].at, here))
+      return false;
+  }
+  add_byte(L, out, '}');
+  return true;
+}
+
+
+/* What the metatable on the top makes of its table. */
+typedef enum {PLAIN, LIST, CONVERTED} kind;
+
+static kind kind_of (lua_State *L) {
+  if (lua_rawequal(L, -1, ARRAY) || lua_rawequal(L, -1, EMPTY_ARRAY))
+    return LIST;
+  lua_getfield(L, -1, "__tojson");
+  return lua_toboolean(L, -1) ? CONVERTED : PLAIN;
+}
+
+
+static bool write_plain (lua_State *L, buffer *out, int table, level *here) {
+  bool has_first;
+  lua_rawgeti(L, table, 1);
+  has_first = !lua_isnil(L, -1);
+  lua_pop(L, 1);
+  if (has_first)
+    return write_list(L, out, table, here);
+  if (here->depth > SHALLOW)
+    return write_many(L, out, table, here);
+  return write_few(L, out, table, here);
+}
+
+
+static bool write_table (lua_State *L, buffer *out, int table,
+                         const level *up) {
+  level here = {up, lua_topointer(L, table), 1, NULL, 0, 0};
+  kind what = PLAIN;
+  bool ok;
+  int base = lua_gettop(L);
+  if (up != NULL)
+    here.depth += up->depth;
+  if (here.depth > DEEPEST)
+    return refuse_deep(L, out, &here);
+  luaL_checkstack(L, 2 * FEW + 8, "too many values to encode");
+  if (lua_getmetatable(L, table))
+    what = kind_of(L);                            /* metatable __tojson */
+  if (what == CONVERTED) {
+    lua_pushvalue(L, table);
+    lua_call(L, 1, 1);
+    ok = write_value(L, out, base + 2, &here);
+  }
+  else {
+    lua_settop(L, base);
+    if (what == LIST)
+      ok = write_list(L, out, table, &here);
+    else
+      ok = write_plain(L, out, table, &here);
+  }
+  if (ok)
+    lua_settop(L, base);
+  return ok;
+}
+
+
+/* 'at' is where the value stands, NULL for the outermost. */
+static bool write_value (lua_State *L, buffer *out, int value,
+                         const level *at) {
+  switch (lua_type(L, value)) {
+    case LUA_TSTRING:
+      return write_string(L, out, value, at);
+    case LUA_TNUMBER:
+      return write_number(L, out, value, at);
+    case LUA_TTABLE:
+      return write_table(L, out, value, at);
+    case LUA_TBOOLEAN:
+      must(L, buffer_add_text(out, lua_toboolean(L, value) ? "true"
+                                                           : "false"));
+      return true;
+    case LUA_TLIGHTUSERDATA:
+      if (lua_touserdata(L, value) == NULL) {
+        must(L, buffer_add_text(out, "null"));
+        return true;
+      }
+      break;
+    default:
+      break;
+  }
+  return write_other(L, out, value, at);
+}
+
+/* NOLINTEND(misc-no-recursion)
+** }====================================================== */
+
+
+/*
+** core.encode(value, array_mt, empty_array_mt, empty_array, other)
+** -> text | nil, what is wrong and where
+** The metatables and the value that stand for lists; other(value) gives the
+** text for what is not of a known type, or nil.
+*/
+static int encode (lua_State *L) {
+  buffer *out;
+  bool ok;
+  lua_settop(L, OTHER);
+  out = binding_scratch(L);
+  ok = write_value(L, out, VALUE, NULL);
+  if (ok)
+    binding_push(L, out);
+  else {
+    lua_pushnil(L);
+    lua_insert(L, -2);
+  }
+  binding_give_back(L, SCRATCH);
+  return ok ? 1 : 2;
+}
+
+
+/* core.quote(string) -> text | nil, the first byte that is not UTF-8 */
+static int quote (lua_State *L) {
+  size_t size, bad;
+  const char *text = luaL_checklstring(L, 1, &size);
+  buffer *out;
+  json_status status;
+  lua_settop(L, 1);
+  out = binding_scratch(L);
+  status = json_string(out, text, size, &bad);
+  if (status == JSON_NO_MEMORY)
+    return binding_no_memory(L);
+  if (status == JSON_OK)
+    binding_push(L, out);
+  binding_give_back(L, 2);
+  if (status == JSON_OK)
+    return 1;
+  lua_pushnil(L);
+  lua_pushinteger(L, (lua_Integer)bad);
+  return 2;
+}
+
+
+/* core.number(number) -> text | nil: it is not finite */
+static int number (lua_State *L) {
+  char text[JSON_NUMBER_SIZE];
+  size_t size;
+  luaL_checktype(L, 1, LUA_TNUMBER);
+  size = number_text(L, 1, text);
+  if (size == 0)
+    return 0;
+  lua_pushlstring(L, text, size);
+  return 1;
+}
+
+
+void register_json (lua_State *L) {
+  static const function functions[] = {
+    {"encode", encode}, {"quote", quote}, {"number", number}, {NULL, NULL}
+  };
+  binding_functions(L, functions);
+}

@@ -1,0 +1,359 @@
+/*
+** lua/l_json_read.c - core.decoder: JSON as Lua's values.
+**
+** The members of an object or list stay on the stack until it ends: its table
+** is then made at the size it needs. Of a long one, and where the stack is in
+** much use, they go into the table in portions.
+*/
+#include "lua/binding.h"
+#include "lua/bindings.h"
+
+#include <string.h>
+
+#include "json/reader.h"
+
+#define NAMES 512        /* of members, that are kept; a power of two */
+#define MAX_NAME 31      /* bytes of one that is kept */
+#define MAX_PENDING 256  /* values of one table that are left on the stack */
+#define MAX_USED 2000    /* slots, above which no value is left there */
+#define ROOM 64          /* slots that are asked for at a time */
+
+/*
+** An answer has the same names again and again: those seen last are kept, each
+** at the place that its bytes give. Their strings are in a Lua table. The ends
+** of a name, with its size, are all of one that has no more than 16 bytes.
+*/
+typedef struct ends_of_name {
+  uint64_t first, last;
+} ends_of_name;
+
+typedef struct kept_name {
+  ends_of_name completions;
+  unsigned char room;  /* its size + 1; 0: there is none */
+  char middle[MAX_NAME - 16];
+} kept_name;
+
+/* upvalues, behind that of the scratch buffer; and where they are on the
+** stack */
+enum {NAME_BYTES = 2, NAME_STRINGS, ARRAY, BIG, UPVALUES = BIG};
+enum {TEXT = 1, SCRATCH = UPVALUES + 1};
+
+/* An object or list that is open. */
+typedef struct level {
+  int base;      /* the slot of its table, or for it; its values are above */
+  int pending;   /* values that are on the stack */
+  int length;    /* values that are in the table */
+  bool is_list;
+  bool has_table;
+} level;
+
+typedef struct decoding {
+  json_reader reader;
+  kept_name *names;
+  buffer *scratch;
+  int room;      /* the highest slot that may be used */
+  level levels[JSON_MAX_DEPTH + 1];  /* the first one stands for the text */
+} decoding;
+
+
+/* {======================================================
+** Names and scalars: each pushes one value
+** ======================================================= */
+
+static void push_unescaped (lua_State *L, buffer *scratch,
+                            const json_text *text) {
+  scratch->size = 0;
+  if (!json_unescape(scratch, text))
+    binding_no_memory(L);
+  binding_push(L, scratch);
+}
+
+
+static ends_of_name ends_of (const char *name, size_t size) {
+  ends_of_name completions = {0, 0};
+  if (size >= 8) {
+    memcpy(&completions.first, name, 8);
+    memcpy(&completions.last, name + size - 8, 8);
+  }
+  else if (size >= 4) {
+    uint32_t half;
+    memcpy(&half, name, 4);
+    completions.first = half;
+    memcpy(&half, name + size - 4, 4);
+    completions.last = half;
+  }
+  else if (size > 0) {
+    completions.first = (unsigned char)name[0];
+    completions.last = (unsigned)(unsigned char)name[size / 2] << 8 |
+                (unsigned char)name[size - 1];
+  }
+  return completions;
+}
+
+
+static unsigned place_of (const ends_of_name *completions, size_t size) {
+  uint64_t mixed = completions->first ^ completions->last << 1 ^ size;
+  return (unsigned)(mixed * UINT64_C(0x9E3779B97F4A7C15) >> 40) & (NAMES - 1);
+}
+
+
+static bool is_kept (const kept_name *kept, const ends_of_name *completions,
+                     const json_text *name) {
+  return kept->room == name->size + 1 && kept->completions.first == completions->first &&
+         kept->completions.last == completions->last &&
+         (name->size <= 16 ||
+          memcmp(kept->middle, name->bytes + 8, name->size - 16) == 0);
+}
+
+
+/* A finalizer that runs meanwhile may decode, too: from the comparison to the
+** string, and from the string to its entry, nothing allocates. */
+static void push_name (lua_State *L, decoding *d) {
+  const json_text *name = &d->reader.name;
+  ends_of_name completions;
+  kept_name *kept;
+  unsigned at;
+  if (name->has_escapes) {
+    push_unescaped(L, d->scratch, name);
+    return;
+  }
+  if (name->size > MAX_NAME) {
+    lua_pushlstring(L, name->bytes, name->size);
+    return;
+  }
+  completions = ends_of(name->bytes, name->size);
+  at = place_of(&completions, name->size);
+  kept = &d->names[at];
+  if (is_kept(kept, &completions, name)) {
+    lua_rawgeti(L, NAME_STRINGS, (int)at + 1);
+    return;
+  }
+  lua_pushlstring(L, name->bytes, name->size);
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, NAME_STRINGS, (int)at + 1);  /* has this place already */
+  kept->room = (unsigned char)(name->size + 1);
+  kept->completions = completions;
+  if (name->size > 16)
+    memcpy(kept->middle, name->bytes + 8, name->size - 16);
+}
+
+
+/* What only 64 bits hold, as the function of the caller makes it of two
+** halves; without one, the nearest number. */
+#if LUA_VERSION_NUM < 503
+static void push_big (lua_State *L, uint64_t bits, bool is_signed) {
+  if (lua_isnil(L, BIG)) {
+    lua_pushnumber(L, is_signed ? (lua_Number)(int64_t)bits
+                                : (lua_Number)bits);
+    return;
+  }
+  lua_pushvalue(L, BIG);
+  lua_pushnumber(L, (lua_Number)(bits >> 32));
+  lua_pushnumber(L, (lua_Number)(bits & 0xFFFFFFFF));
+  lua_pushboolean(L, is_signed);
+  lua_call(L, 3, 1);
+}
+#endif
+
+
+static void push_integer (lua_State *L, int64_t value) {
+#if LUA_VERSION_NUM >= 503
+  lua_pushinteger(L, (lua_Integer)value);
+#else
+  if (value >= -INT64_C(9007199254740992) &&
+      value <= INT64_C(9007199254740992))
+    lua_pushnumber(L, (lua_Number)value);
+  else
+    push_big(L, (uint64_t)value, true);
+#endif
+}
+
+
+static void push_unsigned (lua_State *L, uint64_t value) {
+#if LUA_VERSION_NUM >= 503
+  lua_pushnumber(L, (lua_Number)value);
+#else
+  push_big(L, value, false);
+#endif
+}
+
+
+static void push_string (lua_State *L, decoding *d) {
+  const json_text *string = &d->reader.string;
+  if (string->has_escapes)
+    push_unescaped(L, d->scratch, string);
+  else
+    lua_pushlstring(L, string->bytes, string->size);
+}
+
+
+static void push_scalar (lua_State *L, decoding *d, json_kind kind) {
+  switch (kind) {
+    case JSON_STRING: push_string(L, d); break;
+    case JSON_INTEGER: push_integer(L, d->reader.number.integer); break;
+    case JSON_UNSIGNED: push_unsigned(L, d->reader.number.natural); break;
+    case JSON_DOUBLE: lua_pushnumber(L, d->reader.number.real); break;
+    case JSON_TRUE: case JSON_FALSE:
+      lua_pushboolean(L, kind == JSON_TRUE);
+      break;
+    case JSON_NULL: case JSON_ERROR: case JSON_END: case JSON_CLOSE:
+    case JSON_OBJECT: case JSON_LIST:
+      lua_pushlightuserdata(L, NULL);
+      break;
+  }
+}
+
+/* }====================================================== */
+
+
+/* {======================================================
+** Tables
+** ======================================================= */
+
+static void make_table (lua_State *L, level *at) {
+  if (at->is_list) {
+    lua_createtable(L, at->pending, 0);
+    lua_pushvalue(L, ARRAY);
+    lua_setmetatable(L, -2);
+  }
+  else
+    lua_createtable(L, 0, at->pending);
+  lua_replace(L, at->base);
+  at->has_table = true;
+}
+
+
+/* From the stack into the table, which is left on the top. A list grows by
+** elements behind its last; the first portion has its room already. */
+static void flush (lua_State *L, level *at) {
+  int i, slot = at->base + 1;
+  bool has_room = !at->has_table;
+  if (!at->has_table)
+    make_table(L, at);
+  if (at->is_list && has_room)
+    for (i = at->pending; i > 0; i--)
+      lua_rawseti(L, at->base, i);
+  else if (at->is_list)
+    for (i = 1; i <= at->pending; i++, slot++) {
+      lua_pushvalue(L, slot);
+      lua_rawseti(L, at->base, at->length + i);
+    }
+  else
+    for (i = 0; i < at->pending; i++, slot += 2) {
+      lua_pushvalue(L, slot);
+      lua_pushvalue(L, slot + 1);
+      lua_rawset(L, at->base);
+    }
+  lua_settop(L, at->base);
+  at->length += at->pending;
+  at->pending = 0;
+}
+
+
+/* Room for a member, and for what it takes to put it away. */
+static void make_room (lua_State *L, decoding *d, level *at) {
+  int top = at->base + at->pending * (at->is_list ? 1 : 2);
+  if (at->pending == MAX_PENDING || (top > MAX_USED && at->pending > 0)) {
+    flush(L, at);
+    top = at->base;
+  }
+  if (top + 8 > d->room) {
+    luaL_checkstack(L, ROOM + 8, "too much JSON to decode");
+    d->room = top + ROOM + 8;
+  }
+}
+
+
+static void open_level (lua_State *L, level *at, json_kind kind) {
+  lua_pushnil(L);
+  at->base = lua_gettop(L);
+  at->pending = at->length = 0;
+  at->is_list = kind == JSON_LIST;
+  at->has_table = false;
+}
+
+
+/* Pushes the value of the text. False: the reader has an error. */
+static bool read_text (lua_State *L, decoding *d) {
+  level *at = d->levels;  /* the innermost */
+  for (;;) {
+    json_kind kind = json_next(&d->reader);
+    switch (kind) {
+      case JSON_ERROR:
+        return false;
+      case JSON_END:
+        return true;
+      case JSON_CLOSE:
+        flush(L, at--);
+        continue;
+      case JSON_OBJECT: case JSON_LIST: case JSON_STRING: case JSON_INTEGER:
+      case JSON_UNSIGNED: case JSON_DOUBLE: case JSON_TRUE: case JSON_FALSE:
+      case JSON_NULL:
+        break;
+    }
+    if (at != d->levels) {
+      make_room(L, d, at);
+      if (!at->is_list)
+        push_name(L, d);
+      at->pending++;
+    }
+    if (kind == JSON_OBJECT || kind == JSON_LIST)
+      open_level(L, ++at, kind);
+    else
+      push_scalar(L, d, kind);
+  }
+}
+
+/* }====================================================== */
+
+
+/* decode(text) -> value | nil, what is wrong and where */
+static int decode (lua_State *L) {
+  decoding d;
+  size_t size;
+  const char *text = luaL_checklstring(L, TEXT, &size);
+  char error[JSON_ERROR_SIZE];
+  int i;
+  lua_settop(L, TEXT);
+  for (i = NAME_BYTES; i <= UPVALUES; i++)
+    lua_pushvalue(L, lua_upvalueindex(i));
+  d.scratch = binding_scratch(L);
+  d.names = lua_touserdata(L, NAME_BYTES);
+  d.room = LUA_MINSTACK;
+  json_reader_init(&d.reader, text, size);
+  if (read_text(L, &d)) {
+    binding_give_back(L, SCRATCH);
+    return 1;
+  }
+  lua_settop(L, SCRATCH);
+  binding_give_back(L, SCRATCH);
+  json_error(&d.reader, error);
+  lua_pushnil(L);
+  lua_pushstring(L, error);
+  return 2;
+}
+
+
+/*
+** core.decoder(array_mt [, big]) -> decode
+** The metatable of lists; big(high, low, is_signed) gives the value of an
+** integer that Lua's numbers do not hold, of two halves of 32 bits.
+*/
+static int decoder (lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 2);
+  lua_pushnil(L);
+  memset(lua_newuserdata(L, NAMES * sizeof(kept_name)), 0,
+         NAMES * sizeof(kept_name));
+  lua_createtable(L, NAMES, 0);
+  lua_pushvalue(L, 1);
+  lua_pushvalue(L, 2);
+  lua_pushcclosure(L, decode, UPVALUES);
+  return 1;
+}
+
+
+void open_json_read (lua_State *L) {
+  static const function functions[] = {{"decoder", decoder}, {NULL, NULL}};
+  binding_functions(L, functions);
+}

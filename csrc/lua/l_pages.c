@@ -1,0 +1,98 @@
+/*
+** lua/l_pages.c - core.pages: a walk from page to page.
+*/
+#include "lua/binding.h"
+#include "lua/bindings.h"
+
+#include "api/pages.h"
+#include "api/url.h"
+
+#define PAGES "klaviyo.pages"
+
+
+static pages *check_pages (lua_State *L) {
+  pages *p = luaL_checkudata(L, 1, PAGES);
+  if (p->base == NULL)
+    luaL_error(L, "the walk is closed");
+  return p;
+}
+
+
+/* core.pages(base, url) -> pages */
+static int pages_make (lua_State *L) {
+  const char *base = luaL_checkstring(L, 1);
+  const char *url = luaL_checkstring(L, 2);
+  pages *p = binding_new(L, PAGES, sizeof(*p));
+  if (!pages_open(p, base, url))
+    return binding_no_memory(L);
+  return 1;
+}
+
+
+/* pages:url() -> the page to ask for */
+static int pages_url (lua_State *L) {
+  binding_push(L, &check_pages(L)->url);
+  return 1;
+}
+
+
+/* pages:cursor() -> the page[cursor] of that page | nil */
+static int pages_cursor (lua_State *L) {
+  const pages *p = check_pages(L);
+  buffer *out;
+  bool ok, found;
+  lua_settop(L, 1);
+  out = binding_scratch(L);
+  found = url_cursor(out, p->url.data, p->url.size, &ok);
+  if (!ok)
+    return binding_no_memory(L);
+  if (found)
+    binding_push(L, out);
+  binding_give_back(L, 2);
+  return found;
+}
+
+
+/* pages:follow(body) -> true | false at the end
+** | nil, "broken" | "foreign" | "repeated", the link */
+static int pages_step (lua_State *L) {
+  static const char *const names[] = {
+    NULL, NULL, "broken", "foreign", "repeated"
+  };
+  size_t size;
+  pages *p = check_pages(L);
+  const char *body = luaL_checklstring(L, 2, &size);
+  pages_status status = pages_follow(p, body, size);
+  if (status == PAGES_NO_MEMORY)
+    return binding_no_memory(L);
+  if (status == PAGES_NEXT || status == PAGES_END) {
+    lua_pushboolean(L, status == PAGES_NEXT);
+    return 1;
+  }
+  lua_pushnil(L);
+  lua_pushstring(L, names[status]);
+  binding_push(L, &p->link);
+  return 3;
+}
+
+
+static int pages_free (lua_State *L) {
+  pages_close(luaL_checkudata(L, 1, PAGES));
+  return 0;
+}
+
+
+void register_pages (lua_State *L) {
+  static const function class[] = {
+    {"url", pages_url},
+    {"cursor", pages_cursor},
+    {"follow", pages_step},
+    {"close", pages_free},
+    {"__gc", pages_free},
+    {"__close", pages_free},
+    {NULL, NULL}
+  };
+  static const function functions[] = {{"pages", pages_make}, {NULL, NULL}};
+  binding_class(L, PAGES, class);
+  binding_functions(L, functions);
+}

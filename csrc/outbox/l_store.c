@@ -1,0 +1,496 @@
+/*
+** outbox/l_store.c - klaviyo.outbox.store, for Lua 5.4, Lua 5.1 and LuaJIT from
+** one source. An object of its own: nothing else of this library needs
+** SQLite.
+*/
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <lua.h>
+#include <lauxlib.h>
+
+#include <sqlite3.h>
+
+#include "lua/build.h"
+#include "database.h"
+#include "outbox/rejected.h"
+#include "slot.h"
+#include "store.h"
+
+#define STORE "klaviyo.outbox.store"
+#define REFUSED "klaviyo.outbox.refused"
+#define NONE "there is none"
+#define WHY_SIZE 1024
+
+typedef struct handle {
+  store *s;      /* NULL: closed */
+  buffer body;
+  buffer revision;
+} handle;
+
+
+static const char *name_of (store_status status) {
+  switch (status) {
+    case STORE_OK: return "ok";
+    case STORE_NONE: return "none";
+    case STORE_BUSY: return "busy";
+    case STORE_INHERITED: return "inherited";
+    case STORE_FULL: return "full";
+    case STORE_DAMAGED: return "damaged";
+    case STORE_FOREIGN: return "foreign";
+    case STORE_UNSAFE: return "unsafe";
+    case STORE_FAILED: break;
+  }
+  return "failed";
+}
+
+
+/* nil, what, why */
+static int refuse (lua_State *L, store_status status, const char *why) {
+  lua_pushnil(L);
+  lua_pushstring(L, name_of(status));
+  lua_pushstring(L, why);
+  return 3;
+}
+
+
+static int answer (lua_State *L, const handle *h, store_status status) {
+  if (status == STORE_NONE)
+    return refuse(L, status, NONE);
+  if (status == STORE_INHERITED)
+    return refuse(L, status, "it was opened before a fork");
+  if (status != STORE_OK)
+    return refuse(L, status, store_message(h->s));
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+
+/* A closed one is answered for, not raised about: a sender may find that its
+** store was closed while it waited. */
+static handle *check (lua_State *L) {
+  return luaL_checkudata(L, 1, STORE);
+}
+
+
+static int is_closed (lua_State *L) {
+  return refuse(L, STORE_NONE, "the outbox is closed");
+}
+
+
+static store_text check_text (lua_State *L, int index) {
+  store_text text;
+  text.data = luaL_checklstring(L, index, &text.size);
+  return text;
+}
+
+
+static int64_t check_id (lua_State *L, int index) {
+  return (int64_t)luaL_checknumber(L, index);
+}
+
+
+static void check_batch (lua_State *L, int index, store_batch *batch) {
+  batch->first = check_id(L, index);
+  batch->last = check_id(L, index + 1);
+  batch->count = 0;
+}
+
+
+static void push_text (lua_State *L, store_text text) {
+  lua_pushlstring(L, text.data != NULL ? text.data : "", text.size);
+}
+
+
+static void push_buffer (lua_State *L, const buffer *b) {
+  lua_pushlstring(L, b->size > 0 ? b->data : "", b->size);
+}
+
+
+static handle *new_handle (lua_State *L) {
+  handle *h = lua_newuserdata(L, sizeof(*h));
+  memset(h, 0, sizeof(*h));
+  luaL_getmetatable(L, STORE);
+  lua_setmetatable(L, -2);
+  return h;
+}
+
+
+static int64_t option (lua_State *L, const char *name) {
+  int64_t value;
+  lua_getfield(L, 2, name);
+  value = (int64_t)lua_tonumber(L, -1);
+  lua_pop(L, 1);
+  return value;
+}
+
+
+static bool is_set (lua_State *L, const char *name) {
+  bool value;
+  lua_getfield(L, 2, name);
+  value = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return value;
+}
+
+
+static int opened (lua_State *L, const handle *h, store_status status,
+                   const char *why) {
+  if (h->s == NULL)
+    return refuse(L, status, why);
+  if (why[0] == '\0')
+    return 1;
+  lua_pushstring(L, why);
+  return 2;
+}
+
+
+/* store.open(base, {create =, full =, max_bytes =, max_refused =})
+** -> store, what was wrong with the file that was there | nil, what, why */
+static int open_store (lua_State *L) {
+  const char *base = luaL_checkstring(L, 1);
+  store_options options;
+  store_status status;
+  char why[WHY_SIZE];
+  handle *h;
+  luaL_checktype(L, 2, LUA_TTABLE);
+  options.create = is_set(L, "create");
+  options.full = is_set(L, "full");
+  options.max_bytes = option(L, "max_bytes");
+  options.max_refused = option(L, "max_refused");
+  h = new_handle(L);
+  h->s = store_open(base, &options, &status, why, sizeof(why));
+  return opened(L, h, status, why);
+}
+
+
+/* s:renew() -> store, what was wrong | nil, what, why; closes 's' */
+static int renew (lua_State *L) {
+  handle *old = check(L);
+  store_status status;
+  char why[WHY_SIZE];
+  store *s = old->s;
+  handle *h;
+  if (s == NULL)
+    return is_closed(L);
+  h = new_handle(L);
+  old->s = NULL;
+  h->s = store_renew(s, &status, why, sizeof(why));
+  return opened(L, h, status, why);
+}
+
+
+/* store.make_folder(path) -> true | nil, what, why. One that exists is as good,
+** unless others may write to it; nobody else may read one that is made. */
+static int make_folder (lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  char why[WHY_SIZE];
+  struct stat about;
+  int error = mkdir(path, 0700) == 0 ? 0 : errno;
+  if (error == EEXIST && stat(path, &about) == 0) {
+    error = S_ISDIR(about.st_mode) ? 0 : ENOTDIR;
+    if (error == 0 && database_is_unsafe(&about, why, sizeof(why)))
+      return refuse(L, STORE_UNSAFE, why);
+  }
+  if (error != 0)
+    return refuse(L, error == ENOSPC ? STORE_FULL : STORE_FAILED,
+                  strerror(error));
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+
+/* s:add(unique_id, revision, milliseconds, payload) -> true | nil, … */
+static int add (lua_State *L) {
+  handle *h = check(L);
+  store_row row;
+  memset(&row, 0, sizeof(row));
+  row.unique_id = check_text(L, 2);
+  row.revision = check_text(L, 3);
+  row.time = check_id(L, 4);
+  row.payload = check_text(L, 5);
+  if (h->s == NULL)
+    return is_closed(L);
+  return answer(L, h, store_add(h->s, &row));
+}
+
+
+/* s:read(first, last, count, bytes, before, after)
+** -> body, first, last, count, revision | nil, what, why */
+static int read_batch (lua_State *L) {
+  handle *h = check(L);
+  store_batch batch;
+  store_status status;
+  int count = (int)luaL_checknumber(L, 4);
+  size_t most = (size_t)luaL_checknumber(L, 5);
+  store_text before = check_text(L, 6), after = check_text(L, 7);
+  check_batch(L, 2, &batch);
+  if (h->s == NULL)
+    return is_closed(L);
+  h->body.size = h->revision.size = 0;
+  if (!buffer_add(&h->body, before.data, before.size))
+    return luaL_error(L, "not enough memory");
+  status = store_read(h->s, &batch, count, most, &h->body, &h->revision);
+  if (status != STORE_OK)
+    return answer(L, h, status);
+  if (!buffer_add(&h->body, after.data, after.size))
+    return luaL_error(L, "not enough memory");
+  push_buffer(L, &h->body);
+  buffer_free(&h->body);  /* megabytes, at times */
+  lua_pushinteger(L, (lua_Integer)batch.first);
+  lua_pushinteger(L, (lua_Integer)batch.last);
+  lua_pushinteger(L, batch.count);
+  push_buffer(L, &h->revision);
+  return 5;
+}
+
+
+/* s:drop(first, last) -> true | nil, what, why */
+static int drop (lua_State *L) {
+  handle *h = check(L);
+  store_batch batch;
+  check_batch(L, 2, &batch);
+  if (h->s == NULL)
+    return is_closed(L);
+  return answer(L, h, store_drop(h->s, &batch));
+}
+
+
+/* s:deliver(count): so many rows are with the service; drop them later */
+static int deliver (lua_State *L) {
+  handle *h = check(L);
+  int64_t count = check_id(L, 2);
+  if (h->s != NULL)
+    store_deliver(h->s, count);
+  return 0;
+}
+
+
+/* s:newest() -> the last id, 0 for none | nil, what, why */
+static int newest (lua_State *L) {
+  handle *h = check(L);
+  store_status status;
+  int64_t id;
+  if (h->s == NULL)
+    return is_closed(L);
+  status = store_newest(h->s, &id);
+  if (status != STORE_OK)
+    return answer(L, h, status);
+  lua_pushinteger(L, (lua_Integer)id);
+  return 1;
+}
+
+
+/* s:nth(first, last, index) -> id | nil, what, why */
+static int nth (lua_State *L) {
+  handle *h = check(L);
+  store_batch batch;
+  store_status status;
+  int64_t id;
+  int index = (int)luaL_checknumber(L, 4);
+  check_batch(L, 2, &batch);
+  if (h->s == NULL)
+    return is_closed(L);
+  status = store_nth(h->s, &batch, index, &id);
+  if (status != STORE_OK)
+    return answer(L, h, status);
+  lua_pushinteger(L, (lua_Integer)id);
+  return 1;
+}
+
+
+/* s:refuse(id, reason) -> true | nil, what, why */
+static int refuse_row (lua_State *L) {
+  handle *h = check(L);
+  int64_t id = check_id(L, 2);
+  store_text reason = check_text(L, 3);
+  if (h->s == NULL)
+    return is_closed(L);
+  return answer(L, h, store_refuse(h->s, id, reason));
+}
+
+
+/* What was refused, for who has the slot and for others -------------------*/
+
+/* store.peek(base) -> refused | nil, what, why */
+static int peek (lua_State *L) {
+  const char *base = luaL_checkstring(L, 1);
+  store_status status;
+  char why[WHY_SIZE];
+  refused **r = lua_newuserdata(L, sizeof(*r));
+  *r = NULL;
+  luaL_getmetatable(L, REFUSED);
+  lua_setmetatable(L, -2);
+  *r = refused_open(base, false, &status, why, sizeof(why));
+  return *r != NULL ? 1 : refuse(L, status, why);
+}
+
+
+static void push_row (lua_State *L, const store_row *row) {
+  lua_newtable(L);
+  lua_pushinteger(L, (lua_Integer)row->id);
+  lua_setfield(L, -2, "id");
+  push_text(L, row->unique_id);
+  lua_setfield(L, -2, "unique_id");
+  push_text(L, row->revision);
+  lua_setfield(L, -2, "revision");
+  lua_pushnumber(L, (lua_Number)row->time / 1000);
+  lua_setfield(L, -2, "time");
+  push_text(L, row->payload);
+  lua_setfield(L, -2, "payload");
+  push_text(L, row->reason);
+  lua_setfield(L, -2, "reason");
+}
+
+
+/* r:next(after) -> {id =, unique_id =, revision =, time = (seconds),
+** payload =, reason =} | nil, what, why */
+static int next_refused (lua_State *L) {
+  refused *r = *(refused **)luaL_checkudata(L, 1, REFUSED);
+  int64_t after = check_id(L, 2);
+  store_row row;
+  store_status status;
+  if (r == NULL)
+    return is_closed(L);
+  status = refused_next(r, after, &row);
+  if (status != STORE_OK)
+    return refuse(L, status, status == STORE_NONE ? NONE : refused_message(r));
+  push_row(L, &row);
+  refused_rest(r);
+  return 1;
+}
+
+
+static int close_refused (lua_State *L) {
+  refused **self = luaL_checkudata(L, 1, REFUSED);
+  refused *r = *self;
+  *self = NULL;
+  refused_close(r);
+  return 0;
+}
+
+
+/* s:waiting() -> how many events; 0 once it is closed */
+static int waiting (lua_State *L) {
+  const handle *h = check(L);
+  lua_pushinteger(L, h->s != NULL ? (lua_Integer)store_waiting(h->s) : 0);
+  return 1;
+}
+
+
+/* store.waiting(base) -> how many events wait there, whoever has the slot, as
+** noted last | nil: there is no such slot */
+static int noted (lua_State *L) {
+  int64_t count;
+  luaL_checkstring(L, 1);
+  lua_settop(L, 1);
+  lua_pushliteral(L, ".lock");
+  lua_concat(L, 2);
+  count = slot_noted(lua_tostring(L, -1));
+  if (count < 0)
+    lua_pushnil(L);
+  else
+    lua_pushinteger(L, (lua_Integer)count);
+  return 1;
+}
+
+
+/* s:bytes() -> what of the file is in use | nil, what, why */
+static int bytes (lua_State *L) {
+  handle *h = check(L);
+  int64_t size = 0;
+  store_status status;
+  if (h->s == NULL)
+    return is_closed(L);
+  status = store_bytes(h->s, &size);
+  if (status != STORE_OK)
+    return answer(L, h, status);
+  lua_pushinteger(L, (lua_Integer)size);
+  return 1;
+}
+
+
+/* s:shrink() -> true | nil, what, why */
+static int shrink (lua_State *L) {
+  handle *h = check(L);
+  if (h->s == NULL)
+    return is_closed(L);
+  return answer(L, h, store_shrink(h->s));
+}
+
+
+static int close_store (lua_State *L) {
+  handle *h = check(L);
+  store *s = h->s;
+  h->s = NULL;
+  store_close(s);
+  buffer_free(&h->body);
+  buffer_free(&h->revision);
+  return 0;
+}
+
+
+/* The program forgot it, or came to its end. */
+static int collect (lua_State *L) {
+  const handle *h = check(L);
+  if (h->s != NULL)
+    store_report(h->s);
+  return close_store(L);
+}
+
+
+typedef struct function {
+  const char *name;
+  lua_CFunction call;
+} function;
+
+
+static void set_functions (lua_State *L, const function *list, size_t count) {
+  size_t i;
+  for (i = 0; i < count; i++) {
+    lua_pushcfunction(L, list[i].call);
+    lua_setfield(L, -2, list[i].name);
+  }
+}
+
+
+static void set_class (lua_State *L, const char *class, const function *list,
+                       size_t count) {
+  luaL_newmetatable(L, class);
+  set_functions(L, list, count);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}
+
+
+LUALIB_API int luaopen_klaviyo_outbox_store (lua_State *L);
+
+/* LUALIB_API alone does not make a symbol visible under LuaJIT's headers. */
+#if defined(__GNUC__)
+__attribute__((visibility("default")))
+#endif
+LUALIB_API int luaopen_klaviyo_outbox_store (lua_State *L) {
+  static const function methods[] = {
+    {"add", add}, {"read", read_batch}, {"drop", drop}, {"nth", nth},
+    {"newest", newest}, {"renew", renew}, {"deliver", deliver},
+    {"refuse", refuse_row}, {"waiting", waiting}, {"bytes", bytes},
+    {"shrink", shrink}, {"close", close_store}, {"__gc", collect},
+  };
+  static const function looks[] = {
+    {"next", next_refused}, {"close", close_refused}, {"__gc", close_refused},
+  };
+  static const function functions[] = {
+    {"open", open_store}, {"peek", peek}, {"make_folder", make_folder},
+    {"waiting", noted},
+  };
+  set_class(L, STORE, methods, sizeof methods / sizeof methods[0]);
+  set_class(L, REFUSED, looks, sizeof looks / sizeof looks[0]);
+  lua_newtable(L);
+  set_functions(L, functions, sizeof functions / sizeof functions[0]);
+  lua_pushstring(L, sqlite3_libversion());
+  lua_setfield(L, -2, "sqlite");
+  set_build(L);
+  return 1;
+}

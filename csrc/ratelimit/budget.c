@@ -1,0 +1,350 @@
+/*
+** ratelimit/budget.c - how many requests an account may still make.
+**
+** A count is forgotten when it has left its window, never before: the file
+** grows rather than that one record makes room for another. Its time is not
+** the wall clock's, which may be set (see rate_limit_file.c). If it goes back
+** all the same, what was counted is counted as long ago as before.
+*/
+#include "ratelimit/budget.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/refcount.h"
+
+#define MAX_LOCK_WAIT_MS 100L    /* for a lock whose holder sleeps */
+#define DISTRUST_MS 2000    /* for how long it is not waited for again */
+
+/* Does not compile if a usage is larger than a record may be. */
+typedef char usage_fits[sizeof(usage) <= RATE_LIMIT_RECORD ? 1 : -1];
+
+struct budget {
+  int references;
+  rate_limit_file *all;       /* for all processes; NULL: not wanted */
+  rate_limit_file *own;       /* while that cannot be had */
+  rate_limit_file *locked;    /* which one is */
+  int64_t distrusted_until;   /* on the clock of rate_limit_uptime */
+  int64_t broken_until;
+  const char *problem;        /* why it could not be had, the first time */
+  usage entries[BUDGET_BUCKETS];  /* as they were read */
+  int64_t places[BUDGET_BUCKETS];
+  bool mended;                /* and have to be written, come what may */
+  budget *next, **at;         /* among all of this process */
+};
+
+/* Of all budgets: what is done with it held takes a microsecond. A fork waits
+** for it, so that the child finds nothing half done. */
+static pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;
+static budget *budgets = NULL;
+static int problems = 0;
+
+
+static void before_fork (void) {
+  pthread_mutex_lock(&guard);
+}
+
+
+static void after_fork (void) {
+  pthread_mutex_unlock(&guard);
+}
+
+
+static void in_child (void) {
+  budget *b;
+  for (b = budgets; b != NULL; b = b->next)
+    rate_limit_file_forked(b->all);
+  pthread_mutex_unlock(&guard);
+}
+
+
+static void watch_forks (void) {
+  pthread_atfork(before_fork, after_fork, in_child);
+}
+
+
+int64_t budget_now (const budget *b) {
+  int64_t now = rate_limit_uptime();
+  return b != NULL && b->all != NULL ? now + rate_limit_file_offset(b->all)
+                                     : now;
+}
+
+
+budget *budget_open (const char *path, bool group, const char **why) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  budget *b = calloc(1, sizeof(*b));
+  pthread_once(&once, watch_forks);
+  *why = "not enough memory";
+  if (b == NULL)
+    return NULL;
+  b->references = 1;
+  if (path != NULL)
+    b->all = rate_limit_file_open(path, group, why);
+  else
+    b->own = rate_limit_file_open(NULL, false, why);
+  if (b->all == NULL && b->own == NULL) {
+    free(b);
+    return NULL;
+  }
+  pthread_mutex_lock(&guard);
+  b->next = budgets;
+  b->at = &budgets;
+  if (budgets != NULL)
+    budgets->at = &b->next;
+  budgets = b;
+  pthread_mutex_unlock(&guard);
+  return b;
+}
+
+
+budget *budget_share (budget *b) {
+  refcount_up(&b->references);
+  return b;
+}
+
+
+void budget_release (budget *b) {
+  if (b == NULL || !refcount_down(&b->references))
+    return;
+  pthread_mutex_lock(&guard);
+  *b->at = b->next;
+  if (b->next != NULL)
+    b->next->at = b->at;
+  pthread_mutex_unlock(&guard);
+  rate_limit_file_close(b->all);
+  rate_limit_file_close(b->own);
+  free(b);
+}
+
+
+int budget_problems (void) {
+  return __atomic_load_n(&problems, __ATOMIC_ACQUIRE);
+}
+
+
+const char *budget_problem (const budget *b) {
+  return __atomic_load_n(&b->problem, __ATOMIC_ACQUIRE);
+}
+
+
+/* {======================================================
+** The entries of a request
+** ======================================================= */
+
+static bool read_entries (budget *b, rate_limit_file *from, long patience,
+                          const bucket *list, int n, int64_t now,
+                          const char **why) {
+  int i;
+  if (!rate_limit_file_lock(from, patience, why))
+    return false;
+  b->mended = false;
+  for (i = 0; i < n; i++) {
+    b->places[i] = rate_limit_file_read(from, list[i].key, now, b->places, i,
+                                        &b->entries[i].head, sizeof(usage),
+                                        why);
+    if (b->places[i] == 0) {
+      rate_limit_file_unlock(from);
+      return false;
+    }
+    b->mended = usage_check(&b->entries[i], now) || b->mended;
+  }
+  b->locked = from;
+  return true;
+}
+
+
+/* It is tried again after a while; meanwhile this process counts for
+** itself. */
+static void note_problem (budget *b, const char *why) {
+  b->broken_until = rate_limit_uptime() + DISTRUST_MS;
+  if (b->problem == NULL) {
+    __atomic_store_n(&b->problem, why, __ATOMIC_RELEASE);
+    __atomic_add_fetch(&problems, 1, __ATOMIC_ACQ_REL);
+  }
+}
+
+
+static bool read_shared (budget *b, const bucket *list, int n, int64_t now) {
+  int64_t uptime = rate_limit_uptime();
+  bool doubted = uptime < b->distrusted_until;
+  const char *why;
+  if (b->all == NULL || uptime < b->broken_until)
+    return false;
+  if (read_entries(b, b->all, doubted ? 0 : MAX_LOCK_WAIT_MS, list, n, now, &why))
+    return true;
+  if (why != NULL)
+    note_problem(b, why);
+  else if (!doubted)
+    b->distrusted_until = rate_limit_uptime() + DISTRUST_MS;
+  return false;
+}
+
+
+static rate_limit_file *own_of (budget *b) {
+  const char *why;
+  if (b->own == NULL)
+    b->own = rate_limit_file_open(NULL, false, &why);
+  return b->own;
+}
+
+
+/* The entries of the buckets, for this thread alone: of the file for all, or
+** else, when a process that has it locked was stopped, or when there is
+** something wrong with it, of our own. False when there is no memory. */
+static bool lock (budget *b, const bucket *list, int n, int64_t now) {
+  const char *why;
+  pthread_mutex_lock(&guard);
+  if (n <= BUDGET_BUCKETS &&
+      (read_shared(b, list, n, now) ||
+       (own_of(b) != NULL && read_entries(b, b->own, 0, list, n, now, &why))))
+    return true;
+  pthread_mutex_unlock(&guard);
+  return false;
+}
+
+
+static void unlock (budget *b) {
+  rate_limit_file_unlock(b->locked);
+  pthread_mutex_unlock(&guard);
+}
+
+
+static bool write_entries (budget *b, rate_limit_file *to, int n,
+                           const char **why) {
+  int i;
+  for (i = 0; i < n; i++)
+    if (!rate_limit_file_write(to, b->places[i], &b->entries[i].head,
+                               sizeof(usage), why))
+      return false;
+  return true;
+}
+
+
+/* What cannot be written for all is kept for ourselves. */
+static void keep_ours (budget *b, int n) {
+  const char *why;
+  usage other;
+  int i;
+  for (i = 0; own_of(b) != NULL && i < n; i++) {
+    const usage *e = &b->entries[i];
+    int64_t place = rate_limit_file_read(b->own, e->head.key, e->head.used,
+                                         NULL, 0, &other.head, sizeof(other),
+                                         &why);
+    if (place != 0)
+      rate_limit_file_write(b->own, place, &e->head, sizeof(*e), &why);
+  }
+}
+
+
+static void save (budget *b, int n) {
+  const char *why;
+  if (!write_entries(b, b->locked, n, &why) && b->locked == b->all) {
+    note_problem(b, why);
+    keep_ours(b, n);
+  }
+  unlock(b);
+}
+
+/* The same where nothing was changed. */
+static void leave (budget *b, int n) {
+  if (b->mended)
+    save(b, n);
+  else
+    unlock(b);
+}
+
+/* }====================================================== */
+
+
+int64_t budget_take (budget *b, const bucket *list, int n, int64_t now) {
+  int64_t wait = 0;
+  int i;
+  if (n == 0 || !lock(b, list, n, now))
+    return 0;  /* better a 429 than to stand still */
+  for (i = 0; i < n; i++) {
+    int64_t one = usage_wait(&b->entries[i], &list[i], now);
+    if (one > wait)
+      wait = one;
+  }
+  if (wait > 0) {
+    leave(b, n);
+    return wait;
+  }
+  for (i = 0; i < n; i++)
+    usage_add(&b->entries[i], &list[i], now);
+  save(b, n);
+  return 0;
+}
+
+
+void budget_renew (budget *b, const bucket *list, int n, int64_t then,
+                    int64_t now) {
+  int i;
+  if (n == 0 || !lock(b, list, n, now))
+    return;
+  for (i = 0; i < n; i++)
+    usage_move(&b->entries[i], &list[i], then, now);
+  save(b, n);
+}
+
+
+void budget_block (budget *b, const bucket *one, int64_t now, int64_t ms) {
+  if (!lock(b, one, 1, now))
+    return;
+  usage_block(&b->entries[0], now, ms);
+  save(b, 1);
+}
+
+
+static bool is_told_of (const bucket *b, const rate_limit *limit) {
+  int i;
+  for (i = 0; i < limit->windows; i++)
+    if ((long)b->limit[usage_window(limit->window[i].seconds)] !=
+        limit->window[i].limit)
+      return false;
+  return limit->windows > 0;
+}
+
+
+/* An answer tells of one bucket only, the tightest: the one whose limits
+** these are. Of one alone it may tell other limits than we knew. */
+static const bucket *told_of (const bucket *list, int n,
+                              const rate_limit *limit) {
+  const bucket *only = NULL;
+  int i, learning = 0;
+  for (i = n - 1; i >= 0; i--)
+    if (!list[i].fixed) {
+      if (is_told_of(&list[i], limit))
+        return &list[i];
+      only = &list[i];
+      learning++;
+    }
+  return learning == 1 ? only : NULL;
+}
+
+
+void budget_learn (budget *b, const bucket *list, int n,
+                   const rate_limit *limit, int64_t now) {
+  const bucket *one = told_of(list, n, limit);
+  if (one == NULL || !lock(b, one, 1, now))
+    return;
+  usage_learn(&b->entries[0], limit, now);
+  save(b, 1);
+}
+
+
+int64_t budget_min_wait (budget *b, const bucket *list, int n,
+                           int64_t ahead, int64_t now) {
+  int64_t wait = 0;
+  int i;
+  if (n == 0 || !lock(b, list, n, now))
+    return 0;
+  for (i = 0; i < n; i++) {
+    int64_t one = usage_least_wait(&b->entries[i], &list[i], ahead, now);
+    if (one > wait)
+      wait = one;
+  }
+  leave(b, n);
+  return wait;
+}

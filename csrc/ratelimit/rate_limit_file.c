@@ -1,0 +1,596 @@
+/*
+** ratelimit/rate_limit_file.c - records by key, in a file that the processes of a
+** machine share, or in this process's own memory.
+**
+** The file is read and written, never mapped: whoever truncates a mapped file,
+** or fills its file system, ends each process that then touches it (SIGBUS).
+** A lock of flock(2) is the open file's: the kernel releases it when a process
+** is killed, and a child that was forked has to open the file anew.
+**
+** The file's time is that of a clock that nobody sets, the time since the
+** machine was started, plus an offset that all processes read from the file.
+** So nothing is forgotten when the wall clock is set, in whichever direction
+** and how often. The wall clock is asked once after a start of the machine,
+** and then the file's time does not go back either.
+*/
+#include "ratelimit/rate_limit_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+
+/* What the file begins with: ours, and in which format. */
+#define OURS "klaviyo"
+#define FORMAT "3"
+
+/* Where the records begin. */
+#define FIRST 4096
+
+/* A key has one group of places in each table, and each table has twice the
+** groups of the one before. A table is used once the key's groups before it
+** are full of busy records, so that nothing busy is forgotten before 2^18
+** records are. The first table is taken from the disk at once. */
+#define GROUP 16
+#define GROUPS 64
+#define TABLES 8
+#define LEAST_SIZE (FIRST + GROUP * GROUPS * RATE_LIMIT_RECORD)
+
+#define CACHED 256
+
+#define TRIES 20
+#define OPEN_MS 100L      /* how long an opening waits for the lock */
+#define YIELDS 50         /* before a lock is slept for */
+#define PAUSE_NS 100000L
+#define CHECK_MS 1000     /* between looks at what the path names */
+
+typedef struct header {
+  char name[8];           /* OURS, FORMAT */
+  int64_t offset;         /* see rate_limit_file_offset */
+  char boot[40];          /* in which that holds */
+} header;
+
+struct rate_limit_file {
+  char *path;             /* NULL: in memory */
+  bool group;
+  int fd;                 /* -1: to be opened */
+  dev_t device;
+  ino_t inode;
+  int64_t size;
+  int64_t most;           /* as this process may make a file */
+  int64_t checked;        /* when the path was */
+  bool doubted;           /* since then nobody has looked into it */
+  int64_t offset;
+  char *memory;
+  struct {
+    uint64_t key;
+    int64_t place;
+  } cached[CACHED];       /* where a record was last */
+};
+
+static const char LOCKED[] = "another process keeps it locked";
+
+typedef enum state {
+  NEW,                    /* nothing in it */
+  READY,
+  OTHER,                  /* of another version's making */
+  FOREIGN
+} state;
+
+
+int64_t rate_limit_uptime (void) {
+#if defined(CLOCK_BOOTTIME)
+  struct timespec t;
+  if (clock_gettime(CLOCK_BOOTTIME, &t) == 0)
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+#endif
+  return clock_ms();
+}
+
+
+/* {======================================================
+** Bytes
+** ======================================================= */
+
+/* Zeros beyond the end. */
+static bool read_at (const rate_limit_file *f, int64_t at, void *to,
+                     size_t size) {
+  size_t done = 0;
+  if (f->path == NULL && at + (int64_t)size <= f->size) {
+    memcpy(to, f->memory + at, size);
+    return true;
+  }
+  while (f->path != NULL && done < size) {
+    ssize_t n = pread(f->fd, (char *)to + done, size - done,
+                      (off_t)at + (off_t)done);
+    if (n == 0)
+      break;
+    if (n < 0 && errno != EINTR)
+      return false;
+    if (n > 0)
+      done += (size_t)n;
+  }
+  memset((char *)to + done, 0, size - done);
+  return true;
+}
+
+
+static bool grow_memory (rate_limit_file *f, int64_t size) {
+  char *more = realloc(f->memory, (size_t)size);
+  if (more == NULL)
+    return false;
+  memset(more + f->size, 0, (size_t)(size - f->size));
+  f->memory = more;
+  f->size = size;
+  return true;
+}
+
+
+static const char *write_at (rate_limit_file *f, int64_t at, const void *from,
+                             size_t size) {
+  int64_t end = at + (int64_t)size;
+  size_t done = 0;
+  if (f->path == NULL) {
+    if (end > f->size && !grow_memory(f, end * 2))
+      return "not enough memory";
+    memcpy(f->memory + at, from, size);
+    return NULL;
+  }
+  if (f->most > 0 && end > f->most)
+    return strerror(EFBIG);  /* to try would be a SIGXFSZ */
+  while (done < size) {
+    ssize_t n = pwrite(f->fd, (const char *)from + done, size - done,
+                       (off_t)at + (off_t)done);
+    if (n < 0 && errno != EINTR)
+      return strerror(errno);
+    if (n > 0)
+      done += (size_t)n;
+  }
+  if (end > f->size)
+    f->size = end;
+  return NULL;
+}
+
+/* }====================================================== */
+
+
+/* {======================================================
+** The file
+** ======================================================= */
+
+static bool lock_file (int fd, long ms) {
+  static const struct timespec pause = {0, PAUSE_NS};
+  int64_t until = 0;
+  int tries;
+  for (tries = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; tries++) {
+    if ((errno != EWOULDBLOCK && errno != EINTR) || ms == 0)
+      return false;
+    if (tries < YIELDS) {
+      sched_yield();
+      continue;
+    }
+    if (until == 0)
+      until = clock_ms() + ms;
+    if (clock_ms() >= until)
+      return false;
+    nanosleep(&pause, NULL);
+  }
+  return true;
+}
+
+
+/* What is the same until the machine is started again. Empty: not known. */
+static void read_boot (char boot[40]) {
+  int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+  memset(boot, 0, 40);
+  if (fd >= 0 && read(fd, boot, 36) != 36)
+    memset(boot, 0, 40);
+  if (fd >= 0)
+    close(fd);
+}
+
+
+/* When any record was last used. */
+static int64_t last_used (const rate_limit_file *f) {
+  int64_t at, last = 0;
+  record_head head;
+  for (at = FIRST; at < f->size; at += RATE_LIMIT_RECORD)
+    if (read_at(f, at, &head, sizeof(head)) && head.key != 0 &&
+        head.used > last)
+      last = head.used;
+  return last;
+}
+
+
+/* The offset that the file tells, or a new one: the machine was started
+** since, or the file is new. */
+static const char *agree_on_time (rate_limit_file *f, const header *before) {
+  int64_t uptime = rate_limit_uptime(), wall;
+  header now;
+  struct timespec t;
+  memset(&now, 0, sizeof(now));
+  memcpy(now.name, OURS FORMAT, sizeof(now.name));
+  read_boot(now.boot);
+  f->offset = before->offset;
+  if (before->name[0] != 0 &&
+      memcmp(before->boot, now.boot, sizeof(now.boot)) == 0 &&
+      (now.boot[0] != 0 || uptime + f->offset >= last_used(f)))
+    return NULL;
+  clock_gettime(CLOCK_REALTIME, &t);
+  wall = (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+  if (wall < last_used(f))
+    wall = last_used(f);
+  now.offset = f->offset = wall - uptime;
+  return write_at(f, 0, &now, sizeof(now));
+}
+
+
+static state state_of (const rate_limit_file *f, header *h) {
+  static const char nothing[8] = {0};
+  if (!read_at(f, 0, h, sizeof(*h)))
+    return FOREIGN;
+  if (f->size == 0)
+    return NEW;
+  if (memcmp(h->name, OURS, sizeof(OURS) - 1) == 0)
+    return h->name[7] == FORMAT[0] ? READY : OTHER;
+  /* whoever made it may have been killed before it wrote the name */
+  return memcmp(h->name, nothing, sizeof(nothing)) == 0 &&
+         f->size == LEAST_SIZE ? NEW : FOREIGN;
+}
+
+
+/* A file for all of a folder's group, whoever makes it first. */
+static void give_to_group (const rate_limit_file *f) {
+  struct stat folder;
+  char *copy = text_copy(f->path, strlen(f->path));
+  if (copy != NULL && stat(dirname(copy), &folder) == 0 &&
+      fchown(f->fd, (uid_t)-1, folder.st_gid) == 0)
+    (void)!fchmod(f->fd, 0660);  /* the umask may have taken the group's */
+  free(copy);
+}
+
+
+/* Takes the first table from the disk, and names the file ours. */
+static const char *fill (rate_limit_file *f, const header *before) {
+  int code;
+  if (f->most > 0 && f->most < LEAST_SIZE)
+    return strerror(EFBIG);
+  code = posix_fallocate(f->fd, 0, LEAST_SIZE);
+  if (code != 0 && code != EOPNOTSUPP && code != EINVAL && code != EINTR)
+    return strerror(code);
+  if (f->size < LEAST_SIZE)
+    f->size = LEAST_SIZE;
+  if (f->group)
+    give_to_group(f);
+  return agree_on_time(f, before);
+}
+
+
+/* With the file locked. '*again': it is not what is found there any more. */
+static const char *prepare (rate_limit_file *f, bool *again) {
+  struct stat file, there;
+  header h;
+  if (fstat(f->fd, &file) != 0 || !S_ISREG(file.st_mode))
+    return "it is not a regular file";
+  if (!f->group && file.st_uid != geteuid())
+    return "it belongs to somebody else";
+  *again = lstat(f->path, &there) != 0 || there.st_ino != file.st_ino ||
+           there.st_dev != file.st_dev;
+  if (*again)
+    return NULL;
+  if (!f->group && file.st_nlink != 1)
+    return "it has another name, too";
+  if (!f->group && (file.st_mode & 077) != 0 && fchmod(f->fd, 0600) != 0)
+    return strerror(errno);
+  f->device = file.st_dev;
+  f->inode = file.st_ino;
+  f->size = file.st_size;
+  switch (state_of(f, &h)) {
+    case NEW: return fill(f, &h);
+    case FOREIGN: return "it holds something else";
+    case OTHER:
+      *again = true;
+      return unlink(f->path) == 0 ? NULL : strerror(errno);
+    case READY: break;
+  }
+  return agree_on_time(f, &h);
+}
+
+
+/* Not one of the three that a program takes for its own. */
+static int open_path (const char *path, bool group) {
+  int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY |
+                      O_NONBLOCK, group ? 0660 : 0600);
+  if (fd >= 0 && fd <= STDERR_FILENO) {
+    int other = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    int code = errno;
+    close(fd);
+    errno = code;
+    return other;
+  }
+  return fd;
+}
+
+
+/* Opens the file at the path into 'f', which is closed. */
+static const char *open_file (rate_limit_file *f) {
+  const char *why = "it is replaced all the time";
+  struct rlimit limit;
+  bool again = true;
+  int i;
+  f->most = getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
+            limit.rlim_cur != RLIM_INFINITY ? (int64_t)limit.rlim_cur : 0;
+  for (i = 0; again && i < TRIES; i++) {
+    f->fd = open_path(f->path, f->group);
+    if (f->fd < 0)
+      return strerror(errno);
+    again = false;
+    why = LOCKED;
+    if (lock_file(f->fd, OPEN_MS)) {
+      why = prepare(f, &again);
+      flock(f->fd, LOCK_UN);
+    }
+    if (why == NULL && !again)
+      return NULL;
+    close(f->fd);
+    f->fd = -1;
+    if (why != NULL)
+      return why;
+    why = "it is replaced all the time";
+  }
+  return why;
+}
+
+
+/* A program may have closed our descriptor, and have a file of its own by
+** that number: nothing may be written there. This is not asked each time: a
+** file whose state was asked for is slower to write. */
+static bool is_ours (rate_limit_file *f) {
+  struct stat file;
+  if (f->fd < 0 || fstat(f->fd, &file) != 0 || file.st_ino != f->inode ||
+      file.st_dev != f->device)
+    return false;
+  f->size = file.st_size;
+  return true;
+}
+
+
+/* A file that was removed or replaced is left for the one that is now at its
+** path. If that cannot be had, those who have the old one still share it. */
+static const char *follow (rate_limit_file *f) {
+  int64_t now = clock_ms();
+  struct stat there;
+  rate_limit_file next;
+  const char *why;
+  if (f->fd >= 0 && now - f->checked < CHECK_MS)
+    return NULL;
+  f->checked = now;
+  f->doubted = true;
+  if (!is_ours(f))
+    f->fd = -1;
+  else if (lstat(f->path, &there) == 0 &&
+      there.st_ino == f->inode && there.st_dev == f->device)
+    return NULL;
+  next = *f;
+  memset(next.cached, 0, sizeof(next.cached));
+  why = open_file(&next);
+  if (why != NULL)
+    return f->fd >= 0 ? NULL : why;
+  if (f->fd >= 0)
+    close(f->fd);
+  next.doubted = false;
+  *f = next;
+  return NULL;
+}
+
+/* }====================================================== */
+
+
+rate_limit_file *rate_limit_file_open (const char *path, bool group,
+                                       const char **why) {
+  rate_limit_file *f = calloc(1, sizeof(*f));
+  *why = "not enough memory";
+  if (f == NULL)
+    return NULL;
+  f->fd = -1;
+  f->group = group;
+  if (path == NULL) {
+    f->size = LEAST_SIZE;
+    f->memory = calloc(1, LEAST_SIZE);
+    if (f->memory != NULL)
+      return f;
+  }
+  else {
+    f->path = text_copy(path, strlen(path));
+    if (f->path != NULL)
+      *why = follow(f);
+    /* who has it locked may be stopped: that is for the time being */
+    if (*why == NULL || *why == LOCKED) {
+      *why = NULL;
+      return f;
+    }
+  }
+  rate_limit_file_close(f);
+  return NULL;
+}
+
+
+void rate_limit_file_close (rate_limit_file *f) {
+  if (f == NULL)
+    return;
+  if (f->fd >= 0)
+    close(f->fd);
+  free(f->memory);
+  free(f->path);
+  free(f);
+}
+
+
+void rate_limit_file_forked (rate_limit_file *f) {
+  if (f != NULL && f->fd >= 0) {
+    close(f->fd);
+    f->fd = -1;
+  }
+}
+
+
+int64_t rate_limit_file_offset (const rate_limit_file *f) {
+  return __atomic_load_n(&f->offset, __ATOMIC_RELAXED);
+}
+
+
+/* With the file locked: somebody may have truncated it, or have written
+** something else into it. Then it is begun anew. */
+static const char *restore (rate_limit_file *f) {
+  header h;
+  if (f->size >= LEAST_SIZE && !f->doubted)
+    return NULL;
+  f->doubted = false;
+  if (state_of(f, &h) == READY && f->size >= LEAST_SIZE)
+    return NULL;
+  return fill(f, &h);
+}
+
+
+bool rate_limit_file_lock (rate_limit_file *f, long ms, const char **why) {
+  *why = NULL;
+  if (f->path == NULL)
+    return true;
+  *why = follow(f);
+  if (*why != NULL)
+    return false;
+  if (!lock_file(f->fd, ms)) {
+    if (errno != EWOULDBLOCK)
+      f->checked = 0;
+    return false;
+  }
+  *why = restore(f);
+  if (*why != NULL)
+    flock(f->fd, LOCK_UN);
+  return *why == NULL;
+}
+
+
+void rate_limit_file_unlock (rate_limit_file *f) {
+  if (f->path != NULL)
+    flock(f->fd, LOCK_UN);
+}
+
+
+/* {======================================================
+** Records
+** ======================================================= */
+
+static int64_t group_place (uint64_t key, int table) {
+  uint64_t groups = (uint64_t)GROUPS << table;
+  uint64_t before = groups - GROUPS;  /* in the tables before */
+  return FIRST + (int64_t)((before + key % groups) * GROUP) *
+                   RATE_LIMIT_RECORD;
+}
+
+
+static bool is_kept (int64_t place, const int64_t *kept, int n) {
+  while (n-- > 0)
+    if (kept[n] == place)
+      return true;
+  return false;
+}
+
+
+/* The place of the key, or 0, and then '*room' is where it may be stored: in
+** the first table that has a place that is free or not busy any more, or
+** else, when all are full, where the record is that will be the first not to
+** be busy. */
+static int64_t search (const rate_limit_file *f, uint64_t key, int64_t now,
+                       const int64_t *kept, int n, int64_t *room) {
+  int64_t soonest = INT64_MAX;
+  bool found = false;  /* room that takes nothing from anybody */
+  record_head head;
+  int table, i;
+  *room = 0;
+  for (table = 0; table < TABLES; table++) {
+    int64_t place = group_place(key, table);
+    if (place >= f->size && found)
+      break;  /* from here on there are no records */
+    for (i = 0; i < GROUP; i++, place += RATE_LIMIT_RECORD) {
+      int64_t until;
+      if (!read_at(f, place, &head, sizeof(head)))
+        return -1;
+      if (head.key == key)
+        return place;
+      until = head.key == 0 ? INT64_MIN : head.busy_until;
+      if (found || until >= soonest || is_kept(place, kept, n))
+        continue;
+      soonest = until;
+      *room = place;
+    }
+    found = found || soonest <= now;
+  }
+  return 0;
+}
+
+
+/* Whether the file is what it was, and how large. */
+static const char *look_again (rate_limit_file *f) {
+  if (f->path == NULL)
+    return NULL;
+  if (is_ours(f))
+    return restore(f);
+  f->checked = 0;
+  return "another part of the program has closed it";
+}
+
+
+int64_t rate_limit_file_read (rate_limit_file *f, uint64_t key, int64_t now,
+                              const int64_t *kept, int n, record_head *record,
+                              size_t size, const char **why) {
+  int slot = (int)(key % CACHED);
+  int64_t place = f->cached[slot].key == key ? f->cached[slot].place : 0;
+  int64_t room;
+  if (key == 0)
+    key = 1;
+  /* a record that is where it was says that the file is the one it was */
+  if (place != 0 && read_at(f, place, record, size) && record->key == key)
+    return place;
+  *why = look_again(f);
+  if (*why != NULL)
+    return 0;
+  place = search(f, key, now, kept, n, &room);
+  if (place < 0 || (place > 0 && !read_at(f, place, record, size))) {
+    *why = "it cannot be read";
+    return 0;
+  }
+  if (place == 0) {
+    memset(record, 0, size);
+    record->key = key;
+    record->used = now;
+    record->busy_until = now + 1;  /* it has the place from here on */
+    place = room;
+    *why = write_at(f, place, record, size);
+    if (*why != NULL)
+      return 0;
+  }
+  f->cached[slot].key = key;
+  f->cached[slot].place = place;
+  return place;
+}
+
+
+bool rate_limit_file_write (rate_limit_file *f, int64_t place,
+                            const record_head *record, size_t size,
+                            const char **why) {
+  *why = write_at(f, place, record, size);
+  return *why == NULL;
+}
+
+/* }====================================================== */

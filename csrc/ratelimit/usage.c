@@ -1,0 +1,301 @@
+/*
+** ratelimit/usage.c - what was used of the limits of one account and operation.
+**
+** A window is cut into slots; each counts the requests whose last sign of
+** life fell into it. What counts against the limit is the sum of a whole
+** window of slots and the one under way.
+*/
+#include "ratelimit/usage.h"
+
+#include <string.h>
+
+#define SLACK 10            /* slots that a clock may go back by */
+#define SLACK_MS 1000
+#define MAX_BLOCK_MS (INT64_C(86400) * 1000)
+#define LONGEST_WINDOW_MS (INT64_C(1000000000) * 1000)
+#define MOST_OTHERS 1000000000u  /* no header field tells more */
+#define SLOTS USAGE_SLOTS
+
+static const int64_t LENGTH[BUDGET_WINDOWS] = {1000, 60000, 86400000};
+
+
+static int64_t length_of (const usage *u, int i) {
+  return u->windows[i].length != 0 ? u->windows[i].length : LENGTH[i];
+}
+
+
+/* No less than its share of the window. */
+static int64_t width_of (const usage *u, int i) {
+  return (length_of(u, i) + SLOTS - 1) / SLOTS;
+}
+
+
+static uint16_t *slot_of (window *w, int64_t number) {
+  return &w->slot[number % (SLOTS + 1)];
+}
+
+
+/* The slots of a ring whose newest was 'by' later. */
+static void turn_back (window *w, int64_t by) {
+  uint16_t before[SLOTS + 1];
+  int64_t i;
+  memcpy(before, w->slot, sizeof(before));
+  for (i = 0; i <= SLOTS; i++)
+    w->slot[i] = before[(i + by % (SLOTS + 1)) % (SLOTS + 1)];
+  w->head -= by;
+}
+
+
+/* By as much as the clock went back. */
+static void set_back (usage *u, int64_t by) {
+  int i;
+  u->blocked -= by;
+  u->head.busy_until -= by;
+  for (i = 0; i < BUDGET_WINDOWS; i++)
+    u->windows[i].others_until -= by;
+}
+
+
+/* Whatever another program wrote into the file, the sums are those of the
+** slots, and no time is beyond all measure. */
+bool usage_check (usage *u, int64_t now) {
+  bool back = now < u->head.used - SLACK_MS;
+  int i, k;
+  for (i = 0; i < BUDGET_WINDOWS; i++) {
+    window *w = &u->windows[i];
+    if (w->length < 0 || w->length > LONGEST_WINDOW_MS || w->head < 0)
+      memset(w, 0, sizeof(*w));
+    w->sum = 0;
+    for (k = 0; k <= SLOTS; k++)
+      w->sum += w->slot[k];
+  }
+  if (back)
+    set_back(u, u->head.used - now);
+  u->head.used = now;
+  for (i = 0; i < BUDGET_WINDOWS; i++)
+    if (u->windows[i].others_until > now + length_of(u, i) ||
+        u->windows[i].others > MOST_OTHERS)
+      u->windows[i].others_until = 0;
+  for (i = 0; i < BUDGET_WINDOWS; i++) {
+    window *w = &u->windows[i];
+    int64_t number = now / width_of(u, i);
+    if (number < w->head - SLACK) {
+      turn_back(w, w->head - number);
+      back = true;
+    }
+  }
+  if (u->blocked > now + MAX_BLOCK_MS)
+    u->blocked = now;
+  return back;
+}
+
+
+/* Forgets the slots that have left the window. A clock that went back a
+** little is waited for. */
+static window *advance (usage *u, int i, int64_t now) {
+  window *w = &u->windows[i];
+  int64_t number = now / width_of(u, i);
+  if (number > w->head + SLOTS) {
+    memset(w->slot, 0, sizeof(w->slot));
+    w->sum = 0;
+    w->head = number;
+  }
+  while (w->head < number) {
+    uint16_t *slot = slot_of(w, ++w->head);
+    w->sum -= *slot;
+    *slot = 0;
+  }
+  return w;
+}
+
+
+/* When the window will have room again: its oldest count leaves it. */
+static int64_t room_at (usage *u, int i, uint32_t surplus) {
+  window *w = &u->windows[i];
+  int64_t number = w->head > SLOTS ? w->head - SLOTS : 0;
+  uint32_t left = 0;
+  for (; number < w->head; number++) {
+    left += *slot_of(w, number);
+    if (left > surplus)
+      break;
+  }
+  return (number + SLOTS + 1) * width_of(u, i);
+}
+
+
+uint32_t usage_limit (const usage *u, const bucket *b, int i) {
+  return u->windows[i].limit != 0 && !b->fixed ? u->windows[i].limit
+                                               : b->limit[i];
+}
+
+
+int64_t usage_wait (usage *u, const bucket *b, int64_t now) {
+  int64_t wait = u->blocked > now ? u->blocked - now : 0;
+  int i;
+  for (i = 0; i < BUDGET_WINDOWS; i++) {
+    const window *w = advance(u, i, now);
+    uint32_t limit = usage_limit(u, b, i);
+    uint32_t used = w->sum;
+    int64_t at;
+    if (w->others_until > now)
+      used += w->others;
+    if (limit == 0 || used < limit)
+      continue;
+    at = used - limit < w->sum ? room_at(u, i, used - limit) : INT64_MAX;
+    if (used > w->sum && w->others_until < at)
+      at = w->others_until;
+    if (at - now > wait)
+      wait = at - now;
+    if (wait <= 0)
+      wait = 1;
+  }
+  return wait;
+}
+
+
+static void stay_until (usage *u, int64_t until) {
+  if (until > u->head.busy_until)
+    u->head.busy_until = until;
+}
+
+
+static void count (usage *u, const bucket *b, int64_t at, int by) {
+  int i;
+  for (i = 0; i < BUDGET_WINDOWS; i++) {
+    window *w = &u->windows[i];
+    int64_t number = at / width_of(u, i);
+    uint16_t *slot;
+    if (number > w->head)
+      number = w->head;  /* of a clock that was set back */
+    if (number < w->head - SLOTS)
+      continue;  /* it has left the window meanwhile */
+    slot = slot_of(w, number);
+    if ((by < 0 && *slot == 0) || (by > 0 && *slot == UINT16_MAX))
+      continue;
+    *slot = (uint16_t)(*slot + by);
+    w->sum += (uint32_t)by;
+    if (usage_limit(u, b, i) != 0)
+      stay_until(u, (number + SLOTS + 1) * width_of(u, i));
+  }
+}
+
+
+void usage_add (usage *u, const bucket *b, int64_t now) {
+  int i;
+  for (i = 0; i < BUDGET_WINDOWS; i++)
+    advance(u, i, now);
+  count(u, b, now, 1);
+}
+
+
+void usage_move (usage *u, const bucket *b, int64_t then, int64_t now) {
+  int i;
+  for (i = 0; i < BUDGET_WINDOWS; i++)
+    advance(u, i, now);
+  count(u, b, then, -1);
+  count(u, b, now, 1);
+}
+
+
+void usage_block (usage *u, int64_t now, int64_t ms) {
+  if (ms > MAX_BLOCK_MS)
+    ms = MAX_BLOCK_MS;
+  if (now + ms > u->blocked)
+    u->blocked = now + ms;
+  stay_until(u, u->blocked);
+}
+
+
+int64_t usage_least_wait (const usage *u, const bucket *b, int64_t ahead,
+                          int64_t now) {
+  int64_t wait = u->blocked > now ? u->blocked - now : 0;
+  int i;
+  for (i = 0; i < BUDGET_WINDOWS; i++) {
+    uint32_t limit = usage_limit(u, b, i);
+    if (limit != 0 && ahead / limit * length_of(u, i) > wait)
+      wait = ahead / limit * length_of(u, i);
+  }
+  return wait;
+}
+
+
+/* {======================================================
+** What the service says
+** ======================================================= */
+
+int usage_window (long seconds) {
+  return seconds <= 1 ? 0 : seconds <= 3600 ? 1 : 2;
+}
+
+
+/* The service's windows may be others than the usual. What was counted by
+** then counts as of now. */
+static void set_window (usage *u, int i, long limit, int64_t length,
+                        int64_t now) {
+  window *w = advance(u, i, now);
+  w->limit = (uint32_t)limit;
+  if (length != length_of(u, i)) {
+    uint32_t sum = w->sum;
+    memset(w->slot, 0, sizeof(w->slot));
+    w->length = length;
+    w->head = now / width_of(u, i);
+    *slot_of(w, w->head) = (uint16_t)(sum < UINT16_MAX ? sum : UINT16_MAX);
+    w->sum = *slot_of(w, w->head);
+  }
+  if (w->sum > 0)
+    stay_until(u, (w->head + SLOTS + 1) * width_of(u, i));
+}
+
+
+/* Which of its windows an answer's "remaining" and "reset" are about, or -1.
+** Klaviyo sends those of the window whose limit the first number repeats, the
+** second in all recorded answers; its documentation says they are those of the
+** minute. So the window of that limit is taken if the figures fit it, the
+** shorter one if there are two, or else the shortest that they fit. */
+static int described_window (const rate_limit *limit) {
+  int found = -1, i;
+  bool found_named = false;
+  for (i = 0; i < limit->windows; i++) {
+    long most = limit->window[i].limit, seconds = limit->window[i].seconds;
+    bool named = most == limit->limit;
+    if (limit->remaining > most || limit->reset > seconds)
+      continue;
+    if (found < 0 || (named && !found_named) ||
+        (named == found_named && seconds < limit->window[found].seconds)) {
+      found = i;
+      found_named = named;
+    }
+  }
+  return found;
+}
+
+
+/* If the service has counted more in a window than we have, the rest was
+** other programs with the account's keys, on other machines. It rounds the
+** seconds down: 0 is less than one. */
+static void note_others (usage *u, const rate_limit *limit, int64_t now) {
+  int which = described_window(limit);
+  int64_t counted;
+  window *w;
+  if (limit->remaining < 0 || limit->reset < 0 || which < 0)
+    return;
+  w = advance(u, usage_window(limit->window[which].seconds), now);
+  counted = (int64_t)limit->window[which].limit - limit->remaining;
+  w->others = counted > w->sum ? (uint32_t)(counted - w->sum) : 0;
+  w->others_until = now + (limit->reset > 0 ? limit->reset : 1) *
+                          INT64_C(1000);
+  stay_until(u, w->others_until);
+}
+
+
+void usage_learn (usage *u, const rate_limit *limit, int64_t now) {
+  int i;
+  for (i = 0; i < limit->windows; i++)
+    if (limit->window[i].limit > 0)
+      set_window(u, usage_window(limit->window[i].seconds),
+                 limit->window[i].limit,
+                 (int64_t)limit->window[i].seconds * 1000, now);
+  note_others(u, limit, now);
+}
+
+/* }====================================================== */

@@ -1,0 +1,167 @@
+-- The reader of a port, as nginx has one: a socket by which it learns that
+-- there may be something to drain. Each in a process of its own: one that made
+-- a port has an engine with a thread.
+local raw = require "spec.support.raw"
+local script = require "spec.support.script"
+
+local TOOLS = [[
+local core = require "klaviyo.core"
+local engine = require "spec.support.engine"
+local unix = require "socket.unix"
+local url = (...)
+local port = core.completion_queue()
+
+local function submit()
+  return core.submit(engine.settings(), engine.lane(url), "GET", url .. "/", nil, true, port)
+end
+
+-- Who reads: the port's own process.
+local function connect()
+  local address = assert(port:listen())
+  local reader = (unix.stream or unix)()
+  assert(reader:connect(assert(address:match("^unix:(/.*)$"))))
+  assert(port:accept())
+  reader:settimeout(5)
+  return reader
+end
+
+-- The bytes that come within a moment.
+local function bytes(reader)
+  reader:settimeout(0.1)
+  local all, why, part = reader:receive(64)
+  reader:settimeout(5)
+  return all or part, why
+end
+]]
+
+local function run(text, plan, options)
+  raw.with(plan or { answers = { { body = "{}" } } }, function(server)
+    options = options or {}
+    options.args = { server.url }
+    local output, status = script.run(TOOLS .. text, options)
+    assert.message(output).equal(0, status)
+    assert.equal("", output)
+  end)
+end
+
+describe("the reader of a port", function()
+  it("is sent one byte when there is something, and no other until it is drained", function()
+    run [[
+      local reader = connect()
+      assert(bytes(reader) == "")
+      local tickets = { submit(), submit(), submit() }
+      for _, ticket in ipairs(tickets) do
+        while not ticket:done() do core.clock() end
+      end
+      assert(bytes(reader) == "n")
+      assert(#port:drain() == 3 and #port:drain() == 0)
+      local another = submit()
+      assert(reader:receive(1) == "n")
+      assert(#port:drain() == 1 and another:done())
+    ]]
+  end)
+
+  it("is sent one at once for what was told before it came", function()
+    run [[
+      local ticket = submit()
+      while not ticket:done() do core.clock() end
+      local reader = connect()
+      assert(port:drain()[1] == ticket:announce())
+      assert(reader:receive(1) == "n")  -- which does not tell it to leave
+    ]]
+  end)
+
+  it("is knocked for whatever was sent already", function()
+    run [[
+      local reader = connect()
+      port:request_stop()
+      port:request_stop()
+      assert(bytes(reader) == "ll")
+    ]]
+  end)
+
+  it("is told to go when nothing was under way for so long as it was to stay", function()
+    run [[
+      local reader = connect()
+      port:set_idle_timeout(0.05)
+      local ticket = submit()  -- the thread looks after it from now on
+      assert(reader:receive(1) == "n")
+      assert(#port:drain() == 1)
+      local began = core.clock()
+      assert(reader:receive(1) == "l")
+      assert(core.clock() - began < 3, core.clock() - began)
+      assert(#port:drain() == 0)
+    ]]
+  end)
+
+  it("reads the end when the port has no reader any more, or is gone", function()
+    run [[
+      local reader = connect()
+      port:disconnect()
+      assert(select(2, reader:receive(1)) == "closed")
+      port:request_stop()  -- to nobody
+      reader = connect()
+      port = nil
+      collectgarbage()
+      collectgarbage()
+      assert(select(2, reader:receive(1)) == "closed")
+      assert(core.completion_queues() == 0)
+    ]]
+  end)
+
+  it("may come again: there is one at a time", function()
+    run [[
+      local first = connect()
+      local second = connect()
+      assert(select(2, first:receive(1)) == "closed")
+      port:request_stop()
+      assert(bytes(second) == "l")
+    ]]
+  end)
+
+  it("is this very process, and nobody else", function()
+    run([[
+      local reader = (unix.stream or unix)()
+      local path = assert(port:listen()):match("^unix:(/.*)$")
+      local stat = assert(io.open("/proc/self/stat"))
+      local pid = stat:read("*l"):match("^%d+")
+      stat:close()
+      local other = io.popen(("%s -e 'local unix = require \"socket.unix\"; local s = (unix.stream or unix)(); " ..
+        "print(s:connect(\"%s\")) io.stdout:flush() print((select(2, s:receive(1))))'"):format(
+        os.getenv("LUA"), (path:gsub("self", pid))))
+      assert(other:read("*l"):find("^1"), "the other could not connect")
+      local ok, why = port:accept()
+      assert(not ok and type(why) == "string", tostring(ok) .. tostring(why))
+      assert(other:read("*l") == "closed")
+      other:close()
+      -- and the door is shut
+      assert(not reader:connect(path), "the door is open")
+      connect()
+    ]], nil, { env = { LUA = script.interpreter } })
+  end)
+end)
+
+-- What a script prints in a world where nobody may write to a folder; nil where
+-- there can be none.
+local function without(folder, text)
+  local hide = ("mount --bind %s %s && mount -o remount,ro,bind %s && exec "):format(folder, folder, folder)
+  for _, unshare in ipairs { "unshare -m sh -c ", "unshare -rm sh -c " } do
+    local _, status = script.shell(unshare .. script.quote(hide .. "true"))
+    if status == 0 then
+      return (script.shell(unshare .. script.quote(hide .. script.interpreter .. " -e " .. script.quote(text))))
+    end
+  end
+end
+
+describe("a port", function()
+  it("has a door, though nobody may write to /tmp", function()
+    local output = without("/tmp", [[
+      local port = require("klaviyo.core").port()
+      print(io.open("/tmp/klaviyo-spec", "w") == nil, port:listen())
+    ]])
+    if not output then
+      return pending("worlds of one's own")
+    end
+    assert.matches("^true\tunix:/proc/self/fd/%d+\n$", output)
+  end)
+end)

@@ -1,0 +1,606 @@
+-- The engine by itself: queue, deadlines, cancelling, connections, forks.
+local core = require "klaviyo.core"
+local engine = require "spec.support.engine"
+local raw = require "spec.support.raw"
+local sandbox = require "spec.support.sandbox"
+local script = require "spec.support.script"
+
+local finish, submit = engine.finish, engine.submit
+
+local OK = { body = "{}" }
+local NEVER = { answers = { { never = true } } }
+
+-- At the most so much late, by the engine's own clock.
+local LATE = 0.5
+
+local function assert_in_time(trouble, seconds)
+  assert.is_true(trouble.elapsed >= seconds, ("%.4f s early"):format(seconds - trouble.elapsed))
+  assert.is_true(trouble.elapsed <= seconds + LATE, ("%.4f s late"):format(trouble.elapsed - seconds))
+end
+
+local function most_at_a_time(server)
+  -- the raw server says how many connections it had: never more requests than those
+  return server:connections()
+end
+
+describe("the engine", function()
+  after_each(function()
+    collectgarbage()
+    collectgarbage()
+    engine.pump_until(engine.is_idle)
+  end)
+
+  describe("keeps a deadline, from submit on,", function()
+    it("of a request under way", function()
+      raw.with(NEVER, function(server)
+        for _, seconds in ipairs { 0.05, 0.123, 0.4 } do
+          local answer, trouble = finish(submit(server.url, { deadline = seconds }))
+          assert.is_nil(answer)
+          assert.equal("timeout", trouble.kind)
+          assert_in_time(trouble, seconds)
+        end
+      end)
+    end)
+
+    it("of one that waits for a connection", function()
+      raw.with(NEVER, function(server)
+        local busy = {}
+        for i = 1, 16 do
+          busy[i] = submit(server.url)
+        end
+        local ticket = submit(server.url, { deadline = 0.3 })
+        local queued, running = core.stats()
+        assert.same({ 1, 16 }, { queued, running })
+        local _, trouble = finish(ticket)
+        assert.equal("timeout", trouble.kind)
+        assert_in_time(trouble, 0.3)
+        assert.is_false(trouble.maybe_sent)
+        assert.same({}, trouble.attempts)
+        for _, one in ipairs(busy) do
+          one:close()
+        end
+      end)
+    end)
+
+    it("also where nobody waits for it meanwhile", function()
+      raw.with(NEVER, function(server)
+        local ticket = submit(server.url, { deadline = 0.1 })
+        local till = core.clock() + 0.3
+        while core.clock() < till do end -- luacheck: ignore 542
+        assert.is_true(ticket:wait(0))
+        local _, trouble = ticket:result()
+        assert_in_time(trouble, 0.1)
+      end)
+    end)
+
+    it("of one that is tried again and again", function()
+      raw.with({ answers = { { status = 503 } } }, function(server)
+        local tickets = {}
+        for i = 1, 3 do
+          tickets[i] = submit(server.url, { deadline = 0.4, retries = 1000 })
+        end
+        for _, ticket in ipairs(tickets) do
+          local answer, trouble = finish(ticket)
+          -- the last attempt may have had no time for an answer
+          local outcome = answer or trouble
+          assert.is_true(outcome.elapsed <= 0.4 + LATE)
+          assert.is_true(#outcome.attempts >= 2)
+          assert.equal(503, outcome.attempts[1].status)
+          assert.equal("timeout", trouble and trouble.kind or "timeout")
+        end
+      end)
+    end)
+
+    -- what is preloaded and a sanitizer do not go together
+    it("of one whose host is being looked for, and the process ends #time", function()
+      local path = assert(package.searchpath("klaviyo.core", package.cpath))
+        :gsub("klaviyo/core%.so$", "spec_slow_names.so")
+      local file = io.open(path)
+      if not file then
+        return pending("slow_names was not built")
+      end
+      file:close()
+      local began = core.clock()
+      local output, status = script.run([[
+        local core, engine = require "klaviyo.core", require "spec.support.engine"
+        local tickets = {}
+        for i = 1, 3 do
+          tickets[i] = engine.submit("http://host" .. i .. ".slow", {deadline = 0.4, retries = 4})
+        end
+        for _, ticket in ipairs(tickets) do
+          local answer, trouble = engine.finish(ticket)
+          assert(not answer and trouble.kind == "timeout", trouble.kind)
+          assert(trouble.elapsed >= 0.4 and trouble.elapsed < 0.9, trouble.elapsed)
+          assert(not trouble.maybe_sent)
+        end
+        local answer, trouble = engine.finish(engine.submit("http://one.slow", { connect_timeout = 0.3 }))
+        -- by the clock of libcurl, which counts whole milliseconds
+        assert(not answer and trouble.elapsed >= 0.29 and trouble.elapsed < 0.8, trouble.elapsed)
+      ]], { env = { LD_PRELOAD = path, SLOW_NAMES = "6" } })
+      assert.equal("", output)
+      assert.equal(0, status)
+      assert.is_true(core.clock() - began < 4)
+    end)
+
+    it("and fails at once where the rate limit leaves no room before it", function()
+      raw.with({ answers = { OK } }, function(server)
+        local lane = engine.lane(server.url, { { name = "x", minute = 2 } })
+        assert(finish(submit(server.url, { lane = lane })))
+        assert(finish(submit(server.url, { lane = lane })))
+        local began = core.clock()
+        local _, trouble = finish(submit(server.url, { lane = lane, deadline = 20 }))
+        assert.is_true(core.clock() - began < 0.1)
+        assert.equal("rate_limited", trouble.kind)
+        assert.is_true(trouble.retry_after > 50 and trouble.retry_after <= 61)
+        assert.is_false(trouble.maybe_sent)
+        assert.equal(2, #server:requests())
+      end)
+    end)
+
+    it("or where too many wait before it", function()
+      raw.with(NEVER, function(server)
+        local lane = engine.lane(server.url, { { name = "x", second = 2 } })
+        local tickets = {}
+        for i = 1, 6 do
+          tickets[i] = submit(server.url, { lane = lane })
+        end
+        -- two are under way
+        local _, trouble = submit(server.url, { lane = lane, deadline = 1.5 }):result()
+        assert.equal("rate_limited", trouble.kind)
+        assert.equal(2, trouble.retry_after)
+        for _, one in ipairs(tickets) do
+          one:close()
+        end
+      end)
+    end)
+
+    it("but none where there is none", function()
+      raw.with({ answers = { { body = "{}", pause = 0.3 } } }, function(server)
+        assert.equal(200, finish(submit(server.url, { deadline = 0 })).status)
+      end)
+    end)
+
+    it("and waits for its turn in a limit where there is time", function()
+      raw.with({ answers = { OK } }, function(server)
+        local lane = engine.lane(server.url, { { name = "x", second = 2 } })
+        local tickets, began = {}, core.clock()
+        for i = 1, 4 do
+          tickets[i] = submit(server.url, { lane = lane })
+        end
+        for i = 1, 4 do
+          assert(finish(tickets[i]))
+        end
+        local took = core.clock() - began
+        assert.is_true(took >= 1 and took < 1.6, tostring(took))
+      end)
+    end)
+  end)
+
+  it("ends each attempt in its own time, and tells of all", function()
+    raw.with({ answers = { { pause = 0.4, body = "{}" }, { never = true }, { body = '"third"' } } },
+      function(server)
+        local answer = finish(submit(server.url, { timeout = 0.15, retries = 4 }))
+        assert.equal('"third"', answer.body)
+        assert.equal(3, #answer.attempts)
+        for i = 1, 2 do
+          assert.matches("[Tt]ime", answer.attempts[i].error)
+          assert.is_true(answer.attempts[i].elapsed >= 0.15 and answer.attempts[i].elapsed < 0.15 + LATE)
+        end
+        assert.equal(200, answer.attempts[3].status)
+        assert.is_true(answer.attempts[2].waited >= 0)
+        local sum = 0
+        for _, attempt in ipairs(answer.attempts) do
+          sum = sum + attempt.elapsed + attempt.waited
+        end
+        assert.is_true(math.abs(sum - answer.elapsed) < 0.02)
+      end)
+  end)
+
+  describe("gives up on a request", function()
+    it("under way: it may have been sent", function()
+      raw.with(NEVER, function(server)
+        local ticket = submit(server.url, { method = "POST", body = "{}" })
+        engine.pump_until(function() return #server:requests() == 1 end)
+        ticket:cancel()
+        assert.is_true(ticket:wait(0))
+        local _, trouble = ticket:result()
+        assert.equal("cancelled", trouble.kind)
+        assert.is_true(trouble.maybe_sent)
+      end)
+    end)
+
+    it("that waits for a connection, or for its limit: it was not", function()
+      raw.with(NEVER, function(server)
+        local lane = engine.lane(server.url, { { name = "x", second = 1 } })
+        local first = submit(server.url, { lane = lane })
+        local second = submit(server.url, { lane = lane })
+        second:cancel()
+        local _, trouble = second:result()
+        assert.equal("cancelled", trouble.kind)
+        assert.is_false(trouble.maybe_sent)
+        first:close()
+        first:close()
+      end)
+    end)
+
+    it("between two attempts", function()
+      raw.with({ answers = { { status = 503, headers = { ["Retry-After"] = "3" } }, OK } }, function(server)
+        local ticket = submit(server.url, { retries = 4 })
+        engine.pump_until(function()
+          local queued, running = core.stats()
+          return #server:requests() == 1 and queued == 1 and running == 0
+        end)
+        ticket:cancel()
+        local _, trouble = ticket:result()
+        assert.equal("cancelled", trouble.kind)
+        assert.is_false(trouble.maybe_sent)
+        assert.is_true(engine.is_idle())
+      end)
+    end)
+
+    it("that is done: it stays as it is", function()
+      raw.with({ answers = { OK } }, function(server)
+        local ticket = submit(server.url)
+        engine.pump_until(engine.is_idle)
+        ticket:cancel()
+        assert.equal(200, ticket:result().status)
+        assert.has_error(function() ticket:wait(0) end)
+        ticket:close()
+      end)
+    end)
+
+    it("a thousand times, and its connections go on", function()
+      raw.with({ answers = { OK } }, function(server)
+        for i = 1, 1000 do
+          local ticket = submit(server.url, { path = "/" .. i })
+          if i % 3 == 0 then core.pump(0) end
+          ticket:close()
+          if i % 50 == 0 then
+            assert.equal(200, finish(submit(server.url)).status)
+          end
+        end
+        assert.is_true(engine.is_idle())
+      end)
+    end)
+  end)
+
+  it("gives up on what nobody holds any more", function()
+    raw.with({ answers = { { status = 503, headers = { ["Retry-After"] = "2" } }, { never = true } } },
+      function(server)
+        local lane = engine.lane(server.url, { { name = "x", second = 1, minute = 60 } })
+        local tickets = {} -- luacheck: ignore 241
+        tickets[1] = submit(server.url, { retries = 4 }) -- will be delayed
+        engine.pump_until(function() return select(2, core.stats()) == 0 end)
+        tickets[2] = submit(server.url) -- under way
+        tickets[3] = submit(server.url, { lane = lane }) -- as well
+        tickets[4] = submit(server.url, { lane = lane }) -- waits for its limit
+        core.pump(0.05)
+        assert.same({ 2, 2 }, { core.stats() })
+        for i = 1, 4 do
+          tickets[i] = nil
+        end
+        collectgarbage()
+        collectgarbage()
+        assert.is_true(engine.is_idle())
+      end)
+  end)
+
+  it("ends requests as they come, not as they went", function()
+    raw.with({ answers = { { body = '"slow"', pause = 0.4 }, { body = '"fast"' } } }, function(server)
+      local slow = submit(server.url)
+      core.pump(0.1)
+      local fast = submit(server.url)
+      local slow_serial, fast_serial = slow:announce(), fast:announce()
+      local order = {}
+      while #order < 2 do
+        for _, serial in ipairs(core.wait_any(0.2)) do
+          order[#order + 1] = serial
+        end
+      end
+      assert.same({ fast_serial, slow_serial }, order)
+      assert.equal('"slow"', slow:result().body)
+      assert.equal('"fast"', fast:result().body)
+    end)
+  end)
+
+  it("announces every end once, whoever worked when it came", function()
+    raw.with({ answers = { OK } }, function(server)
+      local lane = engine.lane(server.url, { { name = "x", minute = 60 } })
+      local missing, count = {}, 0
+      local tickets, at_once = {}, 0
+      for i = 1, 300 do
+        -- some fail at submit, some end while another is waited for, some are given up
+        local ticket = submit(server.url, { lane = lane, deadline = 30 })
+        tickets[i] = ticket
+        if ticket:done() then
+          at_once = at_once + 1
+        else
+          missing[ticket:announce()], count = true, count + 1
+        end
+        if i % 7 == 0 then finish(submit(server.url)) end
+        if i % 11 == 0 then ticket:cancel() end
+      end
+      local till = core.clock() + 10
+      while count > 0 and core.clock() < till do
+        for _, serial in ipairs(core.wait_any(0.1)) do
+          assert.is_true(missing[serial])
+          missing[serial], count = nil, count - 1
+        end
+      end
+      assert.equal(0, count)
+      assert.is_true(at_once > 100)
+      assert.same({}, core.wait_any(0))
+      assert.is_true(tickets[300]:wait(0))
+    end)
+  end)
+
+  it("waits however long it is told to", function()
+    raw.with({ answers = { OK } }, function(server)
+      local ticket = submit(server.url)
+      assert.is_true(ticket:wait(1e15))
+      local settings = { timeout = 1e9, connect_timeout = 1e9, deadline = 1e12 }
+      assert.equal(200, finish(submit(server.url, settings)).status)
+    end)
+  end)
+
+  describe("holds, over HTTP/1.1,", function()
+    it("sixteen connections at the most", function()
+      raw.with({ answers = { { body = "{}", pause = 0.01 } } }, function(server)
+        local tickets = {}
+        for i = 1, 400 do
+          tickets[i] = submit(server.url)
+          local _, running = core.stats()
+          assert.is_true(running <= 16)
+        end
+        for i = 1, 400 do
+          assert.equal(200, finish(tickets[i]).status)
+        end
+        assert.equal(400, #server:requests())
+        assert.is_true(most_at_a_time(server) <= 16)
+      end)
+    end)
+
+    it("and loses nothing where a server closes after a few requests", function()
+      raw.with({ answers = { OK }, requests_per_connection = 3 }, function(server)
+        local tickets = {}
+        for i = 1, 300 do
+          tickets[i] = submit(server.url, { path = "/" .. i, retries = 4 })
+        end
+        for i = 1, 300 do
+          assert.equal(200, finish(tickets[i]).status)
+        end
+      end)
+    end)
+  end)
+
+  it("takes thousands, and answers them all", function()
+    raw.with({ answers = { OK } }, function(server)
+      local tickets, with = {}, engine.settings { deadline = 60 }
+      local lane = engine.lane(server.url)
+      for i = 1, 5000 do
+        tickets[i] = submit(server.url, { path = "/" .. i, with = with, lane = lane })
+      end
+      for i = 5000, 1, -1 do
+        assert.equal(200, finish(tickets[i], 60).status)
+      end
+      assert.equal(5000, #server:requests())
+    end)
+  end)
+
+  it("sends in the order of the queue", function()
+    raw.with({ answers = { OK } }, function(server)
+      local lane = engine.lane(server.url, { { name = "x", second = 1000 } })
+      local tickets = {}
+      for i = 1, 200 do
+        tickets[i] = submit(server.url, { path = "/" .. i, lane = lane })
+      end
+      for i = 1, 200 do
+        finish(tickets[i])
+      end
+      -- they overtake each other on the way: sixteen connections, some slower to come about
+      for i, request in ipairs(server:requests()) do
+        assert.is_true(math.abs(i - request.target:match("%d+")) <= 100)
+      end
+    end)
+  end)
+
+  it("gives each lane its turn: a long one keeps no other from the connections #native", function()
+    raw.with({ answers = { { body = "{}", pause = 0.005 } } }, function(server)
+      local long, with = engine.lane(server.url), engine.settings { deadline = 60 }
+      local short = submit(server.url, { lane = engine.lane(server.url), path = "/first" })
+      finish(short)
+      local tickets = {}
+      local other, before = engine.lane(server.url), nil
+      for i = 1, 1500 do
+        tickets[i] = submit(server.url, { lane = long, with = with, path = "/long" })
+        if i == 20 then
+          before = submit(server.url, { lane = other, with = with, path = "/other" })
+        end
+      end
+      local after = submit(server.url, { lane = engine.lane(server.url), with = with, path = "/after" })
+      finish(before)
+      finish(after)
+      local queued = core.stats()
+      assert.is_true(queued > 500, tostring(queued))
+      for i = 1, 1500 do
+        tickets[i]:close()
+      end
+    end)
+  end)
+
+  describe("over TLS and HTTP/2", function()
+    local world = sandbox.here(setup, teardown)
+
+    local function post(more)
+      local all = { ca_file = world.server.ca_file, path = "/api/lists", method = "GET", deadline = 30,
+        headers = { "Authorization", "Klaviyo-API-Key " .. world.key, "revision", "2024-10-15" } }
+      for name, value in pairs(more or {}) do
+        all[name] = value
+      end
+      return submit(world.server.tls_url, all)
+    end
+
+    it("has one connection, and a hundred requests on it at the most #native", function()
+      -- a while in which there is a look at all that are under way, however busy the machine is
+      world.server:fault { delay = 0.15, times = 1000 }
+      local tickets, most = {}, 0
+      for i = 1, 300 do
+        tickets[i] = post()
+      end
+      repeat
+        core.pump(0.005)
+        local _, running = core.stats()
+        most = math.max(most, running)
+      until engine.is_idle()
+      world.server:clear_faults()
+      assert.equal(100, most)
+      local connections, count = {}, 0
+      for i = 1, 300 do
+        local answer = finish(tickets[i])
+        assert.equal(200, answer.status)
+        assert.equal("2", answer.http_version)
+      end
+      for _, request in ipairs(world:log()) do
+        if not connections[request.connection] and request.protocol == "HTTP/2.0" then
+          connections[request.connection], count = true, count + 1
+        end
+      end
+      assert.equal(1, count)
+    end)
+
+    it("gives up on some, and the others' answers come", function()
+      world.server:fault { delay = 0.05, times = 1000 }
+      local tickets = {}
+      for i = 1, 300 do
+        tickets[i] = post()
+      end
+      for i = 1, 300, 3 do
+        tickets[i]:cancel()
+        core.pump(0)
+      end
+      for i = 1, 300 do
+        local answer, trouble = finish(tickets[i])
+        if i % 3 == 1 then
+          assert.equal("cancelled", (trouble or {}).kind or "cancelled")
+        else
+          assert.equal(200, answer.status)
+          assert.is_nil(answer.attempts)
+        end
+      end
+      world.server:clear_faults()
+    end)
+  end)
+
+  describe("over HTTP/2 where the server closes after fifty requests", function()
+    local world = sandbox.here(setup, teardown, { keepalive_requests = 50 })
+
+    it("loses nothing that may be sent again", function()
+      local tickets = {}
+      for i = 1, 1000 do
+        tickets[i] = submit(world.server.tls_url, { ca_file = world.server.ca_file, path = "/api/lists",
+          deadline = 60, retries = 4,
+          headers = { "Authorization", "Klaviyo-API-Key " .. world.key, "revision", "2024-10-15" } })
+      end
+      for i = 1, 1000 do
+        local answer, trouble = finish(tickets[i], 60)
+        assert.equal(200, answer and answer.status, trouble and trouble.reason)
+      end
+    end)
+
+    it("keeps nothing of what was refused: who wants no retries is sent once", function()
+      local servers, tickets = {}, {}
+      for i = 1, 8 do -- with all the handles that are kept, at a time
+        servers[i] = raw.start { answers = { { pause = 0.2, send = 0, after = "reset" } } }
+        for _ = 1, 16 do
+          tickets[#tickets + 1] = submit(servers[i].url)
+        end
+      end
+      for _, ticket in ipairs(tickets) do
+        assert.is_nil((finish(ticket)))
+      end
+      local counts = {}
+      for i, server in ipairs(servers) do
+        counts[i] = #server:requests()
+        server:stop()
+      end
+      assert.same({ 16, 16, 16, 16, 16, 16, 16, 16 }, counts)
+    end)
+  end)
+
+  describe("in a child", function()
+    local found, process = pcall(require, "spec_fork")
+    if not found then
+      pending("fork was not built")
+      return
+    end
+
+    -- Runs a function in a child, which says by its status how it went.
+    local function in_child(fn)
+      local child = process.fork()
+      if child == 0 then
+        local ok, err = pcall(fn)
+        if not ok then
+          io.stderr:write("in the child: ", tostring(err), "\n")
+        end
+        process.leave(ok and 0 or 1)
+      end
+      return process.wait(child)
+    end
+
+    it("begins anew, and the parent goes on #native", function()
+      raw.with({ answers = { { body = "{}", pause = 0.1 } } }, function(server)
+        local lane = engine.lane(server.url)
+        finish(submit(server.url, { lane = lane, path = "/warm" }))
+        local mine = {}
+        for i = 1, 40 do
+          mine[i] = submit(server.url, { lane = lane, path = "/parent" })
+        end
+        assert.equal(0, in_child(function()
+          -- the parent's, under way and waiting: closed here, and sent by nobody here
+          for _, i in ipairs { 1, 40 } do
+            local _, trouble = finish(mine[i])
+            assert(trouble.kind == "closed", trouble.kind)
+          end
+          mine[2]:cancel()
+          mine[3]:close()
+          mine = nil
+          collectgarbage()
+          local others = {}
+          for i = 1, 20 do
+            others[i] = submit(server.url, { lane = lane, path = "/child" })
+          end
+          for i = 1, 20 do
+            assert(finish(others[i]).status == 200)
+          end
+          assert(engine.is_idle())
+        end))
+        for i = 1, 40 do
+          assert.equal(200, finish(mine[i]).status)
+        end
+        local seen = { warm = 0, parent = 0, child = 0 }
+        for _, request in ipairs(server:requests()) do
+          local who = request.target:sub(2)
+          seen[who] = seen[who] + 1
+        end
+        assert.same({ warm = 1, parent = 40, child = 20 }, seen)
+      end)
+    end)
+
+    it("that forked while requests of a paced lane waited #native", function()
+      raw.with({ answers = { OK } }, function(server)
+        local lane = engine.lane(server.url, { { name = "x", second = 2 } })
+        local tickets = {}
+        for i = 1, 3 do
+          tickets[i] = submit(server.url, { lane = lane })
+        end
+        assert.equal(0, in_child(function()
+          assert(finish(submit(server.url, { lane = lane, path = "/child" })).status == 200)
+        end))
+        for i = 1, 3 do
+          assert.equal(200, finish(tickets[i]).status)
+        end
+        assert.equal(4, #server:requests())
+      end)
+    end)
+  end)
+end)

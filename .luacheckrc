@@ -19,9 +19,8 @@ exclude_files = { "build" }
 files["examples/reference.lua"] = { max_line_length = false }
 files["spec"] = { std = "+busted" }
 files["lua/klaviyo/sandbox"] = { std = "+ngx_lua" }
-files["lua/klaviyo/gateway.lua"] = { globals = { "ngx" } }
 files["lua/klaviyo/gateway"] = { globals = { "ngx" } }
-files["lua/klaviyo/receiver.lua"] = { globals = { "ngx" } }
-files["lua/klaviyo/revision"] = { max_line_length = false }
+files["lua/klaviyo/webhook/receiver.lua"] = { globals = { "ngx" } }
+files["lua/klaviyo/operations/revisions"] = { max_line_length = false }
 files[".luacheckrc"] = { std = "+luacheckrc" }
 files["rockspec"] = { std = "+rockspec" }

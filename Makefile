@@ -27,7 +27,7 @@ WARNINGS = -Wall -Wextra -pedantic -Wshadow -Wstrict-prototypes \
   -Wconversion -Wno-sign-conversion \
   -Werror=implicit-function-declaration
 
-# what lua/klaviyo/shared_object.lua compares
+# what lua/klaviyo/util/shared_object.lua compares
 KLAVIYO_VERSION = $(shell sed -n 's/^return "\(.*\)"$$/\1/p' lua/klaviyo/version.lua)
 
 # one flavour of the core: where it goes, and what it is built with besides

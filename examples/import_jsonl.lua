@@ -10,7 +10,7 @@
 -- A line: {"profile": {"email": "…"}, "metric": "Placed Order",
 --          "time": "2026-11-23T10:00:00Z", "value": 9.99, "properties": {…}}
 
-local json = require "klaviyo.json"
+local json = require "klaviyo.values.json"
 local klaviyo = require "klaviyo"
 
 local live = (os.getenv "LIVE" or "") ~= ""

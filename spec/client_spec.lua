@@ -1,13 +1,13 @@
 -- A client as its user holds it: what it is, how its methods are called, what
 -- the module gives besides.
-local calendar = require "klaviyo.calendar"
+local calendar = require "klaviyo.operations.revision_lifecycle"
 local cjson = require "cjson"
 local key = require "spec.support.key"
 local klaviyo = require "klaviyo"
 local raises = require "spec.support.raises"
 local sandbox = require "spec.support.sandbox"
 local script = require "spec.support.script"
-local warning = require "klaviyo.warning"
+local warning = require "klaviyo.util.warning"
 
 describe("a client's settings", function()
   it("are not changed by assignment", function()
@@ -23,7 +23,7 @@ describe("the module", function()
   it("has what the documentation names", function()
     assert.matches("^%d+%.%d+%.%d+", klaviyo._VERSION)
     assert.equal(cjson.null, klaviyo.null)
-    assert.equal("[]", require("klaviyo.json").encode(klaviyo.array {}))
+    assert.equal("[]", require("klaviyo.values.json").encode(klaviyo.array {}))
     assert.equal("2024-10-15T00:00:00Z", tostring(klaviyo.datetime "2024-10-15T00:00:00Z"))
     assert.equal('equals(email,"a")', tostring(klaviyo.filter.equals("email", "a")))
     assert.equal("function", type(klaviyo.sandbox.start))
@@ -251,7 +251,7 @@ describe("a warning", function()
 
   it("goes to stderr when nobody takes it", function()
     local output = script.run([[
-      require("klaviyo.calendar").set_today("2026-11-23")
+      require("klaviyo.operations.revision_lifecycle").set_today("2026-11-23")
       local client = require("klaviyo").new { base_url = ..., proxy = "", budget = false }
       client:call("get_lists")
       client:call("get_lists")

@@ -3,7 +3,7 @@
 local cjson = require "cjson"
 local connect = require "spec.support.connect"
 local core = require "klaviyo.core"
-local json = require "klaviyo.json"
+local json = require "klaviyo.values.json"
 local key = require "spec.support.key"
 local klaviyo = require "klaviyo"
 local leave = require "spec.support.finalizer"
@@ -456,10 +456,10 @@ describe("lua-cjson", function()
   end)
 
   it("gives its own mark of lists, in a version that has one", function()
-    local kept = { cjson = cjson, ["klaviyo.json"] = json }
+    local kept = { cjson = cjson, ["klaviyo.values.json"] = json }
     local newer = setmetatable({ array_mt = {}, empty_array_mt = {}, empty_array = io.stdout }, { __index = cjson })
-    package.loaded.cjson, package.loaded["klaviyo.json"] = newer, nil
-    local ok, ours = pcall(require, "klaviyo.json")
+    package.loaded.cjson, package.loaded["klaviyo.values.json"] = newer, nil
+    local ok, ours = pcall(require, "klaviyo.values.json")
     for name, module in pairs(kept) do
       package.loaded[name] = module
     end

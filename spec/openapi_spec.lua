@@ -2,8 +2,8 @@
 -- where they stand beside the repository. What is expected here is made from
 -- those alone.
 
-local catalogue = require "klaviyo.catalogue"
-local document = require "klaviyo.document"
+local catalogue = require "klaviyo.operations"
+local document = require "klaviyo.document.document"
 local openapi = require "spec.support.openapi"
 
 local beside = (os.getenv("KLAVIYO_ORACLE") or "../shared") .. "/openapi/"

@@ -4,7 +4,7 @@ local klaviyo = require "klaviyo"
 local raw = require "spec.support.raw"
 local script = require "spec.support.script"
 local userinfo = require "klaviyo.userinfo"
-local warning = require "klaviyo.warning"
+local warning = require "klaviyo.util.warning"
 
 -- What a call raises.
 local function raised(fn)

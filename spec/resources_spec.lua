@@ -2,7 +2,7 @@
 -- what they are on the wire.
 local cjson = require "cjson"
 local connect = require "spec.support.connect"
-local errors = require "klaviyo.errors"
+local errors = require "klaviyo.response.errors"
 local key = require "spec.support.key"
 local klaviyo = require "klaviyo"
 local raises = require "spec.support.raises"

@@ -1,4 +1,4 @@
-local codec = require "klaviyo.sandbox.codec"
+local codec = require "klaviyo.sandbox.json"
 local sandbox = require "klaviyo.sandbox"
 local script = require "spec.support.script"
 local shell = require "klaviyo.sandbox.shell"

@@ -3,11 +3,11 @@
 -- the request would leave.
 
 local cjson = require "cjson"
-local catalogue = require "klaviyo.catalogue"
-local json = require "klaviyo.json"
+local catalogue = require "klaviyo.operations"
+local json = require "klaviyo.values.json"
 local key = require "spec.support.key"
 local klaviyo = require "klaviyo"
-local transport = require "klaviyo.transport"
+local transport = require "klaviyo.transport.transport"
 
 package.path = "tools/?.lua;" .. package.path
 local sample = require "reference_sample"

@@ -4,14 +4,14 @@
 --
 -- writes DATE.lua there, and schemas/DATE.lua, which nobody loads who sends
 -- no documents. A revision's files hold what differs from the revision before
--- it, as far as that one is catalogued (lua/klaviyo/revision/index.lua), so
+-- it, as far as that one is catalogued (lua/klaviyo/operations/revisions/index.lua), so
 -- regenerate in the order of time. Names and figures are taken, no prose.
 
 local home = arg[0]:match("^(.*)[/\\][^/\\]*$") or "."
 package.path = home .. "/?.lua;" .. home .. "/../lua/?.lua;" .. package.path
 
 local json = require "cjson"
-local keys = require "klaviyo.keys"
+local keys = require "klaviyo.util.tables"
 local operations = require "catalogue_operation"
 local schemas = require "catalogue_schema"
 
@@ -81,7 +81,7 @@ end
 
 -- What the revision before holds, section by section, or nothing.
 local function predecessor(date)
-  local index = require "klaviyo.revision.index"
+  local index = require "klaviyo.operations.revisions.index"
   local before
   for _, known in ipairs(index) do
     if known < date then
@@ -91,7 +91,7 @@ local function predecessor(date)
   if not before then
     return nil, {operations = {}, fields = {}, schemas = {}}
   end
-  return before, require("klaviyo.catalogue").load(before):lines()
+  return before, require("klaviyo.operations").load(before):lines()
 end
 
 -- The lines of a section that differ, as one long string.
@@ -115,7 +115,7 @@ local function header(what, date, before)
     ("-- %s of %s%s."):format(what, date,
       before and ": what differs from " .. before or ""),
     "-- Made by tools/catalogue.lua: edit that, not this. The notation:",
-    "-- klaviyo/catalogue/notation.lua.",
+    "-- klaviyo/operations/format.lua.",
   }
 end
 

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Makes revisions' data files anew, each from its OpenAPI document.
 #
-#   tools/catalogue.sh SPEC.json …           writes lua/klaviyo/revision/DATE.lua
-#                       and lua/klaviyo/revision/schemas/DATE.lua
+#   tools/catalogue.sh SPEC.json …           writes lua/klaviyo/operations/revisions/DATE.lua
+#                       and lua/klaviyo/operations/revisions/schemas/DATE.lua
 #   tools/catalogue.sh --check DIRECTORY     every revision there is, from
 #                       DIRECTORY/DATE.json: no difference from what is there
 set -eu

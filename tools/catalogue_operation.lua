@@ -1,6 +1,6 @@
---- Writes operations in the notation of lua/klaviyo/catalogue/notation.lua.
+--- Writes operations in the notation of lua/klaviyo/operations/format.lua.
 
-local keys = require "klaviyo.keys"
+local keys = require "klaviyo.util.tables"
 local schemas = require "catalogue_schema"
 local overlay = require "catalogue_overlay"
 

@@ -1,7 +1,7 @@
 --- Writes the schemas of request documents in the notation of
--- lua/klaviyo/catalogue/notation.lua (which says what it means).
+-- lua/klaviyo/operations/format.lua (which says what it means).
 
-local keys = require "klaviyo.keys"
+local keys = require "klaviyo.util.tables"
 local null = require("cjson").null
 
 local M = {}

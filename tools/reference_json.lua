@@ -1,7 +1,7 @@
 --- JSON for people to read: in lines, the members that say what a resource is
 -- before the others.
 
-local json = require "klaviyo.json"
+local json = require "klaviyo.values.json"
 
 local FIRST = {type = 1, id = 2, attributes = 3, relationships = 4, meta = 5}
 

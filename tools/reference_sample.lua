@@ -1,6 +1,6 @@
 --- Sample documents as flat tables: what must be said, and little more.
 
-local keys = require "klaviyo.keys"
+local keys = require "klaviyo.util.tables"
 
 local M = {}
 

@@ -1,7 +1,7 @@
 --- How an operation is said through the face: `client.lists:create`,
 -- `client.lists:at(id).profiles:ids`, `client.templates:render`.
 
-local actions = require "klaviyo.actions"
+local actions = require "klaviyo.operations.actions"
 
 local M = {}
 

@@ -1,6 +1,6 @@
 /*
 ** lua/build.h - what a shared object was built from and for:
-** lua/klaviyo/shared_object.lua reads it.
+** lua/klaviyo/util/shared_object.lua reads it.
 */
 #ifndef KLAVIYO_LUA_BUILD_H
 #define KLAVIYO_LUA_BUILD_H

@@ -1,7 +1,7 @@
 -- make demo-nginx: the calls of the routing reference by curl, bodies byte for
 -- byte, through the gateway of gateway.conf in front of a sandbox.
 
-local json = require "klaviyo.json"
+local json = require "klaviyo.values.json"
 local nginx = require "spec.support.nginx"
 local reference = require "spec.support.reference_calls"
 local sandbox = require "klaviyo.sandbox"

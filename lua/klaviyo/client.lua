@@ -2,21 +2,21 @@
 --- to share; connections belong to the process.
 
 local core = require "klaviyo.core"
-local lazy = require "klaviyo.lazy"
-local misuse = require "klaviyo.misuse"
-local request = require "klaviyo.request"
+local lazy = require "klaviyo.util.lazy_require"
+local misuse = require "klaviyo.util.usage_error"
+local request = require "klaviyo.request.request"
 local settings = require "klaviyo.settings"
-local transport = require "klaviyo.transport"
-local view = require "klaviyo.view"
-local warning = require "klaviyo.warning"
+local transport = require "klaviyo.transport.transport"
+local view = require "klaviyo.operations.api"
+local warning = require "klaviyo.util.warning"
 
-local document = lazy "klaviyo.document"
-local errors = lazy "klaviyo.errors"
-local iterator = lazy "klaviyo.iterator"
-local map = lazy "klaviyo.map"
-local query = lazy "klaviyo.query"
+local document = lazy "klaviyo.document.document"
+local errors = lazy "klaviyo.response.errors"
+local iterator = lazy "klaviyo.pagination.iterator"
+local map = lazy "klaviyo.tasks.map"
+local query = lazy "klaviyo.request.query"
 local resources = lazy "klaviyo.resources"
-local track = lazy "klaviyo.track"
+local track = lazy "klaviyo.events.track"
 
 local M = {}
 

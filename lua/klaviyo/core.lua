@@ -1,2 +1,2 @@
 --- The C core: the shared object of this name, checked.
-return require "klaviyo.shared_object"("klaviyo.core")
+return require "klaviyo.util.shared_object"("klaviyo.core")

@@ -4,13 +4,13 @@
 ---     local client = klaviyo.new {api_key = "pk_…"}
 ---     for profile in client.profiles:each() do … end
 
-local calendar = require "klaviyo.calendar"
+local calendar = require "klaviyo.operations.revision_lifecycle"
 local client = require "klaviyo.client"
-local lazy = require "klaviyo.lazy"
+local lazy = require "klaviyo.util.lazy_require"
 local settings = require "klaviyo.settings"
-local view = require "klaviyo.view"
+local view = require "klaviyo.operations.api"
 
-local document = lazy "klaviyo.document"
+local document = lazy "klaviyo.document.document"
 
 local M = {
   _VERSION = require "klaviyo.version",
@@ -22,21 +22,21 @@ local M = {
 -- member of one.
 local LATER = {
   csv = {"klaviyo.csv"},
-  filter = {"klaviyo.filter"},
+  filter = {"klaviyo.values.filter"},
   sandbox = {"klaviyo.sandbox"},
   webhook = {"klaviyo.webhook"},
 
   --- What clears a member; absent leaves it. The same as cjson.null.
-  null = {"klaviyo.json", "null"},
+  null = {"klaviyo.values.json", "null"},
 
   --- Marks a table as a list, so that an empty one is [] and not {}.
-  array = {"klaviyo.json", "array"},
+  array = {"klaviyo.values.json", "array"},
 
   --- Reads and writes JSON: encode, decode.
-  json = {"klaviyo.json"},
+  json = {"klaviyo.values.json"},
 
   --- Any value as readable text.
-  dump = {"klaviyo.dump", "dump"},
+  dump = {"klaviyo.values.dump", "dump"},
 
   --- Many calls at a time, in direct style: see tasks.lua.
   run = {"klaviyo.tasks", "run"},
@@ -44,7 +44,7 @@ local LATER = {
   sleep = {"klaviyo.tasks", "sleep"},
 
   --- A point in time, from RFC 3339 text or seconds since 1970.
-  datetime = {"klaviyo.datetime", "new"},
+  datetime = {"klaviyo.values.datetime", "new"},
 }
 
 --- The JSON:API document that a flat table becomes, as a plain table.

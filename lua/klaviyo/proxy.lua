@@ -1,7 +1,7 @@
 --- Checks proxies when they are set. What libcurl says of one that it cannot
 --- use, it says with each request, and with the password.
 
-local misuse = require "klaviyo.misuse"
+local misuse = require "klaviyo.util.usage_error"
 
 local M = {}
 

@@ -2,9 +2,9 @@
 --- JSON:API over the operations of the catalogue. An operation is found by
 --- its path, so a resource of a later revision is there without a line here.
 
-local actions = require "klaviyo.actions"
-local lazy = require "klaviyo.lazy"
-local misuse = require "klaviyo.misuse"
+local actions = require "klaviyo.operations.actions"
+local lazy = require "klaviyo.util.lazy_require"
+local misuse = require "klaviyo.util.usage_error"
 
 local bulk = lazy "klaviyo.bulk"
 local bulk_verbs = require "klaviyo.bulk.verbs"

@@ -2,7 +2,7 @@
 --- are when nothing is said.
 
 local core = require "klaviyo.core"
-local misuse = require "klaviyo.misuse"
+local misuse = require "klaviyo.util.usage_error"
 local proxies = require "klaviyo.proxy"
 
 local M = {}

@@ -3,7 +3,7 @@
 --- request look from time to time.
 
 local core = require "klaviyo.core"
-local warning = require "klaviyo.warning"
+local warning = require "klaviyo.util.warning"
 
 local M = {}
 

@@ -4,8 +4,8 @@
 -- and each failure is told once, with its own record.
 
 local bulk = require "klaviyo.bulk"
-local errors = require "klaviyo.errors"
-local json = require "klaviyo.json"
+local errors = require "klaviyo.response.errors"
+local json = require "klaviyo.values.json"
 local klaviyo = require "klaviyo"
 
 local ROUNDS, MOST_RUNS = 60, 60

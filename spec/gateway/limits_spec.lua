@@ -1,6 +1,6 @@
 -- What a gateway's callers may not do, and what its operator is told.
 local ask = require "spec.support.ask"
-local json = require "klaviyo.json"
+local json = require "klaviyo.values.json"
 local key = require "spec.support.key"
 local klaviyo = require "klaviyo"
 local nginx = require "spec.support.nginx"

@@ -1,4 +1,4 @@
-local json = require "klaviyo.json"
+local json = require "klaviyo.values.json"
 local links = require "klaviyo.gateway.links"
 
 local BASE = "https://gw.example/klaviyo"

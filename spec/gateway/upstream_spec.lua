@@ -1,6 +1,6 @@
 -- The gateway in front of a service that does what it likes.
 local ask = require "spec.support.ask"
-local json = require "klaviyo.json"
+local json = require "klaviyo.values.json"
 local key = require "spec.support.key"
 local nginx = require "spec.support.nginx"
 local raw = require "spec.support.raw"

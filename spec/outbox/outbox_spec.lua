@@ -1,6 +1,6 @@
-local errors = require "klaviyo.errors"
+local errors = require "klaviyo.response.errors"
 local folder = require "spec.support.folder"
-local json = require "klaviyo.json"
+local json = require "klaviyo.values.json"
 local klaviyo = require "klaviyo"
 local outbox = require "klaviyo.outbox"
 local payload = require "klaviyo.outbox.payload"
@@ -8,7 +8,7 @@ local raises = require "spec.support.raises"
 local sandbox = require "spec.support.sandbox"
 local shell = require "klaviyo.sandbox.shell"
 local script = require "spec.support.script"
-local transport = require "klaviyo.transport"
+local transport = require "klaviyo.transport.transport"
 
 local function event(number, more)
   local made = {

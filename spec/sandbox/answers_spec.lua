@@ -1,7 +1,7 @@
 -- What the live service answers otherwise than its documentation says, as it
 -- was recorded in September 2026 (revision 2026-07-15).
 
-local codec = require "klaviyo.sandbox.codec"
+local codec = require "klaviyo.sandbox.json"
 local sandbox_world = require "spec.support.sandbox_world"
 
 local null = codec.null

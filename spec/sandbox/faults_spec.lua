@@ -1,4 +1,4 @@
-local codec = require "klaviyo.sandbox.codec"
+local codec = require "klaviyo.sandbox.json"
 local faults = require "klaviyo.sandbox.faults"
 local sandbox_world = require "spec.support.sandbox_world"
 

@@ -1,4 +1,4 @@
-local codec = require "klaviyo.sandbox.codec"
+local codec = require "klaviyo.sandbox.json"
 local filter = require "klaviyo.sandbox.filter"
 
 local RESOURCE = {

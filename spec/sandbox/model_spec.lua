@@ -2,7 +2,7 @@
 -- answers in the service's own OpenAPI document, where it stands beside the
 -- repository.
 
-local catalogue = require "klaviyo.catalogue"
+local catalogue = require "klaviyo.operations"
 local model = require "klaviyo.sandbox.model"
 local openapi = require "spec.support.openapi"
 

@@ -4,7 +4,7 @@
 -- the members of each object, their types, null against absent, the form of
 -- ids, times with or without fractions, and the pointers of errors.
 
-local codec = require "klaviyo.sandbox.codec"
+local codec = require "klaviyo.sandbox.json"
 local klaviyo = require "klaviyo"
 local sandbox = require "spec.support.sandbox"
 local shapes = require "spec.support.shapes"

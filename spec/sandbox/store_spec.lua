@@ -1,4 +1,4 @@
-local codec = require "klaviyo.sandbox.codec"
+local codec = require "klaviyo.sandbox.json"
 local sandbox_world = require "spec.support.sandbox_world"
 local store = require "klaviyo.sandbox.store"
 

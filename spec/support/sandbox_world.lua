@@ -1,8 +1,8 @@
 --- A sandbox without its nginx: requests go straight to the handler.
 
-local codec = require "klaviyo.sandbox.codec"
+local codec = require "klaviyo.sandbox.json"
 local handler = require "klaviyo.sandbox.handler"
-local world = require "klaviyo.sandbox.world"
+local world = require "klaviyo.sandbox.state"
 
 local M = {}
 

@@ -52,8 +52,8 @@ function scenarios.text()
 end
 
 function scenarios.json()
-  package.loaded["klaviyo.core"], package.loaded["klaviyo.json"] = fresh(), nil
-  local json = require "klaviyo.json"
+  package.loaded["klaviyo.core"], package.loaded["klaviyo.values.json"] = fresh(), nil
+  local json = require "klaviyo.values.json"
   local list = {}
   for i = 1, 100 do
     list[i] = { number = i / 3, text = ("x\n"):rep(i), empty = json.array {}, deep = { { { i } } } }
@@ -62,8 +62,8 @@ function scenarios.json()
 end
 
 function scenarios.decode()
-  package.loaded["klaviyo.core"], package.loaded["klaviyo.json"] = fresh(), nil
-  local json = require "klaviyo.json"
+  package.loaded["klaviyo.core"], package.loaded["klaviyo.values.json"] = fresh(), nil
+  local json = require "klaviyo.values.json"
   local list = {}
   for i = 1, 100 do
     list[i] = ('{"n\\n%d":"%s\\n","list":[[],{},%d,null]}'):format(i, ("x\\u00e9"):rep(i * 4), i)

@@ -1,7 +1,7 @@
 --- The shapes of two answers held against each other: what a program that
 -- reads one of them relies on, not the values.
 
-local codec = require "klaviyo.sandbox.codec"
+local codec = require "klaviyo.sandbox.json"
 
 local M = {}
 

@@ -1,6 +1,6 @@
 -- What finds differences is shown to find each kind of them.
 
-local codec = require "klaviyo.sandbox.codec"
+local codec = require "klaviyo.sandbox.json"
 local shapes = require "spec.support.shapes"
 
 local function answer(body, status, media)

@@ -5,7 +5,7 @@
 --- `positions`, with its record and its text, or among its `failures`, what
 --- can never be sent.
 
-local misuse = require "klaviyo.misuse"
+local misuse = require "klaviyo.util.usage_error"
 local ranges = require "klaviyo.bulk.ranges"
 
 local M = {}

@@ -1,8 +1,8 @@
 --- A job that the service works off: watched to its end, and its errors
 --- brought back to the records they are about.
 
-local errors = require "klaviyo.errors"
-local json = require "klaviyo.json"
+local errors = require "klaviyo.response.errors"
+local json = require "klaviyo.values.json"
 local match = require "klaviyo.bulk.match"
 local records = require "klaviyo.bulk.records"
 

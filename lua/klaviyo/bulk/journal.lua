@@ -21,9 +21,9 @@
 --- A journal is finished when the end is known and all chunks are closed.
 
 local core = require "klaviyo.core"
-local json = require "klaviyo.json"
-local lazy = require "klaviyo.lazy"
-local misuse = require "klaviyo.misuse"
+local json = require "klaviyo.values.json"
+local lazy = require "klaviyo.util.lazy_require"
+local misuse = require "klaviyo.util.usage_error"
 local ranges = require "klaviyo.bulk.ranges"
 
 local digest = lazy "klaviyo.digest"

@@ -2,7 +2,7 @@
 --- The service may return the payload in another form: an e-mail address in
 --- lower case, a phone number without blanks, members that are null.
 
-local json = require "klaviyo.json"
+local json = require "klaviyo.values.json"
 
 local M = {}
 

@@ -5,7 +5,7 @@
 --- place. So there a record is encoded with a number at either end, where it
 --- looks, and its bytes are kept outside of Lua.
 
-local json = require "klaviyo.json"
+local json = require "klaviyo.values.json"
 
 local M = {}
 

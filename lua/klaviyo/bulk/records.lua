@@ -1,10 +1,10 @@
 --- From a caller's records to what is sent of them. Each is encoded once, and
 --- set into an envelope that was encoded once.
 
-local json = require "klaviyo.json"
-local misuse = require "klaviyo.misuse"
+local json = require "klaviyo.values.json"
+local misuse = require "klaviyo.util.usage_error"
 local packed = require "klaviyo.bulk.packed"
-local unique_id = require "klaviyo.unique_id"
+local unique_id = require "klaviyo.request.unique_id"
 
 local M = {}
 

@@ -2,7 +2,7 @@
 --- jobs watched. Written in direct style: whoever runs several at once does so
 --- from outside.
 
-local errors = require "klaviyo.errors"
+local errors = require "klaviyo.response.errors"
 local job = require "klaviyo.bulk.job"
 local ranges = require "klaviyo.bulk.ranges"
 local records = require "klaviyo.bulk.records"

@@ -1,7 +1,7 @@
 --- The clock of bulk imports, and how they wait.
 
 local core = require "klaviyo.core"
-local lazy = require "klaviyo.lazy"
+local lazy = require "klaviyo.util.lazy_require"
 
 local tasks = lazy "klaviyo.tasks"
 

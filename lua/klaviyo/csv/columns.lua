@@ -1,8 +1,8 @@
 --- From the columns of a CSV file to the attributes of an operation: which
 --- name a column has there, and what its text becomes.
 
-local json = require "klaviyo.json"
-local schema = require "klaviyo.catalogue.schema"
+local json = require "klaviyo.values.json"
+local schema = require "klaviyo.operations.schema"
 
 local M = {}
 

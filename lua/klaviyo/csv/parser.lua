@@ -2,8 +2,8 @@
 --- is: only the record at hand is kept. A quote opens a field only at the
 --- field's start; anywhere else it is a character like any other.
 
-local errors = require "klaviyo.errors"
-local json = require "klaviyo.json"
+local errors = require "klaviyo.response.errors"
+local json = require "klaviyo.values.json"
 
 local M = {}
 

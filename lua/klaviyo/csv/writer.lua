@@ -1,8 +1,8 @@
 --- Writes CSV as RFC 4180 has it: what another program could misread is
 --- quoted, a quote in it doubled, and each row ends with CRLF.
 
-local json = require "klaviyo.json"
-local misuse = require "klaviyo.misuse"
+local json = require "klaviyo.values.json"
+local misuse = require "klaviyo.util.usage_error"
 
 local M = {}
 

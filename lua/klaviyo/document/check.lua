@@ -1,7 +1,7 @@
 --- Does a value fit a member of the catalogue? Kinds only: values out of a
 -- known set are the service's to judge.
 
-local json = require "klaviyo.json"
+local json = require "klaviyo.values.json"
 
 local M = {}
 

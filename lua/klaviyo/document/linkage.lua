@@ -1,9 +1,9 @@
 --- Relationships: what links a resource to others.
 
 local check = require "klaviyo.document.check"
-local json = require "klaviyo.json"
+local json = require "klaviyo.values.json"
 local list = require "klaviyo.document.list"
-local refusal = require "klaviyo.document.refusal"
+local refusal = require "klaviyo.document.validation_error"
 
 local LINKAGE = {type = true, id = true}
 

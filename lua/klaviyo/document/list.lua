@@ -1,7 +1,7 @@
 --- Lists on their way into a document.
 
-local json = require "klaviyo.json"
-local refusal = require "klaviyo.document.refusal"
+local json = require "klaviyo.values.json"
+local refusal = require "klaviyo.document.validation_error"
 
 local M = {}
 

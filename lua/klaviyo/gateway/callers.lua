@@ -3,8 +3,8 @@
 
 local digest = require "klaviyo.digest"
 local includes = require "klaviyo.gateway.includes"
-local keys = require "klaviyo.keys"
-local misuse = require "klaviyo.misuse"
+local keys = require "klaviyo.util.tables"
+local misuse = require "klaviyo.util.usage_error"
 
 local M = {}
 

@@ -1,9 +1,9 @@
 --- What a gateway may be told, judged when nginx reads its configuration.
 
 local callers = require "klaviyo.gateway.callers"
-local catalogue = require "klaviyo.catalogue"
+local catalogue = require "klaviyo.operations"
 local client_settings = require "klaviyo.settings"
-local misuse = require "klaviyo.misuse"
+local misuse = require "klaviyo.util.usage_error"
 
 local M = {}
 

@@ -1,7 +1,7 @@
 --- What can be done in the phases of nginx: in some a call can wait for its
 --- answer, in others it can at best be left to be sent.
 
-local misuse = require "klaviyo.misuse"
+local misuse = require "klaviyo.util.usage_error"
 
 local M = {}
 

@@ -2,9 +2,9 @@
 --- bulk_create_events, where each event comes with its profile, and what
 --- identifies it. Nothing of it depends on whose account it is for.
 
-local json = require "klaviyo.json"
-local misuse = require "klaviyo.misuse"
-local unique_id = require "klaviyo.unique_id"
+local json = require "klaviyo.values.json"
+local misuse = require "klaviyo.util.usage_error"
+local unique_id = require "klaviyo.request.unique_id"
 
 local M = {}
 

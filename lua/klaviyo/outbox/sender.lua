@@ -2,14 +2,14 @@
 --- style: it waits as every call does.
 
 local core = require "klaviyo.core"
-local errors = require "klaviyo.errors"
-local json = require "klaviyo.json"
+local errors = require "klaviyo.response.errors"
+local json = require "klaviyo.values.json"
 local payload = require "klaviyo.outbox.payload"
 local progress = require "klaviyo.outbox.progress"
 local settings = require "klaviyo.settings"
-local transport = require "klaviyo.transport"
-local view = require "klaviyo.view"
-local warning = require "klaviyo.warning"
+local transport = require "klaviyo.transport.transport"
+local view = require "klaviyo.operations.api"
+local warning = require "klaviyo.util.warning"
 
 local M = {}
 

@@ -2,7 +2,7 @@
 --- set by the first event and goes on as long as there is something to send;
 --- another one looks for what workers that are gone have left.
 
-local keeper = require "klaviyo.outbox.keeper"
+local keeper = require "klaviyo.outbox.store_access"
 local timers = require "klaviyo.nginx.timers"
 
 local M = {}

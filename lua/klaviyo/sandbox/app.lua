@@ -1,13 +1,13 @@
 --- The sandbox inside nginx: reads requests, writes answers, takes commands,
 -- and ends when the process that started it is gone.
 
-local codec = require "klaviyo.sandbox.codec"
+local codec = require "klaviyo.sandbox.json"
 local control = require "klaviyo.sandbox.control"
 local faults = require "klaviyo.sandbox.faults"
 local handler = require "klaviyo.sandbox.handler"
 local shell = require "klaviyo.sandbox.shell"
-local tally = require "klaviyo.sandbox.tally"
-local world = require "klaviyo.sandbox.world"
+local tally = require "klaviyo.sandbox.counters"
+local world = require "klaviyo.sandbox.state"
 
 -- luacheck: globals ngx
 

@@ -1,6 +1,6 @@
 --- How much the service takes at once: bytes of any body, records of some.
 
-local refusal = require "klaviyo.sandbox.refusal"
+local refusal = require "klaviyo.sandbox.error_response"
 
 local M = {}
 

@@ -1,10 +1,10 @@
 --- Campaigns with their messages, and templates.
 
-local answer = require "klaviyo.sandbox.answer"
-local codec = require "klaviyo.sandbox.codec"
+local answer = require "klaviyo.sandbox.response"
+local codec = require "klaviyo.sandbox.json"
 local generic = require "klaviyo.sandbox.generic"
 local jobs = require "klaviyo.sandbox.jobs"
-local refusal = require "klaviyo.sandbox.refusal"
+local refusal = require "klaviyo.sandbox.error_response"
 local relations = require "klaviyo.sandbox.relations"
 
 local M = {}

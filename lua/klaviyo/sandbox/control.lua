@@ -1,7 +1,7 @@
 --- Commands to a running sandbox, by way of files: the starter writes
 -- `N.json`, the sandbox takes them in order and writes `N.answer`.
 
-local codec = require "klaviyo.sandbox.codec"
+local codec = require "klaviyo.sandbox.json"
 local faults = require "klaviyo.sandbox.faults"
 local limits = require "klaviyo.sandbox.limits"
 local shell = require "klaviyo.sandbox.shell"

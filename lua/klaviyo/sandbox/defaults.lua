@@ -1,6 +1,6 @@
 --- What the service fills in when a resource is made.
 
-local codec = require "klaviyo.sandbox.codec"
+local codec = require "klaviyo.sandbox.json"
 
 local M = {}
 

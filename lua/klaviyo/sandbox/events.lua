@@ -1,12 +1,12 @@
 --- Events: each brings its profile and its metric with it, and the same one
 -- twice counts once.
 
-local answer = require "klaviyo.sandbox.answer"
-local codec = require "klaviyo.sandbox.codec"
+local answer = require "klaviyo.sandbox.response"
+local codec = require "klaviyo.sandbox.json"
 local identifiers = require "klaviyo.sandbox.identifiers"
-local instant = require "klaviyo.sandbox.instant"
+local instant = require "klaviyo.sandbox.rfc3339"
 local profiles = require "klaviyo.sandbox.profiles"
-local refusal = require "klaviyo.sandbox.refusal"
+local refusal = require "klaviyo.sandbox.error_response"
 local relations = require "klaviyo.sandbox.relations"
 
 local M = {}

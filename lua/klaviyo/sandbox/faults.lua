@@ -1,9 +1,9 @@
 --- Faults on demand: requests that are answered wrongly, late or not at all.
 
-local chance = require "klaviyo.sandbox.chance"
-local codec = require "klaviyo.sandbox.codec"
+local chance = require "klaviyo.sandbox.random_ids"
+local codec = require "klaviyo.sandbox.json"
 local limits = require "klaviyo.sandbox.limits"
-local refusal = require "klaviyo.sandbox.refusal"
+local refusal = require "klaviyo.sandbox.error_response"
 
 local M = {}
 

@@ -1,7 +1,7 @@
 --- The value behind a name that is used in filters and sorts: an attribute,
 -- the id, or something of a related resource.
 
-local codec = require "klaviyo.sandbox.codec"
+local codec = require "klaviyo.sandbox.json"
 local relations = require "klaviyo.sandbox.relations"
 
 local M = {}

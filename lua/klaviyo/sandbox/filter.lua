@@ -1,8 +1,8 @@
 --- The filter language of the API: `equals(email,"a@b.c"),has(profile)`.
 -- Parsed and applied here without any part of the client, which is judged by it.
 
-local codec = require "klaviyo.sandbox.codec"
-local instant = require "klaviyo.sandbox.instant"
+local codec = require "klaviyo.sandbox.json"
+local instant = require "klaviyo.sandbox.rfc3339"
 
 local M = {}
 

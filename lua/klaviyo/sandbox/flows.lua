@@ -1,10 +1,10 @@
 --- Flows with their actions and messages, as a definition gives them, and the
 -- templates that messages hold on to.
 
-local answer = require "klaviyo.sandbox.answer"
-local codec = require "klaviyo.sandbox.codec"
+local answer = require "klaviyo.sandbox.response"
+local codec = require "klaviyo.sandbox.json"
 local generic = require "klaviyo.sandbox.generic"
-local refusal = require "klaviyo.sandbox.refusal"
+local refusal = require "klaviyo.sandbox.error_response"
 local relations = require "klaviyo.sandbox.relations"
 
 local M = {}

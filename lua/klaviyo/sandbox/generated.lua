@@ -1,9 +1,9 @@
 --- Any number of profiles without their being stored: each is made from its
 -- number when it is looked at.
 
-local codec = require "klaviyo.sandbox.codec"
-local instant = require "klaviyo.sandbox.instant"
-local naming = require "klaviyo.sandbox.naming"
+local codec = require "klaviyo.sandbox.json"
+local instant = require "klaviyo.sandbox.rfc3339"
+local naming = require "klaviyo.sandbox.sequential_ids"
 
 local M = {}
 

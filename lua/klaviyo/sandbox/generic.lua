@@ -2,10 +2,10 @@
 -- listing, making, changing and removing resources and their relationships, as
 -- JSON:API has it.
 
-local answer = require "klaviyo.sandbox.answer"
-local codec = require "klaviyo.sandbox.codec"
+local answer = require "klaviyo.sandbox.response"
+local codec = require "klaviyo.sandbox.json"
 local defaults = require "klaviyo.sandbox.defaults"
-local refusal = require "klaviyo.sandbox.refusal"
+local refusal = require "klaviyo.sandbox.error_response"
 local relations = require "klaviyo.sandbox.relations"
 
 local M = {}

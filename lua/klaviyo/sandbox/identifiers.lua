@@ -1,7 +1,7 @@
 --- What tells one profile from another: which of it is well-formed, and which
 -- the service takes only to report it afterwards.
 
-local refusal = require "klaviyo.sandbox.refusal"
+local refusal = require "klaviyo.sandbox.error_response"
 
 local M = {}
 

@@ -1,12 +1,12 @@
 --- Many profiles at once: imported, subscribed, suppressed.
 
-local answer = require "klaviyo.sandbox.answer"
-local codec = require "klaviyo.sandbox.codec"
+local answer = require "klaviyo.sandbox.response"
+local codec = require "klaviyo.sandbox.json"
 local generic = require "klaviyo.sandbox.generic"
 local identifiers = require "klaviyo.sandbox.identifiers"
 local jobs = require "klaviyo.sandbox.jobs"
 local profiles = require "klaviyo.sandbox.profiles"
-local refusal = require "klaviyo.sandbox.refusal"
+local refusal = require "klaviyo.sandbox.error_response"
 local relations = require "klaviyo.sandbox.relations"
 local subscriptions = require "klaviyo.sandbox.subscriptions"
 

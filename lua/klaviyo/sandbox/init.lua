@@ -6,7 +6,7 @@
 --   server:stop()
 
 local certs = require "klaviyo.sandbox.certs"
-local codec = require "klaviyo.sandbox.codec"
+local codec = require "klaviyo.sandbox.json"
 local conf = require "klaviyo.sandbox.conf"
 local options_of = require "klaviyo.sandbox.options"
 local programs = require "klaviyo.sandbox.program"

@@ -2,11 +2,11 @@
 -- step, so that whoever polls sees them go from queued over processing to
 -- complete, each after so many polls and so many seconds.
 
-local answer = require "klaviyo.sandbox.answer"
-local codec = require "klaviyo.sandbox.codec"
+local answer = require "klaviyo.sandbox.response"
+local codec = require "klaviyo.sandbox.json"
 local generic = require "klaviyo.sandbox.generic"
-local instant = require "klaviyo.sandbox.instant"
-local refusal = require "klaviyo.sandbox.refusal"
+local instant = require "klaviyo.sandbox.rfc3339"
+local refusal = require "klaviyo.sandbox.error_response"
 local relations = require "klaviyo.sandbox.relations"
 
 local M = {}

@@ -1,9 +1,9 @@
 --- The rate limits of the service, counted as it counts them: fixed windows
 -- of a second, a minute and a day, per account and operation.
 
-local catalogue = require "klaviyo.catalogue"
+local catalogue = require "klaviyo.operations"
 local query = require "klaviyo.sandbox.query"
-local refusal = require "klaviyo.sandbox.refusal"
+local refusal = require "klaviyo.sandbox.error_response"
 
 local M = {}
 

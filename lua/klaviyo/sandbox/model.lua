@@ -1,7 +1,7 @@
 --- What a revision's operations say about resources when taken together: the
 -- collection each type lives in, its relationships, its answered attributes.
 
-local keys = require "klaviyo.keys"
+local keys = require "klaviyo.util.tables"
 
 local M = {}
 

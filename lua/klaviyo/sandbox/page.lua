@@ -2,8 +2,8 @@
 -- Cursors name the last place seen (and its sort value), so a page stays where
 -- it is while resources are added or taken away before it.
 
-local chance = require "klaviyo.sandbox.chance"
-local codec = require "klaviyo.sandbox.codec"
+local chance = require "klaviyo.sandbox.random_ids"
+local codec = require "klaviyo.sandbox.json"
 
 local M = {}
 

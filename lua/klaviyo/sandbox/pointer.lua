@@ -2,7 +2,7 @@
 -- twice if anything is wrong with them: first without pointers (`false` stands
 -- for them) and in any order, which is quick, then with them and in order.
 
-local keys = require "klaviyo.keys"
+local keys = require "klaviyo.util.tables"
 
 local M = {}
 

@@ -1,9 +1,9 @@
 --- The query string of a request, read and held against the operation.
 
-local keys = require "klaviyo.keys"
+local keys = require "klaviyo.util.tables"
 local filter = require "klaviyo.sandbox.filter"
 local page = require "klaviyo.sandbox.page"
-local refusal = require "klaviyo.sandbox.refusal"
+local refusal = require "klaviyo.sandbox.error_response"
 
 local M = {}
 

@@ -1,8 +1,8 @@
 --- Resources as they are answered: all attributes of the type (null where
 -- there is none), or those of the sparse fieldset; relationships; links.
 
-local codec = require "klaviyo.sandbox.codec"
-local instant = require "klaviyo.sandbox.instant"
+local codec = require "klaviyo.sandbox.json"
+local instant = require "klaviyo.sandbox.rfc3339"
 local query = require "klaviyo.sandbox.query"
 local relations = require "klaviyo.sandbox.relations"
 local subscriptions = require "klaviyo.sandbox.subscriptions"

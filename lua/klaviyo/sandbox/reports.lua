@@ -1,10 +1,10 @@
 --- Metric aggregates, counted from the events that are there, and the reports
 -- about campaigns, flows, forms and segments, in which nothing has happened.
 
-local answer = require "klaviyo.sandbox.answer"
-local codec = require "klaviyo.sandbox.codec"
-local instant = require "klaviyo.sandbox.instant"
-local refusal = require "klaviyo.sandbox.refusal"
+local answer = require "klaviyo.sandbox.response"
+local codec = require "klaviyo.sandbox.json"
+local instant = require "klaviyo.sandbox.rfc3339"
+local refusal = require "klaviyo.sandbox.error_response"
 local relations = require "klaviyo.sandbox.relations"
 
 local M = {}

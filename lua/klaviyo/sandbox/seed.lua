@@ -1,7 +1,7 @@
 --- What is there before anybody has made anything: the account, a few lists,
 -- segments, flows, metrics and templates, and what only a shop could make.
 
-local codec = require "klaviyo.sandbox.codec"
+local codec = require "klaviyo.sandbox.json"
 local flows = require "klaviyo.sandbox.flows"
 local relations = require "klaviyo.sandbox.relations"
 

@@ -1,6 +1,6 @@
 --- Segments: conditions as the service keeps them.
 
-local codec = require "klaviyo.sandbox.codec"
+local codec = require "klaviyo.sandbox.json"
 local generic = require "klaviyo.sandbox.generic"
 
 local M = {}

@@ -1,6 +1,6 @@
 --- A running sandbox as its starter holds it: asked, told and stopped.
 
-local codec = require "klaviyo.sandbox.codec"
+local codec = require "klaviyo.sandbox.json"
 local shell = require "klaviyo.sandbox.shell"
 
 ---@class klaviyo.sandbox.Server

@@ -3,10 +3,10 @@
 -- A place, once given, never changes, so that cursors stay good while
 -- resources come and go.
 
-local chance = require "klaviyo.sandbox.chance"
-local codec = require "klaviyo.sandbox.codec"
+local chance = require "klaviyo.sandbox.random_ids"
+local codec = require "klaviyo.sandbox.json"
 local members = require "klaviyo.sandbox.members"
-local naming = require "klaviyo.sandbox.naming"
+local naming = require "klaviyo.sandbox.sequential_ids"
 
 local M = {}
 

@@ -1,7 +1,7 @@
 --- Consent of profiles: kept by channel and kind of message, answered with all
 -- the members that the service has for them.
 
-local codec = require "klaviyo.sandbox.codec"
+local codec = require "klaviyo.sandbox.json"
 
 local M = {}
 

@@ -1,7 +1,7 @@
 --- Checks what the functions of klaviyo.webhook take. Each raises a usage error
 --- that names the function the program called.
 
-local misuse = require "klaviyo.misuse"
+local misuse = require "klaviyo.util.usage_error"
 
 local M = {}
 

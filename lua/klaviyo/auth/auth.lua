@@ -1,0 +1,73 @@
+--- The key or the token of a call. A function that gives it is asked for every
+--- call, and once more for one that the service refused; by one at a time, as
+--- a token may be good for one refreshing alone.
+
+local errors = require "klaviyo.response.errors"
+local lazy = require "klaviyo.util.lazy_require"
+local misuse = require "klaviyo.util.usage_error"
+local check_secret = require("klaviyo.settings").check_secret
+
+local lock = lazy "klaviyo.tasks.lock"
+local phases = lazy "klaviyo.nginx.phases"
+
+local M = {}
+
+-- function → {lock =, refused =, given = in its place}
+local asked = setmetatable({}, {__mode = "k"})
+
+local function ask(state, name, fn, refused)
+  if refused and refused == state.refused then
+    return state.given  -- another call was refused, too, and has asked
+  end
+  local secret, reason = fn(refused)
+  if secret == nil then
+    return nil, errors.new({
+      kind = "auth", cause = reason,
+      message = ("the function %s returned nil%s"):format(name,
+        reason ~= nil and ": " .. tostring(reason) or " and no reason"),
+    }, refused)
+  elseif type(secret) ~= "string" or secret == "" then
+    misuse.raise("the function %s must return a string, or nil and a reason, "
+      .. "not %s", name, misuse.kind(secret))
+  end
+  check_secret("what the function " .. name .. " returned", secret)
+  if refused and secret ~= refused then
+    state.refused, state.given = refused, secret
+  end
+  return secret
+end
+
+--- The secret, and the scheme it is sent with; or nil, and an error of kind
+--- "auth" where a function gave none.
+---@param settings klaviyo.settings
+---@param refused string|nil  the one that the service would not take
+---@return string|nil secret
+---@return string|klaviyo.error scheme
+function M.of(settings, refused)
+  local err
+  local name = settings.access_token and "access_token" or "api_key"
+  local secret = settings[name]
+  if type(secret) == "function" then
+    local state = asked[secret]
+    if not state then
+      state = {lock = lock.new("the function " .. name)}
+      asked[secret] = state
+    end
+    if type(ngx) == "table" and not phases.can_wait() then
+      secret, err = ask(state, name, secret, refused)
+    else
+      secret, err = state.lock:with(settings.wait, ask, state, name, secret,
+        refused)
+    end
+    if err then
+      return nil, err
+    end
+  end
+  if not secret then
+    misuse.raise("this call needs api_key or access_token")
+  end
+  return secret, settings.auth_scheme
+    or (name == "access_token" and "Bearer" or "Klaviyo-API-Key")
+end
+
+return M

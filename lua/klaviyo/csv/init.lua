@@ -1,0 +1,282 @@
+--- Reads and writes CSV.
+---
+---     local rows = assert(csv.open("customers.csv", {
+---       operation = "create_profile"}))
+---     for profile, line in rows do … end
+---
+--- A file of any length is read in constant memory. No row is lost in silence:
+--- what cannot be a row is an error that says on which line.
+
+local columns = require "klaviyo.csv.columns"
+local errors = require "klaviyo.response.errors"
+local lazy = require "klaviyo.util.lazy_require"
+local misuse = require "klaviyo.util.usage_error"
+local parser = require "klaviyo.csv.parser"
+local schema = require "klaviyo.operations.schema"
+local writer = require "klaviyo.csv.writer"
+
+local settings = lazy "klaviyo.settings"
+local view = lazy "klaviyo.operations.api"
+
+local M = {}
+
+local MAX_RECORD_BYTES = 1000000
+
+---@class klaviyo.csv_options
+---@field operation? string  the rows are tables for this operation, such as "create_profile" or "create_event":
+---  columns become its attributes, by names compared without regard to case, blanks, "_", "-" and "."
+---  ("Location City" is `location.city`), values by the attribute's type; an empty field is left out
+---@field revision? string  that of the operation; default: a client's default
+---@field columns? table<string, string|false>  header → attribute or property, where the names differ; false: it is
+---  passed over
+---@field unknown? "properties"|"refuse"|"ignore"  what becomes of other columns: `properties` of that name (the
+---  default, where the operation has them), an error, or nothing
+---@field types? table<string, string>  header → "string", "number", "integer", "boolean", "object" or "list" (JSON)
+---@field separator? string  default: which of , ; tab | is most frequent in the first line
+---@field header? string[]|false  the names of the columns, if the first line is a row; false: rows are lists of fields
+---@field decimal? string  the decimal sign of numbers; default "."
+---@field trim? boolean  whether blanks around a field are removed; default: with `operation`
+---@field on_error? fun(err: klaviyo.error)  called for each row that is none, and reading goes on; default: the error
+---  is raised, as always where reading cannot go on
+---@field max_record_bytes? integer  of a row; default 1,000,000
+
+local OPTIONS = {
+  operation = "string", revision = "string", columns = "table",
+  unknown = "string", types = "table", separator = "string",
+  header = "table or boolean", decimal = "string", trim = "boolean",
+  on_error = "function", max_record_bytes = "number",
+}
+
+local UNKNOWN = {properties = true, refuse = true, ignore = true}
+
+local function checked(given)
+  local options = {decimal = ".", max_record_bytes = MAX_RECORD_BYTES}
+  for name, value in pairs(given or {}) do
+    if not OPTIONS[name] then
+      misuse.unknown("option of CSV rows", name, OPTIONS)
+    elseif not OPTIONS[name]:find(type(value), 1, true) then
+      misuse.raise("%s must be a %s, not a %s", name, OPTIONS[name],
+        type(value))
+    end
+    options[name] = value
+  end
+  if options.unknown and not UNKNOWN[options.unknown] then
+    misuse.unknown("value of unknown", options.unknown, UNKNOWN)
+  elseif options.separator then
+    writer.check_separator(options.separator)
+  end
+  if options.decimal ~= "." and options.decimal ~= "," then
+    misuse.raise('decimal must be "." or ",", not %q', options.decimal)
+  end
+  for _, kind in pairs(options.types or {}) do
+    if not columns.KINDS[kind] then
+      misuse.unknown("type of a column", kind, columns.KINDS)
+    end
+  end
+  if options.header == false and options.operation then
+    misuse.raise("with operation the columns need names: header = {…}")
+  end
+  if options.trim == nil then
+    options.trim = options.operation ~= nil
+  end
+  return options
+end
+
+local function operation_of(options)
+  if not options.operation then
+    return nil
+  end
+  local op = view.of {
+    revision = options.revision or settings.default_revision,
+  }:must(options.operation)
+  if not (op.body and op.body.resource) then
+    misuse.raise("%s takes no record that a row could be", op.id)
+  end
+  return op
+end
+
+local function callable(value)
+  local mt = type(value) == "table" and getmetatable(value)
+  return type(value) == "function" or type(mt) == "table" and mt.__call ~= nil
+end
+
+-- What gives the text of a source piece by piece.
+local function reader(source)
+  if type(source) == "string" then
+    local at = 1 - parser.PIECE
+    return function()
+      at = at + parser.PIECE
+      return at <= #source and source:sub(at, at + parser.PIECE - 1) or nil
+    end
+  elseif io.type(source) then
+    return function()
+      return source:read(parser.PIECE)
+    end
+  elseif callable(source) then
+    return function()
+      local line = source()
+      if line and line:sub(-1) ~= "\n" then
+        line = line .. "\n"
+      end
+      return line
+    end
+  end
+  misuse.raise("CSV is read from a string, an open file or a function that "
+    .. "gives the next line, not from a %s", type(source))
+end
+
+---@class klaviyo.csv_rows
+---@field separator string  the one in use
+---@field names string[]|nil  of the columns, as the header has them
+local Rows = {}
+Rows.__index = Rows
+Rows.__name = "klaviyo.csv_rows"
+
+-- Reads the header.
+local function begin(self)
+  local text, options = self.parser, self.options
+  local err = text:begin()
+  if err then
+    return err
+  end
+  self.separator = text.separator
+  local names, line = options.header, nil
+  if names == nil or names == true then
+    names, line = text:next()
+    if not names then
+      text.failed = true
+      return line or text:error(nil, nil, "is empty: there is no header")
+    end
+  end
+  if names then
+    local list, wrong = columns.of(names, self.op, options)
+    if not list then
+      text.failed = true
+      return text:error(line, nil, wrong)
+    end
+    self.columns, self.names = list, names
+  end
+end
+
+local function row_of(self, fields, line)
+  local list, text = self.columns, self.parser
+  local wanted = list and #list or self.width or #fields
+  self.width = wanted
+  if #fields ~= wanted then
+    return nil, text:error(line, text.line, ("%d fields, but the %s has %d")
+      :format(#fields, list and "header" or "first row", wanted))
+  elseif not list then
+    return fields
+  end
+  local row = {}
+  for i, column in ipairs(list) do
+    local wrong = columns.put(row, column, fields[i], self.options)
+    if wrong then
+      return nil, text:error(line, text.line, wrong)
+    end
+  end
+  if self.needs_properties then
+    row.properties = row.properties or {}
+  end
+  return row
+end
+
+local function read(self)
+  if not self.begun then
+    self.begun = true
+    local err = begin(self)
+    if err then
+      return nil, err
+    end
+  end
+  local fields, line = self.parser:next()
+  if not fields then
+    return nil, line
+  end
+  local row, err = row_of(self, fields, line)
+  if not row then
+    return nil, err
+  end
+  return row, line
+end
+
+--- The next row and the line that it begins on; nil at the end; nil and an
+--- error, of kind "csv", for what is no row. The rows behind it can be read,
+--- unless the header is wrong or a quote is not closed.
+---@return table|nil
+---@return integer|klaviyo.error|nil
+function Rows:next()
+  local row, second = read(self)
+  if row == nil and (second == nil or self.parser.failed) then
+    self:close()
+  end
+  return row, second
+end
+
+--- Closes the file that `csv.open` opened; the end of the rows does so, too.
+function Rows:close()
+  self.parser.failed = true
+  if self.file then
+    self.file:close()
+    self.file = nil
+  end
+end
+
+-- for row, line in rows do
+function Rows:__call()
+  while true do
+    local row, second = self:next()
+    if row ~= nil or second == nil then
+      return row, second
+    elseif self.parser.failed or not self.options.on_error then
+      error(second, 0)
+    end
+    self.options.on_error(second)
+  end
+end
+
+local function new(source, options, name)
+  local op = operation_of(options)
+  local attributes = op and schema.target(op.body.resource).attributes
+  return setmetatable({
+    options = options, op = op,
+    needs_properties = attributes and attributes.properties
+      and attributes.properties.required,
+    parser = parser.new(reader(source), {
+      separator = options.separator, name = name,
+      max_record_bytes = options.max_record_bytes,
+    }),
+  }, Rows)
+end
+
+--- Rows out of CSV, a table for each: by the names of the header, or as
+--- `options.operation` wants it.
+---@param source string|file*|fun(): string|nil  the text, an open file, or what gives the next line
+---@param options klaviyo.csv_options|nil
+---@return klaviyo.csv_rows
+function M.rows(source, options)
+  return new(source, checked(options))
+end
+
+--- The rows of a file.
+---@param path string
+---@param options klaviyo.csv_options|nil
+---@return klaviyo.csv_rows|nil
+---@return klaviyo.error|nil
+function M.open(path, options)
+  if type(path) ~= "string" then
+    misuse.raise("csv.open: path must be a string, not a %s", type(path))
+  end
+  options = checked(options)
+  local file, why = io.open(path, "rb")
+  if not file then
+    return nil, errors.new {kind = "csv", message = why}
+  end
+  local rows = new(file, options, path)
+  rows.file = file
+  return rows
+end
+
+M.encode, M.writer = writer.encode, writer.new
+
+return M

@@ -1,0 +1,291 @@
+--- Judges a request: what it asks for, whether its caller may have that, and
+-- what of it goes on to the service.
+
+local callers = require "klaviyo.gateway.callers"
+local catalogue = require "klaviyo.operations"
+local includes = require "klaviyo.gateway.includes"
+local path = require "klaviyo.gateway.path"
+local refusal = require "klaviyo.gateway.error_response"
+local report = require "klaviyo.gateway.report"
+local secrets = require "klaviyo.auth.auth"
+
+local M = {}
+
+local MEDIA_TYPE = "application/vnd.api+json"
+
+local function only(value)
+  return type(value) == "string" and value or nil
+end
+
+-- "Klaviyo-API-Key" as well, so that programs made for the service need no
+-- more than another address and another key.
+local function token_of(headers)
+  local scheme, token = (only(headers.authorization) or "")
+    :match("^([%w-]+) +(%S+)$")
+  scheme = (scheme or ""):lower()
+  return (scheme == "bearer" or scheme == "klaviyo-api-key") and token or nil
+end
+
+local function revision_of(self, headers)
+  local date = headers.revision
+  if date == nil then
+    return catalogue.load(self.settings.revision)
+  end
+  local revision = only(date) and catalogue.load(date)
+  if not revision then
+    refusal.throw(400, "invalid", "this gateway knows the revisions "
+      .. table.concat(catalogue.revisions(), ", "), { header = "revision" })
+  end
+  return revision
+end
+
+-- A service that decodes %2F before it looks where a request goes might see
+-- another operation than the one that was allowed.
+local function is_ambiguous(revision, op, target)
+  local decoded = target:gsub("%%2[fF]", "/"):gsub("%%252[fF]", "/")
+  if decoded == target then
+    return false
+  end
+  local other = revision:route(op.method, decoded)
+  return other ~= nil and other ~= op
+end
+
+-- What is asked for: the operation and the target to ask the service for.
+local function route(self, revision, method)
+  local raw, query = path.split(ngx.var.request_uri, self.settings.prefix)
+  if not raw then
+    return nil, {}
+  end
+  local op, params = revision:route(method, raw)
+  if not op then
+    return nil, params
+  end
+  local target = path.build(op, params)
+  if not target or is_ambiguous(revision, op, target) then
+    return nil, {}
+  end
+  return op, target .. path.query(query), includes.names(query)
+end
+
+-- What the operation needs, and what it is asked to include.
+local function scopes_of(revision, op, include)
+  local list = {}
+  for _, scope in ipairs(op.scopes or {}) do
+    list[#list + 1] = scope
+  end
+  for _, name in ipairs(include or {}) do
+    local need = includes.need(revision, op, name)
+    for _, scope in ipairs(need and need.scopes or {}) do
+      list[#list + 1] = scope
+    end
+  end
+  return list
+end
+
+local function caller_by_rule(self, request)
+  local found = self.rule(request)
+  if type(found) == "table" then
+    self.by_rule[found] = self.by_rule[found] or callers.compiled(found,
+      "the caller", catalogue.load(self.settings.revision))
+    return self.by_rule[found]
+  elseif found == true then
+    return { name = "-" }
+  elseif found then -- nobody gets in by a slip of the rule
+    error(("the gateway's callers must give a table, true, false or nil, "
+      .. "not a %s"):format(type(found)), 0)
+  end
+  return found
+end
+
+local function caller_of(self, revision, op, include, headers)
+  if op and op.public and self.settings.public then
+    return { name = "-" }
+  end
+  local request = {
+    method = ngx.req.get_method(),
+    target = ngx.var.request_uri,
+    operation = op and op.id,
+    scopes = op and scopes_of(revision, op, include),
+    include = include,
+    headers = headers,
+    token = token_of(headers),
+    remote_addr = ngx.var.remote_addr,
+  }
+  local caller
+  if type(self.settings.callers) == "function" then
+    caller = caller_by_rule(self, request)
+  else
+    caller = self.rule(request)
+  end
+  if caller == nil then
+    refusal.throw(401, "not_authenticated",
+      "this gateway asks for a token: Authorization: Bearer …",
+      { header = "Authorization" })
+  elseif caller == false then
+    refusal.throw(403, "permission_denied", "this caller may not")
+  end
+  return caller
+end
+
+local function too_large(self)
+  refusal.throw(413, "content_too_large", ("no more than %d bytes")
+    :format(self.settings.max_body_bytes))
+end
+
+local function size_of_file(name)
+  local file = assert(io.open(name, "rb"))
+  local size = file:seek("end")
+  file:close()
+  return size
+end
+
+-- The size of a body that the request does not tell: it is read. Nil where
+-- this nginx cannot, as of HTTP/2.
+local function read_size()
+  if not pcall(ngx.req.read_body) then
+    return nil
+  end
+  local body = ngx.req.get_body_data()
+  local name = not body and ngx.req.get_body_file()
+  return name and size_of_file(name) or #(body or "")
+end
+
+local function is_http2()
+  return (tonumber(ngx.req.http_version()) or 2) >= 2
+end
+
+-- No body goes on to the service with an operation that takes none.
+local function refuse_body(op, size, headers)
+  if (size or 0) > 0 or headers["transfer-encoding"] then
+    refusal.throw(400, "invalid", op.id .. " takes no body")
+  elseif is_http2() and size == nil then
+    -- whether there is one only its frames tell
+    ngx.req.discard_body()
+  end
+  ngx.req.clear_header("Content-Type")
+end
+
+local function check_size(self, size)
+  if size == nil then
+    size = read_size()
+  end
+  if size == nil then
+    refusal.throw(411, "length_required",
+      "this gateway takes no body of unknown length: send Content-Length",
+      { header = "Content-Length" })
+  elseif size > self.settings.max_body_bytes then
+    too_large(self)
+  end
+end
+
+local function check_body(self, op, headers)
+  local size = tonumber(only(headers["content-length"]))
+  if not op.body then
+    return refuse_body(op, size, headers)
+  elseif size then
+    check_size(self, size)
+  end
+  local media_type = (only(headers["content-type"]) or ""):lower()
+    :match("^%s*([^%s;]*)")
+  if op.body.style == "multipart" then
+    if media_type ~= "multipart/form-data" then
+      refusal.throw(415, "unsupported_media_type",
+        op.id .. " takes multipart/form-data", { header = "Content-Type" })
+    end
+  elseif media_type == MEDIA_TYPE or media_type == "application/json" then
+    ngx.req.set_header("Content-Type", MEDIA_TYPE)
+  else
+    refusal.throw(415, "unsupported_media_type",
+      op.id .. " takes " .. MEDIA_TYPE, { header = "Content-Type" })
+  end
+  if not size then
+    check_size(self)
+  end
+end
+
+-- All that goes on of a caller's header: no cookies, no addresses, nothing
+-- that asks for a part of an answer or a compressed one.
+local PASSED = {
+  accept = true, ["content-type"] = true, ["content-length"] = true,
+  ["transfer-encoding"] = true, ["content-encoding"] = true,
+  ["user-agent"] = true, revision = true,
+  host = true, -- proxy_set_header says another one; links are made with it
+}
+
+local function dress(revision, headers)
+  for name in pairs(headers) do
+    if not PASSED[name] and not name:find("^x%-klaviyo%-") then
+      ngx.req.clear_header(name)
+    end
+  end
+  ngx.req.set_header("revision", revision.date)
+  if headers.accept == nil or headers.accept == "*/*" then
+    ngx.req.set_header("Accept", MEDIA_TYPE)
+  end
+end
+
+-- What went wrong in a function that raised is not told: it may hold the
+-- secret.
+local function no_key(why)
+  report("no key: %s", why)
+  refusal.throw(503, "no_key", "the gateway has no key at present")
+end
+
+-- A function is called by one request at a time, and is passed a key that the
+-- service refused (see Gateway:header_filter) as long as it returns that one.
+local function secret_of(self)
+  local settings = self.secret_settings
+  local ok, secret, scheme = pcall(secrets.of, settings)
+  if ok and secret and secret == self.refused then
+    ok, secret, scheme = pcall(secrets.of, settings, self.refused)
+  end
+  if not ok then
+    no_key("the function raised an error, or returned something else")
+  elseif not secret then
+    no_key(scheme.message)
+  elseif secret:find("[%c%s]") then
+    no_key("what the function returned holds a blank")
+  end
+  return secret, scheme .. " " .. secret
+end
+
+local function operation_of(self, revision, headers)
+  local op, target, include = route(self, revision, ngx.req.get_method())
+  ngx.var.klaviyo_operation = op and op.id or "-"
+  local caller = caller_of(self, revision, op, include, headers)
+  ngx.var.klaviyo_caller = caller.name
+  if not op then
+    local allowed = table.concat(target, ", ")
+    if allowed ~= "" then
+      refusal.throw(405, "method_not_allowed", "this path has " .. allowed,
+        nil, { Allow = allowed })
+    end
+    refusal.throw(404, "not_found", "revision " .. revision.date
+      .. " has no such operation")
+  end
+  local why = callers.refusal(caller, revision, op, include)
+  if why then
+    refusal.throw(403, "permission_denied", why)
+  end
+  return op, target
+end
+
+--- Throws a refusal, or makes the request ready to go on.
+---@param self klaviyo.gateway
+---@return table op
+---@return string target path and query to ask the service for
+---@return string|nil secret
+---@return string authorization empty for what is public
+function M.judge(self)
+  local headers = ngx.req.get_headers(0)
+  local revision = revision_of(self, headers)
+  local op, target = operation_of(self, revision, headers)
+  check_body(self, op, headers)
+  dress(revision, headers)
+  if op.public then
+    return op, target, nil, ""
+  end
+  return op, target, secret_of(self)
+end
+
+return M

@@ -1,0 +1,104 @@
+--- What the gateway answers itself: JSON:API error documents, marked so that
+--- nobody takes them for the service's.
+
+local json = require "klaviyo.values.json"
+local report = require "klaviyo.gateway.report"
+
+local M = {}
+
+local MEDIA_TYPE = "application/vnd.api+json"
+
+local TITLES = {
+  [400] = "Bad request", [401] = "Not authenticated", [403] = "Forbidden",
+  [404] = "Not found", [405] = "Method not allowed",
+  [411] = "Length required",
+  [413] = "Content too large", [415] = "Unsupported media type",
+  [429] = "Throttled", [502] = "Bad gateway", [503] = "Unavailable",
+  [504] = "Gateway timeout",
+}
+
+-- Of nginx's own errors.
+local DETAILS = {
+  [413] = { "content_too_large", "the body is larger than the gateway takes" },
+  [502] = { "bad_gateway", "the service could not be reached, or broke off" },
+  [503] = { "unavailable", "the gateway cannot serve this now" },
+  [504] = { "gateway_timeout", "the service did not answer in time" },
+}
+
+local function document(status, code, detail, source)
+  return json.encode {
+    errors = json.array {
+      {
+        id = ngx.var.request_id, status = status, code = code,
+        title = TITLES[status] or "Error", detail = detail,
+        source = source or {},
+        meta = { gateway = true },
+      },
+    },
+  }
+end
+
+local function mark(body)
+  ngx.header["Content-Type"] = MEDIA_TYPE
+  ngx.header["Content-Length"] = #body
+  ngx.header["X-Klaviyo-Gateway"] = "1"
+end
+
+--- Ends the judging of a request.
+---@param status integer
+---@param code string
+---@param detail string
+---@param source table|nil of JSON:API
+---@param headers table<string, string>|nil
+function M.throw(status, code, detail, source, headers)
+  error({ refused = true, status = status, code = code, detail = detail,
+    source = source, headers = headers }, 0)
+end
+
+--- Runs a function; the refusal it throws comes back. So does one for any
+--- other error, of which the operator is told.
+---@return table|nil refusal
+function M.catch(f, ...)
+  local ok, thrown = pcall(f, ...)
+  if ok then
+    return nil
+  elseif type(thrown) == "table" and thrown.refused then
+    return thrown
+  end
+  report("request %s failed: %s", ngx.var.request_id, tostring(thrown))
+  return { status = 500, code = "error", detail = "the gateway failed" }
+end
+
+--- Answers with a refusal and ends the request.
+---@param refused table
+function M.answer(refused)
+  local body = document(refused.status, refused.code, refused.detail,
+    refused.source)
+  -- What is left of the request is no next request.
+  ngx.req.discard_body()
+  ngx.status = refused.status
+  if refused.status == 401 then
+    ngx.header["WWW-Authenticate"] = 'Bearer realm="klaviyo"'
+  end
+  for name, value in pairs(refused.headers or {}) do
+    ngx.header[name] = value
+  end
+  mark(body)
+  ngx.print(body)
+  return ngx.exit(ngx.HTTP_OK)
+end
+
+--- For a header filter: the document to replace the body of an answer, such as
+--- one of nginx's error pages.
+---@param status integer
+---@param code string|nil
+---@param detail string|nil
+---@return string
+function M.page(status, code, detail)
+  local known = DETAILS[status] or { "error", "the gateway failed" }
+  local body = document(status, code or known[1], detail or known[2])
+  mark(body)
+  return body
+end
+
+return M

@@ -1,0 +1,273 @@
+--- The gateway: a location of nginx behind which the Klaviyo API is served to
+--- callers who do not hold its key.
+---
+---     init_by_lua_block { gateway = require("klaviyo.gateway").new {…} }
+---     access_by_lua_block { gateway:access() }
+---     header_filter_by_lua_block { gateway:header_filter() }
+---     body_filter_by_lua_block { gateway:body_filter() }
+---     log_by_lua_block { gateway:log() }
+---
+--- Lua only decides; nginx's proxy_pass carries the bytes, to where four
+--- variables say: examples/nginx/gateway.conf is the whole of it.
+
+local catalogue = require "klaviyo.operations"
+local lanes = require "klaviyo.transport.rate_limits"
+local judge = require "klaviyo.gateway.authorize"
+local links = require "klaviyo.gateway.links"
+local mask = require "klaviyo.gateway.mask"
+local options = require "klaviyo.gateway.options"
+local refusal = require "klaviyo.gateway.error_response"
+local report = require "klaviyo.gateway.report"
+
+local M = {}
+
+---@class klaviyo.gateway
+local Gateway = {}
+Gateway.__index = Gateway
+Gateway.__name = "klaviyo.gateway"
+
+-- Kept apart, so that whoever prints a gateway, or ngx.ctx, prints no key:
+-- what a gateway has, and the state of each request.
+local WEAK = { __mode = "k" }
+local parts_of, states = setmetatable({}, WEAK), setmetatable({}, WEAK)
+
+local function new_state()
+  local state, handle = {}, {}
+  ngx.ctx.klaviyo = handle
+  states[handle] = state
+  return state
+end
+
+local function state_of_request()
+  local handle = ngx.ctx.klaviyo
+  return handle and states[handle]
+end
+
+--- A gateway, for init_by_lua.
+---@param given klaviyo.gateway.options
+---@return klaviyo.gateway
+function M.new(given)
+  local settings, rule = options.checked(given)
+  -- Parsed here, it is shared by all workers.
+  local revision = catalogue.load(settings.revision)
+  revision:route("GET", "/")
+  local gateway = setmetatable({}, Gateway)
+  parts_of[gateway] = {
+    settings = settings,
+    rule = rule,
+    by_rule = setmetatable({}, { __mode = "k" }),
+    secret_settings = {
+      api_key = settings.api_key, access_token = settings.access_token,
+    },
+    pace = {
+      base_url = "https://a.klaviyo.com", pacing = settings.pacing,
+      budget = settings.budget, account = settings.account,
+      access_token = settings.access_token,
+    },
+  }
+  return gateway
+end
+
+-- The budget ------------------------------------------------------------------
+
+local function wait_for_turn(self, state, target, secret)
+  local op = state.op
+  state.lane = lanes.of(self.pace, op,
+    { public = op.public, url = target }, secret)
+  local left = self.settings.max_wait
+  while true do
+    local when, seconds = state.lane:take()
+    if when then
+      state.taken = when
+      return
+    elseif seconds > left then
+      refusal.throw(429, "throttled", "the account's rate limit leaves no "
+        .. "room; try again later", nil, { ["Retry-After"] =
+          ("%d"):format(math.max(1, math.ceil(seconds))) })
+    end
+    left = left - seconds
+    ngx.sleep(seconds)
+  end
+end
+
+local function settle(state, status, block)
+  if state.taken then
+    state.lane:settle(state.taken, status, block)
+    state.taken = nil
+  end
+end
+
+-- The phases ------------------------------------------------------------------
+
+local function decide(self, state)
+  local op, target, secret, authorization = judge.judge(self)
+  state.op, state.secret = op, secret
+  wait_for_turn(self, state, target, secret)
+  ngx.var.klaviyo_uri = target
+  ngx.var.klaviyo_authorization = authorization
+end
+
+--- Decides whether a request may go on, and to where. Refusals are answered
+--- here, as JSON:API error documents with the field X-Klaviyo-Gateway.
+function Gateway:access()
+  local state = new_state()
+  local refused = refusal.catch(decide, parts_of[self], state)
+  if refused then
+    state.own = true
+    settle(state)
+    refusal.answer(refused)
+  end
+end
+
+-- Whether an answer came from the service: nginx's own error pages have no
+-- time at which a header came.
+local function has_come()
+  return (ngx.var.upstream_header_time or ""):find("%d$") ~= nil
+end
+
+-- What is between the service and the gateway alone.
+local DROPPED = { "Set-Cookie", "Alt-Svc", "Strict-Transport-Security", "NEL",
+  "Report-To", "X-Klaviyo-Gateway" }
+
+local TOLD = { "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset",
+  "Retry-After" }
+
+local function header_block()
+  local lines = {}
+  for _, name in ipairs(TOLD) do
+    local value = ngx.header[name]
+    if value then
+      lines[#lines + 1] = name .. ": "
+        .. (type(value) == "table" and table.concat(value, ", ") or value)
+    end
+  end
+  lines[#lines + 1] = ""
+  return table.concat(lines, "\r\n")
+end
+
+local function base_of(self)
+  if self.settings.public_url then
+    return self.settings.public_url
+  end
+  local host = ngx.var.http_host or ""
+  if not host:find("^[%w%.:%[%]-]+$") then
+    host = ngx.var.host
+  end
+  return ngx.var.scheme .. "://" .. host .. self.settings.prefix
+end
+
+local function has_links()
+  local media_type = ngx.header["Content-Type"]
+  return type(media_type) == "string" and media_type:find("json", 1, true)
+end
+
+-- What the bytes of an answer have to go through.
+local function add_filters(state, base)
+  if ngx.header["Content-Encoding"] then
+    return
+  end
+  if ngx.status >= 400 and state.secret then
+    state.mask = mask.new(state.secret)
+  end
+  if has_links() then
+    state.scanner = links.new(base)
+  end
+  if state.mask or state.scanner then
+    ngx.header["Content-Length"] = nil
+  end
+end
+
+local function operation_name(state)
+  return state.op and state.op.id or "a request"
+end
+
+-- nginx made this answer: the service gave none.
+local function replace_error_page(state)
+  if ngx.status < 400 then
+    return
+  end
+  if ngx.status >= 500 then
+    report("%s: %d, no answer of the service at %s after %s s (request %s)",
+      operation_name(state), ngx.status, ngx.var.upstream_addr or "-",
+      ngx.var.upstream_response_time or "-", ngx.var.request_id)
+  end
+  state.page = refusal.page(ngx.status)
+end
+
+-- The service refused our key, not the caller's token: that would be a 401 of
+-- ours. A function is passed the key by the next request and may replace it.
+local function replace_unauthorized(self, state)
+  local changes = type(self.settings.api_key or self.settings.access_token)
+    == "function"
+  self.refused = state.secret
+  report("%s: the service refused the gateway's %s (401, request %s)",
+    operation_name(state), self.settings.api_key and "API key"
+    or "access token", ngx.var.request_id)
+  ngx.status = changes and 503 or 502
+  for _, name in ipairs { "WWW-Authenticate", "Content-Encoding", "ETag" } do
+    ngx.header[name] = nil
+  end
+  if changes then
+    ngx.header["Retry-After"] = "1"
+    state.page = refusal.page(503, "key_refused",
+      "the service refused the gateway's key, which is being replaced")
+  else
+    state.page = refusal.page(502, "key_refused", "the service refused the "
+      .. "gateway's key: its operator must replace it")
+  end
+end
+
+local function filter_header(self, state)
+  if state.own then
+    return
+  elseif not has_come() then
+    return replace_error_page(state)
+  end
+  settle(state, ngx.status, header_block())
+  for _, name in ipairs(DROPPED) do
+    ngx.header[name] = nil
+  end
+  if ngx.status == 401 and state.secret then
+    return replace_unauthorized(self, state)
+  end
+  local base = base_of(self)
+  local location = ngx.header.Location
+  if type(location) == "string" then
+    ngx.header.Location = links.rebased(location, base) or location
+  end
+  add_filters(state, base)
+end
+
+--- Corrects the budget by what an answer tells, and its header.
+function Gateway:header_filter()
+  -- there is none when nginx refused the request before our turn
+  filter_header(parts_of[self], state_of_request() or new_state())
+end
+
+--- Leads the links of an answer to the gateway, and keeps the key out of a
+--- refusal.
+function Gateway:body_filter() -- luacheck: ignore 212
+  local state = state_of_request()
+  if not state then
+    return
+  elseif state.page then
+    ngx.arg[1], state.page = state.page, ""
+    return
+  end
+  for _, filter in ipairs { state.mask or false, state.scanner or false } do
+    if filter then
+      ngx.arg[1] = filter:feed(ngx.arg[1], ngx.arg[2])
+    end
+  end
+end
+
+--- What was taken of the budget for a request without an answer counts until
+--- now.
+function Gateway:log() -- luacheck: ignore 212
+  local state = state_of_request()
+  if state then
+    settle(state)
+  end
+end
+
+return M

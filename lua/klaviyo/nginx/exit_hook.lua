@@ -1,0 +1,73 @@
+--- Sees to what is under way when a worker is to end: a timer far in the
+--- future, which nginx runs at once then. It waits until all has been sent,
+--- and sends the reader away, who would keep the worker until his time is
+--- over.
+
+local core = require "klaviyo.core"
+local lazy = require "klaviyo.util.lazy_require"
+local timers = require "klaviyo.nginx.timers"
+
+local track = lazy "klaviyo.events.track"
+
+local M = {}
+
+local FAR, STEP, REPORT_GAP = 10 * 365 * 86400, 0.01, 1
+local MAX_TRACKING = 120  -- seconds, once the worker is to end
+
+local is_watching = false
+
+local function is_tracking()
+  local tracked = core.background_stats()
+  return tracked.queued + tracked.running > 0
+end
+
+-- Calls end by their deadline. What is tracked may be retried for an hour, and
+-- is given so long as a call.
+local function is_busy(ending)
+  local queued, running = core.stats()
+  local tracked = core.background_stats()
+  local background = tracked.queued + tracked.running
+  return queued + running > background
+    or background > 0 and core.clock() < ending
+end
+
+-- nginx, where it is told to, ends all before that by cutting all connections,
+-- the reader's among them.
+local function see_through(_, reader)
+  local ending = core.clock() + MAX_TRACKING
+  reader.was_cut = false
+  while is_busy(ending) and not reader.was_cut do
+    reader.send_for()
+    ngx.sleep(STEP)
+  end
+  track.report()
+  is_watching = false
+  reader.dismiss()
+end
+
+local reports
+
+local function report(premature)
+  track.report()
+  if not premature and is_tracking() then
+    reports:start(REPORT_GAP)
+  end
+end
+
+reports = timers.new(report)
+
+--- Has failures of what is tracked reported while there may be some.
+function M.report_later()
+  reports:start(REPORT_GAP)
+end
+
+--- Has the worker's end be seen to.
+function M.watch(reader)
+  if is_watching or ngx.get_phase() == "exit_worker" or core.completion_queues() > 1 then
+    return
+  end
+  is_watching = ngx.timer.at(ngx.worker.exiting() and 0 or FAR, see_through,
+    reader) ~= nil
+end
+
+return M

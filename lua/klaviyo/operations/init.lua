@@ -1,0 +1,259 @@
+--- The catalogue: every operation of every revision, as data. Nothing of a
+-- revision is read before it is asked for, and nothing is read twice; records
+-- are shared by all clients and must not be changed.
+--
+-- The files under klaviyo/operations/revisions/ are made by tools/catalogue.lua; their
+-- notation stands in klaviyo/operations/format.lua. A revision's file holds
+-- what differs from the revision before it.
+
+local notation = require "klaviyo.operations.format"
+local index = require "klaviyo.operations.revisions.index"
+local keys = require "klaviyo.util.tables"
+
+local M = {}
+
+-- No line of an operation is longer; a spec watches.
+local MOST_LINE = 4000
+
+local Revision = {}
+Revision.__index = Revision
+
+-- The text after a name at the beginning of a line, from the newest of the
+-- files that says something about it.
+local function line(self, section, name)
+  local data, key = self.data, "\n" .. name .. " "
+  while data do
+    local text = data[section]
+    -- A long string loses its first newline.
+    local start, stop
+    if text:sub(1, #key - 1) == key:sub(2) then
+      start, stop = 1, #key - 1
+    else
+      start, stop = text:find(key, 1, true)
+    end
+    if start then
+      local found = text:match("^[^\n]*", stop + 1)
+      return found ~= "-" and found or nil
+    end
+    data = data.before
+  end
+  return nil
+end
+
+-- All names of a section with their lines.
+local function lines(self, section)
+  local out, gone = {}, {}
+  local data = self.data
+  while data do
+    for name, text in data[section]:gmatch("(%S+) ([^\n]*)\n") do
+      if text == "-" then
+        gone[name] = gone[name] or out[name] == nil
+      elseif out[name] == nil and not gone[name] then
+        out[name] = text
+      end
+    end
+    data = data.before
+  end
+  return out
+end
+
+--- The lines of the revision as they would stand in one file of its own, for
+-- the tool that writes the next revision's.
+function Revision:lines()
+  return {
+    operations = lines(self, "operations"),
+    fields = lines(self, "fields"),
+    schemas = lines(self, "schemas"),
+  }
+end
+
+-- The ids on whose lines a text stands, the newest file's first.
+local function ids_with(self, text)
+  local ids, data = {}, self.data
+  while data do
+    local operations = data.operations
+    local at, stop = operations:find(text, 1, true)
+    while at do
+      local before = operations:sub(math.max(1, at - MOST_LINE), at - 1)
+      ids[#ids + 1] = before:match("^.*\n([%w_]+)") or
+        before:match("^[%w_]+")
+      at, stop = operations:find(text, stop + 1, true)
+    end
+    data = data.before
+  end
+  return ids
+end
+
+local function by_alias(self, name)
+  for _, before in ipairs {"=", ","} do
+    for _, after in ipairs {",", " ", "\n"} do
+      for _, id in ipairs(ids_with(self, before .. name .. after)) do
+        local op = self:operation(id)
+        for _, alias in ipairs(op and op.aliases or {}) do
+          if alias == name then
+            return op
+          end
+        end
+      end
+    end
+  end
+end
+
+--- An operation by its id or an alias.
+---@param name string
+---@return table|nil operation shared; not to be changed
+function Revision:operation(name)
+  local op = self.records[name]
+  if op then
+    return op
+  elseif type(name) ~= "string" or not name:find("^[%w_]+$") then
+    return nil
+  end
+  local text = line(self, "operations", name)
+  if text then
+    op = notation.operation(name, text, self.field_line, self.read_schema)
+  else
+    op = by_alias(self, name)
+  end
+  self.records[name] = op
+  return op
+end
+
+--- Is an operation in another revision what it is here, word for word? Told of
+-- those without a document alone: to find most alike without reading either.
+---@param other table a revision
+---@param id string
+---@return boolean
+function Revision:has_alike(other, id)
+  local text = line(self, "operations", id)
+  if not text or text ~= line(other, "operations", id)
+      or text:find(" body=", 1, true) then
+    return false
+  end
+  for name in (text:match(" fields=(%S+)") or ""):gmatch("[^,]+") do
+    if self.field_line(name) ~= other.field_line(name) then
+      return false
+    end
+  end
+  return true
+end
+
+--- All operation ids, sorted.
+function Revision:names()
+  self.ids = self.ids or keys.sorted(lines(self, "operations"))
+  return self.ids
+end
+
+--- All operation ids and aliases, sorted.
+function Revision:all_names()
+  if not self.ids_and_aliases then
+    local set = {}
+    for id, text in pairs(lines(self, "operations")) do
+      set[id] = true
+      for name in (text:match(" alias=(%S+)") or ""):gmatch("[^,]+") do
+        set[name] = true
+      end
+    end
+    self.ids_and_aliases = keys.sorted(set)
+  end
+  return self.ids_and_aliases
+end
+
+--- An operation by its verb and its path as the API documents it.
+---@param method string
+---@param template string e.g. "/api/lists/{id}"
+---@return table|nil
+function Revision:find(method, template)
+  local route = method .. " " .. template
+  local op = self.by_route[route]
+  if not op then
+    for _, id in ipairs(ids_with(self, " " .. route .. " ")) do
+      local one = self:operation(id)
+      if one and one.method == method and one.path == template then
+        op = one
+        break
+      end
+    end
+    self.by_route[route] = op
+  end
+  return op
+end
+
+--- The operation that serves a request. Segments stay percent-encoded; a
+-- slash at the end does not count.
+---@param method string
+---@param path string without the query
+---@return table|nil operation
+---@return table params the path's parameters; or, without an operation, the
+-- methods the path does have (none: there is no such path)
+function Revision:route(method, path)
+  self.router = self.router or
+    require("klaviyo.operations.router").new(lines(self, "operations"))
+  local id, params = self.router:route(method, path)
+  return id and self:operation(id), params
+end
+
+-- The schemas are a file of their own, for a request without a document needs
+-- none of them.
+local function read_section(data, name)
+  if name == "schemas" then
+    data.schemas = require("klaviyo.operations.revisions.schemas." .. data.date)
+    return data.schemas
+  end
+end
+
+local function read_data(date)
+  local data = require("klaviyo.operations.revisions." .. date)
+  if data.follows and not data.before then
+    data.before = read_data(data.follows)
+  end
+  return setmetatable(data, {__index = read_section})
+end
+
+local known = {}
+for _, date in ipairs(index) do
+  known[date] = true
+end
+
+local function open(date)
+  local schemas = {}
+  local self = setmetatable({date = date, data = read_data(date), records = {},
+    by_route = {}}, Revision)
+  self.field_line = function(name)
+    return line(self, "fields", name)
+  end
+  local function named(name)
+    local schema = schemas[name]
+    if not schema then
+      schema = self.read_schema(line(self, "schemas", name))
+      schemas[name] = schema
+    end
+    return schema
+  end
+  self.read_schema = function(text)
+    return require("klaviyo.operations.schema").read(text, named)
+  end
+  return self
+end
+
+local loaded = {}
+
+--- The catalogue of a revision.
+---@param date string e.g. "2024-10-15"
+---@return table|nil revision nil when there is none of that date
+function M.load(date)
+  local self = loaded[date]
+  if not self and known[date] then
+    self = open(date)
+    loaded[date] = self
+  end
+  return self
+end
+
+--- The catalogued revisions, the oldest first.
+---@return string[]
+function M.revisions()
+  return {(table.unpack or unpack)(index)}
+end
+
+return M

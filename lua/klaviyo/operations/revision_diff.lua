@@ -1,0 +1,222 @@
+--- What an operation has otherwise in another revision: what a program that
+--- was written for the one may meet in the other. Additions are none, unless
+--- they are required; known values of an attribute change any day.
+
+local schema = require "klaviyo.operations.schema"
+
+local M = {}
+
+local MOST_NAMED = 5
+
+local function add(found, path, what)
+  local text = path .. " " .. what
+  if not found[text] then
+    found[text] = true
+    found[#found + 1] = text
+  end
+end
+
+local function below(path, name)
+  name = tostring(name):gsub("-", "_")
+  return path == "" and name or path .. "." .. name
+end
+
+local function sorted(t)
+  local names = {}
+  for name in pairs(t or {}) do
+    names[#names + 1] = name
+  end
+  table.sort(names, function(x, y) return tostring(x) < tostring(y) end)
+  return names
+end
+
+-- By name: what is gone, what is required that was not; the rest by `look`.
+local function named(found, path, a, b, look)
+  a, b = a or {}, b or {}
+  for _, name in ipairs(sorted(a)) do
+    local at = below(path, name)
+    if not b[name] then
+      add(found, at, "is gone")
+    else
+      look(found, at, a[name], b[name])
+    end
+  end
+  for _, name in ipairs(sorted(b)) do
+    local before = a[name]
+    if b[name].required and not (before and before.required) then
+      add(found, below(path, name), "is required")
+    end
+  end
+end
+
+local function outer(word)
+  return word:match("^(.*)%.[^.]+$")
+end
+
+-- Dotted words: "status" may go, with all below it, or become an object.
+local function words(found, path, a, b)
+  local before, now, parents = {}, {}, {}
+  for _, word in ipairs(a) do
+    before[word] = true
+    parents[outer(word) or ""] = true
+  end
+  for _, word in ipairs(b) do
+    now[word] = true
+    local parent = outer(word)
+    if parent and before[parent] and not parents[parent] then
+      add(found, below(path, parent), "is an object")
+    end
+  end
+  for _, word in ipairs(a) do
+    local parent = outer(word)
+    if not now[word] and not (before[parent] and not now[parent]) then
+      add(found, below(path, word), "is gone")
+    end
+  end
+end
+
+local function parameter(found, path, a, b)
+  if a.type ~= b.type then
+    add(found, path, "is a " .. b.type)
+  elseif a.values and b.values then
+    words(found, path, a.values, b.values)
+  end
+end
+
+local function operators(found, path, a, b)
+  words(found, path, a, b)
+end
+
+local function page(found, a, b)
+  if a and not b then
+    add(found, "page", "is gone")
+  elseif a then
+    if a.style ~= b.style or a.param ~= b.param then
+      add(found, "page", ("is by %s"):format(b.style))
+    end
+    local most, now = a.size and a.size.max, b.size and b.size.max
+    if most and now and now < most then
+      add(found, "page.size", ("is at most %d"):format(now))
+    end
+  end
+end
+
+local member, resource
+
+local function linkage(found, path, a, b)
+  if a.type ~= b.type or a.many ~= b.many then
+    add(found, path, ("links %s %s"):format(b.many and "many" or "one", b.type))
+  end
+end
+
+-- Are all values of the one those of the other? Remembered by pairs, for
+-- unions hold each other; one that is being looked at is taken for such.
+local function takes_all(a, b, seen)
+  a, b = schema.target(a), schema.target(b)
+  local known = seen.unions[a] or {}
+  seen.unions[a] = known
+  if known[b] == nil then
+    known[b] = true
+    local own = {}
+    member(own, "", a, b, {unions = seen.unions})
+    known[b] = #own == 0
+  end
+  return known[b]
+end
+
+local function union(found, path, a, b, seen)
+  for _, branch in ipairs(a) do
+    local kept = false
+    for _, other in ipairs(b) do
+      kept = kept or takes_all(branch, other, seen)
+    end
+    if not kept then
+      return add(found, path, "is otherwise")
+    end
+  end
+end
+
+function member(found, path, a, b, seen)
+  local pair = schema.target(a)
+  if pair == schema.target(b) or seen[pair] then -- shared, or recursive
+    return
+  end
+  seen[pair] = true
+  if a.nullable and not b.nullable then
+    add(found, path, "is never null")
+  end
+  if b.any_of then
+    union(found, path, a.any_of or {a}, b.any_of, seen)
+  elseif a.any_of or a.type ~= b.type then
+    add(found, path, "is of another kind")
+  elseif a.members and b.members then
+    named(found, path, a.members, b.members, function(into, at, x, y)
+      member(into, at, x, y, seen)
+    end)
+  elseif a.items and b.items then
+    member(found, path .. "[]", a.items, b.items, seen)
+  elseif a.document then
+    if a.many ~= b.many then
+      add(found, path, b.many and "is a list" or "is one")
+    end
+    resource(found, path, a.document, b.document, seen)
+  elseif a.free and not b.free then
+    add(found, path, "has known members only")
+  end
+end
+
+function resource(found, path, a, b, seen)
+  if a.type ~= b.type then
+    add(found, below(path, "type"), "is " .. b.type)
+  end
+  if b.id == "required" and a.id ~= "required" then
+    add(found, below(path, "id"), "is required")
+  end
+  for _, part in ipairs {"attributes", "meta"} do
+    named(found, path, a[part], b[part], function(into, at, x, y)
+      member(into, at, x, y, seen)
+    end)
+  end
+  named(found, path, a.relationships, b.relationships, linkage)
+end
+
+local function body(found, a, b)
+  if not a or not b or a.style ~= b.style then
+    if a or b then
+      add(found, "body", "is of another kind")
+    end
+  elseif a.style == "multipart" then
+    named(found, "", a.parts, b.parts, parameter)
+  elseif a.many ~= b.many then
+    add(found, "data", b.many and "is a list" or "is one")
+  else
+    resource(found, "", a.resource, b.resource, {unions = {}})
+  end
+end
+
+--- Where two records of an operation differ, in words; "" where they do not.
+---@param op table
+---@param also table
+---@return string
+function M.between(op, also)
+  local found = {}
+  if op.method ~= also.method or op.path ~= also.path then
+    add(found, op.path, ("is %s %s"):format(also.method, also.path))
+  end
+  body(found, op.body, also.body)
+  named(found, "", op.query, also.query, parameter)
+  if op.filter and also.filter then
+    named(found, "filter", op.filter.fields, also.filter.fields, operators)
+  end
+  page(found, op.page, also.page)
+  if op.type ~= also.type or op.many ~= also.many then
+    add(found, "the answer", ("is %s%s"):format(also.many and "a list of " or "",
+      also.type or "empty"))
+  end
+  if #found > MOST_NAMED then
+    found[MOST_NAMED] = ("… (%d in all)"):format(#found)
+  end
+  return table.concat(found, ", ", 1, math.min(#found, MOST_NAMED))
+end
+
+return M

@@ -1,0 +1,83 @@
+--- How old a revision is, and which one answers for it.
+---
+--- By the published policy a revision is stable for a year, deprecated for
+--- another, and then retired: the service answers as the oldest revision that
+--- is not, with no word about it. The client has to know.
+--- https://developers.klaviyo.com/en/docs/api_versioning_and_deprecation_policy
+
+local catalogue = require "klaviyo.operations"
+
+local M = {}
+
+local fixed_today
+
+--- Sets the date that counts as today, for tests; nil is the real one.
+---@param date string|nil  "2026-11-23"
+function M.set_today(date)
+  fixed_today = date
+end
+
+local SECONDS_OF_A_DAY = 86400
+local day, date_of_day
+
+--- The date of today: what a revision is changes by the day.
+function M.today()
+  if fixed_today then
+    return fixed_today
+  end
+  local now = os.time()
+  local began = now - now % SECONDS_OF_A_DAY
+  if began ~= day then
+    day, date_of_day = began, os.date("!%Y-%m-%d", now)
+  end
+  return date_of_day
+end
+
+local function years_later(date, years)
+  local year, rest = date:match("^(%d+)(.*)$")
+  return ("%04d%s"):format(tonumber(year) + years, rest)
+end
+
+--- What has become of a revision.
+---@param date string
+---@return {date: string, state: "stable"|"deprecated"|"retired", deprecated: string, retired: string}
+function M.age(date)
+  local now = M.today()
+  local age = {
+    date = date,
+    deprecated = years_later(date, 1),
+    retired = years_later(date, 2),
+  }
+  age.state = now >= age.retired and "retired"
+    or now >= age.deprecated and "deprecated" or "stable"
+  return age
+end
+
+--- The revision that answers when one is asked for: itself, or the oldest
+--- that is not retired.
+---@param date string
+---@return string
+function M.served(date)
+  if M.age(date).state ~= "retired" then
+    return date
+  end
+  local revisions = catalogue.revisions()
+  for _, later in ipairs(revisions) do
+    if later > date and M.age(later).state ~= "retired" then
+      return later
+    end
+  end
+  return revisions[#revisions]
+end
+
+--- All catalogued revisions with their ages, the oldest first.
+function M.revisions()
+  local list = {}
+  for i, date in ipairs(catalogue.revisions()) do
+    list[i] = M.age(date)
+    list[i].served_as = M.served(date)
+  end
+  return list
+end
+
+return M

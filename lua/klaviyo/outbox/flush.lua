@@ -1,0 +1,154 @@
+--- A round of an outbox's sending: the file of this process, and those that
+--- others have left.
+
+local folder = require "klaviyo.outbox.folder"
+local keeper = require "klaviyo.outbox.store_access"
+local misuse = require "klaviyo.util.usage_error"
+local progress = require "klaviyo.outbox.progress"
+local scheduler = require "klaviyo.tasks.scheduler"
+local sender = require "klaviyo.outbox.sender"
+
+local M = {}
+
+local MAIN = "main"  -- the coroutine that LuaJIT has no name for
+
+--- The settings of whom it is for.
+function M.values(self)
+  if not self.values then
+    misuse.raise("say for whom the outbox is: a client")
+  end
+  return self.values()
+end
+
+-- Gives the store back, or the one that took its place.
+local function send_store(self, pass, store)
+  local done, err = sender.send(pass, store)
+  if err and err.code == "damaged" then
+    local again, what, why = store:renew()
+    keeper.warn(self, "outbox: " .. tostring(again and what or why))
+    return again and true, again == nil and err or nil, again
+  end
+  return done, err, store
+end
+
+local function send_own(self, pass)
+  local own = self.store
+  if not own then
+    return true
+  end
+  local done, err, store = send_store(self, pass, own)
+  if self.store == own then  -- else it was closed, or replaced, meanwhile
+    self.store = store
+  end
+  return done, err
+end
+
+-- What others left is kept open, and so out of their reach, while there is
+-- something to be known of it that is not in the file.
+local function send_adopted(self, pass)
+  local list = self.adopted
+  local done, err = true, nil
+  for i = #list, 1, -1 do
+    local store = list[i]
+    if done then
+      done, err, store = send_store(self, pass, store)
+      list[i] = store
+    end
+    if done and store and not progress.is_pending(store) then
+      store:close()
+      store = nil
+    end
+    if not store then
+      table.remove(list, i)
+    end
+  end
+  return done, err
+end
+
+local function send_orphans(self, pass)
+  if not self.look then
+    return true
+  end
+  self.look = false
+  for orphan, damage in folder.orphans(self.path,
+      keeper.store_options(self, false), keeper.file_failed(self)) do
+    if damage then
+      keeper.warn(self, "outbox: " .. damage)
+    end
+    local done, err = true, nil
+    if orphan:waiting() > 0 then
+      done, err, orphan = send_store(self, pass, orphan)
+    end
+    if orphan and progress.is_pending(orphan) and not self.closed then
+      table.insert(self.adopted, orphan)
+    elseif orphan then
+      orphan:close()
+    end
+    if not done or pass.is_over() then
+      self.look = true
+      return done, err
+    end
+  end
+  return true
+end
+
+local function report(self, pass)
+  if pass.refused > 0 then
+    keeper.warn(self, ("outbox: %d events were refused for good and are kept aside; "
+      .. "the first: %s"):format(pass.refused, pass.reason))
+  end
+  local why = pass.unwritten and tostring(pass.unwritten)
+  if why and why ~= self.unwritten then
+    keeper.warn(self, ("%s; what was sent cannot be deleted yet, and is not "
+      .. "sent again while this process lives"):format(why))
+  end
+  self.unwritten = why
+end
+
+-- The files behind one with an event that always fails are sent as well.
+local function send_all(self, ending, is_over)
+  local pass = sender.new_pass(M.values(self), {counts = self.counts,
+    ending = ending, is_over = is_over})
+  local done, err = send_own(self, pass)
+  if done then
+    done, err = send_adopted(self, pass)
+  end
+  if done then
+    done, err = send_orphans(self, pass)
+  end
+  report(self, pass)
+  if done and pass.err and not pass.succeeded then
+    return nil, pass.err
+  end
+  return done, err
+end
+
+--- Whether one is under way.
+function M.is_under_way(self)
+  local by = self.sender.by
+  if type(by) == "table" then
+    return not by.done
+  end
+  return by ~= nil and (by == MAIN or coroutine.status(by) ~= "dead")
+end
+
+--- Sends, and leaves alone one that is under way.
+function M.run(self, is_over, ending)
+  if M.is_under_way(self) then
+    return true
+  end
+  self.sender.by = scheduler.inside() or coroutine.running() or MAIN
+  local ok, done, err = pcall(send_all, self, ending, is_over)
+  self.sender.by = nil
+  if keeper.is_of_request() then
+    keeper.release(self)
+  end
+  if not ok then
+    error(done, 0)
+  elseif not done and keeper.in_nginx() then
+    keeper.warn(self, "outbox: " .. tostring(err) .. "; what waits is kept")
+  end
+  return done, err
+end
+
+return M

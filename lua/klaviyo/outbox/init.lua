@@ -1,0 +1,375 @@
+--- A durable outbox: what `put` said true to is in a file, is sent in batches,
+--- and is there once, whatever becomes of the process.
+---
+---     local outbox = require "klaviyo.outbox".new {path = "/var/lib/shop"}
+---     local client = klaviyo.new {outbox = outbox}
+---     client.events:track {…}   -- true once it is kept
+---     outbox:drain(30)          -- in nginx a timer does so
+---
+--- An outbox is of one account. Its folder has a file for each process that
+--- uses it; what a process leaves behind, another one sends.
+
+local clients = require "klaviyo.client"
+local core = require "klaviyo.core"
+local folder = require "klaviyo.outbox.folder"
+local hidden = require "klaviyo.hidden"
+local json = require "klaviyo.values.json"
+local keeper = require "klaviyo.outbox.store_access"
+local lazy = require "klaviyo.util.lazy_require"
+local misuse = require "klaviyo.util.usage_error"
+local payload = require "klaviyo.outbox.payload"
+local progress = require "klaviyo.outbox.progress"
+local rounds = require "klaviyo.outbox.flush"
+local sender = require "klaviyo.outbox.sender"
+local tasks = require "klaviyo.tasks"
+
+local timer = lazy "klaviyo.outbox.timer"
+
+local M = {}
+
+---@class klaviyo.outbox
+local Outbox = {}
+Outbox.__index = Outbox
+Outbox.__name = "klaviyo.outbox"
+
+---@class klaviyo.outbox_options
+---@field path string  the folder it is in; made, where there is none
+---@field sync? "normal"|"full"  full: what is kept outlives the machine's end, too
+---@field max_bytes? number  of each process's file; default 1 GiB
+---@field max_rows? number  that may wait in each process
+---@field max_refused? number  of those refused for good that are kept; default 10000
+---@field interval? number  seconds that the timer in nginx waits for events to gather; default 1
+---@field on_warning? fun(message: string)  default: the client's way
+
+---@class klaviyo.outbox_stats
+---@field waiting integer  events of this process that are yet to be sent
+---@field delayed integer  those of them that failed again and again, and are sent later
+---@field bytes integer  of this process's file
+---@field sent integer  events since this process began
+---@field refused integer  events that the service refused for good since then
+---@field folder {waiting: integer, files: integer}  of all processes, also of those that are gone
+
+local DEFAULTS = {
+  sync = "normal", max_bytes = 1024 * 1024 * 1024, max_rows = math.huge,
+  max_refused = 10000, interval = 1,
+}
+
+local SHORTEST_WAIT, LONGEST_WAIT = 0.5, 30  -- after a failure, outside nginx
+local LOOK = 0.05  -- while another pass is under way
+local CLOSING = 5
+
+local function is_positive(value)
+  return type(value) == "number" and value > 0
+end
+
+local KNOWN = {
+  path = {function(value)
+    return type(value) == "string" and value ~= "" and not value:find("%z")
+  end, "a folder's path"},
+  sync = {function(value)
+    return value == "normal" or value == "full"
+  end, '"normal" or "full"'},
+  max_bytes = {is_positive, "a number of bytes"},
+  max_rows = {is_positive, "a number of events"},
+  max_refused = {is_positive, "a number of events"},
+  interval = {is_positive, "a number of seconds"},
+  on_warning = {function(value)
+    return type(value) == "function"
+  end, "a function"},
+}
+
+--- An outbox. Inside nginx nothing is opened before it is used.
+---@param options klaviyo.outbox_options
+---@return klaviyo.outbox|nil, klaviyo.error|nil
+function M.new(options)
+  if type(options) ~= "table" then
+    misuse.raise("an outbox takes a table of options, not %s", type(options))
+  end
+  local self = {
+    counts = {sent = 0, refused = 0}, failures = 0, look = true,
+    adopted = {},  -- files of processes that are gone, while kept open
+    -- the task that sends, or coroutine; one that is gone (nginx may kill any)
+    -- does not
+    sender = setmetatable({}, {__mode = "v"}),
+  }
+  for name, value in pairs(DEFAULTS) do
+    self[name] = value
+  end
+  for name, value in pairs(options) do
+    local rule = KNOWN[name]
+    if not rule then
+      misuse.unknown("option of an outbox", name, KNOWN)
+    elseif not rule[1](value) then
+      misuse.raise("%s must be %s, not %s", name, rule[2], tostring(value))
+    end
+    self[name] = value
+  end
+  if not self.path then
+    misuse.raise("an outbox needs a path: the folder that it is in")
+  end
+  setmetatable(self, Outbox)
+  if not keeper.in_nginx() then
+    local _, err = keeper.open(self)
+    if err then
+      return nil, err
+    end
+  end
+  return self
+end
+
+-- Whose it is -----------------------------------------------------------------
+
+local SECRETS = {"api_key", "access_token"}
+
+local function refuse_account()
+  misuse.raise("an outbox is of one account: give each its own folder")
+end
+
+-- Events of one account must never be sent to another. What can be told from
+-- the settings is: texts that differ. A token may, of an account that is said.
+local function bind(self, client)
+  local values, own = clients.settings(client), self.values and self.values()
+  if not own then
+    self.values = hidden(values)
+    return values
+  elseif values.base_url ~= own.base_url or values.account ~= own.account then
+    refuse_account()
+  end
+  for _, name in ipairs(SECRETS) do
+    local secret, known = values[name], own[name]
+    if secret ~= known and type(secret) ~= "function" then
+      if not values.account then
+        refuse_account()
+      end
+      self.values = hidden(values)
+    end
+  end
+  return values
+end
+
+-- Putting in ------------------------------------------------------------------
+
+--- Keeps an event. Once it says true, the event outlives the process.
+---@param event table|string  as client.events:create takes it; or a document of create_event, or its JSON
+---@param client klaviyo.client  that is to send it
+---@return boolean|nil, klaviyo.error|nil
+function Outbox:put(event, client)
+  local values = bind(self, client)
+  local time = keeper.in_nginx() and ngx.now() or os.time()
+  local text, id = payload.of(event, client, time)
+  if not text then
+    return nil, sender.error_of("too_large", id)
+  elseif self.store and self.store:waiting() >= self.max_rows then
+    return nil, sender.error_of("full", ("%d events wait already; that is "
+      .. "max_rows"):format(self.store:waiting()))
+  end
+  local ok, err = keeper.call(self, "add", id, values.revision,
+    math.floor(time * 1000), text)
+  if keeper.is_of_request() then
+    keeper.release(self)
+  end
+  if ok and keeper.in_nginx() then
+    timer.wake(self)
+  end
+  return ok, err
+end
+
+--- Opens the outbox in this worker of nginx, and begins to send what others may
+--- have left; otherwise its first event does. An error is also written to
+--- nginx's log. For init_worker_by_lua.
+---@param client klaviyo.client
+---@return boolean|nil ok
+---@return klaviyo.error|nil err
+function Outbox:start(client)
+  bind(self, client)
+  if not keeper.in_nginx() then
+    return true
+  end
+  local store, err = self.store, nil
+  if not store then
+    store, err = keeper.open(self)
+  end
+  timer.wake(self)
+  if store then
+    return true
+  end
+  ngx.log(ngx.ERR, tostring(err), " (events cannot be put into the outbox)")
+  return nil, err
+end
+
+-- Sending ---------------------------------------------------------------------
+
+--- One pass over what there is to send; another one under way is left alone.
+---@param is_over (fun(): boolean)|nil  asked between batches
+---@param ending number|nil  by core.clock
+---@return boolean|nil done
+---@return klaviyo.error|nil err
+function Outbox:pass(is_over, ending)
+  return rounds.run(self, is_over, ending)
+end
+
+-- The files that this process has open.
+local function stores(self)
+  local list = {self.store}
+  for _, store in ipairs(self.adopted) do
+    list[#list + 1] = store
+  end
+  return list
+end
+
+--- Returns how many events of this process wait.
+---@return integer
+function Outbox:waiting()
+  local count = 0
+  for _, store in ipairs(stores(self)) do
+    count = count + store:waiting()
+  end
+  return count
+end
+
+-- How many of them are postponed; seconds until one is due; why it is.
+local function postponed(self)
+  local count, seconds, err = 0, nil, nil
+  for _, store in ipairs(stores(self)) do
+    local some, due, why = progress.postponed(store)
+    count = count + some
+    if due and (not seconds or due < seconds) then
+      seconds, err = due, why
+    end
+  end
+  return count, seconds, err
+end
+
+local PASSING = {rate_limited = true, timeout = true, transport = true,
+  http = true, decode = true}
+
+-- Whether trying again may help: what is between the service and us may answer
+-- in its place for a while.
+local function may_pass(err)
+  return PASSING[err.kind] or err.status and err.status >= 500
+end
+
+--- Sends what waits, also what processes that are gone have left, for so many
+--- seconds at the most.
+---@param seconds number|nil  30
+---@param client klaviyo.client|nil  for whom; needed where none has put anything yet
+---@return boolean|nil done  whether all is sent, or refused for good
+---@return klaviyo.error|nil err  why not
+function Outbox:drain(seconds, client)
+  if client then
+    bind(self, client)
+  end
+  local values = rounds.values(self)
+  local ending = core.clock() + (seconds or 30)
+  local wait, err = SHORTEST_WAIT, nil
+  self.look = true
+  repeat
+    local done
+    local pause = LOOK
+    if not rounds.is_under_way(self) then
+      done, err = self:pass(function()
+        return core.clock() >= ending
+      end, ending)
+      local waiting = self:waiting()
+      local count, due, why = postponed(self)
+      if done and waiting == 0 and not self.look then
+        return true
+      elseif not done and not may_pass(err) then
+        return nil, err
+      elseif not done then
+        pause, wait = wait, math.min(wait * 2, LONGEST_WAIT)
+      else
+        pause, err = 0, why
+        if count == waiting then
+          pause = due
+        end
+      end
+      if ending - core.clock() < pause then
+        break
+      end
+    end
+    if pause > 0 then
+      tasks.sleep(pause, values.wait)
+    end
+  until core.clock() >= ending
+  return nil, err or sender.error_of("time", ("%d events still wait")
+    :format(self:waiting()))
+end
+
+-- Looking ---------------------------------------------------------------------
+
+--- Returns the figures of this process, and of the whole folder.
+---@return klaviyo.outbox_stats
+function Outbox:stats()
+  return {
+    waiting = self:waiting(), delayed = (postponed(self)),
+    sent = self.counts.sent, refused = self.counts.refused,
+    bytes = self.store and self.store:bytes() or 0,
+    folder = folder.stats(self.path),
+  }
+end
+
+--- What the service refused for good, of all processes, with the oldest of
+--- each first: {unique_id, time, revision, document, message, status, errors}.
+--- `document` is that of create_event. Only the last `max_refused` of each are
+--- kept.
+---@return fun(): table|nil
+function Outbox:refused()
+  local slots = folder.all(self.path, keeper.file_failed(self))
+  local store, last = nil, nil
+  return function()
+    while true do
+      if not store then
+        store, last = slots(), 0
+        if not store then
+          return nil
+        end
+      end
+      local row = store:next(last)
+      if row then
+        last = row.id
+        local reason = json.decode(row.reason) or {}
+        return {
+          unique_id = row.unique_id, time = row.time, revision = row.revision,
+          document = payload.document(row.payload), message = reason.message,
+          status = reason.status, errors = reason.errors,
+        }
+      end
+      store:close()
+      store = nil
+    end
+  end
+end
+
+--- Sends what it can in `seconds` and gives the file free; what still waits
+--- stays in it. Once closed, nothing can be put into it.
+---@param seconds number|nil  5; inside nginx 0
+---@return boolean|nil all  nil: events still wait, which is also a warning unless seconds is 0
+---@return klaviyo.error|nil err
+function Outbox:close(seconds)
+  if self.closed then
+    return true
+  end
+  seconds = seconds or keeper.in_nginx() and 0 or CLOSING
+  if self.values and seconds > 0 and self:waiting() > 0 then
+    self:drain(seconds)
+  end
+  self.closed = true
+  local waiting = self:waiting()
+  keeper.release(self)
+  if waiting == 0 then
+    return true
+  end
+  local err = sender.error_of("waiting", ("%d events still wait in %s")
+    :format(waiting, self.path))
+  if seconds > 0 then
+    keeper.warn(self, err.message)
+  end
+  return nil, err
+end
+
+function Outbox:__close()
+  self:close()
+end
+
+return M

@@ -1,0 +1,433 @@
+--- The query of a request, out of a call's arguments, judged by what the
+--- catalogue knows of the operation.
+
+local core = require "klaviyo.core"
+local int64 = require "klaviyo.values.int64"
+local json = require "klaviyo.values.json"
+local lazy = require "klaviyo.util.lazy_require"
+local misuse = require "klaviyo.util.usage_error"
+
+local datetime = lazy "klaviyo.values.datetime"
+local filter = lazy "klaviyo.values.filter"
+
+local M = {}
+
+local function scalar(value, what)
+  local kind = type(value)
+  if kind == "string" then
+    return value
+  elseif kind == "number" and value - value == 0 then  -- no NaN, no infinity
+    return core.number(value)
+  elseif kind == "boolean"
+      or kind == "table" and (datetime.is(value) or filter.is(value)) then
+    return tostring(value)
+  end
+  return int64.digits(value) or misuse.raise(
+    "%s must be a string, a number or a boolean, not %s", what,
+    misuse.kind(value))
+end
+
+-- A list stays one: its commas are not to be escaped.
+local function listed(value, what)
+  if type(value) ~= "table"
+      or getmetatable(value) and not json.is_array(value) then
+    return scalar(value, what)
+  end
+  local list = {}
+  for i, item in ipairs(value) do
+    list[i] = scalar(item, what)
+  end
+  if #list == 0 or next(value, #list) ~= nil then
+    misuse.raise("%s must be a list that is not empty", what)
+  end
+  return list
+end
+
+local function sorted_keys(t, what)
+  if type(t) ~= "table" then
+    misuse.raise("%s must be a table, not %s", what, misuse.kind(t))
+  end
+  local keys = {}
+  for key in pairs(t) do
+    if type(key) ~= "string" then
+      misuse.raise("%s must be a table with names as keys", what)
+    end
+    keys[#keys + 1] = key
+  end
+  table.sort(keys)
+  return keys
+end
+
+local function text_of(value)
+  return type(value) == "table" and table.concat(value, ",") or value
+end
+
+-- One that is there already is left out, where it is the same.
+local function add(pairs_, name, value)
+  for i = 1, #pairs_, 2 do
+    if pairs_[i] == name then
+      if text_of(pairs_[i + 1]) ~= text_of(value) then
+        misuse.raise("conflicting values for the parameter %s (%s and %s)",
+          name, misuse.shown(text_of(pairs_[i + 1])),
+          misuse.shown(text_of(value)))
+      end
+      return
+    end
+  end
+  pairs_[#pairs_ + 1] = name
+  pairs_[#pairs_ + 1] = value
+end
+
+-- Whether query = {…} has a parameter.
+local function in_query(args, name)
+  return type(args.query) == "table" and args.query[name] ~= nil
+end
+
+-- What a query is judged by: the operation and, where that would refuse, the
+-- same one in the revision that answers. Or nothing (validate = false).
+---@class klaviyo.judge
+---@field op table
+---@field also table|false
+---@field lenient boolean
+local Judge = {}
+
+function Judge.__index(judge, key)
+  if key == "also" then
+    local also = judge.view:also(judge.op) or false
+    rawset(judge, "also", also)
+    return also
+  end
+end
+
+-- Whether `test` holds for the operation in either revision.
+local function either(judge, test, ...)
+  return test(judge.op, ...) or judge.also and test(judge.also, ...)
+end
+
+local function has_parameter(op, name)
+  return op.query[name] ~= nil
+end
+
+local function takes(judge, name)
+  if not judge.lenient and not either(judge, has_parameter, name) then
+    misuse.raise("%s takes no %s", judge.op.id, name)
+  end
+end
+
+-- The union, for a message, of what `list` finds in either revision.
+local function all(judge, list, ...)
+  local known = list({}, judge.op, ...)
+  return judge.also and list(known, judge.also, ...) or known
+end
+
+local function add_values(known, op, name)
+  for _, value in ipairs(op.query[name] and op.query[name].values or {}) do
+    known[value] = true
+  end
+  return known
+end
+
+local function has_value(op, name, value)
+  local rule = op.query[name]
+  if rule and not rule.values then
+    return true
+  end
+  for _, known in ipairs(rule and rule.values or {}) do
+    if known == value then
+      return true
+    end
+  end
+  return false
+end
+
+-- "a,b" is a list too, written as one string.
+local function parted(value)
+  if type(value) ~= "string" then
+    return value
+  end
+  local list = {}
+  for item in value:gmatch("[^,]+") do
+    list[#list + 1] = item
+  end
+  return list
+end
+
+local function add_listed(pairs_, judge, name, value, what)
+  local list = listed(parted(value), what)
+  for _, item in ipairs(judge.lenient and {} or list) do
+    if not either(judge, has_value, name, item) then
+      misuse.unknown(("%s of %s"):format(what, judge.op.id), item,
+        all(judge, add_values, name))
+    end
+  end
+  add(pairs_, name, list)
+end
+
+local function add_types(known, op, family)
+  for name in pairs(op.query) do
+    if name:sub(1, #family + 1) == family .. "[" then
+      known[name:sub(#family + 2, -2)] = true
+    end
+  end
+  return known
+end
+
+-- fields = {profile = {"email"}} is fields[profile]=email.
+local function add_family(pairs_, judge, argument, value)
+  local family = argument:gsub("_", "-")
+  for _, key in ipairs(sorted_keys(value, argument)) do
+    local name = ("%s[%s]"):format(family, (key:gsub("_", "-")))
+    if not judge.lenient and not either(judge, has_parameter, name) then
+      misuse.unknown(("type for %s of %s"):format(argument, judge.op.id),
+        key, all(judge, add_types, family))
+    end
+    add_listed(pairs_, judge, name, value[key], argument .. "." .. key)
+  end
+end
+
+local function largest(op)
+  return op and op.page and op.page.size and op.page.size.max
+end
+
+local function has_size(op, size)
+  local limits = op.page and op.page.size
+  return limits and limits.max and type(size) == "number"
+    and size >= 1 and size <= limits.max and size % 1 == 0
+end
+
+-- The largest page of either revision.
+local function largest_of(judge)
+  return math.max(largest(judge.op) or 0, largest(judge.also) or 0)
+end
+
+local function add_page(pairs_, judge, page)
+  local style = judge.op.page
+  if style and style.style == "body" then
+    misuse.raise("%s pages by attributes of its document, page_size and "
+      .. "page_cursor", judge.op.id)
+  end
+  for _, key in ipairs(sorted_keys(page, "page")) do
+    local name = ("page[%s]"):format(key)
+    if key == "cursor" and style and style.param == "page_cursor" then
+      name = style.param
+    end
+    -- offset pages are in the service's prose alone, not in its parameters
+    if not (style and style.param == name) and not judge.lenient
+        and not either(judge, has_parameter, name) then
+      local known = sorted_keys(all(judge, add_types, "page"), "page")
+      misuse.raise("%s takes no %s%s", judge.op.id, name, known[1]
+        and ", but page." .. table.concat(known, " and page.") or "")
+    end
+    if key == "size" and not judge.lenient
+        and not either(judge, has_size, page.size) then
+      misuse.raise("page.size of %s must be a whole number from 1 to %d, "
+        .. "not %s", judge.op.id, largest_of(judge), misuse.shown(page.size))
+    end
+    add(pairs_, name, scalar(page[key], "page." .. key))
+  end
+end
+
+local function has_field(op, field)
+  local filters = op.filter and op.filter.fields
+  return not filters or filters[field] ~= nil
+end
+
+local function has_operator(op, field, operator)
+  local filters = op.filter and op.filter.fields
+  for _, known in ipairs(filters and filters[field] or {}) do
+    if known == operator then
+      return true
+    end
+  end
+  return not filters
+end
+
+local function add_fields(known, op)
+  for field in pairs(op.filter and op.filter.fields or {}) do
+    known[field] = true
+  end
+  return known
+end
+
+local function add_operators(known, op, field)
+  local filters = op.filter and op.filter.fields or {}
+  for _, operator in ipairs(filters[field] or {}) do
+    known[operator] = true
+  end
+  return known
+end
+
+local function check_term(judge, term)
+  if not either(judge, has_field, term.field) then
+    misuse.unknown("filter field of " .. judge.op.id, term.field,
+      all(judge, add_fields))
+  end
+  if not either(judge, has_operator, term.field, term.operator) then
+    misuse.unknown(("filter operator for %s of %s"):format(term.field,
+      judge.op.id), term.operator, all(judge, add_operators, term.field))
+  end
+end
+
+local function add_filter(pairs_, judge, value)
+  takes(judge, "filter")
+  if type(value) ~= "string" and not filter.is(value) then
+    misuse.raise("filter must be a string or made by klaviyo.filter, not %s",
+      misuse.kind(value))
+  end
+  if not judge.lenient then
+    for _, term in ipairs(filter.terms(value) or {}) do
+      check_term(judge, term)
+    end
+  end
+  add(pairs_, "filter", tostring(value))
+end
+
+local function requires(op, name)
+  return op.query[name] ~= nil and op.query[name].required
+end
+
+local required_of = setmetatable({}, {__mode = "k"})
+
+-- Most operations require none.
+local function required(op)
+  local names = required_of[op]
+  if not names then
+    names = {}
+    for name in pairs(op.query) do
+      if requires(op, name) then
+        names[#names + 1] = name
+      end
+    end
+    required_of[op] = names
+  end
+  return names
+end
+
+local function is_given(pairs_, name)
+  for i = 1, #pairs_, 2 do
+    if pairs_[i] == name then
+      return true
+    end
+  end
+  return false
+end
+
+-- A filter that an operation takes, to be added to a message.
+local function sample_of(op)
+  local fields = op.filter and op.filter.fields or {}
+  if fields["messages.channel"] then
+    return ', such as klaviyo.filter.equals("messages.channel", "email")'
+  end
+  local names = {}
+  for name in pairs(fields) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names[1] and (", such as klaviyo.filter.%s(%q, …)"):format(
+    (fields[names[1]][1]:gsub("%-", "_")), names[1]) or ""
+end
+
+-- Missing is what both revisions ask for.
+local function check_required(judge, pairs_)
+  for _, name in ipairs(required(judge.op)) do
+    if not is_given(pairs_, name)
+        and (not judge.also or requires(judge.also, name)) then
+      misuse.raise("%s needs %s%s", judge.op.id, name,
+        name == "filter" and sample_of(judge.op) or "")
+    end
+  end
+end
+
+--- The pages that an iterator asks for where the caller names no size: as
+--- large as every revision takes.
+---@param op table
+---@param view klaviyo.view
+---@param args table
+---@return integer|nil
+function M.largest_size(op, view, args)
+  if in_query(args, "page[size]") then
+    return nil
+  end
+  local size, other = largest(op), largest(view:also(op))
+  return size and other and math.min(size, other) or size
+end
+
+local FAMILIES, LISTS = {"fields", "additional_fields"}, {"include", "sort"}
+
+--- A flat list for core.url: name, value, name, value.
+---@param op table
+---@param view klaviyo.view
+---@param args table
+---@param settings klaviyo.settings
+function M.write(op, view, args, settings)
+  local judge = setmetatable({
+    op = op, view = view, lenient = settings.validate == false,
+  }, Judge)
+  local pairs_ = {}
+  if args.filter ~= nil then
+    add_filter(pairs_, judge, args.filter)
+  end
+  for _, name in ipairs(FAMILIES) do
+    if args[name] ~= nil then
+      add_family(pairs_, judge, name, args[name])
+    end
+  end
+  for _, name in ipairs(LISTS) do
+    if args[name] ~= nil then
+      takes(judge, name)
+      add_listed(pairs_, judge, name, args[name], name)
+    end
+  end
+  if args.page ~= nil then
+    add_page(pairs_, judge, args.page)
+  end
+  local company_id = args.company_id
+  if company_id == nil and op.query.company_id
+      and not in_query(args, "company_id") then
+    company_id = settings.company_id
+  end
+  if company_id ~= nil then
+    takes(judge, "company_id")
+    add(pairs_, "company_id", scalar(company_id, "company_id"))
+  end
+  if args.query ~= nil then
+    M.raw(args.query, pairs_)
+  end
+  if not judge.lenient then
+    check_required(judge, pairs_)
+  end
+  return pairs_
+end
+
+local function decoded(text)
+  return (text:gsub("+", " "):gsub("%%(%x%x)", function(hex)
+    return string.char(tonumber(hex, 16))
+  end))
+end
+
+--- The parameters of a URL, decoded, as a flat list. Of a name that it has
+--- several times the last one counts.
+---@param url string
+function M.of_url(url)
+  local pairs_, at = {}, {}
+  for item in (url:match("%?([^#]*)") or ""):gmatch("[^&]+") do
+    local name, value = item:match("^([^=]*)=?(.*)$")
+    name = decoded(name)
+    at[name] = at[name] or #pairs_ + 1
+    pairs_[at[name]], pairs_[at[name] + 1] = name, decoded(value)
+  end
+  return pairs_
+end
+
+--- Parameters as they are passed: query = {["exact[name]"] = value}.
+---@param given table|nil
+---@param pairs_ table|nil  a list to add to
+function M.raw(given, pairs_)
+  pairs_ = pairs_ or {}
+  for _, name in ipairs(sorted_keys(given or {}, "query")) do
+    add(pairs_, name, listed(given[name], "query." .. name))
+  end
+  return pairs_
+end
+
+return M

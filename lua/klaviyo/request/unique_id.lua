@@ -1,0 +1,126 @@
+--- The unique_id of an event: with one, an event that is sent again counts
+--- once, and two events of the same second count twice. Without one the
+--- service takes the second in its place.
+
+local json = require "klaviyo.values.json"
+local lazy = require "klaviyo.util.lazy_require"
+
+local digest = lazy "klaviyo.digest"
+
+local M = {}
+
+-- The two high bits of the fourth group are RFC 9562's variant.
+local VARIANT = {}
+for i = 0, 15 do
+  VARIANT[("%x"):format(i)] = ("%x"):format(8 + i % 4)
+end
+
+local function uuid(hex, version)
+  return hex:sub(1, 8) .. "-" .. hex:sub(9, 12) .. "-" .. version
+    .. hex:sub(14, 16) .. "-" .. VARIANT[hex:sub(17, 17)] .. hex:sub(18, 20)
+    .. "-" .. hex:sub(21, 32)
+end
+
+local HEX = {}
+for byte = 0, 255 do
+  HEX[byte] = ("%02x"):format(byte)
+end
+
+-- Sixteen bytes; formatting each would cost as much as all the rest of a call.
+local function hex_of(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p)
+  return HEX[a] .. HEX[b] .. HEX[c] .. HEX[d] .. HEX[e] .. HEX[f] .. HEX[g]
+    .. HEX[h] .. HEX[i] .. HEX[j] .. HEX[k] .. HEX[l] .. HEX[m] .. HEX[n]
+    .. HEX[o] .. HEX[p]
+end
+
+--- A new one, a UUID of version 4. The randomness is the system's own, and
+--- differs in a forked process.
+---@return string
+function M.new()
+  return uuid(hex_of(digest.random(16):byte(1, 16)), "4")
+end
+
+--- The one that belongs to a number: the same for the same seed, whenever it
+--- is asked for. A UUID of version 8.
+---@param seed string  from M.new
+---@param number integer
+---@return string
+function M.derived(seed, number)
+  return uuid(digest.sha256(("%s %d"):format(seed, number)), "8")
+end
+
+--- Whether a value is an id. null and "" are not: to the service they are the
+--- same as none, and mostly come from an empty field.
+---@param value any
+---@return boolean
+function M.is_given(value)
+  return value ~= nil and value ~= json.null and value ~= ""
+end
+
+local NONE = {}  -- never written to
+
+local function data_of(value)
+  return type(value) == "table" and type(value.data) == "table"
+    and value.data or NONE
+end
+
+local function attributes_of(resource)
+  return type(resource) == "table" and type(resource.attributes) == "table"
+    and resource.attributes or NONE
+end
+
+local function add_events(list, events)
+  for _, event in ipairs(data_of(events)) do
+    list[#list + 1] = attributes_of(event)
+  end
+end
+
+-- The attributes of every event in a document of create_event,
+-- bulk_create_events or their public twins.
+local function events_of(document)
+  local data = data_of(document)
+  local attributes = attributes_of(data)
+  local list = {}
+  if data.type == "event" then
+    list[1] = attributes
+  elseif data.type == "event-bulk-create" then
+    add_events(list, attributes.events)
+  elseif data.type == "event-bulk-create-job" then
+    for _, group in ipairs(data_of(attributes["events-bulk-create"])) do
+      add_events(list, attributes_of(group).events)
+    end
+  end
+  return list
+end
+
+--- Puts a unique_id into every event of a document that lacks one or has null
+--- or "" in its place. A body
+--- that is text is left alone. Sending the same document again sends the same
+--- ids.
+---@param document table|string
+---@return table|string document  the same
+function M.ensure(document)
+  for _, attributes in ipairs(events_of(document)) do
+    if attributes ~= NONE and not M.is_given(attributes.unique_id) then
+      attributes.unique_id = M.new()
+    end
+  end
+  return document
+end
+
+--- Whether a document is of events that all have their unique_id, so that
+--- sending it again changes nothing.
+---@param document table
+---@return boolean
+function M.is_everywhere(document)
+  local events = events_of(document)
+  for _, attributes in ipairs(events) do
+    local id = attributes.unique_id
+    if type(id) ~= "string" or id == "" then
+      return false
+    end
+  end
+  return #events > 0
+end
+
+return M

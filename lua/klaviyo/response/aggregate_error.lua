@@ -1,0 +1,38 @@
+--- Several errors as one: it reads as the first, and shows them all.
+
+local M = {}
+
+---@class klaviyo.several
+---@field failures table  the errors, the first one first
+---@field count integer  how many; one of them may be nil
+local Several = {}
+Several.__name = "klaviyo.response.aggregate_error"
+
+-- What the first has to say, where it is a table: kind, status, errors, …
+function Several:__index(name)
+  local one = rawget(self, "failures")[1]
+  if type(one) == "table" then
+    return one[name]
+  end
+end
+
+function Several:__tostring()
+  local lines = {("%d tasks failed:"):format(self.count)}
+  for i = 1, self.count do
+    lines[i + 1] = "  " .. tostring(self.failures[i])
+  end
+  return table.concat(lines, "\n")
+end
+
+function Several.__concat(a, b)
+  return tostring(a) .. tostring(b)
+end
+
+---@param list table
+---@param count integer
+---@return klaviyo.several
+function M.new(list, count)
+  return setmetatable({failures = list, count = count}, Several)
+end
+
+return M

@@ -1,0 +1,168 @@
+--- What went wrong on the wire, as a table that reads well as a string.
+
+local json = require "klaviyo.values.json"
+local misuse = require "klaviyo.util.usage_error"
+local userinfo = require "klaviyo.userinfo"
+
+local M = {}
+
+---@alias klaviyo.error_kind
+---| "api"|"http"|"decode"|"auth"|"rate_limited"|"timeout"
+---| "transport"|"cancelled"|"closed"|"queue_full"|"outbox"|"csv"
+---| "not_delivered"
+
+---@class klaviyo.error
+---@field kind klaviyo.error_kind  what failed: see the table below
+---@field message string  one line
+---@field status? integer  the HTTP status, where an answer came
+---@field errors? table[]  the API's own error objects, whole
+---@field code? string  the first one's code
+---@field duplicate_id? string  of a 409 for a profile: the id of the profile that exists already
+---@field cause? any  of "auth": what the function returned besides nil; of "not_delivered": the error of the outbox
+---@field operation? string  the operation id
+---@field retry_after? number  seconds that the service asks to wait
+---@field maybe_sent boolean  could the service have acted on the request?
+---@field attempts table[]  one entry for each time it was sent
+---@field response? klaviyo.response  the answer, where one came
+---@field line? integer  of kind "csv": the line that the row begins on
+---@field last_line? integer  the one that it ends on
+---@field lost? integer  of kind "not_delivered": events that are not delivered and no longer retried
+---@field waiting? integer  of kind "not_delivered": events that are yet to be sent
+local Error = {}
+Error.__index = Error
+Error.__name = "klaviyo.error"
+
+local LONGEST_MESSAGE = 500
+
+local REDACTED = "[redacted]"
+
+-- At most `size` bytes of a text, whole characters, without the secret, of
+-- which not even a part that the end cuts off may remain.
+local function excerpt(text, secret, size)
+  local parts, length, at = {}, 0, 1
+  while at <= #text and length <= size do
+    local first, last = nil, nil
+    if secret and secret ~= "" then
+      first, last = text:find(secret, at, true)
+    end
+    local part = text:sub(at, math.min((first or #text + 1) - 1, at + size))
+    parts[#parts + 1] = part
+    length = length + #part
+    if first and length <= size then
+      parts[#parts + 1] = REDACTED
+      length = length + #REDACTED
+    end
+    at = (last or #text) + 1
+  end
+  local short = table.concat(parts)
+  if #short <= size then
+    return short, false
+  end
+  return (short:sub(1, size):gsub("[\192-\255][\128-\191]*$", "")), true
+end
+
+--- The beginning of what the other side sent, fit for a message.
+---@param text string
+---@param secret string|nil  is not in it, whoever echoes it
+---@param size integer  bytes at the most
+---@return string
+function M.excerpt(text, secret, size)
+  return (excerpt(text, secret, size))
+end
+
+-- One line, short enough for a log, whatever the other side sent.
+local function one_line(text, secret)
+  local short, cut = excerpt(text, secret, LONGEST_MESSAGE)
+  short = short:gsub("[%c%s]+", " "):gsub("^ ", ""):gsub(" $", "")
+  return cut and short .. "…" or short
+end
+
+function Error:__tostring()
+  local where = self.operation and self.operation .. ": " or ""
+  return ("klaviyo: %s%s"):format(where, self.message)
+end
+
+function Error.__concat(a, b)
+  return tostring(a) .. tostring(b)
+end
+
+--- Whether a value is one of our errors.
+function M.is(value)
+  return getmetatable(value) == Error
+end
+
+---@param fields table  members of klaviyo.error
+---@param secret string|nil  must not be seen in the message, whoever echoes it
+---@return klaviyo.error
+function M.new(fields, secret)
+  fields.message = one_line(userinfo.redacted(fields.message), secret)
+  fields.maybe_sent = fields.maybe_sent or false
+  fields.attempts = fields.attempts or {}
+  return setmetatable(fields, Error)
+end
+
+local function text_of(value)
+  return type(value) == "string" and value ~= "" and value or nil
+end
+
+--- The code of an error object as text, whatever JSON had in its place.
+---@param object any
+---@return string|nil
+function M.code_of(object)
+  local code = type(object) == "table" and object.code or nil
+  if type(code) == "number" and code % 1 == 0 then
+    return ("%d"):format(code)
+  end
+  return text_of(code)
+end
+
+--- One error object of the API in words: `invalid: The … (/data/attributes)`.
+function M.describe(object)
+  if type(object) ~= "table" then
+    return misuse.shown(object)
+  end
+  local words = text_of(object.detail) or text_of(object.title)
+    or text_of(object.message) or "no detail"
+  local code = M.code_of(object)
+  local source = type(object.source) == "table" and object.source or {}
+  local where = text_of(source.pointer) or text_of(source.parameter)
+  return (code and code .. ": " or "") .. words
+    .. (where and " (" .. where .. ")" or "")
+end
+
+--- Several error objects in words: the first of them, and how many more.
+---@param status integer|nil
+---@param objects table[]  one at least
+function M.summary(status, objects)
+  local text = M.describe(objects[1])
+  if status then
+    text = ("%d %s"):format(status, text)
+  end
+  if #objects > 1 then
+    text = ("%s (and %d more)"):format(text, #objects - 1)
+  end
+  return text
+end
+
+--- The id of the profile that a refused one would be a double of.
+---@param objects table[]
+---@return string|nil
+function M.duplicate_id(objects)
+  for _, object in ipairs(objects) do
+    local meta = type(object) == "table" and object.meta
+    local id = type(meta) == "table" and text_of(meta.duplicate_profile_id)
+    if id then
+      return id
+    end
+  end
+end
+
+--- The error objects of a decoded body, if it is a JSON:API error document.
+function M.objects(body)
+  local list = type(body) == "table" and body.errors
+  if type(list) == "table" and list ~= json.null and #list > 0 then
+    return list
+  end
+end
+
+return M

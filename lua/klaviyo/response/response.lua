@@ -1,0 +1,233 @@
+--- What came back, as a document or an error.
+
+local core = require "klaviyo.core"
+local errors = require "klaviyo.response.errors"
+local json = require "klaviyo.values.json"
+local lazy = require "klaviyo.util.lazy_require"
+
+local dump = lazy "klaviyo.values.dump"
+
+local M = {}
+
+---@class klaviyo.response
+---@field status integer
+---@field headers table<string, string>  names in lower case
+---@field body string  the bytes, decompressed
+---@field elapsed number  seconds
+---@field http_version string  "1.1" or "2"
+---@field attempts table[]  one entry for each time it was sent
+---@field rate_limit table|nil  {limit=, remaining=, reset=, windows={{limit=, seconds=}, …}}
+---@field retry_after integer|nil  seconds
+local Response = {__name = "klaviyo.response"}
+
+-- Most calls never look at the header fields: they are read when asked for.
+local read_later = {
+  headers = function(response)
+    return core.header_fields(response.head)
+  end,
+  rate_limit = function(response)
+    return core.rate_limit(response.head)
+  end,
+  retry_after = function(response)
+    return core.retry_after(response.head)
+  end,
+  attempts = function(response)
+    return {{status = response.status, elapsed = response.elapsed}}
+  end,
+}
+
+function Response.__index(response, name)
+  local read = read_later[name]
+  if read then
+    local value = read(response)
+    rawset(response, name, value)
+    return value
+  end
+end
+
+function Response:__tostring()
+  return ("klaviyo.response: %d, %d bytes, %.3f s"):format(self.status,
+    #self.body, self.elapsed)
+end
+
+local function key_of(identifier)
+  return tostring(identifier.type) .. "\0" .. tostring(identifier.id)
+end
+
+-- doc:resolve{type=, id=} finds a resource among doc.included.
+local function resolve(document, identifier)
+  local index = getmetatable(document).__index
+  local by_key = index.included_by_key
+  if not by_key then
+    by_key = {}
+    local included = document.included
+    for _, resource in ipairs(type(included) == "table" and included or {}) do
+      if type(resource) == "table" then
+        by_key[key_of(resource)] = resource
+      end
+    end
+    index.included_by_key = by_key
+  end
+  return type(identifier) == "table" and by_key[key_of(identifier)] or nil
+end
+
+---@class klaviyo.document
+---@field data? table|table[]  the resource, or the list of them
+---@field included? table[]
+---@field links? table
+---@field meta? table
+---@field response klaviyo.response
+---@field resolve fun(self, identifier: {type: string, id: string}): table|nil
+
+local function to_text(value)
+  return dump.brief(value)
+end
+
+local RESOURCE = {__name = "klaviyo.resource", __tostring = to_text}
+
+-- Resources print readably, too. They stay plain tables.
+local function mark(resources)
+  if type(resources) ~= "table" then
+    return
+  elseif not json.is_array(resources) then
+    setmetatable(resources, RESOURCE)
+    return
+  end
+  for i = 1, #resources do
+    local resource = resources[i]
+    if type(resource) == "table" and getmetatable(resource) == nil then
+      setmetatable(resource, RESOURCE)
+    end
+  end
+end
+
+local function document(body, response)
+  mark(body.data)
+  mark(body.included)
+  return setmetatable(body, {
+    __index = {response = response, resolve = resolve},
+    __name = "klaviyo.document.document",
+    __tostring = to_text,
+  })
+end
+
+-- The response of a document, whatever members the document has.
+local function response_of(doc)
+  return getmetatable(doc).__index.response
+end
+
+local function snippet(response, context)
+  return response.body == "" and "an empty body"
+    or errors.excerpt(response.body, context.secret, 200)
+end
+
+local function failure(kind, message, context, response, more)
+  local fields = {
+    kind = kind,
+    message = message,
+    status = response.status,
+    operation = context.op and context.op.id,
+    retry_after = response.retry_after,
+    attempts = response.attempts,
+    -- a refusal was not acted upon; what a broken 2xx tells of was
+    maybe_sent = response.maybe_sent or response.status < 300,
+    response = response,
+  }
+  for name, value in pairs(more or {}) do
+    fields[name] = value
+  end
+  return nil, errors.new(fields, context.secret)
+end
+
+-- What a bare status leaves to be looked up. A gateway that refuses a caller
+-- tells itself what the caller may not; its key may have the scopes.
+local function advice(context, response)
+  local scopes = context.op and context.op.scopes
+  local status = response.status
+  if status == 403 and scopes and #scopes > 0
+      and not response.headers["x-klaviyo-gateway"] then
+    return " (the key needs " .. table.concat(scopes, ", ") .. ")"
+  elseif status == 410 then
+    return (" (revision %s is not answered any more: set a later one, or "
+      .. "fall_forward = true)"):format(context.settings.revision)
+  end
+  return ""
+end
+
+local function refused(context, response)
+  local body = json.decode(response.body)
+  local objects = errors.objects(body)
+  local status = response.status
+  local kind = status == 429 and "rate_limited" or objects and "api" or "http"
+  local message
+  if objects then
+    message = errors.summary(status, objects)
+  elseif status >= 300 and status < 400 then
+    message = ("%d redirect to %s, not followed"):format(status,
+      response.headers.location or "nowhere")
+  else
+    message = ("%d %s"):format(status, snippet(response, context))
+  end
+  message = message .. advice(context, response)
+  if response.retry_after then
+    message = ("%s; retry after %d s"):format(message, response.retry_after)
+  end
+  return failure(kind, message, context, response, {
+    errors = objects,
+    code = objects and errors.code_of(objects[1]),
+    duplicate_id = objects and errors.duplicate_id(objects),
+  })
+end
+
+--- The outcome of a transfer.
+---@param response table|nil  what the core took from the wire
+---@param trouble table|nil  or why nothing came: {kind=, reason=, …}
+---@param context {op: table|nil, settings: klaviyo.settings, secret: string|nil}
+---@return klaviyo.document|nil, klaviyo.error|nil
+function M.read(response, trouble, context)
+  if not response then
+    local after = trouble.retry_after
+    return nil, errors.new({
+      kind = trouble.kind,
+      message = trouble.reason .. (after
+        and ("; retry after %d s"):format(math.ceil(after)) or ""),
+      operation = context.op and context.op.id,
+      retry_after = trouble.retry_after,
+      maybe_sent = trouble.maybe_sent,
+      attempts = trouble.attempts
+        or {{error = trouble.reason, elapsed = trouble.elapsed}},
+    }, context.secret)
+  end
+  setmetatable(response, Response)
+  if response.status < 200 or response.status >= 300 then
+    return refused(context, response)
+  end
+  if response.body == "" then
+    return document({}, response)
+  end
+  local body, why = json.decode(response.body)
+  if body == nil then
+    return failure("decode", ("%d with a body that is not JSON (%s): %s")
+      :format(response.status, why, snippet(response, context)),
+      context, response)
+  end
+  if type(body) ~= "table" or json.is_array(body) then
+    return failure("decode", ("%d with a body that is not a JSON object: %s")
+      :format(response.status, snippet(response, context)), context, response)
+  end
+  return document(body, response)
+end
+
+--- What arrived in the place of a page: a collection that is empty says so.
+function M.no_page(context, page)
+  local response = response_of(page)
+  return select(2, failure("decode", ("%d with no data: %s"):format(
+    response.status, snippet(response, context)), context, response))
+end
+
+--- A page that arrived but cannot be gone on from.
+function M.lost(message, context, page)
+  return select(2, failure("decode", message, context, response_of(page)))
+end
+
+return M

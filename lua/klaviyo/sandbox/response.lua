@@ -1,0 +1,322 @@
+--- Answers: one resource, a page of them, identifiers only, or nothing.
+
+local codec = require "klaviyo.sandbox.json"
+local fields = require "klaviyo.sandbox.fields"
+local filter = require "klaviyo.sandbox.filter"
+local page = require "klaviyo.sandbox.page"
+local query = require "klaviyo.sandbox.query"
+local relations = require "klaviyo.sandbox.relations"
+local render = require "klaviyo.sandbox.render"
+
+local M = {}
+
+local DOCUMENT = codec.shape { "data", "included", "links", "meta" }
+
+-- Listings without a page[size]: how many the service gives.
+local FIXED_SIZE = {
+  list = 10, segment = 10, template = 10, event = 200, metric = 200, tag = 50,
+  ["tag-group"] = 25, ["tracking-setting"] = 1, profile = 20, flow = 50,
+}
+local OTHER_SIZE = 100
+
+-- Statuses that the service answers with, whatever its documentation says:
+-- and whether with a body.
+local STATUS = {
+  ["DELETE /api/templates/{id}"] = { 200, false },
+  ["POST /api/template-clone"] = { 200, true },
+  ["POST /api/template-render"] = { 200, true },
+  ["POST /api/profile-merge"] = { 202, true },
+}
+
+--- The success status of an operation.
+---@param op table
+---@param preferred integer|nil taken if the operation has it
+---@return integer status
+---@return boolean has_body
+function M.status(op, preferred)
+  local seen = STATUS[op.method .. " " .. op.path]
+  if seen then
+    return seen[1], seen[2]
+  end
+  local least
+  for status in pairs(op.success) do
+    least = math.min(least or status, status)
+  end
+  local status = op.success[preferred] ~= nil and preferred or least or 204
+  return status, op.success[status] == true
+end
+
+--- Nothing but the status.
+function M.empty(call)
+  return (M.status(call.op))
+end
+
+-- The request's own parameters with some of them replaced.
+local function link(call, replaced)
+  local parts = {}
+  for _, pair in ipairs(call.query.list) do
+    if replaced[pair[1]] == nil then
+      parts[#parts + 1] = query.form_escape(pair[1]) .. "="
+        .. query.form_escape(pair[2])
+    end
+  end
+  for name, text in pairs(replaced) do
+    if text then
+      parts[#parts + 1] = query.form_escape(name) .. "="
+        .. query.form_escape(text)
+    end
+  end
+  return call.world.settings.link_base .. call.path
+    .. (#parts > 0 and "?" .. table.concat(parts, "&") or "")
+end
+
+local function self_link(call)
+  return link(call, {})
+end
+
+-- The resources that `include` names, each once.
+local function included(call, kind, records)
+  local names = call.query.values.include
+  if not names then
+    return nil
+  end
+  local list, seen = codec.array(), {}
+  local known = call.model.relationships[kind] or {}
+  for _, path in ipairs(names) do
+    local name = path:match("^[^.]+")
+    local about = known[name]
+      or { kind = relations.target(name), many = name:find("s$") ~= nil }
+    local target = about.kind or relations.target(name)
+    local sparse = "fields[" .. target .. "]"
+    local more = "additional-" .. sparse
+    local view = render.view(call, target, {
+      [sparse] = call.query.values[sparse], [more] = call.query.values[more],
+    })
+    local function add(other)
+      if other and not seen[target .. other.id] then
+        seen[target .. other.id] = true
+        list[#list + 1] = view(other)
+      end
+    end
+    for _, record in ipairs(records) do
+      if about.many then
+        local sequence = relations.sequence(call.world, kind, record.id, name,
+          target)
+        for place = 1, sequence.last do
+          add(sequence.at(place))
+        end
+      else
+        local id = relations.one(call.world, kind, record.id, name)
+        add(id and call.world:get(target, id))
+      end
+    end
+  end
+  return list
+end
+
+--- One resource.
+---@param call table
+---@param kind string
+---@param record table|nil nil is answered as null
+---@param preferred integer|nil status
+function M.one(call, kind, record, preferred)
+  local status, has_body = M.status(call.op, preferred)
+  if not has_body then
+    return status
+  end
+  local view = record and render.view(call, kind, call.query.values, true)
+  return status, setmetatable({
+    data = record and view(record) or codec.null,
+    included = record and included(call, kind, { record }),
+    links = render.links { self = self_link(call) },
+  }, DOCUMENT)
+end
+
+--- One identifier, or null.
+function M.identifier(call, kind, id)
+  return M.status(call.op), setmetatable({
+    data = id and render.identifier(kind, id) or codec.null,
+    links = render.links { self = self_link(call) },
+  }, DOCUMENT)
+end
+
+local INDEXED = { id = true, ids = true, email = true, phone_number = true,
+  external_id = true }
+
+-- With a filter that names ids or e-mails, only those are looked at.
+local function narrowed(sequence, collection, terms)
+  for _, term in ipairs(terms or {}) do
+    local by_id = term.field == "id" or term.field == "ids"
+    if INDEXED[term.field] and sequence.place_of
+      and (by_id or collection.found_by[term.field])
+      and (term.operator == "equals" or term.operator == "any") then
+      local literals = term.operator == "any" and term.value.value
+        or { term.value }
+      local found, last = {}, 0
+      for _, literal in ipairs(literals) do
+        local record = type(literal.value) == "string" and (by_id
+          and collection:get(literal.value)
+          or not by_id and collection:find(term.field, literal.value))
+        local place = record and sequence.place_of(record)
+        if place then
+          found[place] = record
+          last = math.max(last, place)
+        end
+      end
+      return { last = last, at = function(place) return found[place] end,
+        joined = sequence.joined }
+    end
+  end
+  return sequence
+end
+
+local function sort_of(call, kind, sequence)
+  local text = call.query.values.sort
+  if not text then
+    return nil
+  end
+  local descending, field = text:match("^(%-?)(.*)$")
+  return {
+    descending = descending == "-", field = field,
+    value_of = function(record, place)
+      if field == "joined_group_at" then
+        return sequence.joined and sequence.joined(place) or 0
+      end
+      return fields.value(call.world, kind, record, field)
+    end,
+  }
+end
+
+local function test_of(call, kind, sequence)
+  local terms = call.query.terms
+  return terms and function(record, place)
+    return filter.holds(terms, function(field)
+      if field == "joined_group_at" then
+        return sequence.joined and sequence.joined(place)
+          or record.attributes.created
+      end
+      return fields.value(call.world, kind, record, field)
+    end)
+  end
+end
+
+local function size_of(op, values, kind)
+  local bounds = op.page and op.page.size
+  return values["page[size]"] or bounds and bounds.default
+    or op.page and (FIXED_SIZE[kind] or OTHER_SIZE) or math.huge
+end
+
+-- Pages by number: nothing but a cursor that counts.
+local function numbered(call, sequence, options)
+  local number = call.query.values["page[number]"] or 1
+  local size, cut = options.size, nil
+  for turn = 1, math.max(number, 1) do
+    options.cursor = turn > 1 and page.read_cursor(cut.next) or nil
+    cut = page.cut(sequence, options)
+    if turn < number and not cut.next then
+      cut = { items = {}, places = {} }
+      break
+    end
+  end
+  options.size = size
+  return cut, {
+    next = cut.next and link(call, { ["page[number]"] = tostring(number + 1) }),
+    prev = number > 1
+      and link(call, { ["page[number]"] = tostring(number - 1) }) or nil,
+  }
+end
+
+-- Listings whose links are but their own.
+local UNPAGED = { webhook = true, ["webhook-topic"] = true }
+
+-- The first page of the lists has a link to one before it, which is empty.
+local function prev_of_first(call, cut)
+  if call.op.path ~= "/api/lists" or call.query.cursor or not cut.places[1] then
+    return nil
+  end
+  return link(call,
+    { ["page[cursor]"] = page.cursor("prev", cut.places[1]) })
+end
+
+--- A page of resources, or of identifiers.
+---@param call table
+---@param kind string
+---@param sequence table
+---@param identifiers boolean|nil
+function M.page(call, kind, sequence, identifiers)
+  local values = call.query.values
+  local collection = call.world:collection(kind)
+  sequence = narrowed(sequence, collection, call.query.terms)
+  local options = {
+    size = size_of(call.op, values, kind), cursor = call.query.cursor,
+    sort = sort_of(call, kind, sequence), test = test_of(call, kind, sequence),
+  }
+  local cut, links
+  if call.op.page and call.op.page.style == "offset"
+    and not options.cursor then
+    cut, links = numbered(call, sequence, options)
+  else
+    cut = page.cut(sequence, options)
+    links = {
+      next = cut.next and link(call, { ["page[cursor]"] = cut.next }),
+      prev = cut.prev and link(call, { ["page[cursor]"] = cut.prev }),
+    }
+  end
+  local view = identifiers and function(record)
+    return render.identifier(kind, record.id)
+  end or render.view(call, kind, values, true)
+  local data = codec.array()
+  for i, record in ipairs(cut.items) do
+    data[i] = view(record, sequence.joined
+      and sequence.joined(cut.places[i]))
+  end
+  links.self = self_link(call)
+  if UNPAGED[kind] then
+    links.next, links.prev = nil, nil
+  else
+    links.next = links.next or codec.null
+    links.prev = links.prev or prev_of_first(call, cut) or codec.null
+  end
+  return M.status(call.op), setmetatable({
+    data = data,
+    included = included(call, kind, cut.items),
+    links = render.links(links),
+  }, DOCUMENT)
+end
+
+--- All of a collection as a sequence.
+function M.everything(collection)
+  collection.keep = collection.keep or {}
+  return {
+    last = collection.last, version = collection.version,
+    keep = collection.keep,
+    at = function(place) return collection:at(place) end,
+    place_of = function(record) return record.place end,
+  }
+end
+
+--- A document of free content, with its type.
+function M.content(call, kind, id, attributes)
+  local status, has_body = M.status(call.op)
+  return status, has_body and setmetatable({
+    data = { type = kind, id = id, attributes = attributes,
+      links = { self = self_link(call) } },
+    links = render.links { self = self_link(call) },
+  }, DOCUMENT) or nil
+end
+
+--- The answer to a query: as a page's that is the only one.
+---@param call table
+---@param kind string
+---@param id string
+---@param attributes table
+---@param own_link boolean|nil whether the answer itself has a link
+function M.report(call, kind, id, attributes, own_link)
+  local status, document = M.content(call, kind, id, attributes)
+  document.data.links = own_link and { self = ("%s%s/%s/"):format(
+    call.world.settings.link_base, call.path, id) } or nil
+  document.links.next, document.links.prev = codec.null, codec.null
+  return status, document
+end
+
+return M

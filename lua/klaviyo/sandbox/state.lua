@@ -1,0 +1,220 @@
+--- Everything that a running sandbox knows: resources, relationships, what it
+-- has received, and the faults that were ordered.
+
+local chance = require "klaviyo.sandbox.random_ids"
+local codec = require "klaviyo.sandbox.json"
+local defaults = require "klaviyo.sandbox.defaults"
+local generated = require "klaviyo.sandbox.generated"
+local instant = require "klaviyo.sandbox.rfc3339"
+local limits = require "klaviyo.sandbox.limits"
+local relations = require "klaviyo.sandbox.relations"
+local store = require "klaviyo.sandbox.store"
+local tally = require "klaviyo.sandbox.counters"
+
+local M = {}
+
+local World = {}
+World.__index = World
+
+-- By which attributes resources are found without looking at all of them.
+local UNIQUE = {
+  profile = { "email", "phone_number", "external_id", "anonymous_id", "_kx" },
+  metric = { "name" },
+  event = { "dedupe" },
+}
+
+-- Types whose times are named created_at and updated_at.
+local STAMPED_AT = {
+  campaign = true, ["campaign-message"] = true, webhook = true, form = true,
+  ["form-version"] = true, image = true, ["object-type"] = true,
+}
+
+-- A number of 52 bits instead of a text: an index takes half the room.
+local function key_of(digest)
+  return function(text)
+    local a, b, c, d, e, f, g = digest(text):byte(1, 7)
+    return (((((a * 256 + b) * 256 + c) * 256 + d) * 256 + e) * 256 + f) * 16
+      + g % 16
+  end
+end
+
+--- A world with its first resources.
+---@param settings table key, company_id, profiles, link_base, seed, now, record
+---@return table
+function M.new(settings)
+  local self = setmetatable({ settings = settings }, World)
+  self.now = settings.now and function() return settings.now end or os.time
+  -- What limits and jobs go by: it may run while `now` stands, and finer.
+  self.clock = settings.clock or self.now
+  self.key_of = settings.digest and key_of(settings.digest)
+  self.phases = chance.new(settings.phase_seed or 1)
+  self.own_limits = limits.own(settings.limits)
+  self:reset()
+  return self
+end
+
+--- Back to the beginning.
+function World:reset()
+  self.chance = chance.new(self.settings.seed or 1)
+  self.collections, self.links, self.faults = {}, {}, {}
+  self.buckets = {}
+  self.stats = tally.new()
+  self.latest, self.number = {}, 0
+  local count = self.settings.profiles or 0
+  self.collections.profile = store.collection("profile", UNIQUE.profile,
+    count > 0 and generated.profiles(count, 1704067200) or nil, self.key_of)
+  require("klaviyo.sandbox.seed").fill(self)
+  self.stats = tally.new()
+end
+
+--- The collection of a type; it is made when first asked for.
+---@param kind string
+function World:collection(kind)
+  local collection = self.collections[kind]
+  if not collection then
+    collection = store.collection(kind, UNIQUE[kind] or {}, nil,
+      self.key_of)
+    self.collections[kind] = collection
+  end
+  return collection
+end
+
+--- A resource, or nil.
+function World:get(kind, id)
+  return self:collection(kind):get(id)
+end
+
+--- Whether a resource exists; of types that the sandbox knows nothing of
+-- everything does.
+function World:exists(kind, id)
+  return not self.collections[kind] or self:get(kind, id) ~= nil
+end
+
+local stamps = {}
+
+local function stamp_names(kind)
+  local names = stamps[kind]
+  if not names then
+    local at = (STAMPED_AT[kind] or kind:find("%-job$")) and "_at" or ""
+    names = { "created" .. at, "updated" .. at }
+    stamps[kind] = names
+  end
+  return names[1], names[2]
+end
+
+-- Whether times are kept with fractions of a second: of those types whose times
+-- are named so, and of the catalog. Others have them in the answer to what wrote
+-- them, but not when read afterwards.
+local function keeps_fractions(kind)
+  return stamp_names(kind):find("_at$") ~= nil or kind:find("^catalog%-") ~= nil
+end
+
+--- The time, with what fraction of a second the clock has.
+---@return number seconds since 1970
+function World:moment()
+  return self.settings.now or self.clock()
+end
+
+--- The time, in microseconds.
+---@return string
+function World:stamp()
+  return instant.precise(self:moment())
+end
+
+local function kept(kind, stamp)
+  return keeps_fractions(kind) and stamp or instant.whole(stamp)
+end
+
+--- Makes a resource, with what the service fills in.
+---@param kind string
+---@param attributes table|nil
+---@param id string|nil
+---@return table record `fresh` are its times as they are answered now
+function World:make(kind, attributes, id)
+  local all = defaults.of(kind, self)
+  for name, value in pairs(attributes or {}) do
+    all[name] = value
+  end
+  local stamp = self:stamp()
+  local created, updated = stamp_names(kind)
+  local fresh = { [created] = all[created] or stamp,
+    [updated] = all[updated] or all[created] or stamp }
+  all[created] = all[created] or kept(kind, stamp)
+  all[updated] = all[updated] or all[created]
+  local collection = self:collection(kind)
+  id = id or defaults.id(kind, all) or collection:next_id()
+  while not id or collection:get(id) do
+    id = self.chance:id(kind, self.now(), self.settings)
+  end
+  local made = self.stats.created
+  made[kind] = (made[kind] or 0) + 1
+  local record = collection:add({ id = id, attributes = all })
+  record.fresh, record.made = fresh, self.clock()
+  return record
+end
+
+-- Objects that are merged member by member, null taking a member away.
+local MERGED = { properties = true, location = true }
+
+--- Lays attributes over those a resource has.
+function World:update(kind, record, attributes)
+  local _, updated = stamp_names(kind)
+  local stamp = self:stamp()
+  self:collection(kind):change(record, function()
+    local have = record.attributes
+    for name, value in pairs(attributes) do
+      if MERGED[name] and codec.kind(value) == "object"
+        and codec.kind(have[name]) == "object" then
+        local merged = {}
+        for key, old in pairs(have[name]) do
+          merged[key] = old
+        end
+        for key, new in pairs(value) do
+          merged[key] = new ~= codec.null and new or nil
+        end
+        have[name] = merged
+      else
+        have[name] = value
+      end
+    end
+    have[updated] = kept(kind, stamp)
+  end)
+  record.fresh = { [updated] = stamp }
+end
+
+--- Takes a resource away.
+function World:remove(kind, record)
+  self:collection(kind):remove(record)
+  relations.forget(self, kind, record.id)
+end
+
+--- Notes what was received and answered.
+---@param entry table method, uri, operation, status, headers, body
+function World:note(entry)
+  local room = self.settings.record or 0
+  if room > 0 then
+    self.number = self.number % room + 1
+    self.latest[self.number] = entry
+  end
+end
+
+--- The latest requests, oldest first.
+function World:requests()
+  local list = codec.array()
+  for i = 1, #self.latest do
+    list[i] = self.latest[(self.number + i - 1) % #self.latest + 1]
+  end
+  return list
+end
+
+--- Counters, as a table of plain values.
+function World:counters()
+  local counters = tally.plain(self.stats)
+  counters.resources = {}
+  for kind, collection in pairs(self.collections) do
+    counters.resources[kind] = collection.count
+  end
+  return counters
+end
+
+return M

@@ -1,0 +1,104 @@
+--- One at a time: who comes second waits, in whichever way it can.
+
+local misuse = require "klaviyo.util.usage_error"
+local scheduler = require "klaviyo.tasks.scheduler"
+local tasks = require "klaviyo.tasks"
+
+local M = {}
+
+local MAIN = "main"  -- the coroutine that LuaJIT has no name for
+
+---@class klaviyo.lock
+local Lock = {}
+Lock.__index = Lock
+Lock.__name = "klaviyo.tasks.lock"
+
+---@param what string  for the message to whom would wait for itself
+---@return klaviyo.lock
+function M.new(what)
+  return setmetatable({
+    what = what,
+    turn = 0,  -- how often it was taken
+    -- a task, or a coroutine that is none; one that is gone holds nothing
+    held = setmetatable({}, {__mode = "v"}),
+    queue = setmetatable({}, {__mode = "k"}),
+  }, Lock)
+end
+
+local function holder_of(self)
+  local holder = self.held.by
+  if type(holder) == "thread" and coroutine.status(holder) == "dead"
+      or type(holder) == "table" and holder.done then
+    return nil
+  end
+  return holder
+end
+
+local function never(self)
+  misuse.raise("%s would wait for itself", self.what)
+end
+
+-- A light thread of nginx may be killed while it holds a lock: it is then
+-- collected, provided that nobody who waits keeps it. So none of these has it
+-- in a variable while it waits.
+local function wait_inside(self, me)
+  tasks.begin_wait(me, holder_of(self))
+  local turn = self.turn
+  self.queue[me] = true
+  while self.turn == turn and holder_of(self) do
+    scheduler.park()
+  end
+  self.queue[me] = nil
+  tasks.end_wait(me)
+end
+
+local function wait_outside(self, holder, wait)
+  if type(holder) == "table" then
+    tasks.await_blocking(holder, function()
+      return self.held.by ~= holder or holder_of(self) == nil
+    end, wait)
+  elseif wait then
+    scheduler.yield_to(wait, scheduler.SLICE, true)
+  else
+    never(self)
+  end
+end
+
+local function acquire(self, wait)
+  local me = scheduler.inside()
+  local own = me or coroutine.running() or MAIN
+  while holder_of(self) do
+    if holder_of(self) == own
+        or me and type(holder_of(self)) ~= "table" then
+      never(self)
+    elseif me then
+      wait_inside(self, me)
+    else
+      wait_outside(self, holder_of(self), wait)
+    end
+  end
+  self.held.by, self.turn = own, self.turn + 1
+  return own
+end
+
+-- The holder is an argument to be alive while it holds.
+local function release(self, _, ok, ...)
+  self.held.by = nil
+  for task in pairs(self.queue) do
+    scheduler.ready(task)
+  end
+  if not ok then
+    error((...), 0)
+  end
+  return ...
+end
+
+--- Calls a function with the lock held.
+---@param wait (fun(fd: integer|nil, seconds: number))|nil  of another loop
+---@param fn function
+---@param ... any  its arguments
+function Lock:with(wait, fn, ...)
+  return release(self, acquire(self, wait), pcall(fn, ...))
+end
+
+return M

@@ -1,0 +1,136 @@
+--- for result, err, item in client:map(source, fn, {concurrency = n}): many
+--- calls under way at a time, their results in the order of the source.
+
+local misuse = require "klaviyo.util.usage_error"
+local tasks = require "klaviyo.tasks"
+local warning = require "klaviyo.util.warning"
+
+local M = {}
+
+local DEFAULT_CONCURRENCY = 10
+
+---@class klaviyo.map
+---@field count integer  how many results it gave so far
+local Map = {}
+Map.__index = Map
+Map.__name = "klaviyo.tasks.map"
+
+local function reader_of(source)
+  if type(source) ~= "table" or getmetatable(source)
+      and getmetatable(source).__call then
+    return source
+  end
+  misuse.list("what map takes", source)
+  local at = 0
+  return function()
+    at = at + 1
+    return source[at]
+  end
+end
+
+-- The window holds what was taken from the source and not yet given: no more
+-- than may be under way at a time. What the source raises waits for its turn.
+local function fill(self)
+  while self.last - self.first + 1 < self.concurrency and not self.ended do
+    local ok, item = pcall(self.read)
+    if self.ended then
+      return  -- closed meanwhile
+    elseif not ok then
+      self.ended, self.failed, self.failure = true, true, item
+    elseif item == nil then
+      self.ended = true
+    else
+      self.last = self.last + 1
+      self.window[self.last] = {
+        item = item, task = tasks.start(self.fn, item),
+      }
+    end
+  end
+end
+
+-- Several may ask at a time: each has a slot of its own to wait for.
+local function take(self)
+  local slot = self.window[self.first]
+  self.window[self.first] = nil
+  self.first = self.first + 1
+  self.waited_for[slot] = true
+  return slot
+end
+
+-- Who breaks off a loop by an error gives up on what is under way.
+local function given(self, slot, ok, result, err)
+  self.waited_for[slot] = nil
+  if not ok then
+    self:close()
+    warning.log_raised(result)
+    error(result, 0)
+  end
+  self.count = self.count + 1
+  if result == nil then
+    result = false
+  end
+  return result, err, slot.item
+end
+
+--- The next result; `nil` at the end. What `fn` returned in place of a result
+--- comes as false, err, item: nil would end the loop. What `fn` or the source
+--- raises is raised here, when its turn has come, and ends the walk.
+function Map:next()
+  fill(self)
+  if self.first <= self.last then
+    local slot = take(self)
+    return given(self, slot, pcall(slot.task.wait, slot.task, self.wait))
+  elseif self.failed then
+    self.failed = false
+    warning.log_raised(self.failure)
+    error(self.failure, 0)
+  end
+  return nil
+end
+
+--- Gives up on all that is under way. May be called twice.
+function Map:close()
+  self.ended, self.failed = true, false
+  while self.first <= self.last do
+    take(self)
+  end
+  for slot in pairs(self.waited_for) do
+    self.waited_for[slot] = nil
+    slot.task:cancel()
+  end
+end
+
+Map.__call = Map.next
+Map.__close = Map.close
+
+local function concurrency_of(options)
+  for name in pairs(options or {}) do
+    if name ~= "concurrency" then
+      misuse.unknown("option of map", name, {"concurrency"})
+    end
+  end
+  local concurrency = options and options.concurrency or DEFAULT_CONCURRENCY
+  return misuse.whole("concurrency", concurrency, 1)
+end
+
+--- Applies a function to all of a source, several at a time.
+---@param source table|function  a list, or an iterator: a value a call, nil at the end
+---@param fn fun(item: any): any, any  makes calls in the ordinary way
+---@param options {concurrency: integer|nil}|nil
+---@param wait (fun(fd: integer|nil, seconds: number))|nil  of another loop
+function M.new(source, fn, options, wait)
+  if type(source) ~= "function" and type(source) ~= "table" then
+    misuse.raise("map takes a list or an iterator, not %s", misuse.kind(source))
+  elseif type(fn) ~= "function" then
+    misuse.raise("map needs a function to apply, not %s", misuse.kind(fn))
+  end
+  local concurrency = concurrency_of(options)
+  local self = setmetatable({
+    count = 0, read = reader_of(source), fn = fn, concurrency = concurrency,
+    window = {}, first = 1, last = 0, ended = false, wait = wait,
+    waited_for = {},
+  }, Map)
+  return self, nil, nil, self
+end
+
+return M

@@ -1,0 +1,298 @@
+--- A loop of our own, for programs that have none. A task is a coroutine that
+--- gives way while it waits: for a ticket, for a time, or for another task.
+
+local core = require "klaviyo.core"
+local misuse = require "klaviyo.util.usage_error"
+
+local M = {}
+
+--- The core gives way this often, so that a signal's hook can run in between.
+M.SLICE = 0.2
+
+-- Where the core has no descriptor to watch, another loop looks this often;
+-- and where it has one that cannot tell all that is waited for.
+local GLANCE = 0.01
+
+-- What a task yields that waits for something of ours. One that yields
+-- anything else lets the others go first, and goes on.
+local PARKED = {}
+
+-- A task is kept alive by those who want its end, and not by its waiting: one
+-- that was forgotten is not to go on.
+local WEAK = {__mode = "v"}
+
+local queue, first, last = setmetatable({}, WEAK), 1, 0  -- the ready ones
+local waiting = setmetatable({}, WEAK)  -- by the serials of their tickets
+local heap = {}  -- the sleepers: {due =, task =}, the next one first
+
+local current  -- the task that was resumed last, and did not yet give way
+
+local running, status = coroutine.running, coroutine.status
+
+--- Has a task go on. It may have been told before: who waits, waits in a loop.
+function M.ready(task)
+  last = last + 1
+  queue[last] = task
+end
+
+--- Has a task begin, when its spawner waits.
+function M.start(task)
+  task.thread = coroutine.create(task.fn)
+  misuse.begins(task.thread, task.fn)
+  task.fn = nil
+  M.ready(task)
+end
+
+--- Where ends of transfers are told: those who wait look for them.
+function M.port()
+end
+
+local function next_ready()
+  while first <= last do
+    local task = queue[first]
+    queue[first] = nil
+    first = first + 1
+    if task then
+      return task
+    end
+  end
+  first, last = 1, 0
+end
+
+--- The task that runs this very code and can give way; else waiting blocks:
+--- outside of all tasks, in a task's own coroutines, within `string.gsub`.
+function M.inside()
+  if current and running() == current.thread and coroutine.isyieldable() then
+    return current
+  end
+end
+
+local function on_stack(task)
+  local state = task.thread and status(task.thread)
+  return state == "running" or state == "normal"
+end
+
+--- Whether a task was resumed and did not give way since.
+M.is_on_stack = on_stack
+
+--- The task in which this code runs, however deep in coroutines of its own.
+function M.enclosing()
+  if current and not on_stack(current) then
+    current = nil  -- whoever resumed it was broken off
+  end
+  return current
+end
+
+--- Gives way until somebody makes this task ready.
+function M.park()
+  coroutine.yield(PARKED)
+end
+
+--- Frees what the coroutine of a task holds that is not to go on.
+---@return boolean ok, any err  what its closing values raised
+function M.drop(task)
+  local thread = task.thread
+  task.thread = nil
+  if coroutine.close then
+    return coroutine.close(thread)
+  end
+  return true
+end
+
+--- Whether an error is the interpreter's answer to a Ctrl-C, which is to end
+--- everything.
+local function is_interrupt(err)
+  return type(err) == "string" and err:find("interrupted!$") ~= nil
+end
+M.is_interrupt = is_interrupt
+
+local function resumed(before, task, ok, ...)
+  current = before
+  if status(task.thread) ~= "dead" then
+    if task.done then
+      M.drop(task)
+    elseif ... ~= PARKED then
+      M.ready(task)
+    end
+    return
+  end
+  task.thread = nil
+  if not task.done then
+    task:finish(ok, ...)
+  end
+  if not ok and is_interrupt((...)) then
+    error((...), 0)
+  end
+end
+
+local function resume(task)
+  local before, arguments = M.enclosing(), task.arguments
+  current, task.arguments = task, nil
+  if arguments then
+    resumed(before, task, coroutine.resume(task.thread,
+      (table.unpack or unpack)(arguments, 1, arguments.n)))  -- luacheck: ignore 113
+  else
+    resumed(before, task, coroutine.resume(task.thread))
+  end
+end
+
+local function add_sleeper(node)
+  local at = #heap + 1
+  while at > 1 do
+    local up = (at - at % 2) / 2
+    if heap[up].due <= node.due then
+      break
+    end
+    heap[at], at = heap[up], up
+  end
+  heap[at] = node
+end
+
+local function remove_sleeper()
+  local node = table.remove(heap)
+  local size, at = #heap, 1
+  while size > 0 do
+    local down = at * 2
+    if down < size and heap[down + 1].due < heap[down].due then
+      down = down + 1
+    end
+    if down > size or heap[down].due >= node.due then
+      heap[at] = node
+      break
+    end
+    heap[at], at = heap[down], down
+  end
+end
+
+--- Has a task go on at a time of the core's clock.
+function M.ready_at(due, task)
+  add_sleeper(setmetatable({due = due, task = task}, WEAK))
+end
+
+--- Has a task go on when a ticket is done.
+function M.ready_when(serial, task)
+  waiting[serial] = task
+end
+
+-- Wakes whom it is time for; the seconds until the next.
+local function wake_sleepers()
+  local now = core.clock()
+  while heap[1] and heap[1].due <= now do
+    local task = heap[1].task
+    remove_sleeper()
+    if task then
+      M.ready(task)
+    end
+  end
+  return heap[1] and heap[1].due - now, now
+end
+
+-- Seconds between looks at what the tasks wait for.
+local LOOK_GAP = 0.25
+local next_look = 0
+
+local function look_at_waiting()
+  local tasks = {}
+  for _, task in pairs(waiting) do
+    tasks[#tasks + 1] = task
+  end
+  for _, task in ipairs(tasks) do
+    if task.flight and not task.done then
+      task.look(task.flight)
+    end
+  end
+end
+
+--- Lets another loop go on for so long, or until the core has to be looked at.
+---@param wait fun(fd: integer|nil, seconds: number)  the user's
+---@param seconds number at the most
+---@param shared boolean|nil  others may take what is waited for
+function M.yield_to(wait, seconds, shared)
+  local fd, due = core.pollfd()
+  local most = (shared or not fd) and GLANCE or M.SLICE
+  wait(fd, math.min(seconds, due or most, most))
+end
+
+local function look_at_core(seconds, wait)
+  if wait and seconds > 0 then
+    M.yield_to(wait, seconds, true)
+    seconds = 0
+  end
+  for _, serial in ipairs(core.wait_any(seconds)) do
+    local task = waiting[serial]
+    waiting[serial] = nil
+    if task then
+      M.ready(task)
+    end
+  end
+end
+
+--- Lets each go on that is ready; where none is, waits until one may be.
+---@param wait (fun(fd: integer|nil, seconds: number))|nil
+function M.step(wait)
+  local pause, now = wake_sleepers()
+  if now >= next_look then
+    next_look = now + LOOK_GAP
+    look_at_waiting()
+  end
+  if first <= last then
+    look_at_core(0)  -- the wire does not wait for those who are never done
+  else
+    look_at_core(math.min(M.SLICE, pause or M.SLICE), wait)
+  end
+  for _ = first, last do  -- those of now: they may well add themselves again
+    local task = next_ready()
+    if not task then
+      break
+    end
+    if not task.done then
+      resume(task)
+    end
+  end
+end
+
+--- Whether all stands still while this code waits.
+---@param wait (fun(fd: integer|nil, seconds: number))|nil  of another loop
+function M.stands_still(wait)
+  return not wait and not M.inside()
+end
+
+--- Waits for a request outside of all tasks.
+---@param flight {ticket: userdata}
+---@param wait (fun(fd: integer|nil, seconds: number))|nil
+---@param look fun(flight: table)  called now and then while it is not done
+function M.block(flight, wait, look)
+  local ticket = flight.ticket
+  if wait then
+    ticket:watch()
+    while not ticket:wait(0) do
+      look(flight)
+      M.yield_to(wait, M.SLICE)
+    end
+    return
+  end
+  repeat
+    look(flight)
+  until ticket:wait(M.SLICE)
+end
+
+--- Waits outside of all tasks, not longer than that.
+---@param seconds number
+---@param wait (fun(fd: integer|nil, seconds: number))|nil
+function M.pause(seconds, wait)
+  seconds = math.max(seconds, 0)
+  if wait then
+    M.yield_to(wait, seconds)
+    core.pump(0)
+  else
+    core.pump(math.min(seconds, M.SLICE))
+  end
+end
+
+if type(jit) == "table" then
+  -- compiled code does not look at the hook of a Ctrl-C
+  jit.off(M.step)
+  jit.off(M.block)
+end
+
+return M

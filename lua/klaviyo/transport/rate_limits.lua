@@ -1,0 +1,216 @@
+--- Which requests wait for the same thing: the connections of one server and
+--- the rate limits of one account.
+---
+--- The limits of an operation are the catalogue's, and the service's own word
+--- once it has answered. What is used of them is kept for all processes of
+--- the machine in a small file.
+
+local core = require "klaviyo.core"
+local lazy = require "klaviyo.util.lazy_require"
+local misuse = require "klaviyo.util.usage_error"
+local warning = require "klaviyo.util.warning"
+
+local digest = lazy "klaviyo.digest"
+
+local M = {}
+
+-- Budgets by the setting: one open file is enough for a process.
+local budgets = {}
+
+-- The environment of a login shell and that of cron differ (XDG_RUNTIME_DIR,
+-- TMPDIR), and /dev/shm may be cleared when a user logs out: the place depends
+-- on the user alone. The others are for who finds the first read-only, or
+-- taken by somebody else.
+local FOLDERS = {"/tmp", "/var/tmp", "/dev/shm"}
+
+--- Opens the file for all processes of this user, in the first folder where
+--- it can be had.
+---@param folders string[]|nil
+---@return userdata|nil budget
+---@return string path
+---@return string|nil why  it cannot be had in any
+function M.open_default(folders)
+  local first, reason
+  for _, folder in ipairs(folders or FOLDERS) do
+    local path = ("%s/klaviyo-rate-limits-%d"):format(folder, core.user())
+    local budget, why = core.budget(path, false)
+    if budget then
+      return budget, path
+    end
+    first, reason = first or path, reason or why
+  end
+  return nil, first, reason
+end
+
+local function open(choice)
+  if choice == true then
+    choice = os.getenv("KLAVIYO_RATE_LIMIT_FILE")
+    if not choice or choice == "" then
+      return M.open_default()
+    end
+  end
+  local budget, why = core.budget(choice, true)
+  return budget, choice, why
+end
+
+local function warn(settings, path, why)
+  warning.say(settings, ("the rate limits in %s cannot be shared (%s): this "
+    .. "process counts for itself; the setting budget names another file")
+    :format(path, why))
+end
+
+-- If a file cannot be had, this process counts for itself.
+local function budget_of(settings)
+  local choice = settings.budget
+  if not budgets[choice] then
+    local budget, path, why
+    if choice then
+      budget, path, why = open(choice)
+    end
+    if why then
+      warn(settings, path, why)
+    end
+    budgets[choice] = {
+      budget = budget or assert(core.budget()), path = path, warned = why,
+    }
+  end
+  return budgets[choice].budget
+end
+
+local problems = 0
+
+-- A file that could be had may be lost later: its disk is full, its folder
+-- is gone.
+local function report_problems(settings)
+  problems = core.budget_problems()
+  for _, one in pairs(budgets) do
+    local why = one.budget:problem()
+    if why and not one.warned then
+      one.warned = why
+      warn(settings, one.path, why)
+    end
+  end
+end
+
+--- Whose rate limits a call counts for: the account, as the settings name it,
+--- or a hash of the key.
+---@param settings klaviyo.settings
+---@param secret string
+---@return string
+function M.account(settings, secret)
+  if settings.account then
+    return settings.account
+  elseif settings.access_token and settings.budget then
+    misuse.raise("with access_token, say whose it is: account = … (the rate "
+      .. "limits are the account's, and a token changes), or budget = false")
+  end
+  return digest.sha256(secret)
+end
+
+-- The parameters that make a call dearer, each with the limit it brings:
+-- {"additional-fields[profile]=predictive_analytics", {second =, minute =}}.
+local function reductions(op, url)
+  local list = {}
+  for parameter, limit in pairs(op.reduced or {}) do
+    local name, value = parameter:match("^(.*)=(.*)$")
+    local said = url:match("[?&]" .. core.escape(name):gsub("%p", "%%%0")
+      .. "=([^&]*)")
+    for item in (said or ""):gmatch("[^,]+") do
+      if item == value then
+        list[#list + 1] = {parameter, limit}
+      end
+    end
+  end
+  table.sort(list, function(a, b) return a[1] < b[1] end)
+  return list
+end
+
+local function limits(settings, op, account, reduced)
+  local list = {}
+  if op and op.limit then
+    list[1] = {
+      name = account .. " " .. op.method .. " " .. op.path,
+      second = op.limit.second, minute = op.limit.minute, day = op.limit.day,
+    }
+  end
+  for _, one in ipairs(reduced) do
+    list[#list + 1] = {  -- shared by all operations that take the parameter
+      name = account .. " " .. one[1], second = one[2].second,
+      minute = one[2].minute, day = one[2].day,
+    }
+  end
+  local pacing = settings.pacing
+  if type(pacing) == "table" then
+    -- a gateway's own comes on top of the service's, whose answers tell
+    -- nothing of it
+    list[#list + 1] = {
+      name = "gateway " .. settings.base_url .. " " .. account, fixed = true,
+      second = pacing.per_second, minute = pacing.per_minute,
+      day = pacing.per_day,
+    }
+  end
+  return list
+end
+
+-- settings → kind of request → lane; of calls, and of what nobody waits for
+local ahead = setmetatable({}, {__mode = "k"})
+local behind = setmetatable({}, {__mode = "k"})
+
+local UNPACED, UNKNOWN = "unpaced", "raw"
+
+local function origin_of(settings)
+  return settings.base_url:match("^(%a+://[^/]+)"):lower()
+end
+
+local function is_paced(settings, op, request)
+  return not request.public and (type(settings.pacing) == "table"
+    or settings.pacing and op and op.limit)
+end
+
+local function key_of(op, reduced)
+  local key = op and op.id or UNKNOWN
+  for _, one in ipairs(reduced) do
+    key = key .. " " .. one[1]
+  end
+  return key
+end
+
+local function find(own, settings, op, request, secret, background)
+  if not is_paced(settings, op, request) then
+    own[UNPACED] = own[UNPACED]
+      or core.request_queue(origin_of(settings), nil, nil, background)
+    return own[UNPACED]
+  end
+  local reduced = op and op.reduced and reductions(op, request.url) or {}
+  local key = key_of(op, reduced)
+  own[key] = own[key] or core.request_queue(origin_of(settings), budget_of(settings),
+    limits(settings, op, M.account(settings, secret), reduced), background)
+  return own[key]
+end
+
+--- The lane of a request.
+---@param settings klaviyo.settings
+---@param op table|nil  the operation; nil: what no catalogue knows
+---@param request table
+---@param secret string|nil
+---@param background boolean|nil  nobody waits for it: those who wait go first
+function M.of(settings, op, request, secret, background)
+  if core.budget_problems() ~= problems then
+    report_problems(settings)
+  end
+  local all = background and behind or ahead
+  local own = all[settings]
+  if not own then
+    own = {}
+    all[settings] = own
+  end
+  local has_one = op and not (op.reduced and request.url:find("?", 1, true))
+  local lane = has_one and own[op]
+    or find(own, settings, op, request, secret, background)
+  if has_one then
+    own[op] = lane
+  end
+  return lane
+end
+
+return M

@@ -1,0 +1,325 @@
+--- Carries requests over the core: header fields, keys, waiting.
+
+local core = require "klaviyo.core"
+local keys = require "klaviyo.util.tables"
+local lazy = require "klaviyo.util.lazy_require"
+local misuse = require "klaviyo.util.usage_error"
+local secrets = require "klaviyo.auth.auth"
+local userinfo = require "klaviyo.userinfo"
+local version = require "klaviyo.version"
+
+local answer = lazy "klaviyo.response.response"
+local lanes = lazy "klaviyo.transport.rate_limits"
+local phases = lazy "klaviyo.nginx.phases"
+local scheduler = lazy "klaviyo.tasks.scheduler"
+local tasks = lazy "klaviyo.tasks"
+local trace = lazy "klaviyo.trace"
+local waiting = lazy "klaviyo.waiting"
+local warning = lazy "klaviyo.util.warning"
+
+local M = {}
+
+local MEDIA_TYPE = "application/vnd.api+json"
+local USER_AGENT = ("klaviyo-lua/%s (%s; libcurl/%s)"):format(version,
+  type(jit) == "table" and "LuaJIT" or _VERSION, core.libcurl)
+
+-- The fields in the order they are sent; a user's own replace ours by name.
+local function header_fields(settings, secret, scheme)
+  local own = {}
+  for name in pairs(settings.headers) do
+    own[name:lower()] = true
+  end
+  local list = {}
+  local function add(name, value)
+    if not own[name:lower()] then
+      list[#list + 1] = name
+      list[#list + 1] = value
+    end
+  end
+  add("User-Agent", USER_AGENT
+    .. (settings.app_info and " " .. settings.app_info or ""))
+  add("Accept", MEDIA_TYPE)
+  add("revision", settings.revision)
+  if settings.fall_forward == false then
+    add("X-Klaviyo-Revision-Fall-Forward-Opt-Out", "1")
+  end
+  if secret then
+    add("Authorization", scheme .. " " .. secret)
+  end
+  own = {}
+  for _, name in ipairs(keys.sorted(settings.headers)) do
+    local lower = name:lower()
+    -- a public call is given no key in any guise
+    if lower ~= "content-type" and (secret or lower ~= "authorization") then
+      add(name, settings.headers[name])
+    end
+  end
+  return list
+end
+
+local function content_type(settings)
+  for name, value in pairs(settings.headers) do
+    if name:lower() == "content-type" then
+      return value
+    end
+  end
+  return MEDIA_TYPE
+end
+
+-- What nobody waits for is retried until its deadline.
+local MAX_RETRIES = 1000000
+
+local function core_settings(settings, fields, is_tracked)
+  local made, name, why = core.settings {
+    headers = fields,
+    content_type = content_type(settings),
+    timeout = settings.timeout,
+    connect_timeout = settings.connect_timeout,
+    deadline = is_tracked and settings.track_deadline or settings.deadline,
+    retries = is_tracked and settings.retries > 0 and MAX_RETRIES
+      or settings.retries,
+    max_response_bytes = settings.max_response_bytes,
+    proxy = settings.proxy,
+    ca_file = settings.ca_file,
+  }
+  if not made then
+    misuse.raise("the header field %q %s", name, why)
+  end
+  return made
+end
+
+-- Whether the key, or the token, is what a function gives.
+local function keeps_changing(settings)
+  return type(settings.access_token or settings.api_key) == "function"
+end
+
+-- Made once for a set of settings, and again when a key rotates. Gives nil and
+-- an error where there is no secret.
+local made_for = setmetatable({}, {__mode = "k"})
+
+local function prepared(settings, public, refused, is_tracked)
+  local made = made_for[settings]
+  local kind = is_tracked and "tracked" or "private"
+  if made and made.for_good and made[kind] and not public then
+    return made[kind], made.secret
+  end
+  if not made then
+    made = {}
+    made_for[settings] = made
+  end
+  if public then
+    made.public = made.public
+      or core_settings(settings, header_fields(settings))
+    return made.public
+  end
+  local secret, scheme = secrets.of(settings, refused)
+  if not secret then
+    return nil, scheme
+  elseif made.secret ~= secret then
+    warning.of_plain_http(settings)
+    made.private, made.tracked = nil, nil
+    made.secret = secret
+    made.for_good = not keeps_changing(settings)
+  end
+  made[kind] = made[kind] or core_settings(settings,
+    header_fields(settings, secret, scheme), is_tracked)
+  return made[kind], secret
+end
+
+--- The header fields that a request would have; nil and an error of kind
+--- "auth" where there is no secret.
+---@return table<string, string>|nil
+---@return klaviyo.error|nil
+function M.headers(settings, request)
+  local secret, scheme
+  if not request.public then
+    secret, scheme = secrets.of(settings)
+    if not secret then
+      return nil, scheme
+    end
+  end
+  local list = header_fields(settings, secret, scheme)
+  local fields = {}
+  for i = 1, #list, 2 do
+    fields[list[i]] = list[i + 1]
+  end
+  if request.body then
+    fields["Content-Type"] = content_type(settings)
+  end
+  return fields
+end
+
+local function new_flight(settings, request, op)
+  if type(ngx) == "table" then
+    phases.must_wait()
+  end
+  return {
+    settings = settings, request = request, op = op, url = request.url,
+    ticket = nil,
+    secret = nil, is_awaited = false,
+  }
+end
+
+-- By core.submit or core.perform, which differ in what they take last. Where
+-- there is no secret nothing is sent: gives nil and an error of kind "auth".
+local function send(submit, flight, refused, last)
+  local request, settings = flight.request, flight.settings
+  local handle, secret = prepared(settings, request.public, refused)
+  if not handle then
+    secret.operation = flight.op and flight.op.id
+    return nil, secret
+  end
+  flight.secret = secret
+  return submit(handle, lanes.of(settings, flight.op, request, secret),
+    request.method, request.url, request.form or request.body,
+    request.repeatable, last)
+end
+
+--- Starts a request.
+---@param settings klaviyo.settings
+---@param request table  as request.lua makes it
+---@param op table|nil  the operation, for messages
+---@return table flight  to be landed, or abandoned
+function M.start(settings, request, op)
+  local flight = new_flight(settings, request, op)
+  flight.ticket, flight.err = send(core.submit, flight, nil, scheduler.port())
+  return flight
+end
+
+-- A key that a function gives may have been replaced meanwhile: a 401 asks
+-- for it once more, telling which one was refused.
+local function gives_another(flight)
+  return not flight.request.public and keeps_changing(flight.settings)
+end
+
+local function tell_attempts(flight, response, trouble)
+  local settings = flight.settings
+  local outcome = response or trouble
+  local attempts = outcome.attempts or {{
+    status = outcome.status, error = outcome.reason,
+    elapsed = outcome.elapsed, waited = 0,
+  }}
+  if settings.debug then
+    trace.attempts(flight, attempts, response)
+  end
+  for number, attempt in ipairs(settings.on_attempt and attempts or {}) do
+    settings.on_attempt {
+      operation = flight.op and flight.op.id,
+      method = flight.request.method,
+      number = number,
+      status = attempt.status,
+      error = attempt.error,
+      elapsed = attempt.elapsed,
+      waited = attempt.waited,
+    }
+  end
+end
+
+local function arrive(flight, response, trouble)
+  if trouble then
+    trouble.reason = userinfo.redacted(trouble.reason)  -- libcurl's own words
+  end
+  if flight.settings.on_attempt or flight.settings.debug then
+    tell_attempts(flight, response, trouble)
+  end
+  return response, trouble
+end
+
+local function take(flight)
+  flight.is_awaited = true
+  tasks.wait_for(flight, flight.settings.wait, waiting.look)
+  flight.is_awaited = false
+  return arrive(flight, flight.ticket:result())
+end
+
+-- A 401 may be the key's that has been replaced meanwhile.
+local function settle(flight, response, trouble)
+  if not (response and response.status == 401 and gives_another(flight)) then
+    return response, trouble
+  end
+  flight.ticket, flight.err = send(core.submit, flight, flight.secret,
+    scheduler.port())
+  if flight.ticket then
+    return take(flight)
+  end
+end
+
+-- The document, or the error: of what came, or of why nothing was sent.
+local function outcome(flight, response, trouble)
+  if flight.err then
+    return nil, flight.err
+  end
+  return answer.read(response, trouble, flight)
+end
+
+--- Waits for a request's end.
+---@param flight table
+---@param arrived (fun(body: string))|nil  has the bytes of a success before they are decoded
+---@return klaviyo.document|nil, klaviyo.error|nil
+function M.land(flight, arrived)
+  local response, trouble
+  if flight.ticket then
+    response, trouble = settle(flight, take(flight))
+  end
+  if arrived and response and response.status >= 200
+      and response.status < 300 then
+    arrived(response.body)
+  end
+  return outcome(flight, response, trouble)
+end
+
+--- Both, as one step where nobody else could go on in between.
+---@return klaviyo.document|nil, klaviyo.error|nil
+function M.call(settings, request, op)
+  if not scheduler.stands_still(settings.wait) then
+    return M.land(M.start(settings, request, op))
+  end
+  local flight = new_flight(settings, request, op)
+  local ticket, response, trouble = send(core.perform, flight, nil,
+    scheduler.SLICE)
+  if ticket then
+    flight.ticket = ticket
+    return M.land(flight)
+  elseif ticket == nil then
+    return nil, response
+  end
+  response, trouble = settle(flight, arrive(flight, response, trouble))
+  return outcome(flight, response, trouble)
+end
+
+--- Leaves a request to be sent, for whose answer nobody waits.
+---@param most integer  how many of such may be queued
+---@return boolean|nil ok
+---@return string|klaviyo.error|nil why  an error of kind "auth", or a word
+---@return string|nil secret
+function M.leave(settings, request, op, most)
+  if type(ngx) == "table" then
+    phases.must_send()
+    scheduler.port()  -- it is the engine's own thread that sends
+  end
+  local handle, secret = prepared(settings, request.public, nil, true)
+  if not handle then
+    secret.operation = op.id
+    return nil, secret
+  end
+  local ok, why = core.track(handle,
+    lanes.of(settings, op, request, secret, true), request.method,
+    request.url, request.body, request.repeatable, most)
+  if ok and settings.debug then
+    trace.queued(op, request, secret)
+  end
+  return ok, why, secret
+end
+
+--- Gives up on a request under way. Who waits for it is told.
+function M.abandon(flight)
+  if not flight.ticket then
+    return
+  elseif flight.is_awaited then
+    flight.ticket:cancel()
+  else
+    flight.ticket:close()
+  end
+end
+
+return M

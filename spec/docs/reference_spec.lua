@@ -1,0 +1,435 @@
+-- docs/reference.md has a section for everything public, and none for what is
+-- not there: the real objects are walked, and their functions asked for the
+-- names of their arguments. Every snippet is run.
+
+local klaviyo = require "klaviyo"
+local key = require "spec.support.key"
+local snippets = require "spec.support.snippets"
+
+package.path = "tools/?.lua;" .. package.path
+local fields = require "reference_fields"
+local manual = require "reference_manual"
+local ways = require "reference_ways"
+
+local PATH = "docs/reference.md"
+
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+-- A local of a module, by way of a function that knows it, or knows one that
+-- does.
+local function inner(fn, name, seen)
+  seen = seen or {}
+  if seen[fn] then
+    return nil
+  end
+  seen[fn] = true
+  local functions = {}
+  for i = 1, 255 do
+    local known, value = debug.getupvalue(fn, i)
+    if not known then
+      break
+    elseif known == name then
+      return value
+    elseif type(value) == "function" then
+      functions[#functions + 1] = value
+    end
+  end
+  for _, other in ipairs(functions) do
+    local value = inner(other, name, seen)
+    if value ~= nil then
+      return value
+    end
+  end
+end
+
+local function sorted(set)
+  local list = {}
+  for name in pairs(set) do
+    list[#list + 1] = name
+  end
+  table.sort(list)
+  return list
+end
+
+local function names_of(...)
+  local set = {}
+  for _, t in ipairs {...} do
+    for name in pairs(t) do
+      set[name] = true
+    end
+  end
+  return set
+end
+
+-- What is documented, of a class's fields.
+local function declared(class)
+  local set = {}
+  for _, field in ipairs(fields.classes()[class]) do
+    set[field.name] = true
+  end
+  return set
+end
+
+-- What is called with a colon, of a class.
+local function methods_of(class, prefix, set)
+  for name, value in pairs(class) do
+    if type(value) == "function" and not name:find("^__") then
+      set[prefix .. name] = true
+    end
+  end
+end
+
+local sections = manual.sections(read(PATH))
+
+-- name → section, of what has one; how many are named
+local documented, mentions = {}, 0
+for _, section in ipairs(sections) do
+  for _, name in ipairs(section.names) do
+    documented[name] = section
+    mentions = mentions + 1
+  end
+end
+
+describe("docs/reference.md", function()
+  local server, env, client
+  local ids = {}
+
+  setup(function()
+    server = assert(klaviyo.sandbox.start {
+      key = key, profiles = 250,
+    })
+    env = snippets.environment(server)
+    client = env.client
+    env.server = server
+    require("klaviyo.bulk.time").sleep = function()
+      klaviyo.sleep(0.01)  -- the sandbox's jobs need no longer
+    end
+    env.id = "01"
+    env.it = client.profiles:pages()
+    env.map = client:map({}, print)
+    env.task = klaviyo.spawn(function() end)
+    env.doc = assert(client.lists:list())
+    env.rows = klaviyo.csv.rows "email\n"
+    env.writer = klaviyo.csv.writer(print, {columns = {"id"}})
+    env.path = server.dir .. "/customers.csv"
+    local file = assert(io.open(env.path, "wb"))
+    file:write("Email,Plan\nann@example.com,gold\n")
+    file:close()
+    env.folder = server.dir .. "/another"
+    env.outbox = assert(require("klaviyo.outbox").new {
+      path = server.dir .. "/outbox",
+    })
+    env.gateway = setmetatable({},
+      inner(require("klaviyo.gateway").new, "Gateway"))
+    ids.PROFILE_ID = assert(client.profiles:create {external_id = "1"}).data.id
+    ids.ANOTHER_ID = assert(client.profiles:create {external_id = "2"}).data.id
+    ids.METRIC_ID = client.metrics:first().id
+    ids.TEMPLATE_ID = assert(client.templates:create {
+      name = "T", editor_type = "CODE", html = "<p>Hello</p>",
+    }).data.id
+    local campaign = assert(client.campaigns:create {
+      name = "Summer", audiences = {included = {env.list_id}},
+      campaign_messages = {
+        {channel = "email", label = "S", content = {subject = "Hello"}},
+      },
+    }).data
+    ids.CAMPAIGN_ID = campaign.id
+    ids.MESSAGE_ID = campaign.relationships["campaign-messages"].data[1].id
+    env.result = assert(client.profiles:import {
+      {email = "ann@example.com"}, {email = "not an address"},
+    })
+  end)
+
+  teardown(function()
+    server:stop()
+  end)
+
+  it("is what the sources make of it: else `make reference`", function()
+    local text = read(PATH)
+    assert.is_true(manual.filled(text) == text)
+  end)
+
+  it("has no section twice", function()
+    assert.equal(#sorted(documented), mentions)
+  end)
+
+  it("has a section for all of the module", function()
+    local public = {}
+    local later = inner(getmetatable(klaviyo).__index, "LATER")
+    for name in pairs(names_of(klaviyo, later)) do
+      public["klaviyo." .. name] = true
+    end
+    for _, name in ipairs {
+      "csv", "filter", "gateway", "json", "outbox", "sandbox", "webhook",
+    } do
+      for member in pairs(require("klaviyo." .. name)) do
+        public[("klaviyo.%s.%s"):format(name, member)] = true
+      end
+    end
+    assert.is_true(#sorted(public) > 30)
+    for _, name in ipairs(sorted(public)) do
+      assert.truthy(documented[name], name .. " has no section")
+    end
+  end)
+
+  it("has a section for all methods", function()
+    local public = {["client.public"] = true, ["doc.response"] = true,
+      ["doc:resolve"] = true, ["result:failures"] = true}
+    methods_of(inner(getmetatable(client).__index, "methods"), "client:", public)
+    methods_of(getmetatable(env.it).__index, "it:", public)
+    methods_of(getmetatable(client.profiles:each()).__index, "it:", public)
+    methods_of(getmetatable(env.map).__index, "map:", public)
+    methods_of(getmetatable(env.task).__index, "task:", public)
+    methods_of(getmetatable(env.gateway).__index, "gateway:", public)
+    methods_of(getmetatable(env.outbox).__index, "outbox:", public)
+    methods_of(getmetatable(server).__index, "server:", public)
+    methods_of(getmetatable(env.rows).__index, "rows:", public)
+    methods_of(getmetatable(env.writer).__index, "writer:", public)
+    public["task:finish"] = nil  -- the scheduler's
+    assert.is_true(#sorted(public) > 30)
+    for _, name in ipairs(sorted(public)) do
+      assert.truthy(documented[name], name .. " has no section")
+    end
+  end)
+
+  -- "profiles:list" → "client.profiles:list", of all operations
+  local function spelled()
+    local set = {}
+    local view = require("klaviyo.operations.api").of {
+      revision = require("klaviyo.settings").default_revision,
+      fall_forward = false,
+    }
+    for _, id in ipairs(view:names()) do
+      local way = ways.of(view:operation(id))
+      for _, verb in ipairs(way.verbs) do
+        set[ways.spelled(way, verb)] = way
+      end
+    end
+    return set
+  end
+
+  it("has a section for every verb, action and bulk import", function()
+    local verbs, of_relations = {}, {}
+    for name in pairs(documented) do
+      local relation, verb = name:match("^client%.[%w_.]+(.-):([%w_]+)$")
+      if relation == "" then
+        verbs[verb] = true
+      elseif relation then
+        of_relations[verb] = true
+      end
+    end
+    local function check(resource, known)
+      local class = inner(getmetatable(resource).__index, "methods")
+      local reading = getmetatable(class).__index
+      for _, verb in ipairs(sorted(names_of(class, reading))) do
+        assert.is_true(known[verb], verb .. " has no section")
+      end
+    end
+    check(client.profiles, verbs)
+    check(client.lists:at("01").profiles, of_relations)
+    for name, way in pairs(spelled()) do
+      assert.truthy(not way.action or documented[name],
+        name .. " has no section")
+    end
+    assert.truthy(documented["client.events:track"], "track has no section")
+    for resource, list in pairs(require "klaviyo.bulk.verbs") do
+      for verb in pairs(list) do
+        local name = ("client.%s:%s"):format(resource, verb)
+        assert.truthy(documented[name], name .. " has no section")
+      end
+    end
+  end)
+
+  -- The value that a section is about; nil where there is none.
+  local function resolve(name)
+    local path = name:gsub(":([%w_]+)$", ".%1")
+    local module, member = path:match("^(klaviyo%.%l+)%.(%l+)$")
+    if module == "klaviyo.gateway" or module == "klaviyo.outbox" then
+      return require(module)[member]
+    end
+    local ok, value = pcall(snippets.compile({
+      path = PATH, line = 1, text = "return " .. path,
+    }, setmetatable({klaviyo = klaviyo}, {__index = env})))
+    return ok and value or nil
+  end
+
+  it("names nothing that is not there", function()
+    local real = spelled()
+    for resource, list in pairs(require "klaviyo.bulk.verbs") do
+      for verb in pairs(list) do
+        real[("client.%s:%s"):format(resource, verb)] = true
+      end
+    end
+    real["client.events:track"] = true
+    for name in pairs(documented) do
+      assert.is_not_nil(resolve(name), name .. " is not there")
+      if name:find("^client%.[%w_.]+:") and not name:find(":at$") then
+        assert.truthy(real[name], name .. " has no operation")
+      end
+    end
+  end)
+
+  it("says how each is called, with the names that the code has", function()
+    for name, section in pairs(documented) do
+      local syntax = ""
+      for line in section.text:gmatch("%*%*syntax:%*%* `([^\n]+)`") do
+        syntax = syntax .. line .. "\n"
+      end
+      assert.truthy(syntax ~= "", name .. " has no syntax")
+      local value = resolve(name)
+      local said = syntax:match("%f[%w_]" .. name:match("[%w_]+$") .. "(%b())")
+      if type(value) == "function" then
+        assert.truthy(said, name .. " is a function")
+        local expected, i = {}, name:find(":", 1, true) and 2 or 1
+        -- what is below a module has no self, however deep it lies
+        if not name:find(":[%w_]+$") then
+          i = 1
+        end
+        while debug.getlocal(value, i) do
+          expected[#expected + 1] = debug.getlocal(value, i)
+          i = i + 1
+        end
+        local found = {}
+        for word in said:gmatch("[%w_]+") do
+          found[#found + 1] = word
+        end
+        assert.same(expected, found, name)
+      end
+    end
+  end)
+
+  it("says where each may be called", function()
+    local KNOWN = {
+      anywhere = true, waits = true, submits = true, ["plain Lua"] = true,
+    }
+    for _, section in ipairs(sections) do
+      if #section.names > 0 then
+        local context = section.text:match("%*%*context:%*%* ([^\n]+)")
+        assert.truthy(context and (KNOWN[context]
+          or context:find("^`[%w_]+_by_lua`")),
+          section.title .. " has no context")
+      end
+    end
+  end)
+
+  it("knows the settings, options and arguments that there are", function()
+    local options = require "klaviyo.gateway.options"
+    local callers = require "klaviyo.gateway.callers"
+    local webhook = require "klaviyo.webhook"
+    local bulk = {}
+    for _, kind in pairs(require "klaviyo.bulk.kinds") do
+      for name in pairs(kind.settings) do
+        bulk[name] = true
+      end
+    end
+    local sandbox = require("klaviyo.sandbox.options").checked
+    local real = {
+      ["klaviyo.settings"] = inner(require("klaviyo.settings").new, "KNOWN"),
+      ["klaviyo.bulk_options"] = names_of(bulk,
+        inner(require("klaviyo.bulk").import, "OPTIONS")),
+      ["klaviyo.bulk_journal"] = inner(require("klaviyo.bulk").import,
+        "JOURNAL"),
+      ["klaviyo.csv_options"] = inner(klaviyo.csv.rows, "OPTIONS"),
+      ["klaviyo.csv_writer_options"] = inner(klaviyo.csv.writer, "OPTIONS"),
+      ["klaviyo.gateway.options"] = inner(options.checked, "KNOWN"),
+      ["klaviyo.outbox_options"] = inner(require("klaviyo.outbox").new, "KNOWN"),
+      ["klaviyo.gateway.caller"] = inner(callers.of_list, "MEMBERS"),
+      ["klaviyo.dump_options"] = inner(klaviyo.dump, "DEFAULTS"),
+      ["klaviyo.receiver.options"] = inner(require("klaviyo.webhook.receiver").handler,
+        "KNOWN"),
+      ["klaviyo.webhook.request"] = inner(webhook.verify, "TO_VERIFY"),
+      ["klaviyo.sandbox.options"] = names_of(inner(sandbox, "DEFAULTS"),
+        inner(sandbox, "OPTIONAL")),
+      ["klaviyo.sandbox.fault"] =
+        inner(require("klaviyo.sandbox.faults").order, "KNOWN"),
+    }
+    for class, names in pairs(real) do
+      assert.same(sorted(names), sorted(declared(class)), class)
+      assert.truthy(read(PATH):find(("<!-- fields of %s -->"):format(class), 1,
+        true), class .. " is not shown")
+    end
+  end)
+
+  -- All that was seen of something is documented, and all that is documented
+  -- was seen.
+  local function same_members(class, seen, hidden)
+    for _, name in ipairs(hidden or {}) do
+      seen[name] = nil
+    end
+    local known = declared(class)
+    for name in pairs(seen) do
+      assert.is_true(known[name], ("%s of %s is not documented"):format(
+        name, class))
+    end
+    for name in pairs(known) do
+      assert.is_true(seen[name], ("%s of %s was not seen"):format(name, class))
+    end
+  end
+
+  it("knows the fields of errors, answers and results", function()
+    local _, missing = client.profiles:get("01NOSUCHPROFILE00000000000")
+    server:fault {operation = "get_lists", throttled = 1}
+    local _, throttled = client.lists:list({}, {retries = 0})
+    assert(client.profiles:upsert {email = "twice@example.com"})
+    local _, double = client.profiles:create {email = "twice@example.com"}
+    local _, unknown = client.lists:list({}, {
+      access_token = function() return nil, "no token" end, budget = false,
+    })
+    local _, row = klaviyo.csv.rows("email\na,b\n"):next()
+    server:fault {operation = "create_event", status = 400}
+    client.events:track {metric = "Lost", properties = {}, profile = {email = "a@example.com"}}
+    local _, lost = client:drain(20)
+    same_members("klaviyo.error", names_of(missing, throttled, double, unknown,
+      row, lost))
+
+    local response = client.lists:list().response
+    local later = inner(getmetatable(response).__index, "read_later")
+    same_members("klaviyo.response", names_of(response, later),
+      {"head", "maybe_sent"})
+
+    local doc = client.events:list {include = "metric"}
+    doc:resolve {type = "metric", id = "01"}
+    same_members("klaviyo.document.document",
+      names_of(doc, getmetatable(doc).__index, {meta = true}),
+      {"included_by_key"})
+
+    local result = client.profiles:import({{email = "ann@example.com"}}, {
+      progress = error,
+    })
+    same_members("klaviyo.bulk_result", names_of(result), {"failures", "rate"})
+
+    local ok, several = pcall(klaviyo.run, function()
+      klaviyo.spawn(error, "one")
+      klaviyo.spawn(error, "two")
+    end)
+    assert.is_false(ok)
+    same_members("klaviyo.response.aggregate_error", names_of(several))
+  end)
+
+  -- What the service would refuse: not what is missing there.
+  local function refused()
+    local count = 0
+    for status, number in pairs(server:running() and server:stats().statuses
+        or {}) do
+      if status == "400" or status == "405" then
+        count = count + number
+      end
+    end
+    return count
+  end
+
+  for _, snippet in ipairs(snippets.of(PATH)) do
+    it("runs the snippet at line " .. snippet.line, function()
+      snippet.text = snippet.text:gsub("%u+_ID", ids)
+      local before = refused()
+      snippets.compile(snippet, env)()
+      assert.is_true(not server:running() or refused() <= before,
+        "the service refuses this")
+    end)
+  end
+end)

@@ -1,0 +1,97 @@
+-- docs/resources.md and the README's table are what tools/reference.lua makes
+-- of the catalogue, and every sample becomes the document shown below it.
+
+local cjson = require "cjson"
+local key = require "spec.support.key"
+local klaviyo = require "klaviyo"
+local transport = require "klaviyo.transport.transport"
+
+package.path = "tools/?.lua;" .. package.path
+local reference = require "reference"
+
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+-- The first line that differs, since the whole would be long.
+local function difference(expected, found)
+  local number, other = 0, found:gmatch("([^\n]*)\n")
+  for line in expected:gmatch("([^\n]*)\n") do
+    number = number + 1
+    local own = other()
+    if line ~= own then
+      return ("line %d: %s\nnot: %s"):format(number, tostring(own), line)
+    end
+  end
+  return #expected ~= #found and "another end" or nil
+end
+
+-- An event that is sent has a unique_id, which no document shows.
+local function without_unique_ids(sent, shown)
+  for name, value in pairs(type(sent) == "table" and sent or {}) do
+    local other = type(shown) == "table" and shown[name] or nil
+    if name == "unique_id" and other == nil then
+      sent[name] = nil
+    else
+      without_unique_ids(value, other)
+    end
+  end
+  return sent
+end
+
+describe("docs/resources.md", function()
+  local text = read "docs/resources.md"
+
+  it("is what the catalogue makes: else `make reference`", function()
+    assert.is_nil(difference(reference.resources(), text))
+  end)
+
+  it("shows the documents that its samples become", function()
+    local call = transport.call
+    local sent
+    function transport.call(_, request)
+      sent = request
+      return {}
+    end
+    local client = klaviyo.new {
+      api_key = key, company_id = "ABC123", fall_forward = false,
+      on_warning = function() end,
+    }
+    local ok, message = pcall(function()
+      local count = 0
+      for code, shown in text:gmatch("```lua\n(.-)\n```\n\n```json\n(.-)\n```") do
+        sent = nil
+        local chunk = assert((loadstring or load)("local client = ...\n" ..
+          "return " .. code, "=" .. code))
+        assert(chunk(client))
+        local document = cjson.decode(shown)
+        assert.same(document,
+          without_unique_ids(cjson.decode(sent.body), document))
+        count = count + 1
+      end
+      local _, samples = text:gsub("```lua\n", "")
+      assert.equal(samples, count)
+      assert.truthy(count > 80)
+    end)
+    transport.call = call
+    assert.is_true(ok, message)
+  end)
+end)
+
+describe("the README's table", function()
+  local text = read "README.md"
+
+  it("is what the catalogue makes: else `make reference`", function()
+    assert.is_nil(difference(reference.readme(text), text))
+  end)
+
+  it("stays a table that one can look through", function()
+    local _, lines = reference.table():gsub("\n", "")
+    assert.truthy(lines < 100)
+    assert.matches("`coupon_codes` | list get create update delete; .coupon | "
+      .. "**unique_code**, expires_at, → coupon", text, 1, true)
+  end)
+end)

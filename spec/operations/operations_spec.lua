@@ -1,0 +1,410 @@
+local catalogue = require "klaviyo.operations"
+local script = require "spec.support.script"
+
+-- revision → operations of its OpenAPI document
+local COUNTS = {
+  ["2024-10-15"] = 261, ["2025-01-15"] = 266, ["2025-04-15"] = 289,
+  ["2025-07-15"] = 301, ["2025-10-15"] = 303, ["2026-01-15"] = 304,
+  ["2026-04-15"] = 309, ["2026-07-15"] = 345,
+}
+
+local first = catalogue.load("2024-10-15")
+local second = catalogue.load("2025-01-15")
+local last = catalogue.load("2026-07-15")
+
+-- Everything that can be reached from a member of a request document.
+local function walk(member, seen, visit)
+  if seen[member] then
+    return
+  end
+  seen[member] = true
+  visit(member)
+  for _, part in ipairs {"members", "attributes", "meta"} do
+    for _, inner in pairs(member[part] or {}) do
+      walk(inner, seen, visit)
+    end
+  end
+  for _, branch in ipairs(member.any_of or {}) do
+    walk(branch, seen, visit)
+  end
+  for _, part in ipairs {"items", "document"} do
+    if member[part] then
+      walk(member[part], seen, visit)
+    end
+  end
+end
+
+describe("the catalogue", function()
+  it("knows its revisions, the oldest first", function()
+    local dates = {}
+    for date in pairs(COUNTS) do
+      dates[#dates + 1] = date
+    end
+    table.sort(dates)
+    assert.same(dates, catalogue.revisions())
+    assert.is_nil(catalogue.load("2024-10-16"))
+    assert.is_nil(catalogue.load(nil))
+  end)
+
+  it("has every operation of every revision", function()
+    for date, count in pairs(COUNTS) do
+      local revision = catalogue.load(date)
+      assert.equal(date, revision.date)
+      assert.equal(count, #revision:names())
+    end
+  end)
+
+  it("is shared: the same revision, the same record", function()
+    assert.equal(first, catalogue.load("2024-10-15"))
+    assert.equal(first:operation("get_list"), first:operation("get_list"))
+    assert.equal(first:operation("bulk_subscribe_profiles"),
+      first:operation("subscribe_profiles"))
+  end)
+
+  it("gives nothing for a name that is none", function()
+    for _, name in ipairs {"get", "get_profle", "", "-", "%a", "get_profiles ",
+      "GET", "profiles:read"} do
+      assert.is_nil(first:operation(name))
+    end
+    assert.is_nil(first:operation(nil))
+    -- gone since
+    assert.truthy(first:operation("get_create_categories_job"))
+    assert.equal("get_bulk_create_categories_job",
+      second:operation("get_create_categories_job").id)
+  end)
+
+  it("reads every line, and finds it by id, alias, template and path", function()
+    for date in pairs(COUNTS) do
+      local revision = catalogue.load(date)
+      local names = #revision:names()
+      for _, id in ipairs(revision:names()) do
+        local op = revision:operation(id)
+        assert.equal(id, op.id)
+        assert.truthy(next(op.success), id)
+        assert.truthy(op.limit.second and op.limit.minute, id)
+        assert.equal(op, revision:find(op.method, op.path))
+        local path = op.path:gsub("{[^}]*}", "a%%2Fb")
+        local found, params = revision:route(op.method, path)
+        assert.equal(op, found)
+        for _, name in ipairs(op.path_params) do
+          assert.equal("a%2Fb", params[name])
+        end
+        for _, alias in ipairs(op.aliases) do
+          assert.equal(op, revision:operation(alias))
+          names = names + 1
+        end
+        for _, parameter in pairs(op.query) do
+          assert.truthy(parameter.type)
+          assert.truthy(parameter.type ~= "list" or #parameter.values > 0)
+        end
+      end
+      assert.equal(names, #revision:all_names())
+    end
+  end)
+
+  it("reads every schema of every request", function()
+    local known = {string = 1, integer = 1, number = 1, boolean = 1,
+      object = 1, list = 1, any = 1, document = 1, null = 1}
+    for date in pairs(COUNTS) do
+      local revision, seen = catalogue.load(date), {}
+      for _, id in ipairs(revision:names()) do
+        local body = revision:operation(id).body
+        if body and body.style == "document" then
+          assert.truthy(body.resource.type:match("^[%l-]+$"))
+          walk(body.resource, seen, function(member)
+            if not member.required or member.required == true then
+              assert.truthy(known[member.type], member.type)
+            else
+              for _, one in pairs(member.relationships or {}) do
+                assert.truthy(one.type:match("^[%l-]+$"))
+              end
+            end
+          end)
+        end
+      end
+    end
+  end)
+
+  it("has no line longer than what it looks back for its beginning", function()
+    for date in pairs(COUNTS) do
+      for id, text in pairs(catalogue.load(date):lines().operations) do
+        assert.truthy(#id + #text < 4000)
+      end
+    end
+  end)
+
+  it("gives an attribute and a relationship no common name", function()
+    for date in pairs(COUNTS) do
+      local revision = catalogue.load(date)
+      for _, id in ipairs(revision:names()) do
+        local body = revision:operation(id).body
+        if body and body.style == "document" then
+          walk(body.resource, {}, function(member)
+            for name in pairs(member.relationships or {}) do
+              assert.is_nil((member.attributes or {})[name])
+            end
+          end)
+        end
+      end
+    end
+  end)
+
+  it("costs little until it is asked for more", function()
+    local output = script.run([[
+      collectgarbage() collectgarbage()
+      local before = collectgarbage("count")
+      local revision = require("klaviyo.operations").load("2024-10-15")
+      assert(revision:operation("get_profiles"))
+      collectgarbage() collectgarbage()
+      print(collectgarbage("count") - before)
+    ]])
+    assert.truthy(tonumber(output) < 150, output)
+  end)
+end)
+
+describe("an operation's record", function()
+  it("holds what a listing takes and gives", function()
+    local op = first:operation("get_profiles")
+    assert.equal("GET", op.method)
+    assert.equal("/api/profiles", op.path)
+    assert.same({}, op.path_params)
+    assert.equal("profile", op.type)
+    assert.is_true(op.many)
+    assert.is_nil(op.public)
+    assert.is_nil(op.body)
+    assert.same({[200] = true}, op.success)
+    assert.same({"profiles:read"}, op.scopes)
+    assert.same({second = 75, minute = 700}, op.limit)
+    assert.same({["additional-fields[profile]=predictive_analytics"] =
+      {second = 10, minute = 150}}, op.reduced)
+    assert.same({style = "cursor", param = "page[cursor]",
+      size = {default = 20, min = 1, max = 100}}, op.page)
+    assert.same({"any", "equals"}, op.filter.fields.email)
+    assert.same({"greater-than", "less-than"}, op.filter.fields.created)
+    assert.same({"greater-or-equal", "greater-than", "less-or-equal",
+      "less-than"},
+      op.filter.fields["subscriptions.email.marketing.suppression.timestamp"])
+    assert.is_nil(op.filter.required)
+    assert.equal("list", op.query["fields[profile]"].type)
+    assert.truthy(table.concat(op.query["fields[profile]"].values, " ")
+      :find("location.address1", 1, true))
+    assert.same({type = "list",
+      values = {"predictive_analytics", "subscriptions"}},
+      op.query["additional-fields[profile]"])
+    assert.truthy((" " .. table.concat(op.query.sort.values, " ") .. " ")
+      :find(" -created ", 1, true))
+    assert.same({type = "integer"}, op.query["page[size]"])
+  end)
+
+  it("says what is required", function()
+    assert.is_true(first:operation("get_campaigns").filter.required)
+    assert.is_true(first:operation("get_campaigns").query.filter.required)
+    local op = first:operation("create_client_event")
+    assert.is_true(op.public)
+    assert.same({type = "string", required = true}, op.query.company_id)
+  end)
+
+  it("holds what the prose alone says", function()
+    assert.equal("offset", first:operation("get_action_ids_for_flow").page.style)
+    assert.equal("offset",
+      first:operation("get_messages_for_flow_action").page.style)
+    assert.same({["include=lists"] = {second = 1, minute = 15},
+      ["include=segments"] = {second = 1, minute = 15}},
+      first:operation("get_profile").reduced)
+  end)
+
+  it("holds the limits of a day", function()
+    assert.same({second = 10, minute = 150, day = 150},
+      first:operation("create_list").limit)
+    assert.equal(225, first:operation("query_campaign_values").limit.day)
+  end)
+
+  it("knows pages that are asked for by POST", function()
+    assert.same({style = "cursor", param = "page_cursor"},
+      first:operation("query_campaign_values").page)
+    assert.same({style = "body", param = "page_cursor"},
+      first:operation("query_metric_aggregates").page)
+  end)
+
+  it("knows every success, and whether it has a body", function()
+    assert.same({[200] = true, [201] = true},
+      first:operation("create_or_update_profile").success)
+    assert.same({[202] = false}, first:operation("create_event").success)
+    assert.same({[204] = false}, first:operation("delete_webhook").success)
+  end)
+
+  it("holds a body of parts", function()
+    assert.same({style = "multipart", parts = {
+      file = {type = "file", required = true},
+      name = {type = "string"}, hidden = {type = "boolean"},
+    }}, first:operation("upload_image_from_file").body)
+  end)
+
+  it("holds a list of identifiers, in a DELETE as well", function()
+    for _, id in ipairs {"add_profiles_to_list", "remove_profiles_from_list"} do
+      local body = first:operation(id).body
+      assert.is_true(body.many)
+      assert.equal("profile", body.resource.type)
+      assert.equal("required", body.resource.id)
+      assert.is_nil(body.resource.attributes)
+    end
+  end)
+
+  it("holds attributes, nested resources, relationships and meta", function()
+    local event = first:operation("create_event").body.resource
+    assert.same({attributes = true}, event.required)
+    assert.is_true(event.attributes.profile.required)
+    assert.equal("profile", event.attributes.profile.document.type)
+    assert.is_true(event.attributes.properties.free)
+    assert.equal("number", event.attributes.value.type)
+    assert.is_true(event.attributes.value.nullable)
+    assert.equal("date-time", event.attributes.time.format)
+    local location = event.attributes.profile.document.attributes.location
+    assert.equal("string", location.members.city.type)
+    assert.same({"string", "number"}, {location.members.latitude.any_of[1].type,
+      location.members.latitude.any_of[2].type})
+    local webhook = first:operation("create_webhook").body.resource
+    assert.same({type = "webhook-topic", many = true},
+      webhook.relationships["webhook-topics"])
+    local profile = first:operation("update_profile").body.resource
+    assert.equal("required", profile.id)
+    assert.is_true(profile.meta.patch_properties.members.append.free)
+    local code = first:operation("update_coupon_code").body.resource
+    assert.truthy(#code.attributes.status.values > 3)
+  end)
+
+  it("holds a later revision's other parameters and headers", function()
+    local op = last:operation("get_client_review_values_reports")
+    assert.is_true(op.query.statistics.required)
+    assert.truthy(#op.query.timeframe.values > 0)
+    assert.same({["X-Klaviyo-API-Filters"] = {type = "string"}},
+      last:operation("get_client_geofences").headers)
+  end)
+end)
+
+describe("a path's operation", function()
+  it("is the one with literal segments where there is one", function()
+    assert.equal("get_campaign_recipient_estimation_job",
+      first:route("GET", "/api/campaign-recipient-estimation-jobs/x").id)
+    for date in pairs(COUNTS) do
+      local revision = catalogue.load(date)
+      for _, id in ipairs(revision:names()) do
+        local op = revision:operation(id)
+        if #op.path_params == 0 then
+          assert.equal(op, (revision:route(op.method, op.path)))
+        end
+      end
+    end
+  end)
+
+  it("is found with a slash at the end, and keeps segments encoded", function()
+    local op, params = first:route("PATCH", "/api/catalog-items/%24c%2F/")
+    assert.equal("update_catalog_item", op.id)
+    assert.same({id = "%24c%2F"}, params)
+  end)
+
+  it("is told from a path that has other verbs, or none", function()
+    local op, allowed = first:route("PUT", "/api/lists/x")
+    assert.is_nil(op)
+    assert.same({"DELETE", "GET", "PATCH"}, allowed)
+    op, allowed = first:route("GET", "/api/nothing")
+    assert.is_nil(op)
+    assert.same({}, allowed)
+  end)
+
+  it("is found by its template", function()
+    assert.equal("get_profiles_for_list",
+      first:find("GET", "/api/lists/{id}/profiles").id)
+    assert.is_nil(first:find("PUT", "/api/lists/{id}"))
+    assert.is_nil(first:find("GET", "/api/lists/x"))
+  end)
+end)
+
+-- What breaks for a client of 2024-10-15 that is served as 2025-01-15. (Of the
+-- published differences two stand in the last document of 2024-10-15 already:
+-- a page of ids holds 100, and a subscription's consent is required.)
+describe("the differences of 2025-01-15", function()
+  local function resource(revision, name)
+    return revision:operation(name).body.resource
+  end
+
+  it("are fewer than the whole", function()
+    local data = require "klaviyo.operations.revisions.2025-01-15"
+    assert.equal("2024-10-15", data.follows)
+    assert.truthy(#data.operations < #require "klaviyo.operations.revisions.2024-10-15"
+      .operations / 4)
+  end)
+
+  it("hold what was so before them", function()
+    for _, revision in ipairs {first, second} do
+      assert.equal(100,
+        revision:operation("get_profile_ids_for_list").page.size.max)
+      assert.equal(100,
+        revision:operation("get_profile_ids_for_segment").page.size.max)
+      local profile = resource(revision, "bulk_subscribe_profiles")
+        .attributes.profiles.document
+      assert.is_true(profile.attributes.subscriptions.members.email.members
+        .marketing.members.consent.required)
+    end
+  end)
+
+  it("hold how a campaign is sent, and what its messages are", function()
+    local function strategies(revision)
+      return resource(revision, "create_campaign").attributes.send_strategy
+    end
+    assert.truthy(strategies(first).members.options_static)
+    assert.is_nil(strategies(second).members)
+    assert.truthy(#strategies(second).any_of > 2)
+    local function message(revision)
+      return resource(revision, "create_campaign")
+        .attributes["campaign-messages"].document.attributes
+    end
+    assert.truthy(message(first).channel and message(first).content)
+    assert.is_nil(message(second).channel)
+    assert.is_true(message(second).definition.required)
+  end)
+
+  it("hold the flow listings that page by cursor", function()
+    assert.equal("cursor",
+      second:operation("get_action_ids_for_flow").page.style)
+    assert.equal("cursor",
+      second:operation("get_messages_for_flow_action").page.style)
+  end)
+
+  it("hold the filter that coupon codes need", function()
+    assert.is_nil(first:operation("get_coupon_codes").filter.required)
+    assert.is_true(second:operation("get_coupon_codes").filter.required)
+  end)
+
+  it("hold the reviews' status", function()
+    local function fields(revision)
+      return table.concat(revision:operation("get_reviews")
+        .query["fields[review]"].values, " ")
+    end
+    assert.is_nil(fields(first):find("status.value", 1, true))
+    assert.truthy(fields(second):find("status.value", 1, true))
+  end)
+
+  it("hold the relationships that are required", function()
+    for name, relationship in pairs {
+      create_coupon_code = "coupon", create_catalog_variant = "item",
+      create_webhook = "webhook-topics", merge_profiles = "profiles",
+      create_back_in_stock_subscription = "variant",
+    } do
+      assert.is_nil(resource(first, name).required.relationships)
+      assert.is_true(resource(second, name).required.relationships)
+      assert.is_true(
+        resource(second, name).relationships[relationship].required)
+    end
+  end)
+
+  it("hold the consent of a public subscription", function()
+    local function profile(revision)
+      return resource(revision, "create_client_subscription")
+        .attributes.profile.document.attributes
+    end
+    assert.is_nil(profile(first).subscriptions)
+    local email = profile(second).subscriptions.members.email.members
+    assert.is_true(email.marketing.members.consent.required)
+  end)
+end)

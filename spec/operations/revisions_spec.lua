@@ -1,0 +1,616 @@
+-- Revisions: how old they are, what answers in place of one that is retired,
+-- what may then be said, and what the program is told.
+
+local calendar = require "klaviyo.operations.revision_lifecycle"
+local catalogue = require "klaviyo.operations"
+local differences = require "klaviyo.operations.revision_diff"
+local key = require "spec.support.key"
+local klaviyo = require "klaviyo"
+local raises = require "spec.support.raises"
+local raw = require "spec.support.raw"
+local script = require "spec.support.script"
+local warning = require "klaviyo.util.warning"
+
+package.path = "tools/?.lua;" .. package.path
+local sample = require "reference_sample"
+
+-- 2024-10-15 is stable, deprecated, retired on these days.
+local STABLE, DEPRECATED, RETIRED = "2025-10-14", "2025-10-15", "2026-10-15"
+
+local function on(date)
+  calendar.set_today(date)
+end
+
+local function new(more)
+  local settings = {
+    api_key = key, base_url = "http://127.0.0.1:9", proxy = "",
+    pacing = false, budget = false, retries = 0, on_warning = function() end,
+  }
+  for name, value in pairs(more or {}) do
+    settings[name] = value
+  end
+  return klaviyo.new(settings)
+end
+
+local function copy(t)
+  local out = {}
+  for name, value in pairs(t) do
+    out[name] = value
+  end
+  return out
+end
+
+describe("revisions", function()
+  after_each(function()
+    on(nil)
+    warning.forget()
+  end)
+
+  describe("by the calendar", function()
+    it("are stable for a year, deprecated for another, then retired", function()
+      for day, state in pairs {
+        [STABLE] = "stable", [DEPRECATED] = "deprecated",
+        ["2026-10-14"] = "deprecated", [RETIRED] = "retired",
+        ["2031-01-01"] = "retired",
+      } do
+        on(day)
+        assert.same({
+          date = "2024-10-15", state = state,
+          deprecated = "2025-10-15", retired = "2026-10-15",
+        }, calendar.age("2024-10-15"))
+      end
+    end)
+
+    it("are listed, the oldest first, with what answers for them", function()
+      on "2027-01-15"
+      local list = klaviyo.revisions()
+      assert.equal(#catalogue.revisions(), #list)
+      local states = {}
+      for i, date in ipairs(catalogue.revisions()) do
+        assert.equal(date, list[i].date)
+        states[i] = list[i].state .. " " .. list[i].served_as
+      end
+      assert.same({
+        "retired 2025-04-15", "retired 2025-04-15", "deprecated 2025-04-15",
+        "deprecated 2025-07-15", "deprecated 2025-10-15",
+        "deprecated 2026-01-15", "stable 2026-04-15", "stable 2026-07-15",
+      }, states)
+    end)
+
+    it("are of the real day when none is set", function()
+      on(nil)
+      local today = os.date("!%Y-%m-%d")
+      assert.equal(today >= RETIRED and "retired" or today >= DEPRECATED
+        and "deprecated" or "stable", calendar.age("2024-10-15").state)
+    end)
+
+    it("are answered by the newest when all are retired", function()
+      on "2040-01-01"
+      assert.equal("2026-07-15", calendar.served("2024-10-15"))
+      assert.equal("2026-07-15", calendar.served("2026-07-15"))
+    end)
+  end)
+
+  describe("that are retired", function()
+    before_each(function() on(RETIRED) end)
+
+    -- what 2024-10-15 has no idea of, and 2025-01-15 has
+    local NEWER = {
+      name = "n", audiences = {included = {"LIST"}},
+      send_strategy = {method = "immediate"},
+      campaign_messages = {{definition = {channel = "email",
+        content = {subject = "s"}}}},
+    }
+    -- and the other way round
+    local OLDER = {
+      name = "n", audiences = {included = {"LIST"}},
+      send_strategy = {method = "static", options_static = {
+        datetime = "2024-11-08T00:00:00+00:00"}},
+      campaign_messages = {{channel = "email", label = "l",
+        content = {subject = "s"}}},
+    }
+
+    it("take documents of their own and of the one that answers", function()
+      for _, flat in ipairs {NEWER, OLDER} do
+        local made = new():document("create_campaign", flat)
+        assert.equal("campaign", made.data.type)
+        assert.same(made, klaviyo.document("create_campaign", flat))
+      end
+      raises({"create_campaign", '"nme"', '"name"'}, function()
+        local _ = new():document("create_campaign", {nme = "n"})
+      end)
+    end)
+
+    it("want of a document what both want", function()
+      local flat = {unique_code = "X"}
+      assert.truthy(new():document("create_coupon_code", flat))
+      on(STABLE)
+      assert.truthy(new():document("create_coupon_code", flat))
+      raises({"create_coupon_code", '"coupon"'}, function()
+        local _ = new {revision = "2025-01-15"}
+          :document("create_coupon_code", flat)
+      end)
+    end)
+
+    it("take operations that the one that answers has", function()
+      local flow = {name = "f", definition = {
+        triggers = {}, actions = {}, entry_action_id = "a"}}
+      assert.equal("POST", new():build("create_flow", {
+        body = new():document("create_flow", flow, {validate = false})}).method)
+      on(STABLE)
+      raises('unknown operation "create_flow"', function()
+        new():build("create_flow", {})
+      end)
+    end)
+
+    it("take the filter fields, sorts and names of either", function()
+      local f = klaviyo.filter
+      -- pages by offset before; by cursor, and a filter for ids, after
+      local args = {id = "F", sort = "-created",
+        filter = f.any("id", {"X"}), page = {size = 100, cursor = "C"}}
+      assert.truthy(new():build("get_action_ids_for_flow", args))
+      assert.truthy(new():build("get_action_ids_for_flow",
+        {id = "F", query = {["page[number]"] = 2}}))
+      assert.truthy(new():build("get_reviews",
+        {fields = {review = {"status.value", "status"}}}))
+      for name, value in pairs {
+        sort = "-creatd", filter = f.equals("stats", "live"),
+        fields = {["flow-actoin"] = {"x"}},
+      } do
+        raises({"get_action_ids_for_flow"}, function()
+          new():build("get_action_ids_for_flow", {id = "F", [name] = value})
+        end)
+      end
+    end)
+
+    it("take pages of either's size, and are walked by what both give", function()
+      on "2027-10-15"
+      assert.equal("2026-01-15", calendar.served("2025-10-15"))
+      local client = new {revision = "2025-10-15"}
+      assert.truthy(client:build("get_events", {page = {size = 1000}}))
+      on "2027-10-14"
+      raises("get_events takes no page[size]", function()
+        client:build("get_events", {page = {size = 1000}})
+      end)
+    end)
+
+    it("take no page that is larger than both give", function()
+      on "2027-10-15"
+      raises({"get_events", "page.size", "1001"}, function()
+        new {revision = "2025-10-15"}
+          :build("get_events", {page = {size = 1001}})
+      end)
+    end)
+
+    it("want in a query what both want", function()
+      assert.truthy(new():build("get_coupon_codes"))
+      raises("get_coupon_codes needs filter", function()
+        new {revision = "2025-01-15"}:build("get_coupon_codes")
+      end)
+      raises("get_campaigns needs filter", function()
+        new():build("get_campaigns")
+      end)
+    end)
+
+    it("are asked for all the same", function()
+      local request = new():build("get_lists")
+      assert.equal("2024-10-15", request.headers.revision)
+      assert.is_nil(request.headers["X-Klaviyo-Revision-Fall-Forward-Opt-Out"])
+    end)
+
+    it("are judged alone where they shall not fall forward", function()
+      local client = new {fall_forward = false}
+      local request = client:build("get_lists")
+      assert.equal("1",
+        request.headers["X-Klaviyo-Revision-Fall-Forward-Opt-Out"])
+      assert.equal("2024-10-15", request.headers.revision)
+      assert.truthy(client:document("create_campaign", OLDER))
+      raises("create_campaign", function()
+        local _ = client:document("create_campaign", NEWER)
+      end)
+      raises("create_campaign", function()
+        local _ = klaviyo.document("create_campaign", NEWER,
+          {fall_forward = false})
+      end)
+      raises('unknown operation "create_flow"', function()
+        client:build("create_flow", {})
+      end)
+      raises('filter field of get_action_ids_for_flow "id"', function()
+        client:build("get_action_ids_for_flow", {id = "F",
+          filter = klaviyo.filter.any("id", {"X"})})
+      end)
+    end)
+
+    it("may be so for one call", function()
+      local request = new():build("get_lists", nil, {fall_forward = false})
+      assert.equal("1",
+        request.headers["X-Klaviyo-Revision-Fall-Forward-Opt-Out"])
+      raises("create_campaign", function()
+        local _ = new():document("create_campaign", NEWER,
+          {fall_forward = false})
+      end)
+    end)
+  end)
+
+  describe("that are not retired", function()
+    it("are judged by themselves", function()
+      on(DEPRECATED)
+      raises('unknown operation "create_flow"', function()
+        new():build("create_flow", {})
+      end)
+      raises('filter field of get_action_ids_for_flow "id"', function()
+        new():build("get_action_ids_for_flow", {id = "F",
+          filter = klaviyo.filter.any("id", {"X"})})
+      end)
+    end)
+  end)
+
+  describe("for one call", function()
+    before_each(function() on(STABLE) end)
+
+    it("are what that call says", function()
+      local client = new()
+      local later = {revision = "2026-07-15"}
+      local definition = {channel = "email", content = {subject = "s"}}
+      assert.equal("2026-07-15",
+        client:build("get_lists", nil, later).headers.revision)
+      assert.equal("2024-10-15", client:build("get_lists").headers.revision)
+      assert.same(definition, client:document("create_campaign", {
+        name = "n", audiences = {included = {"LIST"}}, campaign_messages =
+          {{definition = definition}},
+      }, later).data.attributes["campaign-messages"].data[1].attributes
+        .definition)
+    end)
+
+    it("judge it by theirs", function()
+      local client = new()
+      local later = {revision = "2026-07-15"}
+      assert.truthy(client:build("get_events", {page = {size = 1000}}, later))
+      raises("get_events takes no page[size]", function()
+        client:build("get_events", {page = {size = 1000}})
+      end)
+      raises("get_coupon_codes needs filter", function()
+        client:build("get_coupon_codes", nil, later)
+      end)
+      raises({'revision "2026-07-16"', "2026-07-15"}, function()
+        client:build("get_lists", nil, {revision = "2026-07-16"})
+      end)
+    end)
+  end)
+
+  describe("in a warning", function()
+    local heard
+
+    local function client_of(server, more)
+      local settings = {
+        base_url = server.url,
+        on_warning = function(message) heard[#heard + 1] = message end,
+      }
+      for name, value in pairs(more or {}) do
+        settings[name] = value
+      end
+      return new(settings)
+    end
+
+    local function with_server(body)
+      raw.with({answers = {{body = '{"data":[]}'}}}, body)
+    end
+
+    before_each(function() heard = {} end)
+
+    it("are said to be deprecated once, and until when", function()
+      on(DEPRECATED)
+      with_server(function(server)
+        for _ = 1, 2 do
+          local client = client_of(server)
+          assert(client:call("get_lists"))
+          assert(client.profiles:list())
+        end
+      end)
+      assert.same({"klaviyo: revision 2024-10-15 is deprecated since "
+        .. "2025-10-15 by the published policy, and retired on 2026-10-15"},
+        heard)
+    end)
+
+    it("are said to be retired, with what answers, and what differs", function()
+      on(RETIRED)
+      with_server(function(server)
+        local client = client_of(server)
+        assert(client:call("get_lists"))
+        assert.same({"klaviyo: revision 2024-10-15 is retired since 2026-10-15 "
+          .. "by the published policy; 2025-01-15 answers in its place"}, heard)
+        for _ = 1, 2 do
+          assert(client:call("get_coupon_codes"))
+          assert(client.coupon_codes:list())
+        end
+        assert.equal(2, #heard)
+        assert.matches("get_coupon_codes", heard[2], 1, true)
+        assert.matches("filter", heard[2], 1, true)
+        assert.matches("2025-01-15", heard[2], 1, true)
+        assert(client:call("create_campaign", {body = "{}"}))
+        assert.matches("create_campaign", heard[3], 1, true)
+      end)
+    end)
+
+    it("are not mentioned while they are stable", function()
+      on(STABLE)
+      with_server(function(server)
+        assert(client_of(server):call("get_coupon_codes"))
+      end)
+      assert.same({}, heard)
+    end)
+
+    it("are each said once, whichever calls ask for them", function()
+      on(RETIRED)
+      with_server(function(server)
+        local client = client_of(server)
+        for _ = 1, 2 do
+          assert(client:call("get_lists", nil, {revision = "2025-01-15"}))
+          assert(client:call("get_lists"))
+          for _ in client.lists:each() do end  -- luacheck: ignore 542
+        end
+      end)
+      assert.equal(2, #heard)
+      assert.matches("2025-01-15 is deprecated", heard[1], 1, true)
+      assert.matches("2024-10-15 is retired", heard[2], 1, true)
+    end)
+
+    it("nobody answers for, where they shall not fall forward", function()
+      on(RETIRED)
+      with_server(function(server)
+        local client = client_of(server, {fall_forward = false})
+        assert(client:call("get_coupon_codes"))
+        assert.equal(1, #heard)
+        assert.matches("nobody answers in its place", heard[1], 1, true)
+      end)
+    end)
+
+    it("are written to stderr, where nobody says otherwise", function()
+      with_server(function(server)
+        local output = script.run(([[
+          require("klaviyo.operations.revision_lifecycle").set_today "%s"
+          local klaviyo = require "klaviyo"
+          for _ = 1, 2 do
+            local client = klaviyo.new {api_key = "k", base_url = "%s",
+              proxy = ""}
+            assert(client:call "get_lists")
+          end
+        ]]):format(RETIRED, server.url))
+        assert.equal("klaviyo: revision 2024-10-15 is retired since 2026-10-15 "
+          .. "by the published policy; 2025-01-15 answers in its place\n",
+          output)
+      end)
+    end)
+  end)
+end)
+
+-- What breaks for a program of 2024-10-15 that is answered as by 2025-01-15.
+describe("a revision's differences", function()
+  local function between(id, before, after)
+    local op = catalogue.load(before):operation(id)
+    return differences.between(op, catalogue.load(after):operation(id))
+  end
+
+  it("are named in words", function()
+    for id, words in pairs {
+      get_coupon_codes = "filter is required",
+      create_coupon_code = "coupon is required",
+      create_catalog_variant = "item is required",
+      create_webhook = "webhook_topics is required",
+      merge_profiles = "profiles is required",
+      create_back_in_stock_subscription = "variant is required",
+      bulk_create_coupon_codes = "coupon_codes.coupon is required",
+      bulk_subscribe_profiles = "profiles.subscriptions is required",
+      bulk_unsubscribe_profiles = "profiles.subscriptions is required",
+      create_client_subscription = "list is required",
+      create_campaign = "campaign_messages.channel is gone",
+      update_campaign_message = "content is gone",
+      get_reviews = "fields[review].status is an object",
+      get_action_ids_for_flow = "page is by cursor",
+      get_messages_for_flow_action = "page.size is at most 50",
+    } do
+      assert.matches(words, between(id, "2024-10-15", "2025-01-15"), 1, true)
+    end
+    assert.matches("anonymous_id is gone",
+      between("create_or_update_profile", "2025-07-15", "2025-10-15"), 1, true)
+    assert.matches("in all", between("create_campaign", "2024-10-15",
+      "2025-01-15"), 1, true)
+  end)
+
+  it("are none where something came on top", function()
+    for _, id in ipairs {"get_lists", "create_event", "create_profile",
+      "get_flow", "create_catalog_item"} do
+      assert.equal("", between(id, "2024-10-15", "2025-01-15"))
+    end
+  end)
+
+  it("are none between a revision and itself", function()
+    for _, date in ipairs(catalogue.revisions()) do
+      for _, id in ipairs(catalogue.load(date):names()) do
+        assert.equal("", between(id, date, date))
+      end
+    end
+  end)
+
+  it("can be told of any two, and are none where both are plainly alike", function()
+    local dates, alike = catalogue.revisions(), 0
+    for i = 1, #dates - 1 do
+      local before, after = catalogue.load(dates[i]), catalogue.load(dates[i + 1])
+      for _, id in ipairs(before:names()) do
+        local also = after:operation(id)
+        if also then
+          local names = differences.between(before:operation(id), also)
+          assert.is_string(names)
+          if before:has_alike(after, id) then
+            assert.equal("", names)
+            alike = alike + 1
+          end
+        end
+      end
+    end
+    assert.is_true(alike > 500)
+    local before, after = catalogue.load("2024-10-15"), catalogue.load("2025-04-15")
+    assert.is_false(before:has_alike(after, "get_profile"))  -- another include
+    assert.is_false(before:has_alike(after, "create_event"))  -- has a document
+    assert.is_false(before:has_alike(after, "no_such_operation"))
+  end)
+end)
+
+describe("a refusal", function()
+  local function refused(status, body, more, call)
+    local message
+    raw.with({answers = {{status = status, body = body}}}, function(server)
+      local settings = copy(more or {})
+      settings.base_url = server.url
+      local doc, err = (call or function(client)
+        return client:call("add_profiles_to_list", {id = "L",
+          body = '{"data":[]}'})
+      end)(new(settings))
+      assert.is_nil(doc)
+      assert.equal(status, err.status)
+      message = err.message
+    end)
+    return message
+  end
+
+  local BODY = '{"errors":[{"code":"x","title":"t","detail":"Because."}]}'
+
+  it("with a 410 says what to do", function()
+    for _, body in ipairs {BODY, "<html>gone</html>", ""} do
+      local message = refused(410, body, {fall_forward = false})
+      assert.matches("revision 2024-10-15", message, 1, true)
+      assert.matches("fall_forward = true", message, 1, true)
+    end
+    assert.matches("Because.", refused(410, BODY), 1, true)
+  end)
+
+  it("with a 403 names the scopes that the operation needs", function()
+    for _, body in ipairs {BODY, "<html>no</html>", ""} do
+      assert.matches("lists:write, profiles:write", refused(403, body), 1, true)
+    end
+    local message = refused(403, BODY, nil, function(client)
+      return client:request {path = "/api/nothing"}
+    end)
+    assert.is_nil(message:find("needs", 1, true))
+  end)
+
+  it("with a 401 asks once more for a key that may rotate", function()
+    for _, name in ipairs {"access_token", "api_key"} do
+      raw.with({answers = {{status = 401, body = BODY}, {body = '{"data":[]}'}}},
+        function(server)
+          local asked = {}
+          local client = klaviyo.new {
+            [name] = function(old)
+              asked[#asked + 1] = old or "none"
+              return "secret-" .. #asked
+            end,
+            base_url = server.url, proxy = "", account = "a", pacing = false,
+            on_warning = function() end,
+          }
+          assert(client:call("get_lists"))
+          assert.same({"none", "secret-1"}, asked)
+          local scheme = name == "api_key" and "Klaviyo-API-Key" or "Bearer"
+          local requests = server:requests()
+          assert.equal(2, #requests)
+          for i, request in ipairs(requests) do
+            assert.equal(scheme .. " secret-" .. i,
+              request.headers.authorization)
+          end
+        end)
+    end
+  end)
+
+  it("with a second 401 is one", function()
+    raw.with({answers = {{status = 401, body = BODY}}}, function(server)
+      local asked = 0
+      local client = klaviyo.new {
+        access_token = function()
+          asked = asked + 1
+          return "secret-" .. asked
+        end,
+        base_url = server.url, proxy = "", account = "a", pacing = false,
+        on_warning = function() end,
+      }
+      local doc, err = client:call("get_lists")
+      assert.is_nil(doc)
+      assert.equal(401, err.status)
+      assert.equal(2, asked)
+      assert.equal(2, #server:requests())
+      assert.is_nil(tostring(err):find("secret", 1, true))
+    end)
+  end)
+
+  it("with a 401 is one at once where the key is a string", function()
+    raw.with({answers = {{status = 401, body = BODY}}}, function(server)
+      local doc, err = new {base_url = server.url}:call("get_lists")
+      assert.is_nil(doc)
+      assert.equal(401, err.status)
+      assert.equal(1, #server:requests())
+    end)
+  end)
+end)
+
+describe("every request", function()
+  local function args_of(client, op)
+    local args = {query = {}}
+    for _, name in ipairs(op.path_params) do
+      args[name] = "ID"
+    end
+    for name, rule in pairs(op.query) do
+      if rule.required and name ~= "company_id" then
+        args.query[name] = rule.values and rule.values[1] or "x"
+      end
+    end
+    if op.body and op.body.style == "document" then
+      args.body = client:document(op.id, sample.flat(op))
+    elseif op.body then
+      args.body = {file = {data = "PNG", filename = "x.png"}}
+    end
+    return args
+  end
+
+  for _, date in ipairs(catalogue.revisions()) do
+    it("of " .. date .. " carries it, and the key where it belongs", function()
+      local revision = catalogue.load(date)
+      local client = new {revision = date, company_id = "ABC123",
+        fall_forward = false}
+      for _, id in ipairs(revision:names()) do
+        local op = revision:operation(id)
+        local request = client:build(id, args_of(client, op))
+        assert.equal(date, request.headers.revision, id)
+        local public = op.path:match("^/client/") ~= nil
+        assert.equal(not public and "Klaviyo-API-Key " .. key or nil,
+          request.headers.Authorization, id)
+        assert.equal(public,
+          request.url:find("company_id=ABC123", 1, true) ~= nil, id)
+        for name, value in pairs(request.headers) do
+          assert.truthy(name == "Authorization"
+            or not value:find(key, 1, true), id .. " " .. name)
+        end
+      end
+    end)
+  end
+
+  it("of a public call has no key on the wire, nor asks for one", function()
+    raw.with({answers = {{status = 202}}}, function(server)
+      local client = klaviyo.new {
+        api_key = function() error("asked for the key") end,
+        company_id = "ABC123", base_url = server.url, proxy = "",
+        on_warning = function() end,
+      }
+      assert(client.public.events:create {
+        metric = "Viewed Product", profile = {email = "a@example.com"},
+        properties = {},
+      })
+      assert(client:request {method = "POST", path = "/client/events",
+        query = {company_id = "ABC123"}, body = "{}"})
+      local requests = server:requests()
+      assert.equal(2, #requests)
+      for _, request in ipairs(requests) do
+        assert.is_nil(request.headers.authorization)
+        assert.equal("2024-10-15", request.headers.revision)
+        assert.equal("/client/events?company_id=ABC123", request.target)
+      end
+    end)
+  end)
+end)

@@ -1,0 +1,407 @@
+-- Walks ask for the next page while this one is worked on.
+local cjson = require "cjson"
+local connect = require "spec.support.connect"
+local core = require "klaviyo.core"
+local json = require "klaviyo.values.json"
+local klaviyo = require "klaviyo"
+local raw = require "spec.support.raw"
+local sandbox = require "spec.support.sandbox"
+local script = require "spec.support.script"
+
+local function timed(fn, ...)
+  local began = core.clock()
+  fn(...)
+  return core.clock() - began
+end
+
+local function collect_garbage()
+  collectgarbage()
+  collectgarbage()
+end
+
+-- Works in Lua, without a look at the wire, as it were.
+local function work(seconds)
+  script.shell("sleep " .. seconds)
+end
+
+describe("a walk", function()
+  local world = sandbox.here(setup, teardown, { profiles = 250 })
+  local client
+
+  setup(function()
+    client = world.client
+    assert(client:call("get_lists"))
+  end)
+
+  before_each(function()
+    collect_garbage()
+    world.server:clear_faults()
+  end)
+
+  local function requests()
+    return world.server:stats().operations.get_profiles or 0
+  end
+
+  -- What came of a function's walk, by the time that all is on the wire.
+  local function asked(fn)
+    local before = requests()
+    fn()
+    work(0.05)
+    return requests() - before
+  end
+
+  describe("that was given a page", function()
+    it("has asked for the next one, and no further", function()
+      for _, name in ipairs { "pages", "each", "ids" } do
+        local walk = client[name](client, "get_profiles", { page = { size = 20 } })
+        assert.equal(0, asked(function() end))
+        assert.equal(2, asked(function()
+          walk:next()
+        end))
+        assert.equal(name == "pages" and 1 or 0, asked(function()
+          walk:next()
+          work(0.05)
+        end))
+        walk:close()
+      end
+    end)
+
+    it("has asked before it decodes the page", function()
+      world.server:fault { delay = 0.02, operation = "get_profiles", rate = 1 }
+      local decode, running = json.decode, {}
+      json.decode = function(...) -- luacheck: ignore 122
+        local queued, sent = core.stats()
+        running[#running + 1] = queued .. "+" .. sent
+        return decode(...)
+      end
+      local ok, err = pcall(function()
+        for _ in client:pages("get_profiles", { page = { size = 100 } }) do end
+        for _ in client:each("get_profiles", { page = { size = 100 } }) do end
+      end)
+      json.decode = decode -- luacheck: ignore 122
+      assert.is_true(ok, err)
+      assert.same({ "0+1", "0+1", "0+0", "0+1", "0+1", "0+0" }, running)
+    end)
+
+    it("asks for nothing after the last one", function()
+      assert.equal(3, asked(function()
+        local count = 0
+        for _ in client:pages("get_profiles", { page = { size = 100 } }) do
+          count = count + 1
+        end
+        assert.equal(3, count)
+      end))
+      assert.same({ 0, 0 }, { core.stats() })
+    end)
+
+    it("has asked for none with prefetch = false, of the client or the call", function()
+      for _, way in ipairs {
+        function() return client:with { prefetch = false }:pages("get_profiles", { page = { size = 20 } }) end,
+        function() return client:pages("get_profiles", { page = { size = 20 } }, { prefetch = false }) end,
+        function() return client:with { prefetch = false }:each("get_profiles", { page = { size = 20 } }) end,
+      } do
+        local walk = way()
+        assert.equal(1, asked(function()
+          walk:next()
+        end))
+        assert.same({ 0, 0 }, { core.stats() })
+      end
+    end)
+  end)
+
+  describe("with a limit", function()
+    it("asks for no page in vain", function()
+      for limit, pages in pairs { [0] = 0, [1] = 1, [19] = 1, [20] = 1, [21] = 2, [40] = 2, [59] = 3, [250] = 13,
+        [1000] = 13 } do
+        assert.equal(pages, asked(function()
+          local count = 0
+          for _ in client:each("get_profiles", { page = { size = 20 }, limit = limit }) do
+            count = count + 1
+          end
+          assert.equal(math.min(limit, 250), count)
+        end), limit)
+      end
+      for limit = 0, 3 do
+        assert.equal(limit, asked(function()
+          for _ in client:pages("get_profiles", { page = { size = 20 }, limit = limit }) do end
+        end))
+      end
+      assert.equal(1, asked(function()
+        assert(client.profiles:first { page = { size = 20 } })
+      end))
+    end)
+  end)
+
+  describe("takes the time of the slower of two", function()
+    local function walk(options, seconds)
+      world.server:clear_faults()
+      world.server:fault { delay = 0.04, operation = "get_profiles", times = 13 }
+      return timed(function()
+        local count = 0
+        for _ in client:pages("get_profiles", { page = { size = 20 } }, options) do
+          count = count + 1
+          work(seconds)
+        end
+        assert.equal(13, count)
+      end)
+    end
+
+    it("the wire, and who works #time #alone", function()
+      assert.is_true(walk({ prefetch = false }, 0.04) >= 13 * 0.08)
+      local together = math.huge
+      for _ = 1, 5 do -- whatever else the machine may have to do
+        together = math.min(together, walk({}, 0.04))
+        if together < 13 * 0.06 then
+          return
+        end
+      end
+      error("took " .. together)
+    end)
+  end)
+
+  describe("that is left", function()
+    it("gives up on the page that was asked for", function()
+      world.server:fault { delay = 5, operation = "get_profiles", skip = 1 }
+      local took = timed(function()
+        for _ in client:each("get_profiles", { page = { size = 20 } }) do -- luacheck: ignore 512
+          assert.equal(1, select(2, core.stats()))
+          break
+        end
+        if not coroutine.close then
+          collect_garbage() -- there are no closing values
+        end
+        assert.same({ 0, 0 }, { core.stats() })
+      end)
+      assert.is_true(took < 2, took)
+    end)
+
+    it("by an error does so, too", function()
+      world.server:fault { delay = 5, operation = "get_profiles", skip = 1 }
+      pcall(function()
+        for _ in client:pages("get_profiles", { page = { size = 20 } }) do
+          error("enough")
+        end
+      end)
+      if not coroutine.close then
+        collect_garbage()
+      end
+      assert.same({ 0, 0 }, { core.stats() })
+    end)
+
+    it("by hand, or with its task", function()
+      world.server:fault { delay = 5, path = "cursor", times = 2 }
+      klaviyo.run(function()
+        local walk = client:pages("get_profiles", { page = { size = 20 } })
+        local task = klaviyo.spawn(function()
+          for _ in client:pages("get_profiles", { page = { size = 20 } }) do end
+        end)
+        assert(walk:next())
+        for _ = 1, 100 do
+          klaviyo.sleep(0.02)
+          if select(2, core.stats()) == 2 then
+            break
+          end
+        end
+        assert.equal(2, select(2, core.stats()))
+        walk:close()
+        assert.equal(1, select(2, core.stats()))
+        task:cancel()
+      end)
+      collect_garbage()
+      assert.same({ 0, 0 }, { core.stats() })
+    end)
+
+    it("while another task waits for its page ends for that one, too", function()
+      world.server:fault { delay = 5, operation = "get_profiles", skip = 1 }
+      local walk = client:pages("get_profiles", { page = { size = 20 } })
+      assert(walk:next())
+      local took = timed(klaviyo.run, function()
+        local task = klaviyo.spawn(function()
+          return { walk:next() }
+        end)
+        klaviyo.sleep(0.02)
+        walk:close()
+        assert.same({}, task:wait())
+      end)
+      assert.is_true(took < 2, took)
+    end)
+
+    it("by a cancelled task goes on for another one", function()
+      local walk = client:each("get_profiles", { page = { size = 100 } })
+      for _ = 1, 100 do
+        assert(walk:next())
+      end
+      klaviyo.run(function()
+        local task = klaviyo.spawn(walk.next, walk)
+        klaviyo.sleep(0)
+        task:cancel()
+        local count = 0
+        for _ in walk do
+          count = count + 1
+        end
+        assert.is_true(count >= 149)
+      end)
+    end)
+  end)
+
+  describe("whose next page fails", function()
+    it("gives all of this one first, and the page when it is asked for again", function()
+      world.server:fault { status = 500, body = "no", operation = "get_profiles", skip = 1 }
+      local walk = client:each("get_profiles", { page = { size = 100 } })
+      for _ = 1, 100 do
+        assert(walk:next())
+      end
+      local profile, err = walk:next()
+      assert.is_nil(profile)
+      assert.equal(500, err.status)
+      assert.equal(100, walk.count)
+      local count = 0
+      for _ in walk do
+        count = count + 1
+      end
+      assert.equal(150, count)
+    end)
+
+    it("raises its error in a loop, after this page was worked on", function()
+      world.server:fault { status = 403, html = true, operation = "get_profiles", skip = 2 }
+      local count = 0
+      local ok, err = pcall(function()
+        for _ in client:each("get_profiles", { page = { size = 100 } }) do
+          count = count + 1
+        end
+      end)
+      assert.is_false(ok)
+      assert.equal(403, err.status)
+      assert.equal(200, count)
+    end)
+
+    it("on the wire does so, too", function()
+      -- twice: a kept connection's death is no failure
+      world.server:fault { reset = "after", operation = "get_profiles", skip = 1, times = 2 }
+      local pages = client:pages("get_profiles", { page = { size = 100 } })
+      assert(pages:next())
+      local _, err = pages:next()
+      assert.equal("transport", err.kind)
+      assert(pages:next())
+      assert(pages:next())
+      assert.is_nil((pages:next()))
+    end)
+
+    it("to be decoded gives it again, and skips none", function()
+      local function page(data, next_one)
+        return { body = ('{"data":[%s],"links":{"next":%s}}'):format(data, next_one) }
+      end
+      local function link(number)
+        return '"https://a.klaviyo.com/api/profiles?page%5Bcursor%5D=' .. number .. '"'
+      end
+      local one, two = '{"type":"profile","id":"1"}', '{"type":"profile","id":"2"}'
+      raw.with({ answers = { page(one, link(2)), page('{"id":1}00x"}', link(3)), page('{"id":"\\x"}', link(3)),
+        page(two, "null") } }, function(server)
+        local walk = connect(server.url, { timeout = 2 }):each("get_profiles")
+        assert.equal("1", walk:next().id)
+        for _ = 1, 2 do
+          local profile, err = walk:next()
+          assert.is_nil(profile)
+          assert.equal("decode", err.kind)
+        end
+        assert.equal("2", walk:next().id)
+        local profile, err = walk:next()
+        assert.is_nil(profile)
+        assert.is_nil(err)
+        local times = 0
+        for _, request in ipairs(server:requests()) do
+          times = times + (request.target:find("cursor%5D=2", 1, true) and 1 or 0)
+        end
+        assert.equal(3, times)
+      end)
+    end)
+
+    it("because nobody looked in time asks for it anew", function()
+      local walk = client:each("get_profiles", { page = { size = 100 } }, { timeout = 0.2, deadline = 0.3 })
+      assert(walk:next())
+      work(0.4)
+      local count = 1
+      for _ in walk do
+        count = count + 1
+      end
+      assert.equal(250, count)
+    end)
+
+    it("because the token cannot be had raises when its turn has come", function()
+      local asked_for = 0
+      local own = world:new_client {
+        access_token = function()
+          asked_for = asked_for + 1
+          if asked_for == 2 or asked_for == 3 then
+            error("no token")
+          end
+          return world.key
+        end,
+        auth_scheme = "Klaviyo-API-Key",
+      }
+      local pages = own:pages("get_profiles", { page = { size = 100 } })
+      assert(pages:next())
+      assert.matches("no token", select(2, pcall(pages.next, pages)))
+      assert(pages:next())
+      assert(pages:next())
+      assert.is_nil((pages:next()))
+    end)
+  end)
+
+  it("asks for another token where the next page was refused", function()
+    world.server:fault { status = 401, error = "not_authenticated", operation = "get_profiles", skip = 1 }
+    local refused = {}
+    local own = world:new_client {
+      access_token = function(old)
+        refused[#refused + 1] = old
+        return world.key
+      end,
+      auth_scheme = "Klaviyo-API-Key",
+    }
+    local count = 0
+    for _ in own:each("get_profiles", { page = { size = 100 } }) do
+      count = count + 1
+    end
+    assert.equal(250, count)
+    assert.same({ world.key }, refused)
+  end)
+
+  it("asks ahead inside tasks alike, each for itself", function()
+    world.server:fault { delay = 0.02, operation = "get_profiles", rate = 1 }
+    local counts, most = {}, 0
+    assert.equal(5 * 5, asked(function()
+      klaviyo.run(function()
+        for i = 1, 5 do
+          klaviyo.spawn(function()
+            counts[i] = 0
+            for _ in client:pages("get_profiles", { page = { size = 50 } }) do
+              counts[i] = counts[i] + 1
+              klaviyo.sleep(0.001)
+              most = math.max(most, select(2, core.stats()))
+            end
+          end)
+        end
+      end)
+    end))
+    assert.same({ 5, 5, 5, 5, 5 }, counts)
+    assert.equal(5, most)
+  end)
+
+  it("through the pages of a POST asks ahead alike", function()
+    local function page(cursor)
+      return { body = cjson.encode { data = { { type = "x", id = cursor } }, links = { next = cursor
+        and "https://a.klaviyo.com/api/metric-aggregates/?page_cursor=" .. cursor or cjson.null } } }
+    end
+    raw.with({ answers = { page "b", page "c", page() } }, function(server)
+      local pages = connect(server.url):pages("query_metric_aggregates", { body = { data = { type = "metric-aggregate",
+        attributes = { metric_id = "M" } } } })
+      assert(pages:next())
+      work(0.1)
+      assert.equal(2, #server:requests())
+      assert(pages:next())
+      assert(pages:next())
+      assert.is_nil((pages:next()))
+      assert.equal(3, #server:requests())
+    end)
+  end)
+end)

@@ -1,0 +1,87 @@
+-- The fields of a multipart form, and the file among them.
+local catalogue = require "klaviyo.operations"
+local form = require "klaviyo.request.multipart"
+local raises = require "spec.support.raises"
+
+local op = catalogue.load("2024-10-15"):operation("upload_image_from_file")
+
+local function file_of(fields)
+  local parts = form.build(op, fields)
+  assert.equal("file", parts[1])
+  return parts[2], parts[3], parts[4]
+end
+
+local function with_file(name, body)
+  local path = os.tmpname()
+  os.remove(path)
+  path = path .. name
+  local file = assert(io.open(path, "wb"))
+  file:write("bytes\0of it")
+  file:close()
+  local ok, err = pcall(body, path)
+  os.remove(path)
+  assert(ok, err)
+end
+
+-- A reader of these chunks, and of what it says at the end.
+local function reader(chunks, last, why)
+  local at = 0
+  return function()
+    at = at + 1
+    if at <= #chunks then
+      return chunks[at]
+    end
+    return last, why
+  end
+end
+
+describe("a form", function()
+  it("is a flat list of its fields by name, as text", function()
+    assert.same({ "file", "x", "file", false, "hidden", "true", false, false, "name", "n", false, false },
+      form.build(op, { name = "n", hidden = true, file = { data = "x" } }))
+  end)
+
+  it("has a file from a path, with its name and what its ending says it is", function()
+    for ending, kind in pairs { [".png"] = "image/png", [".JPG"] = "image/jpeg", [".gif"] = "image/gif",
+      [".bin"] = false, [""] = false } do
+      with_file(ending, function(path)
+        for _, given in ipairs { path, { path = path } } do
+          local data, name, media = file_of { file = given }
+          assert.equal("bytes\0of it", data)
+          assert.equal(path:match("[^/]+$"), name)
+          assert.equal(kind, media)
+        end
+        local _, name, media = file_of { file = { path = path, filename = "other.gif", type = "image/webp" } }
+        assert.equal("other.gif", name)
+        assert.equal("image/webp", media)
+      end)
+    end
+  end)
+
+  it("has one from a function, read to its end", function()
+    for _, last in ipairs { false, "" } do
+      local given = reader({ "a", "bc", "d" }, last or nil)
+      assert.equal("abcd", (file_of { file = last and { reader = given, filename = "x" } or given }))
+    end
+    assert.equal("", (file_of { file = reader {} }))
+  end)
+
+  it("is refused where a file cannot be had", function()
+    local function refused(file, what)
+      raises(what, function() form.build(op, { file = file }) end)
+    end
+    refused("/nowhere/there.png", "cannot read the file to upload: /nowhere/there.png")
+    refused(".", "cannot read the file to upload: ")
+    refused(reader({ "a" }, nil, "the disk is gone"), "the reader of the file to upload failed: the disk is gone")
+    refused({ filename = "x" }, "needs path, data or reader")
+    refused({ data = 7 }, "needs path, data or reader")
+    refused(7, "must be a path, a function or a table, not a number")
+    refused({ data = "x", type = "image\r\nX: y" }, "must be a media type, not ")
+  end)
+
+  it("is refused with a field that there is not, or without one that must be", function()
+    raises({ "nmae", "name" }, function() form.build(op, { file = { data = "x" }, nmae = "x" }) end)
+    raises("needs file", function() form.build(op, { name = "x" }) end)
+    raises("takes a table, not a string", function() form.build(op, "x") end)
+  end)
+end)

@@ -1,0 +1,347 @@
+-- Calls keep to the limits of the service, of whoever is between, and of all
+-- that is done for the same account on this machine.
+local connect = require "spec.support.connect"
+local core = require "klaviyo.core"
+local key = require "spec.support.key"
+local klaviyo = require "klaviyo"
+local raw = require "spec.support.raw"
+local sandbox = require "spec.support.sandbox"
+local script = require "spec.support.script"
+local together = require "spec.support.together"
+
+local OK = { body = '{"data":[]}' }
+
+describe("pacing #alone", function()
+  local dir, names = nil, 0
+
+  setup(function()
+    dir = os.tmpname()
+    os.remove(dir)
+    assert(os.execute("mkdir -m 700 " .. dir))
+  end)
+
+  teardown(function()
+    os.execute("rm -rf " .. dir)
+  end)
+
+  -- To know that so many a second are not more takes seconds: all wait at the
+  -- same time, each with a service of its own. Time that is lost is a second.
+  local function limited()
+    return sandbox.here(setup, teardown, { limits = true })
+  end
+
+  local alone, several, dearer, used, off = limited(), limited(), limited(), limited(), limited()
+  local others = sandbox.here(setup, teardown, {
+    limits = { get_metrics = { second = 20, minute = 40, day = 44 } }, time_scale = 0.05, window_phase = 0,
+  })
+  local spec = together(it, setup)
+
+  -- Each spec is another account.
+  local function paced(base_url, more)
+    names = names + 1
+    local settings = { pacing = true, retries = 4, account = "account " .. names, budget = dir .. "/budget",
+      revision = "2026-07-15" }
+    for name, value in pairs(more or {}) do
+      settings[name] = value
+    end
+    return connect(base_url, settings)
+  end
+
+  local function seconds_of(fn)
+    local began = core.clock()
+    fn()
+    return core.clock() - began
+  end
+
+  -- Calls, all at once; the errors.
+  local function call_many(client, operation, count, args)
+    local errors = {}
+    local function numbers(at)
+      return function()
+        at = at + 1
+        return at <= count and at or nil
+      end
+    end
+    for _, err in client:map(numbers(0), function()
+      return client:call(operation, args)
+    end, { concurrency = count }) do
+      errors[#errors + 1] = err
+    end
+    return errors
+  end
+
+  local function throttled(world)
+    local stats = world.server:stats()
+    return stats.statuses["429"] or 0
+  end
+
+  -- The service's own limits, counted exactly as it does.
+
+  spec("gets no 429, and loses no time", function()
+    local client = paced(alone.server.base_url)
+    local took = seconds_of(function()
+      assert.same({}, call_many(client, "get_metrics", 31)) -- 10/s
+    end)
+    assert.equal(0, throttled(alone))
+    assert.is_true(took >= 3 and took < 3.95, tostring(took))
+  end)
+
+  spec("gets none with clients that do not know of each other", function()
+    local account = { account = "of several", deadline = 20 }
+    local began, calls = core.clock(), {}
+    for i = 1, 3 do
+      calls[i] = klaviyo.spawn(function()
+        assert.same({}, call_many(paced(several.server.base_url, account), "get_metrics", 8))
+      end)
+    end
+    for _, call in ipairs(calls) do
+      call:wait()
+    end
+    assert.equal(0, throttled(several))
+    assert.is_true(core.clock() - began >= 2)
+  end)
+
+  spec("gets none where a parameter is dearer, shared by the operations that take it", function()
+    local client = paced(dearer.server.base_url)
+    local args = { additional_fields = { list = { "profile_count" } } } -- 1/s, 15/min
+    local id = assert(client.lists:create { name = "Paced" }).data.id
+    local took = seconds_of(function()
+      for _ = 1, 3 do
+        assert(client.lists:get(id, args))
+      end
+      for _ = 1, 20 do
+        assert(client.lists:get(id))
+      end
+    end)
+    assert.equal(0, throttled(dearer))
+    assert.is_true(took >= 2 and took < 3.5, tostring(took))
+  end)
+
+  spec("waits out what others of the account have used", function()
+    used.server:consume { operation = "get_metrics", requests = 10 }
+    local client = paced(used.server.base_url)
+    local document = assert(client:call("get_metrics"))
+    -- the second is over; or it was refused once, and waited as it was told
+    assert.is_true(document.response.elapsed < 1.6)
+    used.server:consume { operation = "get_metrics", requests = 149 }
+    local _, err = client:call("get_metrics", nil, { deadline = 0.5 })
+    if not err then
+      _, err = client:call("get_metrics", nil, { deadline = 0.5 })
+    end
+    assert.equal("rate_limited", err.kind)
+    assert.is_true(err.retry_after > 0)
+    -- and asks no more: it was told
+    local before = used.server:stats().requests
+    local took = seconds_of(function()
+      _, err = client:call("get_metrics", nil, { deadline = 0.5 })
+    end)
+    assert.equal("rate_limited", err.kind)
+    assert.is_true(took < 0.4, tostring(took))
+    assert.equal(before, used.server:stats().requests)
+  end)
+
+  spec("is off for who turns it off", function()
+    local client = paced(off.server.base_url, { pacing = false, retries = 0 })
+    assert.is_true(#call_many(client, "get_metrics", 40) > 0)
+    assert.is_true(throttled(off) > 0)
+  end)
+
+  spec("learns those that are others than the catalogue's, windows of other lengths too", function()
+    local client = paced(others.server.base_url)
+    assert(client:call("get_metrics")) -- says: 20 a second, 40 in 3 s, 44 a day
+    local took = seconds_of(function()
+      assert.same({}, call_many(client, "get_metrics", 42))
+    end)
+    assert.equal(nil, others.server:stats().statuses["429"])
+    assert.is_true(took >= 3 and took < 5, tostring(took))
+    assert(client:call("get_metrics"))
+    local _, err = client:call("get_metrics", nil, { deadline = 30 })
+    assert.equal("rate_limited", err.kind)
+    assert.is_true(err.retry_after > 60, tostring(err.retry_after))
+  end)
+
+  spec("may be a gateway's", function()
+    raw.with({ answers = { OK } }, function(server)
+      local client = paced(server.url, { pacing = { per_second = 5 } })
+      local took = seconds_of(function()
+        for i = 1, 16 do
+          assert(client:call(i % 2 == 0 and "get_lists" or "get_segments"))
+        end
+      end)
+      assert.is_true(took >= 3 and took < 3.95, tostring(took))
+    end)
+  end)
+
+  spec("is the gateway's whatever it passes on of the service's limits", function()
+    raw.with({ answers = { { body = OK.body, headers = { ["RateLimit-Limit"] = "75, 75;w=1, 750;w=60",
+      ["RateLimit-Remaining"] = "749", ["RateLimit-Reset"] = "60" } } } }, function(server)
+      local client = paced(server.url, { pacing = { per_second = 5 } })
+      local took = seconds_of(function()
+        for _ = 1, 11 do
+          assert(client:call("get_lists"))
+        end
+      end)
+      assert.is_true(took >= 2 and took < 2.95, tostring(took))
+    end)
+  end)
+
+  spec("is the service's behind a gateway that allows more", function()
+    raw.with({ answers = { OK } }, function(server)
+      local client = paced(server.url, { pacing = { per_second = 100 } })
+      local took = seconds_of(function()
+        for _ = 1, 7 do  -- three a second
+          assert(client:call("get_custom_metrics"))
+        end
+      end)
+      assert.is_true(took >= 2 and took < 2.95, tostring(took))
+    end)
+  end)
+
+  spec("is one for all processes of the machine", function()
+    raw.with({ answers = { OK } }, function(server)
+      local text = ([[
+        local klaviyo, core = require "klaviyo", require "klaviyo.core"
+        local client = klaviyo.new { api_key = %q, base_url = %q, budget = %q, account = "several processes",
+          proxy = "", revision = "2026-07-15", on_warning = print }
+        for i = 1, 8 do
+          assert(client:call("get_metrics"))
+        end
+      ]]):format(key, server.url, dir .. "/several")
+      local name = os.tmpname()
+      local file = assert(io.open(name, "w"))
+      file:write(text)
+      file:close()
+      local one, out = script.quote(script.interpreter) .. " " .. name, name .. ".out"
+      local began = core.clock()
+      script.shell(("{ ( %s & %s & %s & %s & wait ) >%s.part 2>&1; mv %s.part %s; } </dev/null >/dev/null 2>&1 &")
+        :format(one, one, one, one, out, out, out))
+      local output
+      repeat
+        klaviyo.sleep(0.02)
+        output = io.open(out)
+      until output or core.clock() - began > 20
+      local took = core.clock() - began
+      assert.equal("", assert(output):read("*a"))
+      output:close()
+      os.remove(name)
+      os.remove(out)
+      assert.equal(32, #server:requests())
+      -- 10/s: three whole seconds, however many processes there are
+      assert.is_true(took >= 3 and took < 4.5, tostring(took))
+    end)
+  end)
+
+  -- What a script prints that makes two calls to a gateway with one a day.
+  local function run_one_a_day(url, account, before)
+    local name = os.tmpname()
+    local file = assert(io.open(name, "w"))
+    file:write(([[
+      local client = require("klaviyo").new { api_key = %q, base_url = %q, account = %q, proxy = "",
+        revision = "2026-07-15", pacing = { per_day = 1 }, deadline = 1, on_warning = print }
+      local doc, err = client:call("get_metrics")
+      print(doc and "sent" or err.kind)
+      doc, err = client:call("get_metrics")
+      print(doc and "sent" or err.kind)
+    ]]):format(key, url, account))
+    file:close()
+    local text = script.shell(("%s %s %s"):format(before, script.quote(script.interpreter), name))
+    os.remove(name)
+    return text
+  end
+
+  spec("is one for all processes of a user, whatever their environment", function()
+    raw.with({ answers = { OK } }, function(server)
+      -- the file of this user's own programs, in which this is an account of its own
+      local account = "spec " .. dir .. " " .. server.url
+      local function run(environment)
+        return run_one_a_day(server.url, account, "env -u KLAVIYO_RATE_LIMIT_FILE " .. environment)
+      end
+      assert.equal("sent\nrate_limited\n", run("XDG_RUNTIME_DIR=" .. dir .. " TMPDIR=" .. dir))
+      assert.equal("rate_limited\nrate_limited\n", run "-u XDG_RUNTIME_DIR -u TMPDIR")
+      assert.equal("rate_limited\nrate_limited\n", run "HOME=/ XDG_RUNTIME_DIR=/nowhere")
+    end)
+  end)
+
+  spec("is in the file that the environment names", function()
+    raw.with({ answers = { OK } }, function(server)
+      local function run(name)
+        return run_one_a_day(server.url, "named", ("env KLAVIYO_RATE_LIMIT_FILE=%s/%s"):format(dir, name))
+      end
+      assert.equal("sent\nrate_limited\n", run "one")
+      assert.equal("rate_limited\nrate_limited\n", run "one")
+      assert.equal("sent\nrate_limited\n", run "two")
+    end)
+  end)
+
+  spec("is in the first folder where it can be", function()
+    local lanes = require "klaviyo.transport.rate_limits"
+    local name = "/klaviyo-rate-limits-" .. core.user()
+    script.shell(("mkdir %s/taken %s/free; ln -s /etc/passwd %s/taken%s"):format(dir, dir, dir, name))
+    local budget, path = lanes.open_default { dir .. "/none", dir .. "/taken", dir .. "/free" }
+    assert.is_truthy(budget)
+    assert.equal(dir .. "/free" .. name, path)
+    local why
+    budget, path, why = lanes.open_default { dir .. "/none", dir .. "/taken" }
+    assert.is_nil(budget)
+    assert.equal(dir .. "/none" .. name, path)
+    assert.matches("No such file", why)
+  end)
+
+  spec("goes on where the file can be written no longer, and says so once", function()
+    raw.with({ answers = { OK } }, function(server)
+      local before = ("env KLAVIYO_RATE_LIMIT_FILE=%s/small"):format(dir)
+      run_one_a_day(server.url, "before", before)
+      local text = run_one_a_day(server.url, "after", "ulimit -f 8; " .. before)
+      local warnings
+      text, warnings = text:gsub("[^\n]*cannot be shared %(File too large%): this process counts for itself[^\n]*\n",
+        "")
+      assert.equal(1, warnings)
+      assert.equal("sent\nrate_limited\n", text)
+    end)
+  end)
+
+  spec("is each process's own for who wants that", function()
+    raw.with({ answers = { OK } }, function(server)
+      local client = paced(server.url, { budget = false })
+      for _ = 1, 3 do
+        assert(client:call("get_metrics"))
+      end
+      assert.is_nil(io.open(dir .. "/false"))
+    end)
+  end)
+
+  spec("goes on where the budget's file cannot be had, and says so once", function()
+    raw.with({ answers = { OK } }, function(server)
+      local warnings = {}
+      local function warn(message)
+        warnings[#warnings + 1] = message
+      end
+      for _ = 1, 2 do
+        local client = paced(server.url, { budget = dir .. "/no/such/folder/budget", on_warning = warn,
+          account = "homeless" })
+        for _ = 1, 6 do
+          assert(client:call("get_metrics"))
+        end
+      end
+      assert.equal(1, #warnings)
+      assert.matches("no/such/folder", warnings[1])
+      assert.matches("No such file.*the setting budget names another file", warnings[1])
+      -- twelve, ten a second: both clients count together all the same
+      local client = paced(server.url, { budget = dir .. "/no/such/folder/budget", account = "homeless",
+        deadline = 0.3 })
+      local failed = 0
+      for _ = 1, 10 do
+        local _, err = client:call("get_metrics")
+        failed = failed + (err and 1 or 0)
+      end
+      assert.is_true(failed > 0)
+    end)
+  end)
+
+  spec("needs to know whose the limits are where a token changes", function()
+    raw.with({ answers = { OK } }, function(server)
+      local client = connect(server.url, { access_token = "at", pacing = true, budget = dir .. "/budget" })
+      assert.has_error(function() client:call("get_lists") end)
+    end)
+  end)
+end)

@@ -1,0 +1,294 @@
+local misuse = require "klaviyo.util.usage_error"
+local datetime = require "klaviyo.values.datetime"
+local filter = require "klaviyo.values.filter"
+local klaviyo = require "klaviyo"
+
+local function here()
+  return debug.getinfo(2, "l").currentline
+end
+
+describe("misuse.raise", function()
+  it("blames the first line outside the library", function()
+    local line
+    local function script()
+      line = here() + 1
+      local value = filter.equals("email", {})
+      return value
+    end
+    local ok, message = pcall(script)
+    assert.is_false(ok)
+    assert.matches("^[^\n]*misuse_spec%.lua:" .. line .. ": filter equals", message)
+  end)
+
+  it("blames it however many of our functions lie between", function()
+    local line
+    local ok, message = pcall(function()
+      line = here() + 1
+      local value = filter.all(filter.greater_than("created", "yesterday"))
+      return value
+    end)
+    assert.is_false(ok)
+    assert.matches("misuse_spec%.lua:" .. line .. ": ", message)
+  end)
+
+  it("blames the script from inside a coroutine", function()
+    local line
+    local thread = coroutine.create(function()
+      line = here() + 1
+      local value = datetime({})
+      return value
+    end)
+    local ok, message = coroutine.resume(thread)
+    assert.is_false(ok)
+    assert.matches("misuse_spec%.lua:" .. line .. ": ", message)
+  end)
+
+  it("blames a task's function where its line is gone with a tail call", function()
+    local line
+    local function made()
+      line = here() + 1
+      return function()
+        return datetime({})
+      end
+    end
+    local ok, message = pcall(klaviyo.run, made())
+    assert.is_false(ok)
+    assert.matches("^[^\n]*misuse_spec%.lua:" .. line .. ": datetime: expected", message)
+    ok, message = pcall(klaviyo.run, function()
+      klaviyo.spawn(made()):wait()
+    end)
+    assert.is_false(ok)
+    assert.matches("misuse_spec%.lua:" .. line .. ": datetime: expected", message)
+    ok, message = pcall(klaviyo.new({ api_key = "x" }):map({ 1 }, made()))
+    assert.is_false(ok)
+    assert.matches("misuse_spec%.lua:" .. line .. ": datetime: expected", message)
+    ok, message = pcall(klaviyo.run, datetime.new, {})
+    assert.is_false(ok)
+    assert.equal("datetime: expected RFC 3339 text or seconds, got a table", message)
+  end)
+
+  it("blames nobody when nobody of outside called", function()
+    local ok, message = coroutine.resume(coroutine.create(datetime.new), {})
+    assert.is_false(ok)
+    assert.equal("datetime: expected RFC 3339 text or seconds, got a table", message)
+  end)
+
+  it("formats only when there is something to put in", function()
+    local _, message = pcall(misuse.raise, "100% wrong")
+    assert.matches("100%% wrong$", message)
+    _, message = pcall(misuse.raise, "%d%% wrong", 7)
+    assert.matches("7%% wrong$", message)
+  end)
+end)
+
+describe("misuse.nearest", function()
+  local names = { "first_name", "last_name", "email", "phone_number", "webhook-topics" }
+
+  it("finds a misspelt name", function()
+    assert.equal("first_name", misuse.nearest("firstname", names))
+    assert.equal("first_name", misuse.nearest("First_Name", names))
+    assert.equal("first_name", misuse.nearest("frist_name", names))
+    assert.equal("email", misuse.nearest("e-mail", names))
+    assert.equal("webhook-topics", misuse.nearest("webhook_topic", names))
+    assert.equal("email", misuse.nearest("email", names))
+  end)
+
+  it("finds a name with two letters swapped", function()
+    assert.equal("email", misuse.nearest("emial", names))
+    assert.equal("name", misuse.nearest("nmae", { "name" }))
+  end)
+
+  it("takes a set as well", function()
+    assert.equal("email", misuse.nearest("emails", { email = true, phone = true }))
+  end)
+
+  it("says nothing when nothing is near", function()
+    assert.is_nil(misuse.nearest("birthday", names))
+    assert.is_nil(misuse.nearest("x", {}))
+    assert.is_nil(misuse.nearest("", names))
+  end)
+
+  it("takes any value for a name", function()
+    assert.equal("12", misuse.nearest(12, { "12" }))
+    assert.is_nil(misuse.nearest(true, { "email" }))
+  end)
+
+  it("gives the same answer every time", function()
+    for _ = 1, 20 do
+      assert.equal("ab", misuse.nearest("ax", { ac = true, ab = true, ad = true }))
+    end
+  end)
+end)
+
+describe("misuse.unknown", function()
+  local function said(...)
+    local ok, message = pcall(misuse.unknown, ...)
+    assert.is_false(ok)
+    return message
+  end
+
+  it("says the nearest name and what is allowed", function()
+    assert.matches('unknown attribute "emails"; did you mean "email"%? allowed: email, name$',
+      said("attribute", "emails", { "name", "email" }))
+  end)
+
+  it("does without a hint", function()
+    assert.matches('unknown attribute "birthday"; allowed: email, name$',
+      said("attribute", "birthday", { name = true, email = true }))
+  end)
+
+  it("says when there is nothing at all", function()
+    assert.matches('unknown attribute "x"; allowed: none$', said("attribute", "x", {}))
+  end)
+
+  it("names all up to forty, and of more those that come near", function()
+    local many = {}
+    for i = 1, 50 do
+      many[i] = ("name%02d"):format(i)
+    end
+    local message = said("attribute", "x", many)
+    assert.matches("allowed: name01, name02, name03, name04, name05, "
+      .. "… %(50 in all%)$", message)
+    assert.matches("allowed: name17, name07, name10, name11, name12, ",
+      said("attribute", "name17", many))
+  end)
+
+  it("survives a name with a per cent sign", function()
+    assert.matches('unknown attribute "50%%s"', said("attribute", "50%s", { "a" }))
+  end)
+end)
+
+-- Fault 11: what is no name, no count or no value was shown as an address, or
+-- taken.
+describe("a message", function()
+  local raises = require "spec.support.raises"
+  local client = klaviyo.new { api_key = "pk_x", company_id = "AbCdEf", on_warning = function() end }
+
+  it("never shows an address in memory", function()
+    local null = klaviyo.null
+    for _, fn in ipairs {
+      function() client:build(null) end,
+      function() client:build({}) end,
+      function() client:build("get_profile", { id = null }) end,
+      function() client:build("get_profiles", { sort = null }) end,
+      function() client:build("get_profiles", { [null] = 1 }) end,
+      function() client:build("get_profiles", { filter = null }) end,
+      function() client:build("get_profiles", { page = { size = null } }) end,
+      function() client:build("get_profiles", { fields = { profile = null } }) end,
+      function() client:build("get_profiles", { query = { a = null } }) end,
+      function() client:build("create_list", { body = null }) end,
+      function() client:with(null) end,
+      function() client:with { timeout = null } end,
+      function() client:with { timeout = {} } end,
+      function() client:with { headers = { a = null } } end,
+      function() klaviyo.new(null) end,
+      function() klaviyo.new { api_key = null } end,
+      function() klaviyo.document("create_list", null) end,
+      function() klaviyo.document("create_list", { name = null }) end,
+      function() klaviyo.document("create_profile", { [null] = 1 }) end,
+      function() klaviyo.document(null, {}) end,
+      function() client.lists:at(null) end,
+      function() client.lists:at("x").profiles:add(null) end,
+      function() client.profiles:create(null) end,
+      function() client.profiles:update("x", null) end,
+      function() client.profiles:list(null) end,
+      function() client.profiles:each { limit = null } end,
+      function() client.profiles:all { max = null } end,
+      function() client:map(null, print) end,
+      function() client:map({}, null) end,
+      function() client:map({}, print, { concurrency = null }) end,
+      function() client:drain(null) end,
+      function() client:request { path = null } end,
+      function() client:request { path = "/api/x", method = null } end,
+      function() klaviyo.datetime(null) end,
+      function() klaviyo.array(null) end,
+      function() klaviyo.sleep(null) end,
+      function() klaviyo.spawn(null) end,
+      function() filter.equals(null, 1) end,
+      function() filter.any("email", { null }) end,
+      function() filter.all(null) end,
+    } do
+      local said = raises({}, fn)
+      assert.is_nil(said:find("userdata", 1, true), said)
+      assert.is_nil(said:find("0x", 1, true), said)
+    end
+  end)
+
+  it("refuses a count that is not whole", function()
+    for _, value in ipairs { 2.5, -1, "3", 0 / 0, 1 / 0 } do
+      raises("limit must be a whole number", function() client:each("get_profiles", { limit = value }) end)
+      raises("limit must be a whole number", function() client.profiles:pages { limit = value } end)
+      raises("limit must be a whole number", function() client.lists:at("x").profiles:ids { limit = value } end)
+      raises("max must be a whole number", function() client.profiles:all { max = value } end)
+      raises("page.size of get_profiles must be a whole number", function()
+        client:build("get_profiles", { page = { size = value } })
+      end)
+      raises("concurrency must be a whole number", function() client:map({}, print, { concurrency = value }) end)
+      raises("retries must be a whole number", function() client:with { retries = value } end)
+      raises("track_queue must be a whole number", function() client:with { track_queue = value } end)
+      raises("max_response_bytes must be a whole number", function() client:with { max_response_bytes = value } end)
+    end
+  end)
+
+  it("says where a body holds itself", function()
+    local document = { data = { type = "event", attributes = {} } }
+    document.data.attributes.properties = { orders = {} }
+    document.data.attributes.properties.orders[1] = document.data.attributes.properties.orders
+    raises("data.attributes.properties.orders[1]: the table holds itself", function()
+      client:build("create_event", { body = document })
+    end)
+    document = { data = { type = "event", attributes = {} } }
+    document.data.attributes.data = document
+    raises("the table holds itself", function() client:build("create_event", { body = document }) end)
+    local list = { data = { type = "event-bulk-create-job", attributes = { ["events-bulk-create"] = { data = {} } } } }
+    list.data.attributes["events-bulk-create"].data[1] = list
+    raises("the table holds itself", function() client:build("bulk_create_events", { body = list }) end)
+    local properties = {}
+    properties.me = properties
+    raises("data.attributes.properties.me: the table holds itself", function()
+      client.profiles:create { email = "a@example.com", properties = properties }
+    end)
+  end)
+end)
+
+-- Fault 44
+describe("a message says what to do:", function()
+  local raises = require "spec.support.raises"
+  local client = klaviyo.new { api_key = "pk_x", on_warning = function() end }
+
+  it("which filter is missing", function()
+    raises('get_campaigns needs filter, such as klaviyo.filter.equals("messages.channel", "email")', function()
+      client.campaigns:list()
+    end)
+  end)
+
+  it("how the size of a page is passed", function()
+    for _, name in ipairs { "limit", "page_size" } do
+      raises({ ('unknown argument "%s" of get_profiles'):format(name), "page = {size = …}" }, function()
+        client.profiles:list { [name] = 5 }
+      end)
+    end
+  end)
+
+  it("where a property of one's own goes", function()
+    raises({ 'unknown attribute of create_profile "plan"', "properties = {plan = …}" }, function()
+      client.profiles:create { plan = "gold" }
+    end)
+    raises({ "unknown attribute", 'did you mean "email"?' }, function() client.profiles:create { emial = "x" } end)
+  end)
+
+  it("what a table has", function()
+    raises({ "query_campaign_values: timeframe must be a table, not a string", "{key = …}", "{end = …, start = …}" },
+      function() client.campaigns:query_values { timeframe = "last_30_days", statistics = { "opens" } } end)
+  end)
+
+  it("what is wrong where no name is", function()
+    raises("create_list: its table must be a table", function() klaviyo.document("create_list", 5) end)
+  end)
+
+  it("what a setting is called here", function()
+    raises('unknown setting "dry_run": client:build', function() client:with { dry_run = true } end)
+    raises({ 'unknown setting "max_retries"', "retries" }, function() client:with { max_retries = 1 } end)
+    raises({ 'unknown setting "debugging"', "debug", "on_wait" }, function() client:with { debugging = 1 } end)
+  end)
+end)

@@ -1,0 +1,417 @@
+-- klaviyo.webhook.handler in a real nginx, configured by
+-- examples/nginx/webhook.conf.
+local json = require "klaviyo.values.json"
+local nginx = require "spec.support.nginx"
+local script = require "spec.support.script"
+local shell = require "klaviyo.sandbox.shell"
+local webhook = require "klaviyo.webhook"
+
+local quote = script.quote
+local SECRET = "0123456789abcdef"
+
+if not rawget(_G, "ngx") then
+  it("klaviyo.webhook.handler is for nginx, and says so", function()
+    local ok, message = pcall(function()
+      webhook.handler { secret = SECRET, on_event = print }
+    end)
+    assert.is_false(ok)
+    assert.matches("receiver_spec%.lua:%d+: webhook%.handler is for nginx's Lua module", message)
+  end)
+end
+
+if not rawget(_G, "jit") then
+  return -- what runs in nginx is LuaJIT in any case: once is enough
+elseif nginx.missing() then
+  pending("the receiver's specs: " .. nginx.missing())
+  return
+end
+
+local SETTINGS = [[
+      secrets = {os.getenv("KLAVIYO_WEBHOOK_SECRET"), "the one that was before it"},
+      dict = "klaviyo_webhooks", max_body_bytes = 2 * 1024 * 1024,
+      on_event = function(event, document)
+        if event.topic == "raise" then error("of the handler's own", 0) end
+        ngx.sleep(0.02)
+        local file = io.open(ngx.config.prefix() .. "events.txt", "a")
+        file:write(event.external_id or "none", " ", event.topic, " ", #document.data, "\n")
+        file:close()
+      end,
+]]
+
+local function start(settings, options)
+  local text = assert(shell.read("examples/nginx/webhook.conf"))
+  local first, last = text:find("handler {\n.-\n    }\n")
+  options = options or {}
+  options.text = text:sub(1, first - 1) .. "handler {\n" .. settings .. "    }\n" .. text:sub(last + 1)
+  options.env = { KLAVIYO_WEBHOOK_SECRET = SECRET }
+  return nginx.start(options)
+end
+
+local number = 0
+
+local function id()
+  number = number + 1
+  return ("id-%d"):format(number)
+end
+
+local function document(events, at)
+  return json.encode {
+    data = json.array(events),
+    meta = { timestamp = os.date("!%Y-%m-%dT%H:%M:%S+00:00", at or os.time()), klaviyo_webhook_id = "hook",
+      klaviyo_account_id = "ABC123", version = "1" },
+  }
+end
+
+local function event(external_id, topic)
+  return { external_id = external_id, topic = topic or "event:klaviyo.sent_sms", payload = { data = {} } }
+end
+
+describe("klaviyo.webhook.handler", function()
+  local server
+
+  setup(function()
+    server = assert(start(SETTINGS))
+  end)
+
+  teardown(function()
+    local logs = server and server:stop() or ""
+    assert.is_nil(logs:find(SECRET, 1, true))
+    assert.is_nil(logs:match("[^\n]*runtime error[^\n]*"))
+  end)
+
+  -- The status of the answer, and what it says.
+  local function deliver(body, options)
+    options = options or {}
+    local timestamp = "Thu, 04 Jan 2024 18:05:25 GMT"
+    local name = os.tmpname()
+    local file = io.open(name, "wb")
+    file:write(options.body or body)
+    file:close()
+    local headers = {
+      ["Klaviyo-Timestamp"] = timestamp, ["Klaviyo-Webhook-Id"] = "hook",
+      ["Klaviyo-Signature"] = webhook.sign { body = body, timestamp = timestamp, secret = options.secret or SECRET },
+    }
+    for header, value in pairs(options.headers or {}) do
+      headers[header] = value
+    end
+    local words = {
+      "curl -sS -m 20 --noproxy '*' -H 'Expect:' -H 'Content-Type: application/json' -w '\\n%{http_code}'",
+    }
+    for header, value in pairs(headers) do
+      words[#words + 1] = value and "-H " .. quote(header .. ": " .. value) or nil
+    end
+    words[#words + 1] = options.method and "-X " .. options.method or "--data-binary @" .. name
+    words[#words + 1] = (options.base_url or server.base_url) .. "/webhooks/klaviyo"
+    local text = script.shell(table.concat(words, " "))
+    os.remove(name)
+    local says, status = text:match("^(.*)\n(%d+)$")
+    return tonumber(status), says
+  end
+
+  local function count_now(external_id)
+    local n = 0
+    for line in (shell.read(server.dir .. "/events.txt") or ""):gmatch("[^\n]+") do
+      if line:find(external_id .. " ", 1, true) == 1 then
+        n = n + 1
+      end
+    end
+    return n
+  end
+
+  -- Events were told so often: as soon as they were, and then not once more.
+  local function told(times, ...)
+    for _, external_id in ipairs { ... } do
+      shell.wait_for(function() return count_now(external_id) >= times end, 10)
+    end
+    shell.sleep(0.1)
+    for _, external_id in ipairs { ... } do
+      assert.equal(times, count_now(external_id), external_id)
+    end
+  end
+
+  it("answers 202 and hands every event to the timer", function()
+    local a, b = id(), id()
+    assert.equal(202, (deliver(document { event(a), event(b, "other") })))
+    told(1, a, b)
+  end)
+
+  it("tells an event once, however often it comes", function()
+    local a, b = id(), id()
+    for _ = 1, 5 do
+      assert.equal(202, (deliver(document { event(a) })))
+    end
+    assert.equal(202, (deliver(document { event(b), event(a), event(b) })))
+    told(1, a, b)
+  end)
+
+  it("takes any of its secrets, and no other", function()
+    local a = id()
+    assert.equal(202, (deliver(document { event(a) }, { secret = "the one that was before it" })))
+    told(1, a)
+    local b = id()
+    local status, says = deliver(document { event(b) }, { secret = "another of the same" })
+    assert.equal(401, status)
+    assert.is_nil(says:find(SECRET, 1, true))
+    assert.equal(401, (deliver(document { event(b) }, { headers = { ["Klaviyo-Signature"] = false } })))
+    assert.equal(401, (deliver(document { event(b) }, { headers = { ["Klaviyo-Timestamp"] = "now" } })))
+    assert.equal(401, (deliver(document { event(b) }, { headers = { ["Klaviyo-Webhook-Id"] = "x" } })))
+    assert.equal(401, (deliver(document { event(b) }, { body = document { event(b) } .. " " })))
+    told(0, b)
+  end)
+
+  it("answers 400 to what is old, or no document", function()
+    local a = id()
+    local status, says = deliver(document({ event(a) }, os.time() - 3600))
+    assert.equal(400, status)
+    assert.matches("old", says)
+    assert.equal(400, (deliver("no JSON")))
+    assert.equal(400, (deliver("{}")))
+    assert.equal(400, (deliver('{"data":7}')))
+    told(0, a)
+  end)
+
+  it("takes a long body out of its file, and refuses a longer one", function()
+    local long = event(id())
+    long.payload.text = ("x"):rep(1500000)
+    assert.equal(202, (deliver(document { long })))
+    told(1, long.external_id)
+    local longer = event(id())
+    longer.payload.text = ("x"):rep(2100000)
+    assert.equal(413, (deliver(document { longer })))
+    assert.equal(413, (deliver(document { longer }, { headers = { ["Transfer-Encoding"] = "chunked" } })))
+    told(0, longer.external_id)
+  end)
+
+  it("takes POST alone", function()
+    for _, method in ipairs { "GET", "PUT", "DELETE" } do
+      assert.equal(405, (deliver("{}", { method = method })))
+    end
+  end)
+
+  it("goes on when on_event raises, and logs it", function()
+    local a, b = id(), id()
+    assert.equal(202, (deliver(document { event(a, "raise"), event(b) })))
+    told(1, b)
+    assert.matches("on_event failed for the event " .. a:gsub("%p", "%%%0") .. ": of the handler's own",
+      server:logs())
+  end)
+
+  it("keeps what it answered when nginx is reloaded", function()
+    local list, ids = {}, {}
+    for i = 1, 40 do
+      ids[i] = id()
+      list[i] = event(ids[i])
+    end
+    assert.equal(202, (deliver(document(list))))
+    script.shell("kill -HUP " .. server.process.pid)
+    told(1, unpack(ids))
+    for i = 10, 40, 10 do
+      assert.equal(202, (deliver(document { list[i] }))) -- still known after the reload
+    end
+    told(1, unpack(ids))
+  end)
+
+  it("says what is wrong when nginx starts", function()
+    for settings, message in pairs {
+      ["on_event = print"] = "webhook.handler: secret is missing",
+      ['secret = "0123456789abcdef", secrets = {"x"}, on_event = print'] = "webhook.handler: give secret or secrets",
+      ['secret = "", on_event = print'] = "webhook.handler: secret is empty",
+      ['secret = "abc", on_event = print'] = "webhook.handler: secret has 3 characters",
+      ['secret = "0123456789abcdef", on_event = print, tolerance = -1'] = "webhook.handler: tolerance must be",
+      ['secret = "0123456789abcdef", on_event = print, max_running = 0'] = "max_running must be a number above 0",
+      ['secret = "0123456789abcdef", on_event = print, max_queued = 1.5'] = "max_queued must be a whole number",
+      ['secret = "x"'] = "on_event must be a function",
+      ['secret = "x", on_event = print, dict = "nope"'] = 'no lua_shared_dict "nope"',
+      ['secret = "x", on_event = print, on_evnet = 1'] = 'unknown setting of webhook.handler "on_evnet"',
+      ['secret = "0123456789abcdef", on_event = print, remember = -1'] = "remember must be a number above 0",
+    } do
+      local started, output = start(settings)
+      assert.is_nil(started)
+      assert.is_truthy(output:find(message, 1, true), output)
+    end
+  end)
+end)
+
+-- Fault 16: nginx drops timers beyond lua_max_running_timers, and ngx.timer.at
+-- has returned true.
+describe("klaviyo.webhook.handler, in a burst", function()
+  local server
+
+  after_each(function()
+    if server then
+      server:stop()
+      server = nil
+    end
+  end)
+
+  local TIMESTAMP = "Thu, 04 Jan 2024 18:05:25 GMT"
+
+  -- Delivers events with these ids, many at a time; the status of each.
+  local function deliver_all(ids)
+    shell.run("rm -f " .. server.dir .. "/burst.*")
+    local parts = { "cd " .. server.dir .. " && (" }
+    for at = 1, #ids, 250 do
+      local lines = {}
+      for i = at, math.min(at + 249, #ids) do
+        local body = document { event(ids[i]) }
+        local signature = webhook.sign { body = body, timestamp = TIMESTAMP, secret = SECRET }
+        lines[#lines + 1] = ('url = "%s/webhooks/klaviyo?id=%s"\noutput = "/dev/null"\nnoproxy = "*"\nmax-time = 30\n'
+          .. 'header = "Klaviyo-Timestamp: %s"\nheader = "Klaviyo-Signature: %s"\n'
+          .. 'header = "Content-Type: application/json"\n'
+          .. 'data = %s\nwrite-out = "%%{http_code} %%{url_effective}\\n"\nnext\n'):format(server.base_url, ids[i],
+          TIMESTAMP, signature, json.encode(body))
+      end
+      local name = "burst." .. #parts
+      shell.write(server.dir .. "/" .. name, (table.concat(lines):gsub("next\n$", "")))
+      parts[#parts + 1] = ("curl -sS --no-progress-meter -Z --parallel-max 100 -K %s >%s.out & "):format(name, name)
+    end
+    parts[#parts + 1] = "wait) && cat burst.*.out"
+    local statuses = {}
+    for status, external_id in script.shell(table.concat(parts)):gmatch("(%d%d%d) %S+id=(%S+)") do
+      statuses[external_id] = tonumber(status)
+    end
+    return statuses
+  end
+
+  -- How often each event has run.
+  local function runs()
+    local counts = {}
+    for line in (shell.read(server.dir .. "/events.txt") or ""):gmatch("[^\n]+") do
+      counts[line] = (counts[line] or 0) + 1
+    end
+    return counts
+  end
+
+  local function ids_of(count)
+    local list = {}
+    for i = 1, count do
+      list[i] = id()
+    end
+    return list
+  end
+
+  local ON_EVENT = [[
+    secret = os.getenv("KLAVIYO_WEBHOOK_SECRET"), dict = "klaviyo_webhooks",
+    on_event = function(event)
+      ngx.sleep(%g)
+      local file = io.open(ngx.config.prefix() .. "events.txt", "a")
+      file:write(event.external_id, "\n")
+      file:close()
+    end,
+  ]]
+
+  it("runs each of 2,000 deliveries that got 202 once; the others got 503, and succeed when repeated", function()
+    server = assert(start(ON_EVENT:format(3) .. "max_running = 150, max_queued = 200,",
+      { replace = { { "worker_connections 1024", "worker_connections 4096" } } }))
+    local left, accepted = ids_of(2000), {}
+    local total = #left
+    local first_answers
+    for _ = 1, 40 do
+      local statuses = deliver_all(left)
+      first_answers = first_answers or statuses
+      local again = {}
+      for _, external_id in ipairs(left) do
+        local status = statuses[external_id]
+        if status == 202 then
+          accepted[#accepted + 1] = external_id
+        else
+          assert.equal(503, status)
+          again[#again + 1] = external_id
+        end
+      end
+      left = again
+      if #left == 0 then
+        break
+      end
+      shell.sleep(1)
+    end
+    assert.equal(total, #accepted)
+    local refused = 0
+    for _, status in pairs(first_answers) do
+      refused = refused + (status == 503 and 1 or 0)
+    end
+    assert.is_true(refused > 0, "the queue had room for all")
+    local counts
+    shell.wait_for(function()
+      counts = runs()
+      local n = 0
+      for _ in pairs(counts) do n = n + 1 end
+      return n >= total
+    end, 60)
+    for _, external_id in ipairs(accepted) do
+      assert.equal(1, counts[external_id], external_id)
+    end
+    assert.is_nil(server:logs():match("lua_max_running_timers"))
+  end)
+
+  it("runs what was answered 202 when nginx dropped its timers, with nobody's help", function()
+    server = assert(start(ON_EVENT:format(0.01), { workers = 1, replace = {
+      { "  server {\n", "  lua_max_running_timers 2;\n  server {\n" },
+      { "    location = /webhooks/klaviyo {", "    location = /hold { content_by_lua_block {\n"
+        .. "      for _ = 1, 20 do ngx.timer.at(0, function() ngx.sleep(2) end) end\n      ngx.sleep(0.1)\n"
+        .. "    } }\n    location = /webhooks/klaviyo {" },
+    } }))
+    script.shell("curl -sS --noproxy '*' " .. server.base_url .. "/hold")
+    local ids = ids_of(20)
+    local statuses = deliver_all(ids)
+    for _, external_id in ipairs(ids) do
+      assert.equal(202, statuses[external_id])
+    end
+    shell.wait_for(function()
+      return runs()[ids[20]] ~= nil
+    end, 10)
+    shell.sleep(0.2)
+    local counts = runs()
+    for _, external_id in ipairs(ids) do
+      assert.equal(1, counts[external_id], external_id)
+    end
+    assert.matches("lua_max_running_timers are not enough", server:logs())
+  end)
+
+  it("notes an event when it begins: one that waits is known only then, and runs once all the same", function()
+    server = assert(start(ON_EVENT:format(0.5) .. "max_running = 1,", { workers = 1 }))
+    local ids = ids_of(3)
+    local twice = { ids[1], ids[2], ids[3] }
+    deliver_all(twice)
+    deliver_all(twice)
+    shell.wait_for(function()
+      local counts = runs()
+      return counts[ids[1]] and counts[ids[2]] and counts[ids[3]]
+    end, 10)
+    shell.sleep(1.2)
+    assert.same({ [ids[1]] = 1, [ids[2]] = 1, [ids[3]] = 1 }, runs())
+  end)
+
+  it("goes on when on_event ends its timer by ngx.exit", function()
+    server = assert(start([[
+      secret = os.getenv("KLAVIYO_WEBHOOK_SECRET"), max_running = 2,
+      on_event = function(event)
+        if event.external_id:find("exit") then ngx.exit(0) end
+        local file = io.open(ngx.config.prefix() .. "events.txt", "a")
+        file:write(event.external_id, "\n")
+        file:close()
+      end,
+    ]], { workers = 1 }))
+    deliver_all { "exit1", "exit2", "exit3", "exit4" }
+    deliver_all { "good" }
+    shell.wait_for(function() return runs().good end, 30)
+    assert.same({ good = 1 }, runs())
+  end)
+
+  it("keeps what waits when nginx is reloaded", function()
+    server = assert(start(ON_EVENT:format(0.2) .. "max_running = 2,", { workers = 1 }))
+    local ids = ids_of(20)
+    local statuses = deliver_all(ids)
+    script.shell("kill -HUP " .. server.process.pid)
+    shell.wait_for(function()
+      local n = 0
+      for _ in pairs(runs()) do n = n + 1 end
+      return n == 20
+    end, 15)
+    local counts = runs()
+    for _, external_id in ipairs(ids) do
+      assert.equal(202, statuses[external_id])
+      assert.equal(1, counts[external_id], external_id)
+    end
+  end)
+end)

@@ -8,7 +8,7 @@
 -- libraries it brings, where the process has not got them anyway.
 
 -- What Lua 5.4 has to keep to; LuaJIT is told for comparison.
-local MOST_MS, MOST_KB = 3, 400
+local MAX_MS, MAX_KB = 3, 400
 
 local STEPS = {"linking", "require", "new", "build", "kilobytes", "kept"}
 
@@ -91,9 +91,9 @@ local function report(processes)
   print(("  %-26s %7.2f ms"):format("without the linking", total))
   print(("  %-26s %7.0f kB, %.0f after a collection"):format("Lua memory",
     found.kilobytes, found.kept))
-  local kept_to = jit or total <= MOST_MS and found.kilobytes <= MOST_KB
+  local kept_to = jit or total <= MAX_MS and found.kilobytes <= MAX_KB
   if not kept_to then
-    print(("  TOO MUCH: %d ms and %d kB at most"):format(MOST_MS, MOST_KB))
+    print(("  TOO MUCH: %d ms and %d kB at most"):format(MAX_MS, MAX_KB))
   end
   return kept_to
 end

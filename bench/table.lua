@@ -56,9 +56,9 @@ local function run(subject, work, server)
   return figures, why
 end
 
-local function measure(work, list, rounds, server)
+local function measure(work, list, flush, server)
   runs[work.name] = {}
-  for _ = 1, math.min(rounds, work.most or rounds) * (work.times or 1) do
+  for _ = 1, math.min(flush, work.most or flush) * (work.times or 1) do
     for _, subject in ipairs(list) do
       if can(subject, work) and not subject.failed then
         local figures, why = run(subject, work, server)
@@ -185,7 +185,7 @@ local function event_body()
   }).body
 end
 
-local function main(root, rounds, only)
+local function main(root, flush, only)
   local server = upstream.start(root .. "/build/bench/upstream")
   server.body_file = server.dir .. "/event.json"
   shell.write(server.body_file, event_body())
@@ -194,7 +194,7 @@ local function main(root, rounds, only)
   local ok, err = pcall(function()
     for _, work in ipairs(WORKS) do
       if next(only) == nil or only[work.name] then
-        measure(work, list, rounds, server)
+        measure(work, list, flush, server)
         show(work, list)
       end
     end

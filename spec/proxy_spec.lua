@@ -117,10 +117,10 @@ describe("userinfo.redacted", function()
     -- not judged before: as if libcurl knew less than we
     local settings = { headers = {}, content_type = "x", timeout = 5, connect_timeout = 5, deadline = 5, retries = 0,
       max_response_bytes = 1000, proxy = "socks9://user:secret@127.0.0.1:1" }
-    local _, _, trouble = core.perform(core.settings(settings), core.request_queue("http://127.0.0.1:1"), "GET",
+    local _, _, raw_error = core.perform(core.settings(settings), core.request_queue("http://127.0.0.1:1"), "GET",
       "http://127.0.0.1:1/api/lists", nil, false, 5)
-    assert.matches("secret", trouble.reason) -- libcurl says it
-    assert.is_nil(userinfo.redacted(trouble.reason):find("secret", 1, true))
+    assert.matches("secret", raw_error.reason) -- libcurl says it
+    assert.is_nil(userinfo.redacted(raw_error.reason):find("secret", 1, true))
   end)
 end)
 

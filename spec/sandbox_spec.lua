@@ -1,4 +1,4 @@
-local codec = require "klaviyo.sandbox.json"
+local json = require "klaviyo.sandbox.json"
 local sandbox = require "klaviyo.sandbox"
 local script = require "spec.support.script"
 local shell = require "klaviyo.sandbox.shell"
@@ -25,7 +25,7 @@ local function ask(server, path, options)
   local code, version = said:match("%f[%d](%d%d%d) (%d[%d.]*) ")
   return { code = tonumber(code), version = version, said = said, got = got,
     exit = status,
-    document = got and codec.decode(got) or nil }
+    document = got and json.decode(got) or nil }
 end
 
 local function exists(path)
@@ -82,7 +82,7 @@ describe("a sandbox", function()
   end)
 
   it("hands ids through as they were written", function()
-    local made = ask(server, "/api/catalog-items", { body = codec.encode {
+    local made = ask(server, "/api/catalog-items", { body = json.encode {
       data = { type = "catalog-item", attributes = { external_id = "a/b+c d",
         title = "T", description = "D", url = "https://example.com/" } } } })
     assert.equal(201, made.code, made.said)

@@ -3,7 +3,7 @@
 -- the request would leave.
 
 local cjson = require "cjson"
-local catalogue = require "klaviyo.operations"
+local operations = require "klaviyo.operations"
 local json = require "klaviyo.values.json"
 local key = require "spec.support.key"
 local klaviyo = require "klaviyo"
@@ -137,9 +137,9 @@ end
 
 local ITERATORS = {each = true, pages = true}
 
-for _, date in ipairs(catalogue.revisions()) do
+for _, date in ipairs(operations.revisions()) do
   describe("revision " .. date, function()
-    local revision = catalogue.load(date)
+    local revision = operations.load(date)
     local client = klaviyo.new {
       api_key = key, company_id = "ABC123", base_url = BASE, revision = date,
       fall_forward = false, on_warning = function() end,
@@ -215,7 +215,7 @@ describe("the page after the first of a report", function()
     api_key = key, base_url = BASE, revision = "2026-07-15",
     on_warning = function() end,
   }
-  local revision = catalogue.load("2026-07-15")
+  local revision = operations.load("2026-07-15")
 
   it("can be had by the resource's iterators, for each that has pages", function()
     local count = 0

@@ -15,7 +15,7 @@ local API = "https://developers.klaviyo.com/en/reference/"
 local BEGIN = "<!-- resources: made by tools/reference.lua, edit that -->"
 local END = "<!-- /resources -->"
 
-local catalogue = require "klaviyo.operations"
+local operations = require "klaviyo.operations"
 local document = require "klaviyo.document.document"
 local json_of = require "reference_json"
 local keys = require "klaviyo.util.tables"
@@ -49,7 +49,7 @@ end
 
 -- name → {name=, calls = {{verb=, op=, way=}, …}, relations = {name → calls}}
 local function gather()
-  local revision = catalogue.load(REVISION)
+  local revision = operations.load(REVISION)
   local resources = {}
   for _, id in ipairs(revision:names()) do
     local op = revision:operation(id)

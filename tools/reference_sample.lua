@@ -69,7 +69,7 @@ local FREE = {
 -- Shown though nobody requires them: without them the call would be idle.
 local NEEDED = {profile = true, subscriptions = true}
 
-local MOST_OPTIONAL = 2
+local MAX_OPTIONAL = 2
 
 -- Jobs that go by the id of what they act upon, and ids that are words.
 local IDENTIFIERS = {
@@ -184,7 +184,7 @@ end
 --- The flat table of an operation's document, as a caller would write it.
 ---@param op table
 function M.flat(op)
-  local one = resource(op.body.resource, MOST_OPTIONAL)
+  local one = resource(op.body.resource, MAX_OPTIONAL)
   if not op.body.many then
     return one
   elseif next(one) == "id" and next(one, "id") == nil then

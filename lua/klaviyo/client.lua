@@ -2,21 +2,21 @@
 --- to share; connections belong to the process.
 
 local core = require "klaviyo.core"
-local lazy = require "klaviyo.util.lazy_require"
-local misuse = require "klaviyo.util.usage_error"
+local lazy_require = require "klaviyo.util.lazy_require"
+local usage_error = require "klaviyo.util.usage_error"
 local request = require "klaviyo.request.request"
 local settings = require "klaviyo.settings"
 local transport = require "klaviyo.transport.transport"
 local view = require "klaviyo.operations.api"
 local warning = require "klaviyo.util.warning"
 
-local document = lazy "klaviyo.document.document"
-local errors = lazy "klaviyo.response.errors"
-local iterator = lazy "klaviyo.pagination.iterator"
-local map = lazy "klaviyo.tasks.map"
-local query = lazy "klaviyo.request.query"
-local resources = lazy "klaviyo.resources"
-local track = lazy "klaviyo.events.track"
+local document = lazy_require "klaviyo.document.document"
+local errors = lazy_require "klaviyo.response.errors"
+local iterator = lazy_require "klaviyo.pagination.iterator"
+local map = lazy_require "klaviyo.tasks.map"
+local query = lazy_require "klaviyo.request.query"
+local resources = lazy_require "klaviyo.resources"
+local track = lazy_require "klaviyo.events.track"
 
 local M = {}
 
@@ -38,8 +38,8 @@ end
 ---@return klaviyo.client
 function M.new(options)
   if options ~= nil and type(options) ~= "table" then
-    misuse.raise("klaviyo.new takes a table of settings, not %s",
-      misuse.kind(options))
+    usage_error.raise("klaviyo.new takes a table of settings, not %s",
+      usage_error.kind(options))
   end
   return wrap(settings.new(options))
 end
@@ -50,7 +50,7 @@ end
 function M.settings(client)
   local values = settings_of[client]
   if not values then
-    misuse.raise("expected a client, got %s", misuse.kind(client))
+    usage_error.raise("expected a client, got %s", usage_error.kind(client))
   end
   return values
 end
@@ -62,7 +62,7 @@ local function with(values, options)
     return values
   end
   if type(options) ~= "table" then
-    misuse.raise("settings must be a table, not %s", misuse.kind(options))
+    usage_error.raise("settings must be a table, not %s", usage_error.kind(options))
   end
   return settings.with(values, options)
 end
@@ -70,7 +70,7 @@ end
 local function values_of(self)
   local values = settings_of[self]
   if not values then
-    misuse.raise("call this with a colon, on a client")
+    usage_error.raise("call this with a colon, on a client")
   end
   return values
 end
@@ -103,8 +103,8 @@ end
 function methods:as(options)
   local values = values_of(self)
   if type(options) ~= "table" then
-    misuse.raise("client:as takes a table of settings, not %s",
-      misuse.kind(options))
+    usage_error.raise("client:as takes a table of settings, not %s",
+      usage_error.kind(options))
   end
   return wrap(settings.as(values, options))
 end
@@ -176,15 +176,15 @@ end
 local function without_limit(op, args)
   local copy = {}
   if args ~= nil and type(args) ~= "table" then
-    misuse.raise("the arguments of %s must be a table, not %s", op.id,
-      misuse.kind(args))
+    usage_error.raise("the arguments of %s must be a table, not %s", op.id,
+      usage_error.kind(args))
   end
   for key, value in pairs(args or {}) do
     copy[key] = value
   end
   local limit = copy.limit
   if limit ~= nil then
-    misuse.whole("limit", limit, 0)
+    usage_error.whole("limit", limit, 0)
   end
   copy.limit = nil
   return copy, limit
@@ -194,7 +194,7 @@ local function walk(self, operation, args, options)
   local seen = view.of(with(values_of(self), options))
   local op = seen:must(operation)
   if op.method ~= "GET" and not op.page then
-    misuse.raise("%s gives no pages", op.id)
+    usage_error.raise("%s gives no pages", op.id)
   end
   local own, limit = without_limit(op, args)
   local values, made = prepare(self, operation,
@@ -303,7 +303,7 @@ function Public.__index(self, name)
   local seen = view.of(values_of(owner))
   local resource = resources.open(owner, seen, "/client/", name)
   if not resource then
-    misuse.unknown("public resource", name, resources.names(seen, "/client/"))
+    usage_error.unknown("public resource", name, resources.names(seen, "/client/"))
   end
   rawset(self, name, resource)
   return resource
@@ -326,7 +326,7 @@ function Client.__index(self, name)
       for known in pairs(methods) do
         allowed[#allowed + 1] = known
       end
-      misuse.unknown("resource or method of a client", name, allowed)
+      usage_error.unknown("resource or method of a client", name, allowed)
     end
   end
   rawset(self, name, resource)
@@ -337,7 +337,7 @@ end
 -- by a test for one.)
 function Client.__newindex(self, name, value)
   if settings.has(name) then
-    misuse.raise("the settings of a client stay: client:with{%s = …} makes "
+    usage_error.raise("the settings of a client stay: client:with{%s = …} makes "
       .. "another", name)
   end
   rawset(self, name, value)

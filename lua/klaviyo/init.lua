@@ -4,13 +4,13 @@
 ---     local client = klaviyo.new {api_key = "pk_…"}
 ---     for profile in client.profiles:each() do … end
 
-local calendar = require "klaviyo.operations.revision_lifecycle"
+local revision_lifecycle = require "klaviyo.operations.revision_lifecycle"
 local client = require "klaviyo.client"
-local lazy = require "klaviyo.util.lazy_require"
+local lazy_require = require "klaviyo.util.lazy_require"
 local settings = require "klaviyo.settings"
 local view = require "klaviyo.operations.api"
 
-local document = lazy "klaviyo.document.document"
+local document = lazy_require "klaviyo.document.document"
 
 local M = {
   _VERSION = require "klaviyo.version",
@@ -64,7 +64,7 @@ end
 
 --- The catalogued revisions, the oldest first: {date=, state=, deprecated=,
 --- retired=, served_as=}.
-M.revisions = calendar.revisions
+M.revisions = revision_lifecycle.revisions
 
 return setmetatable(M, {
   __index = function(self, name)

@@ -1,7 +1,7 @@
 --- Checks proxies when they are set. What libcurl says of one that it cannot
 --- use, it says with each request, and with the password.
 
-local misuse = require "klaviyo.util.usage_error"
+local usage_error = require "klaviyo.util.usage_error"
 
 local M = {}
 
@@ -41,7 +41,7 @@ end
 local function judge(name, url)
   local why = url ~= "" and fault(url)
   if why then
-    misuse.raise("%s cannot be used: %s", name, why)
+    usage_error.raise("%s cannot be used: %s", name, why)
   end
 end
 

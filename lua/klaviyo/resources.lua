@@ -3,10 +3,10 @@
 --- its path, so a resource of a later revision is there without a line here.
 
 local actions = require "klaviyo.operations.actions"
-local lazy = require "klaviyo.util.lazy_require"
-local misuse = require "klaviyo.util.usage_error"
+local lazy_require = require "klaviyo.util.lazy_require"
+local usage_error = require "klaviyo.util.usage_error"
 
-local bulk = lazy "klaviyo.bulk"
+local bulk = lazy_require "klaviyo.bulk"
 local bulk_verbs = require "klaviyo.bulk.verbs"
 
 local M = {}
@@ -16,7 +16,7 @@ local unpack = table.unpack or unpack  -- luacheck: ignore 113
 local NONE = {}
 
 -- A relationship call takes no more than this many identifiers.
-local MOST_IDENTIFIERS = 1000
+local MAX_IDENTIFIERS = 1000
 
 local function hyphened(name)
   return (name:gsub("_", "-"))
@@ -41,12 +41,12 @@ end
 
 local function merged(own, params)
   if params ~= nil and type(params) ~= "table" then
-    misuse.raise("parameters must be a table, not %s", misuse.kind(params))
+    usage_error.raise("parameters must be a table, not %s", usage_error.kind(params))
   end
   for key, value in pairs(params or NONE) do
     if own[key] ~= nil and own[key] ~= value then
-      misuse.raise("conflicting values for %s (%s and %s)", key,
-        misuse.shown(own[key]), misuse.shown(value))
+      usage_error.raise("conflicting values for %s (%s and %s)", key,
+        usage_error.shown(own[key]), usage_error.shown(value))
     end
     own[key] = value
   end
@@ -135,13 +135,13 @@ end
 local function operation(self, verb)
   local place = type(self) == "table" and rawget(self, 1)
   if type(place) ~= "table" or not place.view then
-    misuse.raise("call %s with a colon, on a resource", verb)
+    usage_error.raise("call %s with a colon, on a resource", verb)
   end
   local op = place.found[verb]
   if not op then
     op = find_verb(place, verb)
     if not op then
-      misuse.unknown("verb of " .. place.name, verb, available(place))
+      usage_error.unknown("verb of " .. place.name, verb, available(place))
     end
     place.found[verb] = op
   end
@@ -170,7 +170,7 @@ end
 -- A nil was meant to be something, even where nothing is required.
 local function must_be_said(op, t, body)
   if t == nil and body ~= nil then
-    misuse.raise("%s takes a table, not nil", op.id)
+    usage_error.raise("%s takes a table, not nil", op.id)
   end
   return body
 end
@@ -230,7 +230,7 @@ function Reading:all(params, options)
   local client, op, id = operation(self, "all")
   local own = merged({id = id}, params)
   if own.max ~= nil then
-    misuse.whole("max", own.max, 0)
+    usage_error.whole("max", own.max, 0)
   end
   own.limit, own.max = own.max, nil
   local it = client:each(op.id, own, options)
@@ -269,8 +269,8 @@ end
 
 local function with_id(op, t, id)
   if t.id ~= nil and t.id ~= id then
-    misuse.raise("%s: conflicting values for id (%s and %s)", op.id,
-      misuse.shown(id), misuse.shown(t.id))
+    usage_error.raise("%s: conflicting values for id (%s and %s)", op.id,
+      usage_error.shown(id), usage_error.shown(t.id))
   end
   local copy = {}
   for key, value in pairs(t) do
@@ -283,8 +283,8 @@ end
 local function change(self, verb, id, t, params, options)
   local client, op = operation(self, verb)
   if type(t) ~= "table" then
-    misuse.raise("%s takes an id and a table, not %s and %s", op.id,
-      misuse.kind(id), misuse.kind(t))
+    usage_error.raise("%s takes an id and a table, not %s and %s", op.id,
+      usage_error.kind(id), usage_error.kind(t))
   end
   local body = body_of(client, op, is_document(op, t) and t or with_id(op, t, id),
     options)
@@ -337,7 +337,7 @@ end
 local function send(self, verb, ids, options)
   local client, op, id = operation(self, verb)
   if ids == nil then
-    misuse.raise("%s needs an id, or a list of them", op.id)
+    usage_error.raise("%s needs an id, or a list of them", op.id)
   elseif op.body.many and (type(ids) ~= "table" or ids.id ~= nil) then
     ids = {ids}
   end
@@ -346,7 +346,7 @@ local function send(self, verb, ids, options)
       {id = id, body = client:document(op.id, ids, options)}, options)
   end
   local done, last = 0, nil
-  for _, part in ipairs(chunks(ids, op.body.max or MOST_IDENTIFIERS)) do
+  for _, part in ipairs(chunks(ids, op.body.max or MAX_IDENTIFIERS)) do
     local doc, err = client:call(op.id,
       {id = id, body = client:document(op.id, part, options)}, options)
     if not doc then
@@ -401,7 +401,7 @@ local function class_of(methods)
       elseif method == nil and name == "track" and place.leave then
         method = track
       elseif method == nil then
-        misuse.unknown("verb of " .. place.name, name, available(place))
+        usage_error.unknown("verb of " .. place.name, name, available(place))
       end
       return method
     end,
@@ -433,7 +433,7 @@ local function relation(place, id, name)
     id = id, name = ("%s:at(id).%s"):format(place.name, name), found = {},
   }
   if #available(related) == 0 then
-    misuse.unknown("relation of " .. place.name, name, relations(place))
+    usage_error.unknown("relation of " .. place.name, name, relations(place))
   end
   return setmetatable({related}, RELATION_CLASS)
 end
@@ -441,7 +441,7 @@ end
 --- One resource, to reach what it is related to: `lists:at(id).profiles`.
 function Collection:at(id)
   if type(id) ~= "string" and type(id) ~= "number" then
-    misuse.raise("at takes an id, not %s", misuse.kind(id))
+    usage_error.raise("at takes an id, not %s", usage_error.kind(id))
   end
   local place = rawget(self, 1)
   return setmetatable({}, {

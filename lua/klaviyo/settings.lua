@@ -2,7 +2,7 @@
 --- are when nothing is said.
 
 local core = require "klaviyo.core"
-local misuse = require "klaviyo.util.usage_error"
+local usage_error = require "klaviyo.util.usage_error"
 local proxies = require "klaviyo.proxy"
 
 local M = {}
@@ -89,10 +89,10 @@ end
 function M.check_pacing(where, pacing)
   for name, count in pairs(type(pacing) == "table" and pacing or {}) do
     if not WINDOWS[name] then
-      misuse.unknown("window of " .. where, name, WINDOWS)
+      usage_error.unknown("window of " .. where, name, WINDOWS)
     elseif not is_count(count) or count == 0 then
-      misuse.raise("%s: %s must be a whole number from 1 on, not %s", where,
-        name, misuse.shown(count))
+      usage_error.raise("%s: %s must be a whole number from 1 on, not %s", where,
+        name, usage_error.shown(count))
     end
   end
 end
@@ -162,18 +162,18 @@ local function check_headers(headers)
   local copy, known = {}, {}
   for name, value in pairs(headers) do
     if type(name) ~= "string" then
-      misuse.raise("headers must have the names of fields as keys, not %s",
-        misuse.shown(name))
+      usage_error.raise("headers must have the names of fields as keys, not %s",
+        usage_error.shown(name))
     elseif type(value) ~= "string" then
-      misuse.raise("headers: %s must be a string, not %s", name,
-        misuse.kind(value))
+      usage_error.raise("headers: %s must be a string, not %s", name,
+        usage_error.kind(value))
     elseif OURS[name:lower()] then
-      misuse.raise("the header field %q is made from the body: leave it out",
+      usage_error.raise("the header field %q is made from the body: leave it out",
         name)
     end
     local other = known[name:lower()]
     if other and copy[other] ~= value then
-      misuse.raise("conflicting values for the header field %s, which is there "
+      usage_error.raise("conflicting values for the header field %s, which is there "
         .. "as %s, too", name, other)
     elseif not other then
       copy[name], known[name:lower()] = value, name
@@ -188,7 +188,7 @@ end
 ---@param value any
 function M.check_secret(where, value)
   if type(value) == "string" and value:find("%c") then
-    misuse.raise("%s holds a control character, perhaps the end of a line "
+    usage_error.raise("%s holds a control character, perhaps the end of a line "
       .. "that it was read from", where)
   end
 end
@@ -222,13 +222,13 @@ local HINTS = {
 local function check(name, value, where)
   local rule = KNOWN[name]
   if not rule and HINTS[name] then
-    misuse.raise('unknown setting "%s": %s', name, HINTS[name])
+    usage_error.raise('unknown setting "%s": %s', name, HINTS[name])
   elseif not rule then
-    misuse.unknown("setting", name, KNOWN)
+    usage_error.unknown("setting", name, KNOWN)
   end
   if not rule[1](value) then
-    misuse.raise("%s must be %s, not %s", where or name, rule[2],
-      rule == SECRET and misuse.kind(value) or misuse.shown(value))
+    usage_error.raise("%s must be %s, not %s", where or name, rule[2],
+      rule == SECRET and usage_error.kind(value) or usage_error.shown(value))
   elseif rule == SECRET then
     M.check_secret(where or name, value)
   end
@@ -242,7 +242,7 @@ end
 local function refuse_plain(url)
   local host = url:lower():match("^http://([^/:]+)")
   if host and ("." .. host:gsub("%.$", "")):find("%.klaviyo%.com$") then
-    misuse.raise('base_url would send the key unencrypted: use "https://%s"',
+    usage_error.raise('base_url would send the key unencrypted: use "https://%s"',
       host)
   end
 end
@@ -250,16 +250,16 @@ end
 local function check_base_url(url)
   url = url:gsub("/+$", "")
   if url:match("^%a+://([^/?#]*)@") then
-    misuse.raise("base_url must hold no user and password: use api_key, or "
+    usage_error.raise("base_url must hold no user and password: use api_key, or "
       .. "headers = {Authorization = …}")
   end
   -- to libcurl https:///x is the host x, and a NUL is the end
   if not url:find("^%a+://[^/]") or url:find("%c") or not core.is_base(url) then
-    misuse.raise("base_url must be http(s)://host[:port][/prefix], not %q",
+    usage_error.raise("base_url must be http(s)://host[:port][/prefix], not %q",
       url)
   end
   if url:lower():match("^https?://a%.klaviyo%.com/") then
-    misuse.raise("base_url goes up to, not including, /api: " ..
+    usage_error.raise("base_url goes up to, not including, /api: " ..
       '"https://a.klaviyo.com"')
   end
   refuse_plain(url)
@@ -270,7 +270,7 @@ local function complete(settings)
   settings.base_url = check_base_url(settings.base_url)
   proxies.check(settings.proxy, settings.base_url)
   if settings.api_key and settings.access_token then
-    misuse.raise("give api_key or access_token, not both")
+    usage_error.raise("give api_key or access_token, not both")
   end
   return settings
 end
@@ -356,13 +356,13 @@ function M.new(given)
   if not given.api_key and not given.access_token then
     read_environment(settings, given, IDENTITY)
     if settings.api_key and settings.access_token then
-      misuse.raise("the environment has both KLAVIYO_API_KEY and "
+      usage_error.raise("the environment has both KLAVIYO_API_KEY and "
         .. "KLAVIYO_ACCESS_TOKEN: leave out one")
     end
   end
   if not settings.api_key and not settings.access_token
       and not settings.company_id then
-    misuse.raise("no key: give api_key or access_token, or set "
+    usage_error.raise("no key: give api_key or access_token, or set "
       .. "KLAVIYO_API_KEY in the environment" .. (type(ngx) == "table"
       and ' (and say "env KLAVIYO_API_KEY;" in nginx.conf)' or ""))
   end
@@ -416,7 +416,7 @@ local OF_ACCOUNT = {"api_key", "access_token", "auth_scheme", "company_id",
 ---@param given klaviyo.settings
 function M.as(base, given)
   if given.api_key == nil and given.access_token == nil then
-    misuse.raise("client:as needs the api_key or the access_token of the other "
+    usage_error.raise("client:as needs the api_key or the access_token of the other "
       .. "account, and got nil for both")
   end
   local settings = {}

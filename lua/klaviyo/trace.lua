@@ -4,7 +4,7 @@ local core = require "klaviyo.core"
 
 local M = {}
 
-local LONGEST_BODY = 500
+local MAX_BODY = 500
 
 -- Members whose values are secrets, in JSON and in queries.
 local SECRETS = {
@@ -42,8 +42,8 @@ local function body_of(text, secret)
   end
   local size = #text
   local short = masked(text, secret):gsub("[%c%s]+", " ")
-  if #short > LONGEST_BODY then
-    short = short:sub(1, LONGEST_BODY)
+  if #short > MAX_BODY then
+    short = short:sub(1, MAX_BODY)
       :gsub("[\192-\255][\128-\191]*$", "") .. "…"
   end
   return ("%d bytes: %s"):format(size, short)
@@ -66,8 +66,8 @@ local function write(line)
   end
 end
 
-local function name_of(flight)
-  return flight.op and flight.op.id .. " " or ""
+local function name_of(pending)
+  return pending.op and pending.op.id .. " " or ""
 end
 
 local function request_of(request, url, secret)
@@ -79,22 +79,22 @@ end
 ---@param flight table
 ---@param attempts table[]
 ---@param response table|nil
-function M.attempts(flight, attempts, response)
-  local secret = flight.secret
+function M.attempts(pending, attempts, response)
+  local secret = pending.secret
   for number, attempt in ipairs(attempts) do
     local is_last = number == #attempts
     local waited = (attempt.waited or 0) >= 0.001
       and (", after waiting %.3f s"):format(attempt.waited) or ""
-    write(("%sattempt %d: %s: %s in %.3f s%s%s%s"):format(name_of(flight),
-      number, request_of(flight.request, flight.url, secret),
+    write(("%sattempt %d: %s: %s in %.3f s%s%s%s"):format(name_of(pending),
+      number, request_of(pending.request, pending.url, secret),
       masked(tostring(attempt.status or attempt.error), secret),
       attempt.elapsed or 0, waited, is_last and id_of(response) or "",
       is_last and response and response.status
         and ", answer " .. body_of(response.body, secret) or ""))
   end
   if #attempts == 0 then
-    write(("%snot sent: %s"):format(name_of(flight),
-      request_of(flight.request, flight.url, secret)))
+    write(("%snot sent: %s"):format(name_of(pending),
+      request_of(pending.request, pending.url, secret)))
   end
 end
 

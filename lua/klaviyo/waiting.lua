@@ -26,39 +26,39 @@ function M.forget()
   warned = {}
 end
 
-local function name_of(flight)
-  return flight.op and flight.op.id
-    or flight.request.method .. " " .. flight.url:gsub("%?.*", "")
+local function name_of(pending)
+  return pending.op and pending.op.id
+    or pending.request.method .. " " .. pending.url:gsub("%?.*", "")
 end
 
 -- Whoever waits goes on, whatever the function of the setting does.
-local function tell(flight, seconds, why)
-  local settings = flight.settings
+local function tell(pending, seconds, why)
+  local settings = pending.settings
   if settings.on_wait then
-    local ok, err = pcall(settings.on_wait, flight.op and flight.op.id,
+    local ok, err = pcall(settings.on_wait, pending.op and pending.op.id,
       seconds, why)
     if not ok then
       warning.say(settings, "on_wait raised an error: " .. tostring(err))
     end
-  elseif seconds > LONG and not warned[name_of(flight)] then
-    warned[name_of(flight)] = true
+  elseif seconds > LONG and not warned[name_of(pending)] then
+    warned[name_of(pending)] = true
     warning.say(settings, ("%s waits %.0f s %s; the settings on_wait and "
-      .. "deadline tell of such waits and bound them"):format(name_of(flight),
+      .. "deadline tell of such waits and bound them"):format(name_of(pending),
       seconds, WORDS[why]))
   end
 end
 
 --- Looks whether a request that is not done waits, and tells it once.
 ---@param flight table
-function M.look(flight)
-  local seconds, why = flight.ticket:waits()
+function M.look(pending)
+  local seconds, why = pending.ticket:waits()
   if not seconds or seconds < LEAST then
     return
   end
   local now = core.clock()
-  if flight.told_why ~= why or now >= flight.told_until then
-    flight.told_why, flight.told_until = why, now + seconds
-    tell(flight, seconds, why)
+  if pending.told_why ~= why or now >= pending.told_until then
+    pending.told_why, pending.told_until = why, now + seconds
+    tell(pending, seconds, why)
   end
 end
 

@@ -696,7 +696,7 @@ describe("klaviyo.bulk", function()
         return {data = {attributes = {status = "queued"}}}
       end}
       local result, err = import(client, "profiles", people(7),
-        {patience = 100})
+        {stall_timeout = 100})
       assert.is_nil(result)
       assert.equal("timeout", err.kind)
       assert.matches("job job1 has been queued", tostring(err))

@@ -8,7 +8,7 @@ local errors = require "klaviyo.response.errors"
 local json = require "klaviyo.values.json"
 local klaviyo = require "klaviyo"
 
-local ROUNDS, MOST_RUNS = 60, 60
+local ROUNDS, MAX_RUNS = 60, 60
 
 local seed = 20261128
 
@@ -181,7 +181,7 @@ end
 -- Runs until it comes through. What a killed one had written is restored.
 local function import(round, finished)
   local client = client_of(round)
-  for run = 1, MOST_RUNS do
+  for run = 1, MAX_RUNS do
     round.calls, round.before = 0, random(2) == 1
     round.html = run < 40 and random(2) == 1
     round.dies_at = run < 40 and random(2) == 1 and random(12) or nil

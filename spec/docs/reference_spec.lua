@@ -403,12 +403,12 @@ describe("docs/reference.md", function()
     })
     same_members("klaviyo.bulk_result", names_of(result), {"failures", "rate"})
 
-    local ok, several = pcall(klaviyo.run, function()
+    local ok, aggregate_error = pcall(klaviyo.run, function()
       klaviyo.spawn(error, "one")
       klaviyo.spawn(error, "two")
     end)
     assert.is_false(ok)
-    same_members("klaviyo.response.aggregate_error", names_of(several))
+    same_members("klaviyo.response.aggregate_error", names_of(aggregate_error))
   end)
 
   -- What the service would refuse: not what is missing there.

@@ -1,10 +1,10 @@
-local catalogue = require "klaviyo.operations"
+local operations = require "klaviyo.operations"
 local document = require "klaviyo.document.document"
 local json = require "klaviyo.values.json"
 local raises = require "spec.support.raises"
 
-local first = catalogue.load("2024-10-15")
-local second = catalogue.load("2025-01-15")
+local first = operations.load("2024-10-15")
+local second = operations.load("2025-01-15")
 
 local function build(name, t, options)
   return document.build(first:operation(name), t, options)
@@ -474,9 +474,9 @@ function least(member)
 end
 
 describe("every operation of every revision", function()
-  for _, date in ipairs(catalogue.revisions()) do
+  for _, date in ipairs(operations.revisions()) do
     it("of " .. date .. " has a document", function()
-      local revision = catalogue.load(date)
+      local revision = operations.load(date)
       local count = 0
       for _, id in ipairs(revision:names()) do
         local op = revision:operation(id)

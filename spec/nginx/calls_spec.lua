@@ -246,11 +246,11 @@ local LOCATIONS = {
 }
 
 describe("in nginx", function()
-  local server, world
+  local server, instance
 
   setup(function()
     server = assert(sandbox.start { key = key, profiles = 250, connections = 4096 })
-    world = worker.start(server, { locations = LOCATIONS, init = "shared = {}", http = "lua_check_client_abort on;",
+    instance = worker.start(server, { locations = LOCATIONS, init = "shared = {}", http = "lua_check_client_abort on;",
       main = "worker_rlimit_nofile 16384;" })
   end)
 
@@ -259,8 +259,8 @@ describe("in nginx", function()
   end)
 
   teardown(function()
-    if world then
-      world:stop()
+    if instance then
+      instance:stop()
     end
     if server then
       server:stop()
@@ -268,7 +268,7 @@ describe("in nginx", function()
   end)
 
   local function says(path)
-    local body, status = world:get(path)
+    local body, status = instance:get(path)
     return (body:gsub("\n$", "")), status
   end
 
@@ -285,7 +285,7 @@ describe("in nginx", function()
 
   it("every attempt of a handler is in the log, without the key", function()
     assert.same({ "done", 200 }, { says("/traced") })
-    local log = shell.read(world.server.dir .. "/error.log")
+    local log = shell.read(instance.server.dir .. "/error.log")
     assert.matches("%[warn%][^\n]*klaviyo debug: get_lists attempt 1: GET http://[%d.:]+/api/lists%?sort=name, "
       .. "body none: 200 in ", log)
     assert.is_nil(log:find(key, 1, true))
@@ -334,27 +334,27 @@ describe("in nginx", function()
 
   it("the error of a task for which nobody waits is in the log", function()
     assert.equal("said", says("/loose"))
-    assert.matches("%[error%][^\n]*the loose one", world:logs())
+    assert.matches("%[error%][^\n]*the loose one", instance:logs())
   end)
 
   it("the error of a loop is in the log, as text", function()
     local _, status = says("/in_loop")
     assert.equal(500, status)
-    assert.matches("%[error%][^\n]*klaviyo: get_profiles: 400 ", world:logs())
+    assert.matches("%[error%][^\n]*klaviyo: get_profiles: 400 ", instance:logs())
   end)
 
   it("the error of a run is in the log once, as text", function()
     local _, status = says("/in_run")
     assert.equal(500, status)
-    local _, count = world:logs():gsub("%[error%][^\n]*klaviyo: get_profile: 404 ", "")
+    local _, count = instance:logs():gsub("%[error%][^\n]*klaviyo: get_profile: 404 ", "")
     assert.equal(1, count)
   end)
 
   it("misuse is blamed on the handler's own line, wherever it runs", function()
     local _, status = says("/misuse")
     assert.equal(500, status)
-    assert.matches("runtime error: content_by_lua%b():4: get_profile needs id", world:logs())
-    local _, count = world:logs():gsub("get_profile needs id", "")
+    assert.matches("runtime error: content_by_lua%b():4: get_profile needs id", instance:logs())
+    local _, count = instance:logs():gsub("get_profile needs id", "")
     assert.equal(1, count)
   end)
 
@@ -375,7 +375,7 @@ describe("in nginx", function()
   end)
 
   it("a function that was to give the key, and was killed, keeps nobody for long", function()
-    local _, status = world:get("/key_hangs", "-m 0.3")
+    local _, status = instance:get("/key_hangs", "-m 0.3")
     assert.equal(0, status)
     assert.equal("2", says("/key_hangs"))
   end)
@@ -390,8 +390,8 @@ describe("in nginx", function()
 
   it("an import where nothing can wait is refused before its journal is begun", function()
     says("/import_in_log")
-    assert.matches("^false .*calls? cannot wait.*phase log", world:noted("import")[1])
-    assert.is_nil(shell.read(world.server.dir .. "/journal"))
+    assert.matches("^false .*calls? cannot wait.*phase log", instance:noted("import")[1])
+    assert.is_nil(shell.read(instance.server.dir .. "/journal"))
   end)
 
   it("waiting in a circle is refused", function()
@@ -401,16 +401,16 @@ describe("in nginx", function()
   it("a light thread that is killed takes its call along", function()
     server:fault { operation = "get_tags", delay = 3 }
     assert.equal("0 2", says("/killed"))
-    assert.same({}, world:noted("killed", 0))
+    assert.same({}, instance:noted("killed", 0))
   end)
 
   it("clients that give up leave nothing behind", function()
     server:clear_faults()
     server:fault { operation = "get_tags", delay = 4, times = 50 }
-    local pid = world:workers()[1]
+    local pid = instance:workers()[1]
     assert.equal("2", says("/call"))
     local before = worker.descriptors(pid)
-    local answers = world:many("/slow", 50, { seconds = 0.3 })
+    local answers = instance:many("/slow", 50, { seconds = 0.3 })
     assert.same({ 50, 0 }, { #answers, answers[1].status })
     local settled = shell.wait_for(function()
       says("/garbage")
@@ -424,9 +424,9 @@ describe("in nginx", function()
   it("256 callers wait for a slow service, and nobody else does", function()
     server:fault { operation = "get_lists", delay = 0.5, times = 256 }
     local ping
-    local answers = world:many("/call", 256, { meanwhile = function()
+    local answers = instance:many("/call", 256, { meanwhile = function()
       shell.sleep(0.15)
-      ping = world:many("/ping", 200, { one_by_one = true })
+      ping = instance:many("/ping", 200, { one_by_one = true })
     end })
     assert.equal(256, #answers)
     local slowest = 0
@@ -442,7 +442,7 @@ describe("in nginx", function()
 
   it("two thousand wait at a time, and each is answered", function()
     server:fault { operation = "get_lists", delay = 0.3, times = 2000 }
-    local answers = world:many("/call", 2000)
+    local answers = instance:many("/call", 2000)
     assert.equal(2000, #answers)
     local good = 0
     for _, answer in ipairs(answers) do
@@ -455,7 +455,7 @@ describe("in nginx", function()
   it("nobody is told of anything wrong but what was", function()
     local expected = { "the loose one", "get_profiles: 400", "unknown reason", "get_profile: 404",
       "get_profile needs id", "klaviyo debug: get_lists" }
-    for _, line in ipairs(world:complaints()) do
+    for _, line in ipairs(instance:complaints()) do
       local found = false
       for _, text in ipairs(expected) do
         found = found or line:find(text, 1, true)

@@ -41,7 +41,7 @@ local LOCATIONS = {
 }
 
 describe("a worker of nginx", function()
-  local server, world
+  local server, instance
 
   setup(function()
     server = assert(sandbox.start { key = key, profiles = 10, connections = 4096 })
@@ -52,9 +52,9 @@ describe("a worker of nginx", function()
   end)
 
   after_each(function()
-    if world then
-      world:stop()
-      world = nil
+    if instance then
+      instance:stop()
+      instance = nil
     end
   end)
 
@@ -67,12 +67,12 @@ describe("a worker of nginx", function()
   local function start(options)
     options = options or {}
     options.locations = LOCATIONS
-    world = worker.start(server, options)
-    return world
+    instance = worker.start(server, options)
+    return instance
   end
 
   local function says(path)
-    return (world:get(path):gsub("\n$", ""))
+    return (instance:get(path):gsub("\n$", ""))
   end
 
   -- It may come later than the first answer, for which is looked meanwhile.
@@ -88,15 +88,15 @@ describe("a worker of nginx", function()
   end
 
   local function no_complaints()
-    assert.same({}, world:complaints())
+    assert.same({}, instance:complaints())
   end
 
   it("leaves at once when nothing is under way, though its reader stays", function()
     start()
     assert.equal("2", says("/call"))
     has_reader()
-    local old = world:workers()[1]
-    world:signal("HUP")
+    local old = instance:workers()[1]
+    instance:signal("HUP")
     assert.truthy(worker.gone(old, 3))
     assert.equal("2", says("/call"))
     no_complaints()
@@ -111,10 +111,10 @@ describe("a worker of nginx", function()
     local began = core.clock()
     assert.truthy(shell.wait_for(function() return says("/reading") == "false" end, 20))
     assert.is_true(core.clock() - began > 4.5, "it left " .. core.clock() - began .. " s after the last call")
-    local descriptors = worker.descriptors(world:workers()[1])
+    local descriptors = worker.descriptors(instance:workers()[1])
     assert.equal("2", says("/call"))
     has_reader()
-    assert.is_true(worker.descriptors(world:workers()[1]) <= descriptors + 4)
+    assert.is_true(worker.descriptors(instance:workers()[1]) <= descriptors + 4)
     no_complaints()
   end)
 
@@ -122,9 +122,9 @@ describe("a worker of nginx", function()
     start { workers = 2 }
     local old = {}
     server:fault { operation = "get_lists", delay = 0.1, times = 3000 }
-    local answers = world:many("/call", 2000, { meanwhile = function()
+    local answers = instance:many("/call", 2000, { meanwhile = function()
       for _ = 1, 4 do
-        for _, pid in ipairs(world:reload()) do
+        for _, pid in ipairs(instance:reload()) do
           old[#old + 1] = pid
         end
         shell.sleep(0.1)
@@ -141,11 +141,11 @@ describe("a worker of nginx", function()
   it("ends what is under way when it is told to leave, and goes", function()
     start()
     assert.equal("2", says("/call"))
-    local old = world:workers()[1]
+    local old = instance:workers()[1]
     server:fault { operation = "get_tags", delay = 0.5, times = 20 }
-    local answers = world:many("/twice", 20, { meanwhile = function()
+    local answers = instance:many("/twice", 20, { meanwhile = function()
       shell.sleep(0.2)
-      world:signal("HUP")
+      instance:signal("HUP")
     end })
     all_good(answers, 20)
     assert.truthy(worker.gone(old, 3))
@@ -156,12 +156,12 @@ describe("a worker of nginx", function()
     start()
     server:fault { operation = "create_event", delay = 0.3, times = 30 }
     assert.equal("tracked", says("/track?n=300"))
-    local old = world:workers()[1]
-    world:signal("QUIT")
+    local old = instance:workers()[1]
+    instance:signal("QUIT")
     assert.truthy(worker.gone(old, 5))
     assert.equal(300, server:stats().events.distinct)
-    assert.truthy(worker.gone(world.pid, 2))
-    world.server.process = nil
+    assert.truthy(worker.gone(instance.pid, 2))
+    instance.server.process = nil
     no_complaints()
   end)
 
@@ -170,10 +170,10 @@ describe("a worker of nginx", function()
     server:fault { operation = "create_event", delay = 15, times = 10 }
     server:fault { operation = "get_segments", delay = 15 }
     assert.equal("tracked", says("/track?n=5"))
-    local old, gone = world:workers()[1], nil
-    world:many("/slow", 1, { seconds = 12, meanwhile = function()
+    local old, gone = instance:workers()[1], nil
+    instance:many("/slow", 1, { seconds = 12, meanwhile = function()
       shell.sleep(0.2)
-      world:reload()
+      instance:reload()
       gone = worker.gone(old, 9)  -- the engine gives what is tracked five seconds more
     end })
     assert.truthy(gone, "the worker stays")
@@ -184,10 +184,10 @@ describe("a worker of nginx", function()
     start()
     for _ = 1, 3 do
       assert.equal("2", says("/call"))
-      local old = world:workers()[1]
-      world:signal("KILL", old)
+      local old = instance:workers()[1]
+      instance:signal("KILL", old)
       assert.truthy(shell.wait_for(function()
-        local now = world:workers()[1]
+        local now = instance:workers()[1]
         return now and now ~= old
       end))
     end
@@ -197,17 +197,17 @@ describe("a worker of nginx", function()
   it("is upgraded on the fly", function()
     start()
     assert.equal("2", says("/call"))
-    local old, file = world.server.process, world.server.dir .. "/nginx.pid"
+    local old, file = instance.server.process, instance.server.dir .. "/nginx.pid"
     server:fault { operation = "get_tags", delay = 0.5, times = 20 }
-    local answers = world:many("/twice", 20, { meanwhile = function()
+    local answers = instance:many("/twice", 20, { meanwhile = function()
       shell.sleep(0.2)
-      world:signal("USR2")
-      world.server.process = shell.wait_for(function()
+      instance:signal("USR2")
+      instance.server.process = shell.wait_for(function()
         local pid = (shell.read(file) or ""):match("%d+")
         return pid and pid ~= old.pid and shell.process(pid)
       end)
-      world.pid = assert(world.server.process, world:logs()).pid
-      world:signal("QUIT", old.pid)
+      instance.pid = assert(instance.server.process, instance:logs()).pid
+      instance:signal("QUIT", old.pid)
     end })
     all_good(answers, 20)
     assert.truthy(worker.gone(old.pid, 3))
@@ -217,13 +217,13 @@ describe("a worker of nginx", function()
   it("without timers to spare calls all the same", function()
     start { http = "lua_max_running_timers 1;" }
     assert.equal("held", says("/hold"))
-    local answers = world:many("/call", 50)
+    local answers = instance:many("/call", 50)
     all_good(answers, 50)
     for _, answer in ipairs(answers) do
       assert.is_true(answer.seconds < 5)
     end
     assert.equal("false", says("/reading"))
-    assert.matches("lua_max_running_timers", world:logs())
+    assert.matches("lua_max_running_timers", instance:logs())
   end)
 
   it("without a cache of Lua's code calls, and lets go of what it had", function()
@@ -231,30 +231,30 @@ describe("a worker of nginx", function()
     for _ = 1, 5 do
       assert.equal("2", says("/call"))
     end
-    local pid = world:workers()[1]
+    local pid = instance:workers()[1]
     local before = worker.descriptors(pid)
     for _ = 1, 3 do
-      all_good(world:many("/call", 20), 20)
+      all_good(instance:many("/call", 20), 20)
     end
     assert.truthy(shell.wait_for(function()
       return tonumber(says("/stats"):match("^0 (%d+) ")) <= 3
     end, 5), says("/stats"))
     assert.is_true(worker.descriptors(pid) <= before + 20)
-    for _, line in ipairs(world:complaints()) do
+    for _, line in ipairs(instance:complaints()) do
       assert.matches("lua_code_cache is off", line)
     end
   end)
 
   it("has no more descriptors and memory after many calls than after some", function()
     start()
-    local pid = world:workers()[1]
+    local pid = instance:workers()[1]
     local function size()
       return tonumber(shell.read("/proc/" .. pid .. "/statm"):match("^%d+ (%d+)")) * 4
     end
-    all_good(world:many("/call", 1000), 1000)
+    all_good(instance:many("/call", 1000), 1000)
     local descriptors, kilobytes = worker.descriptors(pid), size()
     for _ = 1, 3 do
-      all_good(world:many("/call", 1000), 1000)
+      all_good(instance:many("/call", 1000), 1000)
     end
     assert.is_true(worker.descriptors(pid) <= descriptors + 10)
     assert.is_true(size() < kilobytes + 16 * 1024, size() .. " kB after " .. kilobytes)

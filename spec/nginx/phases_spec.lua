@@ -62,18 +62,18 @@ local INIT = [[
   try()
 ]]
 
-local function one(world, name)
-  local list = world:noted(name)
+local function one(instance, name)
+  local list = instance:noted(name)
   return list[1]
 end
 
 describe("in nginx's phase", function()
-  local server, world, tls_port
+  local server, instance, tls_port
 
   setup(function()
     server = assert(sandbox.start { key = key, profiles = 10 })
     tls_port = shell.free_port({})
-    world = worker.start(server, {
+    instance = worker.start(server, {
       init = INIT,
       init_worker = "try()",
       http = [[
@@ -118,16 +118,16 @@ describe("in nginx's phase", function()
     })
     for _, phase in ipairs { "server_rewrite", "set", "rewrite", "access", "content", "header_filter", "body_filter",
       "log", "timer", "balancer" } do
-      world:get("/" .. phase)
+      instance:get("/" .. phase)
     end
     script.shell(("for i in 1 2; do echo | timeout 5 openssl s_client -connect 127.0.0.1:%d -tls1_2 "
       .. "-sess_out %s/session $(test $i = 2 && echo -sess_in %s/session); done")
-      :format(tls_port, world.notes_dir, world.notes_dir))
+      :format(tls_port, instance.notes_dir, instance.notes_dir))
   end)
 
   teardown(function()
-    if world then
-      world:stop()
+    if instance then
+      instance:stop()
     end
     if server then
       server:stop()
@@ -136,42 +136,42 @@ describe("in nginx's phase", function()
 
   for _, phase in ipairs(WAITING) do
     it(phase .. " all can be done", function()
-      assert.equal("true 2", one(world, phase .. ".call"))
-      assert.equal("true 3", one(world, phase .. ".each"))
-      assert.equal("true 12", one(world, phase .. ".map"))
-      assert.equal("true there", one(world, phase .. ".run"))
-      assert.equal("true nil", one(world, phase .. ".sleep"))
-      assert.equal("true true", one(world, phase .. ".track"))
-      assert.equal("true GET", one(world, phase .. ".build"))
+      assert.equal("true 2", one(instance, phase .. ".call"))
+      assert.equal("true 3", one(instance, phase .. ".each"))
+      assert.equal("true 12", one(instance, phase .. ".map"))
+      assert.equal("true there", one(instance, phase .. ".run"))
+      assert.equal("true nil", one(instance, phase .. ".sleep"))
+      assert.equal("true true", one(instance, phase .. ".track"))
+      assert.equal("true GET", one(instance, phase .. ".build"))
     end)
   end
 
   for _, phase in ipairs(OTHERS) do
     it(phase .. " nothing waits, but events are tracked", function()
       for _, what in ipairs { ".call", ".each", ".map", ".run", ".sleep" } do
-        local line = one(world, phase .. what)
+        local line = one(instance, phase .. what)
         assert.matches("^false .*init_by_lua%(.-%):%d+: a call cannot wait for its answer in the phase " .. phase
           .. ":.*events:track.*ngx%.timer%.at", line or "nothing noted")
       end
-      assert.equal("true true", one(world, phase .. ".track"))
-      assert.equal("true GET", one(world, phase .. ".build"))
+      assert.equal("true true", one(instance, phase .. ".track"))
+      assert.equal("true GET", one(instance, phase .. ".build"))
     end)
   end
 
   it("init nothing is sent", function()
     for _, what in ipairs { ".call", ".each", ".map", ".run", ".sleep", ".track" } do
       assert.matches("^false .*init_by_lua%(.-%):%d+: nothing can be sent in the phase init: .*init_worker_by_lua",
-        one(world, "init" .. what))
+        one(instance, "init" .. what))
     end
-    assert.equal("true GET", one(world, "init.build"))
+    assert.equal("true GET", one(instance, "init.build"))
   end)
 
   it("exit_worker what is tracked still goes out", function()
     local tracked = 0
-    for _, line in ipairs(world:notes()) do
+    for _, line in ipairs(instance:notes()) do
       tracked = tracked + (line:find(".track true true", 1, true) and 1 or 0)
     end
-    local logs = world:stop()
+    local logs = instance:stop()
     assert.is_nil(logs:match("[^\n]*%[error%][^\n]*"))
     assert.is_nil(logs:match("[^\n]*%[alert%][^\n]*"))
     assert.equal(tracked + 1, server:stats().events.received)

@@ -62,7 +62,7 @@ local LOCATIONS = {
 }
 
 describe("a timer of nginx", function()
-  local server, world
+  local server, instance
 
   setup(function()
     server = assert(sandbox.start { key = key })
@@ -73,9 +73,9 @@ describe("a timer of nginx", function()
   end)
 
   after_each(function()
-    if world then
-      world:stop()
-      world = nil
+    if instance then
+      instance:stop()
+      instance = nil
     end
   end)
 
@@ -86,11 +86,11 @@ describe("a timer of nginx", function()
   end)
 
   local function start(http)
-    world = worker.start(server, { locations = LOCATIONS, init = INIT, http = http or "lua_max_running_timers 3;" })
+    instance = worker.start(server, { locations = LOCATIONS, init = INIT, http = http or "lua_max_running_timers 3;" })
   end
 
   local function says(path)
-    return (world:get(path):gsub("\n$", ""))
+    return (instance:get(path):gsub("\n$", ""))
   end
 
   local function hold()
@@ -100,32 +100,32 @@ describe("a timer of nginx", function()
   it("runs once, however often it is started before", function()
     start()
     assert.equal("true", says("/start"))
-    assert.equal(1, #world:noted("ran"))
+    assert.equal(1, #instance:noted("ran"))
     shell.sleep(0.3)
-    assert.same({ "false argument false" }, world:noted("ran"))
+    assert.same({ "false argument false" }, instance:noted("ran"))
     assert.equal("true", says("/start"))
-    assert.equal(2, #world:noted("ran", 2))
+    assert.equal(2, #instance:noted("ran", 2))
   end)
 
   it("that nginx drops runs when there is room, without anybody's help", function()
     start()
     hold()
     assert.equal("true", says("/start"))
-    assert.same({ "false argument false" }, world:noted("ran"))
-    assert.matches("lua_max_running_timers are not enough", world:logs())
+    assert.same({ "false argument false" }, instance:noted("ran"))
+    assert.matches("lua_max_running_timers are not enough", instance:logs())
     shell.sleep(1.5)
-    assert.equal(1, #world:noted("ran"))
+    assert.equal(1, #instance:noted("ran"))
   end)
 
   it("is told when the worker exits", function()
     start()
     assert.equal("true", says("/start"))
-    assert.equal(1, #world:noted("ran"))
-    local old = world:workers()[1]
-    world:get("/start")
-    world:signal("HUP")
+    assert.equal(1, #instance:noted("ran"))
+    local old = instance:workers()[1]
+    instance:get("/start")
+    instance:signal("HUP")
     assert.truthy(worker.gone(old, 3))
-    assert.equal(2, #world:noted("ran", 2))
+    assert.equal(2, #instance:noted("ran", 2))
   end)
 
   it("does not keep the Lua states of requests where Lua's code is not cached", function()
@@ -144,10 +144,10 @@ describe("a timer of nginx", function()
     server:fault { operation = "create_event", status = 400, times = 2 }
     hold()
     assert.equal("tracked", says("/lost"))
-    assert.equal(1, #world:noted("lost"))
+    assert.equal(1, #instance:noted("lost"))
     hold()
     assert.equal("tracked", says("/lost"))
-    assert.equal(2, #world:noted("lost", 2))
-    assert.matches("lua_max_running_timers are not enough", world:logs())
+    assert.equal(2, #instance:noted("lost", 2))
+    assert.matches("lua_max_running_timers are not enough", instance:logs())
   end)
 end)

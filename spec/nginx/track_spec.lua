@@ -80,15 +80,15 @@ local LOCATIONS = {
 }
 
 describe("track in nginx", function()
-  local server, world
+  local server, instance
 
   setup(function()
     server = assert(sandbox.start { key = key, profiles = 10, connections = 4096 })
-    world = worker.start(server, { locations = LOCATIONS, init = INIT })
+    instance = worker.start(server, { locations = LOCATIONS, init = INIT })
   end)
 
   teardown(function()
-    local logs = world and world:stop() or ""
+    local logs = instance and instance:stop() or ""
     if server then
       server:stop()
     end
@@ -100,7 +100,7 @@ describe("track in nginx", function()
   end)
 
   local function says(path)
-    return (world:get(path):gsub("\n$", ""))
+    return (instance:get(path):gsub("\n$", ""))
   end
 
   -- Until nothing is under way.
@@ -111,20 +111,20 @@ describe("track in nginx", function()
 
   it("sends from log_by_lua what visitors need not wait for", function()
     server:fault { operation = "create_event", delay = 0.3, times = 200 }
-    local answers = world:many("/log", 200)
+    local answers = instance:many("/log", 200)
     for _, answer in ipairs(answers) do
       assert.equal(200, answer.status)
     end
     assert.same({ 200, 200, 0 }, { settled().received, settled().distinct, settled().unnamed })
-    assert.same({}, world:noted("log", 0))
+    assert.same({}, instance:noted("log", 0))
   end)
 
   it("refuses when the queue is full, and counts that", function()
     local refused = tonumber(says("/counts"):match("(%d+)$"))
     server:fault { operation = "create_event", delay = 0.5, times = 300 }
-    world:get("/full")
+    instance:get("/full")
     settled()
-    local list = world:noted("full", 1)
+    local list = instance:noted("full", 1)
     assert.is_true(#list >= 1)
     for _, line in ipairs(list) do
       assert.matches("^queue_full klaviyo: create_event: 5 tracked events, or 64 MiB of them, wait", line)
@@ -143,15 +143,15 @@ describe("track in nginx", function()
     server:fault { operation = "create_event", status = 400, body = "refused: " .. key }
     assert.equal("tracked", says("/lost"))
     assert.truthy(shell.wait_for(function()
-      return world:logs():find("warned: klaviyo: 1 tracked event was not delivered: 400 refused: [redacted]", 1, true)
-    end, 3), world:logs())
+      return instance:logs():find("warned: klaviyo: 1 tracked event was not delivered: 400 refused: [redacted]", 1, true)
+    end, 3), instance:logs())
   end)
 
   it("asks a function for the key, while another request waits for it", function()
     says("/key")  -- which makes the client
-    world:many("/key", 10)
-    assert.is_true(#world:noted("key", 11) >= 11)
-    for _, line in ipairs(world:noted("key", 11)) do
+    instance:many("/key", 10)
+    assert.is_true(#instance:noted("key", 11) >= 11)
+    for _, line in ipairs(instance:noted("key", 11)) do
       assert.equal("true true", line)
     end
     assert.equal(11, settled().distinct)
@@ -164,9 +164,9 @@ describe("track in nginx", function()
   end)
 
   it("loses nothing to a reload under load", function()
-    local answers = world:many("/log", 1000, { meanwhile = function()
+    local answers = instance:many("/log", 1000, { meanwhile = function()
       for _ = 1, 3 do
-        world:reload()
+        instance:reload()
         shell.sleep(0.1)
       end
     end })

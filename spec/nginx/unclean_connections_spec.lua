@@ -73,7 +73,7 @@ local function escaped(text)
 end
 
 describe("in a worker, a kept connection that is not clean", function()
-  local world, dir, tls_port
+  local instance, dir, tls_port
 
   setup(function()
     local ok, output = shell.run('mktemp -d "${TMPDIR:-/tmp}/klaviyo-certs.XXXXXX"')
@@ -83,7 +83,7 @@ describe("in a worker, a kept connection that is not clean", function()
     assert(shell.run("chmod -R a+rX " .. dir))
     tls_port = shell.free_port({})
     local _, root = shell.run("pwd -P")
-    world = worker.start({ base_url = "http://127.0.0.1:9", key = "pk_none" }, {
+    instance = worker.start({ base_url = "http://127.0.0.1:9", key = "pk_none" }, {
       http = "lua_shared_dict ports 100k;",
       init = ("package.path = package.path .. ';%s/?.lua'"):format(root:gsub("%s+$", "")),
       locations = { ["/check"] = CHECK, ["/port"] = "ngx.shared.ports:set('raw', ngx.var.arg_port)" },
@@ -92,8 +92,8 @@ describe("in a worker, a kept connection that is not clean", function()
   end)
 
   teardown(function()
-    if world then
-      world:stop()
+    if instance then
+      instance:stop()
     end
     shell.run("rm -rf " .. dir)
   end)
@@ -101,8 +101,8 @@ describe("in a worker, a kept connection that is not clean", function()
   local function check(name, options)
     local second = misbehaviours.plans[name]
     raw.with(misbehaviours.plan(second), function(server)
-      world:get("/port?port=" .. server.port)
-      local answer = world:get(("/check?base=%s&ca=%s&log=%s&unasked=%s&pause=%g&post=%s&plan=%s"):format(
+      instance:get("/port?port=" .. server.port)
+      local answer = instance:get(("/check?base=%s&ca=%s&log=%s&unasked=%s&pause=%g&post=%s&plan=%s"):format(
         escaped(options.base or server.url), escaped(dir .. "/ca.pem"), escaped(server.log),
         second.unasked and "yes" or "no", options.pause, options.post and "yes" or "no", escaped(name)))
       assert.equal("fine", (answer:gsub("%s+$", "")))

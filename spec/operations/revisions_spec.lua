@@ -3,7 +3,7 @@
 
 local calendar = require "klaviyo.operations.revision_lifecycle"
 local catalogue = require "klaviyo.operations"
-local differences = require "klaviyo.operations.revision_diff"
+local revision_diff = require "klaviyo.operations.revision_diff"
 local key = require "spec.support.key"
 local klaviyo = require "klaviyo"
 local raises = require "spec.support.raises"
@@ -388,7 +388,7 @@ end)
 describe("a revision's differences", function()
   local function between(id, before, after)
     local op = catalogue.load(before):operation(id)
-    return differences.between(op, catalogue.load(after):operation(id))
+    return revision_diff.between(op, catalogue.load(after):operation(id))
   end
 
   it("are named in words", function()
@@ -439,7 +439,7 @@ describe("a revision's differences", function()
       for _, id in ipairs(before:names()) do
         local also = after:operation(id)
         if also then
-          local names = differences.between(before:operation(id), also)
+          local names = revision_diff.between(before:operation(id), also)
           assert.is_string(names)
           if before:has_alike(after, id) then
             assert.equal("", names)

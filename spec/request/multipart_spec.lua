@@ -1,9 +1,9 @@
 -- The fields of a multipart form, and the file among them.
-local catalogue = require "klaviyo.operations"
+local operations = require "klaviyo.operations"
 local form = require "klaviyo.request.multipart"
 local raises = require "spec.support.raises"
 
-local op = catalogue.load("2024-10-15"):operation("upload_image_from_file")
+local op = operations.load("2024-10-15"):operation("upload_image_from_file")
 
 local function file_of(fields)
   local parts = form.build(op, fields)

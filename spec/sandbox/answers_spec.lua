@@ -1,10 +1,10 @@
 -- What the live service answers otherwise than its documentation says, as it
 -- was recorded in September 2026 (revision 2026-07-15).
 
-local codec = require "klaviyo.sandbox.json"
+local json = require "klaviyo.sandbox.json"
 local sandbox_world = require "spec.support.sandbox_world"
 
-local null = codec.null
+local null = json.null
 
 local REVISION = {revision = "2026-07-15"}
 
@@ -223,7 +223,7 @@ describe("the sandbox answers as the service:", function()
       local status, nothing = s:delete("/api/templates/" .. id, nil, REVISION)
       assert.equal(200, status)
       assert.is_nil(nothing)
-      local used = s.world:collection("template"):at(1).id
+      local used = s.state:collection("template"):at(1).id
       local refused
       status, refused = s:delete("/api/templates/" .. used, nil, REVISION)
       assert.equal(409, status)
@@ -385,7 +385,7 @@ describe("the sandbox answers as the service:", function()
 
   describe("aggregates", function()
     local function aggregate(more)
-      local metric = s.world:collection("metric"):find("name", "Smoke").id
+      local metric = s.state:collection("metric"):find("name", "Smoke").id
       local attributes = {metric_id = metric, measurements =
         {"count", "sum_value", "unique"}, interval = "day", filter = {
         "greater-or-equal(datetime,2025-10-01T00:00:00)",
@@ -477,7 +477,7 @@ describe("the sandbox answers as the service:", function()
 
   describe("what is done:", function()
     it("a change of an image takes away what it does not name", function()
-      local image = s.world:make("image", {name = "N", hidden = true})
+      local image = s.state:make("image", {name = "N", hidden = true})
       local target = "/api/images/" .. image.id
       local _, all = get("/api/images")
       assert.same({}, all.data)
@@ -501,7 +501,7 @@ describe("the sandbox answers as the service:", function()
         assert.equal(202, (post("/api/profile-subscription-bulk-create-jobs",
           data("profile-subscription-bulk-create-job", attributes,
             relationships))))
-        return s.world:collection("profile"):find("email", email)
+        return s.state:collection("profile"):find("email", email)
       end
       assert.is_nil(subscribe("a@b.example"))
       assert.is_table(subscribe("c@b.example", nil,
@@ -527,7 +527,7 @@ describe("the sandbox answers as the service:", function()
         event {time = "2099-01-01T00:00:00Z"})
       assert.equal(400, status)
       assert.equal("/data/attributes/time", document.errors[1].source.pointer)
-      assert.equal(0, s.world:collection("event").count)
+      assert.equal(0, s.state:collection("event").count)
     end)
 
     it("the currency of an event's value is kept", function()

@@ -1,4 +1,4 @@
-local codec = require "klaviyo.sandbox.json"
+local json = require "klaviyo.sandbox.json"
 local faults = require "klaviyo.sandbox.faults"
 local sandbox_world = require "spec.support.sandbox_world"
 
@@ -11,11 +11,11 @@ describe("the sandbox's faults", function()
   end)
 
   local function order(fault)
-    faults.order(s.world, fault)
+    faults.order(s.state, fault)
   end
 
   local function ask(operation)
-    return faults.around(s.world, { method = "GET", target = "/api/x" },
+    return faults.around(s.state, { method = "GET", target = "/api/x" },
       function()
         processed = processed + 1
         return { status = 200, body = "fine", headers = {} }
@@ -50,14 +50,14 @@ describe("the sandbox's faults", function()
     local first = pattern(2000)
     local _, hit = first:gsub("x", "")
     assert.is_true(hit > 60 and hit < 140, hit)
-    assert.same({ ["503"] = hit }, s.world.stats.faults)
-    faults.clear(s.world)
+    assert.same({ ["503"] = hit }, s.state.stats.faults)
+    faults.clear(s.state)
     order { status = 503, rate = 0.05, seed = 7 }
     assert.equal(first, pattern(2000))
-    faults.clear(s.world)
+    faults.clear(s.state)
     order { status = 503, rate = 0.05, seed = 8 }
     assert.not_equal(first, pattern(2000))
-    faults.clear(s.world)
+    faults.clear(s.state)
     order { status = 503, rate = 1 }
     assert.equal(("x"):rep(100), pattern(100))
   end)
@@ -67,7 +67,7 @@ describe("the sandbox's faults", function()
     order { status = 503, rate = 0.1, seed = 1 }
     order { reset = "after", rate = 0.1, seed = 2 }
     pattern(2000)
-    local counts = s.world.stats.faults
+    local counts = s.state.stats.faults
     assert.equal(2000, counts.delay)
     assert.equal(1000, slept)
     assert.is_true(counts["503"] > 150 and counts["503"] < 250)
@@ -102,14 +102,14 @@ describe("the sandbox's faults", function()
     local response = ask()
     assert.same({ 429, "3" },
       { response.status, response.headers["Retry-After"] })
-    assert.equal("throttled", codec.decode(response.body).errors[1].code)
+    assert.equal("throttled", json.decode(response.body).errors[1].code)
     order { throttled = 0 }
     response = ask()
     assert.same({ 429, "0" }, { response.status, response.headers["Retry-After"] })
     order { error = "permission_denied", status = 403 }
     response = ask()
     assert.equal(403, response.status)
-    assert.equal("permission_denied", codec.decode(response.body).errors[1].code)
+    assert.equal("permission_denied", json.decode(response.body).errors[1].code)
     order { html = true, status = 520 }
     response = ask()
     assert.equal(520, response.status)

@@ -1,10 +1,10 @@
-local codec = require "klaviyo.sandbox.json"
+local json = require "klaviyo.sandbox.json"
 local filter = require "klaviyo.sandbox.filter"
 
 local RESOURCE = {
   email = "a,b(\"c\")@example.com", name = "Summer Sale", size = 10,
-  created = "2024-10-15T12:00:00+00:00", tags = codec.array { "x", "y" },
-  archived = false, gone = codec.null, quoted = "it's \\ é",
+  created = "2024-10-15T12:00:00+00:00", tags = json.array { "x", "y" },
+  archived = false, gone = json.null, quoted = "it's \\ é",
 }
 
 local function holds(text)

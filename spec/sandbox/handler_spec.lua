@@ -1,8 +1,8 @@
-local codec = require "klaviyo.sandbox.json"
+local json = require "klaviyo.sandbox.json"
 local sandbox_world = require "spec.support.sandbox_world"
 
 local complaints, ids = sandbox_world.complaints, sandbox_world.ids
-local null = codec.null
+local null = json.null
 
 local function profile(attributes)
   return { data = { type = "profile", attributes = attributes } }
@@ -74,7 +74,7 @@ describe("the sandbox's handler", function()
       assert.equal(400, (s:post("/client/events", event)))
       assert.equal(400, (s:post("/client/events?company_id=TestCo", event,
         { authorization = "Klaviyo-API-Key pk_test" })))
-      assert.equal(1, s.world:collection("event").count)
+      assert.equal(1, s.state:collection("event").count)
     end)
 
     it("JSON of either media type, and no other body", function()
@@ -145,7 +145,7 @@ describe("the sandbox's handler", function()
       local status, document = s:post("/api/profile-import", import)
       assert.equal(200, status)
       assert.equal("B", document.data.attributes.first_name)
-      assert.equal(1, s.world:collection("profile").count)
+      assert.equal(1, s.state:collection("profile").count)
     end)
 
     it("404 for one that is not there, 409 for two ids", function()
@@ -180,8 +180,8 @@ describe("the sandbox's handler", function()
 
   it("merges nothing it should not: a reset is a new beginning", function()
     s:post("/api/profiles", profile { email = "a@b.example" })
-    s.world:reset()
-    assert.equal(0, s.world:collection("profile").count)
+    s.state:reset()
+    assert.equal(0, s.state:collection("profile").count)
     assert.equal(201, (s:post("/api/profiles", profile { email = "a@b.example" })))
   end)
 
@@ -329,13 +329,13 @@ describe("the sandbox's handler", function()
     local _, of_person = s:get(
       ("/api/events?filter=equals(profile_id,%%22%s%%22)"):format(person))
     assert.equal(3, #of_person.data)
-    assert.equal(1, s.world:collection("profile").count)
+    assert.equal(1, s.state:collection("profile").count)
   end)
 
   it("makes campaigns with their messages", function()
     local status, made = s:post("/api/campaigns", { data = { type = "campaign",
       attributes = { name = "Summer", audiences = { included = { "LIST" } },
-        ["campaign-messages"] = { data = codec.array { {
+        ["campaign-messages"] = { data = json.array { {
           type = "campaign-message", attributes = { channel = "email",
             label = "one", content = { subject = "Hello" } } } } } } } })
     assert.equal(201, status)
@@ -383,7 +383,7 @@ describe("the sandbox's handler", function()
     local status, made = s:post("/api/webhooks", { data = { type = "webhook",
       attributes = { name = "W", endpoint_url = "https://example.com/",
         secret_key = "0123456789abcdef" },
-      relationships = { ["webhook-topics"] = { data = codec.array { {
+      relationships = { ["webhook-topics"] = { data = json.array { {
         type = "webhook-topic", id = "event:klaviyo.sent_sms" } } } } } })
     assert.equal(201, status)
     assert.is_nil(made.data.attributes.secret_key)
@@ -410,14 +410,14 @@ describe("the sandbox's handler", function()
   end)
 
   it("runs bulk jobs", function()
-    local list = s.world:collection("list"):at(2).id
+    local list = s.state:collection("list"):at(2).id
     local status, job = s:post("/api/profile-bulk-import-jobs", { data = {
       type = "profile-bulk-import-job",
-      attributes = { profiles = { data = codec.array {
+      attributes = { profiles = { data = json.array {
         { type = "profile", attributes = { email = "1@b.example" } },
         { type = "profile", attributes = { email = "2@b.example" } },
       } } },
-      relationships = { lists = { data = codec.array {
+      relationships = { lists = { data = json.array {
         { type = "list", id = list } } } } } })
     assert.equal(202, status)
     assert.equal("queued", job.data.attributes.status)
@@ -435,7 +435,7 @@ describe("the sandbox's handler", function()
 
     local refused, document = s:post("/api/profile-bulk-import-jobs", { data = {
       type = "profile-bulk-import-job",
-      attributes = { profiles = { data = codec.array {
+      attributes = { profiles = { data = json.array {
         { type = "profile", attributes = { email = "3@b.example" } },
         { type = "profile", attributes = { email = 4 } } } } } } })
     assert.equal(400, refused)

@@ -1,4 +1,4 @@
-local codec = require "klaviyo.sandbox.json"
+local json = require "klaviyo.sandbox.json"
 local sandbox_world = require "spec.support.sandbox_world"
 
 local complaints = sandbox_world.complaints
@@ -6,17 +6,17 @@ local complaints = sandbox_world.complaints
 describe("the sandbox's jobs", function()
   local now, s
 
-  local function world(settings)
+  local function state(settings)
     now = 1760000000
     settings = settings or {}
     settings.clock = function() return now end
     s = sandbox_world.new(settings)
   end
 
-  before_each(function() world() end)
+  before_each(function() state() end)
 
   local function resources(kind, list)
-    local data = codec.array()
+    local data = json.array()
     for i, attributes in ipairs(list) do
       data[i] = { type = kind, attributes = attributes }
     end
@@ -61,17 +61,17 @@ describe("the sandbox's jobs", function()
     end)
 
     it("after so many looks", function()
-      world { job_polls = 3 }
+      state { job_polls = 3 }
       local _, job = import(people(1))
       assert.equal("queued queued queued processing processing processing "
         .. "complete", states(job, 7))
-      world { job_polls = 0 }
+      state { job_polls = 0 }
       _, job = import(people(1))
       assert.equal("complete", states(job, 1))
     end)
 
     it("after so many seconds", function()
-      world { job_polls = 0, job_seconds = 2 }
+      state { job_polls = 0, job_seconds = 2 }
       local _, job = import(people(1))
       assert.equal("queued queued processing processing complete",
         states(job, 5, 1))
@@ -123,7 +123,7 @@ describe("the sandbox's jobs", function()
       assert.equal("Told to fail.", errors[3].attributes.detail)
       assert.equal("eighteen",
         errors[2].attributes.original_payload.external_id)
-      assert.equal(97, s.world:collection("profile").count)
+      assert.equal(97, s.state:collection("profile").count)
       local _, made = s:get(path_of(job) .. "/profiles?page[size]=100")
       assert.equal(97, #made.data)
     end)
@@ -140,7 +140,7 @@ describe("the sandbox's jobs", function()
         "invalid /data/attributes/profiles/data/19/attributes/phone_number",
         "invalid /data/attributes/profiles/data/20/attributes",
       }, complaints(document))
-      assert.equal(0, s.world:collection("profile").count)
+      assert.equal(0, s.state:collection("profile").count)
     end)
 
     it("are refused for a profile of more than 500 kB", function()
@@ -160,7 +160,7 @@ describe("the sandbox's jobs", function()
       list[3].email = "new@b.example"
       import(list)
       import(list)
-      local stats = s.world:counters()
+      local stats = s.state:counters()
       assert.same({ records = 9, made = 4, updated = 5, failed = 0 },
         stats.imports)
       assert.equal(1, stats.repeated.bulk_import_profiles)
@@ -168,8 +168,8 @@ describe("the sandbox's jobs", function()
     end)
 
     it("put people on a list, once each", function()
-      local list = s.world:collection("list"):at(2).id
-      local to = { lists = { data = codec.array {
+      local list = s.state:collection("list"):at(2).id
+      local to = { lists = { data = json.array {
         { type = "list", id = list } } } }
       import(people(3), to)
       import(people(4), to)
@@ -225,7 +225,7 @@ describe("the sandbox's jobs", function()
     local _, full = s:get(path_of(job) .. "?include=items")
     assert.equal(2, #full.included)
 
-    local items = { data = codec.array {
+    local items = { data = json.array {
       { type = "catalog-item", id = "$custom:::$default:::a",
         attributes = { title = "New" } },
       { type = "catalog-item", id = "$custom:::$default:::z",
@@ -239,7 +239,7 @@ describe("the sandbox's jobs", function()
     items.data[1].attributes, items.data[2].attributes = nil, nil
     last = run("delete", items)
     assert.same({ 1, 1 }, { last.completed_count, last.failed_count })
-    assert.equal(1, s.world:collection("catalog-item").count)
+    assert.equal(1, s.state:collection("catalog-item").count)
   end)
 
   it("suppress people, lists or segments, one of the three", function()
@@ -250,7 +250,7 @@ describe("the sandbox's jobs", function()
         relationships = list and { list = { data =
           { type = "list", id = list } } } } })
     end
-    local list = s.world:collection("list"):at(2).id
+    local list = s.state:collection("list"):at(2).id
     local status, job = suppress(people(2))
     assert.equal(202, status)
     assert.equal(2, job.data.attributes.total_count)
@@ -268,7 +268,7 @@ describe("the sandbox's jobs", function()
 
   describe("of events", function()
     local function events(groups)
-      local data = codec.array()
+      local data = json.array()
       for i, group in ipairs(groups) do
         local list = {}
         for j, unique in ipairs(group) do
@@ -291,7 +291,7 @@ describe("the sandbox's jobs", function()
       assert.equal(202, status)
       assert.is_nil(document)
       events { { "2", "3", "4" } }
-      local stats = s.world:counters()
+      local stats = s.state:counters()
       assert.same({ received = 6, distinct = 4, repeated = 2, unnamed = 0 },
         stats.events)
       assert.equal(4, stats.resources.event)
@@ -315,22 +315,22 @@ describe("the sandbox's jobs", function()
       assert.equal(400, (events { half, other }))
       half[501], other[501] = nil, nil
       assert.equal(202, (events { half, other }))
-      assert.equal(1000, s.world:collection("event").count)
+      assert.equal(1000, s.state:collection("event").count)
     end)
   end)
 
   it("count what is made, and what is made twice", function()
     local campaign = { data = { type = "campaign",
       attributes = { name = "Summer", audiences = { included = { "LIST" } },
-        ["campaign-messages"] = { data = codec.array { {
+        ["campaign-messages"] = { data = json.array { {
           type = "campaign-message", attributes = { channel = "email" } } } }
       } } }
-    campaign = codec.encode(campaign)
+    campaign = json.encode(campaign)
     assert.equal(201, (s:post("/api/campaigns", campaign)))
     assert.equal(201, (s:post("/api/campaigns", campaign)))
     assert.equal(201, (s:post("/api/campaigns",
       (campaign:gsub("Summer", "Autumn")))))
-    local stats = s.world:counters()
+    local stats = s.state:counters()
     assert.equal(3, stats.created.campaign)
     assert.same({ create_campaign = 1 }, stats.repeated)
     assert.same({ create_campaign = 3 }, stats.processed)

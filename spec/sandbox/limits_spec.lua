@@ -5,7 +5,7 @@ describe("the sandbox's limits", function()
   local now, s
 
   -- A sandbox whose clock is ours; windows begin at their very beginning.
-  local function world(settings)
+  local function state(settings)
     now = 1200000 -- begins a minute, but no day
     settings.clock = function() return now end
     settings.window_phase = settings.window_phase or 0
@@ -28,7 +28,7 @@ describe("the sandbox's limits", function()
   end
 
   it("are off unless asked for", function()
-    world {}
+    state {}
     for _ = 1, 100 do
       local status, headers = ask()
       assert.equal(200, status)
@@ -37,7 +37,7 @@ describe("the sandbox's limits", function()
   end)
 
   it("are those of the service: a second, then a minute", function()
-    world { limits = true }
+    state { limits = true }
     local total = 0
     while total < 700 do
       local got = until_refused()
@@ -54,7 +54,7 @@ describe("the sandbox's limits", function()
   end)
 
   it("are told of in every answer that is not a 429, as the service does", function()
-    world { limits = true }
+    state { limits = true }
     now = now + 0.25
     local function told(target)
       local headers = select(2, ask(target))
@@ -68,7 +68,7 @@ describe("the sandbox's limits", function()
   end)
 
   it("are told of as documented when that is asked for", function()
-    world { limits = true, rate_limit_headers = "documented" }
+    state { limits = true, rate_limit_headers = "documented" }
     now = now + 0.25
     local _, headers = ask()
     assert.same({ "75, 75;w=1, 700;w=60", "699", "60" },
@@ -92,7 +92,7 @@ describe("the sandbox's limits", function()
   end)
 
   it("are told of by Retry-After alone in a 429", function()
-    world { limits = { get_lists = { second = 1, minute = 2 } } }
+    state { limits = { get_lists = { second = 1, minute = 2 } } }
     ask()
     now = now + 0.4
     local got, headers, document = until_refused()
@@ -110,18 +110,18 @@ describe("the sandbox's limits", function()
     assert.equal("59", headers["Retry-After"])
     assert.truthy(document.errors[1].detail
       :find("Expected available in 59 seconds.", 1, true))
-    assert.same({ get_lists = 2 }, s.world:counters().throttled)
+    assert.same({ get_lists = 2 }, s.state:counters().throttled)
   end)
 
   it("count each operation apart, in whichever revision it is asked for", function()
-    world { limits = { get_lists = { second = 3, minute = 9 } } }
+    state { limits = { get_lists = { second = 3, minute = 9 } } }
     assert.equal(3, (until_refused()))
     assert.equal(429, (ask("/api/lists", nil, { revision = "2026-07-15" })))
     assert.equal(200, (ask("/api/metrics")))
   end)
 
   it("do not count who is not let in", function()
-    world { limits = { get_lists = { second = 1, minute = 1 } } }
+    state { limits = { get_lists = { second = 1, minute = 1 } } }
     for _ = 1, 3 do
       assert.equal(401, (ask("/api/lists", nil, { authorization = false })))
     end
@@ -129,7 +129,7 @@ describe("the sandbox's limits", function()
   end)
 
   it("have a day for some", function()
-    world { limits = true }
+    state { limits = true }
     local body = { data = { type = "list", attributes = { name = "n" } } }
     local status, _, response = s:post("/api/lists", body)
     assert.equal(201, status)
@@ -145,7 +145,7 @@ describe("the sandbox's limits", function()
   end)
 
   it("are lower for some parameters, by buckets of their own", function()
-    world { limits = true, profiles = 3 }
+    state { limits = true, profiles = 3 }
     local _, page = s:get("/api/profiles")
     local target = "/api/profiles/" .. page.data[1].id
     local got, headers = until_refused(target .. "?include=lists")
@@ -159,19 +159,19 @@ describe("the sandbox's limits", function()
   end)
 
   it("are used up by others, too", function()
-    world { limits = true }
+    state { limits = true }
     assert.same({ second = 5, minute = 630 },
-      limits.consume(s.world, { operation = "get_lists", requests = 70 }))
+      limits.consume(s.state, { operation = "get_lists", requests = 70 }))
     assert.equal(5, (until_refused()))
     assert.same({ second = 0, minute = 0 },
-      limits.consume(s.world, { operation = "get_lists", requests = 1e6 }))
+      limits.consume(s.state, { operation = "get_lists", requests = 1e6 }))
     assert.has_error(function()
-      limits.consume(s.world, { operation = "get_lits" })
+      limits.consume(s.state, { operation = "get_lits" })
     end)
   end)
 
   it("have windows that begin where they are told to", function()
-    world { limits = { get_lists = { second = 1, minute = 2 } },
+    state { limits = { get_lists = { second = 1, minute = 2 } },
       window_phase = 0.5 }
     now = 1200029
     ask()
@@ -185,7 +185,7 @@ describe("the sandbox's limits", function()
     status, headers = ask()
     assert.same({ 429, "58" }, { status, headers["Retry-After"] })
 
-    world { limits = { get_lists = { second = 5, minute = 5 } },
+    state { limits = { get_lists = { second = 5, minute = 5 } },
       window_phase = "first", rate_limit_headers = "documented" }
     now = now + 17.3
     headers = select(2, ask())
@@ -195,7 +195,7 @@ describe("the sandbox's limits", function()
   it("have windows at random, but of the full length", function()
     local seen, count = {}, 0
     for seed = 1, 20 do
-      world { limits = { get_lists = { second = 50, minute = 5 } },
+      state { limits = { get_lists = { second = 50, minute = 5 } },
         window_phase = "random", phase_seed = seed * 7919, rate_limit_headers = "documented" }
       local _, headers = ask()
       local reset = headers["RateLimit-Reset"]
@@ -215,11 +215,11 @@ describe("the sandbox's limits", function()
   end)
 
   it("may be shorter than a minute", function()
-    world { limits = true, time_scale = 0.1, rate_limit_headers = "documented" }
+    state { limits = true, time_scale = 0.1, rate_limit_headers = "documented" }
     local _, headers = ask()
     assert.equal("75, 75;w=1, 700;w=6", headers["RateLimit-Limit"])
     assert.equal("6", headers["RateLimit-Reset"])
-    limits.consume(s.world, { operation = "get_lists", requests = 700 })
+    limits.consume(s.state, { operation = "get_lists", requests = 700 })
     _, headers = ask()
     assert.equal("6", headers["Retry-After"])
     now = now + 6

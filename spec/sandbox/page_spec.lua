@@ -57,8 +57,8 @@ describe("the sandbox's pages", function()
   it("stay where they are while resources come and go", function()
     local s = sandbox_world.new { profiles = 10 }
     local _, first = s:get("/api/profiles?page%5Bsize%5D=4")
-    s.world:remove("profile", s.world:get("profile", first.data[2].id))
-    s.world:make("profile", { email = "late@example.com" })
+    s.state:remove("profile", s.state:get("profile", first.data[2].id))
+    s.state:make("profile", { email = "late@example.com" })
     local rest = walk(s, sandbox_world.next(first))
     assert.equal(7, #rest)
     for _, resource in ipairs(first.data) do
@@ -85,9 +85,9 @@ describe("the sandbox's pages", function()
 
   it("come sorted", function()
     local s = sandbox_world.new { profiles = 9 }
-    s.world:make("profile", { email = "aaa@example.com" })
-    s.world:make("profile", { email = "zzz@example.com" })
-    s.world:make("profile", { external_id = "no e-mail" })
+    s.state:make("profile", { email = "aaa@example.com" })
+    s.state:make("profile", { email = "zzz@example.com" })
+    s.state:make("profile", { external_id = "no e-mail" })
     local function emails(sort)
       local list = {}
       local target = "/api/profiles?page%5Bsize%5D=5&sort=" .. sort
@@ -145,7 +145,7 @@ describe("the sandbox's pages", function()
     end
     assert.equal(1, count "new@example.com")
     assert.equal(0, count "profile-0000001@example.com")
-    local list = s.world:collection("list"):at(1).id
+    local list = s.state:collection("list"):at(1).id
     assert.equal(30, #walk(s, "/api/lists/" .. list .. "/profiles"))
     assert.equal(30, #walk(s, "/api/lists/" .. list
       .. "/relationships/profiles?sort=-joined_group_at"))
@@ -158,10 +158,10 @@ describe("the sandbox's pages", function()
 
   it("of the two numbered listings go on by numbers", function()
     local s = sandbox_world.new()
-    local flow = s.world:collection("flow"):at(1).id
+    local flow = s.state:collection("flow"):at(1).id
     for _ = 1, 120 do
-      local action = s.world:make("flow-action", {})
-      require("klaviyo.sandbox.relations").point(s.world, "flow-action",
+      local action = s.state:make("flow-action", {})
+      require("klaviyo.sandbox.relations").point(s.state, "flow-action",
         action.id, "flow", flow)
     end
     local target = "/api/flows/" .. flow .. "/relationships/flow-actions"

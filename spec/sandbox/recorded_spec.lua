@@ -4,7 +4,7 @@
 -- the members of each object, their types, null against absent, the form of
 -- ids, times with or without fractions, and the pointers of errors.
 
-local codec = require "klaviyo.sandbox.json"
+local json = require "klaviyo.sandbox.json"
 local klaviyo = require "klaviyo"
 local sandbox = require "spec.support.sandbox"
 local shapes = require "spec.support.shapes"
@@ -22,7 +22,7 @@ local function read(name)
   end
   local text = file:read("*a")
   file:close()
-  return assert(codec.decode(text)).response
+  return assert(json.decode(text)).response
 end
 
 -- What the calls are about, made once.
@@ -364,36 +364,36 @@ describe("the sandbox and the live service", function()
     return
   end
 
-  local world = sandbox.here(setup, teardown)
+  local state = sandbox.here(setup, teardown)
   local client
 
   setup(function()
-    client = world:new_client {revision = "2026-07-15"}
+    client = state:new_client {revision = "2026-07-15"}
     prepare(client)
   end)
 
   before_each(function()
-    world.server:clear_faults()
+    state.server:clear_faults()
   end)
 
   for _, name in ipairs(names()) do
     it("answer alike: " .. name, function()
       local recorded = assert(read(name), name)
       local call = CALLS[name]
-      local args = type(call) == "function" and call(world.server, client)
+      local args = type(call) == "function" and call(state.server, client)
         or call
       local operation = name:match("^[^.]+")
       local answer, err = client:call(operation, args)
       local response = (answer or err).response
       assert(response, tostring(err))
       local body = response.body ~= "" and response.body or nil
-      local differences = shapes.differences(recorded, {
+      local revision_diff = shapes.revision_diff(recorded, {
         status = response.status,
         headers = {["content-type"] = response.headers["content-type"]},
-        body = body and assert(codec.decode(body)) or codec.null,
+        body = body and assert(json.decode(body)) or json.null,
       })
       local left = {}
-      for _, difference in ipairs(differences) do
+      for _, difference in ipairs(revision_diff) do
         if not STAYS[name .. " " .. difference.path] then
           left[#left + 1] = difference.path .. ": " .. difference.text
         end

@@ -1,4 +1,4 @@
-local codec = require "klaviyo.sandbox.json"
+local json = require "klaviyo.sandbox.json"
 local sandbox_world = require "spec.support.sandbox_world"
 local store = require "klaviyo.sandbox.store"
 
@@ -21,13 +21,13 @@ describe("the sandbox's store", function()
   end
 
   it("gives back packed records as they were put in", function()
-    local attributes = { n = 3, half = 0.5, long = "é\n\"\\", none = codec.null,
-      list = codec.array { codec.array(), {} }, no = false }
+    local attributes = { n = 3, half = 0.5, long = "é\n\"\\", none = json.null,
+      list = json.array { json.array(), {} }, no = false }
     local record = add("a@b.example", attributes)
     assert.equal(26, #record.id)
     local got = profiles:get(record.id)
     assert.same(attributes, got.attributes)
-    assert.equal("[[],{}]", codec.encode(got.attributes.list))
+    assert.equal("[[],{}]", json.encode(got.attributes.list))
     assert.not_equal(record, got)
     assert.equal(record.id, profiles:id_at(1))
   end)
@@ -102,13 +102,13 @@ describe("the sandbox's store", function()
 
   it("takes little room for many #memory", function()
     local s = sandbox_world.new()
-    local list = codec.array()
+    local list = json.array()
     for i = 1, 10000 do
       list[i] = { type = "profile", attributes = {
         email = ("somebody-%07d@example.com"):format(i), first_name = "Ada",
         properties = { number = i } } }
     end
-    local body = codec.encode { data = { type = "profile-bulk-import-job",
+    local body = json.encode { data = { type = "profile-bulk-import-job",
       attributes = { profiles = { data = list } } } }
     list = nil -- luacheck: ignore
     local function kilobytes()
@@ -121,6 +121,6 @@ describe("the sandbox's store", function()
     body = nil -- luacheck: ignore
     local each = (kilobytes() - before) * 1024 / 10000
     assert.is_true(each < 600, each)
-    assert.equal(10000, s.world:collection("profile").count)
+    assert.equal(10000, s.state:collection("profile").count)
   end)
 end)

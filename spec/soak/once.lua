@@ -15,7 +15,7 @@ local M = {}
 
 -- Attempts a call, where three of twenty fail; and how far chance takes that
 -- among few calls.
-local LEAST_ATTEMPTS, MEAN_ATTEMPTS, MOST_ATTEMPTS = 1.1, 1 / 0.85, 1.25
+local LEAST_ATTEMPTS, MEAN_ATTEMPTS, MAX_ATTEMPTS = 1.1, 1 / 0.85, 1.25
 local function off(count)
   return 2.5 / math.sqrt(count)
 end
@@ -112,7 +112,7 @@ function M.events(server, scheme, count)
   check(wrong, ("%d distinct events"):format(stats.events.distinct), stats.events.distinct == count)
   check(wrong, "events without an id", stats.events.unnamed == 0)
   local each = sum.attempts / count
-  check(wrong, "too many attempts", each <= math.max(MOST_ATTEMPTS, MEAN_ATTEMPTS + off(count)))
+  check(wrong, "too many attempts", each <= math.max(MAX_ATTEMPTS, MEAN_ATTEMPTS + off(count)))
   check(wrong, "hardly any faults", each > math.min(LEAST_ATTEMPTS, MEAN_ATTEMPTS - off(count)))
   check(wrong, "nothing came twice: no reset was after processing", stats.events.repeated > 0)
   return wrong

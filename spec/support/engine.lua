@@ -21,7 +21,7 @@ end
 --- A lane to a server.
 ---@param url string
 ---@param limits table[]|nil with a budget of its own, where there are some
-function M.lane(url, limits)
+function M.request_queue(url, limits)
   return core.request_queue(url:match("^%a+://[^/]+"), limits and assert(core.budget()) or nil, limits)
 end
 
@@ -31,14 +31,14 @@ end
 ---@return userdata ticket
 function M.submit(url, more)
   more = more or {}
-  local own, settings = { method = 1, body = 1, repeatable = 1, lane = 1, path = 1, with = 1 }, {}
+  local own, settings = { method = 1, body = 1, repeatable = 1, request_queue = 1, path = 1, with = 1 }, {}
   for name, value in pairs(more) do
     if not own[name] then
       settings[name] = value
     end
   end
   local method = more.method or "GET"
-  return core.submit(more.with or M.settings(settings), more.lane or M.lane(url), method,
+  return core.submit(more.with or M.settings(settings), more.request_queue or M.request_queue(url), method,
     url .. (more.path or "/"), more.body, more.repeatable == nil and method ~= "POST" or more.repeatable)
 end
 

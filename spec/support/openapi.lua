@@ -50,7 +50,7 @@ local TEXT = {
   time = "13:45:00",
 }
 
-local MOST_DEPTH = 40
+local MAX_DEPTH = 40
 
 local sample
 
@@ -66,7 +66,7 @@ local function object(self, schema, how, depth)
   for name, property in pairs(schema.properties or {}) do
     local target = self:deref(property)
     -- `data` of a linkage is what makes it one, required or not.
-    local wanted = required[name] or how.full and depth < MOST_DEPTH or
+    local wanted = required[name] or how.full and depth < MAX_DEPTH or
       name == "data" and not next(schema.properties, "data") and
       next(schema.properties) == "data"
     if wanted and not target.readOnly and not property.readOnly then

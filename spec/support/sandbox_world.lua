@@ -41,7 +41,7 @@ function World:ask(method, target, body, headers)
     body = type(body) == "table" and codec.encode(body) or body,
     header = function(name) return all[name] end,
   })
-  assert(response.trouble == nil, response.trouble)
+  assert(response.raw_error == nil, response.raw_error)
   local document
   if response.body then
     local message

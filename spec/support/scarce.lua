@@ -23,9 +23,9 @@ local function page(cursor)
     cursor and ('"https://a.klaviyo.com/api/x?page%%5Bcursor%%5D=%s"'):format(cursor) or "null")
 end
 
-local function told(answer, trouble)
+local function told(answer, raw_error)
   if not answer then
-    error(trouble.reason, 0)
+    error(raw_error.reason, 0)
   end
   return ("%d %s %s"):format(answer.status, #answer.body, answer.head:match("^HTTP/%S+"))
 end
@@ -106,9 +106,9 @@ function scenarios.budget()
     if not budget then
       error(why, 0)
     end
-    local lane = core.request_queue("http://h" .. math.random(1e9), budget, { { name = "x", second = 3, minute = 5 } })
-    taken = lane:take()
-    lane:settle(taken, 200, FIELDS)
+    local request_queue = core.request_queue("http://h" .. math.random(1e9), budget, { { name = "x", second = 3, minute = 5 } })
+    taken = request_queue:take()
+    request_queue:settle(taken, 200, FIELDS)
   end)
   os.remove(file)
   if not ok then
@@ -126,7 +126,7 @@ scenarios.start = scenarios.get -- and the engine's beginning
 function scenarios.post()
   return told(engine.finish(engine.submit(url, {
     method = "POST", body = ("x"):rep(100000), retries = 2,
-    lane = engine.lane(url, { { name = "x", second = 100000 } }),
+    request_queue = engine.request_queue(url, { { name = "x", second = 100000 } }),
   })))
 end
 
@@ -137,14 +137,14 @@ end
 
 function scenarios.form()
   local form = { "data", ("x"):rep(1000), "a.csv", "text/csv", "import", "y", false, false }
-  return told(engine.finish(core.submit(engine.settings(), engine.lane(url), "POST", url .. "/", form)))
+  return told(engine.finish(core.submit(engine.settings(), engine.request_queue(url), "POST", url .. "/", form)))
 end
 
 function scenarios.many()
   local tickets, waiting, count = {}, {}, 80
-  local lane, settings = engine.lane(url), engine.settings()
+  local request_queue, settings = engine.request_queue(url), engine.settings()
   for i = 1, count do
-    local ticket = engine.submit(url, { lane = lane, with = settings })
+    local ticket = engine.submit(url, { request_queue = request_queue, with = settings })
     tickets[i] = ticket
     if i % 3 == 0 then
       ticket:cancel()
@@ -162,9 +162,9 @@ function scenarios.many()
   local why
   for i = 1, count do
     assert(tickets[i]:done())
-    local answer, trouble = tickets[i]:take()
-    if not answer and trouble.kind ~= "cancelled" then
-      why = why or trouble.reason
+    local answer, raw_error = tickets[i]:take()
+    if not answer and raw_error.kind ~= "cancelled" then
+      why = why or raw_error.reason
     end
   end
   if why then
@@ -177,7 +177,7 @@ end
 local port
 local function submit_by_port()
   port = port or core.completion_queue()
-  return core.submit(engine.settings(), engine.lane(url), "GET", url .. "/", nil, true, port)
+  return core.submit(engine.settings(), engine.request_queue(url), "GET", url .. "/", nil, true, port)
 end
 
 function scenarios.port()
@@ -193,7 +193,7 @@ end
 function scenarios.track()
   port = port or core.completion_queue()
   local before = core.background_stats()
-  assert(core.track(engine.settings(), engine.lane(url), "POST", url .. "/", "{}", true, 10))
+  assert(core.track(engine.settings(), engine.request_queue(url), "POST", url .. "/", "{}", true, 10))
   local till = core.clock() + 20
   local now = core.background_stats()
   while now.sent + now.failed == before.sent + before.failed do

@@ -124,7 +124,7 @@ end
 ---@param want table status, headers, body
 ---@param have table the same of the other
 ---@return table[] differences path, text
-function M.differences(want, have)
+function M.revision_diff(want, have)
   local list = {}
   local function tell(path, text)
     list[#list + 1] = {path = path, text = text}

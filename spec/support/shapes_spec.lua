@@ -10,7 +10,7 @@ end
 
 local function found(a, b)
   local list = {}
-  for i, difference in ipairs(shapes.differences(a, b)) do
+  for i, difference in ipairs(shapes.revision_diff(a, b)) do
     list[i] = difference.path
   end
   return table.concat(list, " ")
@@ -26,7 +26,7 @@ describe("the shapes of two answers", function()
     assert.equal("content-type status",
       found(answer(nil, 200, "a"), answer(nil, 201)))
     assert.equal("", found(answer("{}", 200), answer("{}")))
-    assert.equal(1, #shapes.differences(answer(), answer("{}")))
+    assert.equal(1, #shapes.revision_diff(answer(), answer("{}")))
   end)
 
   it("differ by members, types and null", function()

@@ -17,7 +17,7 @@ return function(it, setup)
     klaviyo.run(function()
       for _, one in ipairs(all) do
         klaviyo.spawn(function()
-          one.good, one.trouble = pcall(one.fn)
+          one.good, one.raw_error = pcall(one.fn)
         end)
       end
     end)
@@ -27,7 +27,7 @@ return function(it, setup)
     all[#all + 1] = one
     it(name, function()
       if not one.good then
-        error(one.trouble, 0)
+        error(one.raw_error, 0)
       end
     end)
   end

@@ -30,7 +30,7 @@ describe("pacing #alone", function()
     return sandbox.here(setup, teardown, { limits = true })
   end
 
-  local alone, several, dearer, used, off = limited(), limited(), limited(), limited(), limited()
+  local alone, aggregate_error, dearer, used, off = limited(), limited(), limited(), limited(), limited()
   local others = sandbox.here(setup, teardown, {
     limits = { get_metrics = { second = 20, minute = 40, day = 44 } }, time_scale = 0.05, window_phase = 0,
   })
@@ -91,13 +91,13 @@ describe("pacing #alone", function()
     local began, calls = core.clock(), {}
     for i = 1, 3 do
       calls[i] = klaviyo.spawn(function()
-        assert.same({}, call_many(paced(several.server.base_url, account), "get_metrics", 8))
+        assert.same({}, call_many(paced(aggregate_error.server.base_url, account), "get_metrics", 8))
       end)
     end
     for _, call in ipairs(calls) do
       call:wait()
     end
-    assert.equal(0, throttled(several))
+    assert.equal(0, throttled(aggregate_error))
     assert.is_true(core.clock() - began >= 2)
   end)
 
@@ -201,7 +201,7 @@ describe("pacing #alone", function()
     raw.with({ answers = { OK } }, function(server)
       local text = ([[
         local klaviyo, core = require "klaviyo", require "klaviyo.core"
-        local client = klaviyo.new { api_key = %q, base_url = %q, budget = %q, account = "several processes",
+        local client = klaviyo.new { api_key = %q, base_url = %q, budget = %q, account = "aggregate_error processes",
           proxy = "", revision = "2026-07-15", on_warning = print }
         for i = 1, 8 do
           assert(client:call("get_metrics"))
@@ -274,14 +274,14 @@ describe("pacing #alone", function()
   end)
 
   spec("is in the first folder where it can be", function()
-    local lanes = require "klaviyo.transport.rate_limits"
+    local rate_limits = require "klaviyo.transport.rate_limits"
     local name = "/klaviyo-rate-limits-" .. core.user()
     script.shell(("mkdir %s/taken %s/free; ln -s /etc/passwd %s/taken%s"):format(dir, dir, dir, name))
-    local budget, path = lanes.open_default { dir .. "/none", dir .. "/taken", dir .. "/free" }
+    local budget, path = rate_limits.open_default { dir .. "/none", dir .. "/taken", dir .. "/free" }
     assert.is_truthy(budget)
     assert.equal(dir .. "/free" .. name, path)
     local why
-    budget, path, why = lanes.open_default { dir .. "/none", dir .. "/taken" }
+    budget, path, why = rate_limits.open_default { dir .. "/none", dir .. "/taken" }
     assert.is_nil(budget)
     assert.equal(dir .. "/none" .. name, path)
     assert.matches("No such file", why)

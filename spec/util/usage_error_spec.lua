@@ -1,4 +1,4 @@
-local misuse = require "klaviyo.util.usage_error"
+local usage_error = require "klaviyo.util.usage_error"
 local datetime = require "klaviyo.values.datetime"
 local filter = require "klaviyo.values.filter"
 local klaviyo = require "klaviyo"
@@ -17,7 +17,7 @@ describe("misuse.raise", function()
     end
     local ok, message = pcall(script)
     assert.is_false(ok)
-    assert.matches("^[^\n]*misuse_spec%.lua:" .. line .. ": filter equals", message)
+    assert.matches("^[^\n]*usage_error_spec%.lua:" .. line .. ": filter equals", message)
   end)
 
   it("blames it however many of our functions lie between", function()
@@ -28,7 +28,7 @@ describe("misuse.raise", function()
       return value
     end)
     assert.is_false(ok)
-    assert.matches("misuse_spec%.lua:" .. line .. ": ", message)
+    assert.matches("usage_error_spec%.lua:" .. line .. ": ", message)
   end)
 
   it("blames the script from inside a coroutine", function()
@@ -40,7 +40,7 @@ describe("misuse.raise", function()
     end)
     local ok, message = coroutine.resume(thread)
     assert.is_false(ok)
-    assert.matches("misuse_spec%.lua:" .. line .. ": ", message)
+    assert.matches("usage_error_spec%.lua:" .. line .. ": ", message)
   end)
 
   it("blames a task's function where its line is gone with a tail call", function()
@@ -53,15 +53,15 @@ describe("misuse.raise", function()
     end
     local ok, message = pcall(klaviyo.run, made())
     assert.is_false(ok)
-    assert.matches("^[^\n]*misuse_spec%.lua:" .. line .. ": datetime: expected", message)
+    assert.matches("^[^\n]*usage_error_spec%.lua:" .. line .. ": datetime: expected", message)
     ok, message = pcall(klaviyo.run, function()
       klaviyo.spawn(made()):wait()
     end)
     assert.is_false(ok)
-    assert.matches("misuse_spec%.lua:" .. line .. ": datetime: expected", message)
+    assert.matches("usage_error_spec%.lua:" .. line .. ": datetime: expected", message)
     ok, message = pcall(klaviyo.new({ api_key = "x" }):map({ 1 }, made()))
     assert.is_false(ok)
-    assert.matches("misuse_spec%.lua:" .. line .. ": datetime: expected", message)
+    assert.matches("usage_error_spec%.lua:" .. line .. ": datetime: expected", message)
     ok, message = pcall(klaviyo.run, datetime.new, {})
     assert.is_false(ok)
     assert.equal("datetime: expected RFC 3339 text or seconds, got a table", message)
@@ -74,9 +74,9 @@ describe("misuse.raise", function()
   end)
 
   it("formats only when there is something to put in", function()
-    local _, message = pcall(misuse.raise, "100% wrong")
+    local _, message = pcall(usage_error.raise, "100% wrong")
     assert.matches("100%% wrong$", message)
-    _, message = pcall(misuse.raise, "%d%% wrong", 7)
+    _, message = pcall(usage_error.raise, "%d%% wrong", 7)
     assert.matches("7%% wrong$", message)
   end)
 end)
@@ -85,44 +85,44 @@ describe("misuse.nearest", function()
   local names = { "first_name", "last_name", "email", "phone_number", "webhook-topics" }
 
   it("finds a misspelt name", function()
-    assert.equal("first_name", misuse.nearest("firstname", names))
-    assert.equal("first_name", misuse.nearest("First_Name", names))
-    assert.equal("first_name", misuse.nearest("frist_name", names))
-    assert.equal("email", misuse.nearest("e-mail", names))
-    assert.equal("webhook-topics", misuse.nearest("webhook_topic", names))
-    assert.equal("email", misuse.nearest("email", names))
+    assert.equal("first_name", usage_error.nearest("firstname", names))
+    assert.equal("first_name", usage_error.nearest("First_Name", names))
+    assert.equal("first_name", usage_error.nearest("frist_name", names))
+    assert.equal("email", usage_error.nearest("e-mail", names))
+    assert.equal("webhook-topics", usage_error.nearest("webhook_topic", names))
+    assert.equal("email", usage_error.nearest("email", names))
   end)
 
   it("finds a name with two letters swapped", function()
-    assert.equal("email", misuse.nearest("emial", names))
-    assert.equal("name", misuse.nearest("nmae", { "name" }))
+    assert.equal("email", usage_error.nearest("emial", names))
+    assert.equal("name", usage_error.nearest("nmae", { "name" }))
   end)
 
   it("takes a set as well", function()
-    assert.equal("email", misuse.nearest("emails", { email = true, phone = true }))
+    assert.equal("email", usage_error.nearest("emails", { email = true, phone = true }))
   end)
 
   it("says nothing when nothing is near", function()
-    assert.is_nil(misuse.nearest("birthday", names))
-    assert.is_nil(misuse.nearest("x", {}))
-    assert.is_nil(misuse.nearest("", names))
+    assert.is_nil(usage_error.nearest("birthday", names))
+    assert.is_nil(usage_error.nearest("x", {}))
+    assert.is_nil(usage_error.nearest("", names))
   end)
 
   it("takes any value for a name", function()
-    assert.equal("12", misuse.nearest(12, { "12" }))
-    assert.is_nil(misuse.nearest(true, { "email" }))
+    assert.equal("12", usage_error.nearest(12, { "12" }))
+    assert.is_nil(usage_error.nearest(true, { "email" }))
   end)
 
   it("gives the same answer every time", function()
     for _ = 1, 20 do
-      assert.equal("ab", misuse.nearest("ax", { ac = true, ab = true, ad = true }))
+      assert.equal("ab", usage_error.nearest("ax", { ac = true, ab = true, ad = true }))
     end
   end)
 end)
 
 describe("misuse.unknown", function()
   local function said(...)
-    local ok, message = pcall(misuse.unknown, ...)
+    local ok, message = pcall(usage_error.unknown, ...)
     assert.is_false(ok)
     return message
   end

@@ -3,12 +3,12 @@
 --- a token may be good for one refreshing alone.
 
 local errors = require "klaviyo.response.errors"
-local lazy = require "klaviyo.util.lazy_require"
-local misuse = require "klaviyo.util.usage_error"
+local lazy_require = require "klaviyo.util.lazy_require"
+local usage_error = require "klaviyo.util.usage_error"
 local check_secret = require("klaviyo.settings").check_secret
 
-local lock = lazy "klaviyo.tasks.lock"
-local phases = lazy "klaviyo.nginx.phases"
+local lock = lazy_require "klaviyo.tasks.lock"
+local phases = lazy_require "klaviyo.nginx.phases"
 
 local M = {}
 
@@ -27,8 +27,8 @@ local function ask(state, name, fn, refused)
         reason ~= nil and ": " .. tostring(reason) or " and no reason"),
     }, refused)
   elseif type(secret) ~= "string" or secret == "" then
-    misuse.raise("the function %s must return a string, or nil and a reason, "
-      .. "not %s", name, misuse.kind(secret))
+    usage_error.raise("the function %s must return a string, or nil and a reason, "
+      .. "not %s", name, usage_error.kind(secret))
   end
   check_secret("what the function " .. name .. " returned", secret)
   if refused and secret ~= refused then
@@ -64,7 +64,7 @@ function M.of(settings, refused)
     end
   end
   if not secret then
-    misuse.raise("this call needs api_key or access_token")
+    usage_error.raise("this call needs api_key or access_token")
   end
   return secret, settings.auth_scheme
     or (name == "access_token" and "Bearer" or "Klaviyo-API-Key")

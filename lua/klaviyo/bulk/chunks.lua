@@ -5,7 +5,7 @@
 --- `positions`, with its record and its text, or among its `failures`, what
 --- can never be sent.
 
-local misuse = require "klaviyo.util.usage_error"
+local usage_error = require "klaviyo.util.usage_error"
 local ranges = require "klaviyo.bulk.ranges"
 
 local M = {}
@@ -42,11 +42,11 @@ function M.reader(source)
   if callable(source) then
     return source
   elseif type(source) ~= "table" then
-    misuse.raise("a source is a list, or a function that gives the next "
+    usage_error.raise("a source is a list, or a function that gives the next "
       .. "record, not %s", type(source) == "string" and "a string"
       or type(source))
   end
-  misuse.list("a source", source)
+  usage_error.list("a source", source)
   local at = 0
   return function()
     at = at + 1

@@ -12,8 +12,8 @@
 local chunks = require "klaviyo.bulk.chunks"
 local journal = require "klaviyo.bulk.journal"
 local kinds = require "klaviyo.bulk.kinds"
-local lazy = require "klaviyo.util.lazy_require"
-local misuse = require "klaviyo.util.usage_error"
+local lazy_require = require "klaviyo.util.lazy_require"
+local usage_error = require "klaviyo.util.usage_error"
 local packed = require "klaviyo.bulk.packed"
 local records = require "klaviyo.bulk.records"
 local submit = require "klaviyo.bulk.submit"
@@ -21,11 +21,11 @@ local tally = require "klaviyo.bulk.report"
 local time = require "klaviyo.bulk.time"
 local unique_id = require "klaviyo.request.unique_id"
 
-local clients = lazy "klaviyo.client"
-local digest = lazy "klaviyo.digest"
-local lanes = lazy "klaviyo.transport.rate_limits"
-local phases = lazy "klaviyo.nginx.phases"
-local secrets = lazy "klaviyo.auth.auth"
+local clients = lazy_require "klaviyo.client"
+local digest = lazy_require "klaviyo.digest"
+local rate_limits = lazy_require "klaviyo.transport.rate_limits"
+local phases = lazy_require "klaviyo.nginx.phases"
+local secrets = lazy_require "klaviyo.auth.auth"
 
 local M = {}
 
@@ -55,7 +55,7 @@ local CONCURRENCY, PATIENCE = 2, 3600
 
 local OPTIONS = {
   journal = "string or table", progress = "function", total = "number",
-  concurrency = "number", patience = "number", count = "number",
+  concurrency = "number", stall_timeout = "number", count = "number",
   bytes = "number", sleep = "function", now = "function",
 }
 
@@ -69,14 +69,14 @@ local function journal_options(given)
   end
   for name in pairs(given) do
     if not JOURNAL[name] then
-      misuse.unknown("option of a journal", name, JOURNAL)
+      usage_error.unknown("option of a journal", name, JOURNAL)
     end
   end
   if type(given.path) ~= "string" then
-    misuse.raise("the path of a journal must be a string, not %s",
+    usage_error.raise("the path of a journal must be a string, not %s",
       type(given.path))
   elseif given.finished ~= nil and not FINISHED[given.finished] then
-    misuse.unknown("value of finished of a journal", given.finished, FINISHED)
+    usage_error.unknown("value of finished of a journal", given.finished, FINISHED)
   end
   return given
 end
@@ -91,20 +91,20 @@ local function check(kind, options)
   end
   for name, value in pairs(options) do
     if not known[name] then
-      misuse.unknown("option of a bulk import", name, known)
+      usage_error.unknown("option of a bulk import", name, known)
     elseif OPTIONS[name] and not OPTIONS[name]:find(type(value), 1, true) then
-      misuse.raise("%s must be a %s, not %s", name, OPTIONS[name],
-        misuse.kind(value))
+      usage_error.raise("%s must be a %s, not %s", name, OPTIONS[name],
+        usage_error.kind(value))
     end
   end
   for _, name in ipairs {"concurrency", "count", "bytes", "total"} do
     if options[name] then
-      misuse.whole(name, options[name], name == "total" and 0 or 1)
+      usage_error.whole(name, options[name], name == "total" and 0 or 1)
     end
   end
   for _, name in ipairs {"count", "bytes"} do
     if options[name] and options[name] > kind[name] then
-      misuse.raise("%s is %d at the most for %s", name, kind[name],
+      usage_error.raise("%s is %d at the most for %s", name, kind[name],
         kind.operation)
     end
   end
@@ -182,7 +182,7 @@ local function next_chunk(run, cut)
     run.read = run.read + chunk.bytes
     return begin(run, chunk)
   elseif cut:short() then
-    misuse.raise("the journal %s is of another source: this one has only %d "
+    usage_error.raise("the journal %s is of another source: this one has only %d "
       .. "records (for a new import, take a new journal)", run.journal.path,
       cut.position)
   end
@@ -212,14 +212,14 @@ end
 local function identity_of(run, kind_name, seed)
   local settings = clients.settings(run.client)
   if settings.access_token and not settings.account then
-    misuse.raise("a journal has to know whose import it is: with "
+    usage_error.raise("a journal has to know whose import it is: with "
       .. "access_token, set account = … (a token changes)")
   end
   local secret = settings.account or secrets.of(settings)
   return {
     kind = kind_name, seed = seed,
     service = settings.base_url:gsub("^(%a+://)[^/]*@", "%1"),
-    account = digest.sha256(lanes.account(settings, secret)):sub(1, 32),
+    account = digest.sha256(rate_limits.account(settings, secret)):sub(1, 32),
     into = sum_of(run.envelope.before .. run.envelope.after),
   }
 end
@@ -268,7 +268,7 @@ end
 function M.import(client, kind_name, source, options)
   local kind = kinds[kind_name]
   if not kind then
-    misuse.unknown("kind of bulk import", kind_name, kinds)
+    usage_error.unknown("kind of bulk import", kind_name, kinds)
   end
   options = options or {}
   check(kind, options)
@@ -280,7 +280,7 @@ function M.import(client, kind_name, source, options)
     client = client, kind = kind, open = {}, refused_in_a_row = 0, read = 0,
     envelope = records.envelope(client, kind, options),
     sleep = options.sleep or time.sleep,
-    patience = options.patience or PATIENCE,
+    stall_timeout = options.stall_timeout or PATIENCE,
   }
   open_journal(run, kind_name, journal_options(options.journal))
   run.tally = tally.new {total = options.total, journal = run.journal,

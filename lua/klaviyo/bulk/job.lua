@@ -8,7 +8,7 @@ local records = require "klaviyo.bulk.records"
 
 local M = {}
 
-local FIRST_GAP, GROWTH, LONGEST_GAP = 0.5, 1.6, 20
+local FIRST_GAP, GROWTH, MAX_GAP = 0.5, 1.6, 20
 
 -- Requests that may go unanswered, one after another.
 local MAX_UNANSWERED = 5
@@ -26,7 +26,7 @@ local function stuck(run, id, status)
   return errors.new {
     kind = "timeout", operation = run.kind.job, maybe_sent = true,
     message = ("job %s has been %s for %d s without a step"):format(id,
-      tostring(status), run.patience),
+      tostring(status), run.stall_timeout),
   }
 end
 
@@ -54,7 +54,7 @@ local function watch(run, id)
   while true do
     run.sleep(gap)
     waited = waited + gap
-    gap = math.min(gap * GROWTH, LONGEST_GAP)
+    gap = math.min(gap * GROWTH, MAX_GAP)
     local doc, err = run.client:call(run.kind.job, {id = id})
     local attributes = doc and attributes_of(doc)
     if attributes then
@@ -72,7 +72,7 @@ local function watch(run, id)
         return nil, err
       end
     end
-    if waited > run.patience then
+    if waited > run.stall_timeout then
       return nil, stuck(run, id, last)
     end
   end
@@ -170,7 +170,7 @@ local function listed(run, job)
       return found, err
     end
     run.sleep(gap)
-    gap = math.min(gap * GROWTH, LONGEST_GAP)
+    gap = math.min(gap * GROWTH, MAX_GAP)
   end
 end
 

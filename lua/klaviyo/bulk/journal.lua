@@ -22,11 +22,11 @@
 
 local core = require "klaviyo.core"
 local json = require "klaviyo.values.json"
-local lazy = require "klaviyo.util.lazy_require"
-local misuse = require "klaviyo.util.usage_error"
+local lazy_require = require "klaviyo.util.lazy_require"
+local usage_error = require "klaviyo.util.usage_error"
 local ranges = require "klaviyo.bulk.ranges"
 
-local digest = lazy "klaviyo.digest"
+local digest = lazy_require "klaviyo.digest"
 
 local M = {}
 
@@ -148,7 +148,7 @@ local function read_line(self, line)
 end
 
 local function refuse(path, why)
-  misuse.raise("the journal %s %s", path, why)
+  usage_error.raise("the journal %s %s", path, why)
 end
 
 -- A journal has its header first; of a torn one there may be a part.
@@ -378,7 +378,7 @@ local function digest_of(chunk, without)
 end
 
 local function other_source(self, region, more)
-  misuse.raise("the journal %s is of another source: of the records %d to %d "
+  usage_error.raise("the journal %s is of another source: of the records %d to %d "
     .. "some are not those that it was begun with%s", self.path, region.from,
     region.to, more or ". Go on with the same records, or take a new journal "
     .. "for a new import")

@@ -6,9 +6,9 @@
 ---
 --- Job readers go by their aliases, which are the same in every revision.
 
-local lazy = require "klaviyo.util.lazy_require"
+local lazy_require = require "klaviyo.util.lazy_require"
 
-local unique_id = lazy "klaviyo.request.unique_id"
+local unique_id = lazy_require "klaviyo.request.unique_id"
 
 local MB = 1000000
 

@@ -2,7 +2,7 @@
 --- set into an envelope that was encoded once.
 
 local json = require "klaviyo.values.json"
-local misuse = require "klaviyo.util.usage_error"
+local usage_error = require "klaviyo.util.usage_error"
 local packed = require "klaviyo.bulk.packed"
 local unique_id = require "klaviyo.request.unique_id"
 
@@ -62,7 +62,7 @@ function M.encoder(client, kind, seed)
       return record
     elseif kind.wrap then
       if type(record) ~= "table" then
-        misuse.raise("a record must be a table, not %s", misuse.kind(record))
+        usage_error.raise("a record must be a table, not %s", usage_error.kind(record))
       end
       record = kind.wrap(record, unique_id.derived(seed, position))
     end

@@ -11,7 +11,7 @@ local NAMES = {"submitted", "completed", "failed", "skipped", "unknown"}
 -- So many failures are kept as they are, with the caller's own records; the
 -- others go to the journal, or to a temporary file, as JSON; where neither can
 -- be, they are kept as well.
-local MOST_KEPT = 1000
+local MAX_KEPT = 1000
 
 ---@class klaviyo.bulk_result
 ---@field submitted integer  records that the service took
@@ -100,7 +100,7 @@ function Tally:fail(chunk, failure)
   if journal then
     journal:failure(chunk.id, failure)
   end
-  if #self.kept < MOST_KEPT then
+  if #self.kept < MAX_KEPT then
     self.kept[#self.kept + 1] = failure
     self.kept_at[failure.position or 0] = failure
   elseif not journal and not spill(self, failure) then

@@ -75,7 +75,7 @@ local function call(run, chunk, part)
     if doc and run.kind.job and not job_of(doc) then
       return nil, without_job(run)
     elseif doc or err.kind ~= "rate_limited"
-        or (err.retry_after or 0) > run.patience then
+        or (err.retry_after or 0) > run.stall_timeout then
       return doc, err
     end
     run.sleep(err.retry_after and err.retry_after > 0 and err.retry_after or 1)

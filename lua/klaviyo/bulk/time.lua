@@ -1,9 +1,9 @@
 --- The clock of bulk imports, and how they wait.
 
 local core = require "klaviyo.core"
-local lazy = require "klaviyo.util.lazy_require"
+local lazy_require = require "klaviyo.util.lazy_require"
 
-local tasks = lazy "klaviyo.tasks"
+local tasks = lazy_require "klaviyo.tasks"
 
 local M = {}
 

@@ -9,14 +9,14 @@
 
 local columns = require "klaviyo.csv.columns"
 local errors = require "klaviyo.response.errors"
-local lazy = require "klaviyo.util.lazy_require"
-local misuse = require "klaviyo.util.usage_error"
+local lazy_require = require "klaviyo.util.lazy_require"
+local usage_error = require "klaviyo.util.usage_error"
 local parser = require "klaviyo.csv.parser"
 local schema = require "klaviyo.operations.schema"
 local writer = require "klaviyo.csv.writer"
 
-local settings = lazy "klaviyo.settings"
-local view = lazy "klaviyo.operations.api"
+local settings = lazy_require "klaviyo.settings"
+local view = lazy_require "klaviyo.operations.api"
 
 local M = {}
 
@@ -53,28 +53,28 @@ local function checked(given)
   local options = {decimal = ".", max_record_bytes = MAX_RECORD_BYTES}
   for name, value in pairs(given or {}) do
     if not OPTIONS[name] then
-      misuse.unknown("option of CSV rows", name, OPTIONS)
+      usage_error.unknown("option of CSV rows", name, OPTIONS)
     elseif not OPTIONS[name]:find(type(value), 1, true) then
-      misuse.raise("%s must be a %s, not a %s", name, OPTIONS[name],
+      usage_error.raise("%s must be a %s, not a %s", name, OPTIONS[name],
         type(value))
     end
     options[name] = value
   end
   if options.unknown and not UNKNOWN[options.unknown] then
-    misuse.unknown("value of unknown", options.unknown, UNKNOWN)
+    usage_error.unknown("value of unknown", options.unknown, UNKNOWN)
   elseif options.separator then
     writer.check_separator(options.separator)
   end
   if options.decimal ~= "." and options.decimal ~= "," then
-    misuse.raise('decimal must be "." or ",", not %q', options.decimal)
+    usage_error.raise('decimal must be "." or ",", not %q', options.decimal)
   end
   for _, kind in pairs(options.types or {}) do
     if not columns.KINDS[kind] then
-      misuse.unknown("type of a column", kind, columns.KINDS)
+      usage_error.unknown("type of a column", kind, columns.KINDS)
     end
   end
   if options.header == false and options.operation then
-    misuse.raise("with operation the columns need names: header = {…}")
+    usage_error.raise("with operation the columns need names: header = {…}")
   end
   if options.trim == nil then
     options.trim = options.operation ~= nil
@@ -90,7 +90,7 @@ local function operation_of(options)
     revision = options.revision or settings.default_revision,
   }:must(options.operation)
   if not (op.body and op.body.resource) then
-    misuse.raise("%s takes no record that a row could be", op.id)
+    usage_error.raise("%s takes no record that a row could be", op.id)
   end
   return op
 end
@@ -121,7 +121,7 @@ local function reader(source)
       return line
     end
   end
-  misuse.raise("CSV is read from a string, an open file or a function that "
+  usage_error.raise("CSV is read from a string, an open file or a function that "
     .. "gives the next line, not from a %s", type(source))
 end
 
@@ -265,7 +265,7 @@ end
 ---@return klaviyo.error|nil
 function M.open(path, options)
   if type(path) ~= "string" then
-    misuse.raise("csv.open: path must be a string, not a %s", type(path))
+    usage_error.raise("csv.open: path must be a string, not a %s", type(path))
   end
   options = checked(options)
   local file, why = io.open(path, "rb")

@@ -2,7 +2,7 @@
 --- quoted, a quote in it doubled, and each row ends with CRLF.
 
 local json = require "klaviyo.values.json"
-local misuse = require "klaviyo.util.usage_error"
+local usage_error = require "klaviyo.util.usage_error"
 
 local M = {}
 
@@ -31,7 +31,7 @@ end
 local function check_separator(separator)
   if type(separator) ~= "string" or not separator:find("^[^%w%s\"]$")
       and separator ~= "\t" then
-    misuse.raise("separator must be one character such as \",\" or \";\", not "
+    usage_error.raise("separator must be one character such as \",\" or \";\", not "
       .. "%s", type(separator) == "string" and ("%q"):format(separator)
       or type(separator))
   end
@@ -75,11 +75,11 @@ local OPTIONS = {columns = true, separator = true, header = true}
 function M.new(out, options)
   if type(options) ~= "table" or type(options.columns) ~= "table"
       or #options.columns == 0 then
-    misuse.raise("csv.writer: columns must be a list of names")
+    usage_error.raise("csv.writer: columns must be a list of names")
   end
   for name in pairs(options) do
     if not OPTIONS[name] then
-      misuse.unknown("option of a CSV writer", name, OPTIONS)
+      usage_error.unknown("option of a CSV writer", name, OPTIONS)
     end
   end
   local self = setmetatable({

@@ -15,9 +15,9 @@ local check = require "klaviyo.document.check"
 local json = require "klaviyo.values.json"
 local linkage = require "klaviyo.document.linkage"
 local list = require "klaviyo.document.list"
-local misuse = require "klaviyo.util.usage_error"
+local usage_error = require "klaviyo.util.usage_error"
 local names = require "klaviyo.document.names"
-local refusal = require "klaviyo.document.validation_error"
+local validation_error = require "klaviyo.document.validation_error"
 
 local M = {}
 
@@ -43,20 +43,20 @@ local function object(how, member, value)
     if name then
       local made, wrong = convert(how, members[name], item)
       if wrong then
-        return refusal.under(name, wrong)
+        return validation_error.under(name, wrong)
       end
       out[name] = made
     elseif how.lenient then
       out[key] = item
     else
       local allowed = {}
-      refusal.add_names(allowed, members)
-      return refusal.unknown("member", key, allowed)
+      validation_error.add_names(allowed, members)
+      return validation_error.unknown("member", key, allowed)
     end
   end
   local missing = not how.lenient and names.lacking(members, out)
   if missing then
-    return refusal.missing(missing)
+    return validation_error.missing(missing)
   end
   return out
 end
@@ -85,7 +85,7 @@ local function any_of(how, member, value)
   elseif first then
     return nil, first
   elseif not check.same_kind(member, value) then
-    return refusal.wrong("must be %s, not %s%s", check.wanted(member),
+    return validation_error.wrong("must be %s, not %s%s", check.wanted(member),
       check.described(value), check.members_of(member))
   elseif check.has_constants(member) then
     return value
@@ -122,7 +122,7 @@ function convert(how, member, value)
     if how.lenient then
       return value
     end
-    return refusal.wrong("must be %s, not %s%s", check.wanted(member),
+    return validation_error.wrong("must be %s, not %s%s", check.wanted(member),
       check.described(value), check.members_of(member))
   elseif member.type == "list" then
     return list.each(how, value, convert, member.items)
@@ -138,7 +138,7 @@ end
 -- (an event's metric by its name).
 local function from_string(res, value)
   if res.id and res.type == "profile" and value:find("@", 1, true) then
-    return refusal.wrong("must be the id of a profile, not %q%s", value,
+    return validation_error.wrong("must be the id of a profile, not %q%s", value,
       res.attributes and "; an address is {email = …}" or "")
   elseif res.id then
     return {id = value}
@@ -147,32 +147,32 @@ local function from_string(res, value)
   if required and #required == 1 then
     return {[required[1]] = value}
   end
-  return refusal.wrong("must be a table with the %s's attributes, not %s",
+  return validation_error.wrong("must be a table with the %s's attributes, not %s",
     res.type, check.described(value))
 end
 
 local function unknown(res, key)
   local allowed = {}
-  refusal.add_names(allowed, res.attributes)
-  refusal.add_names(allowed, res.relationships)
+  validation_error.add_names(allowed, res.attributes)
+  validation_error.add_names(allowed, res.relationships)
   allowed[#allowed + 1] = res.id and "id"
   allowed[#allowed + 1] = res.meta and "meta" or nil
   local hint = (res.attributes or {}).properties and type(key) == "string"
     and ("a property of your own goes into properties = {%s = …}"):format(key)
-  return refusal.unknown(res.relationships and "attribute or relationship"
+  return validation_error.unknown(res.relationships and "attribute or relationship"
     or "attribute", key, allowed, hint or nil)
 end
 
 local function check_type(how, res, value)
   if value ~= res.type and not how.lenient then
-    return select(2, refusal.wrong('is always "%s"', res.type))
+    return select(2, validation_error.wrong('is always "%s"', res.type))
   end
 end
 
 local function check_id(how, res, value)
   local cleared = value == null and res.id == "optional"
   if type(value) ~= "string" and not cleared and not how.lenient then
-    return select(2, refusal.wrong("must be a string, not %s",
+    return select(2, validation_error.wrong("must be a string, not %s",
       check.described(value)))
   end
 end
@@ -200,7 +200,7 @@ local function place(how, res, data, key, value)
   else
     return select(2, unknown(res, key))
   end
-  return wrong and select(2, refusal.under(slot.name, wrong))
+  return wrong and select(2, validation_error.under(slot.name, wrong))
 end
 
 -- What a resource lacks: its own names, or one of its kinds of content.
@@ -215,7 +215,7 @@ local function lacks(res, data)
     return missing
   elseif res.required.relationships and not data.relationships then
     local kinds = {}
-    refusal.add_names(kinds, res.relationships)
+    validation_error.add_names(kinds, res.relationships)
     table.sort(kinds)
     return {table.concat(kinds, '" or "')}
   elseif res.required.meta and data.meta == nil then
@@ -239,7 +239,7 @@ function resource(how, res, value)
     if how.lenient then
       return value
     end
-    return refusal.wrong("must be a table with the %s's attributes, not %s",
+    return validation_error.wrong("must be a table with the %s's attributes, not %s",
       res.type, check.described(value))
   end
   if value.type == res.type and value.id ~= nil and is_reference(res) then
@@ -254,7 +254,7 @@ function resource(how, res, value)
   end
   local missing = not how.lenient and lacks(res, data)
   if missing then
-    return refusal.missing(missing)
+    return validation_error.missing(missing)
   end
   if next(data.attributes) == nil and not res.required.attributes then
     data.attributes = nil
@@ -270,7 +270,7 @@ function resources(how, res, value)
     if how.lenient then
       return value
     end
-    return refusal.wrong("must be a list, not %s", check.described(value))
+    return validation_error.wrong("must be a list, not %s", check.described(value))
   end
   return list.each(how, value, resource, res)
 end
@@ -299,10 +299,10 @@ end
 function M.build(op, t, options)
   options = options or {}
   if not op.body or op.body.style ~= "document" then
-    misuse.raise("%s takes no document", op.id)
+    usage_error.raise("%s takes no document", op.id)
   elseif type(t) == "table" and not is_array(t) and t.data ~= nil and
     not names.slot(op.body.resource, "data") then
-    misuse.raise("%s: a whole document goes into body = …; here go the " ..
+    usage_error.raise("%s: a whole document goes into body = …; here go the " ..
       "names and values alone", op.id)
   end
   if t == nil then
@@ -319,7 +319,7 @@ function M.build(op, t, options)
       return document
     end
   end
-  refusal.raise(op.id, wrong)
+  validation_error.raise(op.id, wrong)
 end
 
 return M

@@ -3,7 +3,7 @@
 local check = require "klaviyo.document.check"
 local json = require "klaviyo.values.json"
 local list = require "klaviyo.document.list"
-local refusal = require "klaviyo.document.validation_error"
+local validation_error = require "klaviyo.document.validation_error"
 
 local LINKAGE = {type = true, id = true}
 
@@ -14,18 +14,18 @@ local function identifier(how, kind, value)
     local whole = value.id ~= nil and value.type ~= nil
     for name in pairs(value) do
       if not LINKAGE[name] and not whole and not how.lenient then
-        return refusal.unknown("member", name, LINKAGE)
+        return validation_error.unknown("member", name, LINKAGE)
       end
     end
     if value.type ~= nil and value.type ~= kind and not how.lenient then
-      return refusal.wrong("links a %s, not a %s", kind, tostring(value.type))
+      return validation_error.wrong("links a %s, not a %s", kind, tostring(value.type))
     end
     id, kind = value.id, value.type or kind
   end
   if type(id) == "string" and id ~= "" or how.lenient then
     return {type = kind, id = id}
   end
-  return refusal.wrong("must be the id of a %s, not %s", kind,
+  return validation_error.wrong("must be the id of a %s, not %s", kind,
     check.described(id))
 end
 

@@ -1,7 +1,7 @@
 --- Lists on their way into a document.
 
 local json = require "klaviyo.values.json"
-local refusal = require "klaviyo.document.validation_error"
+local validation_error = require "klaviyo.document.validation_error"
 
 local M = {}
 
@@ -22,7 +22,7 @@ function M.each(how, list, make, what)
   for i = 1, #list do
     local value, wrong = make(how, what, list[i])
     if wrong and not how.lenient then
-      return refusal.under(i, wrong)
+      return validation_error.under(i, wrong)
     end
     out[i] = value
   end

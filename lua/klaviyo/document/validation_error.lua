@@ -3,7 +3,7 @@
 -- union may have a branch that fits. The keys that lead to it are added on the
 -- way (`path`, innermost first): what is right has no need of them.
 
-local misuse = require "klaviyo.util.usage_error"
+local usage_error = require "klaviyo.util.usage_error"
 
 local M = {}
 
@@ -37,10 +37,10 @@ end
 
 --- The same refusal, of what stands under a key.
 ---@param key string|integer a member's name, or the place in a list
-function M.under(key, refusal)
-  local path = refusal.path
+function M.under(key, validation_error)
+  local path = validation_error.path
   path[#path + 1] = key
-  return nil, refusal
+  return nil, validation_error
 end
 
 -- As a caller writes it: with underscores.
@@ -59,18 +59,18 @@ end
 
 --- Raises a refusal at the caller's line.
 ---@param operation string the operation's name, to blame
-function M.raise(operation, refusal)
-  local path = written(refusal.path)
-  if refusal.unknown ~= nil then
-    misuse.unknown(refusal.what .. " of " .. operation
-      .. (path == "" and "" or ", in " .. path .. ":"), refusal.unknown,
-      refusal.allowed, refusal.hint)
-  elseif refusal.missing then
-    misuse.raise("%s needs %s%s", operation, refusal.missing,
+function M.raise(operation, validation_error)
+  local path = written(validation_error.path)
+  if validation_error.unknown ~= nil then
+    usage_error.unknown(validation_error.what .. " of " .. operation
+      .. (path == "" and "" or ", in " .. path .. ":"), validation_error.unknown,
+      validation_error.allowed, validation_error.hint)
+  elseif validation_error.missing then
+    usage_error.raise("%s needs %s%s", operation, validation_error.missing,
       path == "" and "" or " in " .. path)
   end
-  misuse.raise("%s: %s %s", operation, path == "" and "its table" or path,
-    refusal.text)
+  usage_error.raise("%s: %s %s", operation, path == "" and "its table" or path,
+    validation_error.text)
 end
 
 return M

@@ -3,17 +3,17 @@
 
 local core = require "klaviyo.core"
 local errors = require "klaviyo.response.errors"
-local misuse = require "klaviyo.util.usage_error"
+local usage_error = require "klaviyo.util.usage_error"
 local tasks = require "klaviyo.tasks"
 local transport = require "klaviyo.transport.transport"
 local warning = require "klaviyo.util.warning"
-local lazy = require "klaviyo.util.lazy_require"
+local lazy_require = require "klaviyo.util.lazy_require"
 
-local sentinel = lazy "klaviyo.nginx.exit_hook"
+local exit_hook = lazy_require "klaviyo.nginx.exit_hook"
 
 local M = {}
 
-local GLANCE = 0.01  -- seconds between looks at whether all is sent
+local POLL_INTERVAL = 0.01  -- seconds between looks at whether all is sent
 local GAP = 1        -- between reports
 
 local latest                 -- whose way it is to be warned
@@ -24,7 +24,7 @@ local due = 0                -- when to warn again
 local drained = core.background_stats().failed
 
 -- The keys used last, none of which may be told: the service may echo one.
-local secrets, MOST_SECRETS = {}, 8
+local secrets, MAX_SECRETS = {}, 8
 
 local function remember(secret)
   for _, known in ipairs(secrets) do
@@ -33,7 +33,7 @@ local function remember(secret)
     end
   end
   table.insert(secrets, 1, secret)
-  secrets[MOST_SECRETS + 1] = nil
+  secrets[MAX_SECRETS + 1] = nil
 end
 
 -- The text was cut somewhere: not even the beginning of a key may remain.
@@ -99,7 +99,7 @@ function M.send(settings, request, op)
   latest = settings
   remember(secret)
   if type(ngx) == "table" then
-    sentinel.report_later()
+    exit_hook.report_later()
   elseif core.clock() >= due then
     M.report()
   end
@@ -127,8 +127,8 @@ end
 ---@return string|nil why  what was lost, and why
 function M.drain(settings, seconds)
   if type(seconds) ~= "number" or seconds < 0 then
-    misuse.raise("drain takes a number of seconds, not %s",
-      misuse.shown(seconds))
+    usage_error.raise("drain takes a number of seconds, not %s",
+      usage_error.shown(seconds))
   end
   local till = core.clock() + seconds
   while true do
@@ -141,7 +141,7 @@ function M.drain(settings, seconds)
       drained = tracked.failed
       return lost, waiting, lost > 0 and lost_text(lost) or nil
     end
-    tasks.sleep(math.min(GLANCE, math.max(till - core.clock(), 0)),
+    tasks.sleep(math.min(POLL_INTERVAL, math.max(till - core.clock(), 0)),
       settings.wait)
   end
 end

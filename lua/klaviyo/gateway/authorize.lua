@@ -2,10 +2,10 @@
 -- what of it goes on to the service.
 
 local callers = require "klaviyo.gateway.callers"
-local catalogue = require "klaviyo.operations"
+local operations = require "klaviyo.operations"
 local includes = require "klaviyo.gateway.includes"
 local path = require "klaviyo.gateway.path"
-local refusal = require "klaviyo.gateway.error_response"
+local error_response = require "klaviyo.gateway.error_response"
 local report = require "klaviyo.gateway.report"
 local secrets = require "klaviyo.auth.auth"
 
@@ -29,12 +29,12 @@ end
 local function revision_of(self, headers)
   local date = headers.revision
   if date == nil then
-    return catalogue.load(self.settings.revision)
+    return operations.load(self.settings.revision)
   end
-  local revision = only(date) and catalogue.load(date)
+  local revision = only(date) and operations.load(date)
   if not revision then
-    refusal.throw(400, "invalid", "this gateway knows the revisions "
-      .. table.concat(catalogue.revisions(), ", "), { header = "revision" })
+    error_response.throw(400, "invalid", "this gateway knows the revisions "
+      .. table.concat(operations.revisions(), ", "), { header = "revision" })
   end
   return revision
 end
@@ -86,7 +86,7 @@ local function caller_by_rule(self, request)
   local found = self.rule(request)
   if type(found) == "table" then
     self.by_rule[found] = self.by_rule[found] or callers.compiled(found,
-      "the caller", catalogue.load(self.settings.revision))
+      "the caller", operations.load(self.settings.revision))
     return self.by_rule[found]
   elseif found == true then
     return { name = "-" }
@@ -118,17 +118,17 @@ local function caller_of(self, revision, op, include, headers)
     caller = self.rule(request)
   end
   if caller == nil then
-    refusal.throw(401, "not_authenticated",
+    error_response.throw(401, "not_authenticated",
       "this gateway asks for a token: Authorization: Bearer …",
       { header = "Authorization" })
   elseif caller == false then
-    refusal.throw(403, "permission_denied", "this caller may not")
+    error_response.throw(403, "permission_denied", "this caller may not")
   end
   return caller
 end
 
 local function too_large(self)
-  refusal.throw(413, "content_too_large", ("no more than %d bytes")
+  error_response.throw(413, "content_too_large", ("no more than %d bytes")
     :format(self.settings.max_body_bytes))
 end
 
@@ -157,7 +157,7 @@ end
 -- No body goes on to the service with an operation that takes none.
 local function refuse_body(op, size, headers)
   if (size or 0) > 0 or headers["transfer-encoding"] then
-    refusal.throw(400, "invalid", op.id .. " takes no body")
+    error_response.throw(400, "invalid", op.id .. " takes no body")
   elseif is_http2() and size == nil then
     -- whether there is one only its frames tell
     ngx.req.discard_body()
@@ -170,7 +170,7 @@ local function check_size(self, size)
     size = read_size()
   end
   if size == nil then
-    refusal.throw(411, "length_required",
+    error_response.throw(411, "length_required",
       "this gateway takes no body of unknown length: send Content-Length",
       { header = "Content-Length" })
   elseif size > self.settings.max_body_bytes then
@@ -189,13 +189,13 @@ local function check_body(self, op, headers)
     :match("^%s*([^%s;]*)")
   if op.body.style == "multipart" then
     if media_type ~= "multipart/form-data" then
-      refusal.throw(415, "unsupported_media_type",
+      error_response.throw(415, "unsupported_media_type",
         op.id .. " takes multipart/form-data", { header = "Content-Type" })
     end
   elseif media_type == MEDIA_TYPE or media_type == "application/json" then
     ngx.req.set_header("Content-Type", MEDIA_TYPE)
   else
-    refusal.throw(415, "unsupported_media_type",
+    error_response.throw(415, "unsupported_media_type",
       op.id .. " takes " .. MEDIA_TYPE, { header = "Content-Type" })
   end
   if not size then
@@ -228,7 +228,7 @@ end
 -- secret.
 local function no_key(why)
   report("no key: %s", why)
-  refusal.throw(503, "no_key", "the gateway has no key at present")
+  error_response.throw(503, "no_key", "the gateway has no key at present")
 end
 
 -- A function is called by one request at a time, and is passed a key that the
@@ -257,15 +257,15 @@ local function operation_of(self, revision, headers)
   if not op then
     local allowed = table.concat(target, ", ")
     if allowed ~= "" then
-      refusal.throw(405, "method_not_allowed", "this path has " .. allowed,
+      error_response.throw(405, "method_not_allowed", "this path has " .. allowed,
         nil, { Allow = allowed })
     end
-    refusal.throw(404, "not_found", "revision " .. revision.date
+    error_response.throw(404, "not_found", "revision " .. revision.date
       .. " has no such operation")
   end
-  local why = callers.refusal(caller, revision, op, include)
+  local why = callers.error_response(caller, revision, op, include)
   if why then
-    refusal.throw(403, "permission_denied", why)
+    error_response.throw(403, "permission_denied", why)
   end
   return op, target
 end
@@ -276,7 +276,7 @@ end
 ---@return string target path and query to ask the service for
 ---@return string|nil secret
 ---@return string authorization empty for what is public
-function M.judge(self)
+function M.authorize(self)
   local headers = ngx.req.get_headers(0)
   local revision = revision_of(self, headers)
   local op, target = operation_of(self, revision, headers)

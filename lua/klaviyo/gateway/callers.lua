@@ -4,7 +4,7 @@
 local digest = require "klaviyo.digest"
 local includes = require "klaviyo.gateway.includes"
 local keys = require "klaviyo.util.tables"
-local misuse = require "klaviyo.util.usage_error"
+local usage_error = require "klaviyo.util.usage_error"
 
 local M = {}
 
@@ -24,11 +24,11 @@ local NAME = "^[%w%-%._@:/]+$"
 
 local function check_list(where, name, list)
   if type(list) ~= "table" then
-    misuse.raise("%s: %s must be a list of names", where, name)
+    usage_error.raise("%s: %s must be a list of names", where, name)
   end
   for _, item in ipairs(list) do
     if type(item) ~= "string" then
-      misuse.raise("%s: %s must be a list of names", where, name)
+      usage_error.raise("%s: %s must be a list of names", where, name)
     end
   end
 end
@@ -46,13 +46,13 @@ local function read_entry(where, entry)
   if type(entry) == "string" then
     return entry, {}
   elseif type(entry) ~= "table" or type(entry[1]) ~= "string" then
-    misuse.raise("%s: operations must be a list of names, or of "
+    usage_error.raise("%s: operations must be a list of names, or of "
       .. '{"get_events", include = {"profile"}}', where)
   end
   for key in pairs(entry) do
     if key ~= 1 and key ~= "include" then
-      misuse.raise("%s: an operation is {name, include = {…}}, without %s",
-        where, misuse.shown(key))
+      usage_error.raise("%s: an operation is {name, include = {…}}, without %s",
+        where, usage_error.shown(key))
     end
   end
   check_list(where, "include", entry.include or {})
@@ -64,19 +64,19 @@ end
 -- names it may include.
 local function allowed_operations(where, entries, revision)
   if type(entries) ~= "table" then
-    misuse.raise("%s: operations must be a list of names", where)
+    usage_error.raise("%s: operations must be a list of names", where)
   end
   local allowed = {}
   for _, entry in ipairs(entries) do
     local name, include = read_entry(where, entry)
     local op = revision:operation(name)
     if not op then
-      misuse.unknown("operation of " .. where, name, revision:all_names())
+      usage_error.unknown("operation of " .. where, name, revision:all_names())
     end
     local known = op.query.include and op.query.include.values or {}
     for _, item in ipairs(include) do
       if not keys.set(known)[item] then
-        misuse.unknown(("include of %s in %s"):format(name, where), item,
+        usage_error.unknown(("include of %s in %s"):format(name, where), item,
           known)
       end
     end
@@ -93,16 +93,16 @@ end
 ---@param revision table the catalogue of the default revision
 function M.compiled(given, where, revision)
   if type(given) ~= "table" then
-    misuse.raise("%s must be a table", where)
+    usage_error.raise("%s must be a table", where)
   end
   for name in pairs(given) do
     if not MEMBERS[name] then
-      misuse.unknown("member of " .. where, name, MEMBERS)
+      usage_error.unknown("member of " .. where, name, MEMBERS)
     end
   end
   if given.name ~= nil
       and not (type(given.name) == "string" and given.name:find(NAME)) then
-    misuse.raise("%s: name must be one word", where)
+    usage_error.raise("%s: name must be one word", where)
   end
   local self = { name = given.name or "-" }
   if given.operations then
@@ -118,7 +118,7 @@ end
 -- Anything but a hash is likely the token itself: it is not shown.
 local function check_hash(where, hash)
   if type(hash) ~= "string" or #hash ~= 64 or hash:find("%X") then
-    misuse.raise("%s: token_sha256 must be the 64 hexadecimal digits of the "
+    usage_error.raise("%s: token_sha256 must be the 64 hexadecimal digits of the "
       .. "token's SHA-256 (printf %%s TOKEN | sha256sum)", where)
   end
   return hash:lower()
@@ -130,7 +130,7 @@ end
 ---@return fun(request: table): table|nil
 function M.of_list(list, revision)
   if #list == 0 then
-    misuse.raise("callers: nobody is listed")
+    usage_error.raise("callers: nobody is listed")
   end
   local known = {}
   for i, given in ipairs(list) do
@@ -177,7 +177,7 @@ local function include_refusal(caller, revision, op, name)
   local need = includes.need(revision, op, name)
   if not need then
     return ("this caller may not include %s in %s"):format(
-      misuse.shown(name), op.id)
+      usage_error.shown(name), op.id)
   end
   for _, scope in ipairs(caller.scopes and need.scopes or {}) do
     if not caller.scopes[scope] then
@@ -197,7 +197,7 @@ end
 ---@param op table
 ---@param include string[]|nil
 ---@return string|nil
-function M.refusal(caller, revision, op, include)
+function M.error_response(caller, revision, op, include)
   local named = caller.operations and entry_of(caller, op) or {}
   if caller.operations and not entry_of(caller, op) then
     return ("this caller may not use %s"):format(op.id)

@@ -10,13 +10,13 @@
 --- Lua only decides; nginx's proxy_pass carries the bytes, to where four
 --- variables say: examples/nginx/gateway.conf is the whole of it.
 
-local catalogue = require "klaviyo.operations"
-local lanes = require "klaviyo.transport.rate_limits"
-local judge = require "klaviyo.gateway.authorize"
+local operations = require "klaviyo.operations"
+local rate_limits = require "klaviyo.transport.rate_limits"
+local authorize = require "klaviyo.gateway.authorize"
 local links = require "klaviyo.gateway.links"
 local mask = require "klaviyo.gateway.mask"
 local options = require "klaviyo.gateway.options"
-local refusal = require "klaviyo.gateway.error_response"
+local error_response = require "klaviyo.gateway.error_response"
 local report = require "klaviyo.gateway.report"
 
 local M = {}
@@ -49,7 +49,7 @@ end
 function M.new(given)
   local settings, rule = options.checked(given)
   -- Parsed here, it is shared by all workers.
-  local revision = catalogue.load(settings.revision)
+  local revision = operations.load(settings.revision)
   revision:route("GET", "/")
   local gateway = setmetatable({}, Gateway)
   parts_of[gateway] = {
@@ -72,16 +72,16 @@ end
 
 local function wait_for_turn(self, state, target, secret)
   local op = state.op
-  state.lane = lanes.of(self.pace, op,
+  state.request_queue = rate_limits.of(self.pace, op,
     { public = op.public, url = target }, secret)
   local left = self.settings.max_wait
   while true do
-    local when, seconds = state.lane:take()
+    local when, seconds = state.request_queue:take()
     if when then
       state.taken = when
       return
     elseif seconds > left then
-      refusal.throw(429, "throttled", "the account's rate limit leaves no "
+      error_response.throw(429, "throttled", "the account's rate limit leaves no "
         .. "room; try again later", nil, { ["Retry-After"] =
           ("%d"):format(math.max(1, math.ceil(seconds))) })
     end
@@ -92,7 +92,7 @@ end
 
 local function settle(state, status, block)
   if state.taken then
-    state.lane:settle(state.taken, status, block)
+    state.request_queue:settle(state.taken, status, block)
     state.taken = nil
   end
 end
@@ -100,7 +100,7 @@ end
 -- The phases ------------------------------------------------------------------
 
 local function decide(self, state)
-  local op, target, secret, authorization = judge.judge(self)
+  local op, target, secret, authorization = authorize.authorize(self)
   state.op, state.secret = op, secret
   wait_for_turn(self, state, target, secret)
   ngx.var.klaviyo_uri = target
@@ -111,11 +111,11 @@ end
 --- here, as JSON:API error documents with the field X-Klaviyo-Gateway.
 function Gateway:access()
   local state = new_state()
-  local refused = refusal.catch(decide, parts_of[self], state)
+  local refused = error_response.catch(decide, parts_of[self], state)
   if refused then
     state.own = true
     settle(state)
-    refusal.answer(refused)
+    error_response.answer(refused)
   end
 end
 
@@ -191,7 +191,7 @@ local function replace_error_page(state)
       operation_name(state), ngx.status, ngx.var.upstream_addr or "-",
       ngx.var.upstream_response_time or "-", ngx.var.request_id)
   end
-  state.page = refusal.page(ngx.status)
+  state.page = error_response.page(ngx.status)
 end
 
 -- The service refused our key, not the caller's token: that would be a 401 of
@@ -209,10 +209,10 @@ local function replace_unauthorized(self, state)
   end
   if changes then
     ngx.header["Retry-After"] = "1"
-    state.page = refusal.page(503, "key_refused",
+    state.page = error_response.page(503, "key_refused",
       "the service refused the gateway's key, which is being replaced")
   else
-    state.page = refusal.page(502, "key_refused", "the service refused the "
+    state.page = error_response.page(502, "key_refused", "the service refused the "
       .. "gateway's key: its operator must replace it")
   end
 end

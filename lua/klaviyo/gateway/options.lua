@@ -1,9 +1,9 @@
 --- What a gateway may be told, judged when nginx reads its configuration.
 
 local callers = require "klaviyo.gateway.callers"
-local catalogue = require "klaviyo.operations"
+local operations = require "klaviyo.operations"
 local client_settings = require "klaviyo.settings"
-local misuse = require "klaviyo.util.usage_error"
+local usage_error = require "klaviyo.util.usage_error"
 
 local M = {}
 
@@ -80,9 +80,9 @@ local DEFAULTS = {
 local function check(name, value)
   local rule = KNOWN[name]
   if not rule then
-    misuse.unknown("setting of the gateway", name, KNOWN)
+    usage_error.unknown("setting of the gateway", name, KNOWN)
   elseif not rule[1](value) then
-    misuse.raise("the gateway's %s must be %s%s", name, rule[2],
+    usage_error.raise("the gateway's %s must be %s%s", name, rule[2],
       rule[3] and "" or ", not " .. tostring(value))
   elseif name == "pacing" then
     client_settings.check_pacing("the gateway's pacing", value)
@@ -91,18 +91,18 @@ end
 
 local function check_secrets(settings)
   if settings.api_key and settings.access_token then
-    misuse.raise("give the gateway api_key or access_token, not both")
+    usage_error.raise("give the gateway api_key or access_token, not both")
   elseif not settings.api_key and not settings.access_token then
     local key = os.getenv("KLAVIYO_API_KEY")
     if not is_secret(key) then
-      misuse.raise("the gateway has no key: give api_key, or set "
+      usage_error.raise("the gateway has no key: give api_key, or set "
         .. 'KLAVIYO_API_KEY (and say "env KLAVIYO_API_KEY;" in nginx.conf)')
     end
     settings.api_key = key
   end
   if settings.access_token and settings.pacing ~= false
       and settings.budget ~= false and not settings.account then
-    misuse.raise("with access_token, say whose it is: account = … (the rate "
+    usage_error.raise("with access_token, say whose it is: account = … (the rate "
       .. "limits are the account's, and a token changes), or budget = false")
   end
 end
@@ -113,7 +113,7 @@ end
 ---@return function rule
 function M.checked(given)
   if type(given) ~= "table" then
-    misuse.raise("the gateway needs a table of settings")
+    usage_error.raise("the gateway needs a table of settings")
   end
   local settings = {}
   for name, value in pairs(DEFAULTS) do
@@ -127,11 +127,11 @@ function M.checked(given)
   if settings.public_url then
     settings.public_url = settings.public_url:gsub("/+$", "")
   end
-  local revision = catalogue.load(settings.revision)
+  local revision = operations.load(settings.revision)
   if not revision then
-    misuse.unknown("revision", settings.revision, catalogue.revisions())
+    usage_error.unknown("revision", settings.revision, operations.revisions())
   elseif settings.callers == nil then
-    misuse.raise("the gateway's callers are missing: who may ask? A list of "
+    usage_error.raise("the gateway's callers are missing: who may ask? A list of "
       .. "{name =, token_sha256 =}, or a function")
   end
   if type(settings.callers) == "function" then

@@ -6,7 +6,7 @@
 --- was under way for some time.
 
 local core = require "klaviyo.core"
-local sentinel = require "klaviyo.nginx.exit_hook"
+local exit_hook = require "klaviyo.nginx.exit_hook"
 
 local M = {}
 
@@ -41,7 +41,7 @@ function M.port()
   if not port then
     port = core.completion_queue()
   end
-  sentinel.watch(M)
+  exit_hook.watch(M)
   return port
 end
 
@@ -130,7 +130,7 @@ local function run()
 end
 
 --- Sends for the reader, if there is none.
-function M.send_for()
+function M.start()
   if state == "reading" or state and ngx.now() - since < PATIENCE then
     return
   end
@@ -139,7 +139,7 @@ function M.send_for()
 end
 
 --- Has the reader leave as soon as nothing is under way.
-function M.dismiss()
+function M.stop()
   is_dismissed = true
   if state then
     port:request_stop()
@@ -149,7 +149,7 @@ end
 --- Has a task be woken when a transfer is over.
 function M.expect(serial, task)
   waiting[serial] = task
-  M.send_for()
+  M.start()
 end
 
 function M.is_reading()

@@ -4,10 +4,10 @@
 --- over.
 
 local core = require "klaviyo.core"
-local lazy = require "klaviyo.util.lazy_require"
+local lazy_require = require "klaviyo.util.lazy_require"
 local timers = require "klaviyo.nginx.timers"
 
-local track = lazy "klaviyo.events.track"
+local track = lazy_require "klaviyo.events.track"
 
 local M = {}
 
@@ -33,7 +33,7 @@ end
 
 -- nginx, where it is told to, ends all before that by cutting all connections,
 -- the reader's among them.
-local function see_through(_, reader)
+local function drain(_, reader)
   local ending = core.clock() + MAX_TRACKING
   reader.was_cut = false
   while is_busy(ending) and not reader.was_cut do
@@ -42,7 +42,7 @@ local function see_through(_, reader)
   end
   track.report()
   is_watching = false
-  reader.dismiss()
+  reader.stop()
 end
 
 local reports
@@ -66,7 +66,7 @@ function M.watch(reader)
   if is_watching or ngx.get_phase() == "exit_worker" or core.completion_queues() > 1 then
     return
   end
-  is_watching = ngx.timer.at(ngx.worker.exiting() and 0 or FAR, see_through,
+  is_watching = ngx.timer.at(ngx.worker.exiting() and 0 or FAR, drain,
     reader) ~= nil
 end
 

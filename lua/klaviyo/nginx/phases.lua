@@ -1,7 +1,7 @@
 --- What can be done in the phases of nginx: in some a call can wait for its
 --- answer, in others it can at best be left to be sent.
 
-local misuse = require "klaviyo.util.usage_error"
+local usage_error = require "klaviyo.util.usage_error"
 
 local M = {}
 
@@ -29,16 +29,16 @@ end
 function M.must_wait()
   local phase = ngx.get_phase()
   if phase == "init" then
-    misuse.raise(IN_INIT)
+    usage_error.raise(IN_INIT)
   elseif not WAIT[phase] then
-    misuse.raise(NO_WAITING, phase)
+    usage_error.raise(NO_WAITING, phase)
   end
 end
 
 --- Raises where nothing can be sent at all.
 function M.must_send()
   if ngx.get_phase() == "init" then
-    misuse.raise(IN_INIT)
+    usage_error.raise(IN_INIT)
   end
 end
 

@@ -2,9 +2,9 @@
 --- falls forward, the one that answers in its place. What suits either is
 --- right.
 
-local calendar = require "klaviyo.operations.revision_lifecycle"
-local catalogue = require "klaviyo.operations"
-local misuse = require "klaviyo.util.usage_error"
+local revision_lifecycle = require "klaviyo.operations.revision_lifecycle"
+local operations = require "klaviyo.operations"
+local usage_error = require "klaviyo.util.usage_error"
 
 local M = {}
 
@@ -25,7 +25,7 @@ local function new(asked, date, served)
     asked = asked,
     found = {},
     served = served ~= date and function()
-      return catalogue.load(served)
+      return operations.load(served)
     end or nil,
   }, View)
 end
@@ -34,7 +34,7 @@ end
 ---@param settings klaviyo.settings
 ---@return klaviyo.view
 function M.of(settings)
-  local date, today = settings.revision, calendar.today()
+  local date, today = settings.revision, revision_lifecycle.today()
   if day ~= today then
     forward, day = {}, today
   end
@@ -42,11 +42,11 @@ function M.of(settings)
   if falls and forward[date] then
     return forward[date]
   end
-  local asked = catalogue.load(date)
+  local asked = operations.load(date)
   if not asked then
-    misuse.unknown("revision", date, catalogue.revisions())
+    usage_error.unknown("revision", date, operations.revisions())
   end
-  local served = falls and calendar.served(date) or date
+  local served = falls and revision_lifecycle.served(date) or date
   views[date] = views[date] or {}
   local view = views[date][served]
   if not view then
@@ -71,7 +71,7 @@ function View:must(name)
   local op = self.found[name]
   if not op then
     op = self:operation(name)
-      or misuse.unknown("operation", name, self:all_names())
+      or usage_error.unknown("operation", name, self:all_names())
     self.found[name] = op
   end
   return op

@@ -6,14 +6,14 @@
 -- notation stands in klaviyo/operations/format.lua. A revision's file holds
 -- what differs from the revision before it.
 
-local notation = require "klaviyo.operations.format"
+local format = require "klaviyo.operations.format"
 local index = require "klaviyo.operations.revisions.index"
 local keys = require "klaviyo.util.tables"
 
 local M = {}
 
 -- No line of an operation is longer; a spec watches.
-local MOST_LINE = 4000
+local MAX_LINE = 4000
 
 local Revision = {}
 Revision.__index = Revision
@@ -74,7 +74,7 @@ local function ids_with(self, text)
     local operations = data.operations
     local at, stop = operations:find(text, 1, true)
     while at do
-      local before = operations:sub(math.max(1, at - MOST_LINE), at - 1)
+      local before = operations:sub(math.max(1, at - MAX_LINE), at - 1)
       ids[#ids + 1] = before:match("^.*\n([%w_]+)") or
         before:match("^[%w_]+")
       at, stop = operations:find(text, stop + 1, true)
@@ -111,7 +111,7 @@ function Revision:operation(name)
   end
   local text = line(self, "operations", name)
   if text then
-    op = notation.operation(name, text, self.field_line, self.read_schema)
+    op = format.operation(name, text, self.field_line, self.read_schema)
   else
     op = by_alias(self, name)
   end

@@ -6,7 +6,7 @@ local schema = require "klaviyo.operations.schema"
 
 local M = {}
 
-local MOST_NAMED = 5
+local MAX_NAMED = 5
 
 local function add(found, path, what)
   local text = path .. " " .. what
@@ -213,10 +213,10 @@ function M.between(op, also)
     add(found, "the answer", ("is %s%s"):format(also.many and "a list of " or "",
       also.type or "empty"))
   end
-  if #found > MOST_NAMED then
-    found[MOST_NAMED] = ("… (%d in all)"):format(#found)
+  if #found > MAX_NAMED then
+    found[MAX_NAMED] = ("… (%d in all)"):format(#found)
   end
-  return table.concat(found, ", ", 1, math.min(#found, MOST_NAMED))
+  return table.concat(found, ", ", 1, math.min(#found, MAX_NAMED))
 end
 
 return M

@@ -5,7 +5,7 @@
 --- is not, with no word about it. The client has to know.
 --- https://developers.klaviyo.com/en/docs/api_versioning_and_deprecation_policy
 
-local catalogue = require "klaviyo.operations"
+local operations = require "klaviyo.operations"
 
 local M = {}
 
@@ -61,7 +61,7 @@ function M.served(date)
   if M.age(date).state ~= "retired" then
     return date
   end
-  local revisions = catalogue.revisions()
+  local revisions = operations.revisions()
   for _, later in ipairs(revisions) do
     if later > date and M.age(later).state ~= "retired" then
       return later
@@ -73,7 +73,7 @@ end
 --- All catalogued revisions with their ages, the oldest first.
 function M.revisions()
   local list = {}
-  for i, date in ipairs(catalogue.revisions()) do
+  for i, date in ipairs(operations.revisions()) do
     list[i] = M.age(date)
     list[i].served_as = M.served(date)
   end

@@ -2,8 +2,8 @@
 --- others have left.
 
 local folder = require "klaviyo.outbox.folder"
-local keeper = require "klaviyo.outbox.store_access"
-local misuse = require "klaviyo.util.usage_error"
+local store_access = require "klaviyo.outbox.store_access"
+local usage_error = require "klaviyo.util.usage_error"
 local progress = require "klaviyo.outbox.progress"
 local scheduler = require "klaviyo.tasks.scheduler"
 local sender = require "klaviyo.outbox.sender"
@@ -15,7 +15,7 @@ local MAIN = "main"  -- the coroutine that LuaJIT has no name for
 --- The settings of whom it is for.
 function M.values(self)
   if not self.values then
-    misuse.raise("say for whom the outbox is: a client")
+    usage_error.raise("say for whom the outbox is: a client")
   end
   return self.values()
 end
@@ -25,7 +25,7 @@ local function send_store(self, pass, store)
   local done, err = sender.send(pass, store)
   if err and err.code == "damaged" then
     local again, what, why = store:renew()
-    keeper.warn(self, "outbox: " .. tostring(again and what or why))
+    store_access.warn(self, "outbox: " .. tostring(again and what or why))
     return again and true, again == nil and err or nil, again
   end
   return done, err, store
@@ -71,9 +71,9 @@ local function send_orphans(self, pass)
   end
   self.look = false
   for orphan, damage in folder.orphans(self.path,
-      keeper.store_options(self, false), keeper.file_failed(self)) do
+      store_access.store_options(self, false), store_access.file_failed(self)) do
     if damage then
-      keeper.warn(self, "outbox: " .. damage)
+      store_access.warn(self, "outbox: " .. damage)
     end
     local done, err = true, nil
     if orphan:waiting() > 0 then
@@ -94,12 +94,12 @@ end
 
 local function report(self, pass)
   if pass.refused > 0 then
-    keeper.warn(self, ("outbox: %d events were refused for good and are kept aside; "
+    store_access.warn(self, ("outbox: %d events were refused for good and are kept aside; "
       .. "the first: %s"):format(pass.refused, pass.reason))
   end
   local why = pass.unwritten and tostring(pass.unwritten)
   if why and why ~= self.unwritten then
-    keeper.warn(self, ("%s; what was sent cannot be deleted yet, and is not "
+    store_access.warn(self, ("%s; what was sent cannot be deleted yet, and is not "
       .. "sent again while this process lives"):format(why))
   end
   self.unwritten = why
@@ -140,13 +140,13 @@ function M.run(self, is_over, ending)
   self.sender.by = scheduler.inside() or coroutine.running() or MAIN
   local ok, done, err = pcall(send_all, self, ending, is_over)
   self.sender.by = nil
-  if keeper.is_of_request() then
-    keeper.release(self)
+  if store_access.is_of_request() then
+    store_access.release(self)
   end
   if not ok then
     error(done, 0)
-  elseif not done and keeper.in_nginx() then
-    keeper.warn(self, "outbox: " .. tostring(err) .. "; what waits is kept")
+  elseif not done and store_access.in_nginx() then
+    store_access.warn(self, "outbox: " .. tostring(err) .. "; what waits is kept")
   end
   return done, err
 end

@@ -5,7 +5,7 @@ local store = require "klaviyo.outbox.store"
 
 local M = {}
 
-local MOST_SLOTS = 4096
+local MAX_SLOTS = 4096
 
 local function base(path, number)
   return ("%s/slot-%d"):format(path, number)
@@ -22,7 +22,7 @@ function M.take(path, options)
   if not ok then
     return nil, what, ("%s: %s"):format(path, why)
   end
-  for number = 1, MOST_SLOTS do
+  for number = 1, MAX_SLOTS do
     local name = base(path, number)
     local taken
     taken, what, why = store.open(name, options)
@@ -43,7 +43,7 @@ end
 function M.orphans(path, options, failed)
   local number = 0
   return function()
-    while number < MOST_SLOTS do
+    while number < MAX_SLOTS do
       number = number + 1
       local name = base(path, number)
       local taken, what, why = store.open(name, options)
@@ -64,7 +64,7 @@ end
 ---@return {waiting: integer, files: integer}
 function M.stats(path)
   local sum = {waiting = 0, files = 0}
-  for number = 1, MOST_SLOTS do
+  for number = 1, MAX_SLOTS do
     local count = store.waiting(base(path, number))
     if not count then
       break
@@ -88,7 +88,7 @@ end
 function M.all(path, failed)
   local number = 0
   return function()
-    while number < MOST_SLOTS do
+    while number < MAX_SLOTS do
       number = number + 1
       local name = base(path, number)
       local seen, what, why = store.peek(name)

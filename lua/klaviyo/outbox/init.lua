@@ -14,16 +14,16 @@ local core = require "klaviyo.core"
 local folder = require "klaviyo.outbox.folder"
 local hidden = require "klaviyo.hidden"
 local json = require "klaviyo.values.json"
-local keeper = require "klaviyo.outbox.store_access"
-local lazy = require "klaviyo.util.lazy_require"
-local misuse = require "klaviyo.util.usage_error"
+local store_access = require "klaviyo.outbox.store_access"
+local lazy_require = require "klaviyo.util.lazy_require"
+local usage_error = require "klaviyo.util.usage_error"
 local payload = require "klaviyo.outbox.payload"
 local progress = require "klaviyo.outbox.progress"
-local rounds = require "klaviyo.outbox.flush"
+local flush = require "klaviyo.outbox.flush"
 local sender = require "klaviyo.outbox.sender"
 local tasks = require "klaviyo.tasks"
 
-local timer = lazy "klaviyo.outbox.timer"
+local timer = lazy_require "klaviyo.outbox.timer"
 
 local M = {}
 
@@ -54,7 +54,7 @@ local DEFAULTS = {
   max_refused = 10000, interval = 1,
 }
 
-local SHORTEST_WAIT, LONGEST_WAIT = 0.5, 30  -- after a failure, outside nginx
+local SHORTEST_WAIT, MAX_WAIT = 0.5, 30  -- after a failure, outside nginx
 local LOOK = 0.05  -- while another pass is under way
 local CLOSING = 5
 
@@ -83,7 +83,7 @@ local KNOWN = {
 ---@return klaviyo.outbox|nil, klaviyo.error|nil
 function M.new(options)
   if type(options) ~= "table" then
-    misuse.raise("an outbox takes a table of options, not %s", type(options))
+    usage_error.raise("an outbox takes a table of options, not %s", type(options))
   end
   local self = {
     counts = {sent = 0, refused = 0}, failures = 0, look = true,
@@ -98,18 +98,18 @@ function M.new(options)
   for name, value in pairs(options) do
     local rule = KNOWN[name]
     if not rule then
-      misuse.unknown("option of an outbox", name, KNOWN)
+      usage_error.unknown("option of an outbox", name, KNOWN)
     elseif not rule[1](value) then
-      misuse.raise("%s must be %s, not %s", name, rule[2], tostring(value))
+      usage_error.raise("%s must be %s, not %s", name, rule[2], tostring(value))
     end
     self[name] = value
   end
   if not self.path then
-    misuse.raise("an outbox needs a path: the folder that it is in")
+    usage_error.raise("an outbox needs a path: the folder that it is in")
   end
   setmetatable(self, Outbox)
-  if not keeper.in_nginx() then
-    local _, err = keeper.open(self)
+  if not store_access.in_nginx() then
+    local _, err = store_access.open(self)
     if err then
       return nil, err
     end
@@ -122,7 +122,7 @@ end
 local SECRETS = {"api_key", "access_token"}
 
 local function refuse_account()
-  misuse.raise("an outbox is of one account: give each its own folder")
+  usage_error.raise("an outbox is of one account: give each its own folder")
 end
 
 -- Events of one account must never be sent to another. What can be told from
@@ -155,7 +155,7 @@ end
 ---@return boolean|nil, klaviyo.error|nil
 function Outbox:put(event, client)
   local values = bind(self, client)
-  local time = keeper.in_nginx() and ngx.now() or os.time()
+  local time = store_access.in_nginx() and ngx.now() or os.time()
   local text, id = payload.of(event, client, time)
   if not text then
     return nil, sender.error_of("too_large", id)
@@ -163,12 +163,12 @@ function Outbox:put(event, client)
     return nil, sender.error_of("full", ("%d events wait already; that is "
       .. "max_rows"):format(self.store:waiting()))
   end
-  local ok, err = keeper.call(self, "add", id, values.revision,
+  local ok, err = store_access.call(self, "add", id, values.revision,
     math.floor(time * 1000), text)
-  if keeper.is_of_request() then
-    keeper.release(self)
+  if store_access.is_of_request() then
+    store_access.release(self)
   end
-  if ok and keeper.in_nginx() then
+  if ok and store_access.in_nginx() then
     timer.wake(self)
   end
   return ok, err
@@ -182,12 +182,12 @@ end
 ---@return klaviyo.error|nil err
 function Outbox:start(client)
   bind(self, client)
-  if not keeper.in_nginx() then
+  if not store_access.in_nginx() then
     return true
   end
   local store, err = self.store, nil
   if not store then
-    store, err = keeper.open(self)
+    store, err = store_access.open(self)
   end
   timer.wake(self)
   if store then
@@ -205,7 +205,7 @@ end
 ---@return boolean|nil done
 ---@return klaviyo.error|nil err
 function Outbox:pass(is_over, ending)
-  return rounds.run(self, is_over, ending)
+  return flush.run(self, is_over, ending)
 end
 
 -- The files that this process has open.
@@ -259,14 +259,14 @@ function Outbox:drain(seconds, client)
   if client then
     bind(self, client)
   end
-  local values = rounds.values(self)
+  local values = flush.values(self)
   local ending = core.clock() + (seconds or 30)
   local wait, err = SHORTEST_WAIT, nil
   self.look = true
   repeat
     local done
     local pause = LOOK
-    if not rounds.is_under_way(self) then
+    if not flush.is_under_way(self) then
       done, err = self:pass(function()
         return core.clock() >= ending
       end, ending)
@@ -277,7 +277,7 @@ function Outbox:drain(seconds, client)
       elseif not done and not may_pass(err) then
         return nil, err
       elseif not done then
-        pause, wait = wait, math.min(wait * 2, LONGEST_WAIT)
+        pause, wait = wait, math.min(wait * 2, MAX_WAIT)
       else
         pause, err = 0, why
         if count == waiting then
@@ -315,7 +315,7 @@ end
 --- kept.
 ---@return fun(): table|nil
 function Outbox:refused()
-  local slots = folder.all(self.path, keeper.file_failed(self))
+  local slots = folder.all(self.path, store_access.file_failed(self))
   local store, last = nil, nil
   return function()
     while true do
@@ -350,20 +350,20 @@ function Outbox:close(seconds)
   if self.closed then
     return true
   end
-  seconds = seconds or keeper.in_nginx() and 0 or CLOSING
+  seconds = seconds or store_access.in_nginx() and 0 or CLOSING
   if self.values and seconds > 0 and self:waiting() > 0 then
     self:drain(seconds)
   end
   self.closed = true
   local waiting = self:waiting()
-  keeper.release(self)
+  store_access.release(self)
   if waiting == 0 then
     return true
   end
   local err = sender.error_of("waiting", ("%d events still wait in %s")
     :format(waiting, self.path))
   if seconds > 0 then
-    keeper.warn(self, err.message)
+    store_access.warn(self, err.message)
   end
   return nil, err
 end

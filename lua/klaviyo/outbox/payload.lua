@@ -3,7 +3,7 @@
 --- identifies it. Nothing of it depends on whose account it is for.
 
 local json = require "klaviyo.values.json"
-local misuse = require "klaviyo.util.usage_error"
+local usage_error = require "klaviyo.util.usage_error"
 local unique_id = require "klaviyo.request.unique_id"
 
 local M = {}
@@ -38,15 +38,15 @@ local function attributes_of(event, client)
   if type(event) == "string" then
     document = json.decode(event)
   elseif type(event) ~= "table" then
-    misuse.raise("an event is a table or a document's JSON, not %s",
-      misuse.kind(event))
+    usage_error.raise("an event is a table or a document's JSON, not %s",
+      usage_error.kind(event))
   elseif type(event.data) ~= "table" then
     document = client:document("create_event", event)
   end
   local data = type(document) == "table" and document.data
   local attributes = type(data) == "table" and data.attributes
   if type(attributes) ~= "table" or data.type ~= "event" then
-    misuse.raise("this is no document of create_event")
+    usage_error.raise("this is no document of create_event")
   end
   return attributes
 end
@@ -73,8 +73,8 @@ function M.of(event, client, now)
   if not unique_id.is_given(own.unique_id) then
     own.unique_id = unique_id.new()
   elseif type(own.unique_id) ~= "string" then
-    misuse.raise("create_event: unique_id must be a string, not %s",
-      misuse.kind(own.unique_id))
+    usage_error.raise("create_event: unique_id must be a string, not %s",
+      usage_error.kind(own.unique_id))
   end
   local text = HEAD .. json.encode(profile or {}) .. MIDDLE
     .. json.encode(own) .. TAIL

@@ -2,7 +2,7 @@
 
 local core = require "klaviyo.core"
 local folder = require "klaviyo.outbox.folder"
-local misuse = require "klaviyo.util.usage_error"
+local usage_error = require "klaviyo.util.usage_error"
 local sender = require "klaviyo.outbox.sender"
 local warning = require "klaviyo.util.warning"
 
@@ -57,7 +57,7 @@ function M.open(self)
   if self.closed then
     return nil, sender.error_of("closed", "it is closed")
   elseif M.in_nginx() and ngx.get_phase() == "init" then
-    misuse.raise("nothing can be put into an outbox while nginx starts: "
+    usage_error.raise("nothing can be put into an outbox while nginx starts: "
       .. "its workers do so")
   end
   local store, number, why = folder.take(self.path, M.store_options(self, true))

@@ -2,13 +2,13 @@
 --- set by the first event and goes on as long as there is something to send;
 --- another one looks for what workers that are gone have left.
 
-local keeper = require "klaviyo.outbox.store_access"
+local store_access = require "klaviyo.outbox.store_access"
 local timers = require "klaviyo.nginx.timers"
 
 local M = {}
 
 local LOOK_EVERY = 10  -- seconds, for what others have left
-local LONGEST_WAIT = 60
+local MAX_WAIT = 60
 
 -- Nothing to do with the request it was started in, which may be long gone.
 local function guarded(outbox, run)
@@ -27,7 +27,7 @@ local function send(premature, outbox)
   guarded(outbox, function()
     done = outbox:pass(ngx.worker.exiting)
   end)
-  if ngx.worker.exiting() or keeper.is_of_request() then
+  if ngx.worker.exiting() or store_access.is_of_request() then
     return
   elseif done then
     outbox.failures = 0
@@ -36,7 +36,7 @@ local function send(premature, outbox)
   end
   if outbox:waiting() > 0 or not done then
     outbox.timers.send:start(math.min(outbox.interval
-      * 2 ^ math.min(outbox.failures, 10), LONGEST_WAIT))
+      * 2 ^ math.min(outbox.failures, 10), MAX_WAIT))
   end
 end
 
@@ -56,7 +56,7 @@ function M.wake(outbox)
     outbox.timers = own
   end
   own.send:start(outbox.interval)
-  if keeper.is_of_request() then
+  if store_access.is_of_request() then
     outbox.look = true
   else
     own.look:start(LOOK_EVERY)

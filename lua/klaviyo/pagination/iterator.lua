@@ -41,7 +41,7 @@ function M.pages(source)
     done = false,
     ahead = true,
     -- the settings, with the key, are in both of them
-    inner = hidden {source = source, flight = nil},
+    inner = hidden {source = source, pending = nil},
     walk = walk,
     next_cursor = walk:cursor(),
   }, Pages)
@@ -63,9 +63,9 @@ end
 
 -- To a page that came, but cannot be decoded.
 local function go_back(self, url, cursor)
-  if self.inner().flight then
-    transport.abandon(self.inner().flight)
-    self.inner().flight = nil
+  if self.inner().pending then
+    transport.cancel(self.inner().pending)
+    self.inner().pending = nil
   end
   self.walk:close()
   self.walk = core.pages(self.inner().source.settings.base_url, url)
@@ -112,27 +112,27 @@ end
 
 -- Lands the flight of the page that comes next. Whoever waits for the link has
 -- it before the page is decoded.
-local function land(self, flight)
+local function land(self, pending)
   local outcome = {}
-  self.inner().flight = flight
-  outcome.ok, outcome.page, outcome.err = pcall(transport.land, flight,
+  self.inner().pending = pending
+  outcome.ok, outcome.page, outcome.err = pcall(transport.land, pending,
     function(body)
-      self.inner().flight = nil
+      self.inner().pending = nil
       outcome.arrived = true
-      outcome.trouble = self.walk and follow(self, body)
-      if self.ahead and not outcome.trouble
+      outcome.raw_error = self.walk and follow(self, body)
+      if self.ahead and not outcome.raw_error
           and not (self.limit and self.count + 1 >= self.limit) then
         self:prefetch()
       end
     end)
-  if self.inner().flight == flight then
-    self.inner().flight = nil
+  if self.inner().pending == pending then
+    self.inner().pending = nil
   end
   local page = outcome.page
   if not outcome.ok then
     error(page, 0)
-  elseif page and not has_data(flight.op, page) then
-    outcome.page, outcome.err = nil, answer.no_page(flight, page)
+  elseif page and not has_data(pending.op, page) then
+    outcome.page, outcome.err = nil, answer.no_page(pending, page)
   end
   return outcome
 end
@@ -154,10 +154,10 @@ local function next_page(self)
     return nil, self.lost
   end
   local url, cursor = self.walk:url(), self.next_cursor
-  local flight, outcome = self.inner().flight, nil
+  local pending, outcome = self.inner().pending, nil
   -- one that is awaited already was a task's that is no more
-  if flight and not flight.is_awaited then
-    outcome = land(self, flight)
+  if pending and not pending.is_awaited then
+    outcome = land(self, pending)
   end
   if self.walk and (not outcome or came_too_early(outcome.err)) then
     outcome = land(self, start(self))
@@ -169,8 +169,8 @@ local function next_page(self)
       go_back(self, url, cursor)
     end
     return nil, outcome.err
-  elseif outcome.trouble then
-    self.lost = answer.lost(outcome.trouble, self.inner().source,
+  elseif outcome.raw_error then
+    self.lost = answer.lost(outcome.raw_error, self.inner().source,
       outcome.page)
   end
   self.count = self.count + 1
@@ -186,13 +186,13 @@ end
 --- Asks for the page that comes next, if there is one. What cannot be asked
 --- for yet is none of the present page's business.
 function Pages:prefetch()
-  if self.inner().source.settings.prefetch and not self.inner().flight and self.walk
+  if self.inner().source.settings.prefetch and not self.inner().pending and self.walk
       and not self.done and not self.lost then
-    local ok, flight = pcall(start, self)
+    local ok, pending = pcall(start, self)
     if ok then
-      self.inner().flight = flight
-    elseif scheduler.is_interrupt(flight) then
-      error(flight, 0)
+      self.inner().pending = pending
+    elseif scheduler.is_interrupt(pending) then
+      error(pending, 0)
     end
   end
 end
@@ -206,9 +206,9 @@ end
 
 --- Ends the walk and gives up on what is under way. May be called twice.
 function Pages:close()
-  if self.inner().flight then
-    transport.abandon(self.inner().flight)
-    self.inner().flight = nil
+  if self.inner().pending then
+    transport.cancel(self.inner().pending)
+    self.inner().pending = nil
   end
   if self.walk then
     self.walk:close()

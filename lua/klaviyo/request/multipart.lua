@@ -1,7 +1,7 @@
 --- The body of an upload: the parts of a multipart/form-data form. They are
 --- read whole, so that they can be sent again.
 
-local misuse = require "klaviyo.util.usage_error"
+local usage_error = require "klaviyo.util.usage_error"
 
 local M = {}
 
@@ -13,12 +13,12 @@ local MEDIA_TYPES = {
 local function read_path(path)
   local file, why = io.open(path, "rb")
   if not file then
-    misuse.raise("cannot read the file to upload: %s", why)
+    usage_error.raise("cannot read the file to upload: %s", why)
   end
-  local data, trouble = file:read("*a")
+  local data, raw_error = file:read("*a")
   file:close()
   if not data then
-    misuse.raise("cannot read the file to upload: %s", trouble)
+    usage_error.raise("cannot read the file to upload: %s", raw_error)
   end
   return data
 end
@@ -28,7 +28,7 @@ local function read_all(reader)
   while true do
     local chunk, why = reader()
     if chunk == nil and why ~= nil then
-      misuse.raise("the reader of the file to upload failed: %s",
+      usage_error.raise("the reader of the file to upload failed: %s",
         tostring(why))
     elseif chunk == nil or chunk == "" then
       return table.concat(chunks)
@@ -44,8 +44,8 @@ local function file_of(op, value)
   elseif type(value) == "function" then
     value = {reader = value}
   elseif type(value) ~= "table" then
-    misuse.raise("the file of %s must be a path, a function or a table, "
-      .. "not %s", op.id, misuse.kind(value))
+    usage_error.raise("the file of %s must be a path, a function or a table, "
+      .. "not %s", op.id, usage_error.kind(value))
   end
   local data = value.data
   if value.path then
@@ -54,10 +54,10 @@ local function file_of(op, value)
     data = read_all(value.reader)
   end
   if type(data) ~= "string" then
-    misuse.raise("the file of %s needs path, data or reader", op.id)
+    usage_error.raise("the file of %s needs path, data or reader", op.id)
   end
   if value.type and not tostring(value.type):match("^[%w.+-]+/[%w.+-]+$") then
-    misuse.raise("the type of the file must be a media type, not %q",
+    usage_error.raise("the type of the file must be a media type, not %q",
       tostring(value.type))
   end
   local filename = value.filename
@@ -78,18 +78,18 @@ end
 function M.build(op, t)
   local parts = op.body.parts
   if type(t) ~= "table" then
-    misuse.raise("%s takes a table, not %s", op.id, misuse.kind(t))
+    usage_error.raise("%s takes a table, not %s", op.id, usage_error.kind(t))
   end
   local names = {}
   for name in pairs(t) do
     if not parts[name] then
-      misuse.unknown("field of " .. op.id, name, parts)
+      usage_error.unknown("field of " .. op.id, name, parts)
     end
     names[#names + 1] = name
   end
   for name, rule in pairs(parts) do
     if rule.required and t[name] == nil then
-      misuse.raise("%s needs %s", op.id, name)
+      usage_error.raise("%s needs %s", op.id, name)
     end
   end
   table.sort(names)

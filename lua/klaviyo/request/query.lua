@@ -4,11 +4,11 @@
 local core = require "klaviyo.core"
 local int64 = require "klaviyo.values.int64"
 local json = require "klaviyo.values.json"
-local lazy = require "klaviyo.util.lazy_require"
-local misuse = require "klaviyo.util.usage_error"
+local lazy_require = require "klaviyo.util.lazy_require"
+local usage_error = require "klaviyo.util.usage_error"
 
-local datetime = lazy "klaviyo.values.datetime"
-local filter = lazy "klaviyo.values.filter"
+local datetime = lazy_require "klaviyo.values.datetime"
+local filter = lazy_require "klaviyo.values.filter"
 
 local M = {}
 
@@ -22,9 +22,9 @@ local function scalar(value, what)
       or kind == "table" and (datetime.is(value) or filter.is(value)) then
     return tostring(value)
   end
-  return int64.digits(value) or misuse.raise(
+  return int64.digits(value) or usage_error.raise(
     "%s must be a string, a number or a boolean, not %s", what,
-    misuse.kind(value))
+    usage_error.kind(value))
 end
 
 -- A list stays one: its commas are not to be escaped.
@@ -38,19 +38,19 @@ local function listed(value, what)
     list[i] = scalar(item, what)
   end
   if #list == 0 or next(value, #list) ~= nil then
-    misuse.raise("%s must be a list that is not empty", what)
+    usage_error.raise("%s must be a list that is not empty", what)
   end
   return list
 end
 
 local function sorted_keys(t, what)
   if type(t) ~= "table" then
-    misuse.raise("%s must be a table, not %s", what, misuse.kind(t))
+    usage_error.raise("%s must be a table, not %s", what, usage_error.kind(t))
   end
   local keys = {}
   for key in pairs(t) do
     if type(key) ~= "string" then
-      misuse.raise("%s must be a table with names as keys", what)
+      usage_error.raise("%s must be a table with names as keys", what)
     end
     keys[#keys + 1] = key
   end
@@ -67,9 +67,9 @@ local function add(pairs_, name, value)
   for i = 1, #pairs_, 2 do
     if pairs_[i] == name then
       if text_of(pairs_[i + 1]) ~= text_of(value) then
-        misuse.raise("conflicting values for the parameter %s (%s and %s)",
-          name, misuse.shown(text_of(pairs_[i + 1])),
-          misuse.shown(text_of(value)))
+        usage_error.raise("conflicting values for the parameter %s (%s and %s)",
+          name, usage_error.shown(text_of(pairs_[i + 1])),
+          usage_error.shown(text_of(value)))
       end
       return
     end
@@ -110,7 +110,7 @@ end
 
 local function takes(judge, name)
   if not judge.lenient and not either(judge, has_parameter, name) then
-    misuse.raise("%s takes no %s", judge.op.id, name)
+    usage_error.raise("%s takes no %s", judge.op.id, name)
   end
 end
 
@@ -156,7 +156,7 @@ local function add_listed(pairs_, judge, name, value, what)
   local list = listed(parted(value), what)
   for _, item in ipairs(judge.lenient and {} or list) do
     if not either(judge, has_value, name, item) then
-      misuse.unknown(("%s of %s"):format(what, judge.op.id), item,
+      usage_error.unknown(("%s of %s"):format(what, judge.op.id), item,
         all(judge, add_values, name))
     end
   end
@@ -178,7 +178,7 @@ local function add_family(pairs_, judge, argument, value)
   for _, key in ipairs(sorted_keys(value, argument)) do
     local name = ("%s[%s]"):format(family, (key:gsub("_", "-")))
     if not judge.lenient and not either(judge, has_parameter, name) then
-      misuse.unknown(("type for %s of %s"):format(argument, judge.op.id),
+      usage_error.unknown(("type for %s of %s"):format(argument, judge.op.id),
         key, all(judge, add_types, family))
     end
     add_listed(pairs_, judge, name, value[key], argument .. "." .. key)
@@ -203,7 +203,7 @@ end
 local function add_page(pairs_, judge, page)
   local style = judge.op.page
   if style and style.style == "body" then
-    misuse.raise("%s pages by attributes of its document, page_size and "
+    usage_error.raise("%s pages by attributes of its document, page_size and "
       .. "page_cursor", judge.op.id)
   end
   for _, key in ipairs(sorted_keys(page, "page")) do
@@ -215,13 +215,13 @@ local function add_page(pairs_, judge, page)
     if not (style and style.param == name) and not judge.lenient
         and not either(judge, has_parameter, name) then
       local known = sorted_keys(all(judge, add_types, "page"), "page")
-      misuse.raise("%s takes no %s%s", judge.op.id, name, known[1]
+      usage_error.raise("%s takes no %s%s", judge.op.id, name, known[1]
         and ", but page." .. table.concat(known, " and page.") or "")
     end
     if key == "size" and not judge.lenient
         and not either(judge, has_size, page.size) then
-      misuse.raise("page.size of %s must be a whole number from 1 to %d, "
-        .. "not %s", judge.op.id, largest_of(judge), misuse.shown(page.size))
+      usage_error.raise("page.size of %s must be a whole number from 1 to %d, "
+        .. "not %s", judge.op.id, largest_of(judge), usage_error.shown(page.size))
     end
     add(pairs_, name, scalar(page[key], "page." .. key))
   end
@@ -259,11 +259,11 @@ end
 
 local function check_term(judge, term)
   if not either(judge, has_field, term.field) then
-    misuse.unknown("filter field of " .. judge.op.id, term.field,
+    usage_error.unknown("filter field of " .. judge.op.id, term.field,
       all(judge, add_fields))
   end
   if not either(judge, has_operator, term.field, term.operator) then
-    misuse.unknown(("filter operator for %s of %s"):format(term.field,
+    usage_error.unknown(("filter operator for %s of %s"):format(term.field,
       judge.op.id), term.operator, all(judge, add_operators, term.field))
   end
 end
@@ -271,8 +271,8 @@ end
 local function add_filter(pairs_, judge, value)
   takes(judge, "filter")
   if type(value) ~= "string" and not filter.is(value) then
-    misuse.raise("filter must be a string or made by klaviyo.filter, not %s",
-      misuse.kind(value))
+    usage_error.raise("filter must be a string or made by klaviyo.filter, not %s",
+      usage_error.kind(value))
   end
   if not judge.lenient then
     for _, term in ipairs(filter.terms(value) or {}) do
@@ -332,7 +332,7 @@ local function check_required(judge, pairs_)
   for _, name in ipairs(required(judge.op)) do
     if not is_given(pairs_, name)
         and (not judge.also or requires(judge.also, name)) then
-      misuse.raise("%s needs %s%s", judge.op.id, name,
+      usage_error.raise("%s needs %s%s", judge.op.id, name,
         name == "filter" and sample_of(judge.op) or "")
     end
   end

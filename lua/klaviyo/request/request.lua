@@ -1,15 +1,15 @@
 --- From an operation and its arguments to what goes over the wire.
 
 local core = require "klaviyo.core"
-local lazy = require "klaviyo.util.lazy_require"
-local misuse = require "klaviyo.util.usage_error"
+local lazy_require = require "klaviyo.util.lazy_require"
+local usage_error = require "klaviyo.util.usage_error"
 local settings_known = require "klaviyo.settings"
 
-local form = lazy "klaviyo.request.multipart"
-local unique_id = lazy "klaviyo.request.unique_id"
-local int64 = lazy "klaviyo.values.int64"
-local json = lazy "klaviyo.values.json"
-local query = lazy "klaviyo.request.query"
+local form = lazy_require "klaviyo.request.multipart"
+local unique_id = lazy_require "klaviyo.request.unique_id"
+local int64 = lazy_require "klaviyo.values.int64"
+local json = lazy_require "klaviyo.values.json"
+local query = lazy_require "klaviyo.request.query"
 
 local M = {}
 
@@ -90,8 +90,8 @@ local function path_value(op, key, value)
   elseif type(value) == "number" and value % 1 == 0 then
     return ("%d"):format(value)
   end
-  return int64.digits(value) or misuse.raise(
-    "%s of %s must be a string, not %s", key, op.id, misuse.kind(value))
+  return int64.digits(value) or usage_error.raise(
+    "%s of %s must be a string, not %s", key, op.id, usage_error.kind(value))
 end
 
 -- What is often meant by a name that is no argument.
@@ -108,17 +108,17 @@ local MEANT = {
 
 local function refuse_argument(op, key)
   if MEANT[key] and op.method == "GET" then
-    misuse.raise('unknown argument "%s" of %s: say %s', key, op.id, MEANT[key])
+    usage_error.raise('unknown argument "%s" of %s: say %s', key, op.id, MEANT[key])
   end
   if settings_known.has(key) then
-    misuse.raise("%s is no argument of %s but a setting: settings are a "
+    usage_error.raise("%s is no argument of %s but a setting: settings are a "
       .. "table of their own, after the arguments", key, op.id)
   elseif op.body and op.body.style == "document" then
-    misuse.raise('unknown argument "%s" of %s; attributes go into a '
+    usage_error.raise('unknown argument "%s" of %s; attributes go into a '
       .. "document: body = klaviyo.document(%q, {…})", tostring(key),
       op.id, op.id)
   end
-  misuse.unknown("argument of " .. op.id, key, known_arguments(op))
+  usage_error.unknown("argument of " .. op.id, key, known_arguments(op))
 end
 
 -- What stands in the path, by its names there; and whether anything was said
@@ -132,9 +132,9 @@ local function path_values(op, args)
       value = path_value(op, key, value)
       if values[name] and values[name] ~= value then
         local keys = said(names, name, args)
-        misuse.raise("%s: conflicting values for %s (%s) and %s (%s)", op.id,
-          keys[1], misuse.shown(args[keys[1]]), keys[2],
-          misuse.shown(args[keys[2]]))
+        usage_error.raise("%s: conflicting values for %s (%s) and %s (%s)", op.id,
+          keys[1], usage_error.shown(args[keys[1]]), keys[2],
+          usage_error.shown(args[keys[2]]))
       end
       values[name] = value
     elseif not ARGUMENTS[key] then
@@ -146,7 +146,7 @@ local function path_values(op, args)
   for i = 1, #op.path_params do
     local name = op.path_params[i]
     if not values[name] then
-      misuse.raise("%s needs %s", op.id, name)
+      usage_error.raise("%s needs %s", op.id, name)
     end
   end
   return values, asks
@@ -159,7 +159,7 @@ function M.body(value)
   elseif type(value) == "table" then
     return json.encode(value)
   end
-  misuse.raise("body must be a table or a string, not %s", misuse.kind(value))
+  usage_error.raise("body must be a table or a string, not %s", usage_error.kind(value))
 end
 
 -- POSTs that upsert: a second time has the effect of the first.
@@ -183,7 +183,7 @@ end
 local PATH = {
   data = true, attributes = true, events = true, ["events-bulk-create"] = true,
 }
-local LONGEST_PATH = 10
+local MAX_PATH = 10
 
 -- A copy of the tables on that way; what they hold besides is shared.
 local function copy(value, levels)
@@ -205,7 +205,7 @@ local function with_ids(body)
   if type(body) == "string" then
     return body, unique_id.is_everywhere(json.decode(body))
   elseif type(body) == "table" and not unique_id.is_everywhere(body) then
-    body = unique_id.ensure(copy(body, LONGEST_PATH))
+    body = unique_id.ensure(copy(body, MAX_PATH))
     return body, unique_id.is_everywhere(body)
   end
   return body, true
@@ -226,9 +226,9 @@ local function body_of(op, body)
     return not is_form(op) and M.body(body) or nil
   end
   if is_form(op) then
-    misuse.raise("%s needs a body: a table of its fields", op.id)
+    usage_error.raise("%s needs a body: a table of its fields", op.id)
   elseif op.body then
-    misuse.raise("%s needs a body: body = klaviyo.document(%q, {…})", op.id,
+    usage_error.raise("%s needs a body: body = klaviyo.document(%q, {…})", op.id,
       op.id)
   end
 end
@@ -251,8 +251,8 @@ end
 function M.of_operation(op, view, args, settings)
   args = args or {}
   if type(args) ~= "table" then
-    misuse.raise("the arguments of %s must be a table, not %s", op.id,
-      misuse.kind(args))
+    usage_error.raise("the arguments of %s must be a table, not %s", op.id,
+      usage_error.kind(args))
   end
   local values, asks = path_values(op, args)
   local parameters
@@ -262,7 +262,7 @@ function M.of_operation(op, view, args, settings)
   end
   local url, bad = core.url(settings.base_url, op.path, values, parameters)
   if not url then
-    misuse.raise('%s of %s cannot be "%s"', bad, op.id, values[bad])
+    usage_error.raise('%s of %s cannot be "%s"', bad, op.id, values[bad])
   end
   local request = {
     method = op.method, url = url, public = op.public,
@@ -298,19 +298,19 @@ end
 
 local function raw_url(path, parameters, settings)
   if type(path) ~= "string" then
-    misuse.raise("path must be a string, not %s", misuse.kind(path))
+    usage_error.raise("path must be a string, not %s", usage_error.kind(path))
   end
   if path:match("^%a[%w+.-]*://") then  -- a link out of a document
     local url, why = core.rebase(settings.base_url, path)
     if not url then
-      misuse.raise("path is %s", why == "foreign"
+      usage_error.raise("path is %s", why == "foreign"
         and "a link to another host" or "not a link of the service's")
     end
     return with_parameters(url, parameters)
   end
   if not path:match("^/[%w%-._~!$&'()*+,;=:@/%%]*$")
       or (path:gsub("%%2[eE]", ".") .. "/"):find("/%.?%.?/") then
-    misuse.raise("path must begin with / and hold what a URL's path may "
+    usage_error.raise("path must begin with / and hold what a URL's path may "
       .. "hold; the query goes into query")
   end
   return core.url(settings.base_url, path, nil, query.raw(parameters))
@@ -321,19 +321,19 @@ end
 ---@param settings klaviyo.settings
 function M.raw(args, settings)
   if type(args) ~= "table" then
-    misuse.raise("request takes a table, not %s", misuse.kind(args))
+    usage_error.raise("request takes a table, not %s", usage_error.kind(args))
   end
   for key in pairs(args) do
     if not RAW[key] then
-      misuse.unknown("argument of request", key, RAW)
+      usage_error.unknown("argument of request", key, RAW)
     end
   end
   local method = args.method or "GET"
   if not METHODS[method] then
-    misuse.unknown("method", method, METHODS)
+    usage_error.unknown("method", method, METHODS)
   end
   if args.body ~= nil and (method == "GET" or method == "HEAD") then
-    misuse.raise("a %s takes no body", method)
+    usage_error.raise("a %s takes no body", method)
   end
   local url = raw_url(args.path, args.query, settings)
   return {

@@ -3,9 +3,9 @@
 --- service takes the second in its place.
 
 local json = require "klaviyo.values.json"
-local lazy = require "klaviyo.util.lazy_require"
+local lazy_require = require "klaviyo.util.lazy_require"
 
-local digest = lazy "klaviyo.digest"
+local digest = lazy_require "klaviyo.digest"
 
 local M = {}
 

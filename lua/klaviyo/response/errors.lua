@@ -1,7 +1,7 @@
 --- What went wrong on the wire, as a table that reads well as a string.
 
 local json = require "klaviyo.values.json"
-local misuse = require "klaviyo.util.usage_error"
+local usage_error = require "klaviyo.util.usage_error"
 local userinfo = require "klaviyo.userinfo"
 
 local M = {}
@@ -32,7 +32,7 @@ local Error = {}
 Error.__index = Error
 Error.__name = "klaviyo.error"
 
-local LONGEST_MESSAGE = 500
+local MAX_MESSAGE = 500
 
 local REDACTED = "[redacted]"
 
@@ -72,7 +72,7 @@ end
 
 -- One line, short enough for a log, whatever the other side sent.
 local function one_line(text, secret)
-  local short, cut = excerpt(text, secret, LONGEST_MESSAGE)
+  local short, cut = excerpt(text, secret, MAX_MESSAGE)
   short = short:gsub("[%c%s]+", " "):gsub("^ ", ""):gsub(" $", "")
   return cut and short .. "…" or short
 end
@@ -119,7 +119,7 @@ end
 --- One error object of the API in words: `invalid: The … (/data/attributes)`.
 function M.describe(object)
   if type(object) ~= "table" then
-    return misuse.shown(object)
+    return usage_error.shown(object)
   end
   local words = text_of(object.detail) or text_of(object.title)
     or text_of(object.message) or "no detail"

@@ -3,9 +3,9 @@
 local core = require "klaviyo.core"
 local errors = require "klaviyo.response.errors"
 local json = require "klaviyo.values.json"
-local lazy = require "klaviyo.util.lazy_require"
+local lazy_require = require "klaviyo.util.lazy_require"
 
-local dump = lazy "klaviyo.values.dump"
+local dump = lazy_require "klaviyo.values.dump"
 
 local M = {}
 
@@ -184,18 +184,18 @@ end
 ---@param trouble table|nil  or why nothing came: {kind=, reason=, …}
 ---@param context {op: table|nil, settings: klaviyo.settings, secret: string|nil}
 ---@return klaviyo.document|nil, klaviyo.error|nil
-function M.read(response, trouble, context)
+function M.read(response, raw_error, context)
   if not response then
-    local after = trouble.retry_after
+    local after = raw_error.retry_after
     return nil, errors.new({
-      kind = trouble.kind,
-      message = trouble.reason .. (after
+      kind = raw_error.kind,
+      message = raw_error.reason .. (after
         and ("; retry after %d s"):format(math.ceil(after)) or ""),
       operation = context.op and context.op.id,
-      retry_after = trouble.retry_after,
-      maybe_sent = trouble.maybe_sent,
-      attempts = trouble.attempts
-        or {{error = trouble.reason, elapsed = trouble.elapsed}},
+      retry_after = raw_error.retry_after,
+      maybe_sent = raw_error.maybe_sent,
+      attempts = raw_error.attempts
+        or {{error = raw_error.reason, elapsed = raw_error.elapsed}},
     }, context.secret)
   end
   setmetatable(response, Response)

@@ -1,13 +1,13 @@
 --- The sandbox inside nginx: reads requests, writes answers, takes commands,
 -- and ends when the process that started it is gone.
 
-local codec = require "klaviyo.sandbox.json"
+local json = require "klaviyo.sandbox.json"
 local control = require "klaviyo.sandbox.control"
 local faults = require "klaviyo.sandbox.faults"
 local handler = require "klaviyo.sandbox.handler"
 local shell = require "klaviyo.sandbox.shell"
-local tally = require "klaviyo.sandbox.counters"
-local world = require "klaviyo.sandbox.state"
+local counters = require "klaviyo.sandbox.counters"
+local state = require "klaviyo.sandbox.state"
 
 -- luacheck: globals ngx
 
@@ -23,7 +23,7 @@ local GC_PAUSE = 120
 ---@param path string the settings, relative to nginx's prefix
 function M.init(path)
   local text = assert(shell.read(ngx.config.prefix() .. path))
-  local settings = assert(codec.decode(text))
+  local settings = assert(json.decode(text))
   settings.clock = function()
     -- nginx's own time is as old as the last look at the sockets.
     ngx.update_time()
@@ -31,12 +31,12 @@ function M.init(path)
   end
   settings.digest = ngx.md5_bin
   collectgarbage("setpause", GC_PAUSE)
-  M.world = world.new(settings)
-  M.control = control.new(M.world, settings.dir .. "/control")
+  M.state = state.new(settings)
+  M.control = control.new(M.state, settings.dir .. "/control")
 end
 
 local function quit()
-  local settings = M.world.settings
+  local settings = M.state.settings
   if not settings.keep then
     os.execute("rm -rf " .. shell.quote(settings.dir))
   end
@@ -45,7 +45,7 @@ end
 
 --- Starts the timers.
 function M.init_worker()
-  local parent = M.world.settings.parent
+  local parent = M.state.settings.parent
   assert(ngx.timer.every(CONTROL_EVERY, function()
     M.control:take()
   end))
@@ -74,7 +74,7 @@ local function remembered(headers)
     if name == "authorization" then
       value = value:match("^%S*")
     end
-    kept[name] = codec.repaired(value)
+    kept[name] = json.repaired(value)
   end
   return kept
 end
@@ -118,11 +118,11 @@ end
 
 local function control_path(target, body)
   local name = target:match("^/__sandbox/([%a_]+)$")
-  local argument = body and body ~= "" and codec.decode(body) or nil
+  local argument = body and body ~= "" and json.decode(body) or nil
   local result, message = M.control:run(name, argument)
   ngx.status = message and 400 or 200
   ngx.header["Content-Type"] = "application/json"
-  ngx.print(codec.encode(message and { error = message }
+  ngx.print(json.encode(message and { error = message }
     or { result = result }))
   if name == "quit" then
     ngx.eof()
@@ -130,21 +130,21 @@ local function control_path(target, body)
   end
 end
 
-local LONGEST_KEPT = 65536
+local MAX_KEPT = 65536
 
 local function remember(request, response, headers)
   local status = response.reset and 0 or response.status
-  tally.answered(M.world.stats, response.operation, status)
-  if M.world.settings.record == 0 then
+  counters.answered(M.state.stats, response.operation, status)
+  if M.state.settings.record == 0 then
     return
   end
   local body = request.body
-  local longest = body and #body > LONGEST_KEPT
-  M.world:note {
-    method = request.method, uri = codec.repaired(request.target),
+  local longest = body and #body > MAX_KEPT
+  M.state:note {
+    method = request.method, uri = json.repaired(request.target),
     operation = response.operation, status = status,
     headers = remembered(headers),
-    body = body and codec.repaired(longest and body:sub(1, LONGEST_KEPT)
+    body = body and json.repaired(longest and body:sub(1, MAX_KEPT)
       or body),
     protocol = ngx.var.server_protocol,
     connection = tonumber(ngx.var.connection),
@@ -159,7 +159,7 @@ function M.content()
     return control_path(target, body)
   end
   local headers = ngx.req.get_headers(0)
-  tally.received(M.world.stats)
+  counters.received(M.state.stats)
   local request = {
     method = ngx.req.get_method(), target = target, body = body,
     header = function(name)
@@ -167,10 +167,10 @@ function M.content()
       return type(value) == "table" and value[1] or value
     end,
   }
-  local response = faults.around(M.world, request, handler.handle,
+  local response = faults.around(M.state, request, handler.handle,
     handler.operation, ngx.sleep)
-  if response.trouble then
-    ngx.log(ngx.ERR, response.trouble)
+  if response.raw_error then
+    ngx.log(ngx.ERR, response.raw_error)
   end
   if response.operation then
     ngx.var.klaviyo_operation = response.operation

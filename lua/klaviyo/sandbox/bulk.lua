@@ -1,11 +1,11 @@
 --- How much the service takes at once: bytes of any body, records of some.
 
-local refusal = require "klaviyo.sandbox.error_response"
+local error_response = require "klaviyo.sandbox.error_response"
 
 local M = {}
 
 -- The service says 5 MB; who keeps to the smaller reading keeps to either.
-local MOST_BYTES = 5000000
+local MAX_BYTES = 5000000
 
 local function of(...)
   local names = { ... }
@@ -59,9 +59,9 @@ end
 --- Throws 413 for a body that is too long.
 ---@param body string|nil
 function M.size(body)
-  if body and #body > MOST_BYTES then
-    refusal.throw(413, "payload_too_large", ("The body has %d bytes; the "
-      .. "service takes %d at most."):format(#body, MOST_BYTES),
+  if body and #body > MAX_BYTES then
+    error_response.throw(413, "payload_too_large", ("The body has %d bytes; the "
+      .. "service takes %d at most."):format(#body, MAX_BYTES),
       { pointer = "/data" })
   end
 end
@@ -77,7 +77,7 @@ function M.count(op, document)
   end
   local count = limit[3](document.data)
   if count > limit[1] then
-    refusal.throw(400, "invalid", ("%d records were sent; the service takes "
+    error_response.throw(400, "invalid", ("%d records were sent; the service takes "
       .. "%d at most."):format(count, limit[1]), { pointer = limit[2]
       and ("/data/attributes/%s/data"):format(limit[2]) or "/data" })
   end

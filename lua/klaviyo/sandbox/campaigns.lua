@@ -1,10 +1,10 @@
 --- Campaigns with their messages, and templates.
 
 local answer = require "klaviyo.sandbox.response"
-local codec = require "klaviyo.sandbox.json"
+local json = require "klaviyo.sandbox.json"
 local generic = require "klaviyo.sandbox.generic"
 local jobs = require "klaviyo.sandbox.jobs"
-local refusal = require "klaviyo.sandbox.error_response"
+local error_response = require "klaviyo.sandbox.error_response"
 local relations = require "klaviyo.sandbox.relations"
 
 local M = {}
@@ -25,12 +25,12 @@ local function in_both_forms(attributes)
   attributes.definition = definition
 end
 
-local function make_message(world, campaign, attributes, template)
+local function make_message(state, campaign, attributes, template)
   in_both_forms(attributes)
-  local message = world:make("campaign-message", attributes)
-  relations.point(world, "campaign-message", message.id, "campaign",
+  local message = state:make("campaign-message", attributes)
+  relations.point(state, "campaign-message", message.id, "campaign",
     campaign.id)
-  relations.point(world, "campaign-message", message.id, "template", template)
+  relations.point(state, "campaign-message", message.id, "template", template)
 end
 
 -- What a campaign of a channel has unless something else is given.
@@ -47,7 +47,7 @@ local OPTIONS = {
 }
 
 local function with_defaults(have, defaults)
-  local all = codec.kind(have) == "object" and have or {}
+  local all = json.kind(have) == "object" and have or {}
   for name, value in pairs(defaults) do
     if all[name] == nil then
       all[name] = value
@@ -58,9 +58,9 @@ end
 
 -- Parameters of their own must name the two that each link needs.
 local function check_tracking(options)
-  local params = codec.kind(options) == "object"
+  local params = json.kind(options) == "object"
     and options.custom_tracking_params
-  if codec.kind(params) ~= "array" or #params == 0 then
+  if json.kind(params) ~= "array" or #params == 0 then
     return
   end
   local names = {}
@@ -68,7 +68,7 @@ local function check_tracking(options)
     names[param.name] = true
   end
   if not names.utm_source or not names.utm_medium then
-    refusal.throw(400, "invalid",
+    error_response.throw(400, "invalid",
       "custom_tracking_params need utm_source and utm_medium.", { pointer =
       "/data/attributes/tracking_options/custom_tracking_params" })
   end
@@ -80,7 +80,7 @@ local function channel_of(message)
 end
 
 local function create(call)
-  local world, data = call.world, call.document.data
+  local state, data = call.state, call.document.data
   local attributes = data.attributes
   local messages = attributes["campaign-messages"].data
   attributes["campaign-messages"] = nil
@@ -92,12 +92,12 @@ local function create(call)
   attributes.tracking_options = with_defaults(attributes.tracking_options,
     defaults.tracking_options)
   attributes.tracking_options.custom_tracking_params =
-    attributes.tracking_options.custom_tracking_params or codec.array()
+    attributes.tracking_options.custom_tracking_params or json.array()
   attributes.audiences = with_defaults(attributes.audiences,
-    { excluded = codec.array() })
+    { excluded = json.array() })
   local campaign = generic.make(call, "campaign", data)
   for _, message in ipairs(messages) do
-    make_message(world, campaign, message.attributes)
+    make_message(state, campaign, message.attributes)
   end
   return answer.one(call, "campaign", campaign)
 end
@@ -118,11 +118,11 @@ end
 
 local function wanted(call, kind)
   local id = call.document.data.id
-  return call.world:get(kind, id) or refusal.not_found(kind, id)
+  return call.state:get(kind, id) or error_response.not_found(kind, id)
 end
 
 local function copy(attributes)
-  return (codec.decode(codec.encode(attributes)))
+  return (json.decode(json.encode(attributes)))
 end
 
 local function without_times(attributes)
@@ -133,19 +133,19 @@ local function without_times(attributes)
 end
 
 local function clone(call)
-  local world, old = call.world, wanted(call, "campaign")
+  local state, old = call.state, wanted(call, "campaign")
   local attributes = without_times(copy(old.attributes))
   attributes.name = (call.document.data.attributes or {}).new_name
     or "Clone of " .. attributes.name
-  local campaign = world:make("campaign", attributes)
-  local messages = relations.sequence(world, "campaign", old.id,
+  local campaign = state:make("campaign", attributes)
+  local messages = relations.sequence(state, "campaign", old.id,
     "campaign-messages")
   -- The copies join the same collection: stop where the old ones end.
   for place = 1, messages.last do
     local message = messages.at(place)
     if message then
-      make_message(world, campaign, without_times(copy(message.attributes)),
-        relations.one(world, "campaign-message", message.id, "template"))
+      make_message(state, campaign, without_times(copy(message.attributes)),
+        relations.one(state, "campaign-message", message.id, "template"))
     end
   end
   return answer.one(call, "campaign", campaign)
@@ -160,20 +160,20 @@ end
 
 -- A send job and an estimation have their campaign's id.
 local function job_for_campaign(call)
-  local world, kind = call.world, call.document.data.type
+  local state, kind = call.state, call.document.data.type
   local campaign = wanted(call, "campaign")
-  local old = world:get(kind, campaign.id)
+  local old = state:get(kind, campaign.id)
   if old then
-    world:remove(kind, old)
+    state:remove(kind, old)
   end
-  local job = jobs.begin(world, world:make(kind, nil, campaign.id))
+  local job = jobs.begin(state, state:make(kind, nil, campaign.id))
   if kind == "campaign-send-job" then
-    world:update("campaign", campaign, { status = "Queued without Recipients" })
+    state:update("campaign", campaign, { status = "Queued without Recipients" })
   else
     local estimation = "campaign-recipient-estimation"
-    if not world:get(estimation, campaign.id) then
-      world:make(estimation, {
-        estimated_recipient_count = world:collection("profile").count,
+    if not state:get(estimation, campaign.id) then
+      state:make(estimation, {
+        estimated_recipient_count = state:collection("profile").count,
       }, campaign.id)
     end
   end
@@ -182,11 +182,11 @@ end
 
 local function cancel_send(call)
   local kind, job = generic.subject(call)
-  local campaign = call.world:get("campaign", job.id)
-  call.world:update(kind, job, { status = "cancelled" })
+  local campaign = call.state:get("campaign", job.id)
+  call.state:update(kind, job, { status = "cancelled" })
   if campaign then
     local revert = call.document.data.attributes.action == "revert"
-    call.world:update("campaign", campaign,
+    call.state:update("campaign", campaign,
       { status = revert and "Draft" or "Cancelled" })
   end
   return answer.one(call, kind, job)
@@ -197,7 +197,7 @@ local function clone_template(call)
   local attributes = without_times(copy(old.attributes))
   attributes.name = (call.document.data.attributes or {}).name
     or "Clone of " .. attributes.name
-  return answer.one(call, "template", call.world:make("template", attributes))
+  return answer.one(call, "template", call.state:make("template", attributes))
 end
 
 -- {{ name|filters }} and {{ name.deeper }} from the context.
@@ -208,7 +208,7 @@ local function render_template(call)
     return (tostring(text):gsub("{{%s*([%w_.]+)[^}]*}}", function(name)
       local value = context
       for part in name:gmatch("[^.]+") do
-        value = codec.kind(value) == "object" and value[part] or nil
+        value = json.kind(value) == "object" and value[part] or nil
       end
       return value ~= nil and tostring(value) or ""
     end))

@@ -1,7 +1,7 @@
 --- Commands to a running sandbox, by way of files: the starter writes
 -- `N.json`, the sandbox takes them in order and writes `N.answer`.
 
-local codec = require "klaviyo.sandbox.json"
+local json = require "klaviyo.sandbox.json"
 local faults = require "klaviyo.sandbox.faults"
 local limits = require "klaviyo.sandbox.limits"
 local shell = require "klaviyo.sandbox.shell"
@@ -10,28 +10,28 @@ local M = {}
 
 local COMMANDS = {}
 
-function COMMANDS.reset(world)
-  world:reset()
+function COMMANDS.reset(state)
+  state:reset()
 end
 
-function COMMANDS.stats(world)
-  return world:counters()
+function COMMANDS.stats(state)
+  return state:counters()
 end
 
-function COMMANDS.requests(world)
-  return world:requests()
+function COMMANDS.requests(state)
+  return state:requests()
 end
 
-function COMMANDS.fault(world, fault)
-  return faults.order(world, fault)
+function COMMANDS.fault(state, fault)
+  return faults.order(state, fault)
 end
 
-function COMMANDS.clear_faults(world)
-  return faults.clear(world)
+function COMMANDS.clear_faults(state)
+  return faults.clear(state)
 end
 
-function COMMANDS.consume(world, order)
-  return limits.consume(world, order)
+function COMMANDS.consume(state, order)
+  return limits.consume(state, order)
 end
 
 function COMMANDS.quit()
@@ -43,8 +43,8 @@ Control.__index = Control
 --- What takes commands for a world.
 ---@param world table
 ---@param dir string
-function M.new(world, dir)
-  return setmetatable({ world = world, dir = dir, next = 1 }, Control)
+function M.new(state, dir)
+  return setmetatable({ state = state, dir = dir, next = 1 }, Control)
 end
 
 --- Carries out a command.
@@ -57,11 +57,11 @@ function Control:run(name, argument)
   if not command then
     return nil, ("there is no command %s"):format(tostring(name))
   end
-  local ok, result = pcall(command, self.world, argument)
+  local ok, result = pcall(command, self.state, argument)
   if not ok then
     return nil, tostring(result)
   end
-  return result == nil and codec.null or result
+  return result == nil and json.null or result
 end
 
 --- Carries out the commands that have come in since.
@@ -74,10 +74,10 @@ function Control:take()
     end
     self.next = self.next + 1
     os.remove(path .. ".json")
-    local order = codec.decode(text) or {}
+    local order = json.decode(text) or {}
     local result, message = self:run(order.command, order.argument)
     shell.write(path .. ".answer",
-      codec.encode(message and { error = message } or { result = result }))
+      json.encode(message and { error = message } or { result = result }))
   end
 end
 

@@ -1,13 +1,13 @@
 --- What the service fills in when a resource is made.
 
-local codec = require "klaviyo.sandbox.json"
+local json = require "klaviyo.sandbox.json"
 
 local M = {}
 
 local MAKE = {}
 
 MAKE["campaign-message"] = function()
-  return { send_times = codec.array() }
+  return { send_times = json.array() }
 end
 
 MAKE["list"] = function()
@@ -54,8 +54,8 @@ MAKE["metric"] = function()
     key = "api", name = "API", category = "API" } }
 end
 
-MAKE["image"] = function(world)
-  local name = world.chance:uuid()
+MAKE["image"] = function(state)
+  local name = state.random_ids:uuid()
   return { hidden = false, format = "jpeg", size = 1024, name = name,
     image_url = "https://cdn.example.com/images/" .. name .. ".jpeg" }
 end
@@ -65,7 +65,7 @@ MAKE["coupon-code"] = function()
 end
 
 local function catalog()
-  return { published = true, images = codec.array(), custom_metadata = {} }
+  return { published = true, images = json.array(), custom_metadata = {} }
 end
 
 MAKE["catalog-item"] = catalog
@@ -84,13 +84,13 @@ local QUEUED = { ["profile-bulk-import-job"] = true,
 ---@param kind string
 ---@param world table
 ---@return table
-function M.of(kind, world)
+function M.of(kind, state)
   if MAKE[kind] then
-    return MAKE[kind](world)
+    return MAKE[kind](state)
   elseif kind:find("%-job$") then
     return { status = QUEUED[kind] and "queued" or "processing",
       total_count = 0, completed_count = 0, failed_count = 0,
-      skipped_count = 0, errors = codec.array() }
+      skipped_count = 0, errors = json.array() }
   end
   return {}
 end

@@ -1,7 +1,7 @@
 --- Error documents, thrown as Lua errors from wherever a request is found
 -- wanting and turned into an answer in one place.
 
-local codec = require "klaviyo.sandbox.json"
+local json = require "klaviyo.sandbox.json"
 
 local M = {}
 
@@ -92,7 +92,7 @@ function M.is(value)
   return getmetatable(value) == Refusal
 end
 
-local ERROR = codec.shape { "id", "status", "code", "title", "detail",
+local ERROR = json.shape { "id", "status", "code", "title", "detail",
   "source", "links", "meta" }
 
 -- Error objects of these statuses have `links` and `meta`; the others have
@@ -107,13 +107,13 @@ local RATE_LIMITS = "https://developers.klaviyo.com/en/docs/"
 ---@param refusal table
 ---@param chance table for the ids
 ---@return table
-function M.document(refusal, chance)
-  local errors, status = codec.array(), refusal.status
+function M.document(error_response, random_ids)
+  local errors, status = json.array(), error_response.status
   local detailed = DETAILED[status]
-  for i, entry in ipairs(refusal.errors) do
+  for i, entry in ipairs(error_response.errors) do
     errors[i] = setmetatable({
-      id = chance:uuid(),
-      status = refusal.status,
+      id = random_ids:uuid(),
+      status = error_response.status,
       code = entry.code,
       title = M.title(entry.code),
       detail = entry.detail,

@@ -2,19 +2,19 @@
 -- twice counts once.
 
 local answer = require "klaviyo.sandbox.response"
-local codec = require "klaviyo.sandbox.json"
+local json = require "klaviyo.sandbox.json"
 local identifiers = require "klaviyo.sandbox.identifiers"
-local instant = require "klaviyo.sandbox.rfc3339"
+local rfc3339 = require "klaviyo.sandbox.rfc3339"
 local profiles = require "klaviyo.sandbox.profiles"
-local refusal = require "klaviyo.sandbox.error_response"
+local error_response = require "klaviyo.sandbox.error_response"
 local relations = require "klaviyo.sandbox.relations"
 
 local M = {}
 
-local function metric_of(world, data)
+local function metric_of(state, data)
   local name = data.attributes.name
-  return world:collection("metric"):find("name", name)
-    or world:make("metric", { name = name })
+  return state:collection("metric"):find("name", name)
+    or state:make("metric", { name = name })
 end
 
 --- Takes an event in.
@@ -23,22 +23,22 @@ end
 ---@param profile table the profile's resource
 ---@return table record
 ---@return boolean made false when it was there already
-function M.track(world, attributes, profile)
-  local person = profiles.upsert(world, profile)
-  local metric = metric_of(world, attributes.metric.data)
+function M.track(state, attributes, profile)
+  local person = profiles.upsert(state, profile)
+  local metric = metric_of(state, attributes.metric.data)
   local time = type(attributes.time) == "string"
-    and instant.parse(attributes.time) or world.now()
+    and rfc3339.parse(attributes.time) or state.now()
   time = math.floor(time)
   -- Without a unique_id the second it happened in stands for one.
   local unique = type(attributes.unique_id) == "string"
     and attributes.unique_id or ("%d"):format(time)
-  local counts = world.stats.events
+  local counts = state.stats.events
   counts.received = counts.received + 1
   if unique ~= attributes.unique_id then
     counts.unnamed = counts.unnamed + 1
   end
   local dedupe = table.concat({ person.id, metric.id, unique }, "\0")
-  local events = world:collection("event")
+  local events = state:collection("event")
   local record = events:find("dedupe", dedupe)
   if record and record.attributes.unique_id == unique then
     counts.repeated = counts.repeated + 1
@@ -52,31 +52,31 @@ function M.track(world, attributes, profile)
   properties["$event_id"] = unique
   properties["$value"] = attributes.value
   properties["$value_currency"] = attributes.value_currency
-  record = world:make("event", {
-    timestamp = time, datetime = instant.format(time),
-    event_properties = properties, uuid = world.chance:uuid(),
+  record = state:make("event", {
+    timestamp = time, datetime = rfc3339.format(time),
+    event_properties = properties, uuid = state.random_ids:uuid(),
     unique_id = unique,
-    value = attributes.value or codec.null,
+    value = attributes.value or json.null,
   })
   events:note("dedupe", dedupe, record)
-  relations.point(world, "event", record.id, "profile", person.id)
-  relations.point(world, "event", record.id, "metric", metric.id)
+  relations.point(state, "event", record.id, "profile", person.id)
+  relations.point(state, "event", record.id, "metric", metric.id)
   return record, true
 end
 
 -- Events may not be from later than this many seconds from now.
-local MOST_AHEAD = 366 * 86400
+local MAX_AHEAD = 366 * 86400
 
 -- A metric needs a name, and an event may not lie far in the future.
-local function check_event(wrong, world, attributes, pointer)
+local function check_event(wrong, state, attributes, pointer)
   local name = attributes.metric.data.attributes.name
   if type(name) ~= "string" or not name:find("%S") then
     wrong:add("invalid", "Metric name cannot be empty.",
       { pointer = pointer .. "/metric/data/attributes/name" })
   end
   local time = type(attributes.time) == "string"
-    and instant.parse(attributes.time)
-  if time and time > world.now() + MOST_AHEAD then
+    and rfc3339.parse(attributes.time)
+  if time and time > state.now() + MAX_AHEAD then
     wrong:add("invalid", "Event time is too far in the future.",
       { pointer = pointer .. "/time" })
   end
@@ -85,9 +85,9 @@ end
 local GROUPS = "/data/attributes/events-bulk-create/data/%d/attributes"
 
 -- The same unique_id twice in one request fails all of it.
-local function check_events(wrong, world, events, pointer, seen)
+local function check_events(wrong, state, events, pointer, seen)
   for i, event in ipairs(events) do
-    check_event(wrong, world, event.attributes,
+    check_event(wrong, state, event.attributes,
       ("%s/events/data/%d/attributes"):format(pointer, i - 1))
     local unique = event.attributes.unique_id
     if type(unique) == "string" then
@@ -107,27 +107,27 @@ end
 
 local function create(call)
   local attributes = call.document.data.attributes
-  local wrong = refusal.new(400)
+  local wrong = error_response.new(400)
   check_profile(wrong, attributes.profile.data, "/data/attributes")
-  check_event(wrong, call.world, attributes, "/data/attributes")
+  check_event(wrong, call.state, attributes, "/data/attributes")
   wrong:throw()
-  M.track(call.world, attributes, attributes.profile.data)
+  M.track(call.state, attributes, attributes.profile.data)
   return answer.empty(call)
 end
 
 local function bulk(call)
   local attributes = call.document.data.attributes
   local groups = attributes["events-bulk-create"].data
-  local wrong, seen = refusal.new(400), {}
+  local wrong, seen = error_response.new(400), {}
   for i, group in ipairs(groups) do
     local pointer = GROUPS:format(i - 1)
     check_profile(wrong, group.attributes.profile.data, pointer)
-    check_events(wrong, call.world, group.attributes.events.data, pointer, seen)
+    check_events(wrong, call.state, group.attributes.events.data, pointer, seen)
   end
   wrong:throw()
   for _, group in ipairs(groups) do
     for _, event in ipairs(group.attributes.events.data) do
-      M.track(call.world, event.attributes, group.attributes.profile.data)
+      M.track(call.state, event.attributes, group.attributes.profile.data)
     end
   end
   return answer.empty(call)
@@ -135,12 +135,12 @@ end
 
 local function public_bulk(call)
   local attributes = call.document.data.attributes
-  local wrong = refusal.new(400)
+  local wrong = error_response.new(400)
   check_profile(wrong, attributes.profile.data, "/data/attributes")
-  check_events(wrong, call.world, attributes.events.data, "/data/attributes", {})
+  check_events(wrong, call.state, attributes.events.data, "/data/attributes", {})
   wrong:throw()
   for _, event in ipairs(attributes.events.data) do
-    M.track(call.world, event.attributes, attributes.profile.data)
+    M.track(call.state, event.attributes, attributes.profile.data)
   end
   return answer.empty(call)
 end

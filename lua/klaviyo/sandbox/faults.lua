@@ -1,9 +1,9 @@
 --- Faults on demand: requests that are answered wrongly, late or not at all.
 
-local chance = require "klaviyo.sandbox.random_ids"
-local codec = require "klaviyo.sandbox.json"
+local random_ids = require "klaviyo.sandbox.random_ids"
+local json = require "klaviyo.sandbox.json"
 local limits = require "klaviyo.sandbox.limits"
-local refusal = require "klaviyo.sandbox.error_response"
+local error_response = require "klaviyo.sandbox.error_response"
 
 local M = {}
 
@@ -58,15 +58,15 @@ local function checked(fault)
 end
 
 -- The words for what is common, said in those that are general.
-local function spelled_out(world, fault)
+local function spelled_out(state, fault)
   local wrong
   fault.headers = fault.headers or {}
   if fault.throttled then
-    wrong = limits.refusal(fault.throttled)
+    wrong = limits.error_response(fault.throttled)
     fault.status = 429
   elseif fault.error then
     fault.status = fault.status or 500
-    wrong = refusal.new(fault.status):add(fault.error,
+    wrong = error_response.new(fault.status):add(fault.error,
       "The sandbox was told to say so.")
   elseif fault.html then
     fault.status = fault.status or 403
@@ -74,7 +74,7 @@ local function spelled_out(world, fault)
     fault.headers["Content-Type"] = "text/html; charset=UTF-8"
   end
   if wrong then
-    fault.body = codec.encode(refusal.document(wrong, world.chance))
+    fault.body = json.encode(error_response.document(wrong, state.random_ids))
     -- The service's 429 has a body, but no type.
     fault.headers["Content-Type"] = fault.throttled and ""
       or "application/vnd.api+json"
@@ -87,13 +87,13 @@ end
 --- Orders a fault.
 ---@param world table
 ---@param fault klaviyo.sandbox.fault
-function M.order(world, fault)
+function M.order(state, fault)
   checked(fault)
-  spelled_out(world, fault)
+  spelled_out(state, fault)
   fault.times = fault.times or (fault.rate and math.huge or 1)
   fault.skip = fault.skip or 0
   -- Seeds next to each other would give draws that go together.
-  fault.chance = chance.new((fault.seed or #world.faults + 1) * 40503 + 977123)
+  fault.random_ids = random_ids.new((fault.seed or #state.faults + 1) * 40503 + 977123)
   -- Lateness alone goes together with anything.
   fault.answers = fault.status or fault.body or fault.reset or fault.truncate
     or fault.slow or next(fault.headers)
@@ -101,7 +101,7 @@ function M.order(world, fault)
     or fault.status and ("%d"):format(fault.status)
     or fault.truncate and "truncate" or fault.slow and "slow"
     or fault.stall and "stall" or fault.delay and "delay" or "other"
-  table.insert(world.faults, fault)
+  table.insert(state.faults, fault)
 end
 
 local function fits(fault, request, operation)
@@ -114,7 +114,7 @@ end
 -- One draw for each request that fits, taken or not: whether the n-th of them
 -- is hit depends on nothing but the seed.
 local function hits(fault)
-  if fault.rate and fault.chance:below(1000000) >= fault.rate * 1000000 then
+  if fault.rate and fault.random_ids:below(1000000) >= fault.rate * 1000000 then
     return false
   elseif fault.skip > 0 then
     fault.skip = fault.skip - 1
@@ -124,10 +124,10 @@ local function hits(fault)
 end
 
 -- All that hit: of those that decide the answer, the first.
-local function due(world, request, operation)
+local function due(state, request, operation)
   local decides
   local late = { delay = 0, stall = 0 }
-  for _, fault in ipairs(world.faults) do
+  for _, fault in ipairs(state.faults) do
     local too_late = decides and fault.answers
     if fits(fault, request, operation) and (fault.rate or not too_late)
       and hits(fault) and not too_late then
@@ -135,7 +135,7 @@ local function due(world, request, operation)
       late.delay = late.delay + (fault.delay or 0)
       late.stall = late.stall + (fault.stall or 0)
       decides = decides or fault.answers and fault
-      local counts = world.stats.faults
+      local counts = state.stats.faults
       counts[fault.name] = (counts[fault.name] or 0) + 1
     end
   end
@@ -158,25 +158,25 @@ end
 ---@param operation_of fun(request: table): string|nil
 ---@param sleep fun(seconds: number)
 ---@return table response
-function M.around(world, request, handle, operation_of, sleep)
-  if #world.faults == 0 then
-    return handle(world, request)
+function M.around(state, request, handle, operation_of, sleep)
+  if #state.faults == 0 then
+    return handle(state, request)
   end
   local operation = operation_of(request)
-  local fault, late = due(world, request, operation)
+  local fault, late = due(state, request, operation)
   if late.delay > 0 then
     sleep(late.delay)
   end
   local response
   if not fault then
-    response = handle(world, request)
+    response = handle(state, request)
   elseif fault.status or fault.reset == "before" then
     if fault.processed and fault.reset ~= "before" then
-      handle(world, request)
+      handle(state, request)
     end
     response = instead(fault, operation)
   else
-    response = handle(world, request)
+    response = handle(state, request)
     response.body = fault.body or response.body
     for name, value in pairs(fault.headers) do
       response.headers[name] = value
@@ -191,8 +191,8 @@ function M.around(world, request, handle, operation_of, sleep)
 end
 
 --- Ends all faults.
-function M.clear(world)
-  world.faults = {}
+function M.clear(state)
+  state.faults = {}
 end
 
 return M

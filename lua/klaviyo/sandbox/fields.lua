@@ -1,7 +1,7 @@
 --- The value behind a name that is used in filters and sorts: an attribute,
 -- the id, or something of a related resource.
 
-local codec = require "klaviyo.sandbox.json"
+local json = require "klaviyo.sandbox.json"
 local relations = require "klaviyo.sandbox.relations"
 
 local M = {}
@@ -24,9 +24,9 @@ local RELATED = {
 -- One point in time, two names for it.
 local SAME = { created = "created_at", updated = "updated_at" }
 
-local function ids(world, kind, record, name)
-  local list = codec.array()
-  local sequence = relations.sequence(world, kind, record.id, name)
+local function ids(state, kind, record, name)
+  local list = json.array()
+  local sequence = relations.sequence(state, kind, record.id, name)
   for place = 1, sequence.last do
     local other = sequence.at(place)
     list[#list + 1] = other and other.id
@@ -36,25 +36,25 @@ end
 
 local SPECIAL = {}
 
-SPECIAL["catalog-item.category.id"] = function(world, record)
-  return ids(world, "catalog-item", record, "categories")
+SPECIAL["catalog-item.category.id"] = function(state, record)
+  return ids(state, "catalog-item", record, "categories")
 end
 
-SPECIAL["catalog-category.item.id"] = function(world, record)
-  return ids(world, "catalog-category", record, "items")
+SPECIAL["catalog-category.item.id"] = function(state, record)
+  return ids(state, "catalog-category", record, "items")
 end
 
-SPECIAL["campaign.messages.channel"] = function(world, record)
-  local channels = codec.array()
-  for _, id in ipairs(ids(world, "campaign", record, "campaign-messages")) do
-    local message = world:get("campaign-message", id)
+SPECIAL["campaign.messages.channel"] = function(state, record)
+  local channels = json.array()
+  for _, id in ipairs(ids(state, "campaign", record, "campaign-messages")) do
+    local message = state:get("campaign-message", id)
     channels[#channels + 1] = message.attributes.channel
   end
   return channels
 end
 
 local function unless_null(value)
-  if value ~= codec.null then
+  if value ~= json.null then
     return value
   end
 end
@@ -65,7 +65,7 @@ end
 ---@param record table
 ---@param field string
 ---@return any value nil when there is none
-function M.value(world, kind, record, field)
+function M.value(state, kind, record, field)
   if field == "id" or field == "ids" or field == kind .. "_id" then
     return record.id
   end
@@ -79,13 +79,13 @@ function M.value(world, kind, record, field)
   end
   local key = kind .. "." .. field
   if RELATED[key] then
-    return relations.one(world, kind, record.id, RELATED[key])
+    return relations.one(state, kind, record.id, RELATED[key])
   elseif SPECIAL[key] then
-    return SPECIAL[key](world, record)
+    return SPECIAL[key](state, record)
   end
   value = attributes
   for part in field:gmatch("[^.]+") do
-    if codec.kind(value) ~= "object" then
+    if json.kind(value) ~= "object" then
       return nil
     end
     value = value[part]

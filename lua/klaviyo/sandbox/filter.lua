@@ -1,8 +1,8 @@
 --- The filter language of the API: `equals(email,"a@b.c"),has(profile)`.
 -- Parsed and applied here without any part of the client, which is judged by it.
 
-local codec = require "klaviyo.sandbox.json"
-local instant = require "klaviyo.sandbox.rfc3339"
+local json = require "klaviyo.sandbox.json"
+local rfc3339 = require "klaviyo.sandbox.rfc3339"
 
 local M = {}
 
@@ -33,7 +33,7 @@ local function read_double(text, at)
     end
     at = stop + (text:sub(stop, stop) == "\\" and 2 or 1)
   until text:sub(stop, stop) == '"'
-  local value, message = codec.decode(text:sub(from - 1, at - 1))
+  local value, message = json.decode(text:sub(from - 1, at - 1))
   if message then
     fail(from, "bad string: " .. message)
   end
@@ -56,7 +56,7 @@ local function read_single(text, at)
   end
 end
 
-local WORDS = { ["true"] = true, ["false"] = false, null = codec.null }
+local WORDS = { ["true"] = true, ["false"] = false, null = json.null }
 
 local function read_bare(text, at)
   local word = text:match("^[^,%(%)%[%]\"' ]+", at)
@@ -71,7 +71,7 @@ local function read_bare(text, at)
   then
     return { kind = "number", value = tonumber(word) }, after
   end
-  local seconds = instant.parse(word)
+  local seconds = rfc3339.parse(word)
   if not seconds then
     fail(at, ("%s is neither a number, a boolean, null nor a datetime; "
       .. "strings are quoted"):format(word))
@@ -203,18 +203,18 @@ end
 
 local function same(have, literal)
   if literal.kind == "null" then
-    return have == nil or have == codec.null
+    return have == nil or have == json.null
   elseif literal.kind == "datetime" then
-    return type(have) == "string" and instant.parse(have) == literal.value
+    return type(have) == "string" and rfc3339.parse(have) == literal.value
   elseif literal.kind == "number" then
-    return codec.to_number(have) == literal.value
+    return json.to_number(have) == literal.value
   end
   return have == literal.value
 end
 
 -- A field that is a list matches when one of its items does.
 local function some(have, test)
-  if codec.kind(have) == "array" then
+  if json.kind(have) == "array" then
     for _, item in ipairs(have) do
       if test(item) then
         return true
@@ -227,10 +227,10 @@ end
 
 local function measure(have, literal)
   if literal.kind == "datetime" then
-    return type(have) == "string" and instant.parse(have)
-      or codec.to_number(have)
+    return type(have) == "string" and rfc3339.parse(have)
+      or json.to_number(have)
   end
-  return codec.to_number(have)
+  return json.to_number(have)
 end
 
 local function compare(test)
@@ -280,7 +280,7 @@ local HOLDS = {
       or have:sub(-#literal.value) == literal.value)
   end,
   has = function(have)
-    return have ~= nil and have ~= codec.null
+    return have ~= nil and have ~= json.null
   end,
   ["less-than"] = compare(function(a, b) return a < b end),
   ["less-or-equal"] = compare(function(a, b) return a <= b end),

@@ -2,14 +2,14 @@
 -- templates that messages hold on to.
 
 local answer = require "klaviyo.sandbox.response"
-local codec = require "klaviyo.sandbox.json"
+local json = require "klaviyo.sandbox.json"
 local generic = require "klaviyo.sandbox.generic"
-local refusal = require "klaviyo.sandbox.error_response"
+local error_response = require "klaviyo.sandbox.error_response"
 local relations = require "klaviyo.sandbox.relations"
 
 local M = {}
 
-local null = codec.null
+local null = json.null
 
 local TRIGGERS = { list = "Added to List", segment = "Added to Segment",
   metric = "Metric", ["low-inventory"] = "Low Inventory",
@@ -27,7 +27,7 @@ local EMAIL = { from_email = null, from_label = null, reply_to_email = null,
   add_tracking_params = false, custom_tracking_params = null,
   additional_filters = null, name = null }
 
-local function make_message(world, action, given)
+local function make_message(state, action, given)
   local all = {}
   for name, value in pairs(EMAIL) do
     all[name] = value
@@ -35,36 +35,36 @@ local function make_message(world, action, given)
   for name, value in pairs(given) do
     all[name] = value
   end
-  local message = world:make("flow-message", { name = all.name,
+  local message = state:make("flow-message", { name = all.name,
     channel = "email", definition = all, content = {
       subject = all.subject_line, preview_text = all.preview_text,
       from_email = all.from_email, from_label = all.from_label,
       reply_to_email = all.reply_to_email } })
   all.id = message.id
-  relations.point(world, "flow-message", message.id, "flow-action", action.id)
+  relations.point(state, "flow-message", message.id, "flow-action", action.id)
   if type(all.template_id) == "string" then
-    relations.point(world, "flow-message", message.id, "template",
+    relations.point(state, "flow-message", message.id, "template",
       all.template_id)
   end
   return all
 end
 
-local function make_action(world, flow, given)
-  local data = codec.kind(given.data) == "object" and given.data or {}
+local function make_action(state, flow, given)
+  local data = json.kind(given.data) == "object" and given.data or {}
   local status = data.status or "draft"
-  local action = world:make("flow-action", {
+  local action = state:make("flow-action", {
     action_type = old_type(given.type), status = status, settings = {},
     render_options = null, tracking_options = { add_utm = false,
-      utm_params = codec.array(), is_tracking_opens = true,
+      utm_params = json.array(), is_tracking_opens = true,
       is_tracking_clicks = true },
     send_options = { use_smart_sending = true, is_transactional = false },
     definition = { type = given.type, data = data,
       links = given.links or { next = null } } })
-  relations.point(world, "flow-action", action.id, "flow", flow.id)
+  relations.point(state, "flow-action", action.id, "flow", flow.id)
   action.attributes.definition.id = action.id
   if given.type == "send-email" then
     data.status = status
-    data.message = make_message(world, action, data.message or {})
+    data.message = make_message(state, action, data.message or {})
   end
   return action
 end
@@ -73,7 +73,7 @@ end
 local function link(actions, ids)
   for _, action in ipairs(actions) do
     local links = action.attributes.definition.links
-    for name, id in pairs(codec.kind(links) == "object" and links or {}) do
+    for name, id in pairs(json.kind(links) == "object" and links or {}) do
       links[name] = ids[id] or id
     end
   end
@@ -83,23 +83,23 @@ end
 ---@param world table
 ---@param attributes table name, definition
 ---@return table record
-function M.make(world, attributes)
+function M.make(state, attributes)
   local definition = attributes.definition
   local trigger = (definition.triggers or {})[1] or {}
-  local flow = world:make("flow", { name = attributes.name,
+  local flow = state:make("flow", { name = attributes.name,
     trigger_type = TRIGGERS[trigger.type] or "Unconfigured" })
-  local actions, ids, list = {}, {}, codec.array()
+  local actions, ids, list = {}, {}, json.array()
   local all = definition.actions or {}
   for i = #all, 1, -1 do -- they are listed with the last one first
     local given = all[i]
-    actions[i] = make_action(world, flow, given)
+    actions[i] = make_action(state, flow, given)
     ids[given.temporary_id or ""] = actions[i].id
     list[i] = actions[i].attributes.definition
   end
   link(actions, ids)
-  world:collection("flow"):change(flow, function()
+  state:collection("flow"):change(flow, function()
     flow.attributes.definition = {
-      triggers = definition.triggers or codec.array(),
+      triggers = definition.triggers or json.array(),
       profile_filter = definition.profile_filter or null, actions = list,
       entry_action_id = ids[definition.entry_action_id] or null,
     }
@@ -108,7 +108,7 @@ function M.make(world, attributes)
 end
 
 local function create(call)
-  local flow = M.make(call.world, call.document.data.attributes)
+  local flow = M.make(call.state, call.document.data.attributes)
   local values = call.query.values
   values["additional-fields[flow]"] = { "definition" }
   return answer.one(call, "flow", flow)
@@ -117,17 +117,17 @@ end
 -- A template cannot be deleted while a message of a flow has it.
 local function delete_template(call)
   local kind, template = generic.subject(call)
-  local messages = call.world:collection("flow-message")
+  local messages = call.state:collection("flow-message")
   for place = 1, messages.last do
     local message = messages:at(place)
-    if message and relations.one(call.world, "flow-message", message.id,
+    if message and relations.one(call.state, "flow-message", message.id,
       "template") == template.id then
-      refusal.throw(409, "conflict", ("Cannot delete template %s while it is "
+      error_response.throw(409, "conflict", ("Cannot delete template %s while it is "
         .. "attached to\nFlowMessage %s"):format(template.id, message.id),
         { pointer = "/data" })
     end
   end
-  call.world:remove(kind, template)
+  call.state:remove(kind, template)
   return answer.empty(call)
 end
 

@@ -1,9 +1,9 @@
 --- Any number of profiles without their being stored: each is made from its
 -- number when it is looked at.
 
-local codec = require "klaviyo.sandbox.json"
-local instant = require "klaviyo.sandbox.rfc3339"
-local naming = require "klaviyo.sandbox.sequential_ids"
+local json = require "klaviyo.sandbox.json"
+local rfc3339 = require "klaviyo.sandbox.rfc3339"
+local sequential_ids = require "klaviyo.sandbox.sequential_ids"
 
 local M = {}
 
@@ -38,7 +38,7 @@ function M.profiles(count, born)
     phone_number = "^%+1555(%d%d%d%d%d%d%d)$",
     external_id = "^customer%-(%d%d%d%d%d%d%d)$",
   }
-  local id_of = naming.of("profile").id_of
+  local id_of = sequential_ids.of("profile").id_of
 
   return {
     count = count,
@@ -47,7 +47,7 @@ function M.profiles(count, born)
     end,
     make = function(place)
       local city = pick(CITIES, place)
-      local stamp = instant.format(born + place)
+      local stamp = rfc3339.format(born + place)
       return {
         id = id_of(place),
         attributes = {
@@ -56,11 +56,11 @@ function M.profiles(count, born)
           external_id = ("customer-%07d"):format(place),
           first_name = pick(FIRST, place),
           last_name = pick(LAST, place),
-          organization = codec.null,
-          location = { address1 = codec.null, address2 = codec.null,
+          organization = json.null,
+          location = { address1 = json.null, address2 = json.null,
             city = city[1], region = city[2], country = city[3],
-            timezone = city[4], zip = codec.null, latitude = codec.null,
-            longitude = codec.null, ip = codec.null },
+            timezone = city[4], zip = json.null, latitude = json.null,
+            longitude = json.null, ip = json.null },
           properties = { number = place, vip = place % 10 == 0 },
           created = stamp,
           updated = stamp,

@@ -3,9 +3,9 @@
 -- JSON:API has it.
 
 local answer = require "klaviyo.sandbox.response"
-local codec = require "klaviyo.sandbox.json"
+local json = require "klaviyo.sandbox.json"
 local defaults = require "klaviyo.sandbox.defaults"
-local refusal = require "klaviyo.sandbox.error_response"
+local error_response = require "klaviyo.sandbox.error_response"
 local relations = require "klaviyo.sandbox.relations"
 
 local M = {}
@@ -32,7 +32,7 @@ local NAMES = { coupon = "external_id", ["web-feed"] = "name" }
 function M.check_name(kind, attributes)
   local name = NAMES[kind] and attributes[NAMES[kind]]
   if type(name) == "string" and not name:find(FORMS.coupon) then
-    refusal.throw(400, "invalid", ("'%s' may only hold letters, digits and "
+    error_response.throw(400, "invalid", ("'%s' may only hold letters, digits and "
       .. "underscores."):format(name),
       { pointer = "/data/attributes/" .. NAMES[kind] })
   end
@@ -47,14 +47,14 @@ function M.subject(call)
   local kind = call.model.kinds[call.parts.collection]
     or call.op.type or call.parts.collection
   local id = path_id(call)
-  local record = call.world:get(kind, id)
+  local record = call.state:get(kind, id)
   if record then
     return kind, record
   elseif FORMS[kind] and not id:find(FORMS[kind]) then
-    refusal.throw(400, "invalid", ("'%s' is not a valid id of the resource "
+    error_response.throw(400, "invalid", ("'%s' is not a valid id of the resource "
       .. "'%s'."):format(id, kind))
   end
-  return refusal.not_found(kind, id)
+  return error_response.not_found(kind, id)
 end
 
 --- Sets the relationships that a document gives.
@@ -65,16 +65,16 @@ end
 function M.relate(call, kind, record, given)
   for name, relationship in pairs(given or {}) do
     local data = relationship.data
-    if codec.kind(data) == "array" then
+    if json.kind(data) == "array" then
       local ids = {}
       for i, identifier in ipairs(data) do
         ids[i] = identifier.id
       end
-      relations.replace(call.world, kind, record.id, name, ids)
-    elseif data == codec.null then
-      relations.point(call.world, kind, record.id, name, nil)
+      relations.replace(call.state, kind, record.id, name, ids)
+    elseif data == json.null then
+      relations.point(call.state, kind, record.id, name, nil)
     elseif data then
-      relations.point(call.world, kind, record.id, name, data.id)
+      relations.point(call.state, kind, record.id, name, data.id)
     end
   end
 end
@@ -88,12 +88,12 @@ function M.make(call, kind, data)
   local attributes = data.attributes or {}
   M.check_name(kind, attributes)
   local id = defaults.id(kind, attributes, data.relationships)
-  if id and call.world:get(kind, id) then
-    refusal.throw(409, "duplicate",
+  if id and call.state:get(kind, id) then
+    error_response.throw(409, "duplicate",
       ("A %s with id %s already exists."):format(kind, id),
       { pointer = "/data/attributes" })
   end
-  local record = call.world:make(kind, attributes, id)
+  local record = call.state:make(kind, attributes, id)
   M.relate(call, kind, record, data.relationships)
   return record
 end
@@ -101,7 +101,7 @@ end
 local function list(call)
   local kind = call.op.type or call.model.kinds[call.parts.collection]
     or call.parts.collection
-  local collection = call.world:collection(kind)
+  local collection = call.state:collection(kind)
   return answer.page(call, kind, answer.everything(collection))
 end
 
@@ -116,17 +116,17 @@ local function related(call)
   local about = (call.model.relationships[kind] or {})[name] or {}
   local target = call.op.type or about.kind or relations.target(name)
   if call.op.many then
-    local sequence = relations.sequence(call.world, kind, record.id, name,
+    local sequence = relations.sequence(call.state, kind, record.id, name,
       target)
     return answer.page(call, target, sequence, call.parts.ids)
   end
-  local id = relations.one(call.world, kind, record.id, name)
+  local id = relations.one(call.state, kind, record.id, name)
   if call.parts.ids then
     return answer.identifier(call, target, id)
   end
-  local other = id and call.world:get(target, id)
+  local other = id and call.state:get(target, id)
   if not other then
-    refusal.throw(404, "not_found",
+    error_response.throw(404, "not_found",
       ("The %s %s has no %s."):format(kind, record.id, name))
   end
   return answer.one(call, target, other)
@@ -142,22 +142,22 @@ local function update(call)
   local kind, record = M.subject(call)
   local data = call.document.data
   if data.id ~= nil and data.id ~= record.id then
-    refusal.throw(409, "conflict", ("The id in the body, %s, is not the one "
+    error_response.throw(409, "conflict", ("The id in the body, %s, is not the one "
       .. "in the path."):format(tostring(data.id)), { pointer = "/data/id" })
   end
   local attributes = data.attributes or {}
   M.check_name(kind, attributes)
-  if kind == "webhook" and attributes.description == codec.null then
+  if kind == "webhook" and attributes.description == json.null then
     attributes.description = nil -- the service ignores it
   end
-  call.world:update(kind, record, attributes)
+  call.state:update(kind, record, attributes)
   M.relate(call, kind, record, data.relationships)
   return answer.one(call, kind, record)
 end
 
 local function remove(call)
   local kind, record = M.subject(call)
-  call.world:remove(kind, record)
+  call.state:remove(kind, record)
   return answer.one(call, kind, record)
 end
 
@@ -169,11 +169,11 @@ local function refuse_again(call, kind, record, name, other)
   if call.op.method ~= "POST" or not kind:find("^catalog%-") then
     return
   end
-  local sequence = relations.sequence(call.world, kind, record.id, name)
+  local sequence = relations.sequence(call.state, kind, record.id, name)
   for place = 1, sequence.last do
     local there = sequence.at(place)
     if there and there.id == other.id then
-      refusal.throw(409, "duplicate", ("%s %s is linked already.")
+      error_response.throw(409, "duplicate", ("%s %s is linked already.")
         :format(other.type, other.id), { pointer = "/data" })
     end
   end
@@ -182,22 +182,22 @@ end
 local function change_related(call)
   local kind, record = M.subject(call)
   local name, data = call.parts.relationship, call.document.data
-  if codec.kind(data) ~= "array" then
-    relations.point(call.world, kind, record.id, name,
-      data ~= codec.null and data.id or nil)
+  if json.kind(data) ~= "array" then
+    relations.point(call.state, kind, record.id, name,
+      data ~= json.null and data.id or nil)
     return answer.empty(call)
   end
   local ids = {}
   for i, identifier in ipairs(data) do
     if call.op.method ~= "DELETE"
-      and not call.world:exists(identifier.type, identifier.id) then
-      refusal.not_found(identifier.type, identifier.id,
+      and not call.state:exists(identifier.type, identifier.id) then
+      error_response.not_found(identifier.type, identifier.id,
         ("/data/%d/id"):format(i - 1))
     end
     ids[i] = identifier.id
     refuse_again(call, kind, record, name, identifier)
   end
-  CHANGE[call.op.method](call.world, kind, record.id, name, ids)
+  CHANGE[call.op.method](call.state, kind, record.id, name, ids)
   return answer.empty(call)
 end
 
@@ -209,11 +209,11 @@ local function act(call)
   if not has_body then
     return status
   end
-  local record = data.id and call.world:get(kind, data.id)
+  local record = data.id and call.state:get(kind, data.id)
   if record then
     return answer.one(call, kind, record)
   end
-  return answer.content(call, kind, data.id or call.world.chance:uuid(),
+  return answer.content(call, kind, data.id or call.state.random_ids:uuid(),
     data.attributes or {})
 end
 

@@ -3,24 +3,24 @@
 
 local bulk = require "klaviyo.sandbox.bulk"
 local campaigns = require "klaviyo.sandbox.campaigns"
-local catalogue = require "klaviyo.operations"
-local codec = require "klaviyo.sandbox.json"
+local operations = require "klaviyo.operations"
+local json = require "klaviyo.sandbox.json"
 local events = require "klaviyo.sandbox.events"
 local flows = require "klaviyo.sandbox.flows"
 local generic = require "klaviyo.sandbox.generic"
 local images = require "klaviyo.sandbox.images"
 local imports = require "klaviyo.sandbox.imports"
 local jobs = require "klaviyo.sandbox.jobs"
-local judge = require "klaviyo.sandbox.validate"
+local validate = require "klaviyo.sandbox.validate"
 local limits = require "klaviyo.sandbox.limits"
 local model = require "klaviyo.sandbox.model"
 local profiles = require "klaviyo.sandbox.profiles"
 local query = require "klaviyo.sandbox.query"
-local refusal = require "klaviyo.sandbox.error_response"
+local error_response = require "klaviyo.sandbox.error_response"
 local reports = require "klaviyo.sandbox.reports"
 local segments = require "klaviyo.sandbox.segments"
 local tags = require "klaviyo.sandbox.tags"
-local tally = require "klaviyo.sandbox.counters"
+local counters = require "klaviyo.sandbox.counters"
 
 local M = {}
 
@@ -41,34 +41,34 @@ local function split_target(target)
   return inner or path, raw_query, inner ~= nil
 end
 
-local function check_private(world, authorization, gateway)
+local function check_private(state, authorization, gateway)
   local scheme, key = (authorization or ""):match("^(%S+) +(%S+)$")
   if not authorization or authorization == "" then
-    refusal.throw(401, "not_authenticated",
+    error_response.throw(401, "not_authenticated",
       "Authentication credentials were not provided.",
       { pointer = "/data/" })
   end
   local known = scheme == "Bearer"
     or not gateway and scheme == "Klaviyo-API-Key"
-  if not known or key ~= world.settings.key then
-    refusal.throw(401, "authentication_failed",
+  if not known or key ~= state.settings.key then
+    error_response.throw(401, "authentication_failed",
       gateway and "The gateway takes 'Authorization: Bearer <key>'."
       or "Incorrect authentication credentials.", { pointer = "/data/" })
   end
 end
 
 -- Webhooks need a plan, or OAuth.
-local function check_plan(world, op, authorization)
-  if world.settings.advanced_kdp == false and op.path:find("^/api/webhook")
+local function check_plan(state, op, authorization)
+  if state.settings.advanced_kdp == false and op.path:find("^/api/webhook")
     and authorization:find("^Klaviyo%-API%-Key ") then
-    refusal.throw(403, "permission_denied",
+    error_response.throw(403, "permission_denied",
       "You must have Advanced KDP enabled to use this endpoint.")
   end
 end
 
 local function check_public(authorization)
   if authorization then
-    refusal.throw(400, "invalid", "A client operation takes no Authorization: "
+    error_response.throw(400, "invalid", "A client operation takes no Authorization: "
       .. "it is meant for browsers, where no private key may be.",
       { pointer = "/data/" })
   end
@@ -76,14 +76,14 @@ end
 
 local function revision_of(text)
   if not text then
-    refusal.throw(400, "invalid", "A valid revision header is required: "
+    error_response.throw(400, "invalid", "A valid revision header is required: "
       .. "'revision: YYYY-MM-DD[.suffix]'.", { pointer = "/data/" })
   elseif not text:find("^%d%d%d%d%-%d%d%-%d%d$")
     and not text:find("^%d%d%d%d%-%d%d%-%d%d%.%a+$") then
-    refusal.throw(400, "invalid", ("'%s' is not a valid revision: the format "
+    error_response.throw(400, "invalid", ("'%s' is not a valid revision: the format "
       .. "is YYYY-MM-DD[.suffix]."):format(text), { pointer = "/data/" })
   end
-  return catalogue.load(text) or refusal.throw(400, "invalid",
+  return operations.load(text) or error_response.throw(400, "invalid",
     ("There is no revision %s."):format(text), { pointer = "/data/" })
 end
 
@@ -94,16 +94,16 @@ local function route(revision, method, path)
     for name, raw in pairs(params) do
       decoded[name] = query.unescape(raw)
       if not decoded[name] or decoded[name] == "" then
-        refusal.throw(400, "invalid", ("'%s' is not a valid %s.")
+        error_response.throw(400, "invalid", ("'%s' is not a valid %s.")
           :format(raw, name), { pointer = "/data/id" })
       end
     end
     return op, decoded
   end
   if #params == 0 then
-    refusal.throw(404, "not_found", ("There is no path %s."):format(path))
+    error_response.throw(404, "not_found", ("There is no path %s."):format(path))
   end
-  local wrong = refusal.new(405):add("method_not_allowed",
+  local wrong = error_response.new(405):add("method_not_allowed",
     ("Method \"%s\" not allowed."):format(method))
   wrong.headers.Allow = table.concat(params, ", ")
   return wrong:throw()
@@ -113,10 +113,10 @@ local function media_type(header)
   return ((header or ""):match("^%s*([^;]*)"):gsub("%s+$", ""):lower())
 end
 
-local function document_of(world, op, request)
+local function document_of(state, op, request)
   if not op.body then
     if request.body and request.body ~= "" then
-      refusal.throw(400, "invalid", "This operation takes no body.")
+      error_response.throw(400, "invalid", "This operation takes no body.")
     end
     return nil
   end
@@ -124,55 +124,55 @@ local function document_of(world, op, request)
   local multipart = op.body.style == "multipart"
   if multipart and media ~= "multipart/form-data"
     or not multipart and media ~= MEDIA and media ~= "application/json" then
-    refusal.throw(415, "unsupported_media_type",
+    error_response.throw(415, "unsupported_media_type",
       ("Unsupported media type \"%s\" in request."):format(media))
   elseif multipart then
     return images.parts(op.body, request)
   end
   bulk.size(request.body)
-  local document, message = codec.decode(request.body or "")
+  local document, message = json.decode(request.body or "")
   if message then
-    refusal.throw(400, "invalid", "JSON parse error: " .. message,
+    error_response.throw(400, "invalid", "JSON parse error: " .. message,
       { pointer = "/data" })
   end
-  judge.document(op.body, document, function(kind, id)
+  validate.document(op.body, document, function(kind, id)
     -- A tag with an unknown group is answered in a way of its own.
-    return kind == "tag-group" or world:exists(kind, id)
+    return kind == "tag-group" or state:exists(kind, id)
   end)
   local count = bulk.count(op, document)
   if count then
-    tally.records(world.stats, op, count)
+    counters.records(state.stats, op, count)
   end
   return document
 end
 
-local function serve(world, request, response)
+local function serve(state, request, response)
   local path, raw_query, gateway = split_target(request.target)
   local public = path:find("^/client/") ~= nil
   if not public and not path:find("^/api/") then
-    refusal.throw(404, "not_found", ("There is no path %s."):format(path))
+    error_response.throw(404, "not_found", ("There is no path %s."):format(path))
   elseif public then
     check_public(request.header("authorization"))
   else
-    check_private(world, request.header("authorization"), gateway)
+    check_private(state, request.header("authorization"), gateway)
   end
   local revision = revision_of(request.header("revision"))
   local op, params = route(revision, request.method, path)
   response.operation = op.id
   response.op = op
-  limits.take(world, op, raw_query, response.headers)
-  check_plan(world, op, request.header("authorization") or "")
+  limits.take(state, op, raw_query, response.headers)
+  check_plan(state, op, request.header("authorization") or "")
   local call = {
-    world = world, op = op, params = params, path = path,
+    state = state, op = op, params = params, path = path,
     raw_query = raw_query, parts = model.path(op.path),
     model = model.of(revision),
   }
   call.query = query.read(op, raw_query)
-  if public and call.query.values.company_id ~= world.settings.company_id then
-    refusal.throw(400, "invalid", "company_id is not that of an account.",
+  if public and call.query.values.company_id ~= state.settings.company_id then
+    error_response.throw(400, "invalid", "company_id is not that of an account.",
       { parameter = "company_id" })
   end
-  call.document = document_of(world, op, request)
+  call.document = document_of(state, op, request)
   local special = SPECIAL[op.method .. " " .. op.path]
   if not special and call.parts.collection:find("%-job[s]?$") then
     if op.method == "POST" then
@@ -189,7 +189,7 @@ end
 ---@return string|nil id
 function M.operation(request)
   local path = split_target(request.target)
-  local revision = catalogue.load(request.header("revision") or "")
+  local revision = operations.load(request.header("revision") or "")
   local op = revision and revision:route(request.method, path)
   return op and op.id
 end
@@ -198,30 +198,30 @@ end
 ---@param world table
 ---@param request table method, target, header(lower-case name), body
 ---@return table response status, headers, body (text or nil), operation
-function M.handle(world, request)
+function M.handle(state, request)
   local response = { headers = {} }
-  local ok, status, document = pcall(serve, world, request, response)
+  local ok, status, document = pcall(serve, state, request, response)
   if not ok then
     local wrong = status
-    if not refusal.is(wrong) then
-      response.trouble = tostring(wrong)
-      wrong = refusal.new(500):add("error",
-        "The sandbox itself failed: " .. response.trouble)
+    if not error_response.is(wrong) then
+      response.raw_error = tostring(wrong)
+      wrong = error_response.new(500):add("error",
+        "The sandbox itself failed: " .. response.raw_error)
     end
-    status, document = wrong.status, refusal.document(wrong, world.chance)
+    status, document = wrong.status, error_response.document(wrong, state.random_ids)
     for name, value in pairs(wrong.headers) do
       response.headers[name] = value
     end
   end
   response.status = status
   if status < 300 then
-    tally.processed(world.stats, response.op, request.body,
-      world.settings.digest)
+    counters.processed(state.stats, response.op, request.body,
+      state.settings.digest)
   end
   if document then
     -- The service's 429 has a body, but no type.
     response.headers["Content-Type"] = status ~= 429 and MEDIA or ""
-    response.body = codec.encode(document)
+    response.body = json.encode(document)
   end
   return response
 end

@@ -1,7 +1,7 @@
 --- What tells one profile from another: which of it is well-formed, and which
 -- the service takes only to report it afterwards.
 
-local refusal = require "klaviyo.sandbox.error_response"
+local error_response = require "klaviyo.sandbox.error_response"
 
 local M = {}
 
@@ -51,7 +51,7 @@ end
 ---@param data table
 ---@param pointer string
 function M.demand(data, pointer)
-  local wrong = refusal.new(400)
+  local wrong = error_response.new(400)
   M.want(wrong, data, pointer)
   M.check(wrong, data, pointer)
   wrong:throw()

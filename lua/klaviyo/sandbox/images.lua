@@ -1,14 +1,14 @@
 --- Images: uploaded as a form with a file, or fetched from an address.
 
 local answer = require "klaviyo.sandbox.response"
-local codec = require "klaviyo.sandbox.json"
+local json = require "klaviyo.sandbox.json"
 local generic = require "klaviyo.sandbox.generic"
-local refusal = require "klaviyo.sandbox.error_response"
+local error_response = require "klaviyo.sandbox.error_response"
 
 local M = {}
 
 local function refuse(detail, name)
-  refusal.throw(400, "invalid", detail,
+  error_response.throw(400, "invalid", detail,
     { pointer = "/data/attributes/" .. (name or "file") })
 end
 
@@ -68,7 +68,7 @@ local function upload(call)
   if not format then
     refuse("The file is neither a JPEG, PNG nor GIF image.")
   end
-  local image = call.world:make("image", {
+  local image = call.state:make("image", {
     name = parts.name and parts.name.text or parts.file.filename,
     hidden = parts.hidden ~= nil and parts.hidden.text == "true",
     size = #parts.file.text, format = format,
@@ -81,7 +81,7 @@ local function update(call)
   local attributes = call.document.data.attributes or {}
   call.document.data.attributes = attributes
   if attributes.name == nil then
-    attributes.name = codec.null
+    attributes.name = json.null
   end
   if attributes.hidden == nil then
     attributes.hidden = false

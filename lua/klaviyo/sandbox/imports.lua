@@ -1,12 +1,12 @@
 --- Many profiles at once: imported, subscribed, suppressed.
 
 local answer = require "klaviyo.sandbox.response"
-local codec = require "klaviyo.sandbox.json"
+local json = require "klaviyo.sandbox.json"
 local generic = require "klaviyo.sandbox.generic"
 local identifiers = require "klaviyo.sandbox.identifiers"
 local jobs = require "klaviyo.sandbox.jobs"
 local profiles = require "klaviyo.sandbox.profiles"
-local refusal = require "klaviyo.sandbox.error_response"
+local error_response = require "klaviyo.sandbox.error_response"
 local relations = require "klaviyo.sandbox.relations"
 local subscriptions = require "klaviyo.sandbox.subscriptions"
 
@@ -14,7 +14,7 @@ local M = {}
 
 local AT = "/data/attributes/profiles/data/%d/attributes"
 
-local MOST_BYTES, MOST_UNMEASURED = 500000, 1000
+local MAX_BYTES, MAX_UNMEASURED = 500000, 1000
 
 -- What is left of `left` bytes after a value, roughly: most profiles are short,
 -- and need not be written to be measured.
@@ -34,16 +34,16 @@ local function rest(value, left)
 end
 
 local function measure(wrong, profile, pointer)
-  if rest(profile, MOST_UNMEASURED) < 0
-    and #codec.encode(profile) > MOST_BYTES then
-    wrong:add("invalid", ("A profile may have %d bytes."):format(MOST_BYTES),
+  if rest(profile, MAX_UNMEASURED) < 0
+    and #json.encode(profile) > MAX_BYTES then
+    wrong:add("invalid", ("A profile may have %d bytes."):format(MAX_BYTES),
       { pointer = pointer })
   end
 end
 
 -- One malformed profile, and none of them is taken.
 local function demand_all(list, wanted)
-  local wrong = refusal.new(400)
+  local wrong = error_response.new(400)
   for i, profile in ipairs(list) do
     local pointer = AT:format(i - 1)
     if wanted then
@@ -57,14 +57,14 @@ end
 
 local function related(data, name)
   local one = ((data.relationships or {})[name] or {}).data
-  return one ~= codec.null and one or nil
+  return one ~= json.null and one or nil
 end
 
 local function import(call)
-  local world, data = call.world, call.document.data
+  local state, data = call.state, call.document.data
   local list = data.attributes.profiles.data
   demand_all(list, true)
-  local counts = world.stats.imports
+  local counts = state.stats.imports
   local ids, errors = {}, {}
   for i, profile in ipairs(list) do
     local detail, member = identifiers.failing(profile)
@@ -73,7 +73,7 @@ local function import(call)
         detail = detail, original_payload = profile.attributes,
         source = { pointer = AT:format(i - 1) .. "/" .. member } }
     else
-      local record, made = profiles.upsert(world, profile)
+      local record, made = profiles.upsert(state, profile)
       ids[#ids + 1] = record.id
       local outcome = made and "made" or "updated"
       counts[outcome] = counts[outcome] + 1
@@ -82,31 +82,31 @@ local function import(call)
   counts.records = counts.records + #list
   counts.failed = counts.failed + #errors
   local job = jobs.make(call, data.type, #list, errors)
-  relations.add(world, data.type, job.id, "profiles", ids)
+  relations.add(state, data.type, job.id, "profiles", ids)
   for _, to in ipairs(related(data, "lists") or {}) do
-    relations.add(world, data.type, job.id, "lists", { to.id })
-    relations.add(world, "list", to.id, "profiles", ids)
+    relations.add(state, data.type, job.id, "lists", { to.id })
+    relations.add(state, "list", to.id, "profiles", ids)
   end
   return answer.one(call, data.type, job)
 end
 
 -- A subscription makes a profile of an unknown address only if it names a list
 -- or says that it is historical.
-local function subscription(state, on_list)
+local function subscription(consent, on_list)
   return function(call)
-    local world, data = call.world, call.document.data
+    local state, data = call.state, call.document.data
     local list = related(data, "list")
     local makes = list ~= nil or data.attributes.historical_import == true
     demand_all(data.attributes.profiles.data)
     for _, profile in ipairs(data.attributes.profiles.data) do
       local asked = profile.attributes.subscriptions
       profile.attributes.subscriptions = nil
-      local record = makes and profiles.upsert(world, profile)
-        or profiles.find(world, profile)
+      local record = makes and profiles.upsert(state, profile)
+        or profiles.find(state, profile)
       if record then
-        subscriptions.consent(world, record, asked, state)
+        subscriptions.consent(state, record, asked, consent)
         if list then
-          on_list(world, "list", list.id, "profiles", { record.id })
+          on_list(state, "list", list.id, "profiles", { record.id })
         end
       end
     end
@@ -116,13 +116,13 @@ end
 
 -- Those that a suppression is about.
 local function those_of(call, data)
-  local world = call.world
+  local state = call.state
   local given = (data.attributes or {}).profiles
-  given = given ~= codec.null and given or nil
+  given = given ~= json.null and given or nil
   local list, segment = related(data, "list"), related(data, "segment")
   local ways = (given and 1 or 0) + (list and 1 or 0) + (segment and 1 or 0)
   if ways ~= 1 then
-    refusal.throw(400, "invalid",
+    error_response.throw(400, "invalid",
       "Exactly one of profiles, list and segment is to be given.",
       { pointer = "/data/attributes/profiles" })
   end
@@ -130,12 +130,12 @@ local function those_of(call, data)
   if given then
     demand_all(given.data)
     for i, profile in ipairs(given.data) do
-      records[i] = profiles.upsert(world, profile)
+      records[i] = profiles.upsert(state, profile)
     end
     return records
   end
   local group = list or segment
-  local members = relations.sequence(world, group.type, group.id, "profiles")
+  local members = relations.sequence(state, group.type, group.id, "profiles")
   for place = 1, members.last do
     records[#records + 1] = members.at(place)
   end
@@ -144,17 +144,17 @@ end
 
 local function suppression(suppressed)
   return function(call)
-    local world, data = call.world, call.document.data
+    local state, data = call.state, call.document.data
     local records = those_of(call, data)
     for _, record in ipairs(records) do
-      subscriptions.suppress(world, record, suppressed)
+      subscriptions.suppress(state, record, suppressed)
     end
     local job = jobs.make(call, data.type, #records)
-    job.attributes.completed_at = world:stamp()
+    job.attributes.completed_at = state:stamp()
     generic.relate(call, data.type, job, data.relationships)
     for _, name in ipairs { "list", "segment" } do
       local one = related(data, name)
-      relations.add(world, data.type, job.id, name .. "s", { one and one.id })
+      relations.add(state, data.type, job.id, name .. "s", { one and one.id })
     end
     return answer.one(call, data.type, job)
   end

@@ -6,7 +6,7 @@
 --   server:stop()
 
 local certs = require "klaviyo.sandbox.certs"
-local codec = require "klaviyo.sandbox.json"
+local json = require "klaviyo.sandbox.json"
 local conf = require "klaviyo.sandbox.conf"
 local options_of = require "klaviyo.sandbox.options"
 local programs = require "klaviyo.sandbox.program"
@@ -55,10 +55,10 @@ local function launch_on_free_ports(self, settings, program)
     ports[port] = true
     local tls_port = settings.tls_port or shell.free_port(ports)
     ports[tls_port] = true
-    local trial = setmetatable({ port = port, tls_port = tls_port },
+    local attempt = setmetatable({ port = port, tls_port = tls_port },
       { __index = settings })
     local ok
-    ok, message = launch(self, trial, program)
+    ok, message = launch(self, attempt, program)
     if ok then
       self.port, self.tls_port = port, tls_port
       return true
@@ -97,7 +97,7 @@ local function prepare(self, settings)
   for _, name in ipairs(INSIDE) do
     inner[name] = settings[name]
   end
-  shell.write(self.dir .. "/settings.json", codec.encode(inner))
+  shell.write(self.dir .. "/settings.json", json.encode(inner))
   return true
 end
 

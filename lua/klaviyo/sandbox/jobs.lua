@@ -3,10 +3,10 @@
 -- complete, each after so many polls and so many seconds.
 
 local answer = require "klaviyo.sandbox.response"
-local codec = require "klaviyo.sandbox.json"
+local json = require "klaviyo.sandbox.json"
 local generic = require "klaviyo.sandbox.generic"
-local instant = require "klaviyo.sandbox.rfc3339"
-local refusal = require "klaviyo.sandbox.error_response"
+local rfc3339 = require "klaviyo.sandbox.rfc3339"
+local error_response = require "klaviyo.sandbox.error_response"
 local relations = require "klaviyo.sandbox.relations"
 
 local M = {}
@@ -17,8 +17,8 @@ local EXPIRES_AFTER = 7 * 86400
 ---@param world table
 ---@param record table
 ---@return table record
-function M.begin(world, record)
-  record.since, record.polls = world.clock(), 0
+function M.begin(state, record)
+  record.since, record.polls = state.clock(), 0
   record.outcome = record.outcome or { total = 0, errors = {} }
   return record
 end
@@ -30,72 +30,72 @@ end
 ---@param errors table[]|nil error objects, one for each that went wrong
 ---@return table record
 function M.make(call, kind, total, errors)
-  local world = call.world
-  local record = world:make(kind, {
-    total_count = total, started_at = codec.null, completed_at = codec.null,
-    expires_at = instant.precise(world:moment() + EXPIRES_AFTER),
+  local state = call.state
+  local record = state:make(kind, {
+    total_count = total, started_at = json.null, completed_at = json.null,
+    expires_at = rfc3339.precise(state:moment() + EXPIRES_AFTER),
   })
   record.outcome = { total = total, errors = errors or {} }
   if kind == "profile-bulk-import-job" then
     -- What begins an import answers in whole seconds.
-    record.fresh.created_at = instant.whole(record.fresh.created_at)
-    record.fresh.expires_at = instant.whole(record.attributes.expires_at)
+    record.fresh.created_at = rfc3339.whole(record.fresh.created_at)
+    record.fresh.expires_at = rfc3339.whole(record.attributes.expires_at)
   end
-  return M.begin(world, record)
+  return M.begin(state, record)
 end
 
 local STEP = {}
 
-function STEP.queued(world, record)
+function STEP.queued(state, record)
   local outcome = record.outcome
-  return { status = "processing", started_at = world:stamp(),
+  return { status = "processing", started_at = state:stamp(),
     completed_count =
       math.floor((outcome.total - #outcome.errors) / 2) }
 end
 
 -- A campaign is sent when its job is complete.
-local function send(world, record)
-  local campaign = world:get("campaign", record.id)
+local function send(state, record)
+  local campaign = state:get("campaign", record.id)
   if campaign then
-    world:update("campaign", campaign, { status = "Sent",
-      send_time = instant.format(world.now()) })
+    state:update("campaign", campaign, { status = "Sent",
+      send_time = rfc3339.format(state.now()) })
   end
 end
 
 -- An import's errors are resources of their own, those of others attributes.
-function STEP.processing(world, record, kind)
+function STEP.processing(state, record, kind)
   local outcome = record.outcome
-  local errors, of_import = codec.array(), kind == "profile-bulk-import-job"
+  local errors, of_import = json.array(), kind == "profile-bulk-import-job"
   for i, problem in ipairs(outcome.errors) do
     if of_import then
-      errors[i] = world:make("import-error", problem).id
+      errors[i] = state:make("import-error", problem).id
     else
-      problem.id = world.chance:uuid()
+      problem.id = state.random_ids:uuid()
       errors[i] = problem
     end
   end
   if of_import then
-    relations.add(world, kind, record.id, "import-errors", errors)
+    relations.add(state, kind, record.id, "import-errors", errors)
   elseif kind == "campaign-send-job" then
-    send(world, record)
+    send(state, record)
   end
-  return { status = "complete", completed_at = world:stamp(),
+  return { status = "complete", completed_at = state:stamp(),
     completed_count = outcome.total - #errors, failed_count = #errors,
     skipped_count = 0, errors = not of_import and errors or nil }
 end
 
 -- As many steps as are due.
-local function advance(world, kind, record)
-  local settings = world.settings
+local function advance(state, kind, record)
+  local settings = state.settings
   local polls, seconds = settings.job_polls or 1, settings.job_seconds or 0
   if not record.since then
-    M.begin(world, record)
+    M.begin(state, record)
   end
   local step = STEP[record.attributes.status]
   while step and record.polls >= polls
-    and world.clock() >= record.since + seconds do
-    local attributes = step(world, record, kind)
-    world:collection(kind):change(record, function()
+    and state.clock() >= record.since + seconds do
+    local attributes = step(state, record, kind)
+    state:collection(kind):change(record, function()
       for name, value in pairs(attributes) do
         record.attributes[name] = value
       end
@@ -109,18 +109,18 @@ end
 --- Reads a job.
 function M.read(call)
   local kind, record = generic.subject(call)
-  advance(call.world, kind, record)
+  advance(call.state, kind, record)
   return generic.serve(call)
 end
 
 --- Lists jobs: a poll of all of them.
 function M.list(call)
   local kind = call.op.type
-  local collection = call.world:collection(kind)
+  local collection = call.state:collection(kind)
   for place = 1, collection.last do
     local record = collection:at(place)
     if record and STEP[record.attributes.status] then
-      advance(call.world, kind, record)
+      advance(call.state, kind, record)
     end
   end
   return generic.serve(call)
@@ -137,19 +137,19 @@ function DO.create(call, data)
 end
 
 local function wanted(call, data)
-  return call.world:get(data.type, data.id)
-    or refusal.not_found(data.type, data.id)
+  return call.state:get(data.type, data.id)
+    or error_response.not_found(data.type, data.id)
 end
 
 function DO.update(call, data)
   local record = wanted(call, data)
-  call.world:update(data.type, record, data.attributes or {})
+  call.state:update(data.type, record, data.attributes or {})
   generic.relate(call, data.type, record, data.relationships)
   return record
 end
 
 function DO.delete(call, data)
-  call.world:remove(data.type, wanted(call, data))
+  call.state:remove(data.type, wanted(call, data))
 end
 
 -- Does one; what is wrong with it comes back as an error object.
@@ -157,11 +157,11 @@ local function attempt(call, action, data, pointer)
   local ok, result = pcall(DO[action], call, data)
   if ok then
     return result
-  elseif not refusal.is(result) then
+  elseif not error_response.is(result) then
     error(result, 0)
   end
   local problem = result.errors[1]
-  return nil, { code = problem.code, title = refusal.title(problem.code),
+  return nil, { code = problem.code, title = error_response.title(problem.code),
     detail = problem.detail, source = { pointer = pointer } }
 end
 
@@ -183,7 +183,7 @@ function M.bulk(call)
   end
   local job = M.make(call, data.type, total, errors)
   for name, ids in pairs(done) do
-    relations.add(call.world, data.type, job.id, name, ids)
+    relations.add(call.state, data.type, job.id, name, ids)
   end
   generic.relate(call, data.type, job, data.relationships)
   return answer.one(call, data.type, job)

@@ -1,9 +1,9 @@
 --- The rate limits of the service, counted as it counts them: fixed windows
 -- of a second, a minute and a day, per account and operation.
 
-local catalogue = require "klaviyo.operations"
+local operations = require "klaviyo.operations"
 local query = require "klaviyo.sandbox.query"
-local refusal = require "klaviyo.sandbox.error_response"
+local error_response = require "klaviyo.sandbox.error_response"
 
 local M = {}
 
@@ -13,28 +13,28 @@ local ceil, floor, max, min = math.ceil, math.floor, math.max, math.min
 
 -- `time_scale` shortens what is longer than a second; seconds are what the
 -- headers speak in, so no window is shorter.
-local function length(world, seconds)
-  local scale = world.settings.time_scale or 1
+local function length(state, seconds)
+  local scale = state.settings.time_scale or 1
   return seconds == 1 and 1 or max(1, seconds * scale)
 end
 
 -- Where a window begins within its length, as a fraction of it.
-local function phase(world)
-  local wanted = world.settings.window_phase or "random"
+local function phase(state)
+  local wanted = state.settings.window_phase or "random"
   if wanted == "random" then
-    return world.phases:below(1000003) / 1000003
+    return state.phases:below(1000003) / 1000003
   end
   return type(wanted) == "number" and wanted % 1 or nil
 end
 
-local function new_bucket(world, limit)
+local function new_bucket(state, limit)
   local bucket, policy = {}, {}
   for _, window in ipairs(WINDOWS) do
     local most = limit[window[1]]
     if most then
-      local size = length(world, window[2])
+      local size = length(state, window[2])
       bucket[#bucket + 1] = { name = window[1], most = most, size = size,
-        phase = phase(world), used = 0, ends = -math.huge }
+        phase = phase(state), used = 0, ends = -math.huge }
       policy[#policy + 1] = ("%d;w=%g"):format(most, size)
     end
   end
@@ -44,11 +44,11 @@ end
 
 -- A bucket keeps the figures of the revision that asked first: limits are the
 -- service's, not a revision's.
-local function bucket_of(world, key, limit)
-  local bucket = world.buckets[key]
+local function bucket_of(state, key, limit)
+  local bucket = state.buckets[key]
   if not bucket then
-    bucket = new_bucket(world, world.own_limits[key] or limit)
-    world.buckets[key] = bucket
+    bucket = new_bucket(state, state.own_limits[key] or limit)
+    state.buckets[key] = bucket
   end
   return bucket
 end
@@ -75,8 +75,8 @@ end
 
 -- The operation's own bucket, and those that some parameters draw from
 -- besides: one for each such parameter, whichever operation it is given to.
-local function buckets_of(world, op, raw_query)
-  local list = { bucket_of(world, own_key(op), op.limit) }
+local function buckets_of(state, op, raw_query)
+  local list = { bucket_of(state, own_key(op), op.limit) }
   if not op.reduced or raw_query == "" then
     return list
   end
@@ -84,7 +84,7 @@ local function buckets_of(world, op, raw_query)
     for value in pair[2]:gmatch("[^,]+") do
       local key = pair[1] .. "=" .. value
       if op.reduced[key] then
-        list[#list + 1] = bucket_of(world, key, op.reduced[key])
+        list[#list + 1] = bucket_of(state, key, op.reduced[key])
       end
     end
   end
@@ -109,8 +109,8 @@ end
 
 -- The service sends what is left of the window that the policy begins with,
 -- in seconds rounded down; its documentation says what is left of the minute.
-local function describe(world, bucket, now, headers)
-  local documented = world.settings.rate_limit_headers == "documented"
+local function describe(state, bucket, now, headers)
+  local documented = state.settings.rate_limit_headers == "documented"
   local window = bucket[documented and min(2, #bucket) or 1]
   local left = window.ends - now
   headers["RateLimit-Limit"] = bucket.policy
@@ -119,17 +119,17 @@ local function describe(world, bucket, now, headers)
     or floor(left))
 end
 
-local function refuse(world, op, wait)
-  local throttled = world.stats.throttled
+local function refuse(state, op, wait)
+  local throttled = state.stats.throttled
   throttled[op.id] = (throttled[op.id] or 0) + 1
-  M.refusal(ceil(wait)):throw()
+  M.error_response(ceil(wait)):throw()
 end
 
 --- What the service says to one who asks too soon.
 ---@param seconds integer
 ---@return table refusal
-function M.refusal(seconds)
-  local wrong = refusal.new(429):add("throttled", ("Request was throttled. "
+function M.error_response(seconds)
+  local wrong = error_response.new(429):add("throttled", ("Request was throttled. "
     .. "Expected available in %d second%s."):format(seconds,
     seconds == 1 and "" or "s"))
   wrong.headers["Retry-After"] = ("%d"):format(seconds)
@@ -142,15 +142,15 @@ end
 ---@param op table
 ---@param raw_query string
 ---@param headers table where the RateLimit headers go
-function M.take(world, op, raw_query, headers)
-  if not world.settings.limits or not op.limit then
+function M.take(state, op, raw_query, headers)
+  if not state.settings.limits or not op.limit then
     return
   end
-  local now = world.clock()
-  local buckets = buckets_of(world, op, raw_query)
+  local now = state.clock()
+  local buckets = buckets_of(state, op, raw_query)
   local wait = wait_of(buckets, now)
   if wait then
-    refuse(world, op, wait)
+    refuse(state, op, wait)
   end
   for i = 1, #buckets do
     for j = 1, #buckets[i] do
@@ -159,13 +159,13 @@ function M.take(world, op, raw_query, headers)
     end
   end
   -- The tightest is the one that was added last.
-  describe(world, buckets[#buckets], now, headers)
+  describe(state, buckets[#buckets], now, headers)
 end
 
 -- The operation of a name, in the first revision where it has that name.
 local function operation(name)
-  for _, date in ipairs(catalogue.revisions()) do
-    local op = catalogue.load(date):operation(name)
+  for _, date in ipairs(operations.revisions()) do
+    local op = operations.load(date):operation(name)
     if op then
       return op
     end
@@ -177,13 +177,13 @@ end
 ---@param world table
 ---@param order table operation, requests (1)
 ---@return table left by window
-function M.consume(world, order)
-  if not world.settings.limits then
+function M.consume(state, order)
+  if not state.settings.limits then
     error("the sandbox was started without limits", 0)
   end
   local op = operation(order.operation)
-  local bucket = bucket_of(world, own_key(op), op.limit)
-  renew(bucket, world.clock())
+  local bucket = bucket_of(state, own_key(op), op.limit)
+  renew(bucket, state.clock())
   local left = {}
   for _, window in ipairs(bucket) do
     window.used = min(window.most, window.used + (order.requests or 1))

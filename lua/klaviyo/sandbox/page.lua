@@ -2,8 +2,8 @@
 -- Cursors name the last place seen (and its sort value), so a page stays where
 -- it is while resources are added or taken away before it.
 
-local chance = require "klaviyo.sandbox.random_ids"
-local codec = require "klaviyo.sandbox.json"
+local random_ids = require "klaviyo.sandbox.random_ids"
+local json = require "klaviyo.sandbox.json"
 
 local M = {}
 
@@ -13,8 +13,8 @@ local M = {}
 ---@param key any sort value there
 ---@return string
 function M.cursor(direction, place, key)
-  return chance.base64(codec.encode {
-    direction, place, key == nil and codec.null or key,
+  return random_ids.base64(json.encode {
+    direction, place, key == nil and json.null or key,
   })
 end
 
@@ -22,14 +22,14 @@ end
 ---@param text string
 ---@return table|nil cursor direction, place, key; nil when it is none of ours
 function M.read_cursor(text)
-  local list = codec.decode(chance.from_base64(text) or "")
-  if codec.kind(list) ~= "array"
+  local list = json.decode(random_ids.from_base64(text) or "")
+  if json.kind(list) ~= "array"
     or not (list[1] == "next" or list[1] == "prev")
-    or codec.kind(list[2]) ~= "integer" then
+    or json.kind(list[2]) ~= "integer" then
     return nil
   end
   return { direction = list[1], place = list[2],
-    key = list[3] ~= codec.null and list[3] or nil }
+    key = list[3] ~= json.null and list[3] or nil }
 end
 
 -- Numbers come before texts.
@@ -46,7 +46,7 @@ local function sort_key(value)
   elseif type(value) == "boolean" then
     return value and 1 or 0
   end
-  return codec.to_number(value)
+  return json.to_number(value)
 end
 
 -- Whether (key, place) comes after (other_key, other_place). What has no value

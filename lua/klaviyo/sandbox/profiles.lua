@@ -2,16 +2,16 @@
 -- their identifiers.
 
 local answer = require "klaviyo.sandbox.response"
-local codec = require "klaviyo.sandbox.json"
+local json = require "klaviyo.sandbox.json"
 local generic = require "klaviyo.sandbox.generic"
 local identifiers = require "klaviyo.sandbox.identifiers"
-local refusal = require "klaviyo.sandbox.error_response"
+local error_response = require "klaviyo.sandbox.error_response"
 
 local M = {}
 
 -- The profile that has one of these identifiers.
-local function owner_of(world, attributes)
-  local profiles = world:collection("profile")
+local function owner_of(state, attributes)
+  local profiles = state:collection("profile")
   for _, name in ipairs(identifiers.names) do
     local value = attributes[name]
     local record = type(value) == "string" and profiles:find(name, value)
@@ -22,14 +22,14 @@ local function owner_of(world, attributes)
 end
 
 local function refuse_duplicate(record)
-  refusal.throw(409, "duplicate_profile",
+  error_response.throw(409, "duplicate_profile",
     "A profile already exists with one of these identifiers.",
     { pointer = "/data/attributes" },
     { duplicate_profile_id = record.id })
 end
 
 local function list_of(value)
-  if codec.kind(value) == "array" then
+  if json.kind(value) == "array" then
     return value
   end
   return { value }
@@ -42,7 +42,7 @@ local function patched(have, patch)
     properties[name] = value
   end
   for name, more in pairs(patch.append or {}) do
-    local list = codec.array()
+    local list = json.array()
     for _, value in ipairs(list_of(properties[name])) do
       list[#list + 1] = value
     end
@@ -52,7 +52,7 @@ local function patched(have, patch)
     properties[name] = list
   end
   for name, gone in pairs(patch.unappend or {}) do
-    local drop, list = {}, codec.array()
+    local drop, list = {}, json.array()
     for _, value in ipairs(list_of(gone)) do
       drop[value] = true
     end
@@ -63,7 +63,7 @@ local function patched(have, patch)
     end
     properties[name] = list
   end
-  if patch.unset and patch.unset ~= codec.null then
+  if patch.unset and patch.unset ~= json.null then
     for _, name in ipairs(list_of(patch.unset)) do
       properties[name] = nil
     end
@@ -71,10 +71,10 @@ local function patched(have, patch)
   return properties
 end
 
-local function apply_meta(world, record, meta)
-  local patch = codec.kind(meta) == "object" and meta.patch_properties
-  if codec.kind(patch) == "object" then
-    world:collection("profile"):change(record, function()
+local function apply_meta(state, record, meta)
+  local patch = json.kind(meta) == "object" and meta.patch_properties
+  if json.kind(patch) == "object" then
+    state:collection("profile"):change(record, function()
       record.attributes.properties =
         patched(record.attributes.properties, patch)
     end)
@@ -95,9 +95,9 @@ end
 ---@param world table
 ---@param data table a resource: id, attributes
 ---@return table|nil record
-function M.find(world, data)
-  return type(data.id) == "string" and world:get("profile", data.id)
-    or owner_of(world, data.attributes or {})
+function M.find(state, data)
+  return type(data.id) == "string" and state:get("profile", data.id)
+    or owner_of(state, data.attributes or {})
 end
 
 --- Makes or updates a profile, as profile-import does.
@@ -105,68 +105,68 @@ end
 ---@param data table a resource: id, attributes, meta
 ---@return table record
 ---@return boolean made
-function M.upsert(world, data)
+function M.upsert(state, data)
   local attributes = data.attributes or {}
-  local record = M.find(world, data)
+  local record = M.find(state, data)
   local made = not record
   if made then
-    record = world:make("profile", attributes)
+    record = state:make("profile", attributes)
   elseif brings_news(record, attributes) then
-    world:update("profile", record, attributes)
+    state:update("profile", record, attributes)
   end
-  apply_meta(world, record, data.meta)
+  apply_meta(state, record, data.meta)
   return record, made
 end
 
 local function create(call)
   local data = call.document.data
   identifiers.demand(data, "/data/attributes")
-  local other = owner_of(call.world, data.attributes)
+  local other = owner_of(call.state, data.attributes)
   if other then
     refuse_duplicate(other)
   end
-  local record = call.world:make("profile", data.attributes)
-  apply_meta(call.world, record, data.meta)
+  local record = call.state:make("profile", data.attributes)
+  apply_meta(call.state, record, data.meta)
   return answer.one(call, "profile", record)
 end
 
 local function update(call)
   local _, record = generic.subject(call)
   local data = call.document.data
-  local wrong = refusal.new(400)
+  local wrong = error_response.new(400)
   identifiers.check(wrong, data, "/data/attributes")
   wrong:throw()
-  local other = owner_of(call.world, data.attributes or {})
+  local other = owner_of(call.state, data.attributes or {})
   if other and other.id ~= record.id then
     refuse_duplicate(other)
   end
-  apply_meta(call.world, record, data.meta)
+  apply_meta(call.state, record, data.meta)
   return generic.serve(call)
 end
 
 local function import(call)
   identifiers.demand(call.document.data, "/data/attributes")
-  local record, made = M.upsert(call.world, call.document.data)
+  local record, made = M.upsert(call.state, call.document.data)
   return answer.one(call, "profile", record, made and 201 or 200)
 end
 
 local function merge(call)
   local data = call.document.data
-  local world = call.world
-  local target = world:get("profile", data.id)
-    or refusal.not_found("profile", data.id)
+  local state = call.state
+  local target = state:get("profile", data.id)
+    or error_response.not_found("profile", data.id)
   for _, other in ipairs(((data.relationships or {}).profiles or {}).data
     or {}) do
-    local source = world:get("profile", other.id)
+    local source = state:get("profile", other.id)
     if source and source.id ~= target.id then
       for name, value in pairs(source.attributes) do
         local have = target.attributes[name]
         source.attributes[name] = nil
-        if have == nil or have == codec.null then
-          world:update("profile", target, { [name] = value })
+        if have == nil or have == json.null then
+          state:update("profile", target, { [name] = value })
         end
       end
-      world:remove("profile", source)
+      state:remove("profile", source)
     end
   end
   return answer.identifier(call, "profile", target.id)
@@ -174,7 +174,7 @@ end
 
 local function public_upsert(call)
   identifiers.demand(call.document.data, "/data/attributes")
-  M.upsert(call.world, call.document.data)
+  M.upsert(call.state, call.document.data)
   return answer.empty(call)
 end
 
@@ -182,11 +182,11 @@ local function delete_person(call)
   local attributes = call.document.data.attributes
   local profile = attributes and attributes.profile and attributes.profile.data
     or {}
-  local record = M.find(call.world, profile)
+  local record = M.find(call.state, profile)
   if not record then
-    refusal.throw(404, "not_found", "There is no such profile.")
+    error_response.throw(404, "not_found", "There is no such profile.")
   end
-  call.world:remove("profile", record)
+  call.state:remove("profile", record)
   return answer.empty(call)
 end
 

@@ -3,7 +3,7 @@
 local keys = require "klaviyo.util.tables"
 local filter = require "klaviyo.sandbox.filter"
 local page = require "klaviyo.sandbox.page"
-local refusal = require "klaviyo.sandbox.error_response"
+local error_response = require "klaviyo.sandbox.error_response"
 
 local M = {}
 
@@ -53,7 +53,7 @@ function M.split(raw)
     name = M.unescape(name or part, true)
     value = M.unescape(value or "", true)
     if not name or not value then
-      refusal.parameter(name or part, "Malformed percent-encoding.")
+      error_response.parameter(name or part, "Malformed percent-encoding.")
     end
     list[#list + 1] = { name, value }
   end
@@ -65,7 +65,7 @@ local READ = {}
 function READ.string(name, text, parameter)
   if parameter.values and #parameter.values > 0
     and not keys.set(parameter.values)[text] then
-    refusal.parameter(name, ("'%s' is not a valid value for '%s'. "
+    error_response.parameter(name, ("'%s' is not a valid value for '%s'. "
       .. "Valid values: %s."):format(text, name,
       table.concat(parameter.values, ", ")))
   end
@@ -76,7 +76,7 @@ function READ.list(name, text, parameter)
   local list, known = {}, parameter.values and keys.set(parameter.values)
   for item in (text .. ","):gmatch("([^,]*),") do
     if known and not known[item] then
-      refusal.parameter(name, ("'%s' is not a valid value for '%s'. "
+      error_response.parameter(name, ("'%s' is not a valid value for '%s'. "
         .. "Valid values: %s."):format(item, name,
         table.concat(parameter.values, ", ")))
     end
@@ -88,7 +88,7 @@ end
 function READ.integer(name, text)
   local number = text:find("^-?%d+$") and tonumber(text)
   if not number then
-    refusal.parameter(name, ("'%s' is not an integer."):format(text))
+    error_response.parameter(name, ("'%s' is not an integer."):format(text))
   end
   return number
 end
@@ -96,14 +96,14 @@ end
 function READ.number(name, text)
   local number = text:find("^-?%d+%.?%d*$") and tonumber(text)
   if not number then
-    refusal.parameter(name, ("'%s' is not a number."):format(text))
+    error_response.parameter(name, ("'%s' is not a number."):format(text))
   end
   return number
 end
 
 function READ.boolean(name, text)
   if text ~= "true" and text ~= "false" then
-    refusal.parameter(name, ("'%s' is not a boolean."):format(text))
+    error_response.parameter(name, ("'%s' is not a boolean."):format(text))
   end
   return text == "true"
 end
@@ -113,7 +113,7 @@ local function check_size(op, size)
   if size and bounds then
     local least, most = bounds.min or 1, bounds.max or size
     if size < least or size > most then
-      refusal.parameter("page[size]", ("Page size must be an integer between "
+      error_response.parameter("page[size]", ("Page size must be an integer between "
         .. "%d and %d."):format(least, most))
     end
   end
@@ -122,16 +122,16 @@ end
 local function check_filter(op, text)
   local terms, message = filter.parse(text)
   if not terms then
-    refusal.parameter("filter", "Invalid filter provided: " .. message .. ".")
+    error_response.parameter("filter", "Invalid filter provided: " .. message .. ".")
   end
   local fields = op.filter and op.filter.fields or {}
   for _, term in ipairs(terms) do
     local operators = fields[term.field]
     if next(fields) and not operators then
-      refusal.parameter("filter", ("'%s' is not a filterable field for "
+      error_response.parameter("filter", ("'%s' is not a filterable field for "
         .. "the resource '%s'."):format(term.field, op.type or "?"))
     elseif operators and not keys.set(operators)[term.operator] then
-      refusal.parameter("filter", ("'%s' is not an allowed filter operator "
+      error_response.parameter("filter", ("'%s' is not an allowed filter operator "
         .. "for %s.  Allowed operators are %s"):format(term.operator,
         term.field, table.concat(operators, ", ")))
     end
@@ -160,16 +160,16 @@ function M.read(op, raw)
     local name, text = pair[1], pair[2]
     local parameter = declared(op, name)
     if not parameter then
-      refusal.parameter(name,
+      error_response.parameter(name,
         ("'%s' is not a valid query parameter."):format(name))
     elseif values[name] ~= nil then
-      refusal.parameter(name, ("'%s' was sent more than once."):format(name))
+      error_response.parameter(name, ("'%s' was sent more than once."):format(name))
     end
     values[name] = (READ[parameter.type] or READ.string)(name, text, parameter)
   end
   for name, parameter in pairs(op.query) do
     if parameter.required and values[name] == nil then
-      refusal.parameter(name, ("'%s' is a required query parameter.")
+      error_response.parameter(name, ("'%s' is a required query parameter.")
         :format(name))
     end
   end
@@ -182,7 +182,7 @@ function M.read(op, raw)
   if cursor then
     query.cursor = page.read_cursor(cursor)
     if not query.cursor then
-      refusal.parameter("page[cursor]", "Invalid cursor.")
+      error_response.parameter("page[cursor]", "Invalid cursor.")
     end
   end
   return query

@@ -127,20 +127,20 @@ function M.from_base64(text)
   return table.concat(out)
 end
 
-local function ulid(chance, now)
-  return M.base32(floor(now * 1000), 10) .. chance:letters(CROCKFORD, 16)
+local function ulid(random_ids, now)
+  return M.base32(floor(now * 1000), 10) .. random_ids:letters(CROCKFORD, 16)
 end
 
-local function six(chance)
-  return chance:letters(BASE62, 6)
+local function six(random_ids)
+  return random_ids:letters(BASE62, 6)
 end
 
-local function uuid(chance)
-  return chance:uuid()
+local function uuid(random_ids)
+  return random_ids:uuid()
 end
 
-local function hash(chance)
-  return chance:letters(HEX, 32)
+local function hash(random_ids)
+  return random_ids:letters(HEX, 32)
 end
 
 -- Resource type to the way its ids are made; whatever is not named here gets
@@ -151,20 +151,20 @@ local STYLES = {
   form = six, account = six, ["flow-message"] = six,
   tag = uuid, ["tag-group"] = uuid, ["import-error"] = uuid,
   ["metric-property"] = hash, review = hash, attribution = hash,
-  event = function(chance) return chance:letters(BASE62, 11) end,
-  image = function(chance) return chance:letters("123456789", 9) end,
-  ["form-version"] = function(chance)
-    return chance:letters("123456789", 7)
+  event = function(random_ids) return random_ids:letters(BASE62, 11) end,
+  image = function(random_ids) return random_ids:letters("123456789", 9) end,
+  ["form-version"] = function(random_ids)
+    return random_ids:letters("123456789", 7)
   end,
-  ["flow-action"] = function(chance)
-    return chance:letters("123456789", 9)
+  ["flow-action"] = function(random_ids)
+    return random_ids:letters("123456789", 9)
   end,
 }
 
 -- An import job's: the account, a word, and when it was made.
-local function import_job(chance, now, settings)
+local function import_job(random_ids, now, settings)
   return M.base64(("%s_maintenance.%s.%d.%s"):format(settings.company_id
-    or "", six(chance), now, six(chance)))
+    or "", six(random_ids), now, six(random_ids)))
 end
 
 STYLES["profile-bulk-import-job"] = import_job

@@ -48,32 +48,32 @@ end
 
 -- From what a resource is known by (see `handle`) to the other's id (to-one) or
 -- to Members (to-many).
-local function table_of(world, kind, name)
+local function table_of(state, kind, name)
   local key = kind .. "." .. name
-  local links = world.links[key]
+  local links = state.links[key]
   if not links then
     links = {}
-    world.links[key] = links
+    state.links[key] = links
   end
   return links
 end
 
 -- Numbers where ids follow from them: they take less room.
-local function handle(world, kind, id)
-  local collection = world:collection(kind)
-  return collection.naming and collection:place_of(id) or id
+local function handle(state, kind, id)
+  local collection = state:collection(kind)
+  return collection.sequential_ids and collection:place_of(id) or id
 end
 
-local function link_of(world, kind, id, name)
-  return table_of(world, kind, name)[handle(world, kind, id)]
+local function link_of(state, kind, id, name)
+  return table_of(state, kind, name)[handle(state, kind, id)]
 end
 
 --- The one that a resource points to, or nil.
 ---@return string|nil id
-function M.one(world, kind, id, name)
+function M.one(state, kind, id, name)
   local kept = KEPT[kind .. "." .. name]
   if kept then -- seen from the other side: the first that points here
-    local sequence = M.sequence(world, kind, id, name)
+    local sequence = M.sequence(state, kind, id, name)
     for place = 1, sequence.last do
       local record = sequence.at(place)
       if record then
@@ -82,38 +82,38 @@ function M.one(world, kind, id, name)
     end
     return nil
   end
-  local target = link_of(world, kind, id, name)
+  local target = link_of(state, kind, id, name)
   return type(target) == "string" and target or nil
 end
 
 --- Points a to-one relationship at a resource, or at nothing.
-function M.point(world, kind, id, name, target)
-  table_of(world, kind, name)[handle(world, kind, id)] = target
+function M.point(state, kind, id, name, target)
+  table_of(state, kind, name)[handle(state, kind, id)] = target
 end
 
-local function members_of(world, kind, id, name)
-  local members = link_of(world, kind, id, name)
+local function members_of(state, kind, id, name)
+  local members = link_of(state, kind, id, name)
   if type(members) ~= "table" then
-    members = store.members(world:collection(M.target(name)))
-    table_of(world, kind, name)[handle(world, kind, id)] = members
+    members = store.members(state:collection(M.target(name)))
+    table_of(state, kind, name)[handle(state, kind, id)] = members
   end
   return members
 end
 
 --- Makes all resources of a collection members at once.
-function M.fill(world, kind, id, name, target)
-  table_of(world, kind, name)[handle(world, kind, id)] =
-    store.members(world:collection(target), true)
+function M.fill(state, kind, id, name, target)
+  table_of(state, kind, name)[handle(state, kind, id)] =
+    store.members(state:collection(target), true)
 end
 
-local function seen_from_other_side(world, kept, id)
-  local owners = world:collection(kept.kind)
-  local links = table_of(world, kept.kind, kept.name)
+local function seen_from_other_side(state, kept, id)
+  local owners = state:collection(kept.kind)
+  local links = table_of(state, kept.kind, kept.name)
   return {
     last = owners.last,
     at = function(place)
       local record = owners:at(place)
-      local link = record and links[owners.naming and place or record.id]
+      local link = record and links[owners.sequential_ids and place or record.id]
       if link == id or type(link) == "table" and link:has(id) then
         return record
       end
@@ -124,13 +124,13 @@ end
 --- The related resources of a to-many relationship as a sequence for pages.
 ---@return table sequence `last`, `at(place)`; where it is kept on this side
 -- also `joined(place)`, `place_of(record)`, `count`, `version`, `keep`
-function M.sequence(world, kind, id, name, target)
+function M.sequence(state, kind, id, name, target)
   local kept = KEPT[kind .. "." .. name]
   if kept then
-    return seen_from_other_side(world, kept, id)
+    return seen_from_other_side(state, kept, id)
   end
-  local collection = world:collection(target or M.target(name))
-  local members = link_of(world, kind, id, name)
+  local collection = state:collection(target or M.target(name))
+  local members = link_of(state, kind, id, name)
   if type(members) ~= "table" then
     members = store.members(collection)
   end
@@ -151,14 +151,14 @@ function M.sequence(world, kind, id, name, target)
 end
 
 --- How many there are, as far as it is known without looking.
-function M.count(world, kind, id, name)
-  local members = link_of(world, kind, id, name)
+function M.count(state, kind, id, name)
+  local members = link_of(state, kind, id, name)
   return type(members) == "table" and members.count or 0
 end
 
-local function set_one(world, kept, id, other, there)
-  local links = table_of(world, kept.kind, kept.name)
-  other = handle(world, kept.kind, other)
+local function set_one(state, kept, id, other, there)
+  local links = table_of(state, kept.kind, kept.name)
+  other = handle(state, kept.kind, other)
   if there then
     links[other] = id
   elseif links[other] == id then
@@ -172,50 +172,50 @@ local function keeps_one(kept)
 end
 
 --- Adds resources to a to-many relationship.
-function M.add(world, kind, id, name, ids)
+function M.add(state, kind, id, name, ids)
   local kept = KEPT[kind .. "." .. name]
   for _, other in ipairs(ids) do
     if not kept then
-      members_of(world, kind, id, name):add(other, world.now())
+      members_of(state, kind, id, name):add(other, state.now())
     elseif keeps_one(kept) then
-      set_one(world, kept, id, other, true)
+      set_one(state, kept, id, other, true)
     else
-      members_of(world, kept.kind, other, kept.name):add(id, world.now())
+      members_of(state, kept.kind, other, kept.name):add(id, state.now())
     end
   end
 end
 
 --- Takes resources out of a to-many relationship.
-function M.remove(world, kind, id, name, ids)
+function M.remove(state, kind, id, name, ids)
   local kept = KEPT[kind .. "." .. name]
   for _, other in ipairs(ids) do
     if not kept then
-      members_of(world, kind, id, name):remove(other)
+      members_of(state, kind, id, name):remove(other)
     elseif keeps_one(kept) then
-      set_one(world, kept, id, other, false)
+      set_one(state, kept, id, other, false)
     else
-      members_of(world, kept.kind, other, kept.name):remove(id)
+      members_of(state, kept.kind, other, kept.name):remove(id)
     end
   end
 end
 
 --- Makes these the only ones of a to-many relationship.
-function M.replace(world, kind, id, name, ids)
-  local sequence = M.sequence(world, kind, id, name)
+function M.replace(state, kind, id, name, ids)
+  local sequence = M.sequence(state, kind, id, name)
   local present = {}
   for place = 1, sequence.last do
     local record = sequence.at(place)
     present[#present + 1] = record and record.id
   end
-  M.remove(world, kind, id, name, present)
-  M.add(world, kind, id, name, ids)
+  M.remove(state, kind, id, name, present)
+  M.add(state, kind, id, name, ids)
 end
 
 --- Forgets what a removed resource pointed to.
-function M.forget(world, kind, id)
-  for key, links in pairs(world.links) do
+function M.forget(state, kind, id)
+  for key, links in pairs(state.links) do
     if key:match("^(.*)%.[^.]*$") == kind then
-      links[handle(world, kind, id)] = nil
+      links[handle(state, kind, id)] = nil
     end
   end
 end

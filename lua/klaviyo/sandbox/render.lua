@@ -1,19 +1,19 @@
 --- Resources as they are answered: all attributes of the type (null where
 -- there is none), or those of the sparse fieldset; relationships; links.
 
-local codec = require "klaviyo.sandbox.json"
-local instant = require "klaviyo.sandbox.rfc3339"
+local json = require "klaviyo.sandbox.json"
+local rfc3339 = require "klaviyo.sandbox.rfc3339"
 local query = require "klaviyo.sandbox.query"
 local relations = require "klaviyo.sandbox.relations"
 local subscriptions = require "klaviyo.sandbox.subscriptions"
 
 local M = {}
 
-local RESOURCE = codec.shape { "type", "id", "attributes", "relationships",
+local RESOURCE = json.shape { "type", "id", "attributes", "relationships",
   "links" }
-local IDENTIFIER = codec.shape { "type", "id" }
-local RELATIONSHIP = codec.shape { "data", "links" }
-local LINKS = codec.shape { "self", "related", "first", "last", "prev", "next" }
+local IDENTIFIER = json.shape { "type", "id" }
+local RELATIONSHIP = json.shape { "data", "links" }
+local LINKS = json.shape { "self", "related", "first", "last", "prev", "next" }
 
 -- To-many relationships that are answered with their data unasked.
 local WITH_DATA = {
@@ -30,24 +30,24 @@ local WITHOUT = {
 -- Attributes that are not stored but found out.
 local FOUND_OUT = {}
 
-FOUND_OUT["list.profile_count"] = function(world, record)
-  return relations.count(world, "list", record.id, "profiles")
+FOUND_OUT["list.profile_count"] = function(state, record)
+  return relations.count(state, "list", record.id, "profiles")
 end
 
-FOUND_OUT["segment.profile_count"] = function(world, record)
-  return relations.count(world, "segment", record.id, "profiles")
+FOUND_OUT["segment.profile_count"] = function(state, record)
+  return relations.count(state, "segment", record.id, "profiles")
 end
 
 FOUND_OUT["profile.joined_group_at"] = function(_, record, joined)
-  return joined and instant.format(joined) or record.attributes.created
+  return joined and rfc3339.format(joined) or record.attributes.created
 end
 
 FOUND_OUT["profile.predictive_analytics"] = function()
   return { historic_clv = 0, predicted_clv = 0, total_clv = 0,
     historic_number_of_orders = 0, predicted_number_of_orders = 0,
-    average_days_between_orders = codec.null, average_order_value = 0,
-    churn_probability = codec.null,
-    expected_date_of_next_order = codec.null }
+    average_days_between_orders = json.null, average_order_value = 0,
+    churn_probability = json.null,
+    expected_date_of_next_order = json.null }
 end
 
 -- Attributes that are answered otherwise than they are stored.
@@ -56,25 +56,25 @@ local ANSWERED = {}
 -- How long a new segment is said to be processed, in seconds.
 local SEGMENT_PROCESSING = 10
 
-ANSWERED["segment.is_processing"] = function(value, world, record)
+ANSWERED["segment.is_processing"] = function(value, state, record)
   return value == true and record.made ~= nil
-    and world.clock() < record.made + SEGMENT_PROCESSING
+    and state.clock() < record.made + SEGMENT_PROCESSING
 end
 
 ANSWERED["profile.location"] = function(value)
   local location = {}
   for _, name in ipairs { "address1", "address2", "city", "country",
     "latitude", "longitude", "region", "zip", "timezone", "ip" } do
-    local have = codec.kind(value) == "object" and value[name]
-    location[name] = have == nil and codec.null or have or codec.null
+    local have = json.kind(value) == "object" and value[name]
+    location[name] = have == nil and json.null or have or json.null
   end
   return location
 end
 
 -- A number when written, a text when read.
 ANSWERED["coupon.monitor_configuration"] = function(value)
-  local threshold = codec.kind(value) == "object"
-    and codec.to_number(value.low_balance_threshold)
+  local threshold = json.kind(value) == "object"
+    and json.to_number(value.low_balance_threshold)
   return threshold and { low_balance_threshold = ("%d"):format(threshold) }
     or value
 end
@@ -153,12 +153,12 @@ end
 local function picked(value, paths)
   local out = {}
   for _, path in ipairs(paths) do
-    if path == "" or codec.kind(value) ~= "object" then
+    if path == "" or json.kind(value) ~= "object" then
       return value
     end
     local from, to = value, out
     local head, rest = path:match("^([^.]+)%.?(.*)$")
-    while rest ~= "" and codec.kind(from[head]) == "object" do
+    while rest ~= "" and json.kind(from[head]) == "object" do
       from = from[head]
       to[head] = to[head] or {}
       to = to[head]
@@ -176,16 +176,16 @@ local function value_of(call, kind, record, name, joined)
   local value = call.op.method ~= "GET" and record.fresh and record.fresh[name]
     or record.attributes[name]
   if value == nil and FOUND_OUT[key] then
-    value = FOUND_OUT[key](call.world, record, joined)
+    value = FOUND_OUT[key](call.state, record, joined)
   end
   if ANSWERED[key] then
-    value = ANSWERED[key](value, call.world, record, call.model)
+    value = ANSWERED[key](value, call.state, record, call.model)
   end
-  return value == nil and codec.null or value
+  return value == nil and json.null or value
 end
 
 local function attributes_of(call, kind, names, parts)
-  local shape = names and codec.shape(names)
+  local shape = names and json.shape(names)
   return function(record, joined)
     if not names then
       return record.attributes
@@ -200,17 +200,17 @@ local function attributes_of(call, kind, names, parts)
   end
 end
 
-local function linkage(world, kind, id, name, about, with_data)
+local function linkage(state, kind, id, name, about, with_data)
   if not about.many then
-    local target = relations.one(world, kind, id, name)
+    local target = relations.one(state, kind, id, name)
     return target
       and M.identifier(about.kind or relations.target(name), target)
-      or with_data and codec.null or nil
+      or with_data and json.null or nil
   elseif not with_data and not WITH_DATA[kind .. "." .. name] then
     return nil
   end
-  local list = codec.array()
-  local sequence = relations.sequence(world, kind, id, name, about.kind)
+  local list = json.array()
+  local sequence = relations.sequence(state, kind, id, name, about.kind)
   for place = 1, sequence.last do
     local record = sequence.at(place)
     if record then
@@ -225,12 +225,12 @@ end
 -- once, in pieces that the id is put between.
 local function link_pieces(links)
   local pieces = {}
-  local text = codec.encode(links):gsub("\\u0000", "\0")
+  local text = json.encode(links):gsub("\\u0000", "\0")
   for piece in (text .. "\0"):gmatch("([^%z]*)%z") do
     pieces[#pieces + 1] = piece
   end
   return function(id)
-    return codec.raw(table.concat(pieces, id))
+    return json.raw(table.concat(pieces, id))
   end
 end
 
@@ -246,7 +246,7 @@ local function links_of(own, kind, name)
 end
 
 -- The relationships that are answered, and what writes them.
-local function relationships_of(world, kind, names, about, include, base)
+local function relationships_of(state, kind, names, about, include, base)
   local plain = {}
   local with_data = false
   for _, name in ipairs(names) do
@@ -254,7 +254,7 @@ local function relationships_of(world, kind, names, about, include, base)
       or WITH_DATA[kind .. "." .. name]
     plain[name] = { links = links_of(base .. "\0/", kind, name) }
   end
-  local shape = codec.shape(names)
+  local shape = json.shape(names)
   if not with_data then
     return link_pieces(setmetatable(plain, shape))
   end
@@ -262,7 +262,7 @@ local function relationships_of(world, kind, names, about, include, base)
     local out = setmetatable({}, shape)
     for _, name in ipairs(names) do
       out[name] = setmetatable({
-        data = linkage(world, kind, id, name, about[name], include[name]),
+        data = linkage(state, kind, id, name, about[name], include[name]),
         links = links_of(base .. escaped .. "/", kind, name),
       }, RELATIONSHIP)
     end
@@ -300,10 +300,10 @@ end
 ---@param primary boolean|nil whether they are primary data, not included
 ---@return fun(record: table, joined: number|nil): table
 function M.view(call, kind, values, primary)
-  local world, model = call.world, call.model
+  local state, model = call.state, call.model
   local names, parts = wanted_names(call, kind, values)
   local attributes = attributes_of(call, kind, names, parts)
-  local base = ("%s/api/%s/"):format(world.settings.link_base,
+  local base = ("%s/api/%s/"):format(state.settings.link_base,
     model.collections[kind] or kind .. "s")
   local include = {}
   for _, path in ipairs(values.include or {}) do
@@ -312,7 +312,7 @@ function M.view(call, kind, values, primary)
   local about, related = model.relationships[kind] or {},
     answered(call, kind, primary)
   local relationships = #related > 0
-    and relationships_of(world, kind, related, about, include, base)
+    and relationships_of(state, kind, related, about, include, base)
   local links = not UNLINKED[kind] and link_pieces({ self = base .. "\0/" })
   return function(record, joined)
     local id = record.id

@@ -2,9 +2,9 @@
 -- about campaigns, flows, forms and segments, in which nothing has happened.
 
 local answer = require "klaviyo.sandbox.response"
-local codec = require "klaviyo.sandbox.json"
-local instant = require "klaviyo.sandbox.rfc3339"
-local refusal = require "klaviyo.sandbox.error_response"
+local json = require "klaviyo.sandbox.json"
+local rfc3339 = require "klaviyo.sandbox.rfc3339"
+local error_response = require "klaviyo.sandbox.error_response"
 local relations = require "klaviyo.sandbox.relations"
 
 local M = {}
@@ -13,20 +13,20 @@ local DAY = 86400
 local LENGTHS = { hour = 3600, day = DAY, week = 7 * DAY }
 
 -- No aggregate has more dates.
-local MOST_DATES = 1000
+local MAX_DATES = 1000
 
 -- The beginning of the month after the one that a time is in.
 local function next_month(time)
   local date = os.date("!*t", time)
   local month = date.month % 12 + 1
   local year = date.month == 12 and date.year + 1 or date.year
-  return instant.parse(("%04d-%02d-01"):format(year, month))
+  return rfc3339.parse(("%04d-%02d-01"):format(year, month))
 end
 
 -- The beginnings of the intervals between two times.
 local function beginnings(from, to, interval)
   local list, at = {}, from
-  while at < to and #list < MOST_DATES do
+  while at < to and #list < MAX_DATES do
     list[#list + 1] = at
     at = interval == "month" and next_month(at)
       or at + (LENGTHS[interval] or DAY)
@@ -41,7 +41,7 @@ local function bounds(filters, now)
     local operator, value = text:match("^([%a-]+)%(datetime,([^)]*)%)$")
     value = value and value:gsub("[\"']", "")
     -- Without an offset it is UTC, here.
-    local time = value and (instant.parse(value) or instant.parse(value .. "Z"))
+    local time = value and (rfc3339.parse(value) or rfc3339.parse(value .. "Z"))
     if time and operator:find("^greater") then
       from = time
     elseif time and operator:find("^less") then
@@ -60,21 +60,21 @@ local function place_in(starts, to, time)
 end
 
 -- How often, by how many and of which value, for each interval.
-local function counted(world, metric, starts, to)
+local function counted(state, metric, starts, to)
   local count, value, people = {}, {}, {}
   for i = 1, #starts do
     count[i], value[i], people[i] = 0, 0, {}
   end
-  local events = world:collection("event")
+  local events = state:collection("event")
   for place = 1, events.last do
     local event = events:at(place)
     if event
-      and relations.one(world, "event", event.id, "metric") == metric then
+      and relations.one(state, "event", event.id, "metric") == metric then
       local i = place_in(starts, to, event.attributes.timestamp)
       if i then
         count[i] = count[i] + 1
-        value[i] = value[i] + (codec.to_number(event.attributes.value) or 0)
-        people[i][relations.one(world, "event", event.id, "profile")] = true
+        value[i] = value[i] + (json.to_number(event.attributes.value) or 0)
+        people[i][relations.one(state, "event", event.id, "profile")] = true
       end
     end
   end
@@ -89,37 +89,37 @@ local function counted(world, metric, starts, to)
 end
 
 local function given(value)
-  return value ~= codec.null and value or nil
+  return value ~= json.null and value or nil
 end
 
 local function aggregates(call)
-  local world, attributes = call.world, call.document.data.attributes
+  local state, attributes = call.state, call.document.data.attributes
   if given(attributes.sort) then
-    refusal.throw(400, "invalid", ("'%s' is not a valid sort.")
+    error_response.throw(400, "invalid", ("'%s' is not a valid sort.")
       :format(attributes.sort), { pointer = "/data/attributes/sort" })
   end
-  local from, to = bounds(given(attributes.filter), world.now())
+  local from, to = bounds(given(attributes.filter), state.now())
   local starts = beginnings(from, to, given(attributes.interval) or "day")
-  local all = counted(world, attributes.metric_id, starts, to)
-  local dates, measurements = codec.array(), {}
+  local all = counted(state, attributes.metric_id, starts, to)
+  local dates, measurements = json.array(), {}
   for i, start in ipairs(starts) do
-    dates[i] = instant.format(start)
+    dates[i] = rfc3339.format(start)
   end
   for _, name in ipairs(attributes.measurements) do
-    measurements[name] = codec.array(all[name])
+    measurements[name] = json.array(all[name])
   end
   return answer.report(call, "metric-aggregate",
-    world.chance:letters("123456789", 19), {
-      dates = dates, data = codec.array { {
-        dimensions = codec.array(), measurements = measurements } },
+    state.random_ids:letters("123456789", 19), {
+      dates = dates, data = json.array { {
+        dimensions = json.array(), measurements = measurements } },
     }, true)
 end
 
 -- What a report tells of: a campaign that was sent, each flow's messages.
 local function groupings(call)
-  local world, list = call.world, {}
+  local state, list = call.state, {}
   local kind = call.document.data.type:match("^(%a+)%-")
-  local collection = world:collection(kind)
+  local collection = state:collection(kind)
   for place = 1, collection.last do
     local record = collection:at(place)
     local status = record and record.attributes.status
@@ -133,7 +133,7 @@ end
 local function report(call)
   local attributes = call.document.data.attributes
   local series = call.op.path:find("series", 1, true)
-  local to = call.world.now()
+  local to = call.state.now()
   local starts = series and beginnings(to - 7 * DAY, to,
     (attributes.interval or "daily") == "hourly" and "hour" or "day")
   local function statistics()
@@ -141,7 +141,7 @@ local function report(call)
     for _, name in ipairs(attributes.statistics) do
       all[name] = 0
       if series then
-        all[name] = codec.array()
+        all[name] = json.array()
         for i = 1, #starts do
           all[name][i] = 0
         end
@@ -149,15 +149,15 @@ local function report(call)
     end
     return all
   end
-  local results, dates = codec.array(), series and codec.array()
+  local results, dates = json.array(), series and json.array()
   for i, grouping in ipairs(groupings(call)) do
     results[i] = { groupings = grouping, statistics = statistics() }
   end
   for i, start in ipairs(starts or {}) do
-    dates[i] = instant.format(start)
+    dates[i] = rfc3339.format(start)
   end
   return answer.report(call, call.document.data.type,
-    call.world.chance:uuid(), { results = results, date_times = dates or nil })
+    call.state.random_ids:uuid(), { results = results, date_times = dates or nil })
 end
 
 M.serves = { ["POST /api/metric-aggregates"] = aggregates }

@@ -1,6 +1,6 @@
 --- Answers: one resource, a page of them, identifiers only, or nothing.
 
-local codec = require "klaviyo.sandbox.json"
+local json = require "klaviyo.sandbox.json"
 local fields = require "klaviyo.sandbox.fields"
 local filter = require "klaviyo.sandbox.filter"
 local page = require "klaviyo.sandbox.page"
@@ -10,7 +10,7 @@ local render = require "klaviyo.sandbox.render"
 
 local M = {}
 
-local DOCUMENT = codec.shape { "data", "included", "links", "meta" }
+local DOCUMENT = json.shape { "data", "included", "links", "meta" }
 
 -- Listings without a page[size]: how many the service gives.
 local FIXED_SIZE = {
@@ -66,7 +66,7 @@ local function link(call, replaced)
         .. query.form_escape(text)
     end
   end
-  return call.world.settings.link_base .. call.path
+  return call.state.settings.link_base .. call.path
     .. (#parts > 0 and "?" .. table.concat(parts, "&") or "")
 end
 
@@ -80,7 +80,7 @@ local function included(call, kind, records)
   if not names then
     return nil
   end
-  local list, seen = codec.array(), {}
+  local list, seen = json.array(), {}
   local known = call.model.relationships[kind] or {}
   for _, path in ipairs(names) do
     local name = path:match("^[^.]+")
@@ -100,14 +100,14 @@ local function included(call, kind, records)
     end
     for _, record in ipairs(records) do
       if about.many then
-        local sequence = relations.sequence(call.world, kind, record.id, name,
+        local sequence = relations.sequence(call.state, kind, record.id, name,
           target)
         for place = 1, sequence.last do
           add(sequence.at(place))
         end
       else
-        local id = relations.one(call.world, kind, record.id, name)
-        add(id and call.world:get(target, id))
+        local id = relations.one(call.state, kind, record.id, name)
+        add(id and call.state:get(target, id))
       end
     end
   end
@@ -126,7 +126,7 @@ function M.one(call, kind, record, preferred)
   end
   local view = record and render.view(call, kind, call.query.values, true)
   return status, setmetatable({
-    data = record and view(record) or codec.null,
+    data = record and view(record) or json.null,
     included = record and included(call, kind, { record }),
     links = render.links { self = self_link(call) },
   }, DOCUMENT)
@@ -135,7 +135,7 @@ end
 --- One identifier, or null.
 function M.identifier(call, kind, id)
   return M.status(call.op), setmetatable({
-    data = id and render.identifier(kind, id) or codec.null,
+    data = id and render.identifier(kind, id) or json.null,
     links = render.links { self = self_link(call) },
   }, DOCUMENT)
 end
@@ -182,7 +182,7 @@ local function sort_of(call, kind, sequence)
       if field == "joined_group_at" then
         return sequence.joined and sequence.joined(place) or 0
       end
-      return fields.value(call.world, kind, record, field)
+      return fields.value(call.state, kind, record, field)
     end,
   }
 end
@@ -195,7 +195,7 @@ local function test_of(call, kind, sequence)
         return sequence.joined and sequence.joined(place)
           or record.attributes.created
       end
-      return fields.value(call.world, kind, record, field)
+      return fields.value(call.state, kind, record, field)
     end)
   end
 end
@@ -245,7 +245,7 @@ end
 ---@param identifiers boolean|nil
 function M.page(call, kind, sequence, identifiers)
   local values = call.query.values
-  local collection = call.world:collection(kind)
+  local collection = call.state:collection(kind)
   sequence = narrowed(sequence, collection, call.query.terms)
   local options = {
     size = size_of(call.op, values, kind), cursor = call.query.cursor,
@@ -265,7 +265,7 @@ function M.page(call, kind, sequence, identifiers)
   local view = identifiers and function(record)
     return render.identifier(kind, record.id)
   end or render.view(call, kind, values, true)
-  local data = codec.array()
+  local data = json.array()
   for i, record in ipairs(cut.items) do
     data[i] = view(record, sequence.joined
       and sequence.joined(cut.places[i]))
@@ -274,8 +274,8 @@ function M.page(call, kind, sequence, identifiers)
   if UNPAGED[kind] then
     links.next, links.prev = nil, nil
   else
-    links.next = links.next or codec.null
-    links.prev = links.prev or prev_of_first(call, cut) or codec.null
+    links.next = links.next or json.null
+    links.prev = links.prev or prev_of_first(call, cut) or json.null
   end
   return M.status(call.op), setmetatable({
     data = data,
@@ -314,8 +314,8 @@ end
 function M.report(call, kind, id, attributes, own_link)
   local status, document = M.content(call, kind, id, attributes)
   document.data.links = own_link and { self = ("%s%s/%s/"):format(
-    call.world.settings.link_base, call.path, id) } or nil
-  document.links.next, document.links.prev = codec.null, codec.null
+    call.state.settings.link_base, call.path, id) } or nil
+  document.links.next, document.links.prev = json.null, json.null
   return status, document
 end
 

@@ -1,7 +1,7 @@
 --- What is there before anybody has made anything: the account, a few lists,
 -- segments, flows, metrics and templates, and what only a shop could make.
 
-local codec = require "klaviyo.sandbox.json"
+local json = require "klaviyo.sandbox.json"
 local flows = require "klaviyo.sandbox.flows"
 local relations = require "klaviyo.sandbox.relations"
 
@@ -28,93 +28,93 @@ local METRICS = { "Active on Site", "Added to Cart", "Clicked Email",
   "Received Email", "Started Checkout", "Subscribed to List",
   "Viewed Product" }
 
-local function account(world)
-  world:make("account", {
+local function account(state)
+  state:make("account", {
     test_account = true, industry = "Software / SaaS", locale = "en-US",
     timezone = "US/Eastern", preferred_currency = "USD",
-    public_api_key = world.settings.company_id,
+    public_api_key = state.settings.company_id,
     contact_information = {
       default_sender_name = "Sandbox", website_url = "https://example.com",
       default_sender_email = "sandbox@example.com",
       organization_name = "Sandbox", street_address = {
         address1 = "1 Main Street", address2 = "2nd floor", city = "Boston",
-        region = codec.null, country = "United States", zip = "02108" },
+        region = json.null, country = "United States", zip = "02108" },
     },
-  }, world.settings.company_id)
-  world:make("tracking-setting", {
-    auto_add_parameters = true, custom_parameters = codec.array(),
+  }, state.settings.company_id)
+  state:make("tracking-setting", {
+    auto_add_parameters = true, custom_parameters = json.array(),
     utm_source = { flow = { type = "static", value = "Klaviyo" } },
     utm_medium = { flow = { type = "static", value = "email" } },
-  }, world.settings.company_id)
+  }, state.settings.company_id)
 end
 
-local function flow_of(world, name)
-  local template = world:make("template", { name = name,
+local function flow_of(state, name)
+  local template = state:make("template", { name = name,
     html = "<html><body>Hello {{ first_name }}</body></html>",
     text = "Hello {{ first_name }}" })
-  flows.make(world, { name = name, definition = {
-    triggers = codec.array { { type = "metric",
-      id = world:collection("metric"):at(1).id } },
+  flows.make(state, { name = name, definition = {
+    triggers = json.array { { type = "metric",
+      id = state:collection("metric"):at(1).id } },
     entry_action_id = "first",
     actions = { { temporary_id = "first", type = "send-email",
-      links = { next = codec.null }, data = { message = {
+      links = { next = json.null }, data = { message = {
         name = name .. ", e-mail 1", subject_line = name, preview_text = "",
         from_email = "sandbox@example.com", from_label = "Sandbox",
         reply_to_email = "sandbox@example.com", template_id = template.id } } } },
   } })
 end
 
-local function forms(world)
-  local form = world:make("form", { name = "Newsletter sign-up",
+local function forms(state)
+  local form = state:make("form", { name = "Newsletter sign-up",
     status = "live", ab_test = false,
-    definition = { versions = codec.array() } })
-  local version = world:make("form-version", { form_type = "popup",
-    variation_name = "Original", status = "live", ab_test = codec.null })
-  relations.point(world, "form-version", version.id, "form", form.id)
+    definition = { versions = json.array() } })
+  local version = state:make("form-version", { form_type = "popup",
+    variation_name = "Original", status = "live", ab_test = json.null })
+  relations.point(state, "form-version", version.id, "form", form.id)
 end
 
 --- Fills a new world.
 ---@param world table
-function M.fill(world)
-  account(world)
+function M.fill(state)
+  account(state)
   for _, topic in ipairs(TOPICS) do
-    world:make("webhook-topic", nil, topic)
+    state:make("webhook-topic", nil, topic)
   end
   for _, name in ipairs(METRICS) do
-    local metric = world:make("metric", { name = name })
-    local property = world:make("metric-property", { label = "Value",
+    local metric = state:make("metric", { name = name })
+    local property = state:make("metric-property", { label = "Value",
       property = "$value", inferred_type = "numeric" })
-    relations.point(world, "metric-property", property.id, "metric", metric.id)
+    relations.point(state, "metric-property", property.id, "metric", metric.id)
   end
   for _, name in ipairs { "Newsletter", "Preview List" } do
-    local list = world:make("list", { name = name })
+    local list = state:make("list", { name = name })
     if name == "Newsletter" then
-      relations.fill(world, "list", list.id, "profiles", "profile")
+      relations.fill(state, "list", list.id, "profiles", "profile")
     end
   end
   for _, name in ipairs { "Everybody", "Engaged (3 Months)",
     "New Subscribers" } do
-    local segment = world:make("segment", { name = name,
-      is_processing = false, definition = { condition_groups = codec.array {
-        { conditions = codec.array { { type = "profile-property",
+    local segment = state:make("segment", { name = name,
+      is_processing = false, definition = { condition_groups = json.array {
+        { conditions = json.array { { type = "profile-property",
           property = "properties['plan']", filter = { type = "string",
             operator = "equals", value = "gold" } } } } } } })
     if name == "Everybody" then
-      relations.fill(world, "segment", segment.id, "profiles", "profile")
+      relations.fill(state, "segment", segment.id, "profiles", "profile")
     end
   end
   for _, name in ipairs { "Welcome Series", "Abandoned Cart",
     "Post-Purchase" } do
-    flow_of(world, name)
+    flow_of(state, name)
   end
-  forms(world)
-  local group = world:make("tag-group", { name = "Default", default = true })
-  world.default_tag_group = group.id
+  forms(state)
+  local group = state:make("tag-group", { name = "Default", default = true })
+  state.default_tag_group = group.id
   -- Collections that are empty, but whose ids are known not to exist.
   for _, kind in ipairs { "campaign", "campaign-message", "catalog-item",
     "catalog-variant", "catalog-category", "coupon", "coupon-code", "event",
     "image", "import-error", "tag", "webhook", "review" } do
-    world:collection(kind)
+    state:collection(kind)
   end
 end
 

@@ -1,6 +1,6 @@
 --- Segments: conditions as the service keeps them.
 
-local codec = require "klaviyo.sandbox.json"
+local json = require "klaviyo.sandbox.json"
 local generic = require "klaviyo.sandbox.generic"
 
 local M = {}
@@ -9,12 +9,12 @@ local M = {}
 local function complete(call)
   local attributes = call.document.data.attributes or {}
   local definition = attributes.definition
-  if codec.kind(definition) == "object" then
+  if json.kind(definition) == "object" then
     for _, group in ipairs(definition.condition_groups) do
       for _, condition in ipairs(group.conditions) do
         if condition.type == "profile-group-membership"
           and condition.timeframe_filter == nil then
-          condition.timeframe_filter = codec.null
+          condition.timeframe_filter = json.null
         end
       end
     end

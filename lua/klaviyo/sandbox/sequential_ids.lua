@@ -1,7 +1,7 @@
 --- Ids that follow from a resource's place in its collection. Of what there may
 -- be millions, no id need be kept then: neither with the resource nor to find it.
 
-local chance = require "klaviyo.sandbox.random_ids"
+local random_ids = require "klaviyo.sandbox.random_ids"
 
 local M = {}
 
@@ -19,14 +19,14 @@ function M.of(kind)
   end
   return {
     id_of = function(place)
-      return start .. chance.base32(place, WIDTH)
+      return start .. random_ids.base32(place, WIDTH)
     end,
     place_of = function(id)
       if type(id) ~= "string" or #id ~= #start + WIDTH
         or id:sub(1, #start) ~= start then
         return nil
       end
-      return chance.from_base32(id, #start + 1)
+      return random_ids.from_base32(id, #start + 1)
     end,
   }
 end

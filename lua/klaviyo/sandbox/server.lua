@@ -1,6 +1,6 @@
 --- A running sandbox as its starter holds it: asked, told and stopped.
 
-local codec = require "klaviyo.sandbox.json"
+local json = require "klaviyo.sandbox.json"
 local shell = require "klaviyo.sandbox.shell"
 
 ---@class klaviyo.sandbox.Server
@@ -50,12 +50,12 @@ local function command(self, name, argument)
   self.commands = self.commands + 1
   local path = ("%s/control/%d"):format(self.dir, self.commands)
   shell.write(path .. ".json",
-    codec.encode({ command = name, argument = argument }))
+    json.encode({ command = name, argument = argument }))
   local answer = shell.wait_for(function()
     return shell.read(path .. ".answer")
   end, COMMAND_WAIT)
   os.remove(path .. ".answer")
-  local document = answer and codec.decode(answer)
+  local document = answer and json.decode(answer)
   if not document then
     error("the sandbox did not take the command " .. name, 3)
   elseif document.error then

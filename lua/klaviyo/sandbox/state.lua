@@ -1,11 +1,11 @@
 --- Everything that a running sandbox knows: resources, relationships, what it
 -- has received, and the faults that were ordered.
 
-local chance = require "klaviyo.sandbox.random_ids"
-local codec = require "klaviyo.sandbox.json"
+local random_ids = require "klaviyo.sandbox.random_ids"
+local json = require "klaviyo.sandbox.json"
 local defaults = require "klaviyo.sandbox.defaults"
 local generated = require "klaviyo.sandbox.generated"
-local instant = require "klaviyo.sandbox.rfc3339"
+local rfc3339 = require "klaviyo.sandbox.rfc3339"
 local limits = require "klaviyo.sandbox.limits"
 local relations = require "klaviyo.sandbox.relations"
 local store = require "klaviyo.sandbox.store"
@@ -47,7 +47,7 @@ function M.new(settings)
   -- What limits and jobs go by: it may run while `now` stands, and finer.
   self.clock = settings.clock or self.now
   self.key_of = settings.digest and key_of(settings.digest)
-  self.phases = chance.new(settings.phase_seed or 1)
+  self.phases = random_ids.new(settings.phase_seed or 1)
   self.own_limits = limits.own(settings.limits)
   self:reset()
   return self
@@ -55,7 +55,7 @@ end
 
 --- Back to the beginning.
 function World:reset()
-  self.chance = chance.new(self.settings.seed or 1)
+  self.random_ids = random_ids.new(self.settings.seed or 1)
   self.collections, self.links, self.faults = {}, {}, {}
   self.buckets = {}
   self.stats = tally.new()
@@ -118,11 +118,11 @@ end
 --- The time, in microseconds.
 ---@return string
 function World:stamp()
-  return instant.precise(self:moment())
+  return rfc3339.precise(self:moment())
 end
 
 local function kept(kind, stamp)
-  return keeps_fractions(kind) and stamp or instant.whole(stamp)
+  return keeps_fractions(kind) and stamp or rfc3339.whole(stamp)
 end
 
 --- Makes a resource, with what the service fills in.
@@ -144,7 +144,7 @@ function World:make(kind, attributes, id)
   local collection = self:collection(kind)
   id = id or defaults.id(kind, all) or collection:next_id()
   while not id or collection:get(id) do
-    id = self.chance:id(kind, self.now(), self.settings)
+    id = self.random_ids:id(kind, self.now(), self.settings)
   end
   local made = self.stats.created
   made[kind] = (made[kind] or 0) + 1
@@ -163,14 +163,14 @@ function World:update(kind, record, attributes)
   self:collection(kind):change(record, function()
     local have = record.attributes
     for name, value in pairs(attributes) do
-      if MERGED[name] and codec.kind(value) == "object"
-        and codec.kind(have[name]) == "object" then
+      if MERGED[name] and json.kind(value) == "object"
+        and json.kind(have[name]) == "object" then
         local merged = {}
         for key, old in pairs(have[name]) do
           merged[key] = old
         end
         for key, new in pairs(value) do
-          merged[key] = new ~= codec.null and new or nil
+          merged[key] = new ~= json.null and new or nil
         end
         have[name] = merged
       else
@@ -200,7 +200,7 @@ end
 
 --- The latest requests, oldest first.
 function World:requests()
-  local list = codec.array()
+  local list = json.array()
   for i = 1, #self.latest do
     list[i] = self.latest[(self.number + i - 1) % #self.latest + 1]
   end

@@ -3,10 +3,10 @@
 -- A place, once given, never changes, so that cursors stay good while
 -- resources come and go.
 
-local chance = require "klaviyo.sandbox.random_ids"
-local codec = require "klaviyo.sandbox.json"
+local random_ids = require "klaviyo.sandbox.random_ids"
+local json = require "klaviyo.sandbox.json"
 local members = require "klaviyo.sandbox.members"
-local naming = require "klaviyo.sandbox.sequential_ids"
+local sequential_ids = require "klaviyo.sandbox.sequential_ids"
 
 local M = {}
 
@@ -34,7 +34,7 @@ function M.collection(kind, unique, origin, key_of)
   local self = setmetatable({
     kind = kind, unique = unique, origin = origin, found_by = {},
     last = origin and origin.count or 0, count = origin and origin.count or 0,
-    version = 0, naming = naming.of(kind), places = {},
+    version = 0, sequential_ids = sequential_ids.of(kind), places = {},
     key_of = key_of or function(value) return value end,
     -- place → record, or false where one was removed
     records = {},
@@ -49,8 +49,8 @@ end
 function Collection:at(place)
   local record = self.records[place]
   if type(record) == "string" then
-    return { id = self.naming.id_of(place), place = place,
-      attributes = codec.decode(record, HEAD + 1) }
+    return { id = self.sequential_ids.id_of(place), place = place,
+      attributes = json.decode(record, HEAD + 1) }
   elseif record == nil and self.origin and place <= self.origin.count then
     record = self.origin.make(place)
     record.place = place
@@ -60,10 +60,10 @@ end
 
 --- The place that an id is or was at, or nil.
 function Collection:place_of(id)
-  if not self.naming then
+  if not self.sequential_ids then
     return self.places[id]
   end
-  local place = self.naming.place_of(id)
+  local place = self.sequential_ids.place_of(id)
   return place and place >= 1 and place <= self.last and place or nil
 end
 
@@ -75,17 +75,17 @@ end
 
 --- The id of the record at a place, or nil.
 function Collection:id_at(place)
-  if not self.naming then
+  if not self.sequential_ids then
     local record = self:at(place)
     return record and record.id
   elseif self.records[place] ~= false and place <= self.last then
-    return self.naming.id_of(place)
+    return self.sequential_ids.id_of(place)
   end
 end
 
 --- The id that the next record is going to have, if that is settled.
 function Collection:next_id()
-  return self.naming and self.naming.id_of(self.last + 1)
+  return self.sequential_ids and self.sequential_ids.id_of(self.last + 1)
 end
 
 --- The record whose unique attribute has a value, or nil.
@@ -122,9 +122,9 @@ local function index(self, record, place)
 end
 
 local function put(self, record)
-  if self.naming then
-    self.records[record.place] = codec.encode(record.attributes,
-      chance.base32(record.place, HEAD))
+  if self.sequential_ids then
+    self.records[record.place] = json.encode(record.attributes,
+      random_ids.base32(record.place, HEAD))
   else
     self.records[record.place] = record
     self.places[record.id] = record.place

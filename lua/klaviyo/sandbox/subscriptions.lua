@@ -1,11 +1,11 @@
 --- Consent of profiles: kept by channel and kind of message, answered with all
 -- the members that the service has for them.
 
-local codec = require "klaviyo.sandbox.json"
+local json = require "klaviyo.sandbox.json"
 
 local M = {}
 
-local null = codec.null
+local null = json.null
 
 local NEVER = "NEVER_SUBSCRIBED"
 
@@ -16,7 +16,7 @@ local function email()
   return { can_receive_email_marketing = true, consent = NEVER,
     consent_timestamp = null, last_updated = null, method = null,
     method_detail = null, custom_method_detail = null, double_optin = null,
-    suppression = codec.array(), list_suppressions = codec.array() }
+    suppression = json.array(), list_suppressions = json.array() }
 end
 
 local function sms(kind)
@@ -80,37 +80,37 @@ end
 ---@param world table
 ---@param record table the profile
 ---@param asked table|nil channel → kind of message → consent
----@param state string "SUBSCRIBED" or "UNSUBSCRIBED"
-function M.consent(world, record, asked, state)
-  local stamp = world:stamp()
+---@param consent string "SUBSCRIBED" or "UNSUBSCRIBED"
+function M.consent(state, record, asked, consent)
+  local stamp = state:stamp()
   local subscriptions = record.attributes.subscriptions
   for _, channel in ipairs { "email", "sms" } do
-    if asked == nil or codec.kind(asked[channel]) == "object" then
+    if asked == nil or json.kind(asked[channel]) == "object" then
       local kinds = asked and asked[channel] or { marketing = true }
       for kind in pairs(kinds) do
         local have, members = kept(record, channel, kind)
         subscriptions = have
         record.attributes.subscriptions = have
-        members.consent, members.last_updated = state, stamp
+        members.consent, members.last_updated = consent, stamp
         members.consent_timestamp = stamp
         members.method = "API"
       end
     end
   end
-  world:update("profile", record, { subscriptions = subscriptions })
+  state:update("profile", record, { subscriptions = subscriptions })
 end
 
 --- Suppresses a profile for e-mail, or ends that.
 ---@param world table
 ---@param record table the profile
 ---@param suppressed boolean
-function M.suppress(world, record, suppressed)
-  local stamp = world:stamp()
+function M.suppress(state, record, suppressed)
+  local stamp = state:stamp()
   local have, members = kept(record, "email", "marketing")
-  members.suppression = codec.array {
+  members.suppression = json.array {
     suppressed and { reason = "USER_SUPPRESSED", timestamp = stamp } or nil }
   members.last_updated = stamp
-  world:update("profile", record, { subscriptions = have })
+  state:update("profile", record, { subscriptions = have })
 end
 
 return M

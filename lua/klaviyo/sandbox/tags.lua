@@ -1,24 +1,24 @@
 --- Tags belong to a group; the account has one for those that name none.
 
 local answer = require "klaviyo.sandbox.response"
-local codec = require "klaviyo.sandbox.json"
+local json = require "klaviyo.sandbox.json"
 local generic = require "klaviyo.sandbox.generic"
-local refusal = require "klaviyo.sandbox.error_response"
+local error_response = require "klaviyo.sandbox.error_response"
 local relations = require "klaviyo.sandbox.relations"
 
 local M = {}
 
 local function create(call)
-  local world = call.world
+  local state = call.state
   local group = (call.document.data.relationships or {})["tag-group"]
-  local id = group and codec.kind(group.data) == "object" and group.data.id
-  if id and not world:get("tag-group", id) then
-    refusal.throw(404, "tag_service_error",
+  local id = group and json.kind(group.data) == "object" and group.data.id
+  if id and not state:get("tag-group", id) then
+    error_response.throw(404, "tag_service_error",
       ("Tag Group with id %s not found"):format(id))
   end
   local tag = generic.make(call, "tag", call.document.data)
-  if not relations.one(world, "tag", tag.id, "tag-group") then
-    relations.point(world, "tag", tag.id, "tag-group", world.default_tag_group)
+  if not relations.one(state, "tag", tag.id, "tag-group") then
+    relations.point(state, "tag", tag.id, "tag-group", state.default_tag_group)
   end
   return answer.one(call, "tag", tag)
 end

@@ -2,10 +2,10 @@
 -- at once, each error with the pointer to its place.
 
 local keys = require "klaviyo.util.tables"
-local codec = require "klaviyo.sandbox.json"
-local instant = require "klaviyo.sandbox.rfc3339"
+local json = require "klaviyo.sandbox.json"
+local rfc3339 = require "klaviyo.sandbox.rfc3339"
 local pointers = require "klaviyo.sandbox.pointer"
-local refusal = require "klaviyo.sandbox.error_response"
+local error_response = require "klaviyo.sandbox.error_response"
 
 local M = {}
 
@@ -31,10 +31,10 @@ local FITS = {
 
 local FORMAT = {
   ["date-time"] = function(text)
-    return #text > 10 and instant.parse(text) ~= nil
+    return #text > 10 and rfc3339.parse(text) ~= nil
   end,
   date = function(text)
-    return #text == 10 and instant.parse(text) ~= nil
+    return #text == 10 and rfc3339.parse(text) ~= nil
   end,
 }
 
@@ -63,9 +63,9 @@ function M.data(member, data, pointer, tell)
   if not member.many then
     return resource(member.document, data, pointer, tell)
   end
-  if codec.kind(data) ~= "array" then
+  if json.kind(data) ~= "array" then
     return tell(pointer, ("A list of resources is expected, not %s.")
-      :format(article(codec.kind(data))))
+      :format(article(json.kind(data))))
   end
   for i, one in ipairs(data) do
     resource(member.document, one, item(pointer, i), tell)
@@ -133,7 +133,7 @@ local function choices(known, have, pointer, tell)
 end
 
 function value(member, have, pointer, tell)
-  local kind = codec.kind(have)
+  local kind = json.kind(have)
   if kind == "null" then
     if not member.nullable and member.type ~= "any" then
       tell(pointer, "This field may not be null.")
@@ -173,7 +173,7 @@ function value(member, have, pointer, tell)
 end
 
 local function identifier(linkage, have, pointer, tell)
-  if codec.kind(have) ~= "object" then
+  if json.kind(have) ~= "object" then
     return tell(pointer, "A resource identifier is expected here.")
   end
   if have.type ~= linkage.type then
@@ -186,17 +186,17 @@ local function identifier(linkage, have, pointer, tell)
 end
 
 local function relationship(linkage, have, pointer, tell)
-  if codec.kind(have) ~= "object" or have.data == nil then
+  if json.kind(have) ~= "object" or have.data == nil then
     return tell(under(pointer, "data"), "'data' is a required member.")
   end
   local data = have.data
-  if data == codec.null then
+  if data == json.null then
     if linkage.many then
       tell(under(pointer, "data"), "A list of identifiers is expected here.")
     end
   elseif not linkage.many then
     identifier(linkage, data, under(pointer, "data"), tell)
-  elseif codec.kind(data) ~= "array" then
+  elseif json.kind(data) ~= "array" then
     tell(under(pointer, "data"), "A list of identifiers is expected here.")
   else
     for i, one in ipairs(data) do
@@ -249,7 +249,7 @@ local function identity(known, have, pointer, tell)
     end
   elseif not known.id then
     tell(under(pointer, "id"), "'id' may not be given here.")
-  elseif have.id == codec.null and not known.required.id then
+  elseif have.id == json.null and not known.required.id then
     return
   elseif type(have.id) ~= "string" or have.id == "" then
     tell(under(pointer, "id"), "'id' must be a string that is not empty.")
@@ -257,9 +257,9 @@ local function identity(known, have, pointer, tell)
 end
 
 function resource(known, have, pointer, tell)
-  if codec.kind(have) ~= "object" then
+  if json.kind(have) ~= "object" then
     return tell(pointer, ("A resource object is expected here, not %s.")
-      :format(article(codec.kind(have))))
+      :format(article(json.kind(have))))
   end
   identity(known, have, pointer, tell)
   local owner = pointer and ("the resource '%s'"):format(known.type or "?")
@@ -269,9 +269,9 @@ function resource(known, have, pointer, tell)
       if not read then
         tell(under(pointer, name),
           ("'%s' is not a valid member of %s."):format(name, owner))
-      elseif codec.kind(have[name]) == "object" then
+      elseif json.kind(have[name]) == "object" then
         read(known, have[name], under(pointer, name), tell, owner)
-      elseif not (name == "meta" and have.meta == codec.null
+      elseif not (name == "meta" and have.meta == json.null
         and known.nullable_meta) then
         tell(under(pointer, name), "An object is expected here.")
       end
@@ -298,8 +298,8 @@ local function linked(known, data, pointer, tell, exists)
   for _, name in ipairs(keys.sorted(data.relationships)) do
     local given = data.relationships[name]
     local there = (known.relationships or {})[name]
-      and codec.kind(given) == "object" and given.data
-    local list = codec.kind(there) == "array" and there or { there or nil }
+      and json.kind(given) == "object" and given.data
+    local list = json.kind(there) == "array" and there or { there or nil }
     for i, one in ipairs(list) do
       if type(one.id) == "string" and not exists(one.type, one.id) then
         tell(("%s/relationships/%s/data%s/id"):format(pointer, name,
@@ -316,14 +316,14 @@ end
 ---@param have any the decoded document
 ---@param exists fun(kind: string, id: string): boolean
 function M.document(body, have, exists)
-  local wrong = refusal.new(400)
+  local wrong = error_response.new(400)
   local function tell(pointer, detail, code)
     if code == "conflict" then
       wrong.status = 409
     end
     wrong:add(code or "invalid", detail, { pointer = pointer })
   end
-  if codec.kind(have) ~= "object" then
+  if json.kind(have) ~= "object" then
     tell("", "The body must be a JSON:API document.")
   else
     local all, fine = { document = body.resource, many = body.many }, true
@@ -331,8 +331,8 @@ function M.document(body, have, exists)
     if not fine then
       document(all, have, "", tell)
     end
-    if not body.many and codec.kind(have.data) == "object"
-      and codec.kind(have.data.relationships or {}) == "object" then
+    if not body.many and json.kind(have.data) == "object"
+      and json.kind(have.data.relationships or {}) == "object" then
       linked(body.resource, have.data, "/data", tell, exists)
     end
   end

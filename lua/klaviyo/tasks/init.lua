@@ -13,13 +13,13 @@
 --- tasks standing still; `coroutine.yield` in a task lets the others go first.
 
 local core = require "klaviyo.core"
-local lazy = require "klaviyo.util.lazy_require"
-local misuse = require "klaviyo.util.usage_error"
+local lazy_require = require "klaviyo.util.lazy_require"
+local usage_error = require "klaviyo.util.usage_error"
 local scheduler = require "klaviyo.tasks.scheduler"
 
-local errors = lazy "klaviyo.response.errors"
-local several = lazy "klaviyo.response.aggregate_error"
-local warning = lazy "klaviyo.util.warning"
+local errors = lazy_require "klaviyo.response.errors"
+local aggregate_error = lazy_require "klaviyo.response.aggregate_error"
+local warning = lazy_require "klaviyo.util.warning"
 
 local M = {}
 
@@ -53,7 +53,7 @@ end
 
 local function new(fn, ...)
   if type(fn) ~= "function" then
-    misuse.raise("a task is made of a function, not %s", misuse.kind(fn))
+    usage_error.raise("a task is made of a function, not %s", usage_error.kind(fn))
   end
   return setmetatable({
     fn = fn, arguments = {n = select("#", ...), ...}, done = false,
@@ -153,9 +153,9 @@ local NEVER = "this task would wait for ever: what it waits for waits for it"
 --- that would never be.
 function M.begin_wait(me, other)
   if other == me then
-    misuse.raise("a task cannot wait for itself")
+    usage_error.raise("a task cannot wait for itself")
   elseif leads_to(other, needs(me)) then
-    misuse.raise(NEVER)
+    usage_error.raise(NEVER)
   end
   awaited[me] = other
   other.waiters = other.waiters or setmetatable({}, {__mode = "k"})
@@ -170,7 +170,7 @@ end
 local function await_inside(me, other, is_over)
   M.begin_wait(me, other)
   while not is_over() do
-    scheduler.park()
+    scheduler.suspend()
   end
   M.end_wait(me)
 end
@@ -185,7 +185,7 @@ function M.await_blocking(other, is_over, wait)
   while not is_over() do
     if outer and leads_to(other, scheduler.is_on_stack) then
       awaited[outer] = nil
-      misuse.raise(NEVER)
+      usage_error.raise(NEVER)
     end
     scheduler.step(wait)
   end
@@ -243,7 +243,7 @@ function Task:cancel()
     cancel_all(self.inner)
   end
   if self == scheduler.inside() then
-    scheduler.park()  -- for good
+    scheduler.suspend()  -- for good
   elseif not scheduler.is_on_stack(self) then
     local ok, err = scheduler.drop(self)
     if not ok then
@@ -273,7 +273,7 @@ local function take_failures(group, main)
   return list, count
 end
 
-local function see_through(group, main)
+local function drain(group, main)
   local function is_over()
     return main.done and (not main.ok or group.count == 0)
   end
@@ -300,7 +300,7 @@ function M.run(fn, ...)
   if outer then
     outer.inner = group
   end
-  local ok, err = pcall(see_through, group, main)
+  local ok, err = pcall(drain, group, main)
   if outer then
     outer.inner = around
   end
@@ -311,7 +311,7 @@ function M.run(fn, ...)
   if not ok then
     error(err, 0)  -- a Ctrl-C, most likely: no word of the others
   elseif count > 0 then
-    err = count > 1 and several.new(list, count) or list[1]
+    err = count > 1 and aggregate_error.new(list, count) or list[1]
     if not (outer and outer.thread) then
       warning.log_raised(err)
     end
@@ -324,25 +324,25 @@ end
 ---@param flight {ticket: userdata}
 ---@param wait (fun(fd: integer|nil, seconds: number))|nil  of another loop
 ---@param look fun(flight: table)  called now and then while it is not done
-function M.wait_for(flight, wait, look)
-  local ticket = flight.ticket
+function M.wait_for(pending, wait, look)
+  local ticket = pending.ticket
   local me = scheduler.inside()
   if me then
-    me.flight, me.look = flight, look
+    me.pending, me.look = pending, look
     local serial = ticket:announce()
     me.ticket = ticket
     if me.done then  -- cancelled, and still running until here
       ticket:close()
-      scheduler.park()
+      scheduler.suspend()
     end
     while not ticket:done() do
-      look(flight)
+      look(pending)
       scheduler.ready_when(serial, me)
-      scheduler.park()
+      scheduler.suspend()
     end
-    me.ticket, me.flight = nil, nil
+    me.ticket, me.pending = nil, nil
   else
-    scheduler.block(flight, wait, look)
+    scheduler.block(pending, wait, look)
   end
 end
 
@@ -351,15 +351,15 @@ end
 ---@param wait (fun(fd: integer|nil, seconds: number))|nil  of another loop
 function M.sleep(seconds, wait)
   if type(seconds) ~= "number" then
-    misuse.raise("sleep takes a number of seconds, not %s",
-      misuse.kind(seconds))
+    usage_error.raise("sleep takes a number of seconds, not %s",
+      usage_error.kind(seconds))
   end
   local till = core.clock() + seconds
   local me = scheduler.inside()
   repeat
     if me then
       scheduler.ready_at(till, me)
-      scheduler.park()
+      scheduler.suspend()
     else
       scheduler.pause(till - core.clock(), wait)
     end

@@ -1,6 +1,6 @@
 --- One at a time: who comes second waits, in whichever way it can.
 
-local misuse = require "klaviyo.util.usage_error"
+local usage_error = require "klaviyo.util.usage_error"
 local scheduler = require "klaviyo.tasks.scheduler"
 local tasks = require "klaviyo.tasks"
 
@@ -35,7 +35,7 @@ local function holder_of(self)
 end
 
 local function never(self)
-  misuse.raise("%s would wait for itself", self.what)
+  usage_error.raise("%s would wait for itself", self.what)
 end
 
 -- A light thread of nginx may be killed while it holds a lock: it is then
@@ -46,7 +46,7 @@ local function wait_inside(self, me)
   local turn = self.turn
   self.queue[me] = true
   while self.turn == turn and holder_of(self) do
-    scheduler.park()
+    scheduler.suspend()
   end
   self.queue[me] = nil
   tasks.end_wait(me)
@@ -58,7 +58,7 @@ local function wait_outside(self, holder, wait)
       return self.held.by ~= holder or holder_of(self) == nil
     end, wait)
   elseif wait then
-    scheduler.yield_to(wait, scheduler.SLICE, true)
+    scheduler.run_outer_loop(wait, scheduler.MAX_BLOCK, true)
   else
     never(self)
   end

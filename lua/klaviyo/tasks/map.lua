@@ -1,7 +1,7 @@
 --- for result, err, item in client:map(source, fn, {concurrency = n}): many
 --- calls under way at a time, their results in the order of the source.
 
-local misuse = require "klaviyo.util.usage_error"
+local usage_error = require "klaviyo.util.usage_error"
 local tasks = require "klaviyo.tasks"
 local warning = require "klaviyo.util.warning"
 
@@ -20,7 +20,7 @@ local function reader_of(source)
       and getmetatable(source).__call then
     return source
   end
-  misuse.list("what map takes", source)
+  usage_error.list("what map takes", source)
   local at = 0
   return function()
     at = at + 1
@@ -106,11 +106,11 @@ Map.__close = Map.close
 local function concurrency_of(options)
   for name in pairs(options or {}) do
     if name ~= "concurrency" then
-      misuse.unknown("option of map", name, {"concurrency"})
+      usage_error.unknown("option of map", name, {"concurrency"})
     end
   end
   local concurrency = options and options.concurrency or DEFAULT_CONCURRENCY
-  return misuse.whole("concurrency", concurrency, 1)
+  return usage_error.whole("concurrency", concurrency, 1)
 end
 
 --- Applies a function to all of a source, several at a time.
@@ -120,9 +120,9 @@ end
 ---@param wait (fun(fd: integer|nil, seconds: number))|nil  of another loop
 function M.new(source, fn, options, wait)
   if type(source) ~= "function" and type(source) ~= "table" then
-    misuse.raise("map takes a list or an iterator, not %s", misuse.kind(source))
+    usage_error.raise("map takes a list or an iterator, not %s", usage_error.kind(source))
   elseif type(fn) ~= "function" then
-    misuse.raise("map needs a function to apply, not %s", misuse.kind(fn))
+    usage_error.raise("map needs a function to apply, not %s", usage_error.kind(fn))
   end
   local concurrency = concurrency_of(options)
   local self = setmetatable({

@@ -6,11 +6,11 @@
 --- the machine in a small file.
 
 local core = require "klaviyo.core"
-local lazy = require "klaviyo.util.lazy_require"
-local misuse = require "klaviyo.util.usage_error"
+local lazy_require = require "klaviyo.util.lazy_require"
+local usage_error = require "klaviyo.util.usage_error"
 local warning = require "klaviyo.util.warning"
 
-local digest = lazy "klaviyo.digest"
+local digest = lazy_require "klaviyo.digest"
 
 local M = {}
 
@@ -101,7 +101,7 @@ function M.account(settings, secret)
   if settings.account then
     return settings.account
   elseif settings.access_token and settings.budget then
-    misuse.raise("with access_token, say whose it is: account = … (the rate "
+    usage_error.raise("with access_token, say whose it is: account = … (the rate "
       .. "limits are the account's, and a token changes), or budget = false")
   end
   return digest.sha256(secret)
@@ -205,12 +205,12 @@ function M.of(settings, op, request, secret, background)
     all[settings] = own
   end
   local has_one = op and not (op.reduced and request.url:find("?", 1, true))
-  local lane = has_one and own[op]
+  local request_queue = has_one and own[op]
     or find(own, settings, op, request, secret, background)
   if has_one then
-    own[op] = lane
+    own[op] = request_queue
   end
-  return lane
+  return request_queue
 end
 
 return M

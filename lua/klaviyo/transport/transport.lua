@@ -2,20 +2,20 @@
 
 local core = require "klaviyo.core"
 local keys = require "klaviyo.util.tables"
-local lazy = require "klaviyo.util.lazy_require"
-local misuse = require "klaviyo.util.usage_error"
+local lazy_require = require "klaviyo.util.lazy_require"
+local usage_error = require "klaviyo.util.usage_error"
 local secrets = require "klaviyo.auth.auth"
 local userinfo = require "klaviyo.userinfo"
 local version = require "klaviyo.version"
 
-local answer = lazy "klaviyo.response.response"
-local lanes = lazy "klaviyo.transport.rate_limits"
-local phases = lazy "klaviyo.nginx.phases"
-local scheduler = lazy "klaviyo.tasks.scheduler"
-local tasks = lazy "klaviyo.tasks"
-local trace = lazy "klaviyo.trace"
-local waiting = lazy "klaviyo.waiting"
-local warning = lazy "klaviyo.util.warning"
+local answer = lazy_require "klaviyo.response.response"
+local rate_limits = lazy_require "klaviyo.transport.rate_limits"
+local phases = lazy_require "klaviyo.nginx.phases"
+local scheduler = lazy_require "klaviyo.tasks.scheduler"
+local tasks = lazy_require "klaviyo.tasks"
+local trace = lazy_require "klaviyo.trace"
+local waiting = lazy_require "klaviyo.waiting"
+local warning = lazy_require "klaviyo.util.warning"
 
 local M = {}
 
@@ -83,7 +83,7 @@ local function core_settings(settings, fields, is_tracked)
     ca_file = settings.ca_file,
   }
   if not made then
-    misuse.raise("the header field %q %s", name, why)
+    usage_error.raise("the header field %q %s", name, why)
   end
   return made
 end
@@ -149,7 +149,7 @@ function M.headers(settings, request)
   return fields
 end
 
-local function new_flight(settings, request, op)
+local function new_pending(settings, request, op)
   if type(ngx) == "table" then
     phases.must_wait()
   end
@@ -162,15 +162,15 @@ end
 
 -- By core.submit or core.perform, which differ in what they take last. Where
 -- there is no secret nothing is sent: gives nil and an error of kind "auth".
-local function send(submit, flight, refused, last)
-  local request, settings = flight.request, flight.settings
+local function send(submit, pending, refused, last)
+  local request, settings = pending.request, pending.settings
   local handle, secret = prepared(settings, request.public, refused)
   if not handle then
-    secret.operation = flight.op and flight.op.id
+    secret.operation = pending.op and pending.op.id
     return nil, secret
   end
-  flight.secret = secret
-  return submit(handle, lanes.of(settings, flight.op, request, secret),
+  pending.secret = secret
+  return submit(handle, rate_limits.of(settings, pending.op, request, secret),
     request.method, request.url, request.form or request.body,
     request.repeatable, last)
 end
@@ -181,31 +181,31 @@ end
 ---@param op table|nil  the operation, for messages
 ---@return table flight  to be landed, or abandoned
 function M.start(settings, request, op)
-  local flight = new_flight(settings, request, op)
-  flight.ticket, flight.err = send(core.submit, flight, nil, scheduler.port())
-  return flight
+  local pending = new_pending(settings, request, op)
+  pending.ticket, pending.err = send(core.submit, pending, nil, scheduler.port())
+  return pending
 end
 
 -- A key that a function gives may have been replaced meanwhile: a 401 asks
 -- for it once more, telling which one was refused.
-local function gives_another(flight)
-  return not flight.request.public and keeps_changing(flight.settings)
+local function can_refresh(pending)
+  return not pending.request.public and keeps_changing(pending.settings)
 end
 
-local function tell_attempts(flight, response, trouble)
-  local settings = flight.settings
-  local outcome = response or trouble
+local function report_attempts(pending, response, raw_error)
+  local settings = pending.settings
+  local outcome = response or raw_error
   local attempts = outcome.attempts or {{
     status = outcome.status, error = outcome.reason,
     elapsed = outcome.elapsed, waited = 0,
   }}
   if settings.debug then
-    trace.attempts(flight, attempts, response)
+    trace.attempts(pending, attempts, response)
   end
   for number, attempt in ipairs(settings.on_attempt and attempts or {}) do
     settings.on_attempt {
-      operation = flight.op and flight.op.id,
-      method = flight.request.method,
+      operation = pending.op and pending.op.id,
+      method = pending.request.method,
       number = number,
       status = attempt.status,
       error = attempt.error,
@@ -215,76 +215,76 @@ local function tell_attempts(flight, response, trouble)
   end
 end
 
-local function arrive(flight, response, trouble)
-  if trouble then
-    trouble.reason = userinfo.redacted(trouble.reason)  -- libcurl's own words
+local function arrive(pending, response, raw_error)
+  if raw_error then
+    raw_error.reason = userinfo.redacted(raw_error.reason)  -- libcurl's own words
   end
-  if flight.settings.on_attempt or flight.settings.debug then
-    tell_attempts(flight, response, trouble)
+  if pending.settings.on_attempt or pending.settings.debug then
+    report_attempts(pending, response, raw_error)
   end
-  return response, trouble
+  return response, raw_error
 end
 
-local function take(flight)
-  flight.is_awaited = true
-  tasks.wait_for(flight, flight.settings.wait, waiting.look)
-  flight.is_awaited = false
-  return arrive(flight, flight.ticket:result())
+local function take(pending)
+  pending.is_awaited = true
+  tasks.wait_for(pending, pending.settings.wait, waiting.look)
+  pending.is_awaited = false
+  return arrive(pending, pending.ticket:result())
 end
 
 -- A 401 may be the key's that has been replaced meanwhile.
-local function settle(flight, response, trouble)
-  if not (response and response.status == 401 and gives_another(flight)) then
-    return response, trouble
+local function settle(pending, response, raw_error)
+  if not (response and response.status == 401 and can_refresh(pending)) then
+    return response, raw_error
   end
-  flight.ticket, flight.err = send(core.submit, flight, flight.secret,
+  pending.ticket, pending.err = send(core.submit, pending, pending.secret,
     scheduler.port())
-  if flight.ticket then
-    return take(flight)
+  if pending.ticket then
+    return take(pending)
   end
 end
 
 -- The document, or the error: of what came, or of why nothing was sent.
-local function outcome(flight, response, trouble)
-  if flight.err then
-    return nil, flight.err
+local function outcome(pending, response, raw_error)
+  if pending.err then
+    return nil, pending.err
   end
-  return answer.read(response, trouble, flight)
+  return answer.read(response, raw_error, pending)
 end
 
 --- Waits for a request's end.
 ---@param flight table
 ---@param arrived (fun(body: string))|nil  has the bytes of a success before they are decoded
 ---@return klaviyo.document|nil, klaviyo.error|nil
-function M.land(flight, arrived)
-  local response, trouble
-  if flight.ticket then
-    response, trouble = settle(flight, take(flight))
+function M.land(pending, arrived)
+  local response, raw_error
+  if pending.ticket then
+    response, raw_error = settle(pending, take(pending))
   end
   if arrived and response and response.status >= 200
       and response.status < 300 then
     arrived(response.body)
   end
-  return outcome(flight, response, trouble)
+  return outcome(pending, response, raw_error)
 end
 
 --- Both, as one step where nobody else could go on in between.
 ---@return klaviyo.document|nil, klaviyo.error|nil
 function M.call(settings, request, op)
-  if not scheduler.stands_still(settings.wait) then
+  if not scheduler.is_blocking(settings.wait) then
     return M.land(M.start(settings, request, op))
   end
-  local flight = new_flight(settings, request, op)
-  local ticket, response, trouble = send(core.perform, flight, nil,
-    scheduler.SLICE)
+  local pending = new_pending(settings, request, op)
+  local ticket, response, raw_error = send(core.perform, pending, nil,
+    scheduler.MAX_BLOCK)
   if ticket then
-    flight.ticket = ticket
-    return M.land(flight)
+    pending.ticket = ticket
+    return M.land(pending)
   elseif ticket == nil then
     return nil, response
   end
-  response, trouble = settle(flight, arrive(flight, response, trouble))
-  return outcome(flight, response, trouble)
+  response, raw_error = settle(pending, arrive(pending, response, raw_error))
+  return outcome(pending, response, raw_error)
 end
 
 --- Leaves a request to be sent, for whose answer nobody waits.
@@ -303,7 +303,7 @@ function M.leave(settings, request, op, most)
     return nil, secret
   end
   local ok, why = core.track(handle,
-    lanes.of(settings, op, request, secret, true), request.method,
+    rate_limits.of(settings, op, request, secret, true), request.method,
     request.url, request.body, request.repeatable, most)
   if ok and settings.debug then
     trace.queued(op, request, secret)
@@ -312,13 +312,13 @@ function M.leave(settings, request, op, most)
 end
 
 --- Gives up on a request under way. Who waits for it is told.
-function M.abandon(flight)
-  if not flight.ticket then
+function M.cancel(pending)
+  if not pending.ticket then
     return
-  elseif flight.is_awaited then
-    flight.ticket:cancel()
+  elseif pending.is_awaited then
+    pending.ticket:cancel()
   else
-    flight.ticket:close()
+    pending.ticket:close()
   end
 end
 

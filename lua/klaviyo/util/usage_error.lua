@@ -79,15 +79,15 @@ function M.kind(value)
   return "a " .. type(value)
 end
 
-local LONGEST_SHOWN = 60
+local MAX_SHOWN = 60
 
 --- A value as a message shows it: numbers and booleans as they are, text in
 --- quotes and cut, of all others what they are.
 ---@param value any
 ---@return string
 function M.shown(value)
-  if type(value) == "string" and #value > LONGEST_SHOWN then
-    value = value:sub(1, LONGEST_SHOWN):gsub("[\192-\255][\128-\191]*$", "") .. "…"
+  if type(value) == "string" and #value > MAX_SHOWN then
+    value = value:sub(1, MAX_SHOWN):gsub("[\192-\255][\128-\191]*$", "") .. "…"
   end
   if type(value) == "string" then
     return '"' .. value:gsub("[%c]", "?") .. '"'
@@ -180,7 +180,7 @@ function M.nearest(name, candidates)
   return d and d <= near and list[1] or nil
 end
 
-local MOST_NAMED = 40
+local MAX_NAMED = 40
 local NEAREST_NAMED = 5
 
 -- All that is allowed; of very many only those that come near.
@@ -188,7 +188,7 @@ local function allowed(name, candidates)
   local names = as_list(candidates)
   if #names == 0 then
     return "none"
-  elseif #names <= MOST_NAMED then
+  elseif #names <= MAX_NAMED then
     return table.concat(names, ", ")
   end
   return ("%s, … (%d in all)"):format(

@@ -1,10 +1,10 @@
 --- Warnings: what a program should be told once, and goes on without.
 
-local calendar = require "klaviyo.operations.revision_lifecycle"
-local lazy = require "klaviyo.util.lazy_require"
+local revision_lifecycle = require "klaviyo.operations.revision_lifecycle"
+local lazy_require = require "klaviyo.util.lazy_require"
 local userinfo = require "klaviyo.userinfo"
 
-local differences = lazy "klaviyo.operations.revision_diff"
+local revision_diff = lazy_require "klaviyo.operations.revision_diff"
 
 local M = {}
 
@@ -44,10 +44,10 @@ end
 
 local function warn_of_age(settings)
   local date = settings.revision
-  local age = calendar.age(date)
+  local age = revision_lifecycle.age(date)
   if age.state == "retired" then
     local answers = settings.fall_forward == false and "nobody"
-      or calendar.served(date)
+      or revision_lifecycle.served(date)
     M.say(settings, ("revision %s is retired since %s by the published policy; "
       .. "%s answers in its place"):format(date, age.retired, answers))
   elseif age.state == "deprecated" then
@@ -89,10 +89,10 @@ function M.of_age(settings, op, view)
   if not said[date][op.id] then
     said[date][op.id] = true
     local also = not view:is_alike(op) and view:also(op)
-    local names = also and differences.between(op, also) or ""
+    local names = also and revision_diff.between(op, also) or ""
     if names ~= "" then
       M.say(settings, ("%s is otherwise in %s than in %s: %s"):format(op.id,
-        calendar.served(date), date, names))
+        revision_lifecycle.served(date), date, names))
     end
   end
 end

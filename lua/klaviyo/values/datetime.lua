@@ -4,7 +4,7 @@
 -- The calendar is reckoned here: `os.date` knows the local zone and the range
 -- of the C library, and neither is wanted.
 
-local misuse = require "klaviyo.util.usage_error"
+local usage_error = require "klaviyo.util.usage_error"
 
 local M = {}
 
@@ -133,20 +133,20 @@ function M.new(value)
   if kind == "string" then
     local instant, wrong = M.parse(value)
     if not instant then
-      misuse.raise('datetime: "%s" is not RFC 3339: %s',
+      usage_error.raise('datetime: "%s" is not RFC 3339: %s',
         (value:sub(1, 40):gsub("[^ -~]", "?")), wrong)
     end
     return instant
   elseif kind == "number" then
     return value == value and value > -math.huge and value < math.huge
       and from_epoch(value)
-      or misuse.raise("datetime: %s is outside the years 0 to 9999",
+      or usage_error.raise("datetime: %s is outside the years 0 to 9999",
         tostring(value))
   elseif M.is(value) then
     return value
   end
-  misuse.raise("datetime: expected RFC 3339 text or seconds, got %s",
-    misuse.kind(value))
+  usage_error.raise("datetime: expected RFC 3339 text or seconds, got %s",
+    usage_error.kind(value))
 end
 
 function datetime_mt.__tostring(self)

@@ -3,10 +3,10 @@
 
 local int64 = require "klaviyo.values.int64"
 local json = require "klaviyo.values.json"
-local lazy = require "klaviyo.util.lazy_require"
-local misuse = require "klaviyo.util.usage_error"
+local lazy_require = require "klaviyo.util.lazy_require"
+local usage_error = require "klaviyo.util.usage_error"
 
-local core = lazy "klaviyo.core"
+local core = lazy_require "klaviyo.core"
 
 local M = {}
 
@@ -224,13 +224,13 @@ local function checked(options)
   if options == nil then
     return DEFAULTS
   elseif type(options) ~= "table" then
-    misuse.raise("dump: options must be a table, not %s", type(options))
+    usage_error.raise("dump: options must be a table, not %s", type(options))
   end
   for name, value in pairs(options) do
     if not DEFAULTS[name] then
-      misuse.unknown("option of dump", name, DEFAULTS)
+      usage_error.unknown("option of dump", name, DEFAULTS)
     elseif type(value) ~= "number" or value < 0 or value % 1 ~= 0 then
-      misuse.raise("dump: %s must be an integer from 0, not %s", name,
+      usage_error.raise("dump: %s must be an integer from 0, not %s", name,
         tostring(value))
     end
   end

@@ -6,7 +6,7 @@ local core = require "klaviyo.core"
 local datetime = require "klaviyo.values.datetime"
 local int64 = require "klaviyo.values.int64"
 local json = require "klaviyo.values.json"
-local misuse = require "klaviyo.util.usage_error"
+local usage_error = require "klaviyo.util.usage_error"
 
 local M = {}
 
@@ -32,7 +32,7 @@ end
 -- Values ----------------------------------------------------------------------
 
 local function refuse(operator, field, fmt, ...)
-  misuse.raise("filter %s(%s): %s", operator, field, fmt:format(...))
+  usage_error.raise("filter %s(%s): %s", operator, field, fmt:format(...))
 end
 
 local function written_string(operator, field, value)
@@ -80,7 +80,7 @@ end
 
 local function got(value)
   return type(value) == "table" and getmetatable(value) == filter_mt
-    and "a filter" or misuse.kind(value)
+    and "a filter" or usage_error.kind(value)
 end
 
 -- The kinds of value an operator takes; each gives the literal or raises.
@@ -163,7 +163,7 @@ local FIELD = "^[ \t\r\n]*([^(),%[%]\"'\\%c]+)()"
 
 local function check_field(operator, field)
   if type(field) ~= "string" then
-    misuse.raise("filter %s: expected a field's name, got %s", operator,
+    usage_error.raise("filter %s: expected a field's name, got %s", operator,
       got(field))
   end
   local wrong = not core.quote(field) and "it is not UTF-8"
@@ -173,8 +173,8 @@ local function check_field(operator, field)
     or field:match("[%c\127]") and "it has a control character in it"
   local char = field:match(NOT_IN_FIELDS)
   if wrong or char then
-    misuse.raise("filter %s: %s cannot be written as a field's name: %s",
-      operator, misuse.shown(field), wrong or "it has " .. char .. " in it")
+    usage_error.raise("filter %s: %s cannot be written as a field's name: %s",
+      operator, usage_error.shown(field), wrong or "it has " .. char .. " in it")
   end
 end
 
@@ -224,15 +224,15 @@ end
 function M.all(...)
   local count = select("#", ...)
   if count == 0 then
-    misuse.raise("filter all: expected filters, got none")
+    usage_error.raise("filter all: expected filters, got none")
   end
   local texts, terms = {}, {}
   for i = 1, count do
     local part = select(i, ...)
     -- A nil between them would widen the answer in silence.
     if not M.is(part) then
-      misuse.raise("filter all: argument %d: expected a filter, got %s", i,
-        misuse.kind(part))
+      usage_error.raise("filter all: argument %d: expected a filter, got %s", i,
+        usage_error.kind(part))
     end
     texts[i] = part.text
     for _, term in ipairs(part.terms) do
@@ -350,6 +350,6 @@ end
 
 return setmetatable(M, {
   __index = function(_, name)
-    misuse.unknown("filter operator", name, operators)
+    usage_error.unknown("filter operator", name, operators)
   end,
 })

@@ -7,10 +7,10 @@
 
 local cjson = require "cjson"
 local int64 = require "klaviyo.values.int64"
-local lazy = require "klaviyo.util.lazy_require"
-local misuse = require "klaviyo.util.usage_error"
+local lazy_require = require "klaviyo.util.lazy_require"
+local usage_error = require "klaviyo.util.usage_error"
 
-local core = lazy "klaviyo.core"
+local core = lazy_require "klaviyo.core"
 
 local M = {}
 
@@ -54,13 +54,13 @@ function M.array(t)
   if t == nil then
     t = {}
   elseif type(t) ~= "table" then
-    misuse.raise("array: expected a table, got %s", misuse.kind(t))
+    usage_error.raise("array: expected a table, got %s", usage_error.kind(t))
   end
   local mt = getmetatable(t)
   if mt == nil then
     return setmetatable(t, array_mt)
   elseif mt ~= array_mt and mt ~= empty_array_mt then
-    misuse.raise("array: the table has a metatable of another kind")
+    usage_error.raise("array: the table has a metatable of another kind")
   end
   return t
 end
@@ -98,7 +98,7 @@ local other_text = int64.is_there and cdata_text or nil
 function M.encode(value)
   local text, wrong = core.encode(value, array_mt, empty_array_mt, empty_array,
     other_text)
-  return text or misuse.raise(wrong)
+  return text or usage_error.raise(wrong)
 end
 
 return M

@@ -16,7 +16,7 @@ local datetime = require "klaviyo.values.datetime"
 local digest = require "klaviyo.digest"
 local errors = require "klaviyo.response.errors"
 local json = require "klaviyo.values.json"
-local misuse = require "klaviyo.util.usage_error"
+local usage_error = require "klaviyo.util.usage_error"
 local options = require "klaviyo.webhook.options"
 
 local M = {}
@@ -61,11 +61,11 @@ end
 
 local function check_names(call, given, known)
   if type(given) ~= "table" then
-    misuse.raise("%s: expected a table, got %s", call, type(given))
+    usage_error.raise("%s: expected a table, got %s", call, type(given))
   end
   for name in pairs(given) do
     if not known[name] then
-      misuse.unknown("argument of " .. call, name, known)
+      usage_error.unknown("argument of " .. call, name, known)
     end
   end
 end
@@ -162,7 +162,7 @@ function M.sign(given)
   local timestamp = options.text(call, "timestamp", given.timestamp)
   local secret = options.text(call, "secret", given.secret)
   if secret == "" then
-    misuse.raise("%s: secret is empty", call)
+    usage_error.raise("%s: secret is empty", call)
   end
   return digest.hmac_sha256(secret, body .. timestamp)
 end
@@ -194,7 +194,7 @@ function M.verify(given)
     DEFAULT_TOLERANCE)
   local now = options.seconds(call, "now", given.now, os.time())
   if given.headers ~= nil and type(given.headers) ~= "table" then
-    misuse.raise("%s: headers must be a table, not %s", call,
+    usage_error.raise("%s: headers must be a table, not %s", call,
       type(given.headers))
   end
   local headers = from_headers(given.headers or {})

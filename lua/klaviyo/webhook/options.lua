@@ -1,7 +1,7 @@
 --- Checks what the functions of klaviyo.webhook take. Each raises a usage error
 --- that names the function the program called.
 
-local misuse = require "klaviyo.util.usage_error"
+local usage_error = require "klaviyo.util.usage_error"
 
 local M = {}
 
@@ -11,7 +11,7 @@ local MIN_SECRET = 16
 ---@param call string  the function's name
 function M.text(call, name, value)
   if type(value) ~= "string" then
-    misuse.raise("%s: %s must be a string, not %s", call, name, type(value))
+    usage_error.raise("%s: %s must be a string, not %s", call, name, type(value))
   end
   return value
 end
@@ -19,9 +19,9 @@ end
 local function secret(call, name, value)
   local size = #M.text(call, name, value)
   if size == 0 then
-    misuse.raise("%s: %s is empty: anybody could sign with it", call, name)
+    usage_error.raise("%s: %s is empty: anybody could sign with it", call, name)
   elseif size < MIN_SECRET then
-    misuse.raise("%s: %s has %d characters; the secret_key of a webhook has "
+    usage_error.raise("%s: %s has %d characters; the secret_key of a webhook has "
       .. "at least %d", call, name, size, MIN_SECRET)
   end
   return value
@@ -32,14 +32,14 @@ end
 ---@return string[]
 function M.secrets(call, given)
   if given.secret ~= nil and given.secrets ~= nil then
-    misuse.raise("%s: give secret or secrets, not both", call)
+    usage_error.raise("%s: give secret or secrets, not both", call)
   elseif given.secret ~= nil then
     return {secret(call, "secret", given.secret)}
   elseif given.secrets == nil then
-    misuse.raise("%s: secret is missing: the secret_key that the webhook was "
+    usage_error.raise("%s: secret is missing: the secret_key that the webhook was "
       .. "created with", call)
   elseif type(given.secrets) ~= "table" or #given.secrets == 0 then
-    misuse.raise("%s: secrets must be a list of strings", call)
+    usage_error.raise("%s: secrets must be a list of strings", call)
   end
   local list = {}
   for i = 1, #given.secrets do
@@ -53,7 +53,7 @@ function M.seconds(call, name, value, default)
   if value == nil then
     return default
   elseif type(value) ~= "number" or value ~= value or value < 0 then
-    misuse.raise("%s: %s must be a number of seconds", call, name)
+    usage_error.raise("%s: %s must be a number of seconds", call, name)
   end
   return value
 end

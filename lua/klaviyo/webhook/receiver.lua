@@ -12,7 +12,7 @@
 --- queue and answered. A few timers take the events from the queue, each once.
 --- When the queue is full the answer is 503, and Klaviyo repeats the delivery.
 
-local misuse = require "klaviyo.util.usage_error"
+local usage_error = require "klaviyo.util.usage_error"
 local options = require "klaviyo.webhook.options"
 local timers = require "klaviyo.nginx.timers"
 local webhook = require "klaviyo.webhook"
@@ -43,7 +43,7 @@ local KNOWN = {
 
 -- Klaviyo disables an endpoint after 48 hours of failure.
 local REMEMBER = 3 * 86400
-local MOST_BODY = 5 * 1024 * 1024
+local MAX_BODY = 5 * 1024 * 1024
 
 local MAX_RUNNING, MAX_QUEUED = 32, 1000
 local MAX_QUEUED_BYTES = 64 * 1024 * 1024
@@ -58,7 +58,7 @@ local function check_number(name, value, default)
   if value == nil then
     return default
   elseif type(value) ~= "number" or not (value > 0 and value < math.huge) then
-    misuse.raise("webhook.handler: %s must be a number above 0", name)
+    usage_error.raise("webhook.handler: %s must be a number above 0", name)
   end
   return value
 end
@@ -66,27 +66,27 @@ end
 local function check_count(name, value, default)
   value = check_number(name, value, default)
   if value % 1 ~= 0 then
-    misuse.raise("webhook.handler: %s must be a whole number", name)
+    usage_error.raise("webhook.handler: %s must be a whole number", name)
   end
   return value
 end
 
 local function check(given)
   if type(given) ~= "table" then
-    misuse.raise("webhook.handler: expected a table, got %s", type(given))
+    usage_error.raise("webhook.handler: expected a table, got %s", type(given))
   end
   for name in pairs(given) do
     if not KNOWN[name] then
-      misuse.unknown("setting of webhook.handler", name, KNOWN)
+      usage_error.unknown("setting of webhook.handler", name, KNOWN)
     end
   end
   if type(given.on_event) ~= "function" then
-    misuse.raise("webhook.handler: on_event must be a function")
+    usage_error.raise("webhook.handler: on_event must be a function")
   elseif type(ngx) ~= "table" or not ngx.shared then
-    misuse.raise("webhook.handler is for nginx's Lua module; elsewhere use "
+    usage_error.raise("webhook.handler is for nginx's Lua module; elsewhere use "
       .. "webhook.verify")
   elseif given.dict ~= nil and not ngx.shared[given.dict] then
-    misuse.raise('webhook.handler: there is no lua_shared_dict "%s" in '
+    usage_error.raise('webhook.handler: there is no lua_shared_dict "%s" in '
       .. "nginx.conf", tostring(given.dict))
   end
 end
@@ -302,7 +302,7 @@ function M.handler(given)
     dict = given.dict and ngx.shared[given.dict],
     remember = check_number("remember", given.remember, REMEMBER),
     max_body_bytes = check_number("max_body_bytes", given.max_body_bytes,
-      MOST_BODY),
+      MAX_BODY),
     max_running = check_count("max_running", given.max_running, MAX_RUNNING),
     max_queued = check_count("max_queued", given.max_queued, MAX_QUEUED),
     queue = {first = 1, last = 0, events = 0, bytes = 0},

@@ -12,7 +12,7 @@ local url = (...)
 local port = core.completion_queue()
 
 local function submit()
-  return core.submit(engine.settings(), engine.lane(url), "GET", url .. "/", nil, true, port)
+  return core.submit(engine.settings(), engine.request_queue(url), "GET", url .. "/", nil, true, port)
 end
 
 -- Who reads: the port's own process.

@@ -40,13 +40,13 @@ describe("handles.c: a used handle", function()
   it("sends what this request is, whatever the one before was", function()
     raw.with({ answers = { { body = "{}" } } }, function(server)
       local both = { settings "a", settings "b" }
-      local lane = engine.lane(server.url)
+      local request_queue = engine.request_queue(server.url)
       local sent = {}
       for i = 1, 400 do
         local kind = KINDS[math.random(#KINDS)]
         local which = math.random(2)
         local path = "/" .. i
-        local ticket = core.submit(both[which], lane, kind.method, server.url .. path, kind.form or kind.body, true)
+        local ticket = core.submit(both[which], request_queue, kind.method, server.url .. path, kind.form or kind.body, true)
         assert(engine.finish(ticket))
         sent[i] = { kind, ({ "a", "b" })[which], path }
       end
@@ -60,32 +60,32 @@ describe("handles.c: a used handle", function()
 
   it("takes as long as this request may", function()
     raw.with({ answers = { { body = "{}" }, { never = true } } }, function(server)
-      local lane = engine.lane(server.url)
+      local request_queue = engine.request_queue(server.url)
       local same = settings("a", { timeout = 5, deadline = 0.3 })
-      assert(engine.finish(core.submit(same, lane, "GET", server.url .. "/", nil, true)))
-      local _, trouble = engine.finish(core.submit(same, lane, "GET", server.url .. "/", nil, true))
-      assert.equal("timeout", trouble.kind)
-      assert.is_true(trouble.elapsed < 2)
+      assert(engine.finish(core.submit(same, request_queue, "GET", server.url .. "/", nil, true)))
+      local _, raw_error = engine.finish(core.submit(same, request_queue, "GET", server.url .. "/", nil, true))
+      assert.equal("timeout", raw_error.kind)
+      assert.is_true(raw_error.elapsed < 2)
     end)
   end)
 
   it("takes no more bytes than this request's settings allow", function()
     raw.with({ answers = { { body = ("x"):rep(5000) } } }, function(server)
-      local lane = engine.lane(server.url)
+      local request_queue = engine.request_queue(server.url)
       local much, little = settings "a", settings("a", { max_response_bytes = 100 })
       for _ = 1, 3 do
-        assert(engine.finish(core.submit(much, lane, "GET", server.url .. "/", nil, true)))
-        local _, trouble = engine.finish(core.submit(little, lane, "GET", server.url .. "/", nil, true))
-        assert.equal("the answer is larger than max_response_bytes", trouble.reason)
+        assert(engine.finish(core.submit(much, request_queue, "GET", server.url .. "/", nil, true)))
+        local _, raw_error = engine.finish(core.submit(little, request_queue, "GET", server.url .. "/", nil, true))
+        assert.equal("the answer is larger than max_response_bytes", raw_error.reason)
       end
     end)
   end)
 
   it("does not keep a connection that was to be fresh from being used", function()
     raw.with({ answers = { { body = "{}" } }, requests_per_connection = 3 }, function(server)
-      local same, lane = settings "a", engine.lane(server.url)
+      local same, request_queue = settings "a", engine.request_queue(server.url)
       for _ = 1, 30 do
-        assert(engine.finish(core.submit(same, lane, "GET", server.url .. "/", nil, true)))
+        assert(engine.finish(core.submit(same, request_queue, "GET", server.url .. "/", nil, true)))
       end
       assert.equal(30, #server:requests())
       assert.is_true(server:connections() <= 20, server:connections())
@@ -95,7 +95,7 @@ describe("handles.c: a used handle", function()
   it("outlives the settings that it was last used with", function()
     raw.with({ answers = { { body = "{}" } } }, function(server)
       for i = 1, 200 do
-        assert(engine.finish(core.submit(settings("key" .. i), engine.lane(server.url), "GET", server.url .. "/",
+        assert(engine.finish(core.submit(settings("key" .. i), engine.request_queue(server.url), "GET", server.url .. "/",
           nil, true)))
         collectgarbage()
       end

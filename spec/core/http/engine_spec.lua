@@ -13,9 +13,9 @@ local NEVER = { answers = { { never = true } } }
 -- At the most so much late, by the engine's own clock.
 local LATE = 0.5
 
-local function assert_in_time(trouble, seconds)
-  assert.is_true(trouble.elapsed >= seconds, ("%.4f s early"):format(seconds - trouble.elapsed))
-  assert.is_true(trouble.elapsed <= seconds + LATE, ("%.4f s late"):format(trouble.elapsed - seconds))
+local function assert_in_time(raw_error, seconds)
+  assert.is_true(raw_error.elapsed >= seconds, ("%.4f s early"):format(seconds - raw_error.elapsed))
+  assert.is_true(raw_error.elapsed <= seconds + LATE, ("%.4f s late"):format(raw_error.elapsed - seconds))
 end
 
 local function most_at_a_time(server)
@@ -34,10 +34,10 @@ describe("the engine", function()
     it("of a request under way", function()
       raw.with(NEVER, function(server)
         for _, seconds in ipairs { 0.05, 0.123, 0.4 } do
-          local answer, trouble = finish(submit(server.url, { deadline = seconds }))
+          local answer, raw_error = finish(submit(server.url, { deadline = seconds }))
           assert.is_nil(answer)
-          assert.equal("timeout", trouble.kind)
-          assert_in_time(trouble, seconds)
+          assert.equal("timeout", raw_error.kind)
+          assert_in_time(raw_error, seconds)
         end
       end)
     end)
@@ -51,11 +51,11 @@ describe("the engine", function()
         local ticket = submit(server.url, { deadline = 0.3 })
         local queued, running = core.stats()
         assert.same({ 1, 16 }, { queued, running })
-        local _, trouble = finish(ticket)
-        assert.equal("timeout", trouble.kind)
-        assert_in_time(trouble, 0.3)
-        assert.is_false(trouble.maybe_sent)
-        assert.same({}, trouble.attempts)
+        local _, raw_error = finish(ticket)
+        assert.equal("timeout", raw_error.kind)
+        assert_in_time(raw_error, 0.3)
+        assert.is_false(raw_error.maybe_sent)
+        assert.same({}, raw_error.attempts)
         for _, one in ipairs(busy) do
           one:close()
         end
@@ -68,8 +68,8 @@ describe("the engine", function()
         local till = core.clock() + 0.3
         while core.clock() < till do end -- luacheck: ignore 542
         assert.is_true(ticket:wait(0))
-        local _, trouble = ticket:result()
-        assert_in_time(trouble, 0.1)
+        local _, raw_error = ticket:result()
+        assert_in_time(raw_error, 0.1)
       end)
     end)
 
@@ -80,13 +80,13 @@ describe("the engine", function()
           tickets[i] = submit(server.url, { deadline = 0.4, retries = 1000 })
         end
         for _, ticket in ipairs(tickets) do
-          local answer, trouble = finish(ticket)
+          local answer, raw_error = finish(ticket)
           -- the last attempt may have had no time for an answer
-          local outcome = answer or trouble
+          local outcome = answer or raw_error
           assert.is_true(outcome.elapsed <= 0.4 + LATE)
           assert.is_true(#outcome.attempts >= 2)
           assert.equal(503, outcome.attempts[1].status)
-          assert.equal("timeout", trouble and trouble.kind or "timeout")
+          assert.equal("timeout", raw_error and raw_error.kind or "timeout")
         end
       end)
     end)
@@ -108,14 +108,14 @@ describe("the engine", function()
           tickets[i] = engine.submit("http://host" .. i .. ".slow", {deadline = 0.4, retries = 4})
         end
         for _, ticket in ipairs(tickets) do
-          local answer, trouble = engine.finish(ticket)
-          assert(not answer and trouble.kind == "timeout", trouble.kind)
-          assert(trouble.elapsed >= 0.4 and trouble.elapsed < 0.9, trouble.elapsed)
-          assert(not trouble.maybe_sent)
+          local answer, raw_error = engine.finish(ticket)
+          assert(not answer and raw_error.kind == "timeout", raw_error.kind)
+          assert(raw_error.elapsed >= 0.4 and raw_error.elapsed < 0.9, raw_error.elapsed)
+          assert(not raw_error.maybe_sent)
         end
-        local answer, trouble = engine.finish(engine.submit("http://one.slow", { connect_timeout = 0.3 }))
+        local answer, raw_error = engine.finish(engine.submit("http://one.slow", { connect_timeout = 0.3 }))
         -- by the clock of libcurl, which counts whole milliseconds
-        assert(not answer and trouble.elapsed >= 0.29 and trouble.elapsed < 0.8, trouble.elapsed)
+        assert(not answer and raw_error.elapsed >= 0.29 and raw_error.elapsed < 0.8, raw_error.elapsed)
       ]], { env = { LD_PRELOAD = path, SLOW_NAMES = "6" } })
       assert.equal("", output)
       assert.equal(0, status)
@@ -124,30 +124,30 @@ describe("the engine", function()
 
     it("and fails at once where the rate limit leaves no room before it", function()
       raw.with({ answers = { OK } }, function(server)
-        local lane = engine.lane(server.url, { { name = "x", minute = 2 } })
-        assert(finish(submit(server.url, { lane = lane })))
-        assert(finish(submit(server.url, { lane = lane })))
+        local request_queue = engine.request_queue(server.url, { { name = "x", minute = 2 } })
+        assert(finish(submit(server.url, { request_queue = request_queue })))
+        assert(finish(submit(server.url, { request_queue = request_queue })))
         local began = core.clock()
-        local _, trouble = finish(submit(server.url, { lane = lane, deadline = 20 }))
+        local _, raw_error = finish(submit(server.url, { request_queue = request_queue, deadline = 20 }))
         assert.is_true(core.clock() - began < 0.1)
-        assert.equal("rate_limited", trouble.kind)
-        assert.is_true(trouble.retry_after > 50 and trouble.retry_after <= 61)
-        assert.is_false(trouble.maybe_sent)
+        assert.equal("rate_limited", raw_error.kind)
+        assert.is_true(raw_error.retry_after > 50 and raw_error.retry_after <= 61)
+        assert.is_false(raw_error.maybe_sent)
         assert.equal(2, #server:requests())
       end)
     end)
 
     it("or where too many wait before it", function()
       raw.with(NEVER, function(server)
-        local lane = engine.lane(server.url, { { name = "x", second = 2 } })
+        local request_queue = engine.request_queue(server.url, { { name = "x", second = 2 } })
         local tickets = {}
         for i = 1, 6 do
-          tickets[i] = submit(server.url, { lane = lane })
+          tickets[i] = submit(server.url, { request_queue = request_queue })
         end
         -- two are under way
-        local _, trouble = submit(server.url, { lane = lane, deadline = 1.5 }):result()
-        assert.equal("rate_limited", trouble.kind)
-        assert.equal(2, trouble.retry_after)
+        local _, raw_error = submit(server.url, { request_queue = request_queue, deadline = 1.5 }):result()
+        assert.equal("rate_limited", raw_error.kind)
+        assert.equal(2, raw_error.retry_after)
         for _, one in ipairs(tickets) do
           one:close()
         end
@@ -162,10 +162,10 @@ describe("the engine", function()
 
     it("and waits for its turn in a limit where there is time", function()
       raw.with({ answers = { OK } }, function(server)
-        local lane = engine.lane(server.url, { { name = "x", second = 2 } })
+        local request_queue = engine.request_queue(server.url, { { name = "x", second = 2 } })
         local tickets, began = {}, core.clock()
         for i = 1, 4 do
-          tickets[i] = submit(server.url, { lane = lane })
+          tickets[i] = submit(server.url, { request_queue = request_queue })
         end
         for i = 1, 4 do
           assert(finish(tickets[i]))
@@ -203,21 +203,21 @@ describe("the engine", function()
         engine.pump_until(function() return #server:requests() == 1 end)
         ticket:cancel()
         assert.is_true(ticket:wait(0))
-        local _, trouble = ticket:result()
-        assert.equal("cancelled", trouble.kind)
-        assert.is_true(trouble.maybe_sent)
+        local _, raw_error = ticket:result()
+        assert.equal("cancelled", raw_error.kind)
+        assert.is_true(raw_error.maybe_sent)
       end)
     end)
 
     it("that waits for a connection, or for its limit: it was not", function()
       raw.with(NEVER, function(server)
-        local lane = engine.lane(server.url, { { name = "x", second = 1 } })
-        local first = submit(server.url, { lane = lane })
-        local second = submit(server.url, { lane = lane })
+        local request_queue = engine.request_queue(server.url, { { name = "x", second = 1 } })
+        local first = submit(server.url, { request_queue = request_queue })
+        local second = submit(server.url, { request_queue = request_queue })
         second:cancel()
-        local _, trouble = second:result()
-        assert.equal("cancelled", trouble.kind)
-        assert.is_false(trouble.maybe_sent)
+        local _, raw_error = second:result()
+        assert.equal("cancelled", raw_error.kind)
+        assert.is_false(raw_error.maybe_sent)
         first:close()
         first:close()
       end)
@@ -231,9 +231,9 @@ describe("the engine", function()
           return #server:requests() == 1 and queued == 1 and running == 0
         end)
         ticket:cancel()
-        local _, trouble = ticket:result()
-        assert.equal("cancelled", trouble.kind)
-        assert.is_false(trouble.maybe_sent)
+        local _, raw_error = ticket:result()
+        assert.equal("cancelled", raw_error.kind)
+        assert.is_false(raw_error.maybe_sent)
         assert.is_true(engine.is_idle())
       end)
     end)
@@ -267,13 +267,13 @@ describe("the engine", function()
   it("gives up on what nobody holds any more", function()
     raw.with({ answers = { { status = 503, headers = { ["Retry-After"] = "2" } }, { never = true } } },
       function(server)
-        local lane = engine.lane(server.url, { { name = "x", second = 1, minute = 60 } })
+        local request_queue = engine.request_queue(server.url, { { name = "x", second = 1, minute = 60 } })
         local tickets = {} -- luacheck: ignore 241
         tickets[1] = submit(server.url, { retries = 4 }) -- will be delayed
         engine.pump_until(function() return select(2, core.stats()) == 0 end)
         tickets[2] = submit(server.url) -- under way
-        tickets[3] = submit(server.url, { lane = lane }) -- as well
-        tickets[4] = submit(server.url, { lane = lane }) -- waits for its limit
+        tickets[3] = submit(server.url, { request_queue = request_queue }) -- as well
+        tickets[4] = submit(server.url, { request_queue = request_queue }) -- waits for its limit
         core.pump(0.05)
         assert.same({ 2, 2 }, { core.stats() })
         for i = 1, 4 do
@@ -305,12 +305,12 @@ describe("the engine", function()
 
   it("announces every end once, whoever worked when it came", function()
     raw.with({ answers = { OK } }, function(server)
-      local lane = engine.lane(server.url, { { name = "x", minute = 60 } })
+      local request_queue = engine.request_queue(server.url, { { name = "x", minute = 60 } })
       local missing, count = {}, 0
       local tickets, at_once = {}, 0
       for i = 1, 300 do
         -- some fail at submit, some end while another is waited for, some are given up
-        local ticket = submit(server.url, { lane = lane, deadline = 30 })
+        local ticket = submit(server.url, { request_queue = request_queue, deadline = 30 })
         tickets[i] = ticket
         if ticket:done() then
           at_once = at_once + 1
@@ -376,9 +376,9 @@ describe("the engine", function()
   it("takes thousands, and answers them all", function()
     raw.with({ answers = { OK } }, function(server)
       local tickets, with = {}, engine.settings { deadline = 60 }
-      local lane = engine.lane(server.url)
+      local request_queue = engine.request_queue(server.url)
       for i = 1, 5000 do
-        tickets[i] = submit(server.url, { path = "/" .. i, with = with, lane = lane })
+        tickets[i] = submit(server.url, { path = "/" .. i, with = with, request_queue = request_queue })
       end
       for i = 5000, 1, -1 do
         assert.equal(200, finish(tickets[i], 60).status)
@@ -389,10 +389,10 @@ describe("the engine", function()
 
   it("sends in the order of the queue", function()
     raw.with({ answers = { OK } }, function(server)
-      local lane = engine.lane(server.url, { { name = "x", second = 1000 } })
+      local request_queue = engine.request_queue(server.url, { { name = "x", second = 1000 } })
       local tickets = {}
       for i = 1, 200 do
-        tickets[i] = submit(server.url, { path = "/" .. i, lane = lane })
+        tickets[i] = submit(server.url, { path = "/" .. i, request_queue = request_queue })
       end
       for i = 1, 200 do
         finish(tickets[i])
@@ -406,18 +406,18 @@ describe("the engine", function()
 
   it("gives each lane its turn: a long one keeps no other from the connections #native", function()
     raw.with({ answers = { { body = "{}", pause = 0.005 } } }, function(server)
-      local long, with = engine.lane(server.url), engine.settings { deadline = 60 }
-      local short = submit(server.url, { lane = engine.lane(server.url), path = "/first" })
+      local long, with = engine.request_queue(server.url), engine.settings { deadline = 60 }
+      local short = submit(server.url, { request_queue = engine.request_queue(server.url), path = "/first" })
       finish(short)
       local tickets = {}
-      local other, before = engine.lane(server.url), nil
+      local other, before = engine.request_queue(server.url), nil
       for i = 1, 1500 do
-        tickets[i] = submit(server.url, { lane = long, with = with, path = "/long" })
+        tickets[i] = submit(server.url, { request_queue = long, with = with, path = "/long" })
         if i == 20 then
-          before = submit(server.url, { lane = other, with = with, path = "/other" })
+          before = submit(server.url, { request_queue = other, with = with, path = "/other" })
         end
       end
-      local after = submit(server.url, { lane = engine.lane(server.url), with = with, path = "/after" })
+      local after = submit(server.url, { request_queue = engine.request_queue(server.url), with = with, path = "/after" })
       finish(before)
       finish(after)
       local queued = core.stats()
@@ -479,9 +479,9 @@ describe("the engine", function()
         core.pump(0)
       end
       for i = 1, 300 do
-        local answer, trouble = finish(tickets[i])
+        local answer, raw_error = finish(tickets[i])
         if i % 3 == 1 then
-          assert.equal("cancelled", (trouble or {}).kind or "cancelled")
+          assert.equal("cancelled", (raw_error or {}).kind or "cancelled")
         else
           assert.equal(200, answer.status)
           assert.is_nil(answer.attempts)
@@ -502,8 +502,8 @@ describe("the engine", function()
           headers = { "Authorization", "Klaviyo-API-Key " .. world.key, "revision", "2024-10-15" } })
       end
       for i = 1, 1000 do
-        local answer, trouble = finish(tickets[i], 60)
-        assert.equal(200, answer and answer.status, trouble and trouble.reason)
+        local answer, raw_error = finish(tickets[i], 60)
+        assert.equal(200, answer and answer.status, raw_error and raw_error.reason)
       end
     end)
 
@@ -549,17 +549,17 @@ describe("the engine", function()
 
     it("begins anew, and the parent goes on #native", function()
       raw.with({ answers = { { body = "{}", pause = 0.1 } } }, function(server)
-        local lane = engine.lane(server.url)
-        finish(submit(server.url, { lane = lane, path = "/warm" }))
+        local request_queue = engine.request_queue(server.url)
+        finish(submit(server.url, { request_queue = request_queue, path = "/warm" }))
         local mine = {}
         for i = 1, 40 do
-          mine[i] = submit(server.url, { lane = lane, path = "/parent" })
+          mine[i] = submit(server.url, { request_queue = request_queue, path = "/parent" })
         end
         assert.equal(0, in_child(function()
           -- the parent's, under way and waiting: closed here, and sent by nobody here
           for _, i in ipairs { 1, 40 } do
-            local _, trouble = finish(mine[i])
-            assert(trouble.kind == "closed", trouble.kind)
+            local _, raw_error = finish(mine[i])
+            assert(raw_error.kind == "closed", raw_error.kind)
           end
           mine[2]:cancel()
           mine[3]:close()
@@ -567,7 +567,7 @@ describe("the engine", function()
           collectgarbage()
           local others = {}
           for i = 1, 20 do
-            others[i] = submit(server.url, { lane = lane, path = "/child" })
+            others[i] = submit(server.url, { request_queue = request_queue, path = "/child" })
           end
           for i = 1, 20 do
             assert(finish(others[i]).status == 200)
@@ -588,13 +588,13 @@ describe("the engine", function()
 
     it("that forked while requests of a paced lane waited #native", function()
       raw.with({ answers = { OK } }, function(server)
-        local lane = engine.lane(server.url, { { name = "x", second = 2 } })
+        local request_queue = engine.request_queue(server.url, { { name = "x", second = 2 } })
         local tickets = {}
         for i = 1, 3 do
-          tickets[i] = submit(server.url, { lane = lane })
+          tickets[i] = submit(server.url, { request_queue = request_queue })
         end
         assert.equal(0, in_child(function()
-          assert(finish(submit(server.url, { lane = lane, path = "/child" })).status == 200)
+          assert(finish(submit(server.url, { request_queue = request_queue, path = "/child" })).status == 200)
         end))
         for i = 1, 3 do
           assert.equal(200, finish(tickets[i]).status)

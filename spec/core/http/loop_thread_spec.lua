@@ -9,10 +9,10 @@ local core = require "klaviyo.core"
 local engine = require "spec.support.engine"
 local url = (...)
 local port = core.completion_queue()
-local lane = engine.lane(url)
+local request_queue = engine.request_queue(url)
 local function go(more)
   more = more or {}
-  return core.submit(more.with or engine.settings(more.settings), more.lane or lane, more.method or "GET",
+  return core.submit(more.with or engine.settings(more.settings), more.request_queue or request_queue, more.method or "GET",
     url .. (more.path or "/"), more.body, more.method ~= "POST", port)
 end
 local function finish(tickets)
@@ -78,8 +78,8 @@ describe("an engine in a thread", function()
       for _, ticket in ipairs(tickets) do ticket:cancel() end
       finish(tickets)
       for _, ticket in ipairs(tickets) do
-        local answer, trouble = ticket:result()
-        assert(answer == nil and trouble.kind == "cancelled", trouble.kind)
+        local answer, raw_error = ticket:result()
+        assert(answer == nil and raw_error.kind == "cancelled", raw_error.kind)
       end
       local queued, running = core.stats()
       assert(queued == 0 and running == 0)
@@ -101,8 +101,8 @@ describe("an engine in a thread", function()
     run([[
       local late = go {settings = {deadline = 0.2}, path = "/late"}
       finish {late}
-      local _, trouble = late:result()
-      assert(trouble.kind == "timeout" and trouble.elapsed >= 0.2)
+      local _, raw_error = late:result()
+      assert(raw_error.kind == "timeout" and raw_error.elapsed >= 0.2)
       local again = go {settings = {retries = 2, deadline = 5}}
       finish {again}
       local answer = again:result()
@@ -152,7 +152,7 @@ describe("an engine in a thread", function()
       local other = core.completion_queue()
       assert(core.completion_queues() == 2)
       local mine = go()
-      local its = core.submit(engine.settings(), lane, "GET", url .. "/", nil, true, other)
+      local its = core.submit(engine.settings(), request_queue, "GET", url .. "/", nil, true, other)
       local serial = its:announce()
       assert(other:wait(5)[1] == serial)
       finish {mine}

@@ -24,8 +24,8 @@ end
 local function outcomes(tries)
   local results = {}
   for i, one in ipairs(tries) do
-    local answer, trouble = finish(one.ticket)
-    results[i] = { answer = answer, trouble = trouble, requests = one.server:requests() }
+    local answer, raw_error = finish(one.ticket)
+    results[i] = { answer = answer, raw_error = raw_error, requests = one.server:requests() }
     one.server:stop()
   end
   return results
@@ -181,7 +181,7 @@ describe("a 429", function()
 
   it("without a word of when waits with growing gaps", function()
     local result = untold()[1]
-    local outcome = result.answer or result.trouble
+    local outcome = result.answer or result.raw_error
     assert.is_true(#outcome.attempts >= 2 and #outcome.attempts < 30)
   end)
 
@@ -286,8 +286,8 @@ describe("what may have been done", function()
       local result = try({ answer, OK }, all(POST, { timeout = 0.2 }))
       assert.is_nil(result.answer)
       assert.equal(1, #result.requests)
-      assert.is_true(result.trouble.maybe_sent)
-      assert.equal(answer.never and "timeout" or "transport", result.trouble.kind)
+      assert.is_true(result.raw_error.maybe_sent)
+      assert.equal(answer.never and "timeout" or "transport", result.raw_error.kind)
     end
   end)
 
@@ -302,13 +302,13 @@ describe("what may have been done", function()
       for _, more in ipairs { UPSERT, POST } do
         raw.with({ answers = { OK, { send = 0, after = how }, OK } }, function(server)
           finish(submit(server.url))
-          local answer, trouble = finish(submit(server.url, all(more)))
+          local answer, raw_error = finish(submit(server.url, all(more)))
           assert.equal(more.repeatable and 3 or 2, #server:requests())
           if more.repeatable then
             assert.equal(200, answer.status)
             assert.equal(2, #answer.attempts)
           else
-            assert.is_true(trouble.maybe_sent)
+            assert.is_true(raw_error.maybe_sent)
           end
         end)
       end
@@ -334,11 +334,11 @@ describe("what was never sent", function()
     local url = nowhere()
     local one, two = submit(url, all(GET, { retries = 2 })), submit(url, all(POST, { retries = 2 }))
     for _, ticket in ipairs { one, two } do
-      local _, trouble = finish(ticket)
-      assert.equal("transport", trouble.kind)
-      assert.is_false(trouble.maybe_sent)
-      assert.equal(3, #trouble.attempts)
-      assert.matches("connect", trouble.attempts[3].error)
+      local _, raw_error = finish(ticket)
+      assert.equal("transport", raw_error.kind)
+      assert.is_false(raw_error.maybe_sent)
+      assert.equal(3, #raw_error.attempts)
+      assert.matches("connect", raw_error.attempts[3].error)
     end
   end)
 
@@ -347,19 +347,19 @@ describe("what was never sent", function()
     local settings = all(GET, { retries = 1000, deadline = 0.7 })
     local one, two = submit(url, settings), submit(url, settings)
     for _, ticket in ipairs { one, two } do
-      local _, trouble = finish(ticket)
-      assert.equal("transport", trouble.kind == "timeout" and "transport" or trouble.kind)
+      local _, raw_error = finish(ticket)
+      assert.equal("transport", raw_error.kind == "timeout" and "transport" or raw_error.kind)
       -- a last gap of a few milliseconds may have been too long
-      assert.is_true(trouble.elapsed >= 0.68 and trouble.elapsed < 1.2, tostring(trouble.elapsed))
+      assert.is_true(raw_error.elapsed >= 0.68 and raw_error.elapsed < 1.2, tostring(raw_error.elapsed))
     end
   end)
 
   it("is not where another try mends nothing", function()
     raw.with({ answers = { OK }, greeting = "220 ready\r\n" }, function(server)
       local url = server.url:gsub("^http:", "https:")
-      local _, trouble = finish(submit(url, all(GET, { ca_file = "/nonexistent" })))
-      assert.equal("transport", trouble.kind)
-      assert.is_nil(trouble.attempts and trouble.attempts[2])
+      local _, raw_error = finish(submit(url, all(GET, { ca_file = "/nonexistent" })))
+      assert.equal("transport", raw_error.kind)
+      assert.is_nil(raw_error.attempts and raw_error.attempts[2])
     end)
   end)
 end)
@@ -376,7 +376,7 @@ describe("what the service has decided", function()
 
   it("nor what is larger than wanted", function()
     local result = try({ { body = ("x"):rep(1000) }, OK }, all(GET, { max_response_bytes = 100 }))
-    assert.equal("transport", result.trouble.kind)
+    assert.equal("transport", result.raw_error.kind)
     assert.equal(1, #result.requests)
   end)
 end)

@@ -6,7 +6,7 @@ local raw = require "spec.support.raw"
 local script = require "spec.support.script"
 
 local function perform(url, seconds, more)
-  return core.perform(engine.settings(more), engine.lane(url), "GET", url .. "/", nil, true, seconds)
+  return core.perform(engine.settings(more), engine.request_queue(url), "GET", url .. "/", nil, true, seconds)
 end
 
 describe("core.perform", function()
@@ -19,9 +19,9 @@ describe("core.perform", function()
   it("gives the answer that came in time", function()
     raw.with({ answers = { { status = 201, body = "made" } } }, function(server)
       for _ = 1, 3 do
-        local ticket, answer, trouble = perform(server.url, 5)
+        local ticket, answer, raw_error = perform(server.url, 5)
         assert.is_false(ticket)
-        assert.is_nil(trouble)
+        assert.is_nil(raw_error)
         assert.same({ 201, "made", "1.1", false },
           { answer.status, answer.body, answer.http_version, answer.maybe_sent })
         assert.is_true(answer.elapsed > 0 and answer.elapsed < 5)
@@ -43,10 +43,10 @@ describe("core.perform", function()
 
   it("gives the trouble", function()
     raw.with({ on_accept = "reset" }, function(server)
-      local ticket, answer, trouble = perform(server.url, 5)
+      local ticket, answer, raw_error = perform(server.url, 5)
       assert.is_false(ticket)
       assert.is_nil(answer)
-      assert.equal("transport", trouble.kind)
+      assert.equal("transport", raw_error.kind)
     end)
   end)
 
@@ -79,13 +79,13 @@ describe("core.perform", function()
 
   it("refuses what it cannot send, and goes on", function()
     raw.with({ answers = { { body = "{}" } } }, function(server)
-      local settings, lane = engine.settings(), engine.lane(server.url)
+      local settings, request_queue = engine.settings(), engine.request_queue(server.url)
       for _ = 1, 3 do
         assert.has_error(function()
-          core.perform(settings, lane, "POST", server.url .. "/", { "name", {} }, true, 5)
+          core.perform(settings, request_queue, "POST", server.url .. "/", { "name", {} }, true, 5)
         end)
-        assert.has_error(function() core.perform(settings, lane, "GET", server.url .. "/", nil, true) end)
-        assert.is_false((core.perform(settings, lane, "GET", server.url .. "/", nil, true, 5)))
+        assert.has_error(function() core.perform(settings, request_queue, "GET", server.url .. "/", nil, true) end)
+        assert.is_false((core.perform(settings, request_queue, "GET", server.url .. "/", nil, true, 5)))
       end
     end)
   end)
@@ -95,9 +95,9 @@ describe("core.perform", function()
     raw.with({ answers = { { body = "{}" } } }, function(server)
       local text = [[
         local core, engine = require "klaviyo.core", require "spec.support.engine"
-        local settings, lane = engine.settings(), engine.lane(URL)
+        local settings, request_queue = engine.settings(), engine.request_queue(URL)
         local function perform()
-          assert(not core.perform(settings, lane, "GET", URL .. "/", nil, true, 5))
+          assert(not core.perform(settings, request_queue, "GET", URL .. "/", nil, true, 5))
         end
         kept = require "spec.support.finalizer"(perform)
         perform()

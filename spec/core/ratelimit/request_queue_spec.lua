@@ -11,49 +11,49 @@ describe("a lane", function()
   end
 
   it("gives as many as the limit says, then tells how long to wait", function()
-    local lane = new { second = 3, minute = 60 }
+    local request_queue = new { second = 3, minute = 60 }
     for _ = 1, 3 do
-      assert.is_number(lane:take())
+      assert.is_number(request_queue:take())
     end
-    local when, seconds = lane:take()
+    local when, seconds = request_queue:take()
     assert.is_nil(when)
     assert.is_true(seconds > 0 and seconds <= 1.1, tostring(seconds))
   end)
 
   it("gives any number where nothing is paced", function()
-    local lane = core.request_queue("https://a.klaviyo.com")
+    local request_queue = core.request_queue("https://a.klaviyo.com")
     for _ = 1, 100 do
-      local when = lane:take()
+      local when = request_queue:take()
       assert.is_number(when)
-      lane:settle(when, 200, "RateLimit-Limit: 1, 1;w=1\r\n")
+      request_queue:settle(when, 200, "RateLimit-Limit: 1, 1;w=1\r\n")
     end
   end)
 
   it("is closed for as long as the service says", function()
-    local lane = new { second = 3, minute = 60 }
-    lane:settle(lane:take(), 429, "Retry-After: 30\r\n")
-    local when, seconds = lane:take()
+    local request_queue = new { second = 3, minute = 60 }
+    request_queue:settle(request_queue:take(), 429, "Retry-After: 30\r\n")
+    local when, seconds = request_queue:take()
     assert.is_nil(when)
     assert.is_true(seconds > 28 and seconds <= 30, tostring(seconds))
   end)
 
   it("learns the limits from an answer", function()
-    local lane = new { second = 3, minute = 60 }
-    lane:settle(lane:take(), 200, "RateLimit-Limit: 1, 1;w=1, 15;w=60\r\n")
-    local when, seconds = lane:take()
+    local request_queue = new { second = 3, minute = 60 }
+    request_queue:settle(request_queue:take(), 200, "RateLimit-Limit: 1, 1;w=1, 15;w=60\r\n")
+    local when, seconds = request_queue:take()
     assert.is_nil(when)
     assert.is_true(seconds > 0 and seconds <= 1.1, tostring(seconds))
   end)
 
   it("can be settled without an answer", function()
-    local lane = new { second = 1 }
-    lane:settle(lane:take())
-    assert.is_nil((lane:take()))
+    local request_queue = new { second = 1 }
+    request_queue:settle(request_queue:take())
+    assert.is_nil((request_queue:take()))
   end)
 
   it("raises for what is no lane, or no time", function()
-    local lane = new { second = 1 }
-    assert.is_false(pcall(lane.take, {}))
-    assert.is_false(pcall(lane.settle, lane, "x"))
+    local request_queue = new { second = 1 }
+    assert.is_false(pcall(request_queue.take, {}))
+    assert.is_false(pcall(request_queue.settle, request_queue, "x"))
   end)
 end)

@@ -2,16 +2,16 @@
 --- gives way while it waits: for a ticket, for a time, or for another task.
 
 local core = require "klaviyo.core"
-local misuse = require "klaviyo.util.usage_error"
+local usage_error = require "klaviyo.util.usage_error"
 
 local M = {}
 
 --- The core gives way this often, so that a signal's hook can run in between.
-M.SLICE = 0.2
+M.MAX_BLOCK = 0.2
 
 -- Where the core has no descriptor to watch, another loop looks this often;
 -- and where it has one that cannot tell all that is waited for.
-local GLANCE = 0.01
+local POLL_INTERVAL = 0.01
 
 -- What a task yields that waits for something of ours. One that yields
 -- anything else lets the others go first, and goes on.
@@ -38,7 +38,7 @@ end
 --- Has a task begin, when its spawner waits.
 function M.start(task)
   task.thread = coroutine.create(task.fn)
-  misuse.begins(task.thread, task.fn)
+  usage_error.begins(task.thread, task.fn)
   task.fn = nil
   M.ready(task)
 end
@@ -84,7 +84,7 @@ function M.enclosing()
 end
 
 --- Gives way until somebody makes this task ready.
-function M.park()
+function M.suspend()
   coroutine.yield(PARKED)
 end
 
@@ -197,8 +197,8 @@ local function look_at_waiting()
     tasks[#tasks + 1] = task
   end
   for _, task in ipairs(tasks) do
-    if task.flight and not task.done then
-      task.look(task.flight)
+    if task.pending and not task.done then
+      task.look(task.pending)
     end
   end
 end
@@ -207,15 +207,15 @@ end
 ---@param wait fun(fd: integer|nil, seconds: number)  the user's
 ---@param seconds number at the most
 ---@param shared boolean|nil  others may take what is waited for
-function M.yield_to(wait, seconds, shared)
+function M.run_outer_loop(wait, seconds, shared)
   local fd, due = core.pollfd()
-  local most = (shared or not fd) and GLANCE or M.SLICE
+  local most = (shared or not fd) and POLL_INTERVAL or M.MAX_BLOCK
   wait(fd, math.min(seconds, due or most, most))
 end
 
 local function look_at_core(seconds, wait)
   if wait and seconds > 0 then
-    M.yield_to(wait, seconds, true)
+    M.run_outer_loop(wait, seconds, true)
     seconds = 0
   end
   for _, serial in ipairs(core.wait_any(seconds)) do
@@ -238,7 +238,7 @@ function M.step(wait)
   if first <= last then
     look_at_core(0)  -- the wire does not wait for those who are never done
   else
-    look_at_core(math.min(M.SLICE, pause or M.SLICE), wait)
+    look_at_core(math.min(M.MAX_BLOCK, pause or M.MAX_BLOCK), wait)
   end
   for _ = first, last do  -- those of now: they may well add themselves again
     local task = next_ready()
@@ -253,7 +253,7 @@ end
 
 --- Whether all stands still while this code waits.
 ---@param wait (fun(fd: integer|nil, seconds: number))|nil  of another loop
-function M.stands_still(wait)
+function M.is_blocking(wait)
   return not wait and not M.inside()
 end
 
@@ -261,19 +261,19 @@ end
 ---@param flight {ticket: userdata}
 ---@param wait (fun(fd: integer|nil, seconds: number))|nil
 ---@param look fun(flight: table)  called now and then while it is not done
-function M.block(flight, wait, look)
-  local ticket = flight.ticket
+function M.block(pending, wait, look)
+  local ticket = pending.ticket
   if wait then
     ticket:watch()
     while not ticket:wait(0) do
-      look(flight)
-      M.yield_to(wait, M.SLICE)
+      look(pending)
+      M.run_outer_loop(wait, M.MAX_BLOCK)
     end
     return
   end
   repeat
-    look(flight)
-  until ticket:wait(M.SLICE)
+    look(pending)
+  until ticket:wait(M.MAX_BLOCK)
 end
 
 --- Waits outside of all tasks, not longer than that.
@@ -282,10 +282,10 @@ end
 function M.pause(seconds, wait)
   seconds = math.max(seconds, 0)
   if wait then
-    M.yield_to(wait, seconds)
+    M.run_outer_loop(wait, seconds)
     core.pump(0)
   else
-    core.pump(math.min(seconds, M.SLICE))
+    core.pump(math.min(seconds, M.MAX_BLOCK))
   end
 end
 

@@ -2,13 +2,13 @@
 --- of them is found out at every call: what is loaded by one may be used by
 --- the other.
 
-local lazy = require "klaviyo.util.lazy_require"
+local lazy_require = require "klaviyo.util.lazy_require"
 local own = require "klaviyo.tasks.scheduler.builtin"
 
-local nginx = lazy "klaviyo.tasks.scheduler.nginx"
+local nginx = lazy_require "klaviyo.tasks.scheduler.nginx"
 
 local M = {
-  SLICE = own.SLICE,
+  MAX_BLOCK = own.MAX_BLOCK,
   is_interrupt = own.is_interrupt,
 }
 

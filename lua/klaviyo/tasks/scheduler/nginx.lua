@@ -6,7 +6,7 @@
 --- resumes what is another's, and what was killed is forgotten with it.
 
 local core = require "klaviyo.core"
-local misuse = require "klaviyo.util.usage_error"
+local usage_error = require "klaviyo.util.usage_error"
 local phases = require "klaviyo.nginx.phases"
 local reader = require "klaviyo.nginx.completion_listener"
 local semaphore = require "ngx.semaphore"
@@ -62,7 +62,7 @@ end
 
 -- Semaphores are used again, unless somebody may still have posted: that
 -- would wake the next one for nothing.
-local pool, pooled, MOST_POOLED = {}, 0, 512
+local pool, pooled, MAX_POOLED = {}, 0, 512
 
 local function take_semaphore()
   if pooled == 0 then
@@ -75,7 +75,7 @@ local function take_semaphore()
 end
 
 local function give_back(one)
-  if pooled < MOST_POOLED and one:count() == 0 then
+  if pooled < MAX_POOLED and one:count() == 0 then
     pooled = pooled + 1
     pool[pooled] = one
   end
@@ -104,7 +104,7 @@ local function wait(me, seconds)
   me.semaphore = nil
   give_back(one)
   if not ok and why ~= "timeout" then
-    misuse.raise("nginx cannot wait here: %s", tostring(why))
+    usage_error.raise("nginx cannot wait here: %s", tostring(why))
   end
   return ok
 end
@@ -134,7 +134,7 @@ end
 
 --- Gives way until somebody makes this task ready, or for some time: who
 --- waits looks himself.
-function M.park()
+function M.suspend()
   local me = M.enclosing()
   heed(me)
   local due = me.due
@@ -168,7 +168,7 @@ reader.deliver_to(M.ready)
 M.port = reader.port
 
 --- Never all of it.
-function M.stands_still()
+function M.is_blocking()
   return false
 end
 
@@ -194,7 +194,7 @@ local function carry_out(task, threads)
   threads[thread], task.thread = task, thread
   local fn, arguments = task.fn, task.arguments
   task.fn, task.arguments = nil, nil
-  misuse.begins(thread, fn)
+  usage_error.begins(thread, fn)
   if not task.done then
     ended(task, pcall(fn, unpack(arguments, 1, arguments.n)))
   end

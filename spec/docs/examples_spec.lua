@@ -9,16 +9,16 @@ local shell = require "klaviyo.sandbox.shell"
 
 -- Where each is tried; one that is new has to be, somewhere.
 local TRIED = {
-  ["cqueues.lua"] = "loops_spec.lua",
-  ["import_csv.lua"] = "examples_spec.lua",
-  ["import_jsonl.lua"] = "examples_spec.lua",
-  ["reference.lua"] = "examples_spec.lua",
-  ["nginx/demo.lua"] = "examples_spec.lua",
+  ["cqueues.lua"] = "tasks/loops_spec.lua",
+  ["import_csv.lua"] = "docs/examples_spec.lua",
+  ["import_jsonl.lua"] = "docs/examples_spec.lua",
+  ["reference.lua"] = "docs/examples_spec.lua",
+  ["nginx/demo.lua"] = "docs/examples_spec.lua",
   ["nginx/gateway.conf"] = "support/nginx.lua",
-  ["nginx/handler.conf"] = "examples_spec.lua",
+  ["nginx/handler.conf"] = "docs/examples_spec.lua",
   ["nginx/outbox.conf"] = "outbox/nginx_spec.lua",
-  ["nginx/track.conf"] = "examples_spec.lua",
-  ["nginx/webhook.conf"] = "receiver_spec.lua",
+  ["nginx/track.conf"] = "docs/examples_spec.lua",
+  ["nginx/webhook.conf"] = "webhook/receiver_spec.lua",
 }
 
 describe("examples", function()

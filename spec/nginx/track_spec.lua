@@ -143,7 +143,8 @@ describe("track in nginx", function()
     server:fault { operation = "create_event", status = 400, body = "refused: " .. key }
     assert.equal("tracked", says("/lost"))
     assert.truthy(shell.wait_for(function()
-      return instance:logs():find("warned: klaviyo: 1 tracked event was not delivered: 400 refused: [redacted]", 1, true)
+      return instance:logs():find("warned: klaviyo: 1 tracked event was not delivered: 400 refused: [redacted]",
+        1, true)
     end, 3), instance:logs())
   end)
 

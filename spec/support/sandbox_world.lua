@@ -2,7 +2,7 @@
 
 local codec = require "klaviyo.sandbox.json"
 local handler = require "klaviyo.sandbox.handler"
-local world = require "klaviyo.sandbox.state"
+local states = require "klaviyo.sandbox.state"
 
 local M = {}
 
@@ -16,7 +16,7 @@ function M.new(settings)
   for name, value in pairs(settings or {}) do
     all[name] = value
   end
-  return setmetatable({ world = world.new(all) }, World)
+  return setmetatable({ state = states.new(all) }, World)
 end
 
 --- Asks. `body` is a text or a table; `headers` (lower case) replace what a
@@ -36,7 +36,7 @@ function World:ask(method, target, body, headers)
   for name, value in pairs(headers or {}) do
     all[name] = value or nil
   end
-  local response = handler.handle(self.world, {
+  local response = handler.handle(self.state, {
     method = method, target = target,
     body = type(body) == "table" and codec.encode(body) or body,
     header = function(name) return all[name] end,

@@ -106,7 +106,8 @@ function scenarios.budget()
     if not budget then
       error(why, 0)
     end
-    local request_queue = core.request_queue("http://h" .. math.random(1e9), budget, { { name = "x", second = 3, minute = 5 } })
+    local request_queue = core.request_queue("http://h" .. math.random(1e9), budget, {
+      { name = "x", second = 3, minute = 5 } })
     taken = request_queue:take()
     request_queue:settle(taken, 200, FIELDS)
   end)
@@ -162,7 +163,7 @@ function scenarios.many()
   local why
   for i = 1, count do
     assert(tickets[i]:done())
-    local answer, raw_error = tickets[i]:take()
+    local answer, raw_error = tickets[i]:result()
     if not answer and raw_error.kind ~= "cancelled" then
       why = why or raw_error.reason
     end

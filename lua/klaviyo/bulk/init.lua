@@ -47,7 +47,7 @@ local CONCURRENCY, PATIENCE = 2, 3600
 ---  and `left` (seconds)
 ---@field total? integer  how many records there are, where the source does not know
 ---@field concurrency? integer  chunks under way at once; default 2
----@field patience? number  seconds that a job may stand still; default 3600
+---@field stall_timeout? number  seconds that a job may stand still; default 3600
 ---@field count? integer  records in a request, fewer than the service allows
 ---@field bytes? integer  of a request, fewer than the service allows
 ---@field sleep? fun(seconds: number)  in place of `klaviyo.sleep`, for tests

@@ -2,11 +2,11 @@
 
 local M = {}
 
----@class klaviyo.several
+---@class klaviyo.aggregate_error
 ---@field failures table  the errors, the first one first
 ---@field count integer  how many; one of them may be nil
 local Several = {}
-Several.__name = "klaviyo.response.aggregate_error"
+Several.__name = "klaviyo.aggregate_error"
 
 -- What the first has to say, where it is a table: kind, status, errors, …
 function Several:__index(name)
@@ -30,7 +30,7 @@ end
 
 ---@param list table
 ---@param count integer
----@return klaviyo.several
+---@return klaviyo.aggregate_error
 function M.new(list, count)
   return setmetatable({failures = list, count = count}, Several)
 end

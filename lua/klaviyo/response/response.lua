@@ -106,7 +106,7 @@ local function document(body, response)
   mark(body.included)
   return setmetatable(body, {
     __index = {response = response, resolve = resolve},
-    __name = "klaviyo.document.document",
+    __name = "klaviyo.document",
     __tostring = to_text,
   })
 end

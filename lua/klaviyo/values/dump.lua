@@ -28,9 +28,9 @@ local REDACTED = "[redacted]"
 -- Tables of these classes are shown with their members, although they have a
 -- text of their own. Others (a client, a filter) are shown as that text.
 local OPEN = {
-  ["klaviyo.bulk_result"] = true, ["klaviyo.document.document"] = true,
+  ["klaviyo.bulk_result"] = true, ["klaviyo.document"] = true,
   ["klaviyo.error"] = true, ["klaviyo.resource"] = true,
-  ["klaviyo.response"] = true, ["klaviyo.response.aggregate_error"] = true,
+  ["klaviyo.response"] = true, ["klaviyo.aggregate_error"] = true,
 }
 
 -- Secrets ---------------------------------------------------------------------

@@ -153,10 +153,10 @@ local function without(folder, text)
   end
 end
 
-describe("a port", function()
-  it("has a door, though nobody may write to /tmp", function()
+describe("a completion queue", function()
+  it("has a listener, though nobody may write to /tmp", function()
     local output = without("/tmp", [[
-      local port = require("klaviyo.core").port()
+      local port = require("klaviyo.core").completion_queue()
       print(io.open("/tmp/klaviyo-spec", "w") == nil, port:listen())
     ]])
     if not output then

@@ -46,7 +46,8 @@ describe("handles.c: a used handle", function()
         local kind = KINDS[math.random(#KINDS)]
         local which = math.random(2)
         local path = "/" .. i
-        local ticket = core.submit(both[which], request_queue, kind.method, server.url .. path, kind.form or kind.body, true)
+        local ticket = core.submit(both[which], request_queue, kind.method, server.url .. path,
+          kind.form or kind.body, true)
         assert(engine.finish(ticket))
         sent[i] = { kind, ({ "a", "b" })[which], path }
       end
@@ -95,8 +96,8 @@ describe("handles.c: a used handle", function()
   it("outlives the settings that it was last used with", function()
     raw.with({ answers = { { body = "{}" } } }, function(server)
       for i = 1, 200 do
-        assert(engine.finish(core.submit(settings("key" .. i), engine.request_queue(server.url), "GET", server.url .. "/",
-          nil, true)))
+        assert(engine.finish(core.submit(settings("key" .. i), engine.request_queue(server.url), "GET",
+          server.url .. "/", nil, true)))
         collectgarbage()
       end
       local requests = server:requests()

@@ -417,7 +417,8 @@ describe("the engine", function()
           before = submit(server.url, { request_queue = other, with = with, path = "/other" })
         end
       end
-      local after = submit(server.url, { request_queue = engine.request_queue(server.url), with = with, path = "/after" })
+      local after = submit(server.url, {
+        request_queue = engine.request_queue(server.url), with = with, path = "/after" })
       finish(before)
       finish(after)
       local queued = core.stats()

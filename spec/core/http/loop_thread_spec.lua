@@ -12,7 +12,8 @@ local port = core.completion_queue()
 local request_queue = engine.request_queue(url)
 local function go(more)
   more = more or {}
-  return core.submit(more.with or engine.settings(more.settings), more.request_queue or request_queue, more.method or "GET",
+  return core.submit(more.with or engine.settings(more.settings), more.request_queue or request_queue,
+    more.method or "GET",
     url .. (more.path or "/"), more.body, more.method ~= "POST", port)
 end
 local function finish(tickets)

@@ -17,8 +17,8 @@ typedef struct scanner {
 
 
 static void skip_blanks (scanner *s) {
-  while (s->at < s->end && (*s->at == ' ' || *s->at == '\n' ||
-                            *s->at == '\r' || *s->at == '\t'))
+  while (s->at < s->end &&
+         (*s->at == ' ' || *s->at == '\n' || *s->at == '\r' || *s->at == '\t'))
     s->at++;
 }
 
@@ -198,7 +198,7 @@ static link_status read_key (scanner *s, buffer *key, const char *wanted,
 }
 
 
-typedef link_status (*member_reader) (buffer *out, scanner *s);
+typedef link_status (*member_reader)(buffer *out, scanner *s);
 
 /*
 ** Walks an object whose brace was taken, handing the value of the member

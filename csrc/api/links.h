@@ -8,8 +8,8 @@
 
 typedef enum link_status {
   LINK_FOUND,
-  LINK_NONE,      /* absent, null or empty: the last page */
-  LINK_BROKEN,    /* not a whole JSON object */
+  LINK_NONE,   /* absent, null or empty: the last page */
+  LINK_BROKEN, /* not a whole JSON object */
   LINK_NO_MEMORY
 } link_status;
 

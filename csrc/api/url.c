@@ -19,8 +19,7 @@ static const char HEX[] = "0123456789ABCDEF";
 
 static bool is_unreserved (unsigned char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-         (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
-         c == '~';
+         (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
 }
 
 
@@ -85,7 +84,7 @@ url_status url_add_segment (buffer *out, const char *text, size_t size) {
 
 typedef struct parts {
   char *scheme, *host, *port, *path;
-  char *query;  /* NULL where there is none */
+  char *query; /* NULL where there is none */
 } parts;
 
 
@@ -119,8 +118,8 @@ static url_status parts_of (parts *p, CURLU *u) {
   if (status == URL_OK)
     status = part_get(u, CURLUPART_HOST, 0, CURLUE_OK, &p->host);
   if (status == URL_OK)
-    status = part_get(u, CURLUPART_PORT, CURLU_DEFAULT_PORT, CURLUE_OK,
-                      &p->port);
+    status =
+        part_get(u, CURLUPART_PORT, CURLU_DEFAULT_PORT, CURLUE_OK, &p->port);
   if (status == URL_OK)
     status = part_get(u, CURLUPART_PATH, 0, CURLUE_OK, &p->path);
   if (status == URL_OK)
@@ -150,19 +149,20 @@ static url_status parts_get (parts *p, const char *text) {
 }
 
 
-static bool same_origin (const parts *p, const char *scheme,
-                         const char *host, const char *port) {
-  return strcasecmp(p->scheme, scheme) == 0 &&
-         strcasecmp(p->host, host) == 0 && strcmp(p->port, port) == 0;
+static bool same_origin (const parts *p, const char *scheme, const char *host,
+                         const char *port) {
+  return strcasecmp(p->scheme, scheme) == 0 && strcasecmp(p->host, host) == 0 &&
+         strcmp(p->port, port) == 0;
 }
 
 
 /* The next character of a path as a server may understand it, which takes
 ** \ for / and decodes both, and dots, before it looks for segments. */
 static char plain_char (const char **path) {
-  static const struct { const char *text; char plain; } codes[] = {
-    {"%2e", '.'}, {"%2f", '/'}, {"%5c", '/'}
-  };
+  static const struct {
+    const char *text;
+    char plain;
+  } codes[] = {{"%2e", '.'}, {"%2f", '/'}, {"%5c", '/'}};
   size_t i;
   for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
     if (strncasecmp(*path, codes[i].text, 3) == 0) {
@@ -176,7 +176,7 @@ static char plain_char (const char **path) {
 /* A path with a "." or ".." segment, however written, may leave the prefix. */
 static bool has_dot_segment (const char *path) {
   char plain[3];
-  size_t n = sizeof(plain);  /* nothing yet that could be dots */
+  size_t n = sizeof(plain); /* nothing yet that could be dots */
   for (;;) {
     char c = *path != '\0' ? plain_char(&path) : '\0';
     if (c == '/' || c == '\\' || c == '\0') {
@@ -205,7 +205,8 @@ bool url_is_base (const char *base, bool *ok) {
     status = parts_get(&p, base);
   if (status == URL_OK) {
     good = (strcasecmp(p.scheme, "http") == 0 ||
-            strcasecmp(p.scheme, "https") == 0) && !has_dot_segment(p.path);
+            strcasecmp(p.scheme, "https") == 0) &&
+           !has_dot_segment(p.path);
     parts_free(&p);
   }
   *ok = status != URL_NO_MEMORY;
@@ -278,8 +279,8 @@ static url_status rebase_text (buffer *out, const char *base, char *link) {
 /* Where the scheme and the host of a link end. */
 static size_t origin_size (const char *link, size_t size) {
   size_t at = 0;
-  while (at + 2 < size && memcmp(link + at, "://", 3) != 0 &&
-         link[at] != '/' && link[at] != '?')
+  while (at + 2 < size && memcmp(link + at, "://", 3) != 0 && link[at] != '/' &&
+         link[at] != '?')
     at++;
   if (at + 2 >= size || link[at] != ':')
     return 0;

@@ -10,8 +10,8 @@
 typedef enum url_status {
   URL_OK,
   URL_NO_MEMORY,
-  URL_BAD,      /* not a URL, or not one that may be used here */
-  URL_FOREIGN   /* a well-formed URL of another origin */
+  URL_BAD,    /* not a URL, or not one that may be used here */
+  URL_FOREIGN /* a well-formed URL of another origin */
 } url_status;
 
 /* Everything but RFC 3986's unreserved characters becomes %XX. */

@@ -17,7 +17,7 @@ bool buffer_reserve (buffer *b, size_t more) {
   if (b->size + more <= b->room)
     return true;
   while (room < b->size + more)
-    room *= 2;  /* doubling keeps the copies linear in all */
+    room *= 2; /* doubling keeps the copies linear in all */
   data = realloc(b->data, room);
   if (data == NULL)
     return false;
@@ -29,7 +29,7 @@ bool buffer_reserve (buffer *b, size_t more) {
 
 bool buffer_add (buffer *b, const void *bytes, size_t size) {
   if (size == 0)
-    return true;  /* 'bytes' may be NULL then, which memcpy may not see */
+    return true; /* 'bytes' may be NULL then, which memcpy may not see */
   if (!buffer_reserve(b, size))
     return false;
   memcpy(b->data + b->size, bytes, size);
@@ -62,7 +62,7 @@ char *text_copy (const char *bytes, size_t size) {
 
 
 uint64_t bytes_hash (const char *bytes, size_t size) {
-  uint64_t h = UINT64_C(14695981039346656037);  /* FNV-1a */
+  uint64_t h = UINT64_C(14695981039346656037); /* FNV-1a */
   size_t i;
   for (i = 0; i < size; i++)
     h = (h ^ (unsigned char)bytes[i]) * UINT64_C(1099511628211);

@@ -9,9 +9,9 @@
 #include <stdint.h>
 
 typedef struct buffer {
-  char *data;   /* not zero-terminated; NULL while empty */
-  size_t size;  /* bytes in use */
-  size_t room;  /* bytes allocated */
+  char *data;  /* not zero-terminated; NULL while empty */
+  size_t size; /* bytes in use */
+  size_t room; /* bytes allocated */
 } buffer;
 
 /* All of these say false when memory is out; the buffer is then as it was. */

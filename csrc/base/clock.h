@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-double clock_now (void);   /* seconds */
+double clock_now (void); /* seconds */
 int64_t clock_ms (void);
 
 #endif

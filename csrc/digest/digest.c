@@ -11,7 +11,7 @@
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 
-#define BLOCK_SIZE 64  /* of SHA-256 */
+#define BLOCK_SIZE 64 /* of SHA-256 */
 
 
 /* Inside nginx the queue of errors is shared with its TLS, which takes what
@@ -47,8 +47,8 @@ bool digest_hmac_sha256 (unsigned char out[DIGEST_SIZE], const void *key,
     key = hashed;
     key_size = DIGEST_SIZE;
   }
-  ok = ok && HMAC(EVP_sha256(), key, (int)key_size, message, size, out,
-                  NULL) != NULL;
+  ok = ok &&
+       HMAC(EVP_sha256(), key, (int)key_size, message, size, out, NULL) != NULL;
   OPENSSL_cleanse(hashed, sizeof hashed);
   return settle(ok);
 }
@@ -60,8 +60,7 @@ bool digest_random (unsigned char *out, size_t size) {
 }
 
 
-bool digest_equal (const void *a, size_t a_size, const void *b,
-                   size_t b_size) {
+bool digest_equal (const void *a, size_t a_size, const void *b, size_t b_size) {
   return a_size == b_size && CRYPTO_memcmp(a, b, a_size) == 0;
 }
 

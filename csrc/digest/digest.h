@@ -22,8 +22,7 @@ bool digest_hmac_sha256 (unsigned char out[DIGEST_SIZE], const void *key,
 bool digest_random (unsigned char *out, size_t size);
 
 /* In a time that depends on the sizes alone. */
-bool digest_equal (const void *a, size_t a_size, const void *b,
-                   size_t b_size);
+bool digest_equal (const void *a, size_t a_size, const void *b, size_t b_size);
 
 /* Lower case, not zero-terminated. */
 void digest_hex (char out[DIGEST_HEX_SIZE],

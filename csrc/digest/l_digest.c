@@ -78,15 +78,16 @@ LUALIB_API int luaopen_klaviyo_digest (lua_State *L);
 #if defined(__GNUC__)
 __attribute__((visibility("default")))
 #endif
-LUALIB_API int luaopen_klaviyo_digest (lua_State *L) {
+LUALIB_API int
+luaopen_klaviyo_digest (lua_State *L) {
   static const struct {
     const char *name;
     lua_CFunction call;
   } functions[] = {
-    {"sha256", sha256},
-    {"hmac_sha256", hmac_sha256},
-    {"equal", equal},
-    {"random", random_bytes},
+      {"sha256", sha256},
+      {"hmac_sha256", hmac_sha256},
+      {"equal", equal},
+      {"random", random_bytes},
   };
   size_t i;
   lua_newtable(L);

@@ -9,8 +9,8 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static background_stats counts;
-static size_t bytes;  /* of the bodies of those that are queued or running */
-static background_failure failures[MAX_FAILURES];  /* a ring */
+static size_t bytes; /* of the bodies of those that are queued or running */
+static background_failure failures[MAX_FAILURES]; /* a ring */
 static size_t first, known;
 
 
@@ -18,7 +18,7 @@ bool background_enter (const transfer *t, size_t most) {
   bool room;
   pthread_mutex_lock(&lock);
   room = counts.queued + counts.running < most &&
-    bytes + t->request.body_size <= TRACKED_BYTES;
+         bytes + t->request.body_size <= TRACKED_BYTES;
   if (room) {
     counts.queued++;
     bytes += t->request.body_size;
@@ -62,8 +62,8 @@ static void note_failure (const response *r) {
     return;
   }
   f->status = r->status;
-  f->detail_size = r->body.size < MAX_FAILURE_DETAIL ? r->body.size
-                                                 : MAX_FAILURE_DETAIL;
+  f->detail_size =
+      r->body.size < MAX_FAILURE_DETAIL ? r->body.size : MAX_FAILURE_DETAIL;
   if (f->detail_size > 0)
     memcpy(f->detail, r->body.data, f->detail_size);
 }

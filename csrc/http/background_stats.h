@@ -1,6 +1,6 @@
 /*
-** http/background_stats.h - the requests of this process that nobody waits for: how many
-** there are, and what became of them.
+** http/background_stats.h - the requests of this process that nobody waits
+** for: how many there are, and what became of them.
 */
 #ifndef KLAVIYO_BACKGROUND_STATS_H
 #define KLAVIYO_BACKGROUND_STATS_H
@@ -17,15 +17,15 @@
 #define TRACKED_BYTES ((size_t)64 << 20)
 
 typedef struct background_stats {
-  size_t queued, running;        /* now */
-  size_t sent, failed, refused;  /* so far; refused: there were too many */
-  size_t reported;               /* of those that failed */
+  size_t queued, running;       /* now */
+  size_t sent, failed, refused; /* so far; refused: there were too many */
+  size_t reported;              /* of those that failed */
 } background_stats;
 
 typedef struct background_failure {
-  long status;                   /* 0: no answer */
-  char reason[CURL_ERROR_SIZE];  /* where there was no answer */
-  char detail[MAX_FAILURE_DETAIL];   /* how the answer's body begins */
+  long status;                     /* 0: no answer */
+  char reason[CURL_ERROR_SIZE];    /* where there was no answer */
+  char detail[MAX_FAILURE_DETAIL]; /* how the answer's body begins */
   size_t detail_size;
 } background_failure;
 

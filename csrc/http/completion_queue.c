@@ -1,5 +1,6 @@
 /*
-** http/completion_queue.c - where the ends of transfers arrive for one Lua state.
+** http/completion_queue.c - where the ends of transfers arrive for one Lua
+** state.
 */
 #include "http/completion_queue.h"
 
@@ -33,14 +34,14 @@ struct completion_queue {
   int references;
   pthread_mutex_t lock;
   pthread_cond_t told;
-  completions arrived, drained;  /* that come in; that were handed out */
+  completions arrived, drained; /* that come in; that were handed out */
   size_t load;
-  bool armed;             /* the byte was sent */
-  bool stopping;           /* the reader was told to go */
+  bool armed;    /* the byte was sent */
+  bool stopping; /* the reader was told to go */
   int64_t idle_timeout_ms, idle_since;
-  int listener, name;         /* the listening socket, and a handle on its file */
-  int socket;             /* to the reader */
-  struct completion_queue *next;      /* among those that are open */
+  int listener, name; /* the listening socket, and a handle on its file */
+  int socket;         /* to the reader */
+  struct completion_queue *next; /* among those that are open */
 };
 
 /* Those that are open. Their lock is taken before one of theirs. */
@@ -99,7 +100,7 @@ void completion_queue_close (completion_queue *p) {
   pthread_mutex_lock(&all_lock);
   while (*at != NULL && *at != p)
     at = &(*at)->next;
-  if (*at != NULL)  /* not one from before a fork */
+  if (*at != NULL) /* not one from before a fork */
     *at = p->next;
   pthread_mutex_unlock(&all_lock);
   completion_queue_disconnect(p);
@@ -228,7 +229,9 @@ static void close_listener (completion_queue *p) {
 }
 
 
-bool completion_queue_listen (completion_queue *p, char address[LISTENER_ADDRESS_SIZE], const char **why) {
+bool completion_queue_listen (completion_queue *p,
+                              char address[LISTENER_ADDRESS_SIZE],
+                              const char **why) {
 #if defined(O_PATH)
   /* a container may let nobody write to the first of them */
   static const char *const places[] = {"/tmp", "/dev/shm", "/var/tmp", "/run"};
@@ -244,7 +247,8 @@ bool completion_queue_listen (completion_queue *p, char address[LISTENER_ADDRESS
   }
   if (*why != NULL)
     return false;
-  (void)snprintf(address, LISTENER_ADDRESS_SIZE, "unix:/proc/self/fd/%d", p->name);
+  (void)snprintf(address, LISTENER_ADDRESS_SIZE, "unix:/proc/self/fd/%d",
+                 p->name);
   return true;
 #else
   (void)p;
@@ -338,7 +342,8 @@ static int64_t sweep_idle (completion_queue *p, int64_t now) {
   int64_t left = -1;
   pthread_mutex_lock(&p->lock);
   if (p->socket >= 0 && !p->stopping) {
-    left = p->load > 0 ? p->idle_timeout_ms : p->idle_since + p->idle_timeout_ms - now;
+    left = p->load > 0 ? p->idle_timeout_ms
+                       : p->idle_since + p->idle_timeout_ms - now;
     if (p->load == 0 && left <= 0) {
       p->stopping = true;
       ring(p, LEAVE);

@@ -1,6 +1,6 @@
 /*
-** http/completion_queue.h - where the ends of transfers arrive for one Lua state, when the
-** engine runs in a thread of its own.
+** http/completion_queue.h - where the ends of transfers arrive for one Lua
+** state, when the engine runs in a thread of its own.
 **
 ** The engine notes the serials here and sends one byte to whoever reads the
 ** port's socket, an "n": not another one until the port was drained, and it
@@ -15,7 +15,7 @@
 
 typedef struct completion_queue completion_queue;
 
-completion_queue *completion_queue_new (void);  /* NULL when memory is out */
+completion_queue *completion_queue_new (void); /* NULL when memory is out */
 completion_queue *completion_queue_share (completion_queue *p);
 void completion_queue_release (completion_queue *p);
 
@@ -49,7 +49,9 @@ size_t completion_queue_size (completion_queue *p);
 
 /* Opens the door: its address, for who wants to connect; or false, and
 ** '*why'. No file is left behind. */
-bool completion_queue_listen (completion_queue *p, char address[LISTENER_ADDRESS_SIZE], const char **why);
+bool completion_queue_listen (completion_queue *p,
+                              char address[LISTENER_ADDRESS_SIZE],
+                              const char **why);
 
 /* Lets in whoever stands at the door, if it is this very process, and shuts
 ** it; NULL, or why not. */

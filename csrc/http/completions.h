@@ -1,5 +1,6 @@
 /*
-** http/completions.h - the transfers that ended since somebody asked, by their serials.
+** http/completions.h - the transfers that ended since somebody asked, by their
+** serials.
 */
 #ifndef KLAVIYO_COMPLETIONS_H
 #define KLAVIYO_COMPLETIONS_H
@@ -10,7 +11,7 @@
 typedef struct completions {
   long *serials;
   size_t count, room;
-  bool told;  /* these were handed out */
+  bool told; /* these were handed out */
 } completions;
 
 /* Makes room for so many more, so that adding one cannot fail. */

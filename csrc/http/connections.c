@@ -81,7 +81,7 @@ static curl_socket_t open_socket (void *self, curlsocktype purpose,
   (void)purpose;
   if (fd < 0)
     return CURL_SOCKET_BAD;
-  forget(self, fd);  /* a socket that was closed without a report */
+  forget(self, fd); /* a socket that was closed without a report */
   if (add(self, fd))
     return fd;
   close(fd);
@@ -102,8 +102,8 @@ CURLcode connections_prepare (connections *c) {
 
 
 CURLcode connections_apply (connections *c, CURL *easy) {
-  CURLcode code = curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION,
-                                   open_socket);
+  CURLcode code =
+      curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
   if (code == CURLE_OK)
     code = curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, c);
   if (code == CURLE_OK)
@@ -114,7 +114,8 @@ CURLcode connections_apply (connections *c, CURL *easy) {
 }
 
 
-static bool is_end (const connection_end *end, const char *ip, int completion_queue) {
+static bool is_end (const connection_end *end, const char *ip,
+                    int completion_queue) {
   return end->completion_queue == completion_queue && strcmp(end->ip, ip) == 0;
 }
 
@@ -145,9 +146,8 @@ static bool get_end (int fd, name_function *get, connection_end *end) {
 
 
 /* One that was opened for this request: from now on it is found by its port. */
-static connection *settle (connections *c, const char *local_ip,
-                           int local_port, const char *remote_ip,
-                           int remote_port) {
+static connection *settle (connections *c, const char *local_ip, int local_port,
+                           const char *remote_ip, int remote_port) {
   connection **list;
   for (list = &c->opened; *list != NULL; list = &(*list)->next) {
     connection *one = *list;

@@ -14,7 +14,7 @@
 #include <curl/curl.h>
 
 #define CONNECTION_BUCKETS 256
-#define MAX_ADDRESS 46  /* of IPv6 as text, with its end */
+#define MAX_ADDRESS 46 /* of IPv6 as text, with its end */
 
 typedef struct connection_end {
   char ip[MAX_ADDRESS];
@@ -31,8 +31,8 @@ typedef struct connection {
 } connection;
 
 typedef struct connections {
-  connection *opened;           /* whose ends are not known yet */
-  connection *by_port[CONNECTION_BUCKETS];  /* of the local end */
+  connection *opened;                      /* whose ends are not known yet */
+  connection *by_port[CONNECTION_BUCKETS]; /* of the local end */
   connection *unused;
   unsigned long last_id;
 } connections;

@@ -18,7 +18,7 @@ CURL *easy_pool_take (easy_pool *h, const request *r, bool *configured) {
   h->list[i] = h->list[--h->count];
   *configured = found.number == number && found.kind == kind;
   if (!*configured)
-    curl_easy_reset(found.easy);  /* connections are the multi handle's */
+    curl_easy_reset(found.easy); /* connections are the multi handle's */
   return found.easy;
 }
 

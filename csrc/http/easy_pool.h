@@ -1,7 +1,7 @@
 /*
-** http/easy_pool.h - libcurl's handles that did their work, kept for the next: to
-** use one again is cheaper than to make one, and to leave on it what the next
-** request would set anyway is cheaper still.
+** http/easy_pool.h - libcurl's handles that did their work, kept for the next:
+** to use one again is cheaper than to make one, and to leave on it what the
+** next request would set anyway is cheaper still.
 */
 #ifndef KLAVIYO_EASY_POOL_H
 #define KLAVIYO_EASY_POOL_H
@@ -12,8 +12,8 @@
 
 typedef struct spare {
   CURL *easy;
-  unsigned long number;  /* of the settings whose options it has; 0: none */
-  request_kind kind;       /* and of what kind of request */
+  unsigned long number; /* of the settings whose options it has; 0: none */
+  request_kind kind;    /* and of what kind of request */
 } spare;
 
 typedef struct easy_pool {

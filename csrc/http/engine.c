@@ -25,16 +25,16 @@
 
 typedef struct engine {
   loop *loop;
-  loop_thread *loop_thread;  /* NULL: who waits pumps */
+  loop_thread *loop_thread; /* NULL: who waits pumps */
   long pid;
   long id;
 } engine;
 
-static __thread engine *the_engine = NULL;  /* of this thread */
-static pthread_key_t at_thread_end;         /* has the same, to end it */
+static __thread engine *the_engine = NULL; /* of this thread */
+static pthread_key_t at_thread_end;        /* has the same, to end it */
 static bool wants_thread = false;
 static CURLcode global_code = CURLE_FAILED_INIT;
-static long this_process = 0;  /* to ask the system costs, four times a call */
+static long this_process = 0; /* to ask the system costs, four times a call */
 
 
 /* {======================================================
@@ -174,21 +174,21 @@ void engine_submit (transfer *t) {
     e->loop_thread = loop_thread_start(e->loop);
   if (e == NULL || (engine_has_thread() && e->loop_thread == NULL) ||
       !lane_claim(t->request_queue, &e->loop->origins, &why) ||
-      (t->completion_queue != NULL && !completion_queue_reserve(t->completion_queue))) {
+      (t->completion_queue != NULL &&
+       !completion_queue_reserve(t->completion_queue))) {
     refuse(t, why);
     return;
   }
   t->pid = e->pid;
   t->engine = e->id;
   t->submitted = t->idle_since = clock_now();
-  t->deadline = t->background ? LOOP_FOREVER
-                           : transfer_deadline(t, clock_ms());
+  t->deadline = t->background ? LOOP_FOREVER : transfer_deadline(t, clock_ms());
   if (e->loop_thread != NULL) {
     loop_thread_post(e->loop_thread, t);
     return;
   }
   loop_add(e->loop, t);
-  loop_run_once(e->loop, 0);  /* out with it while the host works on */
+  loop_run_once(e->loop, 0); /* out with it while the host works on */
 }
 
 

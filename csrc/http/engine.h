@@ -1,7 +1,7 @@
 /*
-** http/engine.h - the transfers of a thread of this process: one queue, one set of
-** connections, shared by all clients of all Lua states of the thread. It is
-** there from the thread's first transfer to the thread's end.
+** http/engine.h - the transfers of a thread of this process: one queue, one
+** set of connections, shared by all clients of all Lua states of the thread.
+** It is there from the thread's first transfer to the thread's end.
 */
 #ifndef KLAVIYO_ENGINE_H
 #define KLAVIYO_ENGINE_H

@@ -79,7 +79,7 @@ bool headers_next (const char *block, size_t block_size, size_t *at,
     *at += size + (end != NULL);
     colon = memchr(line, ':', size);
     if (colon == NULL || strncmp(line, "HTTP/", size < 5 ? size : 5) == 0)
-      continue;  /* the status line, the empty one at the end */
+      continue; /* the status line, the empty one at the end */
     field->name = line;
     field->name_size = (size_t)(colon - line);
     field->value = colon + 1;
@@ -102,8 +102,7 @@ bool headers_find (const char *block, size_t block_size, const char *name,
   size_t at = 0, size = strlen(name);
   header_field field;
   while (headers_next(block, block_size, &at, &field)) {
-    if (field.name_size == size &&
-        strncasecmp(field.name, name, size) == 0) {
+    if (field.name_size == size && strncasecmp(field.name, name, size) == 0) {
       *value = field.value;
       *value_size = field.value_size;
       return true;
@@ -167,8 +166,7 @@ bool headers_rate_limit (const char *block, size_t block_size,
   found->limit = -1;
   found->remaining = number_of(block, block_size, "RateLimit-Remaining");
   found->reset = number_of(block, block_size, "RateLimit-Reset");
-  if (headers_find(block, block_size, "RateLimit-Limit", &value,
-                   &value_size)) {
+  if (headers_find(block, block_size, "RateLimit-Limit", &value, &value_size)) {
     const char *end = value + value_size;
     while (value < end) {
       const char *comma = memchr(value, ',', (size_t)(end - value));

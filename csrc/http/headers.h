@@ -12,8 +12,8 @@ struct curl_slist;
 typedef enum header_status {
   HEADER_OK,
   HEADER_NO_MEMORY,
-  HEADER_BAD_NAME,  /* not a token of RFC 9110 */
-  HEADER_BAD_VALUE  /* holds a control character: another header, perhaps */
+  HEADER_BAD_NAME, /* not a token of RFC 9110 */
+  HEADER_BAD_VALUE /* holds a control character: another header, perhaps */
 } header_status;
 
 /* Adds "name: value" to a list for libcurl. */
@@ -39,9 +39,11 @@ bool headers_next (const char *block, size_t block_size, size_t *at,
 /* RateLimit-Limit: 75, 75;w=1, 750;w=60 and its companions. Absent figures
 ** are -1. */
 typedef struct rate_limit {
-  long limit, remaining, reset;  /* requests, requests, seconds */
-  int windows;                   /* how many of these are in use */
-  struct { long limit, seconds; } window[RATE_WINDOWS];
+  long limit, remaining, reset; /* requests, requests, seconds */
+  int windows;                  /* how many of these are in use */
+  struct {
+    long limit, seconds;
+  } window[RATE_WINDOWS];
 } rate_limit;
 
 /* False where the answer says nothing about limits. */

@@ -109,7 +109,7 @@ static void stop (loop *m, transfer *t) {
   sigpipe_state state;
   if (t->easy == NULL)
     return;
-  sigpipe_block(&state);  /* it may close a connection of TLS */
+  sigpipe_block(&state); /* it may close a connection of TLS */
   curl_multi_remove_handle(m->multi, t->easy);
   sigpipe_restore(&state);
   request_free_mime(&t->request);
@@ -151,8 +151,7 @@ static void finish (loop *m, transfer *t) {
 }
 
 
-void loop_abort (loop *m, transfer *t, failure kind,
-                  const char *reason) {
+void loop_abort (loop *m, transfer *t, failure kind, const char *reason) {
   if (t->easy != NULL) {
     transfer_break(t, reason, clock_now());
     t->taken = request_queue_renew(t->request_queue, t->taken);
@@ -165,7 +164,7 @@ void loop_abort (loop *m, transfer *t, failure kind,
 static void fail_rate_limited (loop *m, transfer *t, int64_t ms) {
   t->response.retry_after = (double)ms / 1000;
   loop_abort(m, t, FAILURE_RATE_LIMITED,
-          "the rate limit leaves no room before the deadline");
+             "the rate limit leaves no room before the deadline");
 }
 
 /* }====================================================== */
@@ -190,8 +189,7 @@ static void watchdog_arm (loop *m, transfer *t, int64_t now) {
 
 
 /* All that libcurl has to know. */
-static CURLcode prepare (loop *m, transfer *t, bool configured,
-                         int64_t now) {
+static CURLcode prepare (loop *m, transfer *t, bool configured, int64_t now) {
   CURLcode code = connections_prepare(&m->connections);
   if (code == CURLE_OK && !configured)
     code = request_setup(&t->request, t->easy);
@@ -260,7 +258,7 @@ static int64_t queue_wait (request_queue *l, transfer *t, int64_t now) {
 ** come too late. False when there is nothing more to be done for now:
 ** '*again' is then when the lane is to be looked at again. */
 static bool start_one (loop *m, request_queue *l, int64_t now, int64_t *again) {
-  *again = FOREVER;  /* until something ends */
+  *again = FOREVER; /* until something ends */
   while (l->first != NULL && m->running < MAX_RUNNING &&
          request_queue_has_capacity(l)) {
     transfer *t = transfer_at(l->first);
@@ -284,7 +282,7 @@ static bool start_one (loop *m, request_queue *l, int64_t now, int64_t *again) {
 ** again. */
 static int64_t start_ready (loop *m, int64_t now) {
   int64_t next = FOREVER;
-  const request_queue *first_idle = NULL;  /* since which all were */
+  const request_queue *first_idle = NULL; /* since which all were */
   while (m->queues != NULL && m->queues != first_idle) {
     request_queue *l = take_queue(m);
     int64_t again;
@@ -313,13 +311,12 @@ static void report_to_budget (transfer *t, const attempt_result *a) {
   t->taken = request_queue_renew(l, t->taken);
   if (l->budget == NULL || l->bucket_count == 0)
     return;
-  if (a->status == 429)  /* nor is there room for the other ones */
+  if (a->status == 429) /* nor is there room for the other ones */
     budget_block(l->budget, &l->buckets[0], t->taken,
                  a->retry_after > 0 ? (int64_t)a->retry_after * 1000
                                     : RETRY_MIN_PACE_MS);
-  else if (a->status != 0 &&
-           headers_rate_limit(t->response.head.data, t->response.head.size,
-                              &limit))
+  else if (a->status != 0 && headers_rate_limit(t->response.head.data,
+                                                t->response.head.size, &limit))
     budget_learn(l->budget, l->buckets, l->bucket_count, &limit, t->taken);
 }
 
@@ -346,7 +343,7 @@ static void use_new_connection (loop *m, transfer *t, int64_t now) {
 
 /* True where there will be another attempt. */
 static bool retry_attempt (loop *m, transfer *t, const attempt_result *a,
-                       int64_t now) {
+                           int64_t now) {
   retry decision = retry_decide(a, t->repeatable);
   int retries = t->request.settings->retries;
   int64_t until = now;
@@ -381,8 +378,8 @@ static bool retry_attempt (loop *m, transfer *t, const attempt_result *a,
 
 static void attempt_ended (loop *m, transfer *t, CURLcode code) {
   int64_t now = clock_ms();
-  attempt_result a = response_finish(&t->response, t->easy, code,
-                              t->request.message);
+  attempt_result a =
+      response_finish(&t->response, t->easy, code, t->request.message);
   if (a.unclean && !t->renew) {
     use_new_connection(m, t, now);
     return;
@@ -401,7 +398,7 @@ static void collect (loop *m) {
   int left;
   while ((message = curl_multi_info_read(m->multi, &left)) != NULL) {
     transfer *t = NULL;
-    CURLcode code = message->data.result;  /* gone once it is removed */
+    CURLcode code = message->data.result; /* gone once it is removed */
     if (message->msg != CURLMSG_DONE)
       continue;
     curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
@@ -443,7 +440,7 @@ static void run_timers (loop *m, int64_t now) {
       fail_rate_limited(m, t, t->request_queue->closed_until - now);
     else
       loop_abort(m, t, FAILURE_TIMEOUT,
-              "the deadline passed while it waited for its turn");
+                 "the deadline passed while it waited for its turn");
   }
 }
 
@@ -481,10 +478,13 @@ void loop_add (loop *m, transfer *t) {
     return;
   }
   enqueue(m, t, false);
-  least = t->request_queue->budget == NULL || t->deadline == FOREVER ? 0
-    : budget_min_wait(t->request_queue->budget, t->request_queue->buckets,
-                        t->request_queue->bucket_count, t->request_queue->length - 1,
-                        budget_now(t->request_queue->budget));
+  least =
+      t->request_queue->budget == NULL || t->deadline == FOREVER
+          ? 0
+          : budget_min_wait(t->request_queue->budget, t->request_queue->buckets,
+                            t->request_queue->bucket_count,
+                            t->request_queue->length - 1,
+                            budget_now(t->request_queue->budget));
   if (least > 0 && t->deadline - now < least)
     fail_rate_limited(m, t, least);
   else if (least > 0)
@@ -503,9 +503,8 @@ void machine_free (loop *m) {
     request_queue_release(l);
   }
   while ((any = timers_next(&m->timers)) != NULL)
-    loop_abort(m, (transfer *)(void *)((char *)any -
-                                        offsetof(transfer, timer)),
-                FAILURE_CLOSED, why);
+    loop_abort(m, (transfer *)(void *)((char *)any - offsetof(transfer, timer)),
+               FAILURE_CLOSED, why);
   handles_free(&m->easy_pool);
   sigpipe_block(&state);
   curl_multi_cleanup(m->multi);

@@ -19,16 +19,16 @@ typedef struct loop {
   easy_pool easy_pool;
   connections connections;
   origins origins;
-  request_queue *queues, **last_queue;    /* those that have requests waiting */
+  request_queue *queues, **last_queue; /* those that have requests waiting */
   timers timers;
-  size_t pending;              /* taken and not done */
+  size_t pending; /* taken and not done */
   size_t running;
-  size_t background;              /* pending ones that nobody waits for */
-  completions completions;                   /* of announced transfers */
-  size_t unseen;               /* watched ones that ended */
+  size_t background;       /* pending ones that nobody waits for */
+  completions completions; /* of announced transfers */
+  size_t unseen;           /* watched ones that ended */
 } loop;
 
-loop *loop_new (void);  /* NULL when it cannot be had */
+loop *loop_new (void); /* NULL when it cannot be had */
 
 /* Ends what it still has, and closes its connections. */
 void machine_free (loop *m);

@@ -11,17 +11,17 @@
 #include "http/completion_queue.h"
 #include "http/background_stats.h"
 
-#define MAX_SLEEP_MS 60000  /* without a look at the inbox, come what may */
+#define MAX_SLEEP_MS 60000 /* without a look at the inbox, come what may */
 
 struct loop_thread {
   loop *loop;
   pthread_t id;
-  pthread_mutex_t lock;         /* of all below */
+  pthread_mutex_t lock; /* of all below */
   transfer *posted, **last_posted;
   transfer *unwanted;
   size_t posted_count;
-  int64_t until;                /* when to stop; 0: not yet known */
-  bool asleep;                  /* or about to be: has to be woken */
+  int64_t until; /* when to stop; 0: not yet known */
+  bool asleep;   /* or about to be: has to be woken */
 };
 
 
@@ -131,8 +131,8 @@ static void *work (void *self) {
 
 /* Signals are the host's: all but those that a thread brings on itself. */
 static int create (loop_thread *d) {
-  static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP,
-                            SIGABRT, SIGSYS};
+  static const int own[] = {SIGSEGV, SIGBUS,  SIGFPE, SIGILL,
+                            SIGTRAP, SIGABRT, SIGSYS};
   sigset_t all, before;
   size_t i;
   int code;

@@ -1,6 +1,6 @@
 /*
-** http/loop_thread.h - a machine at work in a thread of its own, for hosts that must
-** not wait.
+** http/loop_thread.h - a machine at work in a thread of its own, for hosts
+** that must not wait.
 */
 #ifndef KLAVIYO_LOOP_THREAD_H
 #define KLAVIYO_LOOP_THREAD_H

@@ -11,8 +11,8 @@
 
 typedef struct poller poller;
 
-poller *poller_new (CURLM *multi);  /* NULL when it cannot be had */
-void poller_free (poller *p);       /* once libcurl's handle is gone */
+poller *poller_new (CURLM *multi); /* NULL when it cannot be had */
+void poller_free (poller *p);      /* once libcurl's handle is gone */
 
 /* Lets libcurl begin what it was given. */
 CURLMcode poller_start (poller *p);

@@ -1,5 +1,6 @@
 /*
-** http/poller_portable.c - waiting for libcurl's sockets, where there is no epoll.
+** http/poller_portable.c - waiting for libcurl's sockets, where there is no
+** epoll.
 */
 #include "http/poller.h"
 

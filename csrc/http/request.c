@@ -10,7 +10,7 @@
 #include "base/refcount.h"
 
 #define RECEIVE_BUFFER (64L * 1024)
-#define LOW_SPEED_SECONDS 30L  /* without a byte, whatever the time-out */
+#define LOW_SPEED_SECONDS 30L /* without a byte, whatever the time-out */
 
 
 settings *settings_new (void) {
@@ -73,8 +73,8 @@ header_status settings_finish (settings *s, const char *content_type) {
 }
 
 
-bool request_open (request *r, settings *s, const char *method,
-                   const char *url, const char *body, size_t body_size) {
+bool request_open (request *r, settings *s, const char *method, const char *url,
+                   const char *body, size_t body_size) {
   memset(r, 0, sizeof(*r));
   r->settings = settings_share(s);
   r->method = text_copy(method, strlen(method));
@@ -144,7 +144,7 @@ void request_close (request *r) {
 
 
 /* The first refusal of libcurl's is kept: all the rest would be moot. */
-#define SET(option, value) \
+#define SET(option, value)                                                     \
   (code = code != CURLE_OK ? code : curl_easy_setopt(easy, option, value))
 
 static CURLcode add_part (curl_mime *mime, const part *p) {
@@ -222,7 +222,7 @@ static CURLcode apply_trust (const settings *s, CURL *easy) {
 #else
   SET(CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
 #endif
-  SET(CURLOPT_FOLLOWLOCATION, 0L);  /* the key goes where it was meant to */
+  SET(CURLOPT_FOLLOWLOCATION, 0L); /* the key goes where it was meant to */
   SET(CURLOPT_SSL_VERIFYPEER, 1L);
   SET(CURLOPT_SSL_VERIFYHOST, 2L);
   if (s->ca_file != NULL)
@@ -242,14 +242,14 @@ CURLcode request_setup (const request *r, CURL *easy) {
   SET(CURLOPT_HTTPHEADER, r->form != NULL   ? s->form_headers
                           : r->body != NULL ? s->body_headers
                                             : s->headers);
-  SET(CURLOPT_ACCEPT_ENCODING, "");  /* all that libcurl can decode */
+  SET(CURLOPT_ACCEPT_ENCODING, ""); /* all that libcurl can decode */
   SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
   SET(CURLOPT_NOSIGNAL, 1L);
   SET(CURLOPT_CONNECTTIMEOUT_MS, s->connect_timeout_ms);
   SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
   SET(CURLOPT_LOW_SPEED_TIME, LOW_SPEED_SECONDS);
 #if LIBCURL_VERSION_NUM >= 0x075700
-  SET(CURLOPT_QUICK_EXIT, 1L);  /* never wait for a resolver thread */
+  SET(CURLOPT_QUICK_EXIT, 1L); /* never wait for a resolver thread */
 #endif
   if (code == CURLE_OK)
     code = apply_trust(s, easy);

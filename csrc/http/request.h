@@ -17,20 +17,20 @@
 
 typedef struct settings {
   int references;
-  unsigned long number;             /* no others had, nor will have it */
-  struct curl_slist *headers;       /* of a request without a body */
-  struct curl_slist *body_headers;  /* of one with a body */
-  struct curl_slist *form_headers;  /* of one with a form: libcurl adds */
-  long timeout_ms;                  /* of one attempt, from start to end */
+  unsigned long number;            /* no others had, nor will have it */
+  struct curl_slist *headers;      /* of a request without a body */
+  struct curl_slist *body_headers; /* of one with a body */
+  struct curl_slist *form_headers; /* of one with a form: libcurl adds */
+  long timeout_ms;                 /* of one attempt, from start to end */
   long connect_timeout_ms;
-  long deadline_ms;                 /* of all, from submit; 0: none */
+  long deadline_ms; /* of all, from submit; 0: none */
   int retries;
-  size_t max_response_bytes;        /* of a decoded answer */
-  char *proxy;                      /* NULL: as the environment says */
-  char *ca_file;                    /* NULL: libcurl's own */
+  size_t max_response_bytes; /* of a decoded answer */
+  char *proxy;               /* NULL: as the environment says */
+  char *ca_file;             /* NULL: libcurl's own */
 } settings;
 
-settings *settings_new (void);  /* NULL when memory is out */
+settings *settings_new (void); /* NULL when memory is out */
 void settings_release (settings *s);
 
 /* Adds a header field to every request. */
@@ -45,8 +45,8 @@ typedef struct part {
   char *name;
   char *data;
   size_t size;
-  char *filename;  /* NULL: no file */
-  char *type;      /* its media type; NULL: libcurl's guess */
+  char *filename; /* NULL: no file */
+  char *type;     /* its media type; NULL: libcurl's guess */
   struct part *next;
 } part;
 
@@ -54,16 +54,16 @@ typedef struct request {
   settings *settings;
   char *method;
   char *url;
-  char *body;  /* NULL where there is none */
+  char *body; /* NULL where there is none */
   size_t body_size;
-  part *form;       /* in place of a body */
-  curl_mime *mime;  /* the form as libcurl has it, while it is sent */
-  char message[CURL_ERROR_SIZE];  /* libcurl's own words on a failure */
+  part *form;      /* in place of a body */
+  curl_mime *mime; /* the form as libcurl has it, while it is sent */
+  char message[CURL_ERROR_SIZE]; /* libcurl's own words on a failure */
 } request;
 
 /* False when memory is out; the request may then only be closed. */
-bool request_open (request *r, settings *s, const char *method,
-                   const char *url, const char *body, size_t body_size);
+bool request_open (request *r, settings *s, const char *method, const char *url,
+                   const char *body, size_t body_size);
 void request_close (request *r);
 
 /* Adds a part to the form. False when memory is out. */
@@ -72,9 +72,9 @@ bool request_add_part (request *r, const char *name, const char *data,
 
 /* Those of one cut and of the same settings differ in their address alone. */
 typedef enum request_kind {
-  KIND_GET,   /* without a body */
-  KIND_POST,  /* with one that is no form */
-  KIND_OTHER  /* whatever it is: no two are alike */
+  KIND_GET,  /* without a body */
+  KIND_POST, /* with one that is no form */
+  KIND_OTHER /* whatever it is: no two are alike */
 } request_kind;
 
 request_kind request_kind_of (const request *r);

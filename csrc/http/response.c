@@ -133,15 +133,15 @@ bool response_was_sent (const response *r) {
 ** sent, the second start within an attempt is refused, so that sending again
 ** is the engine's decision. To abort closes a connection of HTTP/1.
 */
-static int before_start (void *self, char *remote, char *local,
-                         int remote_port, int local_port) {
+static int before_start (void *self, char *remote, char *local, int remote_port,
+                         int local_port) {
   response *r = self;
   if (response_was_sent(r)) {
     r->refused_resend = true;
     return CURL_PREREQFUNC_ABORT;
   }
-  r->connection = connections_find(r->connections, local, local_port, remote,
-                                   remote_port);
+  r->connection =
+      connections_find(r->connections, local, local_port, remote, remote_port);
   if (r->connection != NULL) {
     r->connection_id = r->connection->id;
     r->unclean = !connection_is_clean(r->connection);
@@ -152,7 +152,7 @@ static int before_start (void *self, char *remote, char *local,
 }
 
 
-#define SET(option, value) \
+#define SET(option, value)                                                     \
   (code = code != CURLE_OK ? code : curl_easy_setopt(easy, option, value))
 
 CURLcode response_apply (response *r, CURL *easy, connections *c) {
@@ -170,7 +170,7 @@ CURLcode response_apply (response *r, CURL *easy, connections *c) {
 
 
 attempt_result response_finish (response *r, CURL *easy, CURLcode code,
-                         const char *message) {
+                                const char *message) {
   attempt_result a = {CURLE_OK, 0, -1, false, false, false, false};
   curl_off_t elapsed = 0;
   curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &elapsed);
@@ -188,8 +188,8 @@ attempt_result response_finish (response *r, CURL *easy, CURLcode code,
       a.retry_after = headers_retry_after(r->head.data, r->head.size);
     return a;
   }
-  r->failure = code == CURLE_OPERATION_TIMEDOUT ? FAILURE_TIMEOUT
-                                                : FAILURE_TRANSPORT;
+  r->failure =
+      code == CURLE_OPERATION_TIMEDOUT ? FAILURE_TIMEOUT : FAILURE_TRANSPORT;
   if (r->too_large)
     r->reason = r->head_done ? "the answer is larger than max_response_bytes"
                              : "the answer's header has no end";

@@ -13,36 +13,36 @@
 #include "http/retry.h"
 
 typedef enum failure {
-  FAILURE_NONE,       /* an answer came, whatever its status */
+  FAILURE_NONE, /* an answer came, whatever its status */
   FAILURE_TIMEOUT,
-  FAILURE_RATE_LIMITED,  /* its turn would come after its deadline */
+  FAILURE_RATE_LIMITED, /* its turn would come after its deadline */
   FAILURE_TRANSPORT,
   FAILURE_CANCELLED,
-  FAILURE_CLOSED      /* the engine is gone: the process forked */
+  FAILURE_CLOSED /* the engine is gone: the process forked */
 } failure;
 
 typedef struct response {
   long status;
-  long http_version;       /* one of libcurl's CURL_HTTP_VERSION_* */
-  double elapsed;          /* seconds, from submit to the end of it all */
-  double retry_after;      /* seconds, where the failure is of waiting */
-  buffer head;             /* the header fields of the last answer, raw */
-  buffer body;             /* decoded */
+  long http_version;  /* one of libcurl's CURL_HTTP_VERSION_* */
+  double elapsed;     /* seconds, from submit to the end of it all */
+  double retry_after; /* seconds, where the failure is of waiting */
+  buffer head;        /* the header fields of the last answer, raw */
+  buffer body;        /* decoded */
   size_t max_bytes;
-  bool is_final;           /* no other header block comes after it */
-  bool head_done;          /* its empty line has come */
+  bool is_final;  /* no other header block comes after it */
+  bool head_done; /* its empty line has come */
   bool too_large;
   bool no_memory;
-  CURL *easy;              /* of the attempt */
+  CURL *easy; /* of the attempt */
   connections *connections;
-  connection *connection;  /* the request is sent on; NULL: not known */
-  unsigned long connection_id;  /* another one once it is closed */
-  bool started;            /* libcurl began to send the request */
-  long sent_before;        /* bytes that were not the request's: a proxy's */
-  bool unclean;            /* nothing was sent: see connection_is_clean */
-  bool refused_resend;     /* libcurl wanted to send it a second time */
+  connection *connection;      /* the request is sent on; NULL: not known */
+  unsigned long connection_id; /* another one once it is closed */
+  bool started;                /* libcurl began to send the request */
+  long sent_before;    /* bytes that were not the request's: a proxy's */
+  bool unclean;        /* nothing was sent: see connection_is_clean */
+  bool refused_resend; /* libcurl wanted to send it a second time */
   failure failure;
-  const char *reason;      /* static text, or the request's message */
+  const char *reason; /* static text, or the request's message */
 } response;
 
 void response_open (response *r, size_t max_bytes);
@@ -56,6 +56,6 @@ bool response_was_sent (const response *r);
 
 /* Draws the sum once a transfer ended. 'message' is libcurl's own. */
 attempt_result response_finish (response *r, CURL *easy, CURLcode code,
-                         const char *message);
+                                const char *message);
 
 #endif

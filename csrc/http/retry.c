@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #define FIRST_GAP_MS (2 * RETRY_MIN_PACE_MS)
-#define SHORTEST_MS 3  /* that an attempt can make sense in */
+#define SHORTEST_MS 3 /* that an attempt can make sense in */
 #define MAX_GAP_MS 30000
 
 
@@ -22,13 +22,18 @@ static bool is_vague_status (long status) {
 
 /* Failures before anything was sent that another try will not mend. */
 static bool is_permanent (CURLcode code) {
-  static const CURLcode codes[] = {
-    CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT, CURLE_NOT_BUILT_IN,
-    CURLE_OUT_OF_MEMORY, CURLE_BAD_FUNCTION_ARGUMENT, CURLE_UNKNOWN_OPTION,
-    CURLE_SSL_ENGINE_NOTFOUND, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER,
-    CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE,
-    CURLE_FAILED_INIT
-  };
+  static const CURLcode codes[] = {CURLE_UNSUPPORTED_PROTOCOL,
+                                   CURLE_URL_MALFORMAT,
+                                   CURLE_NOT_BUILT_IN,
+                                   CURLE_OUT_OF_MEMORY,
+                                   CURLE_BAD_FUNCTION_ARGUMENT,
+                                   CURLE_UNKNOWN_OPTION,
+                                   CURLE_SSL_ENGINE_NOTFOUND,
+                                   CURLE_SSL_CERTPROBLEM,
+                                   CURLE_SSL_CIPHER,
+                                   CURLE_PEER_FAILED_VERIFICATION,
+                                   CURLE_SSL_CACERT_BADFILE,
+                                   CURLE_FAILED_INIT};
   size_t i;
   for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
     if (codes[i] == code)
@@ -66,8 +71,7 @@ static double chance (void) {
   static uint64_t state = 0;
   if (state == 0)
     state = (uint64_t)time(NULL) * 2654435761u ^ (uint64_t)getpid() << 20;
-  state = state * UINT64_C(6364136223846793005) +
-          UINT64_C(1442695040888963407);
+  state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
   return (double)(state >> 11) / 9007199254740992.0;
 }
 
@@ -76,7 +80,8 @@ static double chance (void) {
 ** ones follow. */
 static int64_t asked_ms (const attempt_result *a) {
   return a->code == CURLE_OK && a->retry_after > 0
-           ? (int64_t)a->retry_after * 1000 : 0;
+             ? (int64_t)a->retry_after * 1000
+             : 0;
 }
 
 

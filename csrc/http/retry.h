@@ -14,20 +14,20 @@
 
 /* How one attempt ended. */
 typedef struct attempt_result {
-  CURLcode code;        /* CURLE_OK: an answer came */
+  CURLcode code; /* CURLE_OK: an answer came */
   long status;
-  long retry_after;     /* seconds; -1: the answer did not say */
-  bool sent;            /* a part of the request, or all of it */
-  bool unclean;         /* nothing: the connection had something to read */
-  bool refused_resend;  /* libcurl would have sent it again on its own */
-  bool too_large;       /* the answer was more than was asked for */
+  long retry_after;    /* seconds; -1: the answer did not say */
+  bool sent;           /* a part of the request, or all of it */
+  bool unclean;        /* nothing: the connection had something to read */
+  bool refused_resend; /* libcurl would have sent it again on its own */
+  bool too_large;      /* the answer was more than was asked for */
 } attempt_result;
 
 typedef enum retry {
   RETRY_NEVER,
-  RETRY_PACED,     /* 429 that names a time: then, as often as it does */
-  RETRY_AT_ONCE,   /* a kept-alive connection had died before its use */
-  RETRY_LATER      /* with growing gaps */
+  RETRY_PACED,   /* 429 that names a time: then, as often as it does */
+  RETRY_AT_ONCE, /* a kept-alive connection had died before its use */
+  RETRY_LATER    /* with growing gaps */
 } retry;
 
 /* 'repeatable': sending it twice has the effect of sending it once. */

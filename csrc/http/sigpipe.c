@@ -7,12 +7,12 @@
 
 #include <curl/curl.h>
 
-#define SAFE_VERSION 0x075700u  /* 7.87.0 */
+#define SAFE_VERSION 0x075700u /* 7.87.0 */
 
 
 /* By the libcurl in use, not by the one that this was built with. */
 static bool needs_help (void) {
-  static int known = 0;  /* 1: no, 2: yes */
+  static int known = 0; /* 1: no, 2: yes */
   int now = __atomic_load_n(&known, __ATOMIC_RELAXED);
   if (now == 0) {
     unsigned version = curl_version_info(CURLVERSION_NOW)->version_num;

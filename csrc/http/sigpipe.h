@@ -21,8 +21,8 @@
 #include <stdbool.h>
 
 typedef struct sigpipe_state {
-  bool blocked;   /* by us */
-  sigset_t mask;  /* of the thread, before */
+  bool blocked;  /* by us */
+  sigset_t mask; /* of the thread, before */
 } sigpipe_state;
 
 /* Before libcurl may write to a socket, and after; they do nothing where the

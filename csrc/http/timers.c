@@ -44,8 +44,7 @@ static void sink (timers *all, timer *t) {
     size_t child = slot * 2;
     if (child > all->count)
       break;
-    if (child < all->count &&
-        all->heap[child + 1]->due < all->heap[child]->due)
+    if (child < all->count && all->heap[child + 1]->due < all->heap[child]->due)
       child++;
     if (all->heap[child]->due >= t->due)
       break;

@@ -10,12 +10,12 @@
 
 /* Part of what waits. */
 typedef struct timer {
-  int64_t due;   /* milliseconds of the engine's clock */
-  size_t slot;  /* in the heap, from 1; 0: not in it */
+  int64_t due; /* milliseconds of the engine's clock */
+  size_t slot; /* in the heap, from 1; 0: not in it */
 } timer;
 
 typedef struct timers {
-  timer **heap;  /* heap[1] is the next; heap[0] is not used */
+  timer **heap; /* heap[1] is the next; heap[0] is not used */
   size_t count, room;
 } timers;
 
@@ -26,7 +26,7 @@ bool timers_reserve (timers *all, size_t count);
 void timers_set (timers *all, timer *t, int64_t due);
 void timers_clear (timers *all, timer *t);
 
-timer *timers_next (const timers *all);  /* NULL: there is none */
+timer *timers_next (const timers *all); /* NULL: there is none */
 
 void timers_free (timers *all);
 

@@ -10,8 +10,7 @@
 
 
 transfer *transfer_new (settings *s, request_queue *l, const char *method,
-                        const char *url, const char *body,
-                        size_t body_size) {
+                        const char *url, const char *body, size_t body_size) {
   transfer *t = calloc(1, sizeof(*t));
   if (t == NULL)
     return NULL;
@@ -45,8 +44,8 @@ void transfer_release (transfer *t) {
 
 
 static void note (transfer *t, long status, const char *reason, double now) {
-  attempt *more = realloc(t->attempts,
-                        ((size_t)t->attempt_count + 1) * sizeof(*more));
+  attempt *more =
+      realloc(t->attempts, ((size_t)t->attempt_count + 1) * sizeof(*more));
   attempt *one;
   if (more == NULL)
     return;
@@ -62,8 +61,8 @@ static void note (transfer *t, long status, const char *reason, double now) {
 
 void transfer_note (transfer *t, const attempt_result *a, double now) {
   bool vague = a->code != CURLE_OK
-                 ? a->sent
-                 : a->status == 408 || (a->status >= 500 && a->status != 503);
+                   ? a->sent
+                   : a->status == 408 || (a->status >= 500 && a->status != 503);
   t->maybe_sent = t->maybe_sent || vague;
   note(t, a->status, a->code != CURLE_OK ? curl_easy_strerror(a->code) : NULL,
        now);
@@ -93,12 +92,14 @@ int64_t transfer_wait (const transfer *t, int64_t now, wait_reason *reason) {
   *reason = (wait_reason)__atomic_load_n(&t->wait_reason, __ATOMIC_ACQUIRE);
   until = __atomic_load_n(&t->wait_until, __ATOMIC_RELAXED);
   if (*reason == WAIT_RATE_LIMIT) {
-    int64_t open = __atomic_load_n(&t->request_queue->closed_until, __ATOMIC_RELAXED);
+    int64_t open =
+        __atomic_load_n(&t->request_queue->closed_until, __ATOMIC_RELAXED);
     if (open > until)
       until = open;
   }
   return *reason != WAIT_NONE && !transfer_is_done(t) && until > now
-           ? until - now : 0;
+             ? until - now
+             : 0;
 }
 
 

@@ -1,6 +1,6 @@
 /*
-** http/transfer.h - one request on its way, from submit to its end: all that was
-** tried, and what came of it.
+** http/transfer.h - one request on its way, from submit to its end: all that
+** was tried, and what came of it.
 */
 #ifndef KLAVIYO_TRANSFER_H
 #define KLAVIYO_TRANSFER_H
@@ -13,55 +13,56 @@
 
 /* One attempt, as it is told. */
 typedef struct attempt {
-  long status;         /* 0: no answer */
-  const char *reason;  /* static text; NULL with an answer */
-  double elapsed;      /* seconds */
-  double waited;       /* seconds before it, since the one before */
+  long status;        /* 0: no answer */
+  const char *reason; /* static text; NULL with an answer */
+  double elapsed;     /* seconds */
+  double waited;      /* seconds before it, since the one before */
 } attempt;
 
 /* What a transfer waits for, when it is not running. */
 typedef enum wait_reason {
   WAIT_NONE,
-  WAIT_RATE_LIMIT,   /* its turn, by the limits of its lane */
-  WAIT_RETRY_AFTER,  /* as the service asked */
-  WAIT_BACKOFF       /* the gap before another attempt */
+  WAIT_RATE_LIMIT,  /* its turn, by the limits of its lane */
+  WAIT_RETRY_AFTER, /* as the service asked */
+  WAIT_BACKOFF      /* the gap before another attempt */
 } wait_reason;
 
 typedef struct transfer {
-  int references;      /* who asked, and the engine */
+  int references; /* who asked, and the engine */
   request request;
   response response;
   request_queue *request_queue;
-  bool repeatable;     /* sending it twice is sending it once */
-  bool announced;      /* its end goes into the engine's list */
-  long serial;         /* its name in that list */
-  bool watched;        /* its end is to be seen by another loop */
-  struct completion_queue *completion_queue;   /* its end is told there; NULL: nowhere */
-  bool background;        /* nobody waits for it */
-  bool unwanted;       /* cancelled, while a thread has it */
-  struct transfer *next_posted, *next_unwanted;  /* on the way there */
+  bool repeatable; /* sending it twice is sending it once */
+  bool announced;  /* its end goes into the engine's list */
+  long serial;     /* its name in that list */
+  bool watched;    /* its end is to be seen by another loop */
+  struct completion_queue
+      *completion_queue; /* its end is told there; NULL: nowhere */
+  bool background;       /* nobody waits for it */
+  bool unwanted;         /* cancelled, while a thread has it */
+  struct transfer *next_posted, *next_unwanted; /* on the way there */
 
-  bool done;           /* see transfer_is_done */
-  bool maybe_sent;     /* the service could have acted on it */
-  bool resent;         /* at once, after an old connection's death */
-  bool renew;          /* the next attempt is to have a new connection */
-  int failures;        /* attempts that count as retries */
+  bool done;       /* see transfer_is_done */
+  bool maybe_sent; /* the service could have acted on it */
+  bool resent;     /* at once, after an old connection's death */
+  bool renew;      /* the next attempt is to have a new connection */
+  int failures;    /* attempts that count as retries */
   attempt *attempts;
   int attempt_count;
 
-  CURL *easy;          /* while it runs */
-  long pid;            /* of the process that submitted it */
-  long engine;         /* and of its engine */
-  queue_node node;         /* in the lane, while it is ready */
-  timer timer;         /* its deadline, or the end of a gap; see 'watchdog_due' */
-  int64_t watchdog_due;     /* when libcurl should have ended the attempt by */
-  bool watchdog_fired;         /* it was overdue once */
-  bool delayed;        /* the timer is a gap's */
-  int64_t deadline;    /* milliseconds of the engine's clock */
-  int64_t taken;       /* from the budget, on its clock */
-  double submitted, started, idle_since;  /* seconds of the engine's clock */
-  wait_reason gap_reason;   /* of the gap that comes next, or is under way */
-  int wait_reason;          /* these two: see transfer_set_wait */
+  CURL *easy;      /* while it runs */
+  long pid;        /* of the process that submitted it */
+  long engine;     /* and of its engine */
+  queue_node node; /* in the lane, while it is ready */
+  timer timer;     /* its deadline, or the end of a gap; see 'watchdog_due' */
+  int64_t watchdog_due; /* when libcurl should have ended the attempt by */
+  bool watchdog_fired;  /* it was overdue once */
+  bool delayed;         /* the timer is a gap's */
+  int64_t deadline;     /* milliseconds of the engine's clock */
+  int64_t taken;        /* from the budget, on its clock */
+  double submitted, started, idle_since; /* seconds of the engine's clock */
+  wait_reason gap_reason; /* of the gap that comes next, or is under way */
+  int wait_reason;        /* these two: see transfer_set_wait */
   int64_t wait_until;
 } transfer;
 

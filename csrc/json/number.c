@@ -9,21 +9,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define MAX_EXACT 9007199254740992  /* 2^53: a double holds each integer */
-#define MAX_POWER 22                /* and each of these powers of ten */
-#define MAX_DIGITS 768     /* a double that lies half-way between two has fewer
-                              (with one more for all that follow) */
-#define MAX_EXPONENT 1000000000000  /* what is larger is as good as infinite */
+#define MAX_EXACT 9007199254740992 /* 2^53: a double holds each integer */
+#define MAX_POWER 22               /* and each of these powers of ten */
+#define MAX_DIGITS                                                             \
+  768 /* a double that lies half-way between two has fewer                     \
+         (with one more for all that follow) */
+#define MAX_EXPONENT 1000000000000 /* what is larger is as good as infinite */
 
 /* A number in parts: 'digits' x 10^'exponent', and its text. */
 typedef struct decimal {
-  const unsigned char *start, *end;  /* of the text, without the sign */
-  uint64_t digits;                   /* their value, if they are few */
-  int count;                         /* of them, without leading zeros */
+  const unsigned char *start, *end; /* of the text, without the sign */
+  uint64_t digits;                  /* their value, if they are few */
+  int count;                        /* of them, without leading zeros */
   int64_t exponent;
-  int64_t written;                   /* the exponent after an 'e' */
+  int64_t written; /* the exponent after an 'e' */
   bool is_negative;
-  bool is_integer;                   /* neither fraction nor exponent */
+  bool is_integer; /* neither fraction nor exponent */
 } decimal;
 
 
@@ -33,13 +34,12 @@ static bool is_digit (const unsigned char *s, const unsigned char *end) {
 
 
 static const unsigned char *read_digits (const unsigned char *s,
-                                         const unsigned char *end,
-                                         decimal *d) {
+                                         const unsigned char *end, decimal *d) {
   const unsigned char *first = s;
   uint64_t digits = d->digits;
   ptrdiff_t count;
   for (; is_digit(s, end); s++)
-    digits = digits * 10 + (uint64_t)(*s - '0');  /* of many: anything */
+    digits = digits * 10 + (uint64_t)(*s - '0'); /* of many: anything */
   d->digits = digits;
   count = s - first + d->count;
   d->count = count < MAX_DIGITS ? (int)count : MAX_DIGITS;
@@ -48,9 +48,8 @@ static const unsigned char *read_digits (const unsigned char *s,
 
 
 /* The one that follows a point; NULL with 'd->end' where there is none. */
-static const unsigned char *read_fraction (const unsigned char *s,
-                                           const unsigned char *end,
-                                           decimal *d) {
+static const unsigned char *
+read_fraction (const unsigned char *s, const unsigned char *end, decimal *d) {
   const unsigned char *first = s;
   if (!is_digit(s, end)) {
     d->end = s;
@@ -67,9 +66,8 @@ static const unsigned char *read_fraction (const unsigned char *s,
 
 
 /* The one that follows an 'e'. */
-static const unsigned char *read_exponent (const unsigned char *s,
-                                           const unsigned char *end,
-                                           decimal *d) {
+static const unsigned char *
+read_exponent (const unsigned char *s, const unsigned char *end, decimal *d) {
   bool is_negative = false;
   int64_t value = 0;
   if (s < end && (*s == '-' || *s == '+'))
@@ -170,9 +168,8 @@ static double nearest (const decimal *d) {
 ** once (IEEE 754): where doubles are what is reckoned with. */
 static double real (const decimal *d) {
   static const double powers[] = {
-    1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22
-  };
+      1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+      1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 #if FLT_EVAL_METHOD == 0
   if (d->count < 20 && d->digits <= MAX_EXACT && d->exponent >= -MAX_POWER &&
       d->exponent <= MAX_POWER) {
@@ -191,8 +188,8 @@ static json_kind integer (const decimal *d, json_number *number) {
     number->natural = d->digits;
     return JSON_UNSIGNED;
   }
-  number->integer = d->is_negative ? (int64_t)(0 - d->digits)
-                                   : (int64_t)d->digits;
+  number->integer =
+      d->is_negative ? (int64_t)(0 - d->digits) : (int64_t)d->digits;
   return JSON_INTEGER;
 }
 
@@ -206,8 +203,7 @@ json_kind json_read_number (const unsigned char **at, const unsigned char *end,
   if (!is_right)
     return JSON_ERROR;
   if (d.is_integer && has_all_digits(&d) &&
-      !(d.is_negative &&
-        (d.digits == 0 || d.digits > (uint64_t)INT64_MAX + 1)))
+      !(d.is_negative && (d.digits == 0 || d.digits > (uint64_t)INT64_MAX + 1)))
     return integer(&d, number);
   x = real(&d);
   if (!d.is_integer && x <= MAX_EXACT && (double)(int64_t)x == x &&

@@ -36,7 +36,7 @@ static inline unsigned plain_bytes (const unsigned char *s) {
   __m128i quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
   __m128i slashes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
   __m128i controls =
-    _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1F)), bytes);
+      _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1F)), bytes);
   __m128i marks = _mm_or_si128(_mm_or_si128(quotes, slashes), controls);
   return (unsigned)__builtin_ctz((unsigned)_mm_movemask_epi8(marks) | 1u << 16);
 }
@@ -47,13 +47,12 @@ static inline unsigned plain_bytes (const unsigned char *s) {
 
 static inline unsigned plain_bytes (const unsigned char *s) {
   uint8x16_t bytes = vld1q_u8(s);
-  uint8x16_t marks = vorrq_u8(
-    vorrq_u8(vceqq_u8(bytes, vdupq_n_u8('"')),
-             vceqq_u8(bytes, vdupq_n_u8('\\'))),
-    vcltq_u8(bytes, vdupq_n_u8(0x20)));
+  uint8x16_t marks = vorrq_u8(vorrq_u8(vceqq_u8(bytes, vdupq_n_u8('"')),
+                                       vceqq_u8(bytes, vdupq_n_u8('\\'))),
+                              vcltq_u8(bytes, vdupq_n_u8(0x20)));
   /* four bits for each byte */
-  uint64_t mask = vget_lane_u64(vreinterpret_u64_u8(
-    vshrn_n_u16(vreinterpretq_u16_u8(marks), 4)), 0);
+  uint64_t mask = vget_lane_u64(
+      vreinterpret_u64_u8(vshrn_n_u16(vreinterpretq_u16_u8(marks), 4)), 0);
   return mask == 0 ? BLOCK : (unsigned)__builtin_ctzll(mask) / 4;
 }
 
@@ -306,22 +305,29 @@ static json_kind read_value (json_reader *r, const unsigned char *s) {
     case 't': return read_literal(r, s, "true", JSON_TRUE);
     case 'f': return read_literal(r, s, "false", JSON_FALSE);
     case 'n': return read_literal(r, s, "null", JSON_NULL);
-    case '-': case '0': case '1': case '2': case '3': case '4':
-    case '5': case '6': case '7': case '8': case '9':
+    case '-':
+    case '0':
+    case '1':
+    case '2':
+    case '3':
+    case '4':
+    case '5':
+    case '6':
+    case '7':
+    case '8':
+    case '9':
       r->at = s;
       kind = json_read_number(&r->at, r->end, &r->number);
       if (kind == JSON_ERROR)
         r->error = "invalid number";
       return kind;
-    default:
-      return fail(r, s, "expected a value");
+    default: return fail(r, s, "expected a value");
   }
 }
 
 
 /* A name and its colon: what follows, or NULL with an error. */
-static const unsigned char *read_name (json_reader *r,
-                                       const unsigned char *s) {
+static const unsigned char *read_name (json_reader *r, const unsigned char *s) {
   if (s == r->end || *s != '"')
     return refuse(r, s, "expected a name in quotes");
   s = read_string(r, &r->name, s + 1);
@@ -342,8 +348,7 @@ json_kind json_next (json_reader *r) {
       r->is_done = true;
       return read_value(r, s);
     }
-    return s == r->end ? JSON_END
-                       : fail(r, s, "expected the end of the text");
+    return s == r->end ? JSON_END : fail(r, s, "expected the end of the text");
   }
   closer = r->closers[r->depth - 1];
   if (s < r->end && *s == (unsigned char)closer) {
@@ -357,8 +362,9 @@ json_kind json_next (json_reader *r) {
   else if (s < r->end && *s == ',')
     s = after_space(s + 1, r->end);
   else
-    return fail(r, s, closer == '}' ? "expected \",\" or \"}\""
-                                    : "expected \",\" or \"]\"");
+    return fail(r, s,
+                closer == '}' ? "expected \",\" or \"}\""
+                              : "expected \",\" or \"]\"");
   if (closer == '}') {
     s = read_name(r, s);
     if (s == NULL)

@@ -11,15 +11,15 @@
 #define JSON_ERROR_SIZE 128
 
 typedef enum json_kind {
-  JSON_ERROR,     /* see json_error */
-  JSON_END,       /* of the text */
-  JSON_CLOSE,     /* the end of the innermost object or list */
-  JSON_OBJECT,    /* its members follow, up to its JSON_CLOSE */
-  JSON_LIST,      /* its elements follow, up to its JSON_CLOSE */
+  JSON_ERROR,  /* see json_error */
+  JSON_END,    /* of the text */
+  JSON_CLOSE,  /* the end of the innermost object or list */
+  JSON_OBJECT, /* its members follow, up to its JSON_CLOSE */
+  JSON_LIST,   /* its elements follow, up to its JSON_CLOSE */
   JSON_STRING,
-  JSON_INTEGER,   /* in number.integer */
-  JSON_UNSIGNED,  /* in number.natural: 2^63 to 2^64 - 1 */
-  JSON_DOUBLE,    /* in number.real */
+  JSON_INTEGER,  /* in number.integer */
+  JSON_UNSIGNED, /* in number.natural: 2^63 to 2^64 - 1 */
+  JSON_DOUBLE,   /* in number.real */
   JSON_TRUE,
   JSON_FALSE,
   JSON_NULL
@@ -29,7 +29,7 @@ typedef enum json_kind {
 typedef struct json_text {
   const char *bytes;
   size_t size;
-  bool has_escapes;  /* json_unescape gives the string itself */
+  bool has_escapes; /* json_unescape gives the string itself */
 } json_text;
 
 typedef union json_number {
@@ -39,14 +39,14 @@ typedef union json_number {
 } json_number;
 
 typedef struct json_reader {
-  json_text name;      /* of the member whose value was read last */
-  json_text string;    /* of JSON_STRING */
+  json_text name;   /* of the member whose value was read last */
+  json_text string; /* of JSON_STRING */
   json_number number;
   const char *error;
   const unsigned char *start, *at, *end;
-  int depth;           /* objects and lists that are open */
-  bool is_first;       /* nothing was read of the innermost one */
-  bool is_done;        /* the outermost value was begun */
+  int depth;     /* objects and lists that are open */
+  bool is_first; /* nothing was read of the innermost one */
+  bool is_done;  /* the outermost value was begun */
   char closers[JSON_MAX_DEPTH];
 } json_reader;
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LARGEST_WHOLE 9007199254740992.0  /* 2^53 */
+#define LARGEST_WHOLE 9007199254740992.0 /* 2^53 */
 #define MAX_DECIMALS 8
 
 
@@ -45,7 +45,7 @@ static size_t short_fraction (char *out, double x) {
   double power = 1;
   int decimals;
   if (x < 1e-4)
-    return 0;  /* an exponent would be shorter */
+    return 0; /* an exponent would be shorter */
   for (decimals = 1; decimals <= MAX_DECIMALS; decimals++) {
     double digits;
     uint64_t whole;
@@ -125,9 +125,9 @@ size_t json_double (char *out, double x) {
 static bool eight_plain (const unsigned char *s) {
   uint64_t w, marks;
   memcpy(&w, s, sizeof(w));
-  marks = w;                                    /* not ASCII */
-  marks |= w - EIGHT(0x20);                     /* control characters */
-  marks |= w + EIGHT(1);                        /* DEL */
+  marks = w;                /* not ASCII */
+  marks |= w - EIGHT(0x20); /* control characters */
+  marks |= w + EIGHT(1);    /* DEL */
   marks |= (w ^ EIGHT('"')) - EIGHT(1);
   marks |= (w ^ EIGHT('\\')) - EIGHT(1);
   return (marks & EIGHT(0x80)) == 0;
@@ -168,7 +168,7 @@ static size_t utf8_size (const unsigned char *s, const unsigned char *end) {
   if (a == 0xE0)
     return b >= 0xA0 ? 3 : 0;
   if (a == 0xED)
-    return b <= 0x9F ? 3 : 0;  /* no surrogates */
+    return b <= 0x9F ? 3 : 0; /* no surrogates */
   if (a >= 0xE1 && a <= 0xEF)
     return 3;
   if (left < 4 || !is_tail(s[3]))
@@ -185,7 +185,8 @@ static bool add_escape (buffer *out, unsigned char c) {
   static const char hex[] = "0123456789abcdef";
   char text[6] = {'\\', 'u', '0', '0', '0', '0'};
   switch (c) {
-    case '"': case '\\': text[1] = (char)c; break;
+    case '"':
+    case '\\': text[1] = (char)c; break;
     case '\b': text[1] = 'b'; break;
     case '\f': text[1] = 'f'; break;
     case '\n': text[1] = 'n'; break;
@@ -204,7 +205,7 @@ json_status json_string (buffer *out, const char *text, size_t size,
                          size_t *bad) {
   const unsigned char *start = (const unsigned char *)text;
   const unsigned char *end = start + size, *from = start, *s = start;
-  if (!buffer_reserve(out, size + 2))  /* at once, if nothing is escaped */
+  if (!buffer_reserve(out, size + 2)) /* at once, if nothing is escaped */
     return JSON_NO_MEMORY;
   out->data[out->size++] = '"';
   while ((s = after_plain(s, end)) < end) {

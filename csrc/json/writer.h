@@ -1,6 +1,6 @@
 /*
-** json/writer.h - strings and numbers as JSON writes them, and as filters do: exact,
-** whatever the locale.
+** json/writer.h - strings and numbers as JSON writes them, and as filters do:
+** exact, whatever the locale.
 */
 #ifndef KLAVIYO_JSON_H
 #define KLAVIYO_JSON_H
@@ -17,11 +17,7 @@ size_t json_integer (char *out, int64_t value);
 ** that read back as the same number. 0: it is not finite. */
 size_t json_double (char *out, double x);
 
-typedef enum json_status {
-  JSON_OK,
-  JSON_NOT_UTF8,
-  JSON_NO_MEMORY
-} json_status;
+typedef enum json_status { JSON_OK, JSON_NOT_UTF8, JSON_NO_MEMORY } json_status;
 
 /* Adds a string, quotes and all. Of one that is not UTF-8 'bad' is the first
 ** wrong byte, counted from 1, and the buffer is left with a part of it. */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define SCRATCH "klaviyo.scratch"
-#define MAX_KEPT 1048576  /* bytes of scratch, for the next time */
+#define MAX_KEPT 1048576 /* bytes of scratch, for the next time */
 #define MAX_SECONDS 1000000
 
 
@@ -34,7 +34,7 @@ int binding_refuse (lua_State *L, const char *message) {
 
 
 long binding_ms (lua_Number seconds) {
-  if (!(seconds > 0))  /* NaN too */
+  if (!(seconds > 0)) /* NaN too */
     return 0;
   if (seconds > MAX_SECONDS)
     seconds = MAX_SECONDS;
@@ -58,7 +58,7 @@ void binding_push (lua_State *L, const buffer *b) {
 
 typedef struct scratch {
   buffer buffer;
-  bool finalized;  /* by a state that closes; others' finalizers still call */
+  bool finalized; /* by a state that closes; others' finalizers still call */
 } scratch;
 
 

@@ -1,6 +1,6 @@
 /*
-** lua/bindings.h - the rooms of the upper floor: each sets its functions into the
-** module table on the top of the stack.
+** lua/bindings.h - the rooms of the upper floor: each sets its functions into
+** the module table on the top of the stack.
 */
 #ifndef KLAVIYO_BINDINGS_H
 #define KLAVIYO_BINDINGS_H
@@ -25,6 +25,7 @@ void register_state (lua_State *L);
 /* What one room gives to another as an argument. */
 settings *check_settings (lua_State *L, int index);
 request_queue *check_request_queue (lua_State *L, int index);
-completion_queue *opt_completion_queue (lua_State *L, int index);  /* NULL for nil */
+completion_queue *opt_completion_queue (lua_State *L,
+                                        int index); /* NULL for nil */
 
 #endif

@@ -15,7 +15,8 @@ LUALIB_API int luaopen_klaviyo_core (lua_State *L);
 #if defined(__GNUC__)
 __attribute__((visibility("default")))
 #endif
-LUALIB_API int luaopen_klaviyo_core (lua_State *L) {
+LUALIB_API int
+luaopen_klaviyo_core (lua_State *L) {
   const curl_version_info_data *curl = curl_version_info(CURLVERSION_NOW);
   lua_newtable(L);
   register_text(L);

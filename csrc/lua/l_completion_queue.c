@@ -1,6 +1,7 @@
 /*
-** lua/l_completion_queue.c - core.completion_queue: where the ends of transfers arrive, when a thread
-** works on them; and what became of those that nobody waits for.
+** lua/l_completion_queue.c - core.completion_queue: where the ends of
+** transfers arrive, when a thread works on them; and what became of those that
+** nobody waits for.
 */
 #include "lua/binding.h"
 #include "lua/bindings.h"
@@ -24,8 +25,8 @@ completion_queue *opt_completion_queue (lua_State *L, int index) {
 }
 
 
-/* core.completion_queue() -> port. From then on a thread works on all transfers of this
-** process, and of the children that it forks. */
+/* core.completion_queue() -> queue. From then on a thread runs the loop of
+** this process, and of the children that it forks. */
 static int make (lua_State *L) {
   completion_queue **self = binding_new(L, COMPLETION_QUEUE, sizeof(*self));
   *self = completion_queue_new();
@@ -73,23 +74,27 @@ static int l_completion_queue_disconnect (lua_State *L) {
 }
 
 
-/* queue:request_stop(): one byte to who reads the socket, an "l": it is to leave. */
+/* queue:request_stop(): one byte to who reads the socket, an "l": it is to
+ * leave. */
 static int l_completion_queue_request_stop (lua_State *L) {
   completion_queue_request_stop(check_completion_queue(L, 1));
   return 0;
 }
 
 
-/* queue:set_idle_timeout(seconds): an "l" comes when nothing was under way for so long. */
+/* queue:set_idle_timeout(seconds): an "l" comes when nothing was under way for
+ * so long. */
 static int l_completion_queue_set_idle_timeout (lua_State *L) {
-  completion_queue_set_idle_timeout(check_completion_queue(L, 1), binding_ms(luaL_checknumber(L, 2)));
+  completion_queue_set_idle_timeout(check_completion_queue(L, 1),
+                                    binding_ms(luaL_checknumber(L, 2)));
   return 0;
 }
 
 
 /* queue:size() -> how many ends are to be told, or to be drained */
 static int l_completion_queue_size (lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)completion_queue_size(check_completion_queue(L, 1)));
+  lua_pushinteger(
+      L, (lua_Integer)completion_queue_size(check_completion_queue(L, 1)));
   return 1;
 }
 
@@ -97,7 +102,8 @@ static int l_completion_queue_size (lua_State *L) {
 /* port:drain() -> the serials of transfers that ended, each once */
 static int drain (lua_State *L) {
   size_t count;
-  const long *serials = completion_queue_drain(check_completion_queue(L, 1), &count);
+  const long *serials =
+      completion_queue_drain(check_completion_queue(L, 1), &count);
   binding_serials(L, serials, count);
   return 1;
 }
@@ -105,7 +111,8 @@ static int drain (lua_State *L) {
 
 /* port:wait(seconds) -> the same, for who has no loop and may stand still */
 static int await (lua_State *L) {
-  completion_queue_wait(check_completion_queue(L, 1), binding_ms(luaL_checknumber(L, 2)));
+  completion_queue_wait(check_completion_queue(L, 1),
+                        binding_ms(luaL_checknumber(L, 2)));
   return drain(L);
 }
 
@@ -117,8 +124,9 @@ static int l_completion_queues (lua_State *L) {
 }
 
 
-/* core.background_stats() -> {queued =, running = (now), sent =, failed =, refused =
-** (so far)}, of this process */
+/* core.background_stats() -> {queued =, running = (now), sent =, failed =,
+ *refused =
+ ** (so far)}, of this process */
 static int background (lua_State *L) {
   background_stats now = background_stats_now();
   lua_createtable(L, 0, 5);
@@ -163,14 +171,22 @@ static int failures (lua_State *L) {
 
 void register_completion_queue (lua_State *L) {
   static const function class[] = {
-    {"listen", l_completion_queue_listen}, {"accept", l_completion_queue_accept}, {"disconnect", l_completion_queue_disconnect},
-    {"request_stop", l_completion_queue_request_stop}, {"set_idle_timeout", l_completion_queue_set_idle_timeout}, {"size", l_completion_queue_size},
-    {"drain", drain}, {"wait", await}, {"__gc", l_completion_queue_gc}, {NULL, NULL}
-  };
+      {"listen", l_completion_queue_listen},
+      {"accept", l_completion_queue_accept},
+      {"disconnect", l_completion_queue_disconnect},
+      {"request_stop", l_completion_queue_request_stop},
+      {"set_idle_timeout", l_completion_queue_set_idle_timeout},
+      {"size", l_completion_queue_size},
+      {"drain", drain},
+      {"wait", await},
+      {"__gc", l_completion_queue_gc},
+      {NULL, NULL}};
   static const function functions[] = {
-    {"completion_queue", make}, {"completion_queues", l_completion_queues}, {"background_stats", background},
-    {"failures", failures}, {NULL, NULL}
-  };
+      {"completion_queue", make},
+      {"completion_queues", l_completion_queues},
+      {"background_stats", background},
+      {"failures", failures},
+      {NULL, NULL}};
   binding_class(L, COMPLETION_QUEUE, class);
   binding_functions(L, functions);
 }

@@ -1,6 +1,6 @@
 /*
-** lua/l_file_lock.c - core.file_lock: a file that nobody else may hold meanwhile, be it
-** in this process or in another one; and who may read it.
+** lua/l_file_lock.c - core.file_lock: a file that nobody else may hold
+** meanwhile, be it in this process or in another one; and who may read it.
 */
 #include "lua/binding.h"
 #include "lua/bindings.h"
@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define HOLD "klaviyo.hold"
-#define OWNER_ALONE 0600  /* S_IRUSR | S_IWUSR */
+#define OWNER_ALONE 0600 /* S_IRUSR | S_IWUSR */
 
 typedef struct hold {
   int fd;
@@ -61,7 +61,8 @@ static int open_file (const char *path) {
 
 
 /*
-** core.file_lock(path) -> hold | nil, nil where somebody holds it | nil, message
+** core.file_lock(path) -> hold | nil, nil where somebody holds it | nil,
+*message
 ** A file that does not exist is created, for its owner alone. A file system
 ** that knows no locks lets everybody have it.
 */
@@ -82,11 +83,12 @@ static int l_file_lock (lua_State *L) {
 
 
 void register_file_lock (lua_State *L) {
-  static const function class[] = {
-    {"__gc", file_lock_release}, {"release", file_lock_release},
-    {"restrict", file_lock_restrict}, {NULL, NULL}
-  };
-  static const function functions[] = {{"file_lock", l_file_lock}, {NULL, NULL}};
+  static const function class[] = {{"__gc", file_lock_release},
+                                   {"release", file_lock_release},
+                                   {"restrict", file_lock_restrict},
+                                   {NULL, NULL}};
+  static const function functions[] = {{"file_lock", l_file_lock},
+                                       {NULL, NULL}};
   binding_class(L, HOLD, class);
   binding_functions(L, functions);
 }

@@ -11,31 +11,30 @@
 #include "json/writer.h"
 
 #define DEEPEST 1000
-#define FEW 16            /* names that are sorted as they come */
-#define SHALLOW 20        /* above, members are kept on the stack: 2 x FEW */
+#define FEW 16     /* names that are sorted as they come */
+#define SHALLOW 20 /* above, members are kept on the stack: 2 x FEW */
 #define NAMED_OF_DEEPEST 20
 
 /* core.encode's arguments, and its scratch */
-enum {VALUE = 1, ARRAY, EMPTY_ARRAY, EMPTY, OTHER, SCRATCH};
+enum { VALUE = 1, ARRAY, EMPTY_ARRAY, EMPTY, OTHER, SCRATCH };
 
 /* A table on the way down, and where in it the way goes on. */
 typedef struct level {
   const struct level *up;
   const void *table;
   int depth;
-  const char *name;  /* of the member */
-  size_t size;       /* of the name */
-  int index;         /* or in the list; 0: what __tojson gave */
+  const char *name; /* of the member */
+  size_t size;      /* of the name */
+  int index;        /* or in the list; 0: what __tojson gave */
 } level;
 
 typedef struct member {
   const char *name;
   size_t size;
-  int at;  /* where the value is: a slot of the stack, or of a list */
+  int at; /* where the value is: a slot of the stack, or of a list */
 } member;
 
-static bool write_value (lua_State *L, buffer *out, int value,
-                         const level *at);
+static bool write_value (lua_State *L, buffer *out, int value, const level *at);
 
 
 static void must (lua_State *L, bool ok) {
@@ -192,8 +191,7 @@ static bool write_other (lua_State *L, buffer *out, int value,
 
 /* How many elements a list has; -1 with a refusal where its keys are not 1
 ** to their number. */
-static int count_list (lua_State *L, buffer *out, int table,
-                       const level *up) {
+static int count_list (lua_State *L, buffer *out, int table, const level *up) {
   lua_Number last = 0;
   int count = 0;
   lua_pushnil(L);
@@ -246,14 +244,13 @@ static int compare (const void *left, const void *right) {
 }
 
 
-static bool write_member (lua_State *L, buffer *out, const member *m,
-                          int value, level *here) {
+static bool write_member (lua_State *L, buffer *out, const member *m, int value,
+                          level *here) {
   size_t bad;
   switch (json_string(out, m->name, m->size, &bad)) {
     case JSON_OK: break;
     case JSON_NOT_UTF8:
-      return refuse(L, out, here->up, "a key is not UTF-8 (byte %d)",
-                    (int)bad);
+      return refuse(L, out, here->up, "a key is not UTF-8 (byte %d)", (int)bad);
     case JSON_NO_MEMORY: binding_no_memory(L);
   }
   add_byte(L, out, ':');
@@ -278,7 +275,7 @@ static bool write_many (lua_State *L, buffer *out, int table, level *here) {
   lua_newtable(L);
   list = lua_gettop(L);
   lua_pushnil(L);
-  while (lua_next(L, table)) {                    /* list name value */
+  while (lua_next(L, table)) { /* list name value */
     if (!check_name(L, out, list + 1, here))
       return false;
     lua_rawseti(L, list, 2 * count + 2);
@@ -312,7 +309,7 @@ static bool write_few (lua_State *L, buffer *out, int table, level *here) {
   member members[FEW];
   int count = 0, base = lua_gettop(L), i;
   lua_pushnil(L);
-  while (lua_next(L, table)) {                    /* ... name value */
+  while (lua_next(L, table)) { /* ... name value */
     member one;
     if (count == FEW) {
       lua_settop(L, base);
@@ -340,7 +337,7 @@ static bool write_few (lua_State *L, buffer *out, int table, level *here) {
 
 
 /* What the metatable on the top makes of its table. */
-typedef enum {PLAIN, LIST, CONVERTED} kind;
+typedef enum { PLAIN, LIST, CONVERTED } kind;
 
 static kind kind_of (lua_State *L) {
   if (lua_rawequal(L, -1, ARRAY) || lua_rawequal(L, -1, EMPTY_ARRAY))
@@ -375,7 +372,7 @@ static bool write_table (lua_State *L, buffer *out, int table,
     return refuse_deep(L, out, &here);
   luaL_checkstack(L, 2 * FEW + 8, "too many values to encode");
   if (lua_getmetatable(L, table))
-    what = kind_of(L);                            /* metatable __tojson */
+    what = kind_of(L); /* metatable __tojson */
   if (what == CONVERTED) {
     lua_pushvalue(L, table);
     lua_call(L, 1, 1);
@@ -398,15 +395,11 @@ static bool write_table (lua_State *L, buffer *out, int table,
 static bool write_value (lua_State *L, buffer *out, int value,
                          const level *at) {
   switch (lua_type(L, value)) {
-    case LUA_TSTRING:
-      return write_string(L, out, value, at);
-    case LUA_TNUMBER:
-      return write_number(L, out, value, at);
-    case LUA_TTABLE:
-      return write_table(L, out, value, at);
+    case LUA_TSTRING: return write_string(L, out, value, at);
+    case LUA_TNUMBER: return write_number(L, out, value, at);
+    case LUA_TTABLE: return write_table(L, out, value, at);
     case LUA_TBOOLEAN:
-      must(L, buffer_add_text(out, lua_toboolean(L, value) ? "true"
-                                                           : "false"));
+      must(L, buffer_add_text(out, lua_toboolean(L, value) ? "true" : "false"));
       return true;
     case LUA_TLIGHTUSERDATA:
       if (lua_touserdata(L, value) == NULL) {
@@ -414,8 +407,7 @@ static bool write_value (lua_State *L, buffer *out, int value,
         return true;
       }
       break;
-    default:
-      break;
+    default: break;
   }
   return write_other(L, out, value, at);
 }
@@ -484,7 +476,6 @@ static int number (lua_State *L) {
 
 void register_json (lua_State *L) {
   static const function functions[] = {
-    {"encode", encode}, {"quote", quote}, {"number", number}, {NULL, NULL}
-  };
+      {"encode", encode}, {"quote", quote}, {"number", number}, {NULL, NULL}};
   binding_functions(L, functions);
 }

@@ -12,11 +12,11 @@
 
 #include "json/reader.h"
 
-#define NAMES 512        /* of members, that are kept; a power of two */
-#define MAX_NAME 31      /* bytes of one that is kept */
-#define MAX_PENDING 256  /* values of one table that are left on the stack */
-#define MAX_USED 2000    /* slots, above which no value is left there */
-#define ROOM 64          /* slots that are asked for at a time */
+#define NAMES 512       /* of members, that are kept; a power of two */
+#define MAX_NAME 31     /* bytes of one that is kept */
+#define MAX_PENDING 256 /* values of one table that are left on the stack */
+#define MAX_USED 2000   /* slots, above which no value is left there */
+#define ROOM 64         /* slots that are asked for at a time */
 
 /*
 ** An answer has the same names again and again: those seen last are kept, each
@@ -29,20 +29,20 @@ typedef struct ends_of_name {
 
 typedef struct kept_name {
   ends_of_name completions;
-  unsigned char room;  /* its size + 1; 0: there is none */
+  unsigned char room; /* its size + 1; 0: there is none */
   char middle[MAX_NAME - 16];
 } kept_name;
 
 /* upvalues, behind that of the scratch buffer; and where they are on the
 ** stack */
-enum {NAME_BYTES = 2, NAME_STRINGS, ARRAY, BIG, UPVALUES = BIG};
-enum {TEXT = 1, SCRATCH = UPVALUES + 1};
+enum { NAME_BYTES = 2, NAME_STRINGS, ARRAY, BIG, UPVALUES = BIG };
+enum { TEXT = 1, SCRATCH = UPVALUES + 1 };
 
 /* An object or list that is open. */
 typedef struct level {
-  int base;      /* the slot of its table, or for it; its values are above */
-  int pending;   /* values that are on the stack */
-  int length;    /* values that are in the table */
+  int base;    /* the slot of its table, or for it; its values are above */
+  int pending; /* values that are on the stack */
+  int length;  /* values that are in the table */
   bool is_list;
   bool has_table;
 } level;
@@ -51,8 +51,8 @@ typedef struct decoding {
   json_reader reader;
   kept_name *names;
   buffer *scratch;
-  int room;      /* the highest slot that may be used */
-  level levels[JSON_MAX_DEPTH + 1];  /* the first one stands for the text */
+  int room;                         /* the highest slot that may be used */
+  level levels[JSON_MAX_DEPTH + 1]; /* the first one stands for the text */
 } decoding;
 
 
@@ -85,7 +85,7 @@ static ends_of_name ends_of (const char *name, size_t size) {
   else if (size > 0) {
     completions.first = (unsigned char)name[0];
     completions.last = (unsigned)(unsigned char)name[size / 2] << 8 |
-                (unsigned char)name[size - 1];
+                       (unsigned char)name[size - 1];
   }
   return completions;
 }
@@ -99,7 +99,8 @@ static unsigned place_of (const ends_of_name *completions, size_t size) {
 
 static bool is_kept (const kept_name *kept, const ends_of_name *completions,
                      const json_text *name) {
-  return kept->room == name->size + 1 && kept->completions.first == completions->first &&
+  return kept->room == name->size + 1 &&
+         kept->completions.first == completions->first &&
          kept->completions.last == completions->last &&
          (name->size <= 16 ||
           memcmp(kept->middle, name->bytes + 8, name->size - 16) == 0);
@@ -130,7 +131,7 @@ static void push_name (lua_State *L, decoding *d) {
   }
   lua_pushlstring(L, name->bytes, name->size);
   lua_pushvalue(L, -1);
-  lua_rawseti(L, NAME_STRINGS, (int)at + 1);  /* has this place already */
+  lua_rawseti(L, NAME_STRINGS, (int)at + 1); /* has this place already */
   kept->room = (unsigned char)(name->size + 1);
   kept->completions = completions;
   if (name->size > 16)
@@ -143,8 +144,7 @@ static void push_name (lua_State *L, decoding *d) {
 #if LUA_VERSION_NUM < 503
 static void push_big (lua_State *L, uint64_t bits, bool is_signed) {
   if (lua_isnil(L, BIG)) {
-    lua_pushnumber(L, is_signed ? (lua_Number)(int64_t)bits
-                                : (lua_Number)bits);
+    lua_pushnumber(L, is_signed ? (lua_Number)(int64_t)bits : (lua_Number)bits);
     return;
   }
   lua_pushvalue(L, BIG);
@@ -160,8 +160,7 @@ static void push_integer (lua_State *L, int64_t value) {
 #if LUA_VERSION_NUM >= 503
   lua_pushinteger(L, (lua_Integer)value);
 #else
-  if (value >= -INT64_C(9007199254740992) &&
-      value <= INT64_C(9007199254740992))
+  if (value >= -INT64_C(9007199254740992) && value <= INT64_C(9007199254740992))
     lua_pushnumber(L, (lua_Number)value);
   else
     push_big(L, (uint64_t)value, true);
@@ -193,13 +192,14 @@ static void push_scalar (lua_State *L, decoding *d, json_kind kind) {
     case JSON_INTEGER: push_integer(L, d->reader.number.integer); break;
     case JSON_UNSIGNED: push_unsigned(L, d->reader.number.natural); break;
     case JSON_DOUBLE: lua_pushnumber(L, d->reader.number.real); break;
-    case JSON_TRUE: case JSON_FALSE:
-      lua_pushboolean(L, kind == JSON_TRUE);
-      break;
-    case JSON_NULL: case JSON_ERROR: case JSON_END: case JSON_CLOSE:
-    case JSON_OBJECT: case JSON_LIST:
-      lua_pushlightuserdata(L, NULL);
-      break;
+    case JSON_TRUE:
+    case JSON_FALSE: lua_pushboolean(L, kind == JSON_TRUE); break;
+    case JSON_NULL:
+    case JSON_ERROR:
+    case JSON_END:
+    case JSON_CLOSE:
+    case JSON_OBJECT:
+    case JSON_LIST: lua_pushlightuserdata(L, NULL); break;
   }
 }
 
@@ -275,21 +275,22 @@ static void open_level (lua_State *L, level *at, json_kind kind) {
 
 /* Pushes the value of the text. False: the reader has an error. */
 static bool read_text (lua_State *L, decoding *d) {
-  level *at = d->levels;  /* the innermost */
+  level *at = d->levels; /* the innermost */
   for (;;) {
     json_kind kind = json_next(&d->reader);
     switch (kind) {
-      case JSON_ERROR:
-        return false;
-      case JSON_END:
-        return true;
-      case JSON_CLOSE:
-        flush(L, at--);
-        continue;
-      case JSON_OBJECT: case JSON_LIST: case JSON_STRING: case JSON_INTEGER:
-      case JSON_UNSIGNED: case JSON_DOUBLE: case JSON_TRUE: case JSON_FALSE:
-      case JSON_NULL:
-        break;
+      case JSON_ERROR: return false;
+      case JSON_END: return true;
+      case JSON_CLOSE: flush(L, at--); continue;
+      case JSON_OBJECT:
+      case JSON_LIST:
+      case JSON_STRING:
+      case JSON_INTEGER:
+      case JSON_UNSIGNED:
+      case JSON_DOUBLE:
+      case JSON_TRUE:
+      case JSON_FALSE:
+      case JSON_NULL: break;
     }
     if (at != d->levels) {
       make_room(L, d, at);

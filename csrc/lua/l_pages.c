@@ -56,9 +56,8 @@ static int pages_cursor (lua_State *L) {
 /* pages:follow(body) -> true | false at the end
 ** | nil, "broken" | "foreign" | "repeated", the link */
 static int pages_step (lua_State *L) {
-  static const char *const names[] = {
-    NULL, NULL, "broken", "foreign", "repeated"
-  };
+  static const char *const names[] = {NULL, NULL, "broken", "foreign",
+                                      "repeated"};
   size_t size;
   pages *p = check_pages(L);
   const char *body = luaL_checklstring(L, 2, &size);
@@ -84,14 +83,9 @@ static int pages_free (lua_State *L) {
 
 void register_pages (lua_State *L) {
   static const function class[] = {
-    {"url", pages_url},
-    {"cursor", pages_cursor},
-    {"follow", pages_step},
-    {"close", pages_free},
-    {"__gc", pages_free},
-    {"__close", pages_free},
-    {NULL, NULL}
-  };
+      {"url", pages_url},    {"cursor", pages_cursor}, {"follow", pages_step},
+      {"close", pages_free}, {"__gc", pages_free},     {"__close", pages_free},
+      {NULL, NULL}};
   static const function functions[] = {{"pages", pages_make}, {NULL, NULL}};
   binding_class(L, PAGES, class);
   binding_functions(L, functions);

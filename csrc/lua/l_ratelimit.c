@@ -1,5 +1,6 @@
 /*
-** lua/l_ratelimit.c - core.budget and core.request_queue: what requests wait for.
+** lua/l_ratelimit.c - core.budget and core.request_queue: what requests wait
+** for.
 */
 #include "lua/binding.h"
 #include "lua/bindings.h"
@@ -176,16 +177,16 @@ static int l_request_queue_gc (lua_State *L) {
 
 void register_ratelimit (lua_State *L) {
   static const function budget_class[] = {
-    {"__gc", budget_free}, {"problem", budget_why}, {NULL, NULL}
-  };
-  static const function lane_class[] = {
-    {"__gc", l_request_queue_gc}, {"take", l_budget_take}, {"settle", l_budget_learn},
-    {NULL, NULL}
-  };
-  static const function functions[] = {
-    {"budget", budget_make}, {"budget_problems", problems},
-    {"request_queue", l_request_queue}, {"user", user}, {NULL, NULL}
-  };
+      {"__gc", budget_free}, {"problem", budget_why}, {NULL, NULL}};
+  static const function lane_class[] = {{"__gc", l_request_queue_gc},
+                                        {"take", l_budget_take},
+                                        {"settle", l_budget_learn},
+                                        {NULL, NULL}};
+  static const function functions[] = {{"budget", budget_make},
+                                       {"budget_problems", problems},
+                                       {"request_queue", l_request_queue},
+                                       {"user", user},
+                                       {NULL, NULL}};
   binding_class(L, BUDGET, budget_class);
   binding_class(L, LANE, lane_class);
   binding_functions(L, functions);

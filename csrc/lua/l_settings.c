@@ -9,7 +9,7 @@
 #define SETTINGS "klaviyo.settings"
 #define MAX_DEADLINE 1e9
 #define MAX_RETRIES 1000000
-#define LARGEST_ANSWER 1e15  /* below what a size_t can hold */
+#define LARGEST_ANSWER 1e15 /* below what a size_t can hold */
 
 
 settings *check_settings (lua_State *L, int index) {
@@ -120,7 +120,7 @@ static int settings_make (lua_State *L) {
   s->deadline_ms = binding_ms(number(L, "deadline", MAX_DEADLINE));
   s->retries = (int)number(L, "retries", MAX_RETRIES);
   s->max_response_bytes =
-    (size_t)number(L, "max_response_bytes", LARGEST_ANSWER);
+      (size_t)number(L, "max_response_bytes", LARGEST_ANSWER);
   s->proxy = text(L, "proxy");
   s->ca_file = text(L, "ca_file");
   bad = add_headers(L, s);
@@ -159,11 +159,9 @@ static int settings_text (lua_State *L) {
 
 void register_settings (lua_State *L) {
   static const function class[] = {
-    {"__gc", settings_free}, {"__tostring", settings_text}, {NULL, NULL}
-  };
-  static const function functions[] = {
-    {"settings", settings_make}, {NULL, NULL}
-  };
+      {"__gc", settings_free}, {"__tostring", settings_text}, {NULL, NULL}};
+  static const function functions[] = {{"settings", settings_make},
+                                       {NULL, NULL}};
   binding_class(L, SETTINGS, class);
   binding_functions(L, functions);
 }

@@ -80,8 +80,7 @@ static bool add_list (lua_State *L, buffer *out, int index) {
       return true;
     }
     text = text_at(L, -1, &size);
-    ok = (i == 1 || buffer_add_byte(out, ',')) &&
-         url_escape(out, text, size);
+    ok = (i == 1 || buffer_add_byte(out, ',')) && url_escape(out, text, size);
     lua_pop(L, 1);
     if (!ok)
       return false;
@@ -128,7 +127,7 @@ static int text_url (lua_State *L) {
     lua_newtable(L);
     lua_replace(L, 3);
   }
-  out = binding_scratch(L);                       /* slot 5 */
+  out = binding_scratch(L); /* slot 5 */
   if (!buffer_add_text(out, base))
     return binding_no_memory(L);
   if (!add_path(L, out, template)) {
@@ -239,7 +238,7 @@ static int text_header_fields (lua_State *L) {
   while (headers_next(block, size, &at, &field)) {
     push_lower(L, out, field.name, field.name_size);
     lua_pushvalue(L, -1);
-    lua_rawget(L, -3);                       /* table name old */
+    lua_rawget(L, -3); /* table name old */
     if (lua_isnil(L, -1)) {
       lua_pop(L, 1);
       lua_pushlstring(L, field.value, field.value_size);
@@ -301,16 +300,14 @@ static int text_retry_after (lua_State *L) {
 
 
 void register_text (lua_State *L) {
-  static const function functions[] = {
-    {"url", text_url},
-    {"escape", text_escape},
-    {"is_base", text_is_base},
-    {"rebase", text_rebase},
-    {"next_link", text_next_link},
-    {"header_fields", text_header_fields},
-    {"rate_limit", text_rate_limit},
-    {"retry_after", text_retry_after},
-    {NULL, NULL}
-  };
+  static const function functions[] = {{"url", text_url},
+                                       {"escape", text_escape},
+                                       {"is_base", text_is_base},
+                                       {"rebase", text_rebase},
+                                       {"next_link", text_next_link},
+                                       {"header_fields", text_header_fields},
+                                       {"rate_limit", text_rate_limit},
+                                       {"retry_after", text_retry_after},
+                                       {NULL, NULL}};
   binding_functions(L, functions);
 }

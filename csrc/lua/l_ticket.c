@@ -12,8 +12,8 @@
 
 
 typedef struct ticket {
-  transfer *transfer;  /* NULL: it is closed */
-  bool finalized;      /* by a state that closes, which may still call */
+  transfer *transfer; /* NULL: it is closed */
+  bool finalized;     /* by a state that closes, which may still call */
 } ticket;
 
 
@@ -28,7 +28,7 @@ static transfer *open_ticket_at (lua_State *L) {
     luaL_error(L, "the ticket is closed");
   if (engine_is_foreign(t))
     luaL_error(L, "this Lua state is another thread's: each thread needs its "
-               "own");
+                  "own");
   return t;
 }
 
@@ -63,7 +63,6 @@ static long new_serial (void) {
   static long last = 0;
   return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
 }
-
 
 
 /* A closed ticket on the top: the one that was left with this function, which
@@ -200,9 +199,8 @@ static int ticket_done (lua_State *L) {
 /* ticket:waits() -> seconds, "rate_limit" | "retry_after" | "backoff"; nothing
 ** when it does not wait for a time. */
 static int ticket_waits (lua_State *L) {
-  static const char *const names[] = {
-    NULL, "rate_limit", "retry_after", "backoff"
-  };
+  static const char *const names[] = {NULL, "rate_limit", "retry_after",
+                                      "backoff"};
   wait_reason reason;
   int64_t ms = transfer_wait(open_ticket_at(L), clock_ms(), &reason);
   if (ms == 0)
@@ -236,7 +234,8 @@ static const char *kind_name (failure kind) {
     case FAILURE_RATE_LIMITED: return "rate_limited";
     case FAILURE_CANCELLED: return "cancelled";
     case FAILURE_CLOSED: return "closed";
-    case FAILURE_TRANSPORT: case FAILURE_NONE: break;
+    case FAILURE_TRANSPORT:
+    case FAILURE_NONE: break;
   }
   return "transport";
 }
@@ -372,7 +371,7 @@ static int perform (lua_State *L) {
   int count;
   no_thread(L);
   lua_settop(L, 7);
-  t = new_ticket(L);                              /* slot 8 */
+  t = new_ticket(L); /* slot 8 */
   if (t == NULL)
     return binding_no_memory(L);
   t->serial = new_serial();
@@ -412,8 +411,7 @@ static int wait_any (lua_State *L) {
   size_t count;
   const long *ended;
   no_thread(L);
-  ended = engine_wait_any(binding_ms(luaL_checknumber(L, 1)),
-                                      &count);
+  ended = engine_wait_any(binding_ms(luaL_checknumber(L, 1)), &count);
   copy_hook(L);
   binding_serials(L, ended, count);
   return 1;
@@ -465,24 +463,16 @@ static int stats (lua_State *L) {
 
 void register_ticket (lua_State *L) {
   static const function class[] = {
-    {"wait", ticket_wait},
-    {"done", ticket_done},
-    {"announce", ticket_announce},
-    {"watch", ticket_watch},
-    {"waits", ticket_waits},
-    {"result", ticket_result},
-    {"cancel", ticket_cancel},
-    {"close", ticket_close},
-    {"__gc", ticket_free},
-    {"__close", ticket_close},
-    {"__tostring", ticket_text},
-    {NULL, NULL}
-  };
+      {"wait", ticket_wait},         {"done", ticket_done},
+      {"announce", ticket_announce}, {"watch", ticket_watch},
+      {"waits", ticket_waits},       {"result", ticket_result},
+      {"cancel", ticket_cancel},     {"close", ticket_close},
+      {"__gc", ticket_free},         {"__close", ticket_close},
+      {"__tostring", ticket_text},   {NULL, NULL}};
   static const function functions[] = {
-    {"submit", submit}, {"perform", perform}, {"track", track},
-    {"wait_any", wait_any}, {"pump", pump}, {"clock", read_clock},
-    {"pollfd", pollfd}, {"stats", stats}, {NULL, NULL}
-  };
+      {"submit", submit},     {"perform", perform}, {"track", track},
+      {"wait_any", wait_any}, {"pump", pump},       {"clock", read_clock},
+      {"pollfd", pollfd},     {"stats", stats},     {NULL, NULL}};
   binding_class(L, TICKET, class);
   binding_functions(L, functions);
 }

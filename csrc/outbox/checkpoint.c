@@ -18,8 +18,8 @@ struct checkpointer {
   char *name;
   const char *vfs;
   pthread_t thread;
-  bool is_running;       /* has a thread; known to its owner alone */
-  pthread_mutex_t lock;  /* of what follows */
+  bool is_running;      /* has a thread; known to its owner alone */
+  pthread_mutex_t lock; /* of what follows */
   pthread_cond_t wake;
   bool is_busy;
   bool is_over;
@@ -46,8 +46,9 @@ static void watch_forks (void) {
 /* What it cannot do now it is asked to do again before long. */
 static sqlite3 *work (sqlite3 *db, const checkpointer *c) {
   pthread_mutex_lock(&guard);
-  if (db == NULL && sqlite3_open_v2(c->name, &db, SQLITE_OPEN_READWRITE |
-                                    SQLITE_OPEN_NOMUTEX, c->vfs) != SQLITE_OK) {
+  if (db == NULL &&
+      sqlite3_open_v2(c->name, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+                      c->vfs) != SQLITE_OK) {
     sqlite3_close(db);
     db = NULL;
   }

@@ -28,8 +28,12 @@ store_status database_failed (database *d, int rc) {
                  is_file && number != 0 ? strerror(number) : "");
   switch (rc & 0xff) {
     case SQLITE_FULL: return STORE_FULL;
-    case SQLITE_CORRUPT: case SQLITE_NOTADB: return STORE_DAMAGED;
-    case SQLITE_CANTOPEN: if (number == ENOENT) return STORE_NONE; break;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB: return STORE_DAMAGED;
+    case SQLITE_CANTOPEN:
+      if (number == ENOENT)
+        return STORE_NONE;
+      break;
     default: break;
   }
   if (is_file && (number == ENOSPC || number == EDQUOT || number == EFBIG))
@@ -84,17 +88,17 @@ store_text database_column (sqlite3_stmt *query, int index) {
 static void make_private (const char *path) {
   int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd >= 0)
-    close(fd);  /* what goes wrong here does so once more */
+    close(fd); /* what goes wrong here does so once more */
 }
 
 
-bool database_is_unsafe (const struct stat *about, char *why,
-                         size_t why_size) {
+bool database_is_unsafe (const struct stat *about, char *why, size_t why_size) {
   if (about->st_uid != geteuid() && about->st_uid != 0)
     (void)snprintf(why, why_size, "it belongs to another user (uid %ld)",
                    (long)about->st_uid);
   else if (about->st_mode & (S_IWGRP | S_IWOTH))
-    (void)snprintf(why, why_size, "others may write to it (its mode is %04o; "
+    (void)snprintf(why, why_size,
+                   "others may write to it (its mode is %04o; "
                    "chmod go-w forbids that)",
                    (unsigned)about->st_mode & 07777);
   else
@@ -116,8 +120,8 @@ store_status database_open (database *d, const char *path, int flags,
     return STORE_UNSAFE;
   }
   if (name != NULL)
-    rc = sqlite3_open_v2(name, &d->db, flags | SQLITE_OPEN_NOMUTEX |
-                         SQLITE_OPEN_EXRESCODE, vfs);
+    rc = sqlite3_open_v2(
+        name, &d->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, vfs);
   sqlite3_free(name);
   if (rc != SQLITE_OK)
     return database_failed(d, rc);
@@ -153,8 +157,8 @@ store_status database_begin (database *d, int kind, const char *tables) {
                               "PRAGMA application_id = %d;"
                               "PRAGMA user_version = %d; COMMIT",
                               tables, kind, VERSION);
-  store_status status = sql != NULL ? database_run(d, sql)
-    : database_failed(d, SQLITE_NOMEM);
+  store_status status =
+      sql != NULL ? database_run(d, sql) : database_failed(d, SQLITE_NOMEM);
   sqlite3_free(sql);
   return status;
 }
@@ -165,8 +169,8 @@ store_status database_begin (database *d, int kind, const char *tables) {
 static bool rename_part (const char *from, const char *to, const char *part) {
   char *old = sqlite3_mprintf("%s%s", from, part);
   char *new = sqlite3_mprintf("%s%s", to, part);
-  bool ok = old != NULL && new != NULL &&
-    (rename(old, new) == 0 || errno == ENOENT);
+  bool ok =
+      old != NULL && new != NULL && (rename(old, new) == 0 || errno == ENOENT);
   sqlite3_free(old);
   sqlite3_free(new);
   return ok;

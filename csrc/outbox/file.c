@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KIND 0x4b6c766f  /* "Klvo" */
+#define KIND 0x4b6c766f /* "Klvo" */
 #define MAX_PAGES 4294967294LL
 #define FEWEST_PAGES 16
 
@@ -28,21 +28,22 @@
 #define CHECKED_PAGES (64LL * 1024 * 1024 / STORE_PAGE_SIZE)
 
 static const char *const texts[STATEMENTS] = {
-  "INSERT INTO event (unique_id, revision, time, payload) VALUES (?, ?, ?, ?)",
-  "SELECT id, unique_id, revision, payload FROM event"
+    "INSERT INTO event (unique_id, revision, time, payload) VALUES (?, ?, ?, "
+    "?)",
+    "SELECT id, unique_id, revision, payload FROM event"
     " WHERE id BETWEEN ? AND ? ORDER BY id",
-  "SELECT id FROM event WHERE id BETWEEN ? AND ? ORDER BY id"
+    "SELECT id FROM event WHERE id BETWEEN ? AND ? ORDER BY id"
     " LIMIT 1 OFFSET ?",
-  "SELECT unique_id, revision, time, payload FROM event WHERE id = ?",
-  "DELETE FROM event WHERE id BETWEEN ? AND ?",
-  "BEGIN IMMEDIATE",
-  "COMMIT",
-  "ROLLBACK",
+    "SELECT unique_id, revision, time, payload FROM event WHERE id = ?",
+    "DELETE FROM event WHERE id BETWEEN ? AND ?",
+    "BEGIN IMMEDIATE",
+    "COMMIT",
+    "ROLLBACK",
 };
 
 static const char tables[] =
-  "CREATE TABLE event (id INTEGER PRIMARY KEY, unique_id TEXT NOT NULL,"
-  " revision TEXT NOT NULL, time INTEGER NOT NULL, payload TEXT NOT NULL)";
+    "CREATE TABLE event (id INTEGER PRIMARY KEY, unique_id TEXT NOT NULL,"
+    " revision TEXT NOT NULL, time INTEGER NOT NULL, payload TEXT NOT NULL)";
 
 
 static store_status look_through (store *s) {
@@ -53,13 +54,13 @@ static store_status look_through (store *s) {
   bool is_good;
   if (status != STORE_OK || pages > CHECKED_PAGES)
     return status;
-  rc = sqlite3_prepare_v2(s->file.db, "PRAGMA quick_check(1)", -1, &query,
-                          NULL);
+  rc =
+      sqlite3_prepare_v2(s->file.db, "PRAGMA quick_check(1)", -1, &query, NULL);
   if (rc != SQLITE_OK)
     return database_failed(&s->file, rc);
   rc = sqlite3_step(query);
   is_good = rc == SQLITE_ROW &&
-    strcmp((const char *)sqlite3_column_text(query, 0), "ok") == 0;
+            strcmp((const char *)sqlite3_column_text(query, 0), "ok") == 0;
   if (rc != SQLITE_ROW)
     status = database_failed(&s->file, rc);
   else if (!is_good) {
@@ -90,12 +91,12 @@ static store_status set_up (store *s) {
   store_status status = database_identify(&s->file, KIND, &is_new);
   if (status == STORE_OK)
     status = database_run(&s->file, "PRAGMA journal_mode = WAL;"
-                          "PRAGMA journal_size_limit = 4194304;"
-                          "PRAGMA secure_delete = FAST");
+                                    "PRAGMA journal_size_limit = 4194304;"
+                                    "PRAGMA secure_delete = FAST");
   if (status == STORE_OK)
-    status = database_run(&s->file, s->options.full
-                          ? "PRAGMA synchronous = FULL"
-                          : "PRAGMA synchronous = NORMAL");
+    status =
+        database_run(&s->file, s->options.full ? "PRAGMA synchronous = FULL"
+                                               : "PRAGMA synchronous = NORMAL");
   if (status == STORE_OK && is_new)
     status = database_begin(&s->file, KIND, tables);
   return status == STORE_OK ? limit(s, true) : status;
@@ -130,9 +131,9 @@ static store_status prepare (store *s) {
   store_status status;
   int i;
   for (i = 0; i < STATEMENTS; i++) {
-    int rc = sqlite3_prepare_v3(s->file.db, texts[i], -1,
-                                SQLITE_PREPARE_PERSISTENT,
-                                &s->statements[i], NULL);
+    int rc =
+        sqlite3_prepare_v3(s->file.db, texts[i], -1, SQLITE_PREPARE_PERSISTENT,
+                           &s->statements[i], NULL);
     if (rc != SQLITE_OK)
       return database_failed(&s->file, rc);
   }
@@ -149,8 +150,8 @@ static const char *vfs (void) {
 
 
 static store_status start (store *s) {
-  store_status status = database_open(&s->file, s->base, SQLITE_OPEN_READWRITE |
-                                      SQLITE_OPEN_CREATE, vfs());
+  store_status status = database_open(
+      &s->file, s->base, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, vfs());
   if (status != STORE_OK)
     return status;
   s->helper = checkpointer_new(s->base, vfs());
@@ -204,14 +205,14 @@ static char *put_aside (store *s) {
 }
 
 
-static int copy_rows (store *s, sqlite3 *old, const char *order,
-                      int64_t *last, int64_t *count) {
+static int copy_rows (store *s, sqlite3 *old, const char *order, int64_t *last,
+                      int64_t *count) {
   sqlite3_stmt *query;
   char *sql = sqlite3_mprintf("SELECT unique_id, revision, time, payload, id "
                               "FROM event WHERE id > %lld ORDER BY id %s",
                               (long long)*last, order);
   int rc = sql != NULL ? sqlite3_prepare_v2(old, sql, -1, &query, NULL)
-    : SQLITE_NOMEM;
+                       : SQLITE_NOMEM;
   sqlite3_free(sql);
   if (rc != SQLITE_OK)
     return rc;
@@ -236,8 +237,9 @@ static int64_t salvage (store *s, const char *name) {
   char *path = sqlite3_mprintf("%s.db", name);
   int64_t last = -1, count = 0;
   limit(s, false);
-  if (path != NULL && sqlite3_open_v2(path, &old, SQLITE_OPEN_READONLY, NULL)
-      == SQLITE_OK && store_finish(s, BEGIN) == STORE_OK) {
+  if (path != NULL &&
+      sqlite3_open_v2(path, &old, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
+      store_finish(s, BEGIN) == STORE_OK) {
     if (copy_rows(s, old, "ASC", &last, &count) != SQLITE_DONE)
       copy_rows(s, old, "DESC", &last, &count);
     if (store_finish(s, COMMIT) != STORE_OK) {
@@ -269,9 +271,10 @@ static store *renewed (store *s, store_status *status, char *why,
   *status = start(s);
   if (*status == STORE_OK) {
     int64_t count = salvage(s, name);
-    (void)snprintf(why, why_size, "%s; it is kept as %s.db, and %lld events "
-                   "in it that could be read were taken over", before, name,
-                   (long long)count);
+    (void)snprintf(why, why_size,
+                   "%s; it is kept as %s.db, and %lld events "
+                   "in it that could be read were taken over",
+                   before, name, (long long)count);
   }
   else {
     (void)snprintf(why, why_size, "%s", s->file.message);
@@ -308,7 +311,8 @@ static store_status take (store *s, char *why, size_t why_size) {
   switch (error) {
     case EWOULDBLOCK: return STORE_BUSY;
     case ENOENT: return s->options.create ? STORE_FAILED : STORE_NONE;
-    case ENOSPC: case EDQUOT: return STORE_FULL;
+    case ENOSPC:
+    case EDQUOT: return STORE_FULL;
     default: return STORE_FAILED;
   }
 }

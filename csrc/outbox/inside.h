@@ -13,7 +13,15 @@
 #define STORE_PAGE_SIZE 4096
 
 typedef enum {
-  ADD, READ, NTH, ONE, DROP, BEGIN, COMMIT, ROLLBACK, STATEMENTS
+  ADD,
+  READ,
+  NTH,
+  ONE,
+  DROP,
+  BEGIN,
+  COMMIT,
+  ROLLBACK,
+  STATEMENTS
 } statement;
 
 struct store {
@@ -21,10 +29,10 @@ struct store {
   char *base;
   database file;
   sqlite3_stmt *statements[STATEMENTS];
-  refused *refused;  /* NULL: none yet */
+  refused *refused; /* NULL: none yet */
   checkpointer *helper;
-  int ask_at;        /* pages in the log at which to ask it again */
-  bool was_at_rest;  /* it, before what was written last */
+  int ask_at;       /* pages in the log at which to ask it again */
+  bool was_at_rest; /* it, before what was written last */
   int64_t waiting;
   int64_t delivered; /* rows that are yet to be deleted */
   store_options options;

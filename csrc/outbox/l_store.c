@@ -24,7 +24,7 @@
 #define WHY_SIZE 1024
 
 typedef struct handle {
-  store *s;      /* NULL: closed */
+  store *s; /* NULL: closed */
   buffer body;
   buffer revision;
 } handle;
@@ -237,7 +237,7 @@ static int read_batch (lua_State *L) {
   if (!buffer_add(&h->body, after.data, after.size))
     return luaL_error(L, "not enough memory");
   push_buffer(L, &h->body);
-  buffer_free(&h->body);  /* megabytes, at times */
+  buffer_free(&h->body); /* megabytes, at times */
   lua_pushinteger(L, (lua_Integer)batch.first);
   lua_pushinteger(L, (lua_Integer)batch.last);
   lua_pushinteger(L, batch.count);
@@ -471,19 +471,25 @@ LUALIB_API int luaopen_klaviyo_outbox_store (lua_State *L);
 #if defined(__GNUC__)
 __attribute__((visibility("default")))
 #endif
-LUALIB_API int luaopen_klaviyo_outbox_store (lua_State *L) {
+LUALIB_API int
+luaopen_klaviyo_outbox_store (lua_State *L) {
   static const function methods[] = {
-    {"add", add}, {"read", read_batch}, {"drop", drop}, {"nth", nth},
-    {"newest", newest}, {"renew", renew}, {"deliver", deliver},
-    {"refuse", refuse_row}, {"waiting", waiting}, {"bytes", bytes},
-    {"shrink", shrink}, {"close", close_store}, {"__gc", collect},
+      {"add", add},         {"read", read_batch},   {"drop", drop},
+      {"nth", nth},         {"newest", newest},     {"renew", renew},
+      {"deliver", deliver}, {"refuse", refuse_row}, {"waiting", waiting},
+      {"bytes", bytes},     {"shrink", shrink},     {"close", close_store},
+      {"__gc", collect},
   };
   static const function looks[] = {
-    {"next", next_refused}, {"close", close_refused}, {"__gc", close_refused},
+      {"next", next_refused},
+      {"close", close_refused},
+      {"__gc", close_refused},
   };
   static const function functions[] = {
-    {"open", open_store}, {"peek", peek}, {"make_folder", make_folder},
-    {"waiting", noted},
+      {"open", open_store},
+      {"peek", peek},
+      {"make_folder", make_folder},
+      {"waiting", noted},
   };
   set_class(L, STORE, methods, sizeof methods / sizeof methods[0]);
   set_class(L, REFUSED, looks, sizeof looks / sizeof looks[0]);

@@ -8,21 +8,22 @@
 
 #include "database.h"
 
-#define KIND 0x4b6c7672  /* "Klvr" */
+#define KIND 0x4b6c7672 /* "Klvr" */
 
 static const char tables[] =
-  "CREATE TABLE refused (id INTEGER PRIMARY KEY,"
-  " unique_id TEXT NOT NULL UNIQUE, revision TEXT NOT NULL,"
-  " time INTEGER NOT NULL, payload TEXT NOT NULL, reason TEXT NOT NULL)";
+    "CREATE TABLE refused (id INTEGER PRIMARY KEY,"
+    " unique_id TEXT NOT NULL UNIQUE, revision TEXT NOT NULL,"
+    " time INTEGER NOT NULL, payload TEXT NOT NULL, reason TEXT NOT NULL)";
 
 typedef enum { ADD, TRIM, NEXT, STATEMENTS } statement;
 
 static const char *const texts[STATEMENTS] = {
-  "INSERT OR REPLACE INTO refused (unique_id, revision, time, payload, reason)"
+    "INSERT OR REPLACE INTO refused (unique_id, revision, time, payload, "
+    "reason)"
     " VALUES (?, ?, ?, ?, ?)",
-  "DELETE FROM refused WHERE id <= (SELECT id FROM refused"
+    "DELETE FROM refused WHERE id <= (SELECT id FROM refused"
     " ORDER BY id DESC LIMIT 1 OFFSET ?)",
-  "SELECT id, unique_id, revision, time, payload, reason FROM refused"
+    "SELECT id, unique_id, revision, time, payload, reason FROM refused"
     " WHERE id > ? ORDER BY id LIMIT 1",
 };
 
@@ -35,8 +36,8 @@ struct refused {
 static store_status prepare (refused *r) {
   int i;
   for (i = 0; i < STATEMENTS; i++) {
-    int rc = sqlite3_prepare_v2(r->file.db, texts[i], -1, &r->statements[i],
-                                NULL);
+    int rc =
+        sqlite3_prepare_v2(r->file.db, texts[i], -1, &r->statements[i], NULL);
     if (rc != SQLITE_OK)
       return database_failed(&r->file, rc);
   }
@@ -46,14 +47,14 @@ static store_status prepare (refused *r) {
 
 static store_status start (refused *r, const char *path, bool to_write) {
   int flags = to_write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
-    : SQLITE_OPEN_READONLY;
+                       : SQLITE_OPEN_READONLY;
   bool is_new = false;
   store_status status = database_open(&r->file, path, flags, NULL);
   if (status == STORE_OK)
     status = database_identify(&r->file, KIND, &is_new);
   if (status == STORE_OK && to_write)
     status = database_run(&r->file, "PRAGMA journal_mode = WAL;"
-                          "PRAGMA synchronous = NORMAL");
+                                    "PRAGMA synchronous = NORMAL");
   if (status == STORE_OK && is_new)
     status = to_write ? database_begin(&r->file, KIND, tables) : STORE_NONE;
   return status == STORE_OK ? prepare(r) : status;
@@ -132,8 +133,8 @@ store_status refused_next (refused *r, int64_t after, store_row *row) {
   sqlite3_bind_int64(query, 1, after);
   rc = sqlite3_step(query);
   if (rc != SQLITE_ROW) {
-    store_status status = rc == SQLITE_DONE ? STORE_NONE
-      : database_failed(&r->file, rc);
+    store_status status =
+        rc == SQLITE_DONE ? STORE_NONE : database_failed(&r->file, rc);
     sqlite3_reset(query);
     return status;
   }

@@ -1,6 +1,6 @@
 /*
-** outbox/rejected.h - the events of a slot that the service refused for good. They are
-** in a file of their own: one that others, too, may look into.
+** outbox/rejected.h - the events of a slot that the service refused for good.
+** They are in a file of their own: one that others, too, may look into.
 */
 #ifndef KLAVIYO_OUTBOX_REFUSED_H
 #define KLAVIYO_OUTBOX_REFUSED_H

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NOTE_SIZE 21  /* 20 digits, blanks behind them, and a newline */
+#define NOTE_SIZE 21 /* 20 digits, blanks behind them, and a newline */
 
 struct slot {
   slot *next;
@@ -27,7 +27,7 @@ struct slot {
 };
 
 static pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;
-static slot *slots;  /* all that are taken, and all that were inherited */
+static slot *slots; /* all that are taken, and all that were inherited */
 
 
 static void before_fork (void) {
@@ -55,9 +55,11 @@ static void in_child (void) {
 
 void slot_report (const slot *s) {
   if (!s->is_inherited && s->waiting > 0)
-    (void)fprintf(stderr, "klaviyo: outbox: %" PRId64 " events still wait in "
-                  "%.*s.db\n", s->waiting,
-                  (int)(strlen(s->path) - strlen(".lock")), s->path);
+    (void)fprintf(stderr,
+                  "klaviyo: outbox: %" PRId64 " events still wait in "
+                  "%.*s.db\n",
+                  s->waiting, (int)(strlen(s->path) - strlen(".lock")),
+                  s->path);
 }
 
 

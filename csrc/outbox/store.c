@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define MAX_ROWS 1000
-#define SEEN_SIZE 2048  /* a power of two, well above MAX_ROWS */
+#define SEEN_SIZE 2048 /* a power of two, well above MAX_ROWS */
 
 /* A file is made smaller once so much of it is free and so little is not. */
 #define FREE_PAGES 1024
@@ -269,6 +269,6 @@ store_status store_shrink (store *s) {
   status = pages(s, &used, &unused);
   if (status != STORE_OK || unused < FREE_PAGES || used > USED_PAGES)
     return status;
-  checkpointer_rest(s->helper);  /* only one at a time can */
+  checkpointer_rest(s->helper); /* only one at a time can */
   return database_run(&s->file, "VACUUM; PRAGMA wal_checkpoint(TRUNCATE)");
 }

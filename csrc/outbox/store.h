@@ -17,13 +17,13 @@ typedef struct store store;
 
 typedef enum {
   STORE_OK,
-  STORE_NONE,       /* there is no such file, or no such row */
-  STORE_BUSY,       /* the slot is another process's */
-  STORE_INHERITED,  /* it was opened before a fork, and is not ours */
-  STORE_FULL,       /* the disk is, or max_bytes are reached */
-  STORE_DAMAGED,    /* the file is no database, or holds nonsense */
-  STORE_FOREIGN,    /* the database is not one of ours */
-  STORE_UNSAFE,     /* others may write to the file or the folder */
+  STORE_NONE,      /* there is no such file, or no such row */
+  STORE_BUSY,      /* the slot is another process's */
+  STORE_INHERITED, /* it was opened before a fork, and is not ours */
+  STORE_FULL,      /* the disk is, or max_bytes are reached */
+  STORE_DAMAGED,   /* the file is no database, or holds nonsense */
+  STORE_FOREIGN,   /* the database is not one of ours */
+  STORE_UNSAFE,    /* others may write to the file or the folder */
   STORE_FAILED
 } store_status;
 
@@ -43,9 +43,9 @@ typedef struct store_row {
   int64_t id;
   store_text unique_id;
   store_text revision;
-  int64_t time;        /* milliseconds since 1970 */
+  int64_t time; /* milliseconds since 1970 */
   store_text payload;
-  store_text reason;   /* of one refused */
+  store_text reason; /* of one refused */
 } store_row;
 
 /* The rows of a batch are all that there are between two ids. */
@@ -68,8 +68,7 @@ void store_report (const store *s);
 
 /* Puts aside a file that was found damaged, as store_open does; to be used in
 ** place of 's', which is closed in any case. */
-store *store_renew (store *s, store_status *status, char *why,
-                    size_t why_size);
+store *store_renew (store *s, store_status *status, char *why, size_t why_size);
 
 /* What went wrong last. */
 const char *store_message (const store *s);

@@ -14,24 +14,24 @@
 
 #include "base/refcount.h"
 
-#define MAX_LOCK_WAIT_MS 100L    /* for a lock whose holder sleeps */
-#define DISTRUST_MS 2000    /* for how long it is not waited for again */
+#define MAX_LOCK_WAIT_MS 100L /* for a lock whose holder sleeps */
+#define DISTRUST_MS 2000      /* for how long it is not waited for again */
 
 /* Does not compile if a usage is larger than a record may be. */
 typedef char usage_fits[sizeof(usage) <= RATE_LIMIT_RECORD ? 1 : -1];
 
 struct budget {
   int references;
-  rate_limit_file *all;       /* for all processes; NULL: not wanted */
-  rate_limit_file *own;       /* while that cannot be had */
-  rate_limit_file *locked;    /* which one is */
-  int64_t distrusted_until;   /* on the clock of rate_limit_uptime */
+  rate_limit_file *all;     /* for all processes; NULL: not wanted */
+  rate_limit_file *own;     /* while that cannot be had */
+  rate_limit_file *locked;  /* which one is */
+  int64_t distrusted_until; /* on the clock of rate_limit_uptime */
   int64_t broken_until;
-  const char *problem;        /* why it could not be had, the first time */
-  usage entries[BUDGET_BUCKETS];  /* as they were read */
+  const char *problem;           /* why it could not be had, the first time */
+  usage entries[BUDGET_BUCKETS]; /* as they were read */
   int64_t places[BUDGET_BUCKETS];
-  bool mended;                /* and have to be written, come what may */
-  budget *next, **at;         /* among all of this process */
+  bool mended;        /* and have to be written, come what may */
+  budget *next, **at; /* among all of this process */
 };
 
 /* Of all budgets: what is done with it held takes a microsecond. A fork waits
@@ -140,9 +140,9 @@ static bool read_entries (budget *b, rate_limit_file *from, long patience,
     return false;
   b->mended = false;
   for (i = 0; i < n; i++) {
-    b->places[i] = rate_limit_file_read(from, list[i].key, now, b->places, i,
-                                        &b->entries[i].head, sizeof(usage),
-                                        why);
+    b->places[i] =
+        rate_limit_file_read(from, list[i].key, now, b->places, i,
+                             &b->entries[i].head, sizeof(usage), why);
     if (b->places[i] == 0) {
       rate_limit_file_unlock(from);
       return false;
@@ -171,7 +171,8 @@ static bool read_shared (budget *b, const bucket *list, int n, int64_t now) {
   const char *why;
   if (b->all == NULL || uptime < b->broken_until)
     return false;
-  if (read_entries(b, b->all, doubted ? 0 : MAX_LOCK_WAIT_MS, list, n, now, &why))
+  if (read_entries(b, b->all, doubted ? 0 : MAX_LOCK_WAIT_MS, list, n, now,
+                   &why))
     return true;
   if (why != NULL)
     note_problem(b, why);
@@ -228,9 +229,9 @@ static void keep_ours (budget *b, int n) {
   int i;
   for (i = 0; own_of(b) != NULL && i < n; i++) {
     const usage *e = &b->entries[i];
-    int64_t place = rate_limit_file_read(b->own, e->head.key, e->head.used,
-                                         NULL, 0, &other.head, sizeof(other),
-                                         &why);
+    int64_t place =
+        rate_limit_file_read(b->own, e->head.key, e->head.used, NULL, 0,
+                             &other.head, sizeof(other), &why);
     if (place != 0)
       rate_limit_file_write(b->own, place, &e->head, sizeof(*e), &why);
   }
@@ -261,7 +262,7 @@ int64_t budget_take (budget *b, const bucket *list, int n, int64_t now) {
   int64_t wait = 0;
   int i;
   if (n == 0 || !lock(b, list, n, now))
-    return 0;  /* better a 429 than to stand still */
+    return 0; /* better a 429 than to stand still */
   for (i = 0; i < n; i++) {
     int64_t one = usage_wait(&b->entries[i], &list[i], now);
     if (one > wait)
@@ -279,7 +280,7 @@ int64_t budget_take (budget *b, const bucket *list, int n, int64_t now) {
 
 
 void budget_renew (budget *b, const bucket *list, int n, int64_t then,
-                    int64_t now) {
+                   int64_t now) {
   int i;
   if (n == 0 || !lock(b, list, n, now))
     return;
@@ -334,8 +335,8 @@ void budget_learn (budget *b, const bucket *list, int n,
 }
 
 
-int64_t budget_min_wait (budget *b, const bucket *list, int n,
-                           int64_t ahead, int64_t now) {
+int64_t budget_min_wait (budget *b, const bucket *list, int n, int64_t ahead,
+                         int64_t now) {
   int64_t wait = 0;
   int i;
   if (n == 0 || !lock(b, list, n, now))

@@ -1,6 +1,6 @@
 /*
-** ratelimit/budget.h - how many requests an account may still make, kept for all the
-** processes of a machine in a small file.
+** ratelimit/budget.h - how many requests an account may still make, kept for
+** all the processes of a machine in a small file.
 **
 ** The service counts in fixed windows whose phase nobody tells. A request
 ** is counted there some time between its start and its answer. So it is held
@@ -15,7 +15,7 @@
 
 #include "ratelimit/usage.h"
 
-#define BUDGET_BUCKETS 4  /* that a request may draw from */
+#define BUDGET_BUCKETS 4 /* that a request may draw from */
 
 typedef struct budget budget;
 
@@ -33,7 +33,7 @@ int64_t budget_take (budget *b, const bucket *list, int n, int64_t now);
 /* A request taken at 'then' was still under way, or came to its end, just
 ** now: it counts from here on. */
 void budget_renew (budget *b, const bucket *list, int n, int64_t then,
-                    int64_t now);
+                   int64_t now);
 
 /* Nothing more for so many milliseconds: the service said so. */
 void budget_block (budget *b, const bucket *one, int64_t now, int64_t ms);
@@ -44,8 +44,8 @@ void budget_learn (budget *b, const bucket *list, int n,
 
 /* At least so many milliseconds pass before the request that has 'ahead'
 ** others before it can be sent. */
-int64_t budget_min_wait (budget *b, const bucket *list, int n,
-                           int64_t ahead, int64_t now);
+int64_t budget_min_wait (budget *b, const bucket *list, int n, int64_t ahead,
+                         int64_t now);
 
 /* Milliseconds of the budget's own clock, which all processes that share it
 ** agree on and nobody sets. 'b' may be NULL. */

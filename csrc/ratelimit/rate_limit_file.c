@@ -1,6 +1,6 @@
 /*
-** ratelimit/rate_limit_file.c - records by key, in a file that the processes of a
-** machine share, or in this process's own memory.
+** ratelimit/rate_limit_file.c - records by key, in a file that the processes
+** of a machine share, or in this process's own memory.
 **
 ** The file is read and written, never mapped: whoever truncates a mapped file,
 ** or fills its file system, ends each process that then touches it (SIGBUS).
@@ -49,41 +49,41 @@
 #define CACHED 256
 
 #define TRIES 20
-#define OPEN_MS 100L      /* how long an opening waits for the lock */
-#define YIELDS 50         /* before a lock is slept for */
+#define OPEN_MS 100L /* how long an opening waits for the lock */
+#define YIELDS 50    /* before a lock is slept for */
 #define PAUSE_NS 100000L
-#define CHECK_MS 1000     /* between looks at what the path names */
+#define CHECK_MS 1000 /* between looks at what the path names */
 
 typedef struct header {
-  char name[8];           /* OURS, FORMAT */
-  int64_t offset;         /* see rate_limit_file_offset */
-  char boot[40];          /* in which that holds */
+  char name[8];   /* OURS, FORMAT */
+  int64_t offset; /* see rate_limit_file_offset */
+  char boot[40];  /* in which that holds */
 } header;
 
 struct rate_limit_file {
-  char *path;             /* NULL: in memory */
+  char *path; /* NULL: in memory */
   bool group;
-  int fd;                 /* -1: to be opened */
+  int fd; /* -1: to be opened */
   dev_t device;
   ino_t inode;
   int64_t size;
-  int64_t most;           /* as this process may make a file */
-  int64_t checked;        /* when the path was */
-  bool doubted;           /* since then nobody has looked into it */
+  int64_t most;    /* as this process may make a file */
+  int64_t checked; /* when the path was */
+  bool doubted;    /* since then nobody has looked into it */
   int64_t offset;
   char *memory;
   struct {
     uint64_t key;
     int64_t place;
-  } cached[CACHED];       /* where a record was last */
+  } cached[CACHED]; /* where a record was last */
 };
 
 static const char LOCKED[] = "another process keeps it locked";
 
 typedef enum state {
-  NEW,                    /* nothing in it */
+  NEW, /* nothing in it */
   READY,
-  OTHER,                  /* of another version's making */
+  OTHER, /* of another version's making */
   FOREIGN
 } state;
 
@@ -111,8 +111,8 @@ static bool read_at (const rate_limit_file *f, int64_t at, void *to,
     return true;
   }
   while (f->path != NULL && done < size) {
-    ssize_t n = pread(f->fd, (char *)to + done, size - done,
-                      (off_t)at + (off_t)done);
+    ssize_t n =
+        pread(f->fd, (char *)to + done, size - done, (off_t)at + (off_t)done);
     if (n == 0)
       break;
     if (n < 0 && errno != EINTR)
@@ -147,7 +147,7 @@ static const char *write_at (rate_limit_file *f, int64_t at, const void *from,
     return NULL;
   }
   if (f->most > 0 && end > f->most)
-    return strerror(EFBIG);  /* to try would be a SIGXFSZ */
+    return strerror(EFBIG); /* to try would be a SIGXFSZ */
   while (done < size) {
     ssize_t n = pwrite(f->fd, (const char *)from + done, size - done,
                        (off_t)at + (off_t)done);
@@ -244,8 +244,9 @@ static state state_of (const rate_limit_file *f, header *h) {
   if (memcmp(h->name, OURS, sizeof(OURS) - 1) == 0)
     return h->name[7] == FORMAT[0] ? READY : OTHER;
   /* whoever made it may have been killed before it wrote the name */
-  return memcmp(h->name, nothing, sizeof(nothing)) == 0 &&
-         f->size == LEAST_SIZE ? NEW : FOREIGN;
+  return memcmp(h->name, nothing, sizeof(nothing)) == 0 && f->size == LEAST_SIZE
+             ? NEW
+             : FOREIGN;
 }
 
 
@@ -255,7 +256,7 @@ static void give_to_group (const rate_limit_file *f) {
   char *copy = text_copy(f->path, strlen(f->path));
   if (copy != NULL && stat(dirname(copy), &folder) == 0 &&
       fchown(f->fd, (uid_t)-1, folder.st_gid) == 0)
-    (void)!fchmod(f->fd, 0660);  /* the umask may have taken the group's */
+    (void)!fchmod(f->fd, 0660); /* the umask may have taken the group's */
   free(copy);
 }
 
@@ -309,8 +310,9 @@ static const char *prepare (rate_limit_file *f, bool *again) {
 
 /* Not one of the three that a program takes for its own. */
 static int open_path (const char *path, bool group) {
-  int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY |
-                      O_NONBLOCK, group ? 0660 : 0600);
+  int fd = open(
+      path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK,
+      group ? 0660 : 0600);
   if (fd >= 0 && fd <= STDERR_FILENO) {
     int other = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     int code = errno;
@@ -328,8 +330,10 @@ static const char *open_file (rate_limit_file *f) {
   struct rlimit limit;
   bool again = true;
   int i;
-  f->most = getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
-            limit.rlim_cur != RLIM_INFINITY ? (int64_t)limit.rlim_cur : 0;
+  f->most =
+      getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY
+          ? (int64_t)limit.rlim_cur
+          : 0;
   for (i = 0; again && i < TRIES; i++) {
     f->fd = open_path(f->path, f->group);
     if (f->fd < 0)
@@ -378,8 +382,8 @@ static const char *follow (rate_limit_file *f) {
   f->doubted = true;
   if (!is_ours(f))
     f->fd = -1;
-  else if (lstat(f->path, &there) == 0 &&
-      there.st_ino == f->inode && there.st_dev == f->device)
+  else if (lstat(f->path, &there) == 0 && there.st_ino == f->inode &&
+           there.st_dev == f->device)
     return NULL;
   next = *f;
   memset(next.cached, 0, sizeof(next.cached));
@@ -493,9 +497,8 @@ void rate_limit_file_unlock (rate_limit_file *f) {
 
 static int64_t group_place (uint64_t key, int table) {
   uint64_t groups = (uint64_t)GROUPS << table;
-  uint64_t before = groups - GROUPS;  /* in the tables before */
-  return FIRST + (int64_t)((before + key % groups) * GROUP) *
-                   RATE_LIMIT_RECORD;
+  uint64_t before = groups - GROUPS; /* in the tables before */
+  return FIRST + (int64_t)((before + key % groups) * GROUP) * RATE_LIMIT_RECORD;
 }
 
 
@@ -514,14 +517,14 @@ static bool is_kept (int64_t place, const int64_t *kept, int n) {
 static int64_t search (const rate_limit_file *f, uint64_t key, int64_t now,
                        const int64_t *kept, int n, int64_t *room) {
   int64_t soonest = INT64_MAX;
-  bool found = false;  /* room that takes nothing from anybody */
+  bool found = false; /* room that takes nothing from anybody */
   record_head head;
   int table, i;
   *room = 0;
   for (table = 0; table < TABLES; table++) {
     int64_t place = group_place(key, table);
     if (place >= f->size && found)
-      break;  /* from here on there are no records */
+      break; /* from here on there are no records */
     for (i = 0; i < GROUP; i++, place += RATE_LIMIT_RECORD) {
       int64_t until;
       if (!read_at(f, place, &head, sizeof(head)))
@@ -574,7 +577,7 @@ int64_t rate_limit_file_read (rate_limit_file *f, uint64_t key, int64_t now,
     memset(record, 0, size);
     record->key = key;
     record->used = now;
-    record->busy_until = now + 1;  /* it has the place from here on */
+    record->busy_until = now + 1; /* it has the place from here on */
     place = room;
     *why = write_at(f, place, record, size);
     if (*why != NULL)

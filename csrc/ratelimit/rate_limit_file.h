@@ -1,6 +1,6 @@
 /*
-** ratelimit/rate_limit_file.h - records by key, in a file that the processes of a
-** machine share, or in this process's own memory.
+** ratelimit/rate_limit_file.h - records by key, in a file that the processes
+** of a machine share, or in this process's own memory.
 **
 ** One thread at a time uses one of these.
 */
@@ -19,9 +19,9 @@ typedef struct rate_limit_file rate_limit_file;
 
 /* What each record begins with. Times are milliseconds. */
 typedef struct record_head {
-  uint64_t key;         /* never 0: nothing is stored here */
-  int64_t used;         /* when last */
-  int64_t busy_until;   /* from then on it may make room for another */
+  uint64_t key;       /* never 0: nothing is stored here */
+  int64_t used;       /* when last */
+  int64_t busy_until; /* from then on it may make room for another */
 } record_head;
 
 /* Opens the file of that path, or memory if 'path' is NULL. The group of its

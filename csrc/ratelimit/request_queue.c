@@ -70,8 +70,8 @@ void origins_close (origins *all) {
 
 bool lane_claim (request_queue *l, origins *all, const char **why) {
   origin *before = l->origin;
-  bool open = before != NULL &&
-              __atomic_load_n(&before->open, __ATOMIC_ACQUIRE);
+  bool open =
+      before != NULL && __atomic_load_n(&before->open, __ATOMIC_ACQUIRE);
   if (open && before->owner == all)
     return true;
   if (open && l->pid == all->pid) {
@@ -181,7 +181,8 @@ void request_queue_count_running (request_queue *l, int by) {
 bool request_queue_has_capacity (const request_queue *l) {
   const origin *o = l->origin;
   int most = o->http_version >= CURL_HTTP_VERSION_2_0
-               ? width_now()->streams : width_now()->connections;
+                 ? width_now()->streams
+                 : width_now()->connections;
   int background = most / 2 < MAX_BACKGROUND ? most / 2 : MAX_BACKGROUND;
   return o->running < most && (!l->background || o->background < background);
 }

@@ -1,6 +1,6 @@
 /*
-** ratelimit/request_queue.h - requests that wait for the same thing: the connections of one
-** origin, and the same limits of one account.
+** ratelimit/request_queue.h - requests that wait for the same thing: the
+** connections of one origin, and the same limits of one account.
 */
 #ifndef KLAVIYO_REQUEST_QUEUE_H
 #define KLAVIYO_REQUEST_QUEUE_H
@@ -19,13 +19,13 @@ typedef struct queue_node {
 
 /* A server, and how much goes to it at a time from one engine. */
 typedef struct origin {
-  int references;     /* the engine, and lanes */
+  int references; /* the engine, and lanes */
   struct origins *owner;
-  bool open;          /* the engine is there */
-  char *name;         /* scheme://host:port */
+  bool open;  /* the engine is there */
+  char *name; /* scheme://host:port */
   int running;
-  int background;     /* of those, what nobody waits for */
-  long http_version;  /* 0 until it has answered */
+  int background;    /* of those, what nobody waits for */
+  long http_version; /* 0 until it has answered */
   struct origin *next;
 } origin;
 
@@ -42,17 +42,17 @@ void origins_close (origins *all);
 typedef struct request_queue {
   int references;
   char *origin_name;
-  origin *origin;                /* NULL before the lane's first request */
-  budget *budget;                /* NULL: not paced */
+  origin *origin; /* NULL before the lane's first request */
+  budget *budget; /* NULL: not paced */
   bucket buckets[MAX_BUCKETS];
   int bucket_count;
-  queue_node *first, *last;           /* ready to go, the oldest first */
+  queue_node *first, *last; /* ready to go, the oldest first */
   int64_t length;
-  int64_t closed_until;          /* as the budget said, on the engine's clock */
-  struct request_queue *next;             /* among the engine's lanes that have some */
+  int64_t closed_until;       /* as the budget said, on the engine's clock */
+  struct request_queue *next; /* among the engine's lanes that have some */
   bool listed;
-  bool background;               /* nobody waits for what is in it */
-  long pid;                      /* of the process that uses it */
+  bool background; /* nobody waits for what is in it */
+  long pid;        /* of the process that uses it */
 } request_queue;
 
 /* One reference, the caller's; NULL when memory is out. */

@@ -9,11 +9,11 @@
 
 #include <string.h>
 
-#define SLACK 10            /* slots that a clock may go back by */
+#define SLACK 10 /* slots that a clock may go back by */
 #define SLACK_MS 1000
 #define MAX_BLOCK_MS (INT64_C(86400) * 1000)
 #define LONGEST_WINDOW_MS (INT64_C(1000000000) * 1000)
-#define MOST_OTHERS 1000000000u  /* no header field tells more */
+#define MOST_OTHERS 1000000000u /* no header field tells more */
 #define SLOTS USAGE_SLOTS
 
 static const int64_t LENGTH[BUDGET_WINDOWS] = {1000, 60000, 86400000};
@@ -166,9 +166,9 @@ static void count (usage *u, const bucket *b, int64_t at, int by) {
     int64_t number = at / width_of(u, i);
     uint16_t *slot;
     if (number > w->head)
-      number = w->head;  /* of a clock that was set back */
+      number = w->head; /* of a clock that was set back */
     if (number < w->head - SLOTS)
-      continue;  /* it has left the window meanwhile */
+      continue; /* it has left the window meanwhile */
     slot = slot_of(w, number);
     if ((by < 0 && *slot == 0) || (by > 0 && *slot == UINT16_MAX))
       continue;
@@ -282,8 +282,7 @@ static void note_others (usage *u, const rate_limit *limit, int64_t now) {
   w = advance(u, usage_window(limit->window[which].seconds), now);
   counted = (int64_t)limit->window[which].limit - limit->remaining;
   w->others = counted > w->sum ? (uint32_t)(counted - w->sum) : 0;
-  w->others_until = now + (limit->reset > 0 ? limit->reset : 1) *
-                          INT64_C(1000);
+  w->others_until = now + (limit->reset > 0 ? limit->reset : 1) * INT64_C(1000);
   stay_until(u, w->others_until);
 }
 

@@ -10,30 +10,30 @@
 #include "http/headers.h"
 #include "ratelimit/rate_limit_file.h"
 
-#define BUDGET_WINDOWS 3    /* a second, a minute, a day */
-#define USAGE_SLOTS 250     /* that a window is cut into evenly */
+#define BUDGET_WINDOWS 3 /* a second, a minute, a day */
+#define USAGE_SLOTS 250  /* that a window is cut into evenly */
 
 /* One of the limits that a request draws from. */
 typedef struct bucket {
-  uint64_t key;                     /* of the account and the operation */
-  uint32_t limit[BUDGET_WINDOWS];   /* requests a window; 0: none */
-  bool fixed;                       /* not told of by the service */
+  uint64_t key;                   /* of the account and the operation */
+  uint32_t limit[BUDGET_WINDOWS]; /* requests a window; 0: none */
+  bool fixed;                     /* not told of by the service */
 } bucket;
 
 typedef struct window {
-  int64_t length;             /* milliseconds; 0: the usual */
-  int64_t head;               /* number of the newest slot in the ring */
+  int64_t length; /* milliseconds; 0: the usual */
+  int64_t head;   /* number of the newest slot in the ring */
   int64_t others_until;
-  uint32_t others;            /* requests of other programs, until then */
-  uint32_t limit;             /* as the service told; 0: it did not */
-  uint32_t sum;               /* of all slots */
+  uint32_t others; /* requests of other programs, until then */
+  uint32_t limit;  /* as the service told; 0: it did not */
+  uint32_t sum;    /* of all slots */
   uint16_t slot[USAGE_SLOTS + 1];
 } window;
 
 /* A record of the file. Zeros: nothing was used. */
 typedef struct usage {
   record_head head;
-  int64_t blocked;            /* until when */
+  int64_t blocked; /* until when */
   window windows[BUDGET_WINDOWS];
 } usage;
 

@@ -21,18 +21,18 @@
 #define THREADED false
 #endif
 
-#define MOST 24         /* tickets */
+#define MOST 24 /* tickets */
 #define STEPS 60
 #define LANES 4
-#define PACED 2         /* the first of those that are */
-#define LATE_MS 3000    /* by which a busy machine may miss a deadline */
+#define PACED 2      /* the first of those that are */
+#define LATE_MS 3000 /* by which a busy machine may miss a deadline */
 
 typedef struct ticket {
-  transfer *transfer;   /* NULL: closed */
+  transfer *transfer; /* NULL: closed */
   long serial;
-  int64_t deadline;     /* when it has to be over */
+  int64_t deadline; /* when it has to be over */
   bool done, watched;
-  bool expected, told;  /* its serial */
+  bool expected, told; /* its serial */
 } ticket;
 
 typedef struct world {
@@ -43,7 +43,7 @@ typedef struct world {
   completion_queue *completion_queue;
   ticket tickets[MOST];
   int count;
-  long serial;          /* of the first ticket */
+  long serial; /* of the first ticket */
 } world;
 
 
@@ -128,8 +128,10 @@ static transfer *make (world *w, unsigned queues) {
   if (kind < (int)MANNER_COUNT)
     snprintf(url, sizeof(url), "http://127.0.0.1:%d/%d", responder_port, kind);
   else
-    snprintf(url, sizeof(url), kind == (int)MANNER_COUNT
-             ? "http://127.0.0.1:%d/" : "foul://127.0.0.1:%d/", closed_port);
+    snprintf(url, sizeof(url),
+             kind == (int)MANNER_COUNT ? "http://127.0.0.1:%d/"
+                                       : "foul://127.0.0.1:%d/",
+             closed_port);
   t = transfer_new(s, w->queues[feed_below(w->f, queues)], method, url, body,
                    body != NULL ? strlen(body) : 0);
   CHECK(t != NULL);
@@ -210,12 +212,17 @@ static void pump (world *w, ticket *k, unsigned what) {
   long ms = (long)feed_below(w->f, 3);
   switch (what) {
     case 0: engine_pump(ms); break;
-    case 1: CHECK(engine_wait(k->transfer, ms) ==
-                  transfer_is_done(k->transfer)); break;
-    case 2: engine_watch(k->transfer);
-            k->watched = !transfer_is_done(k->transfer); break;
-    case 3: engine_unwatch(k->transfer);
-            k->watched = false; break;
+    case 1:
+      CHECK(engine_wait(k->transfer, ms) == transfer_is_done(k->transfer));
+      break;
+    case 2:
+      engine_watch(k->transfer);
+      k->watched = !transfer_is_done(k->transfer);
+      break;
+    case 3:
+      engine_unwatch(k->transfer);
+      k->watched = false;
+      break;
     default: announce(k); break;
   }
 }
@@ -314,7 +321,9 @@ static void wait_for_all (world *w) {
     look(w);
   }
   /* of the last the end may just have been told */
-  for (until = clock_ms() + LATE_MS; w->completion_queue != NULL && completion_queue_size(w->completion_queue) > 0;
+  for (until = clock_ms() + LATE_MS;
+       w->completion_queue != NULL &&
+       completion_queue_size(w->completion_queue) > 0;
        hear(w, 1))
     CHECK(clock_ms() < until);
   hear(w, 0);

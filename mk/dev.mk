@@ -51,20 +51,21 @@ ASAN = build/asan-$(LUA)
 # Sanitized are all specs that cross the core here: not those of what is Lua
 # alone, nor of what runs in nginx, which is not sanitized. Nor those that
 # measure (memory_spec.lua, #memory, #time): both are not then what they are.
-UNCROSSED = spec/bulk/% spec/gateway/% spec/nginx/% spec/outbox/nginx_spec.lua \
-  spec/sandbox/% spec/support/% $(patsubst %,spec/%_spec.lua,catalogue datetime docs document examples \
-  gateway manual memory misuse openapi receiver sandbox)
+UNCROSSED = spec/bulk/% spec/csv/% spec/docs/% spec/document/% spec/gateway/% \
+  spec/nginx/% spec/operations/% spec/outbox/nginx_spec.lua spec/sandbox/% \
+  spec/support/% spec/tools/% spec/webhook/receiver_spec.lua $(patsubst \
+  %,spec/%_spec.lua,locale memory openapi sandbox util/usage_error values/datetime)
 ASAN_SPEC = $(or $(SPEC),$(filter-out $(UNCROSSED), \
   $(sort $(shell find spec -name '*_spec.lua'))))
 
 RACES = -fsanitize=thread -fno-omit-frame-pointer
 TSAN = build/tsan-$(LUA)
-TSAN_SPEC = $(or $(SPEC),spec/core/thread_spec.lua)
+TSAN_SPEC = $(or $(SPEC),spec/core/http/loop_thread_spec.lua)
 
 # What the core is where there is no Linux: specs that cross it.
 PORTABLE = build/portable-$(LUA)
-PORTABLE_SPEC = $(or $(SPEC),spec/core $(patsubst %,spec/%_spec.lua,client \
-  connections failures iterator loops map prefetch tasks transport))
+PORTABLE_SPEC = $(or $(SPEC),spec/core spec/client_spec.lua spec/pagination \
+  spec/tasks spec/transport)
 
 # What runs libcurl's every way, in the time it takes under valgrind, which
 # measures no memory and no time; #native is what it is too slow for, and
@@ -73,11 +74,12 @@ VALGRIND = valgrind -q --leak-check=full --show-leak-kinds=definite,possible \
   --errors-for-leak-kinds=definite,possible --error-exitcode=86 \
   --child-silent-after-fork=yes --num-callers=30
 VALGRIND_SPEC = $(or $(SPEC),spec/core $(patsubst %,spec/%_spec.lua,digest \
-  connections failures tasks))
+  transport/connections transport/failures tasks/tasks))
 
 # Of what must outlive what made it, and need not.
 COLLECTED = $(or $(SPEC),spec/core $(patsubst %,spec/%_spec.lua,client \
-  connections iterator map prefetch tasks))
+  transport/connections) spec/pagination $(patsubst %,spec/tasks/%_spec.lua, \
+  map tasks))
 
 # The plain floor under libFuzzer, and a target for each of spec/fuzz/*.c
 SECONDS = 30
@@ -138,6 +140,9 @@ valgrind: build probes
 
 lint:
 	@$(LUACHECK) -q --no-color .
+	@if command -v clang-format >/dev/null; then \
+	  clang-format --dry-run -Werror $$(git ls-files 'csrc/*.[ch]'); \
+	else echo "lint: skipped the format of csrc, no clang-format"; fi
 	@lua5.4 tools/style.lua
 
 $(ASAN)/lua $(TSAN)/lua: tools/host.c mk/dev.mk

@@ -1,6 +1,6 @@
 --- Makes the catalogue of one revision from its OpenAPI document:
 --
---   lua5.4 tools/catalogue.lua SPEC.json lua/klaviyo/revision
+--   lua5.4 tools/catalogue.lua SPEC.json lua/klaviyo/operations/revisions
 --
 -- writes DATE.lua there, and schemas/DATE.lua, which nobody loads who sends
 -- no documents. A revision's files hold what differs from the revision before
@@ -8,7 +8,7 @@
 -- regenerate in the order of time. Names and figures are taken, no prose.
 
 local home = arg[0]:match("^(.*)[/\\][^/\\]*$") or "."
-package.path = home .. "/?.lua;" .. home .. "/../lua/?.lua;" .. package.path
+package.path = home .. "/?.lua;" .. home .. "/../lua/?.lua;" .. home .. "/../lua/?/init.lua;" .. package.path
 
 local json = require "cjson"
 local keys = require "klaviyo.util.tables"

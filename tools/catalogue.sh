@@ -7,7 +7,7 @@
 #                       DIRECTORY/DATE.json: no difference from what is there
 set -eu
 cd "$(dirname "$0")/.."
-revisions=lua/klaviyo/revision
+revisions=lua/klaviyo/operations/revisions
 
 if [ "${1:-}" = --check ]; then
   if [ ! -d "$2" ]; then

@@ -12,7 +12,8 @@ const { operations } = require('./operations.js');
 const { reference } = require('./reference.js');
 const { close } = require('./report.js');
 
-const REVISIONS = path.join(__dirname, '..', '..', 'lua', 'klaviyo', 'revision');
+const REVISIONS = path.join(__dirname, '..', '..',
+  'lua', 'klaviyo', 'operations', 'revisions');
 const INTERPRETERS = ['lua5.4', 'luajit'];
 
 async function main(oracle, ...only) {

@@ -1,6 +1,6 @@
 -- The API of 2024-10-15.
 -- Made by tools/catalogue.lua: edit that, not this. The notation:
--- klaviyo/catalogue/notation.lua.
+-- klaviyo/operations/format.lua.
 return {
   date = "2024-10-15",
   operations = [=[

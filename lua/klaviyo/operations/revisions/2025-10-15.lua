@@ -1,6 +1,6 @@
 -- The API of 2025-10-15: what differs from 2025-07-15.
 -- Made by tools/catalogue.lua: edit that, not this. The notation:
--- klaviyo/catalogue/notation.lua.
+-- klaviyo/operations/format.lua.
 return {
   date = "2025-10-15",
   follows = "2025-07-15",

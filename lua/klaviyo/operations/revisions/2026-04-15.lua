@@ -1,6 +1,6 @@
 -- The API of 2026-04-15: what differs from 2026-01-15.
 -- Made by tools/catalogue.lua: edit that, not this. The notation:
--- klaviyo/catalogue/notation.lua.
+-- klaviyo/operations/format.lua.
 return {
   date = "2026-04-15",
   follows = "2026-01-15",

@@ -1,6 +1,6 @@
 -- The request documents of 2024-10-15.
 -- Made by tools/catalogue.lua: edit that, not this. The notation:
--- klaviyo/catalogue/notation.lua.
+-- klaviyo/operations/format.lua.
 return [=[
 APIMethodFilter {field!:string(method) filter:InStringArrayFilter? method!:string(api)}
 AlltimeDateFilter {operator!:string(alltime) type!:string(date)}

@@ -1,6 +1,6 @@
 -- The request documents of 2025-04-15: what differs from 2025-01-15.
 -- Made by tools/catalogue.lua: edit that, not this. The notation:
--- klaviyo/catalogue/notation.lua.
+-- klaviyo/operations/format.lua.
 return [=[
 ButtonBlock {content_type!:string(block) data!:any? type!:string(button)}
 CampaignMessageIncrement {badge_config!:string(increment_one)}

@@ -1,6 +1,6 @@
 -- The request documents of 2025-07-15: what differs from 2025-04-15.
 -- Made by tools/catalogue.lua: edit that, not this. The notation:
--- klaviyo/catalogue/notation.lua.
+-- klaviyo/operations/format.lua.
 return [=[
 AbTestAction {data!:{current_experiment:{allocations:*? automatic_winner_selection_settings:AutomaticWinnerSelectionSettings? id:string? name:string? started:string/date-time? variations!:[(SendEmailAction|SendSmsAction)] winner_metric:string(submission,unique-clicks,unique-opens,unique-placed-orders)?}? experiment_status:string(completed,draft,live) main_action!:(SendEmailAction|SendSmsAction) status:string(disabled,draft,live,manual)} id:string? links:Link? temporary_id:string? type!:string(ab-test)}
 ActionOutputCondition {field!:string filter!:(StringOperatorFilter|StringArrayOperatorFilter|NumericOperatorFilter|NumericRangeFilter|BooleanFilter|ExistenceOperatorFilter) output_config_id!:integer type!:string(action-output)}

@@ -1,6 +1,6 @@
 -- The request documents of 2025-10-15: what differs from 2025-07-15.
 -- Made by tools/catalogue.lua: edit that, not this. The notation:
--- klaviyo/catalogue/notation.lua.
+-- klaviyo/operations/format.lua.
 return [=[
 AdditionalField {name!:string value!:string}
 AfterCloseTimeout {id:string? properties:AfterCloseTimeoutProperties type!:string(after_close_or_submit_timeout)}

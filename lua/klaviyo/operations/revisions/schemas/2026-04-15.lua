@@ -1,6 +1,6 @@
 -- The request documents of 2026-04-15: what differs from 2026-01-15.
 -- Made by tools/catalogue.lua: edit that, not this. The notation:
--- klaviyo/catalogue/notation.lua.
+-- klaviyo/operations/format.lua.
 return [=[
 ActionOutputSplitActionData {action_output_filter!:{condition_groups!:[{conditions!:[ActionOutputCondition]}]}?}
 AgeGateProperties {classname:string? date_format:string display_device:[string(both,desktop,mobile)] error_messages:ErrorMessages? label:string? placeholder:string? property_name:string($age_gated_date_of_birth) required:boolean(true) show_label:boolean sms_country_code:string(AT,AU,CH,DE,ES,FR,GB,IE,IT,PT,US)}

@@ -1,6 +1,6 @@
 -- The request documents of 2026-07-15: what differs from 2026-04-15.
 -- Made by tools/catalogue.lua: edit that, not this. The notation:
--- klaviyo/catalogue/notation.lua.
+-- klaviyo/operations/format.lua.
 return [=[
 APISchemaProperty {description:string? id!:integer name!:string type!:string(boolean,float,int,string,timestamp)}
 ConstantPropertyMapping {id!:integer type!:string(constant) value!:(integer|number|string|boolean)}

@@ -213,7 +213,7 @@ local LOCATIONS = {
     thread = nil
     collectgarbage() collectgarbage()
     ngx.sleep(0.05)
-    local queued, running = require("klaviyo.core").load()
+    local queued, running = require("klaviyo.core").stats()
     ngx.say(queued + running, " ", #assert(client:call("get_lists")).data)
   ]],
   ["/key_hangs"] = [[

@@ -37,7 +37,7 @@ local function drain(_, reader)
   local ending = core.clock() + MAX_TRACKING
   reader.was_cut = false
   while is_busy(ending) and not reader.was_cut do
-    reader.send_for()
+    reader.start()
     ngx.sleep(STEP)
   end
   track.report()

@@ -48,7 +48,8 @@ describe("the installed rock", function()
       assert.truthy(dynamic:find("NODELETE", 1, true))
       local needed = {}
       for other in dynamic:gmatch("%(NEEDED%)[^%[]*%[([^%].]+)") do
-        if other ~= "libc" then needed[#needed + 1] = other end
+        -- glibc's loader gives threads variables of their own
+        if other ~= "libc" and not other:find("^ld%-linux") then needed[#needed + 1] = other end
       end
       assert.same({ needs[name] }, needed)
     end

@@ -8,10 +8,10 @@ local quote = script.quote
 -- One request by the curl command. Gives what came, and what curl said of it.
 local function ask(server, path, options)
   options = options or {}
-  local words = { "curl -sS -g --max-time 10 -o " .. quote(server.dir .. "/got"),
+  local words = {"curl -sS -g --max-time 10 -o " .. quote(server.dir .. "/got"),
     [[-w '%{http_code} %{http_version} %{content_type}']],
     "-H " .. quote("Authorization: Klaviyo-API-Key " .. server.key),
-    "-H 'revision: 2024-10-15'", "--cacert " .. quote(server.ca_file) }
+    "-H 'revision: 2024-10-15'", "--cacert " .. quote(server.ca_file)}
   if options.body then
     words[#words + 1] = "-H 'Content-Type: application/vnd.api+json' --data-raw "
       .. quote(options.body)
@@ -23,9 +23,9 @@ local function ask(server, path, options)
   local got = shell.read(server.dir .. "/got")
   -- What went wrong, if anything, stands before it.
   local code, version = said:match("%f[%d](%d%d%d) (%d[%d.]*) ")
-  return { code = tonumber(code), version = version, said = said, got = got,
+  return {code = tonumber(code), version = version, said = said, got = got,
     exit = status,
-    document = got and json.decode(got) or nil }
+    document = got and json.decode(got) or nil}
 end
 
 local function exists(path)
@@ -48,7 +48,7 @@ describe("a sandbox", function()
   local server
 
   setup(function()
-    server = assert(sandbox.start { profiles = 100000, key = "pk_canary_4711" })
+    server = assert(sandbox.start {profiles = 100000, key = "pk_canary_4711"})
   end)
 
   teardown(function()
@@ -68,23 +68,23 @@ describe("a sandbox", function()
   end)
 
   it("answers on TLS and HTTP/2, to those who know its authority", function()
-    local answer = ask(server, "/api/lists", { url = server.tls_url })
+    local answer = ask(server, "/api/lists", {url = server.tls_url})
     assert.equal(200, answer.code, answer.said)
     assert.equal("2", answer.version)
     local by_name = server.tls_url:gsub("127%.0%.0%.1", "localhost")
     assert.equal(200, ask(server, "/api/lists",
-      { url = by_name, curl = "--noproxy '*' -4" }).code)
+      {url = by_name, curl = "--noproxy '*' -4"}).code)
     -- 60: the certificate's issuer is unknown
     assert.equal(60, ask(server, "/api/lists",
-      { url = server.tls_url, curl = "--cacert /etc/ssl/certs/ca-certificates.crt" }).exit)
+      {url = server.tls_url, curl = "--cacert /etc/ssl/certs/ca-certificates.crt"}).exit)
     assert.truthy(shell.read(server.dir .. "/access.log")
       :find(' HTTP/2.0 %d+ 1 200 "GET /api/lists HTTP/2.0"'))
   end)
 
   it("hands ids through as they were written", function()
-    local made = ask(server, "/api/catalog-items", { body = json.encode {
-      data = { type = "catalog-item", attributes = { external_id = "a/b+c d",
-        title = "T", description = "D", url = "https://example.com/" } } } })
+    local made = ask(server, "/api/catalog-items", {body = json.encode {
+      data = {type = "catalog-item", attributes = {external_id = "a/b+c d",
+        title = "T", description = "D", url = "https://example.com/"}}}})
     assert.equal(201, made.code, made.said)
     local read = ask(server,
       "/api/catalog-items/%24custom%3A%3A%3A%24default%3A%3A%3Aa%2Fb%2Bc%20d")
@@ -94,18 +94,18 @@ describe("a sandbox", function()
 
   it("answers 204 without a body, and 405 with the verbs there are", function()
     local made = ask(server, "/api/lists",
-      { body = '{"data":{"type":"list","attributes":{"name":"n"}}}' })
+      {body = '{"data":{"type":"list","attributes":{"name":"n"}}}'})
     local gone = ask(server, "/api/lists/" .. made.document.data.id,
-      { curl = "-X DELETE -i" })
+      {curl = "-X DELETE -i"})
     assert.equal(204, gone.code)
     assert.falsy(gone.got:lower():find("content%-type"))
-    local refused = ask(server, "/api/lists", { curl = "-X PUT -i" })
+    local refused = ask(server, "/api/lists", {curl = "-X PUT -i"})
     assert.truthy(refused.got:find("Allow: GET, POST", 1, true))
   end)
 
   it("compresses for those who ask", function()
     local answer = ask(server, "/api/profiles?page[size]=100",
-      { curl = "--compressed -D " .. quote(server.dir .. "/heads") })
+      {curl = "--compressed -D " .. quote(server.dir .. "/heads")})
     assert.equal(100, #answer.document.data)
     assert.truthy(shell.read(server.dir .. "/heads")
       :lower():find("content%-encoding: gzip"))
@@ -136,15 +136,15 @@ describe("a sandbox", function()
     assert.equal("/api/lists?page[size]=3", requests[2].uri)
     assert.equal("Klaviyo-API-Key", requests[2].headers.authorization)
     assert.equal("2024-10-15", requests[2].headers.revision)
-    for _, name in ipairs { "access.log", "error.log" } do
+    for _, name in ipairs {"access.log", "error.log"} do
       assert.falsy(shell.read(server.dir .. "/" .. name)
         :find("canary", 1, true), name)
     end
   end)
 
   it("remembers bodies that are no text, or end within a character", function()
-    ask(server, "/api/image-upload", { body = "a\137\228b\195\164" })
-    ask(server, "/api/profiles", { body = ("\195\164"):rep(40000):sub(2) })
+    ask(server, "/api/image-upload", {body = "a\137\228b\195\164"})
+    ask(server, "/api/profiles", {body = ("\195\164"):rep(40000):sub(2)})
     local requests = server:requests()
     assert.equal("a\239\191\189\239\191\189b\195\164", requests[1].body)
     assert.equal("\239\191\189\195\164", requests[2].body:sub(1, 5))
@@ -152,15 +152,15 @@ describe("a sandbox", function()
   end)
 
   it("fails on demand", function()
-    server:fault { status = 503, body = "<html>", times = 2,
-      headers = { ["Content-Type"] = "text/html", ["Retry-After"] = "1" } }
-    local answer = ask(server, "/api/lists", { curl = "-i" })
+    server:fault {status = 503, body = "<html>", times = 2,
+      headers = {["Content-Type"] = "text/html", ["Retry-After"] = "1"}}
+    local answer = ask(server, "/api/lists", {curl = "-i"})
     assert.equal(503, answer.code)
     assert.truthy(answer.got:find("Retry-After: 1", 1, true))
     assert.equal(503, ask(server, "/api/metrics").code)
     assert.equal(200, ask(server, "/api/lists").code)
 
-    server:fault { operation = "get_metrics", status = 500, skip = 1 }
+    server:fault {operation = "get_metrics", status = 500, skip = 1}
     assert.equal(200, ask(server, "/api/lists").code)
     assert.equal(200, ask(server, "/api/metrics").code)
     assert.equal(500, ask(server, "/api/metrics").code)
@@ -169,30 +169,30 @@ describe("a sandbox", function()
 
   it("breaks off on demand", function()
     local list = '{"data":{"type":"list","attributes":{"name":"n"}}}'
-    for _, url in ipairs { server.base_url, server.tls_url } do
+    for _, url in ipairs {server.base_url, server.tls_url} do
       server:reset()
-      server:fault { reset = "before", times = 1 }
-      assert.not_equal(0, ask(server, "/api/lists", { url = url, body = list }).exit)
+      server:fault {reset = "before", times = 1}
+      assert.not_equal(0, ask(server, "/api/lists", {url = url, body = list}).exit)
       assert.equal(2, server:stats().resources.list)
-      server:fault { reset = "after" }
-      assert.not_equal(0, ask(server, "/api/lists", { url = url, body = list }).exit)
+      server:fault {reset = "after"}
+      assert.not_equal(0, ask(server, "/api/lists", {url = url, body = list}).exit)
       assert.equal(3, server:stats().resources.list)
-      server:fault { truncate = 40 }
-      local cut = ask(server, "/api/lists", { url = url })
-      assert.not_equal(0, cut.exit, url)
-      assert.equal(200, cut.code)
-      assert.equal(40, #cut.got)
+      server:fault {truncate = 40}
+      local answer = ask(server, "/api/lists", {url = url})
+      assert.not_equal(0, answer.exit, url)
+      assert.equal(200, answer.code)
+      assert.equal(40, #answer.got)
     end
-    assert.has_error(function() server:fault { staus = 500 } end)
+    assert.has_error(function() server:fault {staus = 500} end)
   end)
 
   it("answers in pieces on demand", function()
-    server:fault { slow = { bytes = 100, pause = 0.02 }, operation = "get_lists" }
-    server:fault { rate = 1, delay = 0.01 }
-    for _, url in ipairs { server.base_url, server.tls_url } do
+    server:fault {slow = {bytes = 100, pause = 0.02}, operation = "get_lists"}
+    server:fault {rate = 1, delay = 0.01}
+    for _, url in ipairs {server.base_url, server.tls_url} do
       local answer = ask(server, "/api/lists",
-        { url = url, curl = "-w "
-          .. quote "%{http_code} %{http_version} %{time_starttransfer} %{time_total}" })
+        {url = url, curl = "-w "
+          .. quote "%{http_code} %{http_version} %{time_starttransfer} %{time_total}"})
       assert.equal(200, answer.code, answer.said)
       assert.equal(2, #answer.document.data)
       local first, total = answer.said:match("([%d.]+) ([%d.]+)%s*$")
@@ -208,11 +208,11 @@ describe("a sandbox", function()
   end)
 
   it("forgets who gave up, but not what was done for him", function()
-    server:fault { stall = 5, times = 2 }
-    for _, url in ipairs { server.base_url, server.tls_url } do
+    server:fault {stall = 5, times = 2}
+    for _, url in ipairs {server.base_url, server.tls_url} do
       local began = os.time()
-      local answer = ask(server, "/api/lists", { url = url, curl = "--max-time 0.2",
-        body = '{"data":{"type":"list","attributes":{"name":"n"}}}' })
+      local answer = ask(server, "/api/lists", {url = url, curl = "--max-time 0.2",
+        body = '{"data":{"type":"list","attributes":{"name":"n"}}}'})
       assert.equal(28, answer.exit, answer.said) -- timed out
       assert.is_true(os.time() - began < 3)
     end
@@ -224,8 +224,8 @@ describe("a sandbox", function()
   end)
 
   it("takes its time on demand", function()
-    server:fault { delay = 0.3 }
-    local answer = ask(server, "/api/lists", { curl = "-w '%{time_total}'" })
+    server:fault {delay = 0.3}
+    local answer = ask(server, "/api/lists", {curl = "-w '%{time_total}'"})
     assert.is_true(tonumber(answer.said:match("([%d.]+)%s*$")) >= 0.3)
   end)
 
@@ -233,7 +233,7 @@ describe("a sandbox", function()
     local stats = ask(server, "/__sandbox/stats")
     assert.equal(100000, stats.document.result.resources.profile)
     assert.equal(200, ask(server, "/__sandbox/fault",
-      { body = '{"status":418}' }).code)
+      {body = '{"status":418}'}).code)
     assert.equal(418, ask(server, "/api/lists").code)
     assert.equal(400, ask(server, "/__sandbox/nonsense").code)
   end)
@@ -262,20 +262,20 @@ describe("starting a sandbox", function()
   end)
 
   it("says which options there are", function()
-    assert.has_error(function() sandbox.start { prot = 1 } end)
-    local ok, message = pcall(function() return (sandbox.start { port = "80" }) end)
+    assert.has_error(function() sandbox.start {prot = 1} end)
+    local ok, message = pcall(function() return (sandbox.start {port = "80"}) end)
     assert.is_false(ok)
     assert.truthy(message:find("sandbox_spec.lua:%d+: .*port.* number"))
   end)
 
   it("says what is missing", function()
-    local server, message = start { modules = "/nowhere", nginx = "/nowhere/nginx" }
+    local server, message = start {modules = "/nowhere", nginx = "/nowhere/nginx"}
     assert.is_nil(server)
     assert.truthy(message:find("apt%-get install nginx"), message)
   end)
 
   it("passes on what nginx says", function()
-    local server, message = start { log_level = "loud" }
+    local server, message = start {log_level = "loud"}
     assert.is_nil(server)
     assert.truthy(message:find('invalid log level "loud"'), message)
   end)
@@ -283,7 +283,7 @@ describe("starting a sandbox", function()
   it("stays off a port that is in use", function()
     local one = assert(sandbox.start())
     finally(function() one:stop() end)
-    local two, message = sandbox.start { port = one.port, tls_port = one.tls_port }
+    local two, message = sandbox.start {port = one.port, tls_port = one.tls_port}
     assert.is_nil(two)
     assert.truthy(message:find("in use", 1, true), message)
   end)
@@ -315,11 +315,11 @@ describe("starting a sandbox", function()
   end)
 
   it("has limits when told, over TLS and HTTP/2 as well", function()
-    local server = assert(start { limits = { get_lists = { second = 2, minute = 9 } },
-      time_scale = 0.1, window_phase = "first" })
+    local server = assert(start {limits = {get_lists = {second = 2, minute = 9}},
+      time_scale = 0.1, window_phase = "first"})
     local codes, throttled = {}, nil
-    for i, url in ipairs { server.base_url, server.tls_url, server.tls_url } do
-      local answer = ask(server, "/api/lists", { url = url, curl = "-i" })
+    for i, url in ipairs {server.base_url, server.tls_url, server.tls_url} do
+      local answer = ask(server, "/api/lists", {url = url, curl = "-i"})
       codes[answer.code] = (codes[answer.code] or 0) + 1
       local heads = answer.got:lower()
       assert.equal(answer.code ~= 429,
@@ -327,15 +327,15 @@ describe("starting a sandbox", function()
       throttled = throttled or answer.code == 429 and heads
       assert.is_true(i < 3 or answer.code == 429 or codes[200] == 3)
     end
-    assert.same({ second = 0, minute = 0 },
-      server:consume { operation = "get_lists", requests = 9 })
-    throttled = ask(server, "/api/lists", { curl = "-i" }).got:lower()
+    assert.same({second = 0, minute = 0},
+      server:consume {operation = "get_lists", requests = 9})
+    throttled = ask(server, "/api/lists", {curl = "-i"}).got:lower()
     local wait = tonumber(throttled:match("retry%-after: (%d+)\r\n"))
     assert.is_true(wait >= 1 and wait <= 6)
     assert.falsy(throttled:find("ratelimit", 1, true))
     assert.equal(429, ask(server, "/api/lists").code)
     assert.is_true(server:stats().throttled.get_lists >= 2)
-    assert.has_error(function() server:consume { operation = "get_lits" } end)
+    assert.has_error(function() server:consume {operation = "get_lits"} end)
   end)
 
   it("is an account of its own", function()
@@ -347,7 +347,7 @@ describe("starting a sandbox", function()
   end)
 
   it("keeps no records when told", function()
-    local server = assert(start { record = 0, access_log = false })
+    local server = assert(start {record = 0, access_log = false})
     assert.equal(200, ask(server, "/api/lists").code)
     assert.same({}, server:requests())
     assert.is_false(exists(server.dir .. "/access.log"))
@@ -355,8 +355,8 @@ describe("starting a sandbox", function()
   end)
 
   it("ends a connection after so many requests when told", function()
-    local server = assert(start { keepalive_requests = 3 })
-    for _, url in ipairs { server.base_url, server.tls_url } do
+    local server = assert(start {keepalive_requests = 3})
+    for _, url in ipairs {server.base_url, server.tls_url} do
       local target = quote(url .. "/api/lists")
       local said = script.shell(("curl -sS -H 'revision: 2024-10-15' "
         .. "--cacert %s -H %s -w '<%%{num_connects}>' -o /dev/null %s")
@@ -375,17 +375,17 @@ describe("starting a sandbox", function()
   it("lets so many streams onto a connection as it is told", function()
     -- curl opens another connection when there is no room on the first.
     local function connections(streams)
-      local server = assert(start { http2_streams = streams })
-      server:fault { rate = 1, delay = 0.3 }
+      local server = assert(start {http2_streams = streams})
+      server:fault {rate = 1, delay = 0.3}
       local said = script.shell(("curl -sS -Z -H 'revision: 2024-10-15' "
         .. "--cacert %s -H %s %s"):format(quote(server.ca_file),
           quote("Authorization: Klaviyo-API-Key " .. server.key),
           ("-o /dev/null " .. quote(server.tls_url .. "/api/lists") .. " "):rep(12)))
-      local requests, seen, count = server:requests(), {}, 0
+      local requests, connections_used, count = server:requests(), {}, 0
       assert.equal(12, #requests, said)
       for _, request in ipairs(requests) do
-        count = count + (seen[request.connection] and 0 or 1)
-        seen[request.connection] = true
+        count = count + (connections_used[request.connection] and 0 or 1)
+        connections_used[request.connection] = true
       end
       return count
     end
@@ -394,7 +394,7 @@ describe("starting a sandbox", function()
   end)
 
   it("makes page links of another origin when told", function()
-    local server = assert(start { link_base = "http://elsewhere:1", profiles = 30 })
+    local server = assert(start {link_base = "http://elsewhere:1", profiles = 30})
     assert.truthy(ask(server, "/api/profiles").document.links.next
       :find("^http://elsewhere:1/api/profiles%?"))
   end)
@@ -414,9 +414,9 @@ describe("stopping a sandbox", function()
   end)
 
   it("keeps the directory when told; nor need it compress", function()
-    local server = assert(sandbox.start { keep = true, gzip = false, profiles = 100 })
+    local server = assert(sandbox.start {keep = true, gzip = false, profiles = 100})
     local dir = server.dir
-    ask(server, "/api/profiles?page[size]=100", { curl = "--compressed -D " .. quote(dir .. "/heads") })
+    ask(server, "/api/profiles?page[size]=100", {curl = "--compressed -D " .. quote(dir .. "/heads")})
     assert.falsy(shell.read(dir .. "/heads"):lower():find("content%-encoding"))
     server:stop()
     assert.is_true(exists(dir .. "/access.log"))

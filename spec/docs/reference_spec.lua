@@ -329,7 +329,7 @@ describe("docs/reference.md", function()
         bulk[name] = true
       end
     end
-    local sandbox = require("klaviyo.sandbox.options").checked
+    local sandbox = require("klaviyo.sandbox.options").with_defaults
     local real = {
       ["klaviyo.settings"] = inner(require("klaviyo.settings").new, "KNOWN"),
       ["klaviyo.bulk_options"] = names_of(bulk,
@@ -348,7 +348,7 @@ describe("docs/reference.md", function()
       ["klaviyo.sandbox.options"] = names_of(inner(sandbox, "DEFAULTS"),
         inner(sandbox, "OPTIONAL")),
       ["klaviyo.sandbox.fault"] =
-        inner(require("klaviyo.sandbox.faults").order, "KNOWN"),
+        inner(require("klaviyo.sandbox.faults").add, "KNOWN"),
     }
     for class, names in pairs(real) do
       assert.same(sorted(names), sorted(declared(class)), class)

@@ -2,7 +2,7 @@
 -- was recorded in September 2026 (revision 2026-07-15).
 
 local json = require "klaviyo.sandbox.json"
-local sandbox_world = require "spec.support.sandbox_world"
+local sandbox_handler = require "spec.support.sandbox_handler"
 
 local null = json.null
 
@@ -15,7 +15,7 @@ describe("the sandbox answers as the service:", function()
   local s
 
   before_each(function()
-    s = sandbox_world.new()
+    s = sandbox_handler.new()
   end)
 
   local function get(target)
@@ -151,7 +151,7 @@ describe("the sandbox answers as the service:", function()
 
   it("403 for webhooks, to a private key of an account without the plan",
     function()
-      s = sandbox_world.new {advanced_kdp = false}
+      s = sandbox_handler.new {advanced_kdp = false}
       local status, document = get("/api/webhook-topics")
       assert.equal(403, status)
       assert.equal("permission_denied", document.errors[1].code)
@@ -315,7 +315,7 @@ describe("the sandbox answers as the service:", function()
     end)
 
     it("of 429: a link to the documentation, and no content-type", function()
-      s = sandbox_world.new {limits = true}
+      s = sandbox_handler.new {limits = true}
       local status, document, response
       for _ = 1, 20 do
         status, document, response = s:get("/api/accounts")

@@ -1,24 +1,24 @@
 local json = require "klaviyo.sandbox.json"
 local faults = require "klaviyo.sandbox.faults"
-local sandbox_world = require "spec.support.sandbox_world"
+local sandbox_handler = require "spec.support.sandbox_handler"
 
 describe("the sandbox's faults", function()
   local s, slept, processed
 
   before_each(function()
-    s = sandbox_world.new()
+    s = sandbox_handler.new()
     slept, processed = 0, 0
   end)
 
   local function order(fault)
-    faults.order(s.state, fault)
+    faults.add(s.state, fault)
   end
 
   local function ask(operation)
-    return faults.around(s.state, { method = "GET", target = "/api/x" },
+    return faults.handle_request(s.state, {method = "GET", target = "/api/x"},
       function()
         processed = processed + 1
-        return { status = 200, body = "fine", headers = {} }
+        return {status = 200, body = "fine", headers = {}}
       end,
       function() return operation end,
       function(seconds) slept = slept + seconds end)
@@ -35,37 +35,37 @@ describe("the sandbox's faults", function()
   end
 
   it("hit one request, or so many, after some", function()
-    order { status = 500 }
+    order {status = 500}
     assert.equal("x..", pattern(3))
-    order { status = 500, times = 2, skip = 1, operation = "get_lists" }
+    order {status = 500, times = 2, skip = 1, operation = "get_lists"}
     assert.equal("...", pattern(3, "get_metrics"))
     assert.equal(".xx.", pattern(4, "get_lists"))
-    order { status = 500, method = "POST" }
-    order { status = 500, path = "/api/y" }
+    order {status = 500, method = "POST"}
+    order {status = 500, path = "/api/y"}
     assert.equal("....", pattern(4))
   end)
 
   it("hit by rate, the same ones by the same seed", function()
-    order { status = 503, rate = 0.05, seed = 7 }
+    order {status = 503, rate = 0.05, seed = 7}
     local first = pattern(2000)
     local _, hit = first:gsub("x", "")
     assert.is_true(hit > 60 and hit < 140, hit)
-    assert.same({ ["503"] = hit }, s.state.stats.faults)
+    assert.same({["503"] = hit}, s.state.stats.faults)
     faults.clear(s.state)
-    order { status = 503, rate = 0.05, seed = 7 }
+    order {status = 503, rate = 0.05, seed = 7}
     assert.equal(first, pattern(2000))
     faults.clear(s.state)
-    order { status = 503, rate = 0.05, seed = 8 }
+    order {status = 503, rate = 0.05, seed = 8}
     assert.not_equal(first, pattern(2000))
     faults.clear(s.state)
-    order { status = 503, rate = 1 }
+    order {status = 503, rate = 1}
     assert.equal(("x"):rep(100), pattern(100))
   end)
 
   it("hit several at a time, each at its own rate", function()
-    order { delay = 0.5, rate = 1 }
-    order { status = 503, rate = 0.1, seed = 1 }
-    order { reset = "after", rate = 0.1, seed = 2 }
+    order {delay = 0.5, rate = 1}
+    order {status = 503, rate = 0.1, seed = 1}
+    order {reset = "after", rate = 0.1, seed = 2}
     pattern(2000)
     local counts = s.state.stats.faults
     assert.equal(2000, counts.delay)
@@ -76,54 +76,54 @@ describe("the sandbox's faults", function()
   end)
 
   it("of a definite number wait for their turn", function()
-    order { status = 500 }
-    order { status = 501 }
+    order {status = 500}
+    order {status = 501}
     assert.equal(500, ask().status)
     assert.equal(501, ask().status)
     assert.equal(200, ask().status)
   end)
 
   it("are processed or not", function()
-    order { status = 503 }
-    order { reset = "before" }
+    order {status = 503}
+    order {reset = "before"}
     pattern(2)
     assert.equal(0, processed)
-    order { status = 503, processed = true }
-    order { reset = "after" }
+    order {status = 503, processed = true}
+    order {reset = "after"}
     pattern(2)
-    order { stall = 2 }
+    order {stall = 2}
     assert.equal(2, ask().stall)
     assert.equal(3, processed)
     assert.equal(0, slept)
   end)
 
   it("speak as the service, as a proxy, or as told", function()
-    order { throttled = 3 }
+    order {throttled = 3}
     local response = ask()
-    assert.same({ 429, "3" },
-      { response.status, response.headers["Retry-After"] })
+    assert.same({429, "3"},
+      {response.status, response.headers["Retry-After"]})
     assert.equal("throttled", json.decode(response.body).errors[1].code)
-    order { throttled = 0 }
+    order {throttled = 0}
     response = ask()
-    assert.same({ 429, "0" }, { response.status, response.headers["Retry-After"] })
-    order { error = "permission_denied", status = 403 }
+    assert.same({429, "0"}, {response.status, response.headers["Retry-After"]})
+    order {error = "permission_denied", status = 403}
     response = ask()
     assert.equal(403, response.status)
     assert.equal("permission_denied", json.decode(response.body).errors[1].code)
-    order { html = true, status = 520 }
+    order {html = true, status = 520}
     response = ask()
     assert.equal(520, response.status)
     assert.truthy(response.headers["Content-Type"]:find("text/html", 1, true))
-    order { body = "{" }
+    order {body = "{"}
     response = ask()
-    assert.same({ 200, "{" }, { response.status, response.body })
-    order { slow = { bytes = 1, pause = 0.1 } }
-    assert.same({ bytes = 1, pause = 0.1 }, ask().slow)
+    assert.same({200, "{"}, {response.status, response.body})
+    order {slow = {bytes = 1, pause = 0.1}}
+    assert.same({bytes = 1, pause = 0.1}, ask().slow)
   end)
 
   it("are refused when nobody knows them", function()
-    assert.has_error(function() order { staus = 500 } end)
-    assert.has_error(function() order { status = "500" } end)
-    assert.has_error(function() order { reset = "now" } end)
+    assert.has_error(function() order {staus = 500} end)
+    assert.has_error(function() order {status = "500"} end)
+    assert.has_error(function() order {reset = "now"} end)
   end)
 end)

@@ -3,7 +3,7 @@ local filter = require "klaviyo.sandbox.filter"
 
 local RESOURCE = {
   email = "a,b(\"c\")@example.com", name = "Summer Sale", size = 10,
-  created = "2024-10-15T12:00:00+00:00", tags = json.array { "x", "y" },
+  created = "2024-10-15T12:00:00+00:00", tags = json.array {"x", "y"},
   archived = false, gone = json.null, quoted = "it's \\ é",
 }
 
@@ -61,13 +61,13 @@ describe("the sandbox's filter", function()
   end)
 
   it("refuses everything else", function()
-    for _, text in ipairs { "", "equals", "equals()", "equals(a)", "equals(a,)",
+    for _, text in ipairs {"", "equals", "equals()", "equals(a)", "equals(a,)",
       'equals(a,"b"', 'equals(a,"b)', 'equals(a,"b"))', 'equals(a,b)',
       'equals(a,["b"])', 'like(a,"b")', 'or(has(a),has(b))', 'any(a,"b")',
       'any(a,[])', 'any(a,["b",])', 'contains(a,1)', 'has(a,1)', 'has("a")',
       'less-than(a,"2024-10-15T00:00:00Z")', 'less-than(a,true)', 'has(a)has(b)',
       'has(a),', ',has(a)', 'and()', 'and(has(a)', 'equals(a,2024-13-01)',
-      'equals(a,1 2)' } do
+      'equals(a,1 2)'} do
       local terms, message = filter.parse(text)
       assert.is_nil(terms, text)
       assert.is_string(message)

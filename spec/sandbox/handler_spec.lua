@@ -1,18 +1,18 @@
 local json = require "klaviyo.sandbox.json"
-local sandbox_world = require "spec.support.sandbox_world"
+local sandbox_handler = require "spec.support.sandbox_handler"
 
-local complaints, ids = sandbox_world.complaints, sandbox_world.ids
+local complaints, ids = sandbox_handler.complaints, sandbox_handler.ids
 local null = json.null
 
 local function profile(attributes)
-  return { data = { type = "profile", attributes = attributes } }
+  return {data = {type = "profile", attributes = attributes}}
 end
 
 describe("the sandbox's handler", function()
   local s
 
   before_each(function()
-    s = sandbox_world.new()
+    s = sandbox_handler.new()
   end)
 
   describe("lets in", function()
@@ -25,62 +25,62 @@ describe("the sandbox's handler", function()
     it("the private key under its own scheme, and as a bearer", function()
       assert.equal(200, (s:get("/api/lists")))
       assert.equal(200, (s:get("/api/lists", nil,
-        { authorization = "Bearer pk_test" })))
+        {authorization = "Bearer pk_test"})))
     end)
 
     it("nobody without a key, or with another", function()
-      assert.same({ 401, "not_authenticated" },
-        { answer("GET", "/api/lists", nil, { authorization = false }) })
-      assert.same({ 401, "authentication_failed" },
-        { answer("GET", "/api/lists", nil,
-          { authorization = "Klaviyo-API-Key pk_other" }) })
-      assert.same({ 401, "authentication_failed" },
-        { answer("GET", "/api/lists", nil, { authorization = "pk_test" }) })
+      assert.same({401, "not_authenticated"},
+        {answer("GET", "/api/lists", nil, {authorization = false})})
+      assert.same({401, "authentication_failed"},
+        {answer("GET", "/api/lists", nil,
+          {authorization = "Klaviyo-API-Key pk_other"})})
+      assert.same({401, "authentication_failed"},
+        {answer("GET", "/api/lists", nil, {authorization = "pk_test"})})
     end)
 
     it("only a bearer behind the gateway's prefix", function()
       assert.equal(200, (s:get("/klaviyo/api/lists", nil,
-        { authorization = "Bearer pk_test" })))
-      assert.same({ 401, "authentication_failed" },
-        { answer("GET", "/klaviyo/api/lists") })
+        {authorization = "Bearer pk_test"})))
+      assert.same({401, "authentication_failed"},
+        {answer("GET", "/klaviyo/api/lists")})
     end)
 
     it("no request without a good revision", function()
-      assert.same({ 400, "invalid" },
-        { answer("GET", "/api/lists", nil, { revision = false }) })
-      assert.same({ 400, "invalid" },
-        { answer("GET", "/api/lists", nil, { revision = "latest" }) })
-      assert.same({ 400, "invalid" },
-        { answer("GET", "/api/lists", nil, { revision = "2024-10-16" }) })
+      assert.same({400, "invalid"},
+        {answer("GET", "/api/lists", nil, {revision = false})})
+      assert.same({400, "invalid"},
+        {answer("GET", "/api/lists", nil, {revision = "latest"})})
+      assert.same({400, "invalid"},
+        {answer("GET", "/api/lists", nil, {revision = "2024-10-16"})})
     end)
 
     it("no path or verb that the API does not have", function()
-      assert.same({ 404, "not_found" }, { answer("GET", "/api/prophets") })
-      assert.same({ 404, "not_found" }, { answer("GET", "/") })
+      assert.same({404, "not_found"}, {answer("GET", "/api/prophets")})
+      assert.same({404, "not_found"}, {answer("GET", "/")})
       local status, _, response = s:ask("PUT", "/api/profiles")
       assert.equal(405, status)
       assert.equal("GET, POST", response.headers.Allow)
     end)
 
     it("public calls with the account's company_id and no key", function()
-      local event = { data = { type = "event", attributes = {
-        properties = { a = 1 },
-        metric = { data = { type = "metric", attributes = { name = "M" } } },
-        profile = { data = { type = "profile",
-          attributes = { email = "a@b.example" } } },
-      } } }
+      local event = {data = {type = "event", attributes = {
+        properties = {a = 1},
+        metric = {data = {type = "metric", attributes = {name = "M"}}},
+        profile = {data = {type = "profile",
+          attributes = {email = "a@b.example"}}},
+      }}}
       assert.equal(202, (s:post("/client/events?company_id=TestCo", event)))
       assert.equal(400, (s:post("/client/events?company_id=Other1", event)))
       assert.equal(400, (s:post("/client/events", event)))
       assert.equal(400, (s:post("/client/events?company_id=TestCo", event,
-        { authorization = "Klaviyo-API-Key pk_test" })))
+        {authorization = "Klaviyo-API-Key pk_test"})))
       assert.equal(1, s.state:collection("event").count)
     end)
 
     it("JSON of either media type, and no other body", function()
-      local body = profile { email = "a@b.example" }
+      local body = profile {email = "a@b.example"}
       local function post(media)
-        return (s:post("/api/profiles", body, { ["content-type"] = media }))
+        return (s:post("/api/profiles", body, {["content-type"] = media}))
       end
       assert.equal(415, post(false))
       assert.equal(415, post("text/plain"))
@@ -95,7 +95,7 @@ describe("the sandbox's handler", function()
     it("made, read, changed", function()
       local status, made = s:post("/api/profiles", profile {
         email = "new@example.com", first_name = "John",
-        properties = { a = 1, b = { 1, 2 } },
+        properties = {a = 1, b = {1, 2}},
       })
       assert.equal(201, status)
       local id = made.data.id
@@ -103,43 +103,43 @@ describe("the sandbox's handler", function()
         made.data.links.self)
       assert.equal(null, made.data.attributes.last_name)
 
-      status, made = s:patch("/api/profiles/" .. id, { data = {
-        type = "profile", id = id, attributes = { first_name = "Jane",
-          email = null, properties = { a = null, c = 3 } } } })
+      status, made = s:patch("/api/profiles/" .. id, {data = {
+        type = "profile", id = id, attributes = {first_name = "Jane",
+          email = null, properties = {a = null, c = 3}}}})
       assert.equal(200, status)
       assert.equal("Jane", made.data.attributes.first_name)
 
       local _, read = s:get("/api/profiles/" .. id)
       assert.equal(null, read.data.attributes.email)
-      assert.same({ b = { 1, 2 }, c = 3 }, read.data.attributes.properties)
+      assert.same({b = {1, 2}, c = 3}, read.data.attributes.properties)
     end)
 
     it("a second one of the same identifier is refused", function()
       local _, first = s:post("/api/profiles",
-        profile { email = "a@b.example", phone_number = "+15550001" })
+        profile {email = "a@b.example", phone_number = "+15550001"})
       local status, document = s:post("/api/profiles",
-        profile { phone_number = "+15550001" })
+        profile {phone_number = "+15550001"})
       assert.equal(409, status)
       assert.equal("duplicate_profile", document.errors[1].code)
       assert.equal(first.data.id,
         document.errors[1].meta.duplicate_profile_id)
 
-      local _, second = s:post("/api/profiles", profile { email = "c@b.example" })
-      assert.equal(409, (s:patch("/api/profiles/" .. second.data.id, { data = {
+      local _, second = s:post("/api/profiles", profile {email = "c@b.example"})
+      assert.equal(409, (s:patch("/api/profiles/" .. second.data.id, {data = {
         type = "profile", id = second.data.id,
-        attributes = { email = "a@b.example" } } })))
+        attributes = {email = "a@b.example"}}})))
     end)
 
     it("an identifier that was given up is free again", function()
-      local _, first = s:post("/api/profiles", profile { email = "a@b.example" })
+      local _, first = s:post("/api/profiles", profile {email = "a@b.example"})
       local id = first.data.id
-      s:patch("/api/profiles/" .. id, { data = { type = "profile", id = id,
-        attributes = { email = "z@b.example" } } })
-      assert.equal(201, (s:post("/api/profiles", profile { email = "a@b.example" })))
+      s:patch("/api/profiles/" .. id, {data = {type = "profile", id = id,
+        attributes = {email = "z@b.example"}}})
+      assert.equal(201, (s:post("/api/profiles", profile {email = "a@b.example"})))
     end)
 
     it("upserted by profile-import", function()
-      local import = profile { email = "a@b.example", first_name = "A" }
+      local import = profile {email = "a@b.example", first_name = "A"}
       assert.equal(201, (s:post("/api/profile-import", import)))
       import.data.attributes.first_name = "B"
       local status, document = s:post("/api/profile-import", import)
@@ -152,13 +152,13 @@ describe("the sandbox's handler", function()
       local status, document = s:get("/api/profiles/NOBODY")
       assert.equal(404, status)
       assert.equal("not_found", document.errors[1].code)
-      local _, made = s:post("/api/profiles", profile { email = "a@b.example" })
-      assert.equal(409, (s:patch("/api/profiles/" .. made.data.id, { data = {
-        type = "profile", id = "OTHER", attributes = {} } })))
+      local _, made = s:post("/api/profiles", profile {email = "a@b.example"})
+      assert.equal(409, (s:patch("/api/profiles/" .. made.data.id, {data = {
+        type = "profile", id = "OTHER", attributes = {}}})))
     end)
 
     it("with what is only answered when asked for", function()
-      local _, made = s:post("/api/profiles", profile { email = "a@b.example" })
+      local _, made = s:post("/api/profiles", profile {email = "a@b.example"})
       local target = "/api/profiles/" .. made.data.id
       local _, plain = s:get(target)
       assert.is_nil(plain.data.attributes.subscriptions)
@@ -169,20 +169,20 @@ describe("the sandbox's handler", function()
 
     it("with sparse fieldsets, dotted ones too", function()
       local _, made = s:post("/api/profiles", profile {
-        email = "a@b.example", location = { city = "Bonn", zip = "53111" } })
+        email = "a@b.example", location = {city = "Bonn", zip = "53111"}})
       local _, document = s:get("/api/profiles/" .. made.data.id
         .. "?fields%5Bprofile%5D=email,location.city")
-      assert.same({ email = "a@b.example", location = { city = "Bonn" } },
+      assert.same({email = "a@b.example", location = {city = "Bonn"}},
         document.data.attributes)
       assert.is_table(document.data.relationships.lists.links)
     end)
   end)
 
   it("merges nothing it should not: a reset is a new beginning", function()
-    s:post("/api/profiles", profile { email = "a@b.example" })
+    s:post("/api/profiles", profile {email = "a@b.example"})
     s.state:reset()
     assert.equal(0, s.state:collection("profile").count)
-    assert.equal(201, (s:post("/api/profiles", profile { email = "a@b.example" })))
+    assert.equal(201, (s:post("/api/profiles", profile {email = "a@b.example"})))
   end)
 
   describe("says all that is wrong with", function()
@@ -191,7 +191,7 @@ describe("the sandbox's handler", function()
         .. '"campaign","attributes":{"name":"Summer Newsletter","audiences":'
         .. '{"included":["LIST_ID"]}}}}')
       assert.equal(400, status)
-      assert.same({ "invalid /data/attributes/campaign-messages" },
+      assert.same({"invalid /data/attributes/campaign-messages"},
         complaints(document))
     end)
 
@@ -256,17 +256,17 @@ describe("the sandbox's handler", function()
 
     before_each(function()
       local _, made = s:post("/api/lists",
-        { data = { type = "list", attributes = { name = "VIP" } } })
+        {data = {type = "list", attributes = {name = "VIP"}}})
       list = made.data.id
-      _, made = s:post("/api/profiles", profile { email = "1@b.example" })
+      _, made = s:post("/api/profiles", profile {email = "1@b.example"})
       one = made.data.id
-      _, made = s:post("/api/profiles", profile { email = "2@b.example" })
+      _, made = s:post("/api/profiles", profile {email = "2@b.example"})
       two = made.data.id
     end)
 
     local function change(method, id)
       return (s:ask(method, "/api/lists/" .. list .. "/relationships/profiles",
-        { data = { { type = "profile", id = id } } }))
+        {data = {{type = "profile", id = id}}}))
     end
 
     it("added and removed, seen from both sides", function()
@@ -274,17 +274,17 @@ describe("the sandbox's handler", function()
       assert.equal(204, change("POST", one))
       assert.equal(204, change("POST", one))
       local _, members = s:get("/api/lists/" .. list .. "/profiles")
-      assert.same({ two, one }, ids(members))
+      assert.same({two, one}, ids(members))
       local _, identifiers = s:get(
         "/api/lists/" .. list .. "/relationships/profiles")
-      assert.same({ { type = "profile", id = two },
-        { type = "profile", id = one } }, identifiers.data)
+      assert.same({{type = "profile", id = two},
+        {type = "profile", id = one}}, identifiers.data)
       local _, lists = s:get("/api/profiles/" .. one .. "/lists")
       assert.equal(list, lists.data[#lists.data].id)
 
       assert.equal(204, change("DELETE", two))
       _, members = s:get("/api/lists/" .. list .. "/profiles")
-      assert.same({ one }, ids(members))
+      assert.same({one}, ids(members))
       assert.equal(404, change("POST", "NOBODY"))
       assert.equal(405, change("PATCH", one))
     end)
@@ -293,7 +293,7 @@ describe("the sandbox's handler", function()
       change("POST", one)
       local _, members = s:get("/api/lists/" .. list .. "/profiles"
         .. "?filter=any(email,[%221@b.example%22,%222@b.example%22])")
-      assert.same({ one }, ids(members))
+      assert.same({one}, ids(members))
     end)
 
     it("gone, and gone again", function()
@@ -305,20 +305,20 @@ describe("the sandbox's handler", function()
 
   it("takes events in once each", function()
     local function track(attributes)
-      attributes.properties = { product_id = "SKU123" }
-      attributes.metric = { data = { type = "metric",
-        attributes = { name = "Viewed Product" } } }
-      attributes.profile = { data = { type = "profile",
-        attributes = { email = "customer@example.com" } } }
+      attributes.properties = {product_id = "SKU123"}
+      attributes.metric = {data = {type = "metric",
+        attributes = {name = "Viewed Product"}}}
+      attributes.profile = {data = {type = "profile",
+        attributes = {email = "customer@example.com"}}}
       return (s:post("/api/events",
-        { data = { type = "event", attributes = attributes } }))
+        {data = {type = "event", attributes = attributes}}))
     end
-    assert.equal(202, track { unique_id = "a" })
-    assert.equal(202, track { unique_id = "a" })
-    assert.equal(202, track { unique_id = "b", value = 9.99 })
+    assert.equal(202, track {unique_id = "a"})
+    assert.equal(202, track {unique_id = "a"})
+    assert.equal(202, track {unique_id = "b", value = 9.99})
     -- Without one the second stands for it.
-    track { time = "2024-10-15T00:00:00.100Z" }
-    track { time = "2024-10-15T00:00:00.900Z" }
+    track {time = "2024-10-15T00:00:00.100Z"}
+    track {time = "2024-10-15T00:00:00.900Z"}
     local _, events = s:get("/api/events?include=profile,metric&sort=timestamp")
     assert.equal(3, #events.data)
     assert.equal("SKU123",
@@ -333,26 +333,26 @@ describe("the sandbox's handler", function()
   end)
 
   it("makes campaigns with their messages", function()
-    local status, made = s:post("/api/campaigns", { data = { type = "campaign",
-      attributes = { name = "Summer", audiences = { included = { "LIST" } },
-        ["campaign-messages"] = { data = json.array { {
-          type = "campaign-message", attributes = { channel = "email",
-            label = "one", content = { subject = "Hello" } } } } } } } })
+    local status, made = s:post("/api/campaigns", {data = {type = "campaign",
+      attributes = {name = "Summer", audiences = {included = {"LIST"}},
+        ["campaign-messages"] = {data = json.array {{
+          type = "campaign-message", attributes = {channel = "email",
+            label = "one", content = {subject = "Hello"}}}}}}}})
     assert.equal(201, status)
     local messages = made.data.relationships["campaign-messages"].data
     assert.equal(1, #messages)
     assert.is_nil(made.data.attributes["campaign-messages"])
     local _, message = s:get("/api/campaign-messages/" .. messages[1].id)
     assert.equal("Hello", message.data.attributes.content.subject)
-    s:patch("/api/campaign-messages/" .. messages[1].id, { data = {
+    s:patch("/api/campaign-messages/" .. messages[1].id, {data = {
       type = "campaign-message", id = messages[1].id,
-      attributes = { label = "two" } } })
+      attributes = {label = "two"}}})
     local _, later = s:get("/api/campaign-messages/" .. messages[1].id, nil,
-      { revision = "2025-01-15" })
-    assert.same({ "email", "two", "Hello" }, {
+      {revision = "2025-01-15"})
+    assert.same({"email", "two", "Hello"}, {
       later.data.attributes.definition.channel,
       later.data.attributes.definition.label,
-      later.data.attributes.definition.content.subject })
+      later.data.attributes.definition.content.subject})
     local function listed(channel)
       local _, document = s:get(
         ("/api/campaigns?filter=equals(messages.channel,'%s')"):format(channel))
@@ -363,62 +363,62 @@ describe("the sandbox's handler", function()
     assert.equal(1, listed "email'),equals(archived,false),contains(name,'mm")
     assert.equal(0, listed "email'),equals(archived,true),contains(name,'mm")
 
-    assert.equal(202, (s:post("/api/campaign-send-jobs", { data = {
-      type = "campaign-send-job", id = made.data.id } })))
+    assert.equal(202, (s:post("/api/campaign-send-jobs", {data = {
+      type = "campaign-send-job", id = made.data.id}})))
     local target = "/api/campaign-send-jobs/" .. made.data.id
-    local seen = {}
+    local statuses = {}
     for i = 1, 3 do
       local _, job = s:get(target)
-      seen[i] = job.data.attributes.status
+      statuses[i] = job.data.attributes.status
     end
-    assert.same({ "queued", "processing", "complete" }, seen)
+    assert.same({"queued", "processing", "complete"}, statuses)
 
-    assert.equal(201, (s:post("/api/campaign-clone", { data = {
+    assert.equal(201, (s:post("/api/campaign-clone", {data = {
       type = "campaign", id = made.data.id,
-      attributes = { new_name = "Autumn" } } })))
+      attributes = {new_name = "Autumn"}}})))
     assert.equal(2, listed "email")
   end)
 
   it("keeps a webhook's secret to itself", function()
-    local status, made = s:post("/api/webhooks", { data = { type = "webhook",
-      attributes = { name = "W", endpoint_url = "https://example.com/",
-        secret_key = "0123456789abcdef" },
-      relationships = { ["webhook-topics"] = { data = json.array { {
-        type = "webhook-topic", id = "event:klaviyo.sent_sms" } } } } } })
+    local status, made = s:post("/api/webhooks", {data = {type = "webhook",
+      attributes = {name = "W", endpoint_url = "https://example.com/",
+        secret_key = "0123456789abcdef"},
+      relationships = {["webhook-topics"] = {data = json.array {{
+        type = "webhook-topic", id = "event:klaviyo.sent_sms"}}}}}})
     assert.equal(201, status)
     assert.is_nil(made.data.attributes.secret_key)
     assert.is_true(made.data.attributes.enabled)
-    assert.same({ { type = "webhook-topic", id = "event:klaviyo.sent_sms" } },
+    assert.same({{type = "webhook-topic", id = "event:klaviyo.sent_sms"}},
       made.data.relationships["webhook-topics"].data)
     assert.equal(204, (s:delete("/api/webhooks/" .. made.data.id)))
     assert.equal(404, (s:get("/api/webhooks/" .. made.data.id)))
   end)
 
   it("knows ids in any characters, percent-encoded", function()
-    local status, made = s:post("/api/catalog-items", { data = {
-      type = "catalog-item", attributes = { external_id = "a/b+c=% é",
-        title = "T", description = "D", url = "https://example.com/" } } })
+    local status, made = s:post("/api/catalog-items", {data = {
+      type = "catalog-item", attributes = {external_id = "a/b+c=% é",
+        title = "T", description = "D", url = "https://example.com/"}}})
     assert.equal(201, status)
     assert.equal("$custom:::$default:::a/b+c=% é", made.data.id)
     local path = made.data.links.self:gsub("^https://a%.klaviyo%.com", "")
     assert.equal(200, (s:get(path)))
     assert.equal(400, (s:get("/api/catalog-items/%2")))
     assert.equal(400, (s:get("/api/catalog-items/%2G")))
-    assert.equal(409, (s:post("/api/catalog-items", { data = {
-      type = "catalog-item", attributes = { external_id = "a/b+c=% é",
-        title = "T", description = "D", url = "https://example.com/" } } })))
+    assert.equal(409, (s:post("/api/catalog-items", {data = {
+      type = "catalog-item", attributes = {external_id = "a/b+c=% é",
+        title = "T", description = "D", url = "https://example.com/"}}})))
   end)
 
   it("runs bulk jobs", function()
     local list = s.state:collection("list"):at(2).id
-    local status, job = s:post("/api/profile-bulk-import-jobs", { data = {
+    local status, job = s:post("/api/profile-bulk-import-jobs", {data = {
       type = "profile-bulk-import-job",
-      attributes = { profiles = { data = json.array {
-        { type = "profile", attributes = { email = "1@b.example" } },
-        { type = "profile", attributes = { email = "2@b.example" } },
-      } } },
-      relationships = { lists = { data = json.array {
-        { type = "list", id = list } } } } } })
+      attributes = {profiles = {data = json.array {
+        {type = "profile", attributes = {email = "1@b.example"}},
+        {type = "profile", attributes = {email = "2@b.example"}},
+      }}},
+      relationships = {lists = {data = json.array {
+        {type = "list", id = list}}}}}})
     assert.equal(202, status)
     assert.equal("queued", job.data.attributes.status)
     assert.matches("^[%w+/]+$", job.data.id) -- base64 without padding
@@ -433,13 +433,13 @@ describe("the sandbox's handler", function()
     local _, members = s:get("/api/lists/" .. list .. "/profiles")
     assert.equal(2, #members.data)
 
-    local refused, document = s:post("/api/profile-bulk-import-jobs", { data = {
+    local refused, document = s:post("/api/profile-bulk-import-jobs", {data = {
       type = "profile-bulk-import-job",
-      attributes = { profiles = { data = json.array {
-        { type = "profile", attributes = { email = "3@b.example" } },
-        { type = "profile", attributes = { email = 4 } } } } } } })
+      attributes = {profiles = {data = json.array {
+        {type = "profile", attributes = {email = "3@b.example"}},
+        {type = "profile", attributes = {email = 4}}}}}}})
     assert.equal(400, refused)
-    assert.same({ "invalid /data/attributes/profiles/data/1/attributes/email" },
+    assert.same({"invalid /data/attributes/profiles/data/1/attributes/email"},
       complaints(document))
   end)
 end)

@@ -1,7 +1,7 @@
 local json = require "klaviyo.sandbox.json"
-local sandbox_world = require "spec.support.sandbox_world"
+local sandbox_handler = require "spec.support.sandbox_handler"
 
-local complaints = sandbox_world.complaints
+local complaints = sandbox_handler.complaints
 
 describe("the sandbox's jobs", function()
   local now, s
@@ -10,7 +10,7 @@ describe("the sandbox's jobs", function()
     now = 1760000000
     settings = settings or {}
     settings.clock = function() return now end
-    s = sandbox_world.new(settings)
+    s = sandbox_handler.new(settings)
   end
 
   before_each(function() state() end)
@@ -18,15 +18,15 @@ describe("the sandbox's jobs", function()
   local function resources(kind, list)
     local data = json.array()
     for i, attributes in ipairs(list) do
-      data[i] = { type = kind, attributes = attributes }
+      data[i] = {type = kind, attributes = attributes}
     end
-    return { data = data }
+    return {data = data}
   end
 
   local function import(list, relationships)
-    return s:post("/api/profile-bulk-import-jobs", { data = {
+    return s:post("/api/profile-bulk-import-jobs", {data = {
       type = "profile-bulk-import-job", relationships = relationships,
-      attributes = { profiles = resources("profile", list) } } })
+      attributes = {profiles = resources("profile", list)}}})
   end
 
   local function path_of(job)
@@ -49,7 +49,7 @@ describe("the sandbox's jobs", function()
   local function people(count)
     local list = {}
     for i = 1, count do
-      list[i] = { email = ("p%d@b.example"):format(i) }
+      list[i] = {email = ("p%d@b.example"):format(i)}
     end
     return list
   end
@@ -61,17 +61,17 @@ describe("the sandbox's jobs", function()
     end)
 
     it("after so many looks", function()
-      state { job_polls = 3 }
+      state {job_polls = 3}
       local _, job = import(people(1))
       assert.equal("queued queued queued processing processing processing "
         .. "complete", states(job, 7))
-      state { job_polls = 0 }
+      state {job_polls = 0}
       _, job = import(people(1))
       assert.equal("complete", states(job, 1))
     end)
 
     it("after so many seconds", function()
-      state { job_polls = 0, job_seconds = 2 }
+      state {job_polls = 0, job_seconds = 2}
       local _, job = import(people(1))
       assert.equal("queued queued processing processing complete",
         states(job, 5, 1))
@@ -99,24 +99,24 @@ describe("the sandbox's jobs", function()
     it("fail in part, each failure with its place and payload", function()
       local list = people(100)
       list[1].email = "nobody@nowhere.invalid"
-      list[18] = { phone_number = "+9991234567", external_id = "eighteen" }
-      list[100].properties = { sandbox_error = "Told to fail." }
+      list[18] = {phone_number = "+9991234567", external_id = "eighteen"}
+      list[100].properties = {sandbox_error = "Told to fail."}
       local status, job = import(list)
       assert.equal(202, status)
       local _, before = s:get(path_of(job) .. "/import-errors")
       assert.same({}, before.data)
       local _, last = states(job, 3)
-      assert.same({ 100, 97, 3 },
-        { last.total_count, last.completed_count, last.failed_count })
+      assert.same({100, 97, 3},
+        {last.total_count, last.completed_count, last.failed_count})
       local _, first = s:get(path_of(job) .. "/import-errors?page[size]=2")
       assert.equal(2, #first.data)
-      local _, rest = s:get(sandbox_world.next(first))
-      local errors = { first.data[1], first.data[2], rest.data[1] }
-      for i, place in ipairs { "0/attributes/email",
-        "17/attributes/phone_number", "99/attributes/properties" } do
+      local _, rest = s:get(sandbox_handler.next(first))
+      local errors = {first.data[1], first.data[2], rest.data[1]}
+      for i, path in ipairs {"0/attributes/email",
+        "17/attributes/phone_number", "99/attributes/properties"} do
         assert.equal("import-error", errors[i].type)
         local attributes = errors[i].attributes
-        assert.equal("/data/attributes/profiles/data/" .. place,
+        assert.equal("/data/attributes/profiles/data/" .. path,
           attributes.source.pointer)
         assert.equal("invalid", attributes.code)
       end
@@ -132,7 +132,7 @@ describe("the sandbox's jobs", function()
       local list = people(30)
       list[18].email = "not an address"
       list[20].phone_number = "555 1234"
-      list[21] = { first_name = "Nobody" }
+      list[21] = {first_name = "Nobody"}
       local status, document = import(list)
       assert.equal(400, status)
       assert.same({
@@ -145,12 +145,12 @@ describe("the sandbox's jobs", function()
 
     it("are refused for a profile of more than 500 kB", function()
       local list = people(3)
-      list[2].properties = { text = ("x"):rep(499000) }
+      list[2].properties = {text = ("x"):rep(499000)}
       assert.equal(202, (import(list)))
       list[2].properties.more = ("x"):rep(1000)
       local status, document = import(list)
       assert.equal(400, status)
-      assert.same({ "invalid /data/attributes/profiles/data/1/attributes" },
+      assert.same({"invalid /data/attributes/profiles/data/1/attributes"},
         complaints(document))
     end)
 
@@ -161,7 +161,7 @@ describe("the sandbox's jobs", function()
       import(list)
       import(list)
       local stats = s.state:counters()
-      assert.same({ records = 9, made = 4, updated = 5, failed = 0 },
+      assert.same({records = 9, made = 4, updated = 5, failed = 0},
         stats.imports)
       assert.equal(1, stats.repeated.bulk_import_profiles)
       assert.equal(3, stats.largest.bulk_import_profiles.records)
@@ -169,8 +169,8 @@ describe("the sandbox's jobs", function()
 
     it("put people on a list, once each", function()
       local list = s.state:collection("list"):at(2).id
-      local to = { lists = { data = json.array {
-        { type = "list", id = list } } } }
+      local to = {lists = {data = json.array {
+        {type = "list", id = list}}}}
       import(people(3), to)
       import(people(4), to)
       local _, members = s:get("/api/lists/" .. list .. "/profiles")
@@ -184,71 +184,71 @@ describe("the sandbox's jobs", function()
   it("take no more at once than the service", function()
     local status, document = import(people(10001))
     assert.equal(400, status)
-    assert.same({ "invalid /data/attributes/profiles/data" },
+    assert.same({"invalid /data/attributes/profiles/data"},
       complaints(document))
     assert.equal(202, (import(people(10000))))
 
     local codes = {}
     for i = 1, 1001 do
-      codes[i] = { unique_code = "C" .. i }
+      codes[i] = {unique_code = "C" .. i}
     end
-    assert.equal(400, (s:post("/api/coupon-code-bulk-create-jobs", { data = {
+    assert.equal(400, (s:post("/api/coupon-code-bulk-create-jobs", {data = {
       type = "coupon-code-bulk-create-job", attributes = {
-        ["coupon-codes"] = resources("coupon-code", codes) } } })))
+        ["coupon-codes"] = resources("coupon-code", codes)}}})))
 
     local big = people(1)
-    big[1].properties = { text = ("x"):rep(5000000) }
+    big[1].properties = {text = ("x"):rep(5000000)}
     status, document = import(big)
     assert.equal(413, status)
-    assert.same({ "payload_too_large /data" }, complaints(document))
+    assert.same({"payload_too_large /data"}, complaints(document))
   end)
 
   it("of a catalog fail in part", function()
     local function item(external_id)
-      return { external_id = external_id, title = "T", description = "D",
-        url = "https://example.com/" }
+      return {external_id = external_id, title = "T", description = "D",
+        url = "https://example.com/"}
     end
     local function run(action, items)
       local status, job = s:post("/api/catalog-item-bulk-" .. action .. "-jobs",
-        { data = { type = "catalog-item-bulk-" .. action .. "-job",
-          attributes = { items = items } } })
+        {data = {type = "catalog-item-bulk-" .. action .. "-job",
+          attributes = {items = items}}})
       assert.equal(202, status)
       local _, last = states(job, 3)
       return last, job
     end
     local last, job = run("create", resources("catalog-item",
-      { item "a", item "b", item "a" }))
-    assert.same({ 3, 2, 1 },
-      { last.total_count, last.completed_count, last.failed_count })
+      {item "a", item "b", item "a"}))
+    assert.same({3, 2, 1},
+      {last.total_count, last.completed_count, last.failed_count})
     assert.equal("/data/attributes/items/data/2", last.errors[1].source.pointer)
     assert.equal("duplicate", last.errors[1].code)
     local _, full = s:get(path_of(job) .. "?include=items")
     assert.equal(2, #full.included)
 
-    local items = { data = json.array {
-      { type = "catalog-item", id = "$custom:::$default:::a",
-        attributes = { title = "New" } },
-      { type = "catalog-item", id = "$custom:::$default:::z",
-        attributes = { title = "New" } } } }
+    local items = {data = json.array {
+      {type = "catalog-item", id = "$custom:::$default:::a",
+        attributes = {title = "New"}},
+      {type = "catalog-item", id = "$custom:::$default:::z",
+        attributes = {title = "New"}}}}
     last = run("update", items)
-    assert.same({ 1, 1 }, { last.completed_count, last.failed_count })
+    assert.same({1, 1}, {last.completed_count, last.failed_count})
     assert.equal("not_found", last.errors[1].code)
     local _, read = s:get("/api/catalog-items/%24custom:::%24default:::a")
     assert.equal("New", read.data.attributes.title)
 
     items.data[1].attributes, items.data[2].attributes = nil, nil
     last = run("delete", items)
-    assert.same({ 1, 1 }, { last.completed_count, last.failed_count })
+    assert.same({1, 1}, {last.completed_count, last.failed_count})
     assert.equal(1, s.state:collection("catalog-item").count)
   end)
 
   it("suppress people, lists or segments, one of the three", function()
     local function suppress(profiles, list)
-      return s:post("/api/profile-suppression-bulk-create-jobs", { data = {
+      return s:post("/api/profile-suppression-bulk-create-jobs", {data = {
         type = "profile-suppression-bulk-create-job",
-        attributes = { profiles = profiles and resources("profile", profiles) },
-        relationships = list and { list = { data =
-          { type = "list", id = list } } } } })
+        attributes = {profiles = profiles and resources("profile", profiles)},
+        relationships = list and {list = {data =
+          {type = "list", id = list}}}}})
     end
     local list = s.state:collection("list"):at(2).id
     local status, job = suppress(people(2))
@@ -272,59 +272,59 @@ describe("the sandbox's jobs", function()
       for i, group in ipairs(groups) do
         local list = {}
         for j, unique in ipairs(group) do
-          list[j] = { unique_id = unique, properties = { n = j },
-            metric = { data = { type = "metric",
-              attributes = { name = "Viewed" } } } }
+          list[j] = {unique_id = unique, properties = {n = j},
+            metric = {data = {type = "metric",
+              attributes = {name = "Viewed"}}}}
         end
-        data[i] = { type = "event-bulk-create", attributes = {
-          profile = { data = { type = "profile",
-            attributes = { email = group.email or "a@b.example" } } },
-          events = resources("event", list) } }
+        data[i] = {type = "event-bulk-create", attributes = {
+          profile = {data = {type = "profile",
+            attributes = {email = group.email or "a@b.example"}}},
+          events = resources("event", list)}}
       end
-      return s:post("/api/event-bulk-create-jobs", { data = {
+      return s:post("/api/event-bulk-create-jobs", {data = {
         type = "event-bulk-create-job",
-        attributes = { ["events-bulk-create"] = { data = data } } } })
+        attributes = {["events-bulk-create"] = {data = data}}}})
     end
 
     it("are taken in once each, and counted", function()
-      local status, document = events { { "1", "2" }, { "3" } }
+      local status, document = events {{"1", "2"}, {"3"}}
       assert.equal(202, status)
       assert.is_nil(document)
-      events { { "2", "3", "4" } }
+      events {{"2", "3", "4"}}
       local stats = s.state:counters()
-      assert.same({ received = 6, distinct = 4, repeated = 2, unnamed = 0 },
+      assert.same({received = 6, distinct = 4, repeated = 2, unnamed = 0},
         stats.events)
       assert.equal(4, stats.resources.event)
       assert.equal(3, stats.largest.bulk_create_events.records)
     end)
 
     it("are refused for a unique_id twice, or too many", function()
-      local status, document = events { { "1" }, { "2", "1" } }
+      local status, document = events {{"1"}, {"2", "1"}}
       assert.equal(400, status)
-      assert.same({ "invalid /data/attributes/events-bulk-create/data/1/"
-        .. "attributes/events/data/1/attributes/unique_id" },
+      assert.same({"invalid /data/attributes/events-bulk-create/data/1/"
+        .. "attributes/events/data/1/attributes/unique_id"},
         complaints(document))
-      status, document = events { { "1", email = "no" } }
+      status, document = events {{"1", email = "no"}}
       assert.equal(400, status)
-      assert.same({ "invalid /data/attributes/events-bulk-create/data/0/"
-        .. "attributes/profile/data/attributes/email" }, complaints(document))
+      assert.same({"invalid /data/attributes/events-bulk-create/data/0/"
+        .. "attributes/profile/data/attributes/email"}, complaints(document))
       local half, other = {}, {}
       for i = 1, 501 do
         half[i], other[i] = "a" .. i, "b" .. i
       end
-      assert.equal(400, (events { half, other }))
+      assert.equal(400, (events {half, other}))
       half[501], other[501] = nil, nil
-      assert.equal(202, (events { half, other }))
+      assert.equal(202, (events {half, other}))
       assert.equal(1000, s.state:collection("event").count)
     end)
   end)
 
   it("count what is made, and what is made twice", function()
-    local campaign = { data = { type = "campaign",
-      attributes = { name = "Summer", audiences = { included = { "LIST" } },
-        ["campaign-messages"] = { data = json.array { {
-          type = "campaign-message", attributes = { channel = "email" } } } }
-      } } }
+    local campaign = {data = {type = "campaign",
+      attributes = {name = "Summer", audiences = {included = {"LIST"}},
+        ["campaign-messages"] = {data = json.array {{
+          type = "campaign-message", attributes = {channel = "email"}}}}
+      }}}
     campaign = json.encode(campaign)
     assert.equal(201, (s:post("/api/campaigns", campaign)))
     assert.equal(201, (s:post("/api/campaigns", campaign)))
@@ -332,7 +332,7 @@ describe("the sandbox's jobs", function()
       (campaign:gsub("Summer", "Autumn")))))
     local stats = s.state:counters()
     assert.equal(3, stats.created.campaign)
-    assert.same({ create_campaign = 1 }, stats.repeated)
-    assert.same({ create_campaign = 3 }, stats.processed)
+    assert.same({create_campaign = 1}, stats.repeated)
+    assert.same({create_campaign = 3}, stats.processed)
   end)
 end)

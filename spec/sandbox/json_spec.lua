@@ -12,8 +12,8 @@ describe("the sandbox's JSON", function()
   end)
 
   it("gives numbers back as they were written", function()
-    for _, text in ipairs { "0", "-1", "9.99", "1e+22", "12345678901234567890",
-      "9007199254740993", "0.1234567890123456789", "1e400", "-0.5" } do
+    for _, text in ipairs {"0", "-1", "9.99", "1e+22", "12345678901234567890",
+      "9007199254740993", "0.1234567890123456789", "1e400", "-0.5"} do
       local value = assert(json.decode(text))
       local again = json.encode(value)
       assert.is_true(again == text or tonumber(again) == tonumber(text), again)
@@ -32,11 +32,11 @@ describe("the sandbox's JSON", function()
   end)
 
   it("refuses what is not JSON", function()
-    for _, text in ipairs { "", "[1,]", '{"a":1,}', '{"a":1,"a":2}', "NaN",
+    for _, text in ipairs {"", "[1,]", '{"a":1,}', '{"a":1,"a":2}', "NaN",
       "Infinity", "-", "01", "1.", ".5", "+1", "1e", "'a'", '"\1"', '"\\x"',
       '"\\ud83d"', '"\\ude00"', '"a', "[1", "[1 2]", "{1:2}", "1 2", "truex",
       "nul", "\255", '"\192\128"', '"\237\160\128"', '"\244\144\128\128"',
-      "\239\187\191{}", ("["):rep(501) .. ("]"):rep(501) } do
+      "\239\187\191{}", ("["):rep(501) .. ("]"):rep(501)} do
       local value, message = json.decode(text)
       assert.is_nil(value, text)
       assert.is_string(message)
@@ -44,8 +44,8 @@ describe("the sandbox's JSON", function()
   end)
 
   it("writes members in the order of their shape", function()
-    local shape = json.shape { "type", "id", "none" }
+    local shape = json.shape {"type", "id", "none"}
     assert.equal('{"type":"list","id":"x"}',
-      json.encode(setmetatable({ id = "x", type = "list" }, shape)))
+      json.encode(setmetatable({id = "x", type = "list"}, shape)))
   end)
 end)

@@ -1,5 +1,5 @@
 local limits = require "klaviyo.sandbox.limits"
-local sandbox_world = require "spec.support.sandbox_world"
+local sandbox_handler = require "spec.support.sandbox_handler"
 
 describe("the sandbox's limits", function()
   local now, s
@@ -9,7 +9,7 @@ describe("the sandbox's limits", function()
     now = 1200000 -- begins a minute, but no day
     settings.clock = function() return now end
     settings.window_phase = settings.window_phase or 0
-    s = sandbox_world.new(settings)
+    s = sandbox_handler.new(settings)
   end
 
   local function ask(target, ...)
@@ -37,7 +37,7 @@ describe("the sandbox's limits", function()
   end)
 
   it("are those of the service: a second, then a minute", function()
-    state { limits = true }
+    state {limits = true}
     local total = 0
     while total < 700 do
       local got = until_refused()
@@ -54,26 +54,26 @@ describe("the sandbox's limits", function()
   end)
 
   it("are told of in every answer that is not a 429, as the service does", function()
-    state { limits = true }
+    state {limits = true}
     now = now + 0.25
     local function told(target)
       local headers = select(2, ask(target))
-      return { headers["RateLimit-Limit"], headers["RateLimit-Remaining"], headers["RateLimit-Reset"] }
+      return {headers["RateLimit-Limit"], headers["RateLimit-Remaining"], headers["RateLimit-Reset"]}
     end
-    assert.same({ "75, 75;w=1, 700;w=60", "74", "0" }, told())
-    assert.same({ "75, 75;w=1, 700;w=60", "73", "0" }, told "/api/lists?sort=nonsense")
+    assert.same({"75, 75;w=1, 700;w=60", "74", "0"}, told())
+    assert.same({"75, 75;w=1, 700;w=60", "73", "0"}, told "/api/lists?sort=nonsense")
     now = now + 1
-    assert.same({ "75, 75;w=1, 700;w=60", "74", "0" }, told())
-    assert.same({ "10, 10;w=1, 150;w=60", "9", "0" }, told "/api/metrics")
+    assert.same({"75, 75;w=1, 700;w=60", "74", "0"}, told())
+    assert.same({"10, 10;w=1, 150;w=60", "9", "0"}, told "/api/metrics")
   end)
 
   it("are told of as documented when that is asked for", function()
-    state { limits = true, rate_limit_headers = "documented" }
+    state {limits = true, rate_limit_headers = "documented"}
     now = now + 0.25
     local _, headers = ask()
-    assert.same({ "75, 75;w=1, 700;w=60", "699", "60" },
-      { headers["RateLimit-Limit"], headers["RateLimit-Remaining"],
-        headers["RateLimit-Reset"] })
+    assert.same({"75, 75;w=1, 700;w=60", "699", "60"},
+      {headers["RateLimit-Limit"], headers["RateLimit-Remaining"],
+        headers["RateLimit-Reset"]})
     now = now + 10
     local status
     status, headers = ask("/api/lists?sort=nonsense")
@@ -86,13 +86,13 @@ describe("the sandbox's limits", function()
 
   it("take no other word for what their headers describe", function()
     local options = require "klaviyo.sandbox.options"
-    assert.equal("service", options.checked(nil, 1).rate_limit_headers)
-    assert.has_error(function() options.checked({ rate_limit_headers = "docs" }, 1) end)
-    assert.has_error(function() options.checked({ rate_limit_headers = true }, 1) end)
+    assert.equal("service", options.with_defaults(nil, 1).rate_limit_headers)
+    assert.has_error(function() options.with_defaults({rate_limit_headers = "docs"}, 1) end)
+    assert.has_error(function() options.with_defaults({rate_limit_headers = true}, 1) end)
   end)
 
   it("are told of by Retry-After alone in a 429", function()
-    state { limits = { get_lists = { second = 1, minute = 2 } } }
+    state {limits = {get_lists = {second = 1, minute = 2}}}
     ask()
     now = now + 0.4
     local got, headers, document = until_refused()
@@ -110,27 +110,27 @@ describe("the sandbox's limits", function()
     assert.equal("59", headers["Retry-After"])
     assert.truthy(document.errors[1].detail
       :find("Expected available in 59 seconds.", 1, true))
-    assert.same({ get_lists = 2 }, s.state:counters().throttled)
+    assert.same({get_lists = 2}, s.state:counters().throttled)
   end)
 
   it("count each operation apart, in whichever revision it is asked for", function()
-    state { limits = { get_lists = { second = 3, minute = 9 } } }
+    state {limits = {get_lists = {second = 3, minute = 9}}}
     assert.equal(3, (until_refused()))
-    assert.equal(429, (ask("/api/lists", nil, { revision = "2026-07-15" })))
+    assert.equal(429, (ask("/api/lists", nil, {revision = "2026-07-15"})))
     assert.equal(200, (ask("/api/metrics")))
   end)
 
   it("do not count who is not let in", function()
-    state { limits = { get_lists = { second = 1, minute = 1 } } }
+    state {limits = {get_lists = {second = 1, minute = 1}}}
     for _ = 1, 3 do
-      assert.equal(401, (ask("/api/lists", nil, { authorization = false })))
+      assert.equal(401, (ask("/api/lists", nil, {authorization = false})))
     end
     assert.equal(200, (ask()))
   end)
 
   it("have a day for some", function()
-    state { limits = true }
-    local body = { data = { type = "list", attributes = { name = "n" } } }
+    state {limits = true}
+    local body = {data = {type = "list", attributes = {name = "n"}}}
     local status, _, response = s:post("/api/lists", body)
     assert.equal(201, status)
     assert.equal("10, 10;w=1, 150;w=60, 150;w=86400",
@@ -145,7 +145,7 @@ describe("the sandbox's limits", function()
   end)
 
   it("are lower for some parameters, by buckets of their own", function()
-    state { limits = true, profiles = 3 }
+    state {limits = true, profiles = 3}
     local _, page = s:get("/api/profiles")
     local target = "/api/profiles/" .. page.data[1].id
     local got, headers = until_refused(target .. "?include=lists")
@@ -159,48 +159,48 @@ describe("the sandbox's limits", function()
   end)
 
   it("are used up by others, too", function()
-    state { limits = true }
-    assert.same({ second = 5, minute = 630 },
-      limits.consume(s.state, { operation = "get_lists", requests = 70 }))
+    state {limits = true}
+    assert.same({second = 5, minute = 630},
+      limits.consume(s.state, {operation = "get_lists", requests = 70}))
     assert.equal(5, (until_refused()))
-    assert.same({ second = 0, minute = 0 },
-      limits.consume(s.state, { operation = "get_lists", requests = 1e6 }))
+    assert.same({second = 0, minute = 0},
+      limits.consume(s.state, {operation = "get_lists", requests = 1e6}))
     assert.has_error(function()
-      limits.consume(s.state, { operation = "get_lits" })
+      limits.consume(s.state, {operation = "get_lits"})
     end)
   end)
 
   it("have windows that begin where they are told to", function()
-    state { limits = { get_lists = { second = 1, minute = 2 } },
-      window_phase = 0.5 }
+    state {limits = {get_lists = {second = 1, minute = 2}},
+      window_phase = 0.5}
     now = 1200029
     ask()
     now = 1200030.6 -- both windows have ended
     assert.equal(200, (ask()))
     local status, headers = ask()
-    assert.same({ 429, "1" }, { status, headers["Retry-After"] })
+    assert.same({429, "1"}, {status, headers["Retry-After"]})
     now = 1200031.6
     assert.equal(200, (ask()))
     now = 1200032.6
     status, headers = ask()
-    assert.same({ 429, "58" }, { status, headers["Retry-After"] })
+    assert.same({429, "58"}, {status, headers["Retry-After"]})
 
-    state { limits = { get_lists = { second = 5, minute = 5 } },
-      window_phase = "first", rate_limit_headers = "documented" }
+    state {limits = {get_lists = {second = 5, minute = 5}},
+      window_phase = "first", rate_limit_headers = "documented"}
     now = now + 17.3
     headers = select(2, ask())
     assert.equal("60", headers["RateLimit-Reset"])
   end)
 
   it("have windows at random, but of the full length", function()
-    local seen, count = {}, 0
+    local resets, count = {}, 0
     for seed = 1, 20 do
-      state { limits = { get_lists = { second = 50, minute = 5 } },
-        window_phase = "random", phase_seed = seed * 7919, rate_limit_headers = "documented" }
+      state {limits = {get_lists = {second = 50, minute = 5}},
+        window_phase = "random", phase_seed = seed * 7919, rate_limit_headers = "documented"}
       local _, headers = ask()
       local reset = headers["RateLimit-Reset"]
-      count = count + (seen[reset] and 0 or 1)
-      seen[reset] = true
+      count = count + (resets[reset] and 0 or 1)
+      resets[reset] = true
       assert.equal(4, (until_refused()))
       now = now + tonumber(reset) - 1
       assert.equal(0, (until_refused()))
@@ -215,11 +215,11 @@ describe("the sandbox's limits", function()
   end)
 
   it("may be shorter than a minute", function()
-    state { limits = true, time_scale = 0.1, rate_limit_headers = "documented" }
+    state {limits = true, time_scale = 0.1, rate_limit_headers = "documented"}
     local _, headers = ask()
     assert.equal("75, 75;w=1, 700;w=6", headers["RateLimit-Limit"])
     assert.equal("6", headers["RateLimit-Reset"])
-    limits.consume(s.state, { operation = "get_lists", requests = 700 })
+    limits.consume(s.state, {operation = "get_lists", requests = 700})
     _, headers = ask()
     assert.equal("6", headers["Retry-After"])
     now = now + 6

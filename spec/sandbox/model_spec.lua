@@ -2,7 +2,7 @@
 -- answers in the service's own OpenAPI document, where it stands beside the
 -- repository.
 
-local catalogue = require "klaviyo.operations"
+local operations = require "klaviyo.operations"
 local model = require "klaviyo.sandbox.model"
 local openapi = require "spec.support.openapi"
 
@@ -18,14 +18,14 @@ local STAYS = {
 }
 
 -- Types that the sandbox makes none of.
-local UNMADE = { attribution = true, ["object-ingestion-log"] = true,
+local UNMADE = {attribution = true, ["object-ingestion-log"] = true,
   ["campaign-values-report"] = true, ["flow-values-report"] = true,
-  ["flow-series-report"] = true }
+  ["flow-series-report"] = true}
 
 -- Notes the relationships of the resources that a schema describes.
 local function note(source, schema, all)
   schema = source:deref(schema)
-  for _, name in ipairs { "oneOf", "anyOf", "allOf" } do
+  for _, name in ipairs {"oneOf", "anyOf", "allOf"} do
     for _, branch in ipairs(schema[name] or {}) do
       note(source, branch, all)
     end
@@ -47,7 +47,7 @@ local function documents(source, schema, all)
   for _, branch in ipairs(schema.allOf or {}) do
     documents(source, branch, all)
   end
-  for _, name in ipairs { "data", "included" } do
+  for _, name in ipairs {"data", "included"} do
     if schema.properties and schema.properties[name] then
       note(source, schema.properties[name], all)
     end
@@ -71,7 +71,7 @@ describe("the sandbox's relationships", function()
       end
     end
     local have, count = {}, 0
-    for kind, names in pairs(model.of(catalogue.load(DATE)).answered) do
+    for kind, names in pairs(model.of(operations.load(DATE)).in_responses) do
       for _, name in ipairs(names) do
         have[kind .. "." .. name] = true
       end

@@ -1,40 +1,40 @@
-local sandbox_world = require "spec.support.sandbox_world"
+local sandbox_handler = require "spec.support.sandbox_handler"
 
-local ids = sandbox_world.ids
+local ids = sandbox_handler.ids
 
 describe("the sandbox's pages", function()
   local function walk(s, target)
-    local seen, pages = {}, 0
+    local found, pages = {}, 0
     while target do
       local status, document = s:get(target)
       assert.equal(200, status)
       pages = pages + 1
       for _, id in ipairs(ids(document)) do
-        assert.is_nil(seen[id])
-        seen[id] = true
-        seen[#seen + 1] = id
+        assert.is_nil(found[id])
+        found[id] = true
+        found[#found + 1] = id
       end
-      target = sandbox_world.next(document)
+      target = sandbox_handler.next(document)
     end
-    return seen, pages
+    return found, pages
   end
 
   it("bring every generated profile once", function()
-    local s = sandbox_world.new { profiles = 250 }
-    local seen, pages = walk(s, "/api/profiles?page%5Bsize%5D=100")
-    assert.equal(250, #seen)
+    local s = sandbox_handler.new {profiles = 250}
+    local found, pages = walk(s, "/api/profiles?page%5Bsize%5D=100")
+    assert.equal(250, #found)
     assert.equal(3, pages)
   end)
 
   it("end without an empty one", function()
-    local s = sandbox_world.new { profiles = 40 }
-    local seen, pages = walk(s, "/api/profiles")
-    assert.equal(40, #seen)
+    local s = sandbox_handler.new {profiles = 40}
+    local found, pages = walk(s, "/api/profiles")
+    assert.equal(40, #found)
     assert.equal(2, pages)
   end)
 
   it("name the service in their links, and keep the parameters", function()
-    local s = sandbox_world.new { profiles = 3 }
+    local s = sandbox_handler.new {profiles = 3}
     local target = "/api/profiles?page%5Bsize%5D=1"
       .. "&filter=greater-than%28created%2C2020-01-01T00%3A00%3A00%2B00%3A00%29"
       .. "&fields%5Bprofile%5D=email"
@@ -48,18 +48,18 @@ describe("the sandbox's pages", function()
   end)
 
   it("name the origin they are told to", function()
-    local s = sandbox_world.new { profiles = 30, link_base = "http://x:1" }
+    local s = sandbox_handler.new {profiles = 30, link_base = "http://x:1"}
     local _, document = s:get("/klaviyo/api/profiles", nil,
-      { authorization = "Bearer pk_test" })
+      {authorization = "Bearer pk_test"})
     assert.truthy(document.links.next:find("^http://x:1/api/profiles%?"))
   end)
 
   it("stay where they are while resources come and go", function()
-    local s = sandbox_world.new { profiles = 10 }
+    local s = sandbox_handler.new {profiles = 10}
     local _, first = s:get("/api/profiles?page%5Bsize%5D=4")
     s.state:remove("profile", s.state:get("profile", first.data[2].id))
-    s.state:make("profile", { email = "late@example.com" })
-    local rest = walk(s, sandbox_world.next(first))
+    s.state:make("profile", {email = "late@example.com"})
+    local rest = walk(s, sandbox_handler.next(first))
     assert.equal(7, #rest)
     for _, resource in ipairs(first.data) do
       assert.is_nil(rest[resource.id])
@@ -67,11 +67,11 @@ describe("the sandbox's pages", function()
   end)
 
   it("lead back again", function()
-    local s = sandbox_world.new { profiles = 10 }
+    local s = sandbox_handler.new {profiles = 10}
     local _, one = s:get("/api/profiles?page%5Bsize%5D=4")
-    local _, two = s:get(sandbox_world.next(one))
-    local _, three = s:get(sandbox_world.next(two))
-    assert.is_nil(sandbox_world.next(three))
+    local _, two = s:get(sandbox_handler.next(one))
+    local _, three = s:get(sandbox_handler.next(two))
+    assert.is_nil(sandbox_handler.next(three))
     local function back(document)
       local _, previous = s:get((document.links.prev:gsub(
         "^https://a%.klaviyo%.com", "")))
@@ -80,14 +80,14 @@ describe("the sandbox's pages", function()
     assert.same(ids(two), ids(back(three)))
     assert.same(ids(one), ids(back(back(three))))
     assert.equal("null", tostring(back(two).links.prev))
-    assert.same(ids(two), ids(select(2, s:get(sandbox_world.next(back(two))))))
+    assert.same(ids(two), ids(select(2, s:get(sandbox_handler.next(back(two))))))
   end)
 
   it("come sorted", function()
-    local s = sandbox_world.new { profiles = 9 }
-    s.state:make("profile", { email = "aaa@example.com" })
-    s.state:make("profile", { email = "zzz@example.com" })
-    s.state:make("profile", { external_id = "no e-mail" })
+    local s = sandbox_handler.new {profiles = 9}
+    s.state:make("profile", {email = "aaa@example.com"})
+    s.state:make("profile", {email = "zzz@example.com"})
+    s.state:make("profile", {external_id = "no e-mail"})
     local function emails(sort)
       local list = {}
       local target = "/api/profiles?page%5Bsize%5D=5&sort=" .. sort
@@ -97,7 +97,7 @@ describe("the sandbox's pages", function()
           local email = resource.attributes.email
           list[#list + 1] = type(email) == "string" and email:sub(1, 15) or "-"
         end
-        target = sandbox_world.next(document)
+        target = sandbox_handler.next(document)
       end
       return list
     end
@@ -114,7 +114,7 @@ describe("the sandbox's pages", function()
   end)
 
   it("find generated profiles by their identifiers", function()
-    local s = sandbox_world.new { profiles = 100000 }
+    local s = sandbox_handler.new {profiles = 100000}
     for _, filter in ipairs {
       "equals(email,%22profile-0099999@example.com%22)",
       "equals(phone_number,%22%2B15550099999%22)",
@@ -132,11 +132,11 @@ describe("the sandbox's pages", function()
   end)
 
   it("let generated profiles be changed and be members", function()
-    local s = sandbox_world.new { profiles = 30 }
+    local s = sandbox_handler.new {profiles = 30}
     local _, page = s:get("/api/profiles?page%5Bsize%5D=1")
     local id = page.data[1].id
-    local status = s:patch("/api/profiles/" .. id, { data = {
-      type = "profile", id = id, attributes = { email = "new@example.com" } } })
+    local status = s:patch("/api/profiles/" .. id, {data = {
+      type = "profile", id = id, attributes = {email = "new@example.com"}}})
     assert.equal(200, status)
     local function count(email)
       local _, document = s:get(
@@ -150,14 +150,14 @@ describe("the sandbox's pages", function()
     assert.equal(30, #walk(s, "/api/lists/" .. list
       .. "/relationships/profiles?sort=-joined_group_at"))
     s:delete("/api/lists/" .. list .. "/relationships/profiles",
-      { data = { { type = "profile", id = id } } })
+      {data = {{type = "profile", id = id}}})
     assert.equal(29, #walk(s, "/api/lists/" .. list .. "/profiles"))
     local _, lists = s:get("/api/profiles/" .. id .. "/lists")
     assert.same({}, lists.data)
   end)
 
   it("of the two numbered listings go on by numbers", function()
-    local s = sandbox_world.new()
+    local s = sandbox_handler.new()
     local flow = s.state:collection("flow"):at(1).id
     for _ = 1, 120 do
       local action = s.state:make("flow-action", {})
@@ -167,8 +167,8 @@ describe("the sandbox's pages", function()
     local target = "/api/flows/" .. flow .. "/relationships/flow-actions"
     local _, first = s:get(target)
     assert.truthy(first.links.next:find("page%%5Bnumber%%5D=2"))
-    local seen, pages = walk(s, target)
-    assert.equal(121, #seen)
+    local found, pages = walk(s, target)
+    assert.equal(121, #found)
     assert.equal(3, pages)
   end)
 end)

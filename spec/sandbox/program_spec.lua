@@ -20,7 +20,7 @@ describe("sandbox/program", function()
       .. " (Debian)' >&2\n")
     shell.run("chmod 755 " .. shell.quote(path))
     shell.write(dir .. "/ngx_http_lua_module.so", "")
-    return assert(programs.find { nginx = path, modules = dir })
+    return assert(programs.find {nginx = path, modules = dir})
   end
 
   it("listens with HTTP/2 by the directive that a version has", function()
@@ -36,10 +36,10 @@ describe("sandbox/program", function()
   end)
 
   it("says what is missing", function()
-    local program, message = programs.find { nginx = dir .. "/none" }
+    local program, message = programs.find {nginx = dir .. "/none"}
     assert.is_nil(program)
     assert.matches("^nginx is missing: install it", message)
-    program, message = programs.find { modules = "/nowhere" }
+    program, message = programs.find {modules = "/nowhere"}
     assert.is_nil(program)
     assert.matches("^/nowhere/ngx_http_lua_module.so is missing", message)
   end)

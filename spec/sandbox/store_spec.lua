@@ -1,5 +1,5 @@
 local json = require "klaviyo.sandbox.json"
-local sandbox_world = require "spec.support.sandbox_world"
+local sandbox_handler = require "spec.support.sandbox_handler"
 local store = require "klaviyo.sandbox.store"
 
 -- A digest that two texts share when their first letters are alike.
@@ -11,18 +11,18 @@ describe("the sandbox's store", function()
   local profiles
 
   before_each(function()
-    profiles = store.collection("profile", { "email" })
+    profiles = store.collection("profile", {"email"})
   end)
 
   local function add(email, more)
     local attributes = more or {}
     attributes.email = email
-    return profiles:add { id = profiles:next_id(), attributes = attributes }
+    return profiles:add {id = profiles:next_id(), attributes = attributes}
   end
 
   it("gives back packed records as they were put in", function()
-    local attributes = { n = 3, half = 0.5, long = "é\n\"\\", none = json.null,
-      list = json.array { json.array(), {} }, no = false }
+    local attributes = {n = 3, half = 0.5, long = "é\n\"\\", none = json.null,
+      list = json.array {json.array(), {}}, no = false}
     local record = add("a@b.example", attributes)
     assert.equal(26, #record.id)
     local got = profiles:get(record.id)
@@ -45,11 +45,11 @@ describe("the sandbox's store", function()
     assert.is_nil(profiles:get(record.id))
     assert.is_nil(profiles:id_at(1))
     assert.equal(1, profiles.count)
-    assert.equal(2, profiles:get(add("a@b.example").id).place - 1)
+    assert.equal(2, profiles:get(add("a@b.example").id).position - 1)
   end)
 
   it("is not taken in by digests that are alike", function()
-    profiles = store.collection("profile", { "email" }, nil, first_letter)
+    profiles = store.collection("profile", {"email"}, nil, first_letter)
     local record = add("anna@b.example")
     assert.is_nil(profiles:find("email", "adam@b.example"))
     assert.equal(record.id, profiles:find("email", "anna@b.example").id)
@@ -57,8 +57,8 @@ describe("the sandbox's store", function()
 
   it("knows no id that it has not given", function()
     local id = add("a@b.example").id
-    for _, other in ipairs { "", "x", id .. "0", id:sub(2), id:lower(),
-      (id:gsub("1$", "2")), (id:gsub("1$", "0")), (id:gsub("1$", "U")) } do
+    for _, other in ipairs {"", "x", id .. "0", id:sub(2), id:lower(),
+      (id:gsub("1$", "2")), (id:gsub("1$", "0")), (id:gsub("1$", "U"))} do
       assert.is_nil(profiles:get(other), other)
     end
   end)
@@ -70,13 +70,13 @@ describe("the sandbox's store", function()
       assert.is_true(members:add(two, 5))
       assert.is_true(members:add(one, 6))
       assert.is_false(members:add(two, 7))
-      assert.same({ two, one, 6 },
-        { members:at(1), members:at(2), members.joined[2] })
+      assert.same({two, one, 6},
+        {members:at(1), members:at(2), members.joined[2]})
       assert.is_true(members:remove(two))
       assert.is_false(members:remove(two))
       assert.is_nil(members:at(1))
       assert.is_true(members:add(two, 8))
-      assert.same({ 3, 2 }, { members:place_of(two), members.count })
+      assert.same({3, 2}, {members:position_of(two), members.count})
     end)
 
     it("need not be of the collection", function()
@@ -91,25 +91,25 @@ describe("the sandbox's store", function()
       local one, two = add("1@b.example").id, add("2@b.example").id
       local members = store.members(profiles, true)
       local three = add("3@b.example").id
-      assert.same({ true, true, false, 2 }, { members:has(one),
-        members:has(two), members:has(three), members.count })
+      assert.same({true, true, false, 2}, {members:has(one),
+        members:has(two), members:has(three), members.count})
       assert.is_true(members:remove(one))
-      assert.same({ false, 1 }, { members:has(one), members.count })
+      assert.same({false, 1}, {members:has(one), members.count})
       assert.is_true(members:add(one, 1))
-      assert.equal(3, members:place_of(one))
+      assert.equal(3, members:position_of(one))
     end)
   end)
 
   it("takes little room for many #memory", function()
-    local s = sandbox_world.new()
+    local s = sandbox_handler.new()
     local list = json.array()
     for i = 1, 10000 do
-      list[i] = { type = "profile", attributes = {
+      list[i] = {type = "profile", attributes = {
         email = ("somebody-%07d@example.com"):format(i), first_name = "Ada",
-        properties = { number = i } } }
+        properties = {number = i}}}
     end
-    local body = json.encode { data = { type = "profile-bulk-import-job",
-      attributes = { profiles = { data = list } } } }
+    local body = json.encode {data = {type = "profile-bulk-import-job",
+      attributes = {profiles = {data = list}}}}
     list = nil -- luacheck: ignore
     local function kilobytes()
       collectgarbage()

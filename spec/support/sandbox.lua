@@ -2,27 +2,27 @@
 -- `teardown`, and a client of it. To be called inside of the outermost
 -- `describe` of a file, which must stand before all that needs the sandbox:
 --
---   local world = sandbox.here(setup, teardown, { profiles = 250 })
---   it("…", function() world.client:call(…) world.server:fault { … } end)
+--   local fixture = sandbox.here(setup, teardown, { profiles = 250 })
+--   it("…", function() fixture.client:call(…) fixture.server:fault { … } end)
 
 local connect = require "spec.support.connect"
 local key = require "spec.support.key"
 
 local M = {}
 
-local World = {}
-World.__index = World
+local Sandbox = {}
+Sandbox.__index = Sandbox
 
 --- Another client of this sandbox.
 ---@param more table|nil settings, over those that lead to the sandbox
-function World:new_client(more)
+function Sandbox:new_client(more)
   return connect(more and more.base_url or self.server.base_url, more)
 end
 
 --- The requests received since `mark` (a number of them), oldest first, as
 -- nginx logged them; at the most as many as came since the sandbox began.
 ---@return {protocol: string, connection: string, status: integer, method: string, target: string, operation: string}[]
-function World:log(mark)
+function Sandbox:log(mark)
   self.server:stats() -- nginx logs a request once it has answered it
   local list, number = {}, 0
   for line in io.lines(self.server.dir .. "/access.log") do
@@ -41,7 +41,7 @@ end
 
 --- The latest request, as the sandbox remembers it: method, uri, operation,
 -- status, headers, body.
-function World:latest()
+function Sandbox:latest()
   local requests = self.server:requests()
   return requests[#requests]
 end
@@ -50,23 +50,23 @@ end
 ---@param setup function busted's
 ---@param teardown function busted's
 ---@param options table|nil of `sandbox.start`
----@return table world
+---@return table fixture
 function M.here(setup, teardown, options)
-  local world = setmetatable({ key = key }, World)
+  local fixture = setmetatable({key = key}, Sandbox)
   setup(function()
-    local all = { key = key }
+    local all = {key = key}
     for name, value in pairs(options or {}) do
       all[name] = value
     end
-    world.server = assert(require("klaviyo.sandbox").start(all))
-    world.client = world:new_client()
+    fixture.server = assert(require("klaviyo.sandbox").start(all))
+    fixture.client = fixture:new_client()
   end)
   teardown(function()
-    if world.server then
-      world.server:stop()
+    if fixture.server then
+      fixture.server:stop()
     end
   end)
-  return world
+  return fixture
 end
 
 return M

@@ -47,7 +47,7 @@ end
 function M.init_worker()
   local parent = M.state.settings.parent
   assert(ngx.timer.every(CONTROL_EVERY, function()
-    M.control:take()
+    M.control:run_pending()
   end))
   if parent then
     assert(ngx.timer.every(PARENT_EVERY, function()
@@ -66,17 +66,17 @@ local function read_body()
 end
 
 -- The headers as remembered: of a credential the scheme only.
-local function remembered(headers)
-  local kept = {}
+local function recorded_headers(headers)
+  local recorded = {}
   for name, value in pairs(headers) do
     value = type(value) == "table" and table.concat(value, ", ")
       or tostring(value)
     if name == "authorization" then
       value = value:match("^%S*")
     end
-    kept[name] = json.repaired(value)
+    recorded[name] = json.repaired(value)
   end
-  return kept
+  return recorded
 end
 
 local function send_slowly(body, slow)
@@ -122,29 +122,29 @@ local function control_path(target, body)
   local result, message = M.control:run(name, argument)
   ngx.status = message and 400 or 200
   ngx.header["Content-Type"] = "application/json"
-  ngx.print(json.encode(message and { error = message }
-    or { result = result }))
+  ngx.print(json.encode(message and {error = message}
+    or {result = result}))
   if name == "quit" then
     ngx.eof()
     quit()
   end
 end
 
-local MAX_KEPT = 65536
+local MAX_RECORDED_BODY = 65536
 
-local function remember(request, response, headers)
+local function record_request(request, response, headers)
   local status = response.reset and 0 or response.status
-  counters.answered(M.state.stats, response.operation, status)
+  counters.responded(M.state.stats, response.operation, status)
   if M.state.settings.record == 0 then
     return
   end
   local body = request.body
-  local longest = body and #body > MAX_KEPT
-  M.state:note {
+  local is_too_long = body and #body > MAX_RECORDED_BODY
+  M.state:record_request {
     method = request.method, uri = json.repaired(request.target),
     operation = response.operation, status = status,
-    headers = remembered(headers),
-    body = body and json.repaired(longest and body:sub(1, MAX_KEPT)
+    headers = recorded_headers(headers),
+    body = body and json.repaired(is_too_long and body:sub(1, MAX_RECORDED_BODY)
       or body),
     protocol = ngx.var.server_protocol,
     connection = tonumber(ngx.var.connection),
@@ -153,7 +153,7 @@ end
 
 --- Serves a request.
 function M.content()
-  M.control:take()
+  M.control:run_pending()
   local target, body = ngx.var.request_uri, read_body()
   if target:sub(1, 11) == "/__sandbox/" then
     return control_path(target, body)
@@ -167,7 +167,7 @@ function M.content()
       return type(value) == "table" and value[1] or value
     end,
   }
-  local response = faults.around(M.state, request, handler.handle,
+  local response = faults.handle_request(M.state, request, handler.handle,
     handler.operation, ngx.sleep)
   if response.raw_error then
     ngx.log(ngx.ERR, response.raw_error)
@@ -175,7 +175,7 @@ function M.content()
   if response.operation then
     ngx.var.klaviyo_operation = response.operation
   end
-  remember(request, response, headers)
+  record_request(request, response, headers)
   if response.stall and response.stall > 0 then
     ngx.sleep(response.stall)
   end

@@ -8,7 +8,7 @@ local M = {}
 local MAX_BYTES = 5000000
 
 local function of(...)
-  local names = { ... }
+  local names = {...}
   return function(data)
     local list = data.attributes or {}
     for _, name in ipairs(names) do
@@ -30,39 +30,39 @@ local function events_of_groups(data)
 end
 
 -- By path: how many records, where they are, and what counts them.
-local MOST = {
-  ["/api/profile-bulk-import-jobs"] = { 10000, "profiles" },
-  ["/api/event-bulk-create-jobs"] = { 1000, "events-bulk-create",
-    events_of_groups },
-  ["/client/event-bulk-create"] = { 1000, "events" },
-  ["/api/coupon-code-bulk-create-jobs"] = { 1000, "coupon-codes" },
-  ["/api/profile-subscription-bulk-create-jobs"] = { 1000, "profiles" },
-  ["/api/profile-subscription-bulk-delete-jobs"] = { 100, "profiles" },
-  ["/api/profile-suppression-bulk-create-jobs"] = { 100, "profiles" },
-  ["/api/profile-suppression-bulk-delete-jobs"] = { 100, "profiles" },
-  ["/api/lists/{id}/relationships/profiles"] = { 1000, nil,
-    function(data) return #data end },
+local MAX_RECORDS = {
+  ["/api/profile-bulk-import-jobs"] = {10000, "profiles"},
+  ["/api/event-bulk-create-jobs"] = {1000, "events-bulk-create",
+    events_of_groups},
+  ["/client/event-bulk-create"] = {1000, "events"},
+  ["/api/coupon-code-bulk-create-jobs"] = {1000, "coupon-codes"},
+  ["/api/profile-subscription-bulk-create-jobs"] = {1000, "profiles"},
+  ["/api/profile-subscription-bulk-delete-jobs"] = {100, "profiles"},
+  ["/api/profile-suppression-bulk-create-jobs"] = {100, "profiles"},
+  ["/api/profile-suppression-bulk-delete-jobs"] = {100, "profiles"},
+  ["/api/lists/{id}/relationships/profiles"] = {1000, nil,
+    function(data) return #data end},
 }
 
-for resource, member in pairs { item = "items", variant = "variants",
-  category = "categories" } do
-  for _, action in ipairs { "create", "update", "delete" } do
-    MOST[("/api/catalog-%s-bulk-%s-jobs"):format(resource, action)] =
-      { 100, member }
+for resource, member in pairs {item = "items", variant = "variants",
+  category = "categories"} do
+  for _, action in ipairs {"create", "update", "delete"} do
+    MAX_RECORDS[("/api/catalog-%s-bulk-%s-jobs"):format(resource, action)] =
+      {100, member}
   end
 end
 
-for _, limit in pairs(MOST) do
+for _, limit in pairs(MAX_RECORDS) do
   limit[3] = limit[3] or of(limit[2], "data")
 end
 
 --- Throws 413 for a body that is too long.
 ---@param body string|nil
-function M.size(body)
+function M.check_size(body)
   if body and #body > MAX_BYTES then
     error_response.throw(413, "payload_too_large", ("The body has %d bytes; the "
       .. "service takes %d at most."):format(#body, MAX_BYTES),
-      { pointer = "/data" })
+      {pointer = "/data"})
   end
 end
 
@@ -71,15 +71,15 @@ end
 ---@param document table well-formed
 ---@return integer|nil count of records, for operations that take many
 function M.count(op, document)
-  local limit = op.method ~= "GET" and MOST[op.path]
+  local limit = op.method ~= "GET" and MAX_RECORDS[op.path]
   if not limit then
     return nil
   end
   local count = limit[3](document.data)
   if count > limit[1] then
     error_response.throw(400, "invalid", ("%d records were sent; the service takes "
-      .. "%d at most."):format(count, limit[1]), { pointer = limit[2]
-      and ("/data/attributes/%s/data"):format(limit[2]) or "/data" })
+      .. "%d at most."):format(count, limit[1]), {pointer = limit[2]
+      and ("/data/attributes/%s/data"):format(limit[2]) or "/data"})
   end
   return count
 end

@@ -1,6 +1,6 @@
 --- Campaigns with their messages, and templates.
 
-local answer = require "klaviyo.sandbox.response"
+local response = require "klaviyo.sandbox.response"
 local json = require "klaviyo.sandbox.json"
 local generic = require "klaviyo.sandbox.generic"
 local jobs = require "klaviyo.sandbox.jobs"
@@ -11,7 +11,7 @@ local M = {}
 
 -- Revisions differ: older ones have these attributes at the top, later ones
 -- in a `definition`. Both are kept, so that each reads what it knows.
-local DEFINITION = { "channel", "label", "content", "render_options" }
+local DEFINITION = {"channel", "label", "content", "render_options"}
 
 local function in_both_forms(attributes)
   local definition = attributes.definition or {}
@@ -36,13 +36,13 @@ end
 -- What a campaign of a channel has unless something else is given.
 local OPTIONS = {
   email = {
-    send_options = { use_smart_sending = true, ignore_unsubscribes = false },
-    tracking_options = { add_tracking_params = false,
-      is_tracking_opens = true, is_tracking_clicks = true },
+    send_options = {use_smart_sending = true, ignore_unsubscribes = false},
+    tracking_options = {add_tracking_params = false,
+      is_tracking_opens = true, is_tracking_clicks = true},
   },
   sms = {
-    send_options = { use_smart_sending = true },
-    tracking_options = { add_tracking_params = false },
+    send_options = {use_smart_sending = true},
+    tracking_options = {add_tracking_params = false},
   },
 }
 
@@ -69,8 +69,8 @@ local function check_tracking(options)
   end
   if not names.utm_source or not names.utm_medium then
     error_response.throw(400, "invalid",
-      "custom_tracking_params need utm_source and utm_medium.", { pointer =
-      "/data/attributes/tracking_options/custom_tracking_params" })
+      "custom_tracking_params need utm_source and utm_medium.", {pointer =
+      "/data/attributes/tracking_options/custom_tracking_params"})
   end
 end
 
@@ -94,12 +94,12 @@ local function create(call)
   attributes.tracking_options.custom_tracking_params =
     attributes.tracking_options.custom_tracking_params or json.array()
   attributes.audiences = with_defaults(attributes.audiences,
-    { excluded = json.array() })
+    {excluded = json.array()})
   local campaign = generic.make(call, "campaign", data)
   for _, message in ipairs(messages) do
     make_message(state, campaign, message.attributes)
   end
-  return answer.one(call, "campaign", campaign)
+  return response.one(call, "campaign", campaign)
 end
 
 local function update_message(call)
@@ -116,7 +116,7 @@ local function update_message(call)
   return generic.serve(call)
 end
 
-local function wanted(call, kind)
+local function find_resource(call, kind)
   local id = call.document.data.id
   return call.state:get(kind, id) or error_response.not_found(kind, id)
 end
@@ -126,14 +126,14 @@ local function copy(attributes)
 end
 
 local function without_times(attributes)
-  for _, name in ipairs { "created", "updated", "created_at", "updated_at" } do
+  for _, name in ipairs {"created", "updated", "created_at", "updated_at"} do
     attributes[name] = nil
   end
   return attributes
 end
 
 local function clone(call)
-  local state, old = call.state, wanted(call, "campaign")
+  local state, old = call.state, find_resource(call, "campaign")
   local attributes = without_times(copy(old.attributes))
   attributes.name = (call.document.data.attributes or {}).new_name
     or "Clone of " .. attributes.name
@@ -141,34 +141,34 @@ local function clone(call)
   local messages = relations.sequence(state, "campaign", old.id,
     "campaign-messages")
   -- The copies join the same collection: stop where the old ones end.
-  for place = 1, messages.last do
-    local message = messages.at(place)
+  for position = 1, messages.last do
+    local message = messages.at(position)
     if message then
       make_message(state, campaign, without_times(copy(message.attributes)),
         relations.one(state, "campaign-message", message.id, "template"))
     end
   end
-  return answer.one(call, "campaign", campaign)
+  return response.one(call, "campaign", campaign)
 end
 
 local function assign_template(call)
-  local message = wanted(call, "campaign-message")
+  local message = find_resource(call, "campaign-message")
   generic.relate(call, "campaign-message", message,
     call.document.data.relationships)
-  return answer.one(call, "campaign-message", message)
+  return response.one(call, "campaign-message", message)
 end
 
 -- A send job and an estimation have their campaign's id.
 local function job_for_campaign(call)
   local state, kind = call.state, call.document.data.type
-  local campaign = wanted(call, "campaign")
+  local campaign = find_resource(call, "campaign")
   local old = state:get(kind, campaign.id)
   if old then
     state:remove(kind, old)
   end
   local job = jobs.begin(state, state:make(kind, nil, campaign.id))
   if kind == "campaign-send-job" then
-    state:update("campaign", campaign, { status = "Queued without Recipients" })
+    state:update("campaign", campaign, {status = "Queued without Recipients"})
   else
     local estimation = "campaign-recipient-estimation"
     if not state:get(estimation, campaign.id) then
@@ -177,32 +177,32 @@ local function job_for_campaign(call)
       }, campaign.id)
     end
   end
-  return answer.one(call, kind, job)
+  return response.one(call, kind, job)
 end
 
 local function cancel_send(call)
   local kind, job = generic.subject(call)
   local campaign = call.state:get("campaign", job.id)
-  call.state:update(kind, job, { status = "cancelled" })
+  call.state:update(kind, job, {status = "cancelled"})
   if campaign then
     local revert = call.document.data.attributes.action == "revert"
     call.state:update("campaign", campaign,
-      { status = revert and "Draft" or "Cancelled" })
+      {status = revert and "Draft" or "Cancelled"})
   end
-  return answer.one(call, kind, job)
+  return response.one(call, kind, job)
 end
 
 local function clone_template(call)
-  local old = wanted(call, "template")
+  local old = find_resource(call, "template")
   local attributes = without_times(copy(old.attributes))
   attributes.name = (call.document.data.attributes or {}).name
     or "Clone of " .. attributes.name
-  return answer.one(call, "template", call.state:make("template", attributes))
+  return response.one(call, "template", call.state:make("template", attributes))
 end
 
 -- {{ name|filters }} and {{ name.deeper }} from the context.
 local function render_template(call)
-  local template = wanted(call, "template")
+  local template = find_resource(call, "template")
   local context = call.document.data.attributes.context
   local function fill(text)
     return (tostring(text):gsub("{{%s*([%w_.]+)[^}]*}}", function(name)
@@ -215,8 +215,8 @@ local function render_template(call)
   end
   local rendered = copy(template.attributes)
   rendered.html, rendered.text = fill(rendered.html), fill(rendered.text)
-  return answer.one(call, "template",
-    { id = template.id, attributes = rendered })
+  return response.one(call, "template",
+    {id = template.id, attributes = rendered})
 end
 
 M.serves = {

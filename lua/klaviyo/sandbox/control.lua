@@ -23,15 +23,15 @@ function COMMANDS.requests(state)
 end
 
 function COMMANDS.fault(state, fault)
-  return faults.order(state, fault)
+  return faults.add(state, fault)
 end
 
 function COMMANDS.clear_faults(state)
   return faults.clear(state)
 end
 
-function COMMANDS.consume(state, order)
-  return limits.consume(state, order)
+function COMMANDS.consume(state, options)
+  return limits.consume(state, options)
 end
 
 function COMMANDS.quit()
@@ -41,10 +41,10 @@ local Control = {}
 Control.__index = Control
 
 --- What takes commands for a world.
----@param world table
+---@param state table
 ---@param dir string
 function M.new(state, dir)
-  return setmetatable({ state = state, dir = dir, next = 1 }, Control)
+  return setmetatable({state = state, dir = dir, next = 1}, Control)
 end
 
 --- Carries out a command.
@@ -65,7 +65,7 @@ function Control:run(name, argument)
 end
 
 --- Carries out the commands that have come in since.
-function Control:take()
+function Control:run_pending()
   while true do
     local path = ("%s/%d"):format(self.dir, self.next)
     local text = shell.read(path .. ".json")
@@ -74,10 +74,10 @@ function Control:take()
     end
     self.next = self.next + 1
     os.remove(path .. ".json")
-    local order = json.decode(text) or {}
-    local result, message = self:run(order.command, order.argument)
+    local command = json.decode(text) or {}
+    local result, message = self:run(command.command, command.argument)
     shell.write(path .. ".answer",
-      json.encode(message and { error = message } or { result = result }))
+      json.encode(message and {error = message} or {result = result}))
   end
 end
 

@@ -9,14 +9,14 @@ function M.new()
   return {
     requests = 0, operations = {}, statuses = {}, throttled = {},
     processed = {}, repeated = {}, largest = {}, created = {}, faults = {},
-    events = { received = 0, distinct = 0, repeated = 0, unnamed = 0 },
-    imports = { records = 0, made = 0, updated = 0, failed = 0 },
+    events = {received = 0, distinct = 0, repeated = 0, unnamed = 0},
+    imports = {records = 0, made = 0, updated = 0, failed = 0},
     -- Bodies that were processed, as their digests.
-    seen = {},
+    processed_bodies = {},
   }
 end
 
-local function one_more(counts, name)
+local function increment(counts, name)
   counts[name] = (counts[name] or 0) + 1
 end
 
@@ -30,13 +30,13 @@ end
 ---@param stats table
 ---@param operation string|nil
 ---@param status integer 0 when the answer never got out
-function M.answered(stats, operation, status)
-  one_more(stats.operations, operation or "-")
-  one_more(stats.statuses, ("%d"):format(status))
+function M.responded(stats, operation, status)
+  increment(stats.operations, operation or "-")
+  increment(stats.statuses, ("%d"):format(status))
 end
 
 -- Many, and known by their own ids.
-local COUNTED_APART = { ["/api/events"] = true, ["/client/events"] = true }
+local COUNTED_BY_UNIQUE_ID = {["/api/events"] = true, ["/client/events"] = true}
 
 --- Counts a request that was processed.
 ---@param stats table
@@ -44,24 +44,24 @@ local COUNTED_APART = { ["/api/events"] = true, ["/client/events"] = true }
 ---@param body string|nil
 ---@param digest (fun(text: string): string)|nil the body itself, if absent
 function M.processed(stats, op, body, digest)
-  one_more(stats.processed, op.id)
+  increment(stats.processed, op.id)
   if not body or op.method ~= "POST" then
     return
   end
   local largest = stats.largest[op.id]
   if not largest then
-    largest = { bytes = 0 }
+    largest = {bytes = 0}
     stats.largest[op.id] = largest
   end
   if #body > largest.bytes then
     largest.bytes = #body
   end
-  if not COUNTED_APART[op.path] then
+  if not COUNTED_BY_UNIQUE_ID[op.path] then
     local key = op.id .. (digest and digest(body) or body)
-    if stats.seen[key] then
-      one_more(stats.repeated, op.id)
+    if stats.processed_bodies[key] then
+      increment(stats.repeated, op.id)
     end
-    stats.seen[key] = true
+    stats.processed_bodies[key] = true
   end
 end
 
@@ -70,7 +70,7 @@ end
 ---@param op table
 ---@param records integer
 function M.records(stats, op, records)
-  local largest = stats.largest[op.id] or { bytes = 0 }
+  local largest = stats.largest[op.id] or {bytes = 0}
   stats.largest[op.id] = largest
   if records > (largest.records or 0) then
     largest.records = records
@@ -80,12 +80,12 @@ end
 --- What can be told to others.
 ---@param stats table
 ---@return table
-function M.plain(stats)
-  local plain = {}
+function M.snapshot(stats)
+  local snapshot = {}
   for name, value in pairs(stats) do
-    plain[name] = name ~= "seen" and value or nil
+    snapshot[name] = name ~= "processed_bodies" and value or nil
   end
-  return plain
+  return snapshot
 end
 
 return M

@@ -9,10 +9,10 @@ local concat = table.concat
 -- Set by codec.lua: what lists, null and over-long numbers are made of.
 local null, array_mt, number_mt
 
-local DEEPEST = 500
+local MAX_DEPTH = 500
 
 local function fail(at, what)
-  error({ json = ("%s at byte %d"):format(what, at) }, 0)
+  error({json = ("%s at byte %d"):format(what, at)}, 0)
 end
 
 local function utf8_of(code)
@@ -102,7 +102,7 @@ local function read_number(text, at)
     local digits = token:gsub("[eE].*", ""):gsub("[^%d]", "")
     local value = tonumber(token)
     if #digits > 15 or value == huge or value == -huge then
-      return setmetatable({ text = token }, number_mt), stop + 1
+      return setmetatable({text = token}, number_mt), stop + 1
     end
   end
   return tonumber(token), stop + 1
@@ -171,8 +171,8 @@ local function read_array(text, at, depth)
 end
 
 local WORDS = {
-  [116] = { "true", true }, [102] = { "false", false },
-  [110] = { "null" },
+  [116] = {"true", true}, [102] = {"false", false},
+  [110] = {"null"},
 }
 
 function read_value(text, at, depth)
@@ -180,7 +180,7 @@ function read_value(text, at, depth)
   if char == 34 then
     return read_string(text, at + 1)
   elseif char == 123 or char == 91 then
-    if depth >= DEEPEST then
+    if depth >= MAX_DEPTH then
       fail(at, "nested too deeply")
     end
     local read = char == 123 and read_object or read_array
@@ -246,7 +246,7 @@ function M.repaired(text)
 end
 
 --- Tells what to make values of.
-function M.use(kinds)
+function M.set_types(kinds)
   null, array_mt, number_mt = kinds.null, kinds.array, kinds.number
 end
 

@@ -7,65 +7,65 @@ local M = {}
 local MAKE = {}
 
 MAKE["campaign-message"] = function()
-  return { send_times = json.array() }
+  return {send_times = json.array()}
 end
 
 MAKE["list"] = function()
-  return { opt_in_process = "double_opt_in" }
+  return {opt_in_process = "double_opt_in"}
 end
 
 MAKE["segment"] = function()
-  return { is_active = true, is_processing = true, is_starred = false }
+  return {is_active = true, is_processing = true, is_starred = false}
 end
 
 MAKE["campaign"] = function()
   return {
     status = "Draft", archived = false,
-    send_strategy = { method = "immediate" },
+    send_strategy = {method = "immediate"},
   }
 end
 
 MAKE["flow"] = function()
-  return { status = "draft", archived = false, trigger_type = "Metric" }
+  return {status = "draft", archived = false, trigger_type = "Metric"}
 end
 
 MAKE["webhook"] = function()
-  return { enabled = true }
+  return {enabled = true}
 end
 
 MAKE["template"] = function()
-  return { editor_type = "CODE", html = "", text = "" }
+  return {editor_type = "CODE", html = "", text = ""}
 end
 
 MAKE["template-universal-content"] = function()
-  return { screenshot_status = "never_generated", screenshot_url = "" }
+  return {screenshot_status = "never_generated", screenshot_url = ""}
 end
 
 MAKE["tag-group"] = function()
-  return { exclusive = false, default = false }
+  return {exclusive = false, default = false}
 end
 
 MAKE["profile"] = function()
-  return { properties = {}, location = {} }
+  return {properties = {}, location = {}}
 end
 
 MAKE["metric"] = function()
-  return { integration = { object = "integration", id = "7FtS4J",
-    key = "api", name = "API", category = "API" } }
+  return {integration = {object = "integration", id = "7FtS4J",
+    key = "api", name = "API", category = "API"}}
 end
 
 MAKE["image"] = function(state)
   local name = state.random_ids:uuid()
-  return { hidden = false, format = "jpeg", size = 1024, name = name,
-    image_url = "https://cdn.example.com/images/" .. name .. ".jpeg" }
+  return {hidden = false, format = "jpeg", size = 1024, name = name,
+    image_url = "https://cdn.example.com/images/" .. name .. ".jpeg"}
 end
 
 MAKE["coupon-code"] = function()
-  return { status = "UNASSIGNED" }
+  return {status = "UNASSIGNED"}
 end
 
 local function catalog()
-  return { published = true, images = json.array(), custom_metadata = {} }
+  return {published = true, images = json.array(), custom_metadata = {}}
 end
 
 MAKE["catalog-item"] = catalog
@@ -77,20 +77,20 @@ MAKE["catalog-variant"] = function()
 end
 
 -- The jobs that wait before they are processed; the others are at once.
-local QUEUED = { ["profile-bulk-import-job"] = true,
-  ["campaign-send-job"] = true, ["campaign-recipient-estimation-job"] = true }
+local QUEUED = {["profile-bulk-import-job"] = true,
+  ["campaign-send-job"] = true, ["campaign-recipient-estimation-job"] = true}
 
 --- Attributes of a new resource.
 ---@param kind string
----@param world table
+---@param state table
 ---@return table
 function M.of(kind, state)
   if MAKE[kind] then
     return MAKE[kind](state)
   elseif kind:find("%-job$") then
-    return { status = QUEUED[kind] and "queued" or "processing",
+    return {status = QUEUED[kind] and "queued" or "processing",
       total_count = 0, completed_count = 0, failed_count = 0,
-      skipped_count = 0, errors = json.array() }
+      skipped_count = 0, errors = json.array()}
   end
   return {}
 end

@@ -22,14 +22,14 @@ local TITLES = {
   error = "A server error occurred.",
 }
 
-local Refusal = {}
-Refusal.__index = Refusal
+local ErrorResponse = {}
+ErrorResponse.__index = ErrorResponse
 
 --- A list of errors for one answer.
 ---@param status integer
 ---@return table
 function M.new(status)
-  return setmetatable({ status = status, errors = {}, headers = {} }, Refusal)
+  return setmetatable({status = status, errors = {}, headers = {}}, ErrorResponse)
 end
 
 --- Adds an error object.
@@ -37,7 +37,7 @@ end
 ---@param detail string
 ---@param source table|nil `{pointer=}` or `{parameter=}`
 ---@param meta table|nil
-function Refusal:add(code, detail, source, meta)
+function ErrorResponse:add(code, detail, source, meta)
   self.errors[#self.errors + 1] = {
     code = code, detail = detail, source = source, meta = meta,
   }
@@ -45,7 +45,7 @@ function Refusal:add(code, detail, source, meta)
 end
 
 --- Throws itself, if it holds any error.
-function Refusal:throw()
+function ErrorResponse:throw()
   if #self.errors > 0 then
     error(self, 0)
   end
@@ -65,7 +65,7 @@ end
 ---@param parameter string
 ---@param detail string
 function M.parameter(parameter, detail)
-  M.throw(400, "invalid", detail, { parameter = parameter })
+  M.throw(400, "invalid", detail, {parameter = parameter})
 end
 
 --- Throws 404 for a resource that does not exist.
@@ -75,7 +75,7 @@ end
 function M.not_found(kind, id, pointer)
   M.throw(404, "not_found",
     ("A %s with id %s does not exist."):format(kind, id),
-    { pointer = pointer or "/data/" })
+    {pointer = pointer or "/data/"})
 end
 
 --- The title that goes with a code.
@@ -89,16 +89,16 @@ end
 ---@param value any
 ---@return boolean
 function M.is(value)
-  return getmetatable(value) == Refusal
+  return getmetatable(value) == ErrorResponse
 end
 
-local ERROR = json.shape { "id", "status", "code", "title", "detail",
-  "source", "links", "meta" }
+local ERROR = json.shape {"id", "status", "code", "title", "detail",
+  "source", "links", "meta"}
 
 -- Error objects of these statuses have `links` and `meta`; the others have
 -- neither, and always the same pointer.
-local DETAILED = { [400] = true, [409] = true, [413] = true, [422] = true,
-  [429] = true }
+local DETAILED = {[400] = true, [409] = true, [413] = true, [422] = true,
+  [429] = true}
 
 local RATE_LIMITS = "https://developers.klaviyo.com/en/docs/"
   .. "rate_limits_and_error_handling#rate-limits"
@@ -117,14 +117,14 @@ function M.document(error_response, random_ids)
       code = entry.code,
       title = M.title(entry.code),
       detail = entry.detail,
-      source = detailed and (entry.source or { pointer = "/data" })
-        or { pointer = "/data/" },
+      source = detailed and (entry.source or {pointer = "/data"})
+        or {pointer = "/data/"},
       links = detailed
-        and { type = status == 429 and RATE_LIMITS or nil } or nil,
+        and {type = status == 429 and RATE_LIMITS or nil} or nil,
       meta = detailed and (entry.meta or {}) or nil,
     }, ERROR)
   end
-  return { errors = errors }
+  return {errors = errors}
 end
 
 return M

@@ -1,7 +1,7 @@
 --- Events: each brings its profile and its metric with it, and the same one
 -- twice counts once.
 
-local answer = require "klaviyo.sandbox.response"
+local response = require "klaviyo.sandbox.response"
 local json = require "klaviyo.sandbox.json"
 local identifiers = require "klaviyo.sandbox.identifiers"
 local rfc3339 = require "klaviyo.sandbox.rfc3339"
@@ -14,11 +14,11 @@ local M = {}
 local function metric_of(state, data)
   local name = data.attributes.name
   return state:collection("metric"):find("name", name)
-    or state:make("metric", { name = name })
+    or state:make("metric", {name = name})
 end
 
 --- Takes an event in.
----@param world table
+---@param state table
 ---@param attributes table of the event
 ---@param profile table the profile's resource
 ---@return table record
@@ -37,7 +37,7 @@ function M.track(state, attributes, profile)
   if unique ~= attributes.unique_id then
     counts.unnamed = counts.unnamed + 1
   end
-  local dedupe = table.concat({ person.id, metric.id, unique }, "\0")
+  local dedupe = table.concat({person.id, metric.id, unique}, "\0")
   local events = state:collection("event")
   local record = events:find("dedupe", dedupe)
   if record and record.attributes.unique_id == unique then
@@ -58,91 +58,91 @@ function M.track(state, attributes, profile)
     unique_id = unique,
     value = attributes.value or json.null,
   })
-  events:note("dedupe", dedupe, record)
+  events:add_key("dedupe", dedupe, record)
   relations.point(state, "event", record.id, "profile", person.id)
   relations.point(state, "event", record.id, "metric", metric.id)
   return record, true
 end
 
 -- Events may not be from later than this many seconds from now.
-local MAX_AHEAD = 366 * 86400
+local MAX_FUTURE = 366 * 86400
 
 -- A metric needs a name, and an event may not lie far in the future.
-local function check_event(wrong, state, attributes, pointer)
+local function check_event(failure, state, attributes, pointer)
   local name = attributes.metric.data.attributes.name
   if type(name) ~= "string" or not name:find("%S") then
-    wrong:add("invalid", "Metric name cannot be empty.",
-      { pointer = pointer .. "/metric/data/attributes/name" })
+    failure:add("invalid", "Metric name cannot be empty.",
+      {pointer = pointer .. "/metric/data/attributes/name"})
   end
   local time = type(attributes.time) == "string"
     and rfc3339.parse(attributes.time)
-  if time and time > state.now() + MAX_AHEAD then
-    wrong:add("invalid", "Event time is too far in the future.",
-      { pointer = pointer .. "/time" })
+  if time and time > state.now() + MAX_FUTURE then
+    failure:add("invalid", "Event time is too far in the future.",
+      {pointer = pointer .. "/time"})
   end
 end
 
 local GROUPS = "/data/attributes/events-bulk-create/data/%d/attributes"
 
 -- The same unique_id twice in one request fails all of it.
-local function check_events(wrong, state, events, pointer, seen)
+local function check_events(failure, state, events, pointer, unique_ids)
   for i, event in ipairs(events) do
-    check_event(wrong, state, event.attributes,
+    check_event(failure, state, event.attributes,
       ("%s/events/data/%d/attributes"):format(pointer, i - 1))
     local unique = event.attributes.unique_id
     if type(unique) == "string" then
-      if seen[unique] then
-        wrong:add("invalid", ("unique_id '%s' is there twice."):format(unique),
-          { pointer = ("%s/events/data/%d/attributes/unique_id")
-            :format(pointer, i - 1) })
+      if unique_ids[unique] then
+        failure:add("invalid", ("unique_id '%s' is there twice."):format(unique),
+          {pointer = ("%s/events/data/%d/attributes/unique_id")
+            :format(pointer, i - 1)})
       end
-      seen[unique] = true
+      unique_ids[unique] = true
     end
   end
 end
 
-local function check_profile(wrong, profile, pointer)
-  identifiers.check(wrong, profile, pointer .. "/profile/data/attributes")
+local function check_profile(failure, profile, pointer)
+  identifiers.check(failure, profile, pointer .. "/profile/data/attributes")
 end
 
 local function create(call)
   local attributes = call.document.data.attributes
-  local wrong = error_response.new(400)
-  check_profile(wrong, attributes.profile.data, "/data/attributes")
-  check_event(wrong, call.state, attributes, "/data/attributes")
-  wrong:throw()
+  local failure = error_response.new(400)
+  check_profile(failure, attributes.profile.data, "/data/attributes")
+  check_event(failure, call.state, attributes, "/data/attributes")
+  failure:throw()
   M.track(call.state, attributes, attributes.profile.data)
-  return answer.empty(call)
+  return response.empty(call)
 end
 
 local function bulk(call)
   local attributes = call.document.data.attributes
   local groups = attributes["events-bulk-create"].data
-  local wrong, seen = error_response.new(400), {}
+  local failure, unique_ids = error_response.new(400), {}
   for i, group in ipairs(groups) do
     local pointer = GROUPS:format(i - 1)
-    check_profile(wrong, group.attributes.profile.data, pointer)
-    check_events(wrong, call.state, group.attributes.events.data, pointer, seen)
+    check_profile(failure, group.attributes.profile.data, pointer)
+    check_events(failure, call.state, group.attributes.events.data, pointer, unique_ids)
   end
-  wrong:throw()
+  failure:throw()
   for _, group in ipairs(groups) do
     for _, event in ipairs(group.attributes.events.data) do
       M.track(call.state, event.attributes, group.attributes.profile.data)
     end
   end
-  return answer.empty(call)
+  return response.empty(call)
 end
 
 local function public_bulk(call)
   local attributes = call.document.data.attributes
-  local wrong = error_response.new(400)
-  check_profile(wrong, attributes.profile.data, "/data/attributes")
-  check_events(wrong, call.state, attributes.events.data, "/data/attributes", {})
-  wrong:throw()
+  local failure = error_response.new(400)
+  check_profile(failure, attributes.profile.data, "/data/attributes")
+  check_events(failure, call.state, attributes.events.data, "/data/attributes", {})
+  failure:throw()
   for _, event in ipairs(attributes.events.data) do
     M.track(call.state, event.attributes, attributes.profile.data)
   end
-  return answer.empty(call)
+  return response.empty(call)
 end
 
 M.serves = {

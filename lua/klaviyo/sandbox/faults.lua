@@ -58,44 +58,44 @@ local function checked(fault)
 end
 
 -- The words for what is common, said in those that are general.
-local function spelled_out(state, fault)
-  local wrong
+local function set_response(state, fault)
+  local failure
   fault.headers = fault.headers or {}
   if fault.throttled then
-    wrong = limits.error_response(fault.throttled)
+    failure = limits.error_response(fault.throttled)
     fault.status = 429
   elseif fault.error then
     fault.status = fault.status or 500
-    wrong = error_response.new(fault.status):add(fault.error,
+    failure = error_response.new(fault.status):add(fault.error,
       "The sandbox was told to say so.")
   elseif fault.html then
     fault.status = fault.status or 403
     fault.body = fault.body or HTML:format(fault.status, fault.status)
     fault.headers["Content-Type"] = "text/html; charset=UTF-8"
   end
-  if wrong then
-    fault.body = json.encode(error_response.document(wrong, state.random_ids))
+  if failure then
+    fault.body = json.encode(error_response.document(failure, state.random_ids))
     -- The service's 429 has a body, but no type.
     fault.headers["Content-Type"] = fault.throttled and ""
       or "application/vnd.api+json"
-    for name, value in pairs(wrong.headers) do
+    for name, value in pairs(failure.headers) do
       fault.headers[name] = value
     end
   end
 end
 
 --- Orders a fault.
----@param world table
+---@param state table
 ---@param fault klaviyo.sandbox.fault
-function M.order(state, fault)
+function M.add(state, fault)
   checked(fault)
-  spelled_out(state, fault)
+  set_response(state, fault)
   fault.times = fault.times or (fault.rate and math.huge or 1)
   fault.skip = fault.skip or 0
   -- Seeds next to each other would give draws that go together.
   fault.random_ids = random_ids.new((fault.seed or #state.faults + 1) * 40503 + 977123)
   -- Lateness alone goes together with anything.
-  fault.answers = fault.status or fault.body or fault.reset or fault.truncate
+  fault.sets_response = fault.status or fault.body or fault.reset or fault.truncate
     or fault.slow or next(fault.headers)
   fault.name = fault.reset and "reset " .. fault.reset
     or fault.status and ("%d"):format(fault.status)
@@ -113,7 +113,7 @@ end
 
 -- One draw for each request that fits, taken or not: whether the n-th of them
 -- is hit depends on nothing but the seed.
-local function hits(fault)
+local function is_hit(fault)
   if fault.rate and fault.random_ids:below(1000000) >= fault.rate * 1000000 then
     return false
   elseif fault.skip > 0 then
@@ -124,48 +124,48 @@ local function hits(fault)
 end
 
 -- All that hit: of those that decide the answer, the first.
-local function due(state, request, operation)
-  local decides
-  local late = { delay = 0, stall = 0 }
+local function take_due(state, request, operation)
+  local deciding
+  local delays = {delay = 0, stall = 0}
   for _, fault in ipairs(state.faults) do
-    local too_late = decides and fault.answers
-    if fits(fault, request, operation) and (fault.rate or not too_late)
-      and hits(fault) and not too_late then
+    local is_decided = deciding and fault.sets_response
+    if fits(fault, request, operation) and (fault.rate or not is_decided)
+      and is_hit(fault) and not is_decided then
       fault.times = fault.times - 1
-      late.delay = late.delay + (fault.delay or 0)
-      late.stall = late.stall + (fault.stall or 0)
-      decides = decides or fault.answers and fault
+      delays.delay = delays.delay + (fault.delay or 0)
+      delays.stall = delays.stall + (fault.stall or 0)
+      deciding = deciding or fault.sets_response and fault
       local counts = state.stats.faults
       counts[fault.name] = (counts[fault.name] or 0) + 1
     end
   end
-  return decides, late
+  return deciding, delays
 end
 
-local function instead(fault, operation)
+local function replacement_response(fault, operation)
   local headers = {}
   for name, value in pairs(fault.headers) do
     headers[name] = value
   end
-  return { status = fault.status or 0, body = fault.body, headers = headers,
-    operation = operation }
+  return {status = fault.status or 0, body = fault.body, headers = headers,
+    operation = operation}
 end
 
 --- Answers a request, with whatever faults are due.
----@param world table
+---@param state table
 ---@param request table
 ---@param handle fun(world: table, request: table): table
 ---@param operation_of fun(request: table): string|nil
 ---@param sleep fun(seconds: number)
 ---@return table response
-function M.around(state, request, handle, operation_of, sleep)
+function M.handle_request(state, request, handle, operation_of, sleep)
   if #state.faults == 0 then
     return handle(state, request)
   end
   local operation = operation_of(request)
-  local fault, late = due(state, request, operation)
-  if late.delay > 0 then
-    sleep(late.delay)
+  local fault, delays = take_due(state, request, operation)
+  if delays.delay > 0 then
+    sleep(delays.delay)
   end
   local response
   if not fault then
@@ -174,7 +174,7 @@ function M.around(state, request, handle, operation_of, sleep)
     if fault.processed and fault.reset ~= "before" then
       handle(state, request)
     end
-    response = instead(fault, operation)
+    response = replacement_response(fault, operation)
   else
     response = handle(state, request)
     response.body = fault.body or response.body
@@ -182,7 +182,7 @@ function M.around(state, request, handle, operation_of, sleep)
       response.headers[name] = value
     end
   end
-  response.stall = late.stall
+  response.stall = delays.stall
   if fault then
     response.reset = fault.reset ~= nil
     response.truncate, response.slow = fault.truncate, fault.slow

@@ -22,13 +22,13 @@ local RELATED = {
 }
 
 -- One point in time, two names for it.
-local SAME = { created = "created_at", updated = "updated_at" }
+local SAME = {created = "created_at", updated = "updated_at"}
 
 local function ids(state, kind, record, name)
   local list = json.array()
   local sequence = relations.sequence(state, kind, record.id, name)
-  for place = 1, sequence.last do
-    local other = sequence.at(place)
+  for position = 1, sequence.last do
+    local other = sequence.at(position)
     list[#list + 1] = other and other.id
   end
   return list
@@ -60,7 +60,7 @@ local function unless_null(value)
 end
 
 --- The value of a field.
----@param world table
+---@param state table
 ---@param kind string
 ---@param record table
 ---@param field string

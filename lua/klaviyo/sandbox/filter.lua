@@ -17,7 +17,7 @@ local TAKES = {
 }
 
 local function fail(at, what)
-  error({ filter = ("%s at character %d"):format(what, at) }, 0)
+  error({filter = ("%s at character %d"):format(what, at)}, 0)
 end
 
 local function skip(text, at)
@@ -56,7 +56,7 @@ local function read_single(text, at)
   end
 end
 
-local WORDS = { ["true"] = true, ["false"] = false, null = json.null }
+local WORDS = {["true"] = true, ["false"] = false, null = json.null}
 
 local function read_bare(text, at)
   local word = text:match("^[^,%(%)%[%]\"' ]+", at)
@@ -65,18 +65,18 @@ local function read_bare(text, at)
   end
   local after = at + #word
   if WORDS[word] ~= nil then
-    return { kind = word == "null" and "null" or "boolean",
-      value = WORDS[word] }, after
+    return {kind = word == "null" and "null" or "boolean",
+      value = WORDS[word]}, after
   elseif word:find("^-?%d+%.?%d*$") or word:find("^-?%d+%.?%d*[eE][+-]?%d+$")
   then
-    return { kind = "number", value = tonumber(word) }, after
+    return {kind = "number", value = tonumber(word)}, after
   end
   local seconds = rfc3339.parse(word)
   if not seconds then
     fail(at, ("%s is neither a number, a boolean, null nor a datetime; "
       .. "strings are quoted"):format(word))
   end
-  return { kind = "datetime", value = seconds, text = word }, after
+  return {kind = "datetime", value = seconds, text = word}, after
 end
 
 local function read_literal(text, at)
@@ -84,10 +84,10 @@ local function read_literal(text, at)
   local value
   if mark == '"' then
     value, at = read_double(text, at + 1)
-    return { kind = "string", value = value }, at
+    return {kind = "string", value = value}, at
   elseif mark == "'" then
     value, at = read_single(text, at + 1)
-    return { kind = "string", value = value }, at
+    return {kind = "string", value = value}, at
   end
   return read_bare(text, at)
 end
@@ -103,7 +103,7 @@ local function read_list(text, at)
     at = skip(text, at)
     local mark = text:sub(at, at)
     if mark == "]" then
-      return { kind = "list", value = list }, at + 1
+      return {kind = "list", value = list}, at + 1
     elseif mark ~= "," then
       fail(at, "',' or ']' was expected")
     end
@@ -149,7 +149,7 @@ local function read_term(text, at, terms)
     fail(at, "a field was expected")
   end
   at = after
-  local term = { operator = operator, field = field }
+  local term = {operator = operator, field = field}
   if TAKES[operator] ~= "nothing" then
     if text:sub(at, at) ~= "," then
       fail(at, "',' was expected")

@@ -1,7 +1,7 @@
 --- Flows with their actions and messages, as a definition gives them, and the
 -- templates that messages hold on to.
 
-local answer = require "klaviyo.sandbox.response"
+local response = require "klaviyo.sandbox.response"
 local json = require "klaviyo.sandbox.json"
 local generic = require "klaviyo.sandbox.generic"
 local error_response = require "klaviyo.sandbox.error_response"
@@ -11,9 +11,9 @@ local M = {}
 
 local null = json.null
 
-local TRIGGERS = { list = "Added to List", segment = "Added to Segment",
+local TRIGGERS = {list = "Added to List", segment = "Added to Segment",
   metric = "Metric", ["low-inventory"] = "Low Inventory",
-  ["price-drop"] = "Price Drop" }
+  ["price-drop"] = "Price Drop"}
 
 -- What older revisions call the types of actions that they know.
 local function old_type(kind)
@@ -21,25 +21,25 @@ local function old_type(kind)
 end
 
 -- All that an e-mail of a flow has, whether it was given or not.
-local EMAIL = { from_email = null, from_label = null, reply_to_email = null,
+local EMAIL = {from_email = null, from_label = null, reply_to_email = null,
   cc_email = null, bcc_email = null, subject_line = null, preview_text = null,
   template_id = null, smart_sending_enabled = true, transactional = false,
   add_tracking_params = false, custom_tracking_params = null,
-  additional_filters = null, name = null }
+  additional_filters = null, name = null}
 
-local function make_message(state, action, given)
+local function make_message(state, action, settings)
   local all = {}
   for name, value in pairs(EMAIL) do
     all[name] = value
   end
-  for name, value in pairs(given) do
+  for name, value in pairs(settings) do
     all[name] = value
   end
-  local message = state:make("flow-message", { name = all.name,
+  local message = state:make("flow-message", {name = all.name,
     channel = "email", definition = all, content = {
       subject = all.subject_line, preview_text = all.preview_text,
       from_email = all.from_email, from_label = all.from_label,
-      reply_to_email = all.reply_to_email } })
+      reply_to_email = all.reply_to_email}})
   all.id = message.id
   relations.point(state, "flow-message", message.id, "flow-action", action.id)
   if type(all.template_id) == "string" then
@@ -49,20 +49,20 @@ local function make_message(state, action, given)
   return all
 end
 
-local function make_action(state, flow, given)
-  local data = json.kind(given.data) == "object" and given.data or {}
+local function make_action(state, flow, source)
+  local data = json.kind(source.data) == "object" and source.data or {}
   local status = data.status or "draft"
   local action = state:make("flow-action", {
-    action_type = old_type(given.type), status = status, settings = {},
-    render_options = null, tracking_options = { add_utm = false,
+    action_type = old_type(source.type), status = status, settings = {},
+    render_options = null, tracking_options = {add_utm = false,
       utm_params = json.array(), is_tracking_opens = true,
-      is_tracking_clicks = true },
-    send_options = { use_smart_sending = true, is_transactional = false },
-    definition = { type = given.type, data = data,
-      links = given.links or { next = null } } })
+      is_tracking_clicks = true},
+    send_options = {use_smart_sending = true, is_transactional = false},
+    definition = {type = source.type, data = data,
+      links = source.links or {next = null}}})
   relations.point(state, "flow-action", action.id, "flow", flow.id)
   action.attributes.definition.id = action.id
-  if given.type == "send-email" then
+  if source.type == "send-email" then
     data.status = status
     data.message = make_message(state, action, data.message or {})
   end
@@ -80,20 +80,20 @@ local function link(actions, ids)
 end
 
 --- Makes a flow with its actions.
----@param world table
+---@param state table
 ---@param attributes table name, definition
 ---@return table record
 function M.make(state, attributes)
   local definition = attributes.definition
   local trigger = (definition.triggers or {})[1] or {}
-  local flow = state:make("flow", { name = attributes.name,
-    trigger_type = TRIGGERS[trigger.type] or "Unconfigured" })
+  local flow = state:make("flow", {name = attributes.name,
+    trigger_type = TRIGGERS[trigger.type] or "Unconfigured"})
   local actions, ids, list = {}, {}, json.array()
   local all = definition.actions or {}
   for i = #all, 1, -1 do -- they are listed with the last one first
-    local given = all[i]
-    actions[i] = make_action(state, flow, given)
-    ids[given.temporary_id or ""] = actions[i].id
+    local source = all[i]
+    actions[i] = make_action(state, flow, source)
+    ids[source.temporary_id or ""] = actions[i].id
     list[i] = actions[i].attributes.definition
   end
   link(actions, ids)
@@ -110,25 +110,25 @@ end
 local function create(call)
   local flow = M.make(call.state, call.document.data.attributes)
   local values = call.query.values
-  values["additional-fields[flow]"] = { "definition" }
-  return answer.one(call, "flow", flow)
+  values["additional-fields[flow]"] = {"definition"}
+  return response.one(call, "flow", flow)
 end
 
 -- A template cannot be deleted while a message of a flow has it.
 local function delete_template(call)
   local kind, template = generic.subject(call)
   local messages = call.state:collection("flow-message")
-  for place = 1, messages.last do
-    local message = messages:at(place)
+  for position = 1, messages.last do
+    local message = messages:at(position)
     if message and relations.one(call.state, "flow-message", message.id,
       "template") == template.id then
       error_response.throw(409, "conflict", ("Cannot delete template %s while it is "
         .. "attached to\nFlowMessage %s"):format(template.id, message.id),
-        { pointer = "/data" })
+        {pointer = "/data"})
     end
   end
   call.state:remove(kind, template)
-  return answer.empty(call)
+  return response.empty(call)
 end
 
 M.serves = {

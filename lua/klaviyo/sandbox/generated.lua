@@ -7,15 +7,15 @@ local sequential_ids = require "klaviyo.sandbox.sequential_ids"
 
 local M = {}
 
-local FIRST = { "Ada", "Ben", "Chloé", "Dev", "Élodie", "Finn", "Grace",
-  "Hugo", "Ines", "Jun", "Kofi" }
-local LAST = { "Adams", "Brown", "Çelik", "Diaz", "Evans", "Fischer", "García",
-  "Haddad", "Ito", "Jones", "Kowalski", "Li", "Müller" }
+local FIRST = {"Ada", "Ben", "Chloé", "Dev", "Élodie", "Finn", "Grace",
+  "Hugo", "Ines", "Jun", "Kofi"}
+local LAST = {"Adams", "Brown", "Çelik", "Diaz", "Evans", "Fischer", "García",
+  "Haddad", "Ito", "Jones", "Kowalski", "Li", "Müller"}
 local CITIES = {
-  { "Boston", "Massachusetts", "United States", "America/New_York" },
-  { "London", "England", "United Kingdom", "Europe/London" },
-  { "Zürich", "Zürich", "Switzerland", "Europe/Zurich" },
-  { "Sydney", "New South Wales", "Australia", "Australia/Sydney" },
+  {"Boston", "Massachusetts", "United States", "America/New_York"},
+  {"London", "England", "United Kingdom", "Europe/London"},
+  {"Zürich", "Zürich", "Switzerland", "Europe/Zurich"},
+  {"Sydney", "New South Wales", "Australia", "Australia/Sydney"},
 }
 
 local function pick(list, number)
@@ -45,23 +45,23 @@ function M.profiles(count, born)
     find = function(field, value)
       return by_field[field] and number_of(by_field[field], value)
     end,
-    make = function(place)
-      local city = pick(CITIES, place)
-      local stamp = rfc3339.format(born + place)
+    make = function(position)
+      local city = pick(CITIES, position)
+      local stamp = rfc3339.format(born + position)
       return {
-        id = id_of(place),
+        id = id_of(position),
         attributes = {
-          email = ("profile-%07d@example.com"):format(place),
-          phone_number = ("+1555%07d"):format(place),
-          external_id = ("customer-%07d"):format(place),
-          first_name = pick(FIRST, place),
-          last_name = pick(LAST, place),
+          email = ("profile-%07d@example.com"):format(position),
+          phone_number = ("+1555%07d"):format(position),
+          external_id = ("customer-%07d"):format(position),
+          first_name = pick(FIRST, position),
+          last_name = pick(LAST, position),
           organization = json.null,
-          location = { address1 = json.null, address2 = json.null,
+          location = {address1 = json.null, address2 = json.null,
             city = city[1], region = city[2], country = city[3],
             timezone = city[4], zip = json.null, latitude = json.null,
-            longitude = json.null, ip = json.null },
-          properties = { number = place, vip = place % 10 == 0 },
+            longitude = json.null, ip = json.null},
+          properties = {number = position, vip = position % 10 == 0},
           created = stamp,
           updated = stamp,
         },

@@ -2,7 +2,7 @@
 -- listing, making, changing and removing resources and their relationships, as
 -- JSON:API has it.
 
-local answer = require "klaviyo.sandbox.response"
+local response = require "klaviyo.sandbox.response"
 local json = require "klaviyo.sandbox.json"
 local defaults = require "klaviyo.sandbox.defaults"
 local error_response = require "klaviyo.sandbox.error_response"
@@ -24,7 +24,7 @@ local FORMS = {
 }
 
 -- The attributes that are names of that form: `^[0-9_A-z]+$`.
-local NAMES = { coupon = "external_id", ["web-feed"] = "name" }
+local NAMES = {coupon = "external_id", ["web-feed"] = "name"}
 
 --- Throws 400 for a name that the service refuses.
 ---@param kind string
@@ -34,7 +34,7 @@ function M.check_name(kind, attributes)
   if type(name) == "string" and not name:find(FORMS.coupon) then
     error_response.throw(400, "invalid", ("'%s' may only hold letters, digits and "
       .. "underscores."):format(name),
-      { pointer = "/data/attributes/" .. NAMES[kind] })
+      {pointer = "/data/attributes/" .. NAMES[kind]})
   end
 end
 
@@ -62,8 +62,8 @@ end
 ---@param kind string
 ---@param record table
 ---@param given table|nil `data.relationships`
-function M.relate(call, kind, record, given)
-  for name, relationship in pairs(given or {}) do
+function M.relate(call, kind, record, relationships)
+  for name, relationship in pairs(relationships or {}) do
     local data = relationship.data
     if json.kind(data) == "array" then
       local ids = {}
@@ -91,7 +91,7 @@ function M.make(call, kind, data)
   if id and call.state:get(kind, id) then
     error_response.throw(409, "duplicate",
       ("A %s with id %s already exists."):format(kind, id),
-      { pointer = "/data/attributes" })
+      {pointer = "/data/attributes"})
   end
   local record = call.state:make(kind, attributes, id)
   M.relate(call, kind, record, data.relationships)
@@ -102,12 +102,12 @@ local function list(call)
   local kind = call.op.type or call.model.kinds[call.parts.collection]
     or call.parts.collection
   local collection = call.state:collection(kind)
-  return answer.page(call, kind, answer.everything(collection))
+  return response.page(call, kind, response.everything(collection))
 end
 
 local function read(call)
   local kind, record = M.subject(call)
-  return answer.one(call, kind, record)
+  return response.one(call, kind, record)
 end
 
 local function related(call)
@@ -118,24 +118,24 @@ local function related(call)
   if call.op.many then
     local sequence = relations.sequence(call.state, kind, record.id, name,
       target)
-    return answer.page(call, target, sequence, call.parts.ids)
+    return response.page(call, target, sequence, call.parts.ids)
   end
   local id = relations.one(call.state, kind, record.id, name)
   if call.parts.ids then
-    return answer.identifier(call, target, id)
+    return response.identifier(call, target, id)
   end
   local other = id and call.state:get(target, id)
   if not other then
     error_response.throw(404, "not_found",
       ("The %s %s has no %s."):format(kind, record.id, name))
   end
-  return answer.one(call, target, other)
+  return response.one(call, target, other)
 end
 
 local function create(call)
   local kind = call.document.data.type
   local record = M.make(call, kind, call.document.data)
-  return answer.one(call, kind, record)
+  return response.one(call, kind, record)
 end
 
 local function update(call)
@@ -143,7 +143,7 @@ local function update(call)
   local data = call.document.data
   if data.id ~= nil and data.id ~= record.id then
     error_response.throw(409, "conflict", ("The id in the body, %s, is not the one "
-      .. "in the path."):format(tostring(data.id)), { pointer = "/data/id" })
+      .. "in the path."):format(tostring(data.id)), {pointer = "/data/id"})
   end
   local attributes = data.attributes or {}
   M.check_name(kind, attributes)
@@ -152,29 +152,29 @@ local function update(call)
   end
   call.state:update(kind, record, attributes)
   M.relate(call, kind, record, data.relationships)
-  return answer.one(call, kind, record)
+  return response.one(call, kind, record)
 end
 
 local function remove(call)
   local kind, record = M.subject(call)
   call.state:remove(kind, record)
-  return answer.one(call, kind, record)
+  return response.one(call, kind, record)
 end
 
-local CHANGE = { POST = relations.add, PATCH = relations.replace,
-  DELETE = relations.remove }
+local CHANGE = {POST = relations.add, PATCH = relations.replace,
+  DELETE = relations.remove}
 
 -- What is linked already cannot be linked again, as far as the catalog goes.
-local function refuse_again(call, kind, record, name, other)
+local function check_not_linked(call, kind, record, name, other)
   if call.op.method ~= "POST" or not kind:find("^catalog%-") then
     return
   end
   local sequence = relations.sequence(call.state, kind, record.id, name)
-  for place = 1, sequence.last do
-    local there = sequence.at(place)
-    if there and there.id == other.id then
+  for position = 1, sequence.last do
+    local linked = sequence.at(position)
+    if linked and linked.id == other.id then
       error_response.throw(409, "duplicate", ("%s %s is linked already.")
-        :format(other.type, other.id), { pointer = "/data" })
+        :format(other.type, other.id), {pointer = "/data"})
     end
   end
 end
@@ -185,7 +185,7 @@ local function change_related(call)
   if json.kind(data) ~= "array" then
     relations.point(call.state, kind, record.id, name,
       data ~= json.null and data.id or nil)
-    return answer.empty(call)
+    return response.empty(call)
   end
   local ids = {}
   for i, identifier in ipairs(data) do
@@ -195,25 +195,25 @@ local function change_related(call)
         ("/data/%d/id"):format(i - 1))
     end
     ids[i] = identifier.id
-    refuse_again(call, kind, record, name, identifier)
+    check_not_linked(call, kind, record, name, identifier)
   end
   CHANGE[call.op.method](call.state, kind, record.id, name, ids)
-  return answer.empty(call)
+  return response.empty(call)
 end
 
 -- An action that is no resource of its own: its type lives elsewhere.
-local function act(call)
+local function perform_action(call)
   local data = call.document and call.document.data or {}
   local kind = call.op.type or data.type
-  local status, has_body = answer.status(call.op)
+  local status, has_body = response.status(call.op)
   if not has_body then
     return status
   end
   local record = data.id and call.state:get(kind, data.id)
   if record then
-    return answer.one(call, kind, record)
+    return response.one(call, kind, record)
   end
-  return answer.content(call, kind, data.id or call.state.random_ids:uuid(),
+  return response.content(call, kind, data.id or call.state.random_ids:uuid(),
     data.attributes or {})
 end
 
@@ -240,7 +240,7 @@ function M.serve(call)
     and call.document.data.type == kind then
     return create(call)
   end
-  return act(call)
+  return perform_action(call)
 end
 
 return M

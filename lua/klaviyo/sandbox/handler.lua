@@ -25,8 +25,8 @@ local counters = require "klaviyo.sandbox.counters"
 local M = {}
 
 local SPECIAL = {}
-for _, part in ipairs { campaigns, events, flows, images, imports, profiles,
-  reports, segments, tags } do
+for _, part in ipairs {campaigns, events, flows, images, imports, profiles,
+  reports, segments, tags} do
   for route, serve in pairs(part.serves) do
     SPECIAL[route] = serve
   end
@@ -46,14 +46,14 @@ local function check_private(state, authorization, gateway)
   if not authorization or authorization == "" then
     error_response.throw(401, "not_authenticated",
       "Authentication credentials were not provided.",
-      { pointer = "/data/" })
+      {pointer = "/data/"})
   end
   local known = scheme == "Bearer"
     or not gateway and scheme == "Klaviyo-API-Key"
   if not known or key ~= state.settings.key then
     error_response.throw(401, "authentication_failed",
       gateway and "The gateway takes 'Authorization: Bearer <key>'."
-      or "Incorrect authentication credentials.", { pointer = "/data/" })
+      or "Incorrect authentication credentials.", {pointer = "/data/"})
   end
 end
 
@@ -70,21 +70,21 @@ local function check_public(authorization)
   if authorization then
     error_response.throw(400, "invalid", "A client operation takes no Authorization: "
       .. "it is meant for browsers, where no private key may be.",
-      { pointer = "/data/" })
+      {pointer = "/data/"})
   end
 end
 
 local function revision_of(text)
   if not text then
     error_response.throw(400, "invalid", "A valid revision header is required: "
-      .. "'revision: YYYY-MM-DD[.suffix]'.", { pointer = "/data/" })
+      .. "'revision: YYYY-MM-DD[.suffix]'.", {pointer = "/data/"})
   elseif not text:find("^%d%d%d%d%-%d%d%-%d%d$")
     and not text:find("^%d%d%d%d%-%d%d%-%d%d%.%a+$") then
     error_response.throw(400, "invalid", ("'%s' is not a valid revision: the format "
-      .. "is YYYY-MM-DD[.suffix]."):format(text), { pointer = "/data/" })
+      .. "is YYYY-MM-DD[.suffix]."):format(text), {pointer = "/data/"})
   end
   return operations.load(text) or error_response.throw(400, "invalid",
-    ("There is no revision %s."):format(text), { pointer = "/data/" })
+    ("There is no revision %s."):format(text), {pointer = "/data/"})
 end
 
 local function route(revision, method, path)
@@ -95,7 +95,7 @@ local function route(revision, method, path)
       decoded[name] = query.unescape(raw)
       if not decoded[name] or decoded[name] == "" then
         error_response.throw(400, "invalid", ("'%s' is not a valid %s.")
-          :format(raw, name), { pointer = "/data/id" })
+          :format(raw, name), {pointer = "/data/id"})
       end
     end
     return op, decoded
@@ -103,10 +103,10 @@ local function route(revision, method, path)
   if #params == 0 then
     error_response.throw(404, "not_found", ("There is no path %s."):format(path))
   end
-  local wrong = error_response.new(405):add("method_not_allowed",
+  local failure = error_response.new(405):add("method_not_allowed",
     ("Method \"%s\" not allowed."):format(method))
-  wrong.headers.Allow = table.concat(params, ", ")
-  return wrong:throw()
+  failure.headers.Allow = table.concat(params, ", ")
+  return failure:throw()
 end
 
 local function media_type(header)
@@ -129,11 +129,11 @@ local function document_of(state, op, request)
   elseif multipart then
     return images.parts(op.body, request)
   end
-  bulk.size(request.body)
+  bulk.check_size(request.body)
   local document, message = json.decode(request.body or "")
   if message then
     error_response.throw(400, "invalid", "JSON parse error: " .. message,
-      { pointer = "/data" })
+      {pointer = "/data"})
   end
   validate.document(op.body, document, function(kind, id)
     -- A tag with an unknown group is answered in a way of its own.
@@ -160,7 +160,7 @@ local function serve(state, request, response)
   local op, params = route(revision, request.method, path)
   response.operation = op.id
   response.op = op
-  limits.take(state, op, raw_query, response.headers)
+  limits.count_request(state, op, raw_query, response.headers)
   check_plan(state, op, request.header("authorization") or "")
   local call = {
     state = state, op = op, params = params, path = path,
@@ -170,7 +170,7 @@ local function serve(state, request, response)
   call.query = query.read(op, raw_query)
   if public and call.query.values.company_id ~= state.settings.company_id then
     error_response.throw(400, "invalid", "company_id is not that of an account.",
-      { parameter = "company_id" })
+      {parameter = "company_id"})
   end
   call.document = document_of(state, op, request)
   local special = SPECIAL[op.method .. " " .. op.path]
@@ -195,21 +195,21 @@ function M.operation(request)
 end
 
 --- Answers a request.
----@param world table
+---@param state table
 ---@param request table method, target, header(lower-case name), body
 ---@return table response status, headers, body (text or nil), operation
 function M.handle(state, request)
-  local response = { headers = {} }
+  local response = {headers = {}}
   local ok, status, document = pcall(serve, state, request, response)
   if not ok then
-    local wrong = status
-    if not error_response.is(wrong) then
-      response.raw_error = tostring(wrong)
-      wrong = error_response.new(500):add("error",
+    local failure = status
+    if not error_response.is(failure) then
+      response.raw_error = tostring(failure)
+      failure = error_response.new(500):add("error",
         "The sandbox itself failed: " .. response.raw_error)
     end
-    status, document = wrong.status, error_response.document(wrong, state.random_ids)
-    for name, value in pairs(wrong.headers) do
+    status, document = failure.status, error_response.document(failure, state.random_ids)
+    for name, value in pairs(failure.headers) do
       response.headers[name] = value
     end
   end

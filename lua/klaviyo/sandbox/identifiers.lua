@@ -6,7 +6,7 @@ local error_response = require "klaviyo.sandbox.error_response"
 local M = {}
 
 --- The attributes that identify.
-M.names = { "email", "phone_number", "external_id", "anonymous_id", "_kx" }
+M.names = {"email", "phone_number", "external_id", "anonymous_id", "_kx"}
 
 local find = string.find
 
@@ -14,18 +14,18 @@ local find = string.find
 ---@param wrong table a refusal
 ---@param data table the profile's resource
 ---@param pointer string to its attributes
-function M.check(wrong, data, pointer)
+function M.check(failure, data, pointer)
   local attributes = data.attributes or {}
   local email, phone = attributes.email, attributes.phone_number
   if type(email) == "string"
     and not find(email, "^[^%s@]+@[^%s@]+%.[^%s@.]+$") then
-    wrong:add("invalid", "Invalid email address",
-      { pointer = pointer .. "/email" })
+    failure:add("invalid", "Invalid email address",
+      {pointer = pointer .. "/email"})
   end
   if type(phone) == "string"
     and not (find(phone, "^%+[1-9]%d+$") and #phone > 7 and #phone < 17) then
-    wrong:add("invalid", "Invalid phone number format (Example of a valid "
-      .. "format: +12345678901)", { pointer = pointer .. "/phone_number" })
+    failure:add("invalid", "Invalid phone number format (Example of a valid "
+      .. "format: +12345678901)", {pointer = pointer .. "/phone_number"})
   end
 end
 
@@ -33,7 +33,7 @@ end
 ---@param wrong table a refusal
 ---@param data table
 ---@param pointer string
-function M.want(wrong, data, pointer)
+function M.require_any(failure, data, pointer)
   for _, name in ipairs(M.names) do
     local value = (data.attributes or {})[name]
     if type(value) == "string" and value ~= "" then
@@ -41,20 +41,20 @@ function M.want(wrong, data, pointer)
     end
   end
   if type(data.id) ~= "string" then
-    wrong:add("invalid", "One of email, phone_number, external_id, "
+    failure:add("invalid", "One of email, phone_number, external_id, "
       .. "anonymous_id or id is needed to tell whose profile it is.",
-      { pointer = pointer })
+      {pointer = pointer})
   end
 end
 
 --- Throws 400 unless one profile is identified, and well.
 ---@param data table
 ---@param pointer string
-function M.demand(data, pointer)
-  local wrong = error_response.new(400)
-  M.want(wrong, data, pointer)
-  M.check(wrong, data, pointer)
-  wrong:throw()
+function M.require_valid(data, pointer)
+  local failure = error_response.new(400)
+  M.require_any(failure, data, pointer)
+  M.check(failure, data, pointer)
+  failure:throw()
 end
 
 --- Why a job cannot import a well-formed profile: its address is one that
@@ -63,7 +63,7 @@ end
 ---@param data table
 ---@return string|nil detail
 ---@return string|nil member of the attributes
-function M.failing(data)
+function M.import_error(data)
   local attributes = data.attributes or {}
   local email, phone = attributes.email, attributes.phone_number
   local properties = attributes.properties

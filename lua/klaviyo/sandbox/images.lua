@@ -1,15 +1,15 @@
 --- Images: uploaded as a form with a file, or fetched from an address.
 
-local answer = require "klaviyo.sandbox.response"
+local response = require "klaviyo.sandbox.response"
 local json = require "klaviyo.sandbox.json"
 local generic = require "klaviyo.sandbox.generic"
 local error_response = require "klaviyo.sandbox.error_response"
 
 local M = {}
 
-local function refuse(detail, name)
+local function throw_invalid(detail, name)
   error_response.throw(400, "invalid", detail,
-    { pointer = "/data/attributes/" .. (name or "file") })
+    {pointer = "/data/attributes/" .. (name or "file")})
 end
 
 --- The parts of a multipart body, by name: `text`, `filename`.
@@ -19,7 +19,7 @@ end
 function M.parts(body, request)
   local boundary = request.header("content-type"):match('boundary="?([^";]+)')
   if not boundary then
-    refuse("The multipart body has no boundary.")
+    throw_invalid("The multipart body has no boundary.")
   end
   local text = "\r\n" .. (request.body or "")
   local delimiter = "\r\n--" .. boundary
@@ -34,25 +34,25 @@ function M.parts(body, request)
     local head, data = text:sub(start, (stop or 0) - 1)
       :match("^\r\n(.-)\r\n\r\n(.*)$")
     if not stop or not head then
-      refuse("The multipart body is malformed.")
+      throw_invalid("The multipart body is malformed.")
     end
     local name = head:match('[; ]name="([^"]*)"')
     if not name or not body.parts[name] then
-      refuse(("There is no part '%s'."):format(tostring(name)), name)
+      throw_invalid(("There is no part '%s'."):format(tostring(name)), name)
     end
-    parts[name] = { text = data, filename = head:match('filename="([^"]*)"') }
+    parts[name] = {text = data, filename = head:match('filename="([^"]*)"')}
     from = stop
   end
   for name, part in pairs(body.parts) do
     if part.required and not parts[name] then
-      refuse(("'%s' is a required part."):format(name), name)
+      throw_invalid(("'%s' is a required part."):format(name), name)
     end
   end
-  return { parts = parts }
+  return {parts = parts}
 end
 
-local SIGNATURES = { ["\137PNG"] = "png", ["GIF8"] = "gif",
-  ["\255\216\255"] = "jpeg" }
+local SIGNATURES = {["\137PNG"] = "png", ["GIF8"] = "gif",
+  ["\255\216\255"] = "jpeg"}
 
 local function format_of(text)
   for signature, format in pairs(SIGNATURES) do
@@ -66,14 +66,14 @@ local function upload(call)
   local parts = call.document.parts
   local format = format_of(parts.file.text)
   if not format then
-    refuse("The file is neither a JPEG, PNG nor GIF image.")
+    throw_invalid("The file is neither a JPEG, PNG nor GIF image.")
   end
   local image = call.state:make("image", {
     name = parts.name and parts.name.text or parts.file.filename,
     hidden = parts.hidden ~= nil and parts.hidden.text == "true",
     size = #parts.file.text, format = format,
   })
-  return answer.one(call, "image", image)
+  return response.one(call, "image", image)
 end
 
 -- PATCH replaces: what is not named is lost.
@@ -97,8 +97,8 @@ local function list(call)
       return generic.serve(call)
     end
   end
-  table.insert(call.query.terms, { operator = "equals", field = "hidden",
-    value = { kind = "boolean", value = false } })
+  table.insert(call.query.terms, {operator = "equals", field = "hidden",
+    value = {kind = "boolean", value = false}})
   return generic.serve(call)
 end
 

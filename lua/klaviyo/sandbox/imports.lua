@@ -1,6 +1,6 @@
 --- Many profiles at once: imported, subscribed, suppressed.
 
-local answer = require "klaviyo.sandbox.response"
+local response = require "klaviyo.sandbox.response"
 local json = require "klaviyo.sandbox.json"
 local generic = require "klaviyo.sandbox.generic"
 local identifiers = require "klaviyo.sandbox.identifiers"
@@ -18,14 +18,14 @@ local MAX_BYTES, MAX_UNMEASURED = 500000, 1000
 
 -- What is left of `left` bytes after a value, roughly: most profiles are short,
 -- and need not be written to be measured.
-local function rest(value, left)
+local function remaining_bytes(value, left)
   if type(value) == "string" then
     return left - #value
   elseif type(value) ~= "table" then
     return left - 8
   end
   for _, member in pairs(value) do
-    left = rest(member, left - 8)
+    left = remaining_bytes(member, left - 8)
     if left < 0 then
       break
     end
@@ -33,26 +33,26 @@ local function rest(value, left)
   return left
 end
 
-local function measure(wrong, profile, pointer)
-  if rest(profile, MAX_UNMEASURED) < 0
+local function check_bytes(failure, profile, pointer)
+  if remaining_bytes(profile, MAX_UNMEASURED) < 0
     and #json.encode(profile) > MAX_BYTES then
-    wrong:add("invalid", ("A profile may have %d bytes."):format(MAX_BYTES),
-      { pointer = pointer })
+    failure:add("invalid", ("A profile may have %d bytes."):format(MAX_BYTES),
+      {pointer = pointer})
   end
 end
 
 -- One malformed profile, and none of them is taken.
-local function demand_all(list, wanted)
-  local wrong = error_response.new(400)
+local function check_all(list, require_identifier)
+  local failure = error_response.new(400)
   for i, profile in ipairs(list) do
     local pointer = AT:format(i - 1)
-    if wanted then
-      identifiers.want(wrong, profile, pointer)
+    if require_identifier then
+      identifiers.require_any(failure, profile, pointer)
     end
-    identifiers.check(wrong, profile, pointer)
-    measure(wrong, profile, pointer)
+    identifiers.check(failure, profile, pointer)
+    check_bytes(failure, profile, pointer)
   end
-  wrong:throw()
+  failure:throw()
 end
 
 local function related(data, name)
@@ -63,15 +63,15 @@ end
 local function import(call)
   local state, data = call.state, call.document.data
   local list = data.attributes.profiles.data
-  demand_all(list, true)
+  check_all(list, true)
   local counts = state.stats.imports
   local ids, errors = {}, {}
   for i, profile in ipairs(list) do
-    local detail, member = identifiers.failing(profile)
+    local detail, member = identifiers.import_error(profile)
     if detail then
-      errors[#errors + 1] = { code = "invalid", title = "Invalid input.",
+      errors[#errors + 1] = {code = "invalid", title = "Invalid input.",
         detail = detail, original_payload = profile.attributes,
-        source = { pointer = AT:format(i - 1) .. "/" .. member } }
+        source = {pointer = AT:format(i - 1) .. "/" .. member}}
     else
       local record, made = profiles.upsert(state, profile)
       ids[#ids + 1] = record.id
@@ -84,10 +84,10 @@ local function import(call)
   local job = jobs.make(call, data.type, #list, errors)
   relations.add(state, data.type, job.id, "profiles", ids)
   for _, to in ipairs(related(data, "lists") or {}) do
-    relations.add(state, data.type, job.id, "lists", { to.id })
+    relations.add(state, data.type, job.id, "lists", {to.id})
     relations.add(state, "list", to.id, "profiles", ids)
   end
-  return answer.one(call, data.type, job)
+  return response.one(call, data.type, job)
 end
 
 -- A subscription makes a profile of an unknown address only if it names a list
@@ -97,7 +97,7 @@ local function subscription(consent, on_list)
     local state, data = call.state, call.document.data
     local list = related(data, "list")
     local makes = list ~= nil or data.attributes.historical_import == true
-    demand_all(data.attributes.profiles.data)
+    check_all(data.attributes.profiles.data)
     for _, profile in ipairs(data.attributes.profiles.data) do
       local asked = profile.attributes.subscriptions
       profile.attributes.subscriptions = nil
@@ -106,38 +106,38 @@ local function subscription(consent, on_list)
       if record then
         subscriptions.consent(state, record, asked, consent)
         if list then
-          on_list(state, "list", list.id, "profiles", { record.id })
+          on_list(state, "list", list.id, "profiles", {record.id})
         end
       end
     end
-    return answer.empty(call)
+    return response.empty(call)
   end
 end
 
 -- Those that a suppression is about.
-local function those_of(call, data)
+local function suppression_targets(call, data)
   local state = call.state
-  local given = (data.attributes or {}).profiles
-  given = given ~= json.null and given or nil
+  local by_profiles = (data.attributes or {}).profiles
+  by_profiles = by_profiles ~= json.null and by_profiles or nil
   local list, segment = related(data, "list"), related(data, "segment")
-  local ways = (given and 1 or 0) + (list and 1 or 0) + (segment and 1 or 0)
+  local ways = (by_profiles and 1 or 0) + (list and 1 or 0) + (segment and 1 or 0)
   if ways ~= 1 then
     error_response.throw(400, "invalid",
       "Exactly one of profiles, list and segment is to be given.",
-      { pointer = "/data/attributes/profiles" })
+      {pointer = "/data/attributes/profiles"})
   end
   local records = {}
-  if given then
-    demand_all(given.data)
-    for i, profile in ipairs(given.data) do
+  if by_profiles then
+    check_all(by_profiles.data)
+    for i, profile in ipairs(by_profiles.data) do
       records[i] = profiles.upsert(state, profile)
     end
     return records
   end
   local group = list or segment
   local members = relations.sequence(state, group.type, group.id, "profiles")
-  for place = 1, members.last do
-    records[#records + 1] = members.at(place)
+  for position = 1, members.last do
+    records[#records + 1] = members.at(position)
   end
   return records
 end
@@ -145,18 +145,18 @@ end
 local function suppression(suppressed)
   return function(call)
     local state, data = call.state, call.document.data
-    local records = those_of(call, data)
+    local records = suppression_targets(call, data)
     for _, record in ipairs(records) do
       subscriptions.suppress(state, record, suppressed)
     end
     local job = jobs.make(call, data.type, #records)
-    job.attributes.completed_at = state:stamp()
+    job.attributes.completed_at = state:timestamp()
     generic.relate(call, data.type, job, data.relationships)
-    for _, name in ipairs { "list", "segment" } do
+    for _, name in ipairs {"list", "segment"} do
       local one = related(data, name)
-      relations.add(state, data.type, job.id, name .. "s", { one and one.id })
+      relations.add(state, data.type, job.id, name .. "s", {one and one.id})
     end
-    return answer.one(call, data.type, job)
+    return response.one(call, data.type, job)
   end
 end
 

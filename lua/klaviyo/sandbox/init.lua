@@ -8,7 +8,7 @@
 local certs = require "klaviyo.sandbox.certs"
 local json = require "klaviyo.sandbox.json"
 local conf = require "klaviyo.sandbox.conf"
-local options_of = require "klaviyo.sandbox.options"
+local server_options = require "klaviyo.sandbox.options"
 local programs = require "klaviyo.sandbox.program"
 local Server = require "klaviyo.sandbox.server"
 local shell = require "klaviyo.sandbox.shell"
@@ -45,18 +45,18 @@ local function launch(self, settings, program)
   return true
 end
 
-local TRIES = 20
+local MAX_TRIES = 20
 
 -- Somebody may take a port between our look and nginx's bind: try again.
 local function launch_on_free_ports(self, settings, program)
   local ports, message = {}, nil
-  for _ = 1, TRIES do
+  for _ = 1, MAX_TRIES do
     local port = settings.port or shell.free_port(ports)
     ports[port] = true
     local tls_port = settings.tls_port or shell.free_port(ports)
     ports[tls_port] = true
-    local attempt = setmetatable({ port = port, tls_port = tls_port },
-      { __index = settings })
+    local attempt = setmetatable({port = port, tls_port = tls_port},
+      {__index = settings})
     local ok
     ok, message = launch(self, attempt, program)
     if ok then
@@ -72,9 +72,9 @@ local function launch_on_free_ports(self, settings, program)
 end
 
 -- What the server itself has to know.
-local INSIDE = { "key", "company_id", "profiles", "link_base", "seed", "now",
+local SERVER_SETTINGS = {"key", "company_id", "profiles", "link_base", "seed", "now",
   "record", "keep", "limits", "time_scale", "window_phase",
-  "rate_limit_headers", "job_polls", "job_seconds", "advanced_kdp" }
+  "rate_limit_headers", "job_polls", "job_seconds", "advanced_kdp"}
 
 local function prepare(self, settings)
   local ok, output = shell.run(
@@ -92,9 +92,9 @@ local function prepare(self, settings)
   end
   local parent = settings.parent
     or not settings.detach and shell.process("self") or nil
-  local inner = { parent = parent, dir = self.dir,
-    phase_seed = shell.random(2 ^ 24) }
-  for _, name in ipairs(INSIDE) do
+  local inner = {parent = parent, dir = self.dir,
+    phase_seed = shell.random(2 ^ 24)}
+  for _, name in ipairs(SERVER_SETTINGS) do
     inner[name] = settings[name]
   end
   shell.write(self.dir .. "/settings.json", json.encode(inner))
@@ -114,8 +114,8 @@ local function start(settings)
     return nil, message
   end
   settings.lua_dir = dir
-  local self = setmetatable({ key = settings.key, keep = settings.keep,
-    company_id = settings.company_id, commands = 0 }, Server)
+  local self = setmetatable({key = settings.key, keep = settings.keep,
+    company_id = settings.company_id, commands = 0}, Server)
   local ok
   ok, message = prepare(self, settings)
   if ok then
@@ -143,32 +143,32 @@ end
 ---@return table|nil server base_url, tls_url, ca_file, key, company_id, dir
 ---@return string|nil message why there is none
 function M.start(options)
-  return start(options_of.checked(options, 2))
+  return start(server_options.with_defaults(options, 2))
 end
 
-local function give_up(message)
+local function fail(message)
   io.stderr:write((message:gsub("^[^\n]-:%d+: ", "")), "\n")
   os.exit(1)
 end
 
 -- Words that need no quotes in a shell.
-local function word(text)
+local function shell_word(text)
   return text:find("^[%w_.:/-]+$") and text or shell.quote(text)
 end
 
-local function tell(server, ending)
-  for _, name in ipairs { "base_url", "tls_url", "ca_file", "key",
-    "company_id", "dir" } do
+local function print_details(server, ending)
+  for _, name in ipairs {"base_url", "tls_url", "ca_file", "key",
+    "company_id", "dir"} do
     io.stderr:write(("%-10s  %s\n"):format(name, server[name]))
   end
   io.stderr:write(ending, "\n")
   io.stdout:write(("export KLAVIYO_API_KEY=%s KLAVIYO_BASE_URL=%s\n")
-    :format(word(server.key), word(server.base_url)))
+    :format(shell_word(server.key), shell_word(server.base_url)))
   io.stdout:flush()
 end
 
-local function stay(server)
-  tell(server, "running until the end of input (Ctrl-D) or Ctrl-C")
+local function run_in_foreground(server)
+  print_details(server, "running until the end of input (Ctrl-D) or Ctrl-C")
   if rawget(_G, "jit") then
     -- LuaJIT's reading goes on after Ctrl-C; a child of the terminal ends.
     os.execute("exec cat >/dev/null")
@@ -186,23 +186,23 @@ end
 ---@param words string[]|nil the command line
 function M.main(words)
   local ok, settings = pcall(function()
-    return options_of.checked(options_of.of_words(words or {}), 2)
+    return server_options.with_defaults(server_options.from_words(words or {}), 2)
   end)
   if not ok then
-    give_up(settings)
+    fail(settings)
   end
-  local asked = options_of.of_words(words or {}).detach
-  local background = asked or asked == nil and not shell.on_terminal()
-  if background and not asked then
+  local detach = server_options.from_words(words or {}).detach
+  local background = detach or detach == nil and not shell.on_terminal()
+  if background and not detach then
     settings.detach, settings.parent = true, shell.session()
   end
   local server, message = start(settings)
   if not server then
-    give_up(message)
+    fail(message)
   elseif not background then
-    return stay(server)
+    return run_in_foreground(server)
   end
-  tell(server, ("stop it with: curl -X POST %s/__sandbox/quit")
+  print_details(server, ("stop it with: curl -X POST %s/__sandbox/quit")
     :format(server.base_url))
 end
 

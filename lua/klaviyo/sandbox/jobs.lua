@@ -2,7 +2,7 @@
 -- step, so that whoever polls sees them go from queued over processing to
 -- complete, each after so many polls and so many seconds.
 
-local answer = require "klaviyo.sandbox.response"
+local response = require "klaviyo.sandbox.response"
 local json = require "klaviyo.sandbox.json"
 local generic = require "klaviyo.sandbox.generic"
 local rfc3339 = require "klaviyo.sandbox.rfc3339"
@@ -14,12 +14,12 @@ local M = {}
 local EXPIRES_AFTER = 7 * 86400
 
 --- Lets a job's time begin.
----@param world table
+---@param state table
 ---@param record table
 ---@return table record
 function M.begin(state, record)
   record.since, record.polls = state.clock(), 0
-  record.outcome = record.outcome or { total = 0, errors = {} }
+  record.outcome = record.outcome or {total = 0, errors = {}}
   return record
 end
 
@@ -33,9 +33,9 @@ function M.make(call, kind, total, errors)
   local state = call.state
   local record = state:make(kind, {
     total_count = total, started_at = json.null, completed_at = json.null,
-    expires_at = rfc3339.precise(state:moment() + EXPIRES_AFTER),
+    expires_at = rfc3339.precise(state:time() + EXPIRES_AFTER),
   })
-  record.outcome = { total = total, errors = errors or {} }
+  record.outcome = {total = total, errors = errors or {}}
   if kind == "profile-bulk-import-job" then
     -- What begins an import answers in whole seconds.
     record.fresh.created_at = rfc3339.whole(record.fresh.created_at)
@@ -48,17 +48,17 @@ local STEP = {}
 
 function STEP.queued(state, record)
   local outcome = record.outcome
-  return { status = "processing", started_at = state:stamp(),
+  return {status = "processing", started_at = state:timestamp(),
     completed_count =
-      math.floor((outcome.total - #outcome.errors) / 2) }
+      math.floor((outcome.total - #outcome.errors) / 2)}
 end
 
 -- A campaign is sent when its job is complete.
 local function send(state, record)
   local campaign = state:get("campaign", record.id)
   if campaign then
-    state:update("campaign", campaign, { status = "Sent",
-      send_time = rfc3339.format(state.now()) })
+    state:update("campaign", campaign, {status = "Sent",
+      send_time = rfc3339.format(state.now())})
   end
 end
 
@@ -79,9 +79,9 @@ function STEP.processing(state, record, kind)
   elseif kind == "campaign-send-job" then
     send(state, record)
   end
-  return { status = "complete", completed_at = state:stamp(),
+  return {status = "complete", completed_at = state:timestamp(),
     completed_count = outcome.total - #errors, failed_count = #errors,
-    skipped_count = 0, errors = not of_import and errors or nil }
+    skipped_count = 0, errors = not of_import and errors or nil}
 end
 
 -- As many steps as are due.
@@ -117,8 +117,8 @@ end
 function M.list(call)
   local kind = call.op.type
   local collection = call.state:collection(kind)
-  for place = 1, collection.last do
-    local record = collection:at(place)
+  for position = 1, collection.last do
+    local record = collection:at(position)
     if record and STEP[record.attributes.status] then
       advance(call.state, kind, record)
     end
@@ -128,41 +128,41 @@ end
 
 -- The catalog's bulk jobs and the coupon codes': the attribute that holds the
 -- resources, and what is done to each.
-local RESOURCES = { "items", "variants", "categories", "coupon-codes" }
+local RESOURCES = {"items", "variants", "categories", "coupon-codes"}
 
-local DO = {}
+local ACTIONS = {}
 
-function DO.create(call, data)
+function ACTIONS.create(call, data)
   return generic.make(call, data.type, data)
 end
 
-local function wanted(call, data)
+local function find_resource(call, data)
   return call.state:get(data.type, data.id)
     or error_response.not_found(data.type, data.id)
 end
 
-function DO.update(call, data)
-  local record = wanted(call, data)
+function ACTIONS.update(call, data)
+  local record = find_resource(call, data)
   call.state:update(data.type, record, data.attributes or {})
   generic.relate(call, data.type, record, data.relationships)
   return record
 end
 
-function DO.delete(call, data)
-  call.state:remove(data.type, wanted(call, data))
+function ACTIONS.delete(call, data)
+  call.state:remove(data.type, find_resource(call, data))
 end
 
 -- Does one; what is wrong with it comes back as an error object.
-local function attempt(call, action, data, pointer)
-  local ok, result = pcall(DO[action], call, data)
+local function try_action(call, action, data, pointer)
+  local ok, result = pcall(ACTIONS[action], call, data)
   if ok then
     return result
   elseif not error_response.is(result) then
     error(result, 0)
   end
   local problem = result.errors[1]
-  return nil, { code = problem.code, title = error_response.title(problem.code),
-    detail = problem.detail, source = { pointer = pointer } }
+  return nil, {code = problem.code, title = error_response.title(problem.code),
+    detail = problem.detail, source = {pointer = pointer}}
 end
 
 --- Makes a bulk job and does its work.
@@ -171,11 +171,11 @@ function M.bulk(call)
   local action = data.type:match("%-bulk%-(%a+)%-job$")
   local total, errors, done = 0, {}, {}
   for _, name in ipairs(RESOURCES) do
-    local given = (data.attributes or {})[name]
-    done[name] = given and {}
-    for i, item in ipairs(given and given.data or {}) do
+    local resources = (data.attributes or {})[name]
+    done[name] = resources and {}
+    for i, item in ipairs(resources and resources.data or {}) do
       total = total + 1
-      local record, problem = attempt(call, action, item,
+      local record, problem = try_action(call, action, item,
         ("/data/attributes/%s/data/%d"):format(name, i - 1))
       table.insert(done[name], record and record.id)
       errors[#errors + 1] = problem
@@ -186,7 +186,7 @@ function M.bulk(call)
     relations.add(call.state, data.type, job.id, name, ids)
   end
   generic.relate(call, data.type, job, data.relationships)
-  return answer.one(call, data.type, job)
+  return response.one(call, data.type, job)
 end
 
 return M

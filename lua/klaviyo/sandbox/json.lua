@@ -11,11 +11,11 @@ local byte, find, format = string.byte, string.find, string.format
 local concat = table.concat
 
 --- JSON's null, as a value that a table can hold.
-M.null = setmetatable({}, { __tostring = function() return "null" end })
+M.null = setmetatable({}, {__tostring = function() return "null" end})
 
 local array_mt = {}
 local raw_mt = {}
-local number_mt = { __tostring = function(self) return self.text end }
+local number_mt = {__tostring = function(self) return self.text end}
 
 --- Marks a list, so that an empty one stays a list.
 ---@param list table|nil
@@ -28,7 +28,7 @@ end
 ---@param text string
 ---@return table
 function M.raw(text)
-  return setmetatable({ text = text }, raw_mt)
+  return setmetatable({text = text}, raw_mt)
 end
 
 --- The JSON kind of a value: null, string, boolean, integer, number, array
@@ -65,7 +65,7 @@ function M.to_number(value)
   end
 end
 
-decode.use { null = M.null, array = array_mt, number = number_mt }
+decode.set_types {null = M.null, array = array_mt, number = number_mt}
 
 --- Decodes one JSON text, strictly (RFC 8259; a member name twice is refused).
 ---@type fun(text: string, from: integer|nil): any, string|nil value (that
@@ -113,7 +113,7 @@ function M.shape(keys)
   for i, key in ipairs(keys) do
     heads[i] = quote(key) .. ":"
   end
-  return { keys = keys, heads = heads }
+  return {keys = keys, heads = heads}
 end
 
 local write
@@ -187,7 +187,7 @@ end
 ---@param head string|nil what is to stand before it
 ---@return string
 function M.encode(value, head)
-  local out = { head or "" }
+  local out = {head or ""}
   return concat(out, "", 1, write(out, 1, value))
 end
 

@@ -7,7 +7,7 @@ local error_response = require "klaviyo.sandbox.error_response"
 
 local M = {}
 
-local WINDOWS = { { "second", 1 }, { "minute", 60 }, { "day", 86400 } }
+local WINDOWS = {{"second", 1}, {"minute", 60}, {"day", 86400}}
 
 local ceil, floor, max, min = math.ceil, math.floor, math.max, math.min
 
@@ -30,15 +30,15 @@ end
 local function new_bucket(state, limit)
   local bucket, policy = {}, {}
   for _, window in ipairs(WINDOWS) do
-    local most = limit[window[1]]
-    if most then
+    local quota = limit[window[1]]
+    if quota then
       local size = length(state, window[2])
-      bucket[#bucket + 1] = { name = window[1], most = most, size = size,
-        phase = phase(state), used = 0, ends = -math.huge }
-      policy[#policy + 1] = ("%d;w=%g"):format(most, size)
+      bucket[#bucket + 1] = {name = window[1], quota = quota, size = size,
+        phase = phase(state), used = 0, ends_at = -math.huge}
+      policy[#policy + 1] = ("%d;w=%g"):format(quota, size)
     end
   end
-  bucket.policy = ("%d, %s"):format(bucket[1].most, table.concat(policy, ", "))
+  bucket.policy = ("%d, %s"):format(bucket[1].quota, table.concat(policy, ", "))
   return bucket
 end
 
@@ -54,29 +54,29 @@ local function bucket_of(state, key, limit)
 end
 
 -- Turns the page of every window that has ended.
-local function renew(bucket, now)
+local function reset_ended_windows(bucket, now)
   for i = 1, #bucket do
     local window = bucket[i]
-    if now >= window.ends then
+    if now >= window.ends_at then
       local size = window.size
       local start = now
       if window.phase then
         local offset = window.phase * size
         start = floor((now - offset) / size) * size + offset
       end
-      window.used, window.ends = 0, start + size
+      window.used, window.ends_at = 0, start + size
     end
   end
 end
 
-local function own_key(op)
+local function bucket_key(op)
   return op.method .. " " .. op.path
 end
 
 -- The operation's own bucket, and those that some parameters draw from
 -- besides: one for each such parameter, whichever operation it is given to.
 local function buckets_of(state, op, raw_query)
-  local list = { bucket_of(state, own_key(op), op.limit) }
+  local list = {bucket_of(state, bucket_key(op), op.limit)}
   if not op.reduced or raw_query == "" then
     return list
   end
@@ -96,11 +96,11 @@ local function wait_of(buckets, now)
   local wait
   for i = 1, #buckets do
     local bucket = buckets[i]
-    renew(bucket, now)
+    reset_ended_windows(bucket, now)
     for j = 1, #bucket do
       local window = bucket[j]
-      if window.used >= window.most then
-        wait = max(wait or 0, window.ends - now)
+      if window.used >= window.quota then
+        wait = max(wait or 0, window.ends_at - now)
       end
     end
   end
@@ -112,14 +112,14 @@ end
 local function describe(state, bucket, now, headers)
   local documented = state.settings.rate_limit_headers == "documented"
   local window = bucket[documented and min(2, #bucket) or 1]
-  local left = window.ends - now
+  local left = window.ends_at - now
   headers["RateLimit-Limit"] = bucket.policy
-  headers["RateLimit-Remaining"] = ("%d"):format(window.most - window.used)
+  headers["RateLimit-Remaining"] = ("%d"):format(window.quota - window.used)
   headers["RateLimit-Reset"] = ("%d"):format(documented and ceil(left)
     or floor(left))
 end
 
-local function refuse(state, op, wait)
+local function throw_throttled(state, op, wait)
   local throttled = state.stats.throttled
   throttled[op.id] = (throttled[op.id] or 0) + 1
   M.error_response(ceil(wait)):throw()
@@ -129,20 +129,20 @@ end
 ---@param seconds integer
 ---@return table refusal
 function M.error_response(seconds)
-  local wrong = error_response.new(429):add("throttled", ("Request was throttled. "
+  local failure = error_response.new(429):add("throttled", ("Request was throttled. "
     .. "Expected available in %d second%s."):format(seconds,
     seconds == 1 and "" or "s"))
-  wrong.headers["Retry-After"] = ("%d"):format(seconds)
-  return wrong
+  failure.headers["Retry-After"] = ("%d"):format(seconds)
+  return failure
 end
 
 --- Counts a request; throws 429 when a window is full. What is refused does
 -- not count.
----@param world table
+---@param state table
 ---@param op table
 ---@param raw_query string
 ---@param headers table where the RateLimit headers go
-function M.take(state, op, raw_query, headers)
+function M.count_request(state, op, raw_query, headers)
   if not state.settings.limits or not op.limit then
     return
   end
@@ -150,7 +150,7 @@ function M.take(state, op, raw_query, headers)
   local buckets = buckets_of(state, op, raw_query)
   local wait = wait_of(buckets, now)
   if wait then
-    refuse(state, op, wait)
+    throw_throttled(state, op, wait)
   end
   for i = 1, #buckets do
     for j = 1, #buckets[i] do
@@ -174,7 +174,7 @@ local function operation(name)
 end
 
 --- What others of the account use up.
----@param world table
+---@param state table
 ---@param order table operation, requests (1)
 ---@return table left by window
 function M.consume(state, order)
@@ -182,12 +182,12 @@ function M.consume(state, order)
     error("the sandbox was started without limits", 0)
   end
   local op = operation(order.operation)
-  local bucket = bucket_of(state, own_key(op), op.limit)
-  renew(bucket, state.clock())
+  local bucket = bucket_of(state, bucket_key(op), op.limit)
+  reset_ended_windows(bucket, state.clock())
   local left = {}
   for _, window in ipairs(bucket) do
-    window.used = min(window.most, window.used + (order.requests or 1))
-    left[window.name] = window.most - window.used
+    window.used = min(window.quota, window.used + (order.requests or 1))
+    left[window.name] = window.quota - window.used
   end
   return left
 end
@@ -195,10 +195,10 @@ end
 --- Limits given by name of operation, by the keys they are kept under.
 ---@param given any the setting
 ---@return table
-function M.own(given)
+function M.own(setting)
   local own = {}
-  for name, limit in pairs(type(given) == "table" and given or {}) do
-    own[own_key(operation(name))] = limit
+  for name, limit in pairs(type(setting) == "table" and setting or {}) do
+    own[bucket_key(operation(name))] = limit
   end
   return own
 end

@@ -16,7 +16,7 @@ function M.new(collection, all)
     collection = collection, start = count, last = count,
     count = all and collection.count or 0, version = 0,
     -- handle → place among the members
-    places = {},
+    positions = {},
     -- place among the members → handle, or false where one was taken out
     handles = {},
     -- place among the members → when it joined
@@ -26,14 +26,14 @@ end
 
 -- A number for what is in the collection, else the id.
 local function handle_of(self, id)
-  return self.collection:place_of(id) or id
+  return self.collection:position_of(id) or id
 end
 
 --- The id of the member at a place, or nil.
-function Members:at(place)
-  local handle = self.handles[place]
-  if handle == nil and place <= self.start then
-    handle = place
+function Members:at(position)
+  local handle = self.handles[position]
+  if handle == nil and position <= self.start then
+    handle = position
   end
   if type(handle) == "number" then
     return self.collection:id_at(handle)
@@ -42,10 +42,10 @@ function Members:at(place)
 end
 
 --- The resource of the member at a place, or nil.
-function Members:record_at(place)
-  local handle = self.handles[place]
-  if handle == nil and place <= self.start then
-    handle = place
+function Members:record_at(position)
+  local handle = self.handles[position]
+  if handle == nil and position <= self.start then
+    handle = position
   end
   if type(handle) == "number" then
     return self.collection:at(handle)
@@ -53,23 +53,23 @@ function Members:record_at(place)
   return handle and self.collection:get(handle) or nil
 end
 
-local function place_of(self, handle)
-  local place = self.places[handle]
-  if place == nil and type(handle) == "number" and handle <= self.start
+local function position_of(self, handle)
+  local position = self.positions[handle]
+  if position == nil and type(handle) == "number" and handle <= self.start
     and self.handles[handle] == nil and self.collection:id_at(handle) then
     return handle
   end
-  return place
+  return position
 end
 
 --- The place of a member, or nil.
-function Members:place_of(id)
-  return place_of(self, handle_of(self, id))
+function Members:position_of(id)
+  return position_of(self, handle_of(self, id))
 end
 
 --- Whether an id is among them.
 function Members:has(id)
-  return self:place_of(id) ~= nil
+  return self:position_of(id) ~= nil
 end
 
 --- Adds an id, unless it is there already.
@@ -77,14 +77,14 @@ end
 ---@param now number epoch seconds
 ---@return boolean added
 function Members:add(id, now)
-  local handle, place = handle_of(self, id), self.last + 1
-  if place_of(self, handle) then
+  local handle, position = handle_of(self, id), self.last + 1
+  if position_of(self, handle) then
     return false
   end
-  self.last, self.count = place, self.count + 1
+  self.last, self.count = position, self.count + 1
   self.version = self.version + 1
-  self.handles[place], self.places[handle] = handle, place
-  self.joined[place] = now
+  self.handles[position], self.positions[handle] = handle, position
+  self.joined[position] = now
   return true
 end
 
@@ -92,11 +92,11 @@ end
 ---@return boolean removed
 function Members:remove(id)
   local handle = handle_of(self, id)
-  local place = place_of(self, handle)
-  if not place then
+  local position = position_of(self, handle)
+  if not position then
     return false
   end
-  self.handles[place], self.places[handle] = false, nil
+  self.handles[position], self.positions[handle] = false, nil
   self.count = self.count - 1
   self.version = self.version + 1
   return true

@@ -21,23 +21,23 @@ end
 -- (whether it is the relationship itself, not the related resources)
 function M.path(path)
   local collection, name, ids = parts(path)
-  return { collection = collection, relationship = name, ids = ids,
-    member = path:find("{", 1, true) ~= nil }
+  return {collection = collection, relationship = name, ids = ids,
+    member = path:find("{", 1, true) ~= nil}
 end
 
 -- `op` or a linkage of a request document: both have type and many.
-local function note_relationship(model, owner, name, op)
+local function add_relationship(model, owner, name, op)
   local list = model.relationships[owner] or {}
   model.relationships[owner] = list
   if not list[name] then
-    list[name] = { many = op.many }
+    list[name] = {many = op.many}
     list[#list + 1] = name
   end
   list[name].kind = list[name].kind or op.type
   list[name].many = list[name].many or op.many
 end
 
-local function note_fields(model, op)
+local function add_fields(model, op)
   for parameter, about in pairs(op.query) do
     local kind = parameter:match("^fields%[(.*)%]$")
     -- The type's own read says most; another's list may be an older one.
@@ -56,61 +56,61 @@ end
 
 -- Relationships that no answer of the service has, though there are paths or
 -- request members of their name.
-local UNANSWERED = {
-  ["catalog-item"] = { "categories" },
-  coupon = { "coupon-codes" },
-  metric = { "metric-properties" },
-  ["object-schema"] = { "object-type" },
-  ["object-type"] = { "object-ingestion-logs", "object-records" },
-  ["profile-suppression-bulk-create-job"] = { "list", "segment" },
-  ["profile-suppression-bulk-delete-job"] = { "list", "segment" },
-  review = { "order" },
+local NOT_IN_RESPONSES = {
+  ["catalog-item"] = {"categories"},
+  coupon = {"coupon-codes"},
+  metric = {"metric-properties"},
+  ["object-schema"] = {"object-type"},
+  ["object-type"] = {"object-ingestion-logs", "object-records"},
+  ["profile-suppression-bulk-create-job"] = {"list", "segment"},
+  ["profile-suppression-bulk-delete-job"] = {"list", "segment"},
+  review = {"order"},
 }
 
 -- Relationships that answers have, though there is no path to them.
-local ANSWERED = {
-  ["coupon-code"] = { profile = { kind = "profile" } },
+local ONLY_IN_RESPONSES = {
+  ["coupon-code"] = {profile = {kind = "profile"}},
   ["coupon-code-bulk-create-job"] = {
-    ["coupon-codes"] = { kind = "coupon-code", many = true } },
-  conversation = { profile = { kind = "profile" } },
-  review = { events = { kind = "event", many = true },
-    item = { kind = "catalog-item" } },
+    ["coupon-codes"] = {kind = "coupon-code", many = true}},
+  conversation = {profile = {kind = "profile"}},
+  review = {events = {kind = "event", many = true},
+    item = {kind = "catalog-item"}},
 }
 
-for _, action in ipairs { "create", "delete" } do
-  ANSWERED[("profile-suppression-bulk-%s-job"):format(action)] = {
-    lists = { kind = "list", many = true },
-    segments = { kind = "segment", many = true },
+for _, action in ipairs {"create", "delete"} do
+  ONLY_IN_RESPONSES[("profile-suppression-bulk-%s-job"):format(action)] = {
+    lists = {kind = "list", many = true},
+    segments = {kind = "segment", many = true},
   }
 end
 
-for kind, name in pairs { item = "items", variant = "variants",
-  category = "categories" } do
-  for _, action in ipairs { "create", "update", "delete" } do
-    ANSWERED[("catalog-%s-bulk-%s-job"):format(kind, action)] =
-      { [name] = { kind = "catalog-" .. kind, many = true } }
+for kind, name in pairs {item = "items", variant = "variants",
+  category = "categories"} do
+  for _, action in ipairs {"create", "update", "delete"} do
+    ONLY_IN_RESPONSES[("catalog-%s-bulk-%s-job"):format(kind, action)] =
+      {[name] = {kind = "catalog-" .. kind, many = true}}
   end
 end
 
 -- The names of the relationships that answers have.
-local function note_answered(model)
-  for kind, more in pairs(ANSWERED) do
+local function add_response_relationships(model)
+  for kind, more in pairs(ONLY_IN_RESPONSES) do
     for name, about in pairs(model.types[kind] and more or {}) do
-      note_relationship(model, kind, name,
-        { type = about.kind, many = about.many })
+      add_relationship(model, kind, name,
+        {type = about.kind, many = about.many})
     end
   end
   for kind, list in pairs(model.relationships) do
-    local names, gone = {}, keys.set(UNANSWERED[kind] or {})
+    local names, omitted = {}, keys.set(NOT_IN_RESPONSES[kind] or {})
     for _, name in ipairs(list) do
-      names[#names + 1] = not gone[name] and name or nil
+      names[#names + 1] = not omitted[name] and name or nil
     end
     table.sort(names)
-    model.answered[kind] = names
+    model.in_responses[kind] = names
   end
 end
 
-local models = setmetatable({}, { __mode = "k" })
+local models = setmetatable({}, {__mode = "k"})
 
 --- The model of a revision.
 ---@param revision table of the catalogue
@@ -122,8 +122,8 @@ function M.of(revision)
   if models[revision] then
     return models[revision]
   end
-  local model = { date = revision.date, kinds = {}, collections = {}, relationships = {},
-    answered = {}, types = {}, fields = {}, additional = {} }
+  local model = {date = revision.date, kinds = {}, collections = {}, relationships = {},
+    in_responses = {}, types = {}, fields = {}, additional = {}}
   local gets, creates = {}, {}
   for _, id in ipairs(revision:names()) do
     local op = revision:operation(id)
@@ -136,7 +136,7 @@ function M.of(revision)
           model.kinds[path.collection] = op.type
           model.collections[op.type] = path.collection
         end
-        note_fields(model, op)
+        add_fields(model, op)
       end
     elseif op.method == "POST" and op.body and op.body.style == "document"
       and not op.body.many then
@@ -147,7 +147,7 @@ function M.of(revision)
     local path = M.path(op.path)
     local owner = path.relationship and model.kinds[path.collection]
     if owner then
-      note_relationship(model, owner, path.relationship, op)
+      add_relationship(model, owner, path.relationship, op)
     end
   end
   for _, op in ipairs(creates) do
@@ -155,11 +155,11 @@ function M.of(revision)
     local resource = op.body.resource
     if kind and resource.type == kind then
       for name, linkage in pairs(resource.relationships or {}) do
-        note_relationship(model, kind, name, linkage)
+        add_relationship(model, kind, name, linkage)
       end
     end
   end
-  note_answered(model)
+  add_response_relationships(model)
   models[revision] = model
   return model
 end

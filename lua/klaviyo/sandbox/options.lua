@@ -59,15 +59,15 @@ local DEFAULTS = {
 }
 
 -- Known when asked for, absent otherwise.
-local OPTIONAL = { key = "string", port = "number", tls_port = "number",
-  nginx = "string", modules = "string", now = "number" }
+local OPTIONAL = {key = "string", port = "number", tls_port = "number",
+  nginx = "string", modules = "string", now = "number"}
 
 -- What some options may be besides.
-local ALSO = { limits = "table", window_phase = "number" }
+local OTHER_TYPES = {limits = "table", window_phase = "number"}
 
 local function names()
   local list = {}
-  for _, known in ipairs { DEFAULTS, OPTIONAL } do
+  for _, known in ipairs {DEFAULTS, OPTIONAL} do
     for name in pairs(known) do
       list[#list + 1] = name
     end
@@ -77,13 +77,13 @@ local function names()
 end
 
 local function check(name, value, level)
-  local wanted = OPTIONAL[name] or type(DEFAULTS[name])
-  if wanted == "nil" then
+  local expected = OPTIONAL[name] or type(DEFAULTS[name])
+  if expected == "nil" then
     error(('unknown option "%s" of sandbox.start; there are: %s')
       :format(tostring(name), names()), level + 1)
-  elseif type(value) ~= wanted and type(value) ~= ALSO[name] then
+  elseif type(value) ~= expected and type(value) ~= OTHER_TYPES[name] then
     error(('option "%s" of sandbox.start must be a %s, not a %s')
-      :format(name, wanted, type(value)), level + 1)
+      :format(name, expected, type(value)), level + 1)
   elseif name == "window_phase" and type(value) == "string"
     and value ~= "random" and value ~= "first" then
     error('option "window_phase" of sandbox.start must be "random", "first" '
@@ -99,7 +99,7 @@ end
 ---@param options table|nil
 ---@param level integer whose call is at fault when one is wrong
 ---@return table
-function M.checked(options, level)
+function M.with_defaults(options, level)
   local settings = {}
   for name, value in pairs(DEFAULTS) do
     settings[name] = value
@@ -114,7 +114,7 @@ end
 --- Options out of `name=value` words; a name alone means true.
 ---@param words string[]
 ---@return table
-function M.of_words(words)
+function M.from_words(words)
   local options = {}
   for _, word in ipairs(words) do
     local name, value = word:match("^([%w_]+)=(.*)$")
@@ -129,7 +129,7 @@ function M.of_words(words)
       options[name] = value == "true"
     else
       local text = OPTIONAL[name] == "string"
-        or type(DEFAULTS[name]) == "string" and not ALSO[name]
+        or type(DEFAULTS[name]) == "string" and not OTHER_TYPES[name]
       options[name] = not text and tonumber(value) or value
     end
   end

@@ -12,9 +12,9 @@ local M = {}
 ---@param place integer
 ---@param key any sort value there
 ---@return string
-function M.cursor(direction, place, key)
+function M.cursor(direction, position, key)
   return random_ids.base64(json.encode {
-    direction, place, key == nil and json.null or key,
+    direction, position, key == nil and json.null or key,
   })
 end
 
@@ -28,8 +28,8 @@ function M.read_cursor(text)
     or json.kind(list[2]) ~= "integer" then
     return nil
   end
-  return { direction = list[1], place = list[2],
-    key = list[3] ~= json.null and list[3] or nil }
+  return {direction = list[1], position = list[2],
+    key = list[3] ~= json.null and list[3] or nil}
 end
 
 -- Numbers come before texts.
@@ -49,10 +49,10 @@ local function sort_key(value)
   return json.to_number(value)
 end
 
--- Whether (key, place) comes after (other_key, other_place). What has no value
+-- Whether (key, place) comes after (other_key, other_position). What has no value
 -- comes last, whichever the direction; of equals, descending, the newest comes
 -- first.
-local function after(sort, key, place, other_key, other_place)
+local function after(sort, key, position, other_key, other_position)
   if key ~= other_key then
     if key == nil or other_key == nil then
       return key == nil
@@ -62,44 +62,44 @@ local function after(sort, key, place, other_key, other_place)
     return before(other_key, key)
   end
   if sort.descending then
-    return place < other_place
+    return position < other_position
   end
-  return place > other_place
+  return position > other_position
 end
 
 -- All places in sorted order; kept with the sequence until it changes.
 local function sorted_places(sequence, sort)
-  local keep = sequence.keep
+  local sort_cache = sequence.sort_cache
   local name = (sort.descending and "-" or "") .. sort.field
-  if keep and keep[name] and keep[name].version == sequence.version then
-    return keep[name].places
+  if sort_cache and sort_cache[name] and sort_cache[name].version == sequence.version then
+    return sort_cache[name].positions
   end
-  local places, keys = {}, {}
-  for place = 1, sequence.last do
-    local item = sequence.at(place)
+  local positions, keys = {}, {}
+  for position = 1, sequence.last do
+    local item = sequence.at(position)
     if item then
-      places[#places + 1] = place
-      keys[place] = sort_key(sort.value_of(item, place))
+      positions[#positions + 1] = position
+      keys[position] = sort_key(sort.value_of(item, position))
     end
   end
-  table.sort(places, function(a, b)
+  table.sort(positions, function(a, b)
     return a ~= b and after(sort, keys[b], b, keys[a], a)
   end)
-  if keep then
-    keep[name] = { version = sequence.version, places = places }
+  if sort_cache then
+    sort_cache[name] = {version = sequence.version, positions = positions}
   end
-  return places
+  return positions
 end
 
 -- The rank of the first place behind the cursor; ranks run from 1.
-local function rank_behind(places, sequence, sort, cursor)
-  local low, high = 1, #places + 1
+local function rank_after(positions, sequence, sort, cursor)
+  local low, high = 1, #positions + 1
   while low < high do
     local middle = math.floor((low + high) / 2)
-    local place = places[middle]
-    local item = sequence.at(place)
-    local key = item and sort_key(sort.value_of(item, place))
-    if after(sort, key, place, cursor.key, cursor.place) then
+    local position = positions[middle]
+    local item = sequence.at(position)
+    local key = item and sort_key(sort.value_of(item, position))
+    if after(sort, key, position, cursor.key, cursor.position) then
       high = middle
     else
       low = middle + 1
@@ -109,22 +109,22 @@ local function rank_behind(places, sequence, sort, cursor)
 end
 
 -- Where to begin, with which step, and how a rank becomes a place.
-local function walk(sequence, sort, cursor)
-  local places, last, behind, at_cursor
+local function traversal(sequence, sort, cursor)
+  local positions, last, first, at_cursor
   if sort then
-    places = sorted_places(sequence, sort)
-    last = #places
-    behind = cursor and rank_behind(places, sequence, sort, cursor) or 1
-    at_cursor = behind > 1 and cursor and places[behind - 1] == cursor.place
+    positions = sorted_places(sequence, sort)
+    last = #positions
+    first = cursor and rank_after(positions, sequence, sort, cursor) or 1
+    at_cursor = first > 1 and cursor and positions[first - 1] == cursor.position
   else
     last = sequence.last
-    behind = cursor and cursor.place + 1 or 1
+    first = cursor and cursor.position + 1 or 1
     at_cursor = true
   end
   if cursor and cursor.direction == "prev" then
-    return places, behind - (at_cursor and 2 or 1), 1, -1
+    return positions, first - (at_cursor and 2 or 1), 1, -1
   end
-  return places, behind, last, 1
+  return positions, first, last, 1
 end
 
 --- Cuts a page.
@@ -132,19 +132,19 @@ end
 ---@param options table size, cursor, sort = {field, descending,
 -- value_of(item, place)}, test(item, place)
 ---@return table page items, places, next, prev (cursors or nil)
-function M.cut(sequence, options)
+function M.slice(sequence, options)
   local sort, cursor, test = options.sort, options.cursor, options.test
-  local places, from, to, step = walk(sequence, sort, cursor)
+  local positions, from, to, step = traversal(sequence, sort, cursor)
   local items, at, more = {}, {}, false
   for rank = from, to, step do
-    local place = places and places[rank] or rank
-    local item = sequence.at(place)
-    if item and (not test or test(item, place)) then
+    local position = positions and positions[rank] or rank
+    local item = sequence.at(position)
+    if item and (not test or test(item, position)) then
       if #items == options.size then
         more = true
         break
       end
-      items[#items + 1], at[#at + 1] = item, place
+      items[#items + 1], at[#at + 1] = item, position
     end
   end
   local backwards = step < 0
@@ -159,7 +159,7 @@ function M.cut(sequence, options)
     return M.cursor(direction, at[i],
       sort and sort_key(sort.value_of(items[i], at[i])))
   end
-  local page = { items = items, places = at }
+  local page = {items = items, positions = at}
   if #items > 0 then
     if backwards or more then
       page.next = cursor_at("next", #items)

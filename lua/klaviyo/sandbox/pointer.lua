@@ -39,7 +39,7 @@ function M.each(object, pointer)
   end
 end
 
-local required = setmetatable({}, { __mode = "k" })
+local required = setmetatable({}, {__mode = "k"})
 
 --- The names of the members that must be there, sorted.
 ---@param known table<string, table> from the catalogue

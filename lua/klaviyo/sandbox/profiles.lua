@@ -1,7 +1,7 @@
 --- What is special about profiles: they are one person each, told apart by
 -- their identifiers.
 
-local answer = require "klaviyo.sandbox.response"
+local response = require "klaviyo.sandbox.response"
 local json = require "klaviyo.sandbox.json"
 local generic = require "klaviyo.sandbox.generic"
 local identifiers = require "klaviyo.sandbox.identifiers"
@@ -21,22 +21,22 @@ local function owner_of(state, attributes)
   end
 end
 
-local function refuse_duplicate(record)
+local function throw_duplicate(record)
   error_response.throw(409, "duplicate_profile",
     "A profile already exists with one of these identifiers.",
-    { pointer = "/data/attributes" },
-    { duplicate_profile_id = record.id })
+    {pointer = "/data/attributes"},
+    {duplicate_profile_id = record.id})
 end
 
 local function list_of(value)
   if json.kind(value) == "array" then
     return value
   end
-  return { value }
+  return {value}
 end
 
 -- What `meta.patch_properties` orders.
-local function patched(have, patch)
+local function patch_properties(have, patch)
   local properties = {}
   for name, value in pairs(have or {}) do
     properties[name] = value
@@ -51,9 +51,9 @@ local function patched(have, patch)
     end
     properties[name] = list
   end
-  for name, gone in pairs(patch.unappend or {}) do
+  for name, removed in pairs(patch.unappend or {}) do
     local drop, list = {}, json.array()
-    for _, value in ipairs(list_of(gone)) do
+    for _, value in ipairs(list_of(removed)) do
       drop[value] = true
     end
     for _, value in ipairs(list_of(properties[name])) do
@@ -76,13 +76,13 @@ local function apply_meta(state, record, meta)
   if json.kind(patch) == "object" then
     state:collection("profile"):change(record, function()
       record.attributes.properties =
-        patched(record.attributes.properties, patch)
+        patch_properties(record.attributes.properties, patch)
     end)
   end
 end
 
 -- Events mostly bring nothing but who it was.
-local function brings_news(record, attributes)
+local function changes_record(record, attributes)
   for name, value in pairs(attributes) do
     if record.attributes[name] ~= value then
       return true
@@ -92,7 +92,7 @@ local function brings_news(record, attributes)
 end
 
 --- The profile that a document is about, or nil.
----@param world table
+---@param state table
 ---@param data table a resource: id, attributes
 ---@return table|nil record
 function M.find(state, data)
@@ -101,7 +101,7 @@ function M.find(state, data)
 end
 
 --- Makes or updates a profile, as profile-import does.
----@param world table
+---@param state table
 ---@param data table a resource: id, attributes, meta
 ---@return table record
 ---@return boolean made
@@ -111,7 +111,7 @@ function M.upsert(state, data)
   local made = not record
   if made then
     record = state:make("profile", attributes)
-  elseif brings_news(record, attributes) then
+  elseif changes_record(record, attributes) then
     state:update("profile", record, attributes)
   end
   apply_meta(state, record, data.meta)
@@ -120,34 +120,34 @@ end
 
 local function create(call)
   local data = call.document.data
-  identifiers.demand(data, "/data/attributes")
+  identifiers.require_valid(data, "/data/attributes")
   local other = owner_of(call.state, data.attributes)
   if other then
-    refuse_duplicate(other)
+    throw_duplicate(other)
   end
   local record = call.state:make("profile", data.attributes)
   apply_meta(call.state, record, data.meta)
-  return answer.one(call, "profile", record)
+  return response.one(call, "profile", record)
 end
 
 local function update(call)
   local _, record = generic.subject(call)
   local data = call.document.data
-  local wrong = error_response.new(400)
-  identifiers.check(wrong, data, "/data/attributes")
-  wrong:throw()
+  local failure = error_response.new(400)
+  identifiers.check(failure, data, "/data/attributes")
+  failure:throw()
   local other = owner_of(call.state, data.attributes or {})
   if other and other.id ~= record.id then
-    refuse_duplicate(other)
+    throw_duplicate(other)
   end
   apply_meta(call.state, record, data.meta)
   return generic.serve(call)
 end
 
 local function import(call)
-  identifiers.demand(call.document.data, "/data/attributes")
+  identifiers.require_valid(call.document.data, "/data/attributes")
   local record, made = M.upsert(call.state, call.document.data)
-  return answer.one(call, "profile", record, made and 201 or 200)
+  return response.one(call, "profile", record, made and 201 or 200)
 end
 
 local function merge(call)
@@ -163,19 +163,19 @@ local function merge(call)
         local have = target.attributes[name]
         source.attributes[name] = nil
         if have == nil or have == json.null then
-          state:update("profile", target, { [name] = value })
+          state:update("profile", target, {[name] = value})
         end
       end
       state:remove("profile", source)
     end
   end
-  return answer.identifier(call, "profile", target.id)
+  return response.identifier(call, "profile", target.id)
 end
 
 local function public_upsert(call)
-  identifiers.demand(call.document.data, "/data/attributes")
+  identifiers.require_valid(call.document.data, "/data/attributes")
   M.upsert(call.state, call.document.data)
-  return answer.empty(call)
+  return response.empty(call)
 end
 
 local function delete_person(call)
@@ -187,7 +187,7 @@ local function delete_person(call)
     error_response.throw(404, "not_found", "There is no such profile.")
   end
   call.state:remove("profile", record)
-  return answer.empty(call)
+  return response.empty(call)
 end
 
 --- Operations served here, by verb and path.

@@ -11,15 +11,15 @@ local MISSING = "%s is missing: install it (Debian: apt-get install nginx "
 -- A user's PATH often lacks the directories where Debian installs nginx.
 local FIND = 'PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"; command -v '
 
-local MODULE_DIRS = { "/usr/lib/nginx/modules", "/usr/lib64/nginx/modules",
-  "/usr/share/nginx/modules" }
+local MODULE_DIRS = {"/usr/lib/nginx/modules", "/usr/lib64/nginx/modules",
+  "/usr/share/nginx/modules"}
 
 -- `listen … http2` is deprecated from nginx 1.25.1 on, which has the
 -- directive `http2`; older versions do not know that.
 local HTTP2_DIRECTIVE = 1025001
 
 local function module_dir(name, chosen)
-  for _, dir in ipairs(chosen and { chosen } or MODULE_DIRS) do
+  for _, dir in ipairs(chosen and {chosen} or MODULE_DIRS) do
     local file = io.open(dir .. "/" .. name, "rb")
     if file then
       file:close()
@@ -62,8 +62,8 @@ function M.find(options)
     return nil, MISSING:format("openssl")
   end
   local _, version = shell.run(shell.quote(path) .. " -v")
-  return setmetatable({ path = path, modules = modules,
-    version = version_number(version) }, Program)
+  return setmetatable({path = path, modules = modules,
+    version = version_number(version)}, Program)
 end
 
 --- Returns the directives by which a server block listens with HTTP/2.

@@ -55,7 +55,7 @@ function M.split(raw)
     if not name or not value then
       error_response.parameter(name or part, "Malformed percent-encoding.")
     end
-    list[#list + 1] = { name, value }
+    list[#list + 1] = {name, value}
   end
   return list
 end
@@ -145,7 +145,7 @@ local function declared(op, name)
     return op.query[name]
   elseif op.page and op.page.style == "offset"
     and (name == "page[number]" or name == "page[size]") then
-    return { type = "integer" }
+    return {type = "integer"}
   end
 end
 
@@ -174,7 +174,7 @@ function M.read(op, raw)
     end
   end
   check_size(op, values["page[size]"])
-  local query = { values = values, list = list }
+  local query = {values = values, list = list}
   if values.filter then
     query.terms = check_filter(op, values.filter)
   end

@@ -11,22 +11,22 @@ local BASE62 = DIGITS .. "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 local CROCKFORD = DIGITS .. "ABCDEFGHJKMNPQRSTVWXYZ"
 local HEX = DIGITS .. "abcdef"
 
-local Chance = {}
-Chance.__index = Chance
+local Generator = {}
+Generator.__index = Generator
 
 --- A new generator (Park and Miller's, exact in doubles).
 ---@param seed integer
 ---@return table
 function M.new(seed)
-  return setmetatable({ state = seed % 2147483646 + 1 }, Chance)
+  return setmetatable({state = seed % 2147483646 + 1}, Generator)
 end
 
-function Chance:below(limit)
+function Generator:below(limit)
   self.state = self.state * 48271 % 2147483647
   return floor(self.state / 2147483647 * limit)
 end
 
-function Chance:letters(alphabet, length)
+function Generator:letters(alphabet, length)
   local out = {}
   for i = 1, length do
     local at = self:below(#alphabet) + 1
@@ -35,17 +35,17 @@ function Chance:letters(alphabet, length)
   return table.concat(out)
 end
 
-function Chance:uuid()
-  return table.concat({ self:letters(HEX, 8), self:letters(HEX, 4),
+function Generator:uuid()
+  return table.concat({self:letters(HEX, 8), self:letters(HEX, 4),
     "4" .. self:letters(HEX, 3), "a" .. self:letters(HEX, 3),
-    self:letters(HEX, 12) }, "-")
+    self:letters(HEX, 12)}, "-")
 end
 
 -- All pairs of digits, and what each digit is worth.
-local PAIRS, WORTH = {}, {}
+local PAIRS, VALUES = {}, {}
 for i = 0, 31 do
   local high = CROCKFORD:sub(i + 1, i + 1)
-  WORTH[high:byte()] = i
+  VALUES[high:byte()] = i
   for j = 0, 31 do
     PAIRS[i * 32 + j] = high .. CROCKFORD:sub(j + 1, j + 1)
   end
@@ -72,11 +72,11 @@ end
 function M.from_base32(text, from)
   local number = 0
   for i = from or 1, #text do
-    local worth = WORTH[text:byte(i)]
-    if not worth then
+    local value = VALUES[text:byte(i)]
+    if not value then
       return nil
     end
-    number = number * 32 + worth
+    number = number * 32 + value
   end
   return number
 end
@@ -131,7 +131,7 @@ local function ulid(random_ids, now)
   return M.base32(floor(now * 1000), 10) .. random_ids:letters(CROCKFORD, 16)
 end
 
-local function six(random_ids)
+local function short_id(random_ids)
   return random_ids:letters(BASE62, 6)
 end
 
@@ -139,7 +139,7 @@ local function uuid(random_ids)
   return random_ids:uuid()
 end
 
-local function hash(random_ids)
+local function hex_id(random_ids)
   return random_ids:letters(HEX, 32)
 end
 
@@ -147,10 +147,10 @@ end
 -- a ULID, jobs get base64 without padding (as the import jobs of the service
 -- have).
 local STYLES = {
-  list = six, segment = six, flow = six, metric = six, template = six,
-  form = six, account = six, ["flow-message"] = six,
+  list = short_id, segment = short_id, flow = short_id, metric = short_id, template = short_id,
+  form = short_id, account = short_id, ["flow-message"] = short_id,
   tag = uuid, ["tag-group"] = uuid, ["import-error"] = uuid,
-  ["metric-property"] = hash, review = hash, attribution = hash,
+  ["metric-property"] = hex_id, review = hex_id, attribution = hex_id,
   event = function(random_ids) return random_ids:letters(BASE62, 11) end,
   image = function(random_ids) return random_ids:letters("123456789", 9) end,
   ["form-version"] = function(random_ids)
@@ -164,7 +164,7 @@ local STYLES = {
 -- An import job's: the account, a word, and when it was made.
 local function import_job(random_ids, now, settings)
   return M.base64(("%s_maintenance.%s.%d.%s"):format(settings.company_id
-    or "", six(random_ids), now, six(random_ids)))
+    or "", short_id(random_ids), now, short_id(random_ids)))
 end
 
 STYLES["profile-bulk-import-job"] = import_job
@@ -176,7 +176,7 @@ STYLES["profile-suppression-bulk-delete-job"] = ulid
 ---@param now number epoch seconds
 ---@param settings table of the sandbox
 ---@return string
-function Chance:id(kind, now, settings)
+function Generator:id(kind, now, settings)
   local style = STYLES[kind]
   if style then
     return (style(self, now, settings):gsub("=+$", ""))

@@ -26,10 +26,10 @@ local INVERSE = {
 }
 
 -- Kept to-one relationships whose name is not their type.
-local KEPT = {}
-for kept, other in pairs(INVERSE) do
-  local kind, name = kept:match("^(.*)%.(.*)$")
-  KEPT[other] = { kind = kind, name = name }
+local STORED_AS = {}
+for stored, other in pairs(INVERSE) do
+  local kind, name = stored:match("^(.*)%.(.*)$")
+  STORED_AS[other] = {kind = kind, name = name}
 end
 
 -- What other sides, without which nothing is kept, are of.
@@ -61,7 +61,7 @@ end
 -- Numbers where ids follow from them: they take less room.
 local function handle(state, kind, id)
   local collection = state:collection(kind)
-  return collection.sequential_ids and collection:place_of(id) or id
+  return collection.sequential_ids and collection:position_of(id) or id
 end
 
 local function link_of(state, kind, id, name)
@@ -71,11 +71,11 @@ end
 --- The one that a resource points to, or nil.
 ---@return string|nil id
 function M.one(state, kind, id, name)
-  local kept = KEPT[kind .. "." .. name]
-  if kept then -- seen from the other side: the first that points here
+  local stored = STORED_AS[kind .. "." .. name]
+  if stored then -- seen from the other side: the first that points here
     local sequence = M.sequence(state, kind, id, name)
-    for place = 1, sequence.last do
-      local record = sequence.at(place)
+    for position = 1, sequence.last do
+      local record = sequence.at(position)
       if record then
         return record.id
       end
@@ -106,14 +106,14 @@ function M.fill(state, kind, id, name, target)
     store.members(state:collection(target), true)
 end
 
-local function seen_from_other_side(state, kept, id)
-  local owners = state:collection(kept.kind)
-  local links = table_of(state, kept.kind, kept.name)
+local function inverse_sequence(state, stored, id)
+  local owners = state:collection(stored.kind)
+  local links = table_of(state, stored.kind, stored.name)
   return {
     last = owners.last,
-    at = function(place)
-      local record = owners:at(place)
-      local link = record and links[owners.sequential_ids and place or record.id]
+    at = function(position)
+      local record = owners:at(position)
+      local link = record and links[owners.sequential_ids and position or record.id]
       if link == id or type(link) == "table" and link:has(id) then
         return record
       end
@@ -125,27 +125,27 @@ end
 ---@return table sequence `last`, `at(place)`; where it is kept on this side
 -- also `joined(place)`, `place_of(record)`, `count`, `version`, `keep`
 function M.sequence(state, kind, id, name, target)
-  local kept = KEPT[kind .. "." .. name]
-  if kept then
-    return seen_from_other_side(state, kept, id)
+  local stored = STORED_AS[kind .. "." .. name]
+  if stored then
+    return inverse_sequence(state, stored, id)
   end
   local collection = state:collection(target or M.target(name))
   local members = link_of(state, kind, id, name)
   if type(members) ~= "table" then
     members = store.members(collection)
   end
-  members.keep = members.keep or {}
+  members.sort_cache = members.sort_cache or {}
   return {
     last = members.last, version = members.version + collection.version,
-    keep = members.keep, count = members.count,
-    at = function(place)
-      return members:record_at(place)
+    sort_cache = members.sort_cache, count = members.count,
+    at = function(position)
+      return members:record_at(position)
     end,
-    joined = function(place)
-      return members.joined[place]
+    joined = function(position)
+      return members.joined[position]
     end,
-    place_of = function(record)
-      return members:place_of(record.id)
+    position_of = function(record)
+      return members:position_of(record.id)
     end,
   }
 end
@@ -156,10 +156,10 @@ function M.count(state, kind, id, name)
   return type(members) == "table" and members.count or 0
 end
 
-local function set_one(state, kept, id, other, there)
-  local links = table_of(state, kept.kind, kept.name)
-  other = handle(state, kept.kind, other)
-  if there then
+local function set_one(state, stored, id, other, linked)
+  local links = table_of(state, stored.kind, stored.name)
+  other = handle(state, stored.kind, other)
+  if linked then
     links[other] = id
   elseif links[other] == id then
     links[other] = nil
@@ -167,34 +167,34 @@ local function set_one(state, kept, id, other, there)
 end
 
 -- Whether the keeping side of a relationship has one or many.
-local function keeps_one(kept)
-  return not kept.name:find("s$")
+local function stores_one(stored)
+  return not stored.name:find("s$")
 end
 
 --- Adds resources to a to-many relationship.
 function M.add(state, kind, id, name, ids)
-  local kept = KEPT[kind .. "." .. name]
+  local stored = STORED_AS[kind .. "." .. name]
   for _, other in ipairs(ids) do
-    if not kept then
+    if not stored then
       members_of(state, kind, id, name):add(other, state.now())
-    elseif keeps_one(kept) then
-      set_one(state, kept, id, other, true)
+    elseif stores_one(stored) then
+      set_one(state, stored, id, other, true)
     else
-      members_of(state, kept.kind, other, kept.name):add(id, state.now())
+      members_of(state, stored.kind, other, stored.name):add(id, state.now())
     end
   end
 end
 
 --- Takes resources out of a to-many relationship.
 function M.remove(state, kind, id, name, ids)
-  local kept = KEPT[kind .. "." .. name]
+  local stored = STORED_AS[kind .. "." .. name]
   for _, other in ipairs(ids) do
-    if not kept then
+    if not stored then
       members_of(state, kind, id, name):remove(other)
-    elseif keeps_one(kept) then
-      set_one(state, kept, id, other, false)
+    elseif stores_one(stored) then
+      set_one(state, stored, id, other, false)
     else
-      members_of(state, kept.kind, other, kept.name):remove(id)
+      members_of(state, stored.kind, other, stored.name):remove(id)
     end
   end
 end
@@ -203,8 +203,8 @@ end
 function M.replace(state, kind, id, name, ids)
   local sequence = M.sequence(state, kind, id, name)
   local present = {}
-  for place = 1, sequence.last do
-    local record = sequence.at(place)
+  for position = 1, sequence.last do
+    local record = sequence.at(position)
     present[#present + 1] = record and record.id
   end
   M.remove(state, kind, id, name, present)

@@ -9,11 +9,11 @@ local subscriptions = require "klaviyo.sandbox.subscriptions"
 
 local M = {}
 
-local RESOURCE = json.shape { "type", "id", "attributes", "relationships",
-  "links" }
-local IDENTIFIER = json.shape { "type", "id" }
-local RELATIONSHIP = json.shape { "data", "links" }
-local LINKS = json.shape { "self", "related", "first", "last", "prev", "next" }
+local RESOURCE = json.shape {"type", "id", "attributes", "relationships",
+  "links"}
+local IDENTIFIER = json.shape {"type", "id"}
+local RELATIONSHIP = json.shape {"data", "links"}
+local LINKS = json.shape {"self", "related", "first", "last", "prev", "next"}
 
 -- To-many relationships that are answered with their data unasked.
 local WITH_DATA = {
@@ -22,49 +22,49 @@ local WITH_DATA = {
 }
 
 -- Links that a relationship has none of.
-local WITHOUT = {
-  ["webhook.webhook-topics"] = { self = true, related = true },
-  ["profile-bulk-import-job.import-errors"] = { self = true },
+local MISSING_LINKS = {
+  ["webhook.webhook-topics"] = {self = true, related = true},
+  ["profile-bulk-import-job.import-errors"] = {self = true},
 }
 
 -- Attributes that are not stored but found out.
-local FOUND_OUT = {}
+local COMPUTED = {}
 
-FOUND_OUT["list.profile_count"] = function(state, record)
+COMPUTED["list.profile_count"] = function(state, record)
   return relations.count(state, "list", record.id, "profiles")
 end
 
-FOUND_OUT["segment.profile_count"] = function(state, record)
+COMPUTED["segment.profile_count"] = function(state, record)
   return relations.count(state, "segment", record.id, "profiles")
 end
 
-FOUND_OUT["profile.joined_group_at"] = function(_, record, joined)
+COMPUTED["profile.joined_group_at"] = function(_, record, joined)
   return joined and rfc3339.format(joined) or record.attributes.created
 end
 
-FOUND_OUT["profile.predictive_analytics"] = function()
-  return { historic_clv = 0, predicted_clv = 0, total_clv = 0,
+COMPUTED["profile.predictive_analytics"] = function()
+  return {historic_clv = 0, predicted_clv = 0, total_clv = 0,
     historic_number_of_orders = 0, predicted_number_of_orders = 0,
     average_days_between_orders = json.null, average_order_value = 0,
     churn_probability = json.null,
-    expected_date_of_next_order = json.null }
+    expected_date_of_next_order = json.null}
 end
 
 -- Attributes that are answered otherwise than they are stored.
-local ANSWERED = {}
+local CONVERTED = {}
 
 -- How long a new segment is said to be processed, in seconds.
 local SEGMENT_PROCESSING = 10
 
-ANSWERED["segment.is_processing"] = function(value, state, record)
+CONVERTED["segment.is_processing"] = function(value, state, record)
   return value == true and record.made ~= nil
     and state.clock() < record.made + SEGMENT_PROCESSING
 end
 
-ANSWERED["profile.location"] = function(value)
+CONVERTED["profile.location"] = function(value)
   local location = {}
-  for _, name in ipairs { "address1", "address2", "city", "country",
-    "latitude", "longitude", "region", "zip", "timezone", "ip" } do
+  for _, name in ipairs {"address1", "address2", "city", "country",
+    "latitude", "longitude", "region", "zip", "timezone", "ip"} do
     local have = json.kind(value) == "object" and value[name]
     location[name] = have == nil and json.null or have or json.null
   end
@@ -72,17 +72,17 @@ ANSWERED["profile.location"] = function(value)
 end
 
 -- A number when written, a text when read.
-ANSWERED["coupon.monitor_configuration"] = function(value)
+CONVERTED["coupon.monitor_configuration"] = function(value)
   local threshold = json.kind(value) == "object"
     and json.to_number(value.low_balance_threshold)
-  return threshold and { low_balance_threshold = ("%d"):format(threshold) }
+  return threshold and {low_balance_threshold = ("%d"):format(threshold)}
     or value
 end
 
-ANSWERED["profile.subscriptions"] = subscriptions.answered
+CONVERTED["profile.subscriptions"] = subscriptions.render
 
 -- The address is a secret as well, for its path may hold one.
-ANSWERED["webhook.endpoint_url"] = function(value)
+CONVERTED["webhook.endpoint_url"] = function(value)
   local origin = type(value) == "string" and value:match("^%w+://[^/?#]+")
   return origin and origin .. "/*****" or value
 end
@@ -91,7 +91,7 @@ end
 ---@param kind string
 ---@param id string
 function M.identifier(kind, id)
-  return setmetatable({ type = kind, id = id }, IDENTIFIER)
+  return setmetatable({type = kind, id = id}, IDENTIFIER)
 end
 
 --- Links in the order the service writes them.
@@ -101,12 +101,12 @@ function M.links(links)
 end
 
 -- What the answers to writing have besides.
-local WRITTEN = { profile = { "anonymous_id", "whatsapp_bsuid" } }
+local ONLY_AFTER_WRITING = {profile = {"anonymous_id", "whatsapp_bsuid"}}
 
 -- Operations whose answer has a shape of its own.
 local OWN_SHAPE = {
-  ["/api/campaign-message-assign-template"] = { "label", "channel", "content",
-    "send_times", "created_at", "updated_at" },
+  ["/api/campaign-message-assign-template"] = {"label", "channel", "content",
+    "send_times", "created_at", "updated_at"},
 }
 
 -- The operation's own list of attributes may be longer than the type's.
@@ -129,28 +129,28 @@ local function add_name(names, parts, name)
   table.insert(parts[top], rest or "")
 end
 
-local function wanted_names(call, kind, values)
-  local known, asked = known_names(call, kind), values["fields[" .. kind .. "]"]
+local function requested_names(call, kind, values)
+  local known, requested = known_names(call, kind), values["fields[" .. kind .. "]"]
   local names, parts = {}, {}
   local additional = call.model.additional[kind] or {}
-  for _, name in ipairs(asked or known or {}) do
-    if asked or not name:find(".", 1, true) and not additional[name] then
+  for _, name in ipairs(requested or known or {}) do
+    if requested or not name:find(".", 1, true) and not additional[name] then
       add_name(names, parts, name)
     end
   end
-  if not asked and call.op.method ~= "GET" then
-    for _, name in ipairs(WRITTEN[kind] or {}) do
+  if not requested and call.op.method ~= "GET" then
+    for _, name in ipairs(ONLY_AFTER_WRITING[kind] or {}) do
       add_name(names, parts, name)
     end
   end
   for _, name in ipairs(values["additional-fields[" .. kind .. "]"] or {}) do
     add_name(names, parts, name)
   end
-  return (asked or known) and names, parts
+  return (requested or known) and names, parts
 end
 
 -- The members of `value` that dotted names ask for.
-local function picked(value, paths)
+local function pick_members(value, paths)
   local out = {}
   for _, path in ipairs(paths) do
     if path == "" or json.kind(value) ~= "object" then
@@ -175,11 +175,11 @@ local function value_of(call, kind, record, name, joined)
   local key = kind .. "." .. name
   local value = call.op.method ~= "GET" and record.fresh and record.fresh[name]
     or record.attributes[name]
-  if value == nil and FOUND_OUT[key] then
-    value = FOUND_OUT[key](call.state, record, joined)
+  if value == nil and COMPUTED[key] then
+    value = COMPUTED[key](call.state, record, joined)
   end
-  if ANSWERED[key] then
-    value = ANSWERED[key](value, call.state, record, call.model)
+  if CONVERTED[key] then
+    value = CONVERTED[key](value, call.state, record, call.model)
   end
   return value == nil and json.null or value
 end
@@ -194,7 +194,7 @@ local function attributes_of(call, kind, names, parts)
     for i = 1, #names do
       local name = names[i]
       local value = value_of(call, kind, record, name, joined)
-      out[name] = parts[name][1] ~= "" and picked(value, parts[name]) or value
+      out[name] = parts[name][1] ~= "" and pick_members(value, parts[name]) or value
     end
     return setmetatable(out, shape)
   end
@@ -211,8 +211,8 @@ local function linkage(state, kind, id, name, about, with_data)
   end
   local list = json.array()
   local sequence = relations.sequence(state, kind, id, name, about.kind)
-  for place = 1, sequence.last do
-    local record = sequence.at(place)
+  for position = 1, sequence.last do
+    local record = sequence.at(position)
     if record then
       list[#list + 1] = M.identifier(about.kind or relations.target(name),
         record.id)
@@ -235,7 +235,7 @@ local function link_pieces(links)
 end
 
 local function links_of(own, kind, name)
-  local without = WITHOUT[kind .. "." .. name] or {}
+  local without = MISSING_LINKS[kind .. "." .. name] or {}
   if without.self and without.related then
     return nil
   end
@@ -252,7 +252,7 @@ local function relationships_of(state, kind, names, about, include, base)
   for _, name in ipairs(names) do
     with_data = with_data or not about[name].many or include[name]
       or WITH_DATA[kind .. "." .. name]
-    plain[name] = { links = links_of(base .. "\0/", kind, name) }
+    plain[name] = {links = links_of(base .. "\0/", kind, name)}
   end
   local shape = json.shape(names)
   if not with_data then
@@ -272,23 +272,23 @@ end
 
 -- A profile that is read has `conversations`, any other answer has
 -- `conversation`.
-local OTHER_NUMBER = { ["/api/profiles"] = "conversation",
-  ["/api/profiles/{id}"] = "conversation" }
+local OMITTED_ON_READ = {["/api/profiles"] = "conversation",
+  ["/api/profiles/{id}"] = "conversation"}
 
 -- Types whose resources have no link of their own.
-local UNLINKED = { ["import-error"] = true }
+local UNLINKED = {["import-error"] = true}
 
-local function answered(call, kind, primary)
+local function relationship_names(call, kind, primary)
   if call.op.path == "/api/forms/{id}" and primary then
     return {} -- a form that is read with its definition has none
   end
-  local gone = kind == "profile" and (primary and call.op.method == "GET"
-    and OTHER_NUMBER[call.op.path] or "conversations")
+  local omitted = kind == "profile" and (primary and call.op.method == "GET"
+    and OMITTED_ON_READ[call.op.path] or "conversations")
     -- The flat shape of a message has no image.
     or OWN_SHAPE[call.op.path] and "image"
   local names = {}
-  for _, name in ipairs(call.model.answered[kind] or {}) do
-    names[#names + 1] = name ~= gone and name or nil
+  for _, name in ipairs(call.model.in_responses[kind] or {}) do
+    names[#names + 1] = name ~= omitted and name or nil
   end
   return names
 end
@@ -299,9 +299,9 @@ end
 ---@param values table the query's parameters that count
 ---@param primary boolean|nil whether they are primary data, not included
 ---@return fun(record: table, joined: number|nil): table
-function M.view(call, kind, values, primary)
+function M.renderer(call, kind, values, primary)
   local state, model = call.state, call.model
-  local names, parts = wanted_names(call, kind, values)
+  local names, parts = requested_names(call, kind, values)
   local attributes = attributes_of(call, kind, names, parts)
   local base = ("%s/api/%s/"):format(state.settings.link_base,
     model.collections[kind] or kind .. "s")
@@ -310,10 +310,10 @@ function M.view(call, kind, values, primary)
     include[path:match("^[^.]+")] = true
   end
   local about, related = model.relationships[kind] or {},
-    answered(call, kind, primary)
+    relationship_names(call, kind, primary)
   local relationships = #related > 0
     and relationships_of(state, kind, related, about, include, base)
-  local links = not UNLINKED[kind] and link_pieces({ self = base .. "\0/" })
+  local links = not UNLINKED[kind] and link_pieces({self = base .. "\0/"})
   return function(record, joined)
     local id = record.id
     local escaped = query.escape(id)

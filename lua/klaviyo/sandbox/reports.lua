@@ -1,7 +1,7 @@
 --- Metric aggregates, counted from the events that are there, and the reports
 -- about campaigns, flows, forms and segments, in which nothing has happened.
 
-local answer = require "klaviyo.sandbox.response"
+local response = require "klaviyo.sandbox.response"
 local json = require "klaviyo.sandbox.json"
 local rfc3339 = require "klaviyo.sandbox.rfc3339"
 local error_response = require "klaviyo.sandbox.error_response"
@@ -10,7 +10,7 @@ local relations = require "klaviyo.sandbox.relations"
 local M = {}
 
 local DAY = 86400
-local LENGTHS = { hour = 3600, day = DAY, week = 7 * DAY }
+local LENGTHS = {hour = 3600, day = DAY, week = 7 * DAY}
 
 -- No aggregate has more dates.
 local MAX_DATES = 1000
@@ -51,7 +51,7 @@ local function bounds(filters, now)
   return from, to
 end
 
-local function place_in(starts, to, time)
+local function interval_index(starts, to, time)
   for i = #starts, 1, -1 do
     if time >= starts[i] then
       return time < to and i or nil
@@ -66,11 +66,11 @@ local function counted(state, metric, starts, to)
     count[i], value[i], people[i] = 0, 0, {}
   end
   local events = state:collection("event")
-  for place = 1, events.last do
-    local event = events:at(place)
+  for position = 1, events.last do
+    local event = events:at(position)
     if event
       and relations.one(state, "event", event.id, "metric") == metric then
-      local i = place_in(starts, to, event.attributes.timestamp)
+      local i = interval_index(starts, to, event.attributes.timestamp)
       if i then
         count[i] = count[i] + 1
         value[i] = value[i] + (json.to_number(event.attributes.value) or 0)
@@ -85,21 +85,21 @@ local function counted(state, metric, starts, to)
       unique[i] = unique[i] + 1
     end
   end
-  return { count = count, sum_value = value, unique = unique }
+  return {count = count, sum_value = value, unique = unique}
 end
 
-local function given(value)
+local function unless_null(value)
   return value ~= json.null and value or nil
 end
 
 local function aggregates(call)
   local state, attributes = call.state, call.document.data.attributes
-  if given(attributes.sort) then
+  if unless_null(attributes.sort) then
     error_response.throw(400, "invalid", ("'%s' is not a valid sort.")
-      :format(attributes.sort), { pointer = "/data/attributes/sort" })
+      :format(attributes.sort), {pointer = "/data/attributes/sort"})
   end
-  local from, to = bounds(given(attributes.filter), state.now())
-  local starts = beginnings(from, to, given(attributes.interval) or "day")
+  local from, to = bounds(unless_null(attributes.filter), state.now())
+  local starts = beginnings(from, to, unless_null(attributes.interval) or "day")
   local all = counted(state, attributes.metric_id, starts, to)
   local dates, measurements = json.array(), {}
   for i, start in ipairs(starts) do
@@ -108,10 +108,10 @@ local function aggregates(call)
   for _, name in ipairs(attributes.measurements) do
     measurements[name] = json.array(all[name])
   end
-  return answer.report(call, "metric-aggregate",
+  return response.report(call, "metric-aggregate",
     state.random_ids:letters("123456789", 19), {
-      dates = dates, data = json.array { {
-        dimensions = json.array(), measurements = measurements } },
+      dates = dates, data = json.array {{
+        dimensions = json.array(), measurements = measurements}},
     }, true)
 end
 
@@ -120,11 +120,11 @@ local function groupings(call)
   local state, list = call.state, {}
   local kind = call.document.data.type:match("^(%a+)%-")
   local collection = state:collection(kind)
-  for place = 1, collection.last do
-    local record = collection:at(place)
+  for position = 1, collection.last do
+    local record = collection:at(position)
     local status = record and record.attributes.status
     if record and (kind ~= "campaign" or status == "Sent") then
-      list[#list + 1] = { [kind .. "_id"] = record.id }
+      list[#list + 1] = {[kind .. "_id"] = record.id}
     end
   end
   return list
@@ -151,19 +151,19 @@ local function report(call)
   end
   local results, dates = json.array(), series and json.array()
   for i, grouping in ipairs(groupings(call)) do
-    results[i] = { groupings = grouping, statistics = statistics() }
+    results[i] = {groupings = grouping, statistics = statistics()}
   end
   for i, start in ipairs(starts or {}) do
     dates[i] = rfc3339.format(start)
   end
-  return answer.report(call, call.document.data.type,
-    call.state.random_ids:uuid(), { results = results, date_times = dates or nil })
+  return response.report(call, call.document.data.type,
+    call.state.random_ids:uuid(), {results = results, date_times = dates or nil})
 end
 
-M.serves = { ["POST /api/metric-aggregates"] = aggregates }
+M.serves = {["POST /api/metric-aggregates"] = aggregates}
 
-for _, name in ipairs { "campaign-values", "flow-values", "flow-series",
-  "form-values", "form-series", "segment-values", "segment-series" } do
+for _, name in ipairs {"campaign-values", "flow-values", "flow-series",
+  "form-values", "form-series", "segment-values", "segment-series"} do
   M.serves["POST /api/" .. name .. "-reports"] = report
 end
 

@@ -10,7 +10,7 @@ local render = require "klaviyo.sandbox.render"
 
 local M = {}
 
-local DOCUMENT = json.shape { "data", "included", "links", "meta" }
+local DOCUMENT = json.shape {"data", "included", "links", "meta"}
 
 -- Listings without a page[size]: how many the service gives.
 local FIXED_SIZE = {
@@ -22,10 +22,10 @@ local OTHER_SIZE = 100
 -- Statuses that the service answers with, whatever its documentation says:
 -- and whether with a body.
 local STATUS = {
-  ["DELETE /api/templates/{id}"] = { 200, false },
-  ["POST /api/template-clone"] = { 200, true },
-  ["POST /api/template-render"] = { 200, true },
-  ["POST /api/profile-merge"] = { 202, true },
+  ["DELETE /api/templates/{id}"] = {200, false},
+  ["POST /api/template-clone"] = {200, true},
+  ["POST /api/template-render"] = {200, true},
+  ["POST /api/profile-merge"] = {202, true},
 }
 
 --- The success status of an operation.
@@ -34,9 +34,9 @@ local STATUS = {
 ---@return integer status
 ---@return boolean has_body
 function M.status(op, preferred)
-  local seen = STATUS[op.method .. " " .. op.path]
-  if seen then
-    return seen[1], seen[2]
+  local added = STATUS[op.method .. " " .. op.path]
+  if added then
+    return added[1], added[2]
   end
   local least
   for status in pairs(op.success) do
@@ -80,30 +80,30 @@ local function included(call, kind, records)
   if not names then
     return nil
   end
-  local list, seen = json.array(), {}
+  local list, added = json.array(), {}
   local known = call.model.relationships[kind] or {}
   for _, path in ipairs(names) do
     local name = path:match("^[^.]+")
     local about = known[name]
-      or { kind = relations.target(name), many = name:find("s$") ~= nil }
+      or {kind = relations.target(name), many = name:find("s$") ~= nil}
     local target = about.kind or relations.target(name)
     local sparse = "fields[" .. target .. "]"
     local more = "additional-" .. sparse
-    local view = render.view(call, target, {
+    local render_record = render.renderer(call, target, {
       [sparse] = call.query.values[sparse], [more] = call.query.values[more],
     })
     local function add(other)
-      if other and not seen[target .. other.id] then
-        seen[target .. other.id] = true
-        list[#list + 1] = view(other)
+      if other and not added[target .. other.id] then
+        added[target .. other.id] = true
+        list[#list + 1] = render_record(other)
       end
     end
     for _, record in ipairs(records) do
       if about.many then
         local sequence = relations.sequence(call.state, kind, record.id, name,
           target)
-        for place = 1, sequence.last do
-          add(sequence.at(place))
+        for position = 1, sequence.last do
+          add(sequence.at(position))
         end
       else
         local id = relations.one(call.state, kind, record.id, name)
@@ -124,11 +124,11 @@ function M.one(call, kind, record, preferred)
   if not has_body then
     return status
   end
-  local view = record and render.view(call, kind, call.query.values, true)
+  local render_record = record and render.renderer(call, kind, call.query.values, true)
   return status, setmetatable({
-    data = record and view(record) or json.null,
-    included = record and included(call, kind, { record }),
-    links = render.links { self = self_link(call) },
+    data = record and render_record(record) or json.null,
+    included = record and included(call, kind, {record}),
+    links = render.links {self = self_link(call)},
   }, DOCUMENT)
 end
 
@@ -136,35 +136,35 @@ end
 function M.identifier(call, kind, id)
   return M.status(call.op), setmetatable({
     data = id and render.identifier(kind, id) or json.null,
-    links = render.links { self = self_link(call) },
+    links = render.links {self = self_link(call)},
   }, DOCUMENT)
 end
 
-local INDEXED = { id = true, ids = true, email = true, phone_number = true,
-  external_id = true }
+local INDEXED = {id = true, ids = true, email = true, phone_number = true,
+  external_id = true}
 
 -- With a filter that names ids or e-mails, only those are looked at.
-local function narrowed(sequence, collection, terms)
+local function narrow(sequence, collection, terms)
   for _, term in ipairs(terms or {}) do
     local by_id = term.field == "id" or term.field == "ids"
-    if INDEXED[term.field] and sequence.place_of
+    if INDEXED[term.field] and sequence.position_of
       and (by_id or collection.found_by[term.field])
       and (term.operator == "equals" or term.operator == "any") then
       local literals = term.operator == "any" and term.value.value
-        or { term.value }
+        or {term.value}
       local found, last = {}, 0
       for _, literal in ipairs(literals) do
         local record = type(literal.value) == "string" and (by_id
           and collection:get(literal.value)
           or not by_id and collection:find(term.field, literal.value))
-        local place = record and sequence.place_of(record)
-        if place then
-          found[place] = record
-          last = math.max(last, place)
+        local position = record and sequence.position_of(record)
+        if position then
+          found[position] = record
+          last = math.max(last, position)
         end
       end
-      return { last = last, at = function(place) return found[place] end,
-        joined = sequence.joined }
+      return {last = last, at = function(position) return found[position] end,
+        joined = sequence.joined}
     end
   end
   return sequence
@@ -178,9 +178,9 @@ local function sort_of(call, kind, sequence)
   local descending, field = text:match("^(%-?)(.*)$")
   return {
     descending = descending == "-", field = field,
-    value_of = function(record, place)
+    value_of = function(record, position)
       if field == "joined_group_at" then
-        return sequence.joined and sequence.joined(place) or 0
+        return sequence.joined and sequence.joined(position) or 0
       end
       return fields.value(call.state, kind, record, field)
     end,
@@ -189,10 +189,10 @@ end
 
 local function test_of(call, kind, sequence)
   local terms = call.query.terms
-  return terms and function(record, place)
+  return terms and function(record, position)
     return filter.holds(terms, function(field)
       if field == "joined_group_at" then
-        return sequence.joined and sequence.joined(place)
+        return sequence.joined and sequence.joined(position)
           or record.attributes.created
       end
       return fields.value(call.state, kind, record, field)
@@ -207,35 +207,35 @@ local function size_of(op, values, kind)
 end
 
 -- Pages by number: nothing but a cursor that counts.
-local function numbered(call, sequence, options)
+local function numbered_page(call, sequence, options)
   local number = call.query.values["page[number]"] or 1
-  local size, cut = options.size, nil
+  local size, slice = options.size, nil
   for turn = 1, math.max(number, 1) do
-    options.cursor = turn > 1 and page.read_cursor(cut.next) or nil
-    cut = page.cut(sequence, options)
-    if turn < number and not cut.next then
-      cut = { items = {}, places = {} }
+    options.cursor = turn > 1 and page.read_cursor(slice.next) or nil
+    slice = page.slice(sequence, options)
+    if turn < number and not slice.next then
+      slice = {items = {}, positions = {}}
       break
     end
   end
   options.size = size
-  return cut, {
-    next = cut.next and link(call, { ["page[number]"] = tostring(number + 1) }),
+  return slice, {
+    next = slice.next and link(call, {["page[number]"] = tostring(number + 1)}),
     prev = number > 1
-      and link(call, { ["page[number]"] = tostring(number - 1) }) or nil,
+      and link(call, {["page[number]"] = tostring(number - 1)}) or nil,
   }
 end
 
 -- Listings whose links are but their own.
-local UNPAGED = { webhook = true, ["webhook-topic"] = true }
+local UNPAGED = {webhook = true, ["webhook-topic"] = true}
 
 -- The first page of the lists has a link to one before it, which is empty.
-local function prev_of_first(call, cut)
-  if call.op.path ~= "/api/lists" or call.query.cursor or not cut.places[1] then
+local function prev_of_first(call, slice)
+  if call.op.path ~= "/api/lists" or call.query.cursor or not slice.positions[1] then
     return nil
   end
   return link(call,
-    { ["page[cursor]"] = page.cursor("prev", cut.places[1]) })
+    {["page[cursor]"] = page.cursor("prev", slice.positions[1])})
 end
 
 --- A page of resources, or of identifiers.
@@ -246,52 +246,52 @@ end
 function M.page(call, kind, sequence, identifiers)
   local values = call.query.values
   local collection = call.state:collection(kind)
-  sequence = narrowed(sequence, collection, call.query.terms)
+  sequence = narrow(sequence, collection, call.query.terms)
   local options = {
     size = size_of(call.op, values, kind), cursor = call.query.cursor,
     sort = sort_of(call, kind, sequence), test = test_of(call, kind, sequence),
   }
-  local cut, links
+  local slice, links
   if call.op.page and call.op.page.style == "offset"
     and not options.cursor then
-    cut, links = numbered(call, sequence, options)
+    slice, links = numbered_page(call, sequence, options)
   else
-    cut = page.cut(sequence, options)
+    slice = page.slice(sequence, options)
     links = {
-      next = cut.next and link(call, { ["page[cursor]"] = cut.next }),
-      prev = cut.prev and link(call, { ["page[cursor]"] = cut.prev }),
+      next = slice.next and link(call, {["page[cursor]"] = slice.next}),
+      prev = slice.prev and link(call, {["page[cursor]"] = slice.prev}),
     }
   end
-  local view = identifiers and function(record)
+  local render_record = identifiers and function(record)
     return render.identifier(kind, record.id)
-  end or render.view(call, kind, values, true)
+  end or render.renderer(call, kind, values, true)
   local data = json.array()
-  for i, record in ipairs(cut.items) do
-    data[i] = view(record, sequence.joined
-      and sequence.joined(cut.places[i]))
+  for i, record in ipairs(slice.items) do
+    data[i] = render_record(record, sequence.joined
+      and sequence.joined(slice.positions[i]))
   end
   links.self = self_link(call)
   if UNPAGED[kind] then
     links.next, links.prev = nil, nil
   else
     links.next = links.next or json.null
-    links.prev = links.prev or prev_of_first(call, cut) or json.null
+    links.prev = links.prev or prev_of_first(call, slice) or json.null
   end
   return M.status(call.op), setmetatable({
     data = data,
-    included = included(call, kind, cut.items),
+    included = included(call, kind, slice.items),
     links = render.links(links),
   }, DOCUMENT)
 end
 
 --- All of a collection as a sequence.
 function M.everything(collection)
-  collection.keep = collection.keep or {}
+  collection.sort_cache = collection.sort_cache or {}
   return {
     last = collection.last, version = collection.version,
-    keep = collection.keep,
-    at = function(place) return collection:at(place) end,
-    place_of = function(record) return record.place end,
+    sort_cache = collection.sort_cache,
+    at = function(position) return collection:at(position) end,
+    position_of = function(record) return record.position end,
   }
 end
 
@@ -299,9 +299,9 @@ end
 function M.content(call, kind, id, attributes)
   local status, has_body = M.status(call.op)
   return status, has_body and setmetatable({
-    data = { type = kind, id = id, attributes = attributes,
-      links = { self = self_link(call) } },
-    links = render.links { self = self_link(call) },
+    data = {type = kind, id = id, attributes = attributes,
+      links = {self = self_link(call)}},
+    links = render.links {self = self_link(call)},
   }, DOCUMENT) or nil
 end
 
@@ -313,8 +313,8 @@ end
 ---@param own_link boolean|nil whether the answer itself has a link
 function M.report(call, kind, id, attributes, own_link)
   local status, document = M.content(call, kind, id, attributes)
-  document.data.links = own_link and { self = ("%s%s/%s/"):format(
-    call.state.settings.link_base, call.path, id) } or nil
+  document.data.links = own_link and {self = ("%s%s/%s/"):format(
+    call.state.settings.link_base, call.path, id)} or nil
   document.links.next, document.links.prev = json.null, json.null
   return status, document
 end

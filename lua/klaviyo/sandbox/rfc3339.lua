@@ -18,7 +18,7 @@ local function days_from_civil(year, month, day)
   return era * 146097 + day_of_era - 719468
 end
 
-local LENGTHS = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 }
+local LENGTHS = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}
 
 local function days_in(year, month)
   if month == 2 and (year % 4 == 0 and year % 100 ~= 0 or year % 400 == 0) then

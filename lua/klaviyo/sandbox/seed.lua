@@ -23,10 +23,10 @@ local TOPICS = {
   "event:klaviyo.updated_email_preferences",
 }
 
-local METRICS = { "Active on Site", "Added to Cart", "Clicked Email",
+local METRICS = {"Active on Site", "Added to Cart", "Clicked Email",
   "Fulfilled Order", "Opened Email", "Ordered Product", "Placed Order",
   "Received Email", "Started Checkout", "Subscribed to List",
-  "Viewed Product" }
+  "Viewed Product"}
 
 local function account(state)
   state:make("account", {
@@ -38,82 +38,82 @@ local function account(state)
       default_sender_email = "sandbox@example.com",
       organization_name = "Sandbox", street_address = {
         address1 = "1 Main Street", address2 = "2nd floor", city = "Boston",
-        region = json.null, country = "United States", zip = "02108" },
+        region = json.null, country = "United States", zip = "02108"},
     },
   }, state.settings.company_id)
   state:make("tracking-setting", {
     auto_add_parameters = true, custom_parameters = json.array(),
-    utm_source = { flow = { type = "static", value = "Klaviyo" } },
-    utm_medium = { flow = { type = "static", value = "email" } },
+    utm_source = {flow = {type = "static", value = "Klaviyo"}},
+    utm_medium = {flow = {type = "static", value = "email"}},
   }, state.settings.company_id)
 end
 
 local function flow_of(state, name)
-  local template = state:make("template", { name = name,
+  local template = state:make("template", {name = name,
     html = "<html><body>Hello {{ first_name }}</body></html>",
-    text = "Hello {{ first_name }}" })
-  flows.make(state, { name = name, definition = {
-    triggers = json.array { { type = "metric",
-      id = state:collection("metric"):at(1).id } },
+    text = "Hello {{ first_name }}"})
+  flows.make(state, {name = name, definition = {
+    triggers = json.array {{type = "metric",
+      id = state:collection("metric"):at(1).id}},
     entry_action_id = "first",
-    actions = { { temporary_id = "first", type = "send-email",
-      links = { next = json.null }, data = { message = {
+    actions = {{temporary_id = "first", type = "send-email",
+      links = {next = json.null}, data = {message = {
         name = name .. ", e-mail 1", subject_line = name, preview_text = "",
         from_email = "sandbox@example.com", from_label = "Sandbox",
-        reply_to_email = "sandbox@example.com", template_id = template.id } } } },
-  } })
+        reply_to_email = "sandbox@example.com", template_id = template.id}}}},
+  }})
 end
 
 local function forms(state)
-  local form = state:make("form", { name = "Newsletter sign-up",
+  local form = state:make("form", {name = "Newsletter sign-up",
     status = "live", ab_test = false,
-    definition = { versions = json.array() } })
-  local version = state:make("form-version", { form_type = "popup",
-    variation_name = "Original", status = "live", ab_test = json.null })
+    definition = {versions = json.array()}})
+  local version = state:make("form-version", {form_type = "popup",
+    variation_name = "Original", status = "live", ab_test = json.null})
   relations.point(state, "form-version", version.id, "form", form.id)
 end
 
 --- Fills a new world.
----@param world table
+---@param state table
 function M.fill(state)
   account(state)
   for _, topic in ipairs(TOPICS) do
     state:make("webhook-topic", nil, topic)
   end
   for _, name in ipairs(METRICS) do
-    local metric = state:make("metric", { name = name })
-    local property = state:make("metric-property", { label = "Value",
-      property = "$value", inferred_type = "numeric" })
+    local metric = state:make("metric", {name = name})
+    local property = state:make("metric-property", {label = "Value",
+      property = "$value", inferred_type = "numeric"})
     relations.point(state, "metric-property", property.id, "metric", metric.id)
   end
-  for _, name in ipairs { "Newsletter", "Preview List" } do
-    local list = state:make("list", { name = name })
+  for _, name in ipairs {"Newsletter", "Preview List"} do
+    local list = state:make("list", {name = name})
     if name == "Newsletter" then
       relations.fill(state, "list", list.id, "profiles", "profile")
     end
   end
-  for _, name in ipairs { "Everybody", "Engaged (3 Months)",
-    "New Subscribers" } do
-    local segment = state:make("segment", { name = name,
-      is_processing = false, definition = { condition_groups = json.array {
-        { conditions = json.array { { type = "profile-property",
-          property = "properties['plan']", filter = { type = "string",
-            operator = "equals", value = "gold" } } } } } } })
+  for _, name in ipairs {"Everybody", "Engaged (3 Months)",
+    "New Subscribers"} do
+    local segment = state:make("segment", {name = name,
+      is_processing = false, definition = {condition_groups = json.array {
+        {conditions = json.array {{type = "profile-property",
+          property = "properties['plan']", filter = {type = "string",
+            operator = "equals", value = "gold"}}}}}}})
     if name == "Everybody" then
       relations.fill(state, "segment", segment.id, "profiles", "profile")
     end
   end
-  for _, name in ipairs { "Welcome Series", "Abandoned Cart",
-    "Post-Purchase" } do
+  for _, name in ipairs {"Welcome Series", "Abandoned Cart",
+    "Post-Purchase"} do
     flow_of(state, name)
   end
   forms(state)
-  local group = state:make("tag-group", { name = "Default", default = true })
+  local group = state:make("tag-group", {name = "Default", default = true})
   state.default_tag_group = group.id
   -- Collections that are empty, but whose ids are known not to exist.
-  for _, kind in ipairs { "campaign", "campaign-message", "catalog-item",
+  for _, kind in ipairs {"campaign", "campaign-message", "catalog-item",
     "catalog-variant", "catalog-category", "coupon", "coupon-code", "event",
-    "image", "import-error", "tag", "webhook", "review" } do
+    "image", "import-error", "tag", "webhook", "review"} do
     state:collection(kind)
   end
 end

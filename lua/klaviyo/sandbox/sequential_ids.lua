@@ -6,7 +6,7 @@ local random_ids = require "klaviyo.sandbox.random_ids"
 local M = {}
 
 -- The widths give ids of the service's length: a ULID's, an event's.
-local STARTS = { profile = "01JAZ8SANDB0XPR0F1", event = "4SB" }
+local STARTS = {profile = "01JAZ8SANDB0XPR0F1", event = "4SB"}
 local WIDTH = 8
 
 --- The naming of a type's resources.
@@ -18,10 +18,10 @@ function M.of(kind)
     return nil
   end
   return {
-    id_of = function(place)
-      return start .. random_ids.base32(place, WIDTH)
+    id_of = function(position)
+      return start .. random_ids.base32(position, WIDTH)
     end,
-    place_of = function(id)
+    position_of = function(id)
       if type(id) ~= "string" or #id ~= #start + WIDTH
         or id:sub(1, #start) ~= start then
         return nil

@@ -50,7 +50,7 @@ local function command(self, name, argument)
   self.commands = self.commands + 1
   local path = ("%s/control/%d"):format(self.dir, self.commands)
   shell.write(path .. ".json",
-    json.encode({ command = name, argument = argument }))
+    json.encode({command = name, argument = argument}))
   local answer = shell.wait_for(function()
     return shell.read(path .. ".answer")
   end, COMMAND_WAIT)

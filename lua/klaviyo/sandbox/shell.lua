@@ -96,7 +96,7 @@ function M.process(pid)
   if fields[1] == "Z" or fields[1] == "X" then
     return nil
   end
-  return { pid = number, started = fields[20], session = fields[4] }
+  return {pid = number, started = fields[20], session = fields[4]}
 end
 
 --- Whether the very process is still there.

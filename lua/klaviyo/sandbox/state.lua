@@ -9,18 +9,18 @@ local rfc3339 = require "klaviyo.sandbox.rfc3339"
 local limits = require "klaviyo.sandbox.limits"
 local relations = require "klaviyo.sandbox.relations"
 local store = require "klaviyo.sandbox.store"
-local tally = require "klaviyo.sandbox.counters"
+local counters = require "klaviyo.sandbox.counters"
 
 local M = {}
 
-local World = {}
-World.__index = World
+local State = {}
+State.__index = State
 
 -- By which attributes resources are found without looking at all of them.
 local UNIQUE = {
-  profile = { "email", "phone_number", "external_id", "anonymous_id", "_kx" },
-  metric = { "name" },
-  event = { "dedupe" },
+  profile = {"email", "phone_number", "external_id", "anonymous_id", "_kx"},
+  metric = {"name"},
+  event = {"dedupe"},
 }
 
 -- Types whose times are named created_at and updated_at.
@@ -42,7 +42,7 @@ end
 ---@param settings table key, company_id, profiles, link_base, seed, now, record
 ---@return table
 function M.new(settings)
-  local self = setmetatable({ settings = settings }, World)
+  local self = setmetatable({settings = settings}, State)
   self.now = settings.now and function() return settings.now end or os.time
   -- What limits and jobs go by: it may run while `now` stands, and finer.
   self.clock = settings.clock or self.now
@@ -54,22 +54,22 @@ function M.new(settings)
 end
 
 --- Back to the beginning.
-function World:reset()
+function State:reset()
   self.random_ids = random_ids.new(self.settings.seed or 1)
   self.collections, self.links, self.faults = {}, {}, {}
   self.buckets = {}
-  self.stats = tally.new()
+  self.stats = counters.new()
   self.latest, self.number = {}, 0
   local count = self.settings.profiles or 0
   self.collections.profile = store.collection("profile", UNIQUE.profile,
     count > 0 and generated.profiles(count, 1704067200) or nil, self.key_of)
   require("klaviyo.sandbox.seed").fill(self)
-  self.stats = tally.new()
+  self.stats = counters.new()
 end
 
 --- The collection of a type; it is made when first asked for.
 ---@param kind string
-function World:collection(kind)
+function State:collection(kind)
   local collection = self.collections[kind]
   if not collection then
     collection = store.collection(kind, UNIQUE[kind] or {}, nil,
@@ -80,13 +80,13 @@ function World:collection(kind)
 end
 
 --- A resource, or nil.
-function World:get(kind, id)
+function State:get(kind, id)
   return self:collection(kind):get(id)
 end
 
 --- Whether a resource exists; of types that the sandbox knows nothing of
 -- everything does.
-function World:exists(kind, id)
+function State:exists(kind, id)
   return not self.collections[kind] or self:get(kind, id) ~= nil
 end
 
@@ -96,7 +96,7 @@ local function stamp_names(kind)
   local names = stamps[kind]
   if not names then
     local at = (STAMPED_AT[kind] or kind:find("%-job$")) and "_at" or ""
-    names = { "created" .. at, "updated" .. at }
+    names = {"created" .. at, "updated" .. at}
     stamps[kind] = names
   end
   return names[1], names[2]
@@ -105,24 +105,24 @@ end
 -- Whether times are kept with fractions of a second: of those types whose times
 -- are named so, and of the catalog. Others have them in the answer to what wrote
 -- them, but not when read afterwards.
-local function keeps_fractions(kind)
+local function has_fractions(kind)
   return stamp_names(kind):find("_at$") ~= nil or kind:find("^catalog%-") ~= nil
 end
 
 --- The time, with what fraction of a second the clock has.
 ---@return number seconds since 1970
-function World:moment()
+function State:time()
   return self.settings.now or self.clock()
 end
 
 --- The time, in microseconds.
 ---@return string
-function World:stamp()
-  return rfc3339.precise(self:moment())
+function State:timestamp()
+  return rfc3339.precise(self:time())
 end
 
-local function kept(kind, stamp)
-  return keeps_fractions(kind) and stamp or rfc3339.whole(stamp)
+local function stored_time(kind, timestamp)
+  return has_fractions(kind) and timestamp or rfc3339.whole(timestamp)
 end
 
 --- Makes a resource, with what the service fills in.
@@ -130,16 +130,16 @@ end
 ---@param attributes table|nil
 ---@param id string|nil
 ---@return table record `fresh` are its times as they are answered now
-function World:make(kind, attributes, id)
+function State:make(kind, attributes, id)
   local all = defaults.of(kind, self)
   for name, value in pairs(attributes or {}) do
     all[name] = value
   end
-  local stamp = self:stamp()
+  local timestamp = self:timestamp()
   local created, updated = stamp_names(kind)
-  local fresh = { [created] = all[created] or stamp,
-    [updated] = all[updated] or all[created] or stamp }
-  all[created] = all[created] or kept(kind, stamp)
+  local fresh = {[created] = all[created] or timestamp,
+    [updated] = all[updated] or all[created] or timestamp}
+  all[created] = all[created] or stored_time(kind, timestamp)
   all[updated] = all[updated] or all[created]
   local collection = self:collection(kind)
   id = id or defaults.id(kind, all) or collection:next_id()
@@ -148,18 +148,18 @@ function World:make(kind, attributes, id)
   end
   local made = self.stats.created
   made[kind] = (made[kind] or 0) + 1
-  local record = collection:add({ id = id, attributes = all })
+  local record = collection:add({id = id, attributes = all})
   record.fresh, record.made = fresh, self.clock()
   return record
 end
 
 -- Objects that are merged member by member, null taking a member away.
-local MERGED = { properties = true, location = true }
+local MERGED = {properties = true, location = true}
 
 --- Lays attributes over those a resource has.
-function World:update(kind, record, attributes)
+function State:update(kind, record, attributes)
   local _, updated = stamp_names(kind)
-  local stamp = self:stamp()
+  local timestamp = self:timestamp()
   self:collection(kind):change(record, function()
     local have = record.attributes
     for name, value in pairs(attributes) do
@@ -177,29 +177,29 @@ function World:update(kind, record, attributes)
         have[name] = value
       end
     end
-    have[updated] = kept(kind, stamp)
+    have[updated] = stored_time(kind, timestamp)
   end)
-  record.fresh = { [updated] = stamp }
+  record.fresh = {[updated] = timestamp}
 end
 
 --- Takes a resource away.
-function World:remove(kind, record)
+function State:remove(kind, record)
   self:collection(kind):remove(record)
   relations.forget(self, kind, record.id)
 end
 
 --- Notes what was received and answered.
 ---@param entry table method, uri, operation, status, headers, body
-function World:note(entry)
-  local room = self.settings.record or 0
-  if room > 0 then
-    self.number = self.number % room + 1
+function State:record_request(entry)
+  local capacity = self.settings.record or 0
+  if capacity > 0 then
+    self.number = self.number % capacity + 1
     self.latest[self.number] = entry
   end
 end
 
 --- The latest requests, oldest first.
-function World:requests()
+function State:requests()
   local list = json.array()
   for i = 1, #self.latest do
     list[i] = self.latest[(self.number + i - 1) % #self.latest + 1]
@@ -208,13 +208,13 @@ function World:requests()
 end
 
 --- Counters, as a table of plain values.
-function World:counters()
-  local counters = tally.plain(self.stats)
-  counters.resources = {}
+function State:counters()
+  local all = counters.snapshot(self.stats)
+  all.resources = {}
   for kind, collection in pairs(self.collections) do
-    counters.resources[kind] = collection.count
+    all.resources[kind] = collection.count
   end
-  return counters
+  return all
 end
 
 return M

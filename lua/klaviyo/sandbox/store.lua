@@ -34,7 +34,7 @@ function M.collection(kind, unique, origin, key_of)
   local self = setmetatable({
     kind = kind, unique = unique, origin = origin, found_by = {},
     last = origin and origin.count or 0, count = origin and origin.count or 0,
-    version = 0, sequential_ids = sequential_ids.of(kind), places = {},
+    version = 0, sequential_ids = sequential_ids.of(kind), positions = {},
     key_of = key_of or function(value) return value end,
     -- place → record, or false where one was removed
     records = {},
@@ -46,40 +46,40 @@ function M.collection(kind, unique, origin, key_of)
 end
 
 --- The record at a place, or nil.
-function Collection:at(place)
-  local record = self.records[place]
+function Collection:at(position)
+  local record = self.records[position]
   if type(record) == "string" then
-    return { id = self.sequential_ids.id_of(place), place = place,
-      attributes = json.decode(record, HEAD + 1) }
-  elseif record == nil and self.origin and place <= self.origin.count then
-    record = self.origin.make(place)
-    record.place = place
+    return {id = self.sequential_ids.id_of(position), position = position,
+      attributes = json.decode(record, HEAD + 1)}
+  elseif record == nil and self.origin and position <= self.origin.count then
+    record = self.origin.make(position)
+    record.position = position
   end
   return record or nil
 end
 
 --- The place that an id is or was at, or nil.
-function Collection:place_of(id)
+function Collection:position_of(id)
   if not self.sequential_ids then
-    return self.places[id]
+    return self.positions[id]
   end
-  local place = self.sequential_ids.place_of(id)
-  return place and place >= 1 and place <= self.last and place or nil
+  local position = self.sequential_ids.position_of(id)
+  return position and position >= 1 and position <= self.last and position or nil
 end
 
 --- The record with an id, or nil.
 function Collection:get(id)
-  local place = self:place_of(id)
-  return place and self:at(place)
+  local position = self:position_of(id)
+  return position and self:at(position)
 end
 
 --- The id of the record at a place, or nil.
-function Collection:id_at(place)
+function Collection:id_at(position)
   if not self.sequential_ids then
-    local record = self:at(place)
+    local record = self:at(position)
     return record and record.id
-  elseif self.records[place] ~= false and place <= self.last then
-    return self.sequential_ids.id_of(place)
+  elseif self.records[position] ~= false and position <= self.last then
+    return self.sequential_ids.id_of(position)
   end
 end
 
@@ -90,55 +90,55 @@ end
 
 --- The record whose unique attribute has a value, or nil.
 function Collection:find(field, value)
-  local place = self.found_by[field][self.key_of(value)]
-  if not place and self.origin then
-    place = self.origin.find(field, value)
+  local position = self.found_by[field][self.key_of(value)]
+  if not position and self.origin then
+    position = self.origin.find(field, value)
     -- One that was stored since is in the index, if it still has the value.
-    if place and self.records[place] ~= nil then
-      place = nil
+    if position and self.records[position] ~= nil then
+      position = nil
     end
   end
-  local record = place and self:at(place)
+  local record = position and self:at(position)
   local have = record and record.attributes[field]
   -- Two values may share a key.
   return (have == nil or have == value) and record or nil
 end
 
 --- Lets a record be found by what is none of its attributes.
-function Collection:note(field, value, record)
-  self.found_by[field][self.key_of(value)] = record.place
+function Collection:add_key(field, value, record)
+  self.found_by[field][self.key_of(value)] = record.position
 end
 
-local function index(self, record, place)
+local function index(self, record, position)
   for _, field in ipairs(self.unique) do
     local value = record.attributes[field]
     if type(value) == "string" then
       local found, key = self.found_by[field], self.key_of(value)
-      if place or found[key] == record.place then
-        found[key] = place
+      if position or found[key] == record.position then
+        found[key] = position
       end
     end
   end
 end
 
-local function put(self, record)
+local function save(self, record)
   if self.sequential_ids then
-    self.records[record.place] = json.encode(record.attributes,
-      random_ids.base32(record.place, HEAD))
+    self.records[record.position] = json.encode(record.attributes,
+      random_ids.base32(record.position, HEAD))
   else
-    self.records[record.place] = record
-    self.places[record.id] = record.place
+    self.records[record.position] = record
+    self.positions[record.id] = record.position
   end
 end
 
 --- Adds a record (`id`, `attributes`).
 function Collection:add(record)
-  local place = self.last + 1
-  self.last, self.count = place, self.count + 1
+  local position = self.last + 1
+  self.last, self.count = position, self.count + 1
   self.version = self.version + 1
-  record.place = place
-  put(self, record)
-  index(self, record, place)
+  record.position = position
+  save(self, record)
+  index(self, record, position)
   return record
 end
 
@@ -146,16 +146,16 @@ end
 function Collection:change(record, change)
   index(self, record, nil)
   change(record)
-  index(self, record, record.place)
-  put(self, record)
+  index(self, record, record.position)
+  save(self, record)
   self.version = self.version + 1
 end
 
 --- Takes a record away.
 function Collection:remove(record)
   index(self, record, nil)
-  self.records[record.place] = false
-  self.places[record.id] = nil
+  self.records[record.position] = false
+  self.positions[record.id] = nil
   self.count = self.count - 1
   self.version = self.version + 1
 end

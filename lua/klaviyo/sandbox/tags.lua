@@ -1,6 +1,6 @@
 --- Tags belong to a group; the account has one for those that name none.
 
-local answer = require "klaviyo.sandbox.response"
+local response = require "klaviyo.sandbox.response"
 local json = require "klaviyo.sandbox.json"
 local generic = require "klaviyo.sandbox.generic"
 local error_response = require "klaviyo.sandbox.error_response"
@@ -20,7 +20,7 @@ local function create(call)
   if not relations.one(state, "tag", tag.id, "tag-group") then
     relations.point(state, "tag", tag.id, "tag-group", state.default_tag_group)
   end
-  return answer.one(call, "tag", tag)
+  return response.one(call, "tag", tag)
 end
 
 M.serves = {

@@ -17,16 +17,16 @@ end
 
 -- Errors are told to `tell(pointer, detail, weight)`: branches of a union are
 -- tried without anybody hearing of it.
-local value
+local check_value
 
 -- `[]` and `{}` are apart here; the member's kind against the value's.
 local FITS = {
-  string = { string = true },
-  integer = { integer = true },
-  number = { number = true, integer = true },
-  boolean = { boolean = true },
-  object = { object = true },
-  list = { array = true },
+  string = {string = true},
+  integer = {integer = true},
+  number = {number = true, integer = true},
+  boolean = {boolean = true},
+  object = {object = true},
+  list = {array = true},
 }
 
 local FORMAT = {
@@ -38,20 +38,20 @@ local FORMAT = {
   end,
 }
 
-local resource
+local check_resource
 
-local function document(member, object, pointer, tell)
+local function check_document(member, object, pointer, report)
   for name in each(object, pointer) do
     if name ~= "data" then
-      tell(under(pointer, name),
+      report(under(pointer, name),
         ("'%s' is not a valid member of a document."):format(name))
     end
   end
   local data = object.data
   if data == nil then
-    return tell(under(pointer, "data"), "'data' is a required member.")
+    return report(under(pointer, "data"), "'data' is a required member.")
   end
-  M.data(member, data, under(pointer, "data"), tell)
+  M.data(member, data, under(pointer, "data"), report)
 end
 
 --- Judges primary data: a resource, or a list of them.
@@ -59,33 +59,33 @@ end
 ---@param data any
 ---@param pointer string
 ---@param tell fun(pointer: string, detail: string, code: string|nil)
-function M.data(member, data, pointer, tell)
+function M.data(member, data, pointer, report)
   if not member.many then
-    return resource(member.document, data, pointer, tell)
+    return check_resource(member.document, data, pointer, report)
   end
   if json.kind(data) ~= "array" then
-    return tell(pointer, ("A list of resources is expected, not %s.")
+    return report(pointer, ("A list of resources is expected, not %s.")
       :format(article(json.kind(data))))
   end
   for i, one in ipairs(data) do
-    resource(member.document, one, item(pointer, i), tell)
+    check_resource(member.document, one, item(pointer, i), report)
   end
 end
 
 -- Members of a closed object: names, required ones, then each value.
-local function members(known, object, pointer, tell, owner)
+local function check_members(known, object, pointer, report, owner)
   for name in each(object, pointer) do
     local member = known[name]
     if member then
-      value(member, object[name], under(pointer, name), tell)
+      check_value(member, object[name], under(pointer, name), report)
     else
-      tell(under(pointer, name),
+      report(under(pointer, name),
         ("'%s' is not a valid field for %s."):format(name, owner))
     end
   end
   for _, name in ipairs(pointers.required(known)) do
     if object[name] == nil then
-      tell(under(pointer, name),
+      report(under(pointer, name),
         ("'%s' is a required field for %s."):format(name, owner))
     end
   end
@@ -93,34 +93,34 @@ end
 
 -- The branch of a union that fits, or else the complaints of the nearest: the
 -- one that gets deepest without finding a wrong type.
-local function union(branches, have, pointer, tell)
+local function check_union(branches, value, pointer, report)
   local nearest
   for _, branch in ipairs(branches) do
-    local complaints = {}
-    value(branch, have, pointer, function(at, detail, code)
-      complaints[#complaints + 1] = { at, detail, code }
+    local errors = {}
+    check_value(branch, value, pointer, function(at, detail, code)
+      errors[#errors + 1] = {at, detail, code}
     end)
-    if #complaints == 0 then
+    if #errors == 0 then
       return
     end
-    local weight = #complaints
-    for _, complaint in ipairs(complaints) do
-      if complaint[1] == pointer or complaint[2]:find("valid choice") then
+    local weight = #errors
+    for _, entry in ipairs(errors) do
+      if entry[1] == pointer or entry[2]:find("valid choice") then
         weight = weight + 100
       end
     end
     if not nearest or weight < nearest.weight then
-      nearest = { weight = weight, complaints = complaints }
+      nearest = {weight = weight, errors = errors}
     end
   end
-  for _, complaint in ipairs(nearest and nearest.complaints or {}) do
-    tell(complaint[1], complaint[2], complaint[3])
+  for _, entry in ipairs(nearest and nearest.errors or {}) do
+    report(entry[1], entry[2], entry[3])
   end
 end
 
-local function choices(known, have, pointer, tell)
+local function check_choices(known, value, pointer, report)
   for _, choice in ipairs(known) do
-    if choice == have then
+    if choice == value then
       return
     end
   end
@@ -128,182 +128,182 @@ local function choices(known, have, pointer, tell)
   for i, choice in ipairs(known) do
     names[i] = tostring(choice)
   end
-  tell(pointer, ("'%s' is not a valid choice; valid choices: %s.")
-    :format(tostring(have), table.concat(names, ", ")))
+  report(pointer, ("'%s' is not a valid choice; valid choices: %s.")
+    :format(tostring(value), table.concat(names, ", ")))
 end
 
-function value(member, have, pointer, tell)
-  local kind = json.kind(have)
+function check_value(member, value, pointer, report)
+  local kind = json.kind(value)
   if kind == "null" then
     if not member.nullable and member.type ~= "any" then
-      tell(pointer, "This field may not be null.")
+      report(pointer, "This field may not be null.")
     end
     return
   elseif member.any_of then
-    return union(member.any_of, have, pointer, tell)
+    return check_union(member.any_of, value, pointer, report)
   elseif member.type == "any" then
     return
   end
   local inner = member.document
   if not FITS[inner and "object" or member.type][kind] then
-    return tell(pointer, ("%s is expected here, not %s."):format(
+    return report(pointer, ("%s is expected here, not %s."):format(
       article(inner and "object" or member.type):gsub("^%l", string.upper),
       article(kind)))
   elseif inner then
-    return document(member, have, pointer, tell)
+    return check_document(member, value, pointer, report)
   elseif kind == "array" then
-    for i, one in ipairs(have) do
+    for i, one in ipairs(value) do
       if member.items then
-        value(member.items, one, item(pointer, i), tell)
+        check_value(member.items, one, item(pointer, i), report)
       end
     end
   elseif kind == "object" then
     if member.members and not member.free then
-      members(member.members, have, pointer, tell, "this object")
+      check_members(member.members, value, pointer, report, "this object")
     end
   else
     if member.values then
-      choices(member.values, have, pointer, tell)
+      check_choices(member.values, value, pointer, report)
     end
     local format = FORMAT[member.format]
-    if format and not format(have) then
-      tell(pointer, ("'%s' is not a valid %s."):format(have, member.format))
+    if format and not format(value) then
+      report(pointer, ("'%s' is not a valid %s."):format(value, member.format))
     end
   end
 end
 
-local function identifier(linkage, have, pointer, tell)
-  if json.kind(have) ~= "object" then
-    return tell(pointer, "A resource identifier is expected here.")
+local function check_identifier(linkage, value, pointer, report)
+  if json.kind(value) ~= "object" then
+    return report(pointer, "A resource identifier is expected here.")
   end
-  if have.type ~= linkage.type then
-    tell(under(pointer, "type"), ("'%s' is expected as type, not '%s'.")
-      :format(linkage.type or "?", tostring(have.type)))
+  if value.type ~= linkage.type then
+    report(under(pointer, "type"), ("'%s' is expected as type, not '%s'.")
+      :format(linkage.type or "?", tostring(value.type)))
   end
-  if type(have.id) ~= "string" or have.id == "" then
-    tell(under(pointer, "id"), "'id' must be a string that is not empty.")
+  if type(value.id) ~= "string" or value.id == "" then
+    report(under(pointer, "id"), "'id' must be a string that is not empty.")
   end
 end
 
-local function relationship(linkage, have, pointer, tell)
-  if json.kind(have) ~= "object" or have.data == nil then
-    return tell(under(pointer, "data"), "'data' is a required member.")
+local function check_relationship(linkage, value, pointer, report)
+  if json.kind(value) ~= "object" or value.data == nil then
+    return report(under(pointer, "data"), "'data' is a required member.")
   end
-  local data = have.data
+  local data = value.data
   if data == json.null then
     if linkage.many then
-      tell(under(pointer, "data"), "A list of identifiers is expected here.")
+      report(under(pointer, "data"), "A list of identifiers is expected here.")
     end
   elseif not linkage.many then
-    identifier(linkage, data, under(pointer, "data"), tell)
+    check_identifier(linkage, data, under(pointer, "data"), report)
   elseif json.kind(data) ~= "array" then
-    tell(under(pointer, "data"), "A list of identifiers is expected here.")
+    report(under(pointer, "data"), "A list of identifiers is expected here.")
   else
     for i, one in ipairs(data) do
-      identifier(linkage, one, item(under(pointer, "data"), i), tell)
+      check_identifier(linkage, one, item(under(pointer, "data"), i), report)
     end
   end
 end
 
-local function relationships(known, object, pointer, tell, owner)
+local function check_relationships(known, object, pointer, report, owner)
   for name in each(object, pointer) do
     local linkage = known[name]
     if linkage then
-      relationship(linkage, object[name], under(pointer, name), tell)
+      check_relationship(linkage, object[name], under(pointer, name), report)
     else
-      tell(under(pointer, name),
+      report(under(pointer, name),
         ("'%s' is not a valid relationship for %s."):format(name, owner))
     end
   end
   for _, name in ipairs(pointers.required(known)) do
     if object[name] == nil then
-      tell(under(pointer, name),
+      report(under(pointer, name),
         ("'%s' is a required relationship for %s."):format(name, owner))
     end
   end
 end
 
 local READ_MEMBER = {
-  attributes = function(known, object, pointer, tell, owner)
-    members(known.attributes, object, pointer, tell, owner)
+  attributes = function(known, object, pointer, report, owner)
+    check_members(known.attributes, object, pointer, report, owner)
   end,
-  relationships = function(known, object, pointer, tell, owner)
-    relationships(known.relationships, object, pointer, tell, owner)
+  relationships = function(known, object, pointer, report, owner)
+    check_relationships(known.relationships, object, pointer, report, owner)
   end,
-  meta = function(known, object, pointer, tell)
-    members(known.meta, object, pointer, tell, "meta")
+  meta = function(known, object, pointer, report)
+    check_members(known.meta, object, pointer, report, "meta")
   end,
 }
 
-local function identity(known, have, pointer, tell)
-  if have.type == nil then
-    tell(under(pointer, "type"), "'type' is a required member.")
-  elseif known.type and have.type ~= known.type then
-    tell(under(pointer, "type"), ("'%s' is not a valid resource type here; "
-      .. "'%s' is expected."):format(tostring(have.type), known.type),
+local function check_identity(known, value, pointer, report)
+  if value.type == nil then
+    report(under(pointer, "type"), "'type' is a required member.")
+  elseif known.type and value.type ~= known.type then
+    report(under(pointer, "type"), ("'%s' is not a valid resource type here; "
+      .. "'%s' is expected."):format(tostring(value.type), known.type),
       "conflict")
   end
-  if have.id == nil then
+  if value.id == nil then
     if known.required.id then
-      tell(under(pointer, "id"), "'id' is a required member.")
+      report(under(pointer, "id"), "'id' is a required member.")
     end
   elseif not known.id then
-    tell(under(pointer, "id"), "'id' may not be given here.")
-  elseif have.id == json.null and not known.required.id then
+    report(under(pointer, "id"), "'id' may not be given here.")
+  elseif value.id == json.null and not known.required.id then
     return
-  elseif type(have.id) ~= "string" or have.id == "" then
-    tell(under(pointer, "id"), "'id' must be a string that is not empty.")
+  elseif type(value.id) ~= "string" or value.id == "" then
+    report(under(pointer, "id"), "'id' must be a string that is not empty.")
   end
 end
 
-function resource(known, have, pointer, tell)
-  if json.kind(have) ~= "object" then
-    return tell(pointer, ("A resource object is expected here, not %s.")
-      :format(article(json.kind(have))))
+function check_resource(known, value, pointer, report)
+  if json.kind(value) ~= "object" then
+    return report(pointer, ("A resource object is expected here, not %s.")
+      :format(article(json.kind(value))))
   end
-  identity(known, have, pointer, tell)
+  check_identity(known, value, pointer, report)
   local owner = pointer and ("the resource '%s'"):format(known.type or "?")
-  for name in each(have, pointer) do
+  for name in each(value, pointer) do
     if name ~= "type" and name ~= "id" then
       local read = known[name] and READ_MEMBER[name]
       if not read then
-        tell(under(pointer, name),
+        report(under(pointer, name),
           ("'%s' is not a valid member of %s."):format(name, owner))
-      elseif json.kind(have[name]) == "object" then
-        read(known, have[name], under(pointer, name), tell, owner)
-      elseif not (name == "meta" and have.meta == json.null
+      elseif json.kind(value[name]) == "object" then
+        read(known, value[name], under(pointer, name), report, owner)
+      elseif not (name == "meta" and value.meta == json.null
         and known.nullable_meta) then
-        tell(under(pointer, name), "An object is expected here.")
+        report(under(pointer, name), "An object is expected here.")
       end
     end
   end
-  for _, name in ipairs { "attributes", "relationships", "meta" } do
-    if have[name] == nil and known.required[name] and known[name] then
+  for _, name in ipairs {"attributes", "relationships", "meta"} do
+    if value[name] == nil and known.required[name] and known[name] then
       -- Named one by one, as if an empty object had been sent.
-      local said = false
+      local reported = false
       READ_MEMBER[name](known, {}, under(pointer, name),
         function(...)
-          said = true
-          tell(...)
+          reported = true
+          report(...)
         end, owner)
-      if not said then
-        tell(under(pointer, name), ("'%s' is a required member."):format(name))
+      if not reported then
+        report(under(pointer, name), ("'%s' is a required member."):format(name))
       end
     end
   end
 end
 
 -- What the relationships of a well-formed resource name must be there.
-local function linked(known, data, pointer, tell, exists)
+local function check_linked(known, data, pointer, report, exists)
   for _, name in ipairs(keys.sorted(data.relationships)) do
-    local given = data.relationships[name]
-    local there = (known.relationships or {})[name]
-      and json.kind(given) == "object" and given.data
-    local list = json.kind(there) == "array" and there or { there or nil }
+    local member = data.relationships[name]
+    local linked = (known.relationships or {})[name]
+      and json.kind(member) == "object" and member.data
+    local list = json.kind(linked) == "array" and linked or {linked or nil}
     for i, one in ipairs(list) do
       if type(one.id) == "string" and not exists(one.type, one.id) then
-        tell(("%s/relationships/%s/data%s/id"):format(pointer, name,
-          list == there and "/" .. (i - 1) or ""),
+        report(("%s/relationships/%s/data%s/id"):format(pointer, name,
+          list == linked and "/" .. (i - 1) or ""),
           ("A %s with id '%s' does not exist."):format(
           tostring(one.type), one.id))
       end
@@ -315,28 +315,28 @@ end
 ---@param body table `op.body` of the catalogue
 ---@param have any the decoded document
 ---@param exists fun(kind: string, id: string): boolean
-function M.document(body, have, exists)
-  local wrong = error_response.new(400)
-  local function tell(pointer, detail, code)
+function M.document(body, value, exists)
+  local failure = error_response.new(400)
+  local function report(pointer, detail, code)
     if code == "conflict" then
-      wrong.status = 409
+      failure.status = 409
     end
-    wrong:add(code or "invalid", detail, { pointer = pointer })
+    failure:add(code or "invalid", detail, {pointer = pointer})
   end
-  if json.kind(have) ~= "object" then
-    tell("", "The body must be a JSON:API document.")
+  if json.kind(value) ~= "object" then
+    report("", "The body must be a JSON:API document.")
   else
-    local all, fine = { document = body.resource, many = body.many }, true
-    document(all, have, false, function() fine = false end)
-    if not fine then
-      document(all, have, "", tell)
+    local all, is_valid = {document = body.resource, many = body.many}, true
+    check_document(all, value, false, function() is_valid = false end)
+    if not is_valid then
+      check_document(all, value, "", report)
     end
-    if not body.many and json.kind(have.data) == "object"
-      and json.kind(have.data.relationships or {}) == "object" then
-      linked(body.resource, have.data, "/data", tell, exists)
+    if not body.many and json.kind(value.data) == "object"
+      and json.kind(value.data.relationships or {}) == "object" then
+      check_linked(body.resource, value.data, "/data", report, exists)
     end
   end
-  wrong:throw()
+  failure:throw()
 end
 
 return M

@@ -1,22 +1,22 @@
 --- A sandbox without its nginx: requests go straight to the handler.
 
-local codec = require "klaviyo.sandbox.json"
+local json = require "klaviyo.sandbox.json"
 local handler = require "klaviyo.sandbox.handler"
-local states = require "klaviyo.sandbox.state"
+local state = require "klaviyo.sandbox.state"
 
 local M = {}
 
-local World = {}
-World.__index = World
+local Sandbox = {}
+Sandbox.__index = Sandbox
 
 --- A world of its own. Settings as of sandbox.start.
 function M.new(settings)
-  local all = { key = "pk_test", company_id = "TestCo", seed = 1, record = 0,
-    link_base = "https://a.klaviyo.com", now = 1760000000 }
+  local all = {key = "pk_test", company_id = "TestCo", seed = 1, record = 0,
+    link_base = "https://a.klaviyo.com", now = 1760000000}
   for name, value in pairs(settings or {}) do
     all[name] = value
   end
-  return setmetatable({ state = states.new(all) }, World)
+  return setmetatable({state = state.new(all)}, Sandbox)
 end
 
 --- Asks. `body` is a text or a table; `headers` (lower case) replace what a
@@ -24,9 +24,9 @@ end
 ---@return integer status
 ---@return table|nil document
 ---@return table response
-function World:ask(method, target, body, headers)
-  local all = { authorization = "Klaviyo-API-Key pk_test",
-    revision = "2024-10-15" }
+function Sandbox:ask(method, target, body, headers)
+  local all = {authorization = "Klaviyo-API-Key pk_test",
+    revision = "2024-10-15"}
   if target:find("/client/", 1, true) then
     all.authorization = nil
   end
@@ -38,22 +38,22 @@ function World:ask(method, target, body, headers)
   end
   local response = handler.handle(self.state, {
     method = method, target = target,
-    body = type(body) == "table" and codec.encode(body) or body,
+    body = type(body) == "table" and json.encode(body) or body,
     header = function(name) return all[name] end,
   })
   assert(response.raw_error == nil, response.raw_error)
   local document
   if response.body then
     local message
-    document, message = codec.decode(response.body)
+    document, message = json.decode(response.body)
     assert(not message, message)
   end
   return response.status, document, response
 end
 
-for name, method in pairs { get = "GET", post = "POST", patch = "PATCH",
-  delete = "DELETE" } do
-  World[name] = function(self, ...)
+for name, method in pairs {get = "GET", post = "POST", patch = "PATCH",
+  delete = "DELETE"} do
+  Sandbox[name] = function(self, ...)
     return self:ask(method, ...)
   end
 end
@@ -70,7 +70,7 @@ end
 --- The target that a page's next link names, or nil at the end.
 function M.next(document)
   local link = document.links.next
-  return link ~= codec.null and (link:gsub("^https://a%.klaviyo%.com", ""))
+  return link ~= json.null and (link:gsub("^https://a%.klaviyo%.com", ""))
     or nil
 end
 

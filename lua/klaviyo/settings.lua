@@ -3,7 +3,7 @@
 
 local core = require "klaviyo.core"
 local usage_error = require "klaviyo.util.usage_error"
-local proxies = require "klaviyo.proxy"
+local proxies = require "klaviyo.util.proxy"
 
 local M = {}
 

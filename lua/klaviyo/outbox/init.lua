@@ -12,7 +12,7 @@
 local clients = require "klaviyo.client"
 local core = require "klaviyo.core"
 local folder = require "klaviyo.outbox.folder"
-local hidden = require "klaviyo.hidden"
+local hidden = require "klaviyo.util.hidden"
 local json = require "klaviyo.values.json"
 local store_access = require "klaviyo.outbox.store_access"
 local lazy_require = require "klaviyo.util.lazy_require"

@@ -7,7 +7,7 @@
 
 local answer = require "klaviyo.response.response"
 local core = require "klaviyo.core"
-local hidden = require "klaviyo.hidden"
+local hidden = require "klaviyo.util.hidden"
 local json = require "klaviyo.values.json"
 local lock = require "klaviyo.tasks.lock"
 local scheduler = require "klaviyo.tasks.scheduler"

@@ -2,7 +2,7 @@
 
 local json = require "klaviyo.values.json"
 local usage_error = require "klaviyo.util.usage_error"
-local userinfo = require "klaviyo.userinfo"
+local userinfo = require "klaviyo.util.userinfo"
 
 local M = {}
 

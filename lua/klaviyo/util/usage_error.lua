@@ -1,7 +1,7 @@
 --- Errors of the programmer: raised at the line of the caller, with the
 -- nearest right name. What happens on the wire is errors.lua's.
 
-local userinfo = require "klaviyo.userinfo"
+local userinfo = require "klaviyo.util.userinfo"
 
 local M = {}
 

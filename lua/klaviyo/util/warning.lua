@@ -2,7 +2,7 @@
 
 local revision_lifecycle = require "klaviyo.operations.revision_lifecycle"
 local lazy_require = require "klaviyo.util.lazy_require"
-local userinfo = require "klaviyo.userinfo"
+local userinfo = require "klaviyo.util.userinfo"
 
 local revision_diff = lazy_require "klaviyo.operations.revision_diff"
 

@@ -3,7 +3,7 @@ local core = require "klaviyo.core"
 local klaviyo = require "klaviyo"
 local raw = require "spec.support.raw"
 local script = require "spec.support.script"
-local userinfo = require "klaviyo.userinfo"
+local userinfo = require "klaviyo.util.userinfo"
 local warning = require "klaviyo.util.warning"
 
 -- What a call raises.

@@ -3,7 +3,7 @@ local connect = require "spec.support.connect"
 local klaviyo = require "klaviyo"
 local raises = require "spec.support.raises"
 local raw = require "spec.support.raw"
-local waiting = require "klaviyo.waiting"
+local waiting = require "klaviyo.transport.waiting"
 
 local OK = { body = '{"data":[]}' }
 

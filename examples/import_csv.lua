@@ -64,7 +64,7 @@ else
   server = assert(klaviyo.sandbox.start())
   -- every sandbox has this key: what others used of its limits is not ours
   client = klaviyo.new {
-    api_key = server.key, base_url = server.base_url, budget = false,
+    api_key = server.key, base_url = server.base_url, rate_limit_file = false,
   }
 end
 

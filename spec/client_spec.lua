@@ -252,7 +252,7 @@ describe("a warning", function()
   it("goes to stderr when nobody takes it", function()
     local output = script.run([[
       require("klaviyo.operations.revision_lifecycle").set_today("2026-11-23")
-      local client = require("klaviyo").new { base_url = ..., proxy = "", budget = false }
+      local client = require("klaviyo").new { base_url = ..., proxy = "", rate_limit_file = false }
       client:call("get_lists")
       client:call("get_lists")
     ]], { args = { world.server.base_url }, env = { KLAVIYO_API_KEY = key } })
@@ -262,7 +262,7 @@ end)
 
 -- Fault 14: a tenant without a key got the operator's.
 describe("client:as", function()
-  local base = klaviyo.new { api_key = "pk_operator", company_id = "OPERAT", account = "operator", timeout = 7,
+  local base = klaviyo.new { api_key = "pk_operator", company_id = "OPERAT", rate_limit_key = "operator", timeout = 7,
     auth_scheme = "Bearer", headers = { authorization = "Bearer pk_operator", ["X-Kept"] = "kept" } }
 
   it("has no key but the one that it is passed", function()
@@ -271,7 +271,7 @@ describe("client:as", function()
     assert.equal("Klaviyo-API-Key pk_tenant", headers.Authorization)
     assert.equal("kept", headers["X-Kept"])
     assert.is_nil(headers.authorization)
-    headers = assert(base:as({ access_token = "token", account = "tenant" }):build("get_lists")).headers
+    headers = assert(base:as({ access_token = "token", rate_limit_key = "tenant" }):build("get_lists")).headers
     assert.equal("Bearer token", headers.Authorization)
   end)
 
@@ -279,7 +279,7 @@ describe("client:as", function()
     local clients = require "klaviyo.client"
     local values = clients.settings(base:as { api_key = "pk_tenant", retries = 1 })
     assert.same({ 7, 1 }, { values.timeout, values.retries })
-    for _, name in ipairs { "company_id", "account", "auth_scheme", "access_token", "outbox" } do
+    for _, name in ipairs { "company_id", "rate_limit_key", "auth_scheme", "access_token", "outbox" } do
       assert.is_nil(values[name], name)
     end
     assert.equal("TENANT", clients.settings(base:as { api_key = "x", company_id = "TENANT" }).company_id)

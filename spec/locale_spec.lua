@@ -12,7 +12,7 @@ local klaviyo = require "klaviyo"
 local function client(base_url, more)
   local all = {api_key = %q, base_url = base_url, revision = "2025-10-15",
     proxy = "", timeout = 10.5, connect_timeout = 5.5, deadline = 20.25,
-    budget = false, on_warning = function() end}
+    rate_limit_file = false, on_warning = function() end}
   for name, value in pairs(more or {}) do all[name] = value end
   return klaviyo.new(all)
 end

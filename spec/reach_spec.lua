@@ -40,7 +40,7 @@ describe("the key is in reach of nobody who prints", function()
     end
     server = raw.start { answers = answers }
     options = { api_key = key, base_url = "http://127.0.0.1:" .. server.port, proxy = "", pacing = false,
-      budget = false, company_id = "ABC123", headers = { ["X-Copy"] = key }, on_warning = function() end }
+      rate_limit_file = false, company_id = "ABC123", headers = { ["X-Copy"] = key }, on_warning = function() end }
   end)
 
   teardown(function()

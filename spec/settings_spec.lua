@@ -64,8 +64,8 @@ describe("a setting", function()
       deadline = { "5", 0, -1, 0 / 0, 1 / 0 },
       retries = { "5", -1, 1.5, 0 / 0, 1 / 0, true },
       pacing = { 5, "no", {}, { per_hour = 1 }, { per_second = 0 }, { per_minute = "5" }, { 5 } },
-      account = { "", 5 },
-      budget = { "", 5, {} },
+      rate_limit_key = { "", 5 },
+      rate_limit_file = { "", 5, {} },
       on_attempt = { "print", true },
       on_warning = { "print", true },
       validate = { 1, "false" },
@@ -408,8 +408,8 @@ describe("the environment", function()
 
   local SHOW = [[
     local values = require("klaviyo.client").settings(klaviyo.new(%s))
-    for name in ("api_key access_token auth_scheme account company_id base_url timeout connect_timeout deadline "
-      .. "retries track_queue max_response_bytes pacing prefetch validate fall_forward debug revision proxy ca_file "
+    for name in ("api_key access_token auth_scheme rate_limit_key company_id base_url timeout connect_timeout deadline "
+      .. "retries max_queued_events max_response_bytes pacing prefetch validate fall_forward debug revision proxy ca_file "
       .. "app_info"):gmatch("%%S+") do
       if values[name] ~= nil then
         print(name, type(values[name]), values[name])
@@ -418,9 +418,9 @@ describe("the environment", function()
   ]]
 
   local ENVIRONMENT = {
-    KLAVIYO_API_KEY = "pk_env", KLAVIYO_AUTH_SCHEME = "Bearer", KLAVIYO_ACCOUNT = "shop", KLAVIYO_COMPANY_ID = "AbCdEf",
+    KLAVIYO_API_KEY = "pk_env", KLAVIYO_AUTH_SCHEME = "Bearer", KLAVIYO_RATE_LIMIT_KEY = "shop", KLAVIYO_COMPANY_ID = "AbCdEf",
     KLAVIYO_BASE_URL = "http://127.0.0.1:8080", KLAVIYO_TIMEOUT = "1.5", KLAVIYO_CONNECT_TIMEOUT = "2",
-    KLAVIYO_DEADLINE = "20", KLAVIYO_RETRIES = "0", KLAVIYO_TRACK_QUEUE = "7", KLAVIYO_MAX_RESPONSE_BYTES = "1000",
+    KLAVIYO_DEADLINE = "20", KLAVIYO_RETRIES = "0", KLAVIYO_MAX_QUEUED_EVENTS = "7", KLAVIYO_MAX_RESPONSE_BYTES = "1000",
     KLAVIYO_PACING = "off", KLAVIYO_PREFETCH = "no", KLAVIYO_VALIDATE = "false", KLAVIYO_FALL_FORWARD = "0",
     KLAVIYO_DEBUG = "1", KLAVIYO_REVISION = "2025-01-15", KLAVIYO_PROXY = "http://127.0.0.1:3128",
     KLAVIYO_CA_FILE = "/ca.pem", KLAVIYO_APP_INFO = "shop/1",
@@ -429,9 +429,9 @@ describe("the environment", function()
   it("has every setting that is text, a number or a boolean", function()
     local output = run(SHOW:format(""), ENVIRONMENT)
     for name, shown in pairs {
-      api_key = "string\tpk_env", auth_scheme = "string\tBearer", account = "string\tshop",
+      api_key = "string\tpk_env", auth_scheme = "string\tBearer", rate_limit_key = "string\tshop",
       company_id = "string\tAbCdEf", base_url = "string\thttp://127.0.0.1:8080", timeout = "number\t1.5",
-      connect_timeout = "number\t2", deadline = "number\t20", retries = "number\t0", track_queue = "number\t7",
+      connect_timeout = "number\t2", deadline = "number\t20", retries = "number\t0", max_queued_events = "number\t7",
       max_response_bytes = "number\t1000", pacing = "boolean\tfalse", prefetch = "boolean\tfalse",
       validate = "boolean\tfalse", fall_forward = "boolean\tfalse", debug = "boolean\ttrue",
       revision = "string\t2025-01-15", proxy = "string\thttp://127.0.0.1:3128", ca_file = "string\t/ca.pem",
@@ -453,7 +453,7 @@ describe("the environment", function()
   end)
 
   it("gives no key, account or scheme where the program has a key or a token of its own", function()
-    for _, own in ipairs { "{api_key = 'pk_own'}", "{access_token = 'tok', budget = false}" } do
+    for _, own in ipairs { "{api_key = 'pk_own'}", "{access_token = 'tok', rate_limit_file = false}" } do
       local output = run(SHOW:format(own), ENVIRONMENT)
       assert.is_nil(output:find("pk_env", 1, true), output)
       assert.is_nil(output:find("shop\n", 1, true), output)

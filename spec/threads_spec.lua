@@ -26,7 +26,7 @@ describe("threads with a Lua state each", function()
       local klaviyo = require "klaviyo"
       local function connect(more)
         local settings = { api_key = key, base_url = base_url, revision = "2026-07-15", proxy = "",
-          budget = dir .. "/limits" }
+          rate_limit_file = dir .. "/limits" }
         for name, value in pairs(more or {}) do
           settings[name] = value
         end

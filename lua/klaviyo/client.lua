@@ -96,7 +96,7 @@ end
 
 --- A client for another account. It has the settings of this one but for
 --- those that belong to the account (api_key, access_token, auth_scheme,
---- company_id, account, outbox, and an Authorization field in headers): these
+--- company_id, rate_limit_key, outbox, and an Authorization field in headers): these
 --- are the ones passed, or none. Raises if neither a key nor a token is passed.
 ---@param options klaviyo.settings  api_key or access_token, and any others
 ---@return klaviyo.client

@@ -25,10 +25,11 @@ local M = {}
 ---@field retries? integer  how many attempts may follow a failed one; default 4; 0: nor is a 429 waited for.
 ---  A 429 that names a time to wait does not count, one with a Retry-After of 0 does
 ---@field pacing? boolean|table  false: nothing waits for the rate limits; {per_second=, …}: a gateway's own besides
----@field account? string  whose rate budget it is; default: a hash of the private key
----@field budget? string|boolean  the file where the processes of the machine count what they use of the rate limits;
+---@field rate_limit_key? string  names the account whose rate limits count; default: a hash of the private key. Required
+---  with access_token, unless rate_limit_file is false
+---@field rate_limit_file? string|boolean  the file where the processes of the machine count what they use of the rate limits;
 ---  false: each process counts for itself; default $KLAVIYO_RATE_LIMIT_FILE, or else /tmp/klaviyo-rate-limits-UID
----@field track_queue? integer  how many tracked events may wait to be sent, of 64 MiB at the most; default 10000
+---@field max_queued_events? integer  how many tracked events may wait to be sent, of 64 MiB at the most; default 10000
 ---@field track_deadline? number  seconds from its first attempt on in which a tracked event is retried; default 3600
 ---@field prefetch? boolean  false: an iterator asks for a page only when it is needed
 ---@field wait? fun(fd: integer|nil, seconds: number)  how to wait inside another event loop
@@ -117,11 +118,11 @@ local KNOWN = {
   retries = {is_count, "a whole number from 0 on"},
   pacing = {is_pacing, "true, false or {per_second =, per_minute =, "
     .. "per_day =}"},
-  account = TEXT,
-  budget = {function(value)
+  rate_limit_key = TEXT,
+  rate_limit_file = {function(value)
     return type(value) == "boolean" or is_text(value)
   end, "a path, or false"},
-  track_queue = POSITIVE,
+  max_queued_events = POSITIVE,
   track_deadline = SECONDS,
   on_attempt = {is "function", "a function"},
   on_wait = {is "function", "a function"},
@@ -147,9 +148,9 @@ local DEFAULTS = {
   deadline = 120,
   retries = 4,
   pacing = true,
-  budget = true,
+  rate_limit_file = true,
   prefetch = true,
-  track_queue = 10000,
+  max_queued_events = 10000,
   track_deadline = 3600,
   max_response_bytes = 256 * 1024 * 1024,
   headers = {},
@@ -302,7 +303,7 @@ local FROM_ENVIRONMENT = {
   revision = text_of, base_url = text_of, proxy = text_of, ca_file = text_of,
   app_info = text_of, timeout = number_of,
   connect_timeout = number_of, deadline = number_of, retries = number_of,
-  track_queue = number_of, max_response_bytes = number_of, pacing = switch_of,
+  max_queued_events = number_of, max_response_bytes = number_of, pacing = switch_of,
   prefetch = switch_of, validate = switch_of, fall_forward = switch_of,
   debug = switch_of,
 }
@@ -311,7 +312,7 @@ local FROM_ENVIRONMENT = {
 -- environment together or not at all.
 local IDENTITY = {
   api_key = text_of, access_token = text_of, auth_scheme = text_of,
-  account = text_of, company_id = text_of,
+  rate_limit_key = text_of, company_id = text_of,
 }
 
 local function read_environment(settings, given, readers)
@@ -408,7 +409,7 @@ end
 -- What belongs to an account, and so is not taken over by a client for
 -- another one. A header field may hold a key, too.
 local OF_ACCOUNT = {"api_key", "access_token", "auth_scheme", "company_id",
-  "account", "outbox"}
+  "rate_limit_key", "outbox"}
 
 --- A copy for another account: no key, token or other thing that belongs to the
 --- account of `base`, or to the one that the environment names, is in it.

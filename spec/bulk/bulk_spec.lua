@@ -1134,8 +1134,8 @@ describe("klaviyo.bulk", function()
           .. "http://127.0.0.1:1/k;"] = {api_key = "pk_x",
           base_url = "http://127.0.0.1:1/k"},
         ["is of another account: of another API key"] = {api_key = "pk_x",
-          account = "acme"},
-        ["set account = "] = {access_token = "token", budget = false},
+          rate_limit_key = "acme"},
+        ["set rate_limit_key = "] = {access_token = "token", rate_limit_file = false},
       }
       for message, settings in pairs(others) do
         local client = at(settings)
@@ -1150,10 +1150,10 @@ describe("klaviyo.bulk", function()
       assert.is_nil(text:find("pk_x", 1, true))
       os.remove(path)
       -- a key may change, and a token, where the account has a name
-      assert(resume(at {api_key = "pk_x", account = "acme"}, "profiles",
+      assert(resume(at {api_key = "pk_x", rate_limit_key = "acme"}, "profiles",
         people(5)))
-      for _, settings in ipairs {{api_key = "pk_y", account = "acme"},
-        {access_token = "token", account = "acme"}} do
+      for _, settings in ipairs {{api_key = "pk_y", rate_limit_key = "acme"},
+        {access_token = "token", rate_limit_key = "acme"}} do
         assert.equal(5, assert(resume(at(settings), "profiles",
           people(5))).resumed)
       end

@@ -121,7 +121,7 @@ describe("examples, run for real again and again,", function()
         local klaviyo = require "klaviyo"
         local new = klaviyo.new
         function klaviyo.new()
-          return new {api_key = %q, base_url = %q, budget = false}
+          return new {api_key = %q, base_url = %q, rate_limit_file = false}
         end]]):format(world.key, world.server.base_url)), script.interpreter,
       example or "import_csv.lua", script.quote(path)))
   end

@@ -380,7 +380,7 @@ describe("docs/reference.md", function()
     assert(client.profiles:upsert {email = "twice@example.com"})
     local _, double = client.profiles:create {email = "twice@example.com"}
     local _, unknown = client.lists:list({}, {
-      access_token = function() return nil, "no token" end, budget = false,
+      access_token = function() return nil, "no token" end, rate_limit_file = false,
     })
     local _, row = klaviyo.csv.rows("email\na,b\n"):next()
     server:fault {operation = "create_event", status = 400}

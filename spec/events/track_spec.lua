@@ -71,7 +71,7 @@ describe("client.events:track", function()
   it("tells of a queue that is full, and counts what it refused", function()
     local before = client:stats().tracked
     world.server:fault { operation = "create_event", delay = 0.2, times = 1000 }
-    local small = client:with { track_queue = 5 }
+    local small = client:with { max_queued_events = 5 }
     local taken, ok, err = 0, true, nil
     while ok and taken < 1000 do
       ok, err = small.events:track(event(taken))
@@ -139,9 +139,9 @@ describe("client.events:track", function()
     ok, why = pcall(function() client:drain("long") end)
     assert.is_false(ok)
     assert.matches("drain takes a number of seconds", why)
-    ok, why = pcall(klaviyo.new, { api_key = "pk", track_queue = 0 })
+    ok, why = pcall(klaviyo.new, { api_key = "pk", max_queued_events = 0 })
     assert.is_false(ok)
-    assert.matches("track_queue must be a whole number from 1 on", why)
+    assert.matches("max_queued_events must be a whole number from 1 on", why)
   end)
 
   it("retries until the deadline, not only so many times", function()

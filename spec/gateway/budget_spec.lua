@@ -33,7 +33,7 @@ describe("the budget of a gateway", function()
   local function start(limits, max_wait)
     server = assert(sandbox.start { key = key, limits = limits })
     gateway = assert(nginx.gateway(server, { workers = 2, settings = ([[
-      callers = function() return true end, budget = %q, max_wait = %g,
+      callers = function() return true end, rate_limit_file = %q, max_wait = %g,
     ]]):format(dir .. "/budget", max_wait) }))
   end
 
@@ -76,7 +76,7 @@ describe("the budget of a gateway", function()
 
   it("is that of the scripts, too", function()
     start({ get_lists = { second = 100, minute = 4 } }, 0)
-    local client = connect(server.base_url, { pacing = true, budget = dir .. "/budget", deadline = 2 })
+    local client = connect(server.base_url, { pacing = true, rate_limit_file = dir .. "/budget", deadline = 2 })
     assert.truthy(client.lists:list())
     for _ = 1, 3 do
       assert.truthy(client.lists:list())

@@ -202,7 +202,7 @@ describe("a gateway", function()
   -- Fault 32.
   describe("asks a function for its token", function()
     local TOKEN = [[
-      callers = function() return true end, account = "x", budget = false,
+      callers = function() return true end, rate_limit_key = "x", rate_limit_file = false,
       access_token = function(refused)
         running = (running or 0) + 1
         calls = (calls or 0) + 1
@@ -241,7 +241,7 @@ describe("a gateway", function()
     end)
 
     it("and says why there is none, to its operator alone", function()
-      start({ answers = { OK } }, [[callers = function() return true end, account = "x",
+      start({ answers = { OK } }, [[callers = function() return true end, rate_limit_key = "x",
         access_token = function() return nil, "invalid_grant" end,]])
       local answer = ask(gateway, { path = "/api/lists" })
       assert.equal(503, answer.status)
@@ -293,7 +293,7 @@ it("a gateway's 403 is told without the scopes that a key needs", function()
   for field, advice in pairs { ["X-Klaviyo-Gateway"] = "", ["X-Other"] = " (the key needs lists:read)" } do
     local service = raw.start { answers = { { status = 403, body = body,
       headers = { ["Content-Type"] = "application/vnd.api+json", [field] = "1" } } } }
-    local client = klaviyo.new { api_key = key, base_url = "http://127.0.0.1:" .. service.port, budget = false,
+    local client = klaviyo.new { api_key = key, base_url = "http://127.0.0.1:" .. service.port, rate_limit_file = false,
       proxy = "", on_warning = function() end }
     local _, err = client.lists:list()
     service:stop()

@@ -172,7 +172,7 @@ describe("a gateway", function()
 
   it("takes an access token in a key's place", function()
     start({ answers = { { body = "{}" } } },
-      'callers = function() return true end, access_token = "oauth-token", account = "a",')
+      'callers = function() return true end, access_token = "oauth-token", rate_limit_key = "a",')
     assert.equal(200, ask(gateway, { path = "/api/lists" }).status)
     assert.equal("Bearer oauth-token", service:requests()[1].headers.authorization)
   end)

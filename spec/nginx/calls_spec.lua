@@ -22,7 +22,7 @@ local LOCATIONS = {
   ["/waits"] = [[
     local told = {}
     local paced = client:with {
-      pacing = {per_second = 1}, account = "waits " .. ngx.now(),
+      pacing = {per_second = 1}, rate_limit_key = "waits " .. ngx.now(),
       on_wait = function(operation, seconds, why) told[#told + 1] = operation .. " " .. why end,
     }
     for _ = 1, 3 do assert(paced:call("get_lists")) end

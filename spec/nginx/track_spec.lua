@@ -29,7 +29,7 @@ local LOCATIONS = {
   ]],
   ["/full"] = [[
     log_by_lua_block {
-      local small = client:with {track_queue = 5}
+      local small = client:with {max_queued_events = 5}
       for n = 1, 300 do
         local ok, err = small.events:track(event(n))
         if not ok then note("full", err.kind, err) end

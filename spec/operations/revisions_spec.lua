@@ -24,7 +24,7 @@ end
 local function new(more)
   local settings = {
     api_key = key, base_url = "http://127.0.0.1:9", proxy = "",
-    pacing = false, budget = false, retries = 0, on_warning = function() end,
+    pacing = false, rate_limit_file = false, retries = 0, on_warning = function() end,
   }
   for name, value in pairs(more or {}) do
     settings[name] = value
@@ -504,7 +504,7 @@ describe("a refusal", function()
               asked[#asked + 1] = old or "none"
               return "secret-" .. #asked
             end,
-            base_url = server.url, proxy = "", account = "a", pacing = false,
+            base_url = server.url, proxy = "", rate_limit_key = "a", pacing = false,
             on_warning = function() end,
           }
           assert(client:call("get_lists"))
@@ -528,7 +528,7 @@ describe("a refusal", function()
           asked = asked + 1
           return "secret-" .. asked
         end,
-        base_url = server.url, proxy = "", account = "a", pacing = false,
+        base_url = server.url, proxy = "", rate_limit_key = "a", pacing = false,
         on_warning = function() end,
       }
       local doc, err = client:call("get_lists")

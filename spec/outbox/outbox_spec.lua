@@ -769,11 +769,11 @@ describe("klaviyo.outbox", function()
 
     it("is of an account that is said, whatever its token", function()
       local box = new()
-      local first = world:new_client {access_token = "first", account = "shop"}
+      local first = world:new_client {access_token = "first", rate_limit_key = "shop"}
       assert(box:put(event(1), first))
       assert(box:put(event(2), first:with {access_token = world.server.key}))
       raises("an outbox is of one account", function()
-        box:put(event(3), first:with {account = "other"})
+        box:put(event(3), first:with {rate_limit_key = "other"})
       end)
       assert.is_true(box:drain(20))
       assert.equal(2, world.server:stats().events.distinct)

@@ -182,7 +182,7 @@ function M.run(server, total)
   local proxy = assert(nginx.start {text = text, workers = 1})
   self.client = klaviyo.new {
     base_url = proxy.base_url, api_key = server.key, revision = "2026-07-15", proxy = "", pacing = false,
-    budget = false, retries = 1, timeout = 10,
+    rate_limit_file = false, retries = 1, timeout = 10,
   }
   local ok, err = pcall(function()
     local box = assert(outbox.new {path = self.path, on_warning = function(message)

@@ -28,7 +28,7 @@ end
 local function work(base_url, key, budget, till, ...)
   till = tonumber(till)
   local client = klaviyo.new {
-    base_url = base_url, api_key = key, budget = budget, proxy = "", deadline = 1e6,
+    base_url = base_url, api_key = key, rate_limit_file = budget, proxy = "", deadline = 1e6,
     revision = "2026-07-15",
     on_warning = function(message) print("warning: " .. message) end,
     on_attempt = function(attempt)

@@ -6,7 +6,7 @@ local key = require "spec.support.key"
 local klaviyo = require "klaviyo"
 
 local QUICK = {
-  proxy = "", pacing = false, retries = 0, deadline = 20, budget = false,
+  proxy = "", pacing = false, retries = 0, deadline = 20, rate_limit_file = false,
   on_warning = function() end,
 }
 

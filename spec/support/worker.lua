@@ -26,7 +26,7 @@ http {
   init_by_lua_block {
     klaviyo = require "klaviyo"
     client = klaviyo.new {
-      base_url = "$BASE", proxy = "", pacing = false, budget = false, retries = 0, deadline = 20,
+      base_url = "$BASE", proxy = "", pacing = false, rate_limit_file = false, retries = 0, deadline = 20,
       on_warning = function() end,
     }
     function note(...)

@@ -1016,7 +1016,7 @@ describe("a function that gives the token", function()
   -- The key is good, all else is refused.
   local function client_of(give)
     return world:new_client {
-      access_token = give, auth_scheme = "Klaviyo-API-Key", account = "a",
+      access_token = give, auth_scheme = "Klaviyo-API-Key", rate_limit_key = "a",
     }
   end
 

@@ -39,7 +39,7 @@ describe("pacing #alone", function()
   -- Each spec is another account.
   local function paced(base_url, more)
     names = names + 1
-    local settings = { pacing = true, retries = 4, account = "account " .. names, budget = dir .. "/budget",
+    local settings = { pacing = true, retries = 4, rate_limit_key = "account " .. names, rate_limit_file = dir .. "/budget",
       revision = "2026-07-15" }
     for name, value in pairs(more or {}) do
       settings[name] = value
@@ -87,7 +87,7 @@ describe("pacing #alone", function()
   end)
 
   spec("gets none with clients that do not know of each other", function()
-    local account = { account = "of several", deadline = 20 }
+    local account = { rate_limit_key = "of several", deadline = 20 }
     local began, calls = core.clock(), {}
     for i = 1, 3 do
       calls[i] = klaviyo.spawn(function()
@@ -201,7 +201,7 @@ describe("pacing #alone", function()
     raw.with({ answers = { OK } }, function(server)
       local text = ([[
         local klaviyo, core = require "klaviyo", require "klaviyo.core"
-        local client = klaviyo.new { api_key = %q, base_url = %q, budget = %q, account = "aggregate_error processes",
+        local client = klaviyo.new { api_key = %q, base_url = %q, rate_limit_file = %q, rate_limit_key = "aggregate_error processes",
           proxy = "", revision = "2026-07-15", on_warning = print }
         for i = 1, 8 do
           assert(client:call("get_metrics"))
@@ -236,7 +236,7 @@ describe("pacing #alone", function()
     local name = os.tmpname()
     local file = assert(io.open(name, "w"))
     file:write(([[
-      local client = require("klaviyo").new { api_key = %q, base_url = %q, account = %q, proxy = "",
+      local client = require("klaviyo").new { api_key = %q, base_url = %q, rate_limit_key = %q, proxy = "",
         revision = "2026-07-15", pacing = { per_day = 1 }, deadline = 1, on_warning = print }
       local doc, err = client:call("get_metrics")
       print(doc and "sent" or err.kind)
@@ -302,7 +302,7 @@ describe("pacing #alone", function()
 
   spec("is each process's own for who wants that", function()
     raw.with({ answers = { OK } }, function(server)
-      local client = paced(server.url, { budget = false })
+      local client = paced(server.url, { rate_limit_file = false })
       for _ = 1, 3 do
         assert(client:call("get_metrics"))
       end
@@ -317,17 +317,17 @@ describe("pacing #alone", function()
         warnings[#warnings + 1] = message
       end
       for _ = 1, 2 do
-        local client = paced(server.url, { budget = dir .. "/no/such/folder/budget", on_warning = warn,
-          account = "homeless" })
+        local client = paced(server.url, { rate_limit_file = dir .. "/no/such/folder/budget", on_warning = warn,
+          rate_limit_key = "homeless" })
         for _ = 1, 6 do
           assert(client:call("get_metrics"))
         end
       end
       assert.equal(1, #warnings)
       assert.matches("no/such/folder", warnings[1])
-      assert.matches("No such file.*the setting budget names another file", warnings[1])
+      assert.matches("No such file.*the setting rate_limit_file names another file", warnings[1])
       -- twelve, ten a second: both clients count together all the same
-      local client = paced(server.url, { budget = dir .. "/no/such/folder/budget", account = "homeless",
+      local client = paced(server.url, { rate_limit_file = dir .. "/no/such/folder/budget", rate_limit_key = "homeless",
         deadline = 0.3 })
       local failed = 0
       for _ = 1, 10 do
@@ -340,7 +340,7 @@ describe("pacing #alone", function()
 
   spec("needs to know whose the limits are where a token changes", function()
     raw.with({ answers = { OK } }, function(server)
-      local client = connect(server.url, { access_token = "at", pacing = true, budget = dir .. "/budget" })
+      local client = connect(server.url, { access_token = "at", pacing = true, rate_limit_file = dir .. "/budget" })
       assert.has_error(function() client:call("get_lists") end)
     end)
   end)

@@ -48,7 +48,7 @@ describe("on_wait", function()
 
   it("is told of a rate limit before the wait begins", function()
     local account = "spec " .. os.time() .. tostring({})
-    local told = told_of({ OK }, { retries = 1, pacing = { per_second = 1 }, account = account },
+    local told = told_of({ OK }, { retries = 1, pacing = { per_second = 1 }, rate_limit_key = account },
       function(client)
         assert(lists(client))
         klaviyo.run(function()

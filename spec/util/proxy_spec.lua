@@ -86,7 +86,7 @@ describe("a proxy", function()
   it("has its password in no error and no hook", function()
     local heard = {}
     local client = new { proxy = "http://user:secret@127.0.0.1:9", retries = 1, deadline = 10, pacing = false,
-      budget = false, on_warning = function() end,
+      rate_limit_file = false, on_warning = function() end,
       on_attempt = function(attempt) heard[#heard + 1] = tostring(attempt.error) end }
     local doc, err = client.lists:list()
     assert.is_nil(doc)

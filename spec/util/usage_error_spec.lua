@@ -225,7 +225,7 @@ describe("a message", function()
       end)
       raises("concurrency must be a whole number", function() client:map({}, print, { concurrency = value }) end)
       raises("retries must be a whole number", function() client:with { retries = value } end)
-      raises("track_queue must be a whole number", function() client:with { track_queue = value } end)
+      raises("max_queued_events must be a whole number", function() client:with { max_queued_events = value } end)
       raises("max_response_bytes must be a whole number", function() client:with { max_response_bytes = value } end)
     end
   end)

@@ -211,11 +211,11 @@ end
 -- Where the requests go, and whose they are. The key itself is not kept.
 local function identity_of(run, kind_name, seed)
   local settings = clients.settings(run.client)
-  if settings.access_token and not settings.account then
+  if settings.access_token and not settings.rate_limit_key then
     usage_error.raise("a journal has to know whose import it is: with "
-      .. "access_token, set account = … (a token changes)")
+      .. "access_token, set rate_limit_key = … (a token changes)")
   end
-  local secret = settings.account or secrets.of(settings)
+  local secret = settings.rate_limit_key or secrets.of(settings)
   return {
     kind = kind_name, seed = seed,
     service = settings.base_url:gsub("^(%a+://)[^/]*@", "%1"),

@@ -171,7 +171,7 @@ local function check_header(path, header, identity)
       tostring(header.service), identity.service, ANOTHER))
   elseif header.account ~= identity.account then
     refuse(path, "is of another account: of another API key, or another "
-      .. "setting account" .. ANOTHER)
+      .. "setting rate_limit_key" .. ANOTHER)
   elseif header.into ~= identity.into then
     refuse(path, "is of another import: into another list, or with other "
       .. "settings" .. ANOTHER)

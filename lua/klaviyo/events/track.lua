@@ -91,7 +91,7 @@ end
 ---@return boolean|nil
 ---@return klaviyo.error|nil
 function M.send(settings, request, op)
-  local most = settings.track_queue
+  local most = settings.max_queued_events
   local ok, why, secret = transport.leave(settings, request, op, most)
   if errors.is(why) then
     return nil, why

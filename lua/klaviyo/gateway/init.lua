@@ -61,7 +61,7 @@ function M.new(given)
     },
     pace = {
       base_url = "https://a.klaviyo.com", pacing = settings.pacing,
-      budget = settings.budget, account = settings.account,
+      rate_limit_file = settings.rate_limit_file, rate_limit_key = settings.rate_limit_key,
       access_token = settings.access_token,
     },
   }

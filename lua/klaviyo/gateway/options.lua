@@ -19,8 +19,8 @@ local M = {}
 ---@field revision? string  for who says none; default "2024-10-15"
 ---@field prefix? string  the location, default "/klaviyo"
 ---@field public_url? string  the gateway as its callers see it, up to /api; default: as the request says
----@field account? string  whose rate budget it is; default: a hash of the key
----@field budget? string|boolean  a file for the budget, or false, as of a client
+---@field rate_limit_key? string  names the account whose rate limits count; default: a hash of the key
+---@field rate_limit_file? string|boolean  the file of the shared rate limits, or false, as for a client
 ---@field pacing? boolean|table  as of a client: {per_second =, per_minute =, per_day =}
 ---@field max_wait? number  seconds a request may be held back for the rate limits; default 1
 ---@field max_body_bytes? integer  default 6 MiB
@@ -57,8 +57,8 @@ local KNOWN = {
     return is_text(value)
       and value:find("^https?://[^/%s\"\\?#%c@]+[^%s\"\\?#%c]*$")
   end, "an http(s) URL without user and password" },
-  account = { is_text, "a string" },
-  budget = { function(value)
+  rate_limit_key = { is_text, "a string" },
+  rate_limit_file = { function(value)
     return type(value) == "boolean" or is_text(value)
   end, "a path, or false" },
   pacing = { function(value)
@@ -71,7 +71,7 @@ local KNOWN = {
 local DEFAULTS = {
   revision = client_settings.default_revision,
   prefix = "/klaviyo",
-  budget = true,
+  rate_limit_file = true,
   pacing = true,
   max_wait = 1,
   max_body_bytes = 6 * 1024 * 1024,
@@ -101,9 +101,9 @@ local function check_secrets(settings)
     settings.api_key = key
   end
   if settings.access_token and settings.pacing ~= false
-      and settings.budget ~= false and not settings.account then
-    usage_error.raise("with access_token, say whose it is: account = … (the rate "
-      .. "limits are the account's, and a token changes), or budget = false")
+      and settings.rate_limit_file ~= false and not settings.rate_limit_key then
+    usage_error.raise("with access_token, say whose it is: rate_limit_key = … (the rate "
+      .. "limits are the account's, and a token changes), or rate_limit_file = false")
   end
 end
 

@@ -132,13 +132,13 @@ local function bind(self, client)
   if not own then
     self.values = hidden(values)
     return values
-  elseif values.base_url ~= own.base_url or values.account ~= own.account then
+  elseif values.base_url ~= own.base_url or values.rate_limit_key ~= own.rate_limit_key then
     refuse_account()
   end
   for _, name in ipairs(SECRETS) do
     local secret, known = values[name], own[name]
     if secret ~= known and type(secret) ~= "function" then
-      if not values.account then
+      if not values.rate_limit_key then
         refuse_account()
       end
       self.values = hidden(values)

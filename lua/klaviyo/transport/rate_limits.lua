@@ -55,13 +55,13 @@ end
 
 local function warn(settings, path, why)
   warning.say(settings, ("the rate limits in %s cannot be shared (%s): this "
-    .. "process counts for itself; the setting budget names another file")
+    .. "process counts for itself; the setting rate_limit_file names another file")
     :format(path, why))
 end
 
 -- If a file cannot be had, this process counts for itself.
 local function budget_of(settings)
-  local choice = settings.budget
+  local choice = settings.rate_limit_file
   if not budgets[choice] then
     local budget, path, why
     if choice then
@@ -98,11 +98,11 @@ end
 ---@param secret string
 ---@return string
 function M.account(settings, secret)
-  if settings.account then
-    return settings.account
-  elseif settings.access_token and settings.budget then
-    usage_error.raise("with access_token, say whose it is: account = … (the rate "
-      .. "limits are the account's, and a token changes), or budget = false")
+  if settings.rate_limit_key then
+    return settings.rate_limit_key
+  elseif settings.access_token and settings.rate_limit_file then
+    usage_error.raise("with access_token, say whose it is: rate_limit_key = … (the rate "
+      .. "limits are the account's, and a token changes), or rate_limit_file = false")
   end
   return digest.sha256(secret)
 end

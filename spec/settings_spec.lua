@@ -409,7 +409,8 @@ describe("the environment", function()
   local SHOW = [[
     local values = require("klaviyo.client").settings(klaviyo.new(%s))
     for name in ("api_key access_token auth_scheme rate_limit_key company_id base_url timeout connect_timeout deadline "
-      .. "retries max_queued_events max_response_bytes pacing prefetch validate fall_forward debug revision proxy ca_file "
+      .. "retries max_queued_events max_response_bytes pacing prefetch validate fall_forward debug revision proxy "
+      .. "ca_file "
       .. "app_info"):gmatch("%%S+") do
       if values[name] ~= nil then
         print(name, type(values[name]), values[name])
@@ -418,9 +419,11 @@ describe("the environment", function()
   ]]
 
   local ENVIRONMENT = {
-    KLAVIYO_API_KEY = "pk_env", KLAVIYO_AUTH_SCHEME = "Bearer", KLAVIYO_RATE_LIMIT_KEY = "shop", KLAVIYO_COMPANY_ID = "AbCdEf",
+    KLAVIYO_API_KEY = "pk_env", KLAVIYO_AUTH_SCHEME = "Bearer", KLAVIYO_RATE_LIMIT_KEY = "shop",
+    KLAVIYO_COMPANY_ID = "AbCdEf",
     KLAVIYO_BASE_URL = "http://127.0.0.1:8080", KLAVIYO_TIMEOUT = "1.5", KLAVIYO_CONNECT_TIMEOUT = "2",
-    KLAVIYO_DEADLINE = "20", KLAVIYO_RETRIES = "0", KLAVIYO_MAX_QUEUED_EVENTS = "7", KLAVIYO_MAX_RESPONSE_BYTES = "1000",
+    KLAVIYO_DEADLINE = "20", KLAVIYO_RETRIES = "0", KLAVIYO_MAX_QUEUED_EVENTS = "7",
+    KLAVIYO_MAX_RESPONSE_BYTES = "1000",
     KLAVIYO_PACING = "off", KLAVIYO_PREFETCH = "no", KLAVIYO_VALIDATE = "false", KLAVIYO_FALL_FORWARD = "0",
     KLAVIYO_DEBUG = "1", KLAVIYO_REVISION = "2025-01-15", KLAVIYO_PROXY = "http://127.0.0.1:3128",
     KLAVIYO_CA_FILE = "/ca.pem", KLAVIYO_APP_INFO = "shop/1",
@@ -468,7 +471,7 @@ describe("the environment", function()
   it("is named where its value is wrong, and no secret is shown", function()
     for name, value in pairs {
       TIMEOUT = "soon", RETRIES = "1.5", DEBUG = "maybe", PACING = "3", MAX_RESPONSE_BYTES = "-1", DEADLINE = "0",
-      TRACK_QUEUE = "0", APP_INFO = "a\rb",
+      MAX_QUEUED_EVENTS = "0", APP_INFO = "a\rb",
     } do
       local output = run("print(pcall(klaviyo.new))", { KLAVIYO_API_KEY = "pk_env", ["KLAVIYO_" .. name] = value })
       assert.matches("^false\t[^\n]*KLAVIYO_" .. name .. " in the environment must be ", output)

@@ -12,33 +12,34 @@ local M = {}
 ---@field access_token? string|fun():string  an OAuth token, in place of a key
 ---@field auth_scheme? string  default "Klaviyo-API-Key", or "Bearer" with an access token
 ---@field company_id? string  the public key, for the /client calls
----@field validate? boolean  false: names and types are not judged before sending
----@field fall_forward? boolean  false: a retired revision answers 410 rather than as a later one
----@field on_warning? fun(message: string)  default: a line on stderr, or in nginx's log
+---@field validate? boolean  false: names and types are not checked before a request is sent
+---@field fall_forward? boolean  false: a call with a retired revision fails with 410; by default a later one is used
+---@field on_warning? fun(message: string)  called with each warning; default: a line on stderr, or in nginx's log
 ---@field revision? string  default "2024-10-15"
----@field base_url? string  default "https://a.klaviyo.com"; a gateway's URL up to, not including, /api.
----  Klaviyo's hosts are refused without https; another host without it, unless loopback, is warned of once
+---@field base_url? string  default "https://a.klaviyo.com"; the URL of a gateway up to, not including, /api.
+---  Plain http to Klaviyo's hosts raises an error; plain http to another host causes one warning, unless it is loopback
 ---@field headers? table<string, string>  more header fields, for every request
 ---@field timeout? number  seconds for one attempt, from start to end; default 30
----@field connect_timeout? number  seconds to be connected within; default 5
+---@field connect_timeout? number  seconds to establish a connection; default 5
 ---@field deadline? number  seconds for a call with all its waiting and its attempts; default 120
----@field retries? integer  how many attempts may follow a failed one; default 4; 0: nor is a 429 waited for.
+---@field retries? integer  how many attempts may follow a failed one; default 4; 0: a 429 is not retried either.
 ---  A 429 that names a time to wait does not count, one with a Retry-After of 0 does
----@field pacing? boolean|table  false: nothing waits for the rate limits; {per_second=, …}: a gateway's own besides
----@field rate_limit_key? string  names the account whose rate limits count; default: a hash of the private key. Required
----  with access_token, unless rate_limit_file is false
----@field rate_limit_file? string|boolean  the file where the processes of the machine count what they use of the rate limits;
----  false: each process counts for itself; default $KLAVIYO_RATE_LIMIT_FILE, or else /tmp/klaviyo-rate-limits-UID
----@field max_queued_events? integer  how many tracked events may wait to be sent, of 64 MiB at the most; default 10000
----@field track_deadline? number  seconds from its first attempt on in which a tracked event is retried; default 3600
----@field prefetch? boolean  false: an iterator asks for a page only when it is needed
----@field wait? fun(fd: integer|nil, seconds: number)  how to wait inside another event loop
----@field on_attempt? fun(attempt: table)  told of every attempt, without secrets
----@field on_wait? fun(operation: string|nil, seconds: number, why: string)  told when a request
----  will wait: for the "rate_limit", as "retry_after" asks, or as "backoff"
+---@field pacing? boolean|table  false: calls do not wait for the rate limits; {per_second=, …}: also the limits of a
+---  gateway of your own
+---@field rate_limit_key? string  names the account whose rate limits count; default: a hash of the private key.
+---  Required with access_token, unless rate_limit_file is false
+---@field rate_limit_file? string|boolean  the file where the processes of the machine count their use of the rate
+---  limits; false: each process counts alone; default $KLAVIYO_RATE_LIMIT_FILE, or else /tmp/klaviyo-rate-limits-UID
+---@field max_queued_events? integer  how many tracked events may wait to be sent, with 64 MiB at most; default 10000
+---@field track_deadline? number  seconds, from its first attempt, in which a tracked event is retried; default 3600
+---@field prefetch? boolean  false: an iterator requests a page only when it is needed
+---@field wait? fun(fd: integer|nil, seconds: number)  waits inside another event loop
+---@field on_attempt? fun(attempt: table)  called with every attempt, without secrets
+---@field on_wait? fun(operation: string|nil, seconds: number, why: string)  called before a request waits: for the
+---  "rate_limit", for the "retry_after" of an answer, or for a "backoff"
 ---@field debug? boolean  true: every attempt is logged to stderr, in nginx to error_log, without secrets
----@field max_response_bytes? integer  of a decoded answer; default 256 MiB
----@field proxy? string  a proxy's URL, "" for none; default: as the environment says. Raises if libcurl cannot use it
+---@field max_response_bytes? integer  the size of a decoded response; default 256 MiB
+---@field proxy? string  the URL of a proxy, "" for none; default: from the environment. Raises if libcurl cannot use it
 ---@field ca_file? string  a PEM file of the authorities to trust; default libcurl's
 ---@field app_info? string  added to the User-Agent
 ---@field outbox? klaviyo.outbox|false  where events are kept until they are sent

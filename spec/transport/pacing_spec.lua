@@ -39,7 +39,8 @@ describe("pacing #alone", function()
   -- Each spec is another account.
   local function paced(base_url, more)
     names = names + 1
-    local settings = { pacing = true, retries = 4, rate_limit_key = "account " .. names, rate_limit_file = dir .. "/budget",
+    local settings = { pacing = true, retries = 4, rate_limit_key = "account " .. names,
+      rate_limit_file = dir .. "/budget",
       revision = "2026-07-15" }
     for name, value in pairs(more or {}) do
       settings[name] = value
@@ -201,8 +202,8 @@ describe("pacing #alone", function()
     raw.with({ answers = { OK } }, function(server)
       local text = ([[
         local klaviyo, core = require "klaviyo", require "klaviyo.core"
-        local client = klaviyo.new { api_key = %q, base_url = %q, rate_limit_file = %q, rate_limit_key = "aggregate_error processes",
-          proxy = "", revision = "2026-07-15", on_warning = print }
+        local client = klaviyo.new { api_key = %q, base_url = %q, rate_limit_file = %q,
+          rate_limit_key = "several processes", proxy = "", revision = "2026-07-15", on_warning = print }
         for i = 1, 8 do
           assert(client:call("get_metrics"))
         end

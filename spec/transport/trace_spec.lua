@@ -6,7 +6,8 @@ local script = require "spec.support.script"
 local SCRIPT = [[
   local klaviyo = require "klaviyo"
   local client = klaviyo.new {
-    api_key = os.getenv "SPEC_KEY", base_url = os.getenv "SPEC_URL", proxy = "", pacing = false, rate_limit_file = false,
+    api_key = os.getenv "SPEC_KEY", base_url = os.getenv "SPEC_URL", proxy = "", pacing = false,
+    rate_limit_file = false,
     retries = 1, on_warning = function() end, debug = %s,
   }
   %s

@@ -7,7 +7,7 @@ local klaviyo = require "klaviyo"
 local raises = require "spec.support.raises"
 local sandbox = require "spec.support.sandbox"
 local script = require "spec.support.script"
-local warning = require "klaviyo.util.warning"
+local revision_warning = require "klaviyo.operations.revision_warning"
 
 describe("a client's settings", function()
   it("are not changed by assignment", function()
@@ -209,7 +209,7 @@ describe("a warning", function()
 
   before_each(function()
     said = {}
-    warning.forget()
+    revision_warning.forget()
     client = world:new_client { on_warning = function(message)
       said[#said + 1] = message
     end }
@@ -238,7 +238,7 @@ describe("a warning", function()
     assert(client:call("get_lists"))
     assert.same({}, said)
     calendar.set_today("2025-10-15")
-    warning.forget()
+    revision_warning.forget()
     assert(client:call("get_lists"))
     assert.matches("is deprecated since 2025%-10%-15", said[1])
   end)
@@ -276,15 +276,15 @@ describe("client:as", function()
   end)
 
   it("takes over what belongs to no account, and nothing else", function()
-    local clients = require "klaviyo.client"
-    local values = clients.settings(base:as { api_key = "pk_tenant", retries = 1 })
+    local client_settings = require "klaviyo.client_settings"
+    local values = client_settings.of(base:as { api_key = "pk_tenant", retries = 1 })
     assert.same({ 7, 1 }, { values.timeout, values.retries })
     for _, name in ipairs { "company_id", "rate_limit_key", "auth_scheme", "access_token", "outbox" } do
       assert.is_nil(values[name], name)
     end
-    assert.equal("TENANT", clients.settings(base:as { api_key = "x", company_id = "TENANT" }).company_id)
-    assert.equal("pk_operator", clients.settings(base).api_key)
-    assert.equal("OPERAT", clients.settings(base).company_id)
+    assert.equal("TENANT", client_settings.of(base:as { api_key = "x", company_id = "TENANT" }).company_id)
+    assert.equal("pk_operator", client_settings.of(base).api_key)
+    assert.equal("OPERAT", client_settings.of(base).company_id)
   end)
 
   it("refuses no key, whatever the first client and the environment have", function()

@@ -407,7 +407,7 @@ describe("the environment", function()
   end
 
   local SHOW = [[
-    local values = require("klaviyo.client").settings(klaviyo.new(%s))
+    local values = require("klaviyo.client_settings").of(klaviyo.new(%s))
     for name in ("api_key access_token auth_scheme rate_limit_key company_id base_url timeout connect_timeout deadline "
       .. "retries max_queued_events max_response_bytes pacing prefetch validate fall_forward debug revision proxy "
       .. "ca_file "

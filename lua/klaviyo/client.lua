@@ -1,6 +1,7 @@
 --- A client: settings, and what can be said with them. Cheap to make, safe
 --- to share; connections belong to the process.
 
+local client_settings = require "klaviyo.client_settings"
 local core = require "klaviyo.core"
 local lazy_require = require "klaviyo.util.lazy_require"
 local usage_error = require "klaviyo.util.usage_error"
@@ -8,7 +9,7 @@ local request = require "klaviyo.request.request"
 local settings = require "klaviyo.settings"
 local transport = require "klaviyo.transport.transport"
 local view = require "klaviyo.operations.api"
-local warning = require "klaviyo.util.warning"
+local revision_warning = require "klaviyo.operations.revision_warning"
 
 local document = lazy_require "klaviyo.document.document"
 local errors = lazy_require "klaviyo.response.errors"
@@ -23,13 +24,10 @@ local M = {}
 ---@class klaviyo.client
 local Client = {}
 
--- Kept apart, so that whoever prints a client does not print its key.
-local settings_of = setmetatable({}, {__mode = "k"})
-
 local function wrap(values)
   view.of(values)  -- raises for a revision that there is not
   local client = setmetatable({}, Client)
-  settings_of[client] = values
+  client_settings.set(client, values)
   return client
 end
 
@@ -42,17 +40,6 @@ function M.new(options)
       usage_error.kind(options))
   end
   return wrap(settings.new(options))
-end
-
---- The settings of a client, for other parts of this library.
----@param client klaviyo.client
----@return klaviyo.settings
-function M.settings(client)
-  local values = settings_of[client]
-  if not values then
-    usage_error.raise("expected a client, got %s", usage_error.kind(client))
-  end
-  return values
 end
 
 local methods = {}
@@ -68,7 +55,7 @@ local function with(values, options)
 end
 
 local function values_of(self)
-  local values = settings_of[self]
+  local values = client_settings.find(self)
   if not values then
     usage_error.raise("call this with a colon, on a client")
   end
@@ -116,7 +103,7 @@ end
 ---@return klaviyo.document|nil, klaviyo.error|nil
 function methods:call(operation, args, options)
   local values, made, op, seen = prepare(self, operation, args, options)
-  warning.of_age(values, op, seen)
+  revision_warning.check(values, op, seen)
   return transport.call(values, made, op)
 end
 
@@ -199,7 +186,7 @@ local function walk(self, operation, args, options)
   local own, limit = without_limit(op, args)
   local values, made = prepare(self, operation,
     paged(query.largest_size(op, seen, own), own), options)
-  warning.of_age(values, op, seen)
+  revision_warning.check(values, op, seen)
   return iterator.pages {settings = values, request = made, op = op}, limit
 end
 
@@ -248,7 +235,7 @@ local function leave(self, operation, args, options)
     return outbox:put(args.body, options and self:with(options) or self)
   end
   local values, made, op, seen = prepare(self, operation, args, options)
-  warning.of_age(values, op, seen)
+  revision_warning.check(values, op, seen)
   return track.send(values, made, op)
 end
 
@@ -344,7 +331,7 @@ function Client.__newindex(self, name, value)
 end
 
 function Client.__tostring(self)
-  local values = settings_of[self]
+  local values = client_settings.of(self)
   return ("klaviyo.client (%s, revision %s)"):format(values.base_url,
     values.revision)
 end

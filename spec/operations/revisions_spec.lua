@@ -9,7 +9,7 @@ local klaviyo = require "klaviyo"
 local raises = require "spec.support.raises"
 local raw = require "spec.support.raw"
 local script = require "spec.support.script"
-local warning = require "klaviyo.util.warning"
+local revision_warning = require "klaviyo.operations.revision_warning"
 
 package.path = "tools/?.lua;" .. package.path
 local sample = require "reference_sample"
@@ -43,7 +43,7 @@ end
 describe("revisions", function()
   after_each(function()
     on(nil)
-    warning.forget()
+    revision_warning.forget()
   end)
 
   describe("by the calendar", function()

@@ -9,6 +9,7 @@
 --- With a journal an import that was killed goes on where it was, provided
 --- that the source gives the same records again; a digest of each chunk tells.
 
+local client_settings = require "klaviyo.client_settings"
 local chunks = require "klaviyo.bulk.chunks"
 local journal = require "klaviyo.bulk.journal"
 local kinds = require "klaviyo.bulk.kinds"
@@ -21,7 +22,6 @@ local tally = require "klaviyo.bulk.report"
 local time = require "klaviyo.bulk.time"
 local unique_id = require "klaviyo.request.unique_id"
 
-local clients = lazy_require "klaviyo.client"
 local digest = lazy_require "klaviyo.digest"
 local rate_limits = lazy_require "klaviyo.transport.rate_limits"
 local phases = lazy_require "klaviyo.nginx.phases"
@@ -210,7 +210,7 @@ end
 
 -- Where the requests go, and whose they are. The key itself is not kept.
 local function identity_of(run, kind_name, seed)
-  local settings = clients.settings(run.client)
+  local settings = client_settings.of(run.client)
   if settings.access_token and not settings.rate_limit_key then
     usage_error.raise("a journal has to know whose import it is: with "
       .. "access_token, set rate_limit_key = … (a token changes)")

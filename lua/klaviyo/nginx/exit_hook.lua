@@ -1,13 +1,10 @@
---- Sees to what is under way when a worker is to end: a timer far in the
---- future, which nginx runs at once then. It waits until all has been sent,
---- and sends the reader away, who would keep the worker until his time is
---- over.
+--- Finishes the requests in progress when a worker exits: a timer far in the
+--- future, which nginx runs at once then. It waits until everything is sent,
+--- reports the events that were lost, and stops the completion listener, which
+--- would keep the worker alive until its idle timeout.
 
 local core = require "klaviyo.core"
-local lazy_require = require "klaviyo.util.lazy_require"
 local timers = require "klaviyo.nginx.timers"
-
-local track = lazy_require "klaviyo.events.track"
 
 local M = {}
 
@@ -15,6 +12,7 @@ local FAR, STEP, REPORT_GAP = 10 * 365 * 86400, 0.01, 1
 local MAX_TRACKING = 120  -- seconds, once the worker is to end
 
 local is_watching = false
+local report_lost  -- reports the events that were lost; nil until one is tracked
 
 local function is_tracking()
   local tracked = core.background_stats()
@@ -40,25 +38,30 @@ local function drain(_, reader)
     reader.start()
     ngx.sleep(STEP)
   end
-  track.report()
+  if report_lost then
+    report_lost()
+  end
   is_watching = false
   reader.stop()
 end
 
-local reports
+local report_timer
 
-local function report(premature)
-  track.report()
+local function run_report(premature)
+  report_lost()
   if not premature and is_tracking() then
-    reports:start(REPORT_GAP)
+    report_timer:start(REPORT_GAP)
   end
 end
 
-reports = timers.new(report)
+report_timer = timers.new(run_report)
 
---- Has failures of what is tracked reported while there may be some.
-function M.report_later()
-  reports:start(REPORT_GAP)
+--- Calls a function about every second while events are in progress, and once
+--- when the worker exits.
+---@param report fun()
+function M.report_later(report)
+  report_lost = report
+  report_timer:start(REPORT_GAP)
 end
 
 --- Has the worker's end be seen to.

@@ -9,7 +9,7 @@
 --- An outbox is of one account. Its folder has a file for each process that
 --- uses it; what a process leaves behind, another one sends.
 
-local clients = require "klaviyo.client"
+local client_settings = require "klaviyo.client_settings"
 local core = require "klaviyo.core"
 local folder = require "klaviyo.outbox.folder"
 local hidden = require "klaviyo.util.hidden"
@@ -128,7 +128,7 @@ end
 -- Events of one account must never be sent to another. What can be told from
 -- the settings is: texts that differ. A token may, of an account that is said.
 local function bind(self, client)
-  local values, own = clients.settings(client), self.values and self.values()
+  local values, own = client_settings.of(client), self.values and self.values()
   if not own then
     self.values = hidden(values)
     return values

@@ -9,7 +9,7 @@ local progress = require "klaviyo.outbox.progress"
 local settings = require "klaviyo.settings"
 local transport = require "klaviyo.transport.transport"
 local view = require "klaviyo.operations.api"
-local warning = require "klaviyo.util.warning"
+local revision_warning = require "klaviyo.operations.revision_warning"
 
 local M = {}
 
@@ -45,7 +45,7 @@ local function post(pass, revision, body, retries)
   })
   local seen = view.of(values)
   local op = seen:must("bulk_create_events")
-  warning.of_age(values, op, seen)
+  revision_warning.check(values, op, seen)
   return transport.call(values, {
     method = op.method, url = core.url(values.base_url, op.path, {}, {}),
     body = body, repeatable = true,

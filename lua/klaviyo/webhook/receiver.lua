@@ -14,8 +14,8 @@
 
 local usage_error = require "klaviyo.util.usage_error"
 local options = require "klaviyo.webhook.options"
+local signature = require "klaviyo.webhook.signature"
 local timers = require "klaviyo.nginx.timers"
-local webhook = require "klaviyo.webhook"
 
 local CALL = "webhook.handler"
 
@@ -275,7 +275,7 @@ local function receive(self)
   if large then
     return too_large(self)
   end
-  local document, err = webhook.verify {
+  local document, err = signature.verify {
     body = body, headers = ngx.req.get_headers(0), secrets = self.secrets,
     tolerance = self.tolerance,
   }

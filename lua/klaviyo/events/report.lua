@@ -1,0 +1,99 @@
+--- Reports the tracked events that were lost: as a warning, once a second at
+--- the most, with the reasons and without any key.
+
+local core = require "klaviyo.core"
+local errors = require "klaviyo.response.errors"
+local lazy_require = require "klaviyo.util.lazy_require"
+local warning = require "klaviyo.util.warning"
+
+local exit_hook = lazy_require "klaviyo.nginx.exit_hook"
+
+local M = {}
+
+local GAP = 1  -- seconds between reports
+
+local latest   -- the settings of the call that tracked last: its on_warning is used
+local reasons  -- why the events of the last report were lost
+local due = 0  -- the time of the next report
+
+-- The keys used last. The service may echo one, and no report may show it.
+local secrets, MAX_SECRETS = {}, 8
+
+local function remember(secret)
+  for _, known in ipairs(secrets) do
+    if known == secret then
+      return
+    end
+  end
+  table.insert(secrets, 1, secret)
+  secrets[MAX_SECRETS + 1] = nil
+end
+
+-- The text was cut somewhere: not even the beginning of a key may remain.
+local function without(text, secret)
+  for size = math.min(#secret - 1, #text), 4, -1 do
+    if text:sub(-size) == secret:sub(1, size) then
+      text = text:sub(1, -size - 1)
+      break
+    end
+  end
+  return errors.excerpt(text, secret, #text + 1)
+end
+
+local function describe(failure)
+  local text = failure.detail or ""
+  for _, secret in ipairs(secrets) do
+    text = without(text, secret)
+  end
+  text = text:gsub("[%c%s]+", " ")
+  if failure.status then
+    return ("%d %s"):format(failure.status, text)
+  end
+  return failure.reason
+end
+
+--- Returns the text of a report.
+---@param count integer  of events
+---@return string
+function M.text(count)
+  return ("%d tracked %s not delivered%s"):format(count,
+    count == 1 and "event was" or "events were",
+    reasons and ": " .. reasons or "")
+end
+
+--- Warns of the events that were lost since the last report.
+function M.run()
+  due = core.clock() + GAP
+  if not latest then
+    return
+  end
+  local failures, lost = core.failures()
+  if lost == 0 then
+    return
+  end
+  local is_listed, list = {}, {}
+  for _, failure in ipairs(failures) do
+    local text = describe(failure)
+    if not is_listed[text] then
+      is_listed[text] = true
+      list[#list + 1] = text
+    end
+  end
+  reasons = table.concat(list, "; ")
+  warning.say(latest, M.text(lost))
+end
+
+--- Notes that an event was tracked, and reports what was lost if that is due.
+---@param settings klaviyo.settings
+---@param secret string
+function M.after_event(settings, secret)
+  latest = settings
+  remember(secret)
+  if type(ngx) == "table" then
+    exit_hook.report_later(M.run)
+  elseif core.clock() >= due then
+    M.run()
+  end
+end
+
+return M

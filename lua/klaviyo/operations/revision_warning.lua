@@ -1,0 +1,56 @@
+--- Warns of a revision that is deprecated or retired, and of operations that
+--- differ in the revision that the service uses instead.
+
+local lazy_require = require "klaviyo.util.lazy_require"
+local revision_lifecycle = require "klaviyo.operations.revision_lifecycle"
+local warning = require "klaviyo.util.warning"
+
+local revision_diff = lazy_require "klaviyo.operations.revision_diff"
+
+local M = {}
+
+local warned = {}  -- by revision and operation
+
+--- Forgets which warnings were given, for tests.
+function M.forget()
+  warned = {}
+end
+
+local function warn_of_age(settings)
+  local date = settings.revision
+  local age = revision_lifecycle.age(date)
+  if age.state == "retired" then
+    local answers = settings.fall_forward == false and "nobody"
+      or revision_lifecycle.served(date)
+    warning.say(settings, ("revision %s is retired since %s by the published "
+      .. "policy; %s answers in its place"):format(date, age.retired, answers))
+  elseif age.state == "deprecated" then
+    warning.say(settings, ("revision %s is deprecated since %s by the "
+      .. "published policy, and retired on %s"):format(date, age.deprecated,
+      age.retired))
+  end
+end
+
+--- Warns of the revision once per process, and once of each operation in use
+--- that differs in the revision that the service uses instead.
+---@param settings klaviyo.settings
+---@param op table
+---@param view klaviyo.view  that it was found in
+function M.check(settings, op, view)
+  local date = settings.revision
+  if not warned[date] then
+    warned[date] = {}
+    warn_of_age(settings)
+  end
+  if not warned[date][op.id] then
+    warned[date][op.id] = true
+    local also = not view:is_alike(op) and view:also(op)
+    local names = also and revision_diff.between(op, also) or ""
+    if names ~= "" then
+      warning.say(settings, ("%s is otherwise in %s than in %s: %s"):format(
+        op.id, revision_lifecycle.served(date), date, names))
+    end
+  end
+end
+
+return M

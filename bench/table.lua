@@ -1,10 +1,11 @@
 --- make bench: the works of the bench by all subjects, turn by turn, and what
---- came of the goals.
+--- came of the goals. A run of all works writes docs/benchmarks.md.
 ---
 ---   lua5.4 bench/table.lua [ROUNDS [WORK ...]]
 
 local clock = require("klaviyo.core").clock
 local klaviyo = require "klaviyo"
+local page = require "page"
 local shell = require "klaviyo.sandbox.shell"
 local subjects = require "subjects"
 local upstream = require "upstream"
@@ -158,14 +159,10 @@ local function show_goals()
   end
 end
 
-local function show_machine(list)
+local function machine_of(list)
   local function first_line(command)
     return (select(2, shell.run(command)):match("^[^\n]*"))
   end
-  print(("%s, %s cores, %s, Linux %s, %s; load %s"):format(
-    (shell.read("/proc/cpuinfo"):match("model name%s*:%s*([^\n]*)") or "?"), first_line "nproc --all",
-    shell.read("/etc/os-release"):match('PRETTY_NAME="([^"]*)"'), first_line "uname -r", os.date "!%Y-%m-%d %H:%M",
-    shell.read("/proc/loadavg"):match("^[%d.]+ [%d.]+")))
   local words = { first_line "nginx -v 2>&1 || /usr/sbin/nginx -v", first_line "luajit -v",
     "node " .. first_line "node --version" }
   for _, subject in ipairs(list) do
@@ -173,7 +170,18 @@ local function show_machine(list)
       words[#words + 1] = subject.name .. " " .. tostring(subject.version)
     end
   end
-  print(table.concat(words, "; "))
+  return ("%s, %s cores, %s, Linux %s, %s; load %s\n%s"):format(
+    (shell.read("/proc/cpuinfo"):match("model name%s*:%s*([^\n]*)") or "?"), first_line "nproc --all",
+    shell.read("/etc/os-release"):match('PRETTY_NAME="([^"]*)"'), first_line "uname -r", os.date "!%Y-%m-%d %H:%M",
+    shell.read("/proc/loadavg"):match("^[%d.]+ [%d.]+"), table.concat(words, "; "))
+end
+
+local function write_page(machine)
+  shell.write("docs/benchmarks.md", page.filled(shell.read "docs/benchmarks.md", machine,
+    page.table(function(work, subject, what)
+      local own = runs[work][subject]
+      return own and median(own[what])
+    end)))
 end
 
 local function event_body()
@@ -190,7 +198,8 @@ local function main(root, flush, only)
   server.body_file = server.dir .. "/event.json"
   shell.write(server.body_file, event_body())
   local list = subjects.list(root)
-  show_machine(list)
+  local machine = machine_of(list)
+  print(machine)
   local ok, err = pcall(function()
     for _, work in ipairs(WORKS) do
       if next(only) == nil or only[work.name] then
@@ -203,6 +212,9 @@ local function main(root, flush, only)
   assert(ok, err)
   show_memory(list)
   show_goals()
+  if next(only) == nil then
+    write_page(machine)
+  end
 end
 
 local only = {}

@@ -32,7 +32,7 @@ help-dev: help
 #: make catalogue SPEC=openapi.json   regenerate a revision's data files
 #: make catalogue-check      are the data files what their documents make?
 #: make contract             check the wire against the service's documents
-#: make reference            what is made of the sources in docs and README.md
+#: make reference            write docs/resources.md and parts of reference.md
 #: make bench                what calls cost, beside libcurl and others' clients
 #: make bench-setup          install, to compare with, those others' clients
 #: make dist                 a source archive and a source rock, in build/

@@ -1,9 +1,9 @@
---- Writes what the catalogue knows of resources and their documents for people:
+--- Writes the documentation that follows from the sources:
 --
 --   make reference
 --
--- docs/resources.md whole, and in README.md and docs/reference.md what stands
--- between marks. A spec makes all again and wants no difference.
+-- These are docs/resources.md, and the parts of docs/reference.md between
+-- marks. A spec writes both again and compares.
 
 local M = {}
 
@@ -11,9 +11,6 @@ local REVISION = "2024-10-15"
 local DEEPEST = 3
 
 local API = "https://developers.klaviyo.com/en/reference/"
-
-local BEGIN = "<!-- resources: made by tools/reference.lua, edit that -->"
-local END = "<!-- /resources -->"
 
 local operations = require "klaviyo.operations"
 local document = require "klaviyo.document.document"
@@ -79,7 +76,7 @@ local function has_document(call)
   return call.op.body ~= nil
 end
 
--- In the README --------------------------------------------------------------
+-- The table of all resources -------------------------------------------------
 
 local function names_of(members)
   local required, rest = {}, {}
@@ -123,7 +120,7 @@ local function row(...)
   return "| " .. table.concat({...}, " | ") .. " |"
 end
 
---- The table of the README.
+--- Returns the table at the top of docs/resources.md.
 ---@return string
 function M.table()
   local out = {
@@ -157,15 +154,7 @@ function M.table()
   return table.concat(out, "\n")
 end
 
--- The README's text with its table made anew.
-function M.readme(text)
-  local from, to = text:find(BEGIN, 1, true), text:find(END, 1, true)
-  assert(from and to, "README.md has lost the marks around its table")
-  return text:sub(1, from - 1) .. BEGIN .. "\n\n" .. M.table() .. "\n\n" ..
-    text:sub(to)
-end
-
--- In docs/resources.md -------------------------------------------------------
+-- The sections of all resources ----------------------------------------------
 
 local kind_of
 
@@ -288,17 +277,21 @@ local function list_calls(out, calls)
   end
 end
 
---- docs/resources.md
+--- Returns the text of docs/resources.md.
 ---@return string
 function M.resources()
   local out = {
     "# Resources",
     "",
-    ("Made from the catalogue of %s by `tools/reference.lua`. For each builder"):format(
+    ("All operations of revision %s; later revisions have more. `make reference`"):format(
       REVISION),
-    "there is what its table may hold (**required** names are bold; → links to",
-    "resources by their ids; `null` is `klaviyo.null`), a sample, and the document",
-    "that the sample becomes.",
+    "writes this page. The table shows what a call may hold; names in bold are",
+    "required. Below it, each resource has its operations, and each operation that",
+    "takes a document has its members, a sample, and the JSON that the sample",
+    "becomes. An arrow (→) is a link to resources by their ids; `null` is",
+    "`klaviyo.null`.",
+    "",
+    M.table(),
     "",
   }
   for _, resource in ipairs(gather()) do
@@ -332,10 +325,9 @@ local function read(path)
   return text
 end
 
---- Writes all.
+--- Writes both pages.
 function M.main()
   local made = {
-    ["README.md"] = M.readme(read "README.md"),
     ["docs/reference.md"] = manual.filled(read "docs/reference.md"),
     ["docs/resources.md"] = M.resources(),
   }

@@ -1,27 +1,51 @@
--- Every Lua snippet of the README and of the guides is run, in the order in
--- which it is read, against a sandbox that stands in for the service and for
--- the gateway.
+-- Every Lua snippet of the README and of the pages in docs/ is run, in the
+-- order in which it is read, against a sandbox that stands for the service and
+-- for the gateway.
 
 local snippets = require "spec.support.snippets"
+local script = require "spec.support.script"
 
-for _, path in ipairs {"README.md", "docs/guide.md", "docs/testing.md"} do
+-- These pages have specs of their own.
+local ELSEWHERE = {["docs/reference.md"] = true, ["docs/resources.md"] = true}
+
+local function pages()
+  local list = {}
+  for path in script.shell("ls README.md docs/*.md"):gmatch("[^\n]+") do
+    if not ELSEWHERE[path] then
+      list[#list + 1] = path
+    end
+  end
+  return list
+end
+
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+for _, path in ipairs(pages()) do
+  local list = snippets.of(path)
+
   describe(path, function()
     local server, env
 
     setup(function()
-      server = assert(require("klaviyo.sandbox").start {profiles = 250})
-      env = snippets.environment(server)
+      if #list > 0 then
+        server = assert(require("klaviyo.sandbox").start {profiles = 250})
+        env = snippets.environment(server)
+      end
     end)
 
     teardown(function()
-      server:stop()
+      if server then
+        server:stop()
+      end
     end)
 
-    local list = snippets.of(path)
-
     it("has been read to its end", function()
-      local _, fences = ("\n" .. assert(io.open(path)):read("*a"))
-        :gsub("\n```lua", "")
+      local _, fences = ("\n" .. read(path)):gsub("\n```lua", "")
       assert.equal(fences, #list)
     end)
 
@@ -33,6 +57,50 @@ for _, path in ipairs {"README.md", "docs/guide.md", "docs/testing.md"} do
   end)
 end
 
-it("finds the README's snippets", function()
-  assert.is_true(#snippets.of "README.md" >= 20)
+it("finds the snippets of the README, the guide and the page on nginx", function()
+  for path, least in pairs {
+    ["README.md"] = 2, ["docs/guide.md"] = 25, ["docs/nginx.md"] = 3,
+  } do
+    assert.is_true(#snippets.of(path) >= least, path)
+  end
+end)
+
+it("finds a README that is short", function()
+  local _, lines = read("README.md"):gsub("\n", "")
+  assert.is_true(lines <= 220)
+end)
+
+-- "[…](guide.md#errors)": the page is there, and has that heading.
+it("finds the target of each link", function()
+  local cache = {}
+  local function anchors(path)
+    if not cache[path] then
+      cache[path] = {}
+      local text = ("\n" .. read(path)):gsub("\n```.-\n```", "")
+      for heading in text:gmatch("\n#+ ([^\n]+)") do
+        local name = heading:lower():gsub("[^%w%s_-]", ""):gsub(" ", "-")
+        cache[path][name] = true
+      end
+    end
+    return cache[path]
+  end
+
+  local checked = 0
+  for path in script.shell("ls *.md docs/*.md"):gmatch("[^\n]+") do
+    local folder = path:match("^.*/") or ""
+    for link in read(path):gmatch("%]%(([^%s()]+)%)") do
+      local name, anchor = link:match("^([^#]*)#?(.*)$")
+      if not link:find("^%a+:") then
+        local target = name == "" and path or folder .. name
+        target = target:gsub("^docs/%.%./", "")
+        local file = io.open(target)
+        assert.truthy(file, ("%s links to %s"):format(path, link))
+        file:close()
+        assert.is_true(anchor == "" or anchors(target)[anchor] == true,
+          ("%s links to %s"):format(path, link))
+        checked = checked + 1
+      end
+    end
+  end
+  assert.is_true(checked > 40)
 end)

@@ -143,7 +143,11 @@ describe("a 429", function()
 
   it("that says nothing is not asked more and more often towards the deadline", function()
     for _, result in ipairs(always()) do
-      assert.equal(429, result.answer.status)
+      if result.answer then
+        assert.equal(429, result.answer.status)
+      else -- the deadline came while an attempt was being made
+        assert.equal("timeout", result.raw_error.kind)
+      end
       assert.is_true(#result.requests > 1 and #result.requests < 10, tostring(#result.requests))
     end
   end)

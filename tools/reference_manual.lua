@@ -1,5 +1,6 @@
---- docs/reference.md is written by hand, but for what stands between marks: its
---- contents, and the fields of what `---@class` declares in the sources.
+--- Reads docs/reference.md, which is written by hand, and writes what stands
+--- between its marks: the contents, and the fields of the classes that
+--- `---@class` declares in the sources.
 
 local fields = require "reference_fields"
 
@@ -16,9 +17,11 @@ local function link(heading)
   return ("[%s](%s)"):format(heading, anchor(heading))
 end
 
---- The sections of the manual, in order.
+--- Returns the sections of the manual, in order. A section's names are those
+--- in backquotes in its title, and the functions at the beginning of the rows
+--- of its table.
 ---@param text string
----@return {title: string, text: string, names: string[]}[]  names: what the title puts in backquotes
+---@return {title: string, text: string, names: string[]}[]
 function M.sections(text)
   local list = {}
   for line in text:gmatch("([^\n]*)\n") do
@@ -32,27 +35,21 @@ function M.sections(text)
         level = #level, title = title, text = "", names = names,
       }
     elseif #list > 0 then
-      list[#list].text = list[#list].text .. line .. "\n"
+      local section = list[#list]
+      section.text = section.text .. line .. "\n"
+      section.names[#section.names + 1] = line:match("^| `([%w_.]+)%(")
     end
   end
   return list
 end
 
 local function contents(text)
-  local out, items = {}, nil
+  local out = {}
   for _, section in ipairs(M.sections(text)) do
-    if section.level == 2 then
-      items = {}
-      out[#out + 1] = {"- " .. link(section.title), items}
-    else
-      items[#items + 1] = link(section.title)
-    end
+    out[#out + 1] = ("%s- %s\n"):format(section.level == 2 and "" or "  ",
+      link(section.title))
   end
-  for i, chapter in ipairs(out) do
-    out[i] = chapter[1] .. (#chapter[2] > 0 and ": "
-      .. table.concat(chapter[2], ", ") or "")
-  end
-  return table.concat(out, "\n") .. "\n"
+  return table.concat(out)
 end
 
 local function between(text, first, last, made)
@@ -62,7 +59,8 @@ local function between(text, first, last, made)
   return text:sub(1, from) .. made .. text:sub(to)
 end
 
---- The manual's text, with what is between marks made anew.
+--- Returns the manual's text with its contents and its tables of fields written
+--- again.
 ---@param text string
 ---@return string
 function M.filled(text)

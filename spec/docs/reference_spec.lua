@@ -282,6 +282,9 @@ describe("docs/reference.md", function()
       for line in section.text:gmatch("%*%*syntax:%*%* `([^\n]+)`") do
         syntax = syntax .. line .. "\n"
       end
+      for call in section.text:gmatch("\n| `([%w_.]+%b())`") do
+        syntax = syntax .. call .. "\n"
+      end
       assert.truthy(syntax ~= "", name .. " has no syntax")
       local value = resolve(name)
       local said = syntax:match("%f[%w_]" .. name:match("[%w_]+$") .. "(%b())")

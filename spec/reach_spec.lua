@@ -92,6 +92,26 @@ describe("the key is in reach of nobody who prints", function()
     assert.is_nil(reach(loop))
   end)
 
+  it("a task and a loop of map whose requests are in progress", function()
+    local silent = raw.start { answers = { { never = true } } }
+    local client = klaviyo.new(options):with { base_url = "http://127.0.0.1:" .. silent.port, retries = 0 }
+    klaviyo.run(function()
+      local loop = client:map({ 1, 2 }, function() return client.lists:list() end)
+      local reader = klaviyo.spawn(function() return pcall(loop) end)
+      local task = klaviyo.spawn(function() return pcall(client.lists.list, client.lists) end)
+      klaviyo.sleep(0.05)
+      for name, value in pairs { loop = loop, reader = reader, task = task } do
+        assert.is_nil(reach(value), name)
+      end
+      assert.is_false(reader.done)
+      assert.is_false(task.done)
+      loop:close()
+      reader:cancel()
+      task:cancel()
+    end)
+    silent:stop()
+  end)
+
   it("an outbox", function()
     local ok, outboxes = pcall(require, "klaviyo.outbox")
     if not ok then

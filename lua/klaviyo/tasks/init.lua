@@ -328,7 +328,10 @@ function M.wait_for(pending, wait, look)
   local ticket = pending.ticket
   local me = scheduler.inside()
   if me then
-    me.pending, me.look = pending, look
+    -- a function: a program that prints a task does not print the settings
+    me.look = function()
+      look(pending)
+    end
     local serial = ticket:announce()
     me.ticket = ticket
     if me.done then  -- cancelled, and still running until here
@@ -340,7 +343,7 @@ function M.wait_for(pending, wait, look)
       scheduler.ready_when(serial, me)
       scheduler.suspend()
     end
-    me.ticket, me.pending = nil, nil
+    me.ticket, me.look = nil, nil
   else
     scheduler.block(pending, wait, look)
   end

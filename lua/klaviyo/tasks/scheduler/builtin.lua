@@ -197,8 +197,8 @@ local function look_at_waiting()
     tasks[#tasks + 1] = task
   end
   for _, task in ipairs(tasks) do
-    if task.pending and not task.done then
-      task.look(task.pending)
+    if task.look and not task.done then
+      task.look()
     end
   end
 end

@@ -8,7 +8,7 @@ local usage_error = require "klaviyo.util.usage_error"
 local request = require "klaviyo.request.request"
 local settings = require "klaviyo.settings"
 local transport = require "klaviyo.transport.transport"
-local view = require "klaviyo.operations.api"
+local apis = require "klaviyo.operations.api"
 local revision_warning = require "klaviyo.operations.revision_warning"
 
 local document = lazy_require "klaviyo.document.document"
@@ -21,19 +21,19 @@ local track = lazy_require "klaviyo.events.track"
 
 local M = {}
 
----@class klaviyo.client
+---@class klaviyo.Client
 local Client = {}
 
 local function wrap(values)
-  view.of(values)  -- raises for a revision that there is not
+  apis.of(values)  -- raises for a revision that there is not
   local client = setmetatable({}, Client)
   client_settings.set(client, values)
   return client
 end
 
 --- A client.
----@param options klaviyo.settings|nil
----@return klaviyo.client
+---@param options klaviyo.Settings|nil
+---@return klaviyo.Client
 function M.new(options)
   if options ~= nil and type(options) ~= "table" then
     usage_error.raise("klaviyo.new takes a table of settings, not %s",
@@ -65,18 +65,18 @@ end
 -- The request of a call, and the settings it is made with.
 local function prepare(self, operation, args, options)
   local values = with(values_of(self), options)
-  local seen = view.of(values)
-  local op = seen:must(operation)
-  local made = request.of_operation(op, seen, args, values)
+  local api = apis.of(values)
+  local op = api:get(operation)
+  local made = request.of_operation(op, api, args, values)
   if args and args.headers then
     values = settings.with(values, {headers = args.headers})
   end
-  return values, made, op, seen
+  return values, made, op, api
 end
 
 --- A client with other settings; headers are added to.
----@param options klaviyo.settings
----@return klaviyo.client
+---@param options klaviyo.Settings
+---@return klaviyo.Client
 function methods:with(options)
   return wrap(with(values_of(self), options))
 end
@@ -85,8 +85,8 @@ end
 --- those that belong to the account (api_key, access_token, auth_scheme,
 --- company_id, rate_limit_key, outbox, and an Authorization field in headers): these
 --- are the ones passed, or none. Raises if neither a key nor a token is passed.
----@param options klaviyo.settings  api_key or access_token, and any others
----@return klaviyo.client
+---@param options klaviyo.Settings  api_key or access_token, and any others
+---@return klaviyo.Client
 function methods:as(options)
   local values = values_of(self)
   if type(options) ~= "table" then
@@ -99,18 +99,18 @@ end
 --- Makes a call and waits for its answer.
 ---@param operation string  an operation id of the API, or one of its aliases
 ---@param args table|nil  path parameters, filter, fields, …, body
----@param options klaviyo.settings|nil  for this call alone
----@return klaviyo.document|nil, klaviyo.error|nil
+---@param options klaviyo.Settings|nil  for this call alone
+---@return klaviyo.Document|nil, klaviyo.Error|nil
 function methods:call(operation, args, options)
-  local values, made, op, seen = prepare(self, operation, args, options)
-  revision_warning.check(values, op, seen)
+  local values, made, op, api = prepare(self, operation, args, options)
+  revision_warning.check(values, op, api)
   return transport.call(values, made, op)
 end
 
 --- The request that a call would send; nothing is sent. Its headers are the
 --- real ones, the key among them.
 ---@return {method: string, url: string, headers: table, body: string|nil}|nil
----@return klaviyo.error|nil  of kind "auth", where a function gave no key
+---@return klaviyo.Error|nil  of kind "auth", where a function gave no key
 function methods:build(operation, args, options)
   local values, made = prepare(self, operation, args, options)
   local headers, err = transport.headers(values, made)
@@ -124,7 +124,7 @@ end
 
 --- The raw way in, for what no catalogue knows.
 ---@param args {method: string|nil, path: string, query: table|nil, body: any, headers: table|nil}
----@return klaviyo.document|nil, klaviyo.error|nil
+---@return klaviyo.Document|nil, klaviyo.Error|nil
 function methods:request(args, options)
   local values = with(values_of(self), options)
   local made = request.raw(args, values)
@@ -140,9 +140,9 @@ end
 ---@param t table
 function methods:document(operation, t, options)
   local values = with(values_of(self), options)
-  local seen = view.of(values)
-  return document.build(seen:must(operation), t, {
-    validate = values.validate, view = seen,
+  local api = apis.of(values)
+  return document.build(api:get(operation), t, {
+    validate = values.validate, api = api,
   })
 end
 
@@ -178,21 +178,21 @@ local function without_limit(op, args)
 end
 
 local function walk(self, operation, args, options)
-  local seen = view.of(with(values_of(self), options))
-  local op = seen:must(operation)
+  local api = apis.of(with(values_of(self), options))
+  local op = api:get(operation)
   if op.method ~= "GET" and not op.page then
     usage_error.raise("%s gives no pages", op.id)
   end
   local own, limit = without_limit(op, args)
   local values, made = prepare(self, operation,
-    paged(query.largest_size(op, seen, own), own), options)
-  revision_warning.check(values, op, seen)
+    paged(query.largest_size(op, api, own), own), options)
+  revision_warning.check(values, op, api)
   return iterator.pages {settings = values, request = made, op = op}, limit
 end
 
 --- All pages of a collection, as documents.
 ---@param args table|nil  as for `call`; `limit` is the most pages to give
----@return klaviyo.iterator
+---@return klaviyo.Iterator
 function methods:pages(operation, args, options)
   local pages, limit = walk(self, operation, args, options)
   pages.limit = limit
@@ -201,7 +201,7 @@ end
 
 --- All resources of all pages, and the page of each.
 ---@param args table|nil  as for `call`; `limit` is the most to give
----@return klaviyo.items
+---@return klaviyo.Items
 function methods:each(operation, args, options)
   local pages, limit = walk(self, operation, args, options)
   return iterator.loop(iterator.items(pages, limit))
@@ -212,7 +212,7 @@ local function id_of(identifier)
 end
 
 --- The ids of all resources of all pages, and the resource of each.
----@return klaviyo.items
+---@return klaviyo.Items
 function methods:ids(operation, args, options)
   local pages, limit = walk(self, operation, args, options)
   return iterator.loop(iterator.items(pages, limit, id_of))
@@ -234,8 +234,8 @@ local function leave(self, operation, args, options)
   if outbox then
     return outbox:put(args.body, options and self:with(options) or self)
   end
-  local values, made, op, seen = prepare(self, operation, args, options)
-  revision_warning.check(values, op, seen)
+  local values, made, op, api = prepare(self, operation, args, options)
+  revision_warning.check(values, op, api)
   return track.send(values, made, op)
 end
 
@@ -257,7 +257,7 @@ end
 --- `drain`, `waiting` how many are yet to be sent.
 ---@param seconds number  not longer than that
 ---@return boolean|nil all
----@return klaviyo.error|nil err
+---@return klaviyo.Error|nil err
 function methods:drain(seconds)
   local values = values_of(self)
   local began = core.clock()
@@ -287,10 +287,10 @@ local Public = {}
 -- and without a key.
 function Public.__index(self, name)
   local owner = rawget(self, 1)
-  local seen = view.of(values_of(owner))
-  local resource = resources.open(owner, seen, "/client/", name)
+  local api = apis.of(values_of(owner))
+  local resource = resources.open(owner, api, "/client/", name)
   if not resource then
-    usage_error.unknown("public resource", name, resources.names(seen, "/client/"))
+    usage_error.unknown("public resource", name, resources.names(api, "/client/"))
   end
   rawset(self, name, resource)
   return resource
@@ -306,10 +306,10 @@ function Client.__index(self, name)
   if name == "public" then
     resource = setmetatable({self}, Public)
   else
-    local seen = view.of(values_of(self))
-    resource = resources.open(self, seen, "/api/", name, leave)
+    local api = apis.of(values_of(self))
+    resource = resources.open(self, api, "/api/", name, leave)
     if not resource then
-      local allowed = resources.names(seen, "/api/")
+      local allowed = resources.names(api, "/api/")
       for known in pairs(methods) do
         allowed[#allowed + 1] = known
       end
@@ -332,10 +332,10 @@ end
 
 function Client.__tostring(self)
   local values = client_settings.of(self)
-  return ("klaviyo.client (%s, revision %s)"):format(values.base_url,
+  return ("klaviyo.Client (%s, revision %s)"):format(values.base_url,
     values.revision)
 end
 
-Client.__name = "klaviyo.client"
+Client.__name = "klaviyo.Client"
 
 return M

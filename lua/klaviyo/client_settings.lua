@@ -8,22 +8,22 @@ local M = {}
 local settings_of = setmetatable({}, {__mode = "k"})
 
 --- Gives a new client its settings.
----@param client klaviyo.client
----@param settings klaviyo.settings
+---@param client klaviyo.Client
+---@param settings klaviyo.Settings
 function M.set(client, settings)
   settings_of[client] = settings
 end
 
 --- Returns the settings of a client, or nil if the value is not a client.
 ---@param client any
----@return klaviyo.settings|nil
+---@return klaviyo.Settings|nil
 function M.find(client)
   return settings_of[client]
 end
 
 --- Returns the settings of a client. Raises if the value is not a client.
----@param client klaviyo.client
----@return klaviyo.settings
+---@param client klaviyo.Client
+---@return klaviyo.Settings
 function M.of(client)
   local settings = settings_of[client]
   if not settings then

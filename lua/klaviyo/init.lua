@@ -8,7 +8,7 @@ local revision_lifecycle = require "klaviyo.operations.revision_lifecycle"
 local client = require "klaviyo.client"
 local lazy_require = require "klaviyo.util.lazy_require"
 local settings = require "klaviyo.settings"
-local view = require "klaviyo.operations.api"
+local apis = require "klaviyo.operations.api"
 
 local document = lazy_require "klaviyo.document.document"
 
@@ -53,12 +53,12 @@ local LATER = {
 ---@param options {revision: string|nil, fall_forward: boolean|nil, validate: boolean|nil}|nil
 function M.document(operation, t, options)
   options = options or {}
-  local seen = view.of {
+  local api = apis.of {
     revision = options.revision or settings.revision(),
     fall_forward = options.fall_forward,
   }
-  return document.build(seen:must(operation), t, {
-    validate = options.validate, view = seen,
+  return document.build(api:get(operation), t, {
+    validate = options.validate, api = api,
   })
 end
 

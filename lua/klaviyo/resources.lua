@@ -22,13 +22,13 @@ local function hyphened(name)
   return (name:gsub("_", "-"))
 end
 
---- The names of the resources of a view, as fields of a client.
----@param view klaviyo.view
+--- The names of the resources of an API, as fields of a client.
+---@param api klaviyo.Api
 ---@param root string  "/api/" or "/client/"
-function M.names(view, root)
+function M.names(api, root)
   local seen, list = {}, {}
-  for _, id in ipairs(view:names()) do
-    local path = view:operation(id).path
+  for _, id in ipairs(api:names()) do
+    local path = api:operation(id).path
     local name = path:sub(1, #root) == root
       and path:sub(#root + 1):match("^[^/]+"):gsub("%-", "_")
     if name and not seen[name] then
@@ -78,9 +78,9 @@ local RELATION = {
 
 -- What a verb needs to know stands in `self[1]`, a `place`: the rest of the
 -- object is the user's to misspell.
----@class klaviyo.place
----@field client klaviyo.client
----@field view klaviyo.view
+---@class klaviyo.Place
+---@field client klaviyo.Client
+---@field api klaviyo.Api
 ---@field path string  "/api/lists"
 ---@field verbs table  COLLECTION or RELATION
 ---@field actions table<string, string>
@@ -92,8 +92,8 @@ local RELATION = {
 ---@field found table<string, table>  the operations of verbs in use
 
 local function find(place, method, path)
-  return place.view:find(method, path)
-    or place.view:find(method, (path:gsub("{id}", "{job_id}")))
+  return place.api:find(method, path)
+    or place.api:find(method, (path:gsub("{id}", "{job_id}")))
 end
 
 local function find_verb(place, verb)
@@ -134,7 +134,7 @@ end
 
 local function operation(self, verb)
   local place = type(self) == "table" and rawget(self, 1)
-  if type(place) ~= "table" or not place.view then
+  if type(place) ~= "table" or not place.api then
     usage_error.raise("call %s with a colon, on a resource", verb)
   end
   local op = place.found[verb]
@@ -416,8 +416,8 @@ local RELATION_CLASS = class_of(Relation)
 
 local function relations(place)
   local known, prefix = {}, place.path .. "/{id}/"
-  for _, id in ipairs(place.view:names()) do
-    local path = place.view:operation(id).path
+  for _, id in ipairs(place.api:names()) do
+    local path = place.api:operation(id).path
     if path:sub(1, #prefix) == prefix then
       local rest = path:sub(#prefix + 1):gsub("^relationships/", "")
       known[rest:gsub("%-", "_")] = true
@@ -428,7 +428,7 @@ end
 
 local function relation(place, id, name)
   local related = {
-    client = place.client, view = place.view, path = place.path,
+    client = place.client, api = place.api, path = place.path,
     verbs = RELATION, actions = NONE, imports = NONE, relation = hyphened(name),
     id = id, name = ("%s:at(id).%s"):format(place.name, name), found = {},
   }
@@ -452,17 +452,17 @@ function Collection:at(id)
 end
 
 --- The resource of that name, or nil.
----@param client klaviyo.client
----@param view klaviyo.view
+---@param client klaviyo.Client
+---@param api klaviyo.Api
 ---@param root string  "/api/" or "/client/"
 ---@param name string  as a field of a client: catalog_items
 ---@param leave function|nil  the client's way to send without waiting
-function M.open(client, view, root, name, leave)
+function M.open(client, api, root, name, leave)
   if type(name) ~= "string" then
     return nil
   end
   local place = {
-    client = client, view = view, path = root .. hyphened(name),
+    client = client, api = api, path = root .. hyphened(name),
     verbs = COLLECTION, name = name, found = {},
     actions = actions[root:match("%a+")][name] or NONE,
     imports = root == "/api/" and bulk_verbs[name] or NONE,

@@ -7,7 +7,7 @@ local proxies = require "klaviyo.util.proxy"
 
 local M = {}
 
----@class klaviyo.settings
+---@class klaviyo.Settings
 ---@field api_key? string|fun():string  a private key; default $KLAVIYO_API_KEY
 ---@field access_token? string|fun():string  an OAuth token, in place of a key
 ---@field auth_scheme? string  default "Klaviyo-API-Key", or "Bearer" with an access token
@@ -42,7 +42,7 @@ local M = {}
 ---@field proxy? string  the URL of a proxy, "" for none; default: from the environment. Raises if libcurl cannot use it
 ---@field ca_file? string  a PEM file of the authorities to trust; default libcurl's
 ---@field app_info? string  added to the User-Agent
----@field outbox? klaviyo.outbox|false  where events are kept until they are sent
+---@field outbox? klaviyo.Outbox|false  where events are kept until they are sent
 
 local function is_number(value)
   return type(value) == "number" and value > 0 and value < math.huge
@@ -344,7 +344,7 @@ function M.has(name)
 end
 
 --- Settings from what a user gives, defaults put in.
----@param given klaviyo.settings|nil
+---@param given klaviyo.Settings|nil
 function M.new(given)
   local settings = {}
   for name, value in pairs(DEFAULTS) do
@@ -386,8 +386,8 @@ local function merged(base, given)
 end
 
 --- A copy with other settings; headers are added to, by name.
----@param base klaviyo.settings
----@param given klaviyo.settings
+---@param base klaviyo.Settings
+---@param given klaviyo.Settings
 function M.with(base, given)
   local settings = {}
   for name, value in pairs(base) do
@@ -414,8 +414,8 @@ local OF_ACCOUNT = {"api_key", "access_token", "auth_scheme", "company_id",
 
 --- A copy for another account: no key, token or other thing that belongs to the
 --- account of `base`, or to the one that the environment names, is in it.
----@param base klaviyo.settings
----@param given klaviyo.settings
+---@param base klaviyo.Settings
+---@param given klaviyo.Settings
 function M.as(base, given)
   if given.api_key == nil and given.access_token == nil then
     usage_error.raise("client:as needs the api_key or the access_token of the other "

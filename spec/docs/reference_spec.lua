@@ -202,12 +202,12 @@ describe("docs/reference.md", function()
   -- "profiles:list" → "client.profiles:list", of all operations
   local function spelled()
     local set = {}
-    local view = require("klaviyo.operations.api").of {
+    local api = require("klaviyo.operations.api").of {
       revision = require("klaviyo.settings").default_revision,
       fall_forward = false,
     }
-    for _, id in ipairs(view:names()) do
-      local way = ways.of(view:operation(id))
+    for _, id in ipairs(api:names()) do
+      local way = ways.of(api:operation(id))
       for _, verb in ipairs(way.verbs) do
         set[ways.spelled(way, verb)] = way
       end
@@ -334,23 +334,23 @@ describe("docs/reference.md", function()
     end
     local sandbox = require("klaviyo.sandbox.options").with_defaults
     local real = {
-      ["klaviyo.settings"] = inner(require("klaviyo.settings").new, "KNOWN"),
-      ["klaviyo.bulk_options"] = names_of(bulk,
+      ["klaviyo.Settings"] = inner(require("klaviyo.settings").new, "KNOWN"),
+      ["klaviyo.BulkOptions"] = names_of(bulk,
         inner(require("klaviyo.bulk").import, "OPTIONS")),
-      ["klaviyo.bulk_journal"] = inner(require("klaviyo.bulk").import,
+      ["klaviyo.BulkJournal"] = inner(require("klaviyo.bulk").import,
         "JOURNAL"),
-      ["klaviyo.csv_options"] = inner(klaviyo.csv.rows, "OPTIONS"),
-      ["klaviyo.csv_writer_options"] = inner(klaviyo.csv.writer, "OPTIONS"),
-      ["klaviyo.gateway.options"] = inner(options.checked, "KNOWN"),
-      ["klaviyo.outbox_options"] = inner(require("klaviyo.outbox").new, "KNOWN"),
-      ["klaviyo.gateway.caller"] = inner(callers.of_list, "MEMBERS"),
-      ["klaviyo.dump_options"] = inner(klaviyo.dump, "DEFAULTS"),
-      ["klaviyo.receiver.options"] = inner(require("klaviyo.webhook.receiver").handler,
+      ["klaviyo.CsvOptions"] = inner(klaviyo.csv.rows, "OPTIONS"),
+      ["klaviyo.CsvWriterOptions"] = inner(klaviyo.csv.writer, "OPTIONS"),
+      ["klaviyo.gateway.Options"] = inner(options.checked, "KNOWN"),
+      ["klaviyo.OutboxOptions"] = inner(require("klaviyo.outbox").new, "KNOWN"),
+      ["klaviyo.gateway.Caller"] = inner(callers.of_list, "MEMBERS"),
+      ["klaviyo.DumpOptions"] = inner(klaviyo.dump, "DEFAULTS"),
+      ["klaviyo.receiver.Options"] = inner(require("klaviyo.webhook.receiver").handler,
         "KNOWN"),
-      ["klaviyo.webhook.request"] = inner(webhook.verify, "TO_VERIFY"),
-      ["klaviyo.sandbox.options"] = names_of(inner(sandbox, "DEFAULTS"),
+      ["klaviyo.webhook.Request"] = inner(webhook.verify, "TO_VERIFY"),
+      ["klaviyo.sandbox.Options"] = names_of(inner(sandbox, "DEFAULTS"),
         inner(sandbox, "OPTIONAL")),
-      ["klaviyo.sandbox.fault"] =
+      ["klaviyo.sandbox.Fault"] =
         inner(require("klaviyo.sandbox.faults").add, "KNOWN"),
     }
     for class, names in pairs(real) do
@@ -389,31 +389,31 @@ describe("docs/reference.md", function()
     server:fault {operation = "create_event", status = 400}
     client.events:track {metric = "Lost", properties = {}, profile = {email = "a@example.com"}}
     local _, lost = client:drain(20)
-    same_members("klaviyo.error", names_of(missing, throttled, double, unknown,
+    same_members("klaviyo.Error", names_of(missing, throttled, double, unknown,
       row, lost))
 
     local response = client.lists:list().response
     local later = inner(getmetatable(response).__index, "read_later")
-    same_members("klaviyo.response", names_of(response, later),
+    same_members("klaviyo.Response", names_of(response, later),
       {"head", "maybe_sent"})
 
     local doc = client.events:list {include = "metric"}
     doc:resolve {type = "metric", id = "01"}
-    same_members("klaviyo.document",
+    same_members("klaviyo.Document",
       names_of(doc, getmetatable(doc).__index, {meta = true}),
       {"included_by_key"})
 
     local result = client.profiles:import({{email = "ann@example.com"}}, {
       progress = error,
     })
-    same_members("klaviyo.bulk_result", names_of(result), {"failures", "rate"})
+    same_members("klaviyo.BulkResult", names_of(result), {"failures", "rate"})
 
     local ok, aggregate_error = pcall(klaviyo.run, function()
       klaviyo.spawn(error, "one")
       klaviyo.spawn(error, "two")
     end)
     assert.is_false(ok)
-    same_members("klaviyo.aggregate_error", names_of(aggregate_error))
+    same_members("klaviyo.AggregateError", names_of(aggregate_error))
   end)
 
   -- What the service would refuse: not what is missing there.

@@ -95,7 +95,7 @@ describe("klaviyo.values.dump", function()
   it("shows what has a text of its own by that", function()
     local client = klaviyo.new { api_key = key }
     local text = dump { client, klaviyo.datetime(0), klaviyo.filter.equals("email", "x"), client.profiles }
-    assert.matches("^%[\n  <klaviyo.client %(.-%)>,\n  \"1970%-01%-01T00:00:00Z\",", text)
+    assert.matches("^%[\n  <klaviyo.Client %(.-%)>,\n  \"1970%-01%-01T00:00:00Z\",", text)
     assert.is_nil(text:find(key, 1, true))
     assert.is_nil(dump(client):find(key, 1, true))
     assert.is_nil(dump(client.profiles:each(), { max_depth = 50, max_bytes = 1e7 }):find(key, 1, true))
@@ -157,7 +157,7 @@ describe("print", function()
 
   it("shows a response, an error and a result of an import", function()
     local doc = assert(world.client:call("get_lists"))
-    assert.matches("^klaviyo%.response: 200, %d+ bytes, %d+%.%d%d%d s$", tostring(doc.response))
+    assert.matches("^klaviyo%.Response: 200, %d+ bytes, %d+%.%d%d%d s$", tostring(doc.response))
     local _, err = world.client:call("get_list", { id = "none" })
     assert.matches("^klaviyo: get_list: 404 not_found", tostring(err))
     assert.matches('"kind": "api"', dump(err))

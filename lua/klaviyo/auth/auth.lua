@@ -39,10 +39,10 @@ end
 
 --- The secret, and the scheme it is sent with; or nil, and an error of kind
 --- "auth" where a function gave none.
----@param settings klaviyo.settings
+---@param settings klaviyo.Settings
 ---@param refused string|nil  the one that the service would not take
 ---@return string|nil secret
----@return string|klaviyo.error scheme
+---@return string|klaviyo.Error scheme
 function M.of(settings, refused)
   local err
   local name = settings.access_token and "access_token" or "api_key"

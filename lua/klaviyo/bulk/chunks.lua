@@ -10,7 +10,7 @@ local ranges = require "klaviyo.bulk.ranges"
 
 local M = {}
 
----@class klaviyo.chunk
+---@class klaviyo.Chunk
 ---@field from integer
 ---@field to integer
 ---@field positions integer[]
@@ -21,7 +21,7 @@ local M = {}
 ---@field sums string[]  of each record from `from` to `to`, if asked for
 ---@field region table|nil  what is known of these positions already
 
----@class klaviyo.cutter
+---@class klaviyo.Cutter
 local Cutter = {}
 Cutter.__index = Cutter
 
@@ -70,7 +70,7 @@ end
 ---  check         called with each region and the digests of its records, before
 ---                anything is done with them
 ---@param options table
----@return klaviyo.cutter
+---@return klaviyo.Cutter
 function M.new(options)
   return setmetatable({
     read = options.next, encode = options.encode, size = options.size,
@@ -194,7 +194,7 @@ local function again(self, region, item)
 end
 
 --- The next chunk, or `nil` at the end of the source.
----@return klaviyo.chunk|nil
+---@return klaviyo.Chunk|nil
 function Cutter:next()
   local chunk
   while not (chunk and is_full(self, chunk)) do

@@ -32,17 +32,17 @@ local M = {}
 -- Chunks under way at once, and seconds that a job may stand still.
 local CONCURRENCY, PATIENCE = 2, 3600
 
----@class klaviyo.bulk_journal
+---@class klaviyo.BulkJournal
 ---@field path string  of the file, which only its owner can read
 ---@field finished? "refuse"|"restart"|"continue"|"retry"  what is done if the import by this journal
 ---  is finished: `"refuse"` (the default) raises; `"restart"` begins a new import; `"continue"` sends what the
 ---  source has gained at its end; `"retry"` sends that, and again the records that failed
 
----@class klaviyo.bulk_options
+---@class klaviyo.BulkOptions
 ---@field list? string  the list that it is for, of `profiles:import`, `bulk_subscribe`, `bulk_unsubscribe`
 ---@field custom_source? string  where the consent came from, of `bulk_subscribe`
 ---@field historical_import? boolean  the consent is of the past, of `bulk_subscribe`
----@field journal? string|klaviyo.bulk_journal  a file by which an import that was killed goes on where it was
+---@field journal? string|klaviyo.BulkJournal  a file by which an import that was killed goes on where it was
 ---@field progress? fun(now: table)  told the counts so far, `done`, `total`, `elapsed`, `rate` (records a second)
 ---  and `left` (seconds)
 ---@field total? integer  how many records there are, where the source does not know
@@ -259,12 +259,12 @@ end
 ---
 --- Gives the result, also when records failed; `nil, err` when it could not go
 --- on, with what had been done in `err.result`. Raises what the source raises.
----@param client klaviyo.client
+---@param client klaviyo.Client
 ---@param kind_name string  of kinds.lua
 ---@param source table|function
----@param options klaviyo.bulk_options|nil
----@return klaviyo.bulk_result|nil
----@return klaviyo.error|nil
+---@param options klaviyo.BulkOptions|nil
+---@return klaviyo.BulkResult|nil
+---@return klaviyo.Error|nil
 function M.import(client, kind_name, source, options)
   local kind = kinds[kind_name]
   if not kind then

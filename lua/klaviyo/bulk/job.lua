@@ -48,7 +48,7 @@ end
 
 --- Watches a job until it is over.
 ---@return table|nil attributes  of the job
----@return klaviyo.error|nil
+---@return klaviyo.Error|nil
 local function watch(run, id)
   local gap, unanswered, waited, last = FIRST_GAP, 0, 0, nil
   while true do
@@ -274,7 +274,7 @@ end
 ---@param run table  the import
 ---@param job {id: string, chunk: table, positions: integer[], records: any[]}
 ---@return boolean|nil
----@return klaviyo.error|nil
+---@return klaviyo.Error|nil
 function M.settle(run, job)
   local attributes, err = watch(run, job.id)
   if not attributes then

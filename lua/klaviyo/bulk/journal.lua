@@ -33,7 +33,7 @@ local M = {}
 local MARK = "klaviyo 2"
 local START = '{"journal":"'
 
----@class klaviyo.journal
+---@class klaviyo.Journal
 ---@field seed string
 ---@field regions table[]  chunks, in order of position; see chunks.lua
 ---@field ending integer|nil  how many records the source has, once known
@@ -294,7 +294,7 @@ end
 ---@param path string
 ---@param identity {kind: string, service: string, account: string, into: string, seed: string}
 ---@param finished "refuse"|"restart"|"continue"|"retry"|nil
----@return klaviyo.journal
+---@return klaviyo.Journal
 function M.open(path, identity, finished)
   local self = setmetatable({
     path = path, seed = identity.seed, chunks = {}, sends = {},

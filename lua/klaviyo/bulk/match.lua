@@ -59,14 +59,14 @@ local function members_of(value)
   return members
 end
 
----@class klaviyo.bulk_match
+---@class klaviyo.BulkMatch
 ---@field records any[]
 ---@field index table<string, integer[]>|nil  by name and value of an identifier
 local Match = {}
 Match.__index = Match
 
 ---@param records any[]
----@return klaviyo.bulk_match
+---@return klaviyo.BulkMatch
 function M.new(records)
   return setmetatable({records = records}, Match)
 end

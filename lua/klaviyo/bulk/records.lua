@@ -15,7 +15,7 @@ local function hyphened(name)
 end
 
 --- The text before the records, and the one after them.
----@param client klaviyo.client
+---@param client klaviyo.Client
 ---@param kind table  of kinds.lua
 ---@param options table  of the import
 ---@return {before: string, after: string}
@@ -51,7 +51,7 @@ end
 --- What encodes the records of an import: given a record and its position,
 --- the text, or nil and the errors. A whole resource goes out as it is, a
 --- flat table as the builder makes it.
----@param client klaviyo.client
+---@param client klaviyo.Client
 ---@param kind table
 ---@param seed string  of the unique_ids
 function M.encoder(client, kind, seed)

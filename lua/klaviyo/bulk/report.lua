@@ -13,7 +13,7 @@ local NAMES = {"submitted", "completed", "failed", "skipped", "unknown"}
 -- be, they are kept as well.
 local MAX_KEPT = 1000
 
----@class klaviyo.bulk_result
+---@class klaviyo.BulkResult
 ---@field submitted integer  records that the service took
 ---@field completed integer  records that it worked off (where there is no job to ask, those it took)
 ---@field failed integer  records that were refused, here or there
@@ -26,7 +26,7 @@ local MAX_KEPT = 1000
 local Tally = {}
 Tally.__index = Tally
 
----@param options {total: integer|nil, progress: function|nil, journal: klaviyo.journal|nil, now: fun(): number}
+---@param options {total: integer|nil, progress: function|nil, journal: klaviyo.Journal|nil, now: fun(): number}
 function M.new(options)
   local self = setmetatable({
     counts = {}, kept = {}, kept_at = {}, late = {}, options = options,
@@ -186,7 +186,7 @@ local function from_journal(self)
 end
 
 -- How a result prints.
-local Result = {__name = "klaviyo.bulk_result"}
+local Result = {__name = "klaviyo.BulkResult"}
 
 function Result:__tostring()
   local counts = {}
@@ -198,7 +198,7 @@ function Result:__tostring()
 end
 
 --- The result.
----@return klaviyo.bulk_result
+---@return klaviyo.BulkResult
 function Tally:result()
   local result = numbers(self)
   result.progress_error = self.progress_error

@@ -299,9 +299,9 @@ end
 
 --- Sees a chunk through.
 ---@param run table  the import
----@param chunk klaviyo.chunk
+---@param chunk klaviyo.Chunk
 ---@return boolean|nil  false when the import was stopped meanwhile
----@return klaviyo.error|nil  why the import cannot go on
+---@return klaviyo.Error|nil  why the import cannot go on
 function M.settle(run, chunk)
   for _, failure in ipairs(chunk.failures) do
     if chunk.region and chunk.region.failed[failure.position] then

@@ -208,7 +208,7 @@ end
 --- or nil and what is wrong with them.
 ---@param names string[]
 ---@param op table|nil  the operation that the rows are for
----@param options klaviyo.csv_options
+---@param options klaviyo.CsvOptions
 ---@return table[]|nil
 ---@return string|nil
 function M.of(names, op, options)
@@ -274,7 +274,7 @@ end
 ---@param row table
 ---@param column table
 ---@param text string
----@param options klaviyo.csv_options
+---@param options klaviyo.CsvOptions
 ---@return string|nil
 function M.put(row, column, text, options)
   local kind = column.kind

@@ -16,13 +16,13 @@ local schema = require "klaviyo.operations.schema"
 local writer = require "klaviyo.csv.writer"
 
 local settings = lazy_require "klaviyo.settings"
-local view = lazy_require "klaviyo.operations.api"
+local apis = lazy_require "klaviyo.operations.api"
 
 local M = {}
 
 local MAX_RECORD_BYTES = 1000000
 
----@class klaviyo.csv_options
+---@class klaviyo.CsvOptions
 ---@field operation? string  the rows are tables for this operation, such as "create_profile" or "create_event":
 ---  columns become its attributes, by names compared without regard to case, blanks, "_", "-" and "."
 ---  ("Location City" is `location.city`), values by the attribute's type; an empty field is left out
@@ -36,7 +36,7 @@ local MAX_RECORD_BYTES = 1000000
 ---@field header? string[]|false  the names of the columns, if the first line is a row; false: rows are lists of fields
 ---@field decimal? string  the decimal sign of numbers; default "."
 ---@field trim? boolean  whether blanks around a field are removed; default: with `operation`
----@field on_error? fun(err: klaviyo.error)  called for each row that is none, and reading goes on; default: the error
+---@field on_error? fun(err: klaviyo.Error)  called for each row that is none, and reading goes on; default: the error
 ---  is raised, as always where reading cannot go on
 ---@field max_record_bytes? integer  of a row; default 1,000,000
 
@@ -86,9 +86,9 @@ local function operation_of(options)
   if not options.operation then
     return nil
   end
-  local op = view.of {
+  local op = apis.of {
     revision = options.revision or settings.default_revision,
-  }:must(options.operation)
+  }:get(options.operation)
   if not (op.body and op.body.resource) then
     usage_error.raise("%s takes no record that a row could be", op.id)
   end
@@ -125,12 +125,12 @@ local function reader(source)
     .. "gives the next line, not from a %s", type(source))
 end
 
----@class klaviyo.csv_rows
+---@class klaviyo.CsvRows
 ---@field separator string  the one in use
 ---@field names string[]|nil  of the columns, as the header has them
 local Rows = {}
 Rows.__index = Rows
-Rows.__name = "klaviyo.csv_rows"
+Rows.__name = "klaviyo.CsvRows"
 
 -- Reads the header.
 local function begin(self)
@@ -204,7 +204,7 @@ end
 --- error, of kind "csv", for what is no row. The rows behind it can be read,
 --- unless the header is wrong or a quote is not closed.
 ---@return table|nil
----@return integer|klaviyo.error|nil
+---@return integer|klaviyo.Error|nil
 function Rows:next()
   local row, second = read(self)
   if row == nil and (second == nil or self.parser.failed) then
@@ -252,17 +252,17 @@ end
 --- Rows out of CSV, a table for each: by the names of the header, or as
 --- `options.operation` wants it.
 ---@param source string|file*|fun(): string|nil  the text, an open file, or what gives the next line
----@param options klaviyo.csv_options|nil
----@return klaviyo.csv_rows
+---@param options klaviyo.CsvOptions|nil
+---@return klaviyo.CsvRows
 function M.rows(source, options)
   return new(source, checked(options))
 end
 
 --- The rows of a file.
 ---@param path string
----@param options klaviyo.csv_options|nil
----@return klaviyo.csv_rows|nil
----@return klaviyo.error|nil
+---@param options klaviyo.CsvOptions|nil
+---@return klaviyo.CsvRows|nil
+---@return klaviyo.Error|nil
 function M.open(path, options)
   if type(path) ~= "string" then
     usage_error.raise("csv.open: path must be a string, not a %s", type(path))

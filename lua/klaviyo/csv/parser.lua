@@ -9,7 +9,7 @@ local M = {}
 
 local PIECE = 65536
 
----@class klaviyo.csv_parser
+---@class klaviyo.CsvParser
 ---@field separator string
 ---@field line integer  how many lines have been read
 local Parser = {}
@@ -18,7 +18,7 @@ Parser.__index = Parser
 --- options: separator, max_record_bytes, name (of the source, for messages).
 ---@param read fun(): string|nil, string|nil  gives the next piece of the text; nil at the end, or nil and why not
 ---@param options table
----@return klaviyo.csv_parser
+---@return klaviyo.CsvParser
 function M.new(read, options)
   return setmetatable({
     read = read, buffer = "", at = 1, line = 0, name = options.name,
@@ -30,7 +30,7 @@ end
 ---@param first integer|nil
 ---@param last integer|nil  default: the first one
 ---@param message string
----@return klaviyo.error
+---@return klaviyo.Error
 function Parser:error(first, last, message)
   local where = self.name and self.name .. ": " or ""
   if first then
@@ -221,7 +221,7 @@ end
 --- error for what is none, after which the records that follow can be read,
 --- unless `failed` is set. Empty lines are passed over.
 ---@return string[]|nil
----@return integer|klaviyo.error|nil
+---@return integer|klaviyo.Error|nil
 function Parser:next()
   while not self.failed do
     forget(self)
@@ -265,7 +265,7 @@ end
 
 --- Looks at the first line: passes over a byte order mark, and finds the
 --- separator if none was given.
----@return klaviyo.error|nil
+---@return klaviyo.Error|nil
 function Parser:begin()
   while #self.buffer < 3 and more(self) do end  -- luacheck: ignore 542
   if UTF_16[self.buffer:sub(1, 2)] then

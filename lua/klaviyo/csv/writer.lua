@@ -57,12 +57,12 @@ function M.encode(fields, separator)
   return table.concat(texts, separator) .. "\r\n"
 end
 
----@class klaviyo.csv_writer_options
+---@class klaviyo.CsvWriterOptions
 ---@field columns string[]  members of the records; those of tables within them with a dot ("attributes.email")
 ---@field separator? string  default ","
 ---@field header? boolean  false: no line with the columns' names before the first record
 
----@class klaviyo.csv_writer
+---@class klaviyo.CsvWriter
 local Writer = {}
 Writer.__index = Writer
 
@@ -70,8 +70,8 @@ local OPTIONS = {columns = true, separator = true, header = true}
 
 --- Returns a writer of records.
 ---@param out file*|fun(text: string)
----@param options klaviyo.csv_writer_options
----@return klaviyo.csv_writer
+---@param options klaviyo.CsvWriterOptions
+---@return klaviyo.CsvWriter
 function M.new(out, options)
   if type(options) ~= "table" or type(options.columns) ~= "table"
       or #options.columns == 0 then

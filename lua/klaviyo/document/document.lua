@@ -293,8 +293,8 @@ end
 ---@param t table|string|nil the flat table; where the document is many, a list
 --- of tables or ids
 ---@param options table|nil `validate = false` builds without refusing;
---- `view`: knows the same operation in another revision that may be the one
---- to answer (`view:also(op)`), so that what suits either is right
+--- `api`: knows the same operation in another revision that may be the one
+--- to answer (`api:counterpart(op)`), so that what suits either is right
 ---@return table document
 function M.build(op, t, options)
   options = options or {}
@@ -312,9 +312,9 @@ function M.build(op, t, options)
   if document then
     return document
   end
-  local also = options.view and options.view:also(op)
-  if also and also.body and also.body.style == "document" then
-    document = build(also, t, false)
+  local counterpart = options.api and options.api:counterpart(op)
+  if counterpart and counterpart.body and counterpart.body.style == "document" then
+    document = build(counterpart, t, false)
     if document then
       return document
     end

@@ -84,7 +84,7 @@ function M.run()
 end
 
 --- Notes that an event was tracked, and reports what was lost if that is due.
----@param settings klaviyo.settings
+---@param settings klaviyo.Settings
 ---@param secret string
 function M.after_event(settings, secret)
   latest = settings

@@ -18,7 +18,7 @@ local drained = core.background_stats().failed
 
 --- Leaves a request to be sent.
 ---@return boolean|nil
----@return klaviyo.error|nil
+---@return klaviyo.Error|nil
 function M.send(settings, request, op)
   local most = settings.max_queued_events
   local ok, why, secret = transport.leave(settings, request, op, most)

@@ -271,7 +271,7 @@ local function operation_of(self, revision, headers)
 end
 
 --- Throws a refusal, or makes the request ready to go on.
----@param self klaviyo.gateway
+---@param self klaviyo.Gateway
 ---@return table op
 ---@return string target path and query to ask the service for
 ---@return string|nil secret

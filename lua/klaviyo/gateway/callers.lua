@@ -8,7 +8,7 @@ local usage_error = require "klaviyo.util.usage_error"
 
 local M = {}
 
----@class klaviyo.gateway.caller
+---@class klaviyo.gateway.Caller
 ---@field name? string  for the access log
 ---@field token_sha256? string  hexadecimal; needed in the list of callers
 ---@field operations? (string|table)[]  ids or aliases; default all. {"get_events", include = {"profile"}} allows
@@ -88,7 +88,7 @@ local function allowed_operations(where, entries, revision)
 end
 
 --- A caller as it is judged by.
----@param given klaviyo.gateway.caller
+---@param given klaviyo.gateway.Caller
 ---@param where string for messages
 ---@param revision table the catalogue of the default revision
 function M.compiled(given, where, revision)
@@ -125,7 +125,7 @@ local function check_hash(where, hash)
 end
 
 --- A rule for a list of callers.
----@param list klaviyo.gateway.caller[]
+---@param list klaviyo.gateway.Caller[]
 ---@param revision table the catalogue of the default revision
 ---@return fun(request: table): table|nil
 function M.of_list(list, revision)

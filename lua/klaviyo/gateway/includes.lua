@@ -105,7 +105,7 @@ local function is_listed(op, name)
   return false
 end
 
----@class klaviyo.gateway.need
+---@class klaviyo.gateway.Need
 ---@field scopes string[]  that reading the included resources needs
 ---@field operations table[]  that would give them alone
 
@@ -114,7 +114,7 @@ end
 ---@param revision table
 ---@param op table
 ---@param name string
----@return klaviyo.gateway.need|nil
+---@return klaviyo.gateway.Need|nil
 function M.need(revision, op, name)
   if not is_listed(op, name) then
     return nil

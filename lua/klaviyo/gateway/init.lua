@@ -21,10 +21,10 @@ local report = require "klaviyo.gateway.report"
 
 local M = {}
 
----@class klaviyo.gateway
+---@class klaviyo.Gateway
 local Gateway = {}
 Gateway.__index = Gateway
-Gateway.__name = "klaviyo.gateway"
+Gateway.__name = "klaviyo.Gateway"
 
 -- Kept apart, so that whoever prints a gateway, or ngx.ctx, prints no key:
 -- what a gateway has, and the state of each request.
@@ -44,8 +44,8 @@ local function state_of_request()
 end
 
 --- A gateway, for init_by_lua.
----@param given klaviyo.gateway.options
----@return klaviyo.gateway
+---@param given klaviyo.gateway.Options
+---@return klaviyo.Gateway
 function M.new(given)
   local settings, rule = options.checked(given)
   -- Parsed here, it is shared by all workers.

@@ -7,12 +7,12 @@ local usage_error = require "klaviyo.util.usage_error"
 
 local M = {}
 
----@class klaviyo.gateway.options
+---@class klaviyo.gateway.Options
 ---@field api_key? string|fun(refused: string|nil):string|nil,string|nil  the private key; default
 ---  $KLAVIYO_API_KEY. A function is called for each request, one at a time in a worker, and with a key that the service
 ---  refused as long as it returns that one; or it returns nil and a reason
 ---@field access_token? string|fun(refused: string|nil):string|nil,string|nil  an OAuth token, in place of a key
----@field callers klaviyo.gateway.caller[]|fun(request: table):klaviyo.gateway.caller|boolean|nil
+---@field callers klaviyo.gateway.Caller[]|fun(request: table):klaviyo.gateway.Caller|boolean|nil
 ---  who may ask; a function gives the caller, true, false (403) or nil (401). `request` has method, target, operation,
 ---  scopes (of the operation and of what it includes), include (a list of names), headers, token, remote_addr
 ---@field public? boolean  true: /client is open to anyone
@@ -108,7 +108,7 @@ local function check_secrets(settings)
 end
 
 --- The settings, and the rule of who may ask.
----@param given klaviyo.gateway.options
+---@param given klaviyo.gateway.Options
 ---@return table settings
 ---@return function rule
 function M.checked(given)

@@ -10,12 +10,12 @@ local core = require "klaviyo.core"
 
 local M = {}
 
----@class klaviyo.nginx.timer
+---@class klaviyo.nginx.Timer
 ---@field fn fun(premature: boolean, argument: any)
 ---@field argument any
 local Timer = {}
 Timer.__index = Timer
-Timer.__name = "klaviyo.nginx.timer"
+Timer.__name = "klaviyo.nginx.Timer"
 
 local CHECK_EVERY = 1  -- seconds
 local GRACE = 1        -- seconds that a timer may be late
@@ -27,7 +27,7 @@ local is_checked = false
 --- collector.
 ---@param fn fun(premature: boolean, argument: any)  called in a timer of nginx; premature: the worker exits
 ---@param argument any
----@return klaviyo.nginx.timer
+---@return klaviyo.nginx.Timer
 function M.new(fn, argument)
   return setmetatable({fn = fn, argument = argument}, Timer)
 end

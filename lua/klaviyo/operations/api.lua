@@ -1,6 +1,6 @@
---- What a client may say: the revision that it asks for and, while that one
---- falls forward, the one that answers in its place. What suits either is
---- right.
+--- The API as a client calls it: the revision that the client asks for and, if
+--- Klaviyo serves a later one in its place, that one as well. A request that
+--- suits either revision is valid.
 
 local revision_lifecycle = require "klaviyo.operations.revision_lifecycle"
 local operations = require "klaviyo.operations"
@@ -8,16 +8,17 @@ local usage_error = require "klaviyo.util.usage_error"
 
 local M = {}
 
----@class klaviyo.view
----@field asked table  a revision of the catalogue
----@field served (fun(): table)|nil  another one, that answers; seldom read
----@field found table<string, table>  operations by the names they were asked by
-local View = {}
-View.__index = View
+---@class klaviyo.Api
+---@field asked table  the revision that the client asks for
+---@field served (fun(): table)|nil  returns the revision that Klaviyo serves, if it is another one
+---@field found table<string, table>  operations by the names that were looked up
+local Api = {}
+Api.__index = Api
 
-local views = {}  -- by the dates of both revisions
+local apis = {}  -- by the dates of both revisions
 
--- by revision, of those that fall forward, as of one day: every call asks
+-- By revision, for clients that fall forward, on one day. Every call looks its
+-- API up, and the revision that Klaviyo serves changes with the date.
 local forward, day
 
 local function new(asked, date, served)
@@ -27,12 +28,13 @@ local function new(asked, date, served)
     served = served ~= date and function()
       return operations.load(served)
     end or nil,
-  }, View)
+  }, Api)
 end
 
---- The view of a client's settings; shared by all that ask for the same.
----@param settings klaviyo.settings
----@return klaviyo.view
+--- Returns the API that a client with these settings calls. Settings with the
+--- same revisions share one.
+---@param settings klaviyo.Settings
+---@return klaviyo.Api
 function M.of(settings)
   local date, today = settings.revision, revision_lifecycle.today()
   if day ~= today then
@@ -47,27 +49,31 @@ function M.of(settings)
     usage_error.unknown("revision", date, operations.revisions())
   end
   local served = falls and revision_lifecycle.served(date) or date
-  views[date] = views[date] or {}
-  local view = views[date][served]
-  if not view then
-    view = new(asked, date, served)
-    views[date][served] = view
+  apis[date] = apis[date] or {}
+  local api = apis[date][served]
+  if not api then
+    api = new(asked, date, served)
+    apis[date][served] = api
   end
   if falls then
-    forward[date] = view
+    forward[date] = api
   end
-  return view
+  return api
 end
 
---- An operation by id or alias.
+--- Returns an operation by its id or an alias, or nil.
+---@param name string
 ---@return table|nil
-function View:operation(name)
+function Api:operation(name)
   return self.asked:operation(name)
     or self.served and self.served():operation(name)
 end
 
---- The same, and raises for a name that neither revision has.
-function View:must(name)
+--- Returns an operation by its id or an alias; raises an error if neither
+--- revision has it.
+---@param name string
+---@return table
+function Api:get(name)
   local op = self.found[name]
   if not op then
     op = self:operation(name)
@@ -77,32 +83,38 @@ function View:must(name)
   return op
 end
 
---- An operation by verb and path template.
+--- Returns the operation with this method and path template, or nil.
+---@param method string
+---@param path string
 ---@return table|nil
-function View:find(method, path)
+function Api:find(method, path)
   return self.asked:find(method, path)
     or self.served and self.served():find(method, path)
 end
 
---- The same operation in the revision that answers, where that is another.
+--- Returns the same operation in the revision that Klaviyo serves, if that is
+--- another revision.
+---@param op table
 ---@return table|nil
-function View:also(op)
+function Api:counterpart(op)
   local other = self.served and self.served():operation(op.id)
   return other ~= op and other or nil
 end
 
---- Whether it is at once plain that an operation is the same in both.
+--- Returns true if a quick comparison shows that both revisions have the same
+--- operation. False means that they may differ.
+---@param op table
 ---@return boolean
-function View:is_alike(op)
+function Api:is_alike(op)
   return not self.served or self.asked:has_alike(self.served(), op.id)
 end
 
 local function union(a, b)
-  local seen, list = {}, {}
+  local added, list = {}, {}
   for _, names in ipairs {a, b} do
     for _, name in ipairs(names) do
-      if not seen[name] then
-        seen[name] = true
+      if not added[name] then
+        added[name] = true
         list[#list + 1] = name
       end
     end
@@ -111,13 +123,15 @@ local function union(a, b)
   return list
 end
 
---- All operation ids.
-function View:names()
+--- Returns all operation ids.
+---@return string[]
+function Api:names()
   return union(self.asked:names(), self.served and self.served():names() or {})
 end
 
---- All operation ids and aliases.
-function View:all_names()
+--- Returns all operation ids and aliases.
+---@return string[]
+function Api:all_names()
   return union(self.asked:all_names(),
     self.served and self.served():all_names() or {})
 end

@@ -33,10 +33,10 @@ end
 
 --- Warns of the revision once per process, and once of each operation in use
 --- that differs in the revision that the service uses instead.
----@param settings klaviyo.settings
+---@param settings klaviyo.Settings
 ---@param op table
----@param view klaviyo.view  that it was found in
-function M.check(settings, op, view)
+---@param api klaviyo.Api  that it was found in
+function M.check(settings, op, api)
   local date = settings.revision
   if not warned[date] then
     warned[date] = {}
@@ -44,8 +44,8 @@ function M.check(settings, op, view)
   end
   if not warned[date][op.id] then
     warned[date][op.id] = true
-    local also = not view:is_alike(op) and view:also(op)
-    local names = also and revision_diff.between(op, also) or ""
+    local counterpart = not api:is_alike(op) and api:counterpart(op)
+    local names = counterpart and revision_diff.between(op, counterpart) or ""
     if names ~= "" then
       warning.say(settings, ("%s is otherwise in %s than in %s: %s"):format(
         op.id, revision_lifecycle.served(date), date, names))

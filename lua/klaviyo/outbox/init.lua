@@ -27,12 +27,12 @@ local timer = lazy_require "klaviyo.outbox.timer"
 
 local M = {}
 
----@class klaviyo.outbox
+---@class klaviyo.Outbox
 local Outbox = {}
 Outbox.__index = Outbox
-Outbox.__name = "klaviyo.outbox"
+Outbox.__name = "klaviyo.Outbox"
 
----@class klaviyo.outbox_options
+---@class klaviyo.OutboxOptions
 ---@field path string  the folder it is in; made, where there is none
 ---@field sync? "normal"|"full"  full: what is kept outlives the machine's end, too
 ---@field max_bytes? number  of each process's file; default 1 GiB
@@ -41,7 +41,7 @@ Outbox.__name = "klaviyo.outbox"
 ---@field interval? number  seconds that the timer in nginx waits for events to gather; default 1
 ---@field on_warning? fun(message: string)  default: the client's way
 
----@class klaviyo.outbox_stats
+---@class klaviyo.OutboxStats
 ---@field waiting integer  events of this process that are yet to be sent
 ---@field delayed integer  those of them that failed again and again, and are sent later
 ---@field bytes integer  of this process's file
@@ -79,8 +79,8 @@ local KNOWN = {
 }
 
 --- An outbox. Inside nginx nothing is opened before it is used.
----@param options klaviyo.outbox_options
----@return klaviyo.outbox|nil, klaviyo.error|nil
+---@param options klaviyo.OutboxOptions
+---@return klaviyo.Outbox|nil, klaviyo.Error|nil
 function M.new(options)
   if type(options) ~= "table" then
     usage_error.raise("an outbox takes a table of options, not %s", type(options))
@@ -151,8 +151,8 @@ end
 
 --- Keeps an event. Once it says true, the event outlives the process.
 ---@param event table|string  as client.events:create takes it; or a document of create_event, or its JSON
----@param client klaviyo.client  that is to send it
----@return boolean|nil, klaviyo.error|nil
+---@param client klaviyo.Client  that is to send it
+---@return boolean|nil, klaviyo.Error|nil
 function Outbox:put(event, client)
   local values = bind(self, client)
   local time = store_access.in_nginx() and ngx.now() or os.time()
@@ -177,9 +177,9 @@ end
 --- Opens the outbox in this worker of nginx, and begins to send what others may
 --- have left; otherwise its first event does. An error is also written to
 --- nginx's log. For init_worker_by_lua.
----@param client klaviyo.client
+---@param client klaviyo.Client
 ---@return boolean|nil ok
----@return klaviyo.error|nil err
+---@return klaviyo.Error|nil err
 function Outbox:start(client)
   bind(self, client)
   if not store_access.in_nginx() then
@@ -203,7 +203,7 @@ end
 ---@param is_over (fun(): boolean)|nil  asked between batches
 ---@param ending number|nil  by core.clock
 ---@return boolean|nil done
----@return klaviyo.error|nil err
+---@return klaviyo.Error|nil err
 function Outbox:pass(is_over, ending)
   return flush.run(self, is_over, ending)
 end
@@ -252,9 +252,9 @@ end
 --- Sends what waits, also what processes that are gone have left, for so many
 --- seconds at the most.
 ---@param seconds number|nil  30
----@param client klaviyo.client|nil  for whom; needed where none has put anything yet
+---@param client klaviyo.Client|nil  for whom; needed where none has put anything yet
 ---@return boolean|nil done  whether all is sent, or refused for good
----@return klaviyo.error|nil err  why not
+---@return klaviyo.Error|nil err  why not
 function Outbox:drain(seconds, client)
   if client then
     bind(self, client)
@@ -299,7 +299,7 @@ end
 -- Looking ---------------------------------------------------------------------
 
 --- Returns the figures of this process, and of the whole folder.
----@return klaviyo.outbox_stats
+---@return klaviyo.OutboxStats
 function Outbox:stats()
   return {
     waiting = self:waiting(), delayed = (postponed(self)),
@@ -345,7 +345,7 @@ end
 --- stays in it. Once closed, nothing can be put into it.
 ---@param seconds number|nil  5; inside nginx 0
 ---@return boolean|nil all  nil: events still wait, which is also a warning unless seconds is 0
----@return klaviyo.error|nil err
+---@return klaviyo.Error|nil err
 function Outbox:close(seconds)
   if self.closed then
     return true

@@ -54,7 +54,7 @@ end
 --- An event as it is kept. It happened now, unless it says otherwise, and not
 --- when it will be sent; and it is the same however often that is.
 ---@param event table|string  flat, or a document of create_event or its JSON
----@param client klaviyo.client
+---@param client klaviyo.Client
 ---@param now number  seconds since 1970
 ---@return string|nil payload  nil: it is too large ever to be sent
 ---@return string unique_id  or what is wrong

@@ -57,7 +57,7 @@ function M.reject(store, id, reason)
 end
 
 --- Notes that an event fails again and again: others go first.
----@param err klaviyo.error  the last one
+---@param err klaviyo.Error  the last one
 function M.postpone(store, id, err)
   local state = of(store)
   local one = state.postponed[id]
@@ -185,7 +185,7 @@ end
 
 --- How many events are postponed; seconds until the first of them is due; and
 --- what it failed with.
----@return integer count, number|nil seconds, klaviyo.error|nil err
+---@return integer count, number|nil seconds, klaviyo.Error|nil err
 function M.postponed(store)
   local count, first = 0, nil
   for _, one in pairs(of(store).postponed) do

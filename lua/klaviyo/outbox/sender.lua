@@ -8,7 +8,7 @@ local payload = require "klaviyo.outbox.payload"
 local progress = require "klaviyo.outbox.progress"
 local settings = require "klaviyo.settings"
 local transport = require "klaviyo.transport.transport"
-local view = require "klaviyo.operations.api"
+local apis = require "klaviyo.operations.api"
 local revision_warning = require "klaviyo.operations.revision_warning"
 
 local M = {}
@@ -43,9 +43,9 @@ local function post(pass, revision, body, retries)
     revision = revision, retries = retries,
     deadline = seconds and math.min(pass.values.deadline, seconds) or nil,
   })
-  local seen = view.of(values)
-  local op = seen:must("bulk_create_events")
-  revision_warning.check(values, op, seen)
+  local api = apis.of(values)
+  local op = api:get("bulk_create_events")
+  revision_warning.check(values, op, api)
   return transport.call(values, {
     method = op.method, url = core.url(values.base_url, op.path, {}, {}),
     body = body, repeatable = true,
@@ -224,7 +224,7 @@ local function send_batch(pass, stack, range)
 end
 
 --- A pass over some stores.
----@param values klaviyo.settings  of whom they are for
+---@param values klaviyo.Settings  of whom they are for
 ---@param options {counts: table, ending: number|nil, is_over: (fun(): boolean)|nil}
 ---@return table pass  `refused`: how many events were rejected, `reason`: that
 ---  of the first; `succeeded`; `err`: the last failure; `unwritten`: why
@@ -240,7 +240,7 @@ end
 ---@param pass table
 ---@param store userdata
 ---@return boolean|nil done  whether all was tried
----@return klaviyo.error|nil err  why not
+---@return klaviyo.Error|nil err  why not
 function M.send(pass, store)
   pass.store, pass.suspects = store, {}
   local newest, what, why = store:newest()

@@ -16,7 +16,7 @@ local warning = require "klaviyo.util.warning"
 
 local M = {}
 
----@class klaviyo.iterator
+---@class klaviyo.Iterator
 ---@field count integer  how many values it gave so far
 ---@field done boolean  whether the end was reached
 ---@field next fun(self): any, any
@@ -24,7 +24,7 @@ local M = {}
 ---@field close fun(self)
 local Pages = {}
 Pages.__index = Pages
-Pages.__name = "klaviyo.pages"
+Pages.__name = "klaviyo.Pages"
 
 local WHY = {
   broken = "links.next is no link that can be followed: ",
@@ -216,10 +216,10 @@ function Pages:close()
   end
 end
 
----@class klaviyo.items: klaviyo.iterator
+---@class klaviyo.Items: klaviyo.Iterator
 local Items = {}
 Items.__index = Items
-Items.__name = "klaviyo.items"
+Items.__name = "klaviyo.Items"
 
 --- The resources of all pages; `pick` makes of each what the walk gives.
 ---@param pages table  a walk from M.pages

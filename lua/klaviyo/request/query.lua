@@ -85,23 +85,23 @@ end
 
 -- What a query is judged by: the operation and, where that would refuse, the
 -- same one in the revision that answers. Or nothing (validate = false).
----@class klaviyo.judge
+---@class klaviyo.Judge
 ---@field op table
 ---@field also table|false
 ---@field lenient boolean
 local Judge = {}
 
 function Judge.__index(judge, key)
-  if key == "also" then
-    local also = judge.view:also(judge.op) or false
-    rawset(judge, "also", also)
-    return also
+  if key == "counterpart" then
+    local counterpart = judge.api:counterpart(judge.op) or false
+    rawset(judge, "counterpart", counterpart)
+    return counterpart
   end
 end
 
 -- Whether `test` holds for the operation in either revision.
 local function either(judge, test, ...)
-  return test(judge.op, ...) or judge.also and test(judge.also, ...)
+  return test(judge.op, ...) or judge.counterpart and test(judge.counterpart, ...)
 end
 
 local function has_parameter(op, name)
@@ -117,7 +117,7 @@ end
 -- The union, for a message, of what `list` finds in either revision.
 local function all(judge, list, ...)
   local known = list({}, judge.op, ...)
-  return judge.also and list(known, judge.also, ...) or known
+  return judge.counterpart and list(known, judge.counterpart, ...) or known
 end
 
 local function add_values(known, op, name)
@@ -197,7 +197,7 @@ end
 
 -- The largest page of either revision.
 local function largest_of(judge)
-  return math.max(largest(judge.op) or 0, largest(judge.also) or 0)
+  return math.max(largest(judge.op) or 0, largest(judge.counterpart) or 0)
 end
 
 local function add_page(pairs_, judge, page)
@@ -331,7 +331,7 @@ end
 local function check_required(judge, pairs_)
   for _, name in ipairs(required(judge.op)) do
     if not is_given(pairs_, name)
-        and (not judge.also or requires(judge.also, name)) then
+        and (not judge.counterpart or requires(judge.counterpart, name)) then
       usage_error.raise("%s needs %s%s", judge.op.id, name,
         name == "filter" and sample_of(judge.op) or "")
     end
@@ -341,14 +341,14 @@ end
 --- The pages that an iterator asks for where the caller names no size: as
 --- large as every revision takes.
 ---@param op table
----@param view klaviyo.view
+---@param api klaviyo.Api
 ---@param args table
 ---@return integer|nil
-function M.largest_size(op, view, args)
+function M.largest_size(op, api, args)
   if in_query(args, "page[size]") then
     return nil
   end
-  local size, other = largest(op), largest(view:also(op))
+  local size, other = largest(op), largest(api:counterpart(op))
   return size and other and math.min(size, other) or size
 end
 
@@ -356,12 +356,12 @@ local FAMILIES, LISTS = {"fields", "additional_fields"}, {"include", "sort"}
 
 --- A flat list for core.url: name, value, name, value.
 ---@param op table
----@param view klaviyo.view
+---@param api klaviyo.Api
 ---@param args table
----@param settings klaviyo.settings
-function M.write(op, view, args, settings)
+---@param settings klaviyo.Settings
+function M.write(op, api, args, settings)
   local judge = setmetatable({
-    op = op, view = view, lenient = settings.validate == false,
+    op = op, api = api, lenient = settings.validate == false,
   }, Judge)
   local pairs_ = {}
   if args.filter ~= nil then

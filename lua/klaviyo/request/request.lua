@@ -244,11 +244,11 @@ end
 
 --- The request that an operation and its arguments make.
 ---@param op table  an operation of the catalogue
----@param view klaviyo.view  that it was found in
+---@param api klaviyo.Api  that it was found in
 ---@param args table|nil
----@param settings klaviyo.settings
+---@param settings klaviyo.Settings
 ---@return table request  {method, url, body, document, form, repeatable, public}
-function M.of_operation(op, view, args, settings)
+function M.of_operation(op, api, args, settings)
   args = args or {}
   if type(args) ~= "table" then
     usage_error.raise("the arguments of %s must be a table, not %s", op.id,
@@ -258,7 +258,7 @@ function M.of_operation(op, view, args, settings)
   local parameters
   if asks or not known_of(op).may_ask_nothing
       or op.query.company_id and settings.company_id then
-    parameters = query.write(op, view, args, settings)
+    parameters = query.write(op, api, args, settings)
   end
   local url, bad = core.url(settings.base_url, op.path, values, parameters)
   if not url then
@@ -318,7 +318,7 @@ end
 
 --- The request that is said in full, for what no catalogue knows.
 ---@param args {method: string|nil, path: string, query: table|nil, body: any}
----@param settings klaviyo.settings
+---@param settings klaviyo.Settings
 function M.raw(args, settings)
   if type(args) ~= "table" then
     usage_error.raise("request takes a table, not %s", usage_error.kind(args))

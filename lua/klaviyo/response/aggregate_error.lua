@@ -2,21 +2,21 @@
 
 local M = {}
 
----@class klaviyo.aggregate_error
+---@class klaviyo.AggregateError
 ---@field failures table  the errors, the first one first
 ---@field count integer  how many; one of them may be nil
-local Several = {}
-Several.__name = "klaviyo.aggregate_error"
+local AggregateError = {}
+AggregateError.__name = "klaviyo.AggregateError"
 
 -- What the first has to say, where it is a table: kind, status, errors, …
-function Several:__index(name)
+function AggregateError:__index(name)
   local one = rawget(self, "failures")[1]
   if type(one) == "table" then
     return one[name]
   end
 end
 
-function Several:__tostring()
+function AggregateError:__tostring()
   local lines = {("%d tasks failed:"):format(self.count)}
   for i = 1, self.count do
     lines[i + 1] = "  " .. tostring(self.failures[i])
@@ -24,15 +24,15 @@ function Several:__tostring()
   return table.concat(lines, "\n")
 end
 
-function Several.__concat(a, b)
+function AggregateError.__concat(a, b)
   return tostring(a) .. tostring(b)
 end
 
 ---@param list table
 ---@param count integer
----@return klaviyo.aggregate_error
+---@return klaviyo.AggregateError
 function M.new(list, count)
-  return setmetatable({failures = list, count = count}, Several)
+  return setmetatable({failures = list, count = count}, AggregateError)
 end
 
 return M

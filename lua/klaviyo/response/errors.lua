@@ -6,13 +6,13 @@ local userinfo = require "klaviyo.util.userinfo"
 
 local M = {}
 
----@alias klaviyo.error_kind
+---@alias klaviyo.ErrorKind
 ---| "api"|"http"|"decode"|"auth"|"rate_limited"|"timeout"
 ---| "transport"|"cancelled"|"closed"|"queue_full"|"outbox"|"csv"
 ---| "not_delivered"
 
----@class klaviyo.error
----@field kind klaviyo.error_kind  what failed: see the table below
+---@class klaviyo.Error
+---@field kind klaviyo.ErrorKind  what failed: see the table below
 ---@field message string  one line
 ---@field status? integer  the HTTP status, where an answer came
 ---@field errors? table[]  the API's own error objects, whole
@@ -23,14 +23,14 @@ local M = {}
 ---@field retry_after? number  seconds that the service asks to wait
 ---@field maybe_sent boolean  could the service have acted on the request?
 ---@field attempts table[]  one entry for each time it was sent
----@field response? klaviyo.response  the answer, where one came
+---@field response? klaviyo.Response  the answer, where one came
 ---@field line? integer  of kind "csv": the line that the row begins on
 ---@field last_line? integer  the one that it ends on
 ---@field lost? integer  of kind "not_delivered": events that are not delivered and no longer retried
 ---@field waiting? integer  of kind "not_delivered": events that are yet to be sent
 local Error = {}
 Error.__index = Error
-Error.__name = "klaviyo.error"
+Error.__name = "klaviyo.Error"
 
 local MAX_MESSAGE = 500
 
@@ -91,9 +91,9 @@ function M.is(value)
   return getmetatable(value) == Error
 end
 
----@param fields table  members of klaviyo.error
+---@param fields table  members of klaviyo.Error
 ---@param secret string|nil  must not be seen in the message, whoever echoes it
----@return klaviyo.error
+---@return klaviyo.Error
 function M.new(fields, secret)
   fields.message = one_line(userinfo.redacted(fields.message), secret)
   fields.maybe_sent = fields.maybe_sent or false

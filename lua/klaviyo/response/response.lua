@@ -9,7 +9,7 @@ local dump = lazy_require "klaviyo.values.dump"
 
 local M = {}
 
----@class klaviyo.response
+---@class klaviyo.Response
 ---@field status integer
 ---@field headers table<string, string>  names in lower case
 ---@field body string  the bytes, decompressed
@@ -18,7 +18,7 @@ local M = {}
 ---@field attempts table[]  one entry for each time it was sent
 ---@field rate_limit table|nil  {limit=, remaining=, reset=, windows={{limit=, seconds=}, …}}
 ---@field retry_after integer|nil  seconds
-local Response = {__name = "klaviyo.response"}
+local Response = {__name = "klaviyo.Response"}
 
 -- Most calls never look at the header fields: they are read when asked for.
 local read_later = {
@@ -46,7 +46,7 @@ function Response.__index(response, name)
 end
 
 function Response:__tostring()
-  return ("klaviyo.response: %d, %d bytes, %.3f s"):format(self.status,
+  return ("klaviyo.Response: %d, %d bytes, %.3f s"):format(self.status,
     #self.body, self.elapsed)
 end
 
@@ -71,19 +71,19 @@ local function resolve(document, identifier)
   return type(identifier) == "table" and by_key[key_of(identifier)] or nil
 end
 
----@class klaviyo.document
+---@class klaviyo.Document
 ---@field data? table|table[]  the resource, or the list of them
 ---@field included? table[]
 ---@field links? table
 ---@field meta? table
----@field response klaviyo.response
+---@field response klaviyo.Response
 ---@field resolve fun(self, identifier: {type: string, id: string}): table|nil
 
 local function to_text(value)
   return dump.brief(value)
 end
 
-local RESOURCE = {__name = "klaviyo.resource", __tostring = to_text}
+local RESOURCE = {__name = "klaviyo.Resource", __tostring = to_text}
 
 -- Resources print readably, too. They stay plain tables.
 local function mark(resources)
@@ -106,7 +106,7 @@ local function document(body, response)
   mark(body.included)
   return setmetatable(body, {
     __index = {response = response, resolve = resolve},
-    __name = "klaviyo.document",
+    __name = "klaviyo.Document",
     __tostring = to_text,
   })
 end
@@ -182,8 +182,8 @@ end
 --- The outcome of a transfer.
 ---@param response table|nil  what the core took from the wire
 ---@param trouble table|nil  or why nothing came: {kind=, reason=, …}
----@param context {op: table|nil, settings: klaviyo.settings, secret: string|nil}
----@return klaviyo.document|nil, klaviyo.error|nil
+---@param context {op: table|nil, settings: klaviyo.Settings, secret: string|nil}
+---@return klaviyo.Document|nil, klaviyo.Error|nil
 function M.read(response, raw_error, context)
   if not response then
     local after = raw_error.retry_after

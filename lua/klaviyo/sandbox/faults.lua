@@ -7,7 +7,7 @@ local error_response = require "klaviyo.sandbox.error_response"
 
 local M = {}
 
----@class klaviyo.sandbox.fault
+---@class klaviyo.sandbox.Fault
 ---@field operation? string  which requests: of this operation
 ---@field method? string  of this method
 ---@field path? string  with this in their target; all, if none of the three is said
@@ -86,7 +86,7 @@ end
 
 --- Orders a fault.
 ---@param state table
----@param fault klaviyo.sandbox.fault
+---@param fault klaviyo.sandbox.Fault
 function M.add(state, fault)
   checked(fault)
   set_response(state, fault)

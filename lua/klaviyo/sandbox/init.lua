@@ -139,7 +139,7 @@ end
 
 --- Starts a sandbox. It ends with the process that started it (even if that
 -- is killed), unless `detach` is set.
----@param options klaviyo.sandbox.options|nil
+---@param options klaviyo.sandbox.Options|nil
 ---@return table|nil server base_url, tls_url, ca_file, key, company_id, dir
 ---@return string|nil message why there is none
 function M.start(options)

@@ -2,7 +2,7 @@
 
 local M = {}
 
----@class klaviyo.sandbox.options
+---@class klaviyo.sandbox.Options
 ---@field key? string  the private key; default one of its own, so that no two sandboxes are one account
 ---@field company_id? string  the public key; default "SandBx"
 ---@field profiles? integer  how many generated ones there are; default 0

@@ -90,7 +90,7 @@ function Server:requests()
 end
 
 --- Makes coming requests fail, any number of ways at once.
----@param fault klaviyo.sandbox.fault
+---@param fault klaviyo.sandbox.Fault
 function Server:fault(fault)
   command(self, "fault", fault)
 end

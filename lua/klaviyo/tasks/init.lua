@@ -25,11 +25,11 @@ local M = {}
 
 local unpack = table.unpack or unpack  -- luacheck: ignore 113
 
----@class klaviyo.task
+---@class klaviyo.Task
 ---@field done boolean  whether it came to its end
 local Task = {}
 Task.__index = Task
-Task.__name = "klaviyo.task"
+Task.__name = "klaviyo.Task"
 
 -- The tasks that one `run` sees to their end: those of a run within a task
 -- apart from those around it. What is spawned outside of all belongs to the
@@ -72,7 +72,7 @@ end
 --- Starts a task.
 ---@param fn function
 ---@param ... any  its arguments
----@return klaviyo.task
+---@return klaviyo.Task
 function M.spawn(fn, ...)
   local task = new(fn, ...)
   return enlist(task, task.group)

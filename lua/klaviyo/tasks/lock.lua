@@ -8,13 +8,13 @@ local M = {}
 
 local MAIN = "main"  -- the coroutine that LuaJIT has no name for
 
----@class klaviyo.lock
+---@class klaviyo.Lock
 local Lock = {}
 Lock.__index = Lock
-Lock.__name = "klaviyo.tasks.lock"
+Lock.__name = "klaviyo.tasks.Lock"
 
 ---@param what string  for the message to whom would wait for itself
----@return klaviyo.lock
+---@return klaviyo.Lock
 function M.new(what)
   return setmetatable({
     what = what,

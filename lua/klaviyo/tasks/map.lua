@@ -9,11 +9,11 @@ local M = {}
 
 local DEFAULT_CONCURRENCY = 10
 
----@class klaviyo.map
+---@class klaviyo.Map
 ---@field count integer  how many results it gave so far
 local Map = {}
 Map.__index = Map
-Map.__name = "klaviyo.tasks.map"
+Map.__name = "klaviyo.tasks.Map"
 
 local function reader_of(source)
   if type(source) ~= "table" or getmetatable(source)

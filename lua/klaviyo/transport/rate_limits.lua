@@ -94,7 +94,7 @@ end
 
 --- Whose rate limits a call counts for: the account, as the settings name it,
 --- or a hash of the key.
----@param settings klaviyo.settings
+---@param settings klaviyo.Settings
 ---@param secret string
 ---@return string
 function M.account(settings, secret)
@@ -189,7 +189,7 @@ local function find(own, settings, op, request, secret, background)
 end
 
 --- The lane of a request.
----@param settings klaviyo.settings
+---@param settings klaviyo.Settings
 ---@param op table|nil  the operation; nil: what no catalogue knows
 ---@param request table
 ---@param secret string|nil

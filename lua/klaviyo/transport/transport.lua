@@ -129,7 +129,7 @@ end
 --- The header fields that a request would have; nil and an error of kind
 --- "auth" where there is no secret.
 ---@return table<string, string>|nil
----@return klaviyo.error|nil
+---@return klaviyo.Error|nil
 function M.headers(settings, request)
   local secret, scheme
   if not request.public then
@@ -176,7 +176,7 @@ local function send(submit, pending, refused, last)
 end
 
 --- Starts a request.
----@param settings klaviyo.settings
+---@param settings klaviyo.Settings
 ---@param request table  as request.lua makes it
 ---@param op table|nil  the operation, for messages
 ---@return table flight  to be landed, or abandoned
@@ -255,7 +255,7 @@ end
 --- Waits for a request's end.
 ---@param flight table
 ---@param arrived (fun(body: string))|nil  has the bytes of a success before they are decoded
----@return klaviyo.document|nil, klaviyo.error|nil
+---@return klaviyo.Document|nil, klaviyo.Error|nil
 function M.land(pending, arrived)
   local response, raw_error
   if pending.ticket then
@@ -269,7 +269,7 @@ function M.land(pending, arrived)
 end
 
 --- Both, as one step where nobody else could go on in between.
----@return klaviyo.document|nil, klaviyo.error|nil
+---@return klaviyo.Document|nil, klaviyo.Error|nil
 function M.call(settings, request, op)
   if not scheduler.is_blocking(settings.wait) then
     return M.land(M.start(settings, request, op))
@@ -290,7 +290,7 @@ end
 --- Leaves a request to be sent, for whose answer nobody waits.
 ---@param most integer  how many of such may be queued
 ---@return boolean|nil ok
----@return string|klaviyo.error|nil why  an error of kind "auth", or a word
+---@return string|klaviyo.Error|nil why  an error of kind "auth", or a word
 ---@return string|nil secret
 function M.leave(settings, request, op, most)
   if type(ngx) == "table" then

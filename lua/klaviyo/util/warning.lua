@@ -44,7 +44,7 @@ local function is_loopback(host)
 end
 
 --- Warns once for each host that a key or a token is sent to unencrypted.
----@param settings klaviyo.settings
+---@param settings klaviyo.Settings
 function M.of_plain_http(settings)
   local url = settings.base_url:lower()
   local host = url:match("^http://(%[[^%]]*%])") or url:match("^http://([^/:]+)")

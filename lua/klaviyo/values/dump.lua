@@ -10,7 +10,7 @@ local core = lazy_require "klaviyo.core"
 
 local M = {}
 
----@class klaviyo.dump_options
+---@class klaviyo.DumpOptions
 ---@field indent? integer  blanks for each level; 0: everything on one line; default 2
 ---@field max_depth? integer  how deep tables are shown; default 12
 ---@field max_items? integer  members shown of one table; default 100
@@ -28,9 +28,9 @@ local REDACTED = "[redacted]"
 -- Tables of these classes are shown with their members, although they have a
 -- text of their own. Others (a client, a filter) are shown as that text.
 local OPEN = {
-  ["klaviyo.bulk_result"] = true, ["klaviyo.document"] = true,
-  ["klaviyo.error"] = true, ["klaviyo.resource"] = true,
-  ["klaviyo.response"] = true, ["klaviyo.aggregate_error"] = true,
+  ["klaviyo.BulkResult"] = true, ["klaviyo.Document"] = true,
+  ["klaviyo.Error"] = true, ["klaviyo.Resource"] = true,
+  ["klaviyo.Response"] = true, ["klaviyo.AggregateError"] = true,
 }
 
 -- Secrets ---------------------------------------------------------------------
@@ -246,7 +246,7 @@ end
 --- `options` say, a table that holds itself shows `<cycle>` there, and keys,
 --- tokens and secrets are replaced by `[redacted]`.
 ---@param value any
----@param options klaviyo.dump_options|nil
+---@param options klaviyo.DumpOptions|nil
 ---@return string
 function M.dump(value, options)
   options = checked(options)

@@ -21,7 +21,7 @@ local CALL = "webhook.handler"
 
 local M = {}
 
----@class klaviyo.receiver.options
+---@class klaviyo.receiver.Options
 ---@field secret? string  the webhook's secret_key, of 16 characters or more
 ---@field secrets? string[]  in its place, while one is replaced by another
 ---@field on_event fun(event: table, document: table)  called with every event, in a timer, where it may wait;
@@ -292,7 +292,7 @@ end
 --- returns is called in content_by_lua. It answers 202, or 401 (not signed by
 --- the secret), 400 (too old, or no document), 405, 413, 503 (the queue is
 --- full).
----@param given klaviyo.receiver.options
+---@param given klaviyo.receiver.Options
 ---@return fun()
 function M.handler(given)
   check(given)

@@ -21,12 +21,12 @@ local options = require "klaviyo.webhook.options"
 
 local M = {}
 
----@class klaviyo.webhook.error : klaviyo.error
+---@class klaviyo.webhook.Error : klaviyo.Error
 ---@field kind "signature"|"webhook_id"|"stale"|"decode"
 ---@field status integer  what to answer with: 401, or 400 for "decode"
 ---@field message string  one line; never holds a secret or a right signature
 
----@class klaviyo.webhook.document
+---@class klaviyo.webhook.Document
 ---@field data {external_id: string, topic: string, payload: table}[]
 ---@field meta? {klaviyo_account_id: string, klaviyo_webhook_id: string, timestamp: string, version: string}
 
@@ -167,7 +167,7 @@ function M.sign(given)
   return digest.hmac_sha256(secret, body .. timestamp)
 end
 
----@class klaviyo.webhook.request
+---@class klaviyo.webhook.Request
 ---@field body string  its bytes, as they came (inside nginx a long one lies in a file: ngx.req.get_body_file)
 ---@field headers? table<string, string|string[]>  names in any case; or the three of them one by one:
 ---@field signature? string  Klaviyo-Signature
@@ -182,9 +182,9 @@ end
 --- Verifies a request and decodes its body. Nothing of the body is looked at
 -- before the signature is found to be right. Klaviyo repeats what is not
 -- answered with 2xx within 5 s: take `external_id` to know what came before.
----@param given klaviyo.webhook.request
----@return klaviyo.webhook.document|nil document
----@return klaviyo.webhook.error|nil err
+---@param given klaviyo.webhook.Request
+---@return klaviyo.webhook.Document|nil document
+---@return klaviyo.webhook.Error|nil err
 function M.verify(given)
   local call = "webhook.verify"
   check_names(call, given, TO_VERIFY)

@@ -11,14 +11,14 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static background_stats counts;
 static size_t bytes; /* of the bodies of those that are queued or running */
 static background_failure failures[MAX_FAILURES]; /* a ring */
-static size_t first, known;
+static size_t first_failure, failure_count;
 
 
-bool background_enter (const transfer *t, size_t most) {
+bool background_add (const transfer *t, size_t max) {
   bool room;
   pthread_mutex_lock(&lock);
-  room = counts.queued + counts.running < most &&
-         bytes + t->request.body_size <= TRACKED_BYTES;
+  room = counts.queued + counts.running < max &&
+         bytes + t->request.body_size <= MAX_BACKGROUND_BYTES;
   if (room) {
     counts.queued++;
     bytes += t->request.body_size;
@@ -30,7 +30,7 @@ bool background_enter (const transfer *t, size_t most) {
 }
 
 
-void background_run (bool runs) {
+void background_set_running (bool runs) {
   pthread_mutex_lock(&lock);
   if (runs) {
     counts.queued--;
@@ -50,12 +50,13 @@ static bool is_success (const response *r) {
 
 
 /* The newest are kept. */
-static void note_failure (const response *r) {
-  background_failure *f = &failures[(first + known) % MAX_FAILURES];
-  if (known < MAX_FAILURES)
-    known++;
+static void record_failure (const response *r) {
+  background_failure *f =
+      &failures[(first_failure + failure_count) % MAX_FAILURES];
+  if (failure_count < MAX_FAILURES)
+    failure_count++;
   else
-    first = (first + 1) % MAX_FAILURES;
+    first_failure = (first_failure + 1) % MAX_FAILURES;
   memset(f, 0, sizeof(*f));
   if (r->failure != FAILURE_NONE) {
     (void)snprintf(f->reason, sizeof(f->reason), "%s", r->reason);
@@ -69,7 +70,7 @@ static void note_failure (const response *r) {
 }
 
 
-void background_leave (const transfer *t) {
+void background_finish (const transfer *t) {
   pthread_mutex_lock(&lock);
   counts.queued--;
   bytes -= t->request.body_size;
@@ -77,13 +78,13 @@ void background_leave (const transfer *t) {
     counts.sent++;
   else {
     counts.failed++;
-    note_failure(&t->response);
+    record_failure(&t->response);
   }
   pthread_mutex_unlock(&lock);
 }
 
 
-background_stats background_stats_now (void) {
+background_stats background_stats_get (void) {
   background_stats now;
   pthread_mutex_lock(&lock);
   now = counts;
@@ -95,18 +96,18 @@ background_stats background_stats_now (void) {
 bool background_take_failure (background_failure *f) {
   bool any;
   pthread_mutex_lock(&lock);
-  any = known > 0;
+  any = failure_count > 0;
   if (any) {
-    *f = failures[first];
-    first = (first + 1) % MAX_FAILURES;
-    known--;
+    *f = failures[first_failure];
+    first_failure = (first_failure + 1) % MAX_FAILURES;
+    failure_count--;
   }
   pthread_mutex_unlock(&lock);
   return any;
 }
 
 
-size_t tracked_take_failed (void) {
+size_t background_take_failed (void) {
   size_t count;
   pthread_mutex_lock(&lock);
   count = counts.failed - counts.reported;
@@ -116,16 +117,16 @@ size_t tracked_take_failed (void) {
 }
 
 
-static void say (size_t count, const char *what) {
+static void print_lost (size_t count, const char *what) {
   (void)fprintf(stderr, "klaviyo: %lu tracked event%s%s\n",
                 (unsigned long)count, count == 1 ? " was" : "s were", what);
 }
 
 
 /* No word of an answer's body, which may hold a key: nothing here knows it. */
-void tracked_report_lost (void) {
-  size_t failed = tracked_take_failed();
-  background_stats now = background_stats_now();
+void background_report_lost (void) {
+  size_t failed = background_take_failed();
+  background_stats now = background_stats_get();
   background_failure f;
   char what[CURL_ERROR_SIZE + 32] = " not delivered";
   while (background_take_failure(&f))
@@ -135,15 +136,15 @@ void tracked_report_lost (void) {
     else
       (void)snprintf(what, sizeof(what), " not delivered: %s", f.reason);
   if (failed > 0)
-    say(failed, what);
+    print_lost(failed, what);
   if (now.queued + now.running > 0)
-    say(now.queued + now.running, " not sent before the process ended");
+    print_lost(now.queued + now.running, " not sent before the process ended");
 }
 
 
-void background_forget (void) {
+void background_reset_after_fork (void) {
   static const background_stats none = {0, 0, 0, 0, 0, 0};
   pthread_mutex_init(&lock, NULL);
   counts = none;
-  first = known = bytes = 0;
+  first_failure = failure_count = bytes = 0;
 }

@@ -14,7 +14,7 @@
 #define MAX_FAILURE_DETAIL 200
 
 /* Bytes of bodies that may be queued. */
-#define TRACKED_BYTES ((size_t)64 << 20)
+#define MAX_BACKGROUND_BYTES ((size_t)64 << 20)
 
 typedef struct background_stats {
   size_t queued, running;       /* now */
@@ -31,27 +31,27 @@ typedef struct background_failure {
 
 /* One more is to be queued; false if there are as many as may be, or if they
 ** take as many bytes. */
-bool background_enter (const transfer *t, size_t most);
+bool background_add (const transfer *t, size_t max);
 
 /* One began to run (or ceased to, and waits again). */
-void background_run (bool runs);
+void background_set_running (bool runs);
 
 /* One came to its end. */
-void background_leave (const transfer *t);
+void background_finish (const transfer *t);
 
-background_stats background_stats_now (void);
+background_stats background_stats_get (void);
 
 /* Takes the oldest failure that is still known; false: there is none. */
 bool background_take_failure (background_failure *f);
 
 /* How many failed since this was last called. */
-size_t tracked_take_failed (void);
+size_t background_take_failed (void);
 
 /* When the process ends: writes to stderr how many were lost and are not
 ** reported. */
-void tracked_report_lost (void);
+void background_report_lost (void);
 
 /* A child process has none of its parent's, whatever thread was at them. */
-void background_forget (void);
+void background_reset_after_fork (void);
 
 #endif

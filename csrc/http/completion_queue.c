@@ -27,20 +27,20 @@
 #define IDLE_TIMEOUT_MS 5000
 
 /* The byte that is sent. */
-#define NEWS "n"
-#define LEAVE "l"
+#define BYTE_COMPLETED "n"
+#define BYTE_STOP "l"
 
 struct completion_queue {
   int references;
   pthread_mutex_t lock;
-  pthread_cond_t told;
-  completions arrived, drained; /* that come in; that were handed out */
-  size_t load;
-  bool armed;    /* the byte was sent */
-  bool stopping; /* the reader was told to go */
+  pthread_cond_t not_empty;
+  completions completed, drained; /* that come in; that were handed out */
+  size_t outstanding;
+  bool notified; /* the byte was sent */
+  bool stopping; /* the reader was not_empty to go */
   int64_t idle_timeout_ms, idle_since;
-  int listener, name; /* the listening socket, and a handle on its file */
-  int socket;         /* to the reader */
+  int listener, path_fd; /* the listening socket, and a handle on its file */
+  int socket;            /* to the reader */
   struct completion_queue *next; /* among those that are open */
 };
 
@@ -49,7 +49,7 @@ static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
 static completion_queue *all = NULL;
 
 
-static void shut (int *fd) {
+static void close_fd (int *fd) {
   if (*fd >= 0)
     close(*fd);
   *fd = -1;
@@ -57,62 +57,62 @@ static void shut (int *fd) {
 
 
 completion_queue *completion_queue_new (void) {
-  pthread_condattr_t how;
-  completion_queue *p = calloc(1, sizeof(*p));
-  if (p == NULL)
+  pthread_condattr_t attributes;
+  completion_queue *q = calloc(1, sizeof(*q));
+  if (q == NULL)
     return NULL;
-  p->references = 1;
-  p->idle_timeout_ms = IDLE_TIMEOUT_MS;
-  p->idle_since = clock_ms();
-  p->listener = p->name = p->socket = -1;
-  pthread_mutex_init(&p->lock, NULL);
-  pthread_condattr_init(&how);
-  pthread_condattr_setclock(&how, CLOCK_MONOTONIC);
-  pthread_cond_init(&p->told, &how);
-  pthread_condattr_destroy(&how);
+  q->references = 1;
+  q->idle_timeout_ms = IDLE_TIMEOUT_MS;
+  q->idle_since = clock_ms();
+  q->listener = q->path_fd = q->socket = -1;
+  pthread_mutex_init(&q->lock, NULL);
+  pthread_condattr_init(&attributes);
+  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+  pthread_cond_init(&q->not_empty, &attributes);
+  pthread_condattr_destroy(&attributes);
   pthread_mutex_lock(&all_lock);
-  p->next = all;
-  all = p;
+  q->next = all;
+  all = q;
   pthread_mutex_unlock(&all_lock);
-  return p;
+  return q;
 }
 
 
-completion_queue *completion_queue_share (completion_queue *p) {
-  refcount_up(&p->references);
-  return p;
+completion_queue *completion_queue_share (completion_queue *q) {
+  refcount_up(&q->references);
+  return q;
 }
 
 
-void completion_queue_release (completion_queue *p) {
-  if (p == NULL || !refcount_down(&p->references))
+void completion_queue_release (completion_queue *q) {
+  if (q == NULL || !refcount_down(&q->references))
     return;
-  pthread_mutex_destroy(&p->lock);
-  pthread_cond_destroy(&p->told);
-  completions_free(&p->arrived);
-  completions_free(&p->drained);
-  free(p);
+  pthread_mutex_destroy(&q->lock);
+  pthread_cond_destroy(&q->not_empty);
+  completions_free(&q->completed);
+  completions_free(&q->drained);
+  free(q);
 }
 
 
-void completion_queue_close (completion_queue *p) {
+void completion_queue_close (completion_queue *q) {
   completion_queue **at = &all;
   pthread_mutex_lock(&all_lock);
-  while (*at != NULL && *at != p)
+  while (*at != NULL && *at != q)
     at = &(*at)->next;
   if (*at != NULL) /* not one from before a fork */
-    *at = p->next;
+    *at = q->next;
   pthread_mutex_unlock(&all_lock);
-  completion_queue_disconnect(p);
-  completion_queue_release(p);
+  completion_queue_disconnect(q);
+  completion_queue_release(q);
 }
 
 
 int completion_queues_open (void) {
-  const completion_queue *p;
+  const completion_queue *q;
   int count = 0;
   pthread_mutex_lock(&all_lock);
-  for (p = all; p != NULL; p = p->next)
+  for (q = all; q != NULL; q = q->next)
     count++;
   pthread_mutex_unlock(&all_lock);
   return count;
@@ -120,7 +120,7 @@ int completion_queues_open (void) {
 
 
 /* They leak: what they hold open is the parent's, too. */
-void completion_queues_forget (void) {
+void completion_queues_reset_after_fork (void) {
   pthread_mutex_init(&all_lock, NULL);
   all = NULL;
 }
@@ -130,63 +130,64 @@ void completion_queues_forget (void) {
 ** What arrives
 ** ======================================================= */
 
-bool completion_queue_reserve (completion_queue *p) {
+bool completion_queue_reserve (completion_queue *q) {
   bool room;
-  pthread_mutex_lock(&p->lock);
+  pthread_mutex_lock(&q->lock);
   /* so that telling and draining cannot fail */
-  room = completions_reserve(&p->arrived, p->load + 1 - p->arrived.count) &&
-         completions_reserve(&p->drained, p->load + 1);
+  room = completions_reserve(&q->completed,
+                             q->outstanding + 1 - q->completed.count) &&
+         completions_reserve(&q->drained, q->outstanding + 1);
   if (room) {
-    p->load++;
-    p->stopping = false;
+    q->outstanding++;
+    q->stopping = false;
   }
-  pthread_mutex_unlock(&p->lock);
+  pthread_mutex_unlock(&q->lock);
   return room;
 }
 
 
 /* With the lock held. */
-static void ring (completion_queue *p, const char *what) {
-  if (p->armed)
+static void notify (completion_queue *q, const char *what) {
+  if (q->notified)
     return;
-  p->armed = true;
-  if (p->socket >= 0)
-    (void)!send(p->socket, what, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+  q->notified = true;
+  if (q->socket >= 0)
+    (void)!send(q->socket, what, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 
-void completion_queue_push (completion_queue *p, long serial) {
-  pthread_mutex_lock(&p->lock);
-  completions_add(&p->arrived, serial);
-  ring(p, NEWS);
-  pthread_cond_signal(&p->told);
-  pthread_mutex_unlock(&p->lock);
+void completion_queue_push (completion_queue *q, long serial) {
+  pthread_mutex_lock(&q->lock);
+  completions_add(&q->completed, serial);
+  notify(q, BYTE_COMPLETED);
+  pthread_cond_signal(&q->not_empty);
+  pthread_mutex_unlock(&q->lock);
 }
 
 
-const long *completion_queue_drain (completion_queue *p, size_t *count) {
+const long *completion_queue_drain (completion_queue *q, size_t *count) {
   completions other;
-  pthread_mutex_lock(&p->lock);
-  other = p->drained;
-  p->drained = p->arrived;
-  p->arrived = other;
-  p->arrived.count = 0;
-  p->armed = p->stopping = false;
-  p->load -= p->drained.count;
-  if (p->drained.count > 0)
-    p->idle_since = clock_ms();
-  *count = p->drained.count;
-  pthread_mutex_unlock(&p->lock);
-  return p->drained.serials;
+  pthread_mutex_lock(&q->lock);
+  other = q->drained;
+  q->drained = q->completed;
+  q->completed = other;
+  q->completed.count = 0;
+  q->notified = q->stopping = false;
+  q->outstanding -= q->drained.count;
+  if (q->drained.count > 0)
+    q->idle_since = clock_ms();
+  *count = q->drained.count;
+  pthread_mutex_unlock(&q->lock);
+  return q->drained.serials;
 }
 
 
-size_t completion_queue_size (completion_queue *p) {
-  size_t load;
-  pthread_mutex_lock(&p->lock);
-  load = p->load;
-  pthread_mutex_unlock(&p->lock);
-  return load;
+size_t completion_queue_size (completion_queue *q) {
+  size_t outstanding;
+  pthread_mutex_lock(&q->lock);
+  outstanding = q->outstanding;
+  pthread_mutex_unlock(&q->lock);
+  return outstanding;
 }
 
 /* }====================================================== */
@@ -198,60 +199,62 @@ size_t completion_queue_size (completion_queue *p) {
 
 /* A socket at a path that is gone when this returns: what is left of it is a
 ** handle, by which this process can still be connected to. */
-static const char *open_listener (completion_queue *p, char *folder) {
+static const char *bind_listener (completion_queue *q, char *directory) {
   struct sockaddr_un address;
   const char *why = NULL;
   memset(&address, 0, sizeof(address));
   address.sun_family = AF_UNIX;
-  if (mkdtemp(folder) == NULL)
+  if (mkdtemp(directory) == NULL)
     return strerror(errno);
   (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/engine",
-                 folder);
-  p->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (p->listener < 0 ||
-      bind(p->listener, (struct sockaddr *)&address, sizeof(address)) != 0 ||
-      listen(p->listener, 8) != 0)
+                 directory);
+  q->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (q->listener < 0 ||
+      bind(q->listener, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+      listen(q->listener, 8) != 0)
     why = strerror(errno);
   else {
-    p->name = open(address.sun_path, O_PATH | O_CLOEXEC);
-    if (p->name < 0)
+    q->path_fd = open(address.sun_path, O_PATH | O_CLOEXEC);
+    if (q->path_fd < 0)
       why = strerror(errno);
   }
   unlink(address.sun_path);
-  rmdir(folder);
+  rmdir(directory);
   return why;
 }
 
 
-static void close_listener (completion_queue *p) {
-  shut(&p->listener);
-  shut(&p->name);
+static void close_listener (completion_queue *q) {
+  close_fd(&q->listener);
+  close_fd(&q->path_fd);
 }
 
 
-bool completion_queue_listen (completion_queue *p,
+bool completion_queue_listen (completion_queue *q,
                               char address[LISTENER_ADDRESS_SIZE],
                               const char **why) {
 #if defined(O_PATH)
   /* a container may let nobody write to the first of them */
-  static const char *const places[] = {"/tmp", "/dev/shm", "/var/tmp", "/run"};
+  static const char *const directories[] = {"/tmp", "/dev/shm", "/var/tmp",
+                                            "/run"};
   size_t i;
-  completion_queue_disconnect(p);
-  for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-    char folder[32];
-    (void)snprintf(folder, sizeof(folder), "%s/klaviyo-XXXXXX", places[i]);
-    *why = open_listener(p, folder);
+  completion_queue_disconnect(q);
+  for (i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
+    char directory[32];
+    (void)snprintf(directory, sizeof(directory), "%s/klaviyo-XXXXXX",
+                   directories[i]);
+    *why = bind_listener(q, directory);
     if (*why == NULL)
       break;
-    close_listener(p);
+    close_listener(q);
   }
   if (*why != NULL)
     return false;
   (void)snprintf(address, LISTENER_ADDRESS_SIZE, "unix:/proc/self/fd/%d",
-                 p->name);
+                 q->path_fd);
   return true;
 #else
-  (void)p;
+  (void)q;
   (void)address;
   *why = "this system has no handles on files";
   return false;
@@ -260,7 +263,7 @@ bool completion_queue_listen (completion_queue *p,
 
 
 /* Whoever else found the way in is not who we wait for. */
-static bool is_us (int fd) {
+static bool is_own_process (int fd) {
 #if defined(SO_PEERCRED)
   struct ucred peer;
   socklen_t size = sizeof(peer);
@@ -273,48 +276,48 @@ static bool is_us (int fd) {
 }
 
 
-const char *completion_queue_accept (completion_queue *p) {
+const char *completion_queue_accept (completion_queue *q) {
   const char *why = NULL;
   int fd;
   do {
-    fd = accept(p->listener, NULL, NULL);
+    fd = accept(q->listener, NULL, NULL);
     if (fd < 0)
       why = strerror(errno);
-    else if (!is_us(fd))
-      shut(&fd);
+    else if (!is_own_process(fd))
+      close_fd(&fd);
   } while (fd < 0 && why == NULL);
-  close_listener(p);
+  close_listener(q);
   if (fd < 0)
     return why;
   fcntl(fd, F_SETFD, FD_CLOEXEC);
-  pthread_mutex_lock(&p->lock);
-  p->socket = fd;
-  p->armed = p->stopping = false;
-  if (p->arrived.count > 0)
-    ring(p, NEWS);
-  p->idle_since = clock_ms();
-  pthread_mutex_unlock(&p->lock);
+  pthread_mutex_lock(&q->lock);
+  q->socket = fd;
+  q->notified = q->stopping = false;
+  if (q->completed.count > 0)
+    notify(q, BYTE_COMPLETED);
+  q->idle_since = clock_ms();
+  pthread_mutex_unlock(&q->lock);
   return NULL;
 }
 
 
-void completion_queue_disconnect (completion_queue *p) {
-  close_listener(p);
-  pthread_mutex_lock(&p->lock);
-  shut(&p->socket);
-  pthread_mutex_unlock(&p->lock);
+void completion_queue_disconnect (completion_queue *q) {
+  close_listener(q);
+  pthread_mutex_lock(&q->lock);
+  close_fd(&q->socket);
+  pthread_mutex_unlock(&q->lock);
 }
 
 
-void completion_queue_request_stop (completion_queue *p) {
-  pthread_mutex_lock(&p->lock);
-  p->armed = false;
-  ring(p, LEAVE);
-  pthread_mutex_unlock(&p->lock);
+void completion_queue_request_stop (completion_queue *q) {
+  pthread_mutex_lock(&q->lock);
+  q->notified = false;
+  notify(q, BYTE_STOP);
+  pthread_mutex_unlock(&q->lock);
 }
 
 
-void completion_queue_wait (completion_queue *p, long ms) {
+void completion_queue_wait (completion_queue *q, long ms) {
   struct timespec until;
   int code = 0;
   clock_gettime(CLOCK_MONOTONIC, &until);
@@ -324,43 +327,43 @@ void completion_queue_wait (completion_queue *p, long ms) {
     until.tv_nsec -= 1000000000L;
     until.tv_sec++;
   }
-  pthread_mutex_lock(&p->lock);
-  while (p->arrived.count == 0 && code == 0)
-    code = pthread_cond_timedwait(&p->told, &p->lock, &until);
-  pthread_mutex_unlock(&p->lock);
+  pthread_mutex_lock(&q->lock);
+  while (q->completed.count == 0 && code == 0)
+    code = pthread_cond_timedwait(&q->not_empty, &q->lock, &until);
+  pthread_mutex_unlock(&q->lock);
 }
 
 
-void completion_queue_set_idle_timeout (completion_queue *p, int64_t ms) {
-  pthread_mutex_lock(&p->lock);
-  p->idle_timeout_ms = ms;
-  pthread_mutex_unlock(&p->lock);
+void completion_queue_set_idle_timeout (completion_queue *q, int64_t ms) {
+  pthread_mutex_lock(&q->lock);
+  q->idle_timeout_ms = ms;
+  pthread_mutex_unlock(&q->lock);
 }
 
 
-static int64_t sweep_idle (completion_queue *p, int64_t now) {
+static int64_t sweep_idle (completion_queue *q, int64_t now) {
   int64_t left = -1;
-  pthread_mutex_lock(&p->lock);
-  if (p->socket >= 0 && !p->stopping) {
-    left = p->load > 0 ? p->idle_timeout_ms
-                       : p->idle_since + p->idle_timeout_ms - now;
-    if (p->load == 0 && left <= 0) {
-      p->stopping = true;
-      ring(p, LEAVE);
+  pthread_mutex_lock(&q->lock);
+  if (q->socket >= 0 && !q->stopping) {
+    left = q->outstanding > 0 ? q->idle_timeout_ms
+                              : q->idle_since + q->idle_timeout_ms - now;
+    if (q->outstanding == 0 && left <= 0) {
+      q->stopping = true;
+      notify(q, BYTE_STOP);
       left = -1;
     }
   }
-  pthread_mutex_unlock(&p->lock);
+  pthread_mutex_unlock(&q->lock);
   return left;
 }
 
 
 int64_t completion_queues_sweep_idle (int64_t now) {
-  completion_queue *p;
+  completion_queue *q;
   int64_t next = -1;
   pthread_mutex_lock(&all_lock);
-  for (p = all; p != NULL; p = p->next) {
-    int64_t left = sweep_idle(p, now);
+  for (q = all; q != NULL; q = q->next) {
+    int64_t left = sweep_idle(q, now);
     if (left >= 0 && (next < 0 || left < next))
       next = left;
   }

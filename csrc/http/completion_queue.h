@@ -16,30 +16,30 @@
 typedef struct completion_queue completion_queue;
 
 completion_queue *completion_queue_new (void); /* NULL when memory is out */
-completion_queue *completion_queue_share (completion_queue *p);
-void completion_queue_release (completion_queue *p);
+completion_queue *completion_queue_share (completion_queue *q);
+void completion_queue_release (completion_queue *q);
 
 /* Nobody will ask it any more. */
-void completion_queue_close (completion_queue *p);
+void completion_queue_close (completion_queue *q);
 
 /* How many ports of this process are open. */
 int completion_queues_open (void);
 
 /* A child process has none of its parent's, whatever thread was at them. */
-void completion_queues_forget (void);
+void completion_queues_reset_after_fork (void);
 
 /* A transfer more will tell its end here. False when memory is out. */
-bool completion_queue_reserve (completion_queue *p);
+bool completion_queue_reserve (completion_queue *q);
 
 /* Its end. */
-void completion_queue_push (completion_queue *p, long serial);
+void completion_queue_push (completion_queue *q, long serial);
 
 /* The serials that were told since the last time, '*count' of them, valid
 ** until the next time. Never waits. */
-const long *completion_queue_drain (completion_queue *p, size_t *count);
+const long *completion_queue_drain (completion_queue *q, size_t *count);
 
 /* How many are to be told, or told and not drained. */
-size_t completion_queue_size (completion_queue *p);
+size_t completion_queue_size (completion_queue *q);
 
 /* {======================================================
 ** The reader
@@ -49,25 +49,25 @@ size_t completion_queue_size (completion_queue *p);
 
 /* Opens the door: its address, for who wants to connect; or false, and
 ** '*why'. No file is left behind. */
-bool completion_queue_listen (completion_queue *p,
+bool completion_queue_listen (completion_queue *q,
                               char address[LISTENER_ADDRESS_SIZE],
                               const char **why);
 
 /* Lets in whoever stands at the door, if it is this very process, and shuts
 ** it; NULL, or why not. */
-const char *completion_queue_accept (completion_queue *p);
+const char *completion_queue_accept (completion_queue *q);
 
 /* The reader is gone. */
-void completion_queue_disconnect (completion_queue *p);
+void completion_queue_disconnect (completion_queue *q);
 
 /* Tells it to leave, in any case. */
-void completion_queue_request_stop (completion_queue *p);
+void completion_queue_request_stop (completion_queue *q);
 
 /* For who has no loop: waits until there is something to drain, up to 'ms'. */
-void completion_queue_wait (completion_queue *p, long ms);
+void completion_queue_wait (completion_queue *q, long ms);
 
 /* How long nothing is to be under way before the reader may go. */
-void completion_queue_set_idle_timeout (completion_queue *p, int64_t ms);
+void completion_queue_set_idle_timeout (completion_queue *q, int64_t ms);
 
 /* Tells the readers of all ports that may. After how many milliseconds to
 ** ask again; -1: when there is another transfer. */

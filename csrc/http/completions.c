@@ -6,40 +6,40 @@
 #include <stdlib.h>
 
 
-bool completions_reserve (completions *all, size_t more) {
-  size_t room = all->count + more;
+bool completions_reserve (completions *c, size_t more) {
+  size_t capacity = c->count + more;
   long *serials;
-  if (room <= all->room)
+  if (capacity <= c->capacity)
     return true;
-  serials = realloc(all->serials, room * 2 * sizeof(*serials));
+  serials = realloc(c->serials, capacity * 2 * sizeof(*serials));
   if (serials == NULL)
     return false;
-  all->serials = serials;
-  all->room = room * 2;
+  c->serials = serials;
+  c->capacity = capacity * 2;
   return true;
 }
 
 
-void completions_add (completions *all, long serial) {
-  completions_renew(all);
-  all->serials[all->count++] = serial;
+void completions_add (completions *c, long serial) {
+  completions_discard_taken(c);
+  c->serials[c->count++] = serial;
 }
 
 
-void completions_renew (completions *all) {
-  if (all->told)
-    all->count = 0;
-  all->told = false;
+void completions_discard_taken (completions *c) {
+  if (c->taken)
+    c->count = 0;
+  c->taken = false;
 }
 
 
-const long *completions_take (completions *all, size_t *count) {
-  all->told = true;
-  *count = all->count;
-  return all->serials;
+const long *completions_take (completions *c, size_t *count) {
+  c->taken = true;
+  *count = c->count;
+  return c->serials;
 }
 
 
-void completions_free (completions *all) {
-  free(all->serials);
+void completions_free (completions *c) {
+  free(c->serials);
 }

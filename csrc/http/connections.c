@@ -33,7 +33,7 @@ static bool remove_from (connections *c, connection **list, int fd) {
 }
 
 
-static void forget (connections *c, int fd) {
+static void remove_socket (connections *c, int fd) {
   int i;
   if (remove_from(c, &c->opened, fd))
     return;
@@ -81,7 +81,7 @@ static curl_socket_t open_socket (void *self, curlsocktype purpose,
   (void)purpose;
   if (fd < 0)
     return CURL_SOCKET_BAD;
-  forget(self, fd); /* a socket that was closed without a report */
+  remove_socket(self, fd); /* a socket that was closed without a report */
   if (add(self, fd))
     return fd;
   close(fd);
@@ -90,7 +90,7 @@ static curl_socket_t open_socket (void *self, curlsocktype purpose,
 
 
 static int close_socket (void *self, curl_socket_t fd) {
-  forget(self, fd);
+  remove_socket(self, fd);
   return close(fd);
 }
 
@@ -114,9 +114,8 @@ CURLcode connections_apply (connections *c, CURL *easy) {
 }
 
 
-static bool is_end (const connection_end *end, const char *ip,
-                    int completion_queue) {
-  return end->completion_queue == completion_queue && strcmp(end->ip, ip) == 0;
+static bool is_end (const connection_end *end, const char *ip, int port) {
+  return end->port == port && strcmp(end->ip, ip) == 0;
 }
 
 
@@ -132,12 +131,12 @@ static bool get_end (int fd, name_function *get, connection_end *end) {
   if (address.ss_family == AF_INET) {
     const struct sockaddr_in *in = (const void *)&address;
     ip = &in->sin_addr;
-    end->completion_queue = ntohs(in->sin_port);
+    end->port = ntohs(in->sin_port);
   }
   else if (address.ss_family == AF_INET6) {
     const struct sockaddr_in6 *in = (const void *)&address;
     ip = &in->sin6_addr;
-    end->completion_queue = ntohs(in->sin6_port);
+    end->port = ntohs(in->sin6_port);
   }
   else
     return false;
@@ -146,8 +145,9 @@ static bool get_end (int fd, name_function *get, connection_end *end) {
 
 
 /* One that was opened for this request: from now on it is found by its port. */
-static connection *settle (connections *c, const char *local_ip, int local_port,
-                           const char *remote_ip, int remote_port) {
+static connection *identify (connections *c, const char *local_ip,
+                             int local_port, const char *remote_ip,
+                             int remote_port) {
   connection **list;
   for (list = &c->opened; *list != NULL; list = &(*list)->next) {
     connection *one = *list;
@@ -176,7 +176,7 @@ connection *connections_find (connections *c, const char *local_ip,
     if (is_end(&one->local, local_ip, local_port) &&
         is_end(&one->remote, remote_ip, remote_port))
       return one;
-  return settle(c, local_ip, local_port, remote_ip, remote_port);
+  return identify(c, local_ip, local_port, remote_ip, remote_port);
 }
 
 

@@ -18,7 +18,7 @@
 
 typedef struct connection_end {
   char ip[MAX_ADDRESS];
-  int completion_queue;
+  int port;
 } connection_end;
 
 /* Its memory stays for the next one, so that a pointer is always to one. */

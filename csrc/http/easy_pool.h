@@ -12,8 +12,8 @@
 
 typedef struct spare {
   CURL *easy;
-  unsigned long number; /* of the settings whose options it has; 0: none */
-  request_kind kind;    /* and of what kind of request */
+  unsigned long settings_id; /* of the settings whose options it has; 0: none */
+  request_kind kind;         /* and of what kind of request */
 } spare;
 
 typedef struct easy_pool {
@@ -23,12 +23,12 @@ typedef struct easy_pool {
 
 /* A handle for a request; NULL when memory is out. '*dressed': it has all
 ** that 'request_setup' would set. */
-CURL *easy_pool_take (easy_pool *h, const request *r, bool *configured);
+CURL *easy_pool_take (easy_pool *pool, const request *r, bool *configured);
 
 /* Takes back one that was given for that request. */
-void easy_pool_put (easy_pool *h, CURL *easy, const request *r, bool failed);
+void easy_pool_put (easy_pool *pool, CURL *easy, const request *r, bool failed);
 
 /* Frees those that were taken back. */
-void handles_free (easy_pool *h);
+void easy_pool_free (easy_pool *pool);
 
 #endif

@@ -21,7 +21,7 @@
 #include "http/background_stats.h"
 
 /* How long what is tracked may take when the process ends. */
-#define LAST_MS 5000
+#define DRAIN_TIMEOUT_MS 5000
 
 typedef struct engine {
   loop *loop;
@@ -31,8 +31,8 @@ typedef struct engine {
 } engine;
 
 static __thread engine *the_engine = NULL; /* of this thread */
-static pthread_key_t at_thread_end;        /* has the same, to end it */
-static bool wants_thread = false;
+static pthread_key_t engine_key;           /* has the same, to end it */
+static bool uses_thread = false;
 static CURLcode global_code = CURLE_FAILED_INIT;
 static long this_process = 0; /* to ask the system costs, four times a call */
 
@@ -42,10 +42,10 @@ static long this_process = 0; /* to ask the system costs, four times a call */
 ** ======================================================= */
 
 /* What is tracked still goes out, for a while. */
-static void send_the_last (engine *e) {
-  int64_t until = clock_ms() + LAST_MS;
+static void drain_background (engine *e) {
+  int64_t until = clock_ms() + DRAIN_TIMEOUT_MS;
   if (e->loop_thread != NULL) {
-    loop_thread_stop(e->loop_thread, LAST_MS);
+    loop_thread_stop(e->loop_thread, DRAIN_TIMEOUT_MS);
     e->loop_thread = NULL;
     return;
   }
@@ -54,30 +54,30 @@ static void send_the_last (engine *e) {
 }
 
 
-static void leave (void) {
+static void at_process_exit (void) {
   engine *e = the_engine;
   if (e == NULL || e->pid != this_process)
     return;
-  send_the_last(e);
-  tracked_report_lost();
+  drain_background(e);
+  background_report_lost();
 }
 
 
-static void end_engine (void *self) {
+static void engine_free (void *self) {
   engine *e = self;
   if (e->pid != this_process)
     return;
-  send_the_last(e);
-  machine_free(e->loop);
+  drain_background(e);
+  loop_free(e->loop);
   free(e);
   the_engine = NULL;
 }
 
 
-static void forget (void) {
+static void after_fork_in_child (void) {
   this_process = (long)getpid();
-  completion_queues_forget();
-  background_forget();
+  completion_queues_reset_after_fork();
+  background_reset_after_fork();
 }
 
 
@@ -87,8 +87,9 @@ static void global_init (void) {
   this_process = (long)getpid();
   global_code = curl_global_init(CURL_GLOBAL_DEFAULT);
   if (global_code == CURLE_OK &&
-      (pthread_key_create(&at_thread_end, end_engine) != 0 ||
-       atexit(leave) != 0 || pthread_atfork(NULL, NULL, forget) != 0))
+      (pthread_key_create(&engine_key, engine_free) != 0 ||
+       atexit(at_process_exit) != 0 ||
+       pthread_atfork(NULL, NULL, after_fork_in_child) != 0))
     global_code = CURLE_OUT_OF_MEMORY;
 }
 
@@ -110,8 +111,8 @@ static engine *engine_new (void) {
   }
   e->pid = e->loop->pid;
   e->id = __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);
-  if (pthread_setspecific(at_thread_end, e) != 0) {
-    machine_free(e->loop);
+  if (pthread_setspecific(engine_key, e) != 0) {
+    loop_free(e->loop);
     free(e);
     return NULL;
   }
@@ -146,24 +147,24 @@ bool engine_is_foreign (const transfer *t) {
 }
 
 
-void engine_want_thread (void) {
-  __atomic_store_n(&wants_thread, true, __ATOMIC_RELAXED);
+void engine_use_thread (void) {
+  __atomic_store_n(&uses_thread, true, __ATOMIC_RELAXED);
   origins_widen();
 }
 
 
 bool engine_has_thread (void) {
-  return __atomic_load_n(&wants_thread, __ATOMIC_RELAXED);
+  return __atomic_load_n(&uses_thread, __ATOMIC_RELAXED);
 }
 
 /* }====================================================== */
 
 
 /* Where nobody can work on it. */
-static void refuse (transfer *t, const char *why) {
+static void fail_submit (transfer *t, const char *why) {
   transfer_fail(t, FAILURE_TRANSPORT, why);
   if (t->background)
-    background_leave(t);
+    background_finish(t);
 }
 
 
@@ -173,10 +174,10 @@ void engine_submit (transfer *t) {
   if (e != NULL && engine_has_thread() && e->loop_thread == NULL)
     e->loop_thread = loop_thread_start(e->loop);
   if (e == NULL || (engine_has_thread() && e->loop_thread == NULL) ||
-      !lane_claim(t->request_queue, &e->loop->origins, &why) ||
+      !request_queue_claim(t->request_queue, &e->loop->origins, &why) ||
       (t->completion_queue != NULL &&
        !completion_queue_reserve(t->completion_queue))) {
-    refuse(t, why);
+    fail_submit(t, why);
     return;
   }
   t->pid = e->pid;
@@ -192,8 +193,8 @@ void engine_submit (transfer *t) {
 }
 
 
-bool engine_track (transfer *t, size_t most) {
-  if (engine_get() == NULL || !background_enter(t, most))
+bool engine_track (transfer *t, size_t max) {
+  if (engine_get() == NULL || !background_add(t, max))
     return false;
   t->background = true;
   engine_submit(t);
@@ -241,7 +242,7 @@ void engine_unwatch (transfer *t) {
   engine *e = engine_of(t);
   if (!t->watched)
     return;
-  if (e != NULL && transfer_is_done(t) && --e->loop->unseen == 0)
+  if (e != NULL && transfer_is_done(t) && --e->loop->watched_done == 0)
     poller_signal(e->loop->poller, false);
   t->watched = false;
 }
@@ -264,48 +265,48 @@ bool engine_wait (transfer *t, long ms) {
 
 const long *engine_wait_any (long ms, size_t *count) {
   int64_t until = clock_ms() + ms;
-  loop *m = loop_get();
+  loop *l = loop_get();
   *count = 0;
-  if (m == NULL)
+  if (l == NULL)
     return NULL;
-  completions_renew(&m->completions);
-  while (m->completions.count == 0) {
+  completions_discard_taken(&l->completions);
+  while (l->completions.count == 0) {
     int64_t left = until - clock_ms();
-    loop_run_once(m, left > 0 ? left : 0);
+    loop_run_once(l, left > 0 ? left : 0);
     if (left <= 0)
       break;
   }
-  return completions_take(&m->completions, count);
+  return completions_take(&l->completions, count);
 }
 
 
 void engine_pump (long ms) {
   int64_t until = clock_ms() + ms;
   int64_t left = ms;
-  loop *m = loop_get();
-  while (m != NULL && left >= 0) {
-    loop_run_once(m, left);
+  loop *l = loop_get();
+  while (l != NULL && left >= 0) {
+    loop_run_once(l, left);
     left = left > 0 ? until - clock_ms() : -1;
   }
 }
 
 
 int engine_fd (void) {
-  const loop *m = loop_get();
-  return m != NULL ? poller_fd(m->poller) : -1;
+  const loop *l = loop_get();
+  return l != NULL ? poller_fd(l->poller) : -1;
 }
 
 
 long engine_timeout (void) {
-  const loop *m = loop_get();
+  const loop *l = loop_get();
   int64_t next;
   long left, ms = -1;
-  if (m == NULL)
+  if (l == NULL)
     return -1;
-  next = loop_timeout(m) - clock_ms();
+  next = loop_timeout(l) - clock_ms();
   if (next < LONG_MAX / 2)
     ms = next > 0 ? (long)next : 0;
-  left = poller_timeout(m->poller);
+  left = poller_timeout(l->poller);
   return left >= 0 && (ms < 0 || left < ms) ? left : ms;
 }
 

@@ -15,13 +15,13 @@ void engine_submit (transfer *t);
 /* The same for one that nobody waits for. It has until its deadline from when
 ** its turn comes. False where 'most' of them are still to be sent: then it
 ** is not queued. */
-bool engine_track (transfer *t, size_t most);
+bool engine_track (transfer *t, size_t max);
 
 /* From the next transfer on, a thread works on all of this process: then
 ** their ends are told by ports, and none of what waits here or pumps is to
 ** be called; and there are the connections for many callers. Holds for
 ** children that are forked, too. */
-void engine_want_thread (void);
+void engine_use_thread (void);
 bool engine_has_thread (void);
 
 /* Whether another thread of this process has submitted it, and has not ended

@@ -25,30 +25,30 @@ typedef struct loop {
   size_t running;
   size_t background;       /* pending ones that nobody waits for */
   completions completions; /* of announced transfers */
-  size_t unseen;           /* watched ones that ended */
+  size_t watched_done;     /* watched ones that ended */
 } loop;
 
 loop *loop_new (void); /* NULL when it cannot be had */
 
 /* Ends what it still has, and closes its connections. */
-void machine_free (loop *m);
+void loop_free (loop *l);
 
 /* Takes a transfer on. It comes to an end in any case, by its deadline at
 ** the latest; at once, where there is no memory for it. */
-void loop_add (loop *m, transfer *t);
+void loop_add (loop *l, transfer *t);
 
 /* Ends a transfer that was taken on and is not done. */
-void loop_abort (loop *m, transfer *t, failure kind, const char *reason);
+void loop_abort (loop *l, transfer *t, failure kind, const char *reason);
 
 /* A round: what is due is started, what libcurl has to do is done, waiting
 ** for it up to 'ms'. */
-CURLMcode loop_run_once (loop *m, int64_t ms);
+CURLMcode loop_run_once (loop *l, int64_t ms);
 
 /* What was taken and is not done, and what of it is under way: for any
 ** thread. */
-void loop_stats (const loop *m, size_t *pending, size_t *running);
+void loop_stats (const loop *l, size_t *pending, size_t *running);
 
 /* When it has something to do, whatever the sockets say. */
-int64_t loop_timeout (const loop *m);
+int64_t loop_timeout (const loop *l);
 
 #endif

@@ -18,86 +18,86 @@ struct loop_thread {
   pthread_t id;
   pthread_mutex_t lock; /* of all below */
   transfer *posted, **last_posted;
-  transfer *unwanted;
+  transfer *cancelled;
   size_t posted_count;
   int64_t until; /* when to stop; 0: not yet known */
   bool asleep;   /* or about to be: has to be woken */
 };
 
 
-static bool is_empty (const loop_thread *d) {
-  return d->posted == NULL && d->unwanted == NULL;
+static bool is_empty (const loop_thread *thread) {
+  return thread->posted == NULL && thread->cancelled == NULL;
 }
 
 
 /* With the lock held, which is given back: a thread at work looks anyway. */
-static void wake (loop_thread *d) {
-  bool asleep = d->asleep;
-  d->asleep = false;
-  pthread_mutex_unlock(&d->lock);
+static void wake (loop_thread *thread) {
+  bool asleep = thread->asleep;
+  thread->asleep = false;
+  pthread_mutex_unlock(&thread->lock);
   if (asleep)
-    poller_wake(d->loop->poller);
+    poller_wake(thread->loop->poller);
 }
 
 
-void loop_thread_post (loop_thread *d, transfer *t) {
+void loop_thread_post (loop_thread *thread, transfer *t) {
   t->next_posted = NULL;
   transfer_share(t);
-  pthread_mutex_lock(&d->lock);
-  *d->last_posted = t;
-  d->last_posted = &t->next_posted;
-  d->posted_count++;
-  wake(d);
+  pthread_mutex_lock(&thread->lock);
+  *thread->last_posted = t;
+  thread->last_posted = &t->next_posted;
+  thread->posted_count++;
+  wake(thread);
 }
 
 
-void loop_thread_cancel (loop_thread *d, transfer *t) {
-  if (t->unwanted)
+void loop_thread_cancel (loop_thread *thread, transfer *t) {
+  if (t->cancelled)
     return;
-  t->unwanted = true;
+  t->cancelled = true;
   transfer_share(t);
-  pthread_mutex_lock(&d->lock);
-  t->next_unwanted = d->unwanted;
-  d->unwanted = t;
-  wake(d);
+  pthread_mutex_lock(&thread->lock);
+  t->next_cancelled = thread->cancelled;
+  thread->cancelled = t;
+  wake(thread);
 }
 
 
 /* True where it may sleep: nothing changed since it looked. */
-static bool prepare_sleep (loop_thread *d, int64_t until) {
+static bool prepare_sleep (loop_thread *thread, int64_t until) {
   bool asleep;
-  pthread_mutex_lock(&d->lock);
-  asleep = d->asleep = is_empty(d) && d->until == until;
-  pthread_mutex_unlock(&d->lock);
+  pthread_mutex_lock(&thread->lock);
+  asleep = thread->asleep = is_empty(thread) && thread->until == until;
+  pthread_mutex_unlock(&thread->lock);
   return asleep;
 }
 
 
 /* Takes what came in. The cancelled ones come after the new ones, so that
 ** none is cancelled before it was taken on. */
-static int64_t take_posted (loop_thread *d) {
-  transfer *posted, *unwanted;
+static int64_t take_posted (loop_thread *thread) {
+  transfer *posted, *cancelled;
   int64_t until;
-  pthread_mutex_lock(&d->lock);
-  d->asleep = false;
-  posted = d->posted;
-  unwanted = d->unwanted;
-  until = d->until;
-  d->posted = d->unwanted = NULL;
-  d->last_posted = &d->posted;
-  d->posted_count = 0;
-  pthread_mutex_unlock(&d->lock);
+  pthread_mutex_lock(&thread->lock);
+  thread->asleep = false;
+  posted = thread->posted;
+  cancelled = thread->cancelled;
+  until = thread->until;
+  thread->posted = thread->cancelled = NULL;
+  thread->last_posted = &thread->posted;
+  thread->posted_count = 0;
+  pthread_mutex_unlock(&thread->lock);
   while (posted != NULL) {
     transfer *t = posted;
     posted = t->next_posted;
-    loop_add(d->loop, t);
+    loop_add(thread->loop, t);
     transfer_release(t);
   }
-  while (unwanted != NULL) {
-    transfer *t = unwanted;
-    unwanted = t->next_unwanted;
+  while (cancelled != NULL) {
+    transfer *t = cancelled;
+    cancelled = t->next_cancelled;
     if (!transfer_is_done(t))
-      loop_abort(d->loop, t, FAILURE_CANCELLED, "cancelled");
+      loop_abort(thread->loop, t, FAILURE_CANCELLED, "cancelled");
     transfer_release(t);
   }
   return until;
@@ -108,29 +108,30 @@ static bool is_over (int64_t until) {
   background_stats now;
   if (until == 0)
     return false;
-  now = background_stats_now();
+  now = background_stats_get();
   return now.queued + now.running == 0 || clock_ms() >= until;
 }
 
 
 static void *work (void *self) {
-  loop_thread *d = self;
-  int64_t until = take_posted(d);
+  loop_thread *thread = self;
+  int64_t until = take_posted(thread);
   while (!is_over(until)) {
     int64_t ms = completion_queues_sweep_idle(clock_ms());
     if (ms < 0 || ms > MAX_SLEEP_MS)
       ms = MAX_SLEEP_MS;
     if (until != 0 && ms > until - clock_ms())
       ms = until - clock_ms();
-    loop_run_once(d->loop, ms > 0 && prepare_sleep(d, until) ? ms : 0);
-    until = take_posted(d);
+    loop_run_once(thread->loop,
+                  ms > 0 && prepare_sleep(thread, until) ? ms : 0);
+    until = take_posted(thread);
   }
   return NULL;
 }
 
 
 /* Signals are the host's: all but those that a thread brings on itself. */
-static int create (loop_thread *d) {
+static int create (loop_thread *thread) {
   static const int own[] = {SIGSEGV, SIGBUS,  SIGFPE, SIGILL,
                             SIGTRAP, SIGABRT, SIGSYS};
   sigset_t all, before;
@@ -140,41 +141,41 @@ static int create (loop_thread *d) {
   for (i = 0; i < sizeof(own) / sizeof(own[0]); i++)
     sigdelset(&all, own[i]);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  code = pthread_create(&d->id, NULL, work, d);
+  code = pthread_create(&thread->id, NULL, work, thread);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   return code;
 }
 
 
-loop_thread *loop_thread_start (loop *m) {
-  loop_thread *d = calloc(1, sizeof(*d));
-  if (d == NULL)
+loop_thread *loop_thread_start (loop *l) {
+  loop_thread *thread = calloc(1, sizeof(*thread));
+  if (thread == NULL)
     return NULL;
-  d->loop = m;
-  d->last_posted = &d->posted;
-  pthread_mutex_init(&d->lock, NULL);
-  if (create(d) == 0)
-    return d;
-  pthread_mutex_destroy(&d->lock);
-  free(d);
+  thread->loop = l;
+  thread->last_posted = &thread->posted;
+  pthread_mutex_init(&thread->lock, NULL);
+  if (create(thread) == 0)
+    return thread;
+  pthread_mutex_destroy(&thread->lock);
+  free(thread);
   return NULL;
 }
 
 
-size_t loop_thread_posted (loop_thread *d) {
+size_t loop_thread_posted (loop_thread *thread) {
   size_t count;
-  pthread_mutex_lock(&d->lock);
-  count = d->posted_count;
-  pthread_mutex_unlock(&d->lock);
+  pthread_mutex_lock(&thread->lock);
+  count = thread->posted_count;
+  pthread_mutex_unlock(&thread->lock);
   return count;
 }
 
 
-void loop_thread_stop (loop_thread *d, long ms) {
-  pthread_mutex_lock(&d->lock);
-  d->until = clock_ms() + (ms > 0 ? ms : 1);
-  wake(d);
-  pthread_join(d->id, NULL);
-  pthread_mutex_destroy(&d->lock);
-  free(d);
+void loop_thread_stop (loop_thread *thread, long ms) {
+  pthread_mutex_lock(&thread->lock);
+  thread->until = clock_ms() + (ms > 0 ? ms : 1);
+  wake(thread);
+  pthread_join(thread->id, NULL);
+  pthread_mutex_destroy(&thread->lock);
+  free(thread);
 }

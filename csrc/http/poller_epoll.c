@@ -24,7 +24,7 @@ struct poller {
   int epoll;
   int ready_fd;  /* always readable; in the set while somebody is called */
   int wakeup_fd; /* readable once somebody wants a wait to end */
-  bool called;
+  bool signalled;
   int64_t due; /* when libcurl wants to be called; -1: never */
 };
 
@@ -158,10 +158,10 @@ CURLMcode poller_wait (poller *p, long ms) {
   int i, n;
   if (timeout >= 0 && timeout < ms)
     ms = timeout;
-  if (ms > 0 && p->called)
+  if (ms > 0 && p->signalled)
     set_watched(p, p->ready_fd, false); /* whoever waits here is not called */
   n = epoll_wait(p->epoll, events, MAX_EVENTS, (int)ms);
-  if (ms > 0 && p->called)
+  if (ms > 0 && p->signalled)
     set_watched(p, p->ready_fd, true);
   for (i = 0; i < n && code == CURLM_OK; i++)
     code = handle(p, &events[i]);
@@ -181,7 +181,7 @@ int poller_fd (const poller *p) {
 
 
 void poller_signal (poller *p, bool on) {
-  p->called = on;
+  p->signalled = on;
   set_watched(p, p->ready_fd, on);
 }
 

@@ -19,7 +19,7 @@ settings *settings_new (void) {
   if (s == NULL)
     return NULL;
   s->references = 1;
-  s->number = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+  s->id = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
   return s;
 }
 

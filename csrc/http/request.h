@@ -17,7 +17,7 @@
 
 typedef struct settings {
   int references;
-  unsigned long number;            /* no others had, nor will have it */
+  unsigned long id;                /* no others had, nor will have it */
   struct curl_slist *headers;      /* of a request without a body */
   struct curl_slist *body_headers; /* of one with a body */
   struct curl_slist *form_headers; /* of one with a form: libcurl adds */

@@ -7,14 +7,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FIRST_GAP_MS (2 * RETRY_MIN_PACE_MS)
-#define SHORTEST_MS 3 /* that an attempt can make sense in */
+#define MAX_FIRST_GAP_MS (2 * RETRY_MIN_PACE_MS)
+#define MIN_ATTEMPT_MS 3 /* that an attempt can make sense in */
 #define MAX_GAP_MS 30000
 
 
 /* The server got it, and may or may not have acted. A 408 may be of a server
 ** in between that waited for another one. */
-static bool is_vague_status (long status) {
+static bool is_ambiguous_status (long status) {
   return status == 408 || status == 500 || status == 502 || status == 504 ||
          (status >= 520 && status <= 530);
 }
@@ -49,7 +49,7 @@ retry retry_decide (const attempt_result *a, bool repeatable) {
     if (a->status == 429)
       return a->retry_after > 0 ? RETRY_PACED : RETRY_LATER;
     if (a->status == 503 ||
-        ((is_vague_status(a->status) || a->status == 421) && repeatable))
+        ((is_ambiguous_status(a->status) || a->status == 421) && repeatable))
       return RETRY_LATER;
     return RETRY_NEVER;
   }
@@ -67,7 +67,7 @@ bool retry_needs_connection (const attempt_result *a) {
 
 
 /* Spreads clients apart; need not be hard to guess. */
-static double chance (void) {
+static double random_fraction (void) {
   static uint64_t state = 0;
   if (state == 0)
     state = (uint64_t)time(NULL) * 2654435761u ^ (uint64_t)getpid() << 20;
@@ -78,7 +78,7 @@ static double chance (void) {
 
 /* Seconds; a 0 names no time at all. Klaviyo sends it with a 429 that other
 ** ones follow. */
-static int64_t asked_ms (const attempt_result *a) {
+static int64_t retry_after_ms (const attempt_result *a) {
   return a->code == CURLE_OK && a->retry_after > 0
              ? (int64_t)a->retry_after * 1000
              : 0;
@@ -86,8 +86,8 @@ static int64_t asked_ms (const attempt_result *a) {
 
 
 int64_t retry_gap (const attempt_result *a, int n, int64_t left) {
-  int64_t most = FIRST_GAP_MS;
-  int64_t asked = asked_ms(a);
+  int64_t most = MAX_FIRST_GAP_MS;
+  int64_t asked = retry_after_ms(a);
   int64_t gap;
   if (a->status == 429 && asked > 0)
     return asked;
@@ -98,10 +98,10 @@ int64_t retry_gap (const attempt_result *a, int n, int64_t left) {
   /* a limit has no more room for trying more often: half of the gap is for
      sure, and no less of it near the deadline */
   if (a->status == 429)
-    return most / 2 + (int64_t)((double)(most / 2) * chance());
+    return most / 2 + (int64_t)((double)(most / 2) * random_fraction());
   /* a last try within the deadline may find the server well again */
-  if (most > left - SHORTEST_MS)
-    most = left > SHORTEST_MS ? left - SHORTEST_MS : 0;
-  gap = (int64_t)((double)most * chance());
+  if (most > left - MIN_ATTEMPT_MS)
+    most = left > MIN_ATTEMPT_MS ? left - MIN_ATTEMPT_MS : 0;
+  gap = (int64_t)((double)most * random_fraction());
   return asked > gap ? asked : gap;
 }

@@ -7,17 +7,17 @@
 
 
 bool timers_reserve (timers *all, size_t count) {
-  size_t room = all->room > 0 ? all->room : 64;
+  size_t capacity = all->capacity > 0 ? all->capacity : 64;
   timer **heap;
-  if (count + 1 <= all->room)
+  if (count + 1 <= all->capacity)
     return true;
-  while (room < count + 1)
-    room *= 2;
-  heap = realloc(all->heap, room * sizeof(*heap));
+  while (capacity < count + 1)
+    capacity *= 2;
+  heap = realloc(all->heap, capacity * sizeof(*heap));
   if (heap == NULL)
     return false;
   all->heap = heap;
-  all->room = room;
+  all->capacity = capacity;
   return true;
 }
 
@@ -28,7 +28,7 @@ static void put (timers *all, size_t slot, timer *t) {
 }
 
 
-static void rise (timers *all, timer *t) {
+static void sift_up (timers *all, timer *t) {
   size_t slot = t->slot;
   while (slot > 1 && all->heap[slot / 2]->due > t->due) {
     put(all, slot, all->heap[slot / 2]);
@@ -38,7 +38,7 @@ static void rise (timers *all, timer *t) {
 }
 
 
-static void sink (timers *all, timer *t) {
+static void sift_down (timers *all, timer *t) {
   size_t slot = t->slot;
   for (;;) {
     size_t child = slot * 2;
@@ -59,8 +59,8 @@ void timers_set (timers *all, timer *t, int64_t due) {
   t->due = due;
   if (t->slot == 0)
     put(all, ++all->count, t);
-  rise(all, t);
-  sink(all, t);
+  sift_up(all, t);
+  sift_down(all, t);
 }
 
 
@@ -74,8 +74,8 @@ void timers_clear (timers *all, timer *t) {
   if (last == t)
     return;
   put(all, slot, last);
-  rise(all, last);
-  sink(all, last);
+  sift_up(all, last);
+  sift_down(all, last);
 }
 
 

@@ -16,7 +16,7 @@ typedef struct timer {
 
 typedef struct timers {
   timer **heap; /* heap[1] is the next; heap[0] is not used */
-  size_t count, room;
+  size_t count, capacity;
 } timers;
 
 /* Makes room for so many, so that setting one cannot fail. */

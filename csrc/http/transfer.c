@@ -9,13 +9,13 @@
 #include "http/completion_queue.h"
 
 
-transfer *transfer_new (settings *s, request_queue *l, const char *method,
+transfer *transfer_new (settings *s, request_queue *q, const char *method,
                         const char *url, const char *body, size_t body_size) {
   transfer *t = calloc(1, sizeof(*t));
   if (t == NULL)
     return NULL;
   t->references = 1;
-  t->request_queue = request_queue_share(l);
+  t->request_queue = request_queue_share(q);
   response_open(&t->response, s->max_response_bytes);
   if (!request_open(&t->request, s, method, url, body, body_size)) {
     transfer_release(t);
@@ -43,7 +43,7 @@ void transfer_release (transfer *t) {
 }
 
 
-static void note (transfer *t, long status, const char *reason, double now) {
+static void record (transfer *t, long status, const char *reason, double now) {
   attempt *more =
       realloc(t->attempts, ((size_t)t->attempt_count + 1) * sizeof(*more));
   attempt *one;
@@ -59,19 +59,21 @@ static void note (transfer *t, long status, const char *reason, double now) {
 }
 
 
-void transfer_note (transfer *t, const attempt_result *a, double now) {
-  bool vague = a->code != CURLE_OK
-                   ? a->sent
-                   : a->status == 408 || (a->status >= 500 && a->status != 503);
-  t->maybe_sent = t->maybe_sent || vague;
-  note(t, a->status, a->code != CURLE_OK ? curl_easy_strerror(a->code) : NULL,
-       now);
+void transfer_record_attempt (transfer *t, const attempt_result *a,
+                              double now) {
+  bool ambiguous =
+      a->code != CURLE_OK
+          ? a->sent
+          : a->status == 408 || (a->status >= 500 && a->status != 503);
+  t->maybe_sent = t->maybe_sent || ambiguous;
+  record(t, a->status, a->code != CURLE_OK ? curl_easy_strerror(a->code) : NULL,
+         now);
 }
 
 
-void transfer_break (transfer *t, const char *reason, double now) {
+void transfer_record_aborted (transfer *t, const char *reason, double now) {
   t->maybe_sent = t->maybe_sent || response_was_sent(&t->response);
-  note(t, 0, reason, now);
+  record(t, 0, reason, now);
 }
 
 
@@ -103,7 +105,7 @@ int64_t transfer_wait (const transfer *t, int64_t now, wait_reason *reason) {
 }
 
 
-void transfer_blame (transfer *t, failure kind, const char *reason) {
+void transfer_set_failure (transfer *t, failure kind, const char *reason) {
   t->response.failure = kind;
   t->response.reason = reason;
 }
@@ -120,6 +122,6 @@ bool transfer_is_done (const transfer *t) {
 
 
 void transfer_fail (transfer *t, failure kind, const char *reason) {
-  transfer_blame(t, kind, reason);
+  transfer_set_failure(t, kind, reason);
   transfer_finish(t);
 }

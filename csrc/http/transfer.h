@@ -39,14 +39,14 @@ typedef struct transfer {
   struct completion_queue
       *completion_queue; /* its end is told there; NULL: nowhere */
   bool background;       /* nobody waits for it */
-  bool unwanted;         /* cancelled, while a thread has it */
-  struct transfer *next_posted, *next_unwanted; /* on the way there */
+  bool cancelled;        /* cancelled, while a thread has it */
+  struct transfer *next_posted, *next_cancelled; /* on the way there */
 
-  bool done;       /* see transfer_is_done */
-  bool maybe_sent; /* the service could have acted on it */
-  bool resent;     /* at once, after an old connection's death */
-  bool renew;      /* the next attempt is to have a new connection */
-  int failures;    /* attempts that count as retries */
+  bool done;             /* see transfer_is_done */
+  bool maybe_sent;       /* the service could have acted on it */
+  bool resent;           /* at once, after an old connection's death */
+  bool fresh_connection; /* the next attempt is to have a new connection */
+  int failures;          /* attempts that count as retries */
   attempt *attempts;
   int attempt_count;
 
@@ -59,24 +59,25 @@ typedef struct transfer {
   bool watchdog_fired;  /* it was overdue once */
   bool delayed;         /* the timer is a gap's */
   int64_t deadline;     /* milliseconds of the engine's clock */
-  int64_t taken;        /* from the budget, on its clock */
+  int64_t budget_time;  /* from the budget, on its clock */
   double submitted, started, idle_since; /* seconds of the engine's clock */
-  wait_reason gap_reason; /* of the gap that comes next, or is under way */
-  int wait_reason;        /* these two: see transfer_set_wait */
+  wait_reason
+      retry_wait_reason; /* of the gap that comes next, or is under way */
+  int wait_reason;       /* these two: see transfer_set_wait */
   int64_t wait_until;
 } transfer;
 
 /* A transfer with one reference, the caller's; NULL when memory is out. */
-transfer *transfer_new (settings *s, request_queue *l, const char *method,
+transfer *transfer_new (settings *s, request_queue *q, const char *method,
                         const char *url, const char *body, size_t body_size);
 transfer *transfer_share (transfer *t);
 void transfer_release (transfer *t);
 
 /* Notes an attempt that ended. Without memory it is left out. */
-void transfer_note (transfer *t, const attempt_result *a, double now);
+void transfer_record_attempt (transfer *t, const attempt_result *a, double now);
 
 /* Notes one that is broken off. */
-void transfer_break (transfer *t, const char *reason, double now);
+void transfer_record_aborted (transfer *t, const char *reason, double now);
 
 /* When it has to have come to its end, if it is submitted now. */
 int64_t transfer_deadline (const transfer *t, int64_t now);
@@ -88,7 +89,7 @@ void transfer_set_wait (transfer *t, wait_reason reason, int64_t until);
 int64_t transfer_wait (const transfer *t, int64_t now, wait_reason *reason);
 
 /* What went wrong, if it was not the service. */
-void transfer_blame (transfer *t, failure kind, const char *reason);
+void transfer_set_failure (transfer *t, failure kind, const char *reason);
 
 /* It has come to its end: from now on nobody changes it, and whoever sees
 ** that it is done, in whichever thread, sees all of it. */

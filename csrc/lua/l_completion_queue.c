@@ -32,7 +32,7 @@ static int make (lua_State *L) {
   *self = completion_queue_new();
   if (*self == NULL)
     return binding_no_memory(L);
-  engine_want_thread();
+  engine_use_thread();
   return 1;
 }
 
@@ -128,7 +128,7 @@ static int l_completion_queues (lua_State *L) {
  *refused =
  ** (so far)}, of this process */
 static int background (lua_State *L) {
-  background_stats now = background_stats_now();
+  background_stats now = background_stats_get();
   lua_createtable(L, 0, 5);
   lua_pushinteger(L, (lua_Integer)now.queued);
   lua_setfield(L, -2, "queued");
@@ -164,7 +164,7 @@ static int failures (lua_State *L) {
     }
     lua_rawseti(L, -2, i);
   }
-  lua_pushinteger(L, (lua_Integer)tracked_take_failed());
+  lua_pushinteger(L, (lua_Integer)background_take_failed());
   return 2;
 }
 

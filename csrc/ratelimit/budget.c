@@ -22,40 +22,40 @@ typedef char usage_fits[sizeof(usage) <= RATE_LIMIT_RECORD ? 1 : -1];
 
 struct budget {
   int references;
-  rate_limit_file *all;     /* for all processes; NULL: not wanted */
+  rate_limit_file *shared;  /* for all processes; NULL: not wanted */
   rate_limit_file *own;     /* while that cannot be had */
   rate_limit_file *locked;  /* which one is */
   int64_t distrusted_until; /* on the clock of rate_limit_uptime */
   int64_t broken_until;
   const char *problem;           /* why it could not be had, the first time */
   usage entries[BUDGET_BUCKETS]; /* as they were read */
-  int64_t places[BUDGET_BUCKETS];
-  bool mended;        /* and have to be written, come what may */
+  int64_t positions[BUDGET_BUCKETS];
+  bool repaired;      /* and have to be written, come what may */
   budget *next, **at; /* among all of this process */
 };
 
 /* Of all budgets: what is done with it held takes a microsecond. A fork waits
 ** for it, so that the child finds nothing half done. */
-static pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t budgets_lock = PTHREAD_MUTEX_INITIALIZER;
 static budget *budgets = NULL;
 static int problems = 0;
 
 
 static void before_fork (void) {
-  pthread_mutex_lock(&guard);
+  pthread_mutex_lock(&budgets_lock);
 }
 
 
 static void after_fork (void) {
-  pthread_mutex_unlock(&guard);
+  pthread_mutex_unlock(&budgets_lock);
 }
 
 
 static void in_child (void) {
   budget *b;
   for (b = budgets; b != NULL; b = b->next)
-    rate_limit_file_forked(b->all);
-  pthread_mutex_unlock(&guard);
+    rate_limit_file_forked(b->shared);
+  pthread_mutex_unlock(&budgets_lock);
 }
 
 
@@ -66,8 +66,9 @@ static void watch_forks (void) {
 
 int64_t budget_now (const budget *b) {
   int64_t now = rate_limit_uptime();
-  return b != NULL && b->all != NULL ? now + rate_limit_file_offset(b->all)
-                                     : now;
+  return b != NULL && b->shared != NULL
+             ? now + rate_limit_file_offset(b->shared)
+             : now;
 }
 
 
@@ -80,20 +81,20 @@ budget *budget_open (const char *path, bool group, const char **why) {
     return NULL;
   b->references = 1;
   if (path != NULL)
-    b->all = rate_limit_file_open(path, group, why);
+    b->shared = rate_limit_file_open(path, group, why);
   else
     b->own = rate_limit_file_open(NULL, false, why);
-  if (b->all == NULL && b->own == NULL) {
+  if (b->shared == NULL && b->own == NULL) {
     free(b);
     return NULL;
   }
-  pthread_mutex_lock(&guard);
+  pthread_mutex_lock(&budgets_lock);
   b->next = budgets;
   b->at = &budgets;
   if (budgets != NULL)
     budgets->at = &b->next;
   budgets = b;
-  pthread_mutex_unlock(&guard);
+  pthread_mutex_unlock(&budgets_lock);
   return b;
 }
 
@@ -107,12 +108,12 @@ budget *budget_share (budget *b) {
 void budget_release (budget *b) {
   if (b == NULL || !refcount_down(&b->references))
     return;
-  pthread_mutex_lock(&guard);
+  pthread_mutex_lock(&budgets_lock);
   *b->at = b->next;
   if (b->next != NULL)
     b->next->at = b->at;
-  pthread_mutex_unlock(&guard);
-  rate_limit_file_close(b->all);
+  pthread_mutex_unlock(&budgets_lock);
+  rate_limit_file_close(b->shared);
   rate_limit_file_close(b->own);
   free(b);
 }
@@ -132,22 +133,22 @@ const char *budget_problem (const budget *b) {
 ** The entries of a request
 ** ======================================================= */
 
-static bool read_entries (budget *b, rate_limit_file *from, long patience,
+static bool read_entries (budget *b, rate_limit_file *from, long lock_ms,
                           const bucket *list, int n, int64_t now,
                           const char **why) {
   int i;
-  if (!rate_limit_file_lock(from, patience, why))
+  if (!rate_limit_file_lock(from, lock_ms, why))
     return false;
-  b->mended = false;
+  b->repaired = false;
   for (i = 0; i < n; i++) {
-    b->places[i] =
-        rate_limit_file_read(from, list[i].key, now, b->places, i,
+    b->positions[i] =
+        rate_limit_file_read(from, list[i].key, now, b->positions, i,
                              &b->entries[i].head, sizeof(usage), why);
-    if (b->places[i] == 0) {
+    if (b->positions[i] == 0) {
       rate_limit_file_unlock(from);
       return false;
     }
-    b->mended = usage_check(&b->entries[i], now) || b->mended;
+    b->repaired = usage_check(&b->entries[i], now) || b->repaired;
   }
   b->locked = from;
   return true;
@@ -167,22 +168,22 @@ static void note_problem (budget *b, const char *why) {
 
 static bool read_shared (budget *b, const bucket *list, int n, int64_t now) {
   int64_t uptime = rate_limit_uptime();
-  bool doubted = uptime < b->distrusted_until;
+  bool distrusted = uptime < b->distrusted_until;
   const char *why;
-  if (b->all == NULL || uptime < b->broken_until)
+  if (b->shared == NULL || uptime < b->broken_until)
     return false;
-  if (read_entries(b, b->all, doubted ? 0 : MAX_LOCK_WAIT_MS, list, n, now,
-                   &why))
+  if (read_entries(b, b->shared, distrusted ? 0 : MAX_LOCK_WAIT_MS, list, n,
+                   now, &why))
     return true;
   if (why != NULL)
     note_problem(b, why);
-  else if (!doubted)
+  else if (!distrusted)
     b->distrusted_until = rate_limit_uptime() + DISTRUST_MS;
   return false;
 }
 
 
-static rate_limit_file *own_of (budget *b) {
+static rate_limit_file *open_own (budget *b) {
   const char *why;
   if (b->own == NULL)
     b->own = rate_limit_file_open(NULL, false, &why);
@@ -195,19 +196,19 @@ static rate_limit_file *own_of (budget *b) {
 ** something wrong with it, of our own. False when there is no memory. */
 static bool lock (budget *b, const bucket *list, int n, int64_t now) {
   const char *why;
-  pthread_mutex_lock(&guard);
+  pthread_mutex_lock(&budgets_lock);
   if (n <= BUDGET_BUCKETS &&
       (read_shared(b, list, n, now) ||
-       (own_of(b) != NULL && read_entries(b, b->own, 0, list, n, now, &why))))
+       (open_own(b) != NULL && read_entries(b, b->own, 0, list, n, now, &why))))
     return true;
-  pthread_mutex_unlock(&guard);
+  pthread_mutex_unlock(&budgets_lock);
   return false;
 }
 
 
 static void unlock (budget *b) {
   rate_limit_file_unlock(b->locked);
-  pthread_mutex_unlock(&guard);
+  pthread_mutex_unlock(&budgets_lock);
 }
 
 
@@ -215,7 +216,7 @@ static bool write_entries (budget *b, rate_limit_file *to, int n,
                            const char **why) {
   int i;
   for (i = 0; i < n; i++)
-    if (!rate_limit_file_write(to, b->places[i], &b->entries[i].head,
+    if (!rate_limit_file_write(to, b->positions[i], &b->entries[i].head,
                                sizeof(usage), why))
       return false;
   return true;
@@ -223,33 +224,33 @@ static bool write_entries (budget *b, rate_limit_file *to, int n,
 
 
 /* What cannot be written for all is kept for ourselves. */
-static void keep_ours (budget *b, int n) {
+static void write_own (budget *b, int n) {
   const char *why;
   usage other;
   int i;
-  for (i = 0; own_of(b) != NULL && i < n; i++) {
+  for (i = 0; open_own(b) != NULL && i < n; i++) {
     const usage *e = &b->entries[i];
-    int64_t place =
+    int64_t position =
         rate_limit_file_read(b->own, e->head.key, e->head.used, NULL, 0,
                              &other.head, sizeof(other), &why);
-    if (place != 0)
-      rate_limit_file_write(b->own, place, &e->head, sizeof(*e), &why);
+    if (position != 0)
+      rate_limit_file_write(b->own, position, &e->head, sizeof(*e), &why);
   }
 }
 
 
 static void save (budget *b, int n) {
   const char *why;
-  if (!write_entries(b, b->locked, n, &why) && b->locked == b->all) {
+  if (!write_entries(b, b->locked, n, &why) && b->locked == b->shared) {
     note_problem(b, why);
-    keep_ours(b, n);
+    write_own(b, n);
   }
   unlock(b);
 }
 
 /* The same where nothing was changed. */
-static void leave (budget *b, int n) {
-  if (b->mended)
+static void save_if_repaired (budget *b, int n) {
+  if (b->repaired)
     save(b, n);
   else
     unlock(b);
@@ -269,7 +270,7 @@ int64_t budget_take (budget *b, const bucket *list, int n, int64_t now) {
       wait = one;
   }
   if (wait > 0) {
-    leave(b, n);
+    save_if_repaired(b, n);
     return wait;
   }
   for (i = 0; i < n; i++)
@@ -298,7 +299,7 @@ void budget_block (budget *b, const bucket *one, int64_t now, int64_t ms) {
 }
 
 
-static bool is_told_of (const bucket *b, const rate_limit *limit) {
+static bool has_limits (const bucket *b, const rate_limit *limit) {
   int i;
   for (i = 0; i < limit->windows; i++)
     if ((long)b->limit[usage_window(limit->window[i].seconds)] !=
@@ -310,13 +311,13 @@ static bool is_told_of (const bucket *b, const rate_limit *limit) {
 
 /* An answer tells of one bucket only, the tightest: the one whose limits
 ** these are. Of one alone it may tell other limits than we knew. */
-static const bucket *told_of (const bucket *list, int n,
-                              const rate_limit *limit) {
+static const bucket *described_bucket (const bucket *list, int n,
+                                       const rate_limit *limit) {
   const bucket *only = NULL;
   int i, learning = 0;
   for (i = n - 1; i >= 0; i--)
     if (!list[i].fixed) {
-      if (is_told_of(&list[i], limit))
+      if (has_limits(&list[i], limit))
         return &list[i];
       only = &list[i];
       learning++;
@@ -327,7 +328,7 @@ static const bucket *told_of (const bucket *list, int n,
 
 void budget_learn (budget *b, const bucket *list, int n,
                    const rate_limit *limit, int64_t now) {
-  const bucket *one = told_of(list, n, limit);
+  const bucket *one = described_bucket(list, n, limit);
   if (one == NULL || !lock(b, one, 1, now))
     return;
   usage_learn(&b->entries[0], limit, now);
@@ -335,17 +336,17 @@ void budget_learn (budget *b, const bucket *list, int n,
 }
 
 
-int64_t budget_min_wait (budget *b, const bucket *list, int n, int64_t ahead,
-                         int64_t now) {
+int64_t budget_min_wait (budget *b, const bucket *list, int n,
+                         int64_t queued_before, int64_t now) {
   int64_t wait = 0;
   int i;
   if (n == 0 || !lock(b, list, n, now))
     return 0;
   for (i = 0; i < n; i++) {
-    int64_t one = usage_least_wait(&b->entries[i], &list[i], ahead, now);
+    int64_t one = usage_min_wait(&b->entries[i], &list[i], queued_before, now);
     if (one > wait)
       wait = one;
   }
-  leave(b, n);
+  save_if_repaired(b, n);
   return wait;
 }

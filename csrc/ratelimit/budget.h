@@ -42,10 +42,10 @@ void budget_block (budget *b, const bucket *one, int64_t now, int64_t ms);
 void budget_learn (budget *b, const bucket *list, int n,
                    const rate_limit *limit, int64_t now);
 
-/* At least so many milliseconds pass before the request that has 'ahead'
+/* At least so many milliseconds pass before the request that has 'queued_before'
 ** others before it can be sent. */
-int64_t budget_min_wait (budget *b, const bucket *list, int n, int64_t ahead,
-                         int64_t now);
+int64_t budget_min_wait (budget *b, const bucket *list, int n,
+                         int64_t queued_before, int64_t now);
 
 /* Milliseconds of the budget's own clock, which all processes that share it
 ** agree on and nobody sets. 'b' may be NULL. */

@@ -31,31 +31,31 @@
 #include "base/clock.h"
 
 /* What the file begins with: ours, and in which format. */
-#define OURS "klaviyo"
+#define MAGIC "klaviyo"
 #define FORMAT "3"
 
 /* Where the records begin. */
-#define FIRST 4096
+#define FIRST_RECORD 4096
 
-/* A key has one group of places in each table, and each table has twice the
+/* A key has one group of positions in each table, and each table has twice the
 ** groups of the one before. A table is used once the key's groups before it
 ** are full of busy records, so that nothing busy is forgotten before 2^18
 ** records are. The first table is taken from the disk at once. */
 #define GROUP 16
 #define GROUPS 64
 #define TABLES 8
-#define LEAST_SIZE (FIRST + GROUP * GROUPS * RATE_LIMIT_RECORD)
+#define MIN_SIZE (FIRST_RECORD + GROUP * GROUPS * RATE_LIMIT_RECORD)
 
 #define CACHED 256
 
-#define TRIES 20
+#define MAX_TRIES 20
 #define OPEN_MS 100L /* how long an opening waits for the lock */
 #define YIELDS 50    /* before a lock is slept for */
-#define PAUSE_NS 100000L
-#define CHECK_MS 1000 /* between looks at what the path names */
+#define LOCK_PAUSE_NS 100000L
+#define CHECK_INTERVAL_MS 1000 /* between looks at what the path names */
 
 typedef struct header {
-  char name[8];   /* OURS, FORMAT */
+  char name[8];   /* MAGIC, FORMAT */
   int64_t offset; /* see rate_limit_file_offset */
   char boot[40];  /* in which that holds */
 } header;
@@ -67,14 +67,14 @@ struct rate_limit_file {
   dev_t device;
   ino_t inode;
   int64_t size;
-  int64_t most;    /* as this process may make a file */
-  int64_t checked; /* when the path was */
-  bool doubted;    /* since then nobody has looked into it */
+  int64_t max_size; /* as this process may make a file */
+  int64_t checked;  /* when the path was */
+  bool unverified;  /* since then nobody has looked into it */
   int64_t offset;
   char *memory;
   struct {
     uint64_t key;
-    int64_t place;
+    int64_t position;
   } cached[CACHED]; /* where a record was last */
 };
 
@@ -83,7 +83,7 @@ static const char LOCKED[] = "another process keeps it locked";
 typedef enum state {
   NEW, /* nothing in it */
   READY,
-  OTHER, /* of another version's making */
+  OTHER_FORMAT, /* of another version's making */
   FOREIGN
 } state;
 
@@ -146,7 +146,7 @@ static const char *write_at (rate_limit_file *f, int64_t at, const void *from,
     memcpy(f->memory + at, from, size);
     return NULL;
   }
-  if (f->most > 0 && end > f->most)
+  if (f->max_size > 0 && end > f->max_size)
     return strerror(EFBIG); /* to try would be a SIGXFSZ */
   while (done < size) {
     ssize_t n = pwrite(f->fd, (const char *)from + done, size - done,
@@ -169,7 +169,7 @@ static const char *write_at (rate_limit_file *f, int64_t at, const void *from,
 ** ======================================================= */
 
 static bool lock_file (int fd, long ms) {
-  static const struct timespec pause = {0, PAUSE_NS};
+  static const struct timespec pause = {0, LOCK_PAUSE_NS};
   int64_t until = 0;
   int tries;
   for (tries = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; tries++) {
@@ -204,7 +204,7 @@ static void read_boot (char boot[40]) {
 static int64_t last_used (const rate_limit_file *f) {
   int64_t at, last = 0;
   record_head head;
-  for (at = FIRST; at < f->size; at += RATE_LIMIT_RECORD)
+  for (at = FIRST_RECORD; at < f->size; at += RATE_LIMIT_RECORD)
     if (read_at(f, at, &head, sizeof(head)) && head.key != 0 &&
         head.used > last)
       last = head.used;
@@ -214,12 +214,12 @@ static int64_t last_used (const rate_limit_file *f) {
 
 /* The offset that the file tells, or a new one: the machine was started
 ** since, or the file is new. */
-static const char *agree_on_time (rate_limit_file *f, const header *before) {
+static const char *set_offset (rate_limit_file *f, const header *before) {
   int64_t uptime = rate_limit_uptime(), wall;
   header now;
   struct timespec t;
   memset(&now, 0, sizeof(now));
-  memcpy(now.name, OURS FORMAT, sizeof(now.name));
+  memcpy(now.name, MAGIC FORMAT, sizeof(now.name));
   read_boot(now.boot);
   f->offset = before->offset;
   if (before->name[0] != 0 &&
@@ -236,15 +236,15 @@ static const char *agree_on_time (rate_limit_file *f, const header *before) {
 
 
 static state state_of (const rate_limit_file *f, header *h) {
-  static const char nothing[8] = {0};
+  static const char zeros[8] = {0};
   if (!read_at(f, 0, h, sizeof(*h)))
     return FOREIGN;
   if (f->size == 0)
     return NEW;
-  if (memcmp(h->name, OURS, sizeof(OURS) - 1) == 0)
-    return h->name[7] == FORMAT[0] ? READY : OTHER;
+  if (memcmp(h->name, MAGIC, sizeof(MAGIC) - 1) == 0)
+    return h->name[7] == FORMAT[0] ? READY : OTHER_FORMAT;
   /* whoever made it may have been killed before it wrote the name */
-  return memcmp(h->name, nothing, sizeof(nothing)) == 0 && f->size == LEAST_SIZE
+  return memcmp(h->name, zeros, sizeof(zeros)) == 0 && f->size == MIN_SIZE
              ? NEW
              : FOREIGN;
 }
@@ -264,16 +264,16 @@ static void give_to_group (const rate_limit_file *f) {
 /* Takes the first table from the disk, and names the file ours. */
 static const char *fill (rate_limit_file *f, const header *before) {
   int code;
-  if (f->most > 0 && f->most < LEAST_SIZE)
+  if (f->max_size > 0 && f->max_size < MIN_SIZE)
     return strerror(EFBIG);
-  code = posix_fallocate(f->fd, 0, LEAST_SIZE);
+  code = posix_fallocate(f->fd, 0, MIN_SIZE);
   if (code != 0 && code != EOPNOTSUPP && code != EINVAL && code != EINTR)
     return strerror(code);
-  if (f->size < LEAST_SIZE)
-    f->size = LEAST_SIZE;
+  if (f->size < MIN_SIZE)
+    f->size = MIN_SIZE;
   if (f->group)
     give_to_group(f);
-  return agree_on_time(f, before);
+  return set_offset(f, before);
 }
 
 
@@ -299,12 +299,12 @@ static const char *prepare (rate_limit_file *f, bool *again) {
   switch (state_of(f, &h)) {
     case NEW: return fill(f, &h);
     case FOREIGN: return "it holds something else";
-    case OTHER:
+    case OTHER_FORMAT:
       *again = true;
       return unlink(f->path) == 0 ? NULL : strerror(errno);
     case READY: break;
   }
-  return agree_on_time(f, &h);
+  return set_offset(f, &h);
 }
 
 
@@ -330,11 +330,11 @@ static const char *open_file (rate_limit_file *f) {
   struct rlimit limit;
   bool again = true;
   int i;
-  f->most =
+  f->max_size =
       getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY
           ? (int64_t)limit.rlim_cur
           : 0;
-  for (i = 0; again && i < TRIES; i++) {
+  for (i = 0; again && i < MAX_TRIES; i++) {
     f->fd = open_path(f->path, f->group);
     if (f->fd < 0)
       return strerror(errno);
@@ -359,7 +359,7 @@ static const char *open_file (rate_limit_file *f) {
 /* A program may have closed our descriptor, and have a file of its own by
 ** that number: nothing may be written there. This is not asked each time: a
 ** file whose state was asked for is slower to write. */
-static bool is_ours (rate_limit_file *f) {
+static bool is_own_file (rate_limit_file *f) {
   struct stat file;
   if (f->fd < 0 || fstat(f->fd, &file) != 0 || file.st_ino != f->inode ||
       file.st_dev != f->device)
@@ -371,16 +371,16 @@ static bool is_ours (rate_limit_file *f) {
 
 /* A file that was removed or replaced is left for the one that is now at its
 ** path. If that cannot be had, those who have the old one still share it. */
-static const char *follow (rate_limit_file *f) {
+static const char *reopen_if_replaced (rate_limit_file *f) {
   int64_t now = clock_ms();
   struct stat there;
   rate_limit_file next;
   const char *why;
-  if (f->fd >= 0 && now - f->checked < CHECK_MS)
+  if (f->fd >= 0 && now - f->checked < CHECK_INTERVAL_MS)
     return NULL;
   f->checked = now;
-  f->doubted = true;
-  if (!is_ours(f))
+  f->unverified = true;
+  if (!is_own_file(f))
     f->fd = -1;
   else if (lstat(f->path, &there) == 0 && there.st_ino == f->inode &&
            there.st_dev == f->device)
@@ -392,7 +392,7 @@ static const char *follow (rate_limit_file *f) {
     return f->fd >= 0 ? NULL : why;
   if (f->fd >= 0)
     close(f->fd);
-  next.doubted = false;
+  next.unverified = false;
   *f = next;
   return NULL;
 }
@@ -409,15 +409,15 @@ rate_limit_file *rate_limit_file_open (const char *path, bool group,
   f->fd = -1;
   f->group = group;
   if (path == NULL) {
-    f->size = LEAST_SIZE;
-    f->memory = calloc(1, LEAST_SIZE);
+    f->size = MIN_SIZE;
+    f->memory = calloc(1, MIN_SIZE);
     if (f->memory != NULL)
       return f;
   }
   else {
     f->path = text_copy(path, strlen(path));
     if (f->path != NULL)
-      *why = follow(f);
+      *why = reopen_if_replaced(f);
     /* who has it locked may be stopped: that is for the time being */
     if (*why == NULL || *why == LOCKED) {
       *why = NULL;
@@ -457,10 +457,10 @@ int64_t rate_limit_file_offset (const rate_limit_file *f) {
 ** something else into it. Then it is begun anew. */
 static const char *restore (rate_limit_file *f) {
   header h;
-  if (f->size >= LEAST_SIZE && !f->doubted)
+  if (f->size >= MIN_SIZE && !f->unverified)
     return NULL;
-  f->doubted = false;
-  if (state_of(f, &h) == READY && f->size >= LEAST_SIZE)
+  f->unverified = false;
+  if (state_of(f, &h) == READY && f->size >= MIN_SIZE)
     return NULL;
   return fill(f, &h);
 }
@@ -470,7 +470,7 @@ bool rate_limit_file_lock (rate_limit_file *f, long ms, const char **why) {
   *why = NULL;
   if (f->path == NULL)
     return true;
-  *why = follow(f);
+  *why = reopen_if_replaced(f);
   if (*why != NULL)
     return false;
   if (!lock_file(f->fd, ms)) {
@@ -495,47 +495,48 @@ void rate_limit_file_unlock (rate_limit_file *f) {
 ** Records
 ** ======================================================= */
 
-static int64_t group_place (uint64_t key, int table) {
+static int64_t group_offset (uint64_t key, int table) {
   uint64_t groups = (uint64_t)GROUPS << table;
   uint64_t before = groups - GROUPS; /* in the tables before */
-  return FIRST + (int64_t)((before + key % groups) * GROUP) * RATE_LIMIT_RECORD;
+  return FIRST_RECORD +
+         (int64_t)((before + key % groups) * GROUP) * RATE_LIMIT_RECORD;
 }
 
 
-static bool is_kept (int64_t place, const int64_t *kept, int n) {
+static bool is_kept (int64_t position, const int64_t *kept, int n) {
   while (n-- > 0)
-    if (kept[n] == place)
+    if (kept[n] == position)
       return true;
   return false;
 }
 
 
-/* The place of the key, or 0, and then '*room' is where it may be stored: in
-** the first table that has a place that is free or not busy any more, or
+/* The position of the key, or 0, and then '*free_offset' is where it may be stored: in
+** the first table that has a position that is free or not busy any more, or
 ** else, when all are full, where the record is that will be the first not to
 ** be busy. */
 static int64_t search (const rate_limit_file *f, uint64_t key, int64_t now,
-                       const int64_t *kept, int n, int64_t *room) {
+                       const int64_t *kept, int n, int64_t *free_offset) {
   int64_t soonest = INT64_MAX;
-  bool found = false; /* room that takes nothing from anybody */
+  bool found = false; /* free_offset that takes nothing from anybody */
   record_head head;
   int table, i;
-  *room = 0;
+  *free_offset = 0;
   for (table = 0; table < TABLES; table++) {
-    int64_t place = group_place(key, table);
-    if (place >= f->size && found)
+    int64_t position = group_offset(key, table);
+    if (position >= f->size && found)
       break; /* from here on there are no records */
-    for (i = 0; i < GROUP; i++, place += RATE_LIMIT_RECORD) {
+    for (i = 0; i < GROUP; i++, position += RATE_LIMIT_RECORD) {
       int64_t until;
-      if (!read_at(f, place, &head, sizeof(head)))
+      if (!read_at(f, position, &head, sizeof(head)))
         return -1;
       if (head.key == key)
-        return place;
+        return position;
       until = head.key == 0 ? INT64_MIN : head.busy_until;
-      if (found || until >= soonest || is_kept(place, kept, n))
+      if (found || until >= soonest || is_kept(position, kept, n))
         continue;
       soonest = until;
-      *room = place;
+      *free_offset = position;
     }
     found = found || soonest <= now;
   }
@@ -544,10 +545,10 @@ static int64_t search (const rate_limit_file *f, uint64_t key, int64_t now,
 
 
 /* Whether the file is what it was, and how large. */
-static const char *look_again (rate_limit_file *f) {
+static const char *verify (rate_limit_file *f) {
   if (f->path == NULL)
     return NULL;
-  if (is_ours(f))
+  if (is_own_file(f))
     return restore(f);
   f->checked = 0;
   return "another part of the program has closed it";
@@ -558,41 +559,41 @@ int64_t rate_limit_file_read (rate_limit_file *f, uint64_t key, int64_t now,
                               const int64_t *kept, int n, record_head *record,
                               size_t size, const char **why) {
   int slot = (int)(key % CACHED);
-  int64_t place = f->cached[slot].key == key ? f->cached[slot].place : 0;
-  int64_t room;
+  int64_t position = f->cached[slot].key == key ? f->cached[slot].position : 0;
+  int64_t free_offset;
   if (key == 0)
     key = 1;
   /* a record that is where it was says that the file is the one it was */
-  if (place != 0 && read_at(f, place, record, size) && record->key == key)
-    return place;
-  *why = look_again(f);
+  if (position != 0 && read_at(f, position, record, size) && record->key == key)
+    return position;
+  *why = verify(f);
   if (*why != NULL)
     return 0;
-  place = search(f, key, now, kept, n, &room);
-  if (place < 0 || (place > 0 && !read_at(f, place, record, size))) {
+  position = search(f, key, now, kept, n, &free_offset);
+  if (position < 0 || (position > 0 && !read_at(f, position, record, size))) {
     *why = "it cannot be read";
     return 0;
   }
-  if (place == 0) {
+  if (position == 0) {
     memset(record, 0, size);
     record->key = key;
     record->used = now;
-    record->busy_until = now + 1; /* it has the place from here on */
-    place = room;
-    *why = write_at(f, place, record, size);
+    record->busy_until = now + 1; /* it has the position from here on */
+    position = free_offset;
+    *why = write_at(f, position, record, size);
     if (*why != NULL)
       return 0;
   }
   f->cached[slot].key = key;
-  f->cached[slot].place = place;
-  return place;
+  f->cached[slot].position = position;
+  return position;
 }
 
 
-bool rate_limit_file_write (rate_limit_file *f, int64_t place,
+bool rate_limit_file_write (rate_limit_file *f, int64_t position,
                             const record_head *record, size_t size,
                             const char **why) {
-  *why = write_at(f, place, record, size);
+  *why = write_at(f, position, record, size);
   return *why == NULL;
 }
 

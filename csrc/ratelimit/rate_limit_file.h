@@ -21,7 +21,7 @@ typedef struct rate_limit_file rate_limit_file;
 typedef struct record_head {
   uint64_t key;       /* never 0: nothing is stored here */
   int64_t used;       /* when last */
-  int64_t busy_until; /* from then on it may make room for another */
+  int64_t busy_until; /* from then on it may make free_offset for another */
 } record_head;
 
 /* Opens the file of that path, or memory if 'path' is NULL. The group of its
@@ -43,12 +43,12 @@ bool rate_limit_file_lock (rate_limit_file *f, long ms, const char **why);
 void rate_limit_file_unlock (rate_limit_file *f);
 
 /* Reads the record of a key, a new one where there is none, which takes the
-** place of one that is not busy at 'now' but not of one at the 'kept' places.
-** Returns its place, or 0 with '*why'. */
+** position of one that is not busy at 'now' but not of one at the 'kept' positions.
+** Returns its position, or 0 with '*why'. */
 int64_t rate_limit_file_read (rate_limit_file *f, uint64_t key, int64_t now,
                               const int64_t *kept, int n, record_head *record,
                               size_t size, const char **why);
-bool rate_limit_file_write (rate_limit_file *f, int64_t place,
+bool rate_limit_file_write (rate_limit_file *f, int64_t position,
                             const record_head *record, size_t size,
                             const char **why);
 

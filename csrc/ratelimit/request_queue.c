@@ -12,13 +12,13 @@
 /* How much one origin is given at a time. Of streams, what servers commonly
 ** allow on one connection, or several connections full of them; or else
 ** connections: what one client may decently hold open. */
-typedef struct width {
+typedef struct origin_limits {
   int streams, connections;
-} width;
+} origin_limits;
 
-static const width narrow = {100, 16};
-static const width wide = {512, 256};
-static const width *origin_width = &narrow;
+static const origin_limits script_limits = {100, 16};
+static const origin_limits server_limits = {512, 256};
+static const origin_limits *limits_in_use = &script_limits;
 
 #define MAX_BACKGROUND 64
 
@@ -68,40 +68,40 @@ void origins_close (origins *all) {
 }
 
 
-bool lane_claim (request_queue *l, origins *all, const char **why) {
-  origin *before = l->origin;
+bool request_queue_claim (request_queue *q, origins *all, const char **why) {
+  origin *before = q->origin;
   bool open =
       before != NULL && __atomic_load_n(&before->open, __ATOMIC_ACQUIRE);
   if (open && before->owner == all)
     return true;
-  if (open && l->pid == all->pid) {
+  if (open && q->pid == all->pid) {
     *why = "this Lua state is another thread's: each thread needs its own";
     return false;
   }
-  l->origin = origin_get(all, l->origin_name);
-  if (l->origin == NULL) {
-    l->origin = before;
+  q->origin = origin_get(all, q->origin_name);
+  if (q->origin == NULL) {
+    q->origin = before;
     *why = "not enough memory";
     return false;
   }
   origin_release(before);
-  request_queue_adopt(l, all->pid);
+  request_queue_adopt(q, all->pid);
   return true;
 }
 
 
 void origins_widen (void) {
-  __atomic_store_n(&origin_width, &wide, __ATOMIC_RELAXED);
+  __atomic_store_n(&limits_in_use, &server_limits, __ATOMIC_RELAXED);
 }
 
 
-static const width *width_now (void) {
-  return __atomic_load_n(&origin_width, __ATOMIC_RELAXED);
+static const origin_limits *current_limits (void) {
+  return __atomic_load_n(&limits_in_use, __ATOMIC_RELAXED);
 }
 
 
 int origin_connections (void) {
-  return width_now()->connections;
+  return current_limits()->connections;
 }
 
 
@@ -116,114 +116,114 @@ CURLcode origin_apply (const origin *o, CURL *easy, bool fresh) {
 
 
 request_queue *request_queue_new (const char *origin_name) {
-  request_queue *l = calloc(1, sizeof(*l));
-  if (l == NULL)
+  request_queue *q = calloc(1, sizeof(*q));
+  if (q == NULL)
     return NULL;
-  l->references = 1;
-  l->origin_name = text_copy(origin_name, strlen(origin_name));
-  if (l->origin_name == NULL) {
-    free(l);
+  q->references = 1;
+  q->origin_name = text_copy(origin_name, strlen(origin_name));
+  if (q->origin_name == NULL) {
+    free(q);
     return NULL;
   }
-  return l;
+  return q;
 }
 
 
-request_queue *request_queue_share (request_queue *l) {
-  refcount_up(&l->references);
-  return l;
+request_queue *request_queue_share (request_queue *q) {
+  refcount_up(&q->references);
+  return q;
 }
 
 
-void request_queue_release (request_queue *l) {
-  if (l == NULL || !refcount_down(&l->references))
+void request_queue_release (request_queue *q) {
+  if (q == NULL || !refcount_down(&q->references))
     return;
-  budget_release(l->budget);
-  origin_release(l->origin);
-  free(l->origin_name);
-  free(l);
+  budget_release(q->budget);
+  origin_release(q->origin);
+  free(q->origin_name);
+  free(q);
 }
 
 
-bool request_queue_add_bucket (request_queue *l, const bucket *b) {
-  if (l->bucket_count == MAX_BUCKETS)
+bool request_queue_add_bucket (request_queue *q, const bucket *b) {
+  if (q->bucket_count == MAX_BUCKETS)
     return false;
-  l->buckets[l->bucket_count++] = *b;
+  q->buckets[q->bucket_count++] = *b;
   return true;
 }
 
 
-int64_t request_queue_renew (request_queue *l, int64_t then) {
-  int64_t now = budget_now(l->budget);
-  if (l->budget != NULL)
-    budget_renew(l->budget, l->buckets, l->bucket_count, then, now);
+int64_t request_queue_renew (request_queue *q, int64_t then) {
+  int64_t now = budget_now(q->budget);
+  if (q->budget != NULL)
+    budget_renew(q->budget, q->buckets, q->bucket_count, then, now);
   return now;
 }
 
 
-void request_queue_adopt (request_queue *l, long pid) {
-  if (l->pid == pid)
+void request_queue_adopt (request_queue *q, long pid) {
+  if (q->pid == pid)
     return;
-  l->pid = pid;
-  l->first = l->last = NULL;
-  l->length = 0;
-  l->listed = false;
+  q->pid = pid;
+  q->first = q->last = NULL;
+  q->length = 0;
+  q->listed = false;
 }
 
 
-void request_queue_count_running (request_queue *l, int by) {
-  l->origin->running += by;
-  if (l->background)
-    l->origin->background += by;
+void request_queue_count_running (request_queue *q, int by) {
+  q->origin->running += by;
+  if (q->background)
+    q->origin->background += by;
 }
 
 
-bool request_queue_has_capacity (const request_queue *l) {
-  const origin *o = l->origin;
+bool request_queue_has_capacity (const request_queue *q) {
+  const origin *o = q->origin;
   int most = o->http_version >= CURL_HTTP_VERSION_2_0
-                 ? width_now()->streams
-                 : width_now()->connections;
+                 ? current_limits()->streams
+                 : current_limits()->connections;
   int background = most / 2 < MAX_BACKGROUND ? most / 2 : MAX_BACKGROUND;
-  return o->running < most && (!l->background || o->background < background);
+  return o->running < most && (!q->background || o->background < background);
 }
 
 
-void request_queue_append (request_queue *l, queue_node *p) {
-  p->next = NULL;
-  p->previous = l->last;
-  if (l->last != NULL)
-    l->last->next = p;
+void request_queue_append (request_queue *q, queue_node *node) {
+  node->next = NULL;
+  node->previous = q->last;
+  if (q->last != NULL)
+    q->last->next = node;
   else
-    l->first = p;
-  l->last = p;
-  l->length++;
-  p->taken = true;
+    q->first = node;
+  q->last = node;
+  q->length++;
+  node->queued = true;
 }
 
 
-void request_queue_prepend (request_queue *l, queue_node *p) {
-  p->previous = NULL;
-  p->next = l->first;
-  if (l->first != NULL)
-    l->first->previous = p;
+void request_queue_prepend (request_queue *q, queue_node *node) {
+  node->previous = NULL;
+  node->next = q->first;
+  if (q->first != NULL)
+    q->first->previous = node;
   else
-    l->last = p;
-  l->first = p;
-  l->length++;
-  p->taken = true;
+    q->last = node;
+  q->first = node;
+  q->length++;
+  node->queued = true;
 }
 
 
-void request_queue_remove (request_queue *l, queue_node *p) {
-  if (p->previous != NULL)
-    p->previous->next = p->next;
+void request_queue_remove (request_queue *q, queue_node *node) {
+  if (node->previous != NULL)
+    node->previous->next = node->next;
   else
-    l->first = p->next;
-  if (p->next != NULL)
-    p->next->previous = p->previous;
+    q->first = node->next;
+  if (node->next != NULL)
+    node->next->previous = node->previous;
   else
-    l->last = p->previous;
-  p->next = p->previous = NULL;
-  l->length--;
-  p->taken = false;
+    q->last = node->previous;
+  node->next = node->previous = NULL;
+  q->length--;
+  node->queued = false;
 }

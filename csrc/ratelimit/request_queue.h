@@ -14,7 +14,7 @@
 /* What a request waits by: part of it, so that waiting takes no memory. */
 typedef struct queue_node {
   struct queue_node *previous, *next;
-  bool taken;
+  bool queued;
 } queue_node;
 
 /* A server, and how much goes to it at a time from one engine. */
@@ -57,34 +57,34 @@ typedef struct request_queue {
 
 /* One reference, the caller's; NULL when memory is out. */
 request_queue *request_queue_new (const char *origin_name);
-request_queue *request_queue_share (request_queue *l);
-void request_queue_release (request_queue *l);
+request_queue *request_queue_share (request_queue *q);
+void request_queue_release (request_queue *q);
 
 /* False when the lane has no place for another limit. */
-bool request_queue_add_bucket (request_queue *l, const bucket *b);
+bool request_queue_add_bucket (request_queue *q, const bucket *b);
 
 /* Before a request is submitted: the lane belongs to the engine that has these
 ** origins from now on. False, with '*why', while it is another thread's, or
 ** when memory is out. */
-bool lane_claim (request_queue *l, origins *all, const char **why);
+bool request_queue_claim (request_queue *q, origins *all, const char **why);
 
 /* Before use: a child forgets what its parent had waiting there. */
-void request_queue_adopt (request_queue *l, long pid);
+void request_queue_adopt (request_queue *q, long pid);
 
-void request_queue_append (request_queue *l, queue_node *p);
-void request_queue_prepend (request_queue *l, queue_node *p);
-void request_queue_remove (request_queue *l, queue_node *p);
+void request_queue_append (request_queue *q, queue_node *node);
+void request_queue_prepend (request_queue *q, queue_node *node);
+void request_queue_remove (request_queue *q, queue_node *node);
 
 /* A request taken from the budget 'then' was still under way just now, or
 ** came to its end. Returns the budget's now. */
-int64_t request_queue_renew (request_queue *l, int64_t then);
+int64_t request_queue_renew (request_queue *q, int64_t then);
 
 /* One more of the lane's requests runs, or one less. */
-void request_queue_count_running (request_queue *l, int by);
+void request_queue_count_running (request_queue *q, int by);
 
 /* Whether the origin has room for another of them. Those that nobody waits
 ** for leave half of it to the others. */
-bool request_queue_has_capacity (const request_queue *l);
+bool request_queue_has_capacity (const request_queue *q);
 
 /* Which connection a transfer takes. Without TLS nothing tells whether there
 ** are streams on it until the first answer: the others must not wait for

@@ -12,8 +12,8 @@
 #define SLACK 10 /* slots that a clock may go back by */
 #define SLACK_MS 1000
 #define MAX_BLOCK_MS (INT64_C(86400) * 1000)
-#define LONGEST_WINDOW_MS (INT64_C(1000000000) * 1000)
-#define MOST_OTHERS 1000000000u /* no header field tells more */
+#define MAX_WINDOW_MS (INT64_C(1000000000) * 1000)
+#define MAX_OTHERS 1000000000u /* no header field tells more */
 #define SLOTS USAGE_SLOTS
 
 static const int64_t LENGTH[BUDGET_WINDOWS] = {1000, 60000, 86400000};
@@ -36,7 +36,7 @@ static uint16_t *slot_of (window *w, int64_t number) {
 
 
 /* The slots of a ring whose newest was 'by' later. */
-static void turn_back (window *w, int64_t by) {
+static void rotate_slots (window *w, int64_t by) {
   uint16_t before[SLOTS + 1];
   int64_t i;
   memcpy(before, w->slot, sizeof(before));
@@ -47,7 +47,7 @@ static void turn_back (window *w, int64_t by) {
 
 
 /* By as much as the clock went back. */
-static void set_back (usage *u, int64_t by) {
+static void shift_times (usage *u, int64_t by) {
   int i;
   u->blocked -= by;
   u->head.busy_until -= by;
@@ -63,24 +63,24 @@ bool usage_check (usage *u, int64_t now) {
   int i, k;
   for (i = 0; i < BUDGET_WINDOWS; i++) {
     window *w = &u->windows[i];
-    if (w->length < 0 || w->length > LONGEST_WINDOW_MS || w->head < 0)
+    if (w->length < 0 || w->length > MAX_WINDOW_MS || w->head < 0)
       memset(w, 0, sizeof(*w));
     w->sum = 0;
     for (k = 0; k <= SLOTS; k++)
       w->sum += w->slot[k];
   }
   if (back)
-    set_back(u, u->head.used - now);
+    shift_times(u, u->head.used - now);
   u->head.used = now;
   for (i = 0; i < BUDGET_WINDOWS; i++)
     if (u->windows[i].others_until > now + length_of(u, i) ||
-        u->windows[i].others > MOST_OTHERS)
+        u->windows[i].others > MAX_OTHERS)
       u->windows[i].others_until = 0;
   for (i = 0; i < BUDGET_WINDOWS; i++) {
     window *w = &u->windows[i];
     int64_t number = now / width_of(u, i);
     if (number < w->head - SLACK) {
-      turn_back(w, w->head - number);
+      rotate_slots(w, w->head - number);
       back = true;
     }
   }
@@ -153,7 +153,7 @@ int64_t usage_wait (usage *u, const bucket *b, int64_t now) {
 }
 
 
-static void stay_until (usage *u, int64_t until) {
+static void extend_busy_until (usage *u, int64_t until) {
   if (until > u->head.busy_until)
     u->head.busy_until = until;
 }
@@ -175,7 +175,7 @@ static void count (usage *u, const bucket *b, int64_t at, int by) {
     *slot = (uint16_t)(*slot + by);
     w->sum += (uint32_t)by;
     if (usage_limit(u, b, i) != 0)
-      stay_until(u, (number + SLOTS + 1) * width_of(u, i));
+      extend_busy_until(u, (number + SLOTS + 1) * width_of(u, i));
   }
 }
 
@@ -202,18 +202,18 @@ void usage_block (usage *u, int64_t now, int64_t ms) {
     ms = MAX_BLOCK_MS;
   if (now + ms > u->blocked)
     u->blocked = now + ms;
-  stay_until(u, u->blocked);
+  extend_busy_until(u, u->blocked);
 }
 
 
-int64_t usage_least_wait (const usage *u, const bucket *b, int64_t ahead,
-                          int64_t now) {
+int64_t usage_min_wait (const usage *u, const bucket *b, int64_t queued_before,
+                        int64_t now) {
   int64_t wait = u->blocked > now ? u->blocked - now : 0;
   int i;
   for (i = 0; i < BUDGET_WINDOWS; i++) {
     uint32_t limit = usage_limit(u, b, i);
-    if (limit != 0 && ahead / limit * length_of(u, i) > wait)
-      wait = ahead / limit * length_of(u, i);
+    if (limit != 0 && queued_before / limit * length_of(u, i) > wait)
+      wait = queued_before / limit * length_of(u, i);
   }
   return wait;
 }
@@ -243,7 +243,7 @@ static void set_window (usage *u, int i, long limit, int64_t length,
     w->sum = *slot_of(w, w->head);
   }
   if (w->sum > 0)
-    stay_until(u, (w->head + SLOTS + 1) * width_of(u, i));
+    extend_busy_until(u, (w->head + SLOTS + 1) * width_of(u, i));
 }
 
 
@@ -283,7 +283,7 @@ static void note_others (usage *u, const rate_limit *limit, int64_t now) {
   counted = (int64_t)limit->window[which].limit - limit->remaining;
   w->others = counted > w->sum ? (uint32_t)(counted - w->sum) : 0;
   w->others_until = now + (limit->reset > 0 ? limit->reset : 1) * INT64_C(1000);
-  stay_until(u, w->others_until);
+  extend_busy_until(u, w->others_until);
 }
 
 

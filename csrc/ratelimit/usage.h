@@ -61,9 +61,9 @@ int usage_window (long seconds);
 /* Requests in a window, as the service told or as the bucket says. */
 uint32_t usage_limit (const usage *u, const bucket *b, int i);
 
-/* At least so many milliseconds pass before the request that has 'ahead'
+/* At least so many milliseconds pass before the request that has 'queued_before'
 ** others before it can be sent. */
-int64_t usage_least_wait (const usage *u, const bucket *b, int64_t ahead,
-                          int64_t now);
+int64_t usage_min_wait (const usage *u, const bucket *b, int64_t queued_before,
+                        int64_t now);
 
 #endif

@@ -306,7 +306,7 @@ static void open_world (world *w, feed *f) {
 
 static bool is_idle (void) {
   size_t queued, running;
-  background_stats now = background_stats_now();
+  background_stats now = background_stats_get();
   engine_stats(&queued, &running);
   return queued + running + now.queued + now.running == 0;
 }
@@ -375,7 +375,7 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
   if (responder_port == 0) {
     responder_start();
     if (THREADED)
-      engine_want_thread();
+      engine_use_thread();
   }
   open_world(&w, &f);
   while (!feed_over(&f) && steps++ < STEPS) {

@@ -1,5 +1,5 @@
 /*
-** http/background_stats.c - the requests of this process that nobody waits for.
+** http/background_stats.c - counters of background requests.
 */
 #include "http/background_stats.h"
 
@@ -9,8 +9,8 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static background_stats counts;
-static size_t bytes; /* of the bodies of those that are queued or running */
-static background_failure failures[MAX_FAILURES]; /* a ring */
+static size_t bytes; /* the bodies of queued and running requests */
+static background_failure failures[MAX_FAILURES]; /* a ring buffer */
 static size_t first_failure, failure_count;
 
 
@@ -49,7 +49,8 @@ static bool is_success (const response *r) {
 }
 
 
-/* The newest are kept. */
+/* Records a failure. If the ring is full, the new failure replaces the
+** oldest. */
 static void record_failure (const response *r) {
   background_failure *f =
       &failures[(first_failure + failure_count) % MAX_FAILURES];
@@ -123,7 +124,8 @@ static void print_lost (size_t count, const char *what) {
 }
 
 
-/* No word of an answer's body, which may hold a key: nothing here knows it. */
+/* The response's body is not printed: it could repeat a key, and no redaction
+** is available here. */
 void background_report_lost (void) {
   size_t failed = background_take_failed();
   background_stats now = background_stats_get();

@@ -1,6 +1,8 @@
 /*
-** http/background_stats.h - the requests of this process that nobody waits
-** for: how many there are, and what became of them.
+** http/background_stats.h - counters of background requests: requests that this
+** process submits without waiting for their responses (tracked events).
+**
+** Every function takes the lock of the counters, so any thread may call it.
 */
 #ifndef KLAVIYO_BACKGROUND_STATS_H
 #define KLAVIYO_BACKGROUND_STATS_H
@@ -13,45 +15,50 @@
 #define MAX_FAILURES 16
 #define MAX_FAILURE_DETAIL 200
 
-/* Bytes of bodies that may be queued. */
+/* The total size of the bodies that may be queued, in bytes. */
 #define MAX_BACKGROUND_BYTES ((size_t)64 << 20)
 
 typedef struct background_stats {
-  size_t queued, running;       /* now */
-  size_t sent, failed, refused; /* so far; refused: there were too many */
-  size_t reported;              /* of those that failed */
+  size_t queued, running; /* the current numbers */
+  size_t sent, failed,
+      refused;     /* since the process started; refused: the queue was full */
+  size_t reported; /* failed requests that a caller has been informed of */
 } background_stats;
 
 typedef struct background_failure {
-  long status;                     /* 0: no answer */
-  char reason[CURL_ERROR_SIZE];    /* where there was no answer */
-  char detail[MAX_FAILURE_DETAIL]; /* how the answer's body begins */
+  long status;                     /* 0: no response */
+  char reason[CURL_ERROR_SIZE];    /* set if there was no response */
+  char detail[MAX_FAILURE_DETAIL]; /* the start of the response's body */
   size_t detail_size;
 } background_failure;
 
-/* One more is to be queued; false if there are as many as may be, or if they
-** take as many bytes. */
+/* Counts a request as queued. Returns false, and counts it as refused, if 'max'
+** requests are queued or running already or if their bodies take
+** MAX_BACKGROUND_BYTES. */
 bool background_add (const transfer *t, size_t max);
 
-/* One began to run (or ceased to, and waits again). */
+/* Counts a queued request as running (true), or a running request as queued
+** again (false). */
 void background_set_running (bool runs);
 
-/* One came to its end. */
+/* Counts a queued request as sent or failed, by the response of its
+** transfer. */
 void background_finish (const transfer *t);
 
 background_stats background_stats_get (void);
 
-/* Takes the oldest failure that is still known; false: there is none. */
+/* Moves the oldest recorded failure to '*f'. Returns false if there is none. */
 bool background_take_failure (background_failure *f);
 
-/* How many failed since this was last called. */
+/* Returns how many requests have failed since the last call. */
 size_t background_take_failed (void);
 
-/* When the process ends: writes to stderr how many were lost and are not
-** reported. */
+/* Writes to stderr how many requests were lost and not reported. Called when
+** the process ends. */
 void background_report_lost (void);
 
-/* A child process has none of its parent's, whatever thread was at them. */
+/* Clears the counters in a child process. The lock is initialized again:
+** another thread of the parent may have held it at the time of the fork. */
 void background_reset_after_fork (void);
 
 #endif

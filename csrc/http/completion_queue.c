@@ -1,6 +1,5 @@
 /*
-** http/completion_queue.c - where the ends of transfers arrive for one Lua
-** state.
+** http/completion_queue.c - the completed transfers of one Lua state.
 */
 #include "http/completion_queue.h"
 
@@ -26,7 +25,7 @@
 
 #define IDLE_TIMEOUT_MS 5000
 
-/* The byte that is sent. */
+/* The bytes that are sent to the listener. */
 #define BYTE_COMPLETED "n"
 #define BYTE_STOP "l"
 
@@ -34,17 +33,17 @@ struct completion_queue {
   int references;
   pthread_mutex_t lock;
   pthread_cond_t not_empty;
-  completions completed, drained; /* that come in; that were handed out */
+  completions completed, drained; /* pushed; returned by drain */
   size_t outstanding;
-  bool notified; /* the byte was sent */
-  bool stopping; /* the reader was not_empty to go */
+  bool notified; /* a byte was sent since the last drain */
+  bool stopping; /* the listener was asked to stop */
   int64_t idle_timeout_ms, idle_since;
-  int listener, path_fd; /* the listening socket, and a handle on its file */
-  int socket;            /* to the reader */
-  struct completion_queue *next; /* among those that are open */
+  int listener, path_fd; /* the listening socket; an O_PATH descriptor */
+  int socket;            /* the connection to the listener */
+  struct completion_queue *next; /* in the list of open queues */
 };
 
-/* Those that are open. Their lock is taken before one of theirs. */
+/* The open queues. Lock order: this lock, then the lock of a queue. */
 static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
 static completion_queue *all = NULL;
 
@@ -100,7 +99,7 @@ void completion_queue_close (completion_queue *q) {
   pthread_mutex_lock(&all_lock);
   while (*at != NULL && *at != q)
     at = &(*at)->next;
-  if (*at != NULL) /* not one from before a fork */
+  if (*at != NULL) /* a queue from before a fork is not listed */
     *at = q->next;
   pthread_mutex_unlock(&all_lock);
   completion_queue_disconnect(q);
@@ -119,7 +118,7 @@ int completion_queues_open (void) {
 }
 
 
-/* They leak: what they hold open is the parent's, too. */
+/* The queues are leaked: the parent process still uses their descriptors. */
 void completion_queues_reset_after_fork (void) {
   pthread_mutex_init(&all_lock, NULL);
   all = NULL;
@@ -127,13 +126,13 @@ void completion_queues_reset_after_fork (void) {
 
 
 /* {======================================================
-** What arrives
+** Completed transfers
 ** ======================================================= */
 
 bool completion_queue_reserve (completion_queue *q) {
   bool room;
   pthread_mutex_lock(&q->lock);
-  /* so that telling and draining cannot fail */
+  /* with this memory, push and drain cannot fail */
   room = completions_reserve(&q->completed,
                              q->outstanding + 1 - q->completed.count) &&
          completions_reserve(&q->drained, q->outstanding + 1);
@@ -146,7 +145,7 @@ bool completion_queue_reserve (completion_queue *q) {
 }
 
 
-/* With the lock held. */
+/* Sends a byte to the listener. The caller holds the lock. */
 static void notify (completion_queue *q, const char *what) {
   if (q->notified)
     return;
@@ -194,11 +193,12 @@ size_t completion_queue_size (completion_queue *q) {
 
 
 /* {======================================================
-** The reader
+** The listener
 ** ======================================================= */
 
-/* A socket at a path that is gone when this returns: what is left of it is a
-** handle, by which this process can still be connected to. */
+/* Binds the listening socket to a temporary path, which is unlinked before this
+** returns. The O_PATH descriptor remains: this process can connect through
+** it. */
 static const char *bind_listener (completion_queue *q, char *directory) {
   struct sockaddr_un address;
   const char *why = NULL;
@@ -234,7 +234,7 @@ bool completion_queue_listen (completion_queue *q,
                               char address[LISTENER_ADDRESS_SIZE],
                               const char **why) {
 #if defined(O_PATH)
-  /* a container may let nobody write to the first of them */
+  /* in a container, /tmp may be read-only */
   static const char *const directories[] = {"/tmp", "/dev/shm", "/var/tmp",
                                             "/run"};
   size_t i;
@@ -262,7 +262,7 @@ bool completion_queue_listen (completion_queue *q,
 }
 
 
-/* Whoever else found the way in is not who we wait for. */
+/* Another process may have connected; its connection is rejected. */
 static bool is_own_process (int fd) {
 #if defined(SO_PEERCRED)
   struct ucred peer;

@@ -1,10 +1,15 @@
 /*
-** http/completion_queue.h - where the ends of transfers arrive for one Lua
-** state, when the engine runs in a thread of its own.
+** http/completion_queue.h - the completed transfers of one Lua state, when the
+** event loop runs in a background thread.
 **
-** The engine notes the serials here and sends one byte to whoever reads the
-** port's socket, an "n": not another one until the port was drained, and it
-** says nothing but that there may be something. An "l" says that it may leave.
+** The loop's thread pushes the serials of completed transfers. If a listener is
+** connected, the queue also sends it one byte: "n" when there are serials
+** to drain, or "l" when the listener should stop. It sends no second byte until
+** the queue has been drained.
+**
+** The state's thread creates, drains and closes the queue; 'reserve' is called
+** by the thread that submits, 'push' by the loop's thread. The queue is
+** reference counted: the Lua object and each transfer hold one reference.
 */
 #ifndef KLAVIYO_COMPLETION_QUEUE_H
 #define KLAVIYO_COMPLETION_QUEUE_H
@@ -15,62 +20,66 @@
 
 typedef struct completion_queue completion_queue;
 
-completion_queue *completion_queue_new (void); /* NULL when memory is out */
+completion_queue *completion_queue_new (void); /* NULL: out of memory */
 completion_queue *completion_queue_share (completion_queue *q);
 void completion_queue_release (completion_queue *q);
 
-/* Nobody will ask it any more. */
+/* Closes the queue and releases the caller's reference. */
 void completion_queue_close (completion_queue *q);
 
-/* How many ports of this process are open. */
+/* Returns how many queues are open in this process. */
 int completion_queues_open (void);
 
-/* A child process has none of its parent's, whatever thread was at them. */
+/* Forgets all queues in a child process. Their memory is leaked on purpose:
+** another thread of the parent may have held a lock at the time of the fork. */
 void completion_queues_reset_after_fork (void);
 
-/* A transfer more will tell its end here. False when memory is out. */
+/* Reserves memory for one more completion, so that 'push' cannot fail. Returns
+** false if there is not enough memory. */
 bool completion_queue_reserve (completion_queue *q);
 
-/* Its end. */
+/* Adds the serial of a completed transfer. Each push needs a reservation. */
 void completion_queue_push (completion_queue *q, long serial);
 
-/* The serials that were told since the last time, '*count' of them, valid
-** until the next time. Never waits. */
+/* Returns the serials pushed since the last call, and their number in '*count'.
+** They are valid until the next call. Never blocks. */
 const long *completion_queue_drain (completion_queue *q, size_t *count);
 
-/* How many are to be told, or told and not drained. */
+/* Returns how many reservations have not been drained: transfers in progress,
+** and completed ones. */
 size_t completion_queue_size (completion_queue *q);
 
 /* {======================================================
-** The reader
+** The listener
 ** ======================================================= */
 
 #define LISTENER_ADDRESS_SIZE 64
 
-/* Opens the door: its address, for who wants to connect; or false, and
-** '*why'. No file is left behind. */
+/* Opens a listening socket and writes its address for the client to connect to.
+** On failure returns false and sets '*why'. No file is left behind. */
 bool completion_queue_listen (completion_queue *q,
                               char address[LISTENER_ADDRESS_SIZE],
                               const char **why);
 
-/* Lets in whoever stands at the door, if it is this very process, and shuts
-** it; NULL, or why not. */
+/* Accepts the connection of this very process and closes the listening socket.
+** Returns NULL, or the reason why it failed. */
 const char *completion_queue_accept (completion_queue *q);
 
-/* The reader is gone. */
+/* Closes the connection to the listener. */
 void completion_queue_disconnect (completion_queue *q);
 
-/* Tells it to leave, in any case. */
+/* Asks the listener to stop, even if it has an unread byte. */
 void completion_queue_request_stop (completion_queue *q);
 
-/* For who has no loop: waits until there is something to drain, up to 'ms'. */
+/* Blocks until there is a completed transfer to drain, for at most 'ms'
+** milliseconds. For callers without an event loop. */
 void completion_queue_wait (completion_queue *q, long ms);
 
-/* How long nothing is to be under way before the reader may go. */
+/* Sets how long the queue must be idle before the listener is asked to stop. */
 void completion_queue_set_idle_timeout (completion_queue *q, int64_t ms);
 
-/* Tells the readers of all ports that may. After how many milliseconds to
-** ask again; -1: when there is another transfer. */
+/* Asks the listeners of all idle queues to stop. Returns the milliseconds until
+** the next call makes sense; -1: not before another transfer is submitted. */
 int64_t completion_queues_sweep_idle (int64_t now);
 
 /* }====================================================== */

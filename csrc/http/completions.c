@@ -1,5 +1,5 @@
 /*
-** http/completions.c - the transfers that ended since somebody asked.
+** http/completions.c - a list of the serials of completed transfers.
 */
 #include "http/completions.h"
 

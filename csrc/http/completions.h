@@ -1,6 +1,5 @@
 /*
-** http/completions.h - the transfers that ended since somebody asked, by their
-** serials.
+** http/completions.h - a list of the serials of completed transfers.
 */
 #ifndef KLAVIYO_COMPLETIONS_H
 #define KLAVIYO_COMPLETIONS_H
@@ -11,18 +10,20 @@
 typedef struct completions {
   long *serials;
   size_t count, capacity;
-  bool taken; /* these were handed out */
+  bool taken; /* take has returned these */
 } completions;
 
-/* Makes room for so many more, so that adding one cannot fail. */
+/* Reserves memory for 'more' further serials, so that adding them cannot fail.
+** Returns false if there is not enough memory. */
 bool completions_reserve (completions *c, size_t more);
 
 void completions_add (completions *c, long serial);
 
-/* Forgets those that were handed out. */
+/* Discards the serials that take has returned. */
 void completions_discard_taken (completions *c);
 
-/* Those that there are, valid until the next call of any of these. */
+/* Returns the serials in the list, valid until the next call of any of these
+** functions. */
 const long *completions_take (completions *c, size_t *count);
 
 void completions_free (completions *c);

@@ -1,5 +1,5 @@
 /*
-** http/connections.c - the sockets that libcurl has open.
+** http/connections.c - the open sockets of libcurl.
 */
 #include "http/connections.h"
 
@@ -43,7 +43,7 @@ static void remove_socket (connections *c, int fd) {
 }
 
 
-/* Has at least 'count' unused ones. */
+/* Makes sure that there are 'count' unused elements. */
 static bool reserve (connections *c, int count) {
   connection *one;
   for (one = c->unused; one != NULL && count > 0; one = one->next)
@@ -73,7 +73,7 @@ static bool add (connections *c, int fd) {
 }
 
 
-/* A socket without a place in the lists is not used at all. */
+/* A socket that cannot be listed is not used at all. */
 static curl_socket_t open_socket (void *self, curlsocktype purpose,
                                   struct curl_sockaddr *address) {
   int fd = socket(address->family, address->socktype | SOCK_CLOEXEC,
@@ -121,7 +121,7 @@ static bool is_end (const connection_end *end, const char *ip, int port) {
 
 typedef int name_function (int fd, struct sockaddr *address, socklen_t *size);
 
-/* Asks the system for one end of a socket. */
+/* Asks the system for the address of one end of a socket. */
 static bool get_end (int fd, name_function *get, connection_end *end) {
   struct sockaddr_storage address;
   socklen_t size = sizeof(address);
@@ -144,7 +144,7 @@ static bool get_end (int fd, name_function *get, connection_end *end) {
 }
 
 
-/* One that was opened for this request: from now on it is found by its port. */
+/* Finds a new connection by its addresses and moves it to its bucket. */
 static connection *identify (connections *c, const char *local_ip,
                              int local_port, const char *remote_ip,
                              int remote_port) {
@@ -180,7 +180,7 @@ connection *connections_find (connections *c, const char *local_ip,
 }
 
 
-/* Bytes, an end and an error make it unclean alike. */
+/* Unread bytes, the end of the stream and an error all make it unclean. */
 bool connection_is_clean (const connection *c) {
   char byte;
   return !c->is_serial ||

@@ -1,10 +1,10 @@
 /*
-** http/connections.h - the sockets that libcurl has open, so that one on which
-** something is left to read is not used for another request.
+** http/connections.h - the open sockets of libcurl. A socket with unread bytes
+** must not be used for another request.
 **
-** libcurl reports them when it opens and closes them, and names their two ends
-** before it sends a request. One thread at a time works on them: that of the
-** multi handle.
+** libcurl calls back when it opens or closes a socket, and passes the addresses
+** of both ends before it sends a request. Only the thread that runs the multi
+** handle uses these functions.
 */
 #ifndef KLAVIYO_CONNECTIONS_H
 #define KLAVIYO_CONNECTIONS_H
@@ -14,48 +14,49 @@
 #include <curl/curl.h>
 
 #define CONNECTION_BUCKETS 256
-#define MAX_ADDRESS 46 /* of IPv6 as text, with its end */
+#define MAX_ADDRESS 46 /* an IPv6 address as text, with its NUL */
 
 typedef struct connection_end {
   char ip[MAX_ADDRESS];
   int port;
 } connection_end;
 
-/* Its memory stays for the next one, so that a pointer is always to one. */
+/* Memory is reused and never freed before connections_free, so that a pointer
+** to a connection stays valid; compare 'id'. */
 typedef struct connection {
   int fd;
-  unsigned long id;             /* no other one had, nor will have it */
-  bool is_serial;               /* it answered in HTTP/1: one at a time */
-  connection_end local, remote; /* known once a request is about to go out */
+  unsigned long id;             /* unique in this list; 0: closed */
+  bool is_serial;               /* it speaks HTTP/1: one request at a time */
+  connection_end local, remote; /* known when a request is about to be sent */
   struct connection *next;
 } connection;
 
 typedef struct connections {
-  connection *opened;                      /* whose ends are not known yet */
-  connection *by_port[CONNECTION_BUCKETS]; /* of the local end */
+  connection *opened; /* whose addresses are not known yet */
+  connection *by_port[CONNECTION_BUCKETS]; /* buckets by the local port */
   connection *unused;
   unsigned long last_id;
 } connections;
 
-/* Has libcurl report the sockets of a handle; they are not inherited by the
-** programs that the host starts. */
+/* Makes libcurl report the sockets of a handle. Child programs do not inherit
+** these sockets. */
 CURLcode connections_apply (connections *c, CURL *easy);
 
-/* Before a request: has memory ready for the sockets that it may need. */
+/* Reserves memory for the sockets that a request may open. */
 CURLcode connections_prepare (connections *c);
 
-/* The connection with these ends; NULL when it is not known. */
+/* Returns the connection with these addresses; NULL: not known. */
 connection *connections_find (connections *c, const char *local_ip,
                               int local_port, const char *remote_ip,
                               int remote_port);
 
-/* Frees all, once libcurl has closed them. */
+/* Frees all memory. libcurl must have closed its sockets before. */
 void connections_free (connections *c);
 
-/* Whether a request may be sent on it. What can be read on a connection that
-** answered in HTTP/1 was sent before the request: it would be taken for the
-** answer. The streams of HTTP/2 have numbers, and its frames may come at any
-** time. */
+/* Returns whether a request may be sent on the connection. Bytes that can be
+** read on an HTTP/1 connection before the request were not sent in reply to it,
+** but would be taken for its response. HTTP/2 numbers its streams, and its
+** frames may arrive at any time. */
 bool connection_is_clean (const connection *c);
 
 #endif

@@ -1,5 +1,5 @@
 /*
-** http/easy_pool.c - libcurl's handles that did their work.
+** http/easy_pool.c - a pool of idle easy handles.
 */
 #include "http/easy_pool.h"
 
@@ -19,14 +19,14 @@ CURL *easy_pool_take (easy_pool *pool, const request *r, bool *configured) {
   pool->list[i] = pool->list[--pool->count];
   *configured = found.settings_id == settings_id && found.kind == kind;
   if (!*configured)
-    curl_easy_reset(found.easy); /* connections are the multi handle's */
+    curl_easy_reset(found.easy); /* the multi handle keeps the connections */
   return found.easy;
 }
 
 
-/* One that an attempt failed on is not used again: curl_easy_reset leaves in
-** it that HTTP/2 refused its stream, for which libcurl would send a later
-** request twice. */
+/* A handle whose attempt failed is not reused: curl_easy_reset does not clear
+** the mark that HTTP/2 refused its stream, and because of it libcurl would send
+** a later request twice. */
 void easy_pool_put (easy_pool *pool, CURL *easy, const request *r,
                     bool failed) {
   spare *s = &pool->list[pool->count];

@@ -1,7 +1,9 @@
 /*
-** http/easy_pool.h - libcurl's handles that did their work, kept for the next:
-** to use one again is cheaper than to make one, and to leave on it what the
-** next request would set anyway is cheaper still.
+** http/easy_pool.h - a pool of idle easy handles. Reusing a handle is cheaper
+** than creating one, and cheaper still if the options that the next request
+** needs are set already.
+**
+** The pool owns the idle handles. Only the event loop's thread uses it.
 */
 #ifndef KLAVIYO_EASY_POOL_H
 #define KLAVIYO_EASY_POOL_H
@@ -12,8 +14,8 @@
 
 typedef struct spare {
   CURL *easy;
-  unsigned long settings_id; /* of the settings whose options it has; 0: none */
-  request_kind kind;         /* and of what kind of request */
+  unsigned long settings_id; /* whose options are set on it; 0: none */
+  request_kind kind;         /* the kind of request they are set for */
 } spare;
 
 typedef struct easy_pool {
@@ -21,14 +23,15 @@ typedef struct easy_pool {
   int count;
 } easy_pool;
 
-/* A handle for a request; NULL when memory is out. '*dressed': it has all
-** that 'request_setup' would set. */
+/* Takes a handle for a request out of the pool, or creates one; the caller owns
+** it. Returns NULL if there is not enough memory. '*configured' is set to
+** whether the handle already has what 'request_setup' would set. */
 CURL *easy_pool_take (easy_pool *pool, const request *r, bool *configured);
 
-/* Takes back one that was given for that request. */
+/* Gives a handle back to the pool, or frees it. */
 void easy_pool_put (easy_pool *pool, CURL *easy, const request *r, bool failed);
 
-/* Frees those that were taken back. */
+/* Frees the idle handles. */
 void easy_pool_free (easy_pool *pool);
 
 #endif

@@ -1,11 +1,12 @@
 /*
-** http/engine.c - the transfers of each thread, and who works on them.
+** http/engine.c - the engines, one per thread, and which thread runs their
+** event loops.
 **
-** The thread that waits also pumps, unless the process asked for threads that
-** do. Nothing of an engine is another thread's business, so a program may run a
-** Lua state in each of its threads. A child that was forked must not touch its
-** parent's connections: it forgets the engine, leaking it on purpose, and
-** starts one of its own.
+** The thread that waits for a transfer also runs the loop, unless the process
+** asked for background threads. Engines share nothing with other threads, so a
+** program may run a Lua state in each of its threads. A forked child must not
+** touch its parent's connections: it leaks the parent's engine on purpose and
+** creates its own.
 */
 #include "http/engine.h"
 
@@ -20,28 +21,29 @@
 #include "http/loop_thread.h"
 #include "http/background_stats.h"
 
-/* How long what is tracked may take when the process ends. */
+/* How long background transfers may take when the process ends. */
 #define DRAIN_TIMEOUT_MS 5000
 
 typedef struct engine {
   loop *loop;
-  loop_thread *loop_thread; /* NULL: who waits pumps */
+  loop_thread *loop_thread; /* NULL: the waiting thread runs the loop */
   long pid;
   long id;
 } engine;
 
-static __thread engine *the_engine = NULL; /* of this thread */
-static pthread_key_t engine_key;           /* has the same, to end it */
+static __thread engine *the_engine =
+    NULL;                        /* the engine of the current thread */
+static pthread_key_t engine_key; /* its destructor frees the engine */
 static bool uses_thread = false;
 static CURLcode global_code = CURLE_FAILED_INIT;
-static long this_process = 0; /* to ask the system costs, four times a call */
+static long this_process = 0; /* a getpid() costs, four times a call */
 
 
 /* {======================================================
-** The engine of this process
+** The engine of this thread
 ** ======================================================= */
 
-/* What is tracked still goes out, for a while. */
+/* Runs the loop until the background transfers are done or time is up. */
 static void drain_background (engine *e) {
   int64_t until = clock_ms() + DRAIN_TIMEOUT_MS;
   if (e->loop_thread != NULL) {
@@ -81,8 +83,9 @@ static void after_fork_in_child (void) {
 }
 
 
-/* Once per process and never undone: others may use libcurl too. What is
-** done at the exit is done before what libcurl's own libraries do there. */
+/* Runs once per process. curl_global_cleanup is never called: other code may
+** use libcurl too. The atexit handler runs before those of the libraries that
+** libcurl uses. */
 static void global_init (void) {
   this_process = (long)getpid();
   global_code = curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -127,14 +130,15 @@ static engine *engine_get (void) {
 }
 
 
-/* The machine, for who pumps it. */
+/* Returns the loop if this thread may run it, else NULL. */
 static loop *loop_get (void) {
   const engine *e = engine_get();
   return e != NULL && e->loop_thread == NULL ? e->loop : NULL;
 }
 
 
-/* The engine, if it is this thread's and has the transfer. */
+/* Returns this thread's engine if the transfer was submitted to it, else
+** NULL. */
 static engine *engine_of (const transfer *t) {
   engine *e = the_engine;
   return e != NULL && e->pid == this_process && e->id == t->engine ? e : NULL;
@@ -160,7 +164,7 @@ bool engine_has_thread (void) {
 /* }====================================================== */
 
 
-/* Where nobody can work on it. */
+/* Fails a transfer that cannot be submitted. */
 static void fail_submit (transfer *t, const char *why) {
   transfer_fail(t, FAILURE_TRANSPORT, why);
   if (t->background)
@@ -189,7 +193,7 @@ void engine_submit (transfer *t) {
     return;
   }
   loop_add(e->loop, t);
-  loop_run_once(e->loop, 0); /* out with it while the host works on */
+  loop_run_once(e->loop, 0); /* send it while the caller goes on */
 }
 
 
@@ -215,8 +219,8 @@ void engine_cancel (transfer *t) {
 }
 
 
-/* The engine of a transfer. One that a child finds from before the fork is
-** done: nobody works on it here. */
+/* Returns the engine of a transfer. A transfer from before a fork fails here:
+** no engine of this process runs it. */
 static engine *engine_for (transfer *t) {
   engine *e = engine_of(t);
   if (e == NULL && !transfer_is_done(t))

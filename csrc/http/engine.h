@@ -1,62 +1,69 @@
 /*
-** http/engine.h - the transfers of a thread of this process: one queue, one
-** set of connections, shared by all clients of all Lua states of the thread.
-** It is there from the thread's first transfer to the thread's end.
+** http/engine.h - the engine of a thread: one event loop, one set of
+** connections, shared by all clients of all Lua states of the thread. It exists
+** from the thread's first transfer to the end of the thread.
+**
+** A thread may only call these functions for transfers that it submitted
+** itself; see engine_is_foreign.
 */
 #ifndef KLAVIYO_ENGINE_H
 #define KLAVIYO_ENGINE_H
 
 #include "http/transfer.h"
 
-/* Queues a transfer. It comes to an end in any case, by its deadline at the
-** latest: 'done' tells when, 'response' what became of it. */
+/* Submits a transfer. The transfer always finishes, by its deadline at the
+** latest: 'transfer_is_done' returns when, 'response' holds the outcome. The
+** engine holds a reference until then. */
 void engine_submit (transfer *t);
 
-/* The same for one that nobody waits for. It has until its deadline from when
-** its turn comes. False where 'most' of them are still to be sent: then it
-** is not queued. */
+/* Submits a background transfer, for whose outcome no caller waits. Its
+** deadline is counted from the time when it is first sent. Returns false, and
+** does not submit it, if 'max' background transfers are queued or running. */
 bool engine_track (transfer *t, size_t max);
 
-/* From the next transfer on, a thread works on all of this process: then
-** their ends are told by ports, and none of what waits here or pumps is to
-** be called; and there are the connections for many callers. Holds for
-** children that are forked, too. */
+/* Makes the engines of this process run their event loops in background
+** threads, from the next transfer on. Completions then arrive in completion
+** queues; the functions below that wait or pump must not be called; and the
+** limits on connections per origin are raised. Also applies to forked
+** children. */
 void engine_use_thread (void);
 bool engine_has_thread (void);
 
-/* Whether another thread of this process has submitted it, and has not ended
-** it: then nothing of it is to be read. */
+/* Returns whether another thread of this process submitted the transfer and it
+** is not done. The caller must not read it then. */
 bool engine_is_foreign (const transfer *t);
 
-/* Gives up on a transfer; one that is done stays as it is. */
+/* Cancels a transfer. A transfer that is done does not change. */
 void engine_cancel (transfer *t);
 
-/* Has the end of a transfer told by 'engine_wait_any', if it is still to
-** come. */
+/* Makes 'engine_wait_any' report the end of a transfer, unless it is done
+** already. */
 void engine_announce (transfer *t);
 
-/* Has the descriptor of 'engine_fd' be readable when a transfer ends, until
-** it is unwatched: whoever was at work then, others learn of it. */
+/* Makes the descriptor of 'engine_fd' readable when a transfer ends, until it
+** is unwatched. So another event loop learns of the end even if some other
+** caller ran this loop at the time. */
 void engine_watch (transfer *t);
 void engine_unwatch (transfer *t);
 
-/* Works on all transfers until this one is done, or 'ms' have passed. */
+/* Runs the loop until the transfer is done or 'ms' milliseconds have passed.
+** Returns whether it is done. */
 bool engine_wait (transfer *t, long ms);
 
-/* Works on all transfers until one that is announced ends, or 'ms' have
-** passed. The serials of those that ended, '*count' of them; they are valid
+/* Runs the loop until an announced transfer ends or 'ms' milliseconds have
+** passed. Returns the serials of those that ended, '*count' of them, valid
 ** until the next call. */
 const long *engine_wait_any (long ms, size_t *count);
 
-/* Works on all transfers for 'ms'. */
+/* Runs the loop for 'ms' milliseconds. */
 void engine_pump (long ms);
 
-/* For another loop: a descriptor to watch (-1: there is none), and for how
-** many milliseconds at most. */
+/* For use in another event loop: the descriptor to watch (-1: none), and the
+** timeout after which to pump in any case, in milliseconds (-1: none). */
 int engine_fd (void);
 long engine_timeout (void);
 
-/* What is queued, and what is under way. */
+/* Counts the queued and the running transfers of this thread's engine. */
 void engine_stats (size_t *queued, size_t *running);
 
 #endif

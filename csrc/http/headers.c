@@ -1,5 +1,5 @@
 /*
-** http/headers.c - the header fields of a request and of an answer.
+** http/headers.c - the header fields of requests and responses.
 */
 #include "http/headers.h"
 
@@ -113,8 +113,8 @@ bool headers_find (const char *block, size_t block_size, const char *name,
 
 
 /*
-** A whole number at the start of a text: moves 'text' behind it. -1 where
-** there is none; what is too large stays at the largest.
+** Reads a whole number at the start of a text and moves '*text' behind it.
+** Returns -1 if there is none, and LARGEST_NUMBER if the number is larger.
 */
 static long take_number (const char **text, const char *end) {
   long number = 0;
@@ -140,7 +140,7 @@ static long number_of (const char *block, size_t size, const char *name) {
 }
 
 
-/* The seconds of ";w=60" in one item of the list; 0 where it has none. */
+/* Returns the seconds of ";w=60" in one item of the list; 0 if it has none. */
 static long window_of (const char *item, const char *end) {
   while (item < end && (item = memchr(item, ';', (size_t)(end - item)))) {
     item++;

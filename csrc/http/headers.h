@@ -1,5 +1,5 @@
 /*
-** http/headers.h - the header fields of a request and of an answer.
+** http/headers.h - the header fields of requests and responses.
 */
 #ifndef KLAVIYO_HEADERS_H
 #define KLAVIYO_HEADERS_H
@@ -13,19 +13,20 @@ typedef enum header_status {
   HEADER_OK,
   HEADER_NO_MEMORY,
   HEADER_BAD_NAME, /* not a token of RFC 9110 */
-  HEADER_BAD_VALUE /* holds a control character: another header, perhaps */
+  HEADER_BAD_VALUE /* has a control character (CR, LF, ...) */
 } header_status;
 
-/* Adds "name: value" to a list for libcurl. */
+/* Adds "name: value" to a header list of libcurl. */
 header_status headers_add (struct curl_slist **list, const char *name,
                            const char *value, size_t value_size);
 
-/* Finds the first field of that name (any case) in an answer's header
-** block, as it came from the wire; '*value' is trimmed, not terminated. */
+/* Finds the first field of that name (in any case) in a response's raw header
+** block. '*value' is trimmed and not terminated; it points into the block. */
 bool headers_find (const char *block, size_t block_size, const char *name,
                    const char **value, size_t *value_size);
 
-/* Walks the fields of a block: '*at' starts at 0; false at the end. */
+/* Iterates over the fields of a block. '*at' starts at 0. Returns false at the
+** end. */
 typedef struct header_field {
   const char *name, *value;
   size_t name_size, value_size;
@@ -36,22 +37,23 @@ bool headers_next (const char *block, size_t block_size, size_t *at,
 
 #define RATE_WINDOWS 4
 
-/* RateLimit-Limit: 75, 75;w=1, 750;w=60 and its companions. Absent figures
-** are -1. */
+/* The values of RateLimit-Limit ("75, 75;w=1, 750;w=60"), RateLimit-Remaining
+** and RateLimit-Reset. Missing values are -1. */
 typedef struct rate_limit {
   long limit, remaining, reset; /* requests, requests, seconds */
-  int windows;                  /* how many of these are in use */
+  int windows;                  /* number of elements in 'window' */
   struct {
     long limit, seconds;
   } window[RATE_WINDOWS];
 } rate_limit;
 
-/* False where the answer says nothing about limits. */
+/* Reads the rate limit of a response. Returns false if it has none of these
+** header fields. */
 bool headers_rate_limit (const char *block, size_t block_size,
                          rate_limit *found);
 
-/* Retry-After, in seconds from now, whether it came as seconds or as a
-** date; -1 where it is absent or makes no sense. */
+/* Returns the seconds of Retry-After, which may be a number or a date; -1 if
+** the field is missing or malformed. */
 long headers_retry_after (const char *block, size_t block_size);
 
 #endif

@@ -1,8 +1,8 @@
 /*
-** http/loop.c - what carries transfers.
+** http/loop.c - the event loop.
 **
-** A transfer waits in its lane until the origin has room for it and the
-** budget lets it go, runs, and then ends or waits for another attempt.
+** A transfer waits in its request queue until the origin has capacity and the
+** budget allows it, runs, and then either finishes or waits for a retry.
 */
 #include "http/loop.h"
 
@@ -19,9 +19,9 @@
 #define MAX_RUNNING 512
 #define FOREVER LOOP_FOREVER
 
-/* How often what is under way is counted anew: it must not leave a window of
-** the budget, the least of which is a second, while the service may still
-** count it. */
+/* How often a running request is counted again in the budget. The shortest
+** window of a budget is one second: the request must not leave it while the
+** service may still count it. */
 #define RENEW_MS 400
 
 #define WATCHDOG_GRACE_MS 1000
@@ -47,7 +47,7 @@ loop *loop_new (void) {
 }
 
 
-/* Another thread may ask how many there are. */
+/* Atomic, because other threads may call loop_stats. */
 static void add_to_counter (size_t *count, int by) {
   __atomic_store_n(count, *count + (size_t)by, __ATOMIC_RELAXED);
 }
@@ -60,7 +60,7 @@ void loop_stats (const loop *l, size_t *pending, size_t *running) {
 
 
 /* {======================================================
-** States of a transfer: ready in its lane, running, delayed, done
+** States of a transfer: queued, running, waiting for a retry, done
 ** ======================================================= */
 
 static void add_queue (loop *l, request_queue *q) {
@@ -104,12 +104,12 @@ static void schedule_retry (loop *l, transfer *t, int64_t until) {
 }
 
 
-/* Takes a running transfer from libcurl. */
+/* Removes a running transfer from the multi handle. */
 static void detach (loop *l, transfer *t) {
   sigpipe_state state;
   if (t->easy == NULL)
     return;
-  sigpipe_block(&state); /* it may close a connection of TLS */
+  sigpipe_block(&state); /* it may close a TLS connection */
   curl_multi_remove_handle(l->multi, t->easy);
   sigpipe_restore(&state);
   request_free_mime(&t->request);
@@ -122,7 +122,8 @@ static void detach (loop *l, transfer *t) {
 }
 
 
-/* To whoever wants to know. */
+/* Notifies all that asked to be notified. The transfer may belong to another
+** thread once it is marked as finished. */
 static void notify_done (loop *l, transfer *t) {
   if (t->background) {
     background_finish(t);
@@ -138,7 +139,7 @@ static void notify_done (loop *l, transfer *t) {
 }
 
 
-/* The machine lets go of a transfer, which may be the end of it. */
+/* Finishes a transfer and releases the loop's reference, which may free it. */
 static void finish (loop *l, transfer *t) {
   detach(l, t);
   timers_clear(&l->timers, &t->timer);
@@ -178,8 +179,8 @@ static long attempt_timeout (const transfer *t, int64_t now) {
 }
 
 
-/* libcurl keeps the time of what runs. Where it had no memory for that, it is
-** missed when it is overdue. */
+/* libcurl itself ends an attempt that times out. The watchdog ends it if
+** libcurl could not, for lack of memory. */
 static void watchdog_arm (loop *l, transfer *t, int64_t now) {
   int64_t due = t->watchdog_due;
   if (t->request_queue->budget != NULL && now + RENEW_MS < due)
@@ -188,7 +189,7 @@ static void watchdog_arm (loop *l, transfer *t, int64_t now) {
 }
 
 
-/* All that libcurl has to know. */
+/* Sets all options of an attempt on its easy handle. */
 static CURLcode configure (loop *l, transfer *t, bool configured, int64_t now) {
   CURLcode code = connections_prepare(&l->connections);
   if (code == CURLE_OK && !configured)
@@ -240,7 +241,8 @@ static transfer *transfer_of_node (queue_node *p) {
 }
 
 
-/* How long until the first of the lane may go; 0: now. */
+/* Returns how long the first request of the queue must wait; 0: it may start
+** now, and is counted in the budget. */
 static int64_t queue_wait (request_queue *q, transfer *t, int64_t now) {
   int64_t wait;
   if (q->closed_until > now)
@@ -254,12 +256,12 @@ static int64_t queue_wait (request_queue *q, transfer *t, int64_t now) {
 }
 
 
-/* Runs the first of a lane, if it may go; gives up on those whose turn will
-** come too late. False when there is nothing more to be done for now:
-** '*again' is then when the lane is to be looked at again. */
+/* Starts the first request of a queue if it may start. Fails requests whose
+** wait would exceed their deadline. Returns false if none could start; '*again'
+** is then the time to try again. */
 static bool start_next (loop *l, request_queue *q, int64_t now,
                         int64_t *again) {
-  *again = FOREVER; /* until something ends */
+  *again = FOREVER; /* until a transfer ends */
   while (q->first != NULL && l->running < MAX_RUNNING &&
          request_queue_has_capacity(q)) {
     transfer *t = transfer_of_node(q->first);
@@ -278,12 +280,12 @@ static bool start_next (loop *l, request_queue *q, int64_t now,
 }
 
 
-/* One of each lane in turn, so that a long one does not keep the others from
-** the connections, until none has anything to start. Returns when to look
-** again. */
+/* Starts requests, one of each queue in turn, so that a long queue does not
+** keep all connections to itself. Returns when to try again. */
 static int64_t start_ready (loop *l, int64_t now) {
   int64_t next = FOREVER;
-  const request_queue *first_idle = NULL; /* since which all were */
+  const request_queue *first_idle =
+      NULL; /* no queue since this one could start */
   while (l->queues != NULL && l->queues != first_idle) {
     request_queue *q = take_queue(l);
     int64_t again;
@@ -303,7 +305,7 @@ static int64_t start_ready (loop *l, int64_t now) {
 
 
 /* {======================================================
-** The end of an attempt
+** End of an attempt
 ** ======================================================= */
 
 static void report_to_budget (transfer *t, const attempt_result *a) {
@@ -312,7 +314,7 @@ static void report_to_budget (transfer *t, const attempt_result *a) {
   t->budget_time = request_queue_renew(q, t->budget_time);
   if (q->budget == NULL || q->bucket_count == 0)
     return;
-  if (a->status == 429) /* nor is there room for the other ones */
+  if (a->status == 429) /* other requests would be rejected as well */
     budget_block(q->budget, &q->buckets[0], t->budget_time,
                  a->retry_after > 0 ? (int64_t)a->retry_after * 1000
                                     : RETRY_MIN_PACE_MS);
@@ -323,7 +325,7 @@ static void report_to_budget (transfer *t, const attempt_result *a) {
 }
 
 
-/* As before an attempt. */
+/* Resets a transfer to its state before an attempt. */
 static void reset_attempt (loop *l, transfer *t) {
   size_t max_bytes = t->response.max_bytes;
   detach(l, t);
@@ -333,8 +335,9 @@ static void reset_attempt (loop *l, transfer *t) {
 }
 
 
-/* Nothing was sent, for the connection was not clean: this is no attempt, and
-** what it took from the budget is still there. */
+/* Starts an attempt again on a new connection. Nothing was sent because the
+** connection was not clean: this does not count as an attempt, and the budget
+** is still debited for it. */
 static void use_new_connection (loop *l, transfer *t, int64_t now) {
   t->fresh_connection = true;
   reset_attempt(l, t);
@@ -401,7 +404,8 @@ static void handle_completed (loop *l) {
   int left;
   while ((message = curl_multi_info_read(l->multi, &left)) != NULL) {
     transfer *t = NULL;
-    CURLcode code = message->data.result; /* gone once it is removed */
+    CURLcode code =
+        message->data.result; /* invalid after the handle is removed */
     if (message->msg != CURLMSG_DONE)
       continue;
     curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
@@ -412,8 +416,8 @@ static void handle_completed (loop *l) {
 /* }====================================================== */
 
 
-/* One that is under way. Whoever stood still may have its answer waiting, and
-** first sees to that. */
+/* Checks a running transfer. If the caller blocked for long, its response may
+** be waiting in the socket, so libcurl gets WATCHDOG_GRACE_MS to read it. */
 static void watchdog_check (loop *l, transfer *t, int64_t now) {
   if (now >= t->watchdog_due && t->watchdog_fired) {
     attempt_ended(l, t, CURLE_OPERATION_TIMEDOUT);
@@ -428,8 +432,8 @@ static void watchdog_check (loop *l, transfer *t, int64_t now) {
 }
 
 
-/* Gaps that have passed, deadlines of those that still wait, and what is
-** under way for long. */
+/* Handles due timers: retries, deadlines of waiting transfers, and the watchdog
+** of running ones. */
 static void run_timers (loop *l, int64_t now) {
   timer *due;
   while ((due = timers_next(&l->timers)) != NULL && due->due <= now) {
@@ -461,7 +465,7 @@ CURLMcode loop_run_once (loop *l, int64_t ms) {
     next = due->due;
   if (next - now < ms)
     ms = next > now ? next - now : 0;
-  /* what has only just begun is not yet to be heard of */
+  /* a transfer that was just started cannot have a response yet */
   code = was_idle && ms == 0 ? poller_start(l->poller)
                              : poller_wait(l->poller, (long)ms);
   handle_completed(l);

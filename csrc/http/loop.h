@@ -1,6 +1,8 @@
 /*
-** http/loop.h - what carries transfers: the queue, the connections, the times.
-** One thread at a time works on it.
+** http/loop.h - the event loop: it starts queued transfers, drives libcurl's
+** multi handle and retries failed attempts.
+**
+** Only one thread at a time may use a loop, but for loop_stats.
 */
 #ifndef KLAVIYO_LOOP_H
 #define KLAVIYO_LOOP_H
@@ -19,36 +21,38 @@ typedef struct loop {
   easy_pool easy_pool;
   connections connections;
   origins origins;
-  request_queue *queues, **last_queue; /* those that have requests waiting */
+  request_queue *queues, **last_queue; /* queues with waiting requests */
   timers timers;
-  size_t pending; /* taken and not done */
+  size_t pending; /* added and not done */
   size_t running;
-  size_t background;       /* pending ones that nobody waits for */
-  completions completions; /* of announced transfers */
-  size_t watched_done;     /* watched ones that ended */
+  size_t background;       /* pending background transfers */
+  completions completions; /* serials of announced transfers */
+  size_t watched_done;     /* watched transfers that ended */
 } loop;
 
-loop *loop_new (void); /* NULL when it cannot be had */
+loop *loop_new (void); /* NULL: out of memory or descriptors */
 
-/* Ends what it still has, and closes its connections. */
+/* Fails the transfers still pending, closes the connections and frees the
+** loop. */
 void loop_free (loop *l);
 
-/* Takes a transfer on. It comes to an end in any case, by its deadline at
-** the latest; at once, where there is no memory for it. */
+/* Adds a transfer and takes a reference to it. The transfer always finishes, by
+** its deadline at the latest, or at once if there is not enough memory. */
 void loop_add (loop *l, transfer *t);
 
-/* Ends a transfer that was taken on and is not done. */
+/* Fails a transfer that was added and is not done. */
 void loop_abort (loop *l, transfer *t, failure kind, const char *reason);
 
-/* A round: what is due is started, what libcurl has to do is done, waiting
-** for it up to 'ms'. */
+/* Runs the loop once: handles due timers, starts transfers and lets libcurl
+** work, waiting for it for at most 'ms' milliseconds. */
 CURLMcode loop_run_once (loop *l, int64_t ms);
 
-/* What was taken and is not done, and what of it is under way: for any
-** thread. */
+/* Counts the pending transfers, and how many of them are running. Any thread
+** may call it. */
 void loop_stats (const loop *l, size_t *pending, size_t *running);
 
-/* When it has something to do, whatever the sockets say. */
+/* Returns the time of the next timer, at which the loop must run even if no
+** socket is ready. */
 int64_t loop_timeout (const loop *l);
 
 #endif

@@ -1,5 +1,5 @@
 /*
-** http/loop_thread.c - a machine at work in a thread of its own.
+** http/loop_thread.c - an event loop in a background thread.
 */
 #include "http/loop_thread.h"
 
@@ -11,17 +11,17 @@
 #include "http/completion_queue.h"
 #include "http/background_stats.h"
 
-#define MAX_SLEEP_MS 60000 /* without a look at the inbox, come what may */
+#define MAX_SLEEP_MS 60000 /* at most, even if nothing is posted */
 
 struct loop_thread {
   loop *loop;
   pthread_t id;
-  pthread_mutex_t lock; /* of all below */
+  pthread_mutex_t lock; /* protects all fields below */
   transfer *posted, **last_posted;
   transfer *cancelled;
   size_t posted_count;
   int64_t until; /* when to stop; 0: not yet known */
-  bool asleep;   /* or about to be: has to be woken */
+  bool asleep;   /* or about to sleep: it must be woken */
 };
 
 
@@ -30,7 +30,7 @@ static bool is_empty (const loop_thread *thread) {
 }
 
 
-/* With the lock held, which is given back: a thread at work looks anyway. */
+/* Wakes the thread if it sleeps. The caller holds the lock; this unlocks it. */
 static void wake (loop_thread *thread) {
   bool asleep = thread->asleep;
   thread->asleep = false;
@@ -63,7 +63,8 @@ void loop_thread_cancel (loop_thread *thread, transfer *t) {
 }
 
 
-/* True where it may sleep: nothing changed since it looked. */
+/* Returns whether the thread may sleep: nothing was posted since it last
+** looked. */
 static bool prepare_sleep (loop_thread *thread, int64_t until) {
   bool asleep;
   pthread_mutex_lock(&thread->lock);
@@ -73,8 +74,9 @@ static bool prepare_sleep (loop_thread *thread, int64_t until) {
 }
 
 
-/* Takes what came in. The cancelled ones come after the new ones, so that
-** none is cancelled before it was taken on. */
+/* Adds the posted transfers to the loop, then cancels those to cancel: in this
+** order, a transfer is always added before it is cancelled. Returns when to
+** stop. */
 static int64_t take_posted (loop_thread *thread) {
   transfer *posted, *cancelled;
   int64_t until;
@@ -130,7 +132,8 @@ static void *work (void *self) {
 }
 
 
-/* Signals are the host's: all but those that a thread brings on itself. */
+/* The thread blocks all signals, which are the host's, but those that a fault
+** of its own code raises. */
 static int create (loop_thread *thread) {
   static const int own[] = {SIGSEGV, SIGBUS,  SIGFPE, SIGILL,
                             SIGTRAP, SIGABRT, SIGSYS};

@@ -1,6 +1,7 @@
 /*
-** http/poller.h - waiting for libcurl's sockets. Made twice: poller_epoll.c for
-** Linux, poller_portable.c for the rest (and with -DKLAVIYO_PORTABLE).
+** http/poller.h - waits for libcurl's sockets. There are two implementations:
+** poller_epoll.c for Linux, and poller_portable.c for other systems (and for
+** builds with -DKLAVIYO_PORTABLE).
 */
 #ifndef KLAVIYO_POLLER_H
 #define KLAVIYO_POLLER_H
@@ -11,27 +12,27 @@
 
 typedef struct poller poller;
 
-poller *poller_new (CURLM *multi); /* NULL when it cannot be had */
-void poller_free (poller *p);      /* once libcurl's handle is gone */
+poller *poller_new (CURLM *multi); /* NULL: no memory or no descriptor */
+void poller_free (poller *p);      /* after curl_multi_cleanup */
 
-/* Lets libcurl begin what it was given. */
+/* Lets libcurl start the transfers that were added. */
 CURLMcode poller_start (poller *p);
 
-/* Lets libcurl do what is to be done, waiting for it up to 'ms'. */
+/* Lets libcurl handle its ready sockets, waiting for them for at most 'ms'
+** milliseconds. */
 CURLMcode poller_wait (poller *p, long ms);
 
-/* Ends a wait from another thread; the next one, if there is none. */
+/* Ends a wait from another thread, or the next wait if there is none. */
 void poller_wake (poller *p);
 
-/* A descriptor that is readable when there is something to be done, for
-** another loop to watch; -1 where there is no such thing. */
+/* Returns a descriptor that is readable when the poller has work, for another
+** event loop to watch; -1: not supported. */
 int poller_fd (const poller *p);
 
-/* Makes that descriptor readable, whatever else there is, or ends that. */
+/* Makes that descriptor readable until it is switched off. */
 void poller_signal (poller *p, bool on);
 
-/* How long a wait makes sense: until libcurl's own next time-out; -1 when
-** it has none. */
+/* Returns the milliseconds until libcurl's next timeout; -1: none. */
 long poller_timeout (const poller *p);
 
 #endif

@@ -1,6 +1,6 @@
 /*
-** http/poller_epoll.c - waiting for libcurl's sockets on Linux. The descriptor
-** of an epoll set may itself be watched by another loop.
+** http/poller_epoll.c - waits for libcurl's sockets on Linux. Another event
+** loop may watch the descriptor of the epoll set.
 */
 #include "http/poller.h"
 
@@ -22,10 +22,10 @@
 struct poller {
   CURLM *multi;
   int epoll;
-  int ready_fd;  /* always readable; in the set while somebody is called */
-  int wakeup_fd; /* readable once somebody wants a wait to end */
+  int ready_fd;  /* always readable; in the set while signalled */
+  int wakeup_fd; /* makes poller_wait return */
   bool signalled;
-  int64_t due; /* when libcurl wants to be called; -1: never */
+  int64_t due; /* libcurl's next timeout; -1: none */
 };
 
 
@@ -46,11 +46,11 @@ static int watch (CURL *easy, curl_socket_t fd, int what, void *self,
   if (what != CURL_POLL_IN)
     event.events |= EPOLLOUT;
   if (known == NULL)
-    curl_multi_assign(p->multi, fd, p); /* any mark will do */
+    curl_multi_assign(p->multi, fd, p); /* any non-NULL value */
   if (epoll_ctl(p->epoll, known != NULL ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd,
                 &event) == 0)
     return 0;
-  /* a descriptor may have been closed, or reused, behind our back */
+  /* the descriptor may have been closed and reused meanwhile */
   return epoll_ctl(p->epoll, errno == EEXIST ? EPOLL_CTL_MOD : EPOLL_CTL_ADD,
                    fd, &event) == 0
              ? 0
@@ -131,11 +131,11 @@ static CURLMcode act (poller *p, const struct epoll_event *event) {
 }
 
 
-/* What begins is what libcurl wants to be called for at once. */
+/* libcurl starts new transfers in its timeout handler, due at once. */
 CURLMcode poller_start (poller *p) {
   if (p->due < 0 || p->due > clock_ms())
     return CURLM_OK;
-  p->due = -1; /* libcurl sets it anew from within */
+  p->due = -1; /* libcurl sets it again in the call below */
   return socket_action(p, CURL_SOCKET_TIMEOUT, 0);
 }
 
@@ -159,7 +159,7 @@ CURLMcode poller_wait (poller *p, long ms) {
   if (timeout >= 0 && timeout < ms)
     ms = timeout;
   if (ms > 0 && p->signalled)
-    set_watched(p, p->ready_fd, false); /* whoever waits here is not called */
+    set_watched(p, p->ready_fd, false); /* the waiting caller needs no signal */
   n = epoll_wait(p->epoll, events, MAX_EVENTS, (int)ms);
   if (ms > 0 && p->signalled)
     set_watched(p, p->ready_fd, true);

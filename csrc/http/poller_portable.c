@@ -1,5 +1,5 @@
 /*
-** http/poller_portable.c - waiting for libcurl's sockets, where there is no
+** http/poller_portable.c - waits for libcurl's sockets on systems without
 ** epoll.
 */
 #include "http/poller.h"
@@ -39,8 +39,9 @@ CURLMcode poller_start (poller *p) {
 }
 
 
-/* Never the other way round: what is done would wait for what is not. The
-** poll knows libcurl's own time-out, which is 0 for what has just begun. */
+/* Polls before it performs: the other order would wait although transfers are
+** done. The poll respects libcurl's own timeout, which is 0 for new
+** transfers. */
 CURLMcode poller_wait (poller *p, long ms) {
   CURLMcode code = CURLM_OK;
   if (ms > 0)

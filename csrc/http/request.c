@@ -1,5 +1,5 @@
 /*
-** http/request.c - what is to be sent, and how.
+** http/request.c - a request and its settings.
 */
 #include "http/request.h"
 
@@ -10,7 +10,7 @@
 #include "base/refcount.h"
 
 #define RECEIVE_BUFFER (64L * 1024)
-#define LOW_SPEED_SECONDS 30L /* without a byte, whatever the time-out */
+#define LOW_SPEED_SECONDS 30L /* without a byte received, at any timeout */
 
 
 settings *settings_new (void) {
@@ -62,8 +62,8 @@ static bool without (struct curl_slist **list, const char *line) {
 
 
 header_status settings_finish (settings *s, const char *content_type) {
-  /* what libcurl would add on its own: a form's media type for a POST
-     without a body, and a round trip before a large one */
+  /* libcurl would add these on its own: a form's media type for a POST without
+     a body, and a round trip before a large body */
   if (!without(&s->headers, "Content-Type:") ||
       !without(&s->body_headers, "Expect:") ||
       !without(&s->form_headers, "Expect:"))
@@ -143,7 +143,7 @@ void request_close (request *r) {
 }
 
 
-/* The first refusal of libcurl's is kept: all the rest would be moot. */
+/* Keeps the first error of libcurl and skips the options that follow. */
 #define SET(option, value)                                                     \
   (code = code != CURLE_OK ? code : curl_easy_setopt(easy, option, value))
 
@@ -191,7 +191,7 @@ request_kind request_kind_of (const request *r) {
 }
 
 
-/* What takes none goes without one, unless it is given one. */
+/* GET and HEAD have no body unless the caller passes one. */
 static bool has_body (const request *r) {
   return r->body != NULL || !(is(r, "GET") || is(r, "HEAD"));
 }
@@ -222,7 +222,7 @@ static CURLcode apply_trust (const settings *s, CURL *easy) {
 #else
   SET(CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
 #endif
-  SET(CURLOPT_FOLLOWLOCATION, 0L); /* the key goes where it was meant to */
+  SET(CURLOPT_FOLLOWLOCATION, 0L); /* a redirect must not receive the key */
   SET(CURLOPT_SSL_VERIFYPEER, 1L);
   SET(CURLOPT_SSL_VERIFYHOST, 2L);
   if (s->ca_file != NULL)
@@ -236,20 +236,20 @@ static CURLcode apply_trust (const settings *s, CURL *easy) {
 CURLcode request_setup (const request *r, CURL *easy) {
   const settings *s = r->settings;
   CURLcode code = CURLE_OK;
-  /* a used handle may refuse it: then it has the buffer that it had */
+  /* libcurl may reject this on a used handle, which keeps the size it has */
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER);
   SET(CURLOPT_PATH_AS_IS, 1L);
   SET(CURLOPT_HTTPHEADER, r->form != NULL   ? s->form_headers
                           : r->body != NULL ? s->body_headers
                                             : s->headers);
-  SET(CURLOPT_ACCEPT_ENCODING, ""); /* all that libcurl can decode */
+  SET(CURLOPT_ACCEPT_ENCODING, ""); /* all encodings that libcurl decodes */
   SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
   SET(CURLOPT_NOSIGNAL, 1L);
   SET(CURLOPT_CONNECTTIMEOUT_MS, s->connect_timeout_ms);
   SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
   SET(CURLOPT_LOW_SPEED_TIME, LOW_SPEED_SECONDS);
 #if LIBCURL_VERSION_NUM >= 0x075700
-  SET(CURLOPT_QUICK_EXIT, 1L); /* never wait for a resolver thread */
+  SET(CURLOPT_QUICK_EXIT, 1L); /* do not wait for a resolver thread */
 #endif
   if (code == CURLE_OK)
     code = apply_trust(s, easy);

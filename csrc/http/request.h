@@ -1,9 +1,10 @@
 /*
-** http/request.h - what is to be sent, and how.
+** http/request.h - a request: method, URL and body, and the settings that it
+** shares with other requests.
 **
-** The part that many requests share (header fields, limits, trust) is a
-** settings object, made once and counted; the rest is copied, so that a
-** request may outlive whoever asked for it and may be sent again.
+** Settings (header fields, limits, TLS options) are created once and reference
+** counted. The rest is copied, so that a request may outlive its caller and may
+** be sent again.
 */
 #ifndef KLAVIYO_REQUEST_H
 #define KLAVIYO_REQUEST_H
@@ -17,27 +18,27 @@
 
 typedef struct settings {
   int references;
-  unsigned long id;                /* no others had, nor will have it */
-  struct curl_slist *headers;      /* of a request without a body */
-  struct curl_slist *body_headers; /* of one with a body */
-  struct curl_slist *form_headers; /* of one with a form: libcurl adds */
-  long timeout_ms;                 /* of one attempt, from start to end */
+  unsigned long id;                /* unique in this process */
+  struct curl_slist *headers;      /* for requests without a body */
+  struct curl_slist *body_headers; /* for requests with a body */
+  struct curl_slist *form_headers; /* for forms: libcurl adds Content-Type */
+  long timeout_ms;                 /* of one attempt */
   long connect_timeout_ms;
-  long deadline_ms; /* of all, from submit; 0: none */
+  long deadline_ms; /* of all attempts, from submit; 0: none */
   int retries;
-  size_t max_response_bytes; /* of a decoded answer */
-  char *proxy;               /* NULL: as the environment says */
-  char *ca_file;             /* NULL: libcurl's own */
+  size_t max_response_bytes; /* after decoding */
+  char *proxy;               /* NULL: from the environment */
+  char *ca_file;             /* NULL: libcurl's default */
 } settings;
 
-settings *settings_new (void); /* NULL when memory is out */
+settings *settings_new (void); /* NULL: out of memory */
 void settings_release (settings *s);
 
-/* Adds a header field to every request. */
+/* Adds a header field to every request with these settings. */
 header_status settings_add (settings *s, const char *name, const char *value,
                             size_t value_size);
 
-/* Names the media type of bodies; to be called once, before use. */
+/* Sets the media type of bodies. To be called once, after settings_add. */
 header_status settings_finish (settings *s, const char *content_type);
 
 /* One field of a multipart/form-data body. */
@@ -45,8 +46,8 @@ typedef struct part {
   char *name;
   char *data;
   size_t size;
-  char *filename; /* NULL: no file */
-  char *type;     /* its media type; NULL: libcurl's guess */
+  char *filename; /* NULL: not a file */
+  char *type;     /* NULL: libcurl's guess */
   struct part *next;
 } part;
 
@@ -54,43 +55,45 @@ typedef struct request {
   settings *settings;
   char *method;
   char *url;
-  char *body; /* NULL where there is none */
+  char *body; /* NULL: no body */
   size_t body_size;
-  part *form;      /* in place of a body */
-  curl_mime *mime; /* the form as libcurl has it, while it is sent */
-  char message[CURL_ERROR_SIZE]; /* libcurl's own words on a failure */
+  part *form;                    /* used instead of a body */
+  curl_mime *mime;               /* libcurl's form, while it is sent */
+  char message[CURL_ERROR_SIZE]; /* libcurl's error message */
 } request;
 
-/* False when memory is out; the request may then only be closed. */
+/* Initializes a request with copies of the arguments. On failure returns false;
+** the caller must close the request in either case. */
 bool request_open (request *r, settings *s, const char *method, const char *url,
                    const char *body, size_t body_size);
 void request_close (request *r);
 
-/* Adds a part to the form. False when memory is out. */
+/* Adds a part to the form. Returns false if there is not enough memory. */
 bool request_add_part (request *r, const char *name, const char *data,
                        size_t size, const char *filename, const char *type);
 
-/* Those of one cut and of the same settings differ in their address alone. */
+/* The requests of one kind and one settings object differ only in URL and body,
+** so that they can share a configured easy handle. */
 typedef enum request_kind {
-  KIND_GET,  /* without a body */
-  KIND_POST, /* with one that is no form */
-  KIND_OTHER /* whatever it is: no two are alike */
+  KIND_GET,  /* a GET without a body */
+  KIND_POST, /* a POST with a body that is not a form */
+  KIND_OTHER /* anything else: a handle cannot be shared */
 } request_kind;
 
 request_kind request_kind_of (const request *r);
 
-/* Puts on a fresh handle what its settings and its cut ask for ... */
+/* Sets the options that all requests of this kind and these settings share on a
+** new handle. */
 CURLcode request_setup (const request *r, CURL *easy);
 
-/* ... and on a handle that has it where it goes, what with, and for how long
-** at most. */
+/* Sets the URL, the body and the timeout on a handle that was set up. */
 CURLcode request_set_target (request *r, CURL *easy, long timeout_ms);
 
-/* Takes off it what libcurl could still write to: the rest it does not look at
-** before it is dressed, or addressed, anew. */
+/* Clears the pointers that libcurl could still write to. The other options are
+** set again before the handle is used. */
 void request_clear (CURL *easy);
 
-/* Takes back what the transfer was lent; before its handle is reused. */
+/* Frees libcurl's form. Must be called before the easy handle is reused. */
 void request_free_mime (request *r);
 
 #endif

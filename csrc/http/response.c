@@ -1,5 +1,5 @@
 /*
-** http/response.c - what came back.
+** http/response.c - the response of a transfer.
 */
 #include "http/response.h"
 
@@ -20,9 +20,9 @@ void response_open (response *r, size_t max_bytes) {
 
 
 /*
-** A body's buffer waits here for the next body: to grow one anew is to touch
-** fresh memory, a tenth of what a page of 100 KB costs under LuaJIT. Nobody
-** waits for the lock, which may be held for good in a forked child.
+** One spare buffer is kept for the next body: growing a new one touches fresh
+** memory, which is a tenth of the cost of a page of 100 KB under LuaJIT.
+** trylock is used because a forked child may find the lock held forever.
 */
 static pthread_mutex_t spare_lock = PTHREAD_MUTEX_INITIALIZER;
 static buffer spare = {NULL, 0, 0};
@@ -49,7 +49,7 @@ void response_close (response *r) {
 }
 
 
-/* A callback that returns less than it was given ends the transfer. */
+/* Returning less than 'size' makes libcurl end the transfer. */
 static size_t keep (response *r, buffer *b, const char *bytes, size_t size) {
   if (buffer_add(b, bytes, size))
     return size;
@@ -58,14 +58,14 @@ static size_t keep (response *r, buffer *b, const char *bytes, size_t size) {
 }
 
 
-/* The connection, unless it was closed since. */
+/* Returns the connection, or NULL if it was closed meanwhile. */
 static connection *connection_of (const response *r) {
   connection *c = r->connection;
   return c != NULL && c->id == r->connection_id ? c : NULL;
 }
 
 
-/* A header block begins: "HTTP/1.1 200 OK". */
+/* Reads the status line ("HTTP/1.1 200 OK") of a new header block. */
 static void take_status (response *r, const char *line, size_t size) {
   connection *c = connection_of(r);
   const char *blank = memchr(line, ' ', size);
@@ -76,8 +76,8 @@ static void take_status (response *r, const char *line, size_t size) {
 }
 
 
-/* Which line is a status line is known by its place: a trailer may look like
-** one. What comes before the final header block is a 1xx, or a proxy's. */
+/* A status line is recognized by its position, because a trailer field may look
+** like one. Blocks before the final one are 1xx responses, or a proxy's. */
 static size_t take_head (char *bytes, size_t one, size_t size, void *self) {
   response *r = self;
   (void)one;
@@ -128,10 +128,11 @@ bool response_was_sent (const response *r) {
 
 
 /*
-** libcurl asks here before each start. It sends a request again on its own
-** when a reused connection proves dead, POSTs included: where a part of it was
-** sent, the second start within an attempt is refused, so that sending again
-** is the engine's decision. To abort closes a connection of HTTP/1.
+** libcurl calls this before it sends a request. If a reused connection proves
+** dead, libcurl sends the request again on its own, even a POST. If a part of
+** it was sent, this callback rejects the second start within an attempt, so
+** that only retry.c decides on retries. Rejecting it closes an HTTP/1
+** connection.
 */
 static int before_start (void *self, char *remote, char *local, int remote_port,
                          int local_port) {

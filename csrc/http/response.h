@@ -1,5 +1,5 @@
 /*
-** http/response.h - what came back.
+** http/response.h - the response of a transfer.
 **
 ** libcurl's callbacks copy bytes here and do nothing else.
 */
@@ -13,48 +13,50 @@
 #include "http/retry.h"
 
 typedef enum failure {
-  FAILURE_NONE, /* an answer came, whatever its status */
+  FAILURE_NONE, /* there is a response, with any status */
   FAILURE_TIMEOUT,
-  FAILURE_RATE_LIMITED, /* its turn would come after its deadline */
+  FAILURE_RATE_LIMITED, /* the limits allow it only after its deadline */
   FAILURE_TRANSPORT,
   FAILURE_CANCELLED,
-  FAILURE_CLOSED /* the engine is gone: the process forked */
+  FAILURE_CLOSED /* the process forked, or the thread ended */
 } failure;
 
 typedef struct response {
   long status;
   long http_version;  /* one of libcurl's CURL_HTTP_VERSION_* */
-  double elapsed;     /* seconds, from submit to the end of it all */
-  double retry_after; /* seconds, where the failure is of waiting */
-  buffer head;        /* the header fields of the last answer, raw */
+  double elapsed;     /* seconds, from submit to the end */
+  double retry_after; /* seconds, with FAILURE_RATE_LIMITED */
+  buffer head;        /* the raw header block of the last response */
   buffer body;        /* decoded */
   size_t max_bytes;
-  bool is_final;  /* no other header block comes after it */
-  bool head_done; /* its empty line has come */
+  bool is_final;  /* no other header block follows */
+  bool head_done; /* the empty line was received */
   bool too_large;
   bool no_memory;
-  CURL *easy; /* of the attempt */
+  CURL *easy; /* of the current attempt */
   connections *connections;
-  connection *connection;      /* the request is sent on; NULL: not known */
-  unsigned long connection_id; /* another one once it is closed */
+  connection *connection; /* that the request is sent on; NULL: not known */
+  unsigned long connection_id; /* differs once it is closed */
   bool started;                /* libcurl began to send the request */
-  long sent_before;    /* bytes that were not the request's: a proxy's */
-  bool unclean;        /* nothing was sent: see connection_is_clean */
-  bool refused_resend; /* libcurl wanted to send it a second time */
+  long sent_before;            /* bytes sent to a proxy before the request */
+  bool unclean;                /* see connection_is_clean */
+  bool refused_resend;         /* libcurl tried to send the request again */
   failure failure;
-  const char *reason; /* static text, or the request's message */
+  const char *reason; /* a static string, or request.message */
 } response;
 
 void response_open (response *r, size_t max_bytes);
 void response_close (response *r);
 
-/* Has libcurl put into 'r' what comes on these connections. */
+/* Makes libcurl write the response to 'r'. */
 CURLcode response_apply (response *r, CURL *easy, connections *c);
 
-/* Whether a part of the request was sent, while its handle is at work. */
+/* Returns whether a part of the request was sent. Valid while the attempt
+** runs. */
 bool response_was_sent (const response *r);
 
-/* Draws the sum once a transfer ended. 'message' is libcurl's own. */
+/* Completes the response after an attempt and returns the attempt's result.
+** 'message' is libcurl's error message. */
 attempt_result response_finish (response *r, CURL *easy, CURLcode code,
                                 const char *message);
 

@@ -1,5 +1,5 @@
 /*
-** http/sigpipe.c - keeps a SIGPIPE of libcurl's from the host.
+** http/sigpipe.c - blocks SIGPIPE while libcurl works.
 */
 #include "http/sigpipe.h"
 
@@ -10,7 +10,7 @@
 #define SAFE_VERSION 0x075700u /* 7.87.0 */
 
 
-/* By the libcurl in use, not by the one that this was built with. */
+/* Checks the libcurl in use at run time, not the one at build time. */
 static bool needs_help (void) {
   static int known = 0; /* 1: no, 2: yes */
   int now = __atomic_load_n(&known, __ATOMIC_RELAXED);
@@ -29,7 +29,8 @@ static bool is_pending (void) {
 }
 
 
-/* One that is pending already is of somebody who blocked it: it stays. */
+/* A signal that is already pending belongs to code that blocked it: it
+** stays. */
 void sigpipe_block (sigpipe_state *state) {
   sigset_t set;
   state->blocked = false;

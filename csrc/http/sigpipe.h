@@ -1,18 +1,17 @@
 /*
-** http/sigpipe.h - keeps a SIGPIPE of libcurl's from the host.
+** http/sigpipe.h - blocks SIGPIPE while libcurl works.
 **
-** What was found in libcurl's sources: CURLOPT_NOSIGNAL, which a library has
-** to set, ends its own protection (sigpipe.h there: it ignores the signal only
-** for handles without that option). Plain sockets are written to by send with
-** MSG_NOSIGNAL, or have SO_NOSIGPIPE, in all versions. With OpenSSL, though,
-** up to 7.86 the socket is handed to SSL_set_fd, and OpenSSL writes to it by
-** write(2): to a peer that closed the connection, SIGPIPE ends the process.
-** It is enough that a connection is closed, for which TLS has a message. From
-** 7.87 on OpenSSL writes by way of libcurl, which is send again.
+** A library must set CURLOPT_NOSIGNAL, and with it libcurl no longer ignores
+** SIGPIPE itself (see sigpipe.h in its sources). libcurl writes to plain
+** sockets by send with MSG_NOSIGNAL, or sets SO_NOSIGPIPE, in all versions.
+** With OpenSSL, however, versions before 7.87 pass the socket to SSL_set_fd,
+** and OpenSSL calls write(2): if the peer closed the connection, SIGPIPE ends
+** the process. Closing a TLS connection is enough, because TLS sends a message
+** then. Since 7.87 OpenSSL writes through libcurl, which calls send.
 **
-** The thread of an engine blocks the signal for good. A host that does the
-** work itself has a thread and a handler of its own: there the signal is
-** blocked while libcurl is at work, and taken back where it was raised.
+** A background thread blocks the signal permanently. A host that runs the loop
+** in its own thread may have its own handler: there the signal is blocked while
+** libcurl works, and a raised one is consumed.
 */
 #ifndef KLAVIYO_SIGPIPE_H
 #define KLAVIYO_SIGPIPE_H
@@ -21,12 +20,12 @@
 #include <stdbool.h>
 
 typedef struct sigpipe_state {
-  bool blocked;  /* by us */
-  sigset_t mask; /* of the thread, before */
+  bool blocked;  /* by sigpipe_block */
+  sigset_t mask; /* the thread's mask before */
 } sigpipe_state;
 
-/* Before libcurl may write to a socket, and after; they do nothing where the
-** libcurl in use needs no help. */
+/* Called before and after libcurl may write to a socket. They do nothing if the
+** libcurl in use does not need it. */
 void sigpipe_block (sigpipe_state *state);
 void sigpipe_restore (const sigpipe_state *state);
 

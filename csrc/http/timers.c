@@ -1,5 +1,5 @@
 /*
-** http/timers.c - what is to happen when.
+** http/timers.c - timers in a heap.
 */
 #include "http/timers.h"
 

@@ -1,5 +1,5 @@
 /*
-** http/timers.h - what is to happen when: a heap, the next one on top.
+** http/timers.h - timers in a heap, the earliest on top.
 */
 #ifndef KLAVIYO_TIMERS_H
 #define KLAVIYO_TIMERS_H
@@ -8,25 +8,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Part of what waits. */
+/* A timer is a field of the object that it belongs to; setting it needs no
+** memory. */
 typedef struct timer {
   int64_t due; /* milliseconds of the engine's clock */
-  size_t slot; /* in the heap, from 1; 0: not in it */
+  size_t slot; /* index in the heap; 0: not set */
 } timer;
 
 typedef struct timers {
-  timer **heap; /* heap[1] is the next; heap[0] is not used */
+  timer **heap; /* heap[1] is the earliest; heap[0] is unused */
   size_t count, capacity;
 } timers;
 
-/* Makes room for so many, so that setting one cannot fail. */
+/* Reserves memory for 'count' timers, so that setting one cannot fail. Returns
+** false if there is not enough memory. */
 bool timers_reserve (timers *all, size_t count);
 
-/* Sets a timer, anew if it is set already. */
+/* Sets a timer, or changes one that is set. */
 void timers_set (timers *all, timer *t, int64_t due);
 void timers_clear (timers *all, timer *t);
 
-timer *timers_next (const timers *all); /* NULL: there is none */
+timer *timers_next (const timers *all); /* the earliest; NULL: none is set */
 
 void timers_free (timers *all);
 

@@ -1,5 +1,5 @@
 /*
-** http/transfer.c - one request on its way.
+** http/transfer.c - one request from submit to its end.
 */
 #include "http/transfer.h"
 

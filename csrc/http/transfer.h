@@ -1,6 +1,5 @@
 /*
-** http/transfer.h - one request on its way, from submit to its end: all that
-** was tried, and what came of it.
+** http/transfer.h - one request from submit to its end, with all its attempts.
 */
 #ifndef KLAVIYO_TRANSFER_H
 #define KLAVIYO_TRANSFER_H
@@ -11,92 +10,110 @@
 #include "http/retry.h"
 #include "http/timers.h"
 
-/* One attempt, as it is told. */
+/* One attempt, as it is reported. */
 typedef struct attempt {
-  long status;        /* 0: no answer */
-  const char *reason; /* static text; NULL with an answer */
+  long status;        /* 0: no response */
+  const char *reason; /* a static string; NULL with a response */
   double elapsed;     /* seconds */
-  double waited;      /* seconds before it, since the one before */
+  double waited;      /* seconds since the attempt before */
 } attempt;
 
-/* What a transfer waits for, when it is not running. */
+/* What a transfer that is not running waits for. */
 typedef enum wait_reason {
   WAIT_NONE,
-  WAIT_RATE_LIMIT,  /* its turn, by the limits of its lane */
-  WAIT_RETRY_AFTER, /* as the service asked */
-  WAIT_BACKOFF      /* the gap before another attempt */
+  WAIT_RATE_LIMIT,  /* its turn in the request queue */
+  WAIT_RETRY_AFTER, /* until the time that the service named */
+  WAIT_BACKOFF      /* before a retry */
 } wait_reason;
 
+/*
+** A transfer is reference counted: the caller holds one reference, and the
+** event loop another from submit to the end.
+*/
 typedef struct transfer {
-  int references; /* who asked, and the engine */
+  int references; /* atomic: any thread */
+
+  /* Set by the submitting thread before engine_submit and constant from then
+     on, so that any thread may read them. */
+  request_queue *request_queue;              /* one reference */
+  struct completion_queue *completion_queue; /* one reference; NULL: none */
+  bool repeatable; /* sending it twice has the effect of sending it once */
+  bool background; /* no caller waits for it */
+  long serial;     /* identifies it in lists of completions */
+  long pid;        /* the process that submitted it */
+  long engine;     /* the engine that it was submitted to */
+  double submitted;
+
+  /* Of the submitting thread. 'announced' and 'watched' are also read by the
+     event loop, which then runs in the same thread. */
+  bool announced; /* engine_wait_any returns its serial */
+  bool watched;   /* its end signals the poller */
+  bool cancelled; /* the loop's thread was asked to cancel it */
+
+  /* Protected by the lock of the loop's thread. */
+  struct transfer *next_posted, *next_cancelled;
+
+  /* Of the thread that runs the event loop, until 'done' is set. From then on
+     nothing changes, and the submitting thread may read them. */
   request request;
   response response;
-  request_queue *request_queue;
-  bool repeatable; /* sending it twice is sending it once */
-  bool announced;  /* its end goes into the engine's list */
-  long serial;     /* its name in that list */
-  bool watched;    /* its end is to be seen by another loop */
-  struct completion_queue
-      *completion_queue; /* its end is told there; NULL: nowhere */
-  bool background;       /* nobody waits for it */
-  bool cancelled;        /* cancelled, while a thread has it */
-  struct transfer *next_posted, *next_cancelled; /* on the way there */
-
-  bool done;             /* see transfer_is_done */
-  bool maybe_sent;       /* the service could have acted on it */
-  bool resent;           /* at once, after an old connection's death */
-  bool fresh_connection; /* the next attempt is to have a new connection */
-  int failures;          /* attempts that count as retries */
-  attempt *attempts;
+  attempt *attempts; /* owned; 'attempt_count' of them */
   int attempt_count;
+  bool maybe_sent; /* the service may have received it */
 
-  CURL *easy;      /* while it runs */
-  long pid;        /* of the process that submitted it */
-  long engine;     /* and of its engine */
-  queue_node node; /* in the lane, while it is ready */
-  timer timer;     /* its deadline, or the end of a gap; see 'watchdog_due' */
-  int64_t watchdog_due; /* when libcurl should have ended the attempt by */
-  bool watchdog_fired;  /* it was overdue once */
-  bool delayed;         /* the timer is a gap's */
-  int64_t deadline;     /* milliseconds of the engine's clock */
-  int64_t budget_time;  /* from the budget, on its clock */
-  double submitted, started, idle_since; /* seconds of the engine's clock */
-  wait_reason
-      retry_wait_reason; /* of the gap that comes next, or is under way */
-  int wait_reason;       /* these two: see transfer_set_wait */
+  /* Of the thread that runs the event loop alone. */
+  CURL *easy;            /* NULL: not running */
+  queue_node node;       /* in the request queue while it waits there */
+  timer timer;           /* a deadline, a retry or the watchdog */
+  bool delayed;          /* the timer is that of a retry */
+  int64_t deadline;      /* clock_ms time */
+  int64_t budget_time;   /* when it was last counted, in the budget's time */
+  int64_t watchdog_due;  /* when libcurl should have ended the attempt */
+  bool watchdog_fired;   /* it did not, once */
+  int failures;          /* attempts that count as retries */
+  bool resent;           /* once, after a connection had died */
+  bool fresh_connection; /* the next attempt needs a new connection */
+  double started, idle_since;    /* clock_now time */
+  wait_reason retry_wait_reason; /* of the next retry */
+
+  /* Atomic: written by the thread that runs the event loop, read by any. */
+  bool done;       /* see transfer_is_done */
+  int wait_reason; /* these two: see transfer_set_wait */
   int64_t wait_until;
 } transfer;
 
-/* A transfer with one reference, the caller's; NULL when memory is out. */
+/* Returns a transfer with one reference, the caller's; NULL: out of memory. It
+** takes a reference to the settings and to the queue. */
 transfer *transfer_new (settings *s, request_queue *q, const char *method,
                         const char *url, const char *body, size_t body_size);
 transfer *transfer_share (transfer *t);
 void transfer_release (transfer *t);
 
-/* Notes an attempt that ended. Without memory it is left out. */
+/* Records an attempt that ended. Without memory it is not recorded. */
 void transfer_record_attempt (transfer *t, const attempt_result *a, double now);
 
-/* Notes one that is broken off. */
+/* Records an attempt that is aborted while it runs. */
 void transfer_record_aborted (transfer *t, const char *reason, double now);
 
-/* When it has to have come to its end, if it is submitted now. */
+/* Returns the deadline of a transfer that is submitted now. */
 int64_t transfer_deadline (const transfer *t, int64_t now);
 
-/* It begins to wait until about 'until', or (WAIT_NONE) no longer waits. Called
-** by the thread that works on it; any other may ask for how long: how many
-** milliseconds, and '*reason'; 0 when it does not wait. */
+/* Sets that the transfer waits until about 'until', or (WAIT_NONE) no longer
+** waits. Only the loop's thread calls transfer_set_wait. Any thread may call
+** transfer_wait: it returns the remaining milliseconds and sets '*reason'; 0:
+** it does not wait. */
 void transfer_set_wait (transfer *t, wait_reason reason, int64_t until);
 int64_t transfer_wait (const transfer *t, int64_t now, wait_reason *reason);
 
-/* What went wrong, if it was not the service. */
+/* Sets the failure of a transfer without a response. */
 void transfer_set_failure (transfer *t, failure kind, const char *reason);
 
-/* It has come to its end: from now on nobody changes it, and whoever sees
-** that it is done, in whichever thread, sees all of it. */
+/* Marks the transfer as done. From then on no thread changes it, and a thread
+** that finds it done may read all of it. */
 void transfer_finish (transfer *t);
 bool transfer_is_done (const transfer *t);
 
-/* Both: blamed and finished. */
+/* Sets the failure and marks the transfer as done. */
 void transfer_fail (transfer *t, failure kind, const char *reason);
 
 #endif

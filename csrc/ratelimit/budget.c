@@ -1,10 +1,10 @@
 /*
 ** ratelimit/budget.c - how many requests an account may still make.
 **
-** A count is forgotten when it has left its window, never before: the file
-** grows rather than that one record makes room for another. Its time is not
-** the wall clock's, which may be set (see rate_limit_file.c). If it goes back
-** all the same, what was counted is counted as long ago as before.
+** A count is dropped when it has left its window, never before: the file grows
+** rather than one record replacing another that is in use. Its clock is not the
+** wall clock, which may be set (see rate_limit_file.c). If the clock goes back
+** all the same, the counts keep their age.
 */
 #include "ratelimit/budget.h"
 
@@ -14,28 +14,28 @@
 
 #include "base/refcount.h"
 
-#define MAX_LOCK_WAIT_MS 100L /* for a lock whose holder sleeps */
-#define DISTRUST_MS 2000      /* for how long it is not waited for again */
+#define MAX_LOCK_WAIT_MS 100L /* for a lock whose holder does not run */
+#define DISTRUST_MS 2000      /* how long it is not waited for again */
 
-/* Does not compile if a usage is larger than a record may be. */
+/* Does not compile if a usage is larger than a record. */
 typedef char usage_fits[sizeof(usage) <= RATE_LIMIT_RECORD ? 1 : -1];
 
 struct budget {
   int references;
-  rate_limit_file *shared;  /* for all processes; NULL: not wanted */
-  rate_limit_file *own;     /* while that cannot be had */
-  rate_limit_file *locked;  /* which one is */
-  int64_t distrusted_until; /* on the clock of rate_limit_uptime */
+  rate_limit_file *shared;  /* shared by processes; NULL: not wanted */
+  rate_limit_file *own;     /* used while 'shared' fails */
+  rate_limit_file *locked;  /* the one that is locked */
+  int64_t distrusted_until; /* in rate_limit_uptime time */
   int64_t broken_until;
-  const char *problem;           /* why it could not be had, the first time */
-  usage entries[BUDGET_BUCKETS]; /* as they were read */
+  const char *problem;           /* the first failure */
+  usage entries[BUDGET_BUCKETS]; /* as read */
   int64_t positions[BUDGET_BUCKETS];
-  bool repaired;      /* and have to be written, come what may */
-  budget *next, **at; /* among all of this process */
+  bool repaired;      /* the entries were repaired: write them */
+  budget *next, **at; /* in the list of all budgets */
 };
 
-/* Of all budgets: what is done with it held takes a microsecond. A fork waits
-** for it, so that the child finds nothing half done. */
+/* Protects all budgets; it is held for microseconds. A fork waits for it, so
+** that the child finds consistent data. */
 static pthread_mutex_t budgets_lock = PTHREAD_MUTEX_INITIALIZER;
 static budget *budgets = NULL;
 static int problems = 0;
@@ -155,8 +155,7 @@ static bool read_entries (budget *b, rate_limit_file *from, long lock_ms,
 }
 
 
-/* It is tried again after a while; meanwhile this process counts for
-** itself. */
+/* The file is tried again later; meanwhile this process counts on its own. */
 static void note_problem (budget *b, const char *why) {
   b->broken_until = rate_limit_uptime() + DISTRUST_MS;
   if (b->problem == NULL) {
@@ -191,9 +190,9 @@ static rate_limit_file *open_own (budget *b) {
 }
 
 
-/* The entries of the buckets, for this thread alone: of the file for all, or
-** else, when a process that has it locked was stopped, or when there is
-** something wrong with it, of our own. False when there is no memory. */
+/* Locks and reads the entries of the buckets: from the shared file, or from
+** this process's own memory if another process holds the lock for too long or
+** the file cannot be used. Returns false if there is not enough memory. */
 static bool lock (budget *b, const bucket *list, int n, int64_t now) {
   const char *why;
   pthread_mutex_lock(&budgets_lock);
@@ -223,7 +222,7 @@ static bool write_entries (budget *b, rate_limit_file *to, int n,
 }
 
 
-/* What cannot be written for all is kept for ourselves. */
+/* Keeps in memory what cannot be written to the file. */
 static void write_own (budget *b, int n) {
   const char *why;
   usage other;
@@ -248,7 +247,7 @@ static void save (budget *b, int n) {
   unlock(b);
 }
 
-/* The same where nothing was changed. */
+/* Unlocks if nothing was changed, but saves entries that were repaired. */
 static void save_if_repaired (budget *b, int n) {
   if (b->repaired)
     save(b, n);
@@ -263,7 +262,7 @@ int64_t budget_take (budget *b, const bucket *list, int n, int64_t now) {
   int64_t wait = 0;
   int i;
   if (n == 0 || !lock(b, list, n, now))
-    return 0; /* better a 429 than to stand still */
+    return 0; /* a 429 is better than blocking */
   for (i = 0; i < n; i++) {
     int64_t one = usage_wait(&b->entries[i], &list[i], now);
     if (one > wait)
@@ -309,8 +308,9 @@ static bool has_limits (const bucket *b, const rate_limit *limit) {
 }
 
 
-/* An answer tells of one bucket only, the tightest: the one whose limits
-** these are. Of one alone it may tell other limits than we knew. */
+/* A response describes one bucket only, the tightest: returns the one with
+** these limits. If there is one bucket alone, the response may change its
+** limits. */
 static const bucket *described_bucket (const bucket *list, int n,
                                        const rate_limit *limit) {
   const bucket *only = NULL;

@@ -1,11 +1,13 @@
 /*
-** ratelimit/budget.h - how many requests an account may still make, kept for
-** all the processes of a machine in a small file.
+** ratelimit/budget.h - how many requests an account may still make. All
+** processes of a machine share a budget through a small file.
 **
-** The service counts in fixed windows whose phase nobody tells. A request
-** is counted there some time between its start and its answer. So it is held
-** against us from its start until a whole window after its *answer*: then no
-** window of the service's, wherever it begins, can hold more than the limit.
+** The service counts in fixed windows and does not publish when they start. It
+** counts a request at some time between its start and its response. So the
+** budget counts it from its start until a whole window after its response: then
+** no window of the service can contain more requests than the limit allows.
+**
+** Any thread may call these functions; a process-wide lock protects them.
 */
 #ifndef KLAVIYO_BUDGET_H
 #define KLAVIYO_BUDGET_H
@@ -15,47 +17,47 @@
 
 #include "ratelimit/usage.h"
 
-#define BUDGET_BUCKETS 4 /* that a request may draw from */
+#define BUDGET_BUCKETS 4 /* the most limits that one request counts against */
 
 typedef struct budget budget;
 
-/* The budget in that file, or in this process's own memory where 'path' is
-** NULL. 'group' files are for the group of their folder. On failure NULL,
-** and '*why' says what is wrong. */
+/* Opens the budget in a file, or in the memory of this process if 'path' is
+** NULL. With 'group', the group of the file's directory may use the file. On
+** failure returns NULL and sets '*why'. */
 budget *budget_open (const char *path, bool group, const char **why);
 budget *budget_share (budget *b);
 void budget_release (budget *b);
 
-/* Takes one request from each bucket, or from none. 0: taken. Otherwise the
-** milliseconds to wait before it makes sense to ask again. */
+/* Takes one request from each bucket, or from none. Returns 0 if it was taken,
+** or else the milliseconds until it makes sense to try again. */
 int64_t budget_take (budget *b, const bucket *list, int n, int64_t now);
 
-/* A request taken at 'then' was still under way, or came to its end, just
-** now: it counts from here on. */
+/* Counts a request that was taken at 'then' as of now, because it is still
+** running or has just ended. */
 void budget_renew (budget *b, const bucket *list, int n, int64_t then,
                    int64_t now);
 
-/* Nothing more for so many milliseconds: the service said so. */
+/* Blocks a bucket for 'ms' milliseconds, as the service asked. */
 void budget_block (budget *b, const bucket *one, int64_t now, int64_t ms);
 
-/* What an answer's header fields tell. */
+/* Updates the buckets from the rate limit fields of a response. */
 void budget_learn (budget *b, const bucket *list, int n,
                    const rate_limit *limit, int64_t now);
 
-/* At least so many milliseconds pass before the request that has 'queued_before'
-** others before it can be sent. */
+/* Returns the milliseconds that pass at least before a request can be sent that
+** has 'queued_before' others before it. */
 int64_t budget_min_wait (budget *b, const bucket *list, int n,
                          int64_t queued_before, int64_t now);
 
-/* Milliseconds of the budget's own clock, which all processes that share it
-** agree on and nobody sets. 'b' may be NULL. */
+/* Returns the time of the budget's own clock in milliseconds. All processes
+** that share the budget agree on it, and it is never set. 'b' may be NULL. */
 int64_t budget_now (const budget *b);
 
-/* Why the file could not be shared the first time that it could not, while
-** this process counted for itself; NULL: it always could. */
+/* Returns why the file could not be used the first time that it failed (this
+** process then counts on its own); NULL: it never failed. */
 const char *budget_problem (const budget *b);
 
-/* How many budgets have a problem. */
+/* Returns how many budgets have a problem. */
 int budget_problems (void);
 
 #endif

@@ -1,17 +1,16 @@
 /*
-** ratelimit/rate_limit_file.c - records by key, in a file that the processes
-** of a machine share, or in this process's own memory.
+** ratelimit/rate_limit_file.c - records by key, in a file that the processes of
+** a machine share, or in the memory of this process.
 **
-** The file is read and written, never mapped: whoever truncates a mapped file,
-** or fills its file system, ends each process that then touches it (SIGBUS).
-** A lock of flock(2) is the open file's: the kernel releases it when a process
-** is killed, and a child that was forked has to open the file anew.
+** The file is read and written, never mapped: if another process truncates a
+** mapped file, each process that touches it receives SIGBUS. A lock of flock(2)
+** belongs to the open file: the kernel releases it when a process is killed,
+** and a forked child must open the file again.
 **
-** The file's time is that of a clock that nobody sets, the time since the
-** machine was started, plus an offset that all processes read from the file.
-** So nothing is forgotten when the wall clock is set, in whichever direction
-** and how often. The wall clock is asked once after a start of the machine,
-** and then the file's time does not go back either.
+** The file's time is the time since the system was started, plus an offset that
+** all processes read from the file: no count is lost when the wall clock is
+** set. It is read once after each start of the system, and even then the
+** file's time does not go back.
 */
 #include "ratelimit/rate_limit_file.h"
 
@@ -30,60 +29,58 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 
-/* What the file begins with: ours, and in which format. */
+/* The start of the file: its name and the version of its format. */
 #define MAGIC "klaviyo"
 #define FORMAT "3"
 
-/* Where the records begin. */
-#define FIRST_RECORD 4096
+#define FIRST_RECORD 4096 /* the position of the first record */
 
 /* A key has one group of positions in each table, and each table has twice the
-** groups of the one before. A table is used once the key's groups before it
-** are full of busy records, so that nothing busy is forgotten before 2^18
-** records are. The first table is taken from the disk at once. */
+** groups of the one before. A table is used if the key's groups in the tables
+** before it are full of busy records, so that no busy record is replaced before
+** there are 2^18 of them. The first table is allocated at once. */
 #define GROUP 16
 #define GROUPS 64
 #define TABLES 8
 #define MIN_SIZE (FIRST_RECORD + GROUP * GROUPS * RATE_LIMIT_RECORD)
 
 #define CACHED 256
-
 #define MAX_TRIES 20
-#define OPEN_MS 100L /* how long an opening waits for the lock */
-#define YIELDS 50    /* before a lock is slept for */
+#define OPEN_MS 100L /* the longest wait for the lock at open */
+#define YIELDS 50    /* before it sleeps between tries */
 #define LOCK_PAUSE_NS 100000L
-#define CHECK_INTERVAL_MS 1000 /* between looks at what the path names */
+#define CHECK_INTERVAL_MS 1000 /* between checks of the path */
 
 typedef struct header {
   char name[8];   /* MAGIC, FORMAT */
   int64_t offset; /* see rate_limit_file_offset */
-  char boot[40];  /* in which that holds */
+  char boot[40];  /* the boot for which the offset is valid */
 } header;
 
 struct rate_limit_file {
   char *path; /* NULL: in memory */
   bool group;
-  int fd; /* -1: to be opened */
+  int fd; /* -1: closed */
   dev_t device;
   ino_t inode;
   int64_t size;
-  int64_t max_size; /* as this process may make a file */
-  int64_t checked;  /* when the path was */
-  bool unverified;  /* since then nobody has looked into it */
+  int64_t max_size; /* RLIMIT_FSIZE; 0: no limit */
+  int64_t checked;  /* when the path was last checked */
+  bool unverified;  /* the content was not checked since then */
   int64_t offset;
   char *memory;
   struct {
     uint64_t key;
     int64_t position;
-  } cached[CACHED]; /* where a record was last */
+  } cached[CACHED]; /* last known positions of records */
 };
 
 static const char LOCKED[] = "another process keeps it locked";
 
 typedef enum state {
-  NEW, /* nothing in it */
+  NEW, /* empty */
   READY,
-  OTHER_FORMAT, /* of another version's making */
+  OTHER_FORMAT, /* written by another version */
   FOREIGN
 } state;
 
@@ -102,7 +99,7 @@ int64_t rate_limit_uptime (void) {
 ** Bytes
 ** ======================================================= */
 
-/* Zeros beyond the end. */
+/* Reads bytes; beyond the end of the file, zeros. */
 static bool read_at (const rate_limit_file *f, int64_t at, void *to,
                      size_t size) {
   size_t done = 0;
@@ -147,7 +144,7 @@ static const char *write_at (rate_limit_file *f, int64_t at, const void *from,
     return NULL;
   }
   if (f->max_size > 0 && end > f->max_size)
-    return strerror(EFBIG); /* to try would be a SIGXFSZ */
+    return strerror(EFBIG); /* writing would raise SIGXFSZ */
   while (done < size) {
     ssize_t n = pwrite(f->fd, (const char *)from + done, size - done,
                        (off_t)at + (off_t)done);
@@ -189,7 +186,7 @@ static bool lock_file (int fd, long ms) {
 }
 
 
-/* What is the same until the machine is started again. Empty: not known. */
+/* Reads an id that changes when the system is started. Empty: not known. */
 static void read_boot (char boot[40]) {
   int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
   memset(boot, 0, 40);
@@ -200,7 +197,7 @@ static void read_boot (char boot[40]) {
 }
 
 
-/* When any record was last used. */
+/* Returns when a record was last used. */
 static int64_t last_used (const rate_limit_file *f) {
   int64_t at, last = 0;
   record_head head;
@@ -212,8 +209,8 @@ static int64_t last_used (const rate_limit_file *f) {
 }
 
 
-/* The offset that the file tells, or a new one: the machine was started
-** since, or the file is new. */
+/* Takes the offset from the file, or sets a new one if the system was started
+** since or the file is new. */
 static const char *set_offset (rate_limit_file *f, const header *before) {
   int64_t uptime = rate_limit_uptime(), wall;
   header now;
@@ -243,25 +240,26 @@ static state state_of (const rate_limit_file *f, header *h) {
     return NEW;
   if (memcmp(h->name, MAGIC, sizeof(MAGIC) - 1) == 0)
     return h->name[7] == FORMAT[0] ? READY : OTHER_FORMAT;
-  /* whoever made it may have been killed before it wrote the name */
+  /* its creator may have been killed before it wrote the name */
   return memcmp(h->name, zeros, sizeof(zeros)) == 0 && f->size == MIN_SIZE
              ? NEW
              : FOREIGN;
 }
 
 
-/* A file for all of a folder's group, whoever makes it first. */
+/* Gives the file to the group of its directory. */
 static void give_to_group (const rate_limit_file *f) {
   struct stat folder;
   char *copy = text_copy(f->path, strlen(f->path));
   if (copy != NULL && stat(dirname(copy), &folder) == 0 &&
       fchown(f->fd, (uid_t)-1, folder.st_gid) == 0)
-    (void)!fchmod(f->fd, 0660); /* the umask may have taken the group's */
+    (void)!fchmod(f->fd,
+                  0660); /* the umask may have removed the group's bits */
   free(copy);
 }
 
 
-/* Takes the first table from the disk, and names the file ours. */
+/* Allocates the first table on disk and writes the file's header. */
 static const char *fill (rate_limit_file *f, const header *before) {
   int code;
   if (f->max_size > 0 && f->max_size < MIN_SIZE)
@@ -277,7 +275,8 @@ static const char *fill (rate_limit_file *f, const header *before) {
 }
 
 
-/* With the file locked. '*again': it is not what is found there any more. */
+/* Validates the file, which is locked. Sets '*again' if the path now names
+** another file. */
 static const char *prepare (rate_limit_file *f, bool *again) {
   struct stat file, there;
   header h;
@@ -308,7 +307,7 @@ static const char *prepare (rate_limit_file *f, bool *again) {
 }
 
 
-/* Not one of the three that a program takes for its own. */
+/* Opens the path, but not as one of the three standard descriptors. */
 static int open_path (const char *path, bool group) {
   int fd = open(
       path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK,
@@ -324,7 +323,7 @@ static int open_path (const char *path, bool group) {
 }
 
 
-/* Opens the file at the path into 'f', which is closed. */
+/* Opens the file at the path of 'f', which is closed. */
 static const char *open_file (rate_limit_file *f) {
   const char *why = "it is replaced all the time";
   struct rlimit limit;
@@ -356,9 +355,9 @@ static const char *open_file (rate_limit_file *f) {
 }
 
 
-/* A program may have closed our descriptor, and have a file of its own by
-** that number: nothing may be written there. This is not asked each time: a
-** file whose state was asked for is slower to write. */
+/* The program may have closed the descriptor and opened another file with the
+** same number: that file must not be written. This is not checked each time,
+** because fstat makes the next write slower. */
 static bool is_own_file (rate_limit_file *f) {
   struct stat file;
   if (f->fd < 0 || fstat(f->fd, &file) != 0 || file.st_ino != f->inode ||
@@ -369,8 +368,9 @@ static bool is_own_file (rate_limit_file *f) {
 }
 
 
-/* A file that was removed or replaced is left for the one that is now at its
-** path. If that cannot be had, those who have the old one still share it. */
+/* If the file was removed or replaced, opens the one that is now at its path.
+** If that fails, the old one stays in use, which the processes that have it
+** open still share. */
 static const char *reopen_if_replaced (rate_limit_file *f) {
   int64_t now = clock_ms();
   struct stat there;
@@ -418,7 +418,7 @@ rate_limit_file *rate_limit_file_open (const char *path, bool group,
     f->path = text_copy(path, strlen(path));
     if (f->path != NULL)
       *why = reopen_if_replaced(f);
-    /* who has it locked may be stopped: that is for the time being */
+    /* the process that holds the lock may be stopped: this is temporary */
     if (*why == NULL || *why == LOCKED) {
       *why = NULL;
       return f;
@@ -453,8 +453,8 @@ int64_t rate_limit_file_offset (const rate_limit_file *f) {
 }
 
 
-/* With the file locked: somebody may have truncated it, or have written
-** something else into it. Then it is begun anew. */
+/* Writes a new header if another program truncated or overwrote the file. The
+** caller holds the lock. */
 static const char *restore (rate_limit_file *f) {
   header h;
   if (f->size >= MIN_SIZE && !f->unverified)
@@ -497,7 +497,7 @@ void rate_limit_file_unlock (rate_limit_file *f) {
 
 static int64_t group_offset (uint64_t key, int table) {
   uint64_t groups = (uint64_t)GROUPS << table;
-  uint64_t before = groups - GROUPS; /* in the tables before */
+  uint64_t before = groups - GROUPS; /* in the smaller tables */
   return FIRST_RECORD +
          (int64_t)((before + key % groups) * GROUP) * RATE_LIMIT_RECORD;
 }
@@ -511,21 +511,21 @@ static bool is_kept (int64_t position, const int64_t *kept, int n) {
 }
 
 
-/* The position of the key, or 0, and then '*free_offset' is where it may be stored: in
-** the first table that has a position that is free or not busy any more, or
-** else, when all are full, where the record is that will be the first not to
-** be busy. */
+/* Returns the position of the key, or 0 if it has none. Then '*free_offset' is
+** where it may be stored: the first free or no longer busy position, or, if all
+** are busy, the position whose record will be the first not to be busy. Returns
+** -1 if the file cannot be read. */
 static int64_t search (const rate_limit_file *f, uint64_t key, int64_t now,
                        const int64_t *kept, int n, int64_t *free_offset) {
   int64_t soonest = INT64_MAX;
-  bool found = false; /* free_offset that takes nothing from anybody */
+  bool found = false; /* a position that replaces no busy record */
   record_head head;
   int table, i;
   *free_offset = 0;
   for (table = 0; table < TABLES; table++) {
     int64_t position = group_offset(key, table);
     if (position >= f->size && found)
-      break; /* from here on there are no records */
+      break; /* the records end here */
     for (i = 0; i < GROUP; i++, position += RATE_LIMIT_RECORD) {
       int64_t until;
       if (!read_at(f, position, &head, sizeof(head)))
@@ -544,7 +544,7 @@ static int64_t search (const rate_limit_file *f, uint64_t key, int64_t now,
 }
 
 
-/* Whether the file is what it was, and how large. */
+/* Checks that the descriptor is still the file, and updates its size. */
 static const char *verify (rate_limit_file *f) {
   if (f->path == NULL)
     return NULL;
@@ -563,7 +563,7 @@ int64_t rate_limit_file_read (rate_limit_file *f, uint64_t key, int64_t now,
   int64_t free_offset;
   if (key == 0)
     key = 1;
-  /* a record that is where it was says that the file is the one it was */
+  /* a matching key shows that the file is still the same */
   if (position != 0 && read_at(f, position, record, size) && record->key == key)
     return position;
   *why = verify(f);
@@ -578,7 +578,7 @@ int64_t rate_limit_file_read (rate_limit_file *f, uint64_t key, int64_t now,
     memset(record, 0, size);
     record->key = key;
     record->used = now;
-    record->busy_until = now + 1; /* it has the position from here on */
+    record->busy_until = now + 1; /* reserve the position */
     position = free_offset;
     *why = write_at(f, position, record, size);
     if (*why != NULL)

@@ -1,8 +1,8 @@
 /*
-** ratelimit/rate_limit_file.h - records by key, in a file that the processes
-** of a machine share, or in this process's own memory.
+** ratelimit/rate_limit_file.h - records by key, in a file that the processes of
+** a machine share, or in the memory of this process.
 **
-** One thread at a time uses one of these.
+** One thread at a time may use a file: budget.c holds its lock.
 */
 #ifndef KLAVIYO_RATE_LIMIT_FILE_H
 #define KLAVIYO_RATE_LIMIT_FILE_H
@@ -11,40 +11,42 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The bytes that a record may have. A record does not cross a page, so that
-** a process that is killed while it writes one has written it or not. */
+/* The size of a record. A record does not cross a page, so that a process that
+** is killed while it writes has written all of it or nothing. */
 #define RATE_LIMIT_RECORD 2048
 
 typedef struct rate_limit_file rate_limit_file;
 
-/* What each record begins with. Times are milliseconds. */
+/* The start of each record. Times are in milliseconds. */
 typedef struct record_head {
-  uint64_t key;       /* never 0: nothing is stored here */
-  int64_t used;       /* when last */
-  int64_t busy_until; /* from then on it may make free_offset for another */
+  uint64_t key;       /* 0: the record is free */
+  int64_t used;       /* time of last use */
+  int64_t busy_until; /* from then on it may be replaced */
 } record_head;
 
-/* Opens the file of that path, or memory if 'path' is NULL. The group of its
-** folder may use a 'group' file. On failure NULL, and '*why' says what is
-** wrong. A file that holds anything else is left as it is. */
+/* Opens a file, or memory if 'path' is NULL. With 'group', the group of its
+** directory may use the file. On failure returns NULL and sets '*why'. A file
+** with other content is left unchanged. */
 rate_limit_file *rate_limit_file_open (const char *path, bool group,
                                        const char **why);
 void rate_limit_file_close (rate_limit_file *f);
 
-/* In the child of a fork: the parent's lock must not become the child's. */
+/* Closes the file in a forked child: the parent's lock must not become the
+** child's. */
 void rate_limit_file_forked (rate_limit_file *f);
 
-/* What to add to rate_limit_uptime to get the file's time. */
+/* Returns the difference between the file's time and rate_limit_uptime. */
 int64_t rate_limit_file_offset (const rate_limit_file *f);
 
-/* Locks it for this thread. False if another process does not unlock it
-** within 'ms', or, with '*why', if the file cannot be had. */
+/* Locks the file. Returns false if another process holds the lock for more than
+** 'ms' milliseconds ('*why' is NULL), or if the file cannot be used ('*why' is
+** set). */
 bool rate_limit_file_lock (rate_limit_file *f, long ms, const char **why);
 void rate_limit_file_unlock (rate_limit_file *f);
 
-/* Reads the record of a key, a new one where there is none, which takes the
-** position of one that is not busy at 'now' but not of one at the 'kept' positions.
-** Returns its position, or 0 with '*why'. */
+/* Reads the record of a key. If there is none, creates one, which may replace a
+** record that is not busy at 'now', but none at the 'kept' positions. Returns
+** its position, or 0 and sets '*why'. */
 int64_t rate_limit_file_read (rate_limit_file *f, uint64_t key, int64_t now,
                               const int64_t *kept, int n, record_head *record,
                               size_t size, const char **why);
@@ -52,7 +54,8 @@ bool rate_limit_file_write (rate_limit_file *f, int64_t position,
                             const record_head *record, size_t size,
                             const char **why);
 
-/* Milliseconds since the machine was started: nobody sets this clock. */
+/* Returns the milliseconds since the system was started. This clock is never
+** set. */
 int64_t rate_limit_uptime (void);
 
 #endif

@@ -1,5 +1,5 @@
 /*
-** ratelimit/request_queue.c - requests that wait for the same thing.
+** ratelimit/request_queue.c - a queue of requests under the same limits.
 */
 #include "ratelimit/request_queue.h"
 
@@ -9,9 +9,9 @@
 #include "base/buffer.h"
 #include "base/refcount.h"
 
-/* How much one origin is given at a time. Of streams, what servers commonly
-** allow on one connection, or several connections full of them; or else
-** connections: what one client may decently hold open. */
+/* How many requests run to one origin at a time: the streams of HTTP/2, as many
+** as servers commonly allow on one or a few connections, or else the
+** connections of HTTP/1, as many as one client should open. */
 typedef struct origin_limits {
   int streams, connections;
 } origin_limits;
@@ -31,7 +31,8 @@ static void origin_release (origin *o) {
 }
 
 
-/* One reference more, the caller's. */
+/* Returns the origin of that name, created if needed, with a reference for the
+** caller. */
 static origin *origin_get (origins *all, const char *name) {
   origin *o;
   for (o = all->first; o != NULL; o = o->next)
@@ -57,7 +58,7 @@ static origin *origin_get (origins *all, const char *name) {
 }
 
 
-/* Another thread may look at its lane's origin at the same time. */
+/* Atomic, because another thread may read the origin of its queue. */
 void origins_close (origins *all) {
   while (all->first != NULL) {
     origin *o = all->first;
@@ -106,7 +107,7 @@ int origin_connections (void) {
 
 
 CURLcode origin_apply (const origin *o, CURL *easy, bool fresh) {
-  /* better a stream than a connection */
+  /* prefer a stream to a new connection */
   long wait = strncmp(o->name, "http:", 5) != 0;
   CURLcode code = curl_easy_setopt(easy, CURLOPT_PIPEWAIT, wait);
   if (code == CURLE_OK)

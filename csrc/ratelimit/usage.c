@@ -1,19 +1,19 @@
 /*
-** ratelimit/usage.c - what was used of the limits of one account and operation.
+** ratelimit/usage.c - the used part of the limits of one account and operation.
 **
-** A window is cut into slots; each counts the requests whose last sign of
-** life fell into it. What counts against the limit is the sum of a whole
-** window of slots and the one under way.
+** A window is divided into slots. Each slot counts the requests that were last
+** known to run at its time. The sum of a whole window of slots and of the
+** current one counts against the limit.
 */
 #include "ratelimit/usage.h"
 
 #include <string.h>
 
-#define SLACK 10 /* slots that a clock may go back by */
+#define SLACK 10 /* slots by which a clock may go back */
 #define SLACK_MS 1000
 #define MAX_BLOCK_MS (INT64_C(86400) * 1000)
 #define MAX_WINDOW_MS (INT64_C(1000000000) * 1000)
-#define MAX_OTHERS 1000000000u /* no header field tells more */
+#define MAX_OTHERS 1000000000u /* the largest number of a header field */
 #define SLOTS USAGE_SLOTS
 
 static const int64_t LENGTH[BUDGET_WINDOWS] = {1000, 60000, 86400000};
@@ -24,7 +24,7 @@ static int64_t length_of (const usage *u, int i) {
 }
 
 
-/* No less than its share of the window. */
+/* Returns the length of a slot, rounded up. */
 static int64_t width_of (const usage *u, int i) {
   return (length_of(u, i) + SLOTS - 1) / SLOTS;
 }
@@ -35,7 +35,7 @@ static uint16_t *slot_of (window *w, int64_t number) {
 }
 
 
-/* The slots of a ring whose newest was 'by' later. */
+/* Moves the slots of a ring back by 'by'. */
 static void rotate_slots (window *w, int64_t by) {
   uint16_t before[SLOTS + 1];
   int64_t i;
@@ -46,7 +46,7 @@ static void rotate_slots (window *w, int64_t by) {
 }
 
 
-/* By as much as the clock went back. */
+/* Moves the times of a record back by 'by', as the clock went back. */
 static void shift_times (usage *u, int64_t by) {
   int i;
   u->blocked -= by;
@@ -56,8 +56,8 @@ static void shift_times (usage *u, int64_t by) {
 }
 
 
-/* Whatever another program wrote into the file, the sums are those of the
-** slots, and no time is beyond all measure. */
+/* After this the sums match the slots and no time lies beyond its maximum, even
+** if another program wrote to the file. */
 bool usage_check (usage *u, int64_t now) {
   bool back = now < u->head.used - SLACK_MS;
   int i, k;
@@ -90,8 +90,8 @@ bool usage_check (usage *u, int64_t now) {
 }
 
 
-/* Forgets the slots that have left the window. A clock that went back a
-** little is waited for. */
+/* Clears the slots that have left the window. If the clock went back a little,
+** nothing is cleared until it catches up. */
 static window *advance (usage *u, int i, int64_t now) {
   window *w = &u->windows[i];
   int64_t number = now / width_of(u, i);
@@ -109,7 +109,7 @@ static window *advance (usage *u, int i, int64_t now) {
 }
 
 
-/* When the window will have room again: its oldest count leaves it. */
+/* Returns when the window has capacity again: its oldest counts leave it. */
 static int64_t room_at (usage *u, int i, uint32_t surplus) {
   window *w = &u->windows[i];
   int64_t number = w->head > SLOTS ? w->head - SLOTS : 0;
@@ -166,9 +166,9 @@ static void count (usage *u, const bucket *b, int64_t at, int by) {
     int64_t number = at / width_of(u, i);
     uint16_t *slot;
     if (number > w->head)
-      number = w->head; /* of a clock that was set back */
+      number = w->head; /* the clock was set back */
     if (number < w->head - SLOTS)
-      continue; /* it has left the window meanwhile */
+      continue; /* it has left the window */
     slot = slot_of(w, number);
     if ((by < 0 && *slot == 0) || (by > 0 && *slot == UINT16_MAX))
       continue;
@@ -220,7 +220,7 @@ int64_t usage_min_wait (const usage *u, const bucket *b, int64_t queued_before,
 
 
 /* {======================================================
-** What the service says
+** Reported limits
 ** ======================================================= */
 
 int usage_window (long seconds) {
@@ -228,7 +228,7 @@ int usage_window (long seconds) {
 }
 
 
-/* The service's windows may be others than the usual. What was counted by
+/* The service's windows may differ from the defaults. What was counted so far
 ** then counts as of now. */
 static void set_window (usage *u, int i, long limit, int64_t length,
                         int64_t now) {
@@ -247,11 +247,11 @@ static void set_window (usage *u, int i, long limit, int64_t length,
 }
 
 
-/* Which of its windows an answer's "remaining" and "reset" are about, or -1.
-** Klaviyo sends those of the window whose limit the first number repeats, the
-** second in all recorded answers; its documentation says they are those of the
-** minute. So the window of that limit is taken if the figures fit it, the
-** shorter one if there are two, or else the shortest that they fit. */
+/* Returns which of the windows a response's "remaining" and "reset" describe,
+** or -1. Klaviyo sends those of the window whose limit the first number
+** repeats, the second in all recorded responses; its documentation says the
+** minute. So this prefers the window of that limit if the values fit it, the
+** shorter one of two, or else the shortest that they fit. */
 static int described_window (const rate_limit *limit) {
   int found = -1, i;
   bool found_named = false;
@@ -270,9 +270,9 @@ static int described_window (const rate_limit *limit) {
 }
 
 
-/* If the service has counted more in a window than we have, the rest was
-** other programs with the account's keys, on other machines. It rounds the
-** seconds down: 0 is less than one. */
+/* If the service has counted more in a window than this file, other programs
+** with the account's keys on other machines sent the rest. The service rounds
+** the seconds down: 0 is less than one. */
 static void note_others (usage *u, const rate_limit *limit, int64_t now) {
   int which = described_window(limit);
   int64_t counted;

@@ -1,5 +1,5 @@
 /*
-** ratelimit/usage.h - what was used of the limits of one account and operation.
+** ratelimit/usage.h - the used part of the limits of one account and operation.
 */
 #ifndef KLAVIYO_USAGE_H
 #define KLAVIYO_USAGE_H
@@ -11,58 +11,59 @@
 #include "ratelimit/rate_limit_file.h"
 
 #define BUDGET_WINDOWS 3 /* a second, a minute, a day */
-#define USAGE_SLOTS 250  /* that a window is cut into evenly */
+#define USAGE_SLOTS 250  /* slots per window */
 
-/* One of the limits that a request draws from. */
+/* A limit that a request counts against. */
 typedef struct bucket {
-  uint64_t key;                   /* of the account and the operation */
-  uint32_t limit[BUDGET_WINDOWS]; /* requests a window; 0: none */
-  bool fixed;                     /* not told of by the service */
+  uint64_t key;                   /* hash of account and operation */
+  uint32_t limit[BUDGET_WINDOWS]; /* requests per window; 0: no limit */
+  bool fixed;                     /* the service does not report it */
 } bucket;
 
 typedef struct window {
-  int64_t length; /* milliseconds; 0: the usual */
+  int64_t length; /* milliseconds; 0: the default */
   int64_t head;   /* number of the newest slot in the ring */
   int64_t others_until;
-  uint32_t others; /* requests of other programs, until then */
-  uint32_t limit;  /* as the service told; 0: it did not */
-  uint32_t sum;    /* of all slots */
+  uint32_t others; /* requests of other programs, until others_until */
+  uint32_t limit;  /* as the service reported; 0: not reported */
+  uint32_t sum;    /* the sum of all slots */
   uint16_t slot[USAGE_SLOTS + 1];
 } window;
 
-/* A record of the file. Zeros: nothing was used. */
+/* A record of the file. All zeros: nothing was used. */
 typedef struct usage {
   record_head head;
-  int64_t blocked; /* until when */
+  int64_t blocked; /* blocked until this time */
   window windows[BUDGET_WINDOWS];
 } usage;
 
-/* Mends what was read: another program may have written there, and the clock
-** may have gone back, which is to be noted for those who read it next: then
-** true. */
+/* Validates and repairs what was read: another program may have written to the
+** file, or the clock may have gone back. Returns true if the record must be
+** written, so that other processes see the change. */
 bool usage_check (usage *u, int64_t now);
 
-/* Milliseconds until one more fits into every window of the bucket. */
+/* Returns the milliseconds until another request fits into every window. */
 int64_t usage_wait (usage *u, const bucket *b, int64_t now);
 
-/* Counts one request, or moves one from 'then' to 'now'. */
+/* Counts a request at 'now', or moves one from 'then' to 'now'. */
 void usage_add (usage *u, const bucket *b, int64_t now);
 void usage_move (usage *u, const bucket *b, int64_t then, int64_t now);
 
-/* Nothing more for so many milliseconds, a day at most. */
+/* Blocks for 'ms' milliseconds, a day at most. */
 void usage_block (usage *u, int64_t now, int64_t ms);
 
-/* What an answer's header fields tell of this bucket. */
+/* Updates the limits from the rate limit fields of a response. */
 void usage_learn (usage *u, const rate_limit *limit, int64_t now);
 
-/* Which of ours a window of so many seconds is. */
+/* Returns the index of the window that is 'seconds' long. */
 int usage_window (long seconds);
 
-/* Requests in a window, as the service told or as the bucket says. */
+/* Returns the limit of a window: as the service reported it, or the
+** bucket's. */
 uint32_t usage_limit (const usage *u, const bucket *b, int i);
 
-/* At least so many milliseconds pass before the request that has 'queued_before'
-** others before it can be sent. */
+/* Returns the milliseconds that pass at least before a request can be sent that
+** has 'queued_before' others before it. */
 int64_t usage_min_wait (const usage *u, const bucket *b, int64_t queued_before,
                         int64_t now);
 

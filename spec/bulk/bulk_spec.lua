@@ -458,6 +458,45 @@ describe("klaviyo.bulk", function()
       assert.equal(5, result.completed)
       assert.equal(17, slept[1])
     end)
+
+    -- Fault 4
+    it("ends when every answer is 429 for stall_timeout seconds", function()
+      for _, retry_after in ipairs {0, 7} do
+        local waited, requests = 0, 0
+        local client = service {answer = function()
+          requests = requests + 1
+          assert(requests < 1000, "the import does not end")
+          return nil, refusal(429, nil,
+            {kind = "rate_limited", retry_after = retry_after})
+        end}
+        local result, err = import(client, "profiles", people(5), {
+          stall_timeout = 100,
+          sleep = function(seconds)
+            waited = waited + seconds
+          end,
+        })
+        assert.is_nil(result)
+        assert.equal("rate_limited", err.kind)
+        assert.is_true(waited > 90 and waited <= 100)
+        assert.is_true(requests <= 101)
+        assert.equal(0, err.result.unknown)
+      end
+    end)
+
+    it("counts the time that a rate-limited request takes as waiting", function()
+      local now, requests = 0, 0
+      local client = service {answer = function()
+        requests, now = requests + 1, now + 30
+        assert(requests < 1000, "the import does not end")
+        return nil, refusal(429, nil, {kind = "rate_limited", retry_after = 1})
+      end}
+      local result, err = import(client, "profiles", people(5), {
+        stall_timeout = 100, now = function() return now end,
+      })
+      assert.is_nil(result)
+      assert.equal("rate_limited", err.kind)
+      assert.equal(4, requests)
+    end)
   end)
 
   describe("a job", function()

@@ -29,8 +29,8 @@ local secrets = lazy_require "klaviyo.auth.auth"
 
 local M = {}
 
--- Chunks under way at once, and seconds that a job may stand still.
-local CONCURRENCY, PATIENCE = 2, 3600
+-- Chunks in progress at once, and seconds without progress.
+local CONCURRENCY, STALL_TIMEOUT = 2, 3600
 
 ---@class klaviyo.BulkJournal
 ---@field path string  of the file, which only its owner can read
@@ -47,7 +47,8 @@ local CONCURRENCY, PATIENCE = 2, 3600
 ---  and `left` (seconds)
 ---@field total? integer  how many records there are, where the source does not know
 ---@field concurrency? integer  chunks under way at once; default 2
----@field stall_timeout? number  seconds that a job may stand still; default 3600
+---@field stall_timeout? number  seconds without progress, of a job or of a request that the rate limit refuses,
+---  after which the import ends; default 3600
 ---@field count? integer  records in a request, fewer than the service allows
 ---@field bytes? integer  of a request, fewer than the service allows
 ---@field sleep? fun(seconds: number)  in place of `klaviyo.sleep`, for tests
@@ -279,12 +280,12 @@ function M.import(client, kind_name, source, options)
   local run = {
     client = client, kind = kind, open = {}, refused_in_a_row = 0, read = 0,
     envelope = records.envelope(client, kind, options),
-    sleep = options.sleep or time.sleep,
-    stall_timeout = options.stall_timeout or PATIENCE,
+    sleep = options.sleep or time.sleep, now = options.now or time.now,
+    stall_timeout = options.stall_timeout or STALL_TIMEOUT,
   }
   open_journal(run, kind_name, journal_options(options.journal))
   run.tally = tally.new {total = options.total, journal = run.journal,
-    progress = options.progress, now = options.now or time.now}
+    progress = options.progress, now = run.now}
   resume(run)
   local cut = cutter(run, read, total, options)
   run_all(run, function()

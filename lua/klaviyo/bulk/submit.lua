@@ -13,6 +13,9 @@ local M = {}
 local REFUSAL = {[400] = true, [409] = true, [413] = true, [422] = true}
 local TOO_LARGE = 413
 
+-- Seconds between two requests that the rate limit refuses, at least.
+local MIN_GAP = 1
+
 -- The records that may be refused alone one after another, each by an error
 -- that points nowhere. If none is accepted in between, then the records are
 -- not the reason, and the import ends.
@@ -65,20 +68,27 @@ local function job_of(doc)
     and doc.data.id or nil
 end
 
+-- Sends a part. While the rate limit refuses the request, it is sent again,
+-- until the waits and the requests have taken stall_timeout seconds together.
 local function call(run, chunk, part)
-  local envelope = run.envelope
+  local envelope, waited = run.envelope, 0
   while true do
+    local started = run.now()
     local doc, err = run.client:call(run.kind.operation, {
       body = chunk.texts:body(envelope.before, envelope.after,
         #part < #chunk.positions and part or nil),
     })
     if doc and run.kind.job and not job_of(doc) then
       return nil, without_job(run)
-    elseif doc or err.kind ~= "rate_limited"
-        or (err.retry_after or 0) > run.stall_timeout then
+    elseif doc or err.kind ~= "rate_limited" or run.stopped then
       return doc, err
     end
-    run.sleep(err.retry_after and err.retry_after > 0 and err.retry_after or 1)
+    local gap = math.max(err.retry_after or 0, MIN_GAP)
+    waited = waited + (run.now() - started) + gap
+    if waited > run.stall_timeout then
+      return nil, err
+    end
+    run.sleep(gap)
   end
 end
 

@@ -164,7 +164,7 @@ store_status database_begin (database *d, int kind, const char *tables) {
 }
 
 
-/* Putting aside ------------------------------------------------------------*/
+/* Quarantine ------------------------------------------------------------*/
 
 static bool rename_part (const char *from, const char *to, const char *part) {
   char *old = sqlite3_mprintf("%s%s", from, part);
@@ -194,7 +194,7 @@ static char *new_path (const char *path) {
 }
 
 
-char *database_put_aside (const char *path) {
+char *database_quarantine (const char *path) {
   char *new = new_path(path);
   char *shared = sqlite3_mprintf("%s.db-shm", path);
   if (shared != NULL)

@@ -36,7 +36,7 @@ store_status database_begin (database *d, int kind, const char *tables);
 
 /* Renames PATH.db, of whatever nobody has open, and its log. The new path, to
 ** be freed by sqlite3_free, or NULL: then errno says why. */
-char *database_put_aside (const char *path);
+char *database_quarantine (const char *path);
 
 /* Notes what went wrong, and says what it was. */
 store_status database_failed (database *d, int rc);

@@ -173,11 +173,11 @@ static void stop (store *s) {
     checkpointer_free(s->helper);
     for (i = 0; i < STATEMENTS; i++)
       sqlite3_finalize(s->statements[i]);
-    refused_close(s->refused);
+    rejected_close(s->rejected);
     sqlite3_close(s->file.db);
   }
   memset(s->statements, 0, sizeof(s->statements));
-  s->refused = NULL;
+  s->rejected = NULL;
   s->helper = NULL;
   s->file.db = NULL;
 }
@@ -197,11 +197,11 @@ void store_close (store *s) {
 
 /* What is in the log stays there: it is evidence, and must not be written
 ** into a file that is damaged. */
-static char *put_aside (store *s) {
+static char *quarantine (store *s) {
   if (s->file.db != NULL)
     sqlite3_db_config(s->file.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
   stop(s);
-  return database_put_aside(s->base);
+  return database_quarantine(s->base);
 }
 
 
@@ -258,7 +258,7 @@ static int64_t salvage (store *s, const char *name) {
 /* NULL: 's' is closed, and 'why' says why. */
 static store *renewed (store *s, store_status *status, char *why,
                        size_t why_size) {
-  char *name = put_aside(s);
+  char *name = quarantine(s);
   char before[DATABASE_MESSAGE_SIZE];
   memcpy(before, s->file.message, sizeof(before));
   if (name == NULL) {

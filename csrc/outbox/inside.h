@@ -29,7 +29,7 @@ struct store {
   char *base;
   database file;
   sqlite3_stmt *statements[STATEMENTS];
-  refused *refused; /* NULL: none yet */
+  rejected *rejected; /* NULL: none yet */
   checkpointer *helper;
   int ask_at;       /* pages in the log at which to ask it again */
   bool was_at_rest; /* it, before what was written last */

@@ -19,7 +19,7 @@
 #include "store.h"
 
 #define STORE "klaviyo.outbox.store"
-#define REFUSED "klaviyo.outbox.refused"
+#define REJECTED "klaviyo.outbox.rejected"
 #define NONE "there is none"
 #define WHY_SIZE 1024
 
@@ -47,7 +47,7 @@ static const char *name_of (store_status status) {
 
 
 /* nil, what, why */
-static int refuse (lua_State *L, store_status status, const char *why) {
+static int fail (lua_State *L, store_status status, const char *why) {
   lua_pushnil(L);
   lua_pushstring(L, name_of(status));
   lua_pushstring(L, why);
@@ -57,11 +57,11 @@ static int refuse (lua_State *L, store_status status, const char *why) {
 
 static int answer (lua_State *L, const handle *h, store_status status) {
   if (status == STORE_NONE)
-    return refuse(L, status, NONE);
+    return fail(L, status, NONE);
   if (status == STORE_INHERITED)
-    return refuse(L, status, "it was opened before a fork");
+    return fail(L, status, "it was opened before a fork");
   if (status != STORE_OK)
-    return refuse(L, status, store_message(h->s));
+    return fail(L, status, store_message(h->s));
   lua_pushboolean(L, 1);
   return 1;
 }
@@ -75,7 +75,7 @@ static handle *check (lua_State *L) {
 
 
 static int is_closed (lua_State *L) {
-  return refuse(L, STORE_NONE, "the outbox is closed");
+  return fail(L, STORE_NONE, "the outbox is closed");
 }
 
 
@@ -138,7 +138,7 @@ static bool is_set (lua_State *L, const char *name) {
 static int opened (lua_State *L, const handle *h, store_status status,
                    const char *why) {
   if (h->s == NULL)
-    return refuse(L, status, why);
+    return fail(L, status, why);
   if (why[0] == '\0')
     return 1;
   lua_pushstring(L, why);
@@ -146,7 +146,7 @@ static int opened (lua_State *L, const handle *h, store_status status,
 }
 
 
-/* store.open(base, {create =, full =, max_bytes =, max_refused =})
+/* store.open(base, {create =, full =, max_bytes =, max_rejected =})
 ** -> store, what was wrong with the file that was there | nil, what, why */
 static int open_store (lua_State *L) {
   const char *base = luaL_checkstring(L, 1);
@@ -158,7 +158,7 @@ static int open_store (lua_State *L) {
   options.create = is_set(L, "create");
   options.full = is_set(L, "full");
   options.max_bytes = option(L, "max_bytes");
-  options.max_refused = option(L, "max_refused");
+  options.max_rejected = option(L, "max_rejected");
   h = new_handle(L);
   h->s = store_open(base, &options, &status, why, sizeof(why));
   return opened(L, h, status, why);
@@ -191,11 +191,11 @@ static int make_folder (lua_State *L) {
   if (error == EEXIST && stat(path, &about) == 0) {
     error = S_ISDIR(about.st_mode) ? 0 : ENOTDIR;
     if (error == 0 && database_is_unsafe(&about, why, sizeof(why)))
-      return refuse(L, STORE_UNSAFE, why);
+      return fail(L, STORE_UNSAFE, why);
   }
   if (error != 0)
-    return refuse(L, error == ENOSPC ? STORE_FULL : STORE_FAILED,
-                  strerror(error));
+    return fail(L, error == ENOSPC ? STORE_FULL : STORE_FAILED,
+                strerror(error));
   lua_pushboolean(L, 1);
   return 1;
 }
@@ -300,30 +300,30 @@ static int nth (lua_State *L) {
 }
 
 
-/* s:refuse(id, reason) -> true | nil, what, why */
-static int refuse_row (lua_State *L) {
+/* s:reject(id, reason) -> true | nil, what, why */
+static int reject_row (lua_State *L) {
   handle *h = check(L);
   int64_t id = check_id(L, 2);
   store_text reason = check_text(L, 3);
   if (h->s == NULL)
     return is_closed(L);
-  return answer(L, h, store_refuse(h->s, id, reason));
+  return answer(L, h, store_reject(h->s, id, reason));
 }
 
 
-/* What was refused, for who has the slot and for others -------------------*/
+/* What was rejected, for who has the slot and for others -------------------*/
 
-/* store.peek(base) -> refused | nil, what, why */
+/* store.peek(base) -> rejected | nil, what, why */
 static int peek (lua_State *L) {
   const char *base = luaL_checkstring(L, 1);
   store_status status;
   char why[WHY_SIZE];
-  refused **r = lua_newuserdata(L, sizeof(*r));
+  rejected **r = lua_newuserdata(L, sizeof(*r));
   *r = NULL;
-  luaL_getmetatable(L, REFUSED);
+  luaL_getmetatable(L, REJECTED);
   lua_setmetatable(L, -2);
-  *r = refused_open(base, false, &status, why, sizeof(why));
-  return *r != NULL ? 1 : refuse(L, status, why);
+  *r = rejected_open(base, false, &status, why, sizeof(why));
+  return *r != NULL ? 1 : fail(L, status, why);
 }
 
 
@@ -346,27 +346,27 @@ static void push_row (lua_State *L, const store_row *row) {
 
 /* r:next(after) -> {id =, unique_id =, revision =, time = (seconds),
 ** payload =, reason =} | nil, what, why */
-static int next_refused (lua_State *L) {
-  refused *r = *(refused **)luaL_checkudata(L, 1, REFUSED);
+static int next_rejected (lua_State *L) {
+  rejected *r = *(rejected **)luaL_checkudata(L, 1, REJECTED);
   int64_t after = check_id(L, 2);
   store_row row;
   store_status status;
   if (r == NULL)
     return is_closed(L);
-  status = refused_next(r, after, &row);
+  status = rejected_next(r, after, &row);
   if (status != STORE_OK)
-    return refuse(L, status, status == STORE_NONE ? NONE : refused_message(r));
+    return fail(L, status, status == STORE_NONE ? NONE : rejected_message(r));
   push_row(L, &row);
-  refused_rest(r);
+  rejected_rest(r);
   return 1;
 }
 
 
-static int close_refused (lua_State *L) {
-  refused **self = luaL_checkudata(L, 1, REFUSED);
-  refused *r = *self;
+static int close_rejected (lua_State *L) {
+  rejected **self = luaL_checkudata(L, 1, REJECTED);
+  rejected *r = *self;
   *self = NULL;
-  refused_close(r);
+  rejected_close(r);
   return 0;
 }
 
@@ -476,14 +476,14 @@ luaopen_klaviyo_outbox_store (lua_State *L) {
   static const function methods[] = {
       {"add", add},         {"read", read_batch},   {"drop", drop},
       {"nth", nth},         {"newest", newest},     {"renew", renew},
-      {"deliver", deliver}, {"refuse", refuse_row}, {"waiting", waiting},
+      {"deliver", deliver}, {"reject", reject_row}, {"waiting", waiting},
       {"bytes", bytes},     {"shrink", shrink},     {"close", close_store},
       {"__gc", collect},
   };
   static const function looks[] = {
-      {"next", next_refused},
-      {"close", close_refused},
-      {"__gc", close_refused},
+      {"next", next_rejected},
+      {"close", close_rejected},
+      {"__gc", close_rejected},
   };
   static const function functions[] = {
       {"open", open_store},
@@ -492,7 +492,7 @@ luaopen_klaviyo_outbox_store (lua_State *L) {
       {"waiting", noted},
   };
   set_class(L, STORE, methods, sizeof methods / sizeof methods[0]);
-  set_class(L, REFUSED, looks, sizeof looks / sizeof looks[0]);
+  set_class(L, REJECTED, looks, sizeof looks / sizeof looks[0]);
   lua_newtable(L);
   set_functions(L, functions, sizeof functions / sizeof functions[0]);
   lua_pushstring(L, sqlite3_libversion());

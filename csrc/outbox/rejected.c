@@ -1,5 +1,5 @@
 /*
-** outbox/rejected.c - the events of a slot that the service refused for good.
+** outbox/rejected.c - the events of a slot that the service rejected.
 */
 #include "outbox/rejected.h"
 
@@ -11,29 +11,29 @@
 #define KIND 0x4b6c7672 /* "Klvr" */
 
 static const char tables[] =
-    "CREATE TABLE refused (id INTEGER PRIMARY KEY,"
+    "CREATE TABLE rejected (id INTEGER PRIMARY KEY,"
     " unique_id TEXT NOT NULL UNIQUE, revision TEXT NOT NULL,"
     " time INTEGER NOT NULL, payload TEXT NOT NULL, reason TEXT NOT NULL)";
 
 typedef enum { ADD, TRIM, NEXT, STATEMENTS } statement;
 
 static const char *const texts[STATEMENTS] = {
-    "INSERT OR REPLACE INTO refused (unique_id, revision, time, payload, "
+    "INSERT OR REPLACE INTO rejected (unique_id, revision, time, payload, "
     "reason)"
     " VALUES (?, ?, ?, ?, ?)",
-    "DELETE FROM refused WHERE id <= (SELECT id FROM refused"
+    "DELETE FROM rejected WHERE id <= (SELECT id FROM rejected"
     " ORDER BY id DESC LIMIT 1 OFFSET ?)",
-    "SELECT id, unique_id, revision, time, payload, reason FROM refused"
+    "SELECT id, unique_id, revision, time, payload, reason FROM rejected"
     " WHERE id > ? ORDER BY id LIMIT 1",
 };
 
-struct refused {
+struct rejected {
   database file;
   sqlite3_stmt *statements[STATEMENTS];
 };
 
 
-static store_status prepare (refused *r) {
+static store_status prepare (rejected *r) {
   int i;
   for (i = 0; i < STATEMENTS; i++) {
     int rc =
@@ -45,7 +45,7 @@ static store_status prepare (refused *r) {
 }
 
 
-static store_status start (refused *r, const char *path, bool to_write) {
+static store_status start (rejected *r, const char *path, bool to_write) {
   int flags = to_write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
                        : SQLITE_OPEN_READONLY;
   bool is_new = false;
@@ -61,7 +61,7 @@ static store_status start (refused *r, const char *path, bool to_write) {
 }
 
 
-static void stop (refused *r) {
+static void stop (rejected *r) {
   int i;
   for (i = 0; i < STATEMENTS; i++) {
     sqlite3_finalize(r->statements[i]);
@@ -72,10 +72,10 @@ static void stop (refused *r) {
 }
 
 
-refused *refused_open (const char *base, bool to_write, store_status *status,
-                       char *why, size_t why_size) {
-  refused *r = calloc(1, sizeof(*r));
-  char *path = sqlite3_mprintf("%s.refused", base);
+rejected *rejected_open (const char *base, bool to_write, store_status *status,
+                         char *why, size_t why_size) {
+  rejected *r = calloc(1, sizeof(*r));
+  char *path = sqlite3_mprintf("%s.rejected", base);
   *status = STORE_FAILED;
   (void)snprintf(why, why_size, "not enough memory");
   if (r != NULL && path != NULL) {
@@ -83,7 +83,7 @@ refused *refused_open (const char *base, bool to_write, store_status *status,
     if (*status == STORE_DAMAGED && to_write) {
       char *aside;
       stop(r);
-      aside = database_put_aside(path);
+      aside = database_quarantine(path);
       if (aside != NULL)
         *status = start(r, path, to_write);
       sqlite3_free(aside);
@@ -93,12 +93,12 @@ refused *refused_open (const char *base, bool to_write, store_status *status,
   sqlite3_free(path);
   if (*status == STORE_OK)
     return r;
-  refused_close(r);
+  rejected_close(r);
   return NULL;
 }
 
 
-void refused_close (refused *r) {
+void rejected_close (rejected *r) {
   if (r == NULL)
     return;
   stop(r);
@@ -106,12 +106,12 @@ void refused_close (refused *r) {
 }
 
 
-const char *refused_message (const refused *r) {
+const char *rejected_message (const rejected *r) {
   return r->file.message;
 }
 
 
-store_status refused_add (refused *r, const store_row *row, int64_t most) {
+store_status rejected_add (rejected *r, const store_row *row, int64_t most) {
   sqlite3_stmt *query = r->statements[ADD];
   store_status status;
   database_bind(query, 1, row->unique_id);
@@ -127,7 +127,7 @@ store_status refused_add (refused *r, const store_row *row, int64_t most) {
 }
 
 
-store_status refused_next (refused *r, int64_t after, store_row *row) {
+store_status rejected_next (rejected *r, int64_t after, store_row *row) {
   sqlite3_stmt *query = r->statements[NEXT];
   int rc;
   sqlite3_bind_int64(query, 1, after);
@@ -148,6 +148,6 @@ store_status refused_next (refused *r, int64_t after, store_row *row) {
 }
 
 
-void refused_rest (refused *r) {
+void rejected_rest (rejected *r) {
   sqlite3_reset(r->statements[NEXT]);
 }

@@ -190,7 +190,7 @@ store_status store_nth (store *s, const store_batch *batch, int index,
 }
 
 
-/* Kept among the refused first: what is there twice, after a crash in between,
+/* Kept among the rejected first: what is there twice, after a crash in between,
 ** is there once in the end. */
 static store_status move (store *s, int64_t id, store_text reason) {
   sqlite3_stmt *query = s->statements[ONE];
@@ -207,22 +207,22 @@ static store_status move (store *s, int64_t id, store_text reason) {
   row.time = sqlite3_column_int64(query, 2);
   row.payload = database_column(query, 3);
   row.reason = reason;
-  status = refused_add(s->refused, &row, s->options.max_refused);
+  status = rejected_add(s->rejected, &row, s->options.max_rejected);
   if (status != STORE_OK)
-    database_say(&s->file, refused_message(s->refused));
+    database_say(&s->file, rejected_message(s->rejected));
   return status == STORE_DAMAGED ? STORE_FAILED : status;
 }
 
 
-store_status store_refuse (store *s, int64_t id, store_text reason) {
+store_status store_reject (store *s, int64_t id, store_text reason) {
   int64_t count;
   store_status status = STORE_OK;
   if (store_is_lost(s))
     return STORE_INHERITED;
-  if (s->refused == NULL)
-    s->refused = refused_open(s->base, true, &status, s->file.message,
-                              sizeof(s->file.message));
-  if (s->refused == NULL)
+  if (s->rejected == NULL)
+    s->rejected = rejected_open(s->base, true, &status, s->file.message,
+                                sizeof(s->file.message));
+  if (s->rejected == NULL)
     return status == STORE_DAMAGED ? STORE_FAILED : status;
   status = move(s, id, reason);
   sqlite3_reset(s->statements[ONE]);

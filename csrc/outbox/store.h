@@ -33,10 +33,10 @@ typedef struct store_text {
 } store_text;
 
 typedef struct store_options {
-  bool create;         /* take the slot even if it has not been there */
-  bool full;           /* synced after each event */
-  int64_t max_bytes;   /* of the file; 0: what SQLite allows */
-  int64_t max_refused; /* rows kept of those refused */
+  bool create;          /* take the slot even if it has not been there */
+  bool full;            /* synced after each event */
+  int64_t max_bytes;    /* of the file; 0: what SQLite allows */
+  int64_t max_rejected; /* rows kept of those rejected */
 } store_options;
 
 typedef struct store_row {
@@ -45,7 +45,7 @@ typedef struct store_row {
   store_text revision;
   int64_t time; /* milliseconds since 1970 */
   store_text payload;
-  store_text reason; /* of one refused */
+  store_text reason; /* of one rejected */
 } store_row;
 
 /* The rows of a batch are all that there are between two ids. */
@@ -97,8 +97,8 @@ store_status store_newest (store *s, int64_t *id);
 store_status store_nth (store *s, const store_batch *batch, int index,
                         int64_t *id);
 
-/* Moves a row to the refused (refused.h). */
-store_status store_refuse (store *s, int64_t id, store_text reason);
+/* Moves a row to the rejected (rejected.h). */
+store_status store_reject (store *s, int64_t id, store_text reason);
 
 /* Rows that are neither delivered nor deleted. */
 int64_t store_waiting (const store *s);

@@ -232,7 +232,7 @@ end
 local function leave(self, operation, args, options)
   local outbox = with(values_of(self), options).outbox
   if outbox then
-    return outbox:put(args.body, options and self:with(options) or self)
+    return outbox:enqueue(args.body, options and self:with(options) or self)
   end
   local values, made, op, api = prepare(self, operation, args, options)
   revision_warning.check(values, op, api)

@@ -100,7 +100,7 @@ function M.check_pacing(where, pacing)
 end
 
 local function is_outbox(value)
-  return value == false or type(value) == "table" and value.put ~= nil
+  return value == false or type(value) == "table" and value.enqueue ~= nil
 end
 
 local SWITCH = {is "boolean", "true or false"}

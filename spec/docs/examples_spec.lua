@@ -330,7 +330,7 @@ describe("examples in nginx, as they stand,", function()
         if grep -q "Permission denied" /var/log/nginx/error.log; then break; fi
         sleep 0.5
       done
-    ]], "", "/var/lib/klaviyo-outbox: Permission denied (events cannot be put into the outbox)")
+    ]], "", "/var/lib/klaviyo-outbox: Permission denied (no event can be added to the outbox)")
   end)
 
   it("track.conf", function()

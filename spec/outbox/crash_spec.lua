@@ -135,7 +135,7 @@ describe("klaviyo.outbox", function()
         local box = assert(require("klaviyo.outbox").new { path = path })
         local function put(name, count)
           for i = 1, count do
-            assert(box:put({ metric = "Kept", profile = { email = "a@example.com" },
+            assert(box:enqueue({ metric = "Kept", profile = { email = "a@example.com" },
               properties = { n = i }, unique_id = name .. i }, client))
           end
         end
@@ -206,7 +206,7 @@ describe("klaviyo.outbox", function()
     local times = {}
     for i = 1, 2000 do
       local began = core.clock()
-      box:put(event, world.client)
+      box:enqueue(event, world.client)
       times[i] = core.clock() - began
     end
     box:close(0)

@@ -174,7 +174,7 @@ describe("an outbox in nginx", function()
     assert.truthy(shell.wait_for(function()
       return world:logs():find("[error]", 1, true)
     end, 5))
-    assert.truthy(world:logs():find("/box: Not a directory (events cannot be put into the outbox)", 1, true))
+    assert.truthy(world:logs():find("/box: Not a directory (no event can be added to the outbox)", 1, true))
     -- mended, it works without a restart
     assert(shell.run("rm " .. path .. "/box"))
     assert.equal("kept\n", (world:get("/track?id=one")))

@@ -54,7 +54,7 @@ describe("klaviyo.outbox", function()
 
   local function fill(box, from, to, more)
     for i = from, to do
-      assert(box:put(event(i, more), client))
+      assert(box:enqueue(event(i, more), client))
     end
   end
 
@@ -72,12 +72,12 @@ describe("klaviyo.outbox", function()
     local box = new()
     fill(box, 1, 2100)
     local stats = box:stats()
-    assert.same({2100, 0, 0}, {stats.waiting, stats.sent, stats.refused})
+    assert.same({2100, 0, 0}, {stats.waiting, stats.sent, stats.rejected})
     assert.is_true(stats.bytes > 2100 * 200)
     assert.equal(0, world.server:stats().events.received)
     assert.is_true(box:drain(20))
     stats = box:stats()
-    assert.same({0, 2100, 0}, {stats.waiting, stats.sent, stats.refused})
+    assert.same({0, 2100, 0}, {stats.waiting, stats.sent, stats.rejected})
     assert.equal(2100, world.server:stats().events.distinct)
     assert.equal(3, world.server:stats().processed.bulk_create_events)
     assert.is_true(box:drain(20))
@@ -88,9 +88,9 @@ describe("klaviyo.outbox", function()
   it("keeps an event as it is given: flat, as a document, or as its JSON", function()
     local box = new()
     local document = klaviyo.document("create_event", event(2))
-    assert(box:put(event(1, {unique_id = "one", time = "2024-01-02T03:04:05Z", value = 9.5}), client))
-    assert(box:put(document, client))
-    assert(box:put(json.encode(document), client))
+    assert(box:enqueue(event(1, {unique_id = "one", time = "2024-01-02T03:04:05Z", value = 9.5}), client))
+    assert(box:enqueue(document, client))
+    assert(box:enqueue(json.encode(document), client))
     assert.same(klaviyo.document("create_event", event(2)), document)
     assert.is_true(box:drain(20))
     local ids = received()
@@ -109,10 +109,10 @@ describe("klaviyo.outbox", function()
   it("gives an event an id that was put with null or an empty string for one", function()
     local box = new()
     local document = klaviyo.document("create_event", event(3, {unique_id = klaviyo.null}))
-    assert(box:put(event(1, {unique_id = klaviyo.null, time = klaviyo.null}), client))
-    assert(box:put(event(2, {unique_id = ""}), client))
-    assert(box:put(document, client))
-    assert(box:put(json.encode(document), client))
+    assert(box:enqueue(event(1, {unique_id = klaviyo.null, time = klaviyo.null}), client))
+    assert(box:enqueue(event(2, {unique_id = ""}), client))
+    assert(box:enqueue(document, client))
+    assert(box:enqueue(json.encode(document), client))
     assert.is_true(box:drain(20))
     assert.equal(4, world.server:stats().events.distinct)
     assert.equal(0, world.server:stats().events.unnamed)
@@ -120,13 +120,13 @@ describe("klaviyo.outbox", function()
       assert.matches("^%x+%-%x+%-%x+%-%x+%-%x+$", id)
     end
     document.data.attributes.unique_id = 17
-    raises("unique_id must be a string, not a number", function() box:put(document, client) end)
+    raises("unique_id must be a string, not a number", function() box:enqueue(document, client) end)
   end)
 
   it("lets an event have happened when it was put, not when it is sent", function()
     local box = new()
     local before = os.time()
-    assert(box:put(event(1), client))
+    assert(box:enqueue(event(1), client))
     local after = os.time()
     shell.sleep(1.1)
     assert.is_true(box:drain(20))
@@ -136,14 +136,14 @@ describe("klaviyo.outbox", function()
 
   it("is of who asks for a revision what it asked for", function()
     local box = new()
-    assert(box:put(event(1), client))
-    assert(box:put(event(2), client:with {revision = "2026-07-15"}))
+    assert(box:enqueue(event(1), client))
+    assert(box:enqueue(event(2), client:with {revision = "2026-07-15"}))
     assert.is_true(box:drain(20))
     assert.equal("2026-07-15", world:latest().headers.revision)
     assert.equal(2, world.server:stats().processed.bulk_create_events)
   end)
 
-  it("sends the same unique_id twice in two requests: in one it would be refused", function()
+  it("sends the same unique_id twice in two requests: in one it would be rejected", function()
     local box = new()
     fill(box, 1, 3, {unique_id = "same"})
     assert.is_true(box:drain(20))
@@ -173,7 +173,7 @@ describe("klaviyo.outbox", function()
     it("does not try again what will not help", function()
       local box = new()
       local other = world:new_client {api_key = "pk_wrong", retries = 0}
-      assert(box:put(event(1), other))
+      assert(box:enqueue(event(1), other))
       local done, err = box:drain(20)
       assert.is_nil(done)
       assert.equal(401, err.status)
@@ -201,22 +201,22 @@ describe("klaviyo.outbox", function()
     end)
   end)
 
-  describe("a refused event", function()
+  describe("a rejected event", function()
     it("is found by what the service points to, kept aside and told of", function()
       local box = new()
       fill(box, 1, 10)
       local bad = klaviyo.document("create_event", event(11, {unique_id = "bad"}))
       bad.data.attributes.profile.data.attributes.email = "not an address"
-      assert(box:put(bad, client))
+      assert(box:enqueue(bad, client))
       fill(box, 12, 20)
       assert.is_true(box:drain(20))
       local stats = box:stats()
-      assert.same({0, 19, 1}, {stats.waiting, stats.sent, stats.refused})
+      assert.same({0, 19, 1}, {stats.waiting, stats.sent, stats.rejected})
       assert.equal(19, world.server:stats().events.distinct)
       assert.equal(1, #warnings)
-      assert.truthy(warnings[1]:find("1 events were refused for good", 1, true))
+      assert.truthy(warnings[1]:find("the service rejected 1 events", 1, true))
       local list = {}
-      for row in box:refused() do
+      for row in box:rejected() do
         list[#list + 1] = row
       end
       assert.equal(1, #list)
@@ -226,7 +226,7 @@ describe("klaviyo.outbox", function()
       assert.equal("not an address", list[1].document.data.attributes.profile.data.attributes.email)
       -- mended, it can be put again
       list[1].document.data.attributes.profile.data.attributes.email = "an@example.com"
-      assert(box:put(list[1].document, client))
+      assert(box:enqueue(list[1].document, client))
       assert.is_true(box:drain(20))
       assert.equal(20, world.server:stats().events.distinct)
       assert.equal(1, received().bad)
@@ -239,11 +239,11 @@ describe("klaviyo.outbox", function()
       for member, value in pairs(wrong) do
         local bad = klaviyo.document("create_event", event(1, {unique_id = member}))
         bad.data.attributes.profile.data.attributes = {[member] = value}
-        assert(box:put(bad, client))
+        assert(box:enqueue(bad, client))
       end
       assert.is_true(box:drain(20))
       local count = 0
-      for row in box:refused() do
+      for row in box:rejected() do
         count = count + 1
         assert.equal(1, #row.errors)
         assert.equal("400 " .. errors.describe(row.errors[1]), row.message)
@@ -284,7 +284,7 @@ describe("klaviyo.outbox", function()
 
       local function numbers(box)
         local list = {}
-        for row in box:refused() do
+        for row in box:rejected() do
           list[#list + 1] = row.document.data.attributes.properties.number
         end
         return list
@@ -296,11 +296,11 @@ describe("klaviyo.outbox", function()
         service(function(number) return number == 377 or number == 1000 end)
         assert.is_true(box:drain(20))
         assert.same({377, 1000}, numbers(box))
-        assert.same({998, 2}, {box:stats().sent, box:stats().refused})
+        assert.same({998, 2}, {box:stats().sent, box:stats().rejected})
         assert.is_true(#sizes <= 42)
       end)
 
-      it("is none when all are refused, also after others were taken", function()
+      it("is none when all are rejected, also after others were taken", function()
         local box = new()
         fill(box, 200, 300)
         service(function() return false end)
@@ -310,7 +310,7 @@ describe("klaviyo.outbox", function()
         local done, err = box:drain(20)
         assert.is_nil(done)
         assert.equal(400, err.status)
-        assert.same({100, 0}, {box:stats().waiting, box:stats().refused})
+        assert.same({100, 0}, {box:stats().waiting, box:stats().rejected})
         service(function() return false end)
         assert.is_true(box:drain(20))
         assert.equal(201, box:stats().sent)
@@ -324,7 +324,7 @@ describe("klaviyo.outbox", function()
         local done, err = box:drain(20)
         assert.is_nil(done)
         assert.equal(400, err.status)
-        assert.same({3, 0}, {box:stats().waiting, box:stats().refused})
+        assert.same({3, 0}, {box:stats().waiting, box:stats().rejected})
         assert.equal(1, #sizes)
       end)
 
@@ -335,7 +335,7 @@ describe("klaviyo.outbox", function()
           fill(box, 1, 3)
           service(function() return true end, answer)
           assert.is_nil(box:drain(0.1))
-          assert.same({3, 0}, {box:stats().waiting, box:stats().refused})
+          assert.same({3, 0}, {box:stats().waiting, box:stats().rejected})
         end
       end)
 
@@ -357,12 +357,12 @@ describe("klaviyo.outbox", function()
             fill(box, 1, 300)
             service(function() return true end, answer)
             for _ = 1, 9 do
-              assert.is_nil((box:pass()))
+              assert.is_nil((box:flush()))
             end
-            assert.same({300, 0}, {box:stats().waiting, box:stats().refused})
+            assert.same({300, 0}, {box:stats().waiting, box:stats().rejected})
             service(function() return false end)
             shell.sleep(0.01)
-            assert(box:pass())
+            assert(box:flush())
             assert.is_true(box:stats().sent > 240, box:stats().sent)
           end
         end)
@@ -440,19 +440,19 @@ describe("klaviyo.outbox", function()
         answer = one[2]
         contains(30)
         fill_around(box, 30)
-        assert.is_nil((box:pass()))
-        assert.is_nil((box:pass()))
+        assert.is_nil((box:flush()))
+        assert.is_nil((box:flush()))
         assert.same({61, 61}, posts)
-        assert.is_true(box:pass())
-        assert.same({1, 60, 0}, {box:stats().waiting, box:stats().sent, box:stats().refused})
+        assert.is_true(box:flush())
+        assert.same({1, 60, 0}, {box:stats().waiting, box:stats().sent, box:stats().rejected})
         assert.is_true(#posts < 20, #posts)
         assert.equal(60, world.server:stats().events.distinct)
         -- and those that come later
         fill(box, 70, 79)
-        assert.is_true(box:pass())
+        assert.is_true(box:flush())
         assert.same({1, 70}, {box:stats().waiting, box:stats().sent})
         local count = #posts
-        assert.is_true(box:pass())
+        assert.is_true(box:flush())
         assert.equal(count, #posts)  -- it is not due
       end)
     end
@@ -462,7 +462,7 @@ describe("klaviyo.outbox", function()
       contains(1, 2, 3, 40, 60)
       fill_around(box, 1, 2, 3, 40, 60)
       for _ = 1, 6 do
-        box:pass()
+        box:flush()
       end
       assert.same({5, 60}, {box:stats().waiting, box:stats().sent})
       assert.equal(60, world.server:stats().events.distinct)
@@ -486,11 +486,11 @@ describe("klaviyo.outbox", function()
       contains(1)
       fill(box, 1, 1, {unique_id = "poison1"})
       for _ = 1, 5 do
-        box:pass()
+        box:flush()
       end
       assert.equal(1, box:waiting())
       fill(box, 2, 10)
-      assert.is_true(box:pass())
+      assert.is_true(box:flush())
       assert.same({1, 9}, {box:stats().waiting, box:stats().sent})
     end)
 
@@ -506,7 +506,7 @@ describe("klaviyo.outbox", function()
       two:close(0)
       for _ = 1, 8 do
         box.look = true
-        box:pass()
+        box:flush()
       end
       assert.same({2, 70}, {box:waiting(), box:stats().sent})
       assert.equal(70, world.server:stats().events.distinct)
@@ -522,7 +522,7 @@ describe("klaviyo.outbox", function()
       is_bad = function() return true end
       fill_around(box)
       for _ = 1, 12 do
-        assert.is_nil((box:pass()))
+        assert.is_nil((box:flush()))
       end
       assert.is_true(#posts < 80, #posts)
       is_bad = function() return false end
@@ -541,7 +541,7 @@ describe("klaviyo.outbox", function()
     local function stuff(box, path)
       local count, ok = 0
       repeat
-        ok = box:put(event(count, {unique_id = "e" .. count}), client)
+        ok = box:enqueue(event(count, {unique_id = "e" .. count}), client)
         count = count + (ok and 1 or 0)
       until not ok
       os.execute("cat /dev/zero >" .. path .. "/ballast 2>/dev/null")
@@ -557,7 +557,7 @@ describe("klaviyo.outbox", function()
       local count = stuff(box, path)
       assert.is_true(count > 10)
       for _ = 1, 5 do
-        assert.is_true((box:pass()))
+        assert.is_true((box:flush()))
       end
       assert.same({0, count}, {box:stats().waiting, box:stats().sent})
       assert.equal(count, world.server:stats().events.received)
@@ -566,9 +566,9 @@ describe("klaviyo.outbox", function()
       assert.is_true(box:drain(5))
       -- with room again it is deleted, and what comes is sent
       assert(shell.run("mount -o remount,size=4m " .. path))
-      assert.is_true((box:pass()))
+      assert.is_true((box:flush()))
       for i = 1, 20 do
-        assert(box:put(event(i, {unique_id = "later" .. i}), client))
+        assert(box:enqueue(event(i, {unique_id = "later" .. i}), client))
       end
       assert.is_true(box:drain(5))
       box:close(0)
@@ -584,13 +584,13 @@ describe("klaviyo.outbox", function()
       end
       local box, other = new(path), new(path)
       fill(box, 1000, 1000)
-      assert.is_true((box:pass()))
+      assert.is_true((box:flush()))
       local count = stuff(other, path)
       other:close(0)
       os.execute("cat /dev/zero >>" .. path .. "/ballast 2>/dev/null")
       for _ = 1, 5 do
         box.look = true
-        assert.is_true((box:pass()))
+        assert.is_true((box:flush()))
       end
       assert.same({0, count + 1}, {box:stats().waiting, box:stats().sent})
       assert.equal(count + 1, world.server:stats().events.received)
@@ -604,57 +604,57 @@ describe("klaviyo.outbox", function()
       local box = new(path)
       local bad = klaviyo.document("create_event", event(1, {unique_id = "bad"}))
       bad.data.attributes.profile.data.attributes.email = "not an address"
-      assert(box:put(bad, client))
+      assert(box:enqueue(bad, client))
       local count = stuff(box, path)
       for _ = 1, 4 do
-        box:pass()
+        box:flush()
       end
-      assert.same({1, count, 0}, {box:stats().waiting, box:stats().sent, box:stats().refused})
+      assert.same({1, count, 0}, {box:stats().waiting, box:stats().sent, box:stats().rejected})
       local before = world.server:stats().events.received
-      box:pass()
+      box:flush()
       assert.equal(before, world.server:stats().events.received)
       assert(shell.run("mount -o remount,size=4m " .. path))
-      assert.is_true((box:pass()))
-      assert.same({0, count, 1}, {box:stats().waiting, box:stats().sent, box:stats().refused})
-      assert.equal("bad", box:refused()().unique_id)
+      assert.is_true((box:flush()))
+      assert.same({0, count, 1}, {box:stats().waiting, box:stats().sent, box:stats().rejected})
+      assert.equal("bad", box:rejected()().unique_id)
     end)
   end)
 
   describe("room", function()
-    it("is refused clearly at max_rows", function()
+    it("is rejected clearly at max_rows", function()
       local box = new(nil, {max_rows = 3})
       fill(box, 1, 3)
-      local ok, err = box:put(event(4), client)
+      local ok, err = box:enqueue(event(4), client)
       assert.is_nil(ok)
       assert.same({"outbox", "full"}, {err.kind, err.code})
       assert.equal("klaviyo: outbox: 3 events wait already; that is max_rows", tostring(err))
       assert.is_true(box:drain(20))
-      assert(box:put(event(4), client))
+      assert(box:enqueue(event(4), client))
     end)
 
-    it("is refused clearly at max_bytes, and nothing is lost", function()
+    it("is rejected clearly at max_bytes, and nothing is lost", function()
       local box = new(nil, {max_bytes = 100000})
       local count = 0
       local ok, err
       repeat
-        ok, err = box:put(event(count), client)
+        ok, err = box:enqueue(event(count), client)
         count = count + (ok and 1 or 0)
       until not ok
       assert.same({"outbox", "full"}, {err.kind, err.code})
       assert.is_true(box:drain(20))
       assert.equal(count, world.server:stats().events.distinct)
-      assert(box:put(event(4), client))
+      assert(box:enqueue(event(4), client))
     end)
 
-    it("is refused for an event that could never be sent", function()
+    it("is rejected for an event that could never be sent", function()
       local box = new()
-      local ok, err = box:put(event(1, {properties = {text = ("x"):rep(5000000)}}), client)
+      local ok, err = box:enqueue(event(1, {properties = {text = ("x"):rep(5000000)}}), client)
       assert.is_nil(ok)
       assert.same({"outbox", "too_large"}, {err.kind, err.code})
       assert.equal(0, box:stats().waiting)
     end)
 
-    it("is refused clearly on a full disk, and nothing is lost", function()
+    it("is rejected clearly on a full disk, and nothing is lost", function()
       local path = folders.new()
       if not shell.run("mount -t tmpfs -o mode=700,size=400k none " .. path) then
         return  -- only root can
@@ -663,12 +663,12 @@ describe("klaviyo.outbox", function()
       local count = 0
       local ok, err
       repeat
-        ok, err = box:put(event(count, {unique_id = "e" .. count}), client)
+        ok, err = box:enqueue(event(count, {unique_id = "e" .. count}), client)
         count = count + (ok and 1 or 0)
       until not ok
       assert.is_true(count > 10)
       assert.same({"outbox", "full"}, {err.kind, err.code})
-      assert.is_nil((box:put(event(count), client)))
+      assert.is_nil((box:enqueue(event(count), client)))
       box:close(0)
       -- as after a crash, with room again
       assert(shell.run("mount -o remount,size=4m " .. path))
@@ -747,33 +747,33 @@ describe("klaviyo.outbox", function()
       local box = new(path)
       local bad = klaviyo.document("create_event", event(1))
       bad.data.attributes.profile.data.attributes.email = "no"
-      assert(box:put(bad, client))
+      assert(box:enqueue(bad, client))
       assert.is_true(box:drain(20))
-      assert(shell.run("chmod 0622 " .. path .. "/slot-1.refused.db"))
-      assert.is_nil(box:refused()())
+      assert(shell.run("chmod 0622 " .. path .. "/slot-1.rejected.db"))
+      assert.is_nil(box:rejected()())
       assert.truthy(warnings[#warnings]:find("others may write to it", 1, true))
     end)
 
     it("is of one account", function()
       local box = new()
-      assert(box:put(event(1), client))
+      assert(box:enqueue(event(1), client))
       raises("an outbox is of one account", function()
-        box:put(event(1), client:with {api_key = "pk_other"})
+        box:enqueue(event(1), client:with {api_key = "pk_other"})
       end)
       raises("an outbox is of one account", function()
-        box:put(event(1), client:with {base_url = "http://localhost:1"})
+        box:enqueue(event(1), client:with {base_url = "http://localhost:1"})
       end)
-      assert(box:put(event(1), client:with {timeout = 3}))
+      assert(box:enqueue(event(1), client:with {timeout = 3}))
       assert.equal(2, box:stats().waiting)
     end)
 
     it("is of an account that is said, whatever its token", function()
       local box = new()
       local first = world:new_client {access_token = "first", rate_limit_key = "shop"}
-      assert(box:put(event(1), first))
-      assert(box:put(event(2), first:with {access_token = world.server.key}))
+      assert(box:enqueue(event(1), first))
+      assert(box:enqueue(event(2), first:with {access_token = world.server.key}))
       raises("an outbox is of one account", function()
-        box:put(event(3), first:with {rate_limit_key = "other"})
+        box:enqueue(event(3), first:with {rate_limit_key = "other"})
       end)
       assert.is_true(box:drain(20))
       assert.equal(2, world.server:stats().events.distinct)
@@ -801,7 +801,7 @@ describe("klaviyo.outbox", function()
       end})
       assert.equal(1, #said)
       assert.truthy(said[1]:find("it is kept as " .. path .. "/slot-1.damaged-", 1, true))
-      assert(box:put(event(1), client))
+      assert(box:enqueue(event(1), client))
       assert.is_true(box:drain(20))
     end)
 
@@ -873,24 +873,24 @@ describe("klaviyo.outbox", function()
         local client = require("klaviyo").new {api_key = "pk_x", base_url = %q}
         local box = assert(require("klaviyo.outbox").new {path = %q})
         for i = 1, 5 do
-          assert(box:put({metric = "M", profile = {email = "a@example.com"}, properties = {}}, client))
+          assert(box:enqueue({metric = "M", profile = {email = "a@example.com"}, properties = {}}, client))
         end
         os.execute("kill -9 $PPID")
       ]]):format(world.server.base_url, path))
       assert.equal(5, new(path .. "/"):stats().folder.waiting)
     end)
 
-    it("see what was refused in any", function()
+    it("see what was rejected in any", function()
       local path = folders.new()
       local one, two = new(path), new(path)
       for i, box in ipairs {one, two} do
         local bad = klaviyo.document("create_event", event(i, {unique_id = "bad" .. i}))
         bad.data.attributes.profile.data.attributes.email = "no"
-        assert(box:put(bad, client))
+        assert(box:enqueue(bad, client))
         assert.is_true(box:drain(20))
       end
       local ids = {}
-      for row in one:refused() do
+      for row in one:rejected() do
         ids[#ids + 1] = row.unique_id
       end
       assert.same({"bad1", "bad2"}, ids)
@@ -933,7 +933,7 @@ describe("klaviyo.outbox", function()
       fill(box, 1, 10)
       box:close()
       assert.equal(10, world.server:stats().events.distinct)
-      local ok, err = box:put(event(1), client)
+      local ok, err = box:enqueue(event(1), client)
       assert.is_nil(ok)
       assert.equal("klaviyo: outbox: it is closed", tostring(err))
       box:close()
@@ -970,7 +970,7 @@ describe("klaviyo.outbox", function()
         local client = require("klaviyo").new {api_key = "pk_x", base_url = %q, revision = "2026-07-15"}
         local box = assert(require("klaviyo.outbox").new {path = %q})
         for i = 1, 5 do
-          assert(box:put({metric = "M", profile = {email = "a@example.com"}, properties = {}}, client))
+          assert(box:enqueue({metric = "M", profile = {email = "a@example.com"}, properties = {}}, client))
         end
         %s
       ]]):format(world.server.base_url, path, last))
@@ -988,11 +988,11 @@ describe("klaviyo.outbox", function()
       raises("max_rows must be a number of events, not 0", function() outbox.new {path = "/x", max_rows = 0} end)
       local box = new()
       raises("say for whom the outbox is", function() box:drain() end)
-      raises("expected a client", function() box:put(event(1), {}) end)
-      raises("an event is a table or a document's JSON, not nil", function() box:put(nil, client) end)
-      raises("this is no document of create_event", function() box:put("{}", client) end)
-      raises("this is no document of create_event", function() box:put("nonsense", client) end)
-      raises('did you mean "metric"', function() box:put({metrik = "x"}, client) end)
+      raises("expected a client", function() box:enqueue(event(1), {}) end)
+      raises("an event is a table or a document's JSON, not nil", function() box:enqueue(nil, client) end)
+      raises("this is no document of create_event", function() box:enqueue("{}", client) end)
+      raises("this is no document of create_event", function() box:enqueue("nonsense", client) end)
+      raises('did you mean "metric"', function() box:enqueue({metrik = "x"}, client) end)
       assert.equal(0, box:stats().waiting)
       raises('outbox must be an outbox', function() klaviyo.new {api_key = "pk_x", outbox = "/x"} end)
       assert.truthy(klaviyo.new {api_key = "pk_x", outbox = box})

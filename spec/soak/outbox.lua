@@ -84,10 +84,10 @@ end
 
 -- Puts events in, from where the last call ended, up to a number or until that
 -- fails.
-function Run:put(box, last)
+function Run:enqueue(box, last)
   while self.count < last do
     local number = self.count + 1
-    local ok, err = box:put({
+    local ok, err = box:enqueue({
       metric = "Soaked", profile = {email = ("someone%d@example.com"):format(number % 500)},
       properties = {number = number},
       unique_id = number == self.poisoned and "poisoned" or "e" .. number,
@@ -102,19 +102,19 @@ end
 
 local function run_passes(box, count)
   for _ = 1, count do
-    box:pass()
+    box:flush()
   end
 end
 
 -- An edge answers in the service's place. (These are fewer events than are
 -- brought from the log into the database: what follows has to grow the log.)
-function Run:refuse(box)
+function Run:reject(box)
   self:set_mode("html")
-  self:put(box, self.total / 6)
+  self:enqueue(box, self.total / 6)
   run_passes(box, 8)
   local stats = box:stats()
-  self:check(("HTML 400: %d wait, %d are rejected"):format(stats.waiting, stats.refused),
-    stats.waiting == self.count and stats.refused == 0)
+  self:check(("HTML 400: %d wait, %d are rejected"):format(stats.waiting, stats.rejected),
+    stats.waiting == self.count and stats.rejected == 0)
 end
 
 -- The service has what a full disk keeps.
@@ -122,7 +122,7 @@ function Run:fill(box)
   self:set_mode("poison")
   if self.is_mounted then
     os.execute(("cat /dev/zero >%s/ballast 2>/dev/null"):format(self.path))
-    local ok, err = self:put(box, self.total)
+    local ok, err = self:enqueue(box, self.total)
     self:check("the disk was not full", not ok and err.code == "full")
   end
   run_passes(box, 8)
@@ -140,13 +140,13 @@ end
 -- Others leave a file behind that of an event which always fails.
 function Run:leave()
   local other = assert(outbox.new {path = self.path})
-  self:check("the freed disk is not used by another", self:put(other, self.total))
+  self:check("the freed disk is not used by another", self:enqueue(other, self.total))
   other:close(0)
 end
 
 function Run:finish(box)
   self:set_mode("reset")
-  self:check("the freed disk is not used", self:put(box, self.total * 2 / 3))
+  self:check("the freed disk is not used", self:enqueue(box, self.total * 2 / 3))
   box:drain(3)
   self:leave()
   box:drain(3)
@@ -156,14 +156,14 @@ function Run:finish(box)
   local stats, events = box:stats(), self.server:stats().events
   if M.is_main then
     print(("%d received, %d distinct; sent %d, waiting %d, delayed %d, rejected %d, in the folder %d"):format(
-      events.received, events.distinct, stats.sent, stats.waiting, stats.delayed, stats.refused,
+      events.received, events.distinct, stats.sent, stats.waiting, stats.delayed, stats.rejected,
       stats.folder.waiting))
   end
   self:check(events.distinct .. " distinct events", events.distinct == self.total - 1)
   self:check("the connection was never closed after an event was processed", events.received > events.distinct)
   self:check(stats.sent .. " counted as sent", stats.sent == events.distinct)
-  self:check(("%d wait, %d rejected"):format(stats.waiting, stats.refused),
-    stats.waiting == 1 and stats.refused == 0)
+  self:check(("%d wait, %d rejected"):format(stats.waiting, stats.rejected),
+    stats.waiting == 1 and stats.rejected == 0)
   self:check(stats.folder.waiting .. " wait in the folder", stats.folder.waiting == 1)
 end
 
@@ -188,7 +188,7 @@ function M.run(server, total)
     local box = assert(outbox.new {path = self.path, on_warning = function(message)
       self.warned = self.warned .. message .. "\n"
     end})
-    self:refuse(box)
+    self:reject(box)
     self:fill(box)
     self:finish(box)
     box:close(0)

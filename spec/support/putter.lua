@@ -14,13 +14,13 @@ file:setvbuf("no")
 
 for i = 1, tonumber(count) do
   local id = name .. "-" .. i
-  assert(box:put({
+  assert(box:enqueue({
     metric = "Kept", profile = { email = ("p%d@example.com"):format(i % 100) }, unique_id = id,
     properties = { text = ("x"):rep(200) },
   }, client))
   file:write(id .. "\n") -- in one piece: others write there, too
   if i % 700 == 0 then
-    box:pass()
+    box:flush()
   end
 end
 assert(box:drain(60))

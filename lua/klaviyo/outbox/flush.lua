@@ -21,8 +21,8 @@ function M.values(self)
 end
 
 -- Gives the store back, or the one that took its place.
-local function send_store(self, pass, store)
-  local done, err = sender.send(pass, store)
+local function send_store(self, flush, store)
+  local done, err = sender.send(flush, store)
   if err and err.code == "damaged" then
     local again, what, why = store:renew()
     store_access.warn(self, "outbox: " .. tostring(again and what or why))
@@ -31,12 +31,12 @@ local function send_store(self, pass, store)
   return done, err, store
 end
 
-local function send_own(self, pass)
+local function send_own(self, flush)
   local own = self.store
   if not own then
     return true
   end
-  local done, err, store = send_store(self, pass, own)
+  local done, err, store = send_store(self, flush, own)
   if self.store == own then  -- else it was closed, or replaced, meanwhile
     self.store = store
   end
@@ -45,13 +45,13 @@ end
 
 -- What others left is kept open, and so out of their reach, while there is
 -- something to be known of it that is not in the file.
-local function send_adopted(self, pass)
+local function send_adopted(self, flush)
   local list = self.adopted
   local done, err = true, nil
   for i = #list, 1, -1 do
     local store = list[i]
     if done then
-      done, err, store = send_store(self, pass, store)
+      done, err, store = send_store(self, flush, store)
       list[i] = store
     end
     if done and store and not progress.is_pending(store) then
@@ -65,7 +65,7 @@ local function send_adopted(self, pass)
   return done, err
 end
 
-local function send_orphans(self, pass)
+local function send_orphans(self, flush)
   if not self.look then
     return true
   end
@@ -77,14 +77,14 @@ local function send_orphans(self, pass)
     end
     local done, err = true, nil
     if orphan:waiting() > 0 then
-      done, err, orphan = send_store(self, pass, orphan)
+      done, err, orphan = send_store(self, flush, orphan)
     end
     if orphan and progress.is_pending(orphan) and not self.closed then
       table.insert(self.adopted, orphan)
     elseif orphan then
       orphan:close()
     end
-    if not done or pass.is_over() then
+    if not done or flush.is_over() then
       self.look = true
       return done, err
     end
@@ -92,12 +92,12 @@ local function send_orphans(self, pass)
   return true
 end
 
-local function report(self, pass)
-  if pass.refused > 0 then
-    store_access.warn(self, ("outbox: %d events were refused for good and are kept aside; "
-      .. "the first: %s"):format(pass.refused, pass.reason))
+local function report(self, flush)
+  if flush.rejected > 0 then
+    store_access.warn(self, ("outbox: the service rejected %d events; "
+      .. "outbox:rejected() returns them; the first: %s"):format(flush.rejected, flush.reason))
   end
-  local why = pass.unwritten and tostring(pass.unwritten)
+  local why = flush.unwritten and tostring(flush.unwritten)
   if why and why ~= self.unwritten then
     store_access.warn(self, ("%s; what was sent cannot be deleted yet, and is not "
       .. "sent again while this process lives"):format(why))
@@ -107,18 +107,18 @@ end
 
 -- The files behind one with an event that always fails are sent as well.
 local function send_all(self, ending, is_over)
-  local pass = sender.new_pass(M.values(self), {counts = self.counts,
+  local flush = sender.new_flush(M.values(self), {counts = self.counts,
     ending = ending, is_over = is_over})
-  local done, err = send_own(self, pass)
+  local done, err = send_own(self, flush)
   if done then
-    done, err = send_adopted(self, pass)
+    done, err = send_adopted(self, flush)
   end
   if done then
-    done, err = send_orphans(self, pass)
+    done, err = send_orphans(self, flush)
   end
-  report(self, pass)
-  if done and pass.err and not pass.succeeded then
-    return nil, pass.err
+  report(self, flush)
+  if done and flush.err and not flush.succeeded then
+    return nil, flush.err
   end
   return done, err
 end

@@ -1,4 +1,4 @@
---- A durable outbox: what `put` said true to is in a file, is sent in batches,
+--- A durable outbox: what `enqueue` said true to is in a file, is sent in batches,
 --- and is there once, whatever becomes of the process.
 ---
 ---     local outbox = require "klaviyo.outbox".new {path = "/var/lib/shop"}
@@ -37,7 +37,7 @@ Outbox.__name = "klaviyo.Outbox"
 ---@field sync? "normal"|"full"  full: what is kept outlives the machine's end, too
 ---@field max_bytes? number  of each process's file; default 1 GiB
 ---@field max_rows? number  that may wait in each process
----@field max_refused? number  of those refused for good that are kept; default 10000
+---@field max_rejected? number  rejected events that each process keeps; default 10000
 ---@field interval? number  seconds that the timer in nginx waits for events to gather; default 1
 ---@field on_warning? fun(message: string)  default: the client's way
 
@@ -46,12 +46,12 @@ Outbox.__name = "klaviyo.Outbox"
 ---@field delayed integer  those of them that failed again and again, and are sent later
 ---@field bytes integer  of this process's file
 ---@field sent integer  events since this process began
----@field refused integer  events that the service refused for good since then
+---@field rejected integer  events that the service rejected since then
 ---@field folder {waiting: integer, files: integer}  of all processes, also of those that are gone
 
 local DEFAULTS = {
   sync = "normal", max_bytes = 1024 * 1024 * 1024, max_rows = math.huge,
-  max_refused = 10000, interval = 1,
+  max_rejected = 10000, interval = 1,
 }
 
 local SHORTEST_WAIT, MAX_WAIT = 0.5, 30  -- after a failure, outside nginx
@@ -71,7 +71,7 @@ local KNOWN = {
   end, '"normal" or "full"'},
   max_bytes = {is_positive, "a number of bytes"},
   max_rows = {is_positive, "a number of events"},
-  max_refused = {is_positive, "a number of events"},
+  max_rejected = {is_positive, "a number of events"},
   interval = {is_positive, "a number of seconds"},
   on_warning = {function(value)
     return type(value) == "function"
@@ -86,7 +86,7 @@ function M.new(options)
     usage_error.raise("an outbox takes a table of options, not %s", type(options))
   end
   local self = {
-    counts = {sent = 0, refused = 0}, failures = 0, look = true,
+    counts = {sent = 0, rejected = 0}, failures = 0, look = true,
     adopted = {},  -- files of processes that are gone, while kept open
     -- the task that sends, or coroutine; one that is gone (nginx may kill any)
     -- does not
@@ -153,7 +153,7 @@ end
 ---@param event table|string  as client.events:create takes it; or a document of create_event, or its JSON
 ---@param client klaviyo.Client  that is to send it
 ---@return boolean|nil, klaviyo.Error|nil
-function Outbox:put(event, client)
+function Outbox:enqueue(event, client)
   local values = bind(self, client)
   local time = store_access.in_nginx() and ngx.now() or os.time()
   local text, id = payload.of(event, client, time)
@@ -193,7 +193,7 @@ function Outbox:start(client)
   if store then
     return true
   end
-  ngx.log(ngx.ERR, tostring(err), " (events cannot be put into the outbox)")
+  ngx.log(ngx.ERR, tostring(err), " (no event can be added to the outbox)")
   return nil, err
 end
 
@@ -204,7 +204,7 @@ end
 ---@param ending number|nil  by core.clock
 ---@return boolean|nil done
 ---@return klaviyo.Error|nil err
-function Outbox:pass(is_over, ending)
+function Outbox:flush(is_over, ending)
   return flush.run(self, is_over, ending)
 end
 
@@ -253,7 +253,7 @@ end
 --- seconds at the most.
 ---@param seconds number|nil  30
 ---@param client klaviyo.Client|nil  for whom; needed where none has put anything yet
----@return boolean|nil done  whether all is sent, or refused for good
+---@return boolean|nil done  whether all is sent, or rejected
 ---@return klaviyo.Error|nil err  why not
 function Outbox:drain(seconds, client)
   if client then
@@ -267,7 +267,7 @@ function Outbox:drain(seconds, client)
     local done
     local pause = LOOK
     if not flush.is_under_way(self) then
-      done, err = self:pass(function()
+      done, err = self:flush(function()
         return core.clock() >= ending
       end, ending)
       local waiting = self:waiting()
@@ -303,18 +303,18 @@ end
 function Outbox:stats()
   return {
     waiting = self:waiting(), delayed = (postponed(self)),
-    sent = self.counts.sent, refused = self.counts.refused,
+    sent = self.counts.sent, rejected = self.counts.rejected,
     bytes = self.store and self.store:bytes() or 0,
     folder = folder.stats(self.path),
   }
 end
 
---- What the service refused for good, of all processes, with the oldest of
+--- What the service rejected, of all processes, with the oldest of
 --- each first: {unique_id, time, revision, document, message, status, errors}.
---- `document` is that of create_event. Only the last `max_refused` of each are
+--- `document` is that of create_event. Only the last `max_rejected` of each are
 --- kept.
 ---@return fun(): table|nil
-function Outbox:refused()
+function Outbox:rejected()
   local slots = folder.all(self.path, store_access.file_failed(self))
   local store, last = nil, nil
   return function()

@@ -110,7 +110,7 @@ end
 -- Moves the events that the service rejected.
 local function move_rejected(store, rejected, moved)
   for id, reason in pairs(rejected) do
-    local ok, what, why = store:refuse(id, reason)
+    local ok, what, why = store:reject(id, reason)
     if not ok and what ~= "none" then
       return nil, what, why
     end

@@ -37,11 +37,11 @@ function M.error_of(what, why)
 end
 
 -- All events have their unique_id: no need to look for it in the body.
-local function post(pass, revision, body, retries)
-  local seconds = pass.ending and math.max(pass.ending - core.clock(), 0.001)
-  local values = settings.with(pass.values, {
+local function post(flush, revision, body, retries)
+  local seconds = flush.ending and math.max(flush.ending - core.clock(), 0.001)
+  local values = settings.with(flush.values, {
     revision = revision, retries = retries,
-    deadline = seconds and math.min(pass.values.deadline, seconds) or nil,
+    deadline = seconds and math.min(flush.values.deadline, seconds) or nil,
   })
   local api = apis.of(values)
   local op = api:get("bulk_create_events")
@@ -67,8 +67,8 @@ local function is_rejection(err)
 end
 
 -- Whether an event may be the reason of a failure that is no rejection.
-local function may_be_an_event(pass, err)
-  if pass.ending and core.clock() >= pass.ending then
+local function may_be_an_event(flush, err)
+  if flush.ending and core.clock() >= flush.ending then
     return false
   elseif not err.status then
     return err.maybe_sent
@@ -78,41 +78,41 @@ local function may_be_an_event(pass, err)
 end
 
 -- Writes into the file what is known of its events.
-local function write(pass)
-  local ok, what, why = progress.write(pass.store, function()
-    pass.counts.refused = pass.counts.refused + 1
+local function write(flush)
+  local ok, what, why = progress.write(flush.store, function()
+    flush.counts.rejected = flush.counts.rejected + 1
   end)
   if not ok then
     return nil, M.error_of(what, why)
   end
-  pass.unwritten = pass.unwritten or what and M.error_of(what, why)
+  flush.unwritten = flush.unwritten or what and M.error_of(what, why)
   return true
 end
 
-local function reject(pass, id, err, objects)
-  progress.reject(pass.store, id, json.encode {
+local function reject(flush, id, err, objects)
+  progress.reject(flush.store, id, json.encode {
     message = objects and errors.summary(err.status, objects) or err.message,
     status = err.status,
     errors = json.array(objects or err.errors or {}),
   })
-  pass.refused = pass.refused + 1
-  pass.reason = pass.reason or errors.describe(
+  flush.rejected = flush.rejected + 1
+  flush.reason = flush.reason or errors.describe(
     (objects or err.errors or {})[1] or {detail = err.message})
 end
 
 -- Rejects single events that the service said nothing more about: now it is
 -- known that it takes others.
-local function reject_suspects(pass)
-  for _, suspect in ipairs(pass.suspects) do
-    reject(pass, suspect.id, suspect.err)
+local function reject_suspects(flush)
+  for _, suspect in ipairs(flush.suspects) do
+    reject(flush, suspect.id, suspect.err)
   end
-  pass.suspects = {}
-  return write(pass)
+  flush.suspects = {}
+  return write(flush)
 end
 
 -- What of a batch is to be sent after all, in smaller batches.
-local function push(pass, stack, batch, limit, is_part)
-  local ranges = progress.ranges(pass.store, batch.first, batch.last)
+local function push(flush, stack, batch, limit, is_part)
+  local ranges = progress.ranges(flush.store, batch.first, batch.last)
   for i = #ranges, 1, -1 do
     ranges[i].limit, ranges[i].is_part = limit, is_part
     stack[#stack + 1] = ranges[i]
@@ -121,7 +121,7 @@ end
 
 -- Rejects the events that the errors point to. Returns whether there are any;
 -- or nil and why it is no event's fault.
-local function reject_pointed(pass, batch, err)
+local function reject_pointed(flush, batch, err)
   local at_fault, order = {}, {}
   for _, object in ipairs(err.errors) do
     local index, elsewhere = payload.pointed(object)
@@ -137,31 +137,31 @@ local function reject_pointed(pass, batch, err)
   end
   table.sort(order)
   for i, index in ipairs(order) do
-    local id, what, why = pass.store:nth(batch.first, batch.last, index - 1)
+    local id, what, why = flush.store:nth(batch.first, batch.last, index - 1)
     if not id then
       return nil, M.error_of(what, why)
     end
     order[i] = {id = id, objects = at_fault[index]}
   end
   for _, one in ipairs(order) do
-    reject(pass, one.id, err, one.objects)
+    reject(flush, one.id, err, one.objects)
   end
   return #order > 0
 end
 
-local function on_rejection(pass, stack, batch, err)
-  local some, failure = reject_pointed(pass, batch, err)
+local function on_rejection(flush, stack, batch, err)
+  local some, failure = reject_pointed(flush, batch, err)
   if some == nil then
     return nil, failure
   elseif some then
-    push(pass, stack, batch, batch.limit, batch.is_part)
-    return write(pass)
+    push(flush, stack, batch, batch.limit, batch.is_part)
+    return write(flush)
   elseif batch.count > 1 then
-    push(pass, stack, batch, math.floor(batch.count / 2), batch.is_part)
+    push(flush, stack, batch, math.floor(batch.count / 2), batch.is_part)
     return true
   end
-  table.insert(pass.suspects, {id = batch.first, err = err})
-  if #pass.suspects > MAX_REJECTED then
+  table.insert(flush.suspects, {id = batch.first, err = err})
+  if #flush.suspects > MAX_REJECTED then
     return nil, err
   end
   return true
@@ -169,36 +169,36 @@ end
 
 -- A batch that fails again and again is split, so that the others are sent, and
 -- an event that does is postponed.
-local function on_failure(pass, stack, batch, err)
-  pass.err = err
-  if not may_be_an_event(pass, err) then
+local function on_failure(flush, stack, batch, err)
+  flush.err = err
+  if not may_be_an_event(flush, err) then
     return nil, err
   elseif not batch.is_part and err.status ~= 413
-      and progress.count_failure(pass.store, batch.first) < MAX_FAILURES then
+      and progress.count_failure(flush.store, batch.first) < MAX_FAILURES then
     return nil, err
   end
-  pass.failed_parts = pass.failed_parts + 1
+  flush.failed_parts = flush.failed_parts + 1
   if batch.count > 1 then
-    push(pass, stack, batch, math.floor(batch.count / 2), true)
+    push(flush, stack, batch, math.floor(batch.count / 2), true)
   else
-    progress.postpone(pass.store, batch.first, err)
+    progress.postpone(flush.store, batch.first, err)
   end
-  if pass.failed_parts > MAX_FAILED_PARTS then
-    progress.forget_failures(pass.store)
+  if flush.failed_parts > MAX_FAILED_PARTS then
+    progress.forget_failures(flush.store)
     return nil, err
   end
   return true
 end
 
-local function on_success(pass, batch)
-  pass.failed_parts, pass.succeeded = 0, true
-  pass.counts.sent = pass.counts.sent + batch.count
-  progress.deliver(pass.store, batch)
-  return reject_suspects(pass)
+local function on_success(flush, batch)
+  flush.failed_parts, flush.succeeded = 0, true
+  flush.counts.sent = flush.counts.sent + batch.count
+  progress.deliver(flush.store, batch)
+  return reject_suspects(flush)
 end
 
-local function send_batch(pass, stack, range)
-  local body, first, last, count, revision = pass.store:read(range.first,
+local function send_batch(flush, stack, range)
+  local body, first, last, count, revision = flush.store:read(range.first,
     range.last, range.limit, payload.bytes - #payload.after, payload.before,
     payload.after)
   if not body then
@@ -214,50 +214,50 @@ local function send_batch(pass, stack, range)
   local batch = {first = first, last = last, count = count,
     limit = range.limit, is_part = range.is_part}
   -- a part is tried once: that it fails says where to look next
-  local doc, err = post(pass, revision, body, range.is_part and 0 or nil)
+  local doc, err = post(flush, revision, body, range.is_part and 0 or nil)
   if doc then
-    return on_success(pass, batch)
+    return on_success(flush, batch)
   elseif is_rejection(err) then
-    return on_rejection(pass, stack, batch, err)
+    return on_rejection(flush, stack, batch, err)
   end
-  return on_failure(pass, stack, batch, err)
+  return on_failure(flush, stack, batch, err)
 end
 
 --- A pass over some stores.
 ---@param values klaviyo.Settings  of whom they are for
 ---@param options {counts: table, ending: number|nil, is_over: (fun(): boolean)|nil}
----@return table pass  `refused`: how many events were rejected, `reason`: that
+---@return table flush  `rejected`: how many events were rejected, `reason`: that
 ---  of the first; `succeeded`; `err`: the last failure; `unwritten`: why
 ---  what was sent could not be deleted
-function M.new_pass(values, options)
+function M.new_flush(values, options)
   return {values = values, counts = options.counts, ending = options.ending,
     is_over = options.is_over or function() return false end,
-    refused = 0, reason = nil, suspects = {}, failed_parts = 0,
+    rejected = 0, reason = nil, suspects = {}, failed_parts = 0,
     succeeded = false, err = nil, unwritten = nil, store = nil}
 end
 
 --- Sends all that a store holds by now: what failed before, last.
----@param pass table
+---@param flush table
 ---@param store userdata
 ---@return boolean|nil done  whether all was tried
 ---@return klaviyo.Error|nil err  why not
-function M.send(pass, store)
-  pass.store, pass.suspects = store, {}
+function M.send(flush, store)
+  flush.store, flush.suspects = store, {}
   local newest, what, why = store:newest()
   if not newest then
     return nil, M.error_of(what, why)
   end
-  local done, err = write(pass)
+  local done, err = write(flush)
   local stack = {}
   for _, id in ipairs(progress.due(store)) do
     stack[#stack + 1] = {first = id, last = id, limit = 1, is_part = true}
   end
-  push(pass, stack, {first = 0, last = newest}, payload.count)
-  while #stack > 0 and done and not pass.is_over() do
-    done, err = send_batch(pass, stack, table.remove(stack))
+  push(flush, stack, {first = 0, last = newest}, payload.count)
+  while #stack > 0 and done and not flush.is_over() do
+    done, err = send_batch(flush, stack, table.remove(stack))
   end
   if done and #stack == 0 then
-    done, err = reject_suspects(pass)
+    done, err = reject_suspects(flush)
   end
   if done and store:waiting() == 0 then
     store:shrink()

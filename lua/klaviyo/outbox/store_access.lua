@@ -48,7 +48,7 @@ end
 
 function M.store_options(self, create)
   return {create = create, full = self.sync == "full",
-    max_bytes = self.max_bytes, max_refused = self.max_refused}
+    max_bytes = self.max_bytes, max_rejected = self.max_rejected}
 end
 
 --- Opens it, in the process that uses it: what nginx's master opened, no worker

@@ -25,7 +25,7 @@ local function send(premature, outbox)
   end
   local done
   guarded(outbox, function()
-    done = outbox:pass(ngx.worker.exiting)
+    done = outbox:flush(ngx.worker.exiting)
   end)
   if ngx.worker.exiting() or store_access.is_of_request() then
     return

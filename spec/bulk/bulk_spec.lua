@@ -159,11 +159,11 @@ describe("klaviyo.bulk", function()
       local body = #json.encode(klaviyo.document("bulk_import_profiles",
         {profiles = people(3)}))
       local client = service()
-      assert(import(client, "profiles", people(6), {bytes = body}))
+      assert(import(client, "profiles", people(6), {batch_bytes = body}))
       assert.same({3, 3}, client.sizes)
       assert.same({body, body}, client.bodies)
       client = service()
-      assert(import(client, "profiles", people(6), {bytes = body - 1}))
+      assert(import(client, "profiles", people(6), {batch_bytes = body - 1}))
       assert.same({2, 2, 2}, client.sizes)
     end)
 
@@ -196,7 +196,7 @@ describe("klaviyo.bulk", function()
       local result, err = import(client, "profiles", function()
         given = given + 1
         return {email = "a@example.com"}
-      end, {count = 10, concurrency = 1})
+      end, {batch_size = 10, concurrency = 1})
       assert.is_nil(result)
       assert.equal(401, err.status)
       assert.equal(10, given)
@@ -314,7 +314,7 @@ describe("klaviyo.bulk", function()
         local bad, where = planted(list, 37)
         local client = service {answer = refusing(bad, by)}
         local result = assert(import(client, "profiles", stream(list),
-          {count = 1000}))
+          {batch_size = 1000}))
         assert.equal(37, result.failed)
         assert.equal(3000 - 37, result.completed)
         assert.same(where, positions(result))
@@ -368,7 +368,7 @@ describe("klaviyo.bulk", function()
           end
         end}
         local result, err = import(client, "profiles", people(1000),
-          {count = 100, concurrency = 1})
+          {batch_size = 100, concurrency = 1})
         assert.is_nil(result)
         assert.equal(400, err.status)
         assert.equal(200, err.result.completed)
@@ -396,7 +396,7 @@ describe("klaviyo.bulk", function()
         end
       end}
       local result, err = import(client, "profiles", people(50),
-        {count = 10, concurrency = 1})
+        {batch_size = 10, concurrency = 1})
       assert.is_nil(result)
       assert.equal(503, err.status)
       assert.equal(20, err.result.completed)
@@ -414,7 +414,7 @@ describe("klaviyo.bulk", function()
           end
         end}
         local result, err = import(client, "profiles", people(50),
-          {count = 10, concurrency = 1})
+          {batch_size = 10, concurrency = 1})
         assert.is_nil(result)
         assert.equal(status, err.status)
         assert.equal(20, err.result.completed)
@@ -438,7 +438,7 @@ describe("klaviyo.bulk", function()
       local client = service {answer = function()
         return nil, refusal(401)
       end}
-      local _, err = import(client, "profiles", people(50), {count = 10})
+      local _, err = import(client, "profiles", people(50), {batch_size = 10})
       assert.equal(0, err.result.unknown)
     end)
 
@@ -535,7 +535,7 @@ describe("klaviyo.bulk", function()
         {detail = "nobody's", original_payload = {email = "z@example.com"}},
       }
       local result = assert(import(client, "profiles", stream(list),
-        {count = 10}))
+        {batch_size = 10}))
       assert.equal(30 - 3, result.completed)
       assert.equal(3, result.failed)
       local found = all_failures(result)
@@ -776,7 +776,7 @@ describe("klaviyo.bulk", function()
     it("tells counts, rate and time left", function()
       local now, told = 100, {}
       local result = assert(import(service(), "profiles", people(40), {
-        count = 10, concurrency = 1, now = function()
+        batch_size = 10, concurrency = 1, now = function()
           return now
         end,
         sleep = function()
@@ -804,7 +804,7 @@ describe("klaviyo.bulk", function()
     it("knows no time left of a source without end", function()
       local first
       assert(import(service(), "profiles", stream(people(40)), {
-        count = 10, progress = function(p)
+        batch_size = 10, progress = function(p)
           first = first or p
         end,
       }))
@@ -812,7 +812,7 @@ describe("klaviyo.bulk", function()
       assert.is_nil(first.left)
       first = nil
       assert(import(service(), "profiles", stream(people(40)), {
-        count = 10, total = 40, progress = function(p)
+        batch_size = 10, total = 40, progress = function(p)
           first = first or p
         end,
       }))
@@ -822,7 +822,7 @@ describe("klaviyo.bulk", function()
     it("loses no record when it raises", function()
       local calls = 0
       local result = assert(import(service(), "profiles", people(40), {
-        count = 10, progress = function()
+        batch_size = 10, progress = function()
           calls = calls + 1
           error("the terminal is gone", 0)
         end,
@@ -864,8 +864,8 @@ describe("klaviyo.bulk", function()
       raises('unknown option of a bulk import "list"', function()
         bulk.import(client, "events", {}, {list = "x"})
       end)
-      raises("count is 1000 at the most", function()
-        bulk.import(client, "events", {}, {count = 1001})
+      raises("batch_size must not exceed 1000 for bulk_create_events, not 1001", function()
+        bulk.import(client, "events", {}, {batch_size = 1001})
       end)
       raises("concurrency must be a whole number", function()
         bulk.import(client, "events", {}, {concurrency = 0})
@@ -905,7 +905,7 @@ describe("klaviyo.bulk", function()
             error("the file is gone", 0)
           end
           return {email = ("p%d@example.com"):format(at)}
-        end, {count = 10})
+        end, {batch_size = 10})
         assert.is_false(ok)
         assert.equal("the file is gone", message)
         assert.same({10}, own.sizes)
@@ -926,7 +926,7 @@ describe("klaviyo.bulk", function()
     end)
 
     local function resume(client, kind, source, options)
-      local own = {count = 10, concurrency = 1,
+      local own = {batch_size = 10, concurrency = 1,
         journal = {path = path, finished = "continue"}}
       for name, value in pairs(options or {}) do
         own[name] = value
@@ -1422,7 +1422,7 @@ describe("klaviyo.bulk", function()
       end
       local to = assert(world.client.lists:create {name = "To"}).data.id
       local result = assert(import(world.client, "profiles", stream(list),
-        {count = 500, list = to}))
+        {batch_size = 500, list = to}))
       assert.equal(2463, result.completed)
       assert.equal(37, result.failed)
       assert.same(where, positions(result))
@@ -1456,7 +1456,7 @@ describe("klaviyo.bulk", function()
         assert(now <= 3)
         return read <= 1000 and {email = ("c%d@example.com"):format(read)}
           or nil
-      end, {count = 100, concurrency = 3}))
+      end, {batch_size = 100, concurrency = 3}))
       assert.equal(1000, result.completed)
       assert.equal(3, most)
       assert.equal(1001, read)
@@ -1579,7 +1579,7 @@ describe("klaviyo.bulk", function()
         end
         return {email = at == 321 and "x@y.invalid" or at == 77 and "bad"
           or ("k%d@example.com"):format(at)}
-      end, {journal = path, count = 100,
+      end, {journal = path, batch_size = 100,
         concurrency = tonumber(at_once), sleep = function() end})
       assert(result, tostring(err))
       print(result.submitted, result.completed, result.failed,

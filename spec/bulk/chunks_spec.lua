@@ -20,7 +20,7 @@ local function cutter(source, options)
     encode = function(record)
       return record
     end,
-    count = 3, bytes = 1000,
+    batch_size = 3, batch_bytes = 1000,
   }
   for name, value in pairs(options or {}) do
     all[name] = value
@@ -65,11 +65,11 @@ describe("klaviyo.bulk.chunks", function()
 
   it("cuts by bytes, commas counted, at the exact boundary", function()
     local four = {("x"):rep(10), ("y"):rep(10), ("z"):rep(10), ("w"):rep(10)}
-    assert.same({2, 2}, counts(all_of(cutter(four, {bytes = 21}))))
-    assert.same({1, 1, 1, 1}, counts(all_of(cutter(four, {bytes = 20}))))
-    assert.same({3, 1}, counts(all_of(cutter(four, {bytes = 32}))))
-    assert.same({2, 2}, counts(all_of(cutter(four, {bytes = 31}))))
-    assert.same({1, 1, 1, 1}, counts(all_of(cutter(four, {bytes = 10}))))
+    assert.same({2, 2}, counts(all_of(cutter(four, {batch_bytes = 21}))))
+    assert.same({1, 1, 1, 1}, counts(all_of(cutter(four, {batch_bytes = 20}))))
+    assert.same({3, 1}, counts(all_of(cutter(four, {batch_bytes = 32}))))
+    assert.same({2, 2}, counts(all_of(cutter(four, {batch_bytes = 31}))))
+    assert.same({1, 1, 1, 1}, counts(all_of(cutter(four, {batch_bytes = 10}))))
   end)
 
   it("sets a record aside that is too large alone", function()
@@ -86,7 +86,7 @@ describe("klaviyo.bulk.chunks", function()
       {record_bytes = 11}))[1].positions)
     -- nor may one be larger than a whole chunk
     assert.equal(2, all_of(cutter(source,
-      {bytes = 10}))[1].failures[1].position)
+      {batch_bytes = 10}))[1].failures[1].position)
   end)
 
   it("sets a record aside that cannot be encoded", function()
@@ -120,7 +120,7 @@ describe("klaviyo.bulk.chunks", function()
   it("encodes each record once", function()
     local times = {}
     all_of(cutter({"aaaa", "bbbb", "cccc", "dddd"}, {
-      bytes = 9,
+      batch_bytes = 9,
       encode = function(record, position)
         times[position] = (times[position] or 0) + 1
         return record

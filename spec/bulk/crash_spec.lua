@@ -188,7 +188,7 @@ local function import(round, finished)
     local ok, result, err = pcall(bulk.import, client, round.kind,
       source(round), {
         journal = {path = round.path, finished = finished},
-        count = random(2) == 1 and 7 or 20, concurrency = random(3),
+        batch_size = random(2) == 1 and 7 or 20, concurrency = random(3),
         sleep = function() end,
       })
     if not ok then

@@ -77,7 +77,7 @@ local LOCATIONS = {
     for i = 1, 25 do
       records[i] = {email = i == 7 and "not an address" or ("in%d@example.com"):format(i)}
     end
-    local result, err = client.profiles:import(records, {count = 10, sleep = function()
+    local result, err = client.profiles:import(records, {batch_size = 10, sleep = function()
       klaviyo.sleep(0.01)
     end})
     ngx.say(result and result.completed .. " " .. result.failed or tostring(err))

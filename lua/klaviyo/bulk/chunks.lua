@@ -59,9 +59,9 @@ end
 ---  encode        makes text of a record and its position; or nil and errors
 ---  size          how many bytes a text takes
 ---  store         makes what a chunk's texts are added to
----  count         records in a chunk, at the most
----  bytes         of their texts and the commas between, at the most
----  record_bytes  of one text, at the most
+---  batch_size    maximum of the records in a chunk
+---  batch_bytes   maximum of the bytes of their texts and the commas between
+---  record_bytes  maximum of the bytes of one text
 ---  sum           the digest of a record and its position; nil: none is taken
 ---  regions       what is known already, in order of position, without
 ---                overlap: {from=, to=, closed=, only=}; closed ones are passed
@@ -74,9 +74,10 @@ end
 function M.new(options)
   return setmetatable({
     read = options.next, encode = options.encode, size = options.size,
-    store = options.store, count = options.count,
-    bytes = options.bytes,
-    record_bytes = math.min(options.record_bytes or math.huge, options.bytes),
+    store = options.store, batch_size = options.batch_size,
+    batch_bytes = options.batch_bytes,
+    record_bytes = math.min(options.record_bytes or math.huge,
+      options.batch_bytes),
     sum = options.sum or function() end,
     regions = options.regions or {}, check = options.check or function() end,
     position = 0, region = 1,
@@ -147,7 +148,7 @@ local function pass(chunk, item)
 end
 
 local function is_full(self, chunk)
-  return #chunk.positions >= self.count or #chunk.failures >= self.count
+  return #chunk.positions >= self.batch_size or #chunk.failures >= self.batch_size
 end
 
 local function fits(chunk, item, limit)
@@ -213,7 +214,7 @@ function Cutter:next()
       end
     else
       text_of(self, item)
-      if chunk and not fits(chunk, item, self.bytes) then
+      if chunk and not fits(chunk, item, self.batch_bytes) then
         self.held = item
         break
       end

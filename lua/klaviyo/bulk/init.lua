@@ -49,15 +49,15 @@ local CONCURRENCY, STALL_TIMEOUT = 2, 3600
 ---@field concurrency? integer  chunks under way at once; default 2
 ---@field stall_timeout? number  seconds without progress, of a job or of a request that the rate limit refuses,
 ---  after which the import ends; default 3600
----@field count? integer  records in a request, fewer than the service allows
----@field bytes? integer  of a request, fewer than the service allows
+---@field batch_size? integer  records in a request; default and maximum: as many as the service allows
+---@field batch_bytes? integer  size of a request; default and maximum: as many bytes as the service allows
 ---@field sleep? fun(seconds: number)  in place of `klaviyo.sleep`, for tests
 ---@field now? fun(): number  in place of the clock, for tests
 
 local OPTIONS = {
   journal = "string or table", progress = "function", total = "number",
-  concurrency = "number", stall_timeout = "number", count = "number",
-  bytes = "number", sleep = "function", now = "function",
+  concurrency = "number", stall_timeout = "number", batch_size = "number",
+  batch_bytes = "number", sleep = "function", now = "function",
 }
 
 local FINISHED = {refuse = true, restart = true, continue = true, retry = true}
@@ -98,15 +98,15 @@ local function check(kind, options)
         usage_error.kind(value))
     end
   end
-  for _, name in ipairs {"concurrency", "count", "bytes", "total"} do
+  for _, name in ipairs {"concurrency", "batch_size", "batch_bytes", "total"} do
     if options[name] then
       usage_error.whole(name, options[name], name == "total" and 0 or 1)
     end
   end
-  for _, name in ipairs {"count", "bytes"} do
+  for _, name in ipairs {"batch_size", "batch_bytes"} do
     if options[name] and options[name] > kind[name] then
-      usage_error.raise("%s is %d at the most for %s", name, kind[name],
-        kind.operation)
+      usage_error.raise("%s must not exceed %d for %s, not %d", name,
+        kind[name], kind.operation, options[name])
     end
   end
 end
@@ -123,7 +123,7 @@ end
 
 local function cutter(run, source, total, options)
   local kind, envelope = run.kind, run.envelope
-  local bytes = math.min(options.bytes or kind.bytes, kind.bytes)
+  local batch_bytes = (options.batch_bytes or kind.batch_bytes)
     - #envelope.before - #envelope.after
   run.tally.total = run.tally.total or total
     or run.journal and run.journal.ending
@@ -131,8 +131,8 @@ local function cutter(run, source, total, options)
     next = source,
     encode = records.encoder(run.client, kind, run.seed),
     size = packed.size, store = packed.new,
-    count = math.min(options.count or kind.count, kind.count),
-    bytes = bytes,
+    batch_size = options.batch_size or kind.batch_size,
+    batch_bytes = batch_bytes,
     record_bytes = kind.record_bytes,
     sum = run.journal and record_sum,
     regions = run.journal and run.journal.regions,

@@ -1,5 +1,5 @@
---- The bulk jobs, as data. Limits are the service's: `count` records and
---- `bytes` a request, `record_bytes` a record. `job` reads the job that comes
+--- The bulk jobs, as data. Limits are the service's: `batch_size` records and
+--- `batch_bytes` a request, `record_bytes` a record. `job` reads the job that comes
 --- of it (where none does, being taken is the last that is heard), `errors`
 --- lists what went wrong in it (where absent, they stand in the job itself).
 --- `again`: a request may be sent twice and counts once.
@@ -16,7 +16,7 @@ local M = {}
 
 M.profiles = {
   operation = "bulk_import_profiles", member = "profiles", type = "profile",
-  count = 10000, bytes = 5 * MB, record_bytes = MB / 2, again = true,
+  batch_size = 10000, batch_bytes = 5 * MB, record_bytes = MB / 2, again = true,
   job = "get_profile_bulk_import_job",
   errors = "get_import_errors_for_profile_bulk_import_job",
   settings = {list = "lists"},
@@ -24,7 +24,7 @@ M.profiles = {
 
 M.events = {
   operation = "bulk_create_events", member = "events_bulk_create",
-  count = 1000, bytes = 5 * MB, again = true, settings = {},
+  batch_size = 1000, batch_bytes = 5 * MB, again = true, settings = {},
   -- A record is one event as `create_event` takes it; a request wants events
   -- grouped by profile.
   wrap = function(event, id)
@@ -42,31 +42,31 @@ M.events = {
 
 M.subscribe = {
   operation = "bulk_subscribe_profiles", member = "profiles",
-  type = "profile", count = 1000, bytes = 5 * MB,
+  type = "profile", batch_size = 1000, batch_bytes = 5 * MB,
   settings = {list = "list", custom_source = "custom_source",
     historical_import = "historical_import"},
 }
 
 M.unsubscribe = {
   operation = "bulk_unsubscribe_profiles", member = "profiles",
-  type = "profile", count = 100, bytes = 5 * MB, settings = {list = "list"},
+  type = "profile", batch_size = 100, batch_bytes = 5 * MB, settings = {list = "list"},
 }
 
 M.suppress = {
   operation = "bulk_suppress_profiles", member = "profiles",
-  type = "profile", count = 100, bytes = 5 * MB, settings = {},
+  type = "profile", batch_size = 100, batch_bytes = 5 * MB, settings = {},
   job = "get_profile_suppression_bulk_create_job",
 }
 
 M.unsuppress = {
   operation = "bulk_unsuppress_profiles", member = "profiles",
-  type = "profile", count = 100, bytes = 5 * MB, settings = {},
+  type = "profile", batch_size = 100, batch_bytes = 5 * MB, settings = {},
   job = "get_profile_suppression_bulk_delete_job",
 }
 
 M.create_coupon_codes = {
   operation = "bulk_create_coupon_codes", member = "coupon_codes",
-  type = "coupon-code", count = 1000, bytes = 5 * MB, settings = {},
+  type = "coupon-code", batch_size = 1000, batch_bytes = 5 * MB, settings = {},
   job = "get_coupon_code_bulk_create_job",
 }
 
@@ -77,7 +77,7 @@ for singular, plural in pairs {
     M[("%s_catalog_%s"):format(verb, plural)] = {
       operation = ("bulk_%s_catalog_%s"):format(verb, plural),
       member = plural, type = "catalog-" .. singular,
-      count = 100, bytes = 5 * MB, settings = {},
+      batch_size = 100, batch_bytes = 5 * MB, settings = {},
       job = ("get_catalog_%s_bulk_%s_job"):format(singular, verb),
     }
   end

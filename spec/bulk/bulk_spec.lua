@@ -703,7 +703,7 @@ describe("klaviyo.bulk", function()
       assert.equal(2, found[1].position)
       assert.equal("$custom:::$default:::B", found[1].record)
       assert.equal(1, found[2].count)
-      assert.matches("does not say which", found[2].errors[1].detail)
+      assert.matches("does not name them", found[2].errors[1].detail)
     end)
 
     it("that was cancelled leaves the rest unknown", function()
@@ -887,7 +887,7 @@ describe("klaviyo.bulk", function()
       raises("journal must be a string or table, not a boolean", function()
         bulk.import(client, "events", {}, {journal = true})
       end)
-      raises("a source is a list", function()
+      raises("a source must be a list", function()
         bulk.import(client, "events", "events.csv")
       end)
       raises('unknown kind of bulk import "profile"', function()
@@ -985,16 +985,16 @@ describe("klaviyo.bulk", function()
 
     it("refuses another source", function()
       assert(resume(service(), "profiles", people(25)))
-      raises({"the journal " .. path, "is of another source: of the records "
-        .. "1 to 10 some are not those"}, function()
+      raises({"the journal " .. path, "belongs to another source: some of the records "
+        .. "1 to 10 are not those"}, function()
           resume(service(), "profiles", people(25, 1))
         end)
       local changed = people(25)
       changed[17] = {email = "new@example.com"}
-      raises("another source: of the records 11 to 20", function()
+      raises("another source: some of the records 11 to 20", function()
         resume(service(), "profiles", changed)
       end)
-      raises("another source: this one has only 24", function()
+      raises("another source: this source has only 24", function()
         resume(service(), "profiles", people(24))
       end)
       raises("another import", function()
@@ -1033,7 +1033,7 @@ describe("klaviyo.bulk", function()
       local fewer = people(30)
       table.remove(fewer, 5)  -- the 11th would be taken for one of the first 10
       local client = service()
-      raises("another source: of the records 1 to 10", function()
+      raises("another source: some of the records 1 to 10", function()
         resume(client, "profiles", fewer)
       end)
       assert.equal(0, #client.posts)
@@ -1050,12 +1050,12 @@ describe("klaviyo.bulk", function()
       local fewer = people(31)
       table.remove(fewer, 5)
       client = service()
-      raises("another source: of the records 1 to 10", function()
+      raises("another source: some of the records 1 to 10", function()
         resume(client, "profiles", fewer)
       end)
       -- and one that is changed in a chunk that was open
       list[25] = {email = "new@example.com"}
-      raises("another source: of the records 21 to 30", function()
+      raises("another source: some of the records 21 to 30", function()
         resume(client, "profiles", list)
       end)
       assert.equal(0, #client.posts)
@@ -1066,7 +1066,7 @@ describe("klaviyo.bulk", function()
     it("is not taken for a new import when it is finished", function()
       assert(resume(service(), "profiles", people(25)))
       local client = service()
-      raises({"is of an import that is finished: 25 completed, 0 failed"},
+      raises({"belongs to an import that is finished: 25 completed, 0 failed"},
         function()
           resume(client, "profiles", people(25), {journal = path})
         end)
@@ -1117,7 +1117,7 @@ describe("klaviyo.bulk", function()
         assert.equal(35, result.submitted)
         assert.same({}, positions(result))
         list[2] = {email = "2@example.com"}
-        raises("of the records 1 to 11 some are not those", function()
+        raises("some of the records 1 to 11 are not those", function()
           resume(service(), "profiles", list,
             {journal = {path = path, finished = "retry"}})
         end)
@@ -1168,11 +1168,11 @@ describe("klaviyo.bulk", function()
       end
       assert(resume(at {api_key = "pk_x"}, "profiles", people(5)))
       local others = {
-        ["is of another account"] = {api_key = "pk_y"},
-        ["is of another service: of https://a.klaviyo.com, not of "
+        ["belongs to another account"] = {api_key = "pk_y"},
+        ["belongs to another service: to https://a.klaviyo.com, not to "
           .. "http://127.0.0.1:1/k;"] = {api_key = "pk_x",
           base_url = "http://127.0.0.1:1/k"},
-        ["is of another account: of another API key"] = {api_key = "pk_x",
+        ["belongs to another account: to another API key"] = {api_key = "pk_x",
           rate_limit_key = "acme"},
         ["set rate_limit_key = "] = {access_token = "token", rate_limit_file = false},
       }

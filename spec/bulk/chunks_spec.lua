@@ -16,7 +16,7 @@ end
 
 local function cutter(source, options)
   local all = {
-    next = (chunks.reader(source)), store = store, size = length,
+    next = (chunks.iterator(source)), store = store, size = length,
     encode = function(record)
       return record
     end,
@@ -225,33 +225,33 @@ describe("klaviyo.bulk.chunks", function()
     end)
   end)
 
-  describe("reader", function()
+  describe("iterator", function()
     it("takes lists, functions and what can be called", function()
-      local read, total = chunks.reader {"a", "b"}
+      local read, total = chunks.iterator {"a", "b"}
       assert.equal(2, total)
       assert.same({"a", "b"}, {read(), read(), read()})
       local from_function
-      from_function, total = chunks.reader(print)
+      from_function, total = chunks.iterator(print)
       assert.equal(print, from_function)
       assert.is_nil(total)
       local object = setmetatable({"not this"}, {__call = function()
         return "called"
       end})
-      assert.equal("called", chunks.reader(object)())
+      assert.equal("called", chunks.iterator(object)())
     end)
 
     it("refuses what is no source", function()
-      raises("a source is a list, or a function", function()
-        chunks.reader("a path")
+      raises("a source must be a list, or a function", function()
+        chunks.iterator("a path")
       end)
       raises("not nil", function()
-        chunks.reader(nil)
+        chunks.iterator(nil)
       end)
       raises('a source is a list: this one has nothing at [1], but at "email"', function()
-        chunks.reader({email = "a@example.com"})
+        chunks.iterator({email = "a@example.com"})
       end)
       raises("a source is a list: this one has nothing at [1], but at [2]", function()
-        chunks.reader({nil, {email = "a@example.com"}})
+        chunks.iterator({nil, {email = "a@example.com"}})
       end)
     end)
   end)

@@ -1,10 +1,10 @@
-local tally = require "klaviyo.bulk.report"
+local report = require "klaviyo.bulk.report"
 
 local COUNT = 1500
 
 -- The positions of the failures, in order, of an import with so many.
 local function positions(one)
-  local chunk, list = {counts = tally.counts(), failed = {}}, {}
+  local chunk, list = {counts = report.counts(), failed = {}}, {}
   for i = 1, COUNT do
     one:fail(chunk, {position = i, record = {email = "x" .. i},
       errors = {{detail = "bad"}}})
@@ -29,7 +29,7 @@ describe("klaviyo.bulk.report", function()
   end)
 
   local function new(progress)
-    return tally.new {now = os.clock, progress = progress}
+    return report.new {now = os.clock, progress = progress}
   end
 
   it("keeps more failures than it likes in a file", function()
@@ -58,12 +58,12 @@ describe("klaviyo.bulk.report", function()
     local one = new(function()
       error("of the user's", 0)
     end)
-    one:report()
+    one:notify()
     assert.equal("of the user's", one:result().progress_error)
     local other = new(function()
       error("progress.lua:1: interrupted!", 0)
     end)
-    local ok, message = pcall(other.report, other)
+    local ok, message = pcall(other.notify, other)
     assert.is_false(ok)
     assert.equal("progress.lua:1: interrupted!", message)
   end)

@@ -164,7 +164,7 @@ describe("examples, run for real again and again,", function()
     assert.equal(0, world.server:stats().events.repeated)
     output, status = import(lines(5, 2, 3, 4), "import_jsonl.lua")
     assert.equal(1, status, output)
-    assert.matches("is of another source", output, 1, true)
+    assert.matches("belongs to another source", output, 1, true)
   end)
 
   it("lose no row to a quote, a separator or a header", function()

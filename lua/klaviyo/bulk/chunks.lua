@@ -1,9 +1,9 @@
---- Cuts a source of any length into chunks, by count and by bytes. A record
---- is read when there is room for it, and encoded once.
+--- Divides a source of any length into chunks, by the number and the size of its
+--- records. A record is read when there is room for it, and encoded once.
 ---
 --- A chunk covers the positions `from` to `to` of the source: each is in
---- `positions`, with its record and its text, or among its `failures`, what
---- can never be sent.
+--- `positions`, with its record and its text, or in `failures`, if it can never
+--- be sent.
 
 local usage_error = require "klaviyo.util.usage_error"
 local ranges = require "klaviyo.bulk.ranges"
@@ -14,16 +14,16 @@ local M = {}
 ---@field from integer
 ---@field to integer
 ---@field positions integer[]
----@field records any[]  as the source gave them
+---@field records any[]  as the source returned them
 ---@field texts table  the same, encoded: see bulk/packed.lua
----@field bytes integer  of all texts, with a comma between each two
+---@field bytes integer  size of all texts, with a comma between each two
 ---@field failures {position: integer, record: any, errors: table[]}[]
----@field sums string[]  of each record from `from` to `to`, if asked for
+---@field sums string[]  digest of each record from `from` to `to`, if `sum` was passed
 ---@field region table|nil  what is known of these positions already
 
----@class klaviyo.Cutter
-local Cutter = {}
-Cutter.__index = Cutter
+---@class klaviyo.Chunker
+local Chunker = {}
+Chunker.__index = Chunker
 
 local function callable(value)
   if type(value) == "function" then
@@ -33,17 +33,17 @@ local function callable(value)
   return type(mt) == "table" and mt.__call ~= nil
 end
 
---- A function that gives one record of a source at a time, `nil` at its end;
---- and how many there are, where that is known.
----@param source table|function  a list, or what can be called for the next
+--- Returns a function that returns one record of a source at a time and `nil` at
+--- its end; and the number of records, if it is known.
+---@param source table|function  a list, or a callable value that returns the next record
 ---@return fun(): any
 ---@return integer|nil
-function M.reader(source)
+function M.iterator(source)
   if callable(source) then
     return source
   elseif type(source) ~= "table" then
-    usage_error.raise("a source is a list, or a function that gives the next "
-      .. "record, not %s", type(source) == "string" and "a string"
+    usage_error.raise("a source must be a list, or a function that returns the "
+      .. "next record, not %s", type(source) == "string" and "a string"
       or type(source))
   end
   usage_error.list("a source", source)
@@ -54,23 +54,25 @@ function M.reader(source)
   end, #source
 end
 
---- options:
----  next          gives a record, `nil` at the end
----  encode        makes text of a record and its position; or nil and errors
----  size          how many bytes a text takes
----  store         makes what a chunk's texts are added to
+--- Returns a chunker. The options are:
+---  next          function that returns a record, `nil` at the end
+---  encode        function that returns the text of a record and its position;
+---                or nil and errors
+---  size          function that returns the bytes of a text
+---  store         function that returns an empty store for a chunk's texts
 ---  batch_size    maximum of the records in a chunk
 ---  batch_bytes   maximum of the bytes of their texts and the commas between
 ---  record_bytes  maximum of the bytes of one text
----  sum           the digest of a record and its position; nil: none is taken
----  regions       what is known already, in order of position, without
----                overlap: {from=, to=, closed=, only=}; closed ones are passed
----                over, of others those positions alone are taken (a text of
+---  sum           function that returns the digest of a record and its position;
+---                nil: no digests
+---  regions       the known regions, in order of position, without overlap:
+---                {from=, to=, closed=, only=}; closed regions are skipped, of
+---                the others only the positions in `only` are used (a text of
 ---                ranges.lua; nil: all)
 ---  check         called with each region and the digests of its records, before
----                anything is done with them
+---                they are used
 ---@param options table
----@return klaviyo.Cutter
+---@return klaviyo.Chunker
 function M.new(options)
   return setmetatable({
     read = options.next, encode = options.encode, size = options.size,
@@ -81,7 +83,7 @@ function M.new(options)
     sum = options.sum or function() end,
     regions = options.regions or {}, check = options.check or function() end,
     position = 0, region = 1,
-  }, Cutter)
+  }, Chunker)
 end
 
 local function too_large(size, limit)
@@ -92,8 +94,8 @@ local function too_large(size, limit)
   }}
 end
 
--- The next record, its position and its text; what did not fit into the last
--- chunk comes first.
+-- Returns the next record, its position and its digest; one that did not fit
+-- into the last chunk comes first.
 local function take(self)
   local held = self.held
   if held then
@@ -142,7 +144,7 @@ local function add(chunk, item)
   end
 end
 
-local function pass(chunk, item)
+local function cover(chunk, item)
   chunk.to = item.position
   chunk.sums[#chunk.sums + 1] = item.sum
 end
@@ -156,7 +158,8 @@ local function fits(chunk, item, limit)
     or chunk.bytes + item.size + (#chunk.positions > 0 and 1 or 0) <= limit
 end
 
--- What is known of a position; regions are left behind as positions rise.
+-- Returns the region of a position. Positions rise, so regions that end before
+-- it are not needed again.
 local function region_at(self, position)
   local region = self.regions[self.region]
   while region and region.to < position do
@@ -174,9 +177,9 @@ local function set_of(text)
   return set
 end
 
--- All of a region that was begun before, as the chunk that it was; nil if it
--- is closed, or the source is at its end.
-local function again(self, region, item)
+-- Returns a region that a former run began, as the chunk that it was; nil if it
+-- is closed, or if the source ends within it.
+local function begun_chunk(self, region, item)
   local chunk = region.closed and {sums = {}} or new_chunk(self, region.from)
   local only = region.only and set_of(region.only)
   chunk.region = region
@@ -185,7 +188,7 @@ local function again(self, region, item)
       text_of(self, item)
       add(chunk, item)
     end
-    pass(chunk, item)
+    cover(chunk, item)
     if item.position == region.to then
       self.check(region, chunk.sums)
       return not region.closed and chunk or nil
@@ -194,9 +197,9 @@ local function again(self, region, item)
   end
 end
 
---- The next chunk, or `nil` at the end of the source.
+--- Returns the next chunk, or `nil` at the end of the source.
 ---@return klaviyo.Chunk|nil
-function Cutter:next()
+function Chunker:next()
   local chunk
   while not (chunk and is_full(self, chunk)) do
     local item = take(self)
@@ -208,7 +211,7 @@ function Cutter:next()
       self.held = item
       break
     elseif region then
-      local begun = again(self, region, item)
+      local begun = begun_chunk(self, region, item)
       if begun then
         return begun
       end
@@ -220,15 +223,15 @@ function Cutter:next()
       end
       chunk = chunk or new_chunk(self, item.position)
       add(chunk, item)
-      pass(chunk, item)
+      cover(chunk, item)
     end
   end
   return chunk
 end
 
---- Whether positions are known beyond the end of the source: it has become
---- shorter.
-function Cutter:short()
+--- Returns whether the source has become shorter: whether there are regions
+--- beyond its end.
+function Chunker:short()
   local last = self.regions[#self.regions]
   return self.ended and last ~= nil and last.to > self.position
 end

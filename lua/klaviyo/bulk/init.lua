@@ -1,13 +1,13 @@
---- Bulk imports: a source of any length becomes jobs, cut by count and by
---- bytes; each is seen through to its end, and every error comes back with the
---- caller's own record and its position.
+--- Bulk imports: divides a source of any length into jobs, by the number and
+--- the size of the records, watches each job to its end, and returns every
+--- error with the caller's own record and its position.
 ---
 ---     local result, err = bulk.import(client, "profiles", source, {
 ---       list = id, journal = "import.journal", progress = print_it,
 ---     })
 ---
---- With a journal an import that was killed goes on where it was, provided
---- that the source gives the same records again; a digest of each chunk tells.
+--- With a journal, an import that was killed can be continued, provided that
+--- the source returns the same records again; a digest of each chunk shows it.
 
 local client_settings = require "klaviyo.client_settings"
 local chunks = require "klaviyo.bulk.chunks"
@@ -18,7 +18,7 @@ local usage_error = require "klaviyo.util.usage_error"
 local packed = require "klaviyo.bulk.packed"
 local records = require "klaviyo.bulk.records"
 local submit = require "klaviyo.bulk.submit"
-local tally = require "klaviyo.bulk.report"
+local report = require "klaviyo.bulk.report"
 local time = require "klaviyo.bulk.time"
 local unique_id = require "klaviyo.request.unique_id"
 
@@ -34,25 +34,25 @@ local CONCURRENCY, STALL_TIMEOUT = 2, 3600
 
 ---@class klaviyo.BulkJournal
 ---@field path string  of the file, which only its owner can read
----@field finished? "refuse"|"restart"|"continue"|"retry"  what is done if the import by this journal
----  is finished: `"refuse"` (the default) raises; `"restart"` begins a new import; `"continue"` sends what the
----  source has gained at its end; `"retry"` sends that, and again the records that failed
+---@field finished? "refuse"|"restart"|"continue"|"retry"  what to do if the import of this journal
+---  is finished: `"refuse"` (the default) raises; `"restart"` begins a new import; `"continue"` sends the records
+---  added at the end of the source; `"retry"` sends those, and again the records that failed
 
 ---@class klaviyo.BulkOptions
----@field list? string  the list that it is for, of `profiles:import`, `bulk_subscribe`, `bulk_unsubscribe`
----@field custom_source? string  where the consent came from, of `bulk_subscribe`
----@field historical_import? boolean  the consent is of the past, of `bulk_subscribe`
----@field journal? string|klaviyo.BulkJournal  a file by which an import that was killed goes on where it was
----@field progress? fun(now: table)  told the counts so far, `done`, `total`, `elapsed`, `rate` (records a second)
----  and `left` (seconds)
----@field total? integer  how many records there are, where the source does not know
----@field concurrency? integer  chunks under way at once; default 2
+---@field list? string  id of the list, for `profiles:import`, `bulk_subscribe`, `bulk_unsubscribe`
+---@field custom_source? string  where the consent was given, for `bulk_subscribe`
+---@field historical_import? boolean  whether the consent was given in the past, for `bulk_subscribe`
+---@field journal? string|klaviyo.BulkJournal  a file that lets an import that was killed be continued
+---@field progress? fun(now: table)  called with the counts so far, `done`, `total`, `elapsed`, `rate` (records per
+---  second) and `left` (seconds)
+---@field total? integer  number of records, if the source does not know it
+---@field concurrency? integer  chunks in progress at once; default 2
 ---@field stall_timeout? number  seconds without progress, of a job or of a request that the rate limit refuses,
 ---  after which the import ends; default 3600
 ---@field batch_size? integer  records in a request; default and maximum: as many as the service allows
 ---@field batch_bytes? integer  size of a request; default and maximum: as many bytes as the service allows
----@field sleep? fun(seconds: number)  in place of `klaviyo.sleep`, for tests
----@field now? fun(): number  in place of the clock, for tests
+---@field sleep? fun(seconds: number)  replaces `klaviyo.sleep`, for tests
+---@field now? fun(): number  replaces the clock, for tests
 
 local OPTIONS = {
   journal = "string or table", progress = "function", total = "number",
@@ -63,23 +63,23 @@ local OPTIONS = {
 local FINISHED = {refuse = true, restart = true, continue = true, retry = true}
 local JOURNAL = {path = true, finished = true}
 
--- The options of a journal; nil where there is none.
-local function journal_options(given)
-  if type(given) ~= "table" then
-    return given and {path = given}
+-- Returns the options of a journal, or nil if there is none.
+local function journal_options(value)
+  if type(value) ~= "table" then
+    return value and {path = value}
   end
-  for name in pairs(given) do
+  for name in pairs(value) do
     if not JOURNAL[name] then
       usage_error.unknown("option of a journal", name, JOURNAL)
     end
   end
-  if type(given.path) ~= "string" then
+  if type(value.path) ~= "string" then
     usage_error.raise("the path of a journal must be a string, not %s",
-      type(given.path))
-  elseif given.finished ~= nil and not FINISHED[given.finished] then
-    usage_error.unknown("value of finished of a journal", given.finished, FINISHED)
+      type(value.path))
+  elseif value.finished ~= nil and not FINISHED[value.finished] then
+    usage_error.unknown("value of finished of a journal", value.finished, FINISHED)
   end
-  return given
+  return value
 end
 
 local function check(kind, options)
@@ -115,17 +115,18 @@ local function sum_of(text)
   return digest.sha256(text):sub(1, 16)
 end
 
--- The digest of a record. One that JSON cannot hold is like any other such.
+-- Returns the digest of a record. All records that JSON cannot hold have the
+-- same one.
 local function record_sum(record, position)
   local ok, text = pcall(packed.numbered, record, position)
   return ok and sum_of(text) or "-"
 end
 
-local function cutter(run, source, total, options)
+local function new_chunker(run, source, total, options)
   local kind, envelope = run.kind, run.envelope
   local batch_bytes = (options.batch_bytes or kind.batch_bytes)
     - #envelope.before - #envelope.after
-  run.tally.total = run.tally.total or total
+  run.report.total = run.report.total or total
     or run.journal and run.journal.ending
   return chunks.new {
     next = source,
@@ -144,22 +145,22 @@ end
 
 local function begin(run, chunk)
   local region = chunk.region
-  chunk.counts = tally.counts(region and region.left)
+  chunk.counts = report.counts(region and region.left)
   chunk.jobs, chunk.failed, chunk.out = {}, {}, 0
   run.open[chunk] = true
   if region then
     chunk.id = region.id
     if region.only and not region.digest then
-      run.journal:again(chunk)
+      run.journal:reopen_chunk(chunk)
     end
   elseif run.journal then
-    chunk.id = run.journal:cut(chunk)
+    chunk.id = run.journal:begin_chunk(chunk)
   end
   return chunk
 end
 
--- A raised error ends the reading; what is under way is seen through, and
--- then it is raised.
+-- Calls a function. If it raises, no more records are read, the chunks in
+-- progress are finished, and then the error is raised.
 local function guarded(run, call, ...)
   local ok, result, err = pcall(call, ...)
   if ok then
@@ -169,52 +170,53 @@ local function guarded(run, call, ...)
   return nil
 end
 
-local function next_chunk(run, cut)
+local function next_chunk(run, chunker)
   if run.stopped or run.raised then
     return nil
   end
-  -- what the last ones took is let go of now, not when it has doubled
+  -- frees the memory of the last chunks now, not when it has doubled
   if run.read >= 1000000 then
     run.read = 0
     collectgarbage()
   end
-  local chunk = cut:next()
+  local chunk = chunker:next()
   if chunk then
     run.read = run.read + chunk.bytes
     return begin(run, chunk)
-  elseif cut:short() then
-    usage_error.raise("the journal %s is of another source: this one has only %d "
-      .. "records (for a new import, take a new journal)", run.journal.path,
-      cut.position)
+  elseif chunker:short() then
+    usage_error.raise("the journal %s belongs to another source: this source has "
+      .. "only %d records (use a new journal for a new import)", run.journal.path,
+      chunker.position)
   end
-  run.tally.total = cut.position
+  run.report.total = chunker.position
   if run.journal then
-    run.journal:finish(cut.position)
+    run.journal:finish(chunker.position)
   end
 end
 
-local function settle(run, chunk)
-  local ok, err = guarded(run, submit.settle, run, chunk)
+local function process(run, chunk)
+  local ok, err = guarded(run, submit.process, run, chunk)
   if ok == nil then
     run.stopped, run.err = true, run.err or err
   end
   return true
 end
 
--- The one place where chunks run at the same time.
+-- Processes the chunks, `concurrency` of them at the same time.
 local function run_all(run, take, concurrency)
   local function work(chunk)
-    return settle(run, chunk)
+    return process(run, chunk)
   end
   for _ in run.client:map(take, work, {concurrency = concurrency}) do end  -- luacheck: ignore 542
 end
 
--- Where the requests go, and whose they are. The key itself is not kept.
+-- Returns what identifies an import: the service, the account and the target.
+-- The journal has a hash of the key, not the key.
 local function identity_of(run, kind_name, seed)
   local settings = client_settings.of(run.client)
   if settings.access_token and not settings.rate_limit_key then
-    usage_error.raise("a journal has to know whose import it is: with "
-      .. "access_token, set rate_limit_key = … (a token changes)")
+    usage_error.raise("a journal needs the setting rate_limit_key together with "
+      .. "access_token, because a token changes: set rate_limit_key = …")
   end
   local secret = settings.rate_limit_key or secrets.of(settings)
   return {
@@ -234,34 +236,36 @@ local function open_journal(run, kind_name, options)
   end
 end
 
--- What a former run had settled.
+-- Counts what a former run finished.
 local function resume(run)
   for _, region in ipairs(run.journal and run.journal.regions or {}) do
     local counts = region.closed and region.counts or region.left
     if counts then
-      run.tally:resume(counts)
+      run.report:resume(counts)
     end
   end
 end
 
--- What was under way when it ended may have been worked off or not.
+-- Returns the result. Records that were in progress when the import ended are
+-- unknown: the service may have processed them.
 local function result_of(run)
   for chunk in pairs(run.open) do
-    run.tally:add(chunk, "unknown", chunk.out)
+    run.report:add(chunk, "unknown", chunk.out)
   end
-  return run.tally:result()
+  return run.report:result()
 end
 
---- Brings a source into the account.
+--- Imports a source into the account.
 ---
---- `source` is a list, or a function (or what can be called) that gives one
---- record at a time and `nil` at the end. A record is a flat table, as the
---- operation for one takes it, or a whole resource.
+--- `source` is a list, or a function (or another callable value) that returns
+--- one record at a time and `nil` at the end. A record is a flat table, as the
+--- operation for one record takes it, or a whole resource.
 ---
---- Gives the result, also when records failed; `nil, err` when it could not go
---- on, with what had been done in `err.result`. Raises what the source raises.
+--- Returns the result, also if records failed; or `nil, err` if the import could
+--- not go on, with the result so far in `err.result`. Raises what the source
+--- raises.
 ---@param client klaviyo.Client
----@param kind_name string  of kinds.lua
+---@param kind_name string  a key of kinds.lua
 ---@param source table|function
 ---@param options klaviyo.BulkOptions|nil
 ---@return klaviyo.BulkResult|nil
@@ -276,20 +280,20 @@ function M.import(client, kind_name, source, options)
   if type(ngx) == "table" then
     phases.must_wait()  -- before a journal is begun
   end
-  local read, total = chunks.reader(source)
+  local read, total = chunks.iterator(source)
   local run = {
-    client = client, kind = kind, open = {}, refused_in_a_row = 0, read = 0,
+    client = client, kind = kind, open = {}, rejected_in_a_row = 0, read = 0,
     envelope = records.envelope(client, kind, options),
     sleep = options.sleep or time.sleep, now = options.now or time.now,
     stall_timeout = options.stall_timeout or STALL_TIMEOUT,
   }
   open_journal(run, kind_name, journal_options(options.journal))
-  run.tally = tally.new {total = options.total, journal = run.journal,
+  run.report = report.new {total = options.total, journal = run.journal,
     progress = options.progress, now = run.now}
   resume(run)
-  local cut = cutter(run, read, total, options)
+  local chunker = new_chunker(run, read, total, options)
   run_all(run, function()
-    return guarded(run, next_chunk, run, cut)
+    return guarded(run, next_chunk, run, chunker)
   end, options.concurrency or CONCURRENCY)
   local result = result_of(run)
   if run.journal then

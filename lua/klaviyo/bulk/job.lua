@@ -1,5 +1,5 @@
---- A job that the service works off: watched to its end, and its errors
---- brought back to the records they are about.
+--- Watches a job of the service until it is finished, and assigns its errors to
+--- the records that caused them.
 
 local errors = require "klaviyo.response.errors"
 local json = require "klaviyo.values.json"
@@ -10,10 +10,10 @@ local M = {}
 
 local FIRST_GAP, GROWTH, MAX_GAP = 0.5, 1.6, 20
 
--- Requests that may go unanswered, one after another.
+-- How many requests in a row may fail.
 local MAX_UNANSWERED = 5
 
--- Answers that another attempt would not change.
+-- Statuses that another attempt would not change.
 local FINAL = {[401] = true, [403] = true, [404] = true, [410] = true}
 
 local OVER = {complete = true, cancelled = true, failed = true}
@@ -25,7 +25,7 @@ end
 local function stuck(run, id, status)
   return errors.new {
     kind = "timeout", operation = run.kind.job, maybe_sent = true,
-    message = ("job %s has been %s for %d s without a step"):format(id,
+    message = ("job %s has been %s for %d s without progress"):format(id,
       tostring(status), run.stall_timeout),
   }
 end
@@ -34,7 +34,7 @@ local function is_final(err)
   return err.kind == "api" and FINAL[err.status]
 end
 
--- The attributes of a job, if it is one that was answered with.
+-- Returns the attributes of the job in a document, or nil if there is none.
 local function attributes_of(doc)
   local attributes = type(doc.data) == "table" and doc.data.attributes
   return type(attributes) == "table" and type(attributes.status) == "string"
@@ -43,10 +43,11 @@ end
 
 local function not_a_job(run)
   return errors.new {kind = "decode", operation = run.kind.job,
-    message = "a success that shows no job: not an answer of the service"}
+    message = "the response is a success without a job; it is not a response "
+      .. "of the Klaviyo API (check base_url and the proxy)"}
 end
 
---- Watches a job until it is over.
+--- Polls a job until it is finished.
 ---@return table|nil attributes  of the job
 ---@return klaviyo.Error|nil
 local function watch(run, id)
@@ -96,8 +97,8 @@ local function is_same_error(a, b)
     and text_of(a.source) == text_of(b.source)
 end
 
--- The index of the record that an error is about. A pointer says so, unless
--- the payload beside it is another record's.
+-- Returns the index of the record that caused an error: the one that its
+-- pointer names, unless the payload beside it belongs to another record.
 local function index_of(run, job, found, object)
   local payload = payload_of(object)
   job.match = job.match or match.new(job.records)
@@ -116,9 +117,9 @@ local function index_of(run, job, found, object)
   end) or pointed
 end
 
--- Adds an error to those of its record. Errors of an unknown record belong
--- together if they have one payload.
-local function place(run, job, found, object)
+-- Adds an error to those of its record. Errors of an unknown record are grouped
+-- by their payload.
+local function assign(run, job, found, object)
   local key = index_of(run, job, found, object)
   local list, order = found.by_index, found.indices
   if not key then
@@ -133,7 +134,8 @@ local function place(run, job, found, object)
   table.insert(list[key], object)
 end
 
--- An import-error is a resource; the errors of other jobs stand in the job.
+-- Returns the error object of an import-error, which is a resource. The errors
+-- of other jobs are in the job itself.
 local function as_object(resource)
   local object = {id = resource.id}
   for name, value in pairs(resource.attributes or {}) do
@@ -154,13 +156,13 @@ local function list_errors(run, job)
     if resource == nil then
       return err == nil and found or nil, err
     end
-    -- the second value of a resource is its page, not an error
-    place(run, job, found, as_object(resource))
+    -- beside a resource, the second value is its page, not an error
+    assign(run, job, found, as_object(resource))
   end
 end
 
--- The errors of a job, from their own collection. That may be asked for some
--- time later if it cannot be read now.
+-- Returns the errors of a job from their own collection. A request that fails
+-- is retried later.
 local function listed(run, job)
   local gap, unanswered = FIRST_GAP, 0
   while true do
@@ -182,7 +184,7 @@ local function collect(run, job, attributes)
     end
   elseif type(attributes.errors) == "table" then
     for _, object in ipairs(attributes.errors) do
-      place(run, job, found, object)
+      assign(run, job, found, object)
     end
   end
   if found then
@@ -191,58 +193,59 @@ local function collect(run, job, attributes)
   return found, err
 end
 
-local NO_REGION = {failed = {}, unplaced = {}, nameless = {}}
+local NO_REGION = {failed = {}, unplaced = {}, unnamed = {}}
 
--- What a former run has told of is counted, and not told again.
-local function report(run, job, found)
-  local tally, chunk = run.tally, job.chunk
+-- Reports the failures of a job. Those that a former run reported are only
+-- counted.
+local function report_failures(run, job, found)
+  local report, chunk = run.report, job.chunk
   local region = chunk.region or NO_REGION
   for _, i in ipairs(found.indices) do
     if region.failed[job.positions[i]] then
-      tally:failed_before(chunk, job.positions[i], "submitted")
+      report:failed_before(chunk, job.positions[i], "submitted")
     else
-      tally:fail(chunk, {position = job.positions[i],
+      report:fail(chunk, {position = job.positions[i],
         record = job.records[i], errors = found.by_index[i], job = job.id})
     end
   end
   for n, key in ipairs(found.unplaced) do
     if n <= (region.unplaced[job.id] or 0) then
-      tally:add(chunk, "failed", 1)
+      report:add(chunk, "failed", 1)
     else
       local list = found.by_payload[key]
-      tally:fail(chunk, {record = payload_of(list[1]), errors = list,
+      report:fail(chunk, {record = payload_of(list[1]), errors = list,
         job = job.id})
     end
   end
 end
 
--- Records that failed without the service saying which.
-local function nameless(run, job, count, why)
+-- Reports records that failed and that the service does not name.
+local function unnamed(run, job, count, why)
   local region = job.chunk.region or NO_REGION
-  if region.nameless[job.id] then
-    run.tally:add(job.chunk, "failed", count)
+  if region.unnamed[job.id] then
+    run.report:add(job.chunk, "failed", count)
     return
   end
-  run.tally:fail(job.chunk, {job = job.id, count = count, errors = {{
+  run.report:fail(job.chunk, {job = job.id, count = count, errors = {{
     code = "unnamed", title = "Failed",
-    detail = ("%d records of job %s failed; the service does not say which%s.")
+    detail = ("%d records of job %s failed; the service does not name them%s.")
       :format(count, job.id, why and " (" .. why.message .. ")" or ""),
   }}})
 end
 
--- What became of the records of a job that are not among its errors. Those of
--- a job that was cut short are unknown, unless nothing of it was done.
+-- Returns the counts of a job's records without errors of their own. If the job
+-- was cancelled they are unknown, unless it completed none.
 local function counts_of(job, attributes, failed)
   local rest = #job.positions - failed
   local missing = math.max((number(attributes.failed_count) or 0) - failed, 0)
-  local counts = {nameless = math.min(missing, rest), unknown = 0, skipped = 0,
+  local counts = {unnamed = math.min(missing, rest), unknown = 0, skipped = 0,
     completed = 0}
-  rest = rest - counts.nameless
+  rest = rest - counts.unnamed
   if attributes.status == "complete" then
     counts.skipped = math.min(number(attributes.skipped_count) or 0, rest)
     counts.completed = rest - counts.skipped
   elseif number(attributes.completed_count) == 0 then
-    counts.nameless = counts.nameless + rest
+    counts.unnamed = counts.unnamed + rest
   else
     counts.unknown = rest
   end
@@ -251,38 +254,38 @@ end
 
 local function count(run, job, attributes, failed, why)
   local counts = counts_of(job, attributes, failed)
-  if counts.nameless > 0 then
-    nameless(run, job, counts.nameless, why)
+  if counts.unnamed > 0 then
+    unnamed(run, job, counts.unnamed, why)
   end
   for _, name in ipairs {"unknown", "skipped", "completed"} do
-    run.tally:add(job.chunk, name, counts[name])
+    run.report:add(job.chunk, name, counts[name])
   end
 end
 
--- The import ends before it is known which records failed; a later run by the
--- journal asks again. How many it is known now.
+-- Counts the records of a job when the import ends before it is known which of
+-- them failed. The job itself says how many; a later run reads its errors.
 local function count_for_now(run, job, attributes)
   local counts = counts_of(job, attributes, 0)
-  run.tally:add(job.chunk, "failed", counts.nameless)
+  run.report:add(job.chunk, "failed", counts.unnamed)
   for _, name in ipairs {"unknown", "skipped", "completed"} do
-    run.tally:add(job.chunk, name, counts[name])
+    run.report:add(job.chunk, name, counts[name])
   end
   job.chunk.out = job.chunk.out - #job.positions
 end
 
---- Sees a job through.
+--- Waits until a job is finished, and counts its records.
 ---@param run table  the import
 ---@param job {id: string, chunk: table, positions: integer[], records: any[]}
 ---@return boolean|nil
 ---@return klaviyo.Error|nil
-function M.settle(run, job)
+function M.complete(run, job)
   local attributes, err = watch(run, job.id)
   if not attributes then
     if err.status ~= 404 or not is_final(err) then
       return nil, err
     end
-    -- it is gone, and with it the knowledge of what became of it
-    run.tally:add(job.chunk, "unknown", #job.positions)
+    -- the service has deleted the job: its result cannot be read any more
+    run.report:add(job.chunk, "unknown", #job.positions)
     return true
   end
   local found
@@ -291,7 +294,7 @@ function M.settle(run, job)
     count_for_now(run, job, attributes)
     return nil, err
   elseif found then
-    report(run, job, found)
+    report_failures(run, job, found)
   end
   count(run, job, attributes, found and #found.indices + #found.unplaced or 0,
     err)

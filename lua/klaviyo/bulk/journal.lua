@@ -1,22 +1,22 @@
---- The journal of a bulk import: a file in which everything is told before
---- and after it is done, so that an import that was killed can go on.
+--- The journal of a bulk import: a file in which each step is recorded before
+--- and after it is done, so that an import that was killed can be continued.
 ---
---- One line of JSON for each thing, handed to the system at once: what was
---- written survives the death of the process (not that of the machine). A
---- last line that is torn is passed over. The lines:
+--- Each entry is one line of JSON, which is flushed to the system at once: it
+--- survives if the process is killed (not if the machine fails). An incomplete
+--- last line is ignored. The lines:
 ---
----   {"journal":"klaviyo 2","kind":…,"service":…,"account":…,"into":…,"seed":…}
----   {"chunk":1,"from":1,"to":10000,"digest":…} cut, `digest` of its records
----   {"send":1,"chunk":1,"at":"1-16,18-10000"}  these positions go out
----   {"took":1,"job":…} or {"refused":1}        and what came of it
+---   {"journal":"klaviyo 3","kind":…,"service":…,"account":…,"into":…,"seed":…}
+---   {"chunk":1,"from":1,"to":10000,"digest":…} a chunk begins; `digest` of its records
+---   {"send":1,"chunk":1,"at":"1-16,18-10000"}  these positions are sent
+---   {"accepted":1,"job":…} or {"rejected":1}   the result of that request
 ---   {"failed":17,"chunk":1,"errors":[…],"record":…}
 ---   {"unknown":"1-100","chunk":1}
 ---   {"closed":1,"submitted":…,"completed":…,"failed":…,"skipped":…,
 ---    "unknown":…,"bad":"17","resubmit":0,"rest":…}
 ---                                              `bad` failed, `resubmit` of them
----                                              once taken; digest of the rest
+---                                              were accepted; digest of the rest
 ---   {"again":1,"digest":…}                     those of `bad` are sent again
----   {"end":400000}                             the source has so many
+---   {"end":400000}                             number of records in the source
 ---
 --- A journal is finished when the end is known and all chunks are closed.
 
@@ -30,18 +30,18 @@ local digest = lazy_require "klaviyo.digest"
 
 local M = {}
 
-local MARK = "klaviyo 2"
+local MARK = "klaviyo 3"
 local START = '{"journal":"'
 
 ---@class klaviyo.Journal
 ---@field seed string
 ---@field regions table[]  chunks, in order of position; see chunks.lua
----@field ending integer|nil  how many records the source has, once known
----@field fresh boolean  whether nothing was in it
+---@field ending integer|nil  number of records in the source, once known
+---@field fresh boolean  whether the journal was empty
 local Journal = {}
 Journal.__index = Journal
 
--- A decoder may give floats for integers.
+-- Returns a number as an integer: a decoder may return floats.
 local function whole(value)
   return type(value) == "number" and math.floor(value) or nil
 end
@@ -51,14 +51,14 @@ end
 local COUNTS = {"submitted", "completed", "failed", "skipped", "unknown"}
 
 local function open_region(region)
-  region.sends, region.failed, region.lost = {}, {}, {}
-  region.unplaced, region.nameless = {}, {}
+  region.sends, region.failed, region.unknown = {}, {}, {}
+  region.unplaced, region.unnamed = {}, {}
   return region
 end
 
--- A closed chunk as one of which the records that failed are open again:
--- `only` these, of the others the counts are `left`. What the records are is
--- to be checked by the digest of all, or without one by that of the rest.
+-- Returns a closed chunk, opened again for the records that failed: `only` has
+-- these, `left` the counts of the others. The records are checked by the digest
+-- of all, or without one by that of the rest.
 local function reopened(chunk, digest_of_all)
   local left, count = {}, 0
   ranges.walk(chunk.bad, function()
@@ -86,14 +86,14 @@ function READ.chunk(self, line)
   elseif line.failed ~= nil then
     local chunk = self.chunks[line.chunk]
     if line.failed then
-      chunk.failed[line.failed] = line.job and "submitted" or "refused"
+      chunk.failed[line.failed] = line.job and "submitted" or "rejected"
     elseif line.count then
-      chunk.nameless[line.job] = true
+      chunk.unnamed[line.job] = true
     else
       chunk.unplaced[line.job] = (chunk.unplaced[line.job] or 0) + 1
     end
   elseif line.unknown then
-    local unknown = self.chunks[line.chunk].lost
+    local unknown = self.chunks[line.chunk].unknown
     ranges.walk(line.unknown, function(position)
       unknown[position] = true
     end)
@@ -105,14 +105,14 @@ function READ.chunk(self, line)
   end
 end
 
-function READ.took(self, line)
-  local chunk = self.sends[line.took]
-  local send = chunk.sends[line.took]
-  send.took, send.job = true, line.job
+function READ.accepted(self, line)
+  local chunk = self.sends[line.accepted]
+  local send = chunk.sends[line.accepted]
+  send.accepted, send.job = true, line.job
 end
 
-function READ.refused(self, line)
-  self.sends[line.refused].sends[line.refused] = nil
+function READ.rejected(self, line)
+  self.sends[line.rejected].sends[line.rejected] = nil
 end
 
 function READ.closed(self, line)
@@ -120,7 +120,7 @@ function READ.closed(self, line)
   for number in pairs(chunk.sends) do
     self.sends[number] = nil
   end
-  -- Of what is over only the numbers are kept.
+  -- Of a closed chunk only the numbers are kept.
   self.chunks[line.closed] = {
     id = chunk.id, from = chunk.from, to = chunk.to, digest = chunk.digest,
     closed = true, counts = line, bad = line.bad, rest = line.rest,
@@ -136,7 +136,7 @@ READ["end"] = function(self, line)
   self.ending = whole(line["end"])
 end
 
-local ORDER = {"closed", "again", "took", "refused", "end", "chunk"}
+local ORDER = {"closed", "again", "accepted", "rejected", "end", "chunk"}
 
 local function read_line(self, line)
   for _, name in ipairs(ORDER) do
@@ -151,7 +151,8 @@ local function refuse(path, why)
   usage_error.raise("the journal %s %s", path, why)
 end
 
--- A journal has its header first; of a torn one there may be a part.
+-- Returns whether a text may begin a journal: the first line is the header, of
+-- which only a part may have been written.
 local function is_start(text)
   return text ~= "" and START:sub(1, #text) == text:sub(1, #START)
 end
@@ -164,32 +165,32 @@ local function check_header(path, header, identity)
       .. "import with that version, or remove the journal to begin a new one")
       :format(tostring(header.journal), MARK))
   elseif header.kind ~= identity.kind then
-    refuse(path, ('is of another import: of "%s", not of "%s"%s'):format(
+    refuse(path, ('belongs to another import: to "%s", not to "%s"%s'):format(
       tostring(header.kind), identity.kind, ANOTHER))
   elseif header.service ~= identity.service then
-    refuse(path, ("is of another service: of %s, not of %s%s"):format(
+    refuse(path, ("belongs to another service: to %s, not to %s%s"):format(
       tostring(header.service), identity.service, ANOTHER))
   elseif header.account ~= identity.account then
-    refuse(path, "is of another account: of another API key, or another "
+    refuse(path, "belongs to another account: to another API key or another "
       .. "setting rate_limit_key" .. ANOTHER)
   elseif header.into ~= identity.into then
-    refuse(path, "is of another import: into another list, or with other "
-      .. "settings" .. ANOTHER)
+    refuse(path, "belongs to another import: to another list or to other "
+      .. "options" .. ANOTHER)
   end
 end
 
--- Gives whether there was a header, and whether the last line is torn.
+-- Returns whether there was a header, and whether the last line is incomplete.
 local function load(self, path, identity)
   local file = io.open(path, "rb")
   if not file then
     return false, false
   end
-  -- a line of what is no journal, or no file, may have no end
+  -- a file that is not a journal, or a device, may have an endless line
   local start, why = file:read(#START)
   if why or start and not is_start(start:match("^[^\n]*")) then
     file:close()
     refuse(path, why and "cannot be read: " .. why
-      or "is no journal: the file is of another kind")
+      or "is not a journal: the file has another format")
   end
   file:seek("set")
   local header, torn = nil, false
@@ -209,7 +210,7 @@ local function load(self, path, identity)
       header, self.seed = line, line.seed
     elseif not is_start(text) then
       file:close()
-      refuse(path, "is no journal: the file is of another kind")
+      refuse(path, "is not a journal: the file has another format")
     end
   end
   if file:seek("end") > 0 then
@@ -231,17 +232,17 @@ local function in_order(chunks)
   return list
 end
 
--- Two at a time would do everything twice.
-local function hold(path)
+-- Locks the journal: two imports at a time would send everything twice.
+local function acquire(path)
   local held, why = core.file_lock(path)
   if not held and not why then
-    collectgarbage()  -- an import that was broken off
+    collectgarbage()  -- an import that an error ended may hold the lock
     collectgarbage()
     held, why = core.file_lock(path)
   end
   if not held then
     refuse(path, why and "cannot be written: " .. why
-      or "is in use: another import goes on by it")
+      or "is in use: another import is running with it")
   end
   return held
 end
@@ -266,15 +267,15 @@ local function total(regions, name)
 end
 
 local function refuse_finished(self)
-  refuse(self.path, ("is of an import that is finished: %d completed, %d "
-    .. "failed, nothing would be sent. Remove it to begin a new one, or say "
-    .. 'journal = {path = %q, finished = "restart"} ("continue": send what '
-    .. 'the source has gained at its end; "retry": and what failed)'):format(
+  refuse(self.path, ("belongs to an import that is finished: %d completed, %d "
+    .. "failed; nothing would be sent. Remove it to begin a new import, or set "
+    .. 'journal = {path = %q, finished = "restart"} ("continue": send the '
+    .. 'records added at the end; "retry": and those that failed)'):format(
     total(self.regions, "completed"), total(self.regions, "failed"),
     self.path))
 end
 
--- Makes the chunks of which records failed open for these.
+-- Opens the chunks that have failed records again.
 local function retry(self)
   for i, region in ipairs(self.regions) do
     if region.closed and region.bad then
@@ -288,9 +289,8 @@ local function restart(self, seed)
   self.last_chunk, self.last_send = 0, 0
 end
 
---- Opens a journal, or begins one. Raises for a file that is none, or is that
---- of another import, and for one that is finished, unless `finished` says
---- what is to be done with it.
+--- Opens or creates a journal. Raises if the file is not a journal, if it belongs
+--- to another import, or if that import is finished and `finished` is "refuse".
 ---@param path string
 ---@param identity {kind: string, service: string, account: string, into: string, seed: string}
 ---@param finished "refuse"|"restart"|"continue"|"retry"|nil
@@ -298,32 +298,32 @@ end
 function M.open(path, identity, finished)
   local self = setmetatable({
     path = path, seed = identity.seed, chunks = {}, sends = {},
-    last_chunk = 0, last_send = 0, held = hold(path),
+    last_chunk = 0, last_send = 0, held = acquire(path),
   }, Journal)
   local found, torn = load(self, path, identity)
   self.regions = in_order(self.chunks)
   self.chunks, self.sends = nil, nil
-  local anew = found and finished == "restart" and is_finished(self)
-  if anew then
+  local restarted = found and finished == "restart" and is_finished(self)
+  if restarted then
     restart(self, identity.seed)
   elseif finished == "retry" then
     retry(self)
   elseif found and finished ~= "continue" and is_finished(self) then
     refuse_finished(self)
   end
-  self.fresh = not found or anew
-  -- it holds records: e-mail addresses, phone numbers
+  self.fresh = not found or restarted
+  -- a journal contains records: e-mail addresses, phone numbers
   local private, reason = self.held:restrict()
   if not private then
-    refuse(path, "can be read by other users, and that cannot be changed: "
+    refuse(path, "can be read by other users, and its mode cannot be changed: "
       .. reason)
   end
-  local file, why = io.open(path, anew and "wb" or "ab")
+  local file, why = io.open(path, restarted and "wb" or "ab")
   if not file then
     refuse(path, "cannot be written: " .. tostring(why))
   end
   self.file = file
-  if torn and not anew then
+  if torn and not restarted then
     file:write("\n")
   end
   if self.fresh then
@@ -336,11 +336,11 @@ end
 
 -- Writing ---------------------------------------------------------------------
 
---- Writes a line. Raises when it cannot: what is not in the journal must not
---- be done.
+--- Writes a line. Raises if that fails: a step that is not in the journal must
+--- not be done.
 function Journal:write(line)
   local text = json.encode(line)
-  if line.journal then  -- it comes first: a file is known by its beginning
+  if line.journal then  -- it comes first: the start identifies the file
     local mark = json.encode {journal = line.journal}
     line.journal = nil
     text = mark:sub(1, -2) .. "," .. json.encode(line):sub(2)
@@ -356,11 +356,11 @@ function Journal:write(line)
 end
 
 if type(jit) == "table" then
-  jit.off(Journal.write)  -- compiled, a flush that failed is not noticed
+  jit.off(Journal.write)  -- compiled code does not notice a flush that failed
 end
 
---- The digest of a chunk, out of those of its records; those at `without` are
---- left out.
+--- Returns the digest of a chunk, made from those of its records, without those
+--- whose positions are in `without`.
 ---@param chunk {from: integer, sums: string[]}
 ---@param without table<integer, any>|nil  by position
 ---@return string
@@ -378,13 +378,13 @@ local function digest_of(chunk, without)
 end
 
 local function other_source(self, region, more)
-  usage_error.raise("the journal %s is of another source: of the records %d to %d "
-    .. "some are not those that it was begun with%s", self.path, region.from,
-    region.to, more or ". Go on with the same records, or take a new journal "
+  usage_error.raise("the journal %s belongs to another source: some of the records "
+    .. "%d to %d are not those that it was begun with%s", self.path, region.from,
+    region.to, more or ". Continue with the same records, or use a new journal "
     .. "for a new import")
 end
 
---- Raises when the records of a chunk that was begun before are others now.
+--- Raises if the records of a chunk are not those that a former run began.
 ---@param region table
 ---@param sums string[]  the digest of each record
 function Journal:check(region, sums)
@@ -401,28 +401,28 @@ function Journal:check(region, sums)
   local rest_is_same = bad and region.rest == digest_of(chunk, bad)
   if region.digest and rest_is_same and region.closed then
     other_source(self, region, (": they failed, and have been changed since "
-      .. '(%s). To send those that failed again, say journal = {path = %q, '
+      .. '(%s). To send those that failed again, set journal = {path = %q, '
       .. 'finished = "retry"}'):format(region.bad, self.path))
   elseif region.digest or not rest_is_same then
     other_source(self, region)
   end
 end
 
---- A chunk has been cut; gives its number.
+--- Records a new chunk, and returns its number.
 ---@return integer
-function Journal:cut(chunk)
+function Journal:begin_chunk(chunk)
   self.last_chunk = self.last_chunk + 1
   self:write {chunk = self.last_chunk, from = chunk.from, to = chunk.to,
     digest = digest_of(chunk)}
   return self.last_chunk
 end
 
---- The records of a chunk that failed are to be sent again.
-function Journal:again(chunk)
+--- Records that the failed records of a chunk are sent again.
+function Journal:reopen_chunk(chunk)
   self:write {again = chunk.region.id, digest = digest_of(chunk)}
 end
 
---- A request goes out; gives its number.
+--- Records that a request is sent, and returns its number.
 ---@return integer
 function Journal:send(id, positions)
   self.last_send = self.last_send + 1
@@ -430,15 +430,17 @@ function Journal:send(id, positions)
   return self.last_send
 end
 
-function Journal:took(number, job)
-  self:write {took = number, job = job}
+--- Records that the service accepted a request.
+function Journal:accepted(number, job)
+  self:write {accepted = number, job = job}
 end
 
-function Journal:refused(number)
-  self:write {refused = number}
+--- Records that a request had no effect.
+function Journal:rejected(number)
+  self:write {rejected = number}
 end
 
---- A record failed. One that JSON cannot hold is told of without itself.
+--- Records a failure. If JSON cannot hold the record, it is left out.
 function Journal:failure(id, failure)
   local line = {failed = failure.position or false, chunk = id,
     job = failure.job, count = failure.count, errors = failure.errors,
@@ -450,6 +452,7 @@ function Journal:failure(id, failure)
   self:write(line)
 end
 
+--- Records that the service may or may not have processed some records.
 function Journal:unknown(id, positions)
   self:write {unknown = ranges.text(positions), chunk = id}
 end
@@ -463,8 +466,8 @@ local function sorted(set)
   return list
 end
 
---- All of a chunk is settled. `chunk.failed` has the positions that failed:
---- "submitted" or "refused".
+--- Records that a chunk is finished. `chunk.failed` has the positions that
+--- failed, with "submitted" or "rejected".
 function Journal:close_chunk(chunk)
   local line = {closed = chunk.id}
   for _, name in ipairs(COUNTS) do
@@ -480,6 +483,7 @@ function Journal:close_chunk(chunk)
   self:write(line)
 end
 
+--- Records the number of records in the source.
 function Journal:finish(count)
   if self.ending ~= count then
     self.ending = count
@@ -487,6 +491,7 @@ function Journal:finish(count)
   end
 end
 
+--- Closes the file and releases its lock.
 function Journal:close()
   if self.file then
     self.file:close()
@@ -495,7 +500,7 @@ function Journal:close()
   end
 end
 
--- The line at which each chunk was last opened again.
+-- Returns the line at which each chunk was last opened again.
 local function last_openings(path)
   local opened, number = {}, 0
   for text in io.lines(path) do
@@ -508,7 +513,7 @@ local function last_openings(path)
   return opened
 end
 
---- Calls for each failure there is in a journal, the oldest first; not those of
+--- Iterates over the failures in a journal, the oldest first, without those of
 --- records that were sent again.
 ---@param path string
 ---@return fun(): table|nil

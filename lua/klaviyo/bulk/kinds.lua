@@ -1,10 +1,11 @@
 --- The bulk jobs, as data. Limits are the service's: `batch_size` records and
---- `batch_bytes` a request, `record_bytes` a record. `job` reads the job that comes
---- of it (where none does, being taken is the last that is heard), `errors`
---- lists what went wrong in it (where absent, they stand in the job itself).
---- `again`: a request may be sent twice and counts once.
+--- `batch_bytes` for a request, `record_bytes` for a record. `job` is the operation
+--- that reads the job (without it, an accepted request counts as completed),
+--- `errors` the one that lists its errors (without it, the job has them).
+--- `repeatable`: a request may be sent twice and counts once.
 ---
---- Job readers go by their aliases, which are the same in every revision.
+--- The operations that read jobs are named by their aliases, which are the same
+--- in every revision.
 
 local lazy_require = require "klaviyo.util.lazy_require"
 
@@ -16,7 +17,7 @@ local M = {}
 
 M.profiles = {
   operation = "bulk_import_profiles", member = "profiles", type = "profile",
-  batch_size = 10000, batch_bytes = 5 * MB, record_bytes = MB / 2, again = true,
+  batch_size = 10000, batch_bytes = 5 * MB, record_bytes = MB / 2, repeatable = true,
   job = "get_profile_bulk_import_job",
   errors = "get_import_errors_for_profile_bulk_import_job",
   settings = {list = "lists"},
@@ -24,8 +25,8 @@ M.profiles = {
 
 M.events = {
   operation = "bulk_create_events", member = "events_bulk_create",
-  batch_size = 1000, batch_bytes = 5 * MB, again = true, settings = {},
-  -- A record is one event as `create_event` takes it; a request wants events
+  batch_size = 1000, batch_bytes = 5 * MB, repeatable = true, settings = {},
+  -- A record is one event as `create_event` takes it; in a request, events are
   -- grouped by profile.
   wrap = function(event, id)
     local own = {}

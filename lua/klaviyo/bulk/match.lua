@@ -1,4 +1,4 @@
---- Finds the record that an error is about by the payload that came with it.
+--- Finds the record that caused an error by the payload that came with it.
 --- The service may return the payload in another form: an e-mail address in
 --- lower case, a phone number without blanks, members that are null.
 
@@ -16,7 +16,7 @@ local FORM = {
   end,
 }
 
--- A value in the form in which two of them are compared.
+-- Returns a value in the form in which two values are compared.
 local function normalized(name, value)
   if value == nil or value == json.null then
     return nil
@@ -45,7 +45,7 @@ local function is_same(name, a, b)
   return true
 end
 
--- The members of a record, a payload or a resource, by their flat names.
+-- Returns the members of a record, a payload or a resource, by flat names.
 local function members_of(value)
   if type(value) ~= "table" then
     return {id = value}
@@ -94,7 +94,7 @@ local function index_of(self)
   return self.index
 end
 
--- The members that agree, less those that do not.
+-- Returns the number of members that agree, minus those that differ.
 local function likeness(payload, record)
   local score = 0
   for name, value in pairs(payload) do
@@ -107,15 +107,16 @@ local function likeness(payload, record)
   return score
 end
 
--- Those of the records with one of its identifiers that are most like it.
+-- Returns the records that share an identifier with a payload and are most
+-- similar to it.
 local function most_alike(self, payload)
-  local best, list, seen = -math.huge, {}, {}
+  local best, list, visited = -math.huge, {}, {}
   local index = index_of(self)
   each_identifier(payload, function(key)
     for _, i in ipairs(index[key] or {}) do
-      local score = not seen[i]
+      local score = not visited[i]
         and likeness(payload, members_of(self.records[i])) or -math.huge
-      seen[i] = true
+      visited[i] = true
       if score > best then
         best, list = score, {i}
       elseif score == best and score > -math.huge then
@@ -126,9 +127,10 @@ local function most_alike(self, payload)
   return list
 end
 
---- The index of the record that a payload is of; nil if there is none, or if
---- it may be of several that differ. Of several with the same members it is
---- the first one that `is_taken` does not say has this very error already.
+--- Returns the index of the record that a payload belongs to; nil if there is
+--- none, or if several different records match. Of several records with the
+--- same members it returns the first that does not have this error already,
+--- which `is_taken` tells.
 ---@param payload any
 ---@param is_taken fun(i: integer): boolean
 ---@return integer|nil
@@ -152,7 +154,7 @@ function Match:find(payload, is_taken)
   return first
 end
 
---- Whether a payload has identifiers, and the record has none of them.
+--- Returns whether a payload has identifiers, and the record has none of them.
 ---@param payload any
 ---@param i integer  the index of the record
 ---@return boolean

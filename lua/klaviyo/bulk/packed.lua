@@ -1,9 +1,9 @@
 --- The encoded records of a chunk, and the body that they make.
 ---
---- LuaJIT keeps every string but once, and finds it by a few of its bytes:
---- records of one make, thousands of them, would all be looked for in one
---- place. So there a record is encoded with a number at either end, where it
---- looks, and its bytes are kept outside of Lua.
+--- LuaJIT interns every string, and its hash covers only a few bytes: thousands
+--- of similar records would all fall into one hash chain. So under LuaJIT a
+--- record is encoded with a number at either end, which the hash covers, and its
+--- bytes are kept outside of Lua.
 
 local json = require "klaviyo.values.json"
 
@@ -14,14 +14,14 @@ local has_ffi, ffi = pcall(require, "ffi")
 local Packed = {}
 Packed.__index = Packed
 
--- A number at either end of a record, neither of which has another length.
+-- Returns a record with a number of three digits at either end.
 local function numbered(value, position)
   return {100 + position % 900, value,
     100 + math.floor(position / 900) % 900}
 end
 
---- The text of a record and its position, to take a digest of: the same in
---- every Lua.
+--- Returns the text of a record and its position for a digest: the same in every
+--- Lua.
 ---@param value any
 ---@param position integer
 ---@return string
@@ -31,7 +31,7 @@ end
 
 -- Plain Lua -------------------------------------------------------------------
 
---- A record as text.
+--- Returns a record as text.
 ---@param value any
 ---@param position integer
 ---@return string
@@ -39,14 +39,14 @@ function M.encode(value, position)  -- luacheck: ignore 212
   return json.encode(value)
 end
 
---- How many bytes of a body a text takes.
+--- Returns the number of bytes that a text takes in a body.
 ---@param text string
 ---@return integer
 function M.size(text)
   return #text
 end
 
---- An empty store.
+--- Returns an empty store.
 function M.new()
   return setmetatable({n = 0}, Packed)
 end
@@ -57,14 +57,14 @@ function Packed:add(text)
   self[self.n] = text
 end
 
---- The body of all texts, or of those with the given numbers, with commas
---- between and something at either end.
+--- Returns the body of all texts, or of those whose numbers are in `part`, with
+--- commas between them, `before` at the start and `after` at the end.
 ---@param before string
 ---@param after string
 ---@param part integer[]|nil
 ---@return string
 function Packed:body(before, after, part)
-  -- Megabytes: not to be copied once more for the sake of the ends.
+  -- A body has megabytes: the ends are added without another copy of it.
   local pieces = {}
   for i = 1, part and #part or self.n do
     pieces[i] = self[part and part[i] or i]

@@ -2,7 +2,7 @@
 
 local M = {}
 
---- Of positions in rising order.
+--- Returns the text of positions in ascending order.
 ---@param positions integer[]
 ---@return string
 function M.text(positions)

@@ -1,5 +1,5 @@
---- From a caller's records to what is sent of them. Each is encoded once, and
---- set into an envelope that was encoded once.
+--- Encodes the caller's records. Each is encoded once, and inserted into an
+--- envelope that was encoded once.
 
 local json = require "klaviyo.values.json"
 local usage_error = require "klaviyo.util.usage_error"
@@ -14,10 +14,10 @@ local function hyphened(name)
   return (name:gsub("_", "-"))
 end
 
---- The text before the records, and the one after them.
+--- Returns the text before the records, and the one after them.
 ---@param client klaviyo.Client
----@param kind table  of kinds.lua
----@param options table  of the import
+---@param kind table  a value of kinds.lua
+---@param options table  options of the import
 ---@return {before: string, after: string}
 function M.envelope(client, kind, options)
   local flat = {[kind.member] = json.array {}}
@@ -32,9 +32,10 @@ function M.envelope(client, kind, options)
     after = "]" .. text:sub(last + 1)}
 end
 
--- What the builder raises names a line of the program and a list that the
--- caller never wrote.
-local function refusal(kind, message)
+-- Returns an error for a record that the document builder rejected. Its message
+-- names a line of the program and a list that the caller did not write; both
+-- are removed.
+local function validation_error(kind, message)
   local words = tostring(message):gsub("^[^\n]-:%d+: ", "")
   local list = kind.member:gsub("%p", "%%%0") .. "%[1%]"
   words = words:gsub(", in " .. list .. ":", ":"):gsub(" in " .. list .. "$",
@@ -48,12 +49,12 @@ local function is_resource(kind, record)
     and type(record.attributes or record.relationships) == "table"
 end
 
---- What encodes the records of an import: given a record and its position,
---- the text, or nil and the errors. A whole resource goes out as it is, a
---- flat table as the builder makes it.
+--- Returns the function that encodes the records of an import. It takes a record
+--- and its position, and returns the text, or nil and the errors. A whole
+--- resource is sent as it is, a flat table as the document builder makes it.
 ---@param client klaviyo.Client
 ---@param kind table
----@param seed string  of the unique_ids
+---@param seed string  the seed of the unique_ids
 function M.encoder(client, kind, seed)
   local member = hyphened(kind.member)
 
@@ -78,12 +79,12 @@ function M.encoder(client, kind, seed)
     if ok then
       return text
     end
-    return nil, refusal(kind, text)
+    return nil, validation_error(kind, text)
   end
 end
 
---- Where in a chunk an error points to: the index, from 1; or nil, and
---- whether it points to something else than a record.
+--- Returns the index (from 1) of the record in a chunk that an error points to;
+--- or nil, and whether it points to something that is not a record.
 ---@param kind table
 ---@param object table  an error object
 ---@return integer|nil

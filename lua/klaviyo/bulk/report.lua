@@ -1,4 +1,4 @@
---- What became of the records of an import: counts, failures, progress.
+--- The report of an import: counts, failures, progress.
 
 local journal_file = require "klaviyo.bulk.journal"
 local json = require "klaviyo.values.json"
@@ -8,23 +8,23 @@ local M = {}
 
 local NAMES = {"submitted", "completed", "failed", "skipped", "unknown"}
 
--- So many failures are kept as they are, with the caller's own records; the
--- others go to the journal, or to a temporary file, as JSON; where neither can
--- be, they are kept as well.
+-- Maximum of the failures that are kept in memory, with the caller's own
+-- records. The others go as JSON to the journal or to a temporary file; if
+-- neither can be written, they are kept in memory as well.
 local MAX_KEPT = 1000
 
 ---@class klaviyo.BulkResult
----@field submitted integer  records that the service took
----@field completed integer  records that it worked off (where there is no job to ask, those it took)
----@field failed integer  records that were refused, here or there
----@field skipped integer  records that it had no work with
----@field unknown integer  records that may or may not have been worked off
----@field resumed integer  how many of these a former run had settled
+---@field submitted integer  records that the service accepted
+---@field completed integer  records that the service processed (without a job to read: that it accepted)
+---@field failed integer  records that the service or this library rejected
+---@field skipped integer  records that the service did not need to change
+---@field unknown integer  records that the service may or may not have processed
+---@field resumed integer  how many of these a former run finished
 ---@field total integer|nil  records in the source, once known
 ---@field elapsed number  seconds
 ---@field progress_error any|nil  what the progress function raised
-local Tally = {}
-Tally.__index = Tally
+local Report = {}
+Report.__index = Report
 
 ---@param options {total: integer|nil, progress: function|nil, journal: klaviyo.Journal|nil, now: fun(): number}
 function M.new(options)
@@ -32,14 +32,14 @@ function M.new(options)
     counts = {}, kept = {}, kept_at = {}, late = {}, options = options,
     resumed = 0, spilled_to = 0,
     total = options.total, began = options.now(),
-  }, Tally)
+  }, Report)
   for _, name in ipairs(NAMES) do
     self.counts[name] = 0
   end
   return self
 end
 
---- Counts that a chunk begins with: none, or those that are left of it.
+--- Returns the first counts of a chunk: zeros, or those that are left of it.
 ---@param left table<string, integer>|nil
 function M.counts(left)
   local counts = {}
@@ -49,21 +49,21 @@ function M.counts(left)
   return counts
 end
 
-local function settled(counts)
+local function finished(counts)
   return counts.completed + counts.failed + counts.skipped + counts.unknown
 end
 
---- What a former run had settled.
-function Tally:resume(counts)
+--- Adds the counts that a former run finished.
+function Report:resume(counts)
   for _, name in ipairs(NAMES) do
     self.counts[name] = self.counts[name]
       + math.floor(tonumber(counts[name]) or 0)
   end
-  self.resumed = settled(self.counts)
+  self.resumed = finished(self.counts)
 end
 
---- Adds to a count, and to that of a chunk.
-function Tally:add(chunk, name, number)
+--- Adds a number to a count of the import and to that of a chunk.
+function Report:add(chunk, name, number)
   self.counts[name] = self.counts[name] + number
   chunk.counts[name] = chunk.counts[name] + number
 end
@@ -72,7 +72,7 @@ local function spill(self, failure)
   if self.spilled == nil then
     self.spilled = io.tmpfile() or false
     if self.spilled then
-      self.spilled:setvbuf("no")  -- what is not written is to be known
+      self.spilled:setvbuf("no")  -- a write that fails must be noticed at once
     end
   end
   if not self.spilled or self.is_full then
@@ -94,8 +94,8 @@ local function spill(self, failure)
   return false
 end
 
---- A record failed.
-function Tally:fail(chunk, failure)
+--- Adds a failure.
+function Report:fail(chunk, failure)
   local journal = self.options.journal
   if journal then
     journal:failure(chunk.id, failure)
@@ -107,21 +107,21 @@ function Tally:fail(chunk, failure)
     self.late[#self.late + 1] = failure
   end
   if failure.position then
-    chunk.failed[failure.position] = failure.job and "submitted" or "refused"
+    chunk.failed[failure.position] = failure.job and "submitted" or "rejected"
   end
   self:add(chunk, "failed", failure.count or 1)
 end
 
 --- Counts a record that failed in a former run.
----@param how "submitted"|"refused"  whether the service had taken it
-function Tally:failed_before(chunk, position, how)
+---@param how "submitted"|"rejected"  whether the service had accepted it
+function Report:failed_before(chunk, position, how)
   chunk.failed[position] = how
   self:add(chunk, "failed", 1)
 end
 
 local function numbers(self)
   local elapsed = self.options.now() - self.began
-  local done = settled(self.counts)
+  local done = finished(self.counts)
   local fresh = done - self.resumed
   local rate = elapsed > 0 and fresh / elapsed or 0
   local all = {
@@ -135,9 +135,9 @@ local function numbers(self)
   return all
 end
 
---- Tells how far it is. A progress function that raises is not called again,
---- and told of in the result: no record is lost for it.
-function Tally:report()
+--- Calls the progress function. One that raises is not called again: its error
+--- goes into the result, and the import goes on.
+function Report:notify()
   local progress = self.options.progress
   if not progress or self.progress_error ~= nil then
     return
@@ -155,8 +155,8 @@ function Tally:report()
   end
 end
 
--- Those in a temporary file, after those in memory, before those that the file
--- did not take.
+-- Iterates over the failures in memory, then those in the temporary file, then
+-- those that the file could not take.
 local function from_memory(self)
   local at, late, offset = 0, 0, 0
   return function()
@@ -175,7 +175,8 @@ local function from_memory(self)
   end
 end
 
--- Those of all runs; of this run the first ones with the caller's own records.
+-- Iterates over the failures of all runs; the first ones of this run come with
+-- the caller's own records.
 local function from_journal(self)
   local next_failure = journal_file.failures(self.options.journal.path)
   return function()
@@ -185,8 +186,8 @@ local function from_journal(self)
   end
 end
 
--- How a result prints.
-local Result = {__name = "klaviyo.BulkResult"}
+-- The metatable of a result.
+local Result = {__name = "klaviyo.bulk_result"}
 
 function Result:__tostring()
   local counts = {}
@@ -197,14 +198,14 @@ function Result:__tostring()
     self.elapsed)
 end
 
---- The result.
+--- Returns the result.
 ---@return klaviyo.BulkResult
-function Tally:result()
+function Report:result()
   local result = numbers(self)
   result.progress_error = self.progress_error
   result.done, result.left = nil, nil
-  --- All that failed: {position=, record=, errors=, job=}; without a
-  --- position where the service does not tell which, `count` of them.
+  --- Iterates over the failures: {position=, record=, errors=, job=}. If the
+  --- service does not name the records, there is no position, but a `count`.
   function result.failures()
     return self.options.journal and from_journal(self) or from_memory(self)
   end

@@ -1,6 +1,6 @@
---- One chunk on its way: sent, parted where something in it is refused, its
---- jobs watched. Written in direct style: whoever runs several at once does so
---- from outside.
+--- Sends one chunk, splits it where the service rejects something in it, and
+--- watches its jobs. Written in direct style: it handles one chunk, and its
+--- caller runs several at once.
 
 local errors = require "klaviyo.response.errors"
 local job = require "klaviyo.bulk.job"
@@ -9,17 +9,16 @@ local records = require "klaviyo.bulk.records"
 
 local M = {}
 
--- Statuses of a refusal that may be about a record of the request.
-local REFUSAL = {[400] = true, [409] = true, [413] = true, [422] = true}
+-- Statuses of an error that a record of the request may have caused.
+local REJECTION = {[400] = true, [409] = true, [413] = true, [422] = true}
 local TOO_LARGE = 413
 
 -- Seconds between two requests that the rate limit refuses, at least.
 local MIN_GAP = 1
 
--- The records that may be refused alone one after another, each by an error
--- that points nowhere. If none is accepted in between, then the records are
--- not the reason, and the import ends.
-local MAX_REFUSED_IN_A_ROW = 16
+-- How many requests with one record may be rejected in a row by errors without
+-- a pointer. Beyond that the records are not the reason, and the import ends.
+local MAX_REJECTED_IN_A_ROW = 16
 
 local function pick(list, part)
   if #part == #list then
@@ -49,17 +48,18 @@ local function objects_of(err)
     title = "Refused", detail = err.message}}
 end
 
--- Only a JSON:API error document is the service's own word on what it was
--- sent: anything may stand between, and answer 400 with a page of HTML.
+-- Returns whether the service itself rejected a record. Only a JSON:API error
+-- document shows that: a proxy may answer 400 with a page of HTML.
 local function is_verdict(err)
-  return err.kind == "api" and REFUSAL[err.status]
+  return err.kind == "api" and REJECTION[err.status]
 end
 
--- A success that names no job, where there must be one, is not the service's.
+-- A success without a job, where there must be one, is not from the service.
 local function without_job(run)
   return errors.new {
     kind = "decode", operation = run.kind.operation, maybe_sent = true,
-    message = "a success that names no job: not an answer of the service",
+    message = "the response is a success without the id of a job; it is not "
+      .. "a response of the Klaviyo API (check base_url and the proxy)",
   }
 end
 
@@ -93,42 +93,43 @@ local function call(run, chunk, part)
 end
 
 local function fail(run, chunk, index, objects)
-  run.tally:fail(chunk, {position = chunk.positions[index],
+  run.report:fail(chunk, {position = chunk.positions[index],
     record = chunk.records[index], errors = objects})
 end
 
--- The records that were refused alone, by errors that point nowhere, are kept
--- apart until another one is accepted, or the chunk ends: only then were they
--- the reason.
-local function fail_refused(run, chunk)
-  for _, refused in ipairs(chunk.refused or {}) do
-    fail(run, chunk, refused.index, refused.errors)
+-- Counts the suspects as failed: records that were rejected alone, by errors
+-- without a pointer. They are the reason only if another record is accepted
+-- later, or the chunk ends.
+local function fail_suspects(run, chunk)
+  for _, suspect in ipairs(chunk.suspects or {}) do
+    fail(run, chunk, suspect.index, suspect.errors)
   end
-  chunk.refused = nil
+  chunk.suspects = nil
 end
 
-local function took(run, chunk, part, number, doc)
+local function record_accepted(run, chunk, part, number, doc)
   local id = run.kind.job and job_of(doc)
-  run.refused_in_a_row = 0
+  run.rejected_in_a_row = 0
   if run.journal then
-    run.journal:took(number, id or nil)
+    run.journal:accepted(number, id or nil)
   end
-  fail_refused(run, chunk)
-  run.tally:add(chunk, "submitted", #part)
+  fail_suspects(run, chunk)
+  run.report:add(chunk, "submitted", #part)
   if id then
     chunk.jobs[#chunk.jobs + 1] = {id = id, chunk = chunk,
       positions = pick(chunk.positions, part),
       records = pick(chunk.records, part)}
   else
-    run.tally:add(chunk, "completed", #part)
+    run.report:add(chunk, "completed", #part)
     chunk.out = chunk.out - #part
   end
-  run.tally:report()
+  run.report:notify()
 end
 
--- Which of a request's records the errors point to; the rest go on without
--- them. Gives nil where they point to none.
-local function set_aside(run, chunk, part, err)
+-- Counts the records that the errors point to as failed, and returns the other
+-- records of the request. Returns nil if the errors point to no record, and
+-- whether they point to something else.
+local function fail_pointed(run, chunk, part, err)
   local at_fault, any, elsewhere = {}, false, false
   for _, object in ipairs(err.errors or {}) do
     local i, other = records.pointed(run.kind, object)
@@ -153,9 +154,9 @@ local function set_aside(run, chunk, part, err)
   return rest
 end
 
--- Gives the parts to be sent instead, or nil when it is no record's fault.
-local function without_the_bad(run, chunk, part, err)
-  local rest, elsewhere = set_aside(run, chunk, part, err)
+-- Returns the parts to send instead, or nil if no record is the cause.
+local function isolate_rejected(run, chunk, part, err)
+  local rest, elsewhere = fail_pointed(run, chunk, part, err)
   if rest then
     return {rest}
   elseif elsewhere then
@@ -164,25 +165,26 @@ local function without_the_bad(run, chunk, part, err)
     local first, second = halves(part)
     return {second, first}
   end
-  run.refused_in_a_row = run.refused_in_a_row + 1
-  if run.refused_in_a_row > MAX_REFUSED_IN_A_ROW then
+  run.rejected_in_a_row = run.rejected_in_a_row + 1
+  if run.rejected_in_a_row > MAX_REJECTED_IN_A_ROW then
     return nil
   end
-  chunk.refused = chunk.refused or {}
-  table.insert(chunk.refused, {index = part[1], errors = objects_of(err)})
+  chunk.suspects = chunk.suspects or {}
+  table.insert(chunk.suspects, {index = part[1], errors = objects_of(err)})
   return {}
 end
 
--- It is not known whether the service acted; and it may not be asked twice.
-local function lost(run, chunk, part)
+-- Counts records as unknown: the service may have processed them, and the
+-- request must not be sent twice.
+local function count_unknown(run, chunk, part)
   if run.journal then
     run.journal:unknown(chunk.id, pick(chunk.positions, part))
   end
-  run.tally:add(chunk, "unknown", #part)
+  run.report:add(chunk, "unknown", #part)
 end
 
--- Sends a part. Gives the parts to be sent instead of it, or nil and why all
--- must end.
+-- Sends a part. Returns the parts to send instead of it, or nil and the reason
+-- why the import must end.
 local function send(run, chunk, part)
   local journal = run.journal
   local number = journal
@@ -190,34 +192,35 @@ local function send(run, chunk, part)
   chunk.out = chunk.out + #part
   local doc, err = call(run, chunk, part)
   if doc then
-    took(run, chunk, part, number, doc)
+    record_accepted(run, chunk, part, number, doc)
     return {}
   end
   if not err.maybe_sent then
     chunk.out = chunk.out - #part
     if journal then
-      journal:refused(number)
+      journal:rejected(number)
     end
     if is_verdict(err) then
-      local parts = without_the_bad(run, chunk, part, err)
-      run.tally:report()
+      local parts = isolate_rejected(run, chunk, part, err)
+      run.report:notify()
       return parts, err
     elseif err.status == TOO_LARGE and #part > 1 then
-      -- a gateway may allow less than the service; it tells of no record
+      -- a gateway may allow less than the service, and points to no record
       local first, second = halves(part)
       return {second, first}
     end
-  elseif not run.kind.again then
+  elseif not run.kind.repeatable then
     chunk.out = chunk.out - #part
-    lost(run, chunk, part)
+    count_unknown(run, chunk, part)
   end
   return nil, err
 end
 
--- Of a chunk that a former run began: what it had settled is counted, what it
--- had sent without an answer is sent again only where that does no harm.
+-- Counts what a former run finished of a chunk, and returns the records that
+-- are still to be sent. Records of a request without a response are sent again
+-- only if the request is repeatable.
 local function resume(run, chunk)
-  local region, tally = chunk.region, run.tally
+  local region, report = chunk.region, run.report
   local by_position, spoken_for = {}, {}
   for index, position in ipairs(chunk.positions) do
     by_position[position] = index
@@ -232,39 +235,39 @@ local function resume(run, chunk)
   end
   local again = {}
   for _, sent in pairs(region.sends) do
-    if sent.took then
+    if sent.accepted then
       local part = part_of(sent.at)
-      tally:add(chunk, "submitted", #part)
+      report:add(chunk, "submitted", #part)
       if sent.job then
         chunk.out = chunk.out + #part
         chunk.jobs[#chunk.jobs + 1] = {id = sent.job, chunk = chunk,
           positions = pick(chunk.positions, part),
           records = pick(chunk.records, part)}
       else
-        tally:add(chunk, "completed", #part)
+        report:add(chunk, "completed", #part)
       end
-    elseif not run.kind.again then
+    elseif not run.kind.repeatable then
       again[#again + 1] = sent.at
     end
   end
   for _, at in ipairs(again) do
     local part = {}
     for _, index in ipairs(part_of(at)) do
-      if not region.lost[chunk.positions[index]] then
+      if not region.unknown[chunk.positions[index]] then
         part[#part + 1] = index
       end
     end
     if #part > 0 then
-      lost(run, chunk, part)
+      count_unknown(run, chunk, part)
     end
   end
-  for position in pairs(region.lost) do
-    tally:add(chunk, "unknown", 1)
+  for position in pairs(region.unknown) do
+    report:add(chunk, "unknown", 1)
     spoken_for[position] = true
   end
   for position, how in pairs(region.failed) do
     if not spoken_for[position] then
-      tally:failed_before(chunk, position, how)
+      report:failed_before(chunk, position, how)
     end
     spoken_for[position] = true
   end
@@ -302,45 +305,45 @@ local function submit(run, chunk)
       end
     end
   end
-  fail_refused(run, chunk)
-  chunk.texts = nil  -- what is sent need not be kept
+  fail_suspects(run, chunk)
+  chunk.texts = nil  -- the texts were sent and are not needed again
   return true
 end
 
---- Sees a chunk through.
+--- Sends a chunk and waits until its jobs are finished.
 ---@param run table  the import
 ---@param chunk klaviyo.Chunk
----@return boolean|nil  false when the import was stopped meanwhile
+---@return boolean|nil  false if the import was stopped in the meantime
 ---@return klaviyo.Error|nil  why the import cannot go on
-function M.settle(run, chunk)
+function M.process(run, chunk)
   for _, failure in ipairs(chunk.failures) do
     if chunk.region and chunk.region.failed[failure.position] then
-      run.tally:failed_before(chunk, failure.position, "refused")
+      run.report:failed_before(chunk, failure.position, "rejected")
       chunk.region.failed[failure.position] = nil
     else
-      run.tally:fail(chunk, failure)
+      run.report:fail(chunk, failure)
     end
   end
   local ok, err = submit(run, chunk)
   if not ok then
     return ok, err
   end
-  for _, taken in ipairs(chunk.jobs) do
+  for _, submitted in ipairs(chunk.jobs) do
     if run.stopped then
       return false
     end
-    ok, err = job.settle(run, taken)
+    ok, err = job.complete(run, submitted)
     if not ok then
       return nil, err
     end
-    chunk.out = chunk.out - #taken.positions
-    run.tally:report()
+    chunk.out = chunk.out - #submitted.positions
+    run.report:notify()
   end
   if run.journal then
     run.journal:close_chunk(chunk)
   end
   run.open[chunk] = nil
-  run.tally:report()
+  run.report:notify()
   return true
 end
 

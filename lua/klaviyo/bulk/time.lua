@@ -1,4 +1,4 @@
---- The clock of bulk imports, and how they wait.
+--- The clock and the sleep function of bulk imports.
 
 local core = require "klaviyo.core"
 local lazy_require = require "klaviyo.util.lazy_require"
@@ -7,10 +7,10 @@ local tasks = lazy_require "klaviyo.tasks"
 
 local M = {}
 
---- Seconds since some point in time.
+--- Returns the seconds since a fixed point in time.
 M.now = core.clock
 
---- Waits; what else is under way goes on meanwhile.
+--- Waits, while other calls in progress go on.
 ---@param seconds number
 function M.sleep(seconds)
   tasks.sleep(seconds)

@@ -1,5 +1,5 @@
---- How a client says it: client.RESOURCE:VERB(source, options), and the kind
---- (kinds.lua) that each is.
+--- Maps client.RESOURCE:VERB(source, options) to the kind of the import, a key
+--- of kinds.lua.
 
 local M = {
   profiles = {

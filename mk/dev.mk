@@ -44,6 +44,9 @@ SPEC_ENV  = mkdir -p $(SPEC_RUN) && chmod 700 $(SPEC_RUN) && \
   rm -f $(SPEC_RUN)/* && $(ENV) \
   KLAVIYO_RATE_LIMIT_FILE=$(SPEC_RUN)/rate-limits
 RUN_SPECS = $(ENV) SPEC_RUN=$(SPEC_RUN) tools/spec.sh
+# Under valgrind, a sanitizer or a busy collector specs compute more than they
+# wait: as many at a time as there are cores, or little more.
+RUN_SLOW  = JOBS=$${JOBS:-$(1)} $(RUN_SPECS)
 
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined \
   -fno-omit-frame-pointer
@@ -135,7 +138,7 @@ portable:
 	  EXTRA=-DKLAVIYO_PORTABLE SPEC='$(PORTABLE_SPEC)'
 
 valgrind: build probes
-	@LUA=$(LUA) $(RUN_SPECS) $(VALGRIND) $(LUA) $(BUSTED) -- \
+	@LUA=$(LUA) $(call RUN_SLOW,2) $(VALGRIND) $(LUA) $(BUSTED) -- \
 	  --exclude-tags=memory,time,native $(VALGRIND_SPEC)
 
 lint:
@@ -160,7 +163,7 @@ asan: $(ASAN)/lua
 	  EXTRA='$(SANITIZE)'
 	@LUA='$(root)/$(ASAN)/lua' LSAN_OPTIONS=use_tls=0:print_suppressions=0 \
 	  ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:exitcode=86 \
-	  UBSAN_OPTIONS=print_stacktrace=1 $(RUN_SPECS) \
+	  UBSAN_OPTIONS=print_stacktrace=1 $(call RUN_SLOW,3) \
 	  $(ASAN)/lua $(BUSTED) -- --exclude-tags=memory,time $(ASAN_SPEC)
 
 # the threads of the core, each look of one at what another writes
@@ -169,7 +172,7 @@ tsan: SANITIZE = $(RACES)
 tsan: $(TSAN)/lua
 	@$(MAKE) --no-print-directory build probes OUT=$(TSAN) EXTRA='$(RACES)'
 	@LUA='$(root)/$(TSAN)/lua' \
-	  TSAN_OPTIONS=exitcode=86 $(RUN_SPECS) \
+	  TSAN_OPTIONS=exitcode=86 $(call RUN_SLOW,2) \
 	  $(TSAN)/lua $(BUSTED) -- --exclude-tags=memory,time,native $(TSAN_SPEC)
 
 warnings:
@@ -210,7 +213,7 @@ $(FUZZ)/%: spec/fuzz/%.c $(wildcard spec/fuzz/*.h) $(FUZZ)/floor.a
 
 collector: build probes
 	@for kind in full young; do \
-	  LUA=$(LUA) COLLECTOR=$$kind $(RUN_SPECS) \
+	  LUA=$(LUA) COLLECTOR=$$kind $(call RUN_SLOW,2) \
 	    $(LUA) -e 'dofile "spec/support/collector.lua"' $(BUSTED) -- \
 	    --exclude-tags=memory,time,native $(COLLECTED) || exit 1; \
 	done

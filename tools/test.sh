@@ -1,8 +1,9 @@
 #!/bin/sh
 # make test: every step, also after one that failed; what each printed is kept
 # in build/log/STEP.txt (or in $TEST_LOG). A step that runs specs runs alone,
-# and several files at a time (spec.sh); of the others two run (or $STEPS). The last line counts the specs of all runs,
-# and each step that is no spec run as one.
+# several files at a time (spec.sh); of the others two run at a time (or
+# $STEPS). The last line counts the specs of all runs, and each other step as
+# one. What takes longer, or repeats these specs in another way, is in .ci/run.
 #
 #   tools/test.sh [step ...]
 set -u
@@ -10,7 +11,7 @@ cd "$(dirname "$0")/.." || exit 1
 
 # the long ones first, so that none is left to run alone
 steps=${*:-build-lua5.4 build-luajit spec-luajit spec-lua5.4 asan-lua5.4 \
-  portable-lua5.4 rock warnings lint canary}
+  warnings rock lint canary}
 log=${TEST_LOG:-build/log}
 rm -rf "$log"
 mkdir -p "$log"

@@ -5,7 +5,7 @@ local shell = require "klaviyo.sandbox.shell"
 
 local quote = script.quote
 
--- One request by the curl command. Gives what came, and what curl said of it.
+-- Sends one request with the curl command. Returns the response and the output of curl.
 local function ask(server, path, options)
   options = options or {}
   local words = {"curl -sS -g --max-time 10 -o " .. quote(server.dir .. "/got"),
@@ -21,7 +21,7 @@ local function ask(server, path, options)
   local said, status = script.shell("rm -f " .. quote(server.dir .. "/got")
     .. "; " .. table.concat(words, " "))
   local got = shell.read(server.dir .. "/got")
-  -- What went wrong, if anything, stands before it.
+  -- An error message, if any, comes before it.
   local code, version = said:match("%f[%d](%d%d%d) (%d[%d.]*) ")
   return {code = tonumber(code), version = version, said = said, got = got,
     exit = status,
@@ -36,7 +36,7 @@ local function exists(path)
   return file ~= nil
 end
 
--- A script that starts a sandbox and tells where it is.
+-- A script that starts a sandbox and prints where it is.
 local STARTER = [[
   local server = assert(require("klaviyo.sandbox").start(%s))
   print(server.dir, server.process.pid)
@@ -67,7 +67,7 @@ describe("a sandbox", function()
     assert.truthy(answer.said:find("application/vnd.api+json", 1, true))
   end)
 
-  it("answers on TLS and HTTP/2, to those who know its authority", function()
+  it("answers over TLS and HTTP/2 if the client trusts its certificate authority", function()
     local answer = ask(server, "/api/lists", {url = server.tls_url})
     assert.equal(200, answer.code, answer.said)
     assert.equal("2", answer.version)
@@ -81,7 +81,7 @@ describe("a sandbox", function()
       :find(' HTTP/2.0 %d+ 1 200 "GET /api/lists HTTP/2.0"'))
   end)
 
-  it("hands ids through as they were written", function()
+  it("returns ids as they were written", function()
     local made = ask(server, "/api/catalog-items", {body = json.encode {
       data = {type = "catalog-item", attributes = {external_id = "a/b+c d",
         title = "T", description = "D", url = "https://example.com/"}}}})
@@ -92,7 +92,7 @@ describe("a sandbox", function()
     assert.equal("$custom:::$default:::a/b+c d", read.document.data.id)
   end)
 
-  it("answers 204 without a body, and 405 with the verbs there are", function()
+  it("answers 204 without a body, and 405 with the allowed methods", function()
     local made = ask(server, "/api/lists",
       {body = '{"data":{"type":"list","attributes":{"name":"n"}}}'})
     local gone = ask(server, "/api/lists/" .. made.document.data.id,
@@ -103,7 +103,7 @@ describe("a sandbox", function()
     assert.truthy(refused.got:find("Allow: GET, POST", 1, true))
   end)
 
-  it("compresses for those who ask", function()
+  it("compresses responses on request", function()
     local answer = ask(server, "/api/profiles?page[size]=100",
       {curl = "--compressed -D " .. quote(server.dir .. "/heads")})
     assert.equal(100, #answer.document.data)
@@ -111,7 +111,7 @@ describe("a sandbox", function()
       :lower():find("content%-encoding: gzip"))
   end)
 
-  it("pages through 100,000 profiles, a page in a few milliseconds", function()
+  it("returns a page of 100,000 profiles in a few milliseconds", function()
     local target = server.base_url .. "/api/profiles?page[size]=100"
     ask(server, "/api/profiles?page[size]=100")
     local said = script.shell(("curl -sS -g -H 'revision: 2024-10-15' -H %s "
@@ -122,7 +122,7 @@ describe("a sandbox", function()
     assert.is_true(total < 0.05, said)
   end)
 
-  it("counts and remembers what it received, but no key", function()
+  it("counts and records requests, but no key", function()
     ask(server, "/api/lists")
     ask(server, "/api/lists?page[size]=3")
     ask(server, "/api/metrics")
@@ -142,7 +142,7 @@ describe("a sandbox", function()
     end
   end)
 
-  it("remembers bodies that are no text, or end within a character", function()
+  it("records bodies that are not text, or that end within a character", function()
     ask(server, "/api/image-upload", {body = "a\137\228b\195\164"})
     ask(server, "/api/profiles", {body = ("\195\164"):rep(40000):sub(2)})
     local requests = server:requests()
@@ -167,7 +167,7 @@ describe("a sandbox", function()
     assert.equal(200, ask(server, "/api/metrics").code)
   end)
 
-  it("breaks off on demand", function()
+  it("closes connections on demand", function()
     local list = '{"data":{"type":"list","attributes":{"name":"n"}}}'
     for _, url in ipairs {server.base_url, server.tls_url} do
       server:reset()
@@ -186,7 +186,7 @@ describe("a sandbox", function()
     assert.has_error(function() server:fault {staus = 500} end)
   end)
 
-  it("answers in pieces on demand", function()
+  it("sends a body in pieces on demand", function()
     server:fault {slow = {bytes = 100, pause = 0.02}, operation = "get_lists"}
     server:fault {rate = 1, delay = 0.01}
     for _, url in ipairs {server.base_url, server.tls_url} do
@@ -196,7 +196,7 @@ describe("a sandbox", function()
       assert.equal(200, answer.code, answer.said)
       assert.equal(2, #answer.document.data)
       local first, total = answer.said:match("([%d.]+) ([%d.]+)%s*$")
-      if url == server.base_url then -- the fault's one time
+      if url == server.base_url then -- the fault hits once
         assert.is_true(total - first > 0.1, answer.said)
       end
     end
@@ -207,7 +207,7 @@ describe("a sandbox", function()
     assert.equal(2, server:stats().faults.delay)
   end)
 
-  it("forgets who gave up, but not what was done for him", function()
+  it("processes a request although its client disconnects", function()
     server:fault {stall = 5, times = 2}
     for _, url in ipairs {server.base_url, server.tls_url} do
       local began = os.time()
@@ -223,13 +223,13 @@ describe("a sandbox", function()
     assert.equal(2, gone)
   end)
 
-  it("takes its time on demand", function()
+  it("delays a response on demand", function()
     server:fault {delay = 0.3}
     local answer = ask(server, "/api/lists", {curl = "-w '%{time_total}'"})
     assert.is_true(tonumber(answer.said:match("([%d.]+)%s*$")) >= 0.3)
   end)
 
-  it("is told so over HTTP as well", function()
+  it("takes commands over HTTP as well", function()
     local stats = ask(server, "/__sandbox/stats")
     assert.equal(100000, stats.document.result.resources.profile)
     assert.equal(200, ask(server, "/__sandbox/fault",
@@ -250,7 +250,7 @@ describe("starting a sandbox", function()
     return server, message
   end
 
-  it("may be done twice at a time", function()
+  it("works twice at the same time", function()
     local one, two = assert(sandbox.start()), assert(sandbox.start())
     finally(function()
       one:stop()
@@ -261,26 +261,26 @@ describe("starting a sandbox", function()
     assert.equal(200, ask(two, "/api/lists").code)
   end)
 
-  it("says which options there are", function()
+  it("names the known options", function()
     assert.has_error(function() sandbox.start {prot = 1} end)
     local ok, message = pcall(function() return (sandbox.start {port = "80"}) end)
     assert.is_false(ok)
     assert.truthy(message:find("sandbox_spec.lua:%d+: .*port.* number"))
   end)
 
-  it("says what is missing", function()
+  it("reports what is missing", function()
     local server, message = start {modules = "/nowhere", nginx = "/nowhere/nginx"}
     assert.is_nil(server)
     assert.truthy(message:find("apt%-get install nginx"), message)
   end)
 
-  it("passes on what nginx says", function()
+  it("reports the error of nginx", function()
     local server, message = start {log_level = "loud"}
     assert.is_nil(server)
     assert.truthy(message:find('invalid log level "loud"'), message)
   end)
 
-  it("stays off a port that is in use", function()
+  it("fails if the port is in use", function()
     local one = assert(sandbox.start())
     finally(function() one:stop() end)
     local two, message = sandbox.start {port = one.port, tls_port = one.tls_port}
@@ -288,12 +288,12 @@ describe("starting a sandbox", function()
     assert.truthy(message:find("in use", 1, true), message)
   end)
 
-  it("needs no rights", function()
+  it("needs no privileges", function()
     local nobody = "setpriv --reuid=65534 --regid=65534 --clear-groups "
     if select(2, script.shell(nobody .. "true")) ~= 0 then
-      return -- this is one without rights already
+      return -- this process has no privileges already
     end
-    -- what is tested may be where nobody may look
+    -- The tree may be in a directory that nobody cannot read.
     local folder = script.shell "umask 022; folder=$(mktemp -d); chmod 755 $folder; printf %s $folder"
     finally(function() script.shell("rm -rf " .. folder) end)
     local built = (os.getenv "LUA_CPATH" or ""):match("/(build/[^/?]+)/") or "build"
@@ -314,7 +314,7 @@ describe("starting a sandbox", function()
     assert.equal("0", output:match("^%s*(%d+)%s*$"), output)
   end)
 
-  it("has limits when told, over TLS and HTTP/2 as well", function()
+  it("enforces rate limits with the option limits, over TLS and HTTP/2 as well", function()
     local server = assert(start {limits = {get_lists = {second = 2, minute = 9}},
       time_scale = 0.1, window_phase = "first"})
     local codes, throttled = {}, nil
@@ -338,7 +338,7 @@ describe("starting a sandbox", function()
     assert.has_error(function() server:consume {operation = "get_lits"} end)
   end)
 
-  it("is an account of its own", function()
+  it("uses its own account and key", function()
     local one, two = assert(start()), assert(start())
     assert.truthy(one.key:find("^pk_sandbox_%x+$"))
     assert.not_equal(one.key, two.key)
@@ -346,7 +346,7 @@ describe("starting a sandbox", function()
     assert.equal(401, ask(two, "/api/lists").code)
   end)
 
-  it("keeps no records when told", function()
+  it("records nothing with record = 0", function()
     local server = assert(start {record = 0, access_log = false})
     assert.equal(200, ask(server, "/api/lists").code)
     assert.same({}, server:requests())
@@ -354,7 +354,7 @@ describe("starting a sandbox", function()
     assert.equal(1, server:stats().operations.get_lists)
   end)
 
-  it("ends a connection after so many requests when told", function()
+  it("closes a connection after keepalive_requests requests", function()
     local server = assert(start {keepalive_requests = 3})
     for _, url in ipairs {server.base_url, server.tls_url} do
       local target = quote(url .. "/api/lists")
@@ -372,8 +372,8 @@ describe("starting a sandbox", function()
     end
   end)
 
-  it("lets so many streams onto a connection as it is told", function()
-    -- curl opens another connection when there is no room on the first.
+  it("allows http2_streams streams on a connection", function()
+    -- curl opens another connection when the first has no free stream.
     local function connections(streams)
       local server = assert(start {http2_streams = streams})
       server:fault {rate = 1, delay = 0.3}
@@ -393,7 +393,7 @@ describe("starting a sandbox", function()
     assert.is_true(connections(4) > 1)
   end)
 
-  it("makes page links of another origin when told", function()
+  it("writes page links with the origin link_base", function()
     local server = assert(start {link_base = "http://elsewhere:1", profiles = 30})
     assert.truthy(ask(server, "/api/profiles").document.links.next
       :find("^http://elsewhere:1/api/profiles%?"))
@@ -401,7 +401,7 @@ describe("starting a sandbox", function()
 end)
 
 describe("stopping a sandbox", function()
-  it("leaves nothing behind, and may be done again", function()
+  it("removes everything, and may be called again", function()
     local server = assert(sandbox.start())
     local dir, process = server.dir, server.process
     assert.is_true(server:running())
@@ -413,7 +413,7 @@ describe("stopping a sandbox", function()
     assert.has_error(function() server:stats() end)
   end)
 
-  it("keeps the directory when told; nor need it compress", function()
+  it("keeps the directory with keep, and does not compress without gzip", function()
     local server = assert(sandbox.start {keep = true, gzip = false, profiles = 100})
     local dir = server.dir
     ask(server, "/api/profiles?page[size]=100", {curl = "--compressed -D " .. quote(dir .. "/heads")})
@@ -440,19 +440,19 @@ describe("stopping a sandbox", function()
     return dir, pid
   end
 
-  it("happens when its owner ends", function()
+  it("happens when the process that started it ends", function()
     local dir, pid = started("{}", "")
     assert.is_nil(shell.process(pid))
     assert.is_false(exists(dir .. "/nginx.conf"))
   end)
 
-  it("happens when its owner is killed", function()
+  it("happens when the process that started it is killed", function()
     local dir, pid = started("{}",
       "os.execute('kill -9 ' .. io.open('/proc/self/stat'):read('*n'))")
     assert.is_true(gone(dir, pid))
   end)
 
-  it("does not happen by itself when it was detached", function()
+  it("does not happen by itself with detach", function()
     local dir, pid = started("{detach = true}", "")
     shell.sleep(0.6)
     assert.is_not_nil(shell.process(pid))
@@ -461,7 +461,7 @@ describe("stopping a sandbox", function()
     script.shell("rm -rf " .. quote(dir))
   end)
 
-  it("happens at the end of the foreground's input", function()
+  it("happens at the end of input in the foreground", function()
     local output, status = script.run(
       'require("klaviyo.sandbox").main { "profiles=3", "key=pk_x", '
       .. '"detach=false" }')
@@ -479,7 +479,7 @@ describe("a sandbox for other programs", function()
     return script.shell("setsid -w sh -c " .. quote(line .. after))
   end
 
-  it("is told of by a line for eval, and ends with the session", function()
+  it("prints a line for eval, and ends with the session", function()
     local output, status = run('"profiles=7", "limits", "key=pk_a b"',
       [[eval "$line"; echo "key: $KLAVIYO_API_KEY"
       curl -s "$KLAVIYO_BASE_URL/__sandbox/stats"]])
@@ -492,7 +492,7 @@ describe("a sandbox for other programs", function()
     end, 20), output)
   end)
 
-  it("stays when it is detached, and ends by request", function()
+  it("runs on with detach, and ends on request", function()
     local output, status = run('"detach"', 'echo "line: $line"')
     assert.equal(0, status, output)
     local url = output:match("line: export KLAVIYO_API_KEY=pk_sandbox_%x+ "
@@ -507,10 +507,10 @@ describe("a sandbox for other programs", function()
     end, 20), url)
   end)
 
-  it("says in one line what is wrong with its options", function()
+  it("reports a wrong option in one line", function()
     for words, message in pairs {
       ['"profiles"'] = "option profiles needs a value: profiles=…",
-      ['"nonsense"'] = 'unknown option "nonsense" of sandbox.start; there are',
+      ['"nonsense"'] = 'unknown option "nonsense" of sandbox.start; known options',
       ['"limits=x"'] = 'option "limits" of sandbox.start must be a boolean',
     } do
       local output, status = run(words, "")

@@ -1,5 +1,5 @@
--- What the live service answers otherwise than its documentation says, as it
--- was recorded in September 2026 (revision 2026-07-15).
+-- Responses in which the live service differs from its documentation, as recorded in September 2026
+-- (revision 2026-07-15).
 
 local json = require "klaviyo.sandbox.json"
 local sandbox_handler = require "spec.support.sandbox_handler"
@@ -11,7 +11,7 @@ local REVISION = {revision = "2026-07-15"}
 local MICROSECONDS = "^%d+%-%d+%-%d+T%d+:%d+:%d+%.%d%d%d%d%d%d%+00:00$"
 local SECONDS = "^%d+%-%d+%-%d+T%d+:%d+:%d+%+00:00$"
 
-describe("the sandbox answers as the service:", function()
+describe("the sandbox answers like the service:", function()
   local s
 
   before_each(function()
@@ -61,7 +61,7 @@ describe("the sandbox answers as the service:", function()
   end
 
   describe("attributes", function()
-    it("of a sparse fieldset and additional ones together", function()
+    it("combine a sparse fieldset with additional fields", function()
       local id = list().id
       local _, read = get("/api/lists/" .. id .. "?fields%5Blist%5D=name"
         .. "&additional-fields%5Blist%5D=profile_count&include=tags")
@@ -71,7 +71,7 @@ describe("the sandbox answers as the service:", function()
       assert.same({}, read.data.relationships.tags.data)
     end)
 
-    it("never with an id among them, even if it is asked for", function()
+    it("never include an id, even if it is requested", function()
       local id = list().id
       local _, read = get("/api/lists/" .. id)
       assert.equal("created name opt_in_process updated",
@@ -80,7 +80,7 @@ describe("the sandbox answers as the service:", function()
       assert.same({}, read.data[1].attributes)
     end)
 
-    it("with microseconds when written, in seconds when read", function()
+    it("have microseconds when written, seconds when read", function()
       local made = list()
       assert.matches(MICROSECONDS, made.attributes.created)
       local _, read = get("/api/lists/" .. made.id)
@@ -96,7 +96,7 @@ describe("the sandbox answers as the service:", function()
       assert.matches(MICROSECONDS, read.data.attributes.created)
     end)
 
-    it("of a location, all ten, also after a change", function()
+    it("of a location are always all ten", function()
       local made = profile("a@b.example")
       local all = "address1 address2 city country ip latitude longitude "
         .. "region timezone zip"
@@ -108,7 +108,7 @@ describe("the sandbox answers as the service:", function()
       assert.equal("Bonn", changed.data.attributes.location.city)
     end)
 
-    it("that only writing a profile answers", function()
+    it("of a profile include some only when it is written", function()
       local made = profile("a@b.example")
       assert.equal(null, made.attributes.anonymous_id)
       assert.equal(null, made.attributes.whatsapp_bsuid)
@@ -116,7 +116,7 @@ describe("the sandbox answers as the service:", function()
       assert.is_nil(read.data.attributes.anonymous_id)
     end)
 
-    it("of subscriptions, whole, as far as a revision has them", function()
+    it("of subscriptions are all that the revision has", function()
       local made = profile("a@b.example")
       local target = "/api/profiles/" .. made.id
         .. "?additional-fields%5Bprofile%5D=subscriptions"
@@ -132,7 +132,7 @@ describe("the sandbox answers as the service:", function()
       assert.equal("marketing", names(have.email))
     end)
 
-    it("of an address that may hold a secret are masked", function()
+    it("of a URL that may hold a secret are masked", function()
       local _, made = post("/api/webhooks", data("webhook",
         {name = "w", description = "d", secret_key = "0123456789",
           endpoint_url = "https://example.com/hook?token=1"},
@@ -149,7 +149,7 @@ describe("the sandbox answers as the service:", function()
     end)
   end)
 
-  it("403 for webhooks, to a private key of an account without the plan",
+  it("403 for webhooks with a private key of an account without Advanced KDP",
     function()
       s = sandbox_handler.new {advanced_kdp = false}
       local status, document = get("/api/webhook-topics")
@@ -162,7 +162,7 @@ describe("the sandbox answers as the service:", function()
     end)
 
   describe("relationships", function()
-    it("of profiles: conversations when read, conversation elsewhere",
+    it("of profiles: conversations when read, otherwise conversation",
       function()
         local made = profile("a@b.example")
         assert.equal("conversation lists push-tokens segments",
@@ -180,7 +180,7 @@ describe("the sandbox answers as the service:", function()
         assert.equal("lists segments", names(old.data.relationships))
       end)
 
-    it("of coupons, none; of a code, also its profile", function()
+    it("of coupons: none; of a coupon code also its profile", function()
       local _, coupon = post("/api/coupons",
         data("coupon", {external_id = "C_10"}))
       assert.is_nil(coupon.data.relationships)
@@ -197,7 +197,7 @@ describe("the sandbox answers as the service:", function()
       assert.equal("coupon profile", names(code.data.relationships))
     end)
 
-    it("to one that is included but not there, null", function()
+    it("are null if the included resource does not exist", function()
       local _, made = post("/api/campaigns", data("campaign", {name = "n",
         audiences = {included = {"L"}}, ["campaign-messages"] = {data = {
           {type = "campaign-message", attributes = {definition = {
@@ -212,7 +212,7 @@ describe("the sandbox answers as the service:", function()
   end)
 
   describe("statuses", function()
-    it("of templates: all 200, and 409 while one is in use", function()
+    it("of templates: always 200, and 409 while one is in use", function()
       local _, made = post("/api/templates", data("template",
         {name = "T", editor_type = "CODE", html = "<p>hi</p>", text = "hi"}))
       local id = made.data.id
@@ -231,7 +231,7 @@ describe("the sandbox answers as the service:", function()
       assert.equal("/data", refused.errors[1].source.pointer)
     end)
 
-    it("of ids that are malformed: 400", function()
+    it("of malformed ids: 400", function()
       for _, target in ipairs {"/api/events/none", "/api/flow-actions/none",
         "/api/coupons/a-b", "/api/mapped-metrics/NO"} do
         local status, document = get(target)
@@ -242,7 +242,7 @@ describe("the sandbox answers as the service:", function()
       assert.equal(404, (get("/api/flow-actions/1")))
     end)
 
-    it("of names that may not be: 400", function()
+    it("of invalid names: 400", function()
       assert.equal(400, (post("/api/web-feeds", data("web-feed",
         {name = "a-b", url = "https://example.com/", request_method = "get",
           content_type = "json"}))))
@@ -250,7 +250,7 @@ describe("the sandbox answers as the service:", function()
         data("coupon", {external_id = "a-b"}))))
     end)
 
-    it("of an unknown tag group or person: 404", function()
+    it("of an unknown tag group or profile: 404", function()
       local status, document = post("/api/tags", data("tag", {name = "x"},
         {["tag-group"] = {data = {type = "tag-group", id = "none"}}}))
       assert.equal(404, status)
@@ -260,7 +260,7 @@ describe("the sandbox answers as the service:", function()
           data("profile", {email = "nobody@b.example"})}))))
     end)
 
-    it("of merging: 202, with an identifier alone", function()
+    it("of a merge: 202 with an identifier", function()
       local one, two = profile("a@b.example"), profile("c@b.example")
       local status, document = post("/api/profile-merge", data("profile-merge",
         nil, {profiles = {data = {{type = "profile", id = two.id}}}}, one.id))
@@ -269,7 +269,7 @@ describe("the sandbox answers as the service:", function()
       assert.equal(404, (get("/api/profiles/" .. two.id)))
     end)
 
-    it("of catalog links that are there already: 409", function()
+    it("of duplicate catalog links: 409", function()
       post("/api/catalog-items", data("catalog-item",
         {external_id = "1", title = "T", description = "D",
           url = "https://example.com/"}))
@@ -290,7 +290,7 @@ describe("the sandbox answers as the service:", function()
       return status, document.errors[1]
     end
 
-    it("of 401, 403, 404 and 500: one pointer, no links, no meta", function()
+    it("of 401, 403, 404 and 500 have one pointer, no links, no meta", function()
       local status, one = complaint("GET", "/api/profiles/NOPE01")
       assert.equal(404, status)
       assert.equal("code detail id source status title", names(one))
@@ -300,7 +300,7 @@ describe("the sandbox answers as the service:", function()
       assert.equal("code detail id source status title", names(one))
     end)
 
-    it("of 400 and 409: with links and meta", function()
+    it("of 400 and 409 have links and meta", function()
       profile("a@b.example")
       local status, one = complaint("POST", "/api/profiles",
         data("profile", {email = "a@b.example"}))
@@ -314,7 +314,7 @@ describe("the sandbox answers as the service:", function()
       assert.equal("code detail id links meta source status title", names(one))
     end)
 
-    it("of 429: a link to the documentation, and no content-type", function()
+    it("of 429 have a link to the documentation, and no content-type", function()
       s = sandbox_handler.new {limits = true}
       local status, document, response
       for _ = 1, 20 do
@@ -328,7 +328,7 @@ describe("the sandbox answers as the service:", function()
   end)
 
   describe("jobs", function()
-    it("of imports wait, and are told of by an id of base64", function()
+    it("of imports are queued, and have ids in base64", function()
       local status, job = post("/api/profile-bulk-import-jobs",
         data("profile-bulk-import-job", {profiles = {data = {
           data("profile", {email = "a@b.example"}).data}}}))
@@ -344,7 +344,7 @@ describe("the sandbox answers as the service:", function()
       assert.matches(MICROSECONDS, jobs.data[1].attributes.expires_at)
     end)
 
-    it("of suppression are processed at once", function()
+    it("of suppressions are processed at once", function()
       local status, job = post("/api/profile-suppression-bulk-create-jobs",
         data("profile-suppression-bulk-create-job", {profiles = {data = {
           data("profile", {email = "a@b.example"}).data}}}))
@@ -358,7 +358,7 @@ describe("the sandbox answers as the service:", function()
   end)
 
   describe("flows", function()
-    it("with the whole definition of their actions", function()
+    it("have the whole definition of their actions", function()
       local status, made = post("/api/flows", data("flow", {name = "F",
         definition = {triggers = {{type = "list", id = list().id}},
           entry_action_id = "a", actions = {
@@ -406,7 +406,7 @@ describe("the sandbox answers as the service:", function()
         unique_id = "3"})
     end)
 
-    it("count what there is, with one date for each interval", function()
+    it("count the events, with one date for each interval", function()
       local status, document = aggregate()
       assert.equal(200, status)
       local attributes = document.data.attributes
@@ -419,7 +419,7 @@ describe("the sandbox answers as the service:", function()
       assert.equal(null, document.links.prev)
     end)
 
-    it("take no sort, and intervals of a month", function()
+    it("accept no sort, but intervals of a month", function()
       assert.equal(400, (aggregate {sort = "-$message"}))
       local _, document = aggregate {interval = "month", filter = {
         "greater-or-equal(datetime,2025-09-10T00:00:00)",
@@ -430,7 +430,7 @@ describe("the sandbox answers as the service:", function()
         document.data.attributes.data[1].measurements.count)
     end)
 
-    it("and reports about campaigns that were not sent are empty", function()
+    it("and reports are empty for campaigns that were not sent", function()
       local status, document = post("/api/campaign-values-reports",
         data("campaign-values-report", {statistics = {"opens"},
           timeframe = {key = "last_7_days"}, conversion_metric_id = "M"}))
@@ -456,14 +456,14 @@ describe("the sandbox answers as the service:", function()
   end)
 
   describe("links", function()
-    it("of their own with everything escaped, blanks as '+'", function()
+    it("have everything escaped, spaces as '+'", function()
       local _, document = get("/api/lists?filter=equals(name,'a b')"
         .. "&fields[list]=name,created")
       assert.equal("https://a.klaviyo.com/api/lists?filter=equals%28name%2C"
         .. "%27a+b%27%29&fields%5Blist%5D=name%2Ccreated", document.links.self)
     end)
 
-    it("of the first page of lists lead to an empty one before", function()
+    it("of the first page of lists lead to an empty page before it", function()
       local _, document = get("/api/lists")
       local link = document.links.prev:gsub("^https://a%.klaviyo%.com", "")
       local status, before = get(link)
@@ -475,8 +475,8 @@ describe("the sandbox answers as the service:", function()
     end)
   end)
 
-  describe("what is done:", function()
-    it("a change of an image takes away what it does not name", function()
+  describe("effects:", function()
+    it("a PATCH of an image removes attributes that it does not name", function()
       local image = s.state:make("image", {name = "N", hidden = true})
       local target = "/api/images/" .. image.id
       local _, all = get("/api/images")
@@ -490,7 +490,7 @@ describe("the sandbox answers as the service:", function()
       assert.is_false(changed.data.attributes.hidden)
     end)
 
-    it("a subscription makes a profile with a list or historical", function()
+    it("a subscription creates a profile if it has a list or is historical", function()
       local function subscribe(email, more, relationships)
         local attributes = {profiles = {data = {data("profile", {
           email = email, subscriptions = {email = {marketing = {
@@ -517,7 +517,7 @@ describe("the sandbox answers as the service:", function()
         known.attributes.subscriptions.email.marketing.consent)
     end)
 
-    it("an event of no metric, or of 2099, is refused", function()
+    it("an event without a metric, or in 2099, is rejected", function()
       local status, document = post("/api/events",
         event {metric = data("metric", {name = ""})})
       assert.equal(400, status)
@@ -530,7 +530,7 @@ describe("the sandbox answers as the service:", function()
       assert.equal(0, s.state:collection("event").count)
     end)
 
-    it("the currency of an event's value is kept", function()
+    it("the currency of an event's value is stored", function()
       post("/api/events", event {value = 3, value_currency = "EUR"})
       local _, events = get("/api/events")
       assert.equal("EUR",

@@ -24,7 +24,7 @@ describe("the sandbox's faults", function()
       function(seconds) slept = slept + seconds end)
   end
 
-  -- Which of `count` requests get something else than 200, as "x" in a text.
+  -- Returns a text with an "x" for each of `count` requests that does not get 200.
   local function pattern(count, operation)
     local marks = {}
     for i = 1, count do
@@ -34,7 +34,7 @@ describe("the sandbox's faults", function()
     return table.concat(marks)
   end
 
-  it("hit one request, or so many, after some", function()
+  it("hit one request, or a number of them, after some that pass", function()
     order {status = 500}
     assert.equal("x..", pattern(3))
     order {status = 500, times = 2, skip = 1, operation = "get_lists"}
@@ -45,7 +45,7 @@ describe("the sandbox's faults", function()
     assert.equal("....", pattern(4))
   end)
 
-  it("hit by rate, the same ones by the same seed", function()
+  it("hit at a rate, and the same requests with the same seed", function()
     order {status = 503, rate = 0.05, seed = 7}
     local first = pattern(2000)
     local _, hit = first:gsub("x", "")
@@ -62,7 +62,7 @@ describe("the sandbox's faults", function()
     assert.equal(("x"):rep(100), pattern(100))
   end)
 
-  it("hit several at a time, each at its own rate", function()
+  it("hit together, each at its own rate", function()
     order {delay = 0.5, rate = 1}
     order {status = 503, rate = 0.1, seed = 1}
     order {reset = "after", rate = 0.1, seed = 2}
@@ -75,7 +75,7 @@ describe("the sandbox's faults", function()
     assert.equal(2000 - counts["503"], processed)
   end)
 
-  it("of a definite number wait for their turn", function()
+  it("with a number of times wait for their turn", function()
     order {status = 500}
     order {status = 501}
     assert.equal(500, ask().status)
@@ -83,7 +83,7 @@ describe("the sandbox's faults", function()
     assert.equal(200, ask().status)
   end)
 
-  it("are processed or not", function()
+  it("process the request or not", function()
     order {status = 503}
     order {reset = "before"}
     pattern(2)
@@ -97,7 +97,7 @@ describe("the sandbox's faults", function()
     assert.equal(0, slept)
   end)
 
-  it("speak as the service, as a proxy, or as told", function()
+  it("respond like the service, like a proxy, or as ordered", function()
     order {throttled = 3}
     local response = ask()
     assert.same({429, "3"},
@@ -121,7 +121,7 @@ describe("the sandbox's faults", function()
     assert.same({bytes = 1, pause = 0.1}, ask().slow)
   end)
 
-  it("are refused when nobody knows them", function()
+  it("are rejected if a field is unknown", function()
     assert.has_error(function() order {staus = 500} end)
     assert.has_error(function() order {status = "500"} end)
     assert.has_error(function() order {reset = "now"} end)

@@ -60,7 +60,7 @@ describe("the sandbox's filter", function()
     assert.is_true(holds [[equals(quoted,"it's \\ \u00e9")]])
   end)
 
-  it("refuses everything else", function()
+  it("rejects everything else", function()
     for _, text in ipairs {"", "equals", "equals()", "equals(a)", "equals(a,)",
       'equals(a,"b"', 'equals(a,"b)', 'equals(a,"b"))', 'equals(a,b)',
       'equals(a,["b"])', 'like(a,"b")', 'or(has(a),has(b))', 'any(a,"b")',

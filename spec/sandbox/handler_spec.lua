@@ -15,20 +15,20 @@ describe("the sandbox's handler", function()
     s = sandbox_handler.new()
   end)
 
-  describe("lets in", function()
+  describe("accepts", function()
     local function answer(...)
       local status, document = s:ask(...)
       return status, document and document.errors
         and document.errors[1].code
     end
 
-    it("the private key under its own scheme, and as a bearer", function()
+    it("the private key in its own scheme, and as a bearer token", function()
       assert.equal(200, (s:get("/api/lists")))
       assert.equal(200, (s:get("/api/lists", nil,
         {authorization = "Bearer pk_test"})))
     end)
 
-    it("nobody without a key, or with another", function()
+    it("no request without the right key", function()
       assert.same({401, "not_authenticated"},
         {answer("GET", "/api/lists", nil, {authorization = false})})
       assert.same({401, "authentication_failed"},
@@ -38,14 +38,14 @@ describe("the sandbox's handler", function()
         {answer("GET", "/api/lists", nil, {authorization = "pk_test"})})
     end)
 
-    it("only a bearer behind the gateway's prefix", function()
+    it("only a bearer token under the gateway's prefix", function()
       assert.equal(200, (s:get("/klaviyo/api/lists", nil,
         {authorization = "Bearer pk_test"})))
       assert.same({401, "authentication_failed"},
         {answer("GET", "/klaviyo/api/lists")})
     end)
 
-    it("no request without a good revision", function()
+    it("no request without a valid revision", function()
       assert.same({400, "invalid"},
         {answer("GET", "/api/lists", nil, {revision = false})})
       assert.same({400, "invalid"},
@@ -54,7 +54,7 @@ describe("the sandbox's handler", function()
         {answer("GET", "/api/lists", nil, {revision = "2024-10-16"})})
     end)
 
-    it("no path or verb that the API does not have", function()
+    it("no path or method that the API does not have", function()
       assert.same({404, "not_found"}, {answer("GET", "/api/prophets")})
       assert.same({404, "not_found"}, {answer("GET", "/")})
       local status, _, response = s:ask("PUT", "/api/profiles")
@@ -77,7 +77,7 @@ describe("the sandbox's handler", function()
       assert.equal(1, s.state:collection("event").count)
     end)
 
-    it("JSON of either media type, and no other body", function()
+    it("JSON with either media type, and no other body", function()
       local body = profile {email = "a@b.example"}
       local function post(media)
         return (s:post("/api/profiles", body, {["content-type"] = media}))
@@ -92,7 +92,7 @@ describe("the sandbox's handler", function()
   end)
 
   describe("serves profiles:", function()
-    it("made, read, changed", function()
+    it("creates, reads and updates one", function()
       local status, made = s:post("/api/profiles", profile {
         email = "new@example.com", first_name = "John",
         properties = {a = 1, b = {1, 2}},
@@ -114,7 +114,7 @@ describe("the sandbox's handler", function()
       assert.same({b = {1, 2}, c = 3}, read.data.attributes.properties)
     end)
 
-    it("a second one of the same identifier is refused", function()
+    it("rejects a second one with the same identifier", function()
       local _, first = s:post("/api/profiles",
         profile {email = "a@b.example", phone_number = "+15550001"})
       local status, document = s:post("/api/profiles",
@@ -130,7 +130,7 @@ describe("the sandbox's handler", function()
         attributes = {email = "a@b.example"}}})))
     end)
 
-    it("an identifier that was given up is free again", function()
+    it("frees an identifier that a profile no longer has", function()
       local _, first = s:post("/api/profiles", profile {email = "a@b.example"})
       local id = first.data.id
       s:patch("/api/profiles/" .. id, {data = {type = "profile", id = id,
@@ -138,7 +138,7 @@ describe("the sandbox's handler", function()
       assert.equal(201, (s:post("/api/profiles", profile {email = "a@b.example"})))
     end)
 
-    it("upserted by profile-import", function()
+    it("creates or updates one with profile-import", function()
       local import = profile {email = "a@b.example", first_name = "A"}
       assert.equal(201, (s:post("/api/profile-import", import)))
       import.data.attributes.first_name = "B"
@@ -148,7 +148,7 @@ describe("the sandbox's handler", function()
       assert.equal(1, s.state:collection("profile").count)
     end)
 
-    it("404 for one that is not there, 409 for two ids", function()
+    it("answers 404 for an unknown one, 409 for two different ids", function()
       local status, document = s:get("/api/profiles/NOBODY")
       assert.equal(404, status)
       assert.equal("not_found", document.errors[1].code)
@@ -157,7 +157,7 @@ describe("the sandbox's handler", function()
         type = "profile", id = "OTHER", attributes = {}}})))
     end)
 
-    it("with what is only answered when asked for", function()
+    it("returns additional fields on request", function()
       local _, made = s:post("/api/profiles", profile {email = "a@b.example"})
       local target = "/api/profiles/" .. made.data.id
       local _, plain = s:get(target)
@@ -167,7 +167,7 @@ describe("the sandbox's handler", function()
       assert.is_table(more.data.attributes.subscriptions.email)
     end)
 
-    it("with sparse fieldsets, dotted ones too", function()
+    it("returns sparse fieldsets, also with dotted names", function()
       local _, made = s:post("/api/profiles", profile {
         email = "a@b.example", location = {city = "Bonn", zip = "53111"}})
       local _, document = s:get("/api/profiles/" .. made.data.id
@@ -178,14 +178,14 @@ describe("the sandbox's handler", function()
     end)
   end)
 
-  it("merges nothing it should not: a reset is a new beginning", function()
+  it("starts from the initial state after a reset", function()
     s:post("/api/profiles", profile {email = "a@b.example"})
     s.state:reset()
     assert.equal(0, s.state:collection("profile").count)
     assert.equal(201, (s:post("/api/profiles", profile {email = "a@b.example"})))
   end)
 
-  describe("says all that is wrong with", function()
+  describe("reports all errors of", function()
     it("the reference's campaign", function()
       local status, document = s:post("/api/campaigns", '{"data":{"type":'
         .. '"campaign","attributes":{"name":"Summer Newsletter","audiences":'
@@ -209,7 +209,7 @@ describe("the sandbox's handler", function()
       }, complaints(document))
     end)
 
-    it("a profile of wrong type, types and names", function()
+    it("a profile with a wrong type, wrong values and wrong names", function()
       local status, document = s:post("/api/profiles", '{"data":{"type":'
         .. '"profile","attributes":{"email":3,"fist_name":"x","location":'
         .. '{"city":["Bonn"],"~/":1}}},"meta":1}')
@@ -269,7 +269,7 @@ describe("the sandbox's handler", function()
         {data = {{type = "profile", id = id}}}))
     end
 
-    it("added and removed, seen from both sides", function()
+    it("adds and removes members on both sides", function()
       assert.equal(204, change("POST", two))
       assert.equal(204, change("POST", one))
       assert.equal(204, change("POST", one))
@@ -289,21 +289,21 @@ describe("the sandbox's handler", function()
       assert.equal(405, change("PATCH", one))
     end)
 
-    it("found by a filter", function()
+    it("finds them with a filter", function()
       change("POST", one)
       local _, members = s:get("/api/lists/" .. list .. "/profiles"
         .. "?filter=any(email,[%221@b.example%22,%222@b.example%22])")
       assert.same({one}, ids(members))
     end)
 
-    it("gone, and gone again", function()
+    it("deletes a list, and answers 404 the second time", function()
       assert.equal(204, (s:delete("/api/lists/" .. list)))
       assert.equal(404, (s:delete("/api/lists/" .. list)))
       assert.equal(404, (s:get("/api/lists/" .. list .. "/profiles")))
     end)
   end)
 
-  it("takes events in once each", function()
+  it("stores each event once", function()
     local function track(attributes)
       attributes.properties = {product_id = "SKU123"}
       attributes.metric = {data = {type = "metric",
@@ -316,7 +316,7 @@ describe("the sandbox's handler", function()
     assert.equal(202, track {unique_id = "a"})
     assert.equal(202, track {unique_id = "a"})
     assert.equal(202, track {unique_id = "b", value = 9.99})
-    -- Without one the second stands for it.
+    -- Without a unique_id the second of the event is used.
     track {time = "2024-10-15T00:00:00.100Z"}
     track {time = "2024-10-15T00:00:00.900Z"}
     local _, events = s:get("/api/events?include=profile,metric&sort=timestamp")
@@ -332,7 +332,7 @@ describe("the sandbox's handler", function()
     assert.equal(1, s.state:collection("profile").count)
   end)
 
-  it("makes campaigns with their messages", function()
+  it("creates campaigns with their messages", function()
     local status, made = s:post("/api/campaigns", {data = {type = "campaign",
       attributes = {name = "Summer", audiences = {included = {"LIST"}},
         ["campaign-messages"] = {data = json.array {{
@@ -379,7 +379,7 @@ describe("the sandbox's handler", function()
     assert.equal(2, listed "email")
   end)
 
-  it("keeps a webhook's secret to itself", function()
+  it("does not return the secret of a webhook", function()
     local status, made = s:post("/api/webhooks", {data = {type = "webhook",
       attributes = {name = "W", endpoint_url = "https://example.com/",
         secret_key = "0123456789abcdef"},
@@ -394,7 +394,7 @@ describe("the sandbox's handler", function()
     assert.equal(404, (s:get("/api/webhooks/" .. made.data.id)))
   end)
 
-  it("knows ids in any characters, percent-encoded", function()
+  it("accepts ids with any characters, percent-encoded", function()
     local status, made = s:post("/api/catalog-items", {data = {
       type = "catalog-item", attributes = {external_id = "a/b+c=% é",
         title = "T", description = "D", url = "https://example.com/"}}})

@@ -34,7 +34,7 @@ describe("the sandbox's jobs", function()
       :gsub("/$", ""))
   end
 
-  -- The states that a job is told to be in, one poll after the other.
+  -- Returns the states of a job, one for each poll.
   local function states(job, polls, pause)
     local list, last = {}, nil
     for i = 1, polls do
@@ -55,12 +55,12 @@ describe("the sandbox's jobs", function()
   end
 
   describe("progress", function()
-    it("with every look, at first", function()
+    it("with every poll by default", function()
       local _, job = import(people(1))
       assert.equal("queued processing complete complete", states(job, 4))
     end)
 
-    it("after so many looks", function()
+    it("after job_polls polls", function()
       state {job_polls = 3}
       local _, job = import(people(1))
       assert.equal("queued queued queued processing processing processing "
@@ -70,7 +70,7 @@ describe("the sandbox's jobs", function()
       assert.equal("complete", states(job, 1))
     end)
 
-    it("after so many seconds", function()
+    it("after job_seconds seconds", function()
       state {job_polls = 0, job_seconds = 2}
       local _, job = import(people(1))
       assert.equal("queued queued processing processing complete",
@@ -80,7 +80,7 @@ describe("the sandbox's jobs", function()
       assert.equal("complete", states(job, 1))
     end)
 
-    it("seen in a listing as well", function()
+    it("in a listing as well", function()
       import(people(1))
       local function listed()
         local _, document = s:get("/api/profile-bulk-import-jobs")
@@ -96,7 +96,7 @@ describe("the sandbox's jobs", function()
   end)
 
   describe("of imports", function()
-    it("fail in part, each failure with its place and payload", function()
+    it("fail in part, each failure with its pointer and payload", function()
       local list = people(100)
       list[1].email = "nobody@nowhere.invalid"
       list[18] = {phone_number = "+9991234567", external_id = "eighteen"}
@@ -128,7 +128,7 @@ describe("the sandbox's jobs", function()
       assert.equal(97, #made.data)
     end)
 
-    it("are refused whole for one malformed profile", function()
+    it("are rejected as a whole for one malformed profile", function()
       local list = people(30)
       list[18].email = "not an address"
       list[20].phone_number = "555 1234"
@@ -143,7 +143,7 @@ describe("the sandbox's jobs", function()
       assert.equal(0, s.state:collection("profile").count)
     end)
 
-    it("are refused for a profile of more than 500 kB", function()
+    it("are rejected for a profile of more than 500 kB", function()
       local list = people(3)
       list[2].properties = {text = ("x"):rep(499000)}
       assert.equal(202, (import(list)))
@@ -154,7 +154,7 @@ describe("the sandbox's jobs", function()
         complaints(document))
     end)
 
-    it("count what they made and what they found", function()
+    it("count created and updated profiles", function()
       local list = people(3)
       import(list)
       list[3].email = "new@b.example"
@@ -167,7 +167,7 @@ describe("the sandbox's jobs", function()
       assert.equal(3, stats.largest.bulk_import_profiles.records)
     end)
 
-    it("put people on a list, once each", function()
+    it("add profiles to a list, once each", function()
       local list = s.state:collection("list"):at(2).id
       local to = {lists = {data = json.array {
         {type = "list", id = list}}}}
@@ -181,7 +181,7 @@ describe("the sandbox's jobs", function()
     end)
   end)
 
-  it("take no more at once than the service", function()
+  it("accept no more records than the service", function()
     local status, document = import(people(10001))
     assert.equal(400, status)
     assert.same({"invalid /data/attributes/profiles/data"},
@@ -203,7 +203,7 @@ describe("the sandbox's jobs", function()
     assert.same({"payload_too_large /data"}, complaints(document))
   end)
 
-  it("of a catalog fail in part", function()
+  it("of the catalog fail in part", function()
     local function item(external_id)
       return {external_id = external_id, title = "T", description = "D",
         url = "https://example.com/"}
@@ -242,7 +242,7 @@ describe("the sandbox's jobs", function()
     assert.equal(1, s.state:collection("catalog-item").count)
   end)
 
-  it("suppress people, lists or segments, one of the three", function()
+  it("suppress exactly one of profiles, a list or a segment", function()
     local function suppress(profiles, list)
       return s:post("/api/profile-suppression-bulk-create-jobs", {data = {
         type = "profile-suppression-bulk-create-job",
@@ -286,7 +286,7 @@ describe("the sandbox's jobs", function()
         attributes = {["events-bulk-create"] = {data = data}}}})
     end
 
-    it("are taken in once each, and counted", function()
+    it("are stored once each, and counted", function()
       local status, document = events {{"1", "2"}, {"3"}}
       assert.equal(202, status)
       assert.is_nil(document)
@@ -298,7 +298,7 @@ describe("the sandbox's jobs", function()
       assert.equal(3, stats.largest.bulk_create_events.records)
     end)
 
-    it("are refused for a unique_id twice, or too many", function()
+    it("are rejected for a duplicate unique_id, or too many events", function()
       local status, document = events {{"1"}, {"2", "1"}}
       assert.equal(400, status)
       assert.same({"invalid /data/attributes/events-bulk-create/data/1/"
@@ -319,7 +319,7 @@ describe("the sandbox's jobs", function()
     end)
   end)
 
-  it("count what is made, and what is made twice", function()
+  it("count created resources and repeated requests", function()
     local campaign = {data = {type = "campaign",
       attributes = {name = "Summer", audiences = {included = {"LIST"}},
         ["campaign-messages"] = {data = json.array {{

@@ -1,7 +1,7 @@
 local json = require "klaviyo.sandbox.json"
 
 describe("the sandbox's JSON", function()
-  it("keeps lists, objects and null apart", function()
+  it("distinguishes arrays, objects and null", function()
     local value = json.decode '{"a":[],"b":{},"c":null,"d":[null,false]}'
     assert.equal("array", json.kind(value.a))
     assert.equal("object", json.kind(value.b))
@@ -11,7 +11,7 @@ describe("the sandbox's JSON", function()
     assert.equal("[null,false]", json.encode(value.d))
   end)
 
-  it("gives numbers back as they were written", function()
+  it("returns numbers as they were written", function()
     for _, text in ipairs {"0", "-1", "9.99", "1e+22", "12345678901234567890",
       "9007199254740993", "0.1234567890123456789", "1e400", "-0.5"} do
       local value = assert(json.decode(text))
@@ -25,13 +25,13 @@ describe("the sandbox's JSON", function()
     assert.equal("number", json.kind(json.decode "1.5"))
   end)
 
-  it("reads every escape", function()
+  it("decodes every escape", function()
     assert.equal('"\\/\b\f\n\r\t\195\169\240\159\152\128\0',
       (json.decode [["\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00\u0000"]]))
     assert.equal([["\"\\/\b\n\u0001é"]], json.encode '"\\/\b\n\1é')
   end)
 
-  it("refuses what is not JSON", function()
+  it("rejects what is not JSON", function()
     for _, text in ipairs {"", "[1,]", '{"a":1,}', '{"a":1,"a":2}', "NaN",
       "Infinity", "-", "01", "1.", ".5", "+1", "1e", "'a'", '"\1"', '"\\x"',
       '"\\ud83d"', '"\\ude00"', '"a', "[1", "[1 2]", "{1:2}", "1 2", "truex",

@@ -4,7 +4,7 @@ local sandbox_handler = require "spec.support.sandbox_handler"
 describe("the sandbox's limits", function()
   local now, s
 
-  -- A sandbox whose clock is ours; windows begin at their very beginning.
+  -- Returns a sandbox with a clock that the spec sets; windows begin at their start.
   local function state(settings)
     now = 1200000 -- begins a minute, but no day
     settings.clock = function() return now end
@@ -17,7 +17,7 @@ describe("the sandbox's limits", function()
     return status, response.headers, document
   end
 
-  -- How many get through before the first 429, and what that one says.
+  -- Returns how many requests succeed before the first 429, and its response.
   local function until_refused(target)
     for got = 0, 5000 do
       local status, headers, document = ask(target)
@@ -27,7 +27,7 @@ describe("the sandbox's limits", function()
     end
   end
 
-  it("are off unless asked for", function()
+  it("are off by default", function()
     state {}
     for _ = 1, 100 do
       local status, headers = ask()
@@ -53,7 +53,7 @@ describe("the sandbox's limits", function()
     assert.equal(75, (until_refused()))
   end)
 
-  it("are told of in every answer that is not a 429, as the service does", function()
+  it("are in the headers of every response but a 429, as in the service", function()
     state {limits = true}
     now = now + 0.25
     local function told(target)
@@ -67,7 +67,7 @@ describe("the sandbox's limits", function()
     assert.same({"10, 10;w=1, 150;w=60", "9", "0"}, told "/api/metrics")
   end)
 
-  it("are told of as documented when that is asked for", function()
+  it("are in the headers as documented with rate_limit_headers = documented", function()
     state {limits = true, rate_limit_headers = "documented"}
     now = now + 0.25
     local _, headers = ask()
@@ -84,14 +84,14 @@ describe("the sandbox's limits", function()
     assert.equal("60", headers["RateLimit-Limit"]:match(";w=(%d+)$"))
   end)
 
-  it("take no other word for what their headers describe", function()
+  it("accept no other value of rate_limit_headers", function()
     local options = require "klaviyo.sandbox.options"
     assert.equal("service", options.with_defaults(nil, 1).rate_limit_headers)
     assert.has_error(function() options.with_defaults({rate_limit_headers = "docs"}, 1) end)
     assert.has_error(function() options.with_defaults({rate_limit_headers = true}, 1) end)
   end)
 
-  it("are told of by Retry-After alone in a 429", function()
+  it("are reported by Retry-After alone in a 429", function()
     state {limits = {get_lists = {second = 1, minute = 2}}}
     ask()
     now = now + 0.4
@@ -113,14 +113,14 @@ describe("the sandbox's limits", function()
     assert.same({get_lists = 2}, s.state:counters().throttled)
   end)
 
-  it("count each operation apart, in whichever revision it is asked for", function()
+  it("count each operation separately, and all its revisions together", function()
     state {limits = {get_lists = {second = 3, minute = 9}}}
     assert.equal(3, (until_refused()))
     assert.equal(429, (ask("/api/lists", nil, {revision = "2026-07-15"})))
     assert.equal(200, (ask("/api/metrics")))
   end)
 
-  it("do not count who is not let in", function()
+  it("do not count unauthorized requests", function()
     state {limits = {get_lists = {second = 1, minute = 1}}}
     for _ = 1, 3 do
       assert.equal(401, (ask("/api/lists", nil, {authorization = false})))
@@ -128,7 +128,7 @@ describe("the sandbox's limits", function()
     assert.equal(200, (ask()))
   end)
 
-  it("have a day for some", function()
+  it("have a window of a day for some operations", function()
     state {limits = true}
     local body = {data = {type = "list", attributes = {name = "n"}}}
     local status, _, response = s:post("/api/lists", body)
@@ -144,7 +144,7 @@ describe("the sandbox's limits", function()
     assert.equal(("%d"):format(left), response.headers["Retry-After"])
   end)
 
-  it("are lower for some parameters, by buckets of their own", function()
+  it("are lower for some parameters, which have their own buckets", function()
     state {limits = true, profiles = 3}
     local _, page = s:get("/api/profiles")
     local target = "/api/profiles/" .. page.data[1].id
@@ -158,7 +158,7 @@ describe("the sandbox's limits", function()
     assert.equal("72", headers["RateLimit-Remaining"])
   end)
 
-  it("are used up by others, too", function()
+  it("can be used up by server:consume", function()
     state {limits = true}
     assert.same({second = 5, minute = 630},
       limits.consume(s.state, {operation = "get_lists", requests = 70}))
@@ -170,7 +170,7 @@ describe("the sandbox's limits", function()
     end)
   end)
 
-  it("have windows that begin where they are told to", function()
+  it("have windows that begin at window_phase", function()
     state {limits = {get_lists = {second = 1, minute = 2}},
       window_phase = 0.5}
     now = 1200029
@@ -192,7 +192,7 @@ describe("the sandbox's limits", function()
     assert.equal("60", headers["RateLimit-Reset"])
   end)
 
-  it("have windows at random, but of the full length", function()
+  it("have random windows of the full length", function()
     local resets, count = {}, 0
     for seed = 1, 20 do
       state {limits = {get_lists = {second = 50, minute = 5}},
@@ -214,7 +214,7 @@ describe("the sandbox's limits", function()
     assert.is_true(count > 5)
   end)
 
-  it("may be shorter than a minute", function()
+  it("can have windows shorter than a minute", function()
     state {limits = true, time_scale = 0.1, rate_limit_headers = "documented"}
     local _, headers = ask()
     assert.equal("75, 75;w=1, 700;w=6", headers["RateLimit-Limit"])

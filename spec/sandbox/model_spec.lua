@@ -1,6 +1,5 @@
--- The relationships that the sandbox answers with, against those of the
--- answers in the service's own OpenAPI document, where it stands beside the
--- repository.
+-- Compares the relationships in the sandbox's responses with those in the service's OpenAPI
+-- document, if it is next to the repository.
 
 local operations = require "klaviyo.operations"
 local model = require "klaviyo.sandbox.model"
@@ -17,12 +16,12 @@ local STAYS = {
   ["event.attributions"] = "documented, but in none of the recorded events",
 }
 
--- Types that the sandbox makes none of.
+-- Types that the sandbox does not create.
 local UNMADE = {attribution = true, ["object-ingestion-log"] = true,
   ["campaign-values-report"] = true, ["flow-values-report"] = true,
   ["flow-series-report"] = true}
 
--- Notes the relationships of the resources that a schema describes.
+-- Collects the relationships of the resources that a schema describes.
 local function note(source, schema, all)
   schema = source:deref(schema)
   for _, name in ipairs {"oneOf", "anyOf", "allOf"} do
@@ -57,11 +56,11 @@ end
 describe("the sandbox's relationships", function()
   local source = openapi.open(beside)
   if not source then
-    pending("there is no OpenAPI document: " .. beside)
+    pending("missing OpenAPI document: " .. beside)
     return
   end
 
-  it("are those that the service documents for its answers", function()
+  it("are those that the service documents for its responses", function()
     local wanted = {}
     for _, operation in ipairs(source:operations()) do
       for _, response in pairs(operation.spec.responses) do

@@ -19,21 +19,21 @@ describe("the sandbox's pages", function()
     return found, pages
   end
 
-  it("bring every generated profile once", function()
+  it("return every generated profile once", function()
     local s = sandbox_handler.new {profiles = 250}
     local found, pages = walk(s, "/api/profiles?page%5Bsize%5D=100")
     assert.equal(250, #found)
     assert.equal(3, pages)
   end)
 
-  it("end without an empty one", function()
+  it("end without an empty page", function()
     local s = sandbox_handler.new {profiles = 40}
     local found, pages = walk(s, "/api/profiles")
     assert.equal(40, #found)
     assert.equal(2, pages)
   end)
 
-  it("name the service in their links, and keep the parameters", function()
+  it("have links to the service with the same parameters", function()
     local s = sandbox_handler.new {profiles = 3}
     local target = "/api/profiles?page%5Bsize%5D=1"
       .. "&filter=greater-than%28created%2C2020-01-01T00%3A00%3A00%2B00%3A00%29"
@@ -47,14 +47,14 @@ describe("the sandbox's pages", function()
     assert.equal(3, #walk(s, target))
   end)
 
-  it("name the origin they are told to", function()
+  it("have links with the origin link_base", function()
     local s = sandbox_handler.new {profiles = 30, link_base = "http://x:1"}
     local _, document = s:get("/klaviyo/api/profiles", nil,
       {authorization = "Bearer pk_test"})
     assert.truthy(document.links.next:find("^http://x:1/api/profiles%?"))
   end)
 
-  it("stay where they are while resources come and go", function()
+  it("stay where they are while resources are added and removed", function()
     local s = sandbox_handler.new {profiles = 10}
     local _, first = s:get("/api/profiles?page%5Bsize%5D=4")
     s.state:remove("profile", s.state:get("profile", first.data[2].id))
@@ -83,7 +83,7 @@ describe("the sandbox's pages", function()
     assert.same(ids(two), ids(select(2, s:get(sandbox_handler.next(back(two))))))
   end)
 
-  it("come sorted", function()
+  it("are sorted", function()
     local s = sandbox_handler.new {profiles = 9}
     s.state:make("profile", {email = "aaa@example.com"})
     s.state:make("profile", {email = "zzz@example.com"})
@@ -131,7 +131,7 @@ describe("the sandbox's pages", function()
     assert.equal(0, #nobody.data)
   end)
 
-  it("let generated profiles be changed and be members", function()
+  it("allow generated profiles to be updated and to be members", function()
     local s = sandbox_handler.new {profiles = 30}
     local _, page = s:get("/api/profiles?page%5Bsize%5D=1")
     local id = page.data[1].id
@@ -156,7 +156,7 @@ describe("the sandbox's pages", function()
     assert.same({}, lists.data)
   end)
 
-  it("of the two numbered listings go on by numbers", function()
+  it("of the two numbered listings have links with page numbers", function()
     local s = sandbox_handler.new()
     local flow = s.state:collection("flow"):at(1).id
     for _ = 1, 120 do

@@ -13,7 +13,7 @@ describe("sandbox/program", function()
     shell.run("rm -rf " .. shell.quote(dir))
   end)
 
-  -- An nginx that only tells its version.
+  -- An nginx that only prints its version.
   local function nginx(version)
     local path = dir .. "/nginx-" .. version
     shell.write(path, "#!/bin/sh\necho 'nginx version: nginx/" .. version
@@ -23,7 +23,7 @@ describe("sandbox/program", function()
     return assert(programs.find {nginx = path, modules = dir})
   end
 
-  it("listens with HTTP/2 by the directive that a version has", function()
+  it("listens with HTTP/2 by the directive that the version supports", function()
     for version, expected in pairs {
       ["1.22.1"] = "listen 127.0.0.1:1 ssl http2;",
       ["1.25.0"] = "listen 127.0.0.1:1 ssl http2;",
@@ -35,7 +35,7 @@ describe("sandbox/program", function()
     end
   end)
 
-  it("says what is missing", function()
+  it("reports what is missing", function()
     local program, message = programs.find {nginx = dir .. "/none"}
     assert.is_nil(program)
     assert.matches("^nginx is missing: install it", message)

@@ -1,8 +1,7 @@
--- The sandbox against answers that the live service gave, where they stand
--- beside the repository: the same call on the sandbox, and both answers have
--- the same shape. Compared are the status, whether there is a content-type,
--- the members of each object, their types, null against absent, the form of
--- ids, times with or without fractions, and the pointers of errors.
+-- Compares the sandbox with recorded responses of the live service, if they are next to the
+-- repository: the same call on the sandbox must give a response of the same shape. Compared are the
+-- status, whether there is a content-type, the members of each object, their types, null against
+-- absent, the form of ids, times with or without fractions, and the pointers of errors.
 
 local json = require "klaviyo.sandbox.json"
 local klaviyo = require "klaviyo"
@@ -11,7 +10,7 @@ local shapes = require "spec.support.shapes"
 
 local beside = (os.getenv("KLAVIYO_ORACLE") or "../shared") .. "/recorded/"
 
--- Differences that stay, by "operation.status path", each with its reason.
+-- Accepted differences, by "operation.status path", each with its reason.
 local STAYS = {
 }
 
@@ -25,7 +24,7 @@ local function read(name)
   return assert(json.decode(text)).response
 end
 
--- What the calls are about, made once.
+-- The resources that the calls use, created once.
 local made = {}
 
 local function data(kind, attributes, relationships, id)
@@ -115,7 +114,7 @@ local function report()
     timeframe = {key = "last_7_days"}, conversion_metric_id = made.metric})
 end
 
--- One step of preparation: the id of what was made.
+-- Performs one step of preparation and returns the id of what it created.
 local function make(client, operation, body)
   local answer, err = client:call(operation, {body = body})
   assert(answer, operation .. ": " .. tostring(err))
@@ -170,7 +169,7 @@ local FIELDS = {
   ["flow-action"] = {"definition", "created", "updated"},
 }
 
--- "operation.status" → the arguments of the call, and what comes before it.
+-- "operation.status" → the arguments of the call, and the steps before it.
 local CALLS = {
   ["add_profiles_to_list.204"] = function()
     return {id = made.list, body = many("profile", made.other)}
@@ -360,7 +359,7 @@ end
 
 describe("the sandbox and the live service", function()
   if not read("get_list.200") then
-    pending("there are no recorded answers: " .. beside)
+    pending("missing recorded responses: " .. beside)
     return
   end
 
@@ -402,7 +401,7 @@ describe("the sandbox and the live service", function()
     end)
   end
 
-  it("are compared in every answer that was recorded", function()
+  it("are compared for every recorded response", function()
     local list = io.popen("ls '" .. beside .. "'")
     for file in list:lines() do
       local name = file:match("^(.*)%.json$")

@@ -2,7 +2,7 @@ local json = require "klaviyo.sandbox.json"
 local sandbox_handler = require "spec.support.sandbox_handler"
 local store = require "klaviyo.sandbox.store"
 
--- A digest that two texts share when their first letters are alike.
+-- A digest that is the same for texts with the same first letter.
 local function first_letter(text)
   return text:sub(1, 1)
 end
@@ -20,7 +20,7 @@ describe("the sandbox's store", function()
     return profiles:add {id = profiles:next_id(), attributes = attributes}
   end
 
-  it("gives back packed records as they were put in", function()
+  it("returns packed records as they were stored", function()
     local attributes = {n = 3, half = 0.5, long = "é\n\"\\", none = json.null,
       list = json.array {json.array(), {}}, no = false}
     local record = add("a@b.example", attributes)
@@ -32,7 +32,7 @@ describe("the sandbox's store", function()
     assert.equal(record.id, profiles:id_at(1))
   end)
 
-  it("finds them by what they have now", function()
+  it("finds records by their current values", function()
     local record = add("a@b.example")
     add("b@b.example")
     profiles:change(record, function()
@@ -48,14 +48,14 @@ describe("the sandbox's store", function()
     assert.equal(2, profiles:get(add("a@b.example").id).position - 1)
   end)
 
-  it("is not taken in by digests that are alike", function()
+  it("tells values with the same digest apart", function()
     profiles = store.collection("profile", {"email"}, nil, first_letter)
     local record = add("anna@b.example")
     assert.is_nil(profiles:find("email", "adam@b.example"))
     assert.equal(record.id, profiles:find("email", "anna@b.example").id)
   end)
 
-  it("knows no id that it has not given", function()
+  it("knows only ids that it has created", function()
     local id = add("a@b.example").id
     for _, other in ipairs {"", "x", id .. "0", id:sub(2), id:lower(),
       (id:gsub("1$", "2")), (id:gsub("1$", "0")), (id:gsub("1$", "U"))} do
@@ -64,7 +64,7 @@ describe("the sandbox's store", function()
   end)
 
   describe("has members that", function()
-    it("keep their order and come but once", function()
+    it("keep their order and are unique", function()
       local one, two = add("1@b.example").id, add("2@b.example").id
       local members = store.members(profiles)
       assert.is_true(members:add(two, 5))
@@ -79,7 +79,7 @@ describe("the sandbox's store", function()
       assert.same({3, 2}, {members:position_of(two), members.count})
     end)
 
-    it("need not be of the collection", function()
+    it("need not be in the collection", function()
       local members = store.members(profiles)
       assert.is_true(members:add("SOMEBODY", 1))
       assert.is_true(members:has("SOMEBODY"))
@@ -87,7 +87,7 @@ describe("the sandbox's store", function()
       assert.is_nil(members:record_at(1))
     end)
 
-    it("are all at once, but for those who come later", function()
+    it("can be all current resources, but no later ones", function()
       local one, two = add("1@b.example").id, add("2@b.example").id
       local members = store.members(profiles, true)
       local three = add("3@b.example").id
@@ -100,7 +100,7 @@ describe("the sandbox's store", function()
     end)
   end)
 
-  it("takes little room for many #memory", function()
+  it("takes little memory for many records #memory", function()
     local s = sandbox_handler.new()
     local list = json.array()
     for i = 1, 10000 do

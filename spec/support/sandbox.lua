@@ -1,8 +1,8 @@
--- A sandbox for the specs of one file: started in `setup`, stopped in
--- `teardown`, and a client of it. To be called inside of the outermost
--- `describe` of a file, which must stand before all that needs the sandbox:
+-- A sandbox and a client for the specs of one file: started in `setup`, stopped
+-- in `teardown`. Call it in the outermost `describe` of a file, before anything
+-- that needs the sandbox:
 --
---   local fixture = sandbox.here(setup, teardown, { profiles = 250 })
+--   local fixture = sandbox.here(setup, teardown, {profiles = 250})
 --   it("…", function() fixture.client:call(…) fixture.server:fault { … } end)
 
 local connect = require "spec.support.connect"
@@ -13,14 +13,14 @@ local M = {}
 local Sandbox = {}
 Sandbox.__index = Sandbox
 
---- Another client of this sandbox.
----@param more table|nil settings, over those that lead to the sandbox
+--- Returns another client of this sandbox.
+---@param more table|nil more settings
 function Sandbox:new_client(more)
   return connect(more and more.base_url or self.server.base_url, more)
 end
 
---- The requests received since `mark` (a number of them), oldest first, as
--- nginx logged them; at the most as many as came since the sandbox began.
+--- Returns the requests received since `mark` (a number of requests), oldest first, as nginx logged
+--- them.
 ---@return {protocol: string, connection: string, status: integer, method: string, target: string, operation: string}[]
 function Sandbox:log(mark)
   self.server:stats() -- nginx logs a request once it has answered it
@@ -39,17 +39,17 @@ function Sandbox:log(mark)
   return list
 end
 
---- The latest request, as the sandbox remembers it: method, uri, operation,
--- status, headers, body.
+--- Returns the latest request that the sandbox recorded: method, uri, operation, status, headers,
+--- body.
 function Sandbox:latest()
   local requests = self.server:requests()
   return requests[#requests]
 end
 
---- A sandbox for all that follows in this `describe`.
+--- Starts a sandbox for all specs of this `describe`.
 ---@param setup function busted's
 ---@param teardown function busted's
----@param options table|nil of `sandbox.start`
+---@param options table|nil the options of `sandbox.start`
 ---@return table fixture
 function M.here(setup, teardown, options)
   local fixture = setmetatable({key = key}, Sandbox)

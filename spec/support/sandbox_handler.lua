@@ -1,4 +1,4 @@
---- A sandbox without its nginx: requests go straight to the handler.
+--- A sandbox without nginx: requests go directly to the handler.
 
 local json = require "klaviyo.sandbox.json"
 local handler = require "klaviyo.sandbox.handler"
@@ -9,7 +9,7 @@ local M = {}
 local Sandbox = {}
 Sandbox.__index = Sandbox
 
---- A world of its own. Settings as of sandbox.start.
+--- Returns a sandbox with its own state. The settings are those of sandbox.start.
 function M.new(settings)
   local all = {key = "pk_test", company_id = "TestCo", seed = 1, record = 0,
     link_base = "https://a.klaviyo.com", now = 1760000000}
@@ -19,8 +19,8 @@ function M.new(settings)
   return setmetatable({state = state.new(all)}, Sandbox)
 end
 
---- Asks. `body` is a text or a table; `headers` (lower case) replace what a
--- decent client sends, false leaves one out.
+--- Sends a request. `body` is a text or a table; `headers` (lower case) replace the defaults, and
+--- false removes one.
 ---@return integer status
 ---@return table|nil document
 ---@return table response
@@ -58,7 +58,7 @@ for name, method in pairs {get = "GET", post = "POST", patch = "PATCH",
   end
 end
 
---- The ids of a list of resources.
+--- Returns the ids of a list of resources.
 function M.ids(document)
   local ids = {}
   for i, resource in ipairs(document.data) do
@@ -67,14 +67,14 @@ function M.ids(document)
   return ids
 end
 
---- The target that a page's next link names, or nil at the end.
+--- Returns the target of a page's next link, or nil at the end.
 function M.next(document)
   local link = document.links.next
   return link ~= json.null and (link:gsub("^https://a%.klaviyo%.com", ""))
     or nil
 end
 
---- The codes and pointers of an error document, as "code pointer" texts.
+--- Returns the codes and pointers of an error document, as "code pointer" texts.
 function M.complaints(document)
   local list = {}
   for i, complaint in ipairs(document.errors) do

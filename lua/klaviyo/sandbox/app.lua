@@ -1,5 +1,5 @@
---- The sandbox inside nginx: reads requests, writes answers, takes commands,
--- and ends when the process that started it is gone.
+--- Runs the sandbox inside nginx: reads requests, writes responses, runs
+--- commands, and exits when the process that started it has ended.
 
 local json = require "klaviyo.sandbox.json"
 local control = require "klaviyo.sandbox.control"
@@ -15,17 +15,18 @@ local M = {}
 
 local CONTROL_EVERY, PARENT_EVERY = 0.02, 0.25
 
--- In per cent: how far the heap may grow until it is looked through again. What
--- is kept is mostly text, which costs little to look through.
+-- The heap may grow to this percentage before the next collection. Most of it
+-- is text, which the collector passes quickly.
 local GC_PAUSE = 120
 
---- Before nginx is ready: whatever is wrong here keeps it from starting.
----@param path string the settings, relative to nginx's prefix
+--- Creates the state before nginx is ready. An error here keeps nginx from
+--- starting.
+---@param path string the settings file, relative to the prefix of nginx
 function M.init(path)
   local text = assert(shell.read(ngx.config.prefix() .. path))
   local settings = assert(json.decode(text))
   settings.clock = function()
-    -- nginx's own time is as old as the last look at the sockets.
+    -- The cached time of nginx is as old as the last event loop iteration.
     ngx.update_time()
     return ngx.now()
   end
@@ -65,7 +66,7 @@ local function read_body()
   return body or file and shell.read(file) or nil
 end
 
--- The headers as remembered: of a credential the scheme only.
+-- Returns the headers to record; of a credential only the scheme is kept.
 local function recorded_headers(headers)
   local recorded = {}
   for name, value in pairs(headers) do
@@ -84,7 +85,7 @@ local function send_slowly(body, slow)
   for at = 1, #body, bytes do
     ngx.print(body:sub(at, at + bytes - 1))
     if not ngx.flush(true) then
-      return -- nobody listens any more
+      return -- the client has disconnected
     end
     ngx.sleep(slow.pause or 0.1)
   end
@@ -100,7 +101,7 @@ local function send(response)
     if response.status ~= 204 then
       ngx.header["Content-Length"] = 0
     end
-    -- Nothing but headers; nginx would name a type of its own.
+    -- An empty value keeps nginx from adding its default Content-Type.
     ngx.header["Content-Type"] = response.headers["Content-Type"] or ""
     return ngx.send_headers()
   end
@@ -151,7 +152,7 @@ local function record_request(request, response, headers)
   }
 end
 
---- Serves a request.
+--- Serves one request.
 function M.content()
   M.control:run_pending()
   local target, body = ngx.var.request_uri, read_body()
@@ -180,7 +181,7 @@ function M.content()
     ngx.sleep(response.stall)
   end
   if response.reset then
-    return ngx.exit(444) -- closes without a word
+    return ngx.exit(444) -- closes the connection without a response
   end
   return send(response)
 end

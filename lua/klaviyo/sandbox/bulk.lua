@@ -1,10 +1,11 @@
---- How much the service takes at once: bytes of any body, records of some.
+--- Checks the size of a request: the bytes of its body and the number of its
+--- records.
 
 local error_response = require "klaviyo.sandbox.error_response"
 
 local M = {}
 
--- The service says 5 MB; who keeps to the smaller reading keeps to either.
+-- The service documents 5 MB. This is the smaller of the two meanings of MB.
 local MAX_BYTES = 5000000
 
 local function of(...)
@@ -29,7 +30,8 @@ local function events_of_groups(data)
   return count
 end
 
--- By path: how many records, where they are, and what counts them.
+-- By path: the maximum number of records, the attribute that holds them, and a
+-- function that counts them.
 local MAX_RECORDS = {
   ["/api/profile-bulk-import-jobs"] = {10000, "profiles"},
   ["/api/event-bulk-create-jobs"] = {1000, "events-bulk-create",
@@ -56,7 +58,7 @@ for _, limit in pairs(MAX_RECORDS) do
   limit[3] = limit[3] or of(limit[2], "data")
 end
 
---- Throws 413 for a body that is too long.
+--- Throws 413 if the body is too long.
 ---@param body string|nil
 function M.check_size(body)
   if body and #body > MAX_BYTES then
@@ -66,10 +68,10 @@ function M.check_size(body)
   end
 end
 
---- Throws 400 for too many records.
+--- Throws 400 if a request has too many records.
 ---@param op table
----@param document table well-formed
----@return integer|nil count of records, for operations that take many
+---@param document table a validated document
+---@return integer|nil count the number of records, for bulk operations
 function M.count(op, document)
   local limit = op.method ~= "GET" and MAX_RECORDS[op.path]
   if not limit then

@@ -1,4 +1,4 @@
---- Campaigns with their messages, and templates.
+--- Serves campaigns, their messages and templates.
 
 local response = require "klaviyo.sandbox.response"
 local json = require "klaviyo.sandbox.json"
@@ -9,8 +9,8 @@ local relations = require "klaviyo.sandbox.relations"
 
 local M = {}
 
--- Revisions differ: older ones have these attributes at the top, later ones
--- in a `definition`. Both are kept, so that each reads what it knows.
+-- Older revisions have these attributes at the top level, later revisions in a
+-- `definition`. Both are stored, so that each revision reads what it knows.
 local DEFINITION = {"channel", "label", "content", "render_options"}
 
 local function in_both_forms(attributes)
@@ -33,7 +33,7 @@ local function make_message(state, campaign, attributes, template)
   relations.point(state, "campaign-message", message.id, "template", template)
 end
 
--- What a campaign of a channel has unless something else is given.
+-- The defaults of a campaign, by channel.
 local OPTIONS = {
   email = {
     send_options = {use_smart_sending = true, ignore_unsubscribes = false},
@@ -56,7 +56,7 @@ local function with_defaults(have, defaults)
   return all
 end
 
--- Parameters of their own must name the two that each link needs.
+-- Custom tracking parameters must include the two that each link needs.
 local function check_tracking(options)
   local params = json.kind(options) == "object"
     and options.custom_tracking_params
@@ -140,7 +140,7 @@ local function clone(call)
   local campaign = state:make("campaign", attributes)
   local messages = relations.sequence(state, "campaign", old.id,
     "campaign-messages")
-  -- The copies join the same collection: stop where the old ones end.
+  -- The copies are added to the same collection: stop where the old ones end.
   for position = 1, messages.last do
     local message = messages.at(position)
     if message then
@@ -158,7 +158,7 @@ local function assign_template(call)
   return response.one(call, "campaign-message", message)
 end
 
--- A send job and an estimation have their campaign's id.
+-- A send job and a recipient estimation have the id of their campaign.
 local function job_for_campaign(call)
   local state, kind = call.state, call.document.data.type
   local campaign = find_resource(call, "campaign")
@@ -200,7 +200,8 @@ local function clone_template(call)
   return response.one(call, "template", call.state:make("template", attributes))
 end
 
--- {{ name|filters }} and {{ name.deeper }} from the context.
+-- Replaces {{ name|filters }} and {{ name.member }} with values of the
+-- context.
 local function render_template(call)
   local template = find_resource(call, "template")
   local context = call.document.data.attributes.context

@@ -1,4 +1,5 @@
---- A certificate authority for one run and a certificate of its for loopback.
+--- Creates a certificate authority for one run and a certificate for the
+--- loopback address.
 
 local shell = require "klaviyo.sandbox.shell"
 
@@ -32,7 +33,8 @@ subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
 ]]
 
--- Elliptic keys: made in milliseconds. `-batch` keeps a terminal unasked.
+-- Elliptic-curve keys are generated in milliseconds. With `-batch` openssl
+-- asks no questions.
 local COMMANDS = [[
 cd %s && umask 077 &&
 openssl ecparam -name prime256v1 -genkey -noout -out ca.key &&
@@ -44,7 +46,7 @@ openssl x509 -req -in cert.csr -CA ca.pem -CAkey ca.key -set_serial %d \
 cat leaf.pem ca.pem > cert.pem && rm -f ca.key cert.csr
 ]]
 
---- Makes ca.pem, cert.pem and cert.key in a directory.
+--- Creates ca.pem, cert.pem and cert.key in a directory.
 ---@param dir string
 ---@return boolean ok
 ---@return string|nil message
@@ -53,7 +55,7 @@ function M.make(dir)
   shell.write(dir .. "/cert.cnf", CERT)
   local ok, output = shell.run(COMMANDS:format(shell.quote(dir), os.time()))
   if not ok then
-    return false, "openssl could not make a certificate: " .. output
+    return false, "openssl cannot create a certificate: " .. output
   end
   return true
 end

@@ -1,5 +1,5 @@
---- The nginx.conf of a sandbox. All its files are named relative to the
--- sandbox's own directory, so that no path needs quoting but Lua's.
+--- Writes the nginx.conf of a sandbox. File names are relative to the
+--- directory of the sandbox, so that only the Lua paths need quotes.
 
 local M = {}
 
@@ -13,7 +13,7 @@ pid nginx.pid;
 error_log error.log $LOG_LEVEL;
 events { worker_connections $CONNECTIONS; }
 http {
-  # No Authorization in any log, ever: nothing here names a header.
+  # No header is logged, so that no log holds a key.
   log_format sandbox '$time_iso8601 $server_protocol $connection '
     '$connection_requests $status "$request" $body_bytes_sent '
     '$request_time $klaviyo_operation';
@@ -40,7 +40,7 @@ http {
   http2_max_concurrent_streams $STREAMS;
   lua_package_path "$LUA_PATH;;";
   lua_max_running_timers 256;
-  # Who gives up waiting must not go on taking one of the streams.
+  # A client that disconnects must free its HTTP/2 stream.
   lua_check_client_abort on;
   init_by_lua_block {
     require("klaviyo.sandbox.app").init("settings.json")
@@ -64,7 +64,8 @@ http {
 }
 ]]
 
--- No way is known to quote these in both nginx.conf and package.path.
+-- No way is known to quote these characters in both nginx.conf and
+-- package.path.
 local function quoted(text)
   if text:find('["\\;?$]') then
     error(("cannot use a path that contains quotes, '$', ';' or '?': %s")
@@ -73,8 +74,8 @@ local function quoted(text)
   return text
 end
 
---- The configuration as text.
----@param s table port, tls_port, lua_dir and the tunables
+--- Returns the configuration as text.
+---@param s table the options, with port, tls_port and lua_dir
 ---@param program klaviyo.sandbox.Program
 ---@return string
 function M.text(s, program)

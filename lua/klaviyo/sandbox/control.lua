@@ -1,5 +1,5 @@
---- Commands to a running sandbox, by way of files: the starter writes
--- `N.json`, the sandbox takes them in order and writes `N.answer`.
+--- Runs commands that arrive as files: the process that started the sandbox
+--- writes `N.json`, the sandbox runs them in order and writes `N.answer`.
 
 local json = require "klaviyo.sandbox.json"
 local faults = require "klaviyo.sandbox.faults"
@@ -40,22 +40,22 @@ end
 local Control = {}
 Control.__index = Control
 
---- What takes commands for a world.
+--- Returns an object that runs commands on a state.
 ---@param state table
 ---@param dir string
 function M.new(state, dir)
   return setmetatable({state = state, dir = dir, next = 1}, Control)
 end
 
---- Carries out a command.
+--- Runs one command.
 ---@param name string
 ---@param argument any
 ---@return any result
----@return string|nil message what was wrong
+---@return string|nil message what is wrong
 function Control:run(name, argument)
   local command = COMMANDS[name]
   if not command then
-    return nil, ("there is no command %s"):format(tostring(name))
+    return nil, ('unknown command "%s"'):format(tostring(name))
   end
   local ok, result = pcall(command, self.state, argument)
   if not ok then
@@ -64,7 +64,7 @@ function Control:run(name, argument)
   return result == nil and json.null or result
 end
 
---- Carries out the commands that have come in since.
+--- Runs the commands that have arrived since the last call.
 function Control:run_pending()
   while true do
     local path = ("%s/%d"):format(self.dir, self.next)
@@ -74,8 +74,8 @@ function Control:run_pending()
     end
     self.next = self.next + 1
     os.remove(path .. ".json")
-    local command = json.decode(text) or {}
-    local result, message = self:run(command.command, command.argument)
+    local request = json.decode(text) or {}
+    local result, message = self:run(request.command, request.argument)
     shell.write(path .. ".answer",
       json.encode(message and {error = message} or {result = result}))
   end

@@ -1,9 +1,9 @@
---- What is counted: what came in, what was answered, and what became of it, so
--- that whoever sends can be shown to have had each effect once.
+--- Counts what the sandbox received, what it answered and what it changed, so
+--- that a test can show that each request took effect once.
 
 local M = {}
 
---- New counters, all at nothing.
+--- Returns new counters, all zero.
 ---@return table
 function M.new()
   return {
@@ -11,7 +11,7 @@ function M.new()
     processed = {}, repeated = {}, largest = {}, created = {}, faults = {},
     events = {received = 0, distinct = 0, repeated = 0, unnamed = 0},
     imports = {records = 0, made = 0, updated = 0, failed = 0},
-    -- Bodies that were processed, as their digests.
+    -- Digests of the bodies that were processed.
     processed_bodies = {},
   }
 end
@@ -20,29 +20,29 @@ local function increment(counts, name)
   counts[name] = (counts[name] or 0) + 1
 end
 
---- Counts a request that has come in.
+--- Counts a request that has arrived.
 ---@param stats table
 function M.received(stats)
   stats.requests = stats.requests + 1
 end
 
---- Counts an answer; there is none for who went away before it was begun.
+--- Counts a response. A client that disconnects early gets none.
 ---@param stats table
 ---@param operation string|nil
----@param status integer 0 when the answer never got out
+---@param status integer 0 if no response was sent
 function M.responded(stats, operation, status)
   increment(stats.operations, operation or "-")
   increment(stats.statuses, ("%d"):format(status))
 end
 
--- Many, and known by their own ids.
+-- These requests are frequent, and events have unique ids of their own.
 local COUNTED_BY_UNIQUE_ID = {["/api/events"] = true, ["/client/events"] = true}
 
 --- Counts a request that was processed.
 ---@param stats table
 ---@param op table
 ---@param body string|nil
----@param digest (fun(text: string): string)|nil the body itself, if absent
+---@param digest (fun(text: string): string)|nil returns a digest; without it the body itself is stored
 function M.processed(stats, op, body, digest)
   increment(stats.processed, op.id)
   if not body or op.method ~= "POST" then
@@ -65,7 +65,7 @@ function M.processed(stats, op, body, digest)
   end
 end
 
---- Notes how many records a bulk request held.
+--- Records how many records a bulk request held.
 ---@param stats table
 ---@param op table
 ---@param records integer
@@ -77,7 +77,7 @@ function M.records(stats, op, records)
   end
 end
 
---- What can be told to others.
+--- Returns the counters without internal members.
 ---@param stats table
 ---@return table
 function M.snapshot(stats)

@@ -1,4 +1,4 @@
---- JSON read strictly: what the service refuses may not pass here.
+--- Decodes JSON strictly: what the service rejects is an error here too.
 
 local M = {}
 
@@ -6,7 +6,8 @@ local floor, huge = math.floor, math.huge
 local byte, find, sub = string.byte, string.find, string.sub
 local concat = table.concat
 
--- Set by codec.lua: what lists, null and over-long numbers are made of.
+-- Set by json.lua: null, and the metatables of arrays and of numbers that a
+-- double cannot hold.
 local null, array_mt, number_mt
 
 local MAX_DEPTH = 500
@@ -37,12 +38,12 @@ local ESCAPES = {
 local function hex4(text, at)
   local digits = text:match("^%x%x%x%x", at)
   if not digits then
-    fail(at, "bad \\u escape")
+    fail(at, "invalid \\u escape")
   end
   return tonumber(digits, 16)
 end
 
--- `at` is the place after the opening quote.
+-- `at` is the position after the opening quote.
 local function read_string(text, at)
   local stop = find(text, '["\\%z\1-\31]', at)
   if stop and byte(text, stop) == 34 then
@@ -51,7 +52,7 @@ local function read_string(text, at)
   local parts = {}
   while true do
     if not stop then
-      fail(at, "string without end")
+      fail(at, "unterminated string")
     end
     parts[#parts + 1] = sub(text, at, stop - 1)
     local char = byte(text, stop)
@@ -67,18 +68,18 @@ local function read_string(text, at)
       if code >= 0xD800 and code <= 0xDBFF then
         local low = sub(text, at, at + 1) == "\\u" and hex4(text, at + 2)
         if not low or low < 0xDC00 or low > 0xDFFF then
-          fail(stop, "half of a surrogate pair")
+          fail(stop, "unpaired surrogate")
         end
         code = 0x10000 + (code - 0xD800) * 1024 + (low - 0xDC00)
         at = at + 6
       elseif code >= 0xDC00 and code <= 0xDFFF then
-        fail(stop, "half of a surrogate pair")
+        fail(stop, "unpaired surrogate")
       end
       parts[#parts + 1] = utf8_of(code)
     else
       local char_meant = ESCAPES[letter]
       if not char_meant then
-        fail(stop, "bad escape in a string")
+        fail(stop, "invalid escape in a string")
       end
       parts[#parts + 1] = char_meant
       at = stop + 2
@@ -97,7 +98,7 @@ local function read_number(text, at)
   local _, power = find(text, "^[eE][+-]?%d+", stop + 1)
   stop = power or stop
   local token = sub(text, at, stop)
-  -- What a double cannot be trusted with is kept as it was written.
+  -- A number that a double cannot hold exactly is kept as text.
   if #token > 15 or power then
     local digits = token:gsub("[eE].*", ""):gsub("[^%d]", "")
     local value = tonumber(token)
@@ -132,7 +133,7 @@ local function read_object(text, at, depth)
     local name
     name, at = read_string(text, at + 1)
     if object[name] ~= nil then
-      fail(at, ("member %q twice"):format(name))
+      fail(at, ("duplicate member %q"):format(name))
     end
     at = skip(text, at)
     if byte(text, at) ~= 58 then
@@ -201,8 +202,8 @@ function read_value(text, at, depth)
   return read_number(text, at)
 end
 
--- Where a text is no longer well-formed UTF-8: no overlong forms, no
--- surrogates, nothing above U+10FFFF.
+-- Returns the position at which a text is not well-formed UTF-8: overlong
+-- forms, surrogates and code points above U+10FFFF are errors.
 local function ill_formed(text, from)
   local at = find(text, "[\128-\255]", from)
   while at do
@@ -230,7 +231,8 @@ local function ill_formed(text, from)
   end
 end
 
---- A text with U+FFFD for every byte that is no UTF-8, so that JSON can hold it.
+--- Returns the text with U+FFFD in place of every byte that is not UTF-8, so
+--- that JSON can hold it.
 ---@param text string
 ---@return string
 function M.repaired(text)
@@ -245,15 +247,16 @@ function M.repaired(text)
   return table.concat(parts, "\239\191\189")
 end
 
---- Tells what to make values of.
+--- Sets the values and metatables that the decoder uses.
 function M.set_types(kinds)
   null, array_mt, number_mt = kinds.null, kinds.array, kinds.number
 end
 
---- Decodes one JSON text, strictly (RFC 8259; a member name twice is refused).
+--- Decodes one JSON text strictly (RFC 8259; a duplicate member name is an
+--- error).
 ---@param text string
----@param from integer|nil where it begins
----@return any value or nil
+---@param from integer|nil the first byte to read, default 1
+---@return any value nil if there is an error
 ---@return string|nil message what is wrong, and where
 function M.decode(text, from)
   if ill_formed(text, 1) then
@@ -265,7 +268,7 @@ function M.decode(text, from)
     if at > #text then
       return value
     end
-    return nil, ("something after the value at byte %d"):format(at)
+    return nil, ("unexpected text after the value at byte %d"):format(at)
   elseif type(value) == "table" and value.json then
     return nil, value.json
   end

@@ -1,4 +1,4 @@
---- What the service fills in when a resource is made.
+--- Returns the attributes that the service sets when a resource is created.
 
 local json = require "klaviyo.sandbox.json"
 
@@ -76,11 +76,11 @@ MAKE["catalog-variant"] = function()
   return all
 end
 
--- The jobs that wait before they are processed; the others are at once.
+-- Jobs that start in the state "queued"; all others start in "processing".
 local QUEUED = {["profile-bulk-import-job"] = true,
   ["campaign-send-job"] = true, ["campaign-recipient-estimation-job"] = true}
 
---- Attributes of a new resource.
+--- Returns the attributes of a new resource.
 ---@param kind string
 ---@param state table
 ---@return table
@@ -95,7 +95,8 @@ function M.of(kind, state)
   return {}
 end
 
---- The id that follows from a resource's attributes, where it does.
+--- Returns the id that is derived from the attributes, for types that have
+--- such ids.
 ---@param kind string
 ---@param attributes table
 ---@param relationships table|nil

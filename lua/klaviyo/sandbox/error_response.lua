@@ -1,5 +1,5 @@
---- Error documents, thrown as Lua errors from wherever a request is found
--- wanting and turned into an answer in one place.
+--- Error documents. A check throws one as a Lua error, and the handler turns
+--- it into a response.
 
 local json = require "klaviyo.sandbox.json"
 
@@ -25,7 +25,7 @@ local TITLES = {
 local ErrorResponse = {}
 ErrorResponse.__index = ErrorResponse
 
---- A list of errors for one answer.
+--- Returns an error response without errors.
 ---@param status integer
 ---@return table
 function M.new(status)
@@ -44,14 +44,14 @@ function ErrorResponse:add(code, detail, source, meta)
   return self
 end
 
---- Throws itself, if it holds any error.
+--- Throws this error response if it holds any error.
 function ErrorResponse:throw()
   if #self.errors > 0 then
     error(self, 0)
   end
 end
 
---- Throws a refusal with one error.
+--- Throws an error response with one error.
 ---@param status integer
 ---@param code string
 ---@param detail string
@@ -71,21 +71,21 @@ end
 --- Throws 404 for a resource that does not exist.
 ---@param kind string
 ---@param id string
----@param pointer string|nil where the id stood in the body
+---@param pointer string|nil the position of the id in the body
 function M.not_found(kind, id, pointer)
   M.throw(404, "not_found",
     ("A %s with id %s does not exist."):format(kind, id),
     {pointer = pointer or "/data/"})
 end
 
---- The title that goes with a code.
+--- Returns the title for an error code.
 ---@param code string
 ---@return string
 function M.title(code)
   return TITLES[code] or TITLES.error
 end
 
---- Whether a thrown value is a refusal.
+--- Returns whether a thrown value is an error response.
 ---@param value any
 ---@return boolean
 function M.is(value)
@@ -95,7 +95,7 @@ end
 local ERROR = json.shape {"id", "status", "code", "title", "detail",
   "source", "links", "meta"}
 
--- Error objects of these statuses have `links` and `meta`; the others have
+-- Error objects with these statuses have `links` and `meta`; all others have
 -- neither, and always the same pointer.
 local DETAILED = {[400] = true, [409] = true, [413] = true, [422] = true,
   [429] = true}
@@ -103,9 +103,9 @@ local DETAILED = {[400] = true, [409] = true, [413] = true, [422] = true,
 local RATE_LIMITS = "https://developers.klaviyo.com/en/docs/"
   .. "rate_limits_and_error_handling#rate-limits"
 
---- The JSON:API document of a refusal.
----@param refusal table
----@param chance table for the ids
+--- Returns the JSON:API document of an error response.
+---@param error_response table
+---@param random_ids table
 ---@return table
 function M.document(error_response, random_ids)
   local errors, status = json.array(), error_response.status

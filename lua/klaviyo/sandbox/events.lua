@@ -1,5 +1,5 @@
---- Events: each brings its profile and its metric with it, and the same one
--- twice counts once.
+--- Serves events. An event creates or updates its profile and its metric; a
+--- duplicate event is counted once.
 
 local response = require "klaviyo.sandbox.response"
 local json = require "klaviyo.sandbox.json"
@@ -17,19 +17,19 @@ local function metric_of(state, data)
     or state:make("metric", {name = name})
 end
 
---- Takes an event in.
+--- Stores an event.
 ---@param state table
----@param attributes table of the event
----@param profile table the profile's resource
+---@param attributes table the attributes of the event
+---@param profile table the resource of the profile
 ---@return table record
----@return boolean made false when it was there already
+---@return boolean created false if the event is a duplicate
 function M.track(state, attributes, profile)
   local person = profiles.upsert(state, profile)
   local metric = metric_of(state, attributes.metric.data)
   local time = type(attributes.time) == "string"
     and rfc3339.parse(attributes.time) or state.now()
   time = math.floor(time)
-  -- Without a unique_id the second it happened in stands for one.
+  -- Without a unique_id the time of the event in seconds is used.
   local unique = type(attributes.unique_id) == "string"
     and attributes.unique_id or ("%d"):format(time)
   local counts = state.stats.events
@@ -64,10 +64,10 @@ function M.track(state, attributes, profile)
   return record, true
 end
 
--- Events may not be from later than this many seconds from now.
+-- The maximum distance of an event into the future, in seconds.
 local MAX_FUTURE = 366 * 86400
 
--- A metric needs a name, and an event may not lie far in the future.
+-- A metric needs a name, and an event must not be far in the future.
 local function check_event(failure, state, attributes, pointer)
   local name = attributes.metric.data.attributes.name
   if type(name) ~= "string" or not name:find("%S") then
@@ -84,7 +84,7 @@ end
 
 local GROUPS = "/data/attributes/events-bulk-create/data/%d/attributes"
 
--- The same unique_id twice in one request fails all of it.
+-- A duplicate unique_id in one request rejects the whole request.
 local function check_events(failure, state, events, pointer, unique_ids)
   for i, event in ipairs(events) do
     check_event(failure, state, event.attributes,

@@ -1,4 +1,4 @@
---- Faults on demand: requests that are answered wrongly, late or not at all.
+--- Faults on demand: wrong, late or missing responses.
 
 local random_ids = require "klaviyo.sandbox.random_ids"
 local json = require "klaviyo.sandbox.json"
@@ -8,56 +8,60 @@ local error_response = require "klaviyo.sandbox.error_response"
 local M = {}
 
 ---@class klaviyo.sandbox.Fault
----@field operation? string  which requests: of this operation
----@field method? string  of this method
----@field path? string  with this in their target; all, if none of the three is said
----@field skip? integer  the first so many pass; default 0
----@field times? integer  so many of the next are hit; default 1, with `rate` all
----@field rate? number  each is hit with this likelihood, 0 to 1
----@field seed? integer  of the draws, in the order of the requests' coming
----@field delay? number  seconds before processing
----@field stall? number  seconds after processing
----@field status? integer  what is answered; then nothing is processed
----@field processed? boolean  true: it is processed, whatever is answered
----@field headers? table<string, string>  of the answer
----@field body? string  of the answer
----@field error? string  an error document with this code
----@field html? boolean  a page of HTML
----@field throttled? integer  429 with this Retry-After, in seconds
----@field reset? string  the connection, "before" or "after" processing
----@field truncate? integer  the connection is closed after so many bytes of the body
----@field slow? table  `{bytes =, pause =}`: in pieces, with seconds in between
+---@field operation? string  only requests of this operation
+---@field method? string  only requests with this method
+---@field path? string  only requests whose target contains this text
+---@field skip? integer  how many matching requests pass first; default 0
+---@field times? integer  how many requests the fault hits; default 1; with `rate` all
+---@field rate? number  the probability that a request is hit, 0 to 1
+---@field seed? integer  the seed of the random numbers that `rate` uses, one for each matching request
+---@field delay? number  seconds to wait before the request is processed
+---@field stall? number  seconds to wait after the request is processed
+---@field status? integer  the status of the response; the request is not processed
+---@field processed? boolean  true: the request is processed although `status` is set
+---@field headers? table<string, string>  headers of the response
+---@field body? string  the body of the response
+---@field error? string  the response is an error document with this code
+---@field html? boolean  the response is an HTML page
+---@field throttled? integer  the response is a 429 with this Retry-After, in seconds
+---@field reset? string  the connection is closed "before" or "after" the request is processed
+---@field truncate? integer  the connection is closed after this many bytes of the body
+---@field slow? table  `{bytes = 100, pause = 0.1}`: the body is sent in pieces of this many bytes, with a pause in
+---  seconds between them
 
 local KNOWN = {
-  -- which requests
+  -- Which requests match.
   operation = "string", method = "string", path = "string", skip = "number",
   times = "number", rate = "number", seed = "number",
-  -- how late
+  -- How late the response is.
   delay = "number", stall = "number",
-  -- what is answered instead, and whether the request is processed all the same
+  -- What is sent instead, and whether the request is processed nevertheless.
   status = "number", headers = "table", body = "string", error = "string",
   html = "boolean", throttled = "number", processed = "boolean",
-  -- how the answer goes out
+  -- How the response is sent.
   reset = "string", truncate = "number", slow = "table",
 }
 
 local HTML = "<!DOCTYPE html>\n<html><head><title>%d</title></head>"
-  .. "<body><h1>%d</h1><p>The sandbox was told to say so.</p></body></html>\n"
+  .. "<body><h1>%d</h1><p>The sandbox sends this page because of a fault.</p></body></html>\n"
 
-local function checked(fault)
+local function check(fault)
   for name, value in pairs(fault) do
     if not KNOWN[name] then
-      error(("a fault has no %s"):format(tostring(name)), 0)
+      error(('unknown field "%s" of a fault'):format(tostring(name)), 0)
     elseif type(value) ~= KNOWN[name] then
-      error(("%s of a fault must be a %s"):format(name, KNOWN[name]), 0)
+      error(('field "%s" of a fault must be a %s, not a %s')
+        :format(name, KNOWN[name], type(value)), 0)
     end
   end
   if fault.reset and fault.reset ~= "before" and fault.reset ~= "after" then
-    error('reset of a fault must be "before" or "after"', 0)
+    error(('field "reset" of a fault must be "before" or "after", not %q')
+      :format(fault.reset), 0)
   end
 end
 
--- The words for what is common, said in those that are general.
+-- Translates the short forms (throttled, error, html) into status, headers and
+-- body.
 local function set_response(state, fault)
   local failure
   fault.headers = fault.headers or {}
@@ -67,7 +71,7 @@ local function set_response(state, fault)
   elseif fault.error then
     fault.status = fault.status or 500
     failure = error_response.new(fault.status):add(fault.error,
-      "The sandbox was told to say so.")
+      "The sandbox sends this error because of a fault.")
   elseif fault.html then
     fault.status = fault.status or 403
     fault.body = fault.body or HTML:format(fault.status, fault.status)
@@ -75,7 +79,7 @@ local function set_response(state, fault)
   end
   if failure then
     fault.body = json.encode(error_response.document(failure, state.random_ids))
-    -- The service's 429 has a body, but no type.
+    -- The 429 of the service has a body, but no Content-Type.
     fault.headers["Content-Type"] = fault.throttled and ""
       or "application/vnd.api+json"
     for name, value in pairs(failure.headers) do
@@ -84,17 +88,17 @@ local function set_response(state, fault)
   end
 end
 
---- Orders a fault.
+--- Adds a fault.
 ---@param state table
 ---@param fault klaviyo.sandbox.Fault
 function M.add(state, fault)
-  checked(fault)
+  check(fault)
   set_response(state, fault)
   fault.times = fault.times or (fault.rate and math.huge or 1)
   fault.skip = fault.skip or 0
-  -- Seeds next to each other would give draws that go together.
+  -- Neighbouring seeds would give similar sequences.
   fault.random_ids = random_ids.new((fault.seed or #state.faults + 1) * 40503 + 977123)
-  -- Lateness alone goes together with anything.
+  -- A fault that only delays can be combined with any other fault.
   fault.sets_response = fault.status or fault.body or fault.reset or fault.truncate
     or fault.slow or next(fault.headers)
   fault.name = fault.reset and "reset " .. fault.reset
@@ -111,8 +115,8 @@ local function fits(fault, request, operation)
     and (not fault.operation or fault.operation == operation)
 end
 
--- One draw for each request that fits, taken or not: whether the n-th of them
--- is hit depends on nothing but the seed.
+-- Draws one number for each matching request, whether it is used or not:
+-- whether the n-th request is hit depends only on the seed.
 local function is_hit(fault)
   if fault.rate and fault.random_ids:below(1000000) >= fault.rate * 1000000 then
     return false
@@ -123,7 +127,8 @@ local function is_hit(fault)
   return true
 end
 
--- All that hit: of those that decide the answer, the first.
+-- Returns the first matching fault that sets the response, and the sum of the
+-- delays of all matching faults.
 local function take_due(state, request, operation)
   local deciding
   local delays = {delay = 0, stall = 0}
@@ -151,10 +156,10 @@ local function replacement_response(fault, operation)
     operation = operation}
 end
 
---- Answers a request, with whatever faults are due.
+--- Serves a request and applies the matching faults.
 ---@param state table
 ---@param request table
----@param handle fun(world: table, request: table): table
+---@param handle fun(state: table, request: table): table
 ---@param operation_of fun(request: table): string|nil
 ---@param sleep fun(seconds: number)
 ---@return table response
@@ -190,7 +195,7 @@ function M.handle_request(state, request, handle, operation_of, sleep)
   return response
 end
 
---- Ends all faults.
+--- Removes all faults.
 function M.clear(state)
   state.faults = {}
 end

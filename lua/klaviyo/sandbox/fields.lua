@@ -1,12 +1,12 @@
---- The value behind a name that is used in filters and sorts: an attribute,
--- the id, or something of a related resource.
+--- Returns the value of a field that filters and sorts name: an attribute, the
+--- id, or an attribute of a related resource.
 
 local json = require "klaviyo.sandbox.json"
 local relations = require "klaviyo.sandbox.relations"
 
 local M = {}
 
--- type.field → relationship whose id is meant
+-- type.field → the relationship whose id is the value
 local RELATED = {
   ["event.profile_id"] = "profile", ["event.metric_id"] = "metric",
   ["event.profile"] = "profile", ["event.metric"] = "metric",
@@ -21,7 +21,7 @@ local RELATED = {
   ["review.item.id"] = "item",
 }
 
--- One point in time, two names for it.
+-- Two names of the same time.
 local SAME = {created = "created_at", updated = "updated_at"}
 
 local function ids(state, kind, record, name)
@@ -59,12 +59,12 @@ local function unless_null(value)
   end
 end
 
---- The value of a field.
+--- Returns the value of a field.
 ---@param state table
 ---@param kind string
 ---@param record table
 ---@param field string
----@return any value nil when there is none
+---@return any value nil if there is none
 function M.value(state, kind, record, field)
   if field == "id" or field == "ids" or field == kind .. "_id" then
     return record.id

@@ -1,13 +1,13 @@
---- The filter language of the API: `equals(email,"a@b.c"),has(profile)`.
--- Parsed and applied here without any part of the client, which is judged by it.
+--- The filter language of the API: `equals(email,"a@b.c"),has(profile)`. It
+--- shares no code with the client, because it checks the client.
 
 local json = require "klaviyo.sandbox.json"
 local rfc3339 = require "klaviyo.sandbox.rfc3339"
 
 local M = {}
 
--- What an operator takes: a single literal, text, a number or datetime, a
--- list, or nothing but the field.
+-- The operand of an operator: one literal, a text, a number or datetime, a
+-- list, or nothing.
 local TAKES = {
   equals = "one", contains = "text", ["starts-with"] = "text",
   ["ends-with"] = "text", any = "list", ["contains-any"] = "list",
@@ -29,13 +29,13 @@ local function read_double(text, at)
   repeat
     local stop = text:find('["\\]', at)
     if not stop then
-      fail(from, "string without end")
+      fail(from, "unterminated string")
     end
     at = stop + (text:sub(stop, stop) == "\\" and 2 or 1)
   until text:sub(stop, stop) == '"'
   local value, message = json.decode(text:sub(from - 1, at - 1))
   if message then
-    fail(from, "bad string: " .. message)
+    fail(from, "invalid string: " .. message)
   end
   return value, at
 end
@@ -45,7 +45,7 @@ local function read_single(text, at)
   while true do
     local stop = text:find("['\\]", at)
     if not stop then
-      fail(from, "string without end")
+      fail(from, "unterminated string")
     end
     parts[#parts + 1] = text:sub(at, stop - 1)
     if text:sub(stop, stop) == "'" then
@@ -140,7 +140,7 @@ local function read_term(text, at, terms)
       at = skip(text, at + 1)
     end
   elseif not TAKES[operator] then
-    fail(at - #operator - 1, ("there is no operator %s"):format(operator))
+    fail(at - #operator - 1, ("unknown operator %s"):format(operator))
   end
   local field
   field, after = text:match("^([^(),%[%]\"'\\%c]+)()", at)
@@ -185,7 +185,8 @@ local function parse(text)
   end
 end
 
---- Parses a filter. All terms must hold: `and(…)` and the comma mean the same.
+--- Parses a filter. All terms must match: `and(…)` and the comma have the same
+--- meaning.
 ---@param text string
 ---@return table[]|nil terms `{operator=, field=, value={kind=, value=}}`
 ---@return string|nil message
@@ -212,7 +213,7 @@ local function same(have, literal)
   return have == literal.value
 end
 
--- A field that is a list matches when one of its items does.
+-- An array matches if one of its items matches.
 local function some(have, test)
   if json.kind(have) == "array" then
     for _, item in ipairs(have) do
@@ -288,7 +289,7 @@ local HOLDS = {
   ["greater-or-equal"] = compare(function(a, b) return a >= b end),
 }
 
---- Whether a resource passes.
+--- Returns whether a resource matches.
 ---@param terms table[] from `parse`
 ---@param value_of fun(field: string): any
 ---@return boolean

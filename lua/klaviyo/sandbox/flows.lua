@@ -1,5 +1,5 @@
---- Flows with their actions and messages, as a definition gives them, and the
--- templates that messages hold on to.
+--- Serves flows with the actions and messages of their definition, and
+--- protects templates that a message uses.
 
 local response = require "klaviyo.sandbox.response"
 local json = require "klaviyo.sandbox.json"
@@ -15,12 +15,12 @@ local TRIGGERS = {list = "Added to List", segment = "Added to Segment",
   metric = "Metric", ["low-inventory"] = "Low Inventory",
   ["price-drop"] = "Price Drop"}
 
--- What older revisions call the types of actions that they know.
+-- The action type as older revisions write it.
 local function old_type(kind)
   return (kind:upper():gsub("%-", "_"))
 end
 
--- All that an e-mail of a flow has, whether it was given or not.
+-- All members of an e-mail message of a flow, with their defaults.
 local EMAIL = {from_email = null, from_label = null, reply_to_email = null,
   cc_email = null, bcc_email = null, subject_line = null, preview_text = null,
   template_id = null, smart_sending_enabled = true, transactional = false,
@@ -69,7 +69,7 @@ local function make_action(state, flow, source)
   return action
 end
 
--- The links between actions name them by temporary ids.
+-- Links between actions refer to temporary ids.
 local function link(actions, ids)
   for _, action in ipairs(actions) do
     local links = action.attributes.definition.links
@@ -79,7 +79,7 @@ local function link(actions, ids)
   end
 end
 
---- Makes a flow with its actions.
+--- Creates a flow with its actions.
 ---@param state table
 ---@param attributes table name, definition
 ---@return table record
@@ -90,7 +90,7 @@ function M.make(state, attributes)
     trigger_type = TRIGGERS[trigger.type] or "Unconfigured"})
   local actions, ids, list = {}, {}, json.array()
   local all = definition.actions or {}
-  for i = #all, 1, -1 do -- they are listed with the last one first
+  for i = #all, 1, -1 do -- they are created in reverse order
     local source = all[i]
     actions[i] = make_action(state, flow, source)
     ids[source.temporary_id or ""] = actions[i].id
@@ -114,7 +114,7 @@ local function create(call)
   return response.one(call, "flow", flow)
 end
 
--- A template cannot be deleted while a message of a flow has it.
+-- A template cannot be deleted while a message of a flow uses it.
 local function delete_template(call)
   local kind, template = generic.subject(call)
   local messages = call.state:collection("flow-message")

@@ -1,5 +1,5 @@
---- Any number of profiles without their being stored: each is made from its
--- number when it is looked at.
+--- Generated profiles: none is stored, each is made from its number when it is
+--- read.
 
 local json = require "klaviyo.sandbox.json"
 local rfc3339 = require "klaviyo.sandbox.rfc3339"
@@ -7,9 +7,9 @@ local sequential_ids = require "klaviyo.sandbox.sequential_ids"
 
 local M = {}
 
-local FIRST = {"Ada", "Ben", "Chloé", "Dev", "Élodie", "Finn", "Grace",
+local FIRST_NAMES = {"Ada", "Ben", "Chloé", "Dev", "Élodie", "Finn", "Grace",
   "Hugo", "Ines", "Jun", "Kofi"}
-local LAST = {"Adams", "Brown", "Çelik", "Diaz", "Evans", "Fischer", "García",
+local LAST_NAMES = {"Adams", "Brown", "Çelik", "Diaz", "Evans", "Fischer", "García",
   "Haddad", "Ito", "Jones", "Kowalski", "Li", "Müller"}
 local CITIES = {
   {"Boston", "Massachusetts", "United States", "America/New_York"},
@@ -22,9 +22,9 @@ local function pick(list, number)
   return list[number % #list + 1]
 end
 
---- The origin (see store.lua) of a collection of generated profiles.
+--- Returns the origin (see store.lua) of a collection of generated profiles.
 ---@param count integer
----@param born number epoch seconds of the oldest; one follows every second
+---@param born number epoch seconds of the oldest profile; one is created every second
 ---@return table
 function M.profiles(count, born)
   local function number_of(pattern, text)
@@ -54,8 +54,8 @@ function M.profiles(count, born)
           email = ("profile-%07d@example.com"):format(position),
           phone_number = ("+1555%07d"):format(position),
           external_id = ("customer-%07d"):format(position),
-          first_name = pick(FIRST, position),
-          last_name = pick(LAST, position),
+          first_name = pick(FIRST_NAMES, position),
+          last_name = pick(LAST_NAMES, position),
           organization = json.null,
           location = {address1 = json.null, address2 = json.null,
             city = city[1], region = city[2], country = city[3],

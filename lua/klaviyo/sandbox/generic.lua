@@ -1,6 +1,5 @@
---- What an operation does when nothing special is known of it: reading,
--- listing, making, changing and removing resources and their relationships, as
--- JSON:API has it.
+--- Serves operations without special rules: it reads, lists, creates, updates
+--- and deletes resources and their relationships as JSON:API defines it.
 
 local response = require "klaviyo.sandbox.response"
 local json = require "klaviyo.sandbox.json"
@@ -10,12 +9,12 @@ local relations = require "klaviyo.sandbox.relations"
 
 local M = {}
 
--- The id in a path, whatever the parameter is called.
+-- Returns the id in the path, whatever the name of the parameter.
 local function path_id(call)
   return call.params[call.op.path_params[1]]
 end
 
--- The forms of ids that the service checks before it looks for them.
+-- The forms of ids that the service checks before it looks for the resource.
 local FORMS = {
   event = "^" .. ("%w"):rep(11) .. "$",
   ["flow-action"] = "^%d+$",
@@ -23,10 +22,10 @@ local FORMS = {
   ["mapped-metric"] = "^[%l_]+$",
 }
 
--- The attributes that are names of that form: `^[0-9_A-z]+$`.
+-- Attributes that must have the form `^[0-9_A-z]+$`.
 local NAMES = {coupon = "external_id", ["web-feed"] = "name"}
 
---- Throws 400 for a name that the service refuses.
+--- Throws 400 if the service would reject the name.
 ---@param kind string
 ---@param attributes table
 function M.check_name(kind, attributes)
@@ -38,8 +37,8 @@ function M.check_name(kind, attributes)
   end
 end
 
---- The resource that a path names; throws 404, or 400 where the id has not the
--- form of the type's ids.
+--- Returns the resource that the path names. Throws 404 if there is none, and
+--- 400 if the id does not have the form of the type's ids.
 ---@param call table
 ---@return string kind
 ---@return table record
@@ -57,11 +56,11 @@ function M.subject(call)
   return error_response.not_found(kind, id)
 end
 
---- Sets the relationships that a document gives.
+--- Sets the relationships of a document.
 ---@param call table
 ---@param kind string
 ---@param record table
----@param given table|nil `data.relationships`
+---@param relationships table|nil `data.relationships`
 function M.relate(call, kind, record, relationships)
   for name, relationship in pairs(relationships or {}) do
     local data = relationship.data
@@ -79,7 +78,7 @@ function M.relate(call, kind, record, relationships)
   end
 end
 
---- Makes a resource from a document's data.
+--- Creates a resource from the data of a document.
 ---@param call table
 ---@param kind string
 ---@param data table
@@ -164,7 +163,7 @@ end
 local CHANGE = {POST = relations.add, PATCH = relations.replace,
   DELETE = relations.remove}
 
--- What is linked already cannot be linked again, as far as the catalog goes.
+-- In the catalog, linking a resource that is linked already is an error.
 local function check_not_linked(call, kind, record, name, other)
   if call.op.method ~= "POST" or not kind:find("^catalog%-") then
     return
@@ -201,7 +200,7 @@ local function change_related(call)
   return response.empty(call)
 end
 
--- An action that is no resource of its own: its type lives elsewhere.
+-- Serves an action whose path is not a collection of its type.
 local function perform_action(call)
   local data = call.document and call.document.data or {}
   local kind = call.op.type or data.type

@@ -1,5 +1,5 @@
---- One request in, one answer out. Nothing here knows of nginx: what reads and
--- writes the wire is app.lua.
+--- Turns one request into one response. It does not depend on nginx: app.lua
+--- reads and writes the connection.
 
 local bulk = require "klaviyo.sandbox.bulk"
 local campaigns = require "klaviyo.sandbox.campaigns"
@@ -34,7 +34,8 @@ end
 
 local MEDIA = "application/vnd.api+json"
 
--- Origin-form target → path, query, whether it came by the gateway's prefix.
+-- Splits an origin-form target into path, query, and whether the path begins
+-- with the prefix of the gateway.
 local function split_target(target)
   local path, raw_query = target:match("^([^?]*)%??(.*)$")
   local inner = path:match("^/klaviyo(/.*)$")
@@ -57,7 +58,7 @@ local function check_private(state, authorization, gateway)
   end
 end
 
--- Webhooks need a plan, or OAuth.
+-- Webhooks require the Advanced KDP plan or OAuth.
 local function check_plan(state, op, authorization)
   if state.settings.advanced_kdp == false and op.path:find("^/api/webhook")
     and authorization:find("^Klaviyo%-API%-Key ") then
@@ -84,7 +85,7 @@ local function revision_of(text)
       .. "is YYYY-MM-DD[.suffix]."):format(text), {pointer = "/data/"})
   end
   return operations.load(text) or error_response.throw(400, "invalid",
-    ("There is no revision %s."):format(text), {pointer = "/data/"})
+    ("Unknown revision %s."):format(text), {pointer = "/data/"})
 end
 
 local function route(revision, method, path)
@@ -101,7 +102,7 @@ local function route(revision, method, path)
     return op, decoded
   end
   if #params == 0 then
-    error_response.throw(404, "not_found", ("There is no path %s."):format(path))
+    error_response.throw(404, "not_found", ("Unknown path %s."):format(path))
   end
   local failure = error_response.new(405):add("method_not_allowed",
     ("Method \"%s\" not allowed."):format(method))
@@ -136,7 +137,7 @@ local function document_of(state, op, request)
       {pointer = "/data"})
   end
   validate.document(op.body, document, function(kind, id)
-    -- A tag with an unknown group is answered in a way of its own.
+    -- The service reports an unknown tag group with its own error.
     return kind == "tag-group" or state:exists(kind, id)
   end)
   local count = bulk.count(op, document)
@@ -150,7 +151,7 @@ local function serve(state, request, response)
   local path, raw_query, gateway = split_target(request.target)
   local public = path:find("^/client/") ~= nil
   if not public and not path:find("^/api/") then
-    error_response.throw(404, "not_found", ("There is no path %s."):format(path))
+    error_response.throw(404, "not_found", ("Unknown path %s."):format(path))
   elseif public then
     check_public(request.header("authorization"))
   else
@@ -184,7 +185,7 @@ local function serve(state, request, response)
   return (special or generic.serve)(call)
 end
 
---- Which operation a request asks for, if any.
+--- Returns the operation that a request calls, or nil.
 ---@param request table
 ---@return string|nil id
 function M.operation(request)
@@ -194,10 +195,10 @@ function M.operation(request)
   return op and op.id
 end
 
---- Answers a request.
+--- Handles a request.
 ---@param state table
 ---@param request table method, target, header(lower-case name), body
----@return table response status, headers, body (text or nil), operation
+---@return table response status, headers, body (a text or nil), operation
 function M.handle(state, request)
   local response = {headers = {}}
   local ok, status, document = pcall(serve, state, request, response)
@@ -219,7 +220,7 @@ function M.handle(state, request)
       state.settings.digest)
   end
   if document then
-    -- The service's 429 has a body, but no type.
+    -- The 429 of the service has a body, but no Content-Type.
     response.headers["Content-Type"] = status ~= 429 and MEDIA or ""
     response.body = json.encode(document)
   end

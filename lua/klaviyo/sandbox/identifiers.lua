@@ -1,19 +1,19 @@
---- What tells one profile from another: which of it is well-formed, and which
--- the service takes only to report it afterwards.
+--- Checks the identifiers of profiles: which the service accepts, and which
+--- fail only when a job imports them.
 
 local error_response = require "klaviyo.sandbox.error_response"
 
 local M = {}
 
---- The attributes that identify.
+--- The attributes that identify a profile.
 M.names = {"email", "phone_number", "external_id", "anonymous_id", "_kx"}
 
 local find = string.find
 
---- Adds what is wrong with a profile's identifiers.
----@param wrong table a refusal
----@param data table the profile's resource
----@param pointer string to its attributes
+--- Adds an error for each malformed identifier of a profile.
+---@param failure table an error response
+---@param data table the resource of the profile
+---@param pointer string the pointer to its attributes
 function M.check(failure, data, pointer)
   local attributes = data.attributes or {}
   local email, phone = attributes.email, attributes.phone_number
@@ -29,8 +29,8 @@ function M.check(failure, data, pointer)
   end
 end
 
---- Adds a complaint when nothing identifies a profile.
----@param wrong table a refusal
+--- Adds an error if a profile has no identifier.
+---@param failure table an error response
 ---@param data table
 ---@param pointer string
 function M.require_any(failure, data, pointer)
@@ -47,7 +47,7 @@ function M.require_any(failure, data, pointer)
   end
 end
 
---- Throws 400 unless one profile is identified, and well.
+--- Throws 400 if a profile has no identifier or a malformed one.
 ---@param data table
 ---@param pointer string
 function M.require_valid(data, pointer)
@@ -57,12 +57,12 @@ function M.require_valid(data, pointer)
   failure:throw()
 end
 
---- Why a job cannot import a well-formed profile: its address is one that
--- cannot exist (top level domain "invalid", country code 999), or the property
--- `sandbox_error` asks for it.
+--- Returns why a job cannot import a well-formed profile: its address cannot
+--- exist (top-level domain "invalid", country code 999), or it has the
+--- property `sandbox_error`.
 ---@param data table
 ---@return string|nil detail
----@return string|nil member of the attributes
+---@return string|nil member the name of the attribute
 function M.import_error(data)
   local attributes = data.attributes or {}
   local email, phone = attributes.email, attributes.phone_number

@@ -1,4 +1,4 @@
---- Images: uploaded as a form with a file, or fetched from an address.
+--- Serves images: uploads of a multipart form, and imports from a URL.
 
 local response = require "klaviyo.sandbox.response"
 local json = require "klaviyo.sandbox.json"
@@ -12,8 +12,8 @@ local function throw_invalid(detail, name)
     {pointer = "/data/attributes/" .. (name or "file")})
 end
 
---- The parts of a multipart body, by name: `text`, `filename`.
----@param body table `op.body` of the catalogue
+--- Returns the parts of a multipart body by name: `text`, `filename`.
+---@param body table `op.body` of the operations table
 ---@param request table
 ---@return table
 function M.parts(body, request)
@@ -38,7 +38,7 @@ function M.parts(body, request)
     end
     local name = head:match('[; ]name="([^"]*)"')
     if not name or not body.parts[name] then
-      throw_invalid(("There is no part '%s'."):format(tostring(name)), name)
+      throw_invalid(("Unknown part '%s'."):format(tostring(name)), name)
     end
     parts[name] = {text = data, filename = head:match('filename="([^"]*)"')}
     from = stop
@@ -76,7 +76,7 @@ local function upload(call)
   return response.one(call, "image", image)
 end
 
--- PATCH replaces: what is not named is lost.
+-- PATCH replaces the whole resource: attributes that are missing are reset.
 local function update(call)
   local attributes = call.document.data.attributes or {}
   call.document.data.attributes = attributes
@@ -89,7 +89,7 @@ local function update(call)
   return generic.serve(call)
 end
 
--- Hidden ones are listed only when they are asked for.
+-- Hidden images are listed only if the filter names `hidden`.
 local function list(call)
   call.query.terms = call.query.terms or {}
   for _, term in ipairs(call.query.terms) do

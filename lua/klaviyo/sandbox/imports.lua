@@ -1,4 +1,4 @@
---- Many profiles at once: imported, subscribed, suppressed.
+--- Serves jobs for many profiles: import, subscription and suppression.
 
 local response = require "klaviyo.sandbox.response"
 local json = require "klaviyo.sandbox.json"
@@ -16,8 +16,8 @@ local AT = "/data/attributes/profiles/data/%d/attributes"
 
 local MAX_BYTES, MAX_UNMEASURED = 500000, 1000
 
--- What is left of `left` bytes after a value, roughly: most profiles are short,
--- and need not be written to be measured.
+-- Returns roughly how many of `left` bytes remain after a value. Most profiles
+-- are short and need not be encoded to be measured.
 local function remaining_bytes(value, left)
   if type(value) == "string" then
     return left - #value
@@ -41,7 +41,7 @@ local function check_bytes(failure, profile, pointer)
   end
 end
 
--- One malformed profile, and none of them is taken.
+-- One malformed profile rejects the whole request.
 local function check_all(list, require_identifier)
   local failure = error_response.new(400)
   for i, profile in ipairs(list) do
@@ -90,8 +90,8 @@ local function import(call)
   return response.one(call, data.type, job)
 end
 
--- A subscription makes a profile of an unknown address only if it names a list
--- or says that it is historical.
+-- A subscription creates a profile for an unknown address only if it names a
+-- list or is marked as historical.
 local function subscription(consent, on_list)
   return function(call)
     local state, data = call.state, call.document.data
@@ -114,7 +114,7 @@ local function subscription(consent, on_list)
   end
 end
 
--- Those that a suppression is about.
+-- Returns the profiles that a suppression applies to.
 local function suppression_targets(call, data)
   local state = call.state
   local by_profiles = (data.attributes or {}).profiles
@@ -160,7 +160,7 @@ local function suppression(suppressed)
   end
 end
 
---- Operations served here, by verb and path.
+--- The operations of this module, by method and path.
 M.serves = {
   ["POST /api/profile-bulk-import-jobs"] = import,
   ["POST /api/profile-subscription-bulk-create-jobs"] =

@@ -1,9 +1,9 @@
---- A sandbox: a stateful stand-in for the Klaviyo API on this machine, an
--- nginx of its own in a directory of its own.
---
---   local server = require("klaviyo.sandbox").start { profiles = 2500 }
---   -- server.base_url, server.key …
---   server:stop()
+--- A sandbox: a local server that behaves like the Klaviyo API and keeps state.
+--- It is an nginx with its own directory.
+---
+---   local server = require("klaviyo.sandbox").start {profiles = 2500}
+---   -- server.base_url, server.key …
+---   server:stop()
 
 local certs = require "klaviyo.sandbox.certs"
 local json = require "klaviyo.sandbox.json"
@@ -15,13 +15,14 @@ local shell = require "klaviyo.sandbox.shell"
 
 local M = {}
 
--- The directory that holds klaviyo/, absolute: nginx runs elsewhere.
+-- Returns the absolute path of the directory that contains klaviyo/: nginx
+-- runs in another directory.
 local function lua_dir()
   local source = debug.getinfo(1, "S").source:gsub("^@", "")
   local dir = source:match("^(.*)/klaviyo/sandbox/init%.lua$")
     or (source:match("^klaviyo/sandbox/init%.lua$") and ".")
   if not dir then
-    return nil, "cannot tell where the klaviyo module lies from " .. source
+    return nil, "cannot find the directory of the klaviyo module, which was loaded from " .. source
   end
   local ok, path = shell.run("cd " .. shell.quote(dir) .. " && pwd -P")
   return ok and path:gsub("\n+$", "") or nil, path
@@ -39,7 +40,7 @@ local function launch(self, settings, program)
     return pid and shell.process(pid)
   end)
   if not self.process then
-    return nil, "nginx did not stay: "
+    return nil, "nginx exited after its start: "
       .. (shell.read(self.dir .. "/error.log") or "")
   end
   return true
@@ -47,7 +48,8 @@ end
 
 local MAX_TRIES = 20
 
--- Somebody may take a port between our look and nginx's bind: try again.
+-- Another process may take a port between the check and nginx's bind: try
+-- again.
 local function launch_on_free_ports(self, settings, program)
   local ports, message = {}, nil
   for _ = 1, MAX_TRIES do
@@ -68,10 +70,10 @@ local function launch_on_free_ports(self, settings, program)
       break
     end
   end
-  return nil, "nginx could not be started:\n" .. message
+  return nil, "cannot start nginx:\n" .. message
 end
 
--- What the server itself has to know.
+-- The settings that the server process needs.
 local SERVER_SETTINGS = {"key", "company_id", "profiles", "link_base", "seed", "now",
   "record", "keep", "limits", "time_scale", "window_phase",
   "rate_limit_headers", "job_polls", "job_seconds", "advanced_kdp"}
@@ -80,7 +82,7 @@ local function prepare(self, settings)
   local ok, output = shell.run(
     'mktemp -d "${TMPDIR:-/tmp}/klaviyo-sandbox.XXXXXX"')
   if not ok then
-    return nil, "no temporary directory: " .. output
+    return nil, "cannot create a temporary directory: " .. output
   end
   self.dir = output:gsub("%s+$", "")
   assert(shell.run(("mkdir -p %s/temp %s/control"):format(
@@ -138,10 +140,10 @@ local function start(settings)
 end
 
 --- Starts a sandbox. It ends with the process that started it (even if that
--- is killed), unless `detach` is set.
+--- process is killed), unless `detach` is set.
 ---@param options klaviyo.sandbox.Options|nil
 ---@return table|nil server base_url, tls_url, ca_file, key, company_id, dir
----@return string|nil message why there is none
+---@return string|nil message what is wrong
 function M.start(options)
   return start(server_options.with_defaults(options, 2))
 end
@@ -151,7 +153,7 @@ local function fail(message)
   os.exit(1)
 end
 
--- Words that need no quotes in a shell.
+-- Quotes a word for a shell if needed.
 local function shell_word(text)
   return text:find("^[%w_.:/-]+$") and text or shell.quote(text)
 end
@@ -170,7 +172,8 @@ end
 local function run_in_foreground(server)
   print_details(server, "running until the end of input (Ctrl-D) or Ctrl-C")
   if rawget(_G, "jit") then
-    -- LuaJIT's reading goes on after Ctrl-C; a child of the terminal ends.
+    -- LuaJIT continues to read after Ctrl-C; a child process on the terminal
+    -- ends.
     os.execute("exec cat >/dev/null")
   else
     pcall(io.read, "*a") -- Ctrl-C raises an error here
@@ -178,11 +181,11 @@ local function run_in_foreground(server)
   server:stop()
 end
 
---- Starts a sandbox for other programs: writes a line for `eval` to standard
--- output, everything else to standard error. On a terminal it stays in the
--- foreground until the end of input or Ctrl-C; otherwise, or with `detach`, it
--- returns, and the sandbox ends with the session (with `detach`: by request
--- only). Options are `name=value` words, or `name` for `name=true`.
+--- Starts a sandbox for other programs. It writes a line for `eval` to
+--- standard output and everything else to standard error. On a terminal it
+--- stays in the foreground until the end of input or Ctrl-C. Otherwise it
+--- returns, and the sandbox ends with the session; with `detach` it ends only
+--- on request. Options are `name=value` words, or `name` for `name=true`.
 ---@param words string[]|nil the command line
 function M.main(words)
   local ok, settings = pcall(function()

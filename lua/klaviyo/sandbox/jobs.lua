@@ -1,6 +1,6 @@
---- Jobs: what they are to do is done when they are made, but it is told step by
--- step, so that whoever polls sees them go from queued over processing to
--- complete, each after so many polls and so many seconds.
+--- Serves jobs. The work is done when a job is created, but the status
+--- advances step by step: a client that polls sees queued, processing and
+--- complete, each for a number of polls and seconds.
 
 local response = require "klaviyo.sandbox.response"
 local json = require "klaviyo.sandbox.json"
@@ -13,7 +13,7 @@ local M = {}
 
 local EXPIRES_AFTER = 7 * 86400
 
---- Lets a job's time begin.
+--- Starts the clock of a job.
 ---@param state table
 ---@param record table
 ---@return table record
@@ -23,11 +23,11 @@ function M.begin(state, record)
   return record
 end
 
---- Makes a job.
+--- Creates a job.
 ---@param call table
 ---@param kind string
----@param total integer how many things it is about
----@param errors table[]|nil error objects, one for each that went wrong
+---@param total integer the number of items
+---@param errors table[]|nil error objects, one for each item that failed
 ---@return table record
 function M.make(call, kind, total, errors)
   local state = call.state
@@ -37,7 +37,7 @@ function M.make(call, kind, total, errors)
   })
   record.outcome = {total = total, errors = errors or {}}
   if kind == "profile-bulk-import-job" then
-    -- What begins an import answers in whole seconds.
+    -- The response that creates an import has times in whole seconds.
     record.fresh.created_at = rfc3339.whole(record.fresh.created_at)
     record.fresh.expires_at = rfc3339.whole(record.attributes.expires_at)
   end
@@ -62,7 +62,7 @@ local function send(state, record)
   end
 end
 
--- An import's errors are resources of their own, those of others attributes.
+-- The errors of an import are resources; those of other jobs are attributes.
 function STEP.processing(state, record, kind)
   local outcome = record.outcome
   local errors, of_import = json.array(), kind == "profile-bulk-import-job"
@@ -84,7 +84,7 @@ function STEP.processing(state, record, kind)
     skipped_count = 0, errors = not of_import and errors or nil}
 end
 
--- As many steps as are due.
+-- Advances a job by all the steps that are due.
 local function advance(state, kind, record)
   local settings = state.settings
   local polls, seconds = settings.job_polls or 1, settings.job_seconds or 0
@@ -113,7 +113,7 @@ function M.read(call)
   return generic.serve(call)
 end
 
---- Lists jobs: a poll of all of them.
+--- Lists jobs; this counts as a poll of each of them.
 function M.list(call)
   local kind = call.op.type
   local collection = call.state:collection(kind)
@@ -126,8 +126,8 @@ function M.list(call)
   return generic.serve(call)
 end
 
--- The catalog's bulk jobs and the coupon codes': the attribute that holds the
--- resources, and what is done to each.
+-- The attributes of the bulk jobs of the catalog and of coupon codes that hold
+-- the resources.
 local RESOURCES = {"items", "variants", "categories", "coupon-codes"}
 
 local ACTIONS = {}
@@ -152,7 +152,7 @@ function ACTIONS.delete(call, data)
   call.state:remove(data.type, find_resource(call, data))
 end
 
--- Does one; what is wrong with it comes back as an error object.
+-- Performs one action. Returns an error object if it fails.
 local function try_action(call, action, data, pointer)
   local ok, result = pcall(ACTIONS[action], call, data)
   if ok then
@@ -165,7 +165,7 @@ local function try_action(call, action, data, pointer)
     detail = problem.detail, source = {pointer = pointer}}
 end
 
---- Makes a bulk job and does its work.
+--- Creates a bulk job and does its work.
 function M.bulk(call)
   local data = call.document.data
   local action = data.type:match("%-bulk%-(%a+)%-job$")

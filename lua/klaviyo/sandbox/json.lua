@@ -1,6 +1,6 @@
---- JSON for the sandbox: strict on what comes in, exact on what goes out.
--- A stand-in that judges requests may not share the client's own JSON code,
--- and a lenient decoder would wave through what the service refuses.
+--- JSON for the sandbox: strict decoding, exact encoding. It shares no code
+--- with the client, because it checks the client; a lenient decoder would
+--- accept what the service rejects.
 
 local decode = require "klaviyo.sandbox.decode"
 
@@ -10,29 +10,29 @@ local floor = math.floor
 local byte, find, format = string.byte, string.find, string.format
 local concat = table.concat
 
---- JSON's null, as a value that a table can hold.
+--- The JSON value null.
 M.null = setmetatable({}, {__tostring = function() return "null" end})
 
 local array_mt = {}
 local raw_mt = {}
 local number_mt = {__tostring = function(self) return self.text end}
 
---- Marks a list, so that an empty one stays a list.
+--- Marks a table as an array, so that an empty one is encoded as `[]`.
 ---@param list table|nil
 ---@return table
 function M.array(list)
   return setmetatable(list or {}, array_mt)
 end
 
---- JSON that is written already.
+--- Returns a value for JSON that is encoded already.
 ---@param text string
 ---@return table
 function M.raw(text)
   return setmetatable({text = text}, raw_mt)
 end
 
---- The JSON kind of a value: null, string, boolean, integer, number, array
--- or object. An integral number is an "integer".
+--- Returns the JSON type of a value: null, string, boolean, integer, number,
+--- array or object. A number without a fraction is an "integer".
 ---@param value any
 ---@return string
 function M.kind(value)
@@ -54,7 +54,7 @@ function M.kind(value)
   return kind
 end
 
---- The number a decoded value stands for, or nil.
+--- Returns the number that a decoded value stands for, or nil.
 ---@param value any
 ---@return number|nil
 function M.to_number(value)
@@ -67,12 +67,13 @@ end
 
 decode.set_types {null = M.null, array = array_mt, number = number_mt}
 
---- Decodes one JSON text, strictly (RFC 8259; a member name twice is refused).
----@type fun(text: string, from: integer|nil): any, string|nil value (that
--- begins at the byte `from`, 1), or nil and what is wrong
+--- Decodes one JSON text strictly (RFC 8259; a duplicate member name is an
+--- error), from the byte `from` or 1. Returns the value, or nil and what is
+--- wrong.
+---@type fun(text: string, from: integer|nil): any, string|nil
 M.decode = decode.decode
 
---- Bytes as a text that JSON can hold.
+--- Returns the text with U+FFFD in place of bytes that are not UTF-8.
 ---@type fun(text: string): string
 M.repaired = decode.repaired
 
@@ -100,12 +101,12 @@ local function number_text(value)
   if tonumber(text) ~= value then
     text = format("%.17g", value)
   end
-  -- The decimal point is the locale's, and may be any text.
+  -- The decimal point depends on the locale.
   return (text:gsub("^(%-?%d+)[^%d.e]+", "%1."))
 end
 
---- Gives a table the order in which its members are written. One metatable
--- serves any number of tables of the same shape.
+--- Returns a metatable that sets the order in which members are written. Any
+--- number of tables of the same shape can share it.
 ---@param keys string[]
 ---@return table metatable
 function M.shape(keys)
@@ -176,15 +177,15 @@ function write(out, n, value)
   elseif kind == "table" then
     return write_table(out, n, value)
   else
-    error("no JSON for a " .. kind)
+    error(("cannot encode a %s as JSON"):format(kind))
   end
   out[n + 1] = text
   return n + 1
 end
 
---- Encodes a value. An empty table that is no `array` becomes `{}`.
+--- Encodes a value. An empty table that is not an `array` becomes `{}`.
 ---@param value any
----@param head string|nil what is to stand before it
+---@param head string|nil a text to put before the JSON
 ---@return string
 function M.encode(value, head)
   local out = {head or ""}

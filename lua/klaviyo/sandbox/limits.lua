@@ -1,5 +1,5 @@
---- The rate limits of the service, counted as it counts them: fixed windows
--- of a second, a minute and a day, per account and operation.
+--- The rate limits of the service: fixed windows of a second, a minute and a
+--- day, per account and operation.
 
 local operations = require "klaviyo.operations"
 local query = require "klaviyo.sandbox.query"
@@ -11,14 +11,14 @@ local WINDOWS = {{"second", 1}, {"minute", 60}, {"day", 86400}}
 
 local ceil, floor, max, min = math.ceil, math.floor, math.max, math.min
 
--- `time_scale` shortens what is longer than a second; seconds are what the
--- headers speak in, so no window is shorter.
+-- `time_scale` shortens windows longer than a second. The headers are in
+-- seconds, so no window is shorter than a second.
 local function length(state, seconds)
   local scale = state.settings.time_scale or 1
   return seconds == 1 and 1 or max(1, seconds * scale)
 end
 
--- Where a window begins within its length, as a fraction of it.
+-- Returns where a window begins, as a fraction of its length.
 local function phase(state)
   local wanted = state.settings.window_phase or "random"
   if wanted == "random" then
@@ -42,8 +42,8 @@ local function new_bucket(state, limit)
   return bucket
 end
 
--- A bucket keeps the figures of the revision that asked first: limits are the
--- service's, not a revision's.
+-- A bucket keeps the limits of the revision that was used first: the service
+-- does not count per revision.
 local function bucket_of(state, key, limit)
   local bucket = state.buckets[key]
   if not bucket then
@@ -53,7 +53,7 @@ local function bucket_of(state, key, limit)
   return bucket
 end
 
--- Turns the page of every window that has ended.
+-- Resets every window that has ended.
 local function reset_ended_windows(bucket, now)
   for i = 1, #bucket do
     local window = bucket[i]
@@ -73,8 +73,8 @@ local function bucket_key(op)
   return op.method .. " " .. op.path
 end
 
--- The operation's own bucket, and those that some parameters draw from
--- besides: one for each such parameter, whichever operation it is given to.
+-- Returns the bucket of the operation, and one more for each query parameter
+-- with a lower limit. Operations share the bucket of a parameter.
 local function buckets_of(state, op, raw_query)
   local list = {bucket_of(state, bucket_key(op), op.limit)}
   if not op.reduced or raw_query == "" then
@@ -91,7 +91,7 @@ local function buckets_of(state, op, raw_query)
   return list
 end
 
--- Seconds until none of them is full, or nil when none is.
+-- Returns the seconds until every window has room, or nil if all have room.
 local function wait_of(buckets, now)
   local wait
   for i = 1, #buckets do
@@ -107,8 +107,8 @@ local function wait_of(buckets, now)
   return wait
 end
 
--- The service sends what is left of the window that the policy begins with,
--- in seconds rounded down; its documentation says what is left of the minute.
+-- The service reports the first window of the policy and rounds seconds down.
+-- Its documentation describes the minute window.
 local function describe(state, bucket, now, headers)
   local documented = state.settings.rate_limit_headers == "documented"
   local window = bucket[documented and min(2, #bucket) or 1]
@@ -125,9 +125,9 @@ local function throw_throttled(state, op, wait)
   M.error_response(ceil(wait)):throw()
 end
 
---- What the service says to one who asks too soon.
+--- Returns the response of the service to a throttled request.
 ---@param seconds integer
----@return table refusal
+---@return table error_response
 function M.error_response(seconds)
   local failure = error_response.new(429):add("throttled", ("Request was throttled. "
     .. "Expected available in %d second%s."):format(seconds,
@@ -136,12 +136,12 @@ function M.error_response(seconds)
   return failure
 end
 
---- Counts a request; throws 429 when a window is full. What is refused does
--- not count.
+--- Counts a request. Throws 429 if a window is full; a throttled request is
+--- not counted.
 ---@param state table
 ---@param op table
 ---@param raw_query string
----@param headers table where the RateLimit headers go
+---@param headers table receives the RateLimit headers
 function M.count_request(state, op, raw_query, headers)
   if not state.settings.limits or not op.limit then
     return
@@ -158,11 +158,11 @@ function M.count_request(state, op, raw_query, headers)
       window.used = window.used + 1
     end
   end
-  -- The tightest is the one that was added last.
+  -- The bucket with the lowest limit was added last.
   describe(state, buckets[#buckets], now, headers)
 end
 
--- The operation of a name, in the first revision where it has that name.
+-- Returns the operation with this name, from the first revision that has it.
 local function operation(name)
   for _, date in ipairs(operations.revisions()) do
     local op = operations.load(date):operation(name)
@@ -170,30 +170,30 @@ local function operation(name)
       return op
     end
   end
-  error(("there is no operation %s"):format(tostring(name)), 0)
+  error(('unknown operation "%s"'):format(tostring(name)), 0)
 end
 
---- What others of the account use up.
+--- Uses up requests, as other clients of the same account would.
 ---@param state table
----@param order table operation, requests (1)
----@return table left by window
-function M.consume(state, order)
+---@param options table operation, requests (default 1)
+---@return table left requests left, by window
+function M.consume(state, options)
   if not state.settings.limits then
-    error("the sandbox was started without limits", 0)
+    error("this sandbox has no rate limits; start it with limits = true", 0)
   end
-  local op = operation(order.operation)
+  local op = operation(options.operation)
   local bucket = bucket_of(state, bucket_key(op), op.limit)
   reset_ended_windows(bucket, state.clock())
   local left = {}
   for _, window in ipairs(bucket) do
-    window.used = min(window.quota, window.used + (order.requests or 1))
+    window.used = min(window.quota, window.used + (options.requests or 1))
     left[window.name] = window.quota - window.used
   end
   return left
 end
 
---- Limits given by name of operation, by the keys they are kept under.
----@param given any the setting
+--- Returns the limits of the setting, by the key of their bucket.
+---@param setting any the option `limits`
 ---@return table
 function M.own(setting)
   local own = {}

@@ -1,35 +1,36 @@
---- The members of a to-many relationship, in the order of their joining. They
--- are kept as their places in their collection, or as their ids where they
--- have no place: a list may hold a million.
+--- The members of a to-many relationship, in the order in which they joined. A
+--- member is stored as its position in its collection, or as its id if it has
+--- no position: a list may have a million members.
 
 local M = {}
 
 local Members = {}
 Members.__index = Members
 
---- No members yet; or, with `all`, all resources of now.
----@param collection table of what they are (see store.lua)
+--- Returns an empty set of members or, with `all`, all current resources of
+--- the collection.
+---@param collection table the collection of the resources (see store.lua)
 ---@param all boolean|nil
 function M.new(collection, all)
   local count = all and collection.last or 0
   return setmetatable({
     collection = collection, start = count, last = count,
     count = all and collection.count or 0, version = 0,
-    -- handle → place among the members
+    -- handle → position among the members
     positions = {},
-    -- place among the members → handle, or false where one was taken out
+    -- position among the members → handle, or false if it was removed
     handles = {},
-    -- place among the members → when it joined
+    -- position among the members → the time it joined
     joined = {},
   }, Members)
 end
 
--- A number for what is in the collection, else the id.
+-- Returns the position of a resource in the collection, or its id.
 local function handle_of(self, id)
   return self.collection:position_of(id) or id
 end
 
---- The id of the member at a place, or nil.
+--- Returns the id of the member at a position, or nil.
 function Members:at(position)
   local handle = self.handles[position]
   if handle == nil and position <= self.start then
@@ -41,7 +42,7 @@ function Members:at(position)
   return handle or nil
 end
 
---- The resource of the member at a place, or nil.
+--- Returns the resource of the member at a position, or nil.
 function Members:record_at(position)
   local handle = self.handles[position]
   if handle == nil and position <= self.start then
@@ -62,17 +63,17 @@ local function position_of(self, handle)
   return position
 end
 
---- The place of a member, or nil.
+--- Returns the position of a member, or nil.
 function Members:position_of(id)
   return position_of(self, handle_of(self, id))
 end
 
---- Whether an id is among them.
+--- Returns whether an id is a member.
 function Members:has(id)
   return self:position_of(id) ~= nil
 end
 
---- Adds an id, unless it is there already.
+--- Adds an id, unless it is a member already.
 ---@param id string
 ---@param now number epoch seconds
 ---@return boolean added
@@ -88,7 +89,7 @@ function Members:add(id, now)
   return true
 end
 
---- Takes an id out.
+--- Removes an id.
 ---@return boolean removed
 function Members:remove(id)
   local handle = handle_of(self, id)

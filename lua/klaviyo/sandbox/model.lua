@@ -1,5 +1,6 @@
---- What a revision's operations say about resources when taken together: the
--- collection each type lives in, its relationships, its answered attributes.
+--- Derives a model of the resources from the operations of a revision: the
+--- collection of each type, its relationships and the attributes of its
+--- responses.
 
 local keys = require "klaviyo.util.tables"
 
@@ -15,17 +16,18 @@ local function parts(path)
   return collection, rest:match("^/{[%w_]+}/([%w-]+)$"), false
 end
 
---- How a path of the API is made up.
----@param path string the template
----@return table collection, member (has an id), relationship (its name), ids
--- (whether it is the relationship itself, not the related resources)
+--- Splits a path template of the API.
+---@param path string a path template
+---@return table collection, member (true if the path
+--- has an id), relationship (its name), ids (true if the path is the
+--- relationship itself, not the related resources)
 function M.path(path)
   local collection, name, ids = parts(path)
   return {collection = collection, relationship = name, ids = ids,
     member = path:find("{", 1, true) ~= nil}
 end
 
--- `op` or a linkage of a request document: both have type and many.
+-- `op` may also be a linkage of a request document: both have type and many.
 local function add_relationship(model, owner, name, op)
   local list = model.relationships[owner] or {}
   model.relationships[owner] = list
@@ -40,7 +42,7 @@ end
 local function add_fields(model, op)
   for parameter, about in pairs(op.query) do
     local kind = parameter:match("^fields%[(.*)%]$")
-    -- The type's own read says most; another's list may be an older one.
+    -- The operations of the type itself have the complete list of fields.
     if kind and (op.type == kind or not model.fields[kind]) then
       model.fields[kind] = about.values
     end
@@ -54,8 +56,8 @@ local function add_fields(model, op)
   end
 end
 
--- Relationships that no answer of the service has, though there are paths or
--- request members of their name.
+-- Relationships that no response of the service has, although paths or request
+-- members have their name.
 local NOT_IN_RESPONSES = {
   ["catalog-item"] = {"categories"},
   coupon = {"coupon-codes"},
@@ -67,7 +69,7 @@ local NOT_IN_RESPONSES = {
   review = {"order"},
 }
 
--- Relationships that answers have, though there is no path to them.
+-- Relationships that responses have, although no path leads to them.
 local ONLY_IN_RESPONSES = {
   ["coupon-code"] = {profile = {kind = "profile"}},
   ["coupon-code-bulk-create-job"] = {
@@ -92,7 +94,7 @@ for kind, name in pairs {item = "items", variant = "variants",
   end
 end
 
--- The names of the relationships that answers have.
+-- Collects the names of the relationships that responses have.
 local function add_response_relationships(model)
   for kind, more in pairs(ONLY_IN_RESPONSES) do
     for name, about in pairs(model.types[kind] and more or {}) do
@@ -112,12 +114,12 @@ end
 
 local models = setmetatable({}, {__mode = "k"})
 
---- The model of a revision.
----@param revision table of the catalogue
+--- Returns the model of a revision.
+---@param revision table from klaviyo.operations
 ---@return table `kinds` collection → type, `collections` type → collection,
--- `relationships` type → names with {kind, many}, `answered` type → those of
--- them that answers have, `types` the types that are read, `fields` type → names,
--- `additional` type → set of names that come only when asked for
+--- `relationships` type → names with {kind, many}, `answered` type → those of
+--- them that answers have, `types` the types that are read, `fields` type → names,
+--- `additional` type → set of names that come only when asked for
 function M.of(revision)
   if models[revision] then
     return models[revision]

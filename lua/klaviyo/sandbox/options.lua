@@ -1,40 +1,40 @@
---- What `sandbox.start` can be told.
+--- The options of `sandbox.start`.
 
 local M = {}
 
 ---@class klaviyo.sandbox.Options
----@field key? string  the private key; default one of its own, so that no two sandboxes are one account
+---@field key? string  the private key; default a random one, so that two sandboxes are two accounts
 ---@field company_id? string  the public key; default "SandBx"
----@field profiles? integer  how many generated ones there are; default 0
----@field seed? integer  of the ids; default 1
----@field now? number  a fixed clock, seconds since 1970; default the real one
----@field limits? boolean|table  true: the service's rate limits; a table of them by operation,
----  `{create_event = {second = 5, minute = 10}}`, over those; default false
----@field window_phase? string|number  where the windows begin: "random", each for itself; a fraction of the window,
----  0 to 1; "first", with the first request; default "random"
----@field time_scale? number  0.1 makes a minute 6 s, but no window shorter than a second; default 1
----@field rate_limit_headers? string  which window RateLimit-Remaining and -Reset describe: "service", the one that
----  RateLimit-Limit begins with, as the live service does; "documented", the minute; default "service"
----@field job_polls? integer  how often each state of a job is told; default 1
----@field job_seconds? number  that each state lasts at the least; default 0
----@field advanced_kdp? boolean  false: a private key gets 403 for webhooks and their topics, as in an account without
----  Advanced KDP; default true
----@field port? integer  default a free one
----@field tls_port? integer  default a free one
----@field gzip? boolean  whether answers are compressed for who takes that; default true
----@field link_base? string  origin of page links; default "https://a.klaviyo.com"
----@field keepalive_requests? integer  on one connection; default 100000
----@field http2_streams? integer  at a time on one connection; default 128
----@field connections? integer  at a time; default 4096
----@field detach? boolean  it outlives the program that started it; default false
----@field keep? boolean  its directory is left behind; default false
----@field record? integer  how many requests `server:requests()` remembers; default 200
----@field access_log? boolean  default true
----@field log_level? string  of nginx; default "warn"
----@field nginx? string  the program; default "nginx", of $PATH or where Debian has it
----@field modules? string  the folder with nginx's Lua module; default where Debian has it
+---@field profiles? integer  the number of generated profiles; default 0
+---@field seed? integer  the seed of the ids; default 1
+---@field now? number  a fixed time in epoch seconds; default the real time
+---@field limits? boolean|table  true: the rate limits of the service; a table by operation replaces some of
+---  them: `{create_event = {second = 5, minute = 10}}`; default false
+---@field window_phase? string|number  where the windows begin: "random", each at its own time; a fraction of the
+---  window, 0 to 1; "first", at the first request; default "random"
+---@field time_scale? number  0.1 shortens a minute to 6 s; no window is shorter than a second; default 1
+---@field rate_limit_headers? string  the window of RateLimit-Remaining and RateLimit-Reset: "service", the first one in
+---  RateLimit-Limit, as in the live service; "documented", the minute; default "service"
+---@field job_polls? integer  the number of polls that return each state of a job; default 1
+---@field job_seconds? number  the minimum duration of each state in seconds; default 0
+---@field advanced_kdp? boolean  false: a private key gets 403 for webhooks and webhook topics, as in an account
+---  without Advanced KDP; default true
+---@field port? integer  the HTTP port; default a free port
+---@field tls_port? integer  the HTTPS port; default a free port
+---@field gzip? boolean  whether responses are compressed if the client accepts gzip; default true
+---@field link_base? string  the origin of page links; default "https://a.klaviyo.com"
+---@field keepalive_requests? integer  requests on one connection; default 100000
+---@field http2_streams? integer  concurrent streams on one connection; default 128
+---@field connections? integer  concurrent connections; default 4096
+---@field detach? boolean  true: the sandbox outlives the program that started it; default false
+---@field keep? boolean  true: its directory is not removed; default false
+---@field record? integer  the number of requests that `server:requests()` returns; default 200
+---@field access_log? boolean  whether nginx writes access.log; default true
+---@field log_level? string  the log level of nginx; default "warn"
+---@field nginx? string  the program; default "nginx", in $PATH or where Debian installs it
+---@field modules? string  the directory with the Lua module of nginx; default where Debian installs it
 
--- The option's type is that of its default.
+-- The type of an option is the type of its default.
 local DEFAULTS = {
   company_id = "SandBx",
   profiles = 0,
@@ -58,11 +58,11 @@ local DEFAULTS = {
   advanced_kdp = true,
 }
 
--- Known when asked for, absent otherwise.
+-- Options without a default.
 local OPTIONAL = {key = "string", port = "number", tls_port = "number",
   nginx = "string", modules = "string", now = "number"}
 
--- What some options may be besides.
+-- Options that accept a second type.
 local OTHER_TYPES = {limits = "table", window_phase = "number"}
 
 local function names()
@@ -79,7 +79,7 @@ end
 local function check(name, value, level)
   local expected = OPTIONAL[name] or type(DEFAULTS[name])
   if expected == "nil" then
-    error(('unknown option "%s" of sandbox.start; there are: %s')
+    error(('unknown option "%s" of sandbox.start; known options: %s')
       :format(tostring(name), names()), level + 1)
   elseif type(value) ~= expected and type(value) ~= OTHER_TYPES[name] then
     error(('option "%s" of sandbox.start must be a %s, not a %s')
@@ -95,9 +95,10 @@ local function check(name, value, level)
   end
 end
 
---- The options with the defaults for those that are not there.
+--- Returns the options, completed with defaults. Raises an error for an
+--- unknown option or a wrong type.
 ---@param options table|nil
----@param level integer whose call is at fault when one is wrong
+---@param level integer the level of `error` for a wrong option
 ---@return table
 function M.with_defaults(options, level)
   local settings = {}
@@ -111,7 +112,7 @@ function M.with_defaults(options, level)
   return settings
 end
 
---- Options out of `name=value` words; a name alone means true.
+--- Returns the options of `name=value` words; a name alone means true.
 ---@param words string[]
 ---@return table
 function M.from_words(words)

@@ -1,16 +1,16 @@
---- One page of a sequence: `last` and `at(place)`, places never change.
--- Cursors name the last place seen (and its sort value), so a page stays where
--- it is while resources are added or taken away before it.
+--- Selects one page of a sequence (`last` and `at(position)`). A cursor names
+--- the last position of a page and its sort value. Positions never change, so
+--- a page stays where it is while resources are added or removed before it.
 
 local random_ids = require "klaviyo.sandbox.random_ids"
 local json = require "klaviyo.sandbox.json"
 
 local M = {}
 
---- Writes a cursor, opaque as the service's.
+--- Encodes a cursor. It is opaque, as the service's.
 ---@param direction string "next" or "prev"
----@param place integer
----@param key any sort value there
+---@param position integer
+---@param key any the sort value at the position
 ---@return string
 function M.cursor(direction, position, key)
   return random_ids.base64(json.encode {
@@ -18,9 +18,9 @@ function M.cursor(direction, position, key)
   })
 end
 
---- Reads a cursor.
+--- Decodes a cursor.
 ---@param text string
----@return table|nil cursor direction, place, key; nil when it is none of ours
+---@return table|nil cursor direction, position, key; nil if it is malformed
 function M.read_cursor(text)
   local list = json.decode(random_ids.from_base64(text) or "")
   if json.kind(list) ~= "array"
@@ -32,7 +32,7 @@ function M.read_cursor(text)
     key = list[3] ~= json.null and list[3] or nil}
 end
 
--- Numbers come before texts.
+-- Numbers sort before strings.
 local function before(a, b)
   if type(a) ~= type(b) then
     return type(a) == "number"
@@ -49,9 +49,9 @@ local function sort_key(value)
   return json.to_number(value)
 end
 
--- Whether (key, place) comes after (other_key, other_position). What has no value
--- comes last, whichever the direction; of equals, descending, the newest comes
--- first.
+-- Returns whether (key, position) sorts after (other_key, other_position).
+-- Items without a value come last in both directions; of equal items in
+-- descending order, the newest comes first.
 local function after(sort, key, position, other_key, other_position)
   if key ~= other_key then
     if key == nil or other_key == nil then
@@ -67,7 +67,8 @@ local function after(sort, key, position, other_key, other_position)
   return position > other_position
 end
 
--- All places in sorted order; kept with the sequence until it changes.
+-- Returns all positions in sorted order. The result is cached until the
+-- sequence changes.
 local function sorted_places(sequence, sort)
   local sort_cache = sequence.sort_cache
   local name = (sort.descending and "-" or "") .. sort.field
@@ -91,7 +92,7 @@ local function sorted_places(sequence, sort)
   return positions
 end
 
--- The rank of the first place behind the cursor; ranks run from 1.
+-- Returns the rank of the first position after the cursor; ranks begin at 1.
 local function rank_after(positions, sequence, sort, cursor)
   local low, high = 1, #positions + 1
   while low < high do
@@ -108,7 +109,7 @@ local function rank_after(positions, sequence, sort, cursor)
   return low
 end
 
--- Where to begin, with which step, and how a rank becomes a place.
+-- Returns the sorted positions, the first rank, the last rank and the step.
 local function traversal(sequence, sort, cursor)
   local positions, last, first, at_cursor
   if sort then
@@ -127,11 +128,12 @@ local function traversal(sequence, sort, cursor)
   return positions, first, last, 1
 end
 
---- Cuts a page.
----@param sequence table `last`, `at(place)`; `version` and `keep` to cache sorts
+--- Returns a page.
+---@param sequence table `last`, `at(place)`; `version` and `sort_cache` to cache sorted
+--- positions
 ---@param options table size, cursor, sort = {field, descending,
--- value_of(item, place)}, test(item, place)
----@return table page items, places, next, prev (cursors or nil)
+--- value_of(item, position)}, test(item, position)
+---@return table page items, positions, next, prev (cursors or nil)
 function M.slice(sequence, options)
   local sort, cursor, test = options.sort, options.cursor, options.test
   local positions, from, to, step = traversal(sequence, sort, cursor)

@@ -1,12 +1,12 @@
---- The way to a place in a document, as JSON pointers. Documents are judged
--- twice if anything is wrong with them: first without pointers (`false` stands
--- for them) and in any order, which is quick, then with them and in order.
+--- JSON pointers for validation. A document with errors is validated twice:
+--- first without pointers (`false` in their place) and in any order, which is
+--- fast, then with pointers and in sorted order.
 
 local keys = require "klaviyo.util.tables"
 
 local M = {}
 
---- The pointer to a member.
+--- Returns the pointer to a member.
 ---@param pointer string|false
 ---@param name string
 ---@return string|false
@@ -17,7 +17,7 @@ function M.under(pointer, name)
   return pointer .. "/" .. (name:gsub("~", "~0"):gsub("/", "~1"))
 end
 
---- The pointer to an item of a list.
+--- Returns the pointer to an item of a list.
 ---@param pointer string|false
 ---@param i integer from 1
 ---@return string|false
@@ -25,7 +25,7 @@ function M.item(pointer, i)
   return pointer and ("%s/%d"):format(pointer, i - 1)
 end
 
---- The members of an object: sorted, where their order is of interest.
+--- Iterates over the members of an object; sorted, if there are pointers.
 ---@param object table
 ---@param pointer string|false
 function M.each(object, pointer)
@@ -41,8 +41,8 @@ end
 
 local required = setmetatable({}, {__mode = "k"})
 
---- The names of the members that must be there, sorted.
----@param known table<string, table> from the catalogue
+--- Returns the names of the required members, sorted.
+---@param known table<string, table> from the operations table
 ---@return string[]
 function M.required(known)
   local names = required[known]

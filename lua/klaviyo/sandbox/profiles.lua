@@ -1,5 +1,4 @@
---- What is special about profiles: they are one person each, told apart by
--- their identifiers.
+--- Serves profiles: each is one person, identified by its identifiers.
 
 local response = require "klaviyo.sandbox.response"
 local json = require "klaviyo.sandbox.json"
@@ -9,7 +8,7 @@ local error_response = require "klaviyo.sandbox.error_response"
 
 local M = {}
 
--- The profile that has one of these identifiers.
+-- Returns the profile that has one of these identifiers.
 local function owner_of(state, attributes)
   local profiles = state:collection("profile")
   for _, name in ipairs(identifiers.names) do
@@ -35,7 +34,7 @@ local function list_of(value)
   return {value}
 end
 
--- What `meta.patch_properties` orders.
+-- Applies `meta.patch_properties`.
 local function patch_properties(have, patch)
   local properties = {}
   for name, value in pairs(have or {}) do
@@ -81,7 +80,7 @@ local function apply_meta(state, record, meta)
   end
 end
 
--- Events mostly bring nothing but who it was.
+-- Most events change nothing of their profile.
 local function changes_record(record, attributes)
   for name, value in pairs(attributes) do
     if record.attributes[name] ~= value then
@@ -91,7 +90,7 @@ local function changes_record(record, attributes)
   return false
 end
 
---- The profile that a document is about, or nil.
+--- Returns the profile that a document identifies, or nil.
 ---@param state table
 ---@param data table a resource: id, attributes
 ---@return table|nil record
@@ -100,7 +99,7 @@ function M.find(state, data)
     or owner_of(state, data.attributes or {})
 end
 
---- Makes or updates a profile, as profile-import does.
+--- Creates or updates a profile, as profile-import does.
 ---@param state table
 ---@param data table a resource: id, attributes, meta
 ---@return table record
@@ -184,13 +183,13 @@ local function delete_person(call)
     or {}
   local record = M.find(call.state, profile)
   if not record then
-    error_response.throw(404, "not_found", "There is no such profile.")
+    error_response.throw(404, "not_found", "The profile does not exist.")
   end
   call.state:remove("profile", record)
   return response.empty(call)
 end
 
---- Operations served here, by verb and path.
+--- The operations of this module, by method and path.
 M.serves = {
   ["POST /api/profiles"] = create,
   ["PATCH /api/profiles/{id}"] = update,

@@ -1,5 +1,4 @@
---- The nginx program that serves a sandbox: where it is, and what its version
--- understands.
+--- Finds the nginx program for a sandbox, and what its version supports.
 
 local shell = require "klaviyo.sandbox.shell"
 
@@ -8,14 +7,14 @@ local M = {}
 local MISSING = "%s is missing: install it (Debian: apt-get install nginx "
   .. "libnginx-mod-http-lua openssl)"
 
--- A user's PATH often lacks the directories where Debian installs nginx.
+-- The PATH of a user often lacks the directories where Debian installs nginx.
 local FIND = 'PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"; command -v '
 
 local MODULE_DIRS = {"/usr/lib/nginx/modules", "/usr/lib64/nginx/modules",
   "/usr/share/nginx/modules"}
 
--- `listen … http2` is deprecated from nginx 1.25.1 on, which has the
--- directive `http2`; older versions do not know that.
+-- nginx 1.25.1 introduced the directive `http2` and deprecated `listen …
+-- http2`; older versions do not know the directive.
 local HTTP2_DIRECTIVE = 1025001
 
 local function module_dir(name, chosen)
@@ -28,7 +27,8 @@ local function module_dir(name, chosen)
   end
 end
 
--- "nginx version: nginx/1.22.1" as 1022001; unknown ones count as old.
+-- "nginx version: nginx/1.22.1" becomes 1022001; an unknown version counts as
+-- old.
 local function version_number(text)
   local major, minor, patch = text:match("/(%d+)%.(%d+)%.(%d+)")
   return major and major * 1000000 + minor * 1000 + patch or 0
@@ -67,7 +67,7 @@ function M.find(options)
 end
 
 --- Returns the directives by which a server block listens with HTTP/2.
----@param address string  "127.0.0.1:8443", or with "ssl" behind it
+---@param address string  "127.0.0.1:8443" or "127.0.0.1:8443 ssl"
 ---@return string
 function Program:listen_http2(address)
   if self.version >= HTTP2_DIRECTIVE then

@@ -1,4 +1,4 @@
---- The query string of a request, read and held against the operation.
+--- Parses the query string of a request and checks it against the operation.
 
 local keys = require "klaviyo.util.tables"
 local filter = require "klaviyo.sandbox.filter"
@@ -7,10 +7,10 @@ local error_response = require "klaviyo.sandbox.error_response"
 
 local M = {}
 
---- Percent-decoding, strict.
+--- Decodes percent-encoding strictly.
 ---@param text string
----@param plus boolean|nil whether "+" is a blank
----@return string|nil nil where an escape is malformed
+---@param plus boolean|nil whether "+" is a space
+---@return string|nil text nil if an escape is malformed
 function M.unescape(text, plus)
   if text:find("%%%X") or text:find("%%.%X") or text:find("%%.?$") then
     return nil
@@ -23,7 +23,7 @@ function M.unescape(text, plus)
   end))
 end
 
---- Percent-encoding of all but unreserved characters.
+--- Encodes all but unreserved characters.
 ---@param text string
 ---@return string
 function M.escape(text)
@@ -35,15 +35,15 @@ function M.escape(text)
   end))
 end
 
---- Percent-encoding as in forms, where a blank is "+": the links of the service
--- are written so.
+--- Encodes a text as in forms, where a space is "+": the service writes its
+--- links in this way.
 ---@param text string
 ---@return string
 function M.form_escape(text)
   return (M.escape(text):gsub("%%20", "+"))
 end
 
---- The parameters as they stand, in their order.
+--- Returns the parameters as they were sent, in their order.
 ---@param raw string
 ---@return table[] pairs of name and value
 function M.split(raw)
@@ -139,7 +139,8 @@ local function check_filter(op, text)
   return terms
 end
 
--- What the two listings of the offset kind take besides.
+-- The two listings with numbered pages accept these parameters without
+-- declaring them.
 local function declared(op, name)
   if op.query[name] then
     return op.query[name]
@@ -149,11 +150,11 @@ local function declared(op, name)
   end
 end
 
---- Reads and checks a query string.
+--- Parses and checks a query string.
 ---@param op table the operation
 ---@param raw string without the "?"
 ---@return table query values by parameter name; `terms` the parsed filter,
--- `cursor` the read cursor, `list` the pairs as sent
+--- `cursor` the decoded cursor, `list` the pairs as sent
 function M.read(op, raw)
   local values, list = {}, M.split(raw)
   for _, pair in ipairs(list) do

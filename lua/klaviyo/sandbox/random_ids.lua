@@ -1,5 +1,6 @@
---- Ids in the service's style, from a small generator of its own: a sandbox
--- started twice alike gives the same ids, and math.random stays the user's.
+--- Creates ids in the style of the service. It has its own random generator: a
+--- sandbox started twice with the same seed creates the same ids, and
+--- math.random is left alone.
 
 local M = {}
 
@@ -14,7 +15,7 @@ local HEX = DIGITS .. "abcdef"
 local Generator = {}
 Generator.__index = Generator
 
---- A new generator (Park and Miller's, exact in doubles).
+--- Returns a new generator (Park and Miller's, exact in doubles).
 ---@param seed integer
 ---@return table
 function M.new(seed)
@@ -41,7 +42,7 @@ function Generator:uuid()
     self:letters(HEX, 12)}, "-")
 end
 
--- All pairs of digits, and what each digit is worth.
+-- All pairs of digits, and the value of each digit.
 local PAIRS, VALUES = {}, {}
 for i = 0, 31 do
   local high = CROCKFORD:sub(i + 1, i + 1)
@@ -51,9 +52,9 @@ for i = 0, 31 do
   end
 end
 
---- A number in Crockford's base 32, as in ULIDs.
+--- Returns a number in Crockford's base 32, as in ULIDs.
 ---@param number integer
----@param width integer even
+---@param width integer the number of digits, even
 ---@return string
 function M.base32(number, width)
   local out = {}
@@ -65,9 +66,9 @@ function M.base32(number, width)
   return table.concat(out)
 end
 
---- The number that a text in Crockford's base 32 stands for, or nil.
+--- Returns the number that a text in Crockford's base 32 stands for, or nil.
 ---@param text string
----@param from integer|nil where it begins
+---@param from integer|nil the first byte to read, default 1
 ---@return integer|nil
 function M.from_base32(text, from)
   local number = 0
@@ -83,7 +84,7 @@ end
 
 local B64 = BASE62:sub(11) .. DIGITS .. "+/"
 
---- Base64 with padding.
+--- Returns the base64 encoding of a text, with padding.
 ---@param text string
 ---@return string
 function M.base64(text)
@@ -105,7 +106,7 @@ function M.base64(text)
   return table.concat(out)
 end
 
---- The bytes of a base64 text, or nil when it is none.
+--- Returns the bytes of a base64 text, or nil if it is malformed.
 ---@param text string
 ---@return string|nil
 function M.from_base64(text)
@@ -143,9 +144,8 @@ local function hex_id(random_ids)
   return random_ids:letters(HEX, 32)
 end
 
--- Resource type to the way its ids are made; whatever is not named here gets
--- a ULID, jobs get base64 without padding (as the import jobs of the service
--- have).
+-- Resource type → the style of its ids. Other types get a ULID; other jobs get
+-- base64 without padding, as the import jobs of the service have.
 local STYLES = {
   list = short_id, segment = short_id, flow = short_id, metric = short_id, template = short_id,
   form = short_id, account = short_id, ["flow-message"] = short_id,
@@ -161,7 +161,7 @@ local STYLES = {
   end,
 }
 
--- An import job's: the account, a word, and when it was made.
+-- The id of an import job holds the account, a word and the time.
 local function import_job(random_ids, now, settings)
   return M.base64(("%s_maintenance.%s.%d.%s"):format(settings.company_id
     or "", short_id(random_ids), now, short_id(random_ids)))
@@ -171,10 +171,10 @@ STYLES["profile-bulk-import-job"] = import_job
 STYLES["profile-suppression-bulk-create-job"] = ulid
 STYLES["profile-suppression-bulk-delete-job"] = ulid
 
---- A fresh id for a resource.
+--- Returns a new id for a resource.
 ---@param kind string the resource type
 ---@param now number epoch seconds
----@param settings table of the sandbox
+---@param settings table the settings of the sandbox
 ---@return string
 function Generator:id(kind, now, settings)
   local style = STYLES[kind]

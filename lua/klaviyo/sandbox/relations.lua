@@ -1,12 +1,13 @@
---- Relationships between resources. Each is kept on one side only; the other
--- side is read off it, so that the two can never disagree.
+--- Relationships between resources. Each is stored on one side only, and the
+--- other side is derived from it, so that the two can never disagree.
 
 local store = require "klaviyo.sandbox.store"
 
 local M = {}
 
--- The keeping side → what the other side calls it. A relationship that is not
--- named here is kept by the resource that has it and has no other side.
+-- The side that is stored → the name on the other side. A relationship that is
+-- not in this table is stored with the resource that has it, and has no
+-- inverse.
 local INVERSE = {
   ["list.profiles"] = "profile.lists",
   ["segment.profiles"] = "profile.segments",
@@ -25,29 +26,28 @@ local INVERSE = {
   ["form-version.form"] = "form.form-versions",
 }
 
--- Kept to-one relationships whose name is not their type.
+-- The inverse side → the side that is stored.
 local STORED_AS = {}
 for stored, other in pairs(INVERSE) do
   local kind, name = stored:match("^(.*)%.(.*)$")
   STORED_AS[other] = {kind = kind, name = name}
 end
 
--- What other sides, without which nothing is kept, are of.
+-- Types that cannot be derived from the name of the relationship.
 local TARGET = {
   items = "catalog-item", variants = "catalog-variant", item = "catalog-item",
   categories = "catalog-category",
 }
 
---- The type that a relationship's name speaks of, where the catalogue does
--- not say.
+--- Returns the resource type that the name of a relationship implies.
 ---@param name string
 ---@return string
 function M.target(name)
   return TARGET[name] or name:gsub("ies$", "y"):gsub("s$", "")
 end
 
--- From what a resource is known by (see `handle`) to the other's id (to-one) or
--- to Members (to-many).
+-- Returns a table from the handle of a resource (see `handle`) to the id of
+-- the other (to-one) or to Members (to-many).
 local function table_of(state, kind, name)
   local key = kind .. "." .. name
   local links = state.links[key]
@@ -58,7 +58,8 @@ local function table_of(state, kind, name)
   return links
 end
 
--- Numbers where ids follow from them: they take less room.
+-- Returns the position of a resource whose ids are sequential, otherwise its
+-- id: numbers take less memory.
 local function handle(state, kind, id)
   local collection = state:collection(kind)
   return collection.sequential_ids and collection:position_of(id) or id
@@ -68,11 +69,11 @@ local function link_of(state, kind, id, name)
   return table_of(state, kind, name)[handle(state, kind, id)]
 end
 
---- The one that a resource points to, or nil.
+--- Returns the id of the related resource of a to-one relationship, or nil.
 ---@return string|nil id
 function M.one(state, kind, id, name)
   local stored = STORED_AS[kind .. "." .. name]
-  if stored then -- seen from the other side: the first that points here
+  if stored then -- the inverse side: the first resource that points here
     local sequence = M.sequence(state, kind, id, name)
     for position = 1, sequence.last do
       local record = sequence.at(position)
@@ -86,7 +87,7 @@ function M.one(state, kind, id, name)
   return type(target) == "string" and target or nil
 end
 
---- Points a to-one relationship at a resource, or at nothing.
+--- Sets or clears the target of a to-one relationship.
 function M.point(state, kind, id, name, target)
   table_of(state, kind, name)[handle(state, kind, id)] = target
 end
@@ -121,9 +122,11 @@ local function inverse_sequence(state, stored, id)
   }
 end
 
---- The related resources of a to-many relationship as a sequence for pages.
----@return table sequence `last`, `at(place)`; where it is kept on this side
--- also `joined(place)`, `place_of(record)`, `count`, `version`, `keep`
+--- Returns the related resources of a to-many relationship as a sequence for
+--- pages.
+---@return table sequence `last`, `at(position)`; if this side is stored,
+--- also `joined(position)`, `position_of(record)`, `count`, `version`,
+--- `sort_cache`
 function M.sequence(state, kind, id, name, target)
   local stored = STORED_AS[kind .. "." .. name]
   if stored then
@@ -150,7 +153,7 @@ function M.sequence(state, kind, id, name, target)
   }
 end
 
---- How many there are, as far as it is known without looking.
+--- Returns the number of members, if this side is stored; otherwise 0.
 function M.count(state, kind, id, name)
   local members = link_of(state, kind, id, name)
   return type(members) == "table" and members.count or 0
@@ -166,7 +169,7 @@ local function set_one(state, stored, id, other, linked)
   end
 end
 
--- Whether the keeping side of a relationship has one or many.
+-- Returns whether the stored side is a to-one relationship.
 local function stores_one(stored)
   return not stored.name:find("s$")
 end
@@ -185,7 +188,7 @@ function M.add(state, kind, id, name, ids)
   end
 end
 
---- Takes resources out of a to-many relationship.
+--- Removes resources from a to-many relationship.
 function M.remove(state, kind, id, name, ids)
   local stored = STORED_AS[kind .. "." .. name]
   for _, other in ipairs(ids) do
@@ -199,7 +202,7 @@ function M.remove(state, kind, id, name, ids)
   end
 end
 
---- Makes these the only ones of a to-many relationship.
+--- Replaces all resources of a to-many relationship.
 function M.replace(state, kind, id, name, ids)
   local sequence = M.sequence(state, kind, id, name)
   local present = {}
@@ -211,7 +214,7 @@ function M.replace(state, kind, id, name, ids)
   M.add(state, kind, id, name, ids)
 end
 
---- Forgets what a removed resource pointed to.
+--- Deletes the relationships of a resource that was removed.
 function M.forget(state, kind, id)
   for key, links in pairs(state.links) do
     if key:match("^(.*)%.[^.]*$") == kind then

@@ -1,5 +1,5 @@
---- Resources as they are answered: all attributes of the type (null where
--- there is none), or those of the sparse fieldset; relationships; links.
+--- Renders resources for responses: all attributes of the type (null if one
+--- has no value) or those of the sparse fieldset, relationships and links.
 
 local json = require "klaviyo.sandbox.json"
 local rfc3339 = require "klaviyo.sandbox.rfc3339"
@@ -15,19 +15,19 @@ local IDENTIFIER = json.shape {"type", "id"}
 local RELATIONSHIP = json.shape {"data", "links"}
 local LINKS = json.shape {"self", "related", "first", "last", "prev", "next"}
 
--- To-many relationships that are answered with their data unasked.
+-- To-many relationships whose data is included without a request for it.
 local WITH_DATA = {
   ["campaign.campaign-messages"] = true, ["webhook.webhook-topics"] = true,
   ["profile-bulk-import-job.lists"] = true,
 }
 
--- Links that a relationship has none of.
+-- Links that the service leaves out of a relationship.
 local MISSING_LINKS = {
   ["webhook.webhook-topics"] = {self = true, related = true},
   ["profile-bulk-import-job.import-errors"] = {self = true},
 }
 
--- Attributes that are not stored but found out.
+-- Attributes that are computed instead of stored.
 local COMPUTED = {}
 
 COMPUTED["list.profile_count"] = function(state, record)
@@ -50,10 +50,10 @@ COMPUTED["profile.predictive_analytics"] = function()
     expected_date_of_next_order = json.null}
 end
 
--- Attributes that are answered otherwise than they are stored.
+-- Attributes whose response differs from what is stored.
 local CONVERTED = {}
 
--- How long a new segment is said to be processed, in seconds.
+-- How long a new segment is processing, in seconds.
 local SEGMENT_PROCESSING = 10
 
 CONVERTED["segment.is_processing"] = function(value, state, record)
@@ -71,7 +71,7 @@ CONVERTED["profile.location"] = function(value)
   return location
 end
 
--- A number when written, a text when read.
+-- A request has a number here, a response a string.
 CONVERTED["coupon.monitor_configuration"] = function(value)
   local threshold = json.kind(value) == "object"
     and json.to_number(value.low_balance_threshold)
@@ -81,42 +81,42 @@ end
 
 CONVERTED["profile.subscriptions"] = subscriptions.render
 
--- The address is a secret as well, for its path may hold one.
+-- The path of the URL may hold a secret and is masked.
 CONVERTED["webhook.endpoint_url"] = function(value)
   local origin = type(value) == "string" and value:match("^%w+://[^/?#]+")
   return origin and origin .. "/*****" or value
 end
 
---- A resource identifier.
+--- Returns a resource identifier.
 ---@param kind string
 ---@param id string
 function M.identifier(kind, id)
   return setmetatable({type = kind, id = id}, IDENTIFIER)
 end
 
---- Links in the order the service writes them.
+--- Sets the order in which the service writes links.
 ---@param links table
 function M.links(links)
   return setmetatable(links, LINKS)
 end
 
--- What the answers to writing have besides.
+-- Attributes that only responses to writing operations have.
 local ONLY_AFTER_WRITING = {profile = {"anonymous_id", "whatsapp_bsuid"}}
 
--- Operations whose answer has a shape of its own.
+-- Operations whose response has its own attributes.
 local OWN_SHAPE = {
   ["/api/campaign-message-assign-template"] = {"label", "channel", "content",
     "send_times", "created_at", "updated_at"},
 }
 
--- The operation's own list of attributes may be longer than the type's.
+-- The attributes of the operation may be more than those of the type.
 local function known_names(call, kind)
   local parameter = call.op.query["fields[" .. kind .. "]"]
   return OWN_SHAPE[call.op.path]
     or parameter and parameter.values or call.model.fields[kind]
 end
 
--- The id is enumerated with the fields of many types, but is no attribute.
+-- The fields of many types include the id, which is not an attribute.
 local function add_name(names, parts, name)
   local top, rest = name:match("^([^.]+)%.(.*)$")
   top = top or name
@@ -149,7 +149,7 @@ local function requested_names(call, kind, values)
   return (requested or known) and names, parts
 end
 
--- The members of `value` that dotted names ask for.
+-- Returns the members of `value` that the dotted names select.
 local function pick_members(value, paths)
   local out = {}
   for _, path in ipairs(paths) do
@@ -169,8 +169,8 @@ local function pick_members(value, paths)
   return out
 end
 
--- Values as they were when written, with fractions of a second, are answered
--- by the operation that wrote them; those that are stored, afterwards.
+-- The operation that writes a time responds with fractions of a second; later
+-- responses have what is stored.
 local function value_of(call, kind, record, name, joined)
   local key = kind .. "." .. name
   local value = call.op.method ~= "GET" and record.fresh and record.fresh[name]
@@ -221,8 +221,8 @@ local function linkage(state, kind, id, name, about, with_data)
   return list
 end
 
--- Links are most of a long page, and alike but for the id: they are written
--- once, in pieces that the id is put between.
+-- Links are most of a long page and differ only in the id: they are encoded
+-- once, in pieces between which the id is inserted.
 local function link_pieces(links)
   local pieces = {}
   local text = json.encode(links):gsub("\\u0000", "\0")
@@ -245,7 +245,7 @@ local function links_of(own, kind, name)
   }
 end
 
--- The relationships that are answered, and what writes them.
+-- Returns a function that renders the relationships of a resource.
 local function relationships_of(state, kind, names, about, include, base)
   local plain = {}
   local with_data = false
@@ -270,21 +270,21 @@ local function relationships_of(state, kind, names, about, include, base)
   end
 end
 
--- A profile that is read has `conversations`, any other answer has
+-- A profile that is read has `conversations`, all other responses have
 -- `conversation`.
 local OMITTED_ON_READ = {["/api/profiles"] = "conversation",
   ["/api/profiles/{id}"] = "conversation"}
 
--- Types whose resources have no link of their own.
+-- Types whose resources have no link.
 local UNLINKED = {["import-error"] = true}
 
 local function relationship_names(call, kind, primary)
   if call.op.path == "/api/forms/{id}" and primary then
-    return {} -- a form that is read with its definition has none
+    return {} -- a form has its definition instead
   end
   local omitted = kind == "profile" and (primary and call.op.method == "GET"
     and OMITTED_ON_READ[call.op.path] or "conversations")
-    -- The flat shape of a message has no image.
+    -- A message with flat attributes has no image.
     or OWN_SHAPE[call.op.path] and "image"
   local names = {}
   for _, name in ipairs(call.model.in_responses[kind] or {}) do
@@ -293,11 +293,11 @@ local function relationship_names(call, kind, primary)
   return names
 end
 
---- What turns records of a type into answered resources, for one request.
----@param call table world, model, op
+--- Returns a function that renders records of a type for one request.
+---@param call table state, model, op
 ---@param kind string
----@param values table the query's parameters that count
----@param primary boolean|nil whether they are primary data, not included
+---@param values table the query parameters to apply
+---@param primary boolean|nil true for primary data, nil for included resources
 ---@return fun(record: table, joined: number|nil): table
 function M.renderer(call, kind, values, primary)
   local state, model = call.state, call.model

@@ -1,5 +1,5 @@
---- Metric aggregates, counted from the events that are there, and the reports
--- about campaigns, flows, forms and segments, in which nothing has happened.
+--- Serves metric aggregates, counted from the stored events, and empty reports
+--- about campaigns, flows, forms and segments.
 
 local response = require "klaviyo.sandbox.response"
 local json = require "klaviyo.sandbox.json"
@@ -12,10 +12,10 @@ local M = {}
 local DAY = 86400
 local LENGTHS = {hour = 3600, day = DAY, week = 7 * DAY}
 
--- No aggregate has more dates.
+-- The maximum number of dates of an aggregate.
 local MAX_DATES = 1000
 
--- The beginning of the month after the one that a time is in.
+-- Returns the beginning of the month after a time.
 local function next_month(time)
   local date = os.date("!*t", time)
   local month = date.month % 12 + 1
@@ -23,7 +23,7 @@ local function next_month(time)
   return rfc3339.parse(("%04d-%02d-01"):format(year, month))
 end
 
--- The beginnings of the intervals between two times.
+-- Returns the beginnings of the intervals between two times.
 local function beginnings(from, to, interval)
   local list, at = {}, from
   while at < to and #list < MAX_DATES do
@@ -34,13 +34,13 @@ local function beginnings(from, to, interval)
   return list
 end
 
--- The bounds of the datetime that the filters give: `[from, to)`.
+-- Returns the bounds of the datetime filters: `[from, to)`.
 local function bounds(filters, now)
   local from, to = now - now % DAY - 30 * DAY, now
   for _, text in ipairs(filters or {}) do
     local operator, value = text:match("^([%a-]+)%(datetime,([^)]*)%)$")
     value = value and value:gsub("[\"']", "")
-    -- Without an offset it is UTC, here.
+    -- A datetime without an offset is UTC.
     local time = value and (rfc3339.parse(value) or rfc3339.parse(value .. "Z"))
     if time and operator:find("^greater") then
       from = time
@@ -59,7 +59,7 @@ local function interval_index(starts, to, time)
   end
 end
 
--- How often, by how many and of which value, for each interval.
+-- Returns count, sum of values and unique profiles for each interval.
 local function counted(state, metric, starts, to)
   local count, value, people = {}, {}, {}
   for i = 1, #starts do
@@ -115,7 +115,8 @@ local function aggregates(call)
     }, true)
 end
 
--- What a report tells of: a campaign that was sent, each flow's messages.
+-- Returns the rows of a report: sent campaigns, or all resources of other
+-- types.
 local function groupings(call)
   local state, list = call.state, {}
   local kind = call.document.data.type:match("^(%a+)%-")

@@ -1,4 +1,5 @@
---- Answers: one resource, a page of them, identifiers only, or nothing.
+--- Builds responses: one resource, a page of resources, identifiers, or no
+--- body.
 
 local json = require "klaviyo.sandbox.json"
 local fields = require "klaviyo.sandbox.fields"
@@ -12,15 +13,15 @@ local M = {}
 
 local DOCUMENT = json.shape {"data", "included", "links", "meta"}
 
--- Listings without a page[size]: how many the service gives.
+-- Page sizes of the service for listings without page[size].
 local FIXED_SIZE = {
   list = 10, segment = 10, template = 10, event = 200, metric = 200, tag = 50,
   ["tag-group"] = 25, ["tracking-setting"] = 1, profile = 20, flow = 50,
 }
 local OTHER_SIZE = 100
 
--- Statuses that the service answers with, whatever its documentation says:
--- and whether with a body.
+-- Statuses that the service sends although its documentation differs, and
+-- whether there is a body.
 local STATUS = {
   ["DELETE /api/templates/{id}"] = {200, false},
   ["POST /api/template-clone"] = {200, true},
@@ -28,9 +29,9 @@ local STATUS = {
   ["POST /api/profile-merge"] = {202, true},
 }
 
---- The success status of an operation.
+--- Returns the success status of an operation.
 ---@param op table
----@param preferred integer|nil taken if the operation has it
+---@param preferred integer|nil used if the operation has it
 ---@return integer status
 ---@return boolean has_body
 function M.status(op, preferred)
@@ -46,12 +47,12 @@ function M.status(op, preferred)
   return status, op.success[status] == true
 end
 
---- Nothing but the status.
+--- Returns the status of a response without a body.
 function M.empty(call)
   return (M.status(call.op))
 end
 
--- The request's own parameters with some of them replaced.
+-- Returns a link with the parameters of the request, some of them replaced.
 local function link(call, replaced)
   local parts = {}
   for _, pair in ipairs(call.query.list) do
@@ -74,7 +75,7 @@ local function self_link(call)
   return link(call, {})
 end
 
--- The resources that `include` names, each once.
+-- Returns the resources that `include` selects, without duplicates.
 local function included(call, kind, records)
   local names = call.query.values.include
   if not names then
@@ -114,10 +115,10 @@ local function included(call, kind, records)
   return list
 end
 
---- One resource.
+--- Returns a response with one resource.
 ---@param call table
 ---@param kind string
----@param record table|nil nil is answered as null
+---@param record table|nil nil is encoded as null
 ---@param preferred integer|nil status
 function M.one(call, kind, record, preferred)
   local status, has_body = M.status(call.op, preferred)
@@ -132,7 +133,7 @@ function M.one(call, kind, record, preferred)
   }, DOCUMENT)
 end
 
---- One identifier, or null.
+--- Returns a response with one identifier, or null.
 function M.identifier(call, kind, id)
   return M.status(call.op), setmetatable({
     data = id and render.identifier(kind, id) or json.null,
@@ -143,7 +144,7 @@ end
 local INDEXED = {id = true, ids = true, email = true, phone_number = true,
   external_id = true}
 
--- With a filter that names ids or e-mails, only those are looked at.
+-- A filter that names ids or e-mail addresses is answered from the index.
 local function narrow(sequence, collection, terms)
   for _, term in ipairs(terms or {}) do
     local by_id = term.field == "id" or term.field == "ids"
@@ -206,7 +207,7 @@ local function size_of(op, values, kind)
     or op.page and (FIXED_SIZE[kind] or OTHER_SIZE) or math.huge
 end
 
--- Pages by number: nothing but a cursor that counts.
+-- Pages by number: reads all pages up to the number.
 local function numbered_page(call, sequence, options)
   local number = call.query.values["page[number]"] or 1
   local size, slice = options.size, nil
@@ -226,10 +227,10 @@ local function numbered_page(call, sequence, options)
   }
 end
 
--- Listings whose links are but their own.
+-- Listings that have only a self link.
 local UNPAGED = {webhook = true, ["webhook-topic"] = true}
 
--- The first page of the lists has a link to one before it, which is empty.
+-- The first page of lists has a link to an empty previous page.
 local function prev_of_first(call, slice)
   if call.op.path ~= "/api/lists" or call.query.cursor or not slice.positions[1] then
     return nil
@@ -238,7 +239,7 @@ local function prev_of_first(call, slice)
     {["page[cursor]"] = page.cursor("prev", slice.positions[1])})
 end
 
---- A page of resources, or of identifiers.
+--- Returns a response with a page of resources, or of identifiers.
 ---@param call table
 ---@param kind string
 ---@param sequence table
@@ -284,7 +285,7 @@ function M.page(call, kind, sequence, identifiers)
   }, DOCUMENT)
 end
 
---- All of a collection as a sequence.
+--- Returns a whole collection as a sequence.
 function M.everything(collection)
   collection.sort_cache = collection.sort_cache or {}
   return {
@@ -295,7 +296,7 @@ function M.everything(collection)
   }
 end
 
---- A document of free content, with its type.
+--- Returns a document with the given attributes.
 function M.content(call, kind, id, attributes)
   local status, has_body = M.status(call.op)
   return status, has_body and setmetatable({
@@ -305,12 +306,12 @@ function M.content(call, kind, id, attributes)
   }, DOCUMENT) or nil
 end
 
---- The answer to a query: as a page's that is the only one.
+--- Returns the response to a query: a single page.
 ---@param call table
 ---@param kind string
 ---@param id string
 ---@param attributes table
----@param own_link boolean|nil whether the answer itself has a link
+---@param own_link boolean|nil whether the resource has a link
 function M.report(call, kind, id, attributes, own_link)
   local status, document = M.content(call, kind, id, attributes)
   document.data.links = own_link and {self = ("%s%s/%s/"):format(

@@ -1,10 +1,11 @@
---- Points in time as the API writes them: RFC 3339 to epoch seconds and back.
+--- Converts times as the API writes them (RFC 3339) to and from epoch seconds.
 
 local M = {}
 
 local floor = math.floor
 
--- Days from 1970-01-01, proleptic Gregorian (H. Hinnant's algorithm).
+-- Returns the days since 1970-01-01, proleptic Gregorian (H. Hinnant's
+-- algorithm).
 local function days_from_civil(year, month, day)
   if month <= 2 then
     year = year - 1
@@ -39,9 +40,10 @@ local function offset_seconds(zone)
   return sign == "-" and -seconds or seconds
 end
 
---- Epoch seconds of an RFC 3339 date-time; a bare date is its midnight, UTC.
+--- Returns the epoch seconds of an RFC 3339 date-time; a date alone is
+--- midnight UTC.
 ---@param text string
----@return number|nil seconds nil when the text is no date-time
+---@return number|nil seconds nil if the text is not a date-time
 function M.parse(text)
   local year, month, day, rest =
     text:match("^(%d%d%d%d)%-(%d%d)%-(%d%d)(.*)$")
@@ -70,19 +72,19 @@ end
 
 local last_second, last_text
 
---- The API's way to write a point in time: `2024-10-15T08:30:00+00:00`.
+--- Returns a time as the API writes it: `2024-10-15T08:30:00+00:00`.
 ---@param seconds number epoch seconds; the fraction is dropped
 ---@return string
 function M.format(seconds)
   seconds = floor(seconds)
-  if seconds ~= last_second then -- it is mostly now
+  if seconds ~= last_second then -- most times are the current time
     last_second = seconds
     last_text = os.date("!%Y-%m-%dT%H:%M:%S+00:00", seconds)
   end
   return last_text
 end
 
---- A point in time with microseconds: `2024-10-15T08:30:00.250000+00:00`.
+--- Returns a time with microseconds: `2024-10-15T08:30:00.250000+00:00`.
 ---@param seconds number epoch seconds
 ---@return string
 function M.precise(seconds)
@@ -91,7 +93,7 @@ function M.precise(seconds)
   return ("%s.%06d+00:00"):format(M.format(whole):sub(1, 19), micros)
 end
 
---- The same point in time, in whole seconds.
+--- Returns the same time in whole seconds.
 ---@param text string
 ---@return string
 function M.whole(text)

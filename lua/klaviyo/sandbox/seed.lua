@@ -1,5 +1,5 @@
---- What is there before anybody has made anything: the account, a few lists,
--- segments, flows, metrics and templates, and what only a shop could make.
+--- The initial resources: the account, a few lists, segments, flows, metrics
+--- and templates, and what only a shop integration can create.
 
 local json = require "klaviyo.sandbox.json"
 local flows = require "klaviyo.sandbox.flows"
@@ -7,7 +7,7 @@ local relations = require "klaviyo.sandbox.relations"
 
 local M = {}
 
--- The one that the documentation names, and the rest of the service's list.
+-- The topic that the documentation names, and the rest of the service's list.
 local TOPICS = {
   "event:klaviyo.bounced_email", "event:klaviyo.checkout_started",
   "event:klaviyo.clicked_email", "event:klaviyo.clicked_sms",
@@ -73,7 +73,7 @@ local function forms(state)
   relations.point(state, "form-version", version.id, "form", form.id)
 end
 
---- Fills a new world.
+--- Adds the initial resources to a new state.
 ---@param state table
 function M.fill(state)
   account(state)
@@ -110,7 +110,7 @@ function M.fill(state)
   forms(state)
   local group = state:make("tag-group", {name = "Default", default = true})
   state.default_tag_group = group.id
-  -- Collections that are empty, but whose ids are known not to exist.
+  -- These collections are empty, but known: no id exists in them.
   for _, kind in ipairs {"campaign", "campaign-message", "catalog-item",
     "catalog-variant", "catalog-category", "coupon", "coupon-code", "event",
     "image", "import-error", "tag", "webhook", "review"} do

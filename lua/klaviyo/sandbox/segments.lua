@@ -1,11 +1,12 @@
---- Segments: conditions as the service keeps them.
+--- Serves segments: stores conditions as the service does.
 
 local json = require "klaviyo.sandbox.json"
 local generic = require "klaviyo.sandbox.generic"
 
 local M = {}
 
--- A membership is kept with a time frame, be it none.
+-- The service stores a time frame with a membership condition, even if it is
+-- null.
 local function complete(call)
   local attributes = call.document.data.attributes or {}
   local definition = attributes.definition

@@ -1,17 +1,17 @@
---- Ids that follow from a resource's place in its collection. Of what there may
--- be millions, no id need be kept then: neither with the resource nor to find it.
+--- Ids that are derived from the position of a resource in its collection.
+--- Types with millions of resources need not store ids, or an index of them.
 
 local random_ids = require "klaviyo.sandbox.random_ids"
 
 local M = {}
 
--- The widths give ids of the service's length: a ULID's, an event's.
+-- The widths give ids of the same length as the service's.
 local STARTS = {profile = "01JAZ8SANDB0XPR0F1", event = "4SB"}
 local WIDTH = 8
 
---- The naming of a type's resources.
+--- Returns the functions that convert between positions and ids of a type.
 ---@param kind string
----@return table|nil `id_of(place)`, `place_of(id)`; nil for the other types
+---@return table|nil `id_of(position)`, `position_of(id)`; nil for other types
 function M.of(kind)
   local start = STARTS[kind]
   if not start then

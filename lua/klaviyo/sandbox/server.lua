@@ -1,4 +1,4 @@
---- A running sandbox as its starter holds it: asked, told and stopped.
+--- The handle of a running sandbox in the process that started it.
 
 local json = require "klaviyo.sandbox.json"
 local shell = require "klaviyo.sandbox.shell"
@@ -7,8 +7,8 @@ local shell = require "klaviyo.sandbox.shell"
 local Server = {}
 Server.__index = Server
 
---- Ends the server, waits until it is gone and removes its directory.
--- May be called any number of times.
+--- Ends the server, waits until its process has exited and removes its
+--- directory. May be called any number of times.
 function Server:stop()
   local process, dir = self.process, self.dir
   self.process, self.dir = nil, nil
@@ -32,20 +32,20 @@ end
 
 Server.__close = Server.stop
 
---- Whether it still runs.
+--- Returns whether the server is running.
 ---@return boolean
 function Server:running()
   return self.process ~= nil and shell.alive(self.process)
 end
 
--- A big answer to another command may keep the server busy for a while.
+-- A large response to another command may keep the server busy for a while.
 local COMMAND_WAIT = 30
 
--- Commands go through files that the server takes in the order of their
--- numbers, before the next request at the latest: no HTTP client is needed.
+-- Commands are files, so no HTTP client is needed. The server runs them in the
+-- order of their numbers, at the latest before the next request.
 local function command(self, name, argument)
   if not self:running() then
-    error("the sandbox is not running", 3)
+    error("the sandbox is not running: start another one", 3)
   end
   self.commands = self.commands + 1
   local path = ("%s/control/%d"):format(self.dir, self.commands)
@@ -57,54 +57,59 @@ local function command(self, name, argument)
   os.remove(path .. ".answer")
   local document = answer and json.decode(answer)
   if not document then
-    error("the sandbox did not take the command " .. name, 3)
+    error(("the sandbox did not answer the command %q within %d s")
+      :format(name, COMMAND_WAIT), 3)
   elseif document.error then
     error(document.error, 3)
   end
   return document.result
 end
 
---- Back to the state it was started in; counters, limits and faults too.
+--- Resets the sandbox to its initial state, including counters, limits and
+--- faults.
 function Server:reset()
   command(self, "reset")
 end
 
---- What it received, by operation: `requests`, `operations`, `statuses`,
--- `throttled` (429s of the limits), `processed` (those answered 2xx),
--- `repeated` (processed POSTs whose very body had been processed before),
--- `largest` (`bytes` and, of bulk operations, `records` of the largest body).
--- What it did: `resources` (how many there are of each type), `created` (how
--- many were made), `events` (`received`, `distinct`, `repeated`, `unnamed`:
--- without unique_id), `imports` (`records`, `made`, `updated`, `failed`),
--- `faults` (how often each kind hit).
+--- Returns what the sandbox received, by operation: `requests`, `operations`,
+--- `statuses`, `throttled` (429s of the limits), `processed` (requests
+--- answered with 2xx), `repeated` (processed POSTs whose body had been
+--- processed before), `largest` (`bytes` and, for bulk operations, `records`
+--- of the largest body); and what it did: `resources` (how many of each type
+--- exist), `created` (how many were created), `events` (`received`,
+--- `distinct`, `repeated`, `unnamed`: without unique_id), `imports`
+--- (`records`, `made`, `updated`, `failed`), `faults` (how often each kind was
+--- applied).
 ---@return table
 function Server:stats()
   return command(self, "stats")
 end
 
---- The latest requests, oldest first: method, uri, operation, status,
--- headers (of Authorization the scheme only), body.
+--- Returns the latest requests, oldest first: method, uri, operation, status,
+--- headers (of Authorization only the scheme), body.
 ---@return table[]
 function Server:requests()
   return command(self, "requests")
 end
 
---- Makes coming requests fail, any number of ways at once.
+--- Adds a fault to the following requests. Any number of faults can be active
+--- at once.
 ---@param fault klaviyo.sandbox.Fault
 function Server:fault(fault)
   command(self, "fault", fault)
 end
 
---- Ends all faults.
+--- Removes all faults.
 function Server:clear_faults()
   command(self, "clear_faults")
 end
 
---- What others of the same account use up of the limits of an operation.
----@param order table operation, requests (1)
+--- Uses up requests of the limits of an operation, as other clients of the
+--- same account would.
+---@param options table operation, requests (default 1)
 ---@return table left requests left, by window: second, minute, day
-function Server:consume(order)
-  return command(self, "consume", order)
+function Server:consume(options)
+  return command(self, "consume", options)
 end
 
 return Server

@@ -1,24 +1,25 @@
---- The little of the system that the starter needs, by way of the shell and
--- /proc: plain Lua has no processes, and the sandbox may need no library.
+--- The functions of the operating system that the sandbox needs, through the
+--- shell and /proc: plain Lua has no processes, and the sandbox depends on no
+--- library.
 
 local M = {}
 
---- A text as one word of a shell command.
+--- Quotes a text as one word of a shell command.
 ---@param text string
 ---@return string
 function M.quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
---- Runs a command; what it says on both channels comes back.
+--- Runs a command and returns its standard output and standard error.
 ---@param command string
----@return boolean ok whether it ended with status 0
+---@return boolean ok true if the status is 0
 ---@return string output
 ---@return integer status
 function M.run(command)
-  -- The status goes through the output: io.popen of Lua 5.1 cannot tell it.
-  -- Descriptors that the caller holds are closed, or a server started here
-  -- would keep the caller's pipes and sockets open.
+  -- The status is part of the output, because io.popen of Lua 5.1 does not
+  -- return it. Inherited descriptors are closed, otherwise a server started
+  -- here would keep the caller's pipes and sockets open.
   local pipe = assert(io.popen(
     "( exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; " .. command
       .. " ) </dev/null 2>&1; printf '\\n%d' $?", "r"))
@@ -28,10 +29,10 @@ function M.run(command)
   return status == "0", text or output, tonumber(status) or 255
 end
 
---- Waits, without anybody else getting on meanwhile.
----@param seconds number at least a thousandth
+--- Sleeps and blocks the whole process.
+---@param seconds number at least 0.001
 function M.sleep(seconds)
-  -- In whole numbers: "%.3f" may give a decimal comma, which sleep refuses.
+  -- Integers only: "%.3f" may write a decimal comma, which sleep rejects.
   local thousandths = math.floor(seconds * 1000 + 0.5)
   os.execute(("sleep %d.%03d"):format(math.floor(thousandths / 1000),
     thousandths % 1000))
@@ -39,9 +40,9 @@ end
 
 local WAIT, STEP = 5, 0.01
 
---- Waits until `done()` gives something true, for at most `seconds` or so.
+--- Waits until `done()` returns a true value, for about `seconds` at most.
 ---@param done fun(): any
----@param seconds number|nil 5
+---@param seconds number|nil default 5
 ---@return any
 function M.wait_for(done, seconds)
   for _ = 1, (seconds or WAIT) / STEP do
@@ -54,7 +55,7 @@ function M.wait_for(done, seconds)
   return done()
 end
 
---- The whole of a file, or nil.
+--- Returns the content of a file, or nil.
 ---@param path string
 ---@return string|nil
 function M.read(path)
@@ -67,7 +68,7 @@ function M.read(path)
   return text
 end
 
---- Writes a file so that a reader sees all of it or none.
+--- Writes a file atomically: a reader sees all of it or nothing.
 ---@param path string
 ---@param text string
 function M.write(path, text)
@@ -77,18 +78,18 @@ function M.write(path, text)
   assert(os.rename(path .. ".new", path))
 end
 
---- Who a process is: its id and the tick it was started at, so that a later
--- process with the same number is not taken for it.
+--- Returns the identity of a process: its id and start time, so that a later
+--- process with the same id is not mistaken for it.
 ---@param pid integer|string "self" for the caller
----@return table|nil identity nil when it is gone, a zombie, or without /proc;
--- `session` is the id of the process that leads its session
+---@return table|nil identity nil if it has ended, is a zombie, or there is no
+--- /proc; `session` is the id of the process that leads its session
 function M.process(pid)
   local text = M.read(("/proc/%s/stat"):format(pid))
   if not text then
     return nil
   end
   local number = text:match("^(%d+)")
-  -- The command's name may hold blanks and brackets: count from its end.
+  -- The command name may contain spaces and brackets: parse from its end.
   local fields = {}
   for field in text:match("^.*%)%s(.*)$"):gmatch("%S+") do
     fields[#fields + 1] = field
@@ -99,7 +100,7 @@ function M.process(pid)
   return {pid = number, started = fields[20], session = fields[4]}
 end
 
---- Whether the very process is still there.
+--- Returns whether this process still exists.
 ---@param identity table from `process`
 ---@return boolean
 function M.alive(identity)
@@ -107,22 +108,22 @@ function M.alive(identity)
   return now ~= nil and now.started == identity.started
 end
 
---- The process that leads the session of the caller: mostly the shell of its
--- terminal.
----@return table|nil identity nil when it is gone
+--- Returns the process that leads the session of the caller, usually the shell
+--- of its terminal.
+---@return table|nil identity nil if it has ended
 function M.session()
   local own = M.process("self")
   return own and M.process(own.session)
 end
 
---- Whether standard output is a terminal.
+--- Returns whether standard output is a terminal.
 ---@return boolean
 function M.on_terminal()
   local status = os.execute("test -t 1")
   return status == true or status == 0
 end
 
---- A random number below a limit that is at most 2^24.
+--- Returns a random number below a limit of at most 2^24.
 ---@param limit integer
 ---@return integer
 function M.random(limit)
@@ -134,9 +135,9 @@ end
 
 local LOWEST_PORT = 10240
 
---- A loopback port that nobody has, from below the range out of which the
--- kernel serves outgoing connections: those could take it at any moment.
----@param avoid table<integer, boolean> ports not to be taken
+--- Returns a free loopback port below the range from which the kernel assigns
+--- ports to outgoing connections: those could take it at any moment.
+---@param avoid table<integer, boolean> ports to leave out
 ---@return integer
 function M.free_port(avoid)
   local range = M.read("/proc/sys/net/ipv4/ip_local_port_range") or "32768"
@@ -148,7 +149,8 @@ function M.free_port(avoid)
     .. (M.read("/proc/net/tcp6") or "")
   while true do
     local port = LOWEST_PORT + M.random(above - LOWEST_PORT)
-    -- Local address, ":" and the port in hexadecimal, then the remote one.
+    -- The local address, ":" and the port in hexadecimal; then the remote
+    -- address.
     local mark = (":%04X "):format(port)
     local taken = false
     for line in sockets:gmatch("[^\n]+") do

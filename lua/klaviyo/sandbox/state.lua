@@ -1,5 +1,5 @@
---- Everything that a running sandbox knows: resources, relationships, what it
--- has received, and the faults that were ordered.
+--- The state of a running sandbox: resources, relationships, recorded requests
+--- and faults.
 
 local random_ids = require "klaviyo.sandbox.random_ids"
 local json = require "klaviyo.sandbox.json"
@@ -16,7 +16,7 @@ local M = {}
 local State = {}
 State.__index = State
 
--- By which attributes resources are found without looking at all of them.
+-- Attributes with an index.
 local UNIQUE = {
   profile = {"email", "phone_number", "external_id", "anonymous_id", "_kx"},
   metric = {"name"},
@@ -29,7 +29,7 @@ local STAMPED_AT = {
   ["form-version"] = true, image = true, ["object-type"] = true,
 }
 
--- A number of 52 bits instead of a text: an index takes half the room.
+-- A number of 52 bits instead of a string: an index takes half the memory.
 local function key_of(digest)
   return function(text)
     local a, b, c, d, e, f, g = digest(text):byte(1, 7)
@@ -38,13 +38,14 @@ local function key_of(digest)
   end
 end
 
---- A world with its first resources.
+--- Returns a state with its initial resources.
 ---@param settings table key, company_id, profiles, link_base, seed, now, record
 ---@return table
 function M.new(settings)
   local self = setmetatable({settings = settings}, State)
   self.now = settings.now and function() return settings.now end or os.time
-  -- What limits and jobs go by: it may run while `now` stands, and finer.
+  -- The clock of limits and jobs: it advances even if `now` is fixed, and has
+  -- fractions of a second.
   self.clock = settings.clock or self.now
   self.key_of = settings.digest and key_of(settings.digest)
   self.phases = random_ids.new(settings.phase_seed or 1)
@@ -53,7 +54,7 @@ function M.new(settings)
   return self
 end
 
---- Back to the beginning.
+--- Resets everything to the initial state.
 function State:reset()
   self.random_ids = random_ids.new(self.settings.seed or 1)
   self.collections, self.links, self.faults = {}, {}, {}
@@ -67,7 +68,7 @@ function State:reset()
   self.stats = counters.new()
 end
 
---- The collection of a type; it is made when first asked for.
+--- Returns the collection of a type, which is created on first use.
 ---@param kind string
 function State:collection(kind)
   local collection = self.collections[kind]
@@ -79,13 +80,13 @@ function State:collection(kind)
   return collection
 end
 
---- A resource, or nil.
+--- Returns a resource, or nil.
 function State:get(kind, id)
   return self:collection(kind):get(id)
 end
 
---- Whether a resource exists; of types that the sandbox knows nothing of
--- everything does.
+--- Returns whether a resource exists. Every resource of an unknown type counts
+--- as existing.
 function State:exists(kind, id)
   return not self.collections[kind] or self:get(kind, id) ~= nil
 end
@@ -102,20 +103,20 @@ local function stamp_names(kind)
   return names[1], names[2]
 end
 
--- Whether times are kept with fractions of a second: of those types whose times
--- are named so, and of the catalog. Others have them in the answer to what wrote
--- them, but not when read afterwards.
+-- Returns whether the service stores fractions of a second for a type: for the
+-- catalog and for types with created_at and updated_at. For other types only
+-- the response that writes a time has fractions.
 local function has_fractions(kind)
   return stamp_names(kind):find("_at$") ~= nil or kind:find("^catalog%-") ~= nil
 end
 
---- The time, with what fraction of a second the clock has.
----@return number seconds since 1970
+--- Returns the time, including the fraction of a second.
+---@return number epoch seconds
 function State:time()
   return self.settings.now or self.clock()
 end
 
---- The time, in microseconds.
+--- Returns the time with microseconds, as the API writes it.
 ---@return string
 function State:timestamp()
   return rfc3339.precise(self:time())
@@ -125,11 +126,11 @@ local function stored_time(kind, timestamp)
   return has_fractions(kind) and timestamp or rfc3339.whole(timestamp)
 end
 
---- Makes a resource, with what the service fills in.
+--- Creates a resource, with the attributes that the service sets.
 ---@param kind string
 ---@param attributes table|nil
 ---@param id string|nil
----@return table record `fresh` are its times as they are answered now
+---@return table record `fresh` holds its times for the response that creates it
 function State:make(kind, attributes, id)
   local all = defaults.of(kind, self)
   for name, value in pairs(attributes or {}) do
@@ -153,10 +154,10 @@ function State:make(kind, attributes, id)
   return record
 end
 
--- Objects that are merged member by member, null taking a member away.
+-- Objects that are merged member by member; null removes a member.
 local MERGED = {properties = true, location = true}
 
---- Lays attributes over those a resource has.
+--- Updates the attributes of a resource.
 function State:update(kind, record, attributes)
   local _, updated = stamp_names(kind)
   local timestamp = self:timestamp()
@@ -182,13 +183,13 @@ function State:update(kind, record, attributes)
   record.fresh = {[updated] = timestamp}
 end
 
---- Takes a resource away.
+--- Removes a resource.
 function State:remove(kind, record)
   self:collection(kind):remove(record)
   relations.forget(self, kind, record.id)
 end
 
---- Notes what was received and answered.
+--- Records a request and its response.
 ---@param entry table method, uri, operation, status, headers, body
 function State:record_request(entry)
   local capacity = self.settings.record or 0
@@ -198,7 +199,7 @@ function State:record_request(entry)
   end
 end
 
---- The latest requests, oldest first.
+--- Returns the latest requests, oldest first.
 function State:requests()
   local list = json.array()
   for i = 1, #self.latest do
@@ -207,7 +208,7 @@ function State:requests()
   return list
 end
 
---- Counters, as a table of plain values.
+--- Returns the counters as a plain table.
 function State:counters()
   local all = counters.snapshot(self.stats)
   all.resources = {}

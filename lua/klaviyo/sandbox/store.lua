@@ -1,7 +1,7 @@
---- What the sandbox holds: resources of one type in the order of their making
--- (`Collection`), and the members of a to-many relationship (`Members`).
--- A place, once given, never changes, so that cursors stay good while
--- resources come and go.
+--- Stores resources: those of one type in the order of their creation
+--- (`Collection`), and the members of a to-many relationship (`Members`). A
+--- position never changes, so that cursors stay valid while resources are
+--- added and removed.
 
 local random_ids = require "klaviyo.sandbox.random_ids"
 local json = require "klaviyo.sandbox.json"
@@ -13,30 +13,31 @@ local M = {}
 --- See members.lua.
 M.members = members.new
 
--- LuaJIT's hash of a long text takes in but some of its bytes, though always the
--- first ones: packed records begin with their place, as long as this, or those
--- that are much alike would all be looked for in the same corner.
+-- LuaJIT hashes only some bytes of a long string, but always the first ones:
+-- packed records begin with their position in this many characters, so that
+-- similar records do not collide.
 local HEAD = 8
 
 local Collection = {}
 Collection.__index = Collection
 
---- A collection. `origin` supplies its first `count` resources without their
--- being stored: `make(place)` gives one, `find(field, value)` its place.
--- Types that have a naming are stored packed, as text: of those there may be
--- very many. What is looked at is then a copy, and changes only by `change`.
----@param kind string resource type
----@param unique string[] attributes by which resources are found
+--- Returns a new collection. `origin` supplies its first `count` resources
+--- without storing them: `make(position)` returns one, `find(field, value)`
+--- returns its position. Types with sequential ids are stored packed, as text,
+--- because there may be millions of them. A record that is read is then a copy,
+--- and only `change` modifies what is stored.
+---@param kind string the resource type
+---@param unique string[] attributes with an index
 ---@param origin table|nil
----@param key_of (fun(value: string): any)|nil what stands for a value in an
--- index; the value itself, if absent
+---@param key_of (fun(value: string): any)|nil returns the index key
+--- of a value; without it the value itself is the key
 function M.collection(kind, unique, origin, key_of)
   local self = setmetatable({
     kind = kind, unique = unique, origin = origin, found_by = {},
     last = origin and origin.count or 0, count = origin and origin.count or 0,
     version = 0, sequential_ids = sequential_ids.of(kind), positions = {},
     key_of = key_of or function(value) return value end,
-    -- place → record, or false where one was removed
+    -- position → record, or false if it was removed
     records = {},
   }, Collection)
   for _, field in ipairs(unique) do
@@ -45,7 +46,7 @@ function M.collection(kind, unique, origin, key_of)
   return self
 end
 
---- The record at a place, or nil.
+--- Returns the record at a position, or nil.
 function Collection:at(position)
   local record = self.records[position]
   if type(record) == "string" then
@@ -58,7 +59,7 @@ function Collection:at(position)
   return record or nil
 end
 
---- The place that an id is or was at, or nil.
+--- Returns the position of an id, even if its record was removed, or nil.
 function Collection:position_of(id)
   if not self.sequential_ids then
     return self.positions[id]
@@ -67,13 +68,13 @@ function Collection:position_of(id)
   return position and position >= 1 and position <= self.last and position or nil
 end
 
---- The record with an id, or nil.
+--- Returns the record with an id, or nil.
 function Collection:get(id)
   local position = self:position_of(id)
   return position and self:at(position)
 end
 
---- The id of the record at a place, or nil.
+--- Returns the id of the record at a position, or nil.
 function Collection:id_at(position)
   if not self.sequential_ids then
     local record = self:at(position)
@@ -83,28 +84,29 @@ function Collection:id_at(position)
   end
 end
 
---- The id that the next record is going to have, if that is settled.
+--- Returns the id of the next record, for types with sequential ids.
 function Collection:next_id()
   return self.sequential_ids and self.sequential_ids.id_of(self.last + 1)
 end
 
---- The record whose unique attribute has a value, or nil.
+--- Returns the record whose unique attribute has a value, or nil.
 function Collection:find(field, value)
   local position = self.found_by[field][self.key_of(value)]
   if not position and self.origin then
     position = self.origin.find(field, value)
-    -- One that was stored since is in the index, if it still has the value.
+    -- A record that was changed since is in the index, if it still has the
+    -- value.
     if position and self.records[position] ~= nil then
       position = nil
     end
   end
   local record = position and self:at(position)
   local have = record and record.attributes[field]
-  -- Two values may share a key.
+  -- Two values may have the same key.
   return (have == nil or have == value) and record or nil
 end
 
---- Lets a record be found by what is none of its attributes.
+--- Adds an index entry for a value that is not an attribute of the record.
 function Collection:add_key(field, value, record)
   self.found_by[field][self.key_of(value)] = record.position
 end
@@ -142,7 +144,7 @@ function Collection:add(record)
   return record
 end
 
---- Lets `change(record)` alter a record's attributes.
+--- Calls `change(record)`, which may change the attributes of the record.
 function Collection:change(record, change)
   index(self, record, nil)
   change(record)
@@ -151,7 +153,7 @@ function Collection:change(record, change)
   self.version = self.version + 1
 end
 
---- Takes a record away.
+--- Removes a record.
 function Collection:remove(record)
   index(self, record, nil)
   self.records[record.position] = false

@@ -1,5 +1,5 @@
---- Consent of profiles: kept by channel and kind of message, answered with all
--- the members that the service has for them.
+--- The consent of profiles: stored by channel and message type, rendered with
+--- all the members that the service has.
 
 local json = require "klaviyo.sandbox.json"
 
@@ -45,11 +45,11 @@ local function all(model)
   }
 end
 
---- The subscriptions of a profile that are answered.
----@param value table|nil what is kept: channel → kind of message → members
+--- Returns the subscriptions of a profile for a response.
+---@param value table|nil what is stored: channel → kind of message → members
 ---@param _ table
----@param record table the profile
----@param model table of the revision
+---@param record table the record of the profile
+---@param model table the model of the revision
 ---@return table
 function M.render(value, _, record, model)
   local result = all(model)
@@ -75,11 +75,11 @@ local function stored_consent(record, channel, kind)
   return have, have[channel][kind]
 end
 
---- Notes consent, for the channels that a subscription names; e-mail and SMS,
--- if it names none.
+--- Records consent for the requested channels; for e-mail and SMS, if none is
+--- requested.
 ---@param state table
----@param record table the profile
----@param asked table|nil channel → kind of message → consent
+---@param record table the record of the profile
+---@param requested table|nil channel → kind of message → consent
 ---@param consent string "SUBSCRIBED" or "UNSUBSCRIBED"
 function M.consent(state, record, requested, consent)
   local timestamp = state:timestamp()
@@ -100,9 +100,9 @@ function M.consent(state, record, requested, consent)
   state:update("profile", record, {subscriptions = subscriptions})
 end
 
---- Suppresses a profile for e-mail, or ends that.
+--- Suppresses a profile for e-mail, or ends the suppression.
 ---@param state table
----@param record table the profile
+---@param record table the record of the profile
 ---@param suppressed boolean
 function M.suppress(state, record, suppressed)
   local timestamp = state:timestamp()

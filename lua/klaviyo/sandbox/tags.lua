@@ -1,4 +1,4 @@
---- Tags belong to a group; the account has one for those that name none.
+--- Serves tags: each belongs to a group; the account has a default group.
 
 local response = require "klaviyo.sandbox.response"
 local json = require "klaviyo.sandbox.json"

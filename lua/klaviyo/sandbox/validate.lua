@@ -1,5 +1,5 @@
---- Request documents, held against the catalogue. All that is wrong is said
--- at once, each error with the pointer to its place.
+--- Validates request documents against the operations table. All errors are
+--- reported at once, each with the pointer to its position.
 
 local keys = require "klaviyo.util.tables"
 local json = require "klaviyo.sandbox.json"
@@ -15,11 +15,11 @@ local function article(word)
   return (word:find("^[aeiou]") and "an " or "a ") .. word
 end
 
--- Errors are told to `tell(pointer, detail, weight)`: branches of a union are
--- tried without anybody hearing of it.
+-- A check calls `report(pointer, detail, code)` for each error. The branches
+-- of a union are tried with a `report` of their own.
 local check_value
 
--- `[]` and `{}` are apart here; the member's kind against the value's.
+-- The type of a member → the types of JSON values that it accepts.
 local FITS = {
   string = {string = true},
   integer = {integer = true},
@@ -54,11 +54,11 @@ local function check_document(member, object, pointer, report)
   M.data(member, data, under(pointer, "data"), report)
 end
 
---- Judges primary data: a resource, or a list of them.
----@param member table `document` (a Resource) and `many`
+--- Validates primary data: a resource or a list of resources.
+---@param member table `document` (a resource) and `many`
 ---@param data any
 ---@param pointer string
----@param tell fun(pointer: string, detail: string, code: string|nil)
+---@param report fun(pointer: string, detail: string, code: string|nil)
 function M.data(member, data, pointer, report)
   if not member.many then
     return check_resource(member.document, data, pointer, report)
@@ -72,7 +72,8 @@ function M.data(member, data, pointer, report)
   end
 end
 
--- Members of a closed object: names, required ones, then each value.
+-- Checks a closed object: its names, its values, and that the required members
+-- are present.
 local function check_members(known, object, pointer, report, owner)
   for name in each(object, pointer) do
     local member = known[name]
@@ -91,8 +92,8 @@ local function check_members(known, object, pointer, report, owner)
   end
 end
 
--- The branch of a union that fits, or else the complaints of the nearest: the
--- one that gets deepest without finding a wrong type.
+-- Accepts a value that is valid in one branch of a union. Otherwise the errors
+-- of the nearest branch are reported: the one with the fewest errors of type.
 local function check_union(branches, value, pointer, report)
   local nearest
   for _, branch in ipairs(branches) do
@@ -279,7 +280,7 @@ function check_resource(known, value, pointer, report)
   end
   for _, name in ipairs {"attributes", "relationships", "meta"} do
     if value[name] == nil and known.required[name] and known[name] then
-      -- Named one by one, as if an empty object had been sent.
+      -- Report each required member, as if an empty object had been sent.
       local reported = false
       READ_MEMBER[name](known, {}, under(pointer, name),
         function(...)
@@ -293,7 +294,7 @@ function check_resource(known, value, pointer, report)
   end
 end
 
--- What the relationships of a well-formed resource name must be there.
+-- The resources that relationships name must exist.
 local function check_linked(known, data, pointer, report, exists)
   for _, name in ipairs(keys.sorted(data.relationships)) do
     local member = data.relationships[name]
@@ -311,9 +312,10 @@ local function check_linked(known, data, pointer, report, exists)
   end
 end
 
---- Judges a request document; throws a refusal that holds all errors.
----@param body table `op.body` of the catalogue
----@param have any the decoded document
+--- Validates a request document. Throws an error response that holds all
+--- errors.
+---@param body table `op.body` of the operations table
+---@param value any the decoded document
 ---@param exists fun(kind: string, id: string): boolean
 function M.document(body, value, exists)
   local failure = error_response.new(400)

@@ -10,7 +10,7 @@ local RESOURCE = {
 local function holds(text)
   local terms, message = filter.parse(text)
   assert(terms, message)
-  return filter.holds(terms, function(field) return RESOURCE[field] end)
+  return filter.matches(terms, function(field) return RESOURCE[field] end)
 end
 
 describe("the sandbox's filter", function()

@@ -1,7 +1,7 @@
 local json = require "klaviyo.sandbox.json"
 local sandbox_handler = require "spec.support.sandbox_handler"
 
-local complaints, ids = sandbox_handler.complaints, sandbox_handler.ids
+local errors_of, ids = sandbox_handler.errors_of, sandbox_handler.ids
 local null = json.null
 
 local function profile(attributes)
@@ -192,7 +192,7 @@ describe("the sandbox's handler", function()
         .. '{"included":["LIST_ID"]}}}}')
       assert.equal(400, status)
       assert.same({"invalid /data/attributes/campaign-messages"},
-        complaints(document))
+        errors_of(document))
     end)
 
     it("the reference's webhook", function()
@@ -206,7 +206,7 @@ describe("the sandbox's handler", function()
         "invalid /data/attributes/enabled",
         "invalid /data/attributes/secret_key",
         "invalid /data/relationships/webhook-topics/data/0/id",
-      }, complaints(document))
+      }, errors_of(document))
     end)
 
     it("a profile with a wrong type, wrong values and wrong names", function()
@@ -220,7 +220,7 @@ describe("the sandbox's handler", function()
         "invalid /data/attributes/location/city",
         "invalid /data/attributes/location/~0~1",
         "invalid /meta",
-      }, complaints(document))
+      }, errors_of(document))
       assert.equal(409, (s:post("/api/profiles",
         '{"data":{"type":"list","attributes":{"email":"a@b.example"}}}')))
     end)
@@ -440,6 +440,6 @@ describe("the sandbox's handler", function()
         {type = "profile", attributes = {email = 4}}}}}}})
     assert.equal(400, refused)
     assert.same({"invalid /data/attributes/profiles/data/1/attributes/email"},
-      complaints(document))
+      errors_of(document))
   end)
 end)

@@ -1,7 +1,7 @@
 local json = require "klaviyo.sandbox.json"
 local sandbox_handler = require "spec.support.sandbox_handler"
 
-local complaints = sandbox_handler.complaints
+local errors_of = sandbox_handler.errors_of
 
 describe("the sandbox's jobs", function()
   local now, s
@@ -139,7 +139,7 @@ describe("the sandbox's jobs", function()
         "invalid /data/attributes/profiles/data/17/attributes/email",
         "invalid /data/attributes/profiles/data/19/attributes/phone_number",
         "invalid /data/attributes/profiles/data/20/attributes",
-      }, complaints(document))
+      }, errors_of(document))
       assert.equal(0, s.state:collection("profile").count)
     end)
 
@@ -151,7 +151,7 @@ describe("the sandbox's jobs", function()
       local status, document = import(list)
       assert.equal(400, status)
       assert.same({"invalid /data/attributes/profiles/data/1/attributes"},
-        complaints(document))
+        errors_of(document))
     end)
 
     it("count created and updated profiles", function()
@@ -185,7 +185,7 @@ describe("the sandbox's jobs", function()
     local status, document = import(people(10001))
     assert.equal(400, status)
     assert.same({"invalid /data/attributes/profiles/data"},
-      complaints(document))
+      errors_of(document))
     assert.equal(202, (import(people(10000))))
 
     local codes = {}
@@ -200,7 +200,7 @@ describe("the sandbox's jobs", function()
     big[1].properties = {text = ("x"):rep(5000000)}
     status, document = import(big)
     assert.equal(413, status)
-    assert.same({"payload_too_large /data"}, complaints(document))
+    assert.same({"payload_too_large /data"}, errors_of(document))
   end)
 
   it("of the catalog fail in part", function()
@@ -303,11 +303,11 @@ describe("the sandbox's jobs", function()
       assert.equal(400, status)
       assert.same({"invalid /data/attributes/events-bulk-create/data/1/"
         .. "attributes/events/data/1/attributes/unique_id"},
-        complaints(document))
+        errors_of(document))
       status, document = events {{"1", email = "no"}}
       assert.equal(400, status)
       assert.same({"invalid /data/attributes/events-bulk-create/data/0/"
-        .. "attributes/profile/data/attributes/email"}, complaints(document))
+        .. "attributes/profile/data/attributes/email"}, errors_of(document))
       local half, other = {}, {}
       for i = 1, 501 do
         half[i], other[i] = "a" .. i, "b" .. i

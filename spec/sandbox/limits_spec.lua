@@ -19,10 +19,10 @@ describe("the sandbox's limits", function()
 
   -- Returns how many requests succeed before the first 429, and its response.
   local function until_refused(target)
-    for got = 0, 5000 do
+    for count = 0, 5000 do
       local status, headers, document = ask(target)
       if status == 429 then
-        return got, headers, document
+        return count, headers, document
       end
     end
   end
@@ -40,9 +40,9 @@ describe("the sandbox's limits", function()
     state {limits = true}
     local total = 0
     while total < 700 do
-      local got = until_refused()
-      total = total + got
-      assert.equal(total < 700 and 75 or 25, got)
+      local count = until_refused()
+      total = total + count
+      assert.equal(total < 700 and 75 or 25, count)
       now = now + 1
     end
     assert.equal(1200010, now)
@@ -56,15 +56,15 @@ describe("the sandbox's limits", function()
   it("are in the headers of every response but a 429, as in the service", function()
     state {limits = true}
     now = now + 0.25
-    local function told(target)
+    local function rate_limit_headers(target)
       local headers = select(2, ask(target))
       return {headers["RateLimit-Limit"], headers["RateLimit-Remaining"], headers["RateLimit-Reset"]}
     end
-    assert.same({"75, 75;w=1, 700;w=60", "74", "0"}, told())
-    assert.same({"75, 75;w=1, 700;w=60", "73", "0"}, told "/api/lists?sort=nonsense")
+    assert.same({"75, 75;w=1, 700;w=60", "74", "0"}, rate_limit_headers())
+    assert.same({"75, 75;w=1, 700;w=60", "73", "0"}, rate_limit_headers "/api/lists?sort=nonsense")
     now = now + 1
-    assert.same({"75, 75;w=1, 700;w=60", "74", "0"}, told())
-    assert.same({"10, 10;w=1, 150;w=60", "9", "0"}, told "/api/metrics")
+    assert.same({"75, 75;w=1, 700;w=60", "74", "0"}, rate_limit_headers())
+    assert.same({"10, 10;w=1, 150;w=60", "9", "0"}, rate_limit_headers "/api/metrics")
   end)
 
   it("are in the headers as documented with rate_limit_headers = documented", function()
@@ -95,8 +95,8 @@ describe("the sandbox's limits", function()
     state {limits = {get_lists = {second = 1, minute = 2}}}
     ask()
     now = now + 0.4
-    local got, headers, document = until_refused()
-    assert.equal(0, got)
+    local count, headers, document = until_refused()
+    assert.equal(0, count)
     assert.equal("1", headers["Retry-After"])
     for name in pairs(headers) do
       assert.falsy(name:find("^RateLimit"))
@@ -148,8 +148,8 @@ describe("the sandbox's limits", function()
     state {limits = true, profiles = 3}
     local _, page = s:get("/api/profiles")
     local target = "/api/profiles/" .. page.data[1].id
-    local got, headers = until_refused(target .. "?include=lists")
-    assert.equal(1, got)
+    local count, headers = until_refused(target .. "?include=lists")
+    assert.equal(1, count)
     assert.equal("1", headers["Retry-After"])
     headers = select(2, ask(target .. "?include=segments"))
     assert.equal("1, 1;w=1, 15;w=60", headers["RateLimit-Limit"])

@@ -7,11 +7,11 @@ local openapi = require "spec.support.openapi"
 
 local DATE = "2026-07-15"
 
-local beside = (os.getenv("KLAVIYO_ORACLE") or "../shared") .. "/openapi/"
+local directory = (os.getenv("KLAVIYO_ORACLE") or "../shared") .. "/openapi/"
   .. DATE .. ".json"
 
 -- "type.relationship" that differ, each with its reason.
-local STAYS = {
+local ACCEPTED = {
   ["profile.conversation"] = "recorded, though not documented",
   ["event.attributions"] = "documented, but in none of the recorded events",
 }
@@ -54,42 +54,42 @@ local function documents(source, schema, all)
 end
 
 describe("the sandbox's relationships", function()
-  local source = openapi.open(beside)
+  local source = openapi.open(directory)
   if not source then
-    pending("missing OpenAPI document: " .. beside)
+    pending("missing OpenAPI document: " .. directory)
     return
   end
 
   it("are those that the service documents for its responses", function()
-    local wanted = {}
+    local expected = {}
     for _, operation in ipairs(source:operations()) do
       for _, response in pairs(operation.spec.responses) do
         for _, content in pairs(response.content or {}) do
-          documents(source, content.schema, wanted)
+          documents(source, content.schema, expected)
         end
       end
     end
-    local have, count = {}, 0
+    local actual, count = {}, 0
     for kind, names in pairs(model.of(operations.load(DATE)).in_responses) do
       for _, name in ipairs(names) do
-        have[kind .. "." .. name] = true
+        actual[kind .. "." .. name] = true
       end
     end
-    local wrong = {}
-    for name in pairs(wanted) do
+    local mismatches = {}
+    for name in pairs(expected) do
       count = count + 1
-      if not have[name] and not STAYS[name]
+      if not actual[name] and not ACCEPTED[name]
         and not UNMADE[name:match("^[^.]+")] then
-        wrong[#wrong + 1] = "missing: " .. name
+        mismatches[#mismatches + 1] = "missing: " .. name
       end
     end
-    for name in pairs(have) do
-      if not wanted[name] and not STAYS[name] then
-        wrong[#wrong + 1] = "too much: " .. name
+    for name in pairs(actual) do
+      if not expected[name] and not ACCEPTED[name] then
+        mismatches[#mismatches + 1] = "too much: " .. name
       end
     end
-    table.sort(wrong)
-    assert.same({}, wrong)
+    table.sort(mismatches)
+    assert.same({}, mismatches)
     assert.is_true(count > 50)
   end)
 end)

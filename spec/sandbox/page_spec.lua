@@ -161,7 +161,7 @@ describe("the sandbox's pages", function()
     local flow = s.state:collection("flow"):at(1).id
     for _ = 1, 120 do
       local action = s.state:make("flow-action", {})
-      require("klaviyo.sandbox.relations").point(s.state, "flow-action",
+      require("klaviyo.sandbox.relations").set_target(s.state, "flow-action",
         action.id, "flow", flow)
     end
     local target = "/api/flows/" .. flow .. "/relationships/flow-actions"

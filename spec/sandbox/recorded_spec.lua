@@ -8,14 +8,14 @@ local klaviyo = require "klaviyo"
 local sandbox = require "spec.support.sandbox"
 local shapes = require "spec.support.shapes"
 
-local beside = (os.getenv("KLAVIYO_ORACLE") or "../shared") .. "/recorded/"
+local directory = (os.getenv("KLAVIYO_ORACLE") or "../shared") .. "/recorded/"
 
 -- Accepted differences, by "operation.status path", each with its reason.
-local STAYS = {
+local ACCEPTED = {
 }
 
 local function read(name)
-  local file = io.open(beside .. name .. ".json", "rb")
+  local file = io.open(directory .. name .. ".json", "rb")
   if not file then
     return nil
   end
@@ -359,27 +359,27 @@ end
 
 describe("the sandbox and the live service", function()
   if not read("get_list.200") then
-    pending("missing recorded responses: " .. beside)
+    pending("missing recorded responses: " .. directory)
     return
   end
 
-  local state = sandbox.here(setup, teardown)
+  local fixture = sandbox.here(setup, teardown)
   local client
 
   setup(function()
-    client = state:new_client {revision = "2026-07-15"}
+    client = fixture:new_client {revision = "2026-07-15"}
     prepare(client)
   end)
 
   before_each(function()
-    state.server:clear_faults()
+    fixture.server:clear_faults()
   end)
 
   for _, name in ipairs(names()) do
     it("answer alike: " .. name, function()
       local recorded = assert(read(name), name)
       local call = CALLS[name]
-      local args = type(call) == "function" and call(state.server, client)
+      local args = type(call) == "function" and call(fixture.server, client)
         or call
       local operation = name:match("^[^.]+")
       local answer, err = client:call(operation, args)
@@ -393,7 +393,7 @@ describe("the sandbox and the live service", function()
       })
       local left = {}
       for _, difference in ipairs(revision_diff) do
-        if not STAYS[name .. " " .. difference.path] then
+        if not ACCEPTED[name .. " " .. difference.path] then
           left[#left + 1] = difference.path .. ": " .. difference.text
         end
       end
@@ -402,7 +402,7 @@ describe("the sandbox and the live service", function()
   end
 
   it("are compared for every recorded response", function()
-    local list = io.popen("ls '" .. beside .. "'")
+    local list = io.popen("ls '" .. directory .. "'")
     for file in list:lines() do
       local name = file:match("^(.*)%.json$")
       if name and not CALLS[name] then

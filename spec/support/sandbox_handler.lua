@@ -75,11 +75,11 @@ function M.next(document)
 end
 
 --- Returns the codes and pointers of an error document, as "code pointer" texts.
-function M.complaints(document)
+function M.errors_of(document)
   local list = {}
-  for i, complaint in ipairs(document.errors) do
-    list[i] = complaint.code .. " "
-      .. (complaint.source.pointer or complaint.source.parameter or "")
+  for i, entry in ipairs(document.errors) do
+    list[i] = entry.code .. " "
+      .. (entry.source.pointer or entry.source.parameter or "")
   end
   table.sort(list)
   return list

@@ -8,7 +8,7 @@ local M = {}
 -- The service documents 5 MB. This is the smaller of the two meanings of MB.
 local MAX_BYTES = 5000000
 
-local function of(...)
+local function counter_of(...)
   local names = {...}
   return function(data)
     local list = data.attributes or {}
@@ -55,7 +55,7 @@ for resource, member in pairs {item = "items", variant = "variants",
 end
 
 for _, limit in pairs(MAX_RECORDS) do
-  limit[3] = limit[3] or of(limit[2], "data")
+  limit[3] = limit[3] or counter_of(limit[2], "data")
 end
 
 --- Throws 413 if the body is too long.

@@ -13,7 +13,7 @@ local M = {}
 -- `definition`. Both are stored, so that each revision reads what it knows.
 local DEFINITION = {"channel", "label", "content", "render_options"}
 
-local function in_both_forms(attributes)
+local function copy_definition(attributes)
   local definition = attributes.definition or {}
   for _, name in ipairs(DEFINITION) do
     local value = attributes[name]
@@ -26,11 +26,11 @@ local function in_both_forms(attributes)
 end
 
 local function make_message(state, campaign, attributes, template)
-  in_both_forms(attributes)
+  copy_definition(attributes)
   local message = state:make("campaign-message", attributes)
-  relations.point(state, "campaign-message", message.id, "campaign",
+  relations.set_target(state, "campaign-message", message.id, "campaign",
     campaign.id)
-  relations.point(state, "campaign-message", message.id, "template", template)
+  relations.set_target(state, "campaign-message", message.id, "template", template)
 end
 
 -- The defaults of a campaign, by channel.
@@ -103,7 +103,7 @@ local function create(call)
 end
 
 local function update_message(call)
-  local _, record = generic.subject(call)
+  local _, record = generic.find_resource(call)
   local attributes = call.document.data.attributes or {}
   call.document.data.attributes = attributes
   local definition = attributes.definition or {}
@@ -112,7 +112,7 @@ local function update_message(call)
       attributes[name] = record.attributes[name]
     end
   end
-  in_both_forms(attributes)
+  copy_definition(attributes)
   return generic.serve(call)
 end
 
@@ -181,7 +181,7 @@ local function job_for_campaign(call)
 end
 
 local function cancel_send(call)
-  local kind, job = generic.subject(call)
+  local kind, job = generic.find_resource(call)
   local campaign = call.state:get("campaign", job.id)
   call.state:update(kind, job, {status = "cancelled"})
   if campaign then
@@ -220,7 +220,7 @@ local function render_template(call)
     {id = template.id, attributes = rendered})
 end
 
-M.serves = {
+M.routes = {
   ["POST /api/campaigns"] = create,
   ["PATCH /api/campaign-messages/{id}"] = update_message,
   ["POST /api/campaign-clone"] = clone,

@@ -75,22 +75,22 @@ local function quoted(text)
 end
 
 --- Returns the configuration as text.
----@param s table the options, with port, tls_port and lua_dir
+---@param settings table the options, with port, tls_port and lua_dir
 ---@param program klaviyo.sandbox.Program
 ---@return string
-function M.text(s, program)
+function M.text(settings, program)
   local values = {
     MODULES = quoted(program.modules),
-    LOG_LEVEL = s.log_level,
-    CONNECTIONS = s.connections,
-    KEEPALIVE = s.keepalive_requests,
-    ACCESS_LOG = s.access_log and "access.log sandbox" or "off",
-    GZIP = s.gzip and "on" or "off",
-    STREAMS = s.http2_streams,
-    LUA_PATH = quoted(s.lua_dir) .. "/?.lua;" .. quoted(s.lua_dir)
+    LOG_LEVEL = settings.log_level,
+    CONNECTIONS = settings.connections,
+    KEEPALIVE = settings.keepalive_requests,
+    ACCESS_LOG = settings.access_log and "access.log sandbox" or "off",
+    GZIP = settings.gzip and "on" or "off",
+    STREAMS = settings.http2_streams,
+    LUA_PATH = quoted(settings.lua_dir) .. "/?.lua;" .. quoted(settings.lua_dir)
       .. "/?/init.lua",
-    PORT = s.port,
-    LISTEN_TLS = program:listen_http2(("127.0.0.1:%d ssl"):format(s.tls_port)),
+    PORT = settings.port,
+    LISTEN_TLS = program:listen_http2(("127.0.0.1:%d ssl"):format(settings.tls_port)),
   }
   return (TEMPLATE:gsub("%$([A-Z_]+)", function(name)
     return tostring(assert(values[name], name))

@@ -59,8 +59,8 @@ function M.track(state, attributes, profile)
     value = attributes.value or json.null,
   })
   events:add_key("dedupe", dedupe, record)
-  relations.point(state, "event", record.id, "profile", person.id)
-  relations.point(state, "event", record.id, "metric", metric.id)
+  relations.set_target(state, "event", record.id, "profile", person.id)
+  relations.set_target(state, "event", record.id, "metric", metric.id)
   return record, true
 end
 
@@ -145,7 +145,7 @@ local function public_bulk(call)
   return response.empty(call)
 end
 
-M.serves = {
+M.routes = {
   ["POST /api/events"] = create,
   ["POST /api/event-bulk-create-jobs"] = bulk,
   ["POST /client/events"] = create,

@@ -108,7 +108,7 @@ function M.add(state, fault)
   table.insert(state.faults, fault)
 end
 
-local function fits(fault, request, operation)
+local function matches(fault, request, operation)
   return fault.times > 0
     and (not fault.method or fault.method == request.method)
     and (not fault.path or request.target:find(fault.path, 1, true))
@@ -129,12 +129,12 @@ end
 
 -- Returns the first matching fault that sets the response, and the sum of the
 -- delays of all matching faults.
-local function take_due(state, request, operation)
+local function match_faults(state, request, operation)
   local deciding
   local delays = {delay = 0, stall = 0}
   for _, fault in ipairs(state.faults) do
     local is_decided = deciding and fault.sets_response
-    if fits(fault, request, operation) and (fault.rate or not is_decided)
+    if matches(fault, request, operation) and (fault.rate or not is_decided)
       and is_hit(fault) and not is_decided then
       fault.times = fault.times - 1
       delays.delay = delays.delay + (fault.delay or 0)
@@ -168,7 +168,7 @@ function M.handle_request(state, request, handle, operation_of, sleep)
     return handle(state, request)
   end
   local operation = operation_of(request)
-  local fault, delays = take_due(state, request, operation)
+  local fault, delays = match_faults(state, request, operation)
   if delays.delay > 0 then
     sleep(delays.delay)
   end

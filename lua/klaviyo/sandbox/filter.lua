@@ -202,7 +202,7 @@ end
 
 -- Applying -----------------------------------------------------------------
 
-local function same(have, literal)
+local function equals(have, literal)
   if literal.kind == "null" then
     return have == nil or have == json.null
   elseif literal.kind == "datetime" then
@@ -214,7 +214,7 @@ local function same(have, literal)
 end
 
 -- An array matches if one of its items matches.
-local function some(have, test)
+local function any_item(have, test)
   if json.kind(have) == "array" then
     for _, item in ipairs(have) do
       if test(item) then
@@ -226,7 +226,7 @@ local function some(have, test)
   return test(have)
 end
 
-local function measure(have, literal)
+local function comparable(have, literal)
   if literal.kind == "datetime" then
     return type(have) == "string" and rfc3339.parse(have)
       or json.to_number(have)
@@ -236,13 +236,13 @@ end
 
 local function compare(test)
   return function(have, literal)
-    local number = measure(have, literal)
+    local number = comparable(have, literal)
     return number ~= nil and test(number, literal.value)
   end
 end
 
 local function contains(have, literal)
-  return some(have, function(item)
+  return any_item(have, function(item)
     return type(item) == "string" and
       item:lower():find(literal.value:lower(), 1, true) ~= nil
   end)
@@ -250,22 +250,22 @@ end
 
 local function any(have, literal)
   for _, choice in ipairs(literal.value) do
-    if some(have, function(item) return same(item, choice) end) then
+    if any_item(have, function(item) return equals(item, choice) end) then
       return true
     end
   end
   return false
 end
 
-local HOLDS = {
+local MATCHES = {
   equals = function(have, literal)
-    return some(have, function(item) return same(item, literal) end)
+    return any_item(have, function(item) return equals(item, literal) end)
   end,
   any = any,
   ["contains-any"] = any,
   ["contains-all"] = function(have, literal)
     for _, choice in ipairs(literal.value) do
-      if not some(have, function(item) return same(item, choice) end) then
+      if not any_item(have, function(item) return equals(item, choice) end) then
         return false
       end
     end
@@ -293,9 +293,9 @@ local HOLDS = {
 ---@param terms table[] from `parse`
 ---@param value_of fun(field: string): any
 ---@return boolean
-function M.holds(terms, value_of)
+function M.matches(terms, value_of)
   for _, term in ipairs(terms) do
-    if not HOLDS[term.operator](value_of(term.field), term.value) then
+    if not MATCHES[term.operator](value_of(term.field), term.value) then
       return false
     end
   end

@@ -37,13 +37,13 @@ local function make_message(state, action, settings)
   end
   local message = state:make("flow-message", {name = all.name,
     channel = "email", definition = all, content = {
-      subject = all.subject_line, preview_text = all.preview_text,
+      find_resource = all.subject_line, preview_text = all.preview_text,
       from_email = all.from_email, from_label = all.from_label,
       reply_to_email = all.reply_to_email}})
   all.id = message.id
-  relations.point(state, "flow-message", message.id, "flow-action", action.id)
+  relations.set_target(state, "flow-message", message.id, "flow-action", action.id)
   if type(all.template_id) == "string" then
-    relations.point(state, "flow-message", message.id, "template",
+    relations.set_target(state, "flow-message", message.id, "template",
       all.template_id)
   end
   return all
@@ -60,7 +60,7 @@ local function make_action(state, flow, source)
     send_options = {use_smart_sending = true, is_transactional = false},
     definition = {type = source.type, data = data,
       links = source.links or {next = null}}})
-  relations.point(state, "flow-action", action.id, "flow", flow.id)
+  relations.set_target(state, "flow-action", action.id, "flow", flow.id)
   action.attributes.definition.id = action.id
   if source.type == "send-email" then
     data.status = status
@@ -116,7 +116,7 @@ end
 
 -- A template cannot be deleted while a message of a flow uses it.
 local function delete_template(call)
-  local kind, template = generic.subject(call)
+  local kind, template = generic.find_resource(call)
   local messages = call.state:collection("flow-message")
   for position = 1, messages.last do
     local message = messages:at(position)
@@ -131,7 +131,7 @@ local function delete_template(call)
   return response.empty(call)
 end
 
-M.serves = {
+M.routes = {
   ["POST /api/flows"] = create,
   ["DELETE /api/templates/{id}"] = delete_template,
 }

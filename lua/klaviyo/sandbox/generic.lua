@@ -42,7 +42,7 @@ end
 ---@param call table
 ---@return string kind
 ---@return table record
-function M.subject(call)
+function M.find_resource(call)
   local kind = call.model.kinds[call.parts.collection]
     or call.op.type or call.parts.collection
   local id = path_id(call)
@@ -71,9 +71,9 @@ function M.relate(call, kind, record, relationships)
       end
       relations.replace(call.state, kind, record.id, name, ids)
     elseif data == json.null then
-      relations.point(call.state, kind, record.id, name, nil)
+      relations.set_target(call.state, kind, record.id, name, nil)
     elseif data then
-      relations.point(call.state, kind, record.id, name, data.id)
+      relations.set_target(call.state, kind, record.id, name, data.id)
     end
   end
 end
@@ -101,19 +101,19 @@ local function list(call)
   local kind = call.op.type or call.model.kinds[call.parts.collection]
     or call.parts.collection
   local collection = call.state:collection(kind)
-  return response.page(call, kind, response.everything(collection))
+  return response.page(call, kind, response.all_of(collection))
 end
 
 local function read(call)
-  local kind, record = M.subject(call)
+  local kind, record = M.find_resource(call)
   return response.one(call, kind, record)
 end
 
 local function related(call)
-  local kind, record = M.subject(call)
+  local kind, record = M.find_resource(call)
   local name = call.parts.relationship
   local about = (call.model.relationships[kind] or {})[name] or {}
-  local target = call.op.type or about.kind or relations.target(name)
+  local target = call.op.type or about.kind or relations.target_type(name)
   if call.op.many then
     local sequence = relations.sequence(call.state, kind, record.id, name,
       target)
@@ -138,7 +138,7 @@ local function create(call)
 end
 
 local function update(call)
-  local kind, record = M.subject(call)
+  local kind, record = M.find_resource(call)
   local data = call.document.data
   if data.id ~= nil and data.id ~= record.id then
     error_response.throw(409, "conflict", ("The id in the body, %s, is not the one "
@@ -155,7 +155,7 @@ local function update(call)
 end
 
 local function remove(call)
-  local kind, record = M.subject(call)
+  local kind, record = M.find_resource(call)
   call.state:remove(kind, record)
   return response.one(call, kind, record)
 end
@@ -179,10 +179,10 @@ local function check_not_linked(call, kind, record, name, other)
 end
 
 local function change_related(call)
-  local kind, record = M.subject(call)
+  local kind, record = M.find_resource(call)
   local name, data = call.parts.relationship, call.document.data
   if json.kind(data) ~= "array" then
-    relations.point(call.state, kind, record.id, name,
+    relations.set_target(call.state, kind, record.id, name,
       data ~= json.null and data.id or nil)
     return response.empty(call)
   end

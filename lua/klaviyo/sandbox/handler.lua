@@ -27,7 +27,7 @@ local M = {}
 local SPECIAL = {}
 for _, part in ipairs {campaigns, events, flows, images, imports, profiles,
   reports, segments, tags} do
-  for route, serve in pairs(part.serves) do
+  for route, serve in pairs(part.routes) do
     SPECIAL[route] = serve
   end
 end

@@ -102,7 +102,7 @@ local function list(call)
   return generic.serve(call)
 end
 
-M.serves = {
+M.routes = {
   ["GET /api/images"] = list,
   ["PATCH /api/images/{id}"] = update,
   ["POST /api/image-upload"] = upload,

@@ -161,7 +161,7 @@ local function suppression(suppressed)
 end
 
 --- The operations of this module, by method and path.
-M.serves = {
+M.routes = {
   ["POST /api/profile-bulk-import-jobs"] = import,
   ["POST /api/profile-subscription-bulk-create-jobs"] =
     subscription("SUBSCRIBED", relations.add),

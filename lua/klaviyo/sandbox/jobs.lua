@@ -108,7 +108,7 @@ end
 
 --- Reads a job.
 function M.read(call)
-  local kind, record = generic.subject(call)
+  local kind, record = generic.find_resource(call)
   advance(call.state, kind, record)
   return generic.serve(call)
 end

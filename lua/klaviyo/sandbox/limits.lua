@@ -13,7 +13,7 @@ local ceil, floor, max, min = math.ceil, math.floor, math.max, math.min
 
 -- `time_scale` shortens windows longer than a second. The headers are in
 -- seconds, so no window is shorter than a second.
-local function length(state, seconds)
+local function window_length(state, seconds)
   local scale = state.settings.time_scale or 1
   return seconds == 1 and 1 or max(1, seconds * scale)
 end
@@ -32,7 +32,7 @@ local function new_bucket(state, limit)
   for _, window in ipairs(WINDOWS) do
     local quota = limit[window[1]]
     if quota then
-      local size = length(state, window[2])
+      local size = window_length(state, window[2])
       bucket[#bucket + 1] = {name = window[1], quota = quota, size = size,
         phase = phase(state), used = 0, ends_at = -math.huge}
       policy[#policy + 1] = ("%d;w=%g"):format(quota, size)
@@ -44,7 +44,7 @@ end
 
 -- A bucket keeps the limits of the revision that was used first: the service
 -- does not count per revision.
-local function bucket_of(state, key, limit)
+local function find_bucket(state, key, limit)
   local bucket = state.buckets[key]
   if not bucket then
     bucket = new_bucket(state, state.own_limits[key] or limit)
@@ -75,8 +75,8 @@ end
 
 -- Returns the bucket of the operation, and one more for each query parameter
 -- with a lower limit. Operations share the bucket of a parameter.
-local function buckets_of(state, op, raw_query)
-  local list = {bucket_of(state, bucket_key(op), op.limit)}
+local function find_buckets(state, op, raw_query)
+  local list = {find_bucket(state, bucket_key(op), op.limit)}
   if not op.reduced or raw_query == "" then
     return list
   end
@@ -84,7 +84,7 @@ local function buckets_of(state, op, raw_query)
     for value in pair[2]:gmatch("[^,]+") do
       local key = pair[1] .. "=" .. value
       if op.reduced[key] then
-        list[#list + 1] = bucket_of(state, key, op.reduced[key])
+        list[#list + 1] = find_bucket(state, key, op.reduced[key])
       end
     end
   end
@@ -92,7 +92,7 @@ local function buckets_of(state, op, raw_query)
 end
 
 -- Returns the seconds until every window has room, or nil if all have room.
-local function wait_of(buckets, now)
+local function seconds_to_wait(buckets, now)
   local wait
   for i = 1, #buckets do
     local bucket = buckets[i]
@@ -147,8 +147,8 @@ function M.count_request(state, op, raw_query, headers)
     return
   end
   local now = state.clock()
-  local buckets = buckets_of(state, op, raw_query)
-  local wait = wait_of(buckets, now)
+  local buckets = find_buckets(state, op, raw_query)
+  local wait = seconds_to_wait(buckets, now)
   if wait then
     throw_throttled(state, op, wait)
   end
@@ -182,7 +182,7 @@ function M.consume(state, options)
     error("this sandbox has no rate limits; start it with limits = true", 0)
   end
   local op = operation(options.operation)
-  local bucket = bucket_of(state, bucket_key(op), op.limit)
+  local bucket = find_bucket(state, bucket_key(op), op.limit)
   reset_ended_windows(bucket, state.clock())
   local left = {}
   for _, window in ipairs(bucket) do
@@ -195,12 +195,12 @@ end
 --- Returns the limits of the setting, by the key of their bucket.
 ---@param setting any the option `limits`
 ---@return table
-function M.own(setting)
-  local own = {}
+function M.from_setting(setting)
+  local limits = {}
   for name, limit in pairs(type(setting) == "table" and setting or {}) do
-    own[bucket_key(operation(name))] = limit
+    limits[bucket_key(operation(name))] = limit
   end
-  return own
+  return limits
 end
 
 return M

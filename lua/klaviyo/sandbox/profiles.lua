@@ -130,7 +130,7 @@ local function create(call)
 end
 
 local function update(call)
-  local _, record = generic.subject(call)
+  local _, record = generic.find_resource(call)
   local data = call.document.data
   local failure = error_response.new(400)
   identifiers.check(failure, data, "/data/attributes")
@@ -177,7 +177,7 @@ local function public_upsert(call)
   return response.empty(call)
 end
 
-local function delete_person(call)
+local function delete_profile(call)
   local attributes = call.document.data.attributes
   local profile = attributes and attributes.profile and attributes.profile.data
     or {}
@@ -190,12 +190,12 @@ local function delete_person(call)
 end
 
 --- The operations of this module, by method and path.
-M.serves = {
+M.routes = {
   ["POST /api/profiles"] = create,
   ["PATCH /api/profiles/{id}"] = update,
   ["POST /api/profile-import"] = import,
   ["POST /api/profile-merge"] = merge,
-  ["POST /api/data-privacy-deletion-jobs"] = delete_person,
+  ["POST /api/data-privacy-deletion-jobs"] = delete_profile,
   ["POST /client/profiles"] = public_upsert,
 }
 

@@ -42,7 +42,7 @@ local TARGET = {
 --- Returns the resource type that the name of a relationship implies.
 ---@param name string
 ---@return string
-function M.target(name)
+function M.target_type(name)
   return TARGET[name] or name:gsub("ies$", "y"):gsub("s$", "")
 end
 
@@ -88,14 +88,14 @@ function M.one(state, kind, id, name)
 end
 
 --- Sets or clears the target of a to-one relationship.
-function M.point(state, kind, id, name, target)
+function M.set_target(state, kind, id, name, target)
   table_of(state, kind, name)[handle(state, kind, id)] = target
 end
 
 local function members_of(state, kind, id, name)
   local members = link_of(state, kind, id, name)
   if type(members) ~= "table" then
-    members = store.members(state:collection(M.target(name)))
+    members = store.members(state:collection(M.target_type(name)))
     table_of(state, kind, name)[handle(state, kind, id)] = members
   end
   return members
@@ -132,7 +132,7 @@ function M.sequence(state, kind, id, name, target)
   if stored then
     return inverse_sequence(state, stored, id)
   end
-  local collection = state:collection(target or M.target(name))
+  local collection = state:collection(target or M.target_type(name))
   local members = link_of(state, kind, id, name)
   if type(members) ~= "table" then
     members = store.members(collection)
@@ -215,7 +215,7 @@ function M.replace(state, kind, id, name, ids)
 end
 
 --- Deletes the relationships of a resource that was removed.
-function M.forget(state, kind, id)
+function M.remove_resource(state, kind, id)
   for key, links in pairs(state.links) do
     if key:match("^(.*)%.[^.]*$") == kind then
       links[handle(state, kind, id)] = nil

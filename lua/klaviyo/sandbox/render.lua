@@ -204,7 +204,7 @@ local function linkage(state, kind, id, name, about, with_data)
   if not about.many then
     local target = relations.one(state, kind, id, name)
     return target
-      and M.identifier(about.kind or relations.target(name), target)
+      and M.identifier(about.kind or relations.target_type(name), target)
       or with_data and json.null or nil
   elseif not with_data and not WITH_DATA[kind .. "." .. name] then
     return nil
@@ -214,7 +214,7 @@ local function linkage(state, kind, id, name, about, with_data)
   for position = 1, sequence.last do
     local record = sequence.at(position)
     if record then
-      list[#list + 1] = M.identifier(about.kind or relations.target(name),
+      list[#list + 1] = M.identifier(about.kind or relations.target_type(name),
         record.id)
     end
   end

@@ -24,7 +24,7 @@ local function next_month(time)
 end
 
 -- Returns the beginnings of the intervals between two times.
-local function beginnings(from, to, interval)
+local function interval_starts(from, to, interval)
   local list, at = {}, from
   while at < to and #list < MAX_DATES do
     list[#list + 1] = at
@@ -60,7 +60,7 @@ local function interval_index(starts, to, time)
 end
 
 -- Returns count, sum of values and unique profiles for each interval.
-local function counted(state, metric, starts, to)
+local function count_events(state, metric, starts, to)
   local count, value, people = {}, {}, {}
   for i = 1, #starts do
     count[i], value[i], people[i] = 0, 0, {}
@@ -99,8 +99,8 @@ local function aggregates(call)
       :format(attributes.sort), {pointer = "/data/attributes/sort"})
   end
   local from, to = bounds(unless_null(attributes.filter), state.now())
-  local starts = beginnings(from, to, unless_null(attributes.interval) or "day")
-  local all = counted(state, attributes.metric_id, starts, to)
+  local starts = interval_starts(from, to, unless_null(attributes.interval) or "day")
+  local all = count_events(state, attributes.metric_id, starts, to)
   local dates, measurements = json.array(), {}
   for i, start in ipairs(starts) do
     dates[i] = rfc3339.format(start)
@@ -135,7 +135,7 @@ local function report(call)
   local attributes = call.document.data.attributes
   local series = call.op.path:find("series", 1, true)
   local to = call.state.now()
-  local starts = series and beginnings(to - 7 * DAY, to,
+  local starts = series and interval_starts(to - 7 * DAY, to,
     (attributes.interval or "daily") == "hourly" and "hour" or "day")
   local function statistics()
     local all = {}
@@ -161,11 +161,11 @@ local function report(call)
     call.state.random_ids:uuid(), {results = results, date_times = dates or nil})
 end
 
-M.serves = {["POST /api/metric-aggregates"] = aggregates}
+M.routes = {["POST /api/metric-aggregates"] = aggregates}
 
 for _, name in ipairs {"campaign-values", "flow-values", "flow-series",
   "form-values", "form-series", "segment-values", "segment-series"} do
-  M.serves["POST /api/" .. name .. "-reports"] = report
+  M.routes["POST /api/" .. name .. "-reports"] = report
 end
 
 return M

@@ -86,8 +86,8 @@ local function included(call, kind, records)
   for _, path in ipairs(names) do
     local name = path:match("^[^.]+")
     local about = known[name]
-      or {kind = relations.target(name), many = name:find("s$") ~= nil}
-    local target = about.kind or relations.target(name)
+      or {kind = relations.target_type(name), many = name:find("s$") ~= nil}
+    local target = about.kind or relations.target_type(name)
     local sparse = "fields[" .. target .. "]"
     local more = "additional-" .. sparse
     local render_record = render.renderer(call, target, {
@@ -191,7 +191,7 @@ end
 local function test_of(call, kind, sequence)
   local terms = call.query.terms
   return terms and function(record, position)
-    return filter.holds(terms, function(field)
+    return filter.matches(terms, function(field)
       if field == "joined_group_at" then
         return sequence.joined and sequence.joined(position)
           or record.attributes.created
@@ -286,7 +286,7 @@ function M.page(call, kind, sequence, identifiers)
 end
 
 --- Returns a whole collection as a sequence.
-function M.everything(collection)
+function M.all_of(collection)
   collection.sort_cache = collection.sort_cache or {}
   return {
     last = collection.last, version = collection.version,

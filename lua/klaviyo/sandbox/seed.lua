@@ -28,7 +28,7 @@ local METRICS = {"Active on Site", "Added to Cart", "Clicked Email",
   "Received Email", "Started Checkout", "Subscribed to List",
   "Viewed Product"}
 
-local function account(state)
+local function make_account(state)
   state:make("account", {
     test_account = true, industry = "Software / SaaS", locale = "en-US",
     timezone = "US/Eastern", preferred_currency = "USD",
@@ -48,7 +48,7 @@ local function account(state)
   }, state.settings.company_id)
 end
 
-local function flow_of(state, name)
+local function make_flow(state, name)
   local template = state:make("template", {name = name,
     html = "<html><body>Hello {{ first_name }}</body></html>",
     text = "Hello {{ first_name }}"})
@@ -64,19 +64,19 @@ local function flow_of(state, name)
   }})
 end
 
-local function forms(state)
+local function make_forms(state)
   local form = state:make("form", {name = "Newsletter sign-up",
     status = "live", ab_test = false,
     definition = {versions = json.array()}})
   local version = state:make("form-version", {form_type = "popup",
     variation_name = "Original", status = "live", ab_test = json.null})
-  relations.point(state, "form-version", version.id, "form", form.id)
+  relations.set_target(state, "form-version", version.id, "form", form.id)
 end
 
 --- Adds the initial resources to a new state.
 ---@param state table
 function M.fill(state)
-  account(state)
+  make_account(state)
   for _, topic in ipairs(TOPICS) do
     state:make("webhook-topic", nil, topic)
   end
@@ -84,7 +84,7 @@ function M.fill(state)
     local metric = state:make("metric", {name = name})
     local property = state:make("metric-property", {label = "Value",
       property = "$value", inferred_type = "numeric"})
-    relations.point(state, "metric-property", property.id, "metric", metric.id)
+    relations.set_target(state, "metric-property", property.id, "metric", metric.id)
   end
   for _, name in ipairs {"Newsletter", "Preview List"} do
     local list = state:make("list", {name = name})
@@ -105,9 +105,9 @@ function M.fill(state)
   end
   for _, name in ipairs {"Welcome Series", "Abandoned Cart",
     "Post-Purchase"} do
-    flow_of(state, name)
+    make_flow(state, name)
   end
-  forms(state)
+  make_forms(state)
   local group = state:make("tag-group", {name = "Default", default = true})
   state.default_tag_group = group.id
   -- These collections are empty, but known: no id exists in them.

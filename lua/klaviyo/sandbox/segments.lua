@@ -7,7 +7,7 @@ local M = {}
 
 -- The service stores a time frame with a membership condition, even if it is
 -- null.
-local function complete(call)
+local function serve_with_timeframe(call)
   local attributes = call.document.data.attributes or {}
   local definition = attributes.definition
   if json.kind(definition) == "object" then
@@ -23,9 +23,9 @@ local function complete(call)
   return generic.serve(call)
 end
 
-M.serves = {
-  ["POST /api/segments"] = complete,
-  ["PATCH /api/segments/{id}"] = complete,
+M.routes = {
+  ["POST /api/segments"] = serve_with_timeframe,
+  ["PATCH /api/segments/{id}"] = serve_with_timeframe,
 }
 
 return M

@@ -49,7 +49,7 @@ function M.new(settings)
   self.clock = settings.clock or self.now
   self.key_of = settings.digest and key_of(settings.digest)
   self.phases = random_ids.new(settings.phase_seed or 1)
-  self.own_limits = limits.own(settings.limits)
+  self.own_limits = limits.from_setting(settings.limits)
   self:reset()
   return self
 end
@@ -91,14 +91,14 @@ function State:exists(kind, id)
   return not self.collections[kind] or self:get(kind, id) ~= nil
 end
 
-local stamps = {}
+local timestamp_names_by_kind = {}
 
-local function stamp_names(kind)
-  local names = stamps[kind]
+local function timestamp_names(kind)
+  local names = timestamp_names_by_kind[kind]
   if not names then
     local at = (STAMPED_AT[kind] or kind:find("%-job$")) and "_at" or ""
     names = {"created" .. at, "updated" .. at}
-    stamps[kind] = names
+    timestamp_names_by_kind[kind] = names
   end
   return names[1], names[2]
 end
@@ -107,7 +107,7 @@ end
 -- catalog and for types with created_at and updated_at. For other types only
 -- the response that writes a time has fractions.
 local function has_fractions(kind)
-  return stamp_names(kind):find("_at$") ~= nil or kind:find("^catalog%-") ~= nil
+  return timestamp_names(kind):find("_at$") ~= nil or kind:find("^catalog%-") ~= nil
 end
 
 --- Returns the time, including the fraction of a second.
@@ -137,7 +137,7 @@ function State:make(kind, attributes, id)
     all[name] = value
   end
   local timestamp = self:timestamp()
-  local created, updated = stamp_names(kind)
+  local created, updated = timestamp_names(kind)
   local fresh = {[created] = all[created] or timestamp,
     [updated] = all[updated] or all[created] or timestamp}
   all[created] = all[created] or stored_time(kind, timestamp)
@@ -159,7 +159,7 @@ local MERGED = {properties = true, location = true}
 
 --- Updates the attributes of a resource.
 function State:update(kind, record, attributes)
-  local _, updated = stamp_names(kind)
+  local _, updated = timestamp_names(kind)
   local timestamp = self:timestamp()
   self:collection(kind):change(record, function()
     local have = record.attributes
@@ -186,7 +186,7 @@ end
 --- Removes a resource.
 function State:remove(kind, record)
   self:collection(kind):remove(record)
-  relations.forget(self, kind, record.id)
+  relations.remove_resource(self, kind, record.id)
 end
 
 --- Records a request and its response.

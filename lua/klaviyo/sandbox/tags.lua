@@ -18,12 +18,12 @@ local function create(call)
   end
   local tag = generic.make(call, "tag", call.document.data)
   if not relations.one(state, "tag", tag.id, "tag-group") then
-    relations.point(state, "tag", tag.id, "tag-group", state.default_tag_group)
+    relations.set_target(state, "tag", tag.id, "tag-group", state.default_tag_group)
   end
   return response.one(call, "tag", tag)
 end
 
-M.serves = {
+M.routes = {
   ["POST /api/tags"] = create,
 }
 

@@ -6,7 +6,7 @@ local shell = require "klaviyo.sandbox.shell"
 local quote = script.quote
 
 -- Sends one request with the curl command. Returns the response and the output of curl.
-local function ask(server, path, options)
+local function request(server, path, options)
   options = options or {}
   local words = {"curl -sS -g --max-time 10 -o " .. quote(server.dir .. "/got"),
     [[-w '%{http_code} %{http_version} %{content_type}']],
@@ -18,14 +18,14 @@ local function ask(server, path, options)
   end
   words[#words + 1] = options.curl
   words[#words + 1] = quote((options.url or server.base_url) .. path)
-  local said, status = script.shell("rm -f " .. quote(server.dir .. "/got")
+  local output, status = script.shell("rm -f " .. quote(server.dir .. "/got")
     .. "; " .. table.concat(words, " "))
-  local got = shell.read(server.dir .. "/got")
+  local body = shell.read(server.dir .. "/got")
   -- An error message, if any, comes before it.
-  local code, version = said:match("%f[%d](%d%d%d) (%d[%d.]*) ")
-  return {code = tonumber(code), version = version, said = said, got = got,
+  local code, version = output:match("%f[%d](%d%d%d) (%d[%d.]*) ")
+  return {code = tonumber(code), version = version, output = output, body = body,
     exit = status,
-    document = got and json.decode(got) or nil}
+    document = body and json.decode(body) or nil}
 end
 
 local function exists(path)
@@ -60,51 +60,51 @@ describe("a sandbox", function()
   end)
 
   it("answers on HTTP/1.1", function()
-    local answer = ask(server, "/api/profiles?page[size]=1")
-    assert.equal(200, answer.code, answer.said)
+    local answer = request(server, "/api/profiles?page[size]=1")
+    assert.equal(200, answer.code, answer.output)
     assert.equal("1.1", answer.version)
     assert.equal(1, #answer.document.data)
-    assert.truthy(answer.said:find("application/vnd.api+json", 1, true))
+    assert.truthy(answer.output:find("application/vnd.api+json", 1, true))
   end)
 
   it("answers over TLS and HTTP/2 if the client trusts its certificate authority", function()
-    local answer = ask(server, "/api/lists", {url = server.tls_url})
-    assert.equal(200, answer.code, answer.said)
+    local answer = request(server, "/api/lists", {url = server.tls_url})
+    assert.equal(200, answer.code, answer.output)
     assert.equal("2", answer.version)
     local by_name = server.tls_url:gsub("127%.0%.0%.1", "localhost")
-    assert.equal(200, ask(server, "/api/lists",
+    assert.equal(200, request(server, "/api/lists",
       {url = by_name, curl = "--noproxy '*' -4"}).code)
     -- 60: the certificate's issuer is unknown
-    assert.equal(60, ask(server, "/api/lists",
+    assert.equal(60, request(server, "/api/lists",
       {url = server.tls_url, curl = "--cacert /etc/ssl/certs/ca-certificates.crt"}).exit)
     assert.truthy(shell.read(server.dir .. "/access.log")
       :find(' HTTP/2.0 %d+ 1 200 "GET /api/lists HTTP/2.0"'))
   end)
 
   it("returns ids as they were written", function()
-    local made = ask(server, "/api/catalog-items", {body = json.encode {
+    local created = request(server, "/api/catalog-items", {body = json.encode {
       data = {type = "catalog-item", attributes = {external_id = "a/b+c d",
         title = "T", description = "D", url = "https://example.com/"}}}})
-    assert.equal(201, made.code, made.said)
-    local read = ask(server,
+    assert.equal(201, created.code, created.output)
+    local read = request(server,
       "/api/catalog-items/%24custom%3A%3A%3A%24default%3A%3A%3Aa%2Fb%2Bc%20d")
     assert.equal(200, read.code)
     assert.equal("$custom:::$default:::a/b+c d", read.document.data.id)
   end)
 
   it("answers 204 without a body, and 405 with the allowed methods", function()
-    local made = ask(server, "/api/lists",
+    local created = request(server, "/api/lists",
       {body = '{"data":{"type":"list","attributes":{"name":"n"}}}'})
-    local gone = ask(server, "/api/lists/" .. made.document.data.id,
+    local deleted = request(server, "/api/lists/" .. created.document.data.id,
       {curl = "-X DELETE -i"})
-    assert.equal(204, gone.code)
-    assert.falsy(gone.got:lower():find("content%-type"))
-    local refused = ask(server, "/api/lists", {curl = "-X PUT -i"})
-    assert.truthy(refused.got:find("Allow: GET, POST", 1, true))
+    assert.equal(204, deleted.code)
+    assert.falsy(deleted.body:lower():find("content%-type"))
+    local rejected = request(server, "/api/lists", {curl = "-X PUT -i"})
+    assert.truthy(rejected.body:find("Allow: GET, POST", 1, true))
   end)
 
   it("compresses responses on request", function()
-    local answer = ask(server, "/api/profiles?page[size]=100",
+    local answer = request(server, "/api/profiles?page[size]=100",
       {curl = "--compressed -D " .. quote(server.dir .. "/heads")})
     assert.equal(100, #answer.document.data)
     assert.truthy(shell.read(server.dir .. "/heads")
@@ -113,19 +113,19 @@ describe("a sandbox", function()
 
   it("returns a page of 100,000 profiles in a few milliseconds", function()
     local target = server.base_url .. "/api/profiles?page[size]=100"
-    ask(server, "/api/profiles?page[size]=100")
-    local said = script.shell(("curl -sS -g -H 'revision: 2024-10-15' -H %s "
+    request(server, "/api/profiles?page[size]=100")
+    local output = script.shell(("curl -sS -g -H 'revision: 2024-10-15' -H %s "
       .. "-o /dev/null -w '%%{time_starttransfer} %%{time_connect}\\n' '%s&sort=[1-30]' '%s'")
       :format(quote("Authorization: Klaviyo-API-Key " .. server.key),
         target, target))
-    local total = tonumber(said:match("([%d.]+) [%d.]+%s*$"))
-    assert.is_true(total < 0.05, said)
+    local total = tonumber(output:match("([%d.]+) [%d.]+%s*$"))
+    assert.is_true(total < 0.05, output)
   end)
 
   it("counts and records requests, but no key", function()
-    ask(server, "/api/lists")
-    ask(server, "/api/lists?page[size]=3")
-    ask(server, "/api/metrics")
+    request(server, "/api/lists")
+    request(server, "/api/lists?page[size]=3")
+    request(server, "/api/metrics")
     local stats = server:stats()
     assert.equal(3, stats.requests)
     assert.equal(2, stats.operations.get_lists)
@@ -143,8 +143,8 @@ describe("a sandbox", function()
   end)
 
   it("records bodies that are not text, or that end within a character", function()
-    ask(server, "/api/image-upload", {body = "a\137\228b\195\164"})
-    ask(server, "/api/profiles", {body = ("\195\164"):rep(40000):sub(2)})
+    request(server, "/api/image-upload", {body = "a\137\228b\195\164"})
+    request(server, "/api/profiles", {body = ("\195\164"):rep(40000):sub(2)})
     local requests = server:requests()
     assert.equal("a\239\191\189\239\191\189b\195\164", requests[1].body)
     assert.equal("\239\191\189\195\164", requests[2].body:sub(1, 5))
@@ -154,17 +154,17 @@ describe("a sandbox", function()
   it("fails on demand", function()
     server:fault {status = 503, body = "<html>", times = 2,
       headers = {["Content-Type"] = "text/html", ["Retry-After"] = "1"}}
-    local answer = ask(server, "/api/lists", {curl = "-i"})
+    local answer = request(server, "/api/lists", {curl = "-i"})
     assert.equal(503, answer.code)
-    assert.truthy(answer.got:find("Retry-After: 1", 1, true))
-    assert.equal(503, ask(server, "/api/metrics").code)
-    assert.equal(200, ask(server, "/api/lists").code)
+    assert.truthy(answer.body:find("Retry-After: 1", 1, true))
+    assert.equal(503, request(server, "/api/metrics").code)
+    assert.equal(200, request(server, "/api/lists").code)
 
     server:fault {operation = "get_metrics", status = 500, skip = 1}
-    assert.equal(200, ask(server, "/api/lists").code)
-    assert.equal(200, ask(server, "/api/metrics").code)
-    assert.equal(500, ask(server, "/api/metrics").code)
-    assert.equal(200, ask(server, "/api/metrics").code)
+    assert.equal(200, request(server, "/api/lists").code)
+    assert.equal(200, request(server, "/api/metrics").code)
+    assert.equal(500, request(server, "/api/metrics").code)
+    assert.equal(200, request(server, "/api/metrics").code)
   end)
 
   it("closes connections on demand", function()
@@ -172,16 +172,16 @@ describe("a sandbox", function()
     for _, url in ipairs {server.base_url, server.tls_url} do
       server:reset()
       server:fault {reset = "before", times = 1}
-      assert.not_equal(0, ask(server, "/api/lists", {url = url, body = list}).exit)
+      assert.not_equal(0, request(server, "/api/lists", {url = url, body = list}).exit)
       assert.equal(2, server:stats().resources.list)
       server:fault {reset = "after"}
-      assert.not_equal(0, ask(server, "/api/lists", {url = url, body = list}).exit)
+      assert.not_equal(0, request(server, "/api/lists", {url = url, body = list}).exit)
       assert.equal(3, server:stats().resources.list)
       server:fault {truncate = 40}
-      local answer = ask(server, "/api/lists", {url = url})
+      local answer = request(server, "/api/lists", {url = url})
       assert.not_equal(0, answer.exit, url)
       assert.equal(200, answer.code)
-      assert.equal(40, #answer.got)
+      assert.equal(40, #answer.body)
     end
     assert.has_error(function() server:fault {staus = 500} end)
   end)
@@ -190,20 +190,20 @@ describe("a sandbox", function()
     server:fault {slow = {bytes = 100, pause = 0.02}, operation = "get_lists"}
     server:fault {rate = 1, delay = 0.01}
     for _, url in ipairs {server.base_url, server.tls_url} do
-      local answer = ask(server, "/api/lists",
+      local answer = request(server, "/api/lists",
         {url = url, curl = "-w "
           .. quote "%{http_code} %{http_version} %{time_starttransfer} %{time_total}"})
-      assert.equal(200, answer.code, answer.said)
+      assert.equal(200, answer.code, answer.output)
       assert.equal(2, #answer.document.data)
-      local first, total = answer.said:match("([%d.]+) ([%d.]+)%s*$")
+      local first, total = answer.output:match("([%d.]+) ([%d.]+)%s*$")
       if url == server.base_url then -- the fault hits once
-        assert.is_true(total - first > 0.1, answer.said)
+        assert.is_true(total - first > 0.1, answer.output)
       end
     end
     assert.equal(1, server:stats().faults.slow)
     assert.equal(2, server:stats().faults.delay)
     server:clear_faults()
-    ask(server, "/api/lists")
+    request(server, "/api/lists")
     assert.equal(2, server:stats().faults.delay)
   end)
 
@@ -211,31 +211,31 @@ describe("a sandbox", function()
     server:fault {stall = 5, times = 2}
     for _, url in ipairs {server.base_url, server.tls_url} do
       local began = os.time()
-      local answer = ask(server, "/api/lists", {url = url, curl = "--max-time 0.2",
+      local answer = request(server, "/api/lists", {url = url, curl = "--max-time 0.2",
         body = '{"data":{"type":"list","attributes":{"name":"n"}}}'})
-      assert.equal(28, answer.exit, answer.said) -- timed out
+      assert.equal(28, answer.exit, answer.output) -- timed out
       assert.is_true(os.time() - began < 3)
     end
     assert.equal(2, server:stats().requests)
     assert.equal(2, server:stats().processed.create_list)
     assert.equal(4, server:stats().resources.list)
-    local _, gone = shell.read(server.dir .. "/access.log"):gsub(' 499 "POST', "")
-    assert.equal(2, gone)
+    local _, disconnects = shell.read(server.dir .. "/access.log"):gsub(' 499 "POST', "")
+    assert.equal(2, disconnects)
   end)
 
   it("delays a response on demand", function()
     server:fault {delay = 0.3}
-    local answer = ask(server, "/api/lists", {curl = "-w '%{time_total}'"})
-    assert.is_true(tonumber(answer.said:match("([%d.]+)%s*$")) >= 0.3)
+    local answer = request(server, "/api/lists", {curl = "-w '%{time_total}'"})
+    assert.is_true(tonumber(answer.output:match("([%d.]+)%s*$")) >= 0.3)
   end)
 
   it("takes commands over HTTP as well", function()
-    local stats = ask(server, "/__sandbox/stats")
+    local stats = request(server, "/__sandbox/stats")
     assert.equal(100000, stats.document.result.resources.profile)
-    assert.equal(200, ask(server, "/__sandbox/fault",
+    assert.equal(200, request(server, "/__sandbox/fault",
       {body = '{"status":418}'}).code)
-    assert.equal(418, ask(server, "/api/lists").code)
-    assert.equal(400, ask(server, "/__sandbox/nonsense").code)
+    assert.equal(418, request(server, "/api/lists").code)
+    assert.equal(400, request(server, "/__sandbox/nonsense").code)
   end)
 end)
 
@@ -251,14 +251,14 @@ describe("starting a sandbox", function()
   end
 
   it("works twice at the same time", function()
-    local one, two = assert(sandbox.start()), assert(sandbox.start())
+    local first, second = assert(sandbox.start()), assert(sandbox.start())
     finally(function()
-      one:stop()
-      two:stop()
+      first:stop()
+      second:stop()
     end)
-    assert.not_equal(one.base_url, two.base_url)
-    assert.equal(200, ask(one, "/api/lists").code)
-    assert.equal(200, ask(two, "/api/lists").code)
+    assert.not_equal(first.base_url, second.base_url)
+    assert.equal(200, request(first, "/api/lists").code)
+    assert.equal(200, request(second, "/api/lists").code)
   end)
 
   it("names the known options", function()
@@ -281,10 +281,10 @@ describe("starting a sandbox", function()
   end)
 
   it("fails if the port is in use", function()
-    local one = assert(sandbox.start())
-    finally(function() one:stop() end)
-    local two, message = sandbox.start {port = one.port, tls_port = one.tls_port}
-    assert.is_nil(two)
+    local first = assert(sandbox.start())
+    finally(function() first:stop() end)
+    local second, message = sandbox.start {port = first.port, tls_port = first.tls_port}
+    assert.is_nil(second)
     assert.truthy(message:find("in use", 1, true), message)
   end)
 
@@ -319,36 +319,36 @@ describe("starting a sandbox", function()
       time_scale = 0.1, window_phase = "first"})
     local codes, throttled = {}, nil
     for i, url in ipairs {server.base_url, server.tls_url, server.tls_url} do
-      local answer = ask(server, "/api/lists", {url = url, curl = "-i"})
+      local answer = request(server, "/api/lists", {url = url, curl = "-i"})
       codes[answer.code] = (codes[answer.code] or 0) + 1
-      local heads = answer.got:lower()
+      local headers = answer.body:lower()
       assert.equal(answer.code ~= 429,
-        heads:find("ratelimit-limit: 2, 2;w=1, 9;w=6\r\n", 1, true) ~= nil)
-      throttled = throttled or answer.code == 429 and heads
+        headers:find("ratelimit-limit: 2, 2;w=1, 9;w=6\r\n", 1, true) ~= nil)
+      throttled = throttled or answer.code == 429 and headers
       assert.is_true(i < 3 or answer.code == 429 or codes[200] == 3)
     end
     assert.same({second = 0, minute = 0},
       server:consume {operation = "get_lists", requests = 9})
-    throttled = ask(server, "/api/lists", {curl = "-i"}).got:lower()
+    throttled = request(server, "/api/lists", {curl = "-i"}).body:lower()
     local wait = tonumber(throttled:match("retry%-after: (%d+)\r\n"))
     assert.is_true(wait >= 1 and wait <= 6)
     assert.falsy(throttled:find("ratelimit", 1, true))
-    assert.equal(429, ask(server, "/api/lists").code)
+    assert.equal(429, request(server, "/api/lists").code)
     assert.is_true(server:stats().throttled.get_lists >= 2)
     assert.has_error(function() server:consume {operation = "get_lits"} end)
   end)
 
   it("uses its own account and key", function()
-    local one, two = assert(start()), assert(start())
-    assert.truthy(one.key:find("^pk_sandbox_%x+$"))
-    assert.not_equal(one.key, two.key)
-    two.key = one.key
-    assert.equal(401, ask(two, "/api/lists").code)
+    local first, second = assert(start()), assert(start())
+    assert.truthy(first.key:find("^pk_sandbox_%x+$"))
+    assert.not_equal(first.key, second.key)
+    second.key = first.key
+    assert.equal(401, request(second, "/api/lists").code)
   end)
 
   it("records nothing with record = 0", function()
     local server = assert(start {record = 0, access_log = false})
-    assert.equal(200, ask(server, "/api/lists").code)
+    assert.equal(200, request(server, "/api/lists").code)
     assert.same({}, server:requests())
     assert.is_false(exists(server.dir .. "/access.log"))
     assert.equal(1, server:stats().operations.get_lists)
@@ -358,17 +358,17 @@ describe("starting a sandbox", function()
     local server = assert(start {keepalive_requests = 3})
     for _, url in ipairs {server.base_url, server.tls_url} do
       local target = quote(url .. "/api/lists")
-      local said = script.shell(("curl -sS -H 'revision: 2024-10-15' "
+      local output = script.shell(("curl -sS -H 'revision: 2024-10-15' "
         .. "--cacert %s -H %s -w '<%%{num_connects}>' -o /dev/null %s")
         :format(quote(server.ca_file),
           quote("Authorization: Klaviyo-API-Key " .. server.key),
           (target .. " -o /dev/null "):rep(5) .. target))
-      local made, requests = 0, 0
-      for connects in said:gmatch("<(%d+)>") do
-        made, requests = made + tonumber(connects), requests + 1
+      local created, requests = 0, 0
+      for connects in output:gmatch("<(%d+)>") do
+        created, requests = created + tonumber(connects), requests + 1
       end
-      assert.equal(6, requests, said)
-      assert.equal(2, made, said)
+      assert.equal(6, requests, output)
+      assert.equal(2, created, output)
     end
   end)
 
@@ -377,15 +377,15 @@ describe("starting a sandbox", function()
     local function connections(streams)
       local server = assert(start {http2_streams = streams})
       server:fault {rate = 1, delay = 0.3}
-      local said = script.shell(("curl -sS -Z -H 'revision: 2024-10-15' "
+      local output = script.shell(("curl -sS -Z -H 'revision: 2024-10-15' "
         .. "--cacert %s -H %s %s"):format(quote(server.ca_file),
           quote("Authorization: Klaviyo-API-Key " .. server.key),
           ("-o /dev/null " .. quote(server.tls_url .. "/api/lists") .. " "):rep(12)))
       local requests, connections_used, count = server:requests(), {}, 0
-      assert.equal(12, #requests, said)
-      for _, request in ipairs(requests) do
-        count = count + (connections_used[request.connection] and 0 or 1)
-        connections_used[request.connection] = true
+      assert.equal(12, #requests, output)
+      for _, entry in ipairs(requests) do
+        count = count + (connections_used[entry.connection] and 0 or 1)
+        connections_used[entry.connection] = true
       end
       return count
     end
@@ -395,7 +395,7 @@ describe("starting a sandbox", function()
 
   it("writes page links with the origin link_base", function()
     local server = assert(start {link_base = "http://elsewhere:1", profiles = 30})
-    assert.truthy(ask(server, "/api/profiles").document.links.next
+    assert.truthy(request(server, "/api/profiles").document.links.next
       :find("^http://elsewhere:1/api/profiles%?"))
   end)
 end)
@@ -416,14 +416,14 @@ describe("stopping a sandbox", function()
   it("keeps the directory with keep, and does not compress without gzip", function()
     local server = assert(sandbox.start {keep = true, gzip = false, profiles = 100})
     local dir = server.dir
-    ask(server, "/api/profiles?page[size]=100", {curl = "--compressed -D " .. quote(dir .. "/heads")})
+    request(server, "/api/profiles?page[size]=100", {curl = "--compressed -D " .. quote(dir .. "/heads")})
     assert.falsy(shell.read(dir .. "/heads"):lower():find("content%-encoding"))
     server:stop()
     assert.is_true(exists(dir .. "/access.log"))
     script.shell("rm -rf " .. quote(dir))
   end)
 
-  local function gone(dir, pid)
+  local function is_gone(dir, pid)
     for _ = 1, 100 do
       if not shell.process(pid) and not exists(dir .. "/nginx.conf") then
         return true
@@ -449,7 +449,7 @@ describe("stopping a sandbox", function()
   it("happens when the process that started it is killed", function()
     local dir, pid = started("{}",
       "os.execute('kill -9 ' .. io.open('/proc/self/stat'):read('*n'))")
-    assert.is_true(gone(dir, pid))
+    assert.is_true(is_gone(dir, pid))
   end)
 
   it("does not happen by itself with detach", function()
@@ -457,7 +457,7 @@ describe("stopping a sandbox", function()
     shell.sleep(0.6)
     assert.is_not_nil(shell.process(pid))
     script.shell("kill " .. pid)
-    assert.is_true(gone("/nonexistent", pid))
+    assert.is_true(is_gone("/nonexistent", pid))
     script.shell("rm -rf " .. quote(dir))
   end)
 

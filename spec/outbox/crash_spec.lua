@@ -74,7 +74,7 @@ describe("klaviyo.outbox", function()
     return count, there
   end
 
-  it("loses nothing that it acknowledged when processes are killed, and sends nothing twice", function()
+  it("loses no acknowledged event when processes are killed, and counts none twice", function()
     local path = folders.new()
     for number = 1, KILLS do
       local _, before = acknowledged(path)
@@ -106,7 +106,7 @@ describe("klaviyo.outbox", function()
     assert.equal("", output)
   end)
 
-  it("is drained by any process that has its folder", function()
+  it("is drained by any process that opens its folder", function()
     local path = folders.new()
     local process = start(path, "a")
     assert.is_true(shell.wait_for(function()
@@ -155,7 +155,7 @@ describe("klaviyo.outbox", function()
       return path
     end
 
-    it("has a file of its own; the parent's stays the parent's", function()
+    it("has a file of its own and leaves the parent's alone", function()
       forked [[
         put("before", 100)
         local child = fork(function()
@@ -173,7 +173,7 @@ describe("klaviyo.outbox", function()
       assert.equal(300, world.server:stats().events.distinct)
     end)
 
-    it("does not hold the parent's; and does not take it, either", function()
+    it("neither locks nor takes the parent's file", function()
       local path = forked [[
         put("before", 10)
         local first = fork(function()

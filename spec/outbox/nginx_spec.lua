@@ -112,7 +112,7 @@ describe("an outbox in nginx", function()
     assert.same({}, world:noted("warning", 0))
   end)
 
-  it("goes on when the service is well again", function()
+  it("continues when the service recovers", function()
     start()
     server:fault {operation = "bulk_create_events", status = 503, times = 2}
     assert.equal("kept\n", (world:get("/track?id=one")))
@@ -121,7 +121,7 @@ describe("an outbox in nginx", function()
   end)
 
   -- Fault 16.
-  it("goes on after nginx dropped its timer", function()
+  it("continues after nginx dropped its timer", function()
     start { http = "lua_max_running_timers 3;" }
     world:get("/hold")
     assert.equal("kept\n", (world:get("/track?id=one")))
@@ -129,7 +129,7 @@ describe("an outbox in nginx", function()
     assert.matches("lua_max_running_timers are not enough", world:logs())
   end)
 
-  it("is what examples/nginx/outbox.conf has", function()
+  it("works as in examples/nginx/outbox.conf", function()
     local example = assert(nginx.start {
       example = "outbox.conf", env = { KLAVIYO_API_KEY = server.key },
       replace = { { "/var/lib/klaviyo-outbox\"", path .. "/box\"" },
@@ -156,11 +156,11 @@ describe("an outbox in nginx", function()
     start {init = [[
       note("init", pcall(track, "early"))
     ]]}
-    assert.truthy(world:noted("init")[1]:find("nothing can be put into an outbox while nginx starts", 1, true))
+    assert.truthy(world:noted("init")[1]:find("an outbox takes no events while nginx starts", 1, true))
     assert.is_false((shell.run("ls " .. path .. "/box")))
   end)
 
-  it("says clearly that its folder cannot be had", function()
+  it("reports that its folder cannot be used", function()
     assert(shell.run("touch " .. path .. "/box"))
     start()
     local body, status = world:get("/track?id=one")
@@ -168,7 +168,7 @@ describe("an outbox in nginx", function()
     assert.truthy(body:find("^klaviyo: outbox: .*/box: Not a directory\n$"), body)
   end)
 
-  it("says in the log at once, when started, that its folder cannot be had", function()
+  it("logs when it is started that its folder cannot be used", function()
     assert(shell.run("touch " .. path .. "/box"))
     start {init_worker = "outbox:start(client)"}
     assert.truthy(shell.wait_for(function()
@@ -189,7 +189,7 @@ describe("an outbox in nginx", function()
     assert.equal("0 2\n", (world:get("/folder")))
   end)
 
-  it("sends what workers before it left, when told to, without any event", function()
+  it("sends events of former workers when started, without a new event", function()
     start()
     server:fault {operation = "bulk_create_events", status = 503, times = 1000}
     for i = 1, 10 do
@@ -220,7 +220,7 @@ describe("an outbox in nginx", function()
     assert.equal(21, server:stats().events.distinct)
   end)
 
-  describe("without a cache of Lua's code, where each request has a Lua state,", function()
+  describe("with lua_code_cache off", function()
     -- Descriptors, slots and kilobytes of the worker.
     local function usage()
       local pid = world:workers()[1]
@@ -235,14 +235,14 @@ describe("an outbox in nginx", function()
       end
     end
 
-    it("sends what it keeps", function()
+    it("sends the events that it keeps", function()
       start {http = "lua_code_cache off;"}
       track_many(1, 5)
       assert.is_true(arrived(5, 20))
       assert.equal("true\n", (world:get("/drain")))
     end)
 
-    it("has no more of everything after more requests", function()
+    it("does not leak with more requests", function()
       start {http = "lua_code_cache off;", init_worker = "outbox:start(client)"}
       track_many(1, 20)
       assert.is_true(arrived(20, 20))
@@ -258,7 +258,7 @@ describe("an outbox in nginx", function()
       assert.same({}, world:noted("warning", 0))
     end)
 
-    it("has no more of everything while the service is down", function()
+    it("does not leak while the service is down", function()
       start {http = "lua_code_cache off;"}
       server:fault {operation = "bulk_create_events", status = 503, times = 100000}
       track_many(1, 20)
@@ -298,7 +298,7 @@ describe("an outbox in nginx", function()
     return ids, count
   end
 
-  it("has all that it acknowledged there once, whoever is killed on the way", function()
+  it("delivers each acknowledged event once, whichever process is killed", function()
     start {workers = 2, init_worker = "outbox:start(client)"}
     ask_for(1, EVENTS)
     for number = 1, KILLS do

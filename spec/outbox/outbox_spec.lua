@@ -85,7 +85,7 @@ describe("klaviyo.outbox", function()
     assert.same({}, warnings)
   end)
 
-  it("keeps an event as it is given: flat, as a document, or as its JSON", function()
+  it("accepts an event as a flat table, as a document or as JSON", function()
     local box = new()
     local document = klaviyo.document("create_event", event(2))
     assert(box:enqueue(event(1, {unique_id = "one", time = "2024-01-02T03:04:05Z", value = 9.5}), client))
@@ -106,7 +106,7 @@ describe("klaviyo.outbox", function()
   end)
 
   -- Fault 11: they were all kept under one id, "userdata: (nil)".
-  it("gives an event an id that was put with null or an empty string for one", function()
+  it("generates a unique_id if it is null or an empty string", function()
     local box = new()
     local document = klaviyo.document("create_event", event(3, {unique_id = klaviyo.null}))
     assert(box:enqueue(event(1, {unique_id = klaviyo.null, time = klaviyo.null}), client))
@@ -123,7 +123,7 @@ describe("klaviyo.outbox", function()
     raises("unique_id must be a string, not a number", function() box:enqueue(document, client) end)
   end)
 
-  it("lets an event have happened when it was put, not when it is sent", function()
+  it("sets the time of an event when it is enqueued, not when it is sent", function()
     local box = new()
     local before = os.time()
     assert(box:enqueue(event(1), client))
@@ -134,7 +134,7 @@ describe("klaviyo.outbox", function()
     assert.is_true(timestamp >= before and timestamp <= after)
   end)
 
-  it("is of who asks for a revision what it asked for", function()
+  it("sends each event with the revision of its client", function()
     local box = new()
     assert(box:enqueue(event(1), client))
     assert(box:enqueue(event(2), client:with {revision = "2026-07-15"}))
@@ -143,7 +143,7 @@ describe("klaviyo.outbox", function()
     assert.equal(2, world.server:stats().processed.bulk_create_events)
   end)
 
-  it("sends the same unique_id twice in two requests: in one it would be rejected", function()
+  it("sends the same unique_id twice in two requests: in one request it would be rejected", function()
     local box = new()
     fill(box, 1, 3, {unique_id = "same"})
     assert.is_true(box:drain(20))
@@ -152,7 +152,7 @@ describe("klaviyo.outbox", function()
   end)
 
   describe("when something goes wrong", function()
-    it("keeps what cannot be sent, and tells why", function()
+    it("keeps events that cannot be sent, and returns the reason", function()
       local box = new()
       fill(box, 1, 3)
       world.server:fault {operation = "bulk_create_events", status = 503, times = 100}
@@ -162,7 +162,7 @@ describe("klaviyo.outbox", function()
       assert.equal(3, box:stats().waiting)
     end)
 
-    it("tries again for as long as it may", function()
+    it("retries until the time is over", function()
       local box = new()
       fill(box, 1, 3)
       world.server:fault {operation = "bulk_create_events", status = 503}
@@ -170,7 +170,7 @@ describe("klaviyo.outbox", function()
       assert.equal(3, world.server:stats().events.distinct)
     end)
 
-    it("does not try again what will not help", function()
+    it("does not retry an error that a retry cannot change", function()
       local box = new()
       local other = world:new_client {api_key = "pk_wrong", retries = 0}
       assert(box:enqueue(event(1), other))
@@ -180,7 +180,7 @@ describe("klaviyo.outbox", function()
       assert.equal(1, box:stats().waiting)
     end)
 
-    it("sends again what may have been lost, which then counts once", function()
+    it("sends an event again that may have been lost; it counts once", function()
       local box = new()
       fill(box, 1, 100)
       world.server:fault {operation = "bulk_create_events", reset = "after"}
@@ -189,7 +189,7 @@ describe("klaviyo.outbox", function()
       assert.same({200, 100}, {counts.received, counts.distinct})
     end)
 
-    it("says how many still wait when the time is over", function()
+    it("returns how many events still wait when the time is over", function()
       local box = new()
       fill(box, 1, 1500)
       world.server:fault {operation = "bulk_create_events", delay = 0.3}
@@ -202,7 +202,7 @@ describe("klaviyo.outbox", function()
   end)
 
   describe("a rejected event", function()
-    it("is found by what the service points to, kept aside and told of", function()
+    it("is found by the pointer, kept in a file of its own, and reported", function()
       local box = new()
       fill(box, 1, 10)
       local bad = klaviyo.document("create_event", event(11, {unique_id = "bad"}))
@@ -233,7 +233,7 @@ describe("klaviyo.outbox", function()
     end)
 
     -- Fault 33: each had the message of the first, "(and 1 more)".
-    it("has a message of its own errors", function()
+    it("has a message made from its own errors", function()
       local box = new()
       local wrong = {email = "not an address", phone_number = "not a number"}
       for member, value in pairs(wrong) do
@@ -252,7 +252,7 @@ describe("klaviyo.outbox", function()
       assert.equal(2, count)
     end)
 
-    describe("without a word on which", function()
+    describe("without a pointer", function()
       local call = transport.call
       local sizes
 
@@ -290,7 +290,7 @@ describe("klaviyo.outbox", function()
         return list
       end
 
-      it("is found by halves", function()
+      it("is found by splitting the batch", function()
         local box = new()
         fill(box, 1, 1000)
         service(function(number) return number == 377 or number == 1000 end)
@@ -300,7 +300,7 @@ describe("klaviyo.outbox", function()
         assert.is_true(#sizes <= 42)
       end)
 
-      it("is none when all are rejected, also after others were taken", function()
+      it("is none if all are rejected, also after others were accepted", function()
         local box = new()
         fill(box, 200, 300)
         service(function() return false end)
@@ -316,7 +316,7 @@ describe("klaviyo.outbox", function()
         assert.equal(201, box:stats().sent)
       end)
 
-      it("is none where the errors point elsewhere", function()
+      it("is none if the errors point to something else", function()
         local box = new()
         fill(box, 1, 3)
         service(function() return true end, {kind = "api", status = 400, message = "400",
@@ -328,7 +328,7 @@ describe("klaviyo.outbox", function()
         assert.equal(1, #sizes)
       end)
 
-      it("is none when the service may have acted, or is not well", function()
+      it("is none if the service may have acted or fails", function()
         for _, answer in ipairs {{kind = "api", status = 400, message = "x", maybe_sent = true, errors = {{}}},
           {kind = "http", status = 403, message = "x"}, {kind = "transport", message = "x"}} do
           local box = new()
@@ -339,7 +339,7 @@ describe("klaviyo.outbox", function()
         end
       end)
 
-      it("may be what makes a request too large", function()
+      it("may make a request too large", function()
         local box = new()
         fill(box, 1, 64)
         service(function(number) return number == 5 end,
@@ -350,7 +350,7 @@ describe("klaviyo.outbox", function()
 
       -- What is between may answer in the service's place.
       for _, status in ipairs {400, 409, 413, 422} do
-        it(("is none where %d has no error document"):format(status), function()
+        it(("is none if %d comes without an error document"):format(status), function()
           for _, answer in ipairs {{kind = "http", status = status, message = "<html>"},
             {kind = "api", status = status, message = "x", errors = {"Bad Request"}}} do
             local box = new()
@@ -368,7 +368,7 @@ describe("klaviyo.outbox", function()
         end)
       end
 
-      it("goes with others up to the bytes that the service takes", function()
+      it("shares requests up to the maximum size", function()
         local box = new()
         local most = 0
         fill(box, 1, 12, {properties = {number = 1, text = ("x"):rep(1000000)}})
@@ -435,7 +435,7 @@ describe("klaviyo.outbox", function()
       {"a 503 with an error document", {kind = "api", status = 503, message = "x", errors = {{}}}},
       {"a 403 of a filter in between", {kind = "http", status = 403, message = "<html>"}},
       {"a reset", {kind = "transport", message = "reset", maybe_sent = true}}} do
-      it("with " .. one[1] .. " lets the others go", function()
+      it("with " .. one[1] .. " does not block the others", function()
         local box = new()
         answer = one[2]
         contains(30)
@@ -457,7 +457,7 @@ describe("klaviyo.outbox", function()
       end)
     end
 
-    it("is one of several, at both ends and side by side", function()
+    it("may be one of several, at both ends and side by side", function()
       local box = new()
       contains(1, 2, 3, 40, 60)
       fill_around(box, 1, 2, 3, 40, 60)
@@ -481,7 +481,7 @@ describe("klaviyo.outbox", function()
       assert.same({0, 61}, {box:stats().waiting, box:stats().sent})
     end)
 
-    it("is the only one", function()
+    it("may be the only one", function()
       local box = new()
       contains(1)
       fill(box, 1, 1, {unique_id = "poison1"})
@@ -494,7 +494,7 @@ describe("klaviyo.outbox", function()
       assert.same({1, 9}, {box:stats().waiting, box:stats().sent})
     end)
 
-    it("does not keep the files of others from being sent", function()
+    it("does not block the files of other processes", function()
       local path = folders.new()
       local one, two = new(path), new(path)
       local box = new(path)
@@ -517,7 +517,7 @@ describe("klaviyo.outbox", function()
       assert.equal(72, world.server:stats().events.distinct)
     end)
 
-    it("is none when nothing goes", function()
+    it("is none if every request fails", function()
       local box = new()
       is_bad = function() return true end
       fill_around(box)
@@ -531,7 +531,7 @@ describe("klaviyo.outbox", function()
     end)
   end)
 
-  describe("a disk that is full", function()
+  describe("a full disk", function()
     -- Of so many kilobytes; nil where nobody may mount one.
     local function mount(path, size)
       return (shell.run(("mount -t tmpfs -o mode=700,size=%dk none %s"):format(size, path)))
@@ -548,7 +548,7 @@ describe("klaviyo.outbox", function()
       return count
     end
 
-    it("does not have what was sent sent again", function()
+    it("does not cause events to be sent twice", function()
       local path = folders.new()
       if not mount(path, 400) then
         return  -- only root can
@@ -562,7 +562,7 @@ describe("klaviyo.outbox", function()
       assert.same({0, count}, {box:stats().waiting, box:stats().sent})
       assert.equal(count, world.server:stats().events.received)
       assert.equal(1, #warnings)
-      assert.truthy(warnings[1]:find("what was sent cannot be deleted yet", 1, true))
+      assert.truthy(warnings[1]:find("events that were sent cannot be deleted yet", 1, true))
       assert.is_true(box:drain(5))
       -- with room again it is deleted, and what comes is sent
       assert(shell.run("mount -o remount,size=4m " .. path))
@@ -577,7 +577,7 @@ describe("klaviyo.outbox", function()
       assert.equal(1, #warnings)
     end)
 
-    it("holds what was sent of a file that another process left", function()
+    it("does not cause events of another process to be sent twice", function()
       local path = folders.new()
       if not mount(path, 400) then
         return
@@ -596,7 +596,7 @@ describe("klaviyo.outbox", function()
       assert.equal(count + 1, world.server:stats().events.received)
     end)
 
-    it("does not have what was rejected sent again", function()
+    it("does not cause rejected events to be sent again", function()
       local path = folders.new()
       if not mount(path, 400) then
         return
@@ -620,19 +620,19 @@ describe("klaviyo.outbox", function()
     end)
   end)
 
-  describe("room", function()
-    it("is rejected clearly at max_rows", function()
+  describe("enqueue", function()
+    it("returns an error at max_rows", function()
       local box = new(nil, {max_rows = 3})
       fill(box, 1, 3)
       local ok, err = box:enqueue(event(4), client)
       assert.is_nil(ok)
       assert.same({"outbox", "full"}, {err.kind, err.code})
-      assert.equal("klaviyo: outbox: 3 events wait already; that is max_rows", tostring(err))
+      assert.equal("klaviyo: outbox: 3 events wait already (max_rows)", tostring(err))
       assert.is_true(box:drain(20))
       assert(box:enqueue(event(4), client))
     end)
 
-    it("is rejected clearly at max_bytes, and nothing is lost", function()
+    it("returns an error at max_bytes, and loses nothing", function()
       local box = new(nil, {max_bytes = 100000})
       local count = 0
       local ok, err
@@ -646,7 +646,7 @@ describe("klaviyo.outbox", function()
       assert(box:enqueue(event(4), client))
     end)
 
-    it("is rejected for an event that could never be sent", function()
+    it("returns an error for an event that is too large", function()
       local box = new()
       local ok, err = box:enqueue(event(1, {properties = {text = ("x"):rep(5000000)}}), client)
       assert.is_nil(ok)
@@ -654,7 +654,7 @@ describe("klaviyo.outbox", function()
       assert.equal(0, box:stats().waiting)
     end)
 
-    it("is rejected clearly on a full disk, and nothing is lost", function()
+    it("returns an error on a full disk, and loses nothing", function()
       local path = folders.new()
       if not shell.run("mount -t tmpfs -o mode=700,size=400k none " .. path) then
         return  -- only root can
@@ -683,7 +683,7 @@ describe("klaviyo.outbox", function()
   end)
 
   describe("a folder", function()
-    it("that cannot be had is an error of new", function()
+    it("that cannot be created is an error of new", function()
       local box, err = outbox.new {path = "/proc/none"}
       assert.is_nil(box)
       assert.same({"outbox", "failed"}, {err.kind, err.code})
@@ -707,7 +707,7 @@ describe("klaviyo.outbox", function()
       assert.truthy(tostring(err):find("Read-only file system", 1, true), tostring(err))
     end)
 
-    it("that others may write to is an error of new", function()
+    it("that other users may write to is an error of new", function()
       for _, mode in ipairs {"0770", "0707", "1777"} do
         local path = folders.new()
         assert(shell.run("chmod " .. mode .. " " .. path))
@@ -732,7 +732,7 @@ describe("klaviyo.outbox", function()
       assert.truthy(tostring(err):find(path .. ": it belongs to another user (uid 12345)", 1, true))
     end)
 
-    it("with a database that others may write to is an error of new", function()
+    it("with a database that other users may write to is an error of new", function()
       local path = folders.new()
       new(path):close(0)
       assert(shell.run("chmod 0622 " .. path .. "/slot-1.db"))
@@ -742,7 +742,7 @@ describe("klaviyo.outbox", function()
       assert.truthy(tostring(err):find("slot-1.db: others may write to it", 1, true))
     end)
 
-    it("with such rejected events keeps them out of sight", function()
+    it("with an unsafe file of rejected events does not return them", function()
       local path = folders.new()
       local box = new(path)
       local bad = klaviyo.document("create_event", event(1))
@@ -754,32 +754,32 @@ describe("klaviyo.outbox", function()
       assert.truthy(warnings[#warnings]:find("others may write to it", 1, true))
     end)
 
-    it("is of one account", function()
+    it("belongs to one account", function()
       local box = new()
       assert(box:enqueue(event(1), client))
-      raises("an outbox is of one account", function()
+      raises("an outbox belongs to one account", function()
         box:enqueue(event(1), client:with {api_key = "pk_other"})
       end)
-      raises("an outbox is of one account", function()
+      raises("an outbox belongs to one account", function()
         box:enqueue(event(1), client:with {base_url = "http://localhost:1"})
       end)
       assert(box:enqueue(event(1), client:with {timeout = 3}))
       assert.equal(2, box:stats().waiting)
     end)
 
-    it("is of an account that is said, whatever its token", function()
+    it("belongs to rate_limit_key, if set, whatever the token", function()
       local box = new()
       local first = world:new_client {access_token = "first", rate_limit_key = "shop"}
       assert(box:enqueue(event(1), first))
       assert(box:enqueue(event(2), first:with {access_token = world.server.key}))
-      raises("an outbox is of one account", function()
+      raises("an outbox belongs to one account", function()
         box:enqueue(event(3), first:with {rate_limit_key = "other"})
       end)
       assert.is_true(box:drain(20))
       assert.equal(2, world.server:stats().events.distinct)
     end)
 
-    it("holds no key", function()
+    it("contains no key", function()
       local path = folders.new()
       local box = new(path)
       fill(box, 1, 10)
@@ -787,7 +787,7 @@ describe("klaviyo.outbox", function()
       assert.is_true((shell.run(("grep -r example.com %s"):format(path))))
     end)
 
-    it("is left with a file that is damaged put aside, and says so", function()
+    it("quarantines a damaged file, and warns", function()
       local path = folders.new()
       local box = new(path)
       fill(box, 1, 100)
@@ -805,7 +805,7 @@ describe("klaviyo.outbox", function()
       assert.is_true(box:drain(20))
     end)
 
-    it("may turn out to be damaged late; what can be read is sent", function()
+    it("may show damage late; readable events are sent", function()
       local path = folders.new()
       local box = new(path)
       fill(box, 1, 6000, {properties = {text = ("x"):rep(700)}})
@@ -839,8 +839,8 @@ describe("klaviyo.outbox", function()
     end)
   end)
 
-  describe("others", function()
-    it("have a file of their own, and send what was left in one", function()
+  describe("other processes", function()
+    it("have a file of their own, and send the events that another left", function()
       local path = folders.new()
       local one, two = new(path), new(path)
       fill(one, 1, 10)
@@ -853,7 +853,7 @@ describe("klaviyo.outbox", function()
       assert.equal(30, world.server:stats().events.distinct)
     end)
 
-    it("are counted with what is left in their files", function()
+    it("are counted with the events left in their files", function()
       local path = folders.new()
       local one, two, three = new(path), new(path), new(path)
       fill(one, 1, 10)
@@ -880,7 +880,7 @@ describe("klaviyo.outbox", function()
       assert.equal(5, new(path .. "/"):stats().folder.waiting)
     end)
 
-    it("see what was rejected in any", function()
+    it("read the rejected events of all files", function()
       local path = folders.new()
       local one, two = new(path), new(path)
       for i, box in ipairs {one, two} do
@@ -897,7 +897,7 @@ describe("klaviyo.outbox", function()
     end)
   end)
 
-  describe("one that was sending", function()
+  describe("a flush in progress", function()
     it("is waited for", function()
       local box = new()
       fill(box, 1, 10)
@@ -911,7 +911,7 @@ describe("klaviyo.outbox", function()
       assert.equal(1, world.server:stats().processed.bulk_create_events)
     end)
 
-    it("and is gone holds nobody up", function()
+    it("does not block others once its task has ended", function()
       local box = new()
       fill(box, 1, 10)
       world.server:fault {operation = "bulk_create_events", delay = 0.3}
@@ -928,7 +928,7 @@ describe("klaviyo.outbox", function()
   end)
 
   describe("closing", function()
-    it("sends what there is, first", function()
+    it("first sends the waiting events", function()
       local box = new()
       fill(box, 1, 10)
       box:close()
@@ -939,7 +939,7 @@ describe("klaviyo.outbox", function()
       box:close()
     end)
 
-    it("leaves what cannot be sent in time for the next", function()
+    it("leaves events that cannot be sent in time for the next process", function()
       local path = folders.new()
       local box = new(path)
       fill(box, 1, 10)
@@ -949,7 +949,7 @@ describe("klaviyo.outbox", function()
       assert.equal(10, world.server:stats().events.distinct)
     end)
 
-    it("says what still waits", function()
+    it("returns how many events still wait", function()
       local path = folders.new()
       local box = new(path)
       fill(box, 1, 10)
@@ -963,7 +963,7 @@ describe("klaviyo.outbox", function()
     end)
   end)
 
-  it("tells on stderr of what still waits at the end of a program", function()
+  it("reports on stderr how many events wait when a program ends", function()
     for _, last in ipairs {"", "os.exit(0)", "box = nil; collectgarbage()", "box:close(0)"} do
       local path = folders.new()
       local output = script.run(([[
@@ -979,19 +979,19 @@ describe("klaviyo.outbox", function()
     end
   end)
 
-  describe("misuse", function()
+  describe("wrong usage", function()
     it("raises", function()
-      raises("an outbox takes a table of options, not nil", function() outbox.new() end)
-      raises("an outbox needs a path", function() outbox.new {} end)
+      raises("klaviyo.outbox.new expects a table of options, not nil", function() outbox.new() end)
+      raises("path is missing", function() outbox.new {} end)
       raises('unknown option of an outbox "paht"; did you mean "path"?', function() outbox.new {paht = "/x"} end)
       raises('sync must be "normal" or "full", not off', function() outbox.new {path = "/x", sync = "off"} end)
       raises("max_rows must be a number of events, not 0", function() outbox.new {path = "/x", max_rows = 0} end)
       local box = new()
-      raises("say for whom the outbox is", function() box:drain() end)
+      raises("the outbox has no client yet", function() box:drain() end)
       raises("expected a client", function() box:enqueue(event(1), {}) end)
-      raises("an event is a table or a document's JSON, not nil", function() box:enqueue(nil, client) end)
-      raises("this is no document of create_event", function() box:enqueue("{}", client) end)
-      raises("this is no document of create_event", function() box:enqueue("nonsense", client) end)
+      raises("an event must be a table or the JSON of a document, not nil", function() box:enqueue(nil, client) end)
+      raises("the event is not a document of create_event", function() box:enqueue("{}", client) end)
+      raises("the event is not a document of create_event", function() box:enqueue("nonsense", client) end)
       raises('did you mean "metric"', function() box:enqueue({metrik = "x"}, client) end)
       assert.equal(0, box:stats().waiting)
       raises('outbox must be an outbox', function() klaviyo.new {api_key = "pk_x", outbox = "/x"} end)
@@ -1000,7 +1000,7 @@ describe("klaviyo.outbox", function()
   end)
 
   describe("client.events:track", function()
-    it("keeps an event where its client has an outbox", function()
+    it("keeps an event if its client has an outbox", function()
       local box = new()
       local own = client:with {outbox = box}
       assert.is_true(own.events:track(event(1)))
@@ -1013,7 +1013,7 @@ describe("klaviyo.outbox", function()
       assert.equal(1, world.server:stats().processed.bulk_create_events)
     end)
 
-    it("sends it right away for who says that there is none", function()
+    it("sends it at once if the caller sets outbox = false", function()
       local box = new()
       local own = client:with {outbox = box}
       assert.is_true(own.events:track(event(1), {outbox = false}))
@@ -1022,7 +1022,7 @@ describe("klaviyo.outbox", function()
       assert.equal(1, world.server:stats().processed.create_event)
     end)
 
-    it("says what cannot be kept, and what waits when the time is over", function()
+    it("returns an error if an event cannot be kept, or still waits when the time is over", function()
       local box = new(nil, {max_rows = 1})
       local own = client:with {outbox = box}
       assert.is_true(own.events:track(event(1)))
@@ -1037,7 +1037,7 @@ describe("klaviyo.outbox", function()
       assert.matches("^klaviyo: 1 event is to be sent %(klaviyo: bulk_create_events: 503 .*%)$", tostring(err))
     end)
 
-    it("raises for a misspelt event, which is not kept", function()
+    it("raises for a misspelt event, and does not keep it", function()
       local box = new()
       raises('did you mean "metric"', function()
         client:with {outbox = box}.events:track {metrik = "x"}
@@ -1046,7 +1046,7 @@ describe("klaviyo.outbox", function()
     end)
   end)
 
-  it("keeps what a power cut may not take, if told to", function()
+  it("syncs each event with sync = \"full\"", function()
     local box = new(nil, {sync = "full"})
     fill(box, 1, 3)
     assert.is_true(box:drain(20))

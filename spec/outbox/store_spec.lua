@@ -47,8 +47,8 @@ describe("klaviyo.outbox.store", function()
     end
   end)
 
-  describe("what it holds", function()
-    it("comes out as it went in, in that order, between its ends", function()
+  describe("an event", function()
+    it("is read as it was added, in order, between prefix and suffix", function()
       local s = open(folders.new() .. "/s")
       fill(s, 1, 3)
       local body, first, last, count, revision = read(s, {before = "[", after = "]"})
@@ -58,7 +58,7 @@ describe("klaviyo.outbox.store", function()
       assert.equal(3, s:newest())
     end)
 
-    it("keeps to a count, to bytes, and to a range of ids", function()
+    it("is read within a count, a size and a range of ids", function()
       local s = open(folders.new() .. "/s")
       fill(s, 1, 10)
       assert.equal("<1>,<2>", (read(s, {count = 2})))
@@ -68,7 +68,7 @@ describe("klaviyo.outbox.store", function()
       assert.equal("<1>", (read(s, {bytes = 1})))  -- one in any case
     end)
 
-    it("is never read with two revisions or twice the same id in one batch", function()
+    it("is never in a batch with another revision or the same unique_id", function()
       local s = open(folders.new() .. "/s")
       assert(s:add("a", "1", 0, "A"))
       assert(s:add("b", "1", 0, "B"))
@@ -82,7 +82,7 @@ describe("klaviyo.outbox.store", function()
       assert.equal("2", revision)
     end)
 
-    it("is forgotten by range", function()
+    it("is deleted by range", function()
       local s = open(folders.new() .. "/s")
       fill(s, 1, 10)
       assert(s:drop(1, 4))
@@ -94,7 +94,7 @@ describe("klaviyo.outbox.store", function()
       assert.equal(0, s:newest())
     end)
 
-    it("is there after it was opened again, of any bytes", function()
+    it("survives a reopening, with any bytes", function()
       local base = folders.new() .. "/s"
       local s = open(base)
       local payload = "\0\255" .. ("é\n"):rep(5000) .. "\0"
@@ -105,7 +105,7 @@ describe("klaviyo.outbox.store", function()
       assert.equal(payload, (read(s)))
     end)
 
-    it("tells the id of the n-th of a range", function()
+    it("is found by its index in a range", function()
       local s = open(folders.new() .. "/s")
       fill(s, 1, 10)
       s:drop(3, 4)
@@ -114,8 +114,8 @@ describe("klaviyo.outbox.store", function()
     end)
   end)
 
-  describe("what is rejected", function()
-    it("is moved, told of, and no longer in the way", function()
+  describe("a rejected event", function()
+    it("is moved to its own file and can be read there", function()
       local base = folders.new() .. "/s"
       local s = open(base)
       assert.equal("none", failure(store.peek(base)))
@@ -134,7 +134,7 @@ describe("klaviyo.outbox.store", function()
       assert.equal(2, s:waiting())
     end)
 
-    it("is kept up to a number, the latest", function()
+    it("is kept if it is among the latest max_rejected", function()
       local base = folders.new() .. "/s"
       local s = open(base, {max_rejected = 2})
       fill(s, 1, 5)
@@ -148,7 +148,7 @@ describe("klaviyo.outbox.store", function()
       seen:close()
     end)
 
-    it("is there once, by its unique_id: moved twice, after a crash, or rejected again", function()
+    it("is there once by its unique_id, also after a crash or a second rejection", function()
       local base = folders.new() .. "/s"
       local s = open(base)
       for i = 1, 2 do
@@ -162,7 +162,7 @@ describe("klaviyo.outbox.store", function()
       seen:close()
     end)
 
-    it("is seen by who does not have the slot, and while more comes", function()
+    it("can be read without the slot, and while others are added", function()
       local base = folders.new() .. "/s"
       local s = open(base)
       fill(s, 1, 3)
@@ -179,7 +179,7 @@ describe("klaviyo.outbox.store", function()
       seen:close()
     end)
 
-    it("begins anew where its file is damaged", function()
+    it("gets a new file if its file is damaged", function()
       local base = folders.new() .. "/s"
       local file = assert(io.open(base .. ".rejected.db", "wb"))
       file:write(("nonsense "):rep(1000))
@@ -193,7 +193,7 @@ describe("klaviyo.outbox.store", function()
       assert.is_true((shell.run("ls " .. base .. ".rejected.damaged-*.db")))
     end)
 
-    it("stays where its own file cannot be had", function()
+    it("stays in the slot if its own file cannot be opened", function()
       local base = folders.new() .. "/s"
       assert(shell.run("mkdir " .. base .. ".rejected.db"))
       local s = open(base)
@@ -205,7 +205,7 @@ describe("klaviyo.outbox.store", function()
   end)
 
   describe("a slot", function()
-    it("is one holder's at a time, in one process as well", function()
+    it("has one holder at a time, also within a process", function()
       local base = folders.new() .. "/s"
       local s = open(base)
       assert.equal("busy", failure(open(base)))
@@ -213,13 +213,13 @@ describe("klaviyo.outbox.store", function()
       assert.truthy(open(base))
     end)
 
-    it("is not made where it is only looked for", function()
+    it("is not created without the option create", function()
       local base = folders.new() .. "/s"
       assert.equal("none", failure(open(base, {create = false})))
       assert.is_false((shell.run("ls " .. base .. ".*")))
     end)
 
-    it("is read by nobody else", function()
+    it("is readable by its owner only", function()
       local base = folders.new() .. "/s"
       local s = open(base)
       fill(s, 1, 2)
@@ -230,7 +230,7 @@ describe("klaviyo.outbox.store", function()
       end
     end)
 
-    it("says that it is closed", function()
+    it("returns an error when it is closed", function()
       local s = open(folders.new() .. "/s")
       s:close()
       s:close()
@@ -246,8 +246,8 @@ describe("klaviyo.outbox.store", function()
     end)
   end)
 
-  describe("room", function()
-    it("ends at max_bytes; what was there stays, and what is sent makes room", function()
+  describe("the size", function()
+    it("is limited by max_bytes; deleted events make room", function()
       local s = open(folders.new() .. "/s", {max_bytes = 256 * 1024})
       local count = 0
       local ok, what, why
@@ -265,7 +265,7 @@ describe("klaviyo.outbox.store", function()
       assert.equal(count - 99, s:waiting())
     end)
 
-    it("is given back once all is sent", function()
+    it("shrinks once all events are sent", function()
       local base = folders.new() .. "/s"
       local s = open(base)
       fill(s, 1, 6000, 1000)
@@ -291,22 +291,22 @@ describe("klaviyo.outbox.store", function()
       file:close()
     end
 
-    local function aside(base)
+    local function quarantined(base)
       local _, text = shell.run("ls " .. base .. ".damaged-*.db")
       return text:match("^(%S+)%s*$")
     end
 
-    it("that is no database is put aside, said so, and a new one begun", function()
+    it("that is not a database is quarantined and replaced", function()
       local base = folders.new() .. "/s"
       write(base .. ".db", ("nonsense "):rep(1000))
       local s, why = open(base)
-      assert.truthy(why:find("file is not a database; it is kept as " .. aside(base), 1, true))
+      assert.truthy(why:find("file is not a database; it is kept as " .. quarantined(base), 1, true))
       fill(s, 1, 2)
       assert.equal(2, s:waiting())
-      assert.equal(("nonsense "):rep(1000), shell.read(aside(base)))
+      assert.equal(("nonsense "):rep(1000), shell.read(quarantined(base)))
     end)
 
-    it("that is damaged is put aside, and what can be read of it taken over", function()
+    it("that is damaged is quarantined, and its readable events are kept", function()
       local base = folders.new() .. "/s"
       local s = open(base)
       fill(s, 1, 200, 400)
@@ -320,13 +320,13 @@ describe("klaviyo.outbox.store", function()
       local count = tonumber(why:match("(%d+) events in it that could be read were taken over"))
       assert.is_true(count >= 150 and count < 200, why)
       assert.equal(count, s:waiting())
-      assert.truthy(aside(base))
+      assert.truthy(quarantined(base))
       local body = read(s)
       assert.truthy(body:find("^<1>"))
       assert.truthy(body:find("<200>x+,"))
     end)
 
-    it("may show its damage late, and is put aside then", function()
+    it("that shows its damage late is quarantined then", function()
       local base = folders.new() .. "/s"
       local s = open(base)
       fill(s, 1, 10)

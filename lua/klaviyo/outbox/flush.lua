@@ -1,5 +1,5 @@
---- A round of an outbox's sending: the file of this process, and those that
---- others have left.
+--- Flushes an outbox: sends the file of this process, and those that other
+--- processes have left.
 
 local folder = require "klaviyo.outbox.folder"
 local store_access = require "klaviyo.outbox.store_access"
@@ -10,17 +10,18 @@ local sender = require "klaviyo.outbox.sender"
 
 local M = {}
 
-local MAIN = "main"  -- the coroutine that LuaJIT has no name for
+local MAIN = "main"  -- LuaJIT returns nil for the main coroutine
 
---- The settings of whom it is for.
+--- Returns the settings of the outbox's client.
 function M.values(self)
   if not self.values then
-    usage_error.raise("say for whom the outbox is: a client")
+    usage_error.raise("the outbox has no client yet: pass one, as in "
+      .. "outbox:drain(seconds, client)")
   end
   return self.values()
 end
 
--- Gives the store back, or the one that took its place.
+-- Sends a store. Returns it, too, or the one that replaced it.
 local function send_store(self, flush, store)
   local done, err = sender.send(flush, store)
   if err and err.code == "damaged" then
@@ -37,14 +38,14 @@ local function send_own(self, flush)
     return true
   end
   local done, err, store = send_store(self, flush, own)
-  if self.store == own then  -- else it was closed, or replaced, meanwhile
+  if self.store == own then  -- else it was closed or replaced in the meantime
     self.store = store
   end
   return done, err
 end
 
--- What others left is kept open, and so out of their reach, while there is
--- something to be known of it that is not in the file.
+-- A file that another process left stays open, and so locked, while this process
+-- knows something about it that is not in the file.
 local function send_adopted(self, flush)
   local list = self.adopted
   local done, err = true, nil
@@ -99,8 +100,8 @@ local function report(self, flush)
   end
   local why = flush.unwritten and tostring(flush.unwritten)
   if why and why ~= self.unwritten then
-    store_access.warn(self, ("%s; what was sent cannot be deleted yet, and is not "
-      .. "sent again while this process lives"):format(why))
+    store_access.warn(self, ("%s; events that were sent cannot be deleted yet; "
+      .. "this process does not send them again"):format(why))
   end
   self.unwritten = why
 end
@@ -123,8 +124,8 @@ local function send_all(self, ending, is_over)
   return done, err
 end
 
---- Whether one is under way.
-function M.is_under_way(self)
+--- Returns whether a flush is in progress.
+function M.is_running(self)
   local by = self.sender.by
   if type(by) == "table" then
     return not by.done
@@ -132,9 +133,9 @@ function M.is_under_way(self)
   return by ~= nil and (by == MAIN or coroutine.status(by) ~= "dead")
 end
 
---- Sends, and leaves alone one that is under way.
+--- Flushes the outbox, unless a flush is in progress.
 function M.run(self, is_over, ending)
-  if M.is_under_way(self) then
+  if M.is_running(self) then
     return true
   end
   self.sender.by = scheduler.inside() or coroutine.running() or MAIN
@@ -146,7 +147,8 @@ function M.run(self, is_over, ending)
   if not ok then
     error(done, 0)
   elseif not done and store_access.in_nginx() then
-    store_access.warn(self, "outbox: " .. tostring(err) .. "; what waits is kept")
+    store_access.warn(self, "outbox: " .. tostring(err)
+      .. "; the waiting events are kept")
   end
   return done, err
 end

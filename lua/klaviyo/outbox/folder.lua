@@ -1,5 +1,5 @@
---- The folder of an outbox: slots by number, one file of events for each
---- process that lives, and those of processes that are gone.
+--- The folder of an outbox: numbered slots with one file of events each. Running
+--- processes hold some of the slots; processes that have ended left the others.
 
 local store = require "klaviyo.outbox.store"
 
@@ -11,12 +11,12 @@ local function base(path, number)
   return ("%s/slot-%d"):format(path, number)
 end
 
---- Takes the first slot that is nobody's.
+--- Takes the first free slot.
 ---@param path string
----@param options table  of store.open
+---@param options table  options of store.open
 ---@return userdata|nil store
----@return integer|string number  of the slot; or what went wrong
----@return string|nil why  or what was wrong with the file that was there
+---@return integer|string number  number of the slot; or the code of an error
+---@return string|nil why  the reason; or the damage of the file that was there
 function M.take(path, options)
   local ok, what, why = store.make_folder(path)
   if not ok then
@@ -32,13 +32,13 @@ function M.take(path, options)
       return nil, what, ("%s.db: %s"):format(name, why)
     end
   end
-  return nil, "failed", path .. ": all slots are taken"
+  return nil, "failed", ("%s: all %d slots are in use"):format(path, MAX_SLOTS)
 end
 
---- Takes the slots that are nobody's and were somebody's, one after another:
---- `for store in M.orphans(…)`; who takes one closes it.
+--- Iterates over the slots of processes that have ended, and takes each:
+--- `for store in M.orphans(…)`. The caller closes the store.
 ---@param path string
----@param options table  of store.open
+---@param options table  options of store.open
 ---@param failed fun(name: string, why: string)
 function M.orphans(path, options, failed)
   local number = 0
@@ -58,8 +58,8 @@ function M.orphans(path, options, failed)
   end
 end
 
---- Returns how many events wait in the folder, whoever has their files, and in
---- how many files. What a process that was killed noted last may be off by one.
+--- Returns the number of events that wait in the files of all processes, and the
+--- number of files. The figure of a process that was killed may be off by one.
 ---@param path string
 ---@return {waiting: integer, files: integer}
 function M.stats(path)
@@ -82,7 +82,7 @@ local function exists(name)
   return file ~= nil
 end
 
---- Looks into all slots, whosever they are.
+--- Iterates over the rejected events' files of all slots.
 ---@param path string
 ---@param failed fun(name: string, why: string)
 function M.all(path, failed)
@@ -91,9 +91,9 @@ function M.all(path, failed)
     while number < MAX_SLOTS do
       number = number + 1
       local name = base(path, number)
-      local seen, what, why = store.peek(name)
-      if seen then
-        return seen
+      local rejected, what, why = store.peek(name)
+      if rejected then
+        return rejected
       elseif not exists(name .. ".lock") then
         return nil
       elseif what ~= "none" then

@@ -1,13 +1,13 @@
---- A durable outbox: what `enqueue` said true to is in a file, is sent in batches,
---- and is there once, whatever becomes of the process.
+--- A durable outbox: an event for which `enqueue` returned true is in a file, is
+--- sent in batches, and counts once, even if the process is killed.
 ---
 ---     local outbox = require "klaviyo.outbox".new {path = "/var/lib/shop"}
 ---     local client = klaviyo.new {outbox = outbox}
----     client.events:track {…}   -- true once it is kept
----     outbox:drain(30)          -- in nginx a timer does so
+---     client.events:track {…}   -- true once the event is in the file
+---     outbox:drain(30)          -- in nginx a timer does this
 ---
---- An outbox is of one account. Its folder has a file for each process that
---- uses it; what a process leaves behind, another one sends.
+--- An outbox belongs to one account. Its folder has a file for each process that
+--- uses it; events that a process leaves behind are sent by another one.
 
 local client_settings = require "klaviyo.client_settings"
 local core = require "klaviyo.core"
@@ -33,30 +33,30 @@ Outbox.__index = Outbox
 Outbox.__name = "klaviyo.Outbox"
 
 ---@class klaviyo.OutboxOptions
----@field path string  the folder it is in; made, where there is none
----@field sync? "normal"|"full"  full: what is kept outlives the machine's end, too
----@field max_bytes? number  of each process's file; default 1 GiB
----@field max_rows? number  that may wait in each process
+---@field path string  folder of the outbox; created if it does not exist
+---@field sync? "normal"|"full"  "full": events survive a failure of the machine, too
+---@field max_bytes? number  maximum size of each process's file; default 1 GiB
+---@field max_rows? number  maximum of the events that wait in each process
 ---@field max_rejected? number  rejected events that each process keeps; default 10000
----@field interval? number  seconds that the timer in nginx waits for events to gather; default 1
----@field on_warning? fun(message: string)  default: the client's way
+---@field interval? number  seconds that the timer in nginx waits for more events; default 1
+---@field on_warning? fun(message: string)  default: the client's `on_warning`
 
 ---@class klaviyo.OutboxStats
----@field waiting integer  events of this process that are yet to be sent
----@field delayed integer  those of them that failed again and again, and are sent later
----@field bytes integer  of this process's file
----@field sent integer  events since this process began
----@field rejected integer  events that the service rejected since then
----@field folder {waiting: integer, files: integer}  of all processes, also of those that are gone
+---@field waiting integer  events of this process that wait to be sent
+---@field delayed integer  those of them that failed repeatedly and are sent later
+---@field bytes integer  size of this process's file
+---@field sent integer  events sent since this process began
+---@field rejected integer  events that the service rejected since this process began
+---@field folder {waiting: integer, files: integer}  of all processes, also of those that have ended
 
 local DEFAULTS = {
   sync = "normal", max_bytes = 1024 * 1024 * 1024, max_rows = math.huge,
   max_rejected = 10000, interval = 1,
 }
 
-local SHORTEST_WAIT, MAX_WAIT = 0.5, 30  -- after a failure, outside nginx
-local LOOK = 0.05  -- while another pass is under way
-local CLOSING = 5
+local MIN_WAIT, MAX_WAIT = 0.5, 30  -- after a failure, outside nginx
+local POLL_INTERVAL = 0.05  -- while another flush is in progress
+local CLOSE_TIMEOUT = 5
 
 local function is_positive(value)
   return type(value) == "number" and value > 0
@@ -78,18 +78,18 @@ local KNOWN = {
   end, "a function"},
 }
 
---- An outbox. Inside nginx nothing is opened before it is used.
+--- Returns an outbox. Inside nginx its files are opened by its first use.
 ---@param options klaviyo.OutboxOptions
 ---@return klaviyo.Outbox|nil, klaviyo.Error|nil
 function M.new(options)
   if type(options) ~= "table" then
-    usage_error.raise("an outbox takes a table of options, not %s", type(options))
+    usage_error.raise("klaviyo.outbox.new expects a table of options, not %s",
+      type(options))
   end
   local self = {
     counts = {sent = 0, rejected = 0}, failures = 0, look = true,
-    adopted = {},  -- files of processes that are gone, while kept open
-    -- the task that sends, or coroutine; one that is gone (nginx may kill any)
-    -- does not
+    adopted = {},  -- open files of processes that have ended
+    -- the task or coroutine that sends; nginx may kill any, so it is weak
     sender = setmetatable({}, {__mode = "v"}),
   }
   for name, value in pairs(DEFAULTS) do
@@ -105,7 +105,8 @@ function M.new(options)
     self[name] = value
   end
   if not self.path then
-    usage_error.raise("an outbox needs a path: the folder that it is in")
+    usage_error.raise("klaviyo.outbox.new: path is missing: set the folder of "
+      .. "the outbox")
   end
   setmetatable(self, Outbox)
   if not store_access.in_nginx() then
@@ -117,16 +118,17 @@ function M.new(options)
   return self
 end
 
--- Whose it is -----------------------------------------------------------------
+-- The account -----------------------------------------------------------------
 
 local SECRETS = {"api_key", "access_token"}
 
 local function refuse_account()
-  usage_error.raise("an outbox is of one account: give each its own folder")
+  usage_error.raise("an outbox belongs to one account: use one folder for each "
+    .. "account")
 end
 
--- Events of one account must never be sent to another. What can be told from
--- the settings is: texts that differ. A token may, of an account that is said.
+-- Events of one account must never be sent to another, so settings that differ
+-- raise. A token may differ if rate_limit_key names the account.
 local function bind(self, client)
   local values, own = client_settings.of(client), self.values and self.values()
   if not own then
@@ -147,11 +149,12 @@ local function bind(self, client)
   return values
 end
 
--- Putting in ------------------------------------------------------------------
+-- Enqueuing -------------------------------------------------------------------
 
---- Keeps an event. Once it says true, the event outlives the process.
+--- Keeps an event in the file. Once it returns true, the event outlives the
+--- process.
 ---@param event table|string  as client.events:create takes it; or a document of create_event, or its JSON
----@param client klaviyo.Client  that is to send it
+---@param client klaviyo.Client  the client that sends the event
 ---@return boolean|nil, klaviyo.Error|nil
 function Outbox:enqueue(event, client)
   local values = bind(self, client)
@@ -160,8 +163,8 @@ function Outbox:enqueue(event, client)
   if not text then
     return nil, sender.error_of("too_large", id)
   elseif self.store and self.store:waiting() >= self.max_rows then
-    return nil, sender.error_of("full", ("%d events wait already; that is "
-      .. "max_rows"):format(self.store:waiting()))
+    return nil, sender.error_of("full", ("%d events wait already (max_rows)")
+      :format(self.store:waiting()))
   end
   local ok, err = store_access.call(self, "add", id, values.revision,
     math.floor(time * 1000), text)
@@ -174,9 +177,9 @@ function Outbox:enqueue(event, client)
   return ok, err
 end
 
---- Opens the outbox in this worker of nginx, and begins to send what others may
---- have left; otherwise its first event does. An error is also written to
---- nginx's log. For init_worker_by_lua.
+--- Opens the outbox in this worker of nginx, and begins to send events that
+--- other processes left; without it the first event does. An error is also
+--- written to nginx's log. For init_worker_by_lua.
 ---@param client klaviyo.Client
 ---@return boolean|nil ok
 ---@return klaviyo.Error|nil err
@@ -199,9 +202,10 @@ end
 
 -- Sending ---------------------------------------------------------------------
 
---- One pass over what there is to send; another one under way is left alone.
----@param is_over (fun(): boolean)|nil  asked between batches
----@param ending number|nil  by core.clock
+--- Sends the waiting events once; does nothing while another flush is in
+--- progress.
+---@param is_over (fun(): boolean)|nil  called between batches; true ends the flush
+---@param ending number|nil  when to end, in seconds of core.clock
 ---@return boolean|nil done
 ---@return klaviyo.Error|nil err
 function Outbox:flush(is_over, ending)
@@ -227,7 +231,8 @@ function Outbox:waiting()
   return count
 end
 
--- How many of them are postponed; seconds until one is due; why it is.
+-- Returns how many events are postponed, the seconds until the first is due, and
+-- the error that it failed with.
 local function postponed(self)
   local count, seconds, err = 0, nil, nil
   for _, store in ipairs(stores(self)) do
@@ -243,17 +248,17 @@ end
 local PASSING = {rate_limited = true, timeout = true, transport = true,
   http = true, decode = true}
 
--- Whether trying again may help: what is between the service and us may answer
--- in its place for a while.
+-- Returns whether a retry may help. A proxy may answer in place of the service
+-- for a while.
 local function may_pass(err)
   return PASSING[err.kind] or err.status and err.status >= 500
 end
 
---- Sends what waits, also what processes that are gone have left, for so many
---- seconds at the most.
----@param seconds number|nil  30
----@param client klaviyo.Client|nil  for whom; needed where none has put anything yet
----@return boolean|nil done  whether all is sent, or rejected
+--- Sends the waiting events, also those that processes that have ended left, for
+--- at most `seconds`.
+---@param seconds number|nil  default 30
+---@param client klaviyo.Client|nil  needed if no event has been enqueued yet
+---@return boolean|nil done  whether every event was sent or rejected
 ---@return klaviyo.Error|nil err  why not
 function Outbox:drain(seconds, client)
   if client then
@@ -261,12 +266,12 @@ function Outbox:drain(seconds, client)
   end
   local values = flush.values(self)
   local ending = core.clock() + (seconds or 30)
-  local wait, err = SHORTEST_WAIT, nil
+  local wait, err = MIN_WAIT, nil
   self.look = true
   repeat
     local done
-    local pause = LOOK
-    if not flush.is_under_way(self) then
+    local pause = POLL_INTERVAL
+    if not flush.is_running(self) then
       done, err = self:flush(function()
         return core.clock() >= ending
       end, ending)
@@ -296,7 +301,7 @@ function Outbox:drain(seconds, client)
     :format(self:waiting()))
 end
 
--- Looking ---------------------------------------------------------------------
+-- Inspection ------------------------------------------------------------------
 
 --- Returns the figures of this process, and of the whole folder.
 ---@return klaviyo.OutboxStats
@@ -309,10 +314,10 @@ function Outbox:stats()
   }
 end
 
---- What the service rejected, of all processes, with the oldest of
---- each first: {unique_id, time, revision, document, message, status, errors}.
---- `document` is that of create_event. Only the last `max_rejected` of each are
---- kept.
+--- Iterates over the events that the service rejected, of all processes, with the
+--- oldest of each process first: {unique_id, time, revision, document, message,
+--- status, errors}. `document` is that of create_event. Only the last
+--- `max_rejected` of each process are kept.
 ---@return fun(): table|nil
 function Outbox:rejected()
   local slots = folder.all(self.path, store_access.file_failed(self))
@@ -341,16 +346,16 @@ function Outbox:rejected()
   end
 end
 
---- Sends what it can in `seconds` and gives the file free; what still waits
---- stays in it. Once closed, nothing can be put into it.
----@param seconds number|nil  5; inside nginx 0
----@return boolean|nil all  nil: events still wait, which is also a warning unless seconds is 0
+--- Sends what it can in `seconds` and closes the file; events that still wait
+--- stay in it. A closed outbox takes no events.
+---@param seconds number|nil  default 5; inside nginx 0
+---@return boolean|nil all  nil: events still wait, which is also a warning unless `seconds` is 0
 ---@return klaviyo.Error|nil err
 function Outbox:close(seconds)
   if self.closed then
     return true
   end
-  seconds = seconds or store_access.in_nginx() and 0 or CLOSING
+  seconds = seconds or store_access.in_nginx() and 0 or CLOSE_TIMEOUT
   if self.values and seconds > 0 and self:waiting() > 0 then
     self:drain(seconds)
   end

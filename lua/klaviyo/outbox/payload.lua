@@ -1,6 +1,6 @@
---- What is kept of an event: the text that stands for it in a request of
---- bulk_create_events, where each event comes with its profile, and what
---- identifies it. Nothing of it depends on whose account it is for.
+--- The payload of an event in the outbox: its text in a request of
+--- bulk_create_events, where each event comes with its profile, and its id. It
+--- does not depend on the account.
 
 local json = require "klaviyo.values.json"
 local usage_error = require "klaviyo.util.usage_error"
@@ -8,15 +8,15 @@ local unique_id = require "klaviyo.request.unique_id"
 
 local M = {}
 
--- What stands around the events of a request.
+-- The text before and after the events of a request.
 M.before = '{"data":{"type":"event-bulk-create-job","attributes":'
   .. '{"events-bulk-create":{"data":['
 M.after = "]}}}}"
 
--- What the service takes at once: events, and bytes of a body.
+-- The maximum of a request: events, and bytes of its body.
 M.count, M.bytes = 1000, 5000000
 
-local MOST = M.bytes - #M.before - #M.after
+local MAX_EVENT = M.bytes - #M.before - #M.after
 
 local HEAD = '{"type":"event-bulk-create","attributes":{"profile":'
 local MIDDLE = ',"events":{"data":[{"type":"event","attributes":'
@@ -24,7 +24,7 @@ local TAIL = "}]}}}"
 
 local second, second_text
 
---- A time as the API has it, to the second, as it has it.
+-- Returns a time in the API's form, to the second, as the API keeps it.
 local function text_of(time)
   time = math.floor(time)
   if time ~= second then
@@ -38,7 +38,7 @@ local function attributes_of(event, client)
   if type(event) == "string" then
     document = json.decode(event)
   elseif type(event) ~= "table" then
-    usage_error.raise("an event is a table or a document's JSON, not %s",
+    usage_error.raise("an event must be a table or the JSON of a document, not %s",
       usage_error.kind(event))
   elseif type(event.data) ~= "table" then
     document = client:document("create_event", event)
@@ -46,18 +46,19 @@ local function attributes_of(event, client)
   local data = type(document) == "table" and document.data
   local attributes = type(data) == "table" and data.attributes
   if type(attributes) ~= "table" or data.type ~= "event" then
-    usage_error.raise("this is no document of create_event")
+    usage_error.raise("the event is not a document of create_event: "
+      .. 'data.type must be "event", with attributes')
   end
   return attributes
 end
 
---- An event as it is kept. It happened now, unless it says otherwise, and not
---- when it will be sent; and it is the same however often that is.
+--- Returns the payload of an event. Without a `time` of its own it gets the
+--- current one, not that of sending; its unique_id stays the same in retries.
 ---@param event table|string  flat, or a document of create_event or its JSON
 ---@param client klaviyo.Client
 ---@param now number  seconds since 1970
----@return string|nil payload  nil: it is too large ever to be sent
----@return string unique_id  or what is wrong
+---@return string|nil payload  nil: it is too large to be sent
+---@return string unique_id  or the reason
 function M.of(event, client, now)
   local own, profile = {}, nil
   for name, value in pairs(attributes_of(event, client)) do
@@ -78,13 +79,14 @@ function M.of(event, client, now)
   end
   local text = HEAD .. json.encode(profile or {}) .. MIDDLE
     .. json.encode(own) .. TAIL
-  if #text > MOST then
-    return nil, ("the event takes %d bytes; %d can be sent"):format(#text, MOST)
+  if #text > MAX_EVENT then
+    return nil, ("the event has %d bytes; the maximum is %d"):format(#text,
+      MAX_EVENT)
   end
   return text, own.unique_id
 end
 
---- The document of create_event that a kept event was.
+--- Returns the document of create_event for a payload.
 ---@param text string
 ---@return table|nil
 function M.document(text)
@@ -98,8 +100,8 @@ function M.document(text)
   return {data = event}
 end
 
---- Which event of a request an error object points to, from 1; or nil, and
---- whether it points to something that is no event.
+--- Returns the index (from 1) of the event in a request that an error object
+--- points to; or nil, and whether it points to something that is not an event.
 ---@param object table
 ---@return integer|nil
 ---@return boolean elsewhere

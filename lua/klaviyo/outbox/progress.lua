@@ -1,21 +1,20 @@
---- What a process knows of the events in a file, beyond what the file says:
---- which of them the service has though a full disk keeps them from being
---- deleted, which of them the service rejected, and which fail again and again
---- and are postponed. It is kept in memory for as long as the file is open.
+--- What a process knows about the events in a file that is not in the file: which
+--- events the service has although a full disk prevents their deletion, which it
+--- rejected, and which failed repeatedly and are postponed. It is kept in memory
+--- while the file is open.
 
 local core = require "klaviyo.core"
 
 local M = {}
 
--- Seconds until a postponed event is sent again; each time it fails twice as
--- long.
+-- Seconds until a postponed event is sent again; doubled with each failure.
 local FIRST_DELAY, MAX_DELAY = 5, 600
 local MAX_POSTPONED = 100
 
--- A larger DELETE would be felt by whoever waits for this process.
+-- A larger DELETE would block other requests of this process for too long.
 local DELETED_AT_ONCE = 200
 
--- What a disk that is full, or fails, may answer. It is tried again.
+-- Errors of a disk that is full or fails; the write is retried.
 local MAY_PASS = {full = true, failed = true}
 
 local known = setmetatable({}, {__mode = "k"})  -- by store
@@ -49,14 +48,14 @@ function M.deliver(store, batch)
   end
 end
 
---- Notes that the service rejected an event, which has yet to be moved.
+--- Notes that the service rejected an event; M.write moves it later.
 ---@param reason string  JSON
 function M.reject(store, id, reason)
   local state = of(store)
   state.rejected[id], state.postponed[id] = reason, nil
 end
 
---- Notes that an event fails again and again: others go first.
+--- Notes that an event failed repeatedly: the others are sent first.
 ---@param err klaviyo.Error  the last one
 function M.postpone(store, id, err)
   local state = of(store)
@@ -72,7 +71,8 @@ function M.postpone(store, id, err)
   one.due, one.err = core.clock() + one.delay, err
 end
 
---- Counts the failures of a batch in a row, which its first event identifies.
+--- Counts the failures in a row of a batch, which its first event identifies, and
+--- returns their number.
 ---@return integer
 function M.count_failure(store, first)
   local state = of(store)
@@ -85,7 +85,7 @@ function M.count_failure(store, first)
   return failing.count
 end
 
---- Begins to count anew.
+--- Sets the number of failures in a row to zero.
 function M.forget_failures(store)
   of(store).failing = nil
 end
@@ -122,11 +122,11 @@ local function move_rejected(store, rejected, moved)
   return true
 end
 
---- Does in the file what is known. A full disk may keep it from that: then it
---- stays known, and is done later.
+--- Deletes delivered events from the file and moves rejected ones. If the disk is
+--- full, that is done later.
 ---@param moved fun()  called for each rejected event that was moved
 ---@return boolean|nil ok  nil: the file cannot be used any more
----@return string|nil what  with true: what keeps it from that
+---@return string|nil what  with true: the error that prevented a write
 ---@return string|nil why
 function M.write(store, moved)
   local state = of(store)
@@ -137,7 +137,7 @@ function M.write(store, moved)
   return ok or MAY_PASS[what], what, why
 end
 
--- What is not to be sent among the others, in order.
+-- Returns the ranges of events that must not be sent with the others, in order.
 local function hidden(state)
   local list = {}
   for _, range in ipairs(state.delivered) do
@@ -152,7 +152,7 @@ local function hidden(state)
   return list
 end
 
---- The ranges of ids between two that are to be sent.
+--- Returns the ranges of ids from `first` to `last` that are to be sent.
 ---@return {first: integer, last: integer}[]
 function M.ranges(store, first, last)
   local list = {}
@@ -170,7 +170,7 @@ function M.ranges(store, first, last)
   return list
 end
 
---- The ids of postponed events whose time has come.
+--- Returns the ids of the postponed events that are due.
 ---@return integer[]
 function M.due(store)
   local list, now = {}, core.clock()
@@ -183,8 +183,8 @@ function M.due(store)
   return list
 end
 
---- How many events are postponed; seconds until the first of them is due; and
---- what it failed with.
+--- Returns how many events are postponed, the seconds until the first is due, and
+--- the error that it failed with.
 ---@return integer count, number|nil seconds, klaviyo.Error|nil err
 function M.postponed(store)
   local count, first = 0, nil
@@ -198,7 +198,7 @@ function M.postponed(store)
     first and first.err
 end
 
---- Whether closing the file would forget anything.
+--- Returns whether something would be lost if the file were closed.
 function M.is_pending(store)
   local state = known[store]
   return state ~= nil and (state.failing ~= nil or state.delivered[1] ~= nil

@@ -1,4 +1,4 @@
---- Sends what a store holds, in batches, the oldest first. Written in direct
+--- Sends the events of a store in batches, the oldest first. Written in direct
 --- style: it waits as every call does.
 
 local core = require "klaviyo.core"
@@ -13,30 +13,30 @@ local revision_warning = require "klaviyo.operations.revision_warning"
 
 local M = {}
 
--- Statuses that are about what was sent, and so about some event of it.
+-- Statuses of errors that an event of the request may have caused.
 local REJECTION = {[400] = true, [409] = true, [413] = true, [422] = true}
 
--- Statuses that are about every request, whatever is in it.
+-- Statuses of errors that do not depend on the events of the request.
 local ABOUT_ALL = {[401] = true, [404] = true, [405] = true, [407] = true,
   [410] = true, [429] = true}
 
--- So many events rejected one by one, in a row, and without a word on which:
--- then it is not the events.
+-- Maximum of events that are rejected one by one, in a row, without a pointer.
+-- Beyond that the events are not the cause.
 local MAX_REJECTED = 16
 
--- A batch that fails so often is split.
+-- A batch is split after this number of failures.
 local MAX_FAILURES = 3
 
--- Of a batch that is split, so many parts may fail in a row: then it is not
--- the events. It takes 10 to find one of a thousand.
+-- Maximum of the parts of a split batch that fail in a row. Beyond that the
+-- events are not the cause. It takes 10 to find one of a thousand.
 local MAX_FAILED_PARTS = 12
 
---- What a store says went wrong, as an error.
+--- Returns an error for what a store reports.
 function M.error_of(what, why)
   return errors.new {kind = "outbox", code = what, message = "outbox: " .. why}
 end
 
--- All events have their unique_id: no need to look for it in the body.
+-- Posts a batch. All events have a unique_id, so the request is repeatable.
 local function post(flush, revision, body, retries)
   local seconds = flush.ending and math.max(flush.ending - core.clock(), 0.001)
   local values = settings.with(flush.values, {
@@ -52,8 +52,8 @@ local function post(flush, revision, body, retries)
   }, op)
 end
 
--- Whether an answer is the service's own on some event. What is between it and
--- us may answer with such a status, too, but not with an error document.
+-- Returns whether the service itself rejected an event. A proxy may answer with
+-- such a status, too, but not with an error document.
 local function is_rejection(err)
   if err.kind ~= "api" or not REJECTION[err.status] or err.maybe_sent then
     return false
@@ -66,7 +66,7 @@ local function is_rejection(err)
   return false
 end
 
--- Whether an event may be the reason of a failure that is no rejection.
+-- Returns whether an event may be the cause of a failure that is not a rejection.
 local function may_be_an_event(flush, err)
   if flush.ending and core.clock() >= flush.ending then
     return false
@@ -77,7 +77,7 @@ local function may_be_an_event(flush, err)
     or err.kind ~= "api" and not ABOUT_ALL[err.status]
 end
 
--- Writes into the file what is known of its events.
+-- Writes what is known about the events into their file.
 local function write(flush)
   local ok, what, why = progress.write(flush.store, function()
     flush.counts.rejected = flush.counts.rejected + 1
@@ -100,8 +100,8 @@ local function reject(flush, id, err, objects)
     (objects or err.errors or {})[1] or {detail = err.message})
 end
 
--- Rejects single events that the service said nothing more about: now it is
--- known that it takes others.
+-- Rejects the suspects: events that were rejected alone, without a pointer. The
+-- service accepts others, so they are the cause.
 local function reject_suspects(flush)
   for _, suspect in ipairs(flush.suspects) do
     reject(flush, suspect.id, suspect.err)
@@ -110,7 +110,7 @@ local function reject_suspects(flush)
   return write(flush)
 end
 
--- What of a batch is to be sent after all, in smaller batches.
+-- Pushes those events of a batch that are still to be sent, in smaller batches.
 local function push(flush, stack, batch, limit, is_part)
   local ranges = progress.ranges(flush.store, batch.first, batch.last)
   for i = #ranges, 1, -1 do
@@ -120,7 +120,7 @@ local function push(flush, stack, batch, limit, is_part)
 end
 
 -- Rejects the events that the errors point to. Returns whether there are any;
--- or nil and why it is no event's fault.
+-- or nil and the error if no event is the cause.
 local function reject_pointed(flush, batch, err)
   local at_fault, order = {}, {}
   for _, object in ipairs(err.errors) do
@@ -167,8 +167,8 @@ local function on_rejection(flush, stack, batch, err)
   return true
 end
 
--- A batch that fails again and again is split, so that the others are sent, and
--- an event that does is postponed.
+-- A batch that fails repeatedly is split, so that the other events are sent; a
+-- single event that fails is postponed.
 local function on_failure(flush, stack, batch, err)
   flush.err = err
   if not may_be_an_event(flush, err) then
@@ -213,7 +213,7 @@ local function send_batch(flush, stack, range)
   end
   local batch = {first = first, last = last, count = count,
     limit = range.limit, is_part = range.is_part}
-  -- a part is tried once: that it fails says where to look next
+  -- a part is sent without retries: its failure shows where to search next
   local doc, err = post(flush, revision, body, range.is_part and 0 or nil)
   if doc then
     return on_success(flush, batch)
@@ -223,7 +223,7 @@ local function send_batch(flush, stack, range)
   return on_failure(flush, stack, batch, err)
 end
 
---- A pass over some stores.
+--- Returns the state of a flush over some stores.
 ---@param values klaviyo.Settings  of whom they are for
 ---@param options {counts: table, ending: number|nil, is_over: (fun(): boolean)|nil}
 ---@return table flush  `rejected`: how many events were rejected, `reason`: that
@@ -236,10 +236,10 @@ function M.new_flush(values, options)
     succeeded = false, err = nil, unwritten = nil, store = nil}
 end
 
---- Sends all that a store holds by now: what failed before, last.
+--- Sends all events of a store; those that failed before come last.
 ---@param flush table
 ---@param store userdata
----@return boolean|nil done  whether all was tried
+---@return boolean|nil done  whether all events were tried
 ---@return klaviyo.Error|nil err  why not
 function M.send(flush, store)
   flush.store, flush.suspects = store, {}

@@ -1,2 +1,2 @@
---- The outbox's files, by SQLite: the shared object of this name, checked.
+--- The outbox's files, in SQLite: loads and checks the shared object of this name.
 return require "klaviyo.util.shared_object"("klaviyo.outbox.store")

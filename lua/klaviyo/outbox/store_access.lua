@@ -1,4 +1,4 @@
---- What an outbox has open: the file of this process, opened when it is used.
+--- Access to the file of this process, which is opened when it is used.
 
 local core = require "klaviyo.core"
 local folder = require "klaviyo.outbox.folder"
@@ -14,14 +14,14 @@ end
 
 local loaded_by = M.in_nginx() and ngx.worker.pid()
 
---- Returns whether this Lua state is that of one request, as each is where
---- lua_code_cache is off. (That of a worker was made by nginx's master, or is
---- the only one.) It must leave nothing open, and no timer that recurs.
+--- Returns whether this Lua state belongs to one request, as with lua_code_cache
+--- off. (The state of a worker was created by nginx's master, or is the only
+--- one.) Such a state must leave no file open and no recurring timer.
 function M.is_of_request()
   return loaded_by and loaded_by == ngx.worker.pid() and core.states() > 1
 end
 
---- Closes what is open. Another Lua state of this process may use it then.
+--- Closes the open files. Another Lua state of this process may then use them.
 function M.release(self)
   local store, adopted = self.store, self.adopted
   self.store, self.adopted = nil, {}
@@ -33,13 +33,13 @@ function M.release(self)
   end
 end
 
---- Warns, in the outbox's own way or its client's.
+--- Warns by the `on_warning` of the outbox, or that of its client.
 function M.warn(self, message)
   warning.say(self.on_warning and self or self.values and self.values() or self,
     message)
 end
 
---- What a walk through the folder calls for a file that cannot be had.
+--- Returns the function to call for a file that cannot be opened.
 function M.file_failed(self)
   return function(name, why)
     M.warn(self, ("outbox: %s: %s"):format(name, why))
@@ -51,14 +51,14 @@ function M.store_options(self, create)
     max_bytes = self.max_bytes, max_rejected = self.max_rejected}
 end
 
---- Opens it, in the process that uses it: what nginx's master opened, no worker
---- could use.
+--- Opens the file, in the process that uses it: a worker could not use a file
+--- that nginx's master opened.
 function M.open(self)
   if self.closed then
     return nil, sender.error_of("closed", "it is closed")
   elseif M.in_nginx() and ngx.get_phase() == "init" then
-    usage_error.raise("nothing can be put into an outbox while nginx starts: "
-      .. "its workers do so")
+    usage_error.raise("an outbox takes no events while nginx starts: enqueue "
+      .. "them in a worker (init_worker_by_lua or later)")
   end
   local store, number, why = folder.take(self.path, M.store_options(self, true))
   if not store then
@@ -71,8 +71,8 @@ function M.open(self)
   return store
 end
 
---- What a call of the store says; where that can be mended, it is, and the
---- call made once more.
+--- Calls a function of the store, and returns its result. If the file is damaged
+--- or inherited, it opens another one and calls the function again.
 function M.call(self, call, ...)
   local err
   local store = self.store

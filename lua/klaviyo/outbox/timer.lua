@@ -1,16 +1,17 @@
---- What sends inside nginx: a timer of each worker that has an outbox. It is
---- set by the first event and goes on as long as there is something to send;
---- another one looks for what workers that are gone have left.
+--- Sends inside nginx: each worker with an outbox has a timer. The first event
+--- starts it, and it recurs while events wait; another timer looks for files of
+--- workers that have ended.
 
 local store_access = require "klaviyo.outbox.store_access"
 local timers = require "klaviyo.nginx.timers"
 
 local M = {}
 
-local LOOK_EVERY = 10  -- seconds, for what others have left
+local LOOK_EVERY = 10  -- seconds between two looks for files of other workers
 local MAX_WAIT = 60
 
--- Nothing to do with the request it was started in, which may be long gone.
+-- Calls a function and logs its error. The request that started the timer may
+-- have ended.
 local function guarded(outbox, run)
   local ok, err = pcall(run, outbox)
   if not ok then
@@ -47,8 +48,8 @@ local function look(premature, outbox)
   end
 end
 
---- Has what is in an outbox sent soon. Where each request has a Lua state, which
---- lives as long as its timers, each sends once what there is.
+--- Starts the timers, so that the events of an outbox are sent soon. A Lua state
+--- that belongs to one request lives as long as its timers, so it sends once.
 function M.wake(outbox)
   local own = outbox.timers
   if not own then

@@ -36,30 +36,31 @@ local ACTIONS = {
   ["images:upload"] = "upload_image_from_file",
 }
 
-local real = {start = transport.start, land = transport.land, call = transport.call}
+local real = {submit = transport.submit, await = transport.await, read = transport.read, call = transport.call}
 local sent
 
 local function stub()
   sent = {}
-  function transport.start(settings, request, op)
+  function transport.submit(settings, request, op)
     sent[#sent + 1] = {request = request, settings = settings, op = op}
     return {}
   end
-  function transport.land(_, arrived)
-    local body = '{"data":[]}'
-    if arrived then
-      arrived(body)
-    end
-    return setmetatable({data = json.array {}},
-      {__index = {response = {body = body, status = 200}}})
+  function transport.await()
+    return {body = '{"data":[]}', status = 200}
+  end
+  function transport.read(_, response)
+    return setmetatable({data = json.array {}}, {__index = {response = response}})
   end
   function transport.call(...)
-    return transport.land(transport.start(...))
+    local pending = transport.submit(...)
+    return transport.read(pending, transport.await(pending))
   end
 end
 
 local function restore()
-  transport.start, transport.land, transport.call = real.start, real.land, real.call
+  for name, fn in pairs(real) do
+    transport[name] = fn
+  end
 end
 
 -- Query parameters that a call must have.

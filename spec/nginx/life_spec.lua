@@ -36,7 +36,7 @@ local LOCATIONS = {
     end
     ngx.say("tracked")
   ]],
-  ["/reading"] = [[ ngx.say(tostring(require("klaviyo.nginx.completion_listener").is_reading())) ]],
+  ["/reading"] = [[ ngx.say(tostring(require("klaviyo.nginx.completion_listener").is_running())) ]],
   ["/hold"] = [[ ngx.timer.at(0, function() ngx.sleep(4) end) ngx.say("held") ]],
 }
 

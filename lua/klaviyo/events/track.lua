@@ -1,5 +1,5 @@
---- What is sent while nobody waits for it: events, which go out in their turn
---- with retries. What is lost is counted, and told as a warning.
+--- Sends events in the background, with retries. Lost events are counted, and
+--- reported as a warning.
 
 local core = require "klaviyo.core"
 local errors = require "klaviyo.response.errors"
@@ -10,18 +10,21 @@ local transport = require "klaviyo.transport.transport"
 
 local M = {}
 
-local POLL_INTERVAL = 0.01  -- seconds between looks at whether all is sent
+local POLL_INTERVAL = 0.01  -- seconds
 
--- How many had failed when drain was last called; in nginx, and after a reload
--- of this module, those of other Lua states do not count.
+-- How many events had failed when drain was last called. Those of other Lua
+-- states do not count, in nginx and after a reload of this module.
 local drained = core.background_stats().failed
 
---- Leaves a request to be sent.
+--- Queues a request to be sent in the background.
+---@param settings klaviyo.settings
+---@param request table
+---@param op table
 ---@return boolean|nil
 ---@return klaviyo.Error|nil
 function M.send(settings, request, op)
-  local most = settings.max_queued_events
-  local ok, why, secret = transport.leave(settings, request, op, most)
+  local max_queued = settings.max_queued_events
+  local ok, why, secret = transport.enqueue(settings, request, op, max_queued)
   if errors.is(why) then
     return nil, why
   end
@@ -33,38 +36,38 @@ function M.send(settings, request, op)
     kind = why == "full" and "queue_full" or "transport",
     operation = op.id,
     message = why == "full" and ("%d tracked events, or 64 MiB of them, wait "
-      .. "to be sent already"):format(most) or tostring(why),
+      .. "to be sent already"):format(max_queued) or tostring(why),
   }
 end
 
---- What this process has under way.
+--- Returns the counts of the requests of this process.
 function M.stats()
   local queued, running = core.stats()
   return {queued = queued, running = running, tracked = core.background_stats()}
 end
 
---- Waits until nothing that is tracked is left.
----@param seconds number
----@return integer lost  since the last time
+--- Waits until no event is left.
+---@param seconds number  at the most
+---@return integer lost  since the last call
 ---@return integer waiting
----@return string|nil why  what was lost, and why
+---@return string|nil why  how many were lost, and the reasons
 function M.drain(settings, seconds)
   if type(seconds) ~= "number" or seconds < 0 then
     usage_error.raise("drain takes a number of seconds, not %s",
       usage_error.shown(seconds))
   end
-  local till = core.clock() + seconds
+  local deadline = core.clock() + seconds
   while true do
-    local tracked = core.background_stats()
-    local waiting = tracked.queued + tracked.running
-    if waiting == 0 or core.clock() >= till then
+    local stats = core.background_stats()
+    local waiting = stats.queued + stats.running
+    if waiting == 0 or core.clock() >= deadline then
       report.run()
       -- a child process begins to count anew
-      local lost = tracked.failed - math.min(drained, tracked.failed)
-      drained = tracked.failed
+      local lost = stats.failed - math.min(drained, stats.failed)
+      drained = stats.failed
       return lost, waiting, lost > 0 and report.text(lost) or nil
     end
-    tasks.sleep(math.min(POLL_INTERVAL, math.max(till - core.clock(), 0)),
+    tasks.sleep(math.min(POLL_INTERVAL, math.max(deadline - core.clock(), 0)),
       settings.wait)
   end
 end

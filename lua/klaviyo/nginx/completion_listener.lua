@@ -1,52 +1,54 @@
---- Learns of the ends of transfers, and wakes who waits for them.
+--- Learns which requests are finished, and wakes the tasks that wait for them.
 ---
---- The engine runs in a thread of its own. It sends a byte through a socket
---- when there is news; a light thread reads it, and takes all news there are
---- from this VM's port. It comes when somebody waits, and leaves when nothing
---- was under way for some time.
+--- The engine runs in a thread of its own and sends a byte through a socket
+--- when requests are finished. A light thread reads it and drains the
+--- completion queue of this Lua state. It starts when a task waits, and stops
+--- when nothing was in progress for some time.
 
 local core = require "klaviyo.core"
 local exit_hook = require "klaviyo.nginx.exit_hook"
 
 local M = {}
 
--- Seconds that it stays though nothing is under way: to start one for every
--- burst costs six times as much. Where Lua's code is not cached every request
--- has a VM, which lives as long as its timers.
-local STAY, SHORT_STAY = 5, 0.05
+-- Seconds that the listener stays with nothing in progress: to start one for
+-- every burst costs six times as much. Where Lua's code is not cached every
+-- request has a Lua state, which lives as long as its timers.
+local IDLE_TIMEOUT, SHORT_IDLE_TIMEOUT = 5, 0.05
 
--- A timer that nginx had no room for is dropped without a word.
-local PATIENCE = 1
+-- Seconds after which a listener that did not start is started again: nginx
+-- drops a timer without an error if it has too many.
+local START_TIMEOUT = 1
 
-local FOREVER = 2^30  -- milliseconds: who reads without end reads no time-out
+local FOREVER = 2^30  -- milliseconds: a socket needs a timeout
 
-local port         -- of this VM
-local state        -- nil, "coming" or "reading"
-local since = 0    -- when it was last seen at work, or sent for
-local is_dismissed = false
+local queue        -- the completion queue of this Lua state
+local state        -- nil, "starting" or "running"
+local since = 0    -- when it last read, or was started
+local is_stopping = false
 
--- By serial. A light thread that was killed is not kept alive by its waiting:
--- its ticket, once collected, gives the transfer up.
+-- The tasks by serial. This must not keep a light thread alive that nginx
+-- killed: its ticket, once collected, cancels the request.
 local waiting = setmetatable({}, {__mode = "v"})
 local wake
 
---- Who is told whose transfer is over.
+--- Sets the function that wakes a task.
 ---@param fn fun(task: table)
-function M.deliver_to(fn)
+function M.set_wake(fn)
   wake = fn
 end
 
---- The port of this VM; with it the engine has its thread.
-function M.port()
-  if not port then
-    port = core.completion_queue()
+--- Returns the completion queue of this Lua state. With the first one the
+--- engine starts its thread.
+function M.completion_queue()
+  if not queue then
+    queue = core.completion_queue()
   end
   exit_hook.watch(M)
-  return port
+  return queue
 end
 
 local function drain()
-  local serials = port:drain()
+  local serials = queue:drain()
   for _, serial in ipairs(serials) do
     local task = waiting[serial]
     waiting[serial] = nil
@@ -58,7 +60,7 @@ local function drain()
 end
 
 local function connect()
-  local address, why = port:listen()
+  local address, why = queue:listen()
   if not address then
     return nil, "no socket in /tmp, /dev/shm, /var/tmp or /run: " .. why
   end
@@ -66,7 +68,7 @@ local function connect()
   socket:settimeouts(1000, 1000, FOREVER)
   local ok, failure = socket:connect(address)
   if ok then
-    ok, failure = port:accept()
+    ok, failure = queue:accept()
   end
   if not ok then
     socket:close()
@@ -75,15 +77,16 @@ local function connect()
   return socket
 end
 
--- Reads until nothing was under way for some time: then the byte that comes is
--- an "l". Another one tells of news, which may have been seen by now.
+-- Reads until nothing was in progress for some time: the engine then sends an
+-- "l". Any other byte tells of finished requests, which may be drained already.
 local function read(socket)
-  port:set_idle_timeout(core.completion_queues() > 1 and SHORT_STAY or STAY)
+  queue:set_idle_timeout(core.completion_queues() > 1 and SHORT_IDLE_TIMEOUT
+    or IDLE_TIMEOUT)
   drain()
-  if is_dismissed and port:size() == 0 then
+  if is_stopping and queue:size() == 0 then
     return nil
   end
-  local is_asked = false
+  local may_stop = false
   repeat
     local bytes, why = socket:receiveany(64)
     since = ngx.now()
@@ -91,75 +94,79 @@ local function read(socket)
     if not bytes then
       return why
     end
-    is_asked = is_asked or bytes:find("l", 1, true) or ngx.worker.exiting()
-  until is_asked and port:size() == 0
+    may_stop = may_stop or bytes:find("l", 1, true) or ngx.worker.exiting()
+  until may_stop and queue:size() == 0
 end
 
-local function work()
+local function listen()
   local socket, why = connect()
   if not socket then
     return why
   end
-  state = "reading"
+  state = "running"
   why = read(socket)
   socket:close()
   return why
 end
 
-local complained, COMPLAINT_GAP = nil, 60
+local logged, LOG_GAP = nil, 60
 
--- Without a reader all goes on, though slower: it is tried again and again.
-local function complain(why)
-  if not complained or ngx.now() - complained > COMPLAINT_GAP then
-    complained = ngx.now()
+-- Without a listener tasks poll, which is slower; it is started again and
+-- again.
+local function log_failure(why)
+  if not logged or ngx.now() - logged > LOG_GAP then
+    logged = ngx.now()
     ngx.log(ngx.ERR, "klaviyo: the ends of calls are polled for: ", why)
   end
 end
 
 local function run()
-  local ok, why = pcall(work)
-  local was_reading = state == "reading"
+  local ok, why = pcall(listen)
+  local was_running = state == "running"
   state = nil
-  port:disconnect()
+  queue:disconnect()
   if ngx.worker.exiting() then
-    -- after worker_shutdown_timeout nginx cuts all connections
-    M.was_cut = was_reading and why ~= nil
+    -- after worker_shutdown_timeout nginx closes all connections
+    M.was_closed = was_running and why ~= nil
   elseif not ok or why then
-    complain(tostring(why))
+    log_failure(tostring(why))
   end
 end
 
---- Sends for the reader, if there is none.
+--- Starts the listener, if there is none.
 function M.start()
-  if state == "reading" or state and ngx.now() - since < PATIENCE then
+  if state == "running" or state and ngx.now() - since < START_TIMEOUT then
     return
   end
-  state, since, is_dismissed = "coming", ngx.now(), false
-  ngx.timer.at(0, run)  -- where it fails, those who wait look for themselves
+  state, since, is_stopping = "starting", ngx.now(), false
+  ngx.timer.at(0, run)  -- if that fails, the tasks that wait poll
 end
 
---- Has the reader leave as soon as nothing is under way.
+--- Stops the listener as soon as nothing is in progress.
 function M.stop()
-  is_dismissed = true
+  is_stopping = true
   if state then
-    port:request_stop()
+    queue:request_stop()
   end
 end
 
---- Has a task be woken when a transfer is over.
+--- Wakes a task when its request is finished.
+---@param serial integer  of the request's ticket
+---@param task table
 function M.expect(serial, task)
   waiting[serial] = task
   M.start()
 end
 
-function M.is_reading()
-  return state == "reading"
+--- Returns whether the listener runs.
+function M.is_running()
+  return state == "running"
 end
 
---- For who waited in vain for some time: the reader may not have come, or be
---- gone.
-function M.glance()
-  if drain() > 0 and state == "reading" and ngx.now() - since > PATIENCE then
+--- Wakes the tasks whose requests are finished. A task calls this after it
+--- waited for some time: the listener may not have started, or have ended.
+function M.poll()
+  if drain() > 0 and state == "running" and ngx.now() - since > START_TIMEOUT then
     state = nil
   end
 end

@@ -9,47 +9,46 @@ local timers = require "klaviyo.nginx.timers"
 local M = {}
 
 local FAR, STEP, REPORT_GAP = 10 * 365 * 86400, 0.01, 1
-local MAX_TRACKING = 120  -- seconds, once the worker is to end
+local MAX_BACKGROUND = 120  -- seconds for events, once the worker exits
 
 local is_watching = false
 local report_lost  -- reports the events that were lost; nil until one is tracked
 
-local function is_tracking()
-  local tracked = core.background_stats()
-  return tracked.queued + tracked.running > 0
+local function background_count()
+  local stats = core.background_stats()
+  return stats.queued + stats.running
 end
 
--- Calls end by their deadline. What is tracked may be retried for an hour, and
--- is given so long as a call.
-local function is_busy(ending)
+-- Calls end by their own deadline. Events may be retried for an hour, so they
+-- have one here.
+local function is_busy(deadline)
   local queued, running = core.stats()
-  local tracked = core.background_stats()
-  local background = tracked.queued + tracked.running
+  local background = background_count()
   return queued + running > background
-    or background > 0 and core.clock() < ending
+    or background > 0 and core.clock() < deadline
 end
 
--- nginx, where it is told to, ends all before that by cutting all connections,
--- the reader's among them.
-local function drain(_, reader)
-  local ending = core.clock() + MAX_TRACKING
-  reader.was_cut = false
-  while is_busy(ending) and not reader.was_cut do
-    reader.start()
+-- With worker_shutdown_timeout nginx ends this sooner: it closes all
+-- connections, that of the listener among them.
+local function drain(_, listener)
+  local deadline = core.clock() + MAX_BACKGROUND
+  listener.was_closed = false
+  while is_busy(deadline) and not listener.was_closed do
+    listener.start()
     ngx.sleep(STEP)
   end
   if report_lost then
     report_lost()
   end
   is_watching = false
-  reader.stop()
+  listener.stop()
 end
 
 local report_timer
 
 local function run_report(premature)
   report_lost()
-  if not premature and is_tracking() then
+  if not premature and background_count() > 0 then
     report_timer:start(REPORT_GAP)
   end
 end
@@ -64,13 +63,14 @@ function M.report_later(report)
   report_timer:start(REPORT_GAP)
 end
 
---- Has the worker's end be seen to.
-function M.watch(reader)
+--- Drains the requests in progress when the worker exits.
+---@param listener table  the completion listener
+function M.watch(listener)
   if is_watching or ngx.get_phase() == "exit_worker" or core.completion_queues() > 1 then
     return
   end
   is_watching = ngx.timer.at(ngx.worker.exiting() and 0 or FAR, drain,
-    reader) ~= nil
+    listener) ~= nil
 end
 
 return M

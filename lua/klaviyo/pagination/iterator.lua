@@ -1,11 +1,11 @@
---- Walks over the pages of a collection, and over the resources in them.
+--- Iterates over the pages of a collection, and over the resources in them.
 ---
 --- One page is in memory at a time. An iterator may be called by a `for`
---- loop, which raises the error object of a failure, or by hand:
---- `it:next()` gives a value, `nil` at the end, or `nil, err` (and may then be
---- called again, to try that page once more).
+--- loop, which raises the error object of a failure, or by hand: `it:next()`
+--- returns a value, `nil` at the end, or `nil, err` (call it again to retry that
+--- page).
 
-local answer = require "klaviyo.response.response"
+local responses = require "klaviyo.response.response"
 local core = require "klaviyo.core"
 local hidden = require "klaviyo.util.hidden"
 local json = require "klaviyo.values.json"
@@ -17,7 +17,7 @@ local warning = require "klaviyo.util.warning"
 local M = {}
 
 ---@class klaviyo.Iterator
----@field count integer  how many values it gave so far
+---@field count integer  how many values it returned so far
 ---@field done boolean  whether the end was reached
 ---@field next fun(self): any, any
 ---@field cursor fun(self): string|nil
@@ -39,15 +39,15 @@ function M.pages(source)
     lock = lock.new "a walk",
     count = 0,
     done = false,
-    ahead = true,
-    -- the settings, with the key, are in both of them
+    prefetches = true,
+    -- both refer to the settings, with the key
     inner = hidden {source = source, pending = nil},
     walk = walk,
     next_cursor = walk:cursor(),
   }, Pages)
 end
 
--- The next link is found in the bytes.
+-- Finds the next link in the bytes of a page.
 local function follow(self, body)
   local more, why, link
   if body ~= "" then
@@ -61,7 +61,7 @@ local function follow(self, body)
   return why and WHY[why] .. link
 end
 
--- To a page that came, but cannot be decoded.
+-- Returns to a page that was received, but cannot be decoded.
 local function go_back(self, url, cursor)
   if self.inner().pending then
     transport.cancel(self.inner().pending)
@@ -81,8 +81,8 @@ local function with(t, key, value)
   return copy
 end
 
--- Pages of a POST are asked for with the same document again; one that has
--- the cursor among its attributes gets it there.
+-- The next page of a POST is requested with the same document; if that has the
+-- cursor among its attributes it is set there.
 local function next_request(self)
   local source = self.inner().source
   local request = source.request
@@ -97,55 +97,55 @@ local function next_request(self)
   return request
 end
 
-local function start(self)
+local function submit(self)
   local source = self.inner().source
-  return transport.start(source.settings, next_request(self), source.op)
+  return transport.submit(source.settings, next_request(self), source.op)
 end
 
--- The path of a related resource of which there is one, or none, ends in a
--- singular: {"data": null} says that there is none. A collection is a list,
--- however empty.
+-- The path of a relationship to one resource ends in a singular: its page may
+-- have {"data": null}. A collection always has a list.
 local function has_data(op, page)
   return page.data ~= nil
     and (page.data ~= json.null or not op.path:find("s$"))
 end
 
--- Lands the flight of the page that comes next. Whoever waits for the link has
--- it before the page is decoded.
-local function land(self, pending)
-  local outcome = {}
-  self.inner().pending = pending
-  outcome.ok, outcome.page, outcome.err = pcall(transport.land, pending,
-    function(body)
-      self.inner().pending = nil
-      outcome.arrived = true
-      outcome.raw_error = self.walk and follow(self, body)
-      if self.ahead and not outcome.raw_error
-          and not (self.limit and self.count + 1 >= self.limit) then
-        self:prefetch()
-      end
-    end)
-  if self.inner().pending == pending then
-    self.inner().pending = nil
+-- Waits for a page, follows its link, requests the page after it, and then
+-- decodes the page. Returns the page, or nil and the error; whether its link was
+-- followed; and why the link cannot be followed.
+local function read_page(self, pending)
+  local inner = self.inner()
+  inner.pending = pending
+  local ok, response, raw_error = pcall(transport.await, pending)
+  if inner.pending == pending then
+    inner.pending = nil
   end
-  local page = outcome.page
-  if not outcome.ok then
-    error(page, 0)
-  elseif page and not has_data(pending.op, page) then
-    outcome.page, outcome.err = nil, answer.no_page(pending, page)
+  if not ok then
+    error(response, 0)
   end
-  return outcome
+  local is_followed, link_error = false, nil
+  if response and response.status >= 200 and response.status < 300 then
+    is_followed = true
+    link_error = self.walk and follow(self, response.body)
+    if self.prefetches and not link_error
+        and not (self.limit and self.count + 1 >= self.limit) then
+      self:prefetch()
+    end
+  end
+  local page, err = transport.read(pending, response, raw_error)
+  if page and not has_data(pending.op, page) then
+    page, err = nil, responses.no_page(pending, page)
+  end
+  return page, err, is_followed, link_error
 end
 
--- The time of a page that was asked for ahead may be over before anybody
--- looked at it.
-local function came_too_early(err)
+-- The deadline of a prefetched page may pass before the program asks for it.
+local function prefetch_expired(err)
   return err and (err.kind == "timeout" or err.kind == "rate_limited")
     and not err.response
 end
 
--- A page whose link cannot be followed is still given; the error comes when
--- more is asked for.
+-- A page whose link cannot be followed is still returned; the error is returned
+-- by the next call.
 local function next_page(self)
   if self.limit and self.count >= self.limit then
     self:close()
@@ -154,41 +154,41 @@ local function next_page(self)
     return nil, self.lost
   end
   local url, cursor = self.walk:url(), self.next_cursor
-  local pending, outcome = self.inner().pending, nil
-  -- one that is awaited already was a task's that is no more
+  local pending = self.inner().pending
+  local page, err, is_followed, link_error
+  -- if it is awaited already, the task that waited for it was cancelled
   if pending and not pending.is_awaited then
-    outcome = land(self, pending)
+    page, err, is_followed, link_error = read_page(self, pending)
   end
-  if self.walk and (not outcome or came_too_early(outcome.err)) then
-    outcome = land(self, start(self))
+  if self.walk and not page and (not err or prefetch_expired(err)) then
+    page, err, is_followed, link_error = read_page(self, submit(self))
   end
   if not self.walk then
     return nil  -- closed meanwhile
-  elseif not outcome.page then
-    if outcome.arrived then
+  elseif not page then
+    if is_followed then
       go_back(self, url, cursor)
     end
-    return nil, outcome.err
-  elseif outcome.raw_error then
-    self.lost = answer.lost(outcome.raw_error, self.inner().source,
-      outcome.page)
+    return nil, err
+  elseif link_error then
+    self.lost = responses.lost(link_error, self.inner().source, page)
   end
   self.count = self.count + 1
-  return outcome.page
+  return page
 end
 
---- The next page; `nil` at the end; `nil, err`. The page after it is asked
---- for as soon as this one is in.
+--- Returns the next page; `nil` at the end; or `nil, err`. The page after it is
+--- requested as soon as this one is received.
 function Pages:next()
   return self.lock:with(self.inner().source.settings.wait, next_page, self)
 end
 
---- Asks for the page that comes next, if there is one. What cannot be asked
---- for yet is none of the present page's business.
+--- Requests the next page, if there is one. An error here does not affect the
+--- current page.
 function Pages:prefetch()
   if self.inner().source.settings.prefetch and not self.inner().pending and self.walk
       and not self.done and not self.lost then
-    local ok, pending = pcall(start, self)
+    local ok, pending = pcall(submit, self)
     if ok then
       self.inner().pending = pending
     elseif scheduler.is_interrupt(pending) then
@@ -197,14 +197,14 @@ function Pages:prefetch()
   end
 end
 
---- The cursor of the page that comes next: give it as `page = {cursor = …}`
---- to go on from there, now or another day. `nil` means the beginning, or,
---- when `done` is true, that there is no more.
+--- Returns the cursor of the next page. Pass it as `page = {cursor = …}` to
+--- continue from there, now or later. `nil` means the first page or, when `done`
+--- is true, that there are no more.
 function Pages:cursor()
   return self.next_cursor
 end
 
---- Ends the walk and gives up on what is under way. May be called twice.
+--- Ends the iteration and cancels the request in progress. May be called twice.
 function Pages:close()
   if self.inner().pending then
     transport.cancel(self.inner().pending)
@@ -221,19 +221,20 @@ local Items = {}
 Items.__index = Items
 Items.__name = "klaviyo.Items"
 
---- The resources of all pages; `pick` makes of each what the walk gives.
----@param pages table  a walk from M.pages
----@param limit integer|nil  how many at most; no page is asked for in vain
+--- Returns an iterator over the resources of all pages. `pick` maps each to the
+--- value that is returned.
+---@param pages table  an iterator from M.pages
+---@param limit integer|nil  how many at most; no page is requested needlessly
 ---@param pick (fun(resource: table): any)|nil
 function M.items(pages, limit, pick)
-  pages.ahead = limit == nil  -- else it depends on how many a page has
+  pages.prefetches = limit == nil  -- else turn_page decides
   return setmetatable({
     lock = lock.new "a walk", count = 0, done = false, pages = pages,
     limit = limit or math.huge, pick = pick, list = {}, at = 0,
   }, Items)
 end
 
--- The resources of a page; nil where there is something else in their place.
+-- Returns the resources of a page, or nil if it has none but other data.
 local function resources_of(page)
   local data = page.data
   if data == nil or data == json.null then
@@ -253,18 +254,18 @@ end
 
 local function turn_page(self)
   if self.at < #self.list then
-    return self.page  -- another task was before us
+    return self.page  -- another task turned the page
   end
-  -- to go on from here is to ask for the page that comes next
+  -- to continue from here is to request the next page
   self.page_cursor = self.pages:cursor()
-  local page, err = self.pages:next()
+  local page, err = next_page(self.pages)
   if not page then
     self.done = self.pages.done
     return nil, err
   end
   local list = resources_of(page)
   if not list then
-    return nil, answer.lost("the page's data are no resources",
+    return nil, responses.lost("the page's data are no resources",
       self.pages.inner().source, page)
   end
   self.page, self.list, self.at = page, list, 0
@@ -274,7 +275,7 @@ local function turn_page(self)
   return page
 end
 
---- The next resource and its page; `nil` at the end; `nil, err`.
+--- Returns the next resource and its page; `nil` at the end; or `nil, err`.
 function Items:next()
   while true do
     if self.count >= self.limit then
@@ -300,9 +301,9 @@ function Items:next()
   return resource, self.page
 end
 
---- The cursor from which nothing is missed: the current page's while it has
---- resources left, the next one's after that. `nil` means the beginning, or,
---- when `done` is true, that there is no more.
+--- Returns the cursor from which no resource is skipped: that of the current
+--- page while it has resources left, then that of the next one. `nil` means the
+--- first page or, when `done` is true, that there are no more.
 function Items:cursor()
   if self.at < #self.list then
     return self.page_cursor
@@ -310,13 +311,13 @@ function Items:cursor()
   return self.pages:cursor()
 end
 
---- Ends the walk and gives up on what is under way. May be called twice.
+--- Ends the iteration and cancels the request in progress. May be called twice.
 function Items:close()
   self.closed = true
   self.pages:close()
 end
 
--- In a `for` loop nothing may end early in silence.
+-- A `for` loop must not end early without an error.
 local function call(self)
   local value, second, third = self:next()
   if value == nil and second ~= nil then
@@ -331,8 +332,8 @@ for _, class in ipairs {Pages, Items} do
   class.__close = class.close
 end
 
---- An iterator as a `for` loop takes it: a `break` closes it (Lua 5.4; where
---- there are no closing values the collector does).
+--- Returns an iterator as a `for` loop takes it. A `break` closes it in Lua 5.4;
+--- in LuaJIT, which has no closing values, the collector does.
 function M.loop(iterator)
   return iterator, nil, nil, iterator
 end

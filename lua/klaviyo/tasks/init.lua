@@ -245,7 +245,7 @@ function Task:cancel()
   if self == scheduler.inside() then
     scheduler.suspend()  -- for good
   elseif not scheduler.is_on_stack(self) then
-    local ok, err = scheduler.drop(self)
+    local ok, err = scheduler.discard(self)
     if not ok then
       self.values[1] = err
       note_failure(self)

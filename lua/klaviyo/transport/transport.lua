@@ -1,4 +1,5 @@
---- Carries requests over the core: header fields, keys, waiting.
+--- Sends requests through the core: sets their header fields, asks for the key
+--- or token, and waits for the responses.
 
 local core = require "klaviyo.core"
 local keys = require "klaviyo.util.tables"
@@ -8,7 +9,7 @@ local secrets = require "klaviyo.auth.auth"
 local userinfo = require "klaviyo.util.userinfo"
 local version = require "klaviyo.version"
 
-local answer = lazy_require "klaviyo.response.response"
+local responses = lazy_require "klaviyo.response.response"
 local rate_limits = lazy_require "klaviyo.transport.rate_limits"
 local phases = lazy_require "klaviyo.nginx.phases"
 local scheduler = lazy_require "klaviyo.tasks.scheduler"
@@ -23,7 +24,8 @@ local MEDIA_TYPE = "application/vnd.api+json"
 local USER_AGENT = ("klaviyo-lua/%s (%s; libcurl/%s)"):format(version,
   type(jit) == "table" and "LuaJIT" or _VERSION, core.libcurl)
 
--- The fields in the order they are sent; a user's own replace ours by name.
+-- The fields in the order in which they are sent. A field of the setting
+-- `headers` replaces the one of that name.
 local function header_fields(settings, secret, scheme)
   local own = {}
   for name in pairs(settings.headers) do
@@ -49,7 +51,7 @@ local function header_fields(settings, secret, scheme)
   own = {}
   for _, name in ipairs(keys.sorted(settings.headers)) do
     local lower = name:lower()
-    -- a public call is given no key in any guise
+    -- a public call sends no key, not even one of the setting `headers`
     if lower ~= "content-type" and (secret or lower ~= "authorization") then
       add(name, settings.headers[name])
     end
@@ -66,17 +68,17 @@ local function content_type(settings)
   return MEDIA_TYPE
 end
 
--- What nobody waits for is retried until its deadline.
+-- A request in the background is retried until its deadline.
 local MAX_RETRIES = 1000000
 
-local function core_settings(settings, fields, is_tracked)
+local function core_settings(settings, fields, is_background)
   local made, name, why = core.settings {
     headers = fields,
     content_type = content_type(settings),
     timeout = settings.timeout,
     connect_timeout = settings.connect_timeout,
-    deadline = is_tracked and settings.track_deadline or settings.deadline,
-    retries = is_tracked and settings.retries > 0 and MAX_RETRIES
+    deadline = is_background and settings.track_deadline or settings.deadline,
+    retries = is_background and settings.retries > 0 and MAX_RETRIES
       or settings.retries,
     max_response_bytes = settings.max_response_bytes,
     proxy = settings.proxy,
@@ -88,18 +90,18 @@ local function core_settings(settings, fields, is_tracked)
   return made
 end
 
--- Whether the key, or the token, is what a function gives.
+-- Whether a function gives the key or the token.
 local function keeps_changing(settings)
   return type(settings.access_token or settings.api_key) == "function"
 end
 
--- Made once for a set of settings, and again when a key rotates. Gives nil and
--- an error where there is no secret.
+-- Made once for a set of settings, and again when a key rotates. Returns nil
+-- and an error if there is no secret.
 local made_for = setmetatable({}, {__mode = "k"})
 
-local function prepared(settings, public, refused, is_tracked)
+local function prepared(settings, public, refused, is_background)
   local made = made_for[settings]
-  local kind = is_tracked and "tracked" or "private"
+  local kind = is_background and "background" or "private"
   if made and made.for_good and made[kind] and not public then
     return made[kind], made.secret
   end
@@ -117,17 +119,17 @@ local function prepared(settings, public, refused, is_tracked)
     return nil, scheme
   elseif made.secret ~= secret then
     warning.of_plain_http(settings)
-    made.private, made.tracked = nil, nil
+    made.private, made.background = nil, nil
     made.secret = secret
     made.for_good = not keeps_changing(settings)
   end
   made[kind] = made[kind] or core_settings(settings,
-    header_fields(settings, secret, scheme), is_tracked)
+    header_fields(settings, secret, scheme), is_background)
   return made[kind], secret
 end
 
---- The header fields that a request would have; nil and an error of kind
---- "auth" where there is no secret.
+--- Returns the header fields that a request would have, or nil and an error of
+--- kind "auth" if there is no secret.
 ---@return table<string, string>|nil
 ---@return klaviyo.Error|nil
 function M.headers(settings, request)
@@ -160,8 +162,9 @@ local function new_pending(settings, request, op)
   }
 end
 
--- By core.submit or core.perform, which differ in what they take last. Where
--- there is no secret nothing is sent: gives nil and an error of kind "auth".
+-- Calls core.submit or core.perform, which differ in their last parameter. If
+-- there is no secret it sends nothing, and returns nil and an error of kind
+-- "auth".
 local function send(submit, pending, refused, last)
   local request, settings = pending.request, pending.settings
   local handle, secret = prepared(settings, request.public, refused)
@@ -175,24 +178,25 @@ local function send(submit, pending, refused, last)
     request.repeatable, last)
 end
 
---- Starts a request.
----@param settings klaviyo.Settings
+--- Submits a request.
+---@param settings klaviyo.settings
 ---@param request table  as request.lua makes it
 ---@param op table|nil  the operation, for messages
----@return table flight  to be landed, or abandoned
-function M.start(settings, request, op)
+---@return table pending  for `await` and `read`, or for `cancel`
+function M.submit(settings, request, op)
   local pending = new_pending(settings, request, op)
-  pending.ticket, pending.err = send(core.submit, pending, nil, scheduler.port())
+  pending.ticket, pending.err = send(core.submit, pending, nil,
+    scheduler.completion_queue())
   return pending
 end
 
--- A key that a function gives may have been replaced meanwhile: a 401 asks
--- for it once more, telling which one was refused.
+-- A function that gives the key may have another one by now: after a 401 it is
+-- called once more, with the key that was refused.
 local function can_refresh(pending)
   return not pending.request.public and keeps_changing(pending.settings)
 end
 
-local function report_attempts(pending, response, raw_error)
+local function each_attempt(pending, response, raw_error)
   local settings = pending.settings
   local outcome = response or raw_error
   local attempts = outcome.attempts or {{
@@ -215,87 +219,89 @@ local function report_attempts(pending, response, raw_error)
   end
 end
 
-local function arrive(pending, response, raw_error)
+local function report_attempts(pending, response, raw_error)
   if raw_error then
-    raw_error.reason = userinfo.redacted(raw_error.reason)  -- libcurl's own words
+    -- libcurl's messages may contain the proxy's password
+    raw_error.reason = userinfo.redacted(raw_error.reason)
   end
   if pending.settings.on_attempt or pending.settings.debug then
-    report_attempts(pending, response, raw_error)
+    each_attempt(pending, response, raw_error)
   end
   return response, raw_error
 end
 
-local function take(pending)
+local function await_ticket(pending)
   pending.is_awaited = true
   tasks.wait_for(pending, pending.settings.wait, waiting.look)
   pending.is_awaited = false
-  return arrive(pending, pending.ticket:result())
+  return report_attempts(pending, pending.ticket:result())
 end
 
--- A 401 may be the key's that has been replaced meanwhile.
-local function settle(pending, response, raw_error)
+local function retry_unauthorized(pending, response, raw_error)
   if not (response and response.status == 401 and can_refresh(pending)) then
     return response, raw_error
   end
   pending.ticket, pending.err = send(core.submit, pending, pending.secret,
-    scheduler.port())
+    scheduler.completion_queue())
   if pending.ticket then
-    return take(pending)
+    return await_ticket(pending)
   end
 end
 
--- The document, or the error: of what came, or of why nothing was sent.
-local function outcome(pending, response, raw_error)
+--- Waits until a request is done. Returns the response, or nil and the core's
+--- error; neither if no key could be had. `read` makes the result of them.
+---@param pending table
+---@return table|nil response
+---@return table|nil raw_error
+function M.await(pending)
+  if pending.ticket then
+    return retry_unauthorized(pending, await_ticket(pending))
+  end
+end
+
+--- Returns the document that `await` brought, or nil and the error.
+---@param pending table
+---@param response table|nil
+---@param raw_error table|nil
+---@return klaviyo.document|nil, klaviyo.error|nil
+function M.read(pending, response, raw_error)
   if pending.err then
     return nil, pending.err
   end
-  return answer.read(response, raw_error, pending)
+  return responses.read(response, raw_error, pending)
 end
 
---- Waits for a request's end.
----@param flight table
----@param arrived (fun(body: string))|nil  has the bytes of a success before they are decoded
----@return klaviyo.Document|nil, klaviyo.Error|nil
-function M.land(pending, arrived)
-  local response, raw_error
-  if pending.ticket then
-    response, raw_error = settle(pending, take(pending))
-  end
-  if arrived and response and response.status >= 200
-      and response.status < 300 then
-    arrived(response.body)
-  end
-  return outcome(pending, response, raw_error)
-end
-
---- Both, as one step where nobody else could go on in between.
----@return klaviyo.Document|nil, klaviyo.Error|nil
+--- Submits a request, waits for it, and returns its document, or nil and the
+--- error. Where no task can run meanwhile the core does so in one step.
+---@return klaviyo.document|nil, klaviyo.error|nil
 function M.call(settings, request, op)
   if not scheduler.is_blocking(settings.wait) then
-    return M.land(M.start(settings, request, op))
+    local pending = M.submit(settings, request, op)
+    return M.read(pending, M.await(pending))
   end
   local pending = new_pending(settings, request, op)
   local ticket, response, raw_error = send(core.perform, pending, nil,
     scheduler.MAX_BLOCK)
   if ticket then
     pending.ticket = ticket
-    return M.land(pending)
+    return M.read(pending, M.await(pending))
   elseif ticket == nil then
     return nil, response
   end
-  response, raw_error = settle(pending, arrive(pending, response, raw_error))
-  return outcome(pending, response, raw_error)
+  return M.read(pending, retry_unauthorized(pending,
+    report_attempts(pending, response, raw_error)))
 end
 
---- Leaves a request to be sent, for whose answer nobody waits.
----@param most integer  how many of such may be queued
+--- Queues a request that is sent in the background; no caller waits for its
+--- response.
+---@param max_queued integer  how many such requests may be queued
 ---@return boolean|nil ok
----@return string|klaviyo.Error|nil why  an error of kind "auth", or a word
+---@return string|klaviyo.error|nil why  an error of kind "auth", or a word
 ---@return string|nil secret
-function M.leave(settings, request, op, most)
+function M.enqueue(settings, request, op, max_queued)
   if type(ngx) == "table" then
     phases.must_send()
-    scheduler.port()  -- it is the engine's own thread that sends
+    scheduler.completion_queue()  -- it starts the engine's thread, which sends
   end
   local handle, secret = prepared(settings, request.public, nil, true)
   if not handle then
@@ -304,14 +310,15 @@ function M.leave(settings, request, op, most)
   end
   local ok, why = core.track(handle,
     rate_limits.of(settings, op, request, secret, true), request.method,
-    request.url, request.body, request.repeatable, most)
+    request.url, request.body, request.repeatable, max_queued)
   if ok and settings.debug then
     trace.queued(op, request, secret)
   end
   return ok, why, secret
 end
 
---- Gives up on a request under way. Who waits for it is told.
+--- Cancels a request that is in progress. A caller that waits for it gets an
+--- error of kind "cancelled".
 function M.cancel(pending)
   if not pending.ticket then
     return

@@ -1,41 +1,43 @@
---- A loop of our own, for programs that have none. A task is a coroutine that
---- gives way while it waits: for a ticket, for a time, or for another task.
+--- The loop for programs that have none of their own. A task is a coroutine
+--- that is suspended while it waits for a ticket, for a time, or for another
+--- task.
 
 local core = require "klaviyo.core"
 local usage_error = require "klaviyo.util.usage_error"
 
 local M = {}
 
---- The core gives way this often, so that a signal's hook can run in between.
+--- The core blocks for this many seconds at the most, so that the hook of a
+--- signal can run in between.
 M.MAX_BLOCK = 0.2
 
--- Where the core has no descriptor to watch, another loop looks this often;
--- and where it has one that cannot tell all that is waited for.
+-- If the core has no descriptor to watch, or one that does not tell of
+-- everything that is waited for, another loop polls it this often.
 local POLL_INTERVAL = 0.01
 
--- What a task yields that waits for something of ours. One that yields
--- anything else lets the others go first, and goes on.
-local PARKED = {}
+-- A task yields this while it waits for something of this library. A task that
+-- yields anything else lets the others run first, and then continues.
+local SUSPENDED = {}
 
--- A task is kept alive by those who want its end, and not by its waiting: one
--- that was forgotten is not to go on.
+-- A task is kept alive by the code that refers to it, and not by its waiting: a
+-- task that nothing refers to does not continue.
 local WEAK = {__mode = "v"}
 
 local queue, first, last = setmetatable({}, WEAK), 1, 0  -- the ready ones
 local waiting = setmetatable({}, WEAK)  -- by the serials of their tickets
 local heap = {}  -- the sleepers: {due =, task =}, the next one first
 
-local current  -- the task that was resumed last, and did not yet give way
+local current  -- the task that was resumed last and is not suspended yet
 
 local running, status = coroutine.running, coroutine.status
 
---- Has a task go on. It may have been told before: who waits, waits in a loop.
+--- Lets a task continue. It may be ready already: a task waits in a loop.
 function M.ready(task)
   last = last + 1
   queue[last] = task
 end
 
---- Has a task begin, when its spawner waits.
+--- Starts a task as soon as the task that spawned it waits.
 function M.start(task)
   task.thread = coroutine.create(task.fn)
   usage_error.begins(task.thread, task.fn)
@@ -43,8 +45,8 @@ function M.start(task)
   M.ready(task)
 end
 
---- Where ends of transfers are told: those who wait look for them.
-function M.port()
+--- Returns nothing: this loop asks the core which requests are finished.
+function M.completion_queue()
 end
 
 local function next_ready()
@@ -59,8 +61,9 @@ local function next_ready()
   first, last = 1, 0
 end
 
---- The task that runs this very code and can give way; else waiting blocks:
---- outside of all tasks, in a task's own coroutines, within `string.gsub`.
+--- Returns the task that runs this code and can be suspended, or nil. Waiting
+--- then blocks: outside of tasks, in a coroutine that a task created, within
+--- `string.gsub`.
 function M.inside()
   if current and running() == current.thread and coroutine.isyieldable() then
     return current
@@ -72,25 +75,25 @@ local function on_stack(task)
   return state == "running" or state == "normal"
 end
 
---- Whether a task was resumed and did not give way since.
+--- Returns whether a task was resumed and has not been suspended since.
 M.is_on_stack = on_stack
 
---- The task in which this code runs, however deep in coroutines of its own.
+--- Returns the task that runs this code, however deep in other coroutines.
 function M.enclosing()
   if current and not on_stack(current) then
-    current = nil  -- whoever resumed it was broken off
+    current = nil  -- an error ended the code that resumed it
   end
   return current
 end
 
---- Gives way until somebody makes this task ready.
+--- Suspends the current task until it is made ready.
 function M.suspend()
-  coroutine.yield(PARKED)
+  coroutine.yield(SUSPENDED)
 end
 
---- Frees what the coroutine of a task holds that is not to go on.
+--- Frees the coroutine of a task that was cancelled.
 ---@return boolean ok, any err  what its closing values raised
-function M.drop(task)
+function M.discard(task)
   local thread = task.thread
   task.thread = nil
   if coroutine.close then
@@ -99,7 +102,7 @@ function M.drop(task)
   return true
 end
 
---- Whether an error is the interpreter's answer to a Ctrl-C, which is to end
+--- Returns whether an error is that of a Ctrl-C in the interpreter, which ends
 --- everything.
 local function is_interrupt(err)
   return type(err) == "string" and err:find("interrupted!$") ~= nil
@@ -110,8 +113,8 @@ local function resumed(before, task, ok, ...)
   current = before
   if status(task.thread) ~= "dead" then
     if task.done then
-      M.drop(task)
-    elseif ... ~= PARKED then
+      M.discard(task)
+    elseif ... ~= SUSPENDED then
       M.ready(task)
     end
     return
@@ -164,17 +167,18 @@ local function remove_sleeper()
   end
 end
 
---- Has a task go on at a time of the core's clock.
+--- Makes a task ready at a time of the core's clock.
 function M.ready_at(due, task)
   add_sleeper(setmetatable({due = due, task = task}, WEAK))
 end
 
---- Has a task go on when a ticket is done.
+--- Makes a task ready when a ticket is done.
 function M.ready_when(serial, task)
   waiting[serial] = task
 end
 
--- Wakes whom it is time for; the seconds until the next.
+-- Makes the sleepers ready whose time has come. Returns the seconds until the
+-- next one is due, and the time.
 local function wake_sleepers()
   local now = core.clock()
   while heap[1] and heap[1].due <= now do
@@ -187,7 +191,7 @@ local function wake_sleepers()
   return heap[1] and heap[1].due - now, now
 end
 
--- Seconds between looks at what the tasks wait for.
+-- Seconds between reports of what the tasks wait for.
 local LOOK_GAP = 0.25
 local next_look = 0
 
@@ -203,10 +207,10 @@ local function look_at_waiting()
   end
 end
 
---- Lets another loop go on for so long, or until the core has to be looked at.
+--- Lets another loop run for some seconds, or until the core has work to do.
 ---@param wait fun(fd: integer|nil, seconds: number)  the user's
----@param seconds number at the most
----@param shared boolean|nil  others may take what is waited for
+---@param seconds number  at the most
+---@param shared boolean|nil  another task may take the event that is waited for
 function M.run_outer_loop(wait, seconds, shared)
   local fd, due = core.pollfd()
   local most = (shared or not fd) and POLL_INTERVAL or M.MAX_BLOCK
@@ -227,7 +231,7 @@ local function look_at_core(seconds, wait)
   end
 end
 
---- Lets each go on that is ready; where none is, waits until one may be.
+--- Resumes the tasks that are ready; if there are none, waits until one may be.
 ---@param wait (fun(fd: integer|nil, seconds: number))|nil
 function M.step(wait)
   local pause, now = wake_sleepers()
@@ -236,11 +240,11 @@ function M.step(wait)
     look_at_waiting()
   end
   if first <= last then
-    look_at_core(0)  -- the wire does not wait for those who are never done
+    look_at_core(0)  -- requests make progress even if a task is always ready
   else
     look_at_core(math.min(M.MAX_BLOCK, pause or M.MAX_BLOCK), wait)
   end
-  for _ = first, last do  -- those of now: they may well add themselves again
+  for _ = first, last do  -- only those ready now: they may become ready again
     local task = next_ready()
     if not task then
       break
@@ -251,16 +255,16 @@ function M.step(wait)
   end
 end
 
---- Whether all stands still while this code waits.
+--- Returns whether no task can run while this code waits.
 ---@param wait (fun(fd: integer|nil, seconds: number))|nil  of another loop
 function M.is_blocking(wait)
   return not wait and not M.inside()
 end
 
---- Waits for a request outside of all tasks.
----@param flight {ticket: userdata}
+--- Waits for a request outside of tasks.
+---@param pending {ticket: userdata}
 ---@param wait (fun(fd: integer|nil, seconds: number))|nil
----@param look fun(flight: table)  called now and then while it is not done
+---@param look fun(pending: table)  called now and then while it is not done
 function M.block(pending, wait, look)
   local ticket = pending.ticket
   if wait then
@@ -276,7 +280,7 @@ function M.block(pending, wait, look)
   until ticket:wait(M.MAX_BLOCK)
 end
 
---- Waits outside of all tasks, not longer than that.
+--- Waits outside of tasks, for some seconds at the most.
 ---@param seconds number
 ---@param wait (fun(fd: integer|nil, seconds: number))|nil
 function M.pause(seconds, wait)
@@ -290,7 +294,7 @@ function M.pause(seconds, wait)
 end
 
 if type(jit) == "table" then
-  -- compiled code does not look at the hook of a Ctrl-C
+  -- compiled code does not run the hook of a Ctrl-C
   jit.off(M.step)
   jit.off(M.block)
 end

@@ -1,29 +1,98 @@
---- How tasks wait: by a loop of our own, or as light threads of nginx. Which
---- of them is found out at every call: what is loaded by one may be used by
---- the other.
+--- How tasks wait: in a loop of this library, or as light threads of nginx.
+--- Each function decides at every call which of them it uses: a module that
+--- one of them loaded may be used by the other.
 
+local builtin = require "klaviyo.tasks.scheduler.builtin"
 local lazy_require = require "klaviyo.util.lazy_require"
-local own = require "klaviyo.tasks.scheduler.builtin"
 
 local nginx = lazy_require "klaviyo.tasks.scheduler.nginx"
 
 local M = {
-  MAX_BLOCK = own.MAX_BLOCK,
-  is_interrupt = own.is_interrupt,
+  MAX_BLOCK = builtin.MAX_BLOCK,
+  is_interrupt = builtin.is_interrupt,
 }
 
--- ready, start, inside, enclosing, is_on_stack, park, drop, ready_at,
--- ready_when, port, stands_still; and what is for the outside of tasks, which
--- nginx has not.
-for name, of_own in pairs(own) do
-  if M[name] == nil then
-    M[name] = function(a, b, c)
-      if type(ngx) == "table" then
-        return nginx[name](a, b, c)
-      end
-      return of_own(a, b, c)
-    end
-  end
+--- Lets a task continue. It may be ready already: a task waits in a loop.
+function M.ready(task)
+  return (type(ngx) == "table" and nginx or builtin).ready(task)
+end
+
+--- Starts a task as soon as the task that spawned it waits.
+function M.start(task)
+  return (type(ngx) == "table" and nginx or builtin).start(task)
+end
+
+--- Returns the queue in which the core announces finished requests, if this
+--- scheduler has one.
+function M.completion_queue()
+  return (type(ngx) == "table" and nginx or builtin).completion_queue()
+end
+
+--- Returns the task that runs this code and can be suspended, or nil.
+function M.inside()
+  return (type(ngx) == "table" and nginx or builtin).inside()
+end
+
+--- Returns the task that runs this code, however deep in other coroutines.
+function M.enclosing()
+  return (type(ngx) == "table" and nginx or builtin).enclosing()
+end
+
+--- Returns whether a task was resumed and has not been suspended since.
+function M.is_on_stack(task)
+  return (type(ngx) == "table" and nginx or builtin).is_on_stack(task)
+end
+
+--- Suspends the current task until it is made ready.
+function M.suspend()
+  return (type(ngx) == "table" and nginx or builtin).suspend()
+end
+
+--- Frees a task that was cancelled.
+---@return boolean ok
+---@return any err  what its closing values raised
+function M.discard(task)
+  return (type(ngx) == "table" and nginx or builtin).discard(task)
+end
+
+--- Makes a task ready at a time of the core's clock.
+function M.ready_at(due, task)
+  return (type(ngx) == "table" and nginx or builtin).ready_at(due, task)
+end
+
+--- Makes a task ready when a ticket is done.
+function M.ready_when(serial, task)
+  return (type(ngx) == "table" and nginx or builtin).ready_when(serial, task)
+end
+
+--- Returns whether no task can run while this code waits.
+---@param wait (fun(fd: integer|nil, seconds: number))|nil  of another loop
+function M.is_blocking(wait)
+  return (type(ngx) == "table" and nginx or builtin).is_blocking(wait)
+end
+
+-- The functions below are for code outside of tasks. In nginx there is none:
+-- they raise.
+
+--- Lets another loop run for some seconds, or until the core has work to do.
+function M.run_outer_loop(wait, seconds, is_shared)
+  return (type(ngx) == "table" and nginx or builtin).run_outer_loop(wait,
+    seconds, is_shared)
+end
+
+--- Resumes the tasks that are ready; if there are none, waits for one.
+function M.step(wait)
+  return (type(ngx) == "table" and nginx or builtin).step(wait)
+end
+
+--- Waits for a request.
+function M.block(pending, wait, look)
+  return (type(ngx) == "table" and nginx or builtin).block(pending, wait, look)
+end
+
+--- Waits for some seconds at the most.
+function M.pause(seconds, wait)
+  return (type(ngx) == "table" and nginx or builtin).pause(seconds, wait)
 end
 
 return M

@@ -1,36 +1,35 @@
---- Tasks as light threads of nginx. Each waits on a semaphore of its own, and
---- so does whoever else waits for something of ours: a handler, a light
---- thread or a coroutine of the user's, which is a guest among the tasks.
+--- Tasks as light threads of nginx. Each waits on a semaphore of its own. So
+--- does other code that waits for something of this library: a handler, or a
+--- light thread or coroutine of the program. It is treated as a task.
 ---
---- What is known of them is kept by request, in ngx.ctx: no request ever
---- resumes what is another's, and what was killed is forgotten with it.
+--- The tasks are kept by request, in ngx.ctx: a request never resumes a task of
+--- another request, and tasks that nginx killed are forgotten with it.
 
 local core = require "klaviyo.core"
 local usage_error = require "klaviyo.util.usage_error"
 local phases = require "klaviyo.nginx.phases"
-local reader = require "klaviyo.nginx.completion_listener"
+local listener = require "klaviyo.nginx.completion_listener"
 local semaphore = require "ngx.semaphore"
-
 
 local M = {}
 
 local unpack = table.unpack or unpack  -- luacheck: ignore 113
 local running = coroutine.running
 
--- Nobody waits longer without a look at whether what is waited for is there:
--- whoever was to tell may have been killed.
-local FIRST_LOOK, NEXT_LOOK = 0.05, 1
+-- Seconds after which a task checks by itself whether it can continue: the
+-- light thread that was to wake it may have been killed.
+local FIRST_CHECK, NEXT_CHECK = 0.05, 1
 
-local SHORTEST = 0.001  -- of no time at all nginx warns, or does not give way
+local SHORTEST = 0.001  -- for a wait of 0 s nginx warns, or does not suspend
 
--- A request that had so many light threads keeps those that are idle for a
--- moment: nginx frees what it knows of one only when the request is over.
+-- A request that had this many light threads keeps idle ones for a moment:
+-- nginx frees its record of a light thread only when the request is over.
 local MANY, LINGER = 64, 0.005
 
-local KEY = {}  -- of our place in ngx.ctx
+local KEY = {}  -- of the tasks of a request in ngx.ctx
 local WEAK = {__mode = "k"}
 
-local function place()
+local function request_tasks()
   local ctx = ngx.ctx
   local mine = ctx[KEY]
   if not mine then
@@ -40,12 +39,12 @@ local function place()
   return mine
 end
 
---- The task or the guest that runs this code; nil where nobody can wait.
+--- Returns the task that runs this code, or nil in a phase without waiting.
 function M.inside()
   if not phases.can_wait() then
     return nil
   end
-  local threads, thread = place().threads, running()
+  local threads, thread = request_tasks().threads, running()
   local me = threads[thread]
   if not me then
     me = {done = false}
@@ -54,14 +53,14 @@ function M.inside()
   return me
 end
 
---- The same; raises where nobody can wait.
+--- Returns the task that runs this code. Raises in a phase without waiting.
 function M.enclosing()
   phases.must_wait()
   return M.inside()
 end
 
--- Semaphores are used again, unless somebody may still have posted: that
--- would wake the next one for nothing.
+-- Semaphores are used again, unless one may still be posted: that would wake
+-- the next task too early.
 local pool, pooled, MAX_POOLED = {}, 0, 512
 
 local function take_semaphore()
@@ -81,7 +80,7 @@ local function give_back(one)
   end
 end
 
---- Has a task go on. It may have been told before: who waits, waits in a loop.
+--- Lets a task continue. It may be ready already: a task waits in a loop.
 function M.ready(task)
   local one = task.semaphore
   if one then
@@ -92,7 +91,7 @@ function M.ready(task)
   end
 end
 
--- Whether it was woken, and not just its time over.
+-- Returns whether the task was woken; false if the time is over.
 local function wait(me, seconds)
   if me.woken then
     me.woken = nil
@@ -109,81 +108,81 @@ local function wait(me, seconds)
   return ok
 end
 
--- Who is cancelled goes on no more than to unwind.
-local function heed(me)
+-- A cancelled task continues only to unwind its stack.
+local function raise_if_cancelled(me)
   if me.done then
     error(me.values[1], 0)
   end
 end
 
-local function look_out(me)
-  local seconds = NEXT_LOOK
-  if me.serial and not (me.patient and reader.is_reading()) then
-    seconds = FIRST_LOOK
+local function wait_and_check(me)
+  local seconds = NEXT_CHECK
+  if me.serial and not (me.patient and listener.is_running()) then
+    seconds = FIRST_CHECK
   end
   if wait(me, seconds) then
     return
   elseif me.serial then
     me.patient = true
-    reader.glance()
+    listener.poll()
   else
-    -- a lock's holder, if killed, is to be seen so in ten seconds or so
+    -- the holder of a lock, if nginx killed it, is collected within about 10 s
     collectgarbage("step", collectgarbage("count") / 10)
   end
 end
 
---- Gives way until somebody makes this task ready, or for some time: who
---- waits looks himself.
+--- Suspends the current task until it is made ready, or for some time: a task
+--- waits in a loop and checks its condition itself.
 function M.suspend()
   local me = M.enclosing()
-  heed(me)
+  raise_if_cancelled(me)
   local due = me.due
   if not due then
-    look_out(me)
+    wait_and_check(me)
   else
     me.due = nil
     wait(me, math.max(due - core.clock(), SHORTEST))
   end
   me.serial = nil
-  heed(me)
+  raise_if_cancelled(me)
 end
 
---- Has a task go on at a time of the core's clock.
+--- Makes a task ready at a time of the core's clock.
 function M.ready_at(due, task)
   task.due = due
 end
 
---- Has a task go on when a ticket is done.
+--- Makes a task ready when a ticket is done.
 function M.ready_when(serial, task)
   if task.awaited ~= serial then
     task.awaited, task.patient = serial, false
   end
   task.serial = serial
-  reader.expect(serial, task)
+  listener.expect(serial, task)
 end
 
-reader.deliver_to(M.ready)
+listener.set_wake(M.ready)
 
---- Where the ends of transfers are told in this worker.
-M.port = reader.port
+--- Returns the queue in which the core announces finished requests.
+M.completion_queue = listener.completion_queue
 
---- Never all of it.
+--- Returns false: nginx runs other tasks while one waits.
 function M.is_blocking()
   return false
 end
 
---- A task that is given up on wakes, to unwind.
-function M.drop(task)
+--- Wakes a task that was cancelled, so that it unwinds its stack.
+function M.discard(task)
   M.ready(task)
   return true
 end
 
---- Whether a task stands still beneath this code: nothing does here.
+--- Returns false: no task is blocked by this code.
 function M.is_on_stack()
   return false
 end
 
-local function ended(task, ok, ...)
+local function finish(task, ok, ...)
   if not task.done then
     task:finish(ok, ...)
   end
@@ -196,7 +195,7 @@ local function carry_out(task, threads)
   task.fn, task.arguments = nil, nil
   usage_error.begins(thread, fn)
   if not task.done then
-    ended(task, pcall(fn, unpack(arguments, 1, arguments.n)))
+    finish(task, pcall(fn, unpack(arguments, 1, arguments.n)))
   end
   threads[thread], task.thread = nil, nil
 end
@@ -217,7 +216,7 @@ local function linger(mine)
 end
 
 local function live(me, task, mine, spawner)
-  wait(me, NEXT_LOOK)  -- its spawner goes on until he waits
+  wait(me, NEXT_CHECK)  -- its spawner runs until it waits
   while task do
     carry_out(task, mine.threads)
     task = linger(mine)
@@ -226,8 +225,8 @@ local function live(me, task, mine, spawner)
   spawner.over[#spawner.over + 1] = running()
 end
 
--- Light threads that ended are kept by nginx until their spawner asks for
--- them, or ends.
+-- nginx keeps light threads that ended until their spawner waits for them, or
+-- ends.
 local function forget_ended(me)
   local over = me.over
   me.over = nil
@@ -236,9 +235,9 @@ local function forget_ended(me)
   end
 end
 
---- Has a task begin, when its spawner waits.
+--- Starts a task as soon as the task that spawned it waits.
 function M.start(task)
-  local me, mine = M.enclosing(), place()
+  local me, mine = M.enclosing(), request_tasks()
   local idle = table.remove(mine.idle)
   if idle then
     idle.task = task
@@ -252,12 +251,15 @@ function M.start(task)
   M.ready(newcomer)
 end
 
--- Who cannot wait as a task cannot wait at all.
-for _, name in ipairs {"block", "pause", "step", "yield_to"} do
-  M[name] = function()
-    phases.must_wait()
-    error("klaviyo: waiting without a task", 0)
-  end
+-- Code that cannot wait as a task cannot wait at all.
+local function refuse_to_block()
+  phases.must_wait()
+  error("klaviyo: waiting without a task", 0)
 end
+
+M.block = refuse_to_block
+M.pause = refuse_to_block
+M.step = refuse_to_block
+M.run_outer_loop = refuse_to_block
 
 return M

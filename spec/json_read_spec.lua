@@ -290,7 +290,7 @@ describe("errors", function()
       ["[1}"] = 'expected "," or "]" at byte 3 (found \'}\')',
       ["{]"] = "expected a name in quotes at byte 2 (found ']')",
       ["[1"] = 'expected "," or "]" at byte 3 (found the end)',
-      ['"abc'] = "a string without an end at byte 5 (found the end)",
+      ['"abc'] = "unterminated string at byte 5 (found the end)",
       [ [["\x"]] ] = "invalid escape in a string at byte 3 (found 'x')",
       ['"\\'] = "invalid escape in a string at byte 3 (found the end)",
       ['"\\\0"'] = "invalid escape in a string at byte 3 (found 0x00)",

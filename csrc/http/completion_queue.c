@@ -256,7 +256,7 @@ bool completion_queue_listen (completion_queue *q,
 #else
   (void)q;
   (void)address;
-  *why = "this system has no handles on files";
+  *why = "this system does not support O_PATH";
   return false;
 #endif
 }

@@ -165,7 +165,7 @@ void loop_abort (loop *l, transfer *t, failure kind, const char *reason) {
 static void fail_rate_limited (loop *l, transfer *t, int64_t ms) {
   t->response.retry_after = (double)ms / 1000;
   loop_abort(l, t, FAILURE_RATE_LIMITED,
-             "the rate limit leaves no room before the deadline");
+             "the rate limit allows no request before the deadline");
 }
 
 /* }====================================================== */
@@ -221,7 +221,7 @@ static void start_attempt (loop *l, transfer *t, int64_t now) {
   t->started = clock_now();
   t->easy = easy_pool_take(&l->easy_pool, &t->request, &configured);
   if (t->easy == NULL) {
-    loop_abort(l, t, FAILURE_TRANSPORT, "libcurl cannot be started");
+    loop_abort(l, t, FAILURE_TRANSPORT, "curl_easy_init failed");
     return;
   }
   request_queue_count_running(t->request_queue, 1);
@@ -232,7 +232,7 @@ static void start_attempt (loop *l, transfer *t, int64_t now) {
   if (code != CURLE_OK)
     loop_abort(l, t, FAILURE_TRANSPORT, curl_easy_strerror(code));
   else if (curl_multi_add_handle(l->multi, t->easy) != CURLM_OK)
-    loop_abort(l, t, FAILURE_TRANSPORT, "libcurl takes no more transfers");
+    loop_abort(l, t, FAILURE_TRANSPORT, "curl_multi_add_handle failed");
 }
 
 
@@ -346,38 +346,33 @@ static void use_new_connection (loop *l, transfer *t, int64_t now) {
 }
 
 
-/* True where there will be another attempt. */
+/* Starts or schedules a retry. Returns false if the transfer is not retried. */
 static bool retry_attempt (loop *l, transfer *t, const attempt_result *a,
                            int64_t now) {
-  retry decision = retry_decide(a, t->repeatable);
-  int retries = t->request.settings->retries;
-  int64_t until = now;
-  /* to wait until the time that the service names is no retry that failed,
-     and a connection that had died no attempt; but nobody who wants none is
-     made to wait, nor has anything with a body go out twice */
-  if (decision == RETRY_AT_ONCE && !t->resent &&
-      (retries > 0 || t->request.body == NULL)) {
-    t->resent = true;
-    /* where there are no streams, the other old ones may be dead as well */
-    t->fresh_connection =
-        t->request_queue->origin->http_version < CURL_HTTP_VERSION_2_0;
-  }
-  else if (decision == RETRY_NEVER || retries == 0 ||
-           (decision != RETRY_PACED && t->failures >= retries))
+  retry_context context;
+  retry next;
+  context.repeatable = t->repeatable;
+  context.has_body = t->request.body != NULL;
+  context.max_retries = t->request.settings->retries;
+  context.failures = t->failures;
+  context.resent = t->resent;
+  context.fresh_connection = t->fresh_connection;
+  context.has_streams =
+      t->request_queue->origin->http_version >= CURL_HTTP_VERSION_2_0;
+  context.left = t->deadline - now;
+  next = retry_decide(a, &context);
+  if (next.kind == RETRY_NEVER)
     return false;
-  else {
-    int n = decision == RETRY_PACED ? 1 : ++t->failures;
-    until = now + 1 + retry_gap(a, n, t->deadline - now);
-    t->retry_wait_reason = a->retry_after > 0 ? WAIT_RETRY_AFTER : WAIT_BACKOFF;
-  }
-  if (until >= t->deadline)
-    return false;
-  t->fresh_connection = t->fresh_connection || retry_needs_connection(a);
+  t->fresh_connection = next.fresh_connection;
   reset_attempt(l, t);
-  if (until > now)
-    schedule_retry(l, t, until);
-  else
+  if (next.kind == RETRY_AT_ONCE) {
+    t->resent = true;
     enqueue(l, t, true);
+    return true;
+  }
+  t->failures += next.kind == RETRY_LATER;
+  t->retry_wait_reason = a->retry_after > 0 ? WAIT_RETRY_AFTER : WAIT_BACKOFF;
+  schedule_retry(l, t, now + next.wait);
   return true;
 }
 
@@ -447,7 +442,7 @@ static void run_timers (loop *l, int64_t now) {
       fail_rate_limited(l, t, t->request_queue->closed_until - now);
     else
       loop_abort(l, t, FAILURE_TIMEOUT,
-                 "the deadline passed while it waited for its turn");
+                 "the deadline passed while the request was queued");
   }
 }
 

@@ -192,16 +192,16 @@ attempt_result response_finish (response *r, CURL *easy, CURLcode code,
   r->failure =
       code == CURLE_OPERATION_TIMEDOUT ? FAILURE_TIMEOUT : FAILURE_TRANSPORT;
   if (r->too_large)
-    r->reason = r->head_done ? "the answer is larger than max_response_bytes"
-                             : "the answer's header has no end";
+    r->reason = r->head_done ? "the response is larger than max_response_bytes"
+                             : "the response header is too large";
   else if (r->no_memory)
-    r->reason = "not enough memory for the answer";
+    r->reason = "not enough memory for the response";
   else if (r->unclean)
     r->reason = "the connection was not clean";
   else if (r->refused_resend)
-    r->reason = "the connection ended before an answer came";
+    r->reason = "the connection was closed before a response came";
   else if (a.sent && code == CURLE_UNSUPPORTED_PROTOCOL)
-    r->reason = "what answered does not speak HTTP";
+    r->reason = "the server does not speak HTTP";
   else
     r->reason = message[0] != '\0' ? message : curl_easy_strerror(code);
   return a;

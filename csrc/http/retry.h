@@ -1,5 +1,6 @@
 /*
-** http/retry.h - whether a request may go out again, and when.
+** http/retry.h - whether a request is sent again, and when. Pure functions, but
+** for a random number.
 */
 #ifndef KLAVIYO_RETRY_H
 #define KLAVIYO_RETRY_H
@@ -9,38 +10,47 @@
 
 #include <curl/curl.h>
 
-/* The least time between a 429 and another attempt. */
+/* The shortest wait between a 429 and the next attempt. */
 #define RETRY_MIN_PACE_MS 250
 
-/* How one attempt ended. */
+/* The outcome of one attempt. */
 typedef struct attempt_result {
-  CURLcode code; /* CURLE_OK: an answer came */
+  CURLcode code; /* CURLE_OK: there is a response */
   long status;
-  long retry_after;    /* seconds; -1: the answer did not say */
+  long retry_after;    /* seconds; -1: not in the response */
   bool sent;           /* a part of the request, or all of it */
-  bool unclean;        /* nothing: the connection had something to read */
-  bool refused_resend; /* libcurl would have sent it again on its own */
-  bool too_large;      /* the answer was more than was asked for */
+  bool unclean;        /* nothing was sent: see connection_is_clean */
+  bool refused_resend; /* libcurl tried to send it again on its own */
+  bool too_large;      /* the response exceeds max_response_bytes */
 } attempt_result;
 
-typedef enum retry {
+/* What the decision depends on besides the outcome. */
+typedef struct retry_context {
+  bool repeatable; /* sending it twice has the effect of sending it once */
+  bool has_body;
+  int max_retries;       /* the setting 'retries' */
+  int failures;          /* retries that have been counted so far */
+  bool resent;           /* it was sent again at once before */
+  bool fresh_connection; /* this attempt needed a new connection */
+  bool has_streams;      /* the origin speaks HTTP/2 or later */
+  int64_t left;          /* milliseconds until the deadline */
+} retry_context;
+
+typedef enum retry_kind {
   RETRY_NEVER,
-  RETRY_PACED,   /* 429 that names a time: then, as often as it does */
-  RETRY_AT_ONCE, /* a kept-alive connection had died before its use */
-  RETRY_LATER    /* with growing gaps */
+  RETRY_AT_ONCE, /* not counted as a retry */
+  RETRY_PACED,   /* after 'wait'; not counted as a retry */
+  RETRY_LATER    /* after 'wait' */
+} retry_kind;
+
+typedef struct retry {
+  retry_kind kind;
+  int64_t wait;          /* milliseconds; 0 for RETRY_AT_ONCE */
+  bool fresh_connection; /* the next attempt needs a new connection */
 } retry;
 
-/* 'repeatable': sending it twice has the effect of sending it once. */
-retry retry_decide (const attempt_result *a, bool repeatable);
-
-/* Whether it has to be sent on a new connection: the server gave up on this
-** one, or it does not lead to the right server. */
-bool retry_needs_connection (const attempt_result *a);
-
-/* Milliseconds to wait before the n-th repetition: what the service says, or
-** else exponential with full jitter, but less than what is 'left'. After a 429
-** that names no time at least half of that, which is RETRY_MIN_PACE_MS at
-** first. */
-int64_t retry_gap (const attempt_result *a, int n, int64_t left);
+/* Returns whether, when and on which connection a request is sent again. This
+** is the only place where a retry is decided. */
+retry retry_decide (const attempt_result *a, const retry_context *c);
 
 #endif

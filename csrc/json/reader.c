@@ -161,7 +161,7 @@ static const unsigned char *read_string (json_reader *r, json_text *text,
     if (s == NULL)
       return NULL;
   }
-  return refuse(r, s, "a string without an end");
+  return refuse(r, s, "unterminated string");
 }
 
 

@@ -1,12 +1,12 @@
 /*
-** lua/binding.c - what the rooms of the upper floor share.
+** lua/binding.c - helpers shared by the files of the binding layer.
 */
 #include "lua/binding.h"
 
 #include <string.h>
 
 #define SCRATCH "klaviyo.scratch"
-#define MAX_KEPT 1048576 /* bytes of scratch, for the next time */
+#define MAX_KEPT 1048576 /* a larger scratch buffer is freed after use */
 #define MAX_SECONDS 1000000
 
 
@@ -20,7 +20,7 @@ void binding_serials (lua_State *L, const long *serials, size_t count) {
 }
 
 
-/* Lua has no error for this that may be raised without memory. */
+/* A constant message needs no further memory in luaL_error. */
 int binding_no_memory (lua_State *L) {
   return luaL_error(L, "not enough memory");
 }
@@ -34,7 +34,7 @@ int binding_refuse (lua_State *L, const char *message) {
 
 
 long binding_ms (lua_Number seconds) {
-  if (!(seconds > 0)) /* NaN too */
+  if (!(seconds > 0)) /* also NaN */
     return 0;
   if (seconds > MAX_SECONDS)
     seconds = MAX_SECONDS;
@@ -58,7 +58,7 @@ void binding_push (lua_State *L, const buffer *b) {
 
 typedef struct scratch {
   buffer buffer;
-  bool finalized; /* by a state that closes; others' finalizers still call */
+  bool finalized; /* by lua_close; other finalizers may still call */
 } scratch;
 
 

@@ -1,6 +1,6 @@
 /*
-** lua/bindings.h - the rooms of the upper floor: each sets its functions into
-** the module table on the top of the stack.
+** lua/bindings.h - registration of the bindings: each register_ function sets
+** the functions of one file in the module table on the top of the stack.
 */
 #ifndef KLAVIYO_BINDINGS_H
 #define KLAVIYO_BINDINGS_H
@@ -13,7 +13,7 @@
 
 void register_text (lua_State *L);
 void register_json (lua_State *L);
-void open_json_read (lua_State *L);
+void register_json_read (lua_State *L);
 void register_settings (lua_State *L);
 void register_ticket (lua_State *L);
 void register_pages (lua_State *L);
@@ -22,7 +22,7 @@ void register_completion_queue (lua_State *L);
 void register_file_lock (lua_State *L);
 void register_state (lua_State *L);
 
-/* What one room gives to another as an argument. */
+/* Arguments that the bindings of another file create. */
 settings *check_settings (lua_State *L, int index);
 request_queue *check_request_queue (lua_State *L, int index);
 completion_queue *opt_completion_queue (lua_State *L,

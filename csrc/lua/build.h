@@ -1,6 +1,6 @@
 /*
-** lua/build.h - what a shared object was built from and for:
-** lua/klaviyo/util/shared_object.lua reads it.
+** lua/build.h - the version of the sources and of Lua that a shared object was
+** built for; lua/klaviyo/util/shared_object.lua reads it.
 */
 #ifndef KLAVIYO_LUA_BUILD_H
 #define KLAVIYO_LUA_BUILD_H
@@ -12,7 +12,7 @@
 #error "KLAVIYO_VERSION is not defined: build with make"
 #endif
 
-/* Also looked for in the file itself, when it cannot be loaded. */
+/* Also searched for in the file itself if it cannot be loaded. */
 #define BUILT_FOR "klaviyo: built for " LUA_VERSION
 
 /* Sets `version` and `built_for` in the table on the top. */

@@ -1,6 +1,6 @@
 /*
-** lua/core.c - the door: klaviyo.core, with the functions of every room of the
-** upper floor.
+** lua/core.c - luaopen_klaviyo_core: registers the functions of all bindings in
+** the module klaviyo.core.
 */
 #include "lua/binding.h"
 #include "lua/build.h"
@@ -11,7 +11,7 @@
 
 LUALIB_API int luaopen_klaviyo_core (lua_State *L);
 
-/* LUALIB_API alone does not make a symbol visible under LuaJIT's headers. */
+/* LUALIB_API alone does not make a symbol visible with LuaJIT's headers. */
 #if defined(__GNUC__)
 __attribute__((visibility("default")))
 #endif
@@ -21,7 +21,7 @@ luaopen_klaviyo_core (lua_State *L) {
   lua_newtable(L);
   register_text(L);
   register_json(L);
-  open_json_read(L);
+  register_json_read(L);
   register_settings(L);
   register_ticket(L);
   register_pages(L);

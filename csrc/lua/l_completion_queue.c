@@ -1,7 +1,7 @@
 /*
-** lua/l_completion_queue.c - core.completion_queue: where the ends of
-** transfers arrive, when a thread works on them; and what became of those that
-** nobody waits for.
+** lua/l_completion_queue.c - core.completion_queue: the completed transfers of
+** this Lua state, if a background thread runs the event loop; and the counters
+** of background requests.
 */
 #include "lua/binding.h"
 #include "lua/bindings.h"
@@ -15,7 +15,7 @@
 static completion_queue *check_completion_queue (lua_State *L, int index) {
   completion_queue **self = luaL_checkudata(L, index, COMPLETION_QUEUE);
   if (*self == NULL)
-    luaL_error(L, "the port is closed");
+    luaL_error(L, "the completion queue is closed");
   return *self;
 }
 
@@ -25,9 +25,9 @@ completion_queue *opt_completion_queue (lua_State *L, int index) {
 }
 
 
-/* core.completion_queue() -> queue. From then on a thread runs the loop of
-** this process, and of the children that it forks. */
-static int make (lua_State *L) {
+/* core.completion_queue() -> queue. From the first call on, a background thread
+** runs the event loop of this process, and of the children that it forks. */
+static int l_completion_queue (lua_State *L) {
   completion_queue **self = binding_new(L, COMPLETION_QUEUE, sizeof(*self));
   *self = completion_queue_new();
   if (*self == NULL)
@@ -46,7 +46,7 @@ static int l_completion_queue_gc (lua_State *L) {
 }
 
 
-/* port:listen() -> the address to connect to | nil, why */
+/* queue:listen() -> address to connect to | nil, message */
 static int l_completion_queue_listen (lua_State *L) {
   const char *why;
   char address[LISTENER_ADDRESS_SIZE];
@@ -57,7 +57,8 @@ static int l_completion_queue_listen (lua_State *L) {
 }
 
 
-/* port:accept() -> true | nil, why: lets in who connected. */
+/* queue:accept() -> true | nil, message. Accepts the connection of the
+** listener. */
 static int l_completion_queue_accept (lua_State *L) {
   const char *why = completion_queue_accept(check_completion_queue(L, 1));
   if (why != NULL)
@@ -67,23 +68,22 @@ static int l_completion_queue_accept (lua_State *L) {
 }
 
 
-/* queue:disconnect(): who reads the socket is gone. */
+/* queue:disconnect(). Closes the connection to the listener. */
 static int l_completion_queue_disconnect (lua_State *L) {
   completion_queue_disconnect(check_completion_queue(L, 1));
   return 0;
 }
 
 
-/* queue:request_stop(): one byte to who reads the socket, an "l": it is to
- * leave. */
+/* queue:request_stop(). Sends the byte "l" to the listener: it should stop. */
 static int l_completion_queue_request_stop (lua_State *L) {
   completion_queue_request_stop(check_completion_queue(L, 1));
   return 0;
 }
 
 
-/* queue:set_idle_timeout(seconds): an "l" comes when nothing was under way for
- * so long. */
+/* queue:set_idle_timeout(seconds). An "l" is sent after the queue was idle for
+** that time. */
 static int l_completion_queue_set_idle_timeout (lua_State *L) {
   completion_queue_set_idle_timeout(check_completion_queue(L, 1),
                                     binding_ms(luaL_checknumber(L, 2)));
@@ -91,7 +91,8 @@ static int l_completion_queue_set_idle_timeout (lua_State *L) {
 }
 
 
-/* queue:size() -> how many ends are to be told, or to be drained */
+/* queue:size() -> number of transfers in progress or completed but not
+** drained */
 static int l_completion_queue_size (lua_State *L) {
   lua_pushinteger(
       L, (lua_Integer)completion_queue_size(check_completion_queue(L, 1)));
@@ -99,8 +100,8 @@ static int l_completion_queue_size (lua_State *L) {
 }
 
 
-/* port:drain() -> the serials of transfers that ended, each once */
-static int drain (lua_State *L) {
+/* queue:drain() -> list of the serials of completed transfers, each once */
+static int l_completion_queue_drain (lua_State *L) {
   size_t count;
   const long *serials =
       completion_queue_drain(check_completion_queue(L, 1), &count);
@@ -109,15 +110,16 @@ static int drain (lua_State *L) {
 }
 
 
-/* port:wait(seconds) -> the same, for who has no loop and may stand still */
-static int await (lua_State *L) {
+/* queue:wait(seconds) -> the same, after blocking until there is one or the
+** time is over */
+static int l_completion_queue_wait (lua_State *L) {
   completion_queue_wait(check_completion_queue(L, 1),
                         binding_ms(luaL_checknumber(L, 2)));
-  return drain(L);
+  return l_completion_queue_drain(L);
 }
 
 
-/* core.completion_queues() -> how many are open in this process */
+/* core.completion_queues() -> number of open queues in this process */
 static int l_completion_queues (lua_State *L) {
   lua_pushinteger(L, completion_queues_open());
   return 1;
@@ -125,9 +127,8 @@ static int l_completion_queues (lua_State *L) {
 
 
 /* core.background_stats() -> {queued =, running = (now), sent =, failed =,
- *refused =
- ** (so far)}, of this process */
-static int background (lua_State *L) {
+** refused = (since the process started)}, for this process */
+static int l_background_stats (lua_State *L) {
   background_stats now = background_stats_get();
   lua_createtable(L, 0, 5);
   lua_pushinteger(L, (lua_Integer)now.queued);
@@ -144,9 +145,10 @@ static int background (lua_State *L) {
 }
 
 
-/* core.failures() -> {{status = and detail = | reason =}, ...}, count: those of
-** tracked requests since it was last called, the newest, and how many. */
-static int failures (lua_State *L) {
+/* core.failures() -> {{status =, detail =} | {reason =}, ...}, count. Returns
+** the newest failed background requests since the last call, and how many
+** failed. */
+static int l_failures (lua_State *L) {
   background_failure f;
   int i;
   lua_newtable(L);
@@ -177,15 +179,15 @@ void register_completion_queue (lua_State *L) {
       {"request_stop", l_completion_queue_request_stop},
       {"set_idle_timeout", l_completion_queue_set_idle_timeout},
       {"size", l_completion_queue_size},
-      {"drain", drain},
-      {"wait", await},
+      {"drain", l_completion_queue_drain},
+      {"wait", l_completion_queue_wait},
       {"__gc", l_completion_queue_gc},
       {NULL, NULL}};
   static const function functions[] = {
-      {"completion_queue", make},
+      {"completion_queue", l_completion_queue},
       {"completion_queues", l_completion_queues},
-      {"background_stats", background},
-      {"failures", failures},
+      {"background_stats", l_background_stats},
+      {"failures", l_failures},
       {NULL, NULL}};
   binding_class(L, COMPLETION_QUEUE, class);
   binding_functions(L, functions);

@@ -1,5 +1,5 @@
 /*
-** lua/l_json.c - core.encode, core.quote, core.number: Lua's values as JSON.
+** lua/l_json.c - core.encode, core.quote, core.number: Lua values as JSON.
 */
 #include "lua/binding.h"
 #include "lua/bindings.h"
@@ -10,41 +10,42 @@
 
 #include "json/writer.h"
 
-#define DEEPEST 1000
-#define FEW 16     /* names that are sorted as they come */
-#define SHALLOW 20 /* above, members are kept on the stack: 2 x FEW */
-#define NAMED_OF_DEEPEST 20
+#define MAX_DEPTH 1000
+#define MAX_INSERTED 16 /* names sorted by insertion */
+#define MAX_STACK_DEPTH                                                        \
+  20 /* below this depth members use a table, not the stack */
+#define MAX_SHOWN_KEYS 20
 
-/* core.encode's arguments, and its scratch */
+/* the arguments of core.encode, and its scratch buffer */
 enum { VALUE = 1, ARRAY, EMPTY_ARRAY, EMPTY, OTHER, SCRATCH };
 
-/* A table on the way down, and where in it the way goes on. */
+/* A table on the path to the current value. */
 typedef struct level {
   const struct level *up;
   const void *table;
   int depth;
-  const char *name; /* of the member */
-  size_t size;      /* of the name */
-  int index;        /* or in the list; 0: what __tojson gave */
+  const char *name; /* the member's name */
+  size_t size;      /* its size */
+  int index;        /* index in a list; 0: result of __tojson */
 } level;
 
 typedef struct member {
   const char *name;
   size_t size;
-  int at; /* where the value is: a slot of the stack, or of a list */
+  int at; /* where the value is: a stack slot, or a list index */
 } member;
 
 static bool write_value (lua_State *L, buffer *out, int value, const level *at);
 
 
-static void must (lua_State *L, bool ok) {
+static void check_memory (lua_State *L, bool ok) {
   if (!ok)
     binding_no_memory(L);
 }
 
 
 static void add_byte (lua_State *L, buffer *out, char byte) {
-  must(L, buffer_add_byte(out, byte));
+  check_memory(L, buffer_add_byte(out, byte));
 }
 
 
@@ -52,35 +53,35 @@ static void add_byte (lua_State *L, buffer *out, char byte) {
 ** Refusals: each pushes a message and is false, up to core.encode
 ** ======================================================= */
 
-/* The key at this depth of the way to 'at'. */
+/* Adds the key at this depth of the path to 'at'. */
 static void add_key (lua_State *L, buffer *out, const level *at, int depth) {
   char digits[JSON_NUMBER_SIZE];
   while (at->up != NULL && at->depth > depth)
     at = at->up;
   if (at->index > 0) {
     add_byte(L, out, '[');
-    must(L, buffer_add(out, digits, json_integer(digits, at->index)));
+    check_memory(L, buffer_add(out, digits, json_integer(digits, at->index)));
     add_byte(L, out, ']');
   }
   else if (at->name != NULL) {
     if (out->size > 0)
       add_byte(L, out, '.');
-    must(L, buffer_add(out, at->name, at->size));
+    check_memory(L, buffer_add(out, at->name, at->size));
   }
 }
 
 
-/* What was written gives way to the path. */
-static bool refuse (lua_State *L, buffer *out, const level *at,
-                    const char *format, ...) {
+/* Replaces the output by an error message with the path. Returns false. */
+static bool fail_at (lua_State *L, buffer *out, const level *at,
+                     const char *format, ...) {
   va_list values;
   int depth;
   out->size = 0;
   for (depth = 1; at != NULL && depth <= at->depth; depth++)
     add_key(L, out, at, depth);
   if (out->size == 0)
-    must(L, buffer_add_text(out, "JSON"));
-  must(L, buffer_add_text(out, ": "));
+    check_memory(L, buffer_add_text(out, "JSON"));
+  check_memory(L, buffer_add_text(out, ": "));
   luaL_checkstack(L, 5, "too many values to encode");
   binding_push(L, out);
   va_start(values, format);
@@ -91,7 +92,7 @@ static bool refuse (lua_State *L, buffer *out, const level *at,
 }
 
 
-/* A name or a number that is not to be changed into a string, as text. */
+/* Returns a key as text, without converting it in place. */
 static const char *shown (lua_State *L, int index) {
   if (lua_isboolean(L, index))
     return lua_toboolean(L, index) ? "true" : "false";
@@ -111,10 +112,10 @@ static bool refuse_deep (lua_State *L, buffer *out, const level *at) {
     one = one->up;
   } while (one != NULL);
   if (again != NULL)
-    return refuse(L, out, again->up, "the table holds itself");
-  while (at->up != NULL && at->depth > NAMED_OF_DEEPEST)
+    return fail_at(L, out, again->up, "the table contains itself");
+  while (at->up != NULL && at->depth > MAX_SHOWN_KEYS)
     at = at->up;
-  return refuse(L, out, at, "nested deeper than %d", DEEPEST);
+  return fail_at(L, out, at, "nested deeper than %d", MAX_DEPTH);
 }
 
 /* }====================================================== */
@@ -133,11 +134,11 @@ static bool write_string (lua_State *L, buffer *out, int value,
     case JSON_NOT_UTF8: break;
     case JSON_NO_MEMORY: binding_no_memory(L);
   }
-  return refuse(L, out, at, "not UTF-8 (byte %d of %d)", (int)bad, (int)size);
+  return fail_at(L, out, at, "not UTF-8 (byte %d of %d)", (int)bad, (int)size);
 }
 
 
-/* 0: it is not finite. */
+/* Writes a number and returns its size; 0: it is not finite. */
 static size_t number_text (lua_State *L, int value, char *text) {
 #if LUA_VERSION_NUM >= 503
   if (lua_isinteger(L, value))
@@ -152,31 +153,31 @@ static bool write_number (lua_State *L, buffer *out, int value,
   char text[JSON_NUMBER_SIZE];
   size_t size = number_text(L, value, text);
   if (size == 0)
-    return refuse(L, out, at, "%s is no JSON number", shown(L, value));
-  must(L, buffer_add(out, text, size));
+    return fail_at(L, out, at, "%s is not a JSON number", shown(L, value));
+  check_memory(L, buffer_add(out, text, size));
   return true;
 }
 
 
-/* What Lua's interface for C has no name for: the caller's function gives its
-** text, or nothing. */
+/* Writes a value of another type: the text that the caller's function
+** returns. */
 static bool write_other (lua_State *L, buffer *out, int value,
                          const level *at) {
   const char *kind = luaL_typename(L, value), *text;
   size_t size;
   if (lua_rawequal(L, value, EMPTY) && !lua_isnil(L, value)) {
-    must(L, buffer_add_text(out, "[]"));
+    check_memory(L, buffer_add_text(out, "[]"));
     return true;
   }
   if (!lua_isfunction(L, OTHER))
-    return refuse(L, out, at, "a %s cannot be written as JSON", kind);
+    return fail_at(L, out, at, "a %s cannot be written as JSON", kind);
   lua_pushvalue(L, OTHER);
   lua_pushvalue(L, value);
   lua_call(L, 1, 1);
   text = lua_tolstring(L, -1, &size);
   if (text == NULL)
-    return refuse(L, out, at, "a %s cannot be written as JSON", kind);
-  must(L, buffer_add(out, text, size));
+    return fail_at(L, out, at, "a %s cannot be written as JSON", kind);
+  check_memory(L, buffer_add(out, text, size));
   lua_pop(L, 1);
   return true;
 }
@@ -185,12 +186,12 @@ static bool write_other (lua_State *L, buffer *out, int value,
 
 
 /* {======================================================
-** Tables: in each other, DEEPEST at the most
+** Tables: in each other, MAX_DEPTH at the most
 ** NOLINTBEGIN(misc-no-recursion)
 ** ======================================================= */
 
-/* How many elements a list has; -1 with a refusal where its keys are not 1
-** to their number. */
+/* Returns the length of a list; -1, with an error, if its keys are not 1 to its
+** length. */
 static int count_list (lua_State *L, buffer *out, int table, const level *up) {
   lua_Number last = 0;
   int count = 0;
@@ -199,7 +200,7 @@ static int count_list (lua_State *L, buffer *out, int table, const level *up) {
     lua_Number key;
     lua_pop(L, 1);
     if (lua_type(L, -1) != LUA_TNUMBER) {
-      refuse(L, out, up, "a list has the key %s", shown(L, -1));
+      fail_at(L, out, up, "a list has the key %s", shown(L, -1));
       return -1;
     }
     key = lua_tonumber(L, -1);
@@ -211,7 +212,8 @@ static int count_list (lua_State *L, buffer *out, int table, const level *up) {
   }
   if (last == count)
     return count;
-  refuse(L, out, up, "a list has holes (put klaviyo.null there)");
+  fail_at(L, out, up,
+          "a list has holes (use klaviyo.null for a missing value)");
   return -1;
 }
 
@@ -250,7 +252,8 @@ static bool write_member (lua_State *L, buffer *out, const member *m, int value,
   switch (json_string(out, m->name, m->size, &bad)) {
     case JSON_OK: break;
     case JSON_NOT_UTF8:
-      return refuse(L, out, here->up, "a key is not UTF-8 (byte %d)", (int)bad);
+      return fail_at(L, out, here->up, "a key is not UTF-8 (byte %d)",
+                     (int)bad);
     case JSON_NO_MEMORY: binding_no_memory(L);
   }
   add_byte(L, out, ':');
@@ -263,12 +266,13 @@ static bool write_member (lua_State *L, buffer *out, const member *m, int value,
 static bool check_name (lua_State *L, buffer *out, int name, level *here) {
   if (lua_type(L, name) == LUA_TSTRING)
     return true;
-  return refuse(L, out, here->up, "an object's keys are strings, not %s (%s)",
-                luaL_typename(L, name), shown(L, name));
+  return fail_at(L, out, here->up, "an object's keys are strings, not %s (%s)",
+                 luaL_typename(L, name), shown(L, name));
 }
 
 
-/* With a list in place of the stack, which has an end. */
+/* Writes an object with many members, whose names are kept in a Lua list
+** because the stack is limited. */
 static bool write_many (lua_State *L, buffer *out, int table, level *here) {
   int count = 0, list, i;
   member *members;
@@ -306,12 +310,12 @@ static bool write_many (lua_State *L, buffer *out, int table, level *here) {
 
 
 static bool write_few (lua_State *L, buffer *out, int table, level *here) {
-  member members[FEW];
+  member members[MAX_INSERTED];
   int count = 0, base = lua_gettop(L), i;
   lua_pushnil(L);
   while (lua_next(L, table)) { /* ... name value */
     member one;
-    if (count == FEW) {
+    if (count == MAX_INSERTED) {
       lua_settop(L, base);
       return write_many(L, out, table, here);
     }
@@ -336,7 +340,7 @@ static bool write_few (lua_State *L, buffer *out, int table, level *here) {
 }
 
 
-/* What the metatable on the top makes of its table. */
+/* What the metatable on the top says about its table. */
 typedef enum { PLAIN, LIST, CONVERTED } kind;
 
 static kind kind_of (lua_State *L) {
@@ -354,7 +358,7 @@ static bool write_plain (lua_State *L, buffer *out, int table, level *here) {
   lua_pop(L, 1);
   if (has_first)
     return write_list(L, out, table, here);
-  if (here->depth > SHALLOW)
+  if (here->depth > MAX_STACK_DEPTH)
     return write_many(L, out, table, here);
   return write_few(L, out, table, here);
 }
@@ -368,9 +372,9 @@ static bool write_table (lua_State *L, buffer *out, int table,
   int base = lua_gettop(L);
   if (up != NULL)
     here.depth += up->depth;
-  if (here.depth > DEEPEST)
+  if (here.depth > MAX_DEPTH)
     return refuse_deep(L, out, &here);
-  luaL_checkstack(L, 2 * FEW + 8, "too many values to encode");
+  luaL_checkstack(L, 2 * MAX_INSERTED + 8, "too many values to encode");
   if (lua_getmetatable(L, table))
     what = kind_of(L); /* metatable __tojson */
   if (what == CONVERTED) {
@@ -391,7 +395,8 @@ static bool write_table (lua_State *L, buffer *out, int table,
 }
 
 
-/* 'at' is where the value stands, NULL for the outermost. */
+/* Writes any value. 'at' is the position of the value; NULL for the
+** outermost. */
 static bool write_value (lua_State *L, buffer *out, int value,
                          const level *at) {
   switch (lua_type(L, value)) {
@@ -399,11 +404,12 @@ static bool write_value (lua_State *L, buffer *out, int value,
     case LUA_TNUMBER: return write_number(L, out, value, at);
     case LUA_TTABLE: return write_table(L, out, value, at);
     case LUA_TBOOLEAN:
-      must(L, buffer_add_text(out, lua_toboolean(L, value) ? "true" : "false"));
+      check_memory(
+          L, buffer_add_text(out, lua_toboolean(L, value) ? "true" : "false"));
       return true;
     case LUA_TLIGHTUSERDATA:
       if (lua_touserdata(L, value) == NULL) {
-        must(L, buffer_add_text(out, "null"));
+        check_memory(L, buffer_add_text(out, "null"));
         return true;
       }
       break;
@@ -417,12 +423,11 @@ static bool write_value (lua_State *L, buffer *out, int value,
 
 
 /*
-** core.encode(value, array_mt, empty_array_mt, empty_array, other)
-** -> text | nil, what is wrong and where
-** The metatables and the value that stand for lists; other(value) gives the
-** text for what is not of a known type, or nil.
+** core.encode(value, array_mt, empty_array_mt, empty_array, other) -> text |
+** nil, message with the path. The metatables and 'empty_array' mark lists;
+** other(value) returns the text of a value of any other type, or nil.
 */
-static int encode (lua_State *L) {
+static int l_encode (lua_State *L) {
   buffer *out;
   bool ok;
   lua_settop(L, OTHER);
@@ -439,8 +444,9 @@ static int encode (lua_State *L) {
 }
 
 
-/* core.quote(string) -> text | nil, the first byte that is not UTF-8 */
-static int quote (lua_State *L) {
+/* core.quote(string) -> text | nil, position of the first byte that is not
+** UTF-8 */
+static int l_quote (lua_State *L) {
   size_t size, bad;
   const char *text = luaL_checklstring(L, 1, &size);
   buffer *out;
@@ -461,8 +467,8 @@ static int quote (lua_State *L) {
 }
 
 
-/* core.number(number) -> text | nil: it is not finite */
-static int number (lua_State *L) {
+/* core.number(number) -> text | nil (not finite) */
+static int l_number (lua_State *L) {
   char text[JSON_NUMBER_SIZE];
   size_t size;
   luaL_checktype(L, 1, LUA_TNUMBER);
@@ -475,7 +481,9 @@ static int number (lua_State *L) {
 
 
 void register_json (lua_State *L) {
-  static const function functions[] = {
-      {"encode", encode}, {"quote", quote}, {"number", number}, {NULL, NULL}};
+  static const function functions[] = {{"encode", l_encode},
+                                       {"quote", l_quote},
+                                       {"number", l_number},
+                                       {NULL, NULL}};
   binding_functions(L, functions);
 }

@@ -1,9 +1,9 @@
 /*
-** lua/l_json_read.c - core.decoder: JSON as Lua's values.
+** lua/l_json_read.c - core.decoder: JSON as Lua values.
 **
-** The members of an object or list stay on the stack until it ends: its table
-** is then made at the size it needs. Of a long one, and where the stack is in
-** much use, they go into the table in portions.
+** The members of an object or list stay on the stack until it ends, so that its
+** table is created at the right size. If there are many, or if much of the
+** stack is used, they are moved to the table in portions.
 */
 #include "lua/binding.h"
 #include "lua/bindings.h"
@@ -12,16 +12,16 @@
 
 #include "json/reader.h"
 
-#define NAMES 512       /* of members, that are kept; a power of two */
-#define MAX_NAME 31     /* bytes of one that is kept */
-#define MAX_PENDING 256 /* values of one table that are left on the stack */
-#define MAX_USED 2000   /* slots, above which no value is left there */
-#define ROOM 64         /* slots that are asked for at a time */
+#define NAMES 512            /* cached member names; a power of two */
+#define MAX_NAME 31          /* longest cached name, in bytes */
+#define MAX_PENDING 256      /* values of one table that stay on the stack */
+#define MAX_STACK_SLOTS 2000 /* above this slot no values stay on the stack */
+#define STACK_CHUNK 64       /* stack slots requested at a time */
 
 /*
-** An answer has the same names again and again: those seen last are kept, each
-** at the place that its bytes give. Their strings are in a Lua table. The ends
-** of a name, with its size, are all of one that has no more than 16 bytes.
+** A response repeats the same names, so recent names are cached in slots chosen
+** by their bytes; their Lua strings are in a table. The first and last bytes of
+** a name, with its size, identify a name of up to 16 bytes.
 */
 typedef struct ends_of_name {
   uint64_t first, last;
@@ -29,30 +29,29 @@ typedef struct ends_of_name {
 
 typedef struct kept_name {
   ends_of_name completions;
-  unsigned char room; /* its size + 1; 0: there is none */
+  unsigned char room; /* size + 1; 0: empty */
   char middle[MAX_NAME - 16];
 } kept_name;
 
-/* upvalues, behind that of the scratch buffer; and where they are on the
-** stack */
+/* upvalues after the scratch buffer, and their stack slots */
 enum { NAME_BYTES = 2, NAME_STRINGS, ARRAY, BIG, UPVALUES = BIG };
 enum { TEXT = 1, SCRATCH = UPVALUES + 1 };
 
-/* An object or list that is open. */
+/* An object or list that is being read. */
 typedef struct level {
-  int base;    /* the slot of its table, or for it; its values are above */
-  int pending; /* values that are on the stack */
-  int length;  /* values that are in the table */
+  int base;    /* the slot for its table; its values are above it */
+  int pending; /* values on the stack */
+  int length;  /* values in the table */
   bool is_list;
   bool has_table;
 } level;
 
 typedef struct decoding {
-  json_reader reader;
+  json_reader json;
   kept_name *names;
   buffer *scratch;
   int room;                         /* the highest slot that may be used */
-  level levels[JSON_MAX_DEPTH + 1]; /* the first one stands for the text */
+  level levels[JSON_MAX_DEPTH + 1]; /* the first is the text itself */
 } decoding;
 
 
@@ -107,10 +106,10 @@ static bool is_kept (const kept_name *kept, const ends_of_name *completions,
 }
 
 
-/* A finalizer that runs meanwhile may decode, too: from the comparison to the
-** string, and from the string to its entry, nothing allocates. */
+/* A finalizer may run a decoder, too: nothing allocates between the comparison
+** and reading the string, or between writing the string and its entry. */
 static void push_name (lua_State *L, decoding *d) {
-  const json_text *name = &d->reader.name;
+  const json_text *name = &d->json.name;
   ends_of_name completions;
   kept_name *kept;
   unsigned at;
@@ -131,7 +130,7 @@ static void push_name (lua_State *L, decoding *d) {
   }
   lua_pushlstring(L, name->bytes, name->size);
   lua_pushvalue(L, -1);
-  lua_rawseti(L, NAME_STRINGS, (int)at + 1); /* has this place already */
+  lua_rawseti(L, NAME_STRINGS, (int)at + 1); /* this slot is in use already */
   kept->room = (unsigned char)(name->size + 1);
   kept->completions = completions;
   if (name->size > 16)
@@ -139,8 +138,8 @@ static void push_name (lua_State *L, decoding *d) {
 }
 
 
-/* What only 64 bits hold, as the function of the caller makes it of two
-** halves; without one, the nearest number. */
+/* Pushes a 64-bit integer: the result of the caller's function, which gets two
+** halves; or else the nearest number. */
 #if LUA_VERSION_NUM < 503
 static void push_big (lua_State *L, uint64_t bits, bool is_signed) {
   if (lua_isnil(L, BIG)) {
@@ -178,7 +177,7 @@ static void push_unsigned (lua_State *L, uint64_t value) {
 
 
 static void push_string (lua_State *L, decoding *d) {
-  const json_text *string = &d->reader.string;
+  const json_text *string = &d->json.string;
   if (string->has_escapes)
     push_unescaped(L, d->scratch, string);
   else
@@ -189,9 +188,9 @@ static void push_string (lua_State *L, decoding *d) {
 static void push_scalar (lua_State *L, decoding *d, json_kind kind) {
   switch (kind) {
     case JSON_STRING: push_string(L, d); break;
-    case JSON_INTEGER: push_integer(L, d->reader.number.integer); break;
-    case JSON_UNSIGNED: push_unsigned(L, d->reader.number.natural); break;
-    case JSON_DOUBLE: lua_pushnumber(L, d->reader.number.real); break;
+    case JSON_INTEGER: push_integer(L, d->json.number.integer); break;
+    case JSON_UNSIGNED: push_unsigned(L, d->json.number.natural); break;
+    case JSON_DOUBLE: lua_pushnumber(L, d->json.number.real); break;
     case JSON_TRUE:
     case JSON_FALSE: lua_pushboolean(L, kind == JSON_TRUE); break;
     case JSON_NULL:
@@ -223,8 +222,8 @@ static void make_table (lua_State *L, level *at) {
 }
 
 
-/* From the stack into the table, which is left on the top. A list grows by
-** elements behind its last; the first portion has its room already. */
+/* Moves values from the stack to the table, and leaves the table on the top. A
+** list grows after its last element; the first portion was preallocated. */
 static void flush (lua_State *L, level *at) {
   int i, slot = at->base + 1;
   bool has_room = !at->has_table;
@@ -250,16 +249,17 @@ static void flush (lua_State *L, level *at) {
 }
 
 
-/* Room for a member, and for what it takes to put it away. */
+/* Makes sure that the stack has slots for another member and for storing it. */
 static void make_room (lua_State *L, decoding *d, level *at) {
   int top = at->base + at->pending * (at->is_list ? 1 : 2);
-  if (at->pending == MAX_PENDING || (top > MAX_USED && at->pending > 0)) {
+  if (at->pending == MAX_PENDING ||
+      (top > MAX_STACK_SLOTS && at->pending > 0)) {
     flush(L, at);
     top = at->base;
   }
   if (top + 8 > d->room) {
-    luaL_checkstack(L, ROOM + 8, "too much JSON to decode");
-    d->room = top + ROOM + 8;
+    luaL_checkstack(L, STACK_CHUNK + 8, "too much JSON to decode");
+    d->room = top + STACK_CHUNK + 8;
   }
 }
 
@@ -273,11 +273,12 @@ static void open_level (lua_State *L, level *at, json_kind kind) {
 }
 
 
-/* Pushes the value of the text. False: the reader has an error. */
+/* Pushes the value of the text. Returns false if the JSON reader has an
+** error. */
 static bool read_text (lua_State *L, decoding *d) {
   level *at = d->levels; /* the innermost */
   for (;;) {
-    json_kind kind = json_next(&d->reader);
+    json_kind kind = json_next(&d->json);
     switch (kind) {
       case JSON_ERROR: return false;
       case JSON_END: return true;
@@ -308,8 +309,8 @@ static bool read_text (lua_State *L, decoding *d) {
 /* }====================================================== */
 
 
-/* decode(text) -> value | nil, what is wrong and where */
-static int decode (lua_State *L) {
+/* decode(text) -> value | nil, message with the position */
+static int l_decode (lua_State *L) {
   decoding d;
   size_t size;
   const char *text = luaL_checklstring(L, TEXT, &size);
@@ -321,14 +322,14 @@ static int decode (lua_State *L) {
   d.scratch = binding_scratch(L);
   d.names = lua_touserdata(L, NAME_BYTES);
   d.room = LUA_MINSTACK;
-  json_reader_init(&d.reader, text, size);
+  json_reader_init(&d.json, text, size);
   if (read_text(L, &d)) {
     binding_give_back(L, SCRATCH);
     return 1;
   }
   lua_settop(L, SCRATCH);
   binding_give_back(L, SCRATCH);
-  json_error(&d.reader, error);
+  json_error(&d.json, error);
   lua_pushnil(L);
   lua_pushstring(L, error);
   return 2;
@@ -336,11 +337,11 @@ static int decode (lua_State *L) {
 
 
 /*
-** core.decoder(array_mt [, big]) -> decode
-** The metatable of lists; big(high, low, is_signed) gives the value of an
-** integer that Lua's numbers do not hold, of two halves of 32 bits.
+** core.decoder(array_mt [, big]) -> decode. 'array_mt' is the metatable of
+** lists. big(high, low, is_signed) returns the value of an integer that Lua's
+** numbers cannot represent, from two halves of 32 bits.
 */
-static int decoder (lua_State *L) {
+static int l_decoder (lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 2);
   lua_pushnil(L);
@@ -349,12 +350,12 @@ static int decoder (lua_State *L) {
   lua_createtable(L, NAMES, 0);
   lua_pushvalue(L, 1);
   lua_pushvalue(L, 2);
-  lua_pushcclosure(L, decode, UPVALUES);
+  lua_pushcclosure(L, l_decode, UPVALUES);
   return 1;
 }
 
 
-void open_json_read (lua_State *L) {
-  static const function functions[] = {{"decoder", decoder}, {NULL, NULL}};
+void register_json_read (lua_State *L) {
+  static const function functions[] = {{"decoder", l_decoder}, {NULL, NULL}};
   binding_functions(L, functions);
 }

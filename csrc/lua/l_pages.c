@@ -1,5 +1,5 @@
 /*
-** lua/l_pages.c - core.pages: a walk from page to page.
+** lua/l_pages.c - core.pages: the links from page to page of a collection.
 */
 #include "lua/binding.h"
 #include "lua/bindings.h"
@@ -13,13 +13,13 @@
 static pages *check_pages (lua_State *L) {
   pages *p = luaL_checkudata(L, 1, PAGES);
   if (p->base == NULL)
-    luaL_error(L, "the walk is closed");
+    luaL_error(L, "the pages object is closed");
   return p;
 }
 
 
 /* core.pages(base, url) -> pages */
-static int pages_make (lua_State *L) {
+static int l_pages (lua_State *L) {
   const char *base = luaL_checkstring(L, 1);
   const char *url = luaL_checkstring(L, 2);
   pages *p = binding_new(L, PAGES, sizeof(*p));
@@ -29,15 +29,15 @@ static int pages_make (lua_State *L) {
 }
 
 
-/* pages:url() -> the page to ask for */
-static int pages_url (lua_State *L) {
+/* pages:url() -> URL of the next page to request */
+static int l_pages_url (lua_State *L) {
   binding_push(L, &check_pages(L)->url);
   return 1;
 }
 
 
-/* pages:cursor() -> the page[cursor] of that page | nil */
-static int pages_cursor (lua_State *L) {
+/* pages:cursor() -> page[cursor] of that URL | nil */
+static int l_pages_cursor (lua_State *L) {
   const pages *p = check_pages(L);
   buffer *out;
   bool ok, found;
@@ -53,9 +53,9 @@ static int pages_cursor (lua_State *L) {
 }
 
 
-/* pages:follow(body) -> true | false at the end
-** | nil, "broken" | "foreign" | "repeated", the link */
-static int pages_step (lua_State *L) {
+/* pages:follow(body) -> true | false (no next page) | nil, "broken" | "foreign"
+** | "repeated", link. Reads the link to the next page. */
+static int l_pages_follow (lua_State *L) {
   static const char *const names[] = {NULL, NULL, "broken", "foreign",
                                       "repeated"};
   size_t size;
@@ -75,18 +75,21 @@ static int pages_step (lua_State *L) {
 }
 
 
-static int pages_free (lua_State *L) {
+static int l_pages_close (lua_State *L) {
   pages_close(luaL_checkudata(L, 1, PAGES));
   return 0;
 }
 
 
 void register_pages (lua_State *L) {
-  static const function class[] = {
-      {"url", pages_url},    {"cursor", pages_cursor}, {"follow", pages_step},
-      {"close", pages_free}, {"__gc", pages_free},     {"__close", pages_free},
-      {NULL, NULL}};
-  static const function functions[] = {{"pages", pages_make}, {NULL, NULL}};
+  static const function class[] = {{"url", l_pages_url},
+                                   {"cursor", l_pages_cursor},
+                                   {"follow", l_pages_follow},
+                                   {"close", l_pages_close},
+                                   {"__gc", l_pages_close},
+                                   {"__close", l_pages_close},
+                                   {NULL, NULL}};
+  static const function functions[] = {{"pages", l_pages}, {NULL, NULL}};
   binding_class(L, PAGES, class);
   binding_functions(L, functions);
 }

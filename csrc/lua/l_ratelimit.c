@@ -1,6 +1,6 @@
 /*
-** lua/l_ratelimit.c - core.budget and core.request_queue: what requests wait
-** for.
+** lua/l_ratelimit.c - core.budget and core.request_queue: rate limits, and the
+** queues of requests under them.
 */
 #include "lua/binding.h"
 #include "lua/bindings.h"
@@ -8,11 +8,12 @@
 #include <unistd.h>
 
 #define BUDGET "klaviyo.budget"
-#define LANE "klaviyo.lane"
+#define REQUEST_QUEUE "klaviyo.lane"
 
 
-/* core.budget(path | nil, shared) -> budget | nil, why */
-static int budget_make (lua_State *L) {
+/* core.budget(path | nil, group) -> budget | nil, message. Opens the file of
+** rate limits, or counts in this process only if the path is nil. */
+static int l_budget (lua_State *L) {
   const char *path = luaL_optstring(L, 1, NULL);
   const char *why;
   budget **self = binding_new(L, BUDGET, sizeof(*self));
@@ -23,7 +24,7 @@ static int budget_make (lua_State *L) {
 }
 
 
-static int budget_free (lua_State *L) {
+static int l_budget_gc (lua_State *L) {
   budget **self = luaL_checkudata(L, 1, BUDGET);
   budget_release(*self);
   *self = NULL;
@@ -31,25 +32,25 @@ static int budget_free (lua_State *L) {
 }
 
 
-/* budget:problem() -> why the file could not be shared, or nil */
-static int budget_why (lua_State *L) {
+/* budget:problem() -> why the file could not be used | nil */
+static int l_budget_problem (lua_State *L) {
   budget **self = luaL_checkudata(L, 1, BUDGET);
   lua_pushstring(L, *self != NULL ? budget_problem(*self) : NULL);
   return 1;
 }
 
 
-/* core.budget_problems() -> how many budgets have one */
-static int problems (lua_State *L) {
+/* core.budget_problems() -> number of budgets with a problem */
+static int l_budget_problems (lua_State *L) {
   lua_pushinteger(L, budget_problems());
   return 1;
 }
 
 
 request_queue *check_request_queue (lua_State *L, int index) {
-  request_queue **self = luaL_checkudata(L, index, LANE);
+  request_queue **self = luaL_checkudata(L, index, REQUEST_QUEUE);
   if (*self == NULL)
-    luaL_error(L, "the lane is closed");
+    luaL_error(L, "the request queue is closed");
   return *self;
 }
 
@@ -63,7 +64,7 @@ static uint32_t limit_field (lua_State *L, const char *name) {
 }
 
 
-static void add_bucket (lua_State *L, request_queue *l) {
+static void add_bucket (lua_State *L, request_queue *q) {
   bucket b;
   size_t size;
   const char *name;
@@ -77,24 +78,24 @@ static void add_bucket (lua_State *L, request_queue *l) {
   b.limit[0] = limit_field(L, "second");
   b.limit[1] = limit_field(L, "minute");
   b.limit[2] = limit_field(L, "day");
-  if (!request_queue_add_bucket(l, &b))
-    luaL_error(L, "a lane has no more than %d limits", MAX_BUCKETS);
+  if (!request_queue_add_bucket(q, &b))
+    luaL_error(L, "a request queue has at most %d limits", MAX_BUCKETS);
 }
 
 
 /*
 ** core.request_queue(origin, budget | nil, {{name =, second =, minute =, day =,
-** fixed = (the service's answers tell nothing of it)}, ...}, background)
-** -> lane. The name of a limit is the account's and the operation's: the
-** same name, the same count, in all processes that share the budget. In a
-** background lane is what nobody waits for.
+** fixed = (not reported by the service)}, ...}, background) -> queue. The name
+** of a limit identifies account and operation: all processes that share the
+** budget count limits of one name together. A background queue is for requests
+** whose outcome no caller waits for.
 */
 static int l_request_queue (lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
   request_queue **self;
   int i;
   lua_settop(L, 4);
-  self = binding_new(L, LANE, sizeof(*self));
+  self = binding_new(L, REQUEST_QUEUE, sizeof(*self));
   *self = request_queue_new(name);
   if (*self == NULL)
     return binding_no_memory(L);
@@ -119,15 +120,16 @@ static int l_request_queue (lua_State *L) {
 
 
 /*
-** lane:take() -> when | nil, seconds. For who sends requests by other means:
-** takes one from each limit now, or tells after what time to ask again.
+** queue:take() -> time | nil, seconds. For callers that send requests by other
+** means: counts one request against each limit, or returns how long to wait
+** before the next try.
 */
-static int l_budget_take (lua_State *L) {
-  request_queue *l = check_request_queue(L, 1);
-  int64_t now = budget_now(l->budget);
+static int l_request_queue_take (lua_State *L) {
+  request_queue *q = check_request_queue(L, 1);
+  int64_t now = budget_now(q->budget);
   int64_t wait = 0;
-  if (l->budget != NULL)
-    wait = budget_take(l->budget, l->buckets, l->bucket_count, now);
+  if (q->budget != NULL)
+    wait = budget_take(q->budget, q->buckets, q->bucket_count, now);
   if (wait > 0) {
     lua_pushnil(L);
     lua_pushnumber(L, (lua_Number)wait / 1000);
@@ -139,36 +141,36 @@ static int l_budget_take (lua_State *L) {
 
 
 /*
-** lane:settle(when, status | nil, header fields | nil): what was taken then
-** has come to its end, and this is what the answer tells of the limits.
+** queue:finish(time, status | nil, header block | nil). Reports the end of a
+** request that queue:take counted, with the rate limits of its response.
 */
-static int l_budget_learn (lua_State *L) {
-  request_queue *l = check_request_queue(L, 1);
-  int64_t now = request_queue_renew(l, (int64_t)luaL_checknumber(L, 2));
+static int l_request_queue_finish (lua_State *L) {
+  request_queue *q = check_request_queue(L, 1);
+  int64_t now = request_queue_renew(q, (int64_t)luaL_checknumber(L, 2));
   lua_Number status = luaL_optnumber(L, 3, 0);
   size_t size;
   const char *block = luaL_optlstring(L, 4, "", &size);
   long retry_after = headers_retry_after(block, size);
   rate_limit limit;
-  if (l->budget == NULL || l->bucket_count == 0)
+  if (q->budget == NULL || q->bucket_count == 0)
     return 0;
   if (status == 429 && retry_after >= 0)
-    budget_block(l->budget, &l->buckets[0], now, (int64_t)retry_after * 1000);
+    budget_block(q->budget, &q->buckets[0], now, (int64_t)retry_after * 1000);
   else if (headers_rate_limit(block, size, &limit))
-    budget_learn(l->budget, l->buckets, l->bucket_count, &limit, now);
+    budget_learn(q->budget, q->buckets, q->bucket_count, &limit, now);
   return 0;
 }
 
 
-/* core.user() -> the number of the user whose files these are */
-static int user (lua_State *L) {
+/* core.user() -> effective user id */
+static int l_user (lua_State *L) {
   lua_pushinteger(L, (lua_Integer)geteuid());
   return 1;
 }
 
 
 static int l_request_queue_gc (lua_State *L) {
-  request_queue **self = luaL_checkudata(L, 1, LANE);
+  request_queue **self = luaL_checkudata(L, 1, REQUEST_QUEUE);
   request_queue_release(*self);
   *self = NULL;
   return 0;
@@ -177,17 +179,17 @@ static int l_request_queue_gc (lua_State *L) {
 
 void register_ratelimit (lua_State *L) {
   static const function budget_class[] = {
-      {"__gc", budget_free}, {"problem", budget_why}, {NULL, NULL}};
-  static const function lane_class[] = {{"__gc", l_request_queue_gc},
-                                        {"take", l_budget_take},
-                                        {"settle", l_budget_learn},
-                                        {NULL, NULL}};
-  static const function functions[] = {{"budget", budget_make},
-                                       {"budget_problems", problems},
+      {"__gc", l_budget_gc}, {"problem", l_budget_problem}, {NULL, NULL}};
+  static const function queue_class[] = {{"__gc", l_request_queue_gc},
+                                         {"take", l_request_queue_take},
+                                         {"finish", l_request_queue_finish},
+                                         {NULL, NULL}};
+  static const function functions[] = {{"budget", l_budget},
+                                       {"budget_problems", l_budget_problems},
                                        {"request_queue", l_request_queue},
-                                       {"user", user},
+                                       {"user", l_user},
                                        {NULL, NULL}};
   binding_class(L, BUDGET, budget_class);
-  binding_class(L, LANE, lane_class);
+  binding_class(L, REQUEST_QUEUE, queue_class);
   binding_functions(L, functions);
 }

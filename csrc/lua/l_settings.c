@@ -1,5 +1,6 @@
 /*
-** lua/l_settings.c - core.settings: what the requests of a client share.
+** lua/l_settings.c - core.settings: the settings that the requests of a client
+** share.
 */
 #include "lua/binding.h"
 #include "lua/bindings.h"
@@ -9,7 +10,7 @@
 #define SETTINGS "klaviyo.settings"
 #define MAX_DEADLINE 1e9
 #define MAX_RETRIES 1000000
-#define LARGEST_ANSWER 1e15 /* below what a size_t can hold */
+#define LARGEST_ANSWER 1e15 /* below the maximum of size_t */
 
 
 settings *check_settings (lua_State *L, int index) {
@@ -58,8 +59,8 @@ static char *text (lua_State *L, const char *name) {
 }
 
 
-/* NULL, or what is wrong with the header field 'name'. */
-static const char *complaint (lua_State *L, header_status status) {
+/* Returns NULL, or what is wrong with the header field 'name'. */
+static const char *header_error (lua_State *L, header_status status) {
   switch (status) {
     case HEADER_OK: break;
     case HEADER_NO_MEMORY: binding_no_memory(L); break;
@@ -70,8 +71,8 @@ static const char *complaint (lua_State *L, header_status status) {
 }
 
 
-/* A flat list: name, value, name, value. Pushes the name of a field that is
-** refused and returns why. */
+/* Adds header fields from a flat list: name, value, name, value. If a field is
+** invalid, pushes its name and returns what is wrong. */
 static const char *add_headers (lua_State *L, settings *s) {
   int i;
   lua_getfield(L, 1, "headers");
@@ -86,9 +87,9 @@ static const char *add_headers (lua_State *L, settings *s) {
     name = luaL_checklstring(L, -2, &name_size);
     value = luaL_checklstring(L, -1, &size);
     if (strlen(name) != name_size)
-      bad = complaint(L, HEADER_BAD_NAME);
+      bad = header_error(L, HEADER_BAD_NAME);
     else
-      bad = complaint(L, settings_add(s, name, value, size));
+      bad = header_error(L, settings_add(s, name, value, size));
     if (bad != NULL) {
       lua_pop(L, 1);
       return bad;
@@ -103,10 +104,10 @@ static const char *add_headers (lua_State *L, settings *s) {
 /*
 ** core.settings{headers = {name, value, ...}, content_type =, timeout =,
 ** connect_timeout =, deadline = (seconds; 0: none), retries =,
-** max_response_bytes =, proxy =, ca_file =}
-** -> settings | nil, name of the header field refused, why
+** max_response_bytes =, proxy =, ca_file =} -> settings | nil, name of an
+** invalid header field, reason
 */
-static int settings_make (lua_State *L) {
+static int l_settings (lua_State *L) {
   settings *s, **self;
   const char *bad;
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -131,7 +132,7 @@ static int settings_make (lua_State *L) {
     return 3;
   }
   lua_getfield(L, 1, "content_type");
-  bad = complaint(L, settings_finish(s, luaL_checkstring(L, -1)));
+  bad = header_error(L, settings_finish(s, luaL_checkstring(L, -1)));
   lua_pop(L, 1);
   if (bad == NULL)
     return 1;
@@ -142,7 +143,7 @@ static int settings_make (lua_State *L) {
 }
 
 
-static int settings_free (lua_State *L) {
+static int l_settings_gc (lua_State *L) {
   settings **self = luaL_checkudata(L, 1, SETTINGS);
   settings_release(*self);
   *self = NULL;
@@ -150,18 +151,18 @@ static int settings_free (lua_State *L) {
 }
 
 
-/* Never what they hold: the key is among it. */
-static int settings_text (lua_State *L) {
+/* Does not show the values: the API key is one of them. */
+static int l_settings_tostring (lua_State *L) {
   lua_pushliteral(L, SETTINGS);
   return 1;
 }
 
 
 void register_settings (lua_State *L) {
-  static const function class[] = {
-      {"__gc", settings_free}, {"__tostring", settings_text}, {NULL, NULL}};
-  static const function functions[] = {{"settings", settings_make},
-                                       {NULL, NULL}};
+  static const function class[] = {{"__gc", l_settings_gc},
+                                   {"__tostring", l_settings_tostring},
+                                   {NULL, NULL}};
+  static const function functions[] = {{"settings", l_settings}, {NULL, NULL}};
   binding_class(L, SETTINGS, class);
   binding_functions(L, functions);
 }

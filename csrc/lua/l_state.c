@@ -1,6 +1,6 @@
 /*
-** lua/l_state.c - core.states: how many Lua states of this process have loaded
-** the core.
+** lua/l_state.c - core.states: the number of Lua states of this process that
+** have loaded the core.
 */
 #include "lua/binding.h"
 #include "lua/bindings.h"
@@ -10,7 +10,7 @@
 static int loaded;
 
 
-static int leave (lua_State *L) {
+static int l_state_gc (lua_State *L) {
   bool *counted = luaL_checkudata(L, 1, STATE);
   if (*counted)
     __atomic_sub_fetch(&loaded, 1, __ATOMIC_RELAXED);
@@ -19,17 +19,17 @@ static int leave (lua_State *L) {
 }
 
 
-/* core.states() -> integer. In nginx there is one in each worker, and one more
-** for each request where Lua's code is not cached. */
-static int states (lua_State *L) {
+/* core.states() -> integer. In nginx each worker has one, and one more for each
+** request if lua_code_cache is off. */
+static int l_states (lua_State *L) {
   lua_pushinteger(L, __atomic_load_n(&loaded, __ATOMIC_RELAXED));
   return 1;
 }
 
 
 void register_state (lua_State *L) {
-  static const function class[] = {{"__gc", leave}, {NULL, NULL}};
-  static const function functions[] = {{"states", states}, {NULL, NULL}};
+  static const function class[] = {{"__gc", l_state_gc}, {NULL, NULL}};
+  static const function functions[] = {{"states", l_states}, {NULL, NULL}};
   bool *counted;
   binding_class(L, STATE, class);
   binding_functions(L, functions);

@@ -25,7 +25,7 @@ static const char *text_at (lua_State *L, int index, size_t *size) {
 ** -> url | nil, the name of the value that cannot stand in a path
 ** ======================================================= */
 
-/* The segment for one "{name}" of a template. */
+/* Adds the path segment for a "{name}" of a template. */
 static url_status add_value (lua_State *L, buffer *out, const char *name,
                              size_t name_size) {
   url_status status = URL_BAD;
@@ -41,7 +41,7 @@ static url_status add_value (lua_State *L, buffer *out, const char *name,
 }
 
 
-/* False with the name of the value that may not stand there pushed. */
+/* Adds the path. Returns false, with the name of the invalid value pushed. */
 static bool add_path (lua_State *L, buffer *out, const char *at) {
   const char *open;
   url_status status;
@@ -88,7 +88,8 @@ static bool add_list (lua_State *L, buffer *out, int index) {
 }
 
 
-/* A flat list: name, value, name, value; a value may be a list itself. */
+/* Adds the query from a flat list: name, value, name, value. A value may be a
+** list itself. */
 static void add_query (lua_State *L, buffer *out, int index) {
   int i;
   char separator = '?';
@@ -118,7 +119,7 @@ static void add_query (lua_State *L, buffer *out, int index) {
 }
 
 
-static int text_url (lua_State *L) {
+static int l_url (lua_State *L) {
   const char *base = luaL_checkstring(L, 1);
   const char *template = luaL_checkstring(L, 2);
   buffer *out;
@@ -146,7 +147,7 @@ static int text_url (lua_State *L) {
 /* }====================================================== */
 
 
-static int text_escape (lua_State *L) {
+static int l_escape (lua_State *L) {
   size_t size;
   const char *text = luaL_checklstring(L, 1, &size);
   buffer *out;
@@ -160,15 +161,15 @@ static int text_escape (lua_State *L) {
 }
 
 
-static int text_is_base (lua_State *L) {
+static int l_is_base (lua_State *L) {
   bool ok;
   lua_pushboolean(L, url_is_base(luaL_checkstring(L, 1), &ok));
   return ok ? 1 : binding_no_memory(L);
 }
 
 
-/* core.rebase(base, link) -> url | nil, "bad" | "foreign" */
-static int text_rebase (lua_State *L) {
+/* core.rebase(base, link) -> URL | nil, "bad" | "foreign" */
+static int l_rebase (lua_State *L) {
   size_t size;
   const char *base = luaL_checkstring(L, 1);
   const char *link = luaL_checklstring(L, 2, &size);
@@ -190,8 +191,8 @@ static int text_rebase (lua_State *L) {
 }
 
 
-/* core.next_link(page) -> link | false at the end | nil, "broken" */
-static int text_next_link (lua_State *L) {
+/* core.next_link(page) -> link | false (no next page) | nil, "broken" */
+static int l_next_link (lua_State *L) {
   size_t size;
   const char *page = luaL_checklstring(L, 1, &size);
   buffer *out;
@@ -225,9 +226,9 @@ static void push_lower (lua_State *L, buffer *out, const char *text,
 }
 
 
-/* core.header_fields(block) -> {[lower-case name] = value}; a field that
-** came more than once is one list, as RFC 9110 has it. */
-static int text_header_fields (lua_State *L) {
+/* core.header_fields(block) -> {[lower-case name] = value}. A field that occurs
+** several times becomes one comma-separated value (RFC 9110). */
+static int l_header_fields (lua_State *L) {
   size_t size, at = 0;
   const char *block = luaL_checklstring(L, 1, &size);
   header_field field;
@@ -263,9 +264,9 @@ static void set_figure (lua_State *L, const char *name, long value) {
 }
 
 
-/* core.rate_limit(block) -> {limit=, remaining=, reset=, windows = {{limit=,
-** seconds=}, ...}} | nil */
-static int text_rate_limit (lua_State *L) {
+/* core.rate_limit(block) -> {limit =, remaining =, reset =, windows = {{limit
+** =, seconds =}, ...}} | nil */
+static int l_rate_limit (lua_State *L) {
   size_t size;
   const char *block = luaL_checklstring(L, 1, &size);
   rate_limit found;
@@ -288,7 +289,7 @@ static int text_rate_limit (lua_State *L) {
 }
 
 
-static int text_retry_after (lua_State *L) {
+static int l_retry_after (lua_State *L) {
   size_t size;
   const char *block = luaL_checklstring(L, 1, &size);
   long seconds = headers_retry_after(block, size);
@@ -300,14 +301,14 @@ static int text_retry_after (lua_State *L) {
 
 
 void register_text (lua_State *L) {
-  static const function functions[] = {{"url", text_url},
-                                       {"escape", text_escape},
-                                       {"is_base", text_is_base},
-                                       {"rebase", text_rebase},
-                                       {"next_link", text_next_link},
-                                       {"header_fields", text_header_fields},
-                                       {"rate_limit", text_rate_limit},
-                                       {"retry_after", text_retry_after},
+  static const function functions[] = {{"url", l_url},
+                                       {"escape", l_escape},
+                                       {"is_base", l_is_base},
+                                       {"rebase", l_rebase},
+                                       {"next_link", l_next_link},
+                                       {"header_fields", l_header_fields},
+                                       {"rate_limit", l_rate_limit},
+                                       {"retry_after", l_retry_after},
                                        {NULL, NULL}};
   binding_functions(L, functions);
 }

@@ -1,5 +1,6 @@
 /*
-** lua/l_ticket.c - core.submit, the ticket that it gives, and waiting.
+** lua/l_ticket.c - core.submit and core.perform, the ticket of a transfer, and
+** waiting for it.
 */
 #include "lua/binding.h"
 #include "lua/bindings.h"
@@ -12,8 +13,8 @@
 
 
 typedef struct ticket {
-  transfer *transfer; /* NULL: it is closed */
-  bool finalized;     /* by a state that closes, which may still call */
+  transfer *transfer; /* one reference; NULL: closed */
+  bool finalized;     /* by lua_close; other finalizers may still call */
 } ticket;
 
 
@@ -22,18 +23,19 @@ static ticket *check_ticket (lua_State *L) {
 }
 
 
-static transfer *open_ticket_at (lua_State *L) {
+static transfer *check_open_ticket (lua_State *L) {
   transfer *t = check_ticket(L)->transfer;
   if (t == NULL)
     luaL_error(L, "the ticket is closed");
   if (engine_is_foreign(t))
-    luaL_error(L, "this Lua state is another thread's: each thread needs its "
-                  "own");
+    luaL_error(L, "this Lua state belongs to another thread; each thread "
+                  "needs its own");
   return t;
 }
 
 
-/* A flat list: name, data, filename or false, media type or false. */
+/* Adds a form from a flat list: name, data, filename or false, media type or
+** false. */
 static void add_form (lua_State *L, request *r, int index) {
   int i;
   for (i = 1;; i += 4) {
@@ -58,15 +60,15 @@ static void add_form (lua_State *L, request *r, int index) {
 }
 
 
-/* Names of transfers, in all threads. */
+/* Returns a serial that is unique in the process. */
 static long new_serial (void) {
   static long last = 0;
   return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
 }
 
 
-/* A closed ticket on the top: the one that was left with this function, which
-** nobody else has, or a new one. */
+/* Pushes a closed ticket: the one that recycle_ticket left in the upvalue, or a
+** new one. */
 static ticket *spare_ticket (lua_State *L) {
   const ticket *left = lua_touserdata(L, lua_upvalueindex(1));
   if (left == NULL || left->finalized)
@@ -78,8 +80,9 @@ static ticket *spare_ticket (lua_State *L) {
 }
 
 
-/* Closes a ticket that nobody was given, and leaves it for the next. */
-static void leave_ticket (lua_State *L, int index) {
+/* Closes a ticket that was not returned to Lua, and keeps it for the next
+** request. */
+static void recycle_ticket (lua_State *L, int index) {
   ticket *self = lua_touserdata(L, index);
   transfer *t = self->transfer;
   self->transfer = NULL;
@@ -89,18 +92,18 @@ static void leave_ticket (lua_State *L, int index) {
 }
 
 
-/* A request from the arguments 1 to 6, with its ticket on the top; NULL when
-** memory is out. */
+/* Creates a transfer from the arguments 1 to 6, and pushes its ticket. Returns
+** NULL if there is not enough memory. */
 static transfer *new_ticket (lua_State *L) {
   settings *s = check_settings(L, 1);
-  request_queue *l = check_request_queue(L, 2);
+  request_queue *q = check_request_queue(L, 2);
   const char *method = luaL_checkstring(L, 3);
   const char *url = luaL_checkstring(L, 4);
   size_t size = 0;
   bool is_form = lua_istable(L, 5);
   const char *body = is_form ? NULL : luaL_optlstring(L, 5, NULL, &size);
   ticket *self = spare_ticket(L);
-  transfer *t = self->transfer = transfer_new(s, l, method, url, body, size);
+  transfer *t = self->transfer = transfer_new(s, q, method, url, body, size);
   if (t == NULL)
     return NULL;
   if (is_form)
@@ -111,38 +114,39 @@ static transfer *new_ticket (lua_State *L) {
 
 
 /*
-** core.submit(settings, lane, method, url, body | form, repeatable,
-** port | nil) -> ticket
+** core.submit(settings, queue, method, url, body | form, repeatable,
+** completion_queue | nil) -> ticket
 */
-static int submit (lua_State *L) {
-  completion_queue *p = opt_completion_queue(L, 7);
+static int l_submit (lua_State *L) {
+  completion_queue *q = opt_completion_queue(L, 7);
   transfer *t;
-  if (p == NULL && engine_has_thread())
-    return luaL_error(L, "the engine has a thread: name a port");
+  if (q == NULL && engine_has_thread())
+    return luaL_error(L,
+                      "the event loop has a thread: pass a completion queue");
   t = new_ticket(L);
   if (t == NULL)
     return binding_no_memory(L);
   t->serial = new_serial();
-  if (p != NULL)
-    t->completion_queue = completion_queue_share(p);
+  if (q != NULL)
+    t->completion_queue = completion_queue_share(q);
   engine_submit(t);
   return 1;
 }
 
 
 /*
-** core.track(settings, lane, method, url, body | form, repeatable, most)
-** -> true | nil, "full". Nobody waits for it; 'most' are how many of such
-** there may be.
+** core.track(settings, queue, method, url, body | form, repeatable, max) ->
+** true | nil, "full". Submits a background request, unless 'max' of them are
+** queued or running.
 */
-static int track (lua_State *L) {
-  lua_Number most = luaL_checknumber(L, 7);
+static int l_track (lua_State *L) {
+  lua_Number max = luaL_checknumber(L, 7);
   transfer *t = new_ticket(L);
   bool room;
   if (t == NULL)
     return binding_no_memory(L);
-  room = engine_track(t, most > 0 ? (size_t)most : 0);
-  leave_ticket(L, lua_gettop(L));
+  room = engine_track(t, max > 0 ? (size_t)max : 0);
+  recycle_ticket(L, lua_gettop(L));
   if (!room)
     return binding_refuse(L, "full");
   lua_pushboolean(L, true);
@@ -152,12 +156,12 @@ static int track (lua_State *L) {
 
 static void no_thread (lua_State *L) {
   if (engine_has_thread())
-    luaL_error(L, "the engine has a thread: wait by a port");
+    luaL_error(L, "the event loop has a thread: wait for its completion queue");
 }
 
 
-/* The standalone interpreter of Lua 5.4 asks for a stop by a hook on the
-** main thread alone, where a coroutine would never see it. */
+/* The standalone interpreter of Lua 5.4 handles SIGINT by a hook on the main
+** thread only, so that a coroutine would not see it. */
 static void copy_hook (lua_State *L) {
 #if defined(LUA_RIDX_MAINTHREAD)
   lua_State *main;
@@ -175,11 +179,11 @@ static void copy_hook (lua_State *L) {
 
 
 /*
-** ticket:wait(seconds) -> done. It gives way to Lua when the time is over,
-** so that a signal's hook may run: ask for short waits.
+** ticket:wait(seconds) -> done. A signal's hook can only run between two waits:
+** use short ones.
 */
-static int ticket_wait (lua_State *L) {
-  transfer *t = open_ticket_at(L);
+static int l_ticket_wait (lua_State *L) {
+  transfer *t = check_open_ticket(L);
   bool done;
   no_thread(L);
   done = engine_wait(t, binding_ms(luaL_checknumber(L, 2)));
@@ -189,20 +193,20 @@ static int ticket_wait (lua_State *L) {
 }
 
 
-/* ticket:done(): without working on anything. */
-static int ticket_done (lua_State *L) {
-  lua_pushboolean(L, transfer_is_done(open_ticket_at(L)));
+/* ticket:done() -> boolean. Does not run the loop. */
+static int l_ticket_done (lua_State *L) {
+  lua_pushboolean(L, transfer_is_done(check_open_ticket(L)));
   return 1;
 }
 
 
-/* ticket:waits() -> seconds, "rate_limit" | "retry_after" | "backoff"; nothing
-** when it does not wait for a time. */
-static int ticket_waits (lua_State *L) {
+/* ticket:waits() -> seconds, "rate_limit" | "retry_after" | "backoff". Returns
+** nothing if it does not wait for a time. */
+static int l_ticket_waits (lua_State *L) {
   static const char *const names[] = {NULL, "rate_limit", "retry_after",
                                       "backoff"};
   wait_reason reason;
-  int64_t ms = transfer_wait(open_ticket_at(L), clock_ms(), &reason);
+  int64_t ms = transfer_wait(check_open_ticket(L), clock_ms(), &reason);
   if (ms == 0)
     return 0;
   lua_pushnumber(L, (lua_Number)ms / 1000);
@@ -211,17 +215,17 @@ static int ticket_waits (lua_State *L) {
 }
 
 
-/* ticket:watch(): its end makes core.pollfd's descriptor readable, until it is
-** taken. */
-static int ticket_watch (lua_State *L) {
-  engine_watch(open_ticket_at(L));
+/* ticket:watch(). Its end makes the descriptor of core.pollfd readable until
+** ticket:result or ticket:close. */
+static int l_ticket_watch (lua_State *L) {
+  engine_watch(check_open_ticket(L));
   return 0;
 }
 
 
-/* ticket:announce() -> the serial by which core.wait_any will name it, once. */
-static int ticket_announce (lua_State *L) {
-  transfer *t = open_ticket_at(L);
+/* ticket:announce() -> the serial that core.wait_any will return once */
+static int l_ticket_announce (lua_State *L) {
+  transfer *t = check_open_ticket(L);
   engine_announce(t);
   lua_pushinteger(L, (lua_Integer)t->serial);
   return 1;
@@ -251,7 +255,7 @@ static const char *version_name (long version) {
 }
 
 
-/* The attempts, where they are not the usual one. */
+/* Sets 'attempts' unless there was exactly one. */
 static void set_attempts (lua_State *L, const transfer *t) {
   int i;
   if (t->attempt_count == 1)
@@ -304,7 +308,7 @@ static void push_raw_error (lua_State *L, const response *r) {
 }
 
 
-static int ticket_close (lua_State *L) {
+static int l_ticket_close (lua_State *L) {
   ticket *self = check_ticket(L);
   transfer *t = self->transfer;
   self->transfer = NULL;
@@ -317,13 +321,14 @@ static int ticket_close (lua_State *L) {
 }
 
 
-static int ticket_free (lua_State *L) {
+static int l_ticket_gc (lua_State *L) {
   check_ticket(L)->finalized = true;
-  return ticket_close(L);
+  return l_ticket_close(L);
 }
 
 
-/* The outcome of one that is done; how many values that is. */
+/* Pushes the outcome of a transfer that is done. Returns the number of
+** values. */
 static int push_outcome (lua_State *L, const transfer *t) {
   const response *r = &t->response;
   bool answered = r->failure == FAILURE_NONE;
@@ -343,35 +348,34 @@ static int push_outcome (lua_State *L, const transfer *t) {
 
 
 /*
-** ticket:result() -> {status =, head =, body =, http_version =, ...}
-** | nil, {kind =, reason =, retry_after =, ...}; both with maybe_sent =,
-** elapsed =, and attempts = where there were none or several. Once: it closes
-** the ticket.
+** ticket:result() -> {status =, head =, body =, http_version =, ...} | nil,
+** {kind =, reason =, retry_after =, ...}. Both have maybe_sent =, elapsed =,
+** and attempts = unless there was exactly one. Closes the ticket.
 */
-static int ticket_result (lua_State *L) {
-  const transfer *t = open_ticket_at(L);
+static int l_ticket_result (lua_State *L) {
+  const transfer *t = check_open_ticket(L);
   int count;
   lua_settop(L, 1);
   if (!transfer_is_done(t))
     return luaL_error(L, "the ticket is not done");
   count = push_outcome(L, t);
-  ticket_close(L);
+  l_ticket_close(L);
   return count;
 }
 
 
 /*
-** core.perform(settings, lane, method, url, body | form, repeatable, seconds)
-** -> ticket | false, and what take gives of it. Submits it and waits for so
-** long; where it is done by then, it needs no ticket.
+** core.perform(settings, queue, method, url, body | form, repeatable, seconds)
+** -> ticket | false and the values of ticket:result. Submits a request and
+** waits for it; if it is done in time, no ticket is needed.
 */
-static int perform (lua_State *L) {
+static int l_perform (lua_State *L) {
   long ms = binding_ms(luaL_checknumber(L, 7));
   transfer *t;
   int count;
   no_thread(L);
   lua_settop(L, 7);
-  t = new_ticket(L); /* slot 8 */
+  t = new_ticket(L); /* at index 8 */
   if (t == NULL)
     return binding_no_memory(L);
   t->serial = new_serial();
@@ -382,13 +386,13 @@ static int perform (lua_State *L) {
     return 1;
   lua_pushboolean(L, false);
   count = push_outcome(L, t);
-  leave_ticket(L, 8);
+  recycle_ticket(L, 8);
   return count + 1;
 }
 
 
-/* ticket:cancel(): done at once, with kind "cancelled". */
-static int ticket_cancel (lua_State *L) {
+/* ticket:cancel(). Ends it at once, with kind "cancelled". */
+static int l_ticket_cancel (lua_State *L) {
   transfer *t = check_ticket(L)->transfer;
   if (t != NULL)
     engine_cancel(t);
@@ -396,18 +400,19 @@ static int ticket_cancel (lua_State *L) {
 }
 
 
-static int ticket_text (lua_State *L) {
+static int l_ticket_tostring (lua_State *L) {
   const transfer *t = check_ticket(L)->transfer;
   const char *state = "closed";
   if (t != NULL)
-    state = transfer_is_done(t) ? "done" : "under way";
+    state = transfer_is_done(t) ? "done" : "in progress";
   lua_pushfstring(L, TICKET " (%s)", state);
   return 1;
 }
 
 
-/* core.wait_any(seconds) -> the serials of announced transfers that ended. */
-static int wait_any (lua_State *L) {
+/* core.wait_any(seconds) -> list of the serials of announced transfers that
+** ended */
+static int l_wait_any (lua_State *L) {
   size_t count;
   const long *ended;
   no_thread(L);
@@ -418,8 +423,8 @@ static int wait_any (lua_State *L) {
 }
 
 
-/* core.pump(seconds): works on all transfers for so long. */
-static int pump (lua_State *L) {
+/* core.pump(seconds). Runs the event loop for that time. */
+static int l_pump (lua_State *L) {
   no_thread(L);
   engine_pump(binding_ms(luaL_checknumber(L, 1)));
   copy_hook(L);
@@ -427,16 +432,16 @@ static int pump (lua_State *L) {
 }
 
 
-/* core.clock() -> seconds of a clock that is never set. */
-static int read_clock (lua_State *L) {
+/* core.clock() -> seconds of a monotonic clock */
+static int l_clock (lua_State *L) {
   lua_pushnumber(L, clock_now());
   return 1;
 }
 
 
-/* core.pollfd() -> a descriptor for another loop to watch (nil: there is
-** none), and for how many seconds at most (nil: as long as it likes). */
-static int pollfd (lua_State *L) {
+/* core.pollfd() -> descriptor to watch | nil, seconds | nil. The seconds are
+** the timeout after which to call core.pump in any case. */
+static int l_pollfd (lua_State *L) {
   long ms = engine_timeout();
   int fd = engine_fd();
   if (fd >= 0)
@@ -451,8 +456,8 @@ static int pollfd (lua_State *L) {
 }
 
 
-/* core.stats() -> how many requests wait, how many are under way */
-static int stats (lua_State *L) {
+/* core.stats() -> number of queued requests, number of running ones */
+static int l_stats (lua_State *L) {
   size_t queued, running;
   engine_stats(&queued, &running);
   lua_pushinteger(L, (lua_Integer)queued);
@@ -462,17 +467,22 @@ static int stats (lua_State *L) {
 
 
 void register_ticket (lua_State *L) {
-  static const function class[] = {
-      {"wait", ticket_wait},         {"done", ticket_done},
-      {"announce", ticket_announce}, {"watch", ticket_watch},
-      {"waits", ticket_waits},       {"result", ticket_result},
-      {"cancel", ticket_cancel},     {"close", ticket_close},
-      {"__gc", ticket_free},         {"__close", ticket_close},
-      {"__tostring", ticket_text},   {NULL, NULL}};
+  static const function class[] = {{"wait", l_ticket_wait},
+                                   {"done", l_ticket_done},
+                                   {"announce", l_ticket_announce},
+                                   {"watch", l_ticket_watch},
+                                   {"waits", l_ticket_waits},
+                                   {"result", l_ticket_result},
+                                   {"cancel", l_ticket_cancel},
+                                   {"close", l_ticket_close},
+                                   {"__gc", l_ticket_gc},
+                                   {"__close", l_ticket_close},
+                                   {"__tostring", l_ticket_tostring},
+                                   {NULL, NULL}};
   static const function functions[] = {
-      {"submit", submit},     {"perform", perform}, {"track", track},
-      {"wait_any", wait_any}, {"pump", pump},       {"clock", read_clock},
-      {"pollfd", pollfd},     {"stats", stats},     {NULL, NULL}};
+      {"submit", l_submit},     {"perform", l_perform}, {"track", l_track},
+      {"wait_any", l_wait_any}, {"pump", l_pump},       {"clock", l_clock},
+      {"pollfd", l_pollfd},     {"stats", l_stats},     {NULL, NULL}};
   binding_class(L, TICKET, class);
   binding_functions(L, functions);
 }

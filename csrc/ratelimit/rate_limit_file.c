@@ -75,7 +75,7 @@ struct rate_limit_file {
   } cached[CACHED]; /* last known positions of records */
 };
 
-static const char LOCKED[] = "another process keeps it locked";
+static const char LOCKED[] = "another process keeps the file locked";
 
 typedef enum state {
   NEW, /* empty */
@@ -283,13 +283,13 @@ static const char *prepare (rate_limit_file *f, bool *again) {
   if (fstat(f->fd, &file) != 0 || !S_ISREG(file.st_mode))
     return "it is not a regular file";
   if (!f->group && file.st_uid != geteuid())
-    return "it belongs to somebody else";
+    return "it belongs to another user";
   *again = lstat(f->path, &there) != 0 || there.st_ino != file.st_ino ||
            there.st_dev != file.st_dev;
   if (*again)
     return NULL;
   if (!f->group && file.st_nlink != 1)
-    return "it has another name, too";
+    return "it has more than one hard link";
   if (!f->group && (file.st_mode & 077) != 0 && fchmod(f->fd, 0600) != 0)
     return strerror(errno);
   f->device = file.st_dev;
@@ -297,7 +297,7 @@ static const char *prepare (rate_limit_file *f, bool *again) {
   f->size = file.st_size;
   switch (state_of(f, &h)) {
     case NEW: return fill(f, &h);
-    case FOREIGN: return "it holds something else";
+    case FOREIGN: return "it has other content; choose another path";
     case OTHER_FORMAT:
       *again = true;
       return unlink(f->path) == 0 ? NULL : strerror(errno);
@@ -325,7 +325,7 @@ static int open_path (const char *path, bool group) {
 
 /* Opens the file at the path of 'f', which is closed. */
 static const char *open_file (rate_limit_file *f) {
-  const char *why = "it is replaced all the time";
+  const char *why = "other processes keep replacing it";
   struct rlimit limit;
   bool again = true;
   int i;
@@ -349,7 +349,7 @@ static const char *open_file (rate_limit_file *f) {
     f->fd = -1;
     if (why != NULL)
       return why;
-    why = "it is replaced all the time";
+    why = "other processes keep replacing it";
   }
   return why;
 }

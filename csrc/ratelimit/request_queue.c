@@ -76,7 +76,8 @@ bool request_queue_claim (request_queue *q, origins *all, const char **why) {
   if (open && before->owner == all)
     return true;
   if (open && q->pid == all->pid) {
-    *why = "this Lua state is another thread's: each thread needs its own";
+    *why =
+        "this Lua state belongs to another thread; each thread needs its own";
     return false;
   }
   q->origin = origin_get(all, q->origin_name);

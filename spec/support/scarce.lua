@@ -109,7 +109,7 @@ function scenarios.budget()
     local request_queue = core.request_queue("http://h" .. math.random(1e9), budget, {
       { name = "x", second = 3, minute = 5 } })
     taken = request_queue:take()
-    request_queue:settle(taken, 200, FIELDS)
+    request_queue:finish(taken, 200, FIELDS)
   end)
   os.remove(file)
   if not ok then

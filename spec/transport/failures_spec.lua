@@ -356,7 +356,7 @@ describe("an answer that is not the API's", function()
       failing({ answers = { { raw = bytes, after = "close" } } }, "transport", function(err)
         assert.is_true(err.maybe_sent)
         if not bytes:find("^HTTP/") then
-          assert.equal("what answered does not speak HTTP", err.message)
+          assert.equal("the server does not speak HTTP", err.message)
         end
       end)
     end
@@ -365,7 +365,7 @@ describe("an answer that is not the API's", function()
   it("has a header without an end", function()
     failing({ answers = { { raw = "HTTP/1.1 200 OK\r\n" .. ("X: " .. ("v"):rep(1000) .. "\r\n"):rep(2000) } } },
       "transport", function(err)
-        assert.equal("the answer's header has no end", err.message)
+        assert.equal("the response header is too large", err.message)
       end)
   end)
 

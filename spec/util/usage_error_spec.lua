@@ -234,18 +234,18 @@ describe("a message", function()
     local document = { data = { type = "event", attributes = {} } }
     document.data.attributes.properties = { orders = {} }
     document.data.attributes.properties.orders[1] = document.data.attributes.properties.orders
-    raises("data.attributes.properties.orders[1]: the table holds itself", function()
+    raises("data.attributes.properties.orders[1]: the table contains itself", function()
       client:build("create_event", { body = document })
     end)
     document = { data = { type = "event", attributes = {} } }
     document.data.attributes.data = document
-    raises("the table holds itself", function() client:build("create_event", { body = document }) end)
+    raises("the table contains itself", function() client:build("create_event", { body = document }) end)
     local list = { data = { type = "event-bulk-create-job", attributes = { ["events-bulk-create"] = { data = {} } } } }
     list.data.attributes["events-bulk-create"].data[1] = list
-    raises("the table holds itself", function() client:build("bulk_create_events", { body = list }) end)
+    raises("the table contains itself", function() client:build("bulk_create_events", { body = list }) end)
     local properties = {}
     properties.me = properties
-    raises("data.attributes.properties.me: the table holds itself", function()
+    raises("data.attributes.properties.me: the table contains itself", function()
       client.profiles:create { email = "a@example.com", properties = properties }
     end)
   end)

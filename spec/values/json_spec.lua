@@ -74,7 +74,7 @@ describe("json.encode", function()
   end)
 
   it("refuses what is no number", function()
-    assert.matches("data%.attributes%.x: .*no JSON number",
+    assert.matches("data%.attributes%.x: .*not a JSON number",
       message_of { data = { attributes = { x = 0 / 0 } } })
     assert.matches("a%[2%]: ", message_of { a = { 1, math.huge } })
     assert.matches("a%[1%]: ", message_of { a = { -math.huge } })
@@ -170,7 +170,7 @@ describe("json.encode", function()
   it("refuses cycles and what is nested too deep", function()
     local a = { b = { c = {} } }
     a.b.c.again = a
-    assert.matches("b%.c%.again: the table holds itself", message_of(a))
+    assert.matches("b%.c%.again: the table contains itself", message_of(a))
     local deep = {}
     local top = deep
     for _ = 1, 1001 do
@@ -232,7 +232,7 @@ describe("json.encode", function()
     mt.__tojson = function() return setmetatable({}, mt) end
     assert.matches("nested deeper than 1000", message_of(setmetatable({}, mt)))
     mt.__tojson = function(t) return t end
-    assert.matches("the table holds itself", message_of { a = setmetatable({}, mt) })
+    assert.matches("the table contains itself", message_of { a = setmetatable({}, mt) })
   end)
 
   it("passes on what __tojson raises, and goes on", function()

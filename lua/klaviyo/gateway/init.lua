@@ -92,7 +92,7 @@ end
 
 local function settle(state, status, block)
   if state.taken then
-    state.request_queue:settle(state.taken, status, block)
+    state.request_queue:finish(state.taken, status, block)
     state.taken = nil
   end
 end

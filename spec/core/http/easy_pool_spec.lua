@@ -77,7 +77,7 @@ describe("handles.c: a used handle", function()
       for _ = 1, 3 do
         assert(engine.finish(core.submit(much, request_queue, "GET", server.url .. "/", nil, true)))
         local _, raw_error = engine.finish(core.submit(little, request_queue, "GET", server.url .. "/", nil, true))
-        assert.equal("the answer is larger than max_response_bytes", raw_error.reason)
+        assert.equal("the response is larger than max_response_bytes", raw_error.reason)
       end
     end)
   end)

@@ -25,13 +25,13 @@ describe("a lane", function()
     for _ = 1, 100 do
       local when = request_queue:take()
       assert.is_number(when)
-      request_queue:settle(when, 200, "RateLimit-Limit: 1, 1;w=1\r\n")
+      request_queue:finish(when, 200, "RateLimit-Limit: 1, 1;w=1\r\n")
     end
   end)
 
   it("is closed for as long as the service says", function()
     local request_queue = new { second = 3, minute = 60 }
-    request_queue:settle(request_queue:take(), 429, "Retry-After: 30\r\n")
+    request_queue:finish(request_queue:take(), 429, "Retry-After: 30\r\n")
     local when, seconds = request_queue:take()
     assert.is_nil(when)
     assert.is_true(seconds > 28 and seconds <= 30, tostring(seconds))
@@ -39,21 +39,21 @@ describe("a lane", function()
 
   it("learns the limits from an answer", function()
     local request_queue = new { second = 3, minute = 60 }
-    request_queue:settle(request_queue:take(), 200, "RateLimit-Limit: 1, 1;w=1, 15;w=60\r\n")
+    request_queue:finish(request_queue:take(), 200, "RateLimit-Limit: 1, 1;w=1, 15;w=60\r\n")
     local when, seconds = request_queue:take()
     assert.is_nil(when)
     assert.is_true(seconds > 0 and seconds <= 1.1, tostring(seconds))
   end)
 
-  it("can be settled without an answer", function()
+  it("finishes a request without a response", function()
     local request_queue = new { second = 1 }
-    request_queue:settle(request_queue:take())
+    request_queue:finish(request_queue:take())
     assert.is_nil((request_queue:take()))
   end)
 
   it("raises for what is no lane, or no time", function()
     local request_queue = new { second = 1 }
     assert.is_false(pcall(request_queue.take, {}))
-    assert.is_false(pcall(request_queue.settle, request_queue, "x"))
+    assert.is_false(pcall(request_queue.finish, request_queue, "x"))
   end)
 end)

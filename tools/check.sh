@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 sources=$(git ls-files --cached --others --exclude-standard 'csrc/*.c')
 version='-DKLAVIYO_VERSION="0"' # the Makefile passes the real one
-flags="-std=c99 -D_GNU_SOURCE=1 $version $(pkg-config --cflags lua5.4 libcurl libcrypto sqlite3)"
+flags="-Icsrc -std=c99 -D_GNU_SOURCE=1 $version $(pkg-config --cflags lua5.4 libcurl libcrypto sqlite3)"
 portable=$(grep -l KLAVIYO_PORTABLE $sources)
 status=0
 
@@ -29,7 +29,7 @@ check() { # name, flag
     --enable=warning,style,performance,portability \
     --suppress=missingIncludeSystem --suppress=variableScope \
     --suppress=constParameter --suppress=constParameterCallback \
-    --suppress=knownConditionTrueFalse -D_GNU_SOURCE=1 $version $2 $sources || status=1
+    --suppress=knownConditionTrueFalse -Icsrc -D_GNU_SOURCE=1 $version $2 $sources || status=1
 }
 
 if command -v clang-tidy >/dev/null; then

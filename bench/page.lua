@@ -68,16 +68,16 @@ function M.table(figure)
   return table.concat(out)
 end
 
---- Returns the page's text with another machine and other figures.
+--- Returns the page's text with new figures.
 ---@param text string  of docs/benchmarks.md
----@param machine string  what was measured, and where
+---@param system string  what was measured, and where
 ---@param figures string  what M.table returned
 ---@return string
-function M.filled(text, machine, figures)
+function M.filled(text, system, figures)
   local _, from = text:find(BEGIN, 1, true)
   local to = from and text:find(END, from, true)
   assert(to, "docs/benchmarks.md has lost the marks around its table")
-  return ("%s\n%s\n\n%s\n%s"):format(text:sub(1, from), machine, figures,
+  return ("%s\n%s\n\n%s\n%s"):format(text:sub(1, from), system, figures,
     text:sub(to))
 end
 

@@ -159,7 +159,7 @@ local function show_goals()
   end
 end
 
-local function machine_of(list)
+local function system_of(list)
   local function first_line(command)
     return (select(2, shell.run(command)):match("^[^\n]*"))
   end
@@ -176,8 +176,8 @@ local function machine_of(list)
     shell.read("/proc/loadavg"):match("^[%d.]+ [%d.]+"), table.concat(words, "; "))
 end
 
-local function write_page(machine)
-  shell.write("docs/benchmarks.md", page.filled(shell.read "docs/benchmarks.md", machine,
+local function write_page(system)
+  shell.write("docs/benchmarks.md", page.filled(shell.read "docs/benchmarks.md", system,
     page.table(function(work, subject, what)
       local own = runs[work][subject]
       return own and median(own[what])
@@ -198,8 +198,8 @@ local function main(root, flush, only)
   server.body_file = server.dir .. "/event.json"
   shell.write(server.body_file, event_body())
   local list = subjects.list(root)
-  local machine = machine_of(list)
-  print(machine)
+  local system = system_of(list)
+  print(system)
   local ok, err = pcall(function()
     for _, work in ipairs(WORKS) do
       if next(only) == nil or only[work.name] then
@@ -213,7 +213,7 @@ local function main(root, flush, only)
   show_memory(list)
   show_goals()
   if next(only) == nil then
-    write_page(machine)
+    write_page(system)
   end
 end
 

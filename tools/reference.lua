@@ -138,13 +138,13 @@ function M.table()
       end
     end
     local relations = keys.sorted(resource.relations)
-    local said = table.concat(verbs, " ")
+    local cell = table.concat(verbs, " ")
     if #relations > 0 then
-      said = said .. (said == "" and "" or "; ") .. "." ..
+      cell = cell .. (cell == "" and "" or "; ") .. "." ..
         table.concat(relations, " .")
     end
-    if said ~= "" then
-      out[#out + 1] = row("`" .. resource.name .. "`", said, holds(written))
+    if cell ~= "" then
+      out[#out + 1] = row("`" .. resource.name .. "`", cell, holds(written))
     end
     for _, call in ipairs(actions) do
       out[#out + 1] = row(("`%s:%s`"):format(resource.name, call.verb),
@@ -159,11 +159,11 @@ end
 local kind_of
 
 local function union_of(member)
-  local seen, kinds = {}, {}
+  local known, kinds = {}, {}
   for _, branch in ipairs(member.any_of) do
     local kind = kind_of(branch)
-    if not seen[kind] then
-      seen[kind] = true
+    if not known[kind] then
+      known[kind] = true
       kinds[#kinds + 1] = kind
     end
   end
@@ -208,7 +208,8 @@ local function rows_below(out, member, path, depth)
   end
 end
 
--- A resource's rows; those of the resources and tables within it after each.
+-- Adds the rows of a resource. The rows of a nested resource or table follow the
+-- row of the member that holds it.
 function rows(out, resource, prefix, depth)
   local function add(name, required, kind)
     name = "`" .. prefix .. name .. "`"
@@ -222,9 +223,9 @@ function rows(out, resource, prefix, depth)
     for _, name in ipairs(keys.sorted(resource[part])) do
       local member = resource[part][name]
       if not member.read_only then
-        local said = within .. underscored(name)
-        add(said, member.required, kind_of(member))
-        rows_below(out, member, prefix .. said, depth)
+        local path = within .. underscored(name)
+        add(path, member.required, kind_of(member))
+        rows_below(out, member, prefix .. path, depth)
       end
     end
   end
@@ -249,15 +250,15 @@ local function add_builder(out, call)
   end
   rows(out, op.body.resource, op.body.many and "[]." or "", 1)
   local flat = sample.flat(op)
-  local given, id = flat, ""
+  local members, id = flat, ""
   if call.way.member then
-    given = {}
+    members = {}
     for name, value in pairs(flat) do
-      given[name] = name ~= "id" and value or nil
+      members[name] = name ~= "id" and value or nil
     end
     id = ("%q, "):format(flat.id)
   end
-  local text = sample.written(given, 72)
+  local text = sample.written(members, 72)
   out[#out + 1] = ("\n```lua\n%s%s\n```\n"):format(spelled:gsub("%(id%)",
     '("ID")'), id == "" and text:sub(1, 1) == "{" and " " .. text
     or ("(%s%s)"):format(id, text))

@@ -1,4 +1,5 @@
---- What `---@class` and `---@field` say in the sources, as tables of Markdown.
+--- Reads `---@class` and `---@field` in the sources, and writes them as tables of
+--- Markdown.
 
 local M = {}
 
@@ -46,7 +47,7 @@ local function read_class(list, line, file)
   return list
 end
 
---- The classes of lua/klaviyo: name → list of {name=, optional=, kind=, words=}.
+--- Returns the classes of lua/klaviyo: name → list of {name=, optional=, kind=, words=}.
 function M.classes()
   if not classes then
     classes = {}
@@ -60,11 +61,12 @@ function M.classes()
   return classes
 end
 
---- The fields of a class as a table; a "?" follows what may be absent.
+--- Returns the fields of a class as a table; a "?" follows the name of a field that
+--- may be absent.
 ---@param name string
 ---@return string
 function M.table(name)
-  local list = assert(M.classes()[name], "there is no class " .. name)
+  local list = assert(M.classes()[name], "no source declares class " .. name)
   local out = {"| field | type | |", "| --- | --- | --- |"}
   for _, field in ipairs(list) do
     if not field.kind:find("^fun%(self") then

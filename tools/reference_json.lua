@@ -1,5 +1,4 @@
---- JSON for people to read: in lines, the members that say what a resource is
--- before the others.
+--- Writes JSON for people: indented, with type and id before the other members.
 
 local json = require "klaviyo.values.json"
 
@@ -42,7 +41,7 @@ local function written(value, indent)
     table.concat(parts, ",\n" .. inner), indent, close)
 end
 
---- A document as indented JSON.
+--- Returns a document as indented JSON.
 ---@param value table
 ---@return string
 return function(value)

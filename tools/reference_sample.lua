@@ -1,11 +1,11 @@
---- Sample documents as flat tables: what must be said, and little more.
+--- Makes sample documents as flat tables, with the required members and a few others.
 
 local keys = require "klaviyo.util.tables"
 
 local M = {}
 
--- What a sample shows of the names that nobody requires, the first before the
--- others; and the order of all.
+-- The optional names that a sample shows, the first before the others; also the
+-- order of all names.
 local TELLING = {
   "id", "name", "email", "external_id", "title", "profile", "profiles",
   "subscriptions", "marketing", "consent", "channel", "subject", "status",
@@ -25,7 +25,7 @@ local function by_rank(a, b)
   return a < b
 end
 
--- Where a value of the type alone would tell nothing, or be refused.
+-- Values for names whose type alone would give a meaningless or refused value.
 local NAMED = {
   channel = "email",
   city = "Boston",

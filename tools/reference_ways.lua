@@ -1,11 +1,11 @@
---- How an operation is said through the face: `client.lists:create`,
--- `client.lists:at(id).profiles:ids`, `client.templates:render`.
+--- Finds the method that calls an operation: `client.lists:create`,
+--- `client.lists:at(id).profiles:ids`, `client.templates:render`.
 
 local actions = require "klaviyo.operations.actions"
 
 local M = {}
 
--- By method, for each shape that a path can have.
+-- The verbs by method, for each form of a path.
 local COLLECTION = {
   GET = {"list", "each", "pages", "first", "all"}, POST = {"create"},
 }
@@ -35,12 +35,12 @@ end
 ---@class way
 ---@field resource string  "catalog_items"
 ---@field relation? string  of one resource: at(id).categories
----@field verbs string[]  those that make the call, the plainest first
+---@field verbs string[]  the methods that call it, the simplest first
 ---@field member? boolean  the first argument is the resource's id
----@field action? boolean  is no CRUD
+---@field action? boolean  whether the operation is not CRUD
 ---@field public? boolean  below client.public
 
---- The way of an operation; nil when its path has a shape that no verb has.
+--- Returns the way to call an operation; nil if no verb has paths of its form.
 ---@param op table
 ---@return way|nil
 function M.of(op)

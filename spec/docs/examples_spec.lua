@@ -98,12 +98,12 @@ describe("examples", function()
   end)
 end)
 
-describe("examples, run for real again and again,", function()
-  local world = sandbox.here(setup, teardown)
+describe("examples, run against one sandbox,", function()
+  local sandboxed = sandbox.here(setup, teardown)
   local path
 
   before_each(function()
-    world.server:reset()
+    sandboxed.server:reset()
     path = os.tmpname()
   end)
 
@@ -122,7 +122,7 @@ describe("examples, run for real again and again,", function()
         local new = klaviyo.new
         function klaviyo.new()
           return new {api_key = %q, base_url = %q, rate_limit_file = false}
-        end]]):format(world.key, world.server.base_url)), script.interpreter,
+        end]]):format(sandboxed.key, sandboxed.server.base_url)), script.interpreter,
       example or "import_csv.lua", script.quote(path)))
   end
 
@@ -135,8 +135,8 @@ describe("examples, run for real again and again,", function()
     assert.equal(0, status, output)
     assert.matches("2 completed, 0 failed, 0 unknown, 0 skipped, 0 bad rows; 0 "
       .. "were settled by an earlier run", output, 1, true)
-    assert.equal(3, world.server:stats().resources.profile)
-    local profile = world.client.profiles:first {
+    assert.equal(3, sandboxed.server:stats().resources.profile)
+    local profile = sandboxed.client.profiles:first {
       filter = klaviyo.filter.equals("email", "a@example.com"),
       additional_fields = {},
     }
@@ -160,8 +160,8 @@ describe("examples, run for real again and again,", function()
     output, status = import(lines(1, 2, 3, 4), "import_jsonl.lua")
     assert.equal(0, status, output)
     assert.matches("4 taken, 0 failed; 2 were settled", output, 1, true)
-    assert.equal(4, world.server:stats().events.distinct)
-    assert.equal(0, world.server:stats().events.repeated)
+    assert.equal(4, sandboxed.server:stats().events.distinct)
+    assert.equal(0, sandboxed.server:stats().events.repeated)
     output, status = import(lines(5, 2, 3, 4), "import_jsonl.lua")
     assert.equal(1, status, output)
     assert.matches("belongs to another source", output, 1, true)
@@ -178,7 +178,7 @@ describe("examples, run for real again and again,", function()
     assert.matches("line 4: 4 fields, but the header has 3", output, 1, true)
     assert.matches("3 completed, 0 failed, 0 unknown, 0 skipped, 1 bad rows",
       output, 1, true)
-    assert.equal(3, world.server:stats().resources.profile)
+    assert.equal(3, sandboxed.server:stats().resources.profile)
   end)
 end)
 
@@ -187,22 +187,22 @@ if not rawget(_G, "jit") then
 end
 
 describe("examples in nginx", function()
-  local world = sandbox.here(setup, teardown, { profiles = 20 })
+  local sandboxed = sandbox.here(setup, teardown, { profiles = 20 })
   local server
 
   local function start(example, old)
     assert.is_nil(nginx.missing())
     server = assert(nginx.start {
-      example = example, env = { KLAVIYO_API_KEY = world.key },
+      example = example, env = { KLAVIYO_API_KEY = sandboxed.key },
       replace = { { old, ("%s\n      base_url = %q,"):format(old,
-        world.server.base_url) } },
+        sandboxed.server.base_url) } },
     })
   end
 
   local function stop()
     local logs = server:stop()
     server = nil
-    assert.is_nil(logs:find(world.key, 1, true), logs)
+    assert.is_nil(logs:find(sandboxed.key, 1, true), logs)
     return logs
   end
 
@@ -217,16 +217,16 @@ describe("examples in nginx", function()
   end
 
   it("answer a handler's visitor with what the service says", function()
-    local profile = world.client.profiles:first()
-    local list = world.client.lists:first()
-    assert(world.client.lists:at(list.id).profiles:add(profile.id))
+    local profile = sandboxed.client.profiles:first()
+    local list = sandboxed.client.lists:first()
+    assert(sandboxed.client.lists:at(list.id).profiles:add(profile.id))
     start("handler.conf", "klaviyo.new {")
     local answer = get("/customers/" .. profile.attributes.email)
     assert.equal(200, answer.status, answer.body)
     assert.equal(profile.id, answer.document.id)
     assert.matches(list.attributes.name, answer.document.lists, 1, true)
     assert.equal(404, get("/customers/nobody@example.com").status)
-    world.server:fault { operation = "get_profiles", status = 403 }
+    sandboxed.server:fault { operation = "get_profiles", status = 403 }
     assert.equal(502, get("/customers/" .. profile.attributes.email).status)
     local logs = stop()
     assert.equal(1, select(2, logs:gsub("%[error%]", "")), logs)
@@ -243,7 +243,7 @@ describe("examples in nginx", function()
     assert.equal("table", type(get("/status").document.tracked))
     local logs = stop()
     assert.is_nil(logs:find("[error]", 1, true), logs)
-    local events = world.server:stats().events
+    local events = sandboxed.server:stats().events
     assert.equal(25, events.distinct)
     assert.equal(0, events.repeated + events.unnamed)
   end)

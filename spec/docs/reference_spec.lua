@@ -1,6 +1,6 @@
--- docs/reference.md has a section for everything public, and none for what is
--- not there: the real objects are walked, and their functions asked for the
--- names of their arguments. Every snippet is run.
+-- docs/reference.md has a section for everything public, and none for anything
+-- else: the specs read the members of the real objects, and the names of their
+-- functions' parameters. Every snippet is run.
 
 local klaviyo = require "klaviyo"
 local key = require "spec.support.key"
@@ -20,14 +20,13 @@ local function read(path)
   return text
 end
 
--- A local of a module, by way of a function that knows it, or knows one that
--- does.
-local function inner(fn, name, seen)
-  seen = seen or {}
-  if seen[fn] then
+-- Returns a local variable of a module, found through the upvalues of a function.
+local function inner(fn, name, visited)
+  visited = visited or {}
+  if visited[fn] then
     return nil
   end
-  seen[fn] = true
+  visited[fn] = true
   local functions = {}
   for i = 1, 255 do
     local known, value = debug.getupvalue(fn, i)
@@ -40,7 +39,7 @@ local function inner(fn, name, seen)
     end
   end
   for _, other in ipairs(functions) do
-    local value = inner(other, name, seen)
+    local value = inner(other, name, visited)
     if value ~= nil then
       return value
     end
@@ -66,7 +65,7 @@ local function names_of(...)
   return set
 end
 
--- What is documented, of a class's fields.
+-- Returns the names of the documented fields of a class.
 local function declared(class)
   local set = {}
   for _, field in ipairs(fields.classes()[class]) do
@@ -75,7 +74,7 @@ local function declared(class)
   return set
 end
 
--- What is called with a colon, of a class.
+-- Adds the methods of a class to a set.
 local function methods_of(class, prefix, set)
   for name, value in pairs(class) do
     if type(value) == "function" and not name:find("^__") then
@@ -86,7 +85,7 @@ end
 
 local sections = manual.sections(read(PATH))
 
--- name → section, of what has one; how many are named
+-- name → section; how many names there are
 local documented, mentions = {}, 0
 for _, section in ipairs(sections) do
   for _, name in ipairs(section.names) do
@@ -107,7 +106,7 @@ describe("docs/reference.md", function()
     client = env.client
     env.server = server
     require("klaviyo.bulk.time").sleep = function()
-      klaviyo.sleep(0.01)  -- the sandbox's jobs need no longer
+      klaviyo.sleep(0.01)  -- the sandbox's jobs need no more time
     end
     env.id = "01"
     env.it = client.profiles:pages()
@@ -149,7 +148,7 @@ describe("docs/reference.md", function()
     server:stop()
   end)
 
-  it("is what the sources make of it: else `make reference`", function()
+  it("is what `make reference` writes", function()
     local text = read(PATH)
     assert.is_true(manual.filled(text) == text)
   end)
@@ -158,7 +157,7 @@ describe("docs/reference.md", function()
     assert.equal(#sorted(documented), mentions)
   end)
 
-  it("has a section for all of the module", function()
+  it("has a section for every function of the modules", function()
     local public = {}
     local later = inner(getmetatable(klaviyo).__index, "LATER")
     for name in pairs(names_of(klaviyo, later)) do
@@ -179,7 +178,7 @@ describe("docs/reference.md", function()
     end
   end)
 
-  it("has a section for all methods", function()
+  it("has a section for every method", function()
     local public = {["client.public"] = true, ["doc.response"] = true,
       ["doc:resolve"] = true, ["result:failures"] = true}
     methods_of(inner(getmetatable(client).__index, "methods"), "client:", public)
@@ -247,7 +246,7 @@ describe("docs/reference.md", function()
     end
   end)
 
-  -- The value that a section is about; nil where there is none.
+  -- Returns the value that a section describes; nil if there is none.
   local function resolve(name)
     local path = name:gsub(":([%w_]+)$", ".%1")
     local module, member = path:match("^(klaviyo%.%l+)%.(%l+)$")
@@ -260,7 +259,7 @@ describe("docs/reference.md", function()
     return ok and value or nil
   end
 
-  it("names nothing that is not there", function()
+  it("names nothing that does not exist", function()
     local real = spelled()
     for resource, list in pairs(require "klaviyo.bulk.verbs") do
       for verb in pairs(list) do
@@ -269,14 +268,14 @@ describe("docs/reference.md", function()
     end
     real["client.events:track"] = true
     for name in pairs(documented) do
-      assert.is_not_nil(resolve(name), name .. " is not there")
+      assert.is_not_nil(resolve(name), name .. " does not exist")
       if name:find("^client%.[%w_.]+:") and not name:find(":at$") then
         assert.truthy(real[name], name .. " has no operation")
       end
     end
   end)
 
-  it("says how each is called, with the names that the code has", function()
+  it("shows how each is called, with the parameter names of the code", function()
     for name, section in pairs(documented) do
       local syntax = ""
       for line in section.text:gmatch("%*%*syntax:%*%* `([^\n]+)`") do
@@ -287,11 +286,11 @@ describe("docs/reference.md", function()
       end
       assert.truthy(syntax ~= "", name .. " has no syntax")
       local value = resolve(name)
-      local said = syntax:match("%f[%w_]" .. name:match("[%w_]+$") .. "(%b())")
+      local call = syntax:match("%f[%w_]" .. name:match("[%w_]+$") .. "(%b())")
       if type(value) == "function" then
-        assert.truthy(said, name .. " is a function")
+        assert.truthy(call, name .. " is a function")
         local expected, i = {}, name:find(":", 1, true) and 2 or 1
-        -- what is below a module has no self, however deep it lies
+        -- a function of a module has no self
         if not name:find(":[%w_]+$") then
           i = 1
         end
@@ -300,7 +299,7 @@ describe("docs/reference.md", function()
           i = i + 1
         end
         local found = {}
-        for word in said:gmatch("[%w_]+") do
+        for word in call:gmatch("[%w_]+") do
           found[#found + 1] = word
         end
         assert.same(expected, found, name)
@@ -308,7 +307,7 @@ describe("docs/reference.md", function()
     end
   end)
 
-  it("says where each may be called", function()
+  it("names the context of each", function()
     local KNOWN = {
       anywhere = true, waits = true, submits = true, ["plain Lua"] = true,
     }
@@ -322,7 +321,7 @@ describe("docs/reference.md", function()
     end
   end)
 
-  it("knows the settings, options and arguments that there are", function()
+  it("describes all settings, options and arguments", function()
     local options = require "klaviyo.gateway.options"
     local callers = require "klaviyo.gateway.callers"
     local webhook = require "klaviyo.webhook"
@@ -360,23 +359,22 @@ describe("docs/reference.md", function()
     end
   end)
 
-  -- All that was seen of something is documented, and all that is documented
-  -- was seen.
-  local function same_members(class, seen, hidden)
+  -- Every member that exists is documented, and every documented member exists.
+  local function same_members(class, existing, hidden)
     for _, name in ipairs(hidden or {}) do
-      seen[name] = nil
+      existing[name] = nil
     end
     local known = declared(class)
-    for name in pairs(seen) do
+    for name in pairs(existing) do
       assert.is_true(known[name], ("%s of %s is not documented"):format(
         name, class))
     end
     for name in pairs(known) do
-      assert.is_true(seen[name], ("%s of %s was not seen"):format(name, class))
+      assert.is_true(existing[name], ("%s of %s does not exist"):format(name, class))
     end
   end
 
-  it("knows the fields of errors, answers and results", function()
+  it("describes the fields of errors, responses and results", function()
     local _, missing = client.profiles:get("01NOSUCHPROFILE00000000000")
     server:fault {operation = "get_lists", throttled = 1}
     local _, throttled = client.lists:list({}, {retries = 0})
@@ -416,7 +414,7 @@ describe("docs/reference.md", function()
     same_members("klaviyo.AggregateError", names_of(aggregate_error))
   end)
 
-  -- What the service would refuse: not what is missing there.
+  -- Returns how many requests the service refused as wrong.
   local function refused()
     local count = 0
     for status, number in pairs(server:running() and server:stats().statuses

@@ -14,9 +14,9 @@
 #define BLOCK_SIZE 64 /* of SHA-256 */
 
 
-/* Inside nginx the queue of errors is shared with its TLS, which takes what
-** lies there for an error of its own: we leave it as it was. */
-static bool settle (bool ok) {
+/* Restores libcrypto's error queue to the mark and returns 'ok'. Inside nginx
+** its TLS code shares the queue and would take our errors for its own. */
+static bool restore_errors (bool ok) {
   ERR_pop_to_mark();
   return ok;
 }
@@ -31,12 +31,12 @@ static bool sha256 (unsigned char out[DIGEST_SIZE], const void *message,
 bool digest_sha256 (unsigned char out[DIGEST_SIZE], const void *message,
                     size_t size) {
   ERR_set_mark();
-  return settle(sha256(out, message, size));
+  return restore_errors(sha256(out, message, size));
 }
 
 
-/* A key longer than a block is hashed first, by the definition of HMAC; done
-** here, its size always fits the int that libcrypto wants. */
+/* HMAC hashes a key that is longer than a block first. It is done here, so that
+** its size always fits libcrypto's int. */
 bool digest_hmac_sha256 (unsigned char out[DIGEST_SIZE], const void *key,
                          size_t key_size, const void *message, size_t size) {
   unsigned char hashed[DIGEST_SIZE];
@@ -49,14 +49,14 @@ bool digest_hmac_sha256 (unsigned char out[DIGEST_SIZE], const void *key,
   }
   ok = ok &&
        HMAC(EVP_sha256(), key, (int)key_size, message, size, out, NULL) != NULL;
-  OPENSSL_cleanse(hashed, sizeof hashed);
-  return settle(ok);
+  OPENSSL_cleanse(hashed, sizeof(hashed));
+  return restore_errors(ok);
 }
 
 
 bool digest_random (unsigned char *out, size_t size) {
   ERR_set_mark();
-  return settle(size <= INT_MAX && RAND_bytes(out, (int)size) == 1);
+  return restore_errors(size <= INT_MAX && RAND_bytes(out, (int)size) == 1);
 }
 
 

@@ -21,7 +21,7 @@ static int failed (lua_State *L) {
 static int push_hex (lua_State *L, const unsigned char digest[DIGEST_SIZE]) {
   char hex[DIGEST_HEX_SIZE];
   digest_hex(hex, digest);
-  lua_pushlstring(L, hex, sizeof hex);
+  lua_pushlstring(L, hex, sizeof(hex));
   return 1;
 }
 
@@ -67,7 +67,7 @@ static int random_bytes (lua_State *L) {
   if (!digest_random(bytes, (size_t)size))
     return failed(L);
   lua_pushlstring(L, (const char *)bytes, (size_t)size);
-  OPENSSL_cleanse(bytes, sizeof bytes);
+  OPENSSL_cleanse(bytes, sizeof(bytes));
   return 1;
 }
 
@@ -91,7 +91,7 @@ luaopen_klaviyo_digest (lua_State *L) {
   };
   size_t i;
   lua_newtable(L);
-  for (i = 0; i < sizeof functions / sizeof functions[0]; i++) {
+  for (i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
     lua_pushcfunction(L, functions[i].call);
     lua_setfield(L, -2, functions[i].name);
   }

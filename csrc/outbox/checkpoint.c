@@ -1,9 +1,8 @@
 /*
-** checkpoint.c - a thread that waits for the disk in place of who writes.
+** checkpoint.c - a thread that waits for the disk instead of the writer.
 **
-** A fork must find nobody inside of SQLite: its mutexes would be locked in the
-** child for good. So all such threads work under one guard, which a fork
-** takes.
+** No thread may be inside SQLite during a fork: its mutexes would stay locked
+** in the child. So all such threads work under one mutex, which a fork takes.
 */
 #include "checkpoint.h"
 
@@ -43,7 +42,7 @@ static void watch_forks (void) {
 }
 
 
-/* What it cannot do now it is asked to do again before long. */
+/* A checkpoint that fails is requested again soon, so errors are ignored. */
 static sqlite3 *work (sqlite3 *db, const checkpointer *c) {
   pthread_mutex_lock(&guard);
   if (db == NULL &&
@@ -83,7 +82,7 @@ static void *run (void *of) {
 }
 
 
-/* The host's signals are the host's. */
+/* Blocks all signals in the thread: they belong to the host program. */
 static bool start (checkpointer *c) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   sigset_t all, former;

@@ -1,6 +1,6 @@
 /*
-** checkpoint.h - a thread that brings what is in a database's log into the
-** database, and waits for the disk in place of whoever writes.
+** checkpoint.h - a thread that copies a database's log into the database, so
+** that it waits for the disk instead of the thread that writes.
 */
 #ifndef KLAVIYO_OUTBOX_CHECKPOINT_H
 #define KLAVIYO_OUTBOX_CHECKPOINT_H
@@ -9,25 +9,25 @@
 
 typedef struct checkpointer checkpointer;
 
-/* Of PATH.db; NULL when there can be none. The thread begins with the first
-** request. */
+/* Returns a checkpointer for PATH.db, or NULL if out of memory. The thread
+** starts with the first request. */
 checkpointer *checkpointer_new (const char *path, const char *vfs);
 
-/* Whether it is at work, or about to be. */
+/* Returns whether a checkpoint is running or requested. */
 bool checkpointer_is_busy (checkpointer *c);
 
-/* Asks for it to be done, and waits for nothing; false where there is no
-** thread to do it. Only for who has just written, having found it not busy
-** before: then there is something in the log that is not in the database, and
-** so the log cannot be begun anew while the thread begins to read it. SQLite
-** before 3.51.3 may fail to notice that (sqlite.org/wal.html#walresetbug). */
+/* Requests a checkpoint without waiting; false if there is no thread. The
+** caller must have found it not busy and must have written afterwards: then the
+** log holds something that is not in the database, and so is not reset while
+** the thread begins to read it. SQLite before 3.51.3 may fail to notice that
+** (sqlite.org/wal.html#walresetbug). */
 bool checkpointer_ask (checkpointer *c);
 
-/* Ends the thread, until it is asked again. */
+/* Ends the thread until the next request. */
 void checkpointer_rest (checkpointer *c);
 
-/* Ends the thread, before the last other connection is closed. Never in a
-** forked child, which has no such thread. */
+/* Ends the thread and frees the checkpointer, before the last other connection
+** is closed. Never call it in a forked child, which has no such thread. */
 void checkpointer_free (checkpointer *c);
 
 #endif

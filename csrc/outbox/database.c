@@ -1,5 +1,5 @@
 /*
-** database.c - a file of SQLite's, and what went wrong with it, in words.
+** database.c - a file of SQLite, with its last error message.
 */
 #include "database.h"
 
@@ -83,8 +83,8 @@ store_text database_column (sqlite3_stmt *query, int index) {
 }
 
 
-/* SQLite would have a new file be read by all; its other files get the rights
-** of this one. */
+/* Creates the file with mode 0600: SQLite would let every user read a new file.
+** Its other files get the mode of this one. */
 static void make_private (const char *path) {
   int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd >= 0)

@@ -1,5 +1,5 @@
 /*
-** database.h - a file of SQLite's, and what went wrong with it, in words.
+** database.h - a file of SQLite, with its last error message.
 */
 #ifndef KLAVIYO_OUTBOX_DATABASE_H
 #define KLAVIYO_OUTBOX_DATABASE_H
@@ -19,39 +19,40 @@ typedef struct database {
   char message[DATABASE_MESSAGE_SIZE];
 } database;
 
-/* Whether others than the user of this process, and root, may write to a file
-** or folder: then 'why' says how it comes. */
+/* Returns whether users other than that of this process and root may write to a
+** file or folder; 'why' gets the reason. */
 bool database_is_unsafe (const struct stat *about, char *why, size_t why_size);
 
-/* Opens PATH.db for one thread at a time; a new one is for its user's eyes
-** alone. 'vfs': NULL for SQLite's default. */
+/* Opens PATH.db for one thread at a time; only its user can read a new file.
+** 'vfs': NULL for SQLite's default. */
 store_status database_open (database *d, const char *path, int flags,
                             const char *vfs);
 
-/* Whether it is one of ours, of this kind, or nobody's yet: then 'is_new'. */
+/* Checks that the database is one of ours, of this kind; 'is_new' is set if it
+** is empty. */
 store_status database_identify (database *d, int kind, bool *is_new);
 
-/* Makes it one of ours, with these tables. */
+/* Marks the database as ours and creates these tables. */
 store_status database_begin (database *d, int kind, const char *tables);
 
-/* Renames PATH.db, of whatever nobody has open, and its log. The new path, to
-** be freed by sqlite3_free, or NULL: then errno says why. */
+/* Renames PATH.db, which must not be open, and its log. Returns the new path,
+** to be freed by sqlite3_free, or NULL: then errno has the reason. */
 char *database_quarantine (const char *path);
 
-/* Notes what went wrong, and says what it was. */
+/* Keeps SQLite's error message and returns the status for 'rc'. */
 store_status database_failed (database *d, int rc);
 
 store_status database_run (database *d, const char *sql);
 
-/* The first column of the first row. */
+/* Reads the first column of the first row. */
 store_status database_ask (database *d, const char *sql, int64_t *value);
 
-/* Takes a statement to its end. */
+/* Runs a statement to its end. */
 store_status database_finish (database *d, sqlite3_stmt *query);
 
 void database_say (database *d, const char *message);
 
-/* Texts of statements; what is bound must live until they are done. */
+/* Bind and read texts; a bound text must live until the statement ends. */
 void database_bind (sqlite3_stmt *query, int index, store_text text);
 store_text database_column (sqlite3_stmt *query, int index);
 

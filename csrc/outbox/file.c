@@ -1,5 +1,5 @@
 /*
-** file.c - the file of one slot: found to be ours, begun, or put aside.
+** file.c - the file of one slot: opens, creates or quarantines it.
 */
 #include "inside.h"
 
@@ -12,19 +12,19 @@
 #define MAX_PAGES 4294967294LL
 #define FEWEST_PAGES 16
 
-/* The slot is one process's, so its file may be as well: this way locks are
-** within the process, and an event costs four system calls less. */
+/* One process holds the slot, so it may lock the file exclusively: SQLite then
+** locks within the process, and an event costs four system calls less. */
 #define VFS "unix-excl"
 
-/* The log is brought into the database by another thread, which waits for the
-** disk, from so many pages on, and again after so many more. One who writes
-** without a pause never lets it come to the end of the log, which then grows:
-** beyond so many pages the writer does it, and waits. */
+/* Another thread copies the log into the database, and waits for the disk: each
+** time the log has grown by LOG_PAGES. A writer without a pause never lets it
+** reach the end of the log, which then grows: beyond MAX_LOG_PAGES the writer
+** copies it itself, and waits. */
 #define LOG_PAGES 1000
 #define MAX_LOG_PAGES 16000
 
-/* A file up to this size is looked through before it is used; of a larger
-** one, damage shows where it is read. */
+/* A file up to this size is checked before it is used; in a larger file, damage
+** is found when it is read. */
 #define CHECKED_PAGES (64LL * 1024 * 1024 / STORE_PAGE_SIZE)
 
 static const char *const texts[STATEMENTS] = {
@@ -85,7 +85,7 @@ static store_status limit (store *s, bool is_limited) {
 }
 
 
-/* Deleted events are overwritten where that costs no more writing. */
+/* Deleted events are overwritten if that needs no additional writes. */
 static store_status set_up (store *s) {
   bool is_new = false;
   store_status status = database_identify(&s->file, KIND, &is_new);
@@ -111,7 +111,7 @@ static int committing (void *of) {
 }
 
 
-/* And this after it has written. */
+/* SQLite calls this after it has written. */
 static int logged (void *of, sqlite3 *db, const char *name, int pages) {
   store *s = of;
   if (pages < LOG_PAGES)
@@ -165,8 +165,8 @@ static store_status start (store *s) {
 }
 
 
-/* After a fork SQLite's own must be left as it is: closed here, it would
-** touch the parent's files. */
+/* After a fork SQLite's objects must be left as they are: closing them here
+** would change the parent's files. */
 static void stop (store *s) {
   int i;
   if (!store_is_lost(s)) {
@@ -187,7 +187,7 @@ void store_close (store *s) {
   if (s == NULL)
     return;
   stop(s);
-  slot_release(s->place);
+  slot_release(s->slot);
   free(s->base);
   free(s);
 }
@@ -195,8 +195,8 @@ void store_close (store *s) {
 
 /* A damaged file ----------------------------------------------------------*/
 
-/* What is in the log stays there: it is evidence, and must not be written
-** into a file that is damaged. */
+/* Renames a damaged file. Its log stays as it is: it must not be written into a
+** damaged file. */
 static char *quarantine (store *s) {
   if (s->file.db != NULL)
     sqlite3_db_config(s->file.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
@@ -230,8 +230,8 @@ static int copy_rows (store *s, sqlite3 *old, const char *order, int64_t *last,
 }
 
 
-/* Takes over the events of a damaged file that can be read: from the first
-** on up to the damage, then from the last one back to it. */
+/* Copies the readable events of a damaged file: from the first up to the
+** damage, then from the last back to it. */
 static int64_t salvage (store *s, const char *name) {
   sqlite3 *old = NULL;
   char *path = sqlite3_mprintf("%s.db", name);
@@ -255,7 +255,7 @@ static int64_t salvage (store *s, const char *name) {
 }
 
 
-/* NULL: 's' is closed, and 'why' says why. */
+/* NULL: 's' is closed, and 'why' has the reason. */
 static store *renewed (store *s, store_status *status, char *why,
                        size_t why_size) {
   char *name = quarantine(s);
@@ -303,9 +303,9 @@ static store_status take (store *s, char *why, size_t why_size) {
   char *path = sqlite3_mprintf("%s.lock", s->base);
   int error = ENOMEM;
   if (path != NULL)
-    s->place = slot_take(path, s->options.create, &error);
+    s->slot = slot_take(path, s->options.create, &error);
   sqlite3_free(path);
-  if (s->place != NULL)
+  if (s->slot != NULL)
     return STORE_OK;
   (void)snprintf(why, why_size, "%s", strerror(error));
   switch (error) {

@@ -1,5 +1,5 @@
 /*
-** inside.h - what a store is, for the sources that make it up.
+** inside.h - the struct of a store, for the sources that implement it.
 */
 #ifndef KLAVIYO_OUTBOX_INSIDE_H
 #define KLAVIYO_OUTBOX_INSIDE_H
@@ -25,7 +25,7 @@ typedef enum {
 } statement;
 
 struct store {
-  slot *place;
+  slot *slot;
   char *base;
   database file;
   sqlite3_stmt *statements[STATEMENTS];
@@ -38,13 +38,14 @@ struct store {
   store_options options;
 };
 
-/* Whether it is a parent's: then SQLite must not be touched. */
+/* Returns whether the store belongs to the parent of a fork: then SQLite must
+** not be called. */
 bool store_is_lost (const store *s);
 
-/* So many events more wait. */
+/* Adds 'more' to the number of waiting events. */
 void store_count (store *s, int64_t more);
 
-/* Takes a statement to its end. */
+/* Runs a statement to its end. */
 store_status store_finish (store *s, statement which);
 
 #endif

@@ -1,7 +1,7 @@
 /*
 ** outbox/l_store.c - klaviyo.outbox.store, for Lua 5.4, Lua 5.1 and LuaJIT from
-** one source. An object of its own: nothing else of this library needs
-** SQLite.
+** one source. It is a shared object of its own: nothing else in this library
+** needs SQLite.
 */
 #include <errno.h>
 #include <string.h>
@@ -67,8 +67,8 @@ static int answer (lua_State *L, const handle *h, store_status status) {
 }
 
 
-/* A closed one is answered for, not raised about: a sender may find that its
-** store was closed while it waited. */
+/* A closed store returns an error and does not raise: a store may be closed
+** while its sender waits. */
 static handle *check (lua_State *L) {
   return luaL_checkudata(L, 1, STORE);
 }
@@ -147,7 +147,7 @@ static int opened (lua_State *L, const handle *h, store_status status,
 
 
 /* store.open(base, {create =, full =, max_bytes =, max_rejected =})
-** -> store, what was wrong with the file that was there | nil, what, why */
+** -> store, the damage of the file that was there | nil, what, why */
 static int open_store (lua_State *L) {
   const char *base = luaL_checkstring(L, 1);
   store_options options;
@@ -181,8 +181,8 @@ static int renew (lua_State *L) {
 }
 
 
-/* store.make_folder(path) -> true | nil, what, why. One that exists is as good,
-** unless others may write to it; nobody else may read one that is made. */
+/* store.make_folder(path) -> true | nil, what, why. An existing folder is used
+** unless other users may write to it; only its owner can read a new one. */
 static int make_folder (lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   char why[WHY_SIZE];
@@ -257,7 +257,7 @@ static int drop (lua_State *L) {
 }
 
 
-/* s:deliver(count): so many rows are with the service; drop them later */
+/* s:deliver(count): the service has 'count' rows, to be dropped later */
 static int deliver (lua_State *L) {
   handle *h = check(L);
   int64_t count = check_id(L, 2);
@@ -311,7 +311,7 @@ static int reject_row (lua_State *L) {
 }
 
 
-/* What was rejected, for who has the slot and for others -------------------*/
+/* Rejected events, readable without the slot --------------------------------*/
 
 /* store.peek(base) -> rejected | nil, what, why */
 static int peek (lua_State *L) {
@@ -379,8 +379,8 @@ static int waiting (lua_State *L) {
 }
 
 
-/* store.waiting(base) -> how many events wait there, whoever has the slot, as
-** noted last | nil: there is no such slot */
+/* store.waiting(base) -> the number of waiting events noted last, whichever
+** process holds the slot | nil: there is no such slot */
 static int noted (lua_State *L) {
   int64_t count;
   luaL_checkstring(L, 1);
@@ -431,7 +431,7 @@ static int close_store (lua_State *L) {
 }
 
 
-/* The program forgot it, or came to its end. */
+/* Called when the program did not close the store. */
 static int collect (lua_State *L) {
   const handle *h = check(L);
   if (h->s != NULL)
@@ -491,10 +491,10 @@ luaopen_klaviyo_outbox_store (lua_State *L) {
       {"make_folder", make_folder},
       {"waiting", noted},
   };
-  set_class(L, STORE, methods, sizeof methods / sizeof methods[0]);
-  set_class(L, REJECTED, looks, sizeof looks / sizeof looks[0]);
+  set_class(L, STORE, methods, sizeof(methods) / sizeof(methods[0]));
+  set_class(L, REJECTED, looks, sizeof(looks) / sizeof(looks[0]));
   lua_newtable(L);
-  set_functions(L, functions, sizeof functions / sizeof functions[0]);
+  set_functions(L, functions, sizeof(functions) / sizeof(functions[0]));
   lua_pushstring(L, sqlite3_libversion());
   lua_setfield(L, -2, "sqlite");
   set_build(L);

@@ -81,12 +81,12 @@ rejected *rejected_open (const char *base, bool to_write, store_status *status,
   if (r != NULL && path != NULL) {
     *status = start(r, path, to_write);
     if (*status == STORE_DAMAGED && to_write) {
-      char *aside;
+      char *quarantined;
       stop(r);
-      aside = database_quarantine(path);
-      if (aside != NULL)
+      quarantined = database_quarantine(path);
+      if (quarantined != NULL)
         *status = start(r, path, to_write);
-      sqlite3_free(aside);
+      sqlite3_free(quarantined);
     }
     (void)snprintf(why, why_size, "%s", r->file.message);
   }

@@ -1,5 +1,5 @@
 /*
-** slot.c - a place in an outbox's folder, for one live process at a time.
+** slot.c - a slot of an outbox's folder, held by one running process at a time.
 */
 #include "slot.h"
 
@@ -40,8 +40,8 @@ static void in_parent (void) {
 }
 
 
-/* A lock belongs to the open file, which a child shares: with it open the
-** slot would not be free while the child lives. */
+/* Closes inherited files in a child. A lock belongs to the open file, which a
+** child shares: an open copy would keep the slot locked. */
 static void in_child (void) {
   slot *s;
   for (s = slots; s != NULL; s = s->next) {
@@ -63,8 +63,7 @@ void slot_report (const slot *s) {
 }
 
 
-/* Whoever ends without a word to the outbox is not to learn of it from the
-** missing events. */
+/* Reports waiting events when a program ends without closing the outbox. */
 static void report_all (void) {
   const slot *s;
   pthread_mutex_lock(&guard);
@@ -74,14 +73,14 @@ static void report_all (void) {
 }
 
 
-/* Without what this registers all goes on; only a report may be missing. */
+/* If the registration fails, only the report is missing. */
 static void begin (void) {
   pthread_atfork(before_fork, in_parent, in_child);
   (void)!atexit(report_all);
 }
 
 
-/* With the guard held. */
+/* The caller holds the guard. */
 static bool was_inherited (const slot *other) {
   const slot *s;
   for (s = slots; s != NULL; s = s->next)
@@ -92,7 +91,7 @@ static bool was_inherited (const slot *other) {
 }
 
 
-/* The errno of what went wrong, else 0. */
+/* Returns 0, or an errno. */
 static int lock (slot *s, const char *path, bool create) {
   struct stat about;
   s->fd = open(path, O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0600);
@@ -140,8 +139,8 @@ bool slot_is_inherited (const slot *s) {
 }
 
 
-/* Of one size, and in place: a full disk does not matter. Where it cannot be
-** written the figure is an old one, which harms nothing. */
+/* The note has a fixed size and is overwritten in place, so a full disk does
+** not matter. If the write fails, the old figure stays, which does no harm. */
 void slot_note (slot *s, int64_t waiting) {
   char text[NOTE_SIZE + 1];
   s->waiting = waiting;

@@ -1,11 +1,10 @@
 /*
-** slot.h - a place in an outbox's folder, for one live process at a time.
+** slot.h - a slot of an outbox's folder, held by one running process at a time.
 **
-** A slot is an open file with an exclusive lock on it, so that the system
-** gives it free when its process ends, however it ends. A forked child holds
-** none of its parent's, and can take none of them either, even once they are
-** free: SQLite must not meet in one process a file that was open when it
-** forked.
+** A slot is an open file with an exclusive lock, which the system releases when
+** the process ends, however it ends. A forked child holds none of its parent's
+** slots and cannot take them, even once they are free: SQLite must not open a
+** file in a process that inherited it open from a fork.
 */
 #ifndef KLAVIYO_OUTBOX_SLOT_H
 #define KLAVIYO_OUTBOX_SLOT_H
@@ -15,26 +14,26 @@
 
 typedef struct slot slot;
 
-/* Takes the slot whose lock is the file at 'path', which is made if 'create'
-** says so. NULL: 'error' says why, by errno; EWOULDBLOCK is for one that is
-** another's. */
+/* Takes the slot whose lock is the file at 'path', which is created if 'create'
+** is set. NULL: 'error' is an errno; EWOULDBLOCK if another process has it. */
 slot *slot_take (const char *path, bool create, int *error);
 
-/* Whether it was taken before a fork that led here, and so is not ours. */
+/* Returns whether the slot was taken before a fork, by a parent. */
 bool slot_is_inherited (const slot *s);
 
-/* Writes into the lock's file how many events wait, for others to read. */
+/* Writes the number of waiting events into the lock's file, for others to
+** read. */
 void slot_note (slot *s, int64_t waiting);
 
 /* Writes to stderr how many events wait, if any do. It is also called for each
 ** slot that is not released when the process ends. */
 void slot_report (const slot *s);
 
-/* What was noted last in the lock's file at 'path', whoever has the slot; -1 if
-** there is no such file. */
+/* Returns the number noted last in the lock's file at 'path', whichever process
+** holds the slot; -1 if there is no such file. */
 int64_t slot_noted (const char *path);
 
-/* Gives it free. One that is inherited stays known, and is not freed. */
+/* Releases the slot. An inherited slot stays in the list, and is not freed. */
 void slot_release (slot *s);
 
 #endif

@@ -6,15 +6,16 @@
 #include <string.h>
 
 #define MAX_ROWS 1000
-#define SEEN_SIZE 2048 /* a power of two, well above MAX_ROWS */
+#define HASHES_SIZE 2048 /* a power of two, well above MAX_ROWS */
 
-/* A file is made smaller once so much of it is free and so little is not. */
+/* A file is shrunk once it has at least FREE_PAGES free pages and at most
+** USED_PAGES others. */
 #define FREE_PAGES 1024
 #define USED_PAGES 1024
 
 
 bool store_is_lost (const store *s) {
-  return s->place != NULL && slot_is_inherited(s->place);
+  return s->slot != NULL && slot_is_inherited(s->slot);
 }
 
 
@@ -24,7 +25,7 @@ const char *store_message (const store *s) {
 
 
 void store_report (const store *s) {
-  slot_report(s->place);
+  slot_report(s->slot);
 }
 
 
@@ -35,7 +36,7 @@ store_status store_finish (store *s, statement which) {
 
 void store_count (store *s, int64_t more) {
   s->waiting += more;
-  slot_note(s->place, s->waiting);
+  slot_note(s->slot, s->waiting);
 }
 
 
@@ -57,15 +58,15 @@ store_status store_add (store *s, const store_row *row) {
 }
 
 
-/* Whether a unique_id was in the batch before. Another one with the same hash
-** ends a batch too early, which does no harm. */
-static bool seen_before (uint64_t seen[SEEN_SIZE], store_text id) {
+/* Returns whether a unique_id is in the batch already. Another one with the
+** same hash ends a batch too early, which does no harm. */
+static bool is_repeated (uint64_t hashes[HASHES_SIZE], store_text id) {
   uint64_t hash = bytes_hash(id.data, id.size);
-  size_t at = (size_t)hash & (SEEN_SIZE - 1);
-  for (; seen[at] != 0; at = (at + 1) & (SEEN_SIZE - 1))
-    if (seen[at] == hash)
+  size_t at = (size_t)hash & (HASHES_SIZE - 1);
+  for (; hashes[at] != 0; at = (at + 1) & (HASHES_SIZE - 1))
+    if (hashes[at] == hash)
       return true;
-  seen[at] = hash;
+  hashes[at] = hash;
   return false;
 }
 
@@ -75,8 +76,8 @@ static bool is_same (const buffer *b, store_text text) {
 }
 
 
-/* STORE_NONE: the row is not of the batch. */
-static store_status take_row (store *s, uint64_t seen[SEEN_SIZE],
+/* STORE_NONE: the row does not belong to the batch. */
+static store_status take_row (store *s, uint64_t hashes[HASHES_SIZE],
                               store_batch *batch, size_t bytes, buffer *body,
                               buffer *revision) {
   sqlite3_stmt *query = s->statements[READ];
@@ -90,7 +91,7 @@ static store_status take_row (store *s, uint64_t seen[SEEN_SIZE],
   if (!is_first && (body->size + 1 + payload.size > bytes ||
                     !is_same(revision, database_column(query, 2))))
     return STORE_NONE;
-  if (seen_before(seen, database_column(query, 1)))
+  if (is_repeated(hashes, database_column(query, 1)))
     return STORE_NONE;
   if ((!is_first && !buffer_add_byte(body, ',')) ||
       !buffer_add(body, payload.data, payload.size))
@@ -105,7 +106,7 @@ static store_status take_row (store *s, uint64_t seen[SEEN_SIZE],
 
 store_status store_read (store *s, store_batch *batch, int count, size_t bytes,
                          buffer *body, buffer *revision) {
-  uint64_t seen[SEEN_SIZE] = {0};
+  uint64_t hashes[HASHES_SIZE] = {0};
   sqlite3_stmt *query = s->statements[READ];
   store_status status = STORE_OK;
   int rc = SQLITE_ROW;
@@ -120,7 +121,7 @@ store_status store_read (store *s, store_batch *batch, int count, size_t bytes,
     rc = sqlite3_step(query);
     if (rc != SQLITE_ROW)
       break;
-    status = take_row(s, seen, batch, bytes, body, revision);
+    status = take_row(s, hashes, batch, bytes, body, revision);
   }
   if (rc != SQLITE_ROW && rc != SQLITE_DONE)
     status = database_failed(&s->file, rc);
@@ -190,8 +191,8 @@ store_status store_nth (store *s, const store_batch *batch, int index,
 }
 
 
-/* Kept among the rejected first: what is there twice, after a crash in between,
-** is there once in the end. */
+/* Adds the row to the rejected events first: after a crash in between, the row
+** is in both files, and the next rejection replaces it. */
 static store_status move (store *s, int64_t id, store_text reason) {
   sqlite3_stmt *query = s->statements[ONE];
   store_row row;

@@ -1,8 +1,8 @@
 /*
-** store.h - the file of one slot: events that wait, in SQLite.
+** store.h - the file of one slot: waiting events, in SQLite.
 **
-** What store_add said STORE_OK to survives the end of the process, however it
-** comes; and with 'full' that of the machine.
+** An event for which store_add returned STORE_OK survives the end of the
+** process, however it ends; with 'full' also a failure of the machine.
 */
 #ifndef KLAVIYO_OUTBOX_STORE_H
 #define KLAVIYO_OUTBOX_STORE_H
@@ -17,13 +17,13 @@ typedef struct store store;
 
 typedef enum {
   STORE_OK,
-  STORE_NONE,      /* there is no such file, or no such row */
-  STORE_BUSY,      /* the slot is another process's */
-  STORE_INHERITED, /* it was opened before a fork, and is not ours */
-  STORE_FULL,      /* the disk is, or max_bytes are reached */
-  STORE_DAMAGED,   /* the file is no database, or holds nonsense */
-  STORE_FOREIGN,   /* the database is not one of ours */
-  STORE_UNSAFE,    /* others may write to the file or the folder */
+  STORE_NONE,      /* there is no such file or row */
+  STORE_BUSY,      /* another process holds the slot */
+  STORE_INHERITED, /* it was opened before a fork, by a parent */
+  STORE_FULL,      /* the disk is full, or max_bytes is reached */
+  STORE_DAMAGED,   /* the file is not a database, or is corrupt */
+  STORE_FOREIGN,   /* the database belongs to another program */
+  STORE_UNSAFE,    /* other users may write to the file or the folder */
   STORE_FAILED
 } store_status;
 
@@ -48,64 +48,64 @@ typedef struct store_row {
   store_text reason; /* of one rejected */
 } store_row;
 
-/* The rows of a batch are all that there are between two ids. */
+/* A batch has all rows between two ids. */
 typedef struct store_batch {
   int64_t first;
   int64_t last;
   int count;
 } store_batch;
 
-/* Takes the slot BASE.lock and opens BASE.db. NULL: 'why' says why. A damaged
-** file is put aside and a new one begun: then 'why' tells of that, and is
-** empty otherwise. */
+/* Takes the slot BASE.lock and opens BASE.db. NULL: 'why' has the reason. A
+** damaged file is quarantined and a new one created: then 'why' describes it,
+** and is empty otherwise. */
 store *store_open (const char *base, const store_options *options,
                    store_status *status, char *why, size_t why_size);
 void store_close (store *s);
 
-/* To be called before store_close where nobody asked for that: writes to stderr
-** how many events wait. */
+/* Writes to stderr how many events wait. To be called before store_close if the
+** program did not close the store. */
 void store_report (const store *s);
 
-/* Puts aside a file that was found damaged, as store_open does; to be used in
-** place of 's', which is closed in any case. */
+/* Quarantines a damaged file, as store_open does. Returns the store to use
+** instead of 's', which is closed in any case. */
 store *store_renew (store *s, store_status *status, char *why, size_t why_size);
 
-/* What went wrong last. */
+/* Returns the last error message. */
 const char *store_message (const store *s);
 
 store_status store_add (store *s, const store_row *row);
 
-/* Rows from 'first' on up to 'last', the oldest first, as long as they are of
-** one revision, no unique_id comes twice, and there are no more than so many
-** or so many bytes (but one in any case): their payloads, a comma between
-** each two, go into 'body', their revision into 'revision'. STORE_NONE: there
-** are no rows. */
+/* Reads rows from 'first' to 'last', the oldest first, as long as they have one
+** revision and no unique_id comes twice: at most 'count' rows and 'bytes' bytes
+** (but at least one row). Their payloads, with a comma between each two, go
+** into 'body', their revision into 'revision'. STORE_NONE: there are none. */
 store_status store_read (store *s, store_batch *batch, int count, size_t bytes,
                          buffer *body, buffer *revision);
 
-/* Notes that the service has so many rows, which store_drop has yet to delete:
-** they no longer wait. On a full disk nothing can be deleted. */
+/* Notes that the service has 'count' rows, which store_drop deletes later: they
+** no longer wait. On a full disk nothing can be deleted. */
 void store_deliver (store *s, int64_t count);
 
 /* Deletes all rows of a batch. */
 store_status store_drop (store *s, const store_batch *batch);
 
-/* The last id there is; 0 for none. */
+/* Reads the last id; 0 if there are no rows. */
 store_status store_newest (store *s, int64_t *id);
 
-/* The id of a batch's row number 'index', from 0. */
+/* Reads the id of a batch's row number 'index', from 0. */
 store_status store_nth (store *s, const store_batch *batch, int index,
                         int64_t *id);
 
 /* Moves a row to the rejected (rejected.h). */
 store_status store_reject (store *s, int64_t id, store_text reason);
 
-/* Rows that are neither delivered nor deleted. */
+/* Returns the number of rows that are neither delivered nor deleted. */
 int64_t store_waiting (const store *s);
-/* What the file takes, of what is used of it. */
+
+/* Reads the size of the used part of the file. */
 store_status store_bytes (store *s, int64_t *bytes);
 
-/* Gives back to the system what an empty file still takes. */
+/* Returns the disk space of an empty file to the system. */
 store_status store_shrink (store *s);
 
 #endif

@@ -227,13 +227,13 @@ describe("a warning", function()
     end
     local of_age = 0
     for _, message in ipairs(said) do
-      of_age = of_age + (message:find("is retired since 2026-10-15", 1, true) and 1 or 0)
+      of_age = of_age + (message:find("was retired on 2026-10-15", 1, true) and 1 or 0)
       assert.is_nil(message:find(key, 1, true))
     end
     assert.equal(1, of_age)
   end)
 
-  it("is not said of a revision in its first year", function()
+  it("is not given for a revision in its first year", function()
     calendar.set_today("2025-10-14")
     assert(client:call("get_lists"))
     assert.same({}, said)
@@ -243,7 +243,7 @@ describe("a warning", function()
     assert.matches("is deprecated since 2025%-10%-15", said[1])
   end)
 
-  it("is not said of what is only built", function()
+  it("is not given for a request that is only built", function()
     calendar.set_today("2026-11-23")
     client:build("get_lists")
     assert.same({}, said)
@@ -256,7 +256,7 @@ describe("a warning", function()
       client:call("get_lists")
       client:call("get_lists")
     ]], { args = { world.server.base_url }, env = { KLAVIYO_API_KEY = key } })
-    assert.matches("^klaviyo: revision 2024%-10%-15 is retired [^\n]*\n$", output)
+    assert.matches("^klaviyo: revision 2024%-10%-15 was retired [^\n]*\n$", output)
   end)
 end)
 

@@ -199,16 +199,16 @@ describe("a key", function()
   end)
 
   it("with a line's end in it is refused where it is said, by name", function()
-    raises({ "api_key holds a control character", "end of a line" }, function()
+    raises({ "api_key contains a control character", "end of a line" }, function()
       klaviyo.new { api_key = key .. "\n" }
     end)
-    raises("access_token holds a control character", function()
+    raises("access_token contains a control character", function()
       klaviyo.new { access_token = key .. "\r" }
     end)
-    raises("what the function api_key returned holds a control character", function()
+    raises("what the function api_key returned contains a control character", function()
       klaviyo.new({ api_key = function() return key .. "\n" end }):call("get_profiles")
     end)
-    assert.matches("KLAVIYO_API_KEY in the environment holds a control character",
+    assert.matches("KLAVIYO_API_KEY in the environment contains a control character",
       run("print(pcall(klaviyo.new))", { KLAVIYO_API_KEY = "pk_x\r" }))
     raises("app_info must be a string without control characters", function()
       klaviyo.new { api_key = key, app_info = "a\nb" }

@@ -18,15 +18,15 @@ local M = {
   new = client.new,
 }
 
--- What a start can do without is loaded when it is touched: a module, or a
--- member of one.
+-- These modules, or members of modules, are loaded when they are first used.
 local LATER = {
   csv = {"klaviyo.csv"},
   filter = {"klaviyo.values.filter"},
   sandbox = {"klaviyo.sandbox"},
   webhook = {"klaviyo.webhook"},
 
-  --- What clears a member; absent leaves it. The same as cjson.null.
+  --- JSON null: clears a member; an absent member stays as it is. The same as
+  --- cjson.null.
   null = {"klaviyo.values.json", "null"},
 
   --- Marks a table as a list, so that an empty one is [] and not {}.
@@ -35,10 +35,10 @@ local LATER = {
   --- Reads and writes JSON: encode, decode.
   json = {"klaviyo.values.json"},
 
-  --- Any value as readable text.
+  --- Returns any value as readable text.
   dump = {"klaviyo.values.dump", "dump"},
 
-  --- Many calls at a time, in direct style: see tasks.lua.
+  --- Run many calls concurrently: see klaviyo.tasks.
   run = {"klaviyo.tasks", "run"},
   spawn = {"klaviyo.tasks", "spawn"},
   sleep = {"klaviyo.tasks", "sleep"},
@@ -47,7 +47,7 @@ local LATER = {
   datetime = {"klaviyo.values.datetime", "new"},
 }
 
---- The JSON:API document that a flat table becomes, as a plain table.
+--- Returns the JSON:API document for a flat table, as a plain table.
 ---@param operation string  an operation id, or one of its aliases
 ---@param t table
 ---@param options {revision: string|nil, fall_forward: boolean|nil, validate: boolean|nil}|nil
@@ -62,8 +62,8 @@ function M.document(operation, t, options)
   })
 end
 
---- The catalogued revisions, the oldest first: {date=, state=, deprecated=,
---- retired=, served_as=}.
+--- Returns the revisions of the API, the oldest first: {date=, state=,
+--- deprecated=, retired=, served_as=}.
 M.revisions = revision_lifecycle.revisions
 
 return setmetatable(M, {

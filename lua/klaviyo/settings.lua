@@ -1,5 +1,5 @@
---- The settings of a client: which there are, what they may be, what they
---- are when nothing is said.
+--- The settings of a client: their names, their valid values and their
+--- defaults.
 
 local core = require "klaviyo.core"
 local usage_error = require "klaviyo.util.usage_error"
@@ -104,7 +104,7 @@ local function is_outbox(value)
 end
 
 local SWITCH = {is "boolean", "true or false"}
-local SECRET = {is_secret, "a string that is not empty, or a function that gives one"}
+local SECRET = {is_secret, "a string that is not empty, or a function that returns one"}
 
 local KNOWN = {
   api_key = SECRET,
@@ -157,8 +157,9 @@ local DEFAULTS = {
   headers = {},
 }
 
--- Said wrongly, these would end a body where it does not.
-local OURS = {["content-length"] = true, ["transfer-encoding"] = true}
+-- With a wrong value, the server would see the end of the body in the wrong
+-- place.
+local RESERVED = {["content-length"] = true, ["transfer-encoding"] = true}
 
 local function check_headers(headers)
   local copy, known = {}, {}
@@ -169,14 +170,14 @@ local function check_headers(headers)
     elseif type(value) ~= "string" then
       usage_error.raise("headers: %s must be a string, not %s", name,
         usage_error.kind(value))
-    elseif OURS[name:lower()] then
-      usage_error.raise("the header field %q is made from the body: leave it out",
+    elseif RESERVED[name:lower()] then
+      usage_error.raise("the client sets the header field %q from the body; leave it out",
         name)
     end
     local other = known[name:lower()]
     if other and copy[other] ~= value then
-      usage_error.raise("conflicting values for the header field %s, which is there "
-        .. "as %s, too", name, other)
+      usage_error.raise("conflicting values for the header fields %s and %s, which "
+        .. "are the same field", name, other)
     elseif not other then
       copy[name], known[name:lower()] = value, name
     end
@@ -184,23 +185,23 @@ local function check_headers(headers)
   return copy
 end
 
---- Refuses a secret that is no word of a header field: read from a file it
---- may have the line's end with it.
+--- Raises an error for a secret that cannot be sent in a header field. One
+--- that was read from a file may end in a line break.
 ---@param where string
 ---@param value any
 function M.check_secret(where, value)
   if type(value) == "string" and value:find("%c") then
-    usage_error.raise("%s holds a control character, perhaps the end of a line "
-      .. "that it was read from", where)
+    usage_error.raise("%s contains a control character, perhaps a line break at its "
+      .. "end; remove it", where)
   end
 end
 
--- What others call a setting that has another name here, or is none.
+-- Names that other libraries use, and what to write here.
 local HINTS = {
   dry_run = "client:build makes a request and does not send it",
   verbose = "debug = true logs every attempt (or KLAVIYO_DEBUG=1)",
-  log = "debug = true logs every attempt; on_attempt is told of each",
-  logger = "debug = true logs every attempt; on_attempt is told of each",
+  log = "debug = true logs every attempt; on_attempt is called with each",
+  logger = "debug = true logs every attempt; on_attempt is called with each",
   log_level = "debug = true logs every attempt (or KLAVIYO_DEBUG=1)",
   key = "the private key is api_key",
   private_key = "the private key is api_key",
@@ -214,13 +215,13 @@ local HINTS = {
   sandbox = "the address of a sandbox is base_url",
   api_version = "the API's version is revision",
   version = "the API's version is revision",
-  max_retries = "how often to try again is retries",
-  retry = "how often to try again is retries",
+  max_retries = "the number of retries is retries",
+  retry = "the number of retries is retries",
   rate_limit = "whether to wait for the rate limits is pacing",
   page_size = "page = {size = …} is an argument of a call",
 }
 
--- A secret is never shown, not even when it is of the wrong type.
+-- A message never shows a secret, not even one of the wrong type.
 local function check(name, value, where)
   local rule = KNOWN[name]
   if not rule and HINTS[name] then
@@ -240,7 +241,7 @@ local function check(name, value, where)
   return name == "headers" and check_headers(value) or value
 end
 
--- The key would go over the network in the clear.
+-- The key would be sent unencrypted.
 local function refuse_plain(url)
   local host = url:lower():match("^http://([^/:]+)")
   if host and ("." .. host:gsub("%.$", "")):find("%.klaviyo%.com$") then
@@ -252,10 +253,10 @@ end
 local function check_base_url(url)
   url = url:gsub("/+$", "")
   if url:match("^%a+://([^/?#]*)@") then
-    usage_error.raise("base_url must hold no user and password: use api_key, or "
-      .. "headers = {Authorization = …}")
+    usage_error.raise("base_url must not contain a user and a password; use api_key, "
+      .. "or headers = {Authorization = …}")
   end
-  -- to libcurl https:///x is the host x, and a NUL is the end
+  -- libcurl reads https:///x as the host x, and ends a URL at a NUL
   if not url:find("^%a+://[^/]") or url:find("%c") or not core.is_base(url) then
     usage_error.raise("base_url must be http(s)://host[:port][/prefix], not %q",
       url)
@@ -272,13 +273,13 @@ local function complete(settings)
   settings.base_url = check_base_url(settings.base_url)
   proxies.check(settings.proxy, settings.base_url)
   if settings.api_key and settings.access_token then
-    usage_error.raise("give api_key or access_token, not both")
+    usage_error.raise("set api_key or access_token, not both")
   end
   return settings
 end
 
--- How a setting is read from the environment: KLAVIYO_TIMEOUT is `timeout`.
--- Functions and tables cannot be.
+-- How text from the environment becomes a setting: KLAVIYO_TIMEOUT is
+-- `timeout`. The environment cannot hold functions and tables.
 local BOOLEANS = {
   ["1"] = true, ["true"] = true, yes = true, on = true,
   ["0"] = false, ["false"] = false, no = false, off = false,
@@ -309,17 +310,16 @@ local FROM_ENVIRONMENT = {
   debug = switch_of,
 }
 
--- Who calls, and for whom: these are of one account, and are taken from the
--- environment together or not at all.
+-- These belong to one account. All of them come from the environment, or none.
 local IDENTITY = {
   api_key = text_of, access_token = text_of, auth_scheme = text_of,
   rate_limit_key = text_of, company_id = text_of,
 }
 
-local function read_environment(settings, given, readers)
+local function read_environment(settings, options, readers)
   for name, read in pairs(readers) do
     local variable = "KLAVIYO_" .. name:upper()
-    local text = given[name] == nil and os.getenv(variable)
+    local text = options[name] == nil and os.getenv(variable)
     if text and text ~= "" then
       settings[name] = check(name, read(text),
         variable .. " in the environment")
@@ -327,7 +327,7 @@ local function read_environment(settings, given, readers)
   end
 end
 
---- The revision of who names none.
+--- Returns the revision of a program that does not set one.
 ---@return string
 function M.revision()
   local settings = {revision = DEFAULTS.revision}
@@ -337,26 +337,27 @@ end
 
 M.default_revision = DEFAULTS.revision
 
---- Whether there is a setting of that name.
+--- Returns true if there is a setting of that name.
 ---@return boolean
 function M.has(name)
   return KNOWN[name] ~= nil
 end
 
---- Settings from what a user gives, defaults put in.
----@param given klaviyo.Settings|nil
-function M.new(given)
+--- Returns the settings of a new client: its options, the environment and the
+--- defaults.
+---@param options klaviyo.Settings|nil
+function M.new(options)
   local settings = {}
   for name, value in pairs(DEFAULTS) do
     settings[name] = value
   end
-  given = given or {}
-  for name, value in pairs(given) do
+  options = options or {}
+  for name, value in pairs(options) do
     settings[name] = check(name, value)
   end
-  read_environment(settings, given, FROM_ENVIRONMENT)
-  if not given.api_key and not given.access_token then
-    read_environment(settings, given, IDENTITY)
+  read_environment(settings, options, FROM_ENVIRONMENT)
+  if not options.api_key and not options.access_token then
+    read_environment(settings, options, IDENTITY)
     if settings.api_key and settings.access_token then
       usage_error.raise("the environment has both KLAVIYO_API_KEY and "
         .. "KLAVIYO_ACCESS_TOKEN: leave out one")
@@ -364,17 +365,17 @@ function M.new(given)
   end
   if not settings.api_key and not settings.access_token
       and not settings.company_id then
-    usage_error.raise("no key: give api_key or access_token, or set "
+    usage_error.raise("no key: pass api_key or access_token, or set "
       .. "KLAVIYO_API_KEY in the environment" .. (type(ngx) == "table"
-      and ' (and say "env KLAVIYO_API_KEY;" in nginx.conf)' or ""))
+      and ' (and add "env KLAVIYO_API_KEY;" to nginx.conf)' or ""))
   end
   return complete(settings)
 end
 
--- A field's name is the same in any case.
-local function merged(base, given)
+-- The names of header fields are case-insensitive.
+local function merged(base, options)
   local headers, replaced = {}, {}
-  for name, value in pairs(given) do
+  for name, value in pairs(options) do
     headers[name], replaced[name:lower()] = value, true
   end
   for name, value in pairs(base) do
@@ -385,39 +386,39 @@ local function merged(base, given)
   return headers
 end
 
---- A copy with other settings; headers are added to, by name.
+--- Returns a copy with other settings. Headers are merged by name.
 ---@param base klaviyo.Settings
----@param given klaviyo.Settings
-function M.with(base, given)
+---@param options klaviyo.Settings
+function M.with(base, options)
   local settings = {}
   for name, value in pairs(base) do
     settings[name] = value
   end
-  for name, value in pairs(given) do
+  for name, value in pairs(options) do
     settings[name] = check(name, value)
   end
-  if given.headers then
+  if options.headers then
     settings.headers = merged(base.headers, settings.headers)
   end
-  if given.api_key then
-    settings.access_token = given.access_token
-  elseif given.access_token then
+  if options.api_key then
+    settings.access_token = options.access_token
+  elseif options.access_token then
     settings.api_key = nil
   end
   return complete(settings)
 end
 
--- What belongs to an account, and so is not taken over by a client for
--- another one. A header field may hold a key, too.
+-- These belong to an account; a client for another account does not inherit
+-- them. An Authorization field among `headers` may hold a key, too.
 local OF_ACCOUNT = {"api_key", "access_token", "auth_scheme", "company_id",
   "rate_limit_key", "outbox"}
 
---- A copy for another account: no key, token or other thing that belongs to the
---- account of `base`, or to the one that the environment names, is in it.
+--- Returns a copy for another account. It contains no key, token or other
+--- setting that belongs to the account of `base` or of the environment.
 ---@param base klaviyo.Settings
----@param given klaviyo.Settings
-function M.as(base, given)
-  if given.api_key == nil and given.access_token == nil then
+---@param options klaviyo.Settings
+function M.as(base, options)
+  if options.api_key == nil and options.access_token == nil then
     usage_error.raise("client:as needs the api_key or the access_token of the other "
       .. "account, and got nil for both")
   end
@@ -434,7 +435,7 @@ function M.as(base, given)
       settings.headers[name] = value
     end
   end
-  return M.with(settings, given)
+  return M.with(settings, options)
 end
 
 return M

@@ -298,7 +298,7 @@ describe("revisions", function()
 
     before_each(function() heard = {} end)
 
-    it("are said to be deprecated once, and until when", function()
+    it("warn once that they are deprecated, and when they are retired", function()
       on(DEPRECATED)
       with_server(function(server)
         for _ = 1, 2 do
@@ -308,17 +308,17 @@ describe("revisions", function()
         end
       end)
       assert.same({"klaviyo: revision 2024-10-15 is deprecated since "
-        .. "2025-10-15 by the published policy, and retired on 2026-10-15"},
+        .. "2025-10-15; Klaviyo retires it on 2026-10-15 (set a later revision)"},
         heard)
     end)
 
-    it("are said to be retired, with what answers, and what differs", function()
+    it("warn that they are retired, which one is served, and what differs", function()
       on(RETIRED)
       with_server(function(server)
         local client = client_of(server)
         assert(client:call("get_lists"))
-        assert.same({"klaviyo: revision 2024-10-15 is retired since 2026-10-15 "
-          .. "by the published policy; 2025-01-15 answers in its place"}, heard)
+        assert.same({"klaviyo: revision 2024-10-15 was retired on 2026-10-15; "
+          .. 'Klaviyo serves 2025-01-15 instead (set revision = "2025-01-15" or later)'}, heard)
         for _ = 1, 2 do
           assert(client:call("get_coupon_codes"))
           assert(client.coupon_codes:list())
@@ -332,7 +332,7 @@ describe("revisions", function()
       end)
     end)
 
-    it("are not mentioned while they are stable", function()
+    it("do not warn while they are stable", function()
       on(STABLE)
       with_server(function(server)
         assert(client_of(server):call("get_coupon_codes"))
@@ -340,7 +340,7 @@ describe("revisions", function()
       assert.same({}, heard)
     end)
 
-    it("are each said once, whichever calls ask for them", function()
+    it("warn once each, whichever calls use them", function()
       on(RETIRED)
       with_server(function(server)
         local client = client_of(server)
@@ -352,20 +352,20 @@ describe("revisions", function()
       end)
       assert.equal(2, #heard)
       assert.matches("2025-01-15 is deprecated", heard[1], 1, true)
-      assert.matches("2024-10-15 is retired", heard[2], 1, true)
+      assert.matches("2024-10-15 was retired", heard[2], 1, true)
     end)
 
-    it("nobody answers for, where they shall not fall forward", function()
+    it("warn of 410 if the client does not fall forward", function()
       on(RETIRED)
       with_server(function(server)
         local client = client_of(server, {fall_forward = false})
         assert(client:call("get_coupon_codes"))
         assert.equal(1, #heard)
-        assert.matches("nobody answers in its place", heard[1], 1, true)
+        assert.matches("Klaviyo answers 410", heard[1], 1, true)
       end)
     end)
 
-    it("are written to stderr, where nobody says otherwise", function()
+    it("warn on stderr by default", function()
       with_server(function(server)
         local output = script.run(([[
           require("klaviyo.operations.revision_lifecycle").set_today "%s"
@@ -376,8 +376,8 @@ describe("revisions", function()
             assert(client:call "get_lists")
           end
         ]]):format(RETIRED, server.url))
-        assert.equal("klaviyo: revision 2024-10-15 is retired since 2026-10-15 "
-          .. "by the published policy; 2025-01-15 answers in its place\n",
+        assert.equal("klaviyo: revision 2024-10-15 was retired on 2026-10-15; "
+          .. 'Klaviyo serves 2025-01-15 instead (set revision = "2025-01-15" or later)\n',
           output)
       end)
     end)

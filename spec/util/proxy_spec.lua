@@ -23,8 +23,8 @@ end
 describe("a proxy", function()
   it("that libcurl cannot use is refused when it is set, without what it holds", function()
     for proxy, why in pairs {
-      ["socks9://user:secret@127.0.0.1:1080"] = 'no proxies of the scheme "socks9"',
-      ["ftp://user:secret@127.0.0.1"] = 'no proxies of the scheme "ftp"',
+      ["socks9://user:secret@127.0.0.1:1080"] = 'does not support the proxy scheme "socks9"',
+      ["ftp://user:secret@127.0.0.1"] = 'does not support the proxy scheme "ftp"',
       ["http://user:secret@"] = "must be host:port",
       ["http://user:secret@host:port"] = "must be",
       ["http://user:secret@host:70000"] = "must be",
@@ -128,7 +128,7 @@ describe("base_url", function()
   it("with a user and a password is refused, and shown nowhere", function()
     for _, url in ipairs { "https://user:secret@gw.example/klaviyo", "http://secret@127.0.0.1", "https://u:s@secret@h",
       "ftp://user:secret@host" } do
-      assert.matches("base_url must hold no user and password", raised(function() new { base_url = url } end))
+      assert.matches("base_url must not contain a user and a password", raised(function() new { base_url = url } end))
     end
   end)
 

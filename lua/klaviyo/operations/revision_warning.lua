@@ -20,13 +20,14 @@ local function warn_of_age(settings)
   local date = settings.revision
   local age = revision_lifecycle.age(date)
   if age.state == "retired" then
-    local answers = settings.fall_forward == false and "nobody"
-      or revision_lifecycle.served(date)
-    warning.say(settings, ("revision %s is retired since %s by the published "
-      .. "policy; %s answers in its place"):format(date, age.retired, answers))
+    local served = revision_lifecycle.served(date)
+    local effect = settings.fall_forward == false and "Klaviyo answers 410"
+      or ("Klaviyo serves %s instead"):format(served)
+    warning.say(settings, ('revision %s was retired on %s; %s (set revision = '
+      .. '"%s" or later)'):format(date, age.retired, effect, served))
   elseif age.state == "deprecated" then
-    warning.say(settings, ("revision %s is deprecated since %s by the "
-      .. "published policy, and retired on %s"):format(date, age.deprecated,
+    warning.say(settings, ("revision %s is deprecated since %s; Klaviyo "
+      .. "retires it on %s (set a later revision)"):format(date, age.deprecated,
       age.retired))
   end
 end
@@ -35,7 +36,7 @@ end
 --- that differs in the revision that the service uses instead.
 ---@param settings klaviyo.Settings
 ---@param op table
----@param api klaviyo.Api  that it was found in
+---@param api klaviyo.Api
 function M.check(settings, op, api)
   local date = settings.revision
   if not warned[date] then
@@ -47,8 +48,9 @@ function M.check(settings, op, api)
     local counterpart = not api:is_alike(op) and api:counterpart(op)
     local names = counterpart and revision_diff.between(op, counterpart) or ""
     if names ~= "" then
-      warning.say(settings, ("%s is otherwise in %s than in %s: %s"):format(
-        op.id, revision_lifecycle.served(date), date, names))
+      warning.say(settings, ("%s differs in revision %s, which Klaviyo serves "
+        .. "instead of %s: %s"):format(op.id, revision_lifecycle.served(date),
+        date, names))
     end
   end
 end

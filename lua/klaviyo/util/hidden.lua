@@ -1,6 +1,7 @@
---- Keeps a value out of reach of whoever prints a table that has it: the table
---- has a function in its place. (A weak table would do so as well, but on
---- LuaJIT it would never let go of a value that refers to its key.)
+--- Returns a function that returns the value. A table that holds the function
+--- instead of the value does not show it when a program prints the table. (A
+--- weak table would also hide it, but LuaJIT never frees a value in a weak
+--- table that refers to its own key.)
 
 ---@param value any
 ---@return fun(): any

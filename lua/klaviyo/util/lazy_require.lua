@@ -1,5 +1,5 @@
---- A module that is loaded when something of it is first used: for what most
---- programs, or most starts of one, do without.
+--- Returns a table that loads the module when a member of it is first read.
+--- Most programs never need these modules.
 
 ---@param name string
 ---@return table

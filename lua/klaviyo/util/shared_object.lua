@@ -1,5 +1,5 @@
---- Loads one of the library's shared objects, after which it is known to fit:
--- built for this Lua, and of the same version as the Lua files beside it.
+--- Loads one of the library's shared objects and checks that it was built for
+--- this Lua, from the same version as the Lua files.
 
 local version = require "klaviyo.version"
 
@@ -32,7 +32,7 @@ local function built_for(text)
   return text:match("klaviyo: built for (Lua %d+%.%d+)")
 end
 
--- The file that cannot be loaded still holds the words of lua_build.h.
+-- A file that cannot be loaded still contains the text of build.h.
 local function read(path)
   local file = io.open(path, "rb")
   local text = file and file:read("*a") or ""

@@ -1,8 +1,8 @@
---- The keys of tables: in order, and out of lists.
+--- Sorted keys and sets.
 
 local M = {}
 
---- The keys of a table, sorted; none, of nothing.
+--- Returns the keys of a table, sorted; an empty list for nil.
 ---@param t table|nil
 ---@return any[]
 function M.sorted(t)
@@ -14,7 +14,7 @@ function M.sorted(t)
   return keys
 end
 
---- A table that has each item of a list as a key.
+--- Returns a table that has each item of a list as a key.
 ---@param list any[]|nil
 ---@return table<any, true>
 function M.set(list)

@@ -1,12 +1,12 @@
---- Errors of the programmer: raised at the line of the caller, with the
--- nearest right name. What happens on the wire is errors.lua's.
+--- Errors in a program: raised at the caller's line, with the nearest valid
+--- name. Errors of requests are klaviyo.Error, see response/errors.lua.
 
 local userinfo = require "klaviyo.util.userinfo"
 
 local M = {}
 
--- Everything below this folder is ours; the first frame outside it is the
--- line to blame, however many of our functions lie between.
+-- The first frame outside this library is the line that the message names,
+-- however many functions of the library are between.
 local home = debug.getinfo(1, "S").source:match("^(.*[/\\])util[/\\]usage_error%.lua$")
 
 local function is_outside(info)
@@ -27,45 +27,45 @@ local function callers_level()
   end
 end
 
--- A function that ends in `return client.…` has no frame any more when that
--- raises. Of one that is all of a coroutine it is known where it stands; that
--- is kept by function, as the same one may be that of many tasks.
+-- A function that ends in `return client.…` (a tail call) has no frame when the
+-- call raises an error. If it is the main function of a task, the message names
+-- the line of its definition, kept by function: many tasks may run the same one.
 local WEAK = {__mode = "k"}
-local places, begun = setmetatable({}, WEAK), setmetatable({}, WEAK)
+local definitions, main_function = setmetatable({}, WEAK), setmetatable({}, WEAK)
 
---- A coroutine begins to run a function of the user's.
+--- Notes that a coroutine starts to run a function of the program.
 ---@param thread thread
 ---@param fn function
 function M.begins(thread, fn)
-  local place = places[fn]
-  if not place then
-    place = debug.getinfo(fn, "S")
-    places[fn] = place
+  local definition = definitions[fn]
+  if not definition then
+    definition = debug.getinfo(fn, "S")
+    definitions[fn] = definition
   end
-  begun[thread] = place
+  main_function[thread] = definition
 end
 
---- Raises a message at the line of the first caller outside this library.
+--- Raises an error at the line of the first caller outside this library.
 ---@param fmt string a `string.format` pattern
 function M.raise(fmt, ...)
   local message = userinfo.redacted(select("#", ...) > 0 and fmt:format(...)
     or fmt)
   local level = callers_level()
-  local place = level == 0 and begun[coroutine.running() or false]
-  if place and is_outside(place) then
-    message = ("%s:%d: %s"):format(place.short_src, place.linedefined, message)
+  local main = level == 0 and main_function[coroutine.running() or false]
+  if main and is_outside(main) then
+    message = ("%s:%d: %s"):format(main.short_src, main.linedefined, message)
   end
   error(message, level)
 end
 
--- JSON's null is a pointer to nothing; LuaJIT has one of its own, a cdata.
+-- JSON's null is a NULL pointer: light userdata, or in LuaJIT a cdata.
 local function is_null(value)
   return (type(value) == "userdata" or type(value) == "cdata")
     and package.loaded.cjson ~= nil and value == package.loaded.cjson.null
 end
 
---- What a value is, in words: `a string`, `nil`, `klaviyo.null`. Never the
---- value, which may be a secret.
+--- Returns the kind of a value in words: `a string`, `nil`, `klaviyo.null`.
+--- Never the value itself, which may be a secret.
 ---@param value any
 ---@return string
 function M.kind(value)
@@ -81,8 +81,8 @@ end
 
 local MAX_SHOWN = 60
 
---- A value as a message shows it: numbers and booleans as they are, text in
---- quotes and cut, of all others what they are.
+--- Returns a value as messages show it: numbers and booleans as they are, text
+--- in quotes and shortened, other values by their kind.
 ---@param value any
 ---@return string
 function M.shown(value)
@@ -97,11 +97,12 @@ function M.shown(value)
   return M.kind(value)
 end
 
---- Raises unless a value is a whole number, such as a count.
----@param what string  what it is, for the message
+--- Returns the value if it is a whole number, such as a count, of at least
+--- `least`; else raises an error.
+---@param what string  its name, for the message
 ---@param value any
----@param least integer  the smallest that is right
----@return integer  the value
+---@param least integer
+---@return integer
 function M.whole(what, value, least)
   if type(value) == "number" and value >= least and value % 1 == 0
       and value < math.huge then
@@ -111,13 +112,13 @@ function M.whole(what, value, least)
     M.shown(value))
 end
 
--- Names are compared as a reader would: case, hyphen and underscore aside.
+-- Case, and hyphen or underscore, do not count when names are compared.
 local function folded(name)
   return (name:lower():gsub("%-", "_"))
 end
 
--- How many slips of a finger lie between two names: a letter more, less,
--- other, or two swapped.
+-- The edit distance of two names: a letter inserted, removed, replaced, or two
+-- letters swapped (optimal string alignment).
 local function distance(a, b)
   local before, previous, current = {}, {}, {}
   for j = 0, #b do
@@ -154,7 +155,8 @@ local function as_list(candidates)
   return list
 end
 
--- The candidates, nearest first, and how far the nearest is.
+-- Returns the candidates, nearest first, the distance of the nearest, and the
+-- largest distance that counts as near.
 local function by_distance(name, candidates)
   local wanted = folded(tostring(name))
   local distances = {}
@@ -171,7 +173,7 @@ local function by_distance(name, candidates)
   return list, distances[list[1]], math.max(1, math.floor(#wanted / 3))
 end
 
---- The candidate nearest to a name, if any is near.
+--- Returns the candidate nearest to a name, or nil if none is near.
 ---@param name string
 ---@param candidates table a list of names, or a set (names as keys)
 ---@return string|nil
@@ -183,7 +185,7 @@ end
 local MAX_NAMED = 40
 local NEAREST_NAMED = 5
 
--- All that is allowed; of very many only those that come near.
+-- Lists all candidates, or only the nearest if there are many.
 local function allowed(name, candidates)
   local names = as_list(candidates)
   if #names == 0 then
@@ -195,25 +197,25 @@ local function allowed(name, candidates)
     table.concat(by_distance(name, names), ", ", 1, NEAREST_NAMED), #names)
 end
 
---- Raises for a table that is read as a list, and begins nowhere: it would
---- pass for an empty one.
+--- Raises an error for a table that must be a list, but has other keys and no
+--- first item. Without this check it would pass for an empty list.
 ---@param what string
 ---@param t table
 function M.list(what, t)
   local name = next(t)
   if t[1] == nil and name ~= nil then
-    M.raise("%s is a list: this one has nothing at [1], but at %s", what,
+    M.raise("%s must be a list; this table has no [1], but %s", what,
       type(name) == "string" and ("%q"):format(name)
       or "[" .. tostring(name) .. "]")
   end
 end
 
---- Raises for a name that does not exist: says the nearest one, and what
--- there is.
+--- Raises an error for an unknown name. The message suggests the nearest
+--- candidate and lists the allowed ones.
 ---@param what string e.g. "operation" or `attribute of create_profile`
 ---@param name any
 ---@param candidates table a list of names, or a set (names as keys)
----@param hint string|nil  what else may be meant, where no name is near
+---@param hint string|nil  for the message, if no candidate is near
 function M.unknown(what, name, candidates, hint)
   local nearest = M.nearest(name, candidates)
   M.raise('unknown %s "%s"; %s%sallowed: %s', what,

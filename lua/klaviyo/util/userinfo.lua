@@ -1,11 +1,11 @@
---- Keeps the user and the password that a URL may hold out of messages.
+--- Removes the user and the password of URLs from messages.
 
 local M = {}
 
--- Up to the last "@" of the authority: a password may hold one.
+-- Up to the last "@" of the authority: a password may contain one.
 local USERINFO = "(%a[%w+.-]*://)[^%s/?#'\"]*@"
 
---- Returns a text whose URLs have "[redacted]" in place of user and password.
+--- Returns the text with "[redacted]" for the user and the password of URLs.
 ---@param text string
 ---@return string
 function M.redacted(text)

@@ -1,10 +1,10 @@
---- Warnings: what a program should be told once, and goes on without.
+--- Warnings: messages that do not stop the program.
 
 local userinfo = require "klaviyo.util.userinfo"
 
 local M = {}
 
---- Warns, by the client's own way or by the host's.
+--- Gives a warning: to on_warning if it is set, else to nginx's log or stderr.
 function M.say(settings, message)
   message = "klaviyo: " .. userinfo.redacted(message)
   if settings.on_warning then
@@ -16,15 +16,15 @@ function M.say(settings, message)
   end
 end
 
---- Has nginx's log tell of an error that nobody will hear of.
+--- Writes an error to nginx's log, if no caller receives it.
 function M.log_error(err)
   if type(ngx) == "table" and ngx.log then
     ngx.log(ngx.ERR, tostring(err))
   end
 end
 
---- The same of one that is about to be raised, where nginx would say no more
---- of it than that there was one: it is no text.
+--- Writes an error to nginx's log before it is raised, unless it is text: nginx
+--- itself logs only the type of an error that is a table.
 function M.log_raised(err)
   if type(err) ~= "string" then
     M.log_error(err)

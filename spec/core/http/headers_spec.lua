@@ -93,7 +93,7 @@ describe("headers.c: header fields of a request", function()
       local made, name, why = settings {"A", value}
       assert.is_nil(made)
       assert.equal("A", name)
-      assert.equal("holds a control character", why)
+      assert.equal("contains a control character", why)
     end
     for _, name in ipairs {"", "a b", "a:b", "a\r\n", "\195\164", "a\0"} do
       local made, _, why = settings {name, "x"}

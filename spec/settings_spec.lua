@@ -199,7 +199,7 @@ describe("a key", function()
   end)
 
   it("with a line's end in it is refused where it is said, by name", function()
-    raises({ "api_key contains a control character", "end of a line" }, function()
+    raises({ "api_key contains a control character", "a line break" }, function()
       klaviyo.new { api_key = key .. "\n" }
     end)
     raises("access_token contains a control character", function()

@@ -29,7 +29,7 @@ describe("a proxy", function()
       ["http://user:secret@host:port"] = "must be",
       ["http://user:secret@host:70000"] = "must be",
       ["http://user:sec/ret@host:3128"] = "must be",
-      ["user:secret@ho st"] = "holds a blank",
+      ["user:secret@ho st"] = "contains a blank",
       ["http://user:secret@[::1"] = "must be",
       ["://user:secret@host"] = "must be",
     } do

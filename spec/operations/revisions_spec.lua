@@ -169,7 +169,7 @@ describe("revisions", function()
       local client = new {revision = "2025-10-15"}
       assert.truthy(client:build("get_events", {page = {size = 1000}}))
       on "2027-10-14"
-      raises("get_events takes no page[size]", function()
+      raises("get_events does not take page[size]", function()
         client:build("get_events", {page = {size = 1000}})
       end)
     end)
@@ -266,7 +266,7 @@ describe("revisions", function()
       local client = new()
       local later = {revision = "2026-07-15"}
       assert.truthy(client:build("get_events", {page = {size = 1000}}, later))
-      raises("get_events takes no page[size]", function()
+      raises("get_events does not take page[size]", function()
         client:build("get_events", {page = {size = 1000}})
       end)
       raises("get_coupon_codes needs filter", function()

@@ -211,7 +211,7 @@ describe("include and sort", function()
 
   it("are no settings: they are said apart", function()
     for _, name in ipairs { "timeout", "revision", "on_attempt" } do
-      raises({ name .. " is no argument of get_profiles but a setting", "after the arguments" }, function()
+      raises({ name .. " is not an argument of get_profiles but a setting", "after the arguments" }, function()
         client:build("get_profiles", { [name] = 5 })
       end)
     end
@@ -243,10 +243,10 @@ describe("a page", function()
   end)
 
   it("has nothing else", function()
-    raises("get_profiles takes no page[sise], but page.cursor and page.size", function()
+    raises("get_profiles does not take page[sise], but page.cursor and page.size", function()
       client:build("get_profiles", { page = { sise = 1 } })
     end)
-    raises("get_lists takes no page[size], but page.cursor", function()
+    raises("get_lists does not take page[size], but page.cursor", function()
       client:build("get_lists", { page = { size = 1 } })
     end)
     raises({ "get_profiles", "offset" }, function() client:build("get_profiles", { page = { offset = 1 } }) end)

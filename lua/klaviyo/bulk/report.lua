@@ -187,7 +187,7 @@ local function from_journal(self)
 end
 
 -- The metatable of a result.
-local Result = {__name = "klaviyo.bulk_result"}
+local Result = {__name = "klaviyo.BulkResult"}
 
 function Result:__tostring()
   local counts = {}

@@ -1,12 +1,12 @@
---- From the columns of a CSV file to the attributes of an operation: which
---- name a column has there, and what its text becomes.
+--- Maps the columns of a CSV file to the attributes of an operation, and converts
+--- the text of their fields.
 
 local json = require "klaviyo.values.json"
 local schema = require "klaviyo.operations.schema"
 
 local M = {}
 
--- What a profile is known by: one of these must be there.
+-- The identifiers of a profile; a row needs one of them.
 local IDENTIFIERS = {"id", "email", "phone_number", "external_id",
   "anonymous_id", "_kx"}
 
@@ -55,7 +55,7 @@ local function targets_of(op)
   if resource.id then
     add(targets, {"id"}, "string")
   end
-  -- the names of the resource itself before those that lie deeper
+  -- shorter paths first: a name of the resource itself wins over a deeper one
   local deeper = {}
   add_all(deeper, {}, resource.attributes)
   local list = {}
@@ -90,7 +90,7 @@ local function number_of(text, decimal)
   end
   local sign, digits = text:match("^([+-]?)0*(%d+)$")
   if digits and #digits > 15 then
-    -- exact, as JSON is, or not at all: nothing is rounded in silence
+    -- exact or invalid: no number is rounded silently
     local whole = sign:gsub("%+", "") .. digits
     local value = json.decode(whole)
     return json.encode(value) == whole and value or nil
@@ -134,7 +134,7 @@ local KINDS = {
   list = "a list of JSON",
 }
 
---- The kinds that a column may be said to have.
+--- The types that a column can have.
 M.KINDS = KINDS
 
 -- Columns -----------------------------------------------------------------------
@@ -160,16 +160,16 @@ local function has_identifier(targets, columns)
   return #lacking == 0, lacking
 end
 
-local function own_columns(given, targets)
+local function own_columns(names, targets)
   local own = {}
-  for header, name in pairs(given or {}) do
+  for header, name in pairs(names or {}) do
     own[folded(header)] = name and (targets[folded(name)]
       or {path = {}, name = name}) or false
   end
   return own
 end
 
-local function place(options, targets, own, types, name)
+local function column_of(options, targets, own, types, name)
   local key = folded(name)
   local column = {name = name, kind = types[key]}
   local target = own[key]
@@ -187,7 +187,7 @@ local function place(options, targets, own, types, name)
     column.kind = "ignored"
   elseif options.unknown == "refuse" then
     return nil, ("column %q is not an attribute of %s; name one with columns = "
-      .. "{[%q] = …}, or pass over it with false"):format(name,
+      .. "{[%q] = …}, or skip it with false"):format(name,
       options.operation, name)
   else
     column.path = {"properties", target and target.name
@@ -198,14 +198,14 @@ local function place(options, targets, own, types, name)
 end
 
 local function no_identifier(names, lacking)
-  return ("no column is %s, by which a profile is known; there are: %s. Name "
-    .. "one with columns = {HEADER = %q}"):format(
+  return ("no column is %s, which identify a profile; the columns are: %s. "
+    .. "Name one with columns = {HEADER = %q}"):format(
     table.concat(lacking, " or ", 1, math.min(#lacking, 4)),
     table.concat(names, ", "), lacking[1])
 end
 
---- The columns of a header: {name =, kind =, path = where the value goes};
---- or nil and what is wrong with them.
+--- Returns the columns of a header, {name =, kind =, path = of the attribute}, or
+--- nil and an error message.
 ---@param names string[]
 ---@param op table|nil  the operation that the rows are for
 ---@param options klaviyo.CsvOptions
@@ -228,7 +228,7 @@ function M.of(names, op, options)
     name = name:match("^%s*(.-)%s*$")
     local column, wrong
     if op then
-      column, wrong = place(options, targets, own, types, name)
+      column, wrong = column_of(options, targets, own, types, name)
       if not column then
         return nil, wrong
       end
@@ -270,7 +270,8 @@ local function put(row, path, value)
   end
 end
 
---- Puts a field where it belongs in a row. Gives what is wrong with it.
+--- Puts the value of a field into a row. Returns an error message if the field is
+--- invalid.
 ---@param row table
 ---@param column table
 ---@param text string
@@ -285,7 +286,7 @@ function M.put(row, column, text, options)
       or kind ~= "string") then
     return nil
   elseif kind == "unnamed" then
-    return "a field of a column that has no name in the header"
+    return "a field is in a column that has no name in the header"
   end
   local value = CONVERT[kind](kind == "string" and text
     or text:match("^%s*(.-)%s*$"), options.decimal)

@@ -4,8 +4,8 @@
 ---       operation = "create_profile"}))
 ---     for profile, line in rows do … end
 ---
---- A file of any length is read in constant memory. No row is lost in silence:
---- what cannot be a row is an error that says on which line.
+--- A file of any length is read in constant memory. No row is dropped silently: a
+--- record that cannot become a row is an error with its line.
 
 local columns = require "klaviyo.csv.columns"
 local errors = require "klaviyo.response.errors"
@@ -26,19 +26,19 @@ local MAX_RECORD_BYTES = 1000000
 ---@field operation? string  the rows are tables for this operation, such as "create_profile" or "create_event":
 ---  columns become its attributes, by names compared without regard to case, blanks, "_", "-" and "."
 ---  ("Location City" is `location.city`), values by the attribute's type; an empty field is left out
----@field revision? string  that of the operation; default: a client's default
----@field columns? table<string, string|false>  header → attribute or property, where the names differ; false: it is
----  passed over
----@field unknown? "properties"|"refuse"|"ignore"  what becomes of other columns: `properties` of that name (the
----  default, where the operation has them), an error, or nothing
+---@field revision? string  of the operation; default: the default of a client
+---@field columns? table<string, string|false>  header → attribute or property, if the names differ; false: the
+---  column is skipped
+---@field unknown? "properties"|"refuse"|"ignore"  for other columns: `properties` of that name (the default, if the
+---  operation has properties), an error, or skip the column
 ---@field types? table<string, string>  header → "string", "number", "integer", "boolean", "object" or "list" (JSON)
 ---@field separator? string  default: which of , ; tab | is most frequent in the first line
 ---@field header? string[]|false  the names of the columns, if the first line is a row; false: rows are lists of fields
 ---@field decimal? string  the decimal sign of numbers; default "."
 ---@field trim? boolean  whether blanks around a field are removed; default: with `operation`
----@field on_error? fun(err: klaviyo.Error)  called for each row that is none, and reading goes on; default: the error
----  is raised, as always where reading cannot go on
----@field max_record_bytes? integer  of a row; default 1,000,000
+---@field on_error? fun(err: klaviyo.Error)  called for each invalid row, after which reading continues; by default, and
+---  if reading cannot continue, the error is raised
+---@field max_record_bytes? integer  the size of a row; default 1,000,000
 
 local OPTIONS = {
   operation = "string", revision = "string", columns = "table",
@@ -49,9 +49,9 @@ local OPTIONS = {
 
 local UNKNOWN = {properties = true, refuse = true, ignore = true}
 
-local function checked(given)
+local function checked(own)
   local options = {decimal = ".", max_record_bytes = MAX_RECORD_BYTES}
-  for name, value in pairs(given or {}) do
+  for name, value in pairs(own or {}) do
     if not OPTIONS[name] then
       usage_error.unknown("option of CSV rows", name, OPTIONS)
     elseif not OPTIONS[name]:find(type(value), 1, true) then
@@ -74,7 +74,7 @@ local function checked(given)
     end
   end
   if options.header == false and options.operation then
-    usage_error.raise("with operation the columns need names: header = {…}")
+    usage_error.raise("operation needs the names of the columns: header = {…}")
   end
   if options.trim == nil then
     options.trim = options.operation ~= nil
@@ -90,7 +90,7 @@ local function operation_of(options)
     revision = options.revision or settings.default_revision,
   }:get(options.operation)
   if not (op.body and op.body.resource) then
-    usage_error.raise("%s takes no record that a row could be", op.id)
+    usage_error.raise("%s does not take records, so it cannot take rows", op.id)
   end
   return op
 end
@@ -100,8 +100,8 @@ local function callable(value)
   return type(value) == "function" or type(mt) == "table" and mt.__call ~= nil
 end
 
--- What gives the text of a source piece by piece.
-local function reader(source)
+-- Returns a function that returns the next chunk of a source.
+local function chunks(source)
   if type(source) == "string" then
     local at = 1 - parser.PIECE
     return function()
@@ -121,13 +121,13 @@ local function reader(source)
       return line
     end
   end
-  usage_error.raise("CSV is read from a string, an open file or a function that "
-    .. "gives the next line, not from a %s", type(source))
+  usage_error.raise("the source of CSV must be a string, an open file or a "
+    .. "function that returns the next line, not a %s", type(source))
 end
 
 ---@class klaviyo.CsvRows
----@field separator string  the one in use
----@field names string[]|nil  of the columns, as the header has them
+---@field separator string
+---@field names string[]|nil  of the columns, as in the header
 local Rows = {}
 Rows.__index = Rows
 Rows.__name = "klaviyo.CsvRows"
@@ -200,9 +200,9 @@ local function read(self)
   return row, line
 end
 
---- The next row and the line that it begins on; nil at the end; nil and an
---- error, of kind "csv", for what is no row. The rows behind it can be read,
---- unless the header is wrong or a quote is not closed.
+--- Returns the next row and its first line; nil at the end; nil and an error of
+--- kind "csv" for an invalid row. The rows after it can still be read, unless the
+--- header is invalid or a quote is not closed.
 ---@return table|nil
 ---@return integer|klaviyo.Error|nil
 function Rows:next()
@@ -213,7 +213,7 @@ function Rows:next()
   return row, second
 end
 
---- Closes the file that `csv.open` opened; the end of the rows does so, too.
+--- Closes the file that `csv.open` opened. The end of the rows also closes it.
 function Rows:close()
   self.parser.failed = true
   if self.file then
@@ -242,23 +242,23 @@ local function new(source, options, name)
     options = options, op = op,
     needs_properties = attributes and attributes.properties
       and attributes.properties.required,
-    parser = parser.new(reader(source), {
+    parser = parser.new(chunks(source), {
       separator = options.separator, name = name,
       max_record_bytes = options.max_record_bytes,
     }),
   }, Rows)
 end
 
---- Rows out of CSV, a table for each: by the names of the header, or as
---- `options.operation` wants it.
----@param source string|file*|fun(): string|nil  the text, an open file, or what gives the next line
+--- Returns the rows of CSV as tables, with the names of the header as keys, or as
+--- `options.operation` needs them.
+---@param source string|file*|fun(): string|nil  the text, an open file, or a function that returns the next line
 ---@param options klaviyo.CsvOptions|nil
 ---@return klaviyo.CsvRows
 function M.rows(source, options)
   return new(source, checked(options))
 end
 
---- The rows of a file.
+--- Returns the rows of a file.
 ---@param path string
 ---@param options klaviyo.CsvOptions|nil
 ---@return klaviyo.CsvRows|nil

@@ -1,6 +1,6 @@
---- Cuts text into records of CSV as RFC 4180 has them, however long the text
---- is: only the record at hand is kept. A quote opens a field only at the
---- field's start; anywhere else it is a character like any other.
+--- Splits text into CSV records as RFC 4180 defines them. Only the current record
+--- is kept in memory. A quote opens a quoted field only at the field's start;
+--- elsewhere it is an ordinary character.
 
 local errors = require "klaviyo.response.errors"
 local json = require "klaviyo.values.json"
@@ -11,12 +11,13 @@ local PIECE = 65536
 
 ---@class klaviyo.CsvParser
 ---@field separator string
----@field line integer  how many lines have been read
+---@field line integer  the number of lines read
 local Parser = {}
 Parser.__index = Parser
 
---- options: separator, max_record_bytes, name (of the source, for messages).
----@param read fun(): string|nil, string|nil  gives the next piece of the text; nil at the end, or nil and why not
+--- Returns a parser. `options` are separator, max_record_bytes and name (of the
+--- source, for messages).
+---@param read fun(): string|nil, string|nil  returns the next piece of the text; nil at the end, or nil and an error
 ---@param options table
 ---@return klaviyo.CsvParser
 function M.new(read, options)
@@ -26,7 +27,7 @@ function M.new(read, options)
   }, Parser)
 end
 
---- An error about some lines of the text.
+--- Returns an error about lines of the text.
 ---@param first integer|nil
 ---@param last integer|nil  default: the first one
 ---@param message string
@@ -56,15 +57,15 @@ local function more(self)
   return true
 end
 
--- What lies before the record at hand is let go of.
+-- Frees the text before the current record.
 local function forget(self)
   if self.at > PIECE then
     self.buffer, self.at = self.buffer:sub(self.at), 1
   end
 end
 
--- Where a pattern is found, from a position on. nil: not before the end of
--- the text; nil, true: the record is too long for that.
+-- Returns the position of a pattern at or after `from`; nil if the text does not
+-- contain it; nil, true if the record would be too long.
 local function find(self, pattern, from)
   while true do
     local found = self.buffer:find(pattern, from)
@@ -98,7 +99,7 @@ local function finish(self, fields, first, text)
   return fields, first
 end
 
--- A record without a quote: all of a line.
+-- Splits a record without quotes, which is one line.
 local function split(self, text)
   local fields, n, from, separator = {}, 0, 1, self.separator
   while true do
@@ -113,7 +114,7 @@ local function split(self, text)
   end
 end
 
--- A quoted field that begins at a position: its text, and where it ends.
+-- Returns the text of the quoted field at a position, and its end.
 local function quoted(self, from)
   local at = from + 1
   while true do
@@ -132,8 +133,7 @@ local function quoted(self, from)
   end
 end
 
--- Ends the record at a position, which is that of a line's end; gives its
--- text.
+-- Ends the record at the position of a line's end, and returns its text.
 local function leave(self, stop)
   local text = self.buffer:sub(self.at, stop - 1)
   self.line = self.line + 1 + select(2, text:gsub("\n", ""))
@@ -156,7 +156,7 @@ local function after_quote(self, number, at)
     .. "closing quote: a quote in a quoted field is doubled"):format(number))
 end
 
--- Where a line ends: its end, or that of the text; without a final CR.
+-- Returns the position of the line feed that ends a line, or the end of the text.
 local function line_end(self, at)
   local stop, long = find(self, "\n", at)
   if long then
@@ -165,8 +165,7 @@ local function line_end(self, at)
   return stop or #self.buffer + 1
 end
 
--- A field without quotes that begins at a position: its text, and where it
--- ends.
+-- Returns the text of the unquoted field at a position, and its end.
 local function plain(self, from)
   local stop, long = find(self, self.field_end, from)
   if long then
@@ -180,7 +179,7 @@ local function plain(self, from)
   return text, stop
 end
 
--- The end of a quoted field, after the CR of a CRLF.
+-- Returns the end of a quoted field, after the CR of a CRLF.
 local function past_cr(self, stop)
   while #self.buffer < stop + 1 and more(self) do end  -- luacheck: ignore 542
   if self.buffer:find("^\r\n", stop) or self.buffer:find("^\r$", stop) then
@@ -189,7 +188,7 @@ local function past_cr(self, stop)
   return stop
 end
 
--- A record with quotes: field by field.
+-- Reads a record with quotes field by field.
 local function by_field(self)
   local fields, at, first = {}, self.at, self.line + 1
   while true do
@@ -217,9 +216,9 @@ local function by_field(self)
   end
 end
 
---- The next record and the line that it begins on; nil at the end; nil and an
---- error for what is none, after which the records that follow can be read,
---- unless `failed` is set. Empty lines are passed over.
+--- Returns the next record and its first line; nil at the end; nil and an error
+--- for an invalid record. The next records can still be read, unless `failed` is
+--- set. Empty lines are skipped.
 ---@return string[]|nil
 ---@return integer|klaviyo.Error|nil
 function Parser:next()
@@ -263,8 +262,8 @@ local function most_frequent(text)
   return best
 end
 
---- Looks at the first line: passes over a byte order mark, and finds the
---- separator if none was given.
+--- Reads the first line: skips a byte order mark, and finds the separator if the
+--- options have none.
 ---@return klaviyo.Error|nil
 function Parser:begin()
   while #self.buffer < 3 and more(self) do end  -- luacheck: ignore 542
@@ -281,11 +280,11 @@ function Parser:begin()
     return self:error(1, nil, "lines end with CR alone: save the file with LF "
       .. "or CRLF")
   end
-  local said = first:match("^sep=([^%w\"])\r?$")  -- a line of Excel's
-  if said then
+  local declared = first:match("^sep=([^%w\"])\r?$")  -- a line of Excel's
+  if declared then
     leave(self, stop)
   end
-  self.separator = self.separator or said or most_frequent(first)
+  self.separator = self.separator or declared or most_frequent(first)
   self.field_end = "[%" .. self.separator .. "\n]"
 end
 

@@ -1,5 +1,5 @@
---- Writes CSV as RFC 4180 has it: what another program could misread is
---- quoted, a quote in it doubled, and each row ends with CRLF.
+--- Writes CSV as RFC 4180 defines it: a field that another program could misread
+--- is quoted, its quotes are doubled, and each row ends with CRLF.
 
 local json = require "klaviyo.values.json"
 local usage_error = require "klaviyo.util.usage_error"
@@ -31,7 +31,7 @@ end
 local function check_separator(separator)
   if type(separator) ~= "string" or not separator:find("^[^%w%s\"]$")
       and separator ~= "\t" then
-    usage_error.raise("separator must be one character such as \",\" or \";\", not "
+    usage_error.raise("separator must be one character, such as \",\" or \";\", not "
       .. "%s", type(separator) == "string" and ("%q"):format(separator)
       or type(separator))
   end
@@ -40,8 +40,8 @@ end
 
 M.check_separator = check_separator
 
---- A row of CSV, with its line end. nil and klaviyo.null are empty fields,
---- tables are written as JSON.
+--- Returns a row of CSV with its line end. nil and klaviyo.null become empty
+--- fields, tables become JSON.
 ---@param fields table  a list; `n` fields if it has holes
 ---@param separator string|nil  default ","
 ---@return string
@@ -58,7 +58,7 @@ function M.encode(fields, separator)
 end
 
 ---@class klaviyo.CsvWriterOptions
----@field columns string[]  members of the records; those of tables within them with a dot ("attributes.email")
+---@field columns string[]  the members of the records to write; a dot leads into a table ("attributes.email")
 ---@field separator? string  default ","
 ---@field header? boolean  false: no line with the columns' names before the first record
 

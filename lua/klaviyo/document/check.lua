@@ -1,5 +1,5 @@
---- Does a value fit a member of the catalogue? Kinds only: values out of a
--- known set are the service's to judge.
+--- Checks the type of a value against a member of a schema. It does not check
+--- known values: the service adds some at any time.
 
 local json = require "klaviyo.values.json"
 
@@ -17,8 +17,8 @@ local KIND = {
   null = "klaviyo.null",
 }
 
--- lua-cjson's empty_array and 64-bit integers of LuaJIT are neither table nor
--- number.
+-- lua-cjson's empty_array is not a table, and the 64-bit integers of LuaJIT are
+-- not numbers.
 local function kind_of(value)
   if value == json.null then
     return "null"
@@ -47,7 +47,7 @@ local FITS = {
   end,
 }
 
---- Is a value of the kind that a member wants?
+--- Returns true if a value is of the type that a member needs.
 ---@param member table
 ---@param value any not null, unless the member takes anything
 ---@param is_list fun(value: any): boolean
@@ -60,16 +60,16 @@ function M.fits(member, value, is_list)
   return kind == member.type
 end
 
---- What a member wants, in words.
+--- Returns the type that a member needs, in words.
 ---@return string
 function M.wanted(member)
   local text
   if member.any_of then
-    local seen, kinds = {}, {}
+    local added, kinds = {}, {}
     for _, branch in ipairs(member.any_of) do
       local kind = M.wanted(branch)
-      if not seen[kind] then
-        seen[kind] = true
+      if not added[kind] then
+        added[kind] = true
         kinds[#kinds + 1] = kind
       end
     end
@@ -80,7 +80,7 @@ function M.wanted(member)
   return text .. (member.nullable and member.type ~= "null" and " or klaviyo.null" or "")
 end
 
---- The members that a table has, in words, to be added to a message.
+--- Returns the members that a table may have, in words, for a message.
 ---@return string
 function M.members_of(member)
   local forms = {}
@@ -97,7 +97,7 @@ function M.members_of(member)
   return forms[1] and "; such as " .. table.concat(forms, " or ") or ""
 end
 
---- What a value is, in words: never the value, which may be a secret.
+--- Returns the type of a value in words; never the value, which may be a secret.
 ---@return string
 function M.described(value)
   local kind = kind_of(value)
@@ -120,8 +120,8 @@ local function constant(member)
   return values and #values == 1 and member.required
 end
 
---- How many of a union branch's constants a value has; nil when it has another
--- value for one of them, or the branch has none.
+--- Returns the number of constants of a union's branch that a value has; nil if
+--- it has another value for one of them, or if the branch has no constants.
 ---@param branch table
 ---@param value any
 ---@param spelled fun(names: table, name: any): string|nil
@@ -144,7 +144,7 @@ function M.claims(branch, value, spelled)
   return count > 0 and count or nil
 end
 
---- Do the branches of a union tell themselves apart by constants?
+--- Returns true if constants distinguish the branches of a union.
 function M.has_constants(member)
   for _, branch in ipairs(member.any_of) do
     for _, inner in pairs(branch.members or {}) do
@@ -168,7 +168,7 @@ local function branch_takes(branch, value)
   return M.fits(branch, value, json.is_array)
 end
 
---- Is a value of the kind that any branch of a union wants?
+--- Returns true if a value is of the type that any branch of a union needs.
 function M.same_kind(member, value)
   for _, branch in ipairs(member.any_of) do
     if branch_takes(branch, value) then

@@ -1,15 +1,15 @@
---- Documents from flat tables: a table of names and values becomes the JSON:API
--- document that an operation wants, and is refused when it cannot be right.
---
---   document.build(op, {email = "a@b.c"})
---     → {data = {type = "profile", attributes = {email = "a@b.c"}}}
---
--- The catalogue knows which names are attributes and which relationships.
--- `id`, `type` and `meta` are reserved: they are the resource's own members
--- wherever it has such. Should an attribute and a relationship ever have one
--- name, it means the attribute (no revision has such a pair; a spec watches).
--- Values are copied as far as the schema goes; objects of free form are passed
--- as they are, and nothing given is ever changed.
+--- Builds documents from flat tables: a table of names and values becomes the
+--- JSON:API document that an operation takes. An invalid table is an error.
+---
+---   document.build(op, {email = "a@b.c"})
+---     → {data = {type = "profile", attributes = {email = "a@b.c"}}}
+---
+--- The operation's record says which names are attributes and which are
+--- relationships. `id`, `type` and `meta` are the resource's own members if it
+--- has them. If an attribute and a relationship had the same name, the name would
+--- mean the attribute (no revision has such a pair; a spec checks that). Values
+--- are copied as far as the schema describes them; free-form objects are used as
+--- they are. The caller's tables are never changed.
 
 local check = require "klaviyo.document.check"
 local json = require "klaviyo.values.json"
@@ -24,10 +24,10 @@ local M = {}
 local null, is_array = json.null, json.is_array
 local convert, resource, resources
 
--- Conversion gives a value, or nil and a refusal. `how.lenient` builds what it
--- can instead of refusing.
+-- Each conversion returns a value, or nil and a validation error. With
+-- `how.lenient` it builds what it can and reports no error.
 
--- A value that is written as another (a datetime as its text).
+-- Returns the value that JSON shows for a value (a datetime as its text).
 local function written(value)
   local mt = getmetatable(value)
   local to_json = type(mt) == "table" and mt.__tojson
@@ -63,8 +63,9 @@ end
 
 -- Unions ---------------------------------------------------------------------
 
--- The service adds branches any day, so a value that no branch claims by its
--- constants (a `type`, mostly) passes. One that a branch claims must fit it.
+-- The service adds branches at any time, so a value is accepted if it has the
+-- constants (usually a `type`) of no known branch. If it has those of a branch,
+-- it must fit that branch.
 local function any_of(how, member, value)
   local strict = how.lenient and
     setmetatable({lenient = false}, {__index = how}) or how
@@ -98,7 +99,7 @@ end
 local function nested(how, member, value)
   if type(value) == "table" and value.data ~= nil and
     not (member.document.attributes or {}).data then
-    return value -- as JSON:API has it
+    return value -- already in JSON:API form
   end
   local build = member.many and resources or resource
   local data, wrong = build(how, member.document, value)
@@ -134,8 +135,8 @@ end
 
 -- Resources ------------------------------------------------------------------
 
--- A string may stand for a resource: its id, or its one required attribute
--- (an event's metric by its name).
+-- A string is short for a resource: its id, or its one required attribute (the
+-- name of an event's metric).
 local function from_string(res, value)
   if res.id and res.type == "profile" and value:find("@", 1, true) then
     return validation_error.wrong("must be the id of a profile, not %q%s", value,
@@ -177,8 +178,8 @@ local function check_id(how, res, value)
   end
 end
 
--- Puts a value where its name goes.
-local function place(how, res, data, key, value)
+-- Puts a value into the member of the resource that its name belongs to.
+local function assign(how, res, data, key, value)
   local slot = names.slot(res, key)
   local part = slot and slot.part
   local made, wrong
@@ -203,7 +204,7 @@ local function place(how, res, data, key, value)
   return wrong and select(2, validation_error.under(slot.name, wrong))
 end
 
--- What a resource lacks: its own names, or one of its kinds of content.
+-- Returns the names that a resource needs and does not have, or nil.
 local function lacks(res, data)
   local missing
   if res.id == "required" and data.id == nil then
@@ -223,7 +224,7 @@ local function lacks(res, data)
   end
 end
 
--- Is its id all that is wanted of a resource?
+-- Returns true if a resource needs nothing but its id.
 local function is_reference(res)
   return not res.attributes and not res.relationships and not res.meta
 end
@@ -243,11 +244,11 @@ function resource(how, res, value)
       res.type, check.described(value))
   end
   if value.type == res.type and value.id ~= nil and is_reference(res) then
-    value = {id = value.id} -- a whole one out of an answer
+    value = {id = value.id} -- a complete resource from a response
   end
   local data = {type = res.type, attributes = {}}
   for key, item in pairs(value) do
-    local wrong = place(how, res, data, key, item)
+    local wrong = assign(how, res, data, key, item)
     if wrong and not how.lenient then
       return nil, wrong
     end
@@ -286,24 +287,23 @@ local function build(op, t, lenient)
   return data ~= nil and {data = data} or nil, wrong
 end
 
---- The JSON:API document that a flat table becomes. Raises for what cannot be
--- right: an unknown name, a missing one, a value of the wrong kind. Values out
--- of a known set are not refused, since the service adds some any day.
----@param op table an operation of the catalogue, with a document for a body
----@param t table|string|nil the flat table; where the document is many, a list
---- of tables or ids
----@param options table|nil `validate = false` builds without refusing;
---- `api`: knows the same operation in another revision that may be the one
---- to answer (`api:counterpart(op)`), so that what suits either is right
+--- Returns the JSON:API document for a flat table. Raises an error for an unknown
+--- name, a missing one, or a value of the wrong type. A value that is not among
+--- the known values is accepted, because the service adds some at any time.
+---@param op table an operation that takes a document
+---@param t table|string|nil the flat table; a list of tables or ids if the
+--- document has several resources
+---@param options table|nil `validate = false` builds without checks; with `api`
+--- a table is valid if it suits the operation in either of its revisions
 ---@return table document
 function M.build(op, t, options)
   options = options or {}
   if not op.body or op.body.style ~= "document" then
-    usage_error.raise("%s takes no document", op.id)
+    usage_error.raise("%s does not take a document", op.id)
   elseif type(t) == "table" and not is_array(t) and t.data ~= nil and
     not names.slot(op.body.resource, "data") then
-    usage_error.raise("%s: a whole document goes into body = …; here go the " ..
-      "names and values alone", op.id)
+    usage_error.raise("%s: pass a complete document as body = …; this argument " ..
+      "takes names and values only", op.id)
   end
   if t == nil then
     t = {}

@@ -10,7 +10,7 @@ local LINKAGE = {type = true, id = true}
 local function identifier(how, kind, value)
   local id = value
   if type(value) == "table" and not json.is_array(value) then
-    -- With both, it may be a whole resource out of an answer.
+    -- With both, it may be a complete resource from a response.
     local whole = value.id ~= nil and value.type ~= nil
     for name in pairs(value) do
       if not LINKAGE[name] and not whole and not how.lenient then
@@ -29,13 +29,14 @@ local function identifier(how, kind, value)
     check.described(id))
 end
 
---- The linkage of a relationship: from an id, an identifier (`{type=, id=}`), a
--- resource out of an answer, a list of these, null, or the linkage itself.
+--- Returns the linkage of a relationship, made from an id, an identifier
+--- (`{type=, id=}`), a resource from a response, a list of these, null, or the
+--- linkage itself.
 ---@return table|nil linkage
----@return table|nil refusal
+---@return table|nil validation_error
 return function(how, relationship, value)
   if type(value) == "table" and value.data ~= nil then
-    return value -- as JSON:API has it
+    return value -- already in JSON:API form
   elseif value == json.null then
     return {data = json.null}
   elseif not relationship.many then

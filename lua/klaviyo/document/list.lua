@@ -1,19 +1,19 @@
---- Lists on their way into a document.
+--- Lists in documents.
 
 local json = require "klaviyo.values.json"
 local validation_error = require "klaviyo.document.validation_error"
 
 local M = {}
 
---- May this be taken for a list? An empty table may.
+--- Returns true if a value can be a list. An empty table can.
 function M.is(value)
   return json.is_array(value) or
     type(value) == "table" and next(value) == nil
 end
 
---- A new list, marked as one, of what `make(how, what, item)` makes of each.
+--- Returns a new list, marked as a list, with `make(how, what, item)` of each item.
 ---@return table|nil list
----@return table|nil refusal of the first that was refused
+---@return table|nil validation_error of the first item that is not valid
 function M.each(how, list, make, what)
   local out = json.array({})
   if type(list) ~= "table" then -- lua-cjson's empty_array

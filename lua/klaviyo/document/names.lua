@@ -1,9 +1,10 @@
---- The names of the catalogue as documents are built from them: looked up for
--- each, and so kept once found.
+--- The names of members, as programs write them. They are looked up for each
+--- document, so results are cached.
 
 local M = {}
 
---- The spelling of a name among others: an underscore stands for a hyphen.
+--- Returns the name as the API spells it: with a hyphen if the program writes an
+--- underscore.
 ---@return string|nil
 function M.spelled(names, name)
   if names[name] then
@@ -14,7 +15,7 @@ function M.spelled(names, name)
   end
 end
 
--- The names of members that are required: few of many, and asked for often.
+-- The names of required members: a few of many, and read often.
 local required_of = setmetatable({}, {
   __mode = "k",
   __index = function(known, members)
@@ -29,17 +30,17 @@ local required_of = setmetatable({}, {
   end,
 })
 
---- The names of the members that are required.
+--- Returns the names of the required members.
 ---@return string[]
 function M.required(members)
   return required_of[members]
 end
 
---- Adds to a list what is required and has not been put into `out`.
+--- Adds the names of the required members that `out` does not have to a list.
 ---@param members table|nil
 ---@param out table|nil
 ---@param missing string[]|nil
----@return string[]|nil missing nil where there is nothing to add
+---@return string[]|nil missing nil if nothing is missing
 function M.lacking(members, out, missing)
   if members then
     for _, name in ipairs(required_of[members]) do
@@ -52,7 +53,7 @@ function M.lacking(members, out, missing)
   return missing
 end
 
--- Where the flat names of a resource go: name → {part =, name =, member =}.
+-- The slots of the flat names of a resource: name → {part =, name =, member =}.
 local slots = setmetatable({}, {
   __mode = "k",
   __index = function(known, res)
@@ -74,7 +75,7 @@ local slots = setmetatable({}, {
   end,
 })
 
---- Where a value of a resource goes.
+--- Returns the slot of a value in a resource, or nil.
 ---@return {part: string, name: string, member: table|nil}|nil
 function M.slot(res, key)
   local own = slots[res]

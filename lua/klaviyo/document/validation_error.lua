@@ -1,7 +1,7 @@
---- What a document is refused for. Each of these gives nil and a refusal, a
--- table, which is carried up rather than raised where it is found, since a
--- union may have a branch that fits. The keys that lead to it are added on the
--- way (`path`, innermost first): what is right has no need of them.
+--- Validation errors of documents. Each function returns nil and a table that
+--- describes the error. Callers return it instead of raising it, because another
+--- branch of a union may fit, and add the keys that lead to it on the way (`path`,
+--- innermost first), so that a valid document costs nothing.
 
 local usage_error = require "klaviyo.util.usage_error"
 
@@ -11,39 +11,39 @@ local function spelled(name)
   return (tostring(name):gsub("-", "_"))
 end
 
---- Adds names to a list as callers write them.
+--- Adds names to a list, spelled as programs write them.
 function M.add_names(out, names)
   for name in pairs(names or {}) do
     out[#out + 1] = spelled(name)
   end
 end
 
---- A value that is not what it must be.
+--- Returns the error for an invalid value.
 function M.wrong(fmt, ...)
   return nil, {path = {}, text = fmt:format(...)}
 end
 
---- A name that does not exist.
+--- Returns the error for an unknown name.
 function M.unknown(what, name, allowed, hint)
   return nil, {path = {}, unknown = name, what = what, allowed = allowed,
     hint = hint}
 end
 
---- Names that are required and not there.
+--- Returns the error for missing names.
 function M.missing(names)
   table.sort(names)
   return nil, {path = {}, missing = '"' .. table.concat(names, '", "') .. '"'}
 end
 
---- The same refusal, of what stands under a key.
----@param key string|integer a member's name, or the place in a list
+--- Returns the error with one more key in its path.
+---@param key string|integer a member's name, or the index in a list
 function M.under(key, validation_error)
   local path = validation_error.path
   path[#path + 1] = key
   return nil, validation_error
 end
 
--- As a caller writes it: with underscores.
+-- The path as programs write it, with underscores.
 local function written(path)
   local text = ""
   for i = #path, 1, -1 do
@@ -57,8 +57,8 @@ local function written(path)
   return text
 end
 
---- Raises a refusal at the caller's line.
----@param operation string the operation's name, to blame
+--- Raises the error at the caller's line.
+---@param operation string the operation's id, for the message
 function M.raise(operation, validation_error)
   local path = written(validation_error.path)
   if validation_error.unknown ~= nil then

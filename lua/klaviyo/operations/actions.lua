@@ -1,6 +1,6 @@
---- The calls that are no CRUD, by the name one would say on the resource
---- they act upon, and the operation of each, by its path. A call whose path
---- has an id takes that first. `client` has those of client.public.
+--- The methods of resources for operations that are not CRUD: the name of each
+--- method, and the method and path of its operation. If the path has an id, it is
+--- the first argument. `client` lists the methods of client.public.
 
 return {
   api = {

@@ -1,43 +1,43 @@
---- The notation of the revision files, read. Each section of such a file is
--- one long string of lines; a line is a name, a blank, and what it stands for.
--- `name -` takes away what the revision before had.
---
--- OPERATIONS are route lines, columns parted by blanks:
---
---   get_lists GET /api/lists 200+ list[] limit=75/s,700/m scope=lists:read …
---
---   verb, path, success statuses (`+`: with a body), type of the answer's data
---   (`[]`: a list of it; `-`: none), then in any order
---
---   limit=75/s,700/m,225/d     calls a second, a minute, a day
---   reduced=PARAM:VALUE:1/s,15/m;…   the limit when a parameter has a value
---   scope=lists:read,…         what a key must be allowed
---   page=cursor:20:1..100      style, default size, least and most
---       cursor (`page[cursor]`), offset, page_cursor (in the query of a POST)
---       or body (`page_cursor` is an attribute of the request)
---   fields=list,profile.2      `fields[list]`, `fields[profile]`: see below
---   additional-fields[T]=a,b   include=a,b
---   sort=a,b                   each upwards (a) and downwards (-a)
---   filter=a(any,=),b(<,>=)    fields with their operators; `filter!`: required
---   query=a:string,b!:string(x,y)    other parameters; `!`: required
---   header=A,B                 optional headers
---   alias=a,b                  other names
---   body=EXPRESSION            always the last; or multipart{name:type,…}
---
--- FIELDS are lists of names, comma parted, as sparse fieldsets have them:
--- `profile.2` is another list for the type `profile`.
---
--- SCHEMAS are expressions:
---
---   string  integer/format  string(a,b)   scalars; format; known values (none
---                              where they are too many); null: only that
---   any  *                     anything; an object with any members
---   [X]  X?  (X|Y)             list; or null; one of several
---   {a!:X b:Y c~:Z}            object; `!` required, `~` the service fills it
---   &X  &[X]                   {"data": resource X}, {"data": [resources]}
---   <type id! attributes!:{…} relationships:{a!->t b->[t]} meta:X>
---                              a resource; to-one and to-many linkage
---   Name                       the schema of that line
+--- Reads the revision files. Each section of such a file is one long string of
+--- lines; a line is a name, a space, and its definition. `name -` removes a name of
+--- the previous revision.
+---
+--- OPERATIONS are route lines; spaces separate the columns:
+---
+---   get_lists GET /api/lists 200+ list[] limit=75/s,700/m scope=lists:read …
+---
+---   method, path, success statuses (`+`: with a body), type of the response's
+---   data (`[]`: a list of it; `-`: none), then in any order
+---
+---   limit=75/s,700/m,225/d     calls a second, a minute, a day
+---   reduced=PARAM:VALUE:1/s,15/m;…   the limit when a parameter has a value
+---   scope=lists:read,…         what a key must be allowed
+---   page=cursor:20:1..100      style, default size, least and most
+---       cursor (`page[cursor]`), offset, page_cursor (in the query of a POST)
+---       or body (`page_cursor` is an attribute of the request)
+---   fields=list,profile.2      `fields[list]`, `fields[profile]`: see below
+---   additional-fields[T]=a,b   include=a,b
+---   sort=a,b                   each upwards (a) and downwards (-a)
+---   filter=a(any,=),b(<,>=)    fields with their operators; `filter!`: required
+---   query=a:string,b!:string(x,y)    other parameters; `!`: required
+---   header=A,B                 optional headers
+---   alias=a,b                  other names
+---   body=EXPRESSION            always the last; or multipart{name:type,…}
+---
+--- FIELDS are lists of names, separated by commas, for sparse fieldsets:
+--- `profile.2` is another list for the type `profile`.
+---
+--- SCHEMAS are expressions:
+---
+---   string  integer/format  string(a,b)   scalars; format; known values (none
+---                              where they are too many); null: only that
+---   any  *                     anything; an object with any members
+---   [X]  X?  (X|Y)             list; or null; one of several
+---   {a!:X b:Y c~:Z}            object; `!` required, `~` the service fills it
+---   &X  &[X]                   {"data": resource X}, {"data": [resources]}
+---   <type id! attributes!:{…} relationships:{a!->t b->[t]} meta:X>
+---                              a resource; to-one and to-many linkage
+---   Name                       the schema of that line
 
 local M = {}
 
@@ -125,7 +125,7 @@ end
 function read.fields(op, text, fields)
   for name in text:gmatch("[^,]+") do
     local kind = name:match("^[^.]+")
-    -- The names are many and seldom asked for.
+    -- The list of names is long and seldom used.
     op.query["fields[" .. kind .. "]"] = setmetatable({type = "list"}, {
       __index = function(parameter, key)
         if key == "values" then
@@ -193,7 +193,7 @@ local function multipart(text)
   return {style = "multipart", parts = parts}
 end
 
---- Reads one operation's line.
+--- Returns the record of an operation, read from its line.
 ---@param id string
 ---@param line string what follows the name
 ---@param fields fun(name: string): string the fields' line of that name

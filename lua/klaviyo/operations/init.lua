@@ -1,10 +1,10 @@
---- The catalogue: every operation of every revision, as data. Nothing of a
--- revision is read before it is asked for, and nothing is read twice; records
--- are shared by all clients and must not be changed.
---
--- The files under klaviyo/operations/revisions/ are made by tools/catalogue.lua; their
--- notation stands in klaviyo/operations/format.lua. A revision's file holds
--- what differs from the revision before it.
+--- The table of API operations of every revision. Each part of a revision is read
+--- when it is first used, and once. All clients share the records, which must not
+--- be changed.
+---
+--- tools/catalogue.lua writes the files in klaviyo/operations/revisions/; their
+--- format is described in klaviyo/operations/format.lua. The file of a revision
+--- contains the differences from the revision before it.
 
 local format = require "klaviyo.operations.format"
 local index = require "klaviyo.operations.revisions.index"
@@ -12,14 +12,14 @@ local keys = require "klaviyo.util.tables"
 
 local M = {}
 
--- No line of an operation is longer; a spec watches.
+-- No line of an operation is longer; a spec checks that.
 local MAX_LINE = 4000
 
 local Revision = {}
 Revision.__index = Revision
 
--- The text after a name at the beginning of a line, from the newest of the
--- files that says something about it.
+-- Returns the text after a name at the beginning of a line, from the newest file
+-- that has the name.
 local function line(self, section, name)
   local data, key = self.data, "\n" .. name .. " "
   while data do
@@ -57,8 +57,8 @@ local function lines(self, section)
   return out
 end
 
---- The lines of the revision as they would stand in one file of its own, for
--- the tool that writes the next revision's.
+--- Returns all lines of the revision, as if it had one file of its own, for the
+--- tool that writes the file of the next revision.
 function Revision:lines()
   return {
     operations = lines(self, "operations"),
@@ -67,7 +67,7 @@ function Revision:lines()
   }
 end
 
--- The ids on whose lines a text stands, the newest file's first.
+-- Returns the ids whose lines contain a text, those of the newest file first.
 local function ids_with(self, text)
   local ids, data = {}, self.data
   while data do
@@ -99,7 +99,7 @@ local function by_alias(self, name)
   end
 end
 
---- An operation by its id or an alias.
+--- Returns an operation by its id or an alias, or nil.
 ---@param name string
 ---@return table|nil operation shared; not to be changed
 function Revision:operation(name)
@@ -119,8 +119,9 @@ function Revision:operation(name)
   return op
 end
 
---- Is an operation in another revision what it is here, word for word? Told of
--- those without a document alone: to find most alike without reading either.
+--- Returns true if the line of an operation is the same in another revision. It
+--- compares only operations without a document: that finds most equal ones without
+--- reading them.
 ---@param other table a revision
 ---@param id string
 ---@return boolean
@@ -138,13 +139,13 @@ function Revision:has_alike(other, id)
   return true
 end
 
---- All operation ids, sorted.
+--- Returns all operation ids, sorted.
 function Revision:names()
   self.ids = self.ids or keys.sorted(lines(self, "operations"))
   return self.ids
 end
 
---- All operation ids and aliases, sorted.
+--- Returns all operation ids and aliases, sorted.
 function Revision:all_names()
   if not self.ids_and_aliases then
     local set = {}
@@ -159,7 +160,7 @@ function Revision:all_names()
   return self.ids_and_aliases
 end
 
---- An operation by its verb and its path as the API documents it.
+--- Returns an operation by its method and its path template, or nil.
 ---@param method string
 ---@param template string e.g. "/api/lists/{id}"
 ---@return table|nil
@@ -179,13 +180,13 @@ function Revision:find(method, template)
   return op
 end
 
---- The operation that serves a request. Segments stay percent-encoded; a
--- slash at the end does not count.
+--- Returns the operation for a request. Segments stay percent-encoded; a slash at
+--- the end is ignored.
 ---@param method string
 ---@param path string without the query
 ---@return table|nil operation
----@return table params the path's parameters; or, without an operation, the
--- methods the path does have (none: there is no such path)
+---@return table params the path's parameters; if there is no operation, the
+--- methods of the path (an empty list if the path does not exist)
 function Revision:route(method, path)
   self.router = self.router or
     require("klaviyo.operations.router").new(lines(self, "operations"))
@@ -193,8 +194,8 @@ function Revision:route(method, path)
   return id and self:operation(id), params
 end
 
--- The schemas are a file of their own, for a request without a document needs
--- none of them.
+-- The schemas are in a separate file, because a request without a document does
+-- not need them.
 local function read_section(data, name)
   if name == "schemas" then
     data.schemas = require("klaviyo.operations.revisions.schemas." .. data.date)
@@ -238,9 +239,9 @@ end
 
 local loaded = {}
 
---- The catalogue of a revision.
+--- Returns a revision.
 ---@param date string e.g. "2024-10-15"
----@return table|nil revision nil when there is none of that date
+---@return table|nil revision nil if there is no revision of that date
 function M.load(date)
   local self = loaded[date]
   if not self and known[date] then
@@ -250,7 +251,7 @@ function M.load(date)
   return self
 end
 
---- The catalogued revisions, the oldest first.
+--- Returns the dates of the revisions, the oldest first.
 ---@return string[]
 function M.revisions()
   return {(table.unpack or unpack)(index)}

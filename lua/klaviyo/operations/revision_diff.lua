@@ -1,6 +1,7 @@
---- What an operation has otherwise in another revision: what a program that
---- was written for the one may meet in the other. Additions are none, unless
---- they are required; known values of an attribute change any day.
+--- Describes how an operation differs in another revision: the changes that a
+--- program written for one revision may meet in the other. Additions count only
+--- if they are required; known values of attributes do not count, because they
+--- change at any time.
 
 local schema = require "klaviyo.operations.schema"
 
@@ -30,15 +31,16 @@ local function sorted(t)
   return names
 end
 
--- By name: what is gone, what is required that was not; the rest by `look`.
-local function named(found, path, a, b, look)
+-- Compares members by name: removed ones, newly required ones; `compare` compares
+-- the others.
+local function named(found, path, a, b, compare)
   a, b = a or {}, b or {}
   for _, name in ipairs(sorted(a)) do
     local at = below(path, name)
     if not b[name] then
       add(found, at, "is gone")
     else
-      look(found, at, a[name], b[name])
+      compare(found, at, a[name], b[name])
     end
   end
   for _, name in ipairs(sorted(b)) do
@@ -53,7 +55,8 @@ local function outer(word)
   return word:match("^(.*)%.[^.]+$")
 end
 
--- Dotted words: "status" may go, with all below it, or become an object.
+-- Compares dotted words: "status" may be removed with all names below it, or
+-- become an object.
 local function words(found, path, a, b)
   local before, now, parents = {}, {}, {}
   for _, word in ipairs(a) do
@@ -109,26 +112,26 @@ local function linkage(found, path, a, b)
   end
 end
 
--- Are all values of the one those of the other? Remembered by pairs, for
--- unions hold each other; one that is being looked at is taken for such.
-local function takes_all(a, b, seen)
+-- Returns true if every value of `a` is a value of `b`. Results are kept by pair,
+-- because unions may contain each other; a pair in progress counts as true.
+local function takes_all(a, b, visited)
   a, b = schema.target(a), schema.target(b)
-  local known = seen.unions[a] or {}
-  seen.unions[a] = known
+  local known = visited.unions[a] or {}
+  visited.unions[a] = known
   if known[b] == nil then
     known[b] = true
     local own = {}
-    member(own, "", a, b, {unions = seen.unions})
+    member(own, "", a, b, {unions = visited.unions})
     known[b] = #own == 0
   end
   return known[b]
 end
 
-local function union(found, path, a, b, seen)
+local function union(found, path, a, b, visited)
   for _, branch in ipairs(a) do
     local kept = false
     for _, other in ipairs(b) do
-      kept = kept or takes_all(branch, other, seen)
+      kept = kept or takes_all(branch, other, visited)
     end
     if not kept then
       return add(found, path, "is otherwise")
@@ -136,36 +139,36 @@ local function union(found, path, a, b, seen)
   end
 end
 
-function member(found, path, a, b, seen)
+function member(found, path, a, b, visited)
   local pair = schema.target(a)
-  if pair == schema.target(b) or seen[pair] then -- shared, or recursive
+  if pair == schema.target(b) or visited[pair] then -- shared, or recursive
     return
   end
-  seen[pair] = true
+  visited[pair] = true
   if a.nullable and not b.nullable then
     add(found, path, "is never null")
   end
   if b.any_of then
-    union(found, path, a.any_of or {a}, b.any_of, seen)
+    union(found, path, a.any_of or {a}, b.any_of, visited)
   elseif a.any_of or a.type ~= b.type then
     add(found, path, "is of another kind")
   elseif a.members and b.members then
     named(found, path, a.members, b.members, function(into, at, x, y)
-      member(into, at, x, y, seen)
+      member(into, at, x, y, visited)
     end)
   elseif a.items and b.items then
-    member(found, path .. "[]", a.items, b.items, seen)
+    member(found, path .. "[]", a.items, b.items, visited)
   elseif a.document then
     if a.many ~= b.many then
       add(found, path, b.many and "is a list" or "is one")
     end
-    resource(found, path, a.document, b.document, seen)
+    resource(found, path, a.document, b.document, visited)
   elseif a.free and not b.free then
     add(found, path, "has known members only")
   end
 end
 
-function resource(found, path, a, b, seen)
+function resource(found, path, a, b, visited)
   if a.type ~= b.type then
     add(found, below(path, "type"), "is " .. b.type)
   end
@@ -174,7 +177,7 @@ function resource(found, path, a, b, seen)
   end
   for _, part in ipairs {"attributes", "meta"} do
     named(found, path, a[part], b[part], function(into, at, x, y)
-      member(into, at, x, y, seen)
+      member(into, at, x, y, visited)
     end)
   end
   named(found, path, a.relationships, b.relationships, linkage)
@@ -194,24 +197,25 @@ local function body(found, a, b)
   end
 end
 
---- Where two records of an operation differ, in words; "" where they do not.
+--- Returns the differences of two records of an operation in words; "" if there
+--- are none.
 ---@param op table
----@param also table
+---@param counterpart table
 ---@return string
-function M.between(op, also)
+function M.between(op, counterpart)
   local found = {}
-  if op.method ~= also.method or op.path ~= also.path then
-    add(found, op.path, ("is %s %s"):format(also.method, also.path))
+  if op.method ~= counterpart.method or op.path ~= counterpart.path then
+    add(found, op.path, ("is %s %s"):format(counterpart.method, counterpart.path))
   end
-  body(found, op.body, also.body)
-  named(found, "", op.query, also.query, parameter)
-  if op.filter and also.filter then
-    named(found, "filter", op.filter.fields, also.filter.fields, operators)
+  body(found, op.body, counterpart.body)
+  named(found, "", op.query, counterpart.query, parameter)
+  if op.filter and counterpart.filter then
+    named(found, "filter", op.filter.fields, counterpart.filter.fields, operators)
   end
-  page(found, op.page, also.page)
-  if op.type ~= also.type or op.many ~= also.many then
-    add(found, "the answer", ("is %s%s"):format(also.many and "a list of " or "",
-      also.type or "empty"))
+  page(found, op.page, counterpart.page)
+  if op.type ~= counterpart.type or op.many ~= counterpart.many then
+    add(found, "the answer", ("is %s%s"):format(counterpart.many and "a list of " or "",
+      counterpart.type or "empty"))
   end
   if #found > MAX_NAMED then
     found[MAX_NAMED] = ("… (%d in all)"):format(#found)

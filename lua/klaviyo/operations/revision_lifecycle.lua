@@ -1,8 +1,8 @@
---- How old a revision is, and which one answers for it.
+--- The life cycle of revisions, and the revision that Klaviyo serves for each.
 ---
 --- By the published policy a revision is stable for a year, deprecated for
---- another, and then retired: the service answers as the oldest revision that
---- is not, with no word about it. The client has to know.
+--- another, and then retired: Klaviyo then serves the oldest revision that is not
+--- retired, without a notice in the response.
 --- https://developers.klaviyo.com/en/docs/api_versioning_and_deprecation_policy
 
 local operations = require "klaviyo.operations"
@@ -11,7 +11,7 @@ local M = {}
 
 local fixed_today
 
---- Sets the date that counts as today, for tests; nil is the real one.
+--- Sets the date of today, for tests; nil restores the real one.
 ---@param date string|nil  "2026-11-23"
 function M.set_today(date)
   fixed_today = date
@@ -20,7 +20,7 @@ end
 local SECONDS_OF_A_DAY = 86400
 local day, date_of_day
 
---- The date of today: what a revision is changes by the day.
+--- Returns the date of today (UTC).
 function M.today()
   if fixed_today then
     return fixed_today
@@ -38,7 +38,7 @@ local function years_later(date, years)
   return ("%04d%s"):format(tonumber(year) + years, rest)
 end
 
---- What has become of a revision.
+--- Returns the state of a revision and the dates of its life cycle.
 ---@param date string
 ---@return {date: string, state: "stable"|"deprecated"|"retired", deprecated: string, retired: string}
 function M.age(date)
@@ -53,8 +53,8 @@ function M.age(date)
   return age
 end
 
---- The revision that answers when one is asked for: itself, or the oldest
---- that is not retired.
+--- Returns the revision that Klaviyo serves for a revision: the same one, or the
+--- oldest that is not retired.
 ---@param date string
 ---@return string
 function M.served(date)
@@ -70,7 +70,7 @@ function M.served(date)
   return revisions[#revisions]
 end
 
---- All catalogued revisions with their ages, the oldest first.
+--- Returns all revisions with their states, the oldest first.
 function M.revisions()
   local list = {}
   for i, date in ipairs(operations.revisions()) do

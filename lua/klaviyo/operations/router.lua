@@ -1,5 +1,4 @@
---- Finds the operation that serves a request: what a server wants to know, and
--- a client seldom.
+--- Finds the operation for a request. Servers (the gateway, the sandbox) need it.
 
 local M = {}
 
@@ -14,7 +13,7 @@ local function segments_of(path)
   return segments
 end
 
--- A template, with how many of its segments are no parameters.
+-- A template, with the number of its literal segments.
 local function template_of(path)
   local template = {path = path, segments = segments_of(path), literal = 0}
   for _, segment in ipairs(template.segments) do
@@ -32,7 +31,7 @@ local function more_literal(a, b)
   return a.path < b.path
 end
 
---- A router over operations.
+--- Returns a router for operations.
 ---@param lines table<string, string> id → line of a revision file
 function M.new(lines)
   local ids = {} -- path template → method → id
@@ -67,12 +66,13 @@ local function match(template, segments)
   return params
 end
 
---- As the revision's `route`, but gives the operation's id.
+--- Returns the id of an operation and the path's parameters, as the revision's
+--- `route` does.
 ---@return string|nil id
 ---@return table params
 function Router:route(method, path)
   local segments = segments_of(path)
-  local allowed, seen = {}, {}
+  local allowed, added = {}, {}
   for _, template in ipairs(self.templates[#segments] or {}) do
     local params = match(template, segments)
     if params then
@@ -81,8 +81,8 @@ function Router:route(method, path)
         return ids[method], params
       end
       for other in pairs(ids) do
-        if not seen[other] then
-          seen[other] = true
+        if not added[other] then
+          added[other] = true
           allowed[#allowed + 1] = other
         end
       end

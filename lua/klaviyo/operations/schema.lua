@@ -1,11 +1,11 @@
---- Schemas of the revision files, read (notation.lua says what they look
--- like). Named ones are read when they are touched.
+--- Reads the schemas of the revision files, in the format that format.lua
+--- describes. A named schema is read when it is first used.
 
 local M = {}
 
 local expression
 
--- A cursor over the text of one expression; short names since it is a parser.
+-- `s` is a cursor over the text of one expression.
 local function peek(s)
   return s.text:sub(s.at, s.at)
 end
@@ -20,7 +20,7 @@ end
 
 local function want(s, character)
   if peek(s) ~= character then
-    error(("%s wanted at %d of %s"):format(character, s.at, s.text))
+    error(("expected %s at %d of %s"):format(character, s.at, s.text))
   end
   s.at = s.at + 1
 end
@@ -47,8 +47,9 @@ local function values(s, kind)
   return list
 end
 
--- A reference: what it names is read on the first look at any of its members,
--- so that a document's deep parts cost nothing, and may refer to themselves.
+-- A reference to a named schema, which is read when a member of it is first
+-- used. So unused parts of a document cost nothing, and a schema may contain
+-- itself.
 local function reference(s, name)
   local class, target = {}, nil
   function class.target()
@@ -62,8 +63,9 @@ local function reference(s, name)
   return setmetatable({ref = name}, class)
 end
 
---- What a reference stands for; anything else is itself. The reference may say
--- of its own `required`, `nullable` and `read_only`; `pairs` sees only those.
+--- Returns the schema that a reference names, or the member itself if it is not a
+--- reference. A reference has its own `required`, `nullable` and `read_only`;
+--- `pairs` sees only those.
 ---@param member table
 ---@return table
 function M.target(member)

@@ -1,5 +1,5 @@
---- The body of an upload: the parts of a multipart/form-data form. They are
---- read whole, so that they can be sent again.
+--- The body of an upload: the parts of a multipart/form-data form. Files are
+--- read completely, so that a retry can send them again.
 
 local usage_error = require "klaviyo.util.usage_error"
 
@@ -15,18 +15,19 @@ local function read_path(path)
   if not file then
     usage_error.raise("cannot read the file to upload: %s", why)
   end
-  local data, raw_error = file:read("*a")
+  local data
+  data, why = file:read("*a")
   file:close()
   if not data then
-    usage_error.raise("cannot read the file to upload: %s", raw_error)
+    usage_error.raise("cannot read the file to upload: %s", why)
   end
   return data
 end
 
-local function read_all(reader)
+local function read_all(read)
   local chunks = {}
   while true do
-    local chunk, why = reader()
+    local chunk, why = read()
     if chunk == nil and why ~= nil then
       usage_error.raise("the reader of the file to upload failed: %s",
         tostring(why))
@@ -37,7 +38,7 @@ local function read_all(reader)
   end
 end
 
--- A path, {path =}, {data =, filename =}, {reader =, filename =}.
+-- A file is a path, {path =}, {data =, filename =} or {reader =, filename =}.
 local function file_of(op, value)
   if type(value) == "string" then
     value = {path = value}
@@ -72,7 +73,8 @@ local function add(form, ...)
   end
 end
 
---- A flat list for core.submit: name, data, filename, media type.
+--- Returns the form as a flat list for core.submit: name, data, filename, media
+--- type.
 ---@param op table  an operation whose body is a form
 ---@param t table  its fields
 function M.build(op, t)

@@ -1,5 +1,5 @@
---- The query of a request, out of a call's arguments, judged by what the
---- catalogue knows of the operation.
+--- Builds the query of a request from the arguments of a call, and validates it
+--- by the operation's record.
 
 local core = require "klaviyo.core"
 local int64 = require "klaviyo.values.int64"
@@ -27,7 +27,7 @@ local function scalar(value, what)
     usage_error.kind(value))
 end
 
--- A list stays one: its commas are not to be escaped.
+-- A list stays a list: the commas between its items must not be escaped.
 local function listed(value, what)
   if type(value) ~= "table"
       or getmetatable(value) and not json.is_array(value) then
@@ -62,7 +62,8 @@ local function text_of(value)
   return type(value) == "table" and table.concat(value, ",") or value
 end
 
--- One that is there already is left out, where it is the same.
+-- Adds a parameter. The same value a second time is ignored; another value is
+-- an error.
 local function add(pairs_, name, value)
   for i = 1, #pairs_, 2 do
     if pairs_[i] == name then
@@ -83,41 +84,42 @@ local function in_query(args, name)
   return type(args.query) == "table" and args.query[name] ~= nil
 end
 
--- What a query is judged by: the operation and, where that would refuse, the
--- same one in the revision that answers. Or nothing (validate = false).
----@class klaviyo.Judge
+-- What a query is validated by: the operation and, if that would refuse it, the
+-- same operation in the revision that Klaviyo serves. `lenient`
+-- (validate = false) turns validation off.
+---@class klaviyo.Rules
 ---@field op table
----@field also table|false
+---@field counterpart table|false
 ---@field lenient boolean
-local Judge = {}
+local Rules = {}
 
-function Judge.__index(judge, key)
+function Rules.__index(rules, key)
   if key == "counterpart" then
-    local counterpart = judge.api:counterpart(judge.op) or false
-    rawset(judge, "counterpart", counterpart)
+    local counterpart = rules.api:counterpart(rules.op) or false
+    rawset(rules, "counterpart", counterpart)
     return counterpart
   end
 end
 
 -- Whether `test` holds for the operation in either revision.
-local function either(judge, test, ...)
-  return test(judge.op, ...) or judge.counterpart and test(judge.counterpart, ...)
+local function either(rules, test, ...)
+  return test(rules.op, ...) or rules.counterpart and test(rules.counterpart, ...)
 end
 
 local function has_parameter(op, name)
   return op.query[name] ~= nil
 end
 
-local function takes(judge, name)
-  if not judge.lenient and not either(judge, has_parameter, name) then
-    usage_error.raise("%s takes no %s", judge.op.id, name)
+local function takes(rules, name)
+  if not rules.lenient and not either(rules, has_parameter, name) then
+    usage_error.raise("%s does not take %s", rules.op.id, name)
   end
 end
 
--- The union, for a message, of what `list` finds in either revision.
-local function all(judge, list, ...)
-  local known = list({}, judge.op, ...)
-  return judge.counterpart and list(known, judge.counterpart, ...) or known
+-- The union of what `list` finds in both revisions, for a message.
+local function all(rules, list, ...)
+  local known = list({}, rules.op, ...)
+  return rules.counterpart and list(known, rules.counterpart, ...) or known
 end
 
 local function add_values(known, op, name)
@@ -140,7 +142,7 @@ local function has_value(op, name, value)
   return false
 end
 
--- "a,b" is a list too, written as one string.
+-- "a,b" is a list, too.
 local function parted(value)
   if type(value) ~= "string" then
     return value
@@ -152,12 +154,12 @@ local function parted(value)
   return list
 end
 
-local function add_listed(pairs_, judge, name, value, what)
+local function add_listed(pairs_, rules, name, value, what)
   local list = listed(parted(value), what)
-  for _, item in ipairs(judge.lenient and {} or list) do
-    if not either(judge, has_value, name, item) then
-      usage_error.unknown(("%s of %s"):format(what, judge.op.id), item,
-        all(judge, add_values, name))
+  for _, item in ipairs(rules.lenient and {} or list) do
+    if not either(rules, has_value, name, item) then
+      usage_error.unknown(("%s of %s"):format(what, rules.op.id), item,
+        all(rules, add_values, name))
     end
   end
   add(pairs_, name, list)
@@ -173,15 +175,15 @@ local function add_types(known, op, family)
 end
 
 -- fields = {profile = {"email"}} is fields[profile]=email.
-local function add_family(pairs_, judge, argument, value)
+local function add_family(pairs_, rules, argument, value)
   local family = argument:gsub("_", "-")
   for _, key in ipairs(sorted_keys(value, argument)) do
     local name = ("%s[%s]"):format(family, (key:gsub("_", "-")))
-    if not judge.lenient and not either(judge, has_parameter, name) then
-      usage_error.unknown(("type for %s of %s"):format(argument, judge.op.id),
-        key, all(judge, add_types, family))
+    if not rules.lenient and not either(rules, has_parameter, name) then
+      usage_error.unknown(("type for %s of %s"):format(argument, rules.op.id),
+        key, all(rules, add_types, family))
     end
-    add_listed(pairs_, judge, name, value[key], argument .. "." .. key)
+    add_listed(pairs_, rules, name, value[key], argument .. "." .. key)
   end
 end
 
@@ -196,32 +198,32 @@ local function has_size(op, size)
 end
 
 -- The largest page of either revision.
-local function largest_of(judge)
-  return math.max(largest(judge.op) or 0, largest(judge.counterpart) or 0)
+local function largest_of(rules)
+  return math.max(largest(rules.op) or 0, largest(rules.counterpart) or 0)
 end
 
-local function add_page(pairs_, judge, page)
-  local style = judge.op.page
+local function add_page(pairs_, rules, page)
+  local style = rules.op.page
   if style and style.style == "body" then
-    usage_error.raise("%s pages by attributes of its document, page_size and "
-      .. "page_cursor", judge.op.id)
+    usage_error.raise("%s takes its page in its document, as the attributes "
+      .. "page_size and page_cursor", rules.op.id)
   end
   for _, key in ipairs(sorted_keys(page, "page")) do
     local name = ("page[%s]"):format(key)
     if key == "cursor" and style and style.param == "page_cursor" then
       name = style.param
     end
-    -- offset pages are in the service's prose alone, not in its parameters
-    if not (style and style.param == name) and not judge.lenient
-        and not either(judge, has_parameter, name) then
-      local known = sorted_keys(all(judge, add_types, "page"), "page")
-      usage_error.raise("%s takes no %s%s", judge.op.id, name, known[1]
+    -- Klaviyo's description names page[number], its OpenAPI parameters do not
+    if not (style and style.param == name) and not rules.lenient
+        and not either(rules, has_parameter, name) then
+      local known = sorted_keys(all(rules, add_types, "page"), "page")
+      usage_error.raise("%s does not take %s%s", rules.op.id, name, known[1]
         and ", but page." .. table.concat(known, " and page.") or "")
     end
-    if key == "size" and not judge.lenient
-        and not either(judge, has_size, page.size) then
+    if key == "size" and not rules.lenient
+        and not either(rules, has_size, page.size) then
       usage_error.raise("page.size of %s must be a whole number from 1 to %d, "
-        .. "not %s", judge.op.id, largest_of(judge), usage_error.shown(page.size))
+        .. "not %s", rules.op.id, largest_of(rules), usage_error.shown(page.size))
     end
     add(pairs_, name, scalar(page[key], "page." .. key))
   end
@@ -257,26 +259,26 @@ local function add_operators(known, op, field)
   return known
 end
 
-local function check_term(judge, term)
-  if not either(judge, has_field, term.field) then
-    usage_error.unknown("filter field of " .. judge.op.id, term.field,
-      all(judge, add_fields))
+local function check_term(rules, term)
+  if not either(rules, has_field, term.field) then
+    usage_error.unknown("filter field of " .. rules.op.id, term.field,
+      all(rules, add_fields))
   end
-  if not either(judge, has_operator, term.field, term.operator) then
+  if not either(rules, has_operator, term.field, term.operator) then
     usage_error.unknown(("filter operator for %s of %s"):format(term.field,
-      judge.op.id), term.operator, all(judge, add_operators, term.field))
+      rules.op.id), term.operator, all(rules, add_operators, term.field))
   end
 end
 
-local function add_filter(pairs_, judge, value)
-  takes(judge, "filter")
+local function add_filter(pairs_, rules, value)
+  takes(rules, "filter")
   if type(value) ~= "string" and not filter.is(value) then
-    usage_error.raise("filter must be a string or made by klaviyo.filter, not %s",
+    usage_error.raise("filter must be a string or a klaviyo.filter, not %s",
       usage_error.kind(value))
   end
-  if not judge.lenient then
+  if not rules.lenient then
     for _, term in ipairs(filter.terms(value) or {}) do
-      check_term(judge, term)
+      check_term(rules, term)
     end
   end
   add(pairs_, "filter", tostring(value))
@@ -288,7 +290,7 @@ end
 
 local required_of = setmetatable({}, {__mode = "k"})
 
--- Most operations require none.
+-- Most operations have no required parameter.
 local function required(op)
   local names = required_of[op]
   if not names then
@@ -312,7 +314,7 @@ local function is_given(pairs_, name)
   return false
 end
 
--- A filter that an operation takes, to be added to a message.
+-- An example of a filter that the operation takes, for a message.
 local function sample_of(op)
   local fields = op.filter and op.filter.fields or {}
   if fields["messages.channel"] then
@@ -327,19 +329,19 @@ local function sample_of(op)
     (fields[names[1]][1]:gsub("%-", "_")), names[1]) or ""
 end
 
--- Missing is what both revisions ask for.
-local function check_required(judge, pairs_)
-  for _, name in ipairs(required(judge.op)) do
+-- A parameter is missing only if both revisions require it.
+local function check_required(rules, pairs_)
+  for _, name in ipairs(required(rules.op)) do
     if not is_given(pairs_, name)
-        and (not judge.counterpart or requires(judge.counterpart, name)) then
-      usage_error.raise("%s needs %s%s", judge.op.id, name,
-        name == "filter" and sample_of(judge.op) or "")
+        and (not rules.counterpart or requires(rules.counterpart, name)) then
+      usage_error.raise("%s needs %s%s", rules.op.id, name,
+        name == "filter" and sample_of(rules.op) or "")
     end
   end
 end
 
---- The pages that an iterator asks for where the caller names no size: as
---- large as every revision takes.
+--- Returns the page size of an iterator whose caller sets none: the largest that
+--- both revisions take.
 ---@param op table
 ---@param api klaviyo.Api
 ---@param args table
@@ -354,32 +356,32 @@ end
 
 local FAMILIES, LISTS = {"fields", "additional_fields"}, {"include", "sort"}
 
---- A flat list for core.url: name, value, name, value.
+--- Returns the parameters as a flat list for core.url: name, value, name, value.
 ---@param op table
 ---@param api klaviyo.Api
 ---@param args table
 ---@param settings klaviyo.Settings
 function M.write(op, api, args, settings)
-  local judge = setmetatable({
+  local rules = setmetatable({
     op = op, api = api, lenient = settings.validate == false,
-  }, Judge)
+  }, Rules)
   local pairs_ = {}
   if args.filter ~= nil then
-    add_filter(pairs_, judge, args.filter)
+    add_filter(pairs_, rules, args.filter)
   end
   for _, name in ipairs(FAMILIES) do
     if args[name] ~= nil then
-      add_family(pairs_, judge, name, args[name])
+      add_family(pairs_, rules, name, args[name])
     end
   end
   for _, name in ipairs(LISTS) do
     if args[name] ~= nil then
-      takes(judge, name)
-      add_listed(pairs_, judge, name, args[name], name)
+      takes(rules, name)
+      add_listed(pairs_, rules, name, args[name], name)
     end
   end
   if args.page ~= nil then
-    add_page(pairs_, judge, args.page)
+    add_page(pairs_, rules, args.page)
   end
   local company_id = args.company_id
   if company_id == nil and op.query.company_id
@@ -387,14 +389,14 @@ function M.write(op, api, args, settings)
     company_id = settings.company_id
   end
   if company_id ~= nil then
-    takes(judge, "company_id")
+    takes(rules, "company_id")
     add(pairs_, "company_id", scalar(company_id, "company_id"))
   end
   if args.query ~= nil then
     M.raw(args.query, pairs_)
   end
-  if not judge.lenient then
-    check_required(judge, pairs_)
+  if not rules.lenient then
+    check_required(rules, pairs_)
   end
   return pairs_
 end
@@ -405,8 +407,8 @@ local function decoded(text)
   end))
 end
 
---- The parameters of a URL, decoded, as a flat list. Of a name that it has
---- several times the last one counts.
+--- Returns the parameters of a URL, decoded, as a flat list. If a name occurs
+--- several times, the last value counts.
 ---@param url string
 function M.of_url(url)
   local pairs_, at = {}, {}
@@ -419,13 +421,14 @@ function M.of_url(url)
   return pairs_
 end
 
---- Parameters as they are passed: query = {["exact[name]"] = value}.
----@param given table|nil
+--- Returns parameters that the caller names exactly:
+--- query = {["exact[name]"] = value}.
+---@param parameters table|nil
 ---@param pairs_ table|nil  a list to add to
-function M.raw(given, pairs_)
+function M.raw(parameters, pairs_)
   pairs_ = pairs_ or {}
-  for _, name in ipairs(sorted_keys(given or {}, "query")) do
-    add(pairs_, name, listed(given[name], "query." .. name))
+  for _, name in ipairs(sorted_keys(parameters or {}, "query")) do
+    add(pairs_, name, listed(parameters[name], "query." .. name))
   end
   return pairs_
 end

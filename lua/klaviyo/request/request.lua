@@ -1,4 +1,4 @@
---- From an operation and its arguments to what goes over the wire.
+--- Builds a request from an operation and its arguments.
 
 local core = require "klaviyo.core"
 local lazy_require = require "klaviyo.util.lazy_require"
@@ -13,7 +13,8 @@ local query = lazy_require "klaviyo.request.query"
 
 local M = {}
 
--- The arguments that are not path parameters, and where they go.
+-- The arguments besides the path parameters, and the part of the request that
+-- each belongs to.
 local ARGUMENTS = {
   filter = "query", sort = "query", include = "query", fields = "query",
   additional_fields = "query", page = "query", company_id = "query",
@@ -24,7 +25,7 @@ local function singular(segment)
   return (segment:gsub("ies$", "y"):gsub("s$", ""))
 end
 
--- `list_id` may be said for the id of /api/lists/{id}, `id` for {job_id}.
+-- `list_id` is another name for the id of /api/lists/{id}, `id` for {job_id}.
 local function path_names(op)
   local names = {}
   for _, name in ipairs(op.path_params) do
@@ -47,14 +48,14 @@ local function requires_any(parameters)
   return false
 end
 
--- operation → {names = of what is in its path, may_ask_nothing = of its query}
+-- operation → {names = of its path parameters, needs_no_query = true or false}
 local known = setmetatable({}, {__mode = "k"})
 
 local function known_of(op)
   local facts = known[op]
   if not facts then
     facts = {
-      names = path_names(op), may_ask_nothing = not requires_any(op.query),
+      names = path_names(op), needs_no_query = not requires_any(op.query),
     }
     known[op] = facts
   end
@@ -72,8 +73,8 @@ local function known_arguments(op)
   return names
 end
 
--- The keys of the arguments that say a path parameter.
-local function said(names, name, args)
+-- The keys of the arguments that name a path parameter.
+local function keys_for(names, name, args)
   local keys = {}
   for key in pairs(args) do
     if names[key] == name then
@@ -94,7 +95,7 @@ local function path_value(op, key, value)
     "%s of %s must be a string, not %s", key, op.id, usage_error.kind(value))
 end
 
--- What is often meant by a name that is no argument.
+-- Names that are not arguments, and what to write instead.
 local MEANT = {
   limit = "a page has page = {size = …}; limit is an argument of each, pages "
     .. "and ids, max of all",
@@ -108,11 +109,11 @@ local MEANT = {
 
 local function refuse_argument(op, key)
   if MEANT[key] and op.method == "GET" then
-    usage_error.raise('unknown argument "%s" of %s: say %s', key, op.id, MEANT[key])
+    usage_error.raise('unknown argument "%s" of %s; %s', key, op.id, MEANT[key])
   end
   if settings_known.has(key) then
-    usage_error.raise("%s is no argument of %s but a setting: settings are a "
-      .. "table of their own, after the arguments", key, op.id)
+    usage_error.raise("%s is not an argument of %s but a setting; pass settings "
+      .. "as a separate table after the arguments", key, op.id)
   elseif op.body and op.body.style == "document" then
     usage_error.raise('unknown argument "%s" of %s; attributes go into a '
       .. "document: body = klaviyo.document(%q, {…})", tostring(key),
@@ -121,8 +122,8 @@ local function refuse_argument(op, key)
   usage_error.unknown("argument of " .. op.id, key, known_arguments(op))
 end
 
--- What stands in the path, by its names there; and whether anything was said
--- that stands in the query.
+-- Returns the path parameters by name, and whether the arguments have anything
+-- for the query.
 local function path_values(op, args)
   local values, asks = {}, false
   local names = known_of(op).names
@@ -131,7 +132,7 @@ local function path_values(op, args)
     if name then
       value = path_value(op, key, value)
       if values[name] and values[name] ~= value then
-        local keys = said(names, name, args)
+        local keys = keys_for(names, name, args)
         usage_error.raise("%s: conflicting values for %s (%s) and %s (%s)", op.id,
           keys[1], usage_error.shown(args[keys[1]]), keys[2],
           usage_error.shown(args[keys[2]]))
@@ -152,7 +153,7 @@ local function path_values(op, args)
   return values, asks
 end
 
---- A body as it goes out: a string as it is, a table as JSON.
+--- Returns the bytes of a body: a string as it is, a table as JSON.
 function M.body(value)
   if type(value) == "string" then
     return value
@@ -162,7 +163,7 @@ function M.body(value)
   usage_error.raise("body must be a table or a string, not %s", usage_error.kind(value))
 end
 
--- POSTs that upsert: a second time has the effect of the first.
+-- POSTs that upsert: repeating them has no further effect.
 local UPSERTS = {
   ["/api/profile-import"] = true,
   ["/api/profile-bulk-import-jobs"] = true,
@@ -177,15 +178,15 @@ local function is_form(op)
   return op.body and op.body.style == "multipart"
 end
 
--- The way to the attributes of events, and how long the longest is (data,
--- attributes, events-bulk-create, data, an item, attributes, events, data, an
--- item, attributes).
+-- The members that lead to the attributes of events, and the length of the
+-- longest path (data, attributes, events-bulk-create, data, an item,
+-- attributes, events, data, an item, attributes).
 local PATH = {
   data = true, attributes = true, events = true, ["events-bulk-create"] = true,
 }
 local MAX_PATH = 10
 
--- A copy of the tables on that way; what they hold besides is shared.
+-- Copies the tables on these paths; all other members are shared.
 local function copy(value, levels)
   local class = getmetatable(value)
   if type(value) ~= "table" or levels < 0 or class and class.__tojson then
@@ -199,8 +200,8 @@ local function copy(value, levels)
   return setmetatable(made, class)
 end
 
--- Events get their ids in a copy: the caller's table may become the next
--- event, and is to have another. Also: do all have one?
+-- Adds ids to events in a copy, because the caller may reuse its table for the
+-- next event, which needs another id. Also returns whether all events have one.
 local function with_ids(body)
   if type(body) == "string" then
     return body, unique_id.is_everywhere(json.decode(body))
@@ -211,10 +212,10 @@ local function with_ids(body)
   return body, true
 end
 
--- The body, and whether sending it twice is sending it once: with every verb
--- but POST (RFC 9110, 9.2.2; a PATCH here sets what it names), with upserts,
--- and with events that have an id.
-local function given_body(op, body)
+-- Returns the body, and whether the request is idempotent: with every method but
+-- POST (RFC 9110, 9.2.2; a PATCH here sets members to values), with upserts, and
+-- with events that have an id.
+local function prepared_body(op, body)
   if EVENTS[op.path] then
     return with_ids(body)
   end
@@ -233,8 +234,8 @@ local function body_of(op, body)
   end
 end
 
-local function add_body(request, op, given)
-  local body, repeatable = given_body(op, given)
+local function add_body(request, op, value)
+  local body, repeatable = prepared_body(op, value)
   request.body = body_of(op, body)
   request.document = type(body) == "table" and body
     or op.page and op.page.style == "body" and json.decode(body) or nil
@@ -242,9 +243,9 @@ local function add_body(request, op, given)
   request.repeatable = repeatable
 end
 
---- The request that an operation and its arguments make.
----@param op table  an operation of the catalogue
----@param api klaviyo.Api  that it was found in
+--- Returns the request for an operation and its arguments.
+---@param op table  the record of an operation
+---@param api klaviyo.Api
 ---@param args table|nil
 ---@param settings klaviyo.Settings
 ---@return table request  {method, url, body, document, form, repeatable, public}
@@ -256,7 +257,7 @@ function M.of_operation(op, api, args, settings)
   end
   local values, asks = path_values(op, args)
   local parameters
-  if asks or not known_of(op).may_ask_nothing
+  if asks or not known_of(op).needs_no_query
       or op.query.company_id and settings.company_id then
     parameters = query.write(op, api, args, settings)
   end
@@ -283,7 +284,8 @@ local RAW = {
   method = true, path = true, query = true, body = true, headers = true,
 }
 
--- A link and more parameters: those that it has already are left as they are.
+-- Returns a link with more parameters. Those that it already has stay as they
+-- are.
 local function with_parameters(url, parameters)
   local all = query.of_url(url)
   local count = #all
@@ -300,23 +302,23 @@ local function raw_url(path, parameters, settings)
   if type(path) ~= "string" then
     usage_error.raise("path must be a string, not %s", usage_error.kind(path))
   end
-  if path:match("^%a[%w+.-]*://") then  -- a link out of a document
+  if path:match("^%a[%w+.-]*://") then  -- a link from a document
     local url, why = core.rebase(settings.base_url, path)
     if not url then
       usage_error.raise("path is %s", why == "foreign"
-        and "a link to another host" or "not a link of the service's")
+        and "a link to another host" or "not a link of the API")
     end
     return with_parameters(url, parameters)
   end
   if not path:match("^/[%w%-._~!$&'()*+,;=:@/%%]*$")
       or (path:gsub("%%2[eE]", ".") .. "/"):find("/%.?%.?/") then
-    usage_error.raise("path must begin with / and hold what a URL's path may "
-      .. "hold; the query goes into query")
+    usage_error.raise("path must begin with / and contain only characters of a "
+      .. "URL's path; pass the query as query = {…}")
   end
   return core.url(settings.base_url, path, nil, query.raw(parameters))
 end
 
---- The request that is said in full, for what no catalogue knows.
+--- Returns a request for a path that is not in the table of operations.
 ---@param args {method: string|nil, path: string, query: table|nil, body: any}
 ---@param settings klaviyo.Settings
 function M.raw(args, settings)
@@ -333,7 +335,7 @@ function M.raw(args, settings)
     usage_error.unknown("method", method, METHODS)
   end
   if args.body ~= nil and (method == "GET" or method == "HEAD") then
-    usage_error.raise("a %s takes no body", method)
+    usage_error.raise("%s does not take a body", method)
   end
   local url = raw_url(args.path, args.query, settings)
   return {
@@ -341,7 +343,7 @@ function M.raw(args, settings)
     url = url,
     body = args.body ~= nil and M.body(args.body) or nil,
     repeatable = method ~= "POST",
-    -- the public calls take no key, and must not be given one
+    -- public calls must not send the private key
     public = url:sub(#settings.base_url + 1):match("^/client/") and true,
   }
 end

@@ -1,6 +1,6 @@
---- The unique_id of an event: with one, an event that is sent again counts
---- once, and two events of the same second count twice. Without one the
---- service takes the second in its place.
+--- The unique_id of an event. With it, an event that is sent again counts once,
+--- and two events in the same second count twice. Without it, Klaviyo uses the
+--- second of the event as its id.
 
 local json = require "klaviyo.values.json"
 local lazy_require = require "klaviyo.util.lazy_require"
@@ -26,22 +26,23 @@ for byte = 0, 255 do
   HEX[byte] = ("%02x"):format(byte)
 end
 
--- Sixteen bytes; formatting each would cost as much as all the rest of a call.
+-- A table of sixteen bytes: string.format would take as long as the rest of a
+-- call.
 local function hex_of(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p)
   return HEX[a] .. HEX[b] .. HEX[c] .. HEX[d] .. HEX[e] .. HEX[f] .. HEX[g]
     .. HEX[h] .. HEX[i] .. HEX[j] .. HEX[k] .. HEX[l] .. HEX[m] .. HEX[n]
     .. HEX[o] .. HEX[p]
 end
 
---- A new one, a UUID of version 4. The randomness is the system's own, and
---- differs in a forked process.
+--- Returns a new id, a UUID of version 4. It uses the random numbers of the
+--- operating system, which differ in a forked process.
 ---@return string
 function M.new()
   return uuid(hex_of(digest.random(16):byte(1, 16)), "4")
 end
 
---- The one that belongs to a number: the same for the same seed, whenever it
---- is asked for. A UUID of version 8.
+--- Returns the id for a seed and a number, always the same one: a UUID of
+--- version 8.
 ---@param seed string  from M.new
 ---@param number integer
 ---@return string
@@ -49,8 +50,8 @@ function M.derived(seed, number)
   return uuid(digest.sha256(("%s %d"):format(seed, number)), "8")
 end
 
---- Whether a value is an id. null and "" are not: to the service they are the
---- same as none, and mostly come from an empty field.
+--- Returns true if a value is an id. null and "" are not ids: Klaviyo ignores
+--- them, and they usually come from an empty field.
 ---@param value any
 ---@return boolean
 function M.is_given(value)
@@ -75,8 +76,8 @@ local function add_events(list, events)
   end
 end
 
--- The attributes of every event in a document of create_event,
--- bulk_create_events or their public twins.
+-- Returns the attributes of every event in a document of create_event,
+-- bulk_create_events or the /client operations for events.
 local function events_of(document)
   local data = data_of(document)
   local attributes = attributes_of(data)
@@ -93,12 +94,11 @@ local function events_of(document)
   return list
 end
 
---- Puts a unique_id into every event of a document that lacks one or has null
---- or "" in its place. A body
---- that is text is left alone. Sending the same document again sends the same
---- ids.
+--- Adds a unique_id to every event of a document that has none, or null or "".
+--- A body that is text stays as it is. The ids stay in the document, so that
+--- sending it again sends the same ids.
 ---@param document table|string
----@return table|string document  the same
+---@return table|string document  the same one
 function M.ensure(document)
   for _, attributes in ipairs(events_of(document)) do
     if attributes ~= NONE and not M.is_given(attributes.unique_id) then
@@ -108,8 +108,8 @@ function M.ensure(document)
   return document
 end
 
---- Whether a document is of events that all have their unique_id, so that
---- sending it again changes nothing.
+--- Returns true if all events of a document have a unique_id, so that sending it
+--- again changes nothing.
 ---@param document table
 ---@return boolean
 function M.is_everywhere(document)

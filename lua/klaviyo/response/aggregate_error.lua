@@ -1,14 +1,15 @@
---- Several errors as one: it reads as the first, and shows them all.
+--- Several errors as one. Its fields are those of the first error; its text shows
+--- all of them.
 
 local M = {}
 
 ---@class klaviyo.AggregateError
 ---@field failures table  the errors, the first one first
----@field count integer  how many; one of them may be nil
+---@field count integer  the number of errors; one of them may be nil
 local AggregateError = {}
 AggregateError.__name = "klaviyo.AggregateError"
 
--- What the first has to say, where it is a table: kind, status, errors, …
+-- Returns a field of the first error, if that is a table: kind, status, errors, …
 function AggregateError:__index(name)
   local one = rawget(self, "failures")[1]
   if type(one) == "table" then
@@ -28,6 +29,7 @@ function AggregateError.__concat(a, b)
   return tostring(a) .. tostring(b)
 end
 
+--- Returns an error for a list of errors.
 ---@param list table
 ---@param count integer
 ---@return klaviyo.AggregateError

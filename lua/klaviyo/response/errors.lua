@@ -1,4 +1,4 @@
---- What went wrong on the wire, as a table that reads well as a string.
+--- Errors of requests: a table with fields, and with a readable text.
 
 local json = require "klaviyo.values.json"
 local usage_error = require "klaviyo.util.usage_error"
@@ -14,20 +14,20 @@ local M = {}
 ---@class klaviyo.Error
 ---@field kind klaviyo.ErrorKind  what failed: see the table below
 ---@field message string  one line
----@field status? integer  the HTTP status, where an answer came
----@field errors? table[]  the API's own error objects, whole
----@field code? string  the first one's code
+---@field status? integer  the HTTP status, if there is a response
+---@field errors? table[]  the error objects of the API
+---@field code? string  the code of the first error object
 ---@field duplicate_id? string  of a 409 for a profile: the id of the profile that exists already
----@field cause? any  of "auth": what the function returned besides nil; of "not_delivered": the error of the outbox
+---@field cause? any  of "auth": the second value of the function; of "not_delivered": the error of the outbox
 ---@field operation? string  the operation id
----@field retry_after? number  seconds that the service asks to wait
----@field maybe_sent boolean  could the service have acted on the request?
----@field attempts table[]  one entry for each time it was sent
----@field response? klaviyo.Response  the answer, where one came
----@field line? integer  of kind "csv": the line that the row begins on
----@field last_line? integer  the one that it ends on
----@field lost? integer  of kind "not_delivered": events that are not delivered and no longer retried
----@field waiting? integer  of kind "not_delivered": events that are yet to be sent
+---@field retry_after? number  seconds to wait before a retry, as the service asks
+---@field maybe_sent boolean  true if the service may have acted on the request
+---@field attempts table[]  one entry for each time the request was sent
+---@field response? klaviyo.Response  if there is one
+---@field line? integer  of kind "csv": the first line of the row
+---@field last_line? integer  of kind "csv": the last line of the row
+---@field lost? integer  of kind "not_delivered": events that failed and are no longer retried
+---@field waiting? integer  of kind "not_delivered": events that are still to be sent
 local Error = {}
 Error.__index = Error
 Error.__name = "klaviyo.Error"
@@ -36,8 +36,9 @@ local MAX_MESSAGE = 500
 
 local REDACTED = "[redacted]"
 
--- At most `size` bytes of a text, whole characters, without the secret, of
--- which not even a part that the end cuts off may remain.
+-- Returns at most `size` bytes of a text, in whole characters, without the
+-- secret; not even a truncated part of the secret remains. Also returns whether
+-- the text was truncated.
 local function excerpt(text, secret, size)
   local parts, length, at = {}, 0, 1
   while at <= #text and length <= size do
@@ -61,20 +62,20 @@ local function excerpt(text, secret, size)
   return (short:sub(1, size):gsub("[\192-\255][\128-\191]*$", "")), true
 end
 
---- The beginning of what the other side sent, fit for a message.
+--- Returns the beginning of a text from the server, for a message.
 ---@param text string
----@param secret string|nil  is not in it, whoever echoes it
----@param size integer  bytes at the most
+---@param secret string|nil  is removed from it, in case the server echoes it
+---@param size integer  the maximum number of bytes
 ---@return string
 function M.excerpt(text, secret, size)
   return (excerpt(text, secret, size))
 end
 
--- One line, short enough for a log, whatever the other side sent.
+-- Returns one line, short enough for a log.
 local function one_line(text, secret)
-  local short, cut = excerpt(text, secret, MAX_MESSAGE)
+  local short, is_truncated = excerpt(text, secret, MAX_MESSAGE)
   short = short:gsub("[%c%s]+", " "):gsub("^ ", ""):gsub(" $", "")
-  return cut and short .. "…" or short
+  return is_truncated and short .. "…" or short
 end
 
 function Error:__tostring()
@@ -86,13 +87,14 @@ function Error.__concat(a, b)
   return tostring(a) .. tostring(b)
 end
 
---- Whether a value is one of our errors.
+--- Returns true if a value is a klaviyo.Error.
 function M.is(value)
   return getmetatable(value) == Error
 end
 
+--- Returns a new error.
 ---@param fields table  members of klaviyo.Error
----@param secret string|nil  must not be seen in the message, whoever echoes it
+---@param secret string|nil  is removed from the message
 ---@return klaviyo.Error
 function M.new(fields, secret)
   fields.message = one_line(userinfo.redacted(fields.message), secret)
@@ -105,7 +107,8 @@ local function text_of(value)
   return type(value) == "string" and value ~= "" and value or nil
 end
 
---- The code of an error object as text, whatever JSON had in its place.
+--- Returns the code of an error object as text, or nil. A code may be a number,
+--- or a value that is not a code.
 ---@param object any
 ---@return string|nil
 function M.code_of(object)
@@ -116,7 +119,8 @@ function M.code_of(object)
   return text_of(code)
 end
 
---- One error object of the API in words: `invalid: The … (/data/attributes)`.
+--- Returns the text of one error object of the API:
+--- `invalid: The … (/data/attributes)`.
 function M.describe(object)
   if type(object) ~= "table" then
     return usage_error.shown(object)
@@ -130,9 +134,10 @@ function M.describe(object)
     .. (where and " (" .. where .. ")" or "")
 end
 
---- Several error objects in words: the first of them, and how many more.
+--- Returns the text of the first of several error objects, and the number of the
+--- others.
 ---@param status integer|nil
----@param objects table[]  one at least
+---@param objects table[]  at least one
 function M.summary(status, objects)
   local text = M.describe(objects[1])
   if status then
@@ -144,7 +149,8 @@ function M.summary(status, objects)
   return text
 end
 
---- The id of the profile that a refused one would be a double of.
+--- Returns the id of the profile that already exists, if the error is a conflict
+--- with it.
 ---@param objects table[]
 ---@return string|nil
 function M.duplicate_id(objects)
@@ -157,7 +163,8 @@ function M.duplicate_id(objects)
   end
 end
 
---- The error objects of a decoded body, if it is a JSON:API error document.
+--- Returns the error objects of a decoded body, if it is a JSON:API error
+--- document.
 function M.objects(body)
   local list = type(body) == "table" and body.errors
   if type(list) == "table" and list ~= json.null and #list > 0 then

@@ -1,4 +1,4 @@
---- What came back, as a document or an error.
+--- Turns the response of the server into a document or an error.
 
 local core = require "klaviyo.core"
 local errors = require "klaviyo.response.errors"
@@ -15,12 +15,13 @@ local M = {}
 ---@field body string  the bytes, decompressed
 ---@field elapsed number  seconds
 ---@field http_version string  "1.1" or "2"
----@field attempts table[]  one entry for each time it was sent
+---@field attempts table[]  one entry for each time the request was sent
 ---@field rate_limit table|nil  {limit=, remaining=, reset=, windows={{limit=, seconds=}, …}}
 ---@field retry_after integer|nil  seconds
 local Response = {__name = "klaviyo.Response"}
 
--- Most calls never look at the header fields: they are read when asked for.
+-- Most programs never read these members: each is computed when it is first
+-- read.
 local read_later = {
   headers = function(response)
     return core.header_fields(response.head)
@@ -54,7 +55,7 @@ local function key_of(identifier)
   return tostring(identifier.type) .. "\0" .. tostring(identifier.id)
 end
 
--- doc:resolve{type=, id=} finds a resource among doc.included.
+-- doc:resolve{type=, id=} returns a resource of doc.included, or nil.
 local function resolve(document, identifier)
   local index = getmetatable(document).__index
   local by_key = index.included_by_key
@@ -85,7 +86,7 @@ end
 
 local RESOURCE = {__name = "klaviyo.Resource", __tostring = to_text}
 
--- Resources print readably, too. They stay plain tables.
+-- Gives resources a readable text, too. They are still plain tables.
 local function mark(resources)
   if type(resources) ~= "table" then
     return
@@ -111,7 +112,8 @@ local function document(body, response)
   })
 end
 
--- The response of a document, whatever members the document has.
+-- Returns the response of a document, even if the document has a member
+-- `response`.
 local function response_of(doc)
   return getmetatable(doc).__index.response
 end
@@ -129,7 +131,8 @@ local function failure(kind, message, context, response, more)
     operation = context.op and context.op.id,
     retry_after = response.retry_after,
     attempts = response.attempts,
-    -- a refusal was not acted upon; what a broken 2xx tells of was
+    -- the service did not act on a request that it refused, but did on one
+    -- with a malformed 2xx response
     maybe_sent = response.maybe_sent or response.status < 300,
     response = response,
   }
@@ -139,8 +142,8 @@ local function failure(kind, message, context, response, more)
   return nil, errors.new(fields, context.secret)
 end
 
--- What a bare status leaves to be looked up. A gateway that refuses a caller
--- tells itself what the caller may not; its key may have the scopes.
+-- Returns advice that the status alone does not give. A gateway that refuses a
+-- caller gives the reason itself; its own key may have the scopes.
 local function advice(context, response)
   local scopes = context.op and context.op.scopes
   local status = response.status
@@ -148,8 +151,8 @@ local function advice(context, response)
       and not response.headers["x-klaviyo-gateway"] then
     return " (the key needs " .. table.concat(scopes, ", ") .. ")"
   elseif status == 410 then
-    return (" (revision %s is not answered any more: set a later one, or "
-      .. "fall_forward = true)"):format(context.settings.revision)
+    return (" (Klaviyo no longer serves revision %s; set a later revision, "
+      .. "or fall_forward = true)"):format(context.settings.revision)
   end
   return ""
 end
@@ -179,9 +182,9 @@ local function refused(context, response)
   })
 end
 
---- The outcome of a transfer.
----@param response table|nil  what the core took from the wire
----@param trouble table|nil  or why nothing came: {kind=, reason=, …}
+--- Returns the document of a response, or nil and an error.
+---@param response table|nil  the response, from the core
+---@param raw_error table|nil  if there is no response: {kind=, reason=, …}
 ---@param context {op: table|nil, settings: klaviyo.Settings, secret: string|nil}
 ---@return klaviyo.Document|nil, klaviyo.Error|nil
 function M.read(response, raw_error, context)
@@ -218,14 +221,15 @@ function M.read(response, raw_error, context)
   return document(body, response)
 end
 
---- What arrived in the place of a page: a collection that is empty says so.
+--- Returns the error for a page without data. The page of an empty collection
+--- has an empty list.
 function M.no_page(context, page)
   local response = response_of(page)
   return select(2, failure("decode", ("%d with no data: %s"):format(
     response.status, snippet(response, context)), context, response))
 end
 
---- A page that arrived but cannot be gone on from.
+--- Returns the error for a page that has no valid link to the next one.
 function M.lost(message, context, page)
   return select(2, failure("decode", message, context, response_of(page)))
 end

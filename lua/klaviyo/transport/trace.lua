@@ -1,4 +1,4 @@
---- The setting `debug`: what goes over the wire, in a form fit for a log.
+--- The setting `debug`: logs requests and responses, without secrets.
 
 local core = require "klaviyo.core"
 
@@ -14,7 +14,7 @@ local SECRETS = {
 
 local MASK = "[redacted]"
 
--- The text without secrets; of one that the end cuts off nothing remains.
+-- Returns the text without secrets.
 local function masked(text, secret)
   if secret and secret ~= "" then
     local parts, at = {}, 1
@@ -49,7 +49,7 @@ local function body_of(text, secret)
   return ("%d bytes: %s"):format(size, short)
 end
 
--- The id by which the service, or what stands before it, finds a request.
+-- Returns the id by which the service, or a proxy before it, finds a request.
 local function id_of(response)
   local fields = response and core.header_fields(response.head) or {}
   local id = fields["x-request-id"] or fields["x-klaviyo-request-id"]
@@ -75,8 +75,8 @@ local function request_of(request, url, secret)
     request.form and "of a form" or body_of(request.body, secret))
 end
 
---- Logs the attempts of a call that is over.
----@param flight table
+--- Logs the attempts of a finished call.
+---@param pending table
 ---@param attempts table[]
 ---@param response table|nil
 function M.attempts(pending, attempts, response)
@@ -98,8 +98,7 @@ function M.attempts(pending, attempts, response)
   end
 end
 
---- Logs a request that is sent in the background, and whose attempts nobody
---- is told.
+--- Logs a request that is sent in the background; its attempts are not logged.
 function M.queued(op, request, secret)
   write(("%s queued: %s"):format(op.id,
     request_of(request, request.url, secret)))

@@ -1,16 +1,16 @@
---- Tells of requests that wait: for a rate limit, as the service asked, or
---- between two attempts. The engine only notes it; those who wait for the
---- request look from time to time.
+--- Reports requests that wait: for a rate limit, for a Retry-After, or between two
+--- attempts. The engine records the wait; the callers that await the request poll
+--- for it.
 
 local core = require "klaviyo.core"
 local warning = require "klaviyo.util.warning"
 
 local M = {}
 
--- Waits shorter than this are not told.
-local LEAST = 0.2
+-- Shorter waits are not reported.
+local MIN_WAIT = 0.2
 
--- A wait longer than this is warned of, where nobody asked to be told.
+-- A longer wait causes a warning, if on_wait is not set.
 local LONG = 5
 
 local WORDS = {
@@ -21,7 +21,7 @@ local WORDS = {
 
 local warned = {}  -- operations
 
---- Warns anew, for tests.
+--- Forgets which warnings were given, for tests.
 function M.forget()
   warned = {}
 end
@@ -31,8 +31,8 @@ local function name_of(pending)
     or pending.request.method .. " " .. pending.url:gsub("%?.*", "")
 end
 
--- Whoever waits goes on, whatever the function of the setting does.
-local function tell(pending, seconds, why)
+-- An error in on_wait does not stop the call.
+local function report(pending, seconds, why)
   local settings = pending.settings
   if settings.on_wait then
     local ok, err = pcall(settings.on_wait, pending.op and pending.op.id,
@@ -42,23 +42,23 @@ local function tell(pending, seconds, why)
     end
   elseif seconds > LONG and not warned[name_of(pending)] then
     warned[name_of(pending)] = true
-    warning.say(settings, ("%s waits %.0f s %s; the settings on_wait and "
-      .. "deadline tell of such waits and bound them"):format(name_of(pending),
+    warning.say(settings, ("%s waits %.0f s %s; set on_wait to observe "
+      .. "such waits, deadline to limit them"):format(name_of(pending),
       seconds, WORDS[why]))
   end
 end
 
---- Looks whether a request that is not done waits, and tells it once.
----@param flight table
+--- Reports once that a request waits, if it does.
+---@param pending table
 function M.look(pending)
   local seconds, why = pending.ticket:waits()
-  if not seconds or seconds < LEAST then
+  if not seconds or seconds < MIN_WAIT then
     return
   end
   local now = core.clock()
-  if pending.told_why ~= why or now >= pending.told_until then
-    pending.told_why, pending.told_until = why, now + seconds
-    tell(pending, seconds, why)
+  if pending.reported_why ~= why or now >= pending.reported_until then
+    pending.reported_why, pending.reported_until = why, now + seconds
+    report(pending, seconds, why)
   end
 end
 

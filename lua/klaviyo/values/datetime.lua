@@ -1,8 +1,8 @@
---- Instants, as RFC 3339 writes them: bare in filters, strings in JSON.
--- `klaviyo.datetime("2024-10-15T09:00:00+02:00")`, `klaviyo.datetime(1728950400)`.
---
--- The calendar is reckoned here: `os.date` knows the local zone and the range
--- of the C library, and neither is wanted.
+--- Date-times in the form of RFC 3339: bare in filters, strings in JSON.
+--- `klaviyo.datetime("2024-10-15T09:00:00+02:00")`, `klaviyo.datetime(1728950400)`.
+---
+--- This file computes the calendar itself, because `os.date` depends on the local
+--- time zone and on the range of the C library.
 
 local usage_error = require "klaviyo.util.usage_error"
 
@@ -10,7 +10,7 @@ local M = {}
 
 ---@class klaviyo.Datetime
 ---@field epoch number seconds since 1970-01-01T00:00:00Z, fractions allowed
----@field text string RFC 3339, with the offset and fraction it was given with
+---@field text string RFC 3339, with the offset and the fraction of the original text
 
 local datetime_mt = {}
 
@@ -29,8 +29,8 @@ local function days_in(year, month)
   return MONTH_DAYS[month]
 end
 
--- Days since 1970-01-01 and back, in the proleptic Gregorian calendar: years
--- from March on, eras of 400 years.
+-- Converts between dates and days since 1970-01-01 in the proleptic Gregorian
+-- calendar, with years that begin in March and eras of 400 years.
 local function days_of(year, month, day)
   if month <= 2 then
     year = year - 1
@@ -57,9 +57,9 @@ local function date_of(days)
     of_year - floor((153 * m + 2) / 5) + 1
 end
 
---- Reads an RFC 3339 date-time.
+--- Returns the date-time that a text in the form of RFC 3339 names.
 ---@param text string
----@return klaviyo.Datetime|nil nil when it is none
+---@return klaviyo.Datetime|nil nil if the text is not a date-time
 ---@return string|nil message what is wrong with it
 function M.parse(text)
   local y, mo, d, h, mi, s, rest = text:match(PATTERN)
@@ -98,7 +98,7 @@ function M.parse(text)
 end
 
 local function from_epoch(epoch)
-  -- To milliseconds first, so that 1.9996 is two seconds, not one and 1000 ms.
+  -- Rounds to milliseconds first: 1.9996 is 2 s, not 1 s and 1000 ms.
   local whole = floor(epoch)
   local ms = floor((epoch - whole) * 1000 + 0.5)
   if ms == 1000 then
@@ -118,25 +118,25 @@ local function from_epoch(epoch)
   }, datetime_mt)
 end
 
---- Is this one of our instants?
+--- Returns true if a value is a klaviyo.Datetime.
 ---@param value any
 ---@return boolean
 function M.is(value)
   return type(value) == "table" and getmetatable(value) == datetime_mt
 end
 
---- An instant. Raises when the value is none.
+--- Returns a date-time. Raises an error if the value is not one.
 ---@param value string|number|klaviyo.Datetime RFC 3339, or seconds since 1970
 ---@return klaviyo.Datetime
 function M.new(value)
   local kind = type(value)
   if kind == "string" then
-    local instant, wrong = M.parse(value)
-    if not instant then
+    local datetime, wrong = M.parse(value)
+    if not datetime then
       usage_error.raise('datetime: "%s" is not RFC 3339: %s',
         (value:sub(1, 40):gsub("[^ -~]", "?")), wrong)
     end
-    return instant
+    return datetime
   elseif kind == "number" then
     return value == value and value > -math.huge and value < math.huge
       and from_epoch(value)

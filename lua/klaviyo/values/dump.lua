@@ -1,5 +1,5 @@
---- Shows any value as text that reads like JSON: members in order, null as
---- null, lists in brackets. What JSON cannot hold is shown in angle brackets.
+--- Shows any value as text in the style of JSON: members in order, null as null,
+--- lists in brackets. Values that JSON does not have are in angle brackets.
 
 local int64 = require "klaviyo.values.int64"
 local json = require "klaviyo.values.json"
@@ -11,7 +11,7 @@ local core = lazy_require "klaviyo.core"
 local M = {}
 
 ---@class klaviyo.DumpOptions
----@field indent? integer  blanks for each level; 0: everything on one line; default 2
+---@field indent? integer  spaces for each level; 0: everything on one line; default 2
 ---@field max_depth? integer  how deep tables are shown; default 12
 ---@field max_items? integer  members shown of one table; default 100
 ---@field max_string? integer  bytes shown of one string; default 1000
@@ -25,8 +25,8 @@ local WIDTH = 80  -- a table that fits into it is shown on one line
 local MORE = "…"
 local REDACTED = "[redacted]"
 
--- Tables of these classes are shown with their members, although they have a
--- text of their own. Others (a client, a filter) are shown as that text.
+-- Tables of these classes are shown with their members. Other tables with a
+-- __tostring (a client, a filter) are shown as that text.
 local OPEN = {
   ["klaviyo.BulkResult"] = true, ["klaviyo.Document"] = true,
   ["klaviyo.Error"] = true, ["klaviyo.Resource"] = true,
@@ -52,7 +52,7 @@ local function without_key(rest)
   return #rest >= LEAST_KEY and "pk_" .. REDACTED or nil
 end
 
--- Private keys and what stands in an Authorization header, wherever they are.
+-- Replaces private keys and the values of Authorization headers in a text.
 local function without_secrets(text)
   text = text:gsub("pk_([%w_]+)", without_key)
   return (text:gsub("(Klaviyo%-API%-Key%s+)[^%s\"']+", "%1" .. REDACTED)
@@ -242,9 +242,9 @@ local function checked(options)
   })
 end
 
---- Returns a readable text of any value. It is not JSON: it is cut where
---- `options` say, a table that holds itself shows `<cycle>` there, and keys,
---- tokens and secrets are replaced by `[redacted]`.
+--- Returns a readable text of any value. The text is not JSON: it is truncated as
+--- `options` say, a table that contains itself shows `<cycle>`, and keys, tokens
+--- and secrets are replaced by `[redacted]`.
 ---@param value any
 ---@param options klaviyo.DumpOptions|nil
 ---@return string
@@ -256,7 +256,7 @@ end
 
 local BRIEF = { max_items = 20, max_string = 200, max_bytes = 10000 }
 
---- What `print` shows of documents and resources.
+--- Returns the text that `print` shows for documents and resources.
 function M.brief(value)
   return M.dump(value, BRIEF)
 end

@@ -1,6 +1,6 @@
 --- Filters: `f.any("email", {"a", "b"})` is `any(email,["a","b"])`.
--- A filter knows its terms, so that a query can be judged before it is sent.
--- Nothing in a value or a field's name can end the term it stands in.
+--- A filter keeps its terms, so that a query can be validated before it is sent.
+--- Values and names are escaped or refused: none can end its own term.
 
 local core = require "klaviyo.core"
 local datetime = require "klaviyo.values.datetime"
@@ -41,30 +41,31 @@ local function written_string(operator, field, value)
     "the string is not UTF-8 (byte %d of %d)", at, #value)
 end
 
--- LuaJIT's 64-bit integers are numbers, too.
+-- The 64-bit integers of LuaJIT are numbers, too.
 local function is_number(value)
   return type(value) == "number" or int64.digits(value) ~= nil
 end
 
--- Names of date-time fields, in every operation that has them. ("timestamp" is
--- the service's name for seconds since 1970.)
+-- The names of date-time fields, in all operations. (A field "timestamp" holds
+-- seconds since 1970.)
 local DATETIME = {datetime = true, created = true, updated = true}
 
 local function is_datetime_field(field)
   return DATETIME[field] or field:find("_at$") or field:find("%.timestamp$")
 end
 
--- A number for a date-time is seconds since 1970, which no such field takes.
+-- A number for a date-time field means seconds since 1970; the field itself
+-- takes RFC 3339 only.
 local function written_number(operator, field, value)
   if is_datetime_field(field) then
     return tostring(datetime.new(tonumber(value)))
   end
   return int64.digits(value) or core.number(value)
-    or refuse(operator, field, "%s is no number to compare with",
+    or refuse(operator, field, "%s cannot be compared with",
       tostring(value))
 end
 
--- A literal and what kind it is, or nil.
+-- Returns a literal and its kind, or nil.
 local function written(operator, field, value)
   local kind = type(value)
   if kind == "string" then
@@ -83,7 +84,8 @@ local function got(value)
     and "a filter" or usage_error.kind(value)
 end
 
--- The kinds of value an operator takes; each gives the literal or raises.
+-- One function for each kind of value that operators take; each returns the
+-- literal or raises an error.
 
 local function any_value(operator, field, value)
   if value == json.null then
@@ -104,11 +106,11 @@ end
 
 local function ordered_value(operator, field, value)
   if type(value) == "string" then
-    local instant, wrong = datetime.parse(value)
-    if not instant then
+    local parsed, wrong = datetime.parse(value)
+    if not parsed then
       refuse(operator, field, "the string is not RFC 3339: %s", wrong)
     end
-    return tostring(instant)
+    return tostring(parsed)
   elseif is_number(value) then
     return written_number(operator, field, value)
   elseif datetime.is(value) then
@@ -157,7 +159,7 @@ local function new_filter(text, terms)
   return setmetatable({ text = text, terms = terms }, filter_mt)
 end
 
--- What would end a field's name, or begin something else.
+-- Characters that would end a field's name or begin something else.
 local NOT_IN_FIELDS = "[(),%[%]\"'\\]"
 local FIELD = "^[ \t\r\n]*([^(),%[%]\"'\\%c]+)()"
 
@@ -170,11 +172,11 @@ local function check_field(operator, field)
     or field:match("^ *$") and "it is empty"
     or field:match("^ ") and "it begins with a blank"
     or field:match(" $") and "it ends with a blank"
-    or field:match("[%c\127]") and "it has a control character in it"
+    or field:match("[%c\127]") and "it contains a control character"
   local char = field:match(NOT_IN_FIELDS)
   if wrong or char then
     usage_error.raise("filter %s: %s cannot be written as a field's name: %s",
-      operator, usage_error.shown(field), wrong or "it has " .. char .. " in it")
+      operator, usage_error.shown(field), wrong or "it contains " .. char)
   end
 end
 
@@ -206,7 +208,7 @@ M.less_or_equal = operator_of("less-or-equal", ordered_value)
 M.greater_than = operator_of("greater-than", ordered_value)
 M.greater_or_equal = operator_of("greater-or-equal", ordered_value)
 
---- Does the resource have this at all? `f.has("profile")`
+--- Returns a filter for resources that have a field: `f.has("profile")`.
 ---@param field string
 ---@return klaviyo.Filter
 function M.has(field, ...)
@@ -218,7 +220,7 @@ function M.has(field, ...)
     { { operator = "has", field = field } })
 end
 
---- All of these at once. Those that are joined already are laid flat.
+--- Returns a filter for resources that match all of these filters.
 ---@param ... klaviyo.Filter
 ---@return klaviyo.Filter
 function M.all(...)
@@ -229,7 +231,7 @@ function M.all(...)
   local texts, terms = {}, {}
   for i = 1, count do
     local part = select(i, ...)
-    -- A nil between them would widen the answer in silence.
+    -- Without this check, a nil among them would drop a condition.
     if not M.is(part) then
       usage_error.raise("filter all: argument %d: expected a filter, got %s", i,
         usage_error.kind(part))
@@ -242,7 +244,7 @@ function M.all(...)
   return new_filter(table.concat(texts, ","), terms)
 end
 
---- Is this one of our filters?
+--- Returns true if a value is a klaviyo.Filter.
 ---@param value any
 ---@return boolean
 function M.is(value)
@@ -328,9 +330,10 @@ function after_terms(text, at, terms, depth)
   end
 end
 
---- The terms of a filter or of raw text, `and(…)` laid flat.
+--- Returns the terms of a filter or of raw text; those inside `and(…)` are part of
+--- the same list.
 ---@param filter klaviyo.Filter|string
----@return klaviyo.FilterTerm[]|nil nil for text that is no chain of terms
+---@return klaviyo.FilterTerm[]|nil nil if the text is not a list of terms
 function M.terms(filter)
   if M.is(filter) then
     return filter.terms
@@ -342,7 +345,8 @@ function M.terms(filter)
   return at == #filter + 1 and terms or nil
 end
 
--- A misspelt operator says the right one rather than "a nil value".
+-- A misspelt operator raises an error with a suggestion, instead of Lua's
+-- "attempt to call a nil value".
 local operators = {}
 for name in pairs(M) do
   operators[name] = name ~= "is" and name ~= "terms" or nil

@@ -1,9 +1,9 @@
---- The 64-bit integers of LuaJIT, whose numbers hold no integer beyond 2^53
---- exactly. Lua 5.4 has them as numbers, and nothing here is used.
+--- The 64-bit integers of LuaJIT, whose numbers are exact up to 2^53 only. Lua 5.4
+--- has 64-bit integers as numbers and does not use this module.
 
 local M = {}
 
--- Where there can be one: to look for it in vain takes a first start 0.1 ms.
+-- Only LuaJIT has ffi; a failed require would take 0.1 ms at the start.
 local has_ffi, ffi
 if type(jit) == "table" then
   has_ffi, ffi = pcall(require, "ffi")
@@ -13,9 +13,8 @@ if has_ffi then
   local int64, uint64 = ffi.typeof("int64_t"), ffi.typeof("uint64_t")
   local HALF = uint64(2 ^ 32)
 
-  --- Makes one of two halves; nil where there are none. They can be compared,
-  --- added and written again. As a text an integer would be written as a
-  --- string, and a rounded number is another number.
+  --- Returns an integer from its two halves. Integers can be compared, added and
+  --- encoded as JSON numbers, without loss.
   ---@param high number
   ---@param low number
   ---@param is_signed boolean
@@ -25,7 +24,7 @@ if has_ffi then
   end
 end
 
---- Returns the digits of one, and nil for any other value.
+--- Returns the digits of a 64-bit integer, and nil for any other value.
 ---@param value any
 ---@return string|nil
 function M.digits(value)

@@ -1,9 +1,9 @@
---- Reads and writes JSON. The core does both: numbers stay exact, lists stay
---- lists, and a value that JSON cannot hold is named by its path.
+--- Decodes and encodes JSON. The core does both: numbers stay exact, lists stay
+--- lists, and an error names the path of a value that JSON cannot represent.
 ---
---- lua-cjson gives `null` and, in its newer versions, the mark of a list, so
---- that its values and ours are the same. Settings of lua-cjson do not matter
---- here, and nothing here changes them.
+--- `null` and the metatable of lists (in newer versions) are those of lua-cjson,
+--- so that values can be passed between both. This module neither uses nor
+--- changes the settings of lua-cjson.
 
 local cjson = require "cjson"
 local int64 = require "klaviyo.values.int64"
@@ -19,7 +19,7 @@ M.null = cjson.null
 
 local type, getmetatable = type, getmetatable
 
--- lua-cjson's own mark, if it has one: a list that it marked is one to us.
+-- lua-cjson's own metatable for lists, if it has one.
 local array_mt = cjson.array_mt or { __name = "klaviyo.array" }
 local empty_array_mt = cjson.empty_array_mt or array_mt
 local empty_array = cjson.empty_array
@@ -28,15 +28,15 @@ local empty_array = cjson.empty_array
 
 local read
 
---- Decodes a JSON text (RFC 8259). An integer that 64 bits hold arrives
---- exactly: in Lua 5.4 as an integer; in LuaJIT as a number up to 2^53, beyond
+--- Decodes a JSON text (RFC 8259). An integer of up to 64 bits is
+--- exact: in Lua 5.4 as an integer; in LuaJIT as a number up to 2^53, beyond
 --- as an `int64_t` or `uint64_t`. A number with a fraction or an exponent whose
---- value is integral (`3.0`, `1e3`), up to 2^53, arrives as an integer, too. All
---- others are the nearest double. A list keeps the mark of `json.array`. Null
---- is `json.null`. Of two members with the same name the last one counts.
+--- value is integral (`3.0`, `1e3`), up to 2^53, becomes an integer, too. Other
+--- numbers become the nearest double. A list is marked as by `json.array`. Null
+--- is `json.null`. If two members have the same name, the last one counts.
 ---@param text string
----@return any value nil when the text is not JSON
----@return string|nil message what is wrong with it, and at which byte
+---@return any value nil if the text is not JSON
+---@return string|nil message the error and its byte
 function M.decode(text)
   if type(text) ~= "string" then
     return nil, "expected a string, got " .. type(text)
@@ -47,8 +47,9 @@ end
 
 -- Lists -----------------------------------------------------------------------
 
---- Marks a table as a list, so that an empty one is written `[]`.
----@param t table|nil a new one when absent
+--- Marks a table as a list, so that an empty one is encoded as `[]`, and returns
+--- it.
+---@param t table|nil default: a new table
 ---@return table t the same table
 function M.array(t)
   if t == nil then
@@ -60,12 +61,13 @@ function M.array(t)
   if mt == nil then
     return setmetatable(t, array_mt)
   elseif mt ~= array_mt and mt ~= empty_array_mt then
-    usage_error.raise("array: the table has a metatable of another kind")
+    usage_error.raise("array: the table already has another metatable")
   end
   return t
 end
 
---- Is this written as a list? A marked table is, and one with a first element.
+--- Returns true if a value is encoded as a list: a table that is marked, or that
+--- has a first element.
 ---@param t any
 ---@return boolean
 function M.is_array(t)
@@ -78,7 +80,7 @@ end
 
 -- Encoding --------------------------------------------------------------------
 
--- What LuaJIT has besides, and the core cannot see into: 64-bit integers, and
+-- The cdata values of LuaJIT, which the core cannot read: 64-bit integers, and
 -- null pointers, which equal `null`.
 local function cdata_text(value)
   if value == M.null then
@@ -89,10 +91,11 @@ end
 
 local other_text = int64.is_there and cdata_text or nil
 
---- Writes a value as JSON. A table with a first element, or marked by
--- `json.array`, is a list; any other table is an object, its keys in order. A
--- metatable's `__tojson(t)` gives the value to write in the table's place; it
--- may not yield. Raises, naming the path, for what JSON cannot hold.
+--- Returns a value as JSON. A table with a first element, or marked by
+--- `json.array`, is a list; any other table is an object, with its keys in order.
+--- The metamethod `__tojson(t)` returns the value to encode instead of the table;
+--- it must not yield. Raises an error with the path of a value that JSON cannot
+--- represent.
 ---@param value any
 ---@return string
 function M.encode(value)

@@ -34,7 +34,7 @@ describe("settings left out", function()
 end)
 
 describe("a setting", function()
-  it("that does not exist is refused at its line, with the right name", function()
+  it("that does not exist raises an error at its line, with the nearest name", function()
     for wrong, right in pairs {
       timout = "timeout", api_keys = "api_key", baseurl = "base_url", ["base-url"] = "base_url",
       Revision = "revision", header = "headers", accesstoken = "access_token", auth_sheme = "auth_scheme",
@@ -132,7 +132,7 @@ describe("a key", function()
     assert.equal("Klaviyo-API-Key of-the-environment\n", run("show {}", { KLAVIYO_API_KEY = "of-the-environment" }))
   end)
 
-  it("that is said comes before that of the environment", function()
+  it("in the settings takes precedence over the environment", function()
     local environment = { KLAVIYO_API_KEY = "of-the-environment" }
     assert.equal("Klaviyo-API-Key said\n", run("show {api_key = 'said'}", environment))
     assert.equal("Bearer said\n", run("show {access_token = 'said'}", environment))
@@ -167,7 +167,7 @@ describe("a key", function()
     assert.equal("Klaviyo-API-Key pk_2", headers(client).Authorization)
   end)
 
-  it("of a function that gives none is refused at the line of the call", function()
+  it("of a function that returns none raises an error at the line of the call", function()
     for _, value in ipairs { 5, "", {} } do
       local client = klaviyo.new { api_key = function() return value end }
       raises("api_key", function() client:build("get_profiles") end)
@@ -179,7 +179,7 @@ describe("a key", function()
     end)
   end)
 
-  it("is never part of a message, even where it is wrong", function()
+  it("is never part of a message, even if it is invalid", function()
     local cases = {
       { api_key = key .. "\n" }, { api_key = key .. "\0" }, { access_token = "\r" .. key },
       { api_key = key, access_token = key }, { api_key = { key } }, { api_key = key, timout = 5 },
@@ -198,7 +198,7 @@ describe("a key", function()
     assert.is_nil(message:find(key, 1, true))
   end)
 
-  it("with a line's end in it is refused where it is said, by name", function()
+  it("with a line break raises an error at the line of the caller, with its name", function()
     raises({ "api_key contains a control character", "a line break" }, function()
       klaviyo.new { api_key = key .. "\n" }
     end)
@@ -243,7 +243,7 @@ describe("an access token", function()
     assert.equal("Bearer tok", headers(klaviyo.new { access_token = function() return "tok" end }).Authorization)
   end)
 
-  it("has the scheme that is said", function()
+  it("has the scheme of the settings", function()
     assert.equal("Token tok", headers(klaviyo.new { access_token = "tok", auth_scheme = "Token" }).Authorization)
     assert.equal("Bearer pk", headers(klaviyo.new { api_key = "pk", auth_scheme = "Bearer" }).Authorization)
   end)
@@ -254,7 +254,7 @@ describe("an access token", function()
     end)
   end)
 
-  it("takes the place of a key, and a key that of a token", function()
+  it("replaces a key, and a key replaces a token", function()
     local client = klaviyo.new { api_key = "pk" }
     assert.equal("Bearer tok", headers(client:with { access_token = "tok" }).Authorization)
     assert.equal("Klaviyo-API-Key other",
@@ -279,7 +279,7 @@ describe("a base URL", function()
     end
   end)
 
-  it("that cannot be one is refused at its line", function()
+  it("that is not valid raises an error at the line of the caller", function()
     for _, bad in ipairs {
       "a.klaviyo.com", "ftp://a.klaviyo.com", "https://", "https:///x", "https://gw.example/?a=b",
       "https://gw.example/#a", "https://gw.example/a b", "https://gw.example\r\nX: y", "https://gw.example:port",
@@ -298,7 +298,7 @@ describe("a revision", function()
     assert.equal("2024-10-15", headers(new { revision = "2024-10-15" }).revision)
   end)
 
-  it("that no catalogue has is refused, with those there are", function()
+  it("that does not exist raises an error that lists the revisions", function()
     raises({ "revision", "2024-10-15" }, function() new { revision = "2024-10-14" } end)
     raises({ "revision", "2024-10-15" }, function() new { revision = "latest" } end)
     raises({ "revision", "2024-10-15" }, function() new { revision = "../client" } end)
@@ -322,7 +322,7 @@ describe("headers", function()
     return found, number
   end
 
-  it("are sent besides ours, or in place of them", function()
+  it("are sent in addition to those of the library, or instead of them", function()
     local fields = headers(new { headers = {
       ["X-Trace"] = "1", accept = "application/json", REVISION = "2024-10-15.pre",
     } })
@@ -351,7 +351,7 @@ describe("headers", function()
     assert.is_nil((count(fields, "x-c")))
   end)
 
-  it("that no request can have are refused at the line of the call", function()
+  it("that a request cannot have raise an error at the line of the call", function()
     for name, value in pairs {
       ["X-A"] = "b\r\nX-C: d", ["X-B"] = "b\n", ["X-C"] = "\0", ["X-D"] = "\127", ["X E"] = "f", ["X-G:"] = "h",
       ["X-I\r\nX-J: k"] = "l", [""] = "m", ["X-N\0"] = "o",
@@ -372,7 +372,7 @@ describe("headers", function()
     raises("headers", function() new():with { headers = { ["X-A"] = false } } end)
   end)
 
-  it("say who sends, with whom", function()
+  it("have the sender and the audience", function()
     assert.matches("^klaviyo%-lua/%S+ .* shop/1%.0$", headers(new { app_info = "shop/1.0" })["User-Agent"])
     assert.equal("mine", headers(new { headers = { ["user-agent"] = "mine" } })["user-agent"])
   end)
@@ -444,7 +444,7 @@ describe("the environment", function()
     end
   end)
 
-  it("comes after what the program says, and counts where it is empty as absent", function()
+  it("has lower precedence than the program, and counts as absent if it is empty", function()
     local output = run(SHOW:format("{timeout = 3, retries = 1, debug = false, pacing = true}"), ENVIRONMENT)
     assert.matches("timeout\tnumber\t3\n", output)
     assert.matches("retries\tnumber\t1\n", output)

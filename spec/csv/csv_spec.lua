@@ -173,7 +173,7 @@ describe("klaviyo.csv", function()
       assert.matches("line 1: lines end with CR alone", wrong[1])
     end)
 
-    it("raise what is wrong, or leave it to a function", function()
+    it("raise an error, or pass it to on_error", function()
       local text = "a,b\n1,2\n3\n4,5\n"
       local seen = 0
       local ok, err = pcall(function()
@@ -207,7 +207,7 @@ describe("klaviyo.csv", function()
       assert.matches("is empty: there is no header", err.message)
     end)
 
-    it("keep a field of a column without a name from getting lost", function()
+    it("refuse a field in a column without a name", function()
       local rows = csv.rows("a,b,\n1,2,\n3,4,5\n")
       assert.same({a = "1", b = "2"}, (rows:next()))
       local row, err = rows:next()
@@ -216,7 +216,7 @@ describe("klaviyo.csv", function()
         err.message)
     end)
 
-    it("have typed values where that is said", function()
+    it("have typed values if `types` is set", function()
       local rows = csv.rows("n,i,b,l\n1.5,12,Yes,[1]\n,,,\n-2e3,007,0,[]\n"
         .. "x,1,1,[]\n0x10,1,1,[]\n1,1.5,1,[]\n1,1,maybe,[]\n1,1,1,{}\n"
         .. '"1,5",1,1,[]\n1,123456789012345678901,1,[]\n',
@@ -289,7 +289,7 @@ describe("klaviyo.csv", function()
       assert.is_table(klaviyo.document("create_event", row))
     end)
 
-    it("take names that are said, and pass over columns", function()
+    it("take the names of `columns`, and skip columns", function()
       assert.same({{email = "a@b.c", properties = {plan = "gold"}}},
         profiles_of("Adresse,Tarif,Notiz\na@b.c,gold,x\n", {columns = {
           adresse = "email", Tarif = "plan", NOTIZ = false}}))
@@ -299,7 +299,7 @@ describe("klaviyo.csv", function()
         profiles_of('email,b,properties\na@b.c,2,"{""a"":1}"\n'))
     end)
 
-    it("refuse a header that cannot be meant, before any row", function()
+    it("refuse an invalid header before the first row", function()
       for text, message in pairs {
         ["Mail,Name\nx,y\nz,w\n"] = "line 1: no column is email or "
           .. "phone_number or external_id",
@@ -378,7 +378,7 @@ describe("klaviyo.csv", function()
   end)
 
   describe("encode", function()
-    it("quotes what could be misread", function()
+    it("quotes fields that could be misread", function()
       assert.equal('a,"b,c","d ""e""","f\ng"," h ",,1,true,"{""a"":[]}"\r\n',
         csv.encode {"a", "b,c", 'd "e"', "f\ng", " h ", klaviyo.null, 1, true,
           {a = klaviyo.array {}}})
@@ -449,7 +449,7 @@ describe("klaviyo.csv", function()
     end)
   end)
 
-  it("tells misuse at the caller's line", function()
+  it("raises usage errors at the caller's line", function()
     raises({'unknown option of CSV rows "seperator"', '"separator"'},
       function()
         csv.rows("", {seperator = ";"})

@@ -216,7 +216,7 @@ describe("a value", function()
     assert.same(before, properties)
   end)
 
-  it("is written as what it stands for", function()
+  it("is encoded as the value that __tojson returns", function()
     local moment = setmetatable({}, {__tojson = function()
       return "2024-10-15T00:00:00Z"
     end})
@@ -261,8 +261,8 @@ describe("a value", function()
   end)
 end)
 
-describe("a refusal", function()
-  it("names the operation, the nearest right name, and what there is", function()
+describe("a validation error", function()
+  it("names the operation, the nearest valid name, and all names", function()
     raises({"create_profile", '"first_nam"', 'did you mean "first_name"?',
       "email, external_id"}, function()
       local _ = build("create_profile", {first_nam = "John"})
@@ -277,7 +277,7 @@ describe("a refusal", function()
     end)
   end)
 
-  it("names the place within", function()
+  it("names the path of the value", function()
     raises({"profile", '"emial"'}, function()
       local _ = build("create_event", {metric = "m", properties = {},
         profile = {emial = "a@b"}})
@@ -296,7 +296,7 @@ describe("a refusal", function()
     end)
   end)
 
-  it("says what is missing", function()
+  it("names what is missing", function()
     raises({"create_webhook needs", '"endpoint_url"', '"secret_key"'},
       function()
       local _ = build("create_webhook", {name = "n"})
@@ -323,7 +323,7 @@ describe("a refusal", function()
     end)
   end)
 
-  it("tells kinds apart, and never shows the value", function()
+  it("distinguishes kinds, and never shows the value", function()
     local said = raises("email must be a string or klaviyo.null, not a number",
       function()
       local _ = build("create_profile", {email = 424242})
@@ -413,7 +413,7 @@ describe("a refusal", function()
     assert.same({data = 5}, build("create_list", 5, off))
   end)
 
-  it("spares what suits the revision that may answer", function()
+  it("accepts what suits the revision that Klaviyo serves", function()
     local flat = {name = "n", audiences = {included = {"L"}},
       campaign_messages = {{definition = {channel = "email"}}}}
     raises('"definition"', function()

@@ -34,7 +34,7 @@ local function walk(member, seen, visit)
   end
 end
 
-describe("the catalogue", function()
+describe("the table of operations", function()
   it("knows its revisions, the oldest first", function()
     local dates = {}
     for date in pairs(COUNTS) do
@@ -125,7 +125,7 @@ describe("the catalogue", function()
     end
   end)
 
-  it("has no line longer than what it looks back for its beginning", function()
+  it("has no line longer than MAX_LINE", function()
     for date in pairs(COUNTS) do
       for id, text in pairs(catalogue.load(date):lines().operations) do
         assert.truthy(#id + #text < 4000)
@@ -163,7 +163,7 @@ describe("the catalogue", function()
 end)
 
 describe("an operation's record", function()
-  it("holds what a listing takes and gives", function()
+  it("has the parameters and the data of a collection", function()
     local op = first:operation("get_profiles")
     assert.equal("GET", op.method)
     assert.equal("/api/profiles", op.path)
@@ -196,7 +196,7 @@ describe("an operation's record", function()
     assert.same({type = "integer"}, op.query["page[size]"])
   end)
 
-  it("says what is required", function()
+  it("has the required names", function()
     assert.is_true(first:operation("get_campaigns").filter.required)
     assert.is_true(first:operation("get_campaigns").query.filter.required)
     local op = first:operation("create_client_event")
@@ -204,7 +204,7 @@ describe("an operation's record", function()
     assert.same({type = "string", required = true}, op.query.company_id)
   end)
 
-  it("holds what the prose alone says", function()
+  it("has what only the descriptions of the API say", function()
     assert.equal("offset", first:operation("get_action_ids_for_flow").page.style)
     assert.equal("offset",
       first:operation("get_messages_for_flow_action").page.style)
@@ -303,7 +303,7 @@ describe("a path's operation", function()
     assert.same({id = "%24c%2F"}, params)
   end)
 
-  it("is told from a path that has other verbs, or none", function()
+  it("is distinguished from a path with other methods, and from an unknown path", function()
     local op, allowed = first:route("PUT", "/api/lists/x")
     assert.is_nil(op)
     assert.same({"DELETE", "GET", "PATCH"}, allowed)
@@ -335,7 +335,7 @@ describe("the differences of 2025-01-15", function()
       .operations / 4)
   end)
 
-  it("hold what was so before them", function()
+  it("have the operations of the revisions before them", function()
     for _, revision in ipairs {first, second} do
       assert.equal(100,
         revision:operation("get_profile_ids_for_list").page.size.max)
@@ -348,7 +348,7 @@ describe("the differences of 2025-01-15", function()
     end
   end)
 
-  it("hold how a campaign is sent, and what its messages are", function()
+  it("have how a campaign is sent, and its messages", function()
     local function strategies(revision)
       return resource(revision, "create_campaign").attributes.send_strategy
     end

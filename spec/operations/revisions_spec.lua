@@ -121,7 +121,7 @@ describe("revisions", function()
       end)
     end)
 
-    it("want of a document what both want", function()
+    it("require of a document what both revisions require", function()
       local flat = {unique_code = "X"}
       assert.truthy(new():document("create_coupon_code", flat))
       on(STABLE)
@@ -163,7 +163,7 @@ describe("revisions", function()
       end
     end)
 
-    it("take pages of either's size, and are walked by what both give", function()
+    it("take the page size of either, and iterate with the largest size of both", function()
       on "2027-10-15"
       assert.equal("2026-01-15", calendar.served("2025-10-15"))
       local client = new {revision = "2025-10-15"}
@@ -182,7 +182,7 @@ describe("revisions", function()
       end)
     end)
 
-    it("want in a query what both want", function()
+    it("require in a query what both revisions require", function()
       assert.truthy(new():build("get_coupon_codes"))
       raises("get_coupon_codes needs filter", function()
         new {revision = "2025-01-15"}:build("get_coupon_codes")
@@ -198,7 +198,7 @@ describe("revisions", function()
       assert.is_nil(request.headers["X-Klaviyo-Revision-Fall-Forward-Opt-Out"])
     end)
 
-    it("are judged alone where they shall not fall forward", function()
+    it("are validated alone if the client does not fall forward", function()
       local client = new {fall_forward = false}
       local request = client:build("get_lists")
       assert.equal("1",
@@ -233,7 +233,7 @@ describe("revisions", function()
   end)
 
   describe("that are not retired", function()
-    it("are judged by themselves", function()
+    it("are validated alone", function()
       on(DEPRECATED)
       raises('unknown operation "create_flow"', function()
         new():build("create_flow", {})
@@ -248,7 +248,7 @@ describe("revisions", function()
   describe("for one call", function()
     before_each(function() on(STABLE) end)
 
-    it("are what that call says", function()
+    it("are those of the call", function()
       local client = new()
       local later = {revision = "2026-07-15"}
       local definition = {channel = "email", content = {subject = "s"}}
@@ -262,7 +262,7 @@ describe("revisions", function()
         .definition)
     end)
 
-    it("judge it by theirs", function()
+    it("validate it by their revision", function()
       local client = new()
       local later = {revision = "2026-07-15"}
       assert.truthy(client:build("get_events", {page = {size = 1000}}, later))
@@ -432,7 +432,7 @@ describe("a revision's differences", function()
     end
   end)
 
-  it("can be told of any two, and are none where both are plainly alike", function()
+  it("can be computed for any two, and are empty if both are equal", function()
     local dates, alike = catalogue.revisions(), 0
     for i = 1, #dates - 1 do
       local before, after = catalogue.load(dates[i]), catalogue.load(dates[i + 1])
@@ -456,7 +456,7 @@ describe("a revision's differences", function()
   end)
 end)
 
-describe("a refusal", function()
+describe("a validation error", function()
   local function refused(status, body, more, call)
     local message
     raw.with({answers = {{status = status, body = body}}}, function(server)
@@ -475,7 +475,7 @@ describe("a refusal", function()
 
   local BODY = '{"errors":[{"code":"x","title":"t","detail":"Because."}]}'
 
-  it("with a 410 says what to do", function()
+  it("with a 410 has advice", function()
     for _, body in ipairs {BODY, "<html>gone</html>", ""} do
       local message = refused(410, body, {fall_forward = false})
       assert.matches("revision 2024-10-15", message, 1, true)

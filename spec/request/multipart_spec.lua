@@ -41,7 +41,7 @@ describe("a form", function()
       form.build(op, { name = "n", hidden = true, file = { data = "x" } }))
   end)
 
-  it("has a file from a path, with its name and what its ending says it is", function()
+  it("reads a file from a path, with its name and the media type of its extension", function()
     for ending, kind in pairs { [".png"] = "image/png", [".JPG"] = "image/jpeg", [".gif"] = "image/gif",
       [".bin"] = false, [""] = false } do
       with_file(ending, function(path)

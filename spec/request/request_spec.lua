@@ -127,7 +127,7 @@ end)
 
 -- Fault 36
 describe("a filter's field that the operation does not know", function()
-  it("is refused with those that it knows, however it is spelled", function()
+  it("raises an error with the known ones, however it is spelled", function()
     raises({ 'unknown filter field of get_events "Email Domain"', "metric_id", "profile_id" }, function()
       client:build("get_events", { filter = f.equals("Email Domain", "example.com") })
     end)
@@ -137,7 +137,7 @@ describe("a filter's field that the operation does not know", function()
     assert.truthy(client:build("get_events", { filter = f.equals("Email Domain", "x") }, { validate = false }))
   end)
 
-  it("is taken by a report, whose document has it as text", function()
+  it("can be a value of a report, whose document has it as text", function()
     local document = client:document("query_metric_aggregates", {
       metric_id = "x", measurements = { "count" }, filter = {
         f.greater_or_equal("datetime", 1728950400), f.equals("Email Domain", "example.com"),
@@ -170,7 +170,7 @@ describe("fields", function()
     assert.same(expected, query("get_catalog_items", { fields = { ["catalog-item"] = { "title" } } }))
   end)
 
-  it("of a type that is not answered are refused", function()
+  it("of a type that the response cannot have are refused", function()
     raises({ "get_profiles", '"profiles"', 'did you mean "profile"?' }, function()
       client:build("get_profiles", { fields = { profiles = { "email" } } })
     end)
@@ -202,14 +202,14 @@ describe("include and sort", function()
     assert.same({ "include=metric" }, query("get_events", { include = "metric" }))
   end)
 
-  it("are refused where the operation takes none", function()
+  it("are refused if the operation takes none", function()
     raises({ "get_metric_property", "sort" }, function()
       client:build("get_metric_property", { id = "X", sort = "name" })
     end)
     raises("include", function() client:build("get_profiles", { include = { "list" } }) end)
   end)
 
-  it("are no settings: they are said apart", function()
+  it("are not settings: they are passed separately", function()
     for _, name in ipairs { "timeout", "revision", "on_attempt" } do
       raises({ name .. " is not an argument of get_profiles but a setting", "after the arguments" }, function()
         client:build("get_profiles", { [name] = 5 })
@@ -230,7 +230,7 @@ describe("a page", function()
       target("get_profiles", { page = { size = 100, cursor = "a/b+c==" } }))
   end)
 
-  it("is no larger than the operation gives", function()
+  it("is not larger than the operation allows", function()
     raises({ "get_profiles", "page.size", "100" }, function()
       client:build("get_profiles", { page = { size = 101 } })
     end)
@@ -262,7 +262,7 @@ describe("a query", function()
       target("get_profiles", { query = { ["exact[name]"] = "x y+z", ["a&b"] = "c=d" } }))
   end)
 
-  it("takes lists, whose own commas stay apart from those of the items", function()
+  it("takes lists, and escapes the commas inside items", function()
     assert.equal("/api/profiles?list=a,b%2Cc,1,true",
       target("get_profiles", { query = { list = { "a", "b,c", 1, true } } }))
   end)
@@ -272,7 +272,7 @@ describe("a query", function()
       query("get_profiles", { query = { n = 5, half = 0.5, flag = false, big = 2 ^ 53 - 1 } }))
   end)
 
-  it("fills what is required, and goes past all refusals", function()
+  it("accepts a document with all required names", function()
     assert.same({ 'filter=equals(messages.channel,"email")' },
       query("get_campaigns", { query = { filter = 'equals(messages.channel,"email")' } }))
     assert.same({ "page[size]=1000" }, query("get_profiles", { query = { ["page[size]"] = 1000 } }))
@@ -301,7 +301,7 @@ describe("a parameter that is passed twice", function()
     return select(2, text:gsub((word:gsub("%p", "%%%0")), ""))
   end
 
-  it("is sent once where it is the same", function()
+  it("is sent once if the values are equal", function()
     for argument, two in pairs(NAMES) do
       local name, values = two.name or argument, two.values or two
       local url = target("get_profiles", { [argument] = two[1] })
@@ -312,7 +312,7 @@ describe("a parameter that is passed twice", function()
       target("create_client_event", { company_id = "A", query = { company_id = "A" }, body = "{}" }))
   end)
 
-  it("raises where it is another", function()
+  it("raises an error if the values differ", function()
     for argument, two in pairs(NAMES) do
       local name, values = two.name or argument, two.values or two
       raises("conflicting values for the parameter " .. name, function()
@@ -327,7 +327,7 @@ describe("a parameter that is passed twice", function()
     end)
   end)
 
-  it("is what query says, where the other is a default", function()
+  it("is that of query if the other is a default", function()
     local public = client:with { company_id = "A" }
     local request = public:build("create_client_event", { query = { company_id = "B" }, body = "{}" })
     assert.equal(BASE .. "/client/events?company_id=B", request.url)
@@ -335,7 +335,7 @@ describe("a parameter that is passed twice", function()
     assert.equal(BASE .. "/client/events?company_id=A", request.url)
   end)
 
-  it("of a link and of query counts as twice, too", function()
+  it("in a link and in query is passed twice, too", function()
     local link = "https://a.klaviyo.com/api/profiles?page%5Bcursor%5D=a%20b&sort=created"
     local function made(parameters)
       return require("klaviyo.request.request").raw({ path = link, query = parameters }, { base_url = BASE }).url
@@ -376,7 +376,7 @@ describe("a body", function()
     end
   end)
 
-  it("that JSON cannot hold is refused", function()
+  it("that JSON cannot represent is refused", function()
     local loop = {}
     loop.loop = loop
     for _, bad in ipairs { loop, { f = function() end }, { n = 0 / 0 }, { [1] = 1, x = 2 } } do
@@ -407,7 +407,7 @@ describe("arguments", function()
     end
   end)
 
-  it("that do not exist are refused, with the right name", function()
+  it("that do not exist raise an error with the nearest name", function()
     for wrong, right in pairs { filters = "filter", field = "fields", includes = "include", pages = "page",
       querry = "query", ["additional-fields"] = "additional_fields" } do
       raises({ ('"%s"'):format(wrong), ('did you mean "%s"?'):format(right) }, function()
@@ -420,7 +420,7 @@ describe("arguments", function()
     raises('"1"', function() client:build("get_profiles", { "x" }) end)
   end)
 
-  it("that are attributes are told where those go", function()
+  it("that are attributes raise an error that says where attributes go", function()
     raises({ '"email"', "create_profile", "body" }, function()
       client:build("create_profile", { email = "a@example.com" })
     end)
@@ -460,7 +460,7 @@ describe("an operation", function()
       target("create_list_relationships", { id = "X", body = "{}" }))
   end)
 
-  it("that does not exist is refused, with the right name", function()
+  it("that does not exist raises an error with the nearest name", function()
     for wrong, right in pairs { get_profle = "get_profile", ["get-profiles"] = "get_profiles",
       GetProfiles = "get_profiles", create_webhok = "create_webhook" } do
       raises({ ('unknown operation "%s"'):format(wrong), ('did you mean "%s"?'):format(right) }, function()

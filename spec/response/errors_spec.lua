@@ -25,7 +25,7 @@ end
 describe("an error", function()
   local world = sandbox.here(setup, teardown)
 
-  it("has what the documentation names, from the service itself", function()
+  it("has the members that the documentation names", function()
     local _, err = world.client:call("get_profile", { id = "none" })
     assert.equal("api", err.kind)
     assert.equal(404, err.status)
@@ -111,7 +111,7 @@ describe("the text of an error", function()
     end
   end)
 
-  it("says what there is where the error is no object of the API's", function()
+  it("has a text if the error is not an error object of the API", function()
     assert.equal("klaviyo: get_profiles: 503 an empty body", tostring(answered { status = 503 }))
     assert.equal("klaviyo: get_profiles: 418 I am a teapot",
       tostring(answered { status = 418, body = "I am a teapot" }))
@@ -266,7 +266,7 @@ describe("a function that returns no secret", function()
     assert.is_nil(err.status)
   end
 
-  it("has its reason told by the error of the call", function()
+  it("has its reason in the error of the call", function()
     raw.with({ answers = { { body = '{"data":[]}' } } }, function(server)
       for _, name in ipairs { "access_token", "api_key" } do
         local client = connect(server.url, { [name] = refusing("invalid_grant"),
@@ -302,7 +302,7 @@ describe("a function that returns no secret", function()
     end)
   end)
 
-  it("may have an error of ours for a reason, or none", function()
+  it("may have a klaviyo.Error as its reason, or none", function()
     local cause = errors.new { kind = "timeout", message = "too late" }
     local client = connect("http://127.0.0.1:1", { access_token = refusing(cause) })
     local _, err = client:call("get_lists")
@@ -313,7 +313,7 @@ describe("a function that returns no secret", function()
     assert.equal("the function access_token returned nil and no reason", err.message)
   end)
 
-  it("when it is asked anew after a 401 is what the call ends with, without the old one", function()
+  it("when it fails after a 401 is the error of the call, without the old key", function()
     raw.with({ answers = { { status = 401, body = '{"errors":[{"code":"not_authenticated"}]}' } } }, function(server)
       local client = connect(server.url, { access_token = function(refused)
         if refused then return nil, "no token in place of " .. refused end

@@ -44,7 +44,7 @@ describe("debug", function()
       .. 'answer 11 bytes: {"data":%[%]}$', lines[2])
   end)
 
-  it("logs what fails without an answer, and what is sent in the background", function()
+  it("logs requests that fail without a response, and background requests", function()
     local lines = logged({ { send = 0, after = "reset" } }, [[
       client:call("create_list", {body = {data = {type = "list", attributes = {name = "x"}}}})
       client.events:track {metric = "A", profile = {email = "a@example.com"}, properties = {}}

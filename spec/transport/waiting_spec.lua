@@ -36,7 +36,7 @@ local WAYS = {
 
 describe("on_wait", function()
   for way, call in pairs(WAYS) do
-    it("is told of a Retry-After, " .. way, function()
+    it("is called for a Retry-After, " .. way, function()
       local told = told_of({ { status = 429, headers = { ["Retry-After"] = "1" } }, OK }, { retries = 1 },
         function(client) assert(call(client)) end)
       assert.equal(1, #told)
@@ -114,7 +114,7 @@ describe("a long wait", function()
     return warnings
   end
 
-  it("is warned of, once, where nobody asked to be told", function()
+  it("causes one warning if on_wait is not set", function()
     waiting.forget()
     local warnings = warned {}
     assert.equal(1, #warnings)

@@ -21,7 +21,7 @@ local function new(options)
 end
 
 describe("a proxy", function()
-  it("that libcurl cannot use is refused when it is set, without what it holds", function()
+  it("that libcurl cannot use is an error when it is set, and the message does not show it", function()
     for proxy, why in pairs {
       ["socks9://user:secret@127.0.0.1:1080"] = 'does not support the proxy scheme "socks9"',
       ["ftp://user:secret@127.0.0.1"] = 'does not support the proxy scheme "ftp"',
@@ -125,7 +125,7 @@ describe("userinfo.redacted", function()
 end)
 
 describe("base_url", function()
-  it("with a user and a password is refused, and shown nowhere", function()
+  it("with a user and a password is an error that does not show them", function()
     for _, url in ipairs { "https://user:secret@gw.example/klaviyo", "http://secret@127.0.0.1", "https://u:s@secret@h",
       "ftp://user:secret@host" } do
       assert.matches("base_url must not contain a user and a password", raised(function() new { base_url = url } end))

@@ -7,7 +7,7 @@ local function here()
   return debug.getinfo(2, "l").currentline
 end
 
-describe("misuse.raise", function()
+describe("usage_error.raise", function()
   it("blames the first line outside the library", function()
     local line
     local function script()
@@ -20,7 +20,7 @@ describe("misuse.raise", function()
     assert.matches("^[^\n]*usage_error_spec%.lua:" .. line .. ": filter equals", message)
   end)
 
-  it("blames it however many of our functions lie between", function()
+  it("names it however many functions of the library are between", function()
     local line
     local ok, message = pcall(function()
       line = here() + 1
@@ -81,7 +81,7 @@ describe("misuse.raise", function()
   end)
 end)
 
-describe("misuse.nearest", function()
+describe("usage_error.nearest", function()
   local names = { "first_name", "last_name", "email", "phone_number", "webhook-topics" }
 
   it("finds a misspelt name", function()
@@ -120,14 +120,14 @@ describe("misuse.nearest", function()
   end)
 end)
 
-describe("misuse.unknown", function()
+describe("usage_error.unknown", function()
   local function said(...)
     local ok, message = pcall(usage_error.unknown, ...)
     assert.is_false(ok)
     return message
   end
 
-  it("says the nearest name and what is allowed", function()
+  it("suggests the nearest name and lists the allowed ones", function()
     assert.matches('unknown attribute "emails"; did you mean "email"%? allowed: email, name$',
       said("attribute", "emails", { "name", "email" }))
   end)
@@ -282,11 +282,11 @@ describe("a message says what to do:", function()
       function() client.campaigns:query_values { timeframe = "last_30_days", statistics = { "opens" } } end)
   end)
 
-  it("what is wrong where no name is", function()
+  it("the error if there is no name", function()
     raises("create_list: its table must be a table", function() klaviyo.document("create_list", 5) end)
   end)
 
-  it("what a setting is called here", function()
+  it("the name of a setting in this library", function()
     raises('unknown setting "dry_run": client:build', function() client:with { dry_run = true } end)
     raises({ 'unknown setting "max_retries"', "retries" }, function() client:with { max_retries = 1 } end)
     raises({ 'unknown setting "debugging"', "debug", "on_wait" }, function() client:with { debugging = 1 } end)

@@ -98,7 +98,7 @@ describe("datetime", function()
     assert.is_false(a == datetime(1728950400.001))
   end)
 
-  it("is told from other tables", function()
+  it("is distinguished from other tables", function()
     local instant = datetime(0)
     assert.is_true(datetime.is(instant))
     assert.equal(instant, datetime(instant))

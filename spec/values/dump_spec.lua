@@ -169,7 +169,7 @@ describe("print", function()
   end)
 end)
 
-it("what comes back with the key in it is printed without it", function()
+it("a response that contains the key is printed without it", function()
   local private = "pk_" .. ("0123456789abcdef"):rep(2)
   raw.with({ answers = { { body = ('{"data":{"type":"x","id":"1","attributes":{"said":"%s"}}}'):format(private) },
     { status = 400, body = ('{"errors":[{"detail":"no such key: %s"}]}'):format(private) } } }, function(server)

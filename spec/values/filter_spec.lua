@@ -138,7 +138,7 @@ describe("filter", function()
     }, all.terms)
   end)
 
-  it("writes values bare where they are no strings", function()
+  it("writes values that are not strings without quotes", function()
     assert.equal("equals(x,true)", tostring(f.equals("x", true)))
     assert.equal("equals(x,false)", tostring(f.equals("x", false)))
     assert.equal("equals(x,null)", tostring(f.equals("x", json.null)))
@@ -218,7 +218,7 @@ describe("filter", function()
     end
   end)
 
-  it("lets nothing through a field or a comparison", function()
+  it("refuses fields and values that would end a term", function()
     for _ = 1, 2000 do
       local text = random_string()
       local ok, filter = pcall(f.equals, text, "v")
@@ -266,7 +266,7 @@ describe("filter", function()
     refused("takes a field and no value", f.has, "x", "y")
   end)
 
-  it("refuses lists that are empty, mixed or none", function()
+  it("refuses empty lists, mixed lists and values that are not lists", function()
     for _, operator in ipairs { "any", "contains_any", "contains_all" } do
       refused("the list is empty", f[operator], "x", {})
       refused("the list is empty", f[operator], "x", json.array())
@@ -282,7 +282,7 @@ describe("filter", function()
     end
   end)
 
-  it("refuses to join what is no filter", function()
+  it("refuses to join values that are not filters", function()
     refused("expected filters, got none", f.all)
     refused("argument 2: expected a filter, got nil", f.all, f.has("x"), nil)
     refused("argument 1: expected a filter, got a string", f.all, "has(x)")
@@ -300,7 +300,7 @@ describe("filter", function()
     refused('did you mean "greater_than"', function() return f["greater-than"] end)
   end)
 
-  it("is told from other tables", function()
+  it("is distinguished from other tables", function()
     assert.is_true(f.is(f.has("x")))
     assert.is_false(f.is("has(x)"))
     assert.is_false(f.is({ text = "has(x)", terms = {} }))
@@ -349,7 +349,7 @@ describe("filter.terms", function()
     assert.equal("any:a", names([=[any(a,["]","),any(b,[","\\"])]=]))
   end)
 
-  it("is nil for what it cannot read", function()
+  it("is nil for text that it cannot read", function()
     for _, text in ipairs {
       "", " ", "x", "equals", "equals(", "equals(a", "equals(a,", 'equals(a,"b)',
       "equals(a,b),", ",equals(a,b)", "equals(a,b)x", "or(equals(a,1),equals(b,2))",

@@ -111,7 +111,7 @@ describe("json.encode", function()
     end
   end)
 
-  it("tells lists from objects", function()
+  it("distinguishes lists and objects", function()
     assert.equal("{}", json.encode {})
     assert.equal("[]", json.encode(json.array()))
     assert.equal("[]", json.encode(json.array {}))
@@ -147,7 +147,7 @@ describe("json.encode", function()
     assert.equal('{"a":1}', json.encode { a = 1 }) -- nothing is left of before
   end)
 
-  it("refuses mixed tables, holes and keys that are no strings", function()
+  it("refuses mixed tables, holes and keys that are not strings", function()
     assert.matches("data: a list has the key type",
       message_of { data = { 1, type = "x" } })
     assert.matches("data: a list has holes", message_of { data = { 1, 2, nil, 4 } })
@@ -167,7 +167,7 @@ describe("json.encode", function()
     assert.matches("JSON: a nil", message_of(nil))
   end)
 
-  it("refuses cycles and what is nested too deep", function()
+  it("refuses cycles and values nested too deep", function()
     local a = { b = { c = {} } }
     a.b.c.again = a
     assert.matches("b%.c%.again: the table contains itself", message_of(a))
@@ -214,12 +214,12 @@ describe("json.encode", function()
     assert.equal('{"a":1}', json.encode(t))
   end)
 
-  it("is undisturbed by what failed before", function()
+  it("works after an earlier error", function()
     pcall(json.encode, { a = { b = { c = print } }, z = 1 })
     assert.equal('{"a":{"b":1}}', json.encode { a = { b = 1 } })
   end)
 
-  it("names what __tojson gave by the path of its table", function()
+  it("names the result of __tojson by the path of its table", function()
     local mt = { __tojson = function() return { c = print } end }
     assert.matches(": a%.c: a function", message_of { a = setmetatable({}, mt) })
     assert.matches(": a: a function", message_of {
@@ -227,7 +227,7 @@ describe("json.encode", function()
     })
   end)
 
-  it("refuses what __tojson makes without end", function()
+  it("refuses an endless chain of __tojson", function()
     local mt = {}
     mt.__tojson = function() return setmetatable({}, mt) end
     assert.matches("nested deeper than 1000", message_of(setmetatable({}, mt)))
@@ -235,7 +235,7 @@ describe("json.encode", function()
     assert.matches("the table contains itself", message_of { a = setmetatable({}, mt) })
   end)
 
-  it("passes on what __tojson raises, and goes on", function()
+  it("passes on an error of __tojson, and still works", function()
     local problem = {}
     local t = { a = 1, b = setmetatable({}, { __tojson = function() error(problem) end }) }
     for _ = 1, 100 do
@@ -246,7 +246,7 @@ describe("json.encode", function()
     end
   end)
 
-  it("stands a __tojson that changes the table it is in", function()
+  it("accepts a __tojson that changes its own table", function()
     for _, count in ipairs { 3, 40 } do
       local t = {}
       local mt = { __tojson = function()
@@ -288,7 +288,7 @@ describe("json.encode", function()
     end
   end)
 
-  it("writes what is deep and wide", function()
+  it("encodes deep and wide values", function()
     for _, width in ipairs { 15, 40 } do
       local t = {}
       local top = t
@@ -348,14 +348,14 @@ describe("json.encode", function()
 end)
 
 describe("json.array", function()
-  it("marks the table it is given", function()
+  it("marks its argument", function()
     local t = {}
     assert.equal(t, json.array(t))
     assert.is_true(json.is_array(t))
     assert.equal(t, json.array(t))
   end)
 
-  it("refuses what is no plain table", function()
+  it("refuses tables that are not plain", function()
     assert.has_error(function() json.array("x") end)
     assert.has_error(function() json.array(setmetatable({}, {})) end)
   end)
@@ -381,7 +381,7 @@ describe("json.decode", function()
     assert.is_false(json.decode("false"))
   end)
 
-  it("gives nil and a message for what is no JSON, and never raises", function()
+  it("returns nil and a message for text that is not JSON, and never raises an error", function()
     local wrong = {
       "", " ", "{", "[1,", "nul", "<html>", "{]", '{"a":1', '"abc', "[1] x",
       "NaN", "[NaN]", "[Infinity]", "[0x10]", "\0", ("["):rep(5000),
@@ -451,7 +451,7 @@ describe("json.decode", function()
     return t
   end
 
-  it("reads back what encode wrote", function()
+  it("decodes what encode wrote", function()
     for _ = 1, 1500 do
       local t = { value(1) }
       local written = json.encode(t)

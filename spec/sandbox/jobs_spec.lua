@@ -6,14 +6,14 @@ local errors_of = sandbox_handler.errors_of
 describe("the sandbox's jobs", function()
   local now, s
 
-  local function state(settings)
+  local function start(settings)
     now = 1760000000
     settings = settings or {}
     settings.clock = function() return now end
     s = sandbox_handler.new(settings)
   end
 
-  before_each(function() state() end)
+  before_each(function() start() end)
 
   local function resources(kind, list)
     local data = json.array()
@@ -61,17 +61,17 @@ describe("the sandbox's jobs", function()
     end)
 
     it("after job_polls polls", function()
-      state {job_polls = 3}
+      start {job_polls = 3}
       local _, job = import(people(1))
       assert.equal("queued queued queued processing processing processing "
         .. "complete", states(job, 7))
-      state {job_polls = 0}
+      start {job_polls = 0}
       _, job = import(people(1))
       assert.equal("complete", states(job, 1))
     end)
 
     it("after job_seconds seconds", function()
-      state {job_polls = 0, job_seconds = 2}
+      start {job_polls = 0, job_seconds = 2}
       local _, job = import(people(1))
       assert.equal("queued queued processing processing complete",
         states(job, 5, 1))

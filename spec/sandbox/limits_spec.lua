@@ -4,9 +4,9 @@ local sandbox_handler = require "spec.support.sandbox_handler"
 describe("the sandbox's limits", function()
   local now, s
 
-  -- Returns a sandbox with a clock that the spec sets; windows begin at their start.
-  local function state(settings)
-    now = 1200000 -- begins a minute, but no day
+  -- Starts a sandbox with a clock that the spec sets; its windows have the phase 0.
+  local function start(settings)
+    now = 1200000 -- the beginning of a minute, but not of a day
     settings.clock = function() return now end
     settings.window_phase = settings.window_phase or 0
     s = sandbox_handler.new(settings)
@@ -17,8 +17,8 @@ describe("the sandbox's limits", function()
     return status, response.headers, document
   end
 
-  -- Returns how many requests succeed before the first 429, and its response.
-  local function until_refused(target)
+  -- Returns how many requests succeed before the first 429, and the headers and document of that one.
+  local function requests_until_throttled(target)
     for count = 0, 5000 do
       local status, headers, document = ask(target)
       if status == 429 then
@@ -28,7 +28,7 @@ describe("the sandbox's limits", function()
   end
 
   it("are off by default", function()
-    state {}
+    start {}
     for _ = 1, 100 do
       local status, headers = ask()
       assert.equal(200, status)
@@ -37,24 +37,24 @@ describe("the sandbox's limits", function()
   end)
 
   it("are those of the service: a second, then a minute", function()
-    state {limits = true}
+    start {limits = true}
     local total = 0
     while total < 700 do
-      local count = until_refused()
+      local count = requests_until_throttled()
       total = total + count
       assert.equal(total < 700 and 75 or 25, count)
       now = now + 1
     end
     assert.equal(1200010, now)
-    assert.equal(0, (until_refused()))
+    assert.equal(0, (requests_until_throttled()))
     now = 1200059.999
-    assert.equal(0, (until_refused()))
+    assert.equal(0, (requests_until_throttled()))
     now = 1200060
-    assert.equal(75, (until_refused()))
+    assert.equal(75, (requests_until_throttled()))
   end)
 
   it("are in the headers of every response but a 429, as in the service", function()
-    state {limits = true}
+    start {limits = true}
     now = now + 0.25
     local function rate_limit_headers(target)
       local headers = select(2, ask(target))
@@ -68,7 +68,7 @@ describe("the sandbox's limits", function()
   end)
 
   it("are in the headers as documented with rate_limit_headers = documented", function()
-    state {limits = true, rate_limit_headers = "documented"}
+    start {limits = true, rate_limit_headers = "documented"}
     now = now + 0.25
     local _, headers = ask()
     assert.same({"75, 75;w=1, 700;w=60", "699", "60"},
@@ -92,10 +92,10 @@ describe("the sandbox's limits", function()
   end)
 
   it("are reported by Retry-After alone in a 429", function()
-    state {limits = {get_lists = {second = 1, minute = 2}}}
+    start {limits = {get_lists = {second = 1, minute = 2}}}
     ask()
     now = now + 0.4
-    local count, headers, document = until_refused()
+    local count, headers, document = requests_until_throttled()
     assert.equal(0, count)
     assert.equal("1", headers["Retry-After"])
     for name in pairs(headers) do
@@ -106,7 +106,7 @@ describe("the sandbox's limits", function()
       :find("Expected available in 1 second.", 1, true))
     now = now + 1.2
     ask()
-    headers, document = select(2, until_refused())
+    headers, document = select(2, requests_until_throttled())
     assert.equal("59", headers["Retry-After"])
     assert.truthy(document.errors[1].detail
       :find("Expected available in 59 seconds.", 1, true))
@@ -114,14 +114,14 @@ describe("the sandbox's limits", function()
   end)
 
   it("count each operation separately, and all its revisions together", function()
-    state {limits = {get_lists = {second = 3, minute = 9}}}
-    assert.equal(3, (until_refused()))
+    start {limits = {get_lists = {second = 3, minute = 9}}}
+    assert.equal(3, (requests_until_throttled()))
     assert.equal(429, (ask("/api/lists", nil, {revision = "2026-07-15"})))
     assert.equal(200, (ask("/api/metrics")))
   end)
 
   it("do not count unauthorized requests", function()
-    state {limits = {get_lists = {second = 1, minute = 1}}}
+    start {limits = {get_lists = {second = 1, minute = 1}}}
     for _ = 1, 3 do
       assert.equal(401, (ask("/api/lists", nil, {authorization = false})))
     end
@@ -129,7 +129,7 @@ describe("the sandbox's limits", function()
   end)
 
   it("have a window of a day for some operations", function()
-    state {limits = true}
+    start {limits = true}
     local body = {data = {type = "list", attributes = {name = "n"}}}
     local status, _, response = s:post("/api/lists", body)
     assert.equal(201, status)
@@ -145,10 +145,10 @@ describe("the sandbox's limits", function()
   end)
 
   it("are lower for some parameters, which have their own buckets", function()
-    state {limits = true, profiles = 3}
+    start {limits = true, profiles = 3}
     local _, page = s:get("/api/profiles")
     local target = "/api/profiles/" .. page.data[1].id
-    local count, headers = until_refused(target .. "?include=lists")
+    local count, headers = requests_until_throttled(target .. "?include=lists")
     assert.equal(1, count)
     assert.equal("1", headers["Retry-After"])
     headers = select(2, ask(target .. "?include=segments"))
@@ -159,10 +159,10 @@ describe("the sandbox's limits", function()
   end)
 
   it("can be used up by server:consume", function()
-    state {limits = true}
+    start {limits = true}
     assert.same({second = 5, minute = 630},
       limits.consume(s.state, {operation = "get_lists", requests = 70}))
-    assert.equal(5, (until_refused()))
+    assert.equal(5, (requests_until_throttled()))
     assert.same({second = 0, minute = 0},
       limits.consume(s.state, {operation = "get_lists", requests = 1e6}))
     assert.has_error(function()
@@ -171,7 +171,7 @@ describe("the sandbox's limits", function()
   end)
 
   it("have windows that begin at window_phase", function()
-    state {limits = {get_lists = {second = 1, minute = 2}},
+    start {limits = {get_lists = {second = 1, minute = 2}},
       window_phase = 0.5}
     now = 1200029
     ask()
@@ -185,7 +185,7 @@ describe("the sandbox's limits", function()
     status, headers = ask()
     assert.same({429, "58"}, {status, headers["Retry-After"]})
 
-    state {limits = {get_lists = {second = 5, minute = 5}},
+    start {limits = {get_lists = {second = 5, minute = 5}},
       window_phase = "first", rate_limit_headers = "documented"}
     now = now + 17.3
     headers = select(2, ask())
@@ -195,27 +195,27 @@ describe("the sandbox's limits", function()
   it("have random windows of the full length", function()
     local resets, count = {}, 0
     for seed = 1, 20 do
-      state {limits = {get_lists = {second = 50, minute = 5}},
+      start {limits = {get_lists = {second = 50, minute = 5}},
         window_phase = "random", phase_seed = seed * 7919, rate_limit_headers = "documented"}
       local _, headers = ask()
       local reset = headers["RateLimit-Reset"]
       count = count + (resets[reset] and 0 or 1)
       resets[reset] = true
-      assert.equal(4, (until_refused()))
+      assert.equal(4, (requests_until_throttled()))
       now = now + tonumber(reset) - 1
-      assert.equal(0, (until_refused()))
+      assert.equal(0, (requests_until_throttled()))
       now = now + 1
-      assert.equal(5, (until_refused()))
+      assert.equal(5, (requests_until_throttled()))
       now = now + 59
-      assert.equal(0, (until_refused()))
+      assert.equal(0, (requests_until_throttled()))
       now = now + 1
-      assert.equal(5, (until_refused()))
+      assert.equal(5, (requests_until_throttled()))
     end
     assert.is_true(count > 5)
   end)
 
   it("can have windows shorter than a minute", function()
-    state {limits = true, time_scale = 0.1, rate_limit_headers = "documented"}
+    start {limits = true, time_scale = 0.1, rate_limit_headers = "documented"}
     local _, headers = ask()
     assert.equal("75, 75;w=1, 700;w=6", headers["RateLimit-Limit"])
     assert.equal("6", headers["RateLimit-Reset"])

@@ -509,7 +509,7 @@ describe("a sandbox for other programs", function()
 
   it("reports a wrong option in one line", function()
     for words, message in pairs {
-      ['"profiles"'] = "option profiles needs a value: profiles=…",
+      ['"profiles"'] = 'option "profiles" needs a value: profiles=…',
       ['"nonsense"'] = 'unknown option "nonsense" of sandbox.start; known options',
       ['"limits=x"'] = 'option "limits" of sandbox.start must be a boolean',
     } do

@@ -41,7 +41,7 @@ local Control = {}
 Control.__index = Control
 
 --- Returns an object that runs commands on a state.
----@param state table
+---@param state klaviyo.sandbox.State
 ---@param dir string
 function M.new(state, dir)
   return setmetatable({state = state, dir = dir, next = 1}, Control)

@@ -82,7 +82,7 @@ local QUEUED = {["profile-bulk-import-job"] = true,
 
 --- Returns the attributes of a new resource.
 ---@param kind string
----@param state table
+---@param state klaviyo.sandbox.State
 ---@return table
 function M.of(kind, state)
   if MAKE[kind] then

@@ -22,12 +22,13 @@ local TITLES = {
   error = "A server error occurred.",
 }
 
+---@class klaviyo.sandbox.ErrorResponse
 local ErrorResponse = {}
 ErrorResponse.__index = ErrorResponse
 
 --- Returns an error response without errors.
 ---@param status integer
----@return table
+---@return klaviyo.sandbox.ErrorResponse
 function M.new(status)
   return setmetatable({status = status, errors = {}, headers = {}}, ErrorResponse)
 end
@@ -104,7 +105,7 @@ local RATE_LIMITS = "https://developers.klaviyo.com/en/docs/"
   .. "rate_limits_and_error_handling#rate-limits"
 
 --- Returns the JSON:API document of an error response.
----@param error_response table
+---@param error_response klaviyo.sandbox.ErrorResponse
 ---@param random_ids table
 ---@return table
 function M.document(error_response, random_ids)

@@ -18,7 +18,7 @@ local function metric_of(state, data)
 end
 
 --- Stores an event.
----@param state table
+---@param state klaviyo.sandbox.State
 ---@param attributes table the attributes of the event
 ---@param profile table the resource of the profile
 ---@return table record
@@ -92,7 +92,7 @@ local function check_events(failure, state, events, pointer, unique_ids)
     local unique = event.attributes.unique_id
     if type(unique) == "string" then
       if unique_ids[unique] then
-        failure:add("invalid", ("unique_id '%s' is there twice."):format(unique),
+        failure:add("invalid", ("Duplicate unique_id '%s'."):format(unique),
           {pointer = ("%s/events/data/%d/attributes/unique_id")
             :format(pointer, i - 1)})
       end

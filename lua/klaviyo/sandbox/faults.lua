@@ -89,7 +89,7 @@ local function set_response(state, fault)
 end
 
 --- Adds a fault.
----@param state table
+---@param state klaviyo.sandbox.State
 ---@param fault klaviyo.sandbox.Fault
 function M.add(state, fault)
   check(fault)
@@ -97,7 +97,7 @@ function M.add(state, fault)
   fault.times = fault.times or (fault.rate and math.huge or 1)
   fault.skip = fault.skip or 0
   -- Neighbouring seeds would give similar sequences.
-  fault.random_ids = random_ids.new((fault.seed or #state.faults + 1) * 40503 + 977123)
+  fault.generator = random_ids.new((fault.seed or #state.faults + 1) * 40503 + 977123)
   -- A fault that only delays can be combined with any other fault.
   fault.sets_response = fault.status or fault.body or fault.reset or fault.truncate
     or fault.slow or next(fault.headers)
@@ -118,7 +118,7 @@ end
 -- Draws one number for each matching request, whether it is used or not:
 -- whether the n-th request is hit depends only on the seed.
 local function is_hit(fault)
-  if fault.rate and fault.random_ids:below(1000000) >= fault.rate * 1000000 then
+  if fault.rate and fault.generator:below(1000000) >= fault.rate * 1000000 then
     return false
   elseif fault.skip > 0 then
     fault.skip = fault.skip - 1
@@ -157,7 +157,7 @@ local function replacement_response(fault, operation)
 end
 
 --- Serves a request and applies the matching faults.
----@param state table
+---@param state klaviyo.sandbox.State
 ---@param request table
 ---@param handle fun(state: table, request: table): table
 ---@param operation_of fun(request: table): string|nil

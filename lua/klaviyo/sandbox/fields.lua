@@ -60,7 +60,7 @@ local function unless_null(value)
 end
 
 --- Returns the value of a field.
----@param state table
+---@param state klaviyo.sandbox.State
 ---@param kind string
 ---@param record table
 ---@param field string

@@ -80,7 +80,7 @@ local function link(actions, ids)
 end
 
 --- Creates a flow with its actions.
----@param state table
+---@param state klaviyo.sandbox.State
 ---@param attributes table name, definition
 ---@return table record
 function M.make(state, attributes)

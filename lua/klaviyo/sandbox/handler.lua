@@ -70,7 +70,7 @@ end
 local function check_public(authorization)
   if authorization then
     error_response.throw(400, "invalid", "A client operation takes no Authorization: "
-      .. "it is meant for browsers, where no private key may be.",
+      .. "it is meant for browsers, which must not hold a private key.",
       {pointer = "/data/"})
   end
 end
@@ -170,7 +170,7 @@ local function serve(state, request, response)
   }
   call.query = query.read(op, raw_query)
   if public and call.query.values.company_id ~= state.settings.company_id then
-    error_response.throw(400, "invalid", "company_id is not that of an account.",
+    error_response.throw(400, "invalid", "company_id does not belong to an account.",
       {parameter = "company_id"})
   end
   call.document = document_of(state, op, request)
@@ -196,7 +196,7 @@ function M.operation(request)
 end
 
 --- Handles a request.
----@param state table
+---@param state klaviyo.sandbox.State
 ---@param request table method, target, header(lower-case name), body
 ---@return table response status, headers, body (a text or nil), operation
 function M.handle(state, request)

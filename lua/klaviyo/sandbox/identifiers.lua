@@ -11,7 +11,7 @@ M.names = {"email", "phone_number", "external_id", "anonymous_id", "_kx"}
 local find = string.find
 
 --- Adds an error for each malformed identifier of a profile.
----@param failure table an error response
+---@param failure klaviyo.sandbox.ErrorResponse
 ---@param data table the resource of the profile
 ---@param pointer string the pointer to its attributes
 function M.check(failure, data, pointer)
@@ -30,7 +30,7 @@ function M.check(failure, data, pointer)
 end
 
 --- Adds an error if a profile has no identifier.
----@param failure table an error response
+---@param failure klaviyo.sandbox.ErrorResponse
 ---@param data table
 ---@param pointer string
 function M.require_any(failure, data, pointer)
@@ -42,7 +42,7 @@ function M.require_any(failure, data, pointer)
   end
   if type(data.id) ~= "string" then
     failure:add("invalid", "One of email, phone_number, external_id, "
-      .. "anonymous_id or id is needed to tell whose profile it is.",
+      .. "anonymous_id or id is required to identify the profile.",
       {pointer = pointer})
   end
 end

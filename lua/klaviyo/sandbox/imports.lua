@@ -36,7 +36,7 @@ end
 local function check_bytes(failure, profile, pointer)
   if remaining_bytes(profile, MAX_UNMEASURED) < 0
     and #json.encode(profile) > MAX_BYTES then
-    failure:add("invalid", ("A profile may have %d bytes."):format(MAX_BYTES),
+    failure:add("invalid", ("A profile may have at most %d bytes."):format(MAX_BYTES),
       {pointer = pointer})
   end
 end
@@ -73,9 +73,9 @@ local function import(call)
         detail = detail, original_payload = profile.attributes,
         source = {pointer = AT:format(i - 1) .. "/" .. member}}
     else
-      local record, made = profiles.upsert(state, profile)
+      local record, created = profiles.upsert(state, profile)
       ids[#ids + 1] = record.id
-      local outcome = made and "made" or "updated"
+      local outcome = created and "made" or "updated"
       counts[outcome] = counts[outcome] + 1
     end
   end
@@ -96,12 +96,12 @@ local function subscription(consent, on_list)
   return function(call)
     local state, data = call.state, call.document.data
     local list = related(data, "list")
-    local makes = list ~= nil or data.attributes.historical_import == true
+    local creates = list ~= nil or data.attributes.historical_import == true
     check_all(data.attributes.profiles.data)
     for _, profile in ipairs(data.attributes.profiles.data) do
       local asked = profile.attributes.subscriptions
       profile.attributes.subscriptions = nil
-      local record = makes and profiles.upsert(state, profile)
+      local record = creates and profiles.upsert(state, profile)
         or profiles.find(state, profile)
       if record then
         subscriptions.consent(state, record, asked, consent)
@@ -123,7 +123,7 @@ local function suppression_targets(call, data)
   local ways = (by_profiles and 1 or 0) + (list and 1 or 0) + (segment and 1 or 0)
   if ways ~= 1 then
     error_response.throw(400, "invalid",
-      "Exactly one of profiles, list and segment is to be given.",
+      "Exactly one of profiles, list and segment is required.",
       {pointer = "/data/attributes/profiles"})
   end
   local records = {}

@@ -14,7 +14,7 @@ local M = {}
 local EXPIRES_AFTER = 7 * 86400
 
 --- Starts the clock of a job.
----@param state table
+---@param state klaviyo.sandbox.State
 ---@param record table
 ---@return table record
 function M.begin(state, record)

@@ -20,11 +20,11 @@ end
 
 -- Returns where a window begins, as a fraction of its length.
 local function phase(state)
-  local wanted = state.settings.window_phase or "random"
-  if wanted == "random" then
+  local setting = state.settings.window_phase or "random"
+  if setting == "random" then
     return state.phases:below(1000003) / 1000003
   end
-  return type(wanted) == "number" and wanted % 1 or nil
+  return type(setting) == "number" and setting % 1 or nil
 end
 
 local function new_bucket(state, limit)
@@ -47,7 +47,7 @@ end
 local function find_bucket(state, key, limit)
   local bucket = state.buckets[key]
   if not bucket then
-    bucket = new_bucket(state, state.own_limits[key] or limit)
+    bucket = new_bucket(state, state.custom_limits[key] or limit)
     state.buckets[key] = bucket
   end
   return bucket
@@ -127,7 +127,7 @@ end
 
 --- Returns the response of the service to a throttled request.
 ---@param seconds integer
----@return table error_response
+---@return klaviyo.sandbox.ErrorResponse
 function M.error_response(seconds)
   local failure = error_response.new(429):add("throttled", ("Request was throttled. "
     .. "Expected available in %d second%s."):format(seconds,
@@ -138,7 +138,7 @@ end
 
 --- Counts a request. Throws 429 if a window is full; a throttled request is
 --- not counted.
----@param state table
+---@param state klaviyo.sandbox.State
 ---@param op table
 ---@param raw_query string
 ---@param headers table receives the RateLimit headers
@@ -174,7 +174,7 @@ local function operation(name)
 end
 
 --- Uses up requests, as other clients of the same account would.
----@param state table
+---@param state klaviyo.sandbox.State
 ---@param options table operation, requests (default 1)
 ---@return table left requests left, by window
 function M.consume(state, options)

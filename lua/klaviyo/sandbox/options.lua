@@ -123,7 +123,7 @@ function M.from_words(words)
       name, value = word, "true"
       if type(DEFAULTS[name]) ~= "boolean"
         and (OPTIONAL[name] or DEFAULTS[name] ~= nil) then
-        error(("option %s needs a value: %s=…"):format(name, name), 0)
+        error(('option "%s" needs a value: %s=…'):format(name, name), 0)
       end
     end
     if value == "true" or value == "false" then

@@ -91,7 +91,7 @@ local function changes_record(record, attributes)
 end
 
 --- Returns the profile that a document identifies, or nil.
----@param state table
+---@param state klaviyo.sandbox.State
 ---@param data table a resource: id, attributes
 ---@return table|nil record
 function M.find(state, data)
@@ -100,21 +100,21 @@ function M.find(state, data)
 end
 
 --- Creates or updates a profile, as profile-import does.
----@param state table
+---@param state klaviyo.sandbox.State
 ---@param data table a resource: id, attributes, meta
 ---@return table record
----@return boolean made
+---@return boolean created
 function M.upsert(state, data)
   local attributes = data.attributes or {}
   local record = M.find(state, data)
-  local made = not record
-  if made then
+  local created = not record
+  if created then
     record = state:make("profile", attributes)
   elseif changes_record(record, attributes) then
     state:update("profile", record, attributes)
   end
   apply_meta(state, record, data.meta)
-  return record, made
+  return record, created
 end
 
 local function create(call)
@@ -145,8 +145,8 @@ end
 
 local function import(call)
   identifiers.require_valid(call.document.data, "/data/attributes")
-  local record, made = M.upsert(call.state, call.document.data)
-  return response.one(call, "profile", record, made and 201 or 200)
+  local record, created = M.upsert(call.state, call.document.data)
+  return response.one(call, "profile", record, created and 201 or 200)
 end
 
 local function merge(call)

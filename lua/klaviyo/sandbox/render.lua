@@ -57,8 +57,8 @@ local CONVERTED = {}
 local SEGMENT_PROCESSING = 10
 
 CONVERTED["segment.is_processing"] = function(value, state, record)
-  return value == true and record.made ~= nil
-    and state.clock() < record.made + SEGMENT_PROCESSING
+  return value == true and record.created ~= nil
+    and state.clock() < record.created + SEGMENT_PROCESSING
 end
 
 CONVERTED["profile.location"] = function(value)

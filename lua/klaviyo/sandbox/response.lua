@@ -35,9 +35,9 @@ local STATUS = {
 ---@return integer status
 ---@return boolean has_body
 function M.status(op, preferred)
-  local added = STATUS[op.method .. " " .. op.path]
-  if added then
-    return added[1], added[2]
+  local exception = STATUS[op.method .. " " .. op.path]
+  if exception then
+    return exception[1], exception[2]
   end
   local least
   for status in pairs(op.success) do
@@ -211,10 +211,10 @@ end
 local function numbered_page(call, sequence, options)
   local number = call.query.values["page[number]"] or 1
   local size, slice = options.size, nil
-  for turn = 1, math.max(number, 1) do
-    options.cursor = turn > 1 and page.read_cursor(slice.next) or nil
+  for i = 1, math.max(number, 1) do
+    options.cursor = i > 1 and page.read_cursor(slice.next) or nil
     slice = page.slice(sequence, options)
-    if turn < number and not slice.next then
+    if i < number and not slice.next then
       slice = {items = {}, positions = {}}
       break
     end

@@ -74,7 +74,7 @@ local function make_forms(state)
 end
 
 --- Adds the initial resources to a new state.
----@param state table
+---@param state klaviyo.sandbox.State
 function M.fill(state)
   make_account(state)
   for _, topic in ipairs(TOPICS) do

@@ -13,6 +13,7 @@ local counters = require "klaviyo.sandbox.counters"
 
 local M = {}
 
+---@class klaviyo.sandbox.State
 local State = {}
 State.__index = State
 
@@ -40,7 +41,7 @@ end
 
 --- Returns a state with its initial resources.
 ---@param settings table key, company_id, profiles, link_base, seed, now, record
----@return table
+---@return klaviyo.sandbox.State
 function M.new(settings)
   local self = setmetatable({settings = settings}, State)
   self.now = settings.now and function() return settings.now end or os.time
@@ -49,7 +50,7 @@ function M.new(settings)
   self.clock = settings.clock or self.now
   self.key_of = settings.digest and key_of(settings.digest)
   self.phases = random_ids.new(settings.phase_seed or 1)
-  self.own_limits = limits.from_setting(settings.limits)
+  self.custom_limits = limits.from_setting(settings.limits)
   self:reset()
   return self
 end
@@ -150,7 +151,7 @@ function State:make(kind, attributes, id)
   local made = self.stats.created
   made[kind] = (made[kind] or 0) + 1
   local record = collection:add({id = id, attributes = all})
-  record.fresh, record.made = fresh, self.clock()
+  record.fresh, record.created = fresh, self.clock()
   return record
 end
 

@@ -16,7 +16,7 @@ M.members = members.new
 -- LuaJIT hashes only some bytes of a long string, but always the first ones:
 -- packed records begin with their position in this many characters, so that
 -- similar records do not collide.
-local HEAD = 8
+local POSITION_DIGITS = 8
 
 local Collection = {}
 Collection.__index = Collection
@@ -51,7 +51,7 @@ function Collection:at(position)
   local record = self.records[position]
   if type(record) == "string" then
     return {id = self.sequential_ids.id_of(position), position = position,
-      attributes = json.decode(record, HEAD + 1)}
+      attributes = json.decode(record, POSITION_DIGITS + 1)}
   elseif record == nil and self.origin and position <= self.origin.count then
     record = self.origin.make(position)
     record.position = position
@@ -126,7 +126,7 @@ end
 local function save(self, record)
   if self.sequential_ids then
     self.records[record.position] = json.encode(record.attributes,
-      random_ids.base32(record.position, HEAD))
+      random_ids.base32(record.position, POSITION_DIGITS))
   else
     self.records[record.position] = record
     self.positions[record.id] = record.position

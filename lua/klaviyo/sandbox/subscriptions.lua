@@ -77,7 +77,7 @@ end
 
 --- Records consent for the requested channels; for e-mail and SMS, if none is
 --- requested.
----@param state table
+---@param state klaviyo.sandbox.State
 ---@param record table the record of the profile
 ---@param requested table|nil channel → kind of message → consent
 ---@param consent string "SUBSCRIBED" or "UNSUBSCRIBED"
@@ -101,7 +101,7 @@ function M.consent(state, record, requested, consent)
 end
 
 --- Suppresses a profile for e-mail, or ends the suppression.
----@param state table
+---@param state klaviyo.sandbox.State
 ---@param record table the record of the profile
 ---@param suppressed boolean
 function M.suppress(state, record, suppressed)

@@ -20,7 +20,7 @@ end
 local check_value
 
 -- The type of a member → the types of JSON values that it accepts.
-local FITS = {
+local ACCEPTED_TYPES = {
   string = {string = true},
   integer = {integer = true},
   number = {number = true, integer = true},
@@ -146,7 +146,7 @@ function check_value(member, value, pointer, report)
     return
   end
   local inner = member.document
-  if not FITS[inner and "object" or member.type][kind] then
+  if not ACCEPTED_TYPES[inner and "object" or member.type][kind] then
     return report(pointer, ("%s is expected here, not %s."):format(
       article(inner and "object" or member.type):gsub("^%l", string.upper),
       article(kind)))
@@ -249,7 +249,7 @@ local function check_identity(known, value, pointer, report)
       report(under(pointer, "id"), "'id' is a required member.")
     end
   elseif not known.id then
-    report(under(pointer, "id"), "'id' may not be given here.")
+    report(under(pointer, "id"), "'id' is not allowed here.")
   elseif value.id == json.null and not known.required.id then
     return
   elseif type(value.id) ~= "string" or value.id == "" then

@@ -1,5 +1,5 @@
---- A client: settings, and what can be said with them. Cheap to make, safe
---- to share; connections belong to the process.
+--- A client: settings, and the calls that are made with them. It is cheap to
+--- make and safe to share; connections belong to the process.
 
 local client_settings = require "klaviyo.client_settings"
 local core = require "klaviyo.core"
@@ -25,13 +25,13 @@ local M = {}
 local Client = {}
 
 local function wrap(values)
-  apis.of(values)  -- raises for a revision that there is not
+  apis.of(values)  -- raises if the revision does not exist
   local client = setmetatable({}, Client)
   client_settings.set(client, values)
   return client
 end
 
---- A client.
+--- Returns a client.
 ---@param options klaviyo.Settings|nil
 ---@return klaviyo.Client
 function M.new(options)
@@ -62,7 +62,7 @@ local function values_of(self)
   return values
 end
 
--- The request of a call, and the settings it is made with.
+-- Returns the settings of a call, its request, its operation and the API.
 local function prepare(self, operation, args, options)
   local values = with(values_of(self), options)
   local api = apis.of(values)
@@ -74,14 +74,14 @@ local function prepare(self, operation, args, options)
   return values, made, op, api
 end
 
---- A client with other settings; headers are added to.
+--- Returns a client with other settings; headers are added to.
 ---@param options klaviyo.Settings
 ---@return klaviyo.Client
 function methods:with(options)
   return wrap(with(values_of(self), options))
 end
 
---- A client for another account. It has the settings of this one but for
+--- Returns a client for another account. It has the settings of this one but for
 --- those that belong to the account (api_key, access_token, auth_scheme,
 --- company_id, rate_limit_key, outbox, and an Authorization field in headers): these
 --- are the ones passed, or none. Raises if neither a key nor a token is passed.
@@ -96,7 +96,7 @@ function methods:as(options)
   return wrap(settings.as(values, options))
 end
 
---- Makes a call and waits for its answer.
+--- Makes a call and waits for its response.
 ---@param operation string  an operation id of the API, or one of its aliases
 ---@param args table|nil  path parameters, filter, fields, …, body
 ---@param options klaviyo.Settings|nil  for this call alone
@@ -107,10 +107,10 @@ function methods:call(operation, args, options)
   return transport.call(values, made, op)
 end
 
---- The request that a call would send; nothing is sent. Its headers are the
---- real ones, the key among them.
+--- Returns the request that a call would send, and sends nothing. Its headers
+--- are the real ones, and contain the key.
 ---@return {method: string, url: string, headers: table, body: string|nil}|nil
----@return klaviyo.Error|nil  of kind "auth", where a function gave no key
+---@return klaviyo.Error|nil  of kind "auth", if a function returned no key
 function methods:build(operation, args, options)
   local values, made = prepare(self, operation, args, options)
   local headers, err = transport.headers(values, made)
@@ -122,7 +122,7 @@ function methods:build(operation, args, options)
   }
 end
 
---- The raw way in, for what no catalogue knows.
+--- Makes a call to any path, for operations that the library does not know.
 ---@param args {method: string|nil, path: string, query: table|nil, body: any, headers: table|nil}
 ---@return klaviyo.Document|nil, klaviyo.Error|nil
 function methods:request(args, options)
@@ -134,8 +134,8 @@ function methods:request(args, options)
   return transport.call(values, made)
 end
 
---- The JSON:API document that a flat table becomes, as this client's
---- revision has it.
+--- Returns the JSON:API document that a flat table becomes in this client's
+--- revision.
 ---@param operation string
 ---@param t table
 function methods:document(operation, t, options)
@@ -146,7 +146,7 @@ function methods:document(operation, t, options)
   })
 end
 
--- An iterator asks for the largest pages unless told otherwise.
+-- An iterator requests the largest pages unless the arguments name a size.
 local function paged(size, args)
   if not size or args.page ~= nil
       and (type(args.page) ~= "table" or args.page.size) then
@@ -177,11 +177,11 @@ local function without_limit(op, args)
   return copy, limit
 end
 
-local function walk(self, operation, args, options)
+local function iterate(self, operation, args, options)
   local api = apis.of(with(values_of(self), options))
   local op = api:get(operation)
   if op.method ~= "GET" and not op.page then
-    usage_error.raise("%s gives no pages", op.id)
+    usage_error.raise("%s has no pages", op.id)
   end
   local own, limit = without_limit(op, args)
   local values, made = prepare(self, operation,
@@ -190,20 +190,20 @@ local function walk(self, operation, args, options)
   return iterator.pages {settings = values, request = made, op = op}, limit
 end
 
---- All pages of a collection, as documents.
----@param args table|nil  as for `call`; `limit` is the most pages to give
+--- Iterates over all pages of a collection, as documents.
+---@param args table|nil  as for `call`; `limit` is the maximum of pages
 ---@return klaviyo.Iterator
 function methods:pages(operation, args, options)
-  local pages, limit = walk(self, operation, args, options)
+  local pages, limit = iterate(self, operation, args, options)
   pages.limit = limit
   return iterator.loop(pages)
 end
 
---- All resources of all pages, and the page of each.
----@param args table|nil  as for `call`; `limit` is the most to give
+--- Iterates over all resources of all pages, and the page of each.
+---@param args table|nil  as for `call`; `limit` is the maximum
 ---@return klaviyo.Items
 function methods:each(operation, args, options)
-  local pages, limit = walk(self, operation, args, options)
+  local pages, limit = iterate(self, operation, args, options)
   return iterator.loop(iterator.items(pages, limit))
 end
 
@@ -211,10 +211,10 @@ local function id_of(identifier)
   return identifier.id
 end
 
---- The ids of all resources of all pages, and the resource of each.
+--- Iterates over the ids of all resources of all pages, and the resource of each.
 ---@return klaviyo.Items
 function methods:ids(operation, args, options)
-  local pages, limit = walk(self, operation, args, options)
+  local pages, limit = iterate(self, operation, args, options)
   return iterator.loop(iterator.items(pages, limit, id_of))
 end
 
@@ -228,8 +228,8 @@ function methods:map(source, fn, options)
   return map.new(source, fn, options, values_of(self).wait)
 end
 
--- A call for whose answer nobody waits.
-local function leave(self, operation, args, options)
+-- Sends an event in the background, or puts it into the outbox.
+local function enqueue(self, operation, args, options)
   local outbox = with(values_of(self), options).outbox
   if outbox then
     return outbox:enqueue(args.body, options and self:with(options) or self)
@@ -239,10 +239,10 @@ local function leave(self, operation, args, options)
   return track.send(values, made, op)
 end
 
---- What this process has under way: calls and pages (`queued`, `running`),
---- and in `tracked` what events:track was given: `queued`, `running`, and in
---- all `sent`, `failed`, `refused` (the queue was full). With an outbox its
---- own figures are in `outbox`.
+--- Returns the counts of this process: of calls and pages (`queued`, `running`),
+--- and in `tracked` of the events of events:track: `queued`, `running`, and the
+--- totals `sent`, `failed` and `refused` (the queue was full). With an outbox its
+--- counts are in `outbox`.
 ---@return {queued: integer, running: integer, tracked: table<string, integer>, outbox: table|nil}
 function methods:stats()
   local outbox = values_of(self).outbox
@@ -255,7 +255,7 @@ end
 --- that is empty. Returns true if all were sent; otherwise nil and an error of
 --- kind "not_delivered": `lost` is how many events were lost since the last
 --- `drain`, `waiting` how many are yet to be sent.
----@param seconds number  not longer than that
+---@param seconds number  at the most
 ---@return boolean|nil all
 ---@return klaviyo.Error|nil err
 function methods:drain(seconds)
@@ -283,8 +283,8 @@ end
 
 local Public = {}
 
--- client.public.events: the calls that a browser would make, with company_id
--- and without a key.
+-- client.public.events: the calls that a browser would make, with company_id and
+-- without a key.
 function Public.__index(self, name)
   local owner = rawget(self, 1)
   local api = apis.of(values_of(owner))
@@ -296,7 +296,7 @@ function Public.__index(self, name)
   return resource
 end
 
--- client.profiles: made when it is first touched.
+-- client.profiles: made when it is first used.
 function Client.__index(self, name)
   local method = methods[name]
   if method then
@@ -307,7 +307,7 @@ function Client.__index(self, name)
     resource = setmetatable({self}, Public)
   else
     local api = apis.of(values_of(self))
-    resource = resources.open(self, api, "/api/", name, leave)
+    resource = resources.open(self, api, "/api/", name, enqueue)
     if not resource then
       local allowed = resources.names(api, "/api/")
       for known in pairs(methods) do
@@ -320,12 +320,12 @@ function Client.__index(self, name)
   return resource
 end
 
--- What has no effect must not seem to have one. (Resources may be replaced,
--- by a test for one.)
+-- An assignment without an effect must not seem to have one. (Resources may be
+-- replaced, for example by a test.)
 function Client.__newindex(self, name, value)
   if settings.has(name) then
-    usage_error.raise("the settings of a client stay: client:with{%s = …} makes "
-      .. "another", name)
+    usage_error.raise("client settings are read-only; use client:with{%s = …}",
+      name)
   end
   rawset(self, name, value)
 end

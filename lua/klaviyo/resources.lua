@@ -1,6 +1,6 @@
 --- client.profiles:list(), client.lists:at(id).profiles:add(ids): the verbs of
---- JSON:API over the operations of the catalogue. An operation is found by
---- its path, so a resource of a later revision is there without a line here.
+--- JSON:API over the table of operations. An operation is found by its path, so
+--- a resource of a later revision needs no line here.
 
 local actions = require "klaviyo.operations.actions"
 local lazy_require = require "klaviyo.util.lazy_require"
@@ -26,13 +26,13 @@ end
 ---@param api klaviyo.Api
 ---@param root string  "/api/" or "/client/"
 function M.names(api, root)
-  local seen, list = {}, {}
+  local is_listed, list = {}, {}
   for _, id in ipairs(api:names()) do
     local path = api:operation(id).path
     local name = path:sub(1, #root) == root
       and path:sub(#root + 1):match("^[^/]+"):gsub("%-", "_")
-    if name and not seen[name] then
-      seen[name] = true
+    if name and not is_listed[name] then
+      is_listed[name] = true
       list[#list + 1] = name
     end
   end
@@ -53,8 +53,8 @@ local function merged(own, params)
   return own
 end
 
--- The verbs, and where the operation of each is found: below the resource
--- itself, or below a relation of one resource.
+-- The verbs, and the method and path of each: below the resource itself, or
+-- below a relation of one resource.
 local COLLECTION = {
   list = {"GET", ""}, each = {"GET", ""}, pages = {"GET", ""},
   first = {"GET", ""}, all = {"GET", ""}, create = {"POST", ""},
@@ -62,8 +62,8 @@ local COLLECTION = {
   delete = {"DELETE", "/{id}"},
 }
 
--- Each route once, and first what most resources have: to look for one that is
--- not there takes longest.
+-- Each route once, and first those that most resources have: to find that a
+-- route does not exist takes longest.
 local LIKELY = {"list", "create", "get", "update", "delete"}
 
 local RELATION = {
@@ -76,76 +76,76 @@ local RELATION = {
   remove = {"DELETE", "/{id}/relationships/%s"},
 }
 
--- What a verb needs to know stands in `self[1]`, a `place`: the rest of the
--- object is the user's to misspell.
----@class klaviyo.Place
+-- `self[1]` holds what the verbs need, an endpoint. Other fields of the object
+-- are names that the program uses, and may misspell.
+---@class klaviyo.Endpoint
 ---@field client klaviyo.Client
 ---@field api klaviyo.Api
 ---@field path string  "/api/lists"
 ---@field verbs table  COLLECTION or RELATION
 ---@field actions table<string, string>
 ---@field imports table<string, string>  verbs of bulk imports, and their kinds
----@field leave? function  of events: sends without waiting
+---@field enqueue? function  of events: sends in the background
 ---@field relation? string  "profiles"
 ---@field id? string  of the resource that has the relation
 ---@field name string  for messages
 ---@field found table<string, table>  the operations of verbs in use
 
-local function find(place, method, path)
-  return place.api:find(method, path)
-    or place.api:find(method, (path:gsub("{id}", "{job_id}")))
+local function find(endpoint, method, path)
+  return endpoint.api:find(method, path)
+    or endpoint.api:find(method, (path:gsub("{id}", "{job_id}")))
 end
 
-local function find_verb(place, verb)
-  local action = place.actions[verb]
+local function find_verb(endpoint, verb)
+  local action = endpoint.actions[verb]
   if action then
-    return find(place, action:match("^(%u+) (.+)$"))
+    return find(endpoint, action:match("^(%u+) (.+)$"))
   end
-  local method, suffix = unpack(place.verbs[verb] or {})
+  local method, suffix = unpack(endpoint.verbs[verb] or {})
   if not method then
     return nil
   end
-  local path = place.path .. suffix:format(place.relation)
-  local op = find(place, method, path)
+  local path = endpoint.path .. suffix:format(endpoint.relation)
+  local op = find(endpoint, method, path)
   if not op and (verb == "pages" or verb == "each") then
-    op = find(place, "POST", path)  -- a report's pages
+    op = find(endpoint, "POST", path)  -- a report's pages
     return op and op.page and op
   end
   return op
 end
 
-local function available(place)
+local function available(endpoint)
   local names = {}
-  for _, set in ipairs {place.verbs, place.actions} do
+  for _, set in ipairs {endpoint.verbs, endpoint.actions} do
     for verb in pairs(set) do
-      if find_verb(place, verb) then
+      if find_verb(endpoint, verb) then
         names[#names + 1] = verb
       end
     end
   end
-  for verb in pairs(place.imports) do
+  for verb in pairs(endpoint.imports) do
     names[#names + 1] = verb
   end
-  if place.leave then
+  if endpoint.enqueue then
     names[#names + 1] = "track"
   end
   return names
 end
 
 local function operation(self, verb)
-  local place = type(self) == "table" and rawget(self, 1)
-  if type(place) ~= "table" or not place.api then
+  local endpoint = type(self) == "table" and rawget(self, 1)
+  if type(endpoint) ~= "table" or not endpoint.api then
     usage_error.raise("call %s with a colon, on a resource", verb)
   end
-  local op = place.found[verb]
+  local op = endpoint.found[verb]
   if not op then
-    op = find_verb(place, verb)
+    op = find_verb(endpoint, verb)
     if not op then
-      usage_error.unknown("verb of " .. place.name, verb, available(place))
+      usage_error.unknown("verb of " .. endpoint.name, verb, available(endpoint))
     end
-    place.found[verb] = op
+    endpoint.found[verb] = op
   end
-  return place.client, op, place.id
+  return endpoint.client, op, endpoint.id
 end
 
 local function is_document(op, t)
@@ -154,8 +154,8 @@ local function is_document(op, t)
     and not (resource and resource.attributes and resource.attributes.body)
 end
 
--- A flat table becomes the document of the operation; {body = …} is one
--- already.
+-- Returns the document of the operation, made of a flat table; {body = …} is a
+-- document already.
 local function body_of(client, op, t, options)
   if not op.body then
     return nil
@@ -167,8 +167,8 @@ local function body_of(client, op, t, options)
   return client:document(op.id, t, options)
 end
 
--- A nil was meant to be something, even where nothing is required.
-local function must_be_said(op, t, body)
+-- Raises for nil in place of the table, even if nothing in it is required.
+local function check_body(op, t, body)
   if t == nil and body ~= nil then
     usage_error.raise("%s takes a table, not nil", op.id)
   end
@@ -177,8 +177,8 @@ end
 
 local Reading = {}
 
--- Where a POST gives the pages, what is said is its document, and
--- {body =, limit =} passes for one as everywhere.
+-- If a POST returns the pages, the parameters are its document; as everywhere
+-- {body =, limit =} passes a document that is made already.
 local function reading(client, op, id, params, options)
   if op.method == "GET" then
     return merged({id = id}, params)
@@ -188,25 +188,25 @@ local function reading(client, op, id, params, options)
   return {body = client:document(op.id, params, options)}
 end
 
---- One page (or the one resource) as a document.
+--- Returns one page (or the one resource) as a document.
 function Reading:list(params, options)
   local client, op, id = operation(self, "list")
   return client:call(op.id, merged({id = id}, params), options)
 end
 
---- All resources of all pages: `for resource, page in …`.
+--- Iterates over all resources of all pages: `for resource, page in …`.
 function Reading:each(params, options)
   local client, op, id = operation(self, "each")
   return client:each(op.id, reading(client, op, id, params, options), options)
 end
 
---- All pages as documents: `for page in …`.
+--- Iterates over all pages as documents: `for page in …`.
 function Reading:pages(params, options)
   local client, op, id = operation(self, "pages")
   return client:pages(op.id, reading(client, op, id, params, options), options)
 end
 
---- The first resource, `nil` where there is none, or `nil, err`.
+--- Returns the first resource, `nil` if there is none, or `nil, err`.
 function Reading:first(params, options)
   local client, op, id = operation(self, "first")
   local own = merged({id = id}, params)
@@ -225,7 +225,7 @@ function Reading:first(params, options)
   return resource
 end
 
---- All resources in one list, `max` at the most; or `nil, err`.
+--- Returns all resources in one list, `max` at the most; or `nil, err`.
 function Reading:all(params, options)
   local client, op, id = operation(self, "all")
   local own = merged({id = id}, params)
@@ -259,11 +259,11 @@ function Collection:delete(id, params, options)
   return client:call(op.id, merged({id = id}, params), options)
 end
 
---- Makes a resource out of a flat table of attributes and relationships, or
---- out of {body = document}.
+--- Creates a resource from a flat table of attributes and relationships, or from
+--- {body = document}.
 function Collection:create(t, params, options)
   local client, op = operation(self, "create")
-  local body = must_be_said(op, t, body_of(client, op, t, options))
+  local body = check_body(op, t, body_of(client, op, t, options))
   return client:call(op.id, merged({body = body}, params), options)
 end
 
@@ -291,7 +291,8 @@ local function change(self, verb, id, t, params, options)
   return client:call(op.id, merged({id = id, body = body}, params), options)
 end
 
---- Changes a resource: what is not named stays, klaviyo.null clears.
+--- Changes a resource. Attributes that are not passed keep their values;
+--- klaviyo.null clears one.
 function Collection:update(id, t, params, options)
   return change(self, "update", id, t, params, options)
 end
@@ -308,17 +309,17 @@ local function action(verb, route)
     if type(t) == "string" then
       t = {id = t}
     end
-    local body = must_be_said(op, t, body_of(client, op, t, options))
+    local body = check_body(op, t, body_of(client, op, t, options))
     return client:call(op.id, merged({body = body}, params), options)
   end
 end
 
 local Relation = setmetatable({}, {__index = Reading})
 
---- The related resource, where there is one and not many.
+--- Returns the related resource, if there is only one.
 Relation.get = Reading.list
 
---- The ids of the related resources: `for id, identifier, page in …`.
+--- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 function Relation:ids(params, options)
   local client, op, id = operation(self, "ids")
   return client:ids(op.id, merged({id = id}, params), options)
@@ -332,8 +333,8 @@ local function chunks(ids, size)
   return list
 end
 
--- A list that is longer than the API takes goes out in parts. What went out
--- before a failure is told by err.done, the number of ids.
+-- A list that is longer than the API accepts is sent in parts. After a failure
+-- err.done is the number of ids that were sent before.
 local function send(self, verb, ids, options)
   local client, op, id = operation(self, verb)
   if ids == nil then
@@ -370,20 +371,20 @@ function Relation:remove(ids, options)
   return send(self, "remove", ids, options)
 end
 
--- client.profiles:import(source, {…}): what becomes of every record of a
--- source of any length.
+-- client.profiles:import(source, {…}): imports a source of any length, and
+-- returns the outcome of each record.
 local function import(kind)
   return function(self, source, options)
     return bulk.import(rawget(self, 1).client, kind, source, options)
   end
 end
 
--- client.events:track{…}: an event as create takes it, sent in its turn while
--- the program goes on. True at once; nil and an error of kind "queue_full"
--- where too many wait already.
+-- client.events:track{…}: sends an event, as create takes it, in the background.
+-- Returns true at once, or nil and an error of kind "queue_full" if too many
+-- events wait already.
 local function track(self, t, options)
   local client, op = operation(self, "create")
-  return rawget(self, 1).leave(client, op.id,
+  return rawget(self, 1).enqueue(client, op.id,
     {body = body_of(client, op, t, options)}, options)
 end
 
@@ -391,17 +392,17 @@ local function class_of(methods)
   return {
     __index = function(self, name)
       local method = methods[name]
-      local place = rawget(self, 1)
-      if method == nil and place.actions[name] then
-        method = action(name, place.actions[name])
+      local endpoint = rawget(self, 1)
+      if method == nil and endpoint.actions[name] then
+        method = action(name, endpoint.actions[name])
         rawset(self, name, method)
-      elseif method == nil and place.imports[name] then
-        method = import(place.imports[name])
+      elseif method == nil and endpoint.imports[name] then
+        method = import(endpoint.imports[name])
         rawset(self, name, method)
-      elseif method == nil and name == "track" and place.leave then
+      elseif method == nil and name == "track" and endpoint.enqueue then
         method = track
       elseif method == nil then
-        usage_error.unknown("verb of " .. place.name, name, available(place))
+        usage_error.unknown("verb of " .. endpoint.name, name, available(endpoint))
       end
       return method
     end,
@@ -414,10 +415,10 @@ end
 local COLLECTION_CLASS = class_of(Collection)
 local RELATION_CLASS = class_of(Relation)
 
-local function relations(place)
-  local known, prefix = {}, place.path .. "/{id}/"
-  for _, id in ipairs(place.api:names()) do
-    local path = place.api:operation(id).path
+local function relations(endpoint)
+  local known, prefix = {}, endpoint.path .. "/{id}/"
+  for _, id in ipairs(endpoint.api:names()) do
+    local path = endpoint.api:operation(id).path
     if path:sub(1, #prefix) == prefix then
       local rest = path:sub(#prefix + 1):gsub("^relationships/", "")
       known[rest:gsub("%-", "_")] = true
@@ -426,51 +427,51 @@ local function relations(place)
   return known
 end
 
-local function relation(place, id, name)
+local function relation(endpoint, id, name)
   local related = {
-    client = place.client, api = place.api, path = place.path,
+    client = endpoint.client, api = endpoint.api, path = endpoint.path,
     verbs = RELATION, actions = NONE, imports = NONE, relation = hyphened(name),
-    id = id, name = ("%s:at(id).%s"):format(place.name, name), found = {},
+    id = id, name = ("%s:at(id).%s"):format(endpoint.name, name), found = {},
   }
   if #available(related) == 0 then
-    usage_error.unknown("relation of " .. place.name, name, relations(place))
+    usage_error.unknown("relation of " .. endpoint.name, name, relations(endpoint))
   end
   return setmetatable({related}, RELATION_CLASS)
 end
 
---- One resource, to reach what it is related to: `lists:at(id).profiles`.
+--- Returns one resource, for its relations: `lists:at(id).profiles`.
 function Collection:at(id)
   if type(id) ~= "string" and type(id) ~= "number" then
     usage_error.raise("at takes an id, not %s", usage_error.kind(id))
   end
-  local place = rawget(self, 1)
+  local endpoint = rawget(self, 1)
   return setmetatable({}, {
     __index = function(_, name)
-      return relation(place, id, tostring(name))
+      return relation(endpoint, id, tostring(name))
     end,
   })
 end
 
---- The resource of that name, or nil.
+--- Returns the resource of that name, or nil.
 ---@param client klaviyo.Client
 ---@param api klaviyo.Api
 ---@param root string  "/api/" or "/client/"
 ---@param name string  as a field of a client: catalog_items
----@param leave function|nil  the client's way to send without waiting
-function M.open(client, api, root, name, leave)
+---@param enqueue function|nil  the client's function that sends in the background
+function M.open(client, api, root, name, enqueue)
   if type(name) ~= "string" then
     return nil
   end
-  local place = {
+  local endpoint = {
     client = client, api = api, path = root .. hyphened(name),
     verbs = COLLECTION, name = name, found = {},
     actions = actions[root:match("%a+")][name] or NONE,
     imports = root == "/api/" and bulk_verbs[name] or NONE,
-    leave = name == "events" and leave or nil,
+    enqueue = name == "events" and enqueue or nil,
   }
   for _, verb in ipairs(LIKELY) do
-    if find_verb(place, verb) then
-      return setmetatable({place}, COLLECTION_CLASS)
+    if find_verb(endpoint, verb) then
+      return setmetatable({endpoint}, COLLECTION_CLASS)
     end
   end
   return nil

@@ -1,9 +1,9 @@
---- Which requests wait for the same thing: the connections of one server and
---- the rate limits of one account.
+--- Chooses the request queue of a request. The requests of a queue share the
+--- connections of one server and the rate limits of one account.
 ---
---- The limits of an operation are the catalogue's, and the service's own word
---- once it has answered. What is used of them is kept for all processes of
---- the machine in a small file.
+--- The limits of an operation are those of the table of operations, until a
+--- response of the service names others. A small file counts what all processes
+--- of the machine use of them.
 
 local core = require "klaviyo.core"
 local lazy_require = require "klaviyo.util.lazy_require"
@@ -14,21 +14,21 @@ local digest = lazy_require "klaviyo.digest"
 
 local M = {}
 
--- Budgets by the setting: one open file is enough for a process.
+-- Budgets by the setting: a process opens each file once.
 local budgets = {}
 
 -- The environment of a login shell and that of cron differ (XDG_RUNTIME_DIR,
--- TMPDIR), and /dev/shm may be cleared when a user logs out: the place depends
--- on the user alone. The others are for who finds the first read-only, or
--- taken by somebody else.
+-- TMPDIR), and /dev/shm may be cleared when a user logs out: the path depends
+-- on the user alone. The other folders are used if the first is read-only, or
+-- its file belongs to another user.
 local FOLDERS = {"/tmp", "/var/tmp", "/dev/shm"}
 
---- Opens the file for all processes of this user, in the first folder where
---- it can be had.
+--- Opens the file for all processes of this user, in the first folder that
+--- allows it.
 ---@param folders string[]|nil
 ---@return userdata|nil budget
 ---@return string path
----@return string|nil why  it cannot be had in any
+---@return string|nil why  no folder allows it
 function M.open_default(folders)
   local first, reason
   for _, folder in ipairs(folders or FOLDERS) do
@@ -59,7 +59,7 @@ local function warn(settings, path, why)
     :format(path, why))
 end
 
--- If a file cannot be had, this process counts for itself.
+-- If the file cannot be opened, this process counts for itself.
 local function budget_of(settings)
   local choice = settings.rate_limit_file
   if not budgets[choice] then
@@ -79,8 +79,8 @@ end
 
 local problems = 0
 
--- A file that could be had may be lost later: its disk is full, its folder
--- is gone.
+-- A file that was opened may fail later: its disk is full, its folder was
+-- removed.
 local function report_problems(settings)
   problems = core.budget_problems()
   for _, one in pairs(budgets) do
@@ -92,8 +92,8 @@ local function report_problems(settings)
   end
 end
 
---- Whose rate limits a call counts for: the account, as the settings name it,
---- or a hash of the key.
+--- Returns whose rate limits a call counts for: the setting rate_limit_key, or a
+--- hash of the key.
 ---@param settings klaviyo.Settings
 ---@param secret string
 ---@return string
@@ -107,15 +107,15 @@ function M.account(settings, secret)
   return digest.sha256(secret)
 end
 
--- The parameters that make a call dearer, each with the limit it brings:
+-- Returns the parameters that lower the limit of a call, each with its limit:
 -- {"additional-fields[profile]=predictive_analytics", {second =, minute =}}.
 local function reductions(op, url)
   local list = {}
   for parameter, limit in pairs(op.reduced or {}) do
     local name, value = parameter:match("^(.*)=(.*)$")
-    local said = url:match("[?&]" .. core.escape(name):gsub("%p", "%%%0")
+    local value_list = url:match("[?&]" .. core.escape(name):gsub("%p", "%%%0")
       .. "=([^&]*)")
-    for item in (said or ""):gmatch("[^,]+") do
+    for item in (value_list or ""):gmatch("[^,]+") do
       if item == value then
         list[#list + 1] = {parameter, limit}
       end
@@ -141,8 +141,8 @@ local function limits(settings, op, account, reduced)
   end
   local pacing = settings.pacing
   if type(pacing) == "table" then
-    -- a gateway's own comes on top of the service's, whose answers tell
-    -- nothing of it
+    -- the limit of a gateway applies besides those of the service, whose
+    -- responses do not report it
     list[#list + 1] = {
       name = "gateway " .. settings.base_url .. " " .. account, fixed = true,
       second = pacing.per_second, minute = pacing.per_minute,
@@ -152,9 +152,9 @@ local function limits(settings, op, account, reduced)
   return list
 end
 
--- settings → kind of request → lane; of calls, and of what nobody waits for
-local ahead = setmetatable({}, {__mode = "k"})
-local behind = setmetatable({}, {__mode = "k"})
+-- settings → kind of request → request queue
+local foreground_queues = setmetatable({}, {__mode = "k"})
+local background_queues = setmetatable({}, {__mode = "k"})
 
 local UNPACED, UNKNOWN = "unpaced", "raw"
 
@@ -175,40 +175,40 @@ local function key_of(op, reduced)
   return key
 end
 
-local function find(own, settings, op, request, secret, background)
+local function find_queue(queues, settings, op, request, secret, background)
   if not is_paced(settings, op, request) then
-    own[UNPACED] = own[UNPACED]
+    queues[UNPACED] = queues[UNPACED]
       or core.request_queue(origin_of(settings), nil, nil, background)
-    return own[UNPACED]
+    return queues[UNPACED]
   end
   local reduced = op and op.reduced and reductions(op, request.url) or {}
   local key = key_of(op, reduced)
-  own[key] = own[key] or core.request_queue(origin_of(settings), budget_of(settings),
+  queues[key] = queues[key] or core.request_queue(origin_of(settings), budget_of(settings),
     limits(settings, op, M.account(settings, secret), reduced), background)
-  return own[key]
+  return queues[key]
 end
 
---- The lane of a request.
+--- Returns the request queue of a request.
 ---@param settings klaviyo.Settings
----@param op table|nil  the operation; nil: what no catalogue knows
+---@param op table|nil  the operation; nil if the table of operations has none
 ---@param request table
 ---@param secret string|nil
----@param background boolean|nil  nobody waits for it: those who wait go first
+---@param background boolean|nil  no caller waits for it: requests with one go first
 function M.of(settings, op, request, secret, background)
   if core.budget_problems() ~= problems then
     report_problems(settings)
   end
-  local all = background and behind or ahead
-  local own = all[settings]
-  if not own then
-    own = {}
-    all[settings] = own
+  local all = background and background_queues or foreground_queues
+  local queues = all[settings]
+  if not queues then
+    queues = {}
+    all[settings] = queues
   end
-  local has_one = op and not (op.reduced and request.url:find("?", 1, true))
-  local request_queue = has_one and own[op]
-    or find(own, settings, op, request, secret, background)
-  if has_one then
-    own[op] = request_queue
+  local is_plain = op and not (op.reduced and request.url:find("?", 1, true))
+  local request_queue = is_plain and queues[op]
+    or find_queue(queues, settings, op, request, secret, background)
+  if is_plain then
+    queues[op] = request_queue
   end
   return request_queue
 end

@@ -1,11 +1,10 @@
 /*
-** api/links.c - the next link of a JSON:API page, found without decoding it.
+** api/links.c - finds the next link of a JSON:API page without decoding it.
 **
-** A page may be megabytes of resources with names like "links" and "next"
-** of their own, in strings and in objects. So the text is walked once, with
-** no more understanding than that needs: strings are jumped over by memchr,
-** and values below the two levels of interest only have their brackets
-** counted. A page that is cut short must not look like the last one.
+** A page may contain megabytes of resources with their own members "links" and
+** "next", in strings and in objects. So the text is scanned once: strings are
+** skipped by memchr, and for values below the two levels of interest only
+** brackets are counted. A truncated page must not look like the last page.
 */
 #include "api/links.h"
 
@@ -33,8 +32,9 @@ static bool take (scanner *s, char c) {
 
 
 /*
-** 'at' stands behind an opening quote and is moved behind the closing one.
-** A quote closes unless an odd number of backslashes precedes it.
+** Skips a string: 'at' is moved from after its opening quote to after its
+** closing one. A quote closes the string unless an odd number of backslashes
+** precedes it.
 */
 static bool skip_string (scanner *s) {
   const char *start = s->at;
@@ -129,8 +129,8 @@ static bool add_utf8 (buffer *out, unsigned long code) {
 
 
 /*
-** Reads the four digits behind \u, and the low half of a surrogate pair that
-** follows it; a lone half is passed on, a URL will not take it.
+** Reads the four digits after \u, and the low half of a surrogate pair if it
+** follows. A lone half is added as it is; the URL check rejects it.
 */
 static link_status add_unicode (buffer *out, scanner *s) {
   int high, low;
@@ -150,7 +150,8 @@ static link_status add_unicode (buffer *out, scanner *s) {
 }
 
 
-/* 'at' stands behind the opening quote; LINK_FOUND means it was read. */
+/* Adds a string; 'at' is after its opening quote. Returns LINK_FOUND on
+** success. */
 static link_status add_string (buffer *out, scanner *s) {
   static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
   while (s->at < s->end) {
@@ -201,9 +202,9 @@ static link_status read_key (scanner *s, buffer *key, const char *wanted,
 typedef link_status (*member_reader)(buffer *out, scanner *s);
 
 /*
-** Walks an object whose brace was taken, handing the value of the member
-** 'wanted' to 'read'. Of two members of that name the last one counts, as
-** for every JSON decoder.
+** Iterates over an object, whose opening brace was read, and calls 'read' for
+** the value of the member 'wanted'. If a name occurs twice, the last member
+** counts, as in any JSON decoder.
 */
 static link_status find_member (buffer *out, scanner *s, const char *wanted,
                                 member_reader read) {

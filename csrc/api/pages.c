@@ -1,9 +1,9 @@
 /*
-** api/pages.c - a walk from page to page.
+** api/pages.c - the links from page to page of a collection.
 **
-** A walk may be tens of thousands of pages long, so where it has been is
-** kept as 64-bit hashes: one page in 2^32 walks of that length would be
-** taken for another.
+** A collection may have tens of thousands of pages, so visited pages are stored
+** as 64-bit hashes: a false match occurs in one of 2^32 collections of that
+** size.
 */
 #include "api/pages.h"
 
@@ -28,9 +28,9 @@ static bool has (const pages *p, uint64_t h) {
   size_t i;
   if (p->room == 0)
     return false;
-  for (i = (size_t)h & (p->room - 1); p->seen[i] != 0;
+  for (i = (size_t)h & (p->room - 1); p->visited[i] != 0;
        i = (i + 1) & (p->room - 1))
-    if (p->seen[i] == h)
+    if (p->visited[i] == h)
       return true;
   return false;
 }
@@ -38,22 +38,23 @@ static bool has (const pages *p, uint64_t h) {
 
 static bool grow (pages *p) {
   size_t i, room = p->room ? p->room * 2 : FIRST_ROOM;
-  uint64_t *seen = calloc(room, sizeof(*seen));
-  if (seen == NULL)
+  uint64_t *visited = calloc(room, sizeof(*visited));
+  if (visited == NULL)
     return false;
   for (i = 0; i < p->room; i++)
-    if (p->seen[i] != 0)
-      put(seen, room, p->seen[i]);
-  free(p->seen);
-  p->seen = seen;
+    if (p->visited[i] != 0)
+      put(visited, room, p->visited[i]);
+  free(p->visited);
+  p->visited = visited;
   p->room = room;
   return true;
 }
 
 
 /*
-** A page is known by its cursor, since the service may write the rest of
-** the URL in another way than we did; without one by its whole URL.
+** Adds a page to the visited ones. A page is identified by its cursor, because
+** the service may write the rest of the URL differently; without a cursor, by
+** its whole URL.
 */
 static pages_status remember (pages *p) {
   buffer cursor = {NULL, 0, 0};
@@ -68,7 +69,7 @@ static pages_status remember (pages *p) {
     return PAGES_REPEATED;
   if (p->count * 2 >= p->room && !grow(p))
     return PAGES_NO_MEMORY;
-  put(p->seen, p->room, h);
+  put(p->visited, p->room, h);
   p->count++;
   return PAGES_NEXT;
 }
@@ -106,7 +107,7 @@ pages_status pages_follow (pages *p, const char *page, size_t size) {
 
 void pages_close (pages *p) {
   free(p->base);
-  free(p->seen);
+  free(p->visited);
   buffer_free(&p->url);
   buffer_free(&p->link);
   memset(p, 0, sizeof(*p));

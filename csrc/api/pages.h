@@ -1,5 +1,5 @@
 /*
-** api/pages.h - a walk from page to page.
+** api/pages.h - the links from page to page of a collection.
 */
 #ifndef KLAVIYO_PAGES_H
 #define KLAVIYO_PAGES_H
@@ -9,26 +9,26 @@
 #include "base/buffer.h"
 
 typedef enum pages_status {
-  PAGES_NEXT, /* 'url' is the next page's */
+  PAGES_NEXT, /* 'url' is that of the next page */
   PAGES_END,
-  PAGES_BROKEN,   /* the page is no whole JSON object, or its link no URL */
+  PAGES_BROKEN,   /* not a complete JSON object, or the link is not a URL */
   PAGES_FOREIGN,  /* the link leads to another origin */
-  PAGES_REPEATED, /* the link leads where the walk has been */
+  PAGES_REPEATED, /* the link leads to a visited page */
   PAGES_NO_MEMORY
 } pages_status;
 
 typedef struct pages {
-  char *base;     /* what links are put behind */
-  buffer url;     /* the page to ask for */
-  buffer link;    /* the last link as the service wrote it */
-  uint64_t *seen; /* open-addressed set of hashes; 0 is an empty slot */
+  char *base;        /* the base URL for links */
+  buffer url;        /* the next page to request */
+  buffer link;       /* the last link, as the service wrote it */
+  uint64_t *visited; /* hash set, open addressing; 0: empty slot */
   size_t count, room;
 } pages;
 
-/* Starts at 'url'. False when memory is out. */
+/* Starts at 'url'. Returns false if there is not enough memory. */
 bool pages_open (pages *p, const char *base, const char *url);
 
-/* Moves on by what the page just received says. */
+/* Reads the link of a page that was received and sets 'url'. */
 pages_status pages_follow (pages *p, const char *page, size_t size);
 
 void pages_close (pages *p);

@@ -1,6 +1,6 @@
 /*
-** api/url.c - writing paths and queries, and putting the service's links behind
-** the base URL that the user asked for.
+** api/url.c - paths, queries, and the links of the service below the base URL
+** of the client.
 */
 #include "api/url.h"
 
@@ -46,8 +46,8 @@ bool url_escape (buffer *out, const char *text, size_t size) {
 
 
 /*
-** A link is followed as it came, but what no URL may hold (raw brackets,
-** quotes, blanks) is escaped.
+** Adds the text of a link as it is, but escapes the characters that a URL may
+** not contain (brackets, quotes, blanks).
 */
 static bool add_link_text (buffer *out, const char *text) {
   static const char allowed[] = "-._~!$&'()*+,;=:@/?%";
@@ -84,7 +84,7 @@ url_status url_add_segment (buffer *out, const char *text, size_t size) {
 
 typedef struct parts {
   char *scheme, *host, *port, *path;
-  char *query; /* NULL where there is none */
+  char *query; /* NULL: missing */
 } parts;
 
 
@@ -97,7 +97,7 @@ static void parts_free (parts *p) {
 }
 
 
-/* One part of a URL; 'absent' is what libcurl says where there is none. */
+/* Reads one part of a URL; 'absent' is libcurl's code if it is missing. */
 static url_status part_get (CURLU *u, CURLUPart which, unsigned flags,
                             CURLUcode absent, char **text) {
   CURLUcode code = curl_url_get(u, which, text, flags);
@@ -156,8 +156,8 @@ static bool same_origin (const parts *p, const char *scheme, const char *host,
 }
 
 
-/* The next character of a path as a server may understand it, which takes
-** \ for / and decodes both, and dots, before it looks for segments. */
+/* Returns the next character of a path as a server may read it: it takes \ for
+** /, and decodes both, and dots, before it splits the path. */
 static char plain_char (const char **path) {
   static const struct {
     const char *text;
@@ -173,10 +173,10 @@ static char plain_char (const char **path) {
 }
 
 
-/* A path with a "." or ".." segment, however written, may leave the prefix. */
+/* A path with a "." or ".." segment, in any notation, may leave the prefix. */
 static bool has_dot_segment (const char *path) {
   char plain[3];
-  size_t n = sizeof(plain); /* nothing yet that could be dots */
+  size_t n = sizeof(plain); /* only dots so far */
   for (;;) {
     char c = *path != '\0' ? plain_char(&path) : '\0';
     if (c == '/' || c == '\\' || c == '\0') {
@@ -220,8 +220,8 @@ static bool is_api_path (const char *path) {
 
 
 /*
-** The part of a link's path that the service itself knows. A gateway's links
-** may carry the gateway's prefix, which base holds already.
+** Returns the part of a link's path that belongs to the service. A gateway's
+** links may start with the gateway's prefix, which base contains already.
 */
 static const char *api_path (const char *path, const char *prefix) {
   size_t n = strlen(prefix);
@@ -254,7 +254,7 @@ static url_status rebase_text (buffer *out, const char *base, char *link) {
   if (status != URL_OK)
     return status;
   if (link[0] == '/' && link[1] != '/' && link[1] != '\\') {
-    /* without an origin: the service's own words about itself */
+    /* a relative link: the service's own path */
     char *query = strchr(link, '?');
     if (query != NULL)
       *query++ = '\0';
@@ -276,7 +276,7 @@ static url_status rebase_text (buffer *out, const char *base, char *link) {
 }
 
 
-/* Where the scheme and the host of a link end. */
+/* Returns the size of scheme and host. */
 static size_t origin_size (const char *link, size_t size) {
   size_t at = 0;
   while (at + 2 < size && memcmp(link + at, "://", 3) != 0 && link[at] != '/' &&
@@ -290,9 +290,9 @@ static size_t origin_size (const char *link, size_t size) {
 }
 
 
-/* Blanks that nobody escaped, which libcurl takes in no URL, are escaped, but
-** for those around the link, which mean nothing. Control characters, and
-** blanks within the host, are refused. */
+/* Adds a link for libcurl, which accepts no blanks: trims blanks around it and
+** escapes those within. Control characters, and blanks in the host, are
+** rejected. */
 static url_status add_cleaned (buffer *out, const char *link, size_t size) {
   size_t i, origin;
   while (size > 0 && *link == ' ') {
@@ -343,7 +343,7 @@ static int hex_value (char c) {
 }
 
 
-/* A bad escape stands for itself. */
+/* Adds decoded text. An invalid escape is kept as it is. */
 static bool add_decoded (buffer *out, const char *text, size_t size) {
   size_t i;
   if (!buffer_reserve(out, size + 1))

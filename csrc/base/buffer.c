@@ -1,5 +1,5 @@
 /*
-** base/buffer.c - bytes that grow.
+** base/buffer.c - a byte buffer that grows.
 */
 #include "base/buffer.h"
 
@@ -17,7 +17,7 @@ bool buffer_reserve (buffer *b, size_t more) {
   if (b->size + more <= b->room)
     return true;
   while (room < b->size + more)
-    room *= 2; /* doubling keeps the copies linear in all */
+    room *= 2; /* doubling keeps the total cost of copies linear */
   data = realloc(b->data, room);
   if (data == NULL)
     return false;
@@ -29,7 +29,7 @@ bool buffer_reserve (buffer *b, size_t more) {
 
 bool buffer_add (buffer *b, const void *bytes, size_t size) {
   if (size == 0)
-    return true; /* 'bytes' may be NULL then, which memcpy may not see */
+    return true; /* 'bytes' may be NULL then, which memcpy does not allow */
   if (!buffer_reserve(b, size))
     return false;
   memcpy(b->data + b->size, bytes, size);

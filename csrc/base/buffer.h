@@ -1,5 +1,6 @@
 /*
-** base/buffer.h - bytes that grow.
+** base/buffer.h - a byte buffer that grows. The struct that contains a buffer
+** owns its memory.
 */
 #ifndef KLAVIYO_BUFFER_H
 #define KLAVIYO_BUFFER_H
@@ -14,7 +15,8 @@ typedef struct buffer {
   size_t room; /* bytes allocated */
 } buffer;
 
-/* All of these say false when memory is out; the buffer is then as it was. */
+/* These functions return false if there is not enough memory; the buffer is
+** then unchanged. */
 bool buffer_reserve (buffer *b, size_t more);
 bool buffer_add (buffer *b, const void *bytes, size_t size);
 bool buffer_add_text (buffer *b, const char *text);
@@ -28,10 +30,11 @@ static inline bool buffer_add_byte (buffer *b, char byte) {
 
 void buffer_free (buffer *b);
 
-/* A hash that is the same in all processes; never 0. */
+/* Returns a hash that is the same in all processes; never 0. */
 uint64_t bytes_hash (const char *bytes, size_t size);
 
-/* A zero-terminated copy; NULL when memory is out. */
+/* Returns a zero-terminated copy, which the caller frees; NULL: out of
+** memory. */
 char *text_copy (const char *bytes, size_t size);
 
 #endif

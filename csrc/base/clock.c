@@ -1,5 +1,5 @@
 /*
-** base/clock.c - a clock that is never set.
+** base/clock.c - a monotonic clock.
 */
 #include "base/clock.h"
 

@@ -1,5 +1,5 @@
 /*
-** base/clock.h - a clock that is never set.
+** base/clock.h - a monotonic clock.
 */
 #ifndef KLAVIYO_CLOCK_H
 #define KLAVIYO_CLOCK_H

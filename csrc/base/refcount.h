@@ -1,5 +1,5 @@
 /*
-** base/refcount.h - references, which two threads may take and drop at a time.
+** base/refcount.h - atomic reference counts, for any thread.
 */
 #ifndef KLAVIYO_REFCOUNT_H
 #define KLAVIYO_REFCOUNT_H
@@ -11,7 +11,7 @@ static inline void refcount_up (int *references) {
 }
 
 
-/* True when that was the last one. */
+/* Returns true if that was the last reference. */
 static inline bool refcount_down (int *references) {
   return __atomic_sub_fetch(references, 1, __ATOMIC_ACQ_REL) == 0;
 }

@@ -1,6 +1,5 @@
 /*
-** json/number.c - numbers as they stand in a JSON text, read exactly and
-** whatever the locale.
+** json/number.c - reads the numbers of a JSON text exactly, in any locale.
 */
 #include "json/reader.h"
 
@@ -9,18 +8,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define MAX_EXACT 9007199254740992 /* 2^53: a double holds each integer */
-#define MAX_POWER 22               /* and each of these powers of ten */
+#define MAX_EXACT 9007199254740992 /* 2^53: doubles are exact up to here */
+#define MAX_POWER 22               /* and for these powers of ten */
 #define MAX_DIGITS                                                             \
   768 /* a double that lies half-way between two has fewer                     \
          (with one more for all that follow) */
-#define MAX_EXPONENT 1000000000000 /* what is larger is as good as infinite */
+#define MAX_EXPONENT 1000000000000 /* larger exponents give 0 or infinity */
 
 /* A number in parts: 'digits' x 10^'exponent', and its text. */
 typedef struct decimal {
-  const unsigned char *start, *end; /* of the text, without the sign */
-  uint64_t digits;                  /* their value, if they are few */
-  int count;                        /* of them, without leading zeros */
+  const unsigned char *start, *end; /* the text without its sign */
+  uint64_t digits;                  /* the value of the first digits */
+  int count; /* number of digits, without leading zeros */
   int64_t exponent;
   int64_t written; /* the exponent after an 'e' */
   bool is_negative;
@@ -39,7 +38,8 @@ static const unsigned char *read_digits (const unsigned char *s,
   uint64_t digits = d->digits;
   ptrdiff_t count;
   for (; is_digit(s, end); s++)
-    digits = digits * 10 + (uint64_t)(*s - '0'); /* of many: anything */
+    digits = digits * 10 +
+             (uint64_t)(*s - '0'); /* wraps around if there are many digits */
   d->digits = digits;
   count = s - first + d->count;
   d->count = count < MAX_DIGITS ? (int)count : MAX_DIGITS;
@@ -47,7 +47,8 @@ static const unsigned char *read_digits (const unsigned char *s,
 }
 
 
-/* The one that follows a point; NULL with 'd->end' where there is none. */
+/* Reads the fraction after a point. Returns NULL, and sets 'd->end', if it has
+** no digits. */
 static const unsigned char *
 read_fraction (const unsigned char *s, const unsigned char *end, decimal *d) {
   const unsigned char *first = s;
@@ -65,7 +66,7 @@ read_fraction (const unsigned char *s, const unsigned char *end, decimal *d) {
 }
 
 
-/* The one that follows an 'e'. */
+/* Reads the exponent after an 'e'. */
 static const unsigned char *
 read_exponent (const unsigned char *s, const unsigned char *end, decimal *d) {
   bool is_negative = false;
@@ -86,7 +87,8 @@ read_exponent (const unsigned char *s, const unsigned char *end, decimal *d) {
 }
 
 
-/* False: 'd->end' is the byte that does not belong there. */
+/* Splits a number into its parts. Returns false if it is invalid; 'd->end' is
+** the unexpected byte. */
 static bool split (const unsigned char *s, const unsigned char *end,
                    decimal *d) {
   d->digits = 0;
@@ -119,7 +121,8 @@ static bool split (const unsigned char *s, const unsigned char *end,
 }
 
 
-/* Are all digits in 'd->digits'? Those of twenty may be. */
+/* Returns whether 'd->digits' has all digits. It may even if there are
+** twenty. */
 static bool has_all_digits (const decimal *d) {
   return d->count < 20 || (d->count == 20 && *d->start == '1' &&
                            d->digits >= UINT64_C(10000000000000000000));
@@ -127,9 +130,9 @@ static bool has_all_digits (const decimal *d) {
 
 
 /*
-** By strtod, whose point is the locale's: it is given digits and an exponent
-** instead. Of very many digits the last one says whether there were others
-** than zeros.
+** Returns the nearest double by strtod. The decimal point of strtod depends on
+** the locale, so it gets digits and an exponent instead. If there are very many
+** digits, the last one passed tells whether the rest are zeros.
 */
 static double nearest (const decimal *d) {
   char text[MAX_DIGITS + 16];
@@ -164,8 +167,8 @@ static double nearest (const decimal *d) {
 }
 
 
-/* Two numbers that doubles hold have an exact quotient or product, rounded
-** once (IEEE 754): where doubles are what is reckoned with. */
+/* If two numbers are exact as doubles, their quotient or product is rounded
+** only once (IEEE 754). This needs arithmetic in double precision. */
 static double real (const decimal *d) {
   static const double powers[] = {
       1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* How sixteen bytes are looked at; KLAVIYO_PORTABLE: not at once. */
+/* How sixteen bytes are tested at once; with KLAVIYO_PORTABLE, one by one. */
 #if defined(__SSE2__) && !defined(KLAVIYO_PORTABLE)
 #define USE_SSE2
 #include <emmintrin.h>
@@ -30,7 +30,7 @@ static bool is_plain (unsigned char c) {
 
 #define BLOCK 16
 
-/* 0 to 15, or BLOCK where all are plain */
+/* Returns 0 to 15, or BLOCK if all are plain. */
 static inline unsigned plain_bytes (const unsigned char *s) {
   __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)s);
   __m128i quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
@@ -50,7 +50,7 @@ static inline unsigned plain_bytes (const unsigned char *s) {
   uint8x16_t marks = vorrq_u8(vorrq_u8(vceqq_u8(bytes, vdupq_n_u8('"')),
                                        vceqq_u8(bytes, vdupq_n_u8('\\'))),
                               vcltq_u8(bytes, vdupq_n_u8(0x20)));
-  /* four bits for each byte */
+  /* four bits per byte */
   uint64_t mask = vget_lane_u64(
       vreinterpret_u64_u8(vshrn_n_u16(vreinterpretq_u16_u8(marks), 4)), 0);
   return mask == 0 ? BLOCK : (unsigned)__builtin_ctzll(mask) / 4;
@@ -61,8 +61,8 @@ static inline unsigned plain_bytes (const unsigned char *s) {
 #define BLOCK 8
 #define EIGHT(byte) (UINT64_C(0x0101010101010101) * (byte))
 
-/* Where a byte is marked wrongly, one before it is marked rightly: it is then
-** looked at byte by byte. */
+/* A byte may be marked wrongly only after a byte that is marked correctly; from
+** there on the bytes are tested one by one. */
 static inline unsigned plain_bytes (const unsigned char *s) {
   uint64_t w, quotes, slashes, marks;
   unsigned i = 0;
@@ -109,7 +109,7 @@ static int hex_value (unsigned char c) {
 }
 
 
-/* Of four digits that are known to be there. */
+/* Returns the value of four hexadecimal digits. */
 static unsigned long hex_code (const unsigned char *s) {
   unsigned long code = 0;
   int i;
@@ -119,7 +119,8 @@ static unsigned long hex_code (const unsigned char *s) {
 }
 
 
-/* Each gives what follows, or NULL with an error. */
+/* These functions return the position after what they read, or NULL with an
+** error. */
 
 static const unsigned char *refuse (json_reader *r, const unsigned char *at,
                                     const char *error) {
@@ -144,7 +145,7 @@ static const unsigned char *read_escape (json_reader *r,
 }
 
 
-/* After the opening quote. */
+/* Reads a string; 's' is after its opening quote. */
 static const unsigned char *read_string (json_reader *r, json_text *text,
                                          const unsigned char *s) {
   text->bytes = (const char *)s;
@@ -190,8 +191,8 @@ static bool add_character (buffer *out, unsigned long code) {
 }
 
 
-/* The character of one escape, or of two that are the halves of a surrogate
-** pair; '*s' is after the first 'u'. */
+/* Returns the character of an escape, or of two that form a surrogate pair.
+** '*s' is after the first 'u'. */
 static unsigned long read_code (const unsigned char **s,
                                 const unsigned char *end) {
   unsigned long code = hex_code(*s), low;
@@ -326,7 +327,8 @@ static json_kind read_value (json_reader *r, const unsigned char *s) {
 }
 
 
-/* A name and its colon: what follows, or NULL with an error. */
+/* Reads a name and its colon. Returns the position after it, or NULL with an
+** error. */
 static const unsigned char *read_name (json_reader *r, const unsigned char *s) {
   if (s == r->end || *s != '"')
     return refuse(r, s, "expected a name in quotes");

@@ -1,5 +1,5 @@
 /*
-** json/writer.c - strings and numbers as JSON writes them.
+** json/writer.c - writes JSON strings and numbers.
 */
 #include "json/writer.h"
 
@@ -36,16 +36,16 @@ size_t json_integer (char *out, int64_t value) {
 
 
 /*
-** Most fractions have few decimals. Two whole numbers that a double holds
-** exactly divide to the double nearest to the true quotient (IEEE 754), which
-** is what the digits would be read as; and of fifteen digits no two read as
-** the same double. 'x' is positive, and not whole.
+** Most fractions have few decimals. If two integers are exact as doubles, their
+** quotient is the double nearest to the true quotient (IEEE 754), which is what
+** a reader of the digits gets; and different texts of fifteen digits are
+** different doubles. 'x' is positive and not an integer.
 */
 static size_t short_fraction (char *out, double x) {
   double power = 1;
   int decimals;
   if (x < 1e-4)
-    return 0; /* an exponent would be shorter */
+    return 0; /* an exponent is shorter */
   for (decimals = 1; decimals <= MAX_DECIMALS; decimals++) {
     double digits;
     uint64_t whole;
@@ -58,7 +58,7 @@ static size_t short_fraction (char *out, double x) {
     if ((double)whole / power != x)
       continue;
     size = add_digits(out, whole / (uint64_t)power);
-    /* a one in front keeps the zeros, and leaves its place to the point */
+    /* a leading 1 keeps the zeros; the point replaces it */
     add_digits(out + size, (uint64_t)power + whole % (uint64_t)power);
     out[size] = '.';
     return size + 1 + (size_t)decimals;
@@ -72,8 +72,8 @@ static bool is_of_number (char c) {
 }
 
 
-/* The decimal point that printf and strtod use is the locale's, and may be
-** of several bytes. */
+/* printf and strtod use the decimal point of the locale, which may have several
+** bytes. */
 static size_t any_fraction (char *out, double x) {
   char text[JSON_NUMBER_SIZE];
   int digits;
@@ -120,8 +120,8 @@ size_t json_double (char *out, double x) {
 #define EIGHT(byte) (UINT64_C(0x0101010101010101) * (byte))
 
 
-/* Are these eight bytes ASCII that stands for itself? Wherever a byte is
-** wrong, a high bit is set; a borrow or carry comes of a wrong byte alone. */
+/* Returns whether eight bytes are ASCII that needs no escape. A byte that needs
+** one sets a high bit; only such a byte can cause a borrow or carry. */
 static bool eight_plain (const unsigned char *s) {
   uint64_t w, marks;
   memcpy(&w, s, sizeof(w));
@@ -154,8 +154,7 @@ static bool is_tail (unsigned char c) {
 }
 
 
-/* The size of the character that starts here, which is not ASCII; 0: it is
-** not well-formed (RFC 3629). */
+/* Returns the size of a non-ASCII character; 0: not well-formed (RFC 3629). */
 static size_t utf8_size (const unsigned char *s, const unsigned char *end) {
   size_t left = (size_t)(end - s);
   unsigned char a = s[0], b = left > 1 ? s[1] : 0;
@@ -205,7 +204,7 @@ json_status json_string (buffer *out, const char *text, size_t size,
                          size_t *bad) {
   const unsigned char *start = (const unsigned char *)text;
   const unsigned char *end = start + size, *from = start, *s = start;
-  if (!buffer_reserve(out, size + 2)) /* at once, if nothing is escaped */
+  if (!buffer_reserve(out, size + 2)) /* enough if nothing is escaped */
     return JSON_NO_MEMORY;
   out->data[out->size++] = '"';
   while ((s = after_plain(s, end)) < end) {

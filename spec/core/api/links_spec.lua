@@ -3,7 +3,7 @@ local core = require "klaviyo.core"
 describe("links.c: the next link of a page", function()
   local next_link = core.next_link
 
-  it("is the top-level links.next, wherever it stands", function()
+  it("is the top-level links.next, at any position", function()
     assert.equal("https://a/1",
       next_link '{"links":{"next":"https://a/1"},"data":[]}')
     assert.equal("https://a/1",
@@ -23,7 +23,7 @@ describe("links.c: the next link of a page", function()
       next_link(page:format(',"links":{"next":"https://good/"}')))
   end)
 
-  it("unescapes what JSON may escape", function()
+  it("is unescaped as JSON", function()
     assert.equal("https://a/?x=1&y=2", next_link
       '{"links":{"next":"https:\\/\\/a\\/?x=1\\u0026y=2"}}')
     assert.equal("\195\164\226\130\172\240\159\152\128\"\\", next_link
@@ -37,7 +37,7 @@ describe("links.c: the next link of a page", function()
       '{"links":{"next":{"meta":{"href":"x"},"href":"https://a/"}}}')
   end)
 
-  it("is none when null, absent, empty or no text", function()
+  it("is missing if it is null, absent, empty or not a string", function()
     for _, page in ipairs {
       '{}', '{"data":[]}', '{"links":null}', '{"links":{}}', '{"links":[]}',
       '{"links":{"next":null}}', '{"links":{"next":""}}',
@@ -48,13 +48,13 @@ describe("links.c: the next link of a page", function()
     end
   end)
 
-  it("is the last of two, as for a JSON decoder", function()
+  it("is the last one if there are two, as in a JSON decoder", function()
     assert.equal("b", next_link
       '{"links":{"next":"a"},"links":{"next":"b"}}')
     assert.is_false(next_link '{"links":{"next":"a"},"links":{}}')
   end)
 
-  it("is broken at every place where a page is cut short", function()
+  it("is broken if a page is truncated at any byte", function()
     local page = '{"data":[{"a":"x\\"y","b":[1,{"c":null}]}],'
       .. '"links":{"self":"s","next":"https://a/\\u0026"},"meta":{"n":1.5}}'
     assert.equal("https://a/&", next_link(page))
@@ -65,7 +65,7 @@ describe("links.c: the next link of a page", function()
     end
   end)
 
-  it("is broken in what is no JSON object", function()
+  it("is broken if the page is not a JSON object", function()
     for _, text in ipairs {
       "", " ", "[]", "null", "<html>", '{"a"}', '{"a":}', "{,}",
       '{"a":1 "b":2}', '{"links":{"next":"\\x"}}', '{} trailing',
@@ -77,7 +77,7 @@ describe("links.c: the next link of a page", function()
     end
   end)
 
-  it("takes NUL bytes and deep nesting", function()
+  it("accepts NUL bytes and deep nesting", function()
     assert.is_false(next_link('{"a":"\0"}'))
     assert.is_nil(next_link('{"a":\0}'))
     local deep = ("["):rep(100000) .. ("]"):rep(100000)

@@ -5,11 +5,11 @@ local function page(link)
     link and '"' .. link .. '"' or "null")
 end
 
-describe("pages.c: a walk from page to page", function()
+describe("pages.c: the links from page to page", function()
   local base = "http://127.0.0.1:1/klaviyo"
   local first = base .. "/api/profiles?page%5Bsize%5D=100"
 
-  it("goes where the links say, behind the base URL", function()
+  it("follows the links, below the base URL", function()
     local walk = core.pages(base, first)
     assert.equal(first, walk:url())
     assert.is_nil(walk:cursor())
@@ -34,20 +34,20 @@ describe("pages.c: a walk from page to page", function()
     assert.equal("broken", why)
   end)
 
-  it("stops at a cursor that was seen, however the URL is written", function()
+  it("stops at a visited cursor, even if the URL is written differently", function()
     local walk = core.pages(base, first .. "&page%5Bcursor%5D=c0")
     local link = "https://a.klaviyo.com/api/profiles?page[cursor]=c%d"
     for i = 1, 500 do
       assert.is_true(walk:follow(page(link:format(i))))
     end
-    for _, seen in ipairs {0, 1, 250, 500} do
-      local more, why = walk:follow(page(link:format(seen) .. "&x=1"))
+    for _, visited in ipairs {0, 1, 250, 500} do
+      local more, why = walk:follow(page(link:format(visited) .. "&x=1"))
       assert.is_nil(more)
       assert.equal("repeated", why)
     end
   end)
 
-  it("knows pages without a cursor by their URL", function()
+  it("identifies pages without a cursor by their URL", function()
     local walk = core.pages(base, base .. "/api/x?page%5Bnumber%5D=1")
     assert.is_true(walk:follow(page "/api/x?page%5Bnumber%5D=2"))
     local more, why = walk:follow(page "/api/x?page%5Bnumber%5D=1")
@@ -55,7 +55,7 @@ describe("pages.c: a walk from page to page", function()
     assert.equal("repeated", why)
   end)
 
-  it("may be closed twice and not used after", function()
+  it("can be closed twice and raises when used afterwards", function()
     local walk = core.pages(base, first)
     walk:close()
     walk:close()

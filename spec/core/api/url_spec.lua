@@ -24,7 +24,7 @@ describe("url.c: writing URLs", function()
         {id = "$custom:::$default:::X"}))
   end)
 
-  it("refuses a value that would name another resource", function()
+  it("rejects a value that would address another resource", function()
     for _, id in ipairs {"", ".", ".."} do
       local url, name = core.url("http://h", "/api/lists/{id}", {id = id})
       assert.is_nil(url)
@@ -47,7 +47,7 @@ describe("url.c: writing URLs", function()
         }))
     end)
 
-  it("knows what may be a base URL", function()
+  it("recognizes a valid base URL", function()
     for _, base in ipairs {
       "https://a.klaviyo.com", "http://127.0.0.1:8080", "http://[::1]:80",
       "https://gw.example/klaviyo", "HTTPS://GW.example/a/b",
@@ -65,10 +65,10 @@ describe("url.c: writing URLs", function()
   end)
 end)
 
-describe("url.c: putting links behind the base URL", function()
+describe("url.c: links below the base URL", function()
   local base = "https://gw.example/klaviyo"
 
-  it("takes the service's links and the base's own", function()
+  it("accepts links of the service and of the base URL", function()
     for link, url in pairs {
       ["https://a.klaviyo.com/api/profiles?page%5Bcursor%5D=abc"] =
         base .. "/api/profiles?page%5Bcursor%5D=abc",
@@ -82,7 +82,7 @@ describe("url.c: putting links behind the base URL", function()
     end
   end)
 
-  it("never doubles a prefix that looks like the API's own", function()
+  it("never repeats a prefix that looks like the API's own", function()
     assert.equal("https://gw/api/api/lists",
       core.rebase("https://gw/api", "https://gw/api/api/lists"))
     assert.equal("https://gw/api/api/lists",
@@ -91,13 +91,13 @@ describe("url.c: putting links behind the base URL", function()
       core.rebase("http://h:81", "http://h:81/api/lists"))
   end)
 
-  it("escapes what no URL may hold", function()
+  it("escapes characters that a URL may not contain", function()
     assert.equal(base .. "/api/x?page%5Bcursor%5D=a%22b", core.rebase(base,
       'https://a.klaviyo.com/api/x?page[cursor]=a"b'))
   end)
 
   -- Fault 34: such a link ended the loop with an error.
-  it("escapes blanks, quotes and UTF-8 that nobody escaped", function()
+  it("escapes blanks, quotes and UTF-8 that were not escaped", function()
     for written, escaped in pairs {
       ["a b"] = "a%20b", ["  a  b"] = "%20%20a%20%20b", ['"a"'] = "%22a%22",
       ["M\195\188ller"] = "M%C3%BCller", ["\240\159\152\128 x"] =
@@ -119,7 +119,7 @@ describe("url.c: putting links behind the base URL", function()
       core.rebase(base, "/api/x?a=b c://d"))
   end)
 
-  it("refuses every other origin", function()
+  it("rejects every other origin", function()
     for _, link in ipairs {
       "https://evil.example/api/x", "http://a.klaviyo.com/api/x",
       "https://a.klaviyo.com:444/api/x", "https://a.klaviyo.com.evil/api/x",
@@ -131,7 +131,7 @@ describe("url.c: putting links behind the base URL", function()
     end
   end)
 
-  it("refuses what is no link of the API", function()
+  it("rejects a link that is not one of the API", function()
     for _, link in ipairs {
       "", "x", "?a=1", "//evil.example/api/x", "\\\\evil/api/x",
       "https://a.klaviyo.com@evil.example/api/x",

@@ -44,8 +44,8 @@ local function run(text, plan, options)
   end)
 end
 
-describe("the reader of a port", function()
-  it("is sent one byte when there is something, and no other until it is drained", function()
+describe("the listener of a completion queue", function()
+  it("receives one byte when there is a completion, and no other until the queue is drained", function()
     run [[
       local reader = connect()
       assert(bytes(reader) == "")
@@ -61,7 +61,7 @@ describe("the reader of a port", function()
     ]]
   end)
 
-  it("is sent one at once for what was told before it came", function()
+  it("receives a byte at once for completions from before it connected", function()
     run [[
       local ticket = submit()
       while not ticket:done() do core.clock() end
@@ -71,7 +71,7 @@ describe("the reader of a port", function()
     ]]
   end)
 
-  it("is knocked for whatever was sent already", function()
+  it("can be asked to stop after a byte was sent", function()
     run [[
       local reader = connect()
       port:request_stop()
@@ -80,7 +80,7 @@ describe("the reader of a port", function()
     ]]
   end)
 
-  it("is told to go when nothing was under way for so long as it was to stay", function()
+  it("is asked to stop when the queue was idle for the timeout", function()
     run [[
       local reader = connect()
       port:set_idle_timeout(0.05)
@@ -94,7 +94,7 @@ describe("the reader of a port", function()
     ]]
   end)
 
-  it("reads the end when the port has no reader any more, or is gone", function()
+  it("reads the end of the stream when the queue disconnects or is closed", function()
     run [[
       local reader = connect()
       port:disconnect()
@@ -109,7 +109,7 @@ describe("the reader of a port", function()
     ]]
   end)
 
-  it("may come again: there is one at a time", function()
+  it("can connect again: there is one at a time", function()
     run [[
       local first = connect()
       local second = connect()
@@ -119,7 +119,7 @@ describe("the reader of a port", function()
     ]]
   end)
 
-  it("is this very process, and nobody else", function()
+  it("is this process; other processes are rejected", function()
     run([[
       local reader = (unix.stream or unix)()
       local path = assert(port:listen()):match("^unix:(/.*)$")
@@ -154,7 +154,7 @@ local function without(folder, text)
 end
 
 describe("a completion queue", function()
-  it("has a listener, though nobody may write to /tmp", function()
+  it("can listen even if /tmp is not writable", function()
     local output = without("/tmp", [[
       local port = require("klaviyo.core").completion_queue()
       print(io.open("/tmp/klaviyo-spec", "w") == nil, port:listen())

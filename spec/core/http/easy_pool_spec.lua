@@ -18,26 +18,26 @@ local KINDS = {
 }
 
 -- What the server must see of one kind.
-local function assert_seen(kind, key, path, seen)
-  assert.equal(kind.method, seen.method)
-  assert.equal(path, seen.target)
-  assert.equal(key, seen.headers.authorization)
-  local type = seen.headers["content-type"]
+local function assert_seen(kind, key, path, received)
+  assert.equal(kind.method, received.method)
+  assert.equal(path, received.target)
+  assert.equal(key, received.headers.authorization)
+  local type = received.headers["content-type"]
   if kind.form then
     assert.truthy(type:find("^multipart/form%-data"))
-    assert.truthy(seen.body:find("in a form", 1, true))
+    assert.truthy(received.body:find("in a form", 1, true))
   else
     assert.equal(kind.body and "text/" .. key or nil, type)
-    assert.equal(kind.body or "", seen.body)
+    assert.equal(kind.body or "", received.body)
   end
 end
 
-describe("handles.c: a used handle", function()
+describe("easy_pool.c: a reused easy handle", function()
   after_each(function()
     engine.pump_until(engine.is_idle)
   end)
 
-  it("sends what this request is, whatever the one before was", function()
+  it("sends this request correctly after a request of any other kind", function()
     raw.with({ answers = { { body = "{}" } } }, function(server)
       local both = { settings "a", settings "b" }
       local request_queue = engine.request_queue(server.url)
@@ -59,7 +59,7 @@ describe("handles.c: a used handle", function()
     end)
   end)
 
-  it("takes as long as this request may", function()
+  it("has the timeout of this request", function()
     raw.with({ answers = { { body = "{}" }, { never = true } } }, function(server)
       local request_queue = engine.request_queue(server.url)
       local same = settings("a", { timeout = 5, deadline = 0.3 })
@@ -70,7 +70,7 @@ describe("handles.c: a used handle", function()
     end)
   end)
 
-  it("takes no more bytes than this request's settings allow", function()
+  it("has the max_response_bytes of this request", function()
     raw.with({ answers = { { body = ("x"):rep(5000) } } }, function(server)
       local request_queue = engine.request_queue(server.url)
       local much, little = settings "a", settings("a", { max_response_bytes = 100 })
@@ -82,7 +82,7 @@ describe("handles.c: a used handle", function()
     end)
   end)
 
-  it("does not keep a connection that was to be fresh from being used", function()
+  it("can reuse a connection again after it needed a new one", function()
     raw.with({ answers = { { body = "{}" } }, requests_per_connection = 3 }, function(server)
       local same, request_queue = settings "a", engine.request_queue(server.url)
       for _ = 1, 30 do

@@ -31,7 +31,7 @@ describe("the engine", function()
   end)
 
   describe("keeps a deadline, from submit on,", function()
-    it("of a request under way", function()
+    it("of a running request", function()
       raw.with(NEVER, function(server)
         for _, seconds in ipairs { 0.05, 0.123, 0.4 } do
           local answer, raw_error = finish(submit(server.url, { deadline = seconds }))
@@ -62,18 +62,18 @@ describe("the engine", function()
       end)
     end)
 
-    it("also where nobody waits for it meanwhile", function()
+    it("even if no caller waits for it", function()
       raw.with(NEVER, function(server)
         local ticket = submit(server.url, { deadline = 0.1 })
-        local till = core.clock() + 0.3
-        while core.clock() < till do end -- luacheck: ignore 542
+        local stop_time = core.clock() + 0.3
+        while core.clock() < stop_time do end -- luacheck: ignore 542
         assert.is_true(ticket:wait(0))
         local _, raw_error = ticket:result()
         assert_in_time(raw_error, 0.1)
       end)
     end)
 
-    it("of one that is tried again and again", function()
+    it("of one that is retried again and again", function()
       raw.with({ answers = { { status = 503 } } }, function(server)
         local tickets = {}
         for i = 1, 3 do
@@ -92,7 +92,7 @@ describe("the engine", function()
     end)
 
     -- what is preloaded and a sanitizer do not go together
-    it("of one whose host is being looked for, and the process ends #time", function()
+    it("of one whose host is being resolved, even at the end of the process #time", function()
       local path = assert(package.searchpath("klaviyo.core", package.cpath))
         :gsub("klaviyo/core%.so$", "spec_slow_names.so")
       local file = io.open(path)
@@ -122,7 +122,7 @@ describe("the engine", function()
       assert.is_true(core.clock() - began < 4)
     end)
 
-    it("and fails at once where the rate limit leaves no room before it", function()
+    it("and fails at once if the rate limit allows no request before it", function()
       raw.with({ answers = { OK } }, function(server)
         local request_queue = engine.request_queue(server.url, { { name = "x", minute = 2 } })
         assert(finish(submit(server.url, { request_queue = request_queue })))
@@ -137,7 +137,7 @@ describe("the engine", function()
       end)
     end)
 
-    it("or where too many wait before it", function()
+    it("or if too many requests are queued before it", function()
       raw.with(NEVER, function(server)
         local request_queue = engine.request_queue(server.url, { { name = "x", second = 2 } })
         local tickets = {}
@@ -154,13 +154,13 @@ describe("the engine", function()
       end)
     end)
 
-    it("but none where there is none", function()
+    it("but has no deadline if none is set", function()
       raw.with({ answers = { { body = "{}", pause = 0.3 } } }, function(server)
         assert.equal(200, finish(submit(server.url, { deadline = 0 })).status)
       end)
     end)
 
-    it("and waits for its turn in a limit where there is time", function()
+    it("and waits for the rate limit if there is time", function()
       raw.with({ answers = { OK } }, function(server)
         local request_queue = engine.request_queue(server.url, { { name = "x", second = 2 } })
         local tickets, began = {}, core.clock()
@@ -170,13 +170,13 @@ describe("the engine", function()
         for i = 1, 4 do
           assert(finish(tickets[i]))
         end
-        local took = core.clock() - began
-        assert.is_true(took >= 1 and took < 1.6, tostring(took))
+        local elapsed = core.clock() - began
+        assert.is_true(elapsed >= 1 and elapsed < 1.6, tostring(elapsed))
       end)
     end)
   end)
 
-  it("ends each attempt in its own time, and tells of all", function()
+  it("applies the timeout to each attempt, and reports all attempts", function()
     raw.with({ answers = { { pause = 0.4, body = "{}" }, { never = true }, { body = '"third"' } } },
       function(server)
         local answer = finish(submit(server.url, { timeout = 0.15, retries = 4 }))
@@ -196,8 +196,8 @@ describe("the engine", function()
       end)
   end)
 
-  describe("gives up on a request", function()
-    it("under way: it may have been sent", function()
+  describe("cancels a request", function()
+    it("that is running: it may have been sent", function()
       raw.with(NEVER, function(server)
         local ticket = submit(server.url, { method = "POST", body = "{}" })
         engine.pump_until(function() return #server:requests() == 1 end)
@@ -209,7 +209,7 @@ describe("the engine", function()
       end)
     end)
 
-    it("that waits for a connection, or for its limit: it was not", function()
+    it("that waits for a connection or a rate limit: it was not sent", function()
       raw.with(NEVER, function(server)
         local request_queue = engine.request_queue(server.url, { { name = "x", second = 1 } })
         local first = submit(server.url, { request_queue = request_queue })
@@ -238,7 +238,7 @@ describe("the engine", function()
       end)
     end)
 
-    it("that is done: it stays as it is", function()
+    it("that is done: it does not change", function()
       raw.with({ answers = { OK } }, function(server)
         local ticket = submit(server.url)
         engine.pump_until(engine.is_idle)
@@ -249,7 +249,7 @@ describe("the engine", function()
       end)
     end)
 
-    it("a thousand times, and its connections go on", function()
+    it("a thousand times, and the connections stay usable", function()
       raw.with({ answers = { OK } }, function(server)
         for i = 1, 1000 do
           local ticket = submit(server.url, { path = "/" .. i })
@@ -264,7 +264,7 @@ describe("the engine", function()
     end)
   end)
 
-  it("gives up on what nobody holds any more", function()
+  it("cancels a request whose ticket was garbage collected", function()
     raw.with({ answers = { { status = 503, headers = { ["Retry-After"] = "2" } }, { never = true } } },
       function(server)
         local request_queue = engine.request_queue(server.url, { { name = "x", second = 1, minute = 60 } })
@@ -285,7 +285,7 @@ describe("the engine", function()
       end)
   end)
 
-  it("ends requests as they come, not as they went", function()
+  it("finishes requests in the order of the responses", function()
     raw.with({ answers = { { body = '"slow"', pause = 0.4 }, { body = '"fast"' } } }, function(server)
       local slow = submit(server.url)
       core.pump(0.1)
@@ -303,7 +303,7 @@ describe("the engine", function()
     end)
   end)
 
-  it("announces every end once, whoever worked when it came", function()
+  it("announces every end once, whichever call ran the loop", function()
     raw.with({ answers = { OK } }, function(server)
       local request_queue = engine.request_queue(server.url, { { name = "x", minute = 60 } })
       local missing, count = {}, 0
@@ -320,8 +320,8 @@ describe("the engine", function()
         if i % 7 == 0 then finish(submit(server.url)) end
         if i % 11 == 0 then ticket:cancel() end
       end
-      local till = core.clock() + 10
-      while count > 0 and core.clock() < till do
+      local stop_time = core.clock() + 10
+      while count > 0 and core.clock() < stop_time do
         for _, serial in ipairs(core.wait_any(0.1)) do
           assert.is_true(missing[serial])
           missing[serial], count = nil, count - 1
@@ -334,7 +334,7 @@ describe("the engine", function()
     end)
   end)
 
-  it("waits however long it is told to", function()
+  it("accepts any waiting time", function()
     raw.with({ answers = { OK } }, function(server)
       local ticket = submit(server.url)
       assert.is_true(ticket:wait(1e15))
@@ -343,8 +343,8 @@ describe("the engine", function()
     end)
   end)
 
-  describe("holds, over HTTP/1.1,", function()
-    it("sixteen connections at the most", function()
+  describe("has, over HTTP/1.1,", function()
+    it("at most sixteen connections", function()
       raw.with({ answers = { { body = "{}", pause = 0.01 } } }, function(server)
         local tickets = {}
         for i = 1, 400 do
@@ -360,7 +360,7 @@ describe("the engine", function()
       end)
     end)
 
-    it("and loses nothing where a server closes after a few requests", function()
+    it("and loses no request if a server closes connections after a few requests", function()
       raw.with({ answers = { OK }, requests_per_connection = 3 }, function(server)
         local tickets = {}
         for i = 1, 300 do
@@ -373,7 +373,7 @@ describe("the engine", function()
     end)
   end)
 
-  it("takes thousands, and answers them all", function()
+  it("accepts thousands of requests, and completes them all", function()
     raw.with({ answers = { OK } }, function(server)
       local tickets, with = {}, engine.settings { deadline = 60 }
       local request_queue = engine.request_queue(server.url)
@@ -404,7 +404,7 @@ describe("the engine", function()
     end)
   end)
 
-  it("gives each lane its turn: a long one keeps no other from the connections #native", function()
+  it("serves the request queues in turn: a long queue does not block the others #native", function()
     raw.with({ answers = { { body = "{}", pause = 0.005 } } }, function(server)
       local long, with = engine.request_queue(server.url), engine.settings { deadline = 60 }
       local short = submit(server.url, { request_queue = engine.request_queue(server.url), path = "/first" })
@@ -430,20 +430,20 @@ describe("the engine", function()
   end)
 
   describe("over TLS and HTTP/2", function()
-    local world = sandbox.here(setup, teardown)
+    local state = sandbox.here(setup, teardown)
 
     local function post(more)
-      local all = { ca_file = world.server.ca_file, path = "/api/lists", method = "GET", deadline = 30,
-        headers = { "Authorization", "Klaviyo-API-Key " .. world.key, "revision", "2024-10-15" } }
+      local all = { ca_file = state.server.ca_file, path = "/api/lists", method = "GET", deadline = 30,
+        headers = { "Authorization", "Klaviyo-API-Key " .. state.key, "revision", "2024-10-15" } }
       for name, value in pairs(more or {}) do
         all[name] = value
       end
-      return submit(world.server.tls_url, all)
+      return submit(state.server.tls_url, all)
     end
 
-    it("has one connection, and a hundred requests on it at the most #native", function()
+    it("has one connection, with at most a hundred concurrent requests #native", function()
       -- a while in which there is a look at all that are under way, however busy the machine is
-      world.server:fault { delay = 0.15, times = 1000 }
+      state.server:fault { delay = 0.15, times = 1000 }
       local tickets, most = {}, 0
       for i = 1, 300 do
         tickets[i] = post()
@@ -453,7 +453,7 @@ describe("the engine", function()
         local _, running = core.stats()
         most = math.max(most, running)
       until engine.is_idle()
-      world.server:clear_faults()
+      state.server:clear_faults()
       assert.equal(100, most)
       local connections, count = {}, 0
       for i = 1, 300 do
@@ -461,7 +461,7 @@ describe("the engine", function()
         assert.equal(200, answer.status)
         assert.equal("2", answer.http_version)
       end
-      for _, request in ipairs(world:log()) do
+      for _, request in ipairs(state:log()) do
         if not connections[request.connection] and request.protocol == "HTTP/2.0" then
           connections[request.connection], count = true, count + 1
         end
@@ -469,8 +469,8 @@ describe("the engine", function()
       assert.equal(1, count)
     end)
 
-    it("gives up on some, and the others' answers come", function()
-      world.server:fault { delay = 0.05, times = 1000 }
+    it("cancels some requests, and completes the others", function()
+      state.server:fault { delay = 0.05, times = 1000 }
       local tickets = {}
       for i = 1, 300 do
         tickets[i] = post()
@@ -488,19 +488,19 @@ describe("the engine", function()
           assert.is_nil(answer.attempts)
         end
       end
-      world.server:clear_faults()
+      state.server:clear_faults()
     end)
   end)
 
-  describe("over HTTP/2 where the server closes after fifty requests", function()
-    local world = sandbox.here(setup, teardown, { keepalive_requests = 50 })
+  describe("over HTTP/2 with a server that closes after fifty requests", function()
+    local state = sandbox.here(setup, teardown, { keepalive_requests = 50 })
 
-    it("loses nothing that may be sent again", function()
+    it("loses no request that may be retried", function()
       local tickets = {}
       for i = 1, 1000 do
-        tickets[i] = submit(world.server.tls_url, { ca_file = world.server.ca_file, path = "/api/lists",
+        tickets[i] = submit(state.server.tls_url, { ca_file = state.server.ca_file, path = "/api/lists",
           deadline = 60, retries = 4,
-          headers = { "Authorization", "Klaviyo-API-Key " .. world.key, "revision", "2024-10-15" } })
+          headers = { "Authorization", "Klaviyo-API-Key " .. state.key, "revision", "2024-10-15" } })
       end
       for i = 1, 1000 do
         local answer, raw_error = finish(tickets[i], 60)
@@ -508,7 +508,7 @@ describe("the engine", function()
       end
     end)
 
-    it("keeps nothing of what was refused: who wants no retries is sent once", function()
+    it("does not resend a refused request if retries is 0", function()
       local servers, tickets = {}, {}
       for i = 1, 8 do -- with all the handles that are kept, at a time
         servers[i] = raw.start { answers = { { pause = 0.2, send = 0, after = "reset" } } }
@@ -548,7 +548,7 @@ describe("the engine", function()
       return process.wait(child)
     end
 
-    it("begins anew, and the parent goes on #native", function()
+    it("has a new engine, and the parent's continues #native", function()
       raw.with({ answers = { { body = "{}", pause = 0.1 } } }, function(server)
         local request_queue = engine.request_queue(server.url)
         finish(submit(server.url, { request_queue = request_queue, path = "/warm" }))
@@ -578,16 +578,16 @@ describe("the engine", function()
         for i = 1, 40 do
           assert.equal(200, finish(mine[i]).status)
         end
-        local seen = { warm = 0, parent = 0, child = 0 }
+        local counts = { warm = 0, parent = 0, child = 0 }
         for _, request in ipairs(server:requests()) do
           local who = request.target:sub(2)
-          seen[who] = seen[who] + 1
+          counts[who] = counts[who] + 1
         end
-        assert.same({ warm = 1, parent = 40, child = 20 }, seen)
+        assert.same({ warm = 1, parent = 40, child = 20 }, counts)
       end)
     end)
 
-    it("that forked while requests of a paced lane waited #native", function()
+    it("of a fork with waiting requests in a rate-limited queue #native", function()
       raw.with({ answers = { OK } }, function(server)
         local request_queue = engine.request_queue(server.url, { { name = "x", second = 2 } })
         local tickets = {}

@@ -9,7 +9,7 @@ local function lines(list)
   return table.concat(list, "\r\n") .. "\r\n\r\n"
 end
 
-describe("headers.c: header fields of an answer", function()
+describe("headers.c: header fields of a response", function()
   it("are read by lower-case name, values trimmed, repeats joined", function()
     assert.same({
       ["content-type"] = "text/html", ["x-a"] = "1, 2", ["empty"] = "",
@@ -22,7 +22,7 @@ describe("headers.c: header fields of an answer", function()
     assert.same({a = "b"}, core.header_fields(block("A: b")))
   end)
 
-  it("tell the limits, list form and all", function()
+  it("contain the rate limits, also as a list", function()
     assert.same({
       limit = 75, remaining = 74, reset = 12,
       windows = {{limit = 75, seconds = 1}, {limit = 750, seconds = 60}},
@@ -40,7 +40,7 @@ describe("headers.c: header fields of an answer", function()
     }))
   end)
 
-  it("tell of no more windows than there is room for", function()
+  it("contain at most RATE_WINDOWS windows", function()
     local found = core.rate_limit(lines {
       "RateLimit-Limit: 1;w=1, 2;w=2, 3;w=3, 4;w=4, 5;w=5",
     })
@@ -48,7 +48,7 @@ describe("headers.c: header fields of an answer", function()
     assert.is_nil(found.limit)  -- the fifth is no limit without a window
   end)
 
-  it("tell nothing where they make no sense", function()
+  it("are ignored if they are malformed", function()
     assert.is_nil(core.rate_limit(lines {"X: 1"}))
     assert.is_nil(core.rate_limit(lines {"RateLimit-Limit: many"}))
     assert.is_nil(core.rate_limit(lines {"RateLimit-Reset: -1"}))
@@ -63,7 +63,7 @@ describe("headers.c: header fields of an answer", function()
     end
   end)
 
-  it("tell when to try again, in seconds or as a date", function()
+  it("contain Retry-After, in seconds or as a date", function()
     local function after(value)
       return core.retry_after(lines {"Retry-After: " .. value})
     end
@@ -87,7 +87,7 @@ describe("headers.c: header fields of a request", function()
     }
   end
 
-  it("must be names and values, and no more than one line", function()
+  it("must be valid names and values of one line", function()
     assert.truthy(settings {"A-b", "value", "C", ""})
     for _, value in ipairs {"a\r\nb: c", "a\nb", "a\rb", "a\0b", "a\127"} do
       local made, name, why = settings {"A", value}
@@ -102,7 +102,7 @@ describe("headers.c: header fields of a request", function()
     end
   end)
 
-  it("are not shown", function()
+  it("are not shown by tostring", function()
     local made = settings {"Authorization", "secret"}
     assert.equal("klaviyo.settings", tostring(made))
   end)

@@ -58,8 +58,8 @@ local function run(text, plan, options)
   return output, requests
 end
 
-describe("an engine in a thread", function()
-  it("tells the end of each request once, by its port", function()
+describe("an engine with a background thread", function()
+  it("reports the end of each request once, in its completion queue", function()
     local _, requests = run [[
       local tickets = many(200)
       finish(tickets)
@@ -87,7 +87,7 @@ describe("an engine in a thread", function()
     ]], { answers = { { never = true } } })
   end)
 
-  it("gives up on what nobody holds any more", function()
+  it("cancels a request whose ticket was garbage collected", function()
     run([[
       coroutine.wrap(function() many(30) end)()
       collectgarbage() collectgarbage()
@@ -98,7 +98,7 @@ describe("an engine in a thread", function()
     ]], { answers = { { never = true } } })
   end)
 
-  it("keeps deadlines, and tries again", function()
+  it("applies deadlines, and retries", function()
     run([[
       local late = go {settings = {deadline = 0.2}, path = "/late"}
       finish {late}
@@ -111,7 +111,7 @@ describe("an engine in a thread", function()
     ]], { answers = { { never = true }, { status = 503 }, { body = "{}" } } })
   end)
 
-  it("is asked by nobody who would wait himself", function()
+  it("rejects calls that would wait in the calling thread", function()
     run [[
       local ticket = go()
       assert(not pcall(ticket.wait, ticket, 0))
@@ -123,14 +123,14 @@ describe("an engine in a thread", function()
     ]]
   end)
 
-  it("ends with the process, whatever is under way", function()
+  it("ends with the process, even with requests in progress", function()
     run([[
       many(20)
       until_true(function() return select(2, core.stats()) > 0 end)
     ]], { answers = { { never = true } } })
   end)
 
-  it("starts anew in a child #native", function()
+  it("has a new engine in a child #native", function()
     local _, requests = run([[
       package.cpath = package.cpath .. ";" .. os.getenv "SPEC_CPATH"
       finish {go()}
@@ -148,7 +148,7 @@ describe("an engine in a thread", function()
     assert.equal(3, #requests)
   end)
 
-  it("has several ports, each with its own", function()
+  it("has several completion queues, each with its own completions", function()
     run [[
       local other = core.completion_queue()
       assert(core.completion_queues() == 2)
@@ -164,7 +164,7 @@ describe("an engine in a thread", function()
   end)
 end)
 
-describe("a request that nobody waits for", function()
+describe("a background request", function()
   local TRACK = [[
     local function track(n, most, more)
       local settings, background = engine.settings(more), core.request_queue(url:match "^%a+://[^/]+", nil, nil, true)
@@ -183,7 +183,7 @@ describe("a request that nobody waits for", function()
     end
   ]]
 
-  it("goes out, and is counted", function()
+  it("is sent and counted", function()
     local _, requests = run(TRACK .. [[
       assert(track(100) == 100)
       until_true(function() return counts_are(0, 0, 100, 0, 0) end)
@@ -191,7 +191,7 @@ describe("a request that nobody waits for", function()
     assert.equal(100, #requests)
   end)
 
-  it("leaves room for those that somebody waits for", function()
+  it("leaves capacity for foreground requests", function()
     run(TRACK .. [[
       track(70, 1000, {deadline = 0.8}) -- until which the process stays
       until_true(function() return core.background_stats().running == 64 end)
@@ -200,14 +200,14 @@ describe("a request that nobody waits for", function()
     ]], { answers = { { never = true } } })
   end)
 
-  it("is refused where there are too many", function()
+  it("is refused if there are too many", function()
     run(TRACK .. [[
       assert(track(50, 20, {deadline = 0.2}) == 20)
       assert(core.background_stats().refused == 30)
     ]], { answers = { { never = true } } })
   end)
 
-  it("says why it failed", function()
+  it("reports why it failed", function()
     run(TRACK .. [[
       track(1)
       until_true(function() return core.background_stats().failed == 1 end)
@@ -221,12 +221,12 @@ describe("a request that nobody waits for", function()
       { send = 0, after = "reset" } } })
   end)
 
-  it("still goes out when the process ends", function()
+  it("is still sent when the process ends", function()
     local _, requests = run(TRACK .. "track(60)")
     assert.equal(60, #requests)
   end)
 
-  it("also from a process that pumps", function()
+  it("is also sent if the process runs the loop itself", function()
     local text = TRACK:gsub("^", [[
       local core = require "klaviyo.core"
       local engine = require "spec.support.engine"

@@ -116,7 +116,7 @@ local untold = later { { { { status = 429 }, { status = 429 }, { status = 429 },
   { status = 429 }, { status = 429 } }, all(GET, { deadline = 2 }) } }
 
 describe("a 429", function()
-  it("waits exactly as long as it says, any verb", function()
+  it("waits exactly for Retry-After, with any method", function()
     for _, result in ipairs(told()) do
       assert.equal(200, result.answer.status)
       assert.equal(2, #result.requests)
@@ -126,13 +126,13 @@ describe("a 429", function()
     end
   end)
 
-  it("may say so by a date", function()
+  it("may have a date as Retry-After", function()
     local result = dated()[1]
     local waited = result.answer.attempts[2].waited
     assert.is_true(waited >= 0.9 and waited < 2.2, tostring(waited))
   end)
 
-  it("beyond the deadline ends it at once", function()
+  it("with a Retry-After beyond the deadline fails the request at once", function()
     local began = core.clock()
     local result = try({ { status = 429, headers = { ["Retry-After"] = "30" } }, OK }, all(POST))
     assert.is_true(core.clock() - began < 2)
@@ -141,7 +141,7 @@ describe("a 429", function()
     assert.is_false(result.answer.maybe_sent)
   end)
 
-  it("that says nothing is not asked more and more often towards the deadline", function()
+  it("without Retry-After is not retried more often towards the deadline", function()
     for _, result in ipairs(always()) do
       if result.answer then
         assert.equal(429, result.answer.status)
@@ -152,13 +152,13 @@ describe("a 429", function()
     end
   end)
 
-  it("that names a time is no failed retry: it may come as often as it likes", function()
+  it("with Retry-After is not counted as a retry", function()
     local result = often()[1]
     assert.equal(200, result.answer.status)
     assert.equal(5, #result.answer.attempts)
   end)
 
-  it("with a Retry-After of 0 is a failed retry: five calls with two retries are 15 requests", function()
+  it("with a Retry-After of 0 is counted as a retry: five calls with two retries are 15 requests", function()
     local requests = 0
     for _, result in ipairs(zero()) do
       requests = requests + #result.requests
@@ -170,7 +170,7 @@ describe("a 429", function()
     assert.equal(15, requests)
   end)
 
-  it("with a Retry-After of 0, or that is past, waits with growing gaps", function()
+  it("with a Retry-After of 0 or in the past waits with exponential backoff", function()
     local results = given_up()
     local attempts = results[1].answer.attempts
     assert.equal(200, results[1].answer.status)
@@ -183,13 +183,13 @@ describe("a 429", function()
     assert.equal(2, #results[2].requests)
   end)
 
-  it("without a word of when waits with growing gaps", function()
+  it("without Retry-After waits with exponential backoff", function()
     local result = untold()[1]
     local outcome = result.answer or result.raw_error
     assert.is_true(#outcome.attempts >= 2 and #outcome.attempts < 30)
   end)
 
-  it("is not waited for by who wants no retries", function()
+  it("is not retried if retries is 0", function()
     local result = try({ { status = 429, headers = { ["Retry-After"] = "1" } }, OK }, all(GET, { retries = 0 }))
     assert.equal(429, result.answer.status)
     assert.equal(1, #result.requests)
@@ -202,7 +202,7 @@ local said = try_long { { { { status = 503, headers = { ["Retry-After"] = "1" } 
 local thrice = try_long { { { { status = 503 } }, all(POST, { retries = 2 }) } }
 
 describe("a 503", function()
-  it("is tried again, any verb: nothing was done", function()
+  it("is retried with any method: the request was not processed", function()
     for i, result in ipairs(unavailable()) do
       assert.equal(200, result.answer.status)
       assert.equal(3, #result.requests)
@@ -211,12 +211,12 @@ describe("a 503", function()
     end
   end)
 
-  it("waits as long as it says", function()
+  it("waits for Retry-After", function()
     local result = said()[1]
     assert.is_true(result.answer.attempts[2].waited >= 1)
   end)
 
-  it("no more often than was asked for", function()
+  it("at most 'retries' times", function()
     local result = thrice()[1]
     assert.equal(503, result.answer.status)
     assert.equal(3, #result.answer.attempts)
@@ -249,8 +249,8 @@ for name, more in pairs(REPEATABLE) do
   broken[name] = try_long(cases)
 end
 
-describe("what may have been done", function()
-  it("is sent again after a vague status where that does no harm", function()
+describe("a request that may have been processed", function()
+  it("is retried after an ambiguous status if it is repeatable", function()
     local results = vague()
     for i, status in ipairs(VAGUE) do
       assert.equal(200, results[i].answer.status)
@@ -261,7 +261,7 @@ describe("what may have been done", function()
     end
   end)
 
-  it("is sent again on a new connection after a 421 or a 408", function()
+  it("is retried on a new connection after a 421 or a 408", function()
     local results = misdirected()
     for _, i in ipairs { 1, 3 } do
       assert.equal(200, results[i].answer.status)
@@ -274,7 +274,7 @@ describe("what may have been done", function()
   end)
 
   for name, more in pairs(REPEATABLE) do
-    it("is sent again after whatever befalls the connection: " .. name, function()
+    it("is retried after a connection error: " .. name, function()
       for _, result in ipairs(broken[name]()) do
         assert.equal('"at last"', result.answer.body)
         assert.equal(2, #result.requests)
@@ -284,7 +284,7 @@ describe("what may have been done", function()
     end)
   end
 
-  it("is sent once when it is any other POST", function()
+  it("is sent once if it is any other POST", function()
     for _, answer in ipairs { { send = 0, after = "reset" }, { send = 0, after = "close" }, { never = true },
       { body = "{}", length = 99, after = "close" }, { body = "{}", send = 20, after = "reset" } } do
       local result = try({ answer, OK }, all(POST, { timeout = 0.2 }))
@@ -295,13 +295,13 @@ describe("what may have been done", function()
     end
   end)
 
-  it("stays in doubt when a later attempt is refused", function()
+  it("keeps maybe_sent if a later attempt is rejected", function()
     local result = try({ { status = 500 }, { status = 400, body = "{}" } }, all(UPSERT))
     assert.equal(400, result.answer.status)
     assert.is_true(result.answer.maybe_sent)
   end)
 
-  it("is sent once when the connection it was kept alive on had died", function()
+  it("is sent once if a kept-alive connection had died", function()
     for _, how in ipairs { "close", "reset" } do
       for _, more in ipairs { UPSERT, POST } do
         raw.with({ answers = { OK, { send = 0, after = how }, OK } }, function(server)
@@ -320,7 +320,7 @@ describe("what may have been done", function()
   end)
 end)
 
-describe("what was never sent", function()
+describe("a request that was never sent", function()
   local function nowhere()
     local server = raw.start { answers = {} }
     local url = server.url
@@ -334,7 +334,7 @@ describe("what was never sent", function()
     return url
   end
 
-  it("is tried again, any verb, and never said to be in doubt", function()
+  it("is retried with any method, and maybe_sent is false", function()
     local url = nowhere()
     local one, two = submit(url, all(GET, { retries = 2 })), submit(url, all(POST, { retries = 2 }))
     for _, ticket in ipairs { one, two } do
@@ -346,7 +346,7 @@ describe("what was never sent", function()
     end
   end)
 
-  it("ends by the deadline at the latest", function()
+  it("fails by the deadline at the latest", function()
     local url = nowhere()
     local settings = all(GET, { retries = 1000, deadline = 0.7 })
     local one, two = submit(url, settings), submit(url, settings)
@@ -358,7 +358,7 @@ describe("what was never sent", function()
     end
   end)
 
-  it("is not where another try mends nothing", function()
+  it("is not retried after a permanent error", function()
     raw.with({ answers = { OK }, greeting = "220 ready\r\n" }, function(server)
       local url = server.url:gsub("^http:", "https:")
       local _, raw_error = finish(submit(url, all(GET, { ca_file = "/nonexistent" })))
@@ -368,7 +368,7 @@ describe("what was never sent", function()
   end)
 end)
 
-describe("what the service has decided", function()
+describe("a final status of the service", function()
   for _, status in ipairs { 200, 204, 301, 400, 401, 403, 404, 409, 410, 413, 415, 501 } do
     it(("is not asked for again: %d"):format(status), function()
       local result = try({ { status = status }, OK }, all(GET))
@@ -378,7 +378,7 @@ describe("what the service has decided", function()
     end)
   end
 
-  it("nor what is larger than wanted", function()
+  it("a response larger than max_response_bytes is not retried", function()
     local result = try({ { body = ("x"):rep(1000) }, OK }, all(GET, { max_response_bytes = 100 }))
     assert.equal("transport", result.raw_error.kind)
     assert.equal(1, #result.requests)
@@ -391,7 +391,7 @@ for i = 1, 5 do
 end
 growing = later(growing)
 
-it("gaps grow, at random", function()
+it("the waits grow, with jitter", function()
   local sums = {}
   for i, result in ipairs(growing()) do
     local attempts = result.answer.attempts

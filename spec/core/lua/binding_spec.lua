@@ -3,7 +3,7 @@ local leave = require "spec.support.finalizer"
 local script = require "spec.support.script"
 
 describe("binding.c: a scratch buffer", function()
-  it("is not disturbed by a finalizer that calls the same function", function()
+  it("is not changed by a finalizer that calls the same function", function()
     local function meddle()
       core.url("http://x", "/{evil}", { evil = ("E"):rep(500) })
       core.escape(("%"):rep(300))
@@ -21,7 +21,7 @@ describe("binding.c: a scratch buffer", function()
     end
   end)
 
-  it("is another one after an error", function()
+  it("is a new one after an error", function()
     for _ = 1, 100 do
       assert.has_error(function() core.url("https://a", "/p", nil, { "q", {}, "r", true }) end)
       assert.equal("https://a/p?q=1", core.url("https://a", "/p", nil, { "q", "1" }))
@@ -29,7 +29,7 @@ describe("binding.c: a scratch buffer", function()
   end)
 
   -- a leak, to a sanitizer
-  it("is left by nobody when the state closes", function()
+  it("is freed when the state closes", function()
     local output, status = script.run [[
       local core = require "klaviyo.core"
       kept = require "spec.support.finalizer"(function()

@@ -17,7 +17,7 @@ local function refuse(name, whose, url)
   return tonumber(refused), tonumber(errors)
 end
 
-describe("where memory runs out", function()
+describe("when memory allocation fails", function()
   local file = io.open((scarce:gsub("%?", "klaviyo/core")))
   if not file then
     return pending("the core that memory is refused was not built")

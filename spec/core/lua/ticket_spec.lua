@@ -16,7 +16,7 @@ describe("core.perform", function()
     engine.pump_until(engine.is_idle)
   end)
 
-  it("gives the answer that came in time", function()
+  it("returns a response that came in time", function()
     raw.with({ answers = { { status = 201, body = "made" } } }, function(server)
       for _ = 1, 3 do
         local ticket, answer, raw_error = perform(server.url, 5)
@@ -29,7 +29,7 @@ describe("core.perform", function()
     end)
   end)
 
-  it("gives a ticket where none came yet, and another one to the next", function()
+  it("returns a ticket if the response has not come yet, and another to the next call", function()
     raw.with({ answers = { { pause = 0.3, body = "late" } } }, function(server)
       local first, answer = perform(server.url, 0.02)
       assert.is_nil(answer)
@@ -41,7 +41,7 @@ describe("core.perform", function()
     end)
   end)
 
-  it("gives the trouble", function()
+  it("returns the raw error", function()
     raw.with({ on_accept = "reset" }, function(server)
       local ticket, answer, raw_error = perform(server.url, 5)
       assert.is_false(ticket)
@@ -50,7 +50,7 @@ describe("core.perform", function()
     end)
   end)
 
-  it("is at nobody's mercy who performs in a finalizer", function()
+  it("can be called in a finalizer", function()
     raw.with({ answers = { { body = "{}" } } }, function(server)
       local meddled, over = 0, false
       local function meddle()
@@ -77,7 +77,7 @@ describe("core.perform", function()
     end)
   end)
 
-  it("refuses what it cannot send, and goes on", function()
+  it("rejects invalid arguments, and works afterwards", function()
     raw.with({ answers = { { body = "{}" } } }, function(server)
       local settings, request_queue = engine.settings(), engine.request_queue(server.url)
       for _ = 1, 3 do
@@ -91,7 +91,7 @@ describe("core.perform", function()
   end)
 
   -- a leak, to a sanitizer
-  it("leaves nothing to a state that closes", function()
+  it("frees everything when the state closes", function()
     raw.with({ answers = { { body = "{}" } } }, function(server)
       local text = [[
         local core, engine = require "klaviyo.core", require "spec.support.engine"

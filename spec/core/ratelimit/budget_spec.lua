@@ -66,7 +66,7 @@ describe("the budget", function()
     return ("take 7 %s %s"):format(limits or "3 5 0", type(now) == "number" and ("%d"):format(now) or now)
   end
 
-  describe("never lets a window of the service's overflow", function()
+  describe("never exceeds the limit in a window of the service", function()
     -- each case: limits, seconds, the longest answer in ms, and how many at the least are let go
     for _, case in ipairs {
       { "75 700 0", 190, 20, 2800 }, { "10 150 0", 250, 3000, 600 }, { "1 15 0", 190, 1800, 45 },
@@ -100,21 +100,21 @@ describe("the budget", function()
     assert.equal(0, list[10])
   end)
 
-  it("counts days, over the end of a process", function()
+  it("counts days beyond the end of a process", function()
     assert.same({ 0, 0 }, ask(take(T, "0 0 2"), take(T, "0 0 2")))
     local wait = ask(take(T + 3600000, "0 0 2"))[1]
     assert.is_true(wait > 82000000 and wait < 83200000)
     assert.equal(0, ask(take(T + 86400000 + 345600, "0 0 2"))[1])
   end)
 
-  it("counts a request from its answer on", function()
+  it("counts a request from its response on", function()
     local list = ask(take(T, "1 0 0"), ("settle 7 1 0 0 %d %d"):format(T, T + 700), take(T + 1100, "1 0 0"),
       take(T + 1704, "1 0 0"))
     assert.is_true(list[3] >= 600)
     assert.equal(0, list[4])
   end)
 
-  it("takes from all of a request's limits, or from none", function()
+  it("counts a request against all of its limits, or against none", function()
     local two = "take2 1 9 0 0 2 1 0 0 %d"
     local list = ask(two:format(T), two:format(T), two:format(T), take(T, "9 0 0"), "take 1 9 0 0 " .. T)
     assert.equal(0, list[1])
@@ -125,8 +125,8 @@ describe("the budget", function()
     assert.equal(0, #ask())
   end)
 
-  describe("heeds the service", function()
-    it("when it says to wait, as long as it says but never more than a day", function()
+  describe("follows the service", function()
+    it("when it asks to wait, for that time but at most a day", function()
       local list = ask(("block 7 %d 5000"):format(T), take(T + 4999), take(T + 5000),
         ("block 7 %d 99999999999"):format(T + 5000), take(T + 6000))
       assert.equal(1, list[2])
@@ -134,7 +134,7 @@ describe("the budget", function()
       assert.equal(86400000 - 1000, list[5])
     end)
 
-    it("when its limits are others than the catalogue's", function()
+    it("when its limits differ from the table of operations", function()
       local list = ask(take(T, "75 700 0"), ("learn 7 75 700 0 %d 2 60 2:1 3:60"):format(T),
         take(T, "75 700 0"), take(T, "75 700 0"), take(T + 1004, "75 700 0"), take(T + 2008, "75 700 0"))
       assert.equal(0, list[3])
@@ -143,7 +143,7 @@ describe("the budget", function()
       assert.is_true(list[6] > 57000)
     end)
 
-    it("when it has a window that the catalogue does not know, or of another length", function()
+    it("when it reports another window, or one of another length", function()
       local list = ask(take(T, "9 9 0"), ("learn 7 9 9 0 %d 8 5 9:1 9:6 2:86400"):format(T), take(T, "9 9 0"),
         take(T, "9 9 0"), ("learn 7 9 9 0 %d 1 5 9:1 2:6 9:86400"):format(T + 1), take(T + 1, "9 9 0"))
       assert.equal(0, list[3])
@@ -151,7 +151,7 @@ describe("the budget", function()
       assert.is_true(list[6] > 5000 and list[6] < 6100)
     end)
 
-    it("but not about a limit that is no matter of the service's", function()
+    it("but not for a limit that the service does not report", function()
       -- a key of 0 is the gateway's own here
       local list = ask(("learn 0 2 0 0 %d 74 60 75:1 700:60"):format(T), times(3, "take 0 2 0 0 " .. T))
       assert.is_true(list[4] > 0)
@@ -160,7 +160,7 @@ describe("the budget", function()
       assert.is_true(list[10] > 0)
     end)
 
-    it("and knows which of two limits an answer tells of", function()
+    it("and recognizes which of two limits a response describes", function()
       local told = ("learn2 5 75 700 0 6 10 150 0 %d 0 60 10:1 150:60"):format(T)
       local list = ask(told, "take 5 75 700 0 " .. T, "take 6 10 150 0 " .. T)
       assert.equal(0, list[2])
@@ -171,7 +171,7 @@ describe("the budget", function()
       assert.same({ 0, 0 }, { list[2], list[3] })
     end)
 
-    it("when others have used some of a minute, until that is over", function()
+    it("when other programs have used a part of a minute, until it ends", function()
       local list = ask(take(T), ("learn 7 3 5 0 %d 1 20 3:1 5:60"):format(T + 5), take(T + 2000),
         take(T + 4000), take(T + 20006))
       assert.equal(0, list[3])
@@ -180,7 +180,7 @@ describe("the budget", function()
     end)
   end)
 
-  describe("books what is left on the window that the answer describes", function()
+  describe("applies the remaining requests to the window that the response describes", function()
     -- as many as are let go at once, after an answer with these figures
     local function let_go(limits, figures, at)
       local answers, count = ask(("learn 7 %s %d %s"):format(limits, T, figures),
@@ -192,7 +192,7 @@ describe("the budget", function()
       return count
     end
 
-    it("the second, in the answers of the live service", function()
+    it("the second, in responses of the live service", function()
       -- three of 75 in this second: with no request of ours, those of others
       assert.equal(72, let_go("75 750 0", "72 0 75:1 750:60"))
       assert.equal(75, let_go("75 750 0", "72 0 75:1 750:60", T + 1000))
@@ -200,51 +200,51 @@ describe("the budget", function()
       assert.equal(10, let_go("10 150 150", "1 0 10:1 150:60 150:86400", T + 1000))
     end)
 
-    it("the minute, if the figures do not fit the second, as documented", function()
+    it("the minute, if the values do not fit the second, as documented", function()
       assert.equal(5, let_go("75 750 0", "5 60 75:1 750:60", T + 2000))
       assert.equal(75, let_go("75 750 0", "699 1 75:1 750:60"))
       assert.equal(75, let_go("75 750 0", "5 60 75:1 750:60", T + 60000))
     end)
 
-    it("of two windows with one limit, the one that the reset fits", function()
+    it("of two windows with one limit, the one that fits the reset", function()
       assert.equal(2, let_go("9 90 90", "2 40 90 9:1 90:60 90:86400"))
       assert.equal(9, let_go("9 90 90", "2 40 90 9:1 90:60 90:86400", T + 40000))
       assert.equal(2, let_go("9 90 90", "2 4000 90 9:1 90:60 90:86400", T + 3999000))
     end)
 
-    it("none, if the figures fit none", function()
+    it("none, if the values fit none", function()
       assert.equal(75, let_go("75 750 0", "5 61 75:1 750:60"))
       assert.equal(75, let_go("75 750 0", "751 1 75:1 750:60"))
     end)
   end)
 
-  describe("says at once what must be waited for", function()
+  describe("returns the shortest possible wait at once", function()
     local function least(ahead, now)
       return ("least 7 10 60 0 %d %d"):format(ahead, now or T)
     end
 
-    it("behind so many others", function()
+    it("for a request behind others", function()
       assert.same({ 0, 1000, 60000, 120000 }, ask(least(9), least(10), least(60), least(179)))
     end)
 
-    it("by the limits as the service told them", function()
+    it("by the limits that the service reported", function()
       assert.same({ "ok", 0, 6000 }, ask(("learn 7 10 60 0 %d 99 1 100:1 600:6"):format(T), least(60),
         least(600)))
     end)
 
-    it("by the service's own word", function()
+    it("by the block that the service asked for", function()
       assert.same({ "ok", 30000, 0 }, ask(("block 7 %d 30000"):format(T), least(0), least(0, T + 30000)))
     end)
   end)
 
-  describe("lives with a clock that is set", function()
+  describe("works with a clock that is set", function()
     it("back by a little", function()
       local list = ask(times(3, take(T)), take(T - 20))
       assert.equal(0, list[3])
       assert.is_true(list[4] > 1000 and list[4] < 1100)
     end)
 
-    it("back by much: what was used is as long ago as before", function()
+    it("back by much: the counts keep their age", function()
       local later = T + 10 * 86400000
       local list = ask(times(3, take(later)), take(T), take(T + 1004), take(T + 1004), take(T + 1004),
         ("block 7 %d 30000"):format(T + 1004), take(T - 7200000), take(T - 7200000 + 30000))
@@ -265,7 +265,7 @@ describe("the budget", function()
       assert.equal(0, list[5])
     end)
 
-    it("as it pleases: its own clock does not follow the wall's", function()
+    it("in any way: its own clock does not follow the wall clock", function()
       local day = "0 0 2"
       assert.same({ 0, 0 }, ask(take("now", day), take("now", day)))
       for _, seconds in ipairs { -7200, 90000, 0, -90000, 1e9 } do
@@ -282,7 +282,7 @@ describe("the budget", function()
       handle:close()
     end
 
-    it("while the machine was off: back, nothing is forgotten; ahead, a day is over", function()
+    it("while the machine was off: backwards, nothing is lost; forwards, a day is over", function()
       local day = "0 0 2"
       local function after_restart(seconds)
         restart()
@@ -305,7 +305,7 @@ describe("the budget", function()
     end)
   end)
 
-  it("lets every child of a process with threads work", function()
+  it("works in every child of a process with threads", function()
     assert.equal(300, ask("forks 300")[1])
   end)
 
@@ -329,7 +329,7 @@ describe("the budget", function()
       return pid, pipe
     end
 
-    it("killed while it had the lock", function()
+    it("that is killed while it has the lock", function()
       assert.equal(0, ask(take(T))[1])
       local pid, pipe = holder()
       os.execute("kill -9 " .. pid)
@@ -341,7 +341,7 @@ describe("the budget", function()
       pipe:close()
     end)
 
-    it("stopped while it had the lock: nobody stands still, or goes unpaced", function()
+    it("that is stopped while it has the lock: others do not block, and keep the limits", function()
       local pid, pipe = holder()
       os.execute("kill -STOP " .. pid)
       local began = core.clock()
@@ -378,32 +378,32 @@ describe("the budget", function()
       return (shell("stat -c %a:%g " .. (path or dir .. "/budget")):match("%S+"))
     end
 
-    it("is its owner's alone", function()
+    it("is readable and writable by its owner only", function()
       assert.equal("ok", open())
       assert.matches("^600:", mode())
     end)
 
-    it("or a folder's group's, whatever the umask", function()
+    it("or by the group of its directory, under any umask", function()
       shell("chmod 2770 " .. dir)
       local _, status = shell(("umask 077; echo 'open %s/budget group' | %s"):format(dir, quote(probe)))
       assert.equal(0, status)
       assert.equal("660:" .. mode(dir):match("%d+$"), mode())
     end)
 
-    it("is taken from the disk at once", function()
+    it("is allocated on the disk at once", function()
       assert.equal("ok", open())
       local blocks, size = shell("stat -c '%b %s' " .. dir .. "/budget"):match("(%d+) (%d+)")
       assert.is_true(blocks * 512 >= size + 0)
     end)
 
-    it("is begun anew when it was cut", function()
+    it("is created again after it was truncated", function()
       ask(times(3, take(T)))
       write(read():sub(1, 5000))
       assert.same({ 0, 0, 0 }, ask(times(3, take(T))))
       assert.is_true(ask(take(T))[1] > 0)
     end)
 
-    it("is begun anew when another version made it", function()
+    it("is created again if another version wrote it", function()
       assert.equal(0, ask(take(T, "1 0 0"))[1])
       local handle = assert(io.open(dir .. "/budget", "r+b"))
       handle:write("klaviyo1")
@@ -431,7 +431,7 @@ describe("the budget", function()
       return answers
     end
 
-    it("may be truncated while it is in use: nobody dies of it", function()
+    it("can be truncated while it is in use without a crash", function()
       for _, size in ipairs { "0", "5000", "100", "2101247" } do
         local list = meanwhile(function()
           shell(("truncate -s %s %s/budget"):format(size, dir))
@@ -447,7 +447,7 @@ describe("the budget", function()
       end
     end)
 
-    it("may be written by others: it goes on, and is whole again", function()
+    it("can be overwritten by others: it is repaired", function()
       local noise = {}
       for i = 1, 2101248 / 8 do
         noise[i] = ("\255\127\200\3%03d!"):format(i % 1000)
@@ -464,7 +464,7 @@ describe("the budget", function()
       end
     end)
 
-    it("is what others left in a record, made good", function()
+    it("repairs a record that others have changed", function()
       ask(times(3, take(T, "9 5 0")))
       ask("spoil 7 " .. T)
       local list = ask(times(3, take(T, "9 5 0")))
@@ -472,7 +472,7 @@ describe("the budget", function()
       assert.is_true(list[3] > 0)
     end)
 
-    it("is left for another that is there now, by those who have it open", function()
+    it("is replaced by the file that is now at its path", function()
       for _, how in ipairs { "rm", "mv" } do
         local list = meanwhile(function()
           shell(how == "rm" and ("rm %s/budget"):format(dir) or ("mv %s/budget %s/away"):format(dir, dir))
@@ -483,7 +483,7 @@ describe("the budget", function()
       end
     end)
 
-    it("is shared by those who have it when its folder is gone", function()
+    it("stays shared after its directory was removed", function()
       local list = meanwhile(function()
         shell(("mv %s %s.away"):format(dir, dir))
         shell(("mkdir %s"):format(dir))
@@ -507,7 +507,7 @@ describe("the budget", function()
       assert.equal("precious", read(dir .. "/other"))
     end)
 
-    it("may be on a disk that is full: each process counts for itself then, from what all had used", function()
+    it("can be on a full disk: each process then counts on its own, from the shared counts", function()
       local list = ask(take(T), "problem", "full on", take(T), take(T), take(T), take(T), "problem", "full off",
         "sleep 2100", take(T), take(T), take(T))
       assert.same({ 0, "none" }, { list[1], list[2] })
@@ -519,7 +519,7 @@ describe("the budget", function()
       assert.is_true(list[13] > 0)
     end)
 
-    it("may be more than this process is allowed to write", function()
+    it("can exceed the file size limit of this process", function()
       assert.matches("too large", shell(("ulimit -f 8; echo 'open %s/budget own' | %s"):format(dir, quote(probe))))
       assert.equal("ok", open())
       local text, status = shell(("ulimit -f 8; printf 'open %s/budget own\n%s\n%s\n%s\n%s\nproblem\n' | %s"):format(
@@ -528,7 +528,7 @@ describe("the budget", function()
       assert.matches("^ok\n0\n0\n0\n[1-9]%d*\n", text)
     end)
 
-    it("has room for every pair of account and operation that is still counted", function()
+    it("has records for every pair of account and operation that is still counted", function()
       local many = "many 1 0 0 2 3000 %d"
       assert.same({ 3000, 3000, 0, 0 }, ask(many:format(T), many:format(T), many:format(T), many:format(T + 80000000)))
       assert.equal(0, ask(many:format(T + 80000000))[1])
@@ -540,7 +540,7 @@ describe("the budget", function()
       assert.is_true(#read() <= size * 1.5, ("%d, then %d bytes"):format(size, #read()))
     end)
 
-    it("gives a place to whoever asks, when every place of a key is taken", function()
+    it("replaces a record when every position of a key is taken", function()
       -- as many as no file has room for, by way of one group
       local lines, step = {}, 64 * 128
       for i = 1, 16 * 8 + 40 do
@@ -551,27 +551,27 @@ describe("the budget", function()
       end
     end)
 
-    it("is not a hard link to something else of the user's", function()
+    it("must not be a hard link to another file of the user", function()
       write("", dir .. "/empty")
       shell(("ln %s/empty %s/budget"):format(dir, dir))
       assert.matches("more than one hard link", open())
       assert.equal("", read(dir .. "/empty"))
     end)
 
-    it("becomes its owner's alone where others could write to it", function()
+    it("loses the permissions of other users", function()
       assert.equal("ok", open())
       shell("chmod 666 " .. dir .. "/budget")
       assert.equal("ok", open())
       assert.matches("^600:", mode())
     end)
 
-    it("is made by one who comes after one that died making it", function()
+    it("is completed after its creator was killed", function()
       ask(take(T))
       write(("\0"):rep(#read()))
       assert.same({ 0, 0, 0 }, ask(times(3, take(T))))
     end)
 
-    it("is never something else of the user's", function()
+    it("never overwrites another file of the user", function()
       for _, bytes in ipairs { "dear diary", "a", ("x"):rep(2000000), "\0\0\0\0\0\0\0\0\0" } do
         write(bytes)
         assert.matches("other content", open())
@@ -579,7 +579,7 @@ describe("the budget", function()
       end
     end)
 
-    it("is no link, no folder, no pipe", function()
+    it("must not be a symbolic link, a directory or a pipe", function()
       write("precious", dir .. "/file")
       shell(("cd %s && ln -s file link && ln -s nowhere lost && mkdir folder && mkfifo pipe"):format(dir))
       assert.matches("symbolic link", open(dir .. "/link"))
@@ -590,7 +590,7 @@ describe("the budget", function()
       assert.matches("regular", open(dir .. "/pipe"))
     end)
 
-    it("is nobody else's", function()
+    it("must not belong to another user", function()
       local _, is_root = shell("[ $(id -u) = 0 ]")
       if is_root ~= 0 then
         return pending("only root can give files away")
@@ -601,7 +601,7 @@ describe("the budget", function()
       assert.equal("", read())
     end)
 
-    it("is not waited for long when somebody keeps it locked: this process counts for itself", function()
+    it("is not waited for long when another process keeps it locked: this process counts on its own", function()
       assert.equal("ok", open())
       local pipe = io.popen(("flock %s/budget sh -c 'echo $$; exec sleep 4' 2>&-"):format(dir))
       local pid = pipe:read("*l")
@@ -616,11 +616,11 @@ describe("the budget", function()
       assert.equal(0, ask(take(T))[1])
     end)
 
-    it("says why it cannot be had", function()
+    it("reports why it cannot be used", function()
       assert.matches("No such file", open(dir .. "/none/budget"))
     end)
 
-    it("is made once, by however many come at the same time", function()
+    it("is created once by concurrent processes", function()
       local text = shell(("for i in 1 2 3 4 5 6 7 8 9 10 11 12; do (echo 'open %s/budget own'; "
         .. "echo 'take 7 5 0 0 %d') | %s & done; wait"):format(dir, T, quote(probe)))
       local taken = 0

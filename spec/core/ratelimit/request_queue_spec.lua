@@ -1,7 +1,7 @@
 -- What is not sent by the engine takes part in the budget by hand.
 local core = require "klaviyo.core"
 
-describe("a lane", function()
+describe("a request queue", function()
   local number = 0
 
   local function new(limit)
@@ -10,7 +10,7 @@ describe("a lane", function()
     return core.request_queue("https://a.klaviyo.com", assert(core.budget()), { limit })
   end
 
-  it("gives as many as the limit says, then tells how long to wait", function()
+  it("allows as many requests as the limit, then returns how long to wait", function()
     local request_queue = new { second = 3, minute = 60 }
     for _ = 1, 3 do
       assert.is_number(request_queue:take())
@@ -20,7 +20,7 @@ describe("a lane", function()
     assert.is_true(seconds > 0 and seconds <= 1.1, tostring(seconds))
   end)
 
-  it("gives any number where nothing is paced", function()
+  it("allows any number of requests without a rate limit", function()
     local request_queue = core.request_queue("https://a.klaviyo.com")
     for _ = 1, 100 do
       local when = request_queue:take()
@@ -29,7 +29,7 @@ describe("a lane", function()
     end
   end)
 
-  it("is closed for as long as the service says", function()
+  it("is closed for as long as the service asks", function()
     local request_queue = new { second = 3, minute = 60 }
     request_queue:finish(request_queue:take(), 429, "Retry-After: 30\r\n")
     local when, seconds = request_queue:take()
@@ -37,7 +37,7 @@ describe("a lane", function()
     assert.is_true(seconds > 28 and seconds <= 30, tostring(seconds))
   end)
 
-  it("learns the limits from an answer", function()
+  it("reads the limits from a response", function()
     local request_queue = new { second = 3, minute = 60 }
     request_queue:finish(request_queue:take(), 200, "RateLimit-Limit: 1, 1;w=1, 15;w=60\r\n")
     local when, seconds = request_queue:take()
@@ -51,7 +51,7 @@ describe("a lane", function()
     assert.is_nil((request_queue:take()))
   end)
 
-  it("raises for what is no lane, or no time", function()
+  it("raises for arguments that are not a queue or a time", function()
     local request_queue = new { second = 1 }
     assert.is_false(pcall(request_queue.take, {}))
     assert.is_false(pcall(request_queue.finish, request_queue, "x"))

@@ -90,7 +90,7 @@ static void take (feed *f, world *w) {
 }
 
 
-/* Who waits as long as is said, comes through in the end. */
+/* A request that waits for the returned times is accepted in the end. */
 static void wait_for_one (feed *f, world *w) {
   int which = (int)feed_below(f, KEYS), tries = 0;
   int64_t wait;

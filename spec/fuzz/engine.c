@@ -185,7 +185,7 @@ static void cancel (ticket *k) {
 }
 
 
-/* As whoever waits has to: one that is over is not to be told. */
+/* Announces a ticket as a waiting caller must, unless it is done. */
 static void announce (ticket *k) {
   if (transfer_is_done(k->transfer) || k->expected)
     return;

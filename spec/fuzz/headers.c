@@ -1,6 +1,6 @@
 /*
 ** headers.c - a block of header fields as a server may send it; and each of
-** its fields once more as one that we are told to send.
+** its fields once more as a field of a request.
 */
 #include "fuzz.h"
 

@@ -236,8 +236,8 @@ static void go_into (value *v, const char *end, const char *name) {
 }
 
 
-/* What a JSON decoder would find, in '*v'; false where it is no JSON object,
-** or a deep one. */
+/* Reads what a JSON decoder would find to '*v'. Returns false if the text is
+** not a JSON object, or nested too deep. */
 static bool decode (const char *page, size_t size, value *v) {
   reader r;
   r.at = page;

@@ -1,6 +1,6 @@
--- The reader of a port, as nginx has one: a socket by which it learns that
--- there may be something to drain. Each in a process of its own: one that made
--- a port has an engine with a thread.
+-- The listener of a completion queue, as in nginx: a socket that tells it when
+-- there are completions to drain. Each spec runs in a process of its own: one
+-- that has created a queue keeps its background thread.
 local raw = require "spec.support.raw"
 local script = require "spec.support.script"
 
@@ -9,23 +9,23 @@ local core = require "klaviyo.core"
 local engine = require "spec.support.engine"
 local unix = require "socket.unix"
 local url = (...)
-local port = core.completion_queue()
+local queue = core.completion_queue()
 
 local function submit()
-  return core.submit(engine.settings(), engine.request_queue(url), "GET", url .. "/", nil, true, port)
+  return core.submit(engine.settings(), engine.request_queue(url), "GET", url .. "/", nil, true, queue)
 end
 
--- Who reads: the port's own process.
+-- Connects the listener, in this process.
 local function connect()
-  local address = assert(port:listen())
+  local address = assert(queue:listen())
   local reader = (unix.stream or unix)()
   assert(reader:connect(assert(address:match("^unix:(/.*)$"))))
-  assert(port:accept())
+  assert(queue:accept())
   reader:settimeout(5)
   return reader
 end
 
--- The bytes that come within a moment.
+-- Returns the bytes that arrive within a moment.
 local function bytes(reader)
   reader:settimeout(0.1)
   local all, why, part = reader:receive(64)
@@ -54,10 +54,10 @@ describe("the listener of a completion queue", function()
         while not ticket:done() do core.clock() end
       end
       assert(bytes(reader) == "n")
-      assert(#port:drain() == 3 and #port:drain() == 0)
+      assert(#queue:drain() == 3 and #queue:drain() == 0)
       local another = submit()
       assert(reader:receive(1) == "n")
-      assert(#port:drain() == 1 and another:done())
+      assert(#queue:drain() == 1 and another:done())
     ]]
   end)
 
@@ -66,7 +66,7 @@ describe("the listener of a completion queue", function()
       local ticket = submit()
       while not ticket:done() do core.clock() end
       local reader = connect()
-      assert(port:drain()[1] == ticket:announce())
+      assert(queue:drain()[1] == ticket:announce())
       assert(reader:receive(1) == "n")  -- which does not tell it to leave
     ]]
   end)
@@ -74,8 +74,8 @@ describe("the listener of a completion queue", function()
   it("can be asked to stop after a byte was sent", function()
     run [[
       local reader = connect()
-      port:request_stop()
-      port:request_stop()
+      queue:request_stop()
+      queue:request_stop()
       assert(bytes(reader) == "ll")
     ]]
   end)
@@ -83,25 +83,25 @@ describe("the listener of a completion queue", function()
   it("is asked to stop when the queue was idle for the timeout", function()
     run [[
       local reader = connect()
-      port:set_idle_timeout(0.05)
+      queue:set_idle_timeout(0.05)
       local ticket = submit()  -- the thread looks after it from now on
       assert(reader:receive(1) == "n")
-      assert(#port:drain() == 1)
+      assert(#queue:drain() == 1)
       local began = core.clock()
       assert(reader:receive(1) == "l")
       assert(core.clock() - began < 3, core.clock() - began)
-      assert(#port:drain() == 0)
+      assert(#queue:drain() == 0)
     ]]
   end)
 
   it("reads the end of the stream when the queue disconnects or is closed", function()
     run [[
       local reader = connect()
-      port:disconnect()
+      queue:disconnect()
       assert(select(2, reader:receive(1)) == "closed")
-      port:request_stop()  -- to nobody
+      queue:request_stop()  -- to nobody
       reader = connect()
-      port = nil
+      queue = nil
       collectgarbage()
       collectgarbage()
       assert(select(2, reader:receive(1)) == "closed")
@@ -114,7 +114,7 @@ describe("the listener of a completion queue", function()
       local first = connect()
       local second = connect()
       assert(select(2, first:receive(1)) == "closed")
-      port:request_stop()
+      queue:request_stop()
       assert(bytes(second) == "l")
     ]]
   end)
@@ -122,7 +122,7 @@ describe("the listener of a completion queue", function()
   it("is this process; other processes are rejected", function()
     run([[
       local reader = (unix.stream or unix)()
-      local path = assert(port:listen()):match("^unix:(/.*)$")
+      local path = assert(queue:listen()):match("^unix:(/.*)$")
       local stat = assert(io.open("/proc/self/stat"))
       local pid = stat:read("*l"):match("^%d+")
       stat:close()
@@ -130,19 +130,19 @@ describe("the listener of a completion queue", function()
         "print(s:connect(\"%s\")) io.stdout:flush() print((select(2, s:receive(1))))'"):format(
         os.getenv("LUA"), (path:gsub("self", pid))))
       assert(other:read("*l"):find("^1"), "the other could not connect")
-      local ok, why = port:accept()
+      local ok, why = queue:accept()
       assert(not ok and type(why) == "string", tostring(ok) .. tostring(why))
       assert(other:read("*l") == "closed")
       other:close()
-      -- and the door is shut
+      -- and the listening socket is closed
       assert(not reader:connect(path), "the door is open")
       connect()
     ]], nil, { env = { LUA = script.interpreter } })
   end)
 end)
 
--- What a script prints in a world where nobody may write to a folder; nil where
--- there can be none.
+-- Returns what a script prints when a directory is not writable; nil if that
+-- cannot be arranged.
 local function without(folder, text)
   local hide = ("mount --bind %s %s && mount -o remount,ro,bind %s && exec "):format(folder, folder, folder)
   for _, unshare in ipairs { "unshare -m sh -c ", "unshare -rm sh -c " } do
@@ -156,8 +156,8 @@ end
 describe("a completion queue", function()
   it("can listen even if /tmp is not writable", function()
     local output = without("/tmp", [[
-      local port = require("klaviyo.core").completion_queue()
-      print(io.open("/tmp/klaviyo-spec", "w") == nil, port:listen())
+      local queue = require("klaviyo.core").completion_queue()
+      print(io.open("/tmp/klaviyo-spec", "w") == nil, queue:listen())
     ]])
     if not output then
       return pending("worlds of one's own")

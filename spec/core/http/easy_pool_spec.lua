@@ -1,4 +1,4 @@
--- Used handles: what one request asked for is nothing to the next.
+-- Reused easy handles: the options of a request do not affect the next one.
 local core = require "klaviyo.core"
 local engine = require "spec.support.engine"
 local raw = require "spec.support.raw"
@@ -17,7 +17,7 @@ local KINDS = {
   { method = "DELETE", body = "deleted" }, { method = "POST", form = { "name", "in a form", false, false } },
 }
 
--- What the server must see of one kind.
+-- What the server must receive for one kind.
 local function assert_seen(kind, key, path, received)
   assert.equal(kind.method, received.method)
   assert.equal(path, received.target)

@@ -10,7 +10,7 @@ local finish, submit = engine.finish, engine.submit
 local OK = { body = "{}" }
 local NEVER = { answers = { { never = true } } }
 
--- At the most so much late, by the engine's own clock.
+-- The tolerated delay, by the clock of the engine.
 local LATE = 0.5
 
 local function assert_in_time(raw_error, seconds)
@@ -81,7 +81,7 @@ describe("the engine", function()
         end
         for _, ticket in ipairs(tickets) do
           local answer, raw_error = finish(ticket)
-          -- the last attempt may have had no time for an answer
+          -- the last attempt may have had no time for a response
           local outcome = answer or raw_error
           assert.is_true(outcome.elapsed <= 0.4 + LATE)
           assert.is_true(#outcome.attempts >= 2)
@@ -144,7 +144,7 @@ describe("the engine", function()
         for i = 1, 6 do
           tickets[i] = submit(server.url, { request_queue = request_queue })
         end
-        -- two are under way
+        -- two are running
         local _, raw_error = submit(server.url, { request_queue = request_queue, deadline = 1.5 }):result()
         assert.equal("rate_limited", raw_error.kind)
         assert.equal(2, raw_error.retry_after)
@@ -271,7 +271,7 @@ describe("the engine", function()
         local tickets = {} -- luacheck: ignore 241
         tickets[1] = submit(server.url, { retries = 4 }) -- will be delayed
         engine.pump_until(function() return select(2, core.stats()) == 0 end)
-        tickets[2] = submit(server.url) -- under way
+        tickets[2] = submit(server.url) -- running
         tickets[3] = submit(server.url, { request_queue = request_queue }) -- as well
         tickets[4] = submit(server.url, { request_queue = request_queue }) -- waits for its limit
         core.pump(0.05)
@@ -309,7 +309,7 @@ describe("the engine", function()
       local missing, count = {}, 0
       local tickets, at_once = {}, 0
       for i = 1, 300 do
-        -- some fail at submit, some end while another is waited for, some are given up
+        -- some fail at submit, some end while another is waited for, some are cancelled
         local ticket = submit(server.url, { request_queue = request_queue, deadline = 30 })
         tickets[i] = ticket
         if ticket:done() then
@@ -442,7 +442,7 @@ describe("the engine", function()
     end
 
     it("has one connection, with at most a hundred concurrent requests #native", function()
-      -- a while in which there is a look at all that are under way, however busy the machine is
+      -- long enough to count all that are running, even on a busy machine
       state.server:fault { delay = 0.15, times = 1000 }
       local tickets, most = {}, 0
       for i = 1, 300 do
@@ -557,7 +557,7 @@ describe("the engine", function()
           mine[i] = submit(server.url, { request_queue = request_queue, path = "/parent" })
         end
         assert.equal(0, in_child(function()
-          -- the parent's, under way and waiting: closed here, and sent by nobody here
+          -- those of the parent, running and waiting: closed here, and not sent by the child
           for _, i in ipairs { 1, 40 } do
             local _, raw_error = finish(mine[i])
             assert(raw_error.kind == "closed", raw_error.kind)

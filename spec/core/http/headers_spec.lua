@@ -45,7 +45,7 @@ describe("headers.c: header fields of a response", function()
       "RateLimit-Limit: 1;w=1, 2;w=2, 3;w=3, 4;w=4, 5;w=5",
     })
     assert.equal(4, #found.windows)
-    assert.is_nil(found.limit)  -- the fifth is no limit without a window
+    assert.is_nil(found.limit)  -- the fifth is not a limit without a window
   end)
 
   it("are ignored if they are malformed", function()

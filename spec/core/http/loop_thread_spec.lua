@@ -1,34 +1,34 @@
--- The engine in a thread of its own. Each in a process of its own: one that
--- asked for a thread keeps it.
+-- The engine with a background thread. Each spec runs in a process of its own:
+-- one that has started the thread keeps it.
 local raw = require "spec.support.raw"
 local script = require "spec.support.script"
 
--- What the scripts have: `go` posts a request, `finish` waits for some.
+-- Functions for the scripts: `go` submits a request, `finish` waits for some.
 local TOOLS = [[
 local core = require "klaviyo.core"
 local engine = require "spec.support.engine"
 local url = (...)
-local port = core.completion_queue()
+local queue = core.completion_queue()
 local request_queue = engine.request_queue(url)
 local function go(more)
   more = more or {}
   return core.submit(more.with or engine.settings(more.settings), more.request_queue or request_queue,
     more.method or "GET",
-    url .. (more.path or "/"), more.body, more.method ~= "POST", port)
+    url .. (more.path or "/"), more.body, more.method ~= "POST", queue)
 end
 local function finish(tickets)
-  local of, left, till = {}, 0, core.clock() + 10
+  local of, left, stop_time = {}, 0, core.clock() + 10
   for _, ticket in ipairs(tickets) do
     of[ticket:announce()], left = ticket, left + 1
   end
   while left > 0 do
-    for _, serial in ipairs(port:wait(0.2)) do
+    for _, serial in ipairs(queue:wait(0.2)) do
       if of[serial] then
         assert(of[serial]:done())
         of[serial], left = nil, left - 1
       end
     end
-    assert(core.clock() < till, "no end")
+    assert(core.clock() < stop_time, "no end")
   end
 end
 local function many(n, more)
@@ -37,10 +37,10 @@ local function many(n, more)
   return list
 end
 local function until_true(condition, seconds)
-  local till = core.clock() + (seconds or 5)
+  local stop_time = core.clock() + (seconds or 5)
   while not condition() do
-    assert(core.clock() < till, "it does not come about")
-    port:wait(0.01)
+    assert(core.clock() < stop_time, "it does not come about")
+    queue:wait(0.01)
   end
 end
 ]]
@@ -66,8 +66,8 @@ describe("an engine with a background thread", function()
       for _, ticket in ipairs(tickets) do
         assert(ticket:result().status == 200)
       end
-      assert(port:size() == 0)
-      assert(#port:wait(0.05) == 0)
+      assert(queue:size() == 0)
+      assert(#queue:wait(0.05) == 0)
     ]]
     assert.equal(200, #requests)
   end)
@@ -93,7 +93,7 @@ describe("an engine with a background thread", function()
       collectgarbage() collectgarbage()
       until_true(function()
         local queued, running = core.stats()
-        return queued + running == 0 and port:size() == 0
+        return queued + running == 0 and queue:size() == 0
       end)
     ]], { answers = { { never = true } } })
   end)
@@ -137,7 +137,7 @@ describe("an engine with a background thread", function()
       local fork = require "spec_fork"
       local child = fork.fork()
       if child == 0 then
-        port = core.completion_queue()
+        queue = core.completion_queue()
         local ticket = go()
         finish {ticket}
         fork.leave(ticket:result().status == 200 and 7 or 1)

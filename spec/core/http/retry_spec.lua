@@ -1,4 +1,4 @@
--- What is sent again, and when: DESIGN's rules, by the engine alone.
+-- Which requests are retried, and when, by the engine alone.
 local core = require "klaviyo.core"
 local engine = require "spec.support.engine"
 local raw = require "spec.support.raw"
@@ -31,8 +31,8 @@ local function outcomes(tries)
   return results
 end
 
--- The outcomes of requests, {answers, settings} each, all under way at once;
--- and what the servers saw of them.
+-- Returns the outcomes of requests, {answers, settings} each, all sent at once,
+-- and the requests that the servers received.
 local function try_all(list)
   local tries = start(list)
   send(tries)
@@ -43,9 +43,9 @@ local function try(answers, more)
   return try_all({ { answers, more } })[1]
 end
 
--- The same of requests that wait for long: all of them, in the whole file, are
--- under way at once, from before the first spec. A function gives a list that
--- is of the time at which they are sent.
+-- The same for requests that wait long: all of them, in the whole file, are
+-- sent at once, before the first spec. A function returns a list that depends
+-- on the time at which they are sent.
 local long = {}
 
 local function try_long(list)
@@ -56,8 +56,8 @@ local function try_long(list)
   end
 end
 
--- The same of those whose own times are looked at: somebody has to be at work
--- on them all the while.
+-- The same for requests whose times are checked: the loop must run all the
+-- time.
 local function later(list)
   return function()
     return try_all(list)
@@ -326,11 +326,11 @@ describe("a request that was never sent", function()
     local url = server.url
     server:stop()
     local socket = require "socket"
-    local till = core.clock() + 2
+    local stop_time = core.clock() + 2
     repeat
       local client = socket.connect("127.0.0.1", url:match(":(%d+)$"))
       if client then client:close() end
-    until not client or core.clock() > till
+    until not client or core.clock() > stop_time
     return url
   end
 

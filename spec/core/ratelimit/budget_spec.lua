@@ -219,8 +219,8 @@ describe("the budget", function()
   end)
 
   describe("returns the shortest possible wait at once", function()
-    local function least(ahead, now)
-      return ("least 7 10 60 0 %d %d"):format(ahead, now or T)
+    local function least(queued_before, now)
+      return ("least 7 10 60 0 %d %d"):format(queued_before, now or T)
     end
 
     it("for a request behind others", function()

@@ -1,4 +1,4 @@
--- What is not sent by the engine takes part in the budget by hand.
+-- Requests that the engine does not send are counted by take and finish.
 local core = require "klaviyo.core"
 
 describe("a request queue", function()
@@ -6,7 +6,7 @@ describe("a request queue", function()
 
   local function new(limit)
     number = number + 1
-    limit.name = "lane " .. number
+    limit.name = "queue " .. number
     return core.request_queue("https://a.klaviyo.com", assert(core.budget()), { limit })
   end
 

@@ -35,7 +35,7 @@ typedef struct ticket {
   bool expected, told; /* its serial */
 } ticket;
 
-typedef struct world {
+typedef struct state {
   feed *f;
   request_queue *queues[LANES];
   budget *budget;
@@ -44,7 +44,7 @@ typedef struct world {
   ticket tickets[MOST];
   int count;
   long serial; /* of the first ticket */
-} world;
+} state;
 
 
 /* {======================================================
@@ -62,12 +62,12 @@ static void check_done (const ticket *k) {
   else
     CHECK(r->reason != NULL && r->reason[0] != '\0');
   CHECK(r->elapsed >= 0 && t->attempt_count >= 0);
-  CHECK(t->easy == NULL && t->timer.place == 0 && !t->place.taken);
+  CHECK(t->easy == NULL && t->timer.slot == 0 && !t->node.queued);
 }
 
 
 /* Looks at all of them: what was over stays over. */
-static void look (world *w) {
+static void look (state *w) {
   int i;
   for (i = 0; i < w->count; i++) {
     ticket *k = &w->tickets[i];
@@ -83,7 +83,7 @@ static void look (world *w) {
 }
 
 
-static void hear_serials (world *w, const long *serials, size_t count) {
+static void hear_serials (state *w, const long *serials, size_t count) {
   while (count-- > 0) {
     ticket *k = &w->tickets[serials[count] - w->serial];
     CHECK(serials[count] >= w->serial && k < w->tickets + w->count);
@@ -96,7 +96,7 @@ static void hear_serials (world *w, const long *serials, size_t count) {
 
 
 /* Another loop would be woken where one that it watches is over. */
-static void check_watched (const world *w) {
+static void check_watched (const state *w) {
   struct pollfd one;
   int i;
   bool call = false;
@@ -116,7 +116,7 @@ static void check_watched (const world *w) {
 ** What a host does
 ** ======================================================= */
 
-static transfer *make (world *w, unsigned queues) {
+static transfer *make (state *w, unsigned queues) {
   static const char *const methods[] = {"GET", "POST", "PATCH", "HEAD"};
   char url[64];
   int kind = (int)feed_below(w->f, (unsigned)MANNER_COUNT + 2);
@@ -142,7 +142,7 @@ static transfer *make (world *w, unsigned queues) {
 }
 
 
-static void submit (world *w) {
+static void submit (state *w) {
   ticket *k = &w->tickets[w->count];
   transfer *t;
   if (w->count == MOST)
@@ -161,7 +161,7 @@ static void submit (world *w) {
 
 
 /* Not where it would wait for long: it has no deadline then. */
-static void track (world *w) {
+static void track (state *w) {
   transfer *t = make(w, PACED);
   engine_track(t, feed_below(w->f, 8));
   transfer_release(t);
@@ -194,7 +194,7 @@ static void announce (ticket *k) {
 }
 
 
-static void hear (world *w, long ms) {
+static void hear (state *w, long ms) {
   const long *serials;
   size_t count;
   if (THREADED) {
@@ -208,7 +208,7 @@ static void hear (world *w, long ms) {
 
 
 /* What is there for the one that is at hand only where it is pumped. */
-static void pump (world *w, ticket *k, unsigned what) {
+static void pump (state *w, ticket *k, unsigned what) {
   long ms = (long)feed_below(w->f, 3);
   switch (what) {
     case 0: engine_pump(ms); break;
@@ -228,7 +228,7 @@ static void pump (world *w, ticket *k, unsigned what) {
 }
 
 
-static void act (world *w) {
+static void act (state *w) {
   unsigned what = feed_below(w->f, 14);
   ticket *k;
   if (what < 4) {
@@ -258,7 +258,7 @@ static void act (world *w) {
 
 
 /* {======================================================
-** The world: made, and seen to be as it was
+** The state: made, and seen to be as it was
 ** ======================================================= */
 
 static settings *make_settings (feed *f) {
@@ -275,7 +275,7 @@ static settings *make_settings (feed *f) {
 }
 
 
-static void open_world (world *w, feed *f) {
+static void open_world (state *w, feed *f) {
   static long serials = 0;
   char origin[64];
   const char *why;
@@ -313,7 +313,7 @@ static bool is_idle (void) {
 
 
 /* All comes to its end by itself. */
-static void wait_for_all (world *w) {
+static void wait_for_all (state *w) {
   int64_t until = clock_ms() + 40 + LATE_MS;
   while (!is_idle()) {
     CHECK(clock_ms() < until);
@@ -330,10 +330,10 @@ static void wait_for_all (world *w) {
 }
 
 
-/* The engine lets go of a lane when it looks at it the next time. */
-static void wait_for_lane (request_queue *l) {
+/* The engine releases a queue when it looks at it the next time. */
+static void wait_for_queue (request_queue *q) {
   int64_t until = clock_ms() + LATE_MS;
-  while (__atomic_load_n(&l->references, __ATOMIC_ACQUIRE) > 1) {
+  while (__atomic_load_n(&q->references, __ATOMIC_ACQUIRE) > 1) {
     CHECK(clock_ms() < until);
     if (THREADED)
       usleep(100);
@@ -343,14 +343,14 @@ static void wait_for_lane (request_queue *l) {
 }
 
 
-static void close_world (world *w) {
+static void close_world (state *w) {
   int i;
   for (i = 0; i < w->count; i++) {
     CHECK(w->tickets[i].told == w->tickets[i].expected);
     close_ticket(&w->tickets[i]);
   }
   for (i = 0; i < LANES; i++) {
-    wait_for_lane(w->queues[i]);
+    wait_for_queue(w->queues[i]);
     CHECK(w->queues[i]->length == 0);
     CHECK(w->queues[i]->first == NULL && !w->queues[i]->listed);
     CHECK(w->queues[i]->origin == NULL ||
@@ -371,7 +371,7 @@ static void close_world (world *w) {
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
   feed f = feed_of(data, size);
   int steps = 0;
-  world w;
+  state w;
   if (responder_port == 0) {
     responder_start();
     if (THREADED)

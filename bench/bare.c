@@ -63,7 +63,7 @@ static void open_decoder (void) {
 }
 
 
-/* What comes of it is kept until the next, as by whoever works with it. */
+/* Keeps the decoded value until the next one, as a program would. */
 static void decode (const answer *a) {
   if (a->size == 0)
     return;

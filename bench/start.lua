@@ -1,4 +1,4 @@
---- What the first moments cost: require "klaviyo", new, the first build.
+--- Measures the start of a program: require "klaviyo", new, the first build.
 --
 --   lua5.4 bench/start.lua [PROCESSES]
 --
@@ -7,7 +7,7 @@
 -- first and stand apart: that is the linker's time for libcurl and the many
 -- libraries it brings, where the process has not got them anyway.
 
--- What Lua 5.4 has to keep to; LuaJIT is told for comparison.
+-- What Lua 5.4 has to keep to; LuaJIT is measured for comparison.
 local MAX_MS, MAX_KB = 3, 400
 
 local STEPS = {"linking", "require", "new", "build", "kilobytes", "kept"}

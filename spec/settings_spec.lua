@@ -1,5 +1,5 @@
--- What a client may be told, and what it is when nothing is said. Seen through
--- `build`, which gives the request that would be sent.
+-- The settings of a client and their defaults, checked through `build`, which
+-- returns the request that a call would send.
 local connect = require "spec.support.connect"
 local key = require "spec.support.key"
 local klaviyo = require "klaviyo"

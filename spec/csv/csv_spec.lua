@@ -86,7 +86,7 @@ describe("klaviyo.csv", function()
       assert.is_nil((rows:next()))
     end)
 
-    it("whose quoting is wrong are told with all of their lines", function()
+    it("with invalid quotes are errors that name all of their lines", function()
       local rows, wrong = fields_of('a,b\n"x"y,1\n"p\nq\nr" s,2\nc,d\n')
       assert.same({{"a", "b"}, {"c", "d"}}, rows)
       assert.equal(2, #wrong)

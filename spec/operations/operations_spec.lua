@@ -1,4 +1,4 @@
-local catalogue = require "klaviyo.operations"
+local operations = require "klaviyo.operations"
 local script = require "spec.support.script"
 
 -- revision → operations of its OpenAPI document
@@ -8,28 +8,28 @@ local COUNTS = {
   ["2026-04-15"] = 309, ["2026-07-15"] = 345,
 }
 
-local first = catalogue.load("2024-10-15")
-local second = catalogue.load("2025-01-15")
-local last = catalogue.load("2026-07-15")
+local first = operations.load("2024-10-15")
+local second = operations.load("2025-01-15")
+local last = operations.load("2026-07-15")
 
 -- Everything that can be reached from a member of a request document.
-local function walk(member, seen, visit)
-  if seen[member] then
+local function walk(member, counted, visit)
+  if counted[member] then
     return
   end
-  seen[member] = true
+  counted[member] = true
   visit(member)
   for _, part in ipairs {"members", "attributes", "meta"} do
     for _, inner in pairs(member[part] or {}) do
-      walk(inner, seen, visit)
+      walk(inner, counted, visit)
     end
   end
   for _, branch in ipairs(member.any_of or {}) do
-    walk(branch, seen, visit)
+    walk(branch, counted, visit)
   end
   for _, part in ipairs {"items", "document"} do
     if member[part] then
-      walk(member[part], seen, visit)
+      walk(member[part], counted, visit)
     end
   end
 end
@@ -41,21 +41,21 @@ describe("the table of operations", function()
       dates[#dates + 1] = date
     end
     table.sort(dates)
-    assert.same(dates, catalogue.revisions())
-    assert.is_nil(catalogue.load("2024-10-16"))
-    assert.is_nil(catalogue.load(nil))
+    assert.same(dates, operations.revisions())
+    assert.is_nil(operations.load("2024-10-16"))
+    assert.is_nil(operations.load(nil))
   end)
 
   it("has every operation of every revision", function()
     for date, count in pairs(COUNTS) do
-      local revision = catalogue.load(date)
+      local revision = operations.load(date)
       assert.equal(date, revision.date)
       assert.equal(count, #revision:names())
     end
   end)
 
   it("is shared: the same revision, the same record", function()
-    assert.equal(first, catalogue.load("2024-10-15"))
+    assert.equal(first, operations.load("2024-10-15"))
     assert.equal(first:operation("get_list"), first:operation("get_list"))
     assert.equal(first:operation("bulk_subscribe_profiles"),
       first:operation("subscribe_profiles"))
@@ -75,7 +75,7 @@ describe("the table of operations", function()
 
   it("reads every line, and finds it by id, alias, template and path", function()
     for date in pairs(COUNTS) do
-      local revision = catalogue.load(date)
+      local revision = operations.load(date)
       local names = #revision:names()
       for _, id in ipairs(revision:names()) do
         local op = revision:operation(id)
@@ -106,12 +106,12 @@ describe("the table of operations", function()
     local known = {string = 1, integer = 1, number = 1, boolean = 1,
       object = 1, list = 1, any = 1, document = 1, null = 1}
     for date in pairs(COUNTS) do
-      local revision, seen = catalogue.load(date), {}
+      local revision, counted = operations.load(date), {}
       for _, id in ipairs(revision:names()) do
         local body = revision:operation(id).body
         if body and body.style == "document" then
           assert.truthy(body.resource.type:match("^[%l-]+$"))
-          walk(body.resource, seen, function(member)
+          walk(body.resource, counted, function(member)
             if not member.required or member.required == true then
               assert.truthy(known[member.type], member.type)
             else
@@ -127,7 +127,7 @@ describe("the table of operations", function()
 
   it("has no line longer than MAX_LINE", function()
     for date in pairs(COUNTS) do
-      for id, text in pairs(catalogue.load(date):lines().operations) do
+      for id, text in pairs(operations.load(date):lines().operations) do
         assert.truthy(#id + #text < 4000)
       end
     end
@@ -135,7 +135,7 @@ describe("the table of operations", function()
 
   it("gives an attribute and a relationship no common name", function()
     for date in pairs(COUNTS) do
-      local revision = catalogue.load(date)
+      local revision = operations.load(date)
       for _, id in ipairs(revision:names()) do
         local body = revision:operation(id).body
         if body and body.style == "document" then
@@ -287,7 +287,7 @@ describe("a path's operation", function()
     assert.equal("get_campaign_recipient_estimation_job",
       first:route("GET", "/api/campaign-recipient-estimation-jobs/x").id)
     for date in pairs(COUNTS) do
-      local revision = catalogue.load(date)
+      local revision = operations.load(date)
       for _, id in ipairs(revision:names()) do
         local op = revision:operation(id)
         if #op.path_params == 0 then

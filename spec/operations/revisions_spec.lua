@@ -1,8 +1,8 @@
--- Revisions: how old they are, what answers in place of one that is retired,
--- what may then be said, and what the program is told.
+-- Revisions: their life cycle, the revision that Klaviyo serves for a retired
+-- one, the requests that are valid then, and the warnings.
 
-local calendar = require "klaviyo.operations.revision_lifecycle"
-local catalogue = require "klaviyo.operations"
+local revision_lifecycle = require "klaviyo.operations.revision_lifecycle"
+local operations = require "klaviyo.operations"
 local revision_diff = require "klaviyo.operations.revision_diff"
 local key = require "spec.support.key"
 local klaviyo = require "klaviyo"
@@ -18,7 +18,7 @@ local sample = require "reference_sample"
 local STABLE, DEPRECATED, RETIRED = "2025-10-14", "2025-10-15", "2026-10-15"
 
 local function on(date)
-  calendar.set_today(date)
+  revision_lifecycle.set_today(date)
 end
 
 local function new(more)
@@ -57,16 +57,16 @@ describe("revisions", function()
         assert.same({
           date = "2024-10-15", state = state,
           deprecated = "2025-10-15", retired = "2026-10-15",
-        }, calendar.age("2024-10-15"))
+        }, revision_lifecycle.age("2024-10-15"))
       end
     end)
 
     it("are listed, the oldest first, with what answers for them", function()
       on "2027-01-15"
       local list = klaviyo.revisions()
-      assert.equal(#catalogue.revisions(), #list)
+      assert.equal(#operations.revisions(), #list)
       local states = {}
-      for i, date in ipairs(catalogue.revisions()) do
+      for i, date in ipairs(operations.revisions()) do
         assert.equal(date, list[i].date)
         states[i] = list[i].state .. " " .. list[i].served_as
       end
@@ -81,13 +81,13 @@ describe("revisions", function()
       on(nil)
       local today = os.date("!%Y-%m-%d")
       assert.equal(today >= RETIRED and "retired" or today >= DEPRECATED
-        and "deprecated" or "stable", calendar.age("2024-10-15").state)
+        and "deprecated" or "stable", revision_lifecycle.age("2024-10-15").state)
     end)
 
     it("are answered by the newest when all are retired", function()
       on "2040-01-01"
-      assert.equal("2026-07-15", calendar.served("2024-10-15"))
-      assert.equal("2026-07-15", calendar.served("2026-07-15"))
+      assert.equal("2026-07-15", revision_lifecycle.served("2024-10-15"))
+      assert.equal("2026-07-15", revision_lifecycle.served("2026-07-15"))
     end)
   end)
 
@@ -165,7 +165,7 @@ describe("revisions", function()
 
     it("take the page size of either, and iterate with the largest size of both", function()
       on "2027-10-15"
-      assert.equal("2026-01-15", calendar.served("2025-10-15"))
+      assert.equal("2026-01-15", revision_lifecycle.served("2025-10-15"))
       local client = new {revision = "2025-10-15"}
       assert.truthy(client:build("get_events", {page = {size = 1000}}))
       on "2027-10-14"
@@ -387,8 +387,8 @@ end)
 -- What breaks for a program of 2024-10-15 that is answered as by 2025-01-15.
 describe("a revision's differences", function()
   local function between(id, before, after)
-    local op = catalogue.load(before):operation(id)
-    return revision_diff.between(op, catalogue.load(after):operation(id))
+    local op = operations.load(before):operation(id)
+    return revision_diff.between(op, operations.load(after):operation(id))
   end
 
   it("are named in words", function()
@@ -425,17 +425,17 @@ describe("a revision's differences", function()
   end)
 
   it("are none between a revision and itself", function()
-    for _, date in ipairs(catalogue.revisions()) do
-      for _, id in ipairs(catalogue.load(date):names()) do
+    for _, date in ipairs(operations.revisions()) do
+      for _, id in ipairs(operations.load(date):names()) do
         assert.equal("", between(id, date, date))
       end
     end
   end)
 
   it("can be computed for any two, and are empty if both are equal", function()
-    local dates, alike = catalogue.revisions(), 0
+    local dates, alike = operations.revisions(), 0
     for i = 1, #dates - 1 do
-      local before, after = catalogue.load(dates[i]), catalogue.load(dates[i + 1])
+      local before, after = operations.load(dates[i]), operations.load(dates[i + 1])
       for _, id in ipairs(before:names()) do
         local also = after:operation(id)
         if also then
@@ -449,7 +449,7 @@ describe("a revision's differences", function()
       end
     end
     assert.is_true(alike > 500)
-    local before, after = catalogue.load("2024-10-15"), catalogue.load("2025-04-15")
+    local before, after = operations.load("2024-10-15"), operations.load("2025-04-15")
     assert.is_false(before:has_alike(after, "get_profile"))  -- another include
     assert.is_false(before:has_alike(after, "create_event"))  -- has a document
     assert.is_false(before:has_alike(after, "no_such_operation"))
@@ -569,9 +569,9 @@ describe("every request", function()
     return args
   end
 
-  for _, date in ipairs(catalogue.revisions()) do
+  for _, date in ipairs(operations.revisions()) do
     it("of " .. date .. " carries it, and the key where it belongs", function()
-      local revision = catalogue.load(date)
+      local revision = operations.load(date)
       local client = new {revision = date, company_id = "ABC123",
         fall_forward = false}
       for _, id in ipairs(revision:names()) do

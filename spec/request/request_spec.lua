@@ -438,7 +438,7 @@ describe("arguments", function()
     assert.same({ metric = "M", profile = { email = "a@example.com" }, properties = {} }, t)
   end)
 
-  -- whoever sends the table again, changed, would send what the service takes
+  -- a program that sends the changed table again would send what the service takes
   -- for the same
   it("that are an event's document are left as they were", function()
     local document = client:document("create_event",

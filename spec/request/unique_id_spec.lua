@@ -7,13 +7,13 @@ local V8 = V4:gsub("%-4", "-8")
 
 describe("klaviyo.request.unique_id", function()
   it("makes UUIDs of version 4, each another", function()
-    local seen = {}
+    local known = {}
     for _ = 1, 2000 do
       local id = unique_id.new()
       assert.matches(V4, id)
       assert.equal(36, #id)
-      assert.is_nil(seen[id])
-      seen[id] = true
+      assert.is_nil(known[id])
+      known[id] = true
     end
   end)
 
@@ -57,7 +57,7 @@ describe("klaviyo.request.unique_id", function()
     end)
 
     -- Fault 11: a null out of a database was sent, so that the event had no id.
-    it("replaces null and the empty string, which are no ids", function()
+    it("replaces null and the empty string, which are not ids", function()
       for _, nothing in ipairs {klaviyo.null, ""} do
         local document = {data = {type = "event",
           attributes = {unique_id = nothing}}}

@@ -46,7 +46,7 @@ describe("on_wait", function()
     end)
   end
 
-  it("is told of a rate limit before the wait begins", function()
+  it("is called for a rate limit before the wait begins", function()
     local account = "spec " .. os.time() .. tostring({})
     local told = told_of({ OK }, { retries = 1, pacing = { per_second = 1 }, rate_limit_key = account },
       function(client)

@@ -102,7 +102,7 @@ describe("usage_error.nearest", function()
     assert.equal("email", usage_error.nearest("emails", { email = true, phone = true }))
   end)
 
-  it("says nothing when nothing is near", function()
+  it("suggests no name if none is near", function()
     assert.is_nil(usage_error.nearest("birthday", names))
     assert.is_nil(usage_error.nearest("x", {}))
     assert.is_nil(usage_error.nearest("", names))
@@ -158,7 +158,7 @@ describe("usage_error.unknown", function()
   end)
 end)
 
--- Fault 11: what is no name, no count or no value was shown as an address, or
+-- Fault 11: a value that is not a name, a count or a value was shown as an address, or
 -- taken.
 describe("a message", function()
   local raises = require "spec.support.raises"

@@ -46,14 +46,14 @@ describe("datetime", function()
     assert.equal("2024-10-15T00:00:00Z", tostring(datetime("2024-10-15t00:00:00z")))
   end)
 
-  it("knows the instant of a text", function()
+  it("knows the datetime_value of a text", function()
     assert.equal(1728950400, datetime("2024-10-15T02:00:00+02:00").epoch)
     assert.equal(1728950400, datetime("2024-10-14T19:30:00-04:30").epoch)
     assert.equal(1728950400.5, datetime("2024-10-15T00:00:00.5Z").epoch)
     assert.equal(662688000, datetime("1990-12-31T23:59:60Z").epoch)
   end)
 
-  it("refuses text that is no RFC 3339 date-time", function()
+  it("refuses text that is not an RFC 3339 date-time", function()
     local wrong = {
       "", "now", "2024-10-15", "2024-10-15 00:00:00Z", "2024-10-15T00:00Z",
       "2024-10-15T00:00:00", "2024-13-01T00:00:00Z", "2024-00-01T00:00:00Z",
@@ -73,11 +73,11 @@ describe("datetime", function()
     end
   end)
 
-  it("refuses what is no instant at the caller's line", function()
+  it("refuses other values at the caller's line", function()
     local line = debug.getinfo(1, "l").currentline + 2
     local ok, message = pcall(function()
-      local instant = datetime("yesterday")
-      return instant
+      local datetime_value = datetime("yesterday")
+      return datetime_value
     end)
     assert.is_false(ok)
     assert.matches("datetime_spec%.lua:" .. line .. ': datetime: "yesterday"', message)
@@ -99,9 +99,9 @@ describe("datetime", function()
   end)
 
   it("is distinguished from other tables", function()
-    local instant = datetime(0)
-    assert.is_true(datetime.is(instant))
-    assert.equal(instant, datetime(instant))
+    local datetime_value = datetime(0)
+    assert.is_true(datetime.is(datetime_value))
+    assert.equal(datetime_value, datetime(datetime_value))
     assert.is_false(datetime.is({ epoch = 0 }))
     assert.is_false(datetime.is("2024-10-15T00:00:00Z"))
     assert.is_false(datetime.is(nil))

@@ -73,7 +73,7 @@ describe("json.encode", function()
     end
   end)
 
-  it("refuses what is no number", function()
+  it("refuses text that is not a number", function()
     assert.matches("data%.attributes%.x: .*not a JSON number",
       message_of { data = { attributes = { x = 0 / 0 } } })
     assert.matches("a%[2%]: ", message_of { a = { 1, math.huge } })

@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_FIRST_GAP_MS (2 * RETRY_MIN_PACE_MS)
+#define MAX_FIRST_GAP_MS (2L * RETRY_MIN_PACE_MS)
 #define MIN_ATTEMPT_MS 3 /* the shortest useful attempt */
 #define MAX_GAP_MS 30000
 
@@ -66,7 +66,7 @@ static int64_t retry_after_ms (const attempt_result *a) {
 static int64_t wait_before (const attempt_result *a, int n, int64_t left) {
   int64_t max = MAX_FIRST_GAP_MS;
   int64_t asked = retry_after_ms(a);
-  int64_t wait;
+  int64_t half, wait;
   if (a->status == 429 && asked > 0)
     return asked;
   while (--n > 0 && max < MAX_GAP_MS)
@@ -75,8 +75,9 @@ static int64_t wait_before (const attempt_result *a, int n, int64_t left) {
     max = MAX_GAP_MS;
   /* trying more often does not raise the limit: at least half of the wait,
      which is RETRY_MIN_PACE_MS at first, even near the deadline */
+  half = max / 2;
   if (a->status == 429)
-    return max / 2 + (int64_t)((double)(max / 2) * random_fraction());
+    return half + (int64_t)((double)half * random_fraction());
   /* the server may have recovered for a last attempt before the deadline */
   if (max > left - MIN_ATTEMPT_MS)
     max = left > MIN_ATTEMPT_MS ? left - MIN_ATTEMPT_MS : 0;

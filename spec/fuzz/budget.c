@@ -34,7 +34,7 @@ static usage look (world *w, int i) {
   usage u;
   CHECK(lock(w->budget, &w->buckets[i], 1, w->now));
   u = w->budget->entries[0];
-  leave(w->budget, 1);
+  save_if_repaired(w->budget, 1);
   return u;
 }
 

@@ -2,4 +2,4 @@
 ** thread.c - the life of transfers, with an engine that works in a thread.
 */
 #define THREADED true
-#include "http/engine.c"
+#include "engine.c"

@@ -305,7 +305,7 @@ describe("examples in nginx, as they stand,", function()
       ask http://localhost:8080/klaviyo/api/profiles
       ask -H "Authorization: Bearer demo" http://localhost:8080/klaviyo/api/profiles
       sleep 0.5  # the log is written after the answer
-    ]], "401\n502\n", "klaviyo gateway: get_profiles: 502, no answer of the service at 127.0.0.1:443")
+    ]], "401\n502\n", "klaviyo gateway: get_profiles: 502, no response from the service at 127.0.0.1:443")
   end)
 
   it("handler.conf", function()

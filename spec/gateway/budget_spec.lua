@@ -12,7 +12,7 @@ if missing then
   return
 end
 
-describe("the budget of a gateway", function()
+describe("the rate limits of a gateway", function()
   local server, gateway, dir
 
   before_each(function()
@@ -74,7 +74,7 @@ describe("the budget of a gateway", function()
       .headers["x-klaviyo-gateway"])
   end)
 
-  it("is that of the scripts, too", function()
+  it("are shared with scripts", function()
     start({ get_lists = { second = 100, minute = 4 } }, 0)
     local client = connect(server.base_url, { pacing = true, rate_limit_file = dir .. "/budget", deadline = 2 })
     assert.truthy(client.lists:list())

@@ -105,8 +105,8 @@ describe("klaviyo.gateway", function()
     end
   end)
 
-  describe("lets nobody in", function()
-    it("without a token, or with another's", function()
+  describe("rejects a request", function()
+    it("without a token or with an unknown one", function()
       for _, token in ipairs { false, "", "dem", "demo2", "DEMO", key,
         "2a97516c354b68848cdbd8f54a226a0a55b21ed138e207ad6c5cbb9c00aa5aea" } do
         local answer = refused(401, "not_authenticated", { path = "/api/profiles", token = token })
@@ -117,25 +117,25 @@ describe("klaviyo.gateway", function()
       refused(401, "not_authenticated", { path = "/api/nothing", token = false })
     end)
 
-    it("to what a scope does not cover", function()
+    it("that the scopes do not cover", function()
       let_in { path = "/api/profiles", token = "reader" }
       refused(403, "permission_denied", { path = "/api/metrics", token = "reader" })
       refused(403, "permission_denied", { path = "/api/profiles", token = "reader", method = "POST",
         body = '{"data":{"type":"profile","attributes":{"email":"a@example.com"}}}' })
     end)
 
-    it("to what is not on a list of operations", function()
+    it("that is not in the list of operations", function()
       let_in { path = "/api/events", token = "eventer", method = "POST", body = reference[15].body, status = 202 }
       refused(403, "permission_denied", { path = "/api/profiles", token = "eventer" })
     end)
 
-    it("to another operation through an encoded slash", function()
+    it("for another operation through an encoded slash", function()
       refused(404, "not_found", { path = "/api/lists/x%2Frelationships%2Fprofiles", token = "eventer" })
       refused(404, "not_found", { path = "/api/lists/x%2fprofiles", token = "eventer" })
       refused(404, "not_found", { path = "/api/lists/x%252Fprofiles", token = "eventer" })
     end)
 
-    it("whose connection is then used for the next request", function()
+    it("and uses its connection for the next request", function()
       local url = gateway.base_url .. "/klaviyo/api/profiles"
       local text = script.shell(("curl -sS -m 20 -o /dev/null -w '%%{http_code} %%{num_connects}\\n' -d %s %s "
         .. "--next -sS -m 20 -o /dev/null -w '%%{http_code} %%{num_connects}\\n' -H 'Authorization: Bearer demo' %s")
@@ -144,18 +144,18 @@ describe("klaviyo.gateway", function()
     end)
   end)
 
-  it("takes the key's own scheme for a token as well", function()
+  it("accepts a token with the scheme Klaviyo-API-Key", function()
     let_in { path = "/api/profiles", token = false, headers = { Authorization = "Klaviyo-API-Key demo" } }
   end)
 
-  it("answers 405 with what a path does have", function()
+  it("answers 405 with the methods of the path", function()
     local answer = refused(405, "method_not_allowed", { path = "/api/profiles", method = "PUT" })
     assert.equal("GET, POST", answer.headers.allow)
     refused(404, "not_found", { path = "/api/no-such-thing" })
     refused(404, "not_found", { path = "/oauth/token" })
   end)
 
-  it("keeps a revision that it knows, and refuses others", function()
+  it("passes a supported revision, and rejects others", function()
     let_in { path = "/api/profiles", headers = { revision = "2025-04-15" } }
     assert.equal("2025-04-15", latest().headers.revision)
     for _, date in ipairs { "2020-01-01", "latest", "../../x" } do
@@ -169,7 +169,7 @@ describe("klaviyo.gateway", function()
       or latest().uri == "/api/web-feeds")
   end)
 
-  it("takes both JSON types, and says so of others", function()
+  it("accepts both JSON types, and rejects others", function()
     local body = '{"data":{"type":"list","attributes":{"name":"typed"}}}'
     for _, media_type in ipairs { JSON, "application/json", "Application/JSON; charset=utf-8" } do
       let_in { path = "/api/lists", body = body, status = 201, headers = { ["Content-Type"] = media_type } }
@@ -186,7 +186,7 @@ describe("klaviyo.gateway", function()
     refused(400, "invalid", { path = "/api/lists", method = "GET", body = body })
   end)
 
-  it("refuses what is too large, told or not", function()
+  it("rejects a body that is too large, with or without Content-Length", function()
     local file = os.tmpname()
     local handle = io.open(file, "w")
     handle:write('{"data":"' .. ("x"):rep(7 * 1024 * 1024) .. '"}')
@@ -204,7 +204,7 @@ describe("klaviyo.gateway", function()
     assert.same(before.created, server:stats().created)
   end)
 
-  it("carries a body of megabytes", function()
+  it("passes a body of megabytes", function()
     local profiles = {}
     for i = 1, 9000 do
       profiles[i] = ('{"type":"profile","attributes":{"email":"big%d@example.com","first_name":"%s"}}')
@@ -225,7 +225,7 @@ describe("klaviyo.gateway", function()
     assert.equal(#body, server:stats().largest.bulk_import_profiles.bytes)
   end)
 
-  it("lets ids arrive as they are", function()
+  it("passes ids unchanged", function()
     for _, id in ipairs { "a%2Fb%2B%3D%3D", "%24custom%3A%3A%3A%24default%3A%3A%3ASKU%2F1%2B2%3D3",
       "$custom:::$default:::X", "a+b=c", "%C3%A9%20%252F%3F%23%26%3B%40", "a%2F%2Fb", "~x", ("i"):rep(5000) } do
       for _, path in ipairs { "/api/catalog-items/%s", "/api/catalog-items/%s/variants" } do
@@ -237,13 +237,13 @@ describe("klaviyo.gateway", function()
     end
   end)
 
-  it("escapes what a query may not hold, and leaves the rest", function()
+  it("escapes characters that a query may not contain, and leaves the rest", function()
     let_in { path = '/api/profiles?filter=equals(email,"a+b@example.com")&fields[profile]=email&page%5Bsize%5D=1#x' }
     assert.equal("/api/profiles?filter=equals(email,%22a+b@example.com%22)&fields%5Bprofile%5D=email&page%5Bsize%5D=1",
       latest().uri)
   end)
 
-  it("sends nothing else of a caller's header on", function()
+  it("passes no other header field of the caller", function()
     let_in { path = "/api/profiles", headers = {
       Cookie = "a=b", ["X-Forwarded-For"] = "10.0.0.1", ["Accept-Encoding"] = "gzip", Range = "bytes=0-3",
       ["X-Other"] = "x", Connection = "X-Other", ["Proxy-Authorization"] = "Basic x", TE = "trailers",
@@ -260,7 +260,7 @@ describe("klaviyo.gateway", function()
     assert.equal(JSON, seen.accept)
   end)
 
-  it("gives /client no key, and asks for none where it is public", function()
+  it("sends no key to /client, and needs no token if it is public", function()
     local body = '{"data":{"type":"event","attributes":{"properties":{"a":1},"metric":{"data":{"type":"metric",'
       .. '"attributes":{"name":"M"}}},"profile":{"data":{"type":"profile","attributes":{"email":"c@example.com"}}}}}}'
     for _, token in ipairs { false, "demo" } do
@@ -270,14 +270,14 @@ describe("klaviyo.gateway", function()
     end
   end)
 
-  describe("for the client itself", function()
+  describe("used by klaviyo.Client", function()
     local client
 
     setup(function()
       client = connect(gateway.base_url .. "/klaviyo", { api_key = "demo", auth_scheme = "Bearer" })
     end)
 
-    it("has pages that follow one another", function()
+    it("returns page after page", function()
       local seen, count = {}, 0
       for profile in client.profiles:each { page = { size = 20 } } do
         assert.is_nil(seen[profile.id])
@@ -289,7 +289,7 @@ describe("klaviyo.gateway", function()
       assert.equal(gateway.base_url .. "/klaviyo/api/profiles?page", page.links.next:match("^[^%[%%]*"))
     end)
 
-    it("has errors of the API's shape", function()
+    it("returns errors in the API's form", function()
       local doc, err = client:request { method = "GET", path = "/api/no-such-thing" }
       assert.is_nil(doc)
       assert.equal("api", err.kind)
@@ -299,7 +299,7 @@ describe("klaviyo.gateway", function()
     end)
   end)
 
-  it("leads any client from page to page", function()
+  it("leads other clients from page to page", function()
     local url, pages, ids = gateway.base_url .. "/klaviyo/api/profiles?page[size]=100", 0, 0
     while url ~= cjson.null do
       local answer = ask(gateway, { target = url:sub(#gateway.base_url + 1) })
@@ -311,7 +311,7 @@ describe("klaviyo.gateway", function()
     assert.is_true(pages >= 3)
   end)
 
-  it("speaks HTTP/2 as well", function()
+  it("serves HTTP/2", function()
     local port = require("klaviyo.sandbox.shell").free_port { [gateway.port] = true }
     local listen = require("klaviyo.sandbox.program").find():listen_http2("127.0.0.1:" .. port)
     local second = assert(nginx.gateway(server, { settings = CALLERS .. "pacing = false,",
@@ -326,7 +326,7 @@ describe("klaviyo.gateway", function()
       cjson.decode(body).links.next:match("^[^%[%%]*"))
   end)
 
-  it("lets none of a thousand hostile paths through", function()
+  it("rejects a thousand hostile paths", function()
     local targets = require "spec.support.hostile_paths"
     assert.is_true(#targets >= 1000, tostring(#targets))
     local name = os.tmpname()

@@ -49,13 +49,13 @@ describe("a gateway", function()
   end)
 
   -- Fault 26.
-  describe("lets a caller include", function()
+  describe("allows a caller to include", function()
     local function status_of(token, query, path)
       local answer = ask(gateway, { path = (path or "/api/events") .. "?" .. query, token = token })
       return answer.status, answer.document and answer.document.errors and answer.document.errors[1].detail
     end
 
-    it("what its scopes cover, and nothing else", function()
+    it("only what its scopes cover", function()
       start({ answers = { OK } }, CALLERS)
       for _, query in ipairs { "include=profile", "include=metric,profile", "%69nclude=profile", "include=%70rofile",
         "include=profil%65", "sort=datetime&include=profile", "include=metric&include=profile",
@@ -103,7 +103,7 @@ describe("a gateway", function()
       assert.equal(403, (status_of("demo", "include=metric,profile")))
     end)
 
-    it("no name that an operation does not have", function()
+    it("no name that the operation does not have", function()
       for entry, message in pairs {
         ['{"get_events", include = {"profiles"}}'] = 'unknown include of get_events in callers%[1%] "profiles"',
         ['{"get_events", includes = {"profile"}}'] = "an operation is {name, include = {…}}, without \"includes\"",
@@ -119,7 +119,7 @@ describe("a gateway", function()
   end)
 
   -- Fault 27.
-  describe("bounds a body", function()
+  describe("limits a body", function()
     local function send(how, body, options)
       local file = os.tmpname()
       shell.write(file, body)
@@ -134,13 +134,13 @@ describe("a gateway", function()
     local BOUND = "callers = function() return true end, max_body_bytes = 2000,"
     local CHUNKED = "-H 'Transfer-Encoding: chunked'"
 
-    it("whose length is not told", function()
+    it("without Content-Length", function()
       start({ answers = { OK } }, BOUND)
       local long = '{"data":"' .. ("x"):rep(2500) .. '"}'
       for _, how in ipairs { "", CHUNKED } do
         local status, says = send(how, long)
         assert.equal(413, status, says)
-        assert.matches("no more than 2000 bytes", says)
+        assert.matches("the maximum is 2000 bytes", says)
       end
       assert.equal(0, #service:requests())
       assert.equal(200, (send(CHUNKED, LIST)))
@@ -151,7 +151,7 @@ describe("a gateway", function()
       assert.equal(1, #service:requests())
     end)
 
-    it("of HTTP/2, and gives the service none that an operation does not take", function()
+    it("of HTTP/2, and drops the body of an operation that takes none", function()
       local port = shell.free_port {}
       local listen = require("klaviyo.sandbox.program").find():listen_http2("127.0.0.1:" .. port)
       start({ answers = { OK } }, BOUND, { replace = { { "server_tokens off;", "server_tokens off; " .. listen } } })
@@ -184,7 +184,7 @@ describe("a gateway", function()
   end)
 
   -- Fault 44: a 401 for the gateway's key is not the caller's.
-  it("does not blame a caller for its own key, and tells its operator", function()
+  it("does not blame the caller for the gateway's key, and logs the error", function()
     start({ answers = { { status = 401, headers = { ["WWW-Authenticate"] = "x" }, body = '{"errors":[{}]}' } } },
       "callers = function() return true end,")
     local answer = ask(gateway, { path = "/api/lists?filter=equals(name,'secret@example.com')" })
@@ -195,12 +195,12 @@ describe("a gateway", function()
     assert.truthy(shell.wait_for(function()
       return gateway:logs():find("[alert]", 1, true)
     end))
-    assert.matches("klaviyo gateway: get_lists: the service refused the gateway's API key %(401", gateway:logs())
+    assert.matches("klaviyo gateway: get_lists: the service rejected the gateway's API key %(401", gateway:logs())
     assert.is_nil(gateway:logs():find("secret@example.com", 1, true))
   end)
 
   -- Fault 32.
-  describe("asks a function for its token", function()
+  describe("calls a function for its token", function()
     local TOKEN = [[
       callers = function() return true end, rate_limit_key = "x", rate_limit_file = false,
       access_token = function(refused)
@@ -214,7 +214,7 @@ describe("a gateway", function()
       end,
     ]]
 
-    it("by one request at a time", function()
+    it("from one request at a time", function()
       start({ answers = { OK } }, TOKEN, { workers = 1 })
       script.shell(("curl -sS -m 20 --noproxy '*' -Z --parallel-immediate -o /dev/null '%s/klaviyo/api/lists?a=[1-8]'")
         :format(gateway.base_url))
@@ -224,7 +224,7 @@ describe("a gateway", function()
       assert.is_nil(logs:match("running [2-9]"))
     end)
 
-    it("once more after a 401, and passes the one that was refused", function()
+    it("again after a 401, with the rejected key", function()
       start({ answers = { { status = 401, body = "{}" }, OK } }, TOKEN, { workers = 1 })
       local answer = ask(gateway, { path = "/api/lists" })
       assert.equal(503, answer.status)
@@ -240,7 +240,7 @@ describe("a gateway", function()
       assert.equal(1, told)
     end)
 
-    it("and says why there is none, to its operator alone", function()
+    it("and logs why there is no key, but does not tell the caller", function()
       start({ answers = { OK } }, [[callers = function() return true end, rate_limit_key = "x",
         access_token = function() return nil, "invalid_grant" end,]])
       local answer = ask(gateway, { path = "/api/lists" })
@@ -253,7 +253,7 @@ describe("a gateway", function()
     end)
   end)
 
-  it("has no query in its logs, whatever fails", function()
+  it("logs no query, whatever fails", function()
     start({ answers = { { after = "reset", raw = "" } } }, [[
       callers = function(request)
         if request.target:find("raise") then error("of the rule") end
@@ -268,12 +268,12 @@ describe("a gateway", function()
     assert.equal(502, answer.status)
     assert.truthy(shell.wait_for(function()
       local logs = gateway:logs()
-      return logs:find("of the rule", 1, true) and select(2, logs:gsub("get_profiles: 502, no answer", "")) == 2
+      return logs:find("of the rule", 1, true) and select(2, logs:gsub("get_profiles: 502, no response", "")) == 2
     end), gateway:logs())
     assert.is_nil(gateway:logs():find("someone", 1, true))
   end)
 
-  it("refuses a pacing that it does not know", function()
+  it("raises for an unknown pacing", function()
     for pacing, message in pairs {
       ["{per_sec = 5}"] = 'unknown window of the gateway\'s pacing "per_sec"; allowed: per_day',
       ["{per_second = 0}"] = "the gateway's pacing: per_second must be a whole number from 1 on, not 0",
@@ -288,7 +288,7 @@ describe("a gateway", function()
 end)
 
 -- Fault 44: the key's scopes are not what a gateway's caller lacks.
-it("a gateway's 403 is told without the scopes that a key needs", function()
+it("an error for a gateway's 403 does not name the scopes of a key", function()
   local body = json.encode { errors = { { code = "permission_denied", detail = "this caller may not use get_lists" } } }
   for field, advice in pairs { ["X-Klaviyo-Gateway"] = "", ["X-Other"] = " (the key needs lists:read)" } do
     local service = raw.start { answers = { { status = 403, body = body,

@@ -42,12 +42,12 @@ describe("links behind a gateway", function()
     return text
   end
 
-  it("lead to it, and nothing else is touched", function()
+  it("lead to the gateway, and nothing else changes", function()
     assert.equal(expected(), all(DOCUMENT))
     assert.is_table(json.decode(all(DOCUMENT)))
   end)
 
-  it("are found wherever the pieces are cut", function()
+  it("are found in chunks of any size", function()
     local right = expected()
     for size = 1, 70 do
       assert.equal(right, all(DOCUMENT, size), "pieces of " .. size)
@@ -58,7 +58,7 @@ describe("links behind a gateway", function()
     end
   end)
 
-  it("pass what is no JSON, or not whole, byte for byte", function()
+  it("leave a body that is not JSON, or incomplete, unchanged", function()
     for _, text in ipairs { "", "<html>\"links\":{", '{"links":{"self":"https://a.klavi', "]]]}}}", '"', '"\\',
       '{"links":{"self":"' .. ("x"):rep(100000) .. '"}}', "{\"a\":\"\0\"}" } do
       for _, size in ipairs { 1, 7, 100001 } do
@@ -67,7 +67,7 @@ describe("links behind a gateway", function()
     end
   end)
 
-  it("are those of the API alone", function()
+  it("are only those of the API", function()
     assert.equal(BASE .. "/api/x?y", links.rebased(API .. "/api/x?y", BASE))
     assert.equal(BASE .. "/client/x", links.rebased(API .. "/client/x", BASE))
     for _, url in ipairs { "", "/api/x", API, API .. "/apix", API .. ":443/api/x", "http://a.klaviyo.com/api/x",

@@ -10,7 +10,7 @@ local function masked(text, size)
 end
 
 describe("klaviyo.gateway.mask", function()
-  it("finds a secret, however it is cut", function()
+  it("finds a secret in chunks of any size", function()
     for text, wanted in pairs {
       [""] = "", a = "a", aa = "aa", aab = "[redacted]", aaab = "a[redacted]", aabaab = "[redacted][redacted]",
       xaabaaxaab = "x[redacted]aax[redacted]", baa = "baa", aabaa = "[redacted]aa",
@@ -21,7 +21,7 @@ describe("klaviyo.gateway.mask", function()
     end
   end)
 
-  it("holds nothing back but what may be the beginning of one", function()
+  it("keeps back only a possible start of a secret", function()
     local one = mask.new "aab"
     assert.equal("x", one:feed "xya")
     assert.equal("yaz", one:feed("z", true))

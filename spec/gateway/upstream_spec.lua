@@ -35,7 +35,7 @@ describe("a gateway", function()
     assert.is_nil(logs:find(key, 1, true))
   end)
 
-  it("leads links to itself, however the answer comes", function()
+  it("replaces links, whatever the chunks of the response", function()
     local text = [[{"data":{"type":"list","id":"1","attributes":{"name":"https://a.klaviyo.com/api/x"}},]]
       .. [["links":{"self":"https://a.klaviyo.com/api/lists/1/","next":null}}]]
     start { answers = {
@@ -52,13 +52,13 @@ describe("a gateway", function()
     end
   end)
 
-  it("says where it is as the operator says", function()
+  it("uses public_url in links", function()
     start({ answers = { { body = '{"links":{"self":"https://a.klaviyo.com/api/lists"}}' } } },
       'callers = function() return true end, public_url = "https://gw.example/klaviyo/",')
     assert.equal("https://gw.example/klaviyo/api/lists", ask(gateway, { path = "/api/lists" }).document.links.self)
   end)
 
-  it("passes what is no JSON as it is", function()
+  it("passes responses without JSON as they are", function()
     local html = '<html>"links":{"a":"https://a.klaviyo.com/api/x"}</html>'
     start { answers = {
       { status = 403, headers = { ["Content-Type"] = "text/html" }, body = html },
@@ -78,7 +78,7 @@ describe("a gateway", function()
     assert.equal("", answer.body)
   end)
 
-  it("keeps the key out of a refusal that repeats it, however that comes", function()
+  it("masks the key in an error response, whatever its chunks", function()
     local echo = ('{"errors":[{"detail":"no %s, %s","links":{"about":"https://a.klaviyo.com/api/x"}}]}'):format(key,
       key .. key:sub(1, -2))
     local wanted = '{"errors":[{"detail":"no [redacted], [redacted]' .. key:sub(1, -2) .. '","links":{"about":"'
@@ -94,7 +94,7 @@ describe("a gateway", function()
     assert.equal(key:sub(1, -2), ask(gateway, { path = "/api/lists" }).body)
   end)
 
-  it("says how a body is compressed, as it was told", function()
+  it("passes Content-Encoding of a request", function()
     start { answers = { { status = 415, body = "{}" } } }
     ask(gateway, { path = "/api/lists", body = "\31\139 gzip", headers = { ["Content-Encoding"] = "gzip",
       ["Content-Type"] = JSON } })
@@ -103,7 +103,7 @@ describe("a gateway", function()
     assert.equal("\31\139 gzip", request.body)
   end)
 
-  it("keeps to itself what is between it and the service", function()
+  it("drops header fields that concern only the gateway and the service", function()
     start { answers = { { status = 202, body = "{}", headers = {
       ["Set-Cookie"] = "__cf_bm=x", ["Alt-Svc"] = 'h3=":443"', ["X-Klaviyo-Gateway"] = "1",
       ["Strict-Transport-Security"] = "max-age=1", ["RateLimit-Limit"] = "3, 3;w=1, 60;w=60", ["CF-RAY"] = "ray",
@@ -127,7 +127,7 @@ describe("a gateway", function()
     return answer
   end
 
-  it("says itself that the service cannot be reached, or is late", function()
+  it("answers with an error document if the service cannot be reached or is late", function()
     start({ answers = { { after = "reset", raw = "" }, { raw = "HTTP/1.1 200 OK\r\nX:", after = "close" },
       { never = true } } }, nil, { replace = { { "proxy_read_timeout 60s", "proxy_read_timeout 500ms" } } })
     own(502, "bad_gateway")
@@ -137,7 +137,7 @@ describe("a gateway", function()
     own(502, "bad_gateway")
   end)
 
-  it("keeps connections, and repeats nothing that is not safe to repeat", function()
+  it("reuses connections, and retries only safe requests", function()
     start({ requests_per_connection = 3, answers = { { body = "{}" }, { body = "{}" }, { body = "{}" },
       { after = "reset", raw = "" }, { body = "{}" } } }, nil, { workers = 1 })
     for _ = 1, 3 do
@@ -170,14 +170,14 @@ describe("a gateway", function()
     assert.is_nil(gateway:logs():find("pk_", 1, true))
   end)
 
-  it("takes an access token in a key's place", function()
+  it("accepts an access token instead of a key", function()
     start({ answers = { { body = "{}" } } },
       'callers = function() return true end, access_token = "oauth-token", rate_limit_key = "a",')
     assert.equal(200, ask(gateway, { path = "/api/lists" }).status)
     assert.equal("Bearer oauth-token", service:requests()[1].headers.authorization)
   end)
 
-  it("asks the operator's own rule", function()
+  it("calls the operator's own function", function()
     start({ answers = { { body = "{}" } } }, [[
       callers = function(request)
         local who = request.headers["x-who"]
@@ -209,7 +209,7 @@ describe("a gateway", function()
     assert.is_nil(service:requests()[2].headers["x-who"])
   end)
 
-  it("does not speak to who cannot prove to be the service", function()
+  it("rejects a service without a valid certificate", function()
     local server = assert(require("klaviyo.sandbox").start { key = key })
     for _, pair in ipairs {
       { server.ca_file, nil }, -- signed by nobody who is trusted
@@ -226,11 +226,11 @@ describe("a gateway", function()
     assert.equal(0, requests)
   end)
 
-  it("says what is wrong when nginx starts", function()
+  it("reports wrong options when nginx starts", function()
     local rule = "callers = function() end, "
     for settings, message in pairs {
       [""] = "callers are missing",
-      ["callers = {}"] = "nobody is listed",
+      ["callers = {}"] = "the list is empty",
       ['callers = {{token_sha256 = "the token itself"}}'] = "64 hexadecimal digits",
       ['callers = {{token_sha256 = ("a"):rep(64), operations = {"get_profile_s"}}}'] = 'did you mean "get_profiles"?',
       ['callers = {{token_sha256 = ("a"):rep(64), scope = {}}}'] = 'did you mean "scopes"?',
@@ -255,7 +255,7 @@ describe("a gateway", function()
     assert.matches("the gateway has no key", output)
   end)
 
-  describe("by the service's own documents", function()
+  describe("checked against OpenAPI", function()
     local validator, document = "../shared/contract/validate.js", "../shared/openapi/2024-10-15.json"
     local found = io.open(validator)
     if not found then
@@ -264,7 +264,7 @@ describe("a gateway", function()
     end
     found:close()
 
-    it("makes the reference's calls without a fault", function()
+    it("makes the reference's calls without an error", function()
       local name = os.tmpname()
       local out = script.shell(("node %s %s --strict --log %s >%s.out 2>&1 & echo $!; for i in 1 2 3 4 5 6 7 8 9 10; "
         .. "do test -s %s.out && break; sleep 0.3; done; cat %s.out"):format(validator, document, name, name, name,

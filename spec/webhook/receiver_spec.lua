@@ -214,7 +214,7 @@ describe("klaviyo.webhook.handler", function()
   it("says what is wrong when nginx starts", function()
     for settings, message in pairs {
       ["on_event = print"] = "webhook.handler: secret is missing",
-      ['secret = "0123456789abcdef", secrets = {"x"}, on_event = print'] = "webhook.handler: give secret or secrets",
+      ['secret = "0123456789abcdef", secrets = {"x"}, on_event = print'] = "webhook.handler: set secret or secrets",
       ['secret = "", on_event = print'] = "webhook.handler: secret is empty",
       ['secret = "abc", on_event = print'] = "webhook.handler: secret has 3 characters",
       ['secret = "0123456789abcdef", on_event = print, tolerance = -1'] = "webhook.handler: tolerance must be",

@@ -184,7 +184,7 @@ describe("webhook.verify, with several secrets", function()
 
   it("raises when there are none, both, or one is no secret", function()
     raises("webhook.verify: secret is missing: the secret_key that", webhook.verify, without(request(), "secret"))
-    raises("webhook.verify: give secret or secrets, not both", webhook.verify, request {secrets = {SECRET}})
+    raises("webhook.verify: set secret or secrets, not both", webhook.verify, request {secrets = {SECRET}})
     raises("secrets must be a list of strings", webhook.verify, without(request {secrets = {}}, "secret"))
     raises("secrets must be a list of strings", webhook.verify, without(request {secrets = SECRET}, "secret"))
     raises("secrets%[2%] is empty", webhook.verify, without(request {secrets = {SECRET, ""}}, "secret"))
@@ -328,7 +328,7 @@ describe("webhook.verify and time", function()
 end)
 
 describe("webhook.verify and bodies that are signed but wrong", function()
-  it("refuses what is no JSON object with data", function()
+  it("refuses what is not a JSON object with data", function()
     for _, body in ipairs {
       "", "no JSON", "[]", "[1]", "1", "null", '"data"', "{}", '{"data":null}', '{"data":1}', '{"data":[]', "{\0}",
       ("["):rep(100000),

@@ -1,5 +1,5 @@
---- Judges a request: what it asks for, whether its caller may have that, and
--- what of it goes on to the service.
+--- Authorizes a request: finds its operation, checks that the caller may use it,
+--- and prepares the request for the service.
 
 local callers = require "klaviyo.gateway.callers"
 local operations = require "klaviyo.operations"
@@ -17,8 +17,8 @@ local function only(value)
   return type(value) == "string" and value or nil
 end
 
--- "Klaviyo-API-Key" as well, so that programs made for the service need no
--- more than another address and another key.
+-- Returns the token of a request. The scheme "Klaviyo-API-Key" is accepted, too,
+-- so that a program needs only another base URL and another key.
 local function token_of(headers)
   local scheme, token = (only(headers.authorization) or "")
     :match("^([%w-]+) +(%S+)$")
@@ -33,14 +33,14 @@ local function revision_of(self, headers)
   end
   local revision = only(date) and operations.load(date)
   if not revision then
-    error_response.throw(400, "invalid", "this gateway knows the revisions "
-      .. table.concat(operations.revisions(), ", "), { header = "revision" })
+    error_response.throw(400, "invalid", "this gateway supports the revisions "
+      .. table.concat(operations.revisions(), ", "), {header = "revision"})
   end
   return revision
 end
 
--- A service that decodes %2F before it looks where a request goes might see
--- another operation than the one that was allowed.
+-- Returns whether a target is another operation once %2F is decoded: the service
+-- might decode it first and run an operation that was not allowed.
 local function is_ambiguous(revision, op, target)
   local decoded = target:gsub("%%2[fF]", "/"):gsub("%%252[fF]", "/")
   if decoded == target then
@@ -50,7 +50,8 @@ local function is_ambiguous(revision, op, target)
   return other ~= nil and other ~= op
 end
 
--- What is asked for: the operation and the target to ask the service for.
+-- Returns the operation of a request, the target to request from the service,
+-- and the included names.
 local function route(self, revision, method)
   local raw, query = path.split(ngx.var.request_uri, self.settings.prefix)
   if not raw then
@@ -67,7 +68,7 @@ local function route(self, revision, method)
   return op, target .. path.query(query), includes.names(query)
 end
 
--- What the operation needs, and what it is asked to include.
+-- Returns the scopes of an operation and of the included names.
 local function scopes_of(revision, op, include)
   local list = {}
   for _, scope in ipairs(op.scopes or {}) do
@@ -89,17 +90,17 @@ local function caller_by_rule(self, request)
       "the caller", operations.load(self.settings.revision))
     return self.by_rule[found]
   elseif found == true then
-    return { name = "-" }
-  elseif found then -- nobody gets in by a slip of the rule
-    error(("the gateway's callers must give a table, true, false or nil, "
-      .. "not a %s"):format(type(found)), 0)
+    return {name = "-"}
+  elseif found then -- a mistake in the rule must not admit anybody
+    error(("the gateway's callers function must return a table, true, false or "
+      .. "nil, not a %s"):format(type(found)), 0)
   end
   return found
 end
 
 local function caller_of(self, revision, op, include, headers)
   if op and op.public and self.settings.public then
-    return { name = "-" }
+    return {name = "-"}
   end
   local request = {
     method = ngx.req.get_method(),
@@ -119,16 +120,17 @@ local function caller_of(self, revision, op, include, headers)
   end
   if caller == nil then
     error_response.throw(401, "not_authenticated",
-      "this gateway asks for a token: Authorization: Bearer …",
-      { header = "Authorization" })
+      "this gateway needs a token: Authorization: Bearer …",
+      {header = "Authorization"})
   elseif caller == false then
-    error_response.throw(403, "permission_denied", "this caller may not")
+    error_response.throw(403, "permission_denied",
+      "this caller may not use the gateway")
   end
   return caller
 end
 
 local function too_large(self)
-  error_response.throw(413, "content_too_large", ("no more than %d bytes")
+  error_response.throw(413, "content_too_large", ("the maximum is %d bytes")
     :format(self.settings.max_body_bytes))
 end
 
@@ -139,8 +141,8 @@ local function size_of_file(name)
   return size
 end
 
--- The size of a body that the request does not tell: it is read. Nil where
--- this nginx cannot, as of HTTP/2.
+-- Reads a body without Content-Length, and returns its size. Returns nil if this
+-- nginx cannot read it, as with HTTP/2.
 local function read_size()
   if not pcall(ngx.req.read_body) then
     return nil
@@ -154,12 +156,12 @@ local function is_http2()
   return (tonumber(ngx.req.http_version()) or 2) >= 2
 end
 
--- No body goes on to the service with an operation that takes none.
+-- Rejects or drops the body of a request whose operation takes none.
 local function refuse_body(op, size, headers)
   if (size or 0) > 0 or headers["transfer-encoding"] then
     error_response.throw(400, "invalid", op.id .. " takes no body")
   elseif is_http2() and size == nil then
-    -- whether there is one only its frames tell
+    -- only the frames of HTTP/2 show whether there is a body
     ngx.req.discard_body()
   end
   ngx.req.clear_header("Content-Type")
@@ -171,8 +173,8 @@ local function check_size(self, size)
   end
   if size == nil then
     error_response.throw(411, "length_required",
-      "this gateway takes no body of unknown length: send Content-Length",
-      { header = "Content-Length" })
+      "this gateway needs the length of the body: send Content-Length",
+      {header = "Content-Length"})
   elseif size > self.settings.max_body_bytes then
     too_large(self)
   end
@@ -190,29 +192,29 @@ local function check_body(self, op, headers)
   if op.body.style == "multipart" then
     if media_type ~= "multipart/form-data" then
       error_response.throw(415, "unsupported_media_type",
-        op.id .. " takes multipart/form-data", { header = "Content-Type" })
+        op.id .. " takes multipart/form-data", {header = "Content-Type"})
     end
   elseif media_type == MEDIA_TYPE or media_type == "application/json" then
     ngx.req.set_header("Content-Type", MEDIA_TYPE)
   else
     error_response.throw(415, "unsupported_media_type",
-      op.id .. " takes " .. MEDIA_TYPE, { header = "Content-Type" })
+      op.id .. " takes " .. MEDIA_TYPE, {header = "Content-Type"})
   end
   if not size then
     check_size(self)
   end
 end
 
--- All that goes on of a caller's header: no cookies, no addresses, nothing
--- that asks for a part of an answer or a compressed one.
+-- The header fields that are passed on: no cookies, no addresses, no ranges and
+-- no compression.
 local PASSED = {
   accept = true, ["content-type"] = true, ["content-length"] = true,
   ["transfer-encoding"] = true, ["content-encoding"] = true,
   ["user-agent"] = true, revision = true,
-  host = true, -- proxy_set_header says another one; links are made with it
+  host = true, -- proxy_set_header replaces it; links are made with it
 }
 
-local function dress(revision, headers)
+local function set_headers(revision, headers)
   for name in pairs(headers) do
     if not PASSED[name] and not name:find("^x%-klaviyo%-") then
       ngx.req.clear_header(name)
@@ -224,15 +226,16 @@ local function dress(revision, headers)
   end
 end
 
--- What went wrong in a function that raised is not told: it may hold the
--- secret.
+-- Answers that there is no key. The message of a function that raised is not
+-- logged: it may contain the secret.
 local function no_key(why)
   report("no key: %s", why)
   error_response.throw(503, "no_key", "the gateway has no key at present")
 end
 
--- A function is called by one request at a time, and is passed a key that the
--- service refused (see Gateway:header_filter) as long as it returns that one.
+-- Returns the key. A function is called by one request at a time, and with a key
+-- that the service rejected (see Gateway:header_filter) while it returns that
+-- one.
 local function secret_of(self)
   local settings = self.secret_settings
   local ok, secret, scheme = pcall(secrets.of, settings)
@@ -244,7 +247,7 @@ local function secret_of(self)
   elseif not secret then
     no_key(scheme.message)
   elseif secret:find("[%c%s]") then
-    no_key("what the function returned holds a blank")
+    no_key("the value that the function returned contains white space")
   end
   return secret, scheme .. " " .. secret
 end
@@ -258,22 +261,22 @@ local function operation_of(self, revision, headers)
     local allowed = table.concat(target, ", ")
     if allowed ~= "" then
       error_response.throw(405, "method_not_allowed", "this path has " .. allowed,
-        nil, { Allow = allowed })
+        nil, {Allow = allowed})
     end
     error_response.throw(404, "not_found", "revision " .. revision.date
       .. " has no such operation")
   end
-  local why = callers.error_response(caller, revision, op, include)
+  local why = callers.permission_error(caller, revision, op, include)
   if why then
     error_response.throw(403, "permission_denied", why)
   end
   return op, target
 end
 
---- Throws a refusal, or makes the request ready to go on.
+--- Prepares a request for the service, or throws an error response.
 ---@param self klaviyo.Gateway
 ---@return table op
----@return string target path and query to ask the service for
+---@return string target path and query to request from the service
 ---@return string|nil secret
 ---@return string authorization empty for what is public
 function M.authorize(self)
@@ -281,7 +284,7 @@ function M.authorize(self)
   local revision = revision_of(self, headers)
   local op, target = operation_of(self, revision, headers)
   check_body(self, op, headers)
-  dress(revision, headers)
+  set_headers(revision, headers)
   if op.public then
     return op, target, nil, ""
   end

@@ -1,9 +1,9 @@
---- Who may ask, and for what: the operator's own rule, or a list of tokens of
---- which only hashes are known here.
+--- The callers and their permissions: the operator's own function, or a list of
+--- tokens, of which only hashes are known here.
 
 local digest = require "klaviyo.digest"
 local includes = require "klaviyo.gateway.includes"
-local keys = require "klaviyo.util.tables"
+local tables = require "klaviyo.util.tables"
 local usage_error = require "klaviyo.util.usage_error"
 
 local M = {}
@@ -16,10 +16,10 @@ local M = {}
 ---@field scopes? string[]  such as "profiles:read"; an operation needs all of its own, and of each type of
 ---  resources that `include` adds those that reading it needs
 
-local MEMBERS = { name = true, token_sha256 = true, operations = true,
-  scopes = true }
+local MEMBERS = {name = true, token_sha256 = true, operations = true,
+  scopes = true}
 
--- What may stand in a log as one word.
+-- A name that is one word in a log.
 local NAME = "^[%w%-%._@:/]+$"
 
 local function check_list(where, name, list)
@@ -34,7 +34,7 @@ local function check_list(where, name, list)
 end
 
 local function all_names(op)
-  local list = { op.id }
+  local list = {op.id}
   for _, alias in ipairs(op.aliases or {}) do
     list[#list + 1] = alias
   end
@@ -59,9 +59,9 @@ local function read_entry(where, entry)
   return entry[1], entry.include or {}
 end
 
--- Names an operation by an id of the default revision, where it is there: a
--- caller may ask by another one, which has its own operations. Of each the
--- names it may include.
+-- Returns the allowed operations with the names that each may include. An
+-- operation is named by its id in the default revision if it exists there: a
+-- caller may use another revision, which has its own operations.
 local function allowed_operations(where, entries, revision)
   if type(entries) ~= "table" then
     usage_error.raise("%s: operations must be a list of names", where)
@@ -75,47 +75,47 @@ local function allowed_operations(where, entries, revision)
     end
     local known = op.query.include and op.query.include.values or {}
     for _, item in ipairs(include) do
-      if not keys.set(known)[item] then
+      if not tables.set(known)[item] then
         usage_error.unknown(("include of %s in %s"):format(name, where), item,
           known)
       end
     end
     for _, other in ipairs(all_names(op)) do
-      allowed[other] = keys.set(include)
+      allowed[other] = tables.set(include)
     end
   end
   return allowed
 end
 
---- A caller as it is judged by.
----@param given klaviyo.gateway.Caller
+--- Returns a caller in the form in which its permissions are checked.
+---@param caller klaviyo.gateway.Caller
 ---@param where string for messages
----@param revision table the catalogue of the default revision
-function M.compiled(given, where, revision)
-  if type(given) ~= "table" then
+---@param revision table the operations of the default revision
+function M.compiled(caller, where, revision)
+  if type(caller) ~= "table" then
     usage_error.raise("%s must be a table", where)
   end
-  for name in pairs(given) do
+  for name in pairs(caller) do
     if not MEMBERS[name] then
       usage_error.unknown("member of " .. where, name, MEMBERS)
     end
   end
-  if given.name ~= nil
-      and not (type(given.name) == "string" and given.name:find(NAME)) then
+  if caller.name ~= nil
+      and not (type(caller.name) == "string" and caller.name:find(NAME)) then
     usage_error.raise("%s: name must be one word", where)
   end
-  local self = { name = given.name or "-" }
-  if given.operations then
-    self.operations = allowed_operations(where, given.operations, revision)
+  local self = {name = caller.name or "-"}
+  if caller.operations then
+    self.operations = allowed_operations(where, caller.operations, revision)
   end
-  if given.scopes then
-    check_list(where, "scopes", given.scopes)
-    self.scopes = keys.set(given.scopes)
+  if caller.scopes then
+    check_list(where, "scopes", caller.scopes)
+    self.scopes = tables.set(caller.scopes)
   end
   return self
 end
 
--- Anything but a hash is likely the token itself: it is not shown.
+-- Checks a hash. A value that is not a hash may be the token: it is not shown.
 local function check_hash(where, hash)
   if type(hash) ~= "string" or #hash ~= 64 or hash:find("%X") then
     usage_error.raise("%s: token_sha256 must be the 64 hexadecimal digits of the "
@@ -124,27 +124,27 @@ local function check_hash(where, hash)
   return hash:lower()
 end
 
---- A rule for a list of callers.
+--- Returns the function that finds a caller in a list by the request's token.
 ---@param list klaviyo.gateway.Caller[]
----@param revision table the catalogue of the default revision
+---@param revision table the operations of the default revision
 ---@return fun(request: table): table|nil
 function M.of_list(list, revision)
   if #list == 0 then
-    usage_error.raise("callers: nobody is listed")
+    usage_error.raise("callers: the list is empty: add {name =, token_sha256 =}")
   end
   local known = {}
-  for i, given in ipairs(list) do
+  for i, caller in ipairs(list) do
     local where = ("callers[%d]"):format(i)
-    local caller = M.compiled(given, where, revision)
-    caller.hash = check_hash(where, given.token_sha256)
-    known[i] = caller
+    local one = M.compiled(caller, where, revision)
+    one.hash = check_hash(where, caller.token_sha256)
+    known[i] = one
   end
   return function(request)
     if not request.token then
       return nil
     end
     local hash, found = digest.sha256(request.token), nil
-    for _, caller in ipairs(known) do -- all, whoever it is: time tells nothing
+    for _, caller in ipairs(known) do -- all, so that the time is constant
       if digest.equal(caller.hash, hash) then
         found = caller
       end
@@ -153,8 +153,8 @@ function M.of_list(list, revision)
   end
 end
 
--- The names that a caller may include in an operation; nil if it may not use
--- the operation.
+-- Returns the names that a caller may include in an operation; nil if it may not
+-- use the operation.
 local function entry_of(caller, op)
   for _, name in ipairs(all_names(op)) do
     if caller.operations[name] then
@@ -172,8 +172,9 @@ local function has_any(caller, operations)
   return false
 end
 
--- A caller who may not read a resource may not have it included either.
-local function include_refusal(caller, revision, op, name)
+-- Returns why a caller may not include a name: it must be allowed to read the
+-- included resources.
+local function include_error(caller, revision, op, name)
   local need = includes.need(revision, op, name)
   if not need then
     return ("this caller may not include %s in %s"):format(
@@ -197,7 +198,7 @@ end
 ---@param op table
 ---@param include string[]|nil
 ---@return string|nil
-function M.error_response(caller, revision, op, include)
+function M.permission_error(caller, revision, op, include)
   local named = caller.operations and entry_of(caller, op) or {}
   if caller.operations and not entry_of(caller, op) then
     return ("this caller may not use %s"):format(op.id)
@@ -212,7 +213,7 @@ function M.error_response(caller, revision, op, include)
   end
   for _, name in ipairs(include or {}) do
     local why = not named[name]
-      and include_refusal(caller, revision, op, name)
+      and include_error(caller, revision, op, name)
     if why then
       return why
     end

@@ -1,5 +1,5 @@
---- What the gateway answers itself: JSON:API error documents, marked so that
---- nobody takes them for the service's.
+--- The gateway's own responses: JSON:API error documents, marked so that they
+--- differ from those of the service.
 
 local json = require "klaviyo.values.json"
 local report = require "klaviyo.gateway.report"
@@ -17,12 +17,12 @@ local TITLES = {
   [504] = "Gateway timeout",
 }
 
--- Of nginx's own errors.
+-- Code and detail for nginx's own errors.
 local DETAILS = {
-  [413] = { "content_too_large", "the body is larger than the gateway takes" },
-  [502] = { "bad_gateway", "the service could not be reached, or broke off" },
-  [503] = { "unavailable", "the gateway cannot serve this now" },
-  [504] = { "gateway_timeout", "the service did not answer in time" },
+  [413] = {"content_too_large", "the body is larger than the gateway takes"},
+  [502] = {"bad_gateway", "the service could not be reached, or broke off"},
+  [503] = {"unavailable", "the gateway cannot serve this now"},
+  [504] = {"gateway_timeout", "the service did not answer in time"},
 }
 
 local function document(status, code, detail, source)
@@ -32,7 +32,7 @@ local function document(status, code, detail, source)
         id = ngx.var.request_id, status = status, code = code,
         title = TITLES[status] or "Error", detail = detail,
         source = source or {},
-        meta = { gateway = true },
+        meta = {gateway = true},
       },
     },
   }
@@ -44,20 +44,20 @@ local function mark(body)
   ngx.header["X-Klaviyo-Gateway"] = "1"
 end
 
---- Ends the judging of a request.
+--- Throws an error response for the request.
 ---@param status integer
 ---@param code string
 ---@param detail string
----@param source table|nil of JSON:API
+---@param source table|nil source member of JSON:API
 ---@param headers table<string, string>|nil
 function M.throw(status, code, detail, source, headers)
-  error({ refused = true, status = status, code = code, detail = detail,
-    source = source, headers = headers }, 0)
+  error({refused = true, status = status, code = code, detail = detail,
+    source = source, headers = headers}, 0)
 end
 
---- Runs a function; the refusal it throws comes back. So does one for any
---- other error, of which the operator is told.
----@return table|nil refusal
+--- Runs a function, and returns the error response that it throws. Any other
+--- error is logged and becomes a 500.
+---@return table|nil error_response
 function M.catch(f, ...)
   local ok, thrown = pcall(f, ...)
   if ok then
@@ -66,15 +66,15 @@ function M.catch(f, ...)
     return thrown
   end
   report("request %s failed: %s", ngx.var.request_id, tostring(thrown))
-  return { status = 500, code = "error", detail = "the gateway failed" }
+  return {status = 500, code = "error", detail = "the gateway failed"}
 end
 
---- Answers with a refusal and ends the request.
+--- Sends an error response and ends the request.
 ---@param refused table
 function M.answer(refused)
   local body = document(refused.status, refused.code, refused.detail,
     refused.source)
-  -- What is left of the request is no next request.
+  -- the rest of the body must not be read as the next request
   ngx.req.discard_body()
   ngx.status = refused.status
   if refused.status == 401 then
@@ -88,14 +88,14 @@ function M.answer(refused)
   return ngx.exit(ngx.HTTP_OK)
 end
 
---- For a header filter: the document to replace the body of an answer, such as
---- one of nginx's error pages.
+--- Returns the document that replaces the body of a response, such as one of
+--- nginx's error pages, and sets its header. For a header filter.
 ---@param status integer
 ---@param code string|nil
 ---@param detail string|nil
 ---@return string
 function M.page(status, code, detail)
-  local known = DETAILS[status] or { "error", "the gateway failed" }
+  local known = DETAILS[status] or {"error", "the gateway failed"}
   local body = document(status, code or known[1], detail or known[2])
   mark(body)
   return body

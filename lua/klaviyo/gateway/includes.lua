@@ -1,13 +1,13 @@
---- What the `include` parameter of a request adds to the answer: of each name,
---- the type of the resources and the scopes that reading them needs.
+--- Finds what the `include` parameter of a request adds to the response: for each
+--- name, the type of the resources and the scopes needed to read them.
 ---
---- All of it follows from the operations of a revision. For `include=profile`
---- of get_events the operation GET /api/events/{id}/profile tells the type,
---- and get_profile, which reads one resource of that type, the scopes.
+--- They follow from the operations of a revision. For `include=profile` of
+--- get_events the operation GET /api/events/{id}/profile has the type, and
+--- get_profile, which reads one resource of that type, the scopes.
 
 local M = {}
 
-local MAX_ESCAPES = 3  -- a server between here and there may decode, too
+local MAX_ESCAPES = 3  -- a proxy may decode, too
 
 local function unescape(text)
   local before
@@ -23,8 +23,8 @@ local function unescape(text)
   return text
 end
 
---- Returns the names that the `include` parameters of a query give, whatever
---- their escapes; nil if there are none.
+--- Returns the names in the `include` parameters of a query, unescaped; nil if
+--- there are none.
 ---@param query string
 ---@return string[]|nil
 function M.names(query)
@@ -66,7 +66,7 @@ local function read_types(revision)
   return types
 end
 
--- The operation that gives the related resources alone.
+-- Returns the operation that reads only the related resources.
 local function related(revision, op, name, types)
   local kind = types[op.type]
   if not kind then
@@ -81,8 +81,9 @@ local function singular(name)
   return stem and stem .. "y" or (name:gsub("s$", ""))
 end
 
--- Where no operation gives them alone: the type of that name, or the one
--- among the operation's sparse fieldsets that ends so (`items`, catalog-item).
+-- Returns the type if no operation reads only the related resources: the type of
+-- that name, or the one among the operation's sparse fieldsets that ends with it
+-- (`items`, catalog-item).
 local function named(op, name, types)
   local short = singular(name)
   if types[short] then
@@ -109,8 +110,8 @@ end
 ---@field scopes string[]  that reading the included resources needs
 ---@field operations table[]  that would give them alone
 
---- Returns what a caller must be allowed to include a name; nil if the
---- operations of the revision do not tell.
+--- Returns the permissions that a caller needs to include a name; nil if they do
+--- not follow from the operations of the revision.
 ---@param revision table
 ---@param op table
 ---@param name string
@@ -130,8 +131,8 @@ function M.need(revision, op, name)
     return nil
   end
   local operations = {alone}
-  for _, reader in ipairs(kind and kind.operations or {}) do
-    operations[#operations + 1] = reader
+  for _, read_op in ipairs(kind and kind.operations or {}) do
+    operations[#operations + 1] = read_op
   end
   return {scopes = (kind or alone).scopes, operations = operations}
 end

@@ -1,5 +1,5 @@
---- The gateway: a location of nginx behind which the Klaviyo API is served to
---- callers who do not hold its key.
+--- The gateway: a location of nginx that serves the Klaviyo API to callers who do
+--- not have its key.
 ---
 ---     init_by_lua_block { gateway = require("klaviyo.gateway").new {…} }
 ---     access_by_lua_block { gateway:access() }
@@ -7,15 +7,15 @@
 ---     body_filter_by_lua_block { gateway:body_filter() }
 ---     log_by_lua_block { gateway:log() }
 ---
---- Lua only decides; nginx's proxy_pass carries the bytes, to where four
---- variables say: examples/nginx/gateway.conf is the whole of it.
+--- Lua only decides; nginx's proxy_pass carries the bytes, as four variables say.
+--- examples/nginx/gateway.conf is a complete configuration.
 
 local operations = require "klaviyo.operations"
 local rate_limits = require "klaviyo.transport.rate_limits"
 local authorize = require "klaviyo.gateway.authorize"
 local links = require "klaviyo.gateway.links"
 local mask = require "klaviyo.gateway.mask"
-local options = require "klaviyo.gateway.options"
+local checks = require "klaviyo.gateway.options"
 local error_response = require "klaviyo.gateway.error_response"
 local report = require "klaviyo.gateway.report"
 
@@ -26,9 +26,9 @@ local Gateway = {}
 Gateway.__index = Gateway
 Gateway.__name = "klaviyo.Gateway"
 
--- Kept apart, so that whoever prints a gateway, or ngx.ctx, prints no key:
--- what a gateway has, and the state of each request.
-local WEAK = { __mode = "k" }
+-- The fields of a gateway and the state of each request. They are kept outside
+-- of the gateway and ngx.ctx, so that printing these does not show the key.
+local WEAK = {__mode = "k"}
 local parts_of, states = setmetatable({}, WEAK), setmetatable({}, WEAK)
 
 local function new_state()
@@ -43,19 +43,19 @@ local function state_of_request()
   return handle and states[handle]
 end
 
---- A gateway, for init_by_lua.
----@param given klaviyo.gateway.Options
+--- Returns a gateway, for init_by_lua.
+---@param options klaviyo.gateway.Options
 ---@return klaviyo.Gateway
-function M.new(given)
-  local settings, rule = options.checked(given)
-  -- Parsed here, it is shared by all workers.
+function M.new(options)
+  local settings, rule = checks.checked(options)
+  -- All workers share what the master has parsed.
   local revision = operations.load(settings.revision)
   revision:route("GET", "/")
   local gateway = setmetatable({}, Gateway)
   parts_of[gateway] = {
     settings = settings,
     rule = rule,
-    by_rule = setmetatable({}, { __mode = "k" }),
+    by_rule = setmetatable({}, {__mode = "k"}),
     secret_settings = {
       api_key = settings.api_key, access_token = settings.access_token,
     },
@@ -68,12 +68,12 @@ function M.new(given)
   return gateway
 end
 
--- The budget ------------------------------------------------------------------
+-- The rate limit --------------------------------------------------------------
 
 local function wait_for_turn(self, state, target, secret)
   local op = state.op
   state.request_queue = rate_limits.of(self.pace, op,
-    { public = op.public, url = target }, secret)
+    {public = op.public, url = target}, secret)
   local left = self.settings.max_wait
   while true do
     local when, seconds = state.request_queue:take()
@@ -81,16 +81,16 @@ local function wait_for_turn(self, state, target, secret)
       state.taken = when
       return
     elseif seconds > left then
-      error_response.throw(429, "throttled", "the account's rate limit leaves no "
-        .. "room; try again later", nil, { ["Retry-After"] =
-          ("%d"):format(math.max(1, math.ceil(seconds))) })
+      error_response.throw(429, "throttled", "the account's rate limit is used "
+        .. "up; retry after the time in Retry-After", nil, {["Retry-After"] =
+          ("%d"):format(math.max(1, math.ceil(seconds)))})
     end
     left = left - seconds
     ngx.sleep(seconds)
   end
 end
 
-local function settle(state, status, block)
+local function finish_budget(state, status, block)
   if state.taken then
     state.request_queue:finish(state.taken, status, block)
     state.taken = nil
@@ -107,30 +107,31 @@ local function decide(self, state)
   ngx.var.klaviyo_authorization = authorization
 end
 
---- Decides whether a request may go on, and to where. Refusals are answered
---- here, as JSON:API error documents with the field X-Klaviyo-Gateway.
+--- Decides whether a request may go on, and to which URL. A request that may not
+--- is answered here with a JSON:API error document and the header field
+--- X-Klaviyo-Gateway.
 function Gateway:access()
   local state = new_state()
   local refused = error_response.catch(decide, parts_of[self], state)
   if refused then
     state.own = true
-    settle(state)
+    finish_budget(state)
     error_response.answer(refused)
   end
 end
 
--- Whether an answer came from the service: nginx's own error pages have no
--- time at which a header came.
+-- Returns whether a response came from the service: nginx's own error pages have
+-- no upstream_header_time.
 local function has_come()
   return (ngx.var.upstream_header_time or ""):find("%d$") ~= nil
 end
 
--- What is between the service and the gateway alone.
-local DROPPED = { "Set-Cookie", "Alt-Svc", "Strict-Transport-Security", "NEL",
-  "Report-To", "X-Klaviyo-Gateway" }
+-- Header fields that concern only the service and the gateway.
+local DROPPED = {"Set-Cookie", "Alt-Svc", "Strict-Transport-Security", "NEL",
+  "Report-To", "X-Klaviyo-Gateway"}
 
-local TOLD = { "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset",
-  "Retry-After" }
+local TOLD = {"RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset",
+  "Retry-After"}
 
 local function header_block()
   local lines = {}
@@ -161,7 +162,7 @@ local function has_links()
   return type(media_type) == "string" and media_type:find("json", 1, true)
 end
 
--- What the bytes of an answer have to go through.
+-- Adds the filters that the body of a response passes through.
 local function add_filters(state, base)
   if ngx.header["Content-Encoding"] then
     return
@@ -181,38 +182,38 @@ local function operation_name(state)
   return state.op and state.op.id or "a request"
 end
 
--- nginx made this answer: the service gave none.
+-- Replaces nginx's error page if the service sent no response.
 local function replace_error_page(state)
   if ngx.status < 400 then
     return
   end
   if ngx.status >= 500 then
-    report("%s: %d, no answer of the service at %s after %s s (request %s)",
+    report("%s: %d, no response from the service at %s after %s s (request %s)",
       operation_name(state), ngx.status, ngx.var.upstream_addr or "-",
       ngx.var.upstream_response_time or "-", ngx.var.request_id)
   end
   state.page = error_response.page(ngx.status)
 end
 
--- The service refused our key, not the caller's token: that would be a 401 of
--- ours. A function is passed the key by the next request and may replace it.
+-- Replaces a 401 of the service: it rejected the gateway's key, not the caller's
+-- token. A key function is called with that key by the next request.
 local function replace_unauthorized(self, state)
   local changes = type(self.settings.api_key or self.settings.access_token)
     == "function"
   self.refused = state.secret
-  report("%s: the service refused the gateway's %s (401, request %s)",
+  report("%s: the service rejected the gateway's %s (401, request %s)",
     operation_name(state), self.settings.api_key and "API key"
     or "access token", ngx.var.request_id)
   ngx.status = changes and 503 or 502
-  for _, name in ipairs { "WWW-Authenticate", "Content-Encoding", "ETag" } do
+  for _, name in ipairs {"WWW-Authenticate", "Content-Encoding", "ETag"} do
     ngx.header[name] = nil
   end
   if changes then
     ngx.header["Retry-After"] = "1"
     state.page = error_response.page(503, "key_refused",
-      "the service refused the gateway's key, which is being replaced")
+      "the service rejected the gateway's key, which is being replaced")
   else
-    state.page = error_response.page(502, "key_refused", "the service refused the "
+    state.page = error_response.page(502, "key_refused", "the service rejected the "
       .. "gateway's key: its operator must replace it")
   end
 end
@@ -223,7 +224,7 @@ local function filter_header(self, state)
   elseif not has_come() then
     return replace_error_page(state)
   end
-  settle(state, ngx.status, header_block())
+  finish_budget(state, ngx.status, header_block())
   for _, name in ipairs(DROPPED) do
     ngx.header[name] = nil
   end
@@ -238,14 +239,14 @@ local function filter_header(self, state)
   add_filters(state, base)
 end
 
---- Corrects the budget by what an answer tells, and its header.
+--- Corrects the rate limits by the response, and filters its header.
 function Gateway:header_filter()
-  -- there is none when nginx refused the request before our turn
+  -- there is no state if nginx rejected the request before the access phase
   filter_header(parts_of[self], state_of_request() or new_state())
 end
 
---- Leads the links of an answer to the gateway, and keeps the key out of a
---- refusal.
+--- Replaces the links of a response by links to the gateway, and the key in an
+--- error response.
 function Gateway:body_filter() -- luacheck: ignore 212
   local state = state_of_request()
   if not state then
@@ -254,19 +255,18 @@ function Gateway:body_filter() -- luacheck: ignore 212
     ngx.arg[1], state.page = state.page, ""
     return
   end
-  for _, filter in ipairs { state.mask or false, state.scanner or false } do
+  for _, filter in ipairs {state.mask or false, state.scanner or false} do
     if filter then
       ngx.arg[1] = filter:feed(ngx.arg[1], ngx.arg[2])
     end
   end
 end
 
---- What was taken of the budget for a request without an answer counts until
---- now.
+--- Ends the request in the rate limits if there was no response.
 function Gateway:log() -- luacheck: ignore 212
   local state = state_of_request()
   if state then
-    settle(state)
+    finish_budget(state)
   end
 end
 

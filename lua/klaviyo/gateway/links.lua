@@ -1,22 +1,22 @@
---- Page links of a JSON:API document that streams by, made to lead back to
---- the gateway: text in, text out, in pieces cut anywhere.
+--- Replaces the links of a JSON:API document by links to the gateway while the
+--- document is streamed, in chunks of any size.
 ---
 --- Only `links` members of the document, of its resources and of their
---- relationships are links; what looks like one inside of attributes or meta
---- is somebody's data and stays as it is.
+--- relationships are links; a URL inside of attributes or meta is data of the
+--- account and stays as it is.
 
 local M = {}
 
 local ORIGIN = "https://a.klaviyo.com"
-local SERVED = { "/api/", "/client/" }
+local SERVED = {"/api/", "/client/"}
 
--- Longer texts are no links, nor are they names of members.
-local LONGEST = 32768
+-- Longer strings are not links or names of members.
+local MAX_TEXT = 32768
 
--- What is inside of these belongs to the account, not to the API.
-local OPAQUE = { attributes = true, meta = true }
+-- Members whose content belongs to the account, not to the API.
+local OPAQUE = {attributes = true, meta = true}
 
---- A link as the gateway's, or nil when it leads elsewhere.
+--- Returns a link to the gateway, or nil if the URL is not one of the API.
 ---@param url string
 ---@param base string the gateway's own URL, up to /api
 ---@return string|nil
@@ -32,7 +32,8 @@ function M.rebased(url, base)
   end
 end
 
--- As it stands between quotes. No link holds another escape than `\/`.
+-- Returns a link as a JSON string without quotes. `\/` is the only escape that
+-- links contain.
 local function rebased_text(raw, base)
   local url = raw:gsub("\\/", "/")
   return not url:find("\\", 1, true) and M.rebased(url, base) or raw
@@ -41,21 +42,21 @@ end
 local Scanner = {}
 Scanner.__index = Scanner
 
---- A scanner for one document.
+--- Returns a scanner for one document.
 ---@param base string the gateway's own URL, up to /api
 function M.new(base)
   return setmetatable({
     base = base,
-    held = nil,       -- pieces of a text under way, while it may matter
+    held = nil,       -- pieces of the current string, if it may matter
     held_size = 0,
-    inside = false,   -- a text
+    inside = false,   -- whether a string is open
     escaped = false,  -- the next byte of it belongs to a backslash
     key = nil,        -- the member whose value comes next
-    name = nil,       -- the text just ended, a key when ":" follows
+    name = nil,       -- the last string, a key if ":" follows
     depth = 0,
     links = nil,      -- the depth at which links began
-    opaque = nil,     -- the depth at which somebody's data began
-    objects = {},     -- by depth: is it an object?
+    opaque = nil,     -- the depth at which data of the account began
+    objects = {},     -- by depth: whether it is an object
     value = false,    -- a value comes next, not a key
   }, Scanner)
 end
@@ -84,8 +85,8 @@ function Scanner:close()
   self.key, self.value = nil, false
 end
 
--- A text matters while we are not in somebody's data: a key may say where we
--- are, and a value among links may be one.
+-- A string matters outside of the account's data: a key may be "links", and a
+-- value among links may be a link.
 function Scanner:matters()
   return not self.opaque and (not self.value or self.links)
 end
@@ -105,7 +106,7 @@ function Scanner:more_text(out, piece)
   end
   held[#held + 1] = piece
   self.held_size = self.held_size + #piece
-  if self.held_size > LONGEST then
+  if self.held_size > MAX_TEXT then
     out[#out + 1] = table.concat(held)
     self.held = nil
   end
@@ -123,7 +124,7 @@ function Scanner:end_text(out)
   self.inside, self.held = false, nil
 end
 
--- From inside a text to its end, or to that of the chunk.
+-- Scans from inside a string to its end, or to the end of the chunk.
 function Scanner:text(out, chunk, at)
   local from = at
   if self.escaped then
@@ -153,7 +154,7 @@ function Scanner:mark(byte)
     self:open(true)
   elseif byte == 91 then -- [
     self:open(false)
-  elseif byte == 125 or byte == 93 then -- } ]
+  elseif byte == 125 or byte == 93 then --} ]
     self:close()
   elseif byte == 58 then -- :
     self.key, self.value = self.name, true
@@ -163,7 +164,7 @@ function Scanner:mark(byte)
   end
 end
 
---- What may be sent on of a document, given the next piece of it.
+--- Takes the next piece of a document, and returns the text to send.
 ---@param chunk string
 ---@param last boolean|nil whether nothing follows
 ---@return string
@@ -189,7 +190,7 @@ function Scanner:feed(chunk, last)
       at = found + 1
     end
   end
-  if last and self.held then -- cut off; what there was is sent
+  if last and self.held then -- the document is incomplete; send the rest as it is
     out[#out + 1] = table.concat(self.held)
     self.held = nil
   end

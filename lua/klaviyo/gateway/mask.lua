@@ -1,5 +1,5 @@
---- Keeps a secret out of a text that streams by, cut anywhere: who refuses a
---- request may repeat what was in it.
+--- Masks a secret in a text that is streamed in chunks of any size: an error
+--- response may repeat the header of the request.
 
 local M = {}
 
@@ -10,10 +10,10 @@ Mask.__index = Mask
 
 ---@param secret string
 function M.new(secret)
-  return setmetatable({ secret = secret, held = "" }, Mask)
+  return setmetatable({secret = secret, held = ""}, Mask)
 end
 
---- What may be sent on, given the next piece.
+--- Takes the next piece, and returns the text to send.
 ---@param chunk string
 ---@param last boolean|nil whether nothing follows
 ---@return string
@@ -29,7 +29,7 @@ function Mask:feed(chunk, last)
     out[#out + 1] = IN_ITS_PLACE
     at = final + 1
   end
-  -- the end may be the beginning of one
+  -- the end may be the start of the secret
   local kept = last and #text + 1 or math.max(at, #text - #secret + 2)
   out[#out + 1] = text:sub(at, kept - 1)
   self.held = text:sub(kept)

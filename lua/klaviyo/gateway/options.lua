@@ -1,4 +1,4 @@
---- What a gateway may be told, judged when nginx reads its configuration.
+--- The options of a gateway, checked when nginx reads its configuration.
 
 local callers = require "klaviyo.gateway.callers"
 local operations = require "klaviyo.operations"
@@ -10,13 +10,14 @@ local M = {}
 ---@class klaviyo.gateway.Options
 ---@field api_key? string|fun(refused: string|nil):string|nil,string|nil  the private key; default
 ---  $KLAVIYO_API_KEY. A function is called for each request, one at a time in a worker, and with a key that the service
----  refused as long as it returns that one; or it returns nil and a reason
+---  rejected while it returns that one; or it returns nil and a reason
 ---@field access_token? string|fun(refused: string|nil):string|nil,string|nil  an OAuth token, in place of a key
 ---@field callers klaviyo.gateway.Caller[]|fun(request: table):klaviyo.gateway.Caller|boolean|nil
----  who may ask; a function gives the caller, true, false (403) or nil (401). `request` has method, target, operation,
----  scopes (of the operation and of what it includes), include (a list of names), headers, token, remote_addr
+---  the allowed callers; a function returns the caller, true, false (403) or nil (401). `request` has method, target,
+---  operation, scopes (of the operation and the included resources), include (list of names), headers, token,
+---  remote_addr
 ---@field public? boolean  true: /client is open to anyone
----@field revision? string  for who says none; default "2024-10-15"
+---@field revision? string  used if the caller sends none; default "2024-10-15"
 ---@field prefix? string  the location, default "/klaviyo"
 ---@field public_url? string  the gateway as its callers see it, up to /api; default: as the request says
 ---@field rate_limit_key? string  names the account whose rate limits count; default: a hash of the key
@@ -38,34 +39,34 @@ local function is_amount(value)
   return type(value) == "number" and value >= 0 and value < math.huge
 end
 
-local SECRET = { is_secret, "a string of one word, or a function", true }
-local SWITCH = { function(value) return type(value) == "boolean" end,
-  "true or false" }
+local SECRET = {is_secret, "a string of one word, or a function", true}
+local SWITCH = {function(value) return type(value) == "boolean" end,
+  "true or false"}
 
 local KNOWN = {
   api_key = SECRET,
   access_token = SECRET,
-  callers = { function(value)
+  callers = {function(value)
     return type(value) == "function" or type(value) == "table"
-  end, "a function or a list", true },
+  end, "a function or a list", true},
   public = SWITCH,
-  revision = { is_text, "a date" },
-  prefix = { function(value)
+  revision = {is_text, "a date"},
+  prefix = {function(value)
     return is_text(value) and value:find("^/[%w%-%._~/]*[%w%-%._~]$")
-  end, 'a path such as "/klaviyo", without a slash at its end' },
-  public_url = { function(value)
+  end, 'a path such as "/klaviyo", without a slash at its end'},
+  public_url = {function(value)
     return is_text(value)
       and value:find("^https?://[^/%s\"\\?#%c@]+[^%s\"\\?#%c]*$")
-  end, "an http(s) URL without user and password" },
-  rate_limit_key = { is_text, "a string" },
-  rate_limit_file = { function(value)
+  end, "an http(s) URL without user and password"},
+  rate_limit_key = {is_text, "a string"},
+  rate_limit_file = {function(value)
     return type(value) == "boolean" or is_text(value)
-  end, "a path, or false" },
-  pacing = { function(value)
+  end, "a path, or false"},
+  pacing = {function(value)
     return type(value) == "boolean" or type(value) == "table"
-  end, "true, false or {per_second =, per_minute =, per_day =}", true },
-  max_wait = { is_amount, "a number of seconds" },
-  max_body_bytes = { is_amount, "a number of bytes" },
+  end, "true, false or {per_second =, per_minute =, per_day =}", true},
+  max_wait = {is_amount, "a number of seconds"},
+  max_body_bytes = {is_amount, "a number of bytes"},
 }
 
 local DEFAULTS = {
@@ -91,12 +92,12 @@ end
 
 local function check_secrets(settings)
   if settings.api_key and settings.access_token then
-    usage_error.raise("give the gateway api_key or access_token, not both")
+    usage_error.raise("set the gateway's api_key or its access_token, not both")
   elseif not settings.api_key and not settings.access_token then
     local key = os.getenv("KLAVIYO_API_KEY")
     if not is_secret(key) then
-      usage_error.raise("the gateway has no key: give api_key, or set "
-        .. 'KLAVIYO_API_KEY (and say "env KLAVIYO_API_KEY;" in nginx.conf)')
+      usage_error.raise("the gateway has no key: set api_key or KLAVIYO_API_KEY "
+        .. '(with "env KLAVIYO_API_KEY;" in nginx.conf)')
     end
     settings.api_key = key
   end
@@ -107,19 +108,19 @@ local function check_secrets(settings)
   end
 end
 
---- The settings, and the rule of who may ask.
----@param given klaviyo.gateway.Options
+--- Returns the settings, and the function that finds the caller of a request.
+---@param options klaviyo.gateway.Options
 ---@return table settings
 ---@return function rule
-function M.checked(given)
-  if type(given) ~= "table" then
+function M.checked(options)
+  if type(options) ~= "table" then
     usage_error.raise("the gateway needs a table of settings")
   end
   local settings = {}
   for name, value in pairs(DEFAULTS) do
     settings[name] = value
   end
-  for name, value in pairs(given) do
+  for name, value in pairs(options) do
     check(name, value)
     settings[name] = value
   end
@@ -131,7 +132,7 @@ function M.checked(given)
   if not revision then
     usage_error.unknown("revision", settings.revision, operations.revisions())
   elseif settings.callers == nil then
-    usage_error.raise("the gateway's callers are missing: who may ask? A list of "
+    usage_error.raise("the gateway's callers are missing: set a list of "
       .. "{name =, token_sha256 =}, or a function")
   end
   if type(settings.callers) == "function" then

@@ -1,11 +1,10 @@
---- What a request asks for, from its target as it came, and what of it may go
---- on: a path is made anew from the catalogue's, so that nothing reaches
---- the service that is none of its operations.
+--- Parses the target of a request, and builds the path for the service from the
+--- path of the operation, so that only operations reach the service.
 
 local M = {}
 
--- What a segment may hold unescaped (RFC 3986), but for ";", which some
--- servers cut a segment at.
+-- The unescaped characters of a segment (RFC 3986), without ";", at which some
+-- servers end a segment.
 local RAW = "^[%w%-%._~!$&'()*+,=:@%%]+$"
 local ESCAPES_LEFT = 3
 
@@ -15,8 +14,8 @@ local function unescaped(text)
   end))
 end
 
--- Whether it can be an id: one that a server between here and there takes
--- for a way out, if it decodes more than once, is none.
+-- Returns whether a segment can be an id. Dots and slashes are not allowed, even
+-- if a proxy decodes the segment several times.
 local function is_id(segment)
   if not segment:find(RAW) or segment:gsub("%%%x%x", ""):find("%%") then
     return false
@@ -36,7 +35,7 @@ local function is_id(segment)
   return true
 end
 
---- The parts of a target, or nil when it is not below the prefix.
+--- Returns the parts of a target, or nil if it is not below the prefix.
 ---@param target string nginx's $request_uri
 ---@param prefix string e.g. "/klaviyo"
 ---@return string|nil path still percent-encoded
@@ -53,10 +52,10 @@ function M.split(target, prefix)
   return path, query
 end
 
---- The path of an operation with a caller's parameters in it.
+--- Returns the path of an operation with a caller's parameters in it.
 ---@param op table
 ---@param params table<string, string> still percent-encoded
----@return string|nil nil when one of them is no id
+---@return string|nil nil if one of them is not an id
 function M.build(op, params)
   local good = true
   local path = op.path:gsub("{([^}]*)}", function(name)
@@ -67,7 +66,7 @@ function M.build(op, params)
   return good and path or nil
 end
 
---- A query with everything escaped that must be.
+--- Returns a query with all characters escaped that must be.
 ---@param query string
 ---@return string with its "?", or empty
 function M.query(query)

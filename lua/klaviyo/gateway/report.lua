@@ -1,8 +1,8 @@
---- Tells the operator what goes wrong.
+--- Writes errors of the gateway to nginx's log, for its operator.
 ---
---- nginx adds the request line to what it logs while it serves a request, and
---- a query holds e-mail addresses. So a line is written from a timer, which
---- has no request. It is an alert: the location logs nothing below that (see
+--- nginx adds the request line to each line it logs during a request, and a query
+--- may contain e-mail addresses. So a line is written from a timer, which has no
+--- request. Its level is alert: the location logs nothing below that (see
 --- examples/nginx/gateway.conf), as nginx's own lines would name the query.
 
 local timers = require "klaviyo.nginx.timers"
@@ -24,8 +24,8 @@ end
 
 local timer = timers.new(write)
 
---- Has a line written to nginx's log. It must hold no secret, nothing of a
---- query and no id of a resource.
+--- Writes a line to nginx's log, from a timer. It must not contain a secret, a
+--- query or the id of a resource.
 ---@param format string
 return function(format, ...)
   if #lines < MAX_LINES then

@@ -1,11 +1,11 @@
---- Checks what the functions of klaviyo.webhook take. Each raises a usage error
---- that names the function the program called.
+--- Checks the options of the functions of klaviyo.webhook. Each raises a usage
+--- error that names the function that the program called.
 
 local usage_error = require "klaviyo.util.usage_error"
 
 local M = {}
 
--- Klaviyo refuses a webhook with a shorter one.
+-- Klaviyo rejects a webhook with a shorter secret.
 local MIN_SECRET = 16
 
 ---@param call string  the function's name
@@ -27,23 +27,23 @@ local function secret(call, name, value)
   return value
 end
 
---- Returns the list of secrets that `secret` or `secrets` gives.
----@param given {secret: string|nil, secrets: string[]|nil}
+--- Returns the list of secrets in `secret` or `secrets`.
+---@param options {secret: string|nil, secrets: string[]|nil}
 ---@return string[]
-function M.secrets(call, given)
-  if given.secret ~= nil and given.secrets ~= nil then
-    usage_error.raise("%s: give secret or secrets, not both", call)
-  elseif given.secret ~= nil then
-    return {secret(call, "secret", given.secret)}
-  elseif given.secrets == nil then
+function M.secrets(call, options)
+  if options.secret ~= nil and options.secrets ~= nil then
+    usage_error.raise("%s: set secret or secrets, not both", call)
+  elseif options.secret ~= nil then
+    return {secret(call, "secret", options.secret)}
+  elseif options.secrets == nil then
     usage_error.raise("%s: secret is missing: the secret_key that the webhook was "
       .. "created with", call)
-  elseif type(given.secrets) ~= "table" or #given.secrets == 0 then
+  elseif type(options.secrets) ~= "table" or #options.secrets == 0 then
     usage_error.raise("%s: secrets must be a list of strings", call)
   end
   local list = {}
-  for i = 1, #given.secrets do
-    list[i] = secret(call, ("secrets[%d]"):format(i), given.secrets[i])
+  for i = 1, #options.secrets do
+    list[i] = secret(call, ("secrets[%d]"):format(i), options.secrets[i])
   end
   return list
 end

@@ -1,4 +1,4 @@
---- A location that takes system webhooks: klaviyo.webhook.handler.
+--- klaviyo.webhook.handler: an nginx location that receives system webhooks.
 ---
 ---     init_by_lua_block {
 ---       receive = require("klaviyo").webhook.handler {
@@ -7,13 +7,13 @@
 ---     }
 ---     location = /webhooks/klaviyo { content_by_lua_block { receive() } }
 ---
---- Klaviyo wants its answer within 5 s, repeats what is not answered with 2xx,
---- and may repeat what was. So a delivery is verified, put into the worker's
---- queue and answered. A few timers take the events from the queue, each once.
---- When the queue is full the answer is 503, and Klaviyo repeats the delivery.
+--- Klaviyo waits 5 s for a response, repeats a delivery without a 2xx response,
+--- and may repeat others. So a delivery is verified, added to the worker's queue
+--- and answered. A few timers take the events from the queue, each once. If the
+--- queue is full the response is 503, and Klaviyo repeats the delivery.
 
 local usage_error = require "klaviyo.util.usage_error"
-local options = require "klaviyo.webhook.options"
+local checks = require "klaviyo.webhook.options"
 local signature = require "klaviyo.webhook.signature"
 local timers = require "klaviyo.nginx.timers"
 
@@ -23,17 +23,17 @@ local M = {}
 
 ---@class klaviyo.receiver.Options
 ---@field secret? string  the webhook's secret_key, of 16 characters or more
----@field secrets? string[]  in its place, while one is replaced by another
----@field on_event fun(event: table, document: table)  called with every event, in a timer, where it may wait;
----  what it raises is logged: what must not be lost it writes down itself
----@field max_running? integer  how many events of a worker are in on_event at once; default 32. Each takes one of
----  nginx's lua_max_running_timers (256 unless set)
----@field max_queued? integer  how many events may wait in a worker; default 1000. Beyond it, or beyond 64 MiB of
----  bodies, the answer is 503. What waits is in memory: it outlives a reload, but not a worker that is killed
----@field dict? string  a lua_shared_dict for the ids of events that began; without one nothing is known to be repeated
----@field remember? number  seconds for which an id is known; default three days, longer than Klaviyo repeats
----@field tolerance? number  seconds that a delivery may be old; default 300
----@field max_body_bytes? integer  default 5 MiB
+---@field secrets? string[]  instead of `secret`, while one is replaced by another
+---@field on_event fun(event: table, document: table)  called with every event, in a timer, where it may wait; an
+---  error that it raises is logged, and the event is not repeated
+---@field max_running? integer  maximum of the events of a worker in on_event at once; default 32. Each uses one of
+---  nginx's lua_max_running_timers (default 256)
+---@field max_queued? integer  maximum of the events that wait in a worker; default 1000. Beyond it, or beyond 64 MiB of
+---  bodies, the response is 503. Waiting events are in memory: they survive a reload, but not the kill of a worker
+---@field dict? string  a lua_shared_dict for the ids of events that began; without it repeated events are not detected
+---@field remember? number  seconds for which an id is kept; default three days, longer than Klaviyo repeats
+---@field tolerance? number  maximum age of a delivery in seconds; default 300
+---@field max_body_bytes? integer  maximum size of a body; default 5 MiB
 
 local KNOWN = {
   secret = true, secrets = true, on_event = true, dict = true,
@@ -48,11 +48,11 @@ local MAX_BODY = 5 * 1024 * 1024
 local MAX_RUNNING, MAX_QUEUED = 32, 1000
 local MAX_QUEUED_BYTES = 64 * 1024 * 1024
 
-local RETRY = 1           -- seconds until a free timer is looked for again
+local RETRY = 1           -- seconds until the next search for a free timer
 local COMPLAINT_GAP = 10  -- seconds between lines in the log
 
--- An old delivery is whole and signed, but 401 would say it was not.
-local STATUS = { stale = 400 }
+-- An old delivery is complete and signed; 401 would mean that it is not.
+local STATUS = {stale = 400}
 
 local function check_number(name, value, default)
   if value == nil then
@@ -71,23 +71,23 @@ local function check_count(name, value, default)
   return value
 end
 
-local function check(given)
-  if type(given) ~= "table" then
-    usage_error.raise("webhook.handler: expected a table, got %s", type(given))
+local function check(options)
+  if type(options) ~= "table" then
+    usage_error.raise("webhook.handler: expected a table, got %s", type(options))
   end
-  for name in pairs(given) do
+  for name in pairs(options) do
     if not KNOWN[name] then
       usage_error.unknown("setting of webhook.handler", name, KNOWN)
     end
   end
-  if type(given.on_event) ~= "function" then
+  if type(options.on_event) ~= "function" then
     usage_error.raise("webhook.handler: on_event must be a function")
   elseif type(ngx) ~= "table" or not ngx.shared then
     usage_error.raise("webhook.handler is for nginx's Lua module; elsewhere use "
       .. "webhook.verify")
-  elseif given.dict ~= nil and not ngx.shared[given.dict] then
+  elseif options.dict ~= nil and not ngx.shared[options.dict] then
     usage_error.raise('webhook.handler: there is no lua_shared_dict "%s" in '
-      .. "nginx.conf", tostring(given.dict))
+      .. "nginx.conf", tostring(options.dict))
   end
 end
 
@@ -134,8 +134,8 @@ local function key_of(self, event)
   return self.dict and type(id) == "string" and "klaviyo:" .. id or nil
 end
 
--- The events that did not begin before.
-local function unseen(self, document)
+-- Returns the events of a document that have not begun yet.
+local function new_events(self, document)
   local list = {}
   for _, event in ipairs(document.data) do
     local key = key_of(self, event)
@@ -146,15 +146,15 @@ local function unseen(self, document)
   return list
 end
 
--- Notes that an event begins. False if it began before: one that Klaviyo
--- repeats may wait twice.
+-- Notes that an event begins. Returns false if it began before: an event that
+-- Klaviyo repeats may be queued twice.
 local function begins(self, event)
   local key = key_of(self, event)
   if not key then
     return true
   end
   local added, why = self.dict:add(key, true, self.remember)
-  return added or why ~= "exists"  -- better twice than never
+  return added or why ~= "exists"  -- without the dict, run it twice rather than never
 end
 
 local function push(self, delivery)
@@ -214,12 +214,12 @@ local function count(set)
   return n
 end
 
--- What a timer does: it takes deliveries until none waits, also while the
--- worker exits, since Klaviyo does not repeat what was answered. While more
--- wait it has another timer started, up to max_running.
+-- Runs in a timer: takes deliveries until none waits, also while the worker
+-- exits, since Klaviyo does not repeat a delivery that was answered. While more
+-- wait it starts another timer, up to max_running.
 local function work(_, self)
   if count(self.running) >= self.max_running then
-    -- one that on_event ended by ngx.exit counts until it is collected
+    -- a timer that on_event ended by ngx.exit counts until it is collected
     collectgarbage("step", collectgarbage("count") / 10)
     self.timer:start(RETRY)
     return
@@ -246,7 +246,7 @@ end
 
 local function hand_over(self, document, bytes)
   local delivery = {
-    events = unseen(self, document), document = document, bytes = bytes,
+    events = new_events(self, document), document = document, bytes = bytes,
   }
   if #delivery.events == 0 then
     return true
@@ -269,7 +269,7 @@ end
 local function receive(self)
   if ngx.req.get_method() ~= "POST" then
     ngx.req.discard_body()
-    return answer(405, "POST only", { Allow = "POST" })
+    return answer(405, "POST only", {Allow = "POST"})
   end
   local body, large = read_body(self)
   if large then
@@ -283,31 +283,31 @@ local function receive(self)
     ngx.log(ngx.WARN, "klaviyo: ", err.message)
     return answer(STATUS[err.kind] or err.status, err.message)
   elseif not hand_over(self, document, #body) then
-    return answer(503, "try again", { ["Retry-After"] = "5" })
+    return answer(503, "try again", {["Retry-After"] = "5"})
   end
   return answer(202, "accepted")
 end
 
---- The handler of a location for system webhooks: for init_by_lua; what it
---- returns is called in content_by_lua. It answers 202, or 401 (not signed by
---- the secret), 400 (too old, or no document), 405, 413, 503 (the queue is
---- full).
----@param given klaviyo.receiver.Options
+--- Returns the handler of a location for system webhooks. Call this function in
+--- init_by_lua, and the handler in content_by_lua. The handler answers 202, or 401
+--- (not signed by the secret), 400 (too old, or not a document), 405, 413, 503
+--- (the queue is full).
+---@param options klaviyo.receiver.Options
 ---@return fun()
-function M.handler(given)
-  check(given)
+function M.handler(options)
+  check(options)
   local self = {
-    secrets = options.secrets(CALL, given), on_event = given.on_event,
-    tolerance = options.seconds(CALL, "tolerance", given.tolerance),
-    dict = given.dict and ngx.shared[given.dict],
-    remember = check_number("remember", given.remember, REMEMBER),
-    max_body_bytes = check_number("max_body_bytes", given.max_body_bytes,
+    secrets = checks.secrets(CALL, options), on_event = options.on_event,
+    tolerance = checks.seconds(CALL, "tolerance", options.tolerance),
+    dict = options.dict and ngx.shared[options.dict],
+    remember = check_number("remember", options.remember, REMEMBER),
+    max_body_bytes = check_number("max_body_bytes", options.max_body_bytes,
       MAX_BODY),
-    max_running = check_count("max_running", given.max_running, MAX_RUNNING),
-    max_queued = check_count("max_queued", given.max_queued, MAX_QUEUED),
+    max_running = check_count("max_running", options.max_running, MAX_RUNNING),
+    max_queued = check_count("max_queued", options.max_queued, MAX_QUEUED),
     queue = {first = 1, last = 0, events = 0, bytes = 0},
-    -- One table for each timer, on its stack alone: if ngx.exit ended the
-    -- timer, the collector takes it.
+    -- One table for each timer, referenced only by its stack: if ngx.exit ended
+    -- the timer, the table is collected.
     running = setmetatable({}, {__mode = "k"}),
     complained = -COMPLAINT_GAP,
   }

@@ -1,30 +1,31 @@
---- System webhooks: is this request Klaviyo's, whole, and of now?
---
---     local events, err = klaviyo.webhook.verify {
---       body = body, headers = headers, secret = secret,
---     }
---     if not events then return answer(err.status) end
---     for _, event in ipairs(events.data) do … end
---
--- The signature is the lower-case hex of HMAC-SHA256(secret, body .. timestamp)
--- with the body's bytes as they came and the timestamp as its header has it.
--- That header's clock has been seen hours off, so it only proves; how old the
--- request is, `meta.timestamp` in the body says, which is signed as well.
--- (developers.klaviyo.com/en/docs/working_with_system_webhooks)
+--- System webhooks: verifies that a request comes from Klaviyo, is complete and
+--- recent.
+---
+---     local events, err = klaviyo.webhook.verify {
+---       body = body, headers = headers, secret = secret,
+---     }
+---     if not events then return answer(err.status) end
+---     for _, event in ipairs(events.data) do … end
+---
+--- The signature is the lower-case hex of HMAC-SHA256(secret, body .. timestamp)
+--- with the body's bytes as received and the timestamp as in its header. The
+--- clock of that header may be hours off, so the age of a request follows from
+--- `meta.timestamp` in the body, which is signed as well.
+--- (developers.klaviyo.com/en/docs/working_with_system_webhooks)
 
 local datetime = require "klaviyo.values.datetime"
 local digest = require "klaviyo.digest"
 local errors = require "klaviyo.response.errors"
 local json = require "klaviyo.values.json"
 local usage_error = require "klaviyo.util.usage_error"
-local options = require "klaviyo.webhook.options"
+local checks = require "klaviyo.webhook.options"
 
 local M = {}
 
 ---@class klaviyo.webhook.Error : klaviyo.Error
 ---@field kind "signature"|"webhook_id"|"stale"|"decode"
----@field status integer  what to answer with: 401, or 400 for "decode"
----@field message string  one line; never holds a secret or a right signature
+---@field status integer  status of the response: 401, or 400 for "decode"
+---@field message string  one line; never contains a secret or a valid signature
 
 ---@class klaviyo.webhook.Document
 ---@field data {external_id: string, topic: string, payload: table}[]
@@ -32,16 +33,16 @@ local M = {}
 
 local DEFAULT_TOLERANCE = 300
 
-local STATUS = { signature = 401, webhook_id = 401, stale = 401, decode = 400 }
+local STATUS = {signature = 401, webhook_id = 401, stale = 401, decode = 400}
 
--- The arguments that a request's header gives, too.
+-- The arguments that may come from the request's header.
 local HEADERS = {
   ["klaviyo-signature"] = "signature",
   ["klaviyo-timestamp"] = "timestamp",
   ["klaviyo-webhook-id"] = "webhook_id",
 }
 
-local TO_SIGN = { body = true, timestamp = true, secret = true }
+local TO_SIGN = {body = true, timestamp = true, secret = true}
 
 local TO_VERIFY = {
   body = true, headers = true, signature = true, timestamp = true,
@@ -57,23 +58,23 @@ local function refuse(kind, message, ...)
   }
 end
 
--- What the programmer gives --------------------------------------------------
+-- Arguments ------------------------------------------------------------------
 
-local function check_names(call, given, known)
-  if type(given) ~= "table" then
-    usage_error.raise("%s: expected a table, got %s", call, type(given))
+local function check_names(call, request, known)
+  if type(request) ~= "table" then
+    usage_error.raise("%s: expected a table, got %s", call, type(request))
   end
-  for name in pairs(given) do
+  for name in pairs(request) do
     if not known[name] then
       usage_error.unknown("argument of " .. call, name, known)
     end
   end
 end
 
--- What the request gives -----------------------------------------------------
+-- The request ----------------------------------------------------------------
 
--- Values of our three fields. One that came more than once is `false`: which
--- of them is meant nobody can say.
+-- Returns the values of the three header fields. A field that comes more than
+-- once is `false`, because its value is ambiguous.
 local function from_headers(headers)
   local found = {}
   for name, value in pairs(headers) do
@@ -89,16 +90,16 @@ local function from_headers(headers)
   return found
 end
 
--- A string, nil, or false when it came more than once, which is no mistake of
--- the programmer: servers then give a list.
-local function from_wire(call, name, given, headers)
-  local value = given[name]
+-- Returns a string, nil, or false if the field came more than once: servers then
+-- pass a list, so this is not an error of the caller.
+local function from_wire(call, name, request, headers)
+  local value = request[name]
   if value == nil then
     return headers[name]
   elseif type(value) == "table" then
     return false
   end
-  return options.text(call, name, value)
+  return checks.text(call, name, value)
 end
 
 local function how_many(value)
@@ -115,14 +116,14 @@ local function signed_by(secrets, body, timestamp, signature)
   return found
 end
 
--- Seconds since 1970, or nil. What says no offset is UTC.
+-- Returns seconds since 1970, or nil. A time without an offset is UTC.
 local function epoch_of(timestamp)
   if type(timestamp) ~= "string" then
     return nil
   end
   local text = timestamp:gsub("^(%d+%-%d+%-%d+) ", "%1T")
-  local instant = datetime.parse(text) or datetime.parse(text .. "Z")
-  return instant and instant.epoch
+  local time = datetime.parse(text) or datetime.parse(text .. "Z")
+  return time and time.epoch
 end
 
 local function member(t, name)
@@ -135,7 +136,7 @@ local function member(t, name)
   end
 end
 
--- Nil when the document is of now, else why it is not.
+-- Returns why a document is too old or too new, or nil if it is recent.
 local function staleness(timestamp, tolerance, now)
   local epoch = epoch_of(timestamp)
   if not epoch then
@@ -150,17 +151,17 @@ local function staleness(timestamp, tolerance, now)
   end
 end
 
--- The face -------------------------------------------------------------------
+-- Public functions -----------------------------------------------------------
 
---- Signs a body as Klaviyo does, for tests and stand-ins.
----@param given {body: string, timestamp: string, secret: string}  the timestamp as the header will have it
+--- Signs a body as Klaviyo does, for tests.
+---@param request {body: string, timestamp: string, secret: string}  the timestamp as the header will have it
 ---@return string signature
-function M.sign(given)
+function M.sign(request)
   local call = "webhook.sign"
-  check_names(call, given, TO_SIGN)
-  local body = options.text(call, "body", given.body)
-  local timestamp = options.text(call, "timestamp", given.timestamp)
-  local secret = options.text(call, "secret", given.secret)
+  check_names(call, request, TO_SIGN)
+  local body = checks.text(call, "body", request.body)
+  local timestamp = checks.text(call, "timestamp", request.timestamp)
+  local secret = checks.text(call, "secret", request.secret)
   if secret == "" then
     usage_error.raise("%s: secret is empty", call)
   end
@@ -168,39 +169,39 @@ function M.sign(given)
 end
 
 ---@class klaviyo.webhook.Request
----@field body string  its bytes, as they came (inside nginx a long one lies in a file: ngx.req.get_body_file)
----@field headers? table<string, string|string[]>  names in any case; or the three of them one by one:
+---@field body string  its bytes, as received (inside nginx a long body is in a file: ngx.req.get_body_file)
+---@field headers? table<string, string|string[]>  names in any case; or the three fields one by one:
 ---@field signature? string  Klaviyo-Signature
 ---@field timestamp? string  Klaviyo-Timestamp, untouched
----@field webhook_id? string  Klaviyo-Webhook-Id; compared with the body's, when both are there
+---@field webhook_id? string  Klaviyo-Webhook-Id; compared with that of the body, if both are present
 ---@field secret? string  the webhook's secret_key, of 16 characters or more
----@field secrets? string[]  in its place, while one is replaced by another: any of them will do
----@field tolerance? number  seconds that meta.timestamp may be off, either way; default 300, math.huge for no matter.
----  Without meta.timestamp the age is judged only when this is set; the request is then refused.
----@field now? number  seconds since 1970, in place of os.time()
+---@field secrets? string[]  instead of `secret`, while one is replaced by another: any of them is accepted
+---@field tolerance? number  maximum difference of meta.timestamp in seconds, either way; default 300, math.huge for
+---  none. A request without meta.timestamp is rejected if this is set, and accepted otherwise.
+---@field now? number  seconds since 1970, instead of os.time()
 
---- Verifies a request and decodes its body. Nothing of the body is looked at
--- before the signature is found to be right. Klaviyo repeats what is not
--- answered with 2xx within 5 s: take `external_id` to know what came before.
----@param given klaviyo.webhook.Request
+--- Verifies a request and returns its decoded body. The body is decoded only after
+--- the signature was verified. Klaviyo repeats a delivery without a 2xx response
+--- within 5 s: use `external_id` to detect repeated events.
+---@param request klaviyo.webhook.Request
 ---@return klaviyo.webhook.Document|nil document
 ---@return klaviyo.webhook.Error|nil err
-function M.verify(given)
+function M.verify(request)
   local call = "webhook.verify"
-  check_names(call, given, TO_VERIFY)
-  local body = options.text(call, "body", given.body)
-  local secrets = options.secrets(call, given)
-  local tolerance = options.seconds(call, "tolerance", given.tolerance,
+  check_names(call, request, TO_VERIFY)
+  local body = checks.text(call, "body", request.body)
+  local secrets = checks.secrets(call, request)
+  local tolerance = checks.seconds(call, "tolerance", request.tolerance,
     DEFAULT_TOLERANCE)
-  local now = options.seconds(call, "now", given.now, os.time())
-  if given.headers ~= nil and type(given.headers) ~= "table" then
+  local now = checks.seconds(call, "now", request.now, os.time())
+  if request.headers ~= nil and type(request.headers) ~= "table" then
     usage_error.raise("%s: headers must be a table, not %s", call,
-      type(given.headers))
+      type(request.headers))
   end
-  local headers = from_headers(given.headers or {})
-  local signature = from_wire(call, "signature", given, headers)
-  local timestamp = from_wire(call, "timestamp", given, headers)
-  local webhook_id = from_wire(call, "webhook_id", given, headers)
+  local headers = from_headers(request.headers or {})
+  local signature = from_wire(call, "signature", request, headers)
+  local timestamp = from_wire(call, "timestamp", request, headers)
+  local webhook_id = from_wire(call, "webhook_id", request, headers)
 
   if not signature then
     return refuse("signature", "%s Klaviyo-Signature", how_many(signature))
@@ -213,7 +214,7 @@ function M.verify(given)
 
   local document, wrong = json.decode(body)
   if type(document) ~= "table" then
-    return refuse("decode", "the body is no JSON object%s",
+    return refuse("decode", "the body is not a JSON object%s",
       wrong and ": " .. wrong or "")
   elseif type(document.data) ~= "table" then
     return refuse("decode", "the body has no list of data")
@@ -226,7 +227,7 @@ function M.verify(given)
   end
 
   local dated = member(document.meta, "timestamp")
-  if dated ~= nil or given.tolerance ~= nil then
+  if dated ~= nil or request.tolerance ~= nil then
     local stale = staleness(dated, tolerance, now)
     if stale then
       return refuse("stale", "%s", stale)

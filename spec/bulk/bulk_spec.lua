@@ -125,8 +125,8 @@ local function pointer(i)
 end
 
 describe("klaviyo.bulk", function()
-  describe("cutting", function()
-    it("keeps to the count of each kind", function()
+  describe("dividing a source", function()
+    it("respects the batch size of each kind", function()
       local client = service()
       local result = assert(import(client, "profiles", people(25001)))
       assert.same({10000, 10000, 5001}, client.sizes)
@@ -139,7 +139,7 @@ describe("klaviyo.bulk", function()
       assert.same({100, 100, 50}, client.sizes)
     end)
 
-    it("keeps to 5 MB of body, and fills it", function()
+    it("fills a body up to 5 MB", function()
       local client = service()
       local list = people(60)
       for _, record in ipairs(list) do
@@ -155,7 +155,7 @@ describe("klaviyo.bulk", function()
       assert.equal(60, sent)
     end)
 
-    it("cuts at the very byte", function()
+    it("divides at the exact byte", function()
       local body = #json.encode(klaviyo.document("bulk_import_profiles",
         {profiles = people(3)}))
       local client = service()
@@ -167,7 +167,7 @@ describe("klaviyo.bulk", function()
       assert.same({2, 2, 2}, client.sizes)
     end)
 
-    it("sends what the builder would have sent", function()
+    it("sends the document that the builder makes", function()
       local client = service()
       local list = people(3)
       assert(import(client, "profiles", list, {list = "LIST"}))
@@ -176,7 +176,7 @@ describe("klaviyo.bulk", function()
         client.posts[1].document)
     end)
 
-    it("sets aside what is too large alone", function()
+    it("reports a record that is too large alone", function()
       local client = service()
       local list = people(3)
       list[2].properties = {note = ("x"):rep(500000)}
@@ -204,7 +204,7 @@ describe("klaviyo.bulk", function()
   end)
 
   describe("records", function()
-    it("are refused one by one, in words for them", function()
+    it("are rejected one by one, with messages about the record", function()
       local client = service()
       local result = assert(import(client, "profiles", {
         {email = "a@example.com"}, {emial = "b@example.com"},
@@ -233,7 +233,7 @@ describe("klaviyo.bulk", function()
         client.posts[1].list[1])
     end)
 
-    it("are events by the event, each with a unique_id of its own", function()
+    it("are single events, each with its own unique_id", function()
       local client = service {answer = function()
         return {}
       end}
@@ -282,7 +282,7 @@ describe("klaviyo.bulk", function()
     end)
   end)
 
-  describe("a refused chunk", function()
+  describe("a rejected chunk", function()
     local function refusing(bad, by)
       return function(list)
         local objects = {}
@@ -309,7 +309,7 @@ describe("klaviyo.bulk", function()
     end
 
     for _, by in ipairs {"pointer", "all", "nothing"} do
-      it("loses but its 37 bad records, told by " .. by, function()
+      it("loses only its 37 bad records, found by " .. by, function()
         local list = people(3000)
         local bad, where = planted(list, 37)
         local client = service {answer = refusing(bad, by)}
@@ -337,7 +337,7 @@ describe("klaviyo.bulk", function()
       end)
     end
 
-    it("ends all where the fault is the request's", function()
+    it("ends the import if the request is the cause", function()
       local client = service {answer = function()
         return nil, refusal(400, {{detail = "no such list", source =
           {pointer = "/data/relationships/lists/data/0/id"}}})
@@ -350,7 +350,7 @@ describe("klaviyo.bulk", function()
       assert.equal(1, #client.posts)
     end)
 
-    it("ends all where every record is refused without a word", function()
+    it("ends the import if every record is rejected without a pointer", function()
       local client = service {answer = function()
         return nil, refusal(400)
       end}
@@ -360,7 +360,7 @@ describe("klaviyo.bulk", function()
     end)
 
     -- Fault 5
-    it("ends all, and condemns none, once the records are not the reason",
+    it("ends the import, and fails none, once the records are not the cause",
       function()
         local client = service {answer = function(_, n)
           if n > 2 then
@@ -377,7 +377,7 @@ describe("klaviyo.bulk", function()
         assert.is_true(#client.posts < 60)
       end)
 
-    it("is parted where it is too large for the service", function()
+    it("is split if it is too large for the service", function()
       local client = service {answer = function(list)
         if #list > 30 then
           return nil, refusal(413, nil, {kind = "http"})
@@ -388,8 +388,8 @@ describe("klaviyo.bulk", function()
     end)
   end)
 
-  describe("a failure of the wire", function()
-    it("ends the import, and tells what is done", function()
+  describe("a failure of the transport", function()
+    it("ends the import, and returns the counts", function()
       local client = service {answer = function(_, n)
         if n == 3 then
           return nil, refusal(503)
@@ -407,7 +407,7 @@ describe("klaviyo.bulk", function()
 
     -- Fault 5: an answer of something between here and the service
     for _, status in ipairs {400, 409, 413, 422} do
-      it("condemns no record by a page of HTML: " .. status, function()
+      it("fails no record because of a page of HTML: " .. status, function()
         local client = service {answer = function(_, n)
           if n > 2 then
             return nil, refusal(status, nil, {kind = "http"})
@@ -423,7 +423,7 @@ describe("klaviyo.bulk", function()
       end)
     end
 
-    it("does not take a success without a job for one", function()
+    it("rejects a success without a job", function()
       local client = service {answer = function()
         return {data = {type = "job"}}
       end}
@@ -434,7 +434,7 @@ describe("klaviyo.bulk", function()
       assert.equal(5, err.result.unknown)
     end)
 
-    it("leaves nothing unknown that was not sent", function()
+    it("counts no record as unknown that was not sent", function()
       local client = service {answer = function()
         return nil, refusal(401)
       end}
@@ -500,7 +500,7 @@ describe("klaviyo.bulk", function()
   end)
 
   describe("a job", function()
-    it("is watched to its end, at growing gaps", function()
+    it("is polled to its end, at growing intervals", function()
       local slept = {}
       local client = service {job = function(_, polls)
         if polls < 12 then
@@ -522,7 +522,7 @@ describe("klaviyo.bulk", function()
       assert.is_true(slept[1] <= 1 and slept[12] > 10)
     end)
 
-    it("brings its errors back to the records", function()
+    it("assigns its errors to the records", function()
       local list = people(30)
       local client = service()
       client.wrong.job2 = {
@@ -550,7 +550,7 @@ describe("klaviyo.bulk", function()
     end)
 
     -- Fault 9
-    it("gives an error to the record it is about, of two with one address",
+    it("assigns an error to the right one of two records with one address",
       function()
         local list = people(4)
         list[2] = {email = "Ann@Example.com", first_name = "Ann",
@@ -579,7 +579,7 @@ describe("klaviyo.bulk", function()
         assert.equal(3, result.completed)
       end)
 
-    it("knows an identifier in another form", function()
+    it("recognizes an identifier in another form", function()
       local list = {
         {email = "a@example.com"}, {email = " Bob@Example.COM"},
         {phone_number = "+1 (234) 567-8900"}, {external_id = "Ab"},
@@ -596,7 +596,7 @@ describe("klaviyo.bulk", function()
       assert.equal(2, result.completed)
     end)
 
-    it("tells two errors of a record from errors of two like it", function()
+    it("distinguishes two errors of one record from errors of two equal records", function()
       local list = people(1)
       list[2], list[3] = list[1], list[1]
       local client = service()
@@ -612,7 +612,7 @@ describe("klaviyo.bulk", function()
       assert.same({1, 2}, positions(assert(import(client, "profiles", list))))
     end)
 
-    it("believes the payload where a pointer is another record's", function()
+    it("prefers the payload if the pointer names another record", function()
       local client = service()
       client.wrong.job1 = {{detail = "x", source = {pointer = pointer(1)},
         original_payload = {email = "P00004@example.com"}}}
@@ -631,7 +631,7 @@ describe("klaviyo.bulk", function()
       assert.equal(2, #all_failures(result)[1].errors)
     end)
 
-    it("is counted as it says, if its errors cannot be had", function()
+    it("is counted by its own figures if its errors cannot be read", function()
       local client = service()
       client.wrong.job1 = {count = 1}
       client.each = function()
@@ -648,7 +648,7 @@ describe("klaviyo.bulk", function()
       assert.matches("404", failure.errors[1].detail, 1, true)
     end)
 
-    it("is asked for its errors again", function()
+    it("is asked for its errors again after a failure", function()
       local client, asked = service(), 0
       local each = client.each
       client.wrong.job1 = {{detail = "x", source = {pointer = pointer(2)}},
@@ -671,7 +671,7 @@ describe("klaviyo.bulk", function()
       assert.equal(4, result.completed)
     end)
 
-    it("of a refused chunk has its own counting", function()
+    it("of a rejected chunk has its own positions", function()
       local list = people(10)
       local client = service {answer = function(sent, n)
         if n == 1 then
@@ -687,7 +687,7 @@ describe("klaviyo.bulk", function()
       assert.equal(7, result.completed)
     end)
 
-    it("has its errors in itself for other kinds", function()
+    it("contains its errors for other kinds", function()
       local client = service {job = function()
         return {data = {attributes = {status = "complete", failed_count = 2,
           completed_count = 1, errors = {
@@ -720,7 +720,7 @@ describe("klaviyo.bulk", function()
       assert.equal(10, result.failed)
     end)
 
-    it("that skips records says so", function()
+    it("may skip records", function()
       local client = service {job = function()
         return {data = {attributes = {status = "complete",
           completed_count = 5, skipped_count = 2}}}
@@ -730,7 +730,7 @@ describe("klaviyo.bulk", function()
       assert.equal(5, result.completed)
     end)
 
-    it("that stands still ends the import", function()
+    it("without progress ends the import", function()
       local client = service {job = function()
         return {data = {attributes = {status = "queued"}}}
       end}
@@ -744,7 +744,7 @@ describe("klaviyo.bulk", function()
     end)
 
     -- Fault 5
-    it("is not gone because something between says 404", function()
+    it("is not lost because a proxy answers 404", function()
       local client = service {job = function(_, polls)
         if polls < 4 then
           return nil, refusal(404, nil, {kind = "http"})
@@ -762,7 +762,7 @@ describe("klaviyo.bulk", function()
       assert.equal(7, result.unknown)
     end)
 
-    it("may go unanswered now and then", function()
+    it("may fail to answer a few times", function()
       local client = service {job = function(_, polls)
         if polls < 5 then
           return nil, refusal(502)
@@ -773,7 +773,7 @@ describe("klaviyo.bulk", function()
   end)
 
   describe("progress", function()
-    it("tells counts, rate and time left", function()
+    it("is called with counts, rate and time left", function()
       local now, told = 100, {}
       local result = assert(import(service(), "profiles", people(40), {
         batch_size = 10, concurrency = 1, now = function()
@@ -801,7 +801,7 @@ describe("klaviyo.bulk", function()
       assert.equal(20, middle.submitted)
     end)
 
-    it("knows no time left of a source without end", function()
+    it("has no time left for a source of unknown length", function()
       local first
       assert(import(service(), "profiles", stream(people(40)), {
         batch_size = 10, progress = function(p)
@@ -834,7 +834,7 @@ describe("klaviyo.bulk", function()
   end)
 
   describe("failures", function()
-    it("do not pile up in memory, and none is lost", function()
+    it("do not fill the memory, and none is lost", function()
       local list = {}
       for i = 1, 3000 do
         list[i] = {emial = i}
@@ -853,10 +853,10 @@ describe("klaviyo.bulk", function()
     end)
   end)
 
-  describe("misuse", function()
+  describe("wrong usage", function()
     local client = service()
 
-    it("is told at the caller's line", function()
+    it("raises at the caller's line", function()
       raises({'unknown option of a bulk import "jurnal"',
         'did you mean "journal"'}, function()
         bulk.import(client, "profiles", {}, {jurnal = "x"})
@@ -895,7 +895,7 @@ describe("klaviyo.bulk", function()
       end)
     end)
 
-    it("of the source comes through, what was sent being seen through",
+    it("of the source is raised after the chunks in progress have ended",
       function()
         local own = service()
         local at = 0
@@ -950,7 +950,7 @@ describe("klaviyo.bulk", function()
       assert.equal("refused", failure.errors[1].code)
     end)
 
-    it("goes on after what ended it, jobs and all", function()
+    it("continues after an error, with its jobs", function()
       local list = people(45)
       local client = service {
         answer = function(_, n)
@@ -1020,7 +1020,7 @@ describe("klaviyo.bulk", function()
     end
 
     -- Fault 8
-    it("notices a record that is gone from the last chunk", function()
+    it("notices a record that is missing in the last chunk", function()
       assert(resume(service(), "profiles", people(30)))
       local number = 0
       for line in io.lines(path) do
@@ -1039,7 +1039,7 @@ describe("klaviyo.bulk", function()
       assert.equal(0, #client.posts)
     end)
 
-    it("notices a record that is gone from a closed chunk", function()
+    it("notices a record that is missing in a closed chunk", function()
       local list = people(30)
       local client = service {answer = function(_, n)
         if n == 3 then
@@ -1063,7 +1063,7 @@ describe("klaviyo.bulk", function()
       assert.equal(30, assert(resume(client, "profiles", list)).completed)
     end)
 
-    it("is not taken for a new import when it is finished", function()
+    it("is not used for a new import when it is finished", function()
       assert(resume(service(), "profiles", people(25)))
       local client = service()
       raises({"belongs to an import that is finished: 25 completed, 0 failed"},
@@ -1081,7 +1081,7 @@ describe("klaviyo.bulk", function()
       assert.equal(0, result.resumed)
     end)
 
-    it("sends again what failed and was corrected, and nothing else",
+    it("sends only failed records again after a correction",
       function()
         local list = people(35)
         list[4], list[27] = {emial = "x"}, {email = 3}
@@ -1151,7 +1151,7 @@ describe("klaviyo.bulk", function()
     end)
 
     -- Fault 7
-    it("is of one account at one service", function()
+    it("belongs to one account at one service", function()
       local function at(more)
         local client = service()
         local settings = {}
@@ -1198,7 +1198,7 @@ describe("klaviyo.bulk", function()
       end
     end)
 
-    it("takes more where the source has grown", function()
+    it("sends the new records if the source has grown", function()
       assert(resume(service(), "profiles", people(25)))
       local client = service()
       local result = assert(resume(client, "profiles", people(31)))
@@ -1207,7 +1207,7 @@ describe("klaviyo.bulk", function()
       assert.equal(31, result.total)
     end)
 
-    it("goes on from every line of it", function()
+    it("continues from each of its lines", function()
       local list = people(35)
       list[4] = {emial = "x"}
       local function answer(sent)
@@ -1247,7 +1247,7 @@ describe("klaviyo.bulk", function()
     end)
 
     -- Fault 9
-    it("asks again which failed, if it could not be known", function()
+    it("asks again which records failed, if that was unknown", function()
       local client = service()
       local each = client.each
       client.wrong.job2 = {{detail = "x", source = {pointer = pointer(3)}}}
@@ -1270,7 +1270,7 @@ describe("klaviyo.bulk", function()
 
     -- Fault 5
     for _, kind in ipairs {"profiles", "create_catalog_items"} do
-      it("sends what a page of HTML refused, once: " .. kind, function()
+      it("sends records again that a page of HTML rejected, once: " .. kind, function()
         local list = {}
         for i = 1, 50 do
           list[i] = kind == "profiles" and {email = ("p%d@example.com")
@@ -1308,7 +1308,7 @@ describe("klaviyo.bulk", function()
       end)
     end
 
-    it("goes on from every line of a retry", function()
+    it("continues from each line of a retry", function()
       local list = people(35)
       list[4], list[15], list[16] = {emial = "x"}, {emial = "x"}, {emial = "x"}
       assert(resume(service(), "profiles", list))
@@ -1345,7 +1345,7 @@ describe("klaviyo.bulk", function()
       end
     end)
 
-    it("sends what may be sent once only once", function()
+    it("sends a request once if it is not repeatable", function()
       local codes = {}
       for i = 1, 25 do
         codes[i] = {unique_code = "C" .. i, coupon = "SALE"}
@@ -1411,7 +1411,7 @@ describe("klaviyo.bulk", function()
       os.remove(path)
     end)
 
-    it("tells exactly the 37 planted, refused and failed alike", function()
+    it("returns exactly the 37 planted failures", function()
       local list, where = people(2500), {}
       for i = 1, 37 do
         local position = i * 67
@@ -1437,7 +1437,7 @@ describe("klaviyo.bulk", function()
       assert.equal(2463, on_list)
     end)
 
-    it("has several chunks under way at once, and no more", function()
+    it("has `concurrency` chunks in progress at once", function()
       local now, most, read = 0, 0, 0
       local counting = world:new_client()
       function counting.call(_, operation, ...)
@@ -1463,7 +1463,7 @@ describe("klaviyo.bulk", function()
       assert.equal(1000, world.server:stats().resources.profile)
     end)
 
-    it("waits between looks without a call of its own", function()
+    it("waits between polls without an option", function()
       local client = service()
       local result = assert(bulk.import(client, "profiles", people(3)))
       assert.equal(3, result.completed)
@@ -1472,7 +1472,7 @@ describe("klaviyo.bulk", function()
     end)
 
     -- KLAVIYO_IMPORT=1000000 for the whole of it
-    it("keeps but some chunks in memory #memory", function()
+    it("keeps only a few chunks in memory #memory", function()
       local total = os.getenv "KLAVIYO_IMPORT" or "90000"
       local output, status = script.run([[
         local bulk = require "klaviyo.bulk"
@@ -1505,7 +1505,7 @@ describe("klaviyo.bulk", function()
       assert.is_true(late - early < 16 * 1024, output)
     end)
 
-    it("does every kind", function()
+    it("imports every kind", function()
       local client = world.client
       local function done(count, kind, source, options)
         local result = assert(import(client, kind, source, options))
@@ -1610,7 +1610,7 @@ describe("klaviyo.bulk", function()
       end)
     end
 
-    it("brings no event twice through a kill -9", function()
+    it("counts no event twice after a kill -9", function()
       local output, status = run("events", 500, "after", 3)
       assert.equal(137, status, output)
       output, status = run("events", 500, "never", 0)
@@ -1619,7 +1619,7 @@ describe("klaviyo.bulk", function()
       assert.equal(500, world.server:stats().resources.event)
     end)
 
-    it("says what it cannot know after a kill -9", function()
+    it("counts records as unknown after a kill -9", function()
       local output, status = run("create_catalog_items", 500, "after", 3, 1)
       assert.equal(137, status, output)
       output, status = run("create_catalog_items", 500, "never", 0)

@@ -45,7 +45,7 @@ local function counts(list)
 end
 
 describe("klaviyo.bulk.chunks", function()
-  it("cuts by count", function()
+  it("divides by count", function()
     local list = all_of(cutter {"a", "b", "c", "d", "e", "f", "g"})
     assert.same({3, 3, 1}, counts(list))
     assert.same({1, 3, 4, 6, 7, 7}, {list[1].from, list[1].to, list[2].from,
@@ -55,15 +55,15 @@ describe("klaviyo.bulk.chunks", function()
     assert.equal(5, list[2].bytes)
   end)
 
-  it("gives no chunk for no records", function()
+  it("returns no chunk for an empty source", function()
     assert.same({}, all_of(cutter {}))
   end)
 
-  it("gives no empty chunk after a full one", function()
+  it("returns no empty chunk after a full one", function()
     assert.same({3}, counts(all_of(cutter {"a", "b", "c"})))
   end)
 
-  it("cuts by bytes, commas counted, at the exact boundary", function()
+  it("divides by bytes, commas included, at the exact boundary", function()
     local four = {("x"):rep(10), ("y"):rep(10), ("z"):rep(10), ("w"):rep(10)}
     assert.same({2, 2}, counts(all_of(cutter(four, {batch_bytes = 21}))))
     assert.same({1, 1, 1, 1}, counts(all_of(cutter(four, {batch_bytes = 20}))))
@@ -72,7 +72,7 @@ describe("klaviyo.bulk.chunks", function()
     assert.same({1, 1, 1, 1}, counts(all_of(cutter(four, {batch_bytes = 10}))))
   end)
 
-  it("sets a record aside that is too large alone", function()
+  it("reports a record that is too large alone", function()
     local source = {"a", ("x"):rep(11), "b"}
     local list = all_of(cutter(source, {record_bytes = 10}))
     assert.equal(1, #list)
@@ -89,7 +89,7 @@ describe("klaviyo.bulk.chunks", function()
       {batch_bytes = 10}))[1].failures[1].position)
   end)
 
-  it("sets a record aside that cannot be encoded", function()
+  it("reports a record that cannot be encoded", function()
     local list = all_of(cutter({"a", "bad", "b", "bad"}, {
       encode = function(record, position)
         if record == "bad" then
@@ -104,7 +104,7 @@ describe("klaviyo.bulk.chunks", function()
     assert.equal(4, list[1].to)
   end)
 
-  it("does not gather failures without end", function()
+  it("limits the failures of a chunk", function()
     local given = 0
     local cut = cutter(function()
       given = given + 1
@@ -149,10 +149,10 @@ describe("klaviyo.bulk.chunks", function()
     assert.equal(1, ended)
   end)
 
-  describe("of a source that was begun before", function()
+  describe("of a source that a former run began", function()
     local source = {"a", "b", "c", "d", "e", "f", "g", "h", "i"}
 
-    it("passes over what is closed", function()
+    it("skips closed regions", function()
       local cut = cutter(source, {regions = {
         {from = 1, to = 3, closed = true}, {from = 4, to = 5, closed = true}}})
       local list = all_of(cut)
@@ -161,7 +161,7 @@ describe("klaviyo.bulk.chunks", function()
       assert.is_false(cut:short())
     end)
 
-    it("gives what was begun as the chunk that it was", function()
+    it("returns a region as the chunk that it was", function()
       local open = {from = 4, to = 5}
       local list = all_of(cutter(source, {regions = {
         {from = 1, to = 3, closed = true}, open,
@@ -172,7 +172,7 @@ describe("klaviyo.bulk.chunks", function()
       assert.is_nil(list[2].region)
     end)
 
-    it("does not let a new chunk run into an old one", function()
+    it("ends a new chunk before an old one", function()
       local list = all_of(cutter(source,
         {regions = {{from = 3, to = 4, closed = true}, {from = 5, to = 6}}}))
       assert.same({2, 2, 3}, counts(list))
@@ -196,7 +196,7 @@ describe("klaviyo.bulk.chunks", function()
       assert.same({"f6", "g7", "h8"}, cut:next().sums)
     end)
 
-    it("takes but some of a region, where that is said", function()
+    it("takes only the positions in `only`", function()
       local encoded = {}
       local list = all_of(cutter(source, {
         regions = {{from = 1, to = 6, only = "2,4-5"}},
@@ -214,7 +214,7 @@ describe("klaviyo.bulk.chunks", function()
       assert.same({"b", "d", "e", "g", "h", "i"}, encoded)
     end)
 
-    it("tells that the source has become shorter", function()
+    it("notices that the source has become shorter", function()
       for _, closed in ipairs {true, false} do
         local cut = cutter(source, {regions = {
           {from = 1, to = 3, closed = true},
@@ -240,7 +240,7 @@ describe("klaviyo.bulk.chunks", function()
       assert.equal("called", chunks.iterator(object)())
     end)
 
-    it("refuses what is no source", function()
+    it("raises for a value that is not a source", function()
       raises("a source must be a list, or a function", function()
         chunks.iterator("a path")
       end)

@@ -241,7 +241,7 @@ describe("klaviyo.bulk, killed again and again,", function()
     os.remove(path)
   end)
 
-  it("settles each record once, and corrected ones after that", function()
+  it("processes each record once, and then the corrected ones", function()
     for _ = 1, ROUNDS do
       local round = new_round(path)
       os.remove(path)

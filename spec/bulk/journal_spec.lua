@@ -81,7 +81,7 @@ describe("klaviyo.bulk.journal", function()
     return own
   end
 
-  it("begins with what it is of", function()
+  it("begins with a header", function()
     local own = open()
     assert.is_true(own.fresh)
     assert.equal("a seed", own.seed)
@@ -121,7 +121,7 @@ describe("klaviyo.bulk.journal", function()
     assert.equal(21, open().ending)
   end)
 
-  it("has each line in the file before anything else is done", function()
+  it("writes each line at once", function()
     local own = open()
     own:begin_chunk(chunk_of(1, 1))
     assert.matches('"chunk":1', text(), 1, true)
@@ -129,7 +129,7 @@ describe("klaviyo.bulk.journal", function()
     assert.matches('"send":1', text(), 1, true)
   end)
 
-  it("passes over a last line that is torn, wherever it is torn", function()
+  it("ignores an incomplete last line, wherever it ends", function()
     fill():close()
     local whole = text()
     local header = #whole:match("^[^\n]*\n")
@@ -145,7 +145,7 @@ describe("klaviyo.bulk.journal", function()
     end
   end)
 
-  it("refuses a file that is something else", function()
+  it("raises for a file that is not a journal", function()
     for _, other in ipairs {"email,name\na@example.com,Ada\n", "\n", "x",
       '{"email":"a@example.com"}\n', "[]\n"} do
       write(other)
@@ -156,7 +156,7 @@ describe("klaviyo.bulk.journal", function()
     end
   end)
 
-  it("refuses that of another import", function()
+  it("raises for the journal of another import", function()
     open():close()
     local before = text()
     raises('belongs to another import: to "profiles", not to "events"', function()
@@ -183,7 +183,7 @@ describe("klaviyo.bulk.journal", function()
     end
   end)
 
-  it("refuses one that contradicts itself", function()
+  it("raises for a damaged journal", function()
     open():close()
     write(text() .. '{"accepted":7,"job":"x"}\n')
     raises("is damaged", function()
@@ -191,7 +191,7 @@ describe("klaviyo.bulk.journal", function()
     end)
   end)
 
-  it("raises where it cannot be", function()
+  it("raises if it cannot be opened", function()
     path = path .. "/no/such/folder"
     raises({"the journal /tmp cannot be written: Is a directory"}, function()
       journal.open("/tmp", IDENTITY)
@@ -209,7 +209,7 @@ describe("klaviyo.bulk.journal", function()
   end
 
   -- Fault 31
-  it("is its owner's alone, under any umask", function()
+  it("is readable by its owner only, under any umask", function()
     for _, umask in ipairs {"000", "022", "277", "777"} do
       local output, status = script.shell(("(umask %s; exec %s -e %s)"):format(
         umask, script.interpreter, script.quote(
@@ -221,14 +221,14 @@ describe("klaviyo.bulk.journal", function()
     end
   end)
 
-  it("is its owner's alone from now on, where it was not", function()
+  it("changes the mode of a file that others can read", function()
     open():close()
     script.shell("chmod 644 " .. script.quote(path))
     open():close()
     assert.equal("600", mode_of(path))
   end)
 
-  it("leaves the mode of a file that is something else", function()
+  it("leaves the mode of a file that is not a journal", function()
     write("email,name\n")
     script.shell("chmod 644 " .. script.quote(path))
     raises("is not a journal", function()
@@ -249,7 +249,7 @@ describe("klaviyo.bulk.journal", function()
     assert.matches("the journal [^ ]+ cannot be written: No space", message)
   end)
 
-  it("is one import's at a time", function()
+  it("is used by one import at a time", function()
     local own = open()
     raises({"the journal " .. path .. " is in use"}, function()
       open()
@@ -275,7 +275,7 @@ describe("klaviyo.bulk.journal", function()
       own:close()
     end
 
-    it("is refused, with what to do", function()
+    it("raises, and says what to do", function()
       finish()
       local before = text()
       for _, mode in ipairs {false, "refuse"} do
@@ -351,7 +351,7 @@ describe("klaviyo.bulk.journal", function()
       end)
     end)
 
-    it("says which records have been corrected", function()
+    it("names the records that have changed", function()
       finish()
       local own = open(nil, "continue")
       local sums = chunk_of(11, 20).sums
@@ -364,7 +364,7 @@ describe("klaviyo.bulk.journal", function()
     end)
   end)
 
-  it("gives the failures, with their records", function()
+  it("returns the failures with their records", function()
     local own = fill()
     own:failure(2, {position = 14, record = {f = print},
       errors = {{detail = "no JSON"}}})

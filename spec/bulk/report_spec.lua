@@ -32,18 +32,18 @@ describe("klaviyo.bulk.report", function()
     return report.new {now = os.clock, progress = progress}
   end
 
-  it("keeps more failures than it likes in a file", function()
+  it("keeps failures beyond its maximum in a file", function()
     assert.same(ALL, positions(new()))
   end)
 
-  it("keeps them all the same where there can be no file", function()
+  it("keeps them in memory if there can be no file", function()
     io.tmpfile = function()  -- luacheck: ignore 122
       return nil, "Permission denied"
     end
     assert.same(ALL, positions(new()))
   end)
 
-  it("keeps them all the same when the disk is full", function()
+  it("keeps them in memory if the disk is full", function()
     local full = io.open("/dev/full", "w+b")
     if not full then
       return pending("no /dev/full here")

@@ -69,7 +69,7 @@ local function raises(pattern, call, given)
 end
 
 describe("webhook.sign", function()
-  it("gives the known signature", function()
+  it("returns the known signature", function()
     assert.equal(EMPTY_SIGNATURE, webhook.sign {body = EMPTY, timestamp = HEADER_TIME, secret = SECRET})
   end)
 
@@ -83,7 +83,7 @@ describe("webhook.sign", function()
     assert.equal(64, #sign("", "s"))
   end)
 
-  it("raises for arguments that cannot be", function()
+  it("raises for wrong arguments", function()
     raises("body must be a string, not nil", webhook.sign, {timestamp = HEADER_TIME, secret = SECRET})
     raises("timestamp must be a string, not number", webhook.sign, {body = "", timestamp = 1, secret = SECRET})
     raises("secret must be a string, not nil", webhook.sign, {body = "", timestamp = ""})
@@ -94,7 +94,7 @@ describe("webhook.sign", function()
 end)
 
 describe("webhook.verify", function()
-  it("takes the known signature, and gives the document", function()
+  it("accepts the known signature, and returns the document", function()
     local document, err = webhook.verify {
       body = EMPTY, timestamp = HEADER_TIME, signature = EMPTY_SIGNATURE, secret = SECRET,
     }
@@ -103,7 +103,7 @@ describe("webhook.verify", function()
     assert.same({}, document.meta)
   end)
 
-  it("gives the events whole", function()
+  it("returns complete events", function()
     local document = assert(webhook.verify(request()))
     assert.equal(1, #document.data)
     assert.equal("5x6qWAfGzKx", document.data[1].external_id)
@@ -112,7 +112,7 @@ describe("webhook.verify", function()
     assert.equal("2024-10-15", document.meta.version)
   end)
 
-  it("takes bodies of many events", function()
+  it("accepts a body with many events", function()
     local events = {}
     for i = 1, 1000 do
       events[i] = {external_id = tostring(i), topic = "t", payload = {text = ("é\0"):rep(500)}}
@@ -123,7 +123,7 @@ describe("webhook.verify", function()
     assert.equal(("é\0"):rep(500), document.data[1000].payload.text)
   end)
 
-  it("refuses another body, timestamp, secret", function()
+  it("rejects another body, timestamp or secret", function()
     local signature = request().signature
     refused("signature", 401, request {body = FULL .. " ", signature = signature})
     refused("signature", 401, request {body = FULL:gsub("01HOOK", "01HOOL"), signature = signature})
@@ -134,7 +134,7 @@ describe("webhook.verify", function()
     refused("signature", 401, request {secret = SECRET .. "\0x", signature = signature})
   end)
 
-  it("refuses a signature that is not byte for byte the right one", function()
+  it("rejects a signature that differs in one byte", function()
     local signature = request().signature
     for size = 0, 63 do
       refused("signature", 401, request {signature = signature:sub(1, size)})
@@ -152,7 +152,7 @@ describe("webhook.verify", function()
   end)
 
   -- The service writes lower case; nothing on the way has reason to change it.
-  it("refuses upper-case hex", function()
+  it("rejects upper-case hex", function()
     refused("signature", 401, request {signature = request().signature:upper()})
   end)
 
@@ -165,24 +165,24 @@ describe("webhook.verify", function()
     assert.matches("no Klaviyo%-Signature", err.message)
   end)
 
-  it("looks into no body before it is found to be signed", function()
+  it("decodes no body before the signature is verified", function()
     refused("signature", 401, request {body = "no JSON", signature = ("0"):rep(64)})
   end)
 end)
 
 describe("webhook.verify, with several secrets", function()
-  it("takes any of them", function()
+  it("accepts any of them", function()
     local OLD, NEW = "the old one of them", "the new one of them"
     for _, secrets in ipairs {{SECRET}, {SECRET, NEW}, {OLD, NEW, SECRET}} do
       assert(webhook.verify(without(request {secrets = secrets}, "secret")))
     end
   end)
 
-  it("refuses when it is none of them", function()
+  it("rejects any other", function()
     refused("signature", 401, without(request {secrets = {"the old one of them", "the new one of them"}}, "secret"))
   end)
 
-  it("raises when there are none, both, or one is no secret", function()
+  it("raises if there are none, both, or one is not a secret", function()
     raises("webhook.verify: secret is missing: the secret_key that", webhook.verify, without(request(), "secret"))
     raises("webhook.verify: set secret or secrets, not both", webhook.verify, request {secrets = {SECRET}})
     raises("secrets must be a list of strings", webhook.verify, without(request {secrets = {}}, "secret"))
@@ -205,7 +205,7 @@ describe("webhook.verify, with headers", function()
     return without(request {headers = headers, secret = other}, "timestamp")
   end
 
-  it("finds its three in any case", function()
+  it("finds the three fields in any case", function()
     for _, change in ipairs {string.lower, string.upper, function(name) return name end} do
       assert(webhook.verify(with {
         [change "Klaviyo-Signature"] = signature,
@@ -219,7 +219,7 @@ describe("webhook.verify, with headers", function()
     })
   end)
 
-  it("refuses a request that lacks one, or has one twice", function()
+  it("rejects a request that lacks one, or has one twice", function()
     refused("signature", 401, with {})
     local err = refused("signature", 401, with {["klaviyo-signature"] = signature})
     assert.matches("no Klaviyo%-Timestamp", err.message)
@@ -237,19 +237,19 @@ describe("webhook.verify, with headers", function()
     })
   end)
 
-  it("takes the list of one that some servers give", function()
+  it("accepts a list with one value", function()
     assert(webhook.verify(with {
       ["klaviyo-signature"] = {signature}, ["klaviyo-timestamp"] = {HEADER_TIME},
     }))
   end)
 
   -- a server's list of values, handed on as it is
-  it("refuses lists given one by one, too", function()
+  it("rejects lists in single arguments, too", function()
     refused("signature", 401, request {signature = {signature, signature}})
     refused("signature", 401, request {timestamp = {HEADER_TIME, HEADER_TIME}})
   end)
 
-  it("prefers what is given besides", function()
+  it("prefers single arguments", function()
     assert(webhook.verify(request {
       headers = {["klaviyo-signature"] = "wrong", ["klaviyo-timestamp"] = "wrong"}, signature = signature,
     }))
@@ -257,14 +257,14 @@ describe("webhook.verify, with headers", function()
 end)
 
 describe("webhook.verify and the webhook's id", function()
-  it("wants it to be that of the body", function()
+  it("requires the id of the body", function()
     assert(webhook.verify(request {webhook_id = "01HOOK"}))
     refused("webhook_id", 401, request {webhook_id = "01OTHER"})
     refused("webhook_id", 401, request {webhook_id = "01hook"})
     refused("webhook_id", 401, request {webhook_id = ""})
   end)
 
-  it("compares only what is there", function()
+  it("compares the ids only if both are present", function()
     assert(webhook.verify(request {webhook_id = nil}))
     assert(webhook.verify(request {body = EMPTY, webhook_id = "01HOOK"}))
     assert(webhook.verify(request {body = '{"data":[]}', webhook_id = "01HOOK"}))
@@ -273,7 +273,7 @@ describe("webhook.verify and the webhook's id", function()
 end)
 
 describe("webhook.verify and time", function()
-  it("takes 300 seconds either way, by the body's clock and not the header's", function()
+  it("accepts 300 seconds either way, by the body's clock and not the header's", function()
     assert(webhook.verify(request {now = SENT_EPOCH + 300}))
     assert(webhook.verify(request {now = SENT_EPOCH - 299}))
     local err = refused("stale", 401, request {now = SENT_EPOCH + 302})
@@ -283,20 +283,20 @@ describe("webhook.verify and time", function()
     refused("stale", 401, request {now = SENT_EPOCH - 5 * 3600})
   end)
 
-  it("asks the clock when it is not told", function()
+  it("uses the clock without `now`", function()
     refused("stale", 401, without(request(), "now"))
     local now = body_of {timestamp = os.date("!%Y-%m-%dT%H:%M:%SZ")}
     assert(webhook.verify(without(request {body = now}, "now")))
   end)
 
-  it("takes another tolerance", function()
+  it("accepts another tolerance", function()
     assert(webhook.verify(request {tolerance = 3600, now = SENT_EPOCH + 3599}))
     refused("stale", 401, request {tolerance = 3600, now = SENT_EPOCH + 3602})
     refused("stale", 401, request {tolerance = 0, now = SENT_EPOCH + 1})
     assert(webhook.verify(request {tolerance = math.huge, now = 0}))
   end)
 
-  it("reads offsets, and takes UTC where none is said", function()
+  it("reads offsets, and assumes UTC without one", function()
     for _, timestamp in ipairs {
       "2024-01-04T23:05:25Z", "2024-01-05T00:05:25+01:00", "2024-01-04T18:05:25-05:00",
       "2024-01-04T23:05:25", "2024-01-04T23:05:25.5", "2024-01-04 23:05:25.123456+00:00", "2024-01-04 23:05:25",
@@ -307,7 +307,7 @@ describe("webhook.verify and time", function()
     end
   end)
 
-  it("judges no age where none is said, unless told to", function()
+  it("checks no age without meta.timestamp, unless tolerance is set", function()
     for _, body in ipairs {
       EMPTY, '{"data":[]}', '{"data":[],"meta":null}', '{"data":[],"meta":{"timestamp":null}}', '{"data":[],"meta":1}',
     } do
@@ -319,7 +319,7 @@ describe("webhook.verify and time", function()
     end
   end)
 
-  it("refuses what it cannot read", function()
+  it("rejects a timestamp that it cannot read", function()
     for _, timestamp in ipairs {"yesterday", "", "2024-13-04T23:05:25Z", 1704409525, false, {1}} do
       local err = refused("stale", 401, request {body = body_of {timestamp = timestamp}})
       assert.matches("meta.timestamp cannot be read", err.message)
@@ -328,7 +328,7 @@ describe("webhook.verify and time", function()
 end)
 
 describe("webhook.verify and bodies that are signed but wrong", function()
-  it("refuses what is not a JSON object with data", function()
+  it("rejects a body that is not a JSON object with data", function()
     for _, body in ipairs {
       "", "no JSON", "[]", "[1]", "1", "null", '"data"', "{}", '{"data":null}', '{"data":1}', '{"data":[]', "{\0}",
       ("["):rep(100000),
@@ -338,15 +338,15 @@ describe("webhook.verify and bodies that are signed but wrong", function()
   end)
 end)
 
-describe("webhook.verify and the programmer", function()
-  it("raises at the line that is wrong", function()
+describe("webhook.verify, wrong usage", function()
+  it("raises at the caller's line", function()
     local line = debug.getinfo(1, "l").currentline + 1
     local ok, message = pcall(function() webhook.verify {secret = SECRET} end)
     assert.is_false(ok)
     assert.matches("^[^\n]*webhook_spec%.lua:" .. line .. ": webhook%.verify: body must be a string, not nil$", message)
   end)
 
-  it("raises for arguments that cannot be", function()
+  it("raises for wrong arguments", function()
     raises("expected a table, got nil", webhook.verify, nil)
     raises('did you mean "tolerance"', webhook.verify, request {tolerence = 1})
     raises("body must be a string, not table", webhook.verify, request {body = {}, signature = ""})
@@ -359,7 +359,7 @@ describe("webhook.verify and the programmer", function()
     raises("now must be a number of seconds", webhook.verify, request {now = "now"})
   end)
 
-  it("is loaded when it is touched, and not before", function()
+  it("is loaded by its first use", function()
     local script = require "spec.support.script"
     local text, status = script.run([[
       local klaviyo = require "klaviyo"

@@ -1,5 +1,5 @@
 -- Imports a CSV file as profiles, and prints every row and every record that
--- is refused, with its line. Columns that are no attributes of a profile become
+-- fails, with its line. Columns that are not attributes of a profile become
 -- properties.
 --
 -- Killed in the middle, it goes on where it was when it is run again with the

@@ -16,8 +16,8 @@ local klaviyo = require "klaviyo"
 local live = (os.getenv "LIVE" or "") ~= ""
 local path = ...
 
--- One event after the other. A line that is no JSON is a record as well: it is
--- refused with its position like any other.
+-- One event after the other. A line that is not JSON is passed on as a record, so
+-- that it fails with its position.
 local function events_of(file)
   return function()
     local line = file:read("*l")

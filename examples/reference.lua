@@ -74,14 +74,14 @@ if not live then
     filter = f.equals("messages.channel", "email"),
   })
 
-  -- The reference's body lacks campaign-messages: the API's own refusal
-  -- comes back whole.
-  local _, refusal = client:call("create_campaign", {
+  -- The reference's body lacks campaign-messages: the API's own error
+  -- is returned complete.
+  local _, err = client:call("create_campaign", {
     body = ([[{"data":{"type":"campaign","attributes":{"name":"Summer Newsletter","audiences":{"included":["LIST_ID"]}}}}]])
       :gsub("LIST_ID", list_id),
   })
-  show("create a campaign", nil, refusal)
-  for _, object in ipairs(refusal.errors) do
+  show("create a campaign", nil, err)
+  for _, object in ipairs(err.errors) do
     print(("%-28s   %s %s"):format("", object.source.pointer, object.detail))
   end
 
@@ -110,11 +110,11 @@ if not live then
 
   -- The reference's body has a member and a topic that do not exist, and no
   -- secret_key.
-  _, refusal = client:call("create_webhook", {
+  _, err = client:call("create_webhook", {
     body = [[{"data":{"type":"webhook","attributes":{"name":"Order Placed Webhook","endpoint_url":"https://example.com/webhooks/klaviyo","enabled":true},"relationships":{"webhook-topics":{"data":[{"type":"webhook-topic","id":"campaign:sent"}]}}}}]],
   })
-  show("create a webhook", nil, refusal)
-  for _, object in ipairs(refusal.errors) do
+  show("create a webhook", nil, err)
+  for _, object in ipairs(err.errors) do
     print(("%-28s   %s %s"):format("", object.source.pointer, object.detail))
   end
 
@@ -138,14 +138,14 @@ else
 end
 
 -- All profiles, one page in memory at a time.
-local seen, pages, last = 0, 0, nil
+local count, pages, last = 0, 0, nil
 for _, page in client.profiles:each {limit = 2500} do
-  seen = seen + 1
+  count = count + 1
   if page ~= last then
     pages, last = pages + 1, page
   end
 end
-print(("%-28s %d profiles on %d pages"):format("walk all profiles", seen,
+print(("%-28s %d profiles on %d pages"):format("walk all profiles", count,
   pages))
 
 -- What goes wrong on the wire is returned, never raised.

@@ -65,7 +65,7 @@ static const char *header_error (lua_State *L, header_status status) {
     case HEADER_OK: break;
     case HEADER_NO_MEMORY: binding_no_memory(L); break;
     case HEADER_BAD_NAME: return "is not a header field name";
-    case HEADER_BAD_VALUE: return "holds a control character";
+    case HEADER_BAD_VALUE: return "contains a control character";
   }
   return NULL;
 }

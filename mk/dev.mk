@@ -24,6 +24,8 @@ help-dev: help
 #: make rock                 install the rock into empty trees, and use it
 #: make lint | warnings      luacheck, style and imports | gcc and clang, -Werror
 #: make check                clang-tidy and cppcheck, where they are
+#: make words                private words and hard grammar that are left
+#: make paths                Lua calls and files of three common calls
 #: make fuzz SECONDS=30 [TARGET=links]   hostile input, under clang's sanitizers
 #: make planted              do the fuzzers find bugs that are planted?
 #: make soak LUA=luajit      three minutes at the limits, in four processes
@@ -174,6 +176,12 @@ tsan: $(TSAN)/lua
 	@LUA='$(root)/$(TSAN)/lua' \
 	  TSAN_OPTIONS=exitcode=86 $(call RUN_SLOW,2) \
 	  $(TSAN)/lua $(BUSTED) -- --exclude-tags=memory,time,native $(TSAN_SPEC)
+
+words:
+	@lua5.4 tools/words.lua
+
+paths: build
+	@$(ENV) $(LUA) tools/paths.lua
 
 warnings:
 	@for cc in gcc clang; do for lua in lua5.1 luajit lua5.4; do \

@@ -158,10 +158,12 @@ describe("client.events:track", function()
     local all, err = client:drain(20)
     assert.is_nil(all)
     assert.same({ 1, 0 }, { err.lost, err.waiting })
-    assert.matches("^klaviyo: 1 tracked event was not delivered: 503", tostring(err))
+    -- by the last response, or by the deadline while the event waits to be retried
+    local reason = tostring(err):match("^klaviyo: 1 tracked event was not delivered: (.*)")
+    assert.truthy(reason and (reason:find "^503" or reason:find "^the deadline passed"), tostring(err))
   end)
 
-  it("does not retry for who wants no retries", function()
+  it("does not retry if the caller wants no retries", function()
     local before = world.server:stats().requests
     world.server:fault { operation = "create_event", status = 503, times = 1000 }
     assert.is_true(client:with { retries = 0 }.events:track(event(1)))

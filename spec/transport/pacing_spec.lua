@@ -11,7 +11,7 @@ local together = require "spec.support.together"
 
 local OK = { body = '{"data":[]}' }
 
-describe("pacing #alone", function()
+describe("pacing #alone #time", function()
   local dir, names = nil, 0
 
   setup(function()

@@ -164,7 +164,7 @@ asan: $(ASAN)/lua
 	@$(MAKE) --no-print-directory build probes OUT=$(ASAN) \
 	  EXTRA='$(SANITIZE)'
 	@LUA='$(root)/$(ASAN)/lua' LSAN_OPTIONS=use_tls=0:print_suppressions=0 \
-	  ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:exitcode=86 \
+	  ASAN_OPTIONS=detect_leaks=$(if $(findstring jit,$(LUA)),0,1):abort_on_error=0:exitcode=86 \
 	  UBSAN_OPTIONS=print_stacktrace=1 $(call RUN_SLOW,3) \
 	  $(ASAN)/lua $(BUSTED) -- --exclude-tags=memory,time $(ASAN_SPEC)
 

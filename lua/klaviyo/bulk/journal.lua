@@ -23,6 +23,7 @@
 local core = require "klaviyo.core"
 local json = require "klaviyo.values.json"
 local lazy_require = require "klaviyo.util.lazy_require"
+local tables = require "klaviyo.util.tables"
 local usage_error = require "klaviyo.util.usage_error"
 local ranges = require "klaviyo.bulk.ranges"
 
@@ -457,15 +458,6 @@ function Journal:unknown(id, positions)
   self:write {unknown = ranges.text(positions), chunk = id}
 end
 
-local function sorted(set)
-  local list = {}
-  for position in pairs(set) do
-    list[#list + 1] = position
-  end
-  table.sort(list)
-  return list
-end
-
 --- Records that a chunk is finished. `chunk.failed` has the positions that
 --- failed, with "submitted" or "rejected".
 function Journal:close_chunk(chunk)
@@ -474,7 +466,7 @@ function Journal:close_chunk(chunk)
     line[name] = chunk.counts[name]
   end
   if next(chunk.failed) then
-    line.bad = ranges.text(sorted(chunk.failed))
+    line.bad = ranges.text(tables.sorted(chunk.failed))
     line.rest, line.resubmit = digest_of(chunk, chunk.failed), 0
     for _, how in pairs(chunk.failed) do
       line.resubmit = line.resubmit + (how == "submitted" and 1 or 0)

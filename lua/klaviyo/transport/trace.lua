@@ -1,6 +1,7 @@
 --- The setting `debug`: logs requests and responses, without secrets.
 
 local core = require "klaviyo.core"
+local warning = require "klaviyo.util.warning"
 
 local M = {}
 
@@ -58,12 +59,7 @@ local function id_of(response)
 end
 
 local function write(line)
-  line = "klaviyo debug: " .. line
-  if type(ngx) == "table" and ngx.log then
-    ngx.log(ngx.WARN, line)
-  else
-    io.stderr:write(line, "\n")
-  end
+  warning.write("klaviyo debug: " .. line)
 end
 
 local function name_of(pending)

@@ -4,16 +4,21 @@ local userinfo = require "klaviyo.util.userinfo"
 
 local M = {}
 
+--- Writes a line to nginx's log as a warning, or to stderr outside nginx.
+---@param line string
+function M.write(line)
+  if type(ngx) == "table" and ngx.log then
+    ngx.log(ngx.WARN, line)
+  else
+    io.stderr:write(line, "\n")
+  end
+end
+
 --- Gives a warning: to on_warning if it is set, else to nginx's log or stderr.
 function M.say(settings, message)
   message = "klaviyo: " .. userinfo.redacted(message)
-  if settings.on_warning then
-    settings.on_warning(message)
-  elseif type(ngx) == "table" and ngx.log then
-    ngx.log(ngx.WARN, message)
-  else
-    io.stderr:write(message, "\n")
-  end
+  local write = settings.on_warning or M.write
+  write(message)
 end
 
 --- Writes an error to nginx's log, if no caller receives it.

@@ -5,6 +5,9 @@
 --
 --   lua5.4 tools/imports.lua [-v]   from the repository's root; -v: every file
 
+package.path = (arg[0]:match("^(.*/)") or "./") .. "?.lua;" .. package.path
+local sources = require "sources"
+
 -- The layers from the lowest to the highest. A folder may import itself, those
 -- of its own layer and those before it. A file directly in lua/klaviyo/ is
 -- named alone.
@@ -44,21 +47,6 @@ local function problem(format, ...)
   io.stderr:write("imports: ", format:format(...), "\n")
 end
 
-local function tracked(pattern)
-  local pipe = assert(io.popen("git ls-files --cached --others --exclude-standard -- "
-    .. pattern .. " | sort -u"))
-  local list = {}
-  for name in pipe:lines() do
-    local file = io.open(name, "rb") -- a deleted one is still listed
-    if file then
-      list[#list + 1] = {name = name, text = file:read("a")}
-      file:close()
-    end
-  end
-  pipe:close()
-  return list
-end
-
 -- Every import of a Lua file: a module's name in quotes, in its code.
 local function lua_imports(text)
   local code = text:gsub("%-%-%[(=*)%[.-%]%1%]", ""):gsub("%-%-[^\n]*", "")
@@ -71,7 +59,7 @@ end
 
 local function lua_files()
   local files, by_module = {}, {}
-  for _, file in ipairs(tracked("'lua/*.lua'")) do
+  for _, file in ipairs(sources.files("'lua/*.lua'")) do
     local module = file.name:gsub("^lua/", ""):gsub("%.lua$", ""):gsub("/", ".")
     local short = module:gsub("%.init$", "")
     if not module:find("^klaviyo%.operations%.revisions%.") then -- data
@@ -80,7 +68,7 @@ local function lua_files()
       files[file.name] = {folder = rest:match("^([^.]+)"), imports = {}}
     end
   end
-  for _, file in ipairs(tracked("'lua/*.lua'")) do
+  for _, file in ipairs(sources.files("'lua/*.lua'")) do
     local own = files[file.name]
     for _, module in ipairs(own and lua_imports(file.text) or {}) do
       local target = by_module[module]
@@ -94,13 +82,13 @@ end
 
 local function c_files()
   local files = {}
-  for _, file in ipairs(tracked("'csrc/*.c' 'csrc/*.h'")) do
+  for _, file in ipairs(sources.files("'csrc/*.c' 'csrc/*.h'")) do
     local folder = file.name:match("^csrc/([^/]+)/") or "csrc"
     local own = {folder = folder, imports = {}}
     files[file.name] = own
     local is_binding = folder == "lua" or file.name:find("/l_[^/]*$")
-    for header in file.text:gmatch('\n%s*#%s*include%s*[<"]([^>"\n]+)') do
-      if LUA_HEADERS[header] and not is_binding then
+    for header in ("\n" .. file.text):gmatch('\n%s*#%s*include%s*[<"]([^>"\n]+)') do
+      if (LUA_HEADERS[header] or header:find("^lua/")) and not is_binding then
         problem("%s is plain C and includes %s", file.name, header)
       end
       local beside = "csrc/" .. folder .. "/" .. header

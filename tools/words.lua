@@ -4,6 +4,9 @@
 --
 --   lua5.4 tools/words.lua        from the repository's root; make words
 
+package.path = (arg[0]:match("^(.*/)") or "./") .. "?.lua;" .. package.path
+local sources = require "sources"
+
 -- Identifiers, and what the project says instead. "x_" is a prefix.
 local IDENTIFIERS = {
   flight = "pending", new_flight = "pending", abandon = "cancel",
@@ -65,18 +68,15 @@ local function problem(file, line, format, ...)
   io.stderr:write(("%s:%d: %s\n"):format(file, line, format:format(...)))
 end
 
-local function files(pattern)
+local DATA = {["docs/resources.md"] = true, ["tools/words.lua"] = true}
+
+local function files(patterns)
   local list = {}
-  local pipe = assert(io.popen("git ls-files --cached --others --exclude-standard -- " .. pattern .. " | sort -u"))
-  for name in pipe:lines() do
-    local file = io.open(name, "rb")
-    if file and not name:find("^lua/klaviyo/operations/revisions/") and name ~= "docs/resources.md"
-        and name ~= "tools/words.lua" then
-      list[#list + 1] = {name = name, text = file:read("a")}
+  for _, file in ipairs(sources.files(patterns)) do
+    if not DATA[file.name] and not file.name:find("^lua/klaviyo/operations/revisions/") then
+      list[#list + 1] = file
     end
-    if file then file:close() end
   end
-  pipe:close()
   return list
 end
 
@@ -98,22 +98,12 @@ local function code_of(name, text)
   return (text:gsub("/%*.-%*/", blank):gsub('"[^"\n]*"', blank))
 end
 
-local function lines(text)
-  local number = 0
-  return function(_, at)
-    if at > #text then return nil end
-    number = number + 1
-    local stop = text:find("\n", at, true) or #text + 1
-    return stop + 1, text:sub(at, stop - 1), number
-  end, nil, 1
-end
-
 local function banned(word)
   return IDENTIFIERS[word] or IDENTIFIERS[word:match("^%u+_") or ""]
 end
 
 for _, file in ipairs(files("'lua/*.lua' 'csrc/*.[ch]' 'tools/*.lua' 'bench/*.lua' 'spec/*.lua' 'examples/*.lua'")) do
-  for _, line, number in lines(code_of(file.name, file.text)) do
+  for _, line, number in sources.lines(code_of(file.name, file.text)) do
     for word in line:gmatch("[%a_][%w_]*") do
       if banned(word) and not is_exception(file.name, line) then
         problem(file.name, number, "%q is a private word: %s", word, banned(word))
@@ -124,7 +114,7 @@ end
 
 for _, file in ipairs(files("'lua/*.lua' 'csrc/*.[ch]' 'tools/*' 'bench/*.lua' "
   .. "'bench/*.c' 'spec/*.lua' 'spec/*.c' 'examples/*' '*.md' Makefile 'mk/*'")) do
-  for _, line, number in lines(file.text) do
+  for _, line, number in sources.lines(file.text) do
     local lower = line:lower()
     for _, phrase in ipairs(PHRASES) do
       if lower:find(phrase[1]) and not is_exception(file.name, line) then

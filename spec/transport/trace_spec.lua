@@ -68,6 +68,14 @@ describe("debug", function()
     end
   end)
 
+  it("shows no password of a URL, not even one with an @", function()
+    local lines = logged({ { body = "{}" } }, [[
+      client:request {method = "POST", path = "/api/x", body = '{"url":"https://user:p@ss-of-a-url@example.com/"}'}
+    ]], DEBUG)
+    assert.matches("https://%[redacted%]@example.com/", lines[1])
+    assert.is_nil(lines[1]:find("ss-of-a-url", 1, true))
+  end)
+
   it("is KLAVIYO_DEBUG, too, unless the program says false", function()
     local call = [[client:call("get_lists")]]
     assert.equal(1, #logged({ { body = "{}" } }, call, { env = { KLAVIYO_DEBUG = "1" } }))

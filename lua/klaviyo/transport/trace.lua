@@ -1,6 +1,8 @@
 --- The setting `debug`: logs requests and responses, without secrets.
 
 local core = require "klaviyo.core"
+local errors = require "klaviyo.response.errors"
+local userinfo = require "klaviyo.util.userinfo"
 local warning = require "klaviyo.util.warning"
 
 local M = {}
@@ -17,24 +19,12 @@ local MASK = "[redacted]"
 
 -- Returns the text without secrets.
 local function masked(text, secret)
-  if secret and secret ~= "" then
-    local parts, at = {}, 1
-    while true do
-      local first, last = text:find(secret, at, true)
-      parts[#parts + 1] = text:sub(at, (first or 0) - 1)
-      if not first then
-        break
-      end
-      parts[#parts + 1] = MASK
-      at = last + 1
-    end
-    text = table.concat(parts)
-  end
+  text = userinfo.redacted(errors.excerpt(text, secret, math.huge))
   for _, name in ipairs(SECRETS) do
     text = text:gsub('("' .. name .. '"%s*:%s*")[^"]*', "%1" .. MASK)
       :gsub("([?&]" .. name .. "=)[^&%s]*", "%1" .. MASK)
   end
-  return (text:gsub("pk_[%w_-]+", MASK):gsub("(%a://)[^/@%s\"]*@", "%1" .. MASK .. "@"))
+  return (text:gsub("pk_[%w_-]+", MASK))
 end
 
 local function body_of(text, secret)

@@ -3,7 +3,7 @@ local ask = require "spec.support.ask"
 local json = require "klaviyo.values.json"
 local key = require "spec.support.key"
 local nginx = require "spec.support.nginx"
-local raw = require "spec.support.raw"
+local raw_gateway = require "spec.support.raw_gateway"
 local script = require "spec.support.script"
 
 if not rawget(_G, "jit") then
@@ -19,20 +19,14 @@ local BODY = '{"data":{"type":"list","attributes":{"name":"x"}}}'
 describe("a gateway", function()
   local service, gateway
 
-  local function start(plan, settings, options)
-    service = raw.start(plan)
-    options = options or {}
-    options.settings = (settings or "callers = function() return true end,") .. "\npacing = false,"
-    gateway = assert(nginx.gateway({ port = service.port, key = key }, options))
+  local function start(...)
+    service, gateway = raw_gateway.start(...)
   end
 
   after_each(function()
-    local logs = gateway and gateway:stop() or ""
-    if service then
-      service:stop()
-    end
+    local started, front = service, gateway
     service, gateway = nil, nil
-    assert.is_nil(logs:find(key, 1, true))
+    raw_gateway.stop(started, front)
   end)
 
   it("replaces links, whatever the chunks of the response", function()

@@ -1,8 +1,7 @@
 -- The life of a worker: it is told to leave, killed, replaced, short of
 -- timers, and without a cache of Lua's code.
 local core = require "klaviyo.core"
-local key = require "spec.support.key"
-local sandbox = require "klaviyo.sandbox"
+local sandbox = require "spec.support.sandbox"
 local shell = require "klaviyo.sandbox.shell"
 local worker = require "spec.support.worker"
 
@@ -41,14 +40,11 @@ local LOCATIONS = {
 }
 
 describe("a worker of nginx", function()
-  local server, instance
-
-  setup(function()
-    server = assert(sandbox.start { key = key, profiles = 10, connections = 4096 })
-  end)
+  local fixture = sandbox.here(setup, teardown, {profiles = 10, connections = 4096})
+  local instance
 
   before_each(function()
-    server:reset()
+    fixture.server:reset()
   end)
 
   after_each(function()
@@ -58,16 +54,10 @@ describe("a worker of nginx", function()
     end
   end)
 
-  teardown(function()
-    if server then
-      server:stop()
-    end
-  end)
-
   local function start(options)
     options = options or {}
     options.locations = LOCATIONS
-    instance = worker.start(server, options)
+    instance = worker.start(fixture.server, options)
     return instance
   end
 
@@ -121,7 +111,7 @@ describe("a worker of nginx", function()
   it("answers everybody over reloads", function()
     start { workers = 2 }
     local old = {}
-    server:fault { operation = "get_lists", delay = 0.1, times = 3000 }
+    fixture.server:fault { operation = "get_lists", delay = 0.1, times = 3000 }
     local answers = instance:many("/call", 2000, { meanwhile = function()
       for _ = 1, 4 do
         for _, pid in ipairs(instance:reload()) do
@@ -142,7 +132,7 @@ describe("a worker of nginx", function()
     start()
     assert.equal("2", says("/call"))
     local old = instance:workers()[1]
-    server:fault { operation = "get_tags", delay = 0.5, times = 20 }
+    fixture.server:fault { operation = "get_tags", delay = 0.5, times = 20 }
     local answers = instance:many("/twice", 20, { meanwhile = function()
       shell.sleep(0.2)
       instance:signal("HUP")
@@ -154,12 +144,12 @@ describe("a worker of nginx", function()
 
   it("sends what was tracked before it leaves", function()
     start()
-    server:fault { operation = "create_event", delay = 0.3, times = 30 }
+    fixture.server:fault { operation = "create_event", delay = 0.3, times = 30 }
     assert.equal("tracked", says("/track?n=300"))
     local old = instance:workers()[1]
     instance:signal("QUIT")
     assert.truthy(worker.gone(old, 5))
-    assert.equal(300, server:stats().events.distinct)
+    assert.equal(300, fixture.server:stats().events.distinct)
     assert.truthy(worker.gone(instance.pid, 2))
     instance.server.process = nil
     no_complaints()
@@ -167,8 +157,8 @@ describe("a worker of nginx", function()
 
   it("waits no longer than worker_shutdown_timeout", function()
     start { main = "worker_shutdown_timeout 1s;" }
-    server:fault { operation = "create_event", delay = 15, times = 10 }
-    server:fault { operation = "get_segments", delay = 15 }
+    fixture.server:fault { operation = "create_event", delay = 15, times = 10 }
+    fixture.server:fault { operation = "get_segments", delay = 15 }
     assert.equal("tracked", says("/track?n=5"))
     local old, gone = instance:workers()[1], nil
     instance:many("/slow", 1, { seconds = 12, meanwhile = function()
@@ -198,7 +188,7 @@ describe("a worker of nginx", function()
     start()
     assert.equal("2", says("/call"))
     local old, file = instance.server.process, instance.server.dir .. "/nginx.pid"
-    server:fault { operation = "get_tags", delay = 0.5, times = 20 }
+    fixture.server:fault { operation = "get_tags", delay = 0.5, times = 20 }
     local answers = instance:many("/twice", 20, { meanwhile = function()
       shell.sleep(0.2)
       instance:signal("USR2")

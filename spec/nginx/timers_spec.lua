@@ -1,8 +1,7 @@
 -- Timers that nginx drops because lua_max_running_timers of others run: they
 -- run later, and once.
 local core = require "klaviyo.core"
-local key = require "spec.support.key"
-local sandbox = require "klaviyo.sandbox"
+local sandbox = require "spec.support.sandbox"
 local script = require "spec.support.script"
 local shell = require "klaviyo.sandbox.shell"
 local worker = require "spec.support.worker"
@@ -62,14 +61,11 @@ local LOCATIONS = {
 }
 
 describe("a timer of nginx", function()
-  local server, instance
-
-  setup(function()
-    server = assert(sandbox.start { key = key })
-  end)
+  local fixture = sandbox.here(setup, teardown)
+  local instance
 
   before_each(function()
-    server:reset()
+    fixture.server:reset()
   end)
 
   after_each(function()
@@ -79,14 +75,10 @@ describe("a timer of nginx", function()
     end
   end)
 
-  teardown(function()
-    if server then
-      server:stop()
-    end
-  end)
-
   local function start(http)
-    instance = worker.start(server, { locations = LOCATIONS, init = INIT, http = http or "lua_max_running_timers 3;" })
+    instance = worker.start(fixture.server, {
+      locations = LOCATIONS, init = INIT, http = http or "lua_max_running_timers 3;",
+    })
   end
 
   local function says(path)
@@ -141,7 +133,7 @@ describe("a timer of nginx", function()
   -- Fault 16.
   it("that reports lost events goes on after nginx dropped it", function()
     start()
-    server:fault { operation = "create_event", status = 400, times = 2 }
+    fixture.server:fault { operation = "create_event", status = 400, times = 2 }
     hold()
     assert.equal("tracked", says("/lost"))
     assert.equal(1, #instance:noted("lost"))

@@ -1,0 +1,32 @@
+-- A gateway in front of a raw server, which answers as a spec plans.
+
+local key = require "spec.support.key"
+local nginx = require "spec.support.nginx"
+local raw = require "spec.support.raw"
+
+local M = {}
+
+--- Starts both.
+---@param plan table  the raw server's
+---@param settings string|nil  the gateway's, as Lua text; by default every caller is allowed
+---@param options table|nil  of nginx.gateway
+---@return table service, table gateway
+function M.start(plan, settings, options)
+  local service = raw.start(plan)
+  options = options or {}
+  options.settings = (settings or "callers = function() return true end,") .. "\npacing = false,"
+  return service, assert(nginx.gateway({port = service.port, key = key}, options))
+end
+
+--- Stops what is there of both; no log may show the key.
+---@param service table|nil
+---@param gateway table|nil
+function M.stop(service, gateway)
+  local logs = gateway and gateway:stop() or ""
+  if service then
+    service:stop()
+  end
+  assert(not logs:find(key, 1, true), "the gateway's logs show the key")
+end
+
+return M

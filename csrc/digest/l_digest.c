@@ -72,14 +72,9 @@ static int random_bytes (lua_State *L) {
 }
 
 
-LUALIB_API int luaopen_klaviyo_digest (lua_State *L);
+OPEN_API int luaopen_klaviyo_digest (lua_State *L);
 
-/* LUALIB_API alone does not make a symbol visible under LuaJIT's headers. */
-#if defined(__GNUC__)
-__attribute__((visibility("default")))
-#endif
-LUALIB_API int
-luaopen_klaviyo_digest (lua_State *L) {
+OPEN_API int luaopen_klaviyo_digest (lua_State *L) {
   static const struct {
     const char *name;
     lua_CFunction call;

@@ -6,6 +6,15 @@
 #define KLAVIYO_LUA_BUILD_H
 
 #include <lua.h>
+#include <lauxlib.h>
+
+/* Of a luaopen function: LUALIB_API alone does not make a symbol visible with
+** LuaJIT's headers. */
+#if defined(__GNUC__)
+#define OPEN_API __attribute__((visibility("default"))) LUALIB_API
+#else
+#define OPEN_API LUALIB_API
+#endif
 
 /* The Makefile passes the version that lua/klaviyo/version.lua returns. */
 #if !defined(KLAVIYO_VERSION)

@@ -9,14 +9,9 @@
 #include <curl/curl.h>
 
 
-LUALIB_API int luaopen_klaviyo_core (lua_State *L);
+OPEN_API int luaopen_klaviyo_core (lua_State *L);
 
-/* LUALIB_API alone does not make a symbol visible with LuaJIT's headers. */
-#if defined(__GNUC__)
-__attribute__((visibility("default")))
-#endif
-LUALIB_API int
-luaopen_klaviyo_core (lua_State *L) {
+OPEN_API int luaopen_klaviyo_core (lua_State *L) {
   const curl_version_info_data *curl = curl_version_info(CURLVERSION_NOW);
   lua_newtable(L);
   register_text(L);

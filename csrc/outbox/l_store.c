@@ -465,14 +465,9 @@ static void set_class (lua_State *L, const char *class, const function *list,
 }
 
 
-LUALIB_API int luaopen_klaviyo_outbox_store (lua_State *L);
+OPEN_API int luaopen_klaviyo_outbox_store (lua_State *L);
 
-/* LUALIB_API alone does not make a symbol visible under LuaJIT's headers. */
-#if defined(__GNUC__)
-__attribute__((visibility("default")))
-#endif
-LUALIB_API int
-luaopen_klaviyo_outbox_store (lua_State *L) {
+OPEN_API int luaopen_klaviyo_outbox_store (lua_State *L) {
   static const function methods[] = {
       {"add", add},         {"read", read_batch},   {"drop", drop},
       {"nth", nth},         {"newest", newest},     {"renew", renew},

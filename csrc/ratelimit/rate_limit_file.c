@@ -212,7 +212,7 @@ static int64_t last_used (const rate_limit_file *f) {
 /* Takes the offset from the file, or sets a new one if the system was started
 ** since or the file is new. */
 static const char *set_offset (rate_limit_file *f, const header *before) {
-  int64_t uptime = rate_limit_uptime(), wall;
+  int64_t uptime = rate_limit_uptime(), wall, last;
   header now;
   struct timespec t;
   memset(&now, 0, sizeof(now));
@@ -225,8 +225,9 @@ static const char *set_offset (rate_limit_file *f, const header *before) {
     return NULL;
   clock_gettime(CLOCK_REALTIME, &t);
   wall = (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-  if (wall < last_used(f))
-    wall = last_used(f);
+  last = last_used(f);
+  if (wall < last)
+    wall = last;
   now.offset = f->offset = wall - uptime;
   return write_at(f, 0, &now, sizeof(now));
 }
@@ -253,8 +254,7 @@ static void give_to_group (const rate_limit_file *f) {
   char *copy = text_copy(f->path, strlen(f->path));
   if (copy != NULL && stat(dirname(copy), &folder) == 0 &&
       fchown(f->fd, (uid_t)-1, folder.st_gid) == 0)
-    (void)!fchmod(f->fd,
-                  0660); /* the umask may have removed the group's bits */
+    (void)!fchmod(f->fd, 0660); /* in spite of the umask */
   free(copy);
 }
 

@@ -31,12 +31,12 @@ typedef struct engine {
   long id;
 } engine;
 
-static __thread engine *the_engine =
-    NULL;                        /* the engine of the current thread */
-static pthread_key_t engine_key; /* its destructor frees the engine */
+static __thread engine *the_engine = NULL; /* of the current thread */
+static pthread_key_t engine_key;           /* its destructor frees the engine */
 static bool uses_thread = false;
 static CURLcode global_code = CURLE_FAILED_INIT;
-static long this_process = 0; /* a getpid() costs, four times a call */
+/* Kept, because each call would need getpid() four times. */
+static long this_process = 0;
 
 
 /* {======================================================

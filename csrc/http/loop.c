@@ -59,6 +59,16 @@ void loop_stats (const loop *l, size_t *pending, size_t *running) {
 }
 
 
+static transfer *transfer_of_node (queue_node *p) {
+  return (transfer *)(void *)((char *)p - offsetof(transfer, node));
+}
+
+
+static transfer *transfer_of_timer (timer *p) {
+  return (transfer *)(void *)((char *)p - offsetof(transfer, timer));
+}
+
+
 /* {======================================================
 ** States of a transfer: queued, running, waiting for a retry, done
 ** ======================================================= */
@@ -236,11 +246,6 @@ static void start_attempt (loop *l, transfer *t, int64_t now) {
 }
 
 
-static transfer *transfer_of_node (queue_node *p) {
-  return (transfer *)(void *)((char *)p - offsetof(transfer, node));
-}
-
-
 /* Returns how long the first request of the queue must wait; 0: it may start
 ** now, and is counted in the budget. */
 static int64_t queue_wait (request_queue *q, transfer *t, int64_t now) {
@@ -284,8 +289,8 @@ static bool start_next (loop *l, request_queue *q, int64_t now,
 ** keep all connections to itself. Returns when to try again. */
 static int64_t start_ready (loop *l, int64_t now) {
   int64_t next = FOREVER;
-  const request_queue *first_idle =
-      NULL; /* no queue since this one could start */
+  /* neither this queue nor those after it could start a request */
+  const request_queue *first_idle = NULL;
   while (l->queues != NULL && l->queues != first_idle) {
     request_queue *q = take_queue(l);
     int64_t again;
@@ -399,8 +404,8 @@ static void handle_completed (loop *l) {
   int left;
   while ((message = curl_multi_info_read(l->multi, &left)) != NULL) {
     transfer *t = NULL;
-    CURLcode code =
-        message->data.result; /* invalid after the handle is removed */
+    /* the message is invalid after its handle is removed */
+    CURLcode code = message->data.result;
     if (message->msg != CURLMSG_DONE)
       continue;
     curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
@@ -432,7 +437,7 @@ static void watchdog_check (loop *l, transfer *t, int64_t now) {
 static void run_timers (loop *l, int64_t now) {
   timer *due;
   while ((due = timers_next(&l->timers)) != NULL && due->due <= now) {
-    transfer *t = (transfer *)(void *)((char *)due - offsetof(transfer, timer));
+    transfer *t = transfer_of_timer(due);
     timers_clear(&l->timers, due);
     if (t->easy != NULL)
       watchdog_check(l, t, now);
@@ -470,7 +475,8 @@ CURLMcode loop_run_once (loop *l, int64_t ms) {
 
 void loop_add (loop *l, transfer *t) {
   int64_t now = clock_ms();
-  int64_t least;
+  int64_t least = 0;
+  const request_queue *q;
   add_to_counter(&l->pending, 1);
   l->background += t->background;
   transfer_share(t);
@@ -480,13 +486,10 @@ void loop_add (loop *l, transfer *t) {
     return;
   }
   enqueue(l, t, false);
-  least =
-      t->request_queue->budget == NULL || t->deadline == FOREVER
-          ? 0
-          : budget_min_wait(t->request_queue->budget, t->request_queue->buckets,
-                            t->request_queue->bucket_count,
-                            t->request_queue->length - 1,
-                            budget_now(t->request_queue->budget));
+  q = t->request_queue;
+  if (q->budget != NULL && t->deadline != FOREVER)
+    least = budget_min_wait(q->budget, q->buckets, q->bucket_count,
+                            q->length - 1, budget_now(q->budget));
   if (least > 0 && t->deadline - now < least)
     fail_rate_limited(l, t, least);
   else if (least > 0)
@@ -505,8 +508,7 @@ void loop_free (loop *l) {
     request_queue_release(q);
   }
   while ((any = timers_next(&l->timers)) != NULL)
-    loop_abort(l, (transfer *)(void *)((char *)any - offsetof(transfer, timer)),
-               FAILURE_CLOSED, why);
+    loop_abort(l, transfer_of_timer(any), FAILURE_CLOSED, why);
   easy_pool_free(&l->easy_pool);
   sigpipe_block(&state);
   curl_multi_cleanup(l->multi);

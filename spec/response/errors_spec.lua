@@ -310,7 +310,7 @@ describe("a function that returns no secret", function()
     assert.equal("the function access_token returned nil: klaviyo: too late", err.message)
     _, err = connect("http://127.0.0.1:1", { access_token = refusing() }):call("get_lists")
     check(err, nil)
-    assert.equal("the function access_token returned nil and no reason", err.message)
+    assert.equal("the function access_token returned nil without a reason", err.message)
   end)
 
   it("when it fails after a 401 is the error of the call, without the old key", function()

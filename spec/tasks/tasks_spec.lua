@@ -151,11 +151,11 @@ describe("a task", function()
     assert.same({ "1.1", "2.1", "1.2", "2.2" }, order)
   end)
 
-  it("is made of a function", function()
-    raises("a task is made of a function, not a table", function()
+  it("needs a function", function()
+    raises("a task needs a function to run, not a table", function()
       spawn({})
     end)
-    raises("a task is made of a function, not nil", function()
+    raises("a task needs a function to run, not nil", function()
       run()
     end)
   end)
@@ -375,7 +375,7 @@ end)
 describe("a wait that would never end", function()
   after_each(is_clean)
 
-  local NEVER = "this task would wait for ever"
+  local NEVER = "this task would wait forever"
 
   it("for oneself is refused", function()
     run(function()

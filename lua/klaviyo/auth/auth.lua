@@ -1,6 +1,6 @@
---- The key or the token of a call. A function that gives it is asked for every
---- call, and once more for one that the service refused; by one at a time, as
---- a token may be good for one refreshing alone.
+--- Finds the key or the token of a call. If the setting is a function, it is
+--- called for each call, and once more with a key that the service rejected. It is
+--- called by one task at a time, because a refresh token may be valid only once.
 
 local errors = require "klaviyo.response.errors"
 local lazy_require = require "klaviyo.util.lazy_require"
@@ -12,19 +12,19 @@ local phases = lazy_require "klaviyo.nginx.phases"
 
 local M = {}
 
--- function → {lock =, refused =, given = in its place}
-local asked = setmetatable({}, {__mode = "k"})
+-- function → {lock =, refused = the rejected secret, replacement = the next one}
+local states = setmetatable({}, {__mode = "k"})
 
-local function ask(state, name, fn, refused)
+local function fetch(state, name, fn, refused)
   if refused and refused == state.refused then
-    return state.given  -- another call was refused, too, and has asked
+    return state.replacement  -- another call has fetched it already
   end
   local secret, reason = fn(refused)
   if secret == nil then
     return nil, errors.new({
       kind = "auth", cause = reason,
       message = ("the function %s returned nil%s"):format(name,
-        reason ~= nil and ": " .. tostring(reason) or " and no reason"),
+        reason ~= nil and ": " .. tostring(reason) or " without a reason"),
     }, refused)
   elseif type(secret) ~= "string" or secret == "" then
     usage_error.raise("the function %s must return a string, or nil and a reason, "
@@ -32,15 +32,15 @@ local function ask(state, name, fn, refused)
   end
   check_secret("what the function " .. name .. " returned", secret)
   if refused and secret ~= refused then
-    state.refused, state.given = refused, secret
+    state.refused, state.replacement = refused, secret
   end
   return secret
 end
 
---- The secret, and the scheme it is sent with; or nil, and an error of kind
---- "auth" where a function gave none.
+--- Returns the key or token, and the scheme it is sent with; or nil and an error
+--- of kind "auth" if a function returned none.
 ---@param settings klaviyo.Settings
----@param refused string|nil  the one that the service would not take
+---@param refused string|nil  the key or token that the service rejected
 ---@return string|nil secret
 ---@return string|klaviyo.Error scheme
 function M.of(settings, refused)
@@ -48,15 +48,15 @@ function M.of(settings, refused)
   local name = settings.access_token and "access_token" or "api_key"
   local secret = settings[name]
   if type(secret) == "function" then
-    local state = asked[secret]
+    local state = states[secret]
     if not state then
       state = {lock = lock.new("the function " .. name)}
-      asked[secret] = state
+      states[secret] = state
     end
     if type(ngx) == "table" and not phases.can_wait() then
-      secret, err = ask(state, name, secret, refused)
+      secret, err = fetch(state, name, secret, refused)
     else
-      secret, err = state.lock:with(settings.wait, ask, state, name, secret,
+      secret, err = state.lock:with(settings.wait, fetch, state, name, secret,
         refused)
     end
     if err then
@@ -64,7 +64,7 @@ function M.of(settings, refused)
     end
   end
   if not secret then
-    usage_error.raise("this call needs api_key or access_token")
+    usage_error.raise("this call needs a key: set api_key or access_token")
   end
   return secret, settings.auth_scheme
     or (name == "access_token" and "Bearer" or "Klaviyo-API-Key")

@@ -1,6 +1,5 @@
---- Many calls at a time, in the same direct style: a call inside a task gives
---- way to the others until its answer is there; outside of all tasks it just
---- blocks.
+--- Runs many calls at a time, in the same direct style. A call in a task lets
+--- the other tasks run until its response is there; outside of tasks it blocks.
 ---
 ---     klaviyo.run(function()
 ---       local one = klaviyo.spawn(function() return client.lists:get(a) end)
@@ -8,9 +7,10 @@
 ---       print(one:wait(), two:wait())
 ---     end)
 ---
---- No error vanishes: it comes to those who wait for the task, or else out of
---- `run`. A call in a coroutine of one's own that is no task blocks, with all
---- tasks standing still; `coroutine.yield` in a task lets the others go first.
+--- No error is lost: the code that waits for a task receives its error; if no
+--- code waits for it, `run` raises it. A call in a coroutine that the program
+--- created itself blocks all tasks; `coroutine.yield` in a task lets the other
+--- tasks run first.
 
 local core = require "klaviyo.core"
 local lazy_require = require "klaviyo.util.lazy_require"
@@ -26,15 +26,15 @@ local M = {}
 local unpack = table.unpack or unpack  -- luacheck: ignore 113
 
 ---@class klaviyo.Task
----@field done boolean  whether it came to its end
+---@field done boolean  whether it has ended
 local Task = {}
 Task.__index = Task
 Task.__name = "klaviyo.Task"
 
--- The tasks that one `run` sees to their end: those of a run within a task
--- apart from those around it. What is spawned outside of all belongs to the
--- root, and so to the next run; in nginx, which has many outsides, to the
--- light thread that spawned it, for whose end nobody waits.
+-- A group is the tasks that one `run` waits for. A `run` inside a task has a
+-- group of its own. A task that is spawned outside of all tasks belongs to the
+-- root group, and so to the next `run`. In nginx it belongs to the light thread
+-- that spawned it, and no `run` waits for it.
 local function new_group(owner)
   return {owner = owner, alive = {}, count = 0, failed = {}, last = 0}
 end
@@ -53,7 +53,7 @@ end
 
 local function new(fn, ...)
   if type(fn) ~= "function" then
-    usage_error.raise("a task is made of a function, not %s", usage_error.kind(fn))
+    usage_error.raise("a task needs a function to run, not %s", usage_error.kind(fn))
   end
   return setmetatable({
     fn = fn, arguments = {n = select("#", ...), ...}, done = false,
@@ -69,7 +69,7 @@ local function enlist(task, group)
   return task
 end
 
---- Starts a task.
+--- Starts a task and returns it.
 ---@param fn function
 ---@param ... any  its arguments
 ---@return klaviyo.Task
@@ -78,8 +78,8 @@ function M.spawn(fn, ...)
   return enlist(task, task.group)
 end
 
---- Starts a task that is given up on when nobody holds it any more. Its error
---- is for who waits for it.
+--- Starts a task that belongs to no group: it stops when nothing refers to it
+--- any more, and only code that waits for it receives its error.
 function M.start(fn, ...)
   local task = new(fn, ...)
   scheduler.start(task)
@@ -98,10 +98,11 @@ local function note_failure(task)
   group.failed[task] = group.last
 end
 
--- What each task waits for, which is not to be kept alive by that.
+-- The task that each task waits for. The table is weak: waiting must not keep a
+-- task alive.
 local awaited = setmetatable({}, {__mode = "kv"})
 
--- For the scheduler: a task's function returned, or raised.
+-- The scheduler calls this when a task's function has returned or raised.
 function Task:finish(ok, ...)
   self.done, self.ok = true, ok
   self.values = {n = select("#", ...), ...}
@@ -122,10 +123,10 @@ function Task:finish(ok, ...)
   self.waiters = nil
 end
 
--- Whether a task, or one that it waits for, is such.
-local function leads_to(task, is_such)
+-- Returns whether the predicate holds for a task, or for one that it waits for.
+local function leads_to(task, predicate)
   while task do
-    if is_such(task) then
+    if predicate(task) then
       return true
     end
     task = awaited[task]
@@ -133,7 +134,8 @@ local function leads_to(task, is_such)
   return false
 end
 
--- Who goes on no sooner than a task ends: itself, and the runs around it.
+-- Returns a predicate that holds for the tasks that cannot continue before
+-- `task` ends: itself, and the owners of the runs around it.
 local function needs(task)
   return function(other)
     local at = task
@@ -147,10 +149,11 @@ local function needs(task)
   end
 end
 
-local NEVER = "this task would wait for ever: what it waits for waits for it"
+local NEVER = "this task would wait forever: the task that it waits for also "
+  .. "waits for it"
 
---- A task begins to wait for another: it is told when that ends. Raises where
---- that would never be.
+--- Notes that a task waits for another one, whose end makes it ready. Raises an
+--- error if that could never happen.
 function M.begin_wait(me, other)
   if other == me then
     usage_error.raise("a task cannot wait for itself")
@@ -166,7 +169,7 @@ function M.end_wait(me)
   awaited[me] = nil
 end
 
--- Waits inside a task until another is done, or `is_over` says so.
+-- Waits inside a task for another one, until `is_over` returns true.
 local function await_inside(me, other, is_over)
   M.begin_wait(me, other)
   while not is_over() do
@@ -175,8 +178,8 @@ local function await_inside(me, other, is_over)
   M.end_wait(me)
 end
 
---- Waits outside of tasks, or in a task's own coroutine, which stands still
---- meanwhile, as do those that resumed it.
+--- Waits outside of tasks, or in a coroutine that a task created: the task and
+--- all coroutines that resumed it are then blocked.
 function M.await_blocking(other, is_over, wait)
   local outer = scheduler.enclosing()
   if outer then
@@ -198,8 +201,8 @@ if type(jit) == "table" then
   jit.off(M.await_blocking)
 end
 
---- Waits for the end of a task and gives what its function gave; an error in
---- it is raised here.
+--- Waits for the end of a task and returns what its function returned, or
+--- raises the error of its function.
 ---@param wait (fun(fd: integer|nil, seconds: number))|nil  of another loop
 function Task:wait(wait)
   local function is_over()
@@ -226,8 +229,9 @@ local function cancel_all(group)
   end
 end
 
---- Gives up on a task: it does not go on, and what it waits for is cancelled.
---- Who waits for it is told by an error of kind "cancelled".
+--- Cancels a task: it does not continue, and the request or the tasks that it
+--- waits for are cancelled. Code that waits for it receives an error of kind
+--- "cancelled".
 function Task:cancel()
   if self.done then
     return
@@ -243,7 +247,7 @@ function Task:cancel()
     cancel_all(self.inner)
   end
   if self == scheduler.inside() then
-    scheduler.suspend()  -- for good
+    scheduler.suspend()  -- it is never resumed
   elseif not scheduler.is_on_stack(self) then
     local ok, err = scheduler.discard(self)
     if not ok then
@@ -253,7 +257,7 @@ function Task:cancel()
   end
 end
 
--- The errors that nobody waited for, the main task's first.
+-- Returns the errors that no code waited for, the main task's first.
 local function take_failures(group, main)
   local list = {}
   for task in pairs(group.failed) do
@@ -285,11 +289,11 @@ local function drain(group, main)
   end
 end
 
---- Runs a function as a task, and all that it spawns, to their end; gives
---- what it gave. Where it raises, the others are given up on.
+--- Runs a function as a task, waits for it and for all tasks that it spawned,
+--- and returns what it returned. If it raises, the other tasks are cancelled.
 ---
---- An error that nobody waited for is raised here; several as one, which reads
---- as the first and has all of them in `failures`.
+--- Raises the error of a task that no code waited for. If there are several, it
+--- raises one error: its message is that of the first, and `failures` has all.
 ---@param fn function
 ---@param ... any  its arguments
 function M.run(fn, ...)
@@ -309,7 +313,7 @@ function M.run(fn, ...)
   end
   local list, count = take_failures(group, main)
   if not ok then
-    error(err, 0)  -- a Ctrl-C, most likely: no word of the others
+    error(err, 0)  -- most likely a Ctrl-C: the other errors are not reported
   elseif count > 0 then
     err = count > 1 and aggregate_error.new(list, count) or list[1]
     if not (outer and outer.thread) then
@@ -321,20 +325,20 @@ function M.run(fn, ...)
 end
 
 --- Waits until a request is done.
----@param flight {ticket: userdata}
+---@param pending {ticket: userdata}
 ---@param wait (fun(fd: integer|nil, seconds: number))|nil  of another loop
----@param look fun(flight: table)  called now and then while it is not done
+---@param look fun(pending: table)  called from time to time while it is not done
 function M.wait_for(pending, wait, look)
   local ticket = pending.ticket
   local me = scheduler.inside()
   if me then
-    -- a function: a program that prints a task does not print the settings
+    -- a closure, so that a program that prints a task does not print settings
     me.look = function()
       look(pending)
     end
     local serial = ticket:announce()
     me.ticket = ticket
-    if me.done then  -- cancelled, and still running until here
+    if me.done then  -- it was cancelled, and ran on to here
       ticket:close()
       scheduler.suspend()
     end
@@ -349,7 +353,7 @@ function M.wait_for(pending, wait, look)
   end
 end
 
---- Waits for so many seconds.
+--- Waits for a time; other tasks run meanwhile.
 ---@param seconds number
 ---@param wait (fun(fd: integer|nil, seconds: number))|nil  of another loop
 function M.sleep(seconds, wait)
@@ -357,16 +361,16 @@ function M.sleep(seconds, wait)
     usage_error.raise("sleep takes a number of seconds, not %s",
       usage_error.kind(seconds))
   end
-  local till = core.clock() + seconds
+  local due = core.clock() + seconds
   local me = scheduler.inside()
   repeat
     if me then
-      scheduler.ready_at(till, me)
+      scheduler.ready_at(due, me)
       scheduler.suspend()
     else
-      scheduler.pause(till - core.clock(), wait)
+      scheduler.pause(due - core.clock(), wait)
     end
-  until core.clock() >= till
+  until core.clock() >= due
 end
 
 if type(jit) == "table" then

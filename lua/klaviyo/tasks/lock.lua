@@ -1,4 +1,5 @@
---- One at a time: who comes second waits, in whichever way it can.
+--- A lock that one task or coroutine holds at a time. The others wait, as tasks
+--- or by blocking.
 
 local usage_error = require "klaviyo.util.usage_error"
 local scheduler = require "klaviyo.tasks.scheduler"
@@ -13,13 +14,15 @@ local Lock = {}
 Lock.__index = Lock
 Lock.__name = "klaviyo.tasks.Lock"
 
----@param what string  for the message to whom would wait for itself
+--- Returns a lock.
+---@param what string  names the lock in the message of an error
 ---@return klaviyo.Lock
 function M.new(what)
   return setmetatable({
     what = what,
     turn = 0,  -- how often it was taken
-    -- a task, or a coroutine that is none; one that is gone holds nothing
+    -- a task, or a coroutine outside of tasks; weak, so that a collected one
+    -- does not hold the lock
     held = setmetatable({}, {__mode = "v"}),
     queue = setmetatable({}, {__mode = "k"}),
   }, Lock)
@@ -38,9 +41,9 @@ local function never(self)
   usage_error.raise("%s would wait for itself", self.what)
 end
 
--- A light thread of nginx may be killed while it holds a lock: it is then
--- collected, provided that nobody who waits keeps it. So none of these has it
--- in a variable while it waits.
+-- nginx may kill a light thread while it holds a lock. The thread is then
+-- collected, unless something refers to it: so this function keeps the holder
+-- in no variable while it waits.
 local function wait_inside(self, me)
   tasks.begin_wait(me, holder_of(self))
   local turn = self.turn
@@ -81,7 +84,8 @@ local function acquire(self, wait)
   return own
 end
 
--- The holder is an argument to be alive while it holds.
+-- The holder is an argument, so that it is not collected while it holds the
+-- lock.
 local function release(self, _, ok, ...)
   self.held.by = nil
   for task in pairs(self.queue) do
@@ -93,7 +97,7 @@ local function release(self, _, ok, ...)
   return ...
 end
 
---- Calls a function with the lock held.
+--- Calls a function while it holds the lock, and returns what that returns.
 ---@param wait (fun(fd: integer|nil, seconds: number))|nil  of another loop
 ---@param fn function
 ---@param ... any  its arguments

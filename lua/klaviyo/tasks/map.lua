@@ -1,5 +1,5 @@
---- for result, err, item in client:map(source, fn, {concurrency = n}): many
---- calls under way at a time, their results in the order of the source.
+--- for result, err, item in client:map(source, fn, {concurrency = n}): runs
+--- several calls at a time, and returns their results in the order of the source.
 
 local usage_error = require "klaviyo.util.usage_error"
 local tasks = require "klaviyo.tasks"
@@ -10,17 +10,17 @@ local M = {}
 local DEFAULT_CONCURRENCY = 10
 
 ---@class klaviyo.Map
----@field count integer  how many results it gave so far
+---@field count integer  the number of results that it has returned
 local Map = {}
 Map.__index = Map
 Map.__name = "klaviyo.tasks.Map"
 
-local function reader_of(source)
+local function function_of(source)
   if type(source) ~= "table" or getmetatable(source)
       and getmetatable(source).__call then
     return source
   end
-  usage_error.list("what map takes", source)
+  usage_error.list("the source of map", source)
   local at = 0
   return function()
     at = at + 1
@@ -28,8 +28,9 @@ local function reader_of(source)
   end
 end
 
--- The window holds what was taken from the source and not yet given: no more
--- than may be under way at a time. What the source raises waits for its turn.
+-- The window holds the items that were read from the source and whose results
+-- were not returned yet: at most `concurrency`. An error of the source waits
+-- until the results before it were returned.
 local function fill(self)
   while self.last - self.first + 1 < self.concurrency and not self.ended do
     local ok, item = pcall(self.read)
@@ -48,7 +49,7 @@ local function fill(self)
   end
 end
 
--- Several may ask at a time: each has a slot of its own to wait for.
+-- Several tasks may call `next` at a time: each waits for a slot of its own.
 local function take(self)
   local slot = self.window[self.first]
   self.window[self.first] = nil
@@ -57,8 +58,8 @@ local function take(self)
   return slot
 end
 
--- Who breaks off a loop by an error gives up on what is under way.
-local function given(self, slot, ok, result, err)
+-- An error ends the loop, so the tasks in progress are cancelled.
+local function result_of(self, slot, ok, result, err)
   self.waited_for[slot] = nil
   if not ok then
     self:close()
@@ -72,14 +73,14 @@ local function given(self, slot, ok, result, err)
   return result, err, slot.item
 end
 
---- The next result; `nil` at the end. What `fn` returned in place of a result
---- comes as false, err, item: nil would end the loop. What `fn` or the source
---- raises is raised here, when its turn has come, and ends the walk.
+--- Returns the next result, and `nil` at the end. If `fn` returned nil and an
+--- error, it returns false, err, item: nil would end the loop. An error that `fn`
+--- or the source raises is raised here in its turn, and ends the map.
 function Map:next()
   fill(self)
   if self.first <= self.last then
     local slot = take(self)
-    return given(self, slot, pcall(slot.task.wait, slot.task, self.wait))
+    return result_of(self, slot, pcall(slot.task.wait, slot.task, self.wait))
   elseif self.failed then
     self.failed = false
     warning.log_raised(self.failure)
@@ -88,7 +89,7 @@ function Map:next()
   return nil
 end
 
---- Gives up on all that is under way. May be called twice.
+--- Cancels the tasks in progress. May be called twice.
 function Map:close()
   self.ended, self.failed = true, false
   while self.first <= self.last do
@@ -113,9 +114,10 @@ local function concurrency_of(options)
   return usage_error.whole("concurrency", concurrency, 1)
 end
 
---- Applies a function to all of a source, several at a time.
----@param source table|function  a list, or an iterator: a value a call, nil at the end
----@param fn fun(item: any): any, any  makes calls in the ordinary way
+--- Returns an iterator that applies a function to the items of a source, several
+--- at a time.
+---@param source table|function  a list, or a function that returns the next item, and nil at the end
+---@param fn fun(item: any): any, any  makes calls as code outside of tasks does
 ---@param options {concurrency: integer|nil}|nil
 ---@param wait (fun(fd: integer|nil, seconds: number))|nil  of another loop
 function M.new(source, fn, options, wait)
@@ -126,7 +128,7 @@ function M.new(source, fn, options, wait)
   end
   local concurrency = concurrency_of(options)
   local self = setmetatable({
-    count = 0, read = reader_of(source), fn = fn, concurrency = concurrency,
+    count = 0, read = function_of(source), fn = fn, concurrency = concurrency,
     window = {}, first = 1, last = 0, ended = false, wait = wait,
     waited_for = {},
   }, Map)

@@ -1,6 +1,6 @@
---- The loop for programs that have none of their own. A task is a coroutine
---- that is suspended while it waits for a ticket, for a time, or for another
---- task.
+--- The loop for programs without an event loop of their own. A task is a
+--- coroutine that is suspended while it waits for a ticket, for a time, or for
+--- another task.
 
 local core = require "klaviyo.core"
 local usage_error = require "klaviyo.util.usage_error"
@@ -11,11 +11,11 @@ local M = {}
 --- signal can run in between.
 M.MAX_BLOCK = 0.2
 
--- If the core has no descriptor to watch, or one that does not tell of
--- everything that is waited for, another loop polls it this often.
+-- Seconds between two polls of the core by another loop, if the core has no
+-- descriptor to watch, or one that does not show all events.
 local POLL_INTERVAL = 0.01
 
--- A task yields this while it waits for something of this library. A task that
+-- A task yields this while it waits in this library. A task that
 -- yields anything else lets the others run first, and then continues.
 local SUSPENDED = {}
 

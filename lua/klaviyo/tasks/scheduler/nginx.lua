@@ -1,6 +1,6 @@
---- Tasks as light threads of nginx. Each waits on a semaphore of its own. So
---- does other code that waits for something of this library: a handler, or a
---- light thread or coroutine of the program. It is treated as a task.
+--- Tasks as light threads of nginx. Each waits on a semaphore of its own. Other
+--- code that waits in this library is treated as a task: a handler, a light
+--- thread or a coroutine of the program.
 ---
 --- The tasks are kept by request, in ngx.ctx: a request never resumes a task of
 --- another request, and tasks that nginx killed are forgotten with it.

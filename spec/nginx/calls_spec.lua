@@ -395,7 +395,7 @@ describe("in nginx", function()
   end)
 
   it("waiting in a circle is refused", function()
-    assert.matches("would wait for ever", (says("/deadlock")))
+    assert.matches("would wait forever", (says("/deadlock")))
   end)
 
   it("a light thread that is killed takes its call along", function()

@@ -150,7 +150,7 @@ describe("in nginx's phase", function()
     it(phase .. " nothing waits, but events are tracked", function()
       for _, what in ipairs { ".call", ".each", ".map", ".run", ".sleep" } do
         local line = one(instance, phase .. what)
-        assert.matches("^false .*init_by_lua%(.-%):%d+: a call cannot wait for its answer in the phase " .. phase
+        assert.matches("^false .*init_by_lua%(.-%):%d+: a call cannot wait for its response in the phase " .. phase
           .. ":.*events:track.*ngx%.timer%.at", line or "nothing noted")
       end
       assert.equal("true true", one(instance, phase .. ".track"))

@@ -1,18 +1,18 @@
 --- Learns which requests are finished, and wakes the tasks that wait for them.
 ---
 --- The engine runs in a thread of its own and sends a byte through a socket
---- when requests are finished. A light thread reads it and drains the
---- completion queue of this Lua state. It starts when a task waits, and stops
---- when nothing was in progress for some time.
+--- when requests are finished. A light thread, the listener, reads it and drains
+--- the completion queue of this Lua state. The listener starts when a task waits,
+--- and stops when no request was in progress for some time.
 
 local core = require "klaviyo.core"
 local exit_hook = require "klaviyo.nginx.exit_hook"
 
 local M = {}
 
--- Seconds that the listener stays with nothing in progress: to start one for
--- every burst costs six times as much. Where Lua's code is not cached every
--- request has a Lua state, which lives as long as its timers.
+-- Seconds that the listener runs without a request in progress: to start one
+-- for each burst of requests costs six times as much. With lua_code_cache off
+-- each request has a Lua state of its own, which lives as long as its timers.
 local IDLE_TIMEOUT, SHORT_IDLE_TIMEOUT = 5, 0.05
 
 -- Seconds after which a listener that did not start is started again: nginx
@@ -23,7 +23,7 @@ local FOREVER = 2^30  -- milliseconds: a socket needs a timeout
 
 local queue        -- the completion queue of this Lua state
 local state        -- nil, "starting" or "running"
-local since = 0    -- when it last read, or was started
+local since = 0    -- the time when it last read, or was started
 local is_stopping = false
 
 -- The tasks by serial. This must not keep a light thread alive that nginx
@@ -37,8 +37,8 @@ function M.set_wake(fn)
   wake = fn
 end
 
---- Returns the completion queue of this Lua state. With the first one the
---- engine starts its thread.
+--- Returns the completion queue of this Lua state. The engine starts its thread
+--- when the first one is made.
 function M.completion_queue()
   if not queue then
     queue = core.completion_queue()
@@ -77,8 +77,9 @@ local function connect()
   return socket
 end
 
--- Reads until nothing was in progress for some time: the engine then sends an
--- "l". Any other byte tells of finished requests, which may be drained already.
+-- Reads until no request was in progress for some time: the engine then sends
+-- an "l". Any other byte means that requests are finished; they may be drained
+-- already.
 local function read(socket)
   queue:set_idle_timeout(core.completion_queues() > 1 and SHORT_IDLE_TIMEOUT
     or IDLE_TIMEOUT)
@@ -111,12 +112,13 @@ end
 
 local logged, LOG_GAP = nil, 60
 
--- Without a listener tasks poll, which is slower; it is started again and
+-- Without a listener tasks poll, which is slower. Each of them tries to start it
 -- again.
 local function log_failure(why)
   if not logged or ngx.now() - logged > LOG_GAP then
     logged = ngx.now()
-    ngx.log(ngx.ERR, "klaviyo: the ends of calls are polled for: ", why)
+    ngx.log(ngx.ERR, "klaviyo: calls are slower, because they poll for their "
+      .. "responses: ", why)
   end
 end
 

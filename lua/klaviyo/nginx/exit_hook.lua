@@ -1,7 +1,7 @@
---- Finishes the requests in progress when a worker exits: a timer far in the
---- future, which nginx runs at once then. It waits until everything is sent,
---- reports the events that were lost, and stops the completion listener, which
---- would keep the worker alive until its idle timeout.
+--- Finishes the requests in progress when a worker exits. The hook is a timer far
+--- in the future: nginx runs it at once when the worker exits. It waits until
+--- everything is sent, reports the events that were lost, and stops the completion
+--- listener, which would keep the worker alive until its idle timeout.
 
 local core = require "klaviyo.core"
 local timers = require "klaviyo.nginx.timers"
@@ -9,7 +9,7 @@ local timers = require "klaviyo.nginx.timers"
 local M = {}
 
 local FAR, STEP, REPORT_GAP = 10 * 365 * 86400, 0.01, 1
-local MAX_BACKGROUND = 120  -- seconds for events, once the worker exits
+local MAX_BACKGROUND = 120  -- seconds for tracked events when a worker exits
 
 local is_watching = false
 local report_lost  -- reports the events that were lost; nil until one is tracked
@@ -19,8 +19,8 @@ local function background_count()
   return stats.queued + stats.running
 end
 
--- Calls end by their own deadline. Events may be retried for an hour, so they
--- have one here.
+-- Calls end by their own deadline. Events may be retried for an hour, so this
+-- sets a deadline for them.
 local function is_busy(deadline)
   local queued, running = core.stats()
   local background = background_count()
@@ -29,7 +29,7 @@ local function is_busy(deadline)
 end
 
 -- With worker_shutdown_timeout nginx ends this sooner: it closes all
--- connections, that of the listener among them.
+-- connections, also that of the listener.
 local function drain(_, listener)
   local deadline = core.clock() + MAX_BACKGROUND
   listener.was_closed = false

@@ -1,31 +1,32 @@
---- What can be done in the phases of nginx: in some a call can wait for its
---- answer, in others it can at best be left to be sent.
+--- What is possible in each phase of nginx: in some a call can wait for its
+--- response, in others events can only be queued.
 
 local usage_error = require "klaviyo.util.usage_error"
 
 local M = {}
 
--- As ngx.get_phase names them. What ngx_lua lets wait besides is not ours to
--- use: a handshake that waits before its certificate is chosen.
+-- The phases in which a call can wait, by the names of ngx.get_phase. ngx_lua can
+-- wait in more of them (during a TLS handshake, before the certificate is
+-- chosen), but this library does not use those.
 local WAIT = {
   rewrite = true, server_rewrite = true, access = true, content = true,
   timer = true, ssl_cert = true,
 }
 
-local IN_INIT = "nothing can be sent in the phase init: what starts in "
-  .. "nginx's master is lost to its workers. Make the client there, and call "
-  .. "in a worker: init_worker_by_lua, in ngx.timer.at(0, …)"
+local IN_INIT = "nothing can be sent in the phase init, which runs in nginx's "
+  .. "master process: make only the client there, and call in a worker, for "
+  .. "example from init_worker_by_lua in ngx.timer.at(0, …)"
 
-local NO_WAITING = "a call cannot wait for its answer in the phase %s: for "
+local NO_WAITING = "a call cannot wait for its response in the phase %s: for "
   .. "events, use client.events:track{…}; or call in ngx.timer.at(0, …)"
 
---- Whether a call can wait here.
+--- Returns whether a call can wait in the current phase.
 ---@return boolean
 function M.can_wait()
   return WAIT[ngx.get_phase()] or false
 end
 
---- Raises where a call cannot wait.
+--- Raises an error if a call cannot wait in the current phase.
 function M.must_wait()
   local phase = ngx.get_phase()
   if phase == "init" then
@@ -35,7 +36,7 @@ function M.must_wait()
   end
 end
 
---- Raises where nothing can be sent at all.
+--- Raises an error if nothing can be sent in the current phase.
 function M.must_send()
   if ngx.get_phase() == "init" then
     usage_error.raise(IN_INIT)

@@ -1,10 +1,10 @@
 --- Timers of nginx that run even if nginx drops them.
 ---
---- `ngx.timer.at` returns true, but once lua_max_running_timers is reached
---- nginx drops a timer that is due, and says so in its log alone. So each timer
---- here notes that its function was called. One that is overdue is armed
---- again, by a check that recurs (nginx sets it again before it may drop it)
---- and by the next `start`.
+--- `ngx.timer.at` returns true, but nginx drops a timer that is due if
+--- lua_max_running_timers is reached, and only writes that to its log. So each
+--- timer here notes that its function was called. An overdue timer is armed again
+--- by a recurring check (nginx arms that again before it may drop it) and by the
+--- next `start`.
 
 local core = require "klaviyo.core"
 
@@ -20,11 +20,10 @@ Timer.__name = "klaviyo.nginx.Timer"
 local CHECK_EVERY = 1  -- seconds
 local GRACE = 1        -- seconds that a timer may be late
 
-local pending = {}  -- each timer whose function is to be called, and when
+local pending = {}  -- timer → the time when its function is due
 local is_checked = false
 
---- Returns a timer that is not started. One that is pending is kept from the
---- collector.
+--- Returns a timer that is not started. A pending timer is not collected.
 ---@param fn fun(premature: boolean, argument: any)  called in a timer of nginx; premature: the worker exits
 ---@param argument any
 ---@return klaviyo.nginx.Timer
@@ -32,8 +31,8 @@ function M.new(fn, argument)
   return setmetatable({fn = fn, argument = argument}, Timer)
 end
 
--- An overdue timer may have been late, not dropped. Then the first that comes
--- calls the function, and the second finds nothing to do.
+-- An overdue timer may be late instead of dropped. Then the first of the two
+-- calls the function, and the second does nothing.
 local function run(premature, self)
   if pending[self] then
     pending[self] = nil
@@ -58,8 +57,8 @@ local function check(premature)
   end
 end
 
--- Where Lua's code is not cached every request has a Lua state, which lives as
--- long as its timers: a timer that recurs would keep it for ever.
+-- With lua_code_cache off each request has a Lua state of its own, which lives
+-- as long as its timers: a recurring timer would keep it forever.
 local function begin_checks()
   if not is_checked and core.states() <= 1 then
     is_checked = ngx.timer.every(CHECK_EVERY, check) and true or false
@@ -67,8 +66,8 @@ local function begin_checks()
   return is_checked
 end
 
---- Has the function called after so many seconds. A timer that is pending
---- already keeps its time.
+--- Calls the function after some seconds. A timer that is pending already keeps
+--- its time.
 ---@param seconds number
 ---@return boolean|nil started  nil if nginx refuses the timer, as it does while a worker exits
 ---@return string|nil why
@@ -88,7 +87,7 @@ function Timer:start(seconds)
   return nil, why
 end
 
---- Returns whether the function is still to be called.
+--- Returns whether the timer is started and its function was not called yet.
 function Timer:is_pending()
   return pending[self] ~= nil
 end

@@ -81,7 +81,8 @@ describe("client.events:track", function()
     assert.is_true(taken >= 5)
     assert.equal("queue_full", err.kind)
     assert.is_false(err.maybe_sent)
-    assert.equal("klaviyo: create_event: 5 tracked events, or 64 MiB of them, wait to be sent already", tostring(err))
+    assert.equal("klaviyo: create_event: the queue is full: 5 tracked events, or 64 MiB of them, wait to be sent; "
+      .. "track this one later, or set max_queued_events", tostring(err))
     assert.equal(1, since(before).refused)
     assert.is_true(client.events:track(event(-1)))  -- whose queue is longer
     assert.is_true(client:drain(20))

@@ -127,7 +127,7 @@ describe("track in nginx", function()
     local list = instance:noted("full", 1)
     assert.is_true(#list >= 1)
     for _, line in ipairs(list) do
-      assert.matches("^queue_full klaviyo: create_event: 5 tracked events, or 64 MiB of them, wait", line)
+      assert.matches("^queue_full klaviyo: create_event: the queue is full: 5 tracked events, or 64 MiB", line)
     end
     assert.equal(refused + #list, tonumber(says("/counts"):match("(%d+)$")))
     assert.equal(300 - #list, settled().distinct)

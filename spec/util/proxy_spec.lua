@@ -159,8 +159,8 @@ describe("base_url", function()
       assert(client.lists:list())
       assert(client.lists:list())
     end
-    assert.same({ "klaviyo: base_url http://gw.example/klaviyo is not encrypted: anybody on the way can read the key "
-      .. "and the data; use https" }, said)
+    assert.same({ "klaviyo: base_url http://gw.example/klaviyo is not encrypted: others on the network can read the "
+      .. "key and the data; use https" }, said)
     local near = new { base_url = "http://127.0.0.1:" .. server.port, proxy = "", pacing = false, on_warning = note }
     assert(near.lists:list())
     server:stop()

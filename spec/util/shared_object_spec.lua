@@ -24,7 +24,7 @@ describe("a shared object", function()
         package.cpath = "build/%s/?.so"
         print(select(2, pcall(require, "%s")))
       ]]):format(other, name))
-      assert.equal(("%s is built for %s, this is %s: build and install klaviyo for it\n"):format(path,
+      assert.equal(("%s is built for %s, this is %s: build and install klaviyo for this Lua\n"):format(path,
         jit and "Lua 5.4" or "Lua 5.1", jit and "LuaJIT (Lua 5.1)" or "Lua 5.4"), output)
     end)
 
@@ -33,8 +33,8 @@ describe("a shared object", function()
         package.loaded["klaviyo.version"] = "9.9.9"
         print(select(2, pcall(require, "%s")))
       ]]):format(name))
-      assert.equal(("%s in use is of version %s, the Lua files are of version 9.9.9: "):format(name, version)
-        .. "install both from one version\n", output)
+      assert.equal(("the version of %s is %s, that of the Lua files is 9.9.9: "):format(name, version)
+        .. "install both from the same version\n", output)
     end)
   end
 
@@ -79,12 +79,12 @@ describe("nginx, reloaded after an upgrade of the rock", function()
     shell.write(file, 'return "9.9.9"\n')
     world:signal("HUP")
     local told = shell.wait_for(function()
-      return world:logs():match("klaviyo.core in use is of version[^\n]*")
+      return world:logs():match("the version of klaviyo.core is [^\n]*")
     end)
     assert.equal(version, (world:get("/version")))
     world:stop()
     shell.run("rm -r " .. dir)
-    assert.equal(("klaviyo.core in use is of version %s, the Lua files are of version 9.9.9: "):format(version)
-      .. "a reload keeps the old one in memory; restart nginx, or upgrade its binary", told)
+    assert.equal(("the version of klaviyo.core is %s, that of the Lua files is 9.9.9: "):format(version)
+      .. "a reload keeps the old object in memory; restart nginx, or upgrade its binary", told)
   end)
 end)

@@ -1,5 +1,5 @@
---- Reports the tracked events that were lost: as a warning, once a second at
---- the most, with the reasons and without any key.
+--- Reports the tracked events that were lost: as a warning, at most once a
+--- second, with the reasons and without any key.
 
 local core = require "klaviyo.core"
 local errors = require "klaviyo.response.errors"
@@ -16,7 +16,7 @@ local latest   -- the settings of the call that tracked last: its on_warning is 
 local reasons  -- why the events of the last report were lost
 local due = 0  -- the time of the next report
 
--- The keys used last. The service may echo one, and no report may show it.
+-- The keys used last. The service may repeat one, and a report must not show it.
 local secrets, MAX_SECRETS = {}, 8
 
 local function remember(secret)
@@ -29,7 +29,8 @@ local function remember(secret)
   secrets[MAX_SECRETS + 1] = nil
 end
 
--- The text was cut somewhere: not even the beginning of a key may remain.
+-- Returns the text without the secret. The text may end in the middle of the
+-- secret: then that part is removed, too.
 local function without(text, secret)
   for size = math.min(#secret - 1, #text), 4, -1 do
     if text:sub(-size) == secret:sub(1, size) then
@@ -61,7 +62,7 @@ function M.text(count)
     reasons and ": " .. reasons or "")
 end
 
---- Warns of the events that were lost since the last report.
+--- Gives a warning of the events that were lost since the last report.
 function M.run()
   due = core.clock() + GAP
   if not latest then
@@ -83,7 +84,7 @@ function M.run()
   warning.say(latest, M.text(lost))
 end
 
---- Notes that an event was tracked, and reports what was lost if that is due.
+--- Notes that an event was tracked, and reports lost events if a report is due.
 ---@param settings klaviyo.Settings
 ---@param secret string
 function M.after_event(settings, secret)

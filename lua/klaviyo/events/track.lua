@@ -12,15 +12,15 @@ local M = {}
 
 local POLL_INTERVAL = 0.01  -- seconds
 
--- How many events had failed when drain was last called. Those of other Lua
--- states do not count, in nginx and after a reload of this module.
+-- The number of failed events when drain was last called. When this module is
+-- loaded, in another Lua state or again, earlier failures do not count.
 local drained = core.background_stats().failed
 
---- Queues a request to be sent in the background.
----@param settings klaviyo.settings
+--- Queues a request that is sent in the background.
+---@param settings klaviyo.Settings
 ---@param request table
 ---@param op table
----@return boolean|nil
+---@return true|nil
 ---@return klaviyo.Error|nil
 function M.send(settings, request, op)
   local max_queued = settings.max_queued_events
@@ -35,8 +35,9 @@ function M.send(settings, request, op)
   return nil, errors.new {
     kind = why == "full" and "queue_full" or "transport",
     operation = op.id,
-    message = why == "full" and ("%d tracked events, or 64 MiB of them, wait "
-      .. "to be sent already"):format(max_queued) or tostring(why),
+    message = why == "full" and ("the queue is full: %d tracked events, or 64 "
+      .. "MiB of them, wait to be sent; track this one later, or set "
+      .. "max_queued_events"):format(max_queued) or tostring(why),
   }
 end
 
@@ -46,11 +47,12 @@ function M.stats()
   return {queued = queued, running = running, tracked = core.background_stats()}
 end
 
---- Waits until no event is left.
----@param seconds number  at the most
----@return integer lost  since the last call
----@return integer waiting
----@return string|nil why  how many were lost, and the reasons
+--- Waits until all tracked events are sent, or the time is over.
+---@param settings klaviyo.Settings
+---@param seconds number  at most
+---@return integer lost  the number of events that were lost since the last call
+---@return integer waiting  the number of events that are not sent yet
+---@return string|nil why  the number of lost events, and the reasons
 function M.drain(settings, seconds)
   if type(seconds) ~= "number" or seconds < 0 then
     usage_error.raise("drain takes a number of seconds, not %s",
@@ -62,7 +64,7 @@ function M.drain(settings, seconds)
     local waiting = stats.queued + stats.running
     if waiting == 0 or core.clock() >= deadline then
       report.run()
-      -- a child process begins to count anew
+      -- in a child process the count begins again at 0
       local lost = stats.failed - math.min(drained, stats.failed)
       drained = stats.failed
       return lost, waiting, lost > 0 and report.text(lost) or nil

@@ -46,7 +46,7 @@ local function validate(name, url)
   end
 end
 
--- Whether no_proxy makes libcurl connect to a host without a proxy.
+-- Returns whether no_proxy makes libcurl connect to a host without a proxy.
 local function is_direct(host)
   local list = os.getenv("no_proxy") or os.getenv("NO_PROXY") or ""
   for item in list:lower():gmatch("[^%s,]+") do
@@ -59,8 +59,8 @@ local function is_direct(host)
   return false
 end
 
--- In the order in which libcurl reads them. libcurl ignores HTTP_PROXY, because
--- a client can set it in a CGI program.
+-- The variables in the order in which libcurl reads them. libcurl ignores
+-- HTTP_PROXY, because a client can set it in a CGI program.
 local NAMES = {
   http = {"http_proxy", "all_proxy", "ALL_PROXY"},
   https = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"},

@@ -54,16 +54,16 @@ return function(name)
   local module = open and open(name) or {}
   local target = built_for(module.built_for or read(path))
   if target and target ~= _VERSION then
-    error(("%s is built for %s, this is %s: build and install klaviyo for it")
-      :format(path, target, this_lua()), 0)
+    error(("%s is built for %s, this is %s: build and install klaviyo for this "
+      .. "Lua"):format(path, target, this_lua()), 0)
   elseif not open then
     error(("cannot load %s: %s"):format(name, message), 0)
   elseif module.version ~= version then
-    error(("%s in use is of version %s, the Lua files are of version %s: %s")
+    error(("the version of %s is %s, that of the Lua files is %s: %s")
       :format(name, module.version or "unknown", version, rawget(_G, "ngx")
-        and "a reload keeps the old one in memory; restart nginx, or upgrade "
+        and "a reload keeps the old object in memory; restart nginx, or upgrade "
           .. "its binary"
-        or "install both from one version"), 0)
+        or "install both from the same version"), 0)
   end
   return module
 end

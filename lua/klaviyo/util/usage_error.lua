@@ -5,8 +5,8 @@ local userinfo = require "klaviyo.util.userinfo"
 
 local M = {}
 
--- The first frame outside this library is the line that the message names,
--- however many functions of the library are between.
+-- A message names the line of the first frame outside this library, however
+-- many functions of the library are in between.
 local home = debug.getinfo(1, "S").source:match("^(.*[/\\])util[/\\]usage_error%.lua$")
 
 local function is_outside(info)
@@ -64,8 +64,8 @@ local function is_null(value)
     and package.loaded.cjson ~= nil and value == package.loaded.cjson.null
 end
 
---- Returns the kind of a value in words: `a string`, `nil`, `klaviyo.null`.
---- Never the value itself, which may be a secret.
+--- Returns the kind of a value in words: `a string`, `nil`, `klaviyo.null`. It
+--- never returns the value itself, which may be a secret.
 ---@param value any
 ---@return string
 function M.kind(value)

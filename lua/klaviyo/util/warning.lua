@@ -48,7 +48,7 @@ local function is_loopback(host)
     or host:find("^127%.%d+%.%d+%.%d+$") ~= nil or host == "[::1]"
 end
 
---- Warns once for each host that a key or a token is sent to unencrypted.
+--- Warns once for each host to which a key or a token is sent without TLS.
 ---@param settings klaviyo.Settings
 function M.of_plain_http(settings)
   local url = settings.base_url:lower()
@@ -57,8 +57,8 @@ function M.of_plain_http(settings)
     return
   end
   warned_hosts[host] = true
-  M.say(settings, ("base_url %s is not encrypted: anybody on the way can read "
-    .. "the key and the data; use https"):format(settings.base_url))
+  M.say(settings, ("base_url %s is not encrypted: others on the network can "
+    .. "read the key and the data; use https"):format(settings.base_url))
 end
 
 return M

@@ -6,6 +6,14 @@
 #include <stdlib.h>
 
 
+/* Discards the serials that completions_take has returned. */
+static void discard_taken (completions *c) {
+  if (c->taken)
+    c->count = 0;
+  c->taken = false;
+}
+
+
 bool completions_reserve (completions *c, size_t more) {
   size_t capacity = c->count + more;
   long *serials;
@@ -21,19 +29,13 @@ bool completions_reserve (completions *c, size_t more) {
 
 
 void completions_add (completions *c, long serial) {
-  completions_discard_taken(c);
+  discard_taken(c);
   c->serials[c->count++] = serial;
 }
 
 
-void completions_discard_taken (completions *c) {
-  if (c->taken)
-    c->count = 0;
-  c->taken = false;
-}
-
-
 const long *completions_take (completions *c, size_t *count) {
+  discard_taken(c);
   c->taken = true;
   *count = c->count;
   return c->serials;

@@ -19,11 +19,8 @@ bool completions_reserve (completions *c, size_t more);
 
 void completions_add (completions *c, long serial);
 
-/* Discards the serials that take has returned. */
-void completions_discard_taken (completions *c);
-
-/* Returns the serials in the list, valid until the next call of any of these
-** functions. */
+/* Returns the serials that were added since the last call. The list owns them;
+** they are valid until the next call of any of these functions. */
 const long *completions_take (completions *c, size_t *count);
 
 void completions_free (completions *c);

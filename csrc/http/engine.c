@@ -10,7 +10,6 @@
 */
 #include "http/engine.h"
 
-#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -51,7 +50,7 @@ static void drain_background (engine *e) {
     e->loop_thread = NULL;
     return;
   }
-  while (e->loop->background > 0 && clock_ms() < until)
+  while (loop_background(e->loop) > 0 && clock_ms() < until)
     loop_run_once(e->loop, until - clock_ms());
 }
 
@@ -112,7 +111,7 @@ static engine *engine_new (void) {
     free(e);
     return NULL;
   }
-  e->pid = e->loop->pid;
+  e->pid = this_process;
   e->id = __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);
   if (pthread_setspecific(engine_key, e) != 0) {
     loop_free(e->loop);
@@ -178,7 +177,7 @@ void engine_submit (transfer *t) {
   if (e != NULL && engine_has_thread() && e->loop_thread == NULL)
     e->loop_thread = loop_thread_start(e->loop);
   if (e == NULL || (engine_has_thread() && e->loop_thread == NULL) ||
-      !request_queue_claim(t->request_queue, &e->loop->origins, &why) ||
+      !loop_claim_queue(e->loop, t->request_queue, &why) ||
       (t->completion_queue != NULL &&
        !completion_queue_reserve(t->completion_queue))) {
     fail_submit(t, why);
@@ -246,8 +245,8 @@ void engine_unwatch (transfer *t) {
   engine *e = engine_of(t);
   if (!t->watched)
     return;
-  if (e != NULL && transfer_is_done(t) && --e->loop->watched_done == 0)
-    poller_signal(e->loop->poller, false);
+  if (e != NULL && transfer_is_done(t))
+    loop_unwatch(e->loop);
   t->watched = false;
 }
 
@@ -269,18 +268,21 @@ bool engine_wait (transfer *t, long ms) {
 
 const long *engine_wait_any (long ms, size_t *count) {
   int64_t until = clock_ms() + ms;
+  int64_t left;
   loop *l = loop_get();
+  const long *serials;
   *count = 0;
   if (l == NULL)
     return NULL;
-  completions_discard_taken(&l->completions);
-  while (l->completions.count == 0) {
-    int64_t left = until - clock_ms();
+  serials = loop_take_announced(l, count);
+  if (*count > 0)
+    return serials;
+  do {
+    left = until - clock_ms();
     loop_run_once(l, left > 0 ? left : 0);
-    if (left <= 0)
-      break;
-  }
-  return completions_take(&l->completions, count);
+    serials = loop_take_announced(l, count);
+  } while (*count == 0 && left > 0);
+  return serials;
 }
 
 
@@ -297,21 +299,13 @@ void engine_pump (long ms) {
 
 int engine_fd (void) {
   const loop *l = loop_get();
-  return l != NULL ? poller_fd(l->poller) : -1;
+  return l != NULL ? loop_fd(l) : -1;
 }
 
 
 long engine_timeout (void) {
   const loop *l = loop_get();
-  int64_t next;
-  long left, ms = -1;
-  if (l == NULL)
-    return -1;
-  next = loop_timeout(l) - clock_ms();
-  if (next < LONG_MAX / 2)
-    ms = next > 0 ? (long)next : 0;
-  left = poller_timeout(l->poller);
-  return left >= 0 && (ms < 0 || left < ms) ? left : ms;
+  return l != NULL ? loop_timeout(l) : -1;
 }
 
 

@@ -11,9 +11,12 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "http/completion_queue.h"
-#include "http/sigpipe.h"
 #include "http/background_stats.h"
+#include "http/completion_queue.h"
+#include "http/completions.h"
+#include "http/easy_pool.h"
+#include "http/poller.h"
+#include "http/sigpipe.h"
 
 #define MAX_IDLE_CONNECTIONS 512L
 #define MAX_RUNNING 512
@@ -25,6 +28,22 @@
 #define RENEW_MS 400
 
 #define WATCHDOG_GRACE_MS 1000
+
+struct loop {
+  CURLM *multi;
+  poller *poller;
+  long pid;
+  easy_pool easy_pool;
+  connections connections;
+  origins origins;
+  request_queue *queues, **last_queue; /* queues with waiting requests */
+  timers timers;
+  size_t pending;          /* added and not done; atomic */
+  size_t running;          /* atomic */
+  size_t background;       /* pending background transfers */
+  completions completions; /* serials of announced transfers */
+  size_t watched_done;     /* watched transfers that ended */
+};
 
 
 loop *loop_new (void) {
@@ -473,6 +492,11 @@ CURLMcode loop_run_once (loop *l, int64_t ms) {
 }
 
 
+bool loop_claim_queue (loop *l, request_queue *q, const char **why) {
+  return request_queue_claim(q, &l->origins, why);
+}
+
+
 void loop_add (loop *l, transfer *t) {
   int64_t now = clock_ms();
   int64_t least = 0;
@@ -522,13 +546,42 @@ void loop_free (loop *l) {
 }
 
 
-int64_t loop_timeout (const loop *l) {
+void loop_wake (loop *l) {
+  poller_wake(l->poller);
+}
+
+
+const long *loop_take_announced (loop *l, size_t *count) {
+  return completions_take(&l->completions, count);
+}
+
+
+void loop_unwatch (loop *l) {
+  if (--l->watched_done == 0)
+    poller_signal(l->poller, false);
+}
+
+
+int loop_fd (const loop *l) {
+  return poller_fd(l->poller);
+}
+
+
+long loop_timeout (const loop *l) {
   int64_t now = clock_ms();
   const timer *due = timers_next(&l->timers);
   int64_t next = due != NULL ? due->due : FOREVER;
   const request_queue *q;
+  long left = poller_timeout(l->poller), ms = -1;
   for (q = l->queues; q != NULL; q = q->next)
     if (q->closed_until > now && q->closed_until < next)
       next = q->closed_until;
-  return next;
+  if (next - now < LONG_MAX / 2)
+    ms = next > now ? (long)(next - now) : 0;
+  return left >= 0 && (ms < 0 || left < ms) ? left : ms;
+}
+
+
+size_t loop_background (const loop *l) {
+  return l->background;
 }

@@ -2,39 +2,28 @@
 ** http/loop.h - the event loop: it starts queued transfers, drives libcurl's
 ** multi handle and retries failed attempts.
 **
-** Only one thread at a time may use a loop, but for loop_stats.
+** One thread owns a loop and runs it. Other threads may call loop_stats and
+** loop_wake only; loop_claim_queue is for the thread that submits.
 */
 #ifndef KLAVIYO_LOOP_H
 #define KLAVIYO_LOOP_H
 
-#include "http/completions.h"
-#include "http/easy_pool.h"
-#include "http/poller.h"
 #include "http/transfer.h"
 
 #define LOOP_FOREVER INT64_MAX
 
-typedef struct loop {
-  CURLM *multi;
-  poller *poller;
-  long pid;
-  easy_pool easy_pool;
-  connections connections;
-  origins origins;
-  request_queue *queues, **last_queue; /* queues with waiting requests */
-  timers timers;
-  size_t pending; /* added and not done */
-  size_t running;
-  size_t background;       /* pending background transfers */
-  completions completions; /* serials of announced transfers */
-  size_t watched_done;     /* watched transfers that ended */
-} loop;
+typedef struct loop loop;
 
 loop *loop_new (void); /* NULL: out of memory or descriptors */
 
 /* Fails the transfers still pending, closes the connections and frees the
 ** loop. */
 void loop_free (loop *l);
+
+/* Binds a request queue to the loop, which is necessary before a transfer of
+** the queue is added. Returns false and sets '*why' if it cannot be bound; see
+** request_queue_claim. */
+bool loop_claim_queue (loop *l, request_queue *q, const char **why);
 
 /* Adds a transfer and takes a reference to it. The transfer always finishes, by
 ** its deadline at the latest, or at once if there is not enough memory. */
@@ -47,12 +36,32 @@ void loop_abort (loop *l, transfer *t, failure kind, const char *reason);
 ** work, waiting for it for at most 'ms' milliseconds. */
 CURLMcode loop_run_once (loop *l, int64_t ms);
 
+/* Ends a wait of loop_run_once from another thread, or its next wait if there
+** is none. */
+void loop_wake (loop *l);
+
+/* Returns the serials of the announced transfers that ended since the last
+** call, '*count' of them. The loop owns them; they are valid until it runs
+** again. */
+const long *loop_take_announced (loop *l, size_t *count);
+
+/* Must be called once for each watched transfer that ended, when it is no
+** longer watched: loop_fd is readable until then. */
+void loop_unwatch (loop *l);
+
+/* Returns a descriptor that is readable when the loop has work or a watched
+** transfer ended; -1: not supported. */
+int loop_fd (const loop *l);
+
+/* Returns the milliseconds after which the loop must run even if its descriptor
+** is not readable; -1: it need not. */
+long loop_timeout (const loop *l);
+
 /* Counts the pending transfers, and how many of them are running. Any thread
 ** may call it. */
 void loop_stats (const loop *l, size_t *pending, size_t *running);
 
-/* Returns the time of the next timer, at which the loop must run even if no
-** socket is ready. */
-int64_t loop_timeout (const loop *l);
+/* Returns how many background transfers are pending. */
+size_t loop_background (const loop *l);
 
 #endif

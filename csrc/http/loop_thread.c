@@ -36,7 +36,7 @@ static void wake (loop_thread *thread) {
   thread->asleep = false;
   pthread_mutex_unlock(&thread->lock);
   if (asleep)
-    poller_wake(thread->loop->poller);
+    loop_wake(thread->loop);
 }
 
 

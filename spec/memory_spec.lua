@@ -21,10 +21,10 @@ local function high_water()
   end
 end
 
-local seen, count, twice, pages, last = {}, 0, 0, 0, nil
+local received, count, twice, pages, last = {}, 0, 0, 0, nil
 local first_lua, peak_lua, tenth_hwm = nil, 0, nil
 for number = 1, tonumber(wanted) do
-  seen[number] = false  -- the list is there before anything is measured
+  received[number] = false  -- the list is there before anything is measured
 end
 collectgarbage()
 collectgarbage()
@@ -37,30 +37,30 @@ for profile, page in client:each("get_profiles", { page = { size = 100 } }) do
   end
   count = count + 1
   local number = tonumber(profile.attributes.email:match("^profile%-(%d+)@"))
-  if seen[number] ~= false then
+  if received[number] ~= false then
     twice = twice + 1
   end
-  seen[number] = true
+  received[number] = true
   local used = collectgarbage("count")
   if pages == 1 then
     first_lua = math.max(first_lua or 0, used)
   end
   peak_lua = math.max(peak_lua, used)
 end
-local missed = 0
+local missing = 0
 for number = 1, tonumber(wanted) do
-  missed = missed + (seen[number] and 0 or 1)
+  missing = missing + (received[number] and 0 or 1)
 end
-print(("count=%d twice=%d missed=%d pages=%d lua=%.0f hwm=%.0f"):format(count, twice, missed, pages,
+print(("count=%d twice=%d missing=%d pages=%d lua=%.0f hwm=%.0f"):format(count, twice, missing, pages,
   peak_lua - first_lua, high_water() - tenth_hwm))
 ]]
 
 describe("a walk over 100,000 profiles", function()
-  local world = sandbox.here(setup, teardown, { profiles = PROFILES })
+  local fixture = sandbox.here(setup, teardown, { profiles = PROFILES })
 
   it("gives each of them once, in the memory of a page", function()
     local output, status = script.run(WALK, {
-      args = { world.server.base_url, tostring(PROFILES) }, timeout = 120,
+      args = { fixture.server.base_url, tostring(PROFILES) }, timeout = 120,
     })
     assert.equal(0, status, output)
     local result = {}
@@ -69,11 +69,11 @@ describe("a walk over 100,000 profiles", function()
     end
     assert.equal(PROFILES, result.count, output)
     assert.equal(0, result.twice)
-    assert.equal(0, result.missed)
+    assert.equal(0, result.missing)
     assert.equal(PROFILES / 100, result.pages)
     -- kilobytes: Lua's above the first page's, the process's above the tenth's
     assert.is_true(result.lua < 4 * 1024, "Lua memory: " .. output)
     assert.is_true(result.hwm < 6 * 1024, "resident memory: " .. output)
-    assert.equal(PROFILES / 100, world.server:stats().operations.get_profiles)
+    assert.equal(PROFILES / 100, fixture.server:stats().operations.get_profiles)
   end)
 end)

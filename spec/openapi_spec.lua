@@ -1,8 +1,8 @@
--- The catalogue and the documents against the service's own OpenAPI documents,
+-- The table of operations and the documents against the service's own OpenAPI documents,
 -- where they stand beside the repository. What is expected here is made from
 -- those alone.
 
-local catalogue = require "klaviyo.operations"
+local operations = require "klaviyo.operations"
 local document = require "klaviyo.document.document"
 local openapi = require "spec.support.openapi"
 
@@ -77,7 +77,7 @@ local function filters(spec)
   return next(out) and out
 end
 
-local function judge(op, expected)
+local function check_operation(op, expected)
   local spec = expected.spec
   assert.equal(expected.method, op.method)
   assert.equal(expected.path, op.path)
@@ -119,20 +119,20 @@ local function judge(op, expected)
     max = size.maximum}, op.page and op.page.size)
 end
 
-for _, date in ipairs(catalogue.revisions()) do
+for _, date in ipairs(operations.revisions()) do
   describe("the OpenAPI document of " .. date, function()
     local source = openapi.open(beside .. date .. ".json")
     if not source then
       pending("is not there: " .. beside .. date .. ".json")
       return
     end
-    local revision = catalogue.load(date)
+    local revision = operations.load(date)
 
-    it("says what the catalogue says", function()
-      local operations = source:operations()
-      assert.equal(#operations, #revision:names())
-      for _, expected in ipairs(operations) do
-        judge(revision:operation(expected.id), expected)
+    it("agrees with the table of operations", function()
+      local expected_operations = source:operations()
+      assert.equal(#expected_operations, #revision:names())
+      for _, expected in ipairs(expected_operations) do
+        check_operation(revision:operation(expected.id), expected)
       end
     end)
 

@@ -6,20 +6,20 @@ local script = require "spec.support.script"
 
 -- Where a text is, in a value's tables and metatables, their keys and values.
 -- What only a function's upvalues have is out of reach of a printer.
-local function find(value, text, path, seen)
+local function find(value, text, path, visited)
   if type(value) == "string" then
     return value:find(text, 1, true) and path or nil
-  elseif type(value) ~= "table" or seen[value] then
+  elseif type(value) ~= "table" or visited[value] then
     local shown = type(value) == "userdata" and tostring(value) or ""
     return shown:find(text, 1, true) and path or nil
   end
-  seen[value] = true
+  visited[value] = true
   local found = tostring(value):find(text, 1, true) and path .. ":tostring"
   local meta = debug.getmetatable(value)
-  found = found or meta and find(meta, text, path .. ":meta", seen)
+  found = found or meta and find(meta, text, path .. ":meta", visited)
   for name, member in next, value do
-    found = found or find(name, text, path .. ".{key}", seen)
-      or find(member, text, path .. "." .. tostring(name), seen)
+    found = found or find(name, text, path .. ".{key}", visited)
+      or find(member, text, path .. "." .. tostring(name), visited)
   end
   return found
 end
@@ -97,16 +97,16 @@ describe("the key is in reach of nobody who prints", function()
     local client = klaviyo.new(options):with { base_url = "http://127.0.0.1:" .. silent.port, retries = 0 }
     klaviyo.run(function()
       local loop = client:map({ 1, 2 }, function() return client.lists:list() end)
-      local reader = klaviyo.spawn(function() return pcall(loop) end)
+      local consumer = klaviyo.spawn(function() return pcall(loop) end)
       local task = klaviyo.spawn(function() return pcall(client.lists.list, client.lists) end)
       klaviyo.sleep(0.05)
-      for name, value in pairs { loop = loop, reader = reader, task = task } do
+      for name, value in pairs { loop = loop, consumer = consumer, task = task } do
         assert.is_nil(reach(value), name)
       end
-      assert.is_false(reader.done)
+      assert.is_false(consumer.done)
       assert.is_false(task.done)
       loop:close()
-      reader:cancel()
+      consumer:cancel()
       task:cancel()
     end)
     silent:stop()

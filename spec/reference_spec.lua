@@ -49,7 +49,7 @@ end
 table.sort(names)
 
 describe("the reference", function()
-  local world = sandbox.here(setup, teardown, { profiles = 150 })
+  local fixture = sandbox.here(setup, teardown, { profiles = 150 })
 
   for _, name in ipairs(names) do
     local way = WAYS[name]
@@ -58,27 +58,27 @@ describe("the reference", function()
       local client
 
       setup(function()
-        world.server:reset()
-        client = world:new_client(way.settings(world.server))
+        fixture.server:reset()
+        client = fixture:new_client(way.settings(fixture.server))
       end)
 
       -- Makes a call: that it succeeded, was seen once, and was what the
       -- reference says on the wire.
       local function wire(status, method, path, body, operation, args)
-        local before = world.server:stats().requests
+        local before = fixture.server:stats().requests
         local doc, err = client:call(operation, args)
-        assert.equal(before + 1, world.server:stats().requests)
-        local seen = world:latest()
-        assert.equal(operation, seen.operation)
-        assert.equal(method, seen.method)
-        assert.equal(way.prefix .. path, seen.uri)
-        assert.equal(body, seen.body)
-        assert.equal(status, seen.status)
-        assert.equal("HTTP/" .. (way.http == "2" and "2.0" or "1.1"), seen.protocol)
-        assert.equal(way.scheme, seen.headers.authorization)
-        assert.equal("2024-10-15", seen.headers.revision)
-        assert.equal("application/vnd.api+json", seen.headers.accept)
-        assert.equal(body and "application/vnd.api+json" or nil, seen.headers["content-type"])
+        assert.equal(before + 1, fixture.server:stats().requests)
+        local request = fixture:latest()
+        assert.equal(operation, request.operation)
+        assert.equal(method, request.method)
+        assert.equal(way.prefix .. path, request.uri)
+        assert.equal(body, request.body)
+        assert.equal(status, request.status)
+        assert.equal("HTTP/" .. (way.http == "2" and "2.0" or "1.1"), request.protocol)
+        assert.equal(way.scheme, request.headers.authorization)
+        assert.equal("2024-10-15", request.headers.revision)
+        assert.equal("application/vnd.api+json", request.headers.accept)
+        assert.equal(body and "application/vnd.api+json" or nil, request.headers["content-type"])
         local answer = doc or err
         assert.equal(status, answer.response.status)
         assert.equal(way.http, answer.response.http_version)
@@ -113,9 +113,10 @@ describe("the reference", function()
         assert.same(pointers, found)
         -- the same from another client, but for the ids of the errors
         local output = script.shell(("curl -sS --cacert %s -H %s -H 'revision: 2024-10-15' -H %s -d %s %s")
-          :format(script.quote(world.server.ca_file), script.quote("Authorization: " .. way.scheme .. " " .. world.key),
+          :format(script.quote(fixture.server.ca_file),
+            script.quote("Authorization: " .. way.scheme .. " " .. fixture.key),
             "'Content-Type: application/vnd.api+json'", script.quote(body),
-            script.quote((way.settings(world.server).base_url or world.server.base_url) .. path)))
+            script.quote((way.settings(fixture.server).base_url or fixture.server.base_url) .. path)))
         local theirs = cjson.decode(output).errors
         assert.equal(#theirs, #err.errors)
         for i, object in ipairs(theirs) do
@@ -156,11 +157,11 @@ describe("the reference", function()
         local second = wire(200, "GET", "/api/profiles?page%5Bcursor%5D=" .. escaped .. "&page%5Bsize%5D=100", nil,
           "get_profiles", { page = { cursor = cursor, size = 100 } })
         assert.is_true(#second.data >= 50)
-        local seen = {}
+        local ids = {}
         for _, page in ipairs { first, second } do
           for _, profile in ipairs(page.data) do
-            assert.is_nil(seen[profile.id])
-            seen[profile.id] = true
+            assert.is_nil(ids[profile.id])
+            ids[profile.id] = true
           end
         end
       end)
@@ -238,7 +239,7 @@ describe("the reference", function()
           campaign_messages = { { channel = "email", label = "Summer", content = { subject = "Hello" } } },
         })
         assert.same(doc.data.attributes.audiences, flat.data.attributes.audiences)
-        assert.same(cjson.decode(body), cjson.decode(world:latest().body))
+        assert.same(cjson.decode(body), cjson.decode(fixture:latest().body))
       end)
 
       it("get flows", function()
@@ -295,7 +296,7 @@ describe("the reference", function()
           secret_key = "a secret of your own",
           webhook_topics = { "event:klaviyo.sent_sms" },
         })
-        assert.same(cjson.decode(MENDED_WEBHOOK), cjson.decode(world:latest().body))
+        assert.same(cjson.decode(MENDED_WEBHOOK), cjson.decode(fixture:latest().body))
       end)
 
       it("delete a webhook", function()
@@ -340,7 +341,7 @@ describe("the reference", function()
             assert.equal(id, doc.data.id)
             assert.equal(id, assert(client:call("get_catalog_item", { id = id })).data.id)
             local strict = id:gsub("[^%w%-._~]", function(c) return ("%%%02X"):format(c:byte()) end)
-            assert.equal(way.prefix .. "/api/catalog-items/" .. strict, world:latest().uri)
+            assert.equal(way.prefix .. "/api/catalog-items/" .. strict, fixture:latest().uri)
             doc = assert(client.catalog_items:update(id, { title = "U" }))
             assert.equal(id, doc.data.id)
             assert.equal("U", doc.data.attributes.title)

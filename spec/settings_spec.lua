@@ -106,9 +106,9 @@ describe("a setting", function()
   end)
 
   it("is taken when a client is made, not afterwards", function()
-    local given = { api_key = key, headers = { ["X-A"] = "before" } }
-    local client = klaviyo.new(given)
-    given.api_key, given.revision, given.headers["X-A"] = "another", "2025-01-15", "after"
+    local settings = { api_key = key, headers = { ["X-A"] = "before" } }
+    local client = klaviyo.new(settings)
+    settings.api_key, settings.revision, settings.headers["X-A"] = "another", "2025-01-15", "after"
     assert.equal("Klaviyo-API-Key " .. key, headers(client).Authorization)
     assert.equal("2024-10-15", headers(client).revision)
     assert.equal("before", headers(client)["X-A"])
@@ -220,16 +220,16 @@ describe("a key", function()
     assert.is_nil(tostring(client):find(key, 1, true))
     assert.matches("2024%-10%-15", tostring(client))
     assert.matches("a%.klaviyo%.com", tostring(client))
-    local function search(value, seen)
+    local function search(value, visited)
       if type(value) == "string" then
         assert.is_nil(value:find(key, 1, true))
-      elseif type(value) == "table" and not seen[value] then
-        seen[value] = true
+      elseif type(value) == "table" and not visited[value] then
+        visited[value] = true
         for name, member in pairs(value) do
-          search(name, seen)
-          search(member, seen)
+          search(name, visited)
+          search(member, visited)
         end
-        search(getmetatable(value), seen)
+        search(getmetatable(value), visited)
       end
     end
     assert.truthy(client.profiles)
@@ -268,14 +268,14 @@ end)
 
 describe("a base URL", function()
   it("may end in a slash, and may have a prefix", function()
-    for given, expected in pairs {
+    for base_url, expected in pairs {
       ["https://a.klaviyo.com/"] = "https://a.klaviyo.com/api/profiles",
       ["https://gw.example/klaviyo"] = "https://gw.example/klaviyo/api/profiles",
       ["https://gw.example/klaviyo/"] = "https://gw.example/klaviyo/api/profiles",
       ["http://127.0.0.1:8080"] = "http://127.0.0.1:8080/api/profiles",
       ["http://[::1]:8080/a/b"] = "http://[::1]:8080/a/b/api/profiles",
     } do
-      assert.equal(expected, url(new { base_url = given }))
+      assert.equal(expected, url(new { base_url = base_url }))
     end
   end)
 

@@ -42,7 +42,7 @@ local SCRIPT = [[
 ]]
 
 describe("a TLS connection that the server resets", function()
-  local world, dir, port
+  local instance, dir, port
 
   setup(function()
     local ok, output = shell.run('mktemp -d "${TMPDIR:-/tmp}/klaviyo-certs.XXXXXX"')
@@ -50,13 +50,13 @@ describe("a TLS connection that the server resets", function()
     dir = output:gsub("%s+$", "")
     assert(certs.make(dir))
     port = shell.free_port({})
-    world = worker.start({ base_url = "http://127.0.0.1:9", key = "pk_none" },
+    instance = worker.start({ base_url = "http://127.0.0.1:9", key = "pk_none" },
       { more = SERVER:gsub("%$(%u+)", { PORT = port, DIR = dir }) })
   end)
 
   teardown(function()
-    if world then
-      world:stop()
+    if instance then
+      instance:stop()
     end
     shell.run("rm -rf " .. dir)
   end)

@@ -15,7 +15,7 @@ end
 built:close()
 
 describe("threads with a Lua state each", function()
-  local world = sandbox.here(setup, teardown, { profiles = 30 })
+  local fixture = sandbox.here(setup, teardown, { profiles = 30 })
 
   -- What `count` threads say that run these lines; and the program's status.
   local function run(count, mode, lines)
@@ -37,7 +37,7 @@ describe("threads with a Lua state each", function()
     -- LeakSanitizer may crash itself where it reads the TLS of threads that have ended
     local text, status = script.shell(("LSAN_OPTIONS=use_tls=0:print_suppressions=0 "
       .. "timeout 60 %s %d %s %s %s %s %s 2>&1"):format(quote(program), count, mode, name,
-      quote(world.server.base_url), quote(world.key), quote(world.server.dir)))
+      quote(fixture.server.base_url), quote(fixture.key), quote(fixture.server.dir)))
     os.remove(name)
     return text, status
   end
@@ -71,7 +71,7 @@ describe("threads with a Lua state each", function()
 
   it("send what was tracked before they end", function()
     local function count()
-      return world.server:stats().operations.create_event or 0
+      return fixture.server:stats().operations.create_event or 0
     end
     local before = count()
     local text, status = run(4, "own", [[

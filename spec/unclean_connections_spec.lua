@@ -35,11 +35,11 @@ describe("a kept connection, after", function()
         raw.with(misbehaviours.plan(second), function(server)
           local client = connect(server.url)
           assert.same({}, misbehaviours.check(client, unasked(server, second), second, post))
-          local seen = {}
+          local numbers = {}
           for i, request in ipairs(server:requests()) do
-            seen[i] = request.target:match("%d+$")
+            numbers[i] = request.target:match("%d+$")
           end
-          assert.equal("1 2 3 4 5 6", table.concat(seen, " "))
+          assert.equal("1 2 3 4 5 6", table.concat(numbers, " "))
           assert.is_true(server:connections() <= 2)
         end)
       end)

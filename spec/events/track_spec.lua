@@ -5,7 +5,7 @@ local sandbox = require "spec.support.sandbox"
 local script = require "spec.support.script"
 
 describe("client.events:track", function()
-  local world = sandbox.here(setup, teardown, { profiles = 10 })
+  local fixture = sandbox.here(setup, teardown, { profiles = 10 })
   local client, warnings
 
   local function event(n)
@@ -21,9 +21,9 @@ describe("client.events:track", function()
   end
 
   before_each(function()
-    client = world:new_client { on_warning = function(message) warnings[#warnings + 1] = message end }
+    client = fixture:new_client { on_warning = function(message) warnings[#warnings + 1] = message end }
     assert.is_true(client:drain(20))
-    world.server:reset()
+    fixture.server:reset()
     warnings = {}
   end)
 
@@ -39,12 +39,12 @@ describe("client.events:track", function()
       if since(before).sent == 20 then break end
     end
     assert.same({ queued = 0, running = 0, sent = 20, failed = 0, refused = 0 }, since(before))
-    local events = world.server:stats().events
+    local events = fixture.server:stats().events
     assert.same({ 20, 20, 0 }, { events.received, events.distinct, events.unnamed })
   end)
 
   it("is drained before the end", function()
-    world.server:fault { operation = "create_event", delay = 0.1, times = 50 }
+    fixture.server:fault { operation = "create_event", delay = 0.1, times = 50 }
     for n = 1, 50 do
       assert.is_true(client.events:track(event(n)))
     end
@@ -54,7 +54,7 @@ describe("client.events:track", function()
     assert.is_true(err.waiting > 0 and err.waiting <= 50)
     assert.matches("^klaviyo: %d+ events? %l+ to be sent$", tostring(err))
     assert.same({ true }, { client:drain(20) })
-    assert.equal(50, world.server:stats().events.distinct)
+    assert.equal(50, fixture.server:stats().events.distinct)
     assert.same({ true }, { client:drain(0) })
   end)
 
@@ -65,12 +65,12 @@ describe("client.events:track", function()
       assert.is_true(client:drain(10))
       assert.truthy(call:wait())
     end)
-    assert.equal(1, world.server:stats().events.distinct)
+    assert.equal(1, fixture.server:stats().events.distinct)
   end)
 
   it("tells of a queue that is full, and counts what it refused", function()
     local before = client:stats().tracked
-    world.server:fault { operation = "create_event", delay = 0.2, times = 1000 }
+    fixture.server:fault { operation = "create_event", delay = 0.2, times = 1000 }
     local small = client:with { max_queued_events = 5 }
     local taken, ok, err = 0, true, nil
     while ok and taken < 1000 do
@@ -86,25 +86,25 @@ describe("client.events:track", function()
     assert.equal(1, since(before).refused)
     assert.is_true(client.events:track(event(-1)))  -- whose queue is longer
     assert.is_true(client:drain(20))
-    assert.equal(taken + 1, world.server:stats().events.distinct)
+    assert.equal(taken + 1, fixture.server:stats().events.distinct)
   end)
 
   it("sends again what may be sent again, and it counts once", function()
-    world.server:fault { operation = "create_event", status = 503, times = 5 }
-    world.server:fault { operation = "create_event", skip = 5, reset = "after", times = 3 }
+    fixture.server:fault { operation = "create_event", status = 503, times = 5 }
+    fixture.server:fault { operation = "create_event", skip = 5, reset = "after", times = 3 }
     local patient = client:with { retries = 6 }
     for n = 1, 10 do
       assert.is_true(patient.events:track(event(n)))
     end
     assert.is_true(client:drain(30))
-    assert.equal(10, world.server:stats().events.distinct)
+    assert.equal(10, fixture.server:stats().events.distinct)
     assert.same({}, warnings)
   end)
 
   it("warns of what was lost, without the key", function()
     local before = client:stats().tracked
-    world.server:fault { operation = "create_event", status = 400, times = 3,
-      body = "no \n such " .. world.key .. " thing" }
+    fixture.server:fault { operation = "create_event", status = 400, times = 3,
+      body = "no \n such " .. fixture.key .. " thing" }
     for n = 1, 3 do
       assert.is_true(client.events:track(event(n)))
     end
@@ -123,7 +123,7 @@ describe("client.events:track", function()
   end)
 
   it("warns without a part of the key that the end of an excerpt leaves", function()
-    world.server:fault { operation = "create_event", status = 400, body = ("x"):rep(190) .. world.key }
+    fixture.server:fault { operation = "create_event", status = 400, body = ("x"):rep(190) .. fixture.key }
     assert.is_true(client.events:track(event(1)))
     assert.is_nil((client:drain(20)))
     assert.equal(1, #warnings)
@@ -146,15 +146,15 @@ describe("client.events:track", function()
   end)
 
   it("retries until the deadline, not only so many times", function()
-    world.server:fault { operation = "create_event", status = 503, times = 4 }
+    fixture.server:fault { operation = "create_event", status = 503, times = 4 }
     assert.is_true(client:with { retries = 1 }.events:track(event(1)))
     assert.is_true(client:drain(30))
-    assert.equal(1, world.server:stats().events.distinct)
+    assert.equal(1, fixture.server:stats().events.distinct)
     assert.same({}, warnings)
   end)
 
   it("counts as lost what the deadline ends #alone", function()
-    world.server:fault { operation = "create_event", status = 503, times = 1000 }
+    fixture.server:fault { operation = "create_event", status = 503, times = 1000 }
     assert.is_true(client:with { retries = 1, track_deadline = 0.3 }.events:track(event(1)))
     local all, err = client:drain(20)
     assert.is_nil(all)
@@ -165,15 +165,15 @@ describe("client.events:track", function()
   end)
 
   it("does not retry if the caller wants no retries", function()
-    local before = world.server:stats().requests
-    world.server:fault { operation = "create_event", status = 503, times = 1000 }
+    local before = fixture.server:stats().requests
+    fixture.server:fault { operation = "create_event", status = 503, times = 1000 }
     assert.is_true(client:with { retries = 0 }.events:track(event(1)))
     assert.is_nil((client:drain(20)))
-    assert.equal(before + 1, world.server:stats().requests)
+    assert.equal(before + 1, fixture.server:stats().requests)
   end)
 
   it("takes no more bytes than fit into the queue", function()
-    world.server:fault { operation = "create_event", delay = 1, times = 1000 }
+    fixture.server:fault { operation = "create_event", delay = 1, times = 1000 }
     local large = event(1)
     large.properties.text = ("x"):rep(4000000)
     local taken, ok, err = 0
@@ -197,7 +197,7 @@ describe("client.events:track", function()
           assert(client.events:track {metric = "M", profile = {email = "a@example.com"}, properties = {}})
         end
         %s
-      ]]):format(base_url, world.key, more, count, last or ""))
+      ]]):format(base_url, fixture.key, more, count, last or ""))
     end
 
     it("is told of on stderr when it was not sent", function()
@@ -211,13 +211,13 @@ describe("client.events:track", function()
       local output, status = run("http://127.0.0.1:1", "retries = 0", 1)
       assert.equal(0, status)
       assert.matches("^klaviyo: 1 tracked event was not delivered: [^\n]*onnect[^\n]*\n$", output)
-      world.server:fault { operation = "create_event", status = 400, times = 3, body = world.key }
+      fixture.server:fault { operation = "create_event", status = 400, times = 3, body = fixture.key }
       assert.same({ "klaviyo: 3 tracked events were not delivered: status 400\n", 0 },
-        { run(world.server.base_url, "", 3) })
+        { run(fixture.server.base_url, "", 3) })
     end)
 
     it("is not told of when it was sent, or told of before", function()
-      assert.same({ "", 0 }, { run(world.server.base_url, "", 3) })
+      assert.same({ "", 0 }, { run(fixture.server.base_url, "", 3) })
       local output = run("http://127.0.0.1:1", "retries = 0", 1, "assert(not client:drain(5))")
       assert.equal(1, select(2, output:gsub("\n", "")), output)
     end)
@@ -231,7 +231,7 @@ describe("client.events:track", function()
         assert(client.events:track {metric = "M", profile = {email = "a@example.com"}, properties = {}})
       end
       print("ended")
-    ]]):format(world.server.base_url, world.key))
+    ]]):format(fixture.server.base_url, fixture.key))
     assert.same({ "ended\n", 0 }, { output, status })
   end)
 end)

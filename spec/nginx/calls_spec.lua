@@ -292,10 +292,10 @@ describe("in nginx", function()
   end)
 
   it("a handler walks over all pages", function()
-    local seen, count = {}, 0
+    local ids, count = {}, 0
     for id in says("/ids"):gmatch("%S+") do
-      assert.is_nil(seen[id])
-      seen[id], count = true, count + 1
+      assert.is_nil(ids[id])
+      ids[id], count = true, count + 1
     end
     assert.equal(250, count)
   end)

@@ -85,7 +85,7 @@ describe("a timer of nginx", function()
     return (instance:get(path):gsub("\n$", ""))
   end
 
-  local function hold()
+  local function fill_timers()
     assert.is_true(tonumber(says("/hold")) >= 2)
   end
 
@@ -101,7 +101,7 @@ describe("a timer of nginx", function()
 
   it("that nginx drops runs when there is room, without anybody's help", function()
     start()
-    hold()
+    fill_timers()
     assert.equal("true", says("/start"))
     assert.same({ "false argument false" }, instance:noted("ran"))
     assert.matches("lua_max_running_timers are not enough", instance:logs())
@@ -134,10 +134,10 @@ describe("a timer of nginx", function()
   it("that reports lost events goes on after nginx dropped it", function()
     start()
     fixture.server:fault { operation = "create_event", status = 400, times = 2 }
-    hold()
+    fill_timers()
     assert.equal("tracked", says("/lost"))
     assert.equal(1, #instance:noted("lost"))
-    hold()
+    fill_timers()
     assert.equal("tracked", says("/lost"))
     assert.equal(2, #instance:noted("lost", 2))
     assert.matches("lua_max_running_timers are not enough", instance:logs())

@@ -26,17 +26,17 @@ local function range(first, last)
 end
 
 describe("a walk", function()
-  local world = sandbox.here(setup, teardown, { profiles = PROFILES })
+  local fixture = sandbox.here(setup, teardown, { profiles = PROFILES })
 
   local function requests()
-    return world.server:stats().requests
+    return fixture.server:stats().requests
   end
 
   describe("over resources", function()
     it("gives each of them once, in order, with its page", function()
       local before = requests()
       local numbers, pages = {}, {}
-      for profile, page in world.client:each("get_profiles") do
+      for profile, page in fixture.client:each("get_profiles") do
         numbers[#numbers + 1] = number_of(profile)
         pages[page] = (pages[page] or 0) + 1
         assert.equal("function", type(page.resolve))
@@ -53,18 +53,18 @@ describe("a walk", function()
     end)
 
     it("asks for pages as large as there are, or as is said", function()
-      for _ in world.client:each("get_profiles", { limit = 1 }) do end
-      assert.equal("/api/profiles?page%5Bsize%5D=100", world:latest().uri)
-      for _ in world.client:each("get_profiles", { limit = 1, page = { size = 7 } }) do end
-      assert.equal("/api/profiles?page%5Bsize%5D=7", world:latest().uri)
-      for _ in world.client:each("get_lists", { limit = 1 }) do end
-      assert.equal("/api/lists", world:latest().uri)
+      for _ in fixture.client:each("get_profiles", { limit = 1 }) do end
+      assert.equal("/api/profiles?page%5Bsize%5D=100", fixture:latest().uri)
+      for _ in fixture.client:each("get_profiles", { limit = 1, page = { size = 7 } }) do end
+      assert.equal("/api/profiles?page%5Bsize%5D=7", fixture:latest().uri)
+      for _ in fixture.client:each("get_lists", { limit = 1 }) do end
+      assert.equal("/api/lists", fixture:latest().uri)
     end)
 
     it("keeps the filter and the fields on every page", function()
-      local before = #world:log()
+      local before = #fixture:log()
       local count = 0
-      for profile in world.client:each("get_profiles", {
+      for profile in fixture.client:each("get_profiles", {
         filter = klaviyo.filter.less_than("created", klaviyo.datetime "2024-01-01T00:02:00Z"),
         fields = { profile = { "email" } }, page = { size = 40 },
       }) do
@@ -72,7 +72,7 @@ describe("a walk", function()
         assert.same({ email = email(count) }, profile.attributes)
       end
       assert.equal(119, count)
-      local log = world:log(before)
+      local log = fixture:log(before)
       assert.equal(3, #log)
       for _, line in ipairs(log) do
         assert.matches("filter=less%-than", line.target)
@@ -84,7 +84,7 @@ describe("a walk", function()
     it("takes a limit, and asks for no page that it does not need", function()
       for limit, pages in pairs { [0] = 0, [1] = 1, [99] = 1, [100] = 1, [101] = 2, [1000] = 3 } do
         local before, numbers = requests(), {}
-        for profile in world.client:each("get_profiles", { limit = limit }) do
+        for profile in fixture.client:each("get_profiles", { limit = limit }) do
           numbers[#numbers + 1] = number_of(profile)
         end
         assert.same(range(1, math.min(limit, PROFILES)), numbers)
@@ -94,16 +94,16 @@ describe("a walk", function()
 
     it("refuses a limit that is none", function()
       for _, bad in ipairs { "5", -1, {}, true } do
-        raises("limit", function() world.client:each("get_profiles", { limit = bad }) end)
+        raises("limit", function() fixture.client:each("get_profiles", { limit = bad }) end)
       end
     end)
 
     it("refuses a limit that is not a number", function()
-      raises("limit", function() world.client:each("get_profiles", { limit = 0 / 0 }) end)
+      raises("limit", function() fixture.client:each("get_profiles", { limit = 0 / 0 }) end)
     end)
 
     it("counts what it gave", function()
-      local it = world.client:each("get_profiles", { limit = 102 })
+      local it = fixture.client:each("get_profiles", { limit = 102 })
       assert.equal(0, it.count)
       it:next()
       assert.equal(1, it.count)
@@ -112,7 +112,7 @@ describe("a walk", function()
     end)
 
     it("by hand gives values, then nil for ever", function()
-      local it = world.client:each("get_profiles", { page = { size = 100 } })
+      local it = fixture.client:each("get_profiles", { page = { size = 100 } })
       local numbers = {}
       while true do
         local profile, page = it:next()
@@ -133,9 +133,9 @@ describe("a walk", function()
     end)
 
     it("may be many at once", function()
-      local one = world.client:each("get_profiles", { page = { size = 10 } })
-      local two = world.client:each("get_profiles", { page = { size = 7 }, sort = "-created" })
-      local three = world:new_client():each("get_profiles", { page = { size = 3 }, limit = 100 })
+      local one = fixture.client:each("get_profiles", { page = { size = 10 } })
+      local two = fixture.client:each("get_profiles", { page = { size = 7 }, sort = "-created" })
+      local three = fixture:new_client():each("get_profiles", { page = { size = 3 }, limit = 100 })
       local a, b, c = {}, {}, {}
       for i = 1, PROFILES do
         a[i], b[i] = number_of(one:next()), number_of(two:next())
@@ -153,8 +153,8 @@ describe("a walk", function()
 
     it("may have a loop in its loop", function()
       local pairs_seen = 0
-      for outer in world.client:each("get_profiles", { page = { size = 5 }, limit = 12 }) do
-        for inner in world.client:each("get_profiles", { page = { size = 4 }, limit = 6 }) do
+      for outer in fixture.client:each("get_profiles", { page = { size = 5 }, limit = 12 }) do
+        for inner in fixture.client:each("get_profiles", { page = { size = 4 }, limit = 6 }) do
           pairs_seen = pairs_seen + 1
           assert.truthy(outer.id and inner.id)
         end
@@ -163,10 +163,10 @@ describe("a walk", function()
     end)
 
     it("of an empty collection gives nothing", function()
-      for _ in world.client:each("get_events") do
+      for _ in fixture.client:each("get_events") do
         error("there are none")
       end
-      local it = world.client:each("get_events")
+      local it = fixture.client:each("get_events")
       local value, err = it:next()
       assert.is_nil(value)
       assert.is_nil(err)
@@ -175,13 +175,13 @@ describe("a walk", function()
     end)
 
     it("of one resource gives that one", function()
-      local id = world.client.profiles:first().id
-      local seen = {}
-      for profile, page in world.client:each("get_profile", { id = id }) do
-        seen[#seen + 1] = profile.id
+      local id = fixture.client.profiles:first().id
+      local ids = {}
+      for profile, page in fixture.client:each("get_profile", { id = id }) do
+        ids[#ids + 1] = profile.id
         assert.equal(profile, page.data)
       end
-      assert.same({ id }, seen)
+      assert.same({ id }, ids)
     end)
 
     it("of a relation that points nowhere gives nothing", function()
@@ -194,17 +194,17 @@ describe("a walk", function()
     end)
 
     it("is refused for what gives no pages", function()
-      raises("create_list", function() world.client:each("create_list", { body = "{}" }) end)
-      raises("delete_list", function() world.client:pages("delete_list", { id = "x" }) end)
-      raises("delete_list", function() world.client:ids("delete_list", { id = "x" }) end)
-      raises("id", function() world.client:each("get_list") end)
+      raises("create_list", function() fixture.client:each("create_list", { body = "{}" }) end)
+      raises("delete_list", function() fixture.client:pages("delete_list", { id = "x" }) end)
+      raises("delete_list", function() fixture.client:ids("delete_list", { id = "x" }) end)
+      raises("id", function() fixture.client:each("get_list") end)
     end)
 
     it("asks nothing before it is asked", function()
       local before = requests()
-      world.client:each("get_profiles")
-      world.client:pages("get_profiles")
-      world.client.profiles:each()
+      fixture.client:each("get_profiles")
+      fixture.client:pages("get_profiles")
+      fixture.client.profiles:each()
       assert.equal(before, requests())
     end)
   end)
@@ -212,7 +212,7 @@ describe("a walk", function()
   describe("over pages", function()
     it("gives each of them once", function()
       local numbers, sizes = {}, {}
-      for page in world.client:pages("get_profiles") do
+      for page in fixture.client:pages("get_profiles") do
         sizes[#sizes + 1] = #page.data
         for _, profile in ipairs(page.data) do
           numbers[#numbers + 1] = number_of(profile)
@@ -223,7 +223,7 @@ describe("a walk", function()
     end)
 
     it("by hand counts them, and knows its cursor and its end", function()
-      local it = world.client:pages("get_profiles", { page = { size = 100 } })
+      local it = fixture.client:pages("get_profiles", { page = { size = 100 } })
       assert.is_nil(it:cursor())
       assert.is_false(it.done)
       local first = it:next()
@@ -231,7 +231,7 @@ describe("a walk", function()
       assert.equal(1, it.count)
       local cursor = it:cursor()
       assert.equal("string", type(cursor))
-      assert.equal(101, number_of(world.client:call("get_profiles",
+      assert.equal(101, number_of(fixture.client:call("get_profiles",
         { page = { size = 100, cursor = cursor } }).data[1]))
       it:next()
       it:next()
@@ -243,7 +243,7 @@ describe("a walk", function()
 
     it("gives an empty page of an empty collection", function()
       local pages = 0
-      for page in world.client:pages("get_events") do
+      for page in fixture.client:pages("get_events") do
         pages = pages + 1
         assert.same({}, page.data)
       end
@@ -254,13 +254,13 @@ describe("a walk", function()
   describe("over ids", function()
     it("gives each, with its identifier and its page", function()
       local everybody
-      for segment in world.client.segments:each() do
+      for segment in fixture.client.segments:each() do
         everybody = segment.attributes.name == "Everybody" and segment.id or everybody
       end
-      local seen, count = {}, 0
-      for id, identifier, page in world.client:ids("get_profile_ids_for_segment", { id = everybody }) do
-        assert.is_nil(seen[id])
-        seen[id], count = true, count + 1
+      local ids, count = {}, 0
+      for id, identifier, page in fixture.client:ids("get_profile_ids_for_segment", { id = everybody }) do
+        assert.is_nil(ids[id])
+        ids[id], count = true, count + 1
         assert.same({ type = "profile", id = id }, { type = identifier.type, id = identifier.id })
         assert.equal(200, page.response.status)
       end
@@ -271,32 +271,32 @@ describe("a walk", function()
   describe("that is gone on with", function()
     -- What came by `stop` resources, and what comes from its cursor on.
     local function interrupted(stop, size)
-      local it = world.client:each("get_profiles", { page = { size = size } })
-      local seen = {}
+      local it = fixture.client:each("get_profiles", { page = { size = size } })
+      local numbers = {}
       for _ = 1, stop do
-        seen[number_of(it:next())] = true
+        numbers[number_of(it:next())] = true
       end
       local cursor, done = it:cursor(), it.done
       it:close()
-      return seen, cursor, done
+      return numbers, cursor, done
     end
 
     it("misses nothing, wherever it was left", function()
       for _, size in ipairs { 100, 30, 50 } do
         for _, stop in ipairs { 0, 1, 29, 30, 31, 49, 50, 51, 99, 100, 101, 200, 249, 250 } do
-          local seen, cursor, done = interrupted(stop, size)
+          local numbers, cursor, done = interrupted(stop, size)
           if cursor or not done then
-            for profile in world.client:each("get_profiles", { page = { size = size, cursor = cursor } }) do
-              seen[number_of(profile)] = true
+            for profile in fixture.client:each("get_profiles", { page = { size = size, cursor = cursor } }) do
+              numbers[number_of(profile)] = true
             end
           end
-          local missed = {}
+          local missing = {}
           for number = 1, PROFILES do
-            if not seen[number] then
-              missed[#missed + 1] = number
+            if not numbers[number] then
+              missing[#missing + 1] = number
             end
           end
-          assert.same({}, missed)
+          assert.same({}, missing)
         end
       end
     end)
@@ -305,7 +305,7 @@ describe("a walk", function()
       for _, stop in ipairs { 1, 99, 100, 101, 150, 200, 201 } do
         local _, cursor = interrupted(stop, 100)
         local first
-        for profile in world.client:each("get_profiles", { limit = 1, page = { size = 100, cursor = cursor } }) do
+        for profile in fixture.client:each("get_profiles", { limit = 1, page = { size = 100, cursor = cursor } }) do
           first = number_of(profile)
         end
         -- at the end of a page it goes on with the next one
@@ -314,7 +314,7 @@ describe("a walk", function()
     end)
 
     it("another day is at its end when it was", function()
-      local it = world.client:each("get_profiles")
+      local it = fixture.client:each("get_profiles")
       while it:next() do end -- luacheck: ignore 542
       assert.is_nil(it:cursor())
       assert.is_true(it.done)
@@ -322,7 +322,7 @@ describe("a walk", function()
 
     it("knows the cursor it was begun with", function()
       local _, cursor = interrupted(100, 100)
-      local it = world.client:each("get_profiles", { page = { cursor = cursor } })
+      local it = fixture.client:each("get_profiles", { page = { cursor = cursor } })
       assert.equal(cursor, it:cursor())
       assert.equal(101, number_of(it:next()))
       assert.equal(cursor, it:cursor())
@@ -330,20 +330,20 @@ describe("a walk", function()
 
     it("has a cursor that other clients can take, behind other base URLs too", function()
       local _, cursor = interrupted(100, 100)
-      local gateway = world:new_client { base_url = world.server.base_url .. "/klaviyo", auth_scheme = "Bearer" }
+      local gateway = fixture:new_client { base_url = fixture.server.base_url .. "/klaviyo", auth_scheme = "Bearer" }
       local numbers = {}
       for profile in gateway:each("get_profiles", { page = { cursor = cursor } }) do
         numbers[#numbers + 1] = number_of(profile)
       end
       assert.same(range(101, PROFILES), numbers)
-      assert.matches("^/klaviyo/api/profiles%?", world:latest().uri)
+      assert.matches("^/klaviyo/api/profiles%?", fixture:latest().uri)
     end)
   end)
 
   describe("that fails", function()
     -- the second page is refused, once
     local function fault(times)
-      world.server:fault { operation = "get_profiles", skip = 1, times = times or 1, status = 400,
+      fixture.server:fault { operation = "get_profiles", skip = 1, times = times or 1, status = 400,
         headers = { ["Content-Type"] = "application/vnd.api+json" },
         body = '{"errors":[{"code":"broken","detail":"for a while"}]}' }
     end
@@ -352,7 +352,7 @@ describe("a walk", function()
       fault()
       local numbers = {}
       local ok, err = pcall(function()
-        for profile in world.client:each("get_profiles") do
+        for profile in fixture.client:each("get_profiles") do
           numbers[#numbers + 1] = number_of(profile)
         end
       end)
@@ -363,7 +363,7 @@ describe("a walk", function()
       assert.same(range(1, 100), numbers)
       fault()
       ok, err = pcall(function()
-        for page in world.client:pages("get_profiles") do
+        for page in fixture.client:pages("get_profiles") do
           assert.equal(100, #page.data)
         end
       end)
@@ -373,7 +373,7 @@ describe("a walk", function()
 
     it("by hand returns the error, and goes on where it was when asked again", function()
       fault(2)
-      local it = world.client:each("get_profiles")
+      local it = fixture.client:each("get_profiles")
       local numbers, failures = {}, 0
       while true do
         local profile, err = it:next()
@@ -395,7 +395,7 @@ describe("a walk", function()
 
     it("by hand goes on over pages too", function()
       fault()
-      local it = world.client:pages("get_profiles")
+      local it = fixture.client:pages("get_profiles")
       assert.equal(1, number_of(it:next().data[1]))
       local page, err = it:next()
       assert.is_nil(page)
@@ -406,7 +406,7 @@ describe("a walk", function()
 
     it("at its first page raises too", function()
       local ok, err = pcall(function()
-        for _ in world.client:each("get_profiles_for_list", { list_id = "none" }) do
+        for _ in fixture.client:each("get_profiles_for_list", { list_id = "none" }) do
           error("there is no such list")
         end
       end)
@@ -416,7 +416,7 @@ describe("a walk", function()
 
     it("leaves a cursor to go on from", function()
       fault()
-      local it = world.client:each("get_profiles")
+      local it = fixture.client:each("get_profiles")
       local last
       repeat
         local profile, err = it:next()
@@ -424,7 +424,7 @@ describe("a walk", function()
         assert.equal(not profile, errors.is(err))
       until not profile
       assert.equal(100, last)
-      assert.equal(101, number_of(world.client:each("get_profiles", { page = { cursor = it:cursor() } }):next()))
+      assert.equal(101, number_of(fixture.client:each("get_profiles", { page = { cursor = it:cursor() } }):next()))
     end)
   end)
 
@@ -432,7 +432,7 @@ describe("a walk", function()
     local client
 
     setup(function()
-      client = world.client:with { prefetch = false }
+      client = fixture.client:with { prefetch = false }
       -- the pages that other iterators prefetched are cancelled with them, and
       -- may still arrive
       collectgarbage()
@@ -498,7 +498,7 @@ describe("a walk", function()
       end
       collectgarbage()
       collectgarbage()
-      assert.truthy(world.client.profiles:first())
+      assert.truthy(fixture.client.profiles:first())
     end)
   end)
 end)

@@ -25,21 +25,21 @@ local function work(seconds)
 end
 
 describe("a walk", function()
-  local world = sandbox.here(setup, teardown, { profiles = 250 })
+  local fixture = sandbox.here(setup, teardown, { profiles = 250 })
   local client
 
   setup(function()
-    client = world.client
+    client = fixture.client
     assert(client:call("get_lists"))
   end)
 
   before_each(function()
     collect_garbage()
-    world.server:clear_faults()
+    fixture.server:clear_faults()
   end)
 
   local function requests()
-    return world.server:stats().operations.get_profiles or 0
+    return fixture.server:stats().operations.get_profiles or 0
   end
 
   -- What came of a function's walk, by the time that all is on the wire.
@@ -67,7 +67,7 @@ describe("a walk", function()
     end)
 
     it("has asked before it decodes the page", function()
-      world.server:fault { delay = 0.02, operation = "get_profiles", rate = 1 }
+      fixture.server:fault { delay = 0.02, operation = "get_profiles", rate = 1 }
       local decode, running = json.decode, {}
       json.decode = function(...) -- luacheck: ignore 122
         local queued, sent = core.stats()
@@ -134,8 +134,8 @@ describe("a walk", function()
 
   describe("takes the time of the slower of two", function()
     local function walk(options, seconds)
-      world.server:clear_faults()
-      world.server:fault { delay = 0.04, operation = "get_profiles", times = 13 }
+      fixture.server:clear_faults()
+      fixture.server:fault { delay = 0.04, operation = "get_profiles", times = 13 }
       return timed(function()
         local count = 0
         for _ in client:pages("get_profiles", { page = { size = 20 } }, options) do
@@ -161,8 +161,8 @@ describe("a walk", function()
 
   describe("that is left", function()
     it("gives up on the page that was asked for", function()
-      world.server:fault { delay = 5, operation = "get_profiles", skip = 1 }
-      local took = timed(function()
+      fixture.server:fault { delay = 5, operation = "get_profiles", skip = 1 }
+      local elapsed = timed(function()
         for _ in client:each("get_profiles", { page = { size = 20 } }) do -- luacheck: ignore 512
           assert.equal(1, select(2, core.stats()))
           break
@@ -172,11 +172,11 @@ describe("a walk", function()
         end
         assert.same({ 0, 0 }, { core.stats() })
       end)
-      assert.is_true(took < 2, took)
+      assert.is_true(elapsed < 2, elapsed)
     end)
 
     it("by an error does so, too", function()
-      world.server:fault { delay = 5, operation = "get_profiles", skip = 1 }
+      fixture.server:fault { delay = 5, operation = "get_profiles", skip = 1 }
       pcall(function()
         for _ in client:pages("get_profiles", { page = { size = 20 } }) do
           error("enough")
@@ -189,7 +189,7 @@ describe("a walk", function()
     end)
 
     it("by hand, or with its task", function()
-      world.server:fault { delay = 5, path = "cursor", times = 2 }
+      fixture.server:fault { delay = 5, path = "cursor", times = 2 }
       klaviyo.run(function()
         local walk = client:pages("get_profiles", { page = { size = 20 } })
         local task = klaviyo.spawn(function()
@@ -212,10 +212,10 @@ describe("a walk", function()
     end)
 
     it("while another task waits for its page ends for that one, too", function()
-      world.server:fault { delay = 5, operation = "get_profiles", skip = 1 }
+      fixture.server:fault { delay = 5, operation = "get_profiles", skip = 1 }
       local walk = client:pages("get_profiles", { page = { size = 20 } })
       assert(walk:next())
-      local took = timed(klaviyo.run, function()
+      local elapsed = timed(klaviyo.run, function()
         local task = klaviyo.spawn(function()
           return { walk:next() }
         end)
@@ -223,7 +223,7 @@ describe("a walk", function()
         walk:close()
         assert.same({}, task:wait())
       end)
-      assert.is_true(took < 2, took)
+      assert.is_true(elapsed < 2, elapsed)
     end)
 
     it("by a cancelled task goes on for another one", function()
@@ -246,7 +246,7 @@ describe("a walk", function()
 
   describe("whose next page fails", function()
     it("gives all of this one first, and the page when it is asked for again", function()
-      world.server:fault { status = 500, body = "no", operation = "get_profiles", skip = 1 }
+      fixture.server:fault { status = 500, body = "no", operation = "get_profiles", skip = 1 }
       local walk = client:each("get_profiles", { page = { size = 100 } })
       for _ = 1, 100 do
         assert(walk:next())
@@ -263,7 +263,7 @@ describe("a walk", function()
     end)
 
     it("raises its error in a loop, after this page was worked on", function()
-      world.server:fault { status = 403, html = true, operation = "get_profiles", skip = 2 }
+      fixture.server:fault { status = 403, html = true, operation = "get_profiles", skip = 2 }
       local count = 0
       local ok, err = pcall(function()
         for _ in client:each("get_profiles", { page = { size = 100 } }) do
@@ -277,7 +277,7 @@ describe("a walk", function()
 
     it("on the wire does so, too", function()
       -- twice: a kept connection's death is no failure
-      world.server:fault { reset = "after", operation = "get_profiles", skip = 1, times = 2 }
+      fixture.server:fault { reset = "after", operation = "get_profiles", skip = 1, times = 2 }
       local pages = client:pages("get_profiles", { page = { size = 100 } })
       assert(pages:next())
       local _, err = pages:next()
@@ -329,13 +329,13 @@ describe("a walk", function()
 
     it("because the token cannot be had raises when its turn has come", function()
       local asked_for = 0
-      local own = world:new_client {
+      local own = fixture:new_client {
         access_token = function()
           asked_for = asked_for + 1
           if asked_for == 2 or asked_for == 3 then
             error("no token")
           end
-          return world.key
+          return fixture.key
         end,
         auth_scheme = "Klaviyo-API-Key",
       }
@@ -349,12 +349,12 @@ describe("a walk", function()
   end)
 
   it("asks for another token where the next page was refused", function()
-    world.server:fault { status = 401, error = "not_authenticated", operation = "get_profiles", skip = 1 }
+    fixture.server:fault { status = 401, error = "not_authenticated", operation = "get_profiles", skip = 1 }
     local refused = {}
-    local own = world:new_client {
+    local own = fixture:new_client {
       access_token = function(old)
         refused[#refused + 1] = old
-        return world.key
+        return fixture.key
       end,
       auth_scheme = "Klaviyo-API-Key",
     }
@@ -363,11 +363,11 @@ describe("a walk", function()
       count = count + 1
     end
     assert.equal(250, count)
-    assert.same({ world.key }, refused)
+    assert.same({ fixture.key }, refused)
   end)
 
   it("asks ahead inside tasks alike, each for itself", function()
-    world.server:fault { delay = 0.02, operation = "get_profiles", rate = 1 }
+    fixture.server:fault { delay = 0.02, operation = "get_profiles", rate = 1 }
     local counts, most = {}, 0
     assert.equal(5 * 5, asked(function()
       klaviyo.run(function()

@@ -23,8 +23,8 @@ local function with_file(name, body)
   assert(ok, err)
 end
 
--- A reader of these chunks, and of what it says at the end.
-local function reader(chunks, last, why)
+-- A function that returns these chunks, and of what it says at the end.
+local function chunk_source(chunks, last, why)
   local at = 0
   return function()
     at = at + 1
@@ -45,8 +45,8 @@ describe("a form", function()
     for ending, kind in pairs { [".png"] = "image/png", [".JPG"] = "image/jpeg", [".gif"] = "image/gif",
       [".bin"] = false, [""] = false } do
       with_file(ending, function(path)
-        for _, given in ipairs { path, { path = path } } do
-          local data, name, media = file_of { file = given }
+        for _, file in ipairs { path, { path = path } } do
+          local data, name, media = file_of { file = file }
           assert.equal("bytes\0of it", data)
           assert.equal(path:match("[^/]+$"), name)
           assert.equal(kind, media)
@@ -60,10 +60,10 @@ describe("a form", function()
 
   it("has one from a function, read to its end", function()
     for _, last in ipairs { false, "" } do
-      local given = reader({ "a", "bc", "d" }, last or nil)
-      assert.equal("abcd", (file_of { file = last and { reader = given, filename = "x" } or given }))
+      local source = chunk_source({ "a", "bc", "d" }, last or nil)
+      assert.equal("abcd", (file_of { file = last and { reader = source, filename = "x" } or source }))
     end
-    assert.equal("", (file_of { file = reader {} }))
+    assert.equal("", (file_of { file = chunk_source {} }))
   end)
 
   it("is refused where a file cannot be had", function()
@@ -72,7 +72,7 @@ describe("a form", function()
     end
     refused("/nowhere/there.png", "cannot read the file to upload: /nowhere/there.png")
     refused(".", "cannot read the file to upload: ")
-    refused(reader({ "a" }, nil, "the disk is gone"), "the reader of the file to upload failed: the disk is gone")
+    refused(chunk_source({ "a" }, nil, "the disk is gone"), "the reader of the file to upload failed: the disk is gone")
     refused({ filename = "x" }, "needs path, data or reader")
     refused({ data = 7 }, "needs path, data or reader")
     refused(7, "must be a path, a function or a table, not a number")

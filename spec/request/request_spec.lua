@@ -479,33 +479,33 @@ describe("an operation", function()
 end)
 
 describe("the raw way in", function()
-  local world = sandbox.here(setup, teardown)
+  local fixture = sandbox.here(setup, teardown)
 
   local function sent(args, options)
-    assert(world.client:request(args, options))
-    return world:latest()
+    assert(fixture.client:request(args, options))
+    return fixture:latest()
   end
 
   it("takes a method, a path, a query, a body and headers", function()
-    local seen = sent { path = "/api/lists" }
-    assert.equal("GET", seen.method)
-    assert.equal("/api/lists", seen.uri)
-    seen = sent { path = "/api/lists", query = { ["fields[list]"] = { "name", "created" } } }
-    assert.equal("/api/lists?fields%5Blist%5D=name,created", seen.uri)
-    seen = sent { method = "POST", path = "/api/lists",
+    local request = sent { path = "/api/lists" }
+    assert.equal("GET", request.method)
+    assert.equal("/api/lists", request.uri)
+    request = sent { path = "/api/lists", query = { ["fields[list]"] = { "name", "created" } } }
+    assert.equal("/api/lists?fields%5Blist%5D=name,created", request.uri)
+    request = sent { method = "POST", path = "/api/lists",
       body = '{"data":{"type":"list","attributes":{"name":"raw"}}}', headers = { ["X-Mine"] = "1" } }
-    assert.equal("POST", seen.method)
-    assert.equal('{"data":{"type":"list","attributes":{"name":"raw"}}}', seen.body)
-    assert.equal("1", seen.headers["x-mine"])
-    assert.equal("application/vnd.api+json", seen.headers["content-type"])
-    assert.equal("2024-10-15", seen.headers.revision)
-    assert.equal("Klaviyo-API-Key", seen.headers.authorization)
+    assert.equal("POST", request.method)
+    assert.equal('{"data":{"type":"list","attributes":{"name":"raw"}}}', request.body)
+    assert.equal("1", request.headers["x-mine"])
+    assert.equal("application/vnd.api+json", request.headers["content-type"])
+    assert.equal("2024-10-15", request.headers.revision)
+    assert.equal("Klaviyo-API-Key", request.headers.authorization)
   end)
 
   it("takes a body that is a table", function()
-    local seen = sent { method = "POST", path = "/api/lists",
+    local request = sent { method = "POST", path = "/api/lists",
       body = { data = { type = "list", attributes = { name = "table" } } } }
-    assert.same({ data = { type = "list", attributes = { name = "table" } } }, cjson.decode(seen.body))
+    assert.same({ data = { type = "list", attributes = { name = "table" } } }, cjson.decode(request.body))
   end)
 
   it("keeps a header to its one request", function()
@@ -516,7 +516,7 @@ describe("the raw way in", function()
   end)
 
   it("gives errors as a call does", function()
-    local doc, err = world.client:request { path = "/api/profiles/none" }
+    local doc, err = fixture.client:request { path = "/api/profiles/none" }
     assert.is_nil(doc)
     assert.equal("api", err.kind)
     assert.equal(404, err.status)
@@ -525,17 +525,17 @@ describe("the raw way in", function()
   end)
 
   it("follows a link out of a document, behind the base URL", function()
-    world.client:call("create_list", { body = '{"data":{"type":"list","attributes":{"name":"one more"}}}' })
-    local first = assert(world.client:request { path = "/api/metrics", query = { ["fields[metric]"] = "name" } })
+    fixture.client:call("create_list", { body = '{"data":{"type":"list","attributes":{"name":"one more"}}}' })
+    local first = assert(fixture.client:request { path = "/api/metrics", query = { ["fields[metric]"] = "name" } })
     local link = first.links.self
     assert.matches("^https://a%.klaviyo%.com/api/metrics", link)
     assert.equal("/api/metrics?fields%5Bmetric%5D=name",
       ((sent { path = link }).uri:gsub("%[", "%%5B"):gsub("%]", "%%5D")))
-    local gateway = world:new_client { base_url = world.server.base_url .. "/klaviyo", auth_scheme = "Bearer" }
+    local gateway = fixture:new_client { base_url = fixture.server.base_url .. "/klaviyo", auth_scheme = "Bearer" }
     assert(gateway:request { path = BASE .. "/api/lists" })
-    assert.equal("/klaviyo/api/lists", world:latest().uri)
+    assert.equal("/klaviyo/api/lists", fixture:latest().uri)
     gateway:request { path = BASE .. "/api/lists?a=b", query = { c = "d" } }
-    assert.equal("/klaviyo/api/lists?a=b&c=d", world:latest().uri)
+    assert.equal("/klaviyo/api/lists?a=b&c=d", fixture:latest().uri)
   end)
 
   it("takes the key nowhere else", function()
@@ -545,56 +545,56 @@ describe("the raw way in", function()
       "/api/lists?a=b", "/api/lists#a",
       "/api/a b", "/api\r\nX: y", "/api/\0", "file:///etc/passwd", 5 } do
       raises("path", function()
-        world.client:request { path = path }
+        fixture.client:request { path = path }
       end)
     end
-    raises("path", function() world.client:request {} end)
+    raises("path", function() fixture.client:request {} end)
   end)
 
   it("keeps the key from the public calls", function()
-    local seen
-    world.client:request { method = "POST", path = "/client/events", query = { company_id = "SandBx" }, body = "{}" }
-    seen = world:latest()
-    assert.equal("/client/events?company_id=SandBx", seen.uri)
-    assert.is_nil(seen.headers.authorization)
-    assert.equal("2024-10-15", seen.headers.revision)
+    local request
+    fixture.client:request { method = "POST", path = "/client/events", query = { company_id = "SandBx" }, body = "{}" }
+    request = fixture:latest()
+    assert.equal("/client/events?company_id=SandBx", request.uri)
+    assert.is_nil(request.headers.authorization)
+    assert.equal("2024-10-15", request.headers.revision)
   end)
 
   it("refuses what it does not know", function()
     raises({ '"methd"', 'did you mean "method"?' }, function()
-      world.client:request { methd = "GET", path = "/api/lists" }
+      fixture.client:request { methd = "GET", path = "/api/lists" }
     end)
-    raises({ '"FETCH"', "PATCH" }, function() world.client:request { method = "FETCH", path = "/api/lists" } end)
-    raises("method", function() world.client:request { method = "get\r\nX: y", path = "/api/lists" } end)
-    raises("method", function() world.client:request { method = 5, path = "/api/lists" } end)
-    raises("table", function() world.client:request("/api/lists") end)
-    raises("table", function() world.client:request() end)
-    raises("query", function() world.client:request { path = "/api/lists", query = "a=b" } end)
-    raises("headers", function() world.client:request { path = "/api/lists", headers = "a: b" } end)
-    raises("body", function() world.client:request { method = "POST", path = "/api/lists", body = 5 } end)
+    raises({ '"FETCH"', "PATCH" }, function() fixture.client:request { method = "FETCH", path = "/api/lists" } end)
+    raises("method", function() fixture.client:request { method = "get\r\nX: y", path = "/api/lists" } end)
+    raises("method", function() fixture.client:request { method = 5, path = "/api/lists" } end)
+    raises("table", function() fixture.client:request("/api/lists") end)
+    raises("table", function() fixture.client:request() end)
+    raises("query", function() fixture.client:request { path = "/api/lists", query = "a=b" } end)
+    raises("headers", function() fixture.client:request { path = "/api/lists", headers = "a: b" } end)
+    raises("body", function() fixture.client:request { method = "POST", path = "/api/lists", body = 5 } end)
   end)
 end)
 
 describe("a request that is only built", function()
-  local world = sandbox.here(setup, teardown)
+  local fixture = sandbox.here(setup, teardown)
 
   it("is the one that would be sent, and is not sent", function()
     local args = { fields = { list = { "name" } }, body = '{"data":{"type":"list","attributes":{"name":"x"}}}' }
     args.fields = nil
-    local built = world.client:build("create_list", args)
-    assert.equal(0, world.server:stats().requests)
-    assert(world.client:call("create_list", args))
-    local seen = world:latest()
-    assert.equal(built.method, seen.method)
-    assert.equal(built.url, world.server.base_url .. seen.uri)
-    assert.equal(built.body, seen.body)
+    local built = fixture.client:build("create_list", args)
+    assert.equal(0, fixture.server:stats().requests)
+    assert(fixture.client:call("create_list", args))
+    local request = fixture:latest()
+    assert.equal(built.method, request.method)
+    assert.equal(built.url, fixture.server.base_url .. request.uri)
+    assert.equal(built.body, request.body)
     for name, value in pairs(built.headers) do
       if name ~= "Authorization" then
-        assert.equal(value, seen.headers[name:lower()])
+        assert.equal(value, request.headers[name:lower()])
       end
     end
     assert.equal("Klaviyo-API-Key " .. key, built.headers.Authorization)
-    assert.is_nil(world.client:build("get_lists").body)
-    assert.is_nil(world.client:build("get_lists").headers["Content-Type"])
+    assert.is_nil(fixture.client:build("get_lists").body)
+    assert.is_nil(fixture.client:build("get_lists").headers["Content-Type"])
   end)
 end)

@@ -23,10 +23,10 @@ local function count(text, needle)
 end
 
 describe("an error", function()
-  local world = sandbox.here(setup, teardown)
+  local fixture = sandbox.here(setup, teardown)
 
   it("has the members that the documentation names", function()
-    local _, err = world.client:call("get_profile", { id = "none" })
+    local _, err = fixture.client:call("get_profile", { id = "none" })
     assert.equal("api", err.kind)
     assert.equal(404, err.status)
     assert.equal("not_found", err.code)
@@ -47,21 +47,21 @@ describe("an error", function()
   end)
 
   it("reads as one line, which names operation, status, code, detail and place", function()
-    local _, err = world.client:call("get_profile", { id = "none" })
+    local _, err = fixture.client:call("get_profile", { id = "none" })
     local text = "404 not_found: A profile with id none does not exist. (/data/)"
     assert.equal(text, err.message)
     assert.equal("klaviyo: get_profile: " .. text, tostring(err))
   end)
 
   it("says how many more there are", function()
-    local _, err = world.client:call("create_profile", { body = { data = { type = "profile",
+    local _, err = fixture.client:call("create_profile", { body = { data = { type = "profile",
       attributes = { frist_name = "A", lsat_name = "B", email = 5 } } } })
     assert.equal(3, #err.errors)
     assert.matches("%(and 2 more%)$", tostring(err))
   end)
 
   it("is joined with text on either side, and with another", function()
-    local _, err = world.client:call("get_profile", { id = "none" })
+    local _, err = fixture.client:call("get_profile", { id = "none" })
     local text = tostring(err)
     assert.equal("x" .. text, "x" .. err)
     assert.equal(text .. "x", err .. "x")
@@ -72,7 +72,7 @@ describe("an error", function()
 
   it("can be raised and caught whole", function()
     local ok, err = pcall(function()
-      local doc, why = world.client:call("get_profile", { id = "none" })
+      local doc, why = fixture.client:call("get_profile", { id = "none" })
       return doc or error(why)
     end)
     assert.is_false(ok)
@@ -80,7 +80,7 @@ describe("an error", function()
   end)
 
   it("names the alias's operation", function()
-    local _, err = world.client:call("get_list_profiles", { id = "none" })
+    local _, err = fixture.client:call("get_list_profiles", { id = "none" })
     assert.equal("get_profiles_for_list", err.operation)
   end)
 end)
@@ -228,16 +228,16 @@ end)
 
 -- Fault 38
 describe("duplicate_id", function()
-  local world = sandbox.here(setup, teardown)
+  local fixture = sandbox.here(setup, teardown)
 
   it("is the id of the profile that has the address already", function()
-    local made = assert(world.client.profiles:create { email = "twice@example.com" })
-    local doc, err = world.client.profiles:create { email = "twice@example.com" }
+    local made = assert(fixture.client.profiles:create { email = "twice@example.com" })
+    local doc, err = fixture.client.profiles:create { email = "twice@example.com" }
     assert.is_nil(doc)
     assert.equal(409, err.status)
     assert.equal("duplicate_profile", err.code)
     assert.equal(made.data.id, err.duplicate_id)
-    assert(world.client.profiles:update(err.duplicate_id, { first_name = "Ann" }))
+    assert(fixture.client.profiles:update(err.duplicate_id, { first_name = "Ann" }))
   end)
 
   it("is absent where the service names none", function()
@@ -247,7 +247,7 @@ describe("duplicate_id", function()
       assert.equal(409, err.status)
       assert.is_nil(err.duplicate_id)
     end
-    assert.is_nil(select(2, world.client.profiles:get("none")).duplicate_id)
+    assert.is_nil(select(2, fixture.client.profiles:get("none")).duplicate_id)
   end)
 end)
 

@@ -93,10 +93,10 @@ describe("calls of the installed rock", function()
   end)
 
   it("walk pages", function()
-    local count, seen = 0, {}
+    local count, ids = 0, {}
     for profile in client:each("get_profiles") do
-      assert.is_nil(seen[profile.id])
-      seen[profile.id] = true
+      assert.is_nil(ids[profile.id])
+      ids[profile.id] = true
       count = count + 1
     end
     assert.is_true(count >= 250)

@@ -77,10 +77,10 @@ local function object(self, schema, how, depth)
 end
 
 function sample(self, schema, how, depth)
-  local seen = schema["$ref"]
+  local ref = schema["$ref"]
   schema = self:deref(schema)
-  if seen then -- what holds itself stays minimal the second time
-    how = setmetatable({[seen] = true, full = how.full and not how[seen]},
+  if ref then -- what holds itself stays minimal the second time
+    how = setmetatable({[ref] = true, full = how.full and not how[ref]},
       {__index = how})
   end
   local branches = schema.oneOf or schema.anyOf

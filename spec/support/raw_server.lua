@@ -123,15 +123,15 @@ local function bytes_of(answer, request)
   local body = answer.echo and ('{"data":[],"meta":{"target":"%s"}}'):format(request.target)
     or answer.body or ""
   local lines = { ("HTTP/1.1 %d %s"):format(answer.status or 200, answer.reason or "Whatever") }
-  local given = {}
+  local present = {}
   for name, value in pairs(answer.headers or {}) do
-    given[name:lower()] = true
+    present[name:lower()] = true
     lines[#lines + 1] = name .. ": " .. value
   end
-  if not given["content-type"] and body ~= "" then
+  if not present["content-type"] and body ~= "" then
     lines[#lines + 1] = "Content-Type: application/vnd.api+json"
   end
-  if answer.length ~= false and not given["transfer-encoding"] then
+  if answer.length ~= false and not present["transfer-encoding"] then
     lines[#lines + 1] = ("Content-Length: %d"):format(answer.length or #body)
   end
   return table.concat(lines, "\r\n") .. "\r\n\r\n" .. body .. (answer.excess or "")

@@ -1,7 +1,7 @@
 --- The shapes of two answers held against each other: what a program that
 -- reads one of them relies on, not the values.
 
-local codec = require "klaviyo.sandbox.json"
+local json = require "klaviyo.sandbox.json"
 
 local M = {}
 
@@ -42,7 +42,7 @@ local function kind_of_text(text, member, path)
 end
 
 local function describe(value, member, path)
-  local kind = codec.kind(value)
+  local kind = json.kind(value)
   if kind == "string" then
     return kind_of_text(value, member, path)
   elseif kind == "number" then
@@ -104,15 +104,15 @@ end
 
 -- Listings are compared by their first resource: the sandbox has others.
 local function prepared(body)
-  if codec.kind(body) ~= "object" then
+  if json.kind(body) ~= "object" then
     return body
   end
   local out = {}
   for name, value in pairs(body) do
     out[name] = value
   end
-  if codec.kind(out.data) == "array" then
-    out.data = codec.array {out.data[1]}
+  if json.kind(out.data) == "array" then
+    out.data = json.array {out.data[1]}
   end
   if out.included then
     out.included = by_type(out.included)

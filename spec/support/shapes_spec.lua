@@ -1,11 +1,11 @@
 -- What finds differences is shown to find each kind of them.
 
-local codec = require "klaviyo.sandbox.json"
+local json = require "klaviyo.sandbox.json"
 local shapes = require "spec.support.shapes"
 
 local function answer(body, status, media)
   return {status = status or 200, headers = {["content-type"] = media},
-    body = body and assert(codec.decode(body)) or codec.null}
+    body = body and assert(json.decode(body)) or json.null}
 end
 
 local function found(a, b)

@@ -37,17 +37,17 @@ end
 -- klaviyo.new as a reader has it, but for where it leads.
 local function readers_klaviyo(server)
   local readers = setmetatable({}, {__index = klaviyo})
-  function readers.new(given)
+  function readers.new(settings)
     local own = {
       base_url = server.base_url, api_key = server.key,
       company_id = server.company_id,
     }
-    local base = given.base_url or ""
+    local base = settings.base_url or ""
     if base:find("^http://127") then
-      return klaviyo.new(given)  -- a sandbox of the snippet's own
+      return klaviyo.new(settings)  -- a sandbox of the snippet's own
     end
     own.base_url = own.base_url .. (base:match("^https://[^/]+(/.*)") or "")
-    for name, value in pairs(given) do
+    for name, value in pairs(settings) do
       own[name] = own[name] or value
     end
     return klaviyo.new(own)

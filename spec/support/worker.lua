@@ -1,6 +1,6 @@
 -- An nginx whose phases run what a spec says, with a client of a sandbox at
 -- hand: `client`, `klaviyo`, and `note(…)`, which adds a line to what
--- `World:notes()` gives.
+-- `Worker:notes()` returns.
 
 local nginx = require "spec.support.nginx"
 local script = require "spec.support.script"
@@ -8,8 +8,8 @@ local shell = require "klaviyo.sandbox.shell"
 
 local M = {}
 
-local World = {}
-World.__index = World
+local Worker = {}
+Worker.__index = Worker
 
 local CONF = [[
 load_module modules/ndk_http_module.so;
@@ -71,11 +71,11 @@ end
 ---@param options table Lua or nginx text for its parts: locations (by path), init, init_worker, main, http,
 ---  server, more (servers); replace (pairs, see nginx.start); workers (1), base_url (the client's, if not the
 ---  sandbox's)
----@return table world
+---@return table worker
 function M.start(upstream, options)
   local ok, dir = shell.run('mktemp -d "${TMPDIR:-/tmp}/klaviyo-notes.XXXXXX"')
   assert(ok, dir)
-  local self = setmetatable({ notes_dir = (dir:gsub("%s+$", "")) }, World)
+  local self = setmetatable({ notes_dir = (dir:gsub("%s+$", "")) }, Worker)
   self.upstream = upstream
   local values = {
     MAIN = options.main, HTTP = options.http, INIT = options.init, MORE = options.more,
@@ -103,7 +103,7 @@ end
 
 --- The lines that were noted.
 ---@return string[]
-function World:notes()
+function Worker:notes()
   local list = {}
   for line in (shell.read(self.notes_dir .. "/notes") or ""):gmatch("[^\n]+") do
     list[#list + 1] = line
@@ -112,7 +112,7 @@ function World:notes()
 end
 
 --- The noted lines that begin with a word, once there are so many.
-function World:noted(word, count)
+function Worker:noted(word, count)
   local list
   shell.wait_for(function()
     list = {}
@@ -129,7 +129,7 @@ end
 
 --- What a location answers, and its status.
 ---@return string body, integer status
-function World:get(path, options)
+function Worker:get(path, options)
   local text = script.shell(("curl -sS -g -m 20 --noproxy '*' %s -w '\\n%%{http_code}' %s")
     :format(options or "", script.quote(self.base_url .. path)))
   local body, status = text:match("^(.*)\n(%d%d%d)$")
@@ -143,7 +143,7 @@ local AT_ONCE = 250
 ---@param path string
 ---@param count integer
 ---@param options {meanwhile: function|nil, seconds: number|nil, one_by_one: boolean|nil}|nil
-function World:many(path, count, options)
+function Worker:many(path, count, options)
   options = options or {}
   self.batches = (self.batches or 0) + 1
   local out, parts, left = ("%s/many%d"):format(self.notes_dir, self.batches), {}, count
@@ -176,7 +176,7 @@ end
 
 --- The pids of the workers that are not leaving.
 ---@return string[]
-function World:workers()
+function Worker:workers()
   local children = shell.read(("/proc/%s/task/%s/children"):format(self.pid, self.pid)) or ""
   local list = {}
   for pid in children:gmatch("%d+") do
@@ -195,12 +195,12 @@ function M.gone(pid, seconds)
   end, seconds)
 end
 
-function World:signal(name, pid)
+function Worker:signal(name, pid)
   assert(shell.run(("kill -%s %s"):format(name, pid or self.pid)))
 end
 
 --- A new generation of workers; the pids of the old one.
-function World:reload()
+function Worker:reload()
   local before = self:workers()
   self:signal("HUP")
   assert(shell.wait_for(function()
@@ -216,12 +216,12 @@ function M.descriptors(pid)
   return tonumber(text)
 end
 
-function World:logs()
+function Worker:logs()
   return self.server:logs()
 end
 
 --- Lines of the log that tell of something wrong.
-function World:complaints()
+function Worker:complaints()
   local list = {}
   for line in self:logs():gmatch("[^\n]+") do
     if line:find("[warn]", 1, true) or line:find("[error]", 1, true) or line:find("[alert]", 1, true)
@@ -232,7 +232,7 @@ function World:complaints()
   return list
 end
 
-function World:stop()
+function Worker:stop()
   if self.server then
     self.last = self.server:stop()
     self.server = nil

@@ -96,7 +96,7 @@ loops["of cqueues"] = has_cqueues and function()
 end
 
 describe("the example of cqueues", function()
-  local world = sandbox.here(setup, teardown, { profiles = 250 })
+  local fixture = sandbox.here(setup, teardown, { profiles = 250 })
 
   it("walks while it ticks", function()
     if not has_cqueues then
@@ -104,7 +104,7 @@ describe("the example of cqueues", function()
       return
     end
     local output, status = script.shell(("env KLAVIYO_BASE_URL=%s KLAVIYO_API_KEY=%s KLAVIYO_RATE_LIMIT_FILE=%s/x %s "
-      .. "examples/cqueues.lua"):format(world.server.base_url, world.key, world.server.dir, script.interpreter))
+      .. "examples/cqueues.lua"):format(fixture.server.base_url, fixture.key, fixture.server.dir, script.interpreter))
     assert.equal(0, status, output)
     assert.matches("profiles: 250\n", output, 1, true)
     assert.matches("lists: 2\n", output, 1, true)
@@ -114,7 +114,7 @@ end)
 
 for _, name in ipairs { "of socket.select", "of cqueues" } do
   describe("in a loop " .. name, function()
-    local world = sandbox.here(setup, teardown, { profiles = 250 })
+    local fixture = sandbox.here(setup, teardown, { profiles = 250 })
     local loop, client
 
     -- What is shown in this loop, where it is there.
@@ -125,9 +125,9 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
           return
         end
         loop = loops[name]()
-        client = connect(world.server.base_url, { wait = loop.wait })
-        world.server:clear_faults()
-        assert(world.client:call("get_lists")) -- there is a connection
+        client = connect(fixture.server.base_url, { wait = loop.wait })
+        fixture.server:clear_faults()
+        assert(fixture.client:call("get_lists")) -- there is a connection
         fn()
         collectgarbage()
         collectgarbage()
@@ -157,22 +157,22 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
     end
 
     shows("a call lets the others go on", function()
-      world.server:fault { delay = 0.3 }
+      fixture.server:fault { delay = 0.3 }
       local doc
       loop.go(function()
         doc = assert(client:call("get_lists"))
       end)
       local ticker = tick(function() return doc end)
-      local took, turns = run()
+      local elapsed, turns = run()
       assert.equal(2, #doc.data)
-      assert.is_true(took >= 0.3 and took < 1, took)
+      assert.is_true(elapsed >= 0.3 and elapsed < 1, elapsed)
       assert.is_true(ticker.count >= 20, ticker.count)
       assert.is_true(ticker.late < 0.19, ticker.late)
       assert.is_true(loop.waits >= 1 and turns < 500, turns)
     end)
 
     shows("calls of many go on together, none late", function()
-      world.server:fault { delay = 0.05, rate = 1 }
+      fixture.server:fault { delay = 0.05, rate = 1 }
       local done, slowest = 0, 0
       for _ = 1, 12 do
         loop.go(function()
@@ -185,15 +185,15 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
         end)
       end
       local ticker = tick(function() return done == 12 end)
-      local took = run()
-      assert.is_true(took < 1.5, took) -- one after the other: 3 s
+      local elapsed = run()
+      assert.is_true(elapsed < 1.5, elapsed) -- one after the other: 3 s
       assert.is_true(slowest < 0.24, slowest)
       assert.is_true(ticker.late < 0.19, ticker.late)
     end)
 
     shows("an end that came while another worked is seen at once", function()
-      world.server:fault { delay = 0.05, times = 1 }
-      world.server:fault { delay = 1, times = 1, skip = 1 }
+      fixture.server:fault { delay = 0.05, times = 1 }
+      fixture.server:fault { delay = 1, times = 1, skip = 1 }
       local first, second
       loop.go(function()
         local began = core.clock()
@@ -212,11 +212,11 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
     end)
 
     shows("a call that is left is nobody's business", function()
-      world.server:fault { delay = 0.05, times = 2 }
+      fixture.server:fault { delay = 0.05, times = 2 }
       local left, done
       loop.go(function()
         -- as a loop would that is then ended
-        local waiting = connect(world.server.base_url, { wait = function() coroutine.yield() end })
+        local waiting = connect(fixture.server.base_url, { wait = function() coroutine.yield() end })
         left = coroutine.create(function()
           return waiting:call("get_lists")
         end)
@@ -236,14 +236,14 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
     end)
 
     shows("walks ask ahead, and may be shared", function()
-      world.server:fault { delay = 0.01, operation = "get_profiles", rate = 1 }
+      fixture.server:fault { delay = 0.01, operation = "get_profiles", rate = 1 }
       local walk = client:each("get_profiles", { page = { size = 20 } })
-      local seen, count, own = {}, 0, 0
+      local ids, count, own = {}, 0, 0
       for _ = 1, 5 do
         loop.go(function()
           for profile in walk do
-            assert.is_nil(seen[profile.id])
-            seen[profile.id] = true
+            assert.is_nil(ids[profile.id])
+            ids[profile.id] = true
             count = count + 1
             if count % 7 == 0 then
               loop.sleep(0.001)
@@ -264,8 +264,8 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
     end)
 
     shows("a map runs beside the others", function()
-      world.server:fault { delay = 0.05, operation = "get_lists", rate = 1 }
-      local ends = 0
+      fixture.server:fault { delay = 0.05, operation = "get_lists", rate = 1 }
+      local finished = 0
       for _ = 1, 2 do
         loop.go(function()
           local last = 0
@@ -281,26 +281,26 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
             last = item
           end
           assert.equal(24, last)
-          ends = ends + 1
+          finished = finished + 1
         end)
       end
-      local ticker = tick(function() return ends == 2 end)
-      local took = run()
-      assert.equal(2, ends)
-      assert.is_true(took < 1.2, took) -- one call after the other: 2.4 s
+      local ticker = tick(function() return finished == 2 end)
+      local elapsed = run()
+      assert.equal(2, finished)
+      assert.is_true(elapsed < 1.2, elapsed) -- one call after the other: 2.4 s
       assert.is_true(ticker.count >= 10, ticker.count)
       assert.is_true(ticker.late < 0.19, ticker.late)
     end)
 
     shows("a token is asked for by one at a time", function()
       local token, asked, done = nil, 0, 0
-      local own = connect(world.server.base_url, {
+      local own = connect(fixture.server.base_url, {
         wait = loop.wait, auth_scheme = "Klaviyo-API-Key",
         access_token = function()
           if not token then
             asked = asked + 1
             loop.sleep(0.05)
-            token = world.key
+            token = fixture.key
           end
           return token
         end,
@@ -317,8 +317,8 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
     end)
 
     shows("errors come to their own coroutines, in their time", function()
-      world.server:fault { delay = 2, operation = "get_lists" }
-      world.server:fault { status = 503, body = "no", operation = "get_metrics" }
+      fixture.server:fault { delay = 2, operation = "get_lists" }
+      fixture.server:fault { status = 503, body = "no", operation = "get_metrics" }
       local results = {}
       for i, operation in ipairs { "get_lists", "get_metrics" } do
         loop.go(function()

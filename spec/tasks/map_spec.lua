@@ -34,16 +34,16 @@ local function inside_and_outside(fn)
 end
 
 describe("client:map", function()
-  local world = sandbox.here(setup, teardown, { profiles = 250 })
+  local fixture = sandbox.here(setup, teardown, { profiles = 250 })
   local client
 
   setup(function()
-    client = world.client
+    client = fixture.client
     assert(client:call("get_lists"))
   end)
 
   before_each(function()
-    world.server:clear_faults()
+    fixture.server:clear_faults()
   end)
 
   -- Nothing may be under way when a walk is over.
@@ -82,12 +82,12 @@ describe("client:map", function()
           ids[#ids + 1] = profile.id
         end
         table.insert(ids, 3, "nobody")
-        local seen = {}
+        local mapped = {}
         local walk = client:map(ids, function(id)
           return client.profiles:get(id)
         end)
         for doc, err, id in walk do
-          seen[#seen + 1] = id
+          mapped[#mapped + 1] = id
           if id == "nobody" then
             assert.is_false(doc)
             assert.equal(404, err.status)
@@ -96,13 +96,13 @@ describe("client:map", function()
             assert.is_nil(err)
           end
         end
-        assert.same(ids, seen)
+        assert.same(ids, mapped)
         assert.equal(6, walk.count)
       end)
     end)
 
     it("false for nil and for false, and goes on", function()
-      local seen = {}
+      local results = {}
       for result, err, item in client:map({ 1, 2, 3, 4 }, function(item)
         if item == 2 then
           return nil, "why"
@@ -113,9 +113,9 @@ describe("client:map", function()
         end
         return item
       end) do
-        seen[item] = { result, err }
+        results[item] = { result, err }
       end
-      assert.same({ { false }, { false, "why" }, { false }, { 4 } }, seen)
+      assert.same({ { false }, { false, "why" }, { false }, { 4 } }, results)
     end)
 
     it("of nothing from nothing", function()
@@ -163,7 +163,7 @@ describe("client:map", function()
 
     it("a walk of the client's, whose pages come as they are needed", function()
       inside_and_outside(function()
-        local count, before = 0, #world:log()
+        local count, before = 0, #fixture:log()
         for doc, _, profile in client:map(client.profiles:each { page = { size = 50 } }, function(profile)
           return client.profiles:get(profile.id)
         end, { concurrency = 20 }) do
@@ -171,7 +171,7 @@ describe("client:map", function()
           count = count + 1
         end
         assert.equal(250, count)
-        assert.equal(255, #world:log(before))
+        assert.equal(255, #fixture:log(before))
       end)
     end)
 
@@ -211,11 +211,11 @@ describe("client:map", function()
     it("as the wire shows: ten unless told otherwise", function()
       for concurrency, least in pairs { [0] = 0.4, [5] = 0.8, [20] = 0.2, [1] = 0.8 } do
         local total = concurrency == 1 and 8 or 40
-        local took
+        local elapsed
         for _ = 1, 5 do -- whatever else the machine may have to do
-          world.server:fault { delay = 0.1, times = total, operation = "get_lists" }
+          fixture.server:fault { delay = 0.1, times = total, operation = "get_lists" }
           local most = 0
-          took = timed(function()
+          elapsed = timed(function()
             for doc in client:map(counter(total), function()
               local _, running = core.stats()
               most = math.max(most, running)
@@ -225,11 +225,11 @@ describe("client:map", function()
             end
           end)
           assert.is_true(most <= (concurrency > 0 and concurrency or 10))
-          assert.is_true(took >= least, took)
-          if took < least * 1.5 + 0.5 then break end
+          assert.is_true(elapsed >= least, elapsed)
+          if elapsed < least * 1.5 + 0.5 then break end
         end
         -- more than 16 connections there are not
-        assert.is_true(took < least * 1.5 + 0.5, took)
+        assert.is_true(elapsed < least * 1.5 + 0.5, elapsed)
       end
     end)
 
@@ -249,19 +249,19 @@ describe("client:map", function()
     it("and takes no more from an endless source than may be under way", function()
       inside_and_outside(function()
         local source = counter()
-        local given = 0
+        local received = 0
         local walk = client:map(source, function(item)
           klaviyo.sleep(item % 3 / 1000)
         end, { concurrency = 8 })
         assert.equal(0, source.taken)
         for _ in walk do
-          given = given + 1
-          -- what was given, and the window that was filled before it
-          assert.is_true(source.taken <= given - 1 + 8)
-          if given == 5 then
+          received = received + 1
+          -- what was received, and the window that was filled before it
+          assert.is_true(source.taken <= received - 1 + 8)
+          if received == 5 then
             klaviyo.sleep(0.05) -- who works slowly is not run away from
-            assert.is_true(source.taken <= given - 1 + 8)
-          elseif given == 50 then
+            assert.is_true(source.taken <= received - 1 + 8)
+          elseif received == 50 then
             break
           end
         end
@@ -274,7 +274,7 @@ describe("client:map", function()
   describe("raises", function()
     it("what the function raises, at its place in the order", function()
       inside_and_outside(function()
-        local object, given = { "an object" }, {}
+        local object, results = { "an object" }, {}
         local walk = client:map({ 1, 2, 3, 4, 5 }, function(item)
           klaviyo.sleep((5 - item) / 200)
           if item == 3 then
@@ -284,17 +284,17 @@ describe("client:map", function()
         end)
         assert.equal(object, raised(function()
           for result in walk do
-            given[#given + 1] = result
+            results[#results + 1] = result
           end
         end))
-        assert.same({ 1, 2 }, given)
+        assert.same({ 1, 2 }, results)
         assert.is_nil((walk:next())) -- it is over
       end)
     end)
 
-    it("what the source raises, once all before it were given", function()
+    it("what the source raises, after all results before it", function()
       inside_and_outside(function()
-        local given, at = {}, 0
+        local results, at = {}, 0
         local walk = client:map(function()
           at = at + 1
           if at == 4 then
@@ -307,33 +307,33 @@ describe("client:map", function()
         end)
         assert.same({ "no more" }, raised(function()
           for result in walk do
-            given[#given + 1] = result
+            results[#results + 1] = result
           end
         end))
-        assert.same({ 1, 2, 3 }, given)
+        assert.same({ 1, 2, 3 }, results)
         assert.is_nil((walk:next()))
         assert.equal(4, at)
       end)
     end)
 
     it("the error object of a source whose page fails", function()
-      world.server:fault { status = 500, body = "no", operation = "get_profiles", skip = 1 }
-      local given = 0
+      fixture.server:fault { status = 500, body = "no", operation = "get_profiles", skip = 1 }
+      local received = 0
       local err = raised(function()
         for _ in client:map(client.profiles:each { page = { size = 50 } }, function(profile)
           return client.profiles:get(profile.id)
         end) do
-          given = given + 1
+          received = received + 1
         end
       end)
       assert.equal(500, err.status)
       assert.equal("get_profiles", err.operation)
-      assert.equal(50, given)
+      assert.equal(50, received)
     end)
 
     it("gives up on the others then", function()
-      world.server:fault { delay = 5, times = 9, skip = 1 }
-      local took = timed(raised, function()
+      fixture.server:fault { delay = 5, times = 9, skip = 1 }
+      local elapsed = timed(raised, function()
         for _ in client:map(counter(), function(item)
           local doc = call()
           if item == 1 then
@@ -342,7 +342,7 @@ describe("client:map", function()
           return doc
         end) do end -- luacheck: ignore 542
       end)
-      assert.is_true(took < 2, took)
+      assert.is_true(elapsed < 2, elapsed)
       assert.same({ 0, 0 }, { core.stats() })
     end)
 
@@ -370,8 +370,8 @@ describe("client:map", function()
   describe("that is left", function()
     it("gives up on what is under way", function()
       inside_and_outside(function()
-        world.server:fault { delay = 5, times = 9, skip = 1 }
-        local took = timed(function()
+        fixture.server:fault { delay = 5, times = 9, skip = 1 }
+        local elapsed = timed(function()
           for _ in client:map(counter(), call) do -- luacheck: ignore 512
             break
           end
@@ -379,8 +379,8 @@ describe("client:map", function()
           collectgarbage()
           assert.same({ 0, 0 }, { core.stats() })
         end)
-        assert.is_true(took < 2, took)
-        world.server:clear_faults()
+        assert.is_true(elapsed < 2, elapsed)
+        fixture.server:clear_faults()
       end)
     end)
 
@@ -430,7 +430,7 @@ describe("client:map", function()
     end)
 
     it("with its task goes with it", function()
-      world.server:fault { delay = 5, times = 100 }
+      fixture.server:fault { delay = 5, times = 100 }
       klaviyo.run(function()
         local task = klaviyo.spawn(function()
           for _ in client:map(counter(), call) do end -- luacheck: ignore 542
@@ -447,8 +447,8 @@ describe("client:map", function()
 
   it("runs inside tasks, several at a time, each in its own order", function()
     local sums = {}
-    world.server:fault { delay = 0.02, rate = 1 }
-    local took = timed(klaviyo.run, function()
+    fixture.server:fault { delay = 0.02, rate = 1 }
+    local elapsed = timed(klaviyo.run, function()
       for name = 1, 4 do
         klaviyo.spawn(function()
           local before = 0
@@ -462,7 +462,7 @@ describe("client:map", function()
       end
     end)
     assert.same({ 12, 12, 12, 12 }, sums)
-    assert.is_true(took < 0.9, took) -- one after the other: 48 × 0.02 s
+    assert.is_true(elapsed < 0.9, elapsed) -- one after the other: 48 × 0.02 s
   end)
 
   it("interleaves with another one in the same hand", function()
@@ -484,7 +484,7 @@ describe("client:map", function()
   end)
 
   it("may be shared by several tasks: each result comes once", function()
-    local seen, count = {}, 0
+    local items, count = {}, 0
     local walk = client:map(counter(100), function(item)
       return call() and item
     end, { concurrency = 10 })
@@ -492,8 +492,8 @@ describe("client:map", function()
       for _ = 1, 5 do
         klaviyo.spawn(function()
           for item in walk do
-            assert.is_nil(seen[item])
-            seen[item] = true
+            assert.is_nil(items[item])
+            items[item] = true
             count = count + 1
           end
         end)

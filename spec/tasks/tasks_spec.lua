@@ -31,11 +31,11 @@ end
 
 -- Nothing of a run that failed is left to be done, or raised, by the next.
 local function is_clean()
-  local took, result = timed(run, function()
+  local elapsed, result = timed(run, function()
     return "fine"
   end)
   assert.equal("fine", result)
-  assert.is_true(took < 1)
+  assert.is_true(elapsed < 1)
 end
 
 -- Shown where the language has closing values.
@@ -72,7 +72,7 @@ describe("a task", function()
 
   it("is done by the time that run returns", function()
     local done = 0
-    local took = timed(run, function()
+    local elapsed = timed(run, function()
       for _ = 1, 10 do
         spawn(function()
           sleep(0.1)
@@ -84,7 +84,7 @@ describe("a task", function()
       end
     end)
     assert.equal(10, done)
-    assert.is_true(took >= 0.2 and took < 1, took)
+    assert.is_true(elapsed >= 0.2 and elapsed < 1, elapsed)
   end)
 
   it("can be waited for, by many, and once it is done", function()
@@ -93,11 +93,11 @@ describe("a task", function()
         sleep(0.02)
         return "a", nil, "c"
       end)
-      local seen = 0
+      local finished = 0
       for _ = 1, 3 do
         spawn(function()
           assert.same({ "a", nil, "c" }, { task:wait() })
-          seen = seen + 1
+          finished = finished + 1
         end)
       end
       assert.is_false(task.done)
@@ -105,7 +105,7 @@ describe("a task", function()
       assert.is_true(task.done)
       assert.same({ "a", nil, "c" }, { task:wait() })
       sleep(0)
-      assert.equal(3, seen)
+      assert.equal(3, finished)
     end)
   end)
 
@@ -164,10 +164,10 @@ end)
 describe("sleep", function()
   it("takes its time, inside and outside, and no longer", function()
     for _, how in ipairs { run, function(fn) fn() end } do
-      local took = timed(how, function()
+      local elapsed = timed(how, function()
         sleep(0.11)
       end)
-      assert.is_true(took >= 0.11 and took < 0.5, took)
+      assert.is_true(elapsed >= 0.11 and elapsed < 0.5, elapsed)
     end
   end)
 
@@ -335,7 +335,7 @@ describe("an error in a task", function()
 
   it("of the main task ends the others, and comes with what else went wrong", function()
     local went_on = false
-    local took, err = timed(raised, run, function()
+    local elapsed, err = timed(raised, run, function()
       spawn(function()
         sleep(5)
         went_on = true
@@ -343,7 +343,7 @@ describe("an error in a task", function()
       error("main", 0)
     end)
     assert.equal("main", err)
-    assert.is_true(took < 1)
+    assert.is_true(elapsed < 1)
     assert.is_false(went_on)
     err = raised(run, function()
       spawn(fails "other")
@@ -490,7 +490,7 @@ describe("a task that is cancelled", function()
 
   it("goes no further, and takes no more time", function()
     local went_on = false
-    local took = timed(run, function()
+    local elapsed = timed(run, function()
       local task = spawn(function()
         sleep(5)
         went_on = true
@@ -501,7 +501,7 @@ describe("a task that is cancelled", function()
       task:cancel()
     end)
     assert.is_false(went_on)
-    assert.is_true(took < 1, took)
+    assert.is_true(elapsed < 1, elapsed)
   end)
 
   it("is never begun, where it has not been", function()
@@ -609,7 +609,7 @@ describe("a run within a run", function()
 
   it("gives what its function gives, and waits for its own tasks alone", function()
     local order = {}
-    local took = timed(run, function()
+    local elapsed = timed(run, function()
       spawn(function()
         sleep(0.3)
         order[#order + 1] = "outer"
@@ -624,7 +624,7 @@ describe("a run within a run", function()
       order[#order + 1] = "between"
     end)
     assert.same({ "inner", "between", "outer" }, order)
-    assert.is_true(took < 1)
+    assert.is_true(elapsed < 1)
   end)
 
   it("raises its own errors, for its caller to catch", function()
@@ -645,7 +645,7 @@ describe("a run within a run", function()
   end)
 
   it("may go on beside others, each to its end", function()
-    local took = timed(run, function()
+    local elapsed = timed(run, function()
       for i = 1, 20 do
         spawn(function()
           assert.equal(i, run(function()
@@ -655,7 +655,7 @@ describe("a run within a run", function()
         end)
       end
     end)
-    assert.is_true(took < 1, took) -- one after the other: 2 s
+    assert.is_true(elapsed < 1, elapsed) -- one after the other: 2 s
   end)
 
   it("blocks in a coroutine that is no task, and does not hang", function()
@@ -678,14 +678,14 @@ describe("a run within a run", function()
 end)
 
 describe("coroutines that are no tasks", function()
-  local world = sandbox.here(setup, teardown, { profiles = 60 })
+  local fixture = sandbox.here(setup, teardown, { profiles = 60 })
 
   after_each(is_clean)
 
   local function generator(count)
     return coroutine.wrap(function()
       for i = 1, count do
-        assert(world.client:call("get_lists"))
+        assert(fixture.client:call("get_lists"))
         coroutine.yield(i)
       end
     end)
@@ -707,7 +707,7 @@ describe("coroutines that are no tasks", function()
           sums[task] = 0
           for i in generator(4) do
             sums[task] = sums[task] + i
-            assert(world.client:call("get_lists"))
+            assert(fixture.client:call("get_lists"))
           end
         end)
       end
@@ -721,13 +721,13 @@ describe("coroutines that are no tasks", function()
       for _ = 1, 10 do
         spawn(function()
           sleep(0.01)
-          assert(world.client:call("get_lists"))
+          assert(fixture.client:call("get_lists"))
           others = others + 1
         end)
       end
       local task = spawn(function()
         sleep(0.1)
-        return assert(world.client:call("get_lists")).data
+        return assert(fixture.client:call("get_lists")).data
       end)
       local data = coroutine.wrap(function()
         sleep(0.01)
@@ -744,7 +744,7 @@ describe("coroutines that are no tasks", function()
         return coroutine.wrap(function()
           return spawn(function()
             return coroutine.wrap(function()
-              return #assert(world.client:call("get_lists")).data
+              return #assert(fixture.client:call("get_lists")).data
             end)()
           end):wait()
         end)()
@@ -756,10 +756,10 @@ describe("coroutines that are no tasks", function()
   it("block where one cannot yield: in a pattern's replacement", function()
     local text = run(function()
       local other = spawn(function()
-        return (world.client:call("get_lists"))
+        return (fixture.client:call("get_lists"))
       end)
       local replaced = ("a b"):gsub("%a", function(letter)
-        local doc = assert(world.client:call("get_lists"))
+        local doc = assert(fixture.client:call("get_lists"))
         assert(other:wait())
         return letter .. #doc.data
       end)
@@ -780,43 +780,43 @@ describe("coroutines that are no tasks", function()
 end)
 
 describe("calls", function()
-  local world = sandbox.here(setup, teardown, { profiles = 250 })
+  local fixture = sandbox.here(setup, teardown, { profiles = 250 })
   local client
 
   setup(function()
-    client = world.client
+    client = fixture.client
     assert(client:call("get_lists"))
   end)
 
   before_each(function()
-    world.server:clear_faults()
+    fixture.server:clear_faults()
   end)
 
   after_each(is_clean)
 
   it("inside tasks go on together; the same code outside blocks", function()
-    world.server:fault { delay = 0.1, times = 10 }
+    fixture.server:fault { delay = 0.1, times = 10 }
     local function work()
       return #assert(client:call("get_lists")).data
     end
-    local took = timed(run, function()
+    local elapsed = timed(run, function()
       for _ = 1, 5 do
         spawn(function()
           assert.equal(2, work())
         end)
       end
     end)
-    assert.is_true(took >= 0.1 and took < 0.4, took)
-    took = timed(function()
+    assert.is_true(elapsed >= 0.1 and elapsed < 0.4, elapsed)
+    elapsed = timed(function()
       for _ = 1, 5 do
         assert.equal(2, work())
       end
     end)
-    assert.is_true(took >= 0.5, took)
+    assert.is_true(elapsed >= 0.5, elapsed)
   end)
 
   it("return their errors, each to its own task", function()
-    world.server:fault { status = 500, body = "no", times = 3 }
+    fixture.server:fault { status = 500, body = "no", times = 3 }
     local good, bad = 0, 0
     run(function()
       for _ = 1, 10 do
@@ -856,16 +856,16 @@ describe("calls", function()
 
   it("of several tasks may share one walk: each resource comes once", function()
     for _, prefetch in ipairs { true, false } do
-      local seen, count = {}, 0
-      world.server:fault { delay = 0.005, operation = "get_profiles", times = 13 }
+      local ids, count = {}, 0
+      fixture.server:fault { delay = 0.005, operation = "get_profiles", times = 13 }
       local walk = client:with { prefetch = prefetch }:each("get_profiles",
         { page = { size = 20 }, limit = 245 })
       run(function()
         for _ = 1, 7 do
           spawn(function()
             for profile in walk do
-              assert.is_nil(seen[profile.id])
-              seen[profile.id] = true
+              assert.is_nil(ids[profile.id])
+              ids[profile.id] = true
               count = count + 1
               sleep(0.001)
             end
@@ -878,7 +878,7 @@ describe("calls", function()
   end)
 
   it("of several tasks that share a walk wait for its pages alone", function()
-    world.server:fault { delay = 0.01, operation = "get_profiles" }
+    fixture.server:fault { delay = 0.01, operation = "get_profiles" }
     local walk = client:each("get_profiles", { page = { size = 20 } })
     local order = {}
     run(function()
@@ -896,9 +896,9 @@ describe("calls", function()
   end)
 
   it("of several tasks may share one walk over pages, of which one fails", function()
-    world.server:fault { status = 500, body = "no", operation = "get_profiles", skip = 3 }
+    fixture.server:fault { status = 500, body = "no", operation = "get_profiles", skip = 3 }
     local pages = client:pages("get_profiles", { page = { size = 20 } })
-    local seen, failed = {}, 0
+    local ids, failed = {}, 0
     run(function()
       for _ = 1, 4 do
         spawn(function()
@@ -906,9 +906,9 @@ describe("calls", function()
             local page, err = pages:next()
             if page then
               local id = page.data[1].id
-              assert.is_nil(seen[id])
-              seen[id] = true
-              seen.count = (seen.count or 0) + 1
+              assert.is_nil(ids[id])
+              ids[id] = true
+              ids.count = (ids.count or 0) + 1
             elseif err then
               failed = failed + 1
             else
@@ -918,7 +918,7 @@ describe("calls", function()
         end)
       end
     end)
-    assert.equal(13, seen.count)
+    assert.equal(13, ids.count)
     assert.equal(1, failed)
   end)
 
@@ -944,8 +944,8 @@ describe("calls", function()
   end)
 
   it("of a cancelled task are given up", function()
-    world.server:fault { delay = 5 }
-    local took = timed(run, function()
+    fixture.server:fault { delay = 5 }
+    local elapsed = timed(run, function()
       local task = spawn(function()
         client:call("get_lists")
       end)
@@ -954,12 +954,12 @@ describe("calls", function()
       task:cancel()
       assert.same({ 0, 0 }, { core.stats() })
     end)
-    assert.is_true(took < 2, took)
+    assert.is_true(elapsed < 2, elapsed)
   end)
 
   it("of a main task that fails are given up with the others", function()
-    world.server:fault { delay = 5, times = 20 }
-    local took = timed(raised, run, function()
+    fixture.server:fault { delay = 5, times = 20 }
+    local elapsed = timed(raised, run, function()
       for _ = 1, 20 do
         spawn(function()
           client:call("get_lists")
@@ -968,12 +968,12 @@ describe("calls", function()
       sleep(0.05)
       error("enough", 0)
     end)
-    assert.is_true(took < 2, took)
+    assert.is_true(elapsed < 2, elapsed)
     assert.same({ 0, 0 }, { core.stats() })
   end)
 
   it("go on while some task has always something to do", function()
-    world.server:fault { delay = 0.05, times = 2 }
+    fixture.server:fault { delay = 0.05, times = 2 }
     local turns, done = 0, 0
     run(function()
       for _ = 1, 2 do
@@ -991,7 +991,7 @@ describe("calls", function()
   end)
 
   it("whose task is forgotten are given up with it", function()
-    world.server:fault { delay = 5, times = 10 }
+    fixture.server:fault { delay = 5, times = 10 }
     do
       local tasks = require "klaviyo.tasks"
       local held = {} -- luacheck: ignore 241
@@ -1011,11 +1011,11 @@ describe("calls", function()
 end)
 
 describe("a function that gives the token", function()
-  local world = sandbox.here(setup, teardown)
+  local fixture = sandbox.here(setup, teardown)
 
   -- The key is good, all else is refused.
   local function client_of(give)
-    return world:new_client {
+    return fixture:new_client {
       access_token = give, auth_scheme = "Klaviyo-API-Key", rate_limit_key = "a",
     }
   end
@@ -1029,8 +1029,8 @@ describe("a function that gives the token", function()
       if old then
         askings = askings + 1
         refused[#refused + 1] = old
-        assert(world.client:call("get_lists")) -- to be refreshed takes a call
-        token = world.key
+        assert(fixture.client:call("get_lists")) -- to be refreshed takes a call
+        token = fixture.key
       end
       at_once = at_once - 1
       return token
@@ -1053,7 +1053,7 @@ describe("a function that gives the token", function()
       if not token then
         refreshes = refreshes + 1
         sleep(0.02)
-        token = world.key
+        token = fixture.key
       end
       return token
     end)
@@ -1077,7 +1077,7 @@ describe("a function that gives the token", function()
         sleep(0.01)
         error("not now", 0)
       end
-      return world.key
+      return fixture.key
     end)
     run(function()
       local function call()
@@ -1115,7 +1115,7 @@ describe("a function that gives the token", function()
 end)
 
 describe("tens of thousands of tasks #memory #alone", function()
-  local world = sandbox.here(setup, teardown)
+  local fixture = sandbox.here(setup, teardown)
 
   -- Kilobytes that stay when a run is over, besides tables that have grown.
   local function kept(fn)
@@ -1133,10 +1133,10 @@ describe("tens of thousands of tasks #memory #alone", function()
 
   it("cost their own work alone, and leave nothing", function()
     local count = 0
-    local took
+    local elapsed
     assert.is_true(kept(function()
       count = 0
-      took = timed(run, function()
+      elapsed = timed(run, function()
         for i = 1, 20000 do
           spawn(function()
             sleep((i * 7919 % 1000) / 10000)
@@ -1146,7 +1146,7 @@ describe("tens of thousands of tasks #memory #alone", function()
       end)
     end) < 64)
     assert.equal(20000, count)
-    assert.is_true(took < 10, took)
+    assert.is_true(elapsed < 10, elapsed)
   end)
 
   it("may each make a call", function()
@@ -1154,7 +1154,7 @@ describe("tens of thousands of tasks #memory #alone", function()
     run(function()
       for _ = 1, 10000 do
         spawn(function()
-          local found = #assert(world.client:call("get_lists")).data
+          local found = #assert(fixture.client:call("get_lists")).data
           count = count + found
         end)
       end
@@ -1183,7 +1183,7 @@ describe("tens of thousands of tasks #memory #alone", function()
 end)
 
 describe("Ctrl-C #time", function()
-  local world = sandbox.here(setup, teardown)
+  local fixture = sandbox.here(setup, teardown)
 
   -- Milliseconds from the signal to the end of a script, once it has said
   -- "ready"; and what else it wrote.
@@ -1196,7 +1196,7 @@ describe("Ctrl-C #time", function()
       local client = require "spec.support.connect" (%q)
       local run, spawn, sleep = klaviyo.run, klaviyo.spawn, klaviyo.sleep
       local function ready() print "ready" io.stdout:flush() end
-    ]]):format(world.server.base_url) .. text)
+    ]]):format(fixture.server.base_url) .. text)
     file:close()
     local output, status = script.shell(([[(
       timeout -k 1 20 %s %s >%s.out 2>&1 & pid=$!
@@ -1211,18 +1211,18 @@ describe("Ctrl-C #time", function()
     return tonumber(output:match("took (%d+) ms")), output, status
   end
 
-  local function ends(text)
-    world.server:fault { delay = 10, times = 1000 }
-    local took, output, status = interrupted(text)
-    world.server:clear_faults()
+  local function ends_promptly(text)
+    fixture.server:fault { delay = 10, times = 1000 }
+    local elapsed, output, status = interrupted(text)
+    fixture.server:clear_faults()
     assert.matches("interrupted!", output)
     assert.is_nil(output:find("went on", 1, true))
     assert.equal(1, status)
-    assert.is_true(took <= 300, "took " .. took .. " ms")
+    assert.is_true(elapsed <= 300, "took " .. elapsed .. " ms")
   end
 
   it("ends a run whose tasks wait for calls", function()
-    ends [[
+    ends_promptly [[
       run(function()
         for i = 1, 10 do
           spawn(function()
@@ -1236,7 +1236,7 @@ describe("Ctrl-C #time", function()
   end)
 
   it("ends a run whose tasks sleep, whatever they catch", function()
-    ends [[
+    ends_promptly [[
       run(function()
         for i = 1, 10 do
           spawn(function()
@@ -1250,7 +1250,7 @@ describe("Ctrl-C #time", function()
   end)
 
   it("ends a run whose tasks are busy", function()
-    ends [[
+    ends_promptly [[
       run(function()
         for i = 1, 10 do
           spawn(function()
@@ -1264,7 +1264,7 @@ describe("Ctrl-C #time", function()
   end)
 
   it("ends a run whose tasks compute", function()
-    ends [[
+    ends_promptly [[
       if jit then jit.off() end -- what is compiled cannot be interrupted
       local function compute()
         local text = ""
@@ -1286,14 +1286,14 @@ describe("Ctrl-C #time", function()
   end)
 
   it("ends a map, and what waits for a task", function()
-    ends [[
+    ends_promptly [[
       ready()
       for _ in client:map({1, 2, 3}, function()
         return client:call("get_lists")
       end) do end
       print "went on"
     ]]
-    ends [[
+    ends_promptly [[
       local task = spawn(sleep, 10)
       ready()
       task:wait()
@@ -1302,7 +1302,7 @@ describe("Ctrl-C #time", function()
   end)
 
   it("ends a run in a coroutine", function()
-    ends [[
+    ends_promptly [[
       coroutine.wrap(function()
         run(function()
           spawn(sleep, 10)

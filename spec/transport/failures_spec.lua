@@ -99,11 +99,11 @@ describe("a connection that never comes about", function()
     raw.with({ answers = {}, accept = false }, function(server)
       local began = now()
       local document, err = post(client_of(server.url, { connect_timeout = 0.4 }))
-      local took = now() - began
+      local elapsed = now() - began
       check_error(document, err, "timeout")
       assert.is_false(err.maybe_sent)
       assert.is_nil(err.status)
-      assert.is_true(took >= 0.4 and took < 1.4, "took " .. took)
+      assert.is_true(elapsed >= 0.4 and elapsed < 1.4, "took " .. elapsed)
     end)
   end)
 
@@ -121,8 +121,8 @@ describe("an answer that does not come whole", function()
   it("never begins", function()
     local began
     failing({ answers = { { never = true } } }, "timeout", function(err, server)
-      local took = now() - began
-      assert.is_true(took >= 0.4 and took < 1.4, "took " .. took)
+      local elapsed = now() - began
+      assert.is_true(elapsed >= 0.4 and elapsed < 1.4, "took " .. elapsed)
       assert.is_true(err.maybe_sent)
       assert.is_nil(err.status)
       assert.equal(1, #server:requests())
@@ -136,8 +136,8 @@ describe("an answer that does not come whole", function()
     local began
     failing({ answers = { { body = ("x"):rep(100), slice = 30, between = 0.15 } } }, "timeout",
       function(err)
-        local took = now() - began
-        assert.is_true(took >= 0.4 and took < 1.4, "took " .. took)
+        local elapsed = now() - began
+        assert.is_true(elapsed >= 0.4 and elapsed < 1.4, "took " .. elapsed)
         assert.is_true(err.maybe_sent)
       end, { timeout = 0.4 }, function(client)
         began = now()

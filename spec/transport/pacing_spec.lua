@@ -71,8 +71,8 @@ describe("pacing #alone #time", function()
     return errors
   end
 
-  local function throttled(world)
-    local stats = world.server:stats()
+  local function throttled(fixture)
+    local stats = fixture.server:stats()
     return stats.statuses["429"] or 0
   end
 
@@ -80,11 +80,11 @@ describe("pacing #alone #time", function()
 
   spec("gets no 429, and loses no time", function()
     local client = paced(alone.server.base_url)
-    local took = seconds_of(function()
+    local elapsed = seconds_of(function()
       assert.same({}, call_many(client, "get_metrics", 31)) -- 10/s
     end)
     assert.equal(0, throttled(alone))
-    assert.is_true(took >= 3 and took < 3.95, tostring(took))
+    assert.is_true(elapsed >= 3 and elapsed < 3.95, tostring(elapsed))
   end)
 
   spec("gets none with clients that do not know of each other", function()
@@ -106,7 +106,7 @@ describe("pacing #alone #time", function()
     local client = paced(dearer.server.base_url)
     local args = { additional_fields = { list = { "profile_count" } } } -- 1/s, 15/min
     local id = assert(client.lists:create { name = "Paced" }).data.id
-    local took = seconds_of(function()
+    local elapsed = seconds_of(function()
       for _ = 1, 3 do
         assert(client.lists:get(id, args))
       end
@@ -115,7 +115,7 @@ describe("pacing #alone #time", function()
       end
     end)
     assert.equal(0, throttled(dearer))
-    assert.is_true(took >= 2 and took < 3.5, tostring(took))
+    assert.is_true(elapsed >= 2 and elapsed < 3.5, tostring(elapsed))
   end)
 
   spec("waits out what others of the account have used", function()
@@ -133,11 +133,11 @@ describe("pacing #alone #time", function()
     assert.is_true(err.retry_after > 0)
     -- and asks no more: it was told
     local before = used.server:stats().requests
-    local took = seconds_of(function()
+    local elapsed = seconds_of(function()
       _, err = client:call("get_metrics", nil, { deadline = 0.5 })
     end)
     assert.equal("rate_limited", err.kind)
-    assert.is_true(took < 0.4, tostring(took))
+    assert.is_true(elapsed < 0.4, tostring(elapsed))
     assert.equal(before, used.server:stats().requests)
   end)
 
@@ -150,11 +150,11 @@ describe("pacing #alone #time", function()
   spec("learns those that are others than the catalogue's, windows of other lengths too", function()
     local client = paced(others.server.base_url)
     assert(client:call("get_metrics")) -- says: 20 a second, 40 in 3 s, 44 a day
-    local took = seconds_of(function()
+    local elapsed = seconds_of(function()
       assert.same({}, call_many(client, "get_metrics", 42))
     end)
     assert.equal(nil, others.server:stats().statuses["429"])
-    assert.is_true(took >= 3 and took < 5, tostring(took))
+    assert.is_true(elapsed >= 3 and elapsed < 5, tostring(elapsed))
     assert(client:call("get_metrics"))
     local _, err = client:call("get_metrics", nil, { deadline = 30 })
     assert.equal("rate_limited", err.kind)
@@ -164,12 +164,12 @@ describe("pacing #alone #time", function()
   spec("may be a gateway's", function()
     raw.with({ answers = { OK } }, function(server)
       local client = paced(server.url, { pacing = { per_second = 5 } })
-      local took = seconds_of(function()
+      local elapsed = seconds_of(function()
         for i = 1, 16 do
           assert(client:call(i % 2 == 0 and "get_lists" or "get_segments"))
         end
       end)
-      assert.is_true(took >= 3 and took < 3.95, tostring(took))
+      assert.is_true(elapsed >= 3 and elapsed < 3.95, tostring(elapsed))
     end)
   end)
 
@@ -177,24 +177,24 @@ describe("pacing #alone #time", function()
     raw.with({ answers = { { body = OK.body, headers = { ["RateLimit-Limit"] = "75, 75;w=1, 750;w=60",
       ["RateLimit-Remaining"] = "749", ["RateLimit-Reset"] = "60" } } } }, function(server)
       local client = paced(server.url, { pacing = { per_second = 5 } })
-      local took = seconds_of(function()
+      local elapsed = seconds_of(function()
         for _ = 1, 11 do
           assert(client:call("get_lists"))
         end
       end)
-      assert.is_true(took >= 2 and took < 2.95, tostring(took))
+      assert.is_true(elapsed >= 2 and elapsed < 2.95, tostring(elapsed))
     end)
   end)
 
   spec("is the service's behind a gateway that allows more", function()
     raw.with({ answers = { OK } }, function(server)
       local client = paced(server.url, { pacing = { per_second = 100 } })
-      local took = seconds_of(function()
+      local elapsed = seconds_of(function()
         for _ = 1, 7 do  -- three a second
           assert(client:call("get_custom_metrics"))
         end
       end)
-      assert.is_true(took >= 2 and took < 2.95, tostring(took))
+      assert.is_true(elapsed >= 2 and elapsed < 2.95, tostring(elapsed))
     end)
   end)
 
@@ -221,14 +221,14 @@ describe("pacing #alone #time", function()
         klaviyo.sleep(0.02)
         output = io.open(out)
       until output or core.clock() - began > 20
-      local took = core.clock() - began
+      local elapsed = core.clock() - began
       assert.equal("", assert(output):read("*a"))
       output:close()
       os.remove(name)
       os.remove(out)
       assert.equal(32, #server:requests())
       -- 10/s: three whole seconds, however many processes there are
-      assert.is_true(took >= 3 and took < 4.5, tostring(took))
+      assert.is_true(elapsed >= 3 and elapsed < 4.5, tostring(elapsed))
     end)
   end)
 

@@ -84,11 +84,11 @@ describe("a call that is tried again", function()
     for _, answer in ipairs { { status = 503 }, THROTTLED, { status = 500 }, { send = 0, after = "reset" } } do
       with({ answer, OK }, { retries = 0 }, function(client, server)
         local _, err = client:call("get_lists")
-        local seen = {}
+        local lines = {}
         for i, request in ipairs(server:requests()) do
-          seen[i] = ("%s %s on connection %d"):format(request.method, request.target, request.connection)
+          lines[i] = ("%s %s on connection %d"):format(request.method, request.target, request.connection)
         end
-        assert.is_truthy(err, tostring(answer.status or answer.after) .. ": " .. table.concat(seen, ", "))
+        assert.is_truthy(err, tostring(answer.status or answer.after) .. ": " .. table.concat(lines, ", "))
         assert.equal(1, #server:requests())
       end)
     end
@@ -122,8 +122,8 @@ describe("a call that is tried again", function()
     with({ THROTTLED, THROTTLED, OK }, { retries = 1 }, function(client)
       local began = core.clock()
       assert(client.campaigns:create(CAMPAIGN))
-      local took = core.clock() - began
-      assert.is_true(took >= 2 and took < 2.6, tostring(took))
+      local elapsed = core.clock() - began
+      assert.is_true(elapsed >= 2 and elapsed < 2.6, tostring(elapsed))
     end)
   end)
 end)
@@ -168,9 +168,9 @@ describe("sent twice, at the most,", function()
   spec("is an event, byte by byte the same", function()
     with({ { status = 500 }, { status = 202 } }, nil, function(client, server)
       assert(client.events:create(EVENT))
-      local seen = server:requests()
-      assert.equal(seen[1].body, seen[2].body)
-      assert.matches('"unique_id":"[%w-]+"', seen[1].body)
+      local received = server:requests()
+      assert.equal(received[1].body, received[2].body)
+      assert.matches('"unique_id":"[%w-]+"', received[1].body)
     end)
   end)
 

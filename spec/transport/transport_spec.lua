@@ -118,12 +118,12 @@ describe("a key", function()
       for _ = 1, 4 do
         assert(client:call("get_lists"))
       end
-      local seen = {}
+      local keys = {}
       for i, request in ipairs(server:requests()) do
-        seen[i] = request.headers.authorization
+        keys[i] = request.headers.authorization
       end
       assert.same({ "Klaviyo-API-Key pk_rotated_1", "Klaviyo-API-Key pk_rotated_1",
-        "Klaviyo-API-Key pk_rotated_2", "Klaviyo-API-Key pk_rotated_2" }, seen)
+        "Klaviyo-API-Key pk_rotated_2", "Klaviyo-API-Key pk_rotated_2" }, keys)
     end)
   end)
 
@@ -148,17 +148,17 @@ describe("a key", function()
         number = number + 1
         return "token-" .. number
       end }):each("get_lists") do end
-      local seen = {}
+      local keys = {}
       for i, request in ipairs(server:requests()) do
-        seen[i] = request.headers.authorization
+        keys[i] = request.headers.authorization
       end
-      assert.same({ "Bearer token-1", "Bearer token-2", "Bearer token-3" }, seen)
+      assert.same({ "Bearer token-1", "Bearer token-2", "Bearer token-3" }, keys)
     end)
   end)
 
   it("that is an access token from a function is asked for once more when it is refused", function()
-    local refusal = { status = 401, body = '{"errors":[{"code":"not_authenticated","detail":"expired"}]}' }
-    raw.with({ answers = { refusal, OK } }, function(server)
+    local unauthorized = { status = 401, body = '{"errors":[{"code":"not_authenticated","detail":"expired"}]}' }
+    raw.with({ answers = { unauthorized, OK } }, function(server)
       local tokens = { "old-token", "new-token" }
       local client = client_of(server, { access_token = function()
         return table.remove(tokens, 1)
@@ -169,7 +169,7 @@ describe("a key", function()
       assert.equal("Bearer old-token", requests[1].headers.authorization)
       assert.equal("Bearer new-token", requests[2].headers.authorization)
     end)
-    raw.with({ answers = { refusal } }, function(server)
+    raw.with({ answers = { unauthorized } }, function(server)
       local number = 0
       local _, err = client_of(server, { access_token = function()
         number = number + 1
@@ -185,11 +185,11 @@ describe("a key", function()
 end)
 
 describe("connections", function()
-  local world = sandbox.here(setup, teardown)
+  local fixture = sandbox.here(setup, teardown)
 
   local function used(mark)
     local connections, count = {}, 0
-    for _, line in ipairs(world:log(mark)) do
+    for _, line in ipairs(fixture:log(mark)) do
       if not connections[line.connection] then
         connections[line.connection], count = true, count + 1
       end
@@ -198,41 +198,42 @@ describe("connections", function()
   end
 
   it("are one for a thousand clients of one call each", function()
-    local mark = #world:log()
+    local mark = #fixture:log()
     for i = 1, 1000 do
-      local client = world:new_client { headers = { ["X-Client"] = tostring(i) } }
+      local client = fixture:new_client { headers = { ["X-Client"] = tostring(i) } }
       assert(client:call("get_lists"))
     end
-    assert.equal(1000, #world:log(mark))
+    assert.equal(1000, #fixture:log(mark))
     assert.equal(1, used(mark))
   end)
 
   it("are one for a thousand clients of one call each, over HTTP/2", function()
-    local mark = #world:log()
+    local mark = #fixture:log()
     for _ = 1, 1000 do
-      local client = world:new_client { base_url = world.server.tls_url, ca_file = world.server.ca_file }
+      local client = fixture:new_client { base_url = fixture.server.tls_url, ca_file = fixture.server.ca_file }
       assert(client:call("get_lists"))
     end
-    local log = world:log(mark)
+    local log = fixture:log(mark)
     assert.equal(1000, #log)
     assert.equal("HTTP/2.0", log[1000].protocol)
     assert.equal(1, used(mark))
   end)
 
   it("are shared by calls, walks, verbs and clients with other settings", function()
-    local mark = #world:log()
-    assert(world.client:call("get_lists"))
-    for _ in world.client.metrics:each() do end
-    assert(world.client:with({ timeout = 3 }).lists:list())
-    assert(world.client:request { path = "/api/lists" })
-    world.client:call("get_profile", { id = "none" })
-    assert.equal(5, #world:log(mark))
+    local mark = #fixture:log()
+    assert(fixture.client:call("get_lists"))
+    for _ in fixture.client.metrics:each() do end
+    assert(fixture.client:with({ timeout = 3 }).lists:list())
+    assert(fixture.client:request { path = "/api/lists" })
+    fixture.client:call("get_profile", { id = "none" })
+    assert.equal(5, #fixture:log(mark))
     assert.equal(1, used(mark))
   end)
 
   it("with one authority's file are not used for another's", function()
-    assert(world:new_client({ base_url = world.server.tls_url, ca_file = world.server.ca_file }):call("get_lists"))
-    local _, err = world:new_client({ base_url = world.server.tls_url }):call("get_lists")
+    local over_tls = {base_url = fixture.server.tls_url, ca_file = fixture.server.ca_file}
+    assert(fixture:new_client(over_tls):call("get_lists"))
+    local _, err = fixture:new_client({ base_url = fixture.server.tls_url }):call("get_lists")
     assert.equal("transport", err.kind)
     assert.is_false(err.maybe_sent)
   end)

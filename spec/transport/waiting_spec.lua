@@ -72,12 +72,12 @@ describe("on_wait", function()
   end)
 
   it("has no operation to be told of a raw request", function()
-    local seen
+    local received
     told_of({ { status = 429, headers = { ["Retry-After"] = "1" } }, OK }, {
       retries = 1,
-      on_wait = function(operation, _, why) seen = { operation == nil, why } end,
+      on_wait = function(operation, _, why) received = { operation == nil, why } end,
     }, function(client) assert(client:request { path = "/api/new", query = { x = 1 } }) end)
-    assert.same({ true, "retry_after" }, seen)
+    assert.same({ true, "retry_after" }, received)
   end)
 
   it("may raise, which is warned of and ends nothing", function()

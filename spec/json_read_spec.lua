@@ -42,7 +42,7 @@ describe("numbers", function()
     end
   end)
 
-  it("make texts as they stand in the answer", function()
+  it("are formatted as they are in the response", function()
     local profile = decode '{"orders":3,"shopify_id":5571237412928}'
     assert.equal("/orders/5571237412928 3", "/orders/" .. profile.shopify_id .. " " .. profile.orders)
     for _, id in ipairs { "5571237412928", "1234567890123456", "820982911946154508" } do
@@ -50,7 +50,7 @@ describe("numbers", function()
     end
   end)
 
-  it("are exact in 64 bits, and written again as they were", function()
+  it("are exact in 64 bits, and are encoded unchanged", function()
     for _, text in ipairs {
       "820982911946154508", "9007199254740993", "-9007199254740993", "9223372036854775807", "-9223372036854775808",
       "9223372036854775806", "1000000000000000001", "-820982911946154508",
@@ -86,7 +86,7 @@ describe("numbers", function()
     end
   end)
 
-  it("keep minus zero", function()
+  it("keep negative zero", function()
     for _, text in ipairs { "-0", "-0.0", "-0e7" } do
       assert.equal(-math.huge, 1 / decode(text))
       assert.equal("-0", again(text))
@@ -118,7 +118,7 @@ describe("numbers", function()
     assert.equal(0, (decode "0e99999999999999999999"))
   end)
 
-  it("read back what encode wrote", function()
+  it("decode to what was encoded", function()
     for _ = 1, 4000 do
       local x = (random(0, 2147483646) + random(0, 2147483646) / 2147483647) * 10 ^ random(-40, 40)
       assert.equal(x, (decode(json.encode(x))))
@@ -142,7 +142,7 @@ describe("numbers", function()
 end)
 
 describe("lists", function()
-  it("are lists when they are written again", function()
+  it("are encoded as lists again", function()
     for _, text in ipairs {
       "[]", "{}", "[[]]", "[{}]", '{"a":[],"b":{},"c":[1],"d":[[],{}]}', "[null]", "[null,null,1]", "[false]",
     } do
@@ -150,7 +150,7 @@ describe("lists", function()
     end
   end)
 
-  it("have the mark of klaviyo.array, objects none", function()
+  it("have the metatable of klaviyo.array, objects have none", function()
     local doc = decode '{"a":[],"b":{},"c":[1]}'
     assert.equal(getmetatable(klaviyo.array()), getmetatable(doc.a))
     assert.is_true(json.is_array(doc.a) and json.is_array(doc.c))
@@ -159,7 +159,7 @@ describe("lists", function()
     assert.equal(doc.a, klaviyo.array(doc.a))
   end)
 
-  it("may be very long", function()
+  it("can be very long", function()
     for _, count in ipairs { 255, 256, 257, 1000, 100000 } do
       local list = {}
       for i = 1, count do
@@ -178,7 +178,7 @@ describe("lists", function()
 end)
 
 describe("objects", function()
-  it("have the last of members with the same name", function()
+  it("have the last value of a repeated name", function()
     assert.same({ a = 3, b = 2 }, decode '{"a":1,"b":2,"a":3}')
     assert.same({ a = json.null }, decode '{"a":1,"a":null}')
     local members = {}
@@ -191,7 +191,7 @@ describe("objects", function()
     end
   end)
 
-  it("may have any name, and very many of them", function()
+  it("can have any name, and very many members", function()
     local names = { "", "\0", "a", "ab", "abc", "abcd", "abcdefg", "abcdefgh", "é", ("x"):rep(16), ("x"):rep(17),
       ("x"):rep(31), ("x"):rep(32), ("x"):rep(33), ("x"):rep(8) .. "y" .. ("x"):rep(8),
       ("x"):rep(8) .. "z" .. ("x"):rep(8), ("x"):rep(300), 'q"', "back\\slash" }
@@ -207,7 +207,7 @@ describe("objects", function()
     end
   end)
 
-  it("have names that differ in one byte apart", function()
+  it("distinguish names that differ in one byte", function()
     for size = 1, 33 do
       for at = 1, size do
         local one = ("a"):rep(size)
@@ -222,7 +222,7 @@ describe("objects", function()
 end)
 
 describe("strings", function()
-  it("may hold every escape", function()
+  it("can contain every escape", function()
     assert.equal('"\\/\b\f\n\r\t', (decode [["\"\\\/\b\f\n\r\t"]]))
     assert.equal("\0A\195\169\226\130\172\239\191\191", (decode [["\u0000\u0041\u00e9\u20AC\uffff"]]))
     assert.equal("\240\159\152\128\244\143\191\191\240\144\128\128",
@@ -243,7 +243,7 @@ describe("strings", function()
     end
   end)
 
-  it("end where they end, wherever they begin", function()
+  it("end correctly at any offset", function()
     for before = 0, 40 do
       for size = 0, 70 do
         local space, text = (" "):rep(before), ("x"):rep(size)
@@ -255,7 +255,7 @@ describe("strings", function()
     end
   end)
 
-  it("are taken byte by byte as they are", function()
+  it("keep all other bytes", function()
     for code = 32, 255 do
       local c = string.char(code)
       if c ~= '"' and c ~= "\\" then
@@ -308,7 +308,7 @@ describe("errors", function()
     end
   end)
 
-  it("come of every part of a text", function()
+  it("are found in every part of a text", function()
     local text = '{"a":[1,-2.5e3,true,null,"x\\u00e9\\n",{}],"b":{"c":[[]]}}'
     assert.is_table(decode(text))
     for size = 0, #text - 1 do
@@ -318,7 +318,7 @@ describe("errors", function()
     end
   end)
 
-  it("leave the stack and what is kept as they were", function()
+  it("leave the stack and the cached names unchanged", function()
     for _ = 1, 2000 do
       assert.is_nil((decode '{"a":[1,2,{"b":[3,4,"\\ud800'))
     end
@@ -326,8 +326,8 @@ describe("errors", function()
   end)
 end)
 
-describe("what is deep and wide", function()
-  it("is read, up to 1000 levels", function()
+describe("deep and wide values", function()
+  it("are decoded, up to 1000 levels", function()
     local list = decode(("["):rep(1000) .. ("]"):rep(1000))
     for _ = 1, 999 do
       list = list[1]
@@ -350,7 +350,7 @@ describe("what is deep and wide", function()
     end
   end)
 
-  it("is read in a coroutine", function()
+  it("are decoded in a coroutine", function()
     local text = "[" .. ("[[1],"):rep(400) .. "0" .. ("]"):rep(400) .. "]"
     local value = coroutine.wrap(function() return decode(text) end)()
     assert.equal(1, value[1][1][1])
@@ -358,7 +358,7 @@ describe("what is deep and wide", function()
 end)
 
 describe("a finalizer", function()
-  it("may decode while something is decoded", function()
+  it("can decode while another text is decoded", function()
     local texts, n = {}, 0
     for i = 1, 40 do
       texts[i] = ('{"name%d":{"first%d":"\\n%d","list":[%d]}}'):format(i, i % 7, i, i)
@@ -425,7 +425,7 @@ describe("lua-cjson", function()
     return pieces[random(9, #pieces)]:gsub("^%s$", "7")
   end
 
-  it("gives the same of what both take", function()
+  it("returns the same values for texts that both accept", function()
     local both = 0
     for _ = 1, 10000 do
       local text
@@ -455,7 +455,7 @@ describe("lua-cjson", function()
     assert.message(tostring(both)).is_true(both > 3000)
   end)
 
-  it("gives its own mark of lists, in a version that has one", function()
+  it("has a list metatable of its own, in versions that have one", function()
     local kept = { cjson = cjson, ["klaviyo.values.json"] = json }
     local newer = setmetatable({ array_mt = {}, empty_array_mt = {}, empty_array = io.stdout }, { __index = cjson })
     package.loaded.cjson, package.loaded["klaviyo.values.json"] = newer, nil
@@ -479,8 +479,8 @@ describe("lua-cjson", function()
   end)
 end)
 
-describe("a profile that is read and sent back", function()
-  it("is what it was", function()
+describe("a profile that is decoded and sent back", function()
+  it("is unchanged", function()
     local attributes = '{"properties":{"big":820982911946154508,"empty":[],"nested":{"list":[[],{}]},'
       .. '"none":null,"orders":3,"price":9.99,"sizes":["S"]}}'
     local profile = '{"data":{"type":"profile","id":"01H","attributes":' .. attributes .. "}}"
@@ -494,8 +494,8 @@ describe("a profile that is read and sent back", function()
   end)
 end)
 
-describe("what was read", function()
-  it("can be asked for: large ids, and lists", function()
+describe("decoded values", function()
+  it("can be passed on: large ids, and lists", function()
     local client = klaviyo.new { api_key = key }
     local read = decode '{"id":820982911946154508,"names":["email","title"],"least":[820982911946154508]}'
     assert.matches("/api/profiles/820982911946154508$", client:build("get_profile", { id = read.id }).url)
@@ -521,7 +521,7 @@ describe("an error of the API", function()
   end)
 end)
 
-it("core.decoder takes the mark of lists", function()
+it("core.decoder takes the metatable of lists", function()
   assert.has_error(function() core.decoder() end)
   assert.has_error(function() core.decoder({})(1 == 1) end)
   local mark = {}

@@ -67,7 +67,7 @@ describe("in a locale with a decimal comma", function()
       output)
   end)
 
-  with_locale("what waits by the shell waits", function()
+  with_locale("waiting with the shell works", function()
     assert.equal("waited", run([[
       local shell = require "klaviyo.sandbox.shell"
       local times = 0
@@ -76,7 +76,7 @@ describe("in a locale with a decimal comma", function()
       io.write(times == 6 and "waited" or times) ]]))
   end)
 
-  with_locale("requests and documents have points", function()
+  with_locale("requests and documents have decimal points", function()
     local output = run([[
       local api = client("http://127.0.0.1:1")
       local filter = klaviyo.filter

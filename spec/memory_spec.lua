@@ -55,10 +55,10 @@ print(("count=%d twice=%d missing=%d pages=%d lua=%.0f hwm=%.0f"):format(count, 
   peak_lua - first_lua, high_water() - tenth_hwm))
 ]]
 
-describe("a walk over 100,000 profiles", function()
+describe("an iterator over 100,000 profiles", function()
   local fixture = sandbox.here(setup, teardown, { profiles = PROFILES })
 
-  it("gives each of them once, in the memory of a page", function()
+  it("returns each once, in the memory of a page", function()
     local output, status = script.run(WALK, {
       args = { fixture.server.base_url, tostring(PROFILES) }, timeout = 120,
     })

@@ -136,7 +136,7 @@ for _, date in ipairs(operations.revisions()) do
       end
     end)
 
-    it("takes every document, and every name in it", function()
+    it("accepts every document, and every name in it", function()
       for _, expected in ipairs(source:operations()) do
         for branch = 0, expected.schema and BRANCHES or -1 do
           local wanted = source:sample(expected.schema, branch > 0,

@@ -28,7 +28,7 @@ local function reach(value)
   return find(value, key, "it", {})
 end
 
-describe("the key is in reach of nobody who prints", function()
+describe("the key is not in what a program can print:", function()
   local PAGE = '{"data":[{"type":"list","id":"%d"}],'
     .. '"links":{"next":"https://a.klaviyo.com/api/lists?page%%5Bcursor%%5D=%d"}}'
   local server, options
@@ -47,13 +47,13 @@ describe("the key is in reach of nobody who prints", function()
     server:stop()
   end)
 
-  it("which the spec would find", function()
+  it("the search finds a key", function()
     assert.equal("it.a.b", reach { a = { b = "x" .. key } })
     assert.equal("it.{key}", reach { [key] = true })
     assert.equal("it:meta.__index.x", reach(setmetatable({}, { __index = { x = key } })))
   end)
 
-  it("a client, its resources, the public ones and the library", function()
+  it("a client, its resources, client.public and the library", function()
     local client = klaviyo.new(options)
     client.profiles.list = client.profiles.list
     for name, value in pairs { client = client, profiles = client.profiles, relation = client.lists:at("1").profiles,
@@ -63,7 +63,7 @@ describe("the key is in reach of nobody who prints", function()
     end
   end)
 
-  it("an iterator, before, within and after", function()
+  it("an iterator, before, during and after its loop", function()
     local client = klaviyo.new(options)
     for name, loop in pairs {
       each = function() return client.lists:each() end,
@@ -80,7 +80,7 @@ describe("the key is in reach of nobody who prints", function()
     end
   end)
 
-  it("a document, an error, and a loop of map", function()
+  it("a document, an error, and an iterator of map", function()
     local client = klaviyo.new(options)
     local doc = assert(client.lists:list())
     assert.is_nil(reach(doc))
@@ -92,7 +92,7 @@ describe("the key is in reach of nobody who prints", function()
     assert.is_nil(reach(loop))
   end)
 
-  it("a task and a loop of map whose requests are in progress", function()
+  it("a task and an iterator of map whose requests are in progress", function()
     local silent = raw.start { answers = { { never = true } } }
     local client = klaviyo.new(options):with { base_url = "http://127.0.0.1:" .. silent.port, retries = 0 }
     klaviyo.run(function()

@@ -48,7 +48,7 @@ for name in pairs(WAYS) do
 end
 table.sort(names)
 
-describe("the reference", function()
+describe("the reference's calls", function()
   local fixture = sandbox.here(setup, teardown, { profiles = 150 })
 
   for _, name in ipairs(names) do
@@ -147,7 +147,7 @@ describe("the reference", function()
         assert.same({ email = "test@example.com", first_name = "T" }, doc.data[1].attributes)
       end)
 
-      it("get profiles, from a cursor on", function()
+      it("get profiles, starting at a cursor", function()
         local first = assert(client:call("get_profiles", { page = { size = 100 } }))
         assert.equal(100, #first.data)
         -- the service names itself, whoever is asked
@@ -221,13 +221,13 @@ describe("the reference", function()
           { filter = 'equals(messages.channel,"email")' })
       end)
 
-      it("create a campaign: the service's refusal, whole", function()
+      it("create a campaign: all errors of the service", function()
         refused("create_campaign", "/api/campaigns",
           with_id(BODY.create_campaign, "LIST_ID", made("create_list", BODY.create_list)),
           { ["/data/attributes/campaign-messages"] = true })
       end)
 
-      it("create a campaign, mended", function()
+      it("create a campaign, corrected", function()
         local list = made("create_list", BODY.create_list)
         local body = with_id(BODY.create_campaign, "LIST_ID", list):gsub("}}}}$",
           '},"campaign-messages":{"data":[{"type":"campaign-message","attributes":'
@@ -275,7 +275,7 @@ describe("the reference", function()
         assert.equal("template", doc.data[1].type)
       end)
 
-      it("create a webhook: the service's refusal, whole", function()
+      it("create a webhook: all errors of the service", function()
         refused("create_webhook", "/api/webhooks", BODY.create_webhook, {
           ["/data/attributes/enabled"] = true,
           ["/data/attributes/secret_key"] = true,
@@ -286,7 +286,7 @@ describe("the reference", function()
       local MENDED_WEBHOOK = BODY.create_webhook:gsub('"enabled":true', '"secret_key":"a secret of your own"')
         :gsub("campaign:sent", "event:klaviyo.sent_sms")
 
-      it("create a webhook, mended", function()
+      it("create a webhook, corrected", function()
         local doc = wire(201, "POST", "/api/webhooks", MENDED_WEBHOOK, "create_webhook", { body = MENDED_WEBHOOK })
         assert.equal("Order Placed Webhook", doc.data.attributes.name)
         assert.is_true(doc.data.attributes.enabled)
@@ -308,7 +308,7 @@ describe("the reference", function()
         assert.equal("not_found", err.code)
       end)
 
-      describe("keeps ids of", function()
+      describe("encodes ids of", function()
         it("base64", function()
           local missing = { ["/"] = "%2F", ["+"] = "%2B" }
           for i = 1, 100 do
@@ -332,7 +332,7 @@ describe("the reference", function()
           assert.same({}, missing)
         end)
 
-        it("catalogs, with every character that is base64's", function()
+        it("catalogs, with every character of base64", function()
           for _, external in ipairs { "X", "SKU/1+2=3==", "é %2F?#&:;@" } do
             local id = "$custom:::$default:::" .. external
             local doc = assert(client:call("create_catalog_item", { body = { data = {

@@ -22,8 +22,8 @@ local function url(client)
   return client:build("get_profiles").url
 end
 
-describe("settings left out", function()
-  it("are those of the service itself", function()
+describe("default settings", function()
+  it("are those of the live service", function()
     local request = new():build("get_profiles")
     assert.equal("https://a.klaviyo.com/api/profiles", request.url)
     assert.equal("Klaviyo-API-Key " .. key, request.headers.Authorization)
@@ -48,7 +48,7 @@ describe("a setting", function()
     end
   end)
 
-  it("that is of another type is refused at its line", function()
+  it("of a wrong type raises an error at its line", function()
     for name, values in pairs {
       timeout = { "5", 0, -1, 0 / 0, 1 / 0, false, {} },
       connect_timeout = { "5", 0, -1, 0 / 0, 1 / 0, true },
@@ -85,27 +85,27 @@ describe("a setting", function()
     end
   end)
 
-  it("may be a number so large that nobody waits for it", function()
+  it("can be a very large number", function()
     local client = connect("http://127.0.0.1:1",
       { timeout = 1e15, connect_timeout = 1e15, max_response_bytes = 2 ^ 60 })
     assert.equal("transport", select(2, client:call("get_profiles")).kind)
   end)
 
-  it("table must be one", function()
+  it("table is required", function()
     raises("table", function() klaviyo.new("pk") end)
     raises("table", function() klaviyo.new(5) end)
     raises("table", function() new():with("x") end)
     raises("table", function() new():call("get_profiles", nil, "x") end)
   end)
 
-  it("has no header field that a body must agree with", function()
+  it("cannot be a header field that depends on the body", function()
     for _, name in ipairs { "Content-Length", "transfer-encoding" } do
       raises({ name, "leave it out" }, function() new { headers = { [name] = "3" } } end)
       raises({ name, "leave it out" }, function() new():call("get_profiles", { headers = { [name] = "3" } }) end)
     end
   end)
 
-  it("is taken when a client is made, not afterwards", function()
+  it("is copied when a client is created", function()
     local settings = { api_key = key, headers = { ["X-A"] = "before" } }
     local client = klaviyo.new(settings)
     settings.api_key, settings.revision, settings.headers["X-A"] = "another", "2025-01-15", "after"
@@ -127,7 +127,7 @@ describe("a key", function()
     ]] .. text, { env = environment }))
   end
 
-  it("is found in the environment", function()
+  it("is read from the environment", function()
     assert.equal("Klaviyo-API-Key of-the-environment\n", run("show()", { KLAVIYO_API_KEY = "of-the-environment" }))
     assert.equal("Klaviyo-API-Key of-the-environment\n", run("show {}", { KLAVIYO_API_KEY = "of-the-environment" }))
   end)
@@ -138,7 +138,7 @@ describe("a key", function()
     assert.equal("Bearer said\n", run("show {access_token = 'said'}", environment))
   end)
 
-  it("that is nowhere is missed where the client is made", function()
+  it("that is missing raises an error where the client is created", function()
     for _, environment in ipairs { {}, { KLAVIYO_API_KEY = "" } } do
       local output = run([[
 
@@ -151,12 +151,12 @@ describe("a key", function()
     end
   end)
 
-  it("may be missing where only public calls are made", function()
+  it("may be missing if only public calls are made", function()
     local client = klaviyo.new { company_id = "AbCdEf" }
     raises("api_key", function() client:build("get_profiles") end)
   end)
 
-  it("may come from a function, which is asked each time", function()
+  it("may come from a function, which is called each time", function()
     local number = 0
     local client = klaviyo.new { api_key = function()
       number = number + 1
@@ -215,7 +215,7 @@ describe("a key", function()
     end)
   end)
 
-  it("is not shown with the client", function()
+  it("is not shown when the client is printed", function()
     local client = new()
     assert.is_nil(tostring(client):find(key, 1, true))
     assert.matches("2024%-10%-15", tostring(client))
@@ -238,17 +238,17 @@ describe("a key", function()
 end)
 
 describe("an access token", function()
-  it("is a bearer's", function()
+  it("is sent as a bearer token", function()
     assert.equal("Bearer tok", headers(klaviyo.new { access_token = "tok" }).Authorization)
     assert.equal("Bearer tok", headers(klaviyo.new { access_token = function() return "tok" end }).Authorization)
   end)
 
-  it("has the scheme of the settings", function()
+  it("is sent in the scheme of the settings", function()
     assert.equal("Token tok", headers(klaviyo.new { access_token = "tok", auth_scheme = "Token" }).Authorization)
     assert.equal("Bearer pk", headers(klaviyo.new { api_key = "pk", auth_scheme = "Bearer" }).Authorization)
   end)
 
-  it("and a key are one too many", function()
+  it("and a key together raise an error", function()
     raises({ "api_key", "access_token" }, function()
       klaviyo.new { api_key = "a", access_token = "b" }
     end)
@@ -267,7 +267,7 @@ describe("an access token", function()
 end)
 
 describe("a base URL", function()
-  it("may end in a slash, and may have a prefix", function()
+  it("can end in a slash, and can have a prefix", function()
     for base_url, expected in pairs {
       ["https://a.klaviyo.com/"] = "https://a.klaviyo.com/api/profiles",
       ["https://gw.example/klaviyo"] = "https://gw.example/klaviyo/api/profiles",
@@ -331,14 +331,14 @@ describe("headers", function()
     assert.same({ "2024-10-15.pre", 1 }, { count(fields, "revision") })
   end)
 
-  it("replace the type of a body", function()
+  it("replace the Content-Type of a body", function()
     local fields = new { headers = { ["content-type"] = "application/json" } }
       :build("create_list", { body = "{}" }).headers
     assert.same({ "application/json", 1 }, { count(fields, "content-type") })
     assert.is_nil((count(headers(new { headers = { ["content-type"] = "application/json" } }), "content-type")))
   end)
 
-  it("are added to, by name, in whatever case it is written", function()
+  it("are merged by name, in any case of letters", function()
     local client = new { headers = { ["X-A"] = "1", ["X-B"] = "1" } }
     local fields = headers(client:with { headers = { ["x-a"] = "2", ["X-C"] = "2" } })
     assert.same({ "2", 1 }, { count(fields, "x-a") })
@@ -366,13 +366,13 @@ describe("headers", function()
     raises("auth_scheme", function() new { auth_scheme = "a\nb" } end)
   end)
 
-  it("are texts by texts", function()
+  it("must map strings to strings", function()
     raises("headers", function() new { headers = { "X-A: b" } } end)
     raises("headers", function() new { headers = { ["X-A"] = 5 } } end)
     raises("headers", function() new():with { headers = { ["X-A"] = false } } end)
   end)
 
-  it("have the sender and the audience", function()
+  it("contain the sender and the audience", function()
     assert.matches("^klaviyo%-lua/%S+ .* shop/1%.0$", headers(new { app_info = "shop/1.0" })["User-Agent"])
     assert.equal("mine", headers(new { headers = { ["user-agent"] = "mine" } })["user-agent"])
   end)
@@ -391,7 +391,7 @@ describe("a client with other settings", function()
     assert.equal("https://gw.example/klaviyo/api/profiles", other.profiles and url(other))
   end)
 
-  it("may be so for one call", function()
+  it("can be used for one call", function()
     local client = new()
     local request = client:build("get_profiles", nil, { base_url = "https://gw.example", auth_scheme = "Bearer" })
     assert.equal("https://gw.example/api/profiles", request.url)
@@ -429,7 +429,7 @@ describe("the environment", function()
     KLAVIYO_CA_FILE = "/ca.pem", KLAVIYO_APP_INFO = "shop/1",
   }
 
-  it("has every setting that is text, a number or a boolean", function()
+  it("can contain every setting that is a string, a number or a boolean", function()
     local output = run(SHOW:format(""), ENVIRONMENT)
     for name, shown in pairs {
       api_key = "string\tpk_env", auth_scheme = "string\tBearer", rate_limit_key = "string\tshop",
@@ -455,7 +455,7 @@ describe("the environment", function()
     assert.matches("base_url\tstring\thttps://a.klaviyo.com\n", output)
   end)
 
-  it("gives no key, account or scheme where the program has a key or a token of its own", function()
+  it("does not provide a key, account or scheme if the program passes a key or a token", function()
     for _, own in ipairs { "{api_key = 'pk_own'}", "{access_token = 'tok', rate_limit_file = false}" } do
       local output = run(SHOW:format(own), ENVIRONMENT)
       assert.is_nil(output:find("pk_env", 1, true), output)
@@ -468,7 +468,7 @@ describe("the environment", function()
     assert.matches("leave out one", run(SHOW:format(""), { KLAVIYO_ACCESS_TOKEN = "a", KLAVIYO_API_KEY = "b" }))
   end)
 
-  it("is named where its value is wrong, and no secret is shown", function()
+  it("is named if its value is wrong, and no secret is shown", function()
     for name, value in pairs {
       TIMEOUT = "soon", RETRIES = "1.5", DEBUG = "maybe", PACING = "3", MAX_RESPONSE_BYTES = "-1", DEADLINE = "0",
       MAX_QUEUED_EVENTS = "0", APP_INFO = "a\rb",
@@ -479,7 +479,7 @@ describe("the environment", function()
     end
   end)
 
-  it("is what a client was made with, not what its calls find", function()
+  it("is read when the client is created, not at its calls", function()
     local output = run([[
       local client = klaviyo.new {api_key = "pk_own"}
       local getenv = os.getenv
@@ -489,7 +489,7 @@ describe("the environment", function()
     assert.equal("Klaviyo-API-Key pk_own\n", output)
   end)
 
-  it("has the revision of klaviyo.document, too", function()
+  it("provides the revision of klaviyo.document, too", function()
     assert.matches("2025%-01%-15", run('print(require("klaviyo.settings").revision())', ENVIRONMENT))
     assert.matches("2024%-10%-15", run('print(require("klaviyo.settings").revision())', {}))
   end)

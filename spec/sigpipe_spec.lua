@@ -61,7 +61,7 @@ describe("a TLS connection that the server resets", function()
     shell.run("rm -rf " .. dir)
   end)
 
-  it("ends no process, and leaves the host's signals as they were", function()
+  it("does not end the process, and the host's signal handlers are unchanged", function()
     local output, status = script.run(SCRIPT, { prefix = "env --default-signal=PIPE",
       args = { "https://127.0.0.1:" .. port, dir .. "/ca.pem" } })
     assert.equal(0, status, output)

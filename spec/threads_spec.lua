@@ -14,7 +14,7 @@ if not built then
 end
 built:close()
 
-describe("threads with a Lua state each", function()
+describe("threads with their own Lua states", function()
   local fixture = sandbox.here(setup, teardown, { profiles = 30 })
 
   -- What `count` threads say that run these lines; and the program's status.
@@ -69,7 +69,7 @@ describe("threads with a Lua state each", function()
     end
   end
 
-  it("send what was tracked before they end", function()
+  it("send tracked events before they end", function()
     local function count()
       return fixture.server:stats().operations.create_event or 0
     end
@@ -85,7 +85,7 @@ describe("threads with a Lua state each", function()
     assert.equal(100, count() - before)
   end)
 
-  it("leave no descriptor behind #native", function()
+  it("close their descriptors #native", function()
     local text, status = run(3, "again", [[
       for _ in connect().profiles:each() do end
     ]])
@@ -93,7 +93,7 @@ describe("threads with a Lua state each", function()
     assert.equal(0, status)
   end)
 
-  it("do not share a state", function()
+  it("cannot share a Lua state", function()
     local text, status = run(2, "moved", [[
       client = client or connect { retries = 0 }
       local doc, err = client.profiles:list()

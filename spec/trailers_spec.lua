@@ -28,7 +28,7 @@ describe("trailers", function()
     end
   end)
 
-  it("nor does a header field that looks like one", function()
+  it("are not replaced by a header field that looks like one", function()
     raw.with({ answers = { { raw = "HTTP/1.1 200 OK\r\nX-Mine: yes\r\nHTTP/1.1: 2\r\nContent-Length: 11\r\n\r\n"
       .. '{"data":[]}' } } }, function(server)
       local document, err = connect(server.url):request { method = "GET", path = "/api/thing-1" }

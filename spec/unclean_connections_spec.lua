@@ -26,7 +26,7 @@ local function unasked(server, second)
   end
 end
 
-describe("a kept connection, after", function()
+describe("a kept-alive connection, after", function()
   for _, name in ipairs(names()) do
     local second = misbehaviours.plans[name]
 
@@ -46,7 +46,7 @@ describe("a kept connection, after", function()
     end
   end
 
-  it("a good answer, is used again", function()
+  it("a complete response, is reused", function()
     raw.with({ answers = { ECHO } }, function(server)
       local client = connect(server.url)
       assert.same({}, misbehaviours.check(client, function() end, ECHO))
@@ -55,8 +55,8 @@ describe("a kept connection, after", function()
   end)
 end)
 
-describe("many kept connections that are not clean", function()
-  it("are left one by one, which no attempt counts", function()
+describe("many kept-alive connections with unread bytes", function()
+  it("are closed one by one, without counting attempts", function()
     local stale = misbehaviours.plans["a second answer, late"]
     local slow = { echo = true, pause = 0.2, unasked = stale.unasked }
     raw.with({ answers = { slow, slow, slow, slow, ECHO } }, function(server)

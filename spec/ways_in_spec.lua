@@ -149,7 +149,7 @@ for _, date in ipairs(operations.revisions()) do
     before_each(stub)
     after_each(restore)
 
-    it("has a way in to each of its operations", function()
+    it("has a method for each of its operations", function()
       local gone = 0
       for _, id in ipairs(revision:names()) do
         local op = revision:operation(id)
@@ -169,7 +169,7 @@ for _, date in ipairs(operations.revisions()) do
       assert.equal(#revision:names(), gone)
     end)
 
-    it("has each by its id, and by each of its other names", function()
+    it("has each operation by its id and by its aliases", function()
       for _, name in ipairs(revision:all_names()) do
         local op = revision:operation(name)
         sent = {}
@@ -187,7 +187,7 @@ for _, date in ipairs(operations.revisions()) do
       end
     end)
 
-    it("has a name of its own for each call that is no CRUD", function()
+    it("has methods of their own for non-CRUD operations", function()
       for said, id in pairs(ACTIONS) do
         local way = ways.of(revision:operation(id))
         assert.truthy(way.action, id)
@@ -218,7 +218,7 @@ describe("the page after the first of a report", function()
   }
   local revision = operations.load("2026-07-15")
 
-  it("can be had by the resource's iterators, for each that has pages", function()
+  it("is returned by the resource's iterators, for each report with pages", function()
     local count = 0
     for _, id in ipairs(revision:names()) do
       local op = revision:operation(id)

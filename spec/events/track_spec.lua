@@ -27,7 +27,7 @@ describe("client.events:track", function()
     warnings = {}
   end)
 
-  it("returns at once, and sends while something else waits", function()
+  it("returns at once, and sends while another call waits", function()
     local before = client:stats().tracked
     for n = 1, 20 do
       assert.is_true(client.events:track(event(n)))
@@ -43,7 +43,7 @@ describe("client.events:track", function()
     assert.same({ 20, 20, 0 }, { events.received, events.distinct, events.unnamed })
   end)
 
-  it("is drained before the end", function()
+  it("is sent by drain", function()
     fixture.server:fault { operation = "create_event", delay = 0.1, times = 50 }
     for n = 1, 50 do
       assert.is_true(client.events:track(event(n)))
@@ -58,7 +58,7 @@ describe("client.events:track", function()
     assert.same({ true }, { client:drain(0) })
   end)
 
-  it("drains inside of tasks, beside others", function()
+  it("can be drained inside tasks, beside others", function()
     klaviyo.run(function()
       local call = klaviyo.spawn(function() return client:call("get_lists") end)
       assert.is_true(client.events:track(event(1)))
@@ -68,7 +68,7 @@ describe("client.events:track", function()
     assert.equal(1, fixture.server:stats().events.distinct)
   end)
 
-  it("tells of a queue that is full, and counts what it refused", function()
+  it("returns an error if the queue is full, and counts the rejected events", function()
     local before = client:stats().tracked
     fixture.server:fault { operation = "create_event", delay = 0.2, times = 1000 }
     local small = client:with { max_queued_events = 5 }
@@ -89,7 +89,7 @@ describe("client.events:track", function()
     assert.equal(taken + 1, fixture.server:stats().events.distinct)
   end)
 
-  it("sends again what may be sent again, and it counts once", function()
+  it("retries events, and the service counts each once", function()
     fixture.server:fault { operation = "create_event", status = 503, times = 5 }
     fixture.server:fault { operation = "create_event", skip = 5, reset = "after", times = 3 }
     local patient = client:with { retries = 6 }
@@ -101,7 +101,7 @@ describe("client.events:track", function()
     assert.same({}, warnings)
   end)
 
-  it("warns of what was lost, without the key", function()
+  it("warns of lost events, without the key", function()
     local before = client:stats().tracked
     fixture.server:fault { operation = "create_event", status = 400, times = 3,
       body = "no \n such " .. fixture.key .. " thing" }
@@ -130,7 +130,7 @@ describe("client.events:track", function()
     assert.matches("400 x+$", warnings[1])
   end)
 
-  it("takes what create takes, and refuses the rest at the caller's line", function()
+  it("accepts what create accepts, and raises other errors at the caller's line", function()
     local ok, why = pcall(function() client.events:track { metrics = "x" } end)
     assert.is_false(ok)
     assert.matches("^[^\n]*track_spec.lua:%d+: .*metric", why)
@@ -145,7 +145,7 @@ describe("client.events:track", function()
     assert.matches("max_queued_events must be a whole number from 1 on", why)
   end)
 
-  it("retries until the deadline, not only so many times", function()
+  it("retries until the deadline, not a number of times", function()
     fixture.server:fault { operation = "create_event", status = 503, times = 4 }
     assert.is_true(client:with { retries = 1 }.events:track(event(1)))
     assert.is_true(client:drain(30))
@@ -153,7 +153,7 @@ describe("client.events:track", function()
     assert.same({}, warnings)
   end)
 
-  it("counts as lost what the deadline ends #alone", function()
+  it("counts as lost an event that the deadline ends #alone", function()
     fixture.server:fault { operation = "create_event", status = 503, times = 1000 }
     assert.is_true(client:with { retries = 1, track_deadline = 0.3 }.events:track(event(1)))
     local all, err = client:drain(20)
@@ -172,7 +172,7 @@ describe("client.events:track", function()
     assert.equal(before + 1, fixture.server:stats().requests)
   end)
 
-  it("takes no more bytes than fit into the queue", function()
+  it("accepts only as many bytes as fit into the queue", function()
     fixture.server:fault { operation = "create_event", delay = 1, times = 1000 }
     local large = event(1)
     large.properties.text = ("x"):rep(4000000)
@@ -200,14 +200,14 @@ describe("client.events:track", function()
       ]]):format(base_url, fixture.key, more, count, last or ""))
     end
 
-    it("is told of on stderr when it was not sent", function()
+    it("is reported on stderr if it was not sent", function()
       assert.same({ "klaviyo: 2 tracked events were not sent before the process ended\n", 0 },
         { run("http://127.0.0.1:1", "", 2) })
       assert.same({ "klaviyo: 1 tracked event was not sent before the process ended\n", 0 },
         { run("http://127.0.0.1:1", "", 1, "os.exit(0)") })
     end)
 
-    it("is told of on stderr when it was lost", function()
+    it("is reported on stderr if it was lost", function()
       local output, status = run("http://127.0.0.1:1", "retries = 0", 1)
       assert.equal(0, status)
       assert.matches("^klaviyo: 1 tracked event was not delivered: [^\n]*onnect[^\n]*\n$", output)
@@ -216,14 +216,14 @@ describe("client.events:track", function()
         { run(fixture.server.base_url, "", 3) })
     end)
 
-    it("is not told of when it was sent, or told of before", function()
+    it("is not reported if it was sent, or was reported before", function()
       assert.same({ "", 0 }, { run(fixture.server.base_url, "", 3) })
       local output = run("http://127.0.0.1:1", "retries = 0", 1, "assert(not client:drain(5))")
       assert.equal(1, select(2, output:gsub("\n", "")), output)
     end)
   end)
 
-  it("leaves a program that does not drain to its end", function()
+  it("does not delay the end of a program", function()
     local output, status = script.run(([[
       local client = require("klaviyo").new {base_url = %q, api_key = %q, proxy = "",
         on_warning = function() end}

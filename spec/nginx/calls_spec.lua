@@ -277,13 +277,13 @@ describe("in nginx", function()
   end)
 
   -- Fault 41: a call that waited gave no sign of it.
-  it("a handler is told what its calls wait for", function()
+  it("on_wait reports to a handler what its calls wait for", function()
     local told, status = says("/waits")
     assert.equal(200, status)
     assert.matches("^get_lists rate_limit", told)
   end)
 
-  it("every attempt of a handler is in the log, without the key", function()
+  it("debug logs every attempt of a handler, without the key", function()
     assert.same({ "done", 200 }, { says("/traced") })
     local log = shell.read(instance.server.dir .. "/error.log")
     assert.matches("%[warn%][^\n]*klaviyo debug: get_lists attempt 1: GET http://[%d.:]+/api/lists%?sort=name, "
@@ -291,7 +291,7 @@ describe("in nginx", function()
     assert.is_nil(log:find(key, 1, true))
   end)
 
-  it("a handler walks over all pages", function()
+  it("a handler iterates over all pages", function()
     local ids, count = {}, 0
     for id in says("/ids"):gmatch("%S+") do
       assert.is_nil(ids[id])
@@ -300,57 +300,57 @@ describe("in nginx", function()
     assert.equal(250, count)
   end)
 
-  it("map has several calls under way, in order", function()
+  it("map runs several calls at a time, and returns them in order", function()
     assert.equal("60", says("/map"))
   end)
 
-  it("a map that is closed keeps no handler", function()
+  it("a closed map does not keep its handler waiting", function()
     server:fault { operation = "get_segments", delay = 5, times = 3 }
     local began = core.clock()
     assert.equal("left", says("/left_map"))
     assert.is_true(core.clock() - began < 4)
   end)
 
-  it("a long map takes no light thread for every item", function()
+  it("a long map does not start a light thread for each item", function()
     assert.equal("2001000 true", says("/long_map"))
   end)
 
-  it("an import is seen through", function()
+  it("a bulk import runs to its end", function()
     assert.equal("24 1", says("/import"))
   end)
 
-  it("tasks go on together", function()
+  it("tasks run concurrently", function()
     assert.equal("55 began,5,4,3,2,1", says("/run"))
   end)
 
-  it("tasks are given up on with the run that fails", function()
+  it("tasks are cancelled when their run fails", function()
     assert.equal("false main false cancelled", says("/run_fails"))
   end)
 
-  it("a task is cancelled, and who waits for it told", function()
+  it("a task can be cancelled, and its waiters get the error", function()
     server:fault { operation = "get_segments", delay = 2 }
     assert.equal("false cancelled true", says("/cancel"))
   end)
 
-  it("the error of a task for which nobody waits is in the log", function()
+  it("the error of a task that nobody waits for is logged", function()
     assert.equal("said", says("/loose"))
     assert.matches("%[error%][^\n]*the loose one", instance:logs())
   end)
 
-  it("the error of a loop is in the log, as text", function()
+  it("the error of an iterator is logged as text", function()
     local _, status = says("/in_loop")
     assert.equal(500, status)
     assert.matches("%[error%][^\n]*klaviyo: get_profiles: 400 ", instance:logs())
   end)
 
-  it("the error of a run is in the log once, as text", function()
+  it("the error of a run is logged once, as text", function()
     local _, status = says("/in_run")
     assert.equal(500, status)
     local _, count = instance:logs():gsub("%[error%][^\n]*klaviyo: get_profile: 404 ", "")
     assert.equal(1, count)
   end)
 
-  it("misuse is blamed on the handler's own line, wherever it runs", function()
+  it("a usage error names the handler's own line, in every phase", function()
     local _, status = says("/misuse")
     assert.equal(500, status)
     assert.matches("runtime error: content_by_lua%b():4: get_profile needs id", instance:logs())
@@ -358,53 +358,53 @@ describe("in nginx", function()
     assert.equal(1, count)
   end)
 
-  it("light threads of the user's call", function()
+  it("the user's light threads can call", function()
     assert.equal("20", says("/light"))
   end)
 
-  it("coroutines of the user's call", function()
+  it("the user's coroutines can call", function()
     assert.equal("10", says("/generator"))
   end)
 
-  it("several tasks share a walk", function()
+  it("several tasks can share an iterator", function()
     assert.equal("40", says("/shared_walk"))
   end)
 
-  it("a function gives the key to one at a time", function()
+  it("the key function is called by one light thread at a time", function()
     assert.equal("0", says("/key"))
   end)
 
-  it("a function that was to give the key, and was killed, keeps nobody for long", function()
+  it("a killed light thread in the key function does not block the others for long", function()
     local _, status = instance:get("/key_hangs", "-m 0.3")
     assert.equal(0, status)
     assert.equal("2", says("/key_hangs"))
   end)
 
-  it("subrequests call, each for itself", function()
+  it("each subrequest can call", function()
     assert.equal("2\n60\n2", says("/subrequests"))
   end)
 
-  it("calls go over HTTP/2", function()
+  it("calls use HTTP/2", function()
     assert.equal("2 2", says(("/tls?url=%s&ca=%s"):format(server.tls_url, server.ca_file)))
   end)
 
-  it("an import where nothing can wait is refused before its journal is begun", function()
+  it("an import in a phase that cannot wait is rejected before its journal is created", function()
     says("/import_in_log")
     assert.matches("^false .*calls? cannot wait.*phase log", instance:noted("import")[1])
     assert.is_nil(shell.read(instance.server.dir .. "/journal"))
   end)
 
-  it("waiting in a circle is refused", function()
+  it("tasks that wait for each other in a circle raise an error", function()
     assert.matches("would wait forever", (says("/deadlock")))
   end)
 
-  it("a light thread that is killed takes its call along", function()
+  it("killing a light thread cancels its call", function()
     server:fault { operation = "get_tags", delay = 3 }
     assert.equal("0 2", says("/killed"))
     assert.same({}, instance:noted("killed", 0))
   end)
 
-  it("clients that give up leave nothing behind", function()
+  it("clients that disconnect leave nothing behind", function()
     server:clear_faults()
     server:fault { operation = "get_tags", delay = 4, times = 50 }
     local pid = instance:workers()[1]
@@ -421,7 +421,7 @@ describe("in nginx", function()
     assert.is_true(worker.descriptors(pid) <= before + 20, worker.descriptors(pid) .. " after " .. before)
   end)
 
-  it("256 callers wait for a slow service, and nobody else does", function()
+  it("256 handlers wait for a slow service without blocking others", function()
     server:fault { operation = "get_lists", delay = 0.5, times = 256 }
     local ping
     local answers = instance:many("/call", 256, { meanwhile = function()
@@ -440,7 +440,7 @@ describe("in nginx", function()
     assert.is_true(ping[190].seconds < 0.2, cjson.encode(ping[190]))
   end)
 
-  it("two thousand wait at a time, and each is answered", function()
+  it("two thousand handlers wait at a time, and each is answered", function()
     server:fault { operation = "get_lists", delay = 0.3, times = 2000 }
     local answers = instance:many("/call", 2000)
     assert.equal(2000, #answers)
@@ -452,7 +452,7 @@ describe("in nginx", function()
     assert.truthy(shell.wait_for(function() return says("/stats"):match("^0 ") end))
   end)
 
-  it("nobody is told of anything wrong but what was", function()
+  it("the log has the expected problems only", function()
     local expected = { "the loose one", "get_profiles: 400", "unknown reason", "get_profile: 404",
       "get_profile needs id", "klaviyo debug: get_lists" }
     for _, line in ipairs(instance:complaints()) do

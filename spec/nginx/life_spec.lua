@@ -81,7 +81,7 @@ describe("a worker of nginx", function()
     assert.same({}, instance:complaints())
   end
 
-  it("leaves at once when nothing is under way, though its reader stays", function()
+  it("exits at once when no request is in progress, although its listener is idle", function()
     start()
     assert.equal("2", says("/call"))
     has_reader()
@@ -92,7 +92,7 @@ describe("a worker of nginx", function()
     no_complaints()
   end)
 
-  it("has a reader that leaves after a while, and comes back", function()
+  it("stops its idle listener after a while, and starts it again", function()
     start()
     assert.equal("2", says("/call"))
     has_reader()
@@ -108,7 +108,7 @@ describe("a worker of nginx", function()
     no_complaints()
   end)
 
-  it("answers everybody over reloads", function()
+  it("answers every request across reloads", function()
     start { workers = 2 }
     local old = {}
     fixture.server:fault { operation = "get_lists", delay = 0.1, times = 3000 }
@@ -128,7 +128,7 @@ describe("a worker of nginx", function()
     no_complaints()
   end)
 
-  it("ends what is under way when it is told to leave, and goes", function()
+  it("finishes requests in progress when it shuts down, then exits", function()
     start()
     assert.equal("2", says("/call"))
     local old = instance:workers()[1]
@@ -142,7 +142,7 @@ describe("a worker of nginx", function()
     no_complaints()
   end)
 
-  it("sends what was tracked before it leaves", function()
+  it("sends tracked events before it exits", function()
     start()
     fixture.server:fault { operation = "create_event", delay = 0.3, times = 30 }
     assert.equal("tracked", says("/track?n=300"))
@@ -155,7 +155,7 @@ describe("a worker of nginx", function()
     no_complaints()
   end)
 
-  it("waits no longer than worker_shutdown_timeout", function()
+  it("waits at most worker_shutdown_timeout", function()
     start { main = "worker_shutdown_timeout 1s;" }
     fixture.server:fault { operation = "create_event", delay = 15, times = 10 }
     fixture.server:fault { operation = "get_segments", delay = 15 }
@@ -170,7 +170,7 @@ describe("a worker of nginx", function()
     assert.equal("2", says("/call"))
   end)
 
-  it("that is killed is replaced by one that calls", function()
+  it("that is killed is replaced by one that can call", function()
     start()
     for _ = 1, 3 do
       assert.equal("2", says("/call"))
@@ -184,7 +184,7 @@ describe("a worker of nginx", function()
     assert.equal("2", says("/call"))
   end)
 
-  it("is upgraded on the fly", function()
+  it("survives an upgrade of nginx's binary", function()
     start()
     assert.equal("2", says("/call"))
     local old, file = instance.server.process, instance.server.dir .. "/nginx.pid"
@@ -204,7 +204,7 @@ describe("a worker of nginx", function()
     assert.equal("2", says("/call"))
   end)
 
-  it("without timers to spare calls all the same", function()
+  it("can call when no timer is available", function()
     start { http = "lua_max_running_timers 1;" }
     assert.equal("held", says("/hold"))
     local answers = instance:many("/call", 50)
@@ -216,7 +216,7 @@ describe("a worker of nginx", function()
     assert.matches("lua_max_running_timers", instance:logs())
   end)
 
-  it("without a cache of Lua's code calls, and lets go of what it had", function()
+  it("can call with lua_code_cache off, and frees the Lua states", function()
     start { http = "lua_code_cache off;" }
     for _ = 1, 5 do
       assert.equal("2", says("/call"))
@@ -235,7 +235,7 @@ describe("a worker of nginx", function()
     end
   end)
 
-  it("has no more descriptors and memory after many calls than after some", function()
+  it("keeps its descriptors and memory constant over many calls", function()
     start()
     local pid = instance:workers()[1]
     local function size()

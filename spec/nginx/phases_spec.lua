@@ -158,7 +158,7 @@ describe("in nginx's phase", function()
     end)
   end
 
-  it("init nothing is sent", function()
+  it("init no request is sent", function()
     for _, what in ipairs { ".call", ".each", ".map", ".run", ".sleep", ".track" } do
       assert.matches("^false .*init_by_lua%(.-%):%d+: nothing can be sent in the phase init: .*init_worker_by_lua",
         one(instance, "init" .. what))
@@ -166,7 +166,7 @@ describe("in nginx's phase", function()
     assert.equal("true GET", one(instance, "init.build"))
   end)
 
-  it("exit_worker what is tracked still goes out", function()
+  it("exit_worker tracked events are still sent", function()
     local tracked = 0
     for _, line in ipairs(instance:notes()) do
       tracked = tracked + (line:find(".track true true", 1, true) and 1 or 0)

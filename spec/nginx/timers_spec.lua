@@ -89,7 +89,7 @@ describe("a timer of nginx", function()
     assert.is_true(tonumber(says("/hold")) >= 2)
   end
 
-  it("runs once, however often it is started before", function()
+  it("runs once, even if it is started several times", function()
     start()
     assert.equal("true", says("/start"))
     assert.equal(1, #instance:noted("ran"))
@@ -99,7 +99,7 @@ describe("a timer of nginx", function()
     assert.equal(2, #instance:noted("ran", 2))
   end)
 
-  it("that nginx drops runs when there is room, without anybody's help", function()
+  it("that nginx dropped runs by itself when timers are available", function()
     start()
     fill_timers()
     assert.equal("true", says("/start"))
@@ -109,7 +109,7 @@ describe("a timer of nginx", function()
     assert.equal(1, #instance:noted("ran"))
   end)
 
-  it("is told when the worker exits", function()
+  it("runs with premature set when the worker exits", function()
     start()
     assert.equal("true", says("/start"))
     assert.equal(1, #instance:noted("ran"))
@@ -131,7 +131,7 @@ describe("a timer of nginx", function()
   end)
 
   -- Fault 16.
-  it("that reports lost events goes on after nginx dropped it", function()
+  it("that reports lost events continues after nginx dropped it", function()
     start()
     fixture.server:fault { operation = "create_event", status = 400, times = 2 }
     fill_timers()

@@ -109,7 +109,7 @@ describe("track in nginx", function()
     return server:stats().events
   end
 
-  it("sends from log_by_lua what visitors need not wait for", function()
+  it("sends from log_by_lua, after the response to the visitor", function()
     server:fault { operation = "create_event", delay = 0.3, times = 200 }
     local answers = instance:many("/log", 200)
     for _, answer in ipairs(answers) do
@@ -119,7 +119,7 @@ describe("track in nginx", function()
     assert.same({}, instance:noted("log", 0))
   end)
 
-  it("refuses when the queue is full, and counts that", function()
+  it("rejects an event if the queue is full, and counts it", function()
     local refused = tonumber(says("/counts"):match("(%d+)$"))
     server:fault { operation = "create_event", delay = 0.5, times = 300 }
     instance:get("/full")
@@ -133,13 +133,13 @@ describe("track in nginx", function()
     assert.equal(300 - #list, settled().distinct)
   end)
 
-  it("is drained by who can wait", function()
+  it("can be drained in a phase that can wait", function()
     server:fault { operation = "create_event", delay = 0.2, times = 20 }
     assert.equal("nil true true", says("/drain"))
     assert.equal(20, settled().distinct)
   end)
 
-  it("has what was lost in the log, soon, by the client's way, and without the key", function()
+  it("logs lost events soon, by the client's on_warning, without the key", function()
     server:fault { operation = "create_event", status = 400, body = "refused: " .. key }
     assert.equal("tracked", says("/lost"))
     assert.truthy(shell.wait_for(function()
@@ -148,7 +148,7 @@ describe("track in nginx", function()
     end, 3), instance:logs())
   end)
 
-  it("asks a function for the key, while another request waits for it", function()
+  it("calls the key function while another request waits for it", function()
     says("/key")  -- which makes the client
     instance:many("/key", 10)
     assert.is_true(#instance:noted("key", 11) >= 11)
@@ -164,7 +164,7 @@ describe("track in nginx", function()
     settled()
   end)
 
-  it("loses nothing to a reload under load", function()
+  it("loses no event to a reload under load", function()
     local answers = instance:many("/log", 1000, { meanwhile = function()
       for _ = 1, 3 do
         instance:reload()

@@ -72,7 +72,7 @@ local function escaped(text)
   return (text:gsub("[^%w]", function(c) return ("%%%02X"):format(c:byte()) end))
 end
 
-describe("in a worker, a kept connection that is not clean", function()
+describe("in a worker, a kept-alive connection with unread bytes", function()
   local instance, dir, tls_port
 
   setup(function()
@@ -111,12 +111,12 @@ describe("in a worker, a kept connection that is not clean", function()
   end
 
   for name, second in pairs(misbehaviours.plans) do
-    it("has no other call's answer, over HTTP, after " .. name, function()
+    it("never returns another call's response, over HTTP, after " .. name, function()
       check(name, { pause = 0 })
       check(name, { pause = 0, post = true })
     end)
 
-    it("nor over TLS, after " .. name, function()
+    it("never returns another call's response, over TLS, after " .. name, function()
       -- what is relayed comes a little later than the server's log says
       local pause = second.unasked and 0.25 or 0
       check(name, { base = "https://127.0.0.1:" .. tls_port, pause = pause })

@@ -25,7 +25,7 @@ local function range(first, last)
   return list
 end
 
-describe("a walk", function()
+describe("an iterator", function()
   local fixture = sandbox.here(setup, teardown, { profiles = PROFILES })
 
   local function requests()
@@ -33,7 +33,7 @@ describe("a walk", function()
   end
 
   describe("over resources", function()
-    it("gives each of them once, in order, with its page", function()
+    it("returns each once, in order, with its page", function()
       local before = requests()
       local numbers, pages = {}, {}
       for profile, page in fixture.client:each("get_profiles") do
@@ -52,7 +52,7 @@ describe("a walk", function()
       assert.equal(3, requests() - before)
     end)
 
-    it("asks for pages as large as there are, or as is said", function()
+    it("requests the largest pages, or pages of the size that was passed", function()
       for _ in fixture.client:each("get_profiles", { limit = 1 }) do end
       assert.equal("/api/profiles?page%5Bsize%5D=100", fixture:latest().uri)
       for _ in fixture.client:each("get_profiles", { limit = 1, page = { size = 7 } }) do end
@@ -81,7 +81,7 @@ describe("a walk", function()
       end
     end)
 
-    it("takes a limit, and asks for no page that it does not need", function()
+    it("takes a limit, and requests only the pages that it needs", function()
       for limit, pages in pairs { [0] = 0, [1] = 1, [99] = 1, [100] = 1, [101] = 2, [1000] = 3 } do
         local before, numbers = requests(), {}
         for profile in fixture.client:each("get_profiles", { limit = limit }) do
@@ -92,17 +92,17 @@ describe("a walk", function()
       end
     end)
 
-    it("refuses a limit that is none", function()
+    it("rejects an invalid limit", function()
       for _, bad in ipairs { "5", -1, {}, true } do
         raises("limit", function() fixture.client:each("get_profiles", { limit = bad }) end)
       end
     end)
 
-    it("refuses a limit that is not a number", function()
+    it("rejects NaN as a limit", function()
       raises("limit", function() fixture.client:each("get_profiles", { limit = 0 / 0 }) end)
     end)
 
-    it("counts what it gave", function()
+    it("counts what it returned", function()
       local it = fixture.client:each("get_profiles", { limit = 102 })
       assert.equal(0, it.count)
       it:next()
@@ -111,7 +111,7 @@ describe("a walk", function()
       assert.equal(102, it.count)
     end)
 
-    it("by hand gives values, then nil for ever", function()
+    it("called by hand returns values, then always nil", function()
       local it = fixture.client:each("get_profiles", { page = { size = 100 } })
       local numbers = {}
       while true do
@@ -132,7 +132,7 @@ describe("a walk", function()
       assert.equal(PROFILES, it.count)
     end)
 
-    it("may be many at once", function()
+    it("can be used beside other iterators", function()
       local one = fixture.client:each("get_profiles", { page = { size = 10 } })
       local two = fixture.client:each("get_profiles", { page = { size = 7 }, sort = "-created" })
       local three = fixture:new_client():each("get_profiles", { page = { size = 3 }, limit = 100 })
@@ -151,7 +151,7 @@ describe("a walk", function()
       assert.is_nil((two:next()))
     end)
 
-    it("may have a loop in its loop", function()
+    it("can be used inside another iterator's loop", function()
       local pairs_seen = 0
       for outer in fixture.client:each("get_profiles", { page = { size = 5 }, limit = 12 }) do
         for inner in fixture.client:each("get_profiles", { page = { size = 4 }, limit = 6 }) do
@@ -162,7 +162,7 @@ describe("a walk", function()
       assert.equal(72, pairs_seen)
     end)
 
-    it("of an empty collection gives nothing", function()
+    it("of an empty collection returns nothing", function()
       for _ in fixture.client:each("get_events") do
         error("there are none")
       end
@@ -174,7 +174,7 @@ describe("a walk", function()
       assert.equal(0, it.count)
     end)
 
-    it("of one resource gives that one", function()
+    it("of one resource returns that one", function()
       local id = fixture.client.profiles:first().id
       local ids = {}
       for profile, page in fixture.client:each("get_profile", { id = id }) do
@@ -184,7 +184,7 @@ describe("a walk", function()
       assert.same({ id }, ids)
     end)
 
-    it("of a relation that points nowhere gives nothing", function()
+    it("of a relation that points nowhere returns nothing", function()
       raw.with({ answers = { { body = '{"data":null}' } } }, function(server)
         local client = connect(server.url)
         for _ in client:each("get_profile", { id = "x" }) do
@@ -193,14 +193,14 @@ describe("a walk", function()
       end)
     end)
 
-    it("is refused for what gives no pages", function()
+    it("raises an error for an operation without pages", function()
       raises("create_list", function() fixture.client:each("create_list", { body = "{}" }) end)
       raises("delete_list", function() fixture.client:pages("delete_list", { id = "x" }) end)
       raises("delete_list", function() fixture.client:ids("delete_list", { id = "x" }) end)
       raises("id", function() fixture.client:each("get_list") end)
     end)
 
-    it("asks nothing before it is asked", function()
+    it("sends no request before its first next", function()
       local before = requests()
       fixture.client:each("get_profiles")
       fixture.client:pages("get_profiles")
@@ -210,7 +210,7 @@ describe("a walk", function()
   end)
 
   describe("over pages", function()
-    it("gives each of them once", function()
+    it("returns each once", function()
       local numbers, sizes = {}, {}
       for page in fixture.client:pages("get_profiles") do
         sizes[#sizes + 1] = #page.data
@@ -222,7 +222,7 @@ describe("a walk", function()
       assert.same(range(1, PROFILES), numbers)
     end)
 
-    it("by hand counts them, and knows its cursor and its end", function()
+    it("called by hand counts them, and knows its cursor and its end", function()
       local it = fixture.client:pages("get_profiles", { page = { size = 100 } })
       assert.is_nil(it:cursor())
       assert.is_false(it.done)
@@ -241,7 +241,7 @@ describe("a walk", function()
       assert.is_nil((it:next()))
     end)
 
-    it("gives an empty page of an empty collection", function()
+    it("returns an empty page of an empty collection", function()
       local pages = 0
       for page in fixture.client:pages("get_events") do
         pages = pages + 1
@@ -252,7 +252,7 @@ describe("a walk", function()
   end)
 
   describe("over ids", function()
-    it("gives each, with its identifier and its page", function()
+    it("returns each, with its identifier and its page", function()
       local everybody
       for segment in fixture.client.segments:each() do
         everybody = segment.attributes.name == "Everybody" and segment.id or everybody
@@ -268,7 +268,7 @@ describe("a walk", function()
     end)
   end)
 
-  describe("that is gone on with", function()
+  describe("that continues from a cursor", function()
     -- What came by `stop` resources, and what comes from its cursor on.
     local function interrupted(stop, size)
       local it = fixture.client:each("get_profiles", { page = { size = size } })
@@ -281,7 +281,7 @@ describe("a walk", function()
       return numbers, cursor, done
     end
 
-    it("misses nothing, wherever it was left", function()
+    it("misses nothing, wherever it was abandoned", function()
       for _, size in ipairs { 100, 30, 50 } do
         for _, stop in ipairs { 0, 1, 29, 30, 31, 49, 50, 51, 99, 100, 101, 200, 249, 250 } do
           local numbers, cursor, done = interrupted(stop, size)
@@ -301,7 +301,7 @@ describe("a walk", function()
       end
     end)
 
-    it("gives no more again than the page it was on", function()
+    it("repeats at most the page it was on", function()
       for _, stop in ipairs { 1, 99, 100, 101, 150, 200, 201 } do
         local _, cursor = interrupted(stop, 100)
         local first
@@ -313,14 +313,14 @@ describe("a walk", function()
       end
     end)
 
-    it("another day is at its end when it was", function()
+    it("is at its end if the first one was", function()
       local it = fixture.client:each("get_profiles")
       while it:next() do end -- luacheck: ignore 542
       assert.is_nil(it:cursor())
       assert.is_true(it.done)
     end)
 
-    it("knows the cursor it was begun with", function()
+    it("knows the cursor it started with", function()
       local _, cursor = interrupted(100, 100)
       local it = fixture.client:each("get_profiles", { page = { cursor = cursor } })
       assert.equal(cursor, it:cursor())
@@ -328,7 +328,7 @@ describe("a walk", function()
       assert.equal(cursor, it:cursor())
     end)
 
-    it("has a cursor that other clients can take, behind other base URLs too", function()
+    it("has a cursor that other clients can use, also with other base URLs", function()
       local _, cursor = interrupted(100, 100)
       local gateway = fixture:new_client { base_url = fixture.server.base_url .. "/klaviyo", auth_scheme = "Bearer" }
       local numbers = {}
@@ -348,7 +348,7 @@ describe("a walk", function()
         body = '{"errors":[{"code":"broken","detail":"for a while"}]}' }
     end
 
-    it("raises the error itself out of a loop", function()
+    it("raises the error object in a loop", function()
       fault()
       local numbers = {}
       local ok, err = pcall(function()
@@ -371,7 +371,7 @@ describe("a walk", function()
       assert.equal("broken", err.code)
     end)
 
-    it("by hand returns the error, and goes on where it was when asked again", function()
+    it("called by hand returns the error, and repeats the page at the next call", function()
       fault(2)
       local it = fixture.client:each("get_profiles")
       local numbers, failures = {}, 0
@@ -393,7 +393,7 @@ describe("a walk", function()
       assert.equal(PROFILES, it.count)
     end)
 
-    it("by hand goes on over pages too", function()
+    it("called by hand repeats a page of pages() too", function()
       fault()
       local it = fixture.client:pages("get_profiles")
       assert.equal(1, number_of(it:next().data[1]))
@@ -404,7 +404,7 @@ describe("a walk", function()
       assert.equal(101, number_of(it:next().data[1]))
     end)
 
-    it("at its first page raises too", function()
+    it("raises the error of its first page, too", function()
       local ok, err = pcall(function()
         for _ in fixture.client:each("get_profiles_for_list", { list_id = "none" }) do
           error("there is no such list")
@@ -414,7 +414,7 @@ describe("a walk", function()
       assert.equal(404, err.status)
     end)
 
-    it("leaves a cursor to go on from", function()
+    it("keeps a cursor to continue from", function()
       fault()
       local it = fixture.client:each("get_profiles")
       local last
@@ -428,7 +428,7 @@ describe("a walk", function()
     end)
   end)
 
-  describe("that is left", function()
+  describe("that is abandoned", function()
     local client
 
     setup(function()
@@ -441,7 +441,7 @@ describe("a walk", function()
       require("klaviyo.tasks").sleep(0.3)
     end)
 
-    it("asks for no more pages", function()
+    it("requests no more pages", function()
       local before = requests()
       for profile in client:each("get_profiles", { page = { size = 10 } }) do
         if number_of(profile) == 15 then
@@ -469,7 +469,7 @@ describe("a walk", function()
       end
     end)
 
-    it("may be closed by hand, twice, and gives nothing after that", function()
+    it("can be closed twice, and returns nothing afterwards", function()
       local before = requests()
       local it = client:each("get_profiles")
       it:close()
@@ -483,7 +483,7 @@ describe("a walk", function()
       assert.equal(before, requests())
     end)
 
-    it("gives nothing after it was closed in the middle of a page", function()
+    it("returns nothing after it was closed within a page", function()
       local it = client:each("get_profiles")
       it:next()
       it:close()
@@ -492,7 +492,7 @@ describe("a walk", function()
       assert.equal(1, it.count)
     end)
 
-    it("may be left to the collector", function()
+    it("can be left to the garbage collector", function()
       for _ = 1, 50 do
         client:each("get_profiles", { page = { size = 1 } }):next()
       end
@@ -503,7 +503,7 @@ describe("a walk", function()
   end)
 end)
 
-describe("a page of the other side's making", function()
+describe("an unusual page of the server", function()
   -- What a loop over pages gave, when it was answered so.
   local function walked(answers, operation, args)
     local ids, err = {}, nil
@@ -534,7 +534,7 @@ describe("a page of the other side's making", function()
   end
 
   -- Fault 35: the largest page was asked for besides.
-  it("has the size that query says", function()
+  it("has the size that query contains", function()
     raw.with({ answers = { page("1") } }, function(server)
       local client = connect(server.url)
       assert.equal("1", client.profiles:each({ query = { ["page[size]"] = 5 } }):next().id)
@@ -550,14 +550,14 @@ describe("a page of the other side's making", function()
     assert.equal("1 2 3", ids)
   end)
 
-  it("may have data that point nowhere, of a resource of which there is one or none", function()
+  it("may have null as data, of a resource that exists once or not at all", function()
     local ids, err = walked({ { body = '{"data":null}' } }, "get_flow_for_flow_action", { id = "1" })
     assert.is_nil(err)
     assert.equal("", ids)
   end)
 
   -- Fault 34: the loop ended as if that were the last page.
-  it("is an error where a collection is null", function()
+  it("is an error if the data of a collection is null", function()
     local ids, err = walked { page("1 2", "a"), { body = '{"data":null}' } }
     assert.equal("1 2", ids)
     assert.equal("decode", err.kind)
@@ -573,7 +573,7 @@ describe("a page of the other side's making", function()
   end)
 
   -- Fault 34: the loop ended with an error.
-  it("may have a next link that nobody escaped", function()
+  it("may have an unescaped next link", function()
     local written = [[https://a.klaviyo.com/api/lists?filter=equals(name,\"Jos\u00e9 Müller\")&page[cursor]=a b]]
     local answers = { page("1", nil, '"links":{"next":"' .. written .. '"}'), page("2") }
     raw.with({ answers = answers }, function(server)
@@ -586,7 +586,7 @@ describe("a page of the other side's making", function()
     end)
   end)
 
-  it("is none without data: the walk does not end there, and goes on when asked again", function()
+  it("is an error without data: the iterator does not end, and repeats the page", function()
     for _, body in ipairs { "{}", '{"meta":{}}', "", '{"message":"maintenance"}', "[]" } do
       local answers = { page("1", "a"), { body = body }, page("2") }
       raw.with({ answers = answers }, function(server)
@@ -618,13 +618,13 @@ describe("a page of the other side's making", function()
     end
   end)
 
-  it("may have a member of a name that is ours", function()
+  it("may have members with the names of methods", function()
     local ids, err = walked { page("1", "a", '"response":{"body":"x"}'), page("2", nil, '"response":5') }
     assert.is_nil(err)
     assert.equal("1 2", ids)
   end)
 
-  it("may have data that are none: it is an error, or nothing, never a crash", function()
+  it("may have malformed data: an error or nothing, never a crash", function()
     for _, data in ipairs { "5", '"x"', "true", "[null]", "[5]", '["x"]', "[[]]" } do
       local ok = pcall(walked, { { body = '{"data":' .. data .. "}" } })
       assert.is_true(ok, "data " .. data)
@@ -638,14 +638,14 @@ describe("a page of the other side's making", function()
     end
   end)
 
-  it("may lead back", function()
+  it("may link back to an earlier page", function()
     local ids, err = walked { page("1", "a"), page("2", "b"), page("3", "a") }
     assert.equal("1 2 3", ids)
     assert.equal("decode", err.kind)
     assert.matches("was seen", err.message)
   end)
 
-  it("is asked for where the base URL says", function()
+  it("is requested from the base URL", function()
     raw.with({ answers = { page("1", "a"), page("2") } }, function(server)
       local client = connect(server.url .. "/klaviyo")
       local count = 0

@@ -24,7 +24,7 @@ local function work(seconds)
   script.shell("sleep " .. seconds)
 end
 
-describe("a walk", function()
+describe("an iterator", function()
   local fixture = sandbox.here(setup, teardown, { profiles = 250 })
   local client
 
@@ -50,8 +50,8 @@ describe("a walk", function()
     return requests() - before
   end
 
-  describe("that was given a page", function()
-    it("has asked for the next one, and no further", function()
+  describe("that returned a page", function()
+    it("has requested the next one only", function()
       for _, name in ipairs { "pages", "each", "ids" } do
         local walk = client[name](client, "get_profiles", { page = { size = 20 } })
         assert.equal(0, asked(function() end))
@@ -66,7 +66,7 @@ describe("a walk", function()
       end
     end)
 
-    it("has asked before it decodes the page", function()
+    it("has requested the next one before it decodes the page", function()
       fixture.server:fault { delay = 0.02, operation = "get_profiles", rate = 1 }
       local decode, running = json.decode, {}
       json.decode = function(...) -- luacheck: ignore 122
@@ -83,7 +83,7 @@ describe("a walk", function()
       assert.same({ "0+1", "0+1", "0+0", "0+1", "0+1", "0+0" }, running)
     end)
 
-    it("asks for nothing after the last one", function()
+    it("requests nothing after the last one", function()
       assert.equal(3, asked(function()
         local count = 0
         for _ in client:pages("get_profiles", { page = { size = 100 } }) do
@@ -94,7 +94,7 @@ describe("a walk", function()
       assert.same({ 0, 0 }, { core.stats() })
     end)
 
-    it("has asked for none with prefetch = false, of the client or the call", function()
+    it("has not requested the next one with prefetch = false, of the client or the call", function()
       for _, way in ipairs {
         function() return client:with { prefetch = false }:pages("get_profiles", { page = { size = 20 } }) end,
         function() return client:pages("get_profiles", { page = { size = 20 } }, { prefetch = false }) end,
@@ -110,7 +110,7 @@ describe("a walk", function()
   end)
 
   describe("with a limit", function()
-    it("asks for no page in vain", function()
+    it("requests only the pages that it needs", function()
       for limit, pages in pairs { [0] = 0, [1] = 1, [19] = 1, [20] = 1, [21] = 2, [40] = 2, [59] = 3, [250] = 13,
         [1000] = 13 } do
         assert.equal(pages, asked(function()
@@ -146,7 +146,7 @@ describe("a walk", function()
       end)
     end
 
-    it("the wire, and who works #time #alone", function()
+    it("the requests and the program's work #time #alone", function()
       assert.is_true(walk({ prefetch = false }, 0.04) >= 13 * 0.08)
       local together = math.huge
       for _ = 1, 5 do -- whatever else the machine may have to do
@@ -160,7 +160,7 @@ describe("a walk", function()
   end)
 
   describe("that is left", function()
-    it("gives up on the page that was asked for", function()
+    it("cancels the request for the next page", function()
       fixture.server:fault { delay = 5, operation = "get_profiles", skip = 1 }
       local elapsed = timed(function()
         for _ in client:each("get_profiles", { page = { size = 20 } }) do -- luacheck: ignore 512
@@ -175,7 +175,7 @@ describe("a walk", function()
       assert.is_true(elapsed < 2, elapsed)
     end)
 
-    it("by an error does so, too", function()
+    it("by an error cancels it, too", function()
       fixture.server:fault { delay = 5, operation = "get_profiles", skip = 1 }
       pcall(function()
         for _ in client:pages("get_profiles", { page = { size = 20 } }) do
@@ -188,7 +188,7 @@ describe("a walk", function()
       assert.same({ 0, 0 }, { core.stats() })
     end)
 
-    it("by hand, or with its task", function()
+    it("by close, or with its task, cancels it, too", function()
       fixture.server:fault { delay = 5, path = "cursor", times = 2 }
       klaviyo.run(function()
         local walk = client:pages("get_profiles", { page = { size = 20 } })
@@ -211,7 +211,7 @@ describe("a walk", function()
       assert.same({ 0, 0 }, { core.stats() })
     end)
 
-    it("while another task waits for its page ends for that one, too", function()
+    it("while another task waits for its page ends for that task, too", function()
       fixture.server:fault { delay = 5, operation = "get_profiles", skip = 1 }
       local walk = client:pages("get_profiles", { page = { size = 20 } })
       assert(walk:next())
@@ -226,7 +226,7 @@ describe("a walk", function()
       assert.is_true(elapsed < 2, elapsed)
     end)
 
-    it("by a cancelled task goes on for another one", function()
+    it("by a cancelled task continues for another one", function()
       local walk = client:each("get_profiles", { page = { size = 100 } })
       for _ = 1, 100 do
         assert(walk:next())
@@ -245,7 +245,7 @@ describe("a walk", function()
   end)
 
   describe("whose next page fails", function()
-    it("gives all of this one first, and the page when it is asked for again", function()
+    it("returns all of this one first, and repeats the failed page at the next call", function()
       fixture.server:fault { status = 500, body = "no", operation = "get_profiles", skip = 1 }
       local walk = client:each("get_profiles", { page = { size = 100 } })
       for _ = 1, 100 do
@@ -262,7 +262,7 @@ describe("a walk", function()
       assert.equal(150, count)
     end)
 
-    it("raises its error in a loop, after this page was worked on", function()
+    it("raises its error in a loop, after this page was processed", function()
       fixture.server:fault { status = 403, html = true, operation = "get_profiles", skip = 2 }
       local count = 0
       local ok, err = pcall(function()
@@ -275,7 +275,7 @@ describe("a walk", function()
       assert.equal(200, count)
     end)
 
-    it("on the wire does so, too", function()
+    it("because of the connection does so, too", function()
       -- twice: a kept connection's death is no failure
       fixture.server:fault { reset = "after", operation = "get_profiles", skip = 1, times = 2 }
       local pages = client:pages("get_profiles", { page = { size = 100 } })
@@ -287,7 +287,7 @@ describe("a walk", function()
       assert.is_nil((pages:next()))
     end)
 
-    it("to be decoded gives it again, and skips none", function()
+    it("because of its JSON returns it again, and skips none", function()
       local function page(data, next_one)
         return { body = ('{"data":[%s],"links":{"next":%s}}'):format(data, next_one) }
       end
@@ -316,7 +316,7 @@ describe("a walk", function()
       end)
     end)
 
-    it("because nobody looked in time asks for it anew", function()
+    it("because its response was dropped in the meantime requests it again", function()
       local walk = client:each("get_profiles", { page = { size = 100 } }, { timeout = 0.2, deadline = 0.3 })
       assert(walk:next())
       work(0.4)
@@ -327,7 +327,7 @@ describe("a walk", function()
       assert.equal(250, count)
     end)
 
-    it("because the token cannot be had raises when its turn has come", function()
+    it("because the token function fails raises an error when the page is needed", function()
       local asked_for = 0
       local own = fixture:new_client {
         access_token = function()
@@ -348,7 +348,7 @@ describe("a walk", function()
     end)
   end)
 
-  it("asks for another token where the next page was refused", function()
+  it("fetches another token after a 401 for the next page", function()
     fixture.server:fault { status = 401, error = "not_authenticated", operation = "get_profiles", skip = 1 }
     local refused = {}
     local own = fixture:new_client {
@@ -366,7 +366,7 @@ describe("a walk", function()
     assert.same({ fixture.key }, refused)
   end)
 
-  it("asks ahead inside tasks alike, each for itself", function()
+  it("prefetches inside tasks as well, each iterator for itself", function()
     fixture.server:fault { delay = 0.02, operation = "get_profiles", rate = 1 }
     local counts, most = {}, 0
     assert.equal(5 * 5, asked(function()
@@ -387,7 +387,7 @@ describe("a walk", function()
     assert.equal(5, most)
   end)
 
-  it("through the pages of a POST asks ahead alike", function()
+  it("prefetches the pages of a POST as well", function()
     local function page(cursor)
       return { body = cjson.encode { data = { { type = "x", id = cursor } }, links = { next = cursor
         and "https://a.klaviyo.com/api/metric-aggregates/?page_cursor=" .. cursor or cjson.null } } }

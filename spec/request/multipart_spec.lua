@@ -35,7 +35,7 @@ local function chunk_source(chunks, last, why)
   end
 end
 
-describe("a form", function()
+describe("a multipart form", function()
   it("is a flat list of its fields by name, as text", function()
     assert.same({ "file", "x", "file", false, "hidden", "true", false, false, "name", "n", false, false },
       form.build(op, { name = "n", hidden = true, file = { data = "x" } }))
@@ -58,7 +58,7 @@ describe("a form", function()
     end
   end)
 
-  it("has one from a function, read to its end", function()
+  it("reads a file from a function, to its end", function()
     for _, last in ipairs { false, "" } do
       local source = chunk_source({ "a", "bc", "d" }, last or nil)
       assert.equal("abcd", (file_of { file = last and { reader = source, filename = "x" } or source }))
@@ -66,7 +66,7 @@ describe("a form", function()
     assert.equal("", (file_of { file = chunk_source {} }))
   end)
 
-  it("is refused where a file cannot be had", function()
+  it("raises an error if the file cannot be read", function()
     local function refused(file, what)
       raises(what, function() form.build(op, { file = file }) end)
     end
@@ -79,7 +79,7 @@ describe("a form", function()
     refused({ data = "x", type = "image\r\nX: y" }, "must be a media type, not ")
   end)
 
-  it("is refused with a field that there is not, or without one that must be", function()
+  it("raises an error for an unknown field, and without a required one", function()
     raises({ "nmae", "name" }, function() form.build(op, { file = { data = "x" }, nmae = "x" }) end)
     raises("needs file", function() form.build(op, { name = "x" }) end)
     raises("takes a table, not a string", function() form.build(op, "x") end)

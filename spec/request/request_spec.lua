@@ -28,7 +28,7 @@ local function query(operation, args)
 end
 
 describe("a path parameter", function()
-  it("goes by id, by the path's own name, and by the resource's", function()
+  it("is passed as id, by the path's own name, or by the resource's", function()
     for _, case in ipairs {
       { "get_profile", "/api/profiles/X", { "id", "profile_id" } },
       { "get_list", "/api/lists/X", { "id", "list_id" } },
@@ -45,7 +45,7 @@ describe("a path parameter", function()
     end
   end)
 
-  it("is encoded strictly", function()
+  it("is percent-encoded strictly", function()
     for id, written in pairs {
       ["a/b+c=="] = "a%2Fb%2Bc%3D%3D",
       ["$custom:::$default:::X"] = "%24custom%3A%3A%3A%24default%3A%3A%3AX",
@@ -61,12 +61,12 @@ describe("a path parameter", function()
     end
   end)
 
-  it("may be a whole number", function()
+  it("can be an integer", function()
     assert.equal("/api/images/123456789", target("get_image", { id = 123456789 }))
     assert.equal("/api/images/9007199254740991", target("get_image", { id = 2 ^ 53 - 1 }))
   end)
 
-  it("that would be another path, or no id, is refused", function()
+  it("that would be another path, or is not an id, raises an error", function()
     for _, id in ipairs { "", ".", "..", 1.5, true, {}, klaviyo.null, 1 / 0 } do
       raises("id", function()
         client:build("get_profile", { id = id })
@@ -75,7 +75,7 @@ describe("a path parameter", function()
     raises("id", function() client:build("get_profile", { id = 0 / 0 }) end)
   end)
 
-  it("that is missing is asked for", function()
+  it("that is missing raises an error", function()
     raises({ "get_profile", "id" }, function() client:build("get_profile") end)
     raises({ "get_profile", "id" }, function() client:build("get_profile", {}) end)
     raises({ "get_profiles_for_list", "id" }, function() client:call("get_list_profiles", { page = { size = 5 } }) end)
@@ -84,7 +84,7 @@ describe("a path parameter", function()
     end)
   end)
 
-  it("said twice, and not alike, is refused", function()
+  it("passed twice with different values raises an error", function()
     raises('get_profile: conflicting values for id ("a") and profile_id ("b")', function()
       client:build("get_profile", { id = "a", profile_id = "b" })
     end)
@@ -96,30 +96,30 @@ describe("a filter", function()
   local text = 'equals(email,"a b@example.com")'
   local written = "/api/profiles?filter=equals%28email%2C%22a%20b%40example.com%22%29"
 
-  it("may be raw text, and goes as it is", function()
+  it("can be raw text, which is sent unchanged", function()
     assert.equal(written, target("get_profiles", { filter = text }))
     assert.same({ "filter=any(email,[\"a\",\"b\"]),greater-than(created,2024-10-15T00:00:00Z)" },
       query("get_profiles", { filter = 'any(email,["a","b"]),greater-than(created,2024-10-15T00:00:00Z)' }))
   end)
 
-  it("may be built", function()
+  it("can be built", function()
     assert.equal(written, target("get_profiles", { filter = f.equals("email", "a b@example.com") }))
     assert.same({ "filter=any(email,[\"a\",\"b\"]),greater-than(created,2024-10-15T00:00:00Z)" },
       query("get_profiles", { filter = f.all(f.any("email", { "a", "b" }),
         f.greater_than("created", klaviyo.datetime "2024-10-15T00:00:00Z")) }))
   end)
 
-  it("is text or built, nothing else", function()
+  it("must be text or built", function()
     for _, bad in ipairs { 5, true, {}, { "equals(email,\"a\")" } } do
       raises("filter", function() client:build("get_profiles", { filter = bad }) end)
     end
   end)
 
-  it("is refused where there is none to be had", function()
+  it("raises an error if the operation has none", function()
     raises({ "get_profile", "filter" }, function() client:build("get_profile", { id = "X", filter = text }) end)
   end)
 
-  it("is missed where the service wants one", function()
+  it("raises an error if it is required and missing", function()
     raises({ "get_campaigns", "filter" }, function() client:build("get_campaigns") end)
     raises({ "get_campaigns", "filter" }, function() client.campaigns:list { sort = "name" } end)
   end)
@@ -150,7 +150,7 @@ describe("a filter's field that the operation does not know", function()
 end)
 
 describe("fields", function()
-  it("go by type, commas as they are", function()
+  it("are passed by type, and commas are not escaped", function()
     assert.equal("/api/profiles?fields%5Bprofile%5D=email,first_name",
       target("get_profiles", { fields = { profile = { "email", "first_name" } } }))
     assert.equal("/api/profiles?fields%5Bprofile%5D=email",
@@ -159,18 +159,18 @@ describe("fields", function()
       query("get_profiles", { fields = { profile = "email,properties" } }))
   end)
 
-  it("of several types come in an order that does not change", function()
+  it("of several types have a constant order", function()
     assert.same({ "fields[event]=datetime", "fields[metric]=name", "fields[profile]=email" },
       query("get_events", { fields = { profile = { "email" }, event = { "datetime" }, metric = { "name" } } }))
   end)
 
-  it("have underscores where types have hyphens", function()
+  it("accept underscores for the hyphens of types", function()
     local expected = { "fields[catalog-item]=title" }
     assert.same(expected, query("get_catalog_items", { fields = { catalog_item = { "title" } } }))
     assert.same(expected, query("get_catalog_items", { fields = { ["catalog-item"] = { "title" } } }))
   end)
 
-  it("of a type that the response cannot have are refused", function()
+  it("of a type that the response cannot have raise an error", function()
     raises({ "get_profiles", '"profiles"', 'did you mean "profile"?' }, function()
       client:build("get_profiles", { fields = { profiles = { "email" } } })
     end)
@@ -183,7 +183,7 @@ describe("fields", function()
     end
   end)
 
-  it("may be additional", function()
+  it("can be additional", function()
     assert.same({ "additional-fields[profile]=subscriptions,predictive_analytics" },
       query("get_profiles", { additional_fields = { profile = { "subscriptions", "predictive_analytics" } } }))
     raises({ "additional_fields", 'did you mean "profile"?' }, function()
@@ -202,14 +202,14 @@ describe("include and sort", function()
     assert.same({ "include=metric" }, query("get_events", { include = "metric" }))
   end)
 
-  it("are refused if the operation takes none", function()
+  it("raise an error if the operation accepts none", function()
     raises({ "get_metric_property", "sort" }, function()
       client:build("get_metric_property", { id = "X", sort = "name" })
     end)
     raises("include", function() client:build("get_profiles", { include = { "list" } }) end)
   end)
 
-  it("are not settings: they are passed separately", function()
+  it("are not options, which are passed separately", function()
     for _, name in ipairs { "timeout", "revision", "on_attempt" } do
       raises({ name .. " is not an argument of get_profiles but a setting", "after the arguments" }, function()
         client:build("get_profiles", { [name] = 5 })
@@ -217,7 +217,7 @@ describe("include and sort", function()
     end
   end)
 
-  it("are not empty", function()
+  it("must not be empty", function()
     raises("include", function() client:build("get_events", { include = {} }) end)
     raises("sort", function() client:build("get_events", { sort = {} }) end)
     raises("include", function() client:build("get_events", { include = 5 == 6 and 1 or function() end }) end)
@@ -230,7 +230,7 @@ describe("a page", function()
       target("get_profiles", { page = { size = 100, cursor = "a/b+c==" } }))
   end)
 
-  it("is not larger than the operation allows", function()
+  it("must not be larger than the operation allows", function()
     raises({ "get_profiles", "page.size", "100" }, function()
       client:build("get_profiles", { page = { size = 101 } })
     end)
@@ -238,11 +238,11 @@ describe("a page", function()
     raises({ "page.size" }, function() client:build("get_profiles", { page = { size = 0 } }) end)
   end)
 
-  it("has a whole number of resources", function()
+  it("must have an integer size", function()
     raises("page.size", function() client:build("get_profiles", { page = { size = 1.5 } }) end)
   end)
 
-  it("has nothing else", function()
+  it("has no other parameters", function()
     raises("get_profiles does not take page[sise], but page.cursor and page.size", function()
       client:build("get_profiles", { page = { sise = 1 } })
     end)
@@ -262,12 +262,12 @@ describe("a query", function()
       target("get_profiles", { query = { ["exact[name]"] = "x y+z", ["a&b"] = "c=d" } }))
   end)
 
-  it("takes lists, and escapes the commas inside items", function()
+  it("accepts lists, and escapes the commas inside items", function()
     assert.equal("/api/profiles?list=a,b%2Cc,1,true",
       target("get_profiles", { query = { list = { "a", "b,c", 1, true } } }))
   end)
 
-  it("takes numbers and booleans", function()
+  it("accepts numbers and booleans", function()
     assert.same({ "big=9007199254740991", "flag=false", "half=0.5", "n=5" },
       query("get_profiles", { query = { n = 5, half = 0.5, flag = false, big = 2 ^ 53 - 1 } }))
   end)
@@ -278,7 +278,7 @@ describe("a query", function()
     assert.same({ "page[size]=1000" }, query("get_profiles", { query = { ["page[size]"] = 1000 } }))
   end)
 
-  it("is a table of names and values", function()
+  it("must be a table of names and values", function()
     for _, bad in ipairs { "a=b", 5, { "a=b" }, { a = {} }, { a = { { 1 } } }, { a = function() end } } do
       raises("query", function() client:build("get_profiles", { query = bad }) end)
     end
@@ -327,7 +327,7 @@ describe("a parameter that is passed twice", function()
     end)
   end)
 
-  it("is that of query if the other is a default", function()
+  it("has the value of query if the other is a default", function()
     local public = client:with { company_id = "A" }
     local request = public:build("create_client_event", { query = { company_id = "B" }, body = "{}" })
     assert.equal(BASE .. "/client/events?company_id=B", request.url)
@@ -335,7 +335,7 @@ describe("a parameter that is passed twice", function()
     assert.equal(BASE .. "/client/events?company_id=A", request.url)
   end)
 
-  it("in a link and in query is passed twice, too", function()
+  it("counts in a link and in query, too", function()
     local link = "https://a.klaviyo.com/api/profiles?page%5Bcursor%5D=a%20b&sort=created"
     local function made(parameters)
       return require("klaviyo.request.request").raw({ path = link, query = parameters }, { base_url = BASE }).url
@@ -347,7 +347,7 @@ describe("a parameter that is passed twice", function()
     end)
   end)
 
-  it("of a header field, in two spellings, too", function()
+  it("counts for a header field in two spellings, too", function()
     raises("conflicting values for the header field", function()
       client:build("get_profiles", { headers = { Accept = "a", accept = "b" } })
     end)
@@ -356,7 +356,7 @@ describe("a parameter that is passed twice", function()
 end)
 
 describe("a body", function()
-  it("that is a string goes as it is", function()
+  it("that is a string is sent unchanged", function()
     for _, body in ipairs { '{"data": null}', " {}\n", "é\0\255", "" } do
       local request = client:build("create_profile", { body = body })
       assert.equal(body, request.body)
@@ -364,7 +364,7 @@ describe("a body", function()
     end
   end)
 
-  it("that is a table goes as JSON", function()
+  it("that is a table is sent as JSON", function()
     local document = { data = { type = "profile", attributes = {
       email = "a@example.com", last_name = klaviyo.null,
       properties = { list = klaviyo.array {}, object = {}, big = 2 ^ 53 - 1, half = 0.1 },
@@ -376,7 +376,7 @@ describe("a body", function()
     end
   end)
 
-  it("that JSON cannot represent is refused", function()
+  it("that JSON cannot represent raises an error", function()
     local loop = {}
     loop.loop = loop
     for _, bad in ipairs { loop, { f = function() end }, { n = 0 / 0 }, { [1] = 1, x = 2 } } do
@@ -386,7 +386,7 @@ describe("a body", function()
     end
   end)
 
-  it("is missed, and is a table or a string", function()
+  it("is required, and must be a table or a string", function()
     raises({ "create_profile", "body" }, function() client:build("create_profile") end)
     raises("body", function() client:build("create_profile", { body = 5 }) end)
     raises("body", function() client:build("create_profile", { body = true }) end)
@@ -394,12 +394,12 @@ describe("a body", function()
 end)
 
 describe("arguments", function()
-  it("are a table", function()
+  it("must be a table", function()
     raises("table", function() client:build("get_profiles", "x") end)
     raises("table", function() client:call("get_profile", "01ABC") end)
   end)
 
-  it("of a walk are a table", function()
+  it("of an iterator must be a table", function()
     for _, name in ipairs { "each", "pages", "ids" } do
       raises("table", function() client[name](client, "get_profiles", 5) end)
       raises("page", function() client[name](client, "get_profiles", { page = 5 }) end)
@@ -426,7 +426,7 @@ describe("arguments", function()
     end)
   end)
 
-  it("are left as they were", function()
+  it("are not changed", function()
     local args = { id = "X", fields = { profile = { "email" } }, query = { a = { "b" } } }
     assert.equal(target("get_profile", args), target("get_profile", args))
     assert.same({ id = "X", fields = { profile = { "email" } }, query = { a = { "b" } } }, args)
@@ -440,7 +440,7 @@ describe("arguments", function()
 
   -- a program that sends the changed table again would send what the service takes
   -- for the same
-  it("that are an event's document are left as they were", function()
+  it("that are an event's document are not changed", function()
     local document = client:document("create_event",
       { metric = "M", profile = { email = "a@example.com" }, properties = {} })
     document.data.attributes.unique_id = nil
@@ -454,7 +454,7 @@ describe("arguments", function()
 end)
 
 describe("an operation", function()
-  it("goes by its id and by its aliases", function()
+  it("is found by its id and by its aliases", function()
     assert.equal("/api/lists/X/relationships/profiles", target("add_profiles_to_list", { id = "X", body = "{}" }))
     assert.equal("/api/lists/X/relationships/profiles",
       target("create_list_relationships", { id = "X", body = "{}" }))
@@ -478,7 +478,7 @@ describe("an operation", function()
   end)
 end)
 
-describe("the raw way in", function()
+describe("client:request", function()
   local fixture = sandbox.here(setup, teardown)
 
   local function sent(args, options)
@@ -486,7 +486,7 @@ describe("the raw way in", function()
     return fixture:latest()
   end
 
-  it("takes a method, a path, a query, a body and headers", function()
+  it("accepts a method, a path, a query, a body and headers", function()
     local request = sent { path = "/api/lists" }
     assert.equal("GET", request.method)
     assert.equal("/api/lists", request.uri)
@@ -502,20 +502,20 @@ describe("the raw way in", function()
     assert.equal("Klaviyo-API-Key", request.headers.authorization)
   end)
 
-  it("takes a body that is a table", function()
+  it("accepts a body that is a table", function()
     local request = sent { method = "POST", path = "/api/lists",
       body = { data = { type = "list", attributes = { name = "table" } } } }
     assert.same({ data = { type = "list", attributes = { name = "table" } } }, cjson.decode(request.body))
   end)
 
-  it("keeps a header to its one request", function()
+  it("sends headers with this one request only", function()
     assert.equal("1", sent({ path = "/api/lists", headers = { ["X-Mine"] = "1" } }).headers["x-mine"])
     assert.is_nil(sent({ path = "/api/lists" }).headers["x-mine"])
     assert.equal("application/json",
       sent({ path = "/api/lists", headers = { accept = "application/json" } }).headers.accept)
   end)
 
-  it("gives errors as a call does", function()
+  it("returns errors as a call does", function()
     local doc, err = fixture.client:request { path = "/api/profiles/none" }
     assert.is_nil(doc)
     assert.equal("api", err.kind)
@@ -524,7 +524,7 @@ describe("the raw way in", function()
     assert.matches("^klaviyo: 404 not_found: ", tostring(err))
   end)
 
-  it("follows a link out of a document, behind the base URL", function()
+  it("follows a link of a document, from the base URL", function()
     fixture.client:call("create_list", { body = '{"data":{"type":"list","attributes":{"name":"one more"}}}' })
     local first = assert(fixture.client:request { path = "/api/metrics", query = { ["fields[metric]"] = "name" } })
     local link = first.links.self
@@ -538,7 +538,7 @@ describe("the raw way in", function()
     assert.equal("/klaviyo/api/lists?a=b&c=d", fixture:latest().uri)
   end)
 
-  it("takes the key nowhere else", function()
+  it("sends the key to no other host", function()
     for _, path in ipairs { "https://evil.example/api/lists", "http://a.klaviyo.com.evil.example/api/lists",
       "https://a.klaviyo.com@evil.example/api/lists", "https://a.klaviyo.com/elsewhere", "\\\\evil.example/api",
       "@evil.example/api", ".evil.example/api", "api/lists", "", "/api/../client", "/api/./x",
@@ -551,7 +551,7 @@ describe("the raw way in", function()
     raises("path", function() fixture.client:request {} end)
   end)
 
-  it("keeps the key from the public calls", function()
+  it("does not send the key in public calls", function()
     local request
     fixture.client:request { method = "POST", path = "/client/events", query = { company_id = "SandBx" }, body = "{}" }
     request = fixture:latest()
@@ -560,7 +560,7 @@ describe("the raw way in", function()
     assert.equal("2024-10-15", request.headers.revision)
   end)
 
-  it("refuses what it does not know", function()
+  it("raises an error for unknown arguments", function()
     raises({ '"methd"', 'did you mean "method"?' }, function()
       fixture.client:request { methd = "GET", path = "/api/lists" }
     end)
@@ -578,7 +578,7 @@ end)
 describe("a request that is only built", function()
   local fixture = sandbox.here(setup, teardown)
 
-  it("is the one that would be sent, and is not sent", function()
+  it("is the request that would be sent, and is not sent", function()
     local args = { fields = { list = { "name" } }, body = '{"data":{"type":"list","attributes":{"name":"x"}}}' }
     args.fields = nil
     local built = fixture.client:build("create_list", args)

@@ -6,7 +6,7 @@ local V4 = "^%x%x%x%x%x%x%x%x%-%x%x%x%x%-4%x%x%x%-[89ab]%x%x%x%-%x%x%x%x%x%x%x%x
 local V8 = V4:gsub("%-4", "-8")
 
 describe("klaviyo.request.unique_id", function()
-  it("makes UUIDs of version 4, each another", function()
+  it("makes different UUIDs of version 4", function()
     local known = {}
     for _ = 1, 2000 do
       local id = unique_id.new()
@@ -17,14 +17,14 @@ describe("klaviyo.request.unique_id", function()
     end
   end)
 
-  it("does not make the same ones in two processes", function()
+  it("makes different ones in two processes", function()
     local text = 'print(require("klaviyo.request.unique_id").new())'
     local one, two = script.run(text), script.run(text)
     assert.matches(V4, (one:gsub("%s", "")))
     assert.not_equal(one, two)
   end)
 
-  it("derives the same one from the same seed and number", function()
+  it("makes the same one from the same seed and number", function()
     local seed = unique_id.new()
     local one = unique_id.derived(seed, 17)
     assert.matches(V8, one)
@@ -38,7 +38,7 @@ describe("klaviyo.request.unique_id", function()
   describe("ensure", function()
     local client = klaviyo.new {api_key = "pk_x"}
 
-    it("gives an event one", function()
+    it("adds one to an event", function()
       local document = klaviyo.document("create_event",
         {profile = {email = "a@example.com"}, metric = "Viewed",
           properties = {}})
@@ -49,7 +49,7 @@ describe("klaviyo.request.unique_id", function()
       assert.equal(id, document.data.attributes.unique_id)
     end)
 
-    it("leaves one that is there", function()
+    it("keeps an existing one", function()
       local document = {data = {type = "event",
         attributes = {unique_id = "order-17"}}}
       unique_id.ensure(document)
@@ -68,7 +68,7 @@ describe("klaviyo.request.unique_id", function()
       end
     end)
 
-    it("reaches the body of an event that was passed null", function()
+    it("is in the body of an event that was passed null", function()
       for _, nothing in ipairs {klaviyo.null, ""} do
         local body = klaviyo.document("create_event", {metric = "Viewed",
           profile = {email = "a@example.com"}, properties = {},
@@ -80,7 +80,7 @@ describe("klaviyo.request.unique_id", function()
       end
     end)
 
-    it("gives each event of a bulk job one", function()
+    it("adds one to each event of a bulk job", function()
       local document = client:document("bulk_create_events", {
         events_bulk_create = {
           {profile = {email = "a@example.com"}, events = {
@@ -102,7 +102,7 @@ describe("klaviyo.request.unique_id", function()
         second[1].attributes.unique_id)
     end)
 
-    it("gives each event of the public bulk call one", function()
+    it("adds one to each event of the public bulk call", function()
       local document = {data = {type = "event-bulk-create", attributes = {
         events = {data = {{type = "event", attributes = {}}}}}}}
       unique_id.ensure(document)
@@ -110,7 +110,7 @@ describe("klaviyo.request.unique_id", function()
         document.data.attributes.events.data[1].attributes.unique_id)
     end)
 
-    it("leaves text, other documents and broken ones alone", function()
+    it("does not change text, other documents and malformed ones", function()
       assert.equal('{"data":{}}', unique_id.ensure('{"data":{}}'))
       local profile = {data = {type = "profile", attributes = {}}}
       unique_id.ensure(profile)

@@ -46,21 +46,21 @@ describe("an error", function()
     assert.is_false(errors.is(nil))
   end)
 
-  it("reads as one line, which names operation, status, code, detail and place", function()
+  it("is one line with operation, status, code, detail and pointer", function()
     local _, err = fixture.client:call("get_profile", { id = "none" })
     local text = "404 not_found: A profile with id none does not exist. (/data/)"
     assert.equal(text, err.message)
     assert.equal("klaviyo: get_profile: " .. text, tostring(err))
   end)
 
-  it("says how many more there are", function()
+  it("says how many more errors there are", function()
     local _, err = fixture.client:call("create_profile", { body = { data = { type = "profile",
       attributes = { frist_name = "A", lsat_name = "B", email = 5 } } } })
     assert.equal(3, #err.errors)
     assert.matches("%(and 2 more%)$", tostring(err))
   end)
 
-  it("is joined with text on either side, and with another", function()
+  it("can be concatenated with text on either side, and with another error", function()
     local _, err = fixture.client:call("get_profile", { id = "none" })
     local text = tostring(err)
     assert.equal("x" .. text, "x" .. err)
@@ -70,7 +70,7 @@ describe("an error", function()
     assert.equal(text .. "5", err .. 5)
   end)
 
-  it("can be raised and caught whole", function()
+  it("can be raised and caught", function()
     local ok, err = pcall(function()
       local doc, why = fixture.client:call("get_profile", { id = "none" })
       return doc or error(why)
@@ -79,14 +79,14 @@ describe("an error", function()
     assert.equal("api", err.kind)
   end)
 
-  it("names the alias's operation", function()
+  it("names the operation of an alias", function()
     local _, err = fixture.client:call("get_list_profiles", { id = "none" })
     assert.equal("get_profiles_for_list", err.operation)
   end)
 end)
 
 describe("the text of an error", function()
-  it("stays one line, whatever the other side sent", function()
+  it("is one line, whatever the server sent", function()
     for _, body in ipairs {
       "line\nline\r\nline", "\27[31mred\27[0m\7", "\0\1\2", "tab\ttab", "\n", " ",
       '{"errors":[{"code":"a\\nb","detail":"c\\u0000d\\u001b[31m","source":{"pointer":"/x\\ny"}}]}',
@@ -99,7 +99,7 @@ describe("the text of an error", function()
     end
   end)
 
-  it("stays short, in whole characters", function()
+  it("is short, and has whole characters", function()
     for _, body in ipairs { ("x"):rep(100000), ("é"):rep(50000), ("a" .. ("é"):rep(50000)),
       '{"errors":[{"detail":"' .. ("ü"):rep(50000) .. '"}]}',
       '{"errors":[{"detail":" ' .. ("ü"):rep(50000) .. '"}]}' } do
@@ -122,7 +122,7 @@ describe("the text of an error", function()
       body = '{"errors":[{"code":"code","title":"title","source":{"parameter":"filter"}}]}' }))
   end)
 
-  it("says when to come again", function()
+  it("says when to retry", function()
     local err = answered { status = 429, headers = { ["Retry-After"] = "30" },
       body = '{"errors":[{"code":"throttled","detail":"Slow down."}]}' }
     assert.equal("klaviyo: get_profiles: 429 throttled: Slow down.; retry after 30 s", tostring(err))
@@ -130,7 +130,7 @@ describe("the text of an error", function()
   end)
 end)
 
-describe("a key that the other side repeats", function()
+describe("a key that the server returns", function()
   -- All but a few first characters, which nobody could tell from chance.
   local function check(err, shown)
     for size = 6, #key do
@@ -151,7 +151,7 @@ describe("a key that the other side repeats", function()
       .. '","source":{"pointer":"' .. key .. '"}}]}' }, 3)
   end)
 
-  it("is in no message where the message is cut", function()
+  it("is in no message that is truncated", function()
     for before = 150, 205 do
       local err = answered { status = 401, body = ("-"):rep(before) .. key .. ("-"):rep(500) }
       for size = 4, #key do
@@ -160,7 +160,7 @@ describe("a key that the other side repeats", function()
     end
   end)
 
-  it("is in no message of an error object that is long", function()
+  it("is in no message of a long error object", function()
     for before = 440, 520, 4 do
       local err = answered { status = 400,
         body = '{"errors":[{"code":"c","detail":"' .. ("-"):rep(before) .. key .. ("-"):rep(500) .. '"}]}' }
@@ -170,14 +170,14 @@ describe("a key that the other side repeats", function()
     end
   end)
 
-  it("is in no message, however often", function()
+  it("is in no message, however often it is returned", function()
     local err = answered { status = 401, body = key:rep(100) }
     for size = 4, #key do
       assert.is_nil(tostring(err):find(key:sub(1, size), 1, true))
     end
   end)
 
-  it("is in no message, though it came from a function and has changed", function()
+  it("is in no message if it came from a function and has changed", function()
     raw.with({ answers = { { status = 403, body = "first-key-0 second-key-0 third-key-0" } } }, function(server)
       local keys = { "first-key-0", "second-key-0" }
       local client = connect(server.url, { api_key = function()
@@ -190,7 +190,7 @@ describe("a key that the other side repeats", function()
     end)
   end)
 
-  it("is in no message, be it a token", function()
+  it("is in no message if it is a token", function()
     raw.with({ answers = { { status = 401, body = "token tok-0123456789 is bad" } } }, function(server)
       local client = connect(server.url, { access_token = "tok-0123456789" })
       local _, err = client:call("get_lists")
@@ -230,7 +230,7 @@ end)
 describe("duplicate_id", function()
   local fixture = sandbox.here(setup, teardown)
 
-  it("is the id of the profile that has the address already", function()
+  it("is the id of the profile that already has the address", function()
     local made = assert(fixture.client.profiles:create { email = "twice@example.com" })
     local doc, err = fixture.client.profiles:create { email = "twice@example.com" }
     assert.is_nil(doc)
@@ -240,7 +240,7 @@ describe("duplicate_id", function()
     assert(fixture.client.profiles:update(err.duplicate_id, { first_name = "Ann" }))
   end)
 
-  it("is absent where the service names none", function()
+  it("is absent if the service returns none", function()
     for _, meta in ipairs { "null", "{}", '{"duplicate_profile_id":null}', '{"duplicate_profile_id":7}', '"x"' } do
       local err = answered({ status = 409, body = ('{"errors":[{"code":"x","meta":%s}]}'):format(meta) },
         "create_profile", { body = "{}" })
@@ -252,7 +252,7 @@ describe("duplicate_id", function()
 end)
 
 -- Fault 34: it raised "must give a string", and the reason was lost.
-describe("a function that returns no secret", function()
+describe("a key function that returns no key", function()
   local function refusing(reason)
     return function() return nil, reason end
   end
@@ -302,7 +302,7 @@ describe("a function that returns no secret", function()
     end)
   end)
 
-  it("may have a klaviyo.Error as its reason, or none", function()
+  it("may return a klaviyo.Error as the reason, or none", function()
     local cause = errors.new { kind = "timeout", message = "too late" }
     local client = connect("http://127.0.0.1:1", { access_token = refusing(cause) })
     local _, err = client:call("get_lists")
@@ -313,7 +313,7 @@ describe("a function that returns no secret", function()
     assert.equal("the function access_token returned nil without a reason", err.message)
   end)
 
-  it("when it fails after a 401 is the error of the call, without the old key", function()
+  it("that fails after a 401 is the error of the call, without the old key", function()
     raw.with({ answers = { { status = 401, body = '{"errors":[{"code":"not_authenticated"}]}' } } }, function(server)
       local client = connect(server.url, { access_token = function(refused)
         if refused then return nil, "no token in place of " .. refused end

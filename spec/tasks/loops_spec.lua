@@ -98,7 +98,7 @@ end
 describe("the example of cqueues", function()
   local fixture = sandbox.here(setup, teardown, { profiles = 250 })
 
-  it("walks while it ticks", function()
+  it("iterates while its timer runs", function()
     if not has_cqueues then
       pending("lua-cqueues is not installed: make setup")
       return
@@ -156,7 +156,7 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
       return ticker
     end
 
-    shows("a call lets the others go on", function()
+    shows("a call does not block other coroutines", function()
       fixture.server:fault { delay = 0.3 }
       local doc
       loop.go(function()
@@ -171,7 +171,7 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
       assert.is_true(loop.waits >= 1 and turns < 500, turns)
     end)
 
-    shows("calls of many go on together, none late", function()
+    shows("calls of many coroutines run concurrently, and none returns late", function()
       fixture.server:fault { delay = 0.05, rate = 1 }
       local done, slowest = 0, 0
       for _ = 1, 12 do
@@ -191,7 +191,7 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
       assert.is_true(ticker.late < 0.19, ticker.late)
     end)
 
-    shows("an end that came while another worked is seen at once", function()
+    shows("a response that came while another coroutine worked is noticed at once", function()
       fixture.server:fault { delay = 0.05, times = 1 }
       fixture.server:fault { delay = 1, times = 1, skip = 1 }
       local first, second
@@ -211,7 +211,7 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
       assert.is_true(first < 0.25, first)
     end)
 
-    shows("a call that is left is nobody's business", function()
+    shows("an abandoned call disturbs no other coroutine", function()
       fixture.server:fault { delay = 0.05, times = 2 }
       local left, done
       loop.go(function()
@@ -235,7 +235,7 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
       assert.is_true(done)
     end)
 
-    shows("walks ask ahead, and may be shared", function()
+    shows("iterators prefetch, and can be shared", function()
       fixture.server:fault { delay = 0.01, operation = "get_profiles", rate = 1 }
       local walk = client:each("get_profiles", { page = { size = 20 } })
       local ids, count, own = {}, 0, 0
@@ -263,7 +263,7 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
       assert.is_true(ticker.late < 0.19, ticker.late)
     end)
 
-    shows("a map runs beside the others", function()
+    shows("maps run concurrently", function()
       fixture.server:fault { delay = 0.05, operation = "get_lists", rate = 1 }
       local finished = 0
       for _ = 1, 2 do
@@ -292,7 +292,7 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
       assert.is_true(ticker.late < 0.19, ticker.late)
     end)
 
-    shows("a token is asked for by one at a time", function()
+    shows("the token function is called by one coroutine at a time", function()
       local token, asked, done = nil, 0, 0
       local own = connect(fixture.server.base_url, {
         wait = loop.wait, auth_scheme = "Klaviyo-API-Key",
@@ -316,7 +316,7 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
       assert.equal(1, asked)
     end)
 
-    shows("errors come to their own coroutines, in their time", function()
+    shows("each coroutine gets its own errors, without delay", function()
       fixture.server:fault { delay = 2, operation = "get_lists" }
       fixture.server:fault { status = 503, body = "no", operation = "get_metrics" }
       local results = {}
@@ -342,7 +342,7 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
 end
 
 describe("core.pollfd", function()
-  it("has a descriptor where there is epoll, and none elsewhere", function()
+  it("returns a descriptor with epoll, and nil elsewhere", function()
     local fd, seconds = core.pollfd()
     local portable = package.searchpath and package.searchpath("klaviyo.core", package.cpath):find("portable")
     assert.equal(portable and "nil" or "number", type(fd))

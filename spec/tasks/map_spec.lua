@@ -57,8 +57,8 @@ describe("client:map", function()
     return client:call("get_lists")
   end
 
-  describe("gives results", function()
-    it("in the order of the source, whichever comes first", function()
+  describe("returns results", function()
+    it("in the order of the source, whichever call ends first", function()
       inside_and_outside(function()
         local order, ended = {}, {}
         for result, err, item in client:map({ 5, 1, 4, 2, 3 }, function(item)
@@ -75,7 +75,7 @@ describe("client:map", function()
       end)
     end)
 
-    it("of calls, and false with the error where there is none", function()
+    it("of calls, or false and the error", function()
       inside_and_outside(function()
         local ids = {}
         for profile in client:each("get_profiles", { limit = 5 }) do
@@ -101,7 +101,7 @@ describe("client:map", function()
       end)
     end)
 
-    it("false for nil and for false, and goes on", function()
+    it("as false for nil and false, and continues", function()
       local results = {}
       for result, err, item in client:map({ 1, 2, 3, 4 }, function(item)
         if item == 2 then
@@ -118,7 +118,7 @@ describe("client:map", function()
       assert.same({ { false }, { false, "why" }, { false }, { 4 } }, results)
     end)
 
-    it("of nothing from nothing", function()
+    it("none from an empty source", function()
       for _ in client:map({}, call) do
         error("there is none")
       end
@@ -139,7 +139,7 @@ describe("client:map", function()
       return items
     end
 
-    it("a list, up to its first gap", function()
+    it("a list, up to its first nil", function()
       assert.same({ "a", false, "c" }, items_of { "a", false, "c", nil, "e" })
     end)
 
@@ -157,11 +157,11 @@ describe("client:map", function()
       assert.same({ "a", "b" }, items_of(("a b"):gmatch("%a")))
     end)
 
-    it("a table that can be called", function()
+    it("a callable table", function()
       assert.same({ 1, 2, 3 }, items_of(counter(3)))
     end)
 
-    it("a walk of the client's, whose pages come as they are needed", function()
+    it("an iterator of the client, which requests pages as they are needed", function()
       inside_and_outside(function()
         local count, before = 0, #fixture:log()
         for doc, _, profile in client:map(client.profiles:each { page = { size = 50 } }, function(profile)
@@ -190,8 +190,8 @@ describe("client:map", function()
     end)
   end)
 
-  describe("has so many under way", function()
-    it("as it is told, and no more", function()
+  describe("runs concurrently", function()
+    it("at most options.concurrency calls", function()
       inside_and_outside(function()
         local now, most, total = 0, 0, 0
         for _ in client:map(counter(60), function()
@@ -208,7 +208,7 @@ describe("client:map", function()
       end)
     end)
 
-    it("as the wire shows: ten unless told otherwise", function()
+    it("ten requests on the wire by default", function()
       for concurrency, least in pairs { [0] = 0.4, [5] = 0.8, [20] = 0.2, [1] = 0.8 } do
         local total = concurrency == 1 and 8 or 40
         local elapsed
@@ -233,7 +233,7 @@ describe("client:map", function()
       end
     end)
 
-    it("one at a time, where it is told one", function()
+    it("one call at a time with concurrency = 1", function()
       local log = {}
       for _, _, item in client:map({ 1, 2, 3 }, function(item)
         log[#log + 1] = "begin " .. item
@@ -246,7 +246,7 @@ describe("client:map", function()
         table.concat(log, " "))
     end)
 
-    it("and takes no more from an endless source than may be under way", function()
+    it("and takes no more items from the source than may be in progress", function()
       inside_and_outside(function()
         local source = counter()
         local received = 0
@@ -272,7 +272,7 @@ describe("client:map", function()
   end)
 
   describe("raises", function()
-    it("what the function raises, at its place in the order", function()
+    it("an error of the function, in the order of the results", function()
       inside_and_outside(function()
         local object, results = { "an object" }, {}
         local walk = client:map({ 1, 2, 3, 4, 5 }, function(item)
@@ -292,7 +292,7 @@ describe("client:map", function()
       end)
     end)
 
-    it("what the source raises, after all results before it", function()
+    it("an error of the source, after all results before it", function()
       inside_and_outside(function()
         local results, at = {}, 0
         local walk = client:map(function()
@@ -331,7 +331,7 @@ describe("client:map", function()
       assert.equal(50, received)
     end)
 
-    it("gives up on the others then", function()
+    it("and then cancels the other calls", function()
       fixture.server:fault { delay = 5, times = 9, skip = 1 }
       local elapsed = timed(raised, function()
         for _ in client:map(counter(), function(item)
@@ -346,7 +346,7 @@ describe("client:map", function()
       assert.same({ 0, 0 }, { core.stats() })
     end)
 
-    it("for what is no source, no function, no number", function()
+    it("for an invalid source, function or number", function()
       raises("map takes a list or an iterator, not a string", function()
         client:map("list", call)
       end)
@@ -367,8 +367,8 @@ describe("client:map", function()
     end)
   end)
 
-  describe("that is left", function()
-    it("gives up on what is under way", function()
+  describe("that is abandoned", function()
+    it("cancels the calls in progress", function()
       inside_and_outside(function()
         fixture.server:fault { delay = 5, times = 9, skip = 1 }
         local elapsed = timed(function()
@@ -384,7 +384,7 @@ describe("client:map", function()
       end)
     end)
 
-    it("has none go on that sleeps, or was to make another call", function()
+    it("lets no task continue that sleeps or would make another call", function()
       inside_and_outside(function()
         local went_on = 0
         for _ in client:map({ 1, 2, 3, 4 }, function(item) -- luacheck: ignore 512
@@ -402,7 +402,7 @@ describe("client:map", function()
       end)
     end)
 
-    it("may be closed by hand, twice, and gives nothing after that", function()
+    it("can be closed twice, and returns nothing afterwards", function()
       local walk = client:map(counter(), call)
       assert.is_truthy((walk:next()))
       walk:close()
@@ -411,7 +411,7 @@ describe("client:map", function()
       assert.is_nil((walk:next()))
     end)
 
-    it("while its source is at work takes that item no more", function()
+    it("while its source runs does not take that item", function()
       klaviyo.run(function()
         local taken = {}
         local walk = client:map(function()
@@ -429,7 +429,7 @@ describe("client:map", function()
       end)
     end)
 
-    it("with its task goes with it", function()
+    it("with its task is cancelled with it", function()
       fixture.server:fault { delay = 5, times = 100 }
       klaviyo.run(function()
         local task = klaviyo.spawn(function()
@@ -445,7 +445,7 @@ describe("client:map", function()
     end)
   end)
 
-  it("runs inside tasks, several at a time, each in its own order", function()
+  it("runs inside several tasks at a time, each in its own order", function()
     local sums = {}
     fixture.server:fault { delay = 0.02, rate = 1 }
     local elapsed = timed(klaviyo.run, function()
@@ -465,7 +465,7 @@ describe("client:map", function()
     assert.is_true(elapsed < 0.9, elapsed) -- one after the other: 48 × 0.02 s
   end)
 
-  it("interleaves with another one in the same hand", function()
+  it("can alternate with another map in one function", function()
     inside_and_outside(function()
       local one = client:map(counter(), function(item)
         return call() and "one " .. item
@@ -483,7 +483,7 @@ describe("client:map", function()
     end)
   end)
 
-  it("may be shared by several tasks: each result comes once", function()
+  it("can be shared by several tasks: each result is returned once", function()
     local items, count = {}, 0
     local walk = client:map(counter(100), function(item)
       return call() and item
@@ -502,7 +502,7 @@ describe("client:map", function()
     assert.equal(100, count)
   end)
 
-  it("may be used within a map, and within spawned tasks of one", function()
+  it("can be used within a map, and within tasks that a map spawns", function()
     local total = 0
     for sum in client:map({ 1, 2, 3 }, function(item)
       local sum = 0
@@ -521,7 +521,7 @@ describe("client:map", function()
     assert.equal(60, total)
   end)
 
-  it("works through ten thousand items, in the memory of its window #memory", function()
+  it("processes ten thousand items, in the memory of its window #memory", function()
     local function walk(count)
       local last, most = 0, 0
       for doc, _, item in client:map(counter(count), call, { concurrency = 30 }) do

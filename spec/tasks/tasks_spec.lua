@@ -48,7 +48,7 @@ end
 describe("a task", function()
   after_each(is_clean)
 
-  it("gives what its function gives, nils and all", function()
+  it("returns what its function returns, including nils", function()
     assert.same({ n = 3, 1, nil, 3 }, { n = select("#", run(function(...)
       return ...
     end, 1, nil, 3)), run(function(...)
@@ -57,7 +57,7 @@ describe("a task", function()
     assert.equal(0, select("#", run(function() end)))
   end)
 
-  it("is begun when its spawner waits, and in order", function()
+  it("starts when its spawner waits, in the order of the spawns", function()
     local order = {}
     run(function()
       for i = 1, 3 do
@@ -70,7 +70,7 @@ describe("a task", function()
     assert.same({ "main", "task 1", "task 2", "task 3" }, order)
   end)
 
-  it("is done by the time that run returns", function()
+  it("is done when run returns", function()
     local done = 0
     local elapsed = timed(run, function()
       for _ = 1, 10 do
@@ -87,7 +87,7 @@ describe("a task", function()
     assert.is_true(elapsed >= 0.2 and elapsed < 1, elapsed)
   end)
 
-  it("can be waited for, by many, and once it is done", function()
+  it("can be waited for by several tasks, and after its end", function()
     run(function()
       local task = spawn(function()
         sleep(0.02)
@@ -109,7 +109,7 @@ describe("a task", function()
     end)
   end)
 
-  it("goes on outside of run while it is waited for", function()
+  it("runs outside of run while it is waited for", function()
     local count = 0
     local other = spawn(function()
       sleep(0.02)
@@ -126,7 +126,7 @@ describe("a task", function()
     other:wait()
   end)
 
-  it("that was begun outside is taken along by the next run", function()
+  it("that was spawned outside continues in the next run", function()
     local done = false
     spawn(function()
       sleep(0.02)
@@ -136,7 +136,7 @@ describe("a task", function()
     assert.is_true(done)
   end)
 
-  it("lets the others go first by a coroutine.yield of its own", function()
+  it("lets the others run when it calls coroutine.yield", function()
     local order = {}
     run(function()
       for name = 1, 2 do
@@ -162,7 +162,7 @@ describe("a task", function()
 end)
 
 describe("sleep", function()
-  it("takes its time, inside and outside, and no longer", function()
+  it("takes the time that was passed, inside and outside of run", function()
     for _, how in ipairs { run, function(fn) fn() end } do
       local elapsed = timed(how, function()
         sleep(0.11)
@@ -171,7 +171,7 @@ describe("sleep", function()
     end
   end)
 
-  it("lets others go on, who wake in the order of their times", function()
+  it("lets others run, which wake in the order of their times", function()
     local order = {}
     run(function()
       for _, time in ipairs { 0.05, 0.01, 0.04, 0.02, 0.03 } do
@@ -184,7 +184,7 @@ describe("sleep", function()
     assert.same({ 0.01, 0.02, 0.03, 0.04, 0.05 }, order)
   end)
 
-  it("of no time gives way all the same", function()
+  it("of zero seconds lets others run, too", function()
     local order = {}
     run(function()
       spawn(function()
@@ -198,7 +198,7 @@ describe("sleep", function()
     sleep(-1)
   end)
 
-  it("takes a number", function()
+  it("needs a number", function()
     raises("sleep takes a number of seconds, not a string", function()
       sleep("1")
     end)
@@ -208,7 +208,7 @@ end)
 describe("an error in a task", function()
   after_each(is_clean)
 
-  it("comes out of run when nobody waits for the task", function()
+  it("is raised by run if nobody waits for the task", function()
     local went_on = false
     assert.equal("lost", raised(run, function()
       spawn(fails "lost")
@@ -218,7 +218,7 @@ describe("an error in a task", function()
     assert.is_true(went_on)
   end)
 
-  it("comes to those who wait, and then no more out of run", function()
+  it("is raised to those who wait, and then not by run", function()
     local message = run(function()
       local task = spawn(fails "mine")
       local first = raised(task.wait, task)
@@ -228,7 +228,7 @@ describe("an error in a task", function()
     assert.equal("mine", message)
   end)
 
-  it("is seen by who waits after it was raised", function()
+  it("is raised to a task that waits later", function()
     run(function()
       local task = spawn(fails "early")
       sleep(0.01)
@@ -237,7 +237,7 @@ describe("an error in a task", function()
     end)
   end)
 
-  it("stays the value that it was", function()
+  it("keeps its value", function()
     local object = setmetatable({}, { __tostring = function() return "text" end })
     for _, value in ipairs { object, 42, false } do
       assert.equal(value, raised(run, fails(value)))
@@ -264,7 +264,7 @@ describe("an error in a task", function()
     assert.equal("transport", err.kind)
   end)
 
-  it("passes through those who wait for those who wait", function()
+  it("passes through a chain of waiting tasks", function()
     local depth = 0
     assert.equal("deep", raised(run, function()
       local function nest(level)
@@ -279,7 +279,7 @@ describe("an error in a task", function()
     assert.equal(50, depth)
   end)
 
-  it("is caught by a pcall that waiting goes through", function()
+  it("is caught by a pcall around the wait", function()
     local got = run(function()
       local list = {}
       for i = 1, 3 do
@@ -296,7 +296,7 @@ describe("an error in a task", function()
     assert.same({ true, "second", true }, got)
   end)
 
-  it("does not keep the others from their ends", function()
+  it("does not stop the other tasks", function()
     local done = 0
     assert.equal("one of them", raised(run, function()
       spawn(fails "one of them")
@@ -333,7 +333,7 @@ describe("an error in a task", function()
     end).kind)
   end)
 
-  it("of the main task ends the others, and comes with what else went wrong", function()
+  it("of the main function cancels the tasks, and contains their errors", function()
     local went_on = false
     local elapsed, err = timed(raised, run, function()
       spawn(function()
@@ -353,7 +353,7 @@ describe("an error in a task", function()
     assert.same({ "main", "other" }, err.failures)
   end)
 
-  it("that nobody waited for outside comes out of the next run", function()
+  it("that nobody waited for outside is raised by the next run", function()
     spawn(fails "left behind")
     assert.equal("left behind", raised(run, function() end))
   end)
@@ -372,12 +372,12 @@ describe("an error in a task", function()
   end)
 end)
 
-describe("a wait that would never end", function()
+describe("a wait that would deadlock", function()
   after_each(is_clean)
 
   local NEVER = "this task would wait forever"
 
-  it("for oneself is refused", function()
+  it("for the task itself raises an error", function()
     run(function()
       local me
       me = spawn(function()
@@ -389,7 +389,7 @@ describe("a wait that would never end", function()
     end)
   end)
 
-  it("in a circle is refused", function()
+  it("in a circle raises an error", function()
     run(function()
       local tasks, refused = {}, 0
       for i = 1, 4 do
@@ -408,7 +408,7 @@ describe("a wait that would never end", function()
     end)
   end)
 
-  it("for the run that waits for us is refused", function()
+  it("for the run that waits for the task raises an error", function()
     run(function()
       local outer
       outer = spawn(function()
@@ -428,7 +428,7 @@ describe("a wait that would never end", function()
     end)
   end)
 
-  it("out of a coroutine of one's own is refused", function()
+  it("for the task that runs this coroutine raises an error", function()
     run(function()
       local task
       task = spawn(function()
@@ -446,7 +446,7 @@ describe("a wait that would never end", function()
     end)
   end)
 
-  it("for who stands still beneath us is refused", function()
+  it("for a task that is blocked below the current one raises an error", function()
     run(function()
       local long = spawn(sleep, 0.05)
       local beneath
@@ -468,7 +468,7 @@ describe("a wait that would never end", function()
     end)
   end)
 
-  it("is not seen where there is none: chains and diamonds end", function()
+  it("is not reported for chains and diamonds", function()
     assert.equal(1000, run(function()
       local last = spawn(function()
         sleep(0.01)
@@ -488,7 +488,7 @@ end)
 describe("a task that is cancelled", function()
   after_each(is_clean)
 
-  it("goes no further, and takes no more time", function()
+  it("stops, and takes no more time", function()
     local went_on = false
     local elapsed = timed(run, function()
       local task = spawn(function()
@@ -504,7 +504,7 @@ describe("a task that is cancelled", function()
     assert.is_true(elapsed < 1, elapsed)
   end)
 
-  it("is never begun, where it has not been", function()
+  it("never starts if it has not started yet", function()
     local begun = false
     run(function()
       spawn(function()
@@ -514,7 +514,7 @@ describe("a task that is cancelled", function()
     assert.is_false(begun)
   end)
 
-  it("tells those who wait for it, in an error of kind cancelled", function()
+  it("raises an error of kind cancelled to those who wait for it", function()
     run(function()
       local task = spawn(sleep, 5)
       local waiter = spawn(function()
@@ -530,7 +530,7 @@ describe("a task that is cancelled", function()
     end)
   end)
 
-  it("stays as it is when it is done", function()
+  it("keeps its results if it is done", function()
     run(function()
       local task = spawn(function() return 7 end)
       task:wait()
@@ -539,7 +539,7 @@ describe("a task that is cancelled", function()
     end)
   end)
 
-  it("by itself is left where it stands", function()
+  it("by itself stops at once", function()
     local before, after = false, false
     run(function()
       local me
@@ -554,7 +554,7 @@ describe("a task that is cancelled", function()
     assert.is_false(after)
   end)
 
-  it("while it runs ends at the next wait", function()
+  it("while it runs ends at its next wait", function()
     local after = false
     run(function()
       local me
@@ -571,7 +571,7 @@ describe("a task that is cancelled", function()
     assert.is_false(after)
   end)
 
-  it("takes what runs inside of it along", function()
+  it("cancels what runs inside of it", function()
     local went_on = false
     run(function()
       local task = spawn(function()
@@ -607,7 +607,7 @@ end)
 describe("a run within a run", function()
   after_each(is_clean)
 
-  it("gives what its function gives, and waits for its own tasks alone", function()
+  it("returns what its function returns, and waits for its own tasks only", function()
     local order = {}
     local elapsed = timed(run, function()
       spawn(function()
@@ -627,7 +627,7 @@ describe("a run within a run", function()
     assert.is_true(elapsed < 1)
   end)
 
-  it("raises its own errors, for its caller to catch", function()
+  it("raises its own errors to its caller", function()
     local went_on = false
     run(function()
       assert.equal("inner", raised(run, function()
@@ -644,7 +644,7 @@ describe("a run within a run", function()
     assert.is_false(went_on)
   end)
 
-  it("may go on beside others, each to its end", function()
+  it("can run beside others, each to its end", function()
     local elapsed = timed(run, function()
       for i = 1, 20 do
         spawn(function()
@@ -658,7 +658,7 @@ describe("a run within a run", function()
     assert.is_true(elapsed < 1, elapsed) -- one after the other: 2 s
   end)
 
-  it("blocks in a coroutine that is no task, and does not hang", function()
+  it("blocks in a coroutine that is not a task, and ends", function()
     local others = 0
     run(function()
       spawn(function()
@@ -677,7 +677,7 @@ describe("a run within a run", function()
   end)
 end)
 
-describe("coroutines that are no tasks", function()
+describe("coroutines that are not tasks", function()
   local fixture = sandbox.here(setup, teardown, { profiles = 60 })
 
   after_each(is_clean)
@@ -691,7 +691,7 @@ describe("coroutines that are no tasks", function()
     end)
   end
 
-  it("may make calls, which block", function()
+  it("can make calls, which block", function()
     local sum = 0
     for i in generator(3) do
       sum = sum + i
@@ -699,7 +699,7 @@ describe("coroutines that are no tasks", function()
     assert.equal(6, sum)
   end)
 
-  it("may do so within tasks, any number of them", function()
+  it("can make calls within any number of tasks", function()
     local sums = {}
     run(function()
       for task = 1, 5 do
@@ -715,7 +715,7 @@ describe("coroutines that are no tasks", function()
     assert.same({ 10, 10, 10, 10, 10 }, sums)
   end)
 
-  it("may wait for tasks, and sleep; the other tasks go on meanwhile", function()
+  it("can wait for tasks and sleep while the other tasks run", function()
     local others = 0
     run(function()
       for _ = 1, 10 do
@@ -738,7 +738,7 @@ describe("coroutines that are no tasks", function()
     end)
   end)
 
-  it("may hold tasks that hold such that hold tasks", function()
+  it("can contain tasks that contain coroutines that contain tasks", function()
     local result = coroutine.wrap(function()
       return run(function()
         return coroutine.wrap(function()
@@ -753,7 +753,7 @@ describe("coroutines that are no tasks", function()
     assert.equal(2, result)
   end)
 
-  it("block where one cannot yield: in a pattern's replacement", function()
+  it("block where Lua cannot yield: in a replacement function of gsub", function()
     local text = run(function()
       local other = spawn(function()
         return (fixture.client:call("get_lists"))
@@ -768,7 +768,7 @@ describe("coroutines that are no tasks", function()
     assert.equal("a2 b2", text)
   end)
 
-  it("that are left half way leave nothing behind", function()
+  it("that are abandoned leave nothing behind", function()
     run(function()
       for _ = 1, 50 do
         local one = generator(3)
@@ -794,7 +794,7 @@ describe("calls", function()
 
   after_each(is_clean)
 
-  it("inside tasks go on together; the same code outside blocks", function()
+  it("run concurrently inside tasks; the same code outside blocks", function()
     fixture.server:fault { delay = 0.1, times = 10 }
     local function work()
       return #assert(client:call("get_lists")).data
@@ -835,7 +835,7 @@ describe("calls", function()
     assert.equal(3, bad)
   end)
 
-  it("walk over pages inside tasks: each, pages, ids", function()
+  it("iterate inside tasks: each, pages, ids", function()
     local counts = {}
     run(function()
       for _, name in ipairs { "each", "pages", "ids" } do
@@ -854,7 +854,7 @@ describe("calls", function()
       pages3 = 13, ids1 = 250, ids2 = 250, ids3 = 250 }, counts)
   end)
 
-  it("of several tasks may share one walk: each resource comes once", function()
+  it("of several tasks can share an iterator: each resource is returned once", function()
     for _, prefetch in ipairs { true, false } do
       local ids, count = {}, 0
       fixture.server:fault { delay = 0.005, operation = "get_profiles", times = 13 }
@@ -877,7 +877,7 @@ describe("calls", function()
     end
   end)
 
-  it("of several tasks that share a walk wait for its pages alone", function()
+  it("of several tasks that share an iterator wait for its pages only", function()
     fixture.server:fault { delay = 0.01, operation = "get_profiles" }
     local walk = client:each("get_profiles", { page = { size = 20 } })
     local order = {}
@@ -895,7 +895,7 @@ describe("calls", function()
     assert.equal("slept", order[4])
   end)
 
-  it("of several tasks may share one walk over pages, of which one fails", function()
+  it("of several tasks can share an iterator of pages, one of which fails", function()
     fixture.server:fault { status = 500, body = "no", operation = "get_profiles", skip = 3 }
     local pages = client:pages("get_profiles", { page = { size = 20 } })
     local ids, failed = {}, 0
@@ -922,7 +922,7 @@ describe("calls", function()
     assert.equal(1, failed)
   end)
 
-  it("begun outside may be waited for inside, and the other way round", function()
+  it("started outside can be continued inside, and the reverse", function()
     local walk = client:each("get_profiles", { page = { size = 20 } })
     local ids = {}
     local function take(count)
@@ -943,7 +943,7 @@ describe("calls", function()
     assert.equal(250, #ids)
   end)
 
-  it("of a cancelled task are given up", function()
+  it("of a cancelled task are cancelled", function()
     fixture.server:fault { delay = 5 }
     local elapsed = timed(run, function()
       local task = spawn(function()
@@ -957,7 +957,7 @@ describe("calls", function()
     assert.is_true(elapsed < 2, elapsed)
   end)
 
-  it("of a main task that fails are given up with the others", function()
+  it("are cancelled if the main function fails", function()
     fixture.server:fault { delay = 5, times = 20 }
     local elapsed = timed(raised, run, function()
       for _ = 1, 20 do
@@ -972,7 +972,7 @@ describe("calls", function()
     assert.same({ 0, 0 }, { core.stats() })
   end)
 
-  it("go on while some task has always something to do", function()
+  it("proceed while a task is always busy", function()
     fixture.server:fault { delay = 0.05, times = 2 }
     local turns, done = 0, 0
     run(function()
@@ -990,7 +990,7 @@ describe("calls", function()
     end)
   end)
 
-  it("whose task is forgotten are given up with it", function()
+  it("of a task that was garbage collected are cancelled", function()
     fixture.server:fault { delay = 5, times = 10 }
     do
       local tasks = require "klaviyo.tasks"
@@ -1010,7 +1010,7 @@ describe("calls", function()
   end)
 end)
 
-describe("a function that gives the token", function()
+describe("a function that returns the token", function()
   local fixture = sandbox.here(setup, teardown)
 
   -- The key is good, all else is refused.
@@ -1020,7 +1020,7 @@ describe("a function that gives the token", function()
     }
   end
 
-  it("is asked once for what many calls were refused with", function()
+  it("is called once if many calls were rejected with one token", function()
     local askings, at_once, most, refused = 0, 0, 0, {}
     local token = "stale"
     local client = client_of(function(old)
@@ -1047,7 +1047,7 @@ describe("a function that gives the token", function()
     assert.same({ "stale" }, refused)
   end)
 
-  it("is asked by one at a time, for the first token, too", function()
+  it("is called by one task at a time, for the first token, too", function()
     local token, refreshes = nil, 0
     local client = client_of(function()
       if not token then
@@ -1067,7 +1067,7 @@ describe("a function that gives the token", function()
     assert.equal(1, refreshes)
   end)
 
-  it("is asked again by the next when it raises, or is given up on", function()
+  it("is called again by the next task if it raises or is cancelled", function()
     local asked = 0
     local client = client_of(function()
       asked = asked + 1
@@ -1100,7 +1100,7 @@ describe("a function that gives the token", function()
     assert.equal(4, asked)
   end)
 
-  it("may not make the calls that it is for", function()
+  it("cannot make calls that need the token", function()
     local client
     client = client_of(function()
       local _, err = client:call("get_lists")
@@ -1131,7 +1131,7 @@ describe("tens of thousands of tasks #memory #alone", function()
     return collectgarbage("count") - before
   end
 
-  it("cost their own work alone, and leave nothing", function()
+  it("cost their own work only, and leave nothing behind", function()
     local count = 0
     local elapsed
     assert.is_true(kept(function()
@@ -1149,7 +1149,7 @@ describe("tens of thousands of tasks #memory #alone", function()
     assert.is_true(elapsed < 10, elapsed)
   end)
 
-  it("may each make a call", function()
+  it("can each make a call", function()
     local count = 0
     run(function()
       for _ = 1, 10000 do
@@ -1162,7 +1162,7 @@ describe("tens of thousands of tasks #memory #alone", function()
     assert.equal(20000, count)
   end)
 
-  it("one after the other need the memory of one", function()
+  it("one after the other need the memory of one task", function()
     local most = 0
     run(function()
       for i = 1, 50000 do
@@ -1235,7 +1235,7 @@ describe("Ctrl-C #time", function()
     ]]
   end)
 
-  it("ends a run whose tasks sleep, whatever they catch", function()
+  it("ends a run whose tasks sleep and catch errors", function()
     ends_promptly [[
       run(function()
         for i = 1, 10 do
@@ -1249,7 +1249,7 @@ describe("Ctrl-C #time", function()
     ]]
   end)
 
-  it("ends a run whose tasks are busy", function()
+  it("ends a run whose tasks are always ready", function()
     ends_promptly [[
       run(function()
         for i = 1, 10 do
@@ -1313,7 +1313,7 @@ describe("Ctrl-C #time", function()
     ]]
   end)
 
-  it("leaves what can go on, where it is caught", function()
+  it("leaves a run that can continue if it is caught", function()
     local _, output, status = interrupted [[
       print(pcall(run, function()
         spawn(sleep, 10)

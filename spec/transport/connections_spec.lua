@@ -34,7 +34,7 @@ describe("connections", function()
     end)
   end)
 
-  it("are not opened by clients that ask nothing", function()
+  it("are not opened by clients that make no call", function()
     raw.with({ answers = { OK } }, function(server)
       local clients = {}
       for i = 1, 1000 do
@@ -56,7 +56,7 @@ describe("connections", function()
     end)
   end)
 
-  it("are used again after a refusal, and after an answer too large for one client", function()
+  it("are reused after an error response, and after a response too large for one client", function()
     raw.with({ answers = { { status = 400, body = '{"errors":[{"code":"x"}]}' }, { status = 500 }, OK } },
       function(server)
         local client = client_of(server)
@@ -67,7 +67,7 @@ describe("connections", function()
       end)
   end)
 
-  it("are left after a time-out, so that a late answer is nobody's", function()
+  it("are closed after a timeout, so that a late response is dropped", function()
     raw.with({ answers = { { body = '{"data":[{"id":"late"}]}', pause = 0.5 }, OK } }, function(server)
       local client = client_of(server)
       local _, err = client:call("get_profiles", nil, { timeout = 0.2 })
@@ -78,7 +78,7 @@ describe("connections", function()
     end)
   end)
 
-  it("may be closed by the server after a few requests: none is lost", function()
+  it("can be closed by the server after a few requests: no request is lost", function()
     raw.with({ answers = { OK }, requests_per_connection = 3 }, function(server)
       local client = client_of(server)
       for _ = 1, 60 do
@@ -135,7 +135,7 @@ describe("a request on a warm connection that is processed and then reset", func
       end)
     end)
 
-    it("is sent again when it is a GET (" .. how .. ")", function()
+    it("is retried when it is a GET (" .. how .. ")", function()
       raw.with({ answers = { OK, { send = 0, after = how }, { body = '{"data":[{"id":"2"}]}' } } },
         function(server)
           local client = client_of(server)
@@ -146,7 +146,7 @@ describe("a request on a warm connection that is processed and then reset", func
         end)
     end)
 
-    it("is sent again when it is a DELETE (" .. how .. ")", function()
+    it("is retried when it is a DELETE (" .. how .. ")", function()
       raw.with({ answers = { OK, { send = 0, after = how }, { status = 204, length = false } } },
         function(server)
           local client = client_of(server)
@@ -159,7 +159,7 @@ describe("a request on a warm connection that is processed and then reset", func
     end)
   end
 
-  it("is not sent for ever when it is a GET", function()
+  it("is not retried for ever when it is a GET", function()
     raw.with({ answers = { OK, { send = 0, after = "reset" } } }, function(server)
       local client = client_of(server)
       assert(get(client))
@@ -210,7 +210,7 @@ describe("Ctrl-C #time", function()
     check [[for _ in client.profiles:each() do end]]
   end)
 
-  it("ends a script that waits to be connected", function()
+  it("ends a script that waits for a connection", function()
     raw.with({ answers = {}, accept = false }, function(server)
       local file = io.open(server.log, "w") -- nothing is ever received
       file:write("return {method=''}\n")

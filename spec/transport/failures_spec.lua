@@ -72,7 +72,7 @@ local function gzipped(command)
   return bytes
 end
 
-describe("a connection that never comes about", function()
+describe("a connection that cannot be made", function()
   it("is refused", function()
     local server = raw.start { answers = {} }
     local url = server.url
@@ -87,7 +87,7 @@ describe("a connection that never comes about", function()
     assert.is_false(err.maybe_sent)
   end)
 
-  it("has no such host", function()
+  it("has an unknown host", function()
     local err = check_error(nil, select(2,
       client_of("http://no-such-host.invalid"):call("get_profiles")), "transport")
     assert.is_false(err.maybe_sent)
@@ -107,7 +107,7 @@ describe("a connection that never comes about", function()
     end)
   end)
 
-  it("speaks no TLS", function()
+  it("does not speak TLS", function()
     raw.with({ answers = {}, greeting = "220 ready\r\n" }, function(server)
       local url = server.url:gsub("^http:", "https:")
       local err = check_error(nil, select(2, post(client_of(url, { timeout = 2 }))), "transport")
@@ -117,7 +117,7 @@ describe("a connection that never comes about", function()
   end)
 end)
 
-describe("an answer that does not come whole", function()
+describe("an incomplete response", function()
   it("never begins", function()
     local began
     failing({ answers = { { never = true } } }, "timeout", function(err, server)
@@ -132,7 +132,7 @@ describe("an answer that does not come whole", function()
     end)
   end)
 
-  it("is slower than the time-out", function()
+  it("is slower than the timeout", function()
     local began
     failing({ answers = { { body = ("x"):rep(100), slice = 30, between = 0.15 } } }, "timeout",
       function(err)
@@ -145,7 +145,7 @@ describe("an answer that does not come whole", function()
       end)
   end)
 
-  it("is slow, but comes within the time-out", function()
+  it("is slow, but arrives within the timeout", function()
     raw.with({ answers = { { body = '{"data":[]}', slice = 20, between = 0.05 } } }, function(server)
       local document = assert(client_of(server.url):call("get_profiles"))
       assert.same({}, document.data)
@@ -201,21 +201,21 @@ describe("an answer that does not come whole", function()
     end)
   end)
 
-  it("has chunks of nonsense", function()
+  it("has malformed chunks", function()
     failing({ answers = { { raw = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n",
       after = "close" } } }, "transport", function(err)
       assert.is_true(err.maybe_sent)
     end)
   end)
 
-  it("is no gzip though it says so", function()
+  it("is not gzip although its header says so", function()
     failing({ answers = { { headers = { ["Content-Encoding"] = "gzip" }, body = '{"data":[]}' } } },
       "transport", function(err)
         assert.is_true(err.maybe_sent)
       end)
   end)
 
-  it("is gzip cut short", function()
+  it("is truncated gzip", function()
     local bytes = gzipped("head -c 100000 /dev/urandom | base64")
     failing({ answers = { { headers = { ["Content-Encoding"] = "gzip" }, body = bytes:sub(1, 5000),
       length = #bytes, after = "close" } } }, "transport", function(err)
@@ -224,8 +224,8 @@ describe("an answer that does not come whole", function()
   end)
 end)
 
-describe("an answer that is too large", function()
-  it("is cut off at max_response_bytes", function()
+describe("a response that is too large", function()
+  it("fails beyond max_response_bytes", function()
     failing({ answers = { { body = '{"data":"' .. ("x"):rep(100000) .. '"}' } } }, "transport",
       function(err)
         assert.matches("max_response_bytes", err.message)
@@ -233,7 +233,7 @@ describe("an answer that is too large", function()
       end, { max_response_bytes = 99999 })
   end)
 
-  it("is whole at max_response_bytes exactly", function()
+  it("succeeds at exactly max_response_bytes", function()
     local body = '{"data":"' .. ("x"):rep(989) .. '"}'
     raw.with({ answers = { { body = body } } }, function(server)
       assert.equal(1000, #body)
@@ -253,7 +253,7 @@ describe("an answer that is too large", function()
       end, { max_response_bytes = 1000000 })
   end)
 
-  it("has a header without end", function()
+  it("has an endless header", function()
     local fields = {}
     for i = 1, 3000 do
       fields["X-Field-" .. i] = ("v"):rep(200)
@@ -263,7 +263,7 @@ describe("an answer that is too large", function()
     end)
   end)
 
-  it("has a header field without end", function()
+  it("has an endless header field", function()
     failing({ answers = { { headers = { ["X-Field"] = ("v"):rep(400000) }, body = "{}" } } }, "transport",
       function(err)
         assert.is_true(err.maybe_sent)
@@ -271,8 +271,8 @@ describe("an answer that is too large", function()
   end)
 end)
 
-describe("an answer that is not the API's", function()
-  it("is a 200 of truncated JSON", function()
+describe("a response that is not the API's", function()
+  it("is a 200 with truncated JSON", function()
     failing({ answers = { { body = '{"data":[{"type":"profile","id":"1' } } }, "decode", function(err)
       assert.equal(200, err.status)
       assert.equal('{"data":[{"type":"profile","id":"1', err.response.body)
@@ -280,7 +280,7 @@ describe("an answer that is not the API's", function()
     end)
   end)
 
-  it("is a 200 of something else than an object", function()
+  it("is a 200 whose JSON is not an object", function()
     for _, body in ipairs { "null", "12", '"text"', "[]", ' [{"data":1}]', "<html>fine</html>", "true", "{} {}",
       "\0" } do
       failing({ answers = { { body = body } } }, "decode", function(err)
@@ -290,7 +290,7 @@ describe("an answer that is not the API's", function()
     end
   end)
 
-  it("is empty, which a 202 and a 204 may be", function()
+  it("is empty, which is an error except for 202 and 204", function()
     for _, status in ipairs { 202, 204 } do
       raw.with({ answers = { { status = status, length = status == 204 and false or 0 } } }, function(server)
         local document = assert(post(client_of(server.url)))
@@ -325,7 +325,7 @@ describe("an answer that is not the API's", function()
     end, nil, post)
   end)
 
-  it("is a refusal in JSON of another kind", function()
+  it("is an error in JSON of another shape", function()
     for _, body in ipairs { '{"message":"no"}', '{"errors":{}}', '{"errors":[]}', '{"errors":"x"}',
       '{"errors":null}', "[]", "[1]", "null", '"x"' } do
       failing({ answers = { { status = 400, body = body } } }, "http", function(err)
@@ -350,7 +350,7 @@ describe("an answer that is not the API's", function()
     end)
   end)
 
-  it("is no HTTP at all", function()
+  it("is not HTTP", function()
     for _, bytes in ipairs { "garbage", "SSH-2.0-OpenSSH_9.2\r\n", "HTTP/1.1 xyz\r\n\r\n", "\0\0\0\0",
       "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n{}", "HTTP/9.9 200 OK\r\n\r\n{}" } do
       failing({ answers = { { raw = bytes, after = "close" } } }, "transport", function(err)
@@ -369,7 +369,7 @@ describe("an answer that is not the API's", function()
       end)
   end)
 
-  it("has header fields of nonsense, and is read all the same", function()
+  it("has malformed header fields, and is still read", function()
     local strange = "HTTP/1.1 200 OK\r\nno colon here\r\n: no name\r\nX: a\r\nX: b\r\nEmpty:\r\n"
       .. "RateLimit-Limit: nonsense, ;w=, 99999999999999999999;w=-1\r\nRateLimit-Remaining: \r\n"
       .. "RateLimit-Reset: -1\r\nRetry-After: soon\r\nX-Latin: caf\233\r\nContent-Length: 11\r\n\r\n"
@@ -386,7 +386,7 @@ describe("an answer that is not the API's", function()
     end)
   end)
 
-  it("comes after answers that are none", function()
+  it("comes after interim responses", function()
     raw.with({ answers = { { raw = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
       .. 'HTTP/1.1 200 OK\r\nContent-Length: 11\r\nX-Mine: yes\r\n\r\n{"data":[]}' } } }, function(server)
       local document = assert(client_of(server.url):call("get_profiles"))
@@ -397,7 +397,7 @@ describe("an answer that is not the API's", function()
   end)
 end)
 
-describe("the API's own refusal", function()
+describe("an error response of the API", function()
   local body = [[{"errors":[
     {"id":"e1","status":400,"code":"invalid","title":"Invalid input.",
      "detail":"'frist_name' is not a valid field.","source":{"pointer":"/data/attributes/frist_name"},
@@ -405,7 +405,7 @@ describe("the API's own refusal", function()
     {"id":"e2","status":400,"code":"required","title":"Missing","detail":"x","source":{"parameter":"filter"}}
   ]}]]
 
-  it("is given whole", function()
+  it("is returned whole", function()
     failing({ answers = { { status = 400, body = body } } }, "api", function(err)
       assert.equal(400, err.status)
       assert.equal("invalid", err.code)
@@ -421,7 +421,7 @@ describe("the API's own refusal", function()
     end)
   end)
 
-  it("is of the key, when that is wrong", function()
+  it("reports a wrong key", function()
     failing({ answers = { { status = 401, body = [[{"errors":[{"id":"x","status":401,
       "code":"not_authenticated","title":"Authentication credentials were not provided.",
       "detail":"Missing or invalid authorization scheme."}]}]] } } }, "api", function(err)
@@ -430,7 +430,7 @@ describe("the API's own refusal", function()
     end)
   end)
 
-  it("is survived with members of strange types", function()
+  it("may have members of unexpected types", function()
     for _, text in ipairs { '{"errors":[null]}', '{"errors":["text"]}', '{"errors":[[]]}', '{"errors":[7]}',
       '{"errors":[{"detail":{},"code":12,"source":"x","title":null}]}', '{"errors":[{}]}' } do
       raw.with({ answers = { { status = 400, body = text } } }, function(server)
@@ -442,7 +442,7 @@ describe("the API's own refusal", function()
     end
   end)
 
-  it("is a limit, which says when to come again", function()
+  it("is a 429 that says when to retry", function()
     failing({ answers = { { status = 429, headers = { ["Retry-After"] = "7" },
       body = '{"errors":[{"status":429,"code":"throttled","detail":"Request was throttled."}]}' } } },
       "rate_limited", function(err)
@@ -454,7 +454,7 @@ describe("the API's own refusal", function()
   end)
 end)
 
-describe("pages that lead nowhere", function()
+describe("pages with wrong links", function()
   local function page(link)
     return { body = ('{"data":[{"type":"profile","id":"1"}],"links":{"next":%s}}')
       :format(link and '"' .. link .. '"' or "null") }
@@ -471,7 +471,7 @@ describe("pages that lead nowhere", function()
     return ids, not ok and err or nil
   end
 
-  it("name another host, which is never asked", function()
+  it("name another host, which is never contacted", function()
     raw.with({ answers = { page() } }, function(other)
       raw.with({ answers = { page(other.url .. "/api/profiles?page%5Bcursor%5D=x") } }, function(server)
         local ids, err = walked(client_of(server.url))
@@ -484,7 +484,7 @@ describe("pages that lead nowhere", function()
     end)
   end)
 
-  it("name the service's host, and are asked of the base URL", function()
+  it("name the service's host, and are requested from the base URL", function()
     raw.with({ answers = { page("https://a.klaviyo.com/api/profiles?page%5Bcursor%5D=x%2Fy"), page() } },
       function(server)
         local ids, err = walked(client_of(server.url .. "/klaviyo"))
@@ -504,7 +504,7 @@ describe("pages that lead nowhere", function()
       end)
   end)
 
-  it("fail in between, and may be gone on with", function()
+  it("fail, and the iterator can continue", function()
     raw.with({ answers = { page("https://a.klaviyo.com/api/profiles?page%5Bcursor%5D=x"),
       { status = 500 }, page() } }, function(server)
       local it = client_of(server.url).profiles:each()
@@ -521,7 +521,7 @@ describe("pages that lead nowhere", function()
 end)
 
 describe("a key", function()
-  it("is not repeated when the service repeats it", function()
+  it("is not shown when the service returns it", function()
     for _, body in ipairs {
       "<p>bad key " .. key .. "</p>", key,
       '{"errors":[{"code":"bad","detail":"the key ' .. key .. ' is wrong, ' .. key .. '"}]}',
@@ -536,7 +536,7 @@ describe("a key", function()
     end
   end)
 
-  it("is not repeated in part where a long answer is cut", function()
+  it("is not shown in part where a long response is truncated", function()
     for size = 160, 200 do
       raw.with({ answers = { { status = 401, body = ("x"):rep(size) .. key } } }, function(server)
         local _, err = client_of(server.url):call("get_profiles")
@@ -545,14 +545,14 @@ describe("a key", function()
     end
   end)
 
-  it("is not in the message of a redirect that has it", function()
+  it("is not shown in the message of a redirect that contains it", function()
     raw.with({ answers = { { status = 302, headers = { Location = "https://x.example/?k=" .. key } } } },
       function(server)
         check_error(nil, select(2, client_of(server.url):call("get_profiles")), "http")
       end)
   end)
 
-  it("with a control character is refused before anything is sent", function()
+  it("with a control character is rejected before anything is sent", function()
     raw.with({ answers = { { body = "{}" } } }, function(server)
       for _, bad in ipairs { "pk_a\r\nX: y", "pk_a\n", "pk_\0a", "pk_\127" } do
         local ok, message = pcall(function()
@@ -596,27 +596,27 @@ describe("a TLS server", function()
     script.shell("rm -r " .. dir)
   end)
 
-  it("of an authority that nobody knows is not spoken to", function()
+  it("with an unknown authority gets no request", function()
     local document, err = post(client_of(url))
     check_error(document, err, "transport")
     assert.is_false(err.maybe_sent)
     assert.matches("certificate", err.message:lower())
   end)
 
-  it("is spoken to when its authority is given", function()
+  it("with the authority of ca_file gets the request", function()
     -- it answers in HTML, which is all that is wanted: TLS was agreed on
     local document, err = client_of(url, { ca_file = dir .. "/cert.pem" }):call("get_profiles")
     assert.equal(200, check_error(document, err, "decode").status)
   end)
 
-  it("of another name is not spoken to", function()
+  it("with another name gets no request", function()
     local document, err = post(client_of(url:gsub("localhost", "127.0.0.1"),
       { ca_file = dir .. "/cert.pem" }))
     check_error(document, err, "transport")
     assert.is_false(err.maybe_sent)
   end)
 
-  it("with an authority file that is not there is an error, not a crash", function()
+  it("with a missing ca_file returns an error", function()
     local document, err = post(client_of(url, { ca_file = dir .. "/none.pem" }))
     check_error(document, err, "transport")
     assert.is_false(err.maybe_sent)

@@ -30,7 +30,7 @@ describe("pacing #alone #time", function()
     return sandbox.here(setup, teardown, { limits = true })
   end
 
-  local alone, aggregate_error, dearer, used, off = limited(), limited(), limited(), limited(), limited()
+  local single, independent, parameterized, consumed, unpaced = limited(), limited(), limited(), limited(), limited()
   local others = sandbox.here(setup, teardown, {
     limits = { get_metrics = { second = 20, minute = 40, day = 44 } }, time_scale = 0.05, window_phase = 0,
   })
@@ -78,32 +78,32 @@ describe("pacing #alone #time", function()
 
   -- The service's own limits, counted exactly as it does.
 
-  spec("gets no 429, and loses no time", function()
-    local client = paced(alone.server.base_url)
+  spec("gets no 429, and wastes no time", function()
+    local client = paced(single.server.base_url)
     local elapsed = seconds_of(function()
       assert.same({}, call_many(client, "get_metrics", 31)) -- 10/s
     end)
-    assert.equal(0, throttled(alone))
+    assert.equal(0, throttled(single))
     assert.is_true(elapsed >= 3 and elapsed < 3.95, tostring(elapsed))
   end)
 
-  spec("gets none with clients that do not know of each other", function()
+  spec("gets no 429 with independent clients", function()
     local account = { rate_limit_key = "of several", deadline = 20 }
     local began, calls = core.clock(), {}
     for i = 1, 3 do
       calls[i] = klaviyo.spawn(function()
-        assert.same({}, call_many(paced(aggregate_error.server.base_url, account), "get_metrics", 8))
+        assert.same({}, call_many(paced(independent.server.base_url, account), "get_metrics", 8))
       end)
     end
     for _, call in ipairs(calls) do
       call:wait()
     end
-    assert.equal(0, throttled(aggregate_error))
+    assert.equal(0, throttled(independent))
     assert.is_true(core.clock() - began >= 2)
   end)
 
-  spec("gets none where a parameter is dearer, shared by the operations that take it", function()
-    local client = paced(dearer.server.base_url)
+  spec("gets no 429 where a parameter has a lower limit, shared by several operations", function()
+    local client = paced(parameterized.server.base_url)
     local args = { additional_fields = { list = { "profile_count" } } } -- 1/s, 15/min
     local id = assert(client.lists:create { name = "Paced" }).data.id
     local elapsed = seconds_of(function()
@@ -114,17 +114,17 @@ describe("pacing #alone #time", function()
         assert(client.lists:get(id))
       end
     end)
-    assert.equal(0, throttled(dearer))
+    assert.equal(0, throttled(parameterized))
     assert.is_true(elapsed >= 2 and elapsed < 3.5, tostring(elapsed))
   end)
 
-  spec("waits out what others of the account have used", function()
-    used.server:consume { operation = "get_metrics", requests = 10 }
-    local client = paced(used.server.base_url)
+  spec("waits for limits that other programs have used up", function()
+    consumed.server:consume { operation = "get_metrics", requests = 10 }
+    local client = paced(consumed.server.base_url)
     local document = assert(client:call("get_metrics"))
     -- the second is over; or it was refused once, and waited as it was told
     assert.is_true(document.response.elapsed < 1.6)
-    used.server:consume { operation = "get_metrics", requests = 149 }
+    consumed.server:consume { operation = "get_metrics", requests = 149 }
     local _, err = client:call("get_metrics", nil, { deadline = 0.5 })
     if not err then
       _, err = client:call("get_metrics", nil, { deadline = 0.5 })
@@ -132,22 +132,22 @@ describe("pacing #alone #time", function()
     assert.equal("rate_limited", err.kind)
     assert.is_true(err.retry_after > 0)
     -- and asks no more: it was told
-    local before = used.server:stats().requests
+    local before = consumed.server:stats().requests
     local elapsed = seconds_of(function()
       _, err = client:call("get_metrics", nil, { deadline = 0.5 })
     end)
     assert.equal("rate_limited", err.kind)
     assert.is_true(elapsed < 0.4, tostring(elapsed))
-    assert.equal(before, used.server:stats().requests)
+    assert.equal(before, consumed.server:stats().requests)
   end)
 
-  spec("is off for who turns it off", function()
-    local client = paced(off.server.base_url, { pacing = false, retries = 0 })
+  spec("is off with pacing = false", function()
+    local client = paced(unpaced.server.base_url, { pacing = false, retries = 0 })
     assert.is_true(#call_many(client, "get_metrics", 40) > 0)
-    assert.is_true(throttled(off) > 0)
+    assert.is_true(throttled(unpaced) > 0)
   end)
 
-  spec("learns those that are others than the catalogue's, windows of other lengths too", function()
+  spec("learns limits and windows that differ from the table of operations", function()
     local client = paced(others.server.base_url)
     assert(client:call("get_metrics")) -- says: 20 a second, 40 in 3 s, 44 a day
     local elapsed = seconds_of(function()
@@ -161,7 +161,7 @@ describe("pacing #alone #time", function()
     assert.is_true(err.retry_after > 60, tostring(err.retry_after))
   end)
 
-  spec("may be a gateway's", function()
+  spec("can use a gateway's limits", function()
     raw.with({ answers = { OK } }, function(server)
       local client = paced(server.url, { pacing = { per_second = 5 } })
       local elapsed = seconds_of(function()
@@ -173,7 +173,7 @@ describe("pacing #alone #time", function()
     end)
   end)
 
-  spec("is the gateway's whatever it passes on of the service's limits", function()
+  spec("keeps to the gateway's limits even if it forwards the service's header fields", function()
     raw.with({ answers = { { body = OK.body, headers = { ["RateLimit-Limit"] = "75, 75;w=1, 750;w=60",
       ["RateLimit-Remaining"] = "749", ["RateLimit-Reset"] = "60" } } } }, function(server)
       local client = paced(server.url, { pacing = { per_second = 5 } })
@@ -186,7 +186,7 @@ describe("pacing #alone #time", function()
     end)
   end)
 
-  spec("is the service's behind a gateway that allows more", function()
+  spec("keeps to the service's limits behind a gateway that allows more", function()
     raw.with({ answers = { OK } }, function(server)
       local client = paced(server.url, { pacing = { per_second = 100 } })
       local elapsed = seconds_of(function()
@@ -198,7 +198,7 @@ describe("pacing #alone #time", function()
     end)
   end)
 
-  spec("is one for all processes of the machine", function()
+  spec("is shared by all processes of the machine", function()
     raw.with({ answers = { OK } }, function(server)
       local text = ([[
         local klaviyo, core = require "klaviyo", require "klaviyo.core"
@@ -250,7 +250,7 @@ describe("pacing #alone #time", function()
     return text
   end
 
-  spec("is one for all processes of a user, whatever their environment", function()
+  spec("is shared by all processes of a user, whatever their environment", function()
     raw.with({ answers = { OK } }, function(server)
       -- the file of this user's own programs, in which this is an account of its own
       local account = "spec " .. dir .. " " .. server.url
@@ -263,7 +263,7 @@ describe("pacing #alone #time", function()
     end)
   end)
 
-  spec("is in the file that the environment names", function()
+  spec("uses the file that the environment names", function()
     raw.with({ answers = { OK } }, function(server)
       local function run(name)
         return run_one_a_day(server.url, "named", ("env KLAVIYO_RATE_LIMIT_FILE=%s/%s"):format(dir, name))
@@ -274,7 +274,7 @@ describe("pacing #alone #time", function()
     end)
   end)
 
-  spec("is in the first folder where it can be", function()
+  spec("uses the first folder in which the file can be created", function()
     local rate_limits = require "klaviyo.transport.rate_limits"
     local name = "/klaviyo-rate-limits-" .. core.user()
     script.shell(("mkdir %s/taken %s/free; ln -s /etc/passwd %s/taken%s"):format(dir, dir, dir, name))
@@ -288,7 +288,7 @@ describe("pacing #alone #time", function()
     assert.matches("No such file", why)
   end)
 
-  spec("goes on where the file can be written no longer, and says so once", function()
+  spec("continues if the file becomes unwritable, and warns once", function()
     raw.with({ answers = { OK } }, function(server)
       local before = ("env KLAVIYO_RATE_LIMIT_FILE=%s/small"):format(dir)
       run_one_a_day(server.url, "before", before)
@@ -301,7 +301,7 @@ describe("pacing #alone #time", function()
     end)
   end)
 
-  spec("is each process's own for who wants that", function()
+  spec("is not shared with rate_limit_file = false", function()
     raw.with({ answers = { OK } }, function(server)
       local client = paced(server.url, { rate_limit_file = false })
       for _ = 1, 3 do
@@ -311,7 +311,7 @@ describe("pacing #alone #time", function()
     end)
   end)
 
-  spec("goes on where the budget's file cannot be had, and says so once", function()
+  spec("continues if the file cannot be created, and warns once", function()
     raw.with({ answers = { OK } }, function(server)
       local warnings = {}
       local function warn(message)
@@ -339,7 +339,7 @@ describe("pacing #alone #time", function()
     end)
   end)
 
-  spec("needs to know whose the limits are where a token changes", function()
+  spec("needs a rate_limit_key if the token can change", function()
     raw.with({ answers = { OK } }, function(server)
       local client = connect(server.url, { access_token = "at", pacing = true, rate_limit_file = dir .. "/budget" })
       assert.has_error(function() client:call("get_lists") end)

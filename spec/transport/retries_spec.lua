@@ -25,7 +25,7 @@ local function with(answers, more, body)
   end)
 end
 
-describe("a call that is tried again", function()
+describe("a call that is retried", function()
   local spec = together(it, setup)
 
   spec("tells of each attempt in its answer", function()

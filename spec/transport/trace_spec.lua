@@ -76,7 +76,7 @@ describe("debug", function()
     assert.is_nil(lines[1]:find("ss-of-a-url", 1, true))
   end)
 
-  it("is KLAVIYO_DEBUG, too, unless the program says false", function()
+  it("is also set by KLAVIYO_DEBUG, unless the program passes false", function()
     local call = [[client:call("get_lists")]]
     assert.equal(1, #logged({ { body = "{}" } }, call, { env = { KLAVIYO_DEBUG = "1" } }))
     assert.same({}, logged({ { body = "{}" } }, call, { env = { KLAVIYO_DEBUG = "0" } }))

@@ -45,7 +45,7 @@ describe("the header fields", function()
     assert.same({ accept = "application/vnd.api+json", revision = "2024-10-15" }, fields)
   end)
 
-  it("of a POST say what the body is, and expect nothing", function()
+  it("of a POST have the body's type, and no Expect", function()
     local fields = sent(post)
     assert.equal("application/vnd.api+json", fields["content-type"])
     assert.equal("2", fields["content-length"])
@@ -58,14 +58,14 @@ describe("the header fields", function()
     assert.is_nil(fields["transfer-encoding"])
   end)
 
-  it("of a body that is empty say so", function()
+  it("of an empty body have a length of 0", function()
     local fields = sent(function(client)
       assert(client:call("create_list", { body = "" }))
     end)
     assert.equal("0", fields["content-length"])
   end)
 
-  it("of a DELETE have a body where there is one", function()
+  it("of a DELETE have those of a body if it has one", function()
     raw.with({ answers = { { status = 204 } } }, function(server)
       assert(client_of(server).lists:at("x").profiles:remove { "y" })
       local request = server:requests()[1]
@@ -80,7 +80,7 @@ describe("the header fields", function()
     end)
   end)
 
-  it("are replaced by the user's own, in whatever case", function()
+  it("are replaced by the user's own, in any case of letters", function()
     local fields = sent(post, { headers = { ["user-agent"] = "mine", ACCEPT = "application/json", ["X-Empty"] = "",
       ["content-type"] = "application/json", ["X-More"] = "a, b: c" } })
     assert.equal("mine", fields["user-agent"])
@@ -101,14 +101,14 @@ describe("the header fields", function()
     end)
   end)
 
-  it("opt out of falling forward when told to", function()
+  it("opt out of falling forward with fall_forward = false", function()
     assert.is_nil(sent(get)["x-klaviyo-revision-fall-forward-opt-out"])
     assert.equal("1", sent(get, { fall_forward = false })["x-klaviyo-revision-fall-forward-opt-out"])
   end)
 end)
 
 describe("a key", function()
-  it("from a function is asked for each call, and may change", function()
+  it("from a function is fetched for each call, and may change", function()
     raw.with({ answers = { OK } }, function(server)
       local number = 0
       local client = client_of(server, { api_key = function()
@@ -127,7 +127,7 @@ describe("a key", function()
     end)
   end)
 
-  it("from a function that raises, raises", function()
+  it("from a function that raises an error raises it", function()
     raw.with({ answers = { OK } }, function(server)
       local client = client_of(server, { api_key = function() error("no vault today", 0) end })
       local ok, err = pcall(client.call, client, "get_lists")
@@ -137,7 +137,7 @@ describe("a key", function()
     end)
   end)
 
-  it("for a walk is asked for every page", function()
+  it("for an iterator is fetched for every page", function()
     local function page(cursor)
       return { body = ('{"data":[{"type":"list","id":"1"}],"links":{"next":%s}}'):format(cursor
         and ('"https://a.klaviyo.com/api/lists?page%%5Bcursor%%5D=%s"'):format(cursor) or "null") }
@@ -156,7 +156,7 @@ describe("a key", function()
     end)
   end)
 
-  it("that is an access token from a function is asked for once more when it is refused", function()
+  it("that is an access token from a function is fetched again after a 401", function()
     local unauthorized = { status = 401, body = '{"errors":[{"code":"not_authenticated","detail":"expired"}]}' }
     raw.with({ answers = { unauthorized, OK } }, function(server)
       local tokens = { "old-token", "new-token" }
@@ -197,7 +197,7 @@ describe("connections", function()
     return count
   end
 
-  it("are one for a thousand clients of one call each", function()
+  it("are shared by a thousand clients of one call each", function()
     local mark = #fixture:log()
     for i = 1, 1000 do
       local client = fixture:new_client { headers = { ["X-Client"] = tostring(i) } }
@@ -207,7 +207,7 @@ describe("connections", function()
     assert.equal(1, used(mark))
   end)
 
-  it("are one for a thousand clients of one call each, over HTTP/2", function()
+  it("are shared by a thousand clients of one call each, over HTTP/2", function()
     local mark = #fixture:log()
     for _ = 1, 1000 do
       local client = fixture:new_client { base_url = fixture.server.tls_url, ca_file = fixture.server.ca_file }
@@ -219,7 +219,7 @@ describe("connections", function()
     assert.equal(1, used(mark))
   end)
 
-  it("are shared by calls, walks, verbs and clients with other settings", function()
+  it("are shared by calls, iterators, verbs and clients with other settings", function()
     local mark = #fixture:log()
     assert(fixture.client:call("get_lists"))
     for _ in fixture.client.metrics:each() do end
@@ -230,7 +230,7 @@ describe("connections", function()
     assert.equal(1, used(mark))
   end)
 
-  it("with one authority's file are not used for another's", function()
+  it("with one ca_file are not used for another", function()
     local over_tls = {base_url = fixture.server.tls_url, ca_file = fixture.server.ca_file}
     assert(fixture:new_client(over_tls):call("get_lists"))
     local _, err = fixture:new_client({ base_url = fixture.server.tls_url }):call("get_lists")

@@ -64,14 +64,14 @@ describe("on_wait", function()
     end
   end)
 
-  it("is not told where nothing waits", function()
+  it("is not called if no call waits", function()
     assert.same({}, told_of({ OK }, {}, function(client)
       assert(lists(client))
       klaviyo.run(function() assert(lists(client)) end)
     end))
   end)
 
-  it("has no operation to be told of a raw request", function()
+  it("receives no operation for a raw request", function()
     local received
     told_of({ { status = 429, headers = { ["Retry-After"] = "1" } }, OK }, {
       retries = 1,
@@ -80,7 +80,7 @@ describe("on_wait", function()
     assert.same({ true, "retry_after" }, received)
   end)
 
-  it("may raise, which is warned of and ends nothing", function()
+  it("may raise an error, which causes a warning only", function()
     local warnings = {}
     told_of({ { status = 429, headers = { ["Retry-After"] = "1" } }, OK }, {
       retries = 1, on_wait = function() error("no", 0) end,
@@ -89,7 +89,7 @@ describe("on_wait", function()
     assert.same({ "klaviyo: on_wait raised an error: no" }, warnings)
   end)
 
-  it("is a function", function()
+  it("must be a function", function()
     raises("on_wait must be a function", function() klaviyo.new { api_key = "pk_x", on_wait = true } end)
   end)
 end)

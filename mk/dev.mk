@@ -55,11 +55,12 @@ SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 ASAN = build/asan-$(LUA)
 # Sanitized are all specs that cross the core here: not those of what is Lua
 # alone, nor of what runs in nginx, which is not sanitized. Nor those that
-# measure (memory_spec.lua, #memory, #time): both are not then what they are.
+# measure (#memory, #time): both are not then what they are.
 UNCROSSED = spec/bulk/% spec/csv/% spec/docs/% spec/document/% spec/gateway/% \
-  spec/nginx/% spec/operations/% spec/outbox/nginx_spec.lua spec/sandbox/% \
-  spec/support/% spec/tools/% spec/webhook/receiver_spec.lua $(patsubst \
-  %,spec/%_spec.lua,locale memory openapi sandbox util/usage_error values/datetime)
+  spec/nginx/% spec/outbox/nginx_spec.lua spec/sandbox/% spec/support/% \
+  spec/tools/% spec/webhook/receiver_spec.lua $(patsubst %,spec/%_spec.lua, \
+  $(addprefix operations/,openapi operations revisions) pagination/memory \
+  util/usage_error values/datetime values/locale)
 ASAN_SPEC = $(or $(SPEC),$(filter-out $(UNCROSSED), \
   $(sort $(shell find spec -name '*_spec.lua'))))
 

@@ -1,4 +1,4 @@
--- What spec/unclean_connections_spec.lua asks, of the engine's thread in an
+-- What spec/transport/unclean_connections_spec.lua asks, of the engine's thread in an
 -- nginx worker, over HTTP and TLS.
 local certs = require "klaviyo.sandbox.certs"
 local misbehaviours = require "spec.support.misbehaviours"

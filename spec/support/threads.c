@@ -1,6 +1,6 @@
 /*
 ** threads.c - a program with a Lua state in each of its threads; see
-** spec/threads_spec.lua.
+** spec/transport/threads_spec.lua.
 **
 **   threads COUNT MODE script [argument ...]
 **

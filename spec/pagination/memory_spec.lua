@@ -55,7 +55,7 @@ print(("count=%d twice=%d missing=%d pages=%d lua=%.0f hwm=%.0f"):format(count, 
   peak_lua - first_lua, high_water() - tenth_hwm))
 ]]
 
-describe("an iterator over 100,000 profiles", function()
+describe("an iterator over 100,000 profiles #memory", function()
   local fixture = sandbox.here(setup, teardown, { profiles = PROFILES })
 
   it("returns each once, in the memory of a page", function()

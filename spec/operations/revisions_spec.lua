@@ -393,25 +393,25 @@ describe("a revision's differences", function()
 
   it("are named in words", function()
     for id, words in pairs {
-      get_coupon_codes = "filter is required",
-      create_coupon_code = "coupon is required",
-      create_catalog_variant = "item is required",
-      create_webhook = "webhook_topics is required",
-      merge_profiles = "profiles is required",
-      create_back_in_stock_subscription = "variant is required",
-      bulk_create_coupon_codes = "coupon_codes.coupon is required",
-      bulk_subscribe_profiles = "profiles.subscriptions is required",
-      bulk_unsubscribe_profiles = "profiles.subscriptions is required",
-      create_client_subscription = "list is required",
-      create_campaign = "campaign_messages.channel is gone",
-      update_campaign_message = "content is gone",
-      get_reviews = "fields[review].status is an object",
-      get_action_ids_for_flow = "page is by cursor",
-      get_messages_for_flow_action = "page.size is at most 50",
+      get_coupon_codes = "filter is now required",
+      create_coupon_code = "coupon is now required",
+      create_catalog_variant = "item is now required",
+      create_webhook = "webhook_topics is now required",
+      merge_profiles = "profiles is now required",
+      create_back_in_stock_subscription = "variant is now required",
+      bulk_create_coupon_codes = "coupon_codes.coupon is now required",
+      bulk_subscribe_profiles = "profiles.subscriptions is now required",
+      bulk_unsubscribe_profiles = "profiles.subscriptions is now required",
+      create_client_subscription = "list is now required",
+      create_campaign = "campaign_messages.channel was removed",
+      update_campaign_message = "content was removed",
+      get_reviews = "fields[review].status is now an object",
+      get_action_ids_for_flow = "page uses cursor instead of offset",
+      get_messages_for_flow_action = "page.size is limited to 50 instead of 100",
     } do
       assert.matches(words, between(id, "2024-10-15", "2025-01-15"), 1, true)
     end
-    assert.matches("anonymous_id is gone",
+    assert.matches("anonymous_id was removed",
       between("create_or_update_profile", "2025-07-15", "2025-10-15"), 1, true)
     assert.matches("in all", between("create_campaign", "2024-10-15",
       "2025-01-15"), 1, true)

@@ -1,6 +1,6 @@
---- The API as a client calls it: the revision that the client asks for and, if
---- Klaviyo serves a later one in its place, that one as well. A request that
---- suits either revision is valid.
+--- The API that a client calls: the revision that the client asks for and, if
+--- Klaviyo serves a later one instead, that one, too. A request that is valid in
+--- one of them is valid.
 
 local revision_lifecycle = require "klaviyo.operations.revision_lifecycle"
 local operations = require "klaviyo.operations"
@@ -17,8 +17,8 @@ Api.__index = Api
 
 local apis = {}  -- by the dates of both revisions
 
--- By revision, for clients that fall forward, on one day. Every call looks its
--- API up, and the revision that Klaviyo serves changes with the date.
+-- The APIs by revision, for clients that accept the revision that Klaviyo serves
+-- instead. They are kept for one day, because that revision changes with the date.
 local forward, day
 
 local function new(asked, date, served)

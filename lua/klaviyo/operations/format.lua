@@ -29,11 +29,11 @@
 ---
 --- SCHEMAS are expressions:
 ---
----   string  integer/format  string(a,b)   scalars; format; known values (none
----                              where they are too many); null: only that
+---   string  integer/format  string(a,b)   scalars; format; known values (left
+---                              out if there are too many); null: only that
 ---   any  *                     anything; an object with any members
 ---   [X]  X?  (X|Y)             list; or null; one of several
----   {a!:X b:Y c~:Z}            object; `!` required, `~` the service fills it
+---   {a!:X b:Y c~:Z}            object; `!` required, `~` set by the service
 ---   &X  &[X]                   {"data": resource X}, {"data": [resources]}
 ---   <type id! attributes!:{…} relationships:{a!->t b->[t]} meta:X>
 ---                              a resource; to-one and to-many linkage
@@ -125,7 +125,7 @@ end
 function read.fields(op, text, fields)
   for name in text:gmatch("[^,]+") do
     local kind = name:match("^[^.]+")
-    -- The list of names is long and seldom used.
+    -- The list of names is long and rarely used, so it is read on demand.
     op.query["fields[" .. kind .. "]"] = setmetatable({type = "list"}, {
       __index = function(parameter, key)
         if key == "values" then

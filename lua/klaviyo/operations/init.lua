@@ -1,6 +1,6 @@
 --- The table of API operations of every revision. Each part of a revision is read
---- when it is first used, and once. All clients share the records, which must not
---- be changed.
+--- once, when it is first used. All clients share the records, which must not be
+--- changed.
 ---
 --- tools/catalogue.lua writes the files in klaviyo/operations/revisions/; their
 --- format is described in klaviyo/operations/format.lua. The file of a revision
@@ -40,15 +40,15 @@ local function line(self, section, name)
   return nil
 end
 
--- All names of a section with their lines.
+-- Returns all names of a section with their lines.
 local function lines(self, section)
-  local out, gone = {}, {}
+  local out, removed = {}, {}
   local data = self.data
   while data do
     for name, text in data[section]:gmatch("(%S+) ([^\n]*)\n") do
       if text == "-" then
-        gone[name] = gone[name] or out[name] == nil
-      elseif out[name] == nil and not gone[name] then
+        removed[name] = removed[name] or out[name] == nil
+      elseif out[name] == nil and not removed[name] then
         out[name] = text
       end
     end

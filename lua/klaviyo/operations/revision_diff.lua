@@ -1,7 +1,7 @@
---- Describes how an operation differs in another revision: the changes that a
---- program written for one revision may meet in the other. Additions count only
---- if they are required; known values of attributes do not count, because they
---- change at any time.
+--- Describes how an operation differs in a later revision: the changes that can
+--- break a program that was written for the earlier one. Additions count only if
+--- they are required. Known values of attributes do not count, because Klaviyo
+--- changes them at any time.
 
 local schema = require "klaviyo.operations.schema"
 
@@ -31,14 +31,14 @@ local function sorted(t)
   return names
 end
 
--- Compares members by name: removed ones, newly required ones; `compare` compares
--- the others.
+-- Compares members by name: finds those that were removed and those that are now
+-- required; `compare` compares the others.
 local function named(found, path, a, b, compare)
   a, b = a or {}, b or {}
   for _, name in ipairs(sorted(a)) do
     local at = below(path, name)
     if not b[name] then
-      add(found, at, "is gone")
+      add(found, at, "was removed")
     else
       compare(found, at, a[name], b[name])
     end
@@ -46,7 +46,7 @@ local function named(found, path, a, b, compare)
   for _, name in ipairs(sorted(b)) do
     local before = a[name]
     if b[name].required and not (before and before.required) then
-      add(found, below(path, name), "is required")
+      add(found, below(path, name), "is now required")
     end
   end
 end
@@ -55,7 +55,7 @@ local function outer(word)
   return word:match("^(.*)%.[^.]+$")
 end
 
--- Compares dotted words: "status" may be removed with all names below it, or
+-- Compares dotted names: "status" may be removed with all names below it, or
 -- become an object.
 local function words(found, path, a, b)
   local before, now, parents = {}, {}, {}
@@ -67,20 +67,20 @@ local function words(found, path, a, b)
     now[word] = true
     local parent = outer(word)
     if parent and before[parent] and not parents[parent] then
-      add(found, below(path, parent), "is an object")
+      add(found, below(path, parent), "is now an object")
     end
   end
   for _, word in ipairs(a) do
     local parent = outer(word)
     if not now[word] and not (before[parent] and not now[parent]) then
-      add(found, below(path, word), "is gone")
+      add(found, below(path, word), "was removed")
     end
   end
 end
 
 local function parameter(found, path, a, b)
   if a.type ~= b.type then
-    add(found, path, "is a " .. b.type)
+    add(found, path, ("has the type %s instead of %s"):format(b.type, a.type))
   elseif a.values and b.values then
     words(found, path, a.values, b.values)
   end
@@ -92,14 +92,16 @@ end
 
 local function page(found, a, b)
   if a and not b then
-    add(found, "page", "is gone")
+    add(found, "page", "was removed")
   elseif a then
     if a.style ~= b.style or a.param ~= b.param then
-      add(found, "page", ("is by %s"):format(b.style))
+      local differing = a.style ~= b.style and "style" or "param"
+      add(found, "page", ("uses %s instead of %s"):format(b[differing],
+        a[differing]))
     end
     local most, now = a.size and a.size.max, b.size and b.size.max
     if most and now and now < most then
-      add(found, "page.size", ("is at most %d"):format(now))
+      add(found, "page.size", ("is limited to %d instead of %d"):format(now, most))
     end
   end
 end
@@ -108,12 +110,13 @@ local member, resource
 
 local function linkage(found, path, a, b)
   if a.type ~= b.type or a.many ~= b.many then
-    add(found, path, ("links %s %s"):format(b.many and "many" or "one", b.type))
+    add(found, path, b.many and ("is now a list of %s"):format(b.type)
+      or ("is now one %s"):format(b.type))
   end
 end
 
--- Returns true if every value of `a` is a value of `b`. Results are kept by pair,
--- because unions may contain each other; a pair in progress counts as true.
+-- Returns true if every value of `a` is a value of `b`. The results are kept by
+-- pair, because unions may contain each other; a pair in progress counts as true.
 local function takes_all(a, b, visited)
   a, b = schema.target(a), schema.target(b)
   local known = visited.unions[a] or {}
@@ -134,7 +137,7 @@ local function union(found, path, a, b, visited)
       kept = kept or takes_all(branch, other, visited)
     end
     if not kept then
-      return add(found, path, "is otherwise")
+      return add(found, path, "accepts other types of values")
     end
   end
 end
@@ -146,12 +149,12 @@ function member(found, path, a, b, visited)
   end
   visited[pair] = true
   if a.nullable and not b.nullable then
-    add(found, path, "is never null")
+    add(found, path, "must not be null")
   end
   if b.any_of then
     union(found, path, a.any_of or {a}, b.any_of, visited)
   elseif a.any_of or a.type ~= b.type then
-    add(found, path, "is of another kind")
+    add(found, path, "has another type")
   elseif a.members and b.members then
     named(found, path, a.members, b.members, function(into, at, x, y)
       member(into, at, x, y, visited)
@@ -160,20 +163,20 @@ function member(found, path, a, b, visited)
     member(found, path .. "[]", a.items, b.items, visited)
   elseif a.document then
     if a.many ~= b.many then
-      add(found, path, b.many and "is a list" or "is one")
+      add(found, path, b.many and "is now a list" or "is now one resource")
     end
     resource(found, path, a.document, b.document, visited)
   elseif a.free and not b.free then
-    add(found, path, "has known members only")
+    add(found, path, "accepts only known members")
   end
 end
 
 function resource(found, path, a, b, visited)
   if a.type ~= b.type then
-    add(found, below(path, "type"), "is " .. b.type)
+    add(found, below(path, "type"), ("is %s instead of %s"):format(b.type, a.type))
   end
   if b.id == "required" and a.id ~= "required" then
-    add(found, below(path, "id"), "is required")
+    add(found, below(path, "id"), "is now required")
   end
   for _, part in ipairs {"attributes", "meta"} do
     named(found, path, a[part], b[part], function(into, at, x, y)
@@ -186,12 +189,13 @@ end
 local function body(found, a, b)
   if not a or not b or a.style ~= b.style then
     if a or b then
-      add(found, "body", "is of another kind")
+      add(found, "body", not b and "was removed" or not a and "is new"
+        or "has another type")
     end
   elseif a.style == "multipart" then
     named(found, "", a.parts, b.parts, parameter)
   elseif a.many ~= b.many then
-    add(found, "data", b.many and "is a list" or "is one")
+    add(found, "data", b.many and "is now a list" or "is now one resource")
   else
     resource(found, "", a.resource, b.resource, {unions = {}})
   end
@@ -205,7 +209,8 @@ end
 function M.between(op, counterpart)
   local found = {}
   if op.method ~= counterpart.method or op.path ~= counterpart.path then
-    add(found, op.path, ("is %s %s"):format(counterpart.method, counterpart.path))
+    add(found, op.path, ("is now %s %s"):format(counterpart.method,
+      counterpart.path))
   end
   body(found, op.body, counterpart.body)
   named(found, "", op.query, counterpart.query, parameter)
@@ -214,8 +219,8 @@ function M.between(op, counterpart)
   end
   page(found, op.page, counterpart.page)
   if op.type ~= counterpart.type or op.many ~= counterpart.many then
-    add(found, "the answer", ("is %s%s"):format(counterpart.many and "a list of " or "",
-      counterpart.type or "empty"))
+    add(found, "the response", ("is now %s%s"):format(
+      counterpart.many and "a list of " or "", counterpart.type or "empty"))
   end
   if #found > MAX_NAMED then
     found[MAX_NAMED] = ("… (%d in all)"):format(#found)

@@ -1,5 +1,5 @@
 --- Warns of a revision that is deprecated or retired, and of operations that
---- differ in the revision that the service uses instead.
+--- differ in the revision that Klaviyo serves instead.
 
 local lazy_require = require "klaviyo.util.lazy_require"
 local revision_lifecycle = require "klaviyo.operations.revision_lifecycle"
@@ -32,8 +32,8 @@ local function warn_of_age(settings)
   end
 end
 
---- Warns of the revision once per process, and once of each operation in use
---- that differs in the revision that the service uses instead.
+--- Warns once per process of the revision, and once of each operation that is
+--- called and differs in the revision that Klaviyo serves instead.
 ---@param settings klaviyo.Settings
 ---@param op table
 ---@param api klaviyo.Api

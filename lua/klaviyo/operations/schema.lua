@@ -48,13 +48,13 @@ local function values(s, kind)
 end
 
 -- A reference to a named schema, which is read when a member of it is first
--- used. So unused parts of a document cost nothing, and a schema may contain
--- itself.
+-- used. So a part of a document that is not used costs nothing, and a schema may
+-- contain itself.
 local function reference(s, name)
   local class, target = {}, nil
   function class.target()
     target = target or s.named(name)
-    class.__index = target  -- later looks need no call
+    class.__index = target  -- later reads then need no call
     return target
   end
   function class.__index(_, key)

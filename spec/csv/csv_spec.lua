@@ -90,9 +90,9 @@ describe("klaviyo.csv", function()
       local rows, wrong = fields_of('a,b\n"x"y,1\n"p\nq\nr" s,2\nc,d\n')
       assert.same({{"a", "b"}, {"c", "d"}}, rows)
       assert.equal(2, #wrong)
-      assert.matches("^line 2: field 1 goes on after its closing quote",
+      assert.matches("^line 2: field 1 continues after its closing quote",
         wrong[1])
-      assert.matches("^lines 3 to 5: field 1 goes on", wrong[2])
+      assert.matches("^lines 3 to 5: field 1 continues", wrong[2])
       rows, wrong = fields_of('a,b\nc,"d\ne,f\ng,h\n')
       assert.same({{"a", "b"}}, rows)
       assert.same({"line 2: the quote that opens field 2 is not closed before "
@@ -164,13 +164,13 @@ describe("klaviyo.csv", function()
     it("are refused in another encoding", function()
       local rows, wrong = fields_of("a,b\nM\252ller,1\nM\195\188ller,2\n")
       assert.same({{"a", "b"}, {"Müller", "2"}}, rows)
-      assert.same({"line 2: not UTF-8: save the file as UTF-8"}, wrong)
+      assert.same({"line 2: the text is not UTF-8; save the file as UTF-8"}, wrong)
       rows, wrong = fields_of("\255\254a\0,\0b\0\n\0")
       assert.same({}, rows)
-      assert.same({"is UTF-16: save it as UTF-8"}, wrong)
+      assert.same({"the text is UTF-16; save the file as UTF-8"}, wrong)
       rows, wrong = fields_of("a,b\rc,d\r")
       assert.same({}, rows)
-      assert.matches("line 1: lines end with CR alone", wrong[1])
+      assert.matches("line 1: lines end with CR only", wrong[1])
     end)
 
     it("raise an error, or pass it to on_error", function()
@@ -204,7 +204,7 @@ describe("klaviyo.csv", function()
       assert.same({a = "1", b = "2"}, (rows:next()))
       local row, err = csv.rows(""):next()
       assert.is_nil(row)
-      assert.matches("is empty: there is no header", err.message)
+      assert.matches("the text is empty: it has no header", err.message)
     end)
 
     it("refuse a field in a column without a name", function()
@@ -212,7 +212,7 @@ describe("klaviyo.csv", function()
       assert.same({a = "1", b = "2"}, (rows:next()))
       local row, err = rows:next()
       assert.is_nil(row)
-      assert.matches("line 3: a field is in a column that has no name",
+      assert.matches("line 3: a field is in a column without a name",
         err.message)
     end)
 
@@ -301,12 +301,12 @@ describe("klaviyo.csv", function()
 
     it("refuse an invalid header before the first row", function()
       for text, message in pairs {
-        ["Mail,Name\nx,y\nz,w\n"] = "line 1: no column is email or "
-          .. "phone_number or external_id",
+        ["Mail,Name\nx,y\nz,w\n"] = "line 1: no column identifies a profile "
+          .. "(email or phone_number or external_id)",
         ["email,E-Mail\nx,y\n"] = 'line 1: columns 1 ("email") and 2 '
-          .. '("E-Mail") are both email',
-        ["plan,email,plan\nx,y,z\n"] = 'columns 1 ("plan") and 3 ("plan") are '
-          .. "both properties.plan",
+          .. '("E-Mail") both become email; skip one with columns = {HEADER = false}',
+        ["plan,email,plan\nx,y,z\n"] = 'columns 1 ("plan") and 3 ("plan") '
+          .. "both become properties.plan",
       } do
         local rows = csv.rows(text, {operation = "create_profile"})
         local row, err = rows:next()
@@ -342,7 +342,7 @@ describe("klaviyo.csv", function()
       assert.equal("csv", err.kind)
       assert.matches("No such file", err.message)
       _, err = csv.open("/tmp"):next()
-      assert.matches("/tmp: line 1: cannot be read: Is a directory",
+      assert.matches("/tmp: line 1: the text cannot be read: Is a directory",
         err.message)
     end)
 

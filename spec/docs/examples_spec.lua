@@ -170,7 +170,7 @@ describe("examples, run against one sandbox,", function()
   it("lose no row to a quote, a separator or a header", function()
     local output, status = import "Mail;Name\nx@example.com;y\n"
     assert.equal(1, status, output)
-    assert.matches("line 1: no column is email", output, 1, true)
+    assert.matches("line 1: no column identifies a profile", output, 1, true)
     output, status = import('Email;First Name;size\na@example.com;Ann;6" pipe\n'
       .. 'b@example.com;Bob;5\nc@example.com;Cy;4;surplus\n'
       .. 'd@example.com;Dan;7"\n')

@@ -48,14 +48,14 @@ local function add_all(targets, path, members)
   end
 end
 
--- The attributes of an operation, by their folded names.
+-- Returns the attributes of an operation by their folded names, and its resource.
 local function targets_of(op)
   local targets = {}
   local resource = schema.target(op.body.resource)
   if resource.id then
     add(targets, {"id"}, "string")
   end
-  -- shorter paths first: a name of the resource itself wins over a deeper one
+  -- shorter paths first: an attribute of the resource itself has priority
   local deeper = {}
   add_all(deeper, {}, resource.attributes)
   local list = {}
@@ -90,7 +90,7 @@ local function number_of(text, decimal)
   end
   local sign, digits = text:match("^([+-]?)0*(%d+)$")
   if digits and #digits > 15 then
-    -- exact or invalid: no number is rounded silently
+    -- an integer that a number cannot hold exactly is invalid: none is rounded
     local whole = sign:gsub("%+", "") .. digits
     local value = json.decode(whole)
     return json.encode(value) == whole and value or nil
@@ -186,8 +186,8 @@ local function column_of(options, targets, own, types, name)
   elseif options.unknown == "ignore" then
     column.kind = "ignored"
   elseif options.unknown == "refuse" then
-    return nil, ("column %q is not an attribute of %s; name one with columns = "
-      .. "{[%q] = …}, or skip it with false"):format(name,
+    return nil, ("column %q is not an attribute of %s; map it with columns = "
+      .. "{[%q] = ATTRIBUTE}, or skip it with false"):format(name,
       options.operation, name)
   else
     column.path = {"properties", target and target.name
@@ -198,8 +198,8 @@ local function column_of(options, targets, own, types, name)
 end
 
 local function no_identifier(names, lacking)
-  return ("no column is %s, which identify a profile; the columns are: %s. "
-    .. "Name one with columns = {HEADER = %q}"):format(
+  return ("no column identifies a profile (%s); the columns are: %s; map one of "
+    .. "them with columns = {HEADER = %q}"):format(
     table.concat(lacking, " or ", 1, math.min(#lacking, 4)),
     table.concat(names, ", "), lacking[1])
 end
@@ -239,8 +239,9 @@ function M.of(names, op, options)
     local where = column.path and column.kind ~= "unnamed"
       and table.concat(column.path, ".")
     if where and taken[where] then
-      return nil, ("columns %d (%q) and %d (%q) are both %s"):format(
-        taken[where], names[taken[where]], i, name, where)
+      return nil, ("columns %d (%q) and %d (%q) both become %s; skip one with "
+        .. "columns = {HEADER = false}"):format(taken[where],
+        names[taken[where]], i, name, where)
     elseif where then
       taken[where] = i
     end
@@ -286,7 +287,7 @@ function M.put(row, column, text, options)
       or kind ~= "string") then
     return nil
   elseif kind == "unnamed" then
-    return "a field is in a column that has no name in the header"
+    return "a field is in a column without a name; name it in the header"
   end
   local value = CONVERT[kind](kind == "string" and text
     or text:match("^%s*(.-)%s*$"), options.decimal)

@@ -4,8 +4,8 @@
 ---       operation = "create_profile"}))
 ---     for profile, line in rows do … end
 ---
---- A file of any length is read in constant memory. No row is dropped silently: a
---- record that cannot become a row is an error with its line.
+--- A file of any length is read in constant memory. No row is dropped silently: if
+--- a record cannot become a row, there is an error that names its line.
 
 local columns = require "klaviyo.csv.columns"
 local errors = require "klaviyo.response.errors"
@@ -23,22 +23,23 @@ local M = {}
 local MAX_RECORD_BYTES = 1000000
 
 ---@class klaviyo.CsvOptions
----@field operation? string  the rows are tables for this operation, such as "create_profile" or "create_event":
----  columns become its attributes, by names compared without regard to case, blanks, "_", "-" and "."
----  ("Location City" is `location.city`), values by the attribute's type; an empty field is left out
----@field revision? string  of the operation; default: the default of a client
----@field columns? table<string, string|false>  header → attribute or property, if the names differ; false: the
----  column is skipped
----@field unknown? "properties"|"refuse"|"ignore"  for other columns: `properties` of that name (the default, if the
----  operation has properties), an error, or skip the column
+---@field operation? string  makes tables for this operation, such as "create_profile" or "create_event". A column
+---  becomes the attribute of that name, without regard to case, blanks, "_", "-" and "." ("Location City" is
+---  `location.city`); its fields get the type of the attribute; an empty field is left out
+---@field revision? string  the revision of the operation; default: the default of a client
+---@field columns? table<string, string|false>  header → attribute or property, if the names differ; false skips the
+---  column
+---@field unknown? "properties"|"refuse"|"ignore"  what other columns become: `properties` of that name (the default if
+---  the operation has properties), an error (the default if not), or nothing
 ---@field types? table<string, string>  header → "string", "number", "integer", "boolean", "object" or "list" (JSON)
----@field separator? string  default: which of , ; tab | is most frequent in the first line
----@field header? string[]|false  the names of the columns, if the first line is a row; false: rows are lists of fields
+---@field separator? string  default: the most frequent one of , ; tab | in the first line
+---@field header? string[]|false  the names of the columns, if the file has no header line; false: it has none, and rows
+---  are lists of fields
 ---@field decimal? string  the decimal sign of numbers; default "."
----@field trim? boolean  whether blanks around a field are removed; default: with `operation`
----@field on_error? fun(err: klaviyo.Error)  called for each invalid row, after which reading continues; by default, and
----  if reading cannot continue, the error is raised
----@field max_record_bytes? integer  the size of a row; default 1,000,000
+---@field trim? boolean  whether blanks around a field are removed; default: true with `operation`, else false
+---@field on_error? fun(err: klaviyo.Error)  called with the error of each invalid row; reading then continues. Without
+---  it, or if reading cannot continue, the error is raised
+---@field max_record_bytes? integer  the maximum size of a row; default 1,000,000
 
 local OPTIONS = {
   operation = "string", revision = "string", columns = "table",
@@ -132,7 +133,7 @@ local Rows = {}
 Rows.__index = Rows
 Rows.__name = "klaviyo.CsvRows"
 
--- Reads the header.
+-- Reads the header. Returns an error if it is invalid.
 local function begin(self)
   local text, options = self.parser, self.options
   local err = text:begin()
@@ -145,7 +146,7 @@ local function begin(self)
     names, line = text:next()
     if not names then
       text.failed = true
-      return line or text:error(nil, nil, "is empty: there is no header")
+      return line or text:error(nil, nil, "the text is empty: it has no header")
     end
   end
   if names then

@@ -17,7 +17,7 @@ Parser.__index = Parser
 
 --- Returns a parser. `options` are separator, max_record_bytes and name (of the
 --- source, for messages).
----@param read fun(): string|nil, string|nil  returns the next piece of the text; nil at the end, or nil and an error
+---@param read fun(): string|nil, string|nil  returns the next piece of the text; nil at its end, or nil and an error
 ---@param options table
 ---@return klaviyo.CsvParser
 function M.new(read, options)
@@ -88,13 +88,14 @@ end
 local function too_long(self)
   self.failed = true
   return nil, self:error(self.line + 1, nil, ("the record that begins here is "
-    .. "longer than %d bytes: perhaps a quote is not closed"):format(self.most))
+    .. "longer than %d bytes; close its quotes, or set max_record_bytes")
+    :format(self.most))
 end
 
 local function finish(self, fields, first, text)
   if not is_utf8(text) then
     return nil, self:error(first, self.line,
-      "not UTF-8: save the file as UTF-8")
+      "the text is not UTF-8; save the file as UTF-8")
   end
   return fields, first
 end
@@ -152,8 +153,8 @@ end
 local function after_quote(self, number, at)
   local first = self.line + 1
   leave(self, find(self, "\n", at) or #self.buffer + 1)
-  return nil, self:error(first, self.line, ("field %d goes on after its "
-    .. "closing quote: a quote in a quoted field is doubled"):format(number))
+  return nil, self:error(first, self.line, ("field %d continues after its "
+    .. "closing quote; write a quote inside a quoted field twice"):format(number))
 end
 
 -- Returns the position of the line feed that ends a line, or the end of the text.
@@ -227,7 +228,8 @@ function Parser:next()
     local stop = line_end(self, self.at)
     if self.why then
       self.failed = true
-      return nil, self:error(self.line + 1, nil, "cannot be read: " .. self.why)
+      return nil, self:error(self.line + 1, nil, "the text cannot be read: "
+        .. self.why)
     elseif not stop then
       return too_long(self)
     elseif self.at > #self.buffer then
@@ -269,7 +271,7 @@ function Parser:begin()
   while #self.buffer < 3 and more(self) do end  -- luacheck: ignore 542
   if UTF_16[self.buffer:sub(1, 2)] then
     self.failed = true
-    return self:error(nil, nil, "is UTF-16: save it as UTF-8")
+    return self:error(nil, nil, "the text is UTF-16; save the file as UTF-8")
   elseif self.buffer:sub(1, 3) == "\239\187\191" then
     self.at = 4
   end
@@ -277,10 +279,10 @@ function Parser:begin()
   local first = stop and self.buffer:sub(self.at, stop - 1) or ""
   if first:gsub("\r$", ""):find("\r", 1, true) and not first:find('"') then
     self.failed = true
-    return self:error(1, nil, "lines end with CR alone: save the file with LF "
-      .. "or CRLF")
+    return self:error(1, nil, "lines end with CR only; save the file with LF or "
+      .. "CRLF")
   end
-  local declared = first:match("^sep=([^%w\"])\r?$")  -- a line of Excel's
+  local declared = first:match("^sep=([^%w\"])\r?$")  -- Excel writes this line
   if declared then
     leave(self, stop)
   end

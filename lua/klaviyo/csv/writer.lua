@@ -52,15 +52,15 @@ function M.encode(fields, separator)
     texts[i] = quoted(text_of(fields[i]), separator)
   end
   if #texts == 1 and texts[1] == "" then
-    texts[1] = '""'  -- else it would be an empty line
+    texts[1] = '""'  -- an empty line would not be a row
   end
   return table.concat(texts, separator) .. "\r\n"
 end
 
 ---@class klaviyo.CsvWriterOptions
----@field columns string[]  the members of the records to write; a dot leads into a table ("attributes.email")
+---@field columns string[]  the members that are written; with a dot, a member of a table ("attributes.email")
 ---@field separator? string  default ","
----@field header? boolean  false: no line with the columns' names before the first record
+---@field header? boolean  false: the names of the columns are not written before the first record
 
 ---@class klaviyo.CsvWriter
 local Writer = {}
@@ -116,7 +116,8 @@ local function member(record, path)
   return record
 end
 
---- Writes a record; before the first one the header, unless `header` is false.
+--- Writes a record. The first call writes the header before it, unless `header` is
+--- false.
 ---@param record table
 function Writer:write(record)
   if self.header then

@@ -1,4 +1,4 @@
---- System webhooks: `verify` and `sign` anywhere, `handler` in nginx.
+--- System webhooks. `verify` and `sign` work in any program, `handler` in nginx.
 
 local lazy_require = require "klaviyo.util.lazy_require"
 local signature = require "klaviyo.webhook.signature"
@@ -11,7 +11,7 @@ M.sign = signature.sign
 M.verify = signature.verify
 
 --- Returns the handler of an nginx location for system webhooks.
----@param options klaviyo.receiver.options
+---@param options klaviyo.receiver.Options
 ---@return fun()
 function M.handler(options)
   return receiver.handler(options)

@@ -7,10 +7,10 @@
 ---     }
 ---     location = /webhooks/klaviyo { content_by_lua_block { receive() } }
 ---
---- Klaviyo waits 5 s for a response, repeats a delivery without a 2xx response,
+--- Klaviyo waits 5 s for a response, repeats a delivery that gets no 2xx response,
 --- and may repeat others. So a delivery is verified, added to the worker's queue
---- and answered. A few timers take the events from the queue, each once. If the
---- queue is full the response is 503, and Klaviyo repeats the delivery.
+--- and answered at once. Timers take the events from the queue, each event once. If
+--- the queue is full the response is 503, and Klaviyo repeats the delivery.
 
 local usage_error = require "klaviyo.util.usage_error"
 local checks = require "klaviyo.webhook.options"
@@ -23,17 +23,18 @@ local M = {}
 
 ---@class klaviyo.receiver.Options
 ---@field secret? string  the webhook's secret_key, of 16 characters or more
----@field secrets? string[]  instead of `secret`, while one is replaced by another
----@field on_event fun(event: table, document: table)  called with every event, in a timer, where it may wait; an
----  error that it raises is logged, and the event is not repeated
----@field max_running? integer  maximum of the events of a worker in on_event at once; default 32. Each uses one of
----  nginx's lua_max_running_timers (default 256)
----@field max_queued? integer  maximum of the events that wait in a worker; default 1000. Beyond it, or beyond 64 MiB of
----  bodies, the response is 503. Waiting events are in memory: they survive a reload, but not the kill of a worker
----@field dict? string  a lua_shared_dict for the ids of events that began; without it repeated events are not detected
----@field remember? number  seconds for which an id is kept; default three days, longer than Klaviyo repeats
----@field tolerance? number  maximum age of a delivery in seconds; default 300
----@field max_body_bytes? integer  maximum size of a body; default 5 MiB
+---@field secrets? string[]  instead of `secret`, while you replace one secret by another: each of them is accepted
+---@field on_event fun(event: table, document: table)  called with every event in a timer, where it may make calls;
+---  an error that it raises is logged, and the event is not repeated
+---@field max_running? integer  the maximum number of events that a worker handles at once; default 32. Each uses one
+---  of nginx's lua_max_running_timers (default 256)
+---@field max_queued? integer  the maximum number of events that wait in a worker; default 1000. Beyond it, or beyond
+---  64 MiB of bodies, the response is 503. Waiting events are in memory: they survive a reload, but not a worker that
+---  is killed
+---@field dict? string  the lua_shared_dict that keeps the ids of events; without it repeated events are not detected
+---@field remember? number  seconds for which an id is kept; default three days, longer than Klaviyo repeats a delivery
+---@field tolerance? number  the maximum age of a delivery in seconds; default 300
+---@field max_body_bytes? integer  the maximum size of a body; default 5 MiB
 
 local KNOWN = {
   secret = true, secrets = true, on_event = true, dict = true,
@@ -49,9 +50,9 @@ local MAX_RUNNING, MAX_QUEUED = 32, 1000
 local MAX_QUEUED_BYTES = 64 * 1024 * 1024
 
 local RETRY = 1           -- seconds until the next search for a free timer
-local COMPLAINT_GAP = 10  -- seconds between lines in the log
+local LOG_GAP = 10        -- seconds between lines in the log
 
--- An old delivery is complete and signed; 401 would mean that it is not.
+-- A stale delivery is signed: 401 would mean that its signature is wrong.
 local STATUS = {stale = 400}
 
 local function check_number(name, value, default)
@@ -103,10 +104,11 @@ end
 
 local function too_large(self)
   ngx.req.discard_body()
-  return answer(413, ("no more than %d bytes"):format(self.max_body_bytes))
+  return answer(413, ("the maximum is %d bytes"):format(self.max_body_bytes))
 end
 
--- The bytes as they came. A long body lies in a file.
+-- Returns the bytes of the body, which nginx keeps in a file if it is long; or nil
+-- and true if it is too long.
 local function read_body(self)
   local size = tonumber(ngx.var.http_content_length)
   if size and size > self.max_body_bytes then
@@ -154,7 +156,7 @@ local function begins(self, event)
     return true
   end
   local added, why = self.dict:add(key, true, self.remember)
-  return added or why ~= "exists"  -- without the dict, run it twice rather than never
+  return added or why ~= "exists"  -- if the dict is full, it may run twice
 end
 
 local function push(self, delivery)
@@ -237,10 +239,10 @@ local function work(_, self)
   self.running[me] = nil
 end
 
-local function complain(self, ...)
-  if ngx.now() - self.complained >= COMPLAINT_GAP then
-    self.complained = ngx.now()
-    ngx.log(ngx.WARN, "klaviyo: webhooks are answered 503: ", ...)
+local function log_503(self, ...)
+  if ngx.now() - self.logged >= LOG_GAP then
+    self.logged = ngx.now()
+    ngx.log(ngx.WARN, "klaviyo: webhook deliveries are answered with 503: ", ...)
   end
 end
 
@@ -251,7 +253,7 @@ local function hand_over(self, document, bytes)
   if #delivery.events == 0 then
     return true
   elseif not has_room(self, delivery) then
-    complain(self, self.queue.events, " events of ", self.queue.bytes,
+    log_503(self, self.queue.events, " events of ", self.queue.bytes,
       " bytes wait")
     return false
   end
@@ -260,7 +262,7 @@ local function hand_over(self, document, bytes)
   if not ok and next(self.running) == nil then
     remove(self, self.queue.last)
     self.queue.last = self.queue.last - 1
-    complain(self, "nginx has no timer: ", why)
+    log_503(self, "nginx cannot start a timer: ", why)
     return false
   end
   return true
@@ -290,7 +292,7 @@ end
 
 --- Returns the handler of a location for system webhooks. Call this function in
 --- init_by_lua, and the handler in content_by_lua. The handler answers 202, or 401
---- (not signed by the secret), 400 (too old, or not a document), 405, 413, 503
+--- (not signed with the secret), 400 (too old, or not a document), 405, 413 or 503
 --- (the queue is full).
 ---@param options klaviyo.receiver.Options
 ---@return fun()
@@ -309,7 +311,7 @@ function M.handler(options)
     -- One table for each timer, referenced only by its stack: if ngx.exit ended
     -- the timer, the table is collected.
     running = setmetatable({}, {__mode = "k"}),
-    complained = -COMPLAINT_GAP,
+    logged = -LOG_GAP,
   }
   self.timer = timers.new(work, self)
   return function()

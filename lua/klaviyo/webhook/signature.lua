@@ -1,4 +1,4 @@
---- System webhooks: verifies that a request comes from Klaviyo, is complete and
+--- System webhooks: verifies that a request comes from Klaviyo, and is complete and
 --- recent.
 ---
 ---     local events, err = klaviyo.webhook.verify {
@@ -50,11 +50,11 @@ local TO_VERIFY = {
   now = true,
 }
 
-local function refuse(kind, message, ...)
+local function reject(kind, message, ...)
   return nil, errors.new {
     kind = kind,
     status = STATUS[kind],
-    message = "webhook refused: " .. message:format(...),
+    message = "webhook rejected: " .. message:format(...),
   }
 end
 
@@ -102,8 +102,9 @@ local function from_wire(call, name, request, headers)
   return checks.text(call, name, value)
 end
 
-local function how_many(value)
-  return value == nil and "no" or "more than one"
+local function without(name, value)
+  return reject("signature", value == nil and "the header field %s is missing"
+    or "the header field %s comes more than once", name)
 end
 
 local function signed_by(secrets, body, timestamp, signature)
@@ -145,16 +146,18 @@ local function staleness(timestamp, tolerance, now)
   end
   local age = now - epoch
   if age > tolerance then
-    return ("meta.timestamp is %.0f s old"):format(age)
+    return ("meta.timestamp is %.0f s old; the tolerance is %.0f s"):format(age,
+      tolerance)
   elseif -age > tolerance then
-    return ("meta.timestamp is %.0f s ahead"):format(-age)
+    return ("meta.timestamp is %.0f s in the future; the tolerance is %.0f s")
+      :format(-age, tolerance)
   end
 end
 
 -- Public functions -----------------------------------------------------------
 
 --- Signs a body as Klaviyo does, for tests.
----@param request {body: string, timestamp: string, secret: string}  the timestamp as the header will have it
+---@param request {body: string, timestamp: string, secret: string}  timestamp: as in the header field
 ---@return string signature
 function M.sign(request)
   local call = "webhook.sign"
@@ -169,19 +172,19 @@ function M.sign(request)
 end
 
 ---@class klaviyo.webhook.Request
----@field body string  its bytes, as received (inside nginx a long body is in a file: ngx.req.get_body_file)
----@field headers? table<string, string|string[]>  names in any case; or the three fields one by one:
----@field signature? string  Klaviyo-Signature
----@field timestamp? string  Klaviyo-Timestamp, untouched
----@field webhook_id? string  Klaviyo-Webhook-Id; compared with that of the body, if both are present
+---@field body string  the bytes as received (inside nginx a long body is in a file: ngx.req.get_body_file)
+---@field headers? table<string, string|string[]>  the header, with names in any case; or pass the next three fields
+---@field signature? string  the value of Klaviyo-Signature
+---@field timestamp? string  the value of Klaviyo-Timestamp, unchanged
+---@field webhook_id? string  the value of Klaviyo-Webhook-Id; if the body has one, too, they must be equal
 ---@field secret? string  the webhook's secret_key, of 16 characters or more
----@field secrets? string[]  instead of `secret`, while one is replaced by another: any of them is accepted
----@field tolerance? number  maximum difference of meta.timestamp in seconds, either way; default 300, math.huge for
----  none. A request without meta.timestamp is rejected if this is set, and accepted otherwise.
----@field now? number  seconds since 1970, instead of os.time()
+---@field secrets? string[]  instead of `secret`, while you replace one secret by another: each of them is accepted
+---@field tolerance? number  the largest accepted difference between meta.timestamp and the clock, in seconds; default
+---  300; math.huge accepts any. If this is set, a request without meta.timestamp is rejected; otherwise it is accepted
+---@field now? number  the time of the clock, in seconds since 1970; default os.time()
 
 --- Verifies a request and returns its decoded body. The body is decoded only after
---- the signature was verified. Klaviyo repeats a delivery without a 2xx response
+--- the signature was verified. Klaviyo repeats a delivery that gets no 2xx response
 --- within 5 s: use `external_id` to detect repeated events.
 ---@param request klaviyo.webhook.Request
 ---@return klaviyo.webhook.Document|nil document
@@ -204,33 +207,33 @@ function M.verify(request)
   local webhook_id = from_wire(call, "webhook_id", request, headers)
 
   if not signature then
-    return refuse("signature", "%s Klaviyo-Signature", how_many(signature))
+    return without("Klaviyo-Signature", signature)
   elseif not timestamp then
-    return refuse("signature", "%s Klaviyo-Timestamp", how_many(timestamp))
+    return without("Klaviyo-Timestamp", timestamp)
   elseif not signed_by(secrets, body, timestamp, signature) then
-    return refuse("signature", "the signature is not that of this body, "
-      .. "timestamp and secret")
+    return reject("signature", "the signature does not match the body, the "
+      .. "timestamp and the secret")
   end
 
   local document, wrong = json.decode(body)
   if type(document) ~= "table" then
-    return refuse("decode", "the body is not a JSON object%s",
+    return reject("decode", "the body is not a JSON object%s",
       wrong and ": " .. wrong or "")
   elseif type(document.data) ~= "table" then
-    return refuse("decode", "the body has no list of data")
+    return reject("decode", "the body has no list named data")
   end
 
   local its_id = member(document.meta, "klaviyo_webhook_id")
   if webhook_id ~= nil and its_id ~= nil and webhook_id ~= its_id then
-    return refuse("webhook_id", "Klaviyo-Webhook-Id is not the body's "
-      .. "meta.klaviyo_webhook_id")
+    return reject("webhook_id", "Klaviyo-Webhook-Id differs from "
+      .. "meta.klaviyo_webhook_id in the body")
   end
 
   local dated = member(document.meta, "timestamp")
   if dated ~= nil or request.tolerance ~= nil then
     local stale = staleness(dated, tolerance, now)
     if stale then
-      return refuse("stale", "%s", stale)
+      return reject("stale", "%s", stale)
     end
   end
   return document

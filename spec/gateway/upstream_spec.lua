@@ -234,7 +234,7 @@ describe("a gateway", function()
       [rule .. 'public_url = "gw.example"'] = "public_url must be an http(s) URL",
       [rule .. 'api_key = "two words"'] = "api_key must be a string of one word",
       [rule .. 'api_key = "a", access_token = "b"'] = "not both",
-      [rule .. 'access_token = "b"'] = "say whose it is",
+      [rule .. 'access_token = "b"'] = "access_token needs rate_limit_key",
       [rule .. "max_weight = 1"] = 'did you mean "max_wait"?',
     } do
       local started, output = nginx.gateway({ port = 9, key = key }, { settings = settings })

@@ -120,7 +120,7 @@ local function caller_of(self, revision, op, include, headers)
   end
   if caller == nil then
     error_response.throw(401, "not_authenticated",
-      "this gateway needs a token: Authorization: Bearer …",
+      "this gateway needs a token; send the header field Authorization: Bearer …",
       {header = "Authorization"})
   elseif caller == false then
     error_response.throw(403, "permission_denied",
@@ -156,7 +156,7 @@ local function is_http2()
   return (tonumber(ngx.req.http_version()) or 2) >= 2
 end
 
--- Rejects or drops the body of a request whose operation takes none.
+-- Rejects or drops the body of a request whose operation does not take one.
 local function refuse_body(op, size, headers)
   if (size or 0) > 0 or headers["transfer-encoding"] then
     error_response.throw(400, "invalid", op.id .. " takes no body")
@@ -205,8 +205,8 @@ local function check_body(self, op, headers)
   end
 end
 
--- The header fields that are passed on: no cookies, no addresses, no ranges and
--- no compression.
+-- The header fields that are passed on. Cookies, addresses, ranges and compression
+-- are not.
 local PASSED = {
   accept = true, ["content-type"] = true, ["content-length"] = true,
   ["transfer-encoding"] = true, ["content-encoding"] = true,
@@ -226,11 +226,12 @@ local function set_headers(revision, headers)
   end
 end
 
--- Answers that there is no key. The message of a function that raised is not
--- logged: it may contain the secret.
+-- Throws the error response for a missing key. An error message of the function
+-- is not logged, because it may contain the secret.
 local function no_key(why)
   report("no key: %s", why)
-  error_response.throw(503, "no_key", "the gateway has no key at present")
+  error_response.throw(503, "no_key", "the gateway has no key at the moment; "
+    .. "retry later")
 end
 
 -- Returns the key. A function is called by one request at a time, and with a key
@@ -243,7 +244,7 @@ local function secret_of(self)
     ok, secret, scheme = pcall(secrets.of, settings, self.refused)
   end
   if not ok then
-    no_key("the function raised an error, or returned something else")
+    no_key("the function raised an error, or returned a value that is not a key")
   elseif not secret then
     no_key(scheme.message)
   elseif secret:find("[%c%s]") then
@@ -260,11 +261,11 @@ local function operation_of(self, revision, headers)
   if not op then
     local allowed = table.concat(target, ", ")
     if allowed ~= "" then
-      error_response.throw(405, "method_not_allowed", "this path has " .. allowed,
-        nil, {Allow = allowed})
+      error_response.throw(405, "method_not_allowed", "this path takes only "
+        .. allowed, nil, {Allow = allowed})
     end
     error_response.throw(404, "not_found", "revision " .. revision.date
-      .. " has no such operation")
+      .. " has no operation with this path")
   end
   local why = callers.permission_error(caller, revision, op, include)
   if why then
@@ -278,7 +279,7 @@ end
 ---@return table op
 ---@return string target path and query to request from the service
 ---@return string|nil secret
----@return string authorization empty for what is public
+---@return string authorization empty for a public operation
 function M.authorize(self)
   local headers = ngx.req.get_headers(0)
   local revision = revision_of(self, headers)

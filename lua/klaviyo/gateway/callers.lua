@@ -1,5 +1,5 @@
---- The callers and their permissions: the operator's own function, or a list of
---- tokens, of which only hashes are known here.
+--- Finds the caller of a request, and checks its permissions. The gateway knows
+--- only the hashes of the callers' tokens.
 
 local digest = require "klaviyo.digest"
 local includes = require "klaviyo.gateway.includes"
@@ -11,15 +11,15 @@ local M = {}
 ---@class klaviyo.gateway.Caller
 ---@field name? string  for the access log
 ---@field token_sha256? string  hexadecimal; needed in the list of callers
----@field operations? (string|table)[]  ids or aliases; default all. {"get_events", include = {"profile"}} allows
----  these names of the include parameter, too
----@field scopes? string[]  such as "profiles:read"; an operation needs all of its own, and of each type of
----  resources that `include` adds those that reading it needs
+---@field operations? (string|table)[]  the allowed operations, by id or alias; default: all.
+---  {"get_events", include = {"profile"}} also allows these names in the `include` parameter
+---@field scopes? string[]  the allowed scopes, such as "profiles:read": an operation needs all of its own scopes, and
+---  those for reading the resources that `include` adds
 
 local MEMBERS = {name = true, token_sha256 = true, operations = true,
   scopes = true}
 
--- A name that is one word in a log.
+-- The pattern of a name that is one word in a log.
 local NAME = "^[%w%-%._@:/]+$"
 
 local function check_list(where, name, list)
@@ -130,7 +130,7 @@ end
 ---@return fun(request: table): table|nil
 function M.of_list(list, revision)
   if #list == 0 then
-    usage_error.raise("callers: the list is empty: add {name =, token_sha256 =}")
+    usage_error.raise("callers: the list is empty; add {name =, token_sha256 =}")
   end
   local known = {}
   for i, caller in ipairs(list) do
@@ -172,8 +172,8 @@ local function has_any(caller, operations)
   return false
 end
 
--- Returns why a caller may not include a name: it must be allowed to read the
--- included resources.
+-- Returns why a caller may not include a name, or nil if it may: it must be
+-- allowed to read the included resources.
 local function include_error(caller, revision, op, name)
   local need = includes.need(revision, op, name)
   if not need then
@@ -191,8 +191,8 @@ local function include_error(caller, revision, op, name)
   end
 end
 
---- Returns why a caller may not have an operation, or what it wants included;
---- nil if it may.
+--- Returns why a caller may not use an operation with these included names; nil
+--- if it may.
 ---@param caller table
 ---@param revision table
 ---@param op table

@@ -19,10 +19,11 @@ local TITLES = {
 
 -- Code and detail for nginx's own errors.
 local DETAILS = {
-  [413] = {"content_too_large", "the body is larger than the gateway takes"},
-  [502] = {"bad_gateway", "the service could not be reached, or broke off"},
-  [503] = {"unavailable", "the gateway cannot serve this now"},
-  [504] = {"gateway_timeout", "the service did not answer in time"},
+  [413] = {"content_too_large", "the body is larger than the gateway accepts"},
+  [502] = {"bad_gateway", "the service could not be reached, or ended the response "
+    .. "too early"},
+  [503] = {"unavailable", "the gateway cannot serve this request now; retry later"},
+  [504] = {"gateway_timeout", "the service did not respond in time"},
 }
 
 local function document(status, code, detail, source)
@@ -55,8 +56,8 @@ function M.throw(status, code, detail, source, headers)
     source = source, headers = headers}, 0)
 end
 
---- Runs a function, and returns the error response that it throws. Any other
---- error is logged and becomes a 500.
+--- Runs a function, and returns the error response that it throws, or nil. Any
+--- other error is logged and becomes a 500.
 ---@return table|nil error_response
 function M.catch(f, ...)
   local ok, thrown = pcall(f, ...)
@@ -89,7 +90,7 @@ function M.answer(refused)
 end
 
 --- Returns the document that replaces the body of a response, such as one of
---- nginx's error pages, and sets its header. For a header filter.
+--- nginx's error pages, and sets the header. Call it in a header filter.
 ---@param status integer
 ---@param code string|nil
 ---@param detail string|nil

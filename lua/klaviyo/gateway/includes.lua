@@ -7,7 +7,7 @@
 
 local M = {}
 
-local MAX_ESCAPES = 3  -- a proxy may decode, too
+local MAX_ESCAPES = 3  -- a proxy may decode a query, too
 
 local function unescape(text)
   local before
@@ -42,8 +42,8 @@ function M.names(query)
   return list
 end
 
--- By revision: type -> {path = of one resource, without its id; scopes = of
--- reading one; operations = that read one, or a list of them}.
+-- By revision: type → {path = the path of a resource, without its id; scopes =
+-- needed to read one; operations = those that read one, or a list of them}.
 local types_of = setmetatable({}, {__mode = "k"})
 
 local function read_types(revision)
@@ -107,8 +107,8 @@ local function is_listed(op, name)
 end
 
 ---@class klaviyo.gateway.Need
----@field scopes string[]  that reading the included resources needs
----@field operations table[]  that would give them alone
+---@field scopes string[]  needed to read the included resources
+---@field operations table[]  the operations that return only those resources
 
 --- Returns the permissions that a caller needs to include a name; nil if they do
 --- not follow from the operations of the revision.

@@ -81,8 +81,8 @@ local function wait_for_turn(self, state, target, secret)
       state.taken = when
       return
     elseif seconds > left then
-      error_response.throw(429, "throttled", "the account's rate limit is used "
-        .. "up; retry after the time in Retry-After", nil, {["Retry-After"] =
+      error_response.throw(429, "throttled", "the account's rate limit is "
+        .. "reached; retry after the time in Retry-After", nil, {["Retry-After"] =
           ("%d"):format(math.max(1, math.ceil(seconds)))})
     end
     left = left - seconds
@@ -107,8 +107,8 @@ local function decide(self, state)
   ngx.var.klaviyo_authorization = authorization
 end
 
---- Decides whether a request may go on, and to which URL. A request that may not
---- is answered here with a JSON:API error document and the header field
+--- Decides whether a request is passed on, and to which URL. A request that is
+--- rejected gets a JSON:API error document and the header field
 --- X-Klaviyo-Gateway.
 function Gateway:access()
   local state = new_state()
@@ -120,9 +120,9 @@ function Gateway:access()
   end
 end
 
--- Returns whether a response came from the service: nginx's own error pages have
--- no upstream_header_time.
-local function has_come()
+-- Returns whether the response came from the service: nginx's own error pages
+-- have no upstream_header_time.
+local function is_from_service()
   return (ngx.var.upstream_header_time or ""):find("%d$") ~= nil
 end
 
@@ -130,12 +130,13 @@ end
 local DROPPED = {"Set-Cookie", "Alt-Svc", "Strict-Transport-Security", "NEL",
   "Report-To", "X-Klaviyo-Gateway"}
 
-local TOLD = {"RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset",
+-- The fields from which the rate limits are corrected.
+local LIMIT_FIELDS = {"RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset",
   "Retry-After"}
 
 local function header_block()
   local lines = {}
-  for _, name in ipairs(TOLD) do
+  for _, name in ipairs(LIMIT_FIELDS) do
     local value = ngx.header[name]
     if value then
       lines[#lines + 1] = name .. ": "
@@ -211,17 +212,18 @@ local function replace_unauthorized(self, state)
   if changes then
     ngx.header["Retry-After"] = "1"
     state.page = error_response.page(503, "key_refused",
-      "the service rejected the gateway's key, which is being replaced")
+      "the service rejected the gateway's key; the gateway fetches another one, "
+        .. "retry after the time in Retry-After")
   else
     state.page = error_response.page(502, "key_refused", "the service rejected the "
-      .. "gateway's key: its operator must replace it")
+      .. "gateway's key: the operator of the gateway must replace it")
   end
 end
 
 local function filter_header(self, state)
   if state.own then
     return
-  elseif not has_come() then
+  elseif not is_from_service() then
     return replace_error_page(state)
   end
   finish_budget(state, ngx.status, header_block())
@@ -262,7 +264,7 @@ function Gateway:body_filter() -- luacheck: ignore 212
   end
 end
 
---- Ends the request in the rate limits if there was no response.
+--- Releases the request in the rate limits if there was no response.
 function Gateway:log() -- luacheck: ignore 212
   local state = state_of_request()
   if state then

@@ -3,11 +3,12 @@
 
 local M = {}
 
-local IN_ITS_PLACE = "[redacted]"
+local REDACTED = "[redacted]"
 
 local Mask = {}
 Mask.__index = Mask
 
+--- Returns a mask for one response.
 ---@param secret string
 function M.new(secret)
   return setmetatable({secret = secret, held = ""}, Mask)
@@ -26,7 +27,7 @@ function Mask:feed(chunk, last)
       break
     end
     out[#out + 1] = text:sub(at, first - 1)
-    out[#out + 1] = IN_ITS_PLACE
+    out[#out + 1] = REDACTED
     at = final + 1
   end
   -- the end may be the start of the secret

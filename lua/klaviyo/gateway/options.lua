@@ -9,22 +9,24 @@ local M = {}
 
 ---@class klaviyo.gateway.Options
 ---@field api_key? string|fun(refused: string|nil):string|nil,string|nil  the private key; default
----  $KLAVIYO_API_KEY. A function is called for each request, one at a time in a worker, and with a key that the service
----  rejected while it returns that one; or it returns nil and a reason
+---  $KLAVIYO_API_KEY. A function returns the key, or nil and a reason. It is called for each request, by one at a time
+---  in a worker; if it returns a key that the service rejected, it is called again with that key
 ---@field access_token? string|fun(refused: string|nil):string|nil,string|nil  an OAuth token, in place of a key
 ---@field callers klaviyo.gateway.Caller[]|fun(request: table):klaviyo.gateway.Caller|boolean|nil
 ---  the allowed callers; a function returns the caller, true, false (403) or nil (401). `request` has method, target,
 ---  operation, scopes (of the operation and the included resources), include (list of names), headers, token,
 ---  remote_addr
----@field public? boolean  true: /client is open to anyone
----@field revision? string  used if the caller sends none; default "2024-10-15"
----@field prefix? string  the location, default "/klaviyo"
----@field public_url? string  the gateway as its callers see it, up to /api; default: as the request says
+---@field public? boolean  true: anyone may use /client, without a token
+---@field revision? string  the revision of a request that names none; default "2024-10-15"
+---@field prefix? string  the path of the location; default "/klaviyo"
+---@field public_url? string  the URL of the gateway for its callers, up to /api; default: from the request's scheme
+---  and Host
 ---@field rate_limit_key? string  names the account whose rate limits count; default: a hash of the key
----@field rate_limit_file? string|boolean  the file of the shared rate limits, or false, as for a client
----@field pacing? boolean|table  as of a client: {per_second =, per_minute =, per_day =}
----@field max_wait? number  seconds a request may be held back for the rate limits; default 1
----@field max_body_bytes? integer  default 6 MiB
+---@field rate_limit_file? string|boolean  the file of the shared rate limits, or false: the same as a client's setting
+---@field pacing? boolean|table  false: requests do not wait for the rate limits; {per_second =, per_minute =, per_day
+---  =}: they also wait for these limits
+---@field max_wait? number  seconds that a request may wait for the rate limits; default 1
+---@field max_body_bytes? integer  the maximum size of a body; default 6 MiB
 
 local function is_secret(value)
   return type(value) == "function"
@@ -103,8 +105,9 @@ local function check_secrets(settings)
   end
   if settings.access_token and settings.pacing ~= false
       and settings.rate_limit_file ~= false and not settings.rate_limit_key then
-    usage_error.raise("with access_token, say whose it is: rate_limit_key = … (the rate "
-      .. "limits are the account's, and a token changes), or rate_limit_file = false")
+    usage_error.raise("access_token needs rate_limit_key, the name of its account: "
+      .. "rate limits are counted by account, and a token changes; or set "
+      .. "rate_limit_file = false")
   end
 end
 

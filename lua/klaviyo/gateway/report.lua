@@ -18,7 +18,7 @@ local function write()
     ngx.log(ngx.ALERT, "klaviyo gateway: ", line)
   end
   if more > 0 then
-    ngx.log(ngx.ALERT, "klaviyo gateway: ", more, " more lines like these")
+    ngx.log(ngx.ALERT, "klaviyo gateway: ", more, " more lines were left out")
   end
 end
 

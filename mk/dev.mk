@@ -96,9 +96,9 @@ FUZZED  = CC=clang OUT=$(FUZZ) \
   EXTRA='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all'
 
 # The budget by a clock of the specs' own; forks; names that are slow to find;
-# threads.
+# another libcurl; threads.
 PROBES = $(OUT)/budget_probe $(OUT)/spec_fork.so $(OUT)/spec_slow_names.so \
-  $(OUT)/scarce/klaviyo/core.so $(OUT)/threads
+  $(OUT)/spec_other_curl.so $(OUT)/scarce/klaviyo/core.so $(OUT)/threads
 
 $(OUT)/budget_probe: spec/support/budget_probe.c csrc/ratelimit/budget.c $(CORE)
 	@mkdir -p $(@D)
@@ -111,7 +111,10 @@ $(OUT)/budget_probe: spec/support/budget_probe.c csrc/ratelimit/budget.c $(CORE)
 $(OUT)/spec_%.so: spec/support/%.c
 	@mkdir -p $(@D)
 	$(SAY) '  CC  $@'
-	$(QUIET)$(CC) $(C_ALL) -shared $(EXTRA) -o $@ $< -ldl
+	$(QUIET)$(CC) $(C_ALL) -shared $(EXTRA) -o $@ $< $(SPEC_LIBS) -ldl
+
+# it must find the functions of libcurl that it replaces
+$(OUT)/spec_other_curl.so: SPEC_LIBS = -Wl,--no-as-needed $(CURL_LIBS)
 
 # a program with a Lua state in each of its threads
 $(OUT)/threads: spec/support/threads.c

@@ -16,7 +16,6 @@
 #include "http/completions.h"
 #include "http/easy_pool.h"
 #include "http/poller.h"
-#include "http/sigpipe.h"
 
 #define MAX_IDLE_CONNECTIONS 512L
 #define MAX_RUNNING 512
@@ -135,12 +134,9 @@ static void schedule_retry (loop *l, transfer *t, int64_t until) {
 
 /* Removes a running transfer from the multi handle. */
 static void detach (loop *l, transfer *t) {
-  sigpipe_state state;
   if (t->easy == NULL)
     return;
-  sigpipe_block(&state); /* it may close a TLS connection */
   curl_multi_remove_handle(l->multi, t->easy);
-  sigpipe_restore(&state);
   request_free_mime(&t->request);
   easy_pool_put(&l->easy_pool, t->easy, &t->request, t->response.status == 0);
   t->easy = NULL;
@@ -523,7 +519,6 @@ void loop_add (loop *l, transfer *t) {
 
 void loop_free (loop *l) {
   static const char why[] = "the thread that submitted it has ended";
-  sigpipe_state state;
   timer *any;
   while (l->queues != NULL) {
     request_queue *q = take_queue(l);
@@ -534,9 +529,7 @@ void loop_free (loop *l) {
   while ((any = timers_next(&l->timers)) != NULL)
     loop_abort(l, transfer_of_timer(any), FAILURE_CLOSED, why);
   easy_pool_free(&l->easy_pool);
-  sigpipe_block(&state);
   curl_multi_cleanup(l->multi);
-  sigpipe_restore(&state);
   connections_free(&l->connections);
   poller_free(l->poller);
   origins_close(&l->origins);

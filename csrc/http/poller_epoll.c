@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "http/sigpipe.h"
 
 #define MAX_EVENTS 64
 
@@ -109,13 +108,8 @@ void poller_free (poller *p) {
 
 
 static CURLMcode socket_action (poller *p, curl_socket_t fd, int what) {
-  sigpipe_state state;
-  CURLMcode code;
   int running;
-  sigpipe_block(&state);
-  code = curl_multi_socket_action(p->multi, fd, what, &running);
-  sigpipe_restore(&state);
-  return code;
+  return curl_multi_socket_action(p->multi, fd, what, &running);
 }
 
 

@@ -8,8 +8,6 @@
 
 #include <stdlib.h>
 
-#include "http/sigpipe.h"
-
 struct poller {
   CURLM *multi;
 };
@@ -29,13 +27,8 @@ void poller_free (poller *p) {
 
 
 CURLMcode poller_start (poller *p) {
-  sigpipe_state state;
-  CURLMcode code;
   int running;
-  sigpipe_block(&state);
-  code = curl_multi_perform(p->multi, &running);
-  sigpipe_restore(&state);
-  return code;
+  return curl_multi_perform(p->multi, &running);
 }
 
 

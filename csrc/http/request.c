@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/refcount.h"
+#include "http/libcurl.h"
 
 #define RECEIVE_BUFFER (64L * 1024)
 #define LOW_SPEED_SECONDS 30L /* without a byte received, at any timeout */
@@ -215,18 +216,25 @@ static CURLcode apply_body (const request *r, CURL *easy) {
 }
 
 
-static CURLcode apply_trust (const settings *s, CURL *easy) {
+static CURLcode apply_tls (const settings *s, CURL *easy) {
   CURLcode code = CURLE_OK;
-#if LIBCURL_VERSION_NUM >= 0x075500
   SET(CURLOPT_PROTOCOLS_STR, "http,https");
-#else
-  SET(CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
-#endif
-  SET(CURLOPT_FOLLOWLOCATION, 0L); /* a redirect must not receive the key */
   SET(CURLOPT_SSL_VERIFYPEER, 1L);
   SET(CURLOPT_SSL_VERIFYHOST, 2L);
   if (s->ca_file != NULL)
     SET(CURLOPT_CAINFO, s->ca_file);
+  return code;
+}
+
+
+/* A libcurl without TLS refuses its options, but may request http URLs. */
+static CURLcode apply_trust (const settings *s, CURL *easy) {
+  CURLcode code = CURLE_OK;
+  if (libcurl_has_tls())
+    code = apply_tls(s, easy);
+  else
+    SET(CURLOPT_PROTOCOLS_STR, "http");
+  SET(CURLOPT_FOLLOWLOCATION, 0L); /* a redirect must not receive the key */
   if (s->proxy != NULL)
     SET(CURLOPT_PROXY, s->proxy);
   return code;
@@ -238,19 +246,18 @@ CURLcode request_setup (const request *r, CURL *easy) {
   CURLcode code = CURLE_OK;
   /* libcurl may reject this on a used handle, which keeps the size it has */
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER);
+  /* a libcurl without HTTP/2 rejects this, and speaks HTTP/1.1 */
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
   SET(CURLOPT_PATH_AS_IS, 1L);
   SET(CURLOPT_HTTPHEADER, r->form != NULL   ? s->form_headers
                           : r->body != NULL ? s->body_headers
                                             : s->headers);
   SET(CURLOPT_ACCEPT_ENCODING, ""); /* all encodings that libcurl decodes */
-  SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
   SET(CURLOPT_NOSIGNAL, 1L);
   SET(CURLOPT_CONNECTTIMEOUT_MS, s->connect_timeout_ms);
   SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
   SET(CURLOPT_LOW_SPEED_TIME, LOW_SPEED_SECONDS);
-#if LIBCURL_VERSION_NUM >= 0x075700
   SET(CURLOPT_QUICK_EXIT, 1L); /* do not wait for a resolver thread */
-#endif
   if (code == CURLE_OK)
     code = apply_trust(s, easy);
   if (code == CURLE_OK)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "http/headers.h"
+#include "http/libcurl.h"
 
 #define MAX_SPARE_BYTES ((size_t)1024 * 1024)
 #define MAX_HEAD_BYTES ((size_t)256 * 1024)
@@ -202,6 +203,8 @@ attempt_result response_finish (response *r, CURL *easy, CURLcode code,
     r->reason = "the connection was closed before a response came";
   else if (a.sent && code == CURLE_UNSUPPORTED_PROTOCOL)
     r->reason = "the server does not speak HTTP";
+  else if (code == CURLE_UNSUPPORTED_PROTOCOL && !libcurl_has_tls())
+    r->reason = "this libcurl was built without TLS, which https needs";
   else
     r->reason = message[0] != '\0' ? message : curl_easy_strerror(code);
   return a;

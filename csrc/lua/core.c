@@ -6,13 +6,20 @@
 #include "lua/build.h"
 #include "lua/bindings.h"
 
-#include <curl/curl.h>
+#include "http/libcurl.h"
 
 
 OPEN_API int luaopen_klaviyo_core (lua_State *L);
 
 OPEN_API int luaopen_klaviyo_core (lua_State *L) {
-  const curl_version_info_data *curl = curl_version_info(CURLVERSION_NOW);
+  if (libcurl_is_too_old()) {
+    lua_pushfstring(L,
+                    "klaviyo needs libcurl " LIBCURL_MINIMUM
+                    " or later, but this process has loaded %s: install a "
+                    "later one",
+                    libcurl_version());
+    return lua_error(L);
+  }
   lua_newtable(L);
   register_text(L);
   register_json(L);
@@ -24,7 +31,7 @@ OPEN_API int luaopen_klaviyo_core (lua_State *L) {
   register_completion_queue(L);
   register_file_lock(L);
   register_state(L);
-  lua_pushstring(L, curl->version);
+  lua_pushstring(L, libcurl_version());
   lua_setfield(L, -2, "libcurl");
   set_build(L);
   return 1;

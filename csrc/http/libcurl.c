@@ -1,0 +1,20 @@
+/*
+** http/libcurl.c - which libcurl is in use at run time.
+*/
+#include "http/libcurl.h"
+
+
+bool libcurl_is_too_old (void) {
+  return curl_version_info(CURLVERSION_NOW)->version_num <
+         LIBCURL_MINIMUM_NUMBER;
+}
+
+
+bool libcurl_has_tls (void) {
+  return (curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_SSL) != 0;
+}
+
+
+const char *libcurl_version (void) {
+  return curl_version_info(CURLVERSION_NOW)->version;
+}

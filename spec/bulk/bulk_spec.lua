@@ -9,8 +9,8 @@ local script = require "spec.support.script"
 
 local function no_sleep() end
 
--- A service that takes everything, unless told otherwise: `answer(list, n)` to
--- the n-th job, `job(id, polls)` to a look at one, `wrong[id]` its errors.
+-- Returns a client whose service accepts everything, except: `answer(list, n)`
+-- replies to the n-th job, `job(id, polls)` to a poll; `wrong[id]`: its errors.
 local function service(more)
   local self = klaviyo.new {api_key = "pk_x", fall_forward = false}
   for name, value in pairs {posts = {}, sizes = {}, bodies = {}, polls = {},
@@ -70,9 +70,9 @@ local function service(more)
   return self
 end
 
-local function refusal(status, objects, more)
+local function api_error(status, objects, more)
   local fields = {kind = "api", status = status, errors = objects,
-    message = status .. " refused", maybe_sent = status >= 500}
+    message = status .. " rejected", maybe_sent = status >= 500}
   for name, value in pairs(more or {}) do
     fields[name] = value
   end
@@ -189,17 +189,17 @@ describe("klaviyo.bulk", function()
     end)
 
     it("reads no further than it sends", function()
-      local given = 0
+      local read_count = 0
       local client = service {answer = function()
-        return nil, refusal(401)
+        return nil, api_error(401)
       end}
       local result, err = import(client, "profiles", function()
-        given = given + 1
+        read_count = read_count + 1
         return {email = "a@example.com"}
       end, {batch_size = 10, concurrency = 1})
       assert.is_nil(result)
       assert.equal(401, err.status)
-      assert.equal(10, given)
+      assert.equal(10, read_count)
     end)
   end)
 
@@ -246,19 +246,19 @@ describe("klaviyo.bulk", function()
       assert.same({1000, 1}, client.sizes)
       assert.equal(1001, result.completed)
       assert.is_nil(list[1].unique_id)
-      local seen, count = {}, 0
+      local unique_ids, count = {}, 0
       for _, post in ipairs(client.posts) do
         for _, group in ipairs(post.list) do
           local event = group.attributes.events.data[1]
           assert.equal("Viewed", event.attributes.metric.data.attributes.name)
           local id = event.attributes.unique_id
           assert.is_string(id)
-          count = count + (seen[id] and 0 or 1)
-          seen[id] = true
+          count = count + (unique_ids[id] and 0 or 1)
+          unique_ids[id] = true
         end
       end
       assert.equal(1001, count)
-      assert.is_true(seen.mine)
+      assert.is_true(unique_ids.mine)
     end)
 
     it("of every kind fit the operations of every revision", function()
@@ -293,7 +293,7 @@ describe("klaviyo.bulk", function()
           end
         end
         if #objects > 0 then
-          return nil, refusal(400,
+          return nil, api_error(400,
             by == "one" and {objects[1]} or by ~= "nothing" and objects or nil)
         end
       end
@@ -309,7 +309,7 @@ describe("klaviyo.bulk", function()
     end
 
     for _, by in ipairs {"pointer", "all", "nothing"} do
-      it("loses only its 37 bad records, found by " .. by, function()
+      it("fails only its 37 bad records, found by " .. by, function()
         local list = people(3000)
         local bad, where = planted(list, 37)
         local client = service {answer = refusing(bad, by)}
@@ -322,13 +322,13 @@ describe("klaviyo.bulk", function()
           assert.equal(list[failure.position], failure.record)
           assert.is_string(failure.errors[1].detail)
         end
-        -- and none was taken twice
-        local taken, count = {}, 0
+        -- and no record was accepted twice
+        local accepted, count = {}, 0
         for n, post in ipairs(client.posts) do
           if client.jobs["job" .. n] then
             for _, record in ipairs(post.list) do
-              assert.is_nil(taken[record.attributes.email])
-              taken[record.attributes.email] = true
+              assert.is_nil(accepted[record.attributes.email])
+              accepted[record.attributes.email] = true
               count = count + 1
             end
           end
@@ -339,7 +339,7 @@ describe("klaviyo.bulk", function()
 
     it("ends the import if the request is the cause", function()
       local client = service {answer = function()
-        return nil, refusal(400, {{detail = "no such list", source =
+        return nil, api_error(400, {{detail = "no such list", source =
           {pointer = "/data/relationships/lists/data/0/id"}}})
       end}
       local result, err = import(client, "profiles", people(3000),
@@ -352,7 +352,7 @@ describe("klaviyo.bulk", function()
 
     it("ends the import if every record is rejected without a pointer", function()
       local client = service {answer = function()
-        return nil, refusal(400)
+        return nil, api_error(400)
       end}
       local _, err = import(client, "profiles", people(10000))
       assert.equal(400, err.status)
@@ -360,11 +360,11 @@ describe("klaviyo.bulk", function()
     end)
 
     -- Fault 5
-    it("ends the import, and fails none, once the records are not the cause",
+    it("ends the import, and fails no record, if the records are not the cause",
       function()
         local client = service {answer = function(_, n)
           if n > 2 then
-            return nil, refusal(400, {{detail = "account suspended"}})
+            return nil, api_error(400, {{detail = "account suspended"}})
           end
         end}
         local result, err = import(client, "profiles", people(1000),
@@ -380,7 +380,7 @@ describe("klaviyo.bulk", function()
     it("is split if it is too large for the service", function()
       local client = service {answer = function(list)
         if #list > 30 then
-          return nil, refusal(413, nil, {kind = "http"})
+          return nil, api_error(413, nil, {kind = "http"})
         end
       end}
       local result = assert(import(client, "profiles", people(100)))
@@ -392,7 +392,7 @@ describe("klaviyo.bulk", function()
     it("ends the import, and returns the counts", function()
       local client = service {answer = function(_, n)
         if n == 3 then
-          return nil, refusal(503)
+          return nil, api_error(503)
         end
       end}
       local result, err = import(client, "profiles", people(50),
@@ -405,12 +405,12 @@ describe("klaviyo.bulk", function()
       assert.equal(3, #client.posts)
     end)
 
-    -- Fault 5: an answer of something between here and the service
+    -- Fault 5: a response of a proxy between the client and the service
     for _, status in ipairs {400, 409, 413, 422} do
       it("fails no record because of a page of HTML: " .. status, function()
         local client = service {answer = function(_, n)
           if n > 2 then
-            return nil, refusal(status, nil, {kind = "http"})
+            return nil, api_error(status, nil, {kind = "http"})
           end
         end}
         local result, err = import(client, "profiles", people(50),
@@ -436,7 +436,7 @@ describe("klaviyo.bulk", function()
 
     it("counts no record as unknown that was not sent", function()
       local client = service {answer = function()
-        return nil, refusal(401)
+        return nil, api_error(401)
       end}
       local _, err = import(client, "profiles", people(50), {batch_size = 10})
       assert.equal(0, err.result.unknown)
@@ -446,7 +446,7 @@ describe("klaviyo.bulk", function()
       local slept = {}
       local client = service {answer = function(_, n)
         if n == 1 then
-          return nil, refusal(429, nil,
+          return nil, api_error(429, nil,
             {kind = "rate_limited", retry_after = 17})
         end
       end}
@@ -466,7 +466,7 @@ describe("klaviyo.bulk", function()
         local client = service {answer = function()
           requests = requests + 1
           assert(requests < 1000, "the import does not end")
-          return nil, refusal(429, nil,
+          return nil, api_error(429, nil,
             {kind = "rate_limited", retry_after = retry_after})
         end}
         local result, err = import(client, "profiles", people(5), {
@@ -488,7 +488,7 @@ describe("klaviyo.bulk", function()
       local client = service {answer = function()
         requests, now = requests + 1, now + 30
         assert(requests < 1000, "the import does not end")
-        return nil, refusal(429, nil, {kind = "rate_limited", retry_after = 1})
+        return nil, api_error(429, nil, {kind = "rate_limited", retry_after = 1})
       end}
       local result, err = import(client, "profiles", people(5), {
         stall_timeout = 100, now = function() return now end,
@@ -569,7 +569,7 @@ describe("klaviyo.bulk", function()
           type = "profile", attributes = {email = "ann@example.com",
             first_name = "Anne"}}
         assert.same({3}, positions(assert(import(client, "profiles", list))))
-        -- nor is a record guessed at
+        -- and the client does not guess a record
         client.wrong.job3 = client.wrong.job1
         client.wrong.job3[1].original_payload = {email = "ANN@example.com"}
         result = assert(import(client, "profiles", list))
@@ -631,12 +631,12 @@ describe("klaviyo.bulk", function()
       assert.equal(2, #all_failures(result)[1].errors)
     end)
 
-    it("is counted by its own figures if its errors cannot be read", function()
+    it("counts records by its own figures if its errors cannot be read", function()
       local client = service()
       client.wrong.job1 = {count = 1}
       client.each = function()
         return {next = function()
-          return nil, refusal(404)
+          return nil, api_error(404)
         end}
       end
       local result = assert(import(client, "profiles", people(6)))
@@ -648,7 +648,7 @@ describe("klaviyo.bulk", function()
       assert.matches("404", failure.errors[1].detail, 1, true)
     end)
 
-    it("is asked for its errors again after a failure", function()
+    it("retries the request for its errors after a failure", function()
       local client, asked = service(), 0
       local each = client.each
       client.wrong.job1 = {{detail = "x", source = {pointer = pointer(2)}},
@@ -660,7 +660,7 @@ describe("klaviyo.bulk", function()
         return {next = function()
           at = at + 1
           if failing and at == asked then
-            return nil, refusal(502, nil, {kind = "http"})
+            return nil, api_error(502, nil, {kind = "http"})
           end
           return it.next()
         end}
@@ -676,11 +676,11 @@ describe("klaviyo.bulk", function()
       local client = service {answer = function(sent, n)
         if n == 1 then
           assert.equal(10, #sent)
-          return nil, refusal(400, {{source = {pointer = pointer(2)}},
+          return nil, api_error(400, {{source = {pointer = pointer(2)}},
             {source = {pointer = pointer(5)}}})
         end
       end}
-      -- the fourth of those that were left: 1 3 4 6
+      -- the fourth of the remaining records: 1 3 4 6
       client.wrong.job2 = {{detail = "x", source = {pointer = pointer(4)}}}
       local result = assert(import(client, "profiles", list))
       assert.same({2, 5, 6}, positions(result))
@@ -706,7 +706,7 @@ describe("klaviyo.bulk", function()
       assert.matches("does not name them", found[2].errors[1].detail)
     end)
 
-    it("that was cancelled leaves the rest unknown", function()
+    it("leaves the rest unknown if it was cancelled", function()
       local status, done = "cancelled", 4
       local client = service {job = function()
         return {data = {attributes = {status = status,
@@ -730,7 +730,7 @@ describe("klaviyo.bulk", function()
       assert.equal(5, result.completed)
     end)
 
-    it("without progress ends the import", function()
+    it("ends the import if it makes no progress", function()
       local client = service {job = function()
         return {data = {attributes = {status = "queued"}}}
       end}
@@ -747,7 +747,7 @@ describe("klaviyo.bulk", function()
     it("is not lost because a proxy answers 404", function()
       local client = service {job = function(_, polls)
         if polls < 4 then
-          return nil, refusal(404, nil, {kind = "http"})
+          return nil, api_error(404, nil, {kind = "http"})
         elseif polls == 4 then
           return {}
         end
@@ -756,7 +756,7 @@ describe("klaviyo.bulk", function()
       assert.equal(7, result.completed)
       assert.equal(0, result.unknown)
       client = service {job = function()
-        return nil, refusal(404)
+        return nil, api_error(404)
       end}
       result = assert(import(client, "profiles", people(7)))
       assert.equal(7, result.unknown)
@@ -765,7 +765,7 @@ describe("klaviyo.bulk", function()
     it("may fail to answer a few times", function()
       local client = service {job = function(_, polls)
         if polls < 5 then
-          return nil, refusal(502)
+          return nil, api_error(502)
         end
       end}
       assert.equal(7, assert(import(client, "profiles", people(7))).completed)
@@ -774,7 +774,7 @@ describe("klaviyo.bulk", function()
 
   describe("progress", function()
     it("is called with counts, rate and time left", function()
-      local now, told = 100, {}
+      local now, calls = 100, {}
       local result = assert(import(service(), "profiles", people(40), {
         batch_size = 10, concurrency = 1, now = function()
           return now
@@ -783,12 +783,12 @@ describe("klaviyo.bulk", function()
           now = now + 2
         end,
         progress = function(p)
-          told[#told + 1] = p
+          calls[#calls + 1] = p
         end,
       }))
       assert.equal(8, result.elapsed)
-      local last, middle = told[#told], nil
-      for _, p in ipairs(told) do
+      local last, middle = calls[#calls], nil
+      for _, p in ipairs(calls) do
         assert.equal(40, p.total)
         middle = p.done == 20 and middle or middle or p.done == 20 and p
       end
@@ -801,7 +801,7 @@ describe("klaviyo.bulk", function()
       assert.equal(20, middle.submitted)
     end)
 
-    it("has no time left for a source of unknown length", function()
+    it("does not estimate the time left for a source of unknown length", function()
       local first
       assert(import(service(), "profiles", stream(people(40)), {
         batch_size = 10, progress = function(p)
@@ -834,7 +834,7 @@ describe("klaviyo.bulk", function()
   end)
 
   describe("failures", function()
-    it("do not fill the memory, and none is lost", function()
+    it("are all returned, and do not fill the memory", function()
       local list = {}
       for i = 1, 3000 do
         list[i] = {emial = i}
@@ -895,7 +895,7 @@ describe("klaviyo.bulk", function()
       end)
     end)
 
-    it("of the source is raised after the chunks in progress have ended",
+    it("in the source is raised after the chunks in progress have ended",
       function()
         local own = service()
         local at = 0
@@ -955,12 +955,12 @@ describe("klaviyo.bulk", function()
       local client = service {
         answer = function(_, n)
           if n == 3 then
-            return nil, refusal(503)
+            return nil, api_error(503)
           end
         end,
         job = function(id)
           if id == "job2" then
-            return nil, refusal(401)
+            return nil, api_error(401)
           end
         end,
       }
@@ -970,7 +970,7 @@ describe("klaviyo.bulk", function()
       assert.same({10, 10}, client.sizes)
 
       client = service()
-      client.posts = {true, true}  -- jobs of their own numbers
+      client.posts = {true, true}  -- new jobs have new numbers
       client.wrong.job2 = {{detail = "late", source = {pointer = pointer(2)}}}
       local result = assert(resume(client, "profiles", stream(list)))
       assert.equal(1, client.polls.job2)
@@ -1005,8 +1005,8 @@ describe("klaviyo.bulk", function()
       end)
     end)
 
-    -- The journal as it is when the process dies at the n-th line.
-    local function torn_at(n)
+    -- Truncates the journal, as if the process had died at the n-th line.
+    local function truncate_at(n)
       local lines = {}
       for line in io.lines(path) do
         lines[#lines + 1] = line
@@ -1029,9 +1029,9 @@ describe("klaviyo.bulk", function()
           break
         end
       end
-      torn_at(number)
+      truncate_at(number)
       local fewer = people(30)
-      table.remove(fewer, 5)  -- the 11th would be taken for one of the first 10
+      table.remove(fewer, 5)  -- the 11th would be mistaken for one of the first 10
       local client = service()
       raises("another source: some of the records 1 to 10", function()
         resume(client, "profiles", fewer)
@@ -1043,7 +1043,7 @@ describe("klaviyo.bulk", function()
       local list = people(30)
       local client = service {answer = function(_, n)
         if n == 3 then
-          return nil, refusal(503)
+          return nil, api_error(503)
         end
       end}
       assert.is_nil((resume(client, "profiles", list)))
@@ -1053,7 +1053,7 @@ describe("klaviyo.bulk", function()
       raises("another source: some of the records 1 to 10", function()
         resume(client, "profiles", fewer)
       end)
-      -- and one that is changed in a chunk that was open
+      -- and a record that changed in an open chunk
       list[25] = {email = "new@example.com"}
       raises("another source: some of the records 21 to 30", function()
         resume(client, "profiles", list)
@@ -1107,7 +1107,7 @@ describe("klaviyo.bulk", function()
         assert.equal(34, result.completed)
         assert.equal(34, result.submitted)
         assert.equal(32, result.resumed)
-        -- once more
+        -- a second correction
         list[27] = {email = "27@example.com"}
         client = service()
         result = assert(resume(client, "profiles", list,
@@ -1140,12 +1140,12 @@ describe("klaviyo.bulk", function()
         {journal = {path = path, finished = "retry"}}))
       assert.same({10, 4, 1}, client.sizes)
       assert.equal(15, result.completed)
-      local seen = {}
+      local unique_ids = {}
       for _, post in ipairs(client.posts) do
         for _, group in ipairs(post.list) do
           local id = group.attributes.events.data[1].attributes.unique_id
-          assert.is_nil(seen[id])
-          seen[id] = true
+          assert.is_nil(unique_ids[id])
+          unique_ids[id] = true
         end
       end
     end)
@@ -1188,7 +1188,7 @@ describe("klaviyo.bulk", function()
       file:close()
       assert.is_nil(text:find("pk_x", 1, true))
       os.remove(path)
-      -- a key may change, and a token, where the account has a name
+      -- a key and a token may change if the account has a name
       assert(resume(at {api_key = "pk_x", rate_limit_key = "acme"}, "profiles",
         people(5)))
       for _, settings in ipairs {{api_key = "pk_y", rate_limit_key = "acme"},
@@ -1213,7 +1213,7 @@ describe("klaviyo.bulk", function()
       local function answer(sent)
         for i, record in ipairs(sent) do
           if record.attributes.email == "p00016@example.com" then
-            return nil, refusal(400, {{source = {pointer = pointer(i)}}})
+            return nil, api_error(400, {{source = {pointer = pointer(i)}}})
           end
         end
       end
@@ -1229,12 +1229,12 @@ describe("klaviyo.bulk", function()
         local client = service {answer = answer}
         client.wrong.job1 = whole.wrong.job1
         assert(resume(client, "profiles", stream(list)))
-        torn_at(n)
+        truncate_at(n)
         local before = #client.posts
         local result = assert(resume(client, "profiles", stream(list)))
         assert.equal(35, result.total)
         assert.equal(0, result.unknown)
-        -- a job that is made anew has another number, and no such error
+        -- a job that is created again has another number, and no such error
         local again = client.polls.job1 == 2 or n > 9
         assert.is_true(result.completed == 32 or not again
           and result.completed == 33, "line " .. n)
@@ -1253,7 +1253,7 @@ describe("klaviyo.bulk", function()
       client.wrong.job2 = {{detail = "x", source = {pointer = pointer(3)}}}
       client.each = function()
         return {next = function()
-          return nil, refusal(503)
+          return nil, api_error(503)
         end}
       end
       local _, err = resume(client, "profiles", people(20))
@@ -1270,7 +1270,7 @@ describe("klaviyo.bulk", function()
 
     -- Fault 5
     for _, kind in ipairs {"profiles", "create_catalog_items"} do
-      it("sends records again that a page of HTML rejected, once: " .. kind, function()
+      it("sends records again, once, after a page of HTML rejected them: " .. kind, function()
         local list = {}
         for i = 1, 50 do
           list[i] = kind == "profiles" and {email = ("p%d@example.com")
@@ -1281,7 +1281,7 @@ describe("klaviyo.bulk", function()
         local function answer(status)
           return function(records, n)
             if status and n > 1 then
-              return nil, refusal(status, nil, {kind = "http"})
+              return nil, api_error(status, nil, {kind = "http"})
             end
             for _, record in ipairs(records) do
               local id = record.attributes.email
@@ -1336,7 +1336,7 @@ describe("klaviyo.bulk", function()
           end
         end
         assert(resume(client, "profiles", list, retry))
-        torn_at(n)
+        truncate_at(n)
         local result = assert(resume(client, "profiles", list, retry))
         assert.equal(34, result.completed, "line " .. n)
         assert.equal(34, result.submitted)
@@ -1352,7 +1352,7 @@ describe("klaviyo.bulk", function()
       end
       local client = service {answer = function(_, n)
         if n == 2 then
-          return nil, refusal(503)
+          return nil, api_error(503)
         end
       end}
       local _, err = resume(client, "create_coupon_codes", stream(codes))
@@ -1373,15 +1373,15 @@ describe("klaviyo.bulk", function()
           properties = {i = i}}
       end
       local function ids(post)
-        local seen = {}
+        local unique_ids = {}
         for i, group in ipairs(post.list) do
-          seen[i] = group.attributes.events.data[1].attributes.unique_id
+          unique_ids[i] = group.attributes.events.data[1].attributes.unique_id
         end
-        return seen
+        return unique_ids
       end
       local client = service {answer = function(_, n)
         if n == 2 then
-          return nil, refusal(503)
+          return nil, api_error(503)
         end
         return {}
       end}
@@ -1398,11 +1398,11 @@ describe("klaviyo.bulk", function()
   end)
 
   describe("against the sandbox", function()
-    local world = sandbox.here(setup, teardown, {record = 10, job_polls = 2})
+    local fixture = sandbox.here(setup, teardown, {record = 10, job_polls = 2})
     local path
 
     before_each(function()
-      world.server:reset()
+      fixture.server:reset()
       path = os.tmpname()
       os.remove(path)
     end)
@@ -1420,8 +1420,8 @@ describe("klaviyo.bulk", function()
           or nil
         where[i] = position
       end
-      local to = assert(world.client.lists:create {name = "To"}).data.id
-      local result = assert(import(world.client, "profiles", stream(list),
+      local to = assert(fixture.client.lists:create {name = "To"}).data.id
+      local result = assert(import(fixture.client, "profiles", stream(list),
         {batch_size = 500, list = to}))
       assert.equal(2463, result.completed)
       assert.equal(37, result.failed)
@@ -1429,9 +1429,9 @@ describe("klaviyo.bulk", function()
       for failure in result.failures() do
         assert.equal(list[failure.position], failure.record)
       end
-      assert.equal(2463, world.server:stats().resources.profile)
+      assert.equal(2463, fixture.server:stats().resources.profile)
       local on_list = 0
-      for _ in world.client.lists:at(to).profiles:ids() do
+      for _ in fixture.client.lists:at(to).profiles:ids() do
         on_list = on_list + 1
       end
       assert.equal(2463, on_list)
@@ -1439,20 +1439,20 @@ describe("klaviyo.bulk", function()
 
     it("has `concurrency` chunks in progress at once", function()
       local now, most, read = 0, 0, 0
-      local counting = world:new_client()
+      local counting = fixture:new_client()
       function counting.call(_, operation, ...)
         local submits = operation:find "^bulk_"
         now = now + (submits and 1 or 0)
         most = math.max(most, now)
-        local doc, err = world.client:call(operation, ...)
+        local doc, err = fixture.client:call(operation, ...)
         now = now - (submits and 1 or 0)
         return doc, err
       end
-      world.server:fault {operation = "bulk_import_profiles", delay = 0.05,
+      fixture.server:fault {operation = "bulk_import_profiles", delay = 0.05,
         times = 100}
       local result = assert(import(counting, "profiles", function()
         read = read + 1
-        -- what is read lies within the chunks under way
+        -- the source is read only for chunks in progress
         assert(now <= 3)
         return read <= 1000 and {email = ("c%d@example.com"):format(read)}
           or nil
@@ -1460,7 +1460,7 @@ describe("klaviyo.bulk", function()
       assert.equal(1000, result.completed)
       assert.equal(3, most)
       assert.equal(1001, read)
-      assert.equal(1000, world.server:stats().resources.profile)
+      assert.equal(1000, fixture.server:stats().resources.profile)
     end)
 
     it("waits between polls without an option", function()
@@ -1471,7 +1471,7 @@ describe("klaviyo.bulk", function()
       assert.is_true(result.elapsed >= 0.5)
     end)
 
-    -- KLAVIYO_IMPORT=1000000 for the whole of it
+    -- KLAVIYO_IMPORT=1000000 runs the full import
     it("keeps only a few chunks in memory #memory", function()
       local total = os.getenv "KLAVIYO_IMPORT" or "90000"
       local output, status = script.run([[
@@ -1496,17 +1496,17 @@ describe("klaviyo.bulk", function()
           early = early or p.done >= 30000 and peak()
         end}))
         print(result.completed, early, peak())
-      ]], {args = {world.server.base_url, path, total}, timeout = 900})
+      ]], {args = {fixture.server.base_url, path, total}, timeout = 900})
       assert.equal(0, status, output)
       local completed, early, late = output:match("(%d+)%s+(%d+)%s+(%d+)")
       assert.equal(total, completed)
       assert.is_true(tonumber(late) < 64 * 1024, output)
-      -- 60,000 records more would be some 30 MB
+      -- 60,000 more records would take about 30 MB
       assert.is_true(late - early < 16 * 1024, output)
     end)
 
     it("imports every kind", function()
-      local client = world.client
+      local client = fixture.client
       local function done(count, kind, source, options)
         local result = assert(import(client, kind, source, options))
         local failure = result.failures()()
@@ -1540,7 +1540,7 @@ describe("klaviyo.bulk", function()
       assert.same({151}, positions(result))
     end)
 
-    -- A process that imports, and dies of its own hand at its n-th call.
+    -- Imports in a process that kills itself at its n-th call.
     local SCRIPT = [[
       local bulk = require "klaviyo.bulk"
       local connect = require "spec.support.connect"
@@ -1590,7 +1590,7 @@ describe("klaviyo.bulk", function()
     ]]
 
     local function run(kind, total, moment, number, at_once)
-      return script.run(SCRIPT, {args = {world.server.base_url, path,
+      return script.run(SCRIPT, {args = {fixture.server.base_url, path,
         kind, total, moment, number, at_once or 3}})
     end
 
@@ -1600,11 +1600,11 @@ describe("klaviyo.bulk", function()
         assert.equal(137, status, output)
         output, status = run("profiles", 500, "never", 0)
         assert.equal(0, status, output)
-        local counts, told = output:match("^([^\n]*)\n(.*)$")
+        local counts, failed = output:match("^([^\n]*)\n(.*)$")
         assert.matches("^%d+\t498\t2\t0\t%d", counts)
-        assert.matches("failed\t77\tbad", told, 1, true)
-        assert.matches("failed\t321\tx@y.invalid", told, 1, true)
-        local stats = world.server:stats()
+        assert.matches("failed\t77\tbad", failed, 1, true)
+        assert.matches("failed\t321\tx@y.invalid", failed, 1, true)
+        local stats = fixture.server:stats()
         assert.equal(498, stats.resources.profile)
         assert.is_true(stats.imports.records <= 499 + 300)
       end)
@@ -1616,7 +1616,7 @@ describe("klaviyo.bulk", function()
       output, status = run("events", 500, "never", 0)
       assert.equal(0, status, output)
       assert.matches("^%d+\t500\t0\t0", output)
-      assert.equal(500, world.server:stats().resources.event)
+      assert.equal(500, fixture.server:stats().resources.event)
     end)
 
     it("counts records as unknown after a kill -9", function()
@@ -1625,7 +1625,7 @@ describe("klaviyo.bulk", function()
       output, status = run("create_catalog_items", 500, "never", 0)
       assert.equal(0, status, output)
       assert.matches("^400\t400\t0\t100\t", output)
-      assert.equal(500, world.server:stats().resources["catalog-item"])
+      assert.equal(500, fixture.server:stats().resources["catalog-item"])
     end)
   end)
 end)

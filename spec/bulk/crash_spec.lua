@@ -1,7 +1,7 @@
--- Imports by a journal that die at any call, against a service that refuses,
--- loses and fails records, with a proxy in between that answers HTML: whatever
--- happens, no good record is lost, none that may be sent once is sent twice,
--- and each failure is told once, with its own record.
+-- Kills imports with a journal at random calls. The service rejects, loses and
+-- fails records, and a proxy in between answers with HTML. Even so, no good
+-- record is lost, a record that may be sent only once is not sent twice, and
+-- each failure is reported once, with its own record.
 
 local bulk = require "klaviyo.bulk"
 local errors = require "klaviyo.response.errors"
@@ -39,20 +39,20 @@ local function name_of(i)
   return "k" .. i .. "@example.com"
 end
 
--- A source, and what the service will think of its records.
+-- Returns a source, and how the service will respond to its records.
 local function new_round(path)
-  local round = {path = path, count = random(60), taken = {}, jobs = {},
-    job_count = 0, refused = {}, failing = {}, unfit = {},
+  local round = {path = path, count = random(60), accepted = {}, jobs = {},
+    job_count = 0, rejected = {}, failing = {}, invalid = {},
     kind = random(2) == 1 and "profiles" or "create_catalog_items",
-    pointers = random(3)}  -- to all, to the first, to none
+    pointers = random(3)}  -- for all errors, for the first, for none
   for i = 1, round.count do
     local fate = random(12)
     if fate == 1 then
-      round.refused[name_of(i)] = true
+      round.rejected[name_of(i)] = true
     elseif fate == 2 then
       round.failing[name_of(i)] = true
     elseif fate == 3 then
-      round.unfit[i] = true
+      round.invalid[i] = true
     end
   end
   return round
@@ -62,7 +62,7 @@ local function source(round)
   local list = {}
   for i = 1, round.count do
     local name = name_of(i)
-    list[i] = round.unfit[i] and {emial = name}
+    list[i] = round.invalid[i] and {emial = name}
       or round.kind == "profiles" and {email = name, first_name = "Ann"}
       or {external_id = name, title = "T", description = "D",
         url = "https://example.com/"}
@@ -94,7 +94,7 @@ local function post(round, body)
   local attributes = json.decode(body).data.attributes
   local member = attributes.profiles and "profiles" or "items"
   local list = attributes[member].data
-  local objects = objects_of(round, list, round.refused,
+  local objects = objects_of(round, list, round.rejected,
     "/data/attributes/" .. member .. "/data/%d/attributes/email")
   if round.html and random(4) == 1 then
     return nil, html(({400, 409, 422})[random(3)])
@@ -107,7 +107,7 @@ local function post(round, body)
   round.jobs[id] = list
   for _, resource in ipairs(list) do
     local name = id_of(resource)
-    round.taken[name] = (round.taken[name] or 0) + 1
+    round.accepted[name] = (round.accepted[name] or 0) + 1
   end
   if random(12) == 1 then
     return nil, errors.new {kind = "transport", message = "reset",
@@ -125,11 +125,11 @@ local function poll(round, id)
   for _, resource in ipairs(list) do
     failed = failed + (round.failing[id_of(resource)] and 1 or 0)
   end
-  local told = round.pointers
+  local pointers = round.pointers
   round.pointers = 1
   local objects = objects_of(round, list, round.failing,
     "/data/attributes/items/data/%d")
-  round.pointers = told
+  round.pointers = pointers
   return {data = {attributes = {status = "complete", errors = objects,
     failed_count = failed, completed_count = #list - failed}}}
 end
@@ -178,7 +178,7 @@ local function client_of(round)
   return client
 end
 
--- Runs until it comes through. What a killed one had written is restored.
+-- Repeats an import until it completes; restores what a killed one had written.
 local function import(round, finished)
   local client = client_of(round)
   for run = 1, MAX_RUNS do
@@ -201,29 +201,29 @@ local function import(round, finished)
         tostring(err))
     end
   end
-  error("never came through")
+  error("the import never completed")
 end
 
 local function check(round, result)
   assert.equal(round.count, result.total)
   assert.equal(round.count, result.completed + result.failed + result.unknown
     + result.skipped)
-  local told, count = {}, 0
+  local reported, count = {}, 0
   for failure in result:failures() do
-    assert.is_nil(told[failure.position])
-    told[failure.position], count = true, count + 1
+    assert.is_nil(reported[failure.position])
+    reported[failure.position], count = true, count + 1
   end
   assert.equal(result.failed, count)
   for i = 1, round.count do
     local name = name_of(i)
-    local sent = not round.unfit[i] and not round.refused[name]
+    local sent = not round.invalid[i] and not round.rejected[name]
     local good = sent and not round.failing[name]
-    assert.is_false(good and told[i] or false)
+    assert.is_false(good and reported[i] or false)
     if round.kind == "profiles" then
-      assert.equal(good, not told[i])
-      assert.is_true(not good or round.taken[name] ~= nil)
+      assert.equal(good, not reported[i])
+      assert.is_true(not good or round.accepted[name] ~= nil)
     else
-      assert.is_true((round.taken[name] or 0) <= (sent and 1 or 0))
+      assert.is_true((round.accepted[name] or 0) <= (sent and 1 or 0))
     end
   end
   assert.is_true(round.kind ~= "profiles" or result.unknown == 0)
@@ -247,7 +247,7 @@ describe("klaviyo.bulk, killed again and again,", function()
       os.remove(path)
       check(round, import(round, "continue"))
       if round.kind == "profiles" then
-        for _, set in ipairs {round.unfit, round.refused, round.failing} do
+        for _, set in ipairs {round.invalid, round.rejected, round.failing} do
           for key in pairs(set) do
             set[key] = random(2) == 1 or nil
           end

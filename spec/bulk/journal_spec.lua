@@ -5,7 +5,7 @@ local script = require "spec.support.script"
 local IDENTITY = {kind = "profiles", service = "https://a.klaviyo.com",
   account = "whose", into = "abc", seed = "a seed"}
 
--- A chunk as the journal has it, each record's digest being its position.
+-- Returns a chunk as the journal stores it; the digest of a record is its position.
 local function chunk_of(from, to, more)
   local chunk = {from = from, to = to, sums = {}, failed = {}}
   for position = from, to do
@@ -58,7 +58,7 @@ describe("klaviyo.bulk.journal", function()
     file:close()
   end
 
-  -- Two chunks: one closed, one with everything that can be.
+  -- Writes two chunks: one closed, one with every kind of line.
   local function fill()
     local own = open()
     local chunk = chunk_of(1, 10, {counts = counts(10, 9, 1),
@@ -113,7 +113,7 @@ describe("klaviyo.bulk.journal", function()
     assert.same({at = "11,13", accepted = true, job = "job2"}, two.sends[3])
     assert.same({at = "14-16"}, two.sends[4])
     assert.is_nil(own.ending)
-    -- numbers go on
+    -- the numbers continue
     assert.equal(3, own:begin_chunk(chunk_of(21, 21)))
     assert.equal(5, own:send(3, {21}))
     own:finish(21)
@@ -261,7 +261,7 @@ describe("klaviyo.bulk.journal", function()
     own:begin_chunk(chunk_of(1, 1))
     own:close()
     assert.equal(1, #open().regions)
-    open():close()  -- that of one that was dropped
+    open():close()  -- its process no longer holds the lock
   end)
 
   -- Fault 8
@@ -275,7 +275,7 @@ describe("klaviyo.bulk.journal", function()
       own:close()
     end
 
-    it("raises, and says what to do", function()
+    it("raises an error that says what to do", function()
       finish()
       local before = text()
       for _, mode in ipairs {false, "refuse"} do
@@ -317,7 +317,7 @@ describe("klaviyo.bulk.journal", function()
       assert.is_nil(two.closed)
       assert.equal("12,15", two.only)
       assert.same(counts(8, 8, 0), two.left)
-      -- those two may have changed, and no other
+      -- only these two records may have changed
       local chunk = chunk_of(11, 20, {region = two, id = 2,
         counts = counts(10, 10, 0)})
       chunk.sums[2], chunk.sums[5] = "corrected", "corrected"
@@ -329,7 +329,7 @@ describe("klaviyo.bulk.journal", function()
       chunk.sums[3] = "13"
       own:reopen_chunk(chunk)
       own:close()
-      -- now they are to stay as they are
+      -- now they must not change
       own = open()
       two = own.regions[2]
       assert.equal("12,15", two.only)

@@ -2,7 +2,7 @@ local report = require "klaviyo.bulk.report"
 
 local COUNT = 1500
 
--- The positions of the failures, in order, of an import with so many.
+-- Returns the positions of the failures, in order, of an import with `count` failures.
 local function positions(one)
   local chunk, list = {counts = report.counts(), failed = {}}, {}
   for i = 1, COUNT do
@@ -36,7 +36,7 @@ describe("klaviyo.bulk.report", function()
     assert.same(ALL, positions(new()))
   end)
 
-  it("keeps them in memory if there can be no file", function()
+  it("keeps them in memory if no file can be created", function()
     io.tmpfile = function()  -- luacheck: ignore 122
       return nil, "Permission denied"
     end
@@ -54,7 +54,7 @@ describe("klaviyo.bulk.report", function()
     assert.same(ALL, positions(new()))
   end)
 
-  it("lets a Ctrl-C in the progress function through, and no other error", function()
+  it("propagates a Ctrl-C in the progress function, and no other error", function()
     local one = new(function()
       error("of the user's", 0)
     end)

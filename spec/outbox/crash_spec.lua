@@ -1,5 +1,5 @@
--- What becomes of events when processes end as they please. How many is said by
--- OUTBOX_EVENTS (of each process).
+-- Events of processes that are killed or fork. OUTBOX_EVENTS is the number of
+-- events of each process.
 
 local core = require "klaviyo.core"
 local folder = require "spec.support.folder"
@@ -12,22 +12,22 @@ local EVENTS = tonumber(os.getenv("OUTBOX_EVENTS") or 2000)
 local KILLS = 5
 
 describe("klaviyo.outbox", function()
-  local world = sandbox.here(setup, teardown, {record = 0})
+  local fixture = sandbox.here(setup, teardown, {record = 0})
   local folders = folder.here(after_each)
 
   before_each(function()
-    world.server:reset()
+    fixture.server:reset()
   end)
 
-  -- Starts a putter.
+  -- Starts a process that enqueues events.
   local function start(path, name)
     local ok, output = shell.run(("cd .; %s spec/support/putter.lua %s %s %s %s %d >%s/%s.txt 2>&1 & echo $!"):format(
-      script.interpreter, path .. "/box", world.server.base_url, path .. "/acknowledged", name, EVENTS, path, name))
+      script.interpreter, path .. "/box", fixture.server.base_url, path .. "/acknowledged", name, EVENTS, path, name))
     assert(ok, output)
     return shell.process(output:match("%d+"))
   end
 
-  -- It has its slot until it is gone.
+  -- A process has its slot until it has ended.
   local function kill(process)
     shell.run("kill -9 " .. process.pid)
     assert.is_true(shell.wait_for(function()
@@ -49,29 +49,29 @@ describe("klaviyo.outbox", function()
 
   local function received()
     local ids = {}
-    for one in world.client.events:each {fields = {event = {"event_properties"}}} do
+    for one in fixture.client.events:each {fields = {event = {"event_properties"}}} do
       local id = one.attributes.event_properties["$event_id"]
       ids[id] = (ids[id] or 0) + 1
     end
     return ids
   end
 
-  -- Every event that was acknowledged is there, and none twice.
+  -- Checks that the service has every acknowledged event, and none twice.
   local function check(path)
     local ids, count = acknowledged(path)
-    local there, missing = received(), 0
+    local stored, missing = received(), 0
     for id in pairs(ids) do
-      if not there[id] then
+      if not stored[id] then
         missing = missing + 1
       end
     end
-    local events = world.server:stats().events
+    local events = fixture.server:stats().events
     assert.message(("%d acknowledged, %d received, %d distinct"):format(count, events.received, events.distinct))
       .equal(0, missing)
-    for id, times in pairs(there) do
+    for id, times in pairs(stored) do
       assert.equal(1, times, id)
     end
-    return count, there
+    return count, stored
   end
 
   it("loses no acknowledged event when processes are killed, and counts none twice", function()
@@ -79,7 +79,7 @@ describe("klaviyo.outbox", function()
     for number = 1, KILLS do
       local _, before = acknowledged(path)
       local processes = {start(path, number .. "a"), start(path, number .. "b")}
-      -- somewhere on the way: at a part of what both have to do
+      -- at a random point between 20 % and 80 % of their events
       local goal = before + EVENTS * 2 * (0.2 + 0.6 * shell.random(1000) / 1000)
       assert.is_true(shell.wait_for(function()
         return select(2, acknowledged(path)) >= goal
@@ -92,15 +92,15 @@ describe("klaviyo.outbox", function()
       return select(2, shell.run("ls " .. path .. "/box")):find("slot-2", 1, true)
     end))
     local box = assert(outbox.new {path = path .. "/box"})
-    assert.is_true(box:drain(60, world.client))
+    assert.is_true(box:drain(60, fixture.client))
     box:close()
     local count = check(path)
     assert.is_true(count >= EVENTS * 2)
-    local events = world.server:stats().events
+    local events = fixture.server:stats().events
     if os.getenv("OUTBOX_EVENTS") then
       print(("\n%d acknowledged, %d received, %d distinct"):format(count, events.received, events.distinct))
     end
-    -- all that was put was either acknowledged or under way when it was killed
+    -- every other event was in progress in a process that was killed
     assert.is_true(events.distinct - count <= KILLS * 2)
     local _, output = shell.run("cat " .. path .. "/*.txt")
     assert.equal("", output)
@@ -119,9 +119,9 @@ describe("klaviyo.outbox", function()
       local client = require("spec.support.connect")(base_url)
       local box = assert(require("klaviyo.outbox").new { path = path })
       assert(box:drain(30, client))
-    ]], {args = {path .. "/box", world.server.base_url}})
+    ]], {args = {path .. "/box", fixture.server.base_url}})
     assert.same({"", 0}, {output, status})
-    assert.is_true(count <= world.server:stats().events.distinct)
+    assert.is_true(count <= fixture.server:stats().events.distinct)
     check(path)
   end)
 
@@ -150,7 +150,7 @@ describe("klaviyo.outbox", function()
           end
           return pid
         end
-      ]] .. text, {args = {path, world.server.base_url}})
+      ]] .. text, {args = {path, fixture.server.base_url}})
       assert.same({"", 0}, {output, status})
       return path
     end
@@ -170,7 +170,7 @@ describe("klaviyo.outbox", function()
         assert(box:drain(20))
         assert(box:stats().sent == 200)
       ]]
-      assert.equal(300, world.server:stats().events.distinct)
+      assert.equal(300, fixture.server:stats().events.distinct)
     end)
 
     it("neither locks nor takes the parent's file", function()
@@ -178,7 +178,7 @@ describe("klaviyo.outbox", function()
         put("before", 10)
         local first = fork(function()
           local second = fork(function()
-            os.execute("sleep 0.3")  -- the first is gone
+            os.execute("sleep 0.3")  -- the first process has ended
             put("second", 10)
             assert(box:drain(20, client))
             assert(box:stats().sent == 10)
@@ -189,13 +189,13 @@ describe("klaviyo.outbox", function()
         process.leave(0)
       ]]
       assert.is_true(shell.wait_for(function()
-        return world.server:stats().events.distinct == 10
+        return fixture.server:stats().events.distinct == 10
       end, 5))
       local box = assert(outbox.new {path = path})
       assert.equal(10, box:stats().waiting)
-      assert.is_true(box:drain(20, world.client))
+      assert.is_true(box:drain(20, fixture.client))
       box:close()
-      assert.equal(20, world.server:stats().events.distinct)
+      assert.equal(20, fixture.server:stats().events.distinct)
     end)
   end)
 
@@ -206,7 +206,7 @@ describe("klaviyo.outbox", function()
     local times = {}
     for i = 1, 2000 do
       local began = core.clock()
-      box:enqueue(event, world.client)
+      box:enqueue(event, fixture.client)
       times[i] = core.clock() - began
     end
     box:close(0)

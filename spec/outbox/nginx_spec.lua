@@ -1,5 +1,5 @@
--- The outbox in workers of nginx, which go on meanwhile, and are killed.
--- OUTBOX_EVENTS says how many requests track an event.
+-- The outbox in nginx workers that are reloaded and killed while they run.
+-- OUTBOX_EVENTS is the number of requests that track an event.
 local ask = require "spec.support.ask"
 local key = require "spec.support.key"
 local nginx = require "spec.support.nginx"
@@ -9,7 +9,7 @@ local shell = require "klaviyo.sandbox.shell"
 local worker = require "spec.support.worker"
 
 if not rawget(_G, "jit") then
-  return -- what runs in nginx is LuaJIT in any case: once is enough
+  return -- nginx runs LuaJIT under either interpreter: one run is enough
 elseif worker.missing() then
   pending("the specs of the outbox in nginx: " .. worker.missing())
   return
@@ -59,7 +59,7 @@ local LOCATIONS = {
 }
 
 describe("an outbox in nginx", function()
-  local server, world, path
+  local server, instance, path
 
   setup(function()
     server = assert(sandbox.start { key = key, record = 0 })
@@ -78,9 +78,9 @@ describe("an outbox in nginx", function()
   end)
 
   after_each(function()
-    if world then
-      world:stop()
-      world = nil
+    if instance then
+      instance:stop()
+      instance = nil
     end
     shell.run("rm -rf " .. path)
   end)
@@ -89,10 +89,10 @@ describe("an outbox in nginx", function()
     options = options or {}
     options.init = INIT:format(path .. "/box") .. (options.init or "")
     options.locations = LOCATIONS
-    world = worker.start(server, options)
+    instance = worker.start(server, options)
   end
 
-  local function arrived(count, seconds)
+  local function wait_for_events(count, seconds)
     return shell.wait_for(function()
       return server:stats().events.distinct >= count
     end, seconds or 10)
@@ -100,40 +100,40 @@ describe("an outbox in nginx", function()
 
   it("sends by a timer what handlers and the log phase track", function()
     start()
-    assert.equal("kept\n", (world:get("/track?id=one")))
-    assert.equal("ok\n", (world:get("/log?id=two")))
-    assert.same({"true nil"}, world:noted("logged"))
-    assert.is_true(arrived(2))
+    assert.equal("kept\n", (instance:get("/track?id=one")))
+    assert.equal("ok\n", (instance:get("/log?id=two")))
+    assert.same({"true nil"}, instance:noted("logged"))
+    assert.is_true(wait_for_events(2))
     assert.is_true(shell.wait_for(function()
-      return world:get("/waiting"):match("^%d+") == "0"
+      return instance:get("/waiting"):match("^%d+") == "0"
     end))
-    assert.equal("true\n", (world:get("/drain")))
-    assert.same({}, world:complaints())
-    assert.same({}, world:noted("warning", 0))
+    assert.equal("true\n", (instance:get("/drain")))
+    assert.same({}, instance:complaints())
+    assert.same({}, instance:noted("warning", 0))
   end)
 
   it("continues when the service recovers", function()
     start()
     server:fault {operation = "bulk_create_events", status = 503, times = 2}
-    assert.equal("kept\n", (world:get("/track?id=one")))
-    assert.is_true(arrived(1))
-    assert.equal(2, #world:noted("warning", 2))
+    assert.equal("kept\n", (instance:get("/track?id=one")))
+    assert.is_true(wait_for_events(1))
+    assert.equal(2, #instance:noted("warning", 2))
   end)
 
-  -- Fault 16.
+  -- Fault 16
   it("continues after nginx dropped its timer", function()
     start { http = "lua_max_running_timers 3;" }
-    world:get("/hold")
-    assert.equal("kept\n", (world:get("/track?id=one")))
-    assert.is_true(arrived(1))
-    assert.matches("lua_max_running_timers are not enough", world:logs())
+    instance:get("/hold")
+    assert.equal("kept\n", (instance:get("/track?id=one")))
+    assert.is_true(wait_for_events(1))
+    assert.matches("lua_max_running_timers are not enough", instance:logs())
   end)
 
   it("works as in examples/nginx/outbox.conf", function()
     local example = assert(nginx.start {
       example = "outbox.conf", env = { KLAVIYO_API_KEY = server.key },
       replace = { { "/var/lib/klaviyo-outbox\"", path .. "/box\"" },
-        -- into the one that the specs' nginx has already
+        -- the specs' configuration already has this block
         { "init_worker_by_lua_block { outbox:start(client) }\n", "" },
         { "init_worker_by_lua_block {\n", "init_worker_by_lua_block {\n outbox:start(client)\n" },
         { "{ outbox = outbox", ("{ base_url = %q, outbox = outbox"):format(server.base_url) } },
@@ -145,7 +145,7 @@ describe("an outbox in nginx", function()
       assert.equal(202, post(('{"sku": "SKU%d", "email": "a@example.com"}'):format(i)))
     end
     assert.equal(400, post("nonsense"))
-    assert.is_true(arrived(20))
+    assert.is_true(wait_for_events(20))
     assert.equal("number", type(ask(example, { target = "/status", token = false }).document.waiting))
     local logs = example:stop()
     assert.is_nil(logs:find("[error]", 1, true), logs)
@@ -156,14 +156,14 @@ describe("an outbox in nginx", function()
     start {init = [[
       note("init", pcall(track, "early"))
     ]]}
-    assert.truthy(world:noted("init")[1]:find("an outbox takes no events while nginx starts", 1, true))
+    assert.truthy(instance:noted("init")[1]:find("an outbox takes no events while nginx starts", 1, true))
     assert.is_false((shell.run("ls " .. path .. "/box")))
   end)
 
   it("reports that its folder cannot be used", function()
     assert(shell.run("touch " .. path .. "/box"))
     start()
-    local body, status = world:get("/track?id=one")
+    local body, status = instance:get("/track?id=one")
     assert.equal(503, status)
     assert.truthy(body:find("^klaviyo: outbox: .*/box: Not a directory\n$"), body)
   end)
@@ -172,13 +172,13 @@ describe("an outbox in nginx", function()
     assert(shell.run("touch " .. path .. "/box"))
     start {init_worker = "outbox:start(client)"}
     assert.truthy(shell.wait_for(function()
-      return world:logs():find("[error]", 1, true)
+      return instance:logs():find("[error]", 1, true)
     end, 5))
-    assert.truthy(world:logs():find("/box: Not a directory (no event can be added to the outbox)", 1, true))
-    -- mended, it works without a restart
+    assert.truthy(instance:logs():find("/box: Not a directory (no event can be added to the outbox)", 1, true))
+    -- once the folder is usable, the outbox works without a restart
     assert(shell.run("rm " .. path .. "/box"))
-    assert.equal("kept\n", (world:get("/track?id=one")))
-    assert.is_true(arrived(1))
+    assert.equal("kept\n", (instance:get("/track?id=one")))
+    assert.is_true(wait_for_events(1))
   end)
 
   it("has its file as soon as it is started", function()
@@ -186,44 +186,44 @@ describe("an outbox in nginx", function()
     assert.truthy(shell.wait_for(function()
       return shell.read(path .. "/box/slot-2.db")
     end, 5))
-    assert.equal("0 2\n", (world:get("/folder")))
+    assert.equal("0 2\n", (instance:get("/folder")))
   end)
 
   it("sends events of former workers when started, without a new event", function()
     start()
     server:fault {operation = "bulk_create_events", status = 503, times = 1000}
     for i = 1, 10 do
-      assert.equal("kept\n", (world:get("/track?id=" .. i)))
+      assert.equal("kept\n", (instance:get("/track?id=" .. i)))
     end
-    world:signal("QUIT")
-    assert.truthy(worker.gone(world.pid, 10))
-    local logs = world:logs()
-    world:stop()
+    instance:signal("QUIT")
+    assert.truthy(worker.gone(instance.pid, 10))
+    local logs = instance:logs()
+    instance:stop()
     assert.truthy(logs:find("klaviyo: outbox: 10 events still wait in " .. path .. "/box/slot-1.db\n", 1, true), logs)
     assert.equal(0, server:stats().events.distinct)
     server:reset()
     start {init_worker = "outbox:start(client)"}
-    assert.is_true(arrived(10))
+    assert.is_true(wait_for_events(10))
   end)
 
   it("hands over to the next workers when nginx is reloaded", function()
     start()
     server:fault {operation = "bulk_create_events", delay = 0.2, times = 1000}
     for i = 1, 20 do
-      assert.equal("kept\n", (world:get("/track?id=" .. i)))
+      assert.equal("kept\n", (instance:get("/track?id=" .. i)))
       if i % 10 == 0 then
-        world:reload()
+        instance:reload()
       end
     end
-    assert.equal("kept\n", (world:get("/track?id=last")))
-    assert.is_true(arrived(21, 20))
+    assert.equal("kept\n", (instance:get("/track?id=last")))
+    assert.is_true(wait_for_events(21, 20))
     assert.equal(21, server:stats().events.distinct)
   end)
 
   describe("with lua_code_cache off", function()
-    -- Descriptors, slots and kilobytes of the worker.
+    -- Returns the number of descriptors, slots and kilobytes of the worker.
     local function usage()
-      local pid = world:workers()[1]
+      local pid = instance:workers()[1]
       local memory = (shell.read("/proc/" .. pid .. "/status") or ""):match("VmRSS:%s*(%d+)")
       local _, slots = shell.run("ls " .. path .. "/box/*.lock 2>/dev/null | wc -l")
       return worker.descriptors(pid), tonumber(slots), tonumber(memory)
@@ -231,31 +231,31 @@ describe("an outbox in nginx", function()
 
     local function track_many(first, last)
       for i = first, last do
-        assert.equal("kept\n", (world:get("/track?id=" .. i)))
+        assert.equal("kept\n", (instance:get("/track?id=" .. i)))
       end
     end
 
     it("sends the events that it keeps", function()
       start {http = "lua_code_cache off;"}
       track_many(1, 5)
-      assert.is_true(arrived(5, 20))
-      assert.equal("true\n", (world:get("/drain")))
+      assert.is_true(wait_for_events(5, 20))
+      assert.equal("true\n", (instance:get("/drain")))
     end)
 
     it("does not leak with more requests", function()
       start {http = "lua_code_cache off;", init_worker = "outbox:start(client)"}
       track_many(1, 20)
-      assert.is_true(arrived(20, 20))
+      assert.is_true(wait_for_events(20, 20))
       shell.sleep(1)
       local descriptors, slots, memory = usage()
       track_many(21, 120)
-      assert.is_true(arrived(120, 20))
+      assert.is_true(wait_for_events(120, 20))
       shell.sleep(1)
       local descriptors_now, slots_now, memory_now = usage()
       assert.is_true(descriptors_now <= descriptors + 3, descriptors .. " to " .. descriptors_now)
       assert.is_true(slots_now <= 4, slots .. " to " .. slots_now)
       assert.is_true(memory_now < memory + 20000, memory .. " to " .. memory_now)
-      assert.same({}, world:noted("warning", 0))
+      assert.same({}, instance:noted("warning", 0))
     end)
 
     it("does not leak while the service is down", function()
@@ -270,18 +270,18 @@ describe("an outbox in nginx", function()
       assert.is_true(descriptors_now <= descriptors + 3, descriptors .. " to " .. descriptors_now)
       assert.is_true(slots_now <= 4, slots .. " to " .. slots_now)
       assert.is_true(memory_now < memory + 20000, memory .. " to " .. memory_now)
-      -- which a later request sends
+      -- a later request sends the events
       server:reset()
       track_many(121, 121)
-      assert.is_true(arrived(121, 20), server:stats().events.distinct)
+      assert.is_true(wait_for_events(121, 20), server:stats().events.distinct)
     end)
   end)
 
-  -- Asks for all, many at a time; the ids that were answered with a 200.
-  local function ask_for(first, last)
+  -- Sends a request for each id, 50 at a time, in the background.
+  local function send_requests(first, last)
     local lines = {}
     for i = first, last do
-      lines[#lines + 1] = ('url = "%s/track?slow=1&id=%d"\noutput = "/dev/null"\n'):format(world.base_url, i)
+      lines[#lines + 1] = ('url = "%s/track?slow=1&id=%d"\noutput = "/dev/null"\n'):format(instance.base_url, i)
     end
     shell.write(path .. "/requests", table.concat(lines))
     os.execute(("curl -sS --no-progress-meter -Z --parallel-max 50 -m 20 --noproxy '*' -w '%%{http_code} %%{url}\\n' "
@@ -300,14 +300,14 @@ describe("an outbox in nginx", function()
 
   it("delivers each acknowledged event once, whichever process is killed", function()
     start {workers = 2, init_worker = "outbox:start(client)"}
-    ask_for(1, EVENTS)
+    send_requests(1, EVENTS)
     for number = 1, KILLS do
       assert.is_true(shell.wait_for(function()
         return select(2, answers()) >= EVENTS * number / (KILLS + 1)
       end, 60), "no more answers")
       local pids
       assert.is_true(shell.wait_for(function()
-        pids = world:workers()
+        pids = instance:workers()
         return #pids == 2
       end))
       for _, pid in ipairs(pids) do
@@ -319,8 +319,8 @@ describe("an outbox in nginx", function()
     end, 60))
     local ids, count = answers()
     assert.is_true(count > EVENTS * 0.7, count)
-    -- whoever lives sends what the dead left
-    assert.is_true(arrived(count, 30), server:stats().events.distinct .. " of " .. count)
+    -- live workers send the events of killed ones
+    assert.is_true(wait_for_events(count, 30), server:stats().events.distinct .. " of " .. count)
     local client = require("spec.support.connect")(server.base_url)
     local there = {}
     for one in client.events:each() do
@@ -337,7 +337,7 @@ describe("an outbox in nginx", function()
     if os.getenv("OUTBOX_EVENTS") then
       print(("\n%d acknowledged, %d received, %d distinct"):format(count, events.received, events.distinct))
     end
-    assert.same({}, world:noted("warning", 0))
+    assert.same({}, instance:noted("warning", 0))
     local output = script.shell("ls " .. path .. "/box")
     assert.is_nil(output:find("damaged", 1, true))
   end)

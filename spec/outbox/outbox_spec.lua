@@ -22,7 +22,7 @@ local function event(number, more)
 end
 
 describe("klaviyo.outbox", function()
-  local world = sandbox.here(setup, teardown)
+  local fixture = sandbox.here(setup, teardown)
   local folders = folder.here(after_each)
   local opened, warnings, client
 
@@ -38,9 +38,9 @@ describe("klaviyo.outbox", function()
 
   before_each(function()
     opened, warnings = {}, {}
-    world.server:reset()
-    client = world:new_client {on_warning = function(message)
-      if not message:find("revision", 1, true) then  -- that is said once a process
+    fixture.server:reset()
+    client = fixture:new_client {on_warning = function(message)
+      if not message:find("revision", 1, true) then  -- a process warns of that once
         warnings[#warnings + 1] = message
       end
     end, pacing = false, retries = 0}
@@ -58,7 +58,7 @@ describe("klaviyo.outbox", function()
     end
   end
 
-  -- unique_id → how often it is there
+  -- Returns how many events there are for each unique_id.
   local function received()
     local ids = {}
     for one in client.events:each() do
@@ -74,14 +74,14 @@ describe("klaviyo.outbox", function()
     local stats = box:stats()
     assert.same({2100, 0, 0}, {stats.waiting, stats.sent, stats.rejected})
     assert.is_true(stats.bytes > 2100 * 200)
-    assert.equal(0, world.server:stats().events.received)
+    assert.equal(0, fixture.server:stats().events.received)
     assert.is_true(box:drain(20))
     stats = box:stats()
     assert.same({0, 2100, 0}, {stats.waiting, stats.sent, stats.rejected})
-    assert.equal(2100, world.server:stats().events.distinct)
-    assert.equal(3, world.server:stats().processed.bulk_create_events)
+    assert.equal(2100, fixture.server:stats().events.distinct)
+    assert.equal(3, fixture.server:stats().processed.bulk_create_events)
     assert.is_true(box:drain(20))
-    assert.equal(3, world.server:stats().processed.bulk_create_events)
+    assert.equal(3, fixture.server:stats().processed.bulk_create_events)
     assert.same({}, warnings)
   end)
 
@@ -95,8 +95,8 @@ describe("klaviyo.outbox", function()
     assert.is_true(box:drain(20))
     local ids = received()
     assert.equal(1, ids.one)
-    assert.equal(3, world.server:stats().events.distinct)
-    assert.equal(0, world.server:stats().events.unnamed)
+    assert.equal(3, fixture.server:stats().events.distinct)
+    assert.equal(0, fixture.server:stats().events.unnamed)
     for one in client.events:each() do
       if one.attributes.event_properties["$event_id"] == "one" then
         assert.equal("2024-01-02T03:04:05+00:00", one.attributes.datetime)
@@ -105,7 +105,7 @@ describe("klaviyo.outbox", function()
     end
   end)
 
-  -- Fault 11: they were all kept under one id, "userdata: (nil)".
+  -- Fault 11: all such events had one id, "userdata: (nil)".
   it("generates a unique_id if it is null or an empty string", function()
     local box = new()
     local document = klaviyo.document("create_event", event(3, {unique_id = klaviyo.null}))
@@ -114,8 +114,8 @@ describe("klaviyo.outbox", function()
     assert(box:enqueue(document, client))
     assert(box:enqueue(json.encode(document), client))
     assert.is_true(box:drain(20))
-    assert.equal(4, world.server:stats().events.distinct)
-    assert.equal(0, world.server:stats().events.unnamed)
+    assert.equal(4, fixture.server:stats().events.distinct)
+    assert.equal(0, fixture.server:stats().events.unnamed)
     for id in pairs(received()) do
       assert.matches("^%x+%-%x+%-%x+%-%x+%-%x+$", id)
     end
@@ -139,15 +139,15 @@ describe("klaviyo.outbox", function()
     assert(box:enqueue(event(1), client))
     assert(box:enqueue(event(2), client:with {revision = "2026-07-15"}))
     assert.is_true(box:drain(20))
-    assert.equal("2026-07-15", world:latest().headers.revision)
-    assert.equal(2, world.server:stats().processed.bulk_create_events)
+    assert.equal("2026-07-15", fixture:latest().headers.revision)
+    assert.equal(2, fixture.server:stats().processed.bulk_create_events)
   end)
 
   it("sends the same unique_id twice in two requests: in one request it would be rejected", function()
     local box = new()
     fill(box, 1, 3, {unique_id = "same"})
     assert.is_true(box:drain(20))
-    assert.equal(3, world.server:stats().processed.bulk_create_events)
+    assert.equal(3, fixture.server:stats().processed.bulk_create_events)
     assert.equal(3, box:stats().sent)
   end)
 
@@ -155,7 +155,7 @@ describe("klaviyo.outbox", function()
     it("keeps events that cannot be sent, and returns the reason", function()
       local box = new()
       fill(box, 1, 3)
-      world.server:fault {operation = "bulk_create_events", status = 503, times = 100}
+      fixture.server:fault {operation = "bulk_create_events", status = 503, times = 100}
       local done, err = box:drain(0.3)
       assert.is_nil(done)
       assert.equal(503, err.status)
@@ -165,14 +165,14 @@ describe("klaviyo.outbox", function()
     it("retries until the time is over", function()
       local box = new()
       fill(box, 1, 3)
-      world.server:fault {operation = "bulk_create_events", status = 503}
+      fixture.server:fault {operation = "bulk_create_events", status = 503}
       assert.is_true(box:drain(10))
-      assert.equal(3, world.server:stats().events.distinct)
+      assert.equal(3, fixture.server:stats().events.distinct)
     end)
 
     it("does not retry an error that a retry cannot change", function()
       local box = new()
-      local other = world:new_client {api_key = "pk_wrong", retries = 0}
+      local other = fixture:new_client {api_key = "pk_wrong", retries = 0}
       assert(box:enqueue(event(1), other))
       local done, err = box:drain(20)
       assert.is_nil(done)
@@ -183,21 +183,21 @@ describe("klaviyo.outbox", function()
     it("sends an event again that may have been lost; it counts once", function()
       local box = new()
       fill(box, 1, 100)
-      world.server:fault {operation = "bulk_create_events", reset = "after"}
+      fixture.server:fault {operation = "bulk_create_events", reset = "after"}
       assert.is_true(box:drain(10))
-      local counts = world.server:stats().events
+      local counts = fixture.server:stats().events
       assert.same({200, 100}, {counts.received, counts.distinct})
     end)
 
     it("returns how many events still wait when the time is over", function()
       local box = new()
       fill(box, 1, 1500)
-      world.server:fault {operation = "bulk_create_events", delay = 0.3}
+      fixture.server:fault {operation = "bulk_create_events", delay = 0.3}
       local done, err = box:drain(0.2)
       assert.is_nil(done)
       assert.is_true(err.kind == "timeout" or err.kind == "outbox", tostring(err))
       assert.is_true(box:drain(10))
-      assert.equal(1500, world.server:stats().events.distinct)
+      assert.equal(1500, fixture.server:stats().events.distinct)
     end)
   end)
 
@@ -212,7 +212,7 @@ describe("klaviyo.outbox", function()
       assert.is_true(box:drain(20))
       local stats = box:stats()
       assert.same({0, 19, 1}, {stats.waiting, stats.sent, stats.rejected})
-      assert.equal(19, world.server:stats().events.distinct)
+      assert.equal(19, fixture.server:stats().events.distinct)
       assert.equal(1, #warnings)
       assert.truthy(warnings[1]:find("the service rejected 1 events", 1, true))
       local list = {}
@@ -224,15 +224,15 @@ describe("klaviyo.outbox", function()
       assert.equal("400", tostring(list[1].status))
       assert.truthy(list[1].errors[1].source.pointer:find("/data/10/", 1, true))
       assert.equal("not an address", list[1].document.data.attributes.profile.data.attributes.email)
-      -- mended, it can be put again
+      -- corrected, the event can be enqueued again
       list[1].document.data.attributes.profile.data.attributes.email = "an@example.com"
       assert(box:enqueue(list[1].document, client))
       assert.is_true(box:drain(20))
-      assert.equal(20, world.server:stats().events.distinct)
+      assert.equal(20, fixture.server:stats().events.distinct)
       assert.equal(1, received().bad)
     end)
 
-    -- Fault 33: each had the message of the first, "(and 1 more)".
+    -- Fault 33: each event had the message of the first, "(and 1 more)".
     it("has a message made from its own errors", function()
       local box = new()
       local wrong = {email = "not an address", phone_number = "not a number"}
@@ -258,7 +258,7 @@ describe("klaviyo.outbox", function()
 
       local REJECTED = {kind = "api", status = 400, message = "400 no", errors = {{detail = "no"}}}
 
-      -- A service that refuses what holds one of these.
+      -- Replaces the transport by a service that rejects requests with bad events.
       local function service(is_bad, answer)
         sizes = {}
         transport.call = function(_, request)
@@ -300,7 +300,7 @@ describe("klaviyo.outbox", function()
         assert.is_true(#sizes <= 42)
       end)
 
-      it("is none if all are rejected, also after others were accepted", function()
+      it("is not assumed if all are rejected, also after others were accepted", function()
         local box = new()
         fill(box, 200, 300)
         service(function() return false end)
@@ -316,7 +316,7 @@ describe("klaviyo.outbox", function()
         assert.equal(201, box:stats().sent)
       end)
 
-      it("is none if the errors point to something else", function()
+      it("is not assumed if the errors point to something else", function()
         local box = new()
         fill(box, 1, 3)
         service(function() return true end, {kind = "api", status = 400, message = "400",
@@ -328,7 +328,7 @@ describe("klaviyo.outbox", function()
         assert.equal(1, #sizes)
       end)
 
-      it("is none if the service may have acted or fails", function()
+      it("is not assumed if the service may have acted or fails", function()
         for _, answer in ipairs {{kind = "api", status = 400, message = "x", maybe_sent = true, errors = {{}}},
           {kind = "http", status = 403, message = "x"}, {kind = "transport", message = "x"}} do
           local box = new()
@@ -339,7 +339,7 @@ describe("klaviyo.outbox", function()
         end
       end)
 
-      it("may make a request too large", function()
+      it("is found if it makes a request too large", function()
         local box = new()
         fill(box, 1, 64)
         service(function(number) return number == 5 end,
@@ -348,9 +348,9 @@ describe("klaviyo.outbox", function()
         assert.same({5}, numbers(box))
       end)
 
-      -- What is between may answer in the service's place.
+      -- A proxy may answer for the service.
       for _, status in ipairs {400, 409, 413, 422} do
-        it(("is none if %d comes without an error document"):format(status), function()
+        it(("is not assumed if %d comes without an error document"):format(status), function()
           for _, answer in ipairs {{kind = "http", status = status, message = "<html>"},
             {kind = "api", status = status, message = "x", errors = {"Bad Request"}}} do
             local box = new()
@@ -423,8 +423,8 @@ describe("klaviyo.outbox", function()
     local function fill_around(box, ...)
       for i = 1, 60 do
         fill(box, i, i)
-        for _, place in ipairs {...} do
-          if place == i then
+        for _, number in ipairs {...} do
+          if number == i then
             fill(box, i, i, {unique_id = "poison" .. i})
           end
         end
@@ -433,7 +433,7 @@ describe("klaviyo.outbox", function()
 
     for _, one in ipairs {{"500", {kind = "http", status = 500, message = "x"}},
       {"a 503 with an error document", {kind = "api", status = 503, message = "x", errors = {{}}}},
-      {"a 403 of a filter in between", {kind = "http", status = 403, message = "<html>"}},
+      {"a 403 of a proxy", {kind = "http", status = 403, message = "<html>"}},
       {"a reset", {kind = "transport", message = "reset", maybe_sent = true}}} do
       it("with " .. one[1] .. " does not block the others", function()
         local box = new()
@@ -446,14 +446,14 @@ describe("klaviyo.outbox", function()
         assert.is_true(box:flush())
         assert.same({1, 60, 0}, {box:stats().waiting, box:stats().sent, box:stats().rejected})
         assert.is_true(#posts < 20, #posts)
-        assert.equal(60, world.server:stats().events.distinct)
-        -- and those that come later
+        assert.equal(60, fixture.server:stats().events.distinct)
+        -- nor later events
         fill(box, 70, 79)
         assert.is_true(box:flush())
         assert.same({1, 70}, {box:stats().waiting, box:stats().sent})
         local count = #posts
         assert.is_true(box:flush())
-        assert.equal(count, #posts)  -- it is not due
+        assert.equal(count, #posts)  -- the event is not due
       end)
     end
 
@@ -465,10 +465,10 @@ describe("klaviyo.outbox", function()
         box:flush()
       end
       assert.same({5, 60}, {box:stats().waiting, box:stats().sent})
-      assert.equal(60, world.server:stats().events.distinct)
+      assert.equal(60, fixture.server:stats().events.distinct)
     end)
 
-    it("is sent when it no longer fails", function()
+    it("is sent once it no longer fails", function()
       local box = new()
       contains(30)
       fill_around(box, 30)
@@ -481,7 +481,7 @@ describe("klaviyo.outbox", function()
       assert.same({0, 61}, {box:stats().waiting, box:stats().sent})
     end)
 
-    it("may be the only one", function()
+    it("may be the only event", function()
       local box = new()
       contains(1)
       fill(box, 1, 1, {unique_id = "poison1"})
@@ -509,15 +509,15 @@ describe("klaviyo.outbox", function()
         box:flush()
       end
       assert.same({2, 70}, {box:waiting(), box:stats().sent})
-      assert.equal(70, world.server:stats().events.distinct)
+      assert.equal(70, fixture.server:stats().events.distinct)
       box:close(0)
-      -- which another process can send now
+      -- another process can send the events now
       contains()
       assert.is_true(new(path):drain(20, client))
-      assert.equal(72, world.server:stats().events.distinct)
+      assert.equal(72, fixture.server:stats().events.distinct)
     end)
 
-    it("is none if every request fails", function()
+    it("is not assumed if every request fails", function()
       local box = new()
       is_bad = function() return true end
       fill_around(box)
@@ -527,12 +527,12 @@ describe("klaviyo.outbox", function()
       assert.is_true(#posts < 80, #posts)
       is_bad = function() return false end
       assert.is_true(box:drain(30))
-      assert.equal(60, world.server:stats().events.distinct)
+      assert.equal(60, fixture.server:stats().events.distinct)
     end)
   end)
 
   describe("a full disk", function()
-    -- Of so many kilobytes; nil where nobody may mount one.
+    -- Mounts a disk of `size` kilobytes; returns false if the user may not mount.
     local function mount(path, size)
       return (shell.run(("mount -t tmpfs -o mode=700,size=%dk none %s"):format(size, path)))
     end
@@ -551,7 +551,7 @@ describe("klaviyo.outbox", function()
     it("does not cause events to be sent twice", function()
       local path = folders.new()
       if not mount(path, 400) then
-        return  -- only root can
+        return  -- only root may do this
       end
       local box = new(path, {on_warning = function(message) warnings[#warnings + 1] = message end})
       local count = stuff(box, path)
@@ -560,11 +560,11 @@ describe("klaviyo.outbox", function()
         assert.is_true((box:flush()))
       end
       assert.same({0, count}, {box:stats().waiting, box:stats().sent})
-      assert.equal(count, world.server:stats().events.received)
+      assert.equal(count, fixture.server:stats().events.received)
       assert.equal(1, #warnings)
       assert.truthy(warnings[1]:find("events that were sent cannot be deleted yet", 1, true))
       assert.is_true(box:drain(5))
-      -- with room again it is deleted, and what comes is sent
+      -- once there is space, sent events are deleted and new ones are sent
       assert(shell.run("mount -o remount,size=4m " .. path))
       assert.is_true((box:flush()))
       for i = 1, 20 do
@@ -573,7 +573,7 @@ describe("klaviyo.outbox", function()
       assert.is_true(box:drain(5))
       box:close(0)
       assert.is_true(new(path):drain(5, client))
-      assert.equal(count + 20, world.server:stats().events.received)
+      assert.equal(count + 20, fixture.server:stats().events.received)
       assert.equal(1, #warnings)
     end)
 
@@ -593,7 +593,7 @@ describe("klaviyo.outbox", function()
         assert.is_true((box:flush()))
       end
       assert.same({0, count + 1}, {box:stats().waiting, box:stats().sent})
-      assert.equal(count + 1, world.server:stats().events.received)
+      assert.equal(count + 1, fixture.server:stats().events.received)
     end)
 
     it("does not cause rejected events to be sent again", function()
@@ -610,9 +610,9 @@ describe("klaviyo.outbox", function()
         box:flush()
       end
       assert.same({1, count, 0}, {box:stats().waiting, box:stats().sent, box:stats().rejected})
-      local before = world.server:stats().events.received
+      local before = fixture.server:stats().events.received
       box:flush()
-      assert.equal(before, world.server:stats().events.received)
+      assert.equal(before, fixture.server:stats().events.received)
       assert(shell.run("mount -o remount,size=4m " .. path))
       assert.is_true((box:flush()))
       assert.same({0, count, 1}, {box:stats().waiting, box:stats().sent, box:stats().rejected})
@@ -642,7 +642,7 @@ describe("klaviyo.outbox", function()
       until not ok
       assert.same({"outbox", "full"}, {err.kind, err.code})
       assert.is_true(box:drain(20))
-      assert.equal(count, world.server:stats().events.distinct)
+      assert.equal(count, fixture.server:stats().events.distinct)
       assert(box:enqueue(event(4), client))
     end)
 
@@ -657,7 +657,7 @@ describe("klaviyo.outbox", function()
     it("returns an error on a full disk, and loses nothing", function()
       local path = folders.new()
       if not shell.run("mount -t tmpfs -o mode=700,size=400k none " .. path) then
-        return  -- only root can
+        return  -- only root may do this
       end
       local box = new(path)
       local count = 0
@@ -670,7 +670,7 @@ describe("klaviyo.outbox", function()
       assert.same({"outbox", "full"}, {err.kind, err.code})
       assert.is_nil((box:enqueue(event(count), client)))
       box:close(0)
-      -- as after a crash, with room again
+      -- reopened as after a crash, with free space
       assert(shell.run("mount -o remount,size=4m " .. path))
       box = new(path)
       assert.equal(count, box:stats().waiting)
@@ -725,7 +725,7 @@ describe("klaviyo.outbox", function()
     it("that belongs to another user is an error of new", function()
       local path = folders.new()
       if not shell.run("chown 12345 " .. path) then
-        return  -- only root can
+        return  -- only root may do this
       end
       local box, err = outbox.new {path = path}
       assert.is_nil(box)
@@ -769,21 +769,21 @@ describe("klaviyo.outbox", function()
 
     it("belongs to rate_limit_key, if set, whatever the token", function()
       local box = new()
-      local first = world:new_client {access_token = "first", rate_limit_key = "shop"}
+      local first = fixture:new_client {access_token = "first", rate_limit_key = "shop"}
       assert(box:enqueue(event(1), first))
-      assert(box:enqueue(event(2), first:with {access_token = world.server.key}))
+      assert(box:enqueue(event(2), first:with {access_token = fixture.server.key}))
       raises("an outbox belongs to one account", function()
         box:enqueue(event(3), first:with {rate_limit_key = "other"})
       end)
       assert.is_true(box:drain(20))
-      assert.equal(2, world.server:stats().events.distinct)
+      assert.equal(2, fixture.server:stats().events.distinct)
     end)
 
     it("contains no key", function()
       local path = folders.new()
       local box = new(path)
       fill(box, 1, 10)
-      assert.is_false((shell.run(("grep -r %s %s"):format(world.server.key, path))))
+      assert.is_false((shell.run(("grep -r %s %s"):format(fixture.server.key, path))))
       assert.is_true((shell.run(("grep -r example.com %s"):format(path))))
     end)
 
@@ -795,17 +795,17 @@ describe("klaviyo.outbox", function()
       local file = assert(io.open(path .. "/slot-1.db", "r+b"))
       file:write(("\0"):rep(100))
       file:close()
-      local said = {}
+      local messages = {}
       box = new(path, {on_warning = function(message)
-        said[#said + 1] = message
+        messages[#messages + 1] = message
       end})
-      assert.equal(1, #said)
-      assert.truthy(said[1]:find("it is kept as " .. path .. "/slot-1.damaged-", 1, true))
+      assert.equal(1, #messages)
+      assert.truthy(messages[1]:find("it is kept as " .. path .. "/slot-1.damaged-", 1, true))
       assert(box:enqueue(event(1), client))
       assert.is_true(box:drain(20))
     end)
 
-    it("may show damage late; readable events are sent", function()
+    it("whose damage is found late still sends its readable events", function()
       local path = folders.new()
       local box = new(path)
       fill(box, 1, 6000, {properties = {text = ("x"):rep(700)}})
@@ -817,7 +817,7 @@ describe("klaviyo.outbox", function()
       file:close()
       assert.is_true(box:drain(30, client))
       assert.equal(0, box:stats().waiting)
-      local distinct = world.server:stats().events.distinct
+      local distinct = fixture.server:stats().events.distinct
       assert.is_true(distinct > 5900 and distinct < 6000, distinct)
       assert.equal(1, #warnings)
       assert.truthy(warnings[1]:find("it is kept as " .. path .. "/slot-1.damaged-", 1, true))
@@ -850,7 +850,7 @@ describe("klaviyo.outbox", function()
       one:close(0)
       assert.is_true(two:drain(20))
       assert.equal(30, two:stats().sent)
-      assert.equal(30, world.server:stats().events.distinct)
+      assert.equal(30, fixture.server:stats().events.distinct)
     end)
 
     it("are counted with the events left in their files", function()
@@ -876,7 +876,7 @@ describe("klaviyo.outbox", function()
           assert(box:enqueue({metric = "M", profile = {email = "a@example.com"}, properties = {}}, client))
         end
         os.execute("kill -9 $PPID")
-      ]]):format(world.server.base_url, path))
+      ]]):format(fixture.server.base_url, path))
       assert.equal(5, new(path .. "/"):stats().folder.waiting)
     end)
 
@@ -901,20 +901,20 @@ describe("klaviyo.outbox", function()
     it("is waited for", function()
       local box = new()
       fill(box, 1, 10)
-      world.server:fault {operation = "bulk_create_events", delay = 0.3}
+      fixture.server:fault {operation = "bulk_create_events", delay = 0.3}
       klaviyo.run(function()
         local other = klaviyo.spawn(function() return box:drain(20) end)
         klaviyo.sleep(0.05)
         assert.is_true(box:drain(20))
         assert.is_true(other:wait())
       end)
-      assert.equal(1, world.server:stats().processed.bulk_create_events)
+      assert.equal(1, fixture.server:stats().processed.bulk_create_events)
     end)
 
     it("does not block others once its task has ended", function()
       local box = new()
       fill(box, 1, 10)
-      world.server:fault {operation = "bulk_create_events", delay = 0.3}
+      fixture.server:fault {operation = "bulk_create_events", delay = 0.3}
       klaviyo.run(function()
         local other = klaviyo.spawn(function() return box:drain(20) end)
         klaviyo.sleep(0.05)
@@ -922,8 +922,8 @@ describe("klaviyo.outbox", function()
         pcall(other.wait, other)
       end)
       assert.is_true(box:drain(20))
-      shell.sleep(0.4)  -- nor does what it had under way reach the next spec
-      assert.equal(10, world.server:stats().events.distinct)
+      shell.sleep(0.4)  -- the cancelled request must not reach the next spec
+      assert.equal(10, fixture.server:stats().events.distinct)
     end)
   end)
 
@@ -932,7 +932,7 @@ describe("klaviyo.outbox", function()
       local box = new()
       fill(box, 1, 10)
       box:close()
-      assert.equal(10, world.server:stats().events.distinct)
+      assert.equal(10, fixture.server:stats().events.distinct)
       local ok, err = box:enqueue(event(1), client)
       assert.is_nil(ok)
       assert.equal("klaviyo: outbox: it is closed", tostring(err))
@@ -944,16 +944,16 @@ describe("klaviyo.outbox", function()
       local box = new(path)
       fill(box, 1, 10)
       box:close(0)
-      assert.equal(0, world.server:stats().events.received)
+      assert.equal(0, fixture.server:stats().events.received)
       assert.is_true(new(path):drain(20, client))
-      assert.equal(10, world.server:stats().events.distinct)
+      assert.equal(10, fixture.server:stats().events.distinct)
     end)
 
     it("returns how many events still wait", function()
       local path = folders.new()
       local box = new(path)
       fill(box, 1, 10)
-      world.server:fault {operation = "bulk_create_events", status = 503, times = 100}
+      fixture.server:fault {operation = "bulk_create_events", status = 503, times = 100}
       local all, err = box:close(0.1)
       assert.is_nil(all)
       assert.equal(("klaviyo: outbox: 10 events still wait in %s"):format(path), tostring(err))
@@ -973,7 +973,7 @@ describe("klaviyo.outbox", function()
           assert(box:enqueue({metric = "M", profile = {email = "a@example.com"}, properties = {}}, client))
         end
         %s
-      ]]):format(world.server.base_url, path, last))
+      ]]):format(fixture.server.base_url, path, last))
       assert.equal(last == "box:close(0)" and ""
         or ("klaviyo: outbox: 5 events still wait in %s/slot-1.db\n"):format(path), output)
     end
@@ -1010,7 +1010,7 @@ describe("klaviyo.outbox", function()
       assert.is_true(own:drain(20))
       assert.same({0, 2}, {own:stats().outbox.waiting, own:stats().outbox.sent})
       assert.is_nil(client:stats().outbox)
-      assert.equal(1, world.server:stats().processed.bulk_create_events)
+      assert.equal(1, fixture.server:stats().processed.bulk_create_events)
     end)
 
     it("sends it at once if the caller sets outbox = false", function()
@@ -1019,7 +1019,7 @@ describe("klaviyo.outbox", function()
       assert.is_true(own.events:track(event(1), {outbox = false}))
       assert.equal(0, box:stats().waiting)
       assert.is_true(own:drain(20))
-      assert.equal(1, world.server:stats().processed.create_event)
+      assert.equal(1, fixture.server:stats().processed.create_event)
     end)
 
     it("returns an error if an event cannot be kept, or still waits when the time is over", function()
@@ -1029,7 +1029,7 @@ describe("klaviyo.outbox", function()
       local ok, err = own.events:track(event(2))
       assert.is_nil(ok)
       assert.same({"outbox", "full"}, {err.kind, err.code})
-      world.server:fault {operation = "bulk_create_events", status = 503, times = 100}
+      fixture.server:fault {operation = "bulk_create_events", status = 503, times = 100}
       local all
       all, err = own:drain(0.1)
       assert.is_nil(all)
@@ -1050,6 +1050,6 @@ describe("klaviyo.outbox", function()
     local box = new(nil, {sync = "full"})
     fill(box, 1, 3)
     assert.is_true(box:drain(20))
-    assert.equal(3, world.server:stats().events.distinct)
+    assert.equal(3, fixture.server:stats().events.distinct)
   end)
 end)

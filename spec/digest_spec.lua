@@ -1,6 +1,6 @@
 local digest = require "klaviyo.digest"
 
--- A pipe, so that another program says what is right.
+-- Runs openssl, to compare with an independent program.
 local function openssl(arguments, input)
   local name = os.tmpname()
   local file = assert(io.open(name, "wb"))
@@ -28,14 +28,14 @@ local function noise(size)
 end
 
 describe("digest.c: SHA-256", function()
-  it("is that of FIPS 180", function()
+  it("matches FIPS 180", function()
     assert.equal("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", digest.sha256(""))
     assert.equal("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", digest.sha256("abc"))
     assert.equal("cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0",
       digest.sha256(("a"):rep(1000000)))
   end)
 
-  it("takes zero bytes as bytes", function()
+  it("accepts zero bytes", function()
     local text = "a\0b\0\0"
     assert.equal(openssl("sha256", text), digest.sha256(text))
     assert.not_equal(digest.sha256("a"), digest.sha256("a\0"))
@@ -58,13 +58,13 @@ describe("digest.c: HMAC-SHA256", function()
       "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2"},
   }
 
-  it("is that of RFC 4231", function()
+  it("matches RFC 4231", function()
     for _, vector in ipairs(vectors) do
       assert.equal(vector[3], digest.hmac_sha256(vector[1], vector[2]))
     end
   end)
 
-  it("is another program's, for keys around a block's size and any bytes", function()
+  it("matches openssl, for keys around the block size and any bytes", function()
     for _, size in ipairs {1, 63, 64, 65, 200} do
       local key, message = noise(size), noise(size * 7)
       assert.equal(openssl("dgst -sha256 -mac HMAC -macopt hexkey:" .. hex_of(key), message),
@@ -72,13 +72,13 @@ describe("digest.c: HMAC-SHA256", function()
     end
   end)
 
-  it("takes an empty key, an empty message and zero bytes", function()
+  it("accepts an empty key, an empty message and zero bytes", function()
     assert.equal("b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad", digest.hmac_sha256("", ""))
     assert.not_equal(digest.hmac_sha256("key\0a", "m"), digest.hmac_sha256("key\0b", "m"))
     assert.not_equal(digest.hmac_sha256("key", "m\0a"), digest.hmac_sha256("key", "m\0b"))
   end)
 
-  it("wants strings", function()
+  it("raises for arguments that are not strings", function()
     assert.has_error(function() digest.hmac_sha256("key") end)
     assert.has_error(function() digest.hmac_sha256(nil, "text") end)
     assert.has_error(function() digest.sha256({}) end)
@@ -86,7 +86,7 @@ describe("digest.c: HMAC-SHA256", function()
 end)
 
 describe("digest.c: equal", function()
-  it("says whether all bytes are the same", function()
+  it("returns whether all bytes are equal", function()
     assert.is_true(digest.equal("", ""))
     assert.is_true(digest.equal("a\0b", "a\0b"))
     assert.is_false(digest.equal("a\0b", "a\0c"))
@@ -102,19 +102,19 @@ describe("digest.c: equal", function()
 end)
 
 describe("digest.c: random", function()
-  it("gives as many bytes as asked for, never the same", function()
-    local seen = {}
+  it("returns the requested number of bytes, never the same", function()
+    local earlier = {}
     for size = 0, 1024, 64 do
       assert.equal(size, #digest.random(size))
     end
     for _ = 1, 200 do
       local bytes = digest.random(16)
-      assert.is_nil(seen[bytes])
-      seen[bytes] = true
+      assert.is_nil(earlier[bytes])
+      earlier[bytes] = true
     end
   end)
 
-  it("refuses sizes that nobody needs", function()
+  it("raises for sizes out of range", function()
     for _, size in ipairs {-1, 1025, 2 ^ 31, -2 ^ 31, 2 ^ 53} do
       assert.has_error(function() digest.random(size) end)
     end
@@ -132,7 +132,7 @@ describe("digest.so", function()
     return text
   end
 
-  it("shows one symbol", function()
+  it("exports one symbol", function()
     local symbols = {}
     for name in output("nm -D --defined-only '" .. file .. "'"):gmatch("(%S+)\n") do
       if not name:find("^__[a-z]*san_") then symbols[#symbols + 1] = name end
@@ -140,7 +140,7 @@ describe("digest.so", function()
     assert.same({"luaopen_klaviyo_digest"}, symbols)
   end)
 
-  it("needs libcrypto alone", function()
+  it("links only libcrypto", function()
     local needed = {}
     for name in output("readelf -d '" .. file .. "'"):gmatch("%(NEEDED%)[^%[]*%[([^%]]+)%]") do
       if not name:find("^libc%.") and not name:find("^lib[au]b?san") then needed[#needed + 1] = name end

@@ -5,7 +5,7 @@ local klaviyo = require "klaviyo"
 local raises = require "spec.support.raises"
 local script = require "spec.support.script"
 
--- All rows of a text as lists of fields, and the errors as text.
+-- Returns all rows of a text as lists of fields, and the errors as text.
 local function fields_of(text, options)
   local own = {header = false}
   for name, value in pairs(options or {}) do
@@ -40,7 +40,7 @@ end
 
 describe("klaviyo.csv", function()
   describe("rows", function()
-    it("are those of RFC 4180", function()
+    it("are read by RFC 4180", function()
       for _, case in ipairs {
         {"a,b\nc,d\n", {{"a", "b"}, {"c", "d"}}},
         {"a,b\r\nc,d", {{"a", "b"}, {"c", "d"}}},
@@ -62,7 +62,7 @@ describe("klaviyo.csv", function()
     end)
 
     -- Fault 13
-    it("take a quote within a field for a character", function()
+    it("contain a quote within a field as a character", function()
       local rows, wrong, lines = fields_of('name,size\npipe,6" pipe\n'
         .. 'hose,5\nrod,7"\nx"y"z,1\n ""q,2\n')
       assert.same({}, wrong)
@@ -99,12 +99,12 @@ describe("klaviyo.csv", function()
         .. "the end"}, wrong)
     end)
 
-    it("have a bound, which a quote that is not closed cannot pass", function()
+    it("have a maximum size, which an unclosed quote cannot exceed", function()
       local text = 'a,b\n"c,d\n' .. ("e,f\n"):rep(1000)
       local rows, wrong = fields_of(text, {max_record_bytes = 100,
         separator = ","})
       assert.same({{"a", "b"}}, rows)
-      -- all of a text is at hand; of a file it is not
+      -- a text is read as a whole, a file piece by piece
       assert.equal(1, #wrong)
       local read, at = 0, 0
       local function next_line()
@@ -123,7 +123,7 @@ describe("klaviyo.csv", function()
       assert.is_nil((endless:next()))
     end)
 
-    it("are the same however the text comes", function()
+    it("do not depend on the pieces of the text", function()
       local text = '\239\187\191name;"no;te"\r\n"Zoë; ""Z""";"line\r\nbreak"\r\n'
         .. 'plain;6" pipe\r\n\r\n"";x'
       local whole = fields_of(text)
@@ -135,7 +135,7 @@ describe("klaviyo.csv", function()
         assert.same(whole, (fields_of(text)), "pieces of " .. size)
       end
       require("klaviyo.csv.parser").PIECE = PIECE
-      -- a function gives lines, with their ends or without
+      -- a function returns lines, with their line ends or without
       for _, pattern in ipairs {"([^\n]*\n?)", "([^\n]*)\n?"} do
         local next_line = text:gmatch(pattern)
         local lines = fields_of(function()
@@ -150,7 +150,7 @@ describe("klaviyo.csv", function()
       file:close()
     end)
 
-    it("have the separator that is found, or given", function()
+    it("have the separator that is detected or passed", function()
       for _, separator in ipairs {",", ";", "\t", "|"} do
         local text = ("a,x"):gsub(",", separator) .. "\n1" .. separator .. "2\n"
         assert.same({{"a", "x"}, {"1", "2"}}, (fields_of(text)))
@@ -161,7 +161,7 @@ describe("klaviyo.csv", function()
       assert.same({{"one"}, {"two"}}, (fields_of("one\ntwo\n")))
     end)
 
-    it("are refused in another encoding", function()
+    it("are errors in another encoding", function()
       local rows, wrong = fields_of("a,b\nM\252ller,1\nM\195\188ller,2\n")
       assert.same({{"a", "b"}, {"Müller", "2"}}, rows)
       assert.same({"line 2: the text is not UTF-8; save the file as UTF-8"}, wrong)
@@ -175,31 +175,31 @@ describe("klaviyo.csv", function()
 
     it("raise an error, or pass it to on_error", function()
       local text = "a,b\n1,2\n3\n4,5\n"
-      local seen = 0
+      local count = 0
       local ok, err = pcall(function()
         for _ in csv.rows(text) do
-          seen = seen + 1
+          count = count + 1
         end
       end)
       assert.is_false(ok)
-      assert.equal(1, seen)
+      assert.equal(1, count)
       assert.equal("klaviyo: line 3: 1 fields, but the header has 2",
         tostring(err))
       local wrong = {}
       for _ in csv.rows(text, {on_error = function(one)
         wrong[#wrong + 1] = one.line
       end}) do
-        seen = seen + 1
+        count = count + 1
       end
-      assert.equal(3, seen)
+      assert.equal(3, count)
       assert.same({3}, wrong)
-      -- what ends the reading is raised in any case
+      -- an error that ends the reading is always raised
       ok, err = pcall(csv.rows('a,b\n1,"2\n', {on_error = function() end}))
       assert.is_false(ok)
       assert.matches("the quote that opens field 2 is not closed", err.message)
     end)
 
-    it("may have no header, or another", function()
+    it("may have no header, or a header from the options", function()
       local rows = csv.rows("1,2\n", {header = {"a", "b"}})
       assert.same({a = "1", b = "2"}, (rows:next()))
       local row, err = csv.rows(""):next()
@@ -207,7 +207,7 @@ describe("klaviyo.csv", function()
       assert.matches("the text is empty: it has no header", err.message)
     end)
 
-    it("refuse a field in a column without a name", function()
+    it("are errors if a column with a field has no name", function()
       local rows = csv.rows("a,b,\n1,2,\n3,4,5\n")
       assert.same({a = "1", b = "2"}, (rows:next()))
       local row, err = rows:next()
@@ -244,7 +244,7 @@ describe("klaviyo.csv", function()
         types = {n = "number"}}):next().n)
     end)
 
-    it("keep integers whole", function()
+    it("keep all digits of integers", function()
       local rows = csv.rows("n\n+9007199254740993\n-0012345678901234567\n"
         .. "98765432109876543210\n", {types = {n = "integer"}})
       assert.equal('{"n":9007199254740993}', json.encode((rows:next())))
@@ -257,7 +257,7 @@ describe("klaviyo.csv", function()
 
   describe("rows for an operation", function()
     -- Fault 13
-    it("have its attributes, however the header spells them", function()
+    it("have its attributes, in any spelling of the header", function()
       assert.same({{email = "ann@example.com", first_name = "Ann",
         phone_number = "+15551234567", location = {city = "Paris", zip = "07"},
         properties = {Plan = "gold", ["Shoe Size"] = "7"}},
@@ -267,7 +267,7 @@ describe("klaviyo.csv", function()
           .. "gold;7\nbob@example.com;;;;;;\n"))
     end)
 
-    it("have numbers by the attribute's type", function()
+    it("have values of the attribute's type", function()
       local rows = csv.rows("External-ID,title,description,url,price,published,"
         .. "custom_metadata\n7,T,D,https://example.com/,9.90,true,"
         .. '"{""a"":[1]}"\n', {operation = "create_catalog_item"})
@@ -276,7 +276,7 @@ describe("klaviyo.csv", function()
         custom_metadata = {a = {1}}}, (rows:next()))
     end)
 
-    it("reach nested resources", function()
+    it("fill nested resources", function()
       local text = "Profile Email,Metric Name,value,time,SKU\n"
         .. "a@example.com,Bought,7,2026-11-01T00:00:00Z,X1\n"
       local row = csv.rows(text, {operation = "create_event"}):next()
@@ -289,7 +289,7 @@ describe("klaviyo.csv", function()
       assert.is_table(klaviyo.document("create_event", row))
     end)
 
-    it("take the names of `columns`, and skip columns", function()
+    it("use the names in `columns`, and skip columns", function()
       assert.same({{email = "a@b.c", properties = {plan = "gold"}}},
         profiles_of("Adresse,Tarif,Notiz\na@b.c,gold,x\n", {columns = {
           adresse = "email", Tarif = "plan", NOTIZ = false}}))
@@ -299,7 +299,7 @@ describe("klaviyo.csv", function()
         profiles_of('email,b,properties\na@b.c,2,"{""a"":1}"\n'))
     end)
 
-    it("refuse an invalid header before the first row", function()
+    it("report an invalid header before the first row", function()
       for text, message in pairs {
         ["Mail,Name\nx,y\nz,w\n"] = "line 1: no column identifies a profile "
           .. "(email or phone_number or external_id)",
@@ -324,7 +324,7 @@ describe("klaviyo.csv", function()
   end)
 
   describe("open", function()
-    it("names the file, and closes it", function()
+    it("names the file in errors, and closes it", function()
       local path = os.tmpname()
       local file = assert(io.open(path, "wb"))
       file:write("a,b\n1\n")
@@ -373,7 +373,7 @@ describe("klaviyo.csv", function()
       assert.equal(0, status, output)
       local rows, right, most = output:match("(%d+)%s+(%a+)%s+(%d+)")
       assert.same({"300000", "true"}, {rows, right})
-      assert.is_true(tonumber(most) < 6000, output)  -- the file has 13 MB
+      assert.is_true(tonumber(most) < 6000, output)  -- the size of the file is 13 MB
     end)
   end)
 
@@ -389,7 +389,7 @@ describe("klaviyo.csv", function()
         csv.encode {klaviyo.datetime "2024-10-15T09:00:00Z"})
     end)
 
-    it("is read back as it was", function()
+    it("writes rows that are read back unchanged", function()
       local seed = 42
       local function random(n)
         seed = (seed * 1103515245 + 12345) % 2147483648
@@ -409,10 +409,10 @@ describe("klaviyo.csv", function()
           end
           parts[i] = csv.encode(rows[i], separator)
         end
-        local back, wrong = fields_of(table.concat(parts),
+        local decoded, wrong = fields_of(table.concat(parts),
           {separator = separator})
         assert.same({}, wrong)
-        assert.same(rows, back)
+        assert.same(rows, decoded)
       end
     end)
   end)

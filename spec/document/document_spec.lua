@@ -10,12 +10,12 @@ local function build(name, t, options)
   return document.build(first:operation(name), t, options)
 end
 
--- What goes over the wire, since that is what must be right.
+-- Returns the JSON of a document, as the client sends it.
 local function written(name, t, options)
   return json.encode(build(name, t, options))
 end
 
--- flat table → the same table, whatever is done with it
+-- Returns a deep copy, to compare with the table after a call.
 local function copy(value)
   if type(value) ~= "table" then
     return value
@@ -38,7 +38,7 @@ describe("a document", function()
       {name = "VIP Customers"}}}, build("create_list", {name = "VIP Customers"}))
   end)
 
-  it("has its id beside them", function()
+  it("has its id beside the attributes", function()
     assert.same({data = {type = "profile", id = "PROFILE_ID", attributes =
       {first_name = "Jane"}}},
       build("update_profile", {id = "PROFILE_ID", first_name = "Jane"}))
@@ -59,13 +59,13 @@ describe("a document", function()
       json.array({})))
   end)
 
-  it("may be an identifier alone", function()
+  it("may be a single identifier", function()
     local one = {data = {type = "campaign-send-job", id = "C"}}
     assert.same(one, build("send_campaign", {id = "C"}))
     assert.same(one, build("send_campaign", "C"))
   end)
 
-  it("wraps the resources within it", function()
+  it("wraps the resources in it", function()
     local expected = {data = {type = "event", attributes = {
       profile = {data = {type = "profile", attributes =
         {email = "customer@example.com"}}},
@@ -96,7 +96,7 @@ describe("a document", function()
     end)
   end)
 
-  it("wraps lists of them, hyphens written as underscores", function()
+  it("wraps lists of resources; an underscore stands for a hyphen", function()
     assert.same({data = {type = "campaign", attributes = {
       name = "Summer Newsletter", audiences = {included = {"LIST_ID"}},
       ["campaign-messages"] = {data = {{type = "campaign-message",
@@ -124,7 +124,7 @@ describe("a document", function()
       {items = {"$custom:::$default:::1"}}))
   end)
 
-  it("links to many", function()
+  it("has a to-many relationship", function()
     local expected = {data = {type = "webhook", attributes = {
       name = "Order Placed Webhook", secret_key = "0123456789abcdef",
       endpoint_url = "https://example.com/webhooks/klaviyo",
@@ -147,7 +147,7 @@ describe("a document", function()
       build("update_catalog_item", {id = "I", categories = {}}))
   end)
 
-  it("links to one", function()
+  it("has a to-one relationship", function()
     local expected = {data = {type = "coupon-code", attributes =
       {unique_code = "SAVE10"}, relationships = {coupon =
         {data = {type = "coupon", id = "10OFF"}}}}}
@@ -172,7 +172,7 @@ describe("a document", function()
       {email = "a@b.c", subscriptions = subscriptions}}}))
   end)
 
-  it("asks for a report", function()
+  it("describes a report", function()
     assert.same({data = {type = "campaign-values-report", attributes = {
       statistics = {"opens"}, timeframe = {key = "last_7_days"},
       conversion_metric_id = "M",
@@ -180,7 +180,7 @@ describe("a document", function()
       timeframe = {key = "last_7_days"}, conversion_metric_id = "M"}))
   end)
 
-  it("keeps meta where the service has it", function()
+  it("keeps meta where the operation accepts it", function()
     local meta = {patch_properties = {unset = {"skus"}, append = {a = "b"}}}
     assert.same({type = "profile", id = "P", attributes = {}, meta = meta},
       build("update_profile", {id = "P", meta = meta}).data)
@@ -207,7 +207,7 @@ describe("a value", function()
         {included = {"L"}, excluded = {}}}))
   end)
 
-  it("passes untouched in objects of free form", function()
+  it("is not changed in free-form objects", function()
     local properties = {list = {1, 2.5, "x"}, id = 1, type = {}, meta = false,
       ["data-x"] = {data = 1}, none = json.null, none_at_all = {}}
     local before = copy(properties)
@@ -217,15 +217,15 @@ describe("a value", function()
   end)
 
   it("is encoded as the value that __tojson returns", function()
-    local moment = setmetatable({}, {__tojson = function()
+    local datetime = setmetatable({}, {__tojson = function()
       return "2024-10-15T00:00:00Z"
     end})
     assert.equal("2024-10-15T00:00:00Z", build("create_event", {
-      metric = "m", properties = {}, profile = "P", time = moment,
+      metric = "m", properties = {}, profile = "P", time = datetime,
     }).data.attributes.time)
   end)
 
-  it("out of a known set may be another", function()
+  it("may be outside the known values of an enumeration", function()
     assert.equal("NEW", build("update_coupon_code", {id = "C",
       status = "NEW"}).data.attributes.status)
     assert.equal("carousel", build("create_campaign", {name = "n",
@@ -246,12 +246,12 @@ describe("a value", function()
     local known = {type = "profile-region", in_region = true,
       region = "united_states"}
     assert.same(known, condition(known))
-    -- what no revision knows may be known to the service
+    -- the service may know a type that no revision here has
     local new = {type = "profile-shoe-size", size = 43}
     assert.same(new, condition(new))
   end)
 
-  it("is not changed", function()
+  it("is not changed by the call", function()
     local flat = {id = "I", title = "t", categories = {"C"}, images = {"u"},
       custom_metadata = {a = {1}}}
     local before = copy(flat)
@@ -324,11 +324,11 @@ describe("a validation error", function()
   end)
 
   it("distinguishes kinds, and never shows the value", function()
-    local said = raises("email must be a string or klaviyo.null, not a number",
+    local message = raises("email must be a string or klaviyo.null, not a number",
       function()
       local _ = build("create_profile", {email = 424242})
     end)
-    assert.is_nil(said:find("424242", 1, true))
+    assert.is_nil(message:find("424242", 1, true))
     raises("value must be a number or klaviyo.null, not a string", function()
       local _ = build("create_event", {metric = "m", properties = {},
         profile = "P", value = "9.99"})
@@ -379,7 +379,7 @@ describe("a validation error", function()
     end)
   end)
 
-  it("holds the reserved names", function()
+  it("names the reserved names", function()
     raises('unknown attribute of create_profile "id"', function()
       local _ = build("create_profile", {id = "x", email = "a@b"})
     end)
@@ -399,7 +399,7 @@ describe("a validation error", function()
     end)
   end)
 
-  it("can be turned off", function()
+  it("is not raised with validate = false", function()
     local off = {validate = false}
     assert.same({data = {type = "profile", attributes =
       {emial = "x", email = 5, location = {latitude = true, x = 1}}}},
@@ -413,7 +413,7 @@ describe("a validation error", function()
     assert.same({data = 5}, build("create_list", 5, off))
   end)
 
-  it("accepts what suits the revision that Klaviyo serves", function()
+  it("is not raised for an attribute of the revision that Klaviyo serves", function()
     local flat = {name = "n", audiences = {included = {"L"}},
       campaign_messages = {{definition = {channel = "email"}}}}
     raises('"definition"', function()
@@ -430,17 +430,17 @@ describe("a validation error", function()
   end)
 end)
 
--- The least that a record lets pass, made from the record.
-local least
+-- Returns the smallest valid value of an operation's record.
+local minimal
 
-local function least_resource(resource)
+local function minimal_resource(resource)
   local out = {}
   if resource.id == "required" then
     out.id = "ID"
   end
   for name, member in pairs(resource.attributes or {}) do
     if member.required then
-      out[name:gsub("-", "_")] = least(member)
+      out[name:gsub("-", "_")] = minimal(member)
     end
   end
   for name, one in pairs(resource.relationships or {}) do
@@ -451,25 +451,25 @@ local function least_resource(resource)
   return out
 end
 
-function least(member)
+function minimal(member)
   if member.document then
-    local one = least_resource(member.document)
+    local one = minimal_resource(member.document)
     return member.many and {one} or one
   elseif member.any_of then
-    return least(member.any_of[1])
+    return minimal(member.any_of[1])
   elseif member.values then
     return member.values[1]
   elseif member.members then
     local out = {}
     for name, inner in pairs(member.members) do
       if inner.required then
-        out[name] = least(inner)
+        out[name] = minimal(inner)
       end
     end
     return out
   end
   return ({string = "s", integer = 1, number = 1.5, boolean = true,
-    list = member.items and {least(member.items)}, object = {}, null = json.null,
+    list = member.items and {minimal(member.items)}, object = {}, null = json.null,
     any = "any"})[member.type]
 end
 
@@ -483,7 +483,7 @@ describe("every operation of every revision", function()
         local resource = op.body and op.body.resource
         if resource then
           count = count + 1
-          local flat = least_resource(resource)
+          local flat = minimal_resource(resource)
           local data = document.build(op, op.body.many and {flat} or flat).data
           if op.body.many then
             assert.equal(1, #data)
@@ -495,8 +495,8 @@ describe("every operation of every revision", function()
             assert.equal(member.required, data.attributes[name] ~= nil or nil)
           end
           for name, one in pairs(resource.relationships or {}) do
-            local there = (data.relationships or {})[name]
-            assert.equal(one.required, there ~= nil or nil)
+            local relationship = (data.relationships or {})[name]
+            assert.equal(one.required, relationship ~= nil or nil)
           end
         end
       end

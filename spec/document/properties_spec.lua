@@ -1,10 +1,10 @@
--- Random documents and random filters, there and back again through the
--- sandbox, which has a JSON and a filter language of its own. Each run takes
--- other ones; SEED=… repeats a run that failed.
+-- Random documents and random filters, sent to the sandbox and read back. The
+-- sandbox has its own JSON and filter parsers. Each run uses other values;
+-- SEED=… repeats a run that failed.
 local f = require "klaviyo.values.filter"
-local judge = require "klaviyo.sandbox.filter"
+local sandbox_filter = require "klaviyo.sandbox.filter"
 local klaviyo = require "klaviyo"
-local codec = require "klaviyo.sandbox.json"
+local sandbox_json = require "klaviyo.sandbox.json"
 local sandbox = require "spec.support.sandbox"
 
 local seed = tonumber(os.getenv("SEED")) or os.time() % 2147483646 + 1
@@ -19,7 +19,7 @@ local function choice(list)
   return list[random(1, #list)]
 end
 
--- A property that says which seed broke it.
+-- Declares a spec that prints the seed if it fails.
 local function holds(name, body)
   it(name, function()
     state = seed
@@ -95,13 +95,13 @@ function value(depth)
   return kind == 6 and object(depth) or array(depth)
 end
 
--- As values of JSON, whatever Lua type a number has and whatever marks an array.
-local function alike(a, b)
+-- Compares JSON values: neither the Lua type of a number nor the mark of an array counts.
+local function equal_json(a, b)
   if type(a) ~= "table" or type(b) ~= "table" then
     return a == b
   end
   for key, member in pairs(a) do
-    if not alike(member, b[key]) then
+    if not equal_json(member, b[key]) then
       return false
     end
   end
@@ -120,23 +120,23 @@ local TEXT = { "contains", "starts_with", "ends_with" }
 local ORDERED = { "less_than", "less_or_equal", "greater_than", "greater_or_equal" }
 local LISTS = { "any", "contains_any", "contains_all" }
 
-local function instant()
+local function random_datetime()
   return klaviyo.datetime(random(0, 4102444799) + choice { 0, 0.5, 0.25 })
 end
 
 local function literal()
-  return choice { text, number, instant, function() return random(0, 1) == 1 end }()
+  return choice { text, number, random_datetime, function() return random(0, 1) == 1 end }()
 end
 
 local function same_kinds()
-  local make, list = choice { text, number, instant }, {}
+  local make, list = choice { text, number, random_datetime }, {}
   for i = 1, random(1, 5) do
     list[i] = make()
   end
   return list
 end
 
--- A filter, and the terms that it is to have, in order.
+-- Returns a filter, and the terms that it should have, in order.
 local function tree(depth)
   if depth > 0 and random(1, 3) == 1 then
     local parts, terms = {}, {}
@@ -162,67 +162,67 @@ local function tree(depth)
   elseif operators == TEXT then
     operand = text()
   elseif operators == ORDERED then
-    operand = choice { number, instant }()
+    operand = choice { number, random_datetime }()
   else
     operand = same_kinds()
   end
   return f[operator](field, operand), { { operator = operator:gsub("_", "-"), field = field, operand = operand } }
 end
 
-local function is_told(operand, told)
+local function matches(operand, parsed)
   if operand == nil then
-    return told == nil
+    return parsed == nil
   elseif operand == klaviyo.null then
-    return told.kind == "null"
-  elseif told.kind == "list" then
+    return parsed.kind == "null"
+  elseif parsed.kind == "list" then
     for i, item in ipairs(operand) do
-      if not is_told(item, told.value[i]) then
+      if not matches(item, parsed.value[i]) then
         return false
       end
     end
-    return #operand == #told.value
-  elseif told.kind == "datetime" then
-    return tostring(operand) == told.text
+    return #operand == #parsed.value
+  elseif parsed.kind == "datetime" then
+    return tostring(operand) == parsed.text
   end
-  return told.kind == type(operand) and told.value == operand
+  return parsed.kind == type(operand) and parsed.value == operand
 end
 
 local function decoded(part)
   return (part:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
 end
 
-describe("whatever there is", function()
-  local world = sandbox.here(setup, teardown)
+describe("a random value", function()
+  local fixture = sandbox.here(setup, teardown)
 
-  holds("a filter says what was meant, in a query too", function()
+  holds("is parsed from a filter as it was passed, in a query too", function()
     for _ = 1, 400 do
       local filter, terms = tree(3)
-      local request = world.client:build("get_profiles", { query = { filter = tostring(filter) } })
+      local request = fixture.client:build("get_profiles", { query = { filter = tostring(filter) } })
       assert.equal(tostring(filter), decoded(request.url:match("[?&]filter=([^&]*)")))
-      local told, why = judge.parse(tostring(filter))
-      assert(told, why)
-      assert.equal(#terms, #told)
+      local parsed, why = sandbox_filter.parse(tostring(filter))
+      assert(parsed, why)
+      assert.equal(#terms, #parsed)
       for i, term in ipairs(terms) do
-        assert.equal(term.operator, told[i].operator)
-        assert.equal(term.field, told[i].field)
-        assert.message(tostring(filter)).is_true(is_told(term.operand, told[i].value))
+        assert.equal(term.operator, parsed[i].operator)
+        assert.equal(term.field, parsed[i].field)
+        assert.message(tostring(filter)).is_true(matches(term.operand, parsed[i].value))
       end
       assert.equal(#terms, #f.terms(tostring(filter)))
     end
   end)
 
-  holds("what is written in JSON is what was given", function()
+  holds("is decoded from JSON as it was passed", function()
     for _ = 1, 400 do
-      local given = object(4)
-      local request = world.client:build("create_profile", { body = { data = given } })
-      local told, why = codec.decode(request.body)
+      local passed = object(4)
+      local request = fixture.client:build("create_profile", { body = { data = passed } })
+      local parsed, why = sandbox_json.decode(request.body)
       assert(not why, why)
-      -- the sandbox keeps numbers that a double cannot hold as they are written
+      -- the sandbox keeps the text of numbers that a double cannot represent
       local function plain(v)
-        if codec.kind(v) == "null" then
+        if sandbox_json.kind(v) == "null" then
           return klaviyo.null
-        elseif codec.to_number(v) then
-          return codec.to_number(v)
+        elseif sandbox_json.to_number(v) then
+          return sandbox_json.to_number(v)
         elseif type(v) ~= "table" then
           return v
         end
@@ -232,30 +232,30 @@ describe("whatever there is", function()
         end
         return out
       end
-      assert.message(request.body).is_true(alike(given, plain(told.data)))
+      assert.message(request.body).is_true(equal_json(passed, plain(parsed.data)))
     end
   end)
 
-  holds("a document comes back as it went", function()
+  holds("is returned in a document as it was sent", function()
     for i = 1, 60 do
-      local given = {
+      local passed = {
         email = ("someone-%d@example.com"):format(i), first_name = "x" .. text(), last_name = "x" .. text(),
         properties = object(3),
       }
-      local made = assert(world.client.profiles:create(given))
-      local got = assert(world.client.profiles:get(made.data.id)).data.attributes
-      for name, member in pairs(given) do
-        assert.message(made.response.body).is_true(alike(member, got[name]), name)
+      local made = assert(fixture.client.profiles:create(passed))
+      local got = assert(fixture.client.profiles:get(made.data.id)).data.attributes
+      for name, member in pairs(passed) do
+        assert.message(made.response.body).is_true(equal_json(member, got[name]), name)
       end
     end
   end)
 
-  holds("a filter finds what is meant", function()
+  holds("is found by a filter", function()
     local all = {}
     for i = 1, 40 do
       local id = i .. text(6)
       all[i] = { email = ("found-%d@example.com"):format(i), external_id = id }
-      all[i].id = assert(world.client.profiles:create { email = all[i].email, external_id = id }).data.id
+      all[i].id = assert(fixture.client.profiles:create { email = all[i].email, external_id = id }).data.id
     end
     local function some()
       local picked, names = {}, {}
@@ -271,7 +271,7 @@ describe("whatever there is", function()
       local other, too = some()
       local both = random(1, 2) == 1
       local found = {}
-      for profile in world.client:each("get_profiles", { filter = both and f.all(one, other) or one }) do
+      for profile in fixture.client:each("get_profiles", { filter = both and f.all(one, other) or one }) do
         found[profile.id] = true
       end
       for id in pairs(wanted) do

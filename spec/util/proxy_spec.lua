@@ -1,4 +1,4 @@
--- Users and passwords in URLs, and keys on the way: faults 28 and 30.
+-- Users and passwords in URLs, and keys on unencrypted connections: faults 28 and 30.
 local core = require "klaviyo.core"
 local klaviyo = require "klaviyo"
 local raw = require "spec.support.raw"
@@ -6,7 +6,7 @@ local script = require "spec.support.script"
 local userinfo = require "klaviyo.util.userinfo"
 local warning = require "klaviyo.util.warning"
 
--- What a call raises.
+-- Returns the message that a call raises.
 local function raised(fn)
   local ok, message = pcall(fn)
   assert.is_false(ok)
@@ -21,7 +21,7 @@ local function new(options)
 end
 
 describe("a proxy", function()
-  it("that libcurl cannot use is an error when it is set, and the message does not show it", function()
+  it("that libcurl cannot use is an error when it is set; the message does not contain it", function()
     for proxy, why in pairs {
       ["socks9://user:secret@127.0.0.1:1080"] = 'does not support the proxy scheme "socks9"',
       ["ftp://user:secret@127.0.0.1"] = 'does not support the proxy scheme "ftp"',
@@ -42,7 +42,7 @@ describe("a proxy", function()
     end
   end)
 
-  it("of another form is taken", function()
+  it("of any other form is accepted", function()
     for _, proxy in ipairs { "", "127.0.0.1:3128", "proxy.example", "http://user:p%40ss@proxy.example:3128",
       "socks5h://user:p@ss@127.0.0.1", "HTTPS://proxy", "http://[::1]:8080/", "user:secret@proxy:1",
       "[fe80::1%25lo]:80", "http://bücher.example" } do
@@ -50,7 +50,7 @@ describe("a proxy", function()
     end
   end)
 
-  it("of the environment is judged likewise, where it is used", function()
+  it("of the environment is validated too, if it is used", function()
     local text = [[
       local klaviyo = require "klaviyo"
       print(pcall(klaviyo.new, {api_key = "pk_1", base_url = arg[1]}))
@@ -83,24 +83,24 @@ describe("a proxy", function()
     end
   end)
 
-  it("has its password in no error and no hook", function()
-    local heard = {}
+  it("does not show its password in errors or hooks", function()
+    local messages = {}
     local client = new { proxy = "http://user:secret@127.0.0.1:9", retries = 1, deadline = 10, pacing = false,
       rate_limit_file = false, on_warning = function() end,
-      on_attempt = function(attempt) heard[#heard + 1] = tostring(attempt.error) end }
+      on_attempt = function(attempt) messages[#messages + 1] = tostring(attempt.error) end }
     local doc, err = client.lists:list()
     assert.is_nil(doc)
-    heard[#heard + 1] = tostring(err)
+    messages[#messages + 1] = tostring(err)
     for _, attempt in ipairs(err.attempts) do
-      heard[#heard + 1] = tostring(attempt.error)
+      messages[#messages + 1] = tostring(attempt.error)
     end
-    assert.is_true(#heard >= 3)
-    assert.is_nil(table.concat(heard, "\n"):find("secret", 1, true))
+    assert.is_true(#messages >= 3)
+    assert.is_nil(table.concat(messages, "\n"):find("secret", 1, true))
   end)
 end)
 
 describe("userinfo.redacted", function()
-  it("takes user and password out of every URL, and leaves the rest", function()
+  it("removes user and password from every URL, and nothing else", function()
     for text, wanted in pairs {
       ["Unsupported proxy scheme for 'socks9://user:secret@127.0.0.1'"] =
         "Unsupported proxy scheme for 'socks9://[redacted]@127.0.0.1'",
@@ -113,13 +113,13 @@ describe("userinfo.redacted", function()
     end
   end)
 
-  it("is behind every error that libcurl has", function()
-    -- not judged before: as if libcurl knew less than we
+  it("redacts the errors of libcurl", function()
+    -- not validated before, as with an older libcurl
     local settings = { headers = {}, content_type = "x", timeout = 5, connect_timeout = 5, deadline = 5, retries = 0,
       max_response_bytes = 1000, proxy = "socks9://user:secret@127.0.0.1:1" }
     local _, _, raw_error = core.perform(core.settings(settings), core.request_queue("http://127.0.0.1:1"), "GET",
       "http://127.0.0.1:1/api/lists", nil, false, 5)
-    assert.matches("secret", raw_error.reason) -- libcurl says it
+    assert.matches("secret", raw_error.reason) -- libcurl's message contains it
     assert.is_nil(userinfo.redacted(raw_error.reason):find("secret", 1, true))
   end)
 end)
@@ -132,7 +132,7 @@ describe("base_url", function()
     end
   end)
 
-  it("is never Klaviyo's without encryption", function()
+  it("of Klaviyo is an error without encryption", function()
     for _, url in ipairs { "http://a.klaviyo.com", "http://A.KLAVIYO.com:80", "HTTP://a-client.klaviyo.com/x",
       "http://klaviyo.com", "http://a.klaviyo.com." } do
       local message = raised(function() new { base_url = url } end)
@@ -143,16 +143,16 @@ describe("base_url", function()
     end
   end)
 
-  it("of another host without encryption is warned of once", function()
+  it("of another host without encryption causes one warning", function()
     local server = raw.start { answers = { { body = '{"data":[]}' } } }
-    local said = {}
+    local warnings = {}
     local function note(message)
       if message:find("encrypted", 1, true) then
-        said[#said + 1] = message
+        warnings[#warnings + 1] = message
       end
     end
     warning.forget()
-    -- a proxy is asked for a host that need not be there
+    -- the proxy receives the request, so that the host need not exist
     for _ = 1, 3 do
       local client = new { base_url = "http://gw.example/klaviyo", proxy = "127.0.0.1:" .. server.port, pacing = false,
         on_warning = note }
@@ -160,10 +160,10 @@ describe("base_url", function()
       assert(client.lists:list())
     end
     assert.same({ "klaviyo: base_url http://gw.example/klaviyo is not encrypted: others on the network can read the "
-      .. "key and the data; use https" }, said)
+      .. "key and the data; use https" }, warnings)
     local near = new { base_url = "http://127.0.0.1:" .. server.port, proxy = "", pacing = false, on_warning = note }
     assert(near.lists:list())
     server:stop()
-    assert.equal(1, #said)
+    assert.equal(1, #warnings)
   end)
 end)

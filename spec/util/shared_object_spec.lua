@@ -14,7 +14,7 @@ describe("a shared object", function()
       assert.equal("klaviyo: built for " .. _VERSION, module.built_for)
     end)
 
-    it("for another Lua says for which: " .. name, function()
+    it("for another Lua is an error that names it: " .. name, function()
       local other = jit and "lua5.4" or "luajit"
       local path = ("build/%s/%s.so"):format(other, (name:gsub("%.", "/")))
       if not shell.read(path) then
@@ -28,7 +28,7 @@ describe("a shared object", function()
         jit and "Lua 5.4" or "Lua 5.1", jit and "LuaJIT (Lua 5.1)" or "Lua 5.4"), output)
     end)
 
-    it("of another version is refused: " .. name, function()
+    it("of another version is an error: " .. name, function()
       local output = script.run(([[
         package.loaded["klaviyo.version"] = "9.9.9"
         print(select(2, pcall(require, "%s")))
@@ -38,7 +38,7 @@ describe("a shared object", function()
     end)
   end
 
-  it("that is not there is named, with the places that were searched", function()
+  it("that is missing is an error that lists the searched paths", function()
     local output = script.run [[
       package.cpath = "/nowhere/?.so;/else%where/?.so"
       print(select(2, pcall(require, "klaviyo")))
@@ -47,7 +47,7 @@ describe("a shared object", function()
       .. "\tno file '/nowhere/klaviyo/core.so'\n\tno file '/else%where/klaviyo/core.so'\n", output)
   end)
 
-  it("that is damaged gives the loader's words", function()
+  it("that is damaged is an error with the loader's message", function()
     local output = script.run [[
       local dir = os.tmpname()
       os.remove(dir)
@@ -61,30 +61,30 @@ describe("a shared object", function()
 end)
 
 if not jit or worker.missing() then
-  return -- what runs in nginx is LuaJIT in any case: once is enough
+  return -- nginx runs LuaJIT under either interpreter: one run is enough
 end
 
 describe("nginx, reloaded after an upgrade of the rock", function()
-  it("goes on with the old version and says what to do", function()
+  it("keeps the old version, and logs what to do", function()
     local _, dir = shell.run("mktemp -d")
     dir = dir:gsub("%s+$", "")
     shell.run("mkdir " .. dir .. "/klaviyo")
     local file = dir .. "/klaviyo/version.lua"
     shell.write(file, ("return %q\n"):format(version))
-    local world = worker.start({ base_url = "http://127.0.0.1:1", key = "pk_none" }, {
+    local instance = worker.start({ base_url = "http://127.0.0.1:1", key = "pk_none" }, {
       locations = { ["/version"] = [[ ngx.print(require("klaviyo")._VERSION) ]] },
       replace = { { 'lua_package_path "', 'lua_package_path "' .. dir .. "/?.lua;" } },
     })
-    assert.equal(version, (world:get("/version")))
+    assert.equal(version, (instance:get("/version")))
     shell.write(file, 'return "9.9.9"\n')
-    world:signal("HUP")
-    local told = shell.wait_for(function()
-      return world:logs():match("the version of klaviyo.core is [^\n]*")
+    instance:signal("HUP")
+    local message = shell.wait_for(function()
+      return instance:logs():match("the version of klaviyo.core is [^\n]*")
     end)
-    assert.equal(version, (world:get("/version")))
-    world:stop()
+    assert.equal(version, (instance:get("/version")))
+    instance:stop()
     shell.run("rm -r " .. dir)
     assert.equal(("the version of klaviyo.core is %s, that of the Lua files is 9.9.9: "):format(version)
-      .. "a reload keeps the old object in memory; restart nginx, or upgrade its binary", told)
+      .. "a reload keeps the old object in memory; restart nginx, or upgrade its binary", message)
   end)
 end)

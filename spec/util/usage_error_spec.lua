@@ -20,7 +20,7 @@ describe("usage_error.raise", function()
     assert.matches("^[^\n]*usage_error_spec%.lua:" .. line .. ": filter equals", message)
   end)
 
-  it("names it however many functions of the library are between", function()
+  it("blames that line through any number of library functions", function()
     local line
     local ok, message = pcall(function()
       line = here() + 1
@@ -43,7 +43,7 @@ describe("usage_error.raise", function()
     assert.matches("usage_error_spec%.lua:" .. line .. ": ", message)
   end)
 
-  it("blames a task's function where its line is gone with a tail call", function()
+  it("blames a task's function if a tail call has removed its line", function()
     local line
     local function made()
       line = here() + 1
@@ -67,13 +67,13 @@ describe("usage_error.raise", function()
     assert.equal("datetime: expected RFC 3339 text or seconds, got a table", message)
   end)
 
-  it("blames nobody when nobody of outside called", function()
+  it("blames no line if no caller is outside the library", function()
     local ok, message = coroutine.resume(coroutine.create(datetime.new), {})
     assert.is_false(ok)
     assert.equal("datetime: expected RFC 3339 text or seconds, got a table", message)
   end)
 
-  it("formats only when there is something to put in", function()
+  it("formats only if arguments are passed", function()
     local _, message = pcall(usage_error.raise, "100% wrong")
     assert.matches("100%% wrong$", message)
     _, message = pcall(usage_error.raise, "%d%% wrong", 7)
@@ -98,7 +98,7 @@ describe("usage_error.nearest", function()
     assert.equal("name", usage_error.nearest("nmae", { "name" }))
   end)
 
-  it("takes a set as well", function()
+  it("accepts a set too", function()
     assert.equal("email", usage_error.nearest("emails", { email = true, phone = true }))
   end)
 
@@ -108,12 +108,12 @@ describe("usage_error.nearest", function()
     assert.is_nil(usage_error.nearest("", names))
   end)
 
-  it("takes any value for a name", function()
+  it("accepts any value as a name", function()
     assert.equal("12", usage_error.nearest(12, { "12" }))
     assert.is_nil(usage_error.nearest(true, { "email" }))
   end)
 
-  it("gives the same answer every time", function()
+  it("returns the same name every time", function()
     for _ = 1, 20 do
       assert.equal("ab", usage_error.nearest("ax", { ac = true, ab = true, ad = true }))
     end
@@ -121,7 +121,7 @@ describe("usage_error.nearest", function()
 end)
 
 describe("usage_error.unknown", function()
-  local function said(...)
+  local function message_of(...)
     local ok, message = pcall(usage_error.unknown, ...)
     assert.is_false(ok)
     return message
@@ -129,42 +129,41 @@ describe("usage_error.unknown", function()
 
   it("suggests the nearest name and lists the allowed ones", function()
     assert.matches('unknown attribute "emails"; did you mean "email"%? allowed: email, name$',
-      said("attribute", "emails", { "name", "email" }))
+      message_of("attribute", "emails", { "name", "email" }))
   end)
 
-  it("does without a hint", function()
+  it("omits the hint if no name is near", function()
     assert.matches('unknown attribute "birthday"; allowed: email, name$',
-      said("attribute", "birthday", { name = true, email = true }))
+      message_of("attribute", "birthday", { name = true, email = true }))
   end)
 
-  it("says when there is nothing at all", function()
-    assert.matches('unknown attribute "x"; allowed: none$', said("attribute", "x", {}))
+  it("reports that no name is allowed", function()
+    assert.matches('unknown attribute "x"; allowed: none$', message_of("attribute", "x", {}))
   end)
 
-  it("names all up to forty, and of more those that come near", function()
+  it("lists up to forty names, and of more only the nearest", function()
     local many = {}
     for i = 1, 50 do
       many[i] = ("name%02d"):format(i)
     end
-    local message = said("attribute", "x", many)
+    local message = message_of("attribute", "x", many)
     assert.matches("allowed: name01, name02, name03, name04, name05, "
       .. "… %(50 in all%)$", message)
     assert.matches("allowed: name17, name07, name10, name11, name12, ",
-      said("attribute", "name17", many))
+      message_of("attribute", "name17", many))
   end)
 
-  it("survives a name with a per cent sign", function()
-    assert.matches('unknown attribute "50%%s"', said("attribute", "50%s", { "a" }))
+  it("accepts a name with a per cent sign", function()
+    assert.matches('unknown attribute "50%%s"', message_of("attribute", "50%s", { "a" }))
   end)
 end)
 
--- Fault 11: a value that is not a name, a count or a value was shown as an address, or
--- taken.
+-- Fault 11: a value of the wrong kind was accepted, or shown as a memory address.
 describe("a message", function()
   local raises = require "spec.support.raises"
   local client = klaviyo.new { api_key = "pk_x", company_id = "AbCdEf", on_warning = function() end }
 
-  it("never shows an address in memory", function()
+  it("never shows a memory address", function()
     local null = klaviyo.null
     for _, fn in ipairs {
       function() client:build(null) end,
@@ -208,13 +207,13 @@ describe("a message", function()
       function() filter.any("email", { null }) end,
       function() filter.all(null) end,
     } do
-      local said = raises({}, fn)
-      assert.is_nil(said:find("userdata", 1, true), said)
-      assert.is_nil(said:find("0x", 1, true), said)
+      local message = raises({}, fn)
+      assert.is_nil(message:find("userdata", 1, true), message)
+      assert.is_nil(message:find("0x", 1, true), message)
     end
   end)
 
-  it("refuses a count that is not whole", function()
+  it("requires a whole number for a count", function()
     for _, value in ipairs { 2.5, -1, "3", 0 / 0, 1 / 0 } do
       raises("limit must be a whole number", function() client:each("get_profiles", { limit = value }) end)
       raises("limit must be a whole number", function() client.profiles:pages { limit = value } end)
@@ -230,7 +229,7 @@ describe("a message", function()
     end
   end)
 
-  it("says where a body holds itself", function()
+  it("names the path at which a body contains itself", function()
     local document = { data = { type = "event", attributes = {} } }
     document.data.attributes.properties = { orders = {} }
     document.data.attributes.properties.orders[1] = document.data.attributes.properties.orders
@@ -252,17 +251,17 @@ describe("a message", function()
 end)
 
 -- Fault 44
-describe("a message says what to do:", function()
+describe("a message names", function()
   local raises = require "spec.support.raises"
   local client = klaviyo.new { api_key = "pk_x", on_warning = function() end }
 
-  it("which filter is missing", function()
+  it("the missing filter", function()
     raises('get_campaigns needs filter, such as klaviyo.filter.equals("messages.channel", "email")', function()
       client.campaigns:list()
     end)
   end)
 
-  it("how the size of a page is passed", function()
+  it("the argument for the page size", function()
     for _, name in ipairs { "limit", "page_size" } do
       raises({ ('unknown argument "%s" of get_profiles'):format(name), "page = {size = …}" }, function()
         client.profiles:list { [name] = 5 }
@@ -270,23 +269,23 @@ describe("a message says what to do:", function()
     end
   end)
 
-  it("where a property of one's own goes", function()
+  it("the member for custom properties", function()
     raises({ 'unknown attribute of create_profile "plan"', "properties = {plan = …}" }, function()
       client.profiles:create { plan = "gold" }
     end)
     raises({ "unknown attribute", 'did you mean "email"?' }, function() client.profiles:create { emial = "x" } end)
   end)
 
-  it("what a table has", function()
+  it("the members of a table", function()
     raises({ "query_campaign_values: timeframe must be a table, not a string", "{key = …}", "{end = …, start = …}" },
       function() client.campaigns:query_values { timeframe = "last_30_days", statistics = { "opens" } } end)
   end)
 
-  it("the error if there is no name", function()
+  it("the table itself if a value has no name", function()
     raises("create_list: its table must be a table", function() klaviyo.document("create_list", 5) end)
   end)
 
-  it("the name of a setting in this library", function()
+  it("this library's name of a setting", function()
     raises('unknown setting "dry_run": client:build', function() client:with { dry_run = true } end)
     raises({ 'unknown setting "max_retries"', "retries" }, function() client:with { max_retries = 1 } end)
     raises({ 'unknown setting "debugging"', "debug", "on_wait" }, function() client:with { debugging = 1 } end)

@@ -46,14 +46,14 @@ describe("datetime", function()
     assert.equal("2024-10-15T00:00:00Z", tostring(datetime("2024-10-15t00:00:00z")))
   end)
 
-  it("knows the datetime_value of a text", function()
+  it("computes the epoch of a text", function()
     assert.equal(1728950400, datetime("2024-10-15T02:00:00+02:00").epoch)
     assert.equal(1728950400, datetime("2024-10-14T19:30:00-04:30").epoch)
     assert.equal(1728950400.5, datetime("2024-10-15T00:00:00.5Z").epoch)
     assert.equal(662688000, datetime("1990-12-31T23:59:60Z").epoch)
   end)
 
-  it("refuses text that is not an RFC 3339 date-time", function()
+  it("raises for text that is not an RFC 3339 date-time", function()
     local wrong = {
       "", "now", "2024-10-15", "2024-10-15 00:00:00Z", "2024-10-15T00:00Z",
       "2024-10-15T00:00:00", "2024-13-01T00:00:00Z", "2024-00-01T00:00:00Z",
@@ -73,7 +73,7 @@ describe("datetime", function()
     end
   end)
 
-  it("refuses other values at the caller's line", function()
+  it("raises for other values at the caller's line", function()
     local line = debug.getinfo(1, "l").currentline + 2
     local ok, message = pcall(function()
       local datetime_value = datetime("yesterday")
@@ -89,7 +89,7 @@ describe("datetime", function()
     assert.error_matches(function() datetime(true) end, "got a boolean")
   end)
 
-  it("compares by instant", function()
+  it("compares by the point in time", function()
     local a, b = datetime("2024-10-15T02:00:00+02:00"), datetime(1728950400)
     assert.is_true(a == b)
     assert.is_true(a <= b)

@@ -1,4 +1,4 @@
--- klaviyo.dump, and what documents, resources and results print as.
+-- klaviyo.dump, and the printed form of documents, resources and results.
 local connect = require "spec.support.connect"
 local key = require "spec.support.key"
 local klaviyo = require "klaviyo"
@@ -32,7 +32,7 @@ describe("klaviyo.values.dump", function()
     assert.equal("[[], [[]]]", dump(klaviyo.json.decode "[[],[[]]]"))
   end)
 
-  it("breaks lines where one is too long", function()
+  it("breaks a line that is too long", function()
     assert.equal('{\n  "a": "' .. ("x"):rep(60) .. '",\n  "b": [\n    "' .. ("y"):rep(40) .. '",\n    "'
       .. ("z"):rep(40) .. '"\n  ],\n  "c": {"d": 1}\n}', dump {
       a = ("x"):rep(60), b = { ("y"):rep(40), ("z"):rep(40) }, c = { d = 1 },
@@ -41,7 +41,7 @@ describe("klaviyo.values.dump", function()
     assert.matches('^%[\n    "x', dump({ ("x"):rep(60), ("y"):rep(60) }, { indent = 4 }))
   end)
 
-  it("shows a cycle, and shares as often as they are", function()
+  it("marks a cycle, and repeats a shared table", function()
     local t = { name = "t" }
     t.self, t.list = t, { t }
     assert.equal('{"list": [<cycle>], "name": "t", "self": <cycle>}', dump(t))
@@ -49,7 +49,7 @@ describe("klaviyo.values.dump", function()
     assert.equal("[[1], [1]]", dump { shared, shared })
   end)
 
-  it("is bounded", function()
+  it("limits its output", function()
     local deep = {}
     local top = deep
     for _ = 1, 5000 do
@@ -75,7 +75,7 @@ describe("klaviyo.values.dump", function()
     assert.is_true(#dump(wide, { max_bytes = 1000 }) < 3000)
   end)
 
-  it("shows keys and tokens of nobody", function()
+  it("redacts keys and tokens", function()
     local private = "pk_" .. ("0123456789abcdef"):rep(2)
     local text = dump {
       api_key = "one", ["Api-Key"] = "two", access_token = { "three" }, Authorization = "four", secrets = { "five" },
@@ -92,7 +92,7 @@ describe("klaviyo.values.dump", function()
     assert.equal('"pk_short"', dump "pk_short")
   end)
 
-  it("shows what has a text of its own by that", function()
+  it("uses the __tostring of a value", function()
     local client = klaviyo.new { api_key = key }
     local text = dump { client, klaviyo.datetime(0), klaviyo.filter.equals("email", "x"), client.profiles }
     assert.matches("^%[\n  <klaviyo.Client %(.-%)>,\n  \"1970%-01%-01T00:00:00Z\",", text)
@@ -103,7 +103,7 @@ describe("klaviyo.values.dump", function()
     assert.equal('{"a": 1}', dump(setmetatable({ a = 1 }, { __index = error, __pairs = error, __tojson = error })))
   end)
 
-  it("refuses options that are wrong", function()
+  it("raises for wrong options", function()
     raises({ 'unknown option of dump "depth"', "max_depth" }, function() local _ = dump({}, { depth = 1 }) end)
     raises("dump: max_items must be an integer from 0, not 1.5", function()
       local _ = dump({}, { max_items = 1.5 })
@@ -114,30 +114,30 @@ describe("klaviyo.values.dump", function()
 end)
 
 describe("print", function()
-  local world = sandbox.here(setup, teardown, { profiles = 30 })
+  local fixture = sandbox.here(setup, teardown, { profiles = 30 })
 
   it("shows a document, and a resource", function()
-    local doc = assert(world.client:call("get_profiles", { page = { size = 5 } }))
+    local doc = assert(fixture.client:call("get_profiles", { page = { size = 5 } }))
     assert.matches('^{\n  "data": %[\n    {\n      "attributes": {', tostring(doc))
     assert.matches('"email": "profile%-0000001@example%.com"', tostring(doc))
     assert.matches('"title": null', tostring(doc.data[1]))
     assert.matches('"type": "profile"\n}$', tostring(doc.data[1]))
-    assert.equal(tostring(doc.data[1]), tostring(world.client.profiles:first()))
-    local one = assert(world.client:call("get_profile", { id = doc.data[1].id }))
+    assert.equal(tostring(doc.data[1]), tostring(fixture.client.profiles:first()))
+    local one = assert(fixture.client:call("get_profile", { id = doc.data[1].id }))
     assert.equal("{\n", tostring(one.data):sub(1, 2))
     assert.equal(dump(one.data), tostring(one.data))
-    local list = assert(world.client.lists:create { name = "gone" }).data
-    assert.equal("{}", tostring(assert(world.client.lists:delete(list.id))))
+    local list = assert(fixture.client.lists:create { name = "gone" }).data
+    assert.equal("{}", tostring(assert(fixture.client.lists:delete(list.id))))
   end)
 
-  it("shows what is included", function()
-    assert(world.client.events:create { metric = "Bought", profile = { email = "r@example.com" }, properties = {} })
-    local doc = assert(world.client:call("get_events", { include = { "metric" } }))
+  it("shows included resources", function()
+    assert(fixture.client.events:create { metric = "Bought", profile = { email = "r@example.com" }, properties = {} })
+    local doc = assert(fixture.client:call("get_events", { include = { "metric" } }))
     assert.matches('"name": "Bought"', tostring(doc:resolve(doc.data[1].relationships.metric.data)))
   end)
 
-  it("leaves resources plain tables", function()
-    local doc = assert(world.client:call("get_profiles", { page = { size = 1 } }))
+  it("keeps resources plain tables", function()
+    local doc = assert(fixture.client:call("get_profiles", { page = { size = 1 } }))
     local names = {}
     for name in pairs(doc.data[1]) do
       names[#names + 1] = name
@@ -148,21 +148,21 @@ describe("print", function()
     assert.equal(klaviyo.json.encode(klaviyo.json.decode(doc.response.body)), klaviyo.json.encode(doc))
   end)
 
-  it("shows a long page in brief", function()
-    local doc = assert(world.client:call("get_profiles", { page = { size = 30 } }))
+  it("shortens a long page", function()
+    local doc = assert(fixture.client:call("get_profiles", { page = { size = 30 } }))
     assert.matches("… %d+ more", tostring(doc))
     assert.is_true(#tostring(doc) < 30000)
     assert.is_true(#dump(doc) > #tostring(doc))
   end)
 
   it("shows a response, an error and a result of an import", function()
-    local doc = assert(world.client:call("get_lists"))
+    local doc = assert(fixture.client:call("get_lists"))
     assert.matches("^klaviyo%.Response: 200, %d+ bytes, %d+%.%d%d%d s$", tostring(doc.response))
-    local _, err = world.client:call("get_list", { id = "none" })
+    local _, err = fixture.client:call("get_list", { id = "none" })
     assert.matches("^klaviyo: get_list: 404 not_found", tostring(err))
     assert.matches('"kind": "api"', dump(err))
     assert.matches('"status": 404', dump(err))
-    local result = assert(world.client.profiles:import { { email = "a@example.com" }, { email = "not an address" } })
+    local result = assert(fixture.client.profiles:import { { email = "a@example.com" }, { email = "not an address" } })
     assert.matches("^klaviyo import: submitted %d, completed 1, failed 1, skipped 0, unknown 0, in %d+%.%d s$",
       tostring(result))
     assert.matches('"completed": 1', dump(result))
@@ -171,7 +171,7 @@ end)
 
 it("a response that contains the key is printed without it", function()
   local private = "pk_" .. ("0123456789abcdef"):rep(2)
-  raw.with({ answers = { { body = ('{"data":{"type":"x","id":"1","attributes":{"said":"%s"}}}'):format(private) },
+  raw.with({ answers = { { body = ('{"data":{"type":"x","id":"1","attributes":{"note":"%s"}}}'):format(private) },
     { status = 400, body = ('{"errors":[{"detail":"no such key: %s"}]}'):format(private) } } }, function(server)
     local client = connect(server.url, { api_key = private, retries = 0 })
     local doc = assert(client:call("get_lists"))

@@ -8,14 +8,14 @@ local function random(low, high)
   return low + seed % (high - low + 1)
 end
 
-local function refused(pattern, fn, ...)
+local function raises(pattern, fn, ...)
   local ok, message = pcall(fn, ...)
   assert.is_false(ok)
   assert.matches(pattern, message)
 end
 
--- A reader of our own, as strict as can be and unlike the one in the library:
--- byte after byte, JSON's strings, no blanks. Gives { {operator, field, value} }.
+-- Parses a filter, independently of the library and more strictly: byte by byte,
+-- with JSON strings and without blanks. Returns {{operator, field, value}}.
 local function read(text)
   local at = 1
   local function expect(char)
@@ -88,7 +88,7 @@ local function read(text)
   return terms
 end
 
--- What an attacker would try, and plain text.
+-- Characters that an attacker would try, and plain text.
 local pieces = {
   '"', "\\", "'", ")", "(", ",", "[", "]", "equals(id,\"x\")", "),any(", '\\"',
   "a", "Z", "0", " ", "\n", "\r", "\0", "\127", "\t", "%", "&", "#", "+", "/",
@@ -152,7 +152,7 @@ describe("filter", function()
       tostring(f.less_than("x", "2024-10-15T09:00:00.5+02:00")))
   end)
 
-  -- Fault 44: os.time() went out as a bare number, which no such field takes.
+  -- Fault 44: os.time() was written as a number, which these fields do not accept.
   it("writes seconds since 1970 as a date-time where the field is one", function()
     for _, field in ipairs {
       "datetime", "created", "updated", "created_at", "joined_group_at",
@@ -164,25 +164,25 @@ describe("filter", function()
       assert.equal("any(" .. field .. ",[1970-01-01T00:00:00Z])", tostring(f.any(field, { 0 })))
     end
     assert.equal("greater-than(timestamp,1728950400)", tostring(f.greater_than("timestamp", 1728950400)))
-    refused("outside the years 0 to 9999", f.less_than, "created", 1728950400000)
+    raises("outside the years 0 to 9999", f.less_than, "created", 1728950400000)
   end)
 
-  it("takes lists marked as such", function()
+  it("accepts lists made by json.array", function()
     assert.equal('any(x,["a"])', tostring(f.any("x", json.array { "a" })))
   end)
 
-  it("takes the fields the API has", function()
+  it("accepts the fields of the API", function()
     for _, field in ipairs {
       "messages.channel", "_kx", "$id", "custom-field",
       "subscriptions.email.marketing.list_suppressions.reason",
-      -- Fault 36: names of metric aggregates were refused.
+      -- Fault 36: the names of metric aggregates raised an error.
       "Email Domain", "$attributed_message", "Größe", "a/b", "50%",
     } do
       assert.equal("has(" .. field .. ")", tostring(f.has(field)))
     end
   end)
 
-  it("lets no string leave its quotes", function()
+  it("escapes each string so that it stays within its quotes", function()
     for _ = 1, 5000 do
       local a, b = random_string(), random_string()
       local text = tostring(f.all(f.equals("x", a), f.any("y.z", { b, a }), f.contains("n", b)))
@@ -200,7 +200,7 @@ describe("filter", function()
     end
   end)
 
-  it("lets no bytes leave their quotes", function()
+  it("escapes or rejects any bytes, so that they stay within their quotes", function()
     for _ = 1, 5000 do
       local bytes = {}
       for i = 1, random(1, 6) do
@@ -218,7 +218,7 @@ describe("filter", function()
     end
   end)
 
-  it("refuses fields and values that would end a term", function()
+  it("raises for fields and values that would end a term", function()
     for _ = 1, 2000 do
       local text = random_string()
       local ok, filter = pcall(f.equals, text, "v")
@@ -230,66 +230,66 @@ describe("filter", function()
       else
         assert.matches("cannot be written as a field's name", filter)
       end
-      refused("not RFC 3339", f.less_than, "created", text)
+      raises("not RFC 3339", f.less_than, "created", text)
     end
     for code = 0, 255 do
       local char = string.char(code)
       assert.equal(char:find("[(),%[%]\"'\\%c\127-\255]") == nil, (pcall(f.has, "a" .. char .. "b")), char)
     end
     for _, blank in ipairs { "", " ", "  ", " a", "a ", "\t", "a\nb" } do
-      refused("cannot be written as a field's name", f.has, blank)
+      raises("cannot be written as a field's name", f.has, blank)
     end
-    refused('"A %(B%)" cannot be written as a field\'s name: it contains %(', f.has, "A (B)")
-    refused("expected a field's name, got nil", f.equals, nil, "x")
-    refused("expected a field's name, got a table", f.equals, {}, "x")
+    raises('"A %(B%)" cannot be written as a field\'s name: it contains %(', f.has, "A (B)")
+    raises("expected a field's name, got nil", f.equals, nil, "x")
+    raises("expected a field's name, got a table", f.equals, {}, "x")
   end)
 
-  it("refuses values of the wrong kind", function()
-    refused("filter equals%(x%): .*got nil", f.equals, "x")
-    refused("filter equals%(x%): .*got a table", f.equals, "x", { "a" })
-    refused("filter equals%(x%): .*got a function", f.equals, "x", print)
-    refused("filter equals%(x%): .*got a filter", f.equals, "x", f.has("y"))
-    refused("cannot be compared with", f.equals, "x", 0 / 0)
-    refused("cannot be compared with", f.less_than, "x", math.huge)
+  it("raises for values of the wrong kind", function()
+    raises("filter equals%(x%): .*got nil", f.equals, "x")
+    raises("filter equals%(x%): .*got a table", f.equals, "x", { "a" })
+    raises("filter equals%(x%): .*got a function", f.equals, "x", print)
+    raises("filter equals%(x%): .*got a filter", f.equals, "x", f.has("y"))
+    raises("cannot be compared with", f.equals, "x", 0 / 0)
+    raises("cannot be compared with", f.less_than, "x", math.huge)
     for _, operator in ipairs { "contains", "starts_with", "ends_with" } do
-      refused("expected a string, got a number", f[operator], "x", 1)
-      refused("expected a string, got a table", f[operator], "x", datetime(0))
-      refused("expected a string, got nil", f[operator], "x")
+      raises("expected a string, got a number", f[operator], "x", 1)
+      raises("expected a string, got a table", f[operator], "x", datetime(0))
+      raises("expected a string, got nil", f[operator], "x")
     end
     for _, operator in ipairs { "less_than", "less_or_equal", "greater_than", "greater_or_equal" } do
-      refused("got a boolean", f[operator], "x", true)
-      refused("got nil", f[operator], "x")
-      refused("got klaviyo.null", f[operator], "x", json.null)
-      refused("not RFC 3339: no such day", f[operator], "x", "2023-02-29T00:00:00Z")
-      refused("not RFC 3339", f[operator], "x", "12")
+      raises("got a boolean", f[operator], "x", true)
+      raises("got nil", f[operator], "x")
+      raises("got klaviyo.null", f[operator], "x", json.null)
+      raises("not RFC 3339: no such day", f[operator], "x", "2023-02-29T00:00:00Z")
+      raises("not RFC 3339", f[operator], "x", "12")
     end
-    refused("takes a field and no value", f.has, "x", "y")
+    raises("takes a field and no value", f.has, "x", "y")
   end)
 
-  it("refuses empty lists, mixed lists and values that are not lists", function()
+  it("raises for empty lists, mixed lists and values that are not lists", function()
     for _, operator in ipairs { "any", "contains_any", "contains_all" } do
-      refused("the list is empty", f[operator], "x", {})
-      refused("the list is empty", f[operator], "x", json.array())
-      refused("the list is mixed: item 1 is a string, item 3 a number", f[operator], "x", { "a", "b", 1 })
-      refused("without holes or names", f[operator], "x", { "a", nil, "b", n = 3 })
-      refused("without holes or names", f[operator], "x", { a = 1 })
-      refused("expected a list, got a string", f[operator], "x", "a")
-      refused("expected a list, got nil", f[operator], "x")
-      refused("expected a list, got a filter", f[operator], "x", f.has("y"))
-      refused("item 2: .*got a table", f[operator], "x", { "a", { "b" } })
-      refused("item 1: .*got klaviyo.null", f[operator], "x", { json.null })
-      refused("expected a list", f[operator], "x", datetime(0))
+      raises("the list is empty", f[operator], "x", {})
+      raises("the list is empty", f[operator], "x", json.array())
+      raises("the list is mixed: item 1 is a string, item 3 a number", f[operator], "x", { "a", "b", 1 })
+      raises("without holes or names", f[operator], "x", { "a", nil, "b", n = 3 })
+      raises("without holes or names", f[operator], "x", { a = 1 })
+      raises("expected a list, got a string", f[operator], "x", "a")
+      raises("expected a list, got nil", f[operator], "x")
+      raises("expected a list, got a filter", f[operator], "x", f.has("y"))
+      raises("item 2: .*got a table", f[operator], "x", { "a", { "b" } })
+      raises("item 1: .*got klaviyo.null", f[operator], "x", { json.null })
+      raises("expected a list", f[operator], "x", datetime(0))
     end
   end)
 
-  it("refuses to join values that are not filters", function()
-    refused("expected filters, got none", f.all)
-    refused("argument 2: expected a filter, got nil", f.all, f.has("x"), nil)
-    refused("argument 1: expected a filter, got a string", f.all, "has(x)")
-    refused("argument 2: expected a filter, got a boolean", f.all, f.has("x"), false)
+  it("raises if asked to join values that are not filters", function()
+    raises("expected filters, got none", f.all)
+    raises("argument 2: expected a filter, got nil", f.all, f.has("x"), nil)
+    raises("argument 1: expected a filter, got a string", f.all, "has(x)")
+    raises("argument 2: expected a filter, got a boolean", f.all, f.has("x"), false)
   end)
 
-  it("says the right operator for a wrong one, at the caller's line", function()
+  it("suggests an operator for a misspelt one, at the caller's line", function()
     local line = debug.getinfo(1, "l").currentline + 2
     local ok, message = pcall(function()
       return f.equal("x", "y")
@@ -297,7 +297,7 @@ describe("filter", function()
     assert.is_false(ok)
     assert.matches("filter_spec%.lua:" .. line
       .. ': unknown filter operator "equal"; did you mean "equals"%?', message)
-    refused('did you mean "greater_than"', function() return f["greater-than"] end)
+    raises('did you mean "greater_than"', function() return f["greater-than"] end)
   end)
 
   it("is distinguished from other tables", function()
@@ -338,18 +338,18 @@ describe("filter.terms", function()
     assert.equal("equals:x", names(" equals(x,null) "))
   end)
 
-  it("lays and(…) flat", function()
+  it("flattens and(…)", function()
     assert.equal("equals:a has:b less-than:c",
       names('and(equals(a,"1"),and(has(b),less-than(c,5)))'))
     assert.equal("equals:a has:b equals:d", names("and(equals(a,1),has(b)),equals(d,2)"))
   end)
 
-  it("sees through quoted strings", function()
+  it("ignores operators in quoted strings", function()
     assert.equal("equals:a equals:b", names([[equals(a,"x),has(y\")"),equals(b,'\'),has(z')]]))
     assert.equal("any:a", names([=[any(a,["]","),any(b,[","\\"])]=]))
   end)
 
-  it("is nil for text that it cannot read", function()
+  it("returns nil for text that it cannot read", function()
     for _, text in ipairs {
       "", " ", "x", "equals", "equals(", "equals(a", "equals(a,", 'equals(a,"b)',
       "equals(a,b),", ",equals(a,b)", "equals(a,b)x", "or(equals(a,1),equals(b,2))",

@@ -13,7 +13,7 @@ local function message_of(value)
   return message
 end
 
--- A small generator of our own: the same numbers on every interpreter.
+-- A small random generator: it returns the same numbers under every interpreter.
 local seed = 20241015
 local function random(low, high)
   seed = (seed * 16807) % 2147483647
@@ -73,7 +73,7 @@ describe("json.encode", function()
     end
   end)
 
-  it("refuses text that is not a number", function()
+  it("raises for text that is not a number", function()
     assert.matches("data%.attributes%.x: .*not a JSON number",
       message_of { data = { attributes = { x = 0 / 0 } } })
     assert.matches("a%[2%]: ", message_of { a = { 1, math.huge } })
@@ -92,7 +92,7 @@ describe("json.encode", function()
     end
   end)
 
-  it("refuses strings that are not UTF-8, naming their path", function()
+  it("raises for strings that are not UTF-8, with their path", function()
     local wrong = {
       "\128", "a\255", "\192\175", "\193\129", "\224\159\191", "\237\160\128",
       "\240\143\191\191", "\244\144\128\128", "\245\128\128\128", "\226\130",
@@ -144,10 +144,10 @@ describe("json.encode", function()
       assert.equal(expected[at], tonumber(number))
     end
     assert.equal(300, at)
-    assert.equal('{"a":1}', json.encode { a = 1 }) -- nothing is left of before
+    assert.equal('{"a":1}', json.encode { a = 1 }) -- nothing is left of the previous call
   end)
 
-  it("refuses mixed tables, holes and keys that are not strings", function()
+  it("raises for mixed tables, holes and keys that are not strings", function()
     assert.matches("data: a list has the key type",
       message_of { data = { 1, type = "x" } })
     assert.matches("data: a list has holes", message_of { data = { 1, 2, nil, 4 } })
@@ -158,7 +158,7 @@ describe("json.encode", function()
       message_of { data = json.array { x = 1 } })
   end)
 
-  it("refuses functions, threads and userdata by their path", function()
+  it("raises for functions, threads and userdata, with their path", function()
     assert.matches("data%.attributes%.x: a function cannot be written",
       message_of { data = { attributes = { x = print } } })
     assert.matches("a%[2%]%.b: a thread", message_of { a = { 1, { b = coroutine.create(print) } } })
@@ -167,7 +167,7 @@ describe("json.encode", function()
     assert.matches("JSON: a nil", message_of(nil))
   end)
 
-  it("refuses cycles and values nested too deep", function()
+  it("raises for cycles and values nested too deep", function()
     local a = { b = { c = {} } }
     a.b.c.again = a
     assert.matches("b%.c%.again: the table contains itself", message_of(a))
@@ -194,7 +194,7 @@ describe("json.encode", function()
     assert.matches("json_spec%.lua:" .. line .. ": x: ", message)
   end)
 
-  it("writes what __tojson gives", function()
+  it("writes the value that __tojson returns", function()
     local mt = { __tojson = function(t) return t.value end }
     assert.equal('{"a":"x","b":{"c":1},"d":[]}', json.encode {
       a = setmetatable({ value = "x" }, mt),
@@ -209,7 +209,7 @@ describe("json.encode", function()
     assert.equal([[{"x":"{\"deep\":{\"a\":1}}","y":2}]], json.encode { y = 2, x = nested })
   end)
 
-  it("leaves metatables of others alone", function()
+  it("ignores metatables of other modules", function()
     local t = setmetatable({ a = 1 }, { __index = { b = 2 } })
     assert.equal('{"a":1}', json.encode(t))
   end)
@@ -227,7 +227,7 @@ describe("json.encode", function()
     })
   end)
 
-  it("refuses an endless chain of __tojson", function()
+  it("raises for an endless chain of __tojson", function()
     local mt = {}
     mt.__tojson = function() return setmetatable({}, mt) end
     assert.matches("nested deeper than 1000", message_of(setmetatable({}, mt)))
@@ -235,7 +235,7 @@ describe("json.encode", function()
     assert.matches("the table contains itself", message_of { a = setmetatable({}, mt) })
   end)
 
-  it("passes on an error of __tojson, and still works", function()
+  it("propagates an error of __tojson, and works afterwards", function()
     local problem = {}
     local t = { a = 1, b = setmetatable({}, { __tojson = function() error(problem) end }) }
     for _ = 1, 100 do
@@ -307,9 +307,9 @@ describe("json.encode", function()
     end
   end)
 
-  it("writes with a point, whatever the locale's is", function()
-    -- Debian's smallest root has no locale with a comma: here is glibc's file
-    -- of one, which other C libraries do not know.
+  it("writes a decimal point in any locale", function()
+    -- A minimal Debian has no locale with a decimal comma: this is glibc's file
+    -- of one, which other C libraries cannot read.
     local dir = os.tmpname()
     os.remove(dir)
     assert.equal(0, select(2, script.shell("mkdir -p " .. dir .. "/comma")))
@@ -331,7 +331,7 @@ describe("json.encode", function()
         assert(json.encode(x) == text, json.encode(x))
         assert(core.number(x) == text)
       end
-      for _, name in ipairs { "C", "comma", "C" } do -- whichever came first
+      for _, name in ipairs { "C", "comma", "C" } do -- in any order
         assert(os.setlocale(name, "numeric"))
         assert(json.decode("[1.5,2.5e3]")[2] == 2500)
         assert(select("#", json.decode("[1.5")) == 2)
@@ -348,19 +348,19 @@ describe("json.encode", function()
 end)
 
 describe("json.array", function()
-  it("marks its argument", function()
+  it("marks its argument as a list", function()
     local t = {}
     assert.equal(t, json.array(t))
     assert.is_true(json.is_array(t))
     assert.equal(t, json.array(t))
   end)
 
-  it("refuses tables that are not plain", function()
+  it("raises for tables with a metatable", function()
     assert.has_error(function() json.array("x") end)
     assert.has_error(function() json.array(setmetatable({}, {})) end)
   end)
 
-  it("knows lists", function()
+  it("recognizes lists", function()
     assert.is_true(json.is_array { 1 })
     assert.is_false(json.is_array {})
     assert.is_false(json.is_array { a = 1 })
@@ -451,7 +451,7 @@ describe("json.decode", function()
     return t
   end
 
-  it("decodes what encode wrote", function()
+  it("decodes the text that encode wrote", function()
     for _ = 1, 1500 do
       local t = { value(1) }
       local written = json.encode(t)
@@ -461,7 +461,7 @@ describe("json.decode", function()
     end
   end)
 
-  it("reads numbers back that no fewer digits would give", function()
+  it("reads numbers back that need all their digits", function()
     for _ = 1, 5000 do
       local x = number()
       local written = core.number(x)
@@ -475,7 +475,7 @@ describe("json.decode", function()
 end)
 
 describe("newer versions of lua-cjson", function()
-  it("give their empty_array and array_mt, which are accepted", function()
+  it("provide empty_array and array_mt, which are accepted", function()
     if not newer_cjson then
       return
     end

@@ -1,6 +1,5 @@
--- A client as its user holds it: what it is, how its methods are called, what
--- the module gives besides.
-local calendar = require "klaviyo.operations.revision_lifecycle"
+-- A client and its methods, and the members of the module.
+local revision_lifecycle = require "klaviyo.operations.revision_lifecycle"
 local cjson = require "cjson"
 local key = require "spec.support.key"
 local klaviyo = require "klaviyo"
@@ -20,7 +19,7 @@ describe("a client's settings", function()
 end)
 
 describe("the module", function()
-  it("has what the documentation names", function()
+  it("has the members of its documentation", function()
     assert.matches("^%d+%.%d+%.%d+", klaviyo._VERSION)
     assert.equal(cjson.null, klaviyo.null)
     assert.equal("[]", require("klaviyo.values.json").encode(klaviyo.array {}))
@@ -31,7 +30,7 @@ describe("the module", function()
     assert.is_nil(klaviyo.no_such_thing)
   end)
 
-  it("loads neither sandbox nor webhooks before they are touched", function()
+  it("loads sandbox and webhooks on first use", function()
     local output = script.run [[
       local klaviyo = require "klaviyo"
       local client = klaviyo.new { api_key = "x" }
@@ -66,7 +65,7 @@ describe("the module", function()
     assert.equal(0, status)
   end)
 
-  it("makes documents as clients do", function()
+  it("builds the same documents as a client", function()
     local flat = { email = "a@example.com" }
     local expected = { data = { type = "profile", attributes = { email = "a@example.com" } } }
     assert.same(expected, klaviyo.document("create_profile", flat))
@@ -77,18 +76,18 @@ describe("the module", function()
 end)
 
 describe("a client", function()
-  local world = sandbox.here(setup, teardown, { profiles = 20 })
+  local fixture = sandbox.here(setup, teardown, { profiles = 20 })
 
-  it("starts nothing when it is made", function()
-    -- to be made in init_by_lua it must not need the network, nor the service
+  it("sends no request when it is created", function()
+    -- a client may be created in init_by_lua, without a network
     for _ = 1, 100 do
-      world:new_client { base_url = "http://no-such-host.invalid" }
+      fixture:new_client { base_url = "http://no-such-host.invalid" }
     end
-    assert.equal(0, world.server:stats().requests)
+    assert.equal(0, fixture.server:stats().requests)
   end)
 
-  it("takes its methods with a colon only", function()
-    local client = world.client
+  it("requires a colon for its methods", function()
+    local client = fixture.client
     for _, name in ipairs { "call", "build", "each", "pages", "ids", "request", "with", "document" } do
       raises("colon", function() client[name]("get_profiles") end)
       raises("colon", function() client[name]() end)
@@ -96,16 +95,16 @@ describe("a client", function()
     end
   end)
 
-  it("names what it has when asked for something else", function()
+  it("suggests a name for a misspelt member", function()
     for wrong, right in pairs { cal = "call", eech = "each", request_ = "request", profils = "profiles" } do
       raises({ wrong, ('did you mean "%s"?'):format(right) }, function()
-        local _ = world.client[wrong]
+        local _ = fixture.client[wrong]
       end)
     end
   end)
 
-  it("blames the line that called, however the call was made", function()
-    local client = world.client
+  it("blames the caller's line, in loops, coroutines and stored methods", function()
+    local client = fixture.client
     raises("unknown operation", function()
       for _ in client:each("get_profils") do end
     end)
@@ -126,16 +125,16 @@ describe("a client", function()
     end)
   end)
 
-  it("may be called from coroutines, one after another in each other's midst", function()
-    local client = world.client
-    local function walker(size)
+  it("may be called from coroutines that alternate", function()
+    local client = fixture.client
+    local function iterate(size)
       return coroutine.wrap(function()
         for profile in client:each("get_profiles", { page = { size = size } }) do
           coroutine.yield(profile.id)
         end
       end)
     end
-    local one, two = walker(3), walker(7)
+    local one, two = iterate(3), iterate(7)
     for _ = 1, 20 do
       assert.equal(one(), two())
     end
@@ -143,129 +142,129 @@ describe("a client", function()
     assert.is_nil(two())
   end)
 
-  it("may be shared: no call leaves a trace in it for the next", function()
-    local client = world.client
+  it("may be shared: a call does not affect the next", function()
+    local client = fixture.client
     assert(client:call("get_lists", { headers = { ["X-One"] = "1" } }))
-    assert.equal("1", world:latest().headers["x-one"])
+    assert.equal("1", fixture:latest().headers["x-one"])
     assert(client:call("get_lists", nil, { headers = { ["X-Two"] = "2" } }))
-    assert.is_nil(world:latest().headers["x-one"])
+    assert.is_nil(fixture:latest().headers["x-one"])
     assert(client:call("get_lists"))
-    assert.is_nil(world:latest().headers["x-two"])
+    assert.is_nil(fixture:latest().headers["x-two"])
     assert.equal("timeout", (function()
-      world.server:fault { operation = "get_lists", delay = 0.5 }
+      fixture.server:fault { operation = "get_lists", delay = 0.5 }
       return select(2, client:call("get_lists", nil, { timeout = 0.1 })).kind
     end)())
-    world.server:fault { operation = "get_lists", delay = 0.3 }
+    fixture.server:fault { operation = "get_lists", delay = 0.3 }
     assert(client:call("get_lists"))
   end)
 
-  it("is collected with all that hangs on it", function()
-    local gone = setmetatable({}, { __mode = "k" })
+  it("is collected with its objects", function()
+    local clients = setmetatable({}, { __mode = "k" })
     for _ = 1, 20 do
-      local client = world:new_client()
+      local client = fixture:new_client()
       assert(client.profiles:list { page = { size = 1 } })
       client:each("get_profiles", { page = { size = 1 } }):next()
-      gone[client] = true
+      clients[client] = true
     end
     collectgarbage()
     collectgarbage()
     assert.is_true(#(function()
       local left = {}
-      for client in pairs(gone) do
+      for client in pairs(clients) do
         left[#left + 1] = client
       end
       return left
     end)() <= 1)
   end)
 
-  it("may be under way when the script ends", function()
+  it("may have a request in progress when the script ends", function()
     local output, status = script.run([[
       package.path = "./?.lua;" .. package.path
       local client = require("spec.support.connect")((...))
       local it = client:each("get_profiles", { page = { size = 1 } })
       print(it:next().type)
       os.exit(0, true)
-    ]], { args = { world.server.base_url } })
+    ]], { args = { fixture.server.base_url } })
     assert.equal("profile\n", output)
     assert.equal(0, status)
   end)
 
-  it("with a revision of its own asks for that one", function()
+  it("sends the revision of its settings or of the call", function()
     local dates = {}
     for _, revision in ipairs(klaviyo.revisions()) do
       dates[#dates + 1] = revision.date
-      assert(world:new_client({ revision = revision.date }):call("get_lists"))
-      assert.equal(revision.date, world:latest().headers.revision)
-      assert(world.client:call("get_lists", nil, { revision = revision.date }))
-      assert.equal(revision.date, world:latest().headers.revision)
+      assert(fixture:new_client({ revision = revision.date }):call("get_lists"))
+      assert.equal(revision.date, fixture:latest().headers.revision)
+      assert(fixture.client:call("get_lists", nil, { revision = revision.date }))
+      assert.equal(revision.date, fixture:latest().headers.revision)
     end
     assert.equal("2024-10-15", dates[1])
   end)
 end)
 
 describe("a warning", function()
-  local world = sandbox.here(setup, teardown)
-  local said, client
+  local fixture = sandbox.here(setup, teardown)
+  local warnings, client
 
   before_each(function()
-    said = {}
+    warnings = {}
     revision_warning.forget()
-    client = world:new_client { on_warning = function(message)
-      said[#said + 1] = message
+    client = fixture:new_client { on_warning = function(message)
+      warnings[#warnings + 1] = message
     end }
   end)
 
   after_each(function()
-    calendar.set_today(nil)
+    revision_lifecycle.set_today(nil)
   end)
 
-  it("of a revision past its time is said once, for all clients", function()
-    calendar.set_today("2026-11-23")
+  it("of a revision past its time is warnings once, for all clients", function()
+    revision_lifecycle.set_today("2026-11-23")
     for _ = 1, 3 do
       assert(client:call("get_lists"))
       assert(client:with({ timeout = 5 }):call("get_lists"))
     end
-    local of_age = 0
-    for _, message in ipairs(said) do
-      of_age = of_age + (message:find("was retired on 2026-10-15", 1, true) and 1 or 0)
+    local retired = 0
+    for _, message in ipairs(warnings) do
+      retired = retired + (message:find("was retired on 2026-10-15", 1, true) and 1 or 0)
       assert.is_nil(message:find(key, 1, true))
     end
-    assert.equal(1, of_age)
+    assert.equal(1, retired)
   end)
 
-  it("is not given for a revision in its first year", function()
-    calendar.set_today("2025-10-14")
+  it("is not issued for a revision in its first year", function()
+    revision_lifecycle.set_today("2025-10-14")
     assert(client:call("get_lists"))
-    assert.same({}, said)
-    calendar.set_today("2025-10-15")
+    assert.same({}, warnings)
+    revision_lifecycle.set_today("2025-10-15")
     revision_warning.forget()
     assert(client:call("get_lists"))
-    assert.matches("is deprecated since 2025%-10%-15", said[1])
+    assert.matches("is deprecated since 2025%-10%-15", warnings[1])
   end)
 
-  it("is not given for a request that is only built", function()
-    calendar.set_today("2026-11-23")
+  it("is not issued for a request that is only built", function()
+    revision_lifecycle.set_today("2026-11-23")
     client:build("get_lists")
-    assert.same({}, said)
+    assert.same({}, warnings)
   end)
 
-  it("goes to stderr when nobody takes it", function()
+  it("is written to stderr without on_warning", function()
     local output = script.run([[
       require("klaviyo.operations.revision_lifecycle").set_today("2026-11-23")
       local client = require("klaviyo").new { base_url = ..., proxy = "", rate_limit_file = false }
       client:call("get_lists")
       client:call("get_lists")
-    ]], { args = { world.server.base_url }, env = { KLAVIYO_API_KEY = key } })
+    ]], { args = { fixture.server.base_url }, env = { KLAVIYO_API_KEY = key } })
     assert.matches("^klaviyo: revision 2024%-10%-15 was retired [^\n]*\n$", output)
   end)
 end)
 
--- Fault 14: a tenant without a key got the operator's.
+-- Fault 14: a tenant without a key used the operator's.
 describe("client:as", function()
   local base = klaviyo.new { api_key = "pk_operator", company_id = "OPERAT", rate_limit_key = "operator", timeout = 7,
     auth_scheme = "Bearer", headers = { authorization = "Bearer pk_operator", ["X-Kept"] = "kept" } }
 
-  it("has no key but the one that it is passed", function()
+  it("uses only the key that is passed", function()
     local tenant = base:as { api_key = "pk_tenant" }
     local headers = assert(tenant:build("get_lists")).headers
     assert.equal("Klaviyo-API-Key pk_tenant", headers.Authorization)
@@ -275,7 +274,7 @@ describe("client:as", function()
     assert.equal("Bearer token", headers.Authorization)
   end)
 
-  it("takes over what belongs to no account, and nothing else", function()
+  it("copies only the settings that do not belong to an account", function()
     local client_settings = require "klaviyo.client_settings"
     local values = client_settings.of(base:as { api_key = "pk_tenant", retries = 1 })
     assert.same({ 7, 1 }, { values.timeout, values.retries })
@@ -287,7 +286,7 @@ describe("client:as", function()
     assert.equal("OPERAT", client_settings.of(base).company_id)
   end)
 
-  it("refuses no key, whatever the first client and the environment have", function()
+  it("raises without a key, whether or not the first client or the environment has one", function()
     for _, options in ipairs { {}, { company_id = "TENANT" }, { timeout = 3 } } do
       local ok, message = pcall(function() return base:as(options) end)
       assert.is_false(ok)

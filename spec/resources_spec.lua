@@ -1,5 +1,5 @@
 -- client.profiles:list(), client.lists:at(id).profiles:add(ids): the verbs, and
--- what they are on the wire.
+-- the requests that they send.
 local cjson = require "cjson"
 local connect = require "spec.support.connect"
 local errors = require "klaviyo.response.errors"
@@ -12,16 +12,16 @@ local sandbox = require "spec.support.sandbox"
 local PROFILES = 2600
 
 describe("a resource", function()
-  local world = sandbox.here(setup, teardown, { profiles = PROFILES })
+  local fixture = sandbox.here(setup, teardown, { profiles = PROFILES })
   local client
 
   setup(function()
-    client = world.client
+    client = fixture.client
   end)
 
-  -- What the latest request was.
-  local function seen(method, uri, body)
-    local request = world:latest()
+  -- Compares the latest request, and returns it.
+  local function assert_request(method, uri, body)
+    local request = fixture:latest()
     assert.equal(method, request.method)
     assert.equal(uri, request.uri)
     assert.same(body, request.body and cjson.decode(request.body))
@@ -36,24 +36,24 @@ describe("a resource", function()
     it("list", function()
       local doc = assert(client.profiles:list { page = { size = 3 }, fields = { profile = { "email" } } })
       assert.equal(3, #doc.data)
-      seen("GET", "/api/profiles?fields%5Bprofile%5D=email&page%5Bsize%5D=3")
+      assert_request("GET", "/api/profiles?fields%5Bprofile%5D=email&page%5Bsize%5D=3")
       assert(client.lists:list())
-      seen("GET", "/api/lists")
+      assert_request("GET", "/api/lists")
       assert(client.catalog_items:list())
-      seen("GET", "/api/catalog-items")
+      assert_request("GET", "/api/catalog-items")
     end)
 
     it("get", function()
       local id = client.profiles:first().id
       local doc = assert(client.profiles:get(id, { fields = { profile = { "email" } } }))
       assert.equal(id, doc.data.id)
-      seen("GET", "/api/profiles/" .. id .. "?fields%5Bprofile%5D=email")
+      assert_request("GET", "/api/profiles/" .. id .. "?fields%5Bprofile%5D=email")
       assert.same({ email = "profile-0000001@example.com" }, doc.data.attributes)
     end)
 
     it("first", function()
       assert.equal("profile-0000001@example.com", client.profiles:first().attributes.email)
-      seen("GET", "/api/profiles?page%5Bsize%5D=1")
+      assert_request("GET", "/api/profiles?page%5Bsize%5D=1")
       assert.equal("profile-0000002@example.com", client.profiles:first {
         filter = klaviyo.filter.equals("email", "profile-0000002@example.com"),
       }.attributes.email)
@@ -90,23 +90,23 @@ describe("a resource", function()
       assert.equal(5, #client.profiles:pages({ page = { size = 5 } }):next().data)
     end)
 
-    it("options of its own", function()
-      local other = { base_url = world.server.base_url .. "/klaviyo", auth_scheme = "Bearer" }
+    it("calls with options", function()
+      local other = { base_url = fixture.server.base_url .. "/klaviyo", auth_scheme = "Bearer" }
       assert(client.lists:list(nil, other))
-      seen("GET", "/klaviyo/api/lists")
+      assert_request("GET", "/klaviyo/api/lists")
       local id = new_list()
       assert(client.lists:get(id, nil, other))
-      seen("GET", "/klaviyo/api/lists/" .. id)
+      assert_request("GET", "/klaviyo/api/lists/" .. id)
       assert(client.lists:update(id, { name = "x" }, nil, other))
-      assert.equal("/klaviyo/api/lists/" .. id, world:latest().uri)
+      assert.equal("/klaviyo/api/lists/" .. id, fixture:latest().uri)
       assert(client.lists:at(id).profiles:add({ client.profiles:first().id }, other))
-      assert.equal("/klaviyo/api/lists/" .. id .. "/relationships/profiles", world:latest().uri)
+      assert.equal("/klaviyo/api/lists/" .. id .. "/relationships/profiles", fixture:latest().uri)
       for _ in client.lists:each(nil, other) do end
-      seen("GET", "/klaviyo/api/lists")
+      assert_request("GET", "/klaviyo/api/lists")
       for _ in client.lists:at(id).profiles:ids(nil, other) do end
-      assert.matches("^/klaviyo/api/lists/", world:latest().uri)
+      assert.matches("^/klaviyo/api/lists/", fixture:latest().uri)
       assert(client.lists:delete(id, nil, other))
-      seen("DELETE", "/klaviyo/api/lists/" .. id)
+      assert_request("DELETE", "/klaviyo/api/lists/" .. id)
     end)
   end)
 
@@ -114,14 +114,14 @@ describe("a resource", function()
     it("create, from a flat table", function()
       local doc = assert(client.profiles:create { email = "flat@example.com", first_name = "Flat" })
       assert.equal("flat@example.com", doc.data.attributes.email)
-      seen("POST", "/api/profiles", { data = { type = "profile",
+      assert_request("POST", "/api/profiles", { data = { type = "profile",
         attributes = { email = "flat@example.com", first_name = "Flat" } } })
     end)
 
     it("create, from a document", function()
       local body = '{"data": {"type":"list","attributes":{"name":"as it is"}}}'
       assert(client.lists:create { body = body })
-      assert.equal(body, world:latest().body)
+      assert.equal(body, fixture:latest().body)
     end)
 
     it("update", function()
@@ -130,11 +130,11 @@ describe("a resource", function()
       assert.equal("C", doc.data.attributes.first_name)
       assert.equal(klaviyo.null, doc.data.attributes.last_name)
       assert.equal("up@example.com", doc.data.attributes.email)
-      seen("PATCH", "/api/profiles/" .. id, { data = { type = "profile", id = id,
+      assert_request("PATCH", "/api/profiles/" .. id, { data = { type = "profile", id = id,
         attributes = { first_name = "C", last_name = cjson.null } } })
       local body = ('{"data":{"type":"profile","id":"%s","attributes":{"first_name":"D"}}}'):format(id)
       assert(client.profiles:update(id, { body = body }))
-      assert.equal(body, world:latest().body)
+      assert.equal(body, fixture:latest().body)
     end)
 
     it("delete", function()
@@ -142,13 +142,13 @@ describe("a resource", function()
       local doc = assert(client.lists:delete(id))
       assert.same({}, doc)
       assert.equal(204, doc.response.status)
-      seen("DELETE", "/api/lists/" .. id)
-      local gone, err = client.lists:delete(id)
-      assert.is_nil(gone)
+      assert_request("DELETE", "/api/lists/" .. id)
+      local again, err = client.lists:delete(id)
+      assert.is_nil(again)
       assert.equal(404, err.status)
     end)
 
-    it("nothing, when the flat table is left as it was", function()
+    it("create and update, which do not change the flat table", function()
       local t = { name = "kept" }
       assert(client.lists:create(t))
       assert.same({ name = "kept" }, t)
@@ -157,18 +157,18 @@ describe("a resource", function()
       assert.same({ name = "kept" }, t)
     end)
 
-    it("update, with no other id than its own", function()
+    it("update, with the id in the table too", function()
       local id = new_list()
       assert(client.lists:update(id, { id = id, name = "same" }))
-      seen("PATCH", "/api/lists/" .. id, { data = { type = "list", id = id, attributes = { name = "same" } } })
+      assert_request("PATCH", "/api/lists/" .. id, { data = { type = "list", id = id, attributes = { name = "same" } } })
     end)
 
-    it("update, but not with two ids", function()
+    it("update, which raises for two different ids", function()
       raises("id", function() client.lists:update("AAAAAA", { id = "BBBBBB", name = "other" }) end)
     end)
   end)
 
-  describe("has relations:", function()
+  describe("has relations that are", function()
     local list, ids
 
     setup(function()
@@ -178,18 +178,18 @@ describe("a resource", function()
       end
     end)
 
-    it("added to, read, taken away from", function()
+    it("extended, read and reduced", function()
       local related = client.lists:at(list).profiles
       assert.same({}, assert(related:add(ids)))
       local linkage = {}
       for i, id in ipairs(ids) do
         linkage[i] = { type = "profile", id = id }
       end
-      seen("POST", ("/api/lists/%s/relationships/profiles"):format(list), { data = linkage })
+      assert_request("POST", ("/api/lists/%s/relationships/profiles"):format(list), { data = linkage })
 
       local doc = assert(related:list { page = { size = 2 } })
       assert.equal(2, #doc.data)
-      seen("GET", ("/api/lists/%s/profiles?page%%5Bsize%%5D=2"):format(list))
+      assert_request("GET", ("/api/lists/%s/profiles?page%%5Bsize%%5D=2"):format(list))
 
       local found = {}
       for profile in related:each() do
@@ -209,15 +209,15 @@ describe("a resource", function()
         assert.equal("profile", identifier.type)
       end
       assert.same(ids, found)
-      assert.matches("^/api/lists/" .. list .. "/relationships/profiles", world:latest().uri)
+      assert.matches("^/api/lists/" .. list .. "/relationships/profiles", fixture:latest().uri)
 
       assert.same({}, assert(related:remove { ids[1], ids[2] }))
-      seen("DELETE", ("/api/lists/%s/relationships/profiles"):format(list),
+      assert_request("DELETE", ("/api/lists/%s/relationships/profiles"):format(list),
         { data = { { type = "profile", id = ids[1] }, { type = "profile", id = ids[2] } } })
       assert.equal(3, #related:all())
     end)
 
-    it("given as one id, as identifiers, as resources", function()
+    it("passed as an id, as identifiers, as resources", function()
       local related = client.lists:at(new_list()).profiles
       assert(related:add(ids[1]))
       assert(related:add { { type = "profile", id = ids[2] } })
@@ -228,7 +228,7 @@ describe("a resource", function()
       raises("", function() related:add { { id = false } } end)
     end)
 
-    it("given as one identifier", function()
+    it("passed as one identifier", function()
       local related = client.lists:at(new_list()).profiles
       assert(related:add { type = "profile", id = ids[2] })
       assert.equal(1, #related:all())
@@ -242,7 +242,7 @@ describe("a resource", function()
       local categories = client.catalog_items:at(item).categories
       assert(categories:add { one })
       assert(categories:replace { two })
-      seen("PATCH", "/api/catalog-items/%24custom%3A%3A%3A%24default%3A%3A%3Arep/relationships/categories",
+      assert_request("PATCH", "/api/catalog-items/%24custom%3A%3A%3A%24default%3A%3A%3Arep/relationships/categories",
         { data = { { type = "catalog-category", id = two } } })
       local found = {}
       for id in categories:ids() do
@@ -250,23 +250,23 @@ describe("a resource", function()
       end
       assert.same({ two }, found)
       assert(categories:replace {})
-      assert.equal('{"data":[]}', (world:latest().body:gsub("%s", "")))
+      assert.equal('{"data":[]}', (fixture:latest().body:gsub("%s", "")))
     end)
 
-    it("of one, got", function()
+    it("to-one, and read by get", function()
       local flow = client.flows:first()
       local action = client.flows:at(flow.id).flow_actions:first()
       assert.equal("flow-action", action.type)
-      seen("GET", ("/api/flows/%s/flow-actions?page%%5Bsize%%5D=1"):format(flow.id))
+      assert_request("GET", ("/api/flows/%s/flow-actions?page%%5Bsize%%5D=1"):format(flow.id))
       local doc = assert(client.flow_actions:at(action.id).flow:get())
       assert.equal(flow.id, doc.data.id)
-      seen("GET", ("/api/flow-actions/%s/flow"):format(action.id))
+      assert_request("GET", ("/api/flow-actions/%s/flow"):format(action.id))
     end)
 
-    it("with ids that must be escaped", function()
+    it("addressed by escaped ids", function()
       local _, err = client.lists:at("a/b c").profiles:list()
       assert.equal(404, err.status)
-      seen("GET", "/api/lists/a%2Fb%20c/profiles")
+      assert_request("GET", "/api/lists/a%2Fb%20c/profiles")
       for _, bad in ipairs { "", ".", ".." } do
         raises("id", function() client.lists:at(bad).profiles:list() end)
         raises("id", function() client.lists:at(bad).profiles:add { "x" } end)
@@ -276,7 +276,7 @@ describe("a resource", function()
     end)
   end)
 
-  describe("takes a list longer than the API does:", function()
+  describe("sends a list that is longer than the API accepts", function()
     local function ids_of(count)
       local list = {}
       for profile in client.profiles:each { limit = count, fields = { profile = { "email" } } } do
@@ -287,7 +287,7 @@ describe("a resource", function()
 
     local function sizes(mark)
       local list = {}
-      for _, request in ipairs(world.server:requests()) do
+      for _, request in ipairs(fixture.server:requests()) do
         list[#list + 1] = request
       end
       local found = {}
@@ -297,41 +297,41 @@ describe("a resource", function()
       return found
     end
 
-    it("in parts, all of which arrive", function()
+    it("in several requests", function()
       local ids, list = ids_of(2500), new_list("long")
-      local before = world.server:stats().operations.add_profiles_to_list or 0
+      local before = fixture.server:stats().operations.add_profiles_to_list or 0
       assert.same({}, assert(client.lists:at(list).profiles:add(ids)))
-      assert.equal(3, world.server:stats().operations.add_profiles_to_list - before)
+      assert.equal(3, fixture.server:stats().operations.add_profiles_to_list - before)
       assert.same({ 1000, 1000, 500 }, sizes(3))
-      local seen_ids, count = {}, 0
+      local found, count = {}, 0
       for id in client.lists:at(list).profiles:ids() do
-        seen_ids[id], count = true, count + 1
+        found[id], count = true, count + 1
       end
       assert.equal(2500, count)
       for _, id in ipairs(ids) do
-        assert.is_true(seen_ids[id])
+        assert.is_true(found[id])
       end
       assert(client.lists:at(list).profiles:remove(ids))
       assert.same({ 1000, 1000, 500 }, sizes(3))
       assert.same({}, client.lists:at(list).profiles:all())
     end)
 
-    it("in one part when it just fits", function()
+    it("in one request if it just fits", function()
       local ids = ids_of(1001)
       local related = client.lists:at(new_list("fits")).profiles
       assert(related:add(ids))
       assert.same({ 1000, 1 }, sizes(2))
       table.remove(ids)
-      local before = world.server:stats().requests
+      local before = fixture.server:stats().requests
       assert(related:add(ids))
-      assert.equal(1, world.server:stats().requests - before)
+      assert.equal(1, fixture.server:stats().requests - before)
     end)
 
-    it("and says how much was done when a part fails", function()
+    it("and returns the number of items sent if a request fails", function()
       local ids, list = ids_of(2500), new_list("breaks")
       local related = client.lists:at(list).profiles
       for skip = 0, 2 do
-        world.server:fault { operation = "add_profiles_to_list", skip = skip, status = 400,
+        fixture.server:fault { operation = "add_profiles_to_list", skip = skip, status = 400,
           headers = { ["Content-Type"] = "application/vnd.api+json" },
           body = '{"errors":[{"code":"broken","detail":"this part"}]}' }
         local doc, err = related:add(ids)
@@ -341,7 +341,7 @@ describe("a resource", function()
         assert.equal(skip * 1000, err.done)
         assert.equal(skip * 1000, #related:all())
       end
-      -- to go on from there is to leave out what was done
+      -- a program continues with the remaining items
       local rest = {}
       for i = 2001, 2500 do
         rest[#rest + 1] = ids[i]
@@ -351,7 +351,7 @@ describe("a resource", function()
     end)
   end)
 
-  describe("is refused when it is misused:", function()
+  describe("raises for", function()
     it("an unknown resource", function()
       for wrong, right in pairs { profile = "profiles", catalogitems = "catalog_items", list = "lists",
         webhoks = "webhooks", cal = "call" } do
@@ -390,7 +390,7 @@ describe("a resource", function()
       end)
     end)
 
-    it("what is missing", function()
+    it("missing arguments", function()
       raises({ "get_profile", "id" }, function() client.profiles:get() end)
       raises({ "delete_list", "id" }, function() client.lists:delete() end)
       raises({ "create_list", "name" }, function() client.lists:create {} end)
@@ -407,13 +407,13 @@ describe("a resource", function()
       raises("add_profiles_to_list", function() client.lists:at("x").profiles:add(true) end)
     end)
 
-    it("no ids at all", function()
+    it("missing ids", function()
       raises("add_profiles_to_list", function() client.lists:at("x").profiles:add() end)
       raises("add_profiles_to_list", function() client.lists:at("x").profiles:add(nil, {}) end)
       raises("remove_profiles_from_list", function() client.lists:at("x").profiles:remove() end)
     end)
 
-    it("an id said twice", function()
+    it("an id passed twice", function()
       raises('conflicting values for id ("x" and "y")', function() client.profiles:get("x", { id = "y" }) end)
       raises('conflicting values for id ("x" and "y")', function()
         client.lists:at("x").profiles:list { id = "y" }
@@ -423,7 +423,7 @@ describe("a resource", function()
       end)
     end)
 
-    it("parameters that are no table", function()
+    it("parameters that are not a table", function()
       raises("table", function() client.lists:list("x") end)
       raises("table", function() client.profiles:get("x", "y") end)
       raises("table", function() client.lists:each(5) end)
@@ -437,23 +437,23 @@ describe("a resource", function()
     end)
   end)
 
-  it("says what it is", function()
+  it("has a text form", function()
     assert.equal("klaviyo profiles", tostring(client.profiles))
     assert.matches("lists.*profiles", tostring(client.lists:at("x").profiles))
     assert.is_nil(tostring(client.lists:at("x").profiles):find(key, 1, true))
   end)
 
-  it("is the same each time it is named", function()
+  it("is the same object on each access", function()
     assert.equal(client.profiles, client.profiles)
-    assert.are_not.equal(client.profiles, world:new_client().profiles)
+    assert.are_not.equal(client.profiles, fixture:new_client().profiles)
   end)
 
-  it("goes with the settings of its client", function()
-    local gateway = client:with { base_url = world.server.base_url .. "/klaviyo", auth_scheme = "Bearer" }
+  it("uses the settings of its client", function()
+    local gateway = client:with { base_url = fixture.server.base_url .. "/klaviyo", auth_scheme = "Bearer" }
     assert(gateway.lists:list())
-    seen("GET", "/klaviyo/api/lists")
+    assert_request("GET", "/klaviyo/api/lists")
     assert(client.lists:list())
-    seen("GET", "/api/lists")
+    assert_request("GET", "/api/lists")
   end)
 end)
 
@@ -477,18 +477,18 @@ describe("the public calls", function()
     end)
   end
 
-  it("carry a company's id, the revision, and never a key", function()
+  it("send a company's id and the revision, but never a key", function()
     check_public { {}, { access_token = "tok-0123456789" } }
   end)
 
-  it("carry no Authorization, not even one of the settings' headers", function()
+  it("send no Authorization, not even one from the headers setting", function()
     check_public {
       { api_key = key, headers = { Authorization = "Klaviyo-API-Key " .. key } },
       { api_key = key, headers = { authorization = "Bearer " .. key } },
     }
   end)
 
-  it("want a company's id, which may be said with the call", function()
+  it("require a company's id, which may be passed with the call", function()
     local client = klaviyo.new { api_key = key }
     raises("company_id", function() client:build("create_client_event", { body = "{}" }) end)
     assert.equal("https://a.klaviyo.com/client/events?company_id=XyZ",

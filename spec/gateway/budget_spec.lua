@@ -1,4 +1,4 @@
--- The gateway's workers and the scripts of the machine draw from one budget.
+-- The gateway's workers and the scripts on its machine share the rate limits.
 local ask = require "spec.support.ask"
 local connect = require "spec.support.connect"
 local key = require "spec.support.key"
@@ -47,12 +47,12 @@ describe("the rate limits of a gateway", function()
     return tonumber(answer.headers["retry-after"])
   end
 
-  -- what runs in nginx is LuaJIT in any case: once is enough
+  -- nginx runs LuaJIT under either interpreter: one run is enough
   local once = rawget(_G, "jit") and it or function() end
 
-  once("is kept by all workers: the service never has to refuse", function()
+  once("are kept by all workers: the service never answers 429", function()
     start({ get_lists = { second = 5, minute = 60 } }, 10)
-    -- the limits are told by the first answer; each over a connection of its own
+    -- the first response contains the limits; each request has its own connection
     assert.equal(200, ask(gateway, { path = "/api/lists" }).status)
     local text = script.shell(("for i in $(seq 11); do curl -s -m 20 --noproxy '*' -o /dev/null -w '%%{http_code}\\n' "
       .. "-H 'Authorization: Bearer x' %s/klaviyo/api/lists & done; wait"):format(gateway.base_url))
@@ -62,14 +62,14 @@ describe("the rate limits of a gateway", function()
     assert.equal(12, stats.requests)
   end)
 
-  once("answers 429 itself when the wait would be too long", function()
+  once("answer 429 if the wait would be too long", function()
     start({ get_lists = { second = 1, minute = 2 } }, 0)
     assert.equal(200, ask(gateway, { path = "/api/lists" }).status)
     local seconds = throttled("/api/lists")
     assert.is_true(seconds >= 1 and seconds <= 60, tostring(seconds))
     -- another operation has another limit
     assert.equal(200, ask(gateway, { path = "/api/segments" }).status)
-    -- what is public has none here
+    -- public operations have no limit here
     assert.is_nil(ask(gateway, { path = "/client/events?company_id=x", method = "POST", body = "{}" })
       .headers["x-klaviyo-gateway"])
   end)
@@ -85,7 +85,7 @@ describe("the rate limits of a gateway", function()
     assert.is_true(seconds > 30 and seconds <= 61, tostring(seconds))
   end)
 
-  once("learns from a 429 of the service", function()
+  once("follow a 429 of the service", function()
     start({ get_lists = { second = 10, minute = 150 } }, 0)
     server:fault { operation = "get_lists", throttled = 7 }
     local answer = ask(gateway, { path = "/api/lists" })

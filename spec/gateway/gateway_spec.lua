@@ -11,7 +11,7 @@ local script = require "spec.support.script"
 local quote = script.quote
 
 if not rawget(_G, "jit") then
-  return -- what runs in nginx is LuaJIT in any case: once is enough
+  return -- nginx runs LuaJIT under either interpreter: one run is enough
 elseif nginx.missing() then
   pending("the gateway's specs: " .. nginx.missing())
   return
@@ -30,15 +30,15 @@ CALLERS = CALLERS:gsub("READER", (require("klaviyo.digest").sha256("reader")))
 
 local JSON = "application/vnd.api+json"
 
--- Has ids of what was answered in it.
-local function filled(text, ids)
+-- Replaces placeholders by the ids of earlier responses.
+local function with_ids(text, ids)
   return (text:gsub("%u+_ID", ids))
 end
 
 describe("klaviyo.gateway", function()
   local server, gateway
 
-  local function refused(status, code, options)
+  local function assert_rejected(status, code, options)
     local before = server:stats().requests
     local answer = ask(options.gateway or gateway, options)
     assert.equal(status, answer.status, answer.body)
@@ -55,7 +55,7 @@ describe("klaviyo.gateway", function()
     return answer, object
   end
 
-  local function let_in(options)
+  local function assert_passed(options)
     local answer = ask(options.gateway or gateway, options)
     assert.equal(options.status or 200, answer.status, answer.body)
     assert.is_nil(answer.headers["x-klaviyo-gateway"])
@@ -87,16 +87,16 @@ describe("klaviyo.gateway", function()
 
     for _, call in ipairs(reference) do
       it(call.name, function()
-        local body = call.body and filled(call.body, ids)
-        local answer = let_in {
-          method = call.method, path = filled(call.path, ids), body = body, status = call.status,
+        local body = call.body and with_ids(call.body, ids)
+        local answer = assert_passed {
+          method = call.method, path = with_ids(call.path, ids), body = body, status = call.status,
         }
-        local seen = latest()
-        assert.equal(call.method, seen.method)
-        assert.equal(body, seen.body)
-        assert.equal("Klaviyo-API-Key", seen.headers.authorization)
-        assert.equal("2024-10-15", seen.headers.revision)
-        assert.equal(body and JSON or nil, seen.headers["content-type"])
+        local received = latest()
+        assert.equal(call.method, received.method)
+        assert.equal(body, received.body)
+        assert.equal("Klaviyo-API-Key", received.headers.authorization)
+        assert.equal("2024-10-15", received.headers.revision)
+        assert.equal(body and JSON or nil, received.headers["content-type"])
         local data = (answer.document or {}).data
         if call.makes then
           ids[call.makes] = data.id or data[1].id
@@ -109,33 +109,33 @@ describe("klaviyo.gateway", function()
     it("without a token or with an unknown one", function()
       for _, token in ipairs { false, "", "dem", "demo2", "DEMO", key,
         "2a97516c354b68848cdbd8f54a226a0a55b21ed138e207ad6c5cbb9c00aa5aea" } do
-        local answer = refused(401, "not_authenticated", { path = "/api/profiles", token = token })
+        local answer = assert_rejected(401, "not_authenticated", { path = "/api/profiles", token = token })
         assert.matches("^Bearer", answer.headers["www-authenticate"])
       end
-      refused(401, "not_authenticated", { path = "/api/lists", token = false,
+      assert_rejected(401, "not_authenticated", { path = "/api/lists", token = false,
         method = "POST", body = '{"data":{"type":"list","attributes":{"name":"x"}}}' })
-      refused(401, "not_authenticated", { path = "/api/nothing", token = false })
+      assert_rejected(401, "not_authenticated", { path = "/api/nothing", token = false })
     end)
 
-    it("that the scopes do not cover", function()
-      let_in { path = "/api/profiles", token = "reader" }
-      refused(403, "permission_denied", { path = "/api/metrics", token = "reader" })
-      refused(403, "permission_denied", { path = "/api/profiles", token = "reader", method = "POST",
+    it("that its scopes do not allow", function()
+      assert_passed { path = "/api/profiles", token = "reader" }
+      assert_rejected(403, "permission_denied", { path = "/api/metrics", token = "reader" })
+      assert_rejected(403, "permission_denied", { path = "/api/profiles", token = "reader", method = "POST",
         body = '{"data":{"type":"profile","attributes":{"email":"a@example.com"}}}' })
     end)
 
-    it("that is not in the list of operations", function()
-      let_in { path = "/api/events", token = "eventer", method = "POST", body = reference[15].body, status = 202 }
-      refused(403, "permission_denied", { path = "/api/profiles", token = "eventer" })
+    it("that its list of operations does not contain", function()
+      assert_passed { path = "/api/events", token = "eventer", method = "POST", body = reference[15].body, status = 202 }
+      assert_rejected(403, "permission_denied", { path = "/api/profiles", token = "eventer" })
     end)
 
     it("for another operation through an encoded slash", function()
-      refused(404, "not_found", { path = "/api/lists/x%2Frelationships%2Fprofiles", token = "eventer" })
-      refused(404, "not_found", { path = "/api/lists/x%2fprofiles", token = "eventer" })
-      refused(404, "not_found", { path = "/api/lists/x%252Fprofiles", token = "eventer" })
+      assert_rejected(404, "not_found", { path = "/api/lists/x%2Frelationships%2Fprofiles", token = "eventer" })
+      assert_rejected(404, "not_found", { path = "/api/lists/x%2fprofiles", token = "eventer" })
+      assert_rejected(404, "not_found", { path = "/api/lists/x%252Fprofiles", token = "eventer" })
     end)
 
-    it("and uses its connection for the next request", function()
+    it("and keeps its connection for the next request", function()
       local url = gateway.base_url .. "/klaviyo/api/profiles"
       local text = script.shell(("curl -sS -m 20 -o /dev/null -w '%%{http_code} %%{num_connects}\\n' -d %s %s "
         .. "--next -sS -m 20 -o /dev/null -w '%%{http_code} %%{num_connects}\\n' -H 'Authorization: Bearer demo' %s")
@@ -145,26 +145,26 @@ describe("klaviyo.gateway", function()
   end)
 
   it("accepts a token with the scheme Klaviyo-API-Key", function()
-    let_in { path = "/api/profiles", token = false, headers = { Authorization = "Klaviyo-API-Key demo" } }
+    assert_passed { path = "/api/profiles", token = false, headers = { Authorization = "Klaviyo-API-Key demo" } }
   end)
 
   it("answers 405 with the methods of the path", function()
-    local answer = refused(405, "method_not_allowed", { path = "/api/profiles", method = "PUT" })
+    local answer = assert_rejected(405, "method_not_allowed", { path = "/api/profiles", method = "PUT" })
     assert.equal("GET, POST", answer.headers.allow)
-    refused(404, "not_found", { path = "/api/no-such-thing" })
-    refused(404, "not_found", { path = "/oauth/token" })
+    assert_rejected(404, "not_found", { path = "/api/no-such-thing" })
+    assert_rejected(404, "not_found", { path = "/oauth/token" })
   end)
 
   it("passes a supported revision, and rejects others", function()
-    let_in { path = "/api/profiles", headers = { revision = "2025-04-15" } }
+    assert_passed { path = "/api/profiles", headers = { revision = "2025-04-15" } }
     assert.equal("2025-04-15", latest().headers.revision)
     for _, date in ipairs { "2020-01-01", "latest", "../../x" } do
-      local _, object = refused(400, "invalid", { path = "/api/profiles", headers = { revision = date } })
+      local _, object = assert_rejected(400, "invalid", { path = "/api/profiles", headers = { revision = date } })
       assert.equal("revision", object.source.header)
       assert.matches("2024%-10%-15", object.detail)
     end
-    -- that revision's operations, not the default's
-    refused(404, "not_found", { path = "/api/web-feeds" })
+    -- the operations are those of this revision, not of the default
+    assert_rejected(404, "not_found", { path = "/api/web-feeds" })
     assert.is_true(ask(gateway, { path = "/api/web-feeds", headers = { revision = "2026-07-15" } }).status ~= 404
       or latest().uri == "/api/web-feeds")
   end)
@@ -172,18 +172,18 @@ describe("klaviyo.gateway", function()
   it("accepts both JSON types, and rejects others", function()
     local body = '{"data":{"type":"list","attributes":{"name":"typed"}}}'
     for _, media_type in ipairs { JSON, "application/json", "Application/JSON; charset=utf-8" } do
-      let_in { path = "/api/lists", body = body, status = 201, headers = { ["Content-Type"] = media_type } }
+      assert_passed { path = "/api/lists", body = body, status = 201, headers = { ["Content-Type"] = media_type } }
       assert.equal(JSON, latest().headers["content-type"])
       assert.equal(body, latest().body)
     end
     for _, media_type in ipairs { "text/plain", "application/x-www-form-urlencoded",
       "multipart/form-data; boundary=x" } do
-      local _, object = refused(415, "unsupported_media_type",
+      local _, object = assert_rejected(415, "unsupported_media_type",
         { path = "/api/lists", body = body, headers = { ["Content-Type"] = media_type } })
       assert.equal("Content-Type", object.source.header)
     end
-    refused(415, "unsupported_media_type", { path = "/api/image-upload", body = body })
-    refused(400, "invalid", { path = "/api/lists", method = "GET", body = body })
+    assert_rejected(415, "unsupported_media_type", { path = "/api/image-upload", body = body })
+    assert_rejected(400, "invalid", { path = "/api/lists", method = "GET", body = body })
   end)
 
   it("rejects a body that is too large, with or without Content-Length", function()
@@ -204,7 +204,7 @@ describe("klaviyo.gateway", function()
     assert.same(before.created, server:stats().created)
   end)
 
-  it("passes a body of megabytes", function()
+  it("passes a body of several megabytes", function()
     local profiles = {}
     for i = 1, 9000 do
       profiles[i] = ('{"type":"profile","attributes":{"email":"big%d@example.com","first_name":"%s"}}')
@@ -237,34 +237,34 @@ describe("klaviyo.gateway", function()
     end
   end)
 
-  it("escapes characters that a query may not contain, and leaves the rest", function()
-    let_in { path = '/api/profiles?filter=equals(email,"a+b@example.com")&fields[profile]=email&page%5Bsize%5D=1#x' }
+  it("escapes only characters that a query may not contain", function()
+    assert_passed { path = '/api/profiles?filter=equals(email,"a+b@example.com")&fields[profile]=email&page%5Bsize%5D=1#x' }
     assert.equal("/api/profiles?filter=equals(email,%22a+b@example.com%22)&fields%5Bprofile%5D=email&page%5Bsize%5D=1",
       latest().uri)
   end)
 
-  it("passes no other header field of the caller", function()
-    let_in { path = "/api/profiles", headers = {
+  it("drops all other header fields of the caller", function()
+    assert_passed { path = "/api/profiles", headers = {
       Cookie = "a=b", ["X-Forwarded-For"] = "10.0.0.1", ["Accept-Encoding"] = "gzip", Range = "bytes=0-3",
       ["X-Other"] = "x", Connection = "X-Other", ["Proxy-Authorization"] = "Basic x", TE = "trailers",
       ["X-Klaviyo-Revision-Fall-Forward-Opt-Out"] = "1", ["User-Agent"] = "mine/1", Host = "evil.example",
     } }
-    local seen = latest().headers
+    local headers = latest().headers
     for _, name in ipairs { "cookie", "x-forwarded-for", "accept-encoding", "range", "x-other",
       "proxy-authorization", "te", "connection" } do
-      assert.is_nil(seen[name], name)
+      assert.is_nil(headers[name], name)
     end
-    assert.equal("a.klaviyo.com", seen.host)
-    assert.equal("mine/1", seen["user-agent"])
-    assert.equal("1", seen["x-klaviyo-revision-fall-forward-opt-out"])
-    assert.equal(JSON, seen.accept)
+    assert.equal("a.klaviyo.com", headers.host)
+    assert.equal("mine/1", headers["user-agent"])
+    assert.equal("1", headers["x-klaviyo-revision-fall-forward-opt-out"])
+    assert.equal(JSON, headers.accept)
   end)
 
-  it("sends no key to /client, and needs no token if it is public", function()
+  it("sends no key to /client, and requires no token if it is public", function()
     local body = '{"data":{"type":"event","attributes":{"properties":{"a":1},"metric":{"data":{"type":"metric",'
       .. '"attributes":{"name":"M"}}},"profile":{"data":{"type":"profile","attributes":{"email":"c@example.com"}}}}}}'
     for _, token in ipairs { false, "demo" } do
-      let_in { path = "/client/events?company_id=" .. server.company_id, token = token, method = "POST", status = 202,
+      assert_passed { path = "/client/events?company_id=" .. server.company_id, token = token, method = "POST", status = 202,
         body = body }
       assert.is_nil(latest().headers.authorization)
     end
@@ -278,10 +278,10 @@ describe("klaviyo.gateway", function()
     end)
 
     it("returns page after page", function()
-      local seen, count = {}, 0
+      local ids, count = {}, 0
       for profile in client.profiles:each { page = { size = 20 } } do
-        assert.is_nil(seen[profile.id])
-        seen[profile.id] = true
+        assert.is_nil(ids[profile.id])
+        ids[profile.id] = true
         count = count + 1
       end
       assert.is_true(count >= 250)
@@ -299,7 +299,7 @@ describe("klaviyo.gateway", function()
     end)
   end)
 
-  it("leads other clients from page to page", function()
+  it("returns links that other clients can follow", function()
     local url, pages, ids = gateway.base_url .. "/klaviyo/api/profiles?page[size]=100", 0, 0
     while url ~= cjson.null do
       local answer = ask(gateway, { target = url:sub(#gateway.base_url + 1) })
@@ -320,8 +320,8 @@ describe("klaviyo.gateway", function()
       "curl -sS -g -m 20 --noproxy '*' --http2-prior-knowledge -w '\\n%%{http_version} %%{http_code}' "
       .. "-H 'Authorization: Bearer demo' 'http://127.0.0.1:%d/klaviyo/api/profiles?page[size]=1'"):format(port))
     second:stop()
-    local body, says = text:match("^(.*)\n(.*)$")
-    assert.equal("2 200", says)
+    local body, result = text:match("^(.*)\n(.*)$")
+    assert.equal("2 200", result)
     assert.equal(("http://127.0.0.1:%d/klaviyo/api/profiles?page"):format(port),
       cjson.decode(body).links.next:match("^[^%[%%]*"))
   end)

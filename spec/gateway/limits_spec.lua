@@ -1,4 +1,4 @@
--- What a gateway's callers may not do, and what its operator is told.
+-- What a gateway forbids its callers, and reports to its operator.
 local ask = require "spec.support.ask"
 local json = require "klaviyo.values.json"
 local key = require "spec.support.key"
@@ -10,7 +10,7 @@ local script = require "spec.support.script"
 local shell = require "klaviyo.sandbox.shell"
 
 if not rawget(_G, "jit") then
-  return -- what runs in nginx is LuaJIT in any case: once is enough
+  return -- nginx runs LuaJIT under either interpreter: one run is enough
 elseif nginx.missing() then
   pending("the gateway's specs: " .. nginx.missing())
   return
@@ -43,14 +43,14 @@ describe("a gateway", function()
     raw_gateway.stop(started, front)
   end)
 
-  -- Fault 26.
+  -- Fault 26
   describe("allows a caller to include", function()
     local function status_of(token, query, path)
       local answer = ask(gateway, { path = (path or "/api/events") .. "?" .. query, token = token })
       return answer.status, answer.document and answer.document.errors and answer.document.errors[1].detail
     end
 
-    it("only what its scopes cover", function()
+    it("only resources that its scopes allow", function()
       start({ answers = { OK } }, CALLERS)
       for _, query in ipairs { "include=profile", "include=metric,profile", "%69nclude=profile", "include=%70rofile",
         "include=profil%65", "sort=datetime&include=profile", "include=metric&include=profile",
@@ -75,7 +75,7 @@ describe("a gateway", function()
       assert.equal(403, (status_of("events", "include=template", "/api/campaign-messages/1")))
     end)
 
-    it("what its list of operations reads or names", function()
+    it("resources that its list of operations reads or names", function()
       start({ answers = { OK } }, CALLERS)
       local status, detail = status_of("listed", "include=profile")
       assert.equal(403, status)
@@ -87,7 +87,7 @@ describe("a gateway", function()
       assert.equal(3, #service:requests() + 1)
     end)
 
-    it("what the operator's function decides by its scopes", function()
+    it("resources that the operator's function allows", function()
       start({ answers = { OK } }, [[callers = function(request)
         for _, scope in ipairs(request.scopes) do
           if scope == "profiles:read" then return false end
@@ -98,7 +98,7 @@ describe("a gateway", function()
       assert.equal(403, (status_of("demo", "include=metric,profile")))
     end)
 
-    it("no name that the operation does not have", function()
+    it("only names that the operation has", function()
       for entry, message in pairs {
         ['{"get_events", include = {"profiles"}}'] = 'unknown include of get_events in callers%[1%] "profiles"',
         ['{"get_events", includes = {"profile"}}'] = "an operation is {name, include = {…}}, without \"includes\"",
@@ -113,8 +113,8 @@ describe("a gateway", function()
     end)
   end)
 
-  -- Fault 27.
-  describe("limits a body", function()
+  -- Fault 27
+  describe("limits the body of a request", function()
     local function send(how, body, options)
       local file = os.tmpname()
       shell.write(file, body)
@@ -122,42 +122,42 @@ describe("a gateway", function()
         .. "-H 'Content-Type: application/vnd.api+json' --data-binary @%s -w '\\n%%{http_code}' %s/klaviyo/api/lists")
         :format(how, file, options and options.base_url or gateway.base_url))
       os.remove(file)
-      local says, status = text:match("^(.*)\n(%d+)$")
-      return tonumber(status), says
+      local answer, status = text:match("^(.*)\n(%d+)$")
+      return tonumber(status), answer
     end
 
-    local BOUND = "callers = function() return true end, max_body_bytes = 2000,"
+    local LIMIT = "callers = function() return true end, max_body_bytes = 2000,"
     local CHUNKED = "-H 'Transfer-Encoding: chunked'"
 
     it("without Content-Length", function()
-      start({ answers = { OK } }, BOUND)
+      start({ answers = { OK } }, LIMIT)
       local long = '{"data":"' .. ("x"):rep(2500) .. '"}'
       for _, how in ipairs { "", CHUNKED } do
-        local status, says = send(how, long)
-        assert.equal(413, status, says)
-        assert.matches("the maximum is 2000 bytes", says)
+        local status, answer = send(how, long)
+        assert.equal(413, status, answer)
+        assert.matches("the maximum is 2000 bytes", answer)
       end
       assert.equal(0, #service:requests())
       assert.equal(200, (send(CHUNKED, LIST)))
       assert.equal(LIST, service:requests()[1].body)
-      -- one that nginx keeps in a file
+      -- a body that nginx buffers in a file
       local file_size = '{"data":"' .. ("x"):rep(100000) .. '"}'
       assert.equal(413, (send(CHUNKED, file_size)))
       assert.equal(1, #service:requests())
     end)
 
-    it("of HTTP/2, and drops the body of an operation that takes none", function()
+    it("over HTTP/2, and drops the body if the operation has none", function()
       local port = shell.free_port {}
       local listen = require("klaviyo.sandbox.program").find():listen_http2("127.0.0.1:" .. port)
-      start({ answers = { OK } }, BOUND, { replace = { { "server_tokens off;", "server_tokens off; " .. listen } } })
+      start({ answers = { OK } }, LIMIT, { replace = { { "server_tokens off;", "server_tokens off; " .. listen } } })
       local h2 = { base_url = "http://127.0.0.1:" .. port }
       local how = "--http2-prior-knowledge -H 'Content-Length:' "
-      local status, says = send(how, LIST, h2)
-      assert.is_true(status == 411 or status == 200, says) -- as this nginx can read it, or not
+      local status, answer = send(how, LIST, h2)
+      assert.is_true(status == 411 or status == 200, answer) -- depends on the version of nginx
       assert.equal(200, (send("--http2-prior-knowledge", LIST, h2)))
       local before = #service:requests()
       for _, way in ipairs { how, "--http2-prior-knowledge" } do
-        -- curl may give up when it is answered before it has sent all
+        -- curl may fail if the response arrives before it has sent the body
         status = send(way, '{"data":"' .. ("x"):rep(2500) .. '"}', h2)
         assert.is_true(status == 413 or status == 411 or status == 0, tostring(status))
       end
@@ -194,17 +194,17 @@ describe("a gateway", function()
     assert.is_nil(gateway:logs():find("secret@example.com", 1, true))
   end)
 
-  -- Fault 32.
+  -- Fault 32
   describe("calls a function for its token", function()
     local TOKEN = [[
       callers = function() return true end, rate_limit_key = "x", rate_limit_file = false,
-      access_token = function(refused)
+      access_token = function(rejected)
         running = (running or 0) + 1
         calls = (calls or 0) + 1
-        ngx.log(ngx.ALERT, "asked ", calls, " running ", running, " refused ", tostring(refused))
+        ngx.log(ngx.ALERT, "asked ", calls, " running ", running, " rejected ", tostring(rejected))
         ngx.sleep(0.05)
         running = running - 1
-        if refused then current = "second" end
+        if rejected then current = "second" end
         return current or "first"
       end,
     ]]
@@ -231,11 +231,11 @@ describe("a gateway", function()
         sent[i] = request.headers.authorization
       end
       assert.same({ "Bearer first", "Bearer second", "Bearer second" }, sent)
-      local _, told = gateway:logs():gsub("refused first", "")
-      assert.equal(1, told)
+      local _, count = gateway:logs():gsub("rejected first", "")
+      assert.equal(1, count)
     end)
 
-    it("and logs why there is no key, but does not tell the caller", function()
+    it("and logs its error, but does not return it to the caller", function()
       start({ answers = { OK } }, [[callers = function() return true end, rate_limit_key = "x",
         access_token = function() return nil, "invalid_grant" end,]])
       local answer = ask(gateway, { path = "/api/lists" })
@@ -248,7 +248,7 @@ describe("a gateway", function()
     end)
   end)
 
-  it("logs no query, whatever fails", function()
+  it("never logs a query in an error", function()
     start({ answers = { { after = "reset", raw = "" } } }, [[
       callers = function(request)
         if request.target:find("raise") then error("of the rule") end
@@ -282,7 +282,7 @@ describe("a gateway", function()
   end)
 end)
 
--- Fault 44: the key's scopes are not what a gateway's caller lacks.
+-- Fault 44: a gateway's caller does not need the key's scopes.
 it("an error for a gateway's 403 does not name the scopes of a key", function()
   local body = json.encode { errors = { { code = "permission_denied", detail = "this caller may not use get_lists" } } }
   for field, advice in pairs { ["X-Klaviyo-Gateway"] = "", ["X-Other"] = " (the key needs lists:read)" } do

@@ -28,21 +28,21 @@ describe("links behind a gateway", function()
 
   local function expected()
     local text = DOCUMENT
-    local function lead(path)
+    local function replace(path)
       local count
       text, count = text:gsub((API .. path):gsub("%p", "%%%0"), ((BASE .. path):gsub("%%", "%%%%")))
       assert.is_true(count > 0, path)
     end
-    lead('/api/events/1/relationships/profile/"')
-    lead('/api/events/1/"')
-    lead('/api/events?page%5Bcursor%5D=x"')
-    lead('/client/e"')
-    lead('/api/l"')
+    replace('/api/events/1/relationships/profile/"')
+    replace('/api/events/1/"')
+    replace('/api/events?page%5Bcursor%5D=x"')
+    replace('/client/e"')
+    replace('/api/l"')
     text = text:gsub((API .. "\\/api\\/events\\/1\\/profile"):gsub("%p", "%%%0"), BASE .. "/api/events/1/profile")
     return text
   end
 
-  it("lead to the gateway, and nothing else changes", function()
+  it("point to the gateway; the rest of the document does not change", function()
     assert.equal(expected(), all(DOCUMENT))
     assert.is_table(json.decode(all(DOCUMENT)))
   end)
@@ -50,15 +50,15 @@ describe("links behind a gateway", function()
   it("are found in chunks of any size", function()
     local right = expected()
     for size = 1, 70 do
-      assert.equal(right, all(DOCUMENT, size), "pieces of " .. size)
+      assert.equal(right, all(DOCUMENT, size), "chunks of " .. size)
     end
-    for cut = 1, #DOCUMENT do
+    for length = 1, #DOCUMENT do
       local scanner = links.new(BASE)
-      assert.equal(right, scanner:feed(DOCUMENT:sub(1, cut)) .. scanner:feed(DOCUMENT:sub(cut + 1), true))
+      assert.equal(right, scanner:feed(DOCUMENT:sub(1, length)) .. scanner:feed(DOCUMENT:sub(length + 1), true))
     end
   end)
 
-  it("leave a body that is not JSON, or incomplete, unchanged", function()
+  it("are not changed in a body that is not JSON, or is incomplete", function()
     for _, text in ipairs { "", "<html>\"links\":{", '{"links":{"self":"https://a.klavi', "]]]}}}", '"', '"\\',
       '{"links":{"self":"' .. ("x"):rep(100000) .. '"}}', "{\"a\":\"\0\"}" } do
       for _, size in ipairs { 1, 7, 100001 } do
@@ -67,7 +67,7 @@ describe("links behind a gateway", function()
     end
   end)
 
-  it("are only those of the API", function()
+  it("are changed only if they point to the API", function()
     assert.equal(BASE .. "/api/x?y", links.rebased(API .. "/api/x?y", BASE))
     assert.equal(BASE .. "/client/x", links.rebased(API .. "/client/x", BASE))
     for _, url in ipairs { "", "/api/x", API, API .. "/apix", API .. ":443/api/x", "http://a.klaviyo.com/api/x",

@@ -1,6 +1,6 @@
 local mask = require "klaviyo.gateway.mask"
 
--- What comes out of pieces of a size.
+-- Returns the output for chunks of this size.
 local function masked(text, size)
   local one, parts = mask.new "aab", {}
   for at = 1, math.max(#text, 1), size do
@@ -16,12 +16,12 @@ describe("klaviyo.gateway.mask", function()
       xaabaaxaab = "x[redacted]aax[redacted]", baa = "baa", aabaa = "[redacted]aa",
     } do
       for size = 1, 8 do
-        assert.equal(wanted, masked(text, size), text .. " in pieces of " .. size)
+        assert.equal(wanted, masked(text, size), text .. " in chunks of " .. size)
       end
     end
   end)
 
-  it("keeps back only a possible start of a secret", function()
+  it("buffers only a possible start of a secret", function()
     local one = mask.new "aab"
     assert.equal("x", one:feed "xya")
     assert.equal("yaz", one:feed("z", true))

@@ -1,4 +1,4 @@
--- The gateway in front of a service that does what it likes.
+-- The gateway in front of a service with any behaviour.
 local ask = require "spec.support.ask"
 local json = require "klaviyo.values.json"
 local key = require "spec.support.key"
@@ -7,7 +7,7 @@ local raw_gateway = require "spec.support.raw_gateway"
 local script = require "spec.support.script"
 
 if not rawget(_G, "jit") then
-  return -- what runs in nginx is LuaJIT in any case: once is enough
+  return -- nginx runs LuaJIT under either interpreter: one run is enough
 elseif nginx.missing() then
   pending("the gateway's specs: " .. nginx.missing())
   return
@@ -29,7 +29,7 @@ describe("a gateway", function()
     raw_gateway.stop(started, front)
   end)
 
-  it("replaces links, whatever the chunks of the response", function()
+  it("replaces links in responses of any chunk size", function()
     local text = [[{"data":{"type":"list","id":"1","attributes":{"name":"https://a.klaviyo.com/api/x"}},]]
       .. [["links":{"self":"https://a.klaviyo.com/api/lists/1/","next":null}}]]
     start { answers = {
@@ -52,7 +52,7 @@ describe("a gateway", function()
     assert.equal("https://gw.example/klaviyo/api/lists", ask(gateway, { path = "/api/lists" }).document.links.self)
   end)
 
-  it("passes responses without JSON as they are", function()
+  it("does not change responses without JSON", function()
     local html = '<html>"links":{"a":"https://a.klaviyo.com/api/x"}</html>'
     start { answers = {
       { status = 403, headers = { ["Content-Type"] = "text/html" }, body = html },
@@ -72,7 +72,7 @@ describe("a gateway", function()
     assert.equal("", answer.body)
   end)
 
-  it("masks the key in an error response, whatever its chunks", function()
+  it("masks the key in error responses of any chunk size", function()
     local echo = ('{"errors":[{"detail":"no %s, %s","links":{"about":"https://a.klaviyo.com/api/x"}}]}'):format(key,
       key .. key:sub(1, -2))
     local wanted = '{"errors":[{"detail":"no [redacted], [redacted]' .. key:sub(1, -2) .. '","links":{"about":"'
@@ -112,7 +112,7 @@ describe("a gateway", function()
     assert.equal(gateway.base_url .. "/klaviyo/api/lists/1", headers.location)
   end)
 
-  local function own(status, code, options)
+  local function assert_error(status, code, options)
     local answer = ask(gateway, options or { path = "/api/lists" })
     assert.equal(status, answer.status, answer.body)
     assert.equal("1", answer.headers["x-klaviyo-gateway"])
@@ -124,11 +124,11 @@ describe("a gateway", function()
   it("answers with an error document if the service cannot be reached or is late", function()
     start({ answers = { { after = "reset", raw = "" }, { raw = "HTTP/1.1 200 OK\r\nX:", after = "close" },
       { never = true } } }, nil, { replace = { { "proxy_read_timeout 60s", "proxy_read_timeout 500ms" } } })
-    own(502, "bad_gateway")
-    own(502, "bad_gateway")
-    own(504, "gateway_timeout")
+    assert_error(502, "bad_gateway")
+    assert_error(502, "bad_gateway")
+    assert_error(504, "gateway_timeout")
     service:stop()
-    own(502, "bad_gateway")
+    assert_error(502, "bad_gateway")
   end)
 
   it("reuses connections, and retries only safe requests", function()
@@ -138,13 +138,13 @@ describe("a gateway", function()
       assert.equal(200, ask(gateway, { path = "/api/lists" }).status)
     end
     assert.equal(1, service:connections())
-    own(502, "bad_gateway", { path = "/api/lists", body = BODY })
+    assert_error(502, "bad_gateway", { path = "/api/lists", body = BODY })
     assert.equal(4, #service:requests())
     assert.equal("POST", service:requests()[4].method)
     assert.equal(BODY, service:requests()[4].body)
   end)
 
-  it("takes its key from a function, and shows nothing of what goes wrong in it", function()
+  it("calls a function for its key, and hides the function's errors", function()
     start({ answers = { { body = "{}" } } }, [[
       callers = function() return true end,
       api_key = function()
@@ -156,7 +156,7 @@ describe("a gateway", function()
         return "pk_of_a_function"
       end,]])
     for turn = 1, 3 do
-      own(503, "no_key", { path = "/api/lists?sort=" .. turn })
+      assert_error(503, "no_key", { path = "/api/lists?sort=" .. turn })
     end
     assert.equal(0, #service:requests())
     assert.equal(200, ask(gateway, { path = "/api/lists" }).status)
@@ -171,7 +171,7 @@ describe("a gateway", function()
     assert.equal("Bearer oauth-token", service:requests()[1].headers.authorization)
   end)
 
-  it("calls the operator's own function", function()
+  it("calls the operator's function", function()
     start({ answers = { { body = "{}" } } }, [[
       callers = function(request)
         local who = request.headers["x-who"]
@@ -186,12 +186,12 @@ describe("a gateway", function()
           and request.remote_addr == "127.0.0.1" and request.scopes[1] == "lists:read"
           and request.target == "/klaviyo/api/lists?a=b"
       end,]])
-    own(401, "not_authenticated", { path = "/api/lists", headers = { ["X-Who"] = "nobody" } })
-    own(403, "permission_denied", { path = "/api/lists", headers = { ["X-Who"] = "banned" } })
-    own(403, "permission_denied", { path = "/api/metrics", headers = { ["X-Who"] = "reader" } })
-    own(403, "permission_denied", { path = "/api/lists?a=c" })
+    assert_error(401, "not_authenticated", { path = "/api/lists", headers = { ["X-Who"] = "nobody" } })
+    assert_error(403, "permission_denied", { path = "/api/lists", headers = { ["X-Who"] = "banned" } })
+    assert_error(403, "permission_denied", { path = "/api/metrics", headers = { ["X-Who"] = "reader" } })
+    assert_error(403, "permission_denied", { path = "/api/lists?a=c" })
     for _, who in ipairs { "broken", "object", "name", "number" } do
-      own(500, "error", { path = "/api/lists", headers = { ["X-Who"] = who } })
+      assert_error(500, "error", { path = "/api/lists", headers = { ["X-Who"] = who } })
     end
     for _, why in ipairs { "in the rule", "an object", "not a string", "not a number" } do
       assert.matches("klaviyo gateway: request %x+ failed: [^\n]*" .. why, gateway:logs())
@@ -206,12 +206,12 @@ describe("a gateway", function()
   it("rejects a service without a valid certificate", function()
     local server = assert(require("klaviyo.sandbox").start { key = key })
     for _, pair in ipairs {
-      { server.ca_file, nil }, -- signed by nobody who is trusted
-      { "proxy_ssl_name localhost;", "proxy_ssl_name a.klaviyo.com;" }, -- another's name
+      { server.ca_file, nil }, -- signed by an untrusted authority
+      { "proxy_ssl_name localhost;", "proxy_ssl_name a.klaviyo.com;" }, -- for another name
     } do
       gateway = assert(nginx.gateway(server, { settings = "callers = function() return true end, pacing = false,",
         replace = { { pair[1], pair[2] or "/etc/ssl/certs/ca-certificates.crt" } } }))
-      own(502, "bad_gateway")
+      assert_error(502, "bad_gateway")
       gateway:stop()
       gateway = nil
     end
@@ -258,7 +258,7 @@ describe("a gateway", function()
     end
     found:close()
 
-    it("makes the reference's calls without an error", function()
+    it("sends the calls of the reference without an error", function()
       local name = os.tmpname()
       local out = script.shell(("node %s %s --strict --log %s >%s.out 2>&1 & echo $!; for i in 1 2 3 4 5 6 7 8 9 10; "
         .. "do test -s %s.out && break; sleep 0.3; done; cat %s.out"):format(validator, document, name, name, name,
@@ -276,16 +276,16 @@ describe("a gateway", function()
         assert.is_nil(answer.headers["x-klaviyo-gateway"], call.name)
       end
       script.shell(("kill %s; rm -f %s.out"):format(pid, name))
-      local refused = {}
+      local rejected = {}
       for line in io.lines(name) do
-        refused[json.decode(line).operation_id:lower()] = line
+        rejected[json.decode(line).operation_id:lower()] = line
       end
       os.remove(name)
-      -- the two bodies that are not as the service wants them
-      assert.is_string(refused.create_campaign)
-      assert.is_string(refused.create_webhook)
-      refused.create_campaign, refused.create_webhook = nil, nil
-      assert.same({}, refused)
+      -- the documentation's two invalid bodies
+      assert.is_string(rejected.create_campaign)
+      assert.is_string(rejected.create_webhook)
+      rejected.create_campaign, rejected.create_webhook = nil, nil
+      assert.same({}, rejected)
     end)
   end)
 end)

@@ -10,7 +10,7 @@ local quote = script.quote
 local SECRET = "0123456789abcdef"
 
 if not rawget(_G, "ngx") then
-  it("klaviyo.webhook.handler is for nginx, and says so", function()
+  it("klaviyo.webhook.handler raises an error outside nginx", function()
     local ok, message = pcall(function()
       webhook.handler { secret = SECRET, on_event = print }
     end)
@@ -20,17 +20,17 @@ if not rawget(_G, "ngx") then
 end
 
 if not rawget(_G, "jit") then
-  return -- what runs in nginx is LuaJIT in any case: once is enough
+  return -- nginx runs LuaJIT under either interpreter: one run is enough
 elseif nginx.missing() then
   pending("the receiver's specs: " .. nginx.missing())
   return
 end
 
 local SETTINGS = [[
-      secrets = {os.getenv("KLAVIYO_WEBHOOK_SECRET"), "the one that was before it"},
+      secrets = {os.getenv("KLAVIYO_WEBHOOK_SECRET"), "the previous secret"},
       dict = "klaviyo_webhooks", max_body_bytes = 2 * 1024 * 1024,
       on_event = function(event, document)
-        if event.topic == "raise" then error("of the handler's own", 0) end
+        if event.topic == "raise" then error("the handler's error", 0) end
         ngx.sleep(0.02)
         local file = io.open(ngx.config.prefix() .. "events.txt", "a")
         file:write(event.external_id or "none", " ", event.topic, " ", #document.data, "\n")
@@ -79,7 +79,7 @@ describe("klaviyo.webhook.handler", function()
     assert.is_nil(logs:match("[^\n]*runtime error[^\n]*"))
   end)
 
-  -- The status of the answer, and what it says.
+  -- Sends a delivery; returns the status and the body of the response.
   local function deliver(body, options)
     options = options or {}
     local timestamp = "Thu, 04 Jan 2024 18:05:25 GMT"
@@ -104,8 +104,8 @@ describe("klaviyo.webhook.handler", function()
     words[#words + 1] = (options.base_url or server.base_url) .. "/webhooks/klaviyo"
     local text = script.shell(table.concat(words, " "))
     os.remove(name)
-    local says, status = text:match("^(.*)\n(%d+)$")
-    return tonumber(status), says
+    local answer, status = text:match("^(.*)\n(%d+)$")
+    return tonumber(status), answer
   end
 
   local function count_now(external_id)
@@ -118,8 +118,8 @@ describe("klaviyo.webhook.handler", function()
     return n
   end
 
-  -- Events were told so often: as soon as they were, and then not once more.
-  local function told(times, ...)
+  -- Waits until on_event was called this often for each event; checks that it was not called again.
+  local function assert_calls(times, ...)
     for _, external_id in ipairs { ... } do
       shell.wait_for(function() return count_now(external_id) >= times end, 10)
     end
@@ -129,74 +129,74 @@ describe("klaviyo.webhook.handler", function()
     end
   end
 
-  it("answers 202 and hands every event to the timer", function()
+  it("answers 202 and runs on_event for each event in a timer", function()
     local a, b = id(), id()
     assert.equal(202, (deliver(document { event(a), event(b, "other") })))
-    told(1, a, b)
+    assert_calls(1, a, b)
   end)
 
-  it("tells an event once, however often it comes", function()
+  it("runs on_event once for an event that is delivered repeatedly", function()
     local a, b = id(), id()
     for _ = 1, 5 do
       assert.equal(202, (deliver(document { event(a) })))
     end
     assert.equal(202, (deliver(document { event(b), event(a), event(b) })))
-    told(1, a, b)
+    assert_calls(1, a, b)
   end)
 
-  it("takes any of its secrets, and no other", function()
+  it("accepts any of its secrets, and no other", function()
     local a = id()
-    assert.equal(202, (deliver(document { event(a) }, { secret = "the one that was before it" })))
-    told(1, a)
+    assert.equal(202, (deliver(document { event(a) }, { secret = "the previous secret" })))
+    assert_calls(1, a)
     local b = id()
-    local status, says = deliver(document { event(b) }, { secret = "another of the same" })
+    local status, answer = deliver(document { event(b) }, { secret = "another of the same" })
     assert.equal(401, status)
-    assert.is_nil(says:find(SECRET, 1, true))
+    assert.is_nil(answer:find(SECRET, 1, true))
     assert.equal(401, (deliver(document { event(b) }, { headers = { ["Klaviyo-Signature"] = false } })))
     assert.equal(401, (deliver(document { event(b) }, { headers = { ["Klaviyo-Timestamp"] = "now" } })))
     assert.equal(401, (deliver(document { event(b) }, { headers = { ["Klaviyo-Webhook-Id"] = "x" } })))
     assert.equal(401, (deliver(document { event(b) }, { body = document { event(b) } .. " " })))
-    told(0, b)
+    assert_calls(0, b)
   end)
 
-  it("answers 400 to what is old, or no document", function()
+  it("answers 400 to a delivery that is old or not a document", function()
     local a = id()
-    local status, says = deliver(document({ event(a) }, os.time() - 3600))
+    local status, answer = deliver(document({ event(a) }, os.time() - 3600))
     assert.equal(400, status)
-    assert.matches("old", says)
+    assert.matches("old", answer)
     assert.equal(400, (deliver("no JSON")))
     assert.equal(400, (deliver("{}")))
     assert.equal(400, (deliver('{"data":7}')))
-    told(0, a)
+    assert_calls(0, a)
   end)
 
-  it("takes a long body out of its file, and refuses a longer one", function()
+  it("reads a long body from its file, and answers 413 to a longer one", function()
     local long = event(id())
     long.payload.text = ("x"):rep(1500000)
     assert.equal(202, (deliver(document { long })))
-    told(1, long.external_id)
+    assert_calls(1, long.external_id)
     local longer = event(id())
     longer.payload.text = ("x"):rep(2100000)
     assert.equal(413, (deliver(document { longer })))
     assert.equal(413, (deliver(document { longer }, { headers = { ["Transfer-Encoding"] = "chunked" } })))
-    told(0, longer.external_id)
+    assert_calls(0, longer.external_id)
   end)
 
-  it("takes POST alone", function()
+  it("accepts only POST", function()
     for _, method in ipairs { "GET", "PUT", "DELETE" } do
       assert.equal(405, (deliver("{}", { method = method })))
     end
   end)
 
-  it("goes on when on_event raises, and logs it", function()
+  it("continues if on_event raises an error, and logs it", function()
     local a, b = id(), id()
     assert.equal(202, (deliver(document { event(a, "raise"), event(b) })))
-    told(1, b)
-    assert.matches("on_event failed for the event " .. a:gsub("%p", "%%%0") .. ": of the handler's own",
+    assert_calls(1, b)
+    assert.matches("on_event failed for the event " .. a:gsub("%p", "%%%0") .. ": the handler's error",
       server:logs())
   end)
 
-  it("keeps what it answered when nginx is reloaded", function()
+  it("keeps accepted events when nginx is reloaded", function()
     local list, ids = {}, {}
     for i = 1, 40 do
       ids[i] = id()
@@ -204,14 +204,14 @@ describe("klaviyo.webhook.handler", function()
     end
     assert.equal(202, (deliver(document(list))))
     script.shell("kill -HUP " .. server.process.pid)
-    told(1, unpack(ids))
+    assert_calls(1, unpack(ids))
     for i = 10, 40, 10 do
       assert.equal(202, (deliver(document { list[i] }))) -- still known after the reload
     end
-    told(1, unpack(ids))
+    assert_calls(1, unpack(ids))
   end)
 
-  it("says what is wrong when nginx starts", function()
+  it("reports wrong settings when nginx starts", function()
     for settings, message in pairs {
       ["on_event = print"] = "webhook.handler: secret is missing",
       ['secret = "0123456789abcdef", secrets = {"x"}, on_event = print'] = "webhook.handler: set secret or secrets",
@@ -246,7 +246,7 @@ describe("klaviyo.webhook.handler, in a burst", function()
 
   local TIMESTAMP = "Thu, 04 Jan 2024 18:05:25 GMT"
 
-  -- Delivers events with these ids, many at a time; the status of each.
+  -- Delivers events with these ids, 100 at a time; returns the status of each.
   local function deliver_all(ids)
     shell.run("rm -f " .. server.dir .. "/burst.*")
     local parts = { "cd " .. server.dir .. " && (" }
@@ -273,7 +273,7 @@ describe("klaviyo.webhook.handler, in a burst", function()
     return statuses
   end
 
-  -- How often each event has run.
+  -- Returns how often on_event has run for each event.
   local function runs()
     local counts = {}
     for line in (shell.read(server.dir .. "/events.txt") or ""):gmatch("[^\n]+") do
@@ -300,7 +300,7 @@ describe("klaviyo.webhook.handler, in a burst", function()
     end,
   ]]
 
-  it("runs each of 2,000 deliveries that got 202 once; the others got 503, and succeed when repeated", function()
+  it("runs each accepted delivery once; 503 answers succeed when repeated", function()
     server = assert(start(ON_EVENT:format(3) .. "max_running = 150, max_queued = 200,",
       { replace = { { "worker_connections 1024", "worker_connections 4096" } } }))
     local left, accepted = ids_of(2000), {}
@@ -326,11 +326,11 @@ describe("klaviyo.webhook.handler, in a burst", function()
       shell.sleep(1)
     end
     assert.equal(total, #accepted)
-    local refused = 0
+    local rejected = 0
     for _, status in pairs(first_answers) do
-      refused = refused + (status == 503 and 1 or 0)
+      rejected = rejected + (status == 503 and 1 or 0)
     end
-    assert.is_true(refused > 0, "the queue had room for all")
+    assert.is_true(rejected > 0, "the queue accepted all events")
     local counts
     shell.wait_for(function()
       counts = runs()
@@ -344,7 +344,7 @@ describe("klaviyo.webhook.handler, in a burst", function()
     assert.is_nil(server:logs():match("lua_max_running_timers"))
   end)
 
-  it("runs what was answered 202 when nginx dropped its timers, with nobody's help", function()
+  it("runs accepted events after nginx dropped its timers, without a new delivery", function()
     server = assert(start(ON_EVENT:format(0.01), { workers = 1, replace = {
       { "  server {\n", "  lua_max_running_timers 2;\n  server {\n" },
       { "    location = /webhooks/klaviyo {", "    location = /hold { content_by_lua_block {\n"
@@ -368,7 +368,7 @@ describe("klaviyo.webhook.handler, in a burst", function()
     assert.matches("lua_max_running_timers are not enough", server:logs())
   end)
 
-  it("notes an event when it begins: one that waits is known only then, and runs once all the same", function()
+  it("runs an event once that is delivered again while it waits", function()
     server = assert(start(ON_EVENT:format(0.5) .. "max_running = 1,", { workers = 1 }))
     local ids = ids_of(3)
     local twice = { ids[1], ids[2], ids[3] }
@@ -382,7 +382,7 @@ describe("klaviyo.webhook.handler, in a burst", function()
     assert.same({ [ids[1]] = 1, [ids[2]] = 1, [ids[3]] = 1 }, runs())
   end)
 
-  it("goes on when on_event ends its timer by ngx.exit", function()
+  it("continues if on_event ends its timer by ngx.exit", function()
     server = assert(start([[
       secret = os.getenv("KLAVIYO_WEBHOOK_SECRET"), max_running = 2,
       on_event = function(event)
@@ -398,7 +398,7 @@ describe("klaviyo.webhook.handler, in a burst", function()
     assert.same({ good = 1 }, runs())
   end)
 
-  it("keeps what waits when nginx is reloaded", function()
+  it("keeps waiting events when nginx is reloaded", function()
     server = assert(start(ON_EVENT:format(0.2) .. "max_running = 2,", { workers = 1 }))
     local ids = ids_of(20)
     local statuses = deliver_all(ids)

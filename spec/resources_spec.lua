@@ -160,7 +160,8 @@ describe("a resource", function()
     it("update, with the id in the table too", function()
       local id = new_list()
       assert(client.lists:update(id, { id = id, name = "same" }))
-      assert_request("PATCH", "/api/lists/" .. id, { data = { type = "list", id = id, attributes = { name = "same" } } })
+      assert_request("PATCH", "/api/lists/" .. id, {
+        data = { type = "list", id = id, attributes = { name = "same" } } })
     end)
 
     it("update, which raises for two different ids", function()

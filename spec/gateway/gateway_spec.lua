@@ -125,7 +125,8 @@ describe("klaviyo.gateway", function()
     end)
 
     it("that its list of operations does not contain", function()
-      assert_passed { path = "/api/events", token = "eventer", method = "POST", body = reference[15].body, status = 202 }
+      assert_passed { path = "/api/events", token = "eventer", method = "POST", status = 202,
+        body = reference[15].body }
       assert_rejected(403, "permission_denied", { path = "/api/profiles", token = "eventer" })
     end)
 
@@ -238,7 +239,9 @@ describe("klaviyo.gateway", function()
   end)
 
   it("escapes only characters that a query may not contain", function()
-    assert_passed { path = '/api/profiles?filter=equals(email,"a+b@example.com")&fields[profile]=email&page%5Bsize%5D=1#x' }
+    assert_passed {
+      path = '/api/profiles?filter=equals(email,"a+b@example.com")&fields[profile]=email&page%5Bsize%5D=1#x',
+    }
     assert.equal("/api/profiles?filter=equals(email,%22a+b@example.com%22)&fields%5Bprofile%5D=email&page%5Bsize%5D=1",
       latest().uri)
   end)
@@ -264,8 +267,8 @@ describe("klaviyo.gateway", function()
     local body = '{"data":{"type":"event","attributes":{"properties":{"a":1},"metric":{"data":{"type":"metric",'
       .. '"attributes":{"name":"M"}}},"profile":{"data":{"type":"profile","attributes":{"email":"c@example.com"}}}}}}'
     for _, token in ipairs { false, "demo" } do
-      assert_passed { path = "/client/events?company_id=" .. server.company_id, token = token, method = "POST", status = 202,
-        body = body }
+      assert_passed { path = "/client/events?company_id=" .. server.company_id, token = token, method = "POST",
+        status = 202, body = body }
       assert.is_nil(latest().headers.authorization)
     end
   end)

@@ -141,7 +141,8 @@ describe("webhook.verify", function()
     end
     for i = 1, 64 do
       local digit = signature:sub(i, i) == "0" and "1" or "0"
-      assert_rejected("signature", 401, arguments {signature = signature:sub(1, i - 1) .. digit .. signature:sub(i + 1)})
+      assert_rejected("signature", 401, arguments {
+        signature = signature:sub(1, i - 1) .. digit .. signature:sub(i + 1)})
     end
     assert_rejected("signature", 401, arguments {signature = signature .. "0"})
     assert_rejected("signature", 401, arguments {signature = signature .. "\0"})
@@ -179,7 +180,8 @@ describe("webhook.verify, with several secrets", function()
   end)
 
   it("rejects any other", function()
-    assert_rejected("signature", 401, without(arguments {secrets = {"the old one of them", "the new one of them"}}, "secret"))
+    assert_rejected("signature", 401, without(arguments {
+      secrets = {"the old one of them", "the new one of them"}}, "secret"))
   end)
 
   it("raises if there are none, both, or one is not a secret", function()

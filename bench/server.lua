@@ -57,17 +57,13 @@ function M.start(dir, http, values)
     shell.quote(program.path), shell.quote(dir .. "/")))
   assert(ok, output)
   self.process = assert(shell.wait_for(function()
-    local pid = (shell.read(dir .. "/nginx.pid") or ""):match("^%d+")
-    return pid and shell.process(pid)
-  end), "nginx did not stay")
+    return shell.process_in(dir .. "/nginx.pid")
+  end), "nginx exited after its start")
   return self
 end
 
 function Server:stop()
-  if shell.alive(self.process) then
-    shell.run("kill -TERM " .. self.process.pid)
-    shell.wait_for(function() return not shell.alive(self.process) end)
-  end
+  shell.stop(self.process)
 end
 
 return M

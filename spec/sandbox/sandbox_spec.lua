@@ -452,6 +452,24 @@ describe("stopping a sandbox", function()
     assert.is_true(is_gone(dir, pid))
   end)
 
+  it("happens if nginx runs although its start failed", function()
+    -- It stays, and the command that started it fails after that.
+    local dir = script.shell("mktemp -d"):match("[^\n]+")
+    finally(function() script.shell("rm -rf " .. quote(dir)) end)
+    shell.write(dir .. "/nginx", ([[#!/bin/sh
+      %s "$@" || exit
+      if [ "$3" = -p ]; then
+        until [ -s "$4/nginx.pid" ]; do sleep 0.1; done
+        cp "$4/nginx.pid" %s; echo "broken after its start" >&2; exit 1
+      fi
+    ]]):format(quote(require("klaviyo.sandbox.program").find().path), quote(dir .. "/pid")))
+    script.shell("chmod 755 " .. quote(dir .. "/nginx"))
+    local server, message = sandbox.start {nginx = dir .. "/nginx"}
+    assert.is_nil(server)
+    assert.matches("broken after its start", message)
+    assert.is_nil(shell.process_in(dir .. "/pid"))
+  end)
+
   it("does not happen by itself with detach", function()
     local dir, pid = started("{detach = true}", "")
     shell.sleep(0.6)
@@ -469,6 +487,64 @@ describe("stopping a sandbox", function()
     assert.truthy(output:find("base_url +http://127%.0%.0%.1:%d+"), output)
     local dir = output:match("dir +(%S+)")
     assert.is_false(exists(dir .. "/nginx.conf"))
+  end)
+end)
+
+describe("a sandbox where /proc cannot be read", function()
+  -- root needs no user namespace for it; others may have one.
+  local hidden
+  for _, options in ipairs {"-m", "-rm"} do
+    local prefix = "unshare " .. options .. [[ sh -c 'mount -t tmpfs none /proc && exec "$@"' sh]]
+    hidden = hidden or shell.run(prefix .. " true") and prefix
+  end
+  if not hidden then
+    pending("needs the permission to mount in a namespace of its own")
+    return
+  end
+
+  local function ended(output)
+    local dir, pid = output:match("^(%S+)%s+(%d+)")
+    assert(dir, output)
+    return shell.wait_for(function()
+      return not shell.process(pid) and not exists(dir .. "/nginx.conf")
+    end, 20) and dir
+  end
+
+  it("runs, and ends when it is stopped", function()
+    local output, status = script.run(STARTER:format("{profiles = 3}", [[
+      assert(not io.open("/proc/self/stat"))
+      print(server:stats().resources.profile, server:running())
+      server:stop()
+      print(server:running())
+    ]]), {prefix = hidden})
+    assert.equal(0, status, output)
+    assert.matches("\n3%s+true\nfalse\n", output)
+    assert.truthy(ended(output))
+  end)
+
+  it("ends when the process that started it is killed", function()
+    local output = script.run(STARTER:format("", "os.execute('kill -9 $PPID')"), {prefix = hidden})
+    assert.truthy(ended(output))
+  end)
+
+  it("reports the error of nginx, and leaves nothing", function()
+    local output, status = script.run([[
+      local server, message = require("klaviyo.sandbox").start {log_level = "loud"}
+      print(server, message)
+    ]], {prefix = hidden})
+    assert.equal(0, status, output)
+    assert.matches('^nil%s.*invalid log level "loud"', output)
+  end)
+
+  it("runs on for other programs until it is told to end", function()
+    local output, status = script.run('require("klaviyo.sandbox").main {}', {prefix = hidden})
+    assert.equal(0, status, output)
+    local dir = output:match("dir +(%S+)")
+    local process = assert(shell.process_in(dir .. "/nginx.pid"))
+    shell.sleep(0.6)
+    assert.is_true(shell.alive(process))
+    script.shell(output:match("stop it with: ([^\n]+)"))
+    assert.truthy(ended(dir .. " " .. process.pid))
   end)
 end)
 

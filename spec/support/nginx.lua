@@ -45,17 +45,12 @@ end
 -- Nobody is left behind when the starter is killed.
 local WATCH = [[
   init_worker_by_lua_block {
+    if ngx.worker.id() ~= 0 then return end
+    local shell = require "klaviyo.sandbox.shell"
     ngx.timer.every(1, function()
-      local file = io.open("/proc/%s/stat")
-      local started = file and file:read("*a"):match("^.*%%)%%s(.*)$")
-      if file then file:close() end
-      local at = 0
-      for field in (started or ""):gmatch("%%S+") do
-        at = at + 1
-        if at == 20 and field == "%s" then return end
+      if not shell.alive {pid = "%s", started = %s} then
+        os.execute("kill -TERM " .. shell.read(ngx.config.prefix() .. "nginx.pid"))
       end
-      os.execute("kill -TERM " .. (ngx.worker.id() == 0
-        and io.open(ngx.config.prefix() .. "nginx.pid"):read("*l") or "$$"))
     end)
   }
 ]]
@@ -85,9 +80,8 @@ local function adapted(self, options)
     text = "user root;\n" .. text:gsub("\nuser [%w-]+;", "")
   end
   local me = assert(shell.process("self"))
-  -- `self` is the shell's reader: this process.
   text = replaced(text, "http {\n", HTTP:format(here, here, here)
-    .. WATCH:format(me.pid, me.started))
+    .. WATCH:format(me.pid, me.started and '"' .. me.started .. '"' or "nil"))
   text = replaced(text, "listen 127.0.0.1:8080;",
     ("listen 127.0.0.1:%d;"):format(self.port))
   for _, pair in ipairs(options.replace or {}) do
@@ -110,10 +104,9 @@ local function launch(self, options)
     return nil, output
   end
   self.process = shell.wait_for(function()
-    local pid = (shell.read(self.dir .. "/nginx.pid") or ""):match("^%d+")
-    return pid and shell.process(pid)
+    return shell.process_in(self.dir .. "/nginx.pid")
   end)
-  return self.process ~= nil, "nginx did not stay"
+  return self.process ~= nil, "nginx exited after its start:\n" .. self:logs()
 end
 
 --- Starts nginx.
@@ -180,14 +173,11 @@ end
 ---@return string
 function Server:stop()
   local logs = self.dir and self:logs() or ""
-  local process = self.process
+  local process = self.process or self.dir and shell.process_in(self.dir .. "/nginx.pid")
   self.process = nil
-  if process and shell.alive(process) then
-    shell.run("kill -QUIT " .. process.pid)
-    if not shell.wait_for(function() return not shell.alive(process) end, 2) then
-      shell.run("kill -TERM " .. process.pid)
-      shell.wait_for(function() return not shell.alive(process) end)
-    end
+  if process then
+    shell.stop(process, {"QUIT"}, 2)
+    shell.stop(process, {"TERM"})
   end
   if self.dir then
     shell.run("rm -rf " .. self.dir)

@@ -41,7 +41,7 @@ local function quit()
   if not settings.keep then
     os.execute("rm -rf " .. shell.quote(settings.dir))
   end
-  os.execute("kill -TERM " .. shell.process("self").pid)
+  os.execute("kill -TERM " .. ngx.worker.pid())
 end
 
 --- Starts the timers.

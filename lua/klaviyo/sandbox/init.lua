@@ -37,8 +37,7 @@ local function launch(self, settings, program)
     return nil, output
   end
   self.process = shell.wait_for(function()
-    local pid = (shell.read(self.dir .. "/nginx.pid") or ""):match("^%d+")
-    return pid and shell.process(pid)
+    return shell.process_in(self.dir .. "/nginx.pid")
   end)
   if not self.process then
     return nil, "nginx exited after its start: "
@@ -104,6 +103,14 @@ local function prepare(self, settings)
   return true
 end
 
+local function prepare_and_launch(self, settings, program)
+  local ok, message = prepare(self, settings)
+  if ok then
+    ok, message = launch_on_free_ports(self, settings, program)
+  end
+  return ok, message
+end
+
 local function start(settings)
   settings.key = settings.key
     or ("pk_sandbox_%06x%06x"):format(shell.random(2 ^ 24), shell.random(2 ^ 24))
@@ -119,12 +126,12 @@ local function start(settings)
   settings.lua_dir = dir
   local self = setmetatable({key = settings.key, keep = settings.keep,
     company_id = settings.company_id, commands = 0}, Server)
-  local ok
-  ok, message = prepare(self, settings)
-  if ok then
-    ok, message = launch_on_free_ports(self, settings, program)
-  end
-  if not ok then
+  local raised_no_error, ok
+  raised_no_error, ok, message = pcall(prepare_and_launch, self, settings, program)
+  if not raised_no_error then
+    self:stop()
+    error(ok, 0)
+  elseif not ok then
     self:stop()
     return nil, message
   end
@@ -185,8 +192,8 @@ end
 --- Starts a sandbox for other programs. It writes a line for `eval` to
 --- standard output and everything else to standard error. On a terminal it
 --- stays in the foreground until the end of input or Ctrl-C. Otherwise it
---- returns, and the sandbox ends with the session; with `detach` it ends only
---- on request. Options are `name=value` words, or `name` for `name=true`.
+--- returns, and the sandbox ends with the session; with `detach`, and where
+--- /proc cannot be read, it ends only on request. Options are `name=value` words, or `name` for `name=true`.
 ---@param words string[]|nil the command line
 function M.main(words)
   local ok, settings = pcall(function()

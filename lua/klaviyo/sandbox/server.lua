@@ -12,12 +12,11 @@ Server.__index = Server
 function Server:stop()
   local process, dir = self.process, self.dir
   self.process, self.dir = nil, nil
-  if process and shell.alive(process) then
-    shell.run("kill -TERM " .. process.pid)
-    if not shell.wait_for(function() return not shell.alive(process) end) then
-      shell.run("kill -KILL " .. process.pid)
-      shell.wait_for(function() return not shell.alive(process) end)
-    end
+  if dir and not process then -- it started, but start() failed after that
+    process = shell.process_in(dir .. "/nginx.pid")
+  end
+  if process then
+    shell.stop(process)
   end
   if dir and not self.keep then
     shell.run("rm -rf " .. shell.quote(dir))

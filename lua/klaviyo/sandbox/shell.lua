@@ -1,6 +1,6 @@
 --- The functions of the operating system that the sandbox needs, through the
---- shell and /proc: plain Lua has no processes, and the sandbox depends on no
---- library.
+--- shell, and /proc if it can be read: plain Lua has no processes, and the
+--- sandbox depends on no library.
 
 local M = {}
 
@@ -78,15 +78,33 @@ function M.write(path, text)
   assert(os.rename(path .. ".new", path))
 end
 
---- Returns the identity of a process: its id and start time, so that a later
---- process with the same id is not mistaken for it.
+-- os.execute returns true, or 0 from Lua 5.1.
+local function succeeds(command)
+  local status = os.execute(command)
+  return status == true or status == 0
+end
+
+-- Where /proc does not show a process (macOS, some containers), only its id is
+-- known.
+local function process_by_id(pid)
+  if pid == "self" then
+    local _, parent = M.run("echo $PPID") -- of the shell that runs this
+    pid = parent:match("%d+")
+  end
+  if succeeds(("kill -0 %s 2>/dev/null"):format(pid)) then
+    return {pid = tostring(pid)}
+  end
+end
+
+--- Returns the identity of a process: its id and, if /proc can be read, its
+--- start time, so that a later process with the same id is not mistaken for it.
 ---@param pid integer|string "self" for the caller
----@return table|nil identity nil if it has ended, is a zombie, or there is no
---- /proc; `session` is the id of the process that leads its session
+---@return table|nil identity nil if it has ended or is a zombie; `session` is
+--- the id of the process that leads its session
 function M.process(pid)
   local text = M.read(("/proc/%s/stat"):format(pid))
   if not text then
-    return nil
+    return process_by_id(pid)
   end
   local number = text:match("^(%d+)")
   -- The command name may contain spaces and brackets: parse from its end.
@@ -100,27 +118,57 @@ function M.process(pid)
   return {pid = number, started = fields[20], session = fields[4]}
 end
 
+--- Returns the process that wrote its id to a file, which it removes when it
+--- exits.
+---@param path string
+---@return table|nil identity nil if there is no such file or process
+function M.process_in(path)
+  local pid = (M.read(path) or ""):match("^%d+")
+  local identity = pid and M.process(pid)
+  if identity then
+    identity.file = path
+  end
+  return identity
+end
+
 --- Returns whether this process still exists.
 ---@param identity table from `process`
 ---@return boolean
 function M.alive(identity)
   local now = M.process(identity.pid)
-  return now ~= nil and now.started == identity.started
+  if now and now.started and identity.started then
+    return now.started == identity.started
+  end
+  -- A zombie has an id too: it has removed its file.
+  return now ~= nil and (not identity.file or M.read(identity.file) ~= nil)
+end
+
+--- Ends a process, and waits until it has exited.
+---@param identity table from `process`
+---@param signals string[]|nil sent in turn until it exits; default TERM, KILL
+---@param seconds number|nil how long to wait after each; default 5
+function M.stop(identity, signals, seconds)
+  for _, name in ipairs(signals or {"TERM", "KILL"}) do
+    if not M.alive(identity) then
+      return
+    end
+    M.run(("kill -%s %s"):format(name, identity.pid))
+    M.wait_for(function() return not M.alive(identity) end, seconds)
+  end
 end
 
 --- Returns the process that leads the session of the caller, usually the shell
 --- of its terminal.
----@return table|nil identity nil if it has ended
+---@return table|nil identity nil if it has ended, or /proc cannot be read
 function M.session()
   local own = M.process("self")
-  return own and M.process(own.session)
+  return own and own.session and M.process(own.session)
 end
 
 --- Returns whether standard output is a terminal.
 ---@return boolean
 function M.on_terminal()
-  local status = os.execute("test -t 1")
-  return status == true or status == 0
+  return succeeds("test -t 1")
 end
 
 --- Returns a random number below a limit of at most 2^24.

@@ -185,7 +185,7 @@ words:
 	@lua5.4 tools/words.lua
 
 paths: build
-	@$(ENV) $(LUA) tools/paths.lua
+	@$(ENV) $(LUA) tools/paths.lua $(VERBOSE)
 
 warnings:
 	@for cc in gcc clang; do for lua in lua5.1 luajit lua5.4; do \

@@ -313,10 +313,16 @@ static bool read_text (lua_State *L, decoding *d) {
 static int l_decode (lua_State *L) {
   decoding d;
   size_t size;
-  const char *text = luaL_checklstring(L, TEXT, &size);
+  const char *text;
   char error[JSON_ERROR_SIZE];
   int i;
   lua_settop(L, TEXT);
+  if (lua_type(L, TEXT) != LUA_TSTRING) {
+    lua_pushnil(L);
+    lua_pushfstring(L, "expected a string, got %s", luaL_typename(L, TEXT));
+    return 2;
+  }
+  text = lua_tolstring(L, TEXT, &size);
   for (i = NAME_BYTES; i <= UPVALUES; i++)
     lua_pushvalue(L, lua_upvalueindex(i));
   d.scratch = binding_scratch(L);

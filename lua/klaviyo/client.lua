@@ -1,6 +1,7 @@
 --- A client: settings, and the calls that are made with them. It is cheap to
 --- make and safe to share; connections belong to the process.
 
+local call = require "klaviyo.call"
 local client_settings = require "klaviyo.client_settings"
 local core = require "klaviyo.core"
 local lazy_require = require "klaviyo.util.lazy_require"
@@ -9,13 +10,11 @@ local request = require "klaviyo.request.request"
 local settings = require "klaviyo.settings"
 local transport = require "klaviyo.transport.transport"
 local apis = require "klaviyo.operations.api"
-local revision_warning = require "klaviyo.operations.revision_warning"
 
 local document = lazy_require "klaviyo.document.document"
 local errors = lazy_require "klaviyo.response.errors"
 local iterator = lazy_require "klaviyo.pagination.iterator"
 local map = lazy_require "klaviyo.tasks.map"
-local query = lazy_require "klaviyo.request.query"
 local resources = lazy_require "klaviyo.resources"
 local track = lazy_require "klaviyo.events.track"
 
@@ -27,7 +26,7 @@ local Client = {}
 local function wrap(values)
   apis.of(values)  -- raises if the revision does not exist
   local client = setmetatable({}, Client)
-  client_settings.set(client, values)
+  client_settings.by_client[client] = values
   return client
 end
 
@@ -44,41 +43,26 @@ end
 
 local methods = {}
 
-local function with(values, options)
-  if options == nil then
-    return values
-  end
-  if type(options) ~= "table" then
-    usage_error.raise("settings must be a table, not %s", usage_error.kind(options))
-  end
-  return settings.with(values, options)
-end
-
 local function values_of(self)
-  local values = client_settings.find(self)
+  local values = client_settings.by_client[self]
   if not values then
     usage_error.raise("call this with a colon, on a client")
   end
   return values
 end
 
--- Returns the settings of a call, its request, its operation and the API.
-local function prepare(self, operation, args, options)
-  local values = with(values_of(self), options)
+-- Returns the settings of a call, the API, and the record of its operation.
+local function look_up(self, operation, options)
+  local values = call.settings(values_of(self), options)
   local api = apis.of(values)
-  local op = api:get(operation)
-  local made = request.of_operation(op, api, args, values)
-  if args and args.headers then
-    values = settings.with(values, {headers = args.headers})
-  end
-  return values, made, op, api
+  return values, api, api:get(operation)
 end
 
 --- Returns a client with other settings; headers are added to.
 ---@param options klaviyo.Settings
 ---@return klaviyo.Client
 function methods:with(options)
-  return wrap(with(values_of(self), options))
+  return wrap(call.settings(values_of(self), options))
 end
 
 --- Returns a client for another account. It has the settings of this one but for
@@ -102,9 +86,8 @@ end
 ---@param options klaviyo.Settings|nil  for this call alone
 ---@return klaviyo.Document|nil, klaviyo.Error|nil
 function methods:call(operation, args, options)
-  local values, made, op, api = prepare(self, operation, args, options)
-  revision_warning.check(values, op, api)
-  return transport.call(values, made, op)
+  local values, api, op = look_up(self, operation, options)
+  return call.run(values, api, op, args)
 end
 
 --- Returns the request that a call would send, and sends nothing. Its headers
@@ -112,7 +95,9 @@ end
 ---@return {method: string, url: string, headers: table, body: string|nil}|nil
 ---@return klaviyo.Error|nil  of kind "auth", if a function returned no key
 function methods:build(operation, args, options)
-  local values, made = prepare(self, operation, args, options)
+  local values, api, op = look_up(self, operation, options)
+  local made
+  made, values = call.build(values, api, op, args)
   local headers, err = transport.headers(values, made)
   if not headers then
     return nil, err
@@ -126,7 +111,7 @@ end
 ---@param args {method: string|nil, path: string, query: table|nil, body: any, headers: table|nil}
 ---@return klaviyo.Document|nil, klaviyo.Error|nil
 function methods:request(args, options)
-  local values = with(values_of(self), options)
+  local values = call.settings(values_of(self), options)
   local made = request.raw(args, values)
   if args.headers then
     values = settings.with(values, {headers = args.headers})
@@ -139,83 +124,31 @@ end
 ---@param operation string
 ---@param t table
 function methods:document(operation, t, options)
-  local values = with(values_of(self), options)
-  local api = apis.of(values)
-  return document.build(api:get(operation), t, {
-    validate = values.validate, api = api,
-  })
-end
-
--- An iterator requests the largest pages unless the arguments name a size.
-local function paged(size, args)
-  if not size or args.page ~= nil
-      and (type(args.page) ~= "table" or args.page.size) then
-    return args
-  end
-  local page = {size = size}
-  for key, value in pairs(args.page or {}) do
-    page[key] = value
-  end
-  args.page = page
-  return args
-end
-
-local function without_limit(op, args)
-  local copy = {}
-  if args ~= nil and type(args) ~= "table" then
-    usage_error.raise("the arguments of %s must be a table, not %s", op.id,
-      usage_error.kind(args))
-  end
-  for key, value in pairs(args or {}) do
-    copy[key] = value
-  end
-  local limit = copy.limit
-  if limit ~= nil then
-    usage_error.whole("limit", limit, 0)
-  end
-  copy.limit = nil
-  return copy, limit
-end
-
-local function iterate(self, operation, args, options)
-  local api = apis.of(with(values_of(self), options))
-  local op = api:get(operation)
-  if op.method ~= "GET" and not op.page then
-    usage_error.raise("%s has no pages", op.id)
-  end
-  local own, limit = without_limit(op, args)
-  local values, made = prepare(self, operation,
-    paged(query.largest_size(op, api, own), own), options)
-  revision_warning.check(values, op, api)
-  return iterator.pages {settings = values, request = made, op = op}, limit
+  local values, api, op = look_up(self, operation, options)
+  return document.build(op, t, values, api)
 end
 
 --- Iterates over all pages of a collection, as documents.
 ---@param args table|nil  as for `call`; `limit` is the maximum of pages
 ---@return klaviyo.Iterator
 function methods:pages(operation, args, options)
-  local pages, limit = iterate(self, operation, args, options)
-  pages.limit = limit
-  return iterator.loop(pages)
+  local values, api, op = look_up(self, operation, options)
+  return iterator.pages(values, api, op, args)
 end
 
 --- Iterates over all resources of all pages, and the page of each.
 ---@param args table|nil  as for `call`; `limit` is the maximum
 ---@return klaviyo.Items
 function methods:each(operation, args, options)
-  local pages, limit = iterate(self, operation, args, options)
-  return iterator.loop(iterator.items(pages, limit))
-end
-
-local function id_of(identifier)
-  return identifier.id
+  local values, api, op = look_up(self, operation, options)
+  return iterator.each(values, api, op, args)
 end
 
 --- Iterates over the ids of all resources of all pages, and the resource of each.
 ---@return klaviyo.Items
 function methods:ids(operation, args, options)
-  local pages, limit = iterate(self, operation, args, options)
-  return iterator.loop(iterator.items(pages, limit, id_of))
+  local values, api, op = look_up(self, operation, options)
+  return iterator.ids(values, api, op, args)
 end
 
 --- Applies a function that makes calls to all of a source, several at a time:
@@ -226,17 +159,6 @@ end
 ---@param options {concurrency: integer|nil}|nil
 function methods:map(source, fn, options)
   return map.new(source, fn, options, values_of(self).wait)
-end
-
--- Sends an event in the background, or puts it into the outbox.
-local function enqueue(self, operation, args, options)
-  local outbox = with(values_of(self), options).outbox
-  if outbox then
-    return outbox:enqueue(args.body, options and self:with(options) or self)
-  end
-  local values, made, op, api = prepare(self, operation, args, options)
-  revision_warning.check(values, op, api)
-  return track.send(values, made, op)
 end
 
 --- Returns the counts of this process: of calls and pages (`queued`, `running`),
@@ -307,7 +229,7 @@ function Client.__index(self, name)
     resource = setmetatable({self}, Public)
   else
     local api = apis.of(values_of(self))
-    resource = resources.open(self, api, "/api/", name, enqueue)
+    resource = resources.open(self, api, "/api/", name)
     if not resource then
       local allowed = resources.names(api, "/api/")
       for known in pairs(methods) do

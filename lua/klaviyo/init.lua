@@ -4,7 +4,6 @@
 ---     local client = klaviyo.new {api_key = "pk_…"}
 ---     for profile in client.profiles:each() do … end
 
-require "klaviyo.util.lua_version"
 local revision_lifecycle = require "klaviyo.operations.revision_lifecycle"
 local client = require "klaviyo.client"
 local lazy_require = require "klaviyo.util.lazy_require"
@@ -58,9 +57,7 @@ function M.document(operation, t, options)
     revision = options.revision or settings.revision(),
     fall_forward = options.fall_forward,
   }
-  return document.build(api:get(operation), t, {
-    validate = options.validate, api = api,
-  })
+  return document.build(api:get(operation), t, options, api)
 end
 
 --- Returns the revisions of the API, the oldest first: {date=, state=,

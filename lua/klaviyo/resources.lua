@@ -3,15 +3,23 @@
 --- a resource of a later revision needs no line here.
 
 local actions = require "klaviyo.operations.actions"
+local apis = require "klaviyo.operations.api"
+local bulk_verbs = require "klaviyo.bulk.verbs"
+local call = require "klaviyo.call"
+local client_settings = require "klaviyo.client_settings"
 local lazy_require = require "klaviyo.util.lazy_require"
 local usage_error = require "klaviyo.util.usage_error"
 
 local bulk = lazy_require "klaviyo.bulk"
-local bulk_verbs = require "klaviyo.bulk.verbs"
+local document = lazy_require "klaviyo.document.document"
+local iterator = lazy_require "klaviyo.pagination.iterator"
+local tracker = lazy_require "klaviyo.events.track"
 
 local M = {}
 
 local unpack = table.unpack or unpack  -- luacheck: ignore 113
+
+local by_client = client_settings.by_client
 
 local NONE = {}
 
@@ -85,7 +93,7 @@ local RELATION = {
 ---@field verbs table  COLLECTION or RELATION
 ---@field actions table<string, string>
 ---@field imports table<string, string>  verbs of bulk imports, and their kinds
----@field enqueue? function  of events: sends in the background
+---@field tracks boolean  of events: there is a verb `track`
 ---@field relation? string  "profiles"
 ---@field id? string  of the resource that has the relation
 ---@field name string  for messages
@@ -126,13 +134,15 @@ local function available(endpoint)
   for verb in pairs(endpoint.imports) do
     names[#names + 1] = verb
   end
-  if endpoint.enqueue then
+  if endpoint.tracks then
     names[#names + 1] = "track"
   end
   return names
 end
 
-local function operation(self, verb)
+-- Returns the settings and the API of a call of a verb, the record of its
+-- operation, and the endpoint.
+local function look_up(self, verb, options)
   local endpoint = type(self) == "table" and rawget(self, 1)
   if type(endpoint) ~= "table" or not endpoint.api then
     usage_error.raise("call %s with a colon, on a resource", verb)
@@ -145,7 +155,13 @@ local function operation(self, verb)
     end
     endpoint.found[verb] = op
   end
-  return endpoint.client, op, endpoint.id
+  local values, api = by_client[endpoint.client], endpoint.api
+  if options ~= nil then
+    values = call.settings(values, options)
+    api = apis.of(values)
+    op = api == endpoint.api and op or api:get(op.id)
+  end
+  return values, api, op, endpoint
 end
 
 local function is_document(op, t)
@@ -155,8 +171,8 @@ local function is_document(op, t)
 end
 
 -- Returns the document of the operation, made of a flat table; {body = …} is a
--- document already.
-local function body_of(client, op, t, options)
+-- document already. Also returns whether the document is the library's own.
+local function body_of(values, api, op, t)
   if not op.body then
     return nil
   elseif op.body.style == "multipart" then
@@ -164,7 +180,7 @@ local function body_of(client, op, t, options)
   elseif is_document(op, t) then
     return t.body
   end
-  return client:document(op.id, t, options)
+  return document.build(op, t, values, api), true
 end
 
 -- Raises for nil in place of the table, even if nothing in it is required.
@@ -172,51 +188,52 @@ local function check_body(op, t, body)
   if t == nil and body ~= nil then
     usage_error.raise("%s takes a table, not nil", op.id)
   end
-  return body
 end
 
 local Reading = {}
 
 -- If a POST returns the pages, the parameters are its document; as everywhere
 -- {body =, limit =} passes a document that is made already.
-local function reading(client, op, id, params, options)
+local function reading(values, api, op, id, params)
   if op.method == "GET" then
     return merged({id = id}, params)
   elseif is_document(op, params) then
     return params
   end
-  return {body = client:document(op.id, params, options)}
+  return {body = document.build(op, params, values, api)}
 end
 
 --- Returns one page (or the one resource) as a document.
 function Reading:list(params, options)
-  local client, op, id = operation(self, "list")
-  return client:call(op.id, merged({id = id}, params), options)
+  local values, api, op, endpoint = look_up(self, "list", options)
+  return call.run(values, api, op, merged({id = endpoint.id}, params))
 end
 
 --- Iterates over all resources of all pages: `for resource, page in …`.
 function Reading:each(params, options)
-  local client, op, id = operation(self, "each")
-  return client:each(op.id, reading(client, op, id, params, options), options)
+  local values, api, op, endpoint = look_up(self, "each", options)
+  return iterator.each(values, api, op,
+    reading(values, api, op, endpoint.id, params))
 end
 
 --- Iterates over all pages as documents: `for page in …`.
 function Reading:pages(params, options)
-  local client, op, id = operation(self, "pages")
-  return client:pages(op.id, reading(client, op, id, params, options), options)
+  local values, api, op, endpoint = look_up(self, "pages", options)
+  return iterator.pages(values, api, op,
+    reading(values, api, op, endpoint.id, params))
 end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`.
 function Reading:first(params, options)
-  local client, op, id = operation(self, "first")
-  local own = merged({id = id}, params)
+  local values, api, op, endpoint = look_up(self, "first", options)
+  local own = merged({id = endpoint.id}, params)
   own.limit = 1
   local size = op.page and op.page.size
   if size and size.min and not own.page
       and not (type(own.query) == "table" and own.query["page[size]"]) then
     own.page = {size = size.min}
   end
-  local it = client:each(op.id, own, options)
+  local it = iterator.each(values, api, op, own)
   local resource, second = it:next()
   it:close()
   if resource == nil then
@@ -227,13 +244,13 @@ end
 
 --- Returns all resources in one list, `max` at the most; or `nil, err`.
 function Reading:all(params, options)
-  local client, op, id = operation(self, "all")
-  local own = merged({id = id}, params)
+  local values, api, op, endpoint = look_up(self, "all", options)
+  local own = merged({id = endpoint.id}, params)
   if own.max ~= nil then
     usage_error.whole("max", own.max, 0)
   end
   own.limit, own.max = own.max, nil
-  local it = client:each(op.id, own, options)
+  local it = iterator.each(values, api, op, own)
   local list = {}
   while true do
     local resource, second = it:next()
@@ -250,21 +267,28 @@ end
 local Collection = setmetatable({}, {__index = Reading})
 
 function Collection:get(id, params, options)
-  local client, op = operation(self, "get")
-  return client:call(op.id, merged({id = id}, params), options)
+  local values, api, op = look_up(self, "get", options)
+  local args = {id = id}
+  return call.run(values, api, op, params == nil and args or merged(args, params))
 end
 
 function Collection:delete(id, params, options)
-  local client, op = operation(self, "delete")
-  return client:call(op.id, merged({id = id}, params), options)
+  local values, api, op = look_up(self, "delete", options)
+  return call.run(values, api, op, merged({id = id}, params))
+end
+
+-- Makes a call with a document, which it builds from a table.
+local function send(values, api, op, id, t, params)
+  local body, is_own = body_of(values, api, op, t)
+  check_body(op, t, body)
+  return call.run(values, api, op, merged({id = id, body = body}, params), is_own)
 end
 
 --- Creates a resource from a flat table of attributes and relationships, or from
 --- {body = document}.
 function Collection:create(t, params, options)
-  local client, op = operation(self, "create")
-  local body = check_body(op, t, body_of(client, op, t, options))
-  return client:call(op.id, merged({body = body}, params), options)
+  local values, api, op = look_up(self, "create", options)
+  return send(values, api, op, nil, t, params)
 end
 
 local function with_id(op, t, id)
@@ -281,14 +305,13 @@ local function with_id(op, t, id)
 end
 
 local function change(self, verb, id, t, params, options)
-  local client, op = operation(self, verb)
+  local values, api, op = look_up(self, verb, options)
   if type(t) ~= "table" then
     usage_error.raise("%s takes an id and a table, not %s and %s", op.id,
       usage_error.kind(id), usage_error.kind(t))
   end
-  local body = body_of(client, op, is_document(op, t) and t or with_id(op, t, id),
-    options)
-  return client:call(op.id, merged({id = id, body = body}, params), options)
+  return send(values, api, op, id,
+    is_document(op, t) and t or with_id(op, t, id), params)
 end
 
 --- Changes a resource. Attributes that are not passed keep their values;
@@ -305,12 +328,11 @@ local function action(verb, route)
     end
   end
   return function(self, t, params, options)
-    local client, op = operation(self, verb)
+    local values, api, op = look_up(self, verb, options)
     if type(t) == "string" then
       t = {id = t}
     end
-    local body = check_body(op, t, body_of(client, op, t, options))
-    return client:call(op.id, merged({body = body}, params), options)
+    return send(values, api, op, nil, t, params)
   end
 end
 
@@ -321,8 +343,8 @@ Relation.get = Reading.list
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 function Relation:ids(params, options)
-  local client, op, id = operation(self, "ids")
-  return client:ids(op.id, merged({id = id}, params), options)
+  local values, api, op, endpoint = look_up(self, "ids", options)
+  return iterator.ids(values, api, op, merged({id = endpoint.id}, params))
 end
 
 local function chunks(ids, size)
@@ -335,40 +357,39 @@ end
 
 -- A list that is longer than the API accepts is sent in parts. After a failure
 -- err.done is the number of ids that were sent before.
-local function send(self, verb, ids, options)
-  local client, op, id = operation(self, verb)
+local function link(self, verb, ids, options)
+  local values, api, op, endpoint = look_up(self, verb, options)
+  local many = op.body.many
   if ids == nil then
     usage_error.raise("%s needs an id, or a list of them", op.id)
-  elseif op.body.many and (type(ids) ~= "table" or ids.id ~= nil) then
+  elseif many and (type(ids) ~= "table" or ids.id ~= nil) then
     ids = {ids}
   end
-  if verb == "replace" or not op.body.many then
-    return client:call(op.id,
-      {id = id, body = client:document(op.id, ids, options)}, options)
-  end
+  local in_parts = many and verb ~= "replace"
+  local parts = in_parts and chunks(ids, op.body.max or MAX_IDENTIFIERS) or {ids}
   local done, last = 0, nil
-  for _, part in ipairs(chunks(ids, op.body.max or MAX_IDENTIFIERS)) do
-    local doc, err = client:call(op.id,
-      {id = id, body = client:document(op.id, part, options)}, options)
+  for _, part in ipairs(parts) do
+    local doc, err = call.run(values, api, op,
+      {id = endpoint.id, body = document.build(op, part, values, api)}, true)
     if not doc then
-      err.done = done
+      err.done = in_parts and done or nil
       return nil, err
     end
-    done, last = done + #part, doc
+    done, last = done + (in_parts and #part or 0), doc
   end
   return last
 end
 
 function Relation:add(ids, options)
-  return send(self, "add", ids, options)
+  return link(self, "add", ids, options)
 end
 
 function Relation:replace(ids, options)
-  return send(self, "replace", ids, options)
+  return link(self, "replace", ids, options)
 end
 
 function Relation:remove(ids, options)
-  return send(self, "remove", ids, options)
+  return link(self, "remove", ids, options)
 end
 
 -- client.profiles:import(source, {…}): imports a source of any length, and
@@ -379,32 +400,41 @@ local function import(kind)
   end
 end
 
--- client.events:track{…}: sends an event, as create takes it, in the background.
--- Returns true at once, or nil and an error of kind "queue_full" if too many
--- events wait already.
+-- client.events:track{…}: sends an event, as create takes it, in the background,
+-- or puts it into the outbox. Returns true at once, or nil and an error of kind
+-- "queue_full" if too many events wait already.
 local function track(self, t, options)
-  local client, op = operation(self, "create")
-  return rawget(self, 1).enqueue(client, op.id,
-    {body = body_of(client, op, t, options)}, options)
+  local values, api, op, endpoint = look_up(self, "create", options)
+  local body, is_own = body_of(values, api, op, t)
+  if values.outbox then
+    local client = endpoint.client
+    return values.outbox:enqueue(body, options and client:with(options) or client)
+  end
+  return tracker.send(values, api, op, body, is_own)
+end
+
+-- Returns the method of that name, or raises. The object keeps it: a method that
+-- is called again is found without this function.
+local function method_of(self, methods, name)
+  local endpoint = rawget(self, 1)
+  local method = methods[name]
+  if method == nil and endpoint.actions[name] then
+    method = action(name, endpoint.actions[name])
+  elseif method == nil and endpoint.imports[name] then
+    method = import(endpoint.imports[name])
+  elseif method == nil and name == "track" and endpoint.tracks then
+    method = track
+  elseif method == nil then
+    usage_error.unknown("verb of " .. endpoint.name, name, available(endpoint))
+  end
+  rawset(self, name, method)
+  return method
 end
 
 local function class_of(methods)
   return {
     __index = function(self, name)
-      local method = methods[name]
-      local endpoint = rawget(self, 1)
-      if method == nil and endpoint.actions[name] then
-        method = action(name, endpoint.actions[name])
-        rawset(self, name, method)
-      elseif method == nil and endpoint.imports[name] then
-        method = import(endpoint.imports[name])
-        rawset(self, name, method)
-      elseif method == nil and name == "track" and endpoint.enqueue then
-        method = track
-      elseif method == nil then
-        usage_error.unknown("verb of " .. endpoint.name, name, available(endpoint))
-      end
-      return method
+      return method_of(self, methods, name)
     end,
     __tostring = function(self)
       return "klaviyo " .. rawget(self, 1).name
@@ -430,8 +460,8 @@ end
 local function relation(endpoint, id, name)
   local related = {
     client = endpoint.client, api = endpoint.api, path = endpoint.path,
-    verbs = RELATION, actions = NONE, imports = NONE, relation = hyphened(name),
-    id = id, name = ("%s:at(id).%s"):format(endpoint.name, name), found = {},
+    verbs = RELATION, actions = NONE, imports = NONE, tracks = false,
+    relation = hyphened(name), id = id, name = ("%s:at(id).%s"):format(endpoint.name, name), found = {},
   }
   if #available(related) == 0 then
     usage_error.unknown("relation of " .. endpoint.name, name, relations(endpoint))
@@ -457,8 +487,7 @@ end
 ---@param api klaviyo.Api
 ---@param root string  "/api/" or "/client/"
 ---@param name string  as a field of a client: catalog_items
----@param enqueue function|nil  the client's function that sends in the background
-function M.open(client, api, root, name, enqueue)
+function M.open(client, api, root, name)
   if type(name) ~= "string" then
     return nil
   end
@@ -467,7 +496,7 @@ function M.open(client, api, root, name, enqueue)
     verbs = COLLECTION, name = name, found = {},
     actions = actions[root:match("%a+")][name] or NONE,
     imports = root == "/api/" and bulk_verbs[name] or NONE,
-    enqueue = name == "events" and enqueue or nil,
+    tracks = root == "/api/" and name == "events",
   }
   for _, verb in ipairs(LIKELY) do
     if find_verb(endpoint, verb) then

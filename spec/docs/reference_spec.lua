@@ -302,7 +302,10 @@ describe("docs/reference.md", function()
         for word in call:gmatch("[%w_]+") do
           found[#found + 1] = word
         end
-        assert.same(expected, found, name)
+        -- a C function does not have the names of its parameters
+        if debug.getinfo(value, "S").what ~= "C" then
+          assert.same(expected, found, name)
+        end
       end
     end
   end)

@@ -6,8 +6,8 @@ local raises = require "spec.support.raises"
 local first = operations.load("2024-10-15")
 local second = operations.load("2025-01-15")
 
-local function build(name, t, options)
-  return document.build(first:operation(name), t, options)
+local function build(name, t, options, api)
+  return document.build(first:operation(name), t, options, api)
 end
 
 -- Returns the JSON of a document, as the client sends it.
@@ -419,13 +419,13 @@ describe("a validation error", function()
     raises('"definition"', function()
       local _ = build("create_campaign", flat)
     end)
-    local options = {api = {counterpart = function(_, op)
+    local api = {counterpart = function(_, op)
       return second:operation(op.id)
-    end}}
-    assert.same({channel = "email"}, build("create_campaign", flat, options)
+    end}
+    assert.same({channel = "email"}, build("create_campaign", flat, nil, api)
       .data.attributes["campaign-messages"].data[1].attributes.definition)
     raises('unknown attribute of create_campaign "nme"', function()
-      local _ = build("create_campaign", {nme = "n"}, options)
+      local _ = build("create_campaign", {nme = "n"}, nil, api)
     end)
   end)
 end)

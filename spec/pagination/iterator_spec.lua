@@ -642,7 +642,7 @@ describe("an unusual page of the server", function()
     local ids, err = walked { page("1", "a"), page("2", "b"), page("3", "a") }
     assert.equal("1 2 3", ids)
     assert.equal("decode", err.kind)
-    assert.matches("was seen", err.message)
+    assert.matches("earlier page", err.message)
   end)
 
   it("is requested from the base URL", function()

@@ -144,7 +144,7 @@ local function from_string(res, value)
   elseif res.id then
     return {id = value}
   end
-  local required = res.attributes and names.required(res.attributes)
+  local required = res.attributes and names.required[res.attributes]
   if required and #required == 1 then
     return {[required[1]] = value}
   end
@@ -179,8 +179,7 @@ local function check_id(how, res, value)
 end
 
 -- Puts a value into the member of the resource that its name belongs to.
-local function assign(how, res, data, key, value)
-  local slot = names.slot(res, key)
+local function assign(how, res, data, slot, key, value)
   local part = slot and slot.part
   local made, wrong
   if part == "attributes" then
@@ -204,14 +203,28 @@ local function assign(how, res, data, key, value)
   return wrong and select(2, validation_error.under(slot.name, wrong))
 end
 
+local function has_all(members, values)
+  for _, name in ipairs(names.required[members]) do
+    if not values or values[name] == nil then
+      return false
+    end
+  end
+  return true
+end
+
 -- Returns the names that a resource needs and does not have, or nil.
 local function lacks(res, data)
   local missing
   if res.id == "required" and data.id == nil then
     missing = {"id"}
   end
-  missing = names.lacking(res.attributes, data.attributes, missing)
-  missing = names.lacking(res.relationships, data.relationships, missing)
+  local attributes, relationships = res.attributes, res.relationships
+  if attributes and not has_all(attributes, data.attributes) then
+    missing = names.lacking(attributes, data.attributes, missing)
+  end
+  if relationships and not has_all(relationships, data.relationships) then
+    missing = names.lacking(relationships, data.relationships, missing)
+  end
   if missing then
     return missing
   elseif res.required.relationships and not data.relationships then
@@ -229,29 +242,52 @@ local function is_reference(res)
   return not res.attributes and not res.relationships and not res.meta
 end
 
-function resource(how, res, value)
+-- Returns the table of a resource, or nil and a validation error.
+local function table_of(res, value)
   if type(value) == "string" then
-    local made, wrong = from_string(res, value)
-    if wrong then
-      return how.lenient and value or nil, wrong
-    end
-    value = made
+    return from_string(res, value)
+  elseif type(value) == "table" and getmetatable(value) == nil
+      and value[1] == nil then
+    return value -- most tables
   elseif type(value) ~= "table" or is_array(value) then
-    if how.lenient then
-      return value
-    end
     return validation_error.wrong("must be a table with the %s's attributes, not %s",
       res.type, check.described(value))
   end
+  return value
+end
+
+-- Adds the values of a table to a resource. Most are attributes of the right type,
+-- or free-form objects: these are used as they are.
+local function add_members(how, res, data, value)
+  local slots, attributes = names.slots[res], data.attributes
+  for key, item in pairs(value) do
+    local slot, kind, wrong = slots[key] or names.slot(res, key), type(item), nil
+    local member = slot and slot.part == "attributes" and slot.member
+    if member and (member.type == kind or kind == "table" and member.free
+        and getmetatable(item) == nil and item[1] == nil) then
+      attributes[slot.name] = item
+    else
+      wrong = assign(how, res, data, slot, key, item)
+    end
+    if wrong and not how.lenient then
+      return wrong
+    end
+  end
+end
+
+function resource(how, res, value)
+  local members, wrong = table_of(res, value)
+  if wrong then
+    return how.lenient and value or nil, wrong
+  end
+  value = members
   if value.type == res.type and value.id ~= nil and is_reference(res) then
     value = {id = value.id} -- a complete resource from a response
   end
   local data = {type = res.type, attributes = {}}
-  for key, item in pairs(value) do
-    local wrong = assign(how, res, data, key, item)
-    if wrong and not how.lenient then
-      return nil, wrong
-    end
+  wrong = add_members(how, res, data, value)
+  if wrong then
+    return nil, wrong
   end
   local missing = not how.lenient and lacks(res, data)
   if missing then
@@ -293,14 +329,14 @@ end
 ---@param op table an operation that takes a document
 ---@param t table|string|nil the flat table; a list of tables or ids if the
 --- document has several resources
----@param options table|nil `validate = false` builds without checks; with `api`
---- a table is valid if it suits the operation in either of its revisions
+---@param options {validate: boolean|nil}|nil false builds without checks
+---@param api klaviyo.Api|nil a table is valid if it suits the operation in either
+--- of its revisions
 ---@return table document
-function M.build(op, t, options)
-  options = options or {}
+function M.build(op, t, options, api)
   if not op.body or op.body.style ~= "document" then
     usage_error.raise("%s does not take a document", op.id)
-  elseif type(t) == "table" and not is_array(t) and t.data ~= nil and
+  elseif type(t) == "table" and t.data ~= nil and not is_array(t) and
     not names.slot(op.body.resource, "data") then
     usage_error.raise("%s: pass a complete document as body = …; this argument " ..
       "takes names and values only", op.id)
@@ -308,11 +344,11 @@ function M.build(op, t, options)
   if t == nil then
     t = {}
   end
-  local document, wrong = build(op, t, options.validate == false)
+  local document, wrong = build(op, t, options and options.validate == false)
   if document then
     return document
   end
-  local counterpart = options.api and options.api:counterpart(op)
+  local counterpart = api and api:counterpart(op)
   if counterpart and counterpart.body and counterpart.body.style == "document" then
     document = build(counterpart, t, false)
     if document then

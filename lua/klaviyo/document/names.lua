@@ -15,8 +15,9 @@ function M.spelled(names, name)
   end
 end
 
--- The names of required members: a few of many, and read often.
-local required_of = setmetatable({}, {
+--- The names of required members, by the members: a few of many, and read often.
+---@type table<table, string[]>
+M.required = setmetatable({}, {
   __mode = "k",
   __index = function(known, members)
     local list = {}
@@ -30,12 +31,6 @@ local required_of = setmetatable({}, {
   end,
 })
 
---- Returns the names of the required members.
----@return string[]
-function M.required(members)
-  return required_of[members]
-end
-
 --- Adds the names of the required members that `out` does not have to a list.
 ---@param members table|nil
 ---@param out table|nil
@@ -43,7 +38,7 @@ end
 ---@return string[]|nil missing nil if nothing is missing
 function M.lacking(members, out, missing)
   if members then
-    for _, name in ipairs(required_of[members]) do
+    for _, name in ipairs(M.required[members]) do
       if out == nil or out[name] == nil then
         missing = missing or {}
         missing[#missing + 1] = name:gsub("-", "_")
@@ -53,8 +48,10 @@ function M.lacking(members, out, missing)
   return missing
 end
 
--- The slots of the flat names of a resource: name → {part =, name =, member =}.
-local slots = setmetatable({}, {
+--- The slots of the flat names of a resource, by the resource:
+--- name → {part =, name =, member =}.
+---@type table<table, table<string, {part: string, name: string, member: table|nil}>>
+M.slots = setmetatable({}, {
   __mode = "k",
   __index = function(known, res)
     local own = {}
@@ -78,7 +75,7 @@ local slots = setmetatable({}, {
 --- Returns the slot of a value in a resource, or nil.
 ---@return {part: string, name: string, member: table|nil}|nil
 function M.slot(res, key)
-  local own = slots[res]
+  local own = M.slots[res]
   return own[key] or own[M.spelled(own, key)]
 end
 

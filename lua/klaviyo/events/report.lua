@@ -3,23 +3,27 @@
 
 local core = require "klaviyo.core"
 local errors = require "klaviyo.response.errors"
-local lazy_require = require "klaviyo.util.lazy_require"
 local warning = require "klaviyo.util.warning"
-
-local exit_hook = lazy_require "klaviyo.nginx.exit_hook"
 
 local M = {}
 
 local GAP = 1  -- seconds between reports
 
-local latest   -- the settings of the call that tracked last: its on_warning is used
+--- The time of the next report, by core.clock().
+M.due = 0
+
 local reasons  -- why the events of the last report were lost
-local due = 0  -- the time of the next report
+local latest   -- the settings of the event that was tracked last
 
 -- The keys used last. The service may repeat one, and a report must not show it.
 local secrets, MAX_SECRETS = {}, 8
 
-local function remember(secret)
+--- Keeps the settings and the key of an event that was tracked: the report uses
+--- their on_warning, and does not show the key.
+---@param settings klaviyo.Settings
+---@param secret string
+function M.remember(settings, secret)
+  latest = settings
   for _, known in ipairs(secrets) do
     if known == secret then
       return
@@ -64,7 +68,7 @@ end
 
 --- Gives a warning of the events that were lost since the last report.
 function M.run()
-  due = core.clock() + GAP
+  M.due = core.clock() + GAP
   if not latest then
     return
   end
@@ -82,19 +86,6 @@ function M.run()
   end
   reasons = table.concat(list, "; ")
   warning.say(latest, M.text(lost))
-end
-
---- Notes that an event was tracked, and reports lost events if a report is due.
----@param settings klaviyo.Settings
----@param secret string
-function M.after_event(settings, secret)
-  latest = settings
-  remember(secret)
-  if type(ngx) == "table" then
-    exit_hook.report_later(M.run)
-  elseif core.clock() >= due then
-    M.run()
-  end
 end
 
 return M

@@ -1,12 +1,16 @@
 --- Sends events in the background, with retries. Lost events are counted, and
 --- reported as a warning.
 
+local call = require "klaviyo.call"
 local core = require "klaviyo.core"
 local errors = require "klaviyo.response.errors"
+local lazy_require = require "klaviyo.util.lazy_require"
 local report = require "klaviyo.events.report"
 local usage_error = require "klaviyo.util.usage_error"
 local tasks = require "klaviyo.tasks"
 local transport = require "klaviyo.transport.transport"
+
+local exit_hook = lazy_require "klaviyo.nginx.exit_hook"
 
 local M = {}
 
@@ -16,29 +20,48 @@ local POLL_INTERVAL = 0.01  -- seconds
 -- loaded, in another Lua state or again, earlier failures do not count.
 local drained = core.background_stats().failed
 
---- Queues a request that is sent in the background.
----@param settings klaviyo.Settings
----@param request table
----@param op table
----@return true|nil
----@return klaviyo.Error|nil
-function M.send(settings, request, op)
-  local max_queued = settings.max_queued_events
-  local ok, why, secret = transport.enqueue(settings, request, op, max_queued)
-  if errors.is(why) then
-    return nil, why
-  end
-  report.after_event(settings, secret)
-  if ok then
-    return true
-  end
-  return nil, errors.new {
+-- The settings and the key of the event before: most events have the same ones.
+local latest, latest_secret
+
+local function refused(op, why, max_queued)
+  return errors.new {
     kind = why == "full" and "queue_full" or "transport",
     operation = op.id,
     message = why == "full" and ("the queue is full: %d tracked events, or 64 "
       .. "MiB of them, wait to be sent; track this one later, or set "
       .. "max_queued_events"):format(max_queued) or tostring(why),
   }
+end
+
+--- Queues an event that is sent in the background.
+---@param settings klaviyo.Settings
+---@param api klaviyo.Api
+---@param op table  the record of the operation
+---@param body table|string  its document
+---@param owned boolean|nil  the document was built by the library
+---@return true|nil
+---@return klaviyo.Error|nil
+function M.send(settings, api, op, body, owned)
+  local request
+  request, settings = call.prepare(settings, api, op, {body = body}, owned)
+  local max_queued = settings.max_queued_events
+  local ok, why, secret = transport.enqueue(settings, request, op, max_queued)
+  if not ok and errors.is(why) then
+    return nil, why
+  end
+  if settings ~= latest or secret ~= latest_secret then
+    latest, latest_secret = settings, secret
+    report.remember(settings, secret)
+  end
+  if type(ngx) == "table" then
+    exit_hook.report_later(report.run)
+  elseif core.clock() >= report.due then
+    report.run()
+  end
+  if not ok then
+    return nil, refused(op, why, max_queued)
+  end
+  return true
 end
 
 --- Returns the counts of the requests of this process.

@@ -10,63 +10,47 @@ local M = {}
 
 ---@class klaviyo.Api
 ---@field asked table  the revision that the client asks for
----@field served (fun(): table)|nil  returns the revision that Klaviyo serves, if it is another one
----@field found table<string, table>  operations by the names that were looked up
+---@field falls boolean  whether Klaviyo may serve a later one in its place
 local Api = {}
 Api.__index = Api
 
-local apis = {}  -- by the dates of both revisions
-
--- The APIs by revision, for clients that accept the revision that Klaviyo serves
--- instead. They are kept for one day, because that revision changes with the date.
-local forward, day
-
-local function new(asked, date, served)
-  return setmetatable({
-    asked = asked,
-    found = {},
-    served = served ~= date and function()
-      return operations.load(served)
-    end or nil,
-  }, Api)
-end
+-- By revision: of clients that fall forward, and of those that do not.
+local apis = {[true] = {}, [false] = {}}
 
 --- Returns the API that a client with these settings calls. Settings with the
 --- same revisions share one.
 ---@param settings klaviyo.Settings
 ---@return klaviyo.Api
 function M.of(settings)
-  local date, today = settings.revision, revision_lifecycle.today()
-  if day ~= today then
-    forward, day = {}, today
-  end
-  local falls = settings.fall_forward ~= false
-  if falls and forward[date] then
-    return forward[date]
-  end
-  local asked = operations.load(date)
-  if not asked then
-    usage_error.unknown("revision", date, operations.revisions())
-  end
-  local served = falls and revision_lifecycle.served(date) or date
-  apis[date] = apis[date] or {}
-  local api = apis[date][served]
+  local date, falls = settings.revision, settings.fall_forward ~= false
+  local api = apis[falls][date]
   if not api then
-    api = new(asked, date, served)
-    apis[date][served] = api
-  end
-  if falls then
-    forward[date] = api
+    local asked = operations.load(date)
+    if not asked then
+      usage_error.unknown("revision", date, operations.revisions())
+    end
+    api = setmetatable({asked = asked, falls = falls}, Api)
+    apis[falls][date] = api
   end
   return api
+end
+
+--- Returns the revision that Klaviyo serves today in place of this one, or nil if
+--- it is this one.
+---@return table|nil
+function Api:served()
+  local date = self.asked.date
+  local served = self.falls and revision_lifecycle.served(date) or date
+  return served ~= date and operations.load(served) or nil
 end
 
 --- Returns an operation by its id or an alias, or nil.
 ---@param name string
 ---@return table|nil
 function Api:operation(name)
-  return self.asked:operation(name)
-    or self.served and self.served():operation(name)
+  local op = self.asked:operation(name)
+  local served = not op and self:served()
+  return op or served and served:operation(name) or nil
 end
 
 --- Returns an operation by its id or an alias; raises an error if neither
@@ -74,13 +58,8 @@ end
 ---@param name string
 ---@return table
 function Api:get(name)
-  local op = self.found[name]
-  if not op then
-    op = self:operation(name)
-      or usage_error.unknown("operation", name, self:all_names())
-    self.found[name] = op
-  end
-  return op
+  return self:operation(name)
+    or usage_error.unknown("operation", name, self:all_names())
 end
 
 --- Returns the operation with this method and path template, or nil.
@@ -88,8 +67,9 @@ end
 ---@param path string
 ---@return table|nil
 function Api:find(method, path)
-  return self.asked:find(method, path)
-    or self.served and self.served():find(method, path)
+  local op = self.asked:find(method, path)
+  local served = not op and self:served()
+  return op or served and served:find(method, path) or nil
 end
 
 --- Returns the same operation in the revision that Klaviyo serves, if that is
@@ -97,7 +77,8 @@ end
 ---@param op table
 ---@return table|nil
 function Api:counterpart(op)
-  local other = self.served and self.served():operation(op.id)
+  local served = self:served()
+  local other = served and served:operation(op.id)
   return other ~= op and other or nil
 end
 
@@ -106,7 +87,8 @@ end
 ---@param op table
 ---@return boolean
 function Api:is_alike(op)
-  return not self.served or self.asked:has_alike(self.served(), op.id)
+  local served = self:served()
+  return not served or self.asked:has_alike(served, op.id)
 end
 
 local function union(a, b)
@@ -126,14 +108,15 @@ end
 --- Returns all operation ids.
 ---@return string[]
 function Api:names()
-  return union(self.asked:names(), self.served and self.served():names() or {})
+  local served = self:served()
+  return union(self.asked:names(), served and served:names() or {})
 end
 
 --- Returns all operation ids and aliases.
 ---@return string[]
 function Api:all_names()
-  return union(self.asked:all_names(),
-    self.served and self.served():all_names() or {})
+  local served = self:served()
+  return union(self.asked:all_names(), served and served:all_names() or {})
 end
 
 return M

@@ -9,28 +9,32 @@ local operations = require "klaviyo.operations"
 
 local M = {}
 
-local fixed_today
+local SECONDS_OF_A_DAY = 86400
+
+local fixed_today, date_of_day
+
+--- The time, in seconds since 1970, from which M.today() returns another date.
+M.next_day = 0
+
+--- Results that hold for one day. A module that keeps one here reads it only
+--- before M.next_day.
+M.daily = {}
 
 --- Sets the date of today, for tests; nil restores the real one.
 ---@param date string|nil  "2026-11-23"
 function M.set_today(date)
-  fixed_today = date
+  fixed_today, M.next_day, M.daily = date, 0, {}
 end
-
-local SECONDS_OF_A_DAY = 86400
-local day, date_of_day
 
 --- Returns the date of today (UTC).
 function M.today()
-  if fixed_today then
-    return fixed_today
-  end
   local now = os.time()
-  local began = now - now % SECONDS_OF_A_DAY
-  if began ~= day then
-    day, date_of_day = began, os.date("!%Y-%m-%d", now)
+  if now >= M.next_day then
+    M.next_day = now - now % SECONDS_OF_A_DAY + SECONDS_OF_A_DAY
+    M.daily = {}
+    date_of_day = os.date("!%Y-%m-%d", now)
   end
-  return date_of_day
+  return fixed_today or date_of_day
 end
 
 local function years_later(date, years)
@@ -53,11 +57,7 @@ function M.age(date)
   return age
 end
 
---- Returns the revision that Klaviyo serves for a revision: the same one, or the
---- oldest that is not retired.
----@param date string
----@return string
-function M.served(date)
+local function served(date)
   if M.age(date).state ~= "retired" then
     return date
   end
@@ -68,6 +68,17 @@ function M.served(date)
     end
   end
   return revisions[#revisions]
+end
+
+--- Returns the revision that Klaviyo serves for a revision: the same one, or the
+--- oldest that is not retired.
+---@param date string
+---@return string
+function M.served(date)
+  M.today()
+  local found = M.daily[date] or served(date)
+  M.daily[date] = found
+  return found
 end
 
 --- Returns all revisions with their states, the oldest first.

@@ -11,9 +11,14 @@ local M = {}
 
 local warned = {}  -- by revision and operation
 
+--- The operations of each API that were checked. A caller reads this first: most
+--- calls need no more.
+---@type table<klaviyo.Api, table<table, boolean>>
+M.checked = {}
+
 --- Forgets which warnings were given, for tests.
 function M.forget()
-  warned = {}
+  warned, M.checked = {}, {}
 end
 
 local function warn_of_age(settings)
@@ -39,6 +44,8 @@ end
 ---@param api klaviyo.Api
 function M.check(settings, op, api)
   local date = settings.revision
+  M.checked[api] = M.checked[api] or {}
+  M.checked[api][op] = true
   if not warned[date] then
     warned[date] = {}
     warn_of_age(settings)

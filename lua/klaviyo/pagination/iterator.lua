@@ -5,13 +5,15 @@
 --- returns a value, `nil` at the end, or `nil, err` (call it again to retry that
 --- page).
 
-local responses = require "klaviyo.response.response"
+local call = require "klaviyo.call"
 local core = require "klaviyo.core"
-local hidden = require "klaviyo.util.hidden"
 local json = require "klaviyo.values.json"
 local lock = require "klaviyo.tasks.lock"
+local query = require "klaviyo.request.query"
+local responses = require "klaviyo.response.response"
 local scheduler = require "klaviyo.tasks.scheduler"
 local transport = require "klaviyo.transport.transport"
+local usage_error = require "klaviyo.util.usage_error"
 local warning = require "klaviyo.util.warning"
 
 local M = {}
@@ -27,25 +29,10 @@ Pages.__index = Pages
 Pages.__name = "klaviyo.Pages"
 
 local WHY = {
-  broken = "links.next is no link that can be followed: ",
+  broken = "links.next is not a link that can be followed: ",
   foreign = "links.next leads to another host and was not followed: ",
-  repeated = "links.next leads back to a page that was seen: ",
+  repeated = "links.next leads back to an earlier page: ",
 }
-
----@param source {settings: table, request: table, op: table}
-function M.pages(source)
-  local walk = core.pages(source.settings.base_url, source.request.url)
-  return setmetatable({
-    lock = lock.new "a walk",
-    count = 0,
-    done = false,
-    prefetches = true,
-    -- both refer to the settings, with the key
-    inner = hidden {source = source, pending = nil},
-    walk = walk,
-    next_cursor = walk:cursor(),
-  }, Pages)
-end
 
 -- Finds the next link in the bytes of a page.
 local function follow(self, body)
@@ -62,13 +49,13 @@ local function follow(self, body)
 end
 
 -- Returns to a page that was received, but cannot be decoded.
-local function go_back(self, url, cursor)
-  if self.inner().pending then
-    transport.cancel(self.inner().pending)
-    self.inner().pending = nil
+local function go_back(self, inner, url, cursor)
+  if inner.pending then
+    transport.cancel(inner.pending)
+    inner.pending = nil
   end
   self.walk:close()
-  self.walk = core.pages(self.inner().source.settings.base_url, url)
+  self.walk = core.pages(inner.settings.base_url, url)
   self.next_cursor, self.done = cursor, false
 end
 
@@ -83,10 +70,9 @@ end
 
 -- The next page of a POST is requested with the same document; if that has the
 -- cursor among its attributes it is set there.
-local function next_request(self)
-  local source = self.inner().source
-  local request = source.request
-  if not (source.op.page and source.op.page.style == "body") then
+local function next_request(self, inner)
+  local request, op = inner.request, inner.op
+  if not (op.page and op.page.style == "body") then
     request.url = self.walk:url()
   elseif self.next_cursor then
     local document = request.document
@@ -97,9 +83,23 @@ local function next_request(self)
   return request
 end
 
-local function submit(self)
-  local source = self.inner().source
-  return transport.submit(source.settings, next_request(self), source.op)
+local function submit(self, inner)
+  return transport.submit(inner.settings, next_request(self, inner), inner.op)
+end
+
+-- Requests the next page, if there is one. An error here does not affect the
+-- current page.
+local function prefetch(self, inner)
+  if not inner.settings.prefetch or inner.pending or not self.walk or self.done
+      or self.lost then
+    return
+  end
+  local ok, pending = pcall(submit, self, inner)
+  if ok then
+    inner.pending = pending
+  elseif scheduler.is_interrupt(pending) then
+    error(pending, 0)
+  end
 end
 
 -- The path of a relationship to one resource ends in a singular: its page may
@@ -112,8 +112,7 @@ end
 -- Waits for a page, follows its link, requests the page after it, and then
 -- decodes the page. Returns the page, or nil and the error; whether its link was
 -- followed; and why the link cannot be followed.
-local function read_page(self, pending)
-  local inner = self.inner()
+local function read_page(self, inner, pending)
   inner.pending = pending
   local ok, response, raw_error = pcall(transport.await, pending)
   if inner.pending == pending then
@@ -128,7 +127,7 @@ local function read_page(self, pending)
     link_error = self.walk and follow(self, response.body)
     if self.prefetches and not link_error
         and not (self.limit and self.count + 1 >= self.limit) then
-      self:prefetch()
+      prefetch(self, inner)
     end
   end
   local page, err = transport.read(pending, response, raw_error)
@@ -146,7 +145,7 @@ end
 
 -- A page whose link cannot be followed is still returned; the error is returned
 -- by the next call.
-local function next_page(self)
+local function next_page(self, inner)
   if self.limit and self.count >= self.limit then
     self:close()
   end
@@ -154,24 +153,24 @@ local function next_page(self)
     return nil, self.lost
   end
   local url, cursor = self.walk:url(), self.next_cursor
-  local pending = self.inner().pending
+  local pending = inner.pending
   local page, err, is_followed, link_error
   -- if it is awaited already, the task that waited for it was cancelled
   if pending and not pending.is_awaited then
-    page, err, is_followed, link_error = read_page(self, pending)
+    page, err, is_followed, link_error = read_page(self, inner, pending)
   end
   if self.walk and not page and (not err or prefetch_expired(err)) then
-    page, err, is_followed, link_error = read_page(self, submit(self))
+    page, err, is_followed, link_error = read_page(self, inner, submit(self, inner))
   end
   if not self.walk then
     return nil  -- closed meanwhile
   elseif not page then
     if is_followed then
-      go_back(self, url, cursor)
+      go_back(self, inner, url, cursor)
     end
     return nil, err
   elseif link_error then
-    self.lost = responses.lost(link_error, self.inner().source, page)
+    self.lost = responses.lost(link_error, inner, page)
   end
   self.count = self.count + 1
   return page
@@ -180,21 +179,14 @@ end
 --- Returns the next page; `nil` at the end; or `nil, err`. The page after it is
 --- requested as soon as this one is received.
 function Pages:next()
-  return self.lock:with(self.inner().source.settings.wait, next_page, self)
+  local inner = self.inner()
+  return self.lock:with(inner.settings.wait, next_page, self, inner)
 end
 
 --- Requests the next page, if there is one. An error here does not affect the
 --- current page.
 function Pages:prefetch()
-  if self.inner().source.settings.prefetch and not self.inner().pending and self.walk
-      and not self.done and not self.lost then
-    local ok, pending = pcall(submit, self)
-    if ok then
-      self.inner().pending = pending
-    elseif scheduler.is_interrupt(pending) then
-      error(pending, 0)
-    end
-  end
+  prefetch(self, self.inner())
 end
 
 --- Returns the cursor of the next page. Pass it as `page = {cursor = …}` to
@@ -206,9 +198,10 @@ end
 
 --- Ends the iteration and cancels the request in progress. May be called twice.
 function Pages:close()
-  if self.inner().pending then
-    transport.cancel(self.inner().pending)
-    self.inner().pending = nil
+  local inner = self.inner()
+  if inner.pending then
+    transport.cancel(inner.pending)
+    inner.pending = nil
   end
   if self.walk then
     self.walk:close()
@@ -220,19 +213,6 @@ end
 local Items = {}
 Items.__index = Items
 Items.__name = "klaviyo.Items"
-
---- Returns an iterator over the resources of all pages. `pick` maps each to the
---- value that is returned.
----@param pages table  an iterator from M.pages
----@param limit integer|nil  how many at most; no page is requested needlessly
----@param pick (fun(resource: table): any)|nil
-function M.items(pages, limit, pick)
-  pages.prefetches = limit == nil  -- else turn_page decides
-  return setmetatable({
-    lock = lock.new "a walk", count = 0, done = false, pages = pages,
-    limit = limit or math.huge, pick = pick, list = {}, at = 0,
-  }, Items)
-end
 
 -- Returns the resources of a page, or nil if it has none but other data.
 local function resources_of(page)
@@ -252,25 +232,25 @@ local function resources_of(page)
   return data
 end
 
-local function turn_page(self)
+local function turn_page(self, inner)
   if self.at < #self.list then
     return self.page  -- another task turned the page
   end
+  local pages = self.pages
   -- to continue from here is to request the next page
-  self.page_cursor = self.pages:cursor()
-  local page, err = next_page(self.pages)
+  self.page_cursor = pages.next_cursor
+  local page, err = next_page(pages, inner)
   if not page then
-    self.done = self.pages.done
+    self.done = pages.done
     return nil, err
   end
   local list = resources_of(page)
   if not list then
-    return nil, responses.lost("the page's data are no resources",
-      self.pages.inner().source, page)
+    return nil, responses.lost("the page's data are not resources", inner, page)
   end
   self.page, self.list, self.at = page, list, 0
-  if self.count + #list < self.limit then
-    self.pages:prefetch()
+  if not pages.prefetches and self.count + #list < self.limit then
+    prefetch(pages, inner)
   end
   return page
 end
@@ -286,8 +266,13 @@ function Items:next()
     elseif self.at < #self.list then
       break
     end
-    local page, err = self.lock:with(self.pages.inner().source.settings.wait,
-      turn_page, self)
+    local pages = self.pages
+    if pages.done and not pages.lost then
+      self.done, self.page_cursor = true, nil
+      return nil
+    end
+    local inner = pages.inner()
+    local page, err = pages.lock:with(inner.settings.wait, turn_page, self, inner)
     if not page then
       return nil, err
     end
@@ -318,7 +303,7 @@ function Items:close()
 end
 
 -- A `for` loop must not end early without an error.
-local function call(self)
+local function next_or_raise(self)
   local value, second, third = self:next()
   if value == nil and second ~= nil then
     warning.log_raised(second)
@@ -328,14 +313,108 @@ local function call(self)
 end
 
 for _, class in ipairs {Pages, Items} do
-  class.__call = call
+  class.__call = next_or_raise
   class.__close = class.close
 end
 
---- Returns an iterator as a `for` loop takes it. A `break` closes it in Lua 5.4;
---- in LuaJIT, which has no closing values, the collector does.
-function M.loop(iterator)
+-- An iterator requests the largest pages unless the arguments name a size.
+local function add_size(args, size)
+  local page = args.page
+  if not size or page ~= nil and (type(page) ~= "table" or page.size) then
+    return
+  end
+  args.page = {size = size}
+  for key, value in pairs(page or {}) do
+    args.page[key] = value
+  end
+end
+
+-- Returns the arguments of the requests, and the limit of the iterator.
+local function arguments(op, api, args)
+  if args ~= nil and type(args) ~= "table" then
+    usage_error.raise("the arguments of %s must be a table, not %s", op.id,
+      usage_error.kind(args))
+  end
+  local own = {}
+  for key, value in pairs(args or own) do
+    own[key] = value
+  end
+  local limit = own.limit
+  if limit ~= nil then
+    usage_error.whole("limit", limit, 0)
+  end
+  own.limit = nil
+  add_size(own, query.largest_size(op, api, own))
+  return own, limit
+end
+
+local function open(settings, api, op, args)
+  if op.method ~= "GET" and not op.page then
+    usage_error.raise("%s has no pages", op.id)
+  end
+  local own, limit = arguments(op, api, args)
+  local request
+  request, settings = call.prepare(settings, api, op, own)
+  local walk = core.pages(settings.base_url, request.url)
+  local inner = {settings = settings, request = request, op = op, pending = nil}
+  return setmetatable({
+    lock = lock.new "an iterator",
+    count = 0,
+    done = false,
+    prefetches = true,
+    -- a function, so that a program that prints an iterator does not print the key
+    inner = function()
+      return inner
+    end,
+    walk = walk,
+    next_cursor = walk:cursor(),
+  }, Pages), limit
+end
+
+-- Returns an iterator as a `for` loop takes it. A `break` closes it in Lua 5.4;
+-- in LuaJIT, which has no closing values, the collector does.
+local function loop(iterator)
   return iterator, nil, nil, iterator
+end
+
+-- Iterates over the resources of all pages. `pick` maps each to the value that is
+-- returned. No page is requested needlessly.
+local function items(settings, api, op, args, pick)
+  local pages, limit = open(settings, api, op, args)
+  pages.prefetches = limit == nil  -- else turn_page decides
+  return loop(setmetatable({
+    count = 0, done = false, pages = pages, limit = limit or math.huge,
+    pick = pick, list = {}, at = 0,
+  }, Items))
+end
+
+--- Iterates over all pages of a collection, as documents.
+---@param settings klaviyo.Settings
+---@param api klaviyo.Api
+---@param op table  the record of the operation
+---@param args table|nil  as for a call; `limit` is the maximum of pages
+---@return klaviyo.Iterator
+function M.pages(settings, api, op, args)
+  local pages, limit = open(settings, api, op, args)
+  pages.limit = limit
+  return loop(pages)
+end
+
+--- Iterates over all resources of all pages, and the page of each.
+---@param args table|nil  as for a call; `limit` is the maximum of resources
+---@return klaviyo.Items
+function M.each(settings, api, op, args)
+  return items(settings, api, op, args)
+end
+
+local function id_of(identifier)
+  return identifier.id
+end
+
+--- Iterates over the ids of all resources of all pages, and the resource of each.
+---@return klaviyo.Items
+function M.ids(settings, api, op, args)
+  return items(settings, api, op, args, id_of)
 end
 
 return M

@@ -4,6 +4,7 @@
 local core = require "klaviyo.core"
 local int64 = require "klaviyo.values.int64"
 local json = require "klaviyo.values.json"
+local revision_lifecycle = require "klaviyo.operations.revision_lifecycle"
 local lazy_require = require "klaviyo.util.lazy_require"
 local usage_error = require "klaviyo.util.usage_error"
 
@@ -340,6 +341,11 @@ local function check_required(rules, pairs_)
   end
 end
 
+local function largest_size(op, api)
+  local size, other = largest(op), largest(api:counterpart(op))
+  return size and other and math.min(size, other) or size
+end
+
 --- Returns the page size of an iterator whose caller sets none: the largest that
 --- both revisions take.
 ---@param op table
@@ -350,8 +356,15 @@ function M.largest_size(op, api, args)
   if in_query(args, "page[size]") then
     return nil
   end
-  local size, other = largest(op), largest(api:counterpart(op))
-  return size and other and math.min(size, other) or size
+  local sizes = os.time() < revision_lifecycle.next_day
+    and revision_lifecycle.daily[api]
+  if not (sizes and sizes[op] ~= nil) then
+    local size = largest_size(op, api) or false  -- may start another day
+    sizes = revision_lifecycle.daily[api] or {}
+    revision_lifecycle.daily[api] = sizes
+    sizes[op] = size
+  end
+  return sizes[op] or nil
 end
 
 local FAMILIES, LISTS = {"fields", "additional_fields"}, {"include", "sort"}

@@ -49,25 +49,23 @@ local function requires_any(parameters)
 end
 
 -- operation → {names = of its path parameters, needs_no_query = true or false}
-local known = setmetatable({}, {__mode = "k"})
-
-local function known_of(op)
-  local facts = known[op]
-  if not facts then
-    facts = {
+local facts_of = setmetatable({}, {
+  __mode = "k",
+  __index = function(facts_of, op)
+    local facts = {
       names = path_names(op), needs_no_query = not requires_any(op.query),
     }
-    known[op] = facts
-  end
-  return facts
-end
+    facts_of[op] = facts
+    return facts
+  end,
+})
 
 local function known_arguments(op)
   local names = {}
   for name in pairs(ARGUMENTS) do
     names[name] = true
   end
-  for name in pairs(known_of(op).names) do
+  for name in pairs(facts_of[op].names) do
     names[name] = true
   end
   return names
@@ -86,9 +84,7 @@ local function keys_for(names, name, args)
 end
 
 local function path_value(op, key, value)
-  if type(value) == "string" then
-    return value
-  elseif type(value) == "number" and value % 1 == 0 then
+  if type(value) == "number" and value % 1 == 0 then
     return ("%d"):format(value)
   end
   return int64.digits(value) or usage_error.raise(
@@ -126,11 +122,11 @@ end
 -- for the query.
 local function path_values(op, args)
   local values, asks = {}, false
-  local names = known_of(op).names
+  local names = facts_of[op].names
   for key, value in next, args do
     local name = names[key]
     if name then
-      value = path_value(op, key, value)
+      value = type(value) == "string" and value or path_value(op, key, value)
       if values[name] and values[name] ~= value then
         local keys = keys_for(names, name, args)
         usage_error.raise("%s: conflicting values for %s (%s) and %s (%s)", op.id,
@@ -200,32 +196,35 @@ local function copy(value, levels)
   return setmetatable(made, class)
 end
 
--- Adds ids to events in a copy, because the caller may reuse its table for the
--- next event, which needs another id. Also returns whether all events have one.
-local function with_ids(body)
+-- Adds ids to events: in a copy, because the caller may reuse its table for the
+-- next event, which needs another id. In the library's own document of an event
+-- only the properties are the caller's tables. Also returns whether all events
+-- have an id.
+local function with_ids(body, owned)
   if type(body) == "string" then
     return body, unique_id.is_everywhere(json.decode(body))
-  elseif type(body) == "table" and not unique_id.is_everywhere(body) then
-    body = unique_id.ensure(copy(body, MAX_PATH))
-    return body, unique_id.is_everywhere(body)
+  elseif type(body) ~= "table" then
+    return body, true
+  elseif not (owned and body.data.type == "event") then
+    if unique_id.is_everywhere(body) then
+      return body, true
+    end
+    body = copy(body, MAX_PATH)
   end
-  return body, true
+  return body, unique_id.ensure(body)
 end
 
 -- Returns the body, and whether the request is idempotent: with every method but
 -- POST (RFC 9110, 9.2.2; a PATCH here sets members to values), with upserts, and
 -- with events that have an id.
-local function prepared_body(op, body)
+local function prepared_body(op, body, owned)
   if EVENTS[op.path] then
-    return with_ids(body)
+    return with_ids(body, owned)
   end
   return body, op.method ~= "POST" or UPSERTS[op.path] or false
 end
 
-local function body_of(op, body)
-  if body ~= nil then
-    return not is_form(op) and M.body(body) or nil
-  end
+local function refuse_no_body(op)
   if is_form(op) then
     usage_error.raise("%s needs a body: a table of its fields", op.id)
   elseif op.body then
@@ -234,13 +233,18 @@ local function body_of(op, body)
   end
 end
 
-local function add_body(request, op, value)
-  local body, repeatable = prepared_body(op, value)
-  request.body = body_of(op, body)
-  request.document = type(body) == "table" and body
-    or op.page and op.page.style == "body" and json.decode(body) or nil
-  request.form = is_form(op) and form.build(op, body) or nil
+local function add_body(request, op, value, owned)
+  local body, repeatable = prepared_body(op, value, owned)
   request.repeatable = repeatable
+  if body == nil then
+    refuse_no_body(op)
+  elseif is_form(op) then
+    request.form = form.build(op, body)
+  else
+    request.body = M.body(body)
+    request.document = type(body) == "table" and body
+      or op.page and op.page.style == "body" and json.decode(body) or nil
+  end
 end
 
 --- Returns the request for an operation and its arguments.
@@ -248,8 +252,9 @@ end
 ---@param api klaviyo.Api
 ---@param args table|nil
 ---@param settings klaviyo.Settings
+---@param owned boolean|nil  the body was built by the library and may be changed
 ---@return table request  {method, url, body, document, form, repeatable, public}
-function M.of_operation(op, api, args, settings)
+function M.of_operation(op, api, args, settings, owned)
   args = args or {}
   if type(args) ~= "table" then
     usage_error.raise("the arguments of %s must be a table, not %s", op.id,
@@ -257,7 +262,7 @@ function M.of_operation(op, api, args, settings)
   end
   local values, asks = path_values(op, args)
   local parameters
-  if asks or not known_of(op).needs_no_query
+  if asks or not facts_of[op].needs_no_query
       or op.query.company_id and settings.company_id then
     parameters = query.write(op, api, args, settings)
   end
@@ -270,7 +275,7 @@ function M.of_operation(op, api, args, settings)
     repeatable = op.method ~= "POST", body = nil,
   }
   if op.body or args.body ~= nil then
-    add_body(request, op, args.body)
+    add_body(request, op, args.body, owned)
   end
   return request
 end

@@ -81,10 +81,11 @@ end
 local function events_of(document)
   local data = data_of(document)
   local attributes = attributes_of(data)
-  local list = {}
   if data.type == "event" then
-    list[1] = attributes
-  elseif data.type == "event-bulk-create" then
+    return {attributes}
+  end
+  local list = {}
+  if data.type == "event-bulk-create" then
     add_events(list, attributes.events)
   elseif data.type == "event-bulk-create-job" then
     for _, group in ipairs(data_of(attributes["events-bulk-create"])) do
@@ -94,26 +95,7 @@ local function events_of(document)
   return list
 end
 
---- Adds a unique_id to every event of a document that has none, or null or "".
---- A body that is text stays as it is. The ids stay in the document, so that
---- sending it again sends the same ids.
----@param document table|string
----@return table|string document  the same one
-function M.ensure(document)
-  for _, attributes in ipairs(events_of(document)) do
-    if attributes ~= NONE and not M.is_given(attributes.unique_id) then
-      attributes.unique_id = M.new()
-    end
-  end
-  return document
-end
-
---- Returns true if all events of a document have a unique_id, so that sending it
---- again changes nothing.
----@param document table
----@return boolean
-function M.is_everywhere(document)
-  local events = events_of(document)
+local function all_have_ids(events)
   for _, attributes in ipairs(events) do
     local id = attributes.unique_id
     if type(id) ~= "string" or id == "" then
@@ -121,6 +103,29 @@ function M.is_everywhere(document)
     end
   end
   return #events > 0
+end
+
+--- Adds a unique_id to every event of a document that has none, or null or "".
+--- A body that is text stays as it is. The ids stay in the document, so that
+--- sending it again sends the same ids.
+---@param document table|string
+---@return boolean  whether all events have an id now, and there are events
+function M.ensure(document)
+  local events = events_of(document)
+  for _, attributes in ipairs(events) do
+    if attributes ~= NONE and not M.is_given(attributes.unique_id) then
+      attributes.unique_id = M.new()
+    end
+  end
+  return all_have_ids(events)
+end
+
+--- Returns true if all events of a document have a unique_id, so that sending it
+--- again changes nothing.
+---@param document table
+---@return boolean
+function M.is_everywhere(document)
+  return all_have_ids(events_of(document))
 end
 
 return M

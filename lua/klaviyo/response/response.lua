@@ -86,11 +86,13 @@ end
 
 local RESOURCE = {__name = "klaviyo.Resource", __tostring = to_text}
 
+local array_mt = getmetatable(json.array {})  -- of the lists in a response
+
 -- Gives resources a readable text, too. They are still plain tables.
 local function mark(resources)
   if type(resources) ~= "table" then
     return
-  elseif not json.is_array(resources) then
+  elseif getmetatable(resources) ~= array_mt then
     setmetatable(resources, RESOURCE)
     return
   end
@@ -104,7 +106,9 @@ end
 
 local function document(body, response)
   mark(body.data)
-  mark(body.included)
+  if body.included then
+    mark(body.included)
+  end
   return setmetatable(body, {
     __index = {response = response, resolve = resolve},
     __name = "klaviyo.Document",
@@ -214,7 +218,7 @@ function M.read(response, raw_error, context)
       :format(response.status, why, snippet(response, context)),
       context, response)
   end
-  if type(body) ~= "table" or json.is_array(body) then
+  if type(body) ~= "table" or getmetatable(body) == array_mt then
     return failure("decode", ("%d with a body that is not a JSON object: %s")
       :format(response.status, snippet(response, context)), context, response)
   end

@@ -324,35 +324,6 @@ function M.run(fn, ...)
   return main:wait()
 end
 
---- Waits until a request is done.
----@param pending {ticket: userdata}
----@param wait (fun(fd: integer|nil, seconds: number))|nil  of another loop
----@param look fun(pending: table)  called from time to time while it is not done
-function M.wait_for(pending, wait, look)
-  local ticket = pending.ticket
-  local me = scheduler.inside()
-  if me then
-    -- a closure, so that a program that prints a task does not print settings
-    me.look = function()
-      look(pending)
-    end
-    local serial = ticket:announce()
-    me.ticket = ticket
-    if me.done then  -- it was cancelled, and ran on to here
-      ticket:close()
-      scheduler.suspend()
-    end
-    while not ticket:done() do
-      look(pending)
-      scheduler.ready_when(serial, me)
-      scheduler.suspend()
-    end
-    me.ticket, me.look = nil, nil
-  else
-    scheduler.block(pending, wait, look)
-  end
-end
-
 --- Waits for a time; other tasks run meanwhile.
 ---@param seconds number
 ---@param wait (fun(fd: integer|nil, seconds: number))|nil  of another loop

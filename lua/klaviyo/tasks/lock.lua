@@ -67,9 +67,7 @@ local function wait_outside(self, holder, wait)
   end
 end
 
-local function acquire(self, wait)
-  local me = scheduler.inside()
-  local own = me or coroutine.running() or MAIN
+local function wait_for_turn(self, me, own, wait)
   while holder_of(self) do
     if holder_of(self) == own
         or me and type(holder_of(self)) ~= "table" then
@@ -80,8 +78,6 @@ local function acquire(self, wait)
       wait_outside(self, holder_of(self), wait)
     end
   end
-  self.held.by, self.turn = own, self.turn + 1
-  return own
 end
 
 -- The holder is an argument, so that it is not collected while it holds the
@@ -102,7 +98,13 @@ end
 ---@param fn function
 ---@param ... any  its arguments
 function Lock:with(wait, fn, ...)
-  return release(self, acquire(self, wait), pcall(fn, ...))
+  local me = scheduler.inside()
+  local own = me or coroutine.running() or MAIN
+  if self.held.by ~= nil then
+    wait_for_turn(self, me, own, wait)
+  end
+  self.held.by, self.turn = own, self.turn + 1
+  return release(self, own, pcall(fn, ...))
 end
 
 return M

@@ -107,22 +107,37 @@ function M.account(settings, secret)
   return digest.sha256(secret)
 end
 
--- Returns the parameters that lower the limit of a call, each with its limit:
--- {"additional-fields[profile]=predictive_analytics", {second =, minute =}}.
+-- The parameters that lower the limit of an operation, by the operation, in
+-- order: {pattern =, value =, name = "additional-fields[profile]=…", limit =}.
+local reductions_of = setmetatable({}, {
+  __mode = "k",
+  __index = function(reductions_of, op)
+    local list = {}
+    for parameter, limit in pairs(op.reduced or {}) do
+      local name, value = parameter:match("^(.*)=(.*)$")
+      list[#list + 1] = {
+        pattern = "[?&]" .. core.escape(name):gsub("%p", "%%%0") .. "=([^&]*)",
+        value = value, name = parameter, limit = limit,
+      }
+    end
+    table.sort(list, function(a, b) return a.name < b.name end)
+    reductions_of[op] = list
+    return list
+  end,
+})
+
+-- Returns those of them that a URL has, or nil.
 local function reductions(op, url)
-  local list = {}
-  for parameter, limit in pairs(op.reduced or {}) do
-    local name, value = parameter:match("^(.*)=(.*)$")
-    local value_list = url:match("[?&]" .. core.escape(name):gsub("%p", "%%%0")
-      .. "=([^&]*)")
-    for item in (value_list or ""):gmatch("[^,]+") do
-      if item == value then
-        list[#list + 1] = {parameter, limit}
+  local found
+  for _, one in ipairs(reductions_of[op]) do
+    for item in (url:match(one.pattern) or ""):gmatch("[^,]+") do
+      if item == one.value then
+        found = found or {}
+        found[#found + 1] = one
       end
     end
   end
-  table.sort(list, function(a, b) return a[1] < b[1] end)
-  return list
+  return found
 end
 
 local function limits(settings, op, account, reduced)
@@ -133,10 +148,10 @@ local function limits(settings, op, account, reduced)
       second = op.limit.second, minute = op.limit.minute, day = op.limit.day,
     }
   end
-  for _, one in ipairs(reduced) do
+  for _, one in ipairs(reduced or {}) do
     list[#list + 1] = {  -- shared by all operations that take the parameter
-      name = account .. " " .. one[1], second = one[2].second,
-      minute = one[2].minute, day = one[2].day,
+      name = account .. " " .. one.name, second = one.limit.second,
+      minute = one.limit.minute, day = one.limit.day,
     }
   end
   local pacing = settings.pacing
@@ -169,19 +184,18 @@ end
 
 local function key_of(op, reduced)
   local key = op and op.id or UNKNOWN
-  for _, one in ipairs(reduced) do
-    key = key .. " " .. one[1]
+  for _, one in ipairs(reduced or {}) do
+    key = key .. " " .. one.name
   end
   return key
 end
 
-local function find_queue(queues, settings, op, request, secret, background)
+local function find_queue(queues, settings, op, request, secret, background, reduced)
   if not is_paced(settings, op, request) then
     queues[UNPACED] = queues[UNPACED]
       or core.request_queue(origin_of(settings), nil, nil, background)
     return queues[UNPACED]
   end
-  local reduced = op and op.reduced and reductions(op, request.url) or {}
   local key = key_of(op, reduced)
   queues[key] = queues[key] or core.request_queue(origin_of(settings), budget_of(settings),
     limits(settings, op, M.account(settings, secret), reduced), background)
@@ -204,11 +218,17 @@ function M.of(settings, op, request, secret, background)
     queues = {}
     all[settings] = queues
   end
-  local is_plain = op and not (op.reduced and request.url:find("?", 1, true))
+  local url = request.url
+  local reduced = op and op.reduced and url:find("?", 1, true)
+    and reductions(op, url) or nil
+  local is_plain = op and not reduced
   local request_queue = is_plain and queues[op]
-    or find_queue(queues, settings, op, request, secret, background)
-  if is_plain then
-    queues[op] = request_queue
+  if not request_queue then
+    request_queue = find_queue(queues, settings, op, request, secret, background,
+      reduced)
+    if is_plain then
+      queues[op] = request_queue
+    end
   end
   return request_queue
 end

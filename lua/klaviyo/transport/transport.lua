@@ -13,7 +13,6 @@ local responses = lazy_require "klaviyo.response.response"
 local rate_limits = lazy_require "klaviyo.transport.rate_limits"
 local phases = lazy_require "klaviyo.nginx.phases"
 local scheduler = lazy_require "klaviyo.tasks.scheduler"
-local tasks = lazy_require "klaviyo.tasks"
 local trace = lazy_require "klaviyo.transport.trace"
 local waiting = lazy_require "klaviyo.transport.waiting"
 local warning = lazy_require "klaviyo.util.warning"
@@ -152,9 +151,6 @@ function M.headers(settings, request)
 end
 
 local function new_pending(settings, request, op)
-  if type(ngx) == "table" then
-    phases.must_wait()
-  end
   return {
     settings = settings, request = request, op = op, url = request.url,
     ticket = nil,
@@ -184,9 +180,12 @@ end
 ---@param op table|nil  the operation, for messages
 ---@return table pending  for `await` and `read`, or for `cancel`
 function M.submit(settings, request, op)
-  local pending = new_pending(settings, request, op)
-  pending.ticket, pending.err = send(core.submit, pending, nil,
-    scheduler.completion_queue())
+  local pending, completion_queue = new_pending(settings, request, op), nil
+  if type(ngx) == "table" then
+    phases.must_wait()
+    completion_queue = scheduler.completion_queue()
+  end
+  pending.ticket, pending.err = send(core.submit, pending, nil, completion_queue)
   return pending
 end
 
@@ -232,15 +231,16 @@ end
 
 local function await_ticket(pending)
   pending.is_awaited = true
-  tasks.wait_for(pending, pending.settings.wait, waiting.look)
+  scheduler.wait_for(pending, pending.settings.wait, waiting.look)
   pending.is_awaited = false
   return report_attempts(pending, pending.ticket:result())
 end
 
-local function retry_unauthorized(pending, response, raw_error)
-  if not (response and response.status == 401 and can_refresh(pending)) then
-    return response, raw_error
-  end
+local function is_unauthorized(pending, response)
+  return response and response.status == 401 and can_refresh(pending)
+end
+
+local function retry_unauthorized(pending)
   pending.ticket, pending.err = send(core.submit, pending, pending.secret,
     scheduler.completion_queue())
   if pending.ticket then
@@ -254,9 +254,14 @@ end
 ---@return table|nil response
 ---@return table|nil raw_error
 function M.await(pending)
-  if pending.ticket then
-    return retry_unauthorized(pending, await_ticket(pending))
+  if not pending.ticket then
+    return nil
   end
+  local response, raw_error = await_ticket(pending)
+  if is_unauthorized(pending, response) then
+    return retry_unauthorized(pending)
+  end
+  return response, raw_error
 end
 
 --- Returns the document that `await` brought, or nil and the error.
@@ -288,8 +293,11 @@ function M.call(settings, request, op)
   elseif ticket == nil then
     return nil, response
   end
-  return M.read(pending, retry_unauthorized(pending,
-    report_attempts(pending, response, raw_error)))
+  report_attempts(pending, response, raw_error)
+  if is_unauthorized(pending, response) then
+    response, raw_error = retry_unauthorized(pending)
+  end
+  return M.read(pending, response, raw_error)
 end
 
 --- Queues a request that is sent in the background; no caller waits for its

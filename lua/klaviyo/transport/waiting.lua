@@ -48,11 +48,12 @@ local function report(pending, seconds, why)
   end
 end
 
---- Reports once that a request waits, if it does.
+--- Reports once that a request waits.
 ---@param pending table
-function M.look(pending)
-  local seconds, why = pending.ticket:waits()
-  if not seconds or seconds < MIN_WAIT then
+---@param seconds number  how long it still waits
+---@param why "rate_limit"|"retry_after"|"backoff"
+function M.look(pending, seconds, why)
+  if seconds < MIN_WAIT then
     return
   end
   local now = core.clock()

@@ -6,11 +6,9 @@
 --- changes the settings of lua-cjson.
 
 local cjson = require "cjson"
+local core = require "klaviyo.core"
 local int64 = require "klaviyo.values.int64"
-local lazy_require = require "klaviyo.util.lazy_require"
 local usage_error = require "klaviyo.util.usage_error"
-
-local core = lazy_require "klaviyo.core"
 
 local M = {}
 
@@ -26,8 +24,6 @@ local empty_array = cjson.empty_array
 
 -- Decoding --------------------------------------------------------------------
 
-local read
-
 --- Decodes a JSON text (RFC 8259). An integer of up to 64 bits is
 --- exact: in Lua 5.4 as an integer; in LuaJIT as a number up to 2^53, beyond
 --- as an `int64_t` or `uint64_t`. A number with a fraction or an exponent whose
@@ -37,13 +33,7 @@ local read
 ---@param text string
 ---@return any value nil if the text is not JSON
 ---@return string|nil message the error and its byte
-function M.decode(text)
-  if type(text) ~= "string" then
-    return nil, "expected a string, got " .. type(text)
-  end
-  read = read or core.decoder(array_mt, int64.make)
-  return read(text)
-end
+M.decode = core.decoder(array_mt, int64.make)
 
 -- Lists -----------------------------------------------------------------------
 

@@ -255,28 +255,30 @@ function M.step(wait)
   end
 end
 
---- Returns whether no task can run while this code waits.
----@param wait (fun(fd: integer|nil, seconds: number))|nil  of another loop
-function M.is_blocking(wait)
-  return not wait and not M.inside()
+local function look_at(pending, look)
+  local seconds, why = pending.ticket:waits()
+  if seconds then
+    look(pending, seconds, why)
+  end
 end
 
 --- Waits for a request outside of tasks.
 ---@param pending {ticket: userdata}
 ---@param wait (fun(fd: integer|nil, seconds: number))|nil
----@param look fun(pending: table)  called now and then while it is not done
+---@param look fun(pending: table, seconds: number, why: string)  called now and
+--- then while the request waits for a rate limit or for its next attempt
 function M.block(pending, wait, look)
   local ticket = pending.ticket
   if wait then
     ticket:watch()
     while not ticket:wait(0) do
-      look(pending)
+      look_at(pending, look)
       M.run_outer_loop(wait, M.MAX_BLOCK)
     end
     return
   end
   repeat
-    look(pending)
+    look_at(pending, look)
   until ticket:wait(M.MAX_BLOCK)
 end
 

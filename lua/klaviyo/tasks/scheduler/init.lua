@@ -68,7 +68,39 @@ end
 --- Returns whether no task can run while this code waits.
 ---@param wait (fun(fd: integer|nil, seconds: number))|nil  of another loop
 function M.is_blocking(wait)
-  return (type(ngx) == "table" and nginx or builtin).is_blocking(wait)
+  return type(ngx) ~= "table" and not wait and not builtin.inside()
+end
+
+--- Waits until a request is done, in a task or outside of tasks.
+---@param pending {ticket: userdata}
+---@param wait (fun(fd: integer|nil, seconds: number))|nil  of another loop
+---@param look fun(pending: table, seconds: number, why: string)  called from time
+--- to time while the request waits for a rate limit or for its next attempt
+function M.wait_for(pending, wait, look)
+  local scheduler = type(ngx) == "table" and nginx or builtin
+  local ticket, me = pending.ticket, scheduler.inside()
+  if not me then
+    return scheduler.block(pending, wait, look)
+  end
+  -- a closure, so that a program that prints a task does not print settings
+  me.look = function()
+    local seconds, why = ticket:waits()
+    if seconds then
+      look(pending, seconds, why)
+    end
+  end
+  local serial = ticket:announce()
+  me.ticket = ticket
+  if me.done then  -- it was cancelled, and ran on to here
+    ticket:close()
+    scheduler.suspend()
+  end
+  while not ticket:done() do
+    me.look()
+    scheduler.ready_when(serial, me)
+    scheduler.suspend()
+  end
+  me.ticket, me.look = nil, nil
 end
 
 -- The functions below are for code outside of tasks. In nginx there is none:
@@ -83,11 +115,6 @@ end
 --- Resumes the tasks that are ready; if there are none, waits for one.
 function M.step(wait)
   return (type(ngx) == "table" and nginx or builtin).step(wait)
-end
-
---- Waits for a request.
-function M.block(pending, wait, look)
-  return (type(ngx) == "table" and nginx or builtin).block(pending, wait, look)
 end
 
 --- Waits for some seconds at the most.

@@ -166,11 +166,6 @@ listener.set_wake(M.ready)
 --- Returns the queue in which the core announces finished requests.
 M.completion_queue = listener.completion_queue
 
---- Returns false: nginx runs other tasks while one waits.
-function M.is_blocking()
-  return false
-end
-
 --- Wakes a task that was cancelled, so that it unwinds its stack.
 function M.discard(task)
   M.ready(task)

@@ -122,7 +122,8 @@ $(OUT)/klaviyo/digest.so: $(DIGEST)
 	$(SAY) '  LD  $@'
 	$(QUIET)$(CC) $(LD_ALL) -o $@ $(DIGEST) $(CRYPTO_LIBS)
 
-$(OUT)/klaviyo/outbox/store.so: $(OUTBOX) $(OUT)/obj/base/buffer.o
+$(OUT)/klaviyo/outbox/store.so: $(OUTBOX) $(addprefix $(OUT)/obj/base/, \
+    buffer.o clock.o file_lock.o)
 	@mkdir -p $(@D)
 	$(SAY) '  LD  $@'
 	$(QUIET)$(CC) $(LD_ALL) -o $@ $^ $(SQLITE_LIBS) -lpthread

@@ -106,7 +106,7 @@ $(OUT)/budget_probe: spec/support/budget_probe.c csrc/ratelimit/budget.c $(CORE)
 	$(QUIET)$(CC) $(C_ALL) $(foreach name,pwrite clock_gettime, \
 	  -Wl,--wrap=$(name)) -o $@ $< $(addprefix $(OUT)/obj/, \
 	  ratelimit/rate_limit_file.o ratelimit/usage.o \
-	  base/buffer.o base/clock.o http/headers.o) $(CURL_LIBS)
+	  base/buffer.o base/clock.o base/file_lock.o http/headers.o) $(CURL_LIBS)
 
 $(OUT)/spec_%.so: spec/support/%.c
 	@mkdir -p $(@D)

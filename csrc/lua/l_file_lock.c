@@ -6,11 +6,11 @@
 #include "lua/bindings.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/file_lock.h"
 
 #define FILE_LOCK "klaviyo.file_lock"
 #define OWNER_ONLY 0600 /* S_IRUSR | S_IWUSR */
@@ -49,18 +49,6 @@ static int l_file_lock_restrict (lua_State *L) {
 }
 
 
-/* Opens or creates the file. A new file belongs to its owner only, under any
-** umask. */
-static int open_file (const char *path) {
-  int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, OWNER_ONLY);
-  if (fd >= 0)
-    (void)fchmod(fd, OWNER_ONLY);
-  else if (errno == EEXIST)
-    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, OWNER_ONLY);
-  return fd;
-}
-
-
 /*
 ** core.file_lock(path) -> lock | nil, nil (already locked) | nil, message.
 ** Creates the file if it does not exist. On a file system without locks every
@@ -69,11 +57,11 @@ static int open_file (const char *path) {
 static int l_file_lock (lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   file_lock *lock = binding_new(L, FILE_LOCK, sizeof(*lock));
-  lock->fd = open_file(path);
+  lock->fd = file_lock_open(path, true);
   if (lock->fd < 0)
     return binding_refuse(L, strerror(errno));
   lock->open = true;
-  if (flock(lock->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+  if (!file_lock_take(lock->fd, 0) && errno == EWOULDBLOCK) {
     lock->open = false;
     close(lock->fd);
     lua_pushnil(L);

@@ -10,9 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/file_lock.h"
 
 #define NOTE_SIZE 21 /* 20 digits, blanks behind them, and a newline */
 
@@ -94,10 +95,10 @@ static bool was_inherited (const slot *other) {
 /* Returns 0, or an errno. */
 static int lock (slot *s, const char *path, bool create) {
   struct stat about;
-  s->fd = open(path, O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0600);
+  s->fd = file_lock_open(path, create);
   if (s->fd < 0)
     return errno;
-  if (flock(s->fd, LOCK_EX | LOCK_NB) != 0 || fstat(s->fd, &about) != 0)
+  if (!file_lock_take(s->fd, 0) || fstat(s->fd, &about) != 0)
     return errno;
   s->device = about.st_dev;
   s->inode = about.st_ino;

@@ -3,9 +3,8 @@
 ** a machine share, or in the memory of this process.
 **
 ** The file is read and written, never mapped: if another process truncates a
-** mapped file, each process that touches it receives SIGBUS. A lock of flock(2)
-** belongs to the open file: the kernel releases it when a process is killed,
-** and a forked child must open the file again.
+** mapped file, each process that touches it receives SIGBUS. A forked child
+** must open the file again, because it shares the lock of the open file.
 **
 ** The file's time is the time since the system was started, plus an offset that
 ** all processes read from the file: no count is lost when the wall clock is
@@ -17,10 +16,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -28,6 +25,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/file_lock.h"
 
 /* The start of the file: its name and the version of its format. */
 #define MAGIC "klaviyo"
@@ -46,9 +44,7 @@
 
 #define CACHED 256
 #define MAX_TRIES 20
-#define OPEN_MS 100L /* the longest wait for the lock at open */
-#define YIELDS 50    /* before it sleeps between tries */
-#define LOCK_PAUSE_NS 100000L
+#define OPEN_MS 100L           /* the longest wait for the lock at open */
 #define CHECK_INTERVAL_MS 1000 /* between checks of the path */
 
 typedef struct header {
@@ -164,27 +160,6 @@ static const char *write_at (rate_limit_file *f, int64_t at, const void *from,
 /* {======================================================
 ** The file
 ** ======================================================= */
-
-static bool lock_file (int fd, long ms) {
-  static const struct timespec pause = {0, LOCK_PAUSE_NS};
-  int64_t until = 0;
-  int tries;
-  for (tries = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; tries++) {
-    if ((errno != EWOULDBLOCK && errno != EINTR) || ms == 0)
-      return false;
-    if (tries < YIELDS) {
-      sched_yield();
-      continue;
-    }
-    if (until == 0)
-      until = clock_ms() + ms;
-    if (clock_ms() >= until)
-      return false;
-    nanosleep(&pause, NULL);
-  }
-  return true;
-}
-
 
 /* Reads an id that changes when the system is started. Empty: not known. */
 static void read_boot (char boot[40]) {
@@ -339,9 +314,9 @@ static const char *open_file (rate_limit_file *f) {
       return strerror(errno);
     again = false;
     why = LOCKED;
-    if (lock_file(f->fd, OPEN_MS)) {
+    if (file_lock_take(f->fd, OPEN_MS)) {
       why = prepare(f, &again);
-      flock(f->fd, LOCK_UN);
+      file_lock_release(f->fd);
     }
     if (why == NULL && !again)
       return NULL;
@@ -473,21 +448,21 @@ bool rate_limit_file_lock (rate_limit_file *f, long ms, const char **why) {
   *why = reopen_if_replaced(f);
   if (*why != NULL)
     return false;
-  if (!lock_file(f->fd, ms)) {
+  if (!file_lock_take(f->fd, ms)) {
     if (errno != EWOULDBLOCK)
       f->checked = 0;
     return false;
   }
   *why = restore(f);
   if (*why != NULL)
-    flock(f->fd, LOCK_UN);
+    file_lock_release(f->fd);
   return *why == NULL;
 }
 
 
 void rate_limit_file_unlock (rate_limit_file *f) {
   if (f->path != NULL)
-    flock(f->fd, LOCK_UN);
+    file_lock_release(f->fd);
 }
 
 

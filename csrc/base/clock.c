@@ -1,8 +1,9 @@
 /*
-** base/clock.c - a monotonic clock.
+** base/clock.c - a monotonic clock, and deadlines by it.
 */
 #include "base/clock.h"
 
+#include <limits.h>
 #include <time.h>
 
 
@@ -15,4 +16,24 @@ double clock_now (void) {
 
 int64_t clock_ms (void) {
   return (int64_t)(clock_now() * 1000);
+}
+
+
+int64_t clock_deadline (int64_t ms) {
+  int64_t now = clock_ms();
+  return ms < CLOCK_NEVER - now ? now + ms : CLOCK_NEVER;
+}
+
+
+int64_t clock_left (int64_t deadline) {
+  int64_t now = clock_ms();
+  return deadline > now ? deadline - now : 0;
+}
+
+
+int clock_timeout (int64_t deadline) {
+  int64_t left = clock_left(deadline);
+  if (deadline == CLOCK_NEVER)
+    return -1;
+  return left < INT_MAX ? (int)left : INT_MAX;
 }

@@ -47,8 +47,8 @@ bool file_lock_take (int fd, long ms) {
       continue;
     }
     if (until == 0)
-      until = clock_ms() + ms;
-    if (clock_ms() >= until) {
+      until = clock_deadline(ms);
+    if (clock_left(until) == 0) {
       errno = EWOULDBLOCK;
       return false;
     }

@@ -44,14 +44,14 @@ static long this_process = 0;
 
 /* Runs the loop until the background transfers are done or time is up. */
 static void drain_background (engine *e) {
-  int64_t until = clock_ms() + DRAIN_TIMEOUT_MS;
+  int64_t until = clock_deadline(DRAIN_TIMEOUT_MS);
   if (e->loop_thread != NULL) {
     loop_thread_stop(e->loop_thread, DRAIN_TIMEOUT_MS);
     e->loop_thread = NULL;
     return;
   }
-  while (loop_background(e->loop) > 0 && clock_ms() < until)
-    loop_run_once(e->loop, until - clock_ms());
+  while (loop_background(e->loop) > 0 && clock_left(until) > 0)
+    loop_run_once(e->loop, clock_left(until));
 }
 
 
@@ -186,7 +186,7 @@ void engine_submit (transfer *t) {
   t->pid = e->pid;
   t->engine = e->id;
   t->submitted = t->idle_since = clock_now();
-  t->deadline = t->background ? LOOP_FOREVER : transfer_deadline(t, clock_ms());
+  t->deadline = t->background ? CLOCK_NEVER : transfer_deadline(t, clock_ms());
   if (e->loop_thread != NULL) {
     loop_thread_post(e->loop_thread, t);
     return;
@@ -252,47 +252,45 @@ void engine_unwatch (transfer *t) {
 
 
 bool engine_wait (transfer *t, long ms) {
-  int64_t until = clock_ms() + ms;
+  int64_t until = clock_deadline(ms);
+  int64_t left = 1;
   engine *e = engine_for(t);
-  while (!transfer_is_done(t)) {
-    int64_t left = until - clock_ms();
-    CURLMcode code = loop_run_once(e->loop, left > 0 ? left : 0);
+  while (!transfer_is_done(t) && left > 0) {
+    CURLMcode code;
+    left = clock_left(until);
+    code = loop_run_once(e->loop, left);
     if (code != CURLM_OK && !transfer_is_done(t))
       loop_abort(e->loop, t, FAILURE_TRANSPORT, curl_multi_strerror(code));
-    if (left <= 0)
-      break;
   }
   return transfer_is_done(t);
 }
 
 
 const long *engine_wait_any (long ms, size_t *count) {
-  int64_t until = clock_ms() + ms;
-  int64_t left;
+  int64_t until = clock_deadline(ms);
+  int64_t left = 1;
   loop *l = loop_get();
   const long *serials;
   *count = 0;
   if (l == NULL)
     return NULL;
   serials = loop_take_announced(l, count);
-  if (*count > 0)
-    return serials;
-  do {
-    left = until - clock_ms();
-    loop_run_once(l, left > 0 ? left : 0);
+  while (*count == 0 && left > 0) {
+    left = clock_left(until);
+    loop_run_once(l, left);
     serials = loop_take_announced(l, count);
-  } while (*count == 0 && left > 0);
+  }
   return serials;
 }
 
 
 void engine_pump (long ms) {
-  int64_t until = clock_ms() + ms;
-  int64_t left = ms;
+  int64_t until = clock_deadline(ms);
+  int64_t left = 1;
   loop *l = loop_get();
-  while (l != NULL && left >= 0) {
+  while (l != NULL && left > 0) {
+    left = clock_left(until);
     loop_run_once(l, left);
-    left = left > 0 ? until - clock_ms() : -1;
   }
 }
 

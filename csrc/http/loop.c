@@ -6,7 +6,6 @@
 */
 #include "http/loop.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -19,7 +18,6 @@
 
 #define MAX_IDLE_CONNECTIONS 512L
 #define MAX_RUNNING 512
-#define FOREVER LOOP_FOREVER
 
 /* How often a running request is counted again in the budget. The shortest
 ** window of a budget is one second: the request must not leave it while the
@@ -115,7 +113,7 @@ static void enqueue (loop *l, transfer *t, bool first) {
   t->delayed = false;
   transfer_set_wait(t, WAIT_RATE_LIMIT, 0);
   request_queue_adopt(t->request_queue, l->pid);
-  if (t->deadline != FOREVER)
+  if (t->deadline != CLOCK_NEVER)
     timers_set(&l->timers, &t->timer, t->deadline);
   if (first)
     request_queue_prepend(t->request_queue, &t->node);
@@ -238,7 +236,7 @@ static void start_attempt (loop *l, transfer *t, int64_t now) {
   bool configured;
   request_queue_remove(t->request_queue, &t->node);
   transfer_set_wait(t, WAIT_NONE, 0);
-  if (t->background && t->deadline == FOREVER)
+  if (t->background && t->deadline == CLOCK_NEVER)
     t->deadline = transfer_deadline(t, now);
   t->watchdog_due = now + attempt_timeout(t, now) + WATCHDOG_GRACE_MS;
   t->watchdog_fired = false;
@@ -281,7 +279,7 @@ static int64_t queue_wait (request_queue *q, transfer *t, int64_t now) {
 ** is then the time to try again. */
 static bool start_next (loop *l, request_queue *q, int64_t now,
                         int64_t *again) {
-  *again = FOREVER; /* until a transfer ends */
+  *again = CLOCK_NEVER; /* until a transfer ends */
   while (q->first != NULL && l->running < MAX_RUNNING &&
          request_queue_has_capacity(q)) {
     transfer *t = transfer_of_node(q->first);
@@ -290,7 +288,7 @@ static bool start_next (loop *l, request_queue *q, int64_t now,
       start_attempt(l, t, now);
       return true;
     }
-    if (t->deadline == FOREVER || now + wait < t->deadline) {
+    if (t->deadline == CLOCK_NEVER || now + wait < t->deadline) {
       *again = now + wait;
       return false;
     }
@@ -303,7 +301,7 @@ static bool start_next (loop *l, request_queue *q, int64_t now,
 /* Starts requests, one of each queue in turn, so that a long queue does not
 ** keep all connections to itself. Returns when to try again. */
 static int64_t start_ready (loop *l, int64_t now) {
-  int64_t next = FOREVER;
+  int64_t next = CLOCK_NEVER;
   /* neither this queue nor those after it could start a request */
   const request_queue *first_idle = NULL;
   while (l->queues != NULL && l->queues != first_idle) {
@@ -507,7 +505,7 @@ void loop_add (loop *l, transfer *t) {
   }
   enqueue(l, t, false);
   q = t->request_queue;
-  if (q->budget != NULL && t->deadline != FOREVER)
+  if (q->budget != NULL && t->deadline != CLOCK_NEVER)
     least = budget_min_wait(q->budget, q->buckets, q->bucket_count,
                             q->length - 1, budget_now(q->budget));
   if (least > 0 && t->deadline - now < least)
@@ -563,14 +561,13 @@ int loop_fd (const loop *l) {
 long loop_timeout (const loop *l) {
   int64_t now = clock_ms();
   const timer *due = timers_next(&l->timers);
-  int64_t next = due != NULL ? due->due : FOREVER;
+  int64_t next = due != NULL ? due->due : CLOCK_NEVER;
   const request_queue *q;
-  long left = poller_timeout(l->poller), ms = -1;
+  long left = poller_timeout(l->poller), ms;
   for (q = l->queues; q != NULL; q = q->next)
     if (q->closed_until > now && q->closed_until < next)
       next = q->closed_until;
-  if (next - now < LONG_MAX / 2)
-    ms = next > now ? (long)(next - now) : 0;
+  ms = clock_timeout(next);
   return left >= 0 && (ms < 0 || left < ms) ? left : ms;
 }
 

@@ -10,8 +10,6 @@
 
 #include "http/transfer.h"
 
-#define LOOP_FOREVER INT64_MAX
-
 typedef struct loop loop;
 
 loop *loop_new (void); /* NULL: out of memory or descriptors */

@@ -20,7 +20,7 @@ struct loop_thread {
   transfer *posted, **last_posted;
   transfer *cancelled;
   size_t posted_count;
-  int64_t until; /* when to stop; 0: not yet known */
+  int64_t until; /* when to stop */
   bool asleep;   /* or about to sleep: it must be woken */
 };
 
@@ -108,10 +108,10 @@ static int64_t take_posted (loop_thread *thread) {
 
 static bool is_over (int64_t until) {
   background_stats now;
-  if (until == 0)
+  if (until == CLOCK_NEVER)
     return false;
   now = background_stats_get();
-  return now.queued + now.running == 0 || clock_ms() >= until;
+  return now.queued + now.running == 0 || clock_left(until) == 0;
 }
 
 
@@ -120,10 +120,11 @@ static void *work (void *self) {
   int64_t until = take_posted(thread);
   while (!is_over(until)) {
     int64_t ms = completion_queues_sweep_idle(clock_ms());
+    int64_t left = clock_left(until);
     if (ms < 0 || ms > MAX_SLEEP_MS)
       ms = MAX_SLEEP_MS;
-    if (until != 0 && ms > until - clock_ms())
-      ms = until - clock_ms();
+    if (ms > left)
+      ms = left;
     loop_run_once(thread->loop,
                   ms > 0 && prepare_sleep(thread, until) ? ms : 0);
     until = take_posted(thread);
@@ -156,6 +157,7 @@ loop_thread *loop_thread_start (loop *l) {
     return NULL;
   thread->loop = l;
   thread->last_posted = &thread->posted;
+  thread->until = CLOCK_NEVER;
   pthread_mutex_init(&thread->lock, NULL);
   if (create(thread) == 0)
     return thread;
@@ -176,7 +178,7 @@ size_t loop_thread_posted (loop_thread *thread) {
 
 void loop_thread_stop (loop_thread *thread, long ms) {
   pthread_mutex_lock(&thread->lock);
-  thread->until = clock_ms() + (ms > 0 ? ms : 1);
+  thread->until = clock_deadline(ms);
   wake(thread);
   pthread_join(thread->id, NULL);
   pthread_mutex_destroy(&thread->lock);

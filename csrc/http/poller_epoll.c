@@ -24,7 +24,7 @@ struct poller {
   int ready_fd;  /* always readable; in the set while signalled */
   int wakeup_fd; /* makes poller_wait return */
   bool signalled;
-  int64_t due; /* libcurl's next timeout; -1: none */
+  int64_t due; /* libcurl's next timeout */
 };
 
 
@@ -60,7 +60,7 @@ static int watch (CURL *easy, curl_socket_t fd, int what, void *self,
 static int set_timer (CURLM *multi, long ms, void *self) {
   poller *p = self;
   (void)multi;
-  p->due = ms < 0 ? -1 : clock_ms() + ms;
+  p->due = ms < 0 ? CLOCK_NEVER : clock_deadline(ms);
   return 0;
 }
 
@@ -79,7 +79,7 @@ poller *poller_new (CURLM *multi) {
   if (p == NULL)
     return NULL;
   p->multi = multi;
-  p->due = -1;
+  p->due = CLOCK_NEVER;
   p->epoll = epoll_create1(EPOLL_CLOEXEC);
   p->ready_fd = eventfd(1, EFD_CLOEXEC);
   p->wakeup_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -127,9 +127,9 @@ static CURLMcode act (poller *p, const struct epoll_event *event) {
 
 /* libcurl starts new transfers in its timeout handler, due at once. */
 CURLMcode poller_start (poller *p) {
-  if (p->due < 0 || p->due > clock_ms())
+  if (clock_left(p->due) > 0)
     return CURLM_OK;
-  p->due = -1; /* libcurl sets it again in the call below */
+  p->due = CLOCK_NEVER; /* libcurl sets it again in the call below */
   return socket_action(p, CURL_SOCKET_TIMEOUT, 0);
 }
 
@@ -181,11 +181,7 @@ void poller_signal (poller *p, bool on) {
 
 
 long poller_timeout (const poller *p) {
-  int64_t left;
-  if (p->due < 0)
-    return -1;
-  left = p->due - clock_ms();
-  return left > 0 ? (long)left : 0;
+  return clock_timeout(p->due);
 }
 
 #endif

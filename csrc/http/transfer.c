@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/refcount.h"
 #include "http/completion_queue.h"
 
@@ -79,7 +80,7 @@ void transfer_record_aborted (transfer *t, const char *reason, double now) {
 
 int64_t transfer_deadline (const transfer *t, int64_t now) {
   long ms = t->request.settings->deadline_ms;
-  return ms > 0 ? now + 1 + ms : INT64_MAX;
+  return ms > 0 ? now + 1 + ms : CLOCK_NEVER;
 }
 
 

@@ -17,6 +17,8 @@ description = {
   labels = { "api", "klaviyo", "openresty" },
 }
 
+-- LuaJIT is a Lua 5.1 to LuaRocks. PUC-Rio's Lua 5.1 and 5.2 are refused by
+-- `require`, with a message that names the supported versions.
 dependencies = {
   "lua >= 5.1",
   "klaviyo",

@@ -7,7 +7,7 @@ source = {
 }
 
 description = {
-  summary = "The Klaviyo API for Lua 5.4 and LuaJIT/OpenResty, on a thin C core",
+  summary = "The Klaviyo API for Lua 5.3 to 5.5 and LuaJIT/OpenResty, on a thin C core",
   detailed = [[
     Every operation of the Klaviyo API, by several revisions, over libcurl:
     kept-alive HTTP/2 connections, pagination that never holds more than a
@@ -18,6 +18,8 @@ description = {
   labels = { "http", "api", "klaviyo", "openresty" },
 }
 
+-- LuaJIT is a Lua 5.1 to LuaRocks. PUC-Rio's Lua 5.1 and 5.2 are refused by
+-- `require`, with a message that names the supported versions.
 dependencies = {
   "lua >= 5.1",
   "lua-cjson >= 2.1.0",

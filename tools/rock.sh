@@ -91,7 +91,14 @@ use lua5.4 lua5.4 5.4
 use luajit luajit 5.1
 # what LuaRocks gives who asks for 5.1 and then runs it under LuaJIT
 use luajit lua5.1 5.1
-use lua5.1 lua5.1 5.1
+# what Lua 5.1 itself says of it
+refused=$(cd "$trees/empty" &&
+  LUA_PATH="$trees/lua5.1/share/lua/5.1/?.lua;$trees/lua5.1/share/lua/5.1/?/init.lua;;" \
+    lua5.1 -e 'print(select(2, pcall(require, "klaviyo")))')
+case $refused in
+  "klaviyo needs Lua 5.3, 5.4, 5.5 or LuaJIT"*) ;;
+  *) echo "lua5.1 is not refused: $refused"; status=1 ;;
+esac
 
 # the outbox, which came with none of them
 install lua5.4 5.4 "$outbox"

@@ -16,6 +16,11 @@
 #define OPEN_API LUALIB_API
 #endif
 
+/* PUC-Rio's 5.1 is refused when it runs: LuaJIT loads what is built for it. */
+#if LUA_VERSION_NUM == 502
+#error "klaviyo needs Lua 5.3, 5.4, 5.5 or LuaJIT 2.1, not Lua 5.2"
+#endif
+
 /* The Makefile passes the version that lua/klaviyo/version.lua returns. */
 #if !defined(KLAVIYO_VERSION)
 #error "KLAVIYO_VERSION is not defined: build with make"

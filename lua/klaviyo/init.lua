@@ -4,6 +4,7 @@
 ---     local client = klaviyo.new {api_key = "pk_…"}
 ---     for profile in client.profiles:each() do … end
 
+require "klaviyo.util.lua_version"
 local revision_lifecycle = require "klaviyo.operations.revision_lifecycle"
 local client = require "klaviyo.client"
 local lazy_require = require "klaviyo.util.lazy_require"

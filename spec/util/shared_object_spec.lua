@@ -25,7 +25,7 @@ describe("a shared object", function()
         print(select(2, pcall(require, "%s")))
       ]]):format(other, name))
       assert.equal(("%s is built for %s, this is %s: build and install klaviyo for this Lua\n"):format(path,
-        jit and "Lua 5.4" or "Lua 5.1", jit and "LuaJIT (Lua 5.1)" or "Lua 5.4"), output)
+        jit and "Lua 5.4" or "Lua 5.1", jit and "LuaJIT (Lua 5.1)" or _VERSION), output)
     end)
 
     it("of another version is an error: " .. name, function()

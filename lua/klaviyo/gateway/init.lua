@@ -10,6 +10,7 @@
 --- Lua only decides; nginx's proxy_pass carries the bytes, as four variables say.
 --- examples/nginx/gateway.conf is a complete configuration.
 
+require "klaviyo.util.lua_version"
 local operations = require "klaviyo.operations"
 local rate_limits = require "klaviyo.transport.rate_limits"
 local authorize = require "klaviyo.gateway.authorize"

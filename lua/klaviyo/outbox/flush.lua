@@ -71,12 +71,12 @@ local function send_orphans(self, flush)
     return true
   end
   self.look = false
-  for orphan, damage in folder.orphans(self.path,
+  for store, damage in folder.orphans(self.path,
       store_access.store_options(self, false), store_access.file_failed(self)) do
     if damage then
       store_access.warn(self, "outbox: " .. damage)
     end
-    local done, err = true, nil
+    local orphan, done, err = store, true, nil
     if orphan:waiting() > 0 then
       done, err, orphan = send_store(self, flush, orphan)
     end

@@ -9,6 +9,7 @@
 --- An outbox belongs to one account. Its folder has a file for each process that
 --- uses it; events that a process leaves behind are sent by another one.
 
+require "klaviyo.util.lua_version"
 local client_settings = require "klaviyo.client_settings"
 local core = require "klaviyo.core"
 local folder = require "klaviyo.outbox.folder"

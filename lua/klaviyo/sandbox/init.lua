@@ -5,6 +5,7 @@
 ---   -- server.base_url, server.key …
 ---   server:stop()
 
+require "klaviyo.util.lua_version"
 local certs = require "klaviyo.sandbox.certs"
 local json = require "klaviyo.sandbox.json"
 local conf = require "klaviyo.sandbox.conf"

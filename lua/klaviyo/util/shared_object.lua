@@ -1,6 +1,7 @@
 --- Loads one of the library's shared objects and checks that it was built for
 --- this Lua, from the same version as the Lua files.
 
+require "klaviyo.util.lua_version"
 local version = require "klaviyo.version"
 
 -- "luaopen_klaviyo_core" for "klaviyo.core"

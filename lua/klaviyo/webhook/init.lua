@@ -1,5 +1,6 @@
 --- System webhooks. `verify` and `sign` work in any program, `handler` in nginx.
 
+require "klaviyo.util.lua_version"
 local lazy_require = require "klaviyo.util.lazy_require"
 local signature = require "klaviyo.webhook.signature"
 

@@ -37,9 +37,13 @@ C_ALL  = -std=c99 -D_GNU_SOURCE=1 -DKLAVIYO_VERSION='"$(KLAVIYO_VERSION)"' -Icsr
   -fPIC -fvisibility=hidden $(WARNINGS) \
   $(EXTRA) $(LUA_CFLAGS) $(CURL_CFLAGS) $(CRYPTO_CFLAGS) $(SQLITE_CFLAGS) \
   $(CPPFLAGS) $(CFLAGS)
-# nodelete: libcurl and a running thread must outlive lua_close
-LD_ALL = -shared -Wl,-z,nodelete -Wl,-z,relro -Wl,--as-needed $(EXTRA) \
-  $(LDFLAGS)
+LD_ALL = $(LIBFLAG) $(EXTRA) $(LDFLAGS)
+
+# a module for Lua: LuaRocks passes its own LIBFLAG
+SYSTEM := $(shell uname -s)
+LIBFLAG = $(if $(filter Darwin,$(SYSTEM)),-bundle -undefined dynamic_lookup,-shared)
+# dlopen, which other systems have in libc
+DL_LIBS = $(if $(filter Linux,$(SYSTEM)),-ldl)
 
 # asked when used, not when read: make setup runs before pkg-config exists
 LUA_CFLAGS  = $(shell $(PKG_CONFIG) --cflags $(LUA))
@@ -115,18 +119,18 @@ build: $(OUT)/klaviyo/core.so $(OUT)/klaviyo/digest.so $(if $(shell \
 $(OUT)/klaviyo/core.so: $(CORE)
 	@mkdir -p $(@D)
 	$(SAY) '  LD  $@'
-	$(QUIET)$(CC) $(LD_ALL) -o $@ $(CORE) $(CURL_LIBS)
+	$(QUIET)$(CC) $(LD_ALL) -o $@ $(CORE) $(CURL_LIBS) $(DL_LIBS)
 
 $(OUT)/klaviyo/digest.so: $(DIGEST)
 	@mkdir -p $(@D)
 	$(SAY) '  LD  $@'
-	$(QUIET)$(CC) $(LD_ALL) -o $@ $(DIGEST) $(CRYPTO_LIBS)
+	$(QUIET)$(CC) $(LD_ALL) -o $@ $(DIGEST) $(CRYPTO_LIBS) $(DL_LIBS)
 
 $(OUT)/klaviyo/outbox/store.so: $(OUTBOX) $(addprefix $(OUT)/obj/base/, \
     buffer.o clock.o file_lock.o)
 	@mkdir -p $(@D)
 	$(SAY) '  LD  $@'
-	$(QUIET)$(CC) $(LD_ALL) -o $@ $^ $(SQLITE_LIBS) -lpthread
+	$(QUIET)$(CC) $(LD_ALL) -o $@ $^ $(SQLITE_LIBS) $(DL_LIBS) -lpthread
 
 $(OUT)/obj/%.o: csrc/%.c $(OUT)/obj/flags
 	@mkdir -p $(@D)

@@ -32,8 +32,8 @@ external_dependencies = {
   CRYPTO = { library = "crypto" },
 }
 
--- By make, because LuaRocks' own builder cannot hide symbols or ask that the
--- library stays loaded, and the core needs both.
+-- By make, because LuaRocks' own builder cannot hide symbols or pass the
+-- version, and the core needs both.
 build = {
   type = "make",
   build_pass = false, -- installing builds
@@ -41,10 +41,11 @@ build = {
     OUT = "build/rock-objects",
     CC = "$(CC)",
     CFLAGS = "$(CFLAGS)",
+    LIBFLAG = "$(LIBFLAG)",
     LUA_CFLAGS = "-I$(LUA_INCDIR)",
-    CURL_CFLAGS = "",
+    CURL_CFLAGS = "-I$(CURL_INCDIR)",
     CURL_LIBS = "-L$(CURL_LIBDIR) -lcurl",
-    CRYPTO_CFLAGS = "",
+    CRYPTO_CFLAGS = "-I$(CRYPTO_INCDIR)",
     CRYPTO_LIBS = "-L$(CRYPTO_LIBDIR) -lcrypto",
     LUA_DIR = "$(LUADIR)",
     LIB_DIR = "$(LIBDIR)",

@@ -37,6 +37,25 @@ install() {
     >"$trees/$1.txt" 2>&1 || { cat "$trees/$1.txt"; exit 1; }
 }
 
+# CURL_DIR names a libcurl elsewhere: its headers are used, and one that is too
+# old is refused with a sentence.
+refuse_old_libcurl() {
+  echo "luarocks make: CURL_DIR, a libcurl that is too old"
+  opt=$trees/opt
+  mkdir -p "$opt/include/curl" "$opt/lib"
+  printf '%s\n' '#define CURLINC_CURLVER_H' \
+    '#define LIBCURL_VERSION_NUM 0x075000' '#include_next <curl/curl.h>' \
+    >"$opt/include/curl/curl.h"
+  touch "$opt/lib/libcurl.so"
+  if lua5.4 $luarocks --lua-version=5.4 --tree="$trees/old" make \
+    --deps-mode=none "$rockspec" "LUA_INCDIR=$(headers lua5.4)" \
+    "CURL_DIR=$opt" >"$trees/old.txt" 2>&1 ||
+    ! grep -q 'klaviyo needs libcurl 7.87.0 or later' "$trees/old.txt"; then
+    cat "$trees/old.txt"
+    status=1
+  fi
+}
+
 # Packs all, twice alike; the archive is unpacked: it has the specs that what is
 # built of it is compared with.
 pack() {
@@ -81,6 +100,7 @@ use() {
   fi
 }
 
+refuse_old_libcurl
 pack
 install_packed klaviyo
 use lua5.4 packed 5.4 "$trees/unpacked"

@@ -93,5 +93,6 @@ OPEN_API int luaopen_klaviyo_digest (lua_State *L) {
   lua_pushstring(L, OpenSSL_version(OPENSSL_VERSION));
   lua_setfield(L, -2, "libcrypto");
   set_build(L);
+  keep_loaded();
   return 1;
 }

@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include <curl/curl.h>
+#include "http/libcurl.h"
 
 #define CONNECTION_BUCKETS 256
 #define MAX_ADDRESS 46 /* an IPv6 address as text, with its NUL */

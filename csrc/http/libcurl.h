@@ -1,5 +1,6 @@
 /*
-** http/libcurl.h - which libcurl the core works with.
+** http/libcurl.h - which libcurl the core works with. All of csrc/http includes
+** this, so that the sentence below is the first error.
 **
 ** It needs 7.87.0, the first with CURLOPT_QUICK_EXIT. An older one waits at the
 ** end of a transfer for the thread that looks up its host name, which may take

@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include <curl/curl.h>
+#include "http/libcurl.h"
 
 typedef struct poller poller;
 

@@ -12,9 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include <curl/curl.h>
-
 #include "http/headers.h"
+#include "http/libcurl.h"
 
 typedef struct settings {
   int references;

@@ -6,10 +6,9 @@
 #ifndef KLAVIYO_RESPONSE_H
 #define KLAVIYO_RESPONSE_H
 
-#include <curl/curl.h>
-
 #include "base/buffer.h"
 #include "http/connections.h"
+#include "http/libcurl.h"
 #include "http/retry.h"
 
 typedef enum failure {

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <curl/curl.h>
+#include "http/libcurl.h"
 
 /* The shortest wait between a 429 and the next attempt. */
 #define RETRY_MIN_PACE_MS 250

@@ -1,9 +1,12 @@
 /*
-** lua/build.h - the version of the sources and of Lua that a shared object was
-** built for; lua/klaviyo/util/shared_object.lua reads it.
+** lua/build.h - what every luaopen function does: it says which version of the
+** sources and of Lua the shared object was built for, which
+** lua/klaviyo/util/shared_object.lua reads, and keeps the object loaded.
 */
 #ifndef KLAVIYO_LUA_BUILD_H
 #define KLAVIYO_LUA_BUILD_H
+
+#include <dlfcn.h>
 
 #include <lua.h>
 #include <lauxlib.h>
@@ -28,6 +31,18 @@
 
 /* Also searched for in the file itself if it cannot be loaded. */
 #define BUILT_FOR "klaviyo: built for " LUA_VERSION
+
+/* Lua unloads a shared object when the last state that loaded it is closed.
+** This one must stay: a thread of it may still run, the process calls its exit
+** handlers, and libcurl cannot be unloaded safely. Linkers have different flags
+** for this, or none; dlopen works on each system. */
+static void keep_loaded (void) {
+  static const char here = 0; /* an address in this object */
+  Dl_info object;
+  if (dladdr(&here, &object) != 0)
+    dlopen(object.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
 
 /* Sets `version` and `built_for` in the table on the top. */
 static void set_build (lua_State *L) {

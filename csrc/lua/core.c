@@ -34,5 +34,6 @@ OPEN_API int luaopen_klaviyo_core (lua_State *L) {
   lua_pushstring(L, libcurl_version());
   lua_setfield(L, -2, "libcurl");
   set_build(L);
+  keep_loaded();
   return 1;
 }

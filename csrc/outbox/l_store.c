@@ -493,5 +493,6 @@ OPEN_API int luaopen_klaviyo_outbox_store (lua_State *L) {
   lua_pushstring(L, sqlite3_libversion());
   lua_setfield(L, -2, "sqlite");
   set_build(L);
+  keep_loaded();
   return 1;
 }

@@ -38,6 +38,31 @@ describe("a shared object", function()
     end)
   end
 
+  it("stays loaded when Lua unloads it", function()
+    local output = script.run [[
+      local names = {"klaviyo.core", "klaviyo.digest", "klaviyo.outbox.store"}
+      for _, name in ipairs(names) do require(name) end
+      local clock = require("klaviyo.core").clock
+      -- what lua_close does: Lua 5.4 has one list, LuaJIT an object for each
+      local registry = debug.getregistry()
+      if registry._CLIBS then
+        getmetatable(registry._CLIBS).__gc(registry._CLIBS)
+      end
+      for name, library in pairs(registry) do
+        if type(name) == "string" and name:find("^LOADLIB: ") then
+          getmetatable(library).__gc(library)
+        end
+      end
+      local maps = io.open("/proc/self/maps"):read("*a")
+      for _, name in ipairs(names) do
+        print(maps:find(name:gsub("%.", "/") .. ".so", 1, true) ~= nil)
+      end
+      print(clock() > 0)
+      os.exit(0, false)
+    ]]
+    assert.equal("true\ntrue\ntrue\ntrue\n", output)
+  end)
+
   it("that is missing is an error that lists the searched paths", function()
     local output = script.run [[
       package.cpath = "/nowhere/?.so;/else%where/?.so"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Judges what goes over the wire by the service's own OpenAPI documents, where
-# they and the judge (a Node program) stand beside the repository.
+# Validates the client's requests by the service's OpenAPI documents, if they
+# and the validator (a Node program) are beside the repository.
 set -eu
 cd "$(dirname "$0")/.."
 

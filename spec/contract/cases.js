@@ -1,8 +1,8 @@
 'use strict';
-// The requests by which a revision is judged, made from its OpenAPI document
-// and from nothing of the client's: for each operation the least one, one with
-// everything, one with nulls, one for each branch of each union, one for each
-// order, and one by each of its other names.
+// The requests that test a revision, made from its OpenAPI document alone, not
+// from the client. For each operation: a minimal request, a full one, one with
+// nulls, one for each branch of each union, one for each sort order, and one
+// for each alias.
 //
 //   node cases.js openapi.json >cases.json
 
@@ -10,7 +10,7 @@ const { Api } = require('./openapi.js');
 const { parameters } = require('./queries.js');
 const { Values } = require('./values.js');
 
-// {"operation attributes.name"} of all that the document's bodies may hold
+// {"operation attributes.name"} of all members that the operation's body may have
 function pairs_of(api, op) {
   const pairs = new Set();
   const resource = ref => {
@@ -29,26 +29,26 @@ function pairs_of(api, op) {
   return pairs;
 }
 
-// every member of every schema that a body may be made of, as "schema name"
-function unseen(api, op, seen) {
+// The members of the body's schemas that no request has, as "operation … name".
+function missing_members(api, op, used) {
   const missing = [], known = new Set();
-  const walk = ref => {
+  const visit = ref => {
     const s = api.deref(ref);
     if (known.has(s)) return;
     known.add(s);
-    for (const branch of s.oneOf || []) walk(branch);
-    if (s.items) walk(s.items);
+    for (const branch of s.oneOf || []) visit(branch);
+    if (s.items) visit(s.items);
     for (const [name, member] of Object.entries(s.properties || {})) {
       if (api.deref(member).readOnly) continue;
-      if (!(seen.get(s) || new Set()).has(name)) missing.push(`${op.id} … ${name}`);
-      walk(member);
+      if (!(used.get(s) || new Set()).has(name)) missing.push(`${op.id} … ${name}`);
+      visit(member);
     }
   };
-  walk(op.schema);
+  visit(op.schema);
   return missing;
 }
 
-// The resource that is changed is the one of the path.
+// Sets the id of an updated resource to the id in the path.
 function identified(api, op, body) {
   const { id } = parameters(op, api.deref, body.full).path;
   if (op.method !== 'PATCH' || !op.path.endsWith('}') || !body.wire.data.id) return body;
@@ -58,15 +58,15 @@ function identified(api, op, body) {
 }
 
 function bodies(api, op) {
-  const list = [], seen = new Map(), covered = new Map();
+  const list = [], used = new Map(), covered = new Map();
   const queue = [{ name: 'minimal' }, { name: 'full', full: true }];
   for (const want of queue) {
     const values = new Values(api.deref, want);
     const made = values.make(op.schema);
-    if (!made) continue; // that branch has no end there
+    if (!made) continue; // the branch is recursive here
     list.push(identified(api, op, Object.assign({ name: want.name, full: want.full }, made)));
     for (const [s, names] of values.members) {
-      seen.set(s, new Set([...seen.get(s) || [], ...names]));
+      used.set(s, new Set([...used.get(s) || [], ...names]));
     }
     if (!want.full || want.nulls) continue;
     if (want.name === 'full' && values.nullable) {
@@ -83,10 +83,10 @@ function bodies(api, op) {
       });
     }
   }
-  return { list, missing: unseen(api, op, seen) };
+  return { list, missing: missing_members(api, op, used) };
 }
 
-// A form: a file in each of the ways to say one, with its other fields or not.
+// Multipart bodies: a file in each of its three forms, with and without other fields.
 function uploads(api, op) {
   const { properties } = api.deref(op.schema);
   const others = Object.keys(properties).filter(name => name !== 'file');

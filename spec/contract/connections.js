@@ -1,5 +1,5 @@
 'use strict';
-// Preloaded into the judge: a line in $CONNECTIONS_FILE for each connection.
+// Preloaded into the validator: writes a line to $CONNECTIONS_FILE for each connection.
 
 const fs = require('fs');
 const http = require('http');

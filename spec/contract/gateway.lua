@@ -1,9 +1,9 @@
--- The gateway of examples/nginx/gateway.conf, in front of a server that speaks
--- plain HTTP, until its input ends.
+-- Runs the gateway of examples/nginx/gateway.conf in front of a plain HTTP
+-- server, until its input ends.
 --
 --   lua5.4 spec/contract/gateway.lua port token
 --
--- Prints its URL; at the end what was in its logs.
+-- Prints its URL, and its logs when it stops.
 
 local digest = require "klaviyo.digest"
 local nginx = require "spec.support.nginx"

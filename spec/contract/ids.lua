@@ -1,4 +1,4 @@
--- Ids that need care on their way, each by a GET of its profile.
+-- Sends a GET of a profile for each id; the ids need careful escaping.
 --
 --   lua5.4 spec/contract/ids.lua ids.json base_url [auth_scheme [ca_file]]
 

@@ -1,12 +1,12 @@
 'use strict';
-// A Lua script run by one of the interpreters, on the built client.
+// Runs a Lua script under one of the interpreters, with the built client.
 
 const path = require('path');
 const { by_source, start } = require('./servers.js');
 
 const SECONDS = 300;
 
-// {code, output, errors}: how it ended, and what it printed
+// Returns {code, output, errors}: its exit code, and what it printed.
 async function lua(interpreter, script, args, { before = [] } = {}) {
   const child = start('timeout', ['-k', '5', String(SECONDS), interpreter, ...before,
     path.join(__dirname, script), ...args], by_source(interpreter));

@@ -1,18 +1,18 @@
--- Loaded before a script, makes its client forget the revision header: the
--- check that passes such a client is no check.
+-- Loaded before a script, removes the revision header from its requests: the
+-- checks must fail for such a client.
 
 local core = require "klaviyo.core"
 
 local settings = core.settings
 
-core.settings = function(given)
+core.settings = function(options)
   local fields = {}
-  for i = 1, #given.headers, 2 do
-    if given.headers[i] ~= "revision" then
-      fields[#fields + 1] = given.headers[i]
-      fields[#fields + 1] = given.headers[i + 1]
+  for i = 1, #options.headers, 2 do
+    if options.headers[i] ~= "revision" then
+      fields[#fields + 1] = options.headers[i]
+      fields[#fields + 1] = options.headers[i + 1]
     end
   end
-  given.headers = fields
-  return settings(given)
+  options.headers = fields
+  return settings(options)
 end

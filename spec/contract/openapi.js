@@ -1,5 +1,5 @@
 'use strict';
-// An OpenAPI document of the service, as far as requests go.
+// The requests of an OpenAPI document of the service.
 
 const VERBS = ['get', 'post', 'patch', 'put', 'delete'];
 

@@ -3,14 +3,13 @@
 --   lua5.4 spec/contract/operations.lua cases.json base_url picture.png key
 --     [auth_scheme]
 --
--- Says of each case that went wrong, on a line of its own: its number, a tab,
--- and why.
+-- Prints a line for each case that failed: its number, a tab, and the error.
 
 package.path = arg[0]:match("^(.*)/") .. "/?.lua;" .. package.path
 
 local cjson = require "cjson"
 local klaviyo = require "klaviyo"
-local ways = require "ways"
+local methods = require "methods"
 
 local unpack = table.unpack or unpack  -- luacheck: ignore 113
 
@@ -59,7 +58,7 @@ local function arguments(case)
   return args
 end
 
--- A file to upload can be said in three ways.
+-- A file to upload can be passed in three forms.
 local FILES = {
   path = function()
     return picture
@@ -84,7 +83,7 @@ local function send(case)
   for name, value in pairs(case.headers) do
     headers[name] = value
   end
-  return ways.go(client, case, arguments(case), {headers = headers})
+  return methods.call(client, case, arguments(case), {headers = headers})
 end
 
 for _, case in ipairs(work.cases) do

@@ -1,6 +1,6 @@
 'use strict';
-// The parameters of an operation: as a client's arguments (`args`), and as
-// they are to arrive (`path`, `query`).
+// The parameters of an operation: as arguments of the client (`args`), and as
+// expected in the request (`path`, `query`).
 
 const COMPARISON = /^(less|greater)-/;
 const WHEN = '2024-11-08T09:30:00+00:00';

@@ -1,16 +1,16 @@
 'use strict';
-// The calls of the routing reference: exactly they, once each, bodies as given,
-// over plain HTTP, over TLS and HTTP/2, through somebody's gateway and ours.
+// The calls of the routing reference: each exactly once, with its body, over
+// plain HTTP, over TLS and HTTP/2, through another gateway and klaviyo.gateway.
 
 const fs = require('fs');
 const path = require('path');
 const { isDeepStrictEqual } = require('util');
 const { lua } = require('./lua.js');
 const { check } = require('./report.js');
-const { front, gateway, judge } = require('./servers.js');
+const { front, gateway, validator } = require('./servers.js');
 
 const REVISION = '2024-10-15';
-const TOKEN = 'contract'; // what the scripts have for a key
+const TOKEN = 'contract'; // the key of the scripts
 
 const resource = (type, attributes, more) => ({ data: Object.assign({ type, attributes }, more) });
 
@@ -46,8 +46,8 @@ const CALLS = [
   ['delete_webhook', 'WEBHOOK_ID'],
 ];
 
-// What the service has against two of the bodies, and nothing besides.
-const REFUSALS = [
+// The service's errors for two of the bodies; there must be no others.
+const REJECTIONS = [
   'create_campaign body-required /data/attributes: property "campaign-messages" is missing',
   'create_webhook body-required /data/attributes: property "secret_key" is missing',
   'create_webhook body-unknown-property /data/attributes/enabled: property "enabled" is not in the schema',
@@ -76,41 +76,40 @@ function differences(requests) {
   return wrong.concat(rest.map(one => `${one.operation_id || one.path} is one too many`));
 }
 
-function judged(violations) {
+function unexpected(violations) {
   const found = violations.map(v => `${v.operation_id} ${v.code} ${v.where}: ${v.message}`).sort();
-  return [...found.filter(one => !REFUSALS.includes(one)),
-    ...REFUSALS.filter(one => found.filter(other => other === one).length !== 1)
+  return [...found.filter(one => !REJECTIONS.includes(one)),
+    ...REJECTIONS.filter(one => found.filter(other => other === one).length !== 1)
       .map(one => `wanted once: ${one}`)];
 }
 
-// A path with a way out in it is none for the gateway.
-const is_tame = id => !/(^|\/)\.\.?(\/|$)/.test(id);
+// The gateway rejects paths with "." and ".." segments.
+const is_accepted = id => !/(^|\/)\.\.?(\/|$)/.test(id);
 
-const ways = (nginx, own) => [
+const routes = (nginx, own) => [
   { name: 'plain HTTP', args: url => [url] },
   { name: 'TLS and HTTP/2', args: () => [nginx.tls_url, 'Klaviyo-API-Key', nginx.ca_file],
     log: /^HTTP\/2\.0 \d+ \d+ \/(api|client)\// },
   { name: 'behind a gateway', args: () => [nginx.gateway_url, 'Bearer'],
     log: /^HTTP\/1\.1 \d+ \d+ \/klaviyo\/api\// },
-  { name: 'behind klaviyo.gateway', args: () => [own.url, 'Bearer'], takes: is_tame,
+  { name: 'behind klaviyo.gateway', args: () => [own.url, 'Bearer'], accepts: is_accepted,
     dates: true },
 ];
 
-// One run of a script: what came of it, all in one.
-// nginx writes its line when the answer has gone out already.
+// nginx writes its log line after it has sent the response.
 async function logged(nginx, count) {
   for (let i = 0; i < 100 && nginx.log().length < count; i++) {
     await new Promise(resolve => setTimeout(resolve, 20));
   }
 }
 
-async function run(setting, interpreter, way, script, args, options) {
+async function run(setting, interpreter, route, script, args, options) {
   const { server, nginx } = setting;
   const at = [server.requests(), server.violations(), nginx.log()].map(list => list.length);
   const { code, output, errors } = await lua(interpreter, script,
-    [...args, ...way.args(server.url)], options);
+    [...args, ...route.args(server.url)], options);
   const requests = server.requests().slice(at[0]);
-  if (way.log) await logged(nginx, at[2] + requests.length);
+  if (route.log) await logged(nginx, at[2] + requests.length);
   return {
     failure: code === 0 ? [] : [`${interpreter} ended with ${code}: ${output}${errors}`.trim()],
     requests,
@@ -119,55 +118,55 @@ async function run(setting, interpreter, way, script, args, options) {
   };
 }
 
-async function by_way(setting, interpreter, way) {
-  const label = `reference, ${interpreter}, ${way.name}`;
-  const done = await run(setting, interpreter, way, 'reference.lua', []);
-  check(`${label}: ${CALLS.length} operations once each, as they should be`,
+async function by_route(setting, interpreter, route) {
+  const label = `reference, ${interpreter}, ${route.name}`;
+  const done = await run(setting, interpreter, route, 'reference.lua', []);
+  check(`${label}: ${CALLS.length} operations once each, as expected`,
     [...done.failure, ...differences(done.requests)]);
-  check(`${label}: no violations but the two refusals`, judged(done.violations));
+  check(`${label}: no violations but the two expected ones`, unexpected(done.violations));
   check(`${label}: with a private key`, done.requests.filter(one =>
     one.headers.authorization !== 'Klaviyo-API-Key').map(one => one.operation_id));
-  if (way.log) {
-    const right = done.log.filter(line => way.log.test(line));
-    check(`${label}: ${right.length} lines in the server's log say so`,
+  if (route.log) {
+    const right = done.log.filter(line => route.log.test(line));
+    check(`${label}: ${right.length} matching lines in the server's log`,
       right.length === CALLS.length ? [] : done.log);
     check(`${label}: one connection`, new Set(done.log.map(line => line.split(' ')[1])).size === 1);
   }
-  const wanted = IDS.filter(way.takes || (() => true));
+  const wanted = IDS.filter(route.accepts || (() => true));
   fs.writeFileSync(setting.ids_file, json(wanted));
-  const ids = await run(setting, interpreter, way, 'ids.lua', [setting.ids_file]);
-  const arrived = ids.requests.map(one => (one.path_params || {}).id);
-  check(`${label}: ${wanted.length} ids arrive as they are`, [...ids.failure,
-    ...wanted.flatMap((id, i) => id === arrived[i] ? [] : [`${id} became ${arrived[i]}`]),
+  const ids = await run(setting, interpreter, route, 'ids.lua', [setting.ids_file]);
+  const received = ids.requests.map(one => (one.path_params || {}).id);
+  check(`${label}: ${wanted.length} ids arrive unchanged`, [...ids.failure,
+    ...wanted.flatMap((id, i) => id === received[i] ? [] : [`${id} became ${received[i]}`]),
     ...ids.violations.map(v => `${v.code} ${v.url}`)]);
 }
 
-// The same check must find fault with a client that forgets the revision; our
-// gateway says it in its place.
-async function mutant(setting, interpreter, way) {
-  const done = await run(setting, interpreter, way, 'reference.lua', [],
+// The checks must fail for a client that sends no revision; klaviyo.gateway
+// adds the revision.
+async function mutant(setting, interpreter, route) {
+  const done = await run(setting, interpreter, route, 'reference.lua', [],
     { before: ['-e', `dofile "${__dirname}/no_revision.lua"`] });
-  if (way.dates) {
-    check(`reference, ${interpreter}, ${way.name}: a client without revision is given one`,
+  if (route.dates) {
+    check(`reference, ${interpreter}, ${route.name}: the gateway adds a missing revision`,
       [...done.failure, ...differences(done.requests)]);
     return;
   }
   const named = done.violations.filter(v => v.where === 'header.revision');
-  check(`reference, ${interpreter}, ${way.name}: a client without revision is found out`,
+  check(`reference, ${interpreter}, ${route.name}: a missing revision is detected`,
     done.failure.length > 0 && differences(done.requests).length === CALLS.length &&
-    judged(done.violations).length > 0 && named.length === done.requests.length);
+    unexpected(done.violations).length > 0 && named.length === done.requests.length);
 }
 
 async function reference(oracle, interpreters, dir) {
   const ids_file = path.join(dir, 'ids.json');
-  const server = await judge(oracle, path.join(oracle, 'openapi', `${REVISION}.json`), dir, '--fail');
+  const server = await validator(oracle, path.join(oracle, 'openapi', `${REVISION}.json`), dir, '--fail');
   const nginx = await front(server.url, dir, TOKEN);
   const own = await gateway(server.url, TOKEN);
   const setting = { server, nginx, ids_file };
   for (const interpreter of interpreters) {
-    for (const way of ways(nginx, own)) {
-      await by_way(setting, interpreter, way);
-      await mutant(setting, interpreter, way);
+    for (const route of routes(nginx, own)) {
+      await by_route(setting, interpreter, route);
+      await mutant(setting, interpreter, route);
     }
   }
   await own.stop();

@@ -1,9 +1,9 @@
--- The calls of the routing reference, each once, bodies as it gives them.
+-- Sends each call of the routing reference once, with its bodies.
 --
 --   lua5.4 spec/contract/reference.lua base_url [auth_scheme [ca_file]]
 --
--- Fails if a call does not end as it should: the reference's campaign and
--- webhook are refused by the service, with the error document handed on whole.
+-- Fails if a call has another result than expected: the service rejects the
+-- reference's campaign and webhook, and the client returns its error document.
 
 -- luacheck: no max line length
 
@@ -58,19 +58,19 @@ assert(client.metrics:list())
 assert(client.templates:list())
 assert(client.webhooks:delete(WEBHOOK))
 
-local function refused(pointer, doc, err)
+local function assert_rejected(pointer, doc, err)
   assert(doc == nil and err.kind == "api" and err.status == 400, tostring(err))
   for _, object in ipairs(err.errors) do
     if object.source.pointer == pointer and object.detail:find("missing", 1, true) then
       return
     end
   end
-  error("the refusal does not name what is missing: " .. tostring(err))
+  error("the error does not name the missing member: " .. tostring(err))
 end
 
-refused("/data/attributes", client.campaigns:create {
+assert_rejected("/data/attributes", client.campaigns:create {
   body = [[{"data":{"type":"campaign","attributes":{"name":"Summer Newsletter","audiences":{"included":["LIST_ID"]}}}}]],
 })
-refused("/data/attributes", client.webhooks:create {
+assert_rejected("/data/attributes", client.webhooks:create {
   body = [[{"data":{"type":"webhook","attributes":{"name":"Order Placed Webhook","endpoint_url":"https://example.com/webhooks/klaviyo","enabled":true},"relationships":{"webhook-topics":{"data":[{"type":"webhook-topic","id":"campaign:sent"}]}}}}]],
 })

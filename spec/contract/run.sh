@@ -1,5 +1,5 @@
 #!/bin/sh
-# make contract: the client against the judge, under both interpreters.
+# make contract: runs the client against the validator, under both interpreters.
 #
 #   spec/contract/run.sh DIRECTORY [reference] [revision ...]
 set -eu

@@ -1,5 +1,5 @@
 'use strict';
-// The judge (validate.js), and what stands in front of it: an nginx, or the
+// The validator (validate.js), and the servers in front of it: an nginx, or the
 // gateway; on free loopback ports.
 
 const { execFileSync, spawn, spawnSync } = require('child_process');
@@ -21,7 +21,7 @@ function start(command, args, options) {
   return child;
 }
 
-// How an interpreter finds the client that was built.
+// The environment in which an interpreter finds the built client.
 function by_source(interpreter) {
   const env = Object.assign({}, process.env, {
     LUA_PATH: `${ROOT}/lua/?.lua;${ROOT}/lua/?/init.lua;${ROOT}/?.lua;;`,
@@ -33,7 +33,7 @@ function by_source(interpreter) {
   return { env, cwd: ROOT };
 }
 
-// not SIGKILL, which `timeout` could not hand on
+// not SIGKILL, which `timeout` could not pass on
 process.on('exit', () => running.forEach(child => child.kill('SIGTERM')));
 
 async function stop(child) {
@@ -47,8 +47,8 @@ const lines = file => fs.existsSync(file) ?
   fs.readFileSync(file, 'utf8').split('\n').filter(Boolean) : [];
 const read = file => lines(file).map(line => JSON.parse(line));
 
-// what validate.js saw and said; `connections` by way of a preloaded module
-async function judge(oracle, document, dir, ...flags) {
+// Starts validate.js; returns its records; a preloaded module counts `connections`.
+async function validator(oracle, document, dir, ...flags) {
   const file = name => path.join(dir, name);
   const child = start(process.execPath, ['--max-http-header-size=65536',
     '--require', path.join(__dirname, 'connections.js'),
@@ -98,8 +98,8 @@ const version = spawnSync('nginx', ['-v']).stderr.toString().match(/(\d+)\.(\d+)
   .slice(1).reduce((sum, part) => sum * 1000 + Number(part), 0);
 const HTTP2_DIRECTIVE = version >= 1025001;
 
-// $request_uri is what came over the wire: proxied as it is, nothing decoded.
-// A map takes the prefix off; `set` would encode what it captures once more.
+// $request_uri is the request target as received: proxied unchanged, not decoded.
+// A map removes the prefix; `set` would encode its captures again.
 const configuration = (port, tls_port, upstream, token) => `
 daemon off; master_process off; pid nginx.pid; error_log error.log;
 events {}
@@ -109,7 +109,7 @@ http {
   client_body_temp_path temp; proxy_temp_path temp; fastcgi_temp_path temp;
   uwsgi_temp_path temp; scgi_temp_path temp;
   client_max_body_size 8m; large_client_header_buffers 8 64k;
-  map $request_uri $behind_prefix { ~^/klaviyo(?<rest>/.*)$ $rest; }
+  map $request_uri $without_prefix { ~^/klaviyo(?<rest>/.*)$ $rest; }
   proxy_http_version 1.1; proxy_set_header Connection "";
   server {
     ${HTTP2_DIRECTIVE ? `listen 127.0.0.1:${tls_port} ssl; http2 on;`
@@ -122,7 +122,7 @@ http {
     location /klaviyo/ {
       if ($http_authorization != "Bearer ${token}") { return 401; }
       proxy_set_header Authorization "Klaviyo-API-Key pk_of_the_gateway";
-      proxy_pass ${upstream}$behind_prefix;
+      proxy_pass ${upstream}$without_prefix;
     }
     location / { return 404; }
   }
@@ -165,7 +165,7 @@ async function front(upstream, dir, token) {
   }
 }
 
-// klaviyo.gateway in front of the judge; `stop` gives its logs
+// Starts klaviyo.gateway in front of the validator; `stop` returns its logs.
 async function gateway(upstream, token) {
   const child = start('lua5.4', [path.join(__dirname, 'gateway.lua'),
     new URL(upstream).port, token], Object.assign(by_source('lua5.4'),
@@ -189,4 +189,4 @@ async function gateway(upstream, token) {
   };
 }
 
-module.exports = { by_source, start, judge, front, gateway };
+module.exports = { by_source, start, validator, front, gateway };

@@ -1,13 +1,13 @@
 'use strict';
-// Values that fit a schema, each twice: `wire`, as JSON:API has it, and `flat`,
-// as a caller of the client says it — attributes, relationships and id in one
-// table, linkage by ids, an underscore for a hyphen.
+// Values that match a schema, each in two forms: `wire`, as in JSON:API, and
+// `flat`, as passed to the client: attributes, relationships and id in one
+// table, ids for linkage, an underscore for a hyphen.
 
 const TEXT = {
   'date-time': '2024-11-08T09:30:00+00:00', date: '2024-11-08',
   time: '09:30:00', uri: 'https://example.com/a?b=c&d=%20',
 };
-// What looks like JSON:API in an object of free form is none.
+// A free-form object whose members look like JSON:API.
 const FREE = { 'a-b_c': 'é "\\/', data: { type: 'profile', id: '1', attributes: { n: 1.5 } } };
 const RESOURCE = ['type', 'id', 'attributes', 'relationships', 'meta'];
 
@@ -20,12 +20,12 @@ class Values {
   constructor(deref, want) {
     this.deref = deref;
     this.want = Object.assign({ chosen: new Map() }, want);
-    this.unions = new Map(); // that were met → the branch taken
-    this.members = new Map(); // schema → names that were given a value
+    this.unions = new Map(); // union → the branch used
+    this.members = new Map(); // schema → names of members with a value
     this.nullable = false;
   }
 
-  // null where only a value without end would do
+  // Returns null if every value of the schema would be infinite.
   make(ref, name = '', above = []) {
     const s = this.deref(ref);
     if (above.includes(s)) return null;
@@ -65,7 +65,7 @@ class Values {
     return item && { wire: [item.wire], flat: [item.flat] };
   }
 
-  // the value of a member, or undefined where none is due
+  // Returns the value of a member; undefined if it should be absent.
   member(s, name, above, required) {
     const schema = this.deref(s.properties[name]);
     if (schema.readOnly || !required && !this.want.full) return undefined;
@@ -75,7 +75,7 @@ class Values {
     return this.make(s.properties[name], name, above) || (required ? null : undefined);
   }
 
-  // Those that must be there; of linkage that must be there, at least one.
+  // Returns the required members; at least one of required relationships.
   required(s, above) {
     const names = new Set(this.isDocument(s) ? ['data'] : s.required);
     const parent = above[above.length - 2];

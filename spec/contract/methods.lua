@@ -1,5 +1,5 @@
--- The natural way of an operation through the client, by its verb and path
--- alone: what a user would say.
+-- Calls an operation by the method that a user of the client would call; the
+-- method is derived from the operation's verb and path alone.
 
 local klaviyo = require "klaviyo"
 
@@ -9,7 +9,7 @@ local COLLECTION = {GET = "list", POST = "create"}
 local MEMBER = {GET = "get", PATCH = "update", DELETE = "delete"}
 local LINKAGE = {GET = "ids", POST = "add", PATCH = "replace", DELETE = "remove"}
 
--- What is no CRUD has a name on the resource that it acts upon.
+-- Non-CRUD operations have their own methods of a resource.
 local ACTIONS = {
   ["POST /api/campaign-clone"] = {"campaigns", "clone"},
   ["POST /api/campaign-message-assign-template"] = {"campaign_messages", "assign_template"},
@@ -50,7 +50,7 @@ local function without_id(t)
   return rest
 end
 
--- The arguments without the path's, and the path's.
+-- Returns the arguments without the id, and the id.
 local function params_of(args)
   return without_id(args), args.id or args.job_id
 end
@@ -108,7 +108,7 @@ local function by_resource(client, case, args, options)
   return resource:at(id)[underscored(related)]:list(params, options)
 end
 
--- By its id or another name, which works for all.
+-- Calls an operation by its id or alias, which works for all operations.
 local function by_operation(client, case, args, options)
   if case.upload then
     args.body = case.flat
@@ -119,9 +119,9 @@ local function by_operation(client, case, args, options)
   return client:call(case.alias or case.operation, args, options)
 end
 
---- Makes the call of a case; that with everything in it goes by its operation.
----@return table|boolean|nil, table|nil  what the client gave
-function M.go(client, case, args, options)
+--- Sends the request of a case; full cases are called by the operation's id.
+---@return table|boolean|nil, table|nil  what the client returned
+function M.call(client, case, args, options)
   local action = ACTIONS[case.method .. " " .. case.template]
   if case.alias or case.name == "full" then
     return by_operation(client, case, args, options)

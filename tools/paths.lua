@@ -1,8 +1,8 @@
--- How many Lua functions of the library a call runs, and in how many files:
--- a profile by its id, a loop over two pages of two profiles, an event that is
--- tracked. Each is counted once it is warm.
+-- Counts the Lua functions of the library that a call runs, and their files:
+-- `profiles:get`, a loop over two pages of two profiles, `events:track`. Each
+-- call runs twice before it is counted.
 --
---   make paths       or, for the calls one by one: lua5.4 tools/paths.lua -v
+--   make paths       or, with a list of all calls: lua5.4 tools/paths.lua -v
 
 local klaviyo = require "klaviyo"
 local sandbox = require "klaviyo.sandbox"
@@ -41,7 +41,7 @@ local function get()
   assert(client.profiles:get(id))
 end
 
--- Two pages, each of two profiles.
+-- Reads two pages of two profiles each.
 local function each()
   local sum = 0
   for _ in client.profiles:each {page = {size = 2}} do

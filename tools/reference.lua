@@ -1,24 +1,24 @@
---- Writes the documentation that follows from the sources:
+--- Writes the parts of the documentation that are generated from the sources:
 --
 --   make reference
 --
--- These are docs/resources.md, and the parts of docs/reference.md between
--- marks. A spec writes both again and compares.
+-- They are docs/resources.md, and the parts of docs/reference.md between marks.
+-- A spec generates both again and compares.
 
 local M = {}
 
 local REVISION = "2024-10-15"
-local DEEPEST = 3
+local MAX_DEPTH = 3
 
 local API = "https://developers.klaviyo.com/en/reference/"
 
 local operations = require "klaviyo.operations"
 local document = require "klaviyo.document.document"
 local json_of = require "reference_json"
-local keys = require "klaviyo.util.tables"
+local tables = require "klaviyo.util.tables"
 local manual = require "reference_manual"
 local sample = require "reference_sample"
-local ways = require "reference_ways"
+local methods = require "reference_methods"
 
 local function underscored(name)
   return (name:gsub("%-", "_"))
@@ -44,25 +44,25 @@ local function by_verb(a, b)
   return a.verb < b.verb
 end
 
--- name → {name=, calls = {{verb=, op=, way=}, …}, relations = {name → calls}}
+-- name → {name=, calls = {{verb=, op=, method=}, …}, relations = {name → calls}}
 local function gather()
   local revision = operations.load(REVISION)
   local resources = {}
   for _, id in ipairs(revision:names()) do
     local op = revision:operation(id)
-    local way = ways.of(op)
-    local name = (way.public and "public." or "") .. way.resource
+    local method = methods.of(op)
+    local name = (method.public and "public." or "") .. method.resource
     local resource = resources[name] or {name = name, calls = {}, relations = {}}
     resources[name] = resource
     local calls = resource.calls
-    if way.relation then
-      calls = resource.relations[way.relation] or {}
-      resource.relations[way.relation] = calls
+    if method.relation then
+      calls = resource.relations[method.relation] or {}
+      resource.relations[method.relation] = calls
     end
-    calls[#calls + 1] = {verb = way.verbs[1], op = op, way = way}
+    calls[#calls + 1] = {verb = method.verbs[1], op = op, method = method}
   end
   local list = {}
-  for i, name in ipairs(keys.sorted(resources)) do
+  for i, name in ipairs(tables.sorted(resources)) do
     list[i] = resources[name]
     table.sort(list[i].calls, by_verb)
     for _, calls in pairs(list[i].relations) do
@@ -80,7 +80,7 @@ end
 
 local function names_of(members)
   local required, rest = {}, {}
-  for _, name in ipairs(keys.sorted(members)) do
+  for _, name in ipairs(tables.sorted(members)) do
     local member = members[name]
     if member.required then
       required[#required + 1] = "**" .. underscored(name) .. "**"
@@ -94,7 +94,7 @@ local function names_of(members)
   return table.concat(required, ", ")
 end
 
-local function holds(op)
+local function members_text(op)
   if not op then
     return ""
   elseif op.body.style == "multipart" then
@@ -130,25 +130,25 @@ function M.table()
   for _, resource in ipairs(gather()) do
     local verbs, actions, written = {}, {}, nil
     for _, call in ipairs(resource.calls) do
-      if call.way.action then
+      if call.method.action then
         actions[#actions + 1] = call
       else
         verbs[#verbs + 1] = call.verb
         written = written or has_document(call) and call.op
       end
     end
-    local relations = keys.sorted(resource.relations)
+    local relations = tables.sorted(resource.relations)
     local cell = table.concat(verbs, " ")
     if #relations > 0 then
       cell = cell .. (cell == "" and "" or "; ") .. "." ..
         table.concat(relations, " .")
     end
     if cell ~= "" then
-      out[#out + 1] = row("`" .. resource.name .. "`", cell, holds(written))
+      out[#out + 1] = row("`" .. resource.name .. "`", cell, members_text(written))
     end
     for _, call in ipairs(actions) do
       out[#out + 1] = row(("`%s:%s`"):format(resource.name, call.verb),
-        call.way.member and "(id, …)" or "", holds(call.op))
+        call.method.member and "(id, …)" or "", members_text(call.op))
     end
   end
   return table.concat(out, "\n")
@@ -196,7 +196,7 @@ end
 local rows
 
 local function rows_below(out, member, path, depth)
-  if depth >= DEEPEST or member.any_of then
+  if depth >= MAX_DEPTH or member.any_of then
     return
   elseif member.type == "list" then
     rows_below(out, member.items, path .. "[]", depth)
@@ -209,7 +209,7 @@ local function rows_below(out, member, path, depth)
 end
 
 -- Adds the rows of a resource. The rows of a nested resource or table follow the
--- row of the member that holds it.
+-- row of the member that members_text it.
 function rows(out, resource, prefix, depth)
   local function add(name, required, kind)
     name = "`" .. prefix .. name .. "`"
@@ -220,7 +220,7 @@ function rows(out, resource, prefix, depth)
   end
   for _, part in ipairs {"attributes", "meta"} do
     local within = part == "meta" and resource.meta and "meta." or ""
-    for _, name in ipairs(keys.sorted(resource[part])) do
+    for _, name in ipairs(tables.sorted(resource[part])) do
       local member = resource[part][name]
       if not member.read_only then
         local path = within .. underscored(name)
@@ -229,7 +229,7 @@ function rows(out, resource, prefix, depth)
       end
     end
   end
-  for _, name in ipairs(keys.sorted(resource.relationships)) do
+  for _, name in ipairs(tables.sorted(resource.relationships)) do
     local one = resource.relationships[name]
     add(underscored(name), one.required, ("→ %s%s"):format(
       one.many and "list of " or "", one.type))
@@ -238,8 +238,8 @@ end
 
 local function add_builder(out, call)
   local op = call.op
-  local spelled = ways.spelled(call.way, call.verb)
-  out[#out + 1] = ("### `%s`\n"):format(spelled)
+  local name = methods.full_name(call.method, call.verb)
+  out[#out + 1] = ("### `%s`\n"):format(name)
   out[#out + 1] = ("`%s`: %s %s\n"):format(op.id, op.method, op.path)
   out[#out + 1] = row("", "")
   out[#out + 1] = row("---", "---")
@@ -251,15 +251,15 @@ local function add_builder(out, call)
   rows(out, op.body.resource, op.body.many and "[]." or "", 1)
   local flat = sample.flat(op)
   local members, id = flat, ""
-  if call.way.member then
+  if call.method.member then
     members = {}
-    for name, value in pairs(flat) do
-      members[name] = name ~= "id" and value or nil
+    for member, value in pairs(flat) do
+      members[member] = member ~= "id" and value or nil
     end
     id = ("%q, "):format(flat.id)
   end
   local text = sample.written(members, 72)
-  out[#out + 1] = ("\n```lua\n%s%s\n```\n"):format(spelled:gsub("%(id%)",
+  out[#out + 1] = ("\n```lua\n%s%s\n```\n"):format(name:gsub("%(id%)",
     '("ID")'), id == "" and text:sub(1, 1) == "{" and " " .. text
     or ("(%s%s)"):format(id, text))
   out[#out + 1] = ("```json\n%s\n```\n"):format(json_of(document.build(op, flat)))
@@ -268,10 +268,10 @@ end
 local function list_calls(out, calls)
   for _, call in ipairs(calls) do
     local verbs = {}
-    for i, verb in ipairs(call.way.verbs) do
+    for i, verb in ipairs(call.method.verbs) do
       verbs[i] = "`:" .. verb .. "`"
     end
-    local relation = call.way.relation
+    local relation = call.method.relation
     out[#out + 1] = ("- %s%s — [`%s`](%s%s)"):format(relation and "`:at(id)."
       .. relation .. "` " or "", table.concat(verbs, ", "), call.op.id, API,
       call.op.id)
@@ -298,7 +298,7 @@ function M.resources()
   for _, resource in ipairs(gather()) do
     out[#out + 1] = ("## %s\n"):format(resource.name)
     list_calls(out, resource.calls)
-    for _, name in ipairs(keys.sorted(resource.relations)) do
+    for _, name in ipairs(tables.sorted(resource.relations)) do
       list_calls(out, resource.relations[name])
     end
     out[#out + 1] = ""
@@ -307,7 +307,7 @@ function M.resources()
         add_builder(out, call)
       end
     end
-    for _, name in ipairs(keys.sorted(resource.relations)) do
+    for _, name in ipairs(tables.sorted(resource.relations)) do
       for _, call in ipairs(resource.relations[name]) do
         if has_document(call) then
           add_builder(out, call)

@@ -1,4 +1,4 @@
---- Reads `---@class` and `---@field` in the sources, and writes them as tables of
+--- Reads `---@class` and `---@field` in the sources, and writes them as tables in
 --- Markdown.
 
 local M = {}
@@ -10,7 +10,7 @@ local function lines_of(command)
   return text:gmatch("[^\n]+")
 end
 
--- "fun(fd: integer|nil, seconds: number): nil  how to wait": two spaces end
+
 -- the type.
 local function field_of(line)
   local name, rest = line:match("^%-%-%-@field ([%w_]+%??) +(.+)$")

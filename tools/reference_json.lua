@@ -1,4 +1,4 @@
---- Writes JSON for people: indented, with type and id before the other members.
+--- Writes indented JSON, with type and id before the other members.
 
 local json = require "klaviyo.values.json"
 

@@ -1,4 +1,4 @@
---- Reads docs/reference.md, which is written by hand, and writes what stands
+--- Reads docs/reference.md, which is written by hand, and generates the text
 --- between its marks: the contents, and the fields of the classes that
 --- `---@class` declares in the sources.
 
@@ -8,7 +8,7 @@ local M = {}
 
 local CONTENTS = "<!-- contents: made by tools/reference.lua -->\n"
 
--- As GitHub names a heading.
+-- Returns the anchor that GitHub generates for a heading.
 local function anchor(heading)
   return "#" .. heading:lower():gsub("[^%w%s_-]", ""):gsub(" ", "-")
 end
@@ -59,7 +59,7 @@ local function between(text, first, last, made)
   return text:sub(1, from) .. made .. text:sub(to)
 end
 
---- Returns the manual's text with its contents and its tables of fields written
+--- Returns the manual's text with its contents and its tables of fields generated
 --- again.
 ---@param text string
 ---@return string

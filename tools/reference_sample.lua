@@ -1,19 +1,19 @@
 --- Makes sample documents as flat tables, with the required members and a few others.
 
-local keys = require "klaviyo.util.tables"
+local tables = require "klaviyo.util.tables"
 
 local M = {}
 
--- The optional names that a sample shows, the first before the others; also the
+-- The optional names that a sample shows, in order of preference; also the
 -- order of all names.
-local TELLING = {
+local PREFERRED = {
   "id", "name", "email", "external_id", "title", "profile", "profiles",
   "subscriptions", "marketing", "consent", "channel", "subject", "status",
   "label", "description", "html", "included",
 }
 
 local rank = {}
-for i, name in ipairs(TELLING) do
+for i, name in ipairs(PREFERRED) do
   rank[name] = i
 end
 
@@ -25,7 +25,7 @@ local function by_rank(a, b)
   return a < b
 end
 
--- Values for names whose type alone would give a meaningless or refused value.
+-- Values for names for which a value of their type would be meaningless or invalid.
 local NAMED = {
   channel = "email",
   city = "Boston",
@@ -66,12 +66,12 @@ local FREE = {
   context = {first_name = "Jane"},
 }
 
--- Shown though nobody requires them: without them the call would be idle.
+-- Optional members that samples show: without them the call has no effect.
 local NEEDED = {profile = true, subscriptions = true}
 
 local MAX_OPTIONAL = 2
 
--- Jobs that go by the id of what they act upon, and ids that are words.
+-- Jobs with the id of the resource that they act on, and ids that are words.
 local IDENTIFIERS = {
   ["campaign-send-job"] = "CAMPAIGN_ID",
   ["campaign-recipient-estimation-job"] = "CAMPAIGN_ID",
@@ -89,7 +89,7 @@ local function hyphenless(name)
   return (name:gsub("%-", "_"))
 end
 
-local function telling(members)
+local function preferred(members)
   local names = {}
   for name, member in pairs(members) do
     if rank[hyphenless(name)] and not member.read_only then
@@ -109,7 +109,7 @@ local function telling(members)
   return names
 end
 
--- The required members and, where there are none, a few that tell something.
+-- Returns the required members; if there are none, a few preferred ones.
 local function members_of(members, most)
   local out, required = {}, 0
   local function show(name)
@@ -123,7 +123,7 @@ local function members_of(members, most)
       show(name)
     end
   end
-  for i, name in ipairs(required == 0 and telling(members) or {}) do
+  for i, name in ipairs(required == 0 and preferred(members) or {}) do
     if i <= most then
       show(name)
     end
@@ -170,9 +170,9 @@ function resource(res, most)
   if res.id == "required" then
     out.id = identifier(res.type)
   end
-  for i, name in ipairs(keys.sorted(res.relationships)) do
+  for i, name in ipairs(tables.sorted(res.relationships)) do
     local one = res.relationships[name]
-    -- of those that nobody requires one is shown: they may exclude each other
+    -- only one optional relationship is shown: two may exclude each other
     if one.required or i == 1 and (required > 0 or not res.attributes) then
       local id = identifier(one.type)
       out[hyphenless(name)] = one.many and {id} or id
@@ -181,7 +181,7 @@ function resource(res, most)
   return out
 end
 
---- The flat table of an operation's document, as a caller would write it.
+--- Returns the flat table of an operation's document, as a caller would write it.
 ---@param op table
 function M.flat(op)
   local one = resource(op.body.resource, MAX_OPTIONAL)
@@ -224,7 +224,7 @@ local function written(item, indent, line_length)
     .. indent .. "}"
 end
 
---- A table as Lua writes it, in lines that are not too long.
+--- Returns a table as Lua source, in lines of limited length.
 ---@param item any
 ---@param line_length integer|nil
 function M.written(item, line_length)

@@ -1,6 +1,6 @@
--- docs/reference.md has a section for everything public, and none for anything
--- else: the specs read the members of the real objects, and the names of their
--- functions' parameters. Every snippet is run.
+-- docs/reference.md has a section for every public member, and no others: the
+-- specs read the members of the real objects, and the names of their functions'
+-- parameters. They run every snippet.
 
 local klaviyo = require "klaviyo"
 local key = require "spec.support.key"
@@ -9,7 +9,7 @@ local snippets = require "spec.support.snippets"
 package.path = "tools/?.lua;" .. package.path
 local fields = require "reference_fields"
 local manual = require "reference_manual"
-local ways = require "reference_ways"
+local methods = require "reference_methods"
 
 local PATH = "docs/reference.md"
 
@@ -85,7 +85,7 @@ end
 
 local sections = manual.sections(read(PATH))
 
--- name → section; how many names there are
+-- documented: name → section; mentions: the number of names
 local documented, mentions = {}, 0
 for _, section in ipairs(sections) do
   for _, name in ipairs(section.names) do
@@ -106,7 +106,7 @@ describe("docs/reference.md", function()
     client = env.client
     env.server = server
     require("klaviyo.bulk.time").sleep = function()
-      klaviyo.sleep(0.01)  -- the sandbox's jobs need no more time
+      klaviyo.sleep(0.01)  -- the sandbox's jobs are fast
     end
     env.id = "01"
     env.it = client.profiles:pages()
@@ -153,7 +153,7 @@ describe("docs/reference.md", function()
     assert.is_true(manual.filled(text) == text)
   end)
 
-  it("has no section twice", function()
+  it("has one section for each name", function()
     assert.equal(#sorted(documented), mentions)
   end)
 
@@ -191,24 +191,24 @@ describe("docs/reference.md", function()
     methods_of(getmetatable(server).__index, "server:", public)
     methods_of(getmetatable(env.rows).__index, "rows:", public)
     methods_of(getmetatable(env.writer).__index, "writer:", public)
-    public["task:finish"] = nil  -- the scheduler's
+    public["task:finish"] = nil  -- only the scheduler calls it
     assert.is_true(#sorted(public) > 30)
     for _, name in ipairs(sorted(public)) do
       assert.truthy(documented[name], name .. " has no section")
     end
   end)
 
-  -- "profiles:list" → "client.profiles:list", of all operations
-  local function spelled()
+  -- Returns the methods of all operations: "client.profiles:list" → method.
+  local function methods_by_name()
     local set = {}
     local api = require("klaviyo.operations.api").of {
       revision = require("klaviyo.settings").default_revision,
       fall_forward = false,
     }
     for _, id in ipairs(api:names()) do
-      local way = ways.of(api:operation(id))
-      for _, verb in ipairs(way.verbs) do
-        set[ways.spelled(way, verb)] = way
+      local method = methods.of(api:operation(id))
+      for _, verb in ipairs(method.verbs) do
+        set[methods.full_name(method, verb)] = method
       end
     end
     return set
@@ -233,8 +233,8 @@ describe("docs/reference.md", function()
     end
     check(client.profiles, verbs)
     check(client.lists:at("01").profiles, of_relations)
-    for name, way in pairs(spelled()) do
-      assert.truthy(not way.action or documented[name],
+    for name, method in pairs(methods_by_name()) do
+      assert.truthy(not method.action or documented[name],
         name .. " has no section")
     end
     assert.truthy(documented["client.events:track"], "track has no section")
@@ -259,8 +259,8 @@ describe("docs/reference.md", function()
     return ok and value or nil
   end
 
-  it("names nothing that does not exist", function()
-    local real = spelled()
+  it("names only members that exist", function()
+    local real = methods_by_name()
     for resource, list in pairs(require "klaviyo.bulk.verbs") do
       for verb in pairs(list) do
         real[("client.%s:%s"):format(resource, verb)] = true
@@ -275,7 +275,7 @@ describe("docs/reference.md", function()
     end
   end)
 
-  it("shows how each is called, with the parameter names of the code", function()
+  it("shows the syntax of each function, with the parameter names of the code", function()
     for name, section in pairs(documented) do
       local syntax = ""
       for line in section.text:gmatch("%*%*syntax:%*%* `([^\n]+)`") do
@@ -290,7 +290,7 @@ describe("docs/reference.md", function()
       if type(value) == "function" then
         assert.truthy(call, name .. " is a function")
         local expected, i = {}, name:find(":", 1, true) and 2 or 1
-        -- a function of a module has no self
+        -- a function of a module has no self parameter
         if not name:find(":[%w_]+$") then
           i = 1
         end
@@ -310,7 +310,7 @@ describe("docs/reference.md", function()
     end
   end)
 
-  it("names the context of each", function()
+  it("names the context of each function", function()
     local KNOWN = {
       anywhere = true, waits = true, submits = true, ["plain Lua"] = true,
     }
@@ -417,8 +417,8 @@ describe("docs/reference.md", function()
     same_members("klaviyo.AggregateError", names_of(aggregate_error))
   end)
 
-  -- Returns how many requests the service refused as wrong.
-  local function refused()
+  -- Returns the number of requests that the service rejected as invalid.
+  local function rejected()
     local count = 0
     for status, number in pairs(server:running() and server:stats().statuses
         or {}) do
@@ -432,10 +432,10 @@ describe("docs/reference.md", function()
   for _, snippet in ipairs(snippets.of(PATH)) do
     it("runs the snippet at line " .. snippet.line, function()
       snippet.text = snippet.text:gsub("%u+_ID", ids)
-      local before = refused()
+      local before = rejected()
       snippets.compile(snippet, env)()
-      assert.is_true(not server:running() or refused() <= before,
-        "the service refuses this")
+      assert.is_true(not server:running() or rejected() <= before,
+        "the service rejects this")
     end)
   end
 end)

@@ -1,6 +1,6 @@
--- Every operation of every revision has a way in that one would think of: a
--- verb, a relation, an action, a public call. Each is really gone, up to where
--- the request would leave.
+-- Every operation of every revision has the expected method: a verb, a relation,
+-- an action or a public call. The specs call each method; a stub replaces the
+-- transport.
 
 local cjson = require "cjson"
 local operations = require "klaviyo.operations"
@@ -11,13 +11,13 @@ local transport = require "klaviyo.transport.transport"
 
 package.path = "tools/?.lua;" .. package.path
 local sample = require "reference_sample"
-local ways = require "reference_ways"
+local methods = require "reference_methods"
 
 local BASE = "https://gw.example/some/prefix"
 local ID = "a/b c"
 local ENCODED = "a%2Fb%20c"
 
--- What the issue calls by name: no CRUD, and not to be said as if it were.
+-- Non-CRUD operations, which have their own methods.
 local ACTIONS = {
   ["profiles:upsert"] = "create_or_update_profile",
   ["profiles:merge"] = "merge_profiles",
@@ -63,7 +63,7 @@ local function restore()
   end
 end
 
--- Query parameters that a call must have.
+-- Returns the required query parameters of an operation.
 local function required(op)
   local query = {}
   for name, rule in pairs(op.query) do
@@ -88,20 +88,20 @@ local function without_id(t)
   return t
 end
 
--- Makes the call as a program would.
-local function go(client, op, way, verb)
-  local root = way.public and client.public or client
-  local resource = root[way.resource]
+-- Calls the method as a program would.
+local function call_method(client, op, method, verb)
+  local root = method.public and client.public or client
+  local resource = root[method.resource]
   local params = {query = required(op)}
   local t = flat(op)
-  if way.relation then
-    local related = resource:at(ID)[way.relation]
+  if method.relation then
+    local related = resource:at(ID)[method.relation]
     if op.body then
       return related[verb](related, t)
     end
     local result = related[verb](related, params)
     return verb == "ids" and result:next() or result
-  elseif way.member then
+  elseif method.member then
     if op.body then
       return resource[verb](resource, ID, without_id(t), params)
     end
@@ -112,27 +112,27 @@ local function go(client, op, way, verb)
   return resource[verb](resource, params)
 end
 
-local function check(op, way, verb, date)
-  local said = ("%s %s by %s"):format(date, op.id, ways.spelled(way, verb))
+local function check(op, method, verb, date)
+  local description = ("%s %s by %s"):format(date, op.id, methods.full_name(method, verb))
   local request = sent[1] and sent[1].request
-  assert.equal(1, #sent, said)
-  assert.equal(op.method, request.method, said)
+  assert.equal(1, #sent, description)
+  assert.equal(op.method, request.method, description)
   local path = BASE .. op.path:gsub("{[^}]+}", (ENCODED:gsub("%%", "%%%%")))
-  assert.equal(path, (request.url:gsub("%?.*", "")), said)
-  assert.equal(op.id, sent[1].op.id, said)
-  assert.equal(date, sent[1].settings.revision, said)
-  assert.equal(op.public, request.public, said)
+  assert.equal(path, (request.url:gsub("%?.*", "")), description)
+  assert.equal(op.id, sent[1].op.id, description)
+  assert.equal(date, sent[1].settings.revision, description)
+  assert.equal(op.public, request.public, description)
   if op.body and op.body.style == "document" then
     local data = cjson.decode(request.body).data
     data = op.body.many and data[1] or data
-    assert.equal(op.body.resource.type, data.type, said)
-    if way.member then
-      assert.equal(ID, data.id, said)
+    assert.equal(op.body.resource.type, data.type, description)
+    if method.member then
+      assert.equal(ID, data.id, description)
     end
   elseif op.body then
-    assert.truthy(request.form, said)
+    assert.truthy(request.form, description)
   else
-    assert.is_nil(request.body, said)
+    assert.is_nil(request.body, description)
   end
 end
 
@@ -150,23 +150,23 @@ for _, date in ipairs(operations.revisions()) do
     after_each(restore)
 
     it("has a method for each of its operations", function()
-      local gone = 0
+      local count = 0
       for _, id in ipairs(revision:names()) do
         local op = revision:operation(id)
-        local way = ways.of(op)
-        assert.truthy(way, date .. " has no way to " .. id)
-        for _, verb in ipairs(way.verbs) do
+        local method = methods.of(op)
+        assert.truthy(method, date .. " has no method for " .. id)
+        for _, verb in ipairs(method.verbs) do
           sent = {}
-          local result = go(client, op, way, verb)
+          local result = call_method(client, op, method, verb)
           if ITERATORS[verb] then
             result:next()
             result:close()
           end
-          check(op, way, verb, date)
+          check(op, method, verb, date)
         end
-        gone = gone + 1
+        count = count + 1
       end
-      assert.equal(#revision:names(), gone)
+      assert.equal(#revision:names(), count)
     end)
 
     it("has each operation by its id and by its aliases", function()
@@ -188,20 +188,20 @@ for _, date in ipairs(operations.revisions()) do
     end)
 
     it("has methods of their own for non-CRUD operations", function()
-      for said, id in pairs(ACTIONS) do
-        local way = ways.of(revision:operation(id))
-        assert.truthy(way.action, id)
-        assert.equal("client." .. said, ways.spelled(way))
+      for name, id in pairs(ACTIONS) do
+        local method = methods.of(revision:operation(id))
+        assert.truthy(method.action, id)
+        assert.equal("client." .. name, methods.full_name(method))
       end
-      -- what is made by a POST is a thing: it has a plural, or can be listed
+      -- a POST creates a resource: its path is a plural, or can be listed
       for _, id in ipairs(revision:names()) do
         local op = revision:operation(id)
-        local way = ways.of(op)
-        if op.method == "POST" and not way.action and not way.relation then
+        local method = methods.of(op)
+        if op.method == "POST" and not method.action and not method.relation then
           assert.truthy(op.path:find("s$") or revision:find("GET", op.path),
-            id .. " is said as " .. ways.spelled(way))
+            id .. " is called by " .. methods.full_name(method))
         end
-        assert.is_nil(not way.action and (op.path:find("%-reports$")
+        assert.is_nil(not method.action and (op.path:find("%-reports$")
           or op.path:find("%-aggregates$")) and op.method == "POST" or nil, id)
       end
     end)

@@ -5,7 +5,7 @@ local actions = require "klaviyo.operations.actions"
 
 local M = {}
 
--- The verbs by method, for each form of a path.
+-- The verbs by HTTP method, for each form of a path.
 local COLLECTION = {
   GET = {"list", "each", "pages", "first", "all"}, POST = {"create"},
 }
@@ -32,7 +32,7 @@ for root, resources in pairs(actions) do
   end
 end
 
----@class way
+---@class ClientMethod
 ---@field resource string  "catalog_items"
 ---@field relation? string  of one resource: at(id).categories
 ---@field verbs string[]  the methods that call it, the simplest first
@@ -40,9 +40,9 @@ end
 ---@field action? boolean  whether the operation is not CRUD
 ---@field public? boolean  below client.public
 
---- Returns the way to call an operation; nil if no verb has paths of its form.
+--- Returns the method that calls an operation; nil if no verb has paths of its form.
 ---@param op table
----@return way|nil
+---@return ClientMethod|nil
 function M.of(op)
   local action = by_route[op.method .. " " .. op.path]
   if action then
@@ -69,13 +69,13 @@ function M.of(op)
   }
 end
 
---- What a way is called: "client.lists:at(id).profiles:ids".
----@param way way
+--- Returns the name of a method: "client.lists:at(id).profiles:ids".
+---@param method ClientMethod
 ---@param verb string|nil
-function M.spelled(way, verb)
-  return ("client%s.%s%s:%s"):format(way.public and ".public" or "",
-    way.resource, way.relation and ":at(id)." .. way.relation or "",
-    verb or way.verbs[1])
+function M.full_name(method, verb)
+  return ("client%s.%s%s:%s"):format(method.public and ".public" or "",
+    method.resource, method.relation and ":at(id)." .. method.relation or "",
+    verb or method.verbs[1])
 end
 
 return M

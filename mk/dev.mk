@@ -5,8 +5,8 @@ LUACHECK = /usr/bin/luacheck
 SPEC     =
 
 .PHONY: help-dev objects probes spec asan tsan portable valgrind rock lint \
-  warnings check fuzz planted collector coverage dist catalogue \
-  catalogue-check contract reference bench bench-setup soak once
+  warnings check fuzz planted collector coverage dist revisions \
+  revisions-check contract reference bench bench-setup soak once
 
 help-dev: help
 	@sed -n 's/^#: //p' mk/dev.mk
@@ -31,8 +31,8 @@ help-dev: help
 #: make soak LUA=luajit      three minutes at the limits, in four processes
 #: make once                 10,000 events under faults, 3,000 in an outbox:
 #:                           each is there, once
-#: make catalogue SPEC=openapi.json   regenerate a revision's data files
-#: make catalogue-check      are the data files what their documents make?
+#: make revisions SPEC=openapi.json   regenerate a revision's data files
+#: make revisions-check      do the data files match their documents?
 #: make contract             check the wire against the service's documents
 #: make reference            write docs/resources.md and parts of reference.md
 #: make bench                what calls cost, beside libcurl and others' clients
@@ -239,11 +239,11 @@ rock:
 dist:
 	@./tools/dist.sh
 
-catalogue:
-	@./tools/catalogue.sh "$(SPEC)"
+revisions:
+	@./tools/revisions.sh "$(SPEC)"
 
-catalogue-check:
-	@./tools/catalogue.sh --check ../shared/openapi
+revisions-check:
+	@./tools/revisions.sh --check ../shared/openapi
 
 contract:
 	@./tools/contract.sh

@@ -10,8 +10,8 @@ local function lines_of(command)
   return text:gmatch("[^\n]+")
 end
 
-
--- the type.
+-- Reads "name fun(fd: integer|nil, seconds: number): nil  how to wait": two
+-- spaces end the type.
 local function field_of(line)
   local name, rest = line:match("^%-%-%-@field ([%w_]+%??) +(.+)$")
   if not name then

@@ -1,5 +1,5 @@
---- The catalogued revisions, the oldest first. A new one is a line here and
--- the file that tools/catalogue.lua makes.
+--- The supported revisions, oldest first. For a new one, add a line here and
+-- generate its data files with tools/revisions.sh.
 
 return {
   "2024-10-15",

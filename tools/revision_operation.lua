@@ -1,8 +1,8 @@
---- Writes operations in the notation of lua/klaviyo/operations/format.lua.
+--- Writes operations in the format of lua/klaviyo/operations/format.lua.
 
-local keys = require "klaviyo.util.tables"
-local schemas = require "catalogue_schema"
-local overlay = require "catalogue_overlay"
+local tables = require "klaviyo.util.tables"
+local schemas = require "revision_schema"
+local overlay = require "revision_overlay"
 
 local M = {}
 
@@ -16,7 +16,7 @@ local SHORT_OPERATOR = {
 
 local function column(out, key, value)
   if value and value ~= "" then
-    assert(not value:find("[%s]"), "a blank within " .. key .. "=" .. value)
+    assert(not value:find("[%s]"), "a blank in " .. key .. "=" .. value)
     out[#out + 1] = key .. "=" .. value
   end
 end
@@ -33,7 +33,7 @@ local function limit(extension)
   return table.concat(out, ",")
 end
 
--- The limits that hold when a parameter has a certain value are in prose.
+-- Only the description contains the limits for a certain value of a parameter.
 local function reduced(operation, parameters)
   local out = {}
   for parameter, value, burst, steady in operation.description:gmatch(
@@ -41,7 +41,7 @@ local function reduced(operation, parameters)
     "request:<br>Burst: `([^`]+)`<br>Steady: `([^`]+)`") do
     local declared = parameters[parameter]
     if declared then
-      local values = keys.set(declared.schema.items.enum)
+      local values = tables.set(declared.schema.items.enum)
       if not values[value] then
         value = overlay.reduced_values[value]
         assert(values[value], operation.operationId)
@@ -55,9 +55,9 @@ end
 
 local function rules(fields)
   local out = {}
-  for i, name in ipairs(keys.sorted(fields)) do
+  for i, name in ipairs(tables.sorted(fields)) do
     local operators = {}
-    for _, operator in ipairs(keys.sorted(fields[name])) do
+    for _, operator in ipairs(tables.sorted(fields[name])) do
       operators[#operators + 1] = SHORT_OPERATOR[operator] or operator
     end
     out[i] = name .. "(" .. table.concat(operators, ",") .. ")"
@@ -105,13 +105,13 @@ local function page(parameters, attributes)
   end
 end
 
--- `sort` lists every field both ways; the line names it once.
+-- `sort` lists every field in both directions; the line names it once.
 local function sort(values)
-  local set = keys.set(values)
+  local set = tables.set(values)
   local out = {}
   for _, value in ipairs(values) do
     if value:sub(1, 1) ~= "-" then
-      assert(set["-" .. value], "a sort of one direction: " .. value)
+      assert(set["-" .. value], "a sort in one direction only: " .. value)
       out[#out + 1] = value
     end
   end
@@ -127,21 +127,21 @@ local function other(parameter)
     (schema.enum and "(" .. schemas.words(schema.enum) .. ")" or "")
 end
 
-local WRITTEN_APART = {
+local HAS_COLUMN = {
   filter = true, sort = true, include = true, page_cursor = true,
   ["page[cursor]"] = true, ["page[size]"] = true,
 }
 
 local function queries(out, operation, parameters, lists)
   local fields, rest = {}, {}
-  for _, name in ipairs(keys.sorted(parameters)) do
+  for _, name in ipairs(tables.sorted(parameters)) do
     local parameter = parameters[name]
     local kind = name:match("^fields%[(.+)%]$")
     if kind then
       fields[#fields + 1] = lists:name(kind, parameter.schema.items.enum)
     elseif name:match("^additional%-fields%[") then
       column(out, name, schemas.words(parameter.schema.items.enum))
-    elseif not WRITTEN_APART[name] then
+    elseif not HAS_COLUMN[name] then
       assert(parameter.schema.type ~= "array", name)
       rest[#rest + 1] = other(parameter)
     end
@@ -160,7 +160,7 @@ local function queries(out, operation, parameters, lists)
   column(out, "query", table.concat(rest, ","))
 end
 
--- A schema that may be composed, as far as one of its properties.
+-- Returns a property of a schema, which may be composed (allOf).
 local function property(writer, schema, name)
   schema = writer:resolve(schema)
   local found = schema.properties and schema.properties[name]
@@ -170,8 +170,8 @@ local function property(writer, schema, name)
   return found
 end
 
--- "profile[]": the type of the answer's data, a list or not
-local function answer(writer, response)
+-- Returns the type of the response's data: "profile", or "profile[]" for a list.
+local function response_type(writer, response)
   local content = response.content and
     response.content["application/vnd.api+json"]
   local data = content and property(writer, content.schema, "data")
@@ -187,18 +187,18 @@ end
 
 local function statuses(writer, operation)
   local out, kind = {}, nil
-  for _, status in ipairs(keys.sorted(operation.responses)) do
+  for _, status in ipairs(tables.sorted(operation.responses)) do
     if status:match("^2%d%d$") then
       local response = operation.responses[status]
       out[#out + 1] = status .. (response.content and "+" or "")
-      kind = kind or answer(writer, response)
+      kind = kind or response_type(writer, response)
     end
   end
   return table.concat(out, ","), kind or "-"
 end
 
---- One line: the operation with everything that is no schema of its own.
----@param writer table of catalogue_schema
+--- Returns the line of an operation; its schemas have lines of their own.
+---@param writer table of revision_schema
 ---@param lists table the named lists of fields
 function M.line(writer, method, path, operation, lists)
   local parameters, headers = {}, {}
@@ -234,7 +234,7 @@ function M.line(writer, method, path, operation, lists)
   column(out, "header", table.concat(headers, ","))
   column(out, "alias",
     schemas.words(operation["x-klaviyo-operation-aliases"] or {}))
-  if body then -- the last, since it alone may hold blanks
+  if body then -- the last: only the body may contain blanks
     out[#out + 1] = "body=" .. body
   end
   return table.concat(out, " ")

@@ -1,13 +1,13 @@
---- Writes the schemas of request documents in the notation of
--- lua/klaviyo/operations/format.lua (which says what it means).
+--- Writes the schemas of request documents in the format that
+-- lua/klaviyo/operations/format.lua describes.
 
-local keys = require "klaviyo.util.tables"
+local tables = require "klaviyo.util.tables"
 local null = require("cjson").null
 
 local M = {}
 
--- Enumerations longer than LONG get a line of their own when they are named;
--- those beyond TOO_LONG (time zones, countries) are not taken.
+-- Named enumerations longer than LONG have a line of their own; those longer than
+-- TOO_LONG (time zones, countries) are omitted.
 local LONG, TOO_LONG = 8, 100
 
 local function word(value)
@@ -23,8 +23,8 @@ local function word(value)
   return text
 end
 
---- Words of an enumeration, in an order that does not change when the
--- document's does, joined by commas.
+--- Returns the values of an enumeration, joined by commas, in an order that does
+-- not depend on the document.
 function M.words(list)
   local out = {}
   for i, value in ipairs(list) do
@@ -36,15 +36,15 @@ function M.words(list)
   return table.concat(out, ",")
 end
 
---- A writer for one OpenAPI document. `writer:body(schema)` gives the
--- expression of a request document; the lines it refers to by name gather
--- in `writer.lines` (name → expression).
+--- Returns a writer for one OpenAPI document. `writer:body(schema)` returns the
+-- expression of a request document, and adds the lines that it refers to by name
+-- to `writer.lines` (name → expression).
 function M.new(spec)
   return setmetatable({spec = spec, lines = {}}, {__index = M})
 end
 
---- Follows references; gives the schema, the name it has if it has one, and
--- the siblings of the reference (nullable, readOnly), which hold as well.
+--- Follows references; returns the schema, its name if it has one, and the
+-- siblings of the reference (nullable, readOnly), which apply too.
 function M:resolve(schema)
   local name, nullable, read_only
   while schema["$ref"] do
@@ -57,7 +57,7 @@ function M:resolve(schema)
     read_only or schema.readOnly
 end
 
--- What {"data": …} wraps, when it is a resource, or a list of one.
+-- Returns the resource in {"data": …}, or that of its list; nil if there is none.
 function M:data(schema)
   local properties = schema.properties
   if not properties or not properties.data or next(properties, "data") or
@@ -92,9 +92,9 @@ local function mark(name, required, read_only)
 end
 
 function M:members(schema)
-  local required = keys.set(schema.required)
+  local required = tables.set(schema.required)
   local out = {}
-  for i, name in ipairs(keys.sorted(schema.properties)) do
+  for i, name in ipairs(tables.sorted(schema.properties)) do
     local property = schema.properties[name]
     local _, _, _, read_only = self:resolve(property)
     out[i] = mark(name, required[name], read_only) .. ":" ..
@@ -104,9 +104,9 @@ function M:members(schema)
 end
 
 function M:relationships(schema)
-  local required = keys.set(schema.required)
+  local required = tables.set(schema.required)
   local out = {}
-  for i, name in ipairs(keys.sorted(schema.properties)) do
+  for i, name in ipairs(tables.sorted(schema.properties)) do
     local one = assert(self:resolve(schema.properties[name]).properties.data)
     one = self:resolve(one)
     local many = one.type == "array"
@@ -121,7 +121,7 @@ function M:relationships(schema)
 end
 
 function M:resource(schema)
-  local required = keys.set(schema.required)
+  local required = tables.set(schema.required)
   local members = schema.properties
   local out = {"<" .. self:resolve(members.type).enum[1]}
   if members.id then
@@ -142,7 +142,7 @@ function M:resource(schema)
   return table.concat(out, " ") .. ">"
 end
 
--- Gives the name after having made sure that its line is written.
+-- Adds the line of a name unless it exists; returns the name.
 function M:named(name, write)
   if not self.lines[name] then
     self.lines[name] = "pending"
@@ -211,20 +211,20 @@ function M:plain(schema, name)
   return (schema.oneOf or schema.anyOf) and "(" .. text .. ")" or text
 end
 
---- The expression for any schema.
+--- Returns the expression of any schema.
 function M:expression(schema)
   assert(not schema.allOf and not schema.additionalProperties,
-    "a kind of schema the notation does not know")
+    "the format does not support this kind of schema")
   local target, name, nullable = self:resolve(schema)
   return self:plain(target, name) .. (nullable and "?" or "")
 end
 
---- The body of an operation: `&name`, `&[name]` or `multipart{…}`.
+--- Returns the body of an operation: `&name`, `&[name]` or `multipart{…}`.
 function M:body(content)
   local json = content["application/vnd.api+json"]
   if json then
     local text = self:plain(self:resolve(json.schema))
-    assert(text:sub(1, 1) == "&", "a body that is no document: " .. text)
+    assert(text:sub(1, 1) == "&", "the body is not a document: " .. text)
     return text
   end
   local parts = self:resolve(assert(content["multipart/form-data"]).schema)

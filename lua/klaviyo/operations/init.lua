@@ -2,7 +2,7 @@
 --- once, when it is first used. All clients share the records, which must not be
 --- changed.
 ---
---- tools/catalogue.lua writes the files in klaviyo/operations/revisions/; their
+--- tools/revision.lua writes the files in klaviyo/operations/revisions/; their
 --- format is described in klaviyo/operations/format.lua. The file of a revision
 --- contains the differences from the revision before it.
 

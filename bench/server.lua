@@ -9,8 +9,7 @@ local Server = {}
 Server.__index = Server
 
 local FRAME = [[
-load_module "$MODULES/ndk_http_module.so";
-load_module "$MODULES/ngx_http_lua_module.so";
+$LOAD_LUA
 user root;
 pid nginx.pid;
 error_log error.log warn;
@@ -52,7 +51,7 @@ function M.start(dir, http, values)
   http = http:gsub("%$([A-Z_]+)", function(name)
     return own[name] or values and values[name]
   end)
-  shell.write(dir .. "/nginx.conf", (FRAME:gsub("%$([A-Z]+)", { HTTP = http, MODULES = program.modules })))
+  shell.write(dir .. "/nginx.conf", (FRAME:gsub("%$([A-Z_]+)", { HTTP = http, LOAD_LUA = program:load_lua() })))
   local ok, output = shell.run(("%s -e error.log -p %s -c nginx.conf"):format(
     shell.quote(program.path), shell.quote(dir .. "/")))
   assert(ok, output)

@@ -66,12 +66,12 @@ http {
   lua_package_cpath "%s/build/luajit/?.so;;";
 ]]
 
-local function adapted(self, options)
+local function adapted(self, options, program)
   local text = options.text or assert(shell.read("examples/nginx/"
     .. options.example))
   local here = root()
-  text = replaced(text, "load_module modules/",
-    "load_module " .. programs.find().modules .. "/")
+  text = replaced(text, "load_module modules/ndk_http_module.so;", "")
+  text = replaced(text, "load_module modules/ngx_http_lua_module.so;", program:load_lua())
   text = text:gsub("/var/log/nginx/", ""):gsub("worker_processes %w+;",
     ("worker_processes %d;"):format(options.workers or 2))
   text = text:gsub("pid /[%w/%.-]+;", "pid nginx.pid;\nenv KLAVIYO_RATE_LIMIT_FILE;")
@@ -91,15 +91,16 @@ local function adapted(self, options)
 end
 
 local function launch(self, options)
-  shell.write(self.dir .. "/nginx.conf", adapted(self, options))
+  local program = assert(programs.find())
+  shell.write(self.dir .. "/nginx.conf", adapted(self, options, program))
   -- What programs of this machine used of the rate limits is counted elsewhere.
   local words = { "env", shell.quote("KLAVIYO_RATE_LIMIT_FILE=" .. self.dir .. "/rate-limits") }
   for name, value in pairs(options.env or {}) do
     words[#words + 1] = shell.quote(name .. "=" .. value)
   end
   -- by its path, which is how it starts its successor
-  local ok, output = shell.run(('PATH="$PATH:/usr/sbin:/sbin"; %s "$(command -v nginx)" '
-    .. "-e %s/error.log -p %s/ -c nginx.conf"):format(table.concat(words, " "), self.dir, self.dir))
+  local ok, output = shell.run(("%s %s -e %s/error.log -p %s/ -c nginx.conf")
+    :format(table.concat(words, " "), shell.quote(program.path), self.dir, self.dir))
   if not ok then
     return nil, output
   end

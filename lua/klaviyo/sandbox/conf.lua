@@ -4,8 +4,7 @@
 local M = {}
 
 local TEMPLATE = [[
-load_module "$MODULES/ndk_http_module.so";
-load_module "$MODULES/ngx_http_lua_module.so";
+$LOAD_LUA
 daemon on;
 # All state is in the one process's Lua VM.
 master_process off;
@@ -79,8 +78,9 @@ end
 ---@param program klaviyo.sandbox.Program
 ---@return string
 function M.text(settings, program)
+  quoted(program.modules or "") -- load_lua() has it in quotes
   local values = {
-    MODULES = quoted(program.modules),
+    LOAD_LUA = program:load_lua(),
     LOG_LEVEL = settings.log_level,
     CONNECTIONS = settings.connections,
     KEEPALIVE = settings.keepalive_requests,

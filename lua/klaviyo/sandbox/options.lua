@@ -31,8 +31,8 @@ local M = {}
 ---@field record? integer  the number of requests that `server:requests()` returns; default 200
 ---@field access_log? boolean  whether nginx writes access.log; default true
 ---@field log_level? string  the log level of nginx; default "warn"
----@field nginx? string  the program; default "nginx", in $PATH or where Debian installs it
----@field modules? string  the directory with the Lua module of nginx; default where Debian installs it
+---@field nginx? string  the program; default "nginx" or "openresty", in $PATH or where Debian and OpenResty install it
+---@field modules? string  the directory with the Lua module of nginx, if not built in; default where Debian installs it
 
 -- The type of an option is the type of its default.
 local DEFAULTS = {

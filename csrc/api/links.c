@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include "base/hex.h"
+
 typedef struct scanner {
   const char *at, *end;
 } scanner;
@@ -88,46 +90,6 @@ static bool skip_value (scanner *s) {
 }
 
 
-static int hex4 (const char *text) {
-  int i, value = 0;
-  for (i = 0; i < 4; i++) {
-    char c = text[i];
-    int digit = c >= '0' && c <= '9'   ? c - '0'
-                : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                       : -1;
-    if (digit < 0)
-      return -1;
-    value = value * 16 + digit;
-  }
-  return value;
-}
-
-
-static bool add_utf8 (buffer *out, unsigned long code) {
-  char bytes[4];
-  size_t n = 0;
-  if (code < 0x80)
-    bytes[n++] = (char)code;
-  else if (code < 0x800) {
-    bytes[n++] = (char)(0xC0 | (code >> 6));
-    bytes[n++] = (char)(0x80 | (code & 63));
-  }
-  else if (code < 0x10000) {
-    bytes[n++] = (char)(0xE0 | (code >> 12));
-    bytes[n++] = (char)(0x80 | ((code >> 6) & 63));
-    bytes[n++] = (char)(0x80 | (code & 63));
-  }
-  else {
-    bytes[n++] = (char)(0xF0 | (code >> 18));
-    bytes[n++] = (char)(0x80 | ((code >> 12) & 63));
-    bytes[n++] = (char)(0x80 | ((code >> 6) & 63));
-    bytes[n++] = (char)(0x80 | (code & 63));
-  }
-  return buffer_add(out, bytes, n);
-}
-
-
 /*
 ** Reads the four digits after \u, and the low half of a surrogate pair if it
 ** follows. A lone half is added as it is; the URL check rejects it.
@@ -135,18 +97,18 @@ static bool add_utf8 (buffer *out, unsigned long code) {
 static link_status add_unicode (buffer *out, scanner *s) {
   int high, low;
   unsigned long code;
-  if (s->end - s->at < 4 || (high = hex4(s->at)) < 0)
+  if (s->end - s->at < 4 || (high = hex_value(s->at, 4)) < 0)
     return LINK_BROKEN;
   s->at += 4;
   code = (unsigned long)high;
   if (high >= 0xD800 && high < 0xDC00 && s->end - s->at >= 6 &&
       s->at[0] == '\\' && s->at[1] == 'u' &&
-      (low = hex4(s->at + 2)) >= 0xDC00 && low < 0xE000) {
+      (low = hex_value(s->at + 2, 4)) >= 0xDC00 && low < 0xE000) {
     s->at += 6;
     code = 0x10000UL + (((unsigned long)(high - 0xD800)) << 10) +
            (unsigned long)(low - 0xDC00);
   }
-  return add_utf8(out, code) ? LINK_FOUND : LINK_NO_MEMORY;
+  return buffer_add_utf8(out, code) ? LINK_FOUND : LINK_NO_MEMORY;
 }
 
 

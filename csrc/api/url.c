@@ -10,6 +10,8 @@
 
 #include <curl/curl.h>
 
+#include "base/hex.h"
+
 #define SERVICE_SCHEME "https"
 #define SERVICE_HOST "a.klaviyo.com"
 #define SERVICE_PORT "443"
@@ -332,17 +334,6 @@ url_status url_rebase (buffer *out, const char *base, const char *link,
 /* }====================================================== */
 
 
-static int hex_value (char c) {
-  if (c >= '0' && c <= '9')
-    return c - '0';
-  if (c >= 'a' && c <= 'f')
-    return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F')
-    return c - 'A' + 10;
-  return -1;
-}
-
-
 /* Adds decoded text. An invalid escape is kept as it is. */
 static bool add_decoded (buffer *out, const char *text, size_t size) {
   size_t i;
@@ -350,9 +341,9 @@ static bool add_decoded (buffer *out, const char *text, size_t size) {
     return false;
   for (i = 0; i < size; i++) {
     char c = text[i];
-    if (c == '%' && i + 2 < size && hex_value(text[i + 1]) >= 0 &&
-        hex_value(text[i + 2]) >= 0) {
-      c = (char)(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2]));
+    int code = c == '%' && size - i > 2 ? hex_value(text + i + 1, 2) : -1;
+    if (code >= 0) {
+      c = (char)code;
       i += 2;
     }
     out->data[out->size++] = c;

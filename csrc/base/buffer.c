@@ -43,6 +43,31 @@ bool buffer_add_text (buffer *b, const char *text) {
 }
 
 
+bool buffer_add_utf8 (buffer *b, unsigned long code) {
+  char bytes[4];
+  size_t size;
+  if (code < 0x80)
+    return buffer_add_byte(b, (char)code);
+  if (code < 0x800) {
+    bytes[0] = (char)(0xC0 | code >> 6);
+    size = 2;
+  }
+  else if (code < 0x10000) {
+    bytes[0] = (char)(0xE0 | code >> 12);
+    bytes[1] = (char)(0x80 | (code >> 6 & 0x3F));
+    size = 3;
+  }
+  else {
+    bytes[0] = (char)(0xF0 | code >> 18);
+    bytes[1] = (char)(0x80 | (code >> 12 & 0x3F));
+    bytes[2] = (char)(0x80 | (code >> 6 & 0x3F));
+    size = 4;
+  }
+  bytes[size - 1] = (char)(0x80 | (code & 0x3F));
+  return buffer_add(b, bytes, size);
+}
+
+
 void buffer_free (buffer *b) {
   free(b->data);
   b->data = NULL;

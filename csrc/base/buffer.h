@@ -20,6 +20,7 @@ typedef struct buffer {
 bool buffer_reserve (buffer *b, size_t more);
 bool buffer_add (buffer *b, const void *bytes, size_t size);
 bool buffer_add_text (buffer *b, const char *text);
+bool buffer_add_utf8 (buffer *b, unsigned long code); /* one character */
 
 static inline bool buffer_add_byte (buffer *b, char byte) {
   if (b->size == b->room && !buffer_reserve(b, 1))

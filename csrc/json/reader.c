@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hex.h"
+
 /* How sixteen bytes are tested at once; with KLAVIYO_PORTABLE, one by one. */
 #if defined(__SSE2__) && !defined(KLAVIYO_PORTABLE)
 #define USE_SSE2
@@ -101,24 +103,6 @@ static inline const unsigned char *after_plain (const unsigned char *s,
 ** Strings
 ** ======================================================= */
 
-static int hex_value (unsigned char c) {
-  if (c >= '0' && c <= '9')
-    return c - '0';
-  c |= 0x20;
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-
-/* Returns the value of four hexadecimal digits. */
-static unsigned long hex_code (const unsigned char *s) {
-  unsigned long code = 0;
-  int i;
-  for (i = 0; i < 4; i++)
-    code = code << 4 | (unsigned long)hex_value(s[i]);
-  return code;
-}
-
-
 /* These functions return the position after what they read, or NULL with an
 ** error. */
 
@@ -139,7 +123,7 @@ static const unsigned char *read_escape (json_reader *r,
   if (*s++ != 'u')
     return s;
   for (i = 0; i < 4; i++, s++)
-    if (s == r->end || hex_value(*s) < 0)
+    if (s == r->end || hex_digit((char)*s) < 0)
       return refuse(r, s, "invalid \\u escape in a string");
   return s;
 }
@@ -166,42 +150,17 @@ static const unsigned char *read_string (json_reader *r, json_text *text,
 }
 
 
-static bool add_character (buffer *out, unsigned long code) {
-  char bytes[4];
-  size_t size;
-  if (code < 0x80)
-    return buffer_add_byte(out, (char)code);
-  if (code < 0x800) {
-    bytes[0] = (char)(0xC0 | code >> 6);
-    size = 2;
-  }
-  else if (code < 0x10000) {
-    bytes[0] = (char)(0xE0 | code >> 12);
-    bytes[1] = (char)(0x80 | (code >> 6 & 0x3F));
-    size = 3;
-  }
-  else {
-    bytes[0] = (char)(0xF0 | code >> 18);
-    bytes[1] = (char)(0x80 | (code >> 12 & 0x3F));
-    bytes[2] = (char)(0x80 | (code >> 6 & 0x3F));
-    size = 4;
-  }
-  bytes[size - 1] = (char)(0x80 | (code & 0x3F));
-  return buffer_add(out, bytes, size);
-}
-
-
 /* Returns the character of an escape, or of two that form a surrogate pair.
 ** '*s' is after the first 'u'. */
 static unsigned long read_code (const unsigned char **s,
                                 const unsigned char *end) {
-  unsigned long code = hex_code(*s), low;
+  unsigned long code = (unsigned long)hex_value((const char *)*s, 4), low;
   *s += 4;
   if (code < 0xD800 || code > 0xDFFF)
     return code;
   if (code > 0xDBFF || end - *s < 6 || (*s)[0] != '\\' || (*s)[1] != 'u')
     return REPLACEMENT;
-  low = hex_code(*s + 2);
+  low = (unsigned long)hex_value((const char *)*s + 2, 4);
   if (low < 0xDC00 || low > 0xDFFF)
     return REPLACEMENT;
   *s += 6;
@@ -230,7 +189,7 @@ bool json_unescape (buffer *out, const json_text *text) {
       return false;
     s += 2;
     code = s[-1] == 'u' ? read_code(&s, end) : escaped(s[-1]);
-    if (!add_character(out, code))
+    if (!buffer_add_utf8(out, code))
       return false;
     from = s;
   }

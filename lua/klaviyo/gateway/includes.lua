@@ -5,6 +5,8 @@
 --- get_events the operation GET /api/events/{id}/profile has the type, and
 --- get_profile, which reads one resource of that type, the scopes.
 
+local percent_encoding = require "klaviyo.util.percent_encoding"
+
 local M = {}
 
 local MAX_ESCAPES = 3  -- a proxy may decode a query, too
@@ -13,9 +15,7 @@ local function unescape(text)
   local before
   for _ = 1, MAX_ESCAPES do
     before = text
-    text = text:gsub("%+", " "):gsub("%%(%x%x)", function(hex)
-      return string.char(tonumber(hex, 16))
-    end)
+    text = percent_encoding.decode_form(text)
     if text == before then
       break
     end

@@ -1,18 +1,14 @@
 --- Parses the target of a request, and builds the path for the service from the
 --- path of the operation, so that only operations reach the service.
 
+local percent_encoding = require "klaviyo.util.percent_encoding"
+
 local M = {}
 
 -- The unescaped characters of a segment (RFC 3986), without ";", at which some
 -- servers end a segment.
 local RAW = "^[%w%-%._~!$&'()*+,=:@%%]+$"
 local ESCAPES_LEFT = 3
-
-local function unescaped(text)
-  return (text:gsub("%%(%x%x)", function(hex)
-    return string.char(tonumber(hex, 16))
-  end))
-end
 
 -- Returns whether a segment can be an id. Dots and slashes are not allowed, even
 -- if a proxy decodes the segment several times.
@@ -22,7 +18,7 @@ local function is_id(segment)
   end
   local text = segment
   for _ = 1, ESCAPES_LEFT do
-    text = unescaped(text)
+    text = percent_encoding.decode(text)
     if text:find("%c") or text:find("\127", 1, true) then
       return false
     end
@@ -73,9 +69,7 @@ function M.query(query)
   if query == "" then
     return ""
   end
-  return "?" .. query:gsub("[^%w%-%._~!$&'()*+,;=:@%%/?]", function(c)
-    return ("%%%02X"):format(c:byte())
-  end)
+  return "?" .. percent_encoding.encode(query, "[^%w%-%._~!$&'()*+,;=:@%%/?]")
 end
 
 return M

@@ -6,6 +6,7 @@ local int64 = require "klaviyo.values.int64"
 local json = require "klaviyo.values.json"
 local revision_lifecycle = require "klaviyo.operations.revision_lifecycle"
 local lazy_require = require "klaviyo.util.lazy_require"
+local percent_encoding = require "klaviyo.util.percent_encoding"
 local usage_error = require "klaviyo.util.usage_error"
 
 local datetime = lazy_require "klaviyo.values.datetime"
@@ -414,12 +415,6 @@ function M.write(op, api, args, settings)
   return pairs_
 end
 
-local function decoded(text)
-  return (text:gsub("+", " "):gsub("%%(%x%x)", function(hex)
-    return string.char(tonumber(hex, 16))
-  end))
-end
-
 --- Returns the parameters of a URL, decoded, as a flat list. If a name occurs
 --- several times, the last value counts.
 ---@param url string
@@ -427,9 +422,10 @@ function M.of_url(url)
   local pairs_, at = {}, {}
   for item in (url:match("%?([^#]*)") or ""):gmatch("[^&]+") do
     local name, value = item:match("^([^=]*)=?(.*)$")
-    name = decoded(name)
+    name = percent_encoding.decode_form(name)
     at[name] = at[name] or #pairs_ + 1
-    pairs_[at[name]], pairs_[at[name] + 1] = name, decoded(value)
+    pairs_[at[name]] = name
+    pairs_[at[name] + 1] = percent_encoding.decode_form(value)
   end
   return pairs_
 end

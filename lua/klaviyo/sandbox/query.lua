@@ -4,6 +4,7 @@ local keys = require "klaviyo.util.tables"
 local filter = require "klaviyo.sandbox.filter"
 local page = require "klaviyo.sandbox.page"
 local error_response = require "klaviyo.sandbox.error_response"
+local percent_encoding = require "klaviyo.util.percent_encoding"
 
 local M = {}
 
@@ -15,12 +16,8 @@ function M.unescape(text, plus)
   if text:find("%%%X") or text:find("%%.%X") or text:find("%%.?$") then
     return nil
   end
-  if plus then
-    text = text:gsub("%+", " ")
-  end
-  return (text:gsub("%%(%x%x)", function(digits)
-    return string.char(tonumber(digits, 16))
-  end))
+  return plus and percent_encoding.decode_form(text)
+    or percent_encoding.decode(text)
 end
 
 --- Encodes all but unreserved characters.
@@ -30,9 +27,7 @@ function M.escape(text)
   if not text:find("[^%w%-._~]") then
     return text
   end
-  return (text:gsub("[^%w%-._~]", function(char)
-    return ("%%%02X"):format(char:byte())
-  end))
+  return percent_encoding.encode(text)
 end
 
 --- Encodes a text as in forms, where a space is "+": the service writes its

@@ -6,6 +6,7 @@
 
 require "klaviyo.util.lua_version"
 local revision_lifecycle = require "klaviyo.operations.revision_lifecycle"
+local checker = require "klaviyo.util.options"
 local client = require "klaviyo.client"
 local lazy_require = require "klaviyo.util.lazy_require"
 local settings = require "klaviyo.settings"
@@ -48,12 +49,18 @@ local LATER = {
   datetime = {"klaviyo.values.datetime", "new"},
 }
 
+local DOCUMENT_FIELDS = {
+  revision = {type = "text"},
+  fall_forward = {type = "boolean"},
+  validate = {type = "boolean"},
+}
+
 --- Returns the JSON:API document for a flat table, as a plain table.
 ---@param operation string  an operation id, or one of its aliases
 ---@param t table
 ---@param options {revision: string|nil, fall_forward: boolean|nil, validate: boolean|nil}|nil
 function M.document(operation, t, options)
-  options = options or {}
+  options = checker.check(DOCUMENT_FIELDS, options, "klaviyo.document")
   local api = apis.of {
     revision = options.revision or settings.revision(),
     fall_forward = options.fall_forward,

@@ -2,6 +2,7 @@
 --- defaults.
 
 local core = require "klaviyo.core"
+local checker = require "klaviyo.util.options"
 local usage_error = require "klaviyo.util.usage_error"
 local proxies = require "klaviyo.util.proxy"
 
@@ -44,124 +45,11 @@ local M = {}
 ---@field app_info? string  added to the User-Agent
 ---@field outbox? klaviyo.Outbox|false  where events are kept until they are sent
 
-local function is_number(value)
-  return type(value) == "number" and value > 0 and value < math.huge
-end
-
-local function is_text(value)
-  return type(value) == "string" and value ~= ""
-end
-
-local function is_line(value)
-  return is_text(value) and not value:find("%c")
-end
-
-local function is_secret(value)
-  return type(value) == "function" or is_text(value)
-end
-
-local function is(kind)
-  return function(value)
-    return type(value) == kind
-  end
-end
-
-local TEXT = {is_text, "a string that is not empty"}
-local LINE = {is_line, "a string without control characters"}
-local SECONDS = {is_number, "a number of seconds above 0"}
-local function is_count(value)
-  return type(value) == "number" and value >= 0 and value % 1 == 0
-    and value < math.huge
-end
-
-local POSITIVE = {function(value)
-  return is_count(value) and value > 0
-end, "a whole number from 1 on"}
-
-local WINDOWS = {per_second = true, per_minute = true, per_day = true}
-
-local function is_pacing(value)
-  return type(value) == "boolean"
-    or type(value) == "table" and next(value) ~= nil
-end
-
---- Raises unless the windows of a table of pacing are known and whole numbers.
----@param where string  the setting, for the message
----@param pacing boolean|table
-function M.check_pacing(where, pacing)
-  for name, count in pairs(type(pacing) == "table" and pacing or {}) do
-    if not WINDOWS[name] then
-      usage_error.unknown("window of " .. where, name, WINDOWS)
-    elseif not is_count(count) or count == 0 then
-      usage_error.raise("%s: %s must be a whole number from 1 on, not %s", where,
-        name, usage_error.shown(count))
-    end
-  end
-end
-
-local function is_outbox(value)
-  return value == false or type(value) == "table" and value.enqueue ~= nil
-end
-
-local SWITCH = {is "boolean", "true or false"}
-local SECRET = {is_secret, "a string that is not empty, or a function that returns one"}
-
-local KNOWN = {
-  api_key = SECRET,
-  access_token = SECRET,
-  auth_scheme = LINE,
-  company_id = TEXT,
-  revision = TEXT,
-  base_url = TEXT,
-  timeout = SECONDS,
-  connect_timeout = SECONDS,
-  deadline = SECONDS,
-  retries = {is_count, "a whole number from 0 on"},
-  pacing = {is_pacing, "true, false or {per_second =, per_minute =, "
-    .. "per_day =}"},
-  rate_limit_key = TEXT,
-  rate_limit_file = {function(value)
-    return type(value) == "boolean" or is_text(value)
-  end, "a path, or false"},
-  max_queued_events = POSITIVE,
-  track_deadline = SECONDS,
-  on_attempt = {is "function", "a function"},
-  on_wait = {is "function", "a function"},
-  debug = SWITCH,
-  wait = {is "function", "a function"},
-  max_response_bytes = POSITIVE,
-  validate = SWITCH,
-  prefetch = SWITCH,
-  fall_forward = SWITCH,
-  on_warning = {is "function", "a function"},
-  proxy = {is "string", "a string"},
-  ca_file = TEXT,
-  app_info = LINE,
-  outbox = {is_outbox, "an outbox, of klaviyo.outbox, or false"},
-  headers = {is "table", "a table of names and values"},
-}
-
-local DEFAULTS = {
-  revision = "2024-10-15",
-  base_url = "https://a.klaviyo.com",
-  timeout = 30,
-  connect_timeout = 5,
-  deadline = 120,
-  retries = 4,
-  pacing = true,
-  rate_limit_file = true,
-  prefetch = true,
-  max_queued_events = 10000,
-  track_deadline = 3600,
-  max_response_bytes = 256 * 1024 * 1024,
-  headers = {},
-}
-
 -- With a wrong value, the server would see the end of the body in the wrong
 -- place.
 local RESERVED = {["content-length"] = true, ["transfer-encoding"] = true}
 
-local function check_headers(headers)
+local function check_headers(_, headers)
   local copy, known = {}, {}
   for name, value in pairs(headers) do
     if type(name) ~= "string" then
@@ -196,6 +84,71 @@ function M.check_secret(where, value)
   end
 end
 
+local SWITCH = {type = "boolean"}
+local FUNCTION = {type = "function"}
+local WINDOW = {type = "integer", min = 1}
+
+local function is_secret(value)
+  return type(value) == "function" or type(value) == "string" and value ~= ""
+end
+
+local function secret(where, value)
+  M.check_secret(where, value)
+  return value
+end
+
+-- A message never shows a secret, not even one of the wrong type.
+local SECRET = {test = is_secret, secret = true, convert = secret,
+  expected = "a string that is not empty, or a function that returns one"}
+
+local function seconds(default)
+  return {type = "number", unit = "seconds", above = 0, default = default}
+end
+
+local FIELDS = {
+  api_key = SECRET,
+  access_token = SECRET,
+  auth_scheme = {type = "line"},
+  company_id = {type = "text"},
+  revision = {type = "text", default = "2024-10-15"},
+  base_url = {type = "text", default = "https://a.klaviyo.com"},
+  timeout = seconds(30),
+  connect_timeout = seconds(5),
+  deadline = seconds(120),
+  retries = {type = "integer", min = 0, default = 4},
+  pacing = {test = function(value)
+    return type(value) == "boolean"
+      or type(value) == "table" and next(value) ~= nil
+  end, expected = "true, false or {per_second =, per_minute =, per_day =}",
+  fields = {per_second = WINDOW, per_minute = WINDOW, per_day = WINDOW},
+  default = true},
+  rate_limit_key = {type = "text"},
+  rate_limit_file = {type = {"boolean", "text"}, expected = "a path, or false",
+    default = true},
+  max_queued_events = {type = "integer", min = 1, default = 10000},
+  track_deadline = seconds(3600),
+  on_attempt = FUNCTION,
+  on_wait = FUNCTION,
+  debug = SWITCH,
+  wait = FUNCTION,
+  max_response_bytes = {type = "integer", min = 1, default = 256 * 1024 * 1024},
+  validate = SWITCH,
+  prefetch = {type = "boolean", default = true},
+  fall_forward = SWITCH,
+  on_warning = FUNCTION,
+  proxy = {type = "string"},
+  ca_file = {type = "text"},
+  app_info = {type = "line"},
+  outbox = {test = function(value)
+    return value == false or type(value) == "table" and value.enqueue ~= nil
+  end, expected = "an outbox, of klaviyo.outbox, or false"},
+  headers = {type = "table", expected = "a table of names and values",
+    convert = check_headers, default = {}},
+}
+
+--- The rules of the settings. The gateway takes some of them, too.
+M.FIELDS = FIELDS
+
 -- Names that other libraries use, and what to write here.
 local HINTS = {
   dry_run = "client:build makes a request and does not send it",
@@ -221,24 +174,14 @@ local HINTS = {
   page_size = "page = {size = …} is an argument of a call",
 }
 
--- A message never shows a secret, not even one of the wrong type.
 local function check(name, value, where)
-  local rule = KNOWN[name]
-  if not rule and HINTS[name] then
+  local rule = FIELDS[name]
+  if rule then
+    return checker.value(rule, where or name, value)
+  elseif HINTS[name] then
     usage_error.raise('unknown setting "%s": %s', name, HINTS[name])
-  elseif not rule then
-    usage_error.unknown("setting", name, KNOWN)
   end
-  if not rule[1](value) then
-    usage_error.raise("%s must be %s, not %s", where or name, rule[2],
-      rule == SECRET and usage_error.kind(value) or usage_error.shown(value))
-  elseif rule == SECRET then
-    M.check_secret(where or name, value)
-  end
-  if name == "pacing" then
-    M.check_pacing(name, value)
-  end
-  return name == "headers" and check_headers(value) or value
+  usage_error.unknown("setting", name, FIELDS)
 end
 
 -- The key would be sent unencrypted.
@@ -327,30 +270,27 @@ local function read_environment(settings, options, readers)
   end
 end
 
+M.default_revision = FIELDS.revision.default
+
 --- Returns the revision of a program that does not set one.
 ---@return string
 function M.revision()
-  local settings = {revision = DEFAULTS.revision}
+  local settings = {revision = M.default_revision}
   read_environment(settings, {}, {revision = text_of})
   return settings.revision
 end
 
-M.default_revision = DEFAULTS.revision
-
 --- Returns true if there is a setting of that name.
 ---@return boolean
 function M.has(name)
-  return KNOWN[name] ~= nil
+  return FIELDS[name] ~= nil
 end
 
 --- Returns the settings of a new client: its options, the environment and the
 --- defaults.
 ---@param options klaviyo.Settings|nil
 function M.new(options)
-  local settings = {}
-  for name, value in pairs(DEFAULTS) do
-    settings[name] = value
-  end
+  local settings = checker.defaults(FIELDS)
   options = options or {}
   for name, value in pairs(options) do
     settings[name] = check(name, value)

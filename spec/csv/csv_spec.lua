@@ -450,7 +450,7 @@ describe("klaviyo.csv", function()
   end)
 
   it("raises usage errors at the caller's line", function()
-    raises({'unknown option of CSV rows "seperator"', '"separator"'},
+    raises({'unknown option of csv.rows "seperator"', '"separator"'},
       function()
         csv.rows("", {seperator = ";"})
       end)
@@ -472,7 +472,7 @@ describe("klaviyo.csv", function()
     raises('unknown type of a column "int"', function()
       csv.rows("", {types = {a = "int"}})
     end)
-    raises("columns must be a list of names", function()
+    raises("columns is missing: it must be a list of names", function()
       csv.writer(print, {})
     end)
     raises("path must be a string", function()

@@ -324,39 +324,67 @@ describe("docs/reference.md", function()
     end
   end)
 
+  local UNITS = {[""] = 1, MiB = 2 ^ 20, GiB = 2 ^ 30}
+
+  -- Returns the default that a description names: `default 5 MiB`.
+  local function named_default(words)
+    local text, unit = words:match("default ([%d,.]*%d) ?(%a*)")
+    if text then
+      return tonumber((text:gsub(",", ""))) * (UNITS[unit] or 1)
+    end
+    text = words:match("default (%a+)")
+    if text == "true" or text == "false" then
+      return text == "true"
+    end
+    return words:match('default "([^"]*)"') or words:match("`\"(%a+)\"` %(the default")
+  end
+
+  -- Compares the description of an option with its rule.
+  local function same_rule(class, field, rule)
+    local where = class .. "." .. field.name
+    assert.equal(rule.required == nil, field.optional, where .. " is required?")
+    local default, named = rule.default, named_default(field.words)
+    if type(default) == "boolean" then
+      assert.is_true(named == nil or named == default, where .. ", its default")
+    elseif type(default) ~= "table" and default ~= math.huge then
+      assert.equal(default, default ~= nil and named or nil, where .. ", its default")
+    end
+  end
+
   it("describes all settings, options and arguments", function()
     local options = require "klaviyo.gateway.options"
     local callers = require "klaviyo.gateway.callers"
     local webhook = require "klaviyo.webhook"
+    local import = require("klaviyo.bulk").import
     local bulk = {}
     for _, kind in pairs(require "klaviyo.bulk.kinds") do
-      for name in pairs(kind.settings) do
-        bulk[name] = true
+      for name, rule in pairs(inner(import, "fields_of")(kind)) do
+        bulk[name] = rule
       end
     end
-    local sandbox = require("klaviyo.sandbox.options").with_defaults
+    local faults = require "klaviyo.sandbox.faults"
+    local receiver = require "klaviyo.webhook.receiver"
     local real = {
-      ["klaviyo.Settings"] = inner(require("klaviyo.settings").new, "KNOWN"),
-      ["klaviyo.BulkOptions"] = names_of(bulk,
-        inner(require("klaviyo.bulk").import, "OPTIONS")),
-      ["klaviyo.BulkJournal"] = inner(require("klaviyo.bulk").import,
-        "JOURNAL"),
-      ["klaviyo.CsvOptions"] = inner(klaviyo.csv.rows, "OPTIONS"),
-      ["klaviyo.CsvWriterOptions"] = inner(klaviyo.csv.writer, "OPTIONS"),
-      ["klaviyo.gateway.Options"] = inner(options.checked, "KNOWN"),
-      ["klaviyo.OutboxOptions"] = inner(require("klaviyo.outbox").new, "KNOWN"),
-      ["klaviyo.gateway.Caller"] = inner(callers.of_list, "MEMBERS"),
-      ["klaviyo.DumpOptions"] = inner(klaviyo.dump, "DEFAULTS"),
-      ["klaviyo.receiver.Options"] = inner(require("klaviyo.webhook.receiver").handler,
-        "KNOWN"),
-      ["klaviyo.webhook.Request"] = inner(webhook.verify, "TO_VERIFY"),
-      ["klaviyo.sandbox.Options"] = names_of(inner(sandbox, "DEFAULTS"),
-        inner(sandbox, "OPTIONAL")),
-      ["klaviyo.sandbox.Fault"] =
-        inner(require("klaviyo.sandbox.faults").add, "KNOWN"),
+      ["klaviyo.Settings"] = require("klaviyo.settings").FIELDS,
+      ["klaviyo.BulkOptions"] = bulk,
+      ["klaviyo.BulkJournal"] = inner(import, "FIELDS").journal.fields,
+      ["klaviyo.CsvOptions"] = inner(klaviyo.csv.rows, "FIELDS"),
+      ["klaviyo.CsvWriterOptions"] = inner(klaviyo.csv.writer, "FIELDS"),
+      ["klaviyo.gateway.Options"] = inner(options.checked, "FIELDS"),
+      ["klaviyo.OutboxOptions"] = inner(require("klaviyo.outbox").new, "FIELDS"),
+      ["klaviyo.gateway.Caller"] = inner(callers.of_list, "FIELDS"),
+      ["klaviyo.DumpOptions"] = inner(klaviyo.dump, "FIELDS"),
+      ["klaviyo.receiver.Options"] = inner(receiver.handler, "FIELDS"),
+      ["klaviyo.webhook.Request"] = inner(webhook.verify, "VERIFY_FIELDS"),
+      ["klaviyo.sandbox.Options"] =
+        inner(require("klaviyo.sandbox.options").check, "FIELDS"),
+      ["klaviyo.sandbox.Fault"] = inner(faults.add, "FIELDS"),
     }
-    for class, names in pairs(real) do
-      assert.same(sorted(names), sorted(declared(class)), class)
+    for class, rules in pairs(real) do
+      assert.same(sorted(rules), sorted(declared(class)), class)
+      for _, field in ipairs(fields.classes()[class]) do
+        same_rule(class, field, rules[field.name])
+      end
       assert.truthy(read(PATH):find(("<!-- fields of %s -->"):format(class), 1,
         true), class .. " is not shown")
     end

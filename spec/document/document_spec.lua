@@ -263,6 +263,9 @@ end)
 
 describe("a validation error", function()
   it("names the operation, the nearest valid name, and all names", function()
+    raises('unknown option of klaviyo.document "revison"; did you mean "revision"?', function()
+      require("klaviyo").document("create_list", {name = "x"}, {revison = "2025-01-15"})
+    end)
     raises({"create_profile", '"first_nam"', 'did you mean "first_name"?',
       "email, external_id"}, function()
       local _ = build("create_profile", {first_nam = "John"})

@@ -270,9 +270,9 @@ describe("a gateway", function()
 
   it("raises for an unknown pacing", function()
     for pacing, message in pairs {
-      ["{per_sec = 5}"] = 'unknown window of the gateway\'s pacing "per_sec"; allowed: per_day',
-      ["{per_second = 0}"] = "the gateway's pacing: per_second must be a whole number from 1 on, not 0",
-      ['"fast"'] = "the gateway's pacing must be true, false or",
+      ["{per_sec = 5}"] = 'unknown option of gateway.new: pacing "per_sec"; allowed: per_day',
+      ["{per_second = 0}"] = "gateway.new: pacing: per_second must be a whole number from 1 on, not 0",
+      ['"fast"'] = "gateway.new: pacing must be true, false or",
     } do
       local ok, output = nginx.gateway({ port = 1, key = key },
         { settings = "callers = function() return true end, pacing = " .. pacing .. "," })

@@ -223,7 +223,7 @@ describe("a gateway", function()
   it("reports wrong options when nginx starts", function()
     local rule = "callers = function() end, "
     for settings, message in pairs {
-      [""] = "callers are missing",
+      [""] = "gateway.new: callers is missing: set a list",
       ["callers = {}"] = "the list is empty",
       ['callers = {{token_sha256 = "the token itself"}}'] = "64 hexadecimal digits",
       ['callers = {{token_sha256 = ("a"):rep(64), operations = {"get_profile_s"}}}'] = 'did you mean "get_profiles"?',
@@ -246,7 +246,7 @@ describe("a gateway", function()
     end
     local started, output = nginx.gateway({ port = 9, key = key }, { env = { KLAVIYO_API_KEY = "" } })
     assert.is_nil(started)
-    assert.matches("the gateway has no key", output)
+    assert.matches("gateway%.new: api_key is missing", output)
   end)
 
   describe("checked against OpenAPI", function()

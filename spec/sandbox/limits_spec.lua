@@ -86,9 +86,9 @@ describe("the sandbox's limits", function()
 
   it("accept no other value of rate_limit_headers", function()
     local options = require "klaviyo.sandbox.options"
-    assert.equal("service", options.with_defaults(nil, 1).rate_limit_headers)
-    assert.has_error(function() options.with_defaults({rate_limit_headers = "docs"}, 1) end)
-    assert.has_error(function() options.with_defaults({rate_limit_headers = true}, 1) end)
+    assert.equal("service", options.check(nil).rate_limit_headers)
+    assert.has_error(function() options.check {rate_limit_headers = "docs"} end)
+    assert.has_error(function() options.check {rate_limit_headers = true} end)
   end)
 
   it("are reported by Retry-After alone in a 429", function()

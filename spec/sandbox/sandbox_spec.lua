@@ -585,9 +585,9 @@ describe("a sandbox for other programs", function()
 
   it("reports a wrong option in one line", function()
     for words, message in pairs {
-      ['"profiles"'] = 'option "profiles" needs a value: profiles=…',
-      ['"nonsense"'] = 'unknown option "nonsense" of sandbox.start; known options',
-      ['"limits=x"'] = 'option "limits" of sandbox.start must be a boolean',
+      ['"profiles"'] = 'sandbox.start: profiles needs a value: profiles=…',
+      ['"nonsense"'] = 'unknown option of sandbox.start "nonsense"; allowed: ',
+      ['"limits=x"'] = 'sandbox.start: limits must be true, false or a table',
     } do
       local output, status = run(words, "")
       assert.equal(1, status)

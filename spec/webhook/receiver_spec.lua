@@ -214,16 +214,19 @@ describe("klaviyo.webhook.handler", function()
   it("reports wrong settings when nginx starts", function()
     for settings, message in pairs {
       ["on_event = print"] = "webhook.handler: secret is missing",
-      ['secret = "0123456789abcdef", secrets = {"x"}, on_event = print'] = "webhook.handler: set secret or secrets",
-      ['secret = "", on_event = print'] = "webhook.handler: secret is empty",
+      ['secret = "0123456789abcdef", secrets = {"0123456789abcdef"}, on_event = print'] =
+        "webhook.handler: set secret or secrets",
+      ['secret = "", on_event = print'] = "webhook.handler: secret has 0 characters",
       ['secret = "abc", on_event = print'] = "webhook.handler: secret has 3 characters",
       ['secret = "0123456789abcdef", on_event = print, tolerance = -1'] = "webhook.handler: tolerance must be",
-      ['secret = "0123456789abcdef", on_event = print, max_running = 0'] = "max_running must be a number above 0",
+      ['secret = "0123456789abcdef", on_event = print, max_running = 0'] =
+        "max_running must be a whole number from 1 on, not 0",
       ['secret = "0123456789abcdef", on_event = print, max_queued = 1.5'] = "max_queued must be a whole number",
-      ['secret = "x"'] = "on_event must be a function",
-      ['secret = "x", on_event = print, dict = "nope"'] = 'no lua_shared_dict "nope"',
-      ['secret = "x", on_event = print, on_evnet = 1'] = 'unknown setting of webhook.handler "on_evnet"',
-      ['secret = "0123456789abcdef", on_event = print, remember = -1'] = "remember must be a number above 0",
+      ['secret = "0123456789abcdef"'] = "webhook.handler: on_event is missing",
+      ['secret = "0123456789abcdef", on_event = print, dict = "nope"'] = 'no lua_shared_dict "nope"',
+      ['on_evnet = 1'] = 'unknown option of webhook.handler "on_evnet"',
+      ['secret = "0123456789abcdef", on_event = print, remember = -1'] =
+        "remember must be a number of seconds above 0, not -1",
     } do
       local started, output = start(settings)
       assert.is_nil(started)

@@ -84,12 +84,12 @@ describe("webhook.sign", function()
   end)
 
   it("raises for wrong arguments", function()
-    raises("body must be a string, not nil", webhook.sign, {timestamp = HEADER_TIME, secret = SECRET})
-    raises("timestamp must be a string, not number", webhook.sign, {body = "", timestamp = 1, secret = SECRET})
-    raises("secret must be a string, not nil", webhook.sign, {body = "", timestamp = ""})
-    raises("secret is empty", webhook.sign, {body = "", timestamp = "", secret = ""})
-    raises('unknown argument of webhook.sign "secrt"; did you mean "secret"', webhook.sign, {secrt = SECRET})
-    raises("expected a table, got string", webhook.sign, EMPTY)
+    raises("webhook.sign: body is missing", webhook.sign, {timestamp = HEADER_TIME, secret = SECRET})
+    raises("timestamp must be a string, not 1", webhook.sign, {body = "", timestamp = 1, secret = SECRET})
+    raises("webhook.sign: secret is missing", webhook.sign, {body = "", timestamp = ""})
+    raises("secret must be a string that is not empty", webhook.sign, {body = "", timestamp = "", secret = ""})
+    raises('unknown option of webhook.sign "secrt"; did you mean "secret"', webhook.sign, {secrt = SECRET})
+    raises("webhook.sign takes a table of options, not a string", webhook.sign, EMPTY)
   end)
 end)
 
@@ -187,16 +187,18 @@ describe("webhook.verify, with several secrets", function()
   it("raises if there are none, both, or one is not a secret", function()
     raises("webhook.verify: secret is missing: the secret_key that", webhook.verify, without(arguments(), "secret"))
     raises("webhook.verify: set secret or secrets, not both", webhook.verify, arguments {secrets = {SECRET}})
-    raises("secrets must be a list of strings", webhook.verify, without(arguments {secrets = {}}, "secret"))
-    raises("secrets must be a list of strings", webhook.verify, without(arguments {secrets = SECRET}, "secret"))
-    raises("secrets%[2%] is empty", webhook.verify, without(arguments {secrets = {SECRET, ""}}, "secret"))
-    raises("secrets%[2%] must be a string, not number", webhook.verify,
+    raises("secrets must be a list of one string or more, not an empty table", webhook.verify,
+      without(arguments {secrets = {}}, "secret"))
+    raises("secrets must be a list of one string or more", webhook.verify,
+      without(arguments {secrets = SECRET}, "secret"))
+    raises("secrets%[2%] has 0 characters", webhook.verify, without(arguments {secrets = {SECRET, ""}}, "secret"))
+    raises("secrets%[2%] must be a string, not a number", webhook.verify,
       without(arguments {secrets = {SECRET, 7}}, "secret"))
-    raises("secret is empty", webhook.verify, arguments {secret = ""})
+    raises("secret has 0 characters", webhook.verify, arguments {secret = ""})
     raises("webhook.verify: secret has 3 characters; .* has at least 16", webhook.verify, arguments {secret = "abc"})
     raises("secrets%[2%] has 15 characters", webhook.verify,
       without(arguments {secrets = {SECRET, ("x"):rep(15)}}, "secret"))
-    raises("secret must be a string, not table", webhook.verify, arguments {secret = {SECRET}})
+    raises("secret must be a string, not a table", webhook.verify, arguments {secret = {SECRET}})
   end)
 end)
 
@@ -345,16 +347,18 @@ describe("webhook.verify, wrong usage", function()
     local line = debug.getinfo(1, "l").currentline + 1
     local ok, message = pcall(function() webhook.verify {secret = SECRET} end)
     assert.is_false(ok)
-    assert.matches("^[^\n]*webhook_spec%.lua:" .. line .. ": webhook%.verify: body must be a string, not nil$", message)
+    assert.matches("^[^\n]*webhook_spec%.lua:" .. line ..
+      ": webhook%.verify: body is missing: it must be a string$", message)
   end)
 
   it("raises for wrong arguments", function()
-    raises("expected a table, got nil", webhook.verify, nil)
+    raises("webhook.verify takes a table of options, not a string", webhook.verify, "body")
     raises('did you mean "tolerance"', webhook.verify, arguments {tolerence = 1})
-    raises("body must be a string, not table", webhook.verify, arguments {body = {}, signature = ""})
-    raises("signature must be a string, not number", webhook.verify, arguments {signature = 1})
-    raises("timestamp must be a string, not number", webhook.verify, arguments {timestamp = 1704391525})
-    raises("headers must be a table, not string", webhook.verify, arguments {headers = "Klaviyo-Signature: 0"})
+    raises("body must be a string, not an empty table", webhook.verify, arguments {body = {}, signature = ""})
+    raises("signature must be a string, not 1", webhook.verify, arguments {signature = 1})
+    raises("timestamp must be a string, not 1704391525", webhook.verify, arguments {timestamp = 1704391525})
+    raises("headers must be a table, not .Klaviyo%-Signature: 0", webhook.verify,
+      arguments {headers = "Klaviyo-Signature: 0"})
     for _, tolerance in ipairs {-1, 0 / 0, "300", false} do
       raises("tolerance must be a number of seconds", webhook.verify, arguments {tolerance = tolerance})
     end

@@ -10,6 +10,7 @@
 --- the source returns the same records again; a digest of each chunk shows it.
 
 local client_settings = require "klaviyo.client_settings"
+local checker = require "klaviyo.util.options"
 local chunks = require "klaviyo.bulk.chunks"
 local journal = require "klaviyo.bulk.journal"
 local kinds = require "klaviyo.bulk.kinds"
@@ -28,9 +29,6 @@ local phases = lazy_require "klaviyo.nginx.phases"
 local secrets = lazy_require "klaviyo.auth.auth"
 
 local M = {}
-
--- Chunks in progress at once, and seconds without progress.
-local CONCURRENCY, STALL_TIMEOUT = 2, 3600
 
 ---@class klaviyo.BulkJournal
 ---@field path string  of the file, which only its owner can read
@@ -54,61 +52,37 @@ local CONCURRENCY, STALL_TIMEOUT = 2, 3600
 ---@field sleep? fun(seconds: number)  replaces `klaviyo.sleep`, for tests
 ---@field now? fun(): number  replaces the clock, for tests
 
-local OPTIONS = {
-  journal = "string or table", progress = "function", total = "number",
-  concurrency = "number", stall_timeout = "number", batch_size = "number",
-  batch_bytes = "number", sleep = "function", now = "function",
+local FUNCTION = {type = "function"}
+
+local FIELDS = {
+  journal = {type = {"text", "table"}, expected = "a path or a table", fields = {
+    path = {type = "text", required = true},
+    finished = {one_of = {"refuse", "restart", "continue", "retry"},
+      default = "refuse"},
+  }},
+  progress = FUNCTION,
+  total = {type = "integer", min = 0},
+  concurrency = {type = "integer", min = 1, default = 2},
+  stall_timeout = {type = "number", unit = "seconds", min = 0, infinite = true,
+    default = 3600},
+  sleep = FUNCTION,
+  now = FUNCTION,
 }
 
-local FINISHED = {refuse = true, restart = true, continue = true, retry = true}
-local JOURNAL = {path = true, finished = true}
-
--- Returns the options of a journal, or nil if there is none.
-local function journal_options(value)
-  if type(value) ~= "table" then
-    return value and {path = value}
-  end
-  for name in pairs(value) do
-    if not JOURNAL[name] then
-      usage_error.unknown("option of a journal", name, JOURNAL)
-    end
-  end
-  if type(value.path) ~= "string" then
-    usage_error.raise("the path of a journal must be a string, not %s",
-      type(value.path))
-  elseif value.finished ~= nil and not FINISHED[value.finished] then
-    usage_error.unknown("value of finished of a journal", value.finished, FINISHED)
-  end
-  return value
-end
-
-local function check(kind, options)
-  local known = {}
-  for name in pairs(OPTIONS) do
-    known[name] = true
+-- Returns what an import of a kind takes. The document builder checks the
+-- settings of the kind.
+local function fields_of(kind)
+  local fields = {
+    batch_size = {type = "integer", min = 1, max = kind.batch_size},
+    batch_bytes = {type = "integer", min = 1, max = kind.batch_bytes},
+  }
+  for name, rule in pairs(FIELDS) do
+    fields[name] = rule
   end
   for name in pairs(kind.settings) do
-    known[name] = true
+    fields[name] = {}
   end
-  for name, value in pairs(options) do
-    if not known[name] then
-      usage_error.unknown("option of a bulk import", name, known)
-    elseif OPTIONS[name] and not OPTIONS[name]:find(type(value), 1, true) then
-      usage_error.raise("%s must be a %s, not %s", name, OPTIONS[name],
-        usage_error.kind(value))
-    end
-  end
-  for _, name in ipairs {"concurrency", "batch_size", "batch_bytes", "total"} do
-    if options[name] then
-      usage_error.whole(name, options[name], name == "total" and 0 or 1)
-    end
-  end
-  for _, name in ipairs {"batch_size", "batch_bytes"} do
-    if options[name] and options[name] > kind[name] then
-      usage_error.raise("%s must not exceed %d for %s, not %d", name,
-        kind[name], kind.operation, options[name])
-    end
-  end
+  return fields
 end
 
 local function sum_of(text)
@@ -230,6 +204,7 @@ end
 local function open_journal(run, kind_name, options)
   run.seed = unique_id.new()
   if options then
+    options = type(options) == "table" and options or {path = options}
     run.journal = journal.open(options.path,
       identity_of(run, kind_name, run.seed), options.finished)
     run.seed = run.journal.seed
@@ -275,8 +250,7 @@ function M.import(client, kind_name, source, options)
   if not kind then
     usage_error.unknown("kind of bulk import", kind_name, kinds)
   end
-  options = options or {}
-  check(kind, options)
+  options = checker.check(fields_of(kind), options, kind.operation)
   if type(ngx) == "table" then
     phases.must_wait()  -- before a journal is begun
   end
@@ -285,16 +259,16 @@ function M.import(client, kind_name, source, options)
     client = client, kind = kind, open = {}, rejected_in_a_row = 0, read = 0,
     envelope = records.envelope(client, kind, options),
     sleep = options.sleep or time.sleep, now = options.now or time.now,
-    stall_timeout = options.stall_timeout or STALL_TIMEOUT,
+    stall_timeout = options.stall_timeout,
   }
-  open_journal(run, kind_name, journal_options(options.journal))
+  open_journal(run, kind_name, options.journal)
   run.report = report.new {total = options.total, journal = run.journal,
     progress = options.progress, now = run.now}
   resume(run)
   local chunker = new_chunker(run, read, total, options)
   run_all(run, function()
     return guarded(run, next_chunk, run, chunker)
-  end, options.concurrency or CONCURRENCY)
+  end, options.concurrency)
   local result = result_of(run)
   if run.journal then
     run.journal:close()

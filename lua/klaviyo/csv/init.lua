@@ -7,6 +7,7 @@
 --- A file of any length is read in constant memory. No row is dropped silently: if
 --- a record cannot become a row, there is an error that names its line.
 
+local checker = require "klaviyo.util.options"
 local columns = require "klaviyo.csv.columns"
 local errors = require "klaviyo.response.errors"
 local lazy_require = require "klaviyo.util.lazy_require"
@@ -19,8 +20,6 @@ local settings = lazy_require "klaviyo.settings"
 local apis = lazy_require "klaviyo.operations.api"
 
 local M = {}
-
-local MAX_RECORD_BYTES = 1000000
 
 ---@class klaviyo.CsvOptions
 ---@field operation? string  makes tables for this operation, such as "create_profile" or "create_event". A column
@@ -41,41 +40,36 @@ local MAX_RECORD_BYTES = 1000000
 ---  it, or if reading cannot continue, the error is raised
 ---@field max_record_bytes? integer  the maximum size of a row; default 1,000,000
 
-local OPTIONS = {
-  operation = "string", revision = "string", columns = "table",
-  unknown = "string", types = "table", separator = "string",
-  header = "table or boolean", decimal = "string", trim = "boolean",
-  on_error = "function", max_record_bytes = "number",
-}
-
-local UNKNOWN = {properties = true, refuse = true, ignore = true}
-
-local function checked(own)
-  local options = {decimal = ".", max_record_bytes = MAX_RECORD_BYTES}
-  for name, value in pairs(own or {}) do
-    if not OPTIONS[name] then
-      usage_error.unknown("option of CSV rows", name, OPTIONS)
-    elseif not OPTIONS[name]:find(type(value), 1, true) then
-      usage_error.raise("%s must be a %s, not a %s", name, OPTIONS[name],
-        type(value))
-    end
-    options[name] = value
-  end
-  if options.unknown and not UNKNOWN[options.unknown] then
-    usage_error.unknown("value of unknown", options.unknown, UNKNOWN)
-  elseif options.separator then
-    writer.check_separator(options.separator)
-  end
-  if options.decimal ~= "." and options.decimal ~= "," then
-    usage_error.raise('decimal must be "." or ",", not %q', options.decimal)
-  end
-  for _, kind in pairs(options.types or {}) do
+local function check_types(_, types)
+  for _, kind in pairs(types) do
     if not columns.KINDS[kind] then
       usage_error.unknown("type of a column", kind, columns.KINDS)
     end
   end
+  return types
+end
+
+local FIELDS = {
+  operation = {type = "text"},
+  revision = {type = "text"},
+  columns = {type = "table"},
+  unknown = {one_of = {"properties", "refuse", "ignore"}},
+  types = {type = "table", convert = check_types},
+  separator = {test = writer.SEPARATOR.test,
+    expected = writer.SEPARATOR.expected},
+  header = {type = {"table", "boolean"}, expected = "a list of names, or false"},
+  decimal = {one_of = {".", ","}, default = "."},
+  trim = {type = "boolean"},
+  on_error = {type = "function"},
+  max_record_bytes = {type = "integer", unit = "bytes", min = 1,
+    default = 1000000},
+}
+
+local function checked(options, what)
+  options = checker.check(FIELDS, options, what)
   if options.header == false and options.operation then
-    usage_error.raise("operation needs the names of the columns: header = {…}")
+    usage_error.raise("%s: operation needs the names of the columns: header = {…}",
+      what)
   end
   if options.trim == nil then
     options.trim = options.operation ~= nil
@@ -123,7 +117,7 @@ local function chunks(source)
     end
   end
   usage_error.raise("the source of CSV must be a string, an open file or a "
-    .. "function that returns the next line, not a %s", type(source))
+    .. "function that returns the next line, not %s", usage_error.kind(source))
 end
 
 ---@class klaviyo.CsvRows
@@ -256,7 +250,7 @@ end
 ---@param options klaviyo.CsvOptions|nil
 ---@return klaviyo.CsvRows
 function M.rows(source, options)
-  return new(source, checked(options))
+  return new(source, checked(options, "csv.rows"))
 end
 
 --- Returns the rows of a file.
@@ -266,9 +260,10 @@ end
 ---@return klaviyo.Error|nil
 function M.open(path, options)
   if type(path) ~= "string" then
-    usage_error.raise("csv.open: path must be a string, not a %s", type(path))
+    usage_error.raise("csv.open: path must be a string, not %s",
+      usage_error.shown(path))
   end
-  options = checked(options)
+  options = checked(options, "csv.open")
   local file, why = io.open(path, "rb")
   if not file then
     return nil, errors.new {kind = "csv", message = why}

@@ -1,8 +1,8 @@
 --- Writes CSV as RFC 4180 defines it: a field that another program could misread
 --- is quoted, its quotes are doubled, and each row ends with CRLF.
 
+local checker = require "klaviyo.util.options"
 local json = require "klaviyo.values.json"
-local usage_error = require "klaviyo.util.usage_error"
 
 local M = {}
 
@@ -28,17 +28,11 @@ local function quoted(text, separator)
   return text
 end
 
-local function check_separator(separator)
-  if type(separator) ~= "string" or not separator:find("^[^%w%s\"]$")
-      and separator ~= "\t" then
-    usage_error.raise("separator must be one character, such as \",\" or \";\", not "
-      .. "%s", type(separator) == "string" and ("%q"):format(separator)
-      or type(separator))
-  end
-  return separator
-end
-
-M.check_separator = check_separator
+-- The rule of a separator.
+M.SEPARATOR = {test = function(value)
+  return value == "\t"
+    or type(value) == "string" and value:find("^[^%w%s\"]$") ~= nil
+end, expected = 'one character, such as "," or ";"', default = ","}
 
 --- Returns a row of CSV with its line end. nil and klaviyo.null become empty
 --- fields, tables become JSON.
@@ -46,7 +40,7 @@ M.check_separator = check_separator
 ---@param separator string|nil  default ","
 ---@return string
 function M.encode(fields, separator)
-  separator = check_separator(separator or ",")
+  separator = checker.value(M.SEPARATOR, "separator", separator or ",")
   local texts = {}
   for i = 1, fields.n or #fields do
     texts[i] = quoted(text_of(fields[i]), separator)
@@ -66,28 +60,22 @@ end
 local Writer = {}
 Writer.__index = Writer
 
-local OPTIONS = {columns = true, separator = true, header = true}
+local FIELDS = {
+  columns = {test = function(value)
+    return type(value) == "table" and #value > 0
+  end, expected = "a list of names", required = true},
+  separator = M.SEPARATOR,
+  header = {type = "boolean", default = true},
+}
 
 --- Returns a writer of records.
 ---@param out file*|fun(text: string)
 ---@param options klaviyo.CsvWriterOptions
 ---@return klaviyo.CsvWriter
 function M.new(out, options)
-  if type(options) ~= "table" or type(options.columns) ~= "table"
-      or #options.columns == 0 then
-    usage_error.raise("csv.writer: columns must be a list of names")
-  end
-  for name in pairs(options) do
-    if not OPTIONS[name] then
-      usage_error.unknown("option of a CSV writer", name, OPTIONS)
-    end
-  end
-  local self = setmetatable({
-    out = out, columns = options.columns,
-    separator = check_separator(options.separator or ","),
-    header = options.header ~= false,
-  }, Writer)
-  return self
+  local self = checker.check(FIELDS, options, "csv.writer")
+  self.out = out
+  return setmetatable(self, Writer)
 end
 
 local function put(self, fields)

@@ -1,6 +1,7 @@
 --- Finds the caller of a request, and checks its permissions. The gateway knows
 --- only the hashes of the callers' tokens.
 
+local checker = require "klaviyo.util.options"
 local digest = require "klaviyo.digest"
 local includes = require "klaviyo.gateway.includes"
 local tables = require "klaviyo.util.tables"
@@ -16,11 +17,18 @@ local M = {}
 ---@field scopes? string[]  the allowed scopes, such as "profiles:read": an operation needs all of its own scopes, and
 ---  those for reading the resources that `include` adds
 
-local MEMBERS = {name = true, token_sha256 = true, operations = true,
-  scopes = true}
-
 -- The pattern of a name that is one word in a log.
 local NAME = "^[%w%-%._@:/]+$"
+
+-- A value that is not a hash may be the token.
+local FIELDS = {
+  name = {test = function(value)
+    return type(value) == "string" and value:find(NAME) ~= nil
+  end, expected = "one word", default = "-"},
+  token_sha256 = {secret = true},
+  operations = {type = "table", expected = "a list of names"},
+  scopes = {type = "table", expected = "a list of names"},
+}
 
 local function check_list(where, name, list)
   if type(list) ~= "table" then
@@ -63,9 +71,6 @@ end
 -- operation is named by its id in the default revision if it exists there: a
 -- caller may use another revision, which has its own operations.
 local function allowed_operations(where, entries, revision)
-  if type(entries) ~= "table" then
-    usage_error.raise("%s: operations must be a list of names", where)
-  end
   local allowed = {}
   for _, entry in ipairs(entries) do
     local name, include = read_entry(where, entry)
@@ -95,16 +100,8 @@ function M.compiled(caller, where, revision)
   if type(caller) ~= "table" then
     usage_error.raise("%s must be a table", where)
   end
-  for name in pairs(caller) do
-    if not MEMBERS[name] then
-      usage_error.unknown("member of " .. where, name, MEMBERS)
-    end
-  end
-  if caller.name ~= nil
-      and not (type(caller.name) == "string" and caller.name:find(NAME)) then
-    usage_error.raise("%s: name must be one word", where)
-  end
-  local self = {name = caller.name or "-"}
+  caller = checker.check(FIELDS, caller, where)
+  local self = {name = caller.name}
   if caller.operations then
     self.operations = allowed_operations(where, caller.operations, revision)
   end

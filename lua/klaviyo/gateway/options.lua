@@ -1,6 +1,7 @@
 --- The options of a gateway, checked when nginx reads its configuration.
 
 local callers = require "klaviyo.gateway.callers"
+local checker = require "klaviyo.util.options"
 local operations = require "klaviyo.operations"
 local client_settings = require "klaviyo.settings"
 local usage_error = require "klaviyo.util.usage_error"
@@ -28,86 +29,61 @@ local M = {}
 ---@field max_wait? number  seconds that a request may wait for the rate limits; default 1
 ---@field max_body_bytes? integer  the maximum size of a body; default 6 MiB
 
+local CALL = "gateway.new"
+
 local function is_secret(value)
   return type(value) == "function"
     or type(value) == "string" and value ~= "" and not value:find("[%c%s]")
 end
 
-local function is_text(value)
-  return type(value) == "string" and value ~= ""
+local function is_prefix(value)
+  return type(value) == "string"
+    and value:find("^/[%w%-%._~/]*[%w%-%._~]$") ~= nil
 end
 
-local function is_amount(value)
-  return type(value) == "number" and value >= 0 and value < math.huge
+local function is_url(value)
+  return type(value) == "string"
+    and value:find("^https?://[^/%s\"\\?#%c@]+[^%s\"\\?#%c]*$") ~= nil
 end
 
-local SECRET = {is_secret, "a string of one word, or a function", true}
-local SWITCH = {function(value) return type(value) == "boolean" end,
-  "true or false"}
+local SECRET = {test = is_secret, secret = true,
+  expected = "a string of one word, or a function"}
 
-local KNOWN = {
+local FIELDS = {
   api_key = SECRET,
   access_token = SECRET,
-  callers = {function(value)
-    return type(value) == "function" or type(value) == "table"
-  end, "a function or a list", true},
-  public = SWITCH,
-  revision = {is_text, "a date"},
-  prefix = {function(value)
-    return is_text(value) and value:find("^/[%w%-%._~/]*[%w%-%._~]$")
-  end, 'a path such as "/klaviyo", without a slash at its end'},
-  public_url = {function(value)
-    return is_text(value)
-      and value:find("^https?://[^/%s\"\\?#%c@]+[^%s\"\\?#%c]*$")
-  end, "an http(s) URL without user and password"},
-  rate_limit_key = {is_text, "a string"},
-  rate_limit_file = {function(value)
-    return type(value) == "boolean" or is_text(value)
-  end, "a path, or false"},
-  pacing = {function(value)
-    return type(value) == "boolean" or type(value) == "table"
-  end, "true, false or {per_second =, per_minute =, per_day =}", true},
-  max_wait = {is_amount, "a number of seconds"},
-  max_body_bytes = {is_amount, "a number of bytes"},
+  callers = {type = {"function", "table"}, expected = "a function or a list",
+    required = "set a list of {name =, token_sha256 =}, or a function"},
+  public = {type = "boolean"},
+  revision = client_settings.FIELDS.revision,
+  prefix = {test = is_prefix, default = "/klaviyo",
+    expected = 'a path such as "/klaviyo", without a slash at its end'},
+  public_url = {test = is_url,
+    expected = "an http(s) URL without user and password"},
+  rate_limit_key = client_settings.FIELDS.rate_limit_key,
+  rate_limit_file = client_settings.FIELDS.rate_limit_file,
+  pacing = client_settings.FIELDS.pacing,
+  max_wait = {type = "number", unit = "seconds", min = 0, default = 1},
+  max_body_bytes = {type = "integer", unit = "bytes", min = 0,
+    default = 6 * 1024 * 1024},
 }
-
-local DEFAULTS = {
-  revision = client_settings.default_revision,
-  prefix = "/klaviyo",
-  rate_limit_file = true,
-  pacing = true,
-  max_wait = 1,
-  max_body_bytes = 6 * 1024 * 1024,
-}
-
-local function check(name, value)
-  local rule = KNOWN[name]
-  if not rule then
-    usage_error.unknown("setting of the gateway", name, KNOWN)
-  elseif not rule[1](value) then
-    usage_error.raise("the gateway's %s must be %s%s", name, rule[2],
-      rule[3] and "" or ", not " .. tostring(value))
-  elseif name == "pacing" then
-    client_settings.check_pacing("the gateway's pacing", value)
-  end
-end
 
 local function check_secrets(settings)
   if settings.api_key and settings.access_token then
-    usage_error.raise("set the gateway's api_key or its access_token, not both")
+    usage_error.raise("%s: set api_key or access_token, not both", CALL)
   elseif not settings.api_key and not settings.access_token then
     local key = os.getenv("KLAVIYO_API_KEY")
     if not is_secret(key) then
-      usage_error.raise("the gateway has no key: set api_key or KLAVIYO_API_KEY "
-        .. '(with "env KLAVIYO_API_KEY;" in nginx.conf)')
+      usage_error.raise("%s: api_key is missing: set it, or KLAVIYO_API_KEY in "
+        .. 'the environment (with "env KLAVIYO_API_KEY;" in nginx.conf)', CALL)
     end
     settings.api_key = key
   end
   if settings.access_token and settings.pacing ~= false
       and settings.rate_limit_file ~= false and not settings.rate_limit_key then
-    usage_error.raise("access_token needs rate_limit_key, the name of its account: "
+    usage_error.raise("%s: access_token needs rate_limit_key, the name of its account: "
       .. "rate limits are counted by account, and a token changes; or set "
-      .. "rate_limit_file = false")
+      .. "rate_limit_file = false", CALL)
   end
 end
 
@@ -116,17 +92,7 @@ end
 ---@return table settings
 ---@return function rule
 function M.checked(options)
-  if type(options) ~= "table" then
-    usage_error.raise("the gateway needs a table of settings")
-  end
-  local settings = {}
-  for name, value in pairs(DEFAULTS) do
-    settings[name] = value
-  end
-  for name, value in pairs(options) do
-    check(name, value)
-    settings[name] = value
-  end
+  local settings = checker.check(FIELDS, options, CALL)
   check_secrets(settings)
   if settings.public_url then
     settings.public_url = settings.public_url:gsub("/+$", "")
@@ -134,9 +100,6 @@ function M.checked(options)
   local revision = operations.load(settings.revision)
   if not revision then
     usage_error.unknown("revision", settings.revision, operations.revisions())
-  elseif settings.callers == nil then
-    usage_error.raise("the gateway's callers are missing: set a list of "
-      .. "{name =, token_sha256 =}, or a function")
   end
   if type(settings.callers) == "function" then
     return settings, settings.callers

@@ -10,6 +10,7 @@
 --- uses it; events that a process leaves behind are sent by another one.
 
 require "klaviyo.util.lua_version"
+local checker = require "klaviyo.util.options"
 local client_settings = require "klaviyo.client_settings"
 local core = require "klaviyo.core"
 local folder = require "klaviyo.outbox.folder"
@@ -35,7 +36,7 @@ Outbox.__name = "klaviyo.Outbox"
 
 ---@class klaviyo.OutboxOptions
 ---@field path string  folder of the outbox; created if it does not exist
----@field sync? "normal"|"full"  "full": events survive a failure of the machine, too
+---@field sync? "normal"|"full"  default "normal"; "full": events survive a failure of the machine, too
 ---@field max_bytes? number  maximum size of each process's file; default 1 GiB
 ---@field max_rows? number  maximum of the events that wait in each process
 ---@field max_rejected? number  rejected events that each process keeps; default 10000
@@ -50,65 +51,35 @@ Outbox.__name = "klaviyo.Outbox"
 ---@field rejected integer  events that the service rejected since this process began
 ---@field folder {waiting: integer, files: integer}  of all processes, also of those that have ended
 
-local DEFAULTS = {
-  sync = "normal", max_bytes = 1024 * 1024 * 1024, max_rows = math.huge,
-  max_rejected = 10000, interval = 1,
+local function amount(unit, default)
+  return {type = "number", unit = unit, above = 0, infinite = true,
+    default = default}
+end
+
+local FIELDS = {
+  path = {type = "path", expected = "a folder's path",
+    required = "set the folder of the outbox"},
+  sync = {one_of = {"normal", "full"}, default = "normal"},
+  max_bytes = amount("bytes", 1024 * 1024 * 1024),
+  max_rows = amount("events", math.huge),
+  max_rejected = amount("events", 10000),
+  interval = amount("seconds", 1),
+  on_warning = {type = "function"},
 }
 
 local MIN_WAIT, MAX_WAIT = 0.5, 30  -- after a failure, outside nginx
 local POLL_INTERVAL = 0.05  -- while another flush is in progress
 local CLOSE_TIMEOUT = 5
 
-local function is_positive(value)
-  return type(value) == "number" and value > 0
-end
-
-local KNOWN = {
-  path = {function(value)
-    return type(value) == "string" and value ~= "" and not value:find("%z")
-  end, "a folder's path"},
-  sync = {function(value)
-    return value == "normal" or value == "full"
-  end, '"normal" or "full"'},
-  max_bytes = {is_positive, "a number of bytes"},
-  max_rows = {is_positive, "a number of events"},
-  max_rejected = {is_positive, "a number of events"},
-  interval = {is_positive, "a number of seconds"},
-  on_warning = {function(value)
-    return type(value) == "function"
-  end, "a function"},
-}
-
 --- Returns an outbox. Inside nginx its files are opened by its first use.
 ---@param options klaviyo.OutboxOptions
 ---@return klaviyo.Outbox|nil, klaviyo.Error|nil
 function M.new(options)
-  if type(options) ~= "table" then
-    usage_error.raise("klaviyo.outbox.new expects a table of options, not %s",
-      type(options))
-  end
-  local self = {
-    counts = {sent = 0, rejected = 0}, failures = 0, look = true,
-    adopted = {},  -- open files of processes that have ended
-    -- the task or coroutine that sends; nginx may kill any, so it is weak
-    sender = setmetatable({}, {__mode = "v"}),
-  }
-  for name, value in pairs(DEFAULTS) do
-    self[name] = value
-  end
-  for name, value in pairs(options) do
-    local rule = KNOWN[name]
-    if not rule then
-      usage_error.unknown("option of an outbox", name, KNOWN)
-    elseif not rule[1](value) then
-      usage_error.raise("%s must be %s, not %s", name, rule[2], tostring(value))
-    end
-    self[name] = value
-  end
-  if not self.path then
-    usage_error.raise("klaviyo.outbox.new: path is missing: set the folder of "
-      .. "the outbox")
-  end
+  local self = checker.check(FIELDS, options, "outbox.new")
+  self.counts, self.failures, self.look = {sent = 0, rejected = 0}, 0, true
+  self.adopted = {}  -- open files of processes that have ended
+  -- the task or coroutine that sends; nginx may kill any, so it is weak
+  self.sender = setmetatable({}, {__mode = "v"})
   setmetatable(self, Outbox)
   if not store_access.in_nginx() then
     local _, err = store_access.open(self)

@@ -59,7 +59,7 @@ function Control:run(name, argument)
   end
   local ok, result = pcall(command, self.state, argument)
   if not ok then
-    return nil, tostring(result)
+    return nil, (tostring(result):gsub("^[^\n]-:%d+: ", ""))
   end
   return result == nil and json.null or result
 end

@@ -1,5 +1,6 @@
 --- Faults on demand: wrong, late or missing responses.
 
+local checker = require "klaviyo.util.options"
 local random_ids = require "klaviyo.sandbox.random_ids"
 local json = require "klaviyo.sandbox.json"
 local limits = require "klaviyo.sandbox.limits"
@@ -29,36 +30,27 @@ local M = {}
 ---@field slow? table  `{bytes = 100, pause = 0.1}`: the body is sent in pieces of this many bytes, with a pause in
 ---  seconds between them
 
-local KNOWN = {
+local COUNT = {type = "integer", min = 0}
+local SECONDS = {type = "number", unit = "seconds", min = 0}
+
+local FIELDS = {
   -- Which requests match.
-  operation = "string", method = "string", path = "string", skip = "number",
-  times = "number", rate = "number", seed = "number",
+  operation = {type = "text"}, method = {type = "text"}, path = {type = "text"},
+  skip = COUNT, times = COUNT, rate = {type = "number", min = 0, max = 1},
+  seed = {type = "integer"},
   -- How late the response is.
-  delay = "number", stall = "number",
+  delay = SECONDS, stall = SECONDS,
   -- What is sent instead, and whether the request is processed nevertheless.
-  status = "number", headers = "table", body = "string", error = "string",
-  html = "boolean", throttled = "number", processed = "boolean",
+  status = {type = "integer"}, headers = {type = "table"},
+  body = {type = "string"}, error = {type = "string"}, html = {type = "boolean"},
+  throttled = {type = "number"}, processed = {type = "boolean"},
   -- How the response is sent.
-  reset = "string", truncate = "number", slow = "table",
+  reset = {one_of = {"before", "after"}}, truncate = COUNT,
+  slow = {type = "table"},
 }
 
 local HTML = "<!DOCTYPE html>\n<html><head><title>%d</title></head>"
   .. "<body><h1>%d</h1><p>The sandbox sends this page because of a fault.</p></body></html>\n"
-
-local function check(fault)
-  for name, value in pairs(fault) do
-    if not KNOWN[name] then
-      error(('unknown field "%s" of a fault'):format(tostring(name)), 0)
-    elseif type(value) ~= KNOWN[name] then
-      error(('field "%s" of a fault must be a %s, not a %s')
-        :format(name, KNOWN[name], type(value)), 0)
-    end
-  end
-  if fault.reset and fault.reset ~= "before" and fault.reset ~= "after" then
-    error(('field "reset" of a fault must be "before" or "after", not %q')
-      :format(fault.reset), 0)
-  end
-end
 
 -- Translates the short forms (throttled, error, html) into status, headers and
 -- body.
@@ -92,7 +84,7 @@ end
 ---@param state klaviyo.sandbox.State
 ---@param fault klaviyo.sandbox.Fault
 function M.add(state, fault)
-  check(fault)
+  fault = checker.check(FIELDS, fault, "server:fault")
   set_response(state, fault)
   fault.times = fault.times or (fault.rate and math.huge or 1)
   fault.skip = fault.skip or 0

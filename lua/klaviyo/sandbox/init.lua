@@ -153,7 +153,7 @@ end
 ---@return table|nil server base_url, tls_url, ca_file, key, company_id, dir
 ---@return string|nil message what is wrong
 function M.start(options)
-  return start(server_options.with_defaults(options, 2))
+  return start(server_options.check(options))
 end
 
 local function fail(message)
@@ -197,7 +197,7 @@ end
 ---@param words string[]|nil the command line
 function M.main(words)
   local ok, settings = pcall(function()
-    return server_options.with_defaults(server_options.from_words(words or {}), 2)
+    return server_options.check(server_options.from_words(words or {}))
   end)
   if not ok then
     fail(settings)

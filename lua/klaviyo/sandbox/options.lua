@@ -1,5 +1,8 @@
 --- The options of `sandbox.start`.
 
+local checker = require "klaviyo.util.options"
+local usage_error = require "klaviyo.util.usage_error"
+
 local M = {}
 
 ---@class klaviyo.sandbox.Options
@@ -34,82 +37,68 @@ local M = {}
 ---@field nginx? string  the program; default "nginx" or "openresty", in $PATH or where Debian and OpenResty install it
 ---@field modules? string  the directory with the Lua module of nginx, if not built in; default where Debian installs it
 
--- The type of an option is the type of its default.
-local DEFAULTS = {
-  company_id = "SandBx",
-  profiles = 0,
-  link_base = "https://a.klaviyo.com",
-  seed = 1,
-  detach = false,
-  keep = false,
-  gzip = true,
-  log_level = "warn",
-  keepalive_requests = 100000,
-  http2_streams = 128,
-  connections = 4096,
-  record = 200,
-  access_log = true,
-  limits = false,
-  time_scale = 1,
-  window_phase = "random",
-  rate_limit_headers = "service",
-  job_polls = 1,
-  job_seconds = 0,
-  advanced_kdp = true,
+local CALL = "sandbox.start"
+
+local function text(default)
+  return {type = "text", default = default}
+end
+
+local function count(min, default)
+  return {type = "integer", min = min, default = default}
+end
+
+local function flag(default)
+  return {type = "boolean", default = default}
+end
+
+local function is_window_phase(value)
+  return value == "random" or value == "first"
+    or type(value) == "number" and value >= 0 and value <= 1
+end
+
+local PORT = {type = "integer", min = 1, max = 65535}
+
+local FIELDS = {
+  key = text(nil),
+  company_id = text "SandBx",
+  profiles = count(0, 0),
+  seed = {type = "integer", default = 1},
+  now = {type = "number"},
+  limits = {type = {"boolean", "table"}, default = false,
+    expected = "true, false or a table of limits by operation"},
+  window_phase = {test = is_window_phase, default = "random",
+    expected = '"random", "first" or a number from 0 to 1'},
+  time_scale = {type = "number", above = 0, default = 1},
+  rate_limit_headers = {one_of = {"service", "documented"}, default = "service"},
+  job_polls = count(0, 1),
+  job_seconds = {type = "number", unit = "seconds", min = 0, default = 0},
+  advanced_kdp = flag(true),
+  port = PORT,
+  tls_port = PORT,
+  gzip = flag(true),
+  link_base = text "https://a.klaviyo.com",
+  keepalive_requests = count(1, 100000),
+  http2_streams = count(1, 128),
+  connections = count(1, 4096),
+  detach = flag(false),
+  keep = flag(false),
+  record = count(0, 200),
+  access_log = flag(true),
+  log_level = text "warn",
+  nginx = text(nil),
+  modules = text(nil),
 }
 
--- Options without a default.
-local OPTIONAL = {key = "string", port = "number", tls_port = "number",
-  nginx = "string", modules = "string", now = "number"}
-
--- Options that accept a second type.
-local OTHER_TYPES = {limits = "table", window_phase = "number"}
-
-local function names()
-  local list = {}
-  for _, known in ipairs {DEFAULTS, OPTIONAL} do
-    for name in pairs(known) do
-      list[#list + 1] = name
-    end
-  end
-  table.sort(list)
-  return table.concat(list, ", ")
-end
-
-local function check(name, value, level)
-  local expected = OPTIONAL[name] or type(DEFAULTS[name])
-  if expected == "nil" then
-    error(('unknown option "%s" of sandbox.start; known options: %s')
-      :format(tostring(name), names()), level + 1)
-  elseif type(value) ~= expected and type(value) ~= OTHER_TYPES[name] then
-    error(('option "%s" of sandbox.start must be a %s, not a %s')
-      :format(name, expected, type(value)), level + 1)
-  elseif name == "window_phase" and type(value) == "string"
-    and value ~= "random" and value ~= "first" then
-    error('option "window_phase" of sandbox.start must be "random", "first" '
-      .. "or a number from 0 to 1", level + 1)
-  elseif name == "rate_limit_headers" and value ~= "service"
-    and value ~= "documented" then
-    error('option "rate_limit_headers" of sandbox.start must be "service" '
-      .. ('or "documented", not %q'):format(value), level + 1)
-  end
-end
-
---- Returns the options, completed with defaults. Raises an error for an
---- unknown option or a wrong type.
----@param options table|nil
----@param level integer the level of `error` for a wrong option
+--- Returns the options, completed with defaults. Raises a usage error at the
+--- caller's line for an unknown option or an invalid value.
+---@param options klaviyo.sandbox.Options|nil
 ---@return table
-function M.with_defaults(options, level)
-  local settings = {}
-  for name, value in pairs(DEFAULTS) do
-    settings[name] = value
-  end
-  for name, value in pairs(options or {}) do
-    check(name, value, level + 1)
-    settings[name] = value
-  end
-  return settings
+function M.check(options)
+  return checker.check(FIELDS, options, CALL)
+end
+
+local function takes_text(rule)
+  return rule.type == "text" or rule.one_of ~= nil
 end
 
 --- Returns the options of `name=value` words; a name alone means true.
@@ -119,19 +108,17 @@ function M.from_words(words)
   local options = {}
   for _, word in ipairs(words) do
     local name, value = word:match("^([%w_]+)=(.*)$")
+    local rule = FIELDS[name or word] or {}
     if not name then
       name, value = word, "true"
-      if type(DEFAULTS[name]) ~= "boolean"
-        and (OPTIONAL[name] or DEFAULTS[name] ~= nil) then
-        error(('option "%s" needs a value: %s=…'):format(name, name), 0)
+      if FIELDS[name] and type(rule.default) ~= "boolean" then
+        usage_error.raise("%s: %s needs a value: %s=…", CALL, name, name)
       end
     end
     if value == "true" or value == "false" then
       options[name] = value == "true"
     else
-      local text = OPTIONAL[name] == "string"
-        or type(DEFAULTS[name]) == "string" and not OTHER_TYPES[name]
-      options[name] = not text and tonumber(value) or value
+      options[name] = not takes_text(rule) and tonumber(value) or value
     end
   end
   return options

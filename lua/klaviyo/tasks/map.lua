@@ -1,13 +1,14 @@
 --- for result, err, item in client:map(source, fn, {concurrency = n}): runs
 --- several calls at a time, and returns their results in the order of the source.
 
+local checker = require "klaviyo.util.options"
 local usage_error = require "klaviyo.util.usage_error"
 local tasks = require "klaviyo.tasks"
 local warning = require "klaviyo.util.warning"
 
 local M = {}
 
-local DEFAULT_CONCURRENCY = 10
+local FIELDS = {concurrency = {type = "integer", min = 1, default = 10}}
 
 ---@class klaviyo.Map
 ---@field count integer  the number of results that it has returned
@@ -104,16 +105,6 @@ end
 Map.__call = Map.next
 Map.__close = Map.close
 
-local function concurrency_of(options)
-  for name in pairs(options or {}) do
-    if name ~= "concurrency" then
-      usage_error.unknown("option of map", name, {"concurrency"})
-    end
-  end
-  local concurrency = options and options.concurrency or DEFAULT_CONCURRENCY
-  return usage_error.whole("concurrency", concurrency, 1)
-end
-
 --- Returns an iterator that applies a function to the items of a source, several
 --- at a time.
 ---@param source table|function  a list, or a function that returns the next item, and nil at the end
@@ -126,7 +117,7 @@ function M.new(source, fn, options, wait)
   elseif type(fn) ~= "function" then
     usage_error.raise("map needs a function to apply, not %s", usage_error.kind(fn))
   end
-  local concurrency = concurrency_of(options)
+  local concurrency = checker.check(FIELDS, options, "map").concurrency
   local self = setmetatable({
     count = 0, read = function_of(source), fn = fn, concurrency = concurrency,
     window = {}, first = 1, last = 0, ended = false, wait = wait,

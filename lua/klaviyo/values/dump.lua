@@ -1,10 +1,10 @@
 --- Shows any value as text in the style of JSON: members in order, null as null,
 --- lists in brackets. Values that JSON does not have are in angle brackets.
 
+local checker = require "klaviyo.util.options"
 local int64 = require "klaviyo.values.int64"
 local json = require "klaviyo.values.json"
 local lazy_require = require "klaviyo.util.lazy_require"
-local usage_error = require "klaviyo.util.usage_error"
 
 local core = lazy_require "klaviyo.core"
 
@@ -16,9 +16,13 @@ local M = {}
 ---@field max_items? integer  members shown of one table; default 100
 ---@field max_string? integer  bytes shown of one string; default 1000
 ---@field max_bytes? integer  roughly, of the whole text; default 100000
-local DEFAULTS = {
-  indent = 2, max_depth = 12, max_items = 100, max_string = 1000,
-  max_bytes = 100000,
+local function count(default)
+  return {type = "integer", min = 0, default = default}
+end
+
+local FIELDS = {
+  indent = count(2), max_depth = count(12), max_items = count(100),
+  max_string = count(1000), max_bytes = count(100000),
 }
 
 local WIDTH = 80  -- a table that fits into it is shown on one line
@@ -220,28 +224,6 @@ function show(value, state, depth)
   return text
 end
 
-local function checked(options)
-  if options == nil then
-    return DEFAULTS
-  elseif type(options) ~= "table" then
-    usage_error.raise("dump: options must be a table, not %s", type(options))
-  end
-  for name, value in pairs(options) do
-    if not DEFAULTS[name] then
-      usage_error.unknown("option of dump", name, DEFAULTS)
-    elseif type(value) ~= "number" or value < 0 or value % 1 ~= 0 then
-      usage_error.raise("dump: %s must be an integer from 0, not %s", name,
-        tostring(value))
-    end
-  end
-  return setmetatable({}, {
-    __index = function(_, name)
-      local value = options[name]
-      return value == nil and DEFAULTS[name] or value
-    end,
-  })
-end
-
 --- Returns a readable text of any value. The text is not JSON: it is truncated as
 --- `options` say, a table that contains itself shows `<cycle>`, and keys, tokens
 --- and secrets are replaced by `[redacted]`.
@@ -249,7 +231,7 @@ end
 ---@param options klaviyo.DumpOptions|nil
 ---@return string
 function M.dump(value, options)
-  options = checked(options)
+  options = checker.check(FIELDS, options, "dump")
   return show(value, { options = options, left = options.max_bytes,
     within = {} }, 1)
 end

@@ -1,6 +1,6 @@
---- Checks the options of the functions of klaviyo.webhook. Each raises a usage
---- error that names the function that the program called.
+--- The rules of options that several functions of klaviyo.webhook take.
 
+local checker = require "klaviyo.util.options"
 local usage_error = require "klaviyo.util.usage_error"
 
 local M = {}
@@ -8,54 +8,41 @@ local M = {}
 -- Klaviyo rejects a webhook with a shorter secret.
 local MIN_SECRET = 16
 
----@param call string  the function's name
-function M.text(call, name, value)
-  if type(value) ~= "string" then
-    usage_error.raise("%s: %s must be a string, not %s", call, name, type(value))
+local function check_secret(label, secret)
+  if #secret < MIN_SECRET then
+    usage_error.raise("%s has %d characters; the secret_key of a webhook has at "
+      .. "least %d", label, #secret, MIN_SECRET)
   end
-  return value
+  return secret
 end
 
-local function secret(call, name, value)
-  local size = #M.text(call, name, value)
-  if size == 0 then
-    usage_error.raise("%s: %s is empty: anybody could sign with it", call, name)
-  elseif size < MIN_SECRET then
-    usage_error.raise("%s: %s has %d characters; the secret_key of a webhook has "
-      .. "at least %d", call, name, size, MIN_SECRET)
+M.SECRET = {type = "string", secret = true, convert = check_secret}
+
+M.SECRETS = {test = function(value)
+  return type(value) == "table" and #value > 0
+end, expected = "a list of one string or more", secret = true,
+convert = function(label, list)
+  local copy = {}
+  for i = 1, #list do
+    copy[i] = checker.value(M.SECRET, ("%s[%d]"):format(label, i), list[i])
   end
-  return value
-end
+  return copy
+end}
+
+M.TOLERANCE = {type = "number", unit = "seconds", min = 0, infinite = true}
 
 --- Returns the list of secrets in `secret` or `secrets`.
+---@param call string  the function's name, for messages
 ---@param options {secret: string|nil, secrets: string[]|nil}
 ---@return string[]
 function M.secrets(call, options)
-  if options.secret ~= nil and options.secrets ~= nil then
+  if options.secret and options.secrets then
     usage_error.raise("%s: set secret or secrets, not both", call)
-  elseif options.secret ~= nil then
-    return {secret(call, "secret", options.secret)}
-  elseif options.secrets == nil then
+  elseif not options.secret and not options.secrets then
     usage_error.raise("%s: secret is missing: the secret_key that the webhook was "
       .. "created with", call)
-  elseif type(options.secrets) ~= "table" or #options.secrets == 0 then
-    usage_error.raise("%s: secrets must be a list of strings", call)
   end
-  local list = {}
-  for i = 1, #options.secrets do
-    list[i] = secret(call, ("secrets[%d]"):format(i), options.secrets[i])
-  end
-  return list
-end
-
---- Returns a number of seconds, or the default for nil.
-function M.seconds(call, name, value, default)
-  if value == nil then
-    return default
-  elseif type(value) ~= "number" or value ~= value or value < 0 then
-    usage_error.raise("%s: %s must be a number of seconds", call, name)
-  end
-  return value
+  return options.secrets or {options.secret}
 end
 
 return M

@@ -12,8 +12,9 @@
 --- and answered at once. Timers take the events from the queue, each event once. If
 --- the queue is full the response is 503, and Klaviyo repeats the delivery.
 
+local checker = require "klaviyo.util.options"
 local usage_error = require "klaviyo.util.usage_error"
-local checks = require "klaviyo.webhook.options"
+local rules = require "klaviyo.webhook.options"
 local signature = require "klaviyo.webhook.signature"
 local timers = require "klaviyo.nginx.timers"
 
@@ -32,21 +33,29 @@ local M = {}
 ---  64 MiB of bodies, the response is 503. Waiting events are in memory: they survive a reload, but not a worker that
 ---  is killed
 ---@field dict? string  the lua_shared_dict that keeps the ids of events; without it repeated events are not detected
----@field remember? number  seconds for which an id is kept; default three days, longer than Klaviyo repeats a delivery
+---@field remember? number  seconds for which an id is kept; default 259,200 (three days), longer than Klaviyo
+---  repeats a delivery
 ---@field tolerance? number  the maximum age of a delivery in seconds; default 300
 ---@field max_body_bytes? integer  the maximum size of a body; default 5 MiB
 
-local KNOWN = {
-  secret = true, secrets = true, on_event = true, dict = true,
-  remember = true, tolerance = true, max_body_bytes = true,
-  max_running = true, max_queued = true,
+local function positive(default)
+  return {type = "integer", min = 1, default = default}
+end
+
+local FIELDS = {
+  secret = rules.SECRET,
+  secrets = rules.SECRETS,
+  on_event = {type = "function",
+    required = "set a function that is called with each event"},
+  max_running = positive(32),
+  max_queued = positive(1000),
+  dict = {type = "text"},
+  -- Klaviyo disables an endpoint after 48 hours of failure.
+  remember = {type = "number", unit = "seconds", above = 0, default = 3 * 86400},
+  tolerance = rules.TOLERANCE,
+  max_body_bytes = positive(5 * 1024 * 1024),
 }
 
--- Klaviyo disables an endpoint after 48 hours of failure.
-local REMEMBER = 3 * 86400
-local MAX_BODY = 5 * 1024 * 1024
-
-local MAX_RUNNING, MAX_QUEUED = 32, 1000
 local MAX_QUEUED_BYTES = 64 * 1024 * 1024
 
 local RETRY = 1           -- seconds until the next search for a free timer
@@ -55,41 +64,17 @@ local LOG_GAP = 10        -- seconds between lines in the log
 -- A stale delivery is signed: 401 would mean that its signature is wrong.
 local STATUS = {stale = 400}
 
-local function check_number(name, value, default)
-  if value == nil then
-    return default
-  elseif type(value) ~= "number" or not (value > 0 and value < math.huge) then
-    usage_error.raise("webhook.handler: %s must be a number above 0", name)
-  end
-  return value
-end
-
-local function check_count(name, value, default)
-  value = check_number(name, value, default)
-  if value % 1 ~= 0 then
-    usage_error.raise("webhook.handler: %s must be a whole number", name)
-  end
-  return value
-end
-
 local function check(options)
-  if type(options) ~= "table" then
-    usage_error.raise("webhook.handler: expected a table, got %s", type(options))
-  end
-  for name in pairs(options) do
-    if not KNOWN[name] then
-      usage_error.unknown("setting of webhook.handler", name, KNOWN)
-    end
-  end
-  if type(options.on_event) ~= "function" then
-    usage_error.raise("webhook.handler: on_event must be a function")
-  elseif type(ngx) ~= "table" or not ngx.shared then
+  local self = checker.check(FIELDS, options, CALL)
+  if type(ngx) ~= "table" or not ngx.shared then
     usage_error.raise("webhook.handler is for nginx's Lua module; elsewhere use "
       .. "webhook.verify")
-  elseif options.dict ~= nil and not ngx.shared[options.dict] then
-    usage_error.raise('webhook.handler: there is no lua_shared_dict "%s" in '
-      .. "nginx.conf", tostring(options.dict))
+  elseif self.dict and not ngx.shared[self.dict] then
+    usage_error.raise('%s: there is no lua_shared_dict "%s" in nginx.conf', CALL,
+      self.dict)
   end
+  self.secrets = rules.secrets(CALL, self)
+  return self
 end
 
 local function answer(status, text, headers)
@@ -297,22 +282,13 @@ end
 ---@param options klaviyo.receiver.Options
 ---@return fun()
 function M.handler(options)
-  check(options)
-  local self = {
-    secrets = checks.secrets(CALL, options), on_event = options.on_event,
-    tolerance = checks.seconds(CALL, "tolerance", options.tolerance),
-    dict = options.dict and ngx.shared[options.dict],
-    remember = check_number("remember", options.remember, REMEMBER),
-    max_body_bytes = check_number("max_body_bytes", options.max_body_bytes,
-      MAX_BODY),
-    max_running = check_count("max_running", options.max_running, MAX_RUNNING),
-    max_queued = check_count("max_queued", options.max_queued, MAX_QUEUED),
-    queue = {first = 1, last = 0, events = 0, bytes = 0},
-    -- One table for each timer, referenced only by its stack: if ngx.exit ended
-    -- the timer, the table is collected.
-    running = setmetatable({}, {__mode = "k"}),
-    logged = -LOG_GAP,
-  }
+  local self = check(options)
+  self.dict = self.dict and ngx.shared[self.dict]
+  self.queue = {first = 1, last = 0, events = 0, bytes = 0}
+  -- One table for each timer, referenced only by its stack: if ngx.exit ended
+  -- the timer, the table is collected.
+  self.running = setmetatable({}, {__mode = "k"})
+  self.logged = -LOG_GAP
   self.timer = timers.new(work, self)
   return function()
     return receive(self)

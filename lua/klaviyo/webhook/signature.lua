@@ -13,12 +13,12 @@
 --- `meta.timestamp` in the body, which is signed as well.
 --- (developers.klaviyo.com/en/docs/working_with_system_webhooks)
 
+local checker = require "klaviyo.util.options"
 local datetime = require "klaviyo.values.datetime"
 local digest = require "klaviyo.digest"
 local errors = require "klaviyo.response.errors"
 local json = require "klaviyo.values.json"
-local usage_error = require "klaviyo.util.usage_error"
-local checks = require "klaviyo.webhook.options"
+local rules = require "klaviyo.webhook.options"
 
 local M = {}
 
@@ -42,12 +42,25 @@ local HEADERS = {
   ["klaviyo-webhook-id"] = "webhook_id",
 }
 
-local TO_SIGN = {body = true, timestamp = true, secret = true}
+local REQUIRED = {type = "string", required = true}
 
-local TO_VERIFY = {
-  body = true, headers = true, signature = true, timestamp = true,
-  webhook_id = true, secret = true, secrets = true, tolerance = true,
-  now = true,
+-- A field of the header that came more than once is a list in some servers, so
+-- that is not an error of the caller.
+local FIELD = {type = {"string", "table"}, expected = "a string",
+convert = function(_, value)
+  return type(value) == "string" and value
+end}
+
+local SIGN_FIELDS = {
+  body = REQUIRED, timestamp = REQUIRED,
+  secret = {type = "text", secret = true, required = true},
+}
+
+local VERIFY_FIELDS = {
+  body = REQUIRED, headers = {type = "table"}, signature = FIELD,
+  timestamp = FIELD, webhook_id = FIELD, secret = rules.SECRET,
+  secrets = rules.SECRETS, tolerance = rules.TOLERANCE,
+  now = {type = "number", unit = "seconds", min = 0},
 }
 
 local function reject(kind, message, ...)
@@ -56,19 +69,6 @@ local function reject(kind, message, ...)
     status = STATUS[kind],
     message = "webhook rejected: " .. message:format(...),
   }
-end
-
--- Arguments ------------------------------------------------------------------
-
-local function check_names(call, request, known)
-  if type(request) ~= "table" then
-    usage_error.raise("%s: expected a table, got %s", call, type(request))
-  end
-  for name in pairs(request) do
-    if not known[name] then
-      usage_error.unknown("argument of " .. call, name, known)
-    end
-  end
 end
 
 -- The request ----------------------------------------------------------------
@@ -90,16 +90,12 @@ local function from_headers(headers)
   return found
 end
 
--- Returns a string, nil, or false if the field came more than once: servers then
--- pass a list, so this is not an error of the caller.
-local function from_wire(call, name, request, headers)
-  local value = request[name]
-  if value == nil then
+-- Returns a string, nil, or false if the field came more than once.
+local function from_wire(name, request, headers)
+  if request[name] == nil then
     return headers[name]
-  elseif type(value) == "table" then
-    return false
   end
-  return checks.text(call, name, value)
+  return request[name]
 end
 
 local function without(name, value)
@@ -160,15 +156,8 @@ end
 ---@param request {body: string, timestamp: string, secret: string}  timestamp: as in the header field
 ---@return string signature
 function M.sign(request)
-  local call = "webhook.sign"
-  check_names(call, request, TO_SIGN)
-  local body = checks.text(call, "body", request.body)
-  local timestamp = checks.text(call, "timestamp", request.timestamp)
-  local secret = checks.text(call, "secret", request.secret)
-  if secret == "" then
-    usage_error.raise("%s: secret is empty", call)
-  end
-  return digest.hmac_sha256(secret, body .. timestamp)
+  request = checker.check(SIGN_FIELDS, request, "webhook.sign")
+  return digest.hmac_sha256(request.secret, request.body .. request.timestamp)
 end
 
 ---@class klaviyo.webhook.Request
@@ -191,20 +180,12 @@ end
 ---@return klaviyo.webhook.Error|nil err
 function M.verify(request)
   local call = "webhook.verify"
-  check_names(call, request, TO_VERIFY)
-  local body = checks.text(call, "body", request.body)
-  local secrets = checks.secrets(call, request)
-  local tolerance = checks.seconds(call, "tolerance", request.tolerance,
-    DEFAULT_TOLERANCE)
-  local now = checks.seconds(call, "now", request.now, os.time())
-  if request.headers ~= nil and type(request.headers) ~= "table" then
-    usage_error.raise("%s: headers must be a table, not %s", call,
-      type(request.headers))
-  end
+  request = checker.check(VERIFY_FIELDS, request, call)
+  local body, secrets = request.body, rules.secrets(call, request)
   local headers = from_headers(request.headers or {})
-  local signature = from_wire(call, "signature", request, headers)
-  local timestamp = from_wire(call, "timestamp", request, headers)
-  local webhook_id = from_wire(call, "webhook_id", request, headers)
+  local signature = from_wire("signature", request, headers)
+  local timestamp = from_wire("timestamp", request, headers)
+  local webhook_id = from_wire("webhook_id", request, headers)
 
   if not signature then
     return without("Klaviyo-Signature", signature)
@@ -231,7 +212,8 @@ function M.verify(request)
 
   local dated = member(document.meta, "timestamp")
   if dated ~= nil or request.tolerance ~= nil then
-    local stale = staleness(dated, tolerance, now)
+    local stale = staleness(dated, request.tolerance or DEFAULT_TOLERANCE,
+      request.now or os.time())
     if stale then
       return reject("stale", "%s", stale)
     end

@@ -17,6 +17,7 @@ local LUA_LAYERS = {
   {"operations"},
   {"settings", "proxy", "client_settings"},
   {"request", "response", "document"},
+  {"json"},
   {"nginx", "tasks"},
   {"auth"},
   {"transport"},

@@ -35,7 +35,7 @@ local LATER = {
   array = {"klaviyo.values.json", "array"},
 
   --- Reads and writes JSON: encode, decode.
-  json = {"klaviyo.values.json"},
+  json = {"klaviyo.json"},
 
   --- Returns any value as readable text.
   dump = {"klaviyo.values.dump", "dump"},

@@ -443,9 +443,10 @@ describe("klaviyo.csv", function()
       end
       full:setvbuf("no")
       local to = csv.writer(full, {columns = {"a"}})
-      local ok, message = pcall(to.write, to, {a = 1})
+      local ok, err = pcall(to.write, to, {a = 1})
       assert.is_false(ok)
-      assert.matches("the CSV cannot be written: No space", message)
+      assert.equal("csv", err.kind)
+      assert.matches("the CSV cannot be written: No space", err.message)
     end)
   end)
 

@@ -1,3 +1,4 @@
+local errors = require "klaviyo.response.errors"
 local json = require "klaviyo.sandbox.json"
 local sandbox = require "klaviyo.sandbox"
 local script = require "spec.support.script"
@@ -241,13 +242,23 @@ end)
 
 describe("starting a sandbox", function()
   local function start(options)
-    local server, message = sandbox.start(options)
+    local server, err = sandbox.start(options)
     finally(function()
       if server then
         server:stop()
       end
     end)
-    return server, message
+    return server, err
+  end
+
+  -- Returns the message of a sandbox that cannot start.
+  local function failure(options)
+    local server, err = start(options)
+    assert.is_nil(server)
+    assert.is_true(errors.is(err))
+    assert.equal("sandbox", err.kind)
+    assert.equal("klaviyo: " .. err.message, tostring(err))
+    return err.message
   end
 
   it("works twice at the same time", function()
@@ -269,22 +280,27 @@ describe("starting a sandbox", function()
   end)
 
   it("reports what is missing", function()
-    local server, message = start {modules = "/nowhere", nginx = "/nowhere/nginx"}
-    assert.is_nil(server)
+    local message = failure {modules = "/nowhere", nginx = "/nowhere/nginx"}
     assert.truthy(message:find("apt%-get install nginx"), message)
   end)
 
   it("reports the error of nginx", function()
-    local server, message = start {log_level = "loud"}
-    assert.is_nil(server)
+    local message = failure {log_level = "loud"}
     assert.truthy(message:find('invalid log level "loud"'), message)
+  end)
+
+  it("reports a path that nginx.conf cannot hold", function()
+    local modules = script.shell [[d=$(mktemp -d) && mkdir "$d/\$x" && touch "$d/\$x/ngx_http_lua_module.so"
+      printf %s "$d/\$x"]]
+    finally(function() script.shell("rm -rf " .. quote(modules:match("^(.*)/"))) end)
+    local message = failure {modules = modules}
+    assert.equal("cannot start nginx: cannot use a path that contains quotes, '$', ';' or '?': " .. modules, message)
   end)
 
   it("fails if the port is in use", function()
     local first = assert(sandbox.start())
     finally(function() first:stop() end)
-    local second, message = sandbox.start {port = first.port, tls_port = first.tls_port}
-    assert.is_nil(second)
+    local message = failure {port = first.port, tls_port = first.tls_port}
     assert.truthy(message:find("in use", 1, true), message)
   end)
 

@@ -2,6 +2,7 @@
 --- is quoted, its quotes are doubled, and each row ends with CRLF.
 
 local checker = require "klaviyo.util.options"
+local errors = require "klaviyo.response.errors"
 local json = require "klaviyo.values.json"
 
 local M = {}
@@ -86,7 +87,8 @@ local function put(self, fields)
   end
   local ok, why = self.out:write(text)
   if not ok then
-    error("the CSV cannot be written: " .. tostring(why), 0)
+    error(errors.new {kind = "csv",
+      message = "the CSV cannot be written: " .. tostring(why)}, 0)
   end
 end
 

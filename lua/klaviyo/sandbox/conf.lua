@@ -65,20 +65,20 @@ http {
 
 -- No way is known to quote these characters in both nginx.conf and
 -- package.path.
-local function quoted(text)
-  if text:find('["\\;?$]') then
-    error(("cannot use a path that contains quotes, '$', ';' or '?': %s")
-      :format(text), 0)
-  end
-  return text
-end
+local UNQUOTABLE = '["\\;?$]'
 
---- Returns the configuration as text.
+--- Returns the configuration as text, or nil and why it cannot be written.
 ---@param settings table the options, with port, tls_port and lua_dir
 ---@param program klaviyo.sandbox.Program
----@return string
+---@return string|nil
+---@return string|nil message
 function M.text(settings, program)
-  quoted(program.modules or "") -- load_lua() has it in quotes
+  for _, path in ipairs {settings.lua_dir, program.modules} do
+    if path:find(UNQUOTABLE) then
+      return nil, "cannot use a path that contains quotes, '$', ';' or '?': "
+        .. path
+    end
+  end
   local values = {
     LOAD_LUA = program:load_lua(),
     LOG_LEVEL = settings.log_level,
@@ -87,7 +87,7 @@ function M.text(settings, program)
     ACCESS_LOG = settings.access_log and "access.log sandbox" or "off",
     GZIP = settings.gzip and "on" or "off",
     STREAMS = settings.http2_streams,
-    LUA_PATH = quoted(settings.lua_dir) .. "/?.lua;" .. quoted(settings.lua_dir)
+    LUA_PATH = settings.lua_dir .. "/?.lua;" .. settings.lua_dir
       .. "/?/init.lua",
     PORT = settings.port,
     LISTEN_TLS = program:listen_http2(("127.0.0.1:%d ssl"):format(settings.tls_port)),

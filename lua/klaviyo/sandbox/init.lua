@@ -9,6 +9,7 @@ require "klaviyo.util.lua_version"
 local certs = require "klaviyo.sandbox.certs"
 local json = require "klaviyo.sandbox.json"
 local conf = require "klaviyo.sandbox.conf"
+local errors = require "klaviyo.response.errors"
 local server_options = require "klaviyo.sandbox.options"
 local programs = require "klaviyo.sandbox.program"
 local Server = require "klaviyo.sandbox.server"
@@ -30,7 +31,11 @@ local function lua_dir()
 end
 
 local function launch(self, settings, program)
-  shell.write(self.dir .. "/nginx.conf", conf.text(settings, program))
+  local text, wrong = conf.text(settings, program)
+  if not text then
+    return nil, wrong
+  end
+  shell.write(self.dir .. "/nginx.conf", text)
   local ok, output = shell.run(("%s -e error.log -p %s -c nginx.conf")
     :format(shell.quote(program.path), shell.quote(self.dir .. "/")))
   if not ok then
@@ -111,17 +116,21 @@ local function prepare_and_launch(self, settings, program)
   return ok, message
 end
 
+local function failure(message)
+  return errors.new {kind = "sandbox", message = message}
+end
+
 local function start(settings)
   settings.key = settings.key
     or ("pk_sandbox_%06x%06x"):format(shell.random(2 ^ 24), shell.random(2 ^ 24))
   local program, message = programs.find(settings)
   if not program then
-    return nil, message
+    return nil, failure(message)
   end
   local dir
   dir, message = lua_dir()
   if not dir then
-    return nil, message
+    return nil, failure(message)
   end
   settings.lua_dir = dir
   local self = setmetatable({key = settings.key, keep = settings.keep,
@@ -133,7 +142,7 @@ local function start(settings)
     error(ok, 0)
   elseif not ok then
     self:stop()
-    return nil, message
+    return nil, failure(message)
   end
   self.base_url = "http://127.0.0.1:" .. self.port
   self.tls_url = "https://127.0.0.1:" .. self.tls_port
@@ -150,8 +159,8 @@ end
 --- Starts a sandbox. It ends with the process that started it (even if that
 --- process is killed), unless `detach` is set.
 ---@param options klaviyo.sandbox.Options|nil
----@return table|nil server base_url, tls_url, ca_file, key, company_id, dir
----@return string|nil message what is wrong
+---@return klaviyo.sandbox.Server|nil server  base_url, tls_url, ca_file, key, company_id, dir
+---@return klaviyo.Error|nil err  of kind "sandbox"
 function M.start(options)
   return start(server_options.check(options))
 end
@@ -207,9 +216,9 @@ function M.main(words)
   if background and not detach then
     settings.detach, settings.parent = true, shell.session()
   end
-  local server, message = start(settings)
+  local server, err = start(settings)
   if not server then
-    fail(message)
+    fail(tostring(err))
   elseif not background then
     return run_in_foreground(server)
   end

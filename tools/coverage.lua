@@ -10,8 +10,8 @@ local FLOOR = 90
 
 -- Not of the face: what runs in an nginx, where nothing is counted. There it is
 -- the specs themselves that tell.
-local IN_NGINX = { "^klaviyo/sandbox", "^klaviyo/gateway", "^klaviyo/receiver", "^klaviyo/nginx",
-  "^klaviyo/scheduler/nginx", "^klaviyo/outbox/timer" }
+local IN_NGINX = {"^klaviyo/sandbox", "^klaviyo/gateway", "^klaviyo/webhook/receiver",
+  "^klaviyo/nginx", "^klaviyo/tasks/scheduler/nginx", "^klaviyo/outbox/timer"}
 
 local directory, gcov, verbose = arg[1], arg[2], arg[3] == "-v"
 
@@ -45,7 +45,7 @@ end
 
 local files = {}  -- name → { line → did it run? }
 
-for _, path in ipairs(lines_of("find lua -name '*.lua' ! -path '*/revision/*'")) do
+for _, path in ipairs(lines_of("find lua -name '*.lua' ! -path '*/revisions/*'")) do
   files[path] = lua_lines(path)
 end
 for _, path in ipairs(lines_of("find '" .. directory .. "' -type f")) do
@@ -74,8 +74,8 @@ for line in io.lines(gcov) do
 end
 files[""] = nil
 
-local groups = { { "the core (csrc)", "^csrc/" }, { "the face (lua)", "^lua/" },
-  { "what runs in nginx, too, where nothing is counted", "" } }
+local groups = {{"the core (csrc)", "^csrc/"}, {"the face (lua)", "^lua/"},
+  {"what runs in nginx, too, where nothing is counted", ""}}
 
 local function group_of(name)
   for _, pattern in ipairs(IN_NGINX) do

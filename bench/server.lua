@@ -40,18 +40,18 @@ http {
 ---@return table server  base_url, tls_url, port, tls_port, dir
 function M.start(dir, http, values)
   assert(shell.run(("mkdir -p %s && rm -f %s"):format(shell.quote(dir .. "/temp"), shell.quote(dir .. "/error.log"))))
-  local self = setmetatable({ dir = dir }, Server)
+  local self = setmetatable({dir = dir}, Server)
   self.port = shell.free_port({})
-  self.tls_port = shell.free_port({ [self.port] = true })
+  self.tls_port = shell.free_port({[self.port] = true})
   self.base_url = "http://127.0.0.1:" .. self.port
   self.tls_url = "https://127.0.0.1:" .. self.tls_port
   local program = assert(programs.find())
-  local own = { PORT = self.port, TLS_PORT = self.tls_port,
-    LISTEN_TLS = program:listen_http2(("127.0.0.1:%d ssl"):format(self.tls_port)) }
+  local own = {PORT = self.port, TLS_PORT = self.tls_port,
+    LISTEN_TLS = program:listen_http2(("127.0.0.1:%d ssl"):format(self.tls_port))}
   http = http:gsub("%$([A-Z_]+)", function(name)
     return own[name] or values and values[name]
   end)
-  shell.write(dir .. "/nginx.conf", (FRAME:gsub("%$([A-Z_]+)", { HTTP = http, LOAD_LUA = program:load_lua() })))
+  shell.write(dir .. "/nginx.conf", (FRAME:gsub("%$([A-Z_]+)", {HTTP = http, LOAD_LUA = program:load_lua()})))
   local ok, output = shell.run(("%s -e error.log -p %s -c nginx.conf"):format(
     shell.quote(program.path), shell.quote(dir .. "/")))
   assert(ok, output)

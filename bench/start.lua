@@ -1,11 +1,11 @@
 --- Measures the start of a program: require "klaviyo", new, the first build.
---
---   lua5.4 bench/start.lua [PROCESSES]
---
--- Medians over fresh processes (20 unless told otherwise), of processor time;
--- files are in the system's cache. The shared objects of the core are loaded
--- first and stand apart: that is the linker's time for libcurl and the many
--- libraries it brings, where the process has not got them anyway.
+---
+---   lua5.4 bench/start.lua [PROCESSES]
+---
+--- Medians over fresh processes (20 unless told otherwise), of processor time;
+--- files are in the system's cache. The shared objects of the core are loaded
+--- first and stand apart: that is the linker's time for libcurl and the many
+--- libraries it brings, where the process has not got them anyway.
 
 -- What Lua 5.4 has to keep to; LuaJIT is measured for comparison.
 local MAX_MS, MAX_KB = 3, 400

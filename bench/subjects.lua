@@ -29,8 +29,8 @@ local PATHS = {
 -- A loop in C: it takes the whole URL, the body and the header fields.
 local function bare(root, name)
   return function(work, count, base, server)
-    local words = { quote(root .. "/build/bench/" .. name), work, count, quote(base .. PATHS[work]),
-      quote(server.ca_file) }
+    local words = {quote(root .. "/build/bench/" .. name), work, count, quote(base .. PATHS[work]),
+      quote(server.ca_file)}
     local has_body = PATHS[work] == "/api/events"
     words[#words + 1] = quote(has_body and server.body_file or "")
     for _, field in ipairs(HEADERS) do
@@ -73,29 +73,29 @@ end
 function M.list(root)
   local jit = "LuaJIT"
   local list = {
-    { name = "libcurl", command = bare(root, "bare"), version = line_of("pkg-config --modversion libcurl") },
+    {name = "libcurl", command = bare(root, "bare"), version = line_of("pkg-config --modversion libcurl")},
   }
-  for _, lua in ipairs { "lua5.4", "luajit" } do
+  for _, lua in ipairs {"lua5.4", "luajit"} do
     local title = lua == "luajit" and jit or "Lua 5.4"
-    list[#list + 1] = { name = "libcurl + cjson, " .. title, command = bare(root, "bare-" .. lua),
-      version = package_version "lua-cjson" }
-    list[#list + 1] = { name = "klaviyo, " .. title, command = script(root, lua, "klaviyo"),
-      version = require "klaviyo.version", limit = "libcurl + cjson, " .. title }
+    list[#list + 1] = {name = "libcurl + cjson, " .. title, command = bare(root, "bare-" .. lua),
+      version = package_version "lua-cjson"}
+    list[#list + 1] = {name = "klaviyo, " .. title, command = script(root, lua, "klaviyo"),
+      version = require "klaviyo.version", limit = "libcurl + cjson, " .. title}
   end
   local function peer(name, module, file, version, does)
     local there = shell.run(("luajit -e 'require %q'"):format(module))
-    list[#list + 1] = { name = name, command = script(root, "luajit", file), version = package_version(version),
+    list[#list + 1] = {name = name, command = script(root, "luajit", file), version = package_version(version),
       limit = "libcurl + cjson, " .. jit, does = does,
-      missing = not there and ("not there: make bench-setup, or apt-get install " .. version) or nil }
+      missing = not there and ("not there: make bench-setup, or apt-get install " .. version) or nil}
   end
   peer("lua-curl", "curl", "lua_curl", "lua-curl", sequential)
   peer("lua-http", "http.client", "lua_http", "lua-http")
   peer("LuaSocket", "socket.http", "luasocket", "lua-socket", sequential)
   list[#list].share = 0.3
   local manifest = shell.read(root .. "/build/bench/node/node_modules/klaviyo-api/package.json")
-  list[#list + 1] = { name = "klaviyo-api (node)", command = node(root), share = 0.3,
+  list[#list + 1] = {name = "klaviyo-api (node)", command = node(root), share = 0.3,
     version = manifest and manifest:match('"version":%s*"([^"]*)"'), limit = "libcurl + cjson, " .. jit,
-    missing = not (manifest and shell.run "node --version") and "not there: make bench-setup" or nil }
+    missing = not (manifest and shell.run "node --version") and "not there: make bench-setup" or nil}
   return list
 end
 
@@ -111,7 +111,7 @@ function M.run(subject, work, server)
   if tonumber(good) ~= count then
     return nil, "failed: " .. text:sub(1, 300)
   end
-  return { cpu = cpu / count, wall = wall / count, peak = tonumber(peak), rss = tonumber(rss) }
+  return {cpu = cpu / count, wall = wall / count, peak = tonumber(peak), rss = tonumber(rss)}
 end
 
 return M

@@ -14,19 +14,19 @@ local function plain(server) return server.base_url end
 local function tls(server) return server.tls_url end
 
 local WORKS = {
-  { name = "get", title = "GET of 1 KB", count = 10000, base = plain },
-  { name = "page", title = "GET of a page of 100 profiles, 100 KB", count = 500, base = plain },
-  { name = "post", title = "POST of an event", count = 5000, base = plain },
-  { name = "tls", task = "get", title = "GET of 1 KB, TLS (HTTP/2 where it is spoken)", count = 5000, base = tls },
-  { name = "walk", title = "walk of 1,000 pages, 100,000 profiles; for each page", count = 1000, most = 3,
-    base = function(server) return server.base_url .. "/walk" end },
-  { name = "posts", title = "5,000 POSTs, answers after 50 ms, 100 in flight, TLS", count = 5000, most = 3,
-    base = function(server) return server.tls_url .. "/slow" end },
-  { name = "first", title = "start to first answer, the whole process", count = 1, base = plain, times = 4 },
+  {name = "get", title = "GET of 1 KB", count = 10000, base = plain},
+  {name = "page", title = "GET of a page of 100 profiles, 100 KB", count = 500, base = plain},
+  {name = "post", title = "POST of an event", count = 5000, base = plain},
+  {name = "tls", task = "get", title = "GET of 1 KB, TLS (HTTP/2 where it is spoken)", count = 5000, base = tls},
+  {name = "walk", title = "walk of 1,000 pages, 100,000 profiles; for each page", count = 1000, most = 3,
+    base = function(server) return server.base_url .. "/walk" end},
+  {name = "posts", title = "5,000 POSTs, answers after 50 ms, 100 in flight, TLS", count = 5000, most = 3,
+    base = function(server) return server.tls_url .. "/slow" end},
+  {name = "first", title = "start to first answer, the whole process", count = 1, base = plain, times = 4},
 }
 
 local function median(list)
-  local sorted = { table.unpack(list) }
+  local sorted = {table.unpack(list)}
   table.sort(sorted)
   local middle = (#sorted + 1) / 2
   return (sorted[math.floor(middle)] + sorted[math.ceil(middle)]) / 2
@@ -36,7 +36,7 @@ end
 local runs = {}
 
 local function note(work, subject, figures)
-  local own = runs[work.name][subject.name] or { cpu = {}, wall = {}, peak = {}, rss = {} }
+  local own = runs[work.name][subject.name] or {cpu = {}, wall = {}, peak = {}, rss = {}}
   runs[work.name][subject.name] = own
   for name, list in pairs(own) do
     list[#list + 1] = figures[name]
@@ -105,8 +105,8 @@ local function show_memory(list)
   print(("\n%-46s %9s %9s %9s"):format("memory, MB resident", "first", "10,000", "walk"))
   print(("%-46s %9s %9s %9s"):format("", "answer", "GETs", "(peak)"))
   for _, subject in ipairs(list) do
-    local words = { ("  %-42s"):format(subject.name) }
-    for _, pair in ipairs { { "first", "peak" }, { "get", "rss" }, { "walk", "peak" } } do
+    local words = {("  %-42s"):format(subject.name)}
+    for _, pair in ipairs {{"first", "peak"}, {"get", "rss"}, {"walk", "peak"}} do
       local own = runs[pair[1]] and runs[pair[1]][subject.name]
       words[#words + 1] = own and ("%9.1f"):format(median(own[pair[2]]) / 1024) or ("%9s"):format("")
     end
@@ -124,33 +124,33 @@ end
 
 -- {what, most or least, figure by interpreter}
 local GOALS = {
-  { "GET of 1 KB: CPU, of libcurl + cjson", 1.2, function(title)
+  {"GET of 1 KB: CPU, of libcurl + cjson", 1.2, function(title)
     return ratio("get", "klaviyo, " .. title, "libcurl + cjson, " .. title, "cpu")
-  end },
-  { "page of 100 KB: CPU, of libcurl + cjson", 1.05, function(title)
+  end},
+  {"page of 100 KB: CPU, of libcurl + cjson", 1.05, function(title)
     return ratio("page", "klaviyo, " .. title, "libcurl + cjson, " .. title, "cpu")
-  end },
-  { "GET of 1 KB: times less CPU than klaviyo-api", 5, function(title)
+  end},
+  {"GET of 1 KB: times less CPU than klaviyo-api", 5, function(title)
     return ratio("get", "klaviyo-api (node)", "klaviyo, " .. title, "cpu")
-  end, least = true },
-  { "page of 100 KB: times less CPU than klaviyo-api", 2.5, function(title)
+  end, least = true},
+  {"page of 100 KB: times less CPU than klaviyo-api", 2.5, function(title)
     return ratio("page", "klaviyo-api (node)", "klaviyo, " .. title, "cpu")
-  end, least = true },
-  { "start to first answer: ms above Lua + libcurl", 5, function(title)
+  end, least = true},
+  {"start to first answer: ms above Lua + libcurl", 5, function(title)
     local seconds = difference("first", "wall", title, "libcurl + cjson")
     return seconds and seconds * 1e3
-  end },
-  { "100,000 profiles: peak MB above Lua + libcurl", 4, function(title)
+  end},
+  {"100,000 profiles: peak MB above Lua + libcurl", 4, function(title)
     local kb = difference("walk", "peak", title, "libcurl + cjson")
     return kb and kb / 1024
-  end },
+  end},
 }
 
 local function show_goals()
   print(("\n%-52s %9s %9s %9s"):format("goals", "", "Lua 5.4", "LuaJIT"))
   for _, goal in ipairs(GOALS) do
-    local words = { ("  %-50s"):format(goal[1]), ("%9s"):format((goal.least and "≥ " or "≤ ") .. goal[2]) }
-    for _, title in ipairs { "Lua 5.4", "LuaJIT" } do
+    local words = {("  %-50s"):format(goal[1]), ("%9s"):format((goal.least and "≥ " or "≤ ") .. goal[2])}
+    for _, title in ipairs {"Lua 5.4", "LuaJIT"} do
       local figure = goal[3](title)
       local good = figure and (goal.least and figure >= goal[2] or not goal.least and figure <= goal[2])
       words[#words + 1] = figure and ("%8.2f%s"):format(figure, good and " " or "!") or ("%9s"):format("-")
@@ -163,8 +163,8 @@ local function system_of(list)
   local function first_line(command)
     return (select(2, shell.run(command)):match("^[^\n]*"))
   end
-  local words = { first_line "nginx -v 2>&1 || /usr/sbin/nginx -v", first_line "luajit -v",
-    "node " .. first_line "node --version" }
+  local words = {first_line "nginx -v 2>&1 || /usr/sbin/nginx -v", first_line "luajit -v",
+    "node " .. first_line "node --version"}
   for _, subject in ipairs(list) do
     if not subject.missing then
       words[#words + 1] = subject.name .. " " .. tostring(subject.version)
@@ -185,10 +185,10 @@ local function write_page(system)
 end
 
 local function event_body()
-  return klaviyo.new({ api_key = "pk_bench", on_warning = function() end }):build("create_event", {
+  return klaviyo.new({api_key = "pk_bench", on_warning = function() end}):build("create_event", {
     body = klaviyo.document("create_event", {
-      profile = { email = "somebody@example.com" }, metric = "Viewed Product", value = 129.95,
-      properties = { product_id = "SKU123", product_name = "Blue T-Shirt", number = 1 },
+      profile = {email = "somebody@example.com"}, metric = "Viewed Product", value = 129.95,
+      properties = {product_id = "SKU123", product_name = "Blue T-Shirt", number = 1},
     }),
   }).body
 end

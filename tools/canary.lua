@@ -25,7 +25,7 @@ end
 
 --- All the ways the key could be written, by name.
 local function forms(key)
-  local all = { ["as it is"] = key }
+  local all = {["as it is"] = key}
   all["percent-encoded"] = encode(key, "[^%w]", "%%%02X")
   all["percent-encoded in lower case"] = encode(key, "[^%w]", "%%%02x")
   all["percent-encoded wholly"] = encode(key, ".", "%%%02X")
@@ -35,7 +35,7 @@ local function forms(key)
   for skip = 0, 2 do
     local text = base64(key:sub(skip + 1))
     all["in base64, from byte " .. skip + 1] = text
-    all["in base64url, from byte " .. skip + 1] = text:gsub("[+/]", { ["+"] = "-", ["/"] = "_" })
+    all["in base64url, from byte " .. skip + 1] = text:gsub("[+/]", {["+"] = "-", ["/"] = "_"})
   end
   return all
 end

@@ -1,9 +1,9 @@
 --- Writes the parts of the documentation that are generated from the sources:
---
---   make reference
---
--- They are docs/resources.md, and the parts of docs/reference.md between marks.
--- A spec generates both again and compares.
+---
+---   make reference
+---
+--- They are docs/resources.md, and the parts of docs/reference.md between marks.
+--- A spec generates both again and compares.
 
 local M = {}
 

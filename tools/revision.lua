@@ -1,11 +1,11 @@
 --- Generates the data files of one revision from its OpenAPI document:
---
---   lua5.4 tools/revision.lua SPEC.json lua/klaviyo/operations/revisions
---
--- writes DATE.lua there, and schemas/DATE.lua, which a program loads when it
--- sends a document. The files contain the differences from the previous revision
--- in lua/klaviyo/operations/revisions/index.lua, so generate revisions in the
--- order of their dates. They contain names and numbers, but not descriptions.
+---
+---   lua5.4 tools/revision.lua SPEC.json lua/klaviyo/operations/revisions
+---
+--- writes DATE.lua there, and schemas/DATE.lua, which a program loads when it
+--- sends a document. The files contain the differences from the previous revision
+--- in lua/klaviyo/operations/revisions/index.lua, so generate revisions in the
+--- order of their dates. They contain names and numbers, but not descriptions.
 
 local home = arg[0]:match("^(.*)[/\\][^/\\]*$") or "."
 package.path = home .. "/?.lua;" .. home .. "/../lua/?.lua;" .. home .. "/../lua/?/init.lua;" .. package.path

@@ -1,5 +1,5 @@
 --- Corrections of the OpenAPI documents, and facts that only their descriptions
--- contain. Keep it small: check each entry when the documents change.
+--- contain. Keep it small: check each entry when the documents change.
 
 return {
   -- The description of the reduced limits has `include=list`; the values of the

@@ -1,5 +1,5 @@
 --- Writes the schemas of request documents in the format that
--- lua/klaviyo/operations/format.lua describes.
+--- lua/klaviyo/operations/format.lua describes.
 
 local tables = require "klaviyo.util.tables"
 local null = require("cjson").null
@@ -24,7 +24,7 @@ local function word(value)
 end
 
 --- Returns the values of an enumeration, joined by commas, in an order that does
--- not depend on the document.
+--- not depend on the document.
 function M.words(list)
   local out = {}
   for i, value in ipairs(list) do
@@ -37,14 +37,14 @@ function M.words(list)
 end
 
 --- Returns a writer for one OpenAPI document. `writer:body(schema)` returns the
--- expression of a request document, and adds the lines that it refers to by name
--- to `writer.lines` (name → expression).
+--- expression of a request document, and adds the lines that it refers to by name
+--- to `writer.lines` (name → expression).
 function M.new(spec)
   return setmetatable({spec = spec, lines = {}}, {__index = M})
 end
 
 --- Follows references; returns the schema, its name if it has one, and the
--- siblings of the reference (nullable, readOnly), which apply too.
+--- siblings of the reference (nullable, readOnly), which apply too.
 function M:resolve(schema)
   local name, nullable, read_only
   while schema["$ref"] do

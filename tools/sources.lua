@@ -33,4 +33,49 @@ function M.lines(text)
   end, nil, 1
 end
 
+-- Where a comment or a string begins at this place, its last byte.
+local function end_of_text(text, at)
+  local long = text:match("^%-%-%[(=*)%[", at) or text:match("^%[(=*)%[", at)
+  if long then
+    return select(2, text:find("]" .. long .. "]", at, true)) or #text
+  elseif text:find("^%-%-", at) then
+    return (text:find("\n", at, true) or #text + 1) - 1
+  end
+  local quote = text:match("^[\"']", at)
+  while quote do
+    at = text:find("[\\" .. quote .. "\n]", at + 1)
+    if not at then
+      return #text
+    elseif text:sub(at, at) ~= "\\" then
+      return at
+    end
+    at = at + 1
+  end
+end
+
+--- Returns Lua code without its comments and with the bytes of its strings
+--- replaced by "x". Lines and columns stay.
+---@param text string
+---@return string
+function M.lua_code(text)
+  local parts, at = {}, 1
+  while true do
+    local first = text:find("[%-%[\"']", at)
+    if not first then
+      parts[#parts + 1] = text:sub(at)
+      return table.concat(parts)
+    end
+    local last = end_of_text(text, first)
+    parts[#parts + 1] = text:sub(at, first - 1)
+    local part = text:sub(first, last or first)
+    if last and part:find("^%-%-") then
+      part = part:gsub("[^\n]", " ")
+    elseif last then
+      part = part:gsub("[^\n]", "x")
+    end
+    parts[#parts + 1] = part
+    at = (last or first) + 1
+  end
+end
+
 return M

@@ -39,4 +39,25 @@ for _, file in ipairs(files("'*.c' '*.h'")) do
   if count > MAX_LINES then problem(file.name, count, "more than %d lines", MAX_LINES) end
 end
 
+-- Lua: blanks and doc comments. Specs and data are exempt.
+local function is_checked(name)
+  return not name:find("^lua/klaviyo/operations/revisions/")
+end
+
+for _, file in ipairs(files("'lua/*.lua' 'tools/*.lua' 'bench/*.lua' 'examples/*.lua'")) do
+  local is_doc = false
+  for _, line, number in lines(is_checked(file.name) and file.text or "") do
+    local dashes = line:match("^%s*(%-%-+)")
+    if is_doc and dashes == "--" then
+      problem(file.name, number, "a doc comment has --- on every line")
+    end
+    is_doc = dashes == "---"
+  end
+  for _, line, number in lines(is_checked(file.name) and sources.lua_code(file.text) or "") do
+    if line:find("{ +[^ ]") or line:find("[^ ] +}") then
+      problem(file.name, number, "blanks inside of braces: write {x}")
+    end
+  end
+end
+
 os.exit(problems == 0)

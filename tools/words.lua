@@ -92,8 +92,7 @@ end
 local function code_of(name, text)
   local function blank(part) return (part:gsub("[^\n]", " ")) end
   if name:find("%.lua$") then
-    return (text:gsub("%-%-%[%[.-%]%]", blank):gsub("%-%-[^\n]*", blank)
-      :gsub('"[^"\n]*"', blank):gsub("'[^'\n]*'", blank):gsub("%[%[.-%]%]", blank))
+    return sources.lua_code(text)
   end
   return (text:gsub("/%*.-%*/", blank):gsub('"[^"\n]*"', blank))
 end

@@ -13,7 +13,7 @@ local CALLERS, BLOCKED = 256, 4
 
 local SPREAD = "-s bench/nginx/callers.lua"
 
-local UNITS = { us = 1e-3, ms = 1, s = 1e3, m = 6e4 }
+local UNITS = {us = 1e-3, ms = 1, s = 1e3, m = 6e4}
 
 local function milliseconds(text, percent)
   local figure, unit = text:match(percent .. "%%%s+([%d.]+)(%a+)")
@@ -29,7 +29,7 @@ local function wrk(url, callers, seconds, more)
     pipe:close()
     local rate = tonumber(text:match("Requests/sec:%s*([%d.]+)"))
     assert(rate and not text:find("Non-2xx", 1, true), text)
-    return { rate = rate, median = milliseconds(text, "50"), late = milliseconds(text, "99") }
+    return {rate = rate, median = milliseconds(text, "50"), late = milliseconds(text, "99")}
   end
 end
 

@@ -12,8 +12,8 @@ local client = klaviyo.new {
 
 local function event(number)
   return {
-    profile = { email = "somebody@example.com" }, metric = "Viewed Product", value = 129.95,
-    properties = { product_id = "SKU123", product_name = "Blue T-Shirt", number = number },
+    profile = {email = "somebody@example.com"}, metric = "Viewed Product", value = 129.95,
+    properties = {product_id = "SKU123", product_name = "Blue T-Shirt", number = number},
   }
 end
 
@@ -31,7 +31,7 @@ works.first = works.get
 
 function works.page(count)
   for _ = 1, count do
-    local document = assert(client.profiles:list { page = { size = 100 } })
+    local document = assert(client.profiles:list {page = {size = 100}})
     assert(#document.data == 100)
   end
   return count
@@ -45,7 +45,7 @@ function works.post(count)
 end
 
 function works.walk(count)
-  local letters, walk = 0, client.profiles:each { limit = 100 * count }
+  local letters, walk = 0, client.profiles:each {limit = 100 * count}
   for profile in walk do
     letters = letters + #profile.attributes.email
   end
@@ -62,7 +62,7 @@ function works.posts(count)
   local function send(at)
     return assert(client.events:create(event(at)))
   end
-  for document in client:map(next_number, send, { concurrency = CONCURRENCY }) do
+  for document in client:map(next_number, send, {concurrency = CONCURRENCY}) do
     good = good + (document.response.status == 202 and 1 or 0)
   end
   return good

@@ -8,7 +8,7 @@ local plain = require "subjects.plain"
 local function ask(method, url, body)
   local parts, headers = {}, plain.headers
   if body then
-    headers = { ["Content-Length"] = #body }
+    headers = {["Content-Length"] = #body}
     for name, value in pairs(plain.body_headers) do
       headers[name] = value
     end

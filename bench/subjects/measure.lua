@@ -4,7 +4,7 @@
 --- what came before; of "first" the processor time is the whole process's.
 
 local WARM = 100
-local WARMED = { get = true, page = true, post = true }
+local WARMED = {get = true, page = true, post = true}
 
 local function memory(name)
   for line in io.lines("/proc/self/status") do

@@ -10,18 +10,18 @@ M.headers = {
   Authorization = "Klaviyo-API-Key pk_bench",
 }
 
-M.body_headers = { ["Content-Type"] = "application/vnd.api+json" }
+M.body_headers = {["Content-Type"] = "application/vnd.api+json"}
 for name, value in pairs(M.headers) do
   M.body_headers[name] = value
 end
 
 local function event(number)
-  return cjson.encode { data = { type = "event", attributes = {
-    metric = { data = { type = "metric", attributes = { name = "Viewed Product" } } },
-    profile = { data = { type = "profile", attributes = { email = "somebody@example.com" } } },
-    properties = { product_id = "SKU123", product_name = "Blue T-Shirt", number = number },
+  return cjson.encode {data = {type = "event", attributes = {
+    metric = {data = {type = "metric", attributes = {name = "Viewed Product"}}},
+    profile = {data = {type = "profile", attributes = {email = "somebody@example.com"}}},
+    properties = {product_id = "SKU123", product_name = "Blue T-Shirt", number = number},
     unique_id = ("%032x"):format(number), value = 129.95,
-  } } }
+  }}}
 end
 
 --- The works, one call after the other.

@@ -13,7 +13,7 @@ if why then
   os.exit(1)
 end
 
-local server = assert(sandbox.start { profiles = 250, limits = true })
+local server = assert(sandbox.start {profiles = 250, limits = true})
 local gateway, failure = nginx.gateway(server)
 if not gateway then
   io.stderr:write("demo-nginx: nginx could not be started:\n", failure)
@@ -24,8 +24,8 @@ end
 local TOKEN = "Authorization: Bearer demo"
 
 local function curl(call)
-  local words = { "curl -sS -g -m 20 --noproxy '*' -w '\\n%{http_code}'",
-    "-X", call.method }
+  local words = {"curl -sS -g -m 20 --noproxy '*' -w '\\n%{http_code}'",
+    "-X", call.method}
   if call.token ~= false then
     words[#words + 1] = "-H " .. shell.quote(TOKEN)
   end
@@ -79,7 +79,7 @@ for _, call in ipairs(reference) do
   local filled = setmetatable({
     path = call.path:gsub("%u+_ID", ids),
     body = call.body and call.body:gsub("%u+_ID", ids),
-  }, { __index = call })
+  }, {__index = call})
   local document = show(filled)
   if call.makes and document.data then
     ids[call.makes] = document.data.id or (document.data[1] or {}).id
@@ -89,7 +89,7 @@ end
 -- Pages lead from one to the next through the gateway.
 local path, pages, profiles = "/api/profiles?page[size]=100", 0, 0
 while path do
-  local _, document = curl { method = "GET", path = path }
+  local _, document = curl {method = "GET", path = path}
   pages, profiles = pages + 1, profiles + #(document.data or {})
   local following = document.links and document.links.next
   path = type(following) == "string"
@@ -98,12 +98,12 @@ end
 print(("%-26s %d profiles on %d pages"):format("walk all profiles", profiles,
   pages))
 
-show { name = "nobody's token", method = "GET", path = "/api/profiles",
-  token = false, status = 401 }
-show { name = "no such operation", method = "GET", path = "/api/passwords",
-  status = 404 }
-show { name = "no such method", method = "PUT", path = "/api/profiles",
-  status = 405 }
+show {name = "nobody's token", method = "GET", path = "/api/profiles",
+  token = false, status = 401}
+show {name = "no such operation", method = "GET", path = "/api/passwords",
+  status = 404}
+show {name = "no such method", method = "PUT", path = "/api/profiles",
+  status = 405}
 
 local logs = gateway:stop()
 server:stop()

@@ -20,7 +20,7 @@ local LAST = 253402300800 -- 10000-01-01T00:00:00Z
 local PATTERN = "^([0-9][0-9][0-9][0-9])-([0-9][0-9])-([0-9][0-9])[Tt]"
   .. "([0-9][0-9]):([0-9][0-9]):([0-9][0-9])(.*)$"
 
-local MONTH_DAYS = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 }
+local MONTH_DAYS = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}
 
 local function days_in(year, month)
   if month == 2 and (year % 4 == 0 and year % 100 ~= 0 or year % 400 == 0) then
@@ -94,7 +94,7 @@ function M.parse(text)
   if fraction then
     epoch = epoch + tonumber("0" .. fraction)
   end
-  return setmetatable({ epoch = epoch, text = text:upper() }, datetime_mt)
+  return setmetatable({epoch = epoch, text = text:upper()}, datetime_mt)
 end
 
 local function from_epoch(epoch)

@@ -110,7 +110,7 @@ end
 
 -- Tables ----------------------------------------------------------------------
 
-local ORDER = { number = 1, string = 2 }
+local ORDER = {number = 1, string = 2}
 
 local function before(a, b)
   local one, other = ORDER[type(a)] or 3, ORDER[type(b)] or 3
@@ -232,11 +232,11 @@ end
 ---@return string
 function M.dump(value, options)
   options = checker.check(FIELDS, options, "dump")
-  return show(value, { options = options, left = options.max_bytes,
-    within = {} }, 1)
+  return show(value, {options = options, left = options.max_bytes,
+    within = {}}, 1)
 end
 
-local BRIEF = { max_items = 20, max_string = 200, max_bytes = 10000 }
+local BRIEF = {max_items = 20, max_string = 200, max_bytes = 10000}
 
 --- Returns the text that `print` shows for documents and resources.
 function M.brief(value)

@@ -156,7 +156,7 @@ end
 -- Operators -------------------------------------------------------------------
 
 local function new_filter(text, terms)
-  return setmetatable({ text = text, terms = terms }, filter_mt)
+  return setmetatable({text = text, terms = terms}, filter_mt)
 end
 
 -- Characters that would end a field's name or begin something else.
@@ -185,7 +185,7 @@ local function operator_of(operator, written_value)
     check_field(operator, field)
     return new_filter(operator .. "(" .. field .. ","
       .. written_value(operator, field, value) .. ")",
-      { { operator = operator, field = field } })
+      {{operator = operator, field = field}})
   end
 end
 
@@ -217,7 +217,7 @@ function M.has(field, ...)
     refuse("has", field, "it takes a field and no value")
   end
   return new_filter("has(" .. field .. ")",
-    { { operator = "has", field = field } })
+    {{operator = "has", field = field}})
 end
 
 --- Returns a filter for resources that match all of these filters.
@@ -313,7 +313,7 @@ local function after_term(text, at, terms, depth)
       at = after_value(text, text:match(SPACE, at + 1))
       at = at and text:match(SPACE, at)
     end
-    terms[#terms + 1] = { operator = operator, field = field }
+    terms[#terms + 1] = {operator = operator, field = field}
   else
     return nil
   end

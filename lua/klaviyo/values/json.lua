@@ -18,7 +18,7 @@ M.null = cjson.null
 local type, getmetatable = type, getmetatable
 
 -- lua-cjson's own metatable for lists, if it has one.
-local array_mt = cjson.array_mt or { __name = "klaviyo.array" }
+local array_mt = cjson.array_mt or {__name = "klaviyo.array"}
 local empty_array_mt = cjson.empty_array_mt or array_mt
 local empty_array = cjson.empty_array
 

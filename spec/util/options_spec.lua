@@ -2,13 +2,13 @@ local options = require "klaviyo.util.options"
 local raises = require "spec.support.raises"
 
 -- Checks one value under the name "x" against a rule.
-local function value(rule, given)
-  return options.value(rule, "x", given)
+local function value(rule, input)
+  return options.value(rule, "x", input)
 end
 
-local function refuses(rule, given, expected)
+local function refuses(rule, input, expected)
   local message = raises("", function()
-    local result = options.value(rule, "x", given)
+    local result = options.value(rule, "x", input)
     return result
   end)
   assert.equal(expected, message)
@@ -102,10 +102,10 @@ describe("options.check", function()
   }
 
   it("returns a copy with the defaults", function()
-    local given = {path = "/x", sync = "full"}
-    local checked = options.check(FIELDS, given, "f")
+    local input = {path = "/x", sync = "full"}
+    local checked = options.check(FIELDS, input, "f")
     assert.same({path = "/x", sync = "full", quiet = false}, checked)
-    assert.same({path = "/x", sync = "full"}, given)
+    assert.same({path = "/x", sync = "full"}, input)
     assert.same({sync = "normal", quiet = false}, options.defaults(FIELDS))
     assert.same({a = 1}, options.check({a = {default = 1}}, nil, "f"))
   end)

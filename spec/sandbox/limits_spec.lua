@@ -1,4 +1,5 @@
 local limits = require "klaviyo.sandbox.limits"
+local raises = require "spec.support.raises"
 local sandbox_handler = require "spec.support.sandbox_handler"
 
 describe("the sandbox's limits", function()
@@ -167,6 +168,12 @@ describe("the sandbox's limits", function()
       limits.consume(s.state, {operation = "get_lists", requests = 1e6}))
     assert.has_error(function()
       limits.consume(s.state, {operation = "get_lits"})
+    end)
+    raises('unknown option of server:consume "request"; did you mean "requests"?', function()
+      limits.consume(s.state, {operation = "get_lists", request = 1})
+    end)
+    raises("server:consume: operation is missing", function()
+      limits.consume(s.state, {})
     end)
   end)
 

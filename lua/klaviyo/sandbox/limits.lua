@@ -1,6 +1,7 @@
 --- The rate limits of the service: fixed windows of a second, a minute and a
 --- day, per account and operation.
 
+local checker = require "klaviyo.util.options"
 local operations = require "klaviyo.operations"
 local query = require "klaviyo.sandbox.query"
 local error_response = require "klaviyo.sandbox.error_response"
@@ -173,6 +174,11 @@ local function operation(name)
   error(('unknown operation "%s"'):format(tostring(name)), 0)
 end
 
+local CONSUME_FIELDS = {
+  operation = {type = "text", required = true},
+  requests = {type = "integer", min = 0, default = 1},
+}
+
 --- Uses up requests, as other clients of the same account would.
 ---@param state klaviyo.sandbox.State
 ---@param options table operation, requests (default 1)
@@ -181,12 +187,13 @@ function M.consume(state, options)
   if not state.settings.limits then
     error("this sandbox has no rate limits; start it with limits = true", 0)
   end
+  options = checker.check(CONSUME_FIELDS, options, "server:consume")
   local op = operation(options.operation)
   local bucket = find_bucket(state, bucket_key(op), op.limit)
   reset_ended_windows(bucket, state.clock())
   local left = {}
   for _, window in ipairs(bucket) do
-    window.used = min(window.quota, window.used + (options.requests or 1))
+    window.used = min(window.quota, window.used + options.requests)
     left[window.name] = window.quota - window.used
   end
   return left

@@ -4,8 +4,8 @@ BUSTED   = /usr/bin/busted
 LUACHECK = /usr/bin/luacheck
 SPEC     =
 
-.PHONY: help-dev objects probes spec asan tsan portable valgrind rock lint \
-  warnings check fuzz planted collector coverage dist revisions \
+.PHONY: help-dev objects probes spec other asan tsan portable valgrind rock \
+  lint warnings check fuzz planted collector coverage dist deb revisions \
   revisions-check contract reference bench bench-setup soak once
 
 help-dev: help
@@ -14,6 +14,8 @@ help-dev: help
 #:
 #: make spec SPEC=spec/x_spec.lua   the specs, or some files, folders or
 #:                           options of busted; JOBS=6 files at a time
+#: make other LUA=lua5.5      most of them under Lua 5.5, which is fetched and
+#:                           built if it can be, or under LUA=lua5.3
 #: make asan SPEC=…          the specs under ASan and UBSan
 #: make tsan SPEC=…          specs of its threads under TSan
 #: make portable SPEC=…      specs of the core as it is without epoll
@@ -37,7 +39,8 @@ help-dev: help
 #: make reference            write docs/resources.md and parts of reference.md
 #: make bench                what calls cost, beside libcurl and others' clients
 #: make bench-setup          install, to compare with, those others' clients
-#: make dist                 a source archive and a source rock, in build/
+#: make dist                 a source archive and source rocks, in build/
+#: make deb                  Debian packages of that archive, in build/deb
 
 # What another run, or the machine's own programs, used of the rate limits is
 # counted in another file.
@@ -136,6 +139,15 @@ objects: $(OBJECTS)
 
 spec: build probes
 	$(QUIET)LUA=$(LUA) $(RUN_SPECS) $(LUA) $(BUSTED) -- $(SPEC)
+
+# What the library does, under the Luas that nothing else here runs: not what
+# runs in nginx, what reads the tables of operations, or what measures.
+OTHER_SPEC = $(or $(SPEC),$(filter-out spec/docs/% spec/gateway/% \
+  spec/nginx/% spec/operations/% spec/sandbox/% spec/support/% spec/tools/%, \
+  $(sort $(shell find spec -name '*_spec.lua'))))
+
+other:
+	@LUA='$(LUA)' tools/other.sh --exclude-tags=memory,time $(OTHER_SPEC)
 
 portable:
 	@$(MAKE) --no-print-directory build OUT=$(PORTABLE) \
@@ -238,6 +250,9 @@ rock:
 
 dist:
 	@./tools/dist.sh
+
+deb:
+	@./tools/deb.sh
 
 revisions:
 	@./tools/revisions.sh "$(SPEC)"

@@ -7,8 +7,8 @@ set -eu
 packages='
   gcc libc6-dev clang libclang-rt-dev make pkg-config git ca-certificates
   libcurl4-openssl-dev libssl-dev libsqlite3-dev
-  liblua5.4-dev liblua5.1-0-dev
-  lua5.4 lua5.1 lua-cjson lua-socket lua-cqueues lua-busted lua-check
+  liblua5.4-dev liblua5.3-dev liblua5.1-0-dev
+  lua5.4 lua5.3 lua5.2 lua5.1 lua-cjson lua-socket lua-cqueues lua-busted lua-check
   luarocks
   nginx libnginx-mod-http-lua openssl curl valgrind
 '

@@ -29,7 +29,7 @@ STEP_SECONDS=${STEP_SECONDS:-900}
 # the command of a step
 command_of() {
   case $1 in
-    asan-*|build-*|portable-*|spec-*|tsan-*|valgrind-*)
+    asan-*|build-*|other-*|portable-*|spec-*|tsan-*|valgrind-*)
       echo "make -s --no-print-directory ${1%%-*} LUA=${1#*-}" ;;
     canary) echo "lua5.4 tools/canary.lua $log/*.txt" ;;
     *) echo "make -s --no-print-directory $1" ;;

@@ -159,9 +159,11 @@ describe("client.events:track", function()
     local all, err = client:drain(20)
     assert.is_nil(all)
     assert.same({ 1, 0 }, { err.lost, err.waiting })
-    -- by the last response, or by the deadline while the event waits to be retried
+    -- by the last response, or by the deadline: while the event waits to be
+    -- retried, or, on a busy machine, during an attempt
     local reason = tostring(err):match("^klaviyo: 1 tracked event was not delivered: (.*)")
-    assert.truthy(reason and (reason:find "^503" or reason:find "^the deadline passed"), tostring(err))
+    assert.truthy(reason and (reason:find "^503" or reason:find "^the deadline passed"
+      or reason:find "timed out after"), tostring(err))
   end)
 
   it("does not retry if the caller wants no retries", function()

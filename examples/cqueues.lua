@@ -1,16 +1,16 @@
---- Calls inside another event loop, here that of cqueues: `wait` lets the loop
---- go on until the answer is there, and the code stays in direct style.
+--- Makes calls inside another event loop, here that of cqueues. `wait` lets the
+--- loop run until the response is there, so that the code stays in direct style.
 ---
 ---     KLAVIYO_API_KEY=pk_… lua5.4 examples/cqueues.lua
 ---     KLAVIYO_BASE_URL=http://127.0.0.1:PORT …     (a sandbox)
 ---
---- Use the loop's own coroutines, one a call; `klaviyo.run` would stop the
---- loop for as long as it takes.
+--- Make each call in a coroutine of the loop. `klaviyo.run` would block the loop
+--- until all of its tasks have ended.
 
 local cqueues = require "cqueues"
 local klaviyo = require "klaviyo"
 
--- Where the core has no descriptor to watch, fd is nil: just wait then.
+-- If the core has no descriptor to watch, fd is nil: then this only waits.
 local function wait(fd, seconds)
   if fd then
     cqueues.poll({pollfd = fd, events = "r"}, seconds)
@@ -24,17 +24,17 @@ local client = klaviyo.new {
 }
 
 local loop = cqueues.new()
-local left = 0
+local running = 0
 
-local function go(fn, ...)
-  left = left + 1
+local function start(fn, ...)
+  running = running + 1
   loop:wrap(function(...)
     fn(...)
-    left = left - 1
+    running = running - 1
   end, ...)
 end
 
-local function tell_number_of(name)
+local function print_count(name)
   local count = 0
   for _ in client[name]:each() do
     count = count + 1
@@ -43,13 +43,13 @@ local function tell_number_of(name)
 end
 
 for _, name in ipairs {"lists", "metrics", "profiles", "segments"} do
-  go(tell_number_of, name)
+  start(print_count, name)
 end
 
--- Something else that the loop has to do meanwhile.
+-- Other work of the loop, which continues meanwhile.
 loop:wrap(function()
   local ticks = 0
-  while left > 0 do
+  while running > 0 do
     ticks = ticks + 1
     cqueues.sleep(0.005)
   end

@@ -1,14 +1,14 @@
--- Imports a CSV file as profiles, and prints every row and every record that
--- fails, with its line. Columns that are not attributes of a profile become
+-- Imports a CSV file as profiles, and prints every invalid row and every failed
+-- record with its line. Columns that are not attributes of a profile become
 -- properties.
 --
--- Killed in the middle, it goes on where it was when it is run again with the
--- same file; run again when it is done (each night, with other rows), it begins
--- a new import.
+-- If it is killed, run it again with the same file: it continues at the same
+-- point. If it is run again after it has finished (each night, with other rows),
+-- it begins a new import.
 --
---   lua5.4 examples/import_csv.lua                      a file of its own making
+--   lua5.4 examples/import_csv.lua                      a generated file
 --   lua5.4 examples/import_csv.lua FILE [LIST_ID]       into a sandbox
---   LIVE=1 KLAVIYO_API_KEY=pk_… lua5.4 … FILE [LIST_ID]  for real
+--   LIVE=1 KLAVIYO_API_KEY=pk_… lua5.4 … FILE [LIST_ID]  into Klaviyo
 
 local klaviyo = require "klaviyo"
 
@@ -46,7 +46,7 @@ local rows = assert(klaviyo.csv.open(path, {
   end,
 }))
 
--- Which line a record came from: records come back as the tables they were.
+-- The line of each record: a failure has the same table that was imported.
 local line_of = setmetatable({}, {__mode = "k"})
 
 local function next_profile()
@@ -62,7 +62,7 @@ if live then
   client = klaviyo.new()
 else
   server = assert(klaviyo.sandbox.start())
-  -- every sandbox has this key: what others used of its limits is not ours
+  -- all sandboxes have the same key, but each has rate limits of its own
   client = klaviyo.new {
     api_key = server.key, base_url = server.base_url, rate_limit_file = false,
   }
@@ -89,7 +89,7 @@ for failure in result:failures() do
     .. " records" or "a record", failure.errors[1].detail))
 end
 print(("%d completed, %d failed, %d unknown, %d skipped, %d bad rows; %d were "
-  .. "settled by an earlier run"):format(result.completed, result.failed,
+  .. "finished by an earlier run"):format(result.completed, result.failed,
   result.unknown, result.skipped, bad_rows, result.resumed))
 
 if server then

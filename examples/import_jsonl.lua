@@ -1,11 +1,11 @@
--- Imports a file of JSON lines as events. Each event gets a unique_id that
--- the journal remembers, so that none counts twice, however often this is
--- killed and run again. Run again when it is done, it sends the lines that the
--- file has gained at its end, and those that were refused, corrected or not.
+-- Imports a file of JSON lines as events. Each event gets a unique_id, which the
+-- journal keeps, so that no event counts twice, however often this program is
+-- killed and run again. If it is run again after it has finished, it sends the
+-- lines that were added at the end of the file, and those that failed.
 --
---   lua5.4 examples/import_jsonl.lua             a file of its own making
+--   lua5.4 examples/import_jsonl.lua             a generated file
 --   lua5.4 examples/import_jsonl.lua FILE        into a sandbox
---   LIVE=1 KLAVIYO_API_KEY=pk_… lua5.4 … FILE    for real
+--   LIVE=1 KLAVIYO_API_KEY=pk_… lua5.4 … FILE    into Klaviyo
 --
 -- A line: {"profile": {"email": "…"}, "metric": "Placed Order",
 --          "time": "2026-11-23T10:00:00Z", "value": 9.99, "properties": {…}}
@@ -16,7 +16,7 @@ local klaviyo = require "klaviyo"
 local live = (os.getenv "LIVE" or "") ~= ""
 local path = ...
 
--- One event after the other. A line that is not JSON is passed on as a record, so
+-- Returns an iterator of events. A line that is not JSON is returned as it is, so
 -- that it fails with its position.
 local function events_of(file)
   return function()
@@ -46,7 +46,7 @@ if live then
   client = klaviyo.new()
 else
   server = assert(klaviyo.sandbox.start())
-  -- every sandbox has this key: what others used of its limits is not ours
+  -- all sandboxes have the same key, but each has rate limits of its own
   client = klaviyo.new {
     api_key = server.key, base_url = server.base_url, rate_limit_file = false,
   }
@@ -59,7 +59,7 @@ local file = assert(io.open(path, "rb"))
 local result, err = client.events:import(events_of(file), {
   journal = live and {path = path .. ".journal", finished = "retry"} or nil,
   progress = function(p)
-    io.stderr:write(("\r%d events taken"):format(p.submitted))
+    io.stderr:write(("\r%d events accepted"):format(p.submitted))
   end,
 })
 io.stderr:write("\n")
@@ -75,7 +75,7 @@ end
 for failure in result:failures() do
   print(("line %d: %s"):format(failure.position, failure.errors[1].detail))
 end
-print(("%d taken, %d failed; %d were settled by an earlier run"):format(
+print(("%d accepted, %d failed; %d were finished by an earlier run"):format(
   result.submitted, result.failed, result.resumed))
 
 if server then

@@ -1,7 +1,8 @@
--- Every call of the Klaviyo routing reference, bodies as it gives them.
+-- Makes every call of the Klaviyo routing reference, with the bodies that it
+-- shows.
 --
 --   lua5.4 examples/reference.lua              against a sandbox of its own
---   LIVE=1 KLAVIYO_API_KEY=pk_… lua5.4 …       the reading ones, for real
+--   LIVE=1 KLAVIYO_API_KEY=pk_… lua5.4 …       against Klaviyo, only the reads
 
 local klaviyo = require "klaviyo"
 
@@ -15,7 +16,7 @@ else
   client = klaviyo.new {api_key = server.key, base_url = server.base_url}
 end
 
--- One line per call; the document, for what comes next.
+-- Prints one line for a call, and returns its document.
 local function show(what, doc, err)
   if not doc then
     print(("%-28s %s"):format(what, err))
@@ -69,13 +70,13 @@ if not live then
 
   show("get segments", client.segments:list())
 
-  -- the service wants to know which channel
+  -- the service requires a filter by channel
   show("get campaigns", client.campaigns:list {
     filter = f.equals("messages.channel", "email"),
   })
 
-  -- The reference's body lacks campaign-messages: the API's own error
-  -- is returned complete.
+  -- The reference's body lacks campaign-messages: the call returns all error
+  -- objects of the API.
   local _, err = client:call("create_campaign", {
     body = ([[{"data":{"type":"campaign","attributes":{"name":"Summer Newsletter","audiences":{"included":["LIST_ID"]}}}}]])
       :gsub("LIST_ID", list_id),
@@ -85,7 +86,7 @@ if not live then
     print(("%-28s   %s %s"):format("", object.source.pointer, object.detail))
   end
 
-  show("  … mended", client.campaigns:create {
+  show("  … corrected", client.campaigns:create {
     name = "Summer Newsletter",
     audiences = {included = {list_id}},
     campaign_messages = {
@@ -118,7 +119,7 @@ if not live then
     print(("%-28s   %s %s"):format("", object.source.pointer, object.detail))
   end
 
-  local webhook = show("  … mended", client.webhooks:create {
+  local webhook = show("  … corrected", client.webhooks:create {
     name = "Order Placed Webhook",
     endpoint_url = "https://example.com/webhooks/klaviyo",
     secret_key = "a secret of your own",
@@ -145,17 +146,17 @@ for _, page in client.profiles:each {limit = 2500} do
     pages, last = pages + 1, page
   end
 end
-print(("%-28s %d profiles on %d pages"):format("walk all profiles", count,
+print(("%-28s %d profiles on %d pages"):format("iterate all profiles", count,
   pages))
 
--- What goes wrong on the wire is returned, never raised.
+-- An error of a request is returned, never raised.
 local profile, err = client.profiles:get("01NOSUCHPROFILE00000000000")
 if not profile then
   print(("%-28s %s (kind %s, status %s, code %s)"):format("a missing profile",
     err, err.kind, err.status, err.code))
 end
 
--- What is wrong in the program is raised at its line, with the right name.
+-- A mistake in the program raises an error at its line, with the right name.
 local _, message = pcall(function()
   return client.profiles:create {emial = "typo@example.com"}
 end)

@@ -1,5 +1,5 @@
--- make demo-nginx: the calls of the routing reference by curl, bodies byte for
--- byte, through the gateway of gateway.conf in front of a sandbox.
+-- make demo-nginx: makes the calls of the routing reference by curl, with its
+-- bodies unchanged, through the gateway of gateway.conf to a sandbox.
 
 local json = require "klaviyo.values.json"
 local nginx = require "spec.support.nginx"
@@ -49,8 +49,8 @@ local function gist(document)
         or object.code)
     end
     return (document.errors[1].meta or {}).gateway
-      and "the gateway: " .. document.errors[1].detail
-      or "the service: " .. table.concat(list, ", ")
+      and "from the gateway: " .. document.errors[1].detail
+      or "from the service: " .. table.concat(list, ", ")
   elseif not data then
     return "no content"
   elseif data.id then
@@ -68,7 +68,7 @@ local function show(call)
   failed = failed + (as_expected and 0 or 1)
   print(("%-26s %-6s %-50s %s  %s%s"):format(call.name, call.method,
     (call.path:gsub("^(" .. ("."):rep(49) .. ").+$", "%1…")), status or "-",
-    gist(document), as_expected and "" or "  (expected otherwise)"))
+    gist(document), as_expected and "" or "  (another status was expected)"))
   return document
 end
 
@@ -86,7 +86,7 @@ for _, call in ipairs(reference) do
   end
 end
 
--- Pages lead from one to the next through the gateway.
+-- Each page links to the next one through the gateway.
 local path, pages, profiles = "/api/profiles?page[size]=100", 0, 0
 while path do
   local _, document = curl {method = "GET", path = path}
@@ -95,14 +95,14 @@ while path do
   path = type(following) == "string"
     and following:sub(#gateway.base_url + #"/klaviyo" + 1)
 end
-print(("%-26s %d profiles on %d pages"):format("walk all profiles", profiles,
+print(("%-26s %d profiles on %d pages"):format("iterate all profiles", profiles,
   pages))
 
-show {name = "nobody's token", method = "GET", path = "/api/profiles",
+show {name = "no token", method = "GET", path = "/api/profiles",
   token = false, status = 401}
-show {name = "no such operation", method = "GET", path = "/api/passwords",
+show {name = "an unknown path", method = "GET", path = "/api/passwords",
   status = 404}
-show {name = "no such method", method = "PUT", path = "/api/profiles",
+show {name = "a method not allowed", method = "PUT", path = "/api/profiles",
   status = 405}
 
 local logs = gateway:stop()

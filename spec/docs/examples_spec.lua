@@ -71,15 +71,15 @@ describe("examples", function()
 
   it("make all of the routing reference's calls", function()
     local output = run "reference.lua"
-    assert.matches("walk all profiles +2500 profiles on 25 pages", output)
+    assert.matches("iterate all profiles +2500 profiles on 25 pages", output)
     assert.matches('a misspelt attribute .*did you mean "email"%?', output)
-    assert.equal(2, select(2, output:gsub("  … mended +201 ", "")))
+    assert.equal(2, select(2, output:gsub("  … corrected +201 ", "")))
   end)
 
   it("make its calls through the gateway, by curl", function()
     assert.is_nil(nginx.missing())
     local output = run "nginx/demo.lua"
-    assert.matches("walk all profiles +25%d profiles on 3 pages", output)
+    assert.matches("iterate all profiles +25%d profiles on 3 pages", output)
     assert.matches("the key in nginx's logs +no", output)
   end)
 
@@ -93,7 +93,7 @@ describe("examples", function()
 
   it("import JSON lines", function()
     local output = run "import_jsonl.lua"
-    assert.matches("2497 taken, 3 failed", output, 1, true)
+    assert.matches("2497 accepted, 3 failed", output, 1, true)
     assert.matches("line 1007: ", output, 1, true)
   end)
 end)
@@ -134,7 +134,7 @@ describe("examples, run against one sandbox,", function()
     output, status = import "email,plan\na@example.com,gold\nc@example.com,\n"
     assert.equal(0, status, output)
     assert.matches("2 completed, 0 failed, 0 unknown, 0 skipped, 0 bad rows; 0 "
-      .. "were settled by an earlier run", output, 1, true)
+      .. "were finished by an earlier run", output, 1, true)
     assert.equal(3, sandboxed.server:stats().resources.profile)
     local profile = sandboxed.client.profiles:first {
       filter = klaviyo.filter.equals("email", "a@example.com"),
@@ -156,10 +156,10 @@ describe("examples, run against one sandbox,", function()
     local output, status = import(lines(1, 2, "x"), "import_jsonl.lua")
     assert.equal(1, status, output)
     assert.matches("line 3: ", output, 1, true)
-    assert.matches("2 taken, 1 failed; 0 were settled", output, 1, true)
+    assert.matches("2 accepted, 1 failed; 0 were finished", output, 1, true)
     output, status = import(lines(1, 2, 3, 4), "import_jsonl.lua")
     assert.equal(0, status, output)
-    assert.matches("4 taken, 0 failed; 2 were settled", output, 1, true)
+    assert.matches("4 accepted, 0 failed; 2 were finished", output, 1, true)
     assert.equal(4, sandboxed.server:stats().events.distinct)
     assert.equal(0, sandboxed.server:stats().events.repeated)
     output, status = import(lines(5, 2, 3, 4), "import_jsonl.lua")

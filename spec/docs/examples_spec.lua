@@ -3,6 +3,7 @@
 local ask = require "spec.support.ask"
 local klaviyo = require "klaviyo"
 local nginx = require "spec.support.nginx"
+local programs = require "klaviyo.sandbox.program"
 local sandbox = require "spec.support.sandbox"
 local script = require "spec.support.script"
 local shell = require "klaviyo.sandbox.shell"
@@ -263,19 +264,27 @@ describe("examples in nginx, as they stand,", function()
     chmod -R a+rX /run/klaviyo
     cd /run/klaviyo
     export LUA_PATH="/run/klaviyo/lua/?.lua;/run/klaviyo/lua/?/init.lua;;"
-    export LUA_CPATH="/run/klaviyo/luajit/?.so;;" PATH="$PATH:/usr/sbin:/sbin"
+    export LUA_CPATH="/run/klaviyo/luajit/?.so;;"
     unset XDG_RUNTIME_DIR
     %s
-    nginx -c /run/klaviyo/examples/nginx/%s
+    %s
+    "$nginx" -c /run/klaviyo/examples/nginx/%s
     ask() { curl -sS -m 20 --noproxy "*" -o /run/body -w "%%{http_code}\n" "$@"; }
     %s
     cat /var/log/nginx/error.log >&2
   ]]
 
+  -- OpenResty needs no load_module, as each example says.
+  local function with_nginx()
+    local program = assert(programs.find())
+    return "nginx=" .. script.quote(program.path) .. (program.modules and ""
+      or "\n    sed -i '/^load_module/d' examples/nginx/*.conf")
+  end
+
   -- What the commands print, and nginx's log.
   local function run(example, prepare, commands)
     local root = script.shell("pwd -P"):match("[^\n]+")
-    local text = SETUP:format(root, root, root, prepare, example, commands)
+    local text = SETUP:format(root, root, root, with_nginx(), prepare, example, commands)
     local log = script.shell("mktemp"):match("[^\n]+")
     local output = script.shell(("timeout -k 2 60 unshare -m -n -p --fork --kill-child --mount-proc sh -c %s 2>%s")
       :format(script.quote(text), log))

@@ -160,7 +160,7 @@ describe("in nginx's phase", function()
 
   it("init no request is sent", function()
     for _, what in ipairs { ".call", ".each", ".map", ".run", ".sleep", ".track" } do
-      assert.matches("^false .*init_by_lua%(.-%):%d+: nothing can be sent in the phase init: .*init_worker_by_lua",
+      assert.matches("^false .*init_by_lua%(.-%):%d+: nothing can be sent in the phase init, .*init_worker_by_lua",
         one(instance, "init" .. what))
     end
     assert.equal("true GET", one(instance, "init.build"))

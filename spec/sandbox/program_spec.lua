@@ -99,7 +99,7 @@ describe("sandbox/program", function()
     local program, message = programs.find {nginx = dir .. "/none"}
     assert.is_nil(program)
     assert.matches("^nginx is missing: install it", message)
-    program, message = programs.find {modules = "/nowhere"}
+    program, message = find("nginx/1.26.3", "", {modules = "/nowhere"})
     assert.is_nil(program)
     assert.matches("^/nowhere/ngx_http_lua_module.so is missing", message)
   end)

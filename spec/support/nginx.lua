@@ -118,6 +118,8 @@ function M.start(options)
   local ok, dir = shell.run('mktemp -d "${TMPDIR:-/tmp}/klaviyo-nginx.XXXXXX"')
   assert(ok, dir)
   local self = setmetatable({ dir = dir:gsub("%s+$", "") }, Server)
+  -- OpenResty's access log is there unless the configuration names another.
+  assert(shell.run("mkdir " .. self.dir .. "/logs"))
   local output
   for _ = 1, 5 do
     self.port = shell.free_port({})

@@ -326,23 +326,6 @@ static int64_t start_ready (loop *l, int64_t now) {
 ** End of an attempt
 ** ======================================================= */
 
-static void report_to_budget (transfer *t, const attempt_result *a) {
-  request_queue *q = t->request_queue;
-  rate_limit limit;
-  t->budget_time = request_queue_renew(q, t->budget_time);
-  if (q->budget == NULL || q->bucket_count == 0)
-    return;
-  if (a->status == 429) /* other requests would be rejected as well */
-    budget_block(q->budget, &q->buckets[0], t->budget_time,
-                 a->retry_after > 0 ? (int64_t)a->retry_after * 1000
-                                    : RETRY_MIN_PACE_MS);
-  else if (a->status != 0 && headers_rate_limit(t->response.head.data,
-                                                t->response.head.size, &limit))
-    budget_learn(q->budget, q->buckets, q->bucket_count, &limit,
-                 t->budget_time);
-}
-
-
 /* Resets a transfer to its state before an attempt. */
 static void reset_attempt (loop *l, transfer *t) {
   size_t max_bytes = t->response.max_bytes;
@@ -406,7 +389,9 @@ static void attempt_ended (loop *l, transfer *t, CURLcode code) {
   if (a.status != 0)
     t->request_queue->origin->http_version = t->response.http_version;
   transfer_record_attempt(t, &a, clock_now());
-  report_to_budget(t, &a);
+  t->budget_time =
+      request_queue_finish(t->request_queue, t->budget_time, a.status,
+                           t->response.head.data, t->response.head.size);
   if (!retry_attempt(l, t, &a, now))
     finish(l, t);
 }

@@ -146,18 +146,11 @@ static int l_request_queue_take (lua_State *L) {
 */
 static int l_request_queue_finish (lua_State *L) {
   request_queue *q = check_request_queue(L, 1);
-  int64_t now = request_queue_renew(q, (int64_t)luaL_checknumber(L, 2));
-  lua_Number status = luaL_optnumber(L, 3, 0);
+  int64_t then = (int64_t)luaL_checknumber(L, 2);
+  long status = (long)luaL_optnumber(L, 3, 0);
   size_t size;
   const char *block = luaL_optlstring(L, 4, "", &size);
-  long retry_after = headers_retry_after(block, size);
-  rate_limit limit;
-  if (q->budget == NULL || q->bucket_count == 0)
-    return 0;
-  if (status == 429 && retry_after >= 0)
-    budget_block(q->budget, &q->buckets[0], now, (int64_t)retry_after * 1000);
-  else if (headers_rate_limit(block, size, &limit))
-    budget_learn(q->budget, q->buckets, q->bucket_count, &limit, now);
+  request_queue_finish(q, then, status, block, size);
   return 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/refcount.h"
+#include "http/retry.h"
 
 /* How many requests run to one origin at a time: the streams of HTTP/2, as many
 ** as servers commonly allow on one or a few connections, or else the
@@ -159,6 +160,24 @@ int64_t request_queue_renew (request_queue *q, int64_t then) {
   int64_t now = budget_now(q->budget);
   if (q->budget != NULL)
     budget_renew(q->budget, q->buckets, q->bucket_count, then, now);
+  return now;
+}
+
+
+/* After a 429 other requests would be rejected as well. */
+int64_t request_queue_finish (request_queue *q, int64_t then, long status,
+                              const char *head, size_t head_size) {
+  int64_t now = request_queue_renew(q, then);
+  rate_limit limit;
+  if (q->budget == NULL || q->bucket_count == 0 || status == 0)
+    return now;
+  if (status == 429) {
+    long seconds = headers_retry_after(head, head_size);
+    budget_block(q->budget, &q->buckets[0], now,
+                 seconds > 0 ? (int64_t)seconds * 1000 : RETRY_MIN_PACE_MS);
+  }
+  else if (headers_rate_limit(head, head_size, &limit))
+    budget_learn(q->budget, q->buckets, q->bucket_count, &limit, now);
   return now;
 }
 

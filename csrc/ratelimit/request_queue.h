@@ -86,6 +86,12 @@ void request_queue_remove (request_queue *q, queue_node *node);
 ** it is still running or has just ended. Returns the budget's current time. */
 int64_t request_queue_renew (request_queue *q, int64_t then);
 
+/* Does the same for a request that ended, and passes on to the budget what its
+** response says about the limits. 'status' is 0 without a response, whose raw
+** header block 'head' is. */
+int64_t request_queue_finish (request_queue *q, int64_t then, long status,
+                              const char *head, size_t head_size);
+
 /* Adds 'by' to the number of running requests. */
 void request_queue_count_running (request_queue *q, int by);
 

@@ -37,6 +37,17 @@ describe("a request queue", function()
     assert.is_true(seconds > 28 and seconds <= 30, tostring(seconds))
   end)
 
+  -- as for a request of the engine
+  it("is closed for a moment after a 429 that names no time", function()
+    for _, block in ipairs { "", "Retry-After: 0\r\n" } do
+      local request_queue = new { second = 3, minute = 60 }
+      request_queue:finish(request_queue:take(), 429, block)
+      local when, seconds = request_queue:take()
+      assert.is_nil(when)
+      assert.is_true(seconds > 0 and seconds <= 0.25, tostring(seconds))
+    end
+  end)
+
   it("reads the limits from a response", function()
     local request_queue = new { second = 3, minute = 60 }
     request_queue:finish(request_queue:take(), 200, "RateLimit-Limit: 1, 1;w=1, 15;w=60\r\n")

@@ -106,7 +106,7 @@ PROBES = $(OUT)/budget_probe $(OUT)/spec_fork.so $(OUT)/spec_slow_names.so \
 $(OUT)/budget_probe: spec/support/budget_probe.c csrc/ratelimit/budget.c $(CORE)
 	@mkdir -p $(@D)
 	$(SAY) '  CC  $@'
-	$(QUIET)$(CC) $(C_ALL) $(foreach name,pwrite clock_gettime, \
+	$(QUIET)$(CC) $(C_ALL) $(foreach name,pwrite posix_fallocate clock_gettime, \
 	  -Wl,--wrap=$(name)) -o $@ $< $(addprefix $(OUT)/obj/, \
 	  ratelimit/rate_limit_file.o ratelimit/usage.o \
 	  base/buffer.o base/clock.o base/file_lock.o http/headers.o) $(CURL_LIBS)

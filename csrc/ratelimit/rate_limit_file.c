@@ -234,12 +234,25 @@ static void give_to_group (const rate_limit_file *f) {
 }
 
 
-/* Allocates the first table on disk and writes the file's header. */
+/* Makes the file at least MIN_SIZE long. If the system can allocate it on disk,
+** a full disk is noticed here. Returns an error number. */
+static int allocate (rate_limit_file *f) {
+  int code = EOPNOTSUPP;
+#if !defined(__APPLE__)
+  code = posix_fallocate(f->fd, 0, MIN_SIZE);
+#endif
+  if ((code == EOPNOTSUPP || code == EINVAL) && f->size < MIN_SIZE)
+    code = ftruncate(f->fd, MIN_SIZE) == 0 ? 0 : errno;
+  return code;
+}
+
+
+/* Allocates the first table and writes the file's header. */
 static const char *fill (rate_limit_file *f, const header *before) {
   int code;
   if (f->max_size > 0 && f->max_size < MIN_SIZE)
     return strerror(EFBIG);
-  code = posix_fallocate(f->fd, 0, MIN_SIZE);
+  code = allocate(f);
   if (code != 0 && code != EOPNOTSUPP && code != EINVAL && code != EINTR)
     return strerror(code);
   if (f->size < MIN_SIZE)

@@ -13,6 +13,7 @@
 **   many KEY S M D COUNT NOW: takes from so many keys; how many were let go
 **   problem                  sleep MS
 **   full on|off: what is written fails as on a full disk
+**   unallocated: from now on the file system cannot allocate a file's blocks
 **   wall SECONDS: by which the wall clock is set
 **   close PATH: all descriptors but the first three; then opens another file
 **   forks COUNT: of children that take while two threads do, how many end well
@@ -36,10 +37,13 @@
 
 static budget *b;
 static bool full;         /* the disk */
+static bool unallocated;
 static int64_t wall;      /* seconds by which the wall clock is set */
 
 ssize_t __real_pwrite (int fd, const void *bytes, size_t size, off_t at);
 ssize_t __wrap_pwrite (int fd, const void *bytes, size_t size, off_t at);
+int __real_posix_fallocate (int fd, off_t from, off_t size);
+int __wrap_posix_fallocate (int fd, off_t from, off_t size);
 int __real_clock_gettime (clockid_t id, struct timespec *t);
 int __wrap_clock_gettime (clockid_t id, struct timespec *t);
 
@@ -49,6 +53,11 @@ ssize_t __wrap_pwrite (int fd, const void *bytes, size_t size, off_t at) {
     return __real_pwrite(fd, bytes, size, at);
   errno = ENOSPC;
   return -1;
+}
+
+
+int __wrap_posix_fallocate (int fd, off_t from, off_t size) {
+  return unallocated ? EINVAL : __real_posix_fallocate(fd, from, size);
 }
 
 
@@ -289,6 +298,10 @@ static void obey (char **w, int n) {
     puts(budget_problem(b) != NULL ? budget_problem(b) : "none");
   else if (strcmp(w[0], "full") == 0) {
     full = strcmp(w[1], "on") == 0;
+    puts("ok");
+  }
+  else if (strcmp(w[0], "unallocated") == 0) {
+    unallocated = true;
     puts("ok");
   }
   else if (strcmp(w[0], "wall") == 0) {

@@ -519,6 +519,12 @@ describe("the budget", function()
       assert.is_true(list[13] > 0)
     end)
 
+    it("can be on a file system that allocates no blocks, as ZFS: it has the same size", function()
+      local list = ask("unallocated", ("open %s/other own"):format(dir), take(T), "problem")
+      assert.same({ "ok", "ok", 0, "none" }, list)
+      assert.equal(#read(), #read(dir .. "/other"))
+    end)
+
     it("can exceed the file size limit of this process", function()
       assert.matches("too large", shell(("ulimit -f 8; echo 'open %s/budget own' | %s"):format(dir, quote(probe))))
       assert.equal("ok", open())

@@ -5,12 +5,13 @@
 #include "lua/binding.h"
 #include "lua/bindings.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #define SETTINGS "klaviyo.settings"
 #define MAX_DEADLINE 1e9
 #define MAX_RETRIES 1000000
-#define LARGEST_ANSWER 1e15 /* below the maximum of size_t */
+#define MAX_RESPONSE ((lua_Number)(SIZE_MAX / 2)) /* it fits a size_t */
 
 
 settings *check_settings (lua_State *L, int index) {
@@ -120,8 +121,7 @@ static int l_settings (lua_State *L) {
   s->connect_timeout_ms = milliseconds(L, "connect_timeout");
   s->deadline_ms = binding_ms(number(L, "deadline", MAX_DEADLINE));
   s->retries = (int)number(L, "retries", MAX_RETRIES);
-  s->max_response_bytes =
-      (size_t)number(L, "max_response_bytes", LARGEST_ANSWER);
+  s->max_response_bytes = (size_t)number(L, "max_response_bytes", MAX_RESPONSE);
   s->proxy = text(L, "proxy");
   s->ca_file = text(L, "ca_file");
   bad = add_headers(L, s);

@@ -233,6 +233,14 @@ describe("a response that is too large", function()
       end, { max_response_bytes = 99999 })
   end)
 
+  -- of which 32 bits would keep 0
+  it("succeeds if max_response_bytes is more than the memory can hold", function()
+    raw.with({ answers = { { body = '{"data":null}' } } }, function(server)
+      assert(client_of(server.url, { max_response_bytes = 2 ^ 32 }):call("get_profiles"))
+      assert(client_of(server.url, { max_response_bytes = 2 ^ 53 }):call("get_profiles"))
+    end)
+  end)
+
   it("succeeds at exactly max_response_bytes", function()
     local body = '{"data":"' .. ("x"):rep(989) .. '"}'
     raw.with({ answers = { { body = body } } }, function(server)

@@ -24,7 +24,7 @@ WARNINGS = -Wall -Wextra -pedantic -Wshadow -Wstrict-prototypes \
   -Wwrite-strings -Wundef -Wredundant-decls -Wdouble-promotion -Wvla \
   -Wnull-dereference -Wformat=2 -Wimplicit-fallthrough -Wpointer-arith \
   -Wcast-align -Wswitch-enum -Wunused-macros -Wmissing-declarations \
-  -Wconversion -Wno-sign-conversion \
+  -Wconversion -Wno-sign-conversion -Wno-c11-extensions \
   -Werror=implicit-function-declaration
 
 # what lua/klaviyo/util/shared_object.lua compares

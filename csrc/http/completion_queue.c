@@ -18,9 +18,18 @@
 #include "base/clock.h"
 #include "base/refcount.h"
 #include "http/completions.h"
+#include "http/socket.h"
 
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0
+#endif
+
+/* A process can open its own descriptors by path, so that no file is needed.
+** FreeBSD has O_PATH, but not these paths. */
+#if defined(O_PATH) && defined(__linux__) && !defined(KLAVIYO_PORTABLE)
+#define HAS_PATH_FD 1
+#else
+#define HAS_PATH_FD 0
 #endif
 
 #define IDLE_TIMEOUT_MS 5000
@@ -39,6 +48,7 @@ struct completion_queue {
   bool stopping; /* the listener was asked to stop */
   int64_t idle_timeout_ms, idle_since;
   int listener, path_fd; /* the listening socket; an O_PATH descriptor */
+  char directory[32];    /* of the socket's file; empty: no file is left */
   int socket;            /* the connection to the listener */
   struct completion_queue *next; /* in the list of open queues */
 };
@@ -55,8 +65,49 @@ static void close_fd (int *fd) {
 }
 
 
-completion_queue *completion_queue_new (void) {
+/* {======================================================
+** A condition that is waited for by the monotonic clock
+** ======================================================= */
+
+#if defined(__APPLE__)
+
+static void condition_init (pthread_cond_t *condition) {
+  pthread_cond_init(condition, NULL);
+}
+
+
+static int condition_wait (pthread_cond_t *condition, pthread_mutex_t *lock,
+                           int64_t deadline) {
+  int64_t ms = clock_left(deadline);
+  struct timespec left = {ms / 1000, ms % 1000 * 1000000};
+  return ms > 0 ? pthread_cond_timedwait_relative_np(condition, lock, &left)
+                : ETIMEDOUT;
+}
+
+#else
+
+static void condition_init (pthread_cond_t *condition) {
   pthread_condattr_t attributes;
+  pthread_condattr_init(&attributes);
+  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+  pthread_cond_init(condition, &attributes);
+  pthread_condattr_destroy(&attributes);
+}
+
+
+static int condition_wait (pthread_cond_t *condition, pthread_mutex_t *lock,
+                           int64_t deadline) {
+  struct timespec until = {(time_t)(deadline / 1000),
+                           (long)(deadline % 1000) * 1000000};
+  return pthread_cond_timedwait(condition, lock, &until);
+}
+
+#endif
+
+/* }====================================================== */
+
+
+completion_queue *completion_queue_new (void) {
   completion_queue *q = calloc(1, sizeof(*q));
   if (q == NULL)
     return NULL;
@@ -65,10 +116,7 @@ completion_queue *completion_queue_new (void) {
   q->idle_since = clock_ms();
   q->listener = q->path_fd = q->socket = -1;
   pthread_mutex_init(&q->lock, NULL);
-  pthread_condattr_init(&attributes);
-  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-  pthread_cond_init(&q->not_empty, &attributes);
-  pthread_condattr_destroy(&attributes);
+  condition_init(&q->not_empty);
   pthread_mutex_lock(&all_lock);
   q->next = all;
   all = q;
@@ -196,69 +244,84 @@ size_t completion_queue_size (completion_queue *q) {
 ** The listener
 ** ======================================================= */
 
-/* Binds the listening socket to a temporary path, which is unlinked before this
-** returns. The O_PATH descriptor remains: this process can connect through
-** it. */
-static const char *bind_listener (completion_queue *q, char *directory) {
-  struct sockaddr_un address;
-  const char *why = NULL;
-  memset(&address, 0, sizeof(address));
-  address.sun_family = AF_UNIX;
-  if (mkdtemp(directory) == NULL)
-    return strerror(errno);
-  (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/engine",
-                 directory);
-  q->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (q->listener < 0 ||
-      bind(q->listener, (struct sockaddr *)&address, sizeof(address)) != 0 ||
-      listen(q->listener, 8) != 0)
-    why = strerror(errno);
-  else {
-    q->path_fd = open(address.sun_path, O_PATH | O_CLOEXEC);
-    if (q->path_fd < 0)
-      why = strerror(errno);
-  }
-  unlink(address.sun_path);
-  rmdir(directory);
-  return why;
+static void write_path (const completion_queue *q, char *path, size_t size) {
+  (void)snprintf(path, size, "%s/engine", q->directory);
+}
+
+
+static void remove_file (completion_queue *q) {
+  char path[LISTENER_ADDRESS_SIZE];
+  if (q->directory[0] == '\0')
+    return;
+  write_path(q, path, sizeof(path));
+  unlink(path);
+  rmdir(q->directory);
+  q->directory[0] = '\0';
 }
 
 
 static void close_listener (completion_queue *q) {
   close_fd(&q->listener);
   close_fd(&q->path_fd);
+  remove_file(q);
+}
+
+
+/* Writes the address of the listening socket, whose file is at 'path'. */
+static bool set_address (completion_queue *q, const char *path, char *address) {
+#if HAS_PATH_FD
+  q->path_fd = open(path, O_PATH | O_CLOEXEC);
+  (void)snprintf(address, LISTENER_ADDRESS_SIZE, "unix:/proc/self/fd/%d",
+                 q->path_fd);
+  if (q->path_fd >= 0)
+    remove_file(q);
+  return q->path_fd >= 0;
+#else
+  (void)path;
+  (void)snprintf(address, LISTENER_ADDRESS_SIZE, "unix:%s/engine",
+                 q->directory);
+  return true;
+#endif
+}
+
+
+/* Binds the listening socket in a new directory, which belongs to this user
+** alone. */
+static const char *bind_listener (completion_queue *q, const char *parent,
+                                  char *address) {
+  struct sockaddr_un name;
+  memset(&name, 0, sizeof(name));
+  name.sun_family = AF_UNIX;
+  (void)snprintf(q->directory, sizeof(q->directory), "%s/klaviyo-XXXXXX",
+                 parent);
+  if (mkdtemp(q->directory) == NULL) {
+    q->directory[0] = '\0';
+    return strerror(errno);
+  }
+  write_path(q, name.sun_path, sizeof(name.sun_path));
+  q->listener = socket_open(AF_UNIX, SOCK_STREAM, 0);
+  if (q->listener < 0 || fcntl(q->listener, F_SETFL, O_NONBLOCK) != 0 ||
+      bind(q->listener, (struct sockaddr *)&name, sizeof(name)) != 0 ||
+      listen(q->listener, 8) != 0 || !set_address(q, name.sun_path, address))
+    return strerror(errno);
+  return NULL;
 }
 
 
 bool completion_queue_listen (completion_queue *q,
                               char address[LISTENER_ADDRESS_SIZE],
                               const char **why) {
-#if defined(O_PATH)
   /* in a container, /tmp may be read-only */
-  static const char *const directories[] = {"/tmp", "/dev/shm", "/var/tmp",
-                                            "/run"};
+  static const char *const parents[] = {"/tmp", "/dev/shm", "/var/tmp", "/run"};
   size_t i;
   completion_queue_disconnect(q);
-  for (i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
-    char directory[32];
-    (void)snprintf(directory, sizeof(directory), "%s/klaviyo-XXXXXX",
-                   directories[i]);
-    *why = bind_listener(q, directory);
+  for (i = 0; i < sizeof(parents) / sizeof(parents[0]); i++) {
+    *why = bind_listener(q, parents[i], address);
     if (*why == NULL)
-      break;
+      return true;
     close_listener(q);
   }
-  if (*why != NULL)
-    return false;
-  (void)snprintf(address, LISTENER_ADDRESS_SIZE, "unix:/proc/self/fd/%d",
-                 q->path_fd);
-  return true;
-#else
-  (void)q;
-  (void)address;
-  *why = "this system does not support O_PATH";
   return false;
-#endif
 }
 
 
@@ -269,6 +332,11 @@ static bool is_own_process (int fd) {
   socklen_t size = sizeof(peer);
   return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
          peer.pid == getpid();
+#elif defined(LOCAL_PEERPID)
+  pid_t peer;
+  socklen_t size = sizeof(peer);
+  return getsockopt(fd, SOL_LOCAL, LOCAL_PEERPID, &peer, &size) == 0 &&
+         peer == getpid();
 #else
   (void)fd;
   return true;
@@ -289,7 +357,7 @@ const char *completion_queue_accept (completion_queue *q) {
   close_listener(q);
   if (fd < 0)
     return why;
-  fcntl(fd, F_SETFD, FD_CLOEXEC);
+  socket_set_options(fd);
   pthread_mutex_lock(&q->lock);
   q->socket = fd;
   q->notified = q->stopping = false;
@@ -318,18 +386,11 @@ void completion_queue_request_stop (completion_queue *q) {
 
 
 void completion_queue_wait (completion_queue *q, long ms) {
-  struct timespec until;
+  int64_t deadline = clock_deadline(ms);
   int code = 0;
-  clock_gettime(CLOCK_MONOTONIC, &until);
-  until.tv_sec += ms / 1000;
-  until.tv_nsec += ms % 1000 * 1000000;
-  if (until.tv_nsec >= 1000000000L) {
-    until.tv_nsec -= 1000000000L;
-    until.tv_sec++;
-  }
   pthread_mutex_lock(&q->lock);
   while (q->completed.count == 0 && code == 0)
-    code = pthread_cond_timedwait(&q->not_empty, &q->lock, &until);
+    code = condition_wait(&q->not_empty, &q->lock, deadline);
   pthread_mutex_unlock(&q->lock);
 }
 

@@ -56,7 +56,9 @@ size_t completion_queue_size (completion_queue *q);
 #define LISTENER_ADDRESS_SIZE 64
 
 /* Opens a listening socket and writes its address for the client to connect to.
-** On failure returns false and sets '*why'. No file is left behind. */
+** On failure returns false and sets '*why'. No file is left behind: it is
+** removed before this returns or, if the client needs it, by accept and by
+** disconnect. */
 bool completion_queue_listen (completion_queue *q,
                               char address[LISTENER_ADDRESS_SIZE],
                               const char **why);

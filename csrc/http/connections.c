@@ -5,12 +5,13 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "http/socket.h"
 
 
 static connection **bucket_of (connections *c, int local_port) {
@@ -76,8 +77,7 @@ static bool add (connections *c, int fd) {
 /* A socket that cannot be listed is not used at all. */
 static curl_socket_t open_socket (void *self, curlsocktype purpose,
                                   struct curl_sockaddr *address) {
-  int fd = socket(address->family, address->socktype | SOCK_CLOEXEC,
-                  address->protocol);
+  int fd = socket_open(address->family, address->socktype, address->protocol);
   (void)purpose;
   if (fd < 0)
     return CURL_SOCKET_BAD;

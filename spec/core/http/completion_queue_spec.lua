@@ -119,6 +119,21 @@ describe("the listener of a completion queue", function()
     ]]
   end)
 
+  it("leaves no file behind", function()
+    run [[
+      local address = assert(queue:listen())
+      local folder = address:match("^unix:(.*)/engine$") -- where there is no O_PATH
+      local reader = (unix.stream or unix)()
+      assert(reader:connect(assert(address:match("^unix:(/.*)$"))))
+      assert(not folder or io.open(folder))
+      assert(queue:accept())
+      assert(not folder or not io.open(folder))
+      folder = assert(queue:listen()):match("^unix:(.*)/engine$")
+      queue:disconnect()
+      assert(not folder or not io.open(folder))
+    ]]
+  end)
+
   it("is this process; other processes are rejected", function()
     run([[
       local reader = (unix.stream or unix)()
@@ -162,6 +177,9 @@ describe("a completion queue", function()
     if not output then
       return pending("worlds of one's own")
     end
-    assert.matches("^true\tunix:/proc/self/fd/%d+\n$", output)
+    local address = output:match("^true\tunix:(%S+)\n$")
+    -- without O_PATH (make portable), the file remains until it is accepted
+    assert.is_truthy(address:find("^/proc/self/fd/%d+$")
+      or address:find("^/dev/shm/klaviyo%-%w+/engine$"), address)
   end)
 end)

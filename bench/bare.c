@@ -1,13 +1,13 @@
 /*
-** bare.c - the works of the bench by libcurl alone, for comparison: easy
-** handles used again, options set once, what comes is taken into a buffer.
-** Built with -DDECODE it hands each answer to lua-cjson, too.
+** bare.c - the workloads of the benchmark in C on libcurl, for comparison: it
+** reuses easy handles, sets options once, and reads responses into a buffer.
+** Built with -DDECODE, it decodes each response with lua-cjson.
 **
-**   bare WORK COUNT URL CA_FILE BODY_FILE HEADER ...
+**   bare WORKLOAD COUNT URL CA_FILE BODY_FILE HEADER ...
 **
-** WORK is "first", "get", "page" or "post": the same request COUNT times;
-** "walk": each page by the link in the one before; "posts": many at a time.
-** Prints "answers processor-seconds seconds peak-kB kB".
+** WORKLOAD is "first", "get", "page" or "post": the same request COUNT times;
+** "iterate": COUNT pages by their next links; "posts": concurrent requests.
+** Prints "responses processor-seconds seconds peak-kB kB".
 */
 #define _GNU_SOURCE 1
 
@@ -27,19 +27,19 @@
 #include <lualib.h>
 #endif
 
-#define IN_FLIGHT 100
+#define CONCURRENCY 100
 #define WARM 100
 
-typedef struct answer {
+typedef struct response {
   char *data;
-  size_t size, room;
-} answer;
+  size_t size, capacity;
+} response;
 
 static struct curl_slist *headers = NULL;
 static const char *ca_file;
 static char body[1 << 16];
 static size_t body_size = 0;
-static long good = 0;
+static long succeeded = 0;
 
 
 static void fail (const char *what) {
@@ -64,7 +64,7 @@ static void open_decoder (void) {
 
 
 /* Keeps the decoded value until the next one, as a program would. */
-static void decode (const answer *a) {
+static void decode (const response *a) {
   if (a->size == 0)
     return;
   lua_settop(lua, 2);
@@ -81,19 +81,19 @@ static void open_decoder (void) {
 }
 
 
-static void decode (const answer *a) {
+static void decode (const response *a) {
   (void)a;
 }
 
 #endif
 
 
-static size_t take (char *data, size_t one, size_t size, void *self) {
-  answer *a = self;
+static size_t on_body (char *data, size_t one, size_t size, void *self) {
+  response *a = self;
   (void)one;
-  if (a->size + size + 1 > a->room) {
-    a->room = (a->size + size + 1) * 2;
-    a->data = realloc(a->data, a->room);
+  if (a->size + size + 1 > a->capacity) {
+    a->capacity = (a->size + size + 1) * 2;
+    a->data = realloc(a->data, a->capacity);
     if (a->data == NULL)
       return 0;
   }
@@ -104,15 +104,15 @@ static size_t take (char *data, size_t one, size_t size, void *self) {
 }
 
 
-static size_t pass_over (char *data, size_t one, size_t size, void *self) {
+static size_t on_header (char *data, size_t one, size_t size, void *self) {
   (void)data;
   (void)self;
   return one * size;
 }
 
 
-/* What the core sets, too. */
-static CURL *prepare (const char *url, answer *a) {
+/* Sets the same options as the core. */
+static CURL *prepare (const char *url, response *a) {
   CURL *easy = curl_easy_init();
   curl_easy_setopt(easy, CURLOPT_URL, url);
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
@@ -125,8 +125,8 @@ static CURL *prepare (const char *url, answer *a) {
   curl_easy_setopt(easy, CURLOPT_PROXY, "");
   curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 65536L);
-  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, pass_over);
-  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take);
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, a);
   curl_easy_setopt(easy, CURLOPT_PRIVATE, a);
   if (body_size > 0) {
@@ -137,22 +137,22 @@ static CURL *prepare (const char *url, answer *a) {
 }
 
 
-static void note (CURL *easy, answer *a) {
+static void count_response (CURL *easy, response *a) {
   long status = 0;
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-  good += status >= 200 && status < 300;
+  succeeded += status >= 200 && status < 300;
   decode(a);
 }
 
 
-/* Puts the links.next of a page behind the origin of 'url', which is 'origin'
-** bytes long. */
+/* Replaces the path of 'url' by that of the page's links.next; the origin of
+** 'url' is 'origin' bytes long. */
 static bool next_link (const char *page, char *url, size_t origin,
-                       size_t room) {
+                       size_t capacity) {
   const char *at = strstr(page, "\"next\":\"");
   const char *path = at != NULL ? strstr(at, "/api/") : NULL;
   const char *end = path != NULL ? strchr(path, '"') : NULL;
-  if (end == NULL || origin + (size_t)(end - path) >= room)
+  if (end == NULL || origin + (size_t)(end - path) >= capacity)
     return false;
   memcpy(url + origin, path, (size_t)(end - path));
   url[origin + (size_t)(end - path)] = '\0';
@@ -160,16 +160,16 @@ static bool next_link (const char *page, char *url, size_t origin,
 }
 
 
-static void one_by_one (CURL *easy, answer *a, long count, char *url,
-                        size_t room) {
+static void sequentially (CURL *easy, response *a, long count, char *url,
+                        size_t capacity) {
   size_t origin = (size_t)(strstr(url, "/api/") - url);
   while (count-- > 0) {
     a->size = 0;
     if (curl_easy_perform(easy) != CURLE_OK)
       break;
-    note(easy, a);
-    if (room > 0) {
-      if (!next_link(a->data, url, origin, room))
+    count_response(easy, a);
+    if (capacity > 0) {
+      if (!next_link(a->data, url, origin, capacity))
         break;
       curl_easy_setopt(easy, CURLOPT_URL, url);
     }
@@ -177,21 +177,21 @@ static void one_by_one (CURL *easy, answer *a, long count, char *url,
 }
 
 
-static void many (const char *url, long count) {
-  static answer answers[IN_FLIGHT];
+static void concurrently (const char *url, long count) {
+  static response responses[CONCURRENCY];
   CURLM *multi = curl_multi_init();
   long started, ended = 0;
   int left, running;
-  for (started = 0; started < IN_FLIGHT && started < count; started++)
-    curl_multi_add_handle(multi, prepare(url, &answers[started]));
+  for (started = 0; started < CONCURRENCY && started < count; started++)
+    curl_multi_add_handle(multi, prepare(url, &responses[started]));
   while (ended < count) {
     CURLMsg *message;
     curl_multi_perform(multi, &running);
     while ((message = curl_multi_info_read(multi, &left)) != NULL) {
       CURL *easy = message->easy_handle;
-      answer *a;
+      response *a;
       curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&a);
-      note(easy, a);
+      count_response(easy, a);
       a->size = 0;
       ended++;
       curl_multi_remove_handle(multi, easy);
@@ -237,11 +237,11 @@ static long resident_kb (void) {
 
 int main (int argc, char **argv) {
   static char url[4096];
-  answer a = {NULL, 0, 0};
-  const char *work = argc > 5 ? argv[1] : "";
-  bool is_walk = strcmp(work, "walk") == 0;
-  bool is_first = strcmp(work, "first") == 0;
-  bool is_many = strcmp(work, "posts") == 0;
+  response a = {NULL, 0, 0};
+  const char *workload = argc > 5 ? argv[1] : "";
+  bool is_iteration = strcmp(workload, "iterate") == 0;
+  bool is_first = strcmp(workload, "first") == 0;
+  bool is_concurrent = strcmp(workload, "posts") == 0;
   double cpu = 0, wall = 0;
   struct rusage usage;
   CURL *easy;
@@ -260,19 +260,19 @@ int main (int argc, char **argv) {
   open_decoder();
   easy = prepare(url, &a);
   if (!is_first) {
-    one_by_one(easy, &a, is_many ? 1 : WARM, url, 0);
-    good = 0;
+    sequentially(easy, &a, is_concurrent ? 1 : WARM, url, 0);
+    succeeded = 0;
     cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
     wall = seconds(CLOCK_MONOTONIC);
   }
-  if (is_many)
-    many(url, count);
+  if (is_concurrent)
+    concurrently(url, count);
   else
-    one_by_one(easy, &a, count, url, is_walk ? sizeof(url) : 0);
+    sequentially(easy, &a, count, url, is_iteration ? sizeof(url) : 0);
   cpu = seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
   wall = seconds(CLOCK_MONOTONIC) - wall;
   getrusage(RUSAGE_SELF, &usage);
-  printf("%ld %.6f %.6f %ld %ld\n", good, cpu, wall, usage.ru_maxrss,
+  printf("%ld %.6f %.6f %ld %ld\n", succeeded, cpu, wall, usage.ru_maxrss,
          resident_kb());
   curl_easy_cleanup(easy);
   return 0;

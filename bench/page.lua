@@ -1,4 +1,4 @@
---- Writes the figures of a whole run of the bench into docs/benchmarks.md.
+--- Writes the figures of a full run of the benchmark into docs/benchmarks.md.
 
 local M = {}
 
@@ -15,17 +15,17 @@ local COLUMNS = {
   {"klaviyo-api", "klaviyo-api (node)"},
 }
 
--- The title, the work, the figure and the factor that gives the title's unit.
+-- The title, the workload, the figure, and the factor for the title's unit.
 local ROWS = {
   {"GET of 1 KB", "get", "cpu", 1e6},
   {"GET of a page, 100 profiles, 100 KB", "page", "cpu", 1e6},
   {"POST of an event", "post", "cpu", 1e6},
   {"GET of 1 KB over TLS", "tls", "cpu", 1e6},
-  {"iteration over 1,000 pages, a page", "walk", "cpu", 1e6},
+  {"iteration over 1,000 pages, a page", "iterate", "cpu", 1e6},
   {"POSTs, 100 at a time, 50 ms each", "posts", "cpu", 1e6},
   {"start to first response, ms of wall time", "first", "wall", 1e3, digits = true},
   {"MB resident after 10,000 GETs", "get", "rss", 1 / 1024, digits = true},
-  {"MB at most over 100,000 profiles", "walk", "peak", 1 / 1024, digits = true},
+  {"MB at most over 100,000 profiles", "iterate", "peak", 1 / 1024, digits = true},
 }
 
 -- 966 → "966", 1210.4 → "1,210"; with digits 9.64 → "9.6"
@@ -42,7 +42,7 @@ local function row(cells)
 end
 
 --- Returns the table of all figures in Markdown.
----@param figure fun(work: string, subject: string, what: string): number|nil  a median
+---@param figure fun(workload: string, subject: string, what: string): number|nil  a median
 ---@return string
 function M.table(figure)
   local heads, rules = {"µs of processor time a call"}, {"---"}
@@ -70,7 +70,7 @@ end
 
 --- Returns the page's text with new figures.
 ---@param text string  of docs/benchmarks.md
----@param system string  what was measured, and where
+---@param system string  the description of the machine and the clients
 ---@param figures string  what M.table returned
 ---@return string
 function M.filled(text, system, figures)

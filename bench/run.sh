@@ -1,12 +1,12 @@
 #!/bin/sh
-# make bench: what calls cost, beside libcurl alone and the clients of others;
-# what the first moments cost. For figures to quote the machine must be idle.
+# make bench: measures the cost of calls, compared with plain libcurl and other
+# clients, and the cost of starting. The machine must be idle.
 #
-#   bench/run.sh [ROUNDS [WORK ...]]
+#   bench/run.sh [ROUNDS [WORKLOAD ...]]
 set -eu
 cd "$(dirname "$0")/.."
 
-# whom the bench started does not outlive it
+# ends every nginx that the benchmark started
 trap 'for pid in build/bench/*/nginx.pid; do
   [ ! -s "$pid" ] || kill "$(cat "$pid")" 2>/dev/null || :
 done' EXIT
@@ -16,8 +16,8 @@ eval "$(make -s --no-print-directory env LUA=lua5.4)"
 bench() {
   LUA_PATH="$PWD/bench/?.lua;$LUA_PATH" "$@"
 }
-# Client and server on one core: to wake another one that sleeps costs who
-# wakes it as much as all that is compared here, or nothing, by chance.
+# Client and server run on one core: waking an idle core costs as much as a call,
+# or nothing, depending on its state.
 one_core=
 ! command -v taskset >/dev/null || one_core="taskset -c 0"
 bench $one_core lua5.4 bench/table.lua "$@"

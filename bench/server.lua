@@ -33,10 +33,10 @@ http {
 ]]
 
 --- Starts nginx.
----@param dir string  where its files are, or come to be
+---@param dir string  the directory of its files, which is created if necessary
 ---@param http string  its http block; $PORT and $TLS_PORT become free ports,
 --- $LISTEN_TLS the directives for TLS and HTTP/2
----@param values table<string, any>|nil  of other $NAMEs in it
+---@param values table<string, any>|nil  the values of other $NAMEs in the block
 ---@return table server  base_url, tls_url, port, tls_port, dir
 function M.start(dir, http, values)
   assert(shell.run(("mkdir -p %s && rm -f %s"):format(shell.quote(dir .. "/temp"), shell.quote(dir .. "/error.log"))))

@@ -1,6 +1,6 @@
 #!/bin/sh
-# make bench-setup: the clients that the bench compares with, and wrk. The
-# bench does without what is not there.
+# make bench-setup: installs the other clients of the benchmark, and wrk. The
+# benchmark skips clients that are not installed.
 set -u
 cd "$(dirname "$0")/.."
 

@@ -2,12 +2,12 @@
 ---
 ---   lua5.4 bench/start.lua [PROCESSES]
 ---
---- Medians over fresh processes (20 unless told otherwise), of processor time;
---- files are in the system's cache. The shared objects of the core are loaded
---- first and stand apart: that is the linker's time for libcurl and the many
---- libraries it brings, where the process has not got them anyway.
+--- Prints medians of processor time over new processes (default 20); the files are
+--- in the system's cache. The shared object of the core is loaded first and
+--- reported separately: that is the linker's time for libcurl and its libraries,
+--- unless the process has loaded them already.
 
--- What Lua 5.4 has to keep to; LuaJIT is measured for comparison.
+-- The limits for Lua 5.4; LuaJIT is measured for comparison.
 local MAX_MS, MAX_KB = 3, 400
 
 local STEPS = {"linking", "require", "new", "build", "kilobytes", "kept"}
@@ -71,7 +71,7 @@ local function measure(processes)
       n = n + 1
       figures[STEPS[n]][i] = tonumber(figure)
     end
-    assert(n == #STEPS, "a process did not say what it measured: " .. line)
+    assert(n == #STEPS, "a process did not print its figures: " .. line)
   end
   local medians = {}
   for step, list in pairs(figures) do
@@ -91,11 +91,11 @@ local function report(processes)
   print(("  %-26s %7.2f ms"):format("without the linking", total))
   print(("  %-26s %7.0f kB, %.0f after a collection"):format("Lua memory",
     found.kilobytes, found.kept))
-  local kept_to = jit or total <= MAX_MS and found.kilobytes <= MAX_KB
-  if not kept_to then
-    print(("  TOO MUCH: %d ms and %d kB at most"):format(MAX_MS, MAX_KB))
+  local within_limits = jit or total <= MAX_MS and found.kilobytes <= MAX_KB
+  if not within_limits then
+    print(("  TOO MUCH: the limits are %d ms and %d kB"):format(MAX_MS, MAX_KB))
   end
-  return kept_to
+  return within_limits
 end
 
 if arg[1] == "--child" then

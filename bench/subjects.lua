@@ -1,4 +1,4 @@
---- Who is measured: what to run, and whether it is there.
+--- The measured clients: their commands, and whether they are installed.
 
 local shell = require "klaviyo.sandbox.shell"
 
@@ -23,15 +23,15 @@ local HEADERS = {
 
 local PATHS = {
   get = "/api/profiles/one", first = "/api/profiles/one", post = "/api/events", posts = "/api/events",
-  page = "/api/profiles?page%5Bsize%5D=100", walk = "/api/profiles?page%5Bsize%5D=100",
+  page = "/api/profiles?page%5Bsize%5D=100", iterate = "/api/profiles?page%5Bsize%5D=100",
 }
 
--- A loop in C: it takes the whole URL, the body and the header fields.
+-- Returns the command of the loop in C: its arguments are the URL, the body and the header fields.
 local function bare(root, name)
-  return function(work, count, base, server)
-    local words = {quote(root .. "/build/bench/" .. name), work, count, quote(base .. PATHS[work]),
+  return function(workload, count, base, server)
+    local words = {quote(root .. "/build/bench/" .. name), workload, count, quote(base .. PATHS[workload]),
       quote(server.ca_file)}
-    local has_body = PATHS[work] == "/api/events"
+    local has_body = PATHS[workload] == "/api/events"
     words[#words + 1] = quote(has_body and server.body_file or "")
     for _, field in ipairs(HEADERS) do
       words[#words + 1] = quote(field)
@@ -44,31 +44,31 @@ local function bare(root, name)
 end
 
 local function script(root, lua, name)
-  return function(work, count, base, server)
+  return function(workload, count, base, server)
     return ("LUA_PATH=%s LUA_CPATH=%s %s %s %s %d %s %s"):format(
       quote(("%s/lua/?.lua;%s/lua/?/init.lua;%s/bench/?.lua;;"):format(root, root, root)),
       quote(("%s/build/%s/?.so;;"):format(root, lua)), lua, quote(("%s/bench/subjects/%s.lua"):format(root, name)),
-      work, count, quote(base), quote(server.ca_file))
+      workload, count, quote(base), quote(server.ca_file))
   end
 end
 
 local function node(root)
-  return function(work, count, base, server)
+  return function(workload, count, base, server)
     return ("NODE_PATH=%s NODE_EXTRA_CA_CERTS=%s node %s %s %d %s"):format(
       quote(root .. "/build/bench/node/node_modules"), quote(server.ca_file),
-      quote(root .. "/bench/subjects/klaviyo_api.js"), work, count, quote(base))
+      quote(root .. "/bench/subjects/klaviyo_api.js"), workload, count, quote(base))
   end
 end
 
-local function sequential(work)
-  return work ~= "posts" and work ~= "tls"
+local function sequential(workload)
+  return workload ~= "posts" and workload ~= "tls"
 end
 
---- All subjects, in the order of the table.
+--- Returns all clients, in the order of the table:
 ---   limit   the subject that its processor time is compared with
----   share   how much of a work's count it does, where it is slow
----   does    whether it can do a work at all; all works, if there is none
----   missing why it is not there
+---   share   the part of a workload's count that it runs, if it is slow
+---   does    whether it can run a workload; all workloads, if it is nil
+---   missing why it cannot be measured
 ---@param root string  of the checkout
 function M.list(root)
   local jit = "LuaJIT"
@@ -86,7 +86,7 @@ function M.list(root)
     local there = shell.run(("luajit -e 'require %q'"):format(module))
     list[#list + 1] = {name = name, command = script(root, "luajit", file), version = package_version(version),
       limit = "libcurl + cjson, " .. jit, does = does,
-      missing = not there and ("not there: make bench-setup, or apt-get install " .. version) or nil}
+      missing = not there and ("not installed: make bench-setup, or apt-get install " .. version) or nil}
   end
   peer("lua-curl", "curl", "lua_curl", "lua-curl", sequential)
   peer("lua-http", "http.client", "lua_http", "lua-http")
@@ -95,16 +95,17 @@ function M.list(root)
   local manifest = shell.read(root .. "/build/bench/node/node_modules/klaviyo-api/package.json")
   list[#list + 1] = {name = "klaviyo-api (node)", command = node(root), share = 0.3,
     version = manifest and manifest:match('"version":%s*"([^"]*)"'), limit = "libcurl + cjson, " .. jit,
-    missing = not (manifest and shell.run "node --version") and "not there: make bench-setup" or nil}
+    missing = not (manifest and shell.run "node --version") and "not installed: make bench-setup" or nil}
   return list
 end
 
---- One run of a work.
----@return table|nil {good, cpu, wall, peak, rss}: seconds for each answer, kilobytes
----@return string|nil why not
-function M.run(subject, work, server)
-  local count = math.max(1, math.floor(work.count * (subject.share or 1)))
-  local pipe = assert(io.popen(subject.command(work.task or work.name, count, work.base(server), server) .. " 2>&1"))
+--- Runs a workload once.
+---@return table|nil {cpu, wall, peak, rss}: seconds for each response, kilobytes
+---@return string|nil error
+function M.run(subject, workload, server)
+  local count = math.max(1, math.floor(workload.count * (subject.share or 1)))
+  local command = subject.command(workload.task or workload.name, count, workload.base(server), server)
+  local pipe = assert(io.popen(command .. " 2>&1"))
   local text = pipe:read("*a")
   pipe:close()
   local good, cpu, wall, peak, rss = text:match("^(%d+) ([%d.]+) ([%d.]+) (%d+) (%d+)\n$")

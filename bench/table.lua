@@ -1,7 +1,7 @@
---- make bench: the works of the bench by all subjects, turn by turn, and what
---- came of the goals. A run of all works writes docs/benchmarks.md.
+--- make bench: runs the workloads of the benchmark with all clients in turn, and
+--- compares the figures with the goals. A full run writes docs/benchmarks.md.
 ---
----   lua5.4 bench/table.lua [ROUNDS [WORK ...]]
+---   lua5.4 bench/table.lua [ROUNDS [WORKLOAD ...]]
 
 local clock = require("klaviyo.core").clock
 local klaviyo = require "klaviyo"
@@ -13,16 +13,16 @@ local upstream = require "upstream"
 local function plain(server) return server.base_url end
 local function tls(server) return server.tls_url end
 
-local WORKS = {
+local WORKLOADS = {
   {name = "get", title = "GET of 1 KB", count = 10000, base = plain},
   {name = "page", title = "GET of a page of 100 profiles, 100 KB", count = 500, base = plain},
   {name = "post", title = "POST of an event", count = 5000, base = plain},
-  {name = "tls", task = "get", title = "GET of 1 KB, TLS (HTTP/2 where it is spoken)", count = 5000, base = tls},
-  {name = "walk", title = "walk of 1,000 pages, 100,000 profiles; for each page", count = 1000, most = 3,
-    base = function(server) return server.base_url .. "/walk" end},
-  {name = "posts", title = "5,000 POSTs, answers after 50 ms, 100 in flight, TLS", count = 5000, most = 3,
-    base = function(server) return server.tls_url .. "/slow" end},
-  {name = "first", title = "start to first answer, the whole process", count = 1, base = plain, times = 4},
+  {name = "tls", task = "get", title = "GET of 1 KB, TLS (HTTP/2 if supported)", count = 5000, base = tls},
+  {name = "iterate", title = "iteration over 1,000 pages, 100,000 profiles; for each page", count = 1000,
+    max_repetitions = 3, base = function(server) return server.base_url .. "/iterate" end},
+  {name = "posts", title = "5,000 POSTs, responses after 50 ms, 100 at a time, TLS", count = 5000,
+    max_repetitions = 3, base = function(server) return server.tls_url .. "/slow" end},
+  {name = "first", title = "start to first response, the whole process", count = 1, base = plain, times = 4},
 }
 
 local function median(list)
@@ -32,39 +32,39 @@ local function median(list)
   return (sorted[math.floor(middle)] + sorted[math.ceil(middle)]) / 2
 end
 
--- runs[work][subject] = {cpu = {…}, wall = {…}, peak = {…}, rss = {…}}
+-- runs[workload][subject] = {cpu = {…}, wall = {…}, peak = {…}, rss = {…}}
 local runs = {}
 
-local function note(work, subject, figures)
-  local own = runs[work.name][subject.name] or {cpu = {}, wall = {}, peak = {}, rss = {}}
-  runs[work.name][subject.name] = own
+local function add_figures(workload, subject, figures)
+  local own = runs[workload.name][subject.name] or {cpu = {}, wall = {}, peak = {}, rss = {}}
+  runs[workload.name][subject.name] = own
   for name, list in pairs(own) do
     list[#list + 1] = figures[name]
   end
 end
 
-local function can(subject, work)
-  return not subject.missing and not (subject.does and not subject.does(work.name))
+local function can(subject, workload)
+  return not subject.missing and not (subject.does and not subject.does(workload.name))
 end
 
--- What a process takes from its start: its own clocks begin too late.
-local function run(subject, work, server)
+-- Measures "first" from outside: the clocks of a process start too late.
+local function run(subject, workload, server)
   local began = clock()
-  local figures, why = subjects.run(subject, work, server)
-  if figures and work.name == "first" then
+  local figures, why = subjects.run(subject, workload, server)
+  if figures and workload.name == "first" then
     figures.wall = clock() - began
   end
   return figures, why
 end
 
-local function measure(work, list, flush, server)
-  runs[work.name] = {}
-  for _ = 1, math.min(flush, work.most or flush) * (work.times or 1) do
+local function measure(workload, list, repetitions, server)
+  runs[workload.name] = {}
+  for _ = 1, math.min(repetitions, workload.max_repetitions or repetitions) * (workload.times or 1) do
     for _, subject in ipairs(list) do
-      if can(subject, work) and not subject.failed then
-        local figures, why = run(subject, work, server)
+      if can(subject, workload) and not subject.failed then
+        local figures, why = run(subject, workload, server)
         if figures then
-          note(work, subject, figures)
+          add_figures(workload, subject, figures)
         else
           subject.failed = why
           print(subject.name .. ": " .. why)
@@ -74,9 +74,9 @@ local function measure(work, list, flush, server)
   end
 end
 
--- The median of the ratios, round by round: a machine's speed drifts.
-local function ratio(work, name, other, what)
-  local own, base = runs[work] and runs[work][name], runs[work] and runs[work][other]
+-- Returns the median of the ratios of each round: the speed of a machine drifts.
+local function ratio(workload, name, other, what)
+  local own, base = runs[workload] and runs[workload][name], runs[workload] and runs[workload][other]
   if not own or not base then
     return nil
   end
@@ -87,14 +87,14 @@ local function ratio(work, name, other, what)
   return median(list)
 end
 
-local function show(work, list)
-  print(("\n%-46s %9s %9s   %s"):format(work.title, "CPU µs", "wall µs", "CPU, of libcurl + cjson"))
+local function show(workload, list)
+  print(("\n%-46s %9s %9s   %s"):format(workload.title, "CPU µs", "wall µs", "CPU, of libcurl + cjson"))
   for _, subject in ipairs(list) do
-    local own = runs[work.name][subject.name]
+    local own = runs[workload.name][subject.name]
     if subject.missing then
       print(("  %-44s %s"):format(subject.name, subject.missing))
     elseif own then
-      local factor = subject.limit and ratio(work.name, subject.name, subject.limit, "cpu")
+      local factor = subject.limit and ratio(workload.name, subject.name, subject.limit, "cpu")
       print(("  %-44s %8.1f %8.1f   %s"):format(subject.name, median(own.cpu) * 1e6, median(own.wall) * 1e6,
         factor and ("%.2f"):format(factor) or ""))
     end
@@ -102,11 +102,11 @@ local function show(work, list)
 end
 
 local function show_memory(list)
-  print(("\n%-46s %9s %9s %9s"):format("memory, MB resident", "first", "10,000", "walk"))
-  print(("%-46s %9s %9s %9s"):format("", "answer", "GETs", "(peak)"))
+  print(("\n%-46s %9s %9s %9s"):format("memory, MB resident", "first", "10,000", "iterate"))
+  print(("%-46s %9s %9s %9s"):format("", "response", "GETs", "(peak)"))
   for _, subject in ipairs(list) do
     local words = {("  %-42s"):format(subject.name)}
-    for _, pair in ipairs {{"first", "peak"}, {"get", "rss"}, {"walk", "peak"}} do
+    for _, pair in ipairs {{"first", "peak"}, {"get", "rss"}, {"iterate", "peak"}} do
       local own = runs[pair[1]] and runs[pair[1]][subject.name]
       words[#words + 1] = own and ("%9.1f"):format(median(own[pair[2]]) / 1024) or ("%9s"):format("")
     end
@@ -116,13 +116,13 @@ local function show_memory(list)
   end
 end
 
-local function difference(work, what, title, other)
-  local own = runs[work] and runs[work]["klaviyo, " .. title]
+local function difference(workload, what, title, other)
+  local own = runs[workload] and runs[workload]["klaviyo, " .. title]
   local base = runs.first and runs.first[other .. ", " .. title]
   return own and base and median(own[what]) - median(base[what])
 end
 
--- {what, most or least, figure by interpreter}
+-- {title, maximum or minimum, function that returns the figure for an interpreter}
 local GOALS = {
   {"GET of 1 KB: CPU, of libcurl + cjson", 1.2, function(title)
     return ratio("get", "klaviyo, " .. title, "libcurl + cjson, " .. title, "cpu")
@@ -132,16 +132,16 @@ local GOALS = {
   end},
   {"GET of 1 KB: times less CPU than klaviyo-api", 5, function(title)
     return ratio("get", "klaviyo-api (node)", "klaviyo, " .. title, "cpu")
-  end, least = true},
+  end, is_minimum = true},
   {"page of 100 KB: times less CPU than klaviyo-api", 2.5, function(title)
     return ratio("page", "klaviyo-api (node)", "klaviyo, " .. title, "cpu")
-  end, least = true},
-  {"start to first answer: ms above Lua + libcurl", 5, function(title)
+  end, is_minimum = true},
+  {"start to first response: ms above Lua + libcurl", 5, function(title)
     local seconds = difference("first", "wall", title, "libcurl + cjson")
     return seconds and seconds * 1e3
   end},
   {"100,000 profiles: peak MB above Lua + libcurl", 4, function(title)
-    local kb = difference("walk", "peak", title, "libcurl + cjson")
+    local kb = difference("iterate", "peak", title, "libcurl + cjson")
     return kb and kb / 1024
   end},
 }
@@ -149,10 +149,10 @@ local GOALS = {
 local function show_goals()
   print(("\n%-52s %9s %9s %9s"):format("goals", "", "Lua 5.4", "LuaJIT"))
   for _, goal in ipairs(GOALS) do
-    local words = {("  %-50s"):format(goal[1]), ("%9s"):format((goal.least and "≥ " or "≤ ") .. goal[2])}
+    local words = {("  %-50s"):format(goal[1]), ("%9s"):format((goal.is_minimum and "≥ " or "≤ ") .. goal[2])}
     for _, title in ipairs {"Lua 5.4", "LuaJIT"} do
       local figure = goal[3](title)
-      local good = figure and (goal.least and figure >= goal[2] or not goal.least and figure <= goal[2])
+      local good = figure and (goal.is_minimum and figure >= goal[2] or not goal.is_minimum and figure <= goal[2])
       words[#words + 1] = figure and ("%8.2f%s"):format(figure, good and " " or "!") or ("%9s"):format("-")
     end
     print(table.concat(words, " "))
@@ -178,8 +178,8 @@ end
 
 local function write_page(system)
   shell.write("docs/benchmarks.md", page.filled(shell.read "docs/benchmarks.md", system,
-    page.table(function(work, subject, what)
-      local own = runs[work][subject]
+    page.table(function(workload, subject, what)
+      local own = runs[workload][subject]
       return own and median(own[what])
     end)))
 end
@@ -193,7 +193,7 @@ local function event_body()
   }).body
 end
 
-local function main(root, flush, only)
+local function main(root, repetitions, only)
   local server = upstream.start(root .. "/build/bench/upstream")
   server.body_file = server.dir .. "/event.json"
   shell.write(server.body_file, event_body())
@@ -201,10 +201,10 @@ local function main(root, flush, only)
   local system = system_of(list)
   print(system)
   local ok, err = pcall(function()
-    for _, work in ipairs(WORKS) do
-      if next(only) == nil or only[work.name] then
-        measure(work, list, flush, server)
-        show(work, list)
+    for _, workload in ipairs(WORKLOADS) do
+      if next(only) == nil or only[workload.name] then
+        measure(workload, list, repetitions, server)
+        show(workload, list)
       end
     end
   end)

@@ -1,5 +1,5 @@
---- What the works of the bench ask: an nginx whose answers are fixed, so that
---- it is not what is measured.
+--- The server of the benchmark: an nginx with fixed responses, so that it costs
+--- little.
 
 local certs = require "klaviyo.sandbox.certs"
 local server = require "server"
@@ -27,8 +27,8 @@ local PAGE = [[
 {"data":[%s],"links":{"self":"https://a.klaviyo.com/api/profiles/","first":null,"last":null,"prev":null,
 "next":"https://a.klaviyo.com/api/profiles?page%%5Bcursor%%5D=%s"}}]]
 
--- Every answer of /walk leads to another cursor: $request_id is random. /far
--- takes 200 ms, never quite: or callers who met once would stay together.
+-- Every response of /iterate has another cursor: $request_id is random. /far takes
+-- about 200 ms: with a fixed time, callers that met once would stay synchronous.
 local HTTP = [[
   server {
     listen 127.0.0.1:$PORT;
@@ -40,7 +40,7 @@ local HTTP = [[
     location = /api/profiles { try_files /page.json =404; }
     location = /api/events { return 202; }
     location = /api/event-bulk-create-jobs { return 202; }
-    location = /walk/api/profiles { ssi on; ssi_types *; try_files /walk.json =404; }
+    location = /iterate/api/profiles { ssi on; ssi_types *; try_files /iterate.json =404; }
     location = /far/api/profiles/one {
       rewrite_by_lua_block { ngx.sleep(0.19 + 0.02 * math.random()) }
       try_files /profile.json =404;
@@ -68,7 +68,7 @@ local function page(cursor)
   return (PAGE:format(table.concat(list, ","), cursor):gsub("\n", ""))
 end
 
---- Starts it.
+--- Starts the server.
 ---@param dir string
 ---@return table server  base_url, tls_url, ca_file; stop()
 function M.start(dir)
@@ -76,7 +76,7 @@ function M.start(dir)
   assert(certs.make(dir))
   shell.write(dir .. "/profile.json", '{"data":' .. profile(1) .. "}")
   shell.write(dir .. "/page.json", page("c2Vjb25k"))
-  shell.write(dir .. "/walk.json", page('<!--# echo var="request_id" -->'))
+  shell.write(dir .. "/iterate.json", page('<!--# echo var="request_id" -->'))
   local self = server.start(dir, HTTP)
   self.ca_file = dir .. "/ca.pem"
   return self

@@ -267,7 +267,7 @@ reference: build
 	@$(ENV) $(LUA) -e 'package.path = "tools/?.lua;" .. package.path' \
 	  -e 'require("reference").main()'
 
-# the works of the bench by libcurl alone, and with lua-cjson
+# the workloads of the benchmark in C: libcurl, and libcurl with lua-cjson
 BARE = build/bench/bare build/bench/bare-lua5.4 build/bench/bare-luajit
 $(BARE): bench/bare.c
 	@mkdir -p $(@D)

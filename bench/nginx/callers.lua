@@ -1,5 +1,5 @@
--- For wrk: callers that know nothing of each other, and so do not all call at
--- once: each begins at some moment of the upstream's 200 ms.
+-- For wrk: independent callers, which do not call at the same time: each starts
+-- at a random moment of the upstream's 200 ms.
 local begun = 0
 
 function delay()  -- luacheck: ignore 111

@@ -1,6 +1,6 @@
---- make bench, in nginx: what 256 callers in one worker get of an upstream
---- that takes 200 ms, and what others of the worker's callers notice of it;
---- what tracking costs in log_by_lua.
+--- make bench, in nginx: the rate of 256 callers in one worker with an upstream
+--- that takes 200 ms; the latency of other requests to that worker; the cost of
+--- tracking in log_by_lua.
 ---
 ---   lua5.4 bench/nginx/table.lua [SECONDS]
 
@@ -8,7 +8,7 @@ local server = require "server"
 local shell = require "klaviyo.sandbox.shell"
 local upstream = require "upstream"
 
--- A blocking client has each wait for all before it: few, or no probe is answered.
+-- With a blocking client, each caller waits for all others: with many callers, no probe is answered.
 local CALLERS, BLOCKED = 256, 4
 
 local SPREAD = "-s bench/nginx/callers.lua"
@@ -20,7 +20,7 @@ local function milliseconds(text, percent)
   return figure and tonumber(figure) * UNITS[unit]
 end
 
--- Starts wrk; what it gives waits for it and has its figures.
+-- Starts wrk; returns a function that waits for its end and returns its figures.
 local function wrk(url, callers, seconds, more)
   local pipe = assert(io.popen(("wrk -t1 -c%d -d%ds --timeout 90s --latency %s %s 2>&1"):format(callers, seconds,
     more or "", shell.quote(url))))
@@ -43,8 +43,8 @@ local function row(name, load, ping, idle, direct)
     ping and idle and ("%.1f"):format(ping.late / idle.late) or ""))
 end
 
--- A load, with probes of the same worker while it lasts.
-local function under(front, url, callers, seconds)
+-- Runs wrk, and measures other requests to the same worker meanwhile.
+local function measure_load(front, url, callers, seconds)
   local load = url and wrk(url, callers, seconds, SPREAD)
   if load then
     shell.sleep(1)
@@ -78,7 +78,7 @@ end
 
 local function main(root, seconds)
   if not shell.run "command -v wrk" then
-    print "\nin nginx: not there: wrk (make bench-setup)"
+    print "\nin nginx: not measured: wrk is missing (make bench-setup)"
     return
   end
   local far = upstream.start(root .. "/build/bench/far")
@@ -86,14 +86,14 @@ local function main(root, seconds)
   local ok, err = pcall(function()
     print(("\n%-38s %8s %9s %9s %9s %9s %9s %9s"):format("in nginx, one worker, 200 ms upstream", "calls/s",
       "of direct", "p50 ms", "p99 ms", "ping p50", "ping p99", "of idle"))
-    local _, idle = under(front, nil, 0, seconds)
-    row("nobody calls", nil, idle)
-    local direct, ping = under(front, far.base_url .. "/far/api/profiles/one", CALLERS, seconds)
+    local _, idle = measure_load(front, nil, 0, seconds)
+    row("no calls", nil, idle)
+    local direct, ping = measure_load(front, far.base_url .. "/far/api/profiles/one", CALLERS, seconds)
     row(("wrk, %d callers, past the worker"):format(CALLERS), direct, ping, idle)
     local load
-    load, ping = under(front, front.base_url .. "/klaviyo", CALLERS, seconds)
+    load, ping = measure_load(front, front.base_url .. "/klaviyo", CALLERS, seconds)
     row(("klaviyo, %d callers"):format(CALLERS), load, ping, idle, direct)
-    load, ping = under(front, front.base_url .. "/blocking", BLOCKED, seconds)
+    load, ping = measure_load(front, front.base_url .. "/blocking", BLOCKED, seconds)
     row(("a blocking client, %d callers"):format(BLOCKED), load, ping, idle)
     front:stop()
     front = start_front(root, far)

@@ -1,9 +1,9 @@
---- The works of the bench by this library.
+--- The workloads of the benchmark with this library.
 
 local klaviyo = require "klaviyo"
 local measure = require "subjects.measure"
 
-local CONCURRENCY = 150  -- results come in order: some wait for a late one
+local CONCURRENCY = 150  -- above 100: results are in order, and some wait for a late one
 
 local client = klaviyo.new {
   base_url = arg[3], ca_file = arg[4], api_key = "pk_bench", proxy = "", pacing = false,
@@ -17,9 +17,9 @@ local function event(number)
   }
 end
 
-local works = {}
+local workloads = {}
 
-function works.get(count)
+function workloads.get(count)
   for _ = 1, count do
     local document = assert(client.profiles:get("one"))
     assert(document.data.attributes.email)
@@ -27,9 +27,9 @@ function works.get(count)
   return count
 end
 
-works.first = works.get
+workloads.first = workloads.get
 
-function works.page(count)
+function workloads.page(count)
   for _ = 1, count do
     local document = assert(client.profiles:list {page = {size = 100}})
     assert(#document.data == 100)
@@ -37,23 +37,23 @@ function works.page(count)
   return count
 end
 
-function works.post(count)
+function workloads.post(count)
   for number = 1, count do
     assert(client.events:create(event(number)))
   end
   return count
 end
 
-function works.walk(count)
-  local letters, walk = 0, client.profiles:each {limit = 100 * count}
-  for profile in walk do
+function workloads.iterate(count)
+  local letters, iterator = 0, client.profiles:each {limit = 100 * count}
+  for profile in iterator do
     letters = letters + #profile.attributes.email
   end
   assert(letters > 0)
-  return walk.count / 100
+  return iterator.count / 100
 end
 
-function works.posts(count)
+function workloads.posts(count)
   local number, good = 0, 0
   local function next_number()
     number = number + 1
@@ -68,4 +68,4 @@ function works.posts(count)
   return good
 end
 
-measure(works, require("klaviyo.core").clock)
+measure(workloads, require("klaviyo.core").clock)

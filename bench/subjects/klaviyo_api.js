@@ -1,12 +1,12 @@
-// The works of the bench by the official SDK: node klaviyo_api.js WORK COUNT
-// URL CA_FILE, with NODE_PATH and NODE_EXTRA_CA_CERTS set. Prints "answers
+// The workloads of the benchmark with the official SDK: node klaviyo_api.js WORKLOAD COUNT
+// URL CA_FILE, with NODE_PATH and NODE_EXTRA_CA_CERTS set. Prints "responses
 // processor-seconds seconds peak-kB kB".
 
 const { ApiKeySession, EventsApi, ProfilesApi } = require("klaviyo-api");
 
-const IN_FLIGHT = 100;
+const CONCURRENCY = 100;
 const WARM = 100;
-const [work, words, base] = process.argv.slice(2);
+const [workload, words, base] = process.argv.slice(2);
 const count = Number(words);
 
 const session = new ApiKeySession("pk_bench");
@@ -24,7 +24,7 @@ const event = (number) => ({ data: { type: "event", attributes: {
 
 const fail = (what) => { throw new Error(what); };
 
-const works = {
+const workloads = {
   async get(n) {
     for (let i = 0; i < n; i++) {
       const { body } = await profiles.getProfile("one");
@@ -46,7 +46,7 @@ const works = {
     }
     return n;
   },
-  async walk(n) {
+  async iterate(n) {
     let letters = 0;
     let pageCursor;
     for (let i = 0; i < n; i++) {
@@ -60,7 +60,7 @@ const works = {
   async posts(n) {
     let number = 0;
     let good = 0;
-    await Promise.all(Array.from({ length: IN_FLIGHT }, async () => {
+    await Promise.all(Array.from({ length: CONCURRENCY }, async () => {
       while (number < n) {
         const { response } = await events.createEvent(event(number++));
         if (response.status === 202) good++;
@@ -69,16 +69,16 @@ const works = {
     return good;
   },
 };
-works.first = works.get;
+workloads.first = workloads.get;
 
 const memory = (name) => require("fs").readFileSync("/proc/self/status", "utf8").match(`${name}:\\s*(\\d+)`)[1];
 
 async function main() {
-  if (!works[work]) return;
-  if (["get", "page", "post"].includes(work)) await works[work](WARM);
-  const before = work === "first" ? { user: 0, system: 0 } : process.cpuUsage();
+  if (!workloads[workload]) return;
+  if (["get", "page", "post"].includes(workload)) await workloads[workload](WARM);
+  const before = workload === "first" ? { user: 0, system: 0 } : process.cpuUsage();
   const began = process.hrtime.bigint();
-  const good = await works[work](count);
+  const good = await workloads[workload](count);
   const { user, system } = process.cpuUsage();
   const cpu = (user + system - before.user - before.system) / 1e6;
   const wall = Number(process.hrtime.bigint() - began) / 1e9;

@@ -1,4 +1,4 @@
---- The works of the bench by lua-curl: libcurl's easy interface.
+--- The workloads of the benchmark with lua-curl: libcurl's easy interface.
 
 local curl = require "curl"
 local measure = require "subjects.measure"
@@ -27,7 +27,7 @@ end
 local getter, poster = prepared(plain.headers), prepared(plain.body_headers)
 poster:setopt(curl.OPT_POST, 1)
 
--- It has no getinfo for the status: FAILONERROR stands in for it.
+-- lua-curl has no getinfo for the status: FAILONERROR replaces it.
 getter:setopt(curl.OPT_FAILONERROR, 1)
 poster:setopt(curl.OPT_FAILONERROR, 1)
 
@@ -43,6 +43,6 @@ local function ask(method, url, body)
   return body and 202 or 200, table.concat(parts)
 end
 
-local works = plain.works(arg[3], ask)
-works.first = works.get
-measure(works, require("socket").gettime)
+local workloads = plain.workloads(arg[3], ask)
+workloads.first = workloads.get
+measure(workloads, require("socket").gettime)

@@ -1,6 +1,6 @@
---- The works of the bench by lua-http: a connection that is used again; many
---- at a time by coroutines, each with one of its own (as streams of one HTTP/2
---- connection they stop for good after some hundreds).
+--- The workloads of the benchmark with lua-http: one reused connection; concurrent
+--- requests in coroutines, each with its own connection (as streams of one HTTP/2
+--- connection they stop after a few hundred requests).
 
 local cqueues = require "cqueues"
 local http_client = require "http.client"
@@ -9,7 +9,7 @@ local openssl_ctx = require "openssl.ssl.context"
 local measure = require "subjects.measure"
 local plain = require "subjects.plain"
 
-local IN_FLIGHT = 100
+local CONCURRENCY = 100
 
 local scheme, authority = arg[3]:match("^(%w+)://([^/]+)")
 local host, port = authority:match("^(.*):(%d+)$")
@@ -54,24 +54,24 @@ local function ask(method, url, body, own)
   if body then
     assert(stream:write_body_from_string(body))
   end
-  local answer = assert(stream:get_headers())
+  local response = assert(stream:get_headers())
   local text = assert(stream:get_body_as_string())
   stream:shutdown()
-  return tonumber(answer:get(":status")), text
+  return tonumber(response:get(":status")), text
 end
 
-local works = plain.works(arg[3], ask)
-works.first = works.get
+local workloads = plain.workloads(arg[3], ask)
+workloads.first = workloads.get
 
-function works.posts(count)
+function workloads.posts(count)
   local loop = cqueues.new()
   local number, good = 0, 0
-  for _ = 1, IN_FLIGHT do
+  for _ = 1, CONCURRENCY do
     loop:wrap(function()
       local own = connect()
       while number < count do
         number = number + 1
-        local status = ask("POST", arg[3] .. "/api/events", works.event(number), own)
+        local status = ask("POST", arg[3] .. "/api/events", workloads.event(number), own)
         good = good + (status == 202 and 1 or 0)
       end
     end)
@@ -80,4 +80,4 @@ function works.posts(count)
   return good
 end
 
-measure(works, cqueues.monotime)
+measure(workloads, cqueues.monotime)

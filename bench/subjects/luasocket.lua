@@ -1,4 +1,4 @@
---- The works of the bench by LuaSocket, which opens a connection for each call.
+--- The workloads of the benchmark with LuaSocket, which opens a connection for each call.
 
 local http = require "socket.http"
 local ltn12 = require "ltn12"
@@ -20,6 +20,6 @@ local function ask(method, url, body)
   return status, table.concat(parts)
 end
 
-local works = plain.works(arg[3], ask)
-works.first = works.get
-measure(works, require("socket").gettime)
+local workloads = plain.workloads(arg[3], ask)
+workloads.first = workloads.get
+measure(workloads, require("socket").gettime)

@@ -1,7 +1,7 @@
---- The frame of a subject in Lua:  SUBJECT.lua WORK COUNT URL CA_FILE
+--- Runs a workload of a client in Lua:  SUBJECT.lua WORKLOAD COUNT URL CA_FILE
 ---
---- Prints "answers processor-seconds seconds peak-kB kB" of a work, without
---- what came before; of "first" the processor time is the whole process's.
+--- Prints "responses processor-seconds seconds peak-kB kB". The times start after
+--- the warm-up; for "first", the processor time is that of the whole process.
 
 local WARM = 100
 local WARMED = {get = true, page = true, post = true}
@@ -15,18 +15,18 @@ local function memory(name)
   end
 end
 
----@param works table<string, fun(count: integer): integer>  each gives how many it did
+---@param workloads table<string, fun(count: integer): integer>  each returns the number of responses
 ---@param clock fun(): number
-return function(works, clock)
+return function(workloads, clock)
   local name, count = arg[1], tonumber(arg[2])
-  local work = works[name]
-  if not work then
+  local workload = workloads[name]
+  if not workload then
     return
   end
   if WARMED[name] then
-    work(WARM)
+    workload(WARM)
   end
   local cpu, wall = name == "first" and 0 or os.clock(), clock()
-  local good = work(count)
+  local good = workload(count)
   print(("%d %.6f %.6f %d %d"):format(good, os.clock() - cpu, clock() - wall, memory "VmHWM", memory "VmRSS"))
 end

@@ -1,5 +1,5 @@
---- What a program on a bare HTTP client does itself: header fields, documents,
---- the next link; JSON by lua-cjson.
+--- The code that a program needs with a plain HTTP client: header fields,
+--- documents, the next link; JSON by lua-cjson.
 
 local cjson = require "cjson"
 
@@ -24,36 +24,36 @@ local function event(number)
   }}}
 end
 
---- The works, one call after the other.
+--- Returns the workloads, with sequential calls.
 ---@param base string
 ---@param ask fun(method: string, url: string, body: string|nil): integer, string  status and body
-function M.works(base, ask)
+function M.workloads(base, ask)
   local function get(url)
     local status, body = ask("GET", url)
     assert(status == 200, status)
     return cjson.decode(body)
   end
-  local works = {}
-  function works.get(count)
+  local workloads = {}
+  function workloads.get(count)
     for _ = 1, count do
       assert(get(base .. "/api/profiles/one").data.attributes.email)
     end
     return count
   end
-  function works.page(count)
+  function workloads.page(count)
     for _ = 1, count do
       assert(#get(base .. "/api/profiles?page%5Bsize%5D=100").data == 100)
     end
     return count
   end
-  function works.post(count)
+  function workloads.post(count)
     for number = 1, count do
       local status = ask("POST", base .. "/api/events", event(number))
       assert(status == 202, status)
     end
     return count
   end
-  function works.walk(count)
+  function workloads.iterate(count)
     local letters, url = 0, base .. "/api/profiles?page%5Bsize%5D=100"
     for _ = 1, count do
       local page = get(url)
@@ -65,8 +65,8 @@ function M.works(base, ask)
     assert(letters > 0)
     return count
   end
-  works.event = event
-  return works
+  workloads.event = event
+  return workloads
 end
 
 return M

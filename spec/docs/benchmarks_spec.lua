@@ -1,4 +1,4 @@
--- make bench writes its figures between the marks of docs/benchmarks.md.
+-- make bench writes its figures between the marks in docs/benchmarks.md.
 
 package.path = "bench/?.lua;" .. package.path
 local page = require "page"
@@ -8,15 +8,15 @@ describe("docs/benchmarks.md", function()
   local text = file:read("*a")
   file:close()
 
-  local function figure(work, subject, what)
-    if subject == "lua-curl" and work == "tls" then
-      return nil  -- cannot do it
+  local function figure(workload, subject, what)
+    if subject == "lua-curl" and workload == "tls" then
+      return nil  -- the client does not support it
     end
-    return what == "cpu" and (work == "walk" and 1210.4e-6 or 41.2e-6)
+    return what == "cpu" and (workload == "iterate" and 1210.4e-6 or 41.2e-6)
       or what == "wall" and 0.0104 or 12100
   end
 
-  it("receives a row for each figure", function()
+  it("has a row for each workload", function()
     local rows = page.table(figure)
     assert.matches("| GET of 1 KB | 41 | 41 / 41 | **41 / 41** | 41 | 41 | 41 "
       .. "| 41 |\n", rows, 1, true)
@@ -27,14 +27,14 @@ describe("docs/benchmarks.md", function()
     assert.matches("100,000 profiles | 11.8 |", rows, 1, true)
   end)
 
-  it("has the columns and rows that are written", function()
+  it("contains the columns and rows of the generated table", function()
     for line in page.table(figure):gmatch("[^\n]+") do
       local title = line:match("^| ([^|]+) |")
       assert.truthy(text:find("| " .. title .. " |", 1, true), title)
     end
   end)
 
-  it("keeps its text around the figures", function()
+  it("keeps its text around the generated figures", function()
     local filled = page.filled(text, "a system", "| 41 |\n")
     assert.equal(filled, page.filled(filled, "a system", "| 41 |\n"))
     assert.matches("\na system\n\n| 41 |\n\n<!-- /bench -->", filled, 1, true)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What clang-tidy (.clang-tidy) and cppcheck find in the C sources, as they
-# are for Linux and as they are for other systems.
+# Runs clang-tidy (.clang-tidy) and cppcheck on the C sources, as compiled for
+# Linux and for other systems.
 set -u
 cd "$(dirname "$0")/.."
 
@@ -20,9 +20,9 @@ tidy() { # name, flag, sources
   }
 }
 
-# Not told of: variables declared at the top; the signatures of callbacks;
-# conditions that are known for good, since cppcheck sees neither what a call
-# changes nor, by times, the other way into a loop.
+# Suppressed: variables declared at the top; the signatures of callbacks;
+# conditions that cppcheck believes constant, since it does not see the effects
+# of a call.
 check() { # name, flag
   echo "cppcheck, $1"
   cppcheck --quiet --std=c99 --error-exitcode=1 --inline-suppr \

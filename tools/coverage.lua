@@ -1,14 +1,14 @@
--- What tools/coverage.sh gathered, as a table: lines of code, those of them
--- that ran, and their share, for each file and in all.
+-- Prints the result of tools/coverage.sh as a table: the lines of code, the lines
+-- that ran, and their share, for each file and in total.
 --
 --   lua5.4 tools/coverage.lua DIRECTORY-OF-LUA-COUNTS GCOV-OUTPUT [-v]
 --
--- With -v also which lines did not run. Exit status 1 where less than FLOOR of
--- the core or of the face ran.
+-- With -v it also lists the lines that did not run. Exits with status 1 if less
+-- than MINIMUM per cent of the core or of the Lua API ran.
 
-local FLOOR = 90
+local MINIMUM = 90
 
--- Not of the face: what runs in an nginx, where nothing is counted. There it is
+-- Not of the Lua API: what runs in an nginx, where nothing is counted. There it is
 -- the specs themselves that tell.
 local IN_NGINX = {"^klaviyo/sandbox", "^klaviyo/gateway", "^klaviyo/webhook/receiver",
   "^klaviyo/nginx", "^klaviyo/tasks/scheduler/nginx", "^klaviyo/outbox/timer"}
@@ -25,8 +25,8 @@ local function lines_of(command)
   return list
 end
 
--- Lines that a compiler puts code on; where there is nothing but the end of a
--- block, it is never reached after a return.
+-- Returns the lines for which the compiler generates code, except those with only
+-- the end of a block, which is not reached after a return.
 local function lua_lines(path)
   local texts, code = {}, {}
   for text in io.lines(path) do
@@ -43,7 +43,7 @@ local function lua_lines(path)
   return code
 end
 
-local files = {}  -- name → { line → did it run? }
+local files = {}  -- name → {line → whether it ran}
 
 for _, path in ipairs(lines_of("find lua -name '*.lua' ! -path '*/revisions/*'")) do
   files[path] = lua_lines(path)
@@ -60,7 +60,7 @@ for _, path in ipairs(lines_of("find '" .. directory .. "' -type f")) do
   end
 end
 
--- Of a file that is built in several ways, all count.
+-- A file may be built several times: a line counts if it ran in one of them.
 local source
 for line in io.lines(gcov) do
   local count, number, text = line:match("^%s*([^:]+):%s*(%d+):(.*)$")
@@ -74,7 +74,7 @@ for line in io.lines(gcov) do
 end
 files[""] = nil
 
-local groups = {{"the core (csrc)", "^csrc/"}, {"the face (lua)", "^lua/"},
+local groups = {{"the core (csrc)", "^csrc/"}, {"the Lua API (lua)", "^lua/"},
   {"what runs in nginx, too, where nothing is counted", ""}}
 
 local function group_of(name)
@@ -90,7 +90,7 @@ local function group_of(name)
   end
 end
 
--- 3-5 9 12-20
+-- Returns line numbers as ranges: "3-5 9 12-20".
 local function ranges(numbers)
   local list, first, last = {}, nil, nil
   for _, number in ipairs(numbers) do
@@ -132,9 +132,9 @@ for i, group in ipairs(groups) do
   end
   local share = 100 * group.ran / math.max(group.all, 1)
   print(("%6d of %6d  %5.1f %%  %s\n"):format(group.ran, group.all, share, group[1]))
-  good = good and (i > 2 or share >= FLOOR)
+  good = good and (i > 2 or share >= MINIMUM)
 end
 if not good then
-  print("coverage: less than " .. FLOOR .. " % ran")
+  print("coverage: less than " .. MINIMUM .. " % ran")
   os.exit(1)
 end

@@ -1,16 +1,16 @@
 #!/bin/sh
-# Which lines run in the specs, under Lua 5.4: those of the core, as gcov counts
-# them, and those of lua/, as our own hook does (coverage_hook.c). What a spec
-# says is of no matter here: objects that are counted in show other symbols.
+# Counts the lines that run in the specs, under Lua 5.4: those of the core by gcov,
+# those of lua/ by a hook (coverage_hook.c). The results of the specs do not
+# matter: objects built for coverage have more symbols.
 #
-#   tools/coverage.sh [-v]      -v: also which lines did not run
+#   tools/coverage.sh [-v]      -v: also lists the lines that did not run
 set -eu
 cd "$(dirname "$0")/.."
 
 all=build/coverage
 rm -rf "$all"
 mkdir -p "$all/lua"
-# what runs in an nginx is counted by nobody
+# code in nginx is not counted
 specs=$(find spec -name '*_spec.lua' ! -path 'spec/nginx/*' \
   ! -path 'spec/gateway/*' \
   ! -name 'receiver_spec.lua' | sort | tr '\n' ' ')
@@ -24,7 +24,7 @@ hook="package.loadlib('$PWD/$all/coverage_hook.so', 'luaopen_coverage_hook')()"
 COVERAGE="$PWD/$all/lua" LUA_INIT_5_4="$hook" \
   $make spec LUA=lua5.4 OUT="$all/lua5.4" $ours \
   SPEC="--exclude-tags=memory,time $specs" >"$all/lua5.4.txt" 2>&1 || :
-summary=$(grep -E "^[0-9]+ success" "$all/lua5.4.txt") # or it never ended
+summary=$(grep -E "^[0-9]+ success" "$all/lua5.4.txt") # fails if the specs did not end
 echo "counted in: $summary"
 
 for notes in $(find "$all" -name '*.gcda' ! -path '*/digest/*'); do

@@ -16,9 +16,9 @@
 #define LINES 4096
 
 typedef struct source {
-  const char *known;  /* as Lua has it: the same text, as long as it lives */
-  char *name;         /* NULL: a free place */
-  char *ran;          /* a flag for each line; NULL: not ours */
+  const char *known;  /* Lua's pointer, valid as long as the text */
+  char *name;         /* NULL: a free slot */
+  char *ran;          /* a flag for each line; NULL: another file */
 } source;
 
 static source sources[SOURCES];
@@ -34,7 +34,7 @@ static int is_ours (const char *name) {
 static source *find (const char *name) {
   size_t i = ((size_t)name >> 4) & (SOURCES - 1), n;
   if (name[0] != '@')
-    return NULL;  /* a text, of which there may be thousands */
+    return NULL;  /* a chunk from a string */
   for (n = 0; n < SOURCES; n++, i = (i + 1) & (SOURCES - 1)) {
     source *s = &sources[i];
     if (s->name == NULL) {
@@ -79,7 +79,7 @@ static void leave (void) {
 }
 
 
-/* All coroutines that the main one makes have its hook. */
+/* Coroutines inherit the hook of the main one. */
 int luaopen_coverage_hook (lua_State *L) {
   lua_sethook(L, count, LUA_MASKLINE, 0);
   atexit(leave);

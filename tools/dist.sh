@@ -1,7 +1,7 @@
 #!/bin/sh
-# make dist: all that is tracked as build/klaviyo-VERSION.tar.gz, and for every
-# rockspec a source rock of it, which builds from nothing but itself. The same
-# tree gives the same bytes.
+# make dist: packs all tracked files as build/klaviyo-VERSION.tar.gz, and for each
+# rockspec a source rock that contains everything it needs. The same tree always
+# results in the same bytes.
 set -eu
 cd "$(dirname "$0")/.."
 version=$(lua5.4 -e 'io.write(dofile "lua/klaviyo/version.lua")')
@@ -20,7 +20,7 @@ gzip -9 -n "$work/$name.tar"
 cp "$work/$name.tar.gz" build/
 echo "build/$name.tar.gz"
 
-# The rockspec of a release is that of the tree, but for where it is from.
+# The rockspec of a release has another version and source URL.
 for scm in rockspec/*-scm-1.rockspec; do
   rock=$(basename "$scm" -scm-1.rockspec)-$version-1
   sed -e "s|^version = \"scm-1\"|version = \"$version-1\"|" \

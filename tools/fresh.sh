@@ -1,13 +1,13 @@
 #!/bin/sh
-# The acceptance check: in a bare Debian with git, make and certificates and
-# nothing else, a clone of this repository's HEAD does `make demo` and then
-# `make test`. Root only; needs debootstrap and a working apt.
+# The acceptance check: runs `make demo` and then `make test` in a clone of this
+# repository's HEAD, in a bare Debian with git, make and certificates only. It
+# needs root, debootstrap and a working apt.
 #
 #   tools/fresh.sh [target ...]      other targets than demo and test
 #
-# SUITE=trixie         another release than bookworm
-# FRESH_BASE=file.tar  keeps the bare system there for the next time
-# FRESH_SECONDS=900    what all targets may take together
+# SUITE=trixie         uses another release than bookworm
+# FRESH_BASE=file.tar  keeps the bare system in this file for the next run
+# FRESH_SECONDS=900    the time limit for all targets together
 set -eu
 
 suite=${SUITE:-bookworm}
@@ -18,14 +18,14 @@ repository=$(cd "$(dirname "$0")/.." && pwd)
 say() { echo "fresh: $*"; }
 fail() { say "$*" >&2; exit 1; }
 
-[ "$(id -u)" -eq 0 ] || fail "root only: it makes a root of its own"
+[ "$(id -u)" -eq 0 ] || fail "must run as root: it uses chroot"
 command -v debootstrap >/dev/null || fail "debootstrap is missing"
 
 work=$(mktemp -d)
 root=$work/root
 mkdir "$root"
 
-# what still runs inside, found by its root directory
+# prints the pids of processes with this root directory
 inside() {
   for process in /proc/[0-9]*; do
     if [ "$(readlink "$process/root" 2>/dev/null)" = "$root" ]; then
@@ -43,9 +43,9 @@ cleanup() {
       umount "$root/$mounted" || umount -l "$root/$mounted" || :
     fi
   done
-  # never delete through a mount that would not go
+  # never delete through a mount that could not be removed
   if grep -q " $root/" /proc/mounts; then
-    say "left behind: $root" >&2
+    say "not deleted, still mounted: $root" >&2
   else
     rm -rf "$work"
   fi
@@ -55,8 +55,8 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# The mirror and the way to it are this machine's own; of another release it
-# is taken to have what it has of ours: "uri release component".
+# Prints "uri release component" of this machine's mirror. For another release,
+# the mirror is assumed to have the same components.
 . /etc/os-release
 sources() {
   apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' \
@@ -68,7 +68,7 @@ if [ -z "$(sources)" ]; then
 fi
 mirror=$(sources | awk -v suite="$suite" '$2 == suite && $3 == "main" {
   print $1; exit }')
-[ -n "$mirror" ] || fail "apt here knows no mirror of Debian"
+[ -n "$mirror" ] || fail "apt has no mirror of Debian"
 eval "$(apt-config shell proxy Acquire::http::Proxy)"
 if [ -n "${proxy:-}" ] && [ "$proxy" != DIRECT ]; then
   export http_proxy="${http_proxy:-$proxy}"
@@ -97,7 +97,7 @@ done
 if [ -d /etc/apt/auth.conf.d ]; then
   cp -rL /etc/apt/auth.conf.d "$root/etc/apt/"
 fi
-# a mirror may be behind https of a private authority
+# a mirror may have a certificate of a private authority
 mkdir -p "$root/usr/local/share/ca-certificates"
 for file in /usr/local/share/ca-certificates/*.crt; do
   if [ -f "$file" ]; then
@@ -142,9 +142,9 @@ for target in $targets; do
   [ "$status" -eq 0 ] || exit 1
 done
 if [ "$(listens)" -gt "$before" ]; then
-  fail "something was left listening on port 80"
+  fail "a process still listens on port 80"
 fi
 if [ -n "$(inside)" ]; then
-  fail "something was left running: $(inside | tr '\n' ' ')"
+  fail "processes still run: $(inside | tr '\n' ' ')"
 fi
 say "passed: $targets, $(($(date +%s) - start)) s"

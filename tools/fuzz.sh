@@ -1,9 +1,9 @@
 #!/bin/sh
-# Runs fuzz targets (spec/fuzz/*.c, built by make), two at a time, each for so
-# many seconds. Every one starts from its seeds (spec/fuzz/seeds/TARGET) and from
-# what earlier runs found of interest (build/fuzz/corpus/TARGET). An input that
-# breaks one is kept, and its path is printed: BINARY PATH runs it again, and it
-# becomes a seed once the bug is fixed.
+# Runs fuzz targets (spec/fuzz/*.c, built by make), two at a time, each for SECONDS.
+# A target starts from its seeds (spec/fuzz/seeds/TARGET) and from the inputs that
+# earlier runs found (build/fuzz/corpus/TARGET). Keeps an input that fails, and
+# prints its path: BINARY PATH runs it again. Add it to the seeds when the bug is
+# fixed.
 #
 #   tools/fuzz.sh SECONDS TARGET...
 set -u
@@ -14,7 +14,7 @@ if [ "$1" != -- ]; then
   shift
   mkdir -p build/fuzz/broken
   printf '%s\n' "$@" | xargs -n 1 -P "${JOBS:-2}" "$0" --
-  exit # with what xargs says: whether all were good
+  exit # with the status of xargs: 0 if all targets passed
 fi
 
 target=$2
@@ -33,10 +33,10 @@ UBSAN_OPTIONS=print_stacktrace=1 "build/fuzz/$target" \
 status=$?
 runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
 if [ "$status" -eq 0 ]; then
-  echo "fuzz: $target: $runs inputs, nothing broke it"
+  echo "fuzz: $target: $runs inputs, no failure"
   exit 0
 fi
-echo "fuzz: $target: broken (exit status $status, the whole of it in $log)"
+echo "fuzz: $target: broken (exit status $status; see $log)"
 grep -E 'does not hold|^SUMMARY|runtime error|Test unit written' "$log"
-sed -n 's/.*Test unit written to \(.*\)/fuzz: again by: build\/fuzz\/'"$target"' \1/p' "$log"
+sed -n 's/.*Test unit written to \(.*\)/fuzz: run it again: build\/fuzz\/'"$target"' \1/p' "$log"
 exit 1

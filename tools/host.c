@@ -1,7 +1,7 @@
 /*
-** A bare Lua interpreter, to be compiled with sanitizers: they must be in the
-** program from its start, and preloading them would put them into every
-** child process as well. Closes its state, so that what is left is a leak.
+** A minimal Lua interpreter, to be compiled with sanitizers: they must be part
+** of the program, since preloading them would affect every child process.
+** Closes its state, so that memory which remains is a leak.
 **
 **   host [-e chunk] [script [argument ...]]
 */

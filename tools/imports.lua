@@ -1,16 +1,16 @@
--- The graph of imports, read from the sources: `require` and lazy requires of
--- the Lua files, `#include` of the C files. Prints it by folder, and fails on
--- a cycle, on an import against the order of the layers, and on a plain C file
--- that includes Lua's headers.
+-- Prints the graph of imports by folder, read from the sources: `require` and
+-- lazy requires in Lua files, `#include` in C files. Fails on a cycle, on an import
+-- against the order of the layers, and on a plain C file that includes Lua's
+-- headers.
 --
 --   lua5.4 tools/imports.lua [-v]   from the repository's root; -v: every file
 
 package.path = (arg[0]:match("^(.*/)") or "./") .. "?.lua;" .. package.path
 local sources = require "sources"
 
--- The layers from the lowest to the highest. A folder may import itself, those
--- of its own layer and those before it. A file directly in lua/klaviyo/ is
--- named alone.
+-- The layers from the lowest to the highest. A folder may import itself, the
+-- folders of its layer and those of lower layers. A file directly in lua/klaviyo/
+-- has its own name here.
 local LUA_LAYERS = {
   {"version", "core", "digest", "util"},
   {"values"},

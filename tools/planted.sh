@@ -1,7 +1,6 @@
 #!/bin/sh
-# Whether the fuzz targets find what they are there for: each bug of
-# spec/fuzz/planted is planted in a copy of the sources, and its target has a
-# minute to find it.
+# Checks that the fuzz targets find bugs: plants each bug of spec/fuzz/planted in a
+# copy of the sources, and runs its target for up to a minute.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -15,7 +14,7 @@ while read -r target file change; do
   case $target in \#* | '') continue ;; esac
   sed -E "$change" "$file" >"$copy/$file"
   if cmp -s "$file" "$copy/$file"; then
-    echo "planted: $target: $file has no such place: $change"
+    echo "planted: $target: the change does not apply to $file: $change"
     bad=1
     continue
   fi
@@ -23,7 +22,7 @@ while read -r target file change; do
   make --no-print-directory -C "$copy" fuzz SECONDS=60 TARGET="$target" \
     </dev/null >"$copy/$target.txt" 2>&1 || :
   if grep -q "^fuzz: $target: broken" "$copy/$target.txt"; then
-    echo "planted: $target: found in $(($(date +%s) - began)) s, build and all"
+    echo "planted: $target: found in $(($(date +%s) - began)) s, including the build"
   else
     echo "planted: $target: not found; see $copy/$target.txt"
     bad=1

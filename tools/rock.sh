@@ -1,7 +1,7 @@
 #!/bin/sh
-# Lints the rockspec, installs the rock into empty trees, from here and from
-# what `make dist` packs, and runs the specs of spec/rock on what was installed,
-# from an empty directory. Fetches nothing.
+# Lints the rockspec, installs the rock into empty trees, from the sources and from
+# the package of `make dist`, and runs the specs of spec/rock on the installed
+# files in an empty directory. Uses no network.
 set -eu
 cd "$(dirname "$0")/.."
 repository=$PWD
@@ -15,8 +15,8 @@ rm -rf "$trees"
 mkdir -p "$trees/empty"
 status=0
 
-# LuaRocks keeps a cache and a configuration at home: here it has none. What
-# programs of this machine used of the rate limits is counted elsewhere.
+# LuaRocks keeps a cache and a configuration in $HOME: here it is empty. The specs
+# use a file for the rate limits of their own.
 export HOME="$trees/home" XDG_CACHE_HOME="$trees/home" \
   KLAVIYO_RATE_LIMIT_FILE="$trees/home/rate-limits"
 mkdir -m 700 "$HOME"
@@ -56,8 +56,8 @@ refuse_old_libcurl() {
   fi
 }
 
-# Packs all, twice alike; the archive is unpacked: it has the specs that what is
-# built of it is compared with.
+# Packs twice, and compares the bytes; unpacks the archive, whose specs run on the
+# rocks built from it.
 pack() {
   ./tools/dist.sh >"$trees/dist.txt"
   sha256sum $(cat "$trees/dist.txt") >"$trees/dist.sums"
@@ -68,7 +68,7 @@ pack() {
     -C "$trees/unpacked" --strip-components=1
 }
 
-# A packed rock, built where there is nothing else.
+# Builds a packed rock in an empty directory.
 install_packed() {
   echo "luarocks build: the source rock of $1"
   rock=$(sed -n "/^build\/$1-[0-9.]*-1\.src\.rock\$/p" "$trees/dist.txt")
@@ -82,7 +82,7 @@ install_packed() {
   rm "$trees/empty/$(basename "$rock")"
 }
 
-# interpreter, name, version, where the specs are, and which
+# interpreter, tree, Lua version, directory and name of the specs
 use() {
   echo "$1 with the rock of $2"
   (
@@ -109,9 +109,9 @@ install lua5.1 5.1
 install luajit 5.1
 use lua5.4 lua5.4 5.4
 use luajit luajit 5.1
-# what LuaRocks gives who asks for 5.1 and then runs it under LuaJIT
+# LuaRocks installs for 5.1, and the program runs under LuaJIT
 use luajit lua5.1 5.1
-# what Lua 5.1 itself says of it
+# Lua 5.1 itself is not supported
 refused=$(cd "$trees/empty" &&
   LUA_PATH="$trees/lua5.1/share/lua/5.1/?.lua;$trees/lua5.1/share/lua/5.1/?/init.lua;;" \
     lua5.1 -e 'print(select(2, pcall(require, "klaviyo")))')
@@ -120,7 +120,7 @@ case $refused in
   *) echo "lua5.1 is not refused: $refused"; status=1 ;;
 esac
 
-# the outbox, which came with none of them
+# the outbox is a rock of its own
 install lua5.4 5.4 "$outbox"
 install luajit 5.1 "$outbox"
 install_packed klaviyo-outbox

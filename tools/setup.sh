@@ -1,9 +1,9 @@
 #!/bin/sh
-# Installs by apt what building and testing need, and only what is missing:
-# with everything there it asks dpkg and is done, offline.
+# Installs the packages for building and testing that are missing, by apt. If all
+# are installed, it only asks dpkg, and works offline.
 set -eu
 
-# libc6-dev is only recommended by gcc, and recommendations are not taken.
+# gcc only recommends libc6-dev, and apt is called without recommendations.
 packages='
   gcc libc6-dev clang libclang-rt-dev make pkg-config git ca-certificates
   libcurl4-openssl-dev libssl-dev libsqlite3-dev
@@ -12,14 +12,14 @@ packages='
   luarocks
   nginx libnginx-mod-http-lua openssl curl valgrind
 '
-# The LuaJIT that Debian's ngx_lua is linked with is OpenResty's. Debian 12 has
-# it as luajit2 beside another luajit; Debian 13 has it alone, as luajit.
+# Debian's ngx_lua uses OpenResty's LuaJIT. In Debian 12 it is luajit2, and luajit
+# is another one; in Debian 13 it is luajit.
 luajit2='luajit2 libluajit2-5.1-dev'
 luajit='luajit libluajit-5.1-dev'
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-  echo "setup: this is made for Debian; elsewhere install, by what name it" \
-    "may have there:" $packages $luajit >&2
+  echo "setup: only Debian is supported; on other systems install the packages" \
+    "with these or similar names:" $packages $luajit >&2
   exit 1
 fi
 
@@ -32,7 +32,7 @@ installed() {
 
 # sets $missing
 look() {
-  # `show` succeeds, and prints nothing, for a name that is only replaced
+  # `show` succeeds without output for a name that another package replaces
   if installed luajit2 || apt-cache show luajit2 2>/dev/null | grep -q .; then
     wanted="$packages $luajit2"
   else
@@ -54,8 +54,8 @@ if [ "$(id -u)" -ne 0 ]; then
   exit 1
 fi
 
-# Only nginx the program is wanted, not the service on port 80: while we
-# install, nobody starts one. An existing policy is put back as it was.
+# Only the program nginx is needed, not the service on port 80: a policy keeps
+# dpkg from starting it. An existing policy is restored afterwards.
 policy=/usr/sbin/policy-rc.d
 kept=
 log=$(mktemp)
@@ -78,7 +78,7 @@ fi
 printf '#!/bin/sh\nexit 101\n' >"$policy"
 chmod 755 "$policy"
 
-# quiet unless it goes wrong
+# prints the output of apt-get only if it fails
 apt() {
   if ! apt-get -q -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 "$@" \
     >"$log" 2>&1; then
@@ -89,11 +89,11 @@ apt() {
 }
 export DEBIAN_FRONTEND=noninteractive
 apt update
-look # before the update apt may have known no package at all
+look # apt may have had no package lists before the update
 echo "setup: installing$missing"
 apt install -y --no-install-recommends $missing
 
-# nor shall it start with the machine, if we are those who brought it
+# if this script installed nginx, it must not start at boot
 case " $missing " in
   *' nginx '*)
     if command -v update-rc.d >/dev/null; then

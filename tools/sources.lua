@@ -3,7 +3,7 @@
 local M = {}
 
 --- Returns the files of the repository that match patterns of `git ls-files`,
---- sorted by name; those that git does not ignore count too.
+--- sorted by name; files that are not tracked and not ignored are included.
 ---@param patterns string  words of a shell
 ---@return {name: string, text: string}[]
 function M.files(patterns)

@@ -3,11 +3,11 @@
 #
 #   tools/spec.sh COMMAND ... -- [option of busted | file | folder] ...
 #
-# COMMAND runs busted, as in "lua5.4 /usr/bin/busted". The files that took
-# longest last time start first. Specs tagged #alone run afterwards, one file
-# at a time. Prints one line per file, what a file printed besides its results,
-# and one summary in busted's form. A process that crashes, or runs for longer
-# than $SPEC_SECONDS, counts as an error.
+# COMMAND runs busted, such as "lua5.4 /usr/bin/busted". The slowest files of the
+# last run start first. Specs tagged #alone run afterwards, one file at a time.
+# Prints one line per file, the other output of each file, and a summary in
+# busted's form. A process that crashes, or runs for longer than $SPEC_SECONDS,
+# counts as an error.
 #
 #   SPEC_RUN=build/run   where output, times and rate limits are kept
 #   JOBS=6               how many files run at a time
@@ -43,7 +43,7 @@ if [ "${1:-}" = --one ]; then
       >>"$own/output"
     set -- "${1:-0}" "${2:-0}" "$((${3:-0} + 1))" "${4:-0}"
   fi
-  # A server that outlives its spec must not hold the lock.
+  # A server that outlives its spec must not keep the lock.
   {
     flock 9
     echo "$* $seconds $file" >>"$SPEC_RUN/results"
@@ -102,7 +102,7 @@ awk 'NF > 4 { print $5, $6 }' "$SPEC_RUN/results" >"$SPEC_RUN/last"
 xargs grep -l '#alone' <"$SPEC_RUN/list" 2>/dev/null |
   xargs -r -I FILE "$0" --one --tags=alone FILE "$@" || status=1
 
-# Files that were not run this time keep the time that they had.
+# Files that did not run this time keep their last time.
 awk '!seen[$2]++' "$SPEC_RUN/last" "$SPEC_RUN/times" >"$SPEC_RUN/times.new"
 mv "$SPEC_RUN/times.new" "$SPEC_RUN/times"
 awk -v seconds="$(echo "$began $(now)" | awk '{ print $2 - $1 }')" '

@@ -1,26 +1,26 @@
 #!/bin/sh
-# make test: every step, also after one that failed; what each printed is kept
-# in build/log/STEP.txt (or in $TEST_LOG). A step that runs specs runs alone,
-# several files at a time (spec.sh); of the others two run at a time (or
-# $STEPS). The last line counts the specs of all runs, and each other step as
-# one. What takes longer, or repeats these specs in another way, is in .ci/run.
+# make test: runs all steps, even if one fails, and keeps their output in
+# build/log/STEP.txt (or in $TEST_LOG). A step with specs runs alone, several files
+# at a time (spec.sh); of the others, two run at a time (or $STEPS). The last line
+# counts the specs of all runs, and each other step as one. Longer checks, and
+# other runs of these specs, are in .ci/run.
 #
 #   tools/test.sh [step ...]
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
-# the long ones first, so that none is left to run alone
+# long steps first, so that none runs alone at the end
 steps=${*:-build-lua5.4 build-luajit spec-luajit spec-lua5.4 asan-lua5.4 \
   warnings rock lint canary}
 log=${TEST_LOG:-build/log}
 rm -rf "$log"
 mkdir -p "$log"
 
-# a key nobody has, to be looked for in all that is printed (see canary.lua)
+# a random key, which must not appear in any output (see canary.lua)
 random=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
 KLAVIYO_TEST_KEY=${KLAVIYO_TEST_KEY:-pk_canary_$random}
 export KLAVIYO_TEST_KEY
-# a developer's own key, proxy or locale has no part in this
+# a developer's key, proxy or locale must not affect the specs
 unset KLAVIYO_API_KEY http_proxy https_proxy HTTPS_PROXY all_proxy ALL_PROXY \
   LUA_PATH LUA_CPATH LUA_INIT LUA_PATH_5_4 LUA_CPATH_5_4 LUA_INIT_5_4
 export LC_ALL=C
@@ -46,14 +46,14 @@ stop() {
 trap stop INT HUP TERM
 
 # "passed failed skipped", summed over the summaries of busted in a log
-tally() {
+sum() {
   awk '/^[0-9]+ success(es)? \/ [0-9]+ failures? \/ [0-9]+ errors? \/ / {
     gsub(/\033\[[0-9;]*m/, ""); p += $1; f += $4 + $7; s += $10; n++
   } END { print p + 0, f + 0, s + 0, n + 0 }' "$1"
 }
 
-# Into a file, not through a pipe: a server that a spec forgot would keep the
-# pipe open, and us waiting.
+# Writes to a file, not to a pipe: a server that outlives its spec would keep the
+# pipe open, and this script waiting.
 begin() {
   echo "== $1"
   date +%s >"$log/$1.began"
@@ -66,11 +66,11 @@ begin() {
   running="$running $1"
 }
 
-# the figures of a step that is over: $p passed, $f failed
+# sets the figures of a finished step: $p passed, $f failed
 count() {
-  set -- "$1" "$2" $(tally "$log/$1.txt")
+  set -- "$1" "$2" $(sum "$log/$1.txt")
   p=$3 f=$4 skips=$5
-  if [ "$6" -eq 0 ]; then # not a spec run, or one that never got to its end
+  if [ "$6" -eq 0 ]; then # no specs, or specs that did not end
     p=0 f=1
     [ "$2" -ne 0 ] || p=1 f=0
   elif [ "$2" -ne 0 ] && [ "$f" -eq 0 ]; then
@@ -81,9 +81,8 @@ count() {
   fi
 }
 
-# What failed beside other files is run once more, to tell chance
-# from fault: it then counts as it went there, and what it said before stays
-# in the log.
+# Runs files that failed once more, since a spec may fail because of others that
+# run at the same time; the second result counts, and the first output is kept.
 again() {
   files=$(sed -n -e 's/^\(Failure\|Error\) -> \(spec[^ ]*_spec.lua\) @ .*/\2/p' \
     -e 's/^\(spec[^ :]*_spec.lua\):[0-9]*: .*/\1/p' \
@@ -118,7 +117,7 @@ end() {
     "$(($(date +%s) - $(cat "$log/$1.began"))) s"
 }
 
-# until fewer than this many run
+# waits until fewer steps than this run
 await() {
   while set -- "$1" $running && [ $# -gt "$1" ]; do
     limit=$1
@@ -138,7 +137,7 @@ await() {
 
 for step in $steps; do
   case $step in
-    # what others use; what runs specs in parallel; what reads all logs
+    # steps that others need; specs in parallel; the step that reads all logs
     *-lua*|collector|canary)
       await 1
       begin "$step"

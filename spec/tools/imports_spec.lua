@@ -1,4 +1,4 @@
--- tools/imports.lua accepts the tree as it is, and finds what is planted.
+-- tools/imports.lua accepts this tree, and finds planted errors.
 
 local script = require "spec.support.script"
 local shell = require "klaviyo.sandbox.shell"
@@ -21,7 +21,7 @@ describe("tools/imports.lua", function()
     shell.run("rm -rf " .. dir)
   end)
 
-  -- Runs the tool on a tree of these files.
+  -- Runs the tool on a tree with these files.
   local function check(files)
     for name, text in pairs(files) do
       assert(shell.run(("mkdir -p %s/$(dirname %s)"):format(dir, name)))
@@ -30,7 +30,7 @@ describe("tools/imports.lua", function()
     return script.shell(("cd %s && lua5.4 %s/tools/imports.lua"):format(dir, script.quote(root)))
   end
 
-  it("accepts the tree as it is", function()
+  it("accepts this tree", function()
     local output, status = script.shell("lua5.4 tools/imports.lua")
     assert.equal(0, status, output)
     assert.matches("transport +", output)
@@ -64,7 +64,7 @@ describe("tools/imports.lua", function()
     assert.matches("a cycle of 2 files: lua/klaviyo/util/a.lua, lua/klaviyo/util/b.lua", output, 1, true)
   end)
 
-  it("takes no comment for an import", function()
+  it("ignores comments", function()
     local output, status = check {
       ["lua/klaviyo/client.lua"] = "return {}",
       ["lua/klaviyo/util/tables.lua"] = '-- see "klaviyo.client"\nreturn {}',
@@ -82,7 +82,7 @@ describe("tools/imports.lua", function()
     assert.matches("a cycle of 2 files: csrc/base/a.h, csrc/http/b.h", output, 1, true)
   end)
 
-  it("finds Lua's headers in plain C", function()
+  it("finds Lua headers in plain C", function()
     local output, status = check {
       ["csrc/http/a.c"] = "/* a */\n#include <lua.h>\n",
       ["csrc/lua/l_a.c"] = "/* a */\n#include <lua.h>\n",
@@ -92,7 +92,7 @@ describe("tools/imports.lua", function()
     assert.is_nil(output:find("l_a.c", 1, true))
   end)
 
-  it("asks for a layer where it knows none", function()
+  it("requires a layer for every folder", function()
     local output, status = check { ["lua/klaviyo/novel/a.lua"] = "return {}" }
     assert.equal(1, status)
     assert.matches("no layer is named for novel", output)

@@ -1,6 +1,7 @@
 local errors = require "klaviyo.response.errors"
 local json = require "klaviyo.sandbox.json"
 local sandbox = require "klaviyo.sandbox"
+local raises = require "spec.support.raises"
 local script = require "spec.support.script"
 local shell = require "klaviyo.sandbox.shell"
 
@@ -184,7 +185,9 @@ describe("a sandbox", function()
       assert.equal(200, answer.code)
       assert.equal(40, #answer.body)
     end
-    assert.has_error(function() server:fault {staus = 500} end)
+    raises('unknown option of server:fault "staus"; did you mean "status"?', function()
+      server:fault {staus = 500}
+    end)
   end)
 
   it("sends a body in pieces on demand", function()
@@ -423,6 +426,9 @@ describe("stopping a sandbox", function()
     assert.is_true(server:running())
     server:stop()
     assert.is_false(server:running())
+    raises("the sandbox is not running: start another one", function()
+      server:stats()
+    end)
     assert.is_false(shell.alive(process))
     assert.is_false(exists(dir .. "/nginx.conf"))
     server:stop()

@@ -93,6 +93,20 @@ describe("options.value", function()
   end)
 end)
 
+describe("options.value, of a list", function()
+  local RULE = {type = "table", expected = "a list of names", items = {type = "text"}}
+
+  it("checks each item, and copies the list", function()
+    local names = {"a", "b"}
+    local checked = value(RULE, names)
+    assert.same({"a", "b"}, checked)
+    assert.not_equal(names, checked)
+    refuses(RULE, {"a", ""}, 'x[2] must be a string that is not empty, not ""')
+    refuses(RULE, "a", 'x must be a list of names, not "a"')
+    refuses(RULE, {a = 1}, 'x must be a list; this table has no [1], but "a"')
+  end)
+end)
+
 describe("options.check", function()
   local FIELDS = {
     path = {type = "path", required = "set the folder"},

@@ -191,6 +191,8 @@ describe("webhook.verify, with several secrets", function()
       without(arguments {secrets = {}}, "secret"))
     raises("secrets must be a list of one string or more", webhook.verify,
       without(arguments {secrets = SECRET}, "secret"))
+    local _, message = pcall(webhook.verify, without(arguments {secrets = SECRET}, "secret"))
+    assert.is_nil(message:find(SECRET, 1, true))
     raises("secrets%[2%] has 0 characters", webhook.verify, without(arguments {secrets = {SECRET, ""}}, "secret"))
     raises("secrets%[2%] must be a string, not a number", webhook.verify,
       without(arguments {secrets = {SECRET, 7}}, "secret"))

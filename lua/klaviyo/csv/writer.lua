@@ -64,7 +64,8 @@ Writer.__index = Writer
 local FIELDS = {
   columns = {test = function(value)
     return type(value) == "table" and #value > 0
-  end, expected = "a list of names", required = true},
+  end, expected = "a list of names", items = {type = "text"},
+  required = true},
   separator = M.SEPARATOR,
   header = {type = "boolean", default = true},
 }

@@ -20,6 +20,9 @@ local M = {}
 -- The pattern of a name that is one word in a log.
 local NAME = "^[%w%-%._@:/]+$"
 
+local NAMES = {type = "table", expected = "a list of names",
+  items = {type = "text"}}
+
 -- A value that is not a hash may be the token.
 local FIELDS = {
   name = {test = function(value)
@@ -27,19 +30,8 @@ local FIELDS = {
   end, expected = "one word", default = "-"},
   token_sha256 = {secret = true},
   operations = {type = "table", expected = "a list of names"},
-  scopes = {type = "table", expected = "a list of names"},
+  scopes = NAMES,
 }
-
-local function check_list(where, name, list)
-  if type(list) ~= "table" then
-    usage_error.raise("%s: %s must be a list of names", where, name)
-  end
-  for _, item in ipairs(list) do
-    if type(item) ~= "string" then
-      usage_error.raise("%s: %s must be a list of names", where, name)
-    end
-  end
-end
 
 local function all_names(op)
   local list = {op.id}
@@ -63,8 +55,7 @@ local function read_entry(where, entry)
         where, usage_error.shown(key))
     end
   end
-  check_list(where, "include", entry.include or {})
-  return entry[1], entry.include or {}
+  return entry[1], checker.value(NAMES, "include", entry.include or {}, where)
 end
 
 -- Returns the allowed operations with the names that each may include. An
@@ -98,7 +89,8 @@ end
 ---@param revision table the operations of the default revision
 function M.compiled(caller, where, revision)
   if type(caller) ~= "table" then
-    usage_error.raise("%s must be a table", where)
+    usage_error.raise("%s must be a table, not %s", where,
+      usage_error.kind(caller))
   end
   caller = checker.check(FIELDS, caller, where)
   local self = {name = caller.name}
@@ -106,7 +98,6 @@ function M.compiled(caller, where, revision)
     self.operations = allowed_operations(where, caller.operations, revision)
   end
   if caller.scopes then
-    check_list(where, "scopes", caller.scopes)
     self.scopes = tables.set(caller.scopes)
   end
   return self

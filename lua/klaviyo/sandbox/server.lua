@@ -2,6 +2,7 @@
 
 local json = require "klaviyo.sandbox.json"
 local shell = require "klaviyo.sandbox.shell"
+local usage_error = require "klaviyo.util.usage_error"
 
 ---@class klaviyo.sandbox.Server
 local Server = {}
@@ -44,7 +45,7 @@ local COMMAND_WAIT = 30
 -- order of their numbers, at the latest before the next request.
 local function command(self, name, argument)
   if not self:running() then
-    error("the sandbox is not running: start another one", 3)
+    usage_error.raise("the sandbox is not running: start another one")
   end
   self.commands = self.commands + 1
   local path = ("%s/control/%d"):format(self.dir, self.commands)
@@ -56,10 +57,10 @@ local function command(self, name, argument)
   os.remove(path .. ".answer")
   local document = answer and json.decode(answer)
   if not document then
-    error(("the sandbox did not answer the command %q within %d s")
-      :format(name, COMMAND_WAIT), 3)
+    usage_error.raise("the sandbox did not answer the command %q within %d s",
+      name, COMMAND_WAIT)
   elseif document.error then
-    error(document.error, 3)
+    usage_error.raise("%s", document.error)
   end
   return document.result
 end

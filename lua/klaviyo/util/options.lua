@@ -28,6 +28,7 @@ local M = {}
 ---@field test? fun(value: any): boolean  instead of type and one_of, with `expected`
 ---@field expected? string  what the value must be, for the message
 ---@field fields? table<string, klaviyo.util.OptionRule>  the rules of a table's members
+---@field items? klaviyo.util.OptionRule  the rule of a list's items
 ---@field convert? fun(label: string, value: any): any  returns the value to use; may raise
 ---@field secret? boolean  messages do not show the value
 ---@field default? any
@@ -173,6 +174,15 @@ local function refuse(rule, label, value)
     shown(rule, value))
 end
 
+local function items_of(rule, label, list)
+  usage_error.list(label, list)
+  local items = {}
+  for i = 1, #list do
+    items[i] = M.value(rule, ("%s[%d]"):format(label, i), list[i])
+  end
+  return items
+end
+
 --- Returns the value to use for an option. Raises a usage error at the caller's
 --- line if the rule does not allow the value.
 ---@param rule klaviyo.util.OptionRule
@@ -186,6 +196,8 @@ function M.value(rule, name, value, what)
   end
   if rule.fields and type(value) == "table" then
     value = M.check(rule.fields, value, label_of(what, name))
+  elseif rule.items and type(value) == "table" then
+    value = items_of(rule.items, label_of(what, name), value)
   end
   if rule.convert then
     return rule.convert(label_of(what, name), value)

@@ -1,6 +1,5 @@
 --- The rules of options that several functions of klaviyo.webhook take.
 
-local checker = require "klaviyo.util.options"
 local usage_error = require "klaviyo.util.usage_error"
 
 local M = {}
@@ -20,14 +19,7 @@ M.SECRET = {type = "string", secret = true, convert = check_secret}
 
 M.SECRETS = {test = function(value)
   return type(value) == "table" and #value > 0
-end, expected = "a list of one string or more", secret = true,
-convert = function(label, list)
-  local copy = {}
-  for i = 1, #list do
-    copy[i] = checker.value(M.SECRET, ("%s[%d]"):format(label, i), list[i])
-  end
-  return copy
-end}
+end, expected = "a list of one string or more", items = M.SECRET, secret = true}
 
 M.TOLERANCE = {type = "number", unit = "seconds", min = 0, infinite = true}
 

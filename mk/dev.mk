@@ -24,7 +24,7 @@ help-dev: help
 #: make coverage             how much of the core and of lua/ the specs run;
 #:                           V=1: and which lines not
 #: make rock                 install the rock into empty trees, and use it
-#: make lint | warnings      luacheck, style and imports | gcc and clang, -Werror
+#: make lint | warnings      luacheck, style, imports | gcc and clang, -Werror
 #: make check                clang-tidy and cppcheck, where they are
 #: make words                private words and hard grammar that are left
 #: make paths                Lua calls and files of three common calls
@@ -165,6 +165,7 @@ lint:
 	  clang-format --dry-run -Werror $$(git ls-files 'csrc/*.[ch]'); \
 	else echo "lint: skipped the format of csrc, no clang-format"; fi
 	@lua5.4 tools/style.lua
+	@lua5.4 tools/lua55.lua
 	@lua5.4 tools/imports.lua >/dev/null
 
 $(ASAN)/lua $(TSAN)/lua: tools/host.c mk/dev.mk

@@ -31,7 +31,7 @@ function M.init(path)
     return ngx.now()
   end
   settings.digest = ngx.md5_bin
-  collectgarbage("setpause", GC_PAUSE)
+  collectgarbage("setpause", GC_PAUSE) -- LuaJIT: not for Lua 5.5
   M.state = state.new(settings)
   M.control = control.new(M.state, settings.dir .. "/control")
 end

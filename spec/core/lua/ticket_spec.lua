@@ -15,7 +15,7 @@ local function set_collector(pause, speed)
   if _VERSION == "Lua 5.5" then
     return collectgarbage("param", "pause", pause), collectgarbage("param", "stepmul", speed)
   end
-  return collectgarbage("setpause", pause), collectgarbage("setstepmul", speed)
+  return collectgarbage("setpause", pause), collectgarbage("setstepmul", speed) -- not for Lua 5.5
 end
 
 describe("core.perform", function()

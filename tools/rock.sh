@@ -60,6 +60,9 @@ refuse_old_libcurl() {
 # rocks built from it.
 pack() {
   ./tools/dist.sh >"$trees/dist.txt"
+  for packed in build/klaviyo*-[0-9]*.rockspec; do
+    lua5.4 $luarocks --lua-version=5.4 lint "$packed"
+  done
   sha256sum $(cat "$trees/dist.txt") >"$trees/dist.sums"
   (umask 077 && ./tools/dist.sh >/dev/null)
   sha256sum --quiet -c "$trees/dist.sums" || status=1

@@ -1,31 +1,57 @@
 #!/bin/sh
-# The acceptance check: runs `make demo` and then `make test` in a clone of this
-# repository's HEAD, in a bare Debian with git, make and certificates only. It
-# needs root, debootstrap and a working apt.
+# The acceptance check: in a bare Debian with git, make and certificates and
+# nothing else, a clone of this repository's HEAD does what users and
+# contributors do. Root only; needs debootstrap and a working apt.
 #
-#   tools/fresh.sh [target ...]      other targets than demo and test
+#   tools/fresh.sh [SUITE [ARCH [target ...]]]
 #
-# SUITE=trixie         uses another release than bookworm
-# FRESH_BASE=file.tar  keeps the bare system in this file for the next run
-# FRESH_SECONDS=900    the time limit for all targets together
+# SUITE is bookworm (default), trixie, …; ARCH is that of this machine
+# (default), one that its processor runs too (i386 on amd64), or one that
+# qemu-user-static runs (arm64). The targets are demo, demo-nginx and test; on
+# another architecture demo and the specs of the core; under qemu without those
+# that measure time or memory, or need a processor of their own.
+#
+# FRESH_BASE=file.tar  keeps the bare system there for the next time
+# FRESH_SECONDS=900    what all targets may take together (under qemu 7200)
+#
+# Exit status 77: this machine cannot do it, and the last line says why.
 set -eu
-
-suite=${SUITE:-bookworm}
-targets=${*:-demo test}
-limit=${FRESH_SECONDS:-900}
-repository=$(cd "$(dirname "$0")/.." && pwd)
 
 say() { echo "fresh: $*"; }
 fail() { say "$*" >&2; exit 1; }
+cannot() { say "$suite $arch cannot be tried here: $*"; exit 77; }
 
-[ "$(id -u)" -eq 0 ] || fail "must run as root: it uses chroot"
-command -v debootstrap >/dev/null || fail "debootstrap is missing"
+suite=${1:-bookworm}
+here=$(dpkg --print-architecture 2>/dev/null || echo unknown)
+arch=${2:-$here}
+[ $# -lt 2 ] || shift
+[ $# -lt 1 ] || shift
+repository=$(cd "$(dirname "$0")/.." && pwd)
+
+[ "$(id -u)" -eq 0 ] || cannot "it needs root, for a root of its own"
+command -v debootstrap >/dev/null || cannot "debootstrap is missing"
+
+# The qemu that runs programs of that architecture, or nothing.
+qemu='' exclude=''
+case $here-$arch in
+  "$arch-$arch" | amd64-i386 | arm64-armhf) ;;
+  *)
+    case $arch in
+      arm64) qemu=aarch64 ;;
+      armhf | armel) qemu=arm ;;
+      ppc64el) qemu=ppc64le ;;
+      *) qemu=$arch ;;
+    esac
+    exclude="--exclude-tags=memory,time,native " ;;
+esac
+limit=${FRESH_SECONDS:-$([ -z "$qemu" ] && echo 900 || echo 7200)}
+CORE="spec/core spec/values spec/client_spec.lua spec/response spec/request"
 
 work=$(mktemp -d)
 root=$work/root
 mkdir "$root"
 
-# prints the pids of processes with this root directory
+# what still runs inside, found by its root directory
 inside() {
   for process in /proc/[0-9]*; do
     if [ "$(readlink "$process/root" 2>/dev/null)" = "$root" ]; then
@@ -34,6 +60,8 @@ inside() {
   done
 }
 
+binfmt=/proc/sys/fs/binfmt_misc
+registered=
 cleanup() {
   trap '' HUP INT TERM
   left=$(inside)
@@ -43,9 +71,10 @@ cleanup() {
       umount "$root/$mounted" || umount -l "$root/$mounted" || :
     fi
   done
-  # never delete through a mount that could not be removed
+  [ -z "$registered" ] || echo -1 >"$registered" || :
+  # never delete through a mount that would not go
   if grep -q " $root/" /proc/mounts; then
-    say "not deleted, still mounted: $root" >&2
+    say "left behind: $root" >&2
   else
     rm -rf "$work"
   fi
@@ -55,8 +84,29 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# Prints "uri release component" of this machine's mirror. For another release,
-# the mirror is assumed to have the same components.
+# Registers qemu with the kernel, unless it is: the kernel opens it now (F), so
+# that it need not be in the root.
+register_qemu() {
+  if [ ! -e $binfmt/register ]; then
+    mount -t binfmt_misc none $binfmt 2>/dev/null ||
+      cannot "the kernel has no binfmt_misc"
+  fi
+  [ ! -e "$binfmt/qemu-$qemu" ] || return 0
+  [ "$qemu" = aarch64 ] || cannot "qemu-$qemu is not registered in $binfmt"
+  program=$(command -v qemu-aarch64-static) ||
+    cannot "qemu-aarch64-static is missing (qemu-user-static)"
+  # the head of an ELF file of 64 bits for AArch64, and which bits of it count
+  printf %s ":klaviyo-qemu-$$:M::" \
+    '\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00:' \
+    '\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff' \
+    '\xfe\xff\xff\xff:' "$program:F" >$binfmt/register ||
+    cannot "the kernel does not register $program"
+  registered=$binfmt/klaviyo-qemu-$$
+}
+[ -z "$qemu" ] || register_qemu
+
+# The mirror and the way to it are this machine's own; of another release it
+# is taken to have what it has of ours: "uri release component".
 . /etc/os-release
 sources() {
   apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' \
@@ -64,11 +114,11 @@ sources() {
     sed -n "s/ $VERSION_CODENAME\(-[a-z]*\)\{0,1\} / $suite\1 /p" | sort -u
 }
 if [ -z "$(sources)" ]; then
-  apt-get -q update
+  apt-get -q update || :
 fi
 mirror=$(sources | awk -v suite="$suite" '$2 == suite && $3 == "main" {
   print $1; exit }')
-[ -n "$mirror" ] || fail "apt has no mirror of Debian"
+[ -n "$mirror" ] || cannot "apt here knows no mirror of Debian"
 eval "$(apt-config shell proxy Acquire::http::Proxy)"
 if [ -n "${proxy:-}" ] && [ "$proxy" != DIRECT ]; then
   export http_proxy="${http_proxy:-$proxy}"
@@ -79,14 +129,17 @@ start=$(date +%s)
 if [ -n "$base" ] && [ -f "$base" ]; then
   tar -C "$root" -xf "$base"
 else
-  timeout 900 debootstrap --variant=minbase --include=git,make,ca-certificates \
-    "$suite" "$root" "$mirror" >"$work/debootstrap.log" 2>&1 ||
-    { tail -n 20 "$work/debootstrap.log" >&2; fail "debootstrap failed"; }
+  timeout $((limit > 900 ? limit : 900)) debootstrap --arch="$arch" \
+    --variant=minbase --include=git,make,ca-certificates \
+    "$suite" "$root" "$mirror" >"$work/debootstrap.log" 2>&1 || {
+    tail -n 20 "$work/debootstrap.log" >&2
+    cannot "debootstrap failed"
+  }
   if [ -n "$base" ]; then
     tar -C "$root" -cf "$base.part" . && mv "$base.part" "$base"
   fi
 fi
-say "bare system: $(($(date +%s) - start)) s"
+say "bare $suite, $arch: $(($(date +%s) - start)) s"
 
 sources | sed 's/^/deb /' >"$root/etc/apt/sources.list"
 apt-config dump | grep -E '^Acquire::(https?|Check|Retries)' \
@@ -97,7 +150,7 @@ done
 if [ -d /etc/apt/auth.conf.d ]; then
   cp -rL /etc/apt/auth.conf.d "$root/etc/apt/"
 fi
-# a mirror may have a certificate of a private authority
+# a mirror may be behind https of a private authority
 mkdir -p "$root/usr/local/share/ca-certificates"
 for file in /usr/local/share/ca-certificates/*.crt; do
   if [ -f "$file" ]; then
@@ -129,22 +182,38 @@ listens() { # on port 80, either family
 before=$(listens)
 
 start=$(date +%s)
-for target in $targets; do
+# make's arguments
+run() {
   began=$(date +%s)
   left=$((limit - (began - start)))
-  [ "$left" -gt 0 ] || fail "no time left for make $target"
+  [ "$left" -gt 0 ] || fail "no time left for make $*"
   status=0
   (
     trap - EXIT HUP INT TERM
-    enter timeout -k 10 "$left" make -C /root/klaviyo "$target" </dev/null
+    enter timeout -k 10 "$left" make -C /root/klaviyo "$@" </dev/null
   ) || status=$?
-  say "make $target: exit $status, $(($(date +%s) - began)) s"
+  say "make $*: exit $status, $(($(date +%s) - began)) s"
   [ "$status" -eq 0 ] || exit 1
-done
+}
+
+if [ $# -gt 0 ]; then
+  for target; do
+    run "$target"
+  done
+elif [ "$arch" = "$here" ]; then
+  for target in demo demo-nginx test; do
+    run "$target"
+  done
+else
+  run demo
+  for lua in lua5.4 luajit; do
+    run -s spec "LUA=$lua" "JOBS=2" "SPEC=$exclude$CORE"
+  done
+fi
 if [ "$(listens)" -gt "$before" ]; then
-  fail "a process still listens on port 80"
+  fail "something was left listening on port 80"
 fi
 if [ -n "$(inside)" ]; then
-  fail "processes still run: $(inside | tr '\n' ' ')"
+  fail "something was left running: $(inside | tr '\n' ' ')"
 fi
-say "passed: $targets, $(($(date +%s) - start)) s"
+say "passed on $suite, $arch: $(($(date +%s) - start)) s"

@@ -294,9 +294,11 @@ describe("starting a sandbox", function()
 
   it("reports a path that nginx.conf cannot hold", function()
     local modules = script.shell [[d=$(mktemp -d) && mkdir "$d/\$x" && touch "$d/\$x/ngx_http_lua_module.so"
+      printf '#!/bin/sh\necho nginx version: nginx/1.26.3' >"$d/nginx" && chmod 755 "$d/nginx"
       printf %s "$d/\$x"]]
     finally(function() script.shell("rm -rf " .. quote(modules:match("^(.*)/"))) end)
-    local message = failure {modules = modules}
+    -- an nginx that has to load the module
+    local message = failure {modules = modules, nginx = modules:match("^(.*)/") .. "/nginx"}
     assert.equal("cannot start nginx: cannot use a path that contains quotes, '$', ';' or '?': " .. modules, message)
   end)
 

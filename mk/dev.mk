@@ -98,10 +98,11 @@ FLOOR   = $(filter-out $(OUT)/obj/lua/%,$(CORE))
 FUZZED  = CC=clang OUT=$(FUZZ) \
   EXTRA='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all'
 
-# The budget by a clock of the specs' own; forks; names that are slow to find;
-# another libcurl; threads.
-PROBES = $(OUT)/budget_probe $(OUT)/spec_fork.so $(OUT)/spec_slow_names.so \
-  $(OUT)/spec_other_curl.so $(OUT)/scarce/klaviyo/core.so $(OUT)/threads
+# The budget by a clock of the specs' own; forks; links alone; names that are
+# slow to find; another libcurl; threads.
+PROBES = $(OUT)/budget_probe $(OUT)/spec_fork.so $(OUT)/spec_links.so \
+  $(OUT)/spec_slow_names.so $(OUT)/spec_other_curl.so \
+  $(OUT)/scarce/klaviyo/core.so $(OUT)/threads
 
 $(OUT)/budget_probe: spec/support/budget_probe.c csrc/ratelimit/budget.c $(CORE)
 	@mkdir -p $(@D)
@@ -118,6 +119,12 @@ $(OUT)/spec_%.so: spec/support/%.c
 
 # it must find the functions of libcurl that it replaces
 $(OUT)/spec_other_curl.so: SPEC_LIBS = -Wl,--no-as-needed $(CURL_LIBS)
+
+$(OUT)/spec_links.so: spec/support/links.c $(CORE)
+	@mkdir -p $(@D)
+	$(SAY) '  CC  $@'
+	$(QUIET)$(CC) $(C_ALL) -shared $(EXTRA) -o $@ $< $(addprefix $(OUT)/obj/, \
+	  api/links.o base/buffer.o)
 
 # a program with a Lua state in each of its threads
 $(OUT)/threads: spec/support/threads.c

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -41,7 +40,6 @@
 struct completion_queue {
   int references;
   pthread_mutex_t lock;
-  pthread_cond_t not_empty;
   completions completed, drained; /* pushed; returned by drain */
   size_t outstanding;
   bool notified; /* a byte was sent since the last drain */
@@ -65,48 +63,6 @@ static void close_fd (int *fd) {
 }
 
 
-/* {======================================================
-** A condition that is waited for by the monotonic clock
-** ======================================================= */
-
-#if defined(__APPLE__)
-
-static void condition_init (pthread_cond_t *condition) {
-  pthread_cond_init(condition, NULL);
-}
-
-
-static int condition_wait (pthread_cond_t *condition, pthread_mutex_t *lock,
-                           int64_t deadline) {
-  int64_t ms = clock_left(deadline);
-  struct timespec left = {ms / 1000, ms % 1000 * 1000000};
-  return ms > 0 ? pthread_cond_timedwait_relative_np(condition, lock, &left)
-                : ETIMEDOUT;
-}
-
-#else
-
-static void condition_init (pthread_cond_t *condition) {
-  pthread_condattr_t attributes;
-  pthread_condattr_init(&attributes);
-  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-  pthread_cond_init(condition, &attributes);
-  pthread_condattr_destroy(&attributes);
-}
-
-
-static int condition_wait (pthread_cond_t *condition, pthread_mutex_t *lock,
-                           int64_t deadline) {
-  struct timespec until = {(time_t)(deadline / 1000),
-                           (long)(deadline % 1000) * 1000000};
-  return pthread_cond_timedwait(condition, lock, &until);
-}
-
-#endif
-
-/* }====================================================== */
-
-
 completion_queue *completion_queue_new (void) {
   completion_queue *q = calloc(1, sizeof(*q));
   if (q == NULL)
@@ -116,7 +72,6 @@ completion_queue *completion_queue_new (void) {
   q->idle_since = clock_ms();
   q->listener = q->path_fd = q->socket = -1;
   pthread_mutex_init(&q->lock, NULL);
-  condition_init(&q->not_empty);
   pthread_mutex_lock(&all_lock);
   q->next = all;
   all = q;
@@ -135,7 +90,6 @@ void completion_queue_release (completion_queue *q) {
   if (q == NULL || !refcount_down(&q->references))
     return;
   pthread_mutex_destroy(&q->lock);
-  pthread_cond_destroy(&q->not_empty);
   completions_free(&q->completed);
   completions_free(&q->drained);
   free(q);
@@ -207,7 +161,6 @@ void completion_queue_push (completion_queue *q, long serial) {
   pthread_mutex_lock(&q->lock);
   completions_add(&q->completed, serial);
   notify(q, BYTE_COMPLETED);
-  pthread_cond_signal(&q->not_empty);
   pthread_mutex_unlock(&q->lock);
 }
 
@@ -381,16 +334,6 @@ void completion_queue_request_stop (completion_queue *q) {
   pthread_mutex_lock(&q->lock);
   q->notified = false;
   notify(q, BYTE_STOP);
-  pthread_mutex_unlock(&q->lock);
-}
-
-
-void completion_queue_wait (completion_queue *q, long ms) {
-  int64_t deadline = clock_deadline(ms);
-  int code = 0;
-  pthread_mutex_lock(&q->lock);
-  while (q->completed.count == 0 && code == 0)
-    code = condition_wait(&q->not_empty, &q->lock, deadline);
   pthread_mutex_unlock(&q->lock);
 }
 

@@ -73,10 +73,6 @@ void completion_queue_disconnect (completion_queue *q);
 /* Asks the listener to stop, even if it has an unread byte. */
 void completion_queue_request_stop (completion_queue *q);
 
-/* Blocks until there is a completed transfer to drain, for at most 'ms'
-** milliseconds. For callers without an event loop. */
-void completion_queue_wait (completion_queue *q, long ms);
-
 /* Sets how long the queue must be idle before the listener is asked to stop. */
 void completion_queue_set_idle_timeout (completion_queue *q, int64_t ms);
 

@@ -110,15 +110,6 @@ static int l_completion_queue_drain (lua_State *L) {
 }
 
 
-/* queue:wait(seconds) -> the same, after blocking until there is one or the
-** time is over */
-static int l_completion_queue_wait (lua_State *L) {
-  completion_queue_wait(check_completion_queue(L, 1),
-                        binding_ms(luaL_checknumber(L, 2)));
-  return l_completion_queue_drain(L);
-}
-
-
 /* core.completion_queues() -> number of open queues in this process */
 static int l_completion_queues (lua_State *L) {
   lua_pushinteger(L, completion_queues_open());
@@ -180,7 +171,6 @@ void register_completion_queue (lua_State *L) {
       {"set_idle_timeout", l_completion_queue_set_idle_timeout},
       {"size", l_completion_queue_size},
       {"drain", l_completion_queue_drain},
-      {"wait", l_completion_queue_wait},
       {"__gc", l_completion_queue_gc},
       {NULL, NULL}};
   static const function functions[] = {

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "http/headers.h"
-#include "api/links.h"
 #include "api/url.h"
 
 
@@ -191,28 +190,6 @@ static int l_rebase (lua_State *L) {
 }
 
 
-/* core.next_link(page) -> link | false (no next page) | nil, "broken" */
-static int l_next_link (lua_State *L) {
-  size_t size;
-  const char *page = luaL_checklstring(L, 1, &size);
-  buffer *out;
-  link_status status;
-  lua_settop(L, 1);
-  out = binding_scratch(L);
-  status = links_next(out, page, size);
-  if (status == LINK_FOUND)
-    binding_push(L, out);
-  binding_give_back(L, 2);
-  switch (status) {
-    case LINK_FOUND: return 1;
-    case LINK_NONE: lua_pushboolean(L, 0); return 1;
-    case LINK_BROKEN: return binding_refuse(L, "broken");
-    case LINK_NO_MEMORY: break;
-  }
-  return binding_no_memory(L);
-}
-
-
 static void push_lower (lua_State *L, buffer *out, const char *text,
                         size_t size) {
   size_t i;
@@ -305,7 +282,6 @@ void register_text (lua_State *L) {
                                        {"escape", l_escape},
                                        {"is_base", l_is_base},
                                        {"rebase", l_rebase},
-                                       {"next_link", l_next_link},
                                        {"header_fields", l_header_fields},
                                        {"rate_limit", l_rate_limit},
                                        {"retry_after", l_retry_after},

@@ -198,8 +198,10 @@ static void hear (state *w, long ms) {
   const long *serials;
   size_t count;
   if (THREADED) {
-    completion_queue_wait(w->completion_queue, ms);
-    serials = completion_queue_drain(w->completion_queue, &count);
+    int64_t until = clock_deadline(ms);
+    while (serials = completion_queue_drain(w->completion_queue, &count),
+           count == 0 && clock_left(until) > 0)
+      usleep(100);
   }
   else
     serials = engine_wait_any(ms, &count);

@@ -2,6 +2,7 @@
 -- can be.
 
 local core = require "klaviyo.core"
+local shell = require "klaviyo.sandbox.shell"
 
 local M = {}
 
@@ -66,6 +67,20 @@ function M.pump_until(condition, seconds)
     end
     core.pump(0.01)
   end
+end
+
+--- Drains a completion queue as soon as there is a completion.
+---@param queue userdata
+---@param seconds number  at most
+---@return integer[] serials
+function M.drain(queue, seconds)
+  local stop_time = core.clock() + seconds
+  local serials = queue:drain()
+  while #serials == 0 and core.clock() < stop_time do
+    shell.sleep(0.001)
+    serials = queue:drain()
+  end
+  return serials
 end
 
 --- Nothing waits and nothing is under way.

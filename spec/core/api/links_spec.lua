@@ -1,8 +1,6 @@
-local core = require "klaviyo.core"
+local next_link = require "spec_links"
 
 describe("links.c: the next link of a page", function()
-  local next_link = core.next_link
-
   it("is the top-level links.next, at any position", function()
     assert.equal("https://a/1",
       next_link '{"links":{"next":"https://a/1"},"data":[]}')

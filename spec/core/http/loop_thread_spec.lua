@@ -22,7 +22,7 @@ local function finish(tickets)
     of[ticket:announce()], left = ticket, left + 1
   end
   while left > 0 do
-    for _, serial in ipairs(queue:wait(0.2)) do
+    for _, serial in ipairs(engine.drain(queue, 0.2)) do
       if of[serial] then
         assert(of[serial]:done())
         of[serial], left = nil, left - 1
@@ -40,7 +40,7 @@ local function until_true(condition, seconds)
   local stop_time = core.clock() + (seconds or 5)
   while not condition() do
     assert(core.clock() < stop_time, "it does not come about")
-    queue:wait(0.01)
+    engine.drain(queue, 0.01)
   end
 end
 ]]
@@ -67,7 +67,7 @@ describe("an engine with a background thread", function()
         assert(ticket:result().status == 200)
       end
       assert(queue:size() == 0)
-      assert(#queue:wait(0.05) == 0)
+      assert(#engine.drain(queue, 0.05) == 0)
     ]]
     assert.equal(200, #requests)
   end)
@@ -155,7 +155,7 @@ describe("an engine with a background thread", function()
       local mine = go()
       local its = core.submit(engine.settings(), request_queue, "GET", url .. "/", nil, true, other)
       local serial = its:announce()
-      assert(other:wait(5)[1] == serial)
+      assert(engine.drain(other, 5)[1] == serial)
       finish {mine}
       other, its = nil, nil
       collectgarbage() collectgarbage()

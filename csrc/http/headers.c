@@ -97,8 +97,9 @@ bool headers_next (const char *block, size_t block_size, size_t *at,
 }
 
 
-bool headers_find (const char *block, size_t block_size, const char *name,
-                   const char **value, size_t *value_size) {
+/* Finds the first field of that name, in any case. */
+static bool find_field (const char *block, size_t block_size, const char *name,
+                        const char **value, size_t *value_size) {
   size_t at = 0, size = strlen(name);
   header_field field;
   while (headers_next(block, block_size, &at, &field)) {
@@ -134,7 +135,7 @@ static long take_number (const char **text, const char *end) {
 static long number_of (const char *block, size_t size, const char *name) {
   const char *value;
   size_t value_size;
-  if (!headers_find(block, size, name, &value, &value_size))
+  if (!find_field(block, size, name, &value, &value_size))
     return -1;
   return take_number(&value, value + value_size);
 }
@@ -166,7 +167,7 @@ bool headers_rate_limit (const char *block, size_t block_size,
   found->limit = -1;
   found->remaining = number_of(block, block_size, "RateLimit-Remaining");
   found->reset = number_of(block, block_size, "RateLimit-Reset");
-  if (headers_find(block, block_size, "RateLimit-Limit", &value, &value_size)) {
+  if (find_field(block, block_size, "RateLimit-Limit", &value, &value_size)) {
     const char *end = value + value_size;
     while (value < end) {
       const char *comma = memchr(value, ',', (size_t)(end - value));
@@ -194,7 +195,7 @@ long headers_retry_after (const char *block, size_t block_size) {
   size_t size;
   long seconds;
   time_t when;
-  if (!headers_find(block, block_size, "Retry-After", &value, &size) ||
+  if (!find_field(block, block_size, "Retry-After", &value, &size) ||
       size >= sizeof(date))
     return -1;
   memcpy(date, value, size);

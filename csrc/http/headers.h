@@ -20,18 +20,15 @@ typedef enum header_status {
 header_status headers_add (struct curl_slist **list, const char *name,
                            const char *value, size_t value_size);
 
-/* Finds the first field of that name (in any case) in a response's raw header
-** block. '*value' is trimmed and not terminated; it points into the block. */
-bool headers_find (const char *block, size_t block_size, const char *name,
-                   const char **value, size_t *value_size);
-
-/* Iterates over the fields of a block. '*at' starts at 0. Returns false at the
-** end. */
+/* A field of a response's raw header block: it points into the block. The value
+** is trimmed; neither text is terminated. */
 typedef struct header_field {
   const char *name, *value;
   size_t name_size, value_size;
 } header_field;
 
+/* Iterates over the fields of a block. '*at' starts at 0. Returns false at the
+** end. */
 bool headers_next (const char *block, size_t block_size, size_t *at,
                    header_field *field);
 

@@ -123,7 +123,9 @@ static int64_t room_at (usage *u, int i, uint32_t surplus) {
 }
 
 
-uint32_t usage_limit (const usage *u, const bucket *b, int i) {
+/* Returns the limit of a window: as the service reported it, or the
+** bucket's. */
+static uint32_t limit_of (const usage *u, const bucket *b, int i) {
   return u->windows[i].limit != 0 && !b->fixed ? u->windows[i].limit
                                                : b->limit[i];
 }
@@ -134,7 +136,7 @@ int64_t usage_wait (usage *u, const bucket *b, int64_t now) {
   int i;
   for (i = 0; i < BUDGET_WINDOWS; i++) {
     const window *w = advance(u, i, now);
-    uint32_t limit = usage_limit(u, b, i);
+    uint32_t limit = limit_of(u, b, i);
     uint32_t used = w->sum;
     int64_t at;
     if (w->others_until > now)
@@ -174,7 +176,7 @@ static void count (usage *u, const bucket *b, int64_t at, int by) {
       continue;
     *slot = (uint16_t)(*slot + by);
     w->sum += (uint32_t)by;
-    if (usage_limit(u, b, i) != 0)
+    if (limit_of(u, b, i) != 0)
       extend_busy_until(u, (number + SLOTS + 1) * width_of(u, i));
   }
 }
@@ -211,7 +213,7 @@ int64_t usage_min_wait (const usage *u, const bucket *b, int64_t queued_before,
   int64_t wait = u->blocked > now ? u->blocked - now : 0;
   int i;
   for (i = 0; i < BUDGET_WINDOWS; i++) {
-    uint32_t limit = usage_limit(u, b, i);
+    uint32_t limit = limit_of(u, b, i);
     if (limit != 0 && queued_before / limit * length_of(u, i) > wait)
       wait = queued_before / limit * length_of(u, i);
   }

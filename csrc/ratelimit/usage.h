@@ -58,10 +58,6 @@ void usage_learn (usage *u, const rate_limit *limit, int64_t now);
 /* Returns the index of the window that is 'seconds' long. */
 int usage_window (long seconds);
 
-/* Returns the limit of a window: as the service reported it, or the
-** bucket's. */
-uint32_t usage_limit (const usage *u, const bucket *b, int i);
-
 /* Returns the milliseconds that pass at least before a request can be sent that
 ** has 'queued_before' others before it. */
 int64_t usage_min_wait (const usage *u, const bucket *b, int64_t queued_before,

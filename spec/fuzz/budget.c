@@ -6,6 +6,7 @@
 #include "fuzz.h"
 
 #include "ratelimit/budget.c"
+#include "ratelimit/usage.c"
 
 #define KEYS 3
 #define MOST_TAKEN 64
@@ -80,7 +81,7 @@ static void take (feed *f, world *w) {
     usage u = look(w, i);
     CHECK(u.blocked <= w->now);
     for (k = 0; k < BUDGET_WINDOWS; k++) {
-      uint32_t limit = usage_limit(&u, &w->buckets[i], k);
+      uint32_t limit = limit_of(&u, &w->buckets[i], k);
       CHECK(limit == 0 || u.windows[k].sum <= limit);
       CHECK(u.windows[k].sum > 0);
     }

@@ -8,10 +8,10 @@
 
 #include <curl/curl.h>
 
-#include "http/headers.h"
+#include "http/headers.c"
 
 
-static bool is_token (const char *name, size_t size) {
+static bool is_rfc_token (const char *name, size_t size) {
   static const char others[] = "!#$%&'*+-.^_`|~";
   size_t i;
   for (i = 0; i < size; i++) {
@@ -25,7 +25,7 @@ static bool is_token (const char *name, size_t size) {
 }
 
 
-static bool has_control (const char *value, size_t size) {
+static bool has_any_control (const char *value, size_t size) {
   size_t i;
   for (i = 0; i < size; i++)
     if ((unsigned char)value[i] < 32 || value[i] == 127)
@@ -38,9 +38,9 @@ static bool has_control (const char *value, size_t size) {
 static void check_add (const char *name, const char *value, size_t size) {
   struct curl_slist *list = NULL;
   header_status status = headers_add(&list, name, value, size);
-  if (!is_token(name, strlen(name)))
+  if (!is_rfc_token(name, strlen(name)))
     CHECK(status == HEADER_BAD_NAME && list == NULL);
-  else if (has_control(value, size))
+  else if (has_any_control(value, size))
     CHECK(status == HEADER_BAD_VALUE && list == NULL);
   else {
     size_t n = strlen(name);
@@ -80,7 +80,7 @@ static void check_find (const char *block, size_t size,
   const char *found;
   CHECK(name != NULL);
   if (strlen(name) == wanted->name_size) {
-    CHECK(headers_find(block, size, name, &found, &found_size));
+    CHECK(find_field(block, size, name, &found, &found_size));
     do
       CHECK(headers_next(block, size, &at, &field));
     while (field.name_size != wanted->name_size ||

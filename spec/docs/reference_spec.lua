@@ -310,6 +310,18 @@ describe("docs/reference.md", function()
     end
   end)
 
+  it("names the second result of each function err", function()
+    local count = 0
+    for _, section in ipairs(sections) do
+      for results in section.text:gmatch("%*%*syntax:%*%* `([%w_, ]+) = ") do
+        count = count + 1
+        local second = results:match("^[%w_]+, ([%w_]+)")
+        assert.is_true(second == nil or second == "err", section.title .. " returns " .. results)
+      end
+    end
+    assert.is_true(count > 80)
+  end)
+
   it("names the context of each function", function()
     local KNOWN = {
       anywhere = true, waits = true, submits = true, ["plain Lua"] = true,

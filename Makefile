@@ -42,8 +42,9 @@ LD_ALL = $(LIBFLAG) $(EXTRA) $(LDFLAGS)
 # a module for Lua: LuaRocks passes its own LIBFLAG
 SYSTEM := $(shell uname -s)
 LIBFLAG = $(if $(filter Darwin,$(SYSTEM)),-bundle -undefined dynamic_lookup,-shared)
-# dlopen, which other systems have in libc
-DL_LIBS = $(if $(filter Linux,$(SYSTEM)),-ldl)
+# threads and dlopen, which some systems have in their C library
+SYSTEM_LIBS = $(if $(filter Darwin,$(SYSTEM)),,-lpthread) \
+  $(if $(filter Linux,$(SYSTEM)),-ldl)
 
 # asked when used, not when read: make setup runs before pkg-config exists
 LUA_CFLAGS  = $(shell $(PKG_CONFIG) --cflags $(LUA))
@@ -119,18 +120,18 @@ build: $(OUT)/klaviyo/core.so $(OUT)/klaviyo/digest.so $(if $(shell \
 $(OUT)/klaviyo/core.so: $(CORE)
 	@mkdir -p $(@D)
 	$(SAY) '  LD  $@'
-	$(QUIET)$(CC) $(LD_ALL) -o $@ $(CORE) $(CURL_LIBS) $(DL_LIBS)
+	$(QUIET)$(CC) $(LD_ALL) -o $@ $(CORE) $(CURL_LIBS) $(SYSTEM_LIBS)
 
 $(OUT)/klaviyo/digest.so: $(DIGEST)
 	@mkdir -p $(@D)
 	$(SAY) '  LD  $@'
-	$(QUIET)$(CC) $(LD_ALL) -o $@ $(DIGEST) $(CRYPTO_LIBS) $(DL_LIBS)
+	$(QUIET)$(CC) $(LD_ALL) -o $@ $(DIGEST) $(CRYPTO_LIBS) $(SYSTEM_LIBS)
 
 $(OUT)/klaviyo/outbox/store.so: $(OUTBOX) $(addprefix $(OUT)/obj/base/, \
     buffer.o clock.o file_lock.o)
 	@mkdir -p $(@D)
 	$(SAY) '  LD  $@'
-	$(QUIET)$(CC) $(LD_ALL) -o $@ $^ $(SQLITE_LIBS) $(DL_LIBS) -lpthread
+	$(QUIET)$(CC) $(LD_ALL) -o $@ $^ $(SQLITE_LIBS) $(SYSTEM_LIBS)
 
 $(OUT)/obj/%.o: csrc/%.c $(OUT)/obj/flags
 	@mkdir -p $(@D)

@@ -5,8 +5,8 @@ LUACHECK = /usr/bin/luacheck
 SPEC     =
 
 .PHONY: help-dev objects probes spec other asan tsan portable valgrind rock \
-  lint warnings check fuzz planted collector coverage dist deb revisions \
-  revisions-check contract reference bench bench-setup soak once
+  lint warnings check cross fuzz planted collector coverage dist deb \
+  revisions revisions-check contract reference bench bench-setup soak once
 
 help-dev: help
 	@sed -n 's/^#: //p' mk/dev.mk
@@ -25,6 +25,7 @@ help-dev: help
 #:                           V=1: and which lines not
 #: make rock                 install the rock into empty trees, and use it
 #: make lint | warnings      luacheck, style, imports | gcc and clang, -Werror
+#: make cross                compile for macOS, FreeBSD and musl, -Werror
 #: make check                clang-tidy and cppcheck, where they are
 #: make words                private words and hard grammar that are left
 #: make paths                Lua calls and files of three common calls
@@ -138,7 +139,7 @@ $(OUT)/scarce/klaviyo/core.so: spec/support/scarce.c $(CORE)
 	$(SAY) '  LD  $@'
 	$(QUIET)$(CC) $(C_ALL) $(LD_ALL) \
 	  $(foreach name,malloc calloc realloc curl_global_init,-Wl,--wrap=$(name)) \
-	  -o $@ $< $(CORE) $(CURL_LIBS)
+	  -o $@ $< $(CORE) $(CURL_LIBS) $(SYSTEM_LIBS)
 
 probes: $(PROBES)
 
@@ -221,6 +222,9 @@ warnings:
 
 check:
 	@./tools/check.sh
+
+cross:
+	@./tools/cross.sh
 
 # a make of its own: these objects are made in other ways than all others
 fuzz:

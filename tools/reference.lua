@@ -46,7 +46,7 @@ end
 
 -- name → {name=, calls = {{verb=, op=, method=}, …}, relations = {name → calls}}
 local function gather()
-  local revision = operations.load(REVISION)
+  local revision = operations.revision(REVISION)
   local resources = {}
   for _, id in ipairs(revision:names()) do
     local op = revision:operation(id)

@@ -91,7 +91,7 @@ local function predecessor(date)
   if not before then
     return nil, {operations = {}, fields = {}, schemas = {}}
   end
-  return before, require("klaviyo.operations").load(before):lines()
+  return before, require("klaviyo.operations").revision(before):lines()
 end
 
 -- Adds the lines of a section that differ, as one long string.

@@ -3,8 +3,10 @@ local document = require "klaviyo.document.document"
 local json = require "klaviyo.values.json"
 local raises = require "spec.support.raises"
 
-local first = operations.load("2024-10-15")
-local second = operations.load("2025-01-15")
+local revision_lifecycle = require "klaviyo.operations.revision_lifecycle"
+
+local first = operations.revision("2024-10-15")
+local second = operations.revision("2025-01-15")
 
 local function build(name, t, options, api)
   return document.build(first:operation(name), t, options, api)
@@ -422,14 +424,14 @@ describe("a validation error", function()
     raises('"definition"', function()
       local _ = build("create_campaign", flat)
     end)
-    local api = {counterpart = function(_, op)
-      return second:operation(op.id)
-    end}
+    local api = require("klaviyo.operations.api").of {revision = "2024-10-15"}
+    revision_lifecycle.set_today "2026-11-23"
     assert.same({channel = "email"}, build("create_campaign", flat, nil, api)
       .data.attributes["campaign-messages"].data[1].attributes.definition)
     raises('unknown attribute of create_campaign "nme"', function()
       local _ = build("create_campaign", {nme = "n"}, nil, api)
     end)
+    revision_lifecycle.set_today(nil)
   end)
 end)
 
@@ -479,7 +481,7 @@ end
 describe("every operation of every revision", function()
   for _, date in ipairs(operations.revisions()) do
     it("of " .. date .. " has a document", function()
-      local revision = operations.load(date)
+      local revision = operations.revision(date)
       local count = 0
       for _, id in ipairs(revision:names()) do
         local op = revision:operation(id)

@@ -159,6 +159,10 @@ describe("klaviyo.gateway", function()
   it("passes a supported revision, and rejects others", function()
     assert_passed { path = "/api/profiles", headers = { revision = "2025-04-15" } }
     assert.equal("2025-04-15", latest().headers.revision)
+    for _, date in ipairs { "2025-05-01", "2031-01-15" } do
+      assert_passed { path = "/api/profiles", headers = { revision = date } }
+      assert.equal(date, latest().headers.revision)
+    end
     for _, date in ipairs { "2020-01-01", "latest", "../../x" } do
       local _, object = assert_rejected(400, "invalid", { path = "/api/profiles", headers = { revision = date } })
       assert.equal("revision", object.source.header)

@@ -140,7 +140,7 @@ local ITERATORS = {each = true, pages = true}
 
 for _, date in ipairs(operations.revisions()) do
   describe("revision " .. date, function()
-    local revision = operations.load(date)
+    local revision = operations.revision(date)
     local client = klaviyo.new {
       api_key = key, company_id = "ABC123", base_url = BASE, revision = date,
       fall_forward = false, on_warning = function() end,
@@ -216,7 +216,7 @@ describe("the page after the first of a report", function()
     api_key = key, base_url = BASE, revision = "2026-07-15",
     on_warning = function() end,
   }
-  local revision = operations.load("2026-07-15")
+  local revision = operations.revision("2026-07-15")
 
   it("is returned by the resource's iterators, for each report with pages", function()
     local count = 0

@@ -126,7 +126,7 @@ for _, date in ipairs(operations.revisions()) do
       pending("is not there: " .. beside .. date .. ".json")
       return
     end
-    local revision = operations.load(date)
+    local revision = operations.revision(date)
 
     it("agrees with the table of operations", function()
       local expected_operations = source:operations()

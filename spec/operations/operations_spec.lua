@@ -8,9 +8,9 @@ local COUNTS = {
   ["2026-04-15"] = 309, ["2026-07-15"] = 345,
 }
 
-local first = operations.load("2024-10-15")
-local second = operations.load("2025-01-15")
-local last = operations.load("2026-07-15")
+local first = operations.revision("2024-10-15")
+local second = operations.revision("2025-01-15")
+local last = operations.revision("2026-07-15")
 
 -- Everything that can be reached from a member of a request document.
 local function walk(member, counted, visit)
@@ -42,20 +42,23 @@ describe("the table of operations", function()
     end
     table.sort(dates)
     assert.same(dates, operations.revisions())
-    assert.is_nil(operations.load("2024-10-16"))
-    assert.is_nil(operations.load(nil))
+    for _, text in ipairs {"", "latest", "2024-10", "2024-13-01", "2024-00-10", "2024-10-32", "2024-10-15.beta",
+        "2024-10-15 ", "../client"} do
+      assert.is_nil(operations.revision(text), text)
+    end
+    assert.is_nil(operations.revision(nil))
   end)
 
   it("has every operation of every revision", function()
     for date, count in pairs(COUNTS) do
-      local revision = operations.load(date)
+      local revision = operations.revision(date)
       assert.equal(date, revision.date)
       assert.equal(count, #revision:names())
     end
   end)
 
   it("is shared: the same revision, the same record", function()
-    assert.equal(first, operations.load("2024-10-15"))
+    assert.equal(first, operations.revision("2024-10-15"))
     assert.equal(first:operation("get_list"), first:operation("get_list"))
     assert.equal(first:operation("bulk_subscribe_profiles"),
       first:operation("subscribe_profiles"))
@@ -75,7 +78,7 @@ describe("the table of operations", function()
 
   it("reads every line, and finds it by id, alias, template and path", function()
     for date in pairs(COUNTS) do
-      local revision = operations.load(date)
+      local revision = operations.revision(date)
       local names = #revision:names()
       for _, id in ipairs(revision:names()) do
         local op = revision:operation(id)
@@ -106,7 +109,7 @@ describe("the table of operations", function()
     local known = {string = 1, integer = 1, number = 1, boolean = 1,
       object = 1, list = 1, any = 1, document = 1, null = 1}
     for date in pairs(COUNTS) do
-      local revision, counted = operations.load(date), {}
+      local revision, counted = operations.revision(date), {}
       for _, id in ipairs(revision:names()) do
         local body = revision:operation(id).body
         if body and body.style == "document" then
@@ -127,7 +130,7 @@ describe("the table of operations", function()
 
   it("has no line longer than MAX_LINE", function()
     for date in pairs(COUNTS) do
-      for id, text in pairs(operations.load(date):lines().operations) do
+      for id, text in pairs(operations.revision(date):lines().operations) do
         assert.truthy(#id + #text < 4000)
       end
     end
@@ -135,7 +138,7 @@ describe("the table of operations", function()
 
   it("gives an attribute and a relationship no common name", function()
     for date in pairs(COUNTS) do
-      local revision = operations.load(date)
+      local revision = operations.revision(date)
       for _, id in ipairs(revision:names()) do
         local body = revision:operation(id).body
         if body and body.style == "document" then
@@ -153,7 +156,7 @@ describe("the table of operations", function()
     local output = script.run([[
       collectgarbage() collectgarbage()
       local before = collectgarbage("count")
-      local revision = require("klaviyo.operations").load("2024-10-15")
+      local revision = require("klaviyo.operations").revision("2024-10-15")
       assert(revision:operation("get_profiles"))
       collectgarbage() collectgarbage()
       print(collectgarbage("count") - before)
@@ -287,7 +290,7 @@ describe("a path's operation", function()
     assert.equal("get_campaign_recipient_estimation_job",
       first:route("GET", "/api/campaign-recipient-estimation-jobs/x").id)
     for date in pairs(COUNTS) do
-      local revision = operations.load(date)
+      local revision = operations.revision(date)
       for _, id in ipairs(revision:names()) do
         local op = revision:operation(id)
         if #op.path_params == 0 then

@@ -91,24 +91,24 @@ describe("revisions", function()
     end)
   end)
 
+  -- what only 2025-01-15 accepts
+  local NEWER = {
+    name = "n", audiences = {included = {"LIST"}},
+    send_strategy = {method = "immediate"},
+    campaign_messages = {{definition = {channel = "email",
+      content = {subject = "s"}}}},
+  }
+  -- what only 2024-10-15 accepts
+  local OLDER = {
+    name = "n", audiences = {included = {"LIST"}},
+    send_strategy = {method = "static", options_static = {
+      datetime = "2024-11-08T00:00:00+00:00"}},
+    campaign_messages = {{channel = "email", label = "l",
+      content = {subject = "s"}}},
+  }
+
   describe("that are retired", function()
     before_each(function() on(RETIRED) end)
-
-    -- what 2024-10-15 has no idea of, and 2025-01-15 has
-    local NEWER = {
-      name = "n", audiences = {included = {"LIST"}},
-      send_strategy = {method = "immediate"},
-      campaign_messages = {{definition = {channel = "email",
-        content = {subject = "s"}}}},
-    }
-    -- and the other way round
-    local OLDER = {
-      name = "n", audiences = {included = {"LIST"}},
-      send_strategy = {method = "static", options_static = {
-        datetime = "2024-11-08T00:00:00+00:00"}},
-      campaign_messages = {{channel = "email", label = "l",
-        content = {subject = "s"}}},
-    }
 
     it("take documents of their own and of the one that answers", function()
       for _, flat in ipairs {NEWER, OLDER} do
@@ -121,10 +121,16 @@ describe("revisions", function()
       end)
     end)
 
-    it("require of a document what both revisions require", function()
+    it("require of a document what the one that answers requires", function()
       local flat = {unique_code = "X"}
-      assert.truthy(new():document("create_coupon_code", flat))
+      raises('create_coupon_code needs "coupon"', function()
+        local _ = new():document("create_coupon_code", flat)
+      end)
+      raises('bulk_subscribe_profiles needs "subscriptions" in profiles[1]', function()
+        local _ = new():document("bulk_subscribe_profiles", {profiles = {{email = "a@example.com"}}})
+      end)
       on(STABLE)
+      assert.truthy(new():document("bulk_subscribe_profiles", {profiles = {{email = "a@example.com"}}}))
       assert.truthy(new():document("create_coupon_code", flat))
       raises({"create_coupon_code", '"coupon"'}, function()
         local _ = new {revision = "2025-01-15"}
@@ -182,11 +188,11 @@ describe("revisions", function()
       end)
     end)
 
-    it("require in a query what both revisions require", function()
-      assert.truthy(new():build("get_coupon_codes"))
+    it("require in a query what the one that answers requires", function()
       raises("get_coupon_codes needs filter", function()
-        new {revision = "2025-01-15"}:build("get_coupon_codes")
+        new():build("get_coupon_codes")
       end)
+      assert.truthy(new {fall_forward = false}:build("get_coupon_codes"))
       raises("get_campaigns needs filter", function()
         new():build("get_campaigns")
       end)
@@ -272,8 +278,8 @@ describe("revisions", function()
       raises("get_coupon_codes needs filter", function()
         client:build("get_coupon_codes", nil, later)
       end)
-      raises({'revision "2026-07-16"', "2026-07-15"}, function()
-        client:build("get_lists", nil, {revision = "2026-07-16"})
+      raises({'revision "2026-07"', "2026-07-15"}, function()
+        client:build("get_lists", nil, {revision = "2026-07"})
       end)
     end)
   end)
@@ -312,23 +318,27 @@ describe("revisions", function()
         heard)
     end)
 
-    it("warn that they are retired, which one is served, and what differs", function()
+    it("warn that they are retired, which one is served, and what a call uses that differs", function()
       on(RETIRED)
       with_server(function(server)
         local client = client_of(server)
         assert(client:call("get_lists"))
         assert.same({"klaviyo: revision 2024-10-15 was retired on 2026-10-15; "
           .. 'Klaviyo serves 2025-01-15 instead (set revision = "2025-01-15" or later)'}, heard)
+        raises("get_coupon_codes needs filter", function() client.coupon_codes:list() end)
+        assert(client.campaigns:list {filter = klaviyo.filter.equals("messages.channel", "email")})
+        assert.equal(1, #heard)
         for _ = 1, 2 do
-          assert(client:call("get_coupon_codes"))
-          assert(client.coupon_codes:list())
+          assert(client.campaigns:list {filter = klaviyo.filter.equals("messages.channel", "email"),
+            fields = {campaign_message = {"channel"}}})
         end
         assert.equal(2, #heard)
-        assert.matches("get_coupon_codes", heard[2], 1, true)
-        assert.matches("filter", heard[2], 1, true)
-        assert.matches("2025-01-15", heard[2], 1, true)
-        assert(client:call("create_campaign", {body = "{}"}))
-        assert.matches("create_campaign", heard[3], 1, true)
+        assert.matches("klaviyo: unknown fields.campaign_message of get_campaigns \"channel\"", heard[2], 1, true)
+        assert.matches("(in revision 2025-01-15, which Klaviyo serves instead of 2024-10-15)", heard[2], 1, true)
+        assert(client.campaigns:create(OLDER))
+        assert(client.campaigns:create(OLDER))
+        assert.equal(3, #heard)
+        assert.matches("of create_campaign", heard[3], 1, true)
       end)
     end)
 
@@ -360,6 +370,7 @@ describe("revisions", function()
       with_server(function(server)
         local client = client_of(server, {fall_forward = false})
         assert(client:call("get_coupon_codes"))
+        assert(client.campaigns:create(OLDER))
         assert.equal(1, #heard)
         assert.matches("Klaviyo answers 410", heard[1], 1, true)
       end)
@@ -387,8 +398,8 @@ end)
 -- What breaks for a program of 2024-10-15 that is answered as by 2025-01-15.
 describe("a revision's differences", function()
   local function between(id, before, after)
-    local op = operations.load(before):operation(id)
-    return revision_diff.between(op, operations.load(after):operation(id))
+    local op = operations.revision(before):operation(id)
+    return revision_diff.between(op, operations.revision(after):operation(id))
   end
 
   it("are named in words", function()
@@ -426,7 +437,7 @@ describe("a revision's differences", function()
 
   it("are none between a revision and itself", function()
     for _, date in ipairs(operations.revisions()) do
-      for _, id in ipairs(operations.load(date):names()) do
+      for _, id in ipairs(operations.revision(date):names()) do
         assert.equal("", between(id, date, date))
       end
     end
@@ -435,7 +446,7 @@ describe("a revision's differences", function()
   it("can be computed for any two, and are empty if both are equal", function()
     local dates, alike = operations.revisions(), 0
     for i = 1, #dates - 1 do
-      local before, after = operations.load(dates[i]), operations.load(dates[i + 1])
+      local before, after = operations.revision(dates[i]), operations.revision(dates[i + 1])
       for _, id in ipairs(before:names()) do
         local also = after:operation(id)
         if also then
@@ -449,7 +460,7 @@ describe("a revision's differences", function()
       end
     end
     assert.is_true(alike > 500)
-    local before, after = operations.load("2024-10-15"), operations.load("2025-04-15")
+    local before, after = operations.revision("2024-10-15"), operations.revision("2025-04-15")
     assert.is_false(before:has_alike(after, "get_profile"))  -- another include
     assert.is_false(before:has_alike(after, "create_event"))  -- has a document
     assert.is_false(before:has_alike(after, "no_such_operation"))
@@ -571,7 +582,7 @@ describe("every request", function()
 
   for _, date in ipairs(operations.revisions()) do
     it("of " .. date .. " carries it, and the key where it belongs", function()
-      local revision = operations.load(date)
+      local revision = operations.revision(date)
       local client = new {revision = date, company_id = "ABC123",
         fall_forward = false}
       for _, id in ipairs(revision:names()) do

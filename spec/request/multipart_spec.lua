@@ -3,7 +3,7 @@ local operations = require "klaviyo.operations"
 local form = require "klaviyo.request.multipart"
 local raises = require "spec.support.raises"
 
-local op = operations.load("2024-10-15"):operation("upload_image_from_file")
+local op = operations.revision("2024-10-15"):operation("upload_image_from_file")
 
 local function file_of(fields)
   local parts = form.build(op, fields)

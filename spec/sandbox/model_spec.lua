@@ -70,7 +70,7 @@ describe("the sandbox's relationships", function()
       end
     end
     local actual, count = {}, 0
-    for kind, names in pairs(model.of(operations.load(DATE)).in_responses) do
+    for kind, names in pairs(model.of(operations.revision(DATE)).in_responses) do
       for _, name in ipairs(names) do
         actual[kind .. "." .. name] = true
       end

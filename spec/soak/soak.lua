@@ -81,7 +81,7 @@ end
 
 -- What each limit lets through in so many seconds, whole windows only.
 local function expected(operation, seconds)
-  local limit = require("klaviyo.operations").load("2026-07-15"):operation(operation).limit
+  local limit = require("klaviyo.operations").revision("2026-07-15"):operation(operation).limit
   return limit.minute * math.floor(seconds / 60), limit
 end
 

@@ -15,6 +15,8 @@ local check = require "klaviyo.document.check"
 local json = require "klaviyo.values.json"
 local linkage = require "klaviyo.document.linkage"
 local list = require "klaviyo.document.list"
+local revision_lifecycle = require "klaviyo.operations.revision_lifecycle"
+local revision_warning = require "klaviyo.operations.revision_warning"
 local usage_error = require "klaviyo.util.usage_error"
 local names = require "klaviyo.document.names"
 local validation_error = require "klaviyo.document.validation_error"
@@ -51,7 +53,10 @@ local function object(how, member, value)
     else
       local allowed = {}
       validation_error.add_names(allowed, members)
-      return validation_error.unknown("member", key, allowed)
+      if not (how.may_be_new and how.may_be_new("member", key, allowed)) then
+        return validation_error.unknown("member", key, allowed)
+      end
+      out[key] = item
     end
   end
   local missing = not how.lenient and names.lacking(members, out)
@@ -198,7 +203,12 @@ local function assign(how, res, data, slot, key, value)
   elseif how.lenient then
     data.attributes[key] = value
   else
-    return select(2, unknown(res, key))
+    local _, unknown_name = unknown(res, key)
+    if not (how.may_be_new and how.may_be_new(unknown_name.what, key,
+        unknown_name.allowed)) then
+      return unknown_name
+    end
+    data.attributes[key] = value
   end
   return wrong and select(2, validation_error.under(slot.name, wrong))
 end
@@ -312,8 +322,7 @@ function resources(how, res, value)
   return list.each(how, value, resource, res)
 end
 
-local function build(op, t, lenient)
-  local how = {lenient = lenient}
+local function build(op, t, how)
   local body = op.body
   if body.many and type(t) == "string" then
     t = {t}
@@ -323,15 +332,77 @@ local function build(op, t, lenient)
   return data ~= nil and {data = data} or nil, wrong
 end
 
+local STRICT, LENIENT = {lenient = false}, {lenient = true}
+
+-- Returns how to build for a revision that is later than the newest one of the
+-- library. The service may know a name that the library does not, unless it is
+-- nearly a known one: then it is misspelled.
+local function lenient_on_names(op, settings, api)
+  return {lenient = false, may_be_new = function(what, name, known)
+    if type(name) ~= "string" or usage_error.nearest(name, known) then
+      return false
+    end
+    revision_warning.unchecked(settings, api, op, what, name)
+    return true
+  end}
+end
+
+local function how_to(op, settings, api)
+  if settings.validate == false then
+    return LENIENT
+  elseif api and api.asked.is_lenient then
+    return lenient_on_names(op, settings, api)
+  end
+  return STRICT
+end
+
+-- Checks a table by the operation in the revision that Klaviyo serves, which
+-- refuses a document that lacks what it requires. Warns of other differences.
+local function check_differing(op, differing, t, settings, api)
+  if not differing.body or differing.body.style ~= "document" then
+    return
+  end
+  local _, wrong = build(differing, t, STRICT)
+  if wrong and wrong.missing then
+    validation_error.raise(op.id, wrong)
+  elseif wrong then
+    revision_warning.differs(settings, api, op,
+      usage_error.try(validation_error.raise, op.id, wrong))
+  end
+end
+
+local NONE = {}
+
+-- Returns the document, or nil and a validation error.
+local function build_checked(op, t, settings, api)
+  local document, wrong = build(op, t, how_to(op, settings, api))
+  if not api or settings.validate == false then
+    return document, wrong
+  end
+  local today = os.time() < revision_lifecycle.next_day
+    and revision_lifecycle.daily[api] or api:today()
+  local differing = today.counterparts[op]
+  if differing == nil then
+    differing = api:differing(op)
+  end
+  if differing and document then
+    check_differing(op, differing, t, settings, api)
+  elseif differing and differing.body and differing.body.style == "document" then
+    document = build(differing, t, STRICT)
+  end
+  return document, wrong
+end
+
 --- Returns the JSON:API document for a flat table. Raises an error for an unknown
 --- name, a missing one, or a value of the wrong type. A value that is not among
 --- the known values is accepted, because the service adds some at any time.
 ---@param op table an operation that takes a document
 ---@param t table|string|nil the flat table; a list of tables or ids if the
 --- document has several resources
----@param options {validate: boolean|nil}|nil false builds without checks
+---@param options {validate: boolean|nil, on_warning: function|nil}|nil settings:
+--- `validate = false` builds without checks
 ---@param api klaviyo.Api|nil a table is valid if it suits the operation in either
---- of its revisions
+--- of its revisions, and has what the revision that answers requires
 ---@return table document
 function M.build(op, t, options, api)
   if not op.body or op.body.style ~= "document" then
@@ -344,18 +415,11 @@ function M.build(op, t, options, api)
   if t == nil then
     t = {}
   end
-  local document, wrong = build(op, t, options and options.validate == false)
-  if document then
-    return document
+  local document, wrong = build_checked(op, t, options or NONE, api)
+  if not document then
+    validation_error.raise(op.id, wrong)
   end
-  local counterpart = api and api:counterpart(op)
-  if counterpart and counterpart.body and counterpart.body.style == "document" then
-    document = build(counterpart, t, false)
-    if document then
-      return document
-    end
-  end
-  validation_error.raise(op.id, wrong)
+  return document
 end
 
 return M

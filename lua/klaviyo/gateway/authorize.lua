@@ -29,12 +29,14 @@ end
 local function revision_of(self, headers)
   local date = headers.revision
   if date == nil then
-    return operations.load(self.settings.revision)
+    return operations.revision(self.settings.revision)
   end
-  local revision = only(date) and operations.load(date)
-  if not revision then
-    error_response.throw(400, "invalid", "this gateway supports the revisions "
-      .. table.concat(operations.revisions(), ", "), {header = "revision"})
+  local revision = only(date) and operations.revision(date)
+  local first = operations.revisions()[1]
+  if not revision or date < first then
+    error_response.throw(400, "invalid", ("the revision must be a date from %s "
+      .. "on, such as %s"):format(first, operations.revision("9999-12-31").known),
+      {header = "revision"})
   end
   return revision
 end
@@ -87,7 +89,7 @@ local function caller_by_rule(self, request)
   local found = self.rule(request)
   if type(found) == "table" then
     self.by_rule[found] = self.by_rule[found] or callers.compiled(found,
-      "the caller", operations.load(self.settings.revision))
+      "the caller", operations.revision(self.settings.revision))
     return self.by_rule[found]
   elseif found == true then
     return {name = "-"}

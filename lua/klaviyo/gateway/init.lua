@@ -50,7 +50,7 @@ end
 function M.new(options)
   local settings, rule = checks.checked(options)
   -- All workers share what the master has parsed.
-  local revision = operations.load(settings.revision)
+  local revision = operations.revision(settings.revision)
   revision:route("GET", "/")
   local gateway = setmetatable({}, Gateway)
   parts_of[gateway] = {

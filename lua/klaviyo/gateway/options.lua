@@ -97,7 +97,7 @@ function M.checked(options)
   if settings.public_url then
     settings.public_url = settings.public_url:gsub("/+$", "")
   end
-  local revision = operations.load(settings.revision)
+  local revision = operations.revision(settings.revision)
   if not revision then
     usage_error.unknown("revision", settings.revision, operations.revisions())
   end

@@ -4,7 +4,10 @@
 
 local revision_lifecycle = require "klaviyo.operations.revision_lifecycle"
 local operations = require "klaviyo.operations"
+local lazy_require = require "klaviyo.util.lazy_require"
 local usage_error = require "klaviyo.util.usage_error"
+
+local revision_diff = lazy_require "klaviyo.operations.revision_diff"
 
 local M = {}
 
@@ -25,7 +28,7 @@ function M.of(settings)
   local date, falls = settings.revision, settings.fall_forward ~= false
   local api = apis[falls][date]
   if not api then
-    local asked = operations.load(date)
+    local asked = operations.revision(date)
     if not asked then
       usage_error.unknown("revision", date, operations.revisions())
     end
@@ -39,9 +42,9 @@ end
 --- it is this one.
 ---@return table|nil
 function Api:served()
-  local date = self.asked.date
+  local date = self.asked.known
   local served = self.falls and revision_lifecycle.served(date) or date
-  return served ~= date and operations.load(served) or nil
+  return served ~= date and operations.revision(served) or nil
 end
 
 --- Returns an operation by its id or an alias, or nil.
@@ -82,13 +85,36 @@ function Api:counterpart(op)
   return other ~= op and other or nil
 end
 
---- Returns true if a quick comparison shows that both revisions have the same
---- operation. False means that they may differ.
----@param op table
----@return boolean
-function Api:is_alike(op)
+-- Returns true if a quick comparison shows that both revisions have the same
+-- operation. False means that they may differ.
+local function is_alike(self, op)
   local served = self:served()
   return not served or self.asked:has_alike(served, op.id)
+end
+
+--- Returns what the API has found out today. A caller that reads
+--- revision_lifecycle.daily itself does without this call, until
+--- revision_lifecycle.next_day.
+---@return {sizes: table<table, integer|false>, counterparts: table<table, table|false>}
+function Api:today()
+  revision_lifecycle.today()
+  local daily = revision_lifecycle.daily
+  daily[self] = daily[self] or {sizes = {}, counterparts = {}}
+  return daily[self]
+end
+
+--- Returns the same operation in the revision that Klaviyo serves, if it differs
+--- there; else false.
+---@param op table
+---@return table|false
+function Api:differing(op)
+  local known = self:today().counterparts
+  if known[op] == nil then
+    local counterpart = not is_alike(self, op) and self:counterpart(op)
+    known[op] = counterpart and revision_diff.between(op, counterpart) ~= ""
+      and counterpart or false
+  end
+  return known[op]
 end
 
 local function union(a, b)

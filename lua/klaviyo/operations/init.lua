@@ -112,6 +112,8 @@ function Revision:operation(name)
   local text = line(self, "operations", name)
   if text then
     op = format.operation(name, text, self.field_line, self.read_schema)
+    -- a beta revision has operations of its own; the others are stable ones
+    op.revision = self.stable and not name:find("_beta$") and self.stable or nil
   else
     op = by_alias(self, name)
   end
@@ -211,15 +213,17 @@ local function read_data(date)
   return setmetatable(data, {__index = read_section})
 end
 
-local known = {}
-for _, date in ipairs(index) do
-  known[date] = true
-end
-
-local function open(date)
+-- Opens a revision with the data of `known`, which is the same one if the
+-- library has it.
+local function open(date, known)
   local schemas = {}
-  local self = setmetatable({date = date, data = read_data(date), records = {},
-    by_route = {}}, Revision)
+  local self = setmetatable({date = date, known = known, data = read_data(known),
+    records = {}, by_route = {}}, Revision)
+  self.is_lenient = date ~= known and date > index.documented
+    or known > index.documented
+  -- the date whose life cycle it has
+  self.since = date > index[1] and not self.is_lenient and known or date
+  self.stable = date:match("^(.*)%.pre$")
   self.field_line = function(name)
     return line(self, "fields", name)
   end
@@ -237,24 +241,63 @@ local function open(date)
   return self
 end
 
-local loaded = {}
+local function is_date(text)
+  local month, day = text:match("^%d%d%d%d%-(%d%d)%-(%d%d)$")
+  month, day = tonumber(month), tonumber(day)
+  return month and month >= 1 and month <= 12 and day >= 1 and day <= 31
+end
 
---- Returns a revision.
----@param date string e.g. "2024-10-15"
----@return table|nil revision nil if there is no revision of that date
-function M.load(date)
-  local self = loaded[date]
-  if not self and known[date] then
-    self = open(date)
-    loaded[date] = self
+-- Returns the latest of these dates that is not after a date, or the first one.
+local function latest(dates, date)
+  local found = dates[1]
+  for _, one in ipairs(dates) do
+    if one <= date then
+      found = one
+    end
+  end
+  return found
+end
+
+-- Returns the revision of the library that is used for a date, or nil if the text
+-- is not the name of a revision.
+local function known_for(text)
+  local date, suffix = text:match("^([%d-]+)(.*)$")
+  if not date or not is_date(date) then
+    return nil
+  elseif suffix == ".pre" then
+    return latest(index.betas, text)
+  end
+  return suffix == "" and latest(index, date) or nil
+end
+
+local opened = {}
+
+--- Returns a revision. Klaviyo answers a date between two revisions as the earlier
+--- one: so does this function. It returns the newest known revision for a later
+--- date; `is_lenient` is true then, because the service may know more names.
+---@param date string  "2024-10-15", or "2026-07-15.pre" for a beta revision
+---@return {date: string, known: string, is_lenient: boolean}|nil revision  nil if
+--- the text is not a date; `known` is the revision of the library that is used
+function M.revision(date)
+  local self = opened[date]
+  if not self and type(date) == "string" then
+    local known = known_for(date)
+    self = known and open(date, known)
+    opened[date] = self
   end
   return self
 end
 
---- Returns the dates of the revisions, the oldest first.
+--- Returns the dates of the stable revisions, the oldest first.
 ---@return string[]
 function M.revisions()
   return {(table.unpack or unpack)(index)}
+end
+
+--- Returns the names of the beta revisions, the oldest first.
+---@return string[]
+function M.betas()
+  return {(table.unpack or unpack)(index.betas)}
 end
 
 return M

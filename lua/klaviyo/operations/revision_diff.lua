@@ -201,6 +201,18 @@ local function body(found, a, b)
   end
 end
 
+--- Returns in words how the response of an operation differs in its counterpart,
+--- or nil.
+---@param op table
+---@param counterpart table
+---@return string|nil
+function M.response(op, counterpart)
+  if op.type ~= counterpart.type or op.many ~= counterpart.many then
+    return ("the response is %s%s"):format(counterpart.many and "a list of " or "",
+      counterpart.type or "empty")
+  end
+end
+
 --- Returns the differences of two records of an operation in words; "" if there
 --- are none.
 ---@param op table
@@ -218,9 +230,9 @@ function M.between(op, counterpart)
     named(found, "filter", op.filter.fields, counterpart.filter.fields, operators)
   end
   page(found, op.page, counterpart.page)
-  if op.type ~= counterpart.type or op.many ~= counterpart.many then
-    add(found, "the response", ("is now %s%s"):format(
-      counterpart.many and "a list of " or "", counterpart.type or "empty"))
+  local response_text = M.response(op, counterpart)
+  if response_text then
+    found[#found + 1] = response_text
   end
   if #found > MAX_NAMED then
     found[MAX_NAMED] = ("… (%d in all)"):format(#found)

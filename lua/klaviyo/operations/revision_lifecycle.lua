@@ -42,10 +42,14 @@ local function years_later(date, years)
   return ("%04d%s"):format(tonumber(year) + years, rest)
 end
 
---- Returns the state of a revision and the dates of its life cycle.
+--- Returns the state of a revision and the dates of its life cycle. Betas have
+--- none.
 ---@param date string
----@return {date: string, state: "stable"|"deprecated"|"retired", deprecated: string, retired: string}
+---@return {date: string, state: "stable"|"deprecated"|"retired"|"beta", deprecated: string|nil, retired: string|nil}
 function M.age(date)
+  if date:find("%.pre$") then
+    return {date = date, state = "beta"}
+  end
   local now = M.today()
   local age = {
     date = date,
@@ -81,12 +85,17 @@ function M.served(date)
   return found
 end
 
---- Returns all revisions with their states, the oldest first.
+--- Returns all revisions with their states: the stable ones, the oldest first, and
+--- then the betas.
 function M.revisions()
   local list = {}
-  for i, date in ipairs(operations.revisions()) do
-    list[i] = M.age(date)
-    list[i].served_as = M.served(date)
+  for _, date in ipairs(operations.revisions()) do
+    list[#list + 1] = M.age(date)
+    list[#list].served_as = M.served(date)
+  end
+  for _, name in ipairs(operations.betas()) do
+    list[#list + 1] = M.age(name)
+    list[#list].served_as = name
   end
   return list
 end

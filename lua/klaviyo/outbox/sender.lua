@@ -48,7 +48,7 @@ local function post(flush, revision, body, retries)
   revision_warning.check(values, op, api)
   return transport.call(values, {
     method = op.method, url = core.url(values.base_url, op.path, {}, {}),
-    body = body, repeatable = true,
+    body = body, repeatable = true, revision = op.revision,
   }, op)
 end
 

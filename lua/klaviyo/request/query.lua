@@ -5,6 +5,7 @@ local core = require "klaviyo.core"
 local int64 = require "klaviyo.values.int64"
 local json = require "klaviyo.values.json"
 local revision_lifecycle = require "klaviyo.operations.revision_lifecycle"
+local revision_warning = require "klaviyo.operations.revision_warning"
 local lazy_require = require "klaviyo.util.lazy_require"
 local percent_encoding = require "klaviyo.util.percent_encoding"
 local usage_error = require "klaviyo.util.usage_error"
@@ -91,6 +92,9 @@ end
 -- (validate = false) turns validation off.
 ---@class klaviyo.Rules
 ---@field op table
+---@field api klaviyo.Api
+---@field settings klaviyo.Settings
+---@field differing table|false|nil  the operation in the revision that answers, if it differs
 ---@field counterpart table|false
 ---@field lenient boolean
 local Rules = {}
@@ -112,8 +116,20 @@ local function has_parameter(op, name)
   return op.query[name] ~= nil
 end
 
+-- Returns whether a name that neither revision has may be sent: the service may
+-- know it, if its revision is later than the newest one of the library. A name
+-- that is nearly a known one is a misspelling.
+local function may_be_new(rules, what, name, known)
+  if not rules.api.asked.is_lenient or usage_error.nearest(name, known) then
+    return false
+  end
+  revision_warning.unchecked(rules.settings, rules.api, rules.op, what, name)
+  return true
+end
+
 local function takes(rules, name)
-  if not rules.lenient and not either(rules, has_parameter, name) then
+  if not rules.lenient and not either(rules, has_parameter, name)
+      and not may_be_new(rules, "parameter", name, rules.op.query) then
     usage_error.raise("%s does not take %s", rules.op.id, name)
   end
 end
@@ -159,7 +175,8 @@ end
 local function add_listed(pairs_, rules, name, value, what)
   local list = listed(parted(value), what)
   for _, item in ipairs(rules.lenient and {} or list) do
-    if not either(rules, has_value, name, item) then
+    if not either(rules, has_value, name, item)
+        and not may_be_new(rules, what, item, all(rules, add_values, name)) then
       usage_error.unknown(("%s of %s"):format(what, rules.op.id), item,
         all(rules, add_values, name))
     end
@@ -181,7 +198,8 @@ local function add_family(pairs_, rules, argument, value)
   local family = argument:gsub("_", "-")
   for _, key in ipairs(sorted_keys(value, argument)) do
     local name = ("%s[%s]"):format(family, (key:gsub("_", "-")))
-    if not rules.lenient and not either(rules, has_parameter, name) then
+    if not rules.lenient and not either(rules, has_parameter, name)
+        and not may_be_new(rules, "parameter", name, rules.op.query) then
       usage_error.unknown(("type for %s of %s"):format(argument, rules.op.id),
         key, all(rules, add_types, family))
     end
@@ -217,7 +235,8 @@ local function add_page(pairs_, rules, page)
     end
     -- Klaviyo's description names page[number], its OpenAPI parameters do not
     if not (style and style.param == name) and not rules.lenient
-        and not either(rules, has_parameter, name) then
+        and not either(rules, has_parameter, name)
+        and not may_be_new(rules, "parameter", name, rules.op.query) then
       local known = sorted_keys(all(rules, add_types, "page"), "page")
       usage_error.raise("%s does not take %s%s", rules.op.id, name, known[1]
         and ", but page." .. table.concat(known, " and page.") or "")
@@ -263,10 +282,15 @@ end
 
 local function check_term(rules, term)
   if not either(rules, has_field, term.field) then
-    usage_error.unknown("filter field of " .. rules.op.id, term.field,
-      all(rules, add_fields))
+    local known = all(rules, add_fields)
+    if may_be_new(rules, "filter field", term.field, known) then
+      return
+    end
+    usage_error.unknown("filter field of " .. rules.op.id, term.field, known)
   end
-  if not either(rules, has_operator, term.field, term.operator) then
+  if not either(rules, has_operator, term.field, term.operator)
+      and not may_be_new(rules, "filter operator", term.operator,
+        all(rules, add_operators, term.field)) then
     usage_error.unknown(("filter operator for %s of %s"):format(term.field,
       rules.op.id), term.operator, all(rules, add_operators, term.field))
   end
@@ -331,13 +355,13 @@ local function sample_of(op)
     (fields[names[1]][1]:gsub("%-", "_")), names[1]) or ""
 end
 
--- A parameter is missing only if both revisions require it.
+-- A parameter must be there if the revision that answers requires it.
 local function check_required(rules, pairs_)
-  for _, name in ipairs(required(rules.op)) do
-    if not is_given(pairs_, name)
-        and (not rules.counterpart or requires(rules.counterpart, name)) then
-      usage_error.raise("%s needs %s%s", rules.op.id, name,
-        name == "filter" and sample_of(rules.op) or "")
+  local op = rules.differing or rules.op
+  for _, name in ipairs(required(op)) do
+    if not is_given(pairs_, name) then
+      usage_error.raise("%s needs %s%s", op.id, name,
+        name == "filter" and sample_of(op) or "")
     end
   end
 end
@@ -357,28 +381,19 @@ function M.largest_size(op, api, args)
   if in_query(args, "page[size]") then
     return nil
   end
-  local sizes = os.time() < revision_lifecycle.next_day
-    and revision_lifecycle.daily[api]
-  if not (sizes and sizes[op] ~= nil) then
-    local size = largest_size(op, api) or false  -- may start another day
-    sizes = revision_lifecycle.daily[api] or {}
-    revision_lifecycle.daily[api] = sizes
-    sizes[op] = size
+  local today = os.time() < revision_lifecycle.next_day
+    and revision_lifecycle.daily[api] or api:today()
+  local size = today.sizes[op]
+  if size == nil then
+    size = largest_size(op, api) or false
+    today.sizes[op] = size
   end
-  return sizes[op] or nil
+  return size or nil
 end
 
 local FAMILIES, LISTS = {"fields", "additional_fields"}, {"include", "sort"}
 
---- Returns the parameters as a flat list for core.url: name, value, name, value.
----@param op table
----@param api klaviyo.Api
----@param args table
----@param settings klaviyo.Settings
-function M.write(op, api, args, settings)
-  local rules = setmetatable({
-    op = op, api = api, lenient = settings.validate == false,
-  }, Rules)
+local function write(rules, op, args, settings)
   local pairs_ = {}
   if args.filter ~= nil then
     add_filter(pairs_, rules, args.filter)
@@ -411,6 +426,41 @@ function M.write(op, api, args, settings)
   end
   if not rules.lenient then
     check_required(rules, pairs_)
+  end
+  return pairs_
+end
+
+-- What an operation of the revision that Klaviyo serves is validated by.
+local SERVED_API = {
+  asked = {is_lenient = false},
+  counterpart = function() end,
+}
+
+-- Warns if the revision that Klaviyo serves refuses what the other one takes.
+local function check_differing(rules, differing, args, settings)
+  local text = usage_error.try(write, setmetatable({
+    op = differing, api = SERVED_API, settings = settings, lenient = false,
+  }, Rules), differing, args, settings)
+  if text then
+    revision_warning.differs(settings, rules.api, rules.op, text)
+  end
+end
+
+--- Returns the parameters as a flat list for core.url: name, value, name, value.
+---@param op table
+---@param api klaviyo.Api
+---@param args table
+---@param settings klaviyo.Settings
+---@param differing table|false  the operation in the revision that answers, if it
+--- differs there
+function M.write(op, api, args, settings, differing)
+  local rules = setmetatable({
+    op = op, api = api, settings = settings, differing = differing,
+    lenient = settings.validate == false or op.is_open,
+  }, Rules)
+  local pairs_ = write(rules, op, args, settings)
+  if differing and not rules.lenient then
+    check_differing(rules, differing, args, settings)
   end
   return pairs_
 end

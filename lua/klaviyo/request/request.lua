@@ -3,6 +3,7 @@
 local core = require "klaviyo.core"
 local lazy_require = require "klaviyo.util.lazy_require"
 local usage_error = require "klaviyo.util.usage_error"
+local revision_lifecycle = require "klaviyo.operations.revision_lifecycle"
 local settings_known = require "klaviyo.settings"
 
 local form = lazy_require "klaviyo.request.multipart"
@@ -253,7 +254,8 @@ end
 ---@param args table|nil
 ---@param settings klaviyo.Settings
 ---@param owned boolean|nil  the body was built by the library and may be changed
----@return table request  {method, url, body, document, form, repeatable, public}
+---@return table request  {method, url, body, document, form, repeatable, public,
+--- revision}; `revision` is that of an operation which has another than the settings
 function M.of_operation(op, api, args, settings, owned)
   args = args or {}
   if type(args) ~= "table" then
@@ -261,17 +263,23 @@ function M.of_operation(op, api, args, settings, owned)
       usage_error.kind(args))
   end
   local values, asks = path_values(op, args)
+  local today = os.time() < revision_lifecycle.next_day
+    and revision_lifecycle.daily[api] or api:today()
+  local differing = today.counterparts[op]
+  if differing == nil then
+    differing = api:differing(op)
+  end
   local parameters
-  if asks or not facts_of[op].needs_no_query
+  if asks or differing or not facts_of[op].needs_no_query
       or op.query.company_id and settings.company_id then
-    parameters = query.write(op, api, args, settings)
+    parameters = query.write(op, api, args, settings, differing)
   end
   local url, bad = core.url(settings.base_url, op.path, values, parameters)
   if not url then
     usage_error.raise('%s of %s cannot be "%s"', bad, op.id, values[bad])
   end
   local request = {
-    method = op.method, url = url, public = op.public,
+    method = op.method, url = url, public = op.public, revision = op.revision,
     repeatable = op.method ~= "POST", body = nil,
   }
   if op.body or args.body ~= nil then

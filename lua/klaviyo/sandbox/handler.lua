@@ -84,7 +84,7 @@ local function revision_of(text)
     error_response.throw(400, "invalid", ("'%s' is not a valid revision: the format "
       .. "is YYYY-MM-DD[.suffix]."):format(text), {pointer = "/data/"})
   end
-  return operations.load(text) or error_response.throw(400, "invalid",
+  return operations.revision(text) or error_response.throw(400, "invalid",
     ("Unknown revision %s."):format(text), {pointer = "/data/"})
 end
 
@@ -190,7 +190,7 @@ end
 ---@return string|nil id
 function M.operation(request)
   local path = split_target(request.target)
-  local revision = operations.load(request.header("revision") or "")
+  local revision = operations.revision(request.header("revision") or "")
   local op = revision and revision:route(request.method, path)
   return op and op.id
 end

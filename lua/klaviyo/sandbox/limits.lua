@@ -166,7 +166,7 @@ end
 -- Returns the operation with this name, from the first revision that has it.
 local function operation(name)
   for _, date in ipairs(operations.revisions()) do
-    local op = operations.load(date):operation(name)
+    local op = operations.revision(date):operation(name)
     if op then
       return op
     end

@@ -25,7 +25,7 @@ local USER_AGENT = ("klaviyo-lua/%s (%s; libcurl/%s)"):format(version,
 
 -- The fields in the order in which they are sent. A field of the setting
 -- `headers` replaces the one of that name.
-local function header_fields(settings, secret, scheme)
+local function header_fields(settings, revision, secret, scheme)
   local own = {}
   for name in pairs(settings.headers) do
     own[name:lower()] = true
@@ -40,7 +40,7 @@ local function header_fields(settings, secret, scheme)
   add("User-Agent", USER_AGENT
     .. (settings.app_info and " " .. settings.app_info or ""))
   add("Accept", MEDIA_TYPE)
-  add("revision", settings.revision)
+  add("revision", revision or settings.revision)
   if settings.fall_forward == false then
     add("X-Klaviyo-Revision-Fall-Forward-Opt-Out", "1")
   end
@@ -94,37 +94,48 @@ local function keeps_changing(settings)
   return type(settings.access_token or settings.api_key) == "function"
 end
 
--- Made once for a set of settings, and again when a key rotates. Returns nil
--- and an error if there is no secret.
+-- By settings: {public =, private =, background = core settings, secret =,
+-- for_good = whether the secret stays}. The core settings of a revision that is not
+-- the one of the settings have its date after their name: "private 2026-07-15".
 local made_for = setmetatable({}, {__mode = "k"})
 
-local function prepared(settings, public, refused, is_background)
+-- Returns the core settings of a public request, which has no secret.
+local function prepared_public(settings, made, key, revision)
+  made[key] = made[key]
+    or core_settings(settings, header_fields(settings, revision))
+  return made[key]
+end
+
+-- Returns the core settings of a request, and the secret; or nil and an error if
+-- there is no secret. They are made again when the secret changes.
+local function prepared(settings, request, refused, is_background)
   local made = made_for[settings]
-  local kind = is_background and "background" or "private"
-  if made and made.for_good and made[kind] and not public then
-    return made[kind], made.secret
+  local key = request.public and "public" or is_background and "background"
+    or "private"
+  local revision = request.revision
+  if revision then
+    key = key .. " " .. revision
   end
-  if not made then
+  if made and made.for_good and made[key] then
+    return made[key], not request.public and made.secret or nil
+  elseif not made then
     made = {}
     made_for[settings] = made
   end
-  if public then
-    made.public = made.public
-      or core_settings(settings, header_fields(settings))
-    return made.public
+  if request.public then
+    return prepared_public(settings, made, key, revision)
   end
   local secret, scheme = secrets.of(settings, refused)
   if not secret then
     return nil, scheme
   elseif made.secret ~= secret then
     warning.of_plain_http(settings)
-    made.private, made.background = nil, nil
-    made.secret = secret
-    made.for_good = not keeps_changing(settings)
+    made = {secret = secret, for_good = not keeps_changing(settings)}
+    made_for[settings] = made
   end
-  made[kind] = made[kind] or core_settings(settings,
-    header_fields(settings, secret, scheme), is_background)
-  return made[kind], secret
+  made[key] = made[key] or core_settings(settings,
+    header_fields(settings, revision, secret, scheme), is_background)
+  return made[key], secret
 end
 
 --- Returns the header fields that a request would have, or nil and an error of
@@ -139,7 +150,7 @@ function M.headers(settings, request)
       return nil, scheme
     end
   end
-  local list = header_fields(settings, secret, scheme)
+  local list = header_fields(settings, request.revision, secret, scheme)
   local fields = {}
   for i = 1, #list, 2 do
     fields[list[i]] = list[i + 1]
@@ -163,7 +174,7 @@ end
 -- "auth".
 local function send(submit, pending, refused, last)
   local request, settings = pending.request, pending.settings
-  local handle, secret = prepared(settings, request.public, refused)
+  local handle, secret = prepared(settings, request, refused)
   if not handle then
     secret.operation = pending.op and pending.op.id
     return nil, secret
@@ -311,7 +322,7 @@ function M.enqueue(settings, request, op, max_queued)
     phases.must_send()
     scheduler.completion_queue()  -- it starts the engine's thread, which sends
   end
-  local handle, secret = prepared(settings, request.public, nil, true)
+  local handle, secret = prepared(settings, request, nil, true)
   if not handle then
     secret.operation = op.id
     return nil, secret

@@ -45,11 +45,33 @@ function M.begins(thread, fn)
   main_function[thread] = definition
 end
 
+local is_trying = false
+
+--- Calls a function that does not yield. Returns the message of the usage error
+--- that it raises, or nil if it raises none.
+---@param fn function
+---@param ... any  its arguments
+---@return string|nil message
+function M.try(fn, ...)
+  is_trying = true
+  local ok, err = pcall(fn, ...)
+  is_trying = false
+  if ok then
+    return nil
+  elseif type(err) == "table" and err.usage then
+    return err.usage
+  end
+  error(err, 0)
+end
+
 --- Raises an error at the line of the first caller outside this library.
 ---@param fmt string a `string.format` pattern
 function M.raise(fmt, ...)
   local message = userinfo.redacted(select("#", ...) > 0 and fmt:format(...)
     or fmt)
+  if is_trying then
+    error({usage = message}, 0)
+  end
   local level = callers_level()
   local main = level == 0 and main_function[coroutine.running() or false]
   if main and is_outside(main) then

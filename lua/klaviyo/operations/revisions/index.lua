@@ -1,5 +1,5 @@
---- The supported revisions, oldest first. For a new one, add a line here and
--- generate its data files with tools/revisions.sh.
+--- The revisions that the library knows, the oldest first: the stable ones, and in
+--- `betas` the others. tools/revision.lua makes the file of each.
 
 return {
   "2024-10-15",
@@ -10,4 +10,9 @@ return {
   "2026-01-15",
   "2026-04-15",
   "2026-07-15",
+
+  betas = {},
+
+  -- the newest stable revision with an OpenAPI document
+  documented = "2026-07-15",
 }

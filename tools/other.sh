@@ -140,4 +140,4 @@ if ! works 2>/dev/null; then
     PKG_CONFIG_PATH="$root/lib/pkgconfig${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}"
   works || { echo "$LUA: what was built does not work" >&2; exit 1; }
 fi
-exec make -s --no-print-directory spec LUA="$LUA" SPEC="$*"
+exec make -s --no-print-directory spec LUA="$LUA" EXTRA=-Werror SPEC="$*"

@@ -114,6 +114,12 @@ use lua5.4 lua5.4 5.4
 use luajit luajit 5.1
 # LuaRocks installs for 5.1, and the program runs under LuaJIT
 use luajit lua5.1 5.1
+if pkg-config --exists lua5.3; then
+  install lua5.3 5.3
+  use lua5.3 lua5.3 5.3
+else
+  echo "Lua 5.3: skipped, it or its headers are not installed"
+fi
 # Lua 5.1 itself is not supported
 refused=$(cd "$trees/empty" &&
   LUA_PATH="$trees/lua5.1/share/lua/5.1/?.lua;$trees/lua5.1/share/lua/5.1/?/init.lua;;" \

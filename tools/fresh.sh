@@ -106,12 +106,15 @@ register_qemu() {
 [ -z "$qemu" ] || register_qemu
 
 # The mirror and the way to it are this machine's own; of another release it
-# is taken to have what it has of ours: "uri release component".
+# is taken to have what it has of ours, of another architecture the release
+# itself: "uri release component".
 . /etc/os-release
 sources() {
   apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' \
     'Created-By: Packages' |
-    sed -n "s/ $VERSION_CODENAME\(-[a-z]*\)\{0,1\} / $suite\1 /p" | sort -u
+    sed -n "s/ $VERSION_CODENAME\(-[a-z]*\)\{0,1\} / $suite\1 /p" |
+    awk -v suite="$suite" -v all="$([ "$arch" != "$here" ] || echo yes)" \
+      'all || $2 == suite' | sort -u
 }
 if [ -z "$(sources)" ]; then
   apt-get -q update || :

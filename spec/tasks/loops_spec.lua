@@ -2,6 +2,7 @@
 -- two: one made of socket.select in a few lines, and that of cqueues.
 local connect = require "spec.support.connect"
 local core = require "klaviyo.core"
+local measured = require "spec.support.measured"
 local sandbox = require "spec.support.sandbox"
 local script = require "spec.support.script"
 local socket = require "socket"
@@ -124,14 +125,16 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
           pending("lua-cqueues is not installed: make setup")
           return
         end
-        loop = loops[name]()
-        client = connect(fixture.server.base_url, { wait = loop.wait })
-        fixture.server:clear_faults()
-        assert(fixture.client:call("get_lists")) -- there is a connection
-        fn()
-        collectgarbage()
-        collectgarbage()
-        assert.same({ 0, 0 }, { core.stats() })
+        measured(function()
+          loop = loops[name]()
+          client = connect(fixture.server.base_url, { wait = loop.wait })
+          fixture.server:clear_faults()
+          assert(fixture.client:call("get_lists")) -- there is a connection
+          fn()
+          collectgarbage()
+          collectgarbage()
+          assert.same({ 0, 0 }, { core.stats() })
+        end)()
       end)
     end
 
@@ -165,7 +168,7 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
       local ticker = tick(function() return doc end)
       local elapsed, turns = run()
       assert.equal(2, #doc.data)
-      assert.is_true(elapsed >= 0.3 and elapsed < 1, elapsed)
+      assert.is_true(elapsed >= 0.29 and elapsed < 1, elapsed) -- nginx counts whole milliseconds
       assert.is_true(ticker.count >= 20, ticker.count)
       assert.is_true(ticker.late < 0.19, ticker.late)
       assert.is_true(loop.waits >= 1 and turns < 500, turns)

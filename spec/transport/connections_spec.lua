@@ -1,5 +1,6 @@
 -- Connections belong to the process, and what is sent on them is sent once.
 local connect = require "spec.support.connect"
+local measured = require "spec.support.measured"
 local raw = require "spec.support.raw"
 local script = require "spec.support.script"
 
@@ -192,25 +193,23 @@ describe("Ctrl-C #time", function()
     return tonumber(output:match("took (%d+) ms")), output, status
   end
 
-  local function check(text)
-    raw.with({ answers = { { never = true } } }, function(server)
-      local elapsed, output, status = interrupted(server, text)
-      assert.equal(1, #server:requests())
-      assert.matches("interrupted!", output)
-      assert.equal(1, status)
-      assert.is_true(elapsed <= 300, "took " .. elapsed .. " ms")
+  local function ends(text)
+    return measured(function()
+      raw.with({ answers = { { never = true } } }, function(server)
+        local elapsed, output, status = interrupted(server, text)
+        assert.equal(1, #server:requests())
+        assert.matches("interrupted!", output)
+        assert.equal(1, status)
+        assert.is_true(elapsed <= 300, "took " .. elapsed .. " ms")
+      end)
     end)
   end
 
-  it("ends a script that waits for a call", function()
-    check [[client:call("get_profiles")]]
-  end)
+  it("ends a script that waits for a call", ends [[client:call("get_profiles")]])
 
-  it("ends a script that waits for a page", function()
-    check [[for _ in client.profiles:each() do end]]
-  end)
+  it("ends a script that waits for a page", ends [[for _ in client.profiles:each() do end]])
 
-  it("ends a script that waits for a connection", function()
+  it("ends a script that waits for a connection", measured(function()
     raw.with({ answers = {}, accept = false }, function(server)
       local file = io.open(server.log, "w") -- nothing is ever received
       file:write("return {method=''}\n")
@@ -220,5 +219,5 @@ describe("Ctrl-C #time", function()
       assert.matches("interrupted!", output)
       assert.is_true(elapsed <= 300, "took " .. elapsed .. " ms")
     end)
-  end)
+  end))
 end)

@@ -1,6 +1,7 @@
 -- The engine by itself: queue, deadlines, cancelling, connections, forks.
 local core = require "klaviyo.core"
 local engine = require "spec.support.engine"
+local measured = require "spec.support.measured"
 local raw = require "spec.support.raw"
 local sandbox = require "spec.support.sandbox"
 local script = require "spec.support.script"
@@ -24,14 +25,21 @@ local function most_at_a_time(server)
 end
 
 describe("the engine", function()
-  after_each(function()
+  local function settle()
     collectgarbage()
     collectgarbage()
     engine.pump_until(engine.is_idle)
-  end)
+  end
+
+  after_each(settle)
+
+  -- For what measures time.
+  local function timed(name, fn)
+    it(name, measured(fn, settle))
+  end
 
   describe("keeps a deadline, from submit on,", function()
-    it("of a running request", function()
+    timed("of a running request", function()
       raw.with(NEVER, function(server)
         for _, seconds in ipairs { 0.05, 0.123, 0.4 } do
           local answer, raw_error = finish(submit(server.url, { deadline = seconds }))
@@ -42,7 +50,7 @@ describe("the engine", function()
       end)
     end)
 
-    it("of one that waits for a connection", function()
+    timed("of one that waits for a connection", function()
       raw.with(NEVER, function(server)
         local busy = {}
         for i = 1, 16 do
@@ -62,7 +70,7 @@ describe("the engine", function()
       end)
     end)
 
-    it("even if no caller waits for it", function()
+    timed("even if no caller waits for it", function()
       raw.with(NEVER, function(server)
         local ticket = submit(server.url, { deadline = 0.1 })
         local stop_time = core.clock() + 0.3
@@ -73,7 +81,7 @@ describe("the engine", function()
       end)
     end)
 
-    it("of one that is retried again and again", function()
+    timed("of one that is retried again and again", function()
       raw.with({ answers = { { status = 503 } } }, function(server)
         local tickets = {}
         for i = 1, 3 do
@@ -92,7 +100,7 @@ describe("the engine", function()
     end)
 
     -- what is preloaded and a sanitizer do not go together
-    it("of one whose host is being resolved, even at the end of the process #time", function()
+    timed("of one whose host is being resolved, even at the end of the process #time", function()
       local path = assert(package.searchpath("klaviyo.core", package.cpath))
         :gsub("klaviyo/core%.so$", "spec_slow_names.so")
       local file = io.open(path)
@@ -122,7 +130,7 @@ describe("the engine", function()
       assert.is_true(core.clock() - began < 4)
     end)
 
-    it("and fails at once if the rate limit allows no request before it", function()
+    timed("and fails at once if the rate limit allows no request before it", function()
       raw.with({ answers = { OK } }, function(server)
         local request_queue = engine.request_queue(server.url, { { name = "x", minute = 2 } })
         assert(finish(submit(server.url, { request_queue = request_queue })))
@@ -160,7 +168,7 @@ describe("the engine", function()
       end)
     end)
 
-    it("and waits for the rate limit if there is time", function()
+    timed("and waits for the rate limit if there is time", function()
       raw.with({ answers = { OK } }, function(server)
         local request_queue = engine.request_queue(server.url, { { name = "x", second = 2 } })
         local tickets, began = {}, core.clock()
@@ -176,7 +184,7 @@ describe("the engine", function()
     end)
   end)
 
-  it("applies the timeout to each attempt, and reports all attempts", function()
+  timed("applies the timeout to each attempt, and reports all attempts", function()
     raw.with({ answers = { { pause = 0.4, body = "{}" }, { never = true }, { body = '"third"' } } },
       function(server)
         local answer = finish(submit(server.url, { timeout = 0.15, retries = 4 }))

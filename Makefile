@@ -1,5 +1,5 @@
-# klaviyo: make help lists the targets for users; make help-dev those of
-# mk/dev.mk too.
+# klaviyo: make help lists the targets for users, make help-dev also those of
+# mk/dev.mk.
 
 LUA        = lua5.4
 LIVE       =
@@ -14,7 +14,7 @@ CC = gcc
 endif
 CFLAGS ?= -O2 -g
 
-# luajit is a Lua 5.1 to everything that files modules by version
+# LuaJIT uses the folders of Lua 5.1
 LUA_VERSION = $(patsubst lua%,%,$(subst luajit,lua5.1,$(LUA)))
 LUA_DIR = $(DESTDIR)$(PREFIX)/share/lua/$(LUA_VERSION)
 LIB_DIR = $(DESTDIR)$(PREFIX)/lib/lua/$(LUA_VERSION)
@@ -27,10 +27,10 @@ WARNINGS = -Wall -Wextra -pedantic -Wshadow -Wstrict-prototypes \
   -Wconversion -Wno-sign-conversion -Wno-c11-extensions \
   -Werror=implicit-function-declaration
 
-# what lua/klaviyo/util/shared_object.lua compares
+# lua/klaviyo/util/shared_object.lua compares this with the Lua files' version
 KLAVIYO_VERSION = $(shell sed -n 's/^return "\(.*\)"$$/\1/p' lua/klaviyo/version.lua)
 
-# one flavour of the core: where it goes, and what it is built with besides
+# one build of the core: its folder, and its additional flags
 OUT    = build/$(LUA)
 EXTRA  =
 C_ALL  = -std=c99 -D_GNU_SOURCE=1 -DKLAVIYO_VERSION='"$(KLAVIYO_VERSION)"' -Icsrc \
@@ -46,7 +46,7 @@ LIBFLAG = $(if $(filter Darwin,$(SYSTEM)),-bundle -undefined dynamic_lookup,-sha
 SYSTEM_LIBS = $(if $(filter Darwin,$(SYSTEM)),,-lpthread) \
   $(if $(filter Linux,$(SYSTEM)),-ldl)
 
-# asked when used, not when read: make setup runs before pkg-config exists
+# evaluated when used, not when read: make setup installs pkg-config
 LUA_CFLAGS  = $(shell $(PKG_CONFIG) --cflags $(LUA))
 LUA_LIBS    = $(shell $(PKG_CONFIG) --libs $(LUA))
 CURL_CFLAGS = $(shell $(PKG_CONFIG) --cflags libcurl)
@@ -56,8 +56,8 @@ CRYPTO_LIBS   = $(shell $(PKG_CONFIG) --libs libcrypto)
 SQLITE_CFLAGS = $(shell $(PKG_CONFIG) --cflags sqlite3 2>/dev/null)
 SQLITE_LIBS   = $(shell $(PKG_CONFIG) --libs sqlite3)
 
-# three shared objects: the core needs libcurl alone, digest libcrypto alone,
-# and the outbox, a rock of its own, SQLite alone
+# three shared objects: the core needs only libcurl, digest only libcrypto, and
+# the outbox, a rock of its own, only SQLite
 CORE    = $(patsubst csrc/%.c,$(OUT)/obj/%.o,$(sort $(wildcard \
   $(patsubst %,csrc/%/*.c,http api ratelimit json base lua))))
 DIGEST  = $(patsubst csrc/%.c,$(OUT)/obj/%.o,$(sort $(wildcard csrc/digest/*.c)))
@@ -68,7 +68,7 @@ MODULES = $(shell find lua -name '*.lua' ! -path 'lua/klaviyo/outbox*' | sort)
 OUTBOX_MODULES = $(shell find lua -path 'lua/klaviyo/outbox*' -name '*.lua' | \
   sort)
 
-# a word of the shell, whatever is in it
+# quotes a text as one word of the shell
 quoted = '$(subst ','\'',$(1))'
 root = $(subst ','\'',$(CURDIR))
 ENV  = LUA_PATH='$(root)/lua/?.lua;$(root)/lua/?/init.lua;;' \
@@ -85,22 +85,22 @@ EXPORT_CPATH = export LUA_CPATH=$(call \
 help:
 	@sed -n 's/^#: //p' Makefile
 
-#: make demo                 every call of the reference, against the sandbox
-#:                           (LIVE=1 and KLAVIYO_API_KEY: the real service)
-#: make demo-nginx           the same by curl, through the gateway in nginx
-#: make test                 specs, rock, lint, sanitizers
-#: make setup                install by apt what the rest needs
-#: make build LUA=luajit     the core for lua5.4 (default) or luajit
-#: make env LUA=luajit       lines for eval: LUA_PATH and LUA_CPATH
-#: make sandbox ARGS="profiles=2500 limits"   a stand-in of the API
-#: make install DESTDIR= PREFIX= LUA=   also install-outbox, with SQLite
-#: make clean | help-dev     remove build/ | targets for contributors
+#: make demo                 make every call of the reference to a sandbox
+#:                           (LIVE=1 and KLAVIYO_API_KEY: to Klaviyo)
+#: make demo-nginx           make them by curl, through the gateway in nginx
+#: make test                 run specs, rock, lint and sanitizers
+#: make setup                install the needed Debian packages
+#: make build LUA=luajit     build the core for lua5.4 (default) or luajit
+#: make env LUA=luajit       print LUA_PATH and LUA_CPATH for eval
+#: make sandbox ARGS="profiles=2500 limits"   start a sandbox of the API
+#: make install DESTDIR= PREFIX= LUA=   install; also install-outbox, with SQLite
+#: make clean | help-dev     remove build/ | list targets for contributors
 #: Settings: CC CFLAGS CPPFLAGS LDFLAGS PKG_CONFIG; V=1 shows commands
 
 setup:
 	@./tools/setup.sh
 
-# built by a make of its own: this one was read before setup had run
+# built by a make of its own: this one was started before setup
 demo: setup
 	@$(MAKE) --no-print-directory -s build LUA=$(LUA)
 	@$(ENV) $(if $(LIVE),LIVE=$(LIVE) )$(LUA) examples/reference.lua
@@ -138,7 +138,7 @@ $(OUT)/obj/%.o: csrc/%.c $(OUT)/obj/flags
 	$(SAY) '  CC  $@'
 	$(QUIET)$(CC) $(C_ALL) -MMD -MP -c -o $@ $<
 
-# other flags, other objects
+# changes if the flags change, so that all objects are built again
 $(OUT)/obj/flags: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(CC) $(C_ALL) $(LD_ALL)' | cmp -s - $@ || \
@@ -149,12 +149,12 @@ $(OUT)/obj/flags: FORCE
 env:
 	@printf '%s\n' $(call quoted,$(EXPORT_PATH)) $(call quoted,$(EXPORT_CPATH))
 
-# Standard output is for eval: what make says goes elsewhere.
+# Standard output is for eval: make writes to standard error.
 sandbox:
 	@$(MAKE) --no-print-directory -s build LUA=$(LUA) >&2
 	@$(ENV) $(LUA) tools/sandbox.lua $(ARGS)
 
-# modules, objects
+# $(call put,MODULES,OBJECTS) installs them
 define put
 set -e; for module in $(1:lua/%=%); do \
   mkdir -p "$(LUA_DIR)/$${module%/*}"; \

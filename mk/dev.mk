@@ -12,17 +12,17 @@ help-dev: help
 	@sed -n 's/^#: //p' mk/dev.mk
 
 #:
-#: make spec SPEC=spec/x_spec.lua   the specs, or some files, folders or
+#: make spec SPEC=spec/x_spec.lua   run all specs, or files, folders or
 #:                           options of busted; JOBS=6 files at a time
-#: make other LUA=lua5.5      most of them under Lua 5.5, which is fetched and
-#:                           built if it can be, or under LUA=lua5.3
-#: make asan SPEC=…          the specs under ASan and UBSan
-#: make tsan SPEC=…          specs of its threads under TSan
-#: make portable SPEC=…      specs of the core as it is without epoll
-#: make valgrind SPEC=…      specs of the core under memcheck
-#: make collector SPEC=…     specs under a collector that misses no chance
-#: make coverage             how much of the core and of lua/ the specs run;
-#:                           V=1: and which lines not
+#: make other LUA=lua5.5      run most of them under Lua 5.5, which is fetched
+#:                           and built if possible, or with LUA=lua5.3
+#: make asan SPEC=…          run specs under ASan and UBSan
+#: make tsan SPEC=…          run the specs of the loop thread under TSan
+#: make portable SPEC=…      run specs of the core, built without epoll
+#: make valgrind SPEC=…      run specs of the core under memcheck
+#: make collector SPEC=…     run specs with constant garbage collection
+#: make coverage             report how much of csrc/ and lua/ the specs run;
+#:                           V=1: also the lines that they do not run
 #: make rock                 install the rock into empty trees, and use it
 #: make lint | warnings      luacheck, style, imports | gcc and clang, -Werror
 #: make cross                compile for macOS, FreeBSD and musl, -Werror
@@ -35,31 +35,31 @@ help-dev: help
 #: make once                 10,000 events under faults, 3,000 in an outbox:
 #:                           each is there, once
 #: make revisions SPEC=openapi.json   regenerate a revision's data files
-#: make revisions-check      do the data files match their documents?
-#: make contract             check the wire against the service's documents
+#: make revisions-check      check that the data files match their documents
+#: make contract             check the requests against the OpenAPI documents
 #: make reference            write docs/resources.md and parts of reference.md
-#: make bench                what calls cost, beside libcurl and others' clients
-#: make bench-setup          install, to compare with, those others' clients
-#: make dist                 a source archive and source rocks, in build/
-#: make deb                  Debian packages of that archive, in build/deb
+#: make bench                measure calls, also of libcurl and other clients
+#: make bench-setup          install the other clients
+#: make dist                 make a source archive and source rocks, in build/
+#: make deb                  make Debian packages of that archive, in build/deb
 
-# What another run, or the machine's own programs, used of the rate limits is
-# counted in another file.
+# Each target counts its use of the rate limits in a file of its own, so that
+# other runs and programs do not change its limits.
 SPEC_RUN  = '$(root)/$(OUT)/run/$@'
 SPEC_ENV  = mkdir -p $(SPEC_RUN) && chmod 700 $(SPEC_RUN) && \
   rm -f $(SPEC_RUN)/* && $(ENV) \
   KLAVIYO_RATE_LIMIT_FILE=$(SPEC_RUN)/rate-limits
 RUN_SPECS = $(ENV) SPEC_RUN=$(SPEC_RUN) tools/spec.sh
 # Under valgrind, a sanitizer or a busy collector specs compute more than they
-# wait: as many at a time as there are cores, or little more.
+# wait: so run only about as many files at a time as there are cores.
 RUN_SLOW  = JOBS=$${JOBS:-$(1)} $(RUN_SPECS)
 
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined \
   -fno-omit-frame-pointer
 ASAN = build/asan-$(LUA)
-# Sanitized are all specs that cross the core here: not those of what is Lua
-# alone, nor of what runs in nginx, which is not sanitized. Nor those that
-# measure (#memory, #time): both are not then what they are.
+# The sanitizers run the specs that use the core in this process. They do not run
+# specs of pure Lua code, specs in nginx, which is not sanitized, and specs that
+# measure memory or time (#memory, #time).
 UNCROSSED = spec/bulk/% spec/csv/% spec/docs/% spec/document/% spec/gateway/% \
   spec/nginx/% spec/outbox/nginx_spec.lua spec/sandbox/% spec/support/% \
   spec/tools/% spec/webhook/receiver_spec.lua $(patsubst %,spec/%_spec.lua, \
@@ -72,26 +72,26 @@ RACES = -fsanitize=thread -fno-omit-frame-pointer
 TSAN = build/tsan-$(LUA)
 TSAN_SPEC = $(or $(SPEC),spec/core/http/loop_thread_spec.lua)
 
-# What the core is where there is no Linux: specs that cross it.
+# The core as it is built on other systems than Linux.
 PORTABLE = build/portable-$(LUA)
 PORTABLE_SPEC = $(or $(SPEC),spec/core spec/client_spec.lua spec/pagination \
   spec/tasks spec/transport)
 
-# What runs libcurl's every way, in the time it takes under valgrind, which
-# measures no memory and no time; #native is what it is too slow for, and
-# children that leave their parent's engine be.
+# The specs that use all parts of libcurl and end in time under valgrind. Not
+# those that measure memory or time, those that are too slow under valgrind
+# (#native), and children that abandon their parent's engine on purpose.
 VALGRIND = valgrind -q --leak-check=full --show-leak-kinds=definite,possible \
   --errors-for-leak-kinds=definite,possible --error-exitcode=86 \
   --child-silent-after-fork=yes --num-callers=30
 VALGRIND_SPEC = $(or $(SPEC),spec/core $(patsubst %,spec/%_spec.lua,digest \
   transport/connections transport/failures tasks/tasks))
 
-# Of what must outlive what made it, and need not.
+# The specs of objects that must outlive the code that made them, or need not.
 COLLECTED = $(or $(SPEC),spec/core $(patsubst %,spec/%_spec.lua,client \
   transport/connections) spec/pagination $(patsubst %,spec/tasks/%_spec.lua, \
   map tasks))
 
-# The plain floor under libFuzzer, and a target for each of spec/fuzz/*.c
+# The plain C layer under libFuzzer, and a target for each of spec/fuzz/*.c
 SECONDS = 30
 FUZZ    = build/fuzz
 TARGET  = $(sort $(patsubst spec/fuzz/%.c,%,$(wildcard spec/fuzz/*.c)))
@@ -99,8 +99,8 @@ FLOOR   = $(filter-out $(OUT)/obj/lua/%,$(CORE))
 FUZZED  = CC=clang OUT=$(FUZZ) \
   EXTRA='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all'
 
-# The budget by a clock of the specs' own; forks; links alone; names that are
-# slow to find; another libcurl; threads.
+# Programs and libraries for specs: the budget with a clock that they set; fork;
+# links; slow name resolution; another libcurl; failing allocations; threads.
 PROBES = $(OUT)/budget_probe $(OUT)/spec_fork.so $(OUT)/spec_links.so \
   $(OUT)/spec_slow_names.so $(OUT)/spec_other_curl.so \
   $(OUT)/scarce/klaviyo/core.so $(OUT)/threads
@@ -133,7 +133,7 @@ $(OUT)/threads: spec/support/threads.c
 	$(SAY) '  CC  $@'
 	$(QUIET)$(CC) $(C_ALL) -o $@ $< $(LUA_LIBS) -lpthread
 
-# a core that memory can be refused
+# a core whose memory allocations can fail
 $(OUT)/scarce/klaviyo/core.so: spec/support/scarce.c $(CORE)
 	@mkdir -p $(@D)
 	$(SAY) '  LD  $@'
@@ -148,8 +148,8 @@ objects: $(OBJECTS)
 spec: build probes
 	$(QUIET)LUA=$(LUA) $(RUN_SPECS) $(LUA) $(BUSTED) -- $(SPEC)
 
-# What the library does, under the Luas that nothing else here runs: not what
-# runs in nginx, what reads the tables of operations, or what measures.
+# The specs for Luas that no other target runs. Not those in nginx, those that
+# read the tables of operations, and those that measure.
 OTHER_SPEC = $(or $(SPEC),$(filter-out spec/docs/% spec/gateway/% \
   spec/nginx/% spec/operations/% spec/sandbox/% spec/support/% spec/tools/%, \
   $(sort $(shell find spec -name '*_spec.lua'))))
@@ -182,8 +182,8 @@ $(ASAN)/lua $(TSAN)/lua: tools/host.c mk/dev.mk
 	$(QUIET)$(CC) -std=c99 $(WARNINGS) $(SANITIZE) -g $(LUA_CFLAGS) -o $@ $< \
 	  $(LUA_LIBS)
 
-# LeakSanitizer crashes where a library with thread-local variables was closed,
-# hence use_tls=0. The host as LUA too: specs that start an interpreter must start this one
+# use_tls=0: LeakSanitizer crashes after a library with thread-local variables
+# was closed. LUA is the host, too, for specs that start an interpreter.
 asan: OUT = $(ASAN)
 asan: $(ASAN)/lua
 	@$(MAKE) --no-print-directory build probes OUT=$(ASAN) \
@@ -193,7 +193,7 @@ asan: $(ASAN)/lua
 	  UBSAN_OPTIONS=print_stacktrace=1 $(call RUN_SLOW,3) \
 	  $(ASAN)/lua $(BUSTED) -- --exclude-tags=memory,time $(ASAN_SPEC)
 
-# the threads of the core, each look of one at what another writes
+# finds data races between the threads of the core
 tsan: OUT = $(TSAN)
 tsan: SANITIZE = $(RACES)
 tsan: $(TSAN)/lua
@@ -237,7 +237,7 @@ $(FUZZ)/thread: spec/fuzz/engine.c
 planted:
 	@./tools/planted.sh
 
-# an archive: a target that has a file whole, as source, gets it but once
+# an archive: a target that includes a file as source does not get it twice
 $(FUZZ)/floor.a: $(FLOOR)
 	$(SAY) '  AR  $@'
 	$(QUIET)rm -f $@ && ar rc $@ $^

@@ -132,7 +132,7 @@ END
 if ! works 2>/dev/null; then
   [ "$LUA" = lua5.5 ] || skip "it, its headers or its modules are not installed"
   if ! [ -f "$root/complete" ]; then
-    command -v apt-get >/dev/null || skip "it is not installed, nor is apt"
+    command -v apt-get >/dev/null || skip "neither it nor apt is installed"
     (build)
   fi
   [ -f "$root/complete" ] || exit 0 # it said why

@@ -89,7 +89,7 @@ void store_deliver (store *s, int64_t count);
 /* Deletes all rows of a batch. */
 store_status store_drop (store *s, const store_batch *batch);
 
-/* Reads the last id; 0 if there are no rows. */
+/* Reads the last id; 0 if the table is empty. */
 store_status store_newest (store *s, int64_t *id);
 
 /* Reads the id of a batch's row number 'index', from 0. */

@@ -26,7 +26,7 @@ local M = {}
 ---@field response? klaviyo.Response  if there is one
 ---@field line? integer  of kind "csv": the first line of the row
 ---@field last_line? integer  of kind "csv": the last line of the row
----@field lost? integer  of kind "not_delivered": events that failed and are no longer retried
+---@field lost? integer  of kind "not_delivered": events that failed and will not be retried
 ---@field waiting? integer  of kind "not_delivered": events that are still to be sent
 local Error = {}
 Error.__index = Error

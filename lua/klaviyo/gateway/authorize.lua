@@ -159,7 +159,7 @@ local function is_http2()
 end
 
 -- Rejects or drops the body of a request whose operation does not take one.
-local function refuse_body(op, size, headers)
+local function reject_body(op, size, headers)
   if (size or 0) > 0 or headers["transfer-encoding"] then
     error_response.throw(400, "invalid", op.id .. " takes no body")
   elseif is_http2() and size == nil then
@@ -185,7 +185,7 @@ end
 local function check_body(self, op, headers)
   local size = tonumber(only(headers["content-length"]))
   if not op.body then
-    return refuse_body(op, size, headers)
+    return reject_body(op, size, headers)
   elseif size then
     check_size(self, size)
   end
@@ -242,8 +242,9 @@ end
 local function secret_of(self)
   local settings = self.secret_settings
   local ok, secret, scheme = pcall(secrets.of, settings)
-  if ok and secret and secret == self.refused then
-    ok, secret, scheme = pcall(secrets.of, settings, self.refused)
+  if ok and secret and secret == self.rejected_secret then
+    ok, secret, scheme = pcall(secrets.of, settings,
+      self.rejected_secret)
   end
   if not ok then
     no_key("the function raised an error, or returned a value that is not a key")

@@ -52,7 +52,7 @@ end
 ---@param source table|nil source member of JSON:API
 ---@param headers table<string, string>|nil
 function M.throw(status, code, detail, source, headers)
-  error({refused = true, status = status, code = code, detail = detail,
+  error({is_error_response = true, status = status, code = code, detail = detail,
     source = source, headers = headers}, 0)
 end
 
@@ -63,7 +63,7 @@ function M.catch(f, ...)
   local ok, thrown = pcall(f, ...)
   if ok then
     return nil
-  elseif type(thrown) == "table" and thrown.refused then
+  elseif type(thrown) == "table" and thrown.is_error_response then
     return thrown
   end
   report("request %s failed: %s", ngx.var.request_id, tostring(thrown))
@@ -71,17 +71,17 @@ function M.catch(f, ...)
 end
 
 --- Sends an error response and ends the request.
----@param refused table
-function M.answer(refused)
-  local body = document(refused.status, refused.code, refused.detail,
-    refused.source)
+---@param response table  as `catch` returned it
+function M.send(response)
+  local body = document(response.status, response.code, response.detail,
+    response.source)
   -- the rest of the body must not be read as the next request
   ngx.req.discard_body()
-  ngx.status = refused.status
-  if refused.status == 401 then
+  ngx.status = response.status
+  if response.status == 401 then
     ngx.header["WWW-Authenticate"] = 'Bearer realm="klaviyo"'
   end
-  for name, value in pairs(refused.headers or {}) do
+  for name, value in pairs(response.headers or {}) do
     ngx.header[name] = value
   end
   mark(body)

@@ -113,11 +113,11 @@ end
 --- X-Klaviyo-Gateway.
 function Gateway:access()
   local state = new_state()
-  local refused = error_response.catch(decide, parts_of[self], state)
-  if refused then
+  local response = error_response.catch(decide, parts_of[self], state)
+  if response then
     state.own = true
     finish_budget(state)
-    error_response.answer(refused)
+    error_response.send(response)
   end
 end
 
@@ -202,7 +202,7 @@ end
 local function replace_unauthorized(self, state)
   local changes = type(self.settings.api_key or self.settings.access_token)
     == "function"
-  self.refused = state.secret
+  self.rejected_secret = state.secret
   report("%s: the service rejected the gateway's %s (401, request %s)",
     operation_name(state), self.settings.api_key and "API key"
     or "access token", ngx.var.request_id)

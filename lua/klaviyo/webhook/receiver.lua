@@ -77,7 +77,7 @@ local function check(options)
   return self
 end
 
-local function answer(status, text, headers)
+local function respond(status, text, headers)
   ngx.status = status
   ngx.header["Content-Type"] = "text/plain"
   for name, value in pairs(headers or {}) do
@@ -89,7 +89,7 @@ end
 
 local function too_large(self)
   ngx.req.discard_body()
-  return answer(413, ("the maximum is %d bytes"):format(self.max_body_bytes))
+  return respond(413, ("the maximum is %d bytes"):format(self.max_body_bytes))
 end
 
 -- Returns the bytes of the body, which nginx keeps in a file if it is long; or nil
@@ -256,7 +256,7 @@ end
 local function receive(self)
   if ngx.req.get_method() ~= "POST" then
     ngx.req.discard_body()
-    return answer(405, "POST only", {Allow = "POST"})
+    return respond(405, "POST only", {Allow = "POST"})
   end
   local body, large = read_body(self)
   if large then
@@ -268,11 +268,11 @@ local function receive(self)
   }
   if not document then
     ngx.log(ngx.WARN, "klaviyo: ", err.message)
-    return answer(STATUS[err.kind] or err.status, err.message)
+    return respond(STATUS[err.kind] or err.status, err.message)
   elseif not hand_over(self, document, #body) then
-    return answer(503, "try again", {["Retry-After"] = "5"})
+    return respond(503, "try again", {["Retry-After"] = "5"})
   end
-  return answer(202, "accepted")
+  return respond(202, "accepted")
 end
 
 --- Returns the handler of a location for system webhooks. Call this function in

@@ -294,7 +294,7 @@ describe("klaviyo.bulk", function()
         end
         if #objects > 0 then
           return nil, api_error(400,
-            by == "one" and {objects[1]} or by ~= "nothing" and objects or nil)
+            by == "one" and {objects[1]} or by == "nothing" and {{detail = "invalid"}} or objects)
         end
       end
     end

@@ -18,6 +18,7 @@ local lazy_require = require "klaviyo.util.lazy_require"
 local usage_error = require "klaviyo.util.usage_error"
 local packed = require "klaviyo.bulk.packed"
 local records = require "klaviyo.bulk.records"
+local splitter = require "klaviyo.bulk.splitter"
 local submit = require "klaviyo.bulk.submit"
 local report = require "klaviyo.bulk.report"
 local time = require "klaviyo.bulk.time"
@@ -256,7 +257,7 @@ function M.import(client, kind_name, source, options)
   end
   local read, total = chunks.iterator(source)
   local run = {
-    client = client, kind = kind, open = {}, rejected_in_a_row = 0, read = 0,
+    client = client, kind = kind, open = {}, splitter = splitter.new(), read = 0,
     envelope = records.envelope(client, kind, options),
     sleep = options.sleep or time.sleep, now = options.now or time.now,
     stall_timeout = options.stall_timeout,

@@ -6,19 +6,14 @@ local errors = require "klaviyo.response.errors"
 local job = require "klaviyo.bulk.job"
 local ranges = require "klaviyo.bulk.ranges"
 local records = require "klaviyo.bulk.records"
+local splitter = require "klaviyo.bulk.splitter"
 
 local M = {}
 
--- Statuses of an error that a record of the request may have caused.
-local REJECTION = {[400] = true, [409] = true, [413] = true, [422] = true}
 local TOO_LARGE = 413
 
 -- Seconds between two requests that the rate limit refuses, at least.
 local MIN_GAP = 1
-
--- How many requests with one record may be rejected in a row by errors without
--- a pointer. Beyond that the records are not the reason, and the import ends.
-local MAX_REJECTED_IN_A_ROW = 16
 
 local function pick(list, part)
   if #part == #list then
@@ -31,8 +26,9 @@ local function pick(list, part)
   return picked
 end
 
+-- Returns two parts to send instead of one; the last is sent first.
 local function halves(part)
-  local first, second, middle = {}, {}, math.floor(#part / 2)
+  local first, second, middle = {}, {}, splitter.half(#part)
   for i, index in ipairs(part) do
     if i <= middle then
       first[i] = index
@@ -40,18 +36,7 @@ local function halves(part)
       second[i - middle] = index
     end
   end
-  return first, second
-end
-
-local function objects_of(err)
-  return err.errors or {{code = err.code, status = err.status,
-    title = "Refused", detail = err.message}}
-end
-
--- Returns whether the service itself rejected a record. Only a JSON:API error
--- document shows that: a proxy may answer 400 with a page of HTML.
-local function is_verdict(err)
-  return err.kind == "api" and REJECTION[err.status]
+  return {second, first}
 end
 
 -- A success without a job, where there must be one, is not from the service.
@@ -109,7 +94,7 @@ end
 
 local function record_accepted(run, chunk, part, number, doc)
   local id = run.kind.job and job_of(doc)
-  run.rejected_in_a_row = 0
+  run.splitter:accepted()
   if run.journal then
     run.journal:accepted(number, id or nil)
   end
@@ -126,23 +111,8 @@ local function record_accepted(run, chunk, part, number, doc)
   run.report:notify()
 end
 
--- Counts the records that the errors point to as failed, and returns the other
--- records of the request. Returns nil if the errors point to no record, and
--- whether they point to something else.
-local function fail_pointed(run, chunk, part, err)
-  local at_fault, any, elsewhere = {}, false, false
-  for _, object in ipairs(err.errors or {}) do
-    local i, other = records.pointed(run.kind, object)
-    elsewhere = elsewhere or other
-    if i and part[i] then
-      at_fault[i] = at_fault[i] or {}
-      table.insert(at_fault[i], object)
-      any = true
-    end
-  end
-  if not any then
-    return nil, elsewhere
-  end
+-- Counts the records at fault as failed, and returns the others of the part.
+local function fail_pointed(run, chunk, part, at_fault)
   local rest = {}
   for i, index in ipairs(part) do
     if at_fault[i] then
@@ -156,22 +126,18 @@ end
 
 -- Returns the parts to send instead, or nil if no record is the cause.
 local function isolate_rejected(run, chunk, part, err)
-  local rest, elsewhere = fail_pointed(run, chunk, part, err)
-  if rest then
-    return {rest}
-  elseif elsewhere then
-    return nil
-  elseif #part > 1 then
-    local first, second = halves(part)
-    return {second, first}
+  local what, at_fault = run.splitter:rejected(err, #part, function(object)
+    return records.pointed(run.kind, object)
+  end)
+  if what == "reject" then
+    return {fail_pointed(run, chunk, part, at_fault)}
+  elseif what == "split" then
+    return halves(part)
+  elseif what == "suspect" then
+    chunk.suspects = chunk.suspects or {}
+    table.insert(chunk.suspects, {index = part[1], errors = err.errors})
+    return {}
   end
-  run.rejected_in_a_row = run.rejected_in_a_row + 1
-  if run.rejected_in_a_row > MAX_REJECTED_IN_A_ROW then
-    return nil
-  end
-  chunk.suspects = chunk.suspects or {}
-  table.insert(chunk.suspects, {index = part[1], errors = objects_of(err)})
-  return {}
 end
 
 -- Counts records as unknown: the service may have processed them, and the
@@ -200,14 +166,13 @@ local function send(run, chunk, part)
     if journal then
       journal:rejected(number)
     end
-    if is_verdict(err) then
+    if splitter.is_rejection(err) then
       local parts = isolate_rejected(run, chunk, part, err)
       run.report:notify()
       return parts, err
     elseif err.status == TOO_LARGE and #part > 1 then
       -- a gateway may allow less than the service, and points to no record
-      local first, second = halves(part)
-      return {second, first}
+      return halves(part)
     end
   elseif not run.kind.repeatable then
     chunk.out = chunk.out - #part

@@ -7,22 +7,17 @@ local json = require "klaviyo.values.json"
 local payload = require "klaviyo.outbox.payload"
 local progress = require "klaviyo.outbox.progress"
 local settings = require "klaviyo.settings"
+local splitter = require "klaviyo.bulk.splitter"
+local tables = require "klaviyo.util.tables"
 local transport = require "klaviyo.transport.transport"
 local apis = require "klaviyo.operations.api"
 local revision_warning = require "klaviyo.operations.revision_warning"
 
 local M = {}
 
--- Statuses of errors that an event of the request may have caused.
-local REJECTION = {[400] = true, [409] = true, [413] = true, [422] = true}
-
 -- Statuses of errors that do not depend on the events of the request.
 local ABOUT_ALL = {[401] = true, [404] = true, [405] = true, [407] = true,
   [410] = true, [429] = true}
-
--- Maximum of events that are rejected one by one, in a row, without a pointer.
--- Beyond that the events are not the cause.
-local MAX_REJECTED = 16
 
 -- A batch is split after this number of failures.
 local MAX_FAILURES = 3
@@ -50,20 +45,6 @@ local function post(flush, revision, body, retries)
     method = op.method, url = core.url(values.base_url, op.path, {}, {}),
     body = body, repeatable = true, revision = op.revision,
   }, op)
-end
-
--- Returns whether the service itself rejected an event. A proxy may answer with
--- such a status, too, but not with an error document.
-local function is_rejection(err)
-  if err.kind ~= "api" or not REJECTION[err.status] or err.maybe_sent then
-    return false
-  end
-  for _, object in ipairs(err.errors) do
-    if type(object) == "table" then
-      return true
-    end
-  end
-  return false
 end
 
 -- Returns whether an event may be the cause of a failure that is not a rejection.
@@ -119,52 +100,40 @@ local function push(flush, stack, batch, limit, is_part)
   end
 end
 
--- Rejects the events that the errors point to. Returns whether there are any;
--- or nil and the error if no event is the cause.
-local function reject_pointed(flush, batch, err)
-  local at_fault, order = {}, {}
-  for _, object in ipairs(err.errors) do
-    local index, elsewhere = payload.pointed(object)
-    if elsewhere then
-      return nil, err
-    elseif index and index <= batch.count then
-      if not at_fault[index] then
-        at_fault[index] = {}
-        order[#order + 1] = index
-      end
-      table.insert(at_fault[index], object)
-    end
-  end
-  table.sort(order)
+-- Rejects the events at fault, the first of the batch first.
+local function reject_pointed(flush, batch, err, at_fault)
+  local ids = {}
+  local order = tables.sorted(at_fault)
   for i, index in ipairs(order) do
     local id, what, why = flush.store:nth(batch.first, batch.last, index - 1)
     if not id then
       return nil, M.error_of(what, why)
     end
-    order[i] = {id = id, objects = at_fault[index]}
+    ids[i] = id
   end
-  for _, one in ipairs(order) do
-    reject(flush, one.id, err, one.objects)
+  for i, index in ipairs(order) do
+    reject(flush, ids[i], err, at_fault[index])
   end
-  return #order > 0
+  return true
 end
 
 local function on_rejection(flush, stack, batch, err)
-  local some, failure = reject_pointed(flush, batch, err)
-  if some == nil then
-    return nil, failure
-  elseif some then
+  local what, at_fault = flush.splitter:rejected(err, batch.count, payload.pointed)
+  if what == "reject" then
+    local ok, failure = reject_pointed(flush, batch, err, at_fault)
+    if not ok then
+      return nil, failure
+    end
     push(flush, stack, batch, batch.limit, batch.is_part)
     return write(flush)
-  elseif batch.count > 1 then
-    push(flush, stack, batch, math.floor(batch.count / 2), batch.is_part)
+  elseif what == "split" then
+    push(flush, stack, batch, splitter.half(batch.count), batch.is_part)
+    return true
+  elseif what == "suspect" then
+    table.insert(flush.suspects, {id = batch.first, err = err})
     return true
   end
-  table.insert(flush.suspects, {id = batch.first, err = err})
-  if #flush.suspects > MAX_REJECTED then
-    return nil, err
-  end
-  return true
+  return nil, err
 end
 
 -- A batch that fails repeatedly is split, so that the other events are sent; a
@@ -179,7 +148,7 @@ local function on_failure(flush, stack, batch, err)
   end
   flush.failed_parts = flush.failed_parts + 1
   if batch.count > 1 then
-    push(flush, stack, batch, math.floor(batch.count / 2), true)
+    push(flush, stack, batch, splitter.half(batch.count), true)
   else
     progress.postpone(flush.store, batch.first, err)
   end
@@ -192,6 +161,7 @@ end
 
 local function on_success(flush, batch)
   flush.failed_parts, flush.succeeded = 0, true
+  flush.splitter:accepted()
   flush.counts.sent = flush.counts.sent + batch.count
   progress.deliver(flush.store, batch)
   return reject_suspects(flush)
@@ -217,7 +187,7 @@ local function send_batch(flush, stack, range)
   local doc, err = post(flush, revision, body, range.is_part and 0 or nil)
   if doc then
     return on_success(flush, batch)
-  elseif is_rejection(err) then
+  elseif splitter.is_rejection(err) then
     return on_rejection(flush, stack, batch, err)
   end
   return on_failure(flush, stack, batch, err)
@@ -232,8 +202,8 @@ end
 function M.new_flush(values, options)
   return {values = values, counts = options.counts, ending = options.ending,
     is_over = options.is_over or function() return false end,
-    rejected = 0, reason = nil, suspects = {}, failed_parts = 0,
-    succeeded = false, err = nil, unwritten = nil, store = nil}
+    rejected = 0, reason = nil, suspects = {}, splitter = nil,
+    failed_parts = 0, succeeded = false, err = nil, unwritten = nil, store = nil}
 end
 
 --- Sends all events of a store; those that failed before come last.
@@ -242,7 +212,7 @@ end
 ---@return boolean|nil done  whether all events were tried
 ---@return klaviyo.Error|nil err  why not
 function M.send(flush, store)
-  flush.store, flush.suspects = store, {}
+  flush.store, flush.suspects, flush.splitter = store, {}, splitter.new()
   local newest, what, why = store:newest()
   if not newest then
     return nil, M.error_of(what, why)

@@ -244,7 +244,7 @@ for name, more in pairs(REPEATABLE) do
   for i, answer in ipairs { { send = 0, after = "reset" }, { send = 0, after = "close" },
     { body = "{}", length = 99, after = "close" }, { body = "{}", send = 20, after = "reset" },
     { never = true } } do
-    cases[i] = { { answer, OK }, all(more, { timeout = answer.never and 0.1 or 5 }) }
+    cases[i] = { { answer, OK }, all(more, { timeout = answer.never and 0.5 or 5 }) }
   end
   broken[name] = try_long(cases)
 end

@@ -176,6 +176,10 @@ enter() {
 }
 
 enter update-ca-certificates >/dev/null 2>&1 || :
+enter apt-get -q update >"$work/update.log" 2>&1 || {
+  tail -n 5 "$work/update.log" >&2
+  cannot "its packages cannot be fetched"
+}
 git clone -q --no-hardlinks "$repository" "$root/root/klaviyo"
 say "commit $(git -C "$root/root/klaviyo" rev-parse --short HEAD)"
 

@@ -22,9 +22,27 @@ luajit='luajit libluajit-5.1-dev'
 others='lua5.3 liblua5.3-dev lua5.2'
 [ "${1:-}" != all ] || packages="$packages $others"
 
+# Without apt, installs nothing: names what the demo needs and is not there.
+look_elsewhere() {
+  missing=
+  for program in cc "${PKG_CONFIG:-pkg-config}" curl openssl; do
+    command -v "$program" >/dev/null || missing="$missing $program"
+  done
+  PATH="$PATH:/usr/local/sbin:/usr/sbin:/usr/local/openresty/nginx/sbin"
+  command -v nginx >/dev/null || command -v openresty >/dev/null ||
+    missing="$missing nginx"
+  for library in libcurl libcrypto; do
+    "${PKG_CONFIG:-pkg-config}" --exists "$library" 2>/dev/null ||
+      missing="$missing $library"
+  done
+}
+
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-  echo "setup: only Debian is supported; on other systems install the packages" \
-    "with these or similar names:" $packages $luajit >&2
+  look_elsewhere
+  [ -n "$missing" ] || exit 0
+  echo "setup: missing:$missing" >&2
+  echo "setup: only Debian's packages are installed; on other systems install" \
+    "those with these or similar names:" $packages $luajit >&2
   exit 1
 fi
 

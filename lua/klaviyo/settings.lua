@@ -101,6 +101,15 @@ end
 local SECRET = {test = is_secret, secret = true, convert = secret,
   expected = "a string that is not empty, or a function that returns one"}
 
+local function is_pacing(value)
+  return type(value) == "boolean"
+    or type(value) == "table" and next(value) ~= nil
+end
+
+local function is_outbox(value)
+  return value == false or type(value) == "table" and value.enqueue ~= nil
+end
+
 local function seconds(default)
   return {type = "number", unit = "seconds", above = 0, default = default}
 end
@@ -116,12 +125,9 @@ local FIELDS = {
   connect_timeout = seconds(5),
   deadline = seconds(120),
   retries = {type = "integer", min = 0, default = 4},
-  pacing = {test = function(value)
-    return type(value) == "boolean"
-      or type(value) == "table" and next(value) ~= nil
-  end, expected = "true, false or {per_second =, per_minute =, per_day =}",
-  fields = {per_second = WINDOW, per_minute = WINDOW, per_day = WINDOW},
-  default = true},
+  pacing = {test = is_pacing, default = true,
+    expected = "true, false or {per_second =, per_minute =, per_day =}",
+    fields = {per_second = WINDOW, per_minute = WINDOW, per_day = WINDOW}},
   rate_limit_key = {type = "text"},
   rate_limit_file = {type = {"boolean", "text"}, expected = "a path, or false",
     default = true},
@@ -139,9 +145,7 @@ local FIELDS = {
   proxy = {type = "string"},
   ca_file = {type = "text"},
   app_info = {type = "line"},
-  outbox = {test = function(value)
-    return value == false or type(value) == "table" and value.enqueue ~= nil
-  end, expected = "an outbox, of klaviyo.outbox, or false"},
+  outbox = {test = is_outbox, expected = "an outbox, of klaviyo.outbox, or false"},
   headers = {type = "table", expected = "a table of names and values",
     convert = check_headers, default = {}},
 }

@@ -25,6 +25,7 @@ describe("options.value", function()
       integer = {good = {-1, 0, 3, 2.0}, bad = {1.5, "1", math.huge, 0 / 0}, text = "a whole number"},
       boolean = {good = {true, false}, bad = {0, "true"}, text = "true or false"},
       table = {good = {{}}, bad = {"", print}, text = "a table"},
+      list = {good = {{1}}, bad = {{}, {a = 1}, "a"}, text = "a list that is not empty"},
       ["function"] = {good = {print}, bad = {{}, "print"}, text = "a function"},
     } do
       for _, good in ipairs(cases.good) do
@@ -67,6 +68,13 @@ describe("options.value", function()
     assert.equal(7, value(rule, 7))
     refuses(rule, 8, "x must be seven, not 8")
     assert.equal(print, value({}, print))
+  end)
+
+  it("takes a pattern", function()
+    local rule = {pattern = "^%d+$", expected = "digits"}
+    assert.equal("12", value(rule, "12"))
+    refuses(rule, "1a", 'x must be digits, not "1a"')
+    refuses(rule, 12, "x must be digits, not 12")
   end)
 
   it("converts a value", function()

@@ -29,11 +29,14 @@ local function quoted(text, separator)
   return text
 end
 
--- The rule of a separator.
-M.SEPARATOR = {test = function(value)
+local function is_separator(value)
   return value == "\t"
-    or type(value) == "string" and value:find("^[^%w%s\"]$") ~= nil
-end, expected = 'one character, such as "," or ";"', default = ","}
+    or type(value) == "string" and value:find('^[^%w%s"]$') ~= nil
+end
+
+-- The rule of a separator.
+M.SEPARATOR = {test = is_separator, default = ",",
+  expected = 'one character, such as "," or ";"'}
 
 --- Returns a row of CSV with its line end. nil and klaviyo.null become empty
 --- fields, tables become JSON.
@@ -62,10 +65,8 @@ local Writer = {}
 Writer.__index = Writer
 
 local FIELDS = {
-  columns = {test = function(value)
-    return type(value) == "table" and #value > 0
-  end, expected = "a list of names", items = {type = "text"},
-  required = true},
+  columns = {type = "list", expected = "a list of names",
+    items = {type = "text"}, required = true},
   separator = M.SEPARATOR,
   header = {type = "boolean", default = true},
 }

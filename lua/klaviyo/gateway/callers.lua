@@ -17,17 +17,13 @@ local M = {}
 ---@field scopes? string[]  the allowed scopes, such as "profiles:read": an operation needs all of its own scopes, and
 ---  those for reading the resources that `include` adds
 
--- The pattern of a name that is one word in a log.
-local NAME = "^[%w%-%._@:/]+$"
-
 local NAMES = {type = "table", expected = "a list of names",
   items = {type = "text"}}
 
--- A value that is not a hash may be the token.
 local FIELDS = {
-  name = {test = function(value)
-    return type(value) == "string" and value:find(NAME) ~= nil
-  end, expected = "one word", default = "-"},
+  -- one word in a log
+  name = {pattern = "^[%w%-%._@:/]+$", expected = "one word", default = "-"},
+  -- a value that is not a hash may be the token
   token_sha256 = {secret = true},
   operations = {type = "table", expected = "a list of names"},
   scopes = NAMES,

@@ -36,16 +36,6 @@ local function is_secret(value)
     or type(value) == "string" and value ~= "" and not value:find("[%c%s]")
 end
 
-local function is_prefix(value)
-  return type(value) == "string"
-    and value:find("^/[%w%-%._~/]*[%w%-%._~]$") ~= nil
-end
-
-local function is_url(value)
-  return type(value) == "string"
-    and value:find("^https?://[^/%s\"\\?#%c@]+[^%s\"\\?#%c]*$") ~= nil
-end
-
 local SECRET = {test = is_secret, secret = true,
   expected = "a string of one word, or a function"}
 
@@ -56,9 +46,9 @@ local FIELDS = {
     required = "set a list of {name =, token_sha256 =}, or a function"},
   public = {type = "boolean"},
   revision = client_settings.FIELDS.revision,
-  prefix = {test = is_prefix, default = "/klaviyo",
+  prefix = {pattern = "^/[%w%-%._~/]*[%w%-%._~]$", default = "/klaviyo",
     expected = 'a path such as "/klaviyo", without a slash at its end'},
-  public_url = {test = is_url,
+  public_url = {pattern = "^https?://[^/%s\"\\?#%c@]+[^%s\"\\?#%c]*$",
     expected = "an http(s) URL without user and password"},
   rate_limit_key = client_settings.FIELDS.rate_limit_key,
   rate_limit_file = client_settings.FIELDS.rate_limit_file,

@@ -17,7 +17,7 @@ local usage_error = require "klaviyo.util.usage_error"
 
 local M = {}
 
----@class klaviyo.util.OptionRule  without type, one_of and test any value is valid
+---@class klaviyo.util.OptionRule  without type, one_of, pattern and test any value is valid
 ---@field type? string|string[]  a name in WORDS, or several of them
 ---@field min? number
 ---@field above? number  a number must be greater
@@ -25,7 +25,8 @@ local M = {}
 ---@field unit? string  of a number, for the message: "seconds"
 ---@field infinite? boolean  math.huge is a valid number
 ---@field one_of? any[]  the valid values
----@field test? fun(value: any): boolean  instead of type and one_of, with `expected`
+---@field pattern? string  of a string, instead of type, with `expected`
+---@field test? fun(value: any): boolean  instead of type, with `expected`
 ---@field expected? string  what the value must be, for the message
 ---@field fields? table<string, klaviyo.util.OptionRule>  the rules of a table's members
 ---@field items? klaviyo.util.OptionRule  the rule of a list's items
@@ -69,6 +70,9 @@ local TESTS = {
   table = function(value)
     return type(value) == "table"
   end,
+  list = function(value)
+    return type(value) == "table" and value[1] ~= nil
+  end,
   ["function"] = function(value)
     return type(value) == "function"
   end,
@@ -83,6 +87,7 @@ local WORDS = {
   integer = "a whole number",
   boolean = "true or false",
   table = "a table",
+  list = "a list that is not empty",
   ["function"] = "a function",
 }
 
@@ -110,6 +115,8 @@ local function is_valid(rule, value)
     return rule.test(value)
   elseif rule.one_of then
     return contains(rule.one_of, value)
+  elseif rule.pattern then
+    return type(value) == "string" and value:find(rule.pattern) ~= nil
   end
   local test = TESTS[rule.type] or is_of_any
   return test(value, rule)

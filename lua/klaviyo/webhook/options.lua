@@ -17,9 +17,8 @@ end
 
 M.SECRET = {type = "string", secret = true, convert = check_secret}
 
-M.SECRETS = {test = function(value)
-  return type(value) == "table" and #value > 0
-end, expected = "a list of one string or more", items = M.SECRET, secret = true}
+M.SECRETS = {type = "list", expected = "a list of one string or more",
+  items = M.SECRET, secret = true}
 
 M.TOLERANCE = {type = "number", unit = "seconds", min = 0, infinite = true}
 

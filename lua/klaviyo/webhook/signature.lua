@@ -47,9 +47,9 @@ local REQUIRED = {type = "string", required = true}
 -- A field of the header that came more than once is a list in some servers, so
 -- that is not an error of the caller.
 local FIELD = {type = {"string", "table"}, expected = "a string",
-convert = function(_, value)
-  return type(value) == "string" and value
-end}
+  convert = function(_, value)
+    return type(value) == "string" and value
+  end}
 
 local SIGN_FIELDS = {
   body = REQUIRED, timestamp = REQUIRED,

@@ -88,7 +88,7 @@ function M.checked(options)
     settings.public_url = settings.public_url:gsub("/+$", "")
   end
   local revision = operations.revision(settings.revision)
-  if not revision then
+  if not revision or settings.revision < operations.revisions()[1] then
     usage_error.unknown("revision", settings.revision, operations.revisions())
   end
   if type(settings.callers) == "function" then

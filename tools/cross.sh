@@ -2,7 +2,7 @@
 # Compiles all C for systems that this machine is not, with every warning as an
 # error, and links the modules. Fetches a cross compiler by npm, which brings
 # the headers of those systems; the headers of Lua, libcurl, OpenSSL and SQLite
-# are this machine's. What is not there is said, and skipped.
+# are this machine's. It skips, with a line, what is not installed.
 #
 #   tools/cross.sh [target ...]
 #

@@ -284,13 +284,13 @@ function M.resources()
   local out = {
     "# Resources",
     "",
-    ("All operations of revision %s; later revisions have more. `make reference`"):format(
+    ("Here you can look up all operations of revision %s; later revisions have"):format(
       REVISION),
-    "writes this page. The table shows what a call may hold; names in bold are",
-    "required. Below it, each resource has its operations, and each operation that",
-    "takes a document has its members, a sample, and the JSON that the sample",
-    "becomes. An arrow (→) is a link to resources by their ids; `null` is",
-    "`klaviyo.null`.",
+    "more. The table lists the verbs of each resource, and the members that it takes;",
+    "names in bold are required. Below the table, each resource has its operations.",
+    "An operation that takes a document has its members, a sample, and the JSON that",
+    "the sample becomes. An arrow (→) is a link to resources by their ids; `null` is",
+    "`klaviyo.null`. `make reference` writes this page.",
     "",
     M.table(),
     "",

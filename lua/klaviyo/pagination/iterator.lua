@@ -190,8 +190,8 @@ function Pages:prefetch()
 end
 
 --- Returns the cursor of the next page. Pass it as `page = {cursor = …}` to
---- continue from there, now or later. `nil` means the first page or, when `done`
---- is true, that there are no more.
+--- continue from there, now or later. `nil` means the first page or, if `done`
+--- is true, that all pages have been returned.
 function Pages:cursor()
   return self.next_cursor
 end
@@ -288,7 +288,7 @@ end
 
 --- Returns the cursor from which no resource is skipped: that of the current
 --- page while it has resources left, then that of the next one. `nil` means the
---- first page or, when `done` is true, that there are no more.
+--- first page or, if `done` is true, that all resources have been returned.
 function Items:cursor()
   if self.at < #self.list then
     return self.page_cursor

@@ -6,7 +6,8 @@ SPEC     =
 
 .PHONY: help-dev objects probes spec other asan tsan portable valgrind rock \
   lint warnings check cross fuzz planted collector coverage dist deb \
-  revisions revisions-check contract reference bench bench-setup soak once
+  deb-setup revisions revisions-check contract reference bench bench-setup \
+  soak once
 
 help-dev: help
 	@sed -n 's/^#: //p' mk/dev.mk
@@ -42,6 +43,7 @@ help-dev: help
 #: make bench-setup          install the other clients
 #: make dist                 make a source archive and source rocks, in build/
 #: make deb                  make Debian packages of that archive, in build/deb
+#: make deb-setup            install what make deb needs
 
 # Each target counts its use of the rate limits in a file of its own, so that
 # other runs and programs do not change its limits.
@@ -265,6 +267,13 @@ dist:
 
 deb:
 	@./tools/deb.sh
+
+deb-setup:
+	@apt-get -q update
+	@DEBIAN_FRONTEND=noninteractive apt-get -q install -y \
+	  --no-install-recommends lintian lua5.4 zip
+	@DEBIAN_FRONTEND=noninteractive apt-get -q build-dep -y \
+	  --no-install-recommends ./packaging
 
 revisions:
 	@./tools/revisions.sh "$(SPEC)"

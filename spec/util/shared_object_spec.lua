@@ -43,11 +43,16 @@ describe("a shared object", function()
       local names = {"klaviyo.core", "klaviyo.digest", "klaviyo.outbox.store"}
       for _, name in ipairs(names) do require(name) end
       local clock = require("klaviyo.core").clock
-      -- what lua_close does: Lua 5.4 has one list, LuaJIT an object for each
+      -- what lua_close does: Lua 5.4 has one list, LuaJIT an object for each,
+      -- Lua 5.5 a list of strings that unload when they are collected
       local registry = debug.getregistry()
-      if registry._CLIBS then
-        getmetatable(registry._CLIBS).__gc(registry._CLIBS)
+      local meta = registry._CLIBS and getmetatable(registry._CLIBS)
+      if meta then
+        meta.__gc(registry._CLIBS)
       end
+      registry._CLIBS = nil
+      collectgarbage()
+      collectgarbage()
       for name, library in pairs(registry) do
         if type(name) == "string" and name:find("^LOADLIB: ") then
           getmetatable(library).__gc(library)

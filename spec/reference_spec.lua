@@ -1,5 +1,5 @@
--- Every call of the routing reference, its body as the reference gives it, over
--- each of the three ways a service may be reached.
+-- Every call of the routing reference, with the body of the reference, over
+-- each of the three ways to reach a service.
 local cjson = require "cjson"
 local sandbox = require "spec.support.sandbox"
 local script = require "spec.support.script"
@@ -22,7 +22,7 @@ local BODY = {
     .. [[{"webhook-topics":{"data":[{"type":"webhook-topic","id":"campaign:sent"}]}}}}]],
 }
 
--- What differs between the ways: where, with which scheme, by which protocol.
+-- The ways differ in base URL, authorization scheme and protocol.
 local WAYS = {
   ["over plain HTTP"] = {
     prefix = "", scheme = "Klaviyo-API-Key", http = "1.1",
@@ -62,8 +62,8 @@ describe("the reference's calls", function()
         client = fixture:new_client(way.settings(fixture.server))
       end)
 
-      -- Makes a call: that it succeeded, was seen once, and was what the
-      -- reference says on the wire.
+      -- Makes a call, and checks that one request arrived, with the method, path
+      -- and body of the reference.
       local function wire(status, method, path, body, operation, args)
         local before = fixture.server:stats().requests
         local doc, err = client:call(operation, args)
@@ -89,7 +89,7 @@ describe("the reference's calls", function()
         return assert(client:call(operation, { body = body })).data.id
       end
 
-      -- The only error an id in a body needs.
+      -- The only error of an id in a body.
       local function with_id(body, placeholder, id)
         return (body:gsub(placeholder, (id:gsub("%%", "%%%%"))))
       end
@@ -111,7 +111,7 @@ describe("the reference's calls", function()
           found[object.source.pointer] = true
         end
         assert.same(pointers, found)
-        -- the same from another client, but for the ids of the errors
+        -- curl gets the same errors, except for their ids
         local output = script.shell(("curl -sS --cacert %s -H %s -H 'revision: 2024-10-15' -H %s -d %s %s")
           :format(script.quote(fixture.server.ca_file),
             script.quote("Authorization: " .. way.scheme .. " " .. fixture.key),
@@ -150,7 +150,7 @@ describe("the reference's calls", function()
       it("get profiles, starting at a cursor", function()
         local first = assert(client:call("get_profiles", { page = { size = 100 } }))
         assert.equal(100, #first.data)
-        -- the service names itself, whoever is asked
+        -- the link names the service, even through a gateway
         assert.matches("^https://a%.klaviyo%.com/api/profiles%?", first.links.next)
         local escaped = first.links.next:match("page%%5Bcursor%%5D=([^&]*)")
         local cursor = escaped:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end)

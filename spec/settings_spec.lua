@@ -116,7 +116,7 @@ describe("a setting", function()
 end)
 
 describe("a key", function()
-  -- What a script prints that is run with this environment.
+  -- Returns the output of a script in this environment.
   local function run(text, environment)
     return (script.run([[
       local klaviyo = require "klaviyo"
@@ -400,7 +400,7 @@ describe("a client with other settings", function()
   end)
 end)
 
--- Fault 43: a script had to be edited to move between a sandbox and the service.
+-- The environment moves a script between a sandbox and the service.
 describe("the environment", function()
   local function run(text, environment)
     return (script.run('local klaviyo = require "klaviyo"\n' .. text, { env = environment }))

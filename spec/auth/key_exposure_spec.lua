@@ -1,11 +1,11 @@
--- Fault 29: whoever prints a table of this library's prints no key.
+-- Printing a table of this library never prints a key.
 local key = require "spec.support.key"
 local klaviyo = require "klaviyo"
 local raw = require "spec.support.raw"
 local script = require "spec.support.script"
 
--- Where a text is, in a value's tables and metatables, their keys and values.
--- What only a function's upvalues have is out of reach of a printer.
+-- Finds a text in a value's tables and metatables, their keys and values.
+-- The upvalues of functions are not searched: printers cannot read them.
 local function find(value, text, path, visited)
   if type(value) == "string" then
     return value:find(text, 1, true) and path or nil
@@ -74,7 +74,7 @@ describe("the key is not in what a program can print:", function()
       local it = loop()
       assert.is_nil(reach(it), name)
       assert(it:next())
-      assert.is_nil(reach(it), name) -- the next page is asked for
+      assert.is_nil(reach(it), name) -- the next page is requested
       it:close()
       assert.is_nil(reach(it), name)
     end

@@ -1,4 +1,4 @@
--- client.events:track outside nginx: events that go out while the program
+-- client.events:track outside nginx: events that are sent while the program
 -- waits for something else.
 local klaviyo = require "klaviyo"
 local sandbox = require "spec.support.sandbox"
@@ -32,7 +32,7 @@ describe("client.events:track", function()
     for n = 1, 20 do
       assert.is_true(client.events:track(event(n)))
     end
-    local now = since(before) -- some may be there by now
+    local now = since(before) -- some may have arrived by now
     assert.equal(20, now.queued + now.running + now.sent)
     for _ = 1, 200 do
       klaviyo.sleep(0.02)
@@ -112,7 +112,7 @@ describe("client.events:track", function()
     assert.is_nil(all)
     assert.same({ "not_delivered", 3, 0 }, { err.kind, err.lost, err.waiting })
     assert.equal("klaviyo: 3 tracked events were not delivered: 400 no such [redacted] thing", tostring(err))
-    assert.is_true(client:drain(20))  -- each loss is told of once
+    assert.is_true(client:drain(20))  -- each loss is reported once
     assert.equal(3, since(before).failed)
     assert.same({ "klaviyo: 3 tracked events were not delivered: 400 no such [redacted] thing" }, warnings)
     warnings = {}

@@ -1,4 +1,4 @@
--- Calls, walks, tasks and imports in an nginx worker, which goes on meanwhile.
+-- Calls, iterators, tasks and imports in an nginx worker, which is never blocked.
 local cjson = require "cjson"
 local core = require "klaviyo.core"
 local key = require "spec.support.key"
@@ -7,7 +7,7 @@ local shell = require "klaviyo.sandbox.shell"
 local worker = require "spec.support.worker"
 
 if not rawget(_G, "jit") then
-  return -- what runs in nginx is LuaJIT in any case: once is enough
+  return -- nginx runs LuaJIT in any case: once is enough
 elseif worker.missing() then
   pending("the specs of calls in nginx: " .. worker.missing())
   return
@@ -276,7 +276,7 @@ describe("in nginx", function()
     assert.same({ "2", 200 }, { says("/call") })
   end)
 
-  -- Fault 41: a call that waited gave no sign of it.
+  -- A regression: a call that waited did not report it.
   it("on_wait reports to a handler what its calls wait for", function()
     local told, status = says("/waits")
     assert.equal(200, status)

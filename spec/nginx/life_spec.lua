@@ -1,12 +1,12 @@
--- The life of a worker: it is told to leave, killed, replaced, short of
--- timers, and without a cache of Lua's code.
+-- The life cycle of a worker: it is shut down, killed, replaced, has no timers
+-- left, or runs with lua_code_cache off.
 local core = require "klaviyo.core"
 local sandbox = require "spec.support.sandbox"
 local shell = require "klaviyo.sandbox.shell"
 local worker = require "spec.support.worker"
 
 if not rawget(_G, "jit") then
-  return -- what runs in nginx is LuaJIT in any case: once is enough
+  return -- nginx runs LuaJIT in any case: once is enough
 elseif worker.missing() then
   pending("the specs of the life of a worker: " .. worker.missing())
   return
@@ -35,7 +35,7 @@ local LOCATIONS = {
     end
     ngx.say("tracked")
   ]],
-  ["/reading"] = [[ ngx.say(tostring(require("klaviyo.nginx.completion_listener").is_running())) ]],
+  ["/listening"] = [[ ngx.say(tostring(require("klaviyo.nginx.completion_listener").is_running())) ]],
   ["/hold"] = [[ ngx.timer.at(0, function() ngx.sleep(4) end) ngx.say("held") ]],
 }
 
@@ -65,9 +65,9 @@ describe("a worker of nginx", function()
     return (instance:get(path):gsub("\n$", ""))
   end
 
-  -- It may come later than the first answer, for which is looked meanwhile.
-  local function has_reader()
-    assert.truthy(shell.wait_for(function() return says("/reading") == "true" end))
+  -- The listener may start after the first response.
+  local function has_listener()
+    assert.truthy(shell.wait_for(function() return says("/listening") == "true" end))
   end
 
   local function all_good(answers, count)
@@ -84,7 +84,7 @@ describe("a worker of nginx", function()
   it("exits at once when no request is in progress, although its listener is idle", function()
     start()
     assert.equal("2", says("/call"))
-    has_reader()
+    has_listener()
     local old = instance:workers()[1]
     instance:signal("HUP")
     assert.truthy(worker.gone(old, 3))
@@ -95,15 +95,15 @@ describe("a worker of nginx", function()
   it("stops its idle listener after a while, and starts it again", function()
     start()
     assert.equal("2", says("/call"))
-    has_reader()
+    has_listener()
     shell.sleep(1)
     assert.equal("2", says("/call"))
     local began = core.clock()
-    assert.truthy(shell.wait_for(function() return says("/reading") == "false" end, 20))
+    assert.truthy(shell.wait_for(function() return says("/listening") == "false" end, 20))
     assert.is_true(core.clock() - began > 4.5, "it left " .. core.clock() - began .. " s after the last call")
     local descriptors = worker.descriptors(instance:workers()[1])
     assert.equal("2", says("/call"))
-    has_reader()
+    has_listener()
     assert.is_true(worker.descriptors(instance:workers()[1]) <= descriptors + 4)
     no_complaints()
   end)
@@ -212,7 +212,7 @@ describe("a worker of nginx", function()
     for _, answer in ipairs(answers) do
       assert.is_true(answer.seconds < 5)
     end
-    assert.equal("false", says("/reading"))
+    assert.equal("false", says("/listening"))
     assert.matches("lua_max_running_timers", instance:logs())
   end)
 

@@ -1,4 +1,4 @@
--- What can be done in each phase of nginx, each tried for real.
+-- What a program can do in each phase of nginx, tried in a real nginx.
 local key = require "spec.support.key"
 local sandbox = require "klaviyo.sandbox"
 local script = require "spec.support.script"
@@ -6,7 +6,7 @@ local shell = require "klaviyo.sandbox.shell"
 local worker = require "spec.support.worker"
 
 if not rawget(_G, "jit") then
-  return -- what runs in nginx is LuaJIT in any case: once is enough
+  return -- nginx runs LuaJIT in any case: once is enough
 elseif worker.missing() then
   pending("the specs of nginx's phases: " .. worker.missing())
   return
@@ -16,7 +16,7 @@ local WAITING = { "rewrite", "server_rewrite", "access", "content", "timer", "ss
 local OTHERS = { "set", "header_filter", "body_filter", "log", "balancer", "init_worker", "ssl_client_hello",
   "ssl_session_store", "ssl_session_fetch" }
 
--- In every phase all is tried, and noted.
+-- Each phase tries everything, and notes the results.
 local INIT = [[
   function try(...)
     local phase = ngx.get_phase()

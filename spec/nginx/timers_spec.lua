@@ -1,5 +1,5 @@
--- Timers that nginx drops because lua_max_running_timers of others run: they
--- run later, and once.
+-- Timers that nginx drops because lua_max_running_timers others are running:
+-- they run later, and once.
 local core = require "klaviyo.core"
 local sandbox = require "spec.support.sandbox"
 local script = require "spec.support.script"
@@ -16,13 +16,13 @@ describe("core.states", function()
 end)
 
 if not rawget(_G, "jit") then
-  return -- what runs in nginx is LuaJIT in any case: once is enough
+  return -- nginx runs LuaJIT in any case: once is enough
 elseif worker.missing() then
   pending("the specs of timers in nginx: " .. worker.missing())
   return
 end
 
--- Takes all timers that may run for some seconds.
+-- Occupies all running timers for some seconds.
 local HOLD = [[
   local running = 0
   for _ = 1, 20 do
@@ -130,7 +130,6 @@ describe("a timer of nginx", function()
     end, 5), says("/states"))
   end)
 
-  -- Fault 16.
   it("that reports lost events continues after nginx dropped it", function()
     start()
     fixture.server:fault { operation = "create_event", status = 400, times = 2 }

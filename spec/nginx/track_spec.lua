@@ -1,12 +1,12 @@
--- client.events:track in nginx: from log_by_lua and from everywhere, without
--- anybody waiting.
+-- client.events:track in nginx: from log_by_lua and from every other phase,
+-- without blocking a request.
 local key = require "spec.support.key"
 local sandbox = require "klaviyo.sandbox"
 local shell = require "klaviyo.sandbox.shell"
 local worker = require "spec.support.worker"
 
 if not rawget(_G, "jit") then
-  return -- what runs in nginx is LuaJIT in any case: once is enough
+  return -- nginx runs LuaJIT in any case: once is enough
 elseif worker.missing() then
   pending("the specs of tracking in nginx: " .. worker.missing())
   return
@@ -103,7 +103,7 @@ describe("track in nginx", function()
     return (instance:get(path):gsub("\n$", ""))
   end
 
-  -- Until nothing is under way.
+  -- Waits until no request is in progress.
   local function settled()
     assert.truthy(shell.wait_for(function() return says("/counts"):match("^0 ") end, 10), says("/counts"))
     return server:stats().events

@@ -1,5 +1,5 @@
--- What spec/transport/unclean_connections_spec.lua asks, of the engine's thread in an
--- nginx worker, over HTTP and TLS.
+-- The same as spec/transport/unclean_connections_spec.lua, for the background
+-- thread in an nginx worker, over HTTP and TLS.
 local certs = require "klaviyo.sandbox.certs"
 local misbehaviours = require "spec.support.misbehaviours"
 local raw = require "spec.support.raw"
@@ -7,14 +7,14 @@ local shell = require "klaviyo.sandbox.shell"
 local worker = require "spec.support.worker"
 
 if not rawget(_G, "jit") then
-  return -- what runs in nginx is LuaJIT in any case: once is enough
+  return -- nginx runs LuaJIT in any case: once is enough
 elseif worker.missing() then
   pending("the specs of connections in nginx: " .. worker.missing())
   return
 end
 
--- Makes all the calls of one plan against the server at ?port=, with whose
--- ?wait= it learns that the server did what nobody asked for.
+-- Makes all the calls of one plan against the server at ?port=; ?wait= is a
+-- location that answers when the server has sent its unsolicited bytes.
 local CHECK = [[
   local misbehaviours = require "spec.support.misbehaviours"
   local arguments = ngx.req.get_uri_args()
@@ -34,7 +34,7 @@ local CHECK = [[
   ngx.say(#wrong == 0 and "fine" or table.concat(wrong, ", "))
 ]]
 
--- TLS in front of the server at ?…, byte by byte.
+-- Terminates TLS in front of the server at ?…, and relays each byte.
 local TLS = [[
   server {
     listen 127.0.0.1:$PORT ssl;
@@ -117,7 +117,7 @@ describe("in a worker, a kept-alive connection with unread bytes", function()
     end)
 
     it("never returns another call's response, over TLS, after " .. name, function()
-      -- what is relayed comes a little later than the server's log says
+      -- relayed bytes arrive a little later than the server logs them
       local pause = second.unasked and 0.25 or 0
       check(name, { base = "https://127.0.0.1:" .. tls_port, pause = pause })
     end)

@@ -1,6 +1,6 @@
--- The table of operations and the documents against the service's own OpenAPI documents,
--- where they stand beside the repository. What is expected here is made from
--- those alone.
+-- The table of operations and the documents, compared with the service's OpenAPI
+-- documents if they are beside the repository. The expected values come from
+-- those only.
 
 local operations = require "klaviyo.operations"
 local document = require "klaviyo.document.document"
@@ -8,7 +8,7 @@ local openapi = require "spec.support.openapi"
 
 local beside = (os.getenv("KLAVIYO_ORACLE") or "../shared") .. "/openapi/"
 
--- Ways a union or an enumeration may go, each tried.
+-- The number of branches of a union or an enumeration that are tried.
 local BRANCHES = 6
 
 local function differs(a, b, path)
@@ -59,7 +59,7 @@ local function windows(limit)
   return out
 end
 
--- field → operators, as the prose of the filter parameter lists them
+-- field → operators, as the description of the filter parameter lists them
 local function filters(spec)
   local out = {}
   for _, parameter in ipairs(spec.parameters or {}) do
@@ -101,7 +101,7 @@ local function check_operation(op, expected)
   local rules = filters(spec)
   for field, operators in pairs(rules or {}) do
     local known = op.filter.fields[field]
-    -- the extension of later revisions says it without prose
+    -- later revisions have an extension in place of the description
     assert.truthy(known or spec["x-klaviyo-filters"], op.id .. " " .. field)
     if not spec["x-klaviyo-filters"] then
       assert.same(operators, sorted(known))

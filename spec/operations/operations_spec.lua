@@ -12,7 +12,7 @@ local first = operations.revision("2024-10-15")
 local second = operations.revision("2025-01-15")
 local last = operations.revision("2026-07-15")
 
--- Everything that can be reached from a member of a request document.
+-- Collects everything that a member of a request document refers to.
 local function walk(member, counted, visit)
   if counted[member] then
     return
@@ -70,7 +70,7 @@ describe("the table of operations", function()
       assert.is_nil(first:operation(name))
     end
     assert.is_nil(first:operation(nil))
-    -- gone since
+    -- removed since
     assert.truthy(first:operation("get_create_categories_job"))
     assert.equal("get_bulk_create_categories_job",
       second:operation("get_create_categories_job").id)

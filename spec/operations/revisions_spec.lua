@@ -395,7 +395,7 @@ describe("revisions", function()
   end)
 end)
 
--- What breaks for a program of 2024-10-15 that is answered as by 2025-01-15.
+-- What breaks for a program of 2024-10-15 that is served as 2025-01-15.
 describe("a revision's differences", function()
   local function between(id, before, after)
     local op = operations.revision(before):operation(id)

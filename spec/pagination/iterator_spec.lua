@@ -1,4 +1,4 @@
--- Walks over pages and over what is in them.
+-- Iterators over pages and over their resources.
 local connect = require "spec.support.connect"
 local errors = require "klaviyo.response.errors"
 local klaviyo = require "klaviyo"
@@ -12,7 +12,7 @@ local function email(number)
   return ("profile-%07d@example.com"):format(number)
 end
 
--- The numbers of generated profiles, from what a loop gave.
+-- The number of a generated profile.
 local function number_of(profile)
   return tonumber(profile.attributes.email:match("^profile%-(%d+)@"))
 end
@@ -269,7 +269,7 @@ describe("an iterator", function()
   end)
 
   describe("that continues from a cursor", function()
-    -- What came by `stop` resources, and what comes from its cursor on.
+    -- Returns the numbers of the first `stop` profiles, and the cursor after them.
     local function interrupted(stop, size)
       local it = fixture.client:each("get_profiles", { page = { size = size } })
       local numbers = {}
@@ -308,7 +308,7 @@ describe("an iterator", function()
         for profile in fixture.client:each("get_profiles", { limit = 1, page = { size = 100, cursor = cursor } }) do
           first = number_of(profile)
         end
-        -- at the end of a page it goes on with the next one
+        -- at the end of a page it continues with the next one
         assert.equal(math.floor(stop / 100) * 100 + 1, first)
       end
     end)
@@ -341,7 +341,7 @@ describe("an iterator", function()
   end)
 
   describe("that fails", function()
-    -- the second page is refused, once
+    -- the second page fails, once
     local function fault(times)
       fixture.server:fault { operation = "get_profiles", skip = 1, times = times or 1, status = 400,
         headers = { ["Content-Type"] = "application/vnd.api+json" },
@@ -504,7 +504,7 @@ describe("an iterator", function()
 end)
 
 describe("an unusual page of the server", function()
-  -- What a loop over pages gave, when it was answered so.
+  -- Returns the results of a loop over these pages.
   local function walked(answers, operation, args)
     local ids, err = {}, nil
     raw.with({ answers = answers }, function(server)
@@ -533,7 +533,7 @@ describe("an unusual page of the server", function()
       cursor and "," .. NEXT:format(cursor) or "") }
   end
 
-  -- Fault 35: the largest page was asked for besides.
+  -- A regression: the largest page size was sent in addition.
   it("has the size that query contains", function()
     raw.with({ answers = { page("1") } }, function(server)
       local client = connect(server.url)
@@ -556,7 +556,7 @@ describe("an unusual page of the server", function()
     assert.equal("", ids)
   end)
 
-  -- Fault 34: the loop ended as if that were the last page.
+  -- A regression: the loop ended as if this were the last page.
   it("is an error if the data of a collection is null", function()
     local ids, err = walked { page("1 2", "a"), { body = '{"data":null}' } }
     assert.equal("1 2", ids)
@@ -572,7 +572,7 @@ describe("an unusual page of the server", function()
     end)
   end)
 
-  -- Fault 34: the loop ended with an error.
+  -- A regression: the loop ended with an error.
   it("may have an unescaped next link", function()
     local written = [[https://a.klaviyo.com/api/lists?filter=equals(name,\"Jos\u00e9 Müller\")&page[cursor]=a b]]
     local answers = { page("1", nil, '"links":{"next":"' .. written .. '"}'), page("2") }

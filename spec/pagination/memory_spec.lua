@@ -1,12 +1,12 @@
--- A walk keeps one page in memory, however long it is. In a process of its own:
--- only there is the memory what the walk needs, and nothing else's.
+-- An iterator keeps one page in memory, however long it is. It runs in a process
+-- of its own, so that all memory is the iterator's.
 local sandbox = require "spec.support.sandbox"
 local script = require "spec.support.script"
 
 local PROFILES = 100000
 
--- Prints name=value lines. Lua's memory is looked at for every resource, and
--- is given no help: the collector works as it does for everybody.
+-- Prints name=value lines. Lua's memory is read for every resource, without a
+-- forced collection.
 local WALK = [[
 package.path = "./?.lua;" .. package.path
 local base_url, wanted = ...
@@ -24,7 +24,7 @@ end
 local received, count, twice, pages, last = {}, 0, 0, 0, nil
 local first_lua, peak_lua, tenth_hwm = nil, 0, nil
 for number = 1, tonumber(wanted) do
-  received[number] = false  -- the list is there before anything is measured
+  received[number] = false  -- allocate the list before measuring
 end
 collectgarbage()
 collectgarbage()

@@ -1,4 +1,4 @@
--- Walks ask for the next page while this one is worked on.
+-- Iterators request the next page while the program processes this one.
 local cjson = require "cjson"
 local connect = require "spec.support.connect"
 local core = require "klaviyo.core"
@@ -19,7 +19,7 @@ local function collect_garbage()
   collectgarbage()
 end
 
--- Works in Lua, without a look at the wire, as it were.
+-- Blocks for some seconds, without running the event loop.
 local function work(seconds)
   script.shell("sleep " .. seconds)
 end
@@ -42,7 +42,8 @@ describe("an iterator", function()
     return fixture.server:stats().operations.get_profiles or 0
   end
 
-  -- What came of a function's walk, by the time that all is on the wire.
+  -- Returns the number of pages that were requested during a function and
+  -- shortly afterwards.
   local function asked(fn)
     local before = requests()
     fn()
@@ -149,7 +150,7 @@ describe("an iterator", function()
     it("the requests and the program's work #time #alone", function()
       assert.is_true(walk({ prefetch = false }, 0.04) >= 13 * 0.08)
       local together = math.huge
-      for _ = 1, 5 do -- whatever else the machine may have to do
+      for _ = 1, 5 do -- the machine may be busy
         together = math.min(together, walk({}, 0.04))
         if together < 13 * 0.06 then
           return
@@ -168,7 +169,7 @@ describe("an iterator", function()
           break
         end
         if not coroutine.close then
-          collect_garbage() -- there are no closing values
+          collect_garbage() -- this Lua has no to-be-closed variables
         end
         assert.same({ 0, 0 }, { core.stats() })
       end)
@@ -276,7 +277,7 @@ describe("an iterator", function()
     end)
 
     it("because of the connection does so, too", function()
-      -- twice: a kept connection's death is no failure
+      -- twice: a dead kept-alive connection is not counted as a failure
       fixture.server:fault { reset = "after", operation = "get_profiles", skip = 1, times = 2 }
       local pages = client:pages("get_profiles", { page = { size = 100 } })
       assert(pages:next())

@@ -23,7 +23,7 @@ local function with_file(name, body)
   assert(ok, err)
 end
 
--- A function that returns these chunks, and of what it says at the end.
+-- Returns a function that returns these chunks, then `last` and `why`.
 local function chunk_source(chunks, last, why)
   local at = 0
   return function()

@@ -1,5 +1,5 @@
--- From a call's arguments to the request: seen through `build`, which sends
--- nothing, for what is written; through a sandbox for what arrives.
+-- From a call's arguments to the request: checked through `build`, which sends
+-- nothing, and through a sandbox, which records what arrives.
 local cjson = require "cjson"
 local key = require "spec.support.key"
 local klaviyo = require "klaviyo"
@@ -11,14 +11,14 @@ local f = klaviyo.filter
 
 local BASE = "https://a.klaviyo.com"
 
--- The path and query that a call would ask for.
+-- The path and query that a call would request.
 local function target(operation, args)
   local url = client:build(operation, args).url
   assert.equal(BASE, url:sub(1, #BASE))
   return url:sub(#BASE + 1)
 end
 
--- The query alone, as a list of name=value, unescaped.
+-- The query only, as a list of name=value, unescaped.
 local function query(operation, args)
   local list = {}
   for pair in (target(operation, args):match("%?(.*)$") or ""):gmatch("[^&]+") do
@@ -125,7 +125,6 @@ describe("a filter", function()
   end)
 end)
 
--- Fault 36
 describe("a filter's field that the operation does not know", function()
   it("raises an error with the known ones, however it is spelled", function()
     raises({ 'unknown filter field of get_events "Email Domain"', "metric_id", "profile_id" }, function()
@@ -285,7 +284,7 @@ describe("a query", function()
   end)
 end)
 
--- Fault 35: such a parameter was twice in the URL.
+-- A regression: such a parameter was twice in the URL.
 describe("a parameter that is passed twice", function()
   local NAMES = {
     filter = { "equals(email,\"a\")", "equals(email,\"b\")" },
@@ -438,8 +437,8 @@ describe("arguments", function()
     assert.same({ metric = "M", profile = { email = "a@example.com" }, properties = {} }, t)
   end)
 
-  -- a program that sends the changed table again would send what the service takes
-  -- for the same
+  -- a program that sends the same table again must not send the same unique_id:
+  -- the service would take it for the same event
   it("that are an event's document are not changed", function()
     local document = client:document("create_event",
       { metric = "M", profile = { email = "a@example.com" }, properties = {} })

@@ -56,7 +56,7 @@ describe("klaviyo.request.unique_id", function()
       assert.equal("order-17", document.data.attributes.unique_id)
     end)
 
-    -- Fault 11: a null out of a database was sent, so that the event had no id.
+    -- A regression: a null from a database was sent, so that the event had no id.
     it("replaces null and the empty string, which are not ids", function()
       for _, nothing in ipairs {klaviyo.null, ""} do
         local document = {data = {type = "event",

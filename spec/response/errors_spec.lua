@@ -1,12 +1,12 @@
--- What is wrong on the wire, as it reads. Which failure gives which error is
--- spec/transport/failures_spec.lua's.
+-- The text and the members of errors. Which failure causes which error is
+-- checked in spec/transport/failures_spec.lua.
 local connect = require "spec.support.connect"
 local errors = require "klaviyo.response.errors"
 local key = require "spec.support.key"
 local raw = require "spec.support.raw"
 local sandbox = require "spec.support.sandbox"
 
--- The error of a call that is answered so.
+-- Returns the error of a call that gets this response.
 local function answered(answer, operation, args)
   local err
   raw.with({ answers = { answer } }, function(server)
@@ -131,7 +131,7 @@ describe("the text of an error", function()
 end)
 
 describe("a key that the server returns", function()
-  -- All but a few first characters, which nobody could tell from chance.
+  -- Any part of the key but a few first characters, which are not distinctive.
   local function check(err, shown)
     for size = 6, #key do
       for from = 1, #key - size + 1 do
@@ -199,7 +199,7 @@ describe("a key that the server returns", function()
   end)
 end)
 
--- Fault 33: the message was that of the first of all that were refused.
+-- A regression: the message was that of the first of all errors.
 describe("several error objects", function()
   it("read as the first of them", function()
     local objects = {{ code = "a", detail = "One." }, { code = "b", detail = "Two." }}
@@ -208,7 +208,7 @@ describe("several error objects", function()
   end)
 end)
 
--- Fault 34: it was null, or 17.0.
+-- A regression: it was null, or 17.0.
 describe("a code", function()
   it("is text, or absent", function()
     for written, code in pairs {
@@ -226,7 +226,6 @@ describe("a code", function()
   end)
 end)
 
--- Fault 38
 describe("duplicate_id", function()
   local fixture = sandbox.here(setup, teardown)
 
@@ -251,7 +250,7 @@ describe("duplicate_id", function()
   end)
 end)
 
--- Fault 34: it raised "must give a string", and the reason was lost.
+-- A regression: it raised "must give a string", and the reason was lost.
 describe("a key function that returns no key", function()
   local function refusing(reason)
     return function() return nil, reason end

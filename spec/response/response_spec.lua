@@ -1,4 +1,4 @@
--- Documents: what came back, as a plain table with more behind it.
+-- Documents: the decoded response, a plain table with methods in its metatable.
 local cjson = require "cjson"
 local connect = require "spec.support.connect"
 local json = require "klaviyo.values.json"
@@ -6,7 +6,7 @@ local klaviyo = require "klaviyo"
 local raw = require "spec.support.raw"
 local sandbox = require "spec.support.sandbox"
 
--- The document of a call that is answered so, given to a function.
+-- Passes the document of a call that gets this response to a function.
 local function answered(answer, check)
   raw.with({ answers = { answer } }, function(server)
     local client = connect(server.url)

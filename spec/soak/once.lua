@@ -1,20 +1,20 @@
---- make once: what is sent under faults has its effect once, or is said to be
---- in doubt. Of 10,000 events each is there, once, and no call has failed; of
---- 1,000 campaigns, which cannot be told apart by the service, none is made
---- twice, and each failure says maybe_sent.
+--- make once: under faults, each request takes effect once, or its error has
+--- maybe_sent. Of 10,000 events each arrives once, and no call fails; of 1,000
+--- campaigns, which the service cannot recognize as repeated, none is created
+--- twice, and each error has maybe_sent.
 ---
 ---   lua5.4 spec/soak/once.lua [EVENTS [CAMPAIGNS [http|tls]]]
 ---
 --- The faults: 5 % of connections reset after the request was processed, 5 %
---- of answers a 503, 5 % that come after the time-out.
+--- of responses are a 503, 5 % arrive after the timeout.
 
 local core = require "klaviyo.core"
 local klaviyo = require "klaviyo"
 
 local M = {}
 
--- Attempts a call, where three of twenty fail; and how far chance takes that
--- among few calls.
+-- Attempts per call if three of twenty fail, and the random deviation for a
+-- small number of calls.
 local LEAST_ATTEMPTS, MEAN_ATTEMPTS, MAX_ATTEMPTS = 1.1, 1 / 0.85, 1.25
 local function off(count)
   return 2.5 / math.sqrt(count)
@@ -23,8 +23,8 @@ end
 local TIMEOUT, STALL = 0.4, 0.8
 local CONCURRENCY = 500
 
--- Of ten thousand requests with as many faults one may well fail five times
--- in a row: that "no call fails" is not to be a matter of luck.
+-- Of ten thousand requests with these faults, one may well fail five times in a
+-- row: "no call fails" must not depend on luck.
 local RETRIES = 10
 
 local function add_faults(server)
@@ -43,8 +43,8 @@ local function numbers(count)
   end
 end
 
--- Calls `send` with each number; how many calls, attempts, failures there
--- were, and how long it took.
+-- Calls `send` with each number; returns the counts of calls, attempts and
+-- failures, and the elapsed seconds.
 local function send_all(client, count, send)
   local sum = { calls = 0, attempts = 0, failed = 0, undoubted = 0, errors = {} }
   local began = core.clock()
@@ -80,7 +80,7 @@ local function check(wrong, what, good)
   end
 end
 
--- In a run of its own; in a spec nobody asks.
+-- Only in a run of its own, not in a spec.
 local function print_faults(name, sum, stats)
   if not M.is_main then
     return
@@ -94,7 +94,7 @@ local function print_faults(name, sum, stats)
     sum.attempts, sum.attempts / sum.calls, sum.failed, sum.seconds, table.concat(faults, ", ")))
 end
 
---- Events, each with an id that we make.
+--- Sends events, each with a unique_id of the library.
 ---@return string[] wrong
 function M.events(server, scheme, count)
   local client, wrong = client_of(server, scheme), {}
@@ -118,7 +118,7 @@ function M.events(server, scheme, count)
   return wrong
 end
 
---- Campaigns, which the service makes as often as it is told to.
+--- Creates campaigns, which the service creates again for each repeated request.
 ---@return string[] wrong
 function M.campaigns(server, scheme, count)
   local client, wrong = client_of(server, scheme), {}

@@ -1,12 +1,12 @@
 --- Part of make once: 3,000 events in an outbox, behind a proxy that answers 400
---- in HTML, then 500 for whatever holds one event, then closes connections
---- before and after it passes a request on, and at last works; on a disk that
---- fills meanwhile and is freed. All others arrive, each counts once, that
---- one still waits, and the outbox's figures are the server's.
+--- in HTML, then 500 for every request that contains one event, then closes
+--- connections before and after it forwards a request, and finally works; on a
+--- disk that becomes full and is freed. All other events arrive, each counts
+--- once, that one still waits, and the outbox and the server report equal counts.
 ---
 ---   lua5.4 spec/soak/outbox.lua [EVENTS]
 ---
---- Only root can mount a disk that fills: without, that part is left out.
+--- Only root can mount a small disk: other users skip that part.
 
 local klaviyo = require "klaviyo"
 local nginx = require "spec.support.nginx"
@@ -82,8 +82,8 @@ function Run:set_mode(mode)
   shell.write(self.dir .. "/mode", mode .. "\n")
 end
 
--- Puts events in, from where the last call ended, up to a number or until that
--- fails.
+-- Enqueues events, from where the last call ended, up to a number or until an
+-- error.
 function Run:enqueue(box, last)
   while self.count < last do
     local number = self.count + 1
@@ -106,8 +106,8 @@ local function run_passes(box, count)
   end
 end
 
--- An edge answers in the service's place. (These are fewer events than are
--- brought from the log into the database: what follows has to grow the log.)
+-- A proxy answers in place of the service. (These are fewer events than a
+-- checkpoint of the log needs: the next steps have to grow the log.)
 function Run:reject(box)
   self:set_mode("html")
   self:enqueue(box, self.total / 6)
@@ -117,7 +117,7 @@ function Run:reject(box)
     stats.waiting == self.count and stats.rejected == 0)
 end
 
--- The service has what a full disk keeps.
+-- The service has received events that the full disk still keeps.
 function Run:fill(box)
   self:set_mode("poison")
   if self.is_mounted then
@@ -137,7 +137,7 @@ function Run:fill(box)
   end
 end
 
--- Others leave a file behind that of an event which always fails.
+-- Another process leaves a file behind the event that always fails.
 function Run:leave()
   local other = assert(outbox.new {path = self.path})
   self:check("the freed disk is not used by another", self:enqueue(other, self.total))
@@ -167,7 +167,7 @@ function Run:finish(box)
   self:check(stats.folder.waiting .. " wait in the folder", stats.folder.waiting == 1)
 end
 
---- Runs it.
+--- Runs all phases.
 ---@param server table  a sandbox
 ---@param total integer  events
 ---@return string[] wrong

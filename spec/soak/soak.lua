@@ -1,16 +1,16 @@
---- make soak: processes that share a budget call as fast as they are let,
---- against limits counted exactly as the service's, windows beginning when
---- they like. Not one 429 may come, and next to nothing be left unused.
+--- make soak: processes that share rate limits call as fast as the limits allow,
+--- against a sandbox that counts like the service, with random windows. There must
+--- be no 429, and nearly the whole limit must be used.
 ---
 ---   lua5.4 spec/soak/soak.lua [SECONDS [PROCESSES [OPERATION ...]]]
 ---
---- The limits are the catalogue's. Runs for 180 seconds, in 4 processes, with
---- an operation of tier L and one of tier M, unless told otherwise.
+--- The limits are those of the table of operations. By default it runs for 180
+--- seconds, in 4 processes, with an operation of tier L and one of tier M.
 
 local core = require "klaviyo.core"
 local klaviyo = require "klaviyo"
 
-local LEAST = 0.98  -- of what whole windows hold
+local MIN_SHARE = 0.98  -- of the capacity of whole windows
 
 local function interpreter()
   local at = -1
@@ -24,11 +24,11 @@ local function quoted(text)
   return "'" .. tostring(text):gsub("'", "'\\''") .. "'"
 end
 
--- Calls until it is over; what is under way then is given up.
-local function work(base_url, key, budget, till, ...)
-  till = tonumber(till)
+-- Calls until the deadline; then drops the requests in progress.
+local function work(base_url, key, rate_limit_file, deadline, ...)
+  deadline = tonumber(deadline)
   local client = klaviyo.new {
-    base_url = base_url, api_key = key, rate_limit_file = budget, proxy = "", deadline = 1e6,
+    base_url = base_url, api_key = key, rate_limit_file = rate_limit_file, proxy = "", deadline = 1e6,
     revision = "2026-07-15",
     on_warning = function(message) print("warning: " .. message) end,
     on_attempt = function(attempt)
@@ -39,7 +39,7 @@ local function work(base_url, key, budget, till, ...)
   }
   local calls = 0
   local function done()
-    return core.clock() >= till
+    return core.clock() >= deadline
   end
   local function call(operation)
     local _, err = client:call(operation)
@@ -68,8 +68,9 @@ local function work(base_url, key, budget, till, ...)
   end)
 end
 
-local function start(server, budget, till, operations)
-  local words = { interpreter(), arg[0], "--work", server.base_url, server.key, budget, ("%.6f"):format(till) }
+local function start(server, rate_limit_file, deadline, operations)
+  local words = { interpreter(), arg[0], "--work", server.base_url, server.key, rate_limit_file,
+    ("%.6f"):format(deadline) }
   for _, operation in ipairs(operations) do
     words[#words + 1] = operation
   end
@@ -79,7 +80,7 @@ local function start(server, budget, till, operations)
   return assert(io.popen(table.concat(words, " ") .. " 2>&1"))
 end
 
--- What each limit lets through in so many seconds, whole windows only.
+-- Returns how many requests the limit allows in `seconds`, in whole windows only.
 local function expected(operation, seconds)
   local limit = require("klaviyo.operations").revision("2026-07-15"):operation(operation).limit
   return limit.minute * math.floor(seconds / 60), limit
@@ -94,7 +95,7 @@ local function report(stats, operations, seconds)
     local share = most > 0 and (count - refused) / most or 1
     print(("%-16s %d/s %d/min: %5d answered, %d of them 429; %.1f %% of %d in whole minutes")
       :format(operation, limit.second, limit.minute, count, refused, share * 100, most))
-    good = good and refused == 0 and share >= LEAST
+    good = good and refused == 0 and share >= MIN_SHARE
   end
   return good and (stats.statuses["429"] or 0) == 0
 end
@@ -107,18 +108,18 @@ local function soak(seconds, processes, ...)
   end
   local server = assert(require("klaviyo.sandbox").start { limits = true, window_phase = "random",
     access_log = false })
-  local budget = server.dir .. "/budget"
-  local till = core.clock() + seconds
+  local rate_limit_file = server.dir .. "/budget"
+  local deadline = core.clock() + seconds
   local workers = {}
   for i = 1, processes do
-    workers[i] = start(server, budget, till, operations)
+    workers[i] = start(server, rate_limit_file, deadline, operations)
   end
   local quiet = true
   for i, worker in ipairs(workers) do
-    local said = worker:read("*a")
+    local output = worker:read("*a")
     worker:close()
-    quiet = quiet and said:match("^calls: %d+\n$") ~= nil
-    io.write(("process %d: %s"):format(i, said))
+    quiet = quiet and output:match("^calls: %d+\n$") ~= nil
+    io.write(("process %d: %s"):format(i, output))
   end
   local stats = server:stats()
   server:stop()

@@ -7,10 +7,10 @@ local quote = script.quote
 
 local JSON = "application/vnd.api+json"
 
---- Asks a server by curl; the key of the specs must not be in what it answers.
+--- Sends a request by curl; the response must not contain the key of the specs.
 ---@param server {base_url: string}
 ---@param options {path: string, target: string, token: string|false, method: string, headers: table, body: string}
----  `path` is below /klaviyo, `target` is not
+---  `path` is relative to /klaviyo, `target` is not
 ---@return {status: integer, headers: table, body: string, document: table|nil}
 return function(server, options)
   local words = { "curl -sS -i -g --path-as-is -m 20 --noproxy '*' -H 'Expect:'" }

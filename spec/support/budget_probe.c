@@ -1,6 +1,6 @@
 /*
-** budget_probe.c - the budget, by a clock of the spec's own; see
-** spec/core/budget_spec.lua. A command a line, an answer a line.
+** budget_probe.c - the budget, with a clock that the spec sets; see
+** spec/core/ratelimit/budget_spec.lua. One command and one answer per line.
 **
 **   open PATH group|own      take KEY S M D NOW      (limits; 0: none)
 **   settle KEY S M D THEN NOW                        block KEY NOW MS
@@ -9,18 +9,18 @@
 **   least KEY S M D AHEAD NOW
 **   take2 KEY S M D KEY S M D NOW                    learn2 (likewise)
 **   lock KEY S M D NOW (and keep)
-**   spoil KEY NOW (the sums, as if another program had written there)
-**   many KEY S M D COUNT NOW: takes from so many keys; how many were let go
+**   spoil KEY NOW (overwrites the sums, as another program might)
+**   many KEY S M D COUNT NOW: takes from COUNT keys; how many succeeded
 **   problem                  sleep MS
-**   full on|off: what is written fails as on a full disk
+**   full on|off: writing fails as on a full disk
 **   unallocated: from now on the file system cannot allocate a file's blocks
-**   wall SECONDS: by which the wall clock is set
+**   wall SECONDS: sets the wall clock by this
 **   close PATH: all descriptors but the first three; then opens another file
-**   forks COUNT: of children that take while two threads do, how many end well
-**   cost: nanoseconds of the processor that a take costs
-**   NOW may be "now" or "now+MS": by the budget's own clock.
-**   simulate S M D SECONDS LATENCY_MS SEED: as many as are let go; "the most
-**     that a second, a minute could hold, all"
+**   forks COUNT: children that end well, taking while two threads do
+**   cost: processor time of one take, in nanoseconds
+**   NOW may be "now" or "now+MS": by the budget's clock.
+**   simulate S M D SECONDS LATENCY_MS SEED: takes as many as possible; the largest
+**     count in a second, the largest in a minute, the total
 */
 #include "ratelimit/budget.c"
 
@@ -88,7 +88,7 @@ static bucket *parse (char **words, int n, bucket *list) {
 }
 
 
-/* "now" and "now+5000" are by the budget's own clock. */
+/* "now" and "now+5000" are by the budget's clock. */
 static int64_t number (const char *word) {
   if (strncmp(word, "now", 3) == 0)
     return budget_now(b) + strtoll(word + 3, NULL, 10);
@@ -176,7 +176,7 @@ static void spoil (uint64_t key, int64_t now) {
 }
 
 
-/* So many (key, key + 1, ...) one after another: how many are let go. */
+/* Takes from COUNT keys (key, key + 1, ...) in turn; how many succeed. */
 static int many (char **words) {
   uint64_t key = strtoull(words[0], NULL, 10);
   int i, all = (int)number(words[4]), taken = 0;

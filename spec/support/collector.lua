@@ -1,6 +1,7 @@
--- A collector that misses no chance, for specs of what must outlive what made
--- it, and need not: `make collector`. By $COLLECTOR either a full collection
--- every so many instructions, and none between; or young ones, all the time.
+-- A garbage collector that runs as often as possible, for specs of objects that
+-- must outlive what created them, or need not: `make collector`. $COLLECTOR is
+-- "full" (a full collection every few instructions) or "young" (young
+-- collections all the time).
 
 local EVERY = tonumber(os.getenv("EVERY")) or 2000
 
@@ -13,7 +14,7 @@ local function hook()
   collectgarbage()
 end
 
--- A hook is of one coroutine alone.
+-- A hook applies to one coroutine only.
 local create = coroutine.create
 function coroutine.create(f) -- luacheck: ignore 122
   local thread = create(f)

@@ -1,6 +1,5 @@
--- Clients for specs: of the specs' key, of no proxy that may be about, and so
--- that nothing waits: no rate limits are kept to, nothing is sent again, and
--- nobody is warned.
+-- Clients for specs: with the specs' key, without a proxy, and without waiting:
+-- no pacing, no retries, and no warnings.
 
 local key = require "spec.support.key"
 local klaviyo = require "klaviyo"
@@ -10,7 +9,7 @@ local QUICK = {
   on_warning = function() end,
 }
 
---- A client.
+--- Returns a client.
 ---@param base_url string
 ---@param more table|nil settings, over these; with a token there is no key
 ---@return table client

@@ -1,12 +1,11 @@
--- The engine by itself, without the client above it: requests as plain as they
--- can be.
+-- The engine without the client: requests that are as simple as possible.
 
 local core = require "klaviyo.core"
 local shell = require "klaviyo.sandbox.shell"
 
 local M = {}
 
---- Settings such that nothing is sent twice and nothing waits long.
+--- Returns settings with which nothing is retried and nothing waits long.
 ---@param more table|nil over these
 function M.settings(more)
   local all = {
@@ -19,16 +18,16 @@ function M.settings(more)
   return assert(core.settings(all))
 end
 
---- A lane to a server.
+--- Returns a request queue to a server.
 ---@param url string
----@param limits table[]|nil with a budget of its own, where there are some
+---@param limits table[]|nil its rate limits, in a budget of its own
 function M.request_queue(url, limits)
   return core.request_queue(url:match("^%a+://[^/]+"), limits and assert(core.budget()) or nil, limits)
 end
 
 --- Submits a request.
 ---@param url string
----@param more table|nil settings' members, or the settings `with`; method, body, repeatable, lane, path
+---@param more table|nil members of the settings, or `with`: the settings; method, body, repeatable, request_queue, path
 ---@return userdata ticket
 function M.submit(url, more)
   more = more or {}
@@ -43,27 +42,27 @@ function M.submit(url, more)
     url .. (more.path or "/"), more.body, more.repeatable == nil and method ~= "POST" or more.repeatable)
 end
 
---- Waits for a ticket's end, at the most so many seconds.
----@return table|nil answer
----@return table|nil trouble
+--- Waits until a ticket ends, at most `seconds`.
+---@return table|nil response
+---@return table|nil raw_error
 function M.finish(ticket, seconds)
-  local till = core.clock() + (seconds or 20)
+  local deadline = core.clock() + (seconds or 20)
   while not ticket:wait(0.2) do
-    if core.clock() > till then
-      error("a ticket has no end", 2)
+    if core.clock() > deadline then
+      error("the ticket did not end", 2)
     end
   end
   return ticket:result()
 end
 
---- Works until a condition holds.
+--- Runs the loop until a condition is true.
 ---@param condition fun(): any
----@param seconds number|nil at the most
+---@param seconds number|nil at most
 function M.pump_until(condition, seconds)
-  local till = core.clock() + (seconds or 10)
+  local deadline = core.clock() + (seconds or 10)
   while not condition() do
-    if core.clock() > till then
-      error("it does not come about", 2)
+    if core.clock() > deadline then
+      error("the condition did not become true", 2)
     end
     core.pump(0.01)
   end
@@ -83,7 +82,7 @@ function M.drain(queue, seconds)
   return serials
 end
 
---- Nothing waits and nothing is under way.
+--- Whether no request waits and none is in progress.
 function M.is_idle()
   local queued, running = core.stats()
   return queued == 0 and running == 0

@@ -1,7 +1,7 @@
---- Folders for one spec, gone after it.
+--- Folders for one spec, removed after it.
 ---
 ---   local folders = require("spec.support.folder").here(after_each)
----   local path = folders.new()        -- it is there, and empty
+---   local path = folders.new()        -- exists, and is empty
 
 local shell = require "klaviyo.sandbox.shell"
 

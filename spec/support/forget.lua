@@ -1,6 +1,6 @@
--- Busted keeps what every file has said until the very end, and with it all
--- that its closures hold. In a heap that grows, specs that collect garbage
--- become slower and slower: of a file that is over, the names are enough.
+-- Busted keeps the specs of every file until the end, with everything that their
+-- closures refer to. In a heap that grows, specs that collect garbage become
+-- slower and slower: of a finished file, only the names are kept.
 
 local busted = require "busted"
 
@@ -14,7 +14,7 @@ end
 
 busted.subscribe({ "file", "end" }, function(file)
   forget(file)
-  return nil, true -- and whoever else listens
+  return nil, true -- other subscribers are called, too
 end)
 
 return true

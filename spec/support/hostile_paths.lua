@@ -1,5 +1,5 @@
--- Over a thousand request targets with a way out in them, none of which is an
--- operation behind a gateway at /klaviyo.
+-- More than a thousand request targets that try to leave /klaviyo; none of them is
+-- an operation behind a gateway there.
 
 local SEGMENTS = [[
 .. %2e%2e %2E. .%2e %252e%252e %25252e%25252e ..; ..;x %2e%2e%3b ..%2f ..%5c
@@ -42,7 +42,7 @@ local targets = {
 }
 for shape in SHAPES:gmatch("%S+") do
   for _, segment in ipairs(segments) do
-    -- a slash at the end of a path does not count
+    -- a slash at the end of a path is ignored
     local nothing = segment == "" or segment == "/"
     if not (nothing and (shape:find("T$") or shape:find("T%?") or shape:find("%lT/"))) then
       targets[#targets + 1] = (shape:gsub("T", (segment:gsub("%%", "%%%%"))))

@@ -1,4 +1,4 @@
---- A locale with a decimal comma, for what must not depend on the locale.
+--- A locale with a decimal comma, for code that must not depend on the locale.
 
 local script = require "spec.support.script"
 
@@ -9,18 +9,18 @@ local NAME = "de_DE.UTF-8"
 local SHOWS = ("local name = os.setlocale %q\n"):format(NAME)
   .. 'io.write(name and ("%.1f"):format(0.5) or "none")'
 
--- LuaJIT writes numbers as C does, whatever the locale: only whether there is
--- such a locale is of interest there.
+-- LuaJIT formats numbers independently of the locale: there it matters only
+-- whether the locale exists.
 local function works(env)
   local output = script.run(SHOWS, {env = env})
   return output == "0,5" or output == "0.5" and rawget(_G, "jit") ~= nil
 end
 
---- The environment of a process in which the locale can be set: an installed
--- locale, or else one that is built in a folder.
+--- Returns the environment of a process that can set the locale: an installed
+--- locale, or else one that is compiled in a folder.
 ---@param folder fun(): string makes a folder that is removed afterwards
 ---@return table<string, string>|nil env
----@return string name of the locale; or why there is none
+---@return string name of the locale; or the reason why there is none
 function M.comma(folder)
   if works {} then
     return {}, NAME

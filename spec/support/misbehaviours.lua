@@ -1,6 +1,6 @@
--- What a server or a proxy may do on a connection that it keeps open, and which
--- of our calls have to survive it: plans for spec/support/raw.lua. The first
--- request is answered well; the second one is where it goes wrong.
+-- What a server or a proxy may do wrong on a kept-alive connection that calls
+-- have to survive: plans for spec/support/raw.lua. The first response is correct;
+-- the second is not.
 
 local M = {}
 
@@ -18,7 +18,7 @@ local NOTHING = "HTTP/1.1 204 No Content\r\n\r\n"
 
 local ECHO = { echo = true }
 
--- An answer, and after it something that nobody asked for.
+-- A response, and after it unsolicited bytes.
 local function late(bytes, more)
   local unasked = { raw = bytes }
   for name, value in pairs(more or {}) do
@@ -27,7 +27,7 @@ local function late(bytes, more)
   return { echo = true, unasked = unasked }
 end
 
---- By name: the second answer of the server.
+--- By name: the second response of the server.
 M.plans = {
   ["a 408 and a close on the idle connection"] = late(TIMED_OUT, { after = "close" }),
   ["a 408 that leaves the idle connection open"] = late(answer("408 Request Time-out", "")),
@@ -49,17 +49,17 @@ M.plans = {
   ["a reset that it did not announce"] = { echo = true, unasked = { send = 0, after = "reset" } },
 }
 
---- The plan of a server.
----@param second table  its second answer
+--- Returns the plan of a server.
+---@param second table  its second response
 ---@return table
 function M.plan(second)
   return { answers = { ECHO, second, ECHO } }
 end
 
---- Makes the calls, and tells what came of each that is not its own answer.
--- Runs in the specs' own process and in nginx.
+--- Makes the calls; returns a text for each that did not get its own response.
+--- Runs in the specs' own process and in nginx.
 ---@param client table
----@param wait fun()  until the server did what it does without being asked
+---@param wait fun()  waits until the server has sent its unsolicited bytes
 ---@param post boolean|nil  the third request is a POST that must not be sent twice
 ---@return string[] wrong
 function M.check(client, wait, second, post)

@@ -1,5 +1,5 @@
--- An nginx of its own for specs and the demo: a configuration of
--- examples/nginx as it stands there, but for where things lie.
+-- An nginx for specs and the demo: a configuration of examples/nginx, with
+-- other paths and ports.
 
 local programs = require "klaviyo.sandbox.program"
 local shell = require "klaviyo.sandbox.shell"
@@ -14,7 +14,7 @@ local function root()
   return (path:gsub("%s+$", ""))
 end
 
---- Why no nginx with our modules in it can be started here; nil when it can.
+--- Returns why no nginx with the Lua modules can be started, or nil.
 ---@return string|nil
 function M.missing()
   local program, message = programs.find()
@@ -26,7 +26,7 @@ function M.missing()
   end
 end
 
--- All of `old`, word for word; there must be one.
+-- Replaces every `old`, as plain text; there must be one.
 local function replaced(text, old, new)
   local parts, at, count = {}, 1, 0
   while true do
@@ -42,8 +42,8 @@ local function replaced(text, old, new)
   return table.concat(parts)
 end
 
--- Nobody is left behind when the starter is killed. Each worker has a timer:
--- where the first one begins while the worker exits, ngx_lua logs an alert.
+-- Stops nginx when the process that started it was killed. Each worker has a
+-- timer: where the first one starts while the worker exits, ngx_lua logs an alert.
 local WATCH = [[
   init_worker_by_lua_block {
     local shell = require "klaviyo.sandbox.shell"
@@ -93,12 +93,12 @@ end
 local function launch(self, options)
   local program = assert(programs.find())
   shell.write(self.dir .. "/nginx.conf", adapted(self, options, program))
-  -- What programs of this machine used of the rate limits is counted elsewhere.
+  -- The specs do not share rate limits with the programs of this machine.
   local words = { "env", shell.quote("KLAVIYO_RATE_LIMIT_FILE=" .. self.dir .. "/rate-limits") }
   for name, value in pairs(options.env or {}) do
     words[#words + 1] = shell.quote(name .. "=" .. value)
   end
-  -- by its path, which is how it starts its successor
+  -- by its path, which an upgrade of the binary needs
   local ok, output = shell.run(("%s %s -e %s/error.log -p %s/ -c nginx.conf")
     :format(table.concat(words, " "), shell.quote(program.path), self.dir, self.dir))
   if not ok then
@@ -112,8 +112,8 @@ end
 
 --- Starts nginx.
 ---@param options {example: string, text: string, replace: string[][], env: table, workers: integer}
----@return table|nil server base_url, dir; nil when it did not start
----@return string|nil output what nginx said then
+---@return table|nil server base_url, dir; nil if it did not start
+---@return string|nil output its output if it did not start
 function M.start(options)
   local ok, dir = shell.run('mktemp -d "${TMPDIR:-/tmp}/klaviyo-nginx.XXXXXX"')
   assert(ok, dir)
@@ -136,8 +136,8 @@ function M.start(options)
   return self
 end
 
---- A gateway in front of a sandbox, as examples/nginx/gateway.conf has it; or
--- of another server that speaks plain HTTP: {port =, key =}.
+--- Starts the gateway of examples/nginx/gateway.conf in front of a sandbox, or of
+--- another server that speaks plain HTTP: {port =, key =}.
 ---@param upstream table
 ---@param options table|nil of `start`; `settings`: Lua text, in place of the example's
 function M.gateway(upstream, options)
@@ -165,14 +165,14 @@ function M.gateway(upstream, options)
     env = options.env or { KLAVIYO_API_KEY = upstream.key } }
 end
 
---- All that it wrote to its logs.
+--- Returns the text of all its logs.
 ---@return string
 function Server:logs()
   local _, text = shell.run("cat " .. self.dir .. "/*.log")
   return text
 end
 
---- Ends it and removes its directory; returns its logs.
+--- Stops it and removes its directory; returns its logs.
 ---@return string
 function Server:stop()
   local logs = self.dir and self:logs() or ""

@@ -1,12 +1,12 @@
---- Requests made from an OpenAPI document alone, so that the catalogue and what
--- is built from it can be judged by something that knows neither.
+--- Makes requests from an OpenAPI document only, so that they can check the table
+--- of operations and the documents independently.
 
 local json = require "cjson"
 
 local M = {}
 M.__index = M
 
---- Reads a document; nil when the file is not there.
+--- Reads a document; nil if the file does not exist.
 function M.open(path)
   local file = io.open(path, "rb")
   if not file then
@@ -25,7 +25,7 @@ function M:deref(schema)
   return schema
 end
 
---- All operations: {id=, method=, path=, spec=, schema= of the JSON body}
+--- Returns all operations: {id=, method=, path=, spec=, schema= of the JSON body}
 function M:operations()
   local list = {}
   for path, item in pairs(self.doc.paths) do
@@ -65,7 +65,7 @@ local function object(self, schema, how, depth)
   end
   for name, property in pairs(schema.properties or {}) do
     local target = self:deref(property)
-    -- `data` of a linkage is what makes it one, required or not.
+    -- a linkage needs its `data`, required or not.
     local wanted = required[name] or how.full and depth < MAX_DEPTH or
       name == "data" and not next(schema.properties, "data") and
       next(schema.properties) == "data"
@@ -79,7 +79,7 @@ end
 function sample(self, schema, how, depth)
   local ref = schema["$ref"]
   schema = self:deref(schema)
-  if ref then -- what holds itself stays minimal the second time
+  if ref then -- a recursive schema is minimal the second time
     how = setmetatable({[ref] = true, full = how.full and not how[ref]},
       {__index = how})
   end
@@ -104,8 +104,8 @@ function sample(self, schema, how, depth)
     schema.type == nil and {any = "thing"}
 end
 
---- A document that conforms to the schema: with what is required only, or with
--- everything; `branch` chooses among the ways a union can go.
+--- Returns a document that conforms to the schema: with the required members only,
+--- or with all; `branch` chooses a branch of each union.
 ---@param schema table
 ---@param full boolean
 ---@param branch integer
@@ -113,7 +113,7 @@ function M:sample(schema, full, branch)
   return sample(self, schema, {full = full, branch = branch or 1}, 1)
 end
 
--- Is it a resource? Told from the schema, as the builder must not be asked.
+-- Whether it is a resource, by the schema only: the builder is what is tested.
 function M:is_document(schema)
   local properties = self:deref(schema).properties
   local data = properties and properties.data
@@ -134,7 +134,7 @@ local function flat_name(name)
   return (name:gsub("-", "_"))
 end
 
--- The flat table that stands for a value of a schema.
+-- Returns the flat table for a value of a schema.
 function M:flatten(schema, value)
   schema = self:deref(schema)
   if self:is_document(schema) then

@@ -1,5 +1,5 @@
--- Puts events into an outbox and writes down each that was acknowledged; sends
--- some now and then. To be killed:
+-- Enqueues events into an outbox, writes down each acknowledged one, and sends
+-- some from time to time. A spec kills it:
 --
 --   lua spec/support/putter.lua FOLDER BASE_URL ACKNOWLEDGED NAME COUNT [SYNC]
 

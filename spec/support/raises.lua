@@ -1,12 +1,12 @@
--- For errors of the programmer: that one is raised, that it blames the line
--- of the program, and what it says.
+-- For usage errors: checks that one is raised, that it names the line of the
+-- program, and its text.
 --
 --   raises('unknown operation "get_profle"', function()
 --     client:call("get_profle")   -- no `return`: a tail call has no line
 --   end)
 
---- Checks that a function raises a message that holds each of these texts
--- (plain, not patterns) and blames a line of the function itself.
+--- Checks that a function raises a message that contains each of these texts
+--- (plain, not patterns) and names a line of the function itself.
 ---@param texts string|string[]
 ---@param call function
 ---@return string message without its "file:line: "

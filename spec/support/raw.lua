@@ -1,25 +1,25 @@
 -- A hostile server for specs; see raw_server.lua, which is its process.
 --
 --   local server = raw.start {
---     answers = {                  -- one for each request, the last for all after
+--     answers = {                  -- one per request; the last for all later ones
 --       { status = 200, headers = {}, body = "{}" },
---       { body = "{}", length = 99 },     -- says more bytes than it has
---       { body = "{}", length = false },  -- says nothing of its length
---       { raw = "bytes" },                -- these, and no others
+--       { body = "{}", length = 99 },     -- a Content-Length that is too large
+--       { body = "{}", length = false },  -- without a Content-Length
+--       { raw = "bytes" },                -- exactly these bytes
 --       { body = "…", slice = 2, between = 0.1 },  -- two bytes every 0.1 s
---       { pause = 1 },                    -- thinks for a second first
---       { never = true },                 -- reads, and says nothing
+--       { pause = 1 },                    -- responds after a second
+--       { never = true },                 -- reads, and never responds
 --       { body = "…", send = 40, after = "reset" }, -- 40 bytes, then a reset
 --       { after = "close", linger = 0.1 },  -- answers, waits, closes
---       { echo = true },                  -- meta.target is what was asked for
+--       { echo = true },                  -- meta.target is the target of the request
 --       { echo = true, excess = "bytes" },  -- more than its Content-Length
---       { echo = true, unasked = { raw = "bytes" } },  -- and a little later, without
---                                         -- a request, another answer of this kind
+--       { echo = true, unasked = { raw = "bytes" } },  -- and a little later another
+--                                         -- response of this kind, without a request
 --     },
---     requests_per_connection = 3, -- then closes, without having said so
---     on_accept = "reset",         -- or "close": as soon as somebody comes
---     greeting = "220 ready\r\n", -- speaks first, whatever the client's protocol
---     accept = false,              -- nobody is let in: connecting takes forever
+--     requests_per_connection = 3, -- then closes, unannounced
+--     on_accept = "reset",         -- or "close": as soon as a client connects
+--     greeting = "220 ready\r\n", -- sends this first, whatever the client's protocol
+--     accept = false,              -- connecting never succeeds
 --   }
 
 local M = {}

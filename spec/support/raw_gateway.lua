@@ -1,4 +1,4 @@
--- A gateway in front of a raw server, which answers as a spec plans.
+-- A gateway in front of a raw server, whose responses a spec defines.
 
 local key = require "spec.support.key"
 local nginx = require "spec.support.nginx"
@@ -8,7 +8,7 @@ local M = {}
 
 --- Starts both.
 ---@param plan table  the raw server's
----@param settings string|nil  the gateway's, as Lua text; by default every caller is allowed
+---@param settings string|nil  the gateway's, as Lua text; by default it allows every caller
 ---@param options table|nil  of nginx.gateway
 ---@return table service, table gateway
 function M.start(plan, settings, options)
@@ -18,7 +18,7 @@ function M.start(plan, settings, options)
   return service, assert(nginx.gateway({port = service.port, key = key}, options))
 end
 
---- Stops what is there of both; no log may show the key.
+--- Stops both, if they were started; no log may contain the key.
 ---@param service table|nil
 ---@param gateway table|nil
 function M.stop(service, gateway)

@@ -19,7 +19,7 @@ describe("spec.support.raw", function()
     end)
   end)
 
-  it("keeps connections alive as long as it is told to", function()
+  it("keeps connections alive for requests_per_connection requests", function()
     raw.with({ answers = { { body = "x" } }, requests_per_connection = 2 }, function(server)
       local url = server.url
       assert.equal("xxxx", (curl(("%s %s %s %s"):format(url, url, url, url))))
@@ -27,7 +27,7 @@ describe("spec.support.raw", function()
     end)
   end)
 
-  it("resets, cuts short, stays silent and lets nobody in", function()
+  it("resets, truncates, stays silent and does not accept", function()
     raw.with({ answers = { { body = "x", send = 0, after = "reset" } } }, function(server)
       local _, status = curl(server.url)
       assert.equal(56, status) -- failure in receiving

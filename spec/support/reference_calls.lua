@@ -1,6 +1,6 @@
--- The calls of the Klaviyo routing reference in its order, as anybody makes
--- them by hand: bodies byte for byte, paths below /klaviyo. Words in capitals
--- stand for ids of the answers before.
+-- The calls of the Klaviyo routing reference in its order, as one makes them with
+-- curl: bodies byte for byte, paths below /klaviyo. Words in capitals are ids of
+-- earlier responses.
 
 -- `makes`: the word that the answer's id, or its first resource's, is.
 return {
@@ -22,7 +22,7 @@ return {
     status = 204, body = [[{"data":[{"type":"profile","id":"PROFILE_ID"}]}]] },
   { name = "get segments", method = "GET", path = "/api/segments" },
   { name = "get campaigns", method = "GET", path = '/api/campaigns?filter=equals(messages.channel,"email")' },
-  -- lacks campaign-messages: the service refuses it
+  -- lacks campaign-messages: the service answers 400
   { name = "create a campaign", method = "POST", path = "/api/campaigns", status = 400,
     body = [[{"data":{"type":"campaign","attributes":{"name":"Summer Newsletter",]]
       .. [["audiences":{"included":["LIST_ID"]}}}}]] },
@@ -36,12 +36,12 @@ return {
       .. [["product_name":"Blue T-Shirt"}}}}]] },
   { name = "get metrics", method = "GET", path = "/api/metrics" },
   { name = "get templates", method = "GET", path = "/api/templates" },
-  -- a member and a topic that do not exist, and no secret_key: refused
+  -- an unknown member and topic, and no secret_key: the service answers 400
   { name = "create a webhook", method = "POST", path = "/api/webhooks", status = 400,
     body = [[{"data":{"type":"webhook","attributes":{"name":"Order Placed Webhook",]]
       .. [["endpoint_url":"https://example.com/webhooks/klaviyo","enabled":true},"relationships":]]
       .. [[{"webhook-topics":{"data":[{"type":"webhook-topic","id":"campaign:sent"}]}}}}]] },
-  -- the two again, as the service wants them
+  -- the two calls again, corrected
   { name = "a campaign, mended", method = "POST", path = "/api/campaigns", status = 201,
     body = [[{"data":{"type":"campaign","attributes":{"name":"Summer Newsletter","audiences":{"included":["LIST_ID"]},]]
       .. [["campaign-messages":{"data":[{"type":"campaign-message","attributes":{"channel":"email",]]

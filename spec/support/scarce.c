@@ -1,7 +1,7 @@
 /*
-** scarce.c - memory that runs out when it is told to. Linked into a core of
-** its own (see the Makefile), where it stands before malloc and its like, and
-** before those of libcurl: spec/core/memory_failures_spec.lua.
+** scarce.c - allocations that fail on request. Linked into a core of its own
+** (see mk/dev.mk), where it wraps malloc and its like, and those of libcurl;
+** see spec/core/lua/memory_failures_spec.lua.
 */
 #include <lauxlib.h>
 #include <lua.h>

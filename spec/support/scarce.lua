@@ -1,12 +1,12 @@
--- What the core does when memory runs out: scenarios, each run anew with its
--- first allocation refused, its second, and so on, until it needs no more. To
--- be run as a script, in a process of its own, with the core that scarce.c is
--- linked into; see spec/core/lua/memory_failures_spec.lua.
+-- What the core does when memory runs out. Each scenario runs repeatedly: its
+-- first allocation fails, then its second, and so on, until none fails. This is
+-- a script for a process of its own, with the core that scarce.c is linked into;
+-- see spec/core/lua/memory_failures_spec.lua.
 --
 --   lua spec/support/scarce.lua SCENARIO own|libcurl URL
 --
--- Each run must end as ever, or with an error that says what was the matter;
--- and leave nothing under way. Prints how many refusals there were.
+-- Each run must end normally, or with an error that names the cause, and leave
+-- no request in progress. Prints the number of failed allocations.
 
 local name, whose, url = ...
 local core = require "klaviyo.core"
@@ -32,7 +32,7 @@ end
 
 local scenarios = {}
 
--- Each function from a core that is new: it has no room kept from before.
+-- Each function uses a new core, which has no buffers from before.
 local function fresh()
   return package.loadlib(path, "luaopen_klaviyo_core")()
 end
@@ -130,7 +130,7 @@ function scenarios.post()
   })))
 end
 
--- Its server closes what was kept alive: it is sent again, over another.
+-- The server closes the kept-alive connection: the request is retried on another.
 function scenarios.again()
   return told(engine.finish(engine.submit(url, { retries = 1 })))
 end
@@ -152,9 +152,9 @@ function scenarios.many()
       waiting[ticket:announce()] = true
     end
   end
-  local till = core.clock() + 20
+  local deadline = core.clock() + 20
   while next(waiting) do
-    assert(core.clock() < till, "an end is missing")
+    assert(core.clock() < deadline, "an end is missing")
     for _, serial in ipairs(core.wait_any(0.2)) do
       waiting[serial] = nil
     end
@@ -173,7 +173,7 @@ function scenarios.many()
   return "all"
 end
 
--- From here on a thread works, in this process.
+-- From here on a background thread runs the loop in this process.
 local port
 local function submit_by_port()
   port = port or core.completion_queue()
@@ -182,9 +182,9 @@ end
 
 function scenarios.port()
   local ticket = submit_by_port()
-  local till = core.clock() + 20
+  local deadline = core.clock() + 20
   while not ticket:done() do
-    assert(core.clock() < till, "an end is missing")
+    assert(core.clock() < deadline, "an end is missing")
     engine.drain(port, 0.1)
   end
   return told(ticket:result())
@@ -194,10 +194,10 @@ function scenarios.track()
   port = port or core.completion_queue()
   local before = core.background_stats()
   assert(core.track(engine.settings(), engine.request_queue(url), "POST", url .. "/", "{}", true, 10))
-  local till = core.clock() + 20
+  local deadline = core.clock() + 20
   local now = core.background_stats()
   while now.sent + now.failed == before.sent + before.failed do
-    assert(core.clock() < till, "an end is missing")
+    assert(core.clock() < deadline, "an end is missing")
     now = core.background_stats()
   end
   if now.failed > before.failed then
@@ -206,20 +206,20 @@ function scenarios.track()
   return "sent"
 end
 
--- What may be said of it. libcurl says it in many ways.
+-- Whether an error is an allowed one. libcurl has many messages for it.
 local function is_fair(err)
   return type(err) == "string" and (err:find("memory", 1, true) ~= nil
     or err:find("^libcurl ") ~= nil -- cannot be started, takes no more
     or whose == "libcurl")
 end
 
--- With nothing left of a run that is over. To ask for what is left begins the
--- engine: not where its beginning is what is looked at.
+-- Waits until nothing is left of a run. This starts the engine, and so is not
+-- done in the scenario that tests the start.
 local function tidy()
   collectgarbage()
-  local till = core.clock() + 10
+  local deadline = core.clock() + 10
   while name ~= "start" and not engine.is_idle() do
-    assert(core.clock() < till, "something is left")
+    assert(core.clock() < deadline, "something is left")
     if not port then
       core.pump(0.01)
     end

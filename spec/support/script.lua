@@ -1,9 +1,9 @@
--- Runs a script in an interpreter of its own, of the kind that runs the specs:
--- for what only a whole process can show (its end, its memory, its signals).
+-- Runs a script in an interpreter of its own, of the same kind as the specs': for
+-- what needs a whole process (its exit, its memory, its signals).
 
 local M = {}
 
---- The interpreter: what `make` says it is, else the one this runs in.
+--- The interpreter: the one that `make` names, or else the one that runs this.
 M.interpreter = os.getenv("LUA") or (rawget(_G, "jit") and "luajit") or "lua" .. _VERSION:match("%d+%.%d+")
 
 local function quote(text)
@@ -26,10 +26,10 @@ end
 --- Runs a Lua script.
 ---@param text string the script itself
 ---@param options? {env: table<string, string>, args: string[], timeout: number, prefix: string}
----  environment besides this process's; `...` of the script; seconds it may take (20);
+---  environment besides this process's; `...` of the script; timeout in seconds (20);
 ---  a command to put before the interpreter's, such as valgrind
 ---@return string output what it wrote to stdout and stderr
----@return integer status its exit status; 124 when it took too long
+---@return integer status its exit status; 124 when it timed out
 function M.run(text, options)
   options = options or {}
   local words = { "env" }

@@ -1,5 +1,5 @@
---- The shapes of two answers held against each other: what a program that
--- reads one of them relies on, not the values.
+--- Compares the shapes of two responses: what a program that reads one of them
+--- relies on, not the values.
 
 local json = require "klaviyo.sandbox.json"
 
@@ -27,7 +27,7 @@ local function form(id)
   return "other"
 end
 
--- What a text is, as far as it matters.
+-- Classifies a text.
 local function kind_of_text(text, member, path)
   if text:find(TIME) then
     return text:find("^%.%d+", 20) and "time with fraction" or "time"
@@ -120,7 +120,7 @@ local function prepared(body)
   return out
 end
 
---- What differs between a recorded answer and another.
+--- Returns the differences between a recorded response and another.
 ---@param want table status, headers, body
 ---@param have table the same of the other
 ---@return table[] differences path, text

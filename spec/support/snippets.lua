@@ -1,12 +1,11 @@
--- The Lua snippets of a text of Markdown, run as a reader would run them, but
--- for where they lead: to a sandbox that stands in for the service and for a
--- gateway.
+-- Runs the Lua snippets of a Markdown file as a reader would, except that they
+-- call a sandbox in place of the service or a gateway.
 
 local klaviyo = require "klaviyo"
 
 local M = {}
 
---- The snippets of a file, in order.
+--- Returns the snippets of a file, in order.
 ---@return {line: integer, text: string}[]
 function M.of(path)
   local list, current = {}, nil
@@ -25,7 +24,7 @@ function M.of(path)
   return list
 end
 
---- A snippet as a function.
+--- Returns a snippet as a function.
 function M.compile(snippet, env)
   local name = ("=%s:%d"):format(snippet.path, snippet.line)
   if setfenv then
@@ -34,7 +33,7 @@ function M.compile(snippet, env)
   return assert(load(snippet.text, name, "t", env))
 end
 
--- klaviyo.new as a reader has it, but for where it leads.
+-- klaviyo.new with the sandbox's address and key.
 local function readers_klaviyo(server)
   local readers = setmetatable({}, {__index = klaviyo})
   function readers.new(settings)
@@ -55,7 +54,7 @@ local function readers_klaviyo(server)
   return readers
 end
 
---- What snippets find: `klaviyo`, `client`, and ids of what there is.
+--- Returns the globals of snippets: `klaviyo`, `client`, and ids of existing resources.
 ---@param server table  a sandbox with profiles
 function M.environment(server)
   local readers = readers_klaviyo(server)

@@ -1,7 +1,6 @@
--- Specs that do little but wait, all at the same time: each is a task, and all
--- have come to their end when the first of them says how it went. To be called
--- after what they need is set up, and used in the same `describe`; they have no
--- before_each of their own.
+-- Runs specs that mostly wait at the same time: each is a task, and all have
+-- ended before the first one is reported. Call it after the setup that they
+-- need, and use it in the same `describe`; they must not have a before_each.
 --
 --   local together = require "spec.support.together" (it, setup)
 --   together("waits a second", function() … end)

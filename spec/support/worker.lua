@@ -1,5 +1,5 @@
--- An nginx whose phases run what a spec says, with a client of a sandbox at
--- hand: `client`, `klaviyo`, and `note(…)`, which adds a line to what
+-- An nginx whose phases run Lua text of a spec. It provides `client` (of a
+-- sandbox), `klaviyo`, and `note(…)`, which adds a line to those that
 -- `Worker:notes()` returns.
 
 local nginx = require "spec.support.nginx"
@@ -66,7 +66,7 @@ local function locations(list)
   return table.concat(parts, "\n")
 end
 
---- Starts one.
+--- Starts an nginx.
 ---@param upstream table  a sandbox
 ---@param options table Lua or nginx text for its parts: locations (by path), init, init_worker, main, http,
 ---  server, more (servers); replace (pairs, see nginx.start); workers (1), base_url (the client's, if not the
@@ -101,7 +101,7 @@ function M.start(upstream, options)
   return self
 end
 
---- The lines that were noted.
+--- Returns the noted lines.
 ---@return string[]
 function Worker:notes()
   local list = {}
@@ -111,7 +111,7 @@ function Worker:notes()
   return list
 end
 
---- The noted lines that begin with a word, once there are so many.
+--- Waits until `count` noted lines begin with a word; returns them without it.
 function Worker:noted(word, count)
   local list
   shell.wait_for(function()
@@ -127,7 +127,7 @@ function Worker:noted(word, count)
   return list
 end
 
---- What a location answers, and its status.
+--- Requests a location; returns the body and the status.
 ---@return string body, integer status
 function Worker:get(path, options)
   local text = script.shell(("curl -sS -g -m 20 --noproxy '*' %s -w '\\n%%{http_code}' %s")
@@ -136,10 +136,10 @@ function Worker:get(path, options)
   return body or text, tonumber(status)
 end
 
--- More a curl does not have under way.
-local AT_ONCE = 250
+-- The maximum of concurrent transfers of one curl.
+local MAX_PARALLEL = 250
 
---- Asks many times at once: {status =, seconds =} for each.
+--- Makes `count` concurrent requests; returns {status =, seconds =} for each.
 ---@param path string
 ---@param count integer
 ---@param options {meanwhile: function|nil, seconds: number|nil, one_by_one: boolean|nil}|nil
@@ -149,14 +149,14 @@ function Worker:many(path, count, options)
   local out, parts, left = ("%s/many%d"):format(self.notes_dir, self.batches), {}, count
   while left > 0 do
     local lines, name = {}, ("%s.%d"):format(out, #parts + 1)
-    for i = 1, math.min(AT_ONCE, left) do
+    for i = 1, math.min(MAX_PARALLEL, left) do
       lines[i] = ('url = "%s%s"\noutput = "/dev/null"\n'):format(self.base_url, path)
     end
     left = left - #lines
     shell.write(name .. ".conf", table.concat(lines))
     parts[#parts + 1] = ("curl -sS --no-progress-meter -m %g --noproxy '*' %s -w '%%{http_code} %%{time_total}\\n' "
       .. "-K %s.conf >%s 2>&1 & "):format(options.seconds or 30, options.one_by_one and ""
-      or "-Z --parallel-immediate --parallel-max " .. AT_ONCE, name, name)
+      or "-Z --parallel-immediate --parallel-max " .. MAX_PARALLEL, name, name)
   end
   os.execute(("( %s wait; cat %s.*[0-9] >%s; mv %s %s.done ) </dev/null >/dev/null 2>&1 &"):format(
     table.concat(parts), out, out, out, out))
@@ -174,7 +174,7 @@ function Worker:many(path, count, options)
   return list, text
 end
 
---- The pids of the workers that are not leaving.
+--- Returns the pids of the workers that are not shutting down.
 ---@return string[]
 function Worker:workers()
   local children = shell.read(("/proc/%s/task/%s/children"):format(self.pid, self.pid)) or ""
@@ -188,7 +188,7 @@ function Worker:workers()
   return list
 end
 
---- Whether a process is gone, within so many seconds.
+--- Whether a process ends within `seconds`.
 function M.gone(pid, seconds)
   return shell.wait_for(function()
     return shell.process(pid) == nil
@@ -199,7 +199,7 @@ function Worker:signal(name, pid)
   assert(shell.run(("kill -%s %s"):format(name, pid or self.pid)))
 end
 
---- A new generation of workers; the pids of the old one.
+--- Reloads nginx; returns the pids of the old workers.
 function Worker:reload()
   local before = self:workers()
   self:signal("HUP")
@@ -210,7 +210,7 @@ function Worker:reload()
   return before
 end
 
---- How many descriptors a process has.
+--- Returns the number of descriptors of a process.
 function M.descriptors(pid)
   local _, text = shell.run("ls /proc/" .. pid .. "/fd | wc -l")
   return tonumber(text)
@@ -220,7 +220,7 @@ function Worker:logs()
   return self.server:logs()
 end
 
---- Lines of the log that tell of something wrong.
+--- Returns the lines of the log that report a problem.
 function Worker:complaints()
   local list = {}
   for line in self:logs():gmatch("[^\n]+") do
@@ -241,7 +241,7 @@ function Worker:stop()
   return self.last
 end
 
---- Whether there can be none.
+--- Returns why no nginx can be started, or nil.
 M.missing = nginx.missing
 
 return M

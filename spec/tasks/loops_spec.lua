@@ -1,5 +1,5 @@
--- Calls inside another event loop: `wait = function(fd, seconds)`. Shown in
--- two: one made of socket.select in a few lines, and that of cqueues.
+-- Calls inside another event loop: `wait = function(fd, seconds)`. The specs run
+-- in two loops: one of socket.select in a few lines, and that of cqueues.
 local connect = require "spec.support.connect"
 local core = require "klaviyo.core"
 local measured = require "spec.support.measured"
@@ -9,12 +9,12 @@ local socket = require "socket"
 
 local has_cqueues, cqueues = pcall(require, "cqueues")
 
--- A loop: go(fn, ...) adds a coroutine, run() lets all go on to their ends,
+-- A loop: go(fn, ...) adds a coroutine, run() runs all of them to their ends,
 -- sleep(seconds) and wait(fd, seconds) are called in them.
 local loops = {}
 
 loops["of socket.select"] = function()
-  local threads = {} -- thread → {fd =, till =}
+  local threads = {} -- thread → {fd =, wake_at =}
   local loop = { waits = 0 }
 
   local function resume(thread, ...)
@@ -22,7 +22,7 @@ loops["of socket.select"] = function()
     assert(ok, fd)
     threads[thread] = nil
     if coroutine.status(thread) ~= "dead" then
-      threads[thread] = { fd = fd or nil, till = core.clock() + seconds }
+      threads[thread] = { fd = fd or nil, wake_at = core.clock() + seconds }
     end
   end
 
@@ -39,21 +39,21 @@ loops["of socket.select"] = function()
     coroutine.yield(false, seconds)
   end
 
-  -- How many turns it took: a loop that spins takes very many.
+  -- The number of turns: a loop that spins needs very many.
   function loop.run()
     local turns = 0
     while next(threads) do
       turns = turns + 1
       local next_time, watched = math.huge, {}
       for _, state in pairs(threads) do
-        next_time = math.min(next_time, state.till)
+        next_time = math.min(next_time, state.wake_at)
         watched[1] = watched[1] or state.fd and { getfd = function() return state.fd end,
           dirty = function() return false end }
       end
       local readable = socket.select(watched, nil, math.max(0, next_time - core.clock()))
       local due = {}
       for thread, state in pairs(threads) do
-        if state.till <= core.clock() or readable[1] and state.fd then
+        if state.wake_at <= core.clock() or readable[1] and state.fd then
           due[#due + 1] = thread
         end
       end
@@ -118,7 +118,7 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
     local fixture = sandbox.here(setup, teardown, { profiles = 250 })
     local loop, client
 
-    -- What is shown in this loop, where it is there.
+    -- A spec that runs if this loop is installed.
     local function shows(what, fn)
       it(what, function()
         if not loops[name] then
@@ -138,14 +138,14 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
       end)
     end
 
-    -- Seconds that the loop takes, and its turns.
+    -- Runs the loop; returns the elapsed seconds and the turns.
     local function run()
       local began = core.clock()
       local turns = loop.run()
       return core.clock() - began, turns
     end
 
-    -- How often a coroutine goes on until `is_over`, and how late at the most.
+    -- Counts how often a coroutine resumes until `is_over`, and its largest delay.
     local function tick(is_over)
       local ticker = { count = 0, late = 0 }
       loop.go(function()
@@ -205,7 +205,7 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
       end)
       loop.go(function()
         loop.sleep(0.01)
-        script.shell("sleep 0.1") -- the answer is there by now, and unread
+        script.shell("sleep 0.1") -- the response has arrived by now, and is unread
         assert(client:call("get_lists"))
         second = true
       end)
@@ -218,7 +218,7 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
       fixture.server:fault { delay = 0.05, times = 2 }
       local left, done
       loop.go(function()
-        -- as a loop would that is then ended
+        -- as a loop that is then stopped would do
         local waiting = connect(fixture.server.base_url, { wait = function() coroutine.yield() end })
         left = coroutine.create(function()
           return waiting:call("get_lists")

@@ -1,4 +1,4 @@
--- client:map: many calls at a time, their results in the order of the source.
+-- client:map: concurrent calls, their results in the order of the source.
 local core = require "klaviyo.core"
 local klaviyo = require "klaviyo"
 local raises = require "spec.support.raises"
@@ -16,7 +16,7 @@ local function raised(fn, ...)
   return err
 end
 
--- Endless; `taken` is how many were.
+-- An endless source; `taken` counts the items that were taken.
 local function counter(last)
   local source = { taken = 0 }
   return setmetatable(source, { __call = function()
@@ -27,7 +27,7 @@ local function counter(last)
   end })
 end
 
--- Both ways of waiting must show the same.
+-- Runs a function inside and outside of run: both must behave alike.
 local function inside_and_outside(fn)
   fn()
   klaviyo.run(fn)
@@ -46,7 +46,7 @@ describe("client:map", function()
     fixture.server:clear_faults()
   end)
 
-  -- Nothing may be under way when a walk is over.
+  -- No request is in progress when an iterator has ended.
   after_each(function()
     collectgarbage()
     collectgarbage()
@@ -212,7 +212,7 @@ describe("client:map", function()
       for concurrency, least in pairs { [0] = 0.4, [5] = 0.8, [20] = 0.2, [1] = 0.8 } do
         local total = concurrency == 1 and 8 or 40
         local elapsed
-        for _ = 1, 5 do -- whatever else the machine may have to do
+        for _ = 1, 5 do -- the machine may be busy
           fixture.server:fault { delay = 0.1, times = total, operation = "get_lists" }
           local most = 0
           elapsed = timed(function()
@@ -228,7 +228,7 @@ describe("client:map", function()
           assert.is_true(elapsed >= least, elapsed)
           if elapsed < least * 1.5 + 0.5 then break end
         end
-        -- more than 16 connections there are not
+        -- there are at most 16 connections
         assert.is_true(elapsed < least * 1.5 + 0.5, elapsed)
       end
     end)
@@ -256,10 +256,10 @@ describe("client:map", function()
         assert.equal(0, source.taken)
         for _ in walk do
           received = received + 1
-          -- what was received, and the window that was filled before it
+          -- the results so far, and the window that was filled before
           assert.is_true(source.taken <= received - 1 + 8)
           if received == 5 then
-            klaviyo.sleep(0.05) -- who works slowly is not run away from
+            klaviyo.sleep(0.05) -- a slow consumer is not outrun
             assert.is_true(source.taken <= received - 1 + 8)
           elseif received == 50 then
             break
@@ -375,7 +375,7 @@ describe("client:map", function()
           for _ in client:map(counter(), call) do -- luacheck: ignore 512
             break
           end
-          collectgarbage() -- for who has no closing values
+          collectgarbage() -- for a Lua without to-be-closed variables
           collectgarbage()
           assert.same({ 0, 0 }, { core.stats() })
         end)

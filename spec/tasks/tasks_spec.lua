@@ -1,5 +1,5 @@
--- Many calls at a time in direct style: what gives way, what blocks, and what
--- becomes of errors.
+-- Concurrent calls in direct style: what lets others run, what blocks, and
+-- where errors are raised.
 local core = require "klaviyo.core"
 local errors = require "klaviyo.response.errors"
 local klaviyo = require "klaviyo"
@@ -9,7 +9,7 @@ local script = require "spec.support.script"
 
 local run, spawn, sleep = klaviyo.run, klaviyo.spawn, klaviyo.sleep
 
--- Seconds that a function takes, and what it gives.
+-- Calls a function; returns the elapsed seconds and its results.
 local function timed(fn, ...)
   local began = core.clock()
   local result = fn(...)
@@ -22,14 +22,14 @@ local function fails(message)
   end
 end
 
--- What a function raises.
+-- Returns the error that a function raises.
 local function raised(fn, ...)
   local ok, err = pcall(fn, ...)
   assert.is_false(ok)
   return err
 end
 
--- Nothing of a run that failed is left to be done, or raised, by the next.
+-- A failed run leaves no task and no error to the next run.
 local function is_clean()
   local elapsed, result = timed(run, function()
     return "fine"
@@ -38,7 +38,7 @@ local function is_clean()
   assert.is_true(elapsed < 1)
 end
 
--- Shown where the language has closing values.
+-- Runs if the language has to-be-closed variables.
 local function it_closes(...)
   if coroutine.close then
     it(...)
@@ -931,8 +931,8 @@ describe("calls", function()
         ids[#ids + 1] = assert(walk:next()).id
       end
     end
-    take(1) -- the second page is on its way
-    run(take, 40) -- and the fourth
+    take(1) -- requests the second page
+    run(take, 40) -- requests the fourth page, too
     take(30)
     coroutine.wrap(take)(20)
     run(take, 159)
@@ -1014,7 +1014,7 @@ end)
 describe("a function that returns the token", function()
   local fixture = sandbox.here(setup, teardown)
 
-  -- The key is good, all else is refused.
+  -- The server accepts the key only.
   local function client_of(give)
     return fixture:new_client {
       access_token = give, auth_scheme = "Klaviyo-API-Key", rate_limit_key = "a",
@@ -1030,7 +1030,7 @@ describe("a function that returns the token", function()
       if old then
         askings = askings + 1
         refused[#refused + 1] = old
-        assert(fixture.client:call("get_lists")) -- to be refreshed takes a call
+        assert(fixture.client:call("get_lists")) -- refreshing the token takes a call
         token = fixture.key
       end
       at_once = at_once - 1
@@ -1118,7 +1118,7 @@ end)
 describe("tens of thousands of tasks #memory #alone", function()
   local fixture = sandbox.here(setup, teardown)
 
-  -- Kilobytes that stay when a run is over, besides tables that have grown.
+  -- Kilobytes that a run keeps, not counting tables that have grown.
   local function kept(fn)
     for _ = 1, 3 do
       fn()
@@ -1186,8 +1186,8 @@ end)
 describe("Ctrl-C #time", function()
   local fixture = sandbox.here(setup, teardown)
 
-  -- Milliseconds from the signal to the end of a script, once it has said
-  -- "ready"; and what else it wrote.
+  -- Returns the milliseconds from the signal to the end of a script that has printed
+  -- "ready", and the rest of its output.
   local function interrupted(text)
     local name = os.tmpname()
     local file = assert(io.open(name, "w"))
@@ -1266,7 +1266,7 @@ describe("Ctrl-C #time", function()
 
   it("ends a run whose tasks compute", function()
     ends_promptly [[
-      if jit then jit.off() end -- what is compiled cannot be interrupted
+      if jit then jit.off() end -- compiled code cannot be interrupted
       local function compute()
         local text = ""
         for i = 1, 2000 do text = tostring(#text + i) end

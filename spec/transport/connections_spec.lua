@@ -1,4 +1,4 @@
--- Connections belong to the process, and what is sent on them is sent once.
+-- Connections are shared in the process, and a request on them is sent once.
 local connect = require "spec.support.connect"
 local measured = require "spec.support.measured"
 local raw = require "spec.support.raw"
@@ -211,7 +211,7 @@ describe("Ctrl-C #time", function()
 
   it("ends a script that waits for a connection", measured(function()
     raw.with({ answers = {}, accept = false }, function(server)
-      local file = io.open(server.log, "w") -- nothing is ever received
+      local file = io.open(server.log, "w") -- the server never accepts
       file:write("return {method=''}\n")
       file:close()
       local elapsed, output = interrupted(server,

@@ -1,4 +1,4 @@
--- What happens on the wire returns `nil, err`: each way in which it can fail,
+-- A failed request returns `nil, err`: each way in which it can fail, checked
 -- by the error's documented members.
 local connect = require "spec.support.connect"
 local key = require "spec.support.key"
@@ -19,7 +19,7 @@ local EVENT = { data = { type = "event", attributes = {
   properties = { n = 1 },
 } } }
 
--- What holds for every error, whatever its kind.
+-- Checks what holds for every kind of error.
 local function check_error(document, err, kind)
   assert.is_nil(document)
   assert.is_table(err)
@@ -38,7 +38,7 @@ local function check_error(document, err, kind)
   return err
 end
 
--- Against a server with this plan: the error of `get_profiles` by default.
+-- Returns the error of a call (`get_profiles`) to a server with this plan.
 local function failing(plan, kind, check, more, call)
   raw.with(plan, function(server)
     local client = client_of(server.url, more)
@@ -57,7 +57,7 @@ local function post(client)
   return client:call("create_event", { body = EVENT })
 end
 
--- Seconds by the wall's clock: os.clock counts the processor's.
+-- Seconds of elapsed time; os.clock returns processor time.
 local function now()
   local pipe = io.popen("date +%s.%N")
   local seconds = tonumber((pipe:read("*l")))
@@ -468,7 +468,7 @@ describe("pages with wrong links", function()
       :format(link and '"' .. link .. '"' or "null") }
   end
 
-  -- The ids that were given before the loop raised, and what it raised.
+  -- Returns the ids before the loop raised an error, and the error.
   local function walked(client)
     local ids = {}
     local ok, err = pcall(function()
@@ -612,7 +612,7 @@ describe("a TLS server", function()
   end)
 
   it("with the authority of ca_file gets the request", function()
-    -- it answers in HTML, which is all that is wanted: TLS was agreed on
+    -- it answers in HTML, which shows that the TLS handshake succeeded
     local document, err = client_of(url, { ca_file = dir .. "/cert.pem" }):call("get_profiles")
     assert.equal(200, check_error(document, err, "decode").status)
   end)

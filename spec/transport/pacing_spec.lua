@@ -1,5 +1,5 @@
--- Calls keep to the limits of the service, of whoever is between, and of all
--- that is done for the same account on this machine.
+-- Calls keep to the limits of the service, of a gateway, and of all programs
+-- on this machine that use the same account.
 local connect = require "spec.support.connect"
 local core = require "klaviyo.core"
 local key = require "spec.support.key"
@@ -24,8 +24,8 @@ describe("pacing #alone #time", function()
     os.execute("rm -rf " .. dir)
   end)
 
-  -- To know that so many a second are not more takes seconds: all wait at the
-  -- same time, each with a service of its own. Time that is lost is a second.
+  -- Checking a rate per second takes seconds: all specs wait at the same time,
+  -- each with a sandbox of its own. An error costs at least a second.
   local function limited()
     return sandbox.here(setup, teardown, { limits = true })
   end
@@ -36,7 +36,7 @@ describe("pacing #alone #time", function()
   })
   local spec = together(it, setup)
 
-  -- Each spec is another account.
+  -- A client with an account of its own.
   local function paced(base_url, more)
     names = names + 1
     local settings = { pacing = true, retries = 4, rate_limit_key = "account " .. names,
@@ -74,7 +74,7 @@ describe("pacing #alone #time", function()
     assert.is_true(elapsed >= lowest and used < highest, ("%.3f s, %.3f s of its own"):format(elapsed, used))
   end
 
-  -- Calls, all at once; the errors.
+  -- Makes `count` concurrent calls; returns the errors.
   local function call_many(client, operation, count, args)
     local errors = {}
     local function numbers(at)
@@ -96,7 +96,7 @@ describe("pacing #alone #time", function()
     return stats.statuses["429"] or 0
   end
 
-  -- The service's own limits, counted exactly as it does.
+  -- The service's own limits, counted as the service counts them.
 
   spec("gets no 429, and wastes no time", function()
     local client = paced(single.server.base_url)
@@ -153,7 +153,7 @@ describe("pacing #alone #time", function()
     end
     assert.equal("rate_limited", err.kind)
     assert.is_true(err.retry_after > 0)
-    -- and asks no more: it was told
+    -- and sends no further request: the limit is known
     local before = consumed.server:stats().requests
     elapsed, used = seconds_of(function()
       _, err = client:call("get_metrics", nil, { deadline = 0.5 })
@@ -255,7 +255,7 @@ describe("pacing #alone #time", function()
     end)
   end)
 
-  -- What a script prints that makes two calls to a gateway with one a day.
+  -- Returns the output of a script that makes two calls with a limit of one a day.
   local function run_one_a_day(url, account, before)
     local name = os.tmpname()
     local file = assert(io.open(name, "w"))
@@ -275,7 +275,7 @@ describe("pacing #alone #time", function()
 
   spec("is shared by all processes of a user, whatever their environment", function()
     raw.with({ answers = { OK } }, function(server)
-      -- the file of this user's own programs, in which this is an account of its own
+      -- the default file of this user, in which this is an account of its own
       local account = "spec " .. dir .. " " .. server.url
       local function run(environment)
         return run_one_a_day(server.url, account, "env -u KLAVIYO_RATE_LIMIT_FILE " .. environment)
@@ -350,7 +350,7 @@ describe("pacing #alone #time", function()
       assert.equal(1, #warnings)
       assert.matches("no/such/folder", warnings[1])
       assert.matches("No such file.*the setting rate_limit_file names another file", warnings[1])
-      -- twelve, ten a second: both clients count together all the same
+      -- twelve at ten a second: both clients still share their counts
       local client = paced(server.url, { rate_limit_file = dir .. "/no/such/folder/budget", rate_limit_key = "homeless",
         deadline = 0.3 })
       local failed = 0

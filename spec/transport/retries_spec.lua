@@ -1,4 +1,4 @@
--- What a call does about failures, and what it tells of them.
+-- Which failures a call retries, and how it reports them.
 local connect = require "spec.support.connect"
 local core = require "klaviyo.core"
 local key = require "spec.support.key"
@@ -140,7 +140,7 @@ describe("sent twice, at the most,", function()
     return count, document, err
   end
 
-  local FAULTS = { { status = 500 }, { send = 0, after = "reset" } } -- more in core/retry_spec.lua
+  local FAULTS = { { status = 500 }, { send = 0, after = "reset" } } -- more in core/http/retry_spec.lua
 
   local HARMLESS = {
     ["an event, with an id of ours"] = function(client) return client.events:create(EVENT) end,
@@ -198,7 +198,7 @@ describe("sent twice, at the most,", function()
   end
 end)
 
--- More of them, each over HTTP and TLS: make once.
+-- `make once` runs more of them, over HTTP and TLS.
 describe("under faults", function()
   local plain = sandbox.here(setup, teardown, { record = 0 })
   local secure = sandbox.here(setup, teardown, { record = 0 })

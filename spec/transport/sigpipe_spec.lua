@@ -1,6 +1,6 @@
 -- A write to a TLS connection that the server reset raises no signal in the
--- host's process, whose own handling of SIGPIPE is left alone. An
--- older libcurl than the core accepts, with OpenSSL, raised it.
+-- host's process, and does not change its handler of SIGPIPE. An older libcurl
+-- than the core accepts, with OpenSSL, raised it.
 local certs = require "klaviyo.sandbox.certs"
 local script = require "spec.support.script"
 local shell = require "klaviyo.sandbox.shell"
@@ -11,7 +11,7 @@ if worker.missing() then
   return
 end
 
--- Closes the connection with the body unread, for which TCP has a reset.
+-- Closes the connection with the body unread, which causes a TCP reset.
 local SERVER = [[
   server {
     listen 127.0.0.1:$PORT ssl;

@@ -17,7 +17,7 @@ built:close()
 describe("threads with their own Lua states", function()
   local fixture = sandbox.here(setup, teardown, { profiles = 30 })
 
-  -- What `count` threads say that run these lines; and the program's status.
+  -- Runs these lines in `count` threads; returns their output and the exit status.
   local function run(count, mode, lines)
     local name = os.tmpname()
     local file = assert(io.open(name, "w"))

@@ -1,4 +1,4 @@
--- Fault 41: nothing showed what went over the wire.
+-- The debug log: what is sent and received.
 local key = require "spec.support.key"
 local raw = require "spec.support.raw"
 local script = require "spec.support.script"

@@ -1,4 +1,4 @@
--- Header fields and trailers that look like a status line are none.
+-- Header fields and trailers that look like a status line are not one.
 local connect = require "spec.support.connect"
 local raw = require "spec.support.raw"
 

@@ -1,4 +1,4 @@
--- How requests are carried: header fields as they arrive, connections, keys
+-- How requests are sent: header fields as they arrive, connections, keys
 -- that change.
 local connect = require "spec.support.connect"
 local key = require "spec.support.key"
@@ -12,7 +12,7 @@ local function client_of(server, more)
 end
 
 describe("the header fields", function()
-  -- Those of the one request that a call makes.
+  -- Returns the header fields of the one request that a call makes.
   local function sent(call, more)
     local fields
     raw.with({ answers = { OK } }, function(server)
@@ -94,7 +94,7 @@ describe("the header fields", function()
     raw.with({ answers = { OK } }, function(server)
       local client = client_of(server, { headers = { accept = "a/b", revision = "2024-10-15" } })
       assert(client:call("get_lists", nil, { headers = { Accept = "c/d" } }))
-      -- a second field of a name would have taken the place of the first
+      -- a second field of the same name would have replaced the first
       assert.equal("c/d", server:requests()[1].headers.accept)
       assert(client:call("get_lists"))
       assert.equal("a/b", server:requests()[2].headers.accept)

@@ -1,5 +1,5 @@
--- A connection on which something is left to read is not used again: what comes
--- of a request is never what the server said about another one.
+-- A connection with unread bytes is not reused: a request never gets the
+-- response to another one.
 local connect = require "spec.support.connect"
 local klaviyo = require "klaviyo"
 local misbehaviours = require "spec.support.misbehaviours"
@@ -17,7 +17,7 @@ local function names()
   return list
 end
 
--- Waits until the server did what nobody asked for.
+-- Waits until the server has sent its unsolicited bytes.
 local function unasked(server, second)
   return function()
     if second.unasked then

@@ -1,4 +1,4 @@
--- Fault 41: a call that waited for a minute gave no sign of it.
+-- on_wait and the warning: a call that waits long reports it.
 local connect = require "spec.support.connect"
 local klaviyo = require "klaviyo"
 local raises = require "spec.support.raises"
@@ -7,7 +7,7 @@ local waiting = require "klaviyo.transport.waiting"
 
 local OK = { body = '{"data":[]}' }
 
--- What on_wait was told by a call of a client.
+-- Returns the arguments with which a call of a client called on_wait.
 local function told_of(answers, settings, call)
   local told = {}
   raw.with({ answers = answers }, function(server)
@@ -23,7 +23,7 @@ local function lists(client)
   return client:call("get_lists")
 end
 
--- In the ways in which a call can wait.
+-- Each way in which a call can wait.
 local WAYS = {
   ["blocking"] = function(client) return lists(client) end,
   ["in a task"] = function(client)

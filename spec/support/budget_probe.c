@@ -16,11 +16,11 @@
 **   unallocated: from now on the file system cannot allocate a file's blocks
 **   wall SECONDS: sets the wall clock by this
 **   close PATH: all descriptors but the first three; then opens another file
-**   forks COUNT: children that end well, taking while two threads do
+**   forks COUNT: children that take beside two threads, and end well
 **   cost: processor time of one take, in nanoseconds
 **   NOW may be "now" or "now+MS": by the budget's clock.
-**   simulate S M D SECONDS LATENCY_MS SEED: takes as many as possible; the largest
-**     count in a second, the largest in a minute, the total
+**   simulate S M D SECONDS LATENCY_MS SEED: takes as many as possible; the
+**     largest count in a second, the largest in a minute, the total
 */
 #include "ratelimit/budget.c"
 

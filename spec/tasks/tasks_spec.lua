@@ -359,7 +359,7 @@ describe("an error in a task", function()
     assert.equal("left behind", raised(run, function() end))
   end)
 
-  it_closes("in what closes a cancelled task is not lost", function()
+  it_closes("in a __close of a cancelled task is not lost", function()
     local body = assert(load [[
       local sleep, object = ...
       local closing <close> = object
@@ -590,7 +590,7 @@ describe("a task that is cancelled", function()
     assert.is_false(went_on)
   end)
 
-  it_closes("closes what it had to close", function()
+  it_closes("closes its to-be-closed variables", function()
     local closed = false
     run(function()
       local task = spawn(assert(load [[

@@ -28,7 +28,7 @@ end
 describe("a call that is retried", function()
   local spec = together(it, setup)
 
-  spec("tells of each attempt in its answer", function()
+  spec("lists each attempt in its response", function()
     with({ { status = 503 }, { send = 0, after = "reset" }, OK }, nil, function(client)
       local document = assert(client:call("get_lists"))
       local attempts = document.response.attempts
@@ -42,7 +42,7 @@ describe("a call that is retried", function()
     end)
   end)
 
-  spec("and in its error", function()
+  spec("lists each attempt in its error", function()
     with({ { status = 502, body = "<html>" } }, { retries = 1 }, function(client)
       local _, err = client:call("get_lists")
       assert.equal("http", err.kind)
@@ -52,22 +52,22 @@ describe("a call that is retried", function()
     end)
   end)
 
-  spec("tells of the only one, too", function()
+  spec("lists a single attempt, too", function()
     with({ OK, { status = 400, body = "{}" } }, nil, function(client)
       assert.equal(1, #client:call("get_lists").response.attempts)
       assert.equal(1, #select(2, client:call("get_lists")).attempts)
     end)
   end)
 
-  spec("tells whoever listens, without secrets", function()
-    local told = {}
+  spec("reports each attempt to on_attempt, without secrets", function()
+    local logged = {}
     with({ { status = 503, body = key }, THROTTLED, { never = true }, OK }, {
-      timeout = 0.3, on_attempt = function(attempt) told[#told + 1] = attempt end,
+      timeout = 0.3, on_attempt = function(attempt) logged[#logged + 1] = attempt end,
     }, function(client)
       assert(client:call("get_list", { id = "Y6nRLr" }))
     end)
-    assert.equal(4, #told)
-    for i, attempt in ipairs(told) do
+    assert.equal(4, #logged)
+    for i, attempt in ipairs(logged) do
       assert.equal(i, attempt.number)
       assert.equal("get_list", attempt.operation)
       assert.equal("GET", attempt.method)
@@ -75,12 +75,12 @@ describe("a call that is retried", function()
         assert.is_nil(tostring(value):find(key, 1, true))
       end
     end
-    assert.same({ 503, 429, 200 }, { told[1].status, told[2].status, told[4].status })
-    assert.equal("string", type(told[3].error))
-    assert.is_true(told[3].waited >= 1)
+    assert.same({ 503, 429, 200 }, { logged[1].status, logged[2].status, logged[4].status })
+    assert.equal("string", type(logged[3].error))
+    assert.is_true(logged[3].waited >= 1)
   end)
 
-  spec("is tried once by who wants no retries", function()
+  spec("is sent once with retries = 0", function()
     for _, answer in ipairs { { status = 503 }, THROTTLED, { status = 500 }, { send = 0, after = "reset" } } do
       with({ answer, OK }, { retries = 0 }, function(client, server)
         local _, err = client:call("get_lists")
@@ -94,7 +94,7 @@ describe("a call that is retried", function()
     end
   end)
 
-  spec("that has to wait too long is refused at once, and says how long", function()
+  spec("that would wait too long fails at once, and its error has the time", function()
     with({ { status = 429, headers = { ["Retry-After"] = "40" }, body = "" } }, { deadline = 5 }, function(client)
       local began = core.clock()
       local _, err = client.lists:create { name = "x" }
@@ -105,7 +105,7 @@ describe("a call that is retried", function()
     end)
   end)
 
-  spec("does not hammer a service that says 429 with a Retry-After of 0", function()
+  spec("waits between retries of a 429 with a Retry-After of 0", function()
     with({ { status = 429, headers = { ["Retry-After"] = "0" } } }, { retries = 2 }, function(client, server)
       local tasks = {}
       for i = 1, 5 do
@@ -118,7 +118,7 @@ describe("a call that is retried", function()
     end)
   end)
 
-  spec("survives a service that says 429 for long", function()
+  spec("succeeds after a long series of 429s", function()
     with({ THROTTLED, THROTTLED, OK }, { retries = 1 }, function(client)
       local began = core.clock()
       assert(client.campaigns:create(CAMPAIGN))
@@ -128,7 +128,7 @@ describe("a call that is retried", function()
   end)
 end)
 
-describe("sent twice, at the most,", function()
+describe("a request", function()
   local spec = together(it, setup)
 
   local function requests(answer, fn)
@@ -142,21 +142,21 @@ describe("sent twice, at the most,", function()
 
   local FAULTS = { { status = 500 }, { send = 0, after = "reset" } } -- more in core/http/retry_spec.lua
 
-  local HARMLESS = {
-    ["an event, with an id of ours"] = function(client) return client.events:create(EVENT) end,
-    ["a document of events with ids"] = function(client)
+  local REPEATABLE = {
+    ["an event, with a unique_id of the library"] = function(client) return client.events:create(EVENT) end,
+    ["an event document with a unique_id"] = function(client)
       return client:call("create_event", { body = klaviyo.document("create_event",
         { profile = { email = "a@example.com" }, metric = "x", unique_id = "mine", properties = {} }) })
     end,
-    ["a profile that is put in or brought up to date"] = function(client)
+    ["an upsert of a profile"] = function(client)
       return client.profiles:upsert { email = "a@example.com" }
     end,
     ["a PATCH"] = function(client) return client.lists:update("Y6nRLr", { name = "x" }) end,
     ["a DELETE"] = function(client) return client.lists:delete("Y6nRLr") end,
   }
 
-  for what, fn in pairs(HARMLESS) do
-    spec("is " .. what, function()
+  for what, fn in pairs(REPEATABLE) do
+    spec("is retried if it is " .. what, function()
       for _, fault in ipairs(FAULTS) do
         local count, document = requests(fault, fn)
         assert.equal(2, count)
@@ -165,7 +165,7 @@ describe("sent twice, at the most,", function()
     end)
   end
 
-  spec("is an event, byte by byte the same", function()
+  spec("is retried with the same bytes if it is an event", function()
     with({ { status = 500 }, { status = 202 } }, nil, function(client, server)
       assert(client.events:create(EVENT))
       local received = server:requests()
@@ -174,20 +174,20 @@ describe("sent twice, at the most,", function()
     end)
   end)
 
-  local HARMFUL = {
+  local UNREPEATABLE = {
     campaign = function(client) return client.campaigns:create(CAMPAIGN) end,
     list = function(client) return client.lists:create { name = "x" } end,
     profile = function(client) return client.profiles:create { email = "a@example.com" } end,
     ["raw request"] = function(client)
       return client:request { method = "POST", path = "/api/new", body = {} }
     end,
-    ["event without an id, whole as it is"] = function(client)
+    ["raw event without a unique_id"] = function(client)
       return client:request { method = "POST", path = "/api/events", body = { data = { type = "event" } } }
     end,
   }
 
-  for what, fn in pairs(HARMFUL) do
-    spec("is no " .. what .. ": it may have been done", function()
+  for what, fn in pairs(UNREPEATABLE) do
+    spec("is not retried if it is a " .. what .. ": it may have been processed", function()
       for _, fault in ipairs(FAULTS) do
         local count, _, err = requests(fault, fn)
         assert.equal(1, count)
@@ -204,11 +204,11 @@ describe("under faults", function()
   local secure = sandbox.here(setup, teardown, { record = 0 })
   local spec = together(it, setup)
 
-  spec("each event comes once, and no call fails", function()
+  spec("each event arrives once, and no call fails", function()
     assert.same({}, once.events(secure.server, "tls", 300))
   end)
 
-  spec("no campaign comes twice, and each failure is in doubt", function()
+  spec("no campaign is created twice, and each error has maybe_sent", function()
     assert.same({}, once.campaigns(plain.server, "http", 200))
   end)
 end)

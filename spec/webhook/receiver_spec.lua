@@ -304,7 +304,7 @@ describe("klaviyo.webhook.handler, in a burst", function()
   ]]
 
   it("runs each accepted delivery once; 503 answers succeed when repeated", function()
-    server = assert(start(ON_EVENT:format(3) .. "max_running = 150, max_queued = 200,",
+    server = assert(start(ON_EVENT:format(2) .. "max_running = 150, max_queued = 200,",
       { replace = { { "worker_connections 1024", "worker_connections 4096" } } }))
     local left, accepted = ids_of(2000), {}
     local total = #left

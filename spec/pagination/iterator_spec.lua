@@ -505,7 +505,7 @@ end)
 
 describe("an unusual page of the server", function()
   -- Returns the results of a loop over these pages.
-  local function walked(answers, operation, args)
+  local function collect(answers, operation, args)
     local ids, err = {}, nil
     raw.with({ answers = answers }, function(server)
       local client = connect(server.url)
@@ -545,20 +545,20 @@ describe("an unusual page of the server", function()
   end)
 
   it("may be empty in the middle", function()
-    local ids, err = walked { page("1 2", "a"), page("", "b"), page("", "c"), page("3") }
+    local ids, err = collect { page("1 2", "a"), page("", "b"), page("", "c"), page("3") }
     assert.is_nil(err)
     assert.equal("1 2 3", ids)
   end)
 
   it("may have null as data, of a resource that exists once or not at all", function()
-    local ids, err = walked({ { body = '{"data":null}' } }, "get_flow_for_flow_action", { id = "1" })
+    local ids, err = collect({ { body = '{"data":null}' } }, "get_flow_for_flow_action", { id = "1" })
     assert.is_nil(err)
     assert.equal("", ids)
   end)
 
   -- A regression: the loop ended as if this were the last page.
   it("is an error if the data of a collection is null", function()
-    local ids, err = walked { page("1 2", "a"), { body = '{"data":null}' } }
+    local ids, err = collect { page("1 2", "a"), { body = '{"data":null}' } }
     assert.equal("1 2", ids)
     assert.equal("decode", err.kind)
     assert.equal('klaviyo: get_lists: 200 with no data: {"data":null}', tostring(err))
@@ -619,14 +619,14 @@ describe("an unusual page of the server", function()
   end)
 
   it("may have members with the names of methods", function()
-    local ids, err = walked { page("1", "a", '"response":{"body":"x"}'), page("2", nil, '"response":5') }
+    local ids, err = collect { page("1", "a", '"response":{"body":"x"}'), page("2", nil, '"response":5') }
     assert.is_nil(err)
     assert.equal("1 2", ids)
   end)
 
   it("may have malformed data: an error or nothing, never a crash", function()
     for _, data in ipairs { "5", '"x"', "true", "[null]", "[5]", '["x"]', "[[]]" } do
-      local ok = pcall(walked, { { body = '{"data":' .. data .. "}" } })
+      local ok = pcall(collect, { { body = '{"data":' .. data .. "}" } })
       assert.is_true(ok, "data " .. data)
       ok = pcall(function()
         raw.with({ answers = { { body = '{"data":' .. data .. "}" } } }, function(server)
@@ -639,7 +639,7 @@ describe("an unusual page of the server", function()
   end)
 
   it("may link back to an earlier page", function()
-    local ids, err = walked { page("1", "a"), page("2", "b"), page("3", "a") }
+    local ids, err = collect { page("1", "a"), page("2", "b"), page("3", "a") }
     assert.equal("1 2 3", ids)
     assert.equal("decode", err.kind)
     assert.matches("earlier page", err.message)

@@ -7,7 +7,7 @@ local PROFILES = 100000
 
 -- Prints name=value lines. Lua's memory is read for every resource, without a
 -- forced collection.
-local WALK = [[
+local ITERATE = [[
 package.path = "./?.lua;" .. package.path
 local base_url, wanted = ...
 local client = require("spec.support.connect")(base_url)
@@ -59,7 +59,7 @@ describe("an iterator over 100,000 profiles #memory", function()
   local fixture = sandbox.here(setup, teardown, { profiles = PROFILES })
 
   it("returns each once, in the memory of a page", function()
-    local output, status = script.run(WALK, {
+    local output, status = script.run(ITERATE, {
       args = { fixture.server.base_url, tostring(PROFILES) }, timeout = 120,
     })
     assert.equal(0, status, output)

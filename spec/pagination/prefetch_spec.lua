@@ -54,16 +54,16 @@ describe("an iterator", function()
   describe("that returned a page", function()
     it("has requested the next one only", function()
       for _, name in ipairs { "pages", "each", "ids" } do
-        local walk = client[name](client, "get_profiles", { page = { size = 20 } })
+        local iterator = client[name](client, "get_profiles", { page = { size = 20 } })
         assert.equal(0, asked(function() end))
         assert.equal(2, asked(function()
-          walk:next()
+          iterator:next()
         end))
         assert.equal(name == "pages" and 1 or 0, asked(function()
-          walk:next()
+          iterator:next()
           work(0.05)
         end))
-        walk:close()
+        iterator:close()
       end
     end)
 
@@ -101,9 +101,9 @@ describe("an iterator", function()
         function() return client:pages("get_profiles", { page = { size = 20 } }, { prefetch = false }) end,
         function() return client:with { prefetch = false }:each("get_profiles", { page = { size = 20 } }) end,
       } do
-        local walk = way()
+        local iterator = way()
         assert.equal(1, asked(function()
-          walk:next()
+          iterator:next()
         end))
         assert.same({ 0, 0 }, { core.stats() })
       end
@@ -134,7 +134,7 @@ describe("an iterator", function()
   end)
 
   describe("takes the time of the slower of two", function()
-    local function walk(options, seconds)
+    local function iterate(options, seconds)
       fixture.server:clear_faults()
       fixture.server:fault { delay = 0.04, operation = "get_profiles", times = 13 }
       return timed(function()
@@ -148,10 +148,10 @@ describe("an iterator", function()
     end
 
     it("the requests and the program's work #time #alone", function()
-      assert.is_true(walk({ prefetch = false }, 0.04) >= 13 * 0.08)
+      assert.is_true(iterate({ prefetch = false }, 0.04) >= 13 * 0.08)
       local together = math.huge
       for _ = 1, 5 do -- the machine may be busy
-        together = math.min(together, walk({}, 0.04))
+        together = math.min(together, iterate({}, 0.04))
         if together < 13 * 0.06 then
           return
         end
@@ -192,11 +192,11 @@ describe("an iterator", function()
     it("by close, or with its task, cancels it, too", function()
       fixture.server:fault { delay = 5, path = "cursor", times = 2 }
       klaviyo.run(function()
-        local walk = client:pages("get_profiles", { page = { size = 20 } })
+        local iterator = client:pages("get_profiles", { page = { size = 20 } })
         local task = klaviyo.spawn(function()
           for _ in client:pages("get_profiles", { page = { size = 20 } }) do end
         end)
-        assert(walk:next())
+        assert(iterator:next())
         for _ = 1, 100 do
           klaviyo.sleep(0.02)
           if select(2, core.stats()) == 2 then
@@ -204,7 +204,7 @@ describe("an iterator", function()
           end
         end
         assert.equal(2, select(2, core.stats()))
-        walk:close()
+        iterator:close()
         assert.equal(1, select(2, core.stats()))
         task:cancel()
       end)
@@ -214,30 +214,30 @@ describe("an iterator", function()
 
     it("while another task waits for its page ends for that task, too", function()
       fixture.server:fault { delay = 5, operation = "get_profiles", skip = 1 }
-      local walk = client:pages("get_profiles", { page = { size = 20 } })
-      assert(walk:next())
+      local iterator = client:pages("get_profiles", { page = { size = 20 } })
+      assert(iterator:next())
       local elapsed = timed(klaviyo.run, function()
         local task = klaviyo.spawn(function()
-          return { walk:next() }
+          return { iterator:next() }
         end)
         klaviyo.sleep(0.02)
-        walk:close()
+        iterator:close()
         assert.same({}, task:wait())
       end)
       assert.is_true(elapsed < 2, elapsed)
     end)
 
     it("by a cancelled task continues for another one", function()
-      local walk = client:each("get_profiles", { page = { size = 100 } })
+      local iterator = client:each("get_profiles", { page = { size = 100 } })
       for _ = 1, 100 do
-        assert(walk:next())
+        assert(iterator:next())
       end
       klaviyo.run(function()
-        local task = klaviyo.spawn(walk.next, walk)
+        local task = klaviyo.spawn(iterator.next, iterator)
         klaviyo.sleep(0)
         task:cancel()
         local count = 0
-        for _ in walk do
+        for _ in iterator do
           count = count + 1
         end
         assert.is_true(count >= 149)
@@ -248,16 +248,16 @@ describe("an iterator", function()
   describe("whose next page fails", function()
     it("returns all of this one first, and repeats the failed page at the next call", function()
       fixture.server:fault { status = 500, body = "no", operation = "get_profiles", skip = 1 }
-      local walk = client:each("get_profiles", { page = { size = 100 } })
+      local iterator = client:each("get_profiles", { page = { size = 100 } })
       for _ = 1, 100 do
-        assert(walk:next())
+        assert(iterator:next())
       end
-      local profile, err = walk:next()
+      local profile, err = iterator:next()
       assert.is_nil(profile)
       assert.equal(500, err.status)
-      assert.equal(100, walk.count)
+      assert.equal(100, iterator.count)
       local count = 0
-      for _ in walk do
+      for _ in iterator do
         count = count + 1
       end
       assert.equal(150, count)
@@ -298,15 +298,15 @@ describe("an iterator", function()
       local one, two = '{"type":"profile","id":"1"}', '{"type":"profile","id":"2"}'
       raw.with({ answers = { page(one, link(2)), page('{"id":1}00x"}', link(3)), page('{"id":"\\x"}', link(3)),
         page(two, "null") } }, function(server)
-        local walk = connect(server.url, { timeout = 2 }):each("get_profiles")
-        assert.equal("1", walk:next().id)
+        local iterator = connect(server.url, { timeout = 2 }):each("get_profiles")
+        assert.equal("1", iterator:next().id)
         for _ = 1, 2 do
-          local profile, err = walk:next()
+          local profile, err = iterator:next()
           assert.is_nil(profile)
           assert.equal("decode", err.kind)
         end
-        assert.equal("2", walk:next().id)
-        local profile, err = walk:next()
+        assert.equal("2", iterator:next().id)
+        local profile, err = iterator:next()
         assert.is_nil(profile)
         assert.is_nil(err)
         local times = 0
@@ -318,11 +318,11 @@ describe("an iterator", function()
     end)
 
     it("because its response was dropped in the meantime requests it again", function()
-      local walk = client:each("get_profiles", { page = { size = 100 } }, { timeout = 0.2, deadline = 0.3 })
-      assert(walk:next())
+      local iterator = client:each("get_profiles", { page = { size = 100 } }, { timeout = 0.2, deadline = 0.3 })
+      assert(iterator:next())
       work(0.4)
       local count = 1
-      for _ in walk do
+      for _ in iterator do
         count = count + 1
       end
       assert.equal(250, count)

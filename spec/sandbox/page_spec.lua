@@ -3,7 +3,7 @@ local sandbox_handler = require "spec.support.sandbox_handler"
 local ids = sandbox_handler.ids
 
 describe("the sandbox's pages", function()
-  local function walk(s, target)
+  local function iterate(s, target)
     local found, pages = {}, 0
     while target do
       local status, document = s:get(target)
@@ -21,14 +21,14 @@ describe("the sandbox's pages", function()
 
   it("return every generated profile once", function()
     local s = sandbox_handler.new {profiles = 250}
-    local found, pages = walk(s, "/api/profiles?page%5Bsize%5D=100")
+    local found, pages = iterate(s, "/api/profiles?page%5Bsize%5D=100")
     assert.equal(250, #found)
     assert.equal(3, pages)
   end)
 
   it("end without an empty page", function()
     local s = sandbox_handler.new {profiles = 40}
-    local found, pages = walk(s, "/api/profiles")
+    local found, pages = iterate(s, "/api/profiles")
     assert.equal(40, #found)
     assert.equal(2, pages)
   end)
@@ -44,7 +44,7 @@ describe("the sandbox's pages", function()
       "^https://a%.klaviyo%.com/api/profiles%?page%%5Bsize%%5D=1&filter="
       .. "greater%-than%%28created%%2C2020%-01%-01T00%%3A00%%3A00%%2B00%%3A00"
       .. "%%29&fields%%5Bprofile%%5D=email&page%%5Bcursor%%5D="))
-    assert.equal(3, #walk(s, target))
+    assert.equal(3, #iterate(s, target))
   end)
 
   it("have links with the origin link_base", function()
@@ -59,7 +59,7 @@ describe("the sandbox's pages", function()
     local _, first = s:get("/api/profiles?page%5Bsize%5D=4")
     s.state:remove("profile", s.state:get("profile", first.data[2].id))
     s.state:make("profile", {email = "late@example.com"})
-    local rest = walk(s, sandbox_handler.next(first))
+    local rest = iterate(s, sandbox_handler.next(first))
     assert.equal(7, #rest)
     for _, resource in ipairs(first.data) do
       assert.is_nil(rest[resource.id])
@@ -146,12 +146,12 @@ describe("the sandbox's pages", function()
     assert.equal(1, count "new@example.com")
     assert.equal(0, count "profile-0000001@example.com")
     local list = s.state:collection("list"):at(1).id
-    assert.equal(30, #walk(s, "/api/lists/" .. list .. "/profiles"))
-    assert.equal(30, #walk(s, "/api/lists/" .. list
+    assert.equal(30, #iterate(s, "/api/lists/" .. list .. "/profiles"))
+    assert.equal(30, #iterate(s, "/api/lists/" .. list
       .. "/relationships/profiles?sort=-joined_group_at"))
     s:delete("/api/lists/" .. list .. "/relationships/profiles",
       {data = {{type = "profile", id = id}}})
-    assert.equal(29, #walk(s, "/api/lists/" .. list .. "/profiles"))
+    assert.equal(29, #iterate(s, "/api/lists/" .. list .. "/profiles"))
     local _, lists = s:get("/api/profiles/" .. id .. "/lists")
     assert.same({}, lists.data)
   end)
@@ -167,7 +167,7 @@ describe("the sandbox's pages", function()
     local target = "/api/flows/" .. flow .. "/relationships/flow-actions"
     local _, first = s:get(target)
     assert.truthy(first.links.next:find("page%%5Bnumber%%5D=2"))
-    local found, pages = walk(s, target)
+    local found, pages = iterate(s, target)
     assert.equal(121, #found)
     assert.equal(3, pages)
   end)

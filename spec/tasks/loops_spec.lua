@@ -240,11 +240,11 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
 
     shows("iterators prefetch, and can be shared", function()
       fixture.server:fault { delay = 0.01, operation = "get_profiles", rate = 1 }
-      local walk = client:each("get_profiles", { page = { size = 20 } })
+      local iterator = client:each("get_profiles", { page = { size = 20 } })
       local ids, count, own = {}, 0, 0
       for _ = 1, 5 do
         loop.go(function()
-          for profile in walk do
+          for profile in iterator do
             assert.is_nil(ids[profile.id])
             ids[profile.id] = true
             count = count + 1

@@ -83,10 +83,10 @@ describe("client:map", function()
         end
         table.insert(ids, 3, "nobody")
         local mapped = {}
-        local walk = client:map(ids, function(id)
+        local iterator = client:map(ids, function(id)
           return client.profiles:get(id)
         end)
-        for doc, err, id in walk do
+        for doc, err, id in iterator do
           mapped[#mapped + 1] = id
           if id == "nobody" then
             assert.is_false(doc)
@@ -97,7 +97,7 @@ describe("client:map", function()
           end
         end
         assert.same(ids, mapped)
-        assert.equal(6, walk.count)
+        assert.equal(6, iterator.count)
       end)
     end)
 
@@ -122,11 +122,11 @@ describe("client:map", function()
       for _ in client:map({}, call) do
         error("there is none")
       end
-      local walk = client:map({ "x" }, call)
-      assert.is_truthy((walk:next()))
-      assert.is_nil((walk:next()))
-      assert.is_nil((walk:next()))
-      assert.equal(1, walk.count)
+      local iterator = client:map({ "x" }, call)
+      assert.is_truthy((iterator:next()))
+      assert.is_nil((iterator:next()))
+      assert.is_nil((iterator:next()))
+      assert.equal(1, iterator.count)
     end)
   end)
 
@@ -250,11 +250,11 @@ describe("client:map", function()
       inside_and_outside(function()
         local source = counter()
         local received = 0
-        local walk = client:map(source, function(item)
+        local iterator = client:map(source, function(item)
           klaviyo.sleep(item % 3 / 1000)
         end, { concurrency = 8 })
         assert.equal(0, source.taken)
-        for _ in walk do
+        for _ in iterator do
           received = received + 1
           -- the results so far, and the window that was filled before
           assert.is_true(source.taken <= received - 1 + 8)
@@ -265,7 +265,7 @@ describe("client:map", function()
             break
           end
         end
-        walk:close()
+        iterator:close()
         assert.is_true(source.taken <= 57)
       end)
     end)
@@ -275,7 +275,7 @@ describe("client:map", function()
     it("an error of the function, in the order of the results", function()
       inside_and_outside(function()
         local object, results = { "an object" }, {}
-        local walk = client:map({ 1, 2, 3, 4, 5 }, function(item)
+        local iterator = client:map({ 1, 2, 3, 4, 5 }, function(item)
           klaviyo.sleep((5 - item) / 200)
           if item == 3 then
             error(object)
@@ -283,19 +283,19 @@ describe("client:map", function()
           return item
         end)
         assert.equal(object, raised(function()
-          for result in walk do
+          for result in iterator do
             results[#results + 1] = result
           end
         end))
         assert.same({ 1, 2 }, results)
-        assert.is_nil((walk:next())) -- it is over
+        assert.is_nil((iterator:next())) -- it is over
       end)
     end)
 
     it("an error of the source, after all results before it", function()
       inside_and_outside(function()
         local results, at = {}, 0
-        local walk = client:map(function()
+        local iterator = client:map(function()
           at = at + 1
           if at == 4 then
             error({ "no more" })
@@ -306,12 +306,12 @@ describe("client:map", function()
           return item
         end)
         assert.same({ "no more" }, raised(function()
-          for result in walk do
+          for result in iterator do
             results[#results + 1] = result
           end
         end))
         assert.same({ 1, 2, 3 }, results)
-        assert.is_nil((walk:next()))
+        assert.is_nil((iterator:next()))
         assert.equal(4, at)
       end)
     end)
@@ -403,26 +403,26 @@ describe("client:map", function()
     end)
 
     it("can be closed twice, and returns nothing afterwards", function()
-      local walk = client:map(counter(), call)
-      assert.is_truthy((walk:next()))
-      walk:close()
-      walk:close()
+      local iterator = client:map(counter(), call)
+      assert.is_truthy((iterator:next()))
+      iterator:close()
+      iterator:close()
       assert.same({ 0, 0 }, { core.stats() })
-      assert.is_nil((walk:next()))
+      assert.is_nil((iterator:next()))
     end)
 
     it("while its source runs does not take that item", function()
       klaviyo.run(function()
         local taken = {}
-        local walk = client:map(function()
+        local iterator = client:map(function()
           klaviyo.sleep(0.01)
           return "item"
         end, function(item)
           taken[#taken + 1] = item
         end)
-        local task = klaviyo.spawn(walk.next, walk)
+        local task = klaviyo.spawn(iterator.next, iterator)
         klaviyo.sleep(0)
-        walk:close()
+        iterator:close()
         assert.is_nil((task:wait()))
         klaviyo.sleep(0)
         assert.same({}, taken)
@@ -485,13 +485,13 @@ describe("client:map", function()
 
   it("can be shared by several tasks: each result is returned once", function()
     local items, count = {}, 0
-    local walk = client:map(counter(100), function(item)
+    local iterator = client:map(counter(100), function(item)
       return call() and item
     end, { concurrency = 10 })
     klaviyo.run(function()
       for _ = 1, 5 do
         klaviyo.spawn(function()
-          for item in walk do
+          for item in iterator do
             assert.is_nil(items[item])
             items[item] = true
             count = count + 1
@@ -522,7 +522,7 @@ describe("client:map", function()
   end)
 
   it("processes ten thousand items, in the memory of its window #memory", function()
-    local function walk(count)
+    local function iterate(count)
       local last, most = 0, 0
       for doc, _, item in client:map(counter(count), call, { concurrency = 30 }) do
         assert(doc and item == last + 1)
@@ -536,7 +536,7 @@ describe("client:map", function()
       assert.equal(count, last)
       return most
     end
-    local before = walk(1000)
-    assert.is_true(walk(10000) < before + 256)
+    local before = iterate(1000)
+    assert.is_true(iterate(10000) < before + 256)
   end)
 end)

@@ -859,12 +859,12 @@ describe("calls", function()
     for _, prefetch in ipairs { true, false } do
       local ids, count = {}, 0
       fixture.server:fault { delay = 0.005, operation = "get_profiles", times = 13 }
-      local walk = client:with { prefetch = prefetch }:each("get_profiles",
+      local iterator = client:with { prefetch = prefetch }:each("get_profiles",
         { page = { size = 20 }, limit = 245 })
       run(function()
         for _ = 1, 7 do
           spawn(function()
-            for profile in walk do
+            for profile in iterator do
               assert.is_nil(ids[profile.id])
               ids[profile.id] = true
               count = count + 1
@@ -874,18 +874,18 @@ describe("calls", function()
         end
       end)
       assert.equal(245, count)
-      assert.equal(245, walk.count)
+      assert.equal(245, iterator.count)
     end
   end)
 
   it("of several tasks that share an iterator wait for its pages only", function()
     fixture.server:fault { delay = 0.01, operation = "get_profiles" }
-    local walk = client:each("get_profiles", { page = { size = 20 } })
+    local iterator = client:each("get_profiles", { page = { size = 20 } })
     local order = {}
     run(function()
       for name = 1, 3 do
         spawn(function()
-          assert(walk:next())
+          assert(iterator:next())
           order[#order + 1] = "had " .. name
           sleep(0.2)
           order[#order + 1] = "slept"
@@ -924,11 +924,11 @@ describe("calls", function()
   end)
 
   it("started outside can be continued inside, and the reverse", function()
-    local walk = client:each("get_profiles", { page = { size = 20 } })
+    local iterator = client:each("get_profiles", { page = { size = 20 } })
     local ids = {}
     local function take(count)
       for _ = 1, count do
-        ids[#ids + 1] = assert(walk:next()).id
+        ids[#ids + 1] = assert(iterator:next()).id
       end
     end
     take(1) -- requests the second page
@@ -936,7 +936,7 @@ describe("calls", function()
     take(30)
     coroutine.wrap(take)(20)
     run(take, 159)
-    assert.is_nil((walk:next()))
+    assert.is_nil((iterator:next()))
     table.sort(ids)
     for i = 2, #ids do
       assert.not_equal(ids[i - 1], ids[i])

@@ -469,7 +469,7 @@ describe("pages with wrong links", function()
   end
 
   -- Returns the ids before the loop raised an error, and the error.
-  local function walked(client)
+  local function collect(client)
     local ids = {}
     local ok, err = pcall(function()
       for profile in client.profiles:each() do
@@ -482,7 +482,7 @@ describe("pages with wrong links", function()
   it("name another host, which is never contacted", function()
     raw.with({ answers = { page() } }, function(other)
       raw.with({ answers = { page(other.url .. "/api/profiles?page%5Bcursor%5D=x") } }, function(server)
-        local ids, err = walked(client_of(server.url))
+        local ids, err = collect(client_of(server.url))
         assert.equal(1, #ids)
         check_error(nil, err, "decode")
         assert.matches("another host", err.message)
@@ -495,7 +495,7 @@ describe("pages with wrong links", function()
   it("name the service's host, and are requested from the base URL", function()
     raw.with({ answers = { page("https://a.klaviyo.com/api/profiles?page%5Bcursor%5D=x%2Fy"), page() } },
       function(server)
-        local ids, err = walked(client_of(server.url .. "/klaviyo"))
+        local ids, err = collect(client_of(server.url .. "/klaviyo"))
         assert.is_nil(err)
         assert.equal(2, #ids)
         assert.equal("/klaviyo/api/profiles?page%5Bcursor%5D=x%2Fy", server:requests()[2].target)
@@ -505,7 +505,7 @@ describe("pages with wrong links", function()
   it("repeat themselves", function()
     raw.with({ answers = { page("https://a.klaviyo.com/api/profiles?page%5Bcursor%5D=x") } },
       function(server)
-        local ids, err = walked(client_of(server.url))
+        local ids, err = collect(client_of(server.url))
         check_error(nil, err, "decode")
         assert.equal(2, #ids)
         assert.equal(2, #server:requests())

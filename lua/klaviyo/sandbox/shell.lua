@@ -38,19 +38,23 @@ function M.sleep(seconds)
     thousandths % 1000))
 end
 
-local WAIT, STEP = 5, 0.01
+-- Milliseconds. Each poll starts a process: what takes long is polled less often.
+local WAIT, STEP, LONG, LONG_STEP = 5000, 10, 300, 50
 
 --- Waits until `done()` returns a true value, for about `seconds` at most.
 ---@param done fun(): any
 ---@param seconds number|nil default 5
 ---@return any
 function M.wait_for(done, seconds)
-  for _ = 1, (seconds or WAIT) / STEP do
+  local limit, waited = seconds and seconds * 1000 or WAIT, 0
+  while waited < limit do
     local result = done()
     if result then
       return result
     end
-    M.sleep(STEP)
+    local step = waited < LONG and STEP or LONG_STEP
+    M.sleep(step / 1000)
+    waited = waited + step
   end
   return done()
 end

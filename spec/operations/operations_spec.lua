@@ -35,7 +35,7 @@ local function walk(member, counted, visit)
 end
 
 describe("the table of operations", function()
-  it("knows its revisions, the oldest first", function()
+  it("lists its revisions, the oldest first", function()
     local dates = {}
     for date in pairs(COUNTS) do
       dates[#dates + 1] = date
@@ -64,7 +64,7 @@ describe("the table of operations", function()
       first:operation("subscribe_profiles"))
   end)
 
-  it("gives nothing for a name that is none", function()
+  it("returns nil for an unknown name", function()
     for _, name in ipairs {"get", "get_profle", "", "-", "%a", "get_profiles ",
       "GET", "profiles:read"} do
       assert.is_nil(first:operation(name))
@@ -76,7 +76,7 @@ describe("the table of operations", function()
       second:operation("get_create_categories_job").id)
   end)
 
-  it("reads every line, and finds it by id, alias, template and path", function()
+  it("parses every line, and finds it by id, alias, template and path", function()
     for date in pairs(COUNTS) do
       local revision = operations.revision(date)
       local names = #revision:names()
@@ -105,7 +105,7 @@ describe("the table of operations", function()
     end
   end)
 
-  it("reads every schema of every request", function()
+  it("parses every schema of every request", function()
     local known = {string = 1, integer = 1, number = 1, boolean = 1,
       object = 1, list = 1, any = 1, document = 1, null = 1}
     for date in pairs(COUNTS) do
@@ -136,7 +136,7 @@ describe("the table of operations", function()
     end
   end)
 
-  it("gives an attribute and a relationship no common name", function()
+  it("has no name that is both an attribute and a relationship", function()
     for date in pairs(COUNTS) do
       local revision = operations.revision(date)
       for _, id in ipairs(revision:names()) do
@@ -152,7 +152,7 @@ describe("the table of operations", function()
     end
   end)
 
-  it("costs little until it is asked for more", function()
+  it("needs little memory until more is used", function()
     local output = script.run([[
       collectgarbage() collectgarbage()
       local before = collectgarbage("count")
@@ -207,7 +207,7 @@ describe("an operation's record", function()
     assert.same({type = "string", required = true}, op.query.company_id)
   end)
 
-  it("has what only the descriptions of the API say", function()
+  it("has the facts that only the API's descriptions contain", function()
     assert.equal("offset", first:operation("get_action_ids_for_flow").page.style)
     assert.equal("offset",
       first:operation("get_messages_for_flow_action").page.style)
@@ -216,34 +216,34 @@ describe("an operation's record", function()
       first:operation("get_profile").reduced)
   end)
 
-  it("holds the limits of a day", function()
+  it("has the daily limits", function()
     assert.same({second = 10, minute = 150, day = 150},
       first:operation("create_list").limit)
     assert.equal(225, first:operation("query_campaign_values").limit.day)
   end)
 
-  it("knows pages that are asked for by POST", function()
+  it("has the pages that are requested by POST", function()
     assert.same({style = "cursor", param = "page_cursor"},
       first:operation("query_campaign_values").page)
     assert.same({style = "body", param = "page_cursor"},
       first:operation("query_metric_aggregates").page)
   end)
 
-  it("knows every success, and whether it has a body", function()
+  it("has every success status, and whether it has a body", function()
     assert.same({[200] = true, [201] = true},
       first:operation("create_or_update_profile").success)
     assert.same({[202] = false}, first:operation("create_event").success)
     assert.same({[204] = false}, first:operation("delete_webhook").success)
   end)
 
-  it("holds a body of parts", function()
+  it("has a multipart body", function()
     assert.same({style = "multipart", parts = {
       file = {type = "file", required = true},
       name = {type = "string"}, hidden = {type = "boolean"},
     }}, first:operation("upload_image_from_file").body)
   end)
 
-  it("holds a list of identifiers, in a DELETE as well", function()
+  it("has a list of identifiers, in a DELETE as well", function()
     for _, id in ipairs {"add_profiles_to_list", "remove_profiles_from_list"} do
       local body = first:operation(id).body
       assert.is_true(body.many)
@@ -253,7 +253,7 @@ describe("an operation's record", function()
     end
   end)
 
-  it("holds attributes, nested resources, relationships and meta", function()
+  it("has attributes, nested resources, relationships and meta", function()
     local event = first:operation("create_event").body.resource
     assert.same({attributes = true}, event.required)
     assert.is_true(event.attributes.profile.required)
@@ -276,7 +276,7 @@ describe("an operation's record", function()
     assert.truthy(#code.attributes.status.values > 3)
   end)
 
-  it("holds a later revision's other parameters and headers", function()
+  it("has other parameters and headers in a later revision", function()
     local op = last:operation("get_client_review_values_reports")
     assert.is_true(op.query.statistics.required)
     assert.truthy(#op.query.timeframe.values > 0)
@@ -286,7 +286,7 @@ describe("an operation's record", function()
 end)
 
 describe("a path's operation", function()
-  it("is the one with literal segments where there is one", function()
+  it("is the one with literal segments, if there is one", function()
     assert.equal("get_campaign_recipient_estimation_job",
       first:route("GET", "/api/campaign-recipient-estimation-jobs/x").id)
     for date in pairs(COUNTS) do
@@ -331,7 +331,7 @@ describe("the differences of 2025-01-15", function()
     return revision:operation(name).body.resource
   end
 
-  it("are fewer than the whole", function()
+  it("have fewer lines than the whole revision", function()
     local data = require "klaviyo.operations.revisions.2025-01-15"
     assert.equal("2024-10-15", data.follows)
     assert.truthy(#data.operations < #require "klaviyo.operations.revisions.2024-10-15"
@@ -351,7 +351,7 @@ describe("the differences of 2025-01-15", function()
     end
   end)
 
-  it("have how a campaign is sent, and its messages", function()
+  it("have the send options of a campaign, and its messages", function()
     local function strategies(revision)
       return resource(revision, "create_campaign").attributes.send_strategy
     end
@@ -367,19 +367,19 @@ describe("the differences of 2025-01-15", function()
     assert.is_true(message(second).definition.required)
   end)
 
-  it("hold the flow listings that page by cursor", function()
+  it("have the flow listings with cursors", function()
     assert.equal("cursor",
       second:operation("get_action_ids_for_flow").page.style)
     assert.equal("cursor",
       second:operation("get_messages_for_flow_action").page.style)
   end)
 
-  it("hold the filter that coupon codes need", function()
+  it("have the filter that coupon codes need", function()
     assert.is_nil(first:operation("get_coupon_codes").filter.required)
     assert.is_true(second:operation("get_coupon_codes").filter.required)
   end)
 
-  it("hold the reviews' status", function()
+  it("have the status of reviews", function()
     local function fields(revision)
       return table.concat(revision:operation("get_reviews")
         .query["fields[review]"].values, " ")
@@ -388,7 +388,7 @@ describe("the differences of 2025-01-15", function()
     assert.truthy(fields(second):find("status.value", 1, true))
   end)
 
-  it("hold the relationships that are required", function()
+  it("have the required relationships", function()
     for name, relationship in pairs {
       create_coupon_code = "coupon", create_catalog_variant = "item",
       create_webhook = "webhook-topics", merge_profiles = "profiles",
@@ -401,7 +401,7 @@ describe("the differences of 2025-01-15", function()
     end
   end)
 
-  it("hold the consent of a public subscription", function()
+  it("have the consent of a public subscription", function()
     local function profile(revision)
       return resource(revision, "create_client_subscription")
         .attributes.profile.document.attributes

@@ -46,7 +46,7 @@ describe("revisions", function()
     revision_warning.forget()
   end)
 
-  describe("by the calendar", function()
+  describe("by date", function()
     it("are stable for a year, deprecated for another, then retired", function()
       for day, state in pairs {
         [STABLE] = "stable", [DEPRECATED] = "deprecated",
@@ -61,7 +61,7 @@ describe("revisions", function()
       end
     end)
 
-    it("are listed, the oldest first, with what answers for them", function()
+    it("are listed, the oldest first, each with the revision that Klaviyo serves for it", function()
       on "2027-01-15"
       local list = klaviyo.revisions()
       assert.equal(#operations.revisions(), #list)
@@ -77,14 +77,14 @@ describe("revisions", function()
       }, states)
     end)
 
-    it("are of the real day when none is set", function()
+    it("use today's date if none is set", function()
       on(nil)
       local today = os.date("!%Y-%m-%d")
       assert.equal(today >= RETIRED and "retired" or today >= DEPRECATED
         and "deprecated" or "stable", revision_lifecycle.age("2024-10-15").state)
     end)
 
-    it("are answered by the newest when all are retired", function()
+    it("are served as the newest if all are retired", function()
       on "2040-01-01"
       assert.equal("2026-07-15", revision_lifecycle.served("2024-10-15"))
       assert.equal("2026-07-15", revision_lifecycle.served("2026-07-15"))
@@ -138,7 +138,7 @@ describe("revisions", function()
       end)
     end)
 
-    it("take operations that the one that answers has", function()
+    it("accept operations of the served revision", function()
       local flow = {name = "f", definition = {
         triggers = {}, actions = {}, entry_action_id = "a"}}
       assert.equal("POST", new():build("create_flow", {
@@ -149,7 +149,7 @@ describe("revisions", function()
       end)
     end)
 
-    it("take the filter fields, sorts and names of either", function()
+    it("accept the filter fields, sorts and names of either revision", function()
       local f = klaviyo.filter
       -- pages by offset before; by cursor, and a filter for ids, after
       local args = {id = "F", sort = "-created",
@@ -169,7 +169,7 @@ describe("revisions", function()
       end
     end)
 
-    it("take the page size of either, and iterate with the largest size of both", function()
+    it("accept the page size of either revision, and iterate with the largest of both", function()
       on "2027-10-15"
       assert.equal("2026-01-15", revision_lifecycle.served("2025-10-15"))
       local client = new {revision = "2025-10-15"}
@@ -180,7 +180,7 @@ describe("revisions", function()
       end)
     end)
 
-    it("take no page that is larger than both give", function()
+    it("reject a page size that both revisions reject", function()
       on "2027-10-15"
       raises({"get_events", "page.size", "1001"}, function()
         new {revision = "2025-10-15"}
@@ -198,13 +198,13 @@ describe("revisions", function()
       end)
     end)
 
-    it("are asked for all the same", function()
+    it("are still sent in the revision header", function()
       local request = new():build("get_lists")
       assert.equal("2024-10-15", request.headers.revision)
       assert.is_nil(request.headers["X-Klaviyo-Revision-Fall-Forward-Opt-Out"])
     end)
 
-    it("are validated alone if the client does not fall forward", function()
+    it("are the only ones used for validation if the client does not fall forward", function()
       local client = new {fall_forward = false}
       local request = client:build("get_lists")
       assert.equal("1",
@@ -227,7 +227,7 @@ describe("revisions", function()
       end)
     end)
 
-    it("may be so for one call", function()
+    it("are the only ones used for one call with fall_forward = false", function()
       local request = new():build("get_lists", nil, {fall_forward = false})
       assert.equal("1",
         request.headers["X-Klaviyo-Revision-Fall-Forward-Opt-Out"])
@@ -239,7 +239,7 @@ describe("revisions", function()
   end)
 
   describe("that are not retired", function()
-    it("are validated alone", function()
+    it("are the only ones used for validation", function()
       on(DEPRECATED)
       raises('unknown operation "create_flow"', function()
         new():build("create_flow", {})
@@ -268,7 +268,7 @@ describe("revisions", function()
         .definition)
     end)
 
-    it("validate it by their revision", function()
+    it("validate the call by its revision", function()
       local client = new()
       local later = {revision = "2026-07-15"}
       assert.truthy(client:build("get_events", {page = {size = 1000}}, later))
@@ -284,7 +284,7 @@ describe("revisions", function()
     end)
   end)
 
-  describe("in a warning", function()
+  describe("that cause warnings", function()
     local heard
 
     local function client_of(server, more)
@@ -350,7 +350,7 @@ describe("revisions", function()
       assert.same({}, heard)
     end)
 
-    it("warn once each, whichever calls use them", function()
+    it("warn once each, for all calls", function()
       on(RETIRED)
       with_server(function(server)
         local client = client_of(server)
@@ -396,13 +396,13 @@ describe("revisions", function()
 end)
 
 -- What breaks for a program of 2024-10-15 that is served as 2025-01-15.
-describe("a revision's differences", function()
+describe("the differences between two revisions", function()
   local function between(id, before, after)
     local op = operations.revision(before):operation(id)
     return revision_diff.between(op, operations.revision(after):operation(id))
   end
 
-  it("are named in words", function()
+  it("are described in words", function()
     for id, words in pairs {
       get_coupon_codes = "filter is now required",
       create_coupon_code = "coupon is now required",
@@ -428,7 +428,7 @@ describe("a revision's differences", function()
       "2025-01-15"), 1, true)
   end)
 
-  it("are none where something came on top", function()
+  it("are none for additions", function()
     for _, id in ipairs {"get_lists", "create_event", "create_profile",
       "get_flow", "create_catalog_item"} do
       assert.equal("", between(id, "2024-10-15", "2025-01-15"))
@@ -467,7 +467,7 @@ describe("a revision's differences", function()
   end)
 end)
 
-describe("a validation error", function()
+describe("an error response", function()
   local function refused(status, body, more, call)
     local message
     raw.with({answers = {{status = status, body = body}}}, function(server)
@@ -505,7 +505,7 @@ describe("a validation error", function()
     assert.is_nil(message:find("needs", 1, true))
   end)
 
-  it("with a 401 asks once more for a key that may rotate", function()
+  it("with a 401 calls the key function once more", function()
     for _, name in ipairs {"access_token", "api_key"} do
       raw.with({answers = {{status = 401, body = BODY}, {body = '{"data":[]}'}}},
         function(server)
@@ -531,7 +531,7 @@ describe("a validation error", function()
     end
   end)
 
-  it("with a second 401 is one", function()
+  it("with a second 401 is returned", function()
     raw.with({answers = {{status = 401, body = BODY}}}, function(server)
       local asked = 0
       local client = klaviyo.new {
@@ -551,7 +551,7 @@ describe("a validation error", function()
     end)
   end)
 
-  it("with a 401 is one at once where the key is a string", function()
+  it("with a 401 is returned at once if the key is a string", function()
     raw.with({answers = {{status = 401, body = BODY}}}, function(server)
       local doc, err = new {base_url = server.url}:call("get_lists")
       assert.is_nil(doc)
@@ -602,7 +602,7 @@ describe("every request", function()
     end)
   end
 
-  it("of a public call has no key on the wire, nor asks for one", function()
+  it("of a public call has no key, and does not call the key function", function()
     raw.with({answers = {{status = 202}}}, function(server)
       local client = klaviyo.new {
         api_key = function() error("asked for the key") end,

@@ -376,7 +376,7 @@ describe("the sandbox and the live service", function()
   end)
 
   for _, name in ipairs(names()) do
-    it("answer alike: " .. name, function()
+    it("return equal responses: " .. name, function()
       local recorded = assert(read(name), name)
       local call = CALLS[name]
       local args = type(call) == "function" and call(fixture.server, client)

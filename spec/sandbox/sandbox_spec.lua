@@ -560,7 +560,7 @@ describe("a sandbox where /proc cannot be read", function()
     assert.matches('^nil%s.*invalid log level "loud"', output)
   end)
 
-  it("runs on for other programs until it is told to end", function()
+  it("keeps running for other programs until it is stopped", function()
     local output, status = script.run('require("klaviyo.sandbox").main {}', {prefix = hidden})
     assert.equal(0, status, output)
     local dir = output:match("dir +(%S+)")

@@ -6,7 +6,7 @@ local function curl(words)
 end
 
 describe("spec.support.raw", function()
-  it("answers by the plan and says what it received", function()
+  it("answers by the plan, and lists the requests that it received", function()
     raw.with({ answers = { { body = "one" }, { status = 500, headers = { X = "y" } } } }, function(server)
       assert.equal("one", (curl(server.url .. "/a?b")))
       assert.matches("^HTTP/1.1 500", (curl("-i -d 'x\ny\\' " .. server.url .. "/c")))
@@ -53,7 +53,7 @@ describe("spec.support.raw", function()
     end)
   end)
 
-  it("is gone when stopped, and when its parent is", function()
+  it("ends when it is stopped, and when its parent ends", function()
     -- A dead process that nobody has asked after is still listed, as a Z.
     local function is_gone(pid)
       local _, status = script.shell("(for i in $(seq 30); do grep -qsv ') Z ' /proc/" .. pid

@@ -20,7 +20,7 @@ local function differ(a, b)
   return found(answer(a), answer(b))
 end
 
-describe("the shapes of two answers", function()
+describe("the shapes of two responses", function()
   it("differ by status, content-type and body", function()
     assert.equal("", found(answer(), answer()))
     assert.equal("content-type status",

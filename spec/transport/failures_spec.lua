@@ -450,7 +450,7 @@ describe("an error response of the API", function()
     end
   end)
 
-  it("is a 429 that says when to retry", function()
+  it("is a 429 with the time of the next retry", function()
     failing({ answers = { { status = 429, headers = { ["Retry-After"] = "7" },
       body = '{"errors":[{"status":429,"code":"throttled","detail":"Request was throttled."}]}' } } },
       "rate_limited", function(err)

@@ -192,8 +192,8 @@ describe("client.events:track", function()
   end)
 
   describe("in a program that does not drain", function()
-    local function run(base_url, more, count, last)
-      return script.run(([[
+    local function start(base_url, more, count, last)
+      return script.start(([[
         local client = require("klaviyo").new {base_url = %q, api_key = %q, proxy = "", revision = "2026-07-15", %s}
         for n = 1, %d do
           assert(client.events:track {metric = "M", profile = {email = "a@example.com"}, properties = {}})
@@ -202,11 +202,15 @@ describe("client.events:track", function()
       ]]):format(base_url, fixture.key, more, count, last or ""))
     end
 
+    local function run(...)
+      return start(...)()
+    end
+
     it("is reported on stderr if it was not sent", function()
-      assert.same({ "klaviyo: 2 tracked events were not sent before the process ended\n", 0 },
-        { run("http://127.0.0.1:1", "", 2) })
-      assert.same({ "klaviyo: 1 tracked event was not sent before the process ended\n", 0 },
-        { run("http://127.0.0.1:1", "", 1, "os.exit(0)") })
+      local returns = start("http://127.0.0.1:1", "", 2)
+      local exits = start("http://127.0.0.1:1", "", 1, "os.exit(0)")
+      assert.same({ "klaviyo: 2 tracked events were not sent before the process ended\n", 0 }, { returns() })
+      assert.same({ "klaviyo: 1 tracked event was not sent before the process ended\n", 0 }, { exits() })
     end)
 
     it("is reported on stderr if it was lost", function()

@@ -11,26 +11,32 @@ local function quote(text)
 end
 M.quote = quote
 
+-- Starts a shell command; returns a function that waits for its end and returns its output and status.
+local function start(command)
+  local pipe = assert(io.popen("{ " .. command .. "\n} 2>&1 </dev/null; printf '\\nexit status %d\\n' $?"))
+  return function()
+    local text = pipe:read("*a")
+    pipe:close()
+    local output, status = text:match("^(.*)\nexit status (%d+)\n$")
+    return output, tonumber(status)
+  end
+end
+
 --- Runs a shell command.
 ---@param command string
 ---@return string output what it wrote to stdout and stderr
 ---@return integer status its exit status; 124 when `timeout` ended it
 function M.shell(command)
-  local pipe = assert(io.popen("{ " .. command .. "\n} 2>&1 </dev/null; printf '\\nexit status %d\\n' $?"))
-  local text = pipe:read("*a")
-  pipe:close()
-  local output, status = text:match("^(.*)\nexit status (%d+)\n$")
-  return output, tonumber(status)
+  return start(command)()
 end
 
---- Runs a Lua script.
+--- Starts a Lua script, so that several can run at a time.
 ---@param text string the script itself
 ---@param options? {env: table<string, string>, args: string[], timeout: number, prefix: string}
 ---  environment besides this process's; `...` of the script; timeout in seconds (20);
 ---  a command to put before the interpreter's, such as valgrind
----@return string output what it wrote to stdout and stderr
----@return integer status its exit status; 124 when it timed out
-function M.run(text, options)
+---@return fun(): string, integer wait returns the output and the exit status, as `run` does
+function M.start(text, options)
   options = options or {}
   local words = { "env" }
   for name, value in pairs(options.env or {}) do words[#words + 1] = quote(name .. "=" .. value) end
@@ -42,9 +48,19 @@ function M.run(text, options)
   file:close()
   words[#words + 1] = quote(M.interpreter) .. " " .. quote(name)
   for _, argument in ipairs(options.args or {}) do words[#words + 1] = quote(argument) end
-  local output, status = M.shell(table.concat(words, " "))
-  os.remove(name)
-  return output, status
+  local wait = start(table.concat(words, " "))
+  return function()
+    local output, status = wait()
+    os.remove(name)
+    return output, status
+  end
+end
+
+--- Runs a Lua script; the parameters are those of `start`.
+---@return string output what it wrote to stdout and stderr
+---@return integer status its exit status; 124 when it timed out
+function M.run(text, options)
+  return M.start(text, options)()
 end
 
 return M

@@ -20,13 +20,13 @@ local LOCATIONS = {
     ngx.say(doc and #doc.data or err)
   ]],
   ["/waits"] = [[
-    local told = {}
+    local waits = {}
     local paced = client:with {
       pacing = {per_second = 1}, rate_limit_key = "waits " .. ngx.now(),
-      on_wait = function(operation, seconds, why) told[#told + 1] = operation .. " " .. why end,
+      on_wait = function(operation, seconds, why) waits[#waits + 1] = operation .. " " .. why end,
     }
     for _ = 1, 3 do assert(paced:call("get_lists")) end
-    ngx.say(table.concat(told, ", "))
+    ngx.say(table.concat(waits, ", "))
   ]],
   ["/traced"] = [[
     assert(client:with {debug = true}:call("get_lists", {sort = "name"}))
@@ -267,24 +267,24 @@ describe("in nginx", function()
     end
   end)
 
-  local function says(path)
+  local function body_of(path)
     local body, status = instance:get(path)
     return (body:gsub("\n$", "")), status
   end
 
   it("a handler calls", function()
-    assert.same({ "2", 200 }, { says("/call") })
+    assert.same({ "2", 200 }, { body_of("/call") })
   end)
 
   -- A regression: a call that waited did not report it.
   it("on_wait reports to a handler what its calls wait for", function()
-    local told, status = says("/waits")
+    local waits, status = body_of("/waits")
     assert.equal(200, status)
-    assert.matches("^get_lists rate_limit", told)
+    assert.matches("^get_lists rate_limit", waits)
   end)
 
   it("debug logs every attempt of a handler, without the key", function()
-    assert.same({ "done", 200 }, { says("/traced") })
+    assert.same({ "done", 200 }, { body_of("/traced") })
     local log = shell.read(instance.server.dir .. "/error.log")
     assert.matches("%[warn%][^\n]*klaviyo debug: get_lists attempt 1: GET http://[%d.:]+/api/lists%?sort=name, "
       .. "body none: 200 in ", log)
@@ -293,7 +293,7 @@ describe("in nginx", function()
 
   it("a handler iterates over all pages", function()
     local ids, count = {}, 0
-    for id in says("/ids"):gmatch("%S+") do
+    for id in body_of("/ids"):gmatch("%S+") do
       assert.is_nil(ids[id])
       ids[id], count = true, count + 1
     end
@@ -301,57 +301,57 @@ describe("in nginx", function()
   end)
 
   it("map runs several calls at a time, and returns them in order", function()
-    assert.equal("60", says("/map"))
+    assert.equal("60", body_of("/map"))
   end)
 
   it("a closed map does not keep its handler waiting", function()
     server:fault { operation = "get_segments", delay = 5, times = 3 }
     local began = core.clock()
-    assert.equal("left", says("/left_map"))
+    assert.equal("left", body_of("/left_map"))
     assert.is_true(core.clock() - began < 4)
   end)
 
   it("a long map does not start a light thread for each item", function()
-    assert.equal("2001000 true", says("/long_map"))
+    assert.equal("2001000 true", body_of("/long_map"))
   end)
 
   it("a bulk import runs to its end", function()
-    assert.equal("24 1", says("/import"))
+    assert.equal("24 1", body_of("/import"))
   end)
 
   it("tasks run concurrently", function()
-    assert.equal("55 began,5,4,3,2,1", says("/run"))
+    assert.equal("55 began,5,4,3,2,1", body_of("/run"))
   end)
 
   it("tasks are cancelled when their run fails", function()
-    assert.equal("false main false cancelled", says("/run_fails"))
+    assert.equal("false main false cancelled", body_of("/run_fails"))
   end)
 
   it("a task can be cancelled, and its waiters get the error", function()
     server:fault { operation = "get_segments", delay = 2 }
-    assert.equal("false cancelled true", says("/cancel"))
+    assert.equal("false cancelled true", body_of("/cancel"))
   end)
 
   it("the error of a task that nobody waits for is logged", function()
-    assert.equal("said", says("/loose"))
+    assert.equal("said", body_of("/loose"))
     assert.matches("%[error%][^\n]*the loose one", instance:logs())
   end)
 
   it("the error of an iterator is logged as text", function()
-    local _, status = says("/in_loop")
+    local _, status = body_of("/in_loop")
     assert.equal(500, status)
     assert.matches("%[error%][^\n]*klaviyo: get_profiles: 400 ", instance:logs())
   end)
 
   it("the error of a run is logged once, as text", function()
-    local _, status = says("/in_run")
+    local _, status = body_of("/in_run")
     assert.equal(500, status)
     local _, count = instance:logs():gsub("%[error%][^\n]*klaviyo: get_profile: 404 ", "")
     assert.equal(1, count)
   end)
 
   it("a usage error names the handler's own line, in every phase", function()
-    local _, status = says("/misuse")
+    local _, status = body_of("/misuse")
     assert.equal(500, status)
     assert.matches("runtime error: content_by_lua%b():4: get_profile needs id", instance:logs())
     local _, count = instance:logs():gsub("get_profile needs id", "")
@@ -359,48 +359,48 @@ describe("in nginx", function()
   end)
 
   it("the user's light threads can call", function()
-    assert.equal("20", says("/light"))
+    assert.equal("20", body_of("/light"))
   end)
 
   it("the user's coroutines can call", function()
-    assert.equal("10", says("/generator"))
+    assert.equal("10", body_of("/generator"))
   end)
 
   it("several tasks can share an iterator", function()
-    assert.equal("40", says("/shared_walk"))
+    assert.equal("40", body_of("/shared_walk"))
   end)
 
   it("the key function is called by one light thread at a time", function()
-    assert.equal("0", says("/key"))
+    assert.equal("0", body_of("/key"))
   end)
 
   it("a killed light thread in the key function does not block the others for long", function()
     local _, status = instance:get("/key_hangs", "-m 0.3")
     assert.equal(0, status)
-    assert.equal("2", says("/key_hangs"))
+    assert.equal("2", body_of("/key_hangs"))
   end)
 
   it("each subrequest can call", function()
-    assert.equal("2\n60\n2", says("/subrequests"))
+    assert.equal("2\n60\n2", body_of("/subrequests"))
   end)
 
   it("calls use HTTP/2", function()
-    assert.equal("2 2", says(("/tls?url=%s&ca=%s"):format(server.tls_url, server.ca_file)))
+    assert.equal("2 2", body_of(("/tls?url=%s&ca=%s"):format(server.tls_url, server.ca_file)))
   end)
 
   it("an import in a phase that cannot wait is rejected before its journal is created", function()
-    says("/import_in_log")
+    body_of("/import_in_log")
     assert.matches("^false .*calls? cannot wait.*phase log", instance:noted("import")[1])
     assert.is_nil(shell.read(instance.server.dir .. "/journal"))
   end)
 
   it("tasks that wait for each other in a circle raise an error", function()
-    assert.matches("would wait forever", (says("/deadlock")))
+    assert.matches("would wait forever", (body_of("/deadlock")))
   end)
 
   it("killing a light thread cancels its call", function()
     server:fault { operation = "get_tags", delay = 3 }
-    assert.equal("0 2", says("/killed"))
+    assert.equal("0 2", body_of("/killed"))
     assert.same({}, instance:noted("killed", 0))
   end)
 
@@ -408,16 +408,16 @@ describe("in nginx", function()
     server:clear_faults()
     server:fault { operation = "get_tags", delay = 4, times = 50 }
     local pid = instance:workers()[1]
-    assert.equal("2", says("/call"))
+    assert.equal("2", body_of("/call"))
     local before = worker.descriptors(pid)
     local answers = instance:many("/slow", 50, { seconds = 0.3 })
     assert.same({ 50, 0 }, { #answers, answers[1].status })
     local settled = shell.wait_for(function()
-      says("/garbage")
-      return says("/stats"):match("^0 ")
+      body_of("/garbage")
+      return body_of("/stats"):match("^0 ")
     end, 3)
-    assert.truthy(settled, says("/stats"))
-    assert.equal("2", says("/call"))
+    assert.truthy(settled, body_of("/stats"))
+    assert.equal("2", body_of("/call"))
     assert.is_true(worker.descriptors(pid) <= before + 20, worker.descriptors(pid) .. " after " .. before)
   end)
 
@@ -449,13 +449,13 @@ describe("in nginx", function()
       good = good + (answer.status == 200 and 1 or 0)
     end
     assert.equal(2000, good)
-    assert.truthy(shell.wait_for(function() return says("/stats"):match("^0 ") end))
+    assert.truthy(shell.wait_for(function() return body_of("/stats"):match("^0 ") end))
   end)
 
   it("the log has the expected problems only", function()
     local expected = { "the loose one", "get_profiles: 400", "unknown reason", "get_profile: 404",
       "get_profile needs id", "klaviyo debug: get_lists" }
-    for _, line in ipairs(instance:complaints()) do
+    for _, line in ipairs(instance:problems()) do
       local found = false
       for _, text in ipairs(expected) do
         found = found or line:find(text, 1, true)

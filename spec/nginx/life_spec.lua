@@ -61,13 +61,13 @@ describe("a worker of nginx", function()
     return instance
   end
 
-  local function says(path)
+  local function body_of(path)
     return (instance:get(path):gsub("\n$", ""))
   end
 
   -- The listener may start after the first response.
   local function has_listener()
-    assert.truthy(shell.wait_for(function() return says("/listening") == "true" end))
+    assert.truthy(shell.wait_for(function() return body_of("/listening") == "true" end))
   end
 
   local function all_good(answers, count)
@@ -77,35 +77,35 @@ describe("a worker of nginx", function()
     end
   end
 
-  local function no_complaints()
-    assert.same({}, instance:complaints())
+  local function no_problems()
+    assert.same({}, instance:problems())
   end
 
   it("exits at once when no request is in progress, although its listener is idle", function()
     start()
-    assert.equal("2", says("/call"))
+    assert.equal("2", body_of("/call"))
     has_listener()
     local old = instance:workers()[1]
     instance:signal("HUP")
-    assert.truthy(worker.gone(old, 3))
-    assert.equal("2", says("/call"))
-    no_complaints()
+    assert.truthy(worker.has_ended(old, 3))
+    assert.equal("2", body_of("/call"))
+    no_problems()
   end)
 
   it("stops its idle listener after a while, and starts it again", function()
     start()
-    assert.equal("2", says("/call"))
+    assert.equal("2", body_of("/call"))
     has_listener()
     shell.sleep(1)
-    assert.equal("2", says("/call"))
+    assert.equal("2", body_of("/call"))
     local began = core.clock()
-    assert.truthy(shell.wait_for(function() return says("/listening") == "false" end, 20))
+    assert.truthy(shell.wait_for(function() return body_of("/listening") == "false" end, 20))
     assert.is_true(core.clock() - began > 4.5, "it left " .. core.clock() - began .. " s after the last call")
     local descriptors = worker.descriptors(instance:workers()[1])
-    assert.equal("2", says("/call"))
+    assert.equal("2", body_of("/call"))
     has_listener()
     assert.is_true(worker.descriptors(instance:workers()[1]) <= descriptors + 4)
-    no_complaints()
+    no_problems()
   end)
 
   it("answers every request across reloads", function()
@@ -125,12 +125,12 @@ describe("a worker of nginx", function()
     for _, pid in ipairs(old) do
       assert.truthy(worker.gone(pid, 4)) -- before its listener would stop
     end
-    no_complaints()
+    no_problems()
   end)
 
   it("finishes requests in progress when it shuts down, then exits", function()
     start()
-    assert.equal("2", says("/call"))
+    assert.equal("2", body_of("/call"))
     local old = instance:workers()[1]
     fixture.server:fault { operation = "get_tags", delay = 0.5, times = 20 }
     local answers = instance:many("/twice", 20, { meanwhile = function()
@@ -145,21 +145,21 @@ describe("a worker of nginx", function()
   it("sends tracked events before it exits", function()
     start()
     fixture.server:fault { operation = "create_event", delay = 0.3, times = 30 }
-    assert.equal("tracked", says("/track?n=300"))
+    assert.equal("tracked", body_of("/track?n=300"))
     local old = instance:workers()[1]
     instance:signal("QUIT")
     assert.truthy(worker.gone(old, 20))
     assert.equal(300, fixture.server:stats().events.distinct)
     assert.truthy(worker.gone(instance.pid, 20))
     instance.server.process = nil
-    no_complaints()
+    no_problems()
   end)
 
   it("waits at most worker_shutdown_timeout", function()
     start { main = "worker_shutdown_timeout 1s;" }
     fixture.server:fault { operation = "create_event", delay = 15, times = 10 }
     fixture.server:fault { operation = "get_segments", delay = 15 }
-    assert.equal("tracked", says("/track?n=5"))
+    assert.equal("tracked", body_of("/track?n=5"))
     local old, gone = instance:workers()[1], nil
     instance:many("/slow", 1, { seconds = 12, meanwhile = function()
       shell.sleep(0.2)
@@ -167,13 +167,13 @@ describe("a worker of nginx", function()
       gone = worker.gone(old, 13)  -- the engine gives what is tracked five seconds more
     end })
     assert.truthy(gone, "the worker stays")
-    assert.equal("2", says("/call"))
+    assert.equal("2", body_of("/call"))
   end)
 
   it("that is killed is replaced by one that can call", function()
     start()
     for _ = 1, 3 do
-      assert.equal("2", says("/call"))
+      assert.equal("2", body_of("/call"))
       local old = instance:workers()[1]
       instance:signal("KILL", old)
       assert.truthy(shell.wait_for(function()
@@ -181,12 +181,12 @@ describe("a worker of nginx", function()
         return now and now ~= old
       end))
     end
-    assert.equal("2", says("/call"))
+    assert.equal("2", body_of("/call"))
   end)
 
   it("survives an upgrade of nginx's binary", function()
     start()
-    assert.equal("2", says("/call"))
+    assert.equal("2", body_of("/call"))
     local old, file = instance.server.process, instance.server.dir .. "/nginx.pid"
     fixture.server:fault { operation = "get_tags", delay = 0.5, times = 20 }
     local answers = instance:many("/twice", 20, { meanwhile = function()
@@ -206,20 +206,20 @@ describe("a worker of nginx", function()
 
   it("can call when no timer is available", function()
     start { http = "lua_max_running_timers 1;" }
-    assert.equal("held", says("/hold"))
+    assert.equal("held", body_of("/hold"))
     local answers = instance:many("/call", 50)
     all_good(answers, 50)
     for _, answer in ipairs(answers) do
       assert.is_true(answer.seconds < 5)
     end
-    assert.equal("false", says("/listening"))
+    assert.equal("false", body_of("/listening"))
     assert.matches("lua_max_running_timers", instance:logs())
   end)
 
   it("can call with lua_code_cache off, and frees the Lua states", function()
     start { http = "lua_code_cache off;" }
     for _ = 1, 5 do
-      assert.equal("2", says("/call"))
+      assert.equal("2", body_of("/call"))
     end
     local pid = instance:workers()[1]
     local before = worker.descriptors(pid)
@@ -227,10 +227,10 @@ describe("a worker of nginx", function()
       all_good(instance:many("/call", 20), 20)
     end
     assert.truthy(shell.wait_for(function()
-      return tonumber(says("/stats"):match("^0 (%d+) ")) <= 3
-    end, 5), says("/stats"))
+      return tonumber(body_of("/stats"):match("^0 (%d+) ")) <= 3
+    end, 5), body_of("/stats"))
     assert.is_true(worker.descriptors(pid) <= before + 20)
-    for _, line in ipairs(instance:complaints()) do
+    for _, line in ipairs(instance:problems()) do
       assert.matches("lua_code_cache is off", line)
     end
   end)
@@ -248,6 +248,6 @@ describe("a worker of nginx", function()
     end
     assert.is_true(worker.descriptors(pid) <= descriptors + 10)
     assert.is_true(size() < kilobytes + 16 * 1024, size() .. " kB after " .. kilobytes)
-    no_complaints()
+    no_problems()
   end)
 end)

@@ -81,28 +81,28 @@ describe("a timer of nginx", function()
     })
   end
 
-  local function says(path)
+  local function body_of(path)
     return (instance:get(path):gsub("\n$", ""))
   end
 
   local function fill_timers()
-    assert.is_true(tonumber(says("/hold")) >= 2)
+    assert.is_true(tonumber(body_of("/hold")) >= 2)
   end
 
   it("runs once, even if it is started several times", function()
     start()
-    assert.equal("true", says("/start"))
+    assert.equal("true", body_of("/start"))
     assert.equal(1, #instance:noted("ran"))
     shell.sleep(0.3)
     assert.same({ "false argument false" }, instance:noted("ran"))
-    assert.equal("true", says("/start"))
+    assert.equal("true", body_of("/start"))
     assert.equal(2, #instance:noted("ran", 2))
   end)
 
   it("that nginx dropped runs by itself when timers are available", function()
     start()
     fill_timers()
-    assert.equal("true", says("/start"))
+    assert.equal("true", body_of("/start"))
     assert.same({ "false argument false" }, instance:noted("ran"))
     assert.matches("lua_max_running_timers are not enough", instance:logs())
     shell.sleep(1.5)
@@ -111,33 +111,33 @@ describe("a timer of nginx", function()
 
   it("runs with premature set when the worker exits", function()
     start()
-    assert.equal("true", says("/start"))
+    assert.equal("true", body_of("/start"))
     assert.equal(1, #instance:noted("ran"))
     local old = instance:workers()[1]
     instance:get("/start")
     instance:signal("HUP")
-    assert.truthy(worker.gone(old, 3))
+    assert.truthy(worker.has_ended(old, 3))
     assert.equal(2, #instance:noted("ran", 2))
   end)
 
   it("does not keep the Lua states of requests where Lua's code is not cached", function()
     start("lua_code_cache off;")
     for _ = 1, 10 do
-      assert.equal("true", says("/start"))
+      assert.equal("true", body_of("/start"))
     end
     assert.truthy(shell.wait_for(function()
-      return tonumber(says("/states")) <= 3
-    end, 5), says("/states"))
+      return tonumber(body_of("/states")) <= 3
+    end, 5), body_of("/states"))
   end)
 
   it("that reports lost events continues after nginx dropped it", function()
     start()
     fixture.server:fault { operation = "create_event", status = 400, times = 2 }
     fill_timers()
-    assert.equal("tracked", says("/lost"))
+    assert.equal("tracked", body_of("/lost"))
     assert.equal(1, #instance:noted("lost"))
     fill_timers()
-    assert.equal("tracked", says("/lost"))
+    assert.equal("tracked", body_of("/lost"))
     assert.equal(2, #instance:noted("lost", 2))
     assert.matches("lua_max_running_timers are not enough", instance:logs())
   end)

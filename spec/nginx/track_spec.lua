@@ -99,13 +99,13 @@ describe("track in nginx", function()
     server:reset()
   end)
 
-  local function says(path)
+  local function body_of(path)
     return (instance:get(path):gsub("\n$", ""))
   end
 
   -- Waits until no request is in progress.
   local function settled()
-    assert.truthy(shell.wait_for(function() return says("/counts"):match("^0 ") end, 10), says("/counts"))
+    assert.truthy(shell.wait_for(function() return body_of("/counts"):match("^0 ") end, 10), body_of("/counts"))
     return server:stats().events
   end
 
@@ -120,7 +120,7 @@ describe("track in nginx", function()
   end)
 
   it("rejects an event if the queue is full, and counts it", function()
-    local refused = tonumber(says("/counts"):match("(%d+)$"))
+    local refused = tonumber(body_of("/counts"):match("(%d+)$"))
     server:fault { operation = "create_event", delay = 0.5, times = 300 }
     instance:get("/full")
     settled()
@@ -129,19 +129,19 @@ describe("track in nginx", function()
     for _, line in ipairs(list) do
       assert.matches("^queue_full klaviyo: create_event: the queue is full: 5 tracked events, or 64 MiB", line)
     end
-    assert.equal(refused + #list, tonumber(says("/counts"):match("(%d+)$")))
+    assert.equal(refused + #list, tonumber(body_of("/counts"):match("(%d+)$")))
     assert.equal(300 - #list, settled().distinct)
   end)
 
   it("can be drained in a phase that can wait", function()
     server:fault { operation = "create_event", delay = 0.2, times = 20 }
-    assert.equal("nil true true", says("/drain"))
+    assert.equal("nil true true", body_of("/drain"))
     assert.equal(20, settled().distinct)
   end)
 
   it("logs lost events soon, by the client's on_warning, without the key", function()
     server:fault { operation = "create_event", status = 400, body = "refused: " .. key }
-    assert.equal("tracked", says("/lost"))
+    assert.equal("tracked", body_of("/lost"))
     assert.truthy(shell.wait_for(function()
       return instance:logs():find("warned: klaviyo: 1 tracked event was not delivered: 400 refused: [redacted]",
         1, true)
@@ -149,7 +149,7 @@ describe("track in nginx", function()
   end)
 
   it("calls the key function while another request waits for it", function()
-    says("/key")  -- which makes the client
+    body_of("/key")  -- which makes the client
     instance:many("/key", 10)
     assert.is_true(#instance:noted("key", 11) >= 11)
     for _, line in ipairs(instance:noted("key", 11)) do
@@ -159,7 +159,7 @@ describe("track in nginx", function()
   end)
 
   it("costs microseconds", function()
-    local median = tonumber(says("/cost"))
+    local median = tonumber(body_of("/cost"))
     assert.is_true(median < 500, median .. " us")
     settled()
   end)

@@ -509,17 +509,17 @@ describe("an error response", function()
     for _, name in ipairs {"access_token", "api_key"} do
       raw.with({answers = {{status = 401, body = BODY}, {body = '{"data":[]}'}}},
         function(server)
-          local asked = {}
+          local calls = {}
           local client = klaviyo.new {
             [name] = function(old)
-              asked[#asked + 1] = old or "none"
-              return "secret-" .. #asked
+              calls[#calls + 1] = old or "none"
+              return "secret-" .. #calls
             end,
             base_url = server.url, proxy = "", rate_limit_key = "a", pacing = false,
             on_warning = function() end,
           }
           assert(client:call("get_lists"))
-          assert.same({"none", "secret-1"}, asked)
+          assert.same({"none", "secret-1"}, calls)
           local scheme = name == "api_key" and "Klaviyo-API-Key" or "Bearer"
           local requests = server:requests()
           assert.equal(2, #requests)
@@ -533,11 +533,11 @@ describe("an error response", function()
 
   it("with a second 401 is returned", function()
     raw.with({answers = {{status = 401, body = BODY}}}, function(server)
-      local asked = 0
+      local calls = 0
       local client = klaviyo.new {
         access_token = function()
-          asked = asked + 1
-          return "secret-" .. asked
+          calls = calls + 1
+          return "secret-" .. calls
         end,
         base_url = server.url, proxy = "", rate_limit_key = "a", pacing = false,
         on_warning = function() end,
@@ -545,7 +545,7 @@ describe("an error response", function()
       local doc, err = client:call("get_lists")
       assert.is_nil(doc)
       assert.equal(401, err.status)
-      assert.equal(2, asked)
+      assert.equal(2, calls)
       assert.equal(2, #server:requests())
       assert.is_nil(tostring(err):find("secret", 1, true))
     end)

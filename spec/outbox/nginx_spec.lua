@@ -108,7 +108,7 @@ describe("an outbox in nginx", function()
       return instance:get("/waiting"):match("^%d+") == "0"
     end))
     assert.equal("true\n", (instance:get("/drain")))
-    assert.same({}, instance:complaints())
+    assert.same({}, instance:problems())
     assert.same({}, instance:noted("warning", 0))
   end)
 
@@ -196,7 +196,7 @@ describe("an outbox in nginx", function()
       assert.equal("kept\n", (instance:get("/track?id=" .. i)))
     end
     instance:signal("QUIT")
-    assert.truthy(worker.gone(instance.pid, 10))
+    assert.truthy(worker.has_ended(instance.pid, 10))
     local logs = instance:logs()
     instance:stop()
     assert.truthy(logs:find("klaviyo: outbox: 10 events still wait in " .. path .. "/box/slot-1.db\n", 1, true), logs)

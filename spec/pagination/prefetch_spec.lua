@@ -44,7 +44,7 @@ describe("an iterator", function()
 
   -- Returns the number of pages that were requested during a function and
   -- shortly afterwards.
-  local function asked(fn)
+  local function requested_during(fn)
     local before = requests()
     fn()
     work(0.05)
@@ -55,11 +55,11 @@ describe("an iterator", function()
     it("has requested the next one only", function()
       for _, name in ipairs { "pages", "each", "ids" } do
         local iterator = client[name](client, "get_profiles", { page = { size = 20 } })
-        assert.equal(0, asked(function() end))
-        assert.equal(2, asked(function()
+        assert.equal(0, requested_during(function() end))
+        assert.equal(2, requested_during(function()
           iterator:next()
         end))
-        assert.equal(name == "pages" and 1 or 0, asked(function()
+        assert.equal(name == "pages" and 1 or 0, requested_during(function()
           iterator:next()
           work(0.05)
         end))
@@ -85,7 +85,7 @@ describe("an iterator", function()
     end)
 
     it("requests nothing after the last one", function()
-      assert.equal(3, asked(function()
+      assert.equal(3, requested_during(function()
         local count = 0
         for _ in client:pages("get_profiles", { page = { size = 100 } }) do
           count = count + 1
@@ -102,7 +102,7 @@ describe("an iterator", function()
         function() return client:with { prefetch = false }:each("get_profiles", { page = { size = 20 } }) end,
       } do
         local iterator = way()
-        assert.equal(1, asked(function()
+        assert.equal(1, requested_during(function()
           iterator:next()
         end))
         assert.same({ 0, 0 }, { core.stats() })
@@ -114,7 +114,7 @@ describe("an iterator", function()
     it("requests only the pages that it needs", function()
       for limit, pages in pairs { [0] = 0, [1] = 1, [19] = 1, [20] = 1, [21] = 2, [40] = 2, [59] = 3, [250] = 13,
         [1000] = 13 } do
-        assert.equal(pages, asked(function()
+        assert.equal(pages, requested_during(function()
           local count = 0
           for _ in client:each("get_profiles", { page = { size = 20 }, limit = limit }) do
             count = count + 1
@@ -123,11 +123,11 @@ describe("an iterator", function()
         end), limit)
       end
       for limit = 0, 3 do
-        assert.equal(limit, asked(function()
+        assert.equal(limit, requested_during(function()
           for _ in client:pages("get_profiles", { page = { size = 20 }, limit = limit }) do end
         end))
       end
-      assert.equal(1, asked(function()
+      assert.equal(1, requested_during(function()
         assert(client.profiles:first { page = { size = 20 } })
       end))
     end)
@@ -370,7 +370,7 @@ describe("an iterator", function()
   it("prefetches inside tasks as well, each iterator for itself", function()
     fixture.server:fault { delay = 0.02, operation = "get_profiles", rate = 1 }
     local counts, most = {}, 0
-    assert.equal(5 * 5, asked(function()
+    assert.equal(5 * 5, requested_during(function()
       klaviyo.run(function()
         for i = 1, 5 do
           klaviyo.spawn(function()

@@ -19,16 +19,16 @@ return function(texts, call)
     error("raised no text, but " .. tostring(message), 2)
   end
   local info = debug.getinfo(call, "S")
-  local file, line, said = message:match("^(.-):(%d+): (.*)$")
+  local file, line, message_text = message:match("^(.-):(%d+): (.*)$")
   if not file or file ~= info.short_src or tonumber(line) < info.linedefined
       or tonumber(line) > info.lastlinedefined then
     error(("blames another line than %s:%d-%d: %s"):format(info.short_src,
       info.linedefined, info.lastlinedefined, message), 2)
   end
   for _, text in ipairs(type(texts) == "table" and texts or { texts }) do
-    if not said:find(text, 1, true) then
+    if not message_text:find(text, 1, true) then
       error(("does not say %q: %s"):format(text, message), 2)
     end
   end
-  return said
+  return message_text
 end

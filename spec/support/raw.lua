@@ -66,7 +66,7 @@ function Server:requests()
   return list
 end
 
---- How many answers were given so far that nobody had asked for.
+--- Returns the number of unsolicited responses so far.
 ---@return integer
 function Server:unasked()
   local count = 0

@@ -171,7 +171,7 @@ local function give(client, answer, request)
   return true
 end
 
--- What nobody asked for, some time after an answer. It is there for the client
+-- Unsolicited bytes, some time after a response. It is there for the client
 -- to read once the log has a line on it.
 local function add_unasked(client, answer, request)
   local unasked = answer.unasked

@@ -23,7 +23,7 @@ local function page(cursor)
     cursor and ('"https://a.klaviyo.com/api/x?page%%5Bcursor%%5D=%s"'):format(cursor) or "null")
 end
 
-local function told(answer, raw_error)
+local function outcome(answer, raw_error)
   if not answer then
     error(raw_error.reason, 0)
   end
@@ -118,13 +118,13 @@ function scenarios.budget()
 end
 
 function scenarios.get()
-  return told(engine.finish(engine.submit(url)))
+  return outcome(engine.finish(engine.submit(url)))
 end
 
 scenarios.start = scenarios.get -- and the engine's beginning
 
 function scenarios.post()
-  return told(engine.finish(engine.submit(url, {
+  return outcome(engine.finish(engine.submit(url, {
     method = "POST", body = ("x"):rep(100000), retries = 2,
     request_queue = engine.request_queue(url, { { name = "x", second = 100000 } }),
   })))
@@ -132,12 +132,12 @@ end
 
 -- The server closes the kept-alive connection: the request is retried on another.
 function scenarios.again()
-  return told(engine.finish(engine.submit(url, { retries = 1 })))
+  return outcome(engine.finish(engine.submit(url, { retries = 1 })))
 end
 
 function scenarios.form()
   local form = { "data", ("x"):rep(1000), "a.csv", "text/csv", "import", "y", false, false }
-  return told(engine.finish(core.submit(engine.settings(), engine.request_queue(url), "POST", url .. "/", form)))
+  return outcome(engine.finish(core.submit(engine.settings(), engine.request_queue(url), "POST", url .. "/", form)))
 end
 
 function scenarios.many()
@@ -187,7 +187,7 @@ function scenarios.port()
     assert(core.clock() < deadline, "an end is missing")
     engine.drain(port, 0.1)
   end
-  return told(ticket:result())
+  return outcome(ticket:result())
 end
 
 function scenarios.track()

@@ -189,7 +189,7 @@ function Worker:workers()
 end
 
 --- Whether a process ends within `seconds`.
-function M.gone(pid, seconds)
+function M.has_ended(pid, seconds)
   return shell.wait_for(function()
     return shell.process(pid) == nil
   end, seconds)
@@ -221,7 +221,7 @@ function Worker:logs()
 end
 
 --- Returns the lines of the log that report a problem.
-function Worker:complaints()
+function Worker:problems()
   local list = {}
   for line in self:logs():gmatch("[^\n]+") do
     if line:find("[warn]", 1, true) or line:find("[error]", 1, true) or line:find("[alert]", 1, true)

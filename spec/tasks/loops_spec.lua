@@ -296,12 +296,12 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
     end)
 
     shows("the token function is called by one coroutine at a time", function()
-      local token, asked, done = nil, 0, 0
+      local token, calls, done = nil, 0, 0
       local own = connect(fixture.server.base_url, {
         wait = loop.wait, auth_scheme = "Klaviyo-API-Key",
         access_token = function()
           if not token then
-            asked = asked + 1
+            calls = calls + 1
             loop.sleep(0.05)
             token = fixture.key
           end
@@ -316,7 +316,7 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
       end
       run()
       assert.equal(10, done)
-      assert.equal(1, asked)
+      assert.equal(1, calls)
     end)
 
     shows("each coroutine gets its own errors, without delay", function()

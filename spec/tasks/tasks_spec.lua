@@ -248,7 +248,7 @@ describe("an error in a task", function()
         spawn(fails(value)):wait()
       end))
     end
-    -- Lua 5.5 gives a text to who raises nil
+    -- Lua 5.5 replaces a nil error by a text
     assert.equal(select(2, pcall(error, nil)), raised(run, function()
       spawn(fails(nil))
     end))
@@ -1069,12 +1069,12 @@ describe("a function that returns the token", function()
   end)
 
   it("is called again by the next task if it raises or is cancelled", function()
-    local asked = 0
+    local calls = 0
     local client = client_of(function()
-      asked = asked + 1
-      if asked == 1 then
+      calls = calls + 1
+      if calls == 1 then
         sleep(5)
-      elseif asked == 2 then
+      elseif calls == 2 then
         sleep(0.01)
         error("not now", 0)
       end
@@ -1098,7 +1098,7 @@ describe("a function that returns the token", function()
       end
       assert.equal(1, failed)
     end)
-    assert.equal(4, asked)
+    assert.equal(4, calls)
   end)
 
   it("cannot make calls that need the token", function()

@@ -8,15 +8,15 @@ local waiting = require "klaviyo.transport.waiting"
 local OK = { body = '{"data":[]}' }
 
 -- Returns the arguments with which a call of a client called on_wait.
-local function told_of(answers, settings, call)
-  local told = {}
+local function waits_of(answers, settings, call)
+  local waits = {}
   raw.with({ answers = answers }, function(server)
     settings.on_wait = settings.on_wait or function(operation, seconds, why)
-      told[#told + 1] = { operation = operation, seconds = seconds, why = why }
+      waits[#waits + 1] = { operation = operation, seconds = seconds, why = why }
     end
     call(connect(server.url, settings))
   end)
-  return told
+  return waits
 end
 
 local function lists(client)
@@ -37,18 +37,18 @@ local WAYS = {
 describe("on_wait", function()
   for way, call in pairs(WAYS) do
     it("is called for a Retry-After, " .. way, function()
-      local told = told_of({ { status = 429, headers = { ["Retry-After"] = "1" } }, OK }, { retries = 1 },
+      local waits = waits_of({ { status = 429, headers = { ["Retry-After"] = "1" } }, OK }, { retries = 1 },
         function(client) assert(call(client)) end)
-      assert.equal(1, #told)
-      assert.equal("get_lists", told[1].operation)
-      assert.equal("retry_after", told[1].why)
-      assert.is_true(told[1].seconds > 0.2 and told[1].seconds <= 1.1, told[1].seconds)
+      assert.equal(1, #waits)
+      assert.equal("get_lists", waits[1].operation)
+      assert.equal("retry_after", waits[1].why)
+      assert.is_true(waits[1].seconds > 0.2 and waits[1].seconds <= 1.1, waits[1].seconds)
     end)
   end
 
   it("is called for a rate limit before the wait begins", function()
     local account = "spec " .. os.time() .. tostring({})
-    local told = told_of({ OK }, { retries = 1, pacing = { per_second = 1 }, rate_limit_key = account },
+    local waits = waits_of({ OK }, { retries = 1, pacing = { per_second = 1 }, rate_limit_key = account },
       function(client)
         assert(lists(client))
         klaviyo.run(function()
@@ -57,15 +57,15 @@ describe("on_wait", function()
           end
         end)
       end)
-    assert.is_true(#told >= 2, #told)
-    for _, one in ipairs(told) do
+    assert.is_true(#waits >= 2, #waits)
+    for _, one in ipairs(waits) do
       assert.equal("rate_limit", one.why)
       assert.equal("get_lists", one.operation)
     end
   end)
 
   it("is not called if no call waits", function()
-    assert.same({}, told_of({ OK }, {}, function(client)
+    assert.same({}, waits_of({ OK }, {}, function(client)
       assert(lists(client))
       klaviyo.run(function() assert(lists(client)) end)
     end))
@@ -73,7 +73,7 @@ describe("on_wait", function()
 
   it("receives no operation for a raw request", function()
     local received
-    told_of({ { status = 429, headers = { ["Retry-After"] = "1" } }, OK }, {
+    waits_of({ { status = 429, headers = { ["Retry-After"] = "1" } }, OK }, {
       retries = 1,
       on_wait = function(operation, _, why) received = { operation == nil, why } end,
     }, function(client) assert(client:request { path = "/api/new", query = { x = 1 } }) end)
@@ -82,7 +82,7 @@ describe("on_wait", function()
 
   it("may raise an error, which causes a warning only", function()
     local warnings = {}
-    told_of({ { status = 429, headers = { ["Retry-After"] = "1" } }, OK }, {
+    waits_of({ { status = 429, headers = { ["Retry-After"] = "1" } }, OK }, {
       retries = 1, on_wait = function() error("no", 0) end,
       on_warning = function(message) warnings[#warnings + 1] = message end,
     }, function(client) assert(client:request { path = "/api/new" }) end)

@@ -370,7 +370,7 @@ end)
 
 describe("a final status of the service", function()
   for _, status in ipairs { 200, 204, 301, 400, 401, 403, 404, 409, 410, 413, 415, 501 } do
-    it(("is not asked for again: %d"):format(status), function()
+    it(("is not retried: %d"):format(status), function()
       local result = try({ { status = status }, OK }, all(GET))
       assert.equal(status, result.answer.status)
       assert.equal(1, #result.requests)

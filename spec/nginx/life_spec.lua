@@ -123,7 +123,7 @@ describe("a worker of nginx", function()
     all_good(answers, 2000)
     assert.equal(8, #old)
     for _, pid in ipairs(old) do
-      assert.truthy(worker.gone(pid, 4)) -- before its listener would stop
+      assert.truthy(worker.has_ended(pid, 4)) -- before its listener would stop
     end
     no_problems()
   end)
@@ -138,8 +138,8 @@ describe("a worker of nginx", function()
       instance:signal("HUP")
     end })
     all_good(answers, 20)
-    assert.truthy(worker.gone(old, 4)) -- before its listener would stop
-    no_complaints()
+    assert.truthy(worker.has_ended(old, 4)) -- before its listener would stop
+    no_problems()
   end)
 
   it("sends tracked events before it exits", function()
@@ -148,9 +148,9 @@ describe("a worker of nginx", function()
     assert.equal("tracked", body_of("/track?n=300"))
     local old = instance:workers()[1]
     instance:signal("QUIT")
-    assert.truthy(worker.gone(old, 20))
+    assert.truthy(worker.has_ended(old, 20))
     assert.equal(300, fixture.server:stats().events.distinct)
-    assert.truthy(worker.gone(instance.pid, 20))
+    assert.truthy(worker.has_ended(instance.pid, 20))
     instance.server.process = nil
     no_problems()
   end)
@@ -164,7 +164,7 @@ describe("a worker of nginx", function()
     instance:many("/slow", 1, { seconds = 12, meanwhile = function()
       shell.sleep(0.2)
       instance:reload()
-      gone = worker.gone(old, 13)  -- the engine gives what is tracked five seconds more
+      gone = worker.has_ended(old, 13)  -- the engine gives tracked events five more seconds
     end })
     assert.truthy(gone, "the worker stays")
     assert.equal("2", body_of("/call"))
@@ -200,8 +200,8 @@ describe("a worker of nginx", function()
       instance:signal("QUIT", old.pid)
     end })
     all_good(answers, 20)
-    assert.truthy(worker.gone(old.pid, 20))
-    assert.equal("2", says("/call"))
+    assert.truthy(worker.has_ended(old.pid, 20))
+    assert.equal("2", body_of("/call"))
   end)
 
   it("can call when no timer is available", function()

@@ -57,7 +57,7 @@ describe("the table of operations", function()
     end
   end)
 
-  it("is shared: the same revision, the same record", function()
+  it("returns the same record for the same revision", function()
     assert.equal(first, operations.revision("2024-10-15"))
     assert.equal(first:operation("get_list"), first:operation("get_list"))
     assert.equal(first:operation("bulk_subscribe_profiles"),

@@ -110,7 +110,7 @@ describe("revisions", function()
   describe("that are retired", function()
     before_each(function() on(RETIRED) end)
 
-    it("take documents of their own and of the one that answers", function()
+    it("accept documents of their own and of the served revision", function()
       for _, flat in ipairs {NEWER, OLDER} do
         local made = new():document("create_campaign", flat)
         assert.equal("campaign", made.data.type)

@@ -1,7 +1,7 @@
 local measured = require "spec.support.measured"
 
 describe("measured", function()
-  -- A function that fails so many times, and how often it and `between` ran.
+  -- Measures a function whose first `failures` runs fail; counts its runs and those of `between`.
   local function run(failures)
     local runs, betweens = 0, 0
     local ok, failure = pcall(measured(function()

@@ -129,7 +129,7 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
           loop = loops[name]()
           client = connect(fixture.server.base_url, { wait = loop.wait })
           fixture.server:clear_faults()
-          assert(fixture.client:call("get_lists")) -- there is a connection
+          assert(fixture.client:call("get_lists")) -- opens a connection
           fn()
           collectgarbage()
           collectgarbage()

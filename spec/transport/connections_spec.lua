@@ -193,7 +193,7 @@ describe("Ctrl-C #time", function()
     return tonumber(output:match("took (%d+) ms")), output, status
   end
 
-  local function ends(text)
+  local function ends_promptly(text)
     return measured(function()
       raw.with({ answers = { { never = true } } }, function(server)
         local elapsed, output, status = interrupted(server, text)
@@ -205,9 +205,9 @@ describe("Ctrl-C #time", function()
     end)
   end
 
-  it("ends a script that waits for a call", ends [[client:call("get_profiles")]])
+  it("ends a script that waits for a call", ends_promptly [[client:call("get_profiles")]])
 
-  it("ends a script that waits for a page", ends [[for _ in client.profiles:each() do end]])
+  it("ends a script that waits for a page", ends_promptly [[for _ in client.profiles:each() do end]])
 
   it("ends a script that waits for a connection", measured(function()
     raw.with({ answers = {}, accept = false }, function(server)

@@ -144,7 +144,7 @@ describe("pacing #alone #time", function()
     local elapsed, used = seconds_of(function()
       assert(client:call("get_metrics"))
     end)
-    -- the second is over; or it was refused once, and waited as it was told
+    -- the second had passed; or the call got one 429, and waited for Retry-After
     assert_between(0, 1.6, elapsed, used)
     consumed.server:consume { operation = "get_metrics", requests = 149 }
     local _, err = client:call("get_metrics", nil, { deadline = 0.5 })
@@ -171,7 +171,7 @@ describe("pacing #alone #time", function()
 
   spec("learns limits and windows that differ from the table of operations", function()
     local client = paced(others.server.base_url)
-    assert(client:call("get_metrics")) -- says: 20 a second, 40 in 3 s, 44 a day
+    assert(client:call("get_metrics")) -- the response reports 20 a second, 40 in 3 s, 44 a day
     local elapsed, used = seconds_of(function()
       assert.same({}, call_many(client, "get_metrics", 42))
     end)

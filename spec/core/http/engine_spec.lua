@@ -25,17 +25,17 @@ local function most_at_a_time(server)
 end
 
 describe("the engine", function()
-  local function settle()
+  local function wait_until_idle()
     collectgarbage()
     collectgarbage()
     engine.pump_until(engine.is_idle)
   end
 
-  after_each(settle)
+  after_each(wait_until_idle)
 
-  -- For what measures time.
+  -- A spec that measures time.
   local function timed(name, fn)
-    it(name, measured(fn, settle))
+    it(name, measured(fn, wait_until_idle))
   end
 
   describe("keeps a deadline, from submit on,", function()

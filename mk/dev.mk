@@ -14,7 +14,7 @@ help-dev: help
 
 #:
 #: make spec SPEC=spec/x_spec.lua   run all specs, or files, folders or
-#:                           options of busted; JOBS=6 files at a time
+#:                           options of busted; JOBS=8 files at a time
 #: make other LUA=lua5.5      run most of them under Lua 5.5, which is fetched
 #:                           and built if possible, or with LUA=lua5.3
 #: make asan SPEC=…          run specs under ASan and UBSan

@@ -50,8 +50,10 @@ describe("the sandbox's handler", function()
         {answer("GET", "/api/lists", nil, {revision = false})})
       assert.same({400, "invalid"},
         {answer("GET", "/api/lists", nil, {revision = "latest"})})
-      assert.same({400, "invalid"},
-        {answer("GET", "/api/lists", nil, {revision = "2024-10-16"})})
+    end)
+
+    it("a date between two revisions as the earlier one", function()
+      assert.equal(200, (answer("GET", "/api/lists", nil, {revision = "2024-10-16"})))
     end)
 
     it("no path or method that the API does not have", function()

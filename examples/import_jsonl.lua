@@ -46,7 +46,7 @@ if live then
   client = klaviyo.new()
 else
   server = assert(klaviyo.sandbox.start())
-  -- all sandboxes have the same key, but each has rate limits of its own
+  -- a sandbox has rate limits of its own: no other process must count them
   client = klaviyo.new {
     api_key = server.key, base_url = server.base_url, rate_limit_file = false,
   }

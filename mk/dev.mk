@@ -228,7 +228,7 @@ check:
 cross:
 	@./tools/cross.sh
 
-# a make of its own: these objects are made in other ways than all others
+# a make of its own, because these objects are built with other flags
 fuzz:
 	@$(MAKE) --no-print-directory -s -j 2 $(FUZZED) \
 	  $(addprefix $(FUZZ)/,$(TARGET))

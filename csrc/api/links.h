@@ -1,5 +1,7 @@
 /*
 ** api/links.h - finds the next link of a JSON:API page without decoding it.
+**
+** The caller owns page and buffer. Any thread may call this.
 */
 #ifndef KLAVIYO_LINKS_H
 #define KLAVIYO_LINKS_H

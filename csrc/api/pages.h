@@ -1,5 +1,8 @@
 /*
 ** api/pages.h - the links from page to page of a collection.
+**
+** The caller owns the struct, and the struct what its pointers name. One thread
+** at a time may use it.
 */
 #ifndef KLAVIYO_PAGES_H
 #define KLAVIYO_PAGES_H
@@ -31,6 +34,7 @@ bool pages_open (pages *p, const char *base, const char *url);
 /* Reads the link of a page that was received and sets 'url'. */
 pages_status pages_follow (pages *p, const char *page, size_t size);
 
+/* Frees what the struct owns, and sets it to zero. */
 void pages_close (pages *p);
 
 #endif

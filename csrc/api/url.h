@@ -1,6 +1,8 @@
 /*
 ** api/url.h - paths, queries, and the links of the service below the base URL
 ** of the client.
+**
+** The caller owns the buffers. Any thread may call these functions.
 */
 #ifndef KLAVIYO_URL_H
 #define KLAVIYO_URL_H

@@ -1,6 +1,8 @@
 /*
-** base/buffer.h - a byte buffer that grows. The struct that contains a buffer
-** owns its memory.
+** base/buffer.h - a byte buffer that grows.
+**
+** The struct that contains a buffer owns its memory, and frees it by
+** buffer_free; a buffer of zeros is empty. One thread at a time may use it.
 */
 #ifndef KLAVIYO_BUFFER_H
 #define KLAVIYO_BUFFER_H

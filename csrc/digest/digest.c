@@ -1,7 +1,7 @@
 /*
-** digest.c - SHA-256, HMAC, a comparison and randomness, from libcrypto.
+** digest/digest.c - SHA-256, HMAC, a comparison and randomness, from libcrypto.
 */
-#include "digest.h"
+#include "digest/digest.h"
 
 #include <limits.h>
 

@@ -1,8 +1,9 @@
 /*
-** digest.h - SHA-256, HMAC, a comparison and randomness, from libcrypto.
+** digest/digest.h - SHA-256, HMAC, a comparison and randomness, from libcrypto.
 **
 ** Only one-shot calls are used and no struct of libcrypto is kept, so the same
-** object works with 1.1.1 and 3, whichever the process has loaded.
+** object works with 1.1.1 and 3, whichever the process has loaded. The caller
+** owns all memory. Any thread may call these functions.
 */
 #ifndef KLAVIYO_DIGEST_H
 #define KLAVIYO_DIGEST_H

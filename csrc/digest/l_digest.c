@@ -8,7 +8,7 @@
 #include <openssl/crypto.h>
 
 #include "lua/build.h"
-#include "digest.h"
+#include "digest/digest.h"
 
 #define MAX_RANDOM 1024
 

@@ -2,7 +2,8 @@
 ** http/background_stats.h - counters of background requests: requests that this
 ** process submits without waiting for their responses (tracked events).
 **
-** Every function takes the lock of the counters, so any thread may call it.
+** Every function takes the lock of the counters, so any thread may call it. The
+** results are copies, which the caller owns.
 */
 #ifndef KLAVIYO_BACKGROUND_STATS_H
 #define KLAVIYO_BACKGROUND_STATS_H

@@ -1,5 +1,8 @@
 /*
 ** http/completions.h - a list of the serials of completed transfers.
+**
+** The struct that contains the list owns its memory. One thread at a time may
+** use it: the loop's thread, or the one that holds the queue's lock.
 */
 #ifndef KLAVIYO_COMPLETIONS_H
 #define KLAVIYO_COMPLETIONS_H

@@ -3,8 +3,8 @@
 ** must not be used for another request.
 **
 ** libcurl calls back when it opens or closes a socket, and passes the addresses
-** of both ends before it sends a request. Only the thread that runs the multi
-** handle uses these functions.
+** of both ends before it sends a request. The loop owns the list and libcurl
+** the sockets. Only the loop's thread uses these functions.
 */
 #ifndef KLAVIYO_CONNECTIONS_H
 #define KLAVIYO_CONNECTIONS_H

@@ -1,5 +1,7 @@
 /*
 ** http/headers.h - the header fields of requests and responses.
+**
+** The caller owns lists and blocks. Any thread may call these functions.
 */
 #ifndef KLAVIYO_HEADERS_H
 #define KLAVIYO_HEADERS_H
@@ -16,7 +18,8 @@ typedef enum header_status {
   HEADER_BAD_VALUE /* has a control character (CR, LF, ...) */
 } header_status;
 
-/* Adds "name: value" to a header list of libcurl. */
+/* Adds "name: value" to a header list of libcurl, which is unchanged if that
+** fails. */
 header_status headers_add (struct curl_slist **list, const char *name,
                            const char *value, size_t value_size);
 

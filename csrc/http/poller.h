@@ -2,6 +2,9 @@
 ** http/poller.h - waits for libcurl's sockets. There are two implementations:
 ** poller_epoll.c for Linux, and poller_portable.c for other systems (and for
 ** builds with -DKLAVIYO_PORTABLE).
+**
+** The loop owns its poller. Only the loop's thread calls these functions, but
+** any thread may call poller_wake.
 */
 #ifndef KLAVIYO_POLLER_H
 #define KLAVIYO_POLLER_H

@@ -3,8 +3,10 @@
 ** shares with other requests.
 **
 ** Settings (header fields, limits, TLS options) are created once and reference
-** counted. The rest is copied, so that a request may outlive its caller and may
-** be sent again.
+** counted: each request holds one reference. They are constant once a request
+** has them, so that any thread may read them. The rest is copied, so that a
+** request may outlive its caller and may be sent again. A transfer owns its
+** request; transfer.h says which thread may touch it.
 */
 #ifndef KLAVIYO_REQUEST_H
 #define KLAVIYO_REQUEST_H
@@ -16,7 +18,7 @@
 #include "http/libcurl.h"
 
 typedef struct settings {
-  int references;
+  int references;                  /* atomic */
   unsigned long id;                /* unique in this process */
   struct curl_slist *headers;      /* for requests without a body */
   struct curl_slist *body_headers; /* for requests with a body */
@@ -30,7 +32,8 @@ typedef struct settings {
   char *ca_file;             /* NULL: libcurl's default */
 } settings;
 
-settings *settings_new (void); /* NULL: out of memory */
+/* Returns settings with one reference, the caller's; NULL: out of memory. */
+settings *settings_new (void);
 void settings_release (settings *s);
 
 /* Adds a header field to every request with these settings. */
@@ -51,7 +54,7 @@ typedef struct part {
 } part;
 
 typedef struct request {
-  settings *settings;
+  settings *settings; /* one reference */
   char *method;
   char *url;
   char *body; /* NULL: no body */

@@ -1,7 +1,9 @@
 /*
 ** http/response.h - the response of a transfer.
 **
-** libcurl's callbacks copy bytes here and do nothing else.
+** libcurl's callbacks copy bytes here and do nothing else. A transfer owns its
+** response, and the response its buffers; transfer.h says which thread may
+** touch it.
 */
 #ifndef KLAVIYO_RESPONSE_H
 #define KLAVIYO_RESPONSE_H
@@ -32,9 +34,9 @@ typedef struct response {
   bool head_done; /* the empty line was received */
   bool too_large;
   bool no_memory;
-  CURL *easy; /* of the current attempt */
-  connections *connections;
-  connection *connection; /* that the request is sent on; NULL: not known */
+  CURL *easy;               /* of the current attempt; not owned */
+  connections *connections; /* the loop's */
+  connection *connection;   /* that the request is sent on; NULL: not known */
   unsigned long connection_id; /* differs once it is closed */
   bool started;                /* libcurl began to send the request */
   long sent_before;            /* bytes sent to a proxy before the request */

@@ -1,6 +1,6 @@
 /*
-** http/retry.h - whether a request is sent again, and when. Pure functions, but
-** for a random number.
+** http/retry.h - whether a request is sent again, and when. The decision
+** depends on its arguments and a random number only; any thread may ask for it.
 */
 #ifndef KLAVIYO_RETRY_H
 #define KLAVIYO_RETRY_H

@@ -1,5 +1,8 @@
 /*
 ** http/timers.h - timers in a heap, the earliest on top.
+**
+** The heap points to timers and does not own them: an object must clear its
+** timer before it is freed. Only the event loop's thread uses them.
 */
 #ifndef KLAVIYO_TIMERS_H
 #define KLAVIYO_TIMERS_H

@@ -28,7 +28,8 @@ typedef enum wait_reason {
 
 /*
 ** A transfer is reference counted: the caller holds one reference, and the
-** event loop another from submit to the end.
+** event loop another from submit to the end. It owns what its fields point to,
+** but for what the comments below name.
 */
 typedef struct transfer {
   int references; /* atomic: any thread */
@@ -50,19 +51,23 @@ typedef struct transfer {
   bool watched;   /* its end signals the poller */
   bool cancelled; /* the loop's thread was asked to cancel it */
 
-  /* Protected by the lock of the loop's thread. */
+  /* The links of two lists of the loop's thread, protected by its lock. Each
+     list holds a reference to the transfers in it. */
   struct transfer *next_posted, *next_cancelled;
 
   /* Of the thread that runs the event loop, until 'done' is set. From then on
-     nothing changes, and the submitting thread may read them. */
+     nothing changes, and the submitting thread may read them. The last thread
+     that releases the transfer frees them. */
   request request;
   response response;
   attempt *attempts; /* owned; 'attempt_count' of them */
   int attempt_count;
   bool maybe_sent; /* the service may have received it */
 
-  /* Of the thread that runs the event loop alone. */
-  CURL *easy;            /* NULL: not running */
+  /* Of the thread that runs the event loop alone. The queue's list and the
+     loop's heap point to 'node' and 'timer': both are unlinked before the loop
+     releases the transfer. */
+  CURL *easy;            /* from the loop's pool while it runs; NULL: not */
   queue_node node;       /* in the request queue while it waits there */
   timer timer;           /* a deadline, a retry or the watchdog */
   bool delayed;          /* the timer is that of a retry */

@@ -1,6 +1,8 @@
 /*
-** json/reader.h - reads a JSON text (RFC 8259) value by value. It allocates
-** nothing: names and strings point into the text.
+** json/reader.h - reads a JSON text (RFC 8259) value by value.
+**
+** It allocates nothing: names and strings point into the text, which the caller
+** owns. One thread at a time may use a reader.
 */
 #ifndef KLAVIYO_JSON_READER_H
 #define KLAVIYO_JSON_READER_H

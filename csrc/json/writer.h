@@ -1,6 +1,8 @@
 /*
 ** json/writer.h - writes strings and numbers for JSON and for filters: exactly,
 ** in any locale.
+**
+** The caller owns what these functions write to. Any thread may call them.
 */
 #ifndef KLAVIYO_JSON_H
 #define KLAVIYO_JSON_H

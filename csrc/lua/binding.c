@@ -71,12 +71,14 @@ static int free_scratch (lua_State *L) {
 
 
 static scratch *new_scratch (lua_State *L) {
+  scratch *s;
   if (luaL_newmetatable(L, SCRATCH)) {
     lua_pushcfunction(L, free_scratch);
     lua_setfield(L, -2, "__gc");
   }
   lua_pop(L, 1);
-  return binding_new(L, SCRATCH, sizeof(scratch));
+  s = binding_new(L, SCRATCH, sizeof(*s));
+  return s;
 }
 
 

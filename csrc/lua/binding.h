@@ -1,7 +1,12 @@
 /*
 ** lua/binding.h - the binding layer above the plain C layer: userdata and
 ** functions for Lua 5.4, Lua 5.1 and LuaJIT from one source. It uses only the
-** part of Lua's C API that all of them share. No lua_State is stored.
+** part of Lua's C API that all of them share. No lua_State is stored: only the
+** thread of a Lua state runs these functions.
+**
+** A userdata holds a reference to its object or owns it, and its __gc releases
+** it. Functions that need memory of Lua may raise an error: whatever they hold
+** then must be in a userdata already.
 */
 #ifndef KLAVIYO_BINDING_H
 #define KLAVIYO_BINDING_H
@@ -25,13 +30,17 @@ void binding_functions (lua_State *L, const function *list);
 ** metamethods. Leaves the stack as it was. */
 void binding_class (lua_State *L, const char *class, const function *list);
 
-/* Pushes the scratch buffer of the running function, emptied. The function owns
-** it until it gives the slot back: wherever Lua may collect garbage, a
+/* Pushes a userdata with the scratch buffer of the running function, emptied,
+** and returns the buffer. The function owns it until it gives it back by the
+** stack index of the userdata: wherever Lua may collect garbage, a
 ** finalizer may call the same function and then gets another buffer. If an
 ** error is raised meanwhile, the garbage collector frees the buffer. */
 buffer *binding_scratch (lua_State *L);
+
+/* Leaves the stack as it was. */
 void binding_give_back (lua_State *L, int index);
 
+/* Pushes the bytes of a buffer as a string. */
 void binding_push (lua_State *L, const buffer *b);
 
 /* Pushes a new userdata of a class and returns it, all zero, which means
@@ -41,6 +50,7 @@ void *binding_new (lua_State *L, const char *class, size_t size);
 /* Pushes a list of the serials. */
 void binding_serials (lua_State *L, const long *serials, size_t count);
 
+/* Raises an error, and does not return. */
 int binding_no_memory (lua_State *L);
 
 /* Pushes nil and the message, and returns 2. */

@@ -1,6 +1,7 @@
 /*
 ** lua/bindings.h - registration of the bindings: each register_ function sets
-** the functions of one file in the module table on the top of the stack.
+** the functions of one file in the module table on the top of the stack, and
+** leaves the stack as it was.
 */
 #ifndef KLAVIYO_BINDINGS_H
 #define KLAVIYO_BINDINGS_H
@@ -22,7 +23,9 @@ void register_completion_queue (lua_State *L);
 void register_file_lock (lua_State *L);
 void register_state (lua_State *L);
 
-/* Arguments that the bindings of another file create. */
+/* These return the object of a userdata that another file's bindings create, or
+** raise an error; the stack stays as it was. The userdata keeps its reference:
+** the object is valid while the userdata is on the stack. */
 settings *check_settings (lua_State *L, int index);
 request_queue *check_request_queue (lua_State *L, int index);
 completion_queue *opt_completion_queue (lua_State *L,

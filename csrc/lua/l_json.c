@@ -11,13 +11,12 @@
 #include "json/writer.h"
 
 #define MAX_DEPTH 1000
-#define MAX_INSERTED 16 /* names sorted by insertion */
-#define MAX_STACK_DEPTH                                                        \
-  20 /* below this depth members use a table, not the stack */
+#define MAX_INSERTED 16    /* names sorted by insertion */
+#define MAX_STACK_DEPTH 20 /* deeper members use a table, not the stack */
 #define MAX_SHOWN_KEYS 20
 
 /* the arguments of core.encode, and its scratch buffer */
-enum { VALUE = 1, ARRAY, EMPTY_ARRAY, EMPTY, OTHER, SCRATCH };
+enum argument { VALUE = 1, ARRAY, EMPTY_ARRAY, EMPTY, OTHER, SCRATCH };
 
 /* A table on the path to the current value. */
 typedef struct level {
@@ -341,7 +340,7 @@ static bool write_few (lua_State *L, buffer *out, int table, level *here) {
 
 
 /* What the metatable on the top says about its table. */
-typedef enum { PLAIN, LIST, CONVERTED } kind;
+typedef enum kind { PLAIN, LIST, CONVERTED } kind;
 
 static kind kind_of (lua_State *L) {
   if (lua_rawequal(L, -1, ARRAY) || lua_rawequal(L, -1, EMPTY_ARRAY))

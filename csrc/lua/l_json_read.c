@@ -28,14 +28,14 @@ typedef struct ends_of_name {
 } ends_of_name;
 
 typedef struct kept_name {
-  ends_of_name completions;
+  ends_of_name ends;
   unsigned char room; /* size + 1; 0: empty */
   char middle[MAX_NAME - 16];
 } kept_name;
 
 /* upvalues after the scratch buffer, and their stack slots */
-enum { NAME_BYTES = 2, NAME_STRINGS, ARRAY, BIG, UPVALUES = BIG };
-enum { TEXT = 1, SCRATCH = UPVALUES + 1 };
+enum upvalue { NAME_BYTES = 2, NAME_STRINGS, ARRAY, BIG, UPVALUES = BIG };
+enum stack_slot { TEXT = 1, SCRATCH = UPVALUES + 1 };
 
 /* An object or list that is being read. */
 typedef struct level {
@@ -69,38 +69,37 @@ static void push_unescaped (lua_State *L, buffer *scratch,
 
 
 static ends_of_name ends_of (const char *name, size_t size) {
-  ends_of_name completions = {0, 0};
+  ends_of_name ends = {0, 0};
   if (size >= 8) {
-    memcpy(&completions.first, name, 8);
-    memcpy(&completions.last, name + size - 8, 8);
+    memcpy(&ends.first, name, 8);
+    memcpy(&ends.last, name + size - 8, 8);
   }
   else if (size >= 4) {
     uint32_t half;
     memcpy(&half, name, 4);
-    completions.first = half;
+    ends.first = half;
     memcpy(&half, name + size - 4, 4);
-    completions.last = half;
+    ends.last = half;
   }
   else if (size > 0) {
-    completions.first = (unsigned char)name[0];
-    completions.last = (unsigned)(unsigned char)name[size / 2] << 8 |
-                       (unsigned char)name[size - 1];
+    ends.first = (unsigned char)name[0];
+    ends.last = (unsigned)(unsigned char)name[size / 2] << 8 |
+                (unsigned char)name[size - 1];
   }
-  return completions;
+  return ends;
 }
 
 
-static unsigned place_of (const ends_of_name *completions, size_t size) {
-  uint64_t mixed = completions->first ^ completions->last << 1 ^ size;
+static unsigned slot_of (const ends_of_name *ends, size_t size) {
+  uint64_t mixed = ends->first ^ ends->last << 1 ^ size;
   return (unsigned)(mixed * UINT64_C(0x9E3779B97F4A7C15) >> 40) & (NAMES - 1);
 }
 
 
-static bool is_kept (const kept_name *kept, const ends_of_name *completions,
+static bool is_kept (const kept_name *kept, const ends_of_name *ends,
                      const json_text *name) {
-  return kept->room == name->size + 1 &&
-         kept->completions.first == completions->first &&
-         kept->completions.last == completions->last &&
+  return kept->room == name->size + 1 && kept->ends.first == ends->first &&
+         kept->ends.last == ends->last &&
          (name->size <= 16 ||
           memcmp(kept->middle, name->bytes + 8, name->size - 16) == 0);
 }
@@ -110,7 +109,7 @@ static bool is_kept (const kept_name *kept, const ends_of_name *completions,
 ** and reading the string, or between writing the string and its entry. */
 static void push_name (lua_State *L, decoding *d) {
   const json_text *name = &d->json.name;
-  ends_of_name completions;
+  ends_of_name ends;
   kept_name *kept;
   unsigned at;
   if (name->has_escapes) {
@@ -121,10 +120,10 @@ static void push_name (lua_State *L, decoding *d) {
     lua_pushlstring(L, name->bytes, name->size);
     return;
   }
-  completions = ends_of(name->bytes, name->size);
-  at = place_of(&completions, name->size);
+  ends = ends_of(name->bytes, name->size);
+  at = slot_of(&ends, name->size);
   kept = &d->names[at];
-  if (is_kept(kept, &completions, name)) {
+  if (is_kept(kept, &ends, name)) {
     lua_rawgeti(L, NAME_STRINGS, (int)at + 1);
     return;
   }
@@ -132,7 +131,7 @@ static void push_name (lua_State *L, decoding *d) {
   lua_pushvalue(L, -1);
   lua_rawseti(L, NAME_STRINGS, (int)at + 1); /* this slot is in use already */
   kept->room = (unsigned char)(name->size + 1);
-  kept->completions = completions;
+  kept->ends = ends;
   if (name->size > 16)
     memcpy(kept->middle, name->bytes + 8, name->size - 16);
 }

@@ -72,7 +72,7 @@ static long new_serial (void) {
 static ticket *spare_ticket (lua_State *L) {
   const ticket *left = lua_touserdata(L, lua_upvalueindex(1));
   if (left == NULL || left->finalized)
-    return binding_new(L, TICKET, sizeof(ticket));
+    return binding_new(L, TICKET, sizeof(*left));
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_pushnil(L);
   lua_replace(L, lua_upvalueindex(1));

@@ -1,10 +1,10 @@
 /*
-** checkpoint.c - a thread that waits for the disk instead of the writer.
+** outbox/checkpoint.c - a thread that waits for the disk instead of the writer.
 **
 ** No thread may be inside SQLite during a fork: its mutexes would stay locked
 ** in the child. So all such threads work under one mutex, which a fork takes.
 */
-#include "checkpoint.h"
+#include "outbox/checkpoint.h"
 
 #include <pthread.h>
 #include <signal.h>

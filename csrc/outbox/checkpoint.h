@@ -1,6 +1,9 @@
 /*
-** checkpoint.h - a thread that copies a database's log into the database, so
-** that it waits for the disk instead of the thread that writes.
+** outbox/checkpoint.h - a thread that copies a database's log into the
+** database, so that it waits for the disk instead of the thread that writes.
+**
+** A store owns its checkpointer. The thread that uses the store calls these
+** functions.
 */
 #ifndef KLAVIYO_OUTBOX_CHECKPOINT_H
 #define KLAVIYO_OUTBOX_CHECKPOINT_H

@@ -1,7 +1,7 @@
 /*
-** database.c - a file of SQLite, with its last error message.
+** outbox/database.c - a file of SQLite, with its last error message.
 */
-#include "database.h"
+#include "outbox/database.h"
 
 #include <errno.h>
 #include <fcntl.h>

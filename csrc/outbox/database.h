@@ -1,5 +1,8 @@
 /*
-** database.h - a file of SQLite, with its last error message.
+** outbox/database.h - a file of SQLite, with its last error message.
+**
+** The struct that contains a database owns it, and its statements. One thread
+** at a time may use it, and never a forked child.
 */
 #ifndef KLAVIYO_OUTBOX_DATABASE_H
 #define KLAVIYO_OUTBOX_DATABASE_H
@@ -10,7 +13,7 @@
 
 #include <sqlite3.h>
 
-#include "store.h"
+#include "outbox/store.h"
 
 #define DATABASE_MESSAGE_SIZE 256
 

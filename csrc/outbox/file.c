@@ -1,7 +1,7 @@
 /*
-** file.c - the file of one slot: opens, creates or quarantines it.
+** outbox/file.c - the file of one slot: opens, creates or quarantines it.
 */
-#include "inside.h"
+#include "outbox/inside.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,18 +1,19 @@
 /*
-** inside.h - the struct of a store, for the sources that implement it.
+** outbox/inside.h - the struct of a store, for the sources that implement it.
+** The thread that uses the store alone touches it.
 */
 #ifndef KLAVIYO_OUTBOX_INSIDE_H
 #define KLAVIYO_OUTBOX_INSIDE_H
 
-#include "checkpoint.h"
-#include "database.h"
+#include "outbox/checkpoint.h"
+#include "outbox/database.h"
 #include "outbox/rejected.h"
-#include "slot.h"
-#include "store.h"
+#include "outbox/slot.h"
+#include "outbox/store.h"
 
 #define STORE_PAGE_SIZE 4096
 
-typedef enum {
+typedef enum statement {
   ADD,
   READ,
   NTH,
@@ -24,6 +25,7 @@ typedef enum {
   STATEMENTS
 } statement;
 
+/* A store owns all that its fields point to. */
 struct store {
   slot *slot;
   char *base;

@@ -13,10 +13,10 @@
 #include <sqlite3.h>
 
 #include "lua/build.h"
-#include "database.h"
+#include "outbox/database.h"
 #include "outbox/rejected.h"
-#include "slot.h"
-#include "store.h"
+#include "outbox/slot.h"
+#include "outbox/store.h"
 
 #define STORE "klaviyo.outbox.store"
 #define REJECTED "klaviyo.outbox.rejected"

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "database.h"
+#include "outbox/database.h"
 
 #define KIND 0x4b6c7672 /* "Klvr" */
 
@@ -15,7 +15,7 @@ static const char tables[] =
     " unique_id TEXT NOT NULL UNIQUE, revision TEXT NOT NULL,"
     " time INTEGER NOT NULL, payload TEXT NOT NULL, reason TEXT NOT NULL)";
 
-typedef enum { ADD, TRIM, NEXT, STATEMENTS } statement;
+typedef enum statement { ADD, TRIM, NEXT, STATEMENTS } statement;
 
 static const char *const texts[STATEMENTS] = {
     "INSERT OR REPLACE INTO rejected (unique_id, revision, time, payload, "

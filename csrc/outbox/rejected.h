@@ -1,11 +1,12 @@
 /*
 ** outbox/rejected.h - the events of a slot that the service rejected.
-** They are in a file of their own, which other processes may read, too.
+** They are in a file of their own, which other processes may read, too. The one
+** that opens it owns it. One thread at a time may use it.
 */
 #ifndef KLAVIYO_OUTBOX_REJECTED_H
 #define KLAVIYO_OUTBOX_REJECTED_H
 
-#include "store.h"
+#include "outbox/store.h"
 
 typedef struct rejected rejected;
 

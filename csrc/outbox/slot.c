@@ -1,7 +1,8 @@
 /*
-** slot.c - a slot of an outbox's folder, held by one running process at a time.
+** outbox/slot.c - a slot of an outbox's folder, held by one running process at
+** a time.
 */
-#include "slot.h"
+#include "outbox/slot.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,10 +1,12 @@
 /*
-** slot.h - a slot of an outbox's folder, held by one running process at a time.
+** outbox/slot.h - a slot of an outbox's folder, held by one running process at
+** a time.
 **
 ** A slot is an open file with an exclusive lock, which the system releases when
 ** the process ends, however it ends. A forked child holds none of its parent's
 ** slots and cannot take them, even once they are free: SQLite must not open a
-** file in a process that inherited it open from a fork.
+** file in a process that inherited it open from a fork. The store that takes a
+** slot owns it. Any thread may call these functions for different slots.
 */
 #ifndef KLAVIYO_OUTBOX_SLOT_H
 #define KLAVIYO_OUTBOX_SLOT_H

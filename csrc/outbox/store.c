@@ -1,7 +1,7 @@
 /*
-** store.c - the file of one slot, in SQLite: what goes into it, and out.
+** outbox/store.c - the file of one slot, in SQLite: what goes into it, and out.
 */
-#include "inside.h"
+#include "outbox/inside.h"
 
 #include <string.h>
 

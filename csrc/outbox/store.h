@@ -1,8 +1,9 @@
 /*
-** store.h - the file of one slot: waiting events, in SQLite.
+** outbox/store.h - the file of one slot: waiting events, in SQLite.
 **
 ** An event for which store_add returned STORE_OK survives the end of the
-** process, however it ends; with 'full' also a failure of the machine.
+** process, however it ends; with 'full' also a failure of the machine. The
+** caller owns the store. One thread at a time may use it.
 */
 #ifndef KLAVIYO_OUTBOX_STORE_H
 #define KLAVIYO_OUTBOX_STORE_H
@@ -15,7 +16,7 @@
 
 typedef struct store store;
 
-typedef enum {
+typedef enum store_status {
   STORE_OK,
   STORE_NONE,      /* there is no such file or row */
   STORE_BUSY,      /* another process holds the slot */

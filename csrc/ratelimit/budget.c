@@ -143,7 +143,7 @@ static bool read_entries (budget *b, rate_limit_file *from, long lock_ms,
   for (i = 0; i < n; i++) {
     b->positions[i] =
         rate_limit_file_read(from, list[i].key, now, b->positions, i,
-                             &b->entries[i].head, sizeof(usage), why);
+                             &b->entries[i].head, sizeof(b->entries[i]), why);
     if (b->positions[i] == 0) {
       rate_limit_file_unlock(from);
       return false;
@@ -216,7 +216,7 @@ static bool write_entries (budget *b, rate_limit_file *to, int n,
   int i;
   for (i = 0; i < n; i++)
     if (!rate_limit_file_write(to, b->positions[i], &b->entries[i].head,
-                               sizeof(usage), why))
+                               sizeof(b->entries[i]), why))
       return false;
   return true;
 }

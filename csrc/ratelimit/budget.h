@@ -7,7 +7,8 @@
 ** budget counts it from its start until a whole window after its response: then
 ** no window of the service can contain more requests than the limit allows.
 **
-** Any thread may call these functions; a process-wide lock protects them.
+** Any thread may call these functions; a process-wide lock protects them. A
+** budget is reference counted, and owns its file.
 */
 #ifndef KLAVIYO_BUDGET_H
 #define KLAVIYO_BUDGET_H
@@ -22,8 +23,8 @@
 typedef struct budget budget;
 
 /* Opens the budget in a file, or in the memory of this process if 'path' is
-** NULL. With 'group', the group of the file's directory may use the file. On
-** failure returns NULL and sets '*why'. */
+** NULL. With 'group', the group of the file's directory may use the file.
+** Returns one reference, the caller's; or NULL and sets '*why'. */
 budget *budget_open (const char *path, bool group, const char **why);
 budget *budget_share (budget *b);
 void budget_release (budget *b);

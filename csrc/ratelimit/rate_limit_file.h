@@ -2,7 +2,8 @@
 ** ratelimit/rate_limit_file.h - records by key, in a file that the processes of
 ** a machine share, or in the memory of this process.
 **
-** One thread at a time may use a file: budget.c holds its lock.
+** A budget owns its file. One thread at a time may use it: budget.c holds its
+** lock.
 */
 #ifndef KLAVIYO_RATE_LIMIT_FILE_H
 #define KLAVIYO_RATE_LIMIT_FILE_H

@@ -1,5 +1,7 @@
 /*
 ** ratelimit/usage.h - the used part of the limits of one account and operation.
+**
+** Pure functions on a record that the caller owns and has locked.
 */
 #ifndef KLAVIYO_USAGE_H
 #define KLAVIYO_USAGE_H

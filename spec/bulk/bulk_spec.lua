@@ -352,7 +352,7 @@ describe("klaviyo.bulk", function()
 
     it("ends the import if every record is rejected without a pointer", function()
       local client = service {answer = function()
-        return nil, api_error(400)
+        return nil, api_error(400, {{detail = "no"}})
       end}
       local _, err = import(client, "profiles", people(10000))
       assert.equal(400, err.status)

@@ -103,7 +103,7 @@ end
 local function check_hash(where, hash)
   if type(hash) ~= "string" or #hash ~= 64 or hash:find("%X") then
     usage_error.raise("%s: token_sha256 must be the 64 hexadecimal digits of the "
-      .. "token's SHA-256 (printf %%s TOKEN | sha256sum)", where)
+      .. "token's SHA-256 (printf %%s TOKEN | openssl dgst -sha256)", where)
   end
   return hash:lower()
 end

@@ -50,6 +50,8 @@ describe("the sandbox's handler", function()
         {answer("GET", "/api/lists", nil, {revision = false})})
       assert.same({400, "invalid"},
         {answer("GET", "/api/lists", nil, {revision = "latest"})})
+      assert.same({400, "invalid"},
+        {answer("GET", "/api/lists", nil, {revision = "2020-01-01"})})
     end)
 
     it("a date between two revisions as the earlier one", function()

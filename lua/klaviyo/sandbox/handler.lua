@@ -84,8 +84,12 @@ local function revision_of(text)
     error_response.throw(400, "invalid", ("'%s' is not a valid revision: the format "
       .. "is YYYY-MM-DD[.suffix]."):format(text), {pointer = "/data/"})
   end
-  return operations.revision(text) or error_response.throw(400, "invalid",
-    ("Unknown revision %s."):format(text), {pointer = "/data/"})
+  local revision = operations.revision(text)
+  if not revision or text < operations.revisions()[1] then
+    error_response.throw(400, "invalid",
+      ("Unknown revision %s."):format(text), {pointer = "/data/"})
+  end
+  return revision
 end
 
 local function route(revision, method, path)

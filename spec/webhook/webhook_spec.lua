@@ -185,7 +185,7 @@ describe("webhook.verify, with several secrets", function()
   end)
 
   it("raises if there are none, both, or one is not a secret", function()
-    raises("webhook.verify: secret is missing: the secret_key that", webhook.verify, without(arguments(), "secret"))
+    raises("webhook.verify: secret is missing; pass the secret_key", webhook.verify, without(arguments(), "secret"))
     raises("webhook.verify: set secret or secrets, not both", webhook.verify, arguments {secrets = {SECRET}})
     raises("secrets must be a list of one string or more, not an empty table", webhook.verify,
       without(arguments {secrets = {}}, "secret"))

@@ -30,7 +30,7 @@ function M.secrets(call, options)
   if options.secret and options.secrets then
     usage_error.raise("%s: set secret or secrets, not both", call)
   elseif not options.secret and not options.secrets then
-    usage_error.raise("%s: secret is missing: the secret_key that the webhook was "
+    usage_error.raise("%s: secret is missing; pass the secret_key that the webhook was "
       .. "created with", call)
   end
   return options.secrets or {options.secret}

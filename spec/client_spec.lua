@@ -193,10 +193,11 @@ describe("a client", function()
     local dates = {}
     for _, revision in ipairs(klaviyo.revisions()) do
       dates[#dates + 1] = revision.date
+      local sent = revision.date:gsub("%.pre$", "") -- lists are stable
       assert(fixture:new_client({ revision = revision.date }):call("get_lists"))
-      assert.equal(revision.date, fixture:latest().headers.revision)
+      assert.equal(sent, fixture:latest().headers.revision)
       assert(fixture.client:call("get_lists", nil, { revision = revision.date }))
-      assert.equal(revision.date, fixture:latest().headers.revision)
+      assert.equal(sent, fixture:latest().headers.revision)
     end
     assert.equal("2024-10-15", dates[1])
   end)

@@ -1,150 +1,200 @@
 --- Generates the data files of one revision from its OpenAPI document:
 ---
----   lua5.4 tools/revision.lua SPEC.json lua/klaviyo/operations/revisions
+---   lua5.4 tools/revision.lua DOCUMENT.json lua/klaviyo/operations/revisions [DATE]
 ---
 --- writes DATE.lua there, and schemas/DATE.lua, which a program loads when it
---- sends a document. The files contain the differences from the previous revision
---- in lua/klaviyo/operations/revisions/index.lua, so generate revisions in the
---- order of their dates. They contain names and numbers, but not descriptions.
+--- sends a document. The files of a stable revision contain the differences from the
+--- previous one in lua/klaviyo/operations/revisions/index.lua, so generate revisions
+--- in the order of their dates. A beta revision follows its stable date.
+---
+--- With a date, the document is that of a beta revision: the files contain the
+--- operations of it that become stable on that date, as far as is known. They are
+--- used until there is a document of that date.
 
 local home = arg[0]:match("^(.*)[/\\][^/\\]*$") or "."
-package.path = home .. "/?.lua;" .. home .. "/../lua/?.lua;" .. home .. "/../lua/?/init.lua;" .. package.path
+package.path = home .. "/../lua/?.lua;" .. home .. "/../lua/?/init.lua;" .. package.path
 
-local json = require "cjson"
+local documents = require "klaviyo.openapi.document"
+local index = require "klaviyo.operations.revisions.index"
+local operations = require "klaviyo.operations"
+local sections = require "klaviyo.openapi.sections"
 local tables = require "klaviyo.util.tables"
-local operations = require "revision_operation"
-local schemas = require "revision_schema"
 
-json.decode_max_depth(1000)
+local usage = "usage: revision.lua DOCUMENT.json DIRECTORY [DATE]"
+local path, directory, stable_date = arg[1], arg[2], arg[3]
+assert(path and directory, usage)
 
--- Returns the lists of sparse fields, named by their type: the list that most
--- operations have is named by the type alone, others have a number too.
-local function field_lists(spec)
-  local by_type = {}
-  for _, item in pairs(spec.paths) do
-    for _, operation in pairs(item) do
-      for _, parameter in ipairs(operation.parameters or {}) do
-        local kind = parameter.name:match("^fields%[(.+)%]$")
-        if kind then
-          local text = schemas.words(parameter.schema.items.enum)
-          local uses = by_type[kind] or {}
-          by_type[kind] = uses
-          uses[text] = (uses[text] or 0) + 1
-        end
-      end
-    end
-  end
-  local lists = {lines = {}, names = {}}
-  for kind, uses in pairs(by_type) do
-    local texts = tables.sorted(uses)
-    table.sort(texts, function(a, b)
-      if uses[a] ~= uses[b] then
-        return uses[a] > uses[b]
-      end
-      return a < b
-    end)
-    for i, text in ipairs(texts) do
-      local name = i == 1 and kind or kind .. "." .. i
-      lists.lines[name] = text
-      lists.names[kind .. "=" .. text] = name
-    end
-  end
-  function lists:name(kind, values)
-    return self.names[kind .. "=" .. schemas.words(values)]
-  end
-  return lists
+local file = assert(io.open(path, "rb"))
+local text = file:read("*a")
+file:close()
+local made, problem = documents.read(text)
+if not made then
+  error(path .. ": " .. problem, 0)
 end
 
-local METHODS = {get = true, post = true, patch = true, delete = true,
-  put = true}
-
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read("*a")
-  file:close()
-  return json.decode(text)
-end
-
-local function sections(spec)
-  local writer = schemas.new(spec)
-  local lists = field_lists(spec)
-  local lines = {}
-  for path, item in pairs(spec.paths) do
-    for method, operation in pairs(item) do
-      assert(METHODS[method], method)
-      lines[operation.operationId] = operations.line(writer, method, path,
-        operation, lists)
-    end
-  end
-  return {operations = lines, fields = lists.lines, schemas = writer.lines}
-end
-
--- Returns the previous revision and its sections, or empty sections.
-local function predecessor(date)
-  local index = require "klaviyo.operations.revisions.index"
-  local before
+-- Returns the known revision before a date, or nil.
+local function before(date)
+  local found
   for _, known in ipairs(index) do
     if known < date then
-      before = known
+      found = known
     end
   end
-  if not before then
-    return nil, {operations = {}, fields = {}, schemas = {}}
-  end
-  return before, require("klaviyo.operations").revision(before):lines()
+  return found
 end
 
--- Adds the lines of a section that differ, as one long string.
-local function section(out, prefix, lines, before)
-  out[#out + 1] = prefix .. "[=["
-  for _, key in ipairs(tables.sorted(lines)) do
-    if lines[key] ~= before[key] then
-      out[#out + 1] = key .. " " .. lines[key]
+-- The operations of the beta revision that become stable: their descriptions name
+-- the date, or the changelog of the revision names their paths.
+local STABLE_PATHS = {"^/api/brand%-", "^/api/text%-messaging%-"}
+
+local function becomes_stable(line, description)
+  for _, pattern in ipairs(STABLE_PATHS) do
+    if line:match("^%u+ (%S+)"):find(pattern) then
+      return true
     end
   end
-  for _, key in ipairs(tables.sorted(before)) do
-    if not lines[key] then
-      out[#out + 1] = key .. " -"
+  return description:find("released in GA in our " .. stable_date .. " revision", 1,
+    true) ~= nil
+end
+
+local function descriptions()
+  local by_id = {}
+  for _, item in pairs(require("klaviyo.values.json").decode(text).paths) do
+    for _, operation in pairs(item) do
+      if type(operation) == "table" and operation.operationId then
+        by_id[operation.operationId] = operation.description or ""
+      end
     end
+  end
+  return by_id
+end
+
+local function list_of(lines)
+  local list = {}
+  for _, name in ipairs(tables.sorted(lines)) do
+    list[#list + 1] = lines[name]
+  end
+  return list
+end
+
+-- Keeps the operations that become stable, under their stable names, and the lines
+-- that they refer to.
+local function keep_stable()
+  local by_id, lines = descriptions(), {}
+  for id, line in pairs(made.operations) do
+    if becomes_stable(line, by_id[id]) then
+      local name = id:gsub("_beta$", "")
+      lines[name] = line:gsub(" alias=(%S+)", function(list)
+        local others = {}
+        for alias in list:gmatch("[^,]+") do
+          others[#others + 1] = alias ~= name and alias or nil
+        end
+        return #others > 0 and " alias=" .. table.concat(others, ",") or ""
+      end)
+    end
+  end
+  made.operations = lines
+  local used = table.concat(list_of(lines), "\n")
+  for name in pairs(made.fields) do
+    if not used:find("[=,]" .. name:gsub("%p", "%%%0") .. "%f[ ,\n]") then
+      made.fields[name] = nil
+    end
+  end
+end
+
+-- Keeps the schemas that operations refer to, directly or through others.
+local function keep_used_schemas()
+  local kept = {}
+  local function keep(line)
+    for name in line:gmatch("%f[%w]%u%w*Beta") do
+      if not kept[name] and made.schemas[name] then
+        kept[name] = made.schemas[name]
+        keep(kept[name])
+      end
+    end
+  end
+  for _, line in pairs(made.operations) do
+    keep(line)
+  end
+  made.schemas = kept
+end
+
+if stable_date then
+  keep_stable()
+  keep_used_schemas()
+  made.date = stable_date
+end
+
+local date = made.date
+local is_beta = date:find("%.pre$") ~= nil
+local follows
+if is_beta then
+  follows = date:match("^(.*)%.pre$")
+else
+  follows = before(date)
+end
+local previous = follows and operations.revision(follows):lines()
+  or {operations = {}, fields = {}, schemas = {}}
+
+-- Returns the lines of a section that the previous revision does not have, and the
+-- names that are removed.
+local function differing(name)
+  local lines, removed = {}, {}
+  for key, line in pairs(made[name]) do
+    if line ~= previous[name][key] then
+      lines[key] = line
+    end
+  end
+  if is_beta or stable_date then
+    removed = name == "operations"
+      and sections.replaced(previous.operations, made.operations) or {}
+  else
+    for _, key in ipairs(tables.sorted(previous[name])) do
+      if not made[name][key] then
+        removed[#removed + 1] = key
+      end
+    end
+  end
+  return lines, removed
+end
+
+local function add_section(out, prefix, name)
+  out[#out + 1] = prefix .. "[=["
+  for _, line in ipairs(sections.list(differing(name))) do
+    out[#out + 1] = line
   end
   out[#out + 1] = "]=]"
 end
 
-local function header(what, date, before)
+local function header(what)
   return {
     ("-- %s of %s%s."):format(what, date,
-      before and ": the differences from " .. before or ""),
+      follows and ": the differences from " .. follows or ""),
     "-- Generated by tools/revision.lua: do not edit. The format is described in",
     "-- klaviyo/operations/format.lua.",
   }
 end
 
-local function write(path, out)
-  local file = assert(io.open(path, "w"))
-  file:write(table.concat(out, "\n"), "\n")
-  file:close()
-  print(path)
+local function write(name, out)
+  local made_file = assert(io.open(name, "w"))
+  made_file:write(table.concat(out, "\n"), "\n")
+  made_file:close()
+  print(name)
 end
 
-local usage = "usage: revision.lua SPEC.json DIRECTORY"
-local spec = read(assert(arg[1], usage))
-local directory = assert(arg[2], usage)
-local date = spec.info.version
-local now = sections(spec)
-local before, then_ = predecessor(date)
-
-local out = header("The API", date, before)
+local out = header("The API")
 out[#out + 1] = ("return {\n  date = %q,"):format(date)
-if before then
-  out[#out + 1] = ("  follows = %q,"):format(before)
+if follows then
+  out[#out + 1] = ("  follows = %q,"):format(follows)
 end
 for _, name in ipairs {"operations", "fields"} do
-  section(out, ("  %s = "):format(name), now[name], then_[name])
+  add_section(out, ("  %s = "):format(name), name)
   out[#out] = out[#out] .. ","
 end
 out[#out + 1] = "}"
-write(("%s/%s.lua"):format(directory, date), out)
+local file_name = date:gsub("%.", "-")  -- a module's name has no other dot
+write(("%s/%s.lua"):format(directory, file_name), out)
 
-out = header("The request documents", date, before)
-section(out, "return ", now.schemas, then_.schemas)
-write(("%s/schemas/%s.lua"):format(directory, date), out)
+out = header("The request documents")
+add_section(out, "return ", "schemas")
+write(("%s/schemas/%s.lua"):format(directory, file_name), out)

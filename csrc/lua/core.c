@@ -30,6 +30,7 @@ OPEN_API int luaopen_klaviyo_core (lua_State *L) {
   register_ratelimit(L);
   register_completion_queue(L);
   register_file_lock(L);
+  register_folder(L);
   register_state(L);
   lua_pushstring(L, libcurl_version());
   lua_setfield(L, -2, "libcurl");

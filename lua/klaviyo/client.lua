@@ -15,6 +15,7 @@ local document = lazy_require "klaviyo.document.document"
 local errors = lazy_require "klaviyo.response.errors"
 local iterator = lazy_require "klaviyo.pagination.iterator"
 local map = lazy_require "klaviyo.tasks.map"
+local openapi = lazy_require "klaviyo.openapi"
 local resources = lazy_require "klaviyo.resources"
 local track = lazy_require "klaviyo.events.track"
 
@@ -30,6 +31,21 @@ local function wrap(values)
   return client
 end
 
+-- Adds the revision of the setting openapi. Returns the settings with its date,
+-- unless they name a revision.
+local function with_document(options)
+  local date, err = openapi.load(options.openapi)
+  if not date then
+    usage_error.raise("openapi: %s", tostring(err))
+  end
+  local own = {}
+  for name, value in pairs(options) do
+    own[name] = value
+  end
+  own.revision = options.revision or date
+  return own
+end
+
 --- Returns a client.
 ---@param options klaviyo.Settings|nil
 ---@return klaviyo.Client
@@ -37,6 +53,9 @@ function M.new(options)
   if options ~= nil and type(options) ~= "table" then
     usage_error.raise("klaviyo.new takes a table of settings, not %s",
       usage_error.kind(options))
+  end
+  if options and options.openapi then
+    options = with_document(options)
   end
   return wrap(settings.new(options))
 end

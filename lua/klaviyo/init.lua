@@ -37,6 +37,9 @@ local LATER = {
   --- Reads and writes JSON: encode, decode.
   json = {"klaviyo.json"},
 
+  --- The table of API operations: load, diff, describe.
+  operations = {"klaviyo.openapi"},
+
   --- Returns any value as readable text.
   dump = {"klaviyo.values.dump", "dump"},
 

@@ -16,6 +16,7 @@ local M = {}
 ---@field validate? boolean  false: names and types are not checked before a request is sent
 ---@field fall_forward? boolean  false: a call with a retired revision fails with 410; by default a later one is used
 ---@field on_warning? fun(message: string)  called with each warning; default: a line on stderr, or in nginx's log
+---@field openapi? string  the path of an OpenAPI document of Klaviyo: its revision is used, unless `revision` is set
 ---@field revision? string  default "2024-10-15"
 ---@field base_url? string  default "https://a.klaviyo.com"; the URL of a gateway up to, not including, /api.
 ---  Plain http to Klaviyo's hosts raises an error; plain http to another host causes one warning, unless it is loopback
@@ -120,6 +121,7 @@ local FIELDS = {
   auth_scheme = {type = "line"},
   company_id = {type = "text"},
   revision = {type = "text", default = "2024-10-15"},
+  openapi = {type = "text"},
   base_url = {type = "text", default = "https://a.klaviyo.com"},
   timeout = seconds(30),
   connect_timeout = seconds(5),

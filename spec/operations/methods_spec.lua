@@ -78,7 +78,13 @@ local function flat(op)
   if not op.body then
     return nil
   elseif op.body.style == "multipart" then
-    return {file = {data = "PNG", filename = "x.png"}}
+    local parts = {}
+    for name, part in pairs(op.body.parts) do
+      if part.required then
+        parts[name] = part.type == "file" and {data = "PNG", filename = "x.png"} or "x"
+      end
+    end
+    return parts
   end
   return sample.flat(op)
 end
@@ -138,7 +144,12 @@ end
 
 local ITERATORS = {each = true, pages = true}
 
-for _, date in ipairs(operations.revisions()) do
+local dates = operations.revisions()
+for _, date in ipairs(operations.betas()) do
+  dates[#dates + 1] = date
+end
+
+for _, date in ipairs(dates) do
   describe("revision " .. date, function()
     local revision = operations.revision(date)
     local client = klaviyo.new {

@@ -77,11 +77,17 @@ local function filters(spec)
   return next(out) and out
 end
 
-local function check_operation(op, expected)
+local function check_operation(op, expected, names)
   local spec = expected.spec
   assert.equal(expected.method, op.method)
   assert.equal(expected.path, op.path)
-  assert.same(sorted(spec["x-klaviyo-operation-aliases"]), sorted(op.aliases))
+  local aliases = {expected.id:match("^(.*)_beta$")}
+  for _, name in ipairs(spec["x-klaviyo-operation-aliases"] or {}) do
+    if not names[name] then  -- not the name of another operation
+      aliases[#aliases + 1] = name
+    end
+  end
+  assert.same(sorted(aliases), sorted(op.aliases))
   assert.same(sorted(spec["x-klaviyo-scopes"]), sorted(op.scopes))
   local limit = spec["x-klaviyo-ratelimit"]
   assert.same({limit.burst, limit.steady, limit.daily}, windows(op.limit))
@@ -119,7 +125,14 @@ local function check_operation(op, expected)
     max = size.maximum}, op.page and op.page.size)
 end
 
+local dates = operations.betas()
 for _, date in ipairs(operations.revisions()) do
+  if not operations.revision(date).is_lenient then  -- there is no document yet
+    dates[#dates + 1] = date
+  end
+end
+
+for _, date in ipairs(dates) do
   describe("the OpenAPI document of " .. date, function()
     local source = openapi.open(beside .. date .. ".json")
     if not source then
@@ -130,9 +143,18 @@ for _, date in ipairs(operations.revisions()) do
 
     it("agrees with the table of operations", function()
       local expected_operations = source:operations()
-      assert.equal(#expected_operations, #revision:names())
+      local own = 0
+      for _, id in ipairs(revision:names()) do
+        -- a beta revision has the stable operations, too
+        own = own + (revision:operation(id).revision and 0 or 1)
+      end
+      assert.equal(#expected_operations, own)
+      local names = {}
       for _, expected in ipairs(expected_operations) do
-        check_operation(revision:operation(expected.id), expected)
+        names[expected.id:gsub("_beta$", "")] = true
+      end
+      for _, expected in ipairs(expected_operations) do
+        check_operation(revision:operation(expected.id), expected, names)
       end
     end)
 

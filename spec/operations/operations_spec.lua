@@ -5,7 +5,13 @@ local script = require "spec.support.script"
 local COUNTS = {
   ["2024-10-15"] = 261, ["2025-01-15"] = 266, ["2025-04-15"] = 289,
   ["2025-07-15"] = 301, ["2025-10-15"] = 303, ["2026-01-15"] = 304,
-  ["2026-04-15"] = 309, ["2026-07-15"] = 345,
+  ["2026-04-15"] = 309, ["2026-07-15"] = 345, ["2026-10-15"] = 412,
+}
+
+-- beta revision → its own operations, in its OpenAPI document
+local BETAS = {
+  ["2025-07-15.pre"] = 9, ["2026-01-15.pre"] = 32, ["2026-04-15.pre"] = 126,
+  ["2026-07-15.pre"] = 148,
 }
 
 local first = operations.revision("2024-10-15")
@@ -54,6 +60,45 @@ describe("the table of operations", function()
       local revision = operations.revision(date)
       assert.equal(date, revision.date)
       assert.equal(count, #revision:names())
+    end
+  end)
+
+  it("has every operation of every beta revision, and the stable ones that it does not replace", function()
+    local dates = {}
+    for name, count in pairs(BETAS) do
+      dates[#dates + 1] = name
+      local revision, own = operations.revision(name), 0
+      local stable = name:gsub("%.pre$", "")
+      for _, id in ipairs(revision:names()) do
+        local op = revision:operation(id)
+        local plain = id:match("^(.*)_beta$")
+        if plain then
+          own = own + 1
+          assert.is_nil(op.revision)
+          assert.equal(op, revision:operation(plain))
+          assert.equal(op, revision:find(op.method, op.path))
+        else
+          assert.equal(stable, op.revision, id)
+          assert.equal(op.path, operations.revision(stable):operation(id).path)
+        end
+      end
+      assert.equal(count, own, name)
+    end
+    table.sort(dates)
+    assert.same(dates, operations.betas())
+  end)
+
+  it("knows of 2026-10-15 what betas and the changelog say", function()
+    local revision = operations.revision "2026-10-15"
+    assert.is_true(revision.is_lenient)
+    local logo = revision:operation "get_brand_logos"
+    assert.same({second = 10, minute = 150}, logo.limit)
+    assert.same({"brands:read"}, logo.scopes)
+    assert.same({second = 3, minute = 60}, revision:operation("create_brand_logo").limit)
+    assert.truthy(revision:operation "schedule_campaign_message")
+    assert.truthy(revision:operation "get_text_messaging_senders")
+    for _, id in ipairs(revision:names()) do
+      assert.is_nil(id:find("_beta", 1, true), id)
     end
   end)
 

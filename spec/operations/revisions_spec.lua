@@ -64,7 +64,8 @@ describe("revisions", function()
     it("are listed, the oldest first, each with the revision that Klaviyo serves for it", function()
       on "2027-01-15"
       local list = klaviyo.revisions()
-      assert.equal(#operations.revisions(), #list)
+      assert.equal(#operations.revisions() + #operations.betas(), #list)
+      assert.same({date = "2026-07-15.pre", state = "beta", served_as = "2026-07-15.pre"}, list[#list])
       local states = {}
       for i, date in ipairs(operations.revisions()) do
         assert.equal(date, list[i].date)
@@ -73,7 +74,7 @@ describe("revisions", function()
       assert.same({
         "retired 2025-04-15", "retired 2025-04-15", "deprecated 2025-04-15",
         "deprecated 2025-07-15", "deprecated 2025-10-15",
-        "deprecated 2026-01-15", "stable 2026-04-15", "stable 2026-07-15",
+        "deprecated 2026-01-15", "stable 2026-04-15", "stable 2026-07-15", "stable 2026-10-15",
       }, states)
     end)
 
@@ -86,8 +87,8 @@ describe("revisions", function()
 
     it("are served as the newest if all are retired", function()
       on "2040-01-01"
-      assert.equal("2026-07-15", revision_lifecycle.served("2024-10-15"))
-      assert.equal("2026-07-15", revision_lifecycle.served("2026-07-15"))
+      assert.equal("2026-10-15", revision_lifecycle.served("2024-10-15"))
+      assert.equal("2026-10-15", revision_lifecycle.served("2026-10-15"))
     end)
   end)
 

@@ -198,6 +198,9 @@ local function assign(how, res, data, slot, key, value)
     data.meta, wrong = convert(how, slot.member, value)
   elseif part == "id" then
     data.id, wrong = value, check_id(how, res, value)
+    if slot.member then
+      data.attributes.id = value
+    end
   elseif part == "type" then
     wrong = check_type(how, res, value)
   elseif how.lenient then

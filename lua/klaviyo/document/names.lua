@@ -64,7 +64,10 @@ M.slots = setmetatable({}, {
       own.meta = {part = "meta", name = "meta", member = {type = "object",
         members = res.meta, nullable = res.nullable_meta}}
     end
-    own.id = res.id and {part = "id", name = "id"} or own.id
+    -- a few resources have an attribute of that name, too: it is the same id
+    own.id = res.id and {part = "id", name = "id",
+      member = own.id and own.id.part == "attributes" and own.id.member or nil}
+      or own.id
     own.type = own.type and own.type.part == "attributes" and own.type
       or {part = "type", name = "type"}
     known[res] = own

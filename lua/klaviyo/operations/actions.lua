@@ -11,8 +11,20 @@ return {
       estimate_recipients = "POST /api/campaign-recipient-estimation-jobs",
       query_values = "POST /api/campaign-values-reports",
     },
+    campaign_audiences = {
+      clone = "POST /api/campaign-audience-clone",
+    },
     campaign_messages = {
       assign_template = "POST /api/campaign-message-assign-template",
+      clone = "POST /api/campaign-message-clone",
+      schedule = "POST /api/campaign-message-schedule",
+      reschedule = "PATCH /api/campaign-message-schedule/{id}",
+    },
+    customer_agents = {
+      query_values = "POST /api/customer-agent-values-reports",
+    },
+    agent_skills = {
+      query_values = "POST /api/customer-agent-skill-values-reports",
     },
     flows = {
       query_values = "POST /api/flow-values-reports",

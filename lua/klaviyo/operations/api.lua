@@ -26,14 +26,14 @@ local apis = {[true] = {}, [false] = {}}
 ---@return klaviyo.Api
 function M.of(settings)
   local date, falls = settings.revision, settings.fall_forward ~= false
-  local api = apis[falls][date]
+  local asked = operations.revision(date)
+  if not asked then
+    usage_error.unknown("revision", date, operations.revisions())
+  end
+  local api = apis[falls][asked]
   if not api then
-    local asked = operations.revision(date)
-    if not asked then
-      usage_error.unknown("revision", date, operations.revisions())
-    end
     api = setmetatable({asked = asked, falls = falls}, Api)
-    apis[falls][date] = api
+    apis[falls][asked] = api
   end
   return api
 end

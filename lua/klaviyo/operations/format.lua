@@ -17,7 +17,8 @@
 ---       or body (`page_cursor` is an attribute of the request)
 ---   fields=list,profile.2      `fields[list]`, `fields[profile]`: see below
 ---   additional-fields[T]=a,b   include=a,b
----   sort=a,b                   each upwards (a) and downwards (-a)
+---   sort=a,+b,-c               upwards (a) and downwards (-a); only upwards; only
+---                              downwards
 ---   filter=a(any,=),b(<,>=)    fields with their operators; `filter!`: required
 ---   query=a:string,b!:string(x,y)    other parameters; `!`: required
 ---   header=A,B                 optional headers
@@ -144,9 +145,13 @@ end
 
 function read.sort(op, text)
   local values = {}
-  for name in text:gmatch("[^,]+") do
-    values[#values + 1] = name
-    values[#values + 1] = "-" .. name
+  for direction, name in text:gmatch("([+-]?)([^,]+)") do
+    if direction ~= "-" then
+      values[#values + 1] = name
+    end
+    if direction ~= "+" then
+      values[#values + 1] = "-" .. name
+    end
   end
   op.query.sort = {type = "string", values = values}
 end

@@ -115,7 +115,9 @@ function Revision:operation(name)
     -- a beta revision has operations of its own; the others are stable ones
     op.revision = self.stable and not name:find("_beta$") and self.stable or nil
   else
-    op = by_alias(self, name)
+    local beta = name .. "_beta"
+    op = self.stable and line(self, "operations", beta) and self:operation(beta)
+      or by_alias(self, name)
   end
   self.records[name] = op
   return op
@@ -200,13 +202,24 @@ end
 -- not need them.
 local function read_section(data, name)
   if name == "schemas" then
-    data.schemas = require("klaviyo.operations.revisions.schemas." .. data.date)
+    data.schemas = require("klaviyo.operations.revisions.schemas."
+      .. data.date:gsub("%.", "-"))
     return data.schemas
   end
 end
 
+-- The revisions that the library has, and those that a program added; and the
+-- newest stable one that was made from a document.
+local stable = {(table.unpack or unpack)(index)}
+local betas = {(table.unpack or unpack)(index.betas)}
+local documented = index.documented
+
+-- The data of revisions that a program added, by date.
+local added = {}
+
 local function read_data(date)
-  local data = require("klaviyo.operations.revisions." .. date)
+  local data = added[date]
+    or require("klaviyo.operations.revisions." .. date:gsub("%.", "-"))
   if data.follows and not data.before then
     data.before = read_data(data.follows)
   end
@@ -219,11 +232,14 @@ local function open(date, known)
   local schemas = {}
   local self = setmetatable({date = date, known = known, data = read_data(known),
     records = {}, by_route = {}}, Revision)
-  self.is_lenient = date ~= known and date > index.documented
-    or known > index.documented
-  -- the date whose life cycle it has
-  self.since = date > index[1] and not self.is_lenient and known or date
   self.stable = date:match("^(.*)%.pre$")
+  if self.stable then
+    self.is_lenient = date ~= known
+  else
+    self.is_lenient = date > documented
+  end
+  -- the date whose life cycle it has
+  self.since = date > stable[1] and not self.is_lenient and known or date
   self.field_line = function(name)
     return line(self, "fields", name)
   end
@@ -265,9 +281,9 @@ local function known_for(text)
   if not date or not is_date(date) then
     return nil
   elseif suffix == ".pre" then
-    return latest(index.betas, text)
+    return latest(betas, text)
   end
-  return suffix == "" and latest(index, date) or nil
+  return suffix == "" and latest(stable, date) or nil
 end
 
 local opened = {}
@@ -291,13 +307,45 @@ end
 --- Returns the dates of the stable revisions, the oldest first.
 ---@return string[]
 function M.revisions()
-  return {(table.unpack or unpack)(index)}
+  return {(table.unpack or unpack)(stable)}
 end
 
 --- Returns the names of the beta revisions, the oldest first.
 ---@return string[]
 function M.betas()
-  return {(table.unpack or unpack)(index.betas)}
+  return {(table.unpack or unpack)(betas)}
+end
+
+local function add_date(dates, date)
+  for _, known in ipairs(dates) do
+    if known == date then
+      return
+    end
+  end
+  dates[#dates + 1] = date
+  table.sort(dates)
+end
+
+--- Returns the newest stable revision that is not after a date, for the data of a
+--- beta revision.
+---@param date string
+---@return string
+function M.latest(date)
+  return latest(stable, date)
+end
+
+--- Adds a revision, or replaces one. Revisions that were opened before stay as they
+--- are: clients that use them are not affected.
+---@param data {date: string, follows: string|nil, operations: string, fields: string, schemas: string}
+function M.add(data)
+  added[data.date] = data
+  if data.date:find("%.pre$") then
+    add_date(betas, data.date)
+  else
+    add_date(stable, data.date)
+    documented = data.date > documented and data.date or documented
+  end
+  opened = {}
 end
 
 return M

@@ -70,8 +70,7 @@ end
 ---@param name string
 function M.unchecked(settings, api, op, what, name)
   say_once(settings, op.id .. " " .. what .. " " .. name, ('%s: %s "%s" is not '
-    .. "in revision %s, the newest that this version knows; it is sent unchecked")
-    :format(op.id, what, name, api.asked.known))
+    .. "in revision %s as this version knows it; it is sent unchecked"):format(op.id, what, name, api.asked.known))
 end
 
 --- Warns of the revision, and of an operation whose response differs in the revision

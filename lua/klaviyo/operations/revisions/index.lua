@@ -10,8 +10,9 @@ return {
   "2026-01-15",
   "2026-04-15",
   "2026-07-15",
+  "2026-10-15",  -- what is known of it: there is no document yet
 
-  betas = {},
+  betas = {"2025-07-15.pre", "2026-01-15.pre", "2026-04-15.pre", "2026-07-15.pre"},
 
   -- the newest stable revision with an OpenAPI document
   documented = "2026-07-15",

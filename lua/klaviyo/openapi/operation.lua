@@ -1,8 +1,8 @@
 --- Writes operations in the format of lua/klaviyo/operations/format.lua.
 
 local tables = require "klaviyo.util.tables"
-local schemas = require "revision_schema"
-local overlay = require "revision_overlay"
+local schemas = require "klaviyo.openapi.schema"
+local overlay = require "klaviyo.openapi.overlay"
 
 local M = {}
 
@@ -14,6 +14,9 @@ local SHORT_OPERATOR = {
   ["greater-or-equal"] = ">=",
 }
 
+-- The maximum depth of schemas that are composed of others (allOf).
+local MAX_LEVELS = 20
+
 local function column(out, key, value)
   if value and value ~= "" then
     assert(not value:find("[%s]"), "a blank in " .. key .. "=" .. value)
@@ -23,6 +26,9 @@ end
 
 -- "75/s", "700/m" and "225/d" of the extension
 local function limit(extension)
+  if not extension then
+    return nil
+  end
   local out = {extension.burst, extension.steady, extension.daily}
   if extension.daily then
     assert(#out == 3)
@@ -36,7 +42,7 @@ end
 -- Only the description contains the limits for a certain value of a parameter.
 local function reduced(operation, parameters)
   local out = {}
-  for parameter, value, burst, steady in operation.description:gmatch(
+  for parameter, value, burst, steady in (operation.description or ""):gmatch(
     "Rate limits when using the `([^`=]+)=([^`]+)` parameter in your API " ..
     "request:<br>Burst: `([^`]+)`<br>Steady: `([^`]+)`") do
     local declared = parameters[parameter]
@@ -98,24 +104,26 @@ local function page(parameters, attributes)
     return "page_cursor"
   elseif size then
     local schema = size.schema
-    return ("cursor:%d:%d..%d"):format(schema.default, schema.minimum,
-      schema.maximum)
+    return schema.default and ("cursor:%d:%d..%d"):format(schema.default,
+      schema.minimum or 1, schema.maximum or schema.default) or "cursor"
   elseif parameters["page[cursor]"] then
     return "cursor"
   end
 end
 
--- `sort` lists every field in both directions; the line names it once.
+-- Most fields can be sorted by in both directions: the line names these once, and
+-- a field of one direction as +a or -a.
 local function sort(values)
   local set = tables.set(values)
   local out = {}
   for _, value in ipairs(values) do
-    if value:sub(1, 1) ~= "-" then
-      assert(set["-" .. value], "a sort in one direction only: " .. value)
+    local name = value:match("^%-(.*)$")
+    if not name then
+      out[#out + 1] = (set["-" .. value] and "" or "+") .. value
+    elseif not set[name] then
       out[#out + 1] = value
     end
   end
-  assert(#out * 2 == #values)
   return schemas.words(out)
 end
 
@@ -161,11 +169,13 @@ local function queries(out, operation, parameters, lists)
 end
 
 -- Returns a property of a schema, which may be composed (allOf).
-local function property(writer, schema, name)
+local function property(writer, schema, name, level)
+  level = (level or 0) + 1
+  assert(level < MAX_LEVELS, "a schema that is composed of itself")
   schema = writer:resolve(schema)
   local found = schema.properties and schema.properties[name]
   for _, part in ipairs(schema.allOf or {}) do
-    found = found or property(writer, part, name)
+    found = found or property(writer, part, name, level)
   end
   return found
 end
@@ -194,12 +204,27 @@ local function statuses(writer, operation)
       kind = kind or response_type(writer, response)
     end
   end
+  assert(#out > 0, "no response with a status of 2xx")
   return table.concat(out, ","), kind or "-"
 end
 
+-- Returns the other names of an operation, except those that are the name of
+-- another operation. A beta operation has its name without "_beta", too.
+local function aliases(operation, taken)
+  local plain = operation.operationId:match("^(.*)_beta$")
+  local list = {plain}
+  for _, name in ipairs(operation["x-klaviyo-operation-aliases"] or {}) do
+    if not taken[name] then
+      list[#list + 1] = name
+    end
+  end
+  return list
+end
+
 --- Returns the line of an operation; its schemas have lines of their own.
----@param writer table of revision_schema
----@param lists table the named lists of fields
+---@param writer table of klaviyo.openapi.schema
+---@param lists table the named lists of fields, and in `taken` the names of all
+--- operations
 function M.line(writer, method, path, operation, lists)
   local parameters, headers = {}, {}
   for _, parameter in ipairs(operation.parameters or {}) do
@@ -228,12 +253,11 @@ function M.line(writer, method, path, operation, lists)
   local out = {method:upper(), path, status, kind}
   column(out, "limit", limit(operation["x-klaviyo-ratelimit"]))
   column(out, "reduced", reduced(operation, parameters))
-  column(out, "scope", schemas.words(operation["x-klaviyo-scopes"]))
+  column(out, "scope", schemas.words(operation["x-klaviyo-scopes"] or {}))
   column(out, "page", style)
   queries(out, operation, parameters, lists)
   column(out, "header", table.concat(headers, ","))
-  column(out, "alias",
-    schemas.words(operation["x-klaviyo-operation-aliases"] or {}))
+  column(out, "alias", schemas.words(aliases(operation, lists.taken)))
   if body then -- the last: only the body may contain blanks
     out[#out + 1] = "body=" .. body
   end

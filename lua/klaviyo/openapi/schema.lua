@@ -39,15 +39,22 @@ end
 --- Returns a writer for one OpenAPI document. `writer:body(schema)` returns the
 --- expression of a request document, and adds the lines that it refers to by name
 --- to `writer.lines` (name → expression).
-function M.new(spec)
-  return setmetatable({spec = spec, lines = {}}, {__index = M})
+---@param spec table
+---@param suffix string  added to the names of schemas
+function M.new(spec, suffix)
+  return setmetatable({spec = spec, suffix = suffix, lines = {}}, {__index = M})
 end
+
+local MAX_REFERENCES = 50
 
 --- Follows references; returns the schema, its name if it has one, and the
 --- siblings of the reference (nullable, readOnly), which apply too.
 function M:resolve(schema)
   local name, nullable, read_only
+  local count = 0
   while schema["$ref"] do
+    count = count + 1
+    assert(count <= MAX_REFERENCES, "a cycle of references: " .. schema["$ref"])
     nullable = nullable or schema.nullable
     read_only = read_only or schema.readOnly
     name = schema["$ref"]:match("^#/components/schemas/(.+)$")
@@ -144,6 +151,8 @@ end
 
 -- Adds the line of a name unless it exists; returns the name.
 function M:named(name, write)
+  assert(name:find("^%u%w*$"), "a schema whose name cannot be used: " .. name)
+  name = name .. self.suffix
   if not self.lines[name] then
     self.lines[name] = "pending"
     self.lines[name] = write()

@@ -97,7 +97,7 @@ COLLECTED = $(or $(SPEC),spec/core $(patsubst %,spec/%_spec.lua,client \
 SECONDS = 30
 FUZZ    = build/fuzz
 TARGET  = $(sort $(patsubst spec/fuzz/%.c,%,$(wildcard spec/fuzz/*.c)))
-FLOOR   = $(filter-out $(OUT)/obj/lua/%,$(CORE))
+PLAIN_C = $(filter-out $(OUT)/obj/lua/%,$(CORE))
 FUZZED  = CC=clang OUT=$(FUZZ) \
   EXTRA='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all'
 
@@ -240,14 +240,14 @@ planted:
 	@./tools/planted.sh
 
 # an archive: a target that includes a file as source does not get it twice
-$(FUZZ)/floor.a: $(FLOOR)
+$(FUZZ)/plain_c.a: $(PLAIN_C)
 	$(SAY) '  AR  $@'
 	$(QUIET)rm -f $@ && ar rc $@ $^
 
-$(FUZZ)/%: spec/fuzz/%.c $(wildcard spec/fuzz/*.h) $(FUZZ)/floor.a
+$(FUZZ)/%: spec/fuzz/%.c $(wildcard spec/fuzz/*.h) $(FUZZ)/plain_c.a
 	$(SAY) '  CC  $@'
 	$(QUIET)$(CC) $(filter-out -fPIC,$(C_ALL)) -fsanitize=fuzzer -o $@ $< \
-	  $(FUZZ)/floor.a $(CURL_LIBS) -lpthread
+	  $(FUZZ)/plain_c.a $(CURL_LIBS) -lpthread
 
 collector: build probes
 	@for kind in full young; do \

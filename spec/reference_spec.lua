@@ -43,7 +43,7 @@ local WAYS = {
 }
 
 local names = {}
-for name in pairs(WAYS) do
+for name in pairs(ROUTES) do
   names[#names + 1] = name
 end
 table.sort(names)
@@ -52,14 +52,14 @@ describe("the reference's calls", function()
   local fixture = sandbox.here(setup, teardown, { profiles = 150 })
 
   for _, name in ipairs(names) do
-    local way = WAYS[name]
+    local route = ROUTES[name]
 
     describe(name, function()
       local client
 
       setup(function()
         fixture.server:reset()
-        client = fixture:new_client(way.settings(fixture.server))
+        client = fixture:new_client(route.settings(fixture.server))
       end)
 
       -- Makes a call, and checks that one request arrived, with the method, path
@@ -71,21 +71,21 @@ describe("the reference's calls", function()
         local request = fixture:latest()
         assert.equal(operation, request.operation)
         assert.equal(method, request.method)
-        assert.equal(way.prefix .. path, request.uri)
+        assert.equal(route.prefix .. path, request.uri)
         assert.equal(body, request.body)
         assert.equal(status, request.status)
-        assert.equal("HTTP/" .. (way.http == "2" and "2.0" or "1.1"), request.protocol)
-        assert.equal(way.scheme, request.headers.authorization)
+        assert.equal("HTTP/" .. (route.http == "2" and "2.0" or "1.1"), request.protocol)
+        assert.equal(route.scheme, request.headers.authorization)
         assert.equal("2024-10-15", request.headers.revision)
         assert.equal("application/vnd.api+json", request.headers.accept)
         assert.equal(body and "application/vnd.api+json" or nil, request.headers["content-type"])
         local answer = doc or err
         assert.equal(status, answer.response.status)
-        assert.equal(way.http, answer.response.http_version)
+        assert.equal(route.http, answer.response.http_version)
         return doc, err
       end
 
-      local function made(operation, body)
+      local function create(operation, body)
         return assert(client:call(operation, { body = body })).data.id
       end
 
@@ -94,8 +94,8 @@ describe("the reference's calls", function()
         return (body:gsub(placeholder, (id:gsub("%%", "%%%%"))))
       end
 
-      local function refused(operation, path, body, pointers)
-        local doc, err = wire(400, "POST", path, body, operation, { body = body })
+      local function assert_rejected(operation, path, body, pointers)
+        local doc, err = call(400, "POST", path, body, operation, { body = body })
         assert.is_nil(doc)
         assert.equal("api", err.kind)
         assert.equal(400, err.status)
@@ -114,9 +114,9 @@ describe("the reference's calls", function()
         -- curl gets the same errors, except for their ids
         local output = script.shell(("curl -sS --cacert %s -H %s -H 'revision: 2024-10-15' -H %s -d %s %s")
           :format(script.quote(fixture.server.ca_file),
-            script.quote("Authorization: " .. way.scheme .. " " .. fixture.key),
+            script.quote("Authorization: " .. route.scheme .. " " .. fixture.key),
             "'Content-Type: application/vnd.api+json'", script.quote(body),
-            script.quote((way.settings(fixture.server).base_url or fixture.server.base_url) .. path)))
+            script.quote((route.settings(fixture.server).base_url or fixture.server.base_url) .. path)))
         local theirs = cjson.decode(output).errors
         assert.equal(#theirs, #err.errors)
         for i, object in ipairs(theirs) do
@@ -129,14 +129,14 @@ describe("the reference's calls", function()
 
       local function new_profile()
         person = person + 1
-        return made("create_profile",
+        return create("create_profile",
           ('{"data":{"type":"profile","attributes":{"email":"person%d@example.com"}}}'):format(person))
       end
 
       it("get profiles", function()
-        local id = made("create_profile",
+        local id = create("create_profile",
           '{"data":{"type":"profile","attributes":{"email":"test@example.com","first_name":"T","last_name":"X"}}}')
-        local doc = wire(200, "GET", "/api/profiles?filter=equals%28email%2C%22test%40example.com%22%29"
+        local doc = call(200, "GET", "/api/profiles?filter=equals%28email%2C%22test%40example.com%22%29"
           .. "&fields%5Bprofile%5D=email,first_name&page%5Bsize%5D=100", nil, "get_profiles", {
             filter = 'equals(email,"test@example.com")',
             fields = { profile = { "email", "first_name" } },
@@ -154,7 +154,7 @@ describe("the reference's calls", function()
         assert.matches("^https://a%.klaviyo%.com/api/profiles%?", first.links.next)
         local escaped = first.links.next:match("page%%5Bcursor%%5D=([^&]*)")
         local cursor = escaped:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end)
-        local second = wire(200, "GET", "/api/profiles?page%5Bcursor%5D=" .. escaped .. "&page%5Bsize%5D=100", nil,
+        local second = call(200, "GET", "/api/profiles?page%5Bcursor%5D=" .. escaped .. "&page%5Bsize%5D=100", nil,
           "get_profiles", { page = { cursor = cursor, size = 100 } })
         assert.is_true(#second.data >= 50)
         local ids = {}
@@ -168,13 +168,13 @@ describe("the reference's calls", function()
 
       it("get a profile", function()
         local id = new_profile()
-        local doc = wire(200, "GET", "/api/profiles/" .. id, nil, "get_profile", { profile_id = id })
+        local doc = call(200, "GET", "/api/profiles/" .. id, nil, "get_profile", { profile_id = id })
         assert.equal(id, doc.data.id)
         assert.equal("profile", doc.data.type)
       end)
 
       it("create a profile", function()
-        local doc = wire(201, "POST", "/api/profiles", BODY.create_profile, "create_profile",
+        local doc = call(201, "POST", "/api/profiles", BODY.create_profile, "create_profile",
           { body = BODY.create_profile })
         assert.equal("newuser@example.com", doc.data.attributes.email)
         assert.equal("John", doc.data.attributes.first_name)
@@ -184,26 +184,26 @@ describe("the reference's calls", function()
       it("update a profile", function()
         local id = new_profile()
         local body = with_id(BODY.update_profile, "PROFILE_ID", id)
-        local doc = wire(200, "PATCH", "/api/profiles/" .. id, body, "update_profile",
+        local doc = call(200, "PATCH", "/api/profiles/" .. id, body, "update_profile",
           { profile_id = id, body = body })
         assert.equal("Jane", doc.data.attributes.first_name)
       end)
 
       it("get lists", function()
-        local doc = wire(200, "GET", "/api/lists", nil, "get_lists")
+        local doc = call(200, "GET", "/api/lists", nil, "get_lists")
         assert.is_true(#doc.data >= 2)
         assert.equal("list", doc.data[1].type)
       end)
 
       it("create a list", function()
-        local doc = wire(201, "POST", "/api/lists", BODY.create_list, "create_list", { body = BODY.create_list })
+        local doc = call(201, "POST", "/api/lists", BODY.create_list, "create_list", { body = BODY.create_list })
         assert.equal("VIP Customers", doc.data.attributes.name)
       end)
 
       it("add profiles to a list", function()
-        local list, profile = made("create_list", BODY.create_list), new_profile()
+        local list, profile = create("create_list", BODY.create_list), new_profile()
         local body = with_id(BODY.add_profiles, "PROFILE_ID", profile)
-        local doc = wire(204, "POST", ("/api/lists/%s/relationships/profiles"):format(list), body,
+        local doc = call(204, "POST", ("/api/lists/%s/relationships/profiles"):format(list), body,
           "add_profiles_to_list", { list_id = list, body = body })
         assert.same({}, doc)
         local members = assert(client:call("get_list_profiles", { list_id = list })).data
@@ -212,27 +212,27 @@ describe("the reference's calls", function()
       end)
 
       it("get segments", function()
-        local doc = wire(200, "GET", "/api/segments", nil, "get_segments")
+        local doc = call(200, "GET", "/api/segments", nil, "get_segments")
         assert.equal("segment", doc.data[1].type)
       end)
 
       it("get campaigns", function()
-        wire(200, "GET", "/api/campaigns?filter=equals%28messages.channel%2C%22email%22%29", nil, "get_campaigns",
+        call(200, "GET", "/api/campaigns?filter=equals%28messages.channel%2C%22email%22%29", nil, "get_campaigns",
           { filter = 'equals(messages.channel,"email")' })
       end)
 
       it("create a campaign: all errors of the service", function()
-        refused("create_campaign", "/api/campaigns",
-          with_id(BODY.create_campaign, "LIST_ID", made("create_list", BODY.create_list)),
+        assert_rejected("create_campaign", "/api/campaigns",
+          with_id(BODY.create_campaign, "LIST_ID", create("create_list", BODY.create_list)),
           { ["/data/attributes/campaign-messages"] = true })
       end)
 
       it("create a campaign, corrected", function()
-        local list = made("create_list", BODY.create_list)
+        local list = create("create_list", BODY.create_list)
         local body = with_id(BODY.create_campaign, "LIST_ID", list):gsub("}}}}$",
           '},"campaign-messages":{"data":[{"type":"campaign-message","attributes":'
           .. '{"channel":"email","label":"Summer","content":{"subject":"Hello"}}}]}}}}')
-        local doc = wire(201, "POST", "/api/campaigns", body, "create_campaign", { body = body })
+        local doc = call(201, "POST", "/api/campaigns", body, "create_campaign", { body = body })
         assert.equal("Summer Newsletter", doc.data.attributes.name)
         local flat = assert(client.campaigns:create {
           name = "Summer Newsletter", audiences = { included = { list } },
@@ -243,19 +243,19 @@ describe("the reference's calls", function()
       end)
 
       it("get flows", function()
-        local doc = wire(200, "GET", "/api/flows", nil, "get_flows")
+        local doc = call(200, "GET", "/api/flows", nil, "get_flows")
         assert.equal("flow", doc.data[1].type)
       end)
 
       it("update a flow's status", function()
         local id = assert(client:call("get_flows")).data[1].id
         local body = with_id(BODY.update_flow, "FLOW_ID", id)
-        local doc = wire(200, "PATCH", "/api/flows/" .. id, body, "update_flow", { flow_id = id, body = body })
+        local doc = call(200, "PATCH", "/api/flows/" .. id, body, "update_flow", { flow_id = id, body = body })
         assert.equal("live", doc.data.attributes.status)
       end)
 
       it("create an event", function()
-        local doc = wire(202, "POST", "/api/events", BODY.create_event, "create_event", { body = BODY.create_event })
+        local doc = call(202, "POST", "/api/events", BODY.create_event, "create_event", { body = BODY.create_event })
         assert.same({}, doc)
         local events = assert(client:call("get_events", { include = { "metric", "profile" } }))
         assert.equal("SKU123", events.data[1].attributes.event_properties.product_id)
@@ -266,28 +266,29 @@ describe("the reference's calls", function()
       end)
 
       it("get metrics", function()
-        local doc = wire(200, "GET", "/api/metrics", nil, "get_metrics")
+        local doc = call(200, "GET", "/api/metrics", nil, "get_metrics")
         assert.equal("metric", doc.data[1].type)
       end)
 
       it("get templates", function()
-        local doc = wire(200, "GET", "/api/templates", nil, "get_templates")
+        local doc = call(200, "GET", "/api/templates", nil, "get_templates")
         assert.equal("template", doc.data[1].type)
       end)
 
       it("create a webhook: all errors of the service", function()
-        refused("create_webhook", "/api/webhooks", BODY.create_webhook, {
+        assert_rejected("create_webhook", "/api/webhooks", BODY.create_webhook, {
           ["/data/attributes/enabled"] = true,
           ["/data/attributes/secret_key"] = true,
           ["/data/relationships/webhook-topics/data/0/id"] = true,
         })
       end)
 
-      local MENDED_WEBHOOK = BODY.create_webhook:gsub('"enabled":true', '"secret_key":"a secret of your own"')
+      local CORRECTED_WEBHOOK = BODY.create_webhook:gsub('"enabled":true', '"secret_key":"a secret of your own"')
         :gsub("campaign:sent", "event:klaviyo.sent_sms")
 
       it("create a webhook, corrected", function()
-        local doc = wire(201, "POST", "/api/webhooks", MENDED_WEBHOOK, "create_webhook", { body = MENDED_WEBHOOK })
+        local doc = call(201, "POST", "/api/webhooks", CORRECTED_WEBHOOK, "create_webhook",
+          { body = CORRECTED_WEBHOOK })
         assert.equal("Order Placed Webhook", doc.data.attributes.name)
         assert.is_true(doc.data.attributes.enabled)
         assert.truthy(client.webhooks:create {
@@ -296,15 +297,15 @@ describe("the reference's calls", function()
           secret_key = "a secret of your own",
           webhook_topics = { "event:klaviyo.sent_sms" },
         })
-        assert.same(cjson.decode(MENDED_WEBHOOK), cjson.decode(fixture:latest().body))
+        assert.same(cjson.decode(CORRECTED_WEBHOOK), cjson.decode(fixture:latest().body))
       end)
 
       it("delete a webhook", function()
-        local id = made("create_webhook", MENDED_WEBHOOK)
-        local doc = wire(204, "DELETE", "/api/webhooks/" .. id, nil, "delete_webhook", { webhook_id = id })
+        local id = create("create_webhook", CORRECTED_WEBHOOK)
+        local doc = call(204, "DELETE", "/api/webhooks/" .. id, nil, "delete_webhook", { webhook_id = id })
         assert.same({}, doc)
-        local gone, err = wire(404, "DELETE", "/api/webhooks/" .. id, nil, "delete_webhook", { webhook_id = id })
-        assert.is_nil(gone)
+        local found, err = call(404, "DELETE", "/api/webhooks/" .. id, nil, "delete_webhook", { webhook_id = id })
+        assert.is_nil(found)
         assert.equal("not_found", err.code)
       end)
 
@@ -324,7 +325,7 @@ describe("the reference's calls", function()
             end
             if fresh then
               local escaped = id:gsub("[/+]", { ["/"] = "%2F", ["+"] = "%2B" })
-              local doc = wire(200, "GET", "/api/catalog-item-bulk-create-jobs/" .. escaped, nil,
+              local doc = call(200, "GET", "/api/catalog-item-bulk-create-jobs/" .. escaped, nil,
                 "get_bulk_create_catalog_items_job", { job_id = id })
               assert.equal(id, doc.data.id)
             end
@@ -341,7 +342,7 @@ describe("the reference's calls", function()
             assert.equal(id, doc.data.id)
             assert.equal(id, assert(client:call("get_catalog_item", { id = id })).data.id)
             local strict = id:gsub("[^%w%-._~]", function(c) return ("%%%02X"):format(c:byte()) end)
-            assert.equal(way.prefix .. "/api/catalog-items/" .. strict, fixture:latest().uri)
+            assert.equal(route.prefix .. "/api/catalog-items/" .. strict, fixture:latest().uri)
             doc = assert(client.catalog_items:update(id, { title = "U" }))
             assert.equal(id, doc.data.id)
             assert.equal("U", doc.data.attributes.title)

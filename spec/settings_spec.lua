@@ -134,8 +134,8 @@ describe("a key", function()
 
   it("in the settings takes precedence over the environment", function()
     local environment = { KLAVIYO_API_KEY = "of-the-environment" }
-    assert.equal("Klaviyo-API-Key said\n", run("show {api_key = 'said'}", environment))
-    assert.equal("Bearer said\n", run("show {access_token = 'said'}", environment))
+    assert.equal("Klaviyo-API-Key passed\n", run("show {api_key = 'passed'}", environment))
+    assert.equal("Bearer passed\n", run("show {access_token = 'passed'}", environment))
   end)
 
   it("that is missing raises an error where the client is created", function()

@@ -1,9 +1,9 @@
 #!/bin/sh
-# make other LUA=lua5.3, LUA=lua5.5: the specs under a Lua that not every
-# system has. Where there is no lua5.5, its source, and that of the C modules
-# that busted needs, is fetched by apt from Debian sid and from this machine's
-# own release, and built below build/lua55, once. A Lua that cannot be had is
-# skipped: one line says so, and the status is 0.
+# make other LUA=lua5.3, LUA=lua5.5: runs the specs under a Lua that few systems
+# have. If lua5.5 is missing, apt fetches its source from Debian sid, and that of
+# the C modules that busted needs from this machine's release; the script builds
+# them once, below build/lua55. If a Lua is not available, the script prints one
+# line and exits with status 0.
 set -eu
 cd "$(dirname "$0")/.."
 root=$PWD/build/lua55
@@ -18,14 +18,14 @@ works() {
     ${PKG_CONFIG:-pkg-config} --exists "$LUA"
 }
 
-# the ways of this machine's apt, without its lists
+# runs apt with this machine's mirror, but with its own lists
 private_apt() {
   mkdir -p "$work/lists/partial" "$work/archives/partial"
   keys=/usr/share/keyrings/debian-archive-keyring.gpg
   mirror=$(apt-get indextargets --format '$(REPO_URI) $(COMPONENT)' \
     'Created-By: Packages' | sed -n '/debian\/\{0,1\} main$/{s/ main$//p;q}')
   if [ -z "$mirror" ] || ! [ -f "$keys" ]; then
-    skip "apt here knows no Debian mirror"
+    skip "apt has no Debian mirror"
   fi
   . /etc/os-release
   cat >"$work/sources.list" <<END

@@ -84,7 +84,7 @@ function methods:with(options)
   return wrap(call.settings(values_of(self), options))
 end
 
---- Returns a client for another account. It has the settings of this one but for
+--- Returns a client for another account. It has the settings of this one except
 --- those that belong to the account (api_key, access_token, auth_scheme,
 --- company_id, rate_limit_key, outbox, and an Authorization field in headers): these
 --- are the ones passed, or none. Raises if neither a key nor a token is passed.

@@ -27,15 +27,15 @@ local function walk(member, counted, visit)
   visit(member)
   for _, part in ipairs {"members", "attributes", "meta"} do
     for _, inner in pairs(member[part] or {}) do
-      walk(inner, counted, visit)
+      visit_members(inner, counted, visit)
     end
   end
   for _, branch in ipairs(member.any_of or {}) do
-    walk(branch, counted, visit)
+    visit_members(branch, counted, visit)
   end
   for _, part in ipairs {"items", "document"} do
     if member[part] then
-      walk(member[part], counted, visit)
+      visit_members(member[part], counted, visit)
     end
   end
 end
@@ -159,7 +159,7 @@ describe("the table of operations", function()
         local body = revision:operation(id).body
         if body and body.style == "document" then
           assert.truthy(body.resource.type:match("^[%l-]+$"))
-          walk(body.resource, counted, function(member)
+          visit_members(body.resource, counted, function(member)
             if not member.required or member.required == true then
               assert.truthy(known[member.type], member.type)
             else
@@ -187,7 +187,7 @@ describe("the table of operations", function()
       for _, id in ipairs(revision:names()) do
         local body = revision:operation(id).body
         if body and body.style == "document" then
-          walk(body.resource, {}, function(member)
+          visit_members(body.resource, {}, function(member)
             for name in pairs(member.relationships or {}) do
               assert.is_nil((member.attributes or {})[name])
             end

@@ -91,7 +91,7 @@ describe("calls of the installed rock", function()
     assert.equal("Joan", found.data[1].attributes.first_name)
   end)
 
-  it("walk pages", function()
+  it("iterate over pages", function()
     local count, ids = 0, {}
     for profile in client:each("get_profiles") do
       assert.is_nil(ids[profile.id])

@@ -100,7 +100,7 @@ describe("the sandbox's jobs", function()
       local list = people(100)
       list[1].email = "nobody@nowhere.invalid"
       list[18] = {phone_number = "+9991234567", external_id = "eighteen"}
-      list[100].properties = {sandbox_error = "Told to fail."}
+      list[100].properties = {sandbox_error = "A requested failure."}
       local status, job = import(list)
       assert.equal(202, status)
       local _, before = s:get(path_of(job) .. "/import-errors")
@@ -120,7 +120,7 @@ describe("the sandbox's jobs", function()
           attributes.source.pointer)
         assert.equal("invalid", attributes.code)
       end
-      assert.equal("Told to fail.", errors[3].attributes.detail)
+      assert.equal("A requested failure.", errors[3].attributes.detail)
       assert.equal("eighteen",
         errors[2].attributes.original_payload.external_id)
       assert.equal(97, s.state:collection("profile").count)

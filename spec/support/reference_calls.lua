@@ -46,7 +46,7 @@ return {
     body = [[{"data":{"type":"campaign","attributes":{"name":"Summer Newsletter","audiences":{"included":["LIST_ID"]},]]
       .. [["campaign-messages":{"data":[{"type":"campaign-message","attributes":{"channel":"email",]]
       .. [["label":"Summer","content":{"subject":"Hello"}}}]}}}}]] },
-  { name = "a webhook, mended", method = "POST", path = "/api/webhooks", status = 201, makes = "WEBHOOK_ID",
+  { name = "a webhook, corrected", method = "POST", path = "/api/webhooks", status = 201, makes = "WEBHOOK_ID",
     body = [[{"data":{"type":"webhook","attributes":{"name":"Order Placed Webhook",]]
       .. [["endpoint_url":"https://example.com/webhooks/klaviyo","secret_key":"a secret of your own"},]]
       .. [["relationships":{"webhook-topics":{"data":[{"type":"webhook-topic","id":"event:klaviyo.sent_sms"}]}}}}]] },

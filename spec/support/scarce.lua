@@ -82,17 +82,17 @@ function scenarios.settings()
 end
 
 function scenarios.pages()
-  local walk = core.pages("http://h/p", "http://h/p/api/x")
+  local pages = core.pages("http://h/p", "http://h/p/api/x")
   local urls = {}
   for number = 1, 70 do -- more than what is seen has room for
-    assert(walk:follow(page(number)))
-    urls[#urls + 1] = walk:url()
-    assert(walk:cursor() == tostring(number))
+    assert(pages:follow(page(number)))
+    urls[#urls + 1] = pages:url()
+    assert(pages:cursor() == tostring(number))
   end
-  local moved, why = walk:follow(page(3))
+  local moved, why = pages:follow(page(3))
   urls[#urls + 1] = tostring(moved) .. why
-  assert(walk:follow(page()) == false)
-  walk:close()
+  assert(pages:follow(page()) == false)
+  pages:close()
   return table.concat(urls, " ")
 end
 

@@ -171,7 +171,7 @@ end
 
 local function set_of(text)
   local set = {}
-  ranges.walk(text, function(position)
+  ranges.each(text, function(position)
     set[position] = true
   end)
   return set

@@ -62,7 +62,7 @@ end
 -- of all, or without one by that of the rest.
 local function reopened(chunk, digest_of_all)
   local left, count = {}, 0
-  ranges.walk(chunk.bad, function()
+  ranges.each(chunk.bad, function()
     count = count + 1
   end)
   for _, name in ipairs(COUNTS) do
@@ -95,7 +95,7 @@ function READ.chunk(self, line)
     end
   elseif line.unknown then
     local unknown = self.chunks[line.chunk].unknown
-    ranges.walk(line.unknown, function(position)
+    ranges.each(line.unknown, function(position)
       unknown[position] = true
     end)
   else
@@ -392,7 +392,7 @@ function Journal:check(region, sums)
   local chunk, bad = {from = region.from, sums = sums}, nil
   if region.bad or region.only then
     bad = {}
-    ranges.walk(region.bad or region.only, function(position)
+    ranges.each(region.bad or region.only, function(position)
       bad[position] = true
     end)
   end

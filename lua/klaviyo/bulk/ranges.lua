@@ -22,7 +22,7 @@ end
 --- Calls `each(position)` for every position of a text.
 ---@param text string
 ---@param each fun(position: integer)
-function M.walk(text, each)
+function M.each(text, each)
   for first, last in text:gmatch("(%d+)%-?(%d*)") do
     for position = tonumber(first), tonumber(last) or tonumber(first) do
       each(position)

@@ -143,10 +143,10 @@ function Report:notify()
     return
   end
   local now = numbers(self)
-  if now.done + now.submitted == self.told then
+  if now.done + now.submitted == self.notified then
     return
   end
-  self.told = now.done + now.submitted
+  self.notified = now.done + now.submitted
   local ok, why = pcall(progress, now)
   if not ok and scheduler.is_interrupt(why) then
     error(why, 0)

@@ -192,7 +192,7 @@ local function resume(run, chunk)
   end
   local function part_of(text)
     local part = {}
-    ranges.walk(text, function(position)
+    ranges.each(text, function(position)
       part[#part + 1] = by_position[position]
       spoken_for[position] = true
     end)

@@ -38,10 +38,10 @@ local WHY = {
 local function follow(self, body)
   local more, why, link
   if body ~= "" then
-    more, why, link = self.walk:follow(body)
+    more, why, link = self.links:follow(body)
   end
   if more then
-    self.next_cursor = self.walk:cursor()
+    self.next_cursor = self.links:cursor()
   elseif not why then
     self.done, self.next_cursor = true, nil
   end
@@ -54,8 +54,8 @@ local function go_back(self, inner, url, cursor)
     transport.cancel(inner.pending)
     inner.pending = nil
   end
-  self.walk:close()
-  self.walk = core.pages(inner.settings.base_url, url)
+  self.links:close()
+  self.links = core.pages(inner.settings.base_url, url)
   self.next_cursor, self.done = cursor, false
 end
 
@@ -73,7 +73,7 @@ end
 local function next_request(self, inner)
   local request, op = inner.request, inner.op
   if not (op.page and op.page.style == "body") then
-    request.url = self.walk:url()
+    request.url = self.links:url()
   elseif self.next_cursor then
     local document = request.document
     local data = document.data
@@ -90,7 +90,7 @@ end
 -- Requests the next page, if there is one. An error here does not affect the
 -- current page.
 local function prefetch(self, inner)
-  if not inner.settings.prefetch or inner.pending or not self.walk or self.done
+  if not inner.settings.prefetch or inner.pending or not self.links or self.done
       or self.lost then
     return
   end
@@ -124,7 +124,7 @@ local function read_page(self, inner, pending)
   local is_followed, link_error = false, nil
   if response and response.status >= 200 and response.status < 300 then
     is_followed = true
-    link_error = self.walk and follow(self, response.body)
+    link_error = self.links and follow(self, response.body)
     if self.prefetches and not link_error
         and not (self.limit and self.count + 1 >= self.limit) then
       prefetch(self, inner)
@@ -149,20 +149,20 @@ local function next_page(self, inner)
   if self.limit and self.count >= self.limit then
     self:close()
   end
-  if self.lost or self.done or not self.walk then
+  if self.lost or self.done or not self.links then
     return nil, self.lost
   end
-  local url, cursor = self.walk:url(), self.next_cursor
+  local url, cursor = self.links:url(), self.next_cursor
   local pending = inner.pending
   local page, err, is_followed, link_error
   -- if it is awaited already, the task that waited for it was cancelled
   if pending and not pending.is_awaited then
     page, err, is_followed, link_error = read_page(self, inner, pending)
   end
-  if self.walk and not page and (not err or prefetch_expired(err)) then
+  if self.links and not page and (not err or prefetch_expired(err)) then
     page, err, is_followed, link_error = read_page(self, inner, submit(self, inner))
   end
-  if not self.walk then
+  if not self.links then
     return nil  -- closed meanwhile
   elseif not page then
     if is_followed then
@@ -203,9 +203,9 @@ function Pages:close()
     transport.cancel(inner.pending)
     inner.pending = nil
   end
-  if self.walk then
-    self.walk:close()
-    self.walk = nil
+  if self.links then
+    self.links:close()
+    self.links = nil
   end
 end
 
@@ -355,7 +355,7 @@ local function open(settings, api, op, args)
   local own, limit = arguments(op, api, args)
   local request
   request, settings = call.prepare(settings, api, op, own)
-  local walk = core.pages(settings.base_url, request.url)
+  local links = core.pages(settings.base_url, request.url)
   local inner = {settings = settings, request = request, op = op, pending = nil}
   return setmetatable({
     lock = lock.new "an iterator",
@@ -366,8 +366,8 @@ local function open(settings, api, op, args)
     inner = function()
       return inner
     end,
-    walk = walk,
-    next_cursor = walk:cursor(),
+    links = links,
+    next_cursor = links:cursor(),
   }, Pages), limit
 end
 

@@ -96,28 +96,28 @@ local OFTEN = { ONE_SECOND[1], ONE_SECOND[1], { status = 503 }, ONE_SECOND[1], O
 local ZERO = { status = 429, headers = { ["Retry-After"] = "0" } }
 local PAST = { status = 429, headers = { ["Retry-After"] = "Thu, 01 Jan 2026 00:00:00 GMT" } }
 
-local told = later { { ONE_SECOND, all(GET) }, { ONE_SECOND, all(POST) } }
+local in_seconds = later { { ONE_SECOND, all(GET) }, { ONE_SECOND, all(POST) } }
 local dated = try_long(function()
   local date = os.date("!%a, %d %b %Y %H:%M:%S GMT", os.time() + 2)
   return { { { { status = 429, headers = { ["Retry-After"] = date } }, OK }, all(GET) } }
 end)
 local often = try_long { { OFTEN, all(GET, { retries = 1 }) } }
-local zero, given_up = {}, {}
+local zero, exhausted = {}, {}
 for i = 1, 5 do
   zero[i] = { { ZERO }, all(i % 2 == 1 and GET or POST, { retries = 2 }) }
 end
-given_up[1] = { { ZERO, PAST, { status = 429 }, ZERO, OK }, all(POST, { retries = 4 }) }
-given_up[2] = { { ZERO, { status = 503 }, OK }, all(GET, { retries = 1 }) }
-zero, given_up = later(zero), later(given_up)
+exhausted[1] = { { ZERO, PAST, { status = 429 }, ZERO, OK }, all(POST, { retries = 4 }) }
+exhausted[2] = { { ZERO, { status = 503 }, OK }, all(GET, { retries = 1 }) }
+zero, exhausted = later(zero), later(exhausted)
 local ALWAYS = { { status = 429 } }
 local always = later { { ALWAYS, all(GET, { deadline = 3 }) }, { ALWAYS, all(GET, { deadline = 3 }) },
   { ALWAYS, all(POST, { deadline = 3 }) }, { ALWAYS, all(POST, { deadline = 3 }) } }
-local untold = later { { { { status = 429 }, { status = 429 }, { status = 429 }, { status = 429 },
+local without_retry_after = later { { { { status = 429 }, { status = 429 }, { status = 429 }, { status = 429 },
   { status = 429 }, { status = 429 } }, all(GET, { deadline = 2 }) } }
 
 describe("a 429", function()
   it("waits exactly for Retry-After, with any method", function()
-    for _, result in ipairs(told()) do
+    for _, result in ipairs(in_seconds()) do
       assert.equal(200, result.answer.status)
       assert.equal(2, #result.requests)
       local waited = result.answer.attempts[2].waited
@@ -171,7 +171,7 @@ describe("a 429", function()
   end)
 
   it("with a Retry-After of 0 or in the past waits with exponential backoff", function()
-    local results = given_up()
+    local results = exhausted()
     local attempts = results[1].answer.attempts
     assert.equal(200, results[1].answer.status)
     assert.equal(5, #attempts)
@@ -184,7 +184,7 @@ describe("a 429", function()
   end)
 
   it("without Retry-After waits with exponential backoff", function()
-    local result = untold()[1]
+    local result = without_retry_after()[1]
     local outcome = result.answer or result.raw_error
     assert.is_true(#outcome.attempts >= 2 and #outcome.attempts < 30)
   end)
@@ -198,7 +198,7 @@ end)
 
 local TWICE = { { status = 503 }, { status = 503 }, OK }
 local unavailable = try_long { { TWICE, all(GET) }, { TWICE, all(POST) } }
-local said = try_long { { { { status = 503, headers = { ["Retry-After"] = "1" } }, OK }, all(POST) } }
+local unavailable_for = try_long { { { { status = 503, headers = { ["Retry-After"] = "1" } }, OK }, all(POST) } }
 local thrice = try_long { { { { status = 503 } }, all(POST, { retries = 2 }) } }
 
 describe("a 503", function()
@@ -212,7 +212,7 @@ describe("a 503", function()
   end)
 
   it("waits for Retry-After", function()
-    local result = said()[1]
+    local result = unavailable_for()[1]
     assert.is_true(result.answer.attempts[2].waited >= 1)
   end)
 

@@ -25,7 +25,7 @@ describe("when memory allocation fails", function()
   file:close()
 
   for name, least in pairs { text = 4, json = 4, decode = 4, settings = 10, pages = 5, budget = 3 } do
-    it(name .. " raises an error, or is as ever", function()
+    it(name .. " raises an error, or succeeds", function()
       local refused, errors = refuse(name, "own")
       assert.is_true(refused >= least and errors >= least, refused .. ", " .. errors)
       refuse(name, "libcurl")
@@ -42,7 +42,7 @@ describe("when memory allocation fails", function()
     track = { answers = { { status = 200, body = "{}" } } },
     many = { answers = { { status = 200, body = "{}" } } },
   } do
-    it(name .. " ends with an error, or as ever", function()
+    it(name .. " ends with an error, or succeeds", function()
       raw.with(plan, function(server)
         local refused, errors = refuse(name, "own", server.url)
         assert.is_true(refused >= 10 and errors >= 5, refused .. ", " .. errors)

@@ -161,8 +161,8 @@ describe("the budget", function()
     end)
 
     it("and recognizes which of two limits a response describes", function()
-      local told = ("learn2 5 75 700 0 6 10 150 0 %d 0 60 10:1 150:60"):format(T)
-      local list = ask(told, "take 5 75 700 0 " .. T, "take 6 10 150 0 " .. T)
+      local learn = ("learn2 5 75 700 0 6 10 150 0 %d 0 60 10:1 150:60"):format(T)
+      local list = ask(learn, "take 5 75 700 0 " .. T, "take 6 10 150 0 " .. T)
       assert.equal(0, list[2])
       assert.is_true(list[3] > 0)
       -- neither of the two

@@ -25,10 +25,10 @@ help-dev: help
 #: make coverage             report how much of csrc/ and lua/ the specs run;
 #:                           V=1: also the lines that they do not run
 #: make rock                 install the rock into empty trees, and use it
-#: make lint | warnings      luacheck, style, imports | gcc and clang, -Werror
+#: make lint | warnings      luacheck, style, imports, words | gcc, clang: -Werror
 #: make cross                compile for macOS, FreeBSD and musl, -Werror
 #: make check                clang-tidy and cppcheck, where they are
-#: make words                private words and hard grammar that are left
+#: make words                refuse words that the documentation does not use
 #: make paths                Lua calls and files of three common calls
 #: make fuzz SECONDS=30 [TARGET=links]   hostile input, under clang's sanitizers
 #: make planted              do the fuzzers find bugs that are planted?
@@ -177,6 +177,7 @@ lint:
 	@lua5.4 tools/style.lua
 	@lua5.4 tools/lua55.lua
 	@lua5.4 tools/imports.lua >/dev/null
+	@lua5.4 tools/words.lua
 
 $(ASAN)/lua $(TSAN)/lua: tools/host.c mk/dev.mk
 	@mkdir -p $(@D)

@@ -46,8 +46,8 @@ END
     skip "apt reaches no Debian sid"
 }
 
-# The source of a package, unpacked, from the first release that has it; a
-# mirror without Debian's own patches is enough.
+# Unpacks the source of a package, from the first release that has it; a
+# Debian's patches are not needed.
 source_of() { # package, releases
   package=$1
   shift
@@ -73,7 +73,7 @@ build() {
   for package in lua-filesystem lua-term lua-cjson luasocket; do
     source_of "$package" "$VERSION_CODENAME" sid
   done
-  # those of older releases assign to loop variables
+  # older releases of these modules assign to loop variables
   (cd "$work" && timeout 120 apt-get -q download lua-busted/sid \
     lua-penlight/sid lua-luassert/sid lua-say/sid lua-mediator/sid \
     lua-cliargs/sid >>"$work/apt.log" 2>&1) || skip "no busted for it"
@@ -108,7 +108,7 @@ END
 
   cc="$cc -shared -I$root/include"
   cd "$work"
-  # an older one refuses a Lua that it does not know
+  # an old release accepts only the versions of Lua that it knows
   sed -i 's/ && LUA_VERSION_NUM <= 504//' lua-filesystem/src/lfs.c
   $cc -o "$lib/lfs.so" lua-filesystem/src/lfs.c
   $cc -o "$lib/term/core.so" lua-term/core.c
@@ -121,7 +121,7 @@ END
     udp.c compat.c $common
   $cc -o "$lib/socket/unix.so" unix.c unixstream.c unixdgram.c compat.c $common
   cd "$root"
-  # what busted uses of lua-system
+  # the functions of lua-system that busted calls
   cat >lib/system.lua <<'END'
 local socket = require "socket"
 return {gettime = socket.gettime, monotime = socket.gettime, sleep = socket.sleep}
@@ -135,7 +135,7 @@ if ! works 2>/dev/null; then
     command -v apt-get >/dev/null || skip "neither it nor apt is installed"
     (build)
   fi
-  [ -f "$root/complete" ] || exit 0 # it said why
+  [ -f "$root/complete" ] || exit 0 # the script has printed the reason
   export PATH="$root/bin:$PATH" \
     PKG_CONFIG_PATH="$root/lib/pkgconfig${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}"
   works || { echo "$LUA: what was built does not work" >&2; exit 1; }

@@ -1,64 +1,100 @@
--- The words of this project: refuses identifiers and phrases that HTTP's,
--- JSON:API's, libcurl's, nginx's and Lua's documentation do not use, and
--- grammar that is hard to read as a second language.
+-- Checks the words of the sources: refuses identifiers, file names and phrases
+-- that the documentation of HTTP, JSON:API, libcurl, nginx and Lua does not use,
+-- and grammar that is hard to read in a second language.
 --
 --   lua5.4 tools/words.lua        from the repository's root; make words
 
 package.path = (arg[0]:match("^(.*/)") or "./") .. "?.lua;" .. package.path
 local sources = require "sources"
 
--- Identifiers, and what the project says instead. "x_" is a prefix.
+-- Refused identifiers, and the words to use instead. A key that ends in "_" is a
+-- prefix of names in upper case.
+local NAME_IT = "a name for what it holds"
 local IDENTIFIERS = {
-  flight = "pending", new_flight = "pending", abandon = "cancel",
-  trouble = "raw_error", arrive = "report_attempts", arrived = "a callback less",
+  flight = "pending", abandon = "cancel", land = "await",
+  trouble = "raw_error", arrive = "report_attempts", arrived = "received, completed",
   gives_another = "can_refresh", tell_attempts = "report_attempts",
   machine = "loop", trial = "attempt", trials = "attempts",
   lane = "request_queue", lanes = "rate_limits", ahead = "foreground",
-  behind = "background", settle = "a verb of its own", judge = "validate, authorize",
-  judged = "validated", refusal = "error_response, validation_error",
-  seen = "a name of its own", took = "a name of its own", place = "a name of its own",
-  places = "a name of its own", door = "listener", knock = "request_stop",
-  ends = "completions", dressed = "configured",
-  cut = "kind", bell = "ready_fd", alarm = "wakeup_fd", heed = "set_watched",
+  behind = "background", settle = "retry_unauthorized, assign, finish",
+  settled = "finished, resumed", judge = "validate, authorize", judged = "validated",
+  judgement = "check", refusal = "error_response, validation_error",
+  seen = NAME_IT, took = "elapsed", place = "node, location, slot", places = NAME_IT,
+  given = "options, request, arguments", said = NAME_IT, told = NAME_IT,
+  world = "state, fixture", door = "listener", knock = "request_stop",
+  ends = "completions", dressed = "configured", dress = "setup", undress = "clear",
+  cut = "kind, split", bell = "ready_fd", alarm = "wakeup_fd", heed = "set_watched",
   watch_over = "watchdog_arm", look_after = "watchdog_check",
   overdue = "watchdog_due", missed = "watchdog_fired", be_ready = "enqueue",
   be_delayed = "schedule_retry", be_done = "finish", tell_end = "notify_done",
   give_up_waiting = "fail_rate_limited", hold = "file_lock", rooms = "bindings",
   misuse = "usage_error", catalogue = "operations", notation = "format",
-  calendar = "revision_lifecycle",
-  must = "get", several = "aggregate_error", lazy = "lazy_require",
-  stands_still = "is_blocking", park = "suspend", glance = "poll",
-  yield_to = "run_outer_loop", sentinel = "exit_hook", reader = "completion_listener",
-  see_through = "drain", send_for = "start", dismiss = "stop",
-  keeper = "store_access", rounds = "flush", put_aside = "quarantine",
-  aside = "reject", tally = "report", patience = "stall_timeout",
-  world = "state", codec = "json", chance = "ids", instant = "rfc3339",
-  naming = "sequence", track_queue = "max_queued_events", given = "options, request",
+  calendar = "revision_lifecycle", must = "get", several = "aggregate_error",
+  lazy = "lazy_require", stands_still = "is_blocking", park = "suspend",
+  glance = "poll", yield_to = "run_outer_loop", sentinel = "exit_hook",
+  reader = "completion_listener", see_through = "drain", send_for = "start",
+  dismiss = "stop", keeper = "store_access", put_aside = "quarantine", aside = "reject", tally = "report, stats",
+  patience = "stall_timeout", codec = "json", chance = "ids", instant = "rfc3339, datetime",
+  naming = "sequence", track_queue = "max_queued_events", walk = "iterate",
+  open_text = "register_text", open_json = "register_json",
   SLICE = "MAX_BLOCK", GLANCE = "POLL_INTERVAL", MOST_ = "MAX_", LONGEST_ = "MAX_",
-  KEPT_ = "MAX_", open_text = "register_text", open_json = "register_json",
+  KEPT_ = "MAX_",
 }
 
--- Phrases, as Lua patterns over lower-case text, and what to write instead.
+-- Words that no identifier or file name may contain between underscores either,
+-- as in flight_new or open_door.
+local PARTS = {}
+for _, word in ipairs {
+  "flight", "trouble", "machine", "trial", "trials", "lane", "lanes", "judge",
+  "refusal", "door", "knock", "dress", "undress", "dressed", "bell", "heed", "rooms",
+  "misuse", "catalogue", "glance", "sentinel", "keeper", "tally", "patience", "codec",
+  "world", "told", "said",
+} do
+  PARTS[word] = IDENTIFIERS[word]
+end
+
+-- Refused phrases, as Lua patterns over lower-case text, and the words to write
+-- instead. `%<` and `%>` are the borders of a word.
 local PHRASES = {
-  {"%f[%a]it is no %a", "is not a"}, {"%f[%a]that is no %a", "is not a"}, {"%f[%a]what is no %a", "is not a"},
-  {"%f[%a]are no %a", "are not"},
-  {"%f[%a]who does%f[%A]", "a caller that does"}, {"%f[%a]for who%f[%A]", "if the caller"},
-  {"%f[%a]to who%f[%A]", "to the caller that"}, {"%f[%a]so many%f[%A]", "this many, a number of"},
-  {"%f[%a]under way%f[%A]", "in progress"}, {"%f[%a]given up", "cancelled"},
-  {"%f[%a]gives up", "cancels, fails"}, {"%f[%a]give up", "cancel, fail"},
-  {"%f[%a]whoever%f[%A]", "a subject"}, {"%f[%a]what of it", "a subject"},
-  {"%f[%a]stands? still", "blocks"}, {"%f[%a]is said%f[%A]", "is passed"},
-  {"%f[%a]are said%f[%A]", "are passed"}, {"%f[%a]is told%f[%A]", "is called with, receives"},
-  {"%f[%a]are told%f[%A]", "are called with, receive"}, {"%f[%a]till%f[%A]", "until"},
-  {"%f[%a]says none", "passes none"}, {"%f[%a]says nothing", "a verb"},
-  {"%f[%a]nor is%f[%A]", "and is not"}, {"%f[%a]of old%f[%A]", "former"},
-  {"%f[%a]not to be had", "not available"}, {"%f[%a]by oneself", "alone"},
-  {"%f[%a]anew%f[%A]", "again"}, {"%f[%a]thereof", "of it"},
-  {"%f[%a]upper floor", "binding layer"},
+  {"%<is no %a+", "is not a"}, {"%<are no %a+", "are not"}, {"%<was no %a+", "was not a"},
+  {"%<who does%>", "a caller that does"}, {"%<for who%>", "if the caller"},
+  {"%<to who%>", "to the caller that"}, {"%<so many%>", "a number of, COUNT"},
+  {"%<under way%>", "in progress"}, {"%<given up%>", "cancelled"},
+  {"%<gives up%>", "cancels, fails"}, {"%<gave up%>", "cancelled, failed"},
+  {"%<give up%>", "cancel, fail"}, {"%<giving up%>", "cancelling"},
+  {"%<whoever%>", "a subject"}, {"%<what of it%>", "a subject"},
+  {"%<stands? still%>", "blocks"}, {"%<standing still%>", "blocking"},
+  {"%<said%>", "passed, set, reported"}, {"%<told%>", "called with, passed"},
+  {"%<till%>", "until"}, {"%<anew%>", "again"}, {"%<thereof%>", "of it"},
+  {"%<says none%>", "passes none"}, {"%<says nothing%>", "a verb"},
+  {"%<nor is%>", "and is not"}, {"%<nor are%>", "and are not"}, {"%<of old%>", "former"},
+  {"%<not to be had%>", "not available"}, {"%<by oneself%>", "alone"},
+  {"%<upper floor%>", "binding layer"}, {"%<plain floor%>", "plain C layer"},
+  {"%<the face%>", "public Lua API"}, {"%<but for%>", "except"},
+  {"%<walks?%>", "iterates"}, {"%<walked%>", "iterated"}, {"%<walking%>", "iterating"},
+  {"%<mended%>", "corrected"}, {"%<as ever%>", "as before"},
+  {"%<as they stand%>", "unchanged"}, {"%<as it stands%>", "unchanged"},
+  {"%<no crud%>", "not CRUD"},
+}
+for _, phrase in ipairs(PHRASES) do
+  phrase[1] = phrase[1]:gsub("%%<", "%%f[%%a]"):gsub("%%>", "%%f[%%A]")
+end
+
+-- Exceptions: a file, a part of the line or the file's name, and the reason.
+local READER = "the public option `reader` of an upload"
+local EXCEPTIONS = {
+  {"csrc/json/reader.c", "reader", "it reads JSON: the usual name of a parser's input"},
+  {"csrc/json/reader.h", "reader", "its header"},
+  {"csrc/json/reader.c", "vget_lane_u64", "an intrinsic function of NEON"},
+  {"lua/klaviyo/request/multipart.lua", "reader", READER},
+  {"spec/request/multipart_spec.lua", "reader", READER},
+  {"spec/contract/operations.lua", "reader", READER},
 }
 
--- "file: part of the line" that may stay, each with its reason.
-local EXCEPTIONS = {
+-- Folders that are not clean yet.
+local UNCHECKED = {
+  "^spec/fuzz/", "^spec/nginx/", "^spec/soak/", "^spec/support/", "^spec/tasks/",
+  "^spec/transport/",
 }
 
 local problems = 0
@@ -68,58 +104,132 @@ local function problem(file, line, format, ...)
   io.stderr:write(("%s:%d: %s\n"):format(file, line, format:format(...)))
 end
 
-local DATA = {["docs/resources.md"] = true, ["tools/words.lua"] = true}
+-- Data that is generated from the service's documents, and files that contain the
+-- refused words: this one, and its spec.
+local EXEMPT = {
+  ["docs/resources.md"] = true, ["CHANGELOG.md"] = true,
+  ["tools/words.lua"] = true, ["spec/tools/words_spec.lua"] = true,
+}
+
+local function is_exempt(name)
+  if EXEMPT[name] or name:find("^lua/klaviyo/operations/revisions/") then
+    return true
+  end
+  for _, pattern in ipairs(UNCHECKED) do
+    if name:find(pattern) then
+      return true
+    end
+  end
+end
 
 local function files(patterns)
   local list = {}
   for _, file in ipairs(sources.files(patterns)) do
-    if not DATA[file.name] and not file.name:find("^lua/klaviyo/operations/revisions/") then
+    if not is_exempt(file.name) then
       list[#list + 1] = file
     end
   end
   return list
 end
 
+local used = {}
+
 local function is_exception(file, line)
-  for _, one in ipairs(EXCEPTIONS) do
+  for i, one in ipairs(EXCEPTIONS) do
     if file == one[1] and line:find(one[2], 1, true) then
+      used[i] = true
       return true
     end
   end
 end
 
--- Blanks out comments and strings, so that lines keep their numbers.
-local function code_of(name, text)
-  local function blank(part) return (part:gsub("[^\n]", " ")) end
-  if name:find("%.lua$") then
-    return sources.lua_code(text)
+-- Returns the last position of the comment or string that begins at `at`.
+local function end_of_text(text, at)
+  if text:find("^/%*", at) then
+    return select(2, text:find("*/", at + 2, true)) or #text
+  elseif text:find("^//", at) then
+    return (text:find("\n", at, true) or #text + 1) - 1
   end
-  return (text:gsub("/%*.-%*/", blank):gsub('"[^"\n]*"', blank))
+  local quote = text:match("^[\"'`]", at)
+  while quote do
+    at = text:find(quote == "`" and "[\\`]" or "[\\" .. quote .. "\n]", at + 1)
+    if not at or text:sub(at, at) ~= "\\" then
+      return at or #text
+    end
+    at = at + 1
+  end
 end
 
-local function banned(word)
-  return IDENTIFIERS[word] or IDENTIFIERS[word:match("^%u+_") or ""]
+-- Returns C or JavaScript without its comments and strings; lines stay.
+local function c_code(text)
+  local parts, at = {}, 1
+  while true do
+    local first = text:find("[/\"'`]", at)
+    if not first then
+      parts[#parts + 1] = text:sub(at)
+      return table.concat(parts)
+    end
+    local last = end_of_text(text, first)
+    parts[#parts + 1] = text:sub(at, first - 1)
+    parts[#parts + 1] = last and text:sub(first, last):gsub("[^\n]", " ") or "/"
+    at = (last or first) + 1
+  end
 end
 
-for _, file in ipairs(files("'lua/*.lua' 'csrc/*.[ch]' 'tools/*.lua' 'bench/*.lua' 'spec/*.lua' 'examples/*.lua'")) do
-  for _, line, number in sources.lines(code_of(file.name, file.text)) do
+local function code_of(file)
+  return file.name:find("%.lua$") and sources.lua_code(file.text) or c_code(file.text)
+end
+
+-- Returns the words to use instead of a refused identifier.
+local function refused(word)
+  local instead = IDENTIFIERS[word] or IDENTIFIERS[word:match("^%u+_") or ""]
+  for part in word:lower():gmatch("[^_]+") do
+    instead = instead or PARTS[part]
+  end
+  return instead
+end
+
+for _, file in ipairs(files("'*.lua' '*.c' '*.h' '*.js' '*.sh'")) do
+  local name = file.name:match("[^/]+$"):match("^[^.]+")
+  if refused(name) and not is_exception(file.name, name) then
+    problem(file.name, 1, "the file name %q: use %s", name, refused(name))
+  end
+end
+
+for _, file in ipairs(files("'*.lua' '*.c' '*.h' '*.js'")) do
+  for _, line, number in sources.lines(code_of(file)) do
     for word in line:gmatch("[%a_][%w_]*") do
-      if banned(word) and not is_exception(file.name, line) then
-        problem(file.name, number, "%q is a private word: %s", word, banned(word))
+      local instead = refused(word)
+      if instead and not is_exception(file.name, line) then
+        problem(file.name, number, "the identifier %q: use %s", word, instead)
       end
     end
   end
 end
 
-for _, file in ipairs(files("'lua/*.lua' 'csrc/*.[ch]' 'tools/*' 'bench/*.lua' "
-  .. "'bench/*.c' 'spec/*.lua' 'spec/*.c' 'examples/*' '*.md' Makefile 'mk/*'")) do
+-- "there is no x" and "is no longer" are English.
+local function is_allowed(lower, first, found)
+  return lower:sub(1, first - 1):find("there $") or found:find(" no longer$")
+    or found:find(" no more$")
+end
+
+for _, file in ipairs(files("'*.lua' '*.c' '*.h' '*.js' '*.sh' '*.md' '*.conf' '*.yml' "
+  .. "Makefile 'mk/*' '.ci/*'")) do
   for _, line, number in sources.lines(file.text) do
     local lower = line:lower()
     for _, phrase in ipairs(PHRASES) do
-      if lower:find(phrase[1]) and not is_exception(file.name, line) then
-        problem(file.name, number, "%q: write %s", lower:match(phrase[1]), phrase[2])
+      local first, last = lower:find(phrase[1])
+      if first and not is_allowed(lower, first, lower:sub(first, last))
+        and not is_exception(file.name, line) then
+        problem(file.name, number, "%q: write %s", lower:sub(first, last), phrase[2])
       end
     end
+  end
+end
+
+for i, one in ipairs(EXCEPTIONS) do
+  if not used[i] then
+    problem("tools/words.lua", 1, "the exception %q of %s is not needed", one[2], one[1])
   end
 end
 

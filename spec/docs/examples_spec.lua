@@ -1,4 +1,4 @@
--- The examples, run as they stand, but for what leads them to a sandbox.
+-- Runs the examples; only their settings are changed, to use a sandbox.
 
 local ask = require "spec.support.ask"
 local klaviyo = require "klaviyo"
@@ -8,8 +8,8 @@ local sandbox = require "spec.support.sandbox"
 local script = require "spec.support.script"
 local shell = require "klaviyo.sandbox.shell"
 
--- Where each is tried; one that is new has to be, somewhere.
-local TRIED = {
+-- The spec that runs each example; every example needs one.
+local SPEC_OF = {
   ["cqueues.lua"] = "tasks/loops_spec.lua",
   ["import_csv.lua"] = "docs/examples_spec.lua",
   ["import_jsonl.lua"] = "docs/examples_spec.lua",
@@ -23,23 +23,23 @@ local TRIED = {
 }
 
 describe("examples", function()
-  it("are all tried", function()
+  it("all have a spec", function()
     local found = {}
     local output = script.shell("cd examples && find . -type f | sort")
     for name in output:gmatch("%./([^\n]+)") do
       found[name] = true
-      local spec = TRIED[name]
-      assert.truthy(spec, "examples/" .. name .. " is tried nowhere")
+      local spec = SPEC_OF[name]
+      assert.truthy(spec, "examples/" .. name .. " has no spec")
       assert.truthy(shell.read("spec/" .. spec):find(name:match("[^/]+$"), 1,
-        true), ("spec/%s does not try %s"):format(spec, name))
+        true), ("spec/%s does not run %s"):format(spec, name))
     end
-    for name in pairs(TRIED) do
-      assert.is_true(found[name], name .. " is gone")
+    for name in pairs(SPEC_OF) do
+      assert.is_true(found[name], name .. " does not exist")
     end
   end)
 
-  -- All at the same time: some wait. Each in a folder of its own, and with
-  -- a file for the rate limits of its own.
+  -- Runs all at the same time, since some wait; each with its own folder and its
+  -- own file for the rate limits.
   local dir_of = {}
 
   setup(function()
@@ -70,21 +70,21 @@ describe("examples", function()
     return output
   end
 
-  it("make all of the routing reference's calls", function()
+  it("make all calls of the routing reference", function()
     local output = run "reference.lua"
     assert.matches("iterate all profiles +2500 profiles on 25 pages", output)
     assert.matches('a misspelt attribute .*did you mean "email"%?', output)
     assert.equal(2, select(2, output:gsub("  … corrected +201 ", "")))
   end)
 
-  it("make its calls through the gateway, by curl", function()
+  it("make these calls through the gateway, by curl", function()
     assert.is_nil(nginx.missing())
     local output = run "nginx/demo.lua"
     assert.matches("iterate all profiles +25%d profiles on 3 pages", output)
     assert.matches("the key in nginx's logs +no", output)
   end)
 
-  it("import CSV, and tell the line of what is refused", function()
+  it("import CSV, and print the line of each rejected row", function()
     local output = run "import_csv.lua"
     assert.matches("2495 completed, 5 failed, 0 unknown, 0 skipped, 1 bad rows",
       output, 1, true)
@@ -128,7 +128,7 @@ describe("examples, run against one sandbox,", function()
   end
 
   -- Fault 8
-  it("import each night's CSV", function()
+  it("import a CSV again, with changes", function()
     local output, status = import "email\na@example.com\nb@example.com\n"
     assert.equal(0, status, output)
     assert.matches("2 completed, 0 failed", output, 1, true)
@@ -145,7 +145,7 @@ describe("examples, run against one sandbox,", function()
   end)
 
   -- Fault 13
-  it("send a line of JSON once, and a corrected one again", function()
+  it("send each line of JSON once, and a corrected line again", function()
     local function lines(...)
       local list = {...}
       for i, id in ipairs(list) do
@@ -184,7 +184,7 @@ describe("examples, run against one sandbox,", function()
 end)
 
 if not rawget(_G, "jit") then
-  return -- what runs in nginx is LuaJIT in any case: once is enough
+  return -- nginx runs LuaJIT under either interpreter: one run is enough
 end
 
 describe("examples in nginx", function()
@@ -217,7 +217,7 @@ describe("examples in nginx", function()
     return ask(server, { target = target, token = false })
   end
 
-  it("answer a handler's visitor with what the service says", function()
+  it("answer with the response of the service", function()
     local profile = sandboxed.client.profiles:first()
     local list = sandboxed.client.lists:first()
     assert(sandboxed.client.lists:at(list.id).profiles:add(profile.id))
@@ -234,7 +234,7 @@ describe("examples in nginx", function()
     assert.matches("klaviyo: get_profiles: 403 ", logs, 1, true)
   end)
 
-  it("track from log_by_lua, also what a worker has left at its end", function()
+  it("track from log_by_lua, including the events that are queued when a worker ends", function()
     start("track.conf", '("klaviyo").new {')
     for i = 1, 25 do
       local answer = get(("/products/SKU%d?email=ann%%40example.com"):format(i))
@@ -250,9 +250,8 @@ describe("examples in nginx", function()
   end)
 end)
 
--- Without a word changed: as root, on the port and in the folders that they
--- name, which a namespace keeps apart from the machine's own.
-describe("examples in nginx, as they stand,", function()
+-- Unchanged: as root, with their port and folders, in a namespace of its own.
+describe("examples in nginx, unchanged,", function()
   local SETUP = [[
     set -e
     ip link set lo up
@@ -281,7 +280,7 @@ describe("examples in nginx, as they stand,", function()
       or "\n    sed -i '/^load_module/d' examples/nginx/*.conf")
   end
 
-  -- What the commands print, and nginx's log.
+  -- Returns the output of the commands, and nginx's log.
   local function run(example, prepare, commands)
     local root = script.shell("pwd -P"):match("[^\n]+")
     local text = SETUP:format(root, root, root, with_nginx(), prepare, example, commands)
@@ -296,9 +295,9 @@ describe("examples in nginx, as they stand,", function()
   local is_possible = shell.run("test $(id -u) = 0 && id www-data && unshare -m -n -p --fork --mount-proc ip link")
   local it = is_possible and it or pending
 
-  local KEY = "export KLAVIYO_API_KEY=pk_as_it_stands KLAVIYO_WEBHOOK_SECRET=a_secret_of_the_webhook"
+  local KEY = "export KLAVIYO_API_KEY=pk_of_the_example KLAVIYO_WEBHOOK_SECRET=a_secret_of_the_webhook"
 
-  local function stands(example, prepare, commands, expected, complaints)
+  local function assert_output(example, prepare, commands, expected, complaints)
     local output, logs = run(example, prepare .. "\n" .. KEY, commands)
     assert.equal(expected, output, logs)
     for line in logs:gmatch("[^\n]+") do
@@ -310,20 +309,20 @@ describe("examples in nginx, as they stand,", function()
   end
 
   it("gateway.conf", function()
-    stands("gateway.conf", "", [[
+    assert_output("gateway.conf", "", [[
       ask http://localhost:8080/klaviyo/api/profiles
       ask -H "Authorization: Bearer demo" http://localhost:8080/klaviyo/api/profiles
-      sleep 0.5  # the log is written after the answer
+      sleep 0.5  # nginx writes the log after the response
     ]], "401\n502\n", "klaviyo gateway: get_profiles: 502, no response from the service at 127.0.0.1:443")
   end)
 
   it("handler.conf", function()
-    stands("handler.conf", "", "ask http://localhost:8080/customers/a@example.com", "502\n",
+    assert_output("handler.conf", "", "ask http://localhost:8080/customers/a@example.com", "502\n",
       "klaviyo: get_profiles: Failed to connect to a.klaviyo.com")
   end)
 
   it("outbox.conf", function()
-    stands("outbox.conf", "install -d -m 700 -o www-data /var/lib/klaviyo-outbox", [[
+    assert_output("outbox.conf", "install -d -m 700 -o www-data /var/lib/klaviyo-outbox", [[
       for i in 1 2 3; do
         ask -d "{\"sku\": \"SKU$i\", \"email\": \"a@example.com\"}" http://localhost:8080/viewed
       done
@@ -333,8 +332,8 @@ describe("examples in nginx, as they stand,", function()
     ]], "202\n202\n202\n200\n3\nwww-data 600\n")
   end)
 
-  it("outbox.conf, without its folder, says so at once", function()
-    stands("outbox.conf", "", [[
+  it("outbox.conf, without its folder, logs an error at its start", function()
+    assert_output("outbox.conf", "", [[
       for i in 1 2 3 4 5 6 7 8 9; do
         if grep -q "Permission denied" /var/log/nginx/error.log; then break; fi
         sleep 0.5
@@ -343,13 +342,13 @@ describe("examples in nginx, as they stand,", function()
   end)
 
   it("track.conf", function()
-    stands("track.conf", "", [[
+    assert_output("track.conf", "", [[
       ask "http://localhost:8080/products/SKU1?email=ann%40example.com"
       ask http://localhost:8080/status
     ]], "200\n200\n")
   end)
 
   it("webhook.conf", function()
-    stands("webhook.conf", "", "ask -d '{}' http://localhost:8080/webhooks/klaviyo", "401\n")
+    assert_output("webhook.conf", "", "ask -d '{}' http://localhost:8080/webhooks/klaviyo", "401\n")
   end)
 end)

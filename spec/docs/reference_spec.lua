@@ -148,7 +148,7 @@ describe("docs/reference.md", function()
     server:stop()
   end)
 
-  it("is what `make reference` writes", function()
+  it("matches the output of `make reference`", function()
     local text = read(PATH)
     assert.is_true(manual.filled(text) == text)
   end)

@@ -1,5 +1,5 @@
--- docs/resources.md is what tools/reference.lua writes from the operations, and
--- every sample becomes the document shown below it.
+-- tools/reference.lua generates docs/resources.md from the operations, and each
+-- sample becomes the document below it.
 
 local cjson = require "cjson"
 local key = require "spec.support.key"
@@ -16,7 +16,7 @@ local function read(path)
   return text
 end
 
--- The first line that differs, since the whole would be long.
+-- Returns the first line that differs, since the texts are long.
 local function difference(expected, found)
   local number, other = 0, found:gmatch("([^\n]*)\n")
   for line in expected:gmatch("([^\n]*)\n") do
@@ -29,7 +29,7 @@ local function difference(expected, found)
   return #expected ~= #found and "another end" or nil
 end
 
--- An event that is sent has a unique_id, which no document shows.
+-- The client adds a unique_id to events; the documents on the page have none.
 local function without_unique_ids(sent, shown)
   for name, value in pairs(type(sent) == "table" and sent or {}) do
     local other = type(shown) == "table" and shown[name] or nil
@@ -45,11 +45,11 @@ end
 describe("docs/resources.md", function()
   local text = read "docs/resources.md"
 
-  it("is what `make reference` writes", function()
+  it("matches the output of `make reference`", function()
     assert.is_nil(difference(reference.resources(), text))
   end)
 
-  it("shows the documents that its samples become", function()
+  it("shows the documents of its samples", function()
     local call = transport.call
     local sent
     function transport.call(_, request)

@@ -1,6 +1,5 @@
--- Every Lua snippet of the README and of the pages in docs/ is run, in the
--- order in which it is read, against a sandbox that stands for the service and
--- for the gateway.
+-- Runs every Lua snippet of the README and of the pages in docs/, in their order,
+-- against a sandbox in place of the service and the gateway.
 
 local snippets = require "spec.support.snippets"
 local script = require "spec.support.script"
@@ -44,7 +43,7 @@ for _, path in ipairs(pages()) do
       end
     end)
 
-    it("has been read to its end", function()
+    it("has no other Lua snippets", function()
       local _, fences = ("\n" .. read(path)):gsub("\n```lua", "")
       assert.equal(fences, #list)
     end)
@@ -58,19 +57,19 @@ for _, path in ipairs(pages()) do
 end
 
 it("finds the snippets of the README, the guide and the page on nginx", function()
-  for path, least in pairs {
+  for path, minimum in pairs {
     ["README.md"] = 2, ["docs/guide.md"] = 25, ["docs/nginx.md"] = 3,
   } do
-    assert.is_true(#snippets.of(path) >= least, path)
+    assert.is_true(#snippets.of(path) >= minimum, path)
   end
 end)
 
-it("finds a README that is short", function()
+it("finds at most 220 lines in the README", function()
   local _, lines = read("README.md"):gsub("\n", "")
   assert.is_true(lines <= 220)
 end)
 
--- "[…](guide.md#errors)": the page is there, and has that heading.
+-- For "[…](guide.md#errors)" the page exists, and has that heading.
 it("finds the target of each link", function()
   local cache = {}
   local function anchors(path)

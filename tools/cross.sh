@@ -6,7 +6,7 @@
 #
 #   tools/cross.sh [target ...]
 #
-# CROSS_SECONDS=240   what all of it may take
+# CROSS_SECONDS=240   the time limit for all targets together
 set -eu
 cd "$(dirname "$0")/.."
 

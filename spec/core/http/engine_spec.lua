@@ -20,7 +20,7 @@ local function assert_in_time(raw_error, seconds)
 end
 
 local function most_at_a_time(server)
-  -- the raw server says how many connections it had: never more requests than those
+  -- the raw server counts connections, which are at least as many as concurrent requests
   return server:connections()
 end
 

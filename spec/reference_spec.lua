@@ -23,7 +23,7 @@ local BODY = {
 }
 
 -- The ways differ in base URL, authorization scheme and protocol.
-local WAYS = {
+local ROUTES = {
   ["over plain HTTP"] = {
     prefix = "", scheme = "Klaviyo-API-Key", http = "1.1",
     settings = function() return {} end,
@@ -64,7 +64,7 @@ describe("the reference's calls", function()
 
       -- Makes a call, and checks that one request arrived, with the method, path
       -- and body of the reference.
-      local function wire(status, method, path, body, operation, args)
+      local function call(status, method, path, body, operation, args)
         local before = fixture.server:stats().requests
         local doc, err = client:call(operation, args)
         assert.equal(before + 1, fixture.server:stats().requests)

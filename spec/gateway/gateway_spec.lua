@@ -347,7 +347,8 @@ describe("klaviyo.gateway", function()
     file:write("}\n")
     file:close()
     local before = server:stats().requests
-    local text, status = script.shell(("timeout 120 lua5.4 spec/support/knock.lua %d %s"):format(gateway.port, name))
+    local text, status = script.shell(("timeout 120 lua5.4 spec/support/send_heads.lua %d %s")
+      :format(gateway.port, name))
     os.remove(name)
     assert.equal(0, status, text)
     local n = 0

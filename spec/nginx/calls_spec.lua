@@ -124,7 +124,7 @@ local LOCATIONS = {
   ]],
   ["/loose"] = [[
     klaviyo.spawn(function() error(setmetatable({}, {__tostring = function() return "the loose one" end})) end)
-    ngx.say("said")
+    ngx.say("done")
   ]],
   ["/misuse"] = [[
 
@@ -164,7 +164,7 @@ local LOCATIONS = {
     while count < 10 and get() do count = count + 1 end
     ngx.say(count)
   ]],
-  ["/shared_walk"] = [[
+  ["/shared_iterator"] = [[
     local it, seen, count = client.profiles:each {page = {size = 5}, limit = 40}, {}, 0
     klaviyo.run(function()
       for _ = 1, 4 do
@@ -236,7 +236,7 @@ local LOCATIONS = {
     ngx.say(doc.response.http_version, " ", #doc.data)
   ]],
   ["/import_in_log"] = [[
-    content_by_lua_block { ngx.say("said") }
+    content_by_lua_block { ngx.say("done") }
     log_by_lua_block {
       note("import", pcall(client.profiles.import, client.profiles, {{email = "a@example.com"}},
         {journal = ngx.config.prefix() .. "journal"}))
@@ -333,7 +333,7 @@ describe("in nginx", function()
   end)
 
   it("the error of a task that nobody waits for is logged", function()
-    assert.equal("said", body_of("/loose"))
+    assert.equal("done", body_of("/loose"))
     assert.matches("%[error%][^\n]*the loose one", instance:logs())
   end)
 
@@ -367,7 +367,7 @@ describe("in nginx", function()
   end)
 
   it("several tasks can share an iterator", function()
-    assert.equal("40", body_of("/shared_walk"))
+    assert.equal("40", body_of("/shared_iterator"))
   end)
 
   it("the key function is called by one light thread at a time", function()
@@ -412,11 +412,11 @@ describe("in nginx", function()
     local before = worker.descriptors(pid)
     local answers = instance:many("/slow", 50, { seconds = 0.3 })
     assert.same({ 50, 0 }, { #answers, answers[1].status })
-    local settled = shell.wait_for(function()
+    local completed = shell.wait_for(function()
       body_of("/garbage")
       return body_of("/stats"):match("^0 ")
     end, 3)
-    assert.truthy(settled, body_of("/stats"))
+    assert.truthy(completed, body_of("/stats"))
     assert.equal("2", body_of("/call"))
     assert.is_true(worker.descriptors(pid) <= before + 20, worker.descriptors(pid) .. " after " .. before)
   end)

@@ -21,7 +21,7 @@ local INIT = [[
 
 local LOCATIONS = {
   ["/log"] = [[
-    content_by_lua_block { ngx.say("said") }
+    content_by_lua_block { ngx.say("done") }
     log_by_lua_block {
       local ok, err = client.events:track(event(ngx.var.arg_n))
       if not ok then note("log", err) end
@@ -104,7 +104,7 @@ describe("track in nginx", function()
   end
 
   -- Waits until no request is in progress.
-  local function settled()
+  local function events_at_end()
     assert.truthy(shell.wait_for(function() return body_of("/counts"):match("^0 ") end, 10), body_of("/counts"))
     return server:stats().events
   end
@@ -115,7 +115,7 @@ describe("track in nginx", function()
     for _, answer in ipairs(answers) do
       assert.equal(200, answer.status)
     end
-    assert.same({ 200, 200, 0 }, { settled().received, settled().distinct, settled().unnamed })
+    assert.same({ 200, 200, 0 }, { events_at_end().received, events_at_end().distinct, events_at_end().unnamed })
     assert.same({}, instance:noted("log", 0))
   end)
 
@@ -123,20 +123,20 @@ describe("track in nginx", function()
     local refused = tonumber(body_of("/counts"):match("(%d+)$"))
     server:fault { operation = "create_event", delay = 0.5, times = 300 }
     instance:get("/full")
-    settled()
+    events_at_end()
     local list = instance:noted("full", 1)
     assert.is_true(#list >= 1)
     for _, line in ipairs(list) do
       assert.matches("^queue_full klaviyo: create_event: the queue is full: 5 tracked events, or 64 MiB", line)
     end
     assert.equal(refused + #list, tonumber(body_of("/counts"):match("(%d+)$")))
-    assert.equal(300 - #list, settled().distinct)
+    assert.equal(300 - #list, events_at_end().distinct)
   end)
 
   it("can be drained in a phase that can wait", function()
     server:fault { operation = "create_event", delay = 0.2, times = 20 }
     assert.equal("nil true true", body_of("/drain"))
-    assert.equal(20, settled().distinct)
+    assert.equal(20, events_at_end().distinct)
   end)
 
   it("logs lost events soon, by the client's on_warning, without the key", function()
@@ -155,13 +155,13 @@ describe("track in nginx", function()
     for _, line in ipairs(instance:noted("key", 11)) do
       assert.equal("true true", line)
     end
-    assert.equal(11, settled().distinct)
+    assert.equal(11, events_at_end().distinct)
   end)
 
   it("costs microseconds", function()
     local median = tonumber(body_of("/cost"))
     assert.is_true(median < 500, median .. " us")
-    settled()
+    events_at_end()
   end)
 
   it("loses no event to a reload under load", function()

@@ -19,7 +19,7 @@ local second = operations.revision("2025-01-15")
 local last = operations.revision("2026-07-15")
 
 -- Collects everything that a member of a request document refers to.
-local function walk(member, counted, visit)
+local function visit_members(member, counted, visit)
   if counted[member] then
     return
   end

@@ -33,7 +33,7 @@
 
 #define HOLD_MS 400     /* as the engine does */
 #define LOOK_BACK 5000
-#define MOST_MADE 20000
+#define MAX_QUEUES 20000
 
 static budget *b;
 static bool full;         /* the disk */
@@ -71,7 +71,7 @@ int __wrap_clock_gettime (clockid_t id, struct timespec *t) {
 
 static struct made {
   int64_t start, taken, end;
-} made[MOST_MADE];
+} made[MAX_QUEUES];
 static int count_made;
 
 
@@ -96,7 +96,7 @@ static int64_t number (const char *word) {
 }
 
 
-static rate_limit *told (char **words, int n, rate_limit *limit) {
+static rate_limit *limit_of (char **words, int n, rate_limit *limit) {
   int i;
   memset(limit, 0, sizeof(*limit));
   limit->limit = -1;
@@ -151,7 +151,7 @@ static void simulate (char **words) {
     }
     while (under_way < count_made && made[under_way].end < now)
       under_way++;
-    while (count_made < MOST_MADE && budget_take(b, &one, 1, now) == 0) {
+    while (count_made < MAX_QUEUES && budget_take(b, &one, 1, now) == 0) {
       struct made *m = &made[count_made++];
       state = state * UINT64_C(6364136223846793005) + 1442695040888963407u;
       m->start = m->taken = now;
@@ -216,7 +216,7 @@ static int forks (int count) {
       bucket one;
       memset(&one, 0, sizeof(one));
       one.key = 98;
-      alarm(5);  /* one that hangs is ended */
+      alarm(5);  /* ends a process that hangs */
       _exit(budget_take(b, &one, 1, budget_now(b)) == 0 ? 0 : 1);
     }
     if (pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
@@ -274,12 +274,12 @@ static void obey (char **w, int n) {
     puts("ok");
   }
   else if (strcmp(w[0], "learn") == 0) {
-    budget_learn(b, parse(w + 1, 1, list), 1, told(w + 6, n - 6, &limit),
+    budget_learn(b, parse(w + 1, 1, list), 1, limit_of(w + 6, n - 6, &limit),
                  number(w[5]));
     puts("ok");
   }
   else if (strcmp(w[0], "learn2") == 0) {
-    budget_learn(b, parse(w + 1, 2, list), 2, told(w + 10, n - 10, &limit),
+    budget_learn(b, parse(w + 1, 2, list), 2, limit_of(w + 10, n - 10, &limit),
                  number(w[9]));
     puts("ok");
   }

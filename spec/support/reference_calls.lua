@@ -42,7 +42,7 @@ return {
       .. [["endpoint_url":"https://example.com/webhooks/klaviyo","enabled":true},"relationships":]]
       .. [[{"webhook-topics":{"data":[{"type":"webhook-topic","id":"campaign:sent"}]}}}}]] },
   -- the two calls again, corrected
-  { name = "a campaign, mended", method = "POST", path = "/api/campaigns", status = 201,
+  { name = "a campaign, corrected", method = "POST", path = "/api/campaigns", status = 201,
     body = [[{"data":{"type":"campaign","attributes":{"name":"Summer Newsletter","audiences":{"included":["LIST_ID"]},]]
       .. [["campaign-messages":{"data":[{"type":"campaign-message","attributes":{"channel":"email",]]
       .. [["label":"Summer","content":{"subject":"Hello"}}}]}}}}]] },

@@ -2,8 +2,8 @@ local script = require "spec.support.script"
 
 describe("spec.support.script", function()
   it("returns the output and the exit status", function()
-    local output, status = script.run([[io.stderr:write("err\n") print(..., os.getenv("SAID")) os.exit(3)]],
-      { args = { "it's" }, env = { SAID = "a b'c" } })
+    local output, status = script.run([[io.stderr:write("err\n") print(..., os.getenv("VALUE")) os.exit(3)]],
+      { args = { "it's" }, env = { VALUE = "a b'c" } })
     assert.equal(3, status)
     assert.equal("err\nit's\ta b'c\n", output)
   end)

@@ -31,7 +31,7 @@ typedef struct worker {
 } worker;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t told = PTHREAD_COND_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static int turn;          /* of "moved": whose it is */
 static const char *mode;
 
@@ -62,7 +62,7 @@ static int run (worker *w) {
 static void wait_for_turn (int number) {
   pthread_mutex_lock(&lock);
   while (turn < number)
-    pthread_cond_wait(&told, &lock);
+    pthread_cond_wait(&changed, &lock);
   pthread_mutex_unlock(&lock);
 }
 
@@ -70,7 +70,7 @@ static void wait_for_turn (int number) {
 static void next_turn (void) {
   pthread_mutex_lock(&lock);
   turn++;
-  pthread_cond_broadcast(&told);
+  pthread_cond_broadcast(&changed);
   pthread_mutex_unlock(&lock);
 }
 

@@ -1,6 +1,6 @@
 -- Sends request heads byte by byte as they are, each over a connection of its
 -- own, and prints the status of each answer ("-": none came).
---   lua5.4 knock.lua PORT HEADS
+--   lua5.4 send_heads.lua PORT HEADS
 -- HEADS is a Lua file that returns a list of texts.
 local socket = require "socket"
 

@@ -29,7 +29,7 @@ typedef enum wait_reason {
 /*
 ** A transfer is reference counted: the caller holds one reference, and the
 ** event loop another from submit to the end. It owns what its fields point to,
-** but for what the comments below name.
+** except what the comments below name.
 */
 typedef struct transfer {
   int references; /* atomic: any thread */

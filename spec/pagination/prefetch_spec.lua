@@ -68,7 +68,7 @@ describe("an iterator", function()
     end)
 
     it("has requested the next one before it decodes the page", function()
-      fixture.server:fault { delay = 0.02, operation = "get_profiles", rate = 1 }
+      fixture.server:fault { delay = 0.1, operation = "get_profiles", rate = 1 }
       local decode, running = json.decode, {}
       json.decode = function(...) -- luacheck: ignore 122
         local queued, sent = core.stats()

@@ -36,7 +36,7 @@ describe("the header fields", function()
     local fields = sent(get)
     assert.matches("^127%.0%.0%.1:%d+$", fields.host)
     fields.host = nil
-    assert.matches("^klaviyo%-lua/%S+ %(.*libcurl/[%d.]+%)$", fields["user-agent"])
+    assert.matches("^klaviyo%-lua/%S+ %(.*libcurl/[%d.]+%S*%)$", fields["user-agent"])
     fields["user-agent"] = nil
     assert.matches("gzip", fields["accept-encoding"])
     fields["accept-encoding"] = nil

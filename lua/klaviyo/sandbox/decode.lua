@@ -118,6 +118,19 @@ local function skip(text, at)
   return at
 end
 
+-- Returns the position of the next item of an object or a list; or the position
+-- after its end, and true.
+local function after_item(text, at, closer)
+  at = skip(text, at)
+  local char = byte(text, at)
+  if char == closer then
+    return at + 1, true
+  elseif char ~= 44 then
+    fail(at, ("',' or '%c' expected"):format(closer))
+  end
+  return skip(text, at + 1)
+end
+
 local read_value
 
 local function read_object(text, at, depth)
@@ -140,14 +153,11 @@ local function read_object(text, at, depth)
       fail(at, "':' expected")
     end
     object[name], at = read_value(text, skip(text, at + 1), depth)
-    at = skip(text, at)
-    local char = byte(text, at)
-    if char == 125 then
-      return object, at + 1
-    elseif char ~= 44 then
-      fail(at, "',' or '}' expected")
+    local is_end
+    at, is_end = after_item(text, at, 125)
+    if is_end then
+      return object, at
     end
-    at = skip(text, at + 1)
   end
 end
 
@@ -160,14 +170,11 @@ local function read_array(text, at, depth)
   while true do
     n = n + 1
     list[n], at = read_value(text, at, depth)
-    at = skip(text, at)
-    local char = byte(text, at)
-    if char == 93 then
-      return list, at + 1
-    elseif char ~= 44 then
-      fail(at, "',' or ']' expected")
+    local is_end
+    at, is_end = after_item(text, at, 93)
+    if is_end then
+      return list, at
     end
-    at = skip(text, at + 1)
   end
 end
 

@@ -67,6 +67,16 @@ static int answer (lua_State *L, const handle *h, store_status status) {
 }
 
 
+/* Returns an integer to Lua, or what answer returns if there is none. */
+static int answer_integer (lua_State *L, const handle *h, store_status status,
+                           int64_t value) {
+  if (status != STORE_OK)
+    return answer(L, h, status);
+  lua_pushinteger(L, (lua_Integer)value);
+  return 1;
+}
+
+
 /* A closed store returns an error and does not raise: a store may be closed
 ** while its sender waits. */
 static handle *check (lua_State *L) {
@@ -271,14 +281,11 @@ static int deliver (lua_State *L) {
 static int newest (lua_State *L) {
   handle *h = check(L);
   store_status status;
-  int64_t id;
+  int64_t id = 0;
   if (h->s == NULL)
     return is_closed(L);
   status = store_newest(h->s, &id);
-  if (status != STORE_OK)
-    return answer(L, h, status);
-  lua_pushinteger(L, (lua_Integer)id);
-  return 1;
+  return answer_integer(L, h, status, id);
 }
 
 
@@ -287,16 +294,13 @@ static int nth (lua_State *L) {
   handle *h = check(L);
   store_batch batch;
   store_status status;
-  int64_t id;
+  int64_t id = 0;
   int index = (int)luaL_checknumber(L, 4);
   check_batch(L, 2, &batch);
   if (h->s == NULL)
     return is_closed(L);
   status = store_nth(h->s, &batch, index, &id);
-  if (status != STORE_OK)
-    return answer(L, h, status);
-  lua_pushinteger(L, (lua_Integer)id);
-  return 1;
+  return answer_integer(L, h, status, id);
 }
 
 
@@ -404,10 +408,7 @@ static int bytes (lua_State *L) {
   if (h->s == NULL)
     return is_closed(L);
   status = store_bytes(h->s, &size);
-  if (status != STORE_OK)
-    return answer(L, h, status);
-  lua_pushinteger(L, (lua_Integer)size);
-  return 1;
+  return answer_integer(L, h, status, size);
 }
 
 

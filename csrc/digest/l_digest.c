@@ -1,5 +1,5 @@
 /*
-** digest/l_digest.c - klaviyo.digest, for Lua 5.4, Lua 5.1 and LuaJIT from one
+** digest/l_digest.c - klaviyo.digest, for Lua 5.3 to 5.5 and LuaJIT from one
 ** source. It is an object apart from the core, which needs no libcrypto.
 */
 #include <lua.h>

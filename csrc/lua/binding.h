@@ -1,6 +1,6 @@
 /*
 ** lua/binding.h - the binding layer above the plain C layer: userdata and
-** functions for Lua 5.4, Lua 5.1 and LuaJIT from one source. It uses only the
+** functions for Lua 5.3 to 5.5 and LuaJIT from one source. It uses only the
 ** part of Lua's C API that all of them share. No lua_State is stored: only the
 ** thread of a Lua state runs these functions.
 **

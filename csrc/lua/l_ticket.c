@@ -160,7 +160,7 @@ static void no_thread (lua_State *L) {
 }
 
 
-/* The standalone interpreter of Lua 5.4 handles SIGINT by a hook on the main
+/* The standalone interpreter of PUC-Rio handles SIGINT by a hook on the main
 ** thread only, so that a coroutine would not see it. */
 static void copy_hook (lua_State *L) {
 #if defined(LUA_RIDX_MAINTHREAD)

@@ -1,5 +1,5 @@
 /*
-** outbox/l_store.c - klaviyo.outbox.store, for Lua 5.4, Lua 5.1 and LuaJIT from
+** outbox/l_store.c - klaviyo.outbox.store, for Lua 5.3 to 5.5 and LuaJIT from
 ** one source. It is a shared object of its own: nothing else in this library
 ** needs SQLite.
 */

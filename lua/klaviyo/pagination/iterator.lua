@@ -371,8 +371,8 @@ local function open(settings, api, op, args)
   }, Pages), limit
 end
 
--- Returns an iterator as a `for` loop takes it. A `break` closes it in Lua 5.4;
--- in LuaJIT, which has no closing values, the collector does.
+-- Returns an iterator as a `for` loop takes it. A `break` closes it in Lua 5.4
+-- and 5.5. Lua 5.3 and LuaJIT have no closing values: there the collector does.
 local function loop(iterator)
   return iterator, nil, nil, iterator
 end

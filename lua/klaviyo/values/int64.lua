@@ -1,5 +1,5 @@
---- The 64-bit integers of LuaJIT, whose numbers are exact up to 2^53 only. Lua 5.4
---- has 64-bit integers as numbers and does not use this module.
+--- The 64-bit integers of LuaJIT, whose numbers are exact up to 2^53 only. Lua 5.3
+--- and later have 64-bit integers as numbers and do not use this module.
 
 local M = {}
 

@@ -25,7 +25,7 @@ local empty_array = cjson.empty_array
 -- Decoding --------------------------------------------------------------------
 
 --- Decodes a JSON text (RFC 8259). An integer of up to 64 bits is
---- exact: in Lua 5.4 as an integer; in LuaJIT as a number up to 2^53, beyond
+--- exact: in Lua 5.3 to 5.5 as an integer; in LuaJIT as a number up to 2^53, beyond
 --- as an `int64_t` or `uint64_t`. A number with a fraction or an exponent whose
 --- value is integral (`3.0`, `1e3`), up to 2^53, becomes an integer, too. Other
 --- numbers become the nearest double. A list is marked as by `json.array`. Null

@@ -276,11 +276,11 @@ deb-setup:
 	@DEBIAN_FRONTEND=noninteractive apt-get -q build-dep -y \
 	  --no-install-recommends ./packaging
 
-revisions:
-	@./tools/revisions.sh "$(SPEC)"
+revisions: build
+	@$(ENV) ./tools/revisions.sh "$(SPEC)"
 
-revisions-check:
-	@./tools/revisions.sh --check ../shared/openapi
+revisions-check: build
+	@$(ENV) ./tools/revisions.sh --check ../shared/openapi
 
 contract:
 	@./tools/contract.sh

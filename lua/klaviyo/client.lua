@@ -138,6 +138,28 @@ function methods:request(args, options)
   return transport.call(values, made)
 end
 
+--- Returns a resource by its name, as `client.profiles` does. If no revision has it,
+--- the resource has the verbs of JSON:API, and its documents are not checked: a
+--- table has `attributes`, `relationships` and `id`.
+---@param name string  "profiles", or "brand-logos"
+function methods:resource(name)
+  local api = apis.of(values_of(self))
+  if type(name) ~= "string" or not name:find("^%a[%w_-]*$") then
+    usage_error.raise("resource takes the name of a resource, not %s",
+      usage_error.shown(name))
+  end
+  local field = name:gsub("%-", "_")
+  local known = resources.open(self, api, "/api/", field)
+  if known then
+    return known
+  end
+  local names = resources.names(api, "/api/")
+  if usage_error.nearest(field, names) then
+    usage_error.unknown("resource", field, names)
+  end
+  return resources.open_unknown(self, api, name)
+end
+
 --- Returns the JSON:API document that a flat table becomes in this client's
 --- revision.
 ---@param operation string

@@ -8,6 +8,7 @@ local bulk_verbs = require "klaviyo.bulk.verbs"
 local call = require "klaviyo.call"
 local client_settings = require "klaviyo.client_settings"
 local lazy_require = require "klaviyo.util.lazy_require"
+local unknown = require "klaviyo.operations.unknown"
 local usage_error = require "klaviyo.util.usage_error"
 
 local bulk = lazy_require "klaviyo.bulk"
@@ -93,6 +94,7 @@ local RELATION = {
 ---@field verbs table  COLLECTION or RELATION
 ---@field actions table<string, string>
 ---@field imports table<string, string>  verbs of bulk imports, and their kinds
+---@field is_unknown boolean|nil  no revision has the resource: any verb may exist
 ---@field tracks boolean  of events: there is a verb `track`
 ---@field relation? string  "profiles"
 ---@field id? string  of the resource that has the relation
@@ -102,6 +104,7 @@ local RELATION = {
 local function find(endpoint, method, path)
   return endpoint.api:find(method, path)
     or endpoint.api:find(method, (path:gsub("{id}", "{job_id}")))
+    or endpoint.is_unknown and unknown.operation(method, path) or nil
 end
 
 local function find_verb(endpoint, verb)
@@ -461,7 +464,8 @@ local function relation(endpoint, id, name)
   local related = {
     client = endpoint.client, api = endpoint.api, path = endpoint.path,
     verbs = RELATION, actions = NONE, imports = NONE, tracks = false,
-    relation = hyphened(name), id = id, name = ("%s:at(id).%s"):format(endpoint.name, name), found = {},
+    relation = hyphened(name), id = id,
+    is_unknown = endpoint.is_unknown, name = ("%s:at(id).%s"):format(endpoint.name, name), found = {},
   }
   if #available(related) == 0 then
     usage_error.unknown("relation of " .. endpoint.name, name, relations(endpoint))
@@ -480,6 +484,18 @@ function Collection:at(id)
       return relation(endpoint, id, tostring(name))
     end,
   })
+end
+
+--- Returns a resource that no revision has. Its documents are not checked.
+---@param client klaviyo.Client
+---@param api klaviyo.Api
+---@param name string
+function M.open_unknown(client, api, name)
+  return setmetatable({{
+    client = client, api = api, path = "/api/" .. hyphened(name),
+    verbs = COLLECTION, actions = NONE, imports = NONE, tracks = false,
+    name = name:gsub("%-", "_"), found = {}, is_unknown = true,
+  }}, COLLECTION_CLASS)
 end
 
 --- Returns the resource of that name, or nil.

@@ -90,14 +90,23 @@ function bodies(api, op) {
 function uploads(api, op) {
   const { properties } = api.deref(op.schema);
   const others = Object.keys(properties).filter(name => name !== 'file');
+  const required = api.deref(op.schema).required || [];
   const flat = {}, parts = {};
   for (const name of others) {
     flat[name] = new Values(api.deref, {}).make(properties[name], name).wire;
     parts[name] = String(flat[name]);
   }
+  // of the optional fields, the smallest form has `hidden` if there is one
+  const few = {}, few_parts = {};
+  for (const name of others) {
+    if (name === 'hidden') few[name] = true;
+    else if (required.includes(name)) few[name] = flat[name];
+    else continue;
+    few_parts[name] = String(few[name]);
+  }
   return [['minimal', 'path'], ['full', 'data'], ['stream', 'reader']].map(([name, upload]) =>
-    ({ name, upload, full: name === 'full', flat: name === 'minimal' ? { hidden: true } : flat,
-      parts: name === 'minimal' ? { hidden: 'true' } : parts }));
+    ({ name, upload, full: name === 'full', flat: name === 'minimal' ? few : flat,
+      parts: name === 'minimal' ? few_parts : parts }));
 }
 
 function requests(api, op) {
@@ -116,7 +125,7 @@ function cases_of(api, op, out) {
     out.cases.push(one);
   };
   for (const one of list) add(one);
-  for (const alias of op.aliases) add(Object.assign({}, list[0], { name: alias, alias }));
+  for (const alias of op.aliases.filter(one => !out.names.has(one))) add(Object.assign({}, list[0], { name: alias, alias }));
   const sort = op.params.find(p => p.name === 'sort');
   for (const value of sort ? api.deref(sort.schema).enum : []) {
     add({ name: `by ${value}` }, { sort: value }, { sort: value });
@@ -130,6 +139,8 @@ function cases_of(api, op, out) {
 function cases(document) {
   const api = new Api(document);
   const out = { revision: api.revision, operations: [], cases: [], pairs: [], missing: [] };
+  // an alias that is the name of another operation is not used
+  out.names = new Set(api.operations().map(op => op.id.replace(/_beta$/, '')));
   for (const op of api.operations()) {
     out.operations.push(op.id);
     cases_of(api, op, out);

@@ -11,7 +11,13 @@ local LINKAGE = {GET = "ids", POST = "add", PATCH = "replace", DELETE = "remove"
 
 -- Non-CRUD operations have their own methods of a resource.
 local ACTIONS = {
+  ["POST /api/campaign-audience-clone"] = {"campaign_audiences", "clone"},
   ["POST /api/campaign-clone"] = {"campaigns", "clone"},
+  ["POST /api/campaign-message-clone"] = {"campaign_messages", "clone"},
+  ["POST /api/campaign-message-schedule"] = {"campaign_messages", "schedule"},
+  ["PATCH /api/campaign-message-schedule/{id}"] = {"campaign_messages", "reschedule"},
+  ["POST /api/customer-agent-values-reports"] = {"customer_agents", "query_values"},
+  ["POST /api/customer-agent-skill-values-reports"] = {"agent_skills", "query_values"},
   ["POST /api/campaign-message-assign-template"] = {"campaign_messages", "assign_template"},
   ["POST /api/campaign-recipient-estimation-jobs"] = {"campaigns", "estimate_recipients"},
   ["POST /api/campaign-send-jobs"] = {"campaigns", "send"},

@@ -22,6 +22,9 @@ end
 
 local work, picture = cjson.decode(read(arg[1])), arg[3]
 
+-- The day on which the revision was released: Klaviyo serves it, and no later one.
+require("klaviyo.operations.revision_lifecycle").set_today(work.revision:sub(1, 10))
+
 local client = klaviyo.new {
   api_key = arg[4],
   auth_scheme = arg[5],

@@ -27,7 +27,7 @@ async function main(oracle, ...only) {
   }
   const documents = fs.readdirSync(path.join(oracle, 'openapi'))
     .map(name => name.replace(/\.json$/, '')).sort();
-  const dates = documents.filter(date => fs.existsSync(path.join(REVISIONS, `${date}.lua`)));
+  const dates = documents.filter(date => fs.existsSync(path.join(REVISIONS, `${date.replace('.', '-')}.lua`)));
   const others = documents.filter(date => !dates.includes(date));
   if (others.length) console.log(`not checked, the client does not know them: ${others.join(', ')}`);
   for (const date of dates.filter(one => !only.length || only.includes(one))) {

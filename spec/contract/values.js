@@ -119,6 +119,11 @@ class Values {
     if (Array.isArray(wire)) return wire.map((one, i) => this.flatten(one, flat[i]));
     if (Object.keys(wire).every(name => name === 'type' || name === 'id')) return wire.id;
     const { type, attributes, relationships, ...own } = flat;
+    // a few resources have their id among the attributes, too: it is one name
+    if (attributes && 'id' in attributes && 'id' in own) {
+      wire.attributes.id = own.id;
+      delete attributes.id;
+    }
     const parts = [own, attributes || {}, relationships || {}];
     const out = Object.assign({}, ...parts);
     const names = parts.flatMap(Object.keys);

@@ -288,7 +288,31 @@ local function add_members(how, res, data, value)
   end
 end
 
+local OPEN = {type = true, id = true, attributes = true, relationships = true, meta = true}
+
+-- Returns the resource of an operation that no revision has: its members as they are.
+local function open_resource(res, value)
+  if type(value) == "string" then
+    value = {id = value}
+  elseif type(value) ~= "table" or is_array(value) then
+    return validation_error.wrong("must be a table with the %s's attributes, not %s",
+      res.type, check.described(value))
+  end
+  local data = {type = res.type}
+  for key, item in pairs(value) do
+    if not OPEN[key] then
+      return validation_error.unknown("member", key, OPEN,
+        ("attributes go into attributes = {%s = …}"):format(tostring(key)))
+    end
+    data[key] = item
+  end
+  return data
+end
+
 function resource(how, res, value)
+  if res.is_open then
+    return open_resource(res, value)
+  end
   local members, wrong = table_of(res, value)
   if wrong then
     return how.lenient and value or nil, wrong
@@ -359,14 +383,19 @@ local function how_to(op, settings, api)
   return STRICT
 end
 
--- Checks a table by the operation in the revision that Klaviyo serves, which
--- refuses a document that lacks what it requires. Warns of other differences.
+-- Operations whose document is refused if it lacks what the revision that answers
+-- requires. Documents of others are sent: Klaviyo requires less than its OpenAPI
+-- documents say. But a subscription without channels is one to none of them.
+local REFUSED = {bulk_subscribe_profiles = true}
+
+-- Checks a table by the operation in the revision that Klaviyo serves, and warns of
+-- what that revision does not accept.
 local function check_differing(op, differing, t, settings, api)
   if not differing.body or differing.body.style ~= "document" then
     return
   end
   local _, wrong = build(differing, t, STRICT)
-  if wrong and wrong.missing then
+  if wrong and wrong.missing and REFUSED[op.id] then
     validation_error.raise(op.id, wrong)
   elseif wrong then
     revision_warning.differs(settings, api, op,
@@ -405,7 +434,7 @@ end
 ---@param options {validate: boolean|nil, on_warning: function|nil}|nil settings:
 --- `validate = false` builds without checks
 ---@param api klaviyo.Api|nil a table is valid if it suits the operation in either
---- of its revisions, and has what the revision that answers requires
+--- of its revisions
 ---@return table document
 function M.build(op, t, options, api)
   if not op.body or op.body.style ~= "document" then

@@ -355,13 +355,13 @@ local function sample_of(op)
     (fields[names[1]][1]:gsub("%-", "_")), names[1]) or ""
 end
 
--- A parameter must be there if the revision that answers requires it.
+-- A parameter is missing only if both revisions require it.
 local function check_required(rules, pairs_)
-  local op = rules.differing or rules.op
-  for _, name in ipairs(required(op)) do
-    if not is_given(pairs_, name) then
-      usage_error.raise("%s needs %s%s", op.id, name,
-        name == "filter" and sample_of(op) or "")
+  for _, name in ipairs(required(rules.op)) do
+    if not is_given(pairs_, name)
+        and not (rules.differing and not requires(rules.differing, name)) then
+      usage_error.raise("%s needs %s%s", rules.op.id, name,
+        name == "filter" and sample_of(rules.op) or "")
     end
   end
 end

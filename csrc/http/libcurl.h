@@ -18,7 +18,8 @@
 #define LIBCURL_MINIMUM "7.87.0"
 #define LIBCURL_MINIMUM_NUMBER 0x075700
 
-#if LIBCURL_VERSION_NUM < LIBCURL_MINIMUM_NUMBER
+/* cppcheck does not read libcurl's headers */
+#if defined(LIBCURL_VERSION_NUM) && LIBCURL_VERSION_NUM < LIBCURL_MINIMUM_NUMBER
 #error "klaviyo needs libcurl 7.87.0 or later: install it with its headers"
 #endif
 

@@ -4,9 +4,12 @@
 local cache = require "klaviyo.openapi.cache"
 local documents = require "klaviyo.openapi.document"
 local errors = require "klaviyo.response.errors"
+local lazy_require = require "klaviyo.util.lazy_require"
 local operations = require "klaviyo.operations"
 local sections = require "klaviyo.openapi.sections"
 local usage_error = require "klaviyo.util.usage_error"
+
+local diff = lazy_require "klaviyo.openapi.diff"
 
 local M = {}
 
@@ -94,6 +97,17 @@ function M.load(document)
   end
   operations.add(data)
   return data.date
+end
+
+--- Returns what changed from one revision to another: the operations that were
+--- added and removed, and the changes of the others. Raises an error for an unknown
+--- revision, and for an operation that neither has.
+---@param from string
+---@param to string
+---@param options {operations: string[]|nil}|nil
+---@return klaviyo.RevisionDiff
+function M.diff(from, to, options)
+  return diff.between(from, to, options)
 end
 
 return M

@@ -111,7 +111,7 @@ function Api:differing(op)
   local known = self:today().counterparts
   if known[op] == nil then
     local counterpart = not is_alike(self, op) and self:counterpart(op)
-    known[op] = counterpart and revision_diff.between(op, counterpart) ~= ""
+    known[op] = counterpart and revision_diff.breaks(op, counterpart)
       and counterpart or false
   end
   return known[op]

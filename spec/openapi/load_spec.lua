@@ -3,50 +3,14 @@
 
 local cjson = require "cjson"
 local klaviyo = require "klaviyo"
+local openapi_document = require "spec.support.openapi_document"
 local raises = require "spec.support.raises"
 local script = require "spec.support.script"
 local shell = require "klaviyo.sandbox.shell"
 
 local SHARED = "../shared/openapi/"
 
--- A document with two operations.
-local function document(version)
-  local function data(kind, more)
-    local properties = {type = {type = "string", enum = {kind}}}
-    for name, schema in pairs(more or {}) do
-      properties[name] = schema
-    end
-    return {type = "object", required = {"data"}, properties = {
-      data = {type = "object", required = {"type", "attributes"}, properties = properties}}}
-  end
-  local function content(schema)
-    return {["application/vnd.api+json"] = {schema = schema}}
-  end
-  local function operation(id, more)
-    local one = {
-      operationId = id, description = "", parameters = {},
-      responses = {["200"] = {content = content(data "gadget")}},
-      ["x-klaviyo-ratelimit"] = {burst = "3/s", steady = "60/m"},
-      ["x-klaviyo-scopes"] = {"gadgets:read"},
-    }
-    for name, value in pairs(more or {}) do
-      one[name] = value
-    end
-    return one
-  end
-  return {
-    openapi = "3.0.2", info = {version = version or "2027-01-15"},
-    paths = {
-      ["/api/gadgets/{id}"] = {get = operation "get_gadget"},
-      ["/api/gadgets"] = {post = operation("create_gadget", {requestBody = {content = content(data("gadget", {
-        attributes = {type = "object", required = {"name"}, properties = {
-          name = {type = "string"}, colour = {type = "string", enum = {"red", "green"}},
-        }},
-      }))}})},
-    },
-    components = {schemas = {}},
-  }
-end
+local document = openapi_document.new
 
 describe("klaviyo.operations.load", function()
   local dir

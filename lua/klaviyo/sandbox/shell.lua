@@ -106,8 +106,15 @@ end
 ---@return table|nil identity nil if it has ended or is a zombie; `session` is
 --- the id of the process that leads its session
 function M.process(pid)
-  local text = M.read(("/proc/%s/stat"):format(pid))
-  if not text then
+  local ok, text
+  if pid == "self" then
+    -- Another process reads it: qemu shows a program made-up times of itself.
+    ok, text = M.run("cat /proc/$PPID/stat")
+  else
+    text = M.read(("/proc/%s/stat"):format(pid))
+    ok = text ~= nil
+  end
+  if not ok then
     return process_by_id(pid)
   end
   local number = text:match("^(%d+)")

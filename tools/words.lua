@@ -93,11 +93,6 @@ local EXCEPTIONS = {
   {"spec/contract/operations.lua", "reader", READER},
 }
 
--- Folders that are not clean yet.
-local UNCHECKED = {
-  "^spec/fuzz/",
-}
-
 local problems = 0
 
 local function problem(file, line, format, ...)
@@ -113,14 +108,7 @@ local EXEMPT = {
 }
 
 local function is_exempt(name)
-  if EXEMPT[name] or name:find("^lua/klaviyo/operations/revisions/") then
-    return true
-  end
-  for _, pattern in ipairs(UNCHECKED) do
-    if name:find(pattern) then
-      return true
-    end
-  end
+  return EXEMPT[name] or name:find("^lua/klaviyo/operations/revisions/") ~= nil
 end
 
 local function files(patterns)

@@ -9,20 +9,20 @@
 #include "ratelimit/usage.c"
 
 #define KEYS 3
-#define MOST_TAKEN 64
+#define MAX_TAKEN 64
 #define START INT64_C(1700000000000)
 
 static const uint32_t LIMITS[] = {0, 1, 2, 3, 75, 750};
 static const int64_t STEPS[] = {0, 1, 4, 250, 1000, 60000, 86400000, -1, -1000,
                                 -86400000};
 
-typedef struct world {
+typedef struct fixture {
   budget *budget;
   bucket buckets[KEYS];
   int64_t now;
-  int64_t taken[MOST_TAKEN];
+  int64_t taken[MAX_TAKEN];
   int count;
-} world;
+} fixture;
 
 
 static int64_t pick (feed *f, const int64_t *list, size_t n) {
@@ -31,7 +31,7 @@ static int64_t pick (feed *f, const int64_t *list, size_t n) {
 
 
 /* The entry of a bucket, as it is. */
-static usage look (world *w, int i) {
+static usage look (fixture *w, int i) {
   usage u;
   CHECK(lock(w->budget, &w->buckets[i], 1, w->now));
   u = w->budget->entries[0];
@@ -41,7 +41,7 @@ static usage look (world *w, int i) {
 
 
 /* The sums are those of the slots. */
-static void check_sums (world *w) {
+static void check_sums (fixture *w) {
   int i, k, n;
   for (i = 0; i < KEYS; i++) {
     usage u = look(w, i);
@@ -56,7 +56,7 @@ static void check_sums (world *w) {
 
 
 /* Another program writes into a record. */
-static void spoil (feed *f, world *w) {
+static void spoil (feed *f, fixture *w) {
   int which = (int)feed_below(f, KEYS);
   usage *u = w->budget->entries;
   size_t i, n = 1 + feed_below(f, 32);
@@ -71,7 +71,7 @@ static void spoil (feed *f, world *w) {
 }
 
 
-static void take (feed *f, world *w) {
+static void take (feed *f, fixture *w) {
   int first = (int)feed_below(f, KEYS);
   int n = 1 + (int)feed_below(f, (unsigned)(KEYS - first));
   int64_t wait = budget_take(w->budget, w->buckets + first, n, w->now);
@@ -86,13 +86,13 @@ static void take (feed *f, world *w) {
       CHECK(u.windows[k].sum > 0);
     }
   }
-  if (wait == 0 && w->count < MOST_TAKEN)
+  if (wait == 0 && w->count < MAX_TAKEN)
     w->taken[w->count++] = w->now;
 }
 
 
 /* A request that waits for the returned times is accepted in the end. */
-static void wait_for_one (feed *f, world *w) {
+static void wait_for_one (feed *f, fixture *w) {
   int which = (int)feed_below(f, KEYS), tries = 0;
   int64_t wait;
   while ((wait = budget_take(w->budget, &w->buckets[which], 1, w->now)) > 0) {
@@ -103,7 +103,7 @@ static void wait_for_one (feed *f, world *w) {
 }
 
 
-static void settle (feed *f, world *w) {
+static void release (feed *f, fixture *w) {
   int which = (int)feed_below(f, KEYS);
   int64_t then = w->count > 0 ? w->taken[feed_below(f, (unsigned)w->count)]
                               : w->now;
@@ -112,7 +112,7 @@ static void settle (feed *f, world *w) {
 
 
 /* As it would come from the wire: an answer is made and read. */
-static void learn (feed *f, world *w) {
+static void learn (feed *f, fixture *w) {
   static const long figures[] = {0, 1, 2, 3, 60, 75, 750, 65535, 65536,
                                  1000000000};
   int first = (int)feed_below(f, KEYS), windows = (int)feed_below(f, 5);
@@ -132,7 +132,7 @@ static void learn (feed *f, world *w) {
 }
 
 
-static void open_world (feed *f, world *w) {
+static void open_fixture (feed *f, fixture *w) {
   const char *why;
   int i, k;
   memset(w, 0, sizeof(*w));
@@ -151,13 +151,13 @@ static void open_world (feed *f, world *w) {
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
   feed f = feed_of(data, size);
   int steps = 0;
-  world w;
-  open_world(&f, &w);
+  fixture w;
+  open_fixture(&f, &w);
   while (!feed_over(&f) && steps++ < 300) {
     int which = (int)feed_below(&f, KEYS);
     switch (feed_below(&f, 8)) {
       case 0: w.now += pick(&f, STEPS, 10); break;
-      case 1: settle(&f, &w); break;
+      case 1: release(&f, &w); break;
       case 2: learn(&f, &w); break;
       case 3:
         budget_block(w.budget, &w.buckets[which], w.now,

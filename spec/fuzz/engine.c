@@ -2,8 +2,8 @@
 ** engine.c - the life of transfers: the input is a list of what a host does,
 ** submit, cancel, close, announce, watch, wait, in any order, with a server
 ** that answers in any way (responder.h) or is not there. Whatever happens:
-** each transfer ends, by its deadline, once; each end that is to be told is
-** told, once; and nothing is left.
+** each transfer ends, by its deadline, once; each end that must be announced is
+** announced, once; and nothing is left.
 **
 ** thread.c is the same, with an engine that works in a thread.
 */
@@ -23,7 +23,7 @@
 
 #define MOST 24 /* tickets */
 #define STEPS 60
-#define LANES 4
+#define QUEUES 4
 #define PACED 2      /* the first of those that are */
 #define LATE_MS 3000 /* by which a busy machine may miss a deadline */
 
@@ -32,12 +32,12 @@ typedef struct ticket {
   long serial;
   int64_t deadline; /* when it has to be over */
   bool done, watched;
-  bool expected, told; /* its serial */
+  bool expected, announced; /* its serial */
 } ticket;
 
 typedef struct state {
   feed *f;
-  request_queue *queues[LANES];
+  request_queue *queues[QUEUES];
   budget *budget;
   settings *settings[3];
   completion_queue *completion_queue;
@@ -87,8 +87,8 @@ static void hear_serials (state *w, const long *serials, size_t count) {
   while (count-- > 0) {
     ticket *k = &w->tickets[serials[count] - w->serial];
     CHECK(serials[count] >= w->serial && k < w->tickets + w->count);
-    CHECK(k->expected && !k->told);
-    k->told = true;
+    CHECK(k->expected && !k->announced);
+    k->announced = true;
     if (k->transfer != NULL)
       CHECK(transfer_is_done(k->transfer));
   }
@@ -147,7 +147,7 @@ static void submit (state *w) {
   transfer *t;
   if (w->count == MOST)
     return;
-  t = make(w, LANES);
+  t = make(w, QUEUES);
   memset(k, 0, sizeof(*k));
   k->serial = t->serial = w->serial + w->count++;
   k->deadline = clock_ms() + t->request.settings->deadline_ms;
@@ -277,7 +277,7 @@ static settings *make_settings (feed *f) {
 }
 
 
-static void open_world (state *w, feed *f) {
+static void open_fixture (state *w, feed *f) {
   static long serials = 0;
   char origin[64];
   const char *why;
@@ -294,7 +294,7 @@ static void open_world (state *w, feed *f) {
   for (i = 0; i < 3; i++)
     w->settings[i] = make_settings(f);
   snprintf(origin, sizeof(origin), "http://127.0.0.1:%d", responder_port);
-  for (i = 0; i < LANES; i++) {
+  for (i = 0; i < QUEUES; i++) {
     w->queues[i] = request_queue_new(origin);
     CHECK(w->queues[i] != NULL);
     if (i >= PACED) {
@@ -322,7 +322,7 @@ static void wait_for_all (state *w) {
     hear(w, 2);
     look(w);
   }
-  /* of the last the end may just have been told */
+  /* the end of the last one may just have been announced */
   for (until = clock_ms() + LATE_MS;
        w->completion_queue != NULL &&
        completion_queue_size(w->completion_queue) > 0;
@@ -345,13 +345,13 @@ static void wait_for_queue (request_queue *q) {
 }
 
 
-static void close_world (state *w) {
+static void close_fixture (state *w) {
   int i;
   for (i = 0; i < w->count; i++) {
-    CHECK(w->tickets[i].told == w->tickets[i].expected);
+    CHECK(w->tickets[i].announced == w->tickets[i].expected);
     close_ticket(&w->tickets[i]);
   }
-  for (i = 0; i < LANES; i++) {
+  for (i = 0; i < QUEUES; i++) {
     wait_for_queue(w->queues[i]);
     CHECK(w->queues[i]->length == 0);
     CHECK(w->queues[i]->first == NULL && !w->queues[i]->listed);
@@ -379,7 +379,7 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
     if (THREADED)
       engine_use_thread();
   }
-  open_world(&w, &f);
+  open_fixture(&w, &f);
   while (!feed_over(&f) && steps++ < STEPS) {
     act(&w);
     look(&w);
@@ -388,7 +388,7 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
   }
   wait_for_all(&w);
   look(&w);
-  close_world(&w);
+  close_fixture(&w);
   return 0;
 }
 

@@ -18,21 +18,21 @@ typedef struct value {
   const char *members;  /* behind the brace */
 } value;
 
-typedef struct reader {
+typedef struct parser {
   const char *at, *end;
   int depth;
-} reader;
+} parser;
 
-static bool read_value (reader *r, value *v);
+static bool read_value (parser *r, value *v);
 
 
-static void blanks (reader *r) {
+static void blanks (parser *r) {
   while (r->at < r->end && memchr(" \t\r\n", *r->at, 4) != NULL)
     r->at++;
 }
 
 
-static bool next_is (reader *r, char c) {
+static bool next_is (parser *r, char c) {
   blanks(r);
   if (r->at == r->end || *r->at != c)
     return false;
@@ -41,7 +41,7 @@ static bool next_is (reader *r, char c) {
 }
 
 
-static bool digits (reader *r) {
+static bool digits (parser *r) {
   const char *start = r->at;
   while (r->at < r->end && *r->at >= '0' && *r->at <= '9')
     r->at++;
@@ -49,7 +49,7 @@ static bool digits (reader *r) {
 }
 
 
-static bool read_number (reader *r) {
+static bool read_number (parser *r) {
   if (r->at < r->end && *r->at == '-')
     r->at++;
   if (r->at < r->end && *r->at == '0')
@@ -71,7 +71,7 @@ static bool read_number (reader *r) {
 }
 
 
-static bool read_word (reader *r) {
+static bool read_word (parser *r) {
   static const char *const words[] = {"true", "false", "null"};
   size_t i;
   for (i = 0; i < 3; i++) {
@@ -86,7 +86,7 @@ static bool read_word (reader *r) {
 
 
 /* The code of \uXXXX, the backslash being next; -1: there is none. */
-static long read_code (reader *r) {
+static long read_code (parser *r) {
   static const char digit[] = "0123456789abcdef";
   long code = 0;
   int i;
@@ -113,17 +113,17 @@ static void add_code (buffer *out, long code) {
 }
 
 
-static bool read_escape (reader *r, buffer *text) {
+static bool read_escape (parser *r, buffer *text) {
   static const char names[] = "\"\\/bfnrt", plain[] = "\"\\/\b\f\n\r\t";
   if (r->end - r->at < 2)
     return false;
   if (r->at[1] == 'u') {
     long code = read_code(r);
-    reader ahead = *r;
-    long low = code >= 0xD800 && code < 0xDC00 ? read_code(&ahead) : -1;
+    parser next = *r;
+    long low = code >= 0xD800 && code < 0xDC00 ? read_code(&next) : -1;
     if (low >= 0xDC00 && low < 0xE000) {
       code = 0x10000 + (code - 0xD800) * 0x400 + (low - 0xDC00);
-      *r = ahead;
+      *r = next;
     }
     if (code >= 0)
       add_code(text, code);
@@ -137,7 +137,7 @@ static bool read_escape (reader *r, buffer *text) {
 }
 
 
-static bool read_string (reader *r, buffer *text) {
+static bool read_string (parser *r, buffer *text) {
   text->size = 0;
   if (!next_is(r, '"'))
     return false;
@@ -157,7 +157,7 @@ static bool read_string (reader *r, buffer *text) {
 
 /* Whether it is an object; '*wanted', where there is a member of that name,
 ** becomes the last one's value. */
-static bool read_members (reader *r, const char *name, value *wanted) {
+static bool read_members (parser *r, const char *name, value *wanted) {
   buffer key = {NULL, 0, 0};
   bool good = true;
   value v;
@@ -178,7 +178,7 @@ static bool read_members (reader *r, const char *name, value *wanted) {
 }
 
 
-static bool read_array (reader *r) {
+static bool read_array (parser *r) {
   value v;
   bool good = true;
   memset(&v, 0, sizeof(v));
@@ -192,7 +192,7 @@ static bool read_array (reader *r) {
 }
 
 
-static bool read_value (reader *r, value *v) {
+static bool read_value (parser *r, value *v) {
   bool good;
   v->kind = OTHER;
   blanks(r);
@@ -222,7 +222,7 @@ static bool read_value (reader *r, value *v) {
 /* The value becomes that of its member, OTHER where it has none. */
 static void go_into (value *v, const char *end, const char *name) {
   value member;
-  reader r;
+  parser r;
   memset(&member, 0, sizeof(member));
   member.kind = OTHER;
   if (v->kind == OBJECT) {
@@ -239,7 +239,7 @@ static void go_into (value *v, const char *end, const char *name) {
 /* Reads what a JSON decoder would find to '*v'. Returns false if the text is
 ** not a JSON object, or nested too deep. */
 static bool decode (const char *page, size_t size, value *v) {
-  reader r;
+  parser r;
   r.at = page;
   r.end = page + size;
   r.depth = 0;

@@ -1,6 +1,6 @@
 /*
-** pages.c - a walk along pages: lines, each a page as it is or a link that a
-** page is made of. The walk stays behind its base, comes nowhere twice and
+** pages.c - an iteration over pages: lines, each a page as it is or a link
+** that a page is made of. It stays below its base, visits no page twice and
 ** ends where a page says so.
 */
 #include "fuzz.h"
@@ -10,9 +10,9 @@
 #include "api/url.h"
 
 #define BASE "https://gw.example/prefix"
-#define MOST 200  /* pages: more than the set of those seen has room for */
+#define MAX_PAGES 200  /* more than the set of visited pages has room for */
 
-/* By what a walk knows a page. */
+/* What identifies a page in an iteration. */
 typedef struct mark {
   bool is_cursor;
   buffer text;
@@ -81,19 +81,19 @@ static char *page_of (feed *f, size_t *size) {
 
 
 /* What a step says, and what it must. */
-static pages_status step (pages *p, const mark *seen, int n, mark *new,
+static pages_status step (pages *p, const mark *visited, int n, mark *new,
                           const char *page, size_t size) {
   pages_status status = pages_follow(p, page, size);
   buffer link = {NULL, 0, 0}, url = {NULL, 0, 0};
-  link_status told = links_next(&link, page, size);
-  pages_status wanted = told == LINK_NONE ? PAGES_END : PAGES_BROKEN;
+  link_status linked = links_next(&link, page, size);
+  pages_status wanted = linked == LINK_NONE ? PAGES_END : PAGES_BROKEN;
   memset(new, 0, sizeof(*new));
-  if (told == LINK_FOUND) {
+  if (linked == LINK_FOUND) {
     CHECK(same(p->link.data, p->link.size, link.data, link.size));
     switch (url_rebase(&url, BASE, link.data, link.size)) {
       case URL_OK:
         *new = mark_of(&url);
-        wanted = is_among(seen, n, new) ? PAGES_REPEATED : PAGES_NEXT;
+        wanted = is_among(visited, n, new) ? PAGES_REPEATED : PAGES_NEXT;
         CHECK(same(p->url.data, p->url.size, url.data, url.size));
         CHECK(memcmp(url.data, BASE "/", strlen(BASE "/")) == 0);
         break;
@@ -110,18 +110,18 @@ static pages_status step (pages *p, const mark *seen, int n, mark *new,
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
   feed f = feed_of(data, size);
-  mark seen[MOST + 1];
+  mark visited[MAX_PAGES + 1];
   int n = 0;
   pages p;
   CHECK(pages_open(&p, BASE, BASE "/api/profiles?page[size]=100"));
-  seen[n++] = mark_of(&p.url);
-  while (!feed_over(&f) && n < MOST) {
+  visited[n++] = mark_of(&p.url);
+  while (!feed_over(&f) && n < MAX_PAGES) {
     size_t page_size;
     char *page = page_of(&f, &page_size);
     mark new;
-    /* another page may follow one that ends it: a walk may be resumed */
-    if (step(&p, seen, n, &new, page, page_size) == PAGES_NEXT)
-      seen[n++] = new;
+    /* another page may follow one that ends it: an iteration may be resumed */
+    if (step(&p, visited, n, &new, page, page_size) == PAGES_NEXT)
+      visited[n++] = new;
     else
       buffer_free(&new.text);
     free(page);
@@ -129,6 +129,6 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
   pages_close(&p);
   pages_close(&p);
   while (n-- > 0)
-    buffer_free(&seen[n].text);
+    buffer_free(&visited[n].text);
   return 0;
 }

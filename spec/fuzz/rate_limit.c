@@ -9,7 +9,7 @@
 #define LARGEST 1000000000L
 
 
-static void check_figures (const rate_limit *limit, bool told) {
+static void check_figures (const rate_limit *limit, bool found) {
   int i;
   CHECK(limit->limit >= -1 && limit->limit <= LARGEST);
   CHECK(limit->remaining >= -1 && limit->remaining <= LARGEST);
@@ -20,7 +20,7 @@ static void check_figures (const rate_limit *limit, bool told) {
     CHECK(limit->window[i].seconds > 0 &&
           limit->window[i].seconds <= LARGEST);
   }
-  CHECK(told == (limit->limit >= 0 || limit->remaining >= 0 ||
+  CHECK(found == (limit->limit >= 0 || limit->remaining >= 0 ||
                  limit->reset >= 0 || limit->windows > 0));
 }
 

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* what the thread does is no coverage of the core's */
+/* what the thread does does not count as coverage of the core */
 #define UNTRACED __attribute__((no_sanitize("coverage")))
 
 #define GUESTS 64
@@ -145,7 +145,7 @@ static UNTRACED void *respond (void *listener) {
 
 
 /* A socket at a port of its own, whose number is returned. */
-static int open_door (int *listener) {
+static int open_listener (int *listener) {
   struct sockaddr_in address;
   socklen_t size = sizeof(address);
   memset(&address, 0, sizeof(address));
@@ -163,8 +163,8 @@ static int open_door (int *listener) {
 static void responder_start (void) {
   static int listener, none;
   pthread_t id;
-  responder_port = open_door(&listener);
-  closed_port = open_door(&none);
+  responder_port = open_listener(&listener);
+  closed_port = open_listener(&none);
   CHECK(listen(listener, 128) == 0);
   CHECK(pthread_create(&id, NULL, respond, &listener) == 0);
 }

@@ -37,19 +37,19 @@ static void check_number (unsigned long n) {
 }
 
 
-static void check_date (long ahead) {
+static void check_date (long delay) {
   char text[64];
-  time_t now = time(NULL), then = now + ahead;
+  time_t now = time(NULL), then = now + delay;
   struct tm parts;
   long seconds, late;
   CHECK(gmtime_r(&then, &parts) != NULL);
   strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &parts);
   seconds = read_value(text, strlen(text));
   late = (long)(time(NULL) - now);  /* a second may end meanwhile */
-  if (ahead - late <= 0)
-    CHECK(seconds >= 0 && seconds <= (ahead > 0 ? ahead : 0));
+  if (delay - late <= 0)
+    CHECK(seconds >= 0 && seconds <= (delay > 0 ? delay : 0));
   else
-    CHECK(seconds >= ahead - late && seconds <= ahead);
+    CHECK(seconds >= delay - late && seconds <= delay);
 }
 
 
@@ -62,7 +62,7 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
   for (i = 0; i < 8; i++)
     n = n << 8 | feed_byte(&f);
   check_number(n);
-  /* from 1.6 years ago to 1.6 years ahead */
+  /* from 1.6 years ago to 1.6 years in the future */
   check_date((long)(n % 100000000) - 50000000);
   return 0;
 }

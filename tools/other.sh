@@ -46,8 +46,8 @@ END
     skip "apt reaches no Debian sid"
 }
 
-# Unpacks the source of a package, from the first release that has it; a
-# Debian's patches are not needed.
+# Unpacks the source of a package, from the first release that has it. Debian's
+# patches are not needed.
 source_of() { # package, releases
   package=$1
   shift

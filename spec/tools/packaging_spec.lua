@@ -60,12 +60,21 @@ describe("the workflow", function()
   end
 
   it("runs commands of the README in every job", function()
-    local readme = read("README.md")
+    -- the code of the README: blocks of the shell, and calls of make
+    local known = {}
+    for block in read("README.md"):gmatch "\n```sh\n(.-)\n```" do
+      for command in block:gmatch "[^\n]+" do
+        known[#known + 1] = command:gsub("%s+#.*", "")
+      end
+    end
+    for command in read("README.md"):gmatch "`(make [^`\n]+)`" do
+      known[#known + 1] = command
+    end
     assert.equal(3, each_job(function(name, job, commands)
       assert.truthy(job["runs-on"], name)
       local found = 0
-      for command in commands:gmatch("[^\n]+") do
-        found = found + (readme:find(command, 1, true) and 1 or 0)
+      for _, command in ipairs(known) do
+        found = found + (commands:find(command, 1, true) and 1 or 0)
       end
       assert.is_true(found > 0, name)
     end))

@@ -38,7 +38,8 @@ help-dev: help
 #: make revisions SPEC=openapi.json   regenerate a revision's data files
 #: make revisions-check      check that the data files match their documents
 #: make contract             check the requests against the OpenAPI documents
-#: make reference            write docs/resources.md and parts of reference.md
+#: make reference            write docs/resources.md, docs/revisions.md and
+#:                           parts of docs/reference.md
 #: make bench                measure calls, also of libcurl and other clients
 #: make bench-setup          install the other clients
 #: make dist                 make a source archive and source rocks, in build/

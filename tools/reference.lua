@@ -2,8 +2,8 @@
 ---
 ---   make reference
 ---
---- They are docs/resources.md, and the parts of docs/reference.md between marks.
---- A spec generates both again and compares.
+--- They are docs/resources.md, docs/revisions.md, and the parts of
+--- docs/reference.md between marks. Specs generate them again and compare.
 
 local M = {}
 
@@ -19,6 +19,7 @@ local tables = require "klaviyo.util.tables"
 local manual = require "reference_manual"
 local sample = require "reference_sample"
 local methods = require "reference_methods"
+local revisions = require "reference_revisions"
 
 local function underscored(name)
   return (name:gsub("%-", "_"))
@@ -326,11 +327,12 @@ local function read(path)
   return text
 end
 
---- Writes both pages.
+--- Writes the pages.
 function M.main()
   local made = {
     ["docs/reference.md"] = manual.filled(read "docs/reference.md"),
     ["docs/resources.md"] = M.resources(),
+    ["docs/revisions.md"] = revisions.text(),
   }
   for path, text in pairs(made) do
     local file = assert(io.open(path, "wb"))

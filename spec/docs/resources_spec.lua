@@ -2,6 +2,7 @@
 -- sample becomes the document below it.
 
 local cjson = require "cjson"
+local difference = require "spec.support.difference"
 local key = require "spec.support.key"
 local klaviyo = require "klaviyo"
 local transport = require "klaviyo.transport.transport"
@@ -14,19 +15,6 @@ local function read(path)
   local text = file:read("*a")
   file:close()
   return text
-end
-
--- Returns the first line that differs, since the texts are long.
-local function difference(expected, found)
-  local number, other = 0, found:gmatch("([^\n]*)\n")
-  for line in expected:gmatch("([^\n]*)\n") do
-    number = number + 1
-    local own = other()
-    if line ~= own then
-      return ("line %d: %s\nnot: %s"):format(number, tostring(own), line)
-    end
-  end
-  return #expected ~= #found and "another end" or nil
 end
 
 -- The client adds a unique_id to events; the documents on the page have none.

@@ -244,6 +244,15 @@ describe("klaviyo.operations.diff", function()
       {change = "added", part = "attributes", name = "strategy(later).time", type = "string"},
     }, changes_of("create_gadget", with(form("never", {}), form("later", {"time"}), form("smart", {})),
       with(form("now", {}), form("later", {"date"}), form("smart", {}))))
+    local function list(...)
+      local items = {oneOf = {...}}
+      return function(paths) attributes(paths).properties.steps = {type = "array", items = items} end
+    end
+    assert.same({
+      {change = "added", part = "attributes", name = "steps[]", property = "type", value = "wait"},
+      {change = "added", part = "attributes", name = "steps[mail].subject", type = "string"},
+    }, changes_of("create_gadget", list(form("mail", {"subject"}), form("text", {}), form("wait", {})),
+      list(form("mail", {}), form("text", {}))))
   end)
 
   it("compares only the operations that are asked for, by id or alias", function()

@@ -278,6 +278,14 @@ local function label_of(branch)
   return discriminator(branch) or name_of(branch) or kind_of(branch)
 end
 
+-- The path of a branch: "send_strategy(static)", or in a list "conditions[metric]".
+local function within(path, value)
+  if value and path:sub(-2) == "[]" then
+    return ("%s[%s]"):format(path:sub(1, -3), value)
+  end
+  return value and ("%s(%s)"):format(path, value) or path
+end
+
 -- Compares the branches of unions. What a branch loses breaks nothing if another one
 -- takes all its values.
 local function union(found, part, path, a, b, visited)
@@ -289,11 +297,10 @@ local function union(found, part, path, a, b, visited)
       add(found, {change = "removed", part = part, name = path,
         value = label_of(branch), property = "type", breaks = breaks})
     elseif breaks or not found.only_breaks then
-      local value = discriminator(branch)
       local own = breaks and found or new_list()
       visited.harmless = visited.harmless or {unions = visited.unions}
-      member(own, part, value and ("%s(%s)"):format(path, value) or path, branch,
-        partner, breaks and visited or visited.harmless)
+      member(own, part, within(path, discriminator(branch)), branch, partner,
+        breaks and visited or visited.harmless)
       for _, entry in ipairs(own ~= found and own or {}) do
         entry.breaks = nil
         add(found, entry)
@@ -360,8 +367,8 @@ local function id_of(found, part, path, a, b)
 end
 
 function resource(found, part, path, a, b, visited)
-  local function compare(into, within, at, x, y)
-    member(into, within, at, x, y, visited)
+  local function compare(into, own_part, at, x, y)
+    member(into, own_part, at, x, y, visited)
   end
   if path == "" then
     changed(found, "document", nil, "type", a.type, b.type, true)

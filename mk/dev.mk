@@ -6,8 +6,8 @@ SPEC     =
 
 .PHONY: help-dev objects probes spec other asan tsan portable valgrind rock \
   lint warnings check cross fuzz planted collector coverage dist deb \
-  deb-setup revisions revisions-check contract reference bench bench-setup \
-  soak once
+  deb-setup revisions revisions-check contract reference types bench \
+  bench-setup soak once
 
 help-dev: help
 	@sed -n 's/^#: //p' mk/dev.mk
@@ -38,8 +38,10 @@ help-dev: help
 #: make revisions SPEC=openapi.json   regenerate a revision's data files
 #: make revisions-check      check that the data files match their documents
 #: make contract             check the requests against the OpenAPI documents
-#: make reference            write docs/resources.md, docs/revisions.md and
-#:                           parts of docs/reference.md
+#: make reference            write docs/resources.md, docs/revisions.md, types/
+#:                           and parts of docs/reference.md
+#: make types REVISION=…     write the types of a revision for the Lua language
+#:                           server; by default of the default and the newest one
 #: make bench                measure calls, also of libcurl and other clients
 #: make bench-setup          install the other clients
 #: make dist                 make a source archive and source rocks, in build/
@@ -288,7 +290,11 @@ contract:
 
 reference: build
 	@$(ENV) $(LUA) -e 'package.path = "tools/?.lua;" .. package.path' \
-	  -e 'require("reference").main()'
+	  -e 'require("reference").main()' -e 'require("types").main()'
+
+types: build
+	@$(ENV) $(LUA) -e 'package.path = "tools/?.lua;" .. package.path' \
+	  -e 'require("types").main("$(REVISION)")'
 
 # the workloads of the benchmark in C: libcurl, and libcurl with lua-cjson
 BARE = build/bench/bare build/bench/bare-lua5.4 build/bench/bare-luajit

@@ -37,6 +37,7 @@ external_dependencies = {
 build = {
   type = "make",
   build_pass = false, -- installing builds
+  copy_directories = { "types" },
   install_variables = {
     OUT = "build/rock-objects",
     CC = "$(CC)",

@@ -40,15 +40,11 @@ end
 ---@field action? boolean  whether the operation is not CRUD
 ---@field public? boolean  below client.public
 
---- Returns the method that calls an operation; nil if no verb has paths of its form.
+--- Returns the method that the form of an operation's path gives; nil if no verb
+--- has paths of that form.
 ---@param op table
 ---@return ClientMethod|nil
-function M.of(op)
-  local action = by_route[op.method .. " " .. op.path]
-  if action then
-    action.member = #op.path_params > 0
-    return action
-  end
+function M.by_path(op)
   local root, resource, rest = op.path:match("^/(%l+)/([%l-]+)(.*)$")
   local linked = rest:match("^/{[%l_]+}/relationships/([%l-]+)$")
   local related = rest:match("^/{[%l_]+}/([%l-]+)$")
@@ -67,6 +63,18 @@ function M.of(op)
     member = verbs == MEMBER,
     public = root == "client" or nil,
   }
+end
+
+--- Returns the method that calls an operation; nil if there is none.
+---@param op table
+---@return ClientMethod|nil
+function M.of(op)
+  local action = by_route[op.method .. " " .. op.path]
+  if action then
+    action.member = #op.path_params > 0
+    return action
+  end
+  return M.by_path(op)
 end
 
 --- Returns the name of a method: "client.lists:at(id).profiles:ids".

@@ -36,6 +36,12 @@ describe("the installed rock", function()
     end
   end)
 
+  it("has the types for editors", function()
+    local found = lines((output("find " .. quote(tree) .. " -path '*/types/klaviyo/library/klaviyo.lua'")))
+    assert.equal(1, #found)
+    assert(loadfile(found[1]))
+  end)
+
   it("has small libraries: one symbol, one need", function()
     local needs = { core = "libcurl", digest = "libcrypto" }
     assert.equal(2, #libraries)

@@ -8,17 +8,17 @@
 local M = {}
 
 local REVISION = "2024-10-15"
-local MAX_DEPTH = 3
 
 local API = "https://developers.klaviyo.com/en/reference/"
 
 local operations = require "klaviyo.operations"
+local facts = require "klaviyo.openapi.facts"
 local document = require "klaviyo.document.document"
 local json_of = require "reference_json"
 local tables = require "klaviyo.util.tables"
 local manual = require "reference_manual"
 local sample = require "reference_sample"
-local methods = require "reference_methods"
+local methods = require "klaviyo.operations.methods"
 local revisions = require "reference_revisions"
 
 local function underscored(name)
@@ -157,83 +157,21 @@ end
 
 -- The sections of all resources ----------------------------------------------
 
-local kind_of
-
-local function union_of(member)
-  local known, kinds = {}, {}
-  for _, branch in ipairs(member.any_of) do
-    local kind = kind_of(branch)
-    if not known[kind] then
-      known[kind] = true
-      kinds[#kinds + 1] = kind
-    end
-  end
-  return table.concat(kinds, " or ")
+local function quoted(value)
+  return "`" .. value .. "`"
 end
 
-function kind_of(member)
-  local kind
-  if member.any_of then
-    kind = union_of(member)
-  elseif member.type == "list" then
-    kind = "list of " .. kind_of(member.items)
-  elseif member.type == "document" then
-    local inner = member.document.type
-    kind = member.many and "list of " .. inner or inner
-  elseif member.type == "object" then
-    kind = member.free and "table of anything" or "table"
-  elseif member.values then
-    local values = {}
-    for i, value in ipairs(member.values) do
-      values[i] = "`" .. tostring(value) .. "`"
-    end
-    kind = table.concat(values, ", ")
-  else
-    kind = member.format or member.type
-  end
-  return kind .. (member.nullable and ", null" or "")
+-- A bar would end the cell of a table.
+local function cell(text)
+  return (text:gsub("|", "\\|"))
 end
 
-local rows
-
-local function rows_below(out, member, path, depth)
-  if depth >= MAX_DEPTH or member.any_of then
-    return
-  elseif member.type == "list" then
-    rows_below(out, member.items, path .. "[]", depth)
-  elseif member.type == "document" then
-    path = path .. (member.many and "[]" or "")
-    rows(out, member.document, path .. ".", depth + 1)
-  elseif member.members then
-    rows(out, {attributes = member.members}, path .. ".", depth + 1)
-  end
-end
-
--- Adds the rows of a resource. The rows of a nested resource or table follow the
--- row of the member that members_text it.
-function rows(out, resource, prefix, depth)
-  local function add(name, required, kind)
-    name = "`" .. prefix .. name .. "`"
-    out[#out + 1] = row(required and "**" .. name .. "**" or name, kind)
-  end
-  if resource.id then
-    add("id", resource.id == "required", "string")
-  end
-  for _, part in ipairs {"attributes", "meta"} do
-    local within = part == "meta" and resource.meta and "meta." or ""
-    for _, name in ipairs(tables.sorted(resource[part])) do
-      local member = resource[part][name]
-      if not member.read_only then
-        local path = within .. underscored(name)
-        add(path, member.required, kind_of(member))
-        rows_below(out, member, prefix .. path, depth)
-      end
-    end
-  end
-  for _, name in ipairs(tables.sorted(resource.relationships)) do
-    local one = resource.relationships[name]
-    add(underscored(name), one.required, ("→ %s%s"):format(
-      one.many and "list of " or "", one.type))
+-- Adds the rows of the members of an operation's table.
+local function rows(out, op)
+  for _, member in ipairs(facts.members(op, quoted)) do
+    local name = quoted(member.name)
+    out[#out + 1] = row(member.required and "**" .. name .. "**" or name,
+      cell(member.kind))
   end
 end
 
@@ -244,12 +182,11 @@ local function add_builder(out, call)
   out[#out + 1] = ("`%s`: %s %s\n"):format(op.id, op.method, op.path)
   out[#out + 1] = row("", "")
   out[#out + 1] = row("---", "---")
+  rows(out, op)
   if op.body.style == "multipart" then
-    rows(out, {attributes = op.body.parts}, "", 1)
     out[#out + 1] = ""
     return
   end
-  rows(out, op.body.resource, op.body.many and "[]." or "", 1)
   local flat = sample.flat(op)
   local members, id = flat, ""
   if call.method.member then
@@ -266,16 +203,161 @@ local function add_builder(out, call)
   out[#out + 1] = ("```json\n%s\n```\n"):format(json_of(document.build(op, flat)))
 end
 
+-- What can be asked ----------------------------------------------------------
+
+local function filters_text(known)
+  local parts = {}
+  for i, filter in ipairs(known.filters) do
+    parts[i] = ("`%s` (%s): %s"):format(filter.name, filter.type,
+      table.concat(filter.operators, ", "))
+  end
+  return table.concat(parts, "<br>")
+end
+
+local function quoted_list(values)
+  local list = {}
+  for i, value in ipairs(values) do
+    list[i] = quoted(value)
+  end
+  return table.concat(list, ", ")
+end
+
+-- Names after a common beginning in braces, since there are many of them:
+-- `location`, `.city`, `.country`.
+local function fields_text(names)
+  local list, first = {}, nil
+  for i, name in ipairs(names) do
+    if first and name:sub(1, #first + 1) == first .. "." then
+      list[i] = quoted(name:sub(#first + 1))
+    else
+      first = name:match("^[^.]+")
+      list[i] = quoted(name)
+    end
+  end
+  return table.concat(list, ", ")
+end
+
+-- The attributes of a type in all responses: name → true.
+local attributes = setmetatable({}, {__index = function(known, kind)
+  known[kind] = facts.attributes(operations.revision(REVISION), kind)
+  return known[kind]
+end})
+
+-- Returns the names that a fieldset does not have, of all of its type.
+local function missing_names(kind, names)
+  local has, missing = tables.set(names), {}
+  for _, name in ipairs(attributes[kind]) do
+    if not has[name] then
+      missing[#missing + 1] = name
+    end
+  end
+  return missing
+end
+
+local function families_text(families, in_full)
+  local parts = {}
+  for i, family in ipairs(families) do
+    local kind = family.type:gsub("_", "-")
+    if in_full then
+      parts[i] = ("%s: %s"):format(family.type, fields_text(family.names))
+    else
+      local missing = missing_names(kind, family.names)
+      parts[i] = ("[%s](#attributes)%s"):format(family.type,
+        missing[1] and " without " .. fields_text(missing) or "")
+    end
+  end
+  return table.concat(parts, "<br>")
+end
+
+local function page_text(page)
+  if not page then
+    return ""
+  end
+  local size = page.max and ("size %d to %d, %d by default; "):format(page.min or 1,
+    page.max, page.default) or ""
+  return size .. (page.style == "body" and "`page_size` and `page_cursor` in the table"
+    or page.style)
+end
+
+local function parameters_text(parameters)
+  local parts = {}
+  for i, one in ipairs(parameters) do
+    parts[i] = ("%s: %s"):format(one.required and "**" .. quoted(one.name) .. "**"
+      or quoted(one.name), one.kind)
+  end
+  return table.concat(parts, "<br>")
+end
+
+local function returned_text(op)
+  if not op.type then
+    return "an empty document"
+  end
+  local kind = #attributes[op.type] > 0 and ("[%s](#attributes)"):format(op.type)
+    or op.type
+  if op.path:find("/relationships/", 1, true) then
+    kind = "identifier of type " .. op.type
+  end
+  return (op.many and "list of " or "") .. kind
+end
+
+local function add_asked(out, op)
+  local known = facts.of(op)
+  local rows_of = {
+    {known.filter_required and "**filter**" or "filter", filters_text(known)},
+    {known.both_directions and "sort, ±" or "sort", quoted_list(known.sorts)},
+    {"include", quoted_list(known.includes)},
+    {"fields", families_text(known.fields)},
+    {"additional_fields", families_text(known.additional_fields, true)},
+    {"page", page_text(known.page)},
+    {"query", parameters_text(known.parameters)},
+    {"limits", table.concat(known.limits, "<br>")},
+    {"scopes", quoted_list(known.scopes)},
+    {"returns", returned_text(op)},
+  }
+  for _, one in ipairs(rows_of) do
+    if one[2] ~= "" then
+      out[#out + 1] = row(one[1], one[2])
+    end
+  end
+end
+
+-- Each operation is one line, which opens to a table of what can be asked.
 local function list_calls(out, calls)
   for _, call in ipairs(calls) do
     local verbs = {}
     for i, verb in ipairs(call.method.verbs) do
-      verbs[i] = "`:" .. verb .. "`"
+      verbs[i] = "<code>:" .. verb .. "</code>"
     end
     local relation = call.method.relation
-    out[#out + 1] = ("- %s%s — [`%s`](%s%s)"):format(relation and "`:at(id)."
-      .. relation .. "` " or "", table.concat(verbs, ", "), call.op.id, API,
-      call.op.id)
+    out[#out + 1] = ("<details><summary>%s%s — <a href=\"%s%s\">%s</a></summary>\n"):format(
+      relation and "<code>:at(id)." .. relation .. "</code> " or "",
+      table.concat(verbs, ", "), API, call.op.id, call.op.id)
+    out[#out + 1] = row("", "")
+    out[#out + 1] = row("---", "---")
+    add_asked(out, call.op)
+    out[#out + 1] = "\n</details>\n"
+  end
+end
+
+-- Adds the attributes of all types that a response can have.
+local function add_attributes(out)
+  local types, revision = {}, operations.revision(REVISION)
+  for _, id in ipairs(revision:names()) do
+    local op = revision:operation(id)
+    for name in pairs(op.query) do
+      types[name:match("^fields%[(.+)%]$") or name:match("^additional%-fields%[(.+)%]$")
+        or op.type or ""] = true
+    end
+  end
+  out[#out + 1] = "## Attributes\n"
+  out[#out + 1] = "The attributes of each type of resource in responses, which are also the"
+  out[#out + 1] = "names for `fields`. `.city` after `location` is `location.city`.\n"
+  out[#out + 1] = row("type", "attributes")
+  out[#out + 1] = row("---", "---")
+  for _, kind in ipairs(tables.sorted(types)) do
+    if #attributes[kind] > 0 then
+      out[#out + 1] = row(quoted(kind), fields_text(attributes[kind]))
+    end
   end
 end
 
@@ -289,6 +371,12 @@ function M.resources()
       REVISION),
     "more. The table lists the verbs of each resource, and the members that it takes;",
     "names in bold are required. Below the table, each resource has its operations.",
+    "Click on one to see what can be asked: filters with the types of their values and",
+    "their operators, sorts (± means: also with a `-` before the name), includes,",
+    "fieldsets, page sizes, limits and scopes. [Attributes](#attributes) lists those of",
+    "each type in responses. `klaviyo.operations.describe` returns the same as text, for",
+    "any revision.",
+    "",
     "An operation that takes a document has its members, a sample, and the JSON that",
     "the sample becomes. An arrow (→) is a link to resources by their ids; `null` is",
     "`klaviyo.null`. `make reference` writes this page.",
@@ -316,6 +404,7 @@ function M.resources()
       end
     end
   end
+  add_attributes(out)
   return table.concat(out, "\n"):gsub("\n\n\n+", "\n\n"):gsub("\n+$", "")
     .. "\n"
 end

@@ -4,7 +4,7 @@
 local bulk_verbs = require "klaviyo.bulk.verbs"
 local kinds = require "klaviyo.bulk.kinds"
 local manual = require "reference_manual"
-local methods = require "reference_methods"
+local methods = require "klaviyo.operations.methods"
 local spelling = require "klaviyo.document.names"
 local schema = require "klaviyo.operations.schema"
 local shapes = require "types_schema"

@@ -9,7 +9,7 @@ local snippets = require "spec.support.snippets"
 package.path = "tools/?.lua;" .. package.path
 local fields = require "reference_fields"
 local manual = require "reference_manual"
-local methods = require "reference_methods"
+local methods = require "klaviyo.operations.methods"
 
 local PATH = "docs/reference.md"
 

@@ -11,7 +11,7 @@ local transport = require "klaviyo.transport.transport"
 
 package.path = "tools/?.lua;" .. package.path
 local sample = require "reference_sample"
-local methods = require "reference_methods"
+local methods = require "klaviyo.operations.methods"
 
 local BASE = "https://gw.example/some/prefix"
 local ID = "a/b c"

@@ -9,6 +9,7 @@ local operations = require "klaviyo.operations"
 local sections = require "klaviyo.openapi.sections"
 local usage_error = require "klaviyo.util.usage_error"
 
+local describe = lazy_require "klaviyo.openapi.describe"
 local diff = lazy_require "klaviyo.openapi.diff"
 
 local M = {}
@@ -108,6 +109,17 @@ end
 ---@return klaviyo.RevisionDiff
 function M.diff(from, to, options)
   return diff.between(from, to, options)
+end
+
+--- Returns what can be asked of an operation, as text for an interactive session:
+--- filters with their operators and the types of their values, sorts, includes,
+--- fieldsets, pages, limits, scopes, the members of its table, and the attributes
+--- that it returns. Raises an error for an unknown operation or revision.
+---@param operation string  an operation id, or one of its aliases
+---@param options {revision: string|nil}|nil  default: the revision of a client
+---@return string text
+function M.describe(operation, options)
+  return describe.text(operation, options)
 end
 
 return M

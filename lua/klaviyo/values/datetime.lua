@@ -171,6 +171,18 @@ function datetime_mt.__le(a, b)
   return a.epoch <= b.epoch
 end
 
+-- The names of date-time fields, in the filters of all operations. (A field
+-- "timestamp" of an event holds seconds since 1970.)
+local FIELDS = {datetime = true, created = true, updated = true}
+
+--- Returns true if the field of a filter is a date-time.
+---@param field string
+---@return boolean
+function M.is_field(field)
+  return FIELDS[field] or field:find("_at$") ~= nil
+    or field:find("%.timestamp$") ~= nil
+end
+
 return setmetatable(M, {
   __call = function(_, value)
     return M.new(value)

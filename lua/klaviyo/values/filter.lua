@@ -46,18 +46,10 @@ local function is_number(value)
   return type(value) == "number" or int64.digits(value) ~= nil
 end
 
--- The names of date-time fields, in all operations. (A field "timestamp" holds
--- seconds since 1970.)
-local DATETIME = {datetime = true, created = true, updated = true}
-
-local function is_datetime_field(field)
-  return DATETIME[field] or field:find("_at$") or field:find("%.timestamp$")
-end
-
 -- A number for a date-time field means seconds since 1970; the field itself
 -- takes RFC 3339 only.
 local function written_number(operator, field, value)
-  if is_datetime_field(field) then
+  if datetime.is_field(field) then
     return tostring(datetime.new(tonumber(value)))
   end
   return int64.digits(value) or core.number(value)

@@ -488,11 +488,12 @@ do
 local M = {}
 
 --- Returns the value of a JSON text. JSON's null is `null`, and a list is marked
---- as by `array`. Never raises.
+--- as by `array`. Raises only for options that are not valid.
 ---@param text string
+---@param options klaviyo.json.DecodeOptions|nil
 ---@return any value  nil if the text is not JSON
 ---@return klaviyo.Error|nil err  of kind "decode"
-function M.decode(text) end
+function M.decode(text, options) end
 
 --- Marks a table as a list, so that an empty one is encoded as `[]`, and returns
 --- it.
@@ -700,6 +701,15 @@ function M.load(document) end
 ---@return klaviyo.RevisionDiff
 function M.diff(from, to, options) end
 
+--- Returns what can be asked of an operation, as text for an interactive session:
+--- filters with their operators and the types of their values, sorts, includes,
+--- fieldsets, pages, limits, scopes, the members of its table, and the attributes
+--- that it returns. Raises an error for an unknown operation or revision.
+---@param operation string  an operation id, or one of its aliases
+---@param options {revision: string|nil}|nil  default: the revision of a client
+---@return string text
+function M.describe(operation, options) end
+
 end
 
 do
@@ -890,6 +900,9 @@ end
 ---@field pacing? boolean|table  false: requests do not wait for the rate limits; {per_second =, per_minute =, per_day =}: they also wait for these limits
 ---@field max_wait? number  seconds that a request may wait for the rate limits; default 1
 ---@field max_body_bytes? integer  the maximum size of a body; default 6 MiB
+
+---@class klaviyo.json.DecodeOptions
+---@field only? string[]  paths of the members to build; all others are only checked
 
 ---@class (exact) klaviyo.receiver.Options
 ---@field [string] klaviyo.UnknownName

@@ -32,7 +32,7 @@ for root, resources in pairs(actions) do
   end
 end
 
----@class ClientMethod
+---@class klaviyo.ClientMethod
 ---@field resource string  "catalog_items"
 ---@field relation? string  of one resource: at(id).categories
 ---@field verbs string[]  the methods that call it, the simplest first
@@ -43,7 +43,7 @@ end
 --- Returns the method that the form of an operation's path gives; nil if no verb
 --- has paths of that form.
 ---@param op table
----@return ClientMethod|nil
+---@return klaviyo.ClientMethod|nil
 function M.by_path(op)
   local root, resource, rest = op.path:match("^/(%l+)/([%l-]+)(.*)$")
   local linked = rest:match("^/{[%l_]+}/relationships/([%l-]+)$")
@@ -67,7 +67,7 @@ end
 
 --- Returns the method that calls an operation; nil if there is none.
 ---@param op table
----@return ClientMethod|nil
+---@return klaviyo.ClientMethod|nil
 function M.of(op)
   local action = by_route[op.method .. " " .. op.path]
   if action then
@@ -78,7 +78,7 @@ function M.of(op)
 end
 
 --- Returns the name of a method: "client.lists:at(id).profiles:ids".
----@param method ClientMethod
+---@param method klaviyo.ClientMethod
 ---@param verb string|nil
 function M.full_name(method, verb)
   return ("client%s.%s%s:%s"):format(method.public and ".public" or "",

@@ -6,7 +6,7 @@ SPEC     =
 
 .PHONY: help-dev objects probes spec other asan tsan portable valgrind rock \
   lint warnings check cross fuzz planted collector coverage dist deb \
-  deb-setup revisions revisions-check contract reference types bench \
+  deb-setup revision revisions-check contract reference types bench \
   bench-setup soak once
 
 help-dev: help
@@ -35,7 +35,8 @@ help-dev: help
 #: make soak LUA=luajit      three minutes at the limits, in four processes
 #: make once                 10,000 events under faults, 3,000 in an outbox:
 #:                           each is there, once
-#: make revisions SPEC=openapi.json   regenerate a revision's data files
+#: make revision SPEC=openapi.json   add a revision: its data files, the index,
+#:                           the generated documentation, a changelog entry
 #: make revisions-check      check that the data files match their documents
 #: make contract             check the requests against the OpenAPI documents
 #: make reference            write docs/resources.md, docs/revisions.md, types/
@@ -279,11 +280,11 @@ deb-setup:
 	@DEBIAN_FRONTEND=noninteractive apt-get -q build-dep -y \
 	  --no-install-recommends ./packaging
 
-revisions: build
-	@$(ENV) ./tools/revisions.sh "$(SPEC)"
+revision: build
+	@$(ENV) LUA=$(LUA) ./tools/revisions.sh "$(SPEC)"
 
 revisions-check: build
-	@$(ENV) ./tools/revisions.sh --check ../shared/openapi
+	@$(ENV) LUA=$(LUA) ./tools/revisions.sh --check ../shared/openapi
 
 contract:
 	@./tools/contract.sh

@@ -7,7 +7,7 @@
 
 local M = {}
 
-local REVISION = "2024-10-15"
+local REVISION = require("klaviyo.settings").default_revision
 
 local API = "https://developers.klaviyo.com/en/reference/"
 

@@ -5,7 +5,8 @@
 --- writes DATE.lua there, and schemas/DATE.lua, which a program loads when it
 --- sends a document. The files of a stable revision contain the differences from the
 --- previous one in lua/klaviyo/operations/revisions/index.lua, so generate revisions
---- in the order of their dates. A beta revision follows its stable date.
+--- in the order of their dates. A beta revision follows its stable date. `make
+--- revision` calls this tool, and updates what else names the revisions.
 ---
 --- With a date, the document is that of a beta revision: the files contain the
 --- operations of it that become stable on that date, as far as is known. They are
@@ -32,11 +33,11 @@ if not made then
   error(path .. ": " .. problem, 0)
 end
 
--- Returns the known revision before a date, or nil.
+-- Returns the revision before a date that was made from a document, or nil.
 local function before(date)
   local found
   for _, known in ipairs(index) do
-    if known < date then
+    if known < date and not index.provisional[known] then
       found = known
     end
   end
@@ -129,7 +130,7 @@ local date = made.date
 local is_beta = date:find("%.pre$") ~= nil
 local follows
 if is_beta then
-  follows = date:match("^(.*)%.pre$")
+  follows = operations.latest(date:match("^(.*)%.pre$"))
 else
   follows = before(date)
 end

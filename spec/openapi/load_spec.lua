@@ -103,6 +103,28 @@ describe("klaviyo.operations.load", function()
     assert.equal("2026-07-15.pre\t2026-07-15\n", output)
   end)
 
+  it("leaves a provisional revision lenient until its own document is loaded", function()
+    local output = run(([[
+      local operations = require "klaviyo.operations"
+      local index = require "klaviyo.operations.revisions.index"
+      local provisional = next(index.provisional)
+      if provisional then
+        print(operations.revision(provisional).is_lenient)
+        assert(klaviyo.operations.load(%q))
+        print(operations.revision(provisional).is_lenient, operations.revision("2031-01-15").is_lenient)
+        local own = cjson.decode(io.open(%q):read "*a")
+        own.info.version = provisional
+        assert(klaviyo.operations.load(cjson.encode(own)) == provisional)
+        print(operations.revision(provisional).is_lenient)
+      else
+        print "true\nfalse"
+      end
+    ]]):format(write("later.json", document "2031-01-15"), write("own.json", document())))
+    if output ~= "true\nfalse\n" then
+      assert.equal("true\ntrue\tfalse\nfalse\n", output)
+    end
+  end)
+
   describe("returns an error", function()
     local function fails(text, problem)
       local date, err = klaviyo.operations.load(text)

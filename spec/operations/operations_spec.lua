@@ -456,3 +456,16 @@ describe("the differences of 2025-01-15", function()
     assert.is_true(email.marketing.members.consent.required)
   end)
 end)
+
+describe("a revision that removes operations", function()
+  it("does not find them by the aliases of an earlier one", function()
+    operations.add {date = "2040-01-15", fields = "", schemas = "", operations =
+      "get_a GET /api/a 200+ a alias=get_b,read_a\nget_b GET /api/b 200+ b alias=get_a\n"}
+    operations.add {date = "2040-04-15", follows = "2040-01-15", fields = "", schemas = "",
+      operations = "get_a -\nget_b -\n"}
+    assert.equal("get_a", operations.revision("2040-01-15"):operation("read_a").id)
+    for _, name in ipairs {"get_a", "get_b", "read_a"} do
+      assert.is_nil(operations.revision("2040-04-15"):operation(name))
+    end
+  end)
+end)

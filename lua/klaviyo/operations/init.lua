@@ -88,7 +88,8 @@ local function by_alias(self, name)
   for _, before in ipairs {"=", ","} do
     for _, after in ipairs {",", " ", "\n"} do
       for _, id in ipairs(ids_with(self, before .. name .. after)) do
-        local op = self:operation(id)
+        -- the line may be of an operation that was removed since
+        local op = line(self, "operations", id) and self:operation(id)
         for _, alias in ipairs(op and op.aliases or {}) do
           if alias == name then
             return op
@@ -208,11 +209,12 @@ local function read_section(data, name)
   end
 end
 
--- The revisions that the library has, and those that a program added; and the
--- newest stable one that was made from a document.
+-- The revisions that the library has, and those that a program added; the newest
+-- stable one that was made from a document; and those that were not.
 local stable = {(table.unpack or unpack)(index)}
 local betas = {(table.unpack or unpack)(index.betas)}
 local documented = index.documented
+local provisional = keys.set(keys.sorted(index.provisional))
 
 -- The data of revisions that a program added, by date.
 local added = {}
@@ -236,7 +238,7 @@ local function open(date, known)
   if self.stable then
     self.is_lenient = date ~= known
   else
-    self.is_lenient = date > documented
+    self.is_lenient = date > documented or provisional[known] == true
   end
   -- the date whose life cycle it has
   self.since = date > stable[1] and not self.is_lenient and known or date
@@ -343,6 +345,7 @@ function M.add(data)
     add_date(betas, data.date)
   else
     add_date(stable, data.date)
+    provisional[data.date] = nil
     documented = data.date > documented and data.date or documented
   end
   opened = {}

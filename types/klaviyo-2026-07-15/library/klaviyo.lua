@@ -488,12 +488,11 @@ do
 local M = {}
 
 --- Returns the value of a JSON text. JSON's null is `null`, and a list is marked
---- as by `array`. Raises only for options that are not valid.
+--- as by `array`. Never raises.
 ---@param text string
----@param options klaviyo.json.DecodeOptions|nil
 ---@return any value  nil if the text is not JSON
 ---@return klaviyo.Error|nil err  of kind "decode"
-function M.decode(text, options) end
+function M.decode(text) end
 
 --- Marks a table as a list, so that an empty one is encoded as `[]`, and returns
 --- it.
@@ -900,9 +899,6 @@ end
 ---@field pacing? boolean|table  false: requests do not wait for the rate limits; {per_second =, per_minute =, per_day =}: they also wait for these limits
 ---@field max_wait? number  seconds that a request may wait for the rate limits; default 1
 ---@field max_body_bytes? integer  the maximum size of a body; default 6 MiB
-
----@class klaviyo.json.DecodeOptions
----@field only? string[]  paths of the members to build; all others are only checked
 
 ---@class (exact) klaviyo.receiver.Options
 ---@field [string] klaviyo.UnknownName

@@ -149,3 +149,16 @@ describe("digest.so", function()
     assert.matches("^libcrypto%.so", needed[1])
   end)
 end)
+
+describe("digest.c: uuid", function()
+  it("returns UUIDs of version 4, each another", function()
+    local known = {}
+    for _ = 1, 1000 do
+      local id = digest.uuid()
+      assert.matches("^%x%x%x%x%x%x%x%x%-%x%x%x%x%-4%x%x%x%-[89ab]%x%x%x%-%x%x%x%x%x%x%x%x%x%x%x%x$", id)
+      assert.equal(id:lower(), id)
+      assert.is_nil(known[id])
+      known[id] = true
+    end
+  end)
+end)

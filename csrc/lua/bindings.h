@@ -29,6 +29,7 @@ void register_state (lua_State *L);
 ** the object is valid while the userdata is on the stack. */
 settings *check_settings (lua_State *L, int index);
 request_queue *check_request_queue (lua_State *L, int index);
+const char *opt_body (lua_State *L, int index, size_t *size); /* NULL for nil */
 completion_queue *opt_completion_queue (lua_State *L,
                                         int index); /* NULL for nil */
 

@@ -443,6 +443,59 @@ static int l_encode (lua_State *L) {
 }
 
 
+/* The bytes of a request body. LuaJIT interns every string, and bodies that
+** differ in an id only have one hash: with 100,000 of them alive a new one
+** takes 170 us. */
+#define BODY "klaviyo.body"
+
+typedef struct body {
+  size_t size;
+  char bytes[1];
+} body;
+
+
+/*
+** core.encode_body(value, array_mt, empty_array_mt, empty_array, other) -> body
+** | nil, message with the path. As core.encode; tostring(body) is the text.
+*/
+static int l_encode_body (lua_State *L) {
+  buffer *out;
+  body *made;
+  lua_settop(L, OTHER);
+  out = binding_scratch(L);
+  if (!write_value(L, out, VALUE, NULL)) {
+    lua_pushnil(L);
+    lua_insert(L, -2);
+    binding_give_back(L, SCRATCH);
+    return 2;
+  }
+  made = lua_newuserdata(L, sizeof(*made) + out->size);
+  made->size = out->size;
+  memcpy(made->bytes, out->data, out->size);
+  luaL_getmetatable(L, BODY);
+  lua_setmetatable(L, -2);
+  binding_give_back(L, SCRATCH);
+  return 1;
+}
+
+
+static int l_body_text (lua_State *L) {
+  const body *b = luaL_checkudata(L, 1, BODY);
+  lua_pushlstring(L, b->bytes, b->size);
+  return 1;
+}
+
+
+const char *opt_body (lua_State *L, int index, size_t *size) {
+  const body *b;
+  if (lua_type(L, index) != LUA_TUSERDATA)
+    return luaL_optlstring(L, index, NULL, size);
+  b = luaL_checkudata(L, index, BODY);
+  *size = b->size;
+  return b->bytes;
+}
+
+
 /* core.quote(string) -> text | nil, position of the first byte that is not
 ** UTF-8 */
 static int l_quote (lua_State *L) {
@@ -480,9 +533,12 @@ static int l_number (lua_State *L) {
 
 
 void register_json (lua_State *L) {
+  static const function class[] = {{"__tostring", l_body_text}, {NULL, NULL}};
   static const function functions[] = {{"encode", l_encode},
+                                       {"encode_body", l_encode_body},
                                        {"quote", l_quote},
                                        {"number", l_number},
                                        {NULL, NULL}};
+  binding_class(L, BODY, class);
   binding_functions(L, functions);
 }

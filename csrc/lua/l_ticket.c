@@ -101,7 +101,7 @@ static transfer *new_ticket (lua_State *L) {
   const char *url = luaL_checkstring(L, 4);
   size_t size = 0;
   bool is_form = lua_istable(L, 5);
-  const char *body = is_form ? NULL : luaL_optlstring(L, 5, NULL, &size);
+  const char *body = is_form ? NULL : opt_body(L, 5, &size);
   ticket *self = spare_ticket(L);
   transfer *t = self->transfer = transfer_new(s, q, method, url, body, size);
   if (t == NULL)

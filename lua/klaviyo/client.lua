@@ -122,7 +122,7 @@ function methods:build(operation, args, options)
     return nil, err
   end
   return {
-    method = made.method, url = made.url, headers = headers, body = made.body,
+    method = made.method, url = made.url, headers = headers, body = made.body and tostring(made.body),
   }
 end
 

@@ -57,7 +57,7 @@ describe("docs/resources.md", function()
         assert(chunk(client))
         local document = cjson.decode(shown)
         assert.same(document,
-          without_unique_ids(cjson.decode(sent.body), document))
+          without_unique_ids(cjson.decode(tostring(sent.body)), document))
         count = count + 1
       end
       local _, samples = text:gsub("```lua\n", "")

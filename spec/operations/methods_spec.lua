@@ -129,7 +129,7 @@ local function check(op, method, verb, date)
   assert.equal(date, sent[1].settings.revision, description)
   assert.equal(op.public, request.public, description)
   if op.body and op.body.style == "document" then
-    local data = cjson.decode(request.body).data
+    local data = cjson.decode(tostring(request.body)).data
     data = op.body.many and data[1] or data
     assert.equal(op.body.resource.type, data.type, description)
     if method.member then

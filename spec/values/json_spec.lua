@@ -485,3 +485,16 @@ describe("newer versions of lua-cjson", function()
     assert.is_true(json.is_array(cjson.empty_array))
   end)
 end)
+
+describe("core.encode_body", function()
+  it("holds the same text as encode", function()
+    local value = {a = {1, 2.5, json.null}, b = "é\0"}
+    assert.equal(json.encode(value), tostring(json.encode_body(value)))
+    assert.equal("{}", tostring(json.encode_body {}))
+    assert.equal("userdata", type(json.encode_body {}))
+  end)
+
+  it("raises the same error", function()
+    assert.error_matches(function() json.encode_body {a = {0 / 0}} end, "a%[1%]")
+  end)
+end)

@@ -150,12 +150,12 @@ local function path_values(op, args)
   return values, asks
 end
 
---- Returns the bytes of a body: a string as it is, a table as JSON.
-function M.body(value)
+-- Returns the bytes of a body: a string as it is, a table as JSON.
+local function bytes_of(value)
   if type(value) == "string" then
     return value
   elseif type(value) == "table" then
-    return json.encode(value)
+    return json.encode_body(value)
   end
   usage_error.raise("body must be a table or a string, not %s", usage_error.kind(value))
 end
@@ -242,7 +242,7 @@ local function add_body(request, op, value, owned)
   elseif is_form(op) then
     request.form = form.build(op, body)
   else
-    request.body = M.body(body)
+    request.body = bytes_of(body)
     request.document = type(body) == "table" and body
       or op.page and op.page.style == "body" and json.decode(body) or nil
   end
@@ -255,7 +255,8 @@ end
 ---@param settings klaviyo.Settings
 ---@param owned boolean|nil  the body was built by the library and may be changed
 ---@return table request  {method, url, body, document, form, repeatable, public,
---- revision}; `revision` is that of an operation which has another than the settings
+--- revision}; `body` is a string or of json.encode_body; `revision` is that of an
+--- operation which has another than the settings
 function M.of_operation(op, api, args, settings, owned)
   args = args or {}
   if type(args) ~= "table" then
@@ -354,7 +355,7 @@ function M.raw(args, settings)
   return {
     method = method,
     url = url,
-    body = args.body ~= nil and M.body(args.body) or nil,
+    body = args.body ~= nil and bytes_of(args.body) or nil,
     repeatable = method ~= "POST",
     -- public calls must not send the private key
     public = url:sub(#settings.base_url + 1):match("^/client/") and true,

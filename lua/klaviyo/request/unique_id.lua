@@ -9,36 +9,17 @@ local digest = lazy_require "klaviyo.digest"
 
 local M = {}
 
--- The two high bits of the fourth group are RFC 9562's variant.
-local VARIANT = {}
-for i = 0, 15 do
-  VARIANT[("%x"):format(i)] = ("%x"):format(8 + i % 4)
-end
-
-local function uuid(hex, version)
-  return hex:sub(1, 8) .. "-" .. hex:sub(9, 12) .. "-" .. version
-    .. hex:sub(14, 16) .. "-" .. VARIANT[hex:sub(17, 17)] .. hex:sub(18, 20)
-    .. "-" .. hex:sub(21, 32)
-end
-
-local HEX = {}
-for byte = 0, 255 do
-  HEX[byte] = ("%02x"):format(byte)
-end
-
--- A table of sixteen bytes: string.format would take as long as the rest of a
--- call.
-local function hex_of(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p)
-  return HEX[a] .. HEX[b] .. HEX[c] .. HEX[d] .. HEX[e] .. HEX[f] .. HEX[g]
-    .. HEX[h] .. HEX[i] .. HEX[j] .. HEX[k] .. HEX[l] .. HEX[m] .. HEX[n]
-    .. HEX[o] .. HEX[p]
-end
-
 --- Returns a new id, a UUID of version 4. It uses the random numbers of the
 --- operating system, which differ in a forked process.
 ---@return string
 function M.new()
-  return uuid(hex_of(digest.random(16):byte(1, 16)), "4")
+  return digest.uuid()
+end
+
+-- The two high bits of the fourth group are RFC 9562's variant.
+local VARIANT = {}
+for i = 0, 15 do
+  VARIANT[("%x"):format(i)] = ("%x"):format(8 + i % 4)
 end
 
 --- Returns the id for a seed and a number, always the same one: a UUID of
@@ -47,7 +28,9 @@ end
 ---@param number integer
 ---@return string
 function M.derived(seed, number)
-  return uuid(digest.sha256(("%s %d"):format(seed, number)), "8")
+  local hex = digest.sha256(("%s %d"):format(seed, number))
+  return hex:sub(1, 8) .. "-" .. hex:sub(9, 12) .. "-8" .. hex:sub(14, 16) .. "-"
+    .. VARIANT[hex:sub(17, 17)] .. hex:sub(18, 20) .. "-" .. hex:sub(21, 32)
 end
 
 --- Returns true if a value is an id. null and "" are not ids: Klaviyo ignores

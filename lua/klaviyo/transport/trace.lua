@@ -58,7 +58,7 @@ end
 
 local function request_of(request, url, secret)
   return ("%s %s, body %s"):format(request.method, masked(url, secret),
-    request.form and "of a form" or body_of(request.body, secret))
+    request.form and "of a form" or body_of(tostring(request.body or ""), secret))
 end
 
 --- Logs the attempts of a finished call.

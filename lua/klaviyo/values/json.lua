@@ -94,4 +94,14 @@ function M.encode(value)
   return text or usage_error.raise(wrong)
 end
 
+--- Returns a value as the body of a request: the same JSON in a userdata, which the
+--- core takes. `tostring` returns its text.
+---@param value any
+---@return userdata
+function M.encode_body(value)
+  local body, wrong = core.encode_body(value, array_mt, empty_array_mt,
+    empty_array, other_text)
+  return body or usage_error.raise(wrong)
+end
+
 return M

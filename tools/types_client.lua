@@ -2,6 +2,7 @@
 --- documents and iterators that they return.
 
 local bulk_verbs = require "klaviyo.bulk.verbs"
+local facts = require "klaviyo.openapi.facts"
 local kinds = require "klaviyo.bulk.kinds"
 local manual = require "reference_manual"
 local methods = require "klaviyo.operations.methods"
@@ -54,57 +55,40 @@ local function summary(name)
   return summaries[name]
 end
 
-local function figures(limit)
-  local out = {}
-  for _, window in ipairs {"second", "minute", "day"} do
-    if limit[window] then
-      out[#out + 1] = ("%d a %s"):format(limit[window], window)
-    end
-  end
-  return table.concat(out, ", ")
-end
-
--- Returns the facts of an operation as lines of text.
-local function facts(op)
-  local out = {("`%s`: %s %s"):format(op.id, op.method, op.path)}
-  local limit = op.limit and figures(op.limit)
-  local rest = {}
-  if limit and limit ~= "" then
-    rest[1] = "Limits: " .. limit
-  end
-  if op.scopes[1] then
-    rest[#rest + 1] = "scopes: " .. table.concat(op.scopes, ", ")
-  end
-  if rest[1] then
-    out[#out + 1] = table.concat(rest, "; ")
-  end
-  return out
-end
-
 -- The verbs that do the same as `list`, with more pages.
 local SHORT = {each = true, pages = true, first = true, all = true}
 
 local function doc_lines(out, first, op, verb)
-  out[#out + 1] = "--- " .. first
-  if not SHORT[verb] then
-    out[#out + 1] = "---"
-    for _, line in ipairs(facts(op)) do
-      out[#out + 1] = "--- " .. line .. "\\"
-    end
-    out[#out] = out[#out]:gsub("\\$", "")
+  if SHORT[verb] then
+    out[#out + 1] = ("--- %s ([%s](%s%s))"):format(first, op.id, REFERENCE, op.id)
+    return
   end
-  out[#out + 1] = ("---@see %s%s"):format(REFERENCE, op.id)
+  out[#out + 1] = "--- " .. first
+  out[#out + 1] = "---"
+  local known = facts.of(op)
+  local lines = {("[%s](%s%s): %s %s"):format(op.id, REFERENCE, op.id, op.method,
+    op.path)}
+  if known.limits[1] then
+    lines[#lines + 1] = "Limits: " .. table.concat(known.limits, "; ")
+  end
+  if known.scopes[1] then
+    lines[#lines + 1] = "Scopes: " .. table.concat(known.scopes, ", ")
+  end
+  for i, line in ipairs(lines) do
+    out[#out + 1] = "--- " .. line .. (i < #lines and "\\" or "")
+  end
 end
 
 -- Arguments -------------------------------------------------------------------
 
 local function filter_words(op)
+  local known = facts.of(op)
   local parts = {}
-  for _, name in ipairs(tables.sorted(op.filter.fields)) do
-    parts[#parts + 1] = ("`%s` (%s)"):format(name,
-      table.concat(op.filter.fields[name], ", "))
+  for i, filter in ipairs(known.filters) do
+    parts[i] = ("`%s` (%s): %s"):format(filter.name, filter.type,
+      table.concat(filter.operators, ", "))
   end
-  return (op.filter.required and "required; " or "") .. table.concat(parts, ", ")
+  return (known.filter_required and "required; " or "") .. table.concat(parts, "; ")
 end
 
 -- Returns the class of the parameters of one family: {profile?: …}. Operations with
@@ -167,13 +151,10 @@ end
 -- Parameters that have no argument of their own.
 local function other_parameters(op)
   local list = {}
-  for _, name in ipairs(tables.sorted(op.query)) do
-    if not (name:find("^fields%[") or name:find("^additional%-fields%[")
-        or name:find("^page") or name == "filter" or name == "sort"
-        or name == "include" or name == "company_id") then
-      local rule = op.query[name]
-      list[#list + 1] = ("`%s`%s%s"):format(name, rule.required and " (required)" or "",
-        rule.values and ": " .. table.concat(rule.values, ", ") or "")
+  for _, one in ipairs(facts.of(op).parameters) do
+    if one.name ~= "company_id" then
+      list[#list + 1] = ("`%s`%s: %s"):format(one.name,
+        one.required and " (required)" or "", one.kind)
     end
   end
   return table.concat(list, "; ")

@@ -55,6 +55,7 @@ local RETURNS = {
   ["klaviyo.Client:map"] = {"klaviyo.Map map"},
   ["klaviyo.Client:request"] = {"klaviyo.Document? doc", "klaviyo.Error? err"},
   ["klaviyo.Client:call"] = {"klaviyo.Document? doc", "klaviyo.Error? err"},
+  ["klaviyo.Client:resource"] = {"klaviyo.AnyResource resource"},
   ["klaviyo.document"] = {"table document"},
 }
 
@@ -182,6 +183,30 @@ local unknown_name = {"unknown name"}
 ---@field body? table|string  a JSON:API document, sent as it is
 ---@field limit? integer  of client:each, client:pages and client:ids
 ]]
+
+-- The verbs of a resource that no revision has, their parameters and their results.
+local VERBS = {
+  {"list", "", "klaviyo.Document?, klaviyo.Error?"},
+  {"each", "", "klaviyo.Items"},
+  {"pages", "", "klaviyo.Iterator"},
+  {"first", "", "klaviyo.Resource?, klaviyo.Error?"},
+  {"all", "", "klaviyo.Resource[]?, klaviyo.Error?"},
+  {"get", "id: string, ", "klaviyo.Document?, klaviyo.Error?"},
+  {"create", "t: table, ", "klaviyo.Document?, klaviyo.Error?"},
+  {"update", "id: string, t: table, ", "klaviyo.Document?, klaviyo.Error?"},
+  {"delete", "id: string, ", "klaviyo.Document?, klaviyo.Error?"},
+}
+
+local function any_resource()
+  local out = {"--- A resource that may be unknown to the library.",
+    "---@class klaviyo.AnyResource"}
+  for _, verb in ipairs(VERBS) do
+    out[#out + 1] = ("---@field %s fun(self, %sparams?: klaviyo.Args, "
+      .. "options?: klaviyo.Settings): %s"):format(verb[1], verb[2], verb[3])
+  end
+  out[#out + 1] = "---@field at fun(self, id: string): table\n"
+  return table.concat(out, "\n")
+end
 
 local function read(path)
   local file = assert(io.open("lua/klaviyo/" .. path, "rb"))
@@ -347,6 +372,7 @@ function M.text(client_fields, resources)
     done[name] = true
   end
   out[1] = COMMON
+  out[2] = any_resource()
   local function add_class(class)
     done[class] = true
     local rows = by_class[class]

@@ -10,8 +10,6 @@ local M = {}
 --- value that is assigned to it.
 M.UNKNOWN = "klaviyo.UnknownName"
 
-local MAX_VALUES = 60
-
 -- Lua's words cannot follow "---@field " in the form of a name, nor can the
 -- language server's own.
 local QUOTED = {
@@ -89,14 +87,25 @@ function Classes:exact(name, base)
   return lines
 end
 
---- Returns the text of all classes.
----@return string
-function Classes:text()
-  local out = {}
-  for i, class in ipairs(self.list) do
-    out[i] = table.concat(class.lines, "\n") .. "\n"
+-- The file of a class, by the beginning of its name; all others are of requests.
+local FILES = {
+  ["klaviyo.schema."] = "schemas", ["klaviyo.Document."] = "documents",
+  ["klaviyo.Page."] = "documents", ["klaviyo.Resource."] = "documents",
+  ["klaviyo.Items."] = "documents", ["klaviyo.Attributes."] = "documents",
+}
+
+--- Returns the text of all classes, by the name of their file.
+---@return table<string, string>
+function Classes:texts()
+  local files = {documents = {}, requests = {}, schemas = {}}
+  for _, class in ipairs(self.list) do
+    local file = files[FILES[class.name:match("^klaviyo%.%a+%.")] or "requests"]
+    file[#file + 1] = table.concat(class.lines, "\n") .. "\n"
   end
-  return table.concat(out, "\n")
+  for name, list in pairs(files) do
+    files[name] = table.concat(list, "\n")
+  end
+  return files
 end
 
 local SCALAR = {
@@ -120,7 +129,7 @@ end
 
 local function scalar(member)
   local values = member.values
-  if values and #values <= MAX_VALUES then
+  if values then
     return M.literals(values)
   elseif member.format == "date-time" or member.format == "date" then
     return "string|klaviyo.Datetime"

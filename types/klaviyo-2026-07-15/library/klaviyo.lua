@@ -60,6 +60,19 @@ local unknown_name = {"unknown name"}
 ---@field body? table|string  a JSON:API document, sent as it is
 ---@field limit? integer  of client:each, client:pages and client:ids
 
+--- A resource that may be unknown to the library.
+---@class klaviyo.AnyResource
+---@field list fun(self, params?: klaviyo.Args, options?: klaviyo.Settings): klaviyo.Document?, klaviyo.Error?
+---@field each fun(self, params?: klaviyo.Args, options?: klaviyo.Settings): klaviyo.Items
+---@field pages fun(self, params?: klaviyo.Args, options?: klaviyo.Settings): klaviyo.Iterator
+---@field first fun(self, params?: klaviyo.Args, options?: klaviyo.Settings): klaviyo.Resource?, klaviyo.Error?
+---@field all fun(self, params?: klaviyo.Args, options?: klaviyo.Settings): klaviyo.Resource[]?, klaviyo.Error?
+---@field get fun(self, id: string, params?: klaviyo.Args, options?: klaviyo.Settings): klaviyo.Document?, klaviyo.Error?
+---@field create fun(self, t: table, params?: klaviyo.Args, options?: klaviyo.Settings): klaviyo.Document?, klaviyo.Error?
+---@field update fun(self, id: string, t: table, params?: klaviyo.Args, options?: klaviyo.Settings): klaviyo.Document?, klaviyo.Error?
+---@field delete fun(self, id: string, params?: klaviyo.Args, options?: klaviyo.Settings): klaviyo.Document?, klaviyo.Error?
+---@field at fun(self, id: string): table
+
 do
 ---@class klaviyo.Client
 ---@field accounts klaviyo.resource.accounts
@@ -183,6 +196,7 @@ function M:request(args, options) end
 --- the resource has the verbs of JSON:API, and its documents are not checked: a
 --- table has `attributes`, `relationships` and `id`.
 ---@param name string  "profiles", or "brand-logos"
+---@return klaviyo.AnyResource resource
 function M:resource(name) end
 
 --- Returns the JSON:API document that a flat table becomes in this client's

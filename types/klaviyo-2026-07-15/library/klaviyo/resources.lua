@@ -22,9 +22,9 @@ local resource = {}
 
 --- Returns the resource as a document.
 ---
---- `get_account`: GET /api/accounts/{id}\
---- Limits: 1 a second, 15 a minute; scopes: accounts:read
----@see https://developers.klaviyo.com/en/reference/get_account
+--- [get_account](https://developers.klaviyo.com/en/reference/get_account): GET /api/accounts/{id}\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: accounts:read
 ---@param id string
 ---@param params? klaviyo.get_account.params
 ---@param options? klaviyo.Settings
@@ -34,39 +34,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_accounts`: GET /api/accounts\
---- Limits: 1 a second, 15 a minute; scopes: accounts:read
----@see https://developers.klaviyo.com/en/reference/get_accounts
+--- [get_accounts](https://developers.klaviyo.com/en/reference/get_accounts): GET /api/accounts\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: accounts:read
 ---@param params? klaviyo.get_accounts.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.account? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_accounts
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_accounts](https://developers.klaviyo.com/en/reference/get_accounts))
 ---@param params? klaviyo.get_accounts.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.account
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_accounts
+--- Iterates over all pages as documents: `for page in …`. ([get_accounts](https://developers.klaviyo.com/en/reference/get_accounts))
 ---@param params? klaviyo.get_accounts.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.account.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_accounts
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_accounts](https://developers.klaviyo.com/en/reference/get_accounts))
 ---@param params? klaviyo.get_accounts.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.account? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_accounts
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_accounts](https://developers.klaviyo.com/en/reference/get_accounts))
 ---@param params? klaviyo.get_accounts.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.account[]? list
@@ -81,9 +77,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_back_in_stock_subscription`: POST /api/back-in-stock-subscriptions\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:write, profiles:write
----@see https://developers.klaviyo.com/en/reference/create_back_in_stock_subscription
+--- [create_back_in_stock_subscription](https://developers.klaviyo.com/en/reference/create_back_in_stock_subscription): POST /api/back-in-stock-subscriptions\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:write, profiles:write
 ---@param t klaviyo.create_back_in_stock_subscription|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -99,9 +95,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_campaign_clone`: POST /api/campaign-clone\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:write
----@see https://developers.klaviyo.com/en/reference/create_campaign_clone
+--- [create_campaign_clone](https://developers.klaviyo.com/en/reference/create_campaign_clone): POST /api/campaign-clone\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:write
 ---@param t klaviyo.create_campaign_clone|klaviyo.Body
 ---@param params? klaviyo.create_campaign_clone.params
 ---@param options? klaviyo.Settings
@@ -117,9 +113,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `assign_template_to_campaign_message`: POST /api/campaign-message-assign-template\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:write
----@see https://developers.klaviyo.com/en/reference/assign_template_to_campaign_message
+--- [assign_template_to_campaign_message](https://developers.klaviyo.com/en/reference/assign_template_to_campaign_message): POST /api/campaign-message-assign-template\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:write
 ---@param t klaviyo.assign_template_to_campaign_message|klaviyo.Body
 ---@param params? klaviyo.assign_template_to_campaign_message.params
 ---@param options? klaviyo.Settings
@@ -135,9 +131,9 @@ local relation = {}
 
 --- Returns the resource as a document.
 ---
---- `get_campaign_for_campaign_message`: GET /api/campaign-messages/{id}/campaign\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:read
----@see https://developers.klaviyo.com/en/reference/get_campaign_for_campaign_message
+--- [get_campaign_for_campaign_message](https://developers.klaviyo.com/en/reference/get_campaign_for_campaign_message): GET /api/campaign-messages/{id}/campaign\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:read
 ---@param params? klaviyo.get_campaign_for_campaign_message.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document.campaign? doc
@@ -146,9 +142,9 @@ function relation:get(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_campaign_id_for_campaign_message`: GET /api/campaign-messages/{id}/relationships/campaign\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:read
----@see https://developers.klaviyo.com/en/reference/get_campaign_id_for_campaign_message
+--- [get_campaign_id_for_campaign_message](https://developers.klaviyo.com/en/reference/get_campaign_id_for_campaign_message): GET /api/campaign-messages/{id}/relationships/campaign\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -162,9 +158,9 @@ local relation = {}
 
 --- Returns the resource as a document.
 ---
---- `get_image_for_campaign_message`: GET /api/campaign-messages/{id}/image\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:read, images:read
----@see https://developers.klaviyo.com/en/reference/get_image_for_campaign_message
+--- [get_image_for_campaign_message](https://developers.klaviyo.com/en/reference/get_image_for_campaign_message): GET /api/campaign-messages/{id}/image\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:read, images:read
 ---@param params? klaviyo.get_image_for_campaign_message.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document.image? doc
@@ -173,9 +169,9 @@ function relation:get(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_image_id_for_campaign_message`: GET /api/campaign-messages/{id}/relationships/image\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:read, images:read
----@see https://developers.klaviyo.com/en/reference/get_image_id_for_campaign_message
+--- [get_image_id_for_campaign_message](https://developers.klaviyo.com/en/reference/get_image_id_for_campaign_message): GET /api/campaign-messages/{id}/relationships/image\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:read, images:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -183,9 +179,9 @@ function relation:ids(params, options) end
 
 --- Replaces the related resources by these.
 ---
---- `update_image_for_campaign_message`: PATCH /api/campaign-messages/{id}/relationships/image\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:write, images:read
----@see https://developers.klaviyo.com/en/reference/update_image_for_campaign_message
+--- [update_image_for_campaign_message](https://developers.klaviyo.com/en/reference/update_image_for_campaign_message): PATCH /api/campaign-messages/{id}/relationships/image\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:write, images:read
 ---@param ids klaviyo.Identifier
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -200,9 +196,9 @@ local relation = {}
 
 --- Returns the resource as a document.
 ---
---- `get_template_for_campaign_message`: GET /api/campaign-messages/{id}/template\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:read, templates:read
----@see https://developers.klaviyo.com/en/reference/get_template_for_campaign_message
+--- [get_template_for_campaign_message](https://developers.klaviyo.com/en/reference/get_template_for_campaign_message): GET /api/campaign-messages/{id}/template\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:read, templates:read
 ---@param params? klaviyo.get_template_for_campaign_message.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document.template? doc
@@ -211,9 +207,9 @@ function relation:get(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_template_id_for_campaign_message`: GET /api/campaign-messages/{id}/relationships/template\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:read, templates:read
----@see https://developers.klaviyo.com/en/reference/get_template_id_for_campaign_message
+--- [get_template_id_for_campaign_message](https://developers.klaviyo.com/en/reference/get_template_id_for_campaign_message): GET /api/campaign-messages/{id}/relationships/template\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:read, templates:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -232,9 +228,9 @@ local resource = {}
 
 --- Copies a template into the message of a campaign. Members of its table.
 ---
---- `assign_template_to_campaign_message`: POST /api/campaign-message-assign-template\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:write
----@see https://developers.klaviyo.com/en/reference/assign_template_to_campaign_message
+--- [assign_template_to_campaign_message](https://developers.klaviyo.com/en/reference/assign_template_to_campaign_message): POST /api/campaign-message-assign-template\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:write
 ---@param t string|klaviyo.assign_template_to_campaign_message|klaviyo.Body
 ---@param params? klaviyo.assign_template_to_campaign_message.params
 ---@param options? klaviyo.Settings
@@ -244,9 +240,9 @@ function resource:assign_template(t, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_campaign_message`: GET /api/campaign-messages/{id}\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:read
----@see https://developers.klaviyo.com/en/reference/get_campaign_message
+--- [get_campaign_message](https://developers.klaviyo.com/en/reference/get_campaign_message): GET /api/campaign-messages/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:read
 ---@param id string
 ---@param params? klaviyo.get_campaign_message.params
 ---@param options? klaviyo.Settings
@@ -256,9 +252,9 @@ function resource:get(id, params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_campaign_message`: PATCH /api/campaign-messages/{id}\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:write
----@see https://developers.klaviyo.com/en/reference/update_campaign_message
+--- [update_campaign_message](https://developers.klaviyo.com/en/reference/update_campaign_message): PATCH /api/campaign-messages/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:write
 ---@param id string
 ---@param t klaviyo.update_campaign_message|klaviyo.Body
 ---@param params? klaviyo.update_campaign_message.params
@@ -280,9 +276,9 @@ local resource = {}
 
 --- Returns the resource as a document.
 ---
---- `get_campaign_recipient_estimation_job`: GET /api/campaign-recipient-estimation-jobs/{id}\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:read
----@see https://developers.klaviyo.com/en/reference/get_campaign_recipient_estimation_job
+--- [get_campaign_recipient_estimation_job](https://developers.klaviyo.com/en/reference/get_campaign_recipient_estimation_job): GET /api/campaign-recipient-estimation-jobs/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:read
 ---@param id string
 ---@param params? klaviyo.get_campaign_recipient_estimation_job.params
 ---@param options? klaviyo.Settings
@@ -292,9 +288,9 @@ function resource:get(id, params, options) end
 
 --- Creates a resource.
 ---
---- `refresh_campaign_recipient_estimation`: POST /api/campaign-recipient-estimation-jobs\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:write
----@see https://developers.klaviyo.com/en/reference/refresh_campaign_recipient_estimation
+--- [refresh_campaign_recipient_estimation](https://developers.klaviyo.com/en/reference/refresh_campaign_recipient_estimation): POST /api/campaign-recipient-estimation-jobs\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:write
 ---@param t klaviyo.refresh_campaign_recipient_estimation|klaviyo.Body
 ---@param params? klaviyo.refresh_campaign_recipient_estimation.params
 ---@param options? klaviyo.Settings
@@ -310,9 +306,9 @@ local resource = {}
 
 --- Returns the resource as a document.
 ---
---- `get_campaign_recipient_estimation`: GET /api/campaign-recipient-estimations/{id}\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:read
----@see https://developers.klaviyo.com/en/reference/get_campaign_recipient_estimation
+--- [get_campaign_recipient_estimation](https://developers.klaviyo.com/en/reference/get_campaign_recipient_estimation): GET /api/campaign-recipient-estimations/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:read
 ---@param id string
 ---@param params? klaviyo.get_campaign_recipient_estimation.params
 ---@param options? klaviyo.Settings
@@ -328,9 +324,9 @@ local resource = {}
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `cancel_campaign_send`: PATCH /api/campaign-send-jobs/{id}\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:write
----@see https://developers.klaviyo.com/en/reference/cancel_campaign_send
+--- [cancel_campaign_send](https://developers.klaviyo.com/en/reference/cancel_campaign_send): PATCH /api/campaign-send-jobs/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:write
 ---@param id string
 ---@param t klaviyo.cancel_campaign_send|klaviyo.Body
 ---@param params? klaviyo.Params
@@ -341,9 +337,9 @@ function resource:update(id, t, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_campaign_send_job`: GET /api/campaign-send-jobs/{id}\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:read
----@see https://developers.klaviyo.com/en/reference/get_campaign_send_job
+--- [get_campaign_send_job](https://developers.klaviyo.com/en/reference/get_campaign_send_job): GET /api/campaign-send-jobs/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:read
 ---@param id string
 ---@param params? klaviyo.get_campaign_send_job.params
 ---@param options? klaviyo.Settings
@@ -353,9 +349,9 @@ function resource:get(id, params, options) end
 
 --- Creates a resource.
 ---
---- `send_campaign`: POST /api/campaign-send-jobs\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:write
----@see https://developers.klaviyo.com/en/reference/send_campaign
+--- [send_campaign](https://developers.klaviyo.com/en/reference/send_campaign): POST /api/campaign-send-jobs\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:write
 ---@param t klaviyo.send_campaign|klaviyo.Body
 ---@param params? klaviyo.send_campaign.params
 ---@param options? klaviyo.Settings
@@ -371,9 +367,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `query_campaign_values`: POST /api/campaign-values-reports\
---- Limits: 1 a second, 2 a minute, 225 a day; scopes: campaigns:read
----@see https://developers.klaviyo.com/en/reference/query_campaign_values
+--- [query_campaign_values](https://developers.klaviyo.com/en/reference/query_campaign_values): POST /api/campaign-values-reports\
+--- Limits: 1 a second, 2 a minute, 225 a day\
+--- Scopes: campaigns:read
 ---@param t klaviyo.query_campaign_values|klaviyo.Body
 ---@param params? klaviyo.query_campaign_values.params
 ---@param options? klaviyo.Settings
@@ -381,15 +377,13 @@ local resource = {}
 ---@return klaviyo.Error? err
 function resource:create(t, params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/query_campaign_values
+--- Iterates over all resources of all pages: `for resource, page in …`. ([query_campaign_values](https://developers.klaviyo.com/en/reference/query_campaign_values))
 ---@param params klaviyo.query_campaign_values|klaviyo.Body
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.campaign_values_report
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/query_campaign_values
+--- Iterates over all pages as documents: `for page in …`. ([query_campaign_values](https://developers.klaviyo.com/en/reference/query_campaign_values))
 ---@param params klaviyo.query_campaign_values|klaviyo.Body
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.campaign_values_report.pages
@@ -403,9 +397,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_message_ids_for_campaign`: GET /api/campaigns/{id}/relationships/campaign-messages\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:read
----@see https://developers.klaviyo.com/en/reference/get_message_ids_for_campaign
+--- [get_message_ids_for_campaign](https://developers.klaviyo.com/en/reference/get_message_ids_for_campaign): GET /api/campaigns/{id}/relationships/campaign-messages\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -413,39 +407,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_messages_for_campaign`: GET /api/campaigns/{id}/campaign-messages\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:read
----@see https://developers.klaviyo.com/en/reference/get_messages_for_campaign
+--- [get_messages_for_campaign](https://developers.klaviyo.com/en/reference/get_messages_for_campaign): GET /api/campaigns/{id}/campaign-messages\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:read
 ---@param params? klaviyo.get_messages_for_campaign.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.campaign_message? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_messages_for_campaign
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_messages_for_campaign](https://developers.klaviyo.com/en/reference/get_messages_for_campaign))
 ---@param params? klaviyo.get_messages_for_campaign.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.campaign_message
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_messages_for_campaign
+--- Iterates over all pages as documents: `for page in …`. ([get_messages_for_campaign](https://developers.klaviyo.com/en/reference/get_messages_for_campaign))
 ---@param params? klaviyo.get_messages_for_campaign.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.campaign_message.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_messages_for_campaign
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_messages_for_campaign](https://developers.klaviyo.com/en/reference/get_messages_for_campaign))
 ---@param params? klaviyo.get_messages_for_campaign.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.campaign_message? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_messages_for_campaign
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_messages_for_campaign](https://developers.klaviyo.com/en/reference/get_messages_for_campaign))
 ---@param params? klaviyo.get_messages_for_campaign.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.campaign_message[]? list
@@ -460,9 +450,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_tag_ids_for_campaign`: GET /api/campaigns/{id}/relationships/tags\
---- Limits: 3 a second, 60 a minute; scopes: campaigns:read, tags:read
----@see https://developers.klaviyo.com/en/reference/get_tag_ids_for_campaign
+--- [get_tag_ids_for_campaign](https://developers.klaviyo.com/en/reference/get_tag_ids_for_campaign): GET /api/campaigns/{id}/relationships/tags\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: campaigns:read, tags:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -470,39 +460,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_tags_for_campaign`: GET /api/campaigns/{id}/tags\
---- Limits: 3 a second, 60 a minute; scopes: campaigns:read, tags:read
----@see https://developers.klaviyo.com/en/reference/get_tags_for_campaign
+--- [get_tags_for_campaign](https://developers.klaviyo.com/en/reference/get_tags_for_campaign): GET /api/campaigns/{id}/tags\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: campaigns:read, tags:read
 ---@param params? klaviyo.get_tags_for_campaign.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.tag? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_campaign
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_tags_for_campaign](https://developers.klaviyo.com/en/reference/get_tags_for_campaign))
 ---@param params? klaviyo.get_tags_for_campaign.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_campaign
+--- Iterates over all pages as documents: `for page in …`. ([get_tags_for_campaign](https://developers.klaviyo.com/en/reference/get_tags_for_campaign))
 ---@param params? klaviyo.get_tags_for_campaign.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_campaign
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_tags_for_campaign](https://developers.klaviyo.com/en/reference/get_tags_for_campaign))
 ---@param params? klaviyo.get_tags_for_campaign.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_campaign
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_tags_for_campaign](https://developers.klaviyo.com/en/reference/get_tags_for_campaign))
 ---@param params? klaviyo.get_tags_for_campaign.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag[]? list
@@ -521,9 +507,9 @@ local resource = {}
 
 --- Stops sending a campaign. `action` is "cancel", or "revert" to make the campaign a draft again. Members of its table.
 ---
---- `cancel_campaign_send`: PATCH /api/campaign-send-jobs/{id}\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:write
----@see https://developers.klaviyo.com/en/reference/cancel_campaign_send
+--- [cancel_campaign_send](https://developers.klaviyo.com/en/reference/cancel_campaign_send): PATCH /api/campaign-send-jobs/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:write
 ---@param id string
 ---@param t? klaviyo.cancel_campaign_send|klaviyo.Body
 ---@param params? klaviyo.Params
@@ -534,9 +520,9 @@ function resource:cancel_send(id, t, params, options) end
 
 --- Creates a resource.
 ---
---- `create_campaign`: POST /api/campaigns\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:write
----@see https://developers.klaviyo.com/en/reference/create_campaign
+--- [create_campaign](https://developers.klaviyo.com/en/reference/create_campaign): POST /api/campaigns\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:write
 ---@param t klaviyo.create_campaign|klaviyo.Body
 ---@param params? klaviyo.create_campaign.params
 ---@param options? klaviyo.Settings
@@ -546,9 +532,9 @@ function resource:create(t, params, options) end
 
 --- Copies a campaign. Members of its table.
 ---
---- `create_campaign_clone`: POST /api/campaign-clone\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:write
----@see https://developers.klaviyo.com/en/reference/create_campaign_clone
+--- [create_campaign_clone](https://developers.klaviyo.com/en/reference/create_campaign_clone): POST /api/campaign-clone\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:write
 ---@param t string|klaviyo.create_campaign_clone|klaviyo.Body
 ---@param params? klaviyo.create_campaign_clone.params
 ---@param options? klaviyo.Settings
@@ -558,9 +544,9 @@ function resource:clone(t, params, options) end
 
 --- Deletes a resource.
 ---
---- `delete_campaign`: DELETE /api/campaigns/{id}\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:write
----@see https://developers.klaviyo.com/en/reference/delete_campaign
+--- [delete_campaign](https://developers.klaviyo.com/en/reference/delete_campaign): DELETE /api/campaigns/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -570,9 +556,9 @@ function resource:delete(id, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_campaign`: GET /api/campaigns/{id}\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:read
----@see https://developers.klaviyo.com/en/reference/get_campaign
+--- [get_campaign](https://developers.klaviyo.com/en/reference/get_campaign): GET /api/campaigns/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:read
 ---@param id string
 ---@param params? klaviyo.get_campaign.params
 ---@param options? klaviyo.Settings
@@ -582,39 +568,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_campaigns`: GET /api/campaigns\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:read
----@see https://developers.klaviyo.com/en/reference/get_campaigns
+--- [get_campaigns](https://developers.klaviyo.com/en/reference/get_campaigns): GET /api/campaigns\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:read
 ---@param params klaviyo.get_campaigns.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.campaign? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_campaigns
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_campaigns](https://developers.klaviyo.com/en/reference/get_campaigns))
 ---@param params klaviyo.get_campaigns.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.campaign
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_campaigns
+--- Iterates over all pages as documents: `for page in …`. ([get_campaigns](https://developers.klaviyo.com/en/reference/get_campaigns))
 ---@param params klaviyo.get_campaigns.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.campaign.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_campaigns
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_campaigns](https://developers.klaviyo.com/en/reference/get_campaigns))
 ---@param params klaviyo.get_campaigns.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.campaign? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_campaigns
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_campaigns](https://developers.klaviyo.com/en/reference/get_campaigns))
 ---@param params klaviyo.get_campaigns.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.campaign[]? list
@@ -623,9 +605,9 @@ function resource:all(params, options) end
 
 --- Returns a report on campaigns: totals for a period. Members of its table.
 ---
---- `query_campaign_values`: POST /api/campaign-values-reports\
---- Limits: 1 a second, 2 a minute, 225 a day; scopes: campaigns:read
----@see https://developers.klaviyo.com/en/reference/query_campaign_values
+--- [query_campaign_values](https://developers.klaviyo.com/en/reference/query_campaign_values): POST /api/campaign-values-reports\
+--- Limits: 1 a second, 2 a minute, 225 a day\
+--- Scopes: campaigns:read
 ---@param t klaviyo.query_campaign_values|klaviyo.Body
 ---@param params? klaviyo.query_campaign_values.params
 ---@param options? klaviyo.Settings
@@ -635,9 +617,9 @@ function resource:query_values(t, params, options) end
 
 --- Starts to count the recipients of a campaign. `client.campaign_recipient_estimation_jobs:get(id)` returns the state of the count, `client.campaign_recipient_estimations:get(id)` the number. Members of its table.
 ---
---- `refresh_campaign_recipient_estimation`: POST /api/campaign-recipient-estimation-jobs\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:write
----@see https://developers.klaviyo.com/en/reference/refresh_campaign_recipient_estimation
+--- [refresh_campaign_recipient_estimation](https://developers.klaviyo.com/en/reference/refresh_campaign_recipient_estimation): POST /api/campaign-recipient-estimation-jobs\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:write
 ---@param t string|klaviyo.refresh_campaign_recipient_estimation|klaviyo.Body
 ---@param params? klaviyo.refresh_campaign_recipient_estimation.params
 ---@param options? klaviyo.Settings
@@ -647,9 +629,9 @@ function resource:estimate_recipients(t, params, options) end
 
 --- Sends a campaign. `client.campaign_send_jobs:get(id)` returns its progress. Members of its table.
 ---
---- `send_campaign`: POST /api/campaign-send-jobs\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:write
----@see https://developers.klaviyo.com/en/reference/send_campaign
+--- [send_campaign](https://developers.klaviyo.com/en/reference/send_campaign): POST /api/campaign-send-jobs\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:write
 ---@param t string|klaviyo.send_campaign|klaviyo.Body
 ---@param params? klaviyo.send_campaign.params
 ---@param options? klaviyo.Settings
@@ -659,9 +641,9 @@ function resource:send(t, params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_campaign`: PATCH /api/campaigns/{id}\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:write
----@see https://developers.klaviyo.com/en/reference/update_campaign
+--- [update_campaign](https://developers.klaviyo.com/en/reference/update_campaign): PATCH /api/campaigns/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:write
 ---@param id string
 ---@param t klaviyo.update_campaign|klaviyo.Body
 ---@param params? klaviyo.update_campaign.params
@@ -683,9 +665,9 @@ local relation = {}
 
 --- Adds related resources.
 ---
---- `add_items_to_catalog_category`: POST /api/catalog-categories/{id}/relationships/items\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/add_items_to_catalog_category
+--- [add_items_to_catalog_category](https://developers.klaviyo.com/en/reference/add_items_to_catalog_category): POST /api/catalog-categories/{id}/relationships/items\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -694,9 +676,9 @@ function relation:add(ids, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_item_ids_for_catalog_category`: GET /api/catalog-categories/{id}/relationships/items\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_item_ids_for_catalog_category
+--- [get_item_ids_for_catalog_category](https://developers.klaviyo.com/en/reference/get_item_ids_for_catalog_category): GET /api/catalog-categories/{id}/relationships/items\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_item_ids_for_catalog_category.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -704,39 +686,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_items_for_catalog_category`: GET /api/catalog-categories/{id}/items\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_items_for_catalog_category
+--- [get_items_for_catalog_category](https://developers.klaviyo.com/en/reference/get_items_for_catalog_category): GET /api/catalog-categories/{id}/items\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_items_for_catalog_category.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.catalog_item? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_items_for_catalog_category
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_items_for_catalog_category](https://developers.klaviyo.com/en/reference/get_items_for_catalog_category))
 ---@param params? klaviyo.get_items_for_catalog_category.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_items_for_catalog_category
+--- Iterates over all pages as documents: `for page in …`. ([get_items_for_catalog_category](https://developers.klaviyo.com/en/reference/get_items_for_catalog_category))
 ---@param params? klaviyo.get_items_for_catalog_category.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_items_for_catalog_category
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_items_for_catalog_category](https://developers.klaviyo.com/en/reference/get_items_for_catalog_category))
 ---@param params? klaviyo.get_items_for_catalog_category.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_item? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_items_for_catalog_category
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_items_for_catalog_category](https://developers.klaviyo.com/en/reference/get_items_for_catalog_category))
 ---@param params? klaviyo.get_items_for_catalog_category.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_item[]? list
@@ -745,9 +723,9 @@ function relation:all(params, options) end
 
 --- Removes related resources.
 ---
---- `remove_items_from_catalog_category`: DELETE /api/catalog-categories/{id}/relationships/items\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/remove_items_from_catalog_category
+--- [remove_items_from_catalog_category](https://developers.klaviyo.com/en/reference/remove_items_from_catalog_category): DELETE /api/catalog-categories/{id}/relationships/items\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -756,9 +734,9 @@ function relation:remove(ids, options) end
 
 --- Replaces the related resources by these.
 ---
---- `update_items_for_catalog_category`: PATCH /api/catalog-categories/{id}/relationships/items\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/update_items_for_catalog_category
+--- [update_items_for_catalog_category](https://developers.klaviyo.com/en/reference/update_items_for_catalog_category): PATCH /api/catalog-categories/{id}/relationships/items\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -776,9 +754,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_catalog_category`: POST /api/catalog-categories\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/create_catalog_category
+--- [create_catalog_category](https://developers.klaviyo.com/en/reference/create_catalog_category): POST /api/catalog-categories\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:write
 ---@param t klaviyo.create_catalog_category|klaviyo.Body
 ---@param params? klaviyo.create_catalog_category.params
 ---@param options? klaviyo.Settings
@@ -788,9 +766,9 @@ function resource:create(t, params, options) end
 
 --- Deletes a resource.
 ---
---- `delete_catalog_category`: DELETE /api/catalog-categories/{id}\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/delete_catalog_category
+--- [delete_catalog_category](https://developers.klaviyo.com/en/reference/delete_catalog_category): DELETE /api/catalog-categories/{id}\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -800,39 +778,35 @@ function resource:delete(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_catalog_categories`: GET /api/catalog-categories\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_catalog_categories
+--- [get_catalog_categories](https://developers.klaviyo.com/en/reference/get_catalog_categories): GET /api/catalog-categories\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_catalog_categories.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.catalog_category? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_catalog_categories
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_catalog_categories](https://developers.klaviyo.com/en/reference/get_catalog_categories))
 ---@param params? klaviyo.get_catalog_categories.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_catalog_categories
+--- Iterates over all pages as documents: `for page in …`. ([get_catalog_categories](https://developers.klaviyo.com/en/reference/get_catalog_categories))
 ---@param params? klaviyo.get_catalog_categories.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_catalog_categories
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_catalog_categories](https://developers.klaviyo.com/en/reference/get_catalog_categories))
 ---@param params? klaviyo.get_catalog_categories.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_category? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_catalog_categories
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_catalog_categories](https://developers.klaviyo.com/en/reference/get_catalog_categories))
 ---@param params? klaviyo.get_catalog_categories.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_category[]? list
@@ -841,9 +815,9 @@ function resource:all(params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_catalog_category`: GET /api/catalog-categories/{id}\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_catalog_category
+--- [get_catalog_category](https://developers.klaviyo.com/en/reference/get_catalog_category): GET /api/catalog-categories/{id}\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param id string
 ---@param params? klaviyo.get_catalog_category.params
 ---@param options? klaviyo.Settings
@@ -853,9 +827,9 @@ function resource:get(id, params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_catalog_category`: PATCH /api/catalog-categories/{id}\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/update_catalog_category
+--- [update_catalog_category](https://developers.klaviyo.com/en/reference/update_catalog_category): PATCH /api/catalog-categories/{id}\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:write
 ---@param id string
 ---@param t klaviyo.update_catalog_category|klaviyo.Body
 ---@param params? klaviyo.update_catalog_category.params
@@ -871,9 +845,9 @@ function resource:at(id) end
 
 --- Imports a source of any length, and returns the outcome of each record.
 ---
---- `bulk_create_catalog_categories`: POST /api/catalog-category-bulk-create-jobs\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_create_catalog_categories
+--- [bulk_create_catalog_categories](https://developers.klaviyo.com/en/reference/bulk_create_catalog_categories): POST /api/catalog-category-bulk-create-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:write
 ---@param source klaviyo.schema.CatalogCategoryCreateQueryResourceObject[]|fun(): klaviyo.schema.CatalogCategoryCreateQueryResourceObject?
 ---@param options? klaviyo.BulkOptions
 ---@return klaviyo.BulkResult? result
@@ -882,9 +856,9 @@ function resource:bulk_create(source, options) end
 
 --- Imports a source of any length, and returns the outcome of each record.
 ---
---- `bulk_delete_catalog_categories`: POST /api/catalog-category-bulk-delete-jobs\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_delete_catalog_categories
+--- [bulk_delete_catalog_categories](https://developers.klaviyo.com/en/reference/bulk_delete_catalog_categories): POST /api/catalog-category-bulk-delete-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:write
 ---@param source (string|klaviyo.schema.CatalogCategoryDeleteQueryResourceObject)[]|fun(): (string|klaviyo.schema.CatalogCategoryDeleteQueryResourceObject)?
 ---@param options? klaviyo.BulkOptions
 ---@return klaviyo.BulkResult? result
@@ -893,9 +867,9 @@ function resource:bulk_delete(source, options) end
 
 --- Imports a source of any length, and returns the outcome of each record.
 ---
---- `bulk_update_catalog_categories`: POST /api/catalog-category-bulk-update-jobs\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_update_catalog_categories
+--- [bulk_update_catalog_categories](https://developers.klaviyo.com/en/reference/bulk_update_catalog_categories): POST /api/catalog-category-bulk-update-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:write
 ---@param source (string|klaviyo.schema.CatalogCategoryUpdateQueryResourceObject)[]|fun(): (string|klaviyo.schema.CatalogCategoryUpdateQueryResourceObject)?
 ---@param options? klaviyo.BulkOptions
 ---@return klaviyo.BulkResult? result
@@ -910,9 +884,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_create_catalog_categories`: POST /api/catalog-category-bulk-create-jobs\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_create_catalog_categories
+--- [bulk_create_catalog_categories](https://developers.klaviyo.com/en/reference/bulk_create_catalog_categories): POST /api/catalog-category-bulk-create-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:write
 ---@param t klaviyo.bulk_create_catalog_categories|klaviyo.Body
 ---@param params? klaviyo.bulk_create_catalog_categories.params
 ---@param options? klaviyo.Settings
@@ -922,9 +896,9 @@ function resource:create(t, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_bulk_create_categories_job`: GET /api/catalog-category-bulk-create-jobs/{job_id}\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_categories_job
+--- [get_bulk_create_categories_job](https://developers.klaviyo.com/en/reference/get_bulk_create_categories_job): GET /api/catalog-category-bulk-create-jobs/{job_id}\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param id string
 ---@param params? klaviyo.get_bulk_create_categories_job.params
 ---@param options? klaviyo.Settings
@@ -934,39 +908,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_bulk_create_categories_jobs`: GET /api/catalog-category-bulk-create-jobs\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_categories_jobs
+--- [get_bulk_create_categories_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_categories_jobs): GET /api/catalog-category-bulk-create-jobs\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_bulk_create_categories_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.catalog_category_bulk_create_job? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_categories_jobs
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_bulk_create_categories_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_categories_jobs))
 ---@param params? klaviyo.get_bulk_create_categories_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category_bulk_create_job
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_categories_jobs
+--- Iterates over all pages as documents: `for page in …`. ([get_bulk_create_categories_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_categories_jobs))
 ---@param params? klaviyo.get_bulk_create_categories_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category_bulk_create_job.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_categories_jobs
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_create_categories_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_categories_jobs))
 ---@param params? klaviyo.get_bulk_create_categories_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_category_bulk_create_job? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_categories_jobs
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_bulk_create_categories_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_categories_jobs))
 ---@param params? klaviyo.get_bulk_create_categories_jobs.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_category_bulk_create_job[]? list
@@ -981,9 +951,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_delete_catalog_categories`: POST /api/catalog-category-bulk-delete-jobs\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_delete_catalog_categories
+--- [bulk_delete_catalog_categories](https://developers.klaviyo.com/en/reference/bulk_delete_catalog_categories): POST /api/catalog-category-bulk-delete-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:write
 ---@param t klaviyo.bulk_delete_catalog_categories|klaviyo.Body
 ---@param params? klaviyo.bulk_delete_catalog_categories.params
 ---@param options? klaviyo.Settings
@@ -993,9 +963,9 @@ function resource:create(t, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_bulk_delete_categories_job`: GET /api/catalog-category-bulk-delete-jobs/{job_id}\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_delete_categories_job
+--- [get_bulk_delete_categories_job](https://developers.klaviyo.com/en/reference/get_bulk_delete_categories_job): GET /api/catalog-category-bulk-delete-jobs/{job_id}\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param id string
 ---@param params? klaviyo.get_bulk_delete_categories_job.params
 ---@param options? klaviyo.Settings
@@ -1005,39 +975,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_bulk_delete_categories_jobs`: GET /api/catalog-category-bulk-delete-jobs\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_delete_categories_jobs
+--- [get_bulk_delete_categories_jobs](https://developers.klaviyo.com/en/reference/get_bulk_delete_categories_jobs): GET /api/catalog-category-bulk-delete-jobs\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_bulk_delete_categories_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.catalog_category_bulk_delete_job? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_delete_categories_jobs
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_bulk_delete_categories_jobs](https://developers.klaviyo.com/en/reference/get_bulk_delete_categories_jobs))
 ---@param params? klaviyo.get_bulk_delete_categories_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category_bulk_delete_job
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_delete_categories_jobs
+--- Iterates over all pages as documents: `for page in …`. ([get_bulk_delete_categories_jobs](https://developers.klaviyo.com/en/reference/get_bulk_delete_categories_jobs))
 ---@param params? klaviyo.get_bulk_delete_categories_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category_bulk_delete_job.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_delete_categories_jobs
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_delete_categories_jobs](https://developers.klaviyo.com/en/reference/get_bulk_delete_categories_jobs))
 ---@param params? klaviyo.get_bulk_delete_categories_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_category_bulk_delete_job? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_delete_categories_jobs
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_bulk_delete_categories_jobs](https://developers.klaviyo.com/en/reference/get_bulk_delete_categories_jobs))
 ---@param params? klaviyo.get_bulk_delete_categories_jobs.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_category_bulk_delete_job[]? list
@@ -1052,9 +1018,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_update_catalog_categories`: POST /api/catalog-category-bulk-update-jobs\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_update_catalog_categories
+--- [bulk_update_catalog_categories](https://developers.klaviyo.com/en/reference/bulk_update_catalog_categories): POST /api/catalog-category-bulk-update-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:write
 ---@param t klaviyo.bulk_update_catalog_categories|klaviyo.Body
 ---@param params? klaviyo.bulk_update_catalog_categories.params
 ---@param options? klaviyo.Settings
@@ -1064,9 +1030,9 @@ function resource:create(t, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_bulk_update_categories_job`: GET /api/catalog-category-bulk-update-jobs/{job_id}\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_update_categories_job
+--- [get_bulk_update_categories_job](https://developers.klaviyo.com/en/reference/get_bulk_update_categories_job): GET /api/catalog-category-bulk-update-jobs/{job_id}\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param id string
 ---@param params? klaviyo.get_bulk_update_categories_job.params
 ---@param options? klaviyo.Settings
@@ -1076,39 +1042,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_bulk_update_categories_jobs`: GET /api/catalog-category-bulk-update-jobs\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_update_categories_jobs
+--- [get_bulk_update_categories_jobs](https://developers.klaviyo.com/en/reference/get_bulk_update_categories_jobs): GET /api/catalog-category-bulk-update-jobs\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_bulk_update_categories_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.catalog_category_bulk_update_job? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_update_categories_jobs
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_bulk_update_categories_jobs](https://developers.klaviyo.com/en/reference/get_bulk_update_categories_jobs))
 ---@param params? klaviyo.get_bulk_update_categories_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category_bulk_update_job
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_update_categories_jobs
+--- Iterates over all pages as documents: `for page in …`. ([get_bulk_update_categories_jobs](https://developers.klaviyo.com/en/reference/get_bulk_update_categories_jobs))
 ---@param params? klaviyo.get_bulk_update_categories_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category_bulk_update_job.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_update_categories_jobs
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_update_categories_jobs](https://developers.klaviyo.com/en/reference/get_bulk_update_categories_jobs))
 ---@param params? klaviyo.get_bulk_update_categories_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_category_bulk_update_job? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_update_categories_jobs
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_bulk_update_categories_jobs](https://developers.klaviyo.com/en/reference/get_bulk_update_categories_jobs))
 ---@param params? klaviyo.get_bulk_update_categories_jobs.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_category_bulk_update_job[]? list
@@ -1123,9 +1085,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_create_catalog_items`: POST /api/catalog-item-bulk-create-jobs\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_create_catalog_items
+--- [bulk_create_catalog_items](https://developers.klaviyo.com/en/reference/bulk_create_catalog_items): POST /api/catalog-item-bulk-create-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:write
 ---@param t klaviyo.bulk_create_catalog_items|klaviyo.Body
 ---@param params? klaviyo.bulk_create_catalog_items.params
 ---@param options? klaviyo.Settings
@@ -1135,9 +1097,9 @@ function resource:create(t, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_bulk_create_catalog_items_job`: GET /api/catalog-item-bulk-create-jobs/{job_id}\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_catalog_items_job
+--- [get_bulk_create_catalog_items_job](https://developers.klaviyo.com/en/reference/get_bulk_create_catalog_items_job): GET /api/catalog-item-bulk-create-jobs/{job_id}\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:read
 ---@param id string
 ---@param params? klaviyo.get_bulk_create_catalog_items_job.params
 ---@param options? klaviyo.Settings
@@ -1147,39 +1109,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_bulk_create_catalog_items_jobs`: GET /api/catalog-item-bulk-create-jobs\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_catalog_items_jobs
+--- [get_bulk_create_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_catalog_items_jobs): GET /api/catalog-item-bulk-create-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_bulk_create_catalog_items_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.catalog_item_bulk_create_job? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_catalog_items_jobs
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_bulk_create_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_catalog_items_jobs))
 ---@param params? klaviyo.get_bulk_create_catalog_items_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item_bulk_create_job
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_catalog_items_jobs
+--- Iterates over all pages as documents: `for page in …`. ([get_bulk_create_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_catalog_items_jobs))
 ---@param params? klaviyo.get_bulk_create_catalog_items_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item_bulk_create_job.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_catalog_items_jobs
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_create_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_catalog_items_jobs))
 ---@param params? klaviyo.get_bulk_create_catalog_items_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_item_bulk_create_job? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_catalog_items_jobs
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_bulk_create_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_catalog_items_jobs))
 ---@param params? klaviyo.get_bulk_create_catalog_items_jobs.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_item_bulk_create_job[]? list
@@ -1194,9 +1152,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_delete_catalog_items`: POST /api/catalog-item-bulk-delete-jobs\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_delete_catalog_items
+--- [bulk_delete_catalog_items](https://developers.klaviyo.com/en/reference/bulk_delete_catalog_items): POST /api/catalog-item-bulk-delete-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:write
 ---@param t klaviyo.bulk_delete_catalog_items|klaviyo.Body
 ---@param params? klaviyo.bulk_delete_catalog_items.params
 ---@param options? klaviyo.Settings
@@ -1206,9 +1164,9 @@ function resource:create(t, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_bulk_delete_catalog_items_job`: GET /api/catalog-item-bulk-delete-jobs/{job_id}\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_delete_catalog_items_job
+--- [get_bulk_delete_catalog_items_job](https://developers.klaviyo.com/en/reference/get_bulk_delete_catalog_items_job): GET /api/catalog-item-bulk-delete-jobs/{job_id}\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param id string
 ---@param params? klaviyo.get_bulk_delete_catalog_items_job.params
 ---@param options? klaviyo.Settings
@@ -1218,39 +1176,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_bulk_delete_catalog_items_jobs`: GET /api/catalog-item-bulk-delete-jobs\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_delete_catalog_items_jobs
+--- [get_bulk_delete_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_delete_catalog_items_jobs): GET /api/catalog-item-bulk-delete-jobs\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_bulk_delete_catalog_items_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.catalog_item_bulk_delete_job? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_delete_catalog_items_jobs
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_bulk_delete_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_delete_catalog_items_jobs))
 ---@param params? klaviyo.get_bulk_delete_catalog_items_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item_bulk_delete_job
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_delete_catalog_items_jobs
+--- Iterates over all pages as documents: `for page in …`. ([get_bulk_delete_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_delete_catalog_items_jobs))
 ---@param params? klaviyo.get_bulk_delete_catalog_items_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item_bulk_delete_job.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_delete_catalog_items_jobs
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_delete_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_delete_catalog_items_jobs))
 ---@param params? klaviyo.get_bulk_delete_catalog_items_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_item_bulk_delete_job? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_delete_catalog_items_jobs
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_bulk_delete_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_delete_catalog_items_jobs))
 ---@param params? klaviyo.get_bulk_delete_catalog_items_jobs.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_item_bulk_delete_job[]? list
@@ -1265,9 +1219,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_update_catalog_items`: POST /api/catalog-item-bulk-update-jobs\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_update_catalog_items
+--- [bulk_update_catalog_items](https://developers.klaviyo.com/en/reference/bulk_update_catalog_items): POST /api/catalog-item-bulk-update-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:write
 ---@param t klaviyo.bulk_update_catalog_items|klaviyo.Body
 ---@param params? klaviyo.bulk_update_catalog_items.params
 ---@param options? klaviyo.Settings
@@ -1277,9 +1231,9 @@ function resource:create(t, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_bulk_update_catalog_items_job`: GET /api/catalog-item-bulk-update-jobs/{job_id}\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_update_catalog_items_job
+--- [get_bulk_update_catalog_items_job](https://developers.klaviyo.com/en/reference/get_bulk_update_catalog_items_job): GET /api/catalog-item-bulk-update-jobs/{job_id}\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:read
 ---@param id string
 ---@param params? klaviyo.get_bulk_update_catalog_items_job.params
 ---@param options? klaviyo.Settings
@@ -1289,39 +1243,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_bulk_update_catalog_items_jobs`: GET /api/catalog-item-bulk-update-jobs\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_update_catalog_items_jobs
+--- [get_bulk_update_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_update_catalog_items_jobs): GET /api/catalog-item-bulk-update-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_bulk_update_catalog_items_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.catalog_item_bulk_update_job? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_update_catalog_items_jobs
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_bulk_update_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_update_catalog_items_jobs))
 ---@param params? klaviyo.get_bulk_update_catalog_items_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item_bulk_update_job
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_update_catalog_items_jobs
+--- Iterates over all pages as documents: `for page in …`. ([get_bulk_update_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_update_catalog_items_jobs))
 ---@param params? klaviyo.get_bulk_update_catalog_items_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item_bulk_update_job.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_update_catalog_items_jobs
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_update_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_update_catalog_items_jobs))
 ---@param params? klaviyo.get_bulk_update_catalog_items_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_item_bulk_update_job? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_update_catalog_items_jobs
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_bulk_update_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_update_catalog_items_jobs))
 ---@param params? klaviyo.get_bulk_update_catalog_items_jobs.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_item_bulk_update_job[]? list
@@ -1336,9 +1286,9 @@ local relation = {}
 
 --- Adds related resources.
 ---
---- `add_categories_to_catalog_item`: POST /api/catalog-items/{id}/relationships/categories\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/add_categories_to_catalog_item
+--- [add_categories_to_catalog_item](https://developers.klaviyo.com/en/reference/add_categories_to_catalog_item): POST /api/catalog-items/{id}/relationships/categories\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -1347,39 +1297,35 @@ function relation:add(ids, options) end
 
 --- Returns one page as a document.
 ---
---- `get_categories_for_catalog_item`: GET /api/catalog-items/{id}/categories\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_categories_for_catalog_item
+--- [get_categories_for_catalog_item](https://developers.klaviyo.com/en/reference/get_categories_for_catalog_item): GET /api/catalog-items/{id}/categories\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_categories_for_catalog_item.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.catalog_category? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_categories_for_catalog_item
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_categories_for_catalog_item](https://developers.klaviyo.com/en/reference/get_categories_for_catalog_item))
 ---@param params? klaviyo.get_categories_for_catalog_item.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_categories_for_catalog_item
+--- Iterates over all pages as documents: `for page in …`. ([get_categories_for_catalog_item](https://developers.klaviyo.com/en/reference/get_categories_for_catalog_item))
 ---@param params? klaviyo.get_categories_for_catalog_item.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_categories_for_catalog_item
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_categories_for_catalog_item](https://developers.klaviyo.com/en/reference/get_categories_for_catalog_item))
 ---@param params? klaviyo.get_categories_for_catalog_item.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_category? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_categories_for_catalog_item
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_categories_for_catalog_item](https://developers.klaviyo.com/en/reference/get_categories_for_catalog_item))
 ---@param params? klaviyo.get_categories_for_catalog_item.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_category[]? list
@@ -1388,9 +1334,9 @@ function relation:all(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_category_ids_for_catalog_item`: GET /api/catalog-items/{id}/relationships/categories\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_category_ids_for_catalog_item
+--- [get_category_ids_for_catalog_item](https://developers.klaviyo.com/en/reference/get_category_ids_for_catalog_item): GET /api/catalog-items/{id}/relationships/categories\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_category_ids_for_catalog_item.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -1398,9 +1344,9 @@ function relation:ids(params, options) end
 
 --- Removes related resources.
 ---
---- `remove_categories_from_catalog_item`: DELETE /api/catalog-items/{id}/relationships/categories\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/remove_categories_from_catalog_item
+--- [remove_categories_from_catalog_item](https://developers.klaviyo.com/en/reference/remove_categories_from_catalog_item): DELETE /api/catalog-items/{id}/relationships/categories\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -1409,9 +1355,9 @@ function relation:remove(ids, options) end
 
 --- Replaces the related resources by these.
 ---
---- `update_categories_for_catalog_item`: PATCH /api/catalog-items/{id}/relationships/categories\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/update_categories_for_catalog_item
+--- [update_categories_for_catalog_item](https://developers.klaviyo.com/en/reference/update_categories_for_catalog_item): PATCH /api/catalog-items/{id}/relationships/categories\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -1426,9 +1372,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_variant_ids_for_catalog_item`: GET /api/catalog-items/{id}/relationships/variants\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_variant_ids_for_catalog_item
+--- [get_variant_ids_for_catalog_item](https://developers.klaviyo.com/en/reference/get_variant_ids_for_catalog_item): GET /api/catalog-items/{id}/relationships/variants\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_variant_ids_for_catalog_item.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -1436,39 +1382,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_variants_for_catalog_item`: GET /api/catalog-items/{id}/variants\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_variants_for_catalog_item
+--- [get_variants_for_catalog_item](https://developers.klaviyo.com/en/reference/get_variants_for_catalog_item): GET /api/catalog-items/{id}/variants\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_variants_for_catalog_item.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.catalog_variant? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_variants_for_catalog_item
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_variants_for_catalog_item](https://developers.klaviyo.com/en/reference/get_variants_for_catalog_item))
 ---@param params? klaviyo.get_variants_for_catalog_item.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_variants_for_catalog_item
+--- Iterates over all pages as documents: `for page in …`. ([get_variants_for_catalog_item](https://developers.klaviyo.com/en/reference/get_variants_for_catalog_item))
 ---@param params? klaviyo.get_variants_for_catalog_item.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_variants_for_catalog_item
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_variants_for_catalog_item](https://developers.klaviyo.com/en/reference/get_variants_for_catalog_item))
 ---@param params? klaviyo.get_variants_for_catalog_item.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_variant? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_variants_for_catalog_item
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_variants_for_catalog_item](https://developers.klaviyo.com/en/reference/get_variants_for_catalog_item))
 ---@param params? klaviyo.get_variants_for_catalog_item.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_variant[]? list
@@ -1487,9 +1429,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_catalog_item`: POST /api/catalog-items\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/create_catalog_item
+--- [create_catalog_item](https://developers.klaviyo.com/en/reference/create_catalog_item): POST /api/catalog-items\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:write
 ---@param t klaviyo.create_catalog_item|klaviyo.Body
 ---@param params? klaviyo.create_catalog_item.params
 ---@param options? klaviyo.Settings
@@ -1499,9 +1441,9 @@ function resource:create(t, params, options) end
 
 --- Deletes a resource.
 ---
---- `delete_catalog_item`: DELETE /api/catalog-items/{id}\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/delete_catalog_item
+--- [delete_catalog_item](https://developers.klaviyo.com/en/reference/delete_catalog_item): DELETE /api/catalog-items/{id}\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -1511,9 +1453,9 @@ function resource:delete(id, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_catalog_item`: GET /api/catalog-items/{id}\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_catalog_item
+--- [get_catalog_item](https://developers.klaviyo.com/en/reference/get_catalog_item): GET /api/catalog-items/{id}\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param id string
 ---@param params? klaviyo.get_catalog_item.params
 ---@param options? klaviyo.Settings
@@ -1523,39 +1465,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_catalog_items`: GET /api/catalog-items\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_catalog_items
+--- [get_catalog_items](https://developers.klaviyo.com/en/reference/get_catalog_items): GET /api/catalog-items\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_catalog_items.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.catalog_item? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_catalog_items
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_catalog_items](https://developers.klaviyo.com/en/reference/get_catalog_items))
 ---@param params? klaviyo.get_catalog_items.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_catalog_items
+--- Iterates over all pages as documents: `for page in …`. ([get_catalog_items](https://developers.klaviyo.com/en/reference/get_catalog_items))
 ---@param params? klaviyo.get_catalog_items.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_catalog_items
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_catalog_items](https://developers.klaviyo.com/en/reference/get_catalog_items))
 ---@param params? klaviyo.get_catalog_items.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_item? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_catalog_items
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_catalog_items](https://developers.klaviyo.com/en/reference/get_catalog_items))
 ---@param params? klaviyo.get_catalog_items.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_item[]? list
@@ -1564,9 +1502,9 @@ function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_catalog_item`: PATCH /api/catalog-items/{id}\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/update_catalog_item
+--- [update_catalog_item](https://developers.klaviyo.com/en/reference/update_catalog_item): PATCH /api/catalog-items/{id}\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:write
 ---@param id string
 ---@param t klaviyo.update_catalog_item|klaviyo.Body
 ---@param params? klaviyo.update_catalog_item.params
@@ -1582,9 +1520,9 @@ function resource:at(id) end
 
 --- Imports a source of any length, and returns the outcome of each record.
 ---
---- `bulk_create_catalog_items`: POST /api/catalog-item-bulk-create-jobs\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_create_catalog_items
+--- [bulk_create_catalog_items](https://developers.klaviyo.com/en/reference/bulk_create_catalog_items): POST /api/catalog-item-bulk-create-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:write
 ---@param source klaviyo.schema.CatalogItemCreateQueryResourceObject[]|fun(): klaviyo.schema.CatalogItemCreateQueryResourceObject?
 ---@param options? klaviyo.BulkOptions
 ---@return klaviyo.BulkResult? result
@@ -1593,9 +1531,9 @@ function resource:bulk_create(source, options) end
 
 --- Imports a source of any length, and returns the outcome of each record.
 ---
---- `bulk_delete_catalog_items`: POST /api/catalog-item-bulk-delete-jobs\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_delete_catalog_items
+--- [bulk_delete_catalog_items](https://developers.klaviyo.com/en/reference/bulk_delete_catalog_items): POST /api/catalog-item-bulk-delete-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:write
 ---@param source (string|klaviyo.schema.CatalogItemDeleteQueryResourceObject)[]|fun(): (string|klaviyo.schema.CatalogItemDeleteQueryResourceObject)?
 ---@param options? klaviyo.BulkOptions
 ---@return klaviyo.BulkResult? result
@@ -1604,9 +1542,9 @@ function resource:bulk_delete(source, options) end
 
 --- Imports a source of any length, and returns the outcome of each record.
 ---
---- `bulk_update_catalog_items`: POST /api/catalog-item-bulk-update-jobs\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_update_catalog_items
+--- [bulk_update_catalog_items](https://developers.klaviyo.com/en/reference/bulk_update_catalog_items): POST /api/catalog-item-bulk-update-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:write
 ---@param source (string|klaviyo.schema.CatalogItemUpdateQueryResourceObject)[]|fun(): (string|klaviyo.schema.CatalogItemUpdateQueryResourceObject)?
 ---@param options? klaviyo.BulkOptions
 ---@return klaviyo.BulkResult? result
@@ -1621,9 +1559,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_create_catalog_variants`: POST /api/catalog-variant-bulk-create-jobs\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_create_catalog_variants
+--- [bulk_create_catalog_variants](https://developers.klaviyo.com/en/reference/bulk_create_catalog_variants): POST /api/catalog-variant-bulk-create-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:write
 ---@param t klaviyo.bulk_create_catalog_variants|klaviyo.Body
 ---@param params? klaviyo.bulk_create_catalog_variants.params
 ---@param options? klaviyo.Settings
@@ -1633,9 +1571,9 @@ function resource:create(t, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_bulk_create_variants_job`: GET /api/catalog-variant-bulk-create-jobs/{job_id}\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_variants_job
+--- [get_bulk_create_variants_job](https://developers.klaviyo.com/en/reference/get_bulk_create_variants_job): GET /api/catalog-variant-bulk-create-jobs/{job_id}\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:read
 ---@param id string
 ---@param params? klaviyo.get_bulk_create_variants_job.params
 ---@param options? klaviyo.Settings
@@ -1645,39 +1583,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_bulk_create_variants_jobs`: GET /api/catalog-variant-bulk-create-jobs\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_variants_jobs
+--- [get_bulk_create_variants_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_variants_jobs): GET /api/catalog-variant-bulk-create-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_bulk_create_variants_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.catalog_variant_bulk_create_job? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_variants_jobs
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_bulk_create_variants_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_variants_jobs))
 ---@param params? klaviyo.get_bulk_create_variants_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant_bulk_create_job
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_variants_jobs
+--- Iterates over all pages as documents: `for page in …`. ([get_bulk_create_variants_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_variants_jobs))
 ---@param params? klaviyo.get_bulk_create_variants_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant_bulk_create_job.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_variants_jobs
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_create_variants_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_variants_jobs))
 ---@param params? klaviyo.get_bulk_create_variants_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_variant_bulk_create_job? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_variants_jobs
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_bulk_create_variants_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_variants_jobs))
 ---@param params? klaviyo.get_bulk_create_variants_jobs.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_variant_bulk_create_job[]? list
@@ -1692,9 +1626,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_delete_catalog_variants`: POST /api/catalog-variant-bulk-delete-jobs\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_delete_catalog_variants
+--- [bulk_delete_catalog_variants](https://developers.klaviyo.com/en/reference/bulk_delete_catalog_variants): POST /api/catalog-variant-bulk-delete-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:write
 ---@param t klaviyo.bulk_delete_catalog_variants|klaviyo.Body
 ---@param params? klaviyo.bulk_delete_catalog_variants.params
 ---@param options? klaviyo.Settings
@@ -1704,9 +1638,9 @@ function resource:create(t, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_bulk_delete_variants_job`: GET /api/catalog-variant-bulk-delete-jobs/{job_id}\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_delete_variants_job
+--- [get_bulk_delete_variants_job](https://developers.klaviyo.com/en/reference/get_bulk_delete_variants_job): GET /api/catalog-variant-bulk-delete-jobs/{job_id}\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param id string
 ---@param params? klaviyo.get_bulk_delete_variants_job.params
 ---@param options? klaviyo.Settings
@@ -1716,39 +1650,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_bulk_delete_variants_jobs`: GET /api/catalog-variant-bulk-delete-jobs\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_delete_variants_jobs
+--- [get_bulk_delete_variants_jobs](https://developers.klaviyo.com/en/reference/get_bulk_delete_variants_jobs): GET /api/catalog-variant-bulk-delete-jobs\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_bulk_delete_variants_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.catalog_variant_bulk_delete_job? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_delete_variants_jobs
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_bulk_delete_variants_jobs](https://developers.klaviyo.com/en/reference/get_bulk_delete_variants_jobs))
 ---@param params? klaviyo.get_bulk_delete_variants_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant_bulk_delete_job
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_delete_variants_jobs
+--- Iterates over all pages as documents: `for page in …`. ([get_bulk_delete_variants_jobs](https://developers.klaviyo.com/en/reference/get_bulk_delete_variants_jobs))
 ---@param params? klaviyo.get_bulk_delete_variants_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant_bulk_delete_job.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_delete_variants_jobs
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_delete_variants_jobs](https://developers.klaviyo.com/en/reference/get_bulk_delete_variants_jobs))
 ---@param params? klaviyo.get_bulk_delete_variants_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_variant_bulk_delete_job? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_delete_variants_jobs
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_bulk_delete_variants_jobs](https://developers.klaviyo.com/en/reference/get_bulk_delete_variants_jobs))
 ---@param params? klaviyo.get_bulk_delete_variants_jobs.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_variant_bulk_delete_job[]? list
@@ -1763,9 +1693,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_update_catalog_variants`: POST /api/catalog-variant-bulk-update-jobs\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_update_catalog_variants
+--- [bulk_update_catalog_variants](https://developers.klaviyo.com/en/reference/bulk_update_catalog_variants): POST /api/catalog-variant-bulk-update-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:write
 ---@param t klaviyo.bulk_update_catalog_variants|klaviyo.Body
 ---@param params? klaviyo.bulk_update_catalog_variants.params
 ---@param options? klaviyo.Settings
@@ -1775,9 +1705,9 @@ function resource:create(t, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_bulk_update_variants_job`: GET /api/catalog-variant-bulk-update-jobs/{job_id}\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_update_variants_job
+--- [get_bulk_update_variants_job](https://developers.klaviyo.com/en/reference/get_bulk_update_variants_job): GET /api/catalog-variant-bulk-update-jobs/{job_id}\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:read
 ---@param id string
 ---@param params? klaviyo.get_bulk_update_variants_job.params
 ---@param options? klaviyo.Settings
@@ -1787,39 +1717,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_bulk_update_variants_jobs`: GET /api/catalog-variant-bulk-update-jobs\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_update_variants_jobs
+--- [get_bulk_update_variants_jobs](https://developers.klaviyo.com/en/reference/get_bulk_update_variants_jobs): GET /api/catalog-variant-bulk-update-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_bulk_update_variants_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.catalog_variant_bulk_update_job? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_update_variants_jobs
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_bulk_update_variants_jobs](https://developers.klaviyo.com/en/reference/get_bulk_update_variants_jobs))
 ---@param params? klaviyo.get_bulk_update_variants_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant_bulk_update_job
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_update_variants_jobs
+--- Iterates over all pages as documents: `for page in …`. ([get_bulk_update_variants_jobs](https://developers.klaviyo.com/en/reference/get_bulk_update_variants_jobs))
 ---@param params? klaviyo.get_bulk_update_variants_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant_bulk_update_job.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_update_variants_jobs
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_update_variants_jobs](https://developers.klaviyo.com/en/reference/get_bulk_update_variants_jobs))
 ---@param params? klaviyo.get_bulk_update_variants_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_variant_bulk_update_job? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_update_variants_jobs
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_bulk_update_variants_jobs](https://developers.klaviyo.com/en/reference/get_bulk_update_variants_jobs))
 ---@param params? klaviyo.get_bulk_update_variants_jobs.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_variant_bulk_update_job[]? list
@@ -1834,9 +1760,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_catalog_variant`: POST /api/catalog-variants\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/create_catalog_variant
+--- [create_catalog_variant](https://developers.klaviyo.com/en/reference/create_catalog_variant): POST /api/catalog-variants\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:write
 ---@param t klaviyo.create_catalog_variant|klaviyo.Body
 ---@param params? klaviyo.create_catalog_variant.params
 ---@param options? klaviyo.Settings
@@ -1846,9 +1772,9 @@ function resource:create(t, params, options) end
 
 --- Deletes a resource.
 ---
---- `delete_catalog_variant`: DELETE /api/catalog-variants/{id}\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/delete_catalog_variant
+--- [delete_catalog_variant](https://developers.klaviyo.com/en/reference/delete_catalog_variant): DELETE /api/catalog-variants/{id}\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -1858,9 +1784,9 @@ function resource:delete(id, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_catalog_variant`: GET /api/catalog-variants/{id}\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_catalog_variant
+--- [get_catalog_variant](https://developers.klaviyo.com/en/reference/get_catalog_variant): GET /api/catalog-variants/{id}\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param id string
 ---@param params? klaviyo.get_catalog_variant.params
 ---@param options? klaviyo.Settings
@@ -1870,39 +1796,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_catalog_variants`: GET /api/catalog-variants\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_catalog_variants
+--- [get_catalog_variants](https://developers.klaviyo.com/en/reference/get_catalog_variants): GET /api/catalog-variants\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_catalog_variants.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.catalog_variant? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_catalog_variants
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_catalog_variants](https://developers.klaviyo.com/en/reference/get_catalog_variants))
 ---@param params? klaviyo.get_catalog_variants.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_catalog_variants
+--- Iterates over all pages as documents: `for page in …`. ([get_catalog_variants](https://developers.klaviyo.com/en/reference/get_catalog_variants))
 ---@param params? klaviyo.get_catalog_variants.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_catalog_variants
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_catalog_variants](https://developers.klaviyo.com/en/reference/get_catalog_variants))
 ---@param params? klaviyo.get_catalog_variants.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_variant? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_catalog_variants
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_catalog_variants](https://developers.klaviyo.com/en/reference/get_catalog_variants))
 ---@param params? klaviyo.get_catalog_variants.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_variant[]? list
@@ -1911,9 +1833,9 @@ function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_catalog_variant`: PATCH /api/catalog-variants/{id}\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/update_catalog_variant
+--- [update_catalog_variant](https://developers.klaviyo.com/en/reference/update_catalog_variant): PATCH /api/catalog-variants/{id}\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:write
 ---@param id string
 ---@param t klaviyo.update_catalog_variant|klaviyo.Body
 ---@param params? klaviyo.update_catalog_variant.params
@@ -1924,9 +1846,9 @@ function resource:update(id, t, params, options) end
 
 --- Imports a source of any length, and returns the outcome of each record.
 ---
---- `bulk_create_catalog_variants`: POST /api/catalog-variant-bulk-create-jobs\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_create_catalog_variants
+--- [bulk_create_catalog_variants](https://developers.klaviyo.com/en/reference/bulk_create_catalog_variants): POST /api/catalog-variant-bulk-create-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:write
 ---@param source klaviyo.schema.CatalogVariantCreateQueryResourceObject[]|fun(): klaviyo.schema.CatalogVariantCreateQueryResourceObject?
 ---@param options? klaviyo.BulkOptions
 ---@return klaviyo.BulkResult? result
@@ -1935,9 +1857,9 @@ function resource:bulk_create(source, options) end
 
 --- Imports a source of any length, and returns the outcome of each record.
 ---
---- `bulk_delete_catalog_variants`: POST /api/catalog-variant-bulk-delete-jobs\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_delete_catalog_variants
+--- [bulk_delete_catalog_variants](https://developers.klaviyo.com/en/reference/bulk_delete_catalog_variants): POST /api/catalog-variant-bulk-delete-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:write
 ---@param source (string|klaviyo.schema.CatalogVariantDeleteQueryResourceObject)[]|fun(): (string|klaviyo.schema.CatalogVariantDeleteQueryResourceObject)?
 ---@param options? klaviyo.BulkOptions
 ---@return klaviyo.BulkResult? result
@@ -1946,9 +1868,9 @@ function resource:bulk_delete(source, options) end
 
 --- Imports a source of any length, and returns the outcome of each record.
 ---
---- `bulk_update_catalog_variants`: POST /api/catalog-variant-bulk-update-jobs\
---- Limits: 75 a second, 750 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_update_catalog_variants
+--- [bulk_update_catalog_variants](https://developers.klaviyo.com/en/reference/bulk_update_catalog_variants): POST /api/catalog-variant-bulk-update-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: catalogs:write
 ---@param source (string|klaviyo.schema.CatalogVariantUpdateQueryResourceObject)[]|fun(): (string|klaviyo.schema.CatalogVariantUpdateQueryResourceObject)?
 ---@param options? klaviyo.BulkOptions
 ---@return klaviyo.BulkResult? result
@@ -1963,9 +1885,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_conversation_message`: POST /api/conversation-messages\
---- Limits: 3 a second, 60 a minute; scopes: conversations:write
----@see https://developers.klaviyo.com/en/reference/create_conversation_message
+--- [create_conversation_message](https://developers.klaviyo.com/en/reference/create_conversation_message): POST /api/conversation-messages\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: conversations:write
 ---@param t klaviyo.create_conversation_message|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -1981,9 +1903,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_create_coupon_codes`: POST /api/coupon-code-bulk-create-jobs\
---- Limits: 75 a second, 750 a minute; scopes: coupon-codes:write
----@see https://developers.klaviyo.com/en/reference/bulk_create_coupon_codes
+--- [bulk_create_coupon_codes](https://developers.klaviyo.com/en/reference/bulk_create_coupon_codes): POST /api/coupon-code-bulk-create-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: coupon-codes:write
 ---@param t klaviyo.bulk_create_coupon_codes|klaviyo.Body
 ---@param params? klaviyo.bulk_create_coupon_codes.params
 ---@param options? klaviyo.Settings
@@ -1993,39 +1915,35 @@ function resource:create(t, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_bulk_create_coupon_code_jobs`: GET /api/coupon-code-bulk-create-jobs\
---- Limits: 75 a second, 750 a minute; scopes: coupon-codes:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_coupon_code_jobs
+--- [get_bulk_create_coupon_code_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_coupon_code_jobs): GET /api/coupon-code-bulk-create-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: coupon-codes:read
 ---@param params? klaviyo.get_bulk_create_coupon_code_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.coupon_code_bulk_create_job? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_coupon_code_jobs
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_bulk_create_coupon_code_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_coupon_code_jobs))
 ---@param params? klaviyo.get_bulk_create_coupon_code_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.coupon_code_bulk_create_job
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_coupon_code_jobs
+--- Iterates over all pages as documents: `for page in …`. ([get_bulk_create_coupon_code_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_coupon_code_jobs))
 ---@param params? klaviyo.get_bulk_create_coupon_code_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.coupon_code_bulk_create_job.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_coupon_code_jobs
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_create_coupon_code_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_coupon_code_jobs))
 ---@param params? klaviyo.get_bulk_create_coupon_code_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.coupon_code_bulk_create_job? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_coupon_code_jobs
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_bulk_create_coupon_code_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_coupon_code_jobs))
 ---@param params? klaviyo.get_bulk_create_coupon_code_jobs.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.coupon_code_bulk_create_job[]? list
@@ -2034,9 +1952,9 @@ function resource:all(params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_bulk_create_coupon_codes_job`: GET /api/coupon-code-bulk-create-jobs/{job_id}\
---- Limits: 75 a second, 750 a minute; scopes: coupon-codes:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_coupon_codes_job
+--- [get_bulk_create_coupon_codes_job](https://developers.klaviyo.com/en/reference/get_bulk_create_coupon_codes_job): GET /api/coupon-code-bulk-create-jobs/{job_id}\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: coupon-codes:read
 ---@param id string
 ---@param params? klaviyo.get_bulk_create_coupon_codes_job.params
 ---@param options? klaviyo.Settings
@@ -2052,9 +1970,9 @@ local relation = {}
 
 --- Returns the resource as a document.
 ---
---- `get_coupon_for_coupon_code`: GET /api/coupon-codes/{id}/coupon\
---- Limits: 75 a second, 750 a minute; scopes: coupons:read
----@see https://developers.klaviyo.com/en/reference/get_coupon_for_coupon_code
+--- [get_coupon_for_coupon_code](https://developers.klaviyo.com/en/reference/get_coupon_for_coupon_code): GET /api/coupon-codes/{id}/coupon\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: coupons:read
 ---@param params? klaviyo.get_coupon_for_coupon_code.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document.coupon? doc
@@ -2063,9 +1981,9 @@ function relation:get(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_coupon_id_for_coupon_code`: GET /api/coupon-codes/{id}/relationships/coupon\
---- Limits: 75 a second, 750 a minute; scopes: coupons:read
----@see https://developers.klaviyo.com/en/reference/get_coupon_id_for_coupon_code
+--- [get_coupon_id_for_coupon_code](https://developers.klaviyo.com/en/reference/get_coupon_id_for_coupon_code): GET /api/coupon-codes/{id}/relationships/coupon\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: coupons:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -2082,9 +2000,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_coupon_code`: POST /api/coupon-codes\
---- Limits: 350 a second, 3500 a minute; scopes: coupon-codes:write
----@see https://developers.klaviyo.com/en/reference/create_coupon_code
+--- [create_coupon_code](https://developers.klaviyo.com/en/reference/create_coupon_code): POST /api/coupon-codes\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: coupon-codes:write
 ---@param t klaviyo.create_coupon_code|klaviyo.Body
 ---@param params? klaviyo.create_coupon_code.params
 ---@param options? klaviyo.Settings
@@ -2094,9 +2012,9 @@ function resource:create(t, params, options) end
 
 --- Deletes a resource.
 ---
---- `delete_coupon_code`: DELETE /api/coupon-codes/{id}\
---- Limits: 350 a second, 3500 a minute; scopes: coupon-codes:write
----@see https://developers.klaviyo.com/en/reference/delete_coupon_code
+--- [delete_coupon_code](https://developers.klaviyo.com/en/reference/delete_coupon_code): DELETE /api/coupon-codes/{id}\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: coupon-codes:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -2106,9 +2024,9 @@ function resource:delete(id, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_coupon_code`: GET /api/coupon-codes/{id}\
---- Limits: 350 a second, 3500 a minute; scopes: coupon-codes:read
----@see https://developers.klaviyo.com/en/reference/get_coupon_code
+--- [get_coupon_code](https://developers.klaviyo.com/en/reference/get_coupon_code): GET /api/coupon-codes/{id}\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: coupon-codes:read
 ---@param id string
 ---@param params? klaviyo.get_coupon_code.params
 ---@param options? klaviyo.Settings
@@ -2118,39 +2036,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_coupon_codes`: GET /api/coupon-codes\
---- Limits: 350 a second, 3500 a minute; scopes: coupon-codes:read
----@see https://developers.klaviyo.com/en/reference/get_coupon_codes
+--- [get_coupon_codes](https://developers.klaviyo.com/en/reference/get_coupon_codes): GET /api/coupon-codes\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: coupon-codes:read
 ---@param params klaviyo.get_coupon_codes.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.coupon_code? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_coupon_codes
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_coupon_codes](https://developers.klaviyo.com/en/reference/get_coupon_codes))
 ---@param params klaviyo.get_coupon_codes.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.coupon_code
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_coupon_codes
+--- Iterates over all pages as documents: `for page in …`. ([get_coupon_codes](https://developers.klaviyo.com/en/reference/get_coupon_codes))
 ---@param params klaviyo.get_coupon_codes.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.coupon_code.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_coupon_codes
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_coupon_codes](https://developers.klaviyo.com/en/reference/get_coupon_codes))
 ---@param params klaviyo.get_coupon_codes.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.coupon_code? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_coupon_codes
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_coupon_codes](https://developers.klaviyo.com/en/reference/get_coupon_codes))
 ---@param params klaviyo.get_coupon_codes.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.coupon_code[]? list
@@ -2159,9 +2073,9 @@ function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_coupon_code`: PATCH /api/coupon-codes/{id}\
---- Limits: 350 a second, 3500 a minute; scopes: coupon-codes:write
----@see https://developers.klaviyo.com/en/reference/update_coupon_code
+--- [update_coupon_code](https://developers.klaviyo.com/en/reference/update_coupon_code): PATCH /api/coupon-codes/{id}\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: coupon-codes:write
 ---@param id string
 ---@param t klaviyo.update_coupon_code|klaviyo.Body
 ---@param params? klaviyo.update_coupon_code.params
@@ -2177,9 +2091,9 @@ function resource:at(id) end
 
 --- Imports a source of any length, and returns the outcome of each record.
 ---
---- `bulk_create_coupon_codes`: POST /api/coupon-code-bulk-create-jobs\
---- Limits: 75 a second, 750 a minute; scopes: coupon-codes:write
----@see https://developers.klaviyo.com/en/reference/bulk_create_coupon_codes
+--- [bulk_create_coupon_codes](https://developers.klaviyo.com/en/reference/bulk_create_coupon_codes): POST /api/coupon-code-bulk-create-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: coupon-codes:write
 ---@param source (string|klaviyo.schema.CouponCodeCreateQueryResourceObject)[]|fun(): (string|klaviyo.schema.CouponCodeCreateQueryResourceObject)?
 ---@param options? klaviyo.BulkOptions
 ---@return klaviyo.BulkResult? result
@@ -2194,9 +2108,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_coupon_code_ids_for_coupon`: GET /api/coupons/{id}/relationships/coupon-codes\
---- Limits: 75 a second, 750 a minute; scopes: coupon-codes:read
----@see https://developers.klaviyo.com/en/reference/get_coupon_code_ids_for_coupon
+--- [get_coupon_code_ids_for_coupon](https://developers.klaviyo.com/en/reference/get_coupon_code_ids_for_coupon): GET /api/coupons/{id}/relationships/coupon-codes\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: coupon-codes:read
 ---@param params? klaviyo.get_coupon_code_ids_for_coupon.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -2204,39 +2118,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_coupon_codes_for_coupon`: GET /api/coupons/{id}/coupon-codes\
---- Limits: 75 a second, 750 a minute; scopes: coupon-codes:read
----@see https://developers.klaviyo.com/en/reference/get_coupon_codes_for_coupon
+--- [get_coupon_codes_for_coupon](https://developers.klaviyo.com/en/reference/get_coupon_codes_for_coupon): GET /api/coupons/{id}/coupon-codes\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: coupon-codes:read
 ---@param params? klaviyo.get_coupon_codes_for_coupon.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.coupon_code? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_coupon_codes_for_coupon
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_coupon_codes_for_coupon](https://developers.klaviyo.com/en/reference/get_coupon_codes_for_coupon))
 ---@param params? klaviyo.get_coupon_codes_for_coupon.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.coupon_code
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_coupon_codes_for_coupon
+--- Iterates over all pages as documents: `for page in …`. ([get_coupon_codes_for_coupon](https://developers.klaviyo.com/en/reference/get_coupon_codes_for_coupon))
 ---@param params? klaviyo.get_coupon_codes_for_coupon.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.coupon_code.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_coupon_codes_for_coupon
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_coupon_codes_for_coupon](https://developers.klaviyo.com/en/reference/get_coupon_codes_for_coupon))
 ---@param params? klaviyo.get_coupon_codes_for_coupon.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.coupon_code? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_coupon_codes_for_coupon
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_coupon_codes_for_coupon](https://developers.klaviyo.com/en/reference/get_coupon_codes_for_coupon))
 ---@param params? klaviyo.get_coupon_codes_for_coupon.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.coupon_code[]? list
@@ -2254,9 +2164,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_coupon`: POST /api/coupons\
---- Limits: 3 a second, 60 a minute; scopes: coupons:write
----@see https://developers.klaviyo.com/en/reference/create_coupon
+--- [create_coupon](https://developers.klaviyo.com/en/reference/create_coupon): POST /api/coupons\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: coupons:write
 ---@param t klaviyo.create_coupon|klaviyo.Body
 ---@param params? klaviyo.create_coupon.params
 ---@param options? klaviyo.Settings
@@ -2266,9 +2176,9 @@ function resource:create(t, params, options) end
 
 --- Deletes a resource.
 ---
---- `delete_coupon`: DELETE /api/coupons/{id}\
---- Limits: 3 a second, 60 a minute; scopes: coupons:write
----@see https://developers.klaviyo.com/en/reference/delete_coupon
+--- [delete_coupon](https://developers.klaviyo.com/en/reference/delete_coupon): DELETE /api/coupons/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: coupons:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -2278,9 +2188,9 @@ function resource:delete(id, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_coupon`: GET /api/coupons/{id}\
---- Limits: 75 a second, 750 a minute; scopes: coupons:read
----@see https://developers.klaviyo.com/en/reference/get_coupon
+--- [get_coupon](https://developers.klaviyo.com/en/reference/get_coupon): GET /api/coupons/{id}\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: coupons:read
 ---@param id string
 ---@param params? klaviyo.get_coupon.params
 ---@param options? klaviyo.Settings
@@ -2290,39 +2200,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_coupons`: GET /api/coupons\
---- Limits: 75 a second, 750 a minute; scopes: coupons:read
----@see https://developers.klaviyo.com/en/reference/get_coupons
+--- [get_coupons](https://developers.klaviyo.com/en/reference/get_coupons): GET /api/coupons\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: coupons:read
 ---@param params? klaviyo.get_coupons.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.coupon? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_coupons
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_coupons](https://developers.klaviyo.com/en/reference/get_coupons))
 ---@param params? klaviyo.get_coupons.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.coupon
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_coupons
+--- Iterates over all pages as documents: `for page in …`. ([get_coupons](https://developers.klaviyo.com/en/reference/get_coupons))
 ---@param params? klaviyo.get_coupons.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.coupon.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_coupons
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_coupons](https://developers.klaviyo.com/en/reference/get_coupons))
 ---@param params? klaviyo.get_coupons.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.coupon? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_coupons
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_coupons](https://developers.klaviyo.com/en/reference/get_coupons))
 ---@param params? klaviyo.get_coupons.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.coupon[]? list
@@ -2331,9 +2237,9 @@ function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_coupon`: PATCH /api/coupons/{id}\
---- Limits: 3 a second, 60 a minute; scopes: coupons:write
----@see https://developers.klaviyo.com/en/reference/update_coupon
+--- [update_coupon](https://developers.klaviyo.com/en/reference/update_coupon): PATCH /api/coupons/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: coupons:write
 ---@param id string
 ---@param t klaviyo.update_coupon|klaviyo.Body
 ---@param params? klaviyo.update_coupon.params
@@ -2355,9 +2261,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_metric_ids_for_custom_metric`: GET /api/custom-metrics/{id}/relationships/metrics\
---- Limits: 3 a second, 60 a minute; scopes: metrics:read
----@see https://developers.klaviyo.com/en/reference/get_metric_ids_for_custom_metric
+--- [get_metric_ids_for_custom_metric](https://developers.klaviyo.com/en/reference/get_metric_ids_for_custom_metric): GET /api/custom-metrics/{id}/relationships/metrics\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: metrics:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -2365,39 +2271,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_metrics_for_custom_metric`: GET /api/custom-metrics/{id}/metrics\
---- Limits: 3 a second, 60 a minute; scopes: metrics:read
----@see https://developers.klaviyo.com/en/reference/get_metrics_for_custom_metric
+--- [get_metrics_for_custom_metric](https://developers.klaviyo.com/en/reference/get_metrics_for_custom_metric): GET /api/custom-metrics/{id}/metrics\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: metrics:read
 ---@param params? klaviyo.get_metrics_for_custom_metric.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.metric? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_metrics_for_custom_metric
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_metrics_for_custom_metric](https://developers.klaviyo.com/en/reference/get_metrics_for_custom_metric))
 ---@param params? klaviyo.get_metrics_for_custom_metric.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.metric
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_metrics_for_custom_metric
+--- Iterates over all pages as documents: `for page in …`. ([get_metrics_for_custom_metric](https://developers.klaviyo.com/en/reference/get_metrics_for_custom_metric))
 ---@param params? klaviyo.get_metrics_for_custom_metric.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.metric.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_metrics_for_custom_metric
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_metrics_for_custom_metric](https://developers.klaviyo.com/en/reference/get_metrics_for_custom_metric))
 ---@param params? klaviyo.get_metrics_for_custom_metric.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.metric? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_metrics_for_custom_metric
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_metrics_for_custom_metric](https://developers.klaviyo.com/en/reference/get_metrics_for_custom_metric))
 ---@param params? klaviyo.get_metrics_for_custom_metric.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.metric[]? list
@@ -2415,9 +2317,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_custom_metric`: POST /api/custom-metrics\
---- Limits: 1 a second, 15 a minute, 15 a day; scopes: metrics:write
----@see https://developers.klaviyo.com/en/reference/create_custom_metric
+--- [create_custom_metric](https://developers.klaviyo.com/en/reference/create_custom_metric): POST /api/custom-metrics\
+--- Limits: 1 a second, 15 a minute, 15 a day\
+--- Scopes: metrics:write
 ---@param t klaviyo.create_custom_metric|klaviyo.Body
 ---@param params? klaviyo.create_custom_metric.params
 ---@param options? klaviyo.Settings
@@ -2427,9 +2329,9 @@ function resource:create(t, params, options) end
 
 --- Deletes a resource.
 ---
---- `delete_custom_metric`: DELETE /api/custom-metrics/{id}\
---- Limits: 3 a second, 60 a minute; scopes: metrics:write
----@see https://developers.klaviyo.com/en/reference/delete_custom_metric
+--- [delete_custom_metric](https://developers.klaviyo.com/en/reference/delete_custom_metric): DELETE /api/custom-metrics/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: metrics:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -2439,9 +2341,9 @@ function resource:delete(id, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_custom_metric`: GET /api/custom-metrics/{id}\
---- Limits: 3 a second, 60 a minute; scopes: metrics:read
----@see https://developers.klaviyo.com/en/reference/get_custom_metric
+--- [get_custom_metric](https://developers.klaviyo.com/en/reference/get_custom_metric): GET /api/custom-metrics/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: metrics:read
 ---@param id string
 ---@param params? klaviyo.get_custom_metric.params
 ---@param options? klaviyo.Settings
@@ -2451,39 +2353,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_custom_metrics`: GET /api/custom-metrics\
---- Limits: 3 a second, 60 a minute; scopes: metrics:read
----@see https://developers.klaviyo.com/en/reference/get_custom_metrics
+--- [get_custom_metrics](https://developers.klaviyo.com/en/reference/get_custom_metrics): GET /api/custom-metrics\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: metrics:read
 ---@param params? klaviyo.get_custom_metrics.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.custom_metric? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_custom_metrics
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_custom_metrics](https://developers.klaviyo.com/en/reference/get_custom_metrics))
 ---@param params? klaviyo.get_custom_metrics.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.custom_metric
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_custom_metrics
+--- Iterates over all pages as documents: `for page in …`. ([get_custom_metrics](https://developers.klaviyo.com/en/reference/get_custom_metrics))
 ---@param params? klaviyo.get_custom_metrics.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.custom_metric.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_custom_metrics
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_custom_metrics](https://developers.klaviyo.com/en/reference/get_custom_metrics))
 ---@param params? klaviyo.get_custom_metrics.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.custom_metric? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_custom_metrics
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_custom_metrics](https://developers.klaviyo.com/en/reference/get_custom_metrics))
 ---@param params? klaviyo.get_custom_metrics.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.custom_metric[]? list
@@ -2492,9 +2390,9 @@ function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_custom_metric`: PATCH /api/custom-metrics/{id}\
---- Limits: 1 a second, 15 a minute, 15 a day; scopes: metrics:write
----@see https://developers.klaviyo.com/en/reference/update_custom_metric
+--- [update_custom_metric](https://developers.klaviyo.com/en/reference/update_custom_metric): PATCH /api/custom-metrics/{id}\
+--- Limits: 1 a second, 15 a minute, 15 a day\
+--- Scopes: metrics:write
 ---@param id string
 ---@param t klaviyo.update_custom_metric|klaviyo.Body
 ---@param params? klaviyo.update_custom_metric.params
@@ -2516,9 +2414,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `request_profile_deletion`: POST /api/data-privacy-deletion-jobs\
---- Limits: 3 a second, 60 a minute; scopes: data-privacy:write
----@see https://developers.klaviyo.com/en/reference/request_profile_deletion
+--- [request_profile_deletion](https://developers.klaviyo.com/en/reference/request_profile_deletion): POST /api/data-privacy-deletion-jobs\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: data-privacy:write
 ---@param t klaviyo.request_profile_deletion|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -2534,9 +2432,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_create_data_source_records`: POST /api/data-source-record-bulk-create-jobs\
---- Limits: 3 a second, 15 a minute; scopes: custom-objects:write
----@see https://developers.klaviyo.com/en/reference/bulk_create_data_source_records
+--- [bulk_create_data_source_records](https://developers.klaviyo.com/en/reference/bulk_create_data_source_records): POST /api/data-source-record-bulk-create-jobs\
+--- Limits: 3 a second, 15 a minute\
+--- Scopes: custom-objects:write
 ---@param t klaviyo.bulk_create_data_source_records|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -2552,9 +2450,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_data_source_record`: POST /api/data-source-record-create-jobs\
---- Limits: 75 a second, 750 a minute; scopes: custom-objects:write
----@see https://developers.klaviyo.com/en/reference/create_data_source_record
+--- [create_data_source_record](https://developers.klaviyo.com/en/reference/create_data_source_record): POST /api/data-source-record-create-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: custom-objects:write
 ---@param t klaviyo.create_data_source_record|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -2570,9 +2468,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_data_source`: POST /api/data-sources\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:write
----@see https://developers.klaviyo.com/en/reference/create_data_source
+--- [create_data_source](https://developers.klaviyo.com/en/reference/create_data_source): POST /api/data-sources\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:write
 ---@param t klaviyo.create_data_source|klaviyo.Body
 ---@param params? klaviyo.create_data_source.params
 ---@param options? klaviyo.Settings
@@ -2582,9 +2480,9 @@ function resource:create(t, params, options) end
 
 --- Deletes a resource.
 ---
---- `delete_data_source`: DELETE /api/data-sources/{id}\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:write
----@see https://developers.klaviyo.com/en/reference/delete_data_source
+--- [delete_data_source](https://developers.klaviyo.com/en/reference/delete_data_source): DELETE /api/data-sources/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -2594,9 +2492,9 @@ function resource:delete(id, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_data_source`: GET /api/data-sources/{id}\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:read
----@see https://developers.klaviyo.com/en/reference/get_data_source
+--- [get_data_source](https://developers.klaviyo.com/en/reference/get_data_source): GET /api/data-sources/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:read
 ---@param id string
 ---@param params? klaviyo.get_data_source.params
 ---@param options? klaviyo.Settings
@@ -2606,39 +2504,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_data_sources`: GET /api/data-sources\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:read
----@see https://developers.klaviyo.com/en/reference/get_data_sources
+--- [get_data_sources](https://developers.klaviyo.com/en/reference/get_data_sources): GET /api/data-sources\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:read
 ---@param params? klaviyo.get_data_sources.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.data_source? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_data_sources
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_data_sources](https://developers.klaviyo.com/en/reference/get_data_sources))
 ---@param params? klaviyo.get_data_sources.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.data_source
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_data_sources
+--- Iterates over all pages as documents: `for page in …`. ([get_data_sources](https://developers.klaviyo.com/en/reference/get_data_sources))
 ---@param params? klaviyo.get_data_sources.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.data_source.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_data_sources
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_data_sources](https://developers.klaviyo.com/en/reference/get_data_sources))
 ---@param params? klaviyo.get_data_sources.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.data_source? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_data_sources
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_data_sources](https://developers.klaviyo.com/en/reference/get_data_sources))
 ---@param params? klaviyo.get_data_sources.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.data_source[]? list
@@ -2653,9 +2547,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_create_events`: POST /api/event-bulk-create-jobs\
---- Limits: 10 a second, 150 a minute; scopes: events:write
----@see https://developers.klaviyo.com/en/reference/bulk_create_events
+--- [bulk_create_events](https://developers.klaviyo.com/en/reference/bulk_create_events): POST /api/event-bulk-create-jobs\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: events:write
 ---@param t klaviyo.bulk_create_events|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -2671,9 +2565,9 @@ local relation = {}
 
 --- Returns the resource as a document.
 ---
---- `get_metric_for_event`: GET /api/events/{id}/metric\
---- Limits: 350 a second, 3500 a minute; scopes: events:read, metrics:read
----@see https://developers.klaviyo.com/en/reference/get_metric_for_event
+--- [get_metric_for_event](https://developers.klaviyo.com/en/reference/get_metric_for_event): GET /api/events/{id}/metric\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: events:read, metrics:read
 ---@param params? klaviyo.get_metric_for_event.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document.metric? doc
@@ -2682,9 +2576,9 @@ function relation:get(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_metric_id_for_event`: GET /api/events/{id}/relationships/metric\
---- Limits: 350 a second, 3500 a minute; scopes: events:read, metrics:read
----@see https://developers.klaviyo.com/en/reference/get_metric_id_for_event
+--- [get_metric_id_for_event](https://developers.klaviyo.com/en/reference/get_metric_id_for_event): GET /api/events/{id}/relationships/metric\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: events:read, metrics:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -2698,9 +2592,9 @@ local relation = {}
 
 --- Returns the resource as a document.
 ---
---- `get_profile_for_event`: GET /api/events/{id}/profile\
---- Limits: 350 a second, 3500 a minute; scopes: events:read, profiles:read
----@see https://developers.klaviyo.com/en/reference/get_profile_for_event
+--- [get_profile_for_event](https://developers.klaviyo.com/en/reference/get_profile_for_event): GET /api/events/{id}/profile\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: events:read, profiles:read
 ---@param params? klaviyo.get_profile_for_event.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document.profile? doc
@@ -2709,9 +2603,9 @@ function relation:get(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_profile_id_for_event`: GET /api/events/{id}/relationships/profile\
---- Limits: 350 a second, 3500 a minute; scopes: events:read, profiles:read
----@see https://developers.klaviyo.com/en/reference/get_profile_id_for_event
+--- [get_profile_id_for_event](https://developers.klaviyo.com/en/reference/get_profile_id_for_event): GET /api/events/{id}/relationships/profile\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: events:read, profiles:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -2729,9 +2623,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_event`: POST /api/events\
---- Limits: 350 a second, 3500 a minute; scopes: events:write
----@see https://developers.klaviyo.com/en/reference/create_event
+--- [create_event](https://developers.klaviyo.com/en/reference/create_event): POST /api/events\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: events:write
 ---@param t klaviyo.create_event|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -2741,9 +2635,9 @@ function resource:create(t, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_event`: GET /api/events/{id}\
---- Limits: 10 a second, 150 a minute; scopes: events:read
----@see https://developers.klaviyo.com/en/reference/get_event
+--- [get_event](https://developers.klaviyo.com/en/reference/get_event): GET /api/events/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: events:read
 ---@param id string
 ---@param params? klaviyo.get_event.params
 ---@param options? klaviyo.Settings
@@ -2753,39 +2647,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_events`: GET /api/events\
---- Limits: 350 a second, 3500 a minute; scopes: events:read
----@see https://developers.klaviyo.com/en/reference/get_events
+--- [get_events](https://developers.klaviyo.com/en/reference/get_events): GET /api/events\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: events:read
 ---@param params? klaviyo.get_events.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.event? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_events
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_events](https://developers.klaviyo.com/en/reference/get_events))
 ---@param params? klaviyo.get_events.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.event
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_events
+--- Iterates over all pages as documents: `for page in …`. ([get_events](https://developers.klaviyo.com/en/reference/get_events))
 ---@param params? klaviyo.get_events.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.event.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_events
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_events](https://developers.klaviyo.com/en/reference/get_events))
 ---@param params? klaviyo.get_events.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.event? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_events
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_events](https://developers.klaviyo.com/en/reference/get_events))
 ---@param params? klaviyo.get_events.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.event[]? list
@@ -2799,9 +2689,9 @@ function resource:at(id) end
 
 --- Imports a source of any length, and returns the outcome of each record.
 ---
---- `bulk_create_events`: POST /api/event-bulk-create-jobs\
---- Limits: 10 a second, 150 a minute; scopes: events:write
----@see https://developers.klaviyo.com/en/reference/bulk_create_events
+--- [bulk_create_events](https://developers.klaviyo.com/en/reference/bulk_create_events): POST /api/event-bulk-create-jobs\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: events:write
 ---@param source klaviyo.create_event[]|fun(): klaviyo.create_event?
 ---@param options? klaviyo.BulkOptions
 ---@return klaviyo.BulkResult? result
@@ -2810,9 +2700,9 @@ function resource:import(source, options) end
 
 --- Sends an event in the background, with retries, or puts it into the outbox.
 ---
---- `create_event`: POST /api/events\
---- Limits: 350 a second, 3500 a minute; scopes: events:write
----@see https://developers.klaviyo.com/en/reference/create_event
+--- [create_event](https://developers.klaviyo.com/en/reference/create_event): POST /api/events\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: events:write
 ---@param t klaviyo.create_event|klaviyo.Body
 ---@param options? klaviyo.Settings
 ---@return true? ok
@@ -2827,9 +2717,9 @@ local relation = {}
 
 --- Returns the resource as a document.
 ---
---- `get_flow_for_flow_action`: GET /api/flow-actions/{id}/flow\
---- Limits: 3 a second, 60 a minute; scopes: flows:read
----@see https://developers.klaviyo.com/en/reference/get_flow_for_flow_action
+--- [get_flow_for_flow_action](https://developers.klaviyo.com/en/reference/get_flow_for_flow_action): GET /api/flow-actions/{id}/flow\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read
 ---@param params? klaviyo.get_flow_for_flow_action.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document.flow? doc
@@ -2838,9 +2728,9 @@ function relation:get(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_flow_id_for_flow_action`: GET /api/flow-actions/{id}/relationships/flow\
---- Limits: 3 a second, 60 a minute; scopes: flows:read
----@see https://developers.klaviyo.com/en/reference/get_flow_id_for_flow_action
+--- [get_flow_id_for_flow_action](https://developers.klaviyo.com/en/reference/get_flow_id_for_flow_action): GET /api/flow-actions/{id}/relationships/flow\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -2854,39 +2744,35 @@ local relation = {}
 
 --- Returns one page as a document.
 ---
---- `get_flow_action_messages`: GET /api/flow-actions/{id}/flow-messages\
---- Limits: 3 a second, 60 a minute; scopes: flows:read
----@see https://developers.klaviyo.com/en/reference/get_flow_action_messages
+--- [get_flow_action_messages](https://developers.klaviyo.com/en/reference/get_flow_action_messages): GET /api/flow-actions/{id}/flow-messages\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read
 ---@param params? klaviyo.get_flow_action_messages.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.flow_message? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_flow_action_messages
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_flow_action_messages](https://developers.klaviyo.com/en/reference/get_flow_action_messages))
 ---@param params? klaviyo.get_flow_action_messages.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow_message
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_flow_action_messages
+--- Iterates over all pages as documents: `for page in …`. ([get_flow_action_messages](https://developers.klaviyo.com/en/reference/get_flow_action_messages))
 ---@param params? klaviyo.get_flow_action_messages.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow_message.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_flow_action_messages
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_flow_action_messages](https://developers.klaviyo.com/en/reference/get_flow_action_messages))
 ---@param params? klaviyo.get_flow_action_messages.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow_message? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_flow_action_messages
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_flow_action_messages](https://developers.klaviyo.com/en/reference/get_flow_action_messages))
 ---@param params? klaviyo.get_flow_action_messages.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow_message[]? list
@@ -2895,9 +2781,9 @@ function relation:all(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_message_ids_for_flow_action`: GET /api/flow-actions/{id}/relationships/flow-messages\
---- Limits: 3 a second, 60 a minute; scopes: flows:read
----@see https://developers.klaviyo.com/en/reference/get_message_ids_for_flow_action
+--- [get_message_ids_for_flow_action](https://developers.klaviyo.com/en/reference/get_message_ids_for_flow_action): GET /api/flow-actions/{id}/relationships/flow-messages\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read
 ---@param params? klaviyo.get_message_ids_for_flow_action.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -2915,9 +2801,9 @@ local resource = {}
 
 --- Deletes a resource.
 ---
---- `delete_flow_action`: DELETE /api/flow-actions/{id}\
---- Limits: 3 a second, 60 a minute; scopes: flows:write
----@see https://developers.klaviyo.com/en/reference/delete_flow_action
+--- [delete_flow_action](https://developers.klaviyo.com/en/reference/delete_flow_action): DELETE /api/flow-actions/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -2927,9 +2813,9 @@ function resource:delete(id, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_flow_action`: GET /api/flow-actions/{id}\
---- Limits: 3 a second, 60 a minute; scopes: flows:read
----@see https://developers.klaviyo.com/en/reference/get_flow_action
+--- [get_flow_action](https://developers.klaviyo.com/en/reference/get_flow_action): GET /api/flow-actions/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read
 ---@param id string
 ---@param params? klaviyo.get_flow_action.params
 ---@param options? klaviyo.Settings
@@ -2939,9 +2825,9 @@ function resource:get(id, params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_flow_action`: PATCH /api/flow-actions/{id}\
---- Limits: 3 a second, 60 a minute; scopes: flows:write
----@see https://developers.klaviyo.com/en/reference/update_flow_action
+--- [update_flow_action](https://developers.klaviyo.com/en/reference/update_flow_action): PATCH /api/flow-actions/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:write
 ---@param id string
 ---@param t klaviyo.update_flow_action|klaviyo.Body
 ---@param params? klaviyo.update_flow_action.params
@@ -2963,9 +2849,9 @@ local relation = {}
 
 --- Returns the resource as a document.
 ---
---- `get_action_for_flow_message`: GET /api/flow-messages/{id}/flow-action\
---- Limits: 3 a second, 60 a minute; scopes: flows:read
----@see https://developers.klaviyo.com/en/reference/get_action_for_flow_message
+--- [get_action_for_flow_message](https://developers.klaviyo.com/en/reference/get_action_for_flow_message): GET /api/flow-messages/{id}/flow-action\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read
 ---@param params? klaviyo.get_action_for_flow_message.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document.flow_action? doc
@@ -2974,9 +2860,9 @@ function relation:get(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_action_id_for_flow_message`: GET /api/flow-messages/{id}/relationships/flow-action\
---- Limits: 3 a second, 60 a minute; scopes: flows:read
----@see https://developers.klaviyo.com/en/reference/get_action_id_for_flow_message
+--- [get_action_id_for_flow_message](https://developers.klaviyo.com/en/reference/get_action_id_for_flow_message): GET /api/flow-messages/{id}/relationships/flow-action\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -2990,9 +2876,9 @@ local relation = {}
 
 --- Returns the resource as a document.
 ---
---- `get_template_for_flow_message`: GET /api/flow-messages/{id}/template\
---- Limits: 3 a second, 60 a minute; scopes: templates:read
----@see https://developers.klaviyo.com/en/reference/get_template_for_flow_message
+--- [get_template_for_flow_message](https://developers.klaviyo.com/en/reference/get_template_for_flow_message): GET /api/flow-messages/{id}/template\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: templates:read
 ---@param params? klaviyo.get_template_for_flow_message.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document.template? doc
@@ -3001,9 +2887,9 @@ function relation:get(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_template_id_for_flow_message`: GET /api/flow-messages/{id}/relationships/template\
---- Limits: 3 a second, 60 a minute; scopes: templates:read
----@see https://developers.klaviyo.com/en/reference/get_template_id_for_flow_message
+--- [get_template_id_for_flow_message](https://developers.klaviyo.com/en/reference/get_template_id_for_flow_message): GET /api/flow-messages/{id}/relationships/template\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: templates:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -3021,9 +2907,9 @@ local resource = {}
 
 --- Returns the resource as a document.
 ---
---- `get_flow_message`: GET /api/flow-messages/{id}\
---- Limits: 3 a second, 60 a minute; scopes: flows:read
----@see https://developers.klaviyo.com/en/reference/get_flow_message
+--- [get_flow_message](https://developers.klaviyo.com/en/reference/get_flow_message): GET /api/flow-messages/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read
 ---@param id string
 ---@param params? klaviyo.get_flow_message.params
 ---@param options? klaviyo.Settings
@@ -3044,9 +2930,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `query_flow_series`: POST /api/flow-series-reports\
---- Limits: 1 a second, 2 a minute, 225 a day; scopes: flows:read
----@see https://developers.klaviyo.com/en/reference/query_flow_series
+--- [query_flow_series](https://developers.klaviyo.com/en/reference/query_flow_series): POST /api/flow-series-reports\
+--- Limits: 1 a second, 2 a minute, 225 a day\
+--- Scopes: flows:read
 ---@param t klaviyo.query_flow_series|klaviyo.Body
 ---@param params? klaviyo.query_flow_series.params
 ---@param options? klaviyo.Settings
@@ -3054,15 +2940,13 @@ local resource = {}
 ---@return klaviyo.Error? err
 function resource:create(t, params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/query_flow_series
+--- Iterates over all resources of all pages: `for resource, page in …`. ([query_flow_series](https://developers.klaviyo.com/en/reference/query_flow_series))
 ---@param params klaviyo.query_flow_series|klaviyo.Body
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow_series_report
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/query_flow_series
+--- Iterates over all pages as documents: `for page in …`. ([query_flow_series](https://developers.klaviyo.com/en/reference/query_flow_series))
 ---@param params klaviyo.query_flow_series|klaviyo.Body
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow_series_report.pages
@@ -3076,9 +2960,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `query_flow_values`: POST /api/flow-values-reports\
---- Limits: 1 a second, 2 a minute, 225 a day; scopes: flows:read
----@see https://developers.klaviyo.com/en/reference/query_flow_values
+--- [query_flow_values](https://developers.klaviyo.com/en/reference/query_flow_values): POST /api/flow-values-reports\
+--- Limits: 1 a second, 2 a minute, 225 a day\
+--- Scopes: flows:read
 ---@param t klaviyo.query_flow_values|klaviyo.Body
 ---@param params? klaviyo.query_flow_values.params
 ---@param options? klaviyo.Settings
@@ -3086,15 +2970,13 @@ local resource = {}
 ---@return klaviyo.Error? err
 function resource:create(t, params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/query_flow_values
+--- Iterates over all resources of all pages: `for resource, page in …`. ([query_flow_values](https://developers.klaviyo.com/en/reference/query_flow_values))
 ---@param params klaviyo.query_flow_values|klaviyo.Body
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow_values_report
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/query_flow_values
+--- Iterates over all pages as documents: `for page in …`. ([query_flow_values](https://developers.klaviyo.com/en/reference/query_flow_values))
 ---@param params klaviyo.query_flow_values|klaviyo.Body
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow_values_report.pages
@@ -3108,9 +2990,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_action_ids_for_flow`: GET /api/flows/{id}/relationships/flow-actions\
---- Limits: 3 a second, 60 a minute; scopes: flows:read
----@see https://developers.klaviyo.com/en/reference/get_action_ids_for_flow
+--- [get_action_ids_for_flow](https://developers.klaviyo.com/en/reference/get_action_ids_for_flow): GET /api/flows/{id}/relationships/flow-actions\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read
 ---@param params? klaviyo.get_action_ids_for_flow.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -3118,39 +3000,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_actions_for_flow`: GET /api/flows/{id}/flow-actions\
---- Limits: 3 a second, 60 a minute; scopes: flows:read
----@see https://developers.klaviyo.com/en/reference/get_actions_for_flow
+--- [get_actions_for_flow](https://developers.klaviyo.com/en/reference/get_actions_for_flow): GET /api/flows/{id}/flow-actions\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read
 ---@param params? klaviyo.get_actions_for_flow.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.flow_action? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_actions_for_flow
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_actions_for_flow](https://developers.klaviyo.com/en/reference/get_actions_for_flow))
 ---@param params? klaviyo.get_actions_for_flow.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow_action
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_actions_for_flow
+--- Iterates over all pages as documents: `for page in …`. ([get_actions_for_flow](https://developers.klaviyo.com/en/reference/get_actions_for_flow))
 ---@param params? klaviyo.get_actions_for_flow.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow_action.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_actions_for_flow
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_actions_for_flow](https://developers.klaviyo.com/en/reference/get_actions_for_flow))
 ---@param params? klaviyo.get_actions_for_flow.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow_action? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_actions_for_flow
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_actions_for_flow](https://developers.klaviyo.com/en/reference/get_actions_for_flow))
 ---@param params? klaviyo.get_actions_for_flow.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow_action[]? list
@@ -3165,9 +3043,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_tag_ids_for_flow`: GET /api/flows/{id}/relationships/tags\
---- Limits: 3 a second, 60 a minute; scopes: flows:read, tags:read
----@see https://developers.klaviyo.com/en/reference/get_tag_ids_for_flow
+--- [get_tag_ids_for_flow](https://developers.klaviyo.com/en/reference/get_tag_ids_for_flow): GET /api/flows/{id}/relationships/tags\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read, tags:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -3175,39 +3053,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_tags_for_flow`: GET /api/flows/{id}/tags\
---- Limits: 3 a second, 60 a minute; scopes: flows:read, tags:read
----@see https://developers.klaviyo.com/en/reference/get_tags_for_flow
+--- [get_tags_for_flow](https://developers.klaviyo.com/en/reference/get_tags_for_flow): GET /api/flows/{id}/tags\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read, tags:read
 ---@param params? klaviyo.get_tags_for_flow.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.tag? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_flow
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_tags_for_flow](https://developers.klaviyo.com/en/reference/get_tags_for_flow))
 ---@param params? klaviyo.get_tags_for_flow.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_flow
+--- Iterates over all pages as documents: `for page in …`. ([get_tags_for_flow](https://developers.klaviyo.com/en/reference/get_tags_for_flow))
 ---@param params? klaviyo.get_tags_for_flow.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_flow
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_tags_for_flow](https://developers.klaviyo.com/en/reference/get_tags_for_flow))
 ---@param params? klaviyo.get_tags_for_flow.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_flow
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_tags_for_flow](https://developers.klaviyo.com/en/reference/get_tags_for_flow))
 ---@param params? klaviyo.get_tags_for_flow.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag[]? list
@@ -3226,9 +3100,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_flow`: POST /api/flows\
---- Limits: 1 a second, 15 a minute, 100 a day; scopes: flows:write
----@see https://developers.klaviyo.com/en/reference/create_flow
+--- [create_flow](https://developers.klaviyo.com/en/reference/create_flow): POST /api/flows\
+--- Limits: 1 a second, 15 a minute, 100 a day\
+--- Scopes: flows:write
 ---@param t klaviyo.create_flow|klaviyo.Body
 ---@param params? klaviyo.create_flow.params
 ---@param options? klaviyo.Settings
@@ -3238,9 +3112,9 @@ function resource:create(t, params, options) end
 
 --- Deletes a resource.
 ---
---- `delete_flow`: DELETE /api/flows/{id}\
---- Limits: 3 a second, 60 a minute; scopes: flows:write
----@see https://developers.klaviyo.com/en/reference/delete_flow
+--- [delete_flow](https://developers.klaviyo.com/en/reference/delete_flow): DELETE /api/flows/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -3250,9 +3124,9 @@ function resource:delete(id, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_flow`: GET /api/flows/{id}\
---- Limits: 3 a second, 60 a minute; scopes: flows:read
----@see https://developers.klaviyo.com/en/reference/get_flow
+--- [get_flow](https://developers.klaviyo.com/en/reference/get_flow): GET /api/flows/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read
 ---@param id string
 ---@param params? klaviyo.get_flow.params
 ---@param options? klaviyo.Settings
@@ -3262,39 +3136,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_flows`: GET /api/flows\
---- Limits: 3 a second, 60 a minute; scopes: flows:read
----@see https://developers.klaviyo.com/en/reference/get_flows
+--- [get_flows](https://developers.klaviyo.com/en/reference/get_flows): GET /api/flows\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read
 ---@param params? klaviyo.get_flows.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.flow? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_flows
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_flows](https://developers.klaviyo.com/en/reference/get_flows))
 ---@param params? klaviyo.get_flows.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_flows
+--- Iterates over all pages as documents: `for page in …`. ([get_flows](https://developers.klaviyo.com/en/reference/get_flows))
 ---@param params? klaviyo.get_flows.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_flows
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_flows](https://developers.klaviyo.com/en/reference/get_flows))
 ---@param params? klaviyo.get_flows.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_flows
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_flows](https://developers.klaviyo.com/en/reference/get_flows))
 ---@param params? klaviyo.get_flows.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow[]? list
@@ -3303,9 +3173,9 @@ function resource:all(params, options) end
 
 --- Returns a report on flows: a value for each interval of a period. Members of its table.
 ---
---- `query_flow_series`: POST /api/flow-series-reports\
---- Limits: 1 a second, 2 a minute, 225 a day; scopes: flows:read
----@see https://developers.klaviyo.com/en/reference/query_flow_series
+--- [query_flow_series](https://developers.klaviyo.com/en/reference/query_flow_series): POST /api/flow-series-reports\
+--- Limits: 1 a second, 2 a minute, 225 a day\
+--- Scopes: flows:read
 ---@param t klaviyo.query_flow_series|klaviyo.Body
 ---@param params? klaviyo.query_flow_series.params
 ---@param options? klaviyo.Settings
@@ -3315,9 +3185,9 @@ function resource:query_series(t, params, options) end
 
 --- Returns a report on flows: totals for a period. Members of its table.
 ---
---- `query_flow_values`: POST /api/flow-values-reports\
---- Limits: 1 a second, 2 a minute, 225 a day; scopes: flows:read
----@see https://developers.klaviyo.com/en/reference/query_flow_values
+--- [query_flow_values](https://developers.klaviyo.com/en/reference/query_flow_values): POST /api/flow-values-reports\
+--- Limits: 1 a second, 2 a minute, 225 a day\
+--- Scopes: flows:read
 ---@param t klaviyo.query_flow_values|klaviyo.Body
 ---@param params? klaviyo.query_flow_values.params
 ---@param options? klaviyo.Settings
@@ -3327,9 +3197,9 @@ function resource:query_values(t, params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_flow`: PATCH /api/flows/{id}\
---- Limits: 3 a second, 60 a minute; scopes: flows:write
----@see https://developers.klaviyo.com/en/reference/update_flow
+--- [update_flow](https://developers.klaviyo.com/en/reference/update_flow): PATCH /api/flows/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:write
 ---@param id string
 ---@param t klaviyo.update_flow|klaviyo.Body
 ---@param params? klaviyo.update_flow.params
@@ -3351,9 +3221,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `query_form_series`: POST /api/form-series-reports\
---- Limits: 1 a second, 2 a minute, 225 a day; scopes: forms:read
----@see https://developers.klaviyo.com/en/reference/query_form_series
+--- [query_form_series](https://developers.klaviyo.com/en/reference/query_form_series): POST /api/form-series-reports\
+--- Limits: 1 a second, 2 a minute, 225 a day\
+--- Scopes: forms:read
 ---@param t klaviyo.query_form_series|klaviyo.Body
 ---@param params? klaviyo.query_form_series.params
 ---@param options? klaviyo.Settings
@@ -3369,9 +3239,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `query_form_values`: POST /api/form-values-reports\
---- Limits: 1 a second, 2 a minute, 225 a day; scopes: forms:read
----@see https://developers.klaviyo.com/en/reference/query_form_values
+--- [query_form_values](https://developers.klaviyo.com/en/reference/query_form_values): POST /api/form-values-reports\
+--- Limits: 1 a second, 2 a minute, 225 a day\
+--- Scopes: forms:read
 ---@param t klaviyo.query_form_values|klaviyo.Body
 ---@param params? klaviyo.query_form_values.params
 ---@param options? klaviyo.Settings
@@ -3387,9 +3257,9 @@ local relation = {}
 
 --- Returns the resource as a document.
 ---
---- `get_form_for_form_version`: GET /api/form-versions/{id}/form\
---- Limits: 3 a second, 60 a minute; scopes: forms:read
----@see https://developers.klaviyo.com/en/reference/get_form_for_form_version
+--- [get_form_for_form_version](https://developers.klaviyo.com/en/reference/get_form_for_form_version): GET /api/form-versions/{id}/form\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: forms:read
 ---@param params? klaviyo.get_form_for_form_version.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document.form? doc
@@ -3398,9 +3268,9 @@ function relation:get(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_form_id_for_form_version`: GET /api/form-versions/{id}/relationships/form\
---- Limits: 3 a second, 60 a minute; scopes: forms:read
----@see https://developers.klaviyo.com/en/reference/get_form_id_for_form_version
+--- [get_form_id_for_form_version](https://developers.klaviyo.com/en/reference/get_form_id_for_form_version): GET /api/form-versions/{id}/relationships/form\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: forms:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -3417,9 +3287,9 @@ local resource = {}
 
 --- Returns the resource as a document.
 ---
---- `get_form_version`: GET /api/form-versions/{id}\
---- Limits: 3 a second, 60 a minute; scopes: forms:read
----@see https://developers.klaviyo.com/en/reference/get_form_version
+--- [get_form_version](https://developers.klaviyo.com/en/reference/get_form_version): GET /api/form-versions/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: forms:read
 ---@param id string
 ---@param params? klaviyo.get_form_version.params
 ---@param options? klaviyo.Settings
@@ -3440,9 +3310,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_version_ids_for_form`: GET /api/forms/{id}/relationships/form-versions\
---- Limits: 3 a second, 60 a minute; scopes: forms:read
----@see https://developers.klaviyo.com/en/reference/get_version_ids_for_form
+--- [get_version_ids_for_form](https://developers.klaviyo.com/en/reference/get_version_ids_for_form): GET /api/forms/{id}/relationships/form-versions\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: forms:read
 ---@param params? klaviyo.get_version_ids_for_form.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -3450,39 +3320,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_versions_for_form`: GET /api/forms/{id}/form-versions\
---- Limits: 3 a second, 60 a minute; scopes: forms:read
----@see https://developers.klaviyo.com/en/reference/get_versions_for_form
+--- [get_versions_for_form](https://developers.klaviyo.com/en/reference/get_versions_for_form): GET /api/forms/{id}/form-versions\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: forms:read
 ---@param params? klaviyo.get_versions_for_form.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.form_version? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_versions_for_form
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_versions_for_form](https://developers.klaviyo.com/en/reference/get_versions_for_form))
 ---@param params? klaviyo.get_versions_for_form.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.form_version
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_versions_for_form
+--- Iterates over all pages as documents: `for page in …`. ([get_versions_for_form](https://developers.klaviyo.com/en/reference/get_versions_for_form))
 ---@param params? klaviyo.get_versions_for_form.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.form_version.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_versions_for_form
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_versions_for_form](https://developers.klaviyo.com/en/reference/get_versions_for_form))
 ---@param params? klaviyo.get_versions_for_form.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.form_version? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_versions_for_form
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_versions_for_form](https://developers.klaviyo.com/en/reference/get_versions_for_form))
 ---@param params? klaviyo.get_versions_for_form.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.form_version[]? list
@@ -3500,9 +3366,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_form`: POST /api/forms\
---- Limits: 3 a second, 60 a minute; scopes: forms:write
----@see https://developers.klaviyo.com/en/reference/create_form
+--- [create_form](https://developers.klaviyo.com/en/reference/create_form): POST /api/forms\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: forms:write
 ---@param t klaviyo.create_form|klaviyo.Body
 ---@param params? klaviyo.create_form.params
 ---@param options? klaviyo.Settings
@@ -3512,9 +3378,9 @@ function resource:create(t, params, options) end
 
 --- Deletes a resource.
 ---
---- `delete_form`: DELETE /api/forms/{id}\
---- Limits: 3 a second, 60 a minute; scopes: forms:write
----@see https://developers.klaviyo.com/en/reference/delete_form
+--- [delete_form](https://developers.klaviyo.com/en/reference/delete_form): DELETE /api/forms/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: forms:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -3524,9 +3390,9 @@ function resource:delete(id, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_form`: GET /api/forms/{id}\
---- Limits: 3 a second, 60 a minute; scopes: forms:read
----@see https://developers.klaviyo.com/en/reference/get_form
+--- [get_form](https://developers.klaviyo.com/en/reference/get_form): GET /api/forms/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: forms:read
 ---@param id string
 ---@param params? klaviyo.get_form.params
 ---@param options? klaviyo.Settings
@@ -3536,39 +3402,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_forms`: GET /api/forms\
---- Limits: 3 a second, 60 a minute; scopes: forms:read
----@see https://developers.klaviyo.com/en/reference/get_forms
+--- [get_forms](https://developers.klaviyo.com/en/reference/get_forms): GET /api/forms\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: forms:read
 ---@param params? klaviyo.get_forms.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.form? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_forms
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_forms](https://developers.klaviyo.com/en/reference/get_forms))
 ---@param params? klaviyo.get_forms.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.form
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_forms
+--- Iterates over all pages as documents: `for page in …`. ([get_forms](https://developers.klaviyo.com/en/reference/get_forms))
 ---@param params? klaviyo.get_forms.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.form.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_forms
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_forms](https://developers.klaviyo.com/en/reference/get_forms))
 ---@param params? klaviyo.get_forms.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.form? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_forms
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_forms](https://developers.klaviyo.com/en/reference/get_forms))
 ---@param params? klaviyo.get_forms.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.form[]? list
@@ -3577,9 +3439,9 @@ function resource:all(params, options) end
 
 --- Returns a report on forms: a value for each interval of a period. Members of its table.
 ---
---- `query_form_series`: POST /api/form-series-reports\
---- Limits: 1 a second, 2 a minute, 225 a day; scopes: forms:read
----@see https://developers.klaviyo.com/en/reference/query_form_series
+--- [query_form_series](https://developers.klaviyo.com/en/reference/query_form_series): POST /api/form-series-reports\
+--- Limits: 1 a second, 2 a minute, 225 a day\
+--- Scopes: forms:read
 ---@param t klaviyo.query_form_series|klaviyo.Body
 ---@param params? klaviyo.query_form_series.params
 ---@param options? klaviyo.Settings
@@ -3589,9 +3451,9 @@ function resource:query_series(t, params, options) end
 
 --- Returns a report on forms: totals for a period. Members of its table.
 ---
---- `query_form_values`: POST /api/form-values-reports\
---- Limits: 1 a second, 2 a minute, 225 a day; scopes: forms:read
----@see https://developers.klaviyo.com/en/reference/query_form_values
+--- [query_form_values](https://developers.klaviyo.com/en/reference/query_form_values): POST /api/form-values-reports\
+--- Limits: 1 a second, 2 a minute, 225 a day\
+--- Scopes: forms:read
 ---@param t klaviyo.query_form_values|klaviyo.Body
 ---@param params? klaviyo.query_form_values.params
 ---@param options? klaviyo.Settings
@@ -3612,9 +3474,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `upload_image_from_file`: POST /api/image-upload\
---- Limits: 3 a second, 100 a minute, 500 a day; scopes: images:write
----@see https://developers.klaviyo.com/en/reference/upload_image_from_file
+--- [upload_image_from_file](https://developers.klaviyo.com/en/reference/upload_image_from_file): POST /api/image-upload\
+--- Limits: 3 a second, 100 a minute, 500 a day\
+--- Scopes: images:write
 ---@param t klaviyo.upload_image_from_file
 ---@param params? klaviyo.upload_image_from_file.params
 ---@param options? klaviyo.Settings
@@ -3630,9 +3492,9 @@ local resource = {}
 
 --- Returns the resource as a document.
 ---
---- `get_image`: GET /api/images/{id}\
---- Limits: 10 a second, 150 a minute; scopes: images:read
----@see https://developers.klaviyo.com/en/reference/get_image
+--- [get_image](https://developers.klaviyo.com/en/reference/get_image): GET /api/images/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: images:read
 ---@param id string
 ---@param params? klaviyo.get_image.params
 ---@param options? klaviyo.Settings
@@ -3642,39 +3504,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_images`: GET /api/images\
---- Limits: 10 a second, 150 a minute; scopes: images:read
----@see https://developers.klaviyo.com/en/reference/get_images
+--- [get_images](https://developers.klaviyo.com/en/reference/get_images): GET /api/images\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: images:read
 ---@param params? klaviyo.get_images.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.image? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_images
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_images](https://developers.klaviyo.com/en/reference/get_images))
 ---@param params? klaviyo.get_images.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.image
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_images
+--- Iterates over all pages as documents: `for page in …`. ([get_images](https://developers.klaviyo.com/en/reference/get_images))
 ---@param params? klaviyo.get_images.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.image.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_images
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_images](https://developers.klaviyo.com/en/reference/get_images))
 ---@param params? klaviyo.get_images.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.image? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_images
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_images](https://developers.klaviyo.com/en/reference/get_images))
 ---@param params? klaviyo.get_images.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.image[]? list
@@ -3683,9 +3541,9 @@ function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_image`: PATCH /api/images/{id}\
---- Limits: 10 a second, 150 a minute; scopes: images:write
----@see https://developers.klaviyo.com/en/reference/update_image
+--- [update_image](https://developers.klaviyo.com/en/reference/update_image): PATCH /api/images/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: images:write
 ---@param id string
 ---@param t klaviyo.update_image|klaviyo.Body
 ---@param params? klaviyo.update_image.params
@@ -3696,9 +3554,9 @@ function resource:update(id, t, params, options) end
 
 --- Uploads an image. `file` is a path, `{path =, filename =, type =}`, `{data =, filename =, type =}`, a function that returns the bytes piece by piece, or `{reader =, filename =, type =}`. It is read whole before the request. `client.images:create` imports an image from a URL. Members of its table.
 ---
---- `upload_image_from_file`: POST /api/image-upload\
---- Limits: 3 a second, 100 a minute, 500 a day; scopes: images:write
----@see https://developers.klaviyo.com/en/reference/upload_image_from_file
+--- [upload_image_from_file](https://developers.klaviyo.com/en/reference/upload_image_from_file): POST /api/image-upload\
+--- Limits: 3 a second, 100 a minute, 500 a day\
+--- Scopes: images:write
 ---@param t klaviyo.upload_image_from_file
 ---@param params? klaviyo.upload_image_from_file.params
 ---@param options? klaviyo.Settings
@@ -3708,9 +3566,9 @@ function resource:upload(t, params, options) end
 
 --- Creates a resource.
 ---
---- `upload_image_from_url`: POST /api/images\
---- Limits: 3 a second, 100 a minute, 100 a day; scopes: images:write
----@see https://developers.klaviyo.com/en/reference/upload_image_from_url
+--- [upload_image_from_url](https://developers.klaviyo.com/en/reference/upload_image_from_url): POST /api/images\
+--- Limits: 3 a second, 100 a minute, 100 a day\
+--- Scopes: images:write
 ---@param t klaviyo.upload_image_from_url|klaviyo.Body
 ---@param params? klaviyo.upload_image_from_url.params
 ---@param options? klaviyo.Settings
@@ -3726,39 +3584,35 @@ local relation = {}
 
 --- Returns one page as a document.
 ---
---- `get_flows_triggered_by_list`: GET /api/lists/{id}/flow-triggers\
---- Limits: 3 a second, 60 a minute; scopes: flows:read, lists:read
----@see https://developers.klaviyo.com/en/reference/get_flows_triggered_by_list
+--- [get_flows_triggered_by_list](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_list): GET /api/lists/{id}/flow-triggers\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read, lists:read
 ---@param params? klaviyo.get_flows_triggered_by_list.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.flow? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_flows_triggered_by_list
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_flows_triggered_by_list](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_list))
 ---@param params? klaviyo.get_flows_triggered_by_list.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_flows_triggered_by_list
+--- Iterates over all pages as documents: `for page in …`. ([get_flows_triggered_by_list](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_list))
 ---@param params? klaviyo.get_flows_triggered_by_list.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_flows_triggered_by_list
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_flows_triggered_by_list](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_list))
 ---@param params? klaviyo.get_flows_triggered_by_list.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_flows_triggered_by_list
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_flows_triggered_by_list](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_list))
 ---@param params? klaviyo.get_flows_triggered_by_list.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow[]? list
@@ -3767,9 +3621,9 @@ function relation:all(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_ids_for_flows_triggered_by_list`: GET /api/lists/{id}/relationships/flow-triggers\
---- Limits: 3 a second, 60 a minute; scopes: flows:read, lists:read
----@see https://developers.klaviyo.com/en/reference/get_ids_for_flows_triggered_by_list
+--- [get_ids_for_flows_triggered_by_list](https://developers.klaviyo.com/en/reference/get_ids_for_flows_triggered_by_list): GET /api/lists/{id}/relationships/flow-triggers\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read, lists:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -3783,9 +3637,9 @@ local relation = {}
 
 --- Adds related resources.
 ---
---- `add_profiles_to_list`: POST /api/lists/{id}/relationships/profiles\
---- Limits: 10 a second, 150 a minute; scopes: lists:write, profiles:write
----@see https://developers.klaviyo.com/en/reference/add_profiles_to_list
+--- [add_profiles_to_list](https://developers.klaviyo.com/en/reference/add_profiles_to_list): POST /api/lists/{id}/relationships/profiles\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: lists:write, profiles:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -3794,9 +3648,9 @@ function relation:add(ids, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_profile_ids_for_list`: GET /api/lists/{id}/relationships/profiles\
---- Limits: 75 a second, 750 a minute; scopes: lists:read, profiles:read
----@see https://developers.klaviyo.com/en/reference/get_profile_ids_for_list
+--- [get_profile_ids_for_list](https://developers.klaviyo.com/en/reference/get_profile_ids_for_list): GET /api/lists/{id}/relationships/profiles\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: lists:read, profiles:read
 ---@param params? klaviyo.get_profile_ids_for_list.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -3804,39 +3658,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_profiles_for_list`: GET /api/lists/{id}/profiles\
---- Limits: 75 a second, 750 a minute; scopes: lists:read, profiles:read
----@see https://developers.klaviyo.com/en/reference/get_profiles_for_list
+--- [get_profiles_for_list](https://developers.klaviyo.com/en/reference/get_profiles_for_list): GET /api/lists/{id}/profiles\
+--- Limits: 75 a second, 750 a minute; 10 a second, 150 a minute with additional-fields[profile]=predictive_analytics\
+--- Scopes: lists:read, profiles:read
 ---@param params? klaviyo.get_profiles_for_list.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.profile? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_profiles_for_list
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_profiles_for_list](https://developers.klaviyo.com/en/reference/get_profiles_for_list))
 ---@param params? klaviyo.get_profiles_for_list.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_profiles_for_list
+--- Iterates over all pages as documents: `for page in …`. ([get_profiles_for_list](https://developers.klaviyo.com/en/reference/get_profiles_for_list))
 ---@param params? klaviyo.get_profiles_for_list.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_profiles_for_list
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_profiles_for_list](https://developers.klaviyo.com/en/reference/get_profiles_for_list))
 ---@param params? klaviyo.get_profiles_for_list.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_profiles_for_list
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_profiles_for_list](https://developers.klaviyo.com/en/reference/get_profiles_for_list))
 ---@param params? klaviyo.get_profiles_for_list.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile[]? list
@@ -3845,9 +3695,9 @@ function relation:all(params, options) end
 
 --- Removes related resources.
 ---
---- `remove_profiles_from_list`: DELETE /api/lists/{id}/relationships/profiles\
---- Limits: 10 a second, 150 a minute; scopes: lists:write, profiles:write
----@see https://developers.klaviyo.com/en/reference/remove_profiles_from_list
+--- [remove_profiles_from_list](https://developers.klaviyo.com/en/reference/remove_profiles_from_list): DELETE /api/lists/{id}/relationships/profiles\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: lists:write, profiles:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -3862,9 +3712,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_tag_ids_for_list`: GET /api/lists/{id}/relationships/tags\
---- Limits: 3 a second, 60 a minute; scopes: lists:read, tags:read
----@see https://developers.klaviyo.com/en/reference/get_tag_ids_for_list
+--- [get_tag_ids_for_list](https://developers.klaviyo.com/en/reference/get_tag_ids_for_list): GET /api/lists/{id}/relationships/tags\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: lists:read, tags:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -3872,39 +3722,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_tags_for_list`: GET /api/lists/{id}/tags\
---- Limits: 3 a second, 60 a minute; scopes: lists:read, tags:read
----@see https://developers.klaviyo.com/en/reference/get_tags_for_list
+--- [get_tags_for_list](https://developers.klaviyo.com/en/reference/get_tags_for_list): GET /api/lists/{id}/tags\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: lists:read, tags:read
 ---@param params? klaviyo.get_tags_for_list.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.tag? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_list
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_tags_for_list](https://developers.klaviyo.com/en/reference/get_tags_for_list))
 ---@param params? klaviyo.get_tags_for_list.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_list
+--- Iterates over all pages as documents: `for page in …`. ([get_tags_for_list](https://developers.klaviyo.com/en/reference/get_tags_for_list))
 ---@param params? klaviyo.get_tags_for_list.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_list
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_tags_for_list](https://developers.klaviyo.com/en/reference/get_tags_for_list))
 ---@param params? klaviyo.get_tags_for_list.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_list
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_tags_for_list](https://developers.klaviyo.com/en/reference/get_tags_for_list))
 ---@param params? klaviyo.get_tags_for_list.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag[]? list
@@ -3924,9 +3770,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_list`: POST /api/lists\
---- Limits: 10 a second, 150 a minute, 150 a day; scopes: lists:write
----@see https://developers.klaviyo.com/en/reference/create_list
+--- [create_list](https://developers.klaviyo.com/en/reference/create_list): POST /api/lists\
+--- Limits: 10 a second, 150 a minute, 150 a day\
+--- Scopes: lists:write
 ---@param t klaviyo.create_list|klaviyo.Body
 ---@param params? klaviyo.create_list.params
 ---@param options? klaviyo.Settings
@@ -3936,9 +3782,9 @@ function resource:create(t, params, options) end
 
 --- Deletes a resource.
 ---
---- `delete_list`: DELETE /api/lists/{id}\
---- Limits: 10 a second, 150 a minute; scopes: lists:write
----@see https://developers.klaviyo.com/en/reference/delete_list
+--- [delete_list](https://developers.klaviyo.com/en/reference/delete_list): DELETE /api/lists/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: lists:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -3948,9 +3794,9 @@ function resource:delete(id, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_list`: GET /api/lists/{id}\
---- Limits: 75 a second, 750 a minute; scopes: lists:read
----@see https://developers.klaviyo.com/en/reference/get_list
+--- [get_list](https://developers.klaviyo.com/en/reference/get_list): GET /api/lists/{id}\
+--- Limits: 75 a second, 750 a minute; 1 a second, 15 a minute with additional-fields[list]=profile_count\
+--- Scopes: lists:read
 ---@param id string
 ---@param params? klaviyo.get_list.params
 ---@param options? klaviyo.Settings
@@ -3960,39 +3806,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_lists`: GET /api/lists\
---- Limits: 75 a second, 750 a minute; scopes: lists:read
----@see https://developers.klaviyo.com/en/reference/get_lists
+--- [get_lists](https://developers.klaviyo.com/en/reference/get_lists): GET /api/lists\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: lists:read
 ---@param params? klaviyo.get_lists.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.list? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_lists
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_lists](https://developers.klaviyo.com/en/reference/get_lists))
 ---@param params? klaviyo.get_lists.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.list
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_lists
+--- Iterates over all pages as documents: `for page in …`. ([get_lists](https://developers.klaviyo.com/en/reference/get_lists))
 ---@param params? klaviyo.get_lists.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.list.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_lists
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_lists](https://developers.klaviyo.com/en/reference/get_lists))
 ---@param params? klaviyo.get_lists.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.list? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_lists
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_lists](https://developers.klaviyo.com/en/reference/get_lists))
 ---@param params? klaviyo.get_lists.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.list[]? list
@@ -4001,9 +3843,9 @@ function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_list`: PATCH /api/lists/{id}\
---- Limits: 10 a second, 150 a minute; scopes: lists:write
----@see https://developers.klaviyo.com/en/reference/update_list
+--- [update_list](https://developers.klaviyo.com/en/reference/update_list): PATCH /api/lists/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: lists:write
 ---@param id string
 ---@param t klaviyo.update_list|klaviyo.Body
 ---@param params? klaviyo.update_list.params
@@ -4025,9 +3867,9 @@ local relation = {}
 
 --- Returns the resource as a document.
 ---
---- `get_custom_metric_for_mapped_metric`: GET /api/mapped-metrics/{id}/custom-metric\
---- Limits: 3 a second, 60 a minute; scopes: metrics:read
----@see https://developers.klaviyo.com/en/reference/get_custom_metric_for_mapped_metric
+--- [get_custom_metric_for_mapped_metric](https://developers.klaviyo.com/en/reference/get_custom_metric_for_mapped_metric): GET /api/mapped-metrics/{id}/custom-metric\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: metrics:read
 ---@param params? klaviyo.get_custom_metric_for_mapped_metric.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document.custom_metric? doc
@@ -4036,9 +3878,9 @@ function relation:get(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_custom_metric_id_for_mapped_metric`: GET /api/mapped-metrics/{id}/relationships/custom-metric\
---- Limits: 3 a second, 60 a minute; scopes: metrics:read
----@see https://developers.klaviyo.com/en/reference/get_custom_metric_id_for_mapped_metric
+--- [get_custom_metric_id_for_mapped_metric](https://developers.klaviyo.com/en/reference/get_custom_metric_id_for_mapped_metric): GET /api/mapped-metrics/{id}/relationships/custom-metric\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: metrics:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -4052,9 +3894,9 @@ local relation = {}
 
 --- Returns the resource as a document.
 ---
---- `get_metric_for_mapped_metric`: GET /api/mapped-metrics/{id}/metric\
---- Limits: 3 a second, 60 a minute; scopes: metrics:read
----@see https://developers.klaviyo.com/en/reference/get_metric_for_mapped_metric
+--- [get_metric_for_mapped_metric](https://developers.klaviyo.com/en/reference/get_metric_for_mapped_metric): GET /api/mapped-metrics/{id}/metric\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: metrics:read
 ---@param params? klaviyo.get_metric_for_mapped_metric.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document.metric? doc
@@ -4063,9 +3905,9 @@ function relation:get(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_metric_id_for_mapped_metric`: GET /api/mapped-metrics/{id}/relationships/metric\
---- Limits: 3 a second, 60 a minute; scopes: metrics:read
----@see https://developers.klaviyo.com/en/reference/get_metric_id_for_mapped_metric
+--- [get_metric_id_for_mapped_metric](https://developers.klaviyo.com/en/reference/get_metric_id_for_mapped_metric): GET /api/mapped-metrics/{id}/relationships/metric\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: metrics:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -4083,9 +3925,9 @@ local resource = {}
 
 --- Returns the resource as a document.
 ---
---- `get_mapped_metric`: GET /api/mapped-metrics/{id}\
---- Limits: 3 a second, 60 a minute; scopes: metrics:read
----@see https://developers.klaviyo.com/en/reference/get_mapped_metric
+--- [get_mapped_metric](https://developers.klaviyo.com/en/reference/get_mapped_metric): GET /api/mapped-metrics/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: metrics:read
 ---@param id string
 ---@param params? klaviyo.get_mapped_metric.params
 ---@param options? klaviyo.Settings
@@ -4095,39 +3937,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_mapped_metrics`: GET /api/mapped-metrics\
---- Limits: 3 a second, 60 a minute; scopes: metrics:read
----@see https://developers.klaviyo.com/en/reference/get_mapped_metrics
+--- [get_mapped_metrics](https://developers.klaviyo.com/en/reference/get_mapped_metrics): GET /api/mapped-metrics\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: metrics:read
 ---@param params? klaviyo.get_mapped_metrics.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.mapped_metric? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_mapped_metrics
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_mapped_metrics](https://developers.klaviyo.com/en/reference/get_mapped_metrics))
 ---@param params? klaviyo.get_mapped_metrics.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.mapped_metric
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_mapped_metrics
+--- Iterates over all pages as documents: `for page in …`. ([get_mapped_metrics](https://developers.klaviyo.com/en/reference/get_mapped_metrics))
 ---@param params? klaviyo.get_mapped_metrics.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.mapped_metric.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_mapped_metrics
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_mapped_metrics](https://developers.klaviyo.com/en/reference/get_mapped_metrics))
 ---@param params? klaviyo.get_mapped_metrics.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.mapped_metric? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_mapped_metrics
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_mapped_metrics](https://developers.klaviyo.com/en/reference/get_mapped_metrics))
 ---@param params? klaviyo.get_mapped_metrics.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.mapped_metric[]? list
@@ -4136,9 +3974,9 @@ function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_mapped_metric`: PATCH /api/mapped-metrics/{id}\
---- Limits: 1 a second, 15 a minute, 30 a day; scopes: metrics:write
----@see https://developers.klaviyo.com/en/reference/update_mapped_metric
+--- [update_mapped_metric](https://developers.klaviyo.com/en/reference/update_mapped_metric): PATCH /api/mapped-metrics/{id}\
+--- Limits: 1 a second, 15 a minute, 30 a day\
+--- Scopes: metrics:write
 ---@param id string
 ---@param t klaviyo.update_mapped_metric|klaviyo.Body
 ---@param params? klaviyo.update_mapped_metric.params
@@ -4160,9 +3998,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `query_metric_aggregates`: POST /api/metric-aggregates\
---- Limits: 3 a second, 60 a minute; scopes: metrics:read
----@see https://developers.klaviyo.com/en/reference/query_metric_aggregates
+--- [query_metric_aggregates](https://developers.klaviyo.com/en/reference/query_metric_aggregates): POST /api/metric-aggregates\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: metrics:read
 ---@param t klaviyo.query_metric_aggregates|klaviyo.Body
 ---@param params? klaviyo.query_metric_aggregates.params
 ---@param options? klaviyo.Settings
@@ -4170,15 +4008,13 @@ local resource = {}
 ---@return klaviyo.Error? err
 function resource:create(t, params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/query_metric_aggregates
+--- Iterates over all resources of all pages: `for resource, page in …`. ([query_metric_aggregates](https://developers.klaviyo.com/en/reference/query_metric_aggregates))
 ---@param params klaviyo.query_metric_aggregates|klaviyo.Body
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.metric_aggregate
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/query_metric_aggregates
+--- Iterates over all pages as documents: `for page in …`. ([query_metric_aggregates](https://developers.klaviyo.com/en/reference/query_metric_aggregates))
 ---@param params klaviyo.query_metric_aggregates|klaviyo.Body
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.metric_aggregate.pages
@@ -4192,9 +4028,9 @@ local relation = {}
 
 --- Returns the resource as a document.
 ---
---- `get_metric_for_metric_property`: GET /api/metric-properties/{id}/metric\
---- Limits: 1 a second, 15 a minute; scopes: metrics:read
----@see https://developers.klaviyo.com/en/reference/get_metric_for_metric_property
+--- [get_metric_for_metric_property](https://developers.klaviyo.com/en/reference/get_metric_for_metric_property): GET /api/metric-properties/{id}/metric\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: metrics:read
 ---@param params? klaviyo.get_metric_for_metric_property.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document.metric? doc
@@ -4203,9 +4039,9 @@ function relation:get(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_metric_id_for_metric_property`: GET /api/metric-properties/{id}/relationships/metric\
---- Limits: 1 a second, 15 a minute; scopes: metrics:read
----@see https://developers.klaviyo.com/en/reference/get_metric_id_for_metric_property
+--- [get_metric_id_for_metric_property](https://developers.klaviyo.com/en/reference/get_metric_id_for_metric_property): GET /api/metric-properties/{id}/relationships/metric\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: metrics:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -4222,9 +4058,9 @@ local resource = {}
 
 --- Returns the resource as a document.
 ---
---- `get_metric_property`: GET /api/metric-properties/{id}\
---- Limits: 1 a second, 15 a minute; scopes: metrics:read
----@see https://developers.klaviyo.com/en/reference/get_metric_property
+--- [get_metric_property](https://developers.klaviyo.com/en/reference/get_metric_property): GET /api/metric-properties/{id}\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: metrics:read
 ---@param id string
 ---@param params? klaviyo.get_metric_property.params
 ---@param options? klaviyo.Settings
@@ -4245,39 +4081,35 @@ local relation = {}
 
 --- Returns one page as a document.
 ---
---- `get_flows_triggered_by_metric`: GET /api/metrics/{id}/flow-triggers\
---- Limits: 10 a second, 150 a minute; scopes: flows:read, metrics:read
----@see https://developers.klaviyo.com/en/reference/get_flows_triggered_by_metric
+--- [get_flows_triggered_by_metric](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_metric): GET /api/metrics/{id}/flow-triggers\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: flows:read, metrics:read
 ---@param params? klaviyo.get_flows_triggered_by_metric.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.flow? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_flows_triggered_by_metric
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_flows_triggered_by_metric](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_metric))
 ---@param params? klaviyo.get_flows_triggered_by_metric.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_flows_triggered_by_metric
+--- Iterates over all pages as documents: `for page in …`. ([get_flows_triggered_by_metric](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_metric))
 ---@param params? klaviyo.get_flows_triggered_by_metric.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_flows_triggered_by_metric
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_flows_triggered_by_metric](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_metric))
 ---@param params? klaviyo.get_flows_triggered_by_metric.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_flows_triggered_by_metric
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_flows_triggered_by_metric](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_metric))
 ---@param params? klaviyo.get_flows_triggered_by_metric.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow[]? list
@@ -4286,9 +4118,9 @@ function relation:all(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_ids_for_flows_triggered_by_metric`: GET /api/metrics/{id}/relationships/flow-triggers\
---- Limits: 10 a second, 150 a minute; scopes: flows:read, metrics:read
----@see https://developers.klaviyo.com/en/reference/get_ids_for_flows_triggered_by_metric
+--- [get_ids_for_flows_triggered_by_metric](https://developers.klaviyo.com/en/reference/get_ids_for_flows_triggered_by_metric): GET /api/metrics/{id}/relationships/flow-triggers\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: flows:read, metrics:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -4302,39 +4134,35 @@ local relation = {}
 
 --- Returns one page as a document.
 ---
---- `get_properties_for_metric`: GET /api/metrics/{id}/metric-properties\
---- Limits: 1 a second, 15 a minute; scopes: metrics:read
----@see https://developers.klaviyo.com/en/reference/get_properties_for_metric
+--- [get_properties_for_metric](https://developers.klaviyo.com/en/reference/get_properties_for_metric): GET /api/metrics/{id}/metric-properties\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: metrics:read
 ---@param params? klaviyo.get_properties_for_metric.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.metric_property? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_properties_for_metric
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_properties_for_metric](https://developers.klaviyo.com/en/reference/get_properties_for_metric))
 ---@param params? klaviyo.get_properties_for_metric.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.metric_property
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_properties_for_metric
+--- Iterates over all pages as documents: `for page in …`. ([get_properties_for_metric](https://developers.klaviyo.com/en/reference/get_properties_for_metric))
 ---@param params? klaviyo.get_properties_for_metric.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.metric_property.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_properties_for_metric
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_properties_for_metric](https://developers.klaviyo.com/en/reference/get_properties_for_metric))
 ---@param params? klaviyo.get_properties_for_metric.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.metric_property? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_properties_for_metric
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_properties_for_metric](https://developers.klaviyo.com/en/reference/get_properties_for_metric))
 ---@param params? klaviyo.get_properties_for_metric.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.metric_property[]? list
@@ -4343,9 +4171,9 @@ function relation:all(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_property_ids_for_metric`: GET /api/metrics/{id}/relationships/metric-properties\
---- Limits: 1 a second, 15 a minute; scopes: metrics:read
----@see https://developers.klaviyo.com/en/reference/get_property_ids_for_metric
+--- [get_property_ids_for_metric](https://developers.klaviyo.com/en/reference/get_property_ids_for_metric): GET /api/metrics/{id}/relationships/metric-properties\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: metrics:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -4363,9 +4191,9 @@ local resource = {}
 
 --- Returns the resource as a document.
 ---
---- `get_metric`: GET /api/metrics/{id}\
---- Limits: 10 a second, 150 a minute; scopes: metrics:read
----@see https://developers.klaviyo.com/en/reference/get_metric
+--- [get_metric](https://developers.klaviyo.com/en/reference/get_metric): GET /api/metrics/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: metrics:read
 ---@param id string
 ---@param params? klaviyo.get_metric.params
 ---@param options? klaviyo.Settings
@@ -4375,39 +4203,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_metrics`: GET /api/metrics\
---- Limits: 10 a second, 150 a minute; scopes: metrics:read
----@see https://developers.klaviyo.com/en/reference/get_metrics
+--- [get_metrics](https://developers.klaviyo.com/en/reference/get_metrics): GET /api/metrics\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: metrics:read
 ---@param params? klaviyo.get_metrics.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.metric? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_metrics
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_metrics](https://developers.klaviyo.com/en/reference/get_metrics))
 ---@param params? klaviyo.get_metrics.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.metric
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_metrics
+--- Iterates over all pages as documents: `for page in …`. ([get_metrics](https://developers.klaviyo.com/en/reference/get_metrics))
 ---@param params? klaviyo.get_metrics.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.metric.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_metrics
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_metrics](https://developers.klaviyo.com/en/reference/get_metrics))
 ---@param params? klaviyo.get_metrics.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.metric? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_metrics
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_metrics](https://developers.klaviyo.com/en/reference/get_metrics))
 ---@param params? klaviyo.get_metrics.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.metric[]? list
@@ -4416,9 +4240,9 @@ function resource:all(params, options) end
 
 --- Returns aggregated values of a metric's events, by interval and by attribute. Further pages are named by `page_cursor`; `client.metrics:pages(t)` follows them. Members of its table.
 ---
---- `query_metric_aggregates`: POST /api/metric-aggregates\
---- Limits: 3 a second, 60 a minute; scopes: metrics:read
----@see https://developers.klaviyo.com/en/reference/query_metric_aggregates
+--- [query_metric_aggregates](https://developers.klaviyo.com/en/reference/query_metric_aggregates): POST /api/metric-aggregates\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: metrics:read
 ---@param t klaviyo.query_metric_aggregates|klaviyo.Body
 ---@param params? klaviyo.query_metric_aggregates.params
 ---@param options? klaviyo.Settings
@@ -4439,9 +4263,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_delete_object_records`: POST /api/object-record-bulk-delete-jobs\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:write
----@see https://developers.klaviyo.com/en/reference/bulk_delete_object_records
+--- [bulk_delete_object_records](https://developers.klaviyo.com/en/reference/bulk_delete_object_records): POST /api/object-record-bulk-delete-jobs\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:write
 ---@param t klaviyo.bulk_delete_object_records|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -4457,9 +4281,9 @@ local resource = {}
 
 --- Returns the resource as a document.
 ---
---- `get_object_record`: GET /api/object-records/{id}\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:read
----@see https://developers.klaviyo.com/en/reference/get_object_record
+--- [get_object_record](https://developers.klaviyo.com/en/reference/get_object_record): GET /api/object-records/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:read
 ---@param id string
 ---@param params? klaviyo.get_object_record.params
 ---@param options? klaviyo.Settings
@@ -4475,9 +4299,9 @@ local relation = {}
 
 --- Adds related resources.
 ---
---- `create_object_schema_relationship`: POST /api/object-schemas/{id}/relationships/object-schemas\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:write
----@see https://developers.klaviyo.com/en/reference/create_object_schema_relationship
+--- [create_object_schema_relationship](https://developers.klaviyo.com/en/reference/create_object_schema_relationship): POST /api/object-schemas/{id}/relationships/object-schemas\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -4486,9 +4310,9 @@ function relation:add(ids, options) end
 
 --- Removes related resources.
 ---
---- `delete_object_schema_relationship`: DELETE /api/object-schemas/{id}/relationships/object-schemas\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:write
----@see https://developers.klaviyo.com/en/reference/delete_object_schema_relationship
+--- [delete_object_schema_relationship](https://developers.klaviyo.com/en/reference/delete_object_schema_relationship): DELETE /api/object-schemas/{id}/relationships/object-schemas\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -4497,9 +4321,9 @@ function relation:remove(ids, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_object_schema_relationships`: GET /api/object-schemas/{id}/relationships/object-schemas\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:read
----@see https://developers.klaviyo.com/en/reference/get_object_schema_relationships
+--- [get_object_schema_relationships](https://developers.klaviyo.com/en/reference/get_object_schema_relationships): GET /api/object-schemas/{id}/relationships/object-schemas\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -4507,9 +4331,9 @@ function relation:ids(params, options) end
 
 --- Replaces the related resources by these.
 ---
---- `update_object_schema_relationship`: PATCH /api/object-schemas/{id}/relationships/object-schemas\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:write
----@see https://developers.klaviyo.com/en/reference/update_object_schema_relationship
+--- [update_object_schema_relationship](https://developers.klaviyo.com/en/reference/update_object_schema_relationship): PATCH /api/object-schemas/{id}/relationships/object-schemas\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:write
 ---@param ids klaviyo.Identifier
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -4524,9 +4348,9 @@ local relation = {}
 
 --- Adds related resources.
 ---
---- `create_profile_schema_relationship`: POST /api/object-schemas/{id}/relationships/profile-object-schemas\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:write
----@see https://developers.klaviyo.com/en/reference/create_profile_schema_relationship
+--- [create_profile_schema_relationship](https://developers.klaviyo.com/en/reference/create_profile_schema_relationship): POST /api/object-schemas/{id}/relationships/profile-object-schemas\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -4535,9 +4359,9 @@ function relation:add(ids, options) end
 
 --- Removes related resources.
 ---
---- `delete_profile_schema_relationship`: DELETE /api/object-schemas/{id}/relationships/profile-object-schemas\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:write
----@see https://developers.klaviyo.com/en/reference/delete_profile_schema_relationship
+--- [delete_profile_schema_relationship](https://developers.klaviyo.com/en/reference/delete_profile_schema_relationship): DELETE /api/object-schemas/{id}/relationships/profile-object-schemas\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -4546,9 +4370,9 @@ function relation:remove(ids, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_profile_schema_relationships`: GET /api/object-schemas/{id}/relationships/profile-object-schemas\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:read
----@see https://developers.klaviyo.com/en/reference/get_profile_schema_relationships
+--- [get_profile_schema_relationships](https://developers.klaviyo.com/en/reference/get_profile_schema_relationships): GET /api/object-schemas/{id}/relationships/profile-object-schemas\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -4556,9 +4380,9 @@ function relation:ids(params, options) end
 
 --- Replaces the related resources by these.
 ---
---- `update_profile_schema_relationship`: PATCH /api/object-schemas/{id}/relationships/profile-object-schemas\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:write
----@see https://developers.klaviyo.com/en/reference/update_profile_schema_relationship
+--- [update_profile_schema_relationship](https://developers.klaviyo.com/en/reference/update_profile_schema_relationship): PATCH /api/object-schemas/{id}/relationships/profile-object-schemas\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:write
 ---@param ids klaviyo.Identifier
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -4573,9 +4397,9 @@ local relation = {}
 
 --- Returns the resource as a document.
 ---
---- `get_source_mapping_for_object_schema`: GET /api/object-schemas/{id}/source-mapping\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:read
----@see https://developers.klaviyo.com/en/reference/get_source_mapping_for_object_schema
+--- [get_source_mapping_for_object_schema](https://developers.klaviyo.com/en/reference/get_source_mapping_for_object_schema): GET /api/object-schemas/{id}/source-mapping\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:read
 ---@param params? klaviyo.get_source_mapping_for_object_schema.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document.source_mapping? doc
@@ -4584,9 +4408,9 @@ function relation:get(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_source_mapping_id_for_object_schema`: GET /api/object-schemas/{id}/relationships/source-mapping\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:read
----@see https://developers.klaviyo.com/en/reference/get_source_mapping_id_for_object_schema
+--- [get_source_mapping_id_for_object_schema](https://developers.klaviyo.com/en/reference/get_source_mapping_id_for_object_schema): GET /api/object-schemas/{id}/relationships/source-mapping\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -4605,9 +4429,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_object_schema`: POST /api/object-schemas\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:write
----@see https://developers.klaviyo.com/en/reference/create_object_schema
+--- [create_object_schema](https://developers.klaviyo.com/en/reference/create_object_schema): POST /api/object-schemas\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:write
 ---@param t klaviyo.create_object_schema|klaviyo.Body
 ---@param params? klaviyo.create_object_schema.params
 ---@param options? klaviyo.Settings
@@ -4617,9 +4441,9 @@ function resource:create(t, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_object_schema`: GET /api/object-schemas/{id}\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:read
----@see https://developers.klaviyo.com/en/reference/get_object_schema
+--- [get_object_schema](https://developers.klaviyo.com/en/reference/get_object_schema): GET /api/object-schemas/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:read
 ---@param id string
 ---@param params? klaviyo.get_object_schema.params
 ---@param options? klaviyo.Settings
@@ -4629,9 +4453,9 @@ function resource:get(id, params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_object_schema`: PATCH /api/object-schemas/{id}\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:write
----@see https://developers.klaviyo.com/en/reference/update_object_schema
+--- [update_object_schema](https://developers.klaviyo.com/en/reference/update_object_schema): PATCH /api/object-schemas/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:write
 ---@param id string
 ---@param t klaviyo.update_object_schema|klaviyo.Body
 ---@param params? klaviyo.update_object_schema.params
@@ -4653,9 +4477,9 @@ local relation = {}
 
 --- Returns the resource as a document.
 ---
---- `get_current_schema_for_object_type`: GET /api/object-types/{id}/current-schema\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:read
----@see https://developers.klaviyo.com/en/reference/get_current_schema_for_object_type
+--- [get_current_schema_for_object_type](https://developers.klaviyo.com/en/reference/get_current_schema_for_object_type): GET /api/object-types/{id}/current-schema\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:read
 ---@param params? klaviyo.get_current_schema_for_object_type.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document.object_schema? doc
@@ -4664,9 +4488,9 @@ function relation:get(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_current_schema_id_for_object_type`: GET /api/object-types/{id}/relationships/current-schema\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:read
----@see https://developers.klaviyo.com/en/reference/get_current_schema_id_for_object_type
+--- [get_current_schema_id_for_object_type](https://developers.klaviyo.com/en/reference/get_current_schema_id_for_object_type): GET /api/object-types/{id}/relationships/current-schema\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -4680,9 +4504,9 @@ local relation = {}
 
 --- Returns the resource as a document.
 ---
---- `get_draft_schema_for_object_type`: GET /api/object-types/{id}/draft-schema\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:read
----@see https://developers.klaviyo.com/en/reference/get_draft_schema_for_object_type
+--- [get_draft_schema_for_object_type](https://developers.klaviyo.com/en/reference/get_draft_schema_for_object_type): GET /api/object-types/{id}/draft-schema\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:read
 ---@param params? klaviyo.get_draft_schema_for_object_type.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document.object_schema? doc
@@ -4691,9 +4515,9 @@ function relation:get(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_draft_schema_id_for_object_type`: GET /api/object-types/{id}/relationships/draft-schema\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:read
----@see https://developers.klaviyo.com/en/reference/get_draft_schema_id_for_object_type
+--- [get_draft_schema_id_for_object_type](https://developers.klaviyo.com/en/reference/get_draft_schema_id_for_object_type): GET /api/object-types/{id}/relationships/draft-schema\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -4707,9 +4531,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_ingestion_log_ids_for_object_type`: GET /api/object-types/{id}/relationships/object-ingestion-logs\
---- Limits: 1 a second, 15 a minute; scopes: custom-objects:read
----@see https://developers.klaviyo.com/en/reference/get_ingestion_log_ids_for_object_type
+--- [get_ingestion_log_ids_for_object_type](https://developers.klaviyo.com/en/reference/get_ingestion_log_ids_for_object_type): GET /api/object-types/{id}/relationships/object-ingestion-logs\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: custom-objects:read
 ---@param params? klaviyo.get_ingestion_log_ids_for_object_type.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -4717,39 +4541,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_ingestion_logs_for_object_type`: GET /api/object-types/{id}/object-ingestion-logs\
---- Limits: 1 a second, 15 a minute; scopes: custom-objects:read
----@see https://developers.klaviyo.com/en/reference/get_ingestion_logs_for_object_type
+--- [get_ingestion_logs_for_object_type](https://developers.klaviyo.com/en/reference/get_ingestion_logs_for_object_type): GET /api/object-types/{id}/object-ingestion-logs\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: custom-objects:read
 ---@param params? klaviyo.get_ingestion_logs_for_object_type.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.object_ingestion_log? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_ingestion_logs_for_object_type
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_ingestion_logs_for_object_type](https://developers.klaviyo.com/en/reference/get_ingestion_logs_for_object_type))
 ---@param params? klaviyo.get_ingestion_logs_for_object_type.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.object_ingestion_log
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_ingestion_logs_for_object_type
+--- Iterates over all pages as documents: `for page in …`. ([get_ingestion_logs_for_object_type](https://developers.klaviyo.com/en/reference/get_ingestion_logs_for_object_type))
 ---@param params? klaviyo.get_ingestion_logs_for_object_type.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.object_ingestion_log.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_ingestion_logs_for_object_type
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_ingestion_logs_for_object_type](https://developers.klaviyo.com/en/reference/get_ingestion_logs_for_object_type))
 ---@param params? klaviyo.get_ingestion_logs_for_object_type.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.object_ingestion_log? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_ingestion_logs_for_object_type
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_ingestion_logs_for_object_type](https://developers.klaviyo.com/en/reference/get_ingestion_logs_for_object_type))
 ---@param params? klaviyo.get_ingestion_logs_for_object_type.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.object_ingestion_log[]? list
@@ -4764,9 +4584,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_record_ids_for_object_type`: GET /api/object-types/{id}/relationships/object-records\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:read
----@see https://developers.klaviyo.com/en/reference/get_record_ids_for_object_type
+--- [get_record_ids_for_object_type](https://developers.klaviyo.com/en/reference/get_record_ids_for_object_type): GET /api/object-types/{id}/relationships/object-records\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:read
 ---@param params? klaviyo.get_record_ids_for_object_type.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -4774,39 +4594,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_records_for_object_type`: GET /api/object-types/{id}/object-records\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:read
----@see https://developers.klaviyo.com/en/reference/get_records_for_object_type
+--- [get_records_for_object_type](https://developers.klaviyo.com/en/reference/get_records_for_object_type): GET /api/object-types/{id}/object-records\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:read
 ---@param params? klaviyo.get_records_for_object_type.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.object_record? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_records_for_object_type
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_records_for_object_type](https://developers.klaviyo.com/en/reference/get_records_for_object_type))
 ---@param params? klaviyo.get_records_for_object_type.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.object_record
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_records_for_object_type
+--- Iterates over all pages as documents: `for page in …`. ([get_records_for_object_type](https://developers.klaviyo.com/en/reference/get_records_for_object_type))
 ---@param params? klaviyo.get_records_for_object_type.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.object_record.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_records_for_object_type
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_records_for_object_type](https://developers.klaviyo.com/en/reference/get_records_for_object_type))
 ---@param params? klaviyo.get_records_for_object_type.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.object_record? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_records_for_object_type
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_records_for_object_type](https://developers.klaviyo.com/en/reference/get_records_for_object_type))
 ---@param params? klaviyo.get_records_for_object_type.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.object_record[]? list
@@ -4821,9 +4637,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_object_type_relationships`: GET /api/object-types/{id}/relationships/object-types\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:read
----@see https://developers.klaviyo.com/en/reference/get_object_type_relationships
+--- [get_object_type_relationships](https://developers.klaviyo.com/en/reference/get_object_type_relationships): GET /api/object-types/{id}/relationships/object-types\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -4837,9 +4653,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_profile_type_relationships`: GET /api/object-types/{id}/relationships/profile-object-types\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:read
----@see https://developers.klaviyo.com/en/reference/get_profile_type_relationships
+--- [get_profile_type_relationships](https://developers.klaviyo.com/en/reference/get_profile_type_relationships): GET /api/object-types/{id}/relationships/profile-object-types\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -4853,9 +4669,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_schema_version_ids_for_object_type`: GET /api/object-types/{id}/relationships/schema-versions\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:read
----@see https://developers.klaviyo.com/en/reference/get_schema_version_ids_for_object_type
+--- [get_schema_version_ids_for_object_type](https://developers.klaviyo.com/en/reference/get_schema_version_ids_for_object_type): GET /api/object-types/{id}/relationships/schema-versions\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -4863,39 +4679,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_schema_versions_for_object_type`: GET /api/object-types/{id}/schema-versions\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:read
----@see https://developers.klaviyo.com/en/reference/get_schema_versions_for_object_type
+--- [get_schema_versions_for_object_type](https://developers.klaviyo.com/en/reference/get_schema_versions_for_object_type): GET /api/object-types/{id}/schema-versions\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:read
 ---@param params? klaviyo.get_schema_versions_for_object_type.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.object_schema? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_schema_versions_for_object_type
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_schema_versions_for_object_type](https://developers.klaviyo.com/en/reference/get_schema_versions_for_object_type))
 ---@param params? klaviyo.get_schema_versions_for_object_type.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.object_schema
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_schema_versions_for_object_type
+--- Iterates over all pages as documents: `for page in …`. ([get_schema_versions_for_object_type](https://developers.klaviyo.com/en/reference/get_schema_versions_for_object_type))
 ---@param params? klaviyo.get_schema_versions_for_object_type.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.object_schema.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_schema_versions_for_object_type
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_schema_versions_for_object_type](https://developers.klaviyo.com/en/reference/get_schema_versions_for_object_type))
 ---@param params? klaviyo.get_schema_versions_for_object_type.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.object_schema? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_schema_versions_for_object_type
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_schema_versions_for_object_type](https://developers.klaviyo.com/en/reference/get_schema_versions_for_object_type))
 ---@param params? klaviyo.get_schema_versions_for_object_type.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.object_schema[]? list
@@ -4919,9 +4731,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_object_type`: POST /api/object-types\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:write
----@see https://developers.klaviyo.com/en/reference/create_object_type
+--- [create_object_type](https://developers.klaviyo.com/en/reference/create_object_type): POST /api/object-types\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:write
 ---@param t klaviyo.create_object_type|klaviyo.Body
 ---@param params? klaviyo.create_object_type.params
 ---@param options? klaviyo.Settings
@@ -4931,9 +4743,9 @@ function resource:create(t, params, options) end
 
 --- Deletes a resource.
 ---
---- `delete_object_type`: DELETE /api/object-types/{id}\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:write
----@see https://developers.klaviyo.com/en/reference/delete_object_type
+--- [delete_object_type](https://developers.klaviyo.com/en/reference/delete_object_type): DELETE /api/object-types/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -4943,9 +4755,9 @@ function resource:delete(id, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_object_type`: GET /api/object-types/{id}\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:read
----@see https://developers.klaviyo.com/en/reference/get_object_type
+--- [get_object_type](https://developers.klaviyo.com/en/reference/get_object_type): GET /api/object-types/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:read
 ---@param id string
 ---@param params? klaviyo.get_object_type.params
 ---@param options? klaviyo.Settings
@@ -4955,39 +4767,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_object_types`: GET /api/object-types\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:read
----@see https://developers.klaviyo.com/en/reference/get_object_types
+--- [get_object_types](https://developers.klaviyo.com/en/reference/get_object_types): GET /api/object-types\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:read
 ---@param params? klaviyo.get_object_types.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.object_type? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_object_types
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_object_types](https://developers.klaviyo.com/en/reference/get_object_types))
 ---@param params? klaviyo.get_object_types.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.object_type
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_object_types
+--- Iterates over all pages as documents: `for page in …`. ([get_object_types](https://developers.klaviyo.com/en/reference/get_object_types))
 ---@param params? klaviyo.get_object_types.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.object_type.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_object_types
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_object_types](https://developers.klaviyo.com/en/reference/get_object_types))
 ---@param params? klaviyo.get_object_types.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.object_type? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_object_types
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_object_types](https://developers.klaviyo.com/en/reference/get_object_types))
 ---@param params? klaviyo.get_object_types.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.object_type[]? list
@@ -5007,39 +4815,35 @@ local relation = {}
 
 --- Returns one page as a document.
 ---
---- `get_errors_for_bulk_import_profiles_job`: GET /api/profile-bulk-import-jobs/{id}/import-errors\
---- Limits: 10 a second, 150 a minute; scopes: profiles:read
----@see https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_job
+--- [get_errors_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_job): GET /api/profile-bulk-import-jobs/{id}/import-errors\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: profiles:read
 ---@param params? klaviyo.get_errors_for_bulk_import_profiles_job.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.import_error? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_job
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_errors_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_job))
 ---@param params? klaviyo.get_errors_for_bulk_import_profiles_job.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.import_error
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_job
+--- Iterates over all pages as documents: `for page in …`. ([get_errors_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_job))
 ---@param params? klaviyo.get_errors_for_bulk_import_profiles_job.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.import_error.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_job
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_errors_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_job))
 ---@param params? klaviyo.get_errors_for_bulk_import_profiles_job.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.import_error? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_job
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_errors_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_job))
 ---@param params? klaviyo.get_errors_for_bulk_import_profiles_job.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.import_error[]? list
@@ -5054,39 +4858,35 @@ local relation = {}
 
 --- Returns one page as a document.
 ---
---- `get_list_for_bulk_import_profiles_job`: GET /api/profile-bulk-import-jobs/{id}/lists\
---- Limits: 10 a second, 150 a minute; scopes: lists:read
----@see https://developers.klaviyo.com/en/reference/get_list_for_bulk_import_profiles_job
+--- [get_list_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_list_for_bulk_import_profiles_job): GET /api/profile-bulk-import-jobs/{id}/lists\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: lists:read
 ---@param params? klaviyo.get_list_for_bulk_import_profiles_job.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.list? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_list_for_bulk_import_profiles_job
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_list_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_list_for_bulk_import_profiles_job))
 ---@param params? klaviyo.get_list_for_bulk_import_profiles_job.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.list
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_list_for_bulk_import_profiles_job
+--- Iterates over all pages as documents: `for page in …`. ([get_list_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_list_for_bulk_import_profiles_job))
 ---@param params? klaviyo.get_list_for_bulk_import_profiles_job.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.list.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_list_for_bulk_import_profiles_job
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_list_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_list_for_bulk_import_profiles_job))
 ---@param params? klaviyo.get_list_for_bulk_import_profiles_job.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.list? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_list_for_bulk_import_profiles_job
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_list_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_list_for_bulk_import_profiles_job))
 ---@param params? klaviyo.get_list_for_bulk_import_profiles_job.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.list[]? list
@@ -5095,9 +4895,9 @@ function relation:all(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_list_ids_for_bulk_import_profiles_job`: GET /api/profile-bulk-import-jobs/{id}/relationships/lists\
---- Limits: 10 a second, 150 a minute; scopes: lists:read
----@see https://developers.klaviyo.com/en/reference/get_list_ids_for_bulk_import_profiles_job
+--- [get_list_ids_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_list_ids_for_bulk_import_profiles_job): GET /api/profile-bulk-import-jobs/{id}/relationships/lists\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: lists:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -5111,9 +4911,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_profile_ids_for_bulk_import_profiles_job`: GET /api/profile-bulk-import-jobs/{id}/relationships/profiles\
---- Limits: 10 a second, 150 a minute; scopes: profiles:read
----@see https://developers.klaviyo.com/en/reference/get_profile_ids_for_bulk_import_profiles_job
+--- [get_profile_ids_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_profile_ids_for_bulk_import_profiles_job): GET /api/profile-bulk-import-jobs/{id}/relationships/profiles\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: profiles:read
 ---@param params? klaviyo.get_profile_ids_for_bulk_import_profiles_job.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -5121,39 +4921,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_profiles_for_bulk_import_profiles_job`: GET /api/profile-bulk-import-jobs/{id}/profiles\
---- Limits: 10 a second, 150 a minute; scopes: profiles:read
----@see https://developers.klaviyo.com/en/reference/get_profiles_for_bulk_import_profiles_job
+--- [get_profiles_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_profiles_for_bulk_import_profiles_job): GET /api/profile-bulk-import-jobs/{id}/profiles\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: profiles:read
 ---@param params? klaviyo.get_profiles_for_bulk_import_profiles_job.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.profile? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_profiles_for_bulk_import_profiles_job
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_profiles_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_profiles_for_bulk_import_profiles_job))
 ---@param params? klaviyo.get_profiles_for_bulk_import_profiles_job.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_profiles_for_bulk_import_profiles_job
+--- Iterates over all pages as documents: `for page in …`. ([get_profiles_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_profiles_for_bulk_import_profiles_job))
 ---@param params? klaviyo.get_profiles_for_bulk_import_profiles_job.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_profiles_for_bulk_import_profiles_job
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_profiles_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_profiles_for_bulk_import_profiles_job))
 ---@param params? klaviyo.get_profiles_for_bulk_import_profiles_job.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_profiles_for_bulk_import_profiles_job
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_profiles_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_profiles_for_bulk_import_profiles_job))
 ---@param params? klaviyo.get_profiles_for_bulk_import_profiles_job.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile[]? list
@@ -5173,9 +4969,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_import_profiles`: POST /api/profile-bulk-import-jobs\
---- Limits: 10 a second, 150 a minute; scopes: lists:write, profiles:write
----@see https://developers.klaviyo.com/en/reference/bulk_import_profiles
+--- [bulk_import_profiles](https://developers.klaviyo.com/en/reference/bulk_import_profiles): POST /api/profile-bulk-import-jobs\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: lists:write, profiles:write
 ---@param t klaviyo.bulk_import_profiles|klaviyo.Body
 ---@param params? klaviyo.bulk_import_profiles.params
 ---@param options? klaviyo.Settings
@@ -5185,9 +4981,9 @@ function resource:create(t, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_bulk_import_profiles_job`: GET /api/profile-bulk-import-jobs/{job_id}\
---- Limits: 10 a second, 150 a minute; scopes: lists:read, profiles:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_import_profiles_job
+--- [get_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_bulk_import_profiles_job): GET /api/profile-bulk-import-jobs/{job_id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: lists:read, profiles:read
 ---@param id string
 ---@param params? klaviyo.get_bulk_import_profiles_job.params
 ---@param options? klaviyo.Settings
@@ -5197,39 +4993,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_bulk_import_profiles_jobs`: GET /api/profile-bulk-import-jobs\
---- Limits: 10 a second, 150 a minute; scopes: lists:read, profiles:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_import_profiles_jobs
+--- [get_bulk_import_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_import_profiles_jobs): GET /api/profile-bulk-import-jobs\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: lists:read, profiles:read
 ---@param params? klaviyo.get_bulk_import_profiles_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.profile_bulk_import_job? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_import_profiles_jobs
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_bulk_import_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_import_profiles_jobs))
 ---@param params? klaviyo.get_bulk_import_profiles_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile_bulk_import_job
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_import_profiles_jobs
+--- Iterates over all pages as documents: `for page in …`. ([get_bulk_import_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_import_profiles_jobs))
 ---@param params? klaviyo.get_bulk_import_profiles_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile_bulk_import_job.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_import_profiles_jobs
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_import_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_import_profiles_jobs))
 ---@param params? klaviyo.get_bulk_import_profiles_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile_bulk_import_job? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_import_profiles_jobs
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_bulk_import_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_import_profiles_jobs))
 ---@param params? klaviyo.get_bulk_import_profiles_jobs.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile_bulk_import_job[]? list
@@ -5249,9 +5041,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_or_update_profile`: POST /api/profile-import\
---- Limits: 75 a second, 750 a minute; scopes: profiles:write
----@see https://developers.klaviyo.com/en/reference/create_or_update_profile
+--- [create_or_update_profile](https://developers.klaviyo.com/en/reference/create_or_update_profile): POST /api/profile-import\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: profiles:write
 ---@param t klaviyo.create_or_update_profile|klaviyo.Body
 ---@param params? klaviyo.create_or_update_profile.params
 ---@param options? klaviyo.Settings
@@ -5267,9 +5059,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `merge_profiles`: POST /api/profile-merge\
---- Limits: 10 a second, 150 a minute; scopes: profiles:write
----@see https://developers.klaviyo.com/en/reference/merge_profiles
+--- [merge_profiles](https://developers.klaviyo.com/en/reference/merge_profiles): POST /api/profile-merge\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: profiles:write
 ---@param t klaviyo.merge_profiles|klaviyo.Body
 ---@param params? klaviyo.merge_profiles.params
 ---@param options? klaviyo.Settings
@@ -5285,9 +5077,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_subscribe_profiles`: POST /api/profile-subscription-bulk-create-jobs\
---- Limits: 75 a second, 750 a minute; scopes: lists:write, profiles:write, subscriptions:write
----@see https://developers.klaviyo.com/en/reference/bulk_subscribe_profiles
+--- [bulk_subscribe_profiles](https://developers.klaviyo.com/en/reference/bulk_subscribe_profiles): POST /api/profile-subscription-bulk-create-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: lists:write, profiles:write, subscriptions:write
 ---@param t klaviyo.bulk_subscribe_profiles|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -5303,9 +5095,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_unsubscribe_profiles`: POST /api/profile-subscription-bulk-delete-jobs\
---- Limits: 75 a second, 750 a minute; scopes: lists:write, profiles:write, subscriptions:write
----@see https://developers.klaviyo.com/en/reference/bulk_unsubscribe_profiles
+--- [bulk_unsubscribe_profiles](https://developers.klaviyo.com/en/reference/bulk_unsubscribe_profiles): POST /api/profile-subscription-bulk-delete-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: lists:write, profiles:write, subscriptions:write
 ---@param t klaviyo.bulk_unsubscribe_profiles|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -5321,9 +5113,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_suppress_profiles`: POST /api/profile-suppression-bulk-create-jobs\
---- Limits: 75 a second, 750 a minute; scopes: profiles:write, subscriptions:write
----@see https://developers.klaviyo.com/en/reference/bulk_suppress_profiles
+--- [bulk_suppress_profiles](https://developers.klaviyo.com/en/reference/bulk_suppress_profiles): POST /api/profile-suppression-bulk-create-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: profiles:write, subscriptions:write
 ---@param t klaviyo.bulk_suppress_profiles|klaviyo.Body
 ---@param params? klaviyo.bulk_suppress_profiles.params
 ---@param options? klaviyo.Settings
@@ -5333,9 +5125,9 @@ function resource:create(t, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_bulk_suppress_profiles_job`: GET /api/profile-suppression-bulk-create-jobs/{job_id}\
---- Limits: 75 a second, 750 a minute; scopes: subscriptions:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_suppress_profiles_job
+--- [get_bulk_suppress_profiles_job](https://developers.klaviyo.com/en/reference/get_bulk_suppress_profiles_job): GET /api/profile-suppression-bulk-create-jobs/{job_id}\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: subscriptions:read
 ---@param id string
 ---@param params? klaviyo.get_bulk_suppress_profiles_job.params
 ---@param options? klaviyo.Settings
@@ -5345,39 +5137,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_bulk_suppress_profiles_jobs`: GET /api/profile-suppression-bulk-create-jobs\
---- Limits: 75 a second, 750 a minute; scopes: subscriptions:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_suppress_profiles_jobs
+--- [get_bulk_suppress_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_suppress_profiles_jobs): GET /api/profile-suppression-bulk-create-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: subscriptions:read
 ---@param params? klaviyo.get_bulk_suppress_profiles_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.profile_suppression_bulk_create_job? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_suppress_profiles_jobs
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_bulk_suppress_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_suppress_profiles_jobs))
 ---@param params? klaviyo.get_bulk_suppress_profiles_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile_suppression_bulk_create_job
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_suppress_profiles_jobs
+--- Iterates over all pages as documents: `for page in …`. ([get_bulk_suppress_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_suppress_profiles_jobs))
 ---@param params? klaviyo.get_bulk_suppress_profiles_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile_suppression_bulk_create_job.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_suppress_profiles_jobs
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_suppress_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_suppress_profiles_jobs))
 ---@param params? klaviyo.get_bulk_suppress_profiles_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile_suppression_bulk_create_job? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_suppress_profiles_jobs
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_bulk_suppress_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_suppress_profiles_jobs))
 ---@param params? klaviyo.get_bulk_suppress_profiles_jobs.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile_suppression_bulk_create_job[]? list
@@ -5392,9 +5180,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_unsuppress_profiles`: POST /api/profile-suppression-bulk-delete-jobs\
---- Limits: 75 a second, 750 a minute; scopes: subscriptions:write
----@see https://developers.klaviyo.com/en/reference/bulk_unsuppress_profiles
+--- [bulk_unsuppress_profiles](https://developers.klaviyo.com/en/reference/bulk_unsuppress_profiles): POST /api/profile-suppression-bulk-delete-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: subscriptions:write
 ---@param t klaviyo.bulk_unsuppress_profiles|klaviyo.Body
 ---@param params? klaviyo.bulk_unsuppress_profiles.params
 ---@param options? klaviyo.Settings
@@ -5404,9 +5192,9 @@ function resource:create(t, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_bulk_unsuppress_profiles_job`: GET /api/profile-suppression-bulk-delete-jobs/{job_id}\
---- Limits: 75 a second, 750 a minute; scopes: subscriptions:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_unsuppress_profiles_job
+--- [get_bulk_unsuppress_profiles_job](https://developers.klaviyo.com/en/reference/get_bulk_unsuppress_profiles_job): GET /api/profile-suppression-bulk-delete-jobs/{job_id}\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: subscriptions:read
 ---@param id string
 ---@param params? klaviyo.get_bulk_unsuppress_profiles_job.params
 ---@param options? klaviyo.Settings
@@ -5416,39 +5204,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_bulk_unsuppress_profiles_jobs`: GET /api/profile-suppression-bulk-delete-jobs\
---- Limits: 75 a second, 750 a minute; scopes: subscriptions:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_unsuppress_profiles_jobs
+--- [get_bulk_unsuppress_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_unsuppress_profiles_jobs): GET /api/profile-suppression-bulk-delete-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: subscriptions:read
 ---@param params? klaviyo.get_bulk_unsuppress_profiles_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.profile_suppression_bulk_delete_job? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_unsuppress_profiles_jobs
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_bulk_unsuppress_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_unsuppress_profiles_jobs))
 ---@param params? klaviyo.get_bulk_unsuppress_profiles_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile_suppression_bulk_delete_job
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_unsuppress_profiles_jobs
+--- Iterates over all pages as documents: `for page in …`. ([get_bulk_unsuppress_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_unsuppress_profiles_jobs))
 ---@param params? klaviyo.get_bulk_unsuppress_profiles_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile_suppression_bulk_delete_job.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_unsuppress_profiles_jobs
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_unsuppress_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_unsuppress_profiles_jobs))
 ---@param params? klaviyo.get_bulk_unsuppress_profiles_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile_suppression_bulk_delete_job? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_unsuppress_profiles_jobs
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_bulk_unsuppress_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_unsuppress_profiles_jobs))
 ---@param params? klaviyo.get_bulk_unsuppress_profiles_jobs.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile_suppression_bulk_delete_job[]? list
@@ -5463,9 +5247,9 @@ local relation = {}
 
 --- Returns the resource as a document.
 ---
---- `get_conversation_for_profile`: GET /api/profiles/{id}/conversation\
---- Limits: 3 a second, 60 a minute; scopes: conversations:read, profiles:read
----@see https://developers.klaviyo.com/en/reference/get_conversation_for_profile
+--- [get_conversation_for_profile](https://developers.klaviyo.com/en/reference/get_conversation_for_profile): GET /api/profiles/{id}/conversation\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: conversations:read, profiles:read
 ---@param params? klaviyo.get_conversation_for_profile.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document.conversation? doc
@@ -5474,9 +5258,9 @@ function relation:get(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_conversation_id_for_profile`: GET /api/profiles/{id}/relationships/conversation\
---- Limits: 3 a second, 60 a minute; scopes: conversations:read, profiles:read
----@see https://developers.klaviyo.com/en/reference/get_conversation_id_for_profile
+--- [get_conversation_id_for_profile](https://developers.klaviyo.com/en/reference/get_conversation_id_for_profile): GET /api/profiles/{id}/relationships/conversation\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: conversations:read, profiles:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -5490,9 +5274,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_conversation_ids_for_profile`: GET /api/profiles/{id}/relationships/conversations\
---- Limits: 3 a second, 60 a minute; scopes: conversations:read, profiles:read
----@see https://developers.klaviyo.com/en/reference/get_conversation_ids_for_profile
+--- [get_conversation_ids_for_profile](https://developers.klaviyo.com/en/reference/get_conversation_ids_for_profile): GET /api/profiles/{id}/relationships/conversations\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: conversations:read, profiles:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -5500,39 +5284,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_conversations_for_profile`: GET /api/profiles/{id}/conversations\
---- Limits: 3 a second, 60 a minute; scopes: conversations:read, profiles:read
----@see https://developers.klaviyo.com/en/reference/get_conversations_for_profile
+--- [get_conversations_for_profile](https://developers.klaviyo.com/en/reference/get_conversations_for_profile): GET /api/profiles/{id}/conversations\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: conversations:read, profiles:read
 ---@param params? klaviyo.get_conversations_for_profile.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.conversation? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_conversations_for_profile
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_conversations_for_profile](https://developers.klaviyo.com/en/reference/get_conversations_for_profile))
 ---@param params? klaviyo.get_conversations_for_profile.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.conversation
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_conversations_for_profile
+--- Iterates over all pages as documents: `for page in …`. ([get_conversations_for_profile](https://developers.klaviyo.com/en/reference/get_conversations_for_profile))
 ---@param params? klaviyo.get_conversations_for_profile.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.conversation.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_conversations_for_profile
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_conversations_for_profile](https://developers.klaviyo.com/en/reference/get_conversations_for_profile))
 ---@param params? klaviyo.get_conversations_for_profile.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.conversation? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_conversations_for_profile
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_conversations_for_profile](https://developers.klaviyo.com/en/reference/get_conversations_for_profile))
 ---@param params? klaviyo.get_conversations_for_profile.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.conversation[]? list
@@ -5547,9 +5327,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_list_ids_for_profile`: GET /api/profiles/{id}/relationships/lists\
---- Limits: 3 a second, 60 a minute; scopes: lists:read, profiles:read
----@see https://developers.klaviyo.com/en/reference/get_list_ids_for_profile
+--- [get_list_ids_for_profile](https://developers.klaviyo.com/en/reference/get_list_ids_for_profile): GET /api/profiles/{id}/relationships/lists\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: lists:read, profiles:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -5557,39 +5337,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_lists_for_profile`: GET /api/profiles/{id}/lists\
---- Limits: 3 a second, 60 a minute; scopes: lists:read, profiles:read
----@see https://developers.klaviyo.com/en/reference/get_lists_for_profile
+--- [get_lists_for_profile](https://developers.klaviyo.com/en/reference/get_lists_for_profile): GET /api/profiles/{id}/lists\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: lists:read, profiles:read
 ---@param params? klaviyo.get_lists_for_profile.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.list? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_lists_for_profile
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_lists_for_profile](https://developers.klaviyo.com/en/reference/get_lists_for_profile))
 ---@param params? klaviyo.get_lists_for_profile.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.list
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_lists_for_profile
+--- Iterates over all pages as documents: `for page in …`. ([get_lists_for_profile](https://developers.klaviyo.com/en/reference/get_lists_for_profile))
 ---@param params? klaviyo.get_lists_for_profile.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.list.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_lists_for_profile
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_lists_for_profile](https://developers.klaviyo.com/en/reference/get_lists_for_profile))
 ---@param params? klaviyo.get_lists_for_profile.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.list? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_lists_for_profile
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_lists_for_profile](https://developers.klaviyo.com/en/reference/get_lists_for_profile))
 ---@param params? klaviyo.get_lists_for_profile.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.list[]? list
@@ -5604,9 +5380,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_push_token_ids_for_profile`: GET /api/profiles/{id}/relationships/push-tokens\
---- Limits: 10 a second, 150 a minute; scopes: profiles:read
----@see https://developers.klaviyo.com/en/reference/get_push_token_ids_for_profile
+--- [get_push_token_ids_for_profile](https://developers.klaviyo.com/en/reference/get_push_token_ids_for_profile): GET /api/profiles/{id}/relationships/push-tokens\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: profiles:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -5614,39 +5390,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_push_tokens_for_profile`: GET /api/profiles/{id}/push-tokens\
---- Limits: 10 a second, 150 a minute; scopes: profiles:read
----@see https://developers.klaviyo.com/en/reference/get_push_tokens_for_profile
+--- [get_push_tokens_for_profile](https://developers.klaviyo.com/en/reference/get_push_tokens_for_profile): GET /api/profiles/{id}/push-tokens\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: profiles:read
 ---@param params? klaviyo.get_push_tokens_for_profile.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.push_token? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_push_tokens_for_profile
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_push_tokens_for_profile](https://developers.klaviyo.com/en/reference/get_push_tokens_for_profile))
 ---@param params? klaviyo.get_push_tokens_for_profile.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.push_token
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_push_tokens_for_profile
+--- Iterates over all pages as documents: `for page in …`. ([get_push_tokens_for_profile](https://developers.klaviyo.com/en/reference/get_push_tokens_for_profile))
 ---@param params? klaviyo.get_push_tokens_for_profile.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.push_token.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_push_tokens_for_profile
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_push_tokens_for_profile](https://developers.klaviyo.com/en/reference/get_push_tokens_for_profile))
 ---@param params? klaviyo.get_push_tokens_for_profile.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.push_token? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_push_tokens_for_profile
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_push_tokens_for_profile](https://developers.klaviyo.com/en/reference/get_push_tokens_for_profile))
 ---@param params? klaviyo.get_push_tokens_for_profile.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.push_token[]? list
@@ -5661,9 +5433,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_segment_ids_for_profile`: GET /api/profiles/{id}/relationships/segments\
---- Limits: 3 a second, 60 a minute; scopes: profiles:read, segments:read
----@see https://developers.klaviyo.com/en/reference/get_segment_ids_for_profile
+--- [get_segment_ids_for_profile](https://developers.klaviyo.com/en/reference/get_segment_ids_for_profile): GET /api/profiles/{id}/relationships/segments\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: profiles:read, segments:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -5671,39 +5443,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_segments_for_profile`: GET /api/profiles/{id}/segments\
---- Limits: 3 a second, 60 a minute; scopes: profiles:read, segments:read
----@see https://developers.klaviyo.com/en/reference/get_segments_for_profile
+--- [get_segments_for_profile](https://developers.klaviyo.com/en/reference/get_segments_for_profile): GET /api/profiles/{id}/segments\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: profiles:read, segments:read
 ---@param params? klaviyo.get_segments_for_profile.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.segment? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_segments_for_profile
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_segments_for_profile](https://developers.klaviyo.com/en/reference/get_segments_for_profile))
 ---@param params? klaviyo.get_segments_for_profile.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.segment
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_segments_for_profile
+--- Iterates over all pages as documents: `for page in …`. ([get_segments_for_profile](https://developers.klaviyo.com/en/reference/get_segments_for_profile))
 ---@param params? klaviyo.get_segments_for_profile.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.segment.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_segments_for_profile
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_segments_for_profile](https://developers.klaviyo.com/en/reference/get_segments_for_profile))
 ---@param params? klaviyo.get_segments_for_profile.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.segment? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_segments_for_profile
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_segments_for_profile](https://developers.klaviyo.com/en/reference/get_segments_for_profile))
 ---@param params? klaviyo.get_segments_for_profile.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.segment[]? list
@@ -5725,9 +5493,9 @@ local resource = {}
 
 --- Subscribes up to 1,000 profiles. `bulk_subscribe` takes more. Members of its table.
 ---
---- `bulk_subscribe_profiles`: POST /api/profile-subscription-bulk-create-jobs\
---- Limits: 75 a second, 750 a minute; scopes: lists:write, profiles:write, subscriptions:write
----@see https://developers.klaviyo.com/en/reference/bulk_subscribe_profiles
+--- [bulk_subscribe_profiles](https://developers.klaviyo.com/en/reference/bulk_subscribe_profiles): POST /api/profile-subscription-bulk-create-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: lists:write, profiles:write, subscriptions:write
 ---@param t klaviyo.bulk_subscribe_profiles|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -5737,9 +5505,9 @@ function resource:subscribe(t, params, options) end
 
 --- Suppresses up to 100 profiles, or those of a list or segment. Members of its table.
 ---
---- `bulk_suppress_profiles`: POST /api/profile-suppression-bulk-create-jobs\
---- Limits: 75 a second, 750 a minute; scopes: profiles:write, subscriptions:write
----@see https://developers.klaviyo.com/en/reference/bulk_suppress_profiles
+--- [bulk_suppress_profiles](https://developers.klaviyo.com/en/reference/bulk_suppress_profiles): POST /api/profile-suppression-bulk-create-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: profiles:write, subscriptions:write
 ---@param t klaviyo.bulk_suppress_profiles|klaviyo.Body
 ---@param params? klaviyo.bulk_suppress_profiles.params
 ---@param options? klaviyo.Settings
@@ -5749,9 +5517,9 @@ function resource:suppress(t, params, options) end
 
 --- Unsubscribes up to 100 profiles. Members of its table.
 ---
---- `bulk_unsubscribe_profiles`: POST /api/profile-subscription-bulk-delete-jobs\
---- Limits: 75 a second, 750 a minute; scopes: lists:write, profiles:write, subscriptions:write
----@see https://developers.klaviyo.com/en/reference/bulk_unsubscribe_profiles
+--- [bulk_unsubscribe_profiles](https://developers.klaviyo.com/en/reference/bulk_unsubscribe_profiles): POST /api/profile-subscription-bulk-delete-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: lists:write, profiles:write, subscriptions:write
 ---@param t klaviyo.bulk_unsubscribe_profiles|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -5761,9 +5529,9 @@ function resource:unsubscribe(t, params, options) end
 
 --- Ends the suppression of up to 100 profiles. Members of its table.
 ---
---- `bulk_unsuppress_profiles`: POST /api/profile-suppression-bulk-delete-jobs\
---- Limits: 75 a second, 750 a minute; scopes: subscriptions:write
----@see https://developers.klaviyo.com/en/reference/bulk_unsuppress_profiles
+--- [bulk_unsuppress_profiles](https://developers.klaviyo.com/en/reference/bulk_unsuppress_profiles): POST /api/profile-suppression-bulk-delete-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: subscriptions:write
 ---@param t klaviyo.bulk_unsuppress_profiles|klaviyo.Body
 ---@param params? klaviyo.bulk_unsuppress_profiles.params
 ---@param options? klaviyo.Settings
@@ -5773,9 +5541,9 @@ function resource:unsuppress(t, params, options) end
 
 --- Creates a profile, or updates the one with this id, email address, phone number or external id. Sending it twice has the same effect as sending it once, so it is retried after any failure. Members of its table.
 ---
---- `create_or_update_profile`: POST /api/profile-import\
---- Limits: 75 a second, 750 a minute; scopes: profiles:write
----@see https://developers.klaviyo.com/en/reference/create_or_update_profile
+--- [create_or_update_profile](https://developers.klaviyo.com/en/reference/create_or_update_profile): POST /api/profile-import\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: profiles:write
 ---@param t string|klaviyo.create_or_update_profile|klaviyo.Body
 ---@param params? klaviyo.create_or_update_profile.params
 ---@param options? klaviyo.Settings
@@ -5785,9 +5553,9 @@ function resource:upsert(t, params, options) end
 
 --- Creates a resource.
 ---
---- `create_profile`: POST /api/profiles\
---- Limits: 75 a second, 750 a minute; scopes: profiles:write
----@see https://developers.klaviyo.com/en/reference/create_profile
+--- [create_profile](https://developers.klaviyo.com/en/reference/create_profile): POST /api/profiles\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: profiles:write
 ---@param t klaviyo.create_profile|klaviyo.Body
 ---@param params? klaviyo.create_profile.params
 ---@param options? klaviyo.Settings
@@ -5797,9 +5565,9 @@ function resource:create(t, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_profile`: GET /api/profiles/{id}\
---- Limits: 75 a second, 750 a minute; scopes: profiles:read
----@see https://developers.klaviyo.com/en/reference/get_profile
+--- [get_profile](https://developers.klaviyo.com/en/reference/get_profile): GET /api/profiles/{id}\
+--- Limits: 75 a second, 750 a minute; 1 a second, 15 a minute with include=lists; 1 a second, 15 a minute with include=segments\
+--- Scopes: profiles:read
 ---@param id string
 ---@param params? klaviyo.get_profile.params
 ---@param options? klaviyo.Settings
@@ -5809,39 +5577,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_profiles`: GET /api/profiles\
---- Limits: 75 a second, 750 a minute; scopes: profiles:read
----@see https://developers.klaviyo.com/en/reference/get_profiles
+--- [get_profiles](https://developers.klaviyo.com/en/reference/get_profiles): GET /api/profiles\
+--- Limits: 75 a second, 750 a minute; 10 a second, 150 a minute with additional-fields[profile]=predictive_analytics\
+--- Scopes: profiles:read
 ---@param params? klaviyo.get_profiles.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.profile? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_profiles
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_profiles](https://developers.klaviyo.com/en/reference/get_profiles))
 ---@param params? klaviyo.get_profiles.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_profiles
+--- Iterates over all pages as documents: `for page in …`. ([get_profiles](https://developers.klaviyo.com/en/reference/get_profiles))
 ---@param params? klaviyo.get_profiles.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_profiles
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_profiles](https://developers.klaviyo.com/en/reference/get_profiles))
 ---@param params? klaviyo.get_profiles.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_profiles
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_profiles](https://developers.klaviyo.com/en/reference/get_profiles))
 ---@param params? klaviyo.get_profiles.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile[]? list
@@ -5850,9 +5614,9 @@ function resource:all(params, options) end
 
 --- Merges one profile into another, which remains. Members of its table.
 ---
---- `merge_profiles`: POST /api/profile-merge\
---- Limits: 10 a second, 150 a minute; scopes: profiles:write
----@see https://developers.klaviyo.com/en/reference/merge_profiles
+--- [merge_profiles](https://developers.klaviyo.com/en/reference/merge_profiles): POST /api/profile-merge\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: profiles:write
 ---@param t string|klaviyo.merge_profiles|klaviyo.Body
 ---@param params? klaviyo.merge_profiles.params
 ---@param options? klaviyo.Settings
@@ -5862,9 +5626,9 @@ function resource:merge(t, params, options) end
 
 --- Requests the deletion of a profile and all its data, by id, email address or phone number. Members of its table.
 ---
---- `request_profile_deletion`: POST /api/data-privacy-deletion-jobs\
---- Limits: 3 a second, 60 a minute; scopes: data-privacy:write
----@see https://developers.klaviyo.com/en/reference/request_profile_deletion
+--- [request_profile_deletion](https://developers.klaviyo.com/en/reference/request_profile_deletion): POST /api/data-privacy-deletion-jobs\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: data-privacy:write
 ---@param t klaviyo.request_profile_deletion|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -5874,9 +5638,9 @@ function resource:request_deletion(t, params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_profile`: PATCH /api/profiles/{id}\
---- Limits: 75 a second, 750 a minute; scopes: profiles:write
----@see https://developers.klaviyo.com/en/reference/update_profile
+--- [update_profile](https://developers.klaviyo.com/en/reference/update_profile): PATCH /api/profiles/{id}\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: profiles:write
 ---@param id string
 ---@param t klaviyo.update_profile|klaviyo.Body
 ---@param params? klaviyo.update_profile.params
@@ -5892,9 +5656,9 @@ function resource:at(id) end
 
 --- Imports a source of any length, and returns the outcome of each record.
 ---
---- `bulk_subscribe_profiles`: POST /api/profile-subscription-bulk-create-jobs\
---- Limits: 75 a second, 750 a minute; scopes: lists:write, profiles:write, subscriptions:write
----@see https://developers.klaviyo.com/en/reference/bulk_subscribe_profiles
+--- [bulk_subscribe_profiles](https://developers.klaviyo.com/en/reference/bulk_subscribe_profiles): POST /api/profile-subscription-bulk-create-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: lists:write, profiles:write, subscriptions:write
 ---@param source (string|klaviyo.schema.ProfileSubscriptionCreateQueryResourceObject)[]|fun(): (string|klaviyo.schema.ProfileSubscriptionCreateQueryResourceObject)?
 ---@param options? klaviyo.BulkOptions
 ---@return klaviyo.BulkResult? result
@@ -5903,9 +5667,9 @@ function resource:bulk_subscribe(source, options) end
 
 --- Imports a source of any length, and returns the outcome of each record.
 ---
---- `bulk_suppress_profiles`: POST /api/profile-suppression-bulk-create-jobs\
---- Limits: 75 a second, 750 a minute; scopes: profiles:write, subscriptions:write
----@see https://developers.klaviyo.com/en/reference/bulk_suppress_profiles
+--- [bulk_suppress_profiles](https://developers.klaviyo.com/en/reference/bulk_suppress_profiles): POST /api/profile-suppression-bulk-create-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: profiles:write, subscriptions:write
 ---@param source (string|klaviyo.schema.ProfileSuppressionCreateQueryResourceObject)[]|fun(): (string|klaviyo.schema.ProfileSuppressionCreateQueryResourceObject)?
 ---@param options? klaviyo.BulkOptions
 ---@return klaviyo.BulkResult? result
@@ -5914,9 +5678,9 @@ function resource:bulk_suppress(source, options) end
 
 --- Imports a source of any length, and returns the outcome of each record.
 ---
---- `bulk_unsubscribe_profiles`: POST /api/profile-subscription-bulk-delete-jobs\
---- Limits: 75 a second, 750 a minute; scopes: lists:write, profiles:write, subscriptions:write
----@see https://developers.klaviyo.com/en/reference/bulk_unsubscribe_profiles
+--- [bulk_unsubscribe_profiles](https://developers.klaviyo.com/en/reference/bulk_unsubscribe_profiles): POST /api/profile-subscription-bulk-delete-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: lists:write, profiles:write, subscriptions:write
 ---@param source (string|klaviyo.schema.ProfileSubscriptionDeleteQueryResourceObject)[]|fun(): (string|klaviyo.schema.ProfileSubscriptionDeleteQueryResourceObject)?
 ---@param options? klaviyo.BulkOptions
 ---@return klaviyo.BulkResult? result
@@ -5925,9 +5689,9 @@ function resource:bulk_unsubscribe(source, options) end
 
 --- Imports a source of any length, and returns the outcome of each record.
 ---
---- `bulk_unsuppress_profiles`: POST /api/profile-suppression-bulk-delete-jobs\
---- Limits: 75 a second, 750 a minute; scopes: subscriptions:write
----@see https://developers.klaviyo.com/en/reference/bulk_unsuppress_profiles
+--- [bulk_unsuppress_profiles](https://developers.klaviyo.com/en/reference/bulk_unsuppress_profiles): POST /api/profile-suppression-bulk-delete-jobs\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: subscriptions:write
 ---@param source (string|klaviyo.schema.ProfileSuppressionDeleteQueryResourceObject)[]|fun(): (string|klaviyo.schema.ProfileSuppressionDeleteQueryResourceObject)?
 ---@param options? klaviyo.BulkOptions
 ---@return klaviyo.BulkResult? result
@@ -5936,9 +5700,9 @@ function resource:bulk_unsuppress(source, options) end
 
 --- Imports a source of any length, and returns the outcome of each record.
 ---
---- `bulk_import_profiles`: POST /api/profile-bulk-import-jobs\
---- Limits: 10 a second, 150 a minute; scopes: lists:write, profiles:write
----@see https://developers.klaviyo.com/en/reference/bulk_import_profiles
+--- [bulk_import_profiles](https://developers.klaviyo.com/en/reference/bulk_import_profiles): POST /api/profile-bulk-import-jobs\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: lists:write, profiles:write
 ---@param source (string|klaviyo.schema.ProfileUpsertQueryResourceObject)[]|fun(): (string|klaviyo.schema.ProfileUpsertQueryResourceObject)?
 ---@param options? klaviyo.BulkOptions
 ---@return klaviyo.BulkResult? result
@@ -5953,9 +5717,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_client_back_in_stock_subscription`: POST /client/back-in-stock-subscriptions\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:write, profiles:write
----@see https://developers.klaviyo.com/en/reference/create_client_back_in_stock_subscription
+--- [create_client_back_in_stock_subscription](https://developers.klaviyo.com/en/reference/create_client_back_in_stock_subscription): POST /client/back-in-stock-subscriptions\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:write, profiles:write
 ---@param t klaviyo.create_client_back_in_stock_subscription|klaviyo.Body
 ---@param params? klaviyo.create_client_back_in_stock_subscription.params
 ---@param options? klaviyo.Settings
@@ -5971,9 +5735,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_create_client_events`: POST /client/event-bulk-create\
---- Limits: 10 a second, 150 a minute; scopes: events:write
----@see https://developers.klaviyo.com/en/reference/bulk_create_client_events
+--- [bulk_create_client_events](https://developers.klaviyo.com/en/reference/bulk_create_client_events): POST /client/event-bulk-create\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: events:write
 ---@param t klaviyo.bulk_create_client_events|klaviyo.Body
 ---@param params? klaviyo.bulk_create_client_events.params
 ---@param options? klaviyo.Settings
@@ -5989,9 +5753,9 @@ local resource = {}
 
 --- Sends up to 1,000 events of one profile. Members of its table.
 ---
---- `bulk_create_client_events`: POST /client/event-bulk-create\
---- Limits: 10 a second, 150 a minute; scopes: events:write
----@see https://developers.klaviyo.com/en/reference/bulk_create_client_events
+--- [bulk_create_client_events](https://developers.klaviyo.com/en/reference/bulk_create_client_events): POST /client/event-bulk-create\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: events:write
 ---@param t klaviyo.bulk_create_client_events|klaviyo.Body
 ---@param params? klaviyo.bulk_create_client_events.params
 ---@param options? klaviyo.Settings
@@ -6001,9 +5765,9 @@ function resource:bulk_create(t, params, options) end
 
 --- Creates a resource.
 ---
---- `create_client_event`: POST /client/events\
---- Limits: 350 a second, 3500 a minute; scopes: events:write
----@see https://developers.klaviyo.com/en/reference/create_client_event
+--- [create_client_event](https://developers.klaviyo.com/en/reference/create_client_event): POST /client/events\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: events:write
 ---@param t klaviyo.create_client_event|klaviyo.Body
 ---@param params? klaviyo.create_client_event.params
 ---@param options? klaviyo.Settings
@@ -6019,39 +5783,34 @@ local resource = {}
 
 --- Returns one page as a document.
 ---
---- `get_client_geofences`: GET /client/geofences\
+--- [get_client_geofences](https://developers.klaviyo.com/en/reference/get_client_geofences): GET /client/geofences\
 --- Limits: 3 a second, 60 a minute
----@see https://developers.klaviyo.com/en/reference/get_client_geofences
 ---@param params? klaviyo.get_client_geofences.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.geofence? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_client_geofences
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_client_geofences](https://developers.klaviyo.com/en/reference/get_client_geofences))
 ---@param params? klaviyo.get_client_geofences.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.geofence
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_client_geofences
+--- Iterates over all pages as documents: `for page in …`. ([get_client_geofences](https://developers.klaviyo.com/en/reference/get_client_geofences))
 ---@param params? klaviyo.get_client_geofences.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.geofence.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_client_geofences
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_client_geofences](https://developers.klaviyo.com/en/reference/get_client_geofences))
 ---@param params? klaviyo.get_client_geofences.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.geofence? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_client_geofences
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_client_geofences](https://developers.klaviyo.com/en/reference/get_client_geofences))
 ---@param params? klaviyo.get_client_geofences.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.geofence[]? list
@@ -6066,9 +5825,8 @@ local resource = {}
 
 --- Returns the resource as a document.
 ---
---- `get_client_ip_allowlist`: GET /client/ip-allowlists/{id}\
+--- [get_client_ip_allowlist](https://developers.klaviyo.com/en/reference/get_client_ip_allowlist): GET /client/ip-allowlists/{id}\
 --- Limits: 75 a second, 750 a minute
----@see https://developers.klaviyo.com/en/reference/get_client_ip_allowlist
 ---@param id string
 ---@param params? klaviyo.get_client_ip_allowlist.params
 ---@param options? klaviyo.Settings
@@ -6084,9 +5842,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_client_profile`: POST /client/profiles\
---- Limits: 350 a second, 3500 a minute; scopes: profiles:write
----@see https://developers.klaviyo.com/en/reference/create_client_profile
+--- [create_client_profile](https://developers.klaviyo.com/en/reference/create_client_profile): POST /client/profiles\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: profiles:write
 ---@param t klaviyo.create_client_profile|klaviyo.Body
 ---@param params? klaviyo.create_client_profile.params
 ---@param options? klaviyo.Settings
@@ -6102,9 +5860,8 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `unregister_client_push_token`: POST /client/push-token-unregister\
+--- [unregister_client_push_token](https://developers.klaviyo.com/en/reference/unregister_client_push_token): POST /client/push-token-unregister\
 --- Limits: 10 a second, 150 a minute
----@see https://developers.klaviyo.com/en/reference/unregister_client_push_token
 ---@param t klaviyo.unregister_client_push_token|klaviyo.Body
 ---@param params? klaviyo.unregister_client_push_token.params
 ---@param options? klaviyo.Settings
@@ -6120,9 +5877,8 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_client_push_token`: POST /client/push-tokens\
+--- [create_client_push_token](https://developers.klaviyo.com/en/reference/create_client_push_token): POST /client/push-tokens\
 --- Limits: 150 a second, 1400 a minute
----@see https://developers.klaviyo.com/en/reference/create_client_push_token
 ---@param t klaviyo.create_client_push_token|klaviyo.Body
 ---@param params? klaviyo.create_client_push_token.params
 ---@param options? klaviyo.Settings
@@ -6132,9 +5888,8 @@ function resource:create(t, params, options) end
 
 --- Removes a push token from a profile. Members of its table.
 ---
---- `unregister_client_push_token`: POST /client/push-token-unregister\
+--- [unregister_client_push_token](https://developers.klaviyo.com/en/reference/unregister_client_push_token): POST /client/push-token-unregister\
 --- Limits: 10 a second, 150 a minute
----@see https://developers.klaviyo.com/en/reference/unregister_client_push_token
 ---@param t klaviyo.unregister_client_push_token|klaviyo.Body
 ---@param params? klaviyo.unregister_client_push_token.params
 ---@param options? klaviyo.Settings
@@ -6150,39 +5905,34 @@ local resource = {}
 
 --- Returns one page as a document.
 ---
---- `get_client_review_values_reports`: GET /client/review-values-reports\
+--- [get_client_review_values_reports](https://developers.klaviyo.com/en/reference/get_client_review_values_reports): GET /client/review-values-reports\
 --- Limits: 10 a second, 150 a minute
----@see https://developers.klaviyo.com/en/reference/get_client_review_values_reports
 ---@param params? klaviyo.get_client_review_values_reports.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.review_values_report? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_client_review_values_reports
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_client_review_values_reports](https://developers.klaviyo.com/en/reference/get_client_review_values_reports))
 ---@param params? klaviyo.get_client_review_values_reports.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.review_values_report
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_client_review_values_reports
+--- Iterates over all pages as documents: `for page in …`. ([get_client_review_values_reports](https://developers.klaviyo.com/en/reference/get_client_review_values_reports))
 ---@param params? klaviyo.get_client_review_values_reports.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.review_values_report.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_client_review_values_reports
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_client_review_values_reports](https://developers.klaviyo.com/en/reference/get_client_review_values_reports))
 ---@param params? klaviyo.get_client_review_values_reports.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.review_values_report? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_client_review_values_reports
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_client_review_values_reports](https://developers.klaviyo.com/en/reference/get_client_review_values_reports))
 ---@param params? klaviyo.get_client_review_values_reports.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.review_values_report[]? list
@@ -6197,9 +5947,8 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_client_review`: POST /client/reviews\
+--- [create_client_review](https://developers.klaviyo.com/en/reference/create_client_review): POST /client/reviews\
 --- Limits: 10 a second, 150 a minute
----@see https://developers.klaviyo.com/en/reference/create_client_review
 ---@param t klaviyo.create_client_review|klaviyo.Body
 ---@param params? klaviyo.create_client_review.params
 ---@param options? klaviyo.Settings
@@ -6209,39 +5958,34 @@ function resource:create(t, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_client_reviews`: GET /client/reviews\
+--- [get_client_reviews](https://developers.klaviyo.com/en/reference/get_client_reviews): GET /client/reviews\
 --- Limits: 10 a second, 150 a minute
----@see https://developers.klaviyo.com/en/reference/get_client_reviews
 ---@param params? klaviyo.get_client_reviews.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.review? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_client_reviews
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_client_reviews](https://developers.klaviyo.com/en/reference/get_client_reviews))
 ---@param params? klaviyo.get_client_reviews.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.review
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_client_reviews
+--- Iterates over all pages as documents: `for page in …`. ([get_client_reviews](https://developers.klaviyo.com/en/reference/get_client_reviews))
 ---@param params? klaviyo.get_client_reviews.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.review.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_client_reviews
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_client_reviews](https://developers.klaviyo.com/en/reference/get_client_reviews))
 ---@param params? klaviyo.get_client_reviews.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.review? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_client_reviews
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_client_reviews](https://developers.klaviyo.com/en/reference/get_client_reviews))
 ---@param params? klaviyo.get_client_reviews.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.review[]? list
@@ -6256,9 +6000,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_client_subscription`: POST /client/subscriptions\
---- Limits: 350 a second, 750 a minute; scopes: subscriptions:write
----@see https://developers.klaviyo.com/en/reference/create_client_subscription
+--- [create_client_subscription](https://developers.klaviyo.com/en/reference/create_client_subscription): POST /client/subscriptions\
+--- Limits: 350 a second, 750 a minute\
+--- Scopes: subscriptions:write
 ---@param t klaviyo.create_client_subscription|klaviyo.Body
 ---@param params? klaviyo.create_client_subscription.params
 ---@param options? klaviyo.Settings
@@ -6274,9 +6018,9 @@ local relation = {}
 
 --- Returns the resource as a document.
 ---
---- `get_profile_for_push_token`: GET /api/push-tokens/{id}/profile\
---- Limits: 10 a second, 150 a minute; scopes: profiles:read, push-tokens:read
----@see https://developers.klaviyo.com/en/reference/get_profile_for_push_token
+--- [get_profile_for_push_token](https://developers.klaviyo.com/en/reference/get_profile_for_push_token): GET /api/push-tokens/{id}/profile\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: profiles:read, push-tokens:read
 ---@param params? klaviyo.get_profile_for_push_token.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document.profile? doc
@@ -6285,9 +6029,9 @@ function relation:get(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_profile_id_for_push_token`: GET /api/push-tokens/{id}/relationships/profile\
---- Limits: 10 a second, 150 a minute; scopes: profiles:read, push-tokens:read
----@see https://developers.klaviyo.com/en/reference/get_profile_id_for_push_token
+--- [get_profile_id_for_push_token](https://developers.klaviyo.com/en/reference/get_profile_id_for_push_token): GET /api/push-tokens/{id}/relationships/profile\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: profiles:read, push-tokens:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -6304,9 +6048,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_push_token`: POST /api/push-tokens\
---- Limits: 75 a second, 750 a minute; scopes: profiles:write, push-tokens:write
----@see https://developers.klaviyo.com/en/reference/create_push_token
+--- [create_push_token](https://developers.klaviyo.com/en/reference/create_push_token): POST /api/push-tokens\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: profiles:write, push-tokens:write
 ---@param t klaviyo.create_push_token|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -6316,9 +6060,9 @@ function resource:create(t, params, options) end
 
 --- Deletes a resource.
 ---
---- `delete_push_token`: DELETE /api/push-tokens/{id}\
---- Limits: 3 a second, 60 a minute; scopes: push-tokens:write
----@see https://developers.klaviyo.com/en/reference/delete_push_token
+--- [delete_push_token](https://developers.klaviyo.com/en/reference/delete_push_token): DELETE /api/push-tokens/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: push-tokens:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -6328,9 +6072,9 @@ function resource:delete(id, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_push_token`: GET /api/push-tokens/{id}\
---- Limits: 10 a second, 150 a minute; scopes: profiles:read, push-tokens:read
----@see https://developers.klaviyo.com/en/reference/get_push_token
+--- [get_push_token](https://developers.klaviyo.com/en/reference/get_push_token): GET /api/push-tokens/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: profiles:read, push-tokens:read
 ---@param id string
 ---@param params? klaviyo.get_push_token.params
 ---@param options? klaviyo.Settings
@@ -6340,39 +6084,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_push_tokens`: GET /api/push-tokens\
---- Limits: 10 a second, 150 a minute; scopes: profiles:read, push-tokens:read
----@see https://developers.klaviyo.com/en/reference/get_push_tokens
+--- [get_push_tokens](https://developers.klaviyo.com/en/reference/get_push_tokens): GET /api/push-tokens\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: profiles:read, push-tokens:read
 ---@param params? klaviyo.get_push_tokens.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.push_token? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_push_tokens
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_push_tokens](https://developers.klaviyo.com/en/reference/get_push_tokens))
 ---@param params? klaviyo.get_push_tokens.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.push_token
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_push_tokens
+--- Iterates over all pages as documents: `for page in …`. ([get_push_tokens](https://developers.klaviyo.com/en/reference/get_push_tokens))
 ---@param params? klaviyo.get_push_tokens.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.push_token.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_push_tokens
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_push_tokens](https://developers.klaviyo.com/en/reference/get_push_tokens))
 ---@param params? klaviyo.get_push_tokens.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.push_token? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_push_tokens
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_push_tokens](https://developers.klaviyo.com/en/reference/get_push_tokens))
 ---@param params? klaviyo.get_push_tokens.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.push_token[]? list
@@ -6392,9 +6132,9 @@ local resource = {}
 
 --- Returns the resource as a document.
 ---
---- `get_review`: GET /api/reviews/{id}\
---- Limits: 10 a second, 150 a minute; scopes: reviews:read
----@see https://developers.klaviyo.com/en/reference/get_review
+--- [get_review](https://developers.klaviyo.com/en/reference/get_review): GET /api/reviews/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: reviews:read
 ---@param id string
 ---@param params? klaviyo.get_review.params
 ---@param options? klaviyo.Settings
@@ -6404,39 +6144,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_reviews`: GET /api/reviews\
---- Limits: 10 a second, 150 a minute; scopes: reviews:read
----@see https://developers.klaviyo.com/en/reference/get_reviews
+--- [get_reviews](https://developers.klaviyo.com/en/reference/get_reviews): GET /api/reviews\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: reviews:read
 ---@param params? klaviyo.get_reviews.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.review? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_reviews
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_reviews](https://developers.klaviyo.com/en/reference/get_reviews))
 ---@param params? klaviyo.get_reviews.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.review
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_reviews
+--- Iterates over all pages as documents: `for page in …`. ([get_reviews](https://developers.klaviyo.com/en/reference/get_reviews))
 ---@param params? klaviyo.get_reviews.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.review.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_reviews
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_reviews](https://developers.klaviyo.com/en/reference/get_reviews))
 ---@param params? klaviyo.get_reviews.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.review? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_reviews
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_reviews](https://developers.klaviyo.com/en/reference/get_reviews))
 ---@param params? klaviyo.get_reviews.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.review[]? list
@@ -6445,9 +6181,9 @@ function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_review`: PATCH /api/reviews/{id}\
---- Limits: 10 a second, 150 a minute; scopes: reviews:write
----@see https://developers.klaviyo.com/en/reference/update_review
+--- [update_review](https://developers.klaviyo.com/en/reference/update_review): PATCH /api/reviews/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: reviews:write
 ---@param id string
 ---@param t klaviyo.update_review|klaviyo.Body
 ---@param params? klaviyo.update_review.params
@@ -6464,9 +6200,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `query_segment_series`: POST /api/segment-series-reports\
---- Limits: 1 a second, 2 a minute, 225 a day; scopes: segments:read
----@see https://developers.klaviyo.com/en/reference/query_segment_series
+--- [query_segment_series](https://developers.klaviyo.com/en/reference/query_segment_series): POST /api/segment-series-reports\
+--- Limits: 1 a second, 2 a minute, 225 a day\
+--- Scopes: segments:read
 ---@param t klaviyo.query_segment_series|klaviyo.Body
 ---@param params? klaviyo.query_segment_series.params
 ---@param options? klaviyo.Settings
@@ -6482,9 +6218,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `query_segment_values`: POST /api/segment-values-reports\
---- Limits: 1 a second, 2 a minute, 225 a day; scopes: segments:read
----@see https://developers.klaviyo.com/en/reference/query_segment_values
+--- [query_segment_values](https://developers.klaviyo.com/en/reference/query_segment_values): POST /api/segment-values-reports\
+--- Limits: 1 a second, 2 a minute, 225 a day\
+--- Scopes: segments:read
 ---@param t klaviyo.query_segment_values|klaviyo.Body
 ---@param params? klaviyo.query_segment_values.params
 ---@param options? klaviyo.Settings
@@ -6500,39 +6236,35 @@ local relation = {}
 
 --- Returns one page as a document.
 ---
---- `get_flows_triggered_by_segment`: GET /api/segments/{id}/flow-triggers\
---- Limits: 3 a second, 60 a minute; scopes: flows:read, segments:read
----@see https://developers.klaviyo.com/en/reference/get_flows_triggered_by_segment
+--- [get_flows_triggered_by_segment](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_segment): GET /api/segments/{id}/flow-triggers\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read, segments:read
 ---@param params? klaviyo.get_flows_triggered_by_segment.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.flow? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_flows_triggered_by_segment
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_flows_triggered_by_segment](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_segment))
 ---@param params? klaviyo.get_flows_triggered_by_segment.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_flows_triggered_by_segment
+--- Iterates over all pages as documents: `for page in …`. ([get_flows_triggered_by_segment](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_segment))
 ---@param params? klaviyo.get_flows_triggered_by_segment.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_flows_triggered_by_segment
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_flows_triggered_by_segment](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_segment))
 ---@param params? klaviyo.get_flows_triggered_by_segment.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_flows_triggered_by_segment
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_flows_triggered_by_segment](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_segment))
 ---@param params? klaviyo.get_flows_triggered_by_segment.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow[]? list
@@ -6541,9 +6273,9 @@ function relation:all(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_ids_for_flows_triggered_by_segment`: GET /api/segments/{id}/relationships/flow-triggers\
---- Limits: 3 a second, 60 a minute; scopes: flows:read, segments:read
----@see https://developers.klaviyo.com/en/reference/get_ids_for_flows_triggered_by_segment
+--- [get_ids_for_flows_triggered_by_segment](https://developers.klaviyo.com/en/reference/get_ids_for_flows_triggered_by_segment): GET /api/segments/{id}/relationships/flow-triggers\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read, segments:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -6557,9 +6289,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_profile_ids_for_segment`: GET /api/segments/{id}/relationships/profiles\
---- Limits: 75 a second, 750 a minute; scopes: profiles:read, segments:read
----@see https://developers.klaviyo.com/en/reference/get_profile_ids_for_segment
+--- [get_profile_ids_for_segment](https://developers.klaviyo.com/en/reference/get_profile_ids_for_segment): GET /api/segments/{id}/relationships/profiles\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: profiles:read, segments:read
 ---@param params? klaviyo.get_profile_ids_for_segment.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -6567,39 +6299,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_profiles_for_segment`: GET /api/segments/{id}/profiles\
---- Limits: 75 a second, 750 a minute; scopes: profiles:read, segments:read
----@see https://developers.klaviyo.com/en/reference/get_profiles_for_segment
+--- [get_profiles_for_segment](https://developers.klaviyo.com/en/reference/get_profiles_for_segment): GET /api/segments/{id}/profiles\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: profiles:read, segments:read
 ---@param params? klaviyo.get_profiles_for_segment.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.profile? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_profiles_for_segment
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_profiles_for_segment](https://developers.klaviyo.com/en/reference/get_profiles_for_segment))
 ---@param params? klaviyo.get_profiles_for_segment.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_profiles_for_segment
+--- Iterates over all pages as documents: `for page in …`. ([get_profiles_for_segment](https://developers.klaviyo.com/en/reference/get_profiles_for_segment))
 ---@param params? klaviyo.get_profiles_for_segment.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_profiles_for_segment
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_profiles_for_segment](https://developers.klaviyo.com/en/reference/get_profiles_for_segment))
 ---@param params? klaviyo.get_profiles_for_segment.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_profiles_for_segment
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_profiles_for_segment](https://developers.klaviyo.com/en/reference/get_profiles_for_segment))
 ---@param params? klaviyo.get_profiles_for_segment.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile[]? list
@@ -6614,9 +6342,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_tag_ids_for_segment`: GET /api/segments/{id}/relationships/tags\
---- Limits: 3 a second, 60 a minute; scopes: segments:read, tags:read
----@see https://developers.klaviyo.com/en/reference/get_tag_ids_for_segment
+--- [get_tag_ids_for_segment](https://developers.klaviyo.com/en/reference/get_tag_ids_for_segment): GET /api/segments/{id}/relationships/tags\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: segments:read, tags:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -6624,39 +6352,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_tags_for_segment`: GET /api/segments/{id}/tags\
---- Limits: 3 a second, 60 a minute; scopes: segments:read, tags:read
----@see https://developers.klaviyo.com/en/reference/get_tags_for_segment
+--- [get_tags_for_segment](https://developers.klaviyo.com/en/reference/get_tags_for_segment): GET /api/segments/{id}/tags\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: segments:read, tags:read
 ---@param params? klaviyo.get_tags_for_segment.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.tag? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_segment
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_tags_for_segment](https://developers.klaviyo.com/en/reference/get_tags_for_segment))
 ---@param params? klaviyo.get_tags_for_segment.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_segment
+--- Iterates over all pages as documents: `for page in …`. ([get_tags_for_segment](https://developers.klaviyo.com/en/reference/get_tags_for_segment))
 ---@param params? klaviyo.get_tags_for_segment.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_segment
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_tags_for_segment](https://developers.klaviyo.com/en/reference/get_tags_for_segment))
 ---@param params? klaviyo.get_tags_for_segment.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_segment
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_tags_for_segment](https://developers.klaviyo.com/en/reference/get_tags_for_segment))
 ---@param params? klaviyo.get_tags_for_segment.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag[]? list
@@ -6676,9 +6400,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_segment`: POST /api/segments\
---- Limits: 1 a second, 15 a minute, 100 a day; scopes: segments:write
----@see https://developers.klaviyo.com/en/reference/create_segment
+--- [create_segment](https://developers.klaviyo.com/en/reference/create_segment): POST /api/segments\
+--- Limits: 1 a second, 15 a minute, 100 a day\
+--- Scopes: segments:write
 ---@param t klaviyo.create_segment|klaviyo.Body
 ---@param params? klaviyo.create_segment.params
 ---@param options? klaviyo.Settings
@@ -6688,9 +6412,9 @@ function resource:create(t, params, options) end
 
 --- Deletes a resource.
 ---
---- `delete_segment`: DELETE /api/segments/{id}\
---- Limits: 3 a second, 60 a minute; scopes: segments:write
----@see https://developers.klaviyo.com/en/reference/delete_segment
+--- [delete_segment](https://developers.klaviyo.com/en/reference/delete_segment): DELETE /api/segments/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: segments:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -6700,9 +6424,9 @@ function resource:delete(id, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_segment`: GET /api/segments/{id}\
---- Limits: 75 a second, 750 a minute; scopes: segments:read
----@see https://developers.klaviyo.com/en/reference/get_segment
+--- [get_segment](https://developers.klaviyo.com/en/reference/get_segment): GET /api/segments/{id}\
+--- Limits: 75 a second, 750 a minute; 1 a second, 15 a minute with additional-fields[segment]=profile_count\
+--- Scopes: segments:read
 ---@param id string
 ---@param params? klaviyo.get_segment.params
 ---@param options? klaviyo.Settings
@@ -6712,39 +6436,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_segments`: GET /api/segments\
---- Limits: 75 a second, 750 a minute; scopes: segments:read
----@see https://developers.klaviyo.com/en/reference/get_segments
+--- [get_segments](https://developers.klaviyo.com/en/reference/get_segments): GET /api/segments\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: segments:read
 ---@param params? klaviyo.get_segments.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.segment? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_segments
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_segments](https://developers.klaviyo.com/en/reference/get_segments))
 ---@param params? klaviyo.get_segments.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.segment
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_segments
+--- Iterates over all pages as documents: `for page in …`. ([get_segments](https://developers.klaviyo.com/en/reference/get_segments))
 ---@param params? klaviyo.get_segments.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.segment.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_segments
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_segments](https://developers.klaviyo.com/en/reference/get_segments))
 ---@param params? klaviyo.get_segments.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.segment? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_segments
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_segments](https://developers.klaviyo.com/en/reference/get_segments))
 ---@param params? klaviyo.get_segments.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.segment[]? list
@@ -6753,9 +6473,9 @@ function resource:all(params, options) end
 
 --- Returns a report on segments: a value for each interval of a period. Members of its table.
 ---
---- `query_segment_series`: POST /api/segment-series-reports\
---- Limits: 1 a second, 2 a minute, 225 a day; scopes: segments:read
----@see https://developers.klaviyo.com/en/reference/query_segment_series
+--- [query_segment_series](https://developers.klaviyo.com/en/reference/query_segment_series): POST /api/segment-series-reports\
+--- Limits: 1 a second, 2 a minute, 225 a day\
+--- Scopes: segments:read
 ---@param t klaviyo.query_segment_series|klaviyo.Body
 ---@param params? klaviyo.query_segment_series.params
 ---@param options? klaviyo.Settings
@@ -6765,9 +6485,9 @@ function resource:query_series(t, params, options) end
 
 --- Returns a report on segments: totals for a period. Members of its table.
 ---
---- `query_segment_values`: POST /api/segment-values-reports\
---- Limits: 1 a second, 2 a minute, 225 a day; scopes: segments:read
----@see https://developers.klaviyo.com/en/reference/query_segment_values
+--- [query_segment_values](https://developers.klaviyo.com/en/reference/query_segment_values): POST /api/segment-values-reports\
+--- Limits: 1 a second, 2 a minute, 225 a day\
+--- Scopes: segments:read
 ---@param t klaviyo.query_segment_values|klaviyo.Body
 ---@param params? klaviyo.query_segment_values.params
 ---@param options? klaviyo.Settings
@@ -6777,9 +6497,9 @@ function resource:query_values(t, params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_segment`: PATCH /api/segments/{id}\
---- Limits: 1 a second, 15 a minute, 100 a day; scopes: segments:write
----@see https://developers.klaviyo.com/en/reference/update_segment
+--- [update_segment](https://developers.klaviyo.com/en/reference/update_segment): PATCH /api/segments/{id}\
+--- Limits: 1 a second, 15 a minute, 100 a day\
+--- Scopes: segments:write
 ---@param id string
 ---@param t klaviyo.update_segment|klaviyo.Body
 ---@param params? klaviyo.update_segment.params
@@ -6801,9 +6521,9 @@ local resource = {}
 
 --- Returns the resource as a document.
 ---
---- `get_source_mapping`: GET /api/source-mappings/{id}\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:read
----@see https://developers.klaviyo.com/en/reference/get_source_mapping
+--- [get_source_mapping](https://developers.klaviyo.com/en/reference/get_source_mapping): GET /api/source-mappings/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:read
 ---@param id string
 ---@param params? klaviyo.get_source_mapping.params
 ---@param options? klaviyo.Settings
@@ -6813,9 +6533,9 @@ function resource:get(id, params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_source_mapping`: PATCH /api/source-mappings/{id}\
---- Limits: 3 a second, 60 a minute; scopes: custom-objects:write
----@see https://developers.klaviyo.com/en/reference/update_source_mapping
+--- [update_source_mapping](https://developers.klaviyo.com/en/reference/update_source_mapping): PATCH /api/source-mappings/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: custom-objects:write
 ---@param id string
 ---@param t klaviyo.update_source_mapping|klaviyo.Body
 ---@param params? klaviyo.update_source_mapping.params
@@ -6832,9 +6552,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_tag_ids_for_tag_group`: GET /api/tag-groups/{id}/relationships/tags\
---- Limits: 3 a second, 60 a minute; scopes: tags:read
----@see https://developers.klaviyo.com/en/reference/get_tag_ids_for_tag_group
+--- [get_tag_ids_for_tag_group](https://developers.klaviyo.com/en/reference/get_tag_ids_for_tag_group): GET /api/tag-groups/{id}/relationships/tags\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: tags:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -6842,39 +6562,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_tags_for_tag_group`: GET /api/tag-groups/{id}/tags\
---- Limits: 3 a second, 60 a minute; scopes: tags:read
----@see https://developers.klaviyo.com/en/reference/get_tags_for_tag_group
+--- [get_tags_for_tag_group](https://developers.klaviyo.com/en/reference/get_tags_for_tag_group): GET /api/tag-groups/{id}/tags\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: tags:read
 ---@param params? klaviyo.get_tags_for_tag_group.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.tag? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_tag_group
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_tags_for_tag_group](https://developers.klaviyo.com/en/reference/get_tags_for_tag_group))
 ---@param params? klaviyo.get_tags_for_tag_group.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_tag_group
+--- Iterates over all pages as documents: `for page in …`. ([get_tags_for_tag_group](https://developers.klaviyo.com/en/reference/get_tags_for_tag_group))
 ---@param params? klaviyo.get_tags_for_tag_group.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_tag_group
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_tags_for_tag_group](https://developers.klaviyo.com/en/reference/get_tags_for_tag_group))
 ---@param params? klaviyo.get_tags_for_tag_group.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_tag_group
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_tags_for_tag_group](https://developers.klaviyo.com/en/reference/get_tags_for_tag_group))
 ---@param params? klaviyo.get_tags_for_tag_group.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag[]? list
@@ -6892,9 +6608,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_tag_group`: POST /api/tag-groups\
---- Limits: 3 a second, 60 a minute; scopes: tags:read, tags:write
----@see https://developers.klaviyo.com/en/reference/create_tag_group
+--- [create_tag_group](https://developers.klaviyo.com/en/reference/create_tag_group): POST /api/tag-groups\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: tags:read, tags:write
 ---@param t klaviyo.create_tag_group|klaviyo.Body
 ---@param params? klaviyo.create_tag_group.params
 ---@param options? klaviyo.Settings
@@ -6904,9 +6620,9 @@ function resource:create(t, params, options) end
 
 --- Deletes a resource.
 ---
---- `delete_tag_group`: DELETE /api/tag-groups/{id}\
---- Limits: 3 a second, 60 a minute; scopes: tags:read, tags:write
----@see https://developers.klaviyo.com/en/reference/delete_tag_group
+--- [delete_tag_group](https://developers.klaviyo.com/en/reference/delete_tag_group): DELETE /api/tag-groups/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: tags:read, tags:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -6916,9 +6632,9 @@ function resource:delete(id, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_tag_group`: GET /api/tag-groups/{id}\
---- Limits: 3 a second, 60 a minute; scopes: tags:read
----@see https://developers.klaviyo.com/en/reference/get_tag_group
+--- [get_tag_group](https://developers.klaviyo.com/en/reference/get_tag_group): GET /api/tag-groups/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: tags:read
 ---@param id string
 ---@param params? klaviyo.get_tag_group.params
 ---@param options? klaviyo.Settings
@@ -6928,39 +6644,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_tag_groups`: GET /api/tag-groups\
---- Limits: 3 a second, 60 a minute; scopes: tags:read
----@see https://developers.klaviyo.com/en/reference/get_tag_groups
+--- [get_tag_groups](https://developers.klaviyo.com/en/reference/get_tag_groups): GET /api/tag-groups\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: tags:read
 ---@param params? klaviyo.get_tag_groups.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.tag_group? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_tag_groups
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_tag_groups](https://developers.klaviyo.com/en/reference/get_tag_groups))
 ---@param params? klaviyo.get_tag_groups.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag_group
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_tag_groups
+--- Iterates over all pages as documents: `for page in …`. ([get_tag_groups](https://developers.klaviyo.com/en/reference/get_tag_groups))
 ---@param params? klaviyo.get_tag_groups.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag_group.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_tag_groups
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_tag_groups](https://developers.klaviyo.com/en/reference/get_tag_groups))
 ---@param params? klaviyo.get_tag_groups.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag_group? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_tag_groups
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_tag_groups](https://developers.klaviyo.com/en/reference/get_tag_groups))
 ---@param params? klaviyo.get_tag_groups.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag_group[]? list
@@ -6969,9 +6681,9 @@ function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_tag_group`: PATCH /api/tag-groups/{id}\
---- Limits: 3 a second, 60 a minute; scopes: tags:read, tags:write
----@see https://developers.klaviyo.com/en/reference/update_tag_group
+--- [update_tag_group](https://developers.klaviyo.com/en/reference/update_tag_group): PATCH /api/tag-groups/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: tags:read, tags:write
 ---@param id string
 ---@param t klaviyo.update_tag_group|klaviyo.Body
 ---@param params? klaviyo.Params
@@ -6993,9 +6705,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_campaign_ids_for_tag`: GET /api/tags/{id}/relationships/campaigns\
---- Limits: 3 a second, 60 a minute; scopes: campaigns:read, tags:read
----@see https://developers.klaviyo.com/en/reference/get_campaign_ids_for_tag
+--- [get_campaign_ids_for_tag](https://developers.klaviyo.com/en/reference/get_campaign_ids_for_tag): GET /api/tags/{id}/relationships/campaigns\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: campaigns:read, tags:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -7003,9 +6715,9 @@ function relation:ids(params, options) end
 
 --- Removes related resources.
 ---
---- `remove_tag_from_campaigns`: DELETE /api/tags/{id}/relationships/campaigns\
---- Limits: 3 a second, 60 a minute; scopes: campaigns:write, tags:write
----@see https://developers.klaviyo.com/en/reference/remove_tag_from_campaigns
+--- [remove_tag_from_campaigns](https://developers.klaviyo.com/en/reference/remove_tag_from_campaigns): DELETE /api/tags/{id}/relationships/campaigns\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: campaigns:write, tags:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -7014,9 +6726,9 @@ function relation:remove(ids, options) end
 
 --- Adds related resources.
 ---
---- `tag_campaigns`: POST /api/tags/{id}/relationships/campaigns\
---- Limits: 3 a second, 60 a minute; scopes: campaigns:write, tags:write
----@see https://developers.klaviyo.com/en/reference/tag_campaigns
+--- [tag_campaigns](https://developers.klaviyo.com/en/reference/tag_campaigns): POST /api/tags/{id}/relationships/campaigns\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: campaigns:write, tags:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -7031,9 +6743,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_flow_ids_for_tag`: GET /api/tags/{id}/relationships/flows\
---- Limits: 3 a second, 60 a minute; scopes: flows:read, tags:read
----@see https://developers.klaviyo.com/en/reference/get_flow_ids_for_tag
+--- [get_flow_ids_for_tag](https://developers.klaviyo.com/en/reference/get_flow_ids_for_tag): GET /api/tags/{id}/relationships/flows\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read, tags:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -7041,9 +6753,9 @@ function relation:ids(params, options) end
 
 --- Removes related resources.
 ---
---- `remove_tag_from_flows`: DELETE /api/tags/{id}/relationships/flows\
---- Limits: 3 a second, 60 a minute; scopes: flows:write, tags:write
----@see https://developers.klaviyo.com/en/reference/remove_tag_from_flows
+--- [remove_tag_from_flows](https://developers.klaviyo.com/en/reference/remove_tag_from_flows): DELETE /api/tags/{id}/relationships/flows\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:write, tags:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -7052,9 +6764,9 @@ function relation:remove(ids, options) end
 
 --- Adds related resources.
 ---
---- `tag_flows`: POST /api/tags/{id}/relationships/flows\
---- Limits: 3 a second, 60 a minute; scopes: flows:write, tags:write
----@see https://developers.klaviyo.com/en/reference/tag_flows
+--- [tag_flows](https://developers.klaviyo.com/en/reference/tag_flows): POST /api/tags/{id}/relationships/flows\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:write, tags:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -7069,9 +6781,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_list_ids_for_tag`: GET /api/tags/{id}/relationships/lists\
---- Limits: 3 a second, 60 a minute; scopes: lists:read, tags:read
----@see https://developers.klaviyo.com/en/reference/get_list_ids_for_tag
+--- [get_list_ids_for_tag](https://developers.klaviyo.com/en/reference/get_list_ids_for_tag): GET /api/tags/{id}/relationships/lists\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: lists:read, tags:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -7079,9 +6791,9 @@ function relation:ids(params, options) end
 
 --- Removes related resources.
 ---
---- `remove_tag_from_lists`: DELETE /api/tags/{id}/relationships/lists\
---- Limits: 3 a second, 60 a minute; scopes: lists:write, tags:write
----@see https://developers.klaviyo.com/en/reference/remove_tag_from_lists
+--- [remove_tag_from_lists](https://developers.klaviyo.com/en/reference/remove_tag_from_lists): DELETE /api/tags/{id}/relationships/lists\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: lists:write, tags:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -7090,9 +6802,9 @@ function relation:remove(ids, options) end
 
 --- Adds related resources.
 ---
---- `tag_lists`: POST /api/tags/{id}/relationships/lists\
---- Limits: 3 a second, 60 a minute; scopes: lists:write, tags:write
----@see https://developers.klaviyo.com/en/reference/tag_lists
+--- [tag_lists](https://developers.klaviyo.com/en/reference/tag_lists): POST /api/tags/{id}/relationships/lists\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: lists:write, tags:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -7107,9 +6819,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_segment_ids_for_tag`: GET /api/tags/{id}/relationships/segments\
---- Limits: 3 a second, 60 a minute; scopes: segments:read, tags:read
----@see https://developers.klaviyo.com/en/reference/get_segment_ids_for_tag
+--- [get_segment_ids_for_tag](https://developers.klaviyo.com/en/reference/get_segment_ids_for_tag): GET /api/tags/{id}/relationships/segments\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: segments:read, tags:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -7117,9 +6829,9 @@ function relation:ids(params, options) end
 
 --- Removes related resources.
 ---
---- `remove_tag_from_segments`: DELETE /api/tags/{id}/relationships/segments\
---- Limits: 3 a second, 60 a minute; scopes: segments:write, tags:write
----@see https://developers.klaviyo.com/en/reference/remove_tag_from_segments
+--- [remove_tag_from_segments](https://developers.klaviyo.com/en/reference/remove_tag_from_segments): DELETE /api/tags/{id}/relationships/segments\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: segments:write, tags:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -7128,9 +6840,9 @@ function relation:remove(ids, options) end
 
 --- Adds related resources.
 ---
---- `tag_segments`: POST /api/tags/{id}/relationships/segments\
---- Limits: 3 a second, 60 a minute; scopes: segments:write, tags:write
----@see https://developers.klaviyo.com/en/reference/tag_segments
+--- [tag_segments](https://developers.klaviyo.com/en/reference/tag_segments): POST /api/tags/{id}/relationships/segments\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: segments:write, tags:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -7145,9 +6857,9 @@ local relation = {}
 
 --- Returns the resource as a document.
 ---
---- `get_tag_group_for_tag`: GET /api/tags/{id}/tag-group\
---- Limits: 3 a second, 60 a minute; scopes: tags:read
----@see https://developers.klaviyo.com/en/reference/get_tag_group_for_tag
+--- [get_tag_group_for_tag](https://developers.klaviyo.com/en/reference/get_tag_group_for_tag): GET /api/tags/{id}/tag-group\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: tags:read
 ---@param params? klaviyo.get_tag_group_for_tag.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document.tag_group? doc
@@ -7156,9 +6868,9 @@ function relation:get(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_tag_group_id_for_tag`: GET /api/tags/{id}/relationships/tag-group\
---- Limits: 3 a second, 60 a minute; scopes: tags:read
----@see https://developers.klaviyo.com/en/reference/get_tag_group_id_for_tag
+--- [get_tag_group_id_for_tag](https://developers.klaviyo.com/en/reference/get_tag_group_id_for_tag): GET /api/tags/{id}/relationships/tag-group\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: tags:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -7179,9 +6891,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_tag`: POST /api/tags\
---- Limits: 3 a second, 60 a minute; scopes: tags:read, tags:write
----@see https://developers.klaviyo.com/en/reference/create_tag
+--- [create_tag](https://developers.klaviyo.com/en/reference/create_tag): POST /api/tags\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: tags:read, tags:write
 ---@param t klaviyo.create_tag|klaviyo.Body
 ---@param params? klaviyo.create_tag.params
 ---@param options? klaviyo.Settings
@@ -7191,9 +6903,9 @@ function resource:create(t, params, options) end
 
 --- Deletes a resource.
 ---
---- `delete_tag`: DELETE /api/tags/{id}\
---- Limits: 3 a second, 60 a minute; scopes: tags:read, tags:write
----@see https://developers.klaviyo.com/en/reference/delete_tag
+--- [delete_tag](https://developers.klaviyo.com/en/reference/delete_tag): DELETE /api/tags/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: tags:read, tags:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -7203,9 +6915,9 @@ function resource:delete(id, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_tag`: GET /api/tags/{id}\
---- Limits: 3 a second, 60 a minute; scopes: tags:read
----@see https://developers.klaviyo.com/en/reference/get_tag
+--- [get_tag](https://developers.klaviyo.com/en/reference/get_tag): GET /api/tags/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: tags:read
 ---@param id string
 ---@param params? klaviyo.get_tag.params
 ---@param options? klaviyo.Settings
@@ -7215,39 +6927,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_tags`: GET /api/tags\
---- Limits: 3 a second, 60 a minute; scopes: tags:read
----@see https://developers.klaviyo.com/en/reference/get_tags
+--- [get_tags](https://developers.klaviyo.com/en/reference/get_tags): GET /api/tags\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: tags:read
 ---@param params? klaviyo.get_tags.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.tag? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_tags
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_tags](https://developers.klaviyo.com/en/reference/get_tags))
 ---@param params? klaviyo.get_tags.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_tags
+--- Iterates over all pages as documents: `for page in …`. ([get_tags](https://developers.klaviyo.com/en/reference/get_tags))
 ---@param params? klaviyo.get_tags.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_tags
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_tags](https://developers.klaviyo.com/en/reference/get_tags))
 ---@param params? klaviyo.get_tags.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_tags
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_tags](https://developers.klaviyo.com/en/reference/get_tags))
 ---@param params? klaviyo.get_tags.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag[]? list
@@ -7256,9 +6964,9 @@ function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_tag`: PATCH /api/tags/{id}\
---- Limits: 3 a second, 60 a minute; scopes: tags:read, tags:write
----@see https://developers.klaviyo.com/en/reference/update_tag
+--- [update_tag](https://developers.klaviyo.com/en/reference/update_tag): PATCH /api/tags/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: tags:read, tags:write
 ---@param id string
 ---@param t klaviyo.update_tag|klaviyo.Body
 ---@param params? klaviyo.Params
@@ -7280,9 +6988,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `clone_template`: POST /api/template-clone\
---- Limits: 75 a second, 750 a minute; scopes: templates:write
----@see https://developers.klaviyo.com/en/reference/clone_template
+--- [clone_template](https://developers.klaviyo.com/en/reference/clone_template): POST /api/template-clone\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: templates:write
 ---@param t klaviyo.clone_template|klaviyo.Body
 ---@param params? klaviyo.clone_template.params
 ---@param options? klaviyo.Settings
@@ -7298,9 +7006,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `render_template`: POST /api/template-render\
---- Limits: 3 a second, 60 a minute; scopes: templates:read
----@see https://developers.klaviyo.com/en/reference/render_template
+--- [render_template](https://developers.klaviyo.com/en/reference/render_template): POST /api/template-render\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: templates:read
 ---@param t klaviyo.render_template|klaviyo.Body
 ---@param params? klaviyo.render_template.params
 ---@param options? klaviyo.Settings
@@ -7316,9 +7024,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_universal_content`: POST /api/template-universal-content\
---- Limits: 75 a second, 750 a minute; scopes: templates:write
----@see https://developers.klaviyo.com/en/reference/create_universal_content
+--- [create_universal_content](https://developers.klaviyo.com/en/reference/create_universal_content): POST /api/template-universal-content\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: templates:write
 ---@param t klaviyo.create_universal_content|klaviyo.Body
 ---@param params? klaviyo.create_universal_content.params
 ---@param options? klaviyo.Settings
@@ -7328,9 +7036,9 @@ function resource:create(t, params, options) end
 
 --- Deletes a resource.
 ---
---- `delete_universal_content`: DELETE /api/template-universal-content/{id}\
---- Limits: 75 a second, 750 a minute; scopes: templates:write
----@see https://developers.klaviyo.com/en/reference/delete_universal_content
+--- [delete_universal_content](https://developers.klaviyo.com/en/reference/delete_universal_content): DELETE /api/template-universal-content/{id}\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: templates:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -7340,39 +7048,35 @@ function resource:delete(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_all_universal_content`: GET /api/template-universal-content\
---- Limits: 75 a second, 750 a minute; scopes: templates:read
----@see https://developers.klaviyo.com/en/reference/get_all_universal_content
+--- [get_all_universal_content](https://developers.klaviyo.com/en/reference/get_all_universal_content): GET /api/template-universal-content\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: templates:read
 ---@param params? klaviyo.get_all_universal_content.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.template_universal_content? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_all_universal_content
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_all_universal_content](https://developers.klaviyo.com/en/reference/get_all_universal_content))
 ---@param params? klaviyo.get_all_universal_content.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.template_universal_content
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_all_universal_content
+--- Iterates over all pages as documents: `for page in …`. ([get_all_universal_content](https://developers.klaviyo.com/en/reference/get_all_universal_content))
 ---@param params? klaviyo.get_all_universal_content.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.template_universal_content.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_all_universal_content
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_all_universal_content](https://developers.klaviyo.com/en/reference/get_all_universal_content))
 ---@param params? klaviyo.get_all_universal_content.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.template_universal_content? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_all_universal_content
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_all_universal_content](https://developers.klaviyo.com/en/reference/get_all_universal_content))
 ---@param params? klaviyo.get_all_universal_content.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.template_universal_content[]? list
@@ -7381,9 +7085,9 @@ function resource:all(params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_universal_content`: GET /api/template-universal-content/{id}\
---- Limits: 75 a second, 750 a minute; scopes: templates:read
----@see https://developers.klaviyo.com/en/reference/get_universal_content
+--- [get_universal_content](https://developers.klaviyo.com/en/reference/get_universal_content): GET /api/template-universal-content/{id}\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: templates:read
 ---@param id string
 ---@param params? klaviyo.get_universal_content.params
 ---@param options? klaviyo.Settings
@@ -7393,9 +7097,9 @@ function resource:get(id, params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_universal_content`: PATCH /api/template-universal-content/{id}\
---- Limits: 75 a second, 750 a minute; scopes: templates:write
----@see https://developers.klaviyo.com/en/reference/update_universal_content
+--- [update_universal_content](https://developers.klaviyo.com/en/reference/update_universal_content): PATCH /api/template-universal-content/{id}\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: templates:write
 ---@param id string
 ---@param t klaviyo.update_universal_content|klaviyo.Body
 ---@param params? klaviyo.update_universal_content.params
@@ -7412,9 +7116,9 @@ local resource = {}
 
 --- Copies a template. Members of its table.
 ---
---- `clone_template`: POST /api/template-clone\
---- Limits: 75 a second, 750 a minute; scopes: templates:write
----@see https://developers.klaviyo.com/en/reference/clone_template
+--- [clone_template](https://developers.klaviyo.com/en/reference/clone_template): POST /api/template-clone\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: templates:write
 ---@param t string|klaviyo.clone_template|klaviyo.Body
 ---@param params? klaviyo.clone_template.params
 ---@param options? klaviyo.Settings
@@ -7424,9 +7128,9 @@ function resource:clone(t, params, options) end
 
 --- Creates a resource.
 ---
---- `create_template`: POST /api/templates\
---- Limits: 75 a second, 750 a minute; scopes: templates:write
----@see https://developers.klaviyo.com/en/reference/create_template
+--- [create_template](https://developers.klaviyo.com/en/reference/create_template): POST /api/templates\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: templates:write
 ---@param t klaviyo.create_template|klaviyo.Body
 ---@param params? klaviyo.create_template.params
 ---@param options? klaviyo.Settings
@@ -7436,9 +7140,9 @@ function resource:create(t, params, options) end
 
 --- Deletes a resource.
 ---
---- `delete_template`: DELETE /api/templates/{id}\
---- Limits: 75 a second, 750 a minute; scopes: templates:write
----@see https://developers.klaviyo.com/en/reference/delete_template
+--- [delete_template](https://developers.klaviyo.com/en/reference/delete_template): DELETE /api/templates/{id}\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: templates:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -7448,9 +7152,9 @@ function resource:delete(id, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_template`: GET /api/templates/{id}\
---- Limits: 75 a second, 750 a minute; scopes: templates:read
----@see https://developers.klaviyo.com/en/reference/get_template
+--- [get_template](https://developers.klaviyo.com/en/reference/get_template): GET /api/templates/{id}\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: templates:read
 ---@param id string
 ---@param params? klaviyo.get_template.params
 ---@param options? klaviyo.Settings
@@ -7460,39 +7164,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_templates`: GET /api/templates\
---- Limits: 75 a second, 750 a minute; scopes: templates:read
----@see https://developers.klaviyo.com/en/reference/get_templates
+--- [get_templates](https://developers.klaviyo.com/en/reference/get_templates): GET /api/templates\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: templates:read
 ---@param params? klaviyo.get_templates.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.template? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_templates
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_templates](https://developers.klaviyo.com/en/reference/get_templates))
 ---@param params? klaviyo.get_templates.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.template
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_templates
+--- Iterates over all pages as documents: `for page in …`. ([get_templates](https://developers.klaviyo.com/en/reference/get_templates))
 ---@param params? klaviyo.get_templates.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.template.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_templates
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_templates](https://developers.klaviyo.com/en/reference/get_templates))
 ---@param params? klaviyo.get_templates.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.template? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_templates
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_templates](https://developers.klaviyo.com/en/reference/get_templates))
 ---@param params? klaviyo.get_templates.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.template[]? list
@@ -7501,9 +7201,9 @@ function resource:all(params, options) end
 
 --- Returns the text of a template, filled in with `context`. Members of its table.
 ---
---- `render_template`: POST /api/template-render\
---- Limits: 3 a second, 60 a minute; scopes: templates:read
----@see https://developers.klaviyo.com/en/reference/render_template
+--- [render_template](https://developers.klaviyo.com/en/reference/render_template): POST /api/template-render\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: templates:read
 ---@param t string|klaviyo.render_template|klaviyo.Body
 ---@param params? klaviyo.render_template.params
 ---@param options? klaviyo.Settings
@@ -7513,9 +7213,9 @@ function resource:render(t, params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_template`: PATCH /api/templates/{id}\
---- Limits: 75 a second, 750 a minute; scopes: templates:write
----@see https://developers.klaviyo.com/en/reference/update_template
+--- [update_template](https://developers.klaviyo.com/en/reference/update_template): PATCH /api/templates/{id}\
+--- Limits: 75 a second, 750 a minute\
+--- Scopes: templates:write
 ---@param id string
 ---@param t klaviyo.update_template|klaviyo.Body
 ---@param params? klaviyo.update_template.params
@@ -7532,9 +7232,9 @@ local resource = {}
 
 --- Returns the resource as a document.
 ---
---- `get_tracking_setting`: GET /api/tracking-settings/{id}\
---- Limits: 10 a second, 150 a minute; scopes: tracking-settings:read
----@see https://developers.klaviyo.com/en/reference/get_tracking_setting
+--- [get_tracking_setting](https://developers.klaviyo.com/en/reference/get_tracking_setting): GET /api/tracking-settings/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: tracking-settings:read
 ---@param id string
 ---@param params? klaviyo.get_tracking_setting.params
 ---@param options? klaviyo.Settings
@@ -7544,39 +7244,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_tracking_settings`: GET /api/tracking-settings\
---- Limits: 10 a second, 150 a minute; scopes: tracking-settings:read
----@see https://developers.klaviyo.com/en/reference/get_tracking_settings
+--- [get_tracking_settings](https://developers.klaviyo.com/en/reference/get_tracking_settings): GET /api/tracking-settings\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: tracking-settings:read
 ---@param params? klaviyo.get_tracking_settings.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.tracking_setting? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_tracking_settings
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_tracking_settings](https://developers.klaviyo.com/en/reference/get_tracking_settings))
 ---@param params? klaviyo.get_tracking_settings.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tracking_setting
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_tracking_settings
+--- Iterates over all pages as documents: `for page in …`. ([get_tracking_settings](https://developers.klaviyo.com/en/reference/get_tracking_settings))
 ---@param params? klaviyo.get_tracking_settings.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tracking_setting.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_tracking_settings
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_tracking_settings](https://developers.klaviyo.com/en/reference/get_tracking_settings))
 ---@param params? klaviyo.get_tracking_settings.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tracking_setting? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_tracking_settings
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_tracking_settings](https://developers.klaviyo.com/en/reference/get_tracking_settings))
 ---@param params? klaviyo.get_tracking_settings.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tracking_setting[]? list
@@ -7585,9 +7281,9 @@ function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_tracking_setting`: PATCH /api/tracking-settings/{id}\
---- Limits: 10 a second, 150 a minute; scopes: tracking-settings:write
----@see https://developers.klaviyo.com/en/reference/update_tracking_setting
+--- [update_tracking_setting](https://developers.klaviyo.com/en/reference/update_tracking_setting): PATCH /api/tracking-settings/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: tracking-settings:write
 ---@param id string
 ---@param t klaviyo.update_tracking_setting|klaviyo.Body
 ---@param params? klaviyo.update_tracking_setting.params
@@ -7604,9 +7300,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_web_feed`: POST /api/web-feeds\
---- Limits: 1 a second, 15 a minute; scopes: web-feeds:write
----@see https://developers.klaviyo.com/en/reference/create_web_feed
+--- [create_web_feed](https://developers.klaviyo.com/en/reference/create_web_feed): POST /api/web-feeds\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: web-feeds:write
 ---@param t klaviyo.create_web_feed|klaviyo.Body
 ---@param params? klaviyo.create_web_feed.params
 ---@param options? klaviyo.Settings
@@ -7616,9 +7312,9 @@ function resource:create(t, params, options) end
 
 --- Deletes a resource.
 ---
---- `delete_web_feed`: DELETE /api/web-feeds/{id}\
---- Limits: 1 a second, 15 a minute; scopes: web-feeds:write
----@see https://developers.klaviyo.com/en/reference/delete_web_feed
+--- [delete_web_feed](https://developers.klaviyo.com/en/reference/delete_web_feed): DELETE /api/web-feeds/{id}\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: web-feeds:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -7628,9 +7324,9 @@ function resource:delete(id, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_web_feed`: GET /api/web-feeds/{id}\
---- Limits: 1 a second, 15 a minute; scopes: web-feeds:read
----@see https://developers.klaviyo.com/en/reference/get_web_feed
+--- [get_web_feed](https://developers.klaviyo.com/en/reference/get_web_feed): GET /api/web-feeds/{id}\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: web-feeds:read
 ---@param id string
 ---@param params? klaviyo.get_web_feed.params
 ---@param options? klaviyo.Settings
@@ -7640,39 +7336,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_web_feeds`: GET /api/web-feeds\
---- Limits: 1 a second, 15 a minute; scopes: web-feeds:read
----@see https://developers.klaviyo.com/en/reference/get_web_feeds
+--- [get_web_feeds](https://developers.klaviyo.com/en/reference/get_web_feeds): GET /api/web-feeds\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: web-feeds:read
 ---@param params? klaviyo.get_web_feeds.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.web_feed? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_web_feeds
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_web_feeds](https://developers.klaviyo.com/en/reference/get_web_feeds))
 ---@param params? klaviyo.get_web_feeds.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.web_feed
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_web_feeds
+--- Iterates over all pages as documents: `for page in …`. ([get_web_feeds](https://developers.klaviyo.com/en/reference/get_web_feeds))
 ---@param params? klaviyo.get_web_feeds.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.web_feed.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_web_feeds
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_web_feeds](https://developers.klaviyo.com/en/reference/get_web_feeds))
 ---@param params? klaviyo.get_web_feeds.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.web_feed? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_web_feeds
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_web_feeds](https://developers.klaviyo.com/en/reference/get_web_feeds))
 ---@param params? klaviyo.get_web_feeds.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.web_feed[]? list
@@ -7681,9 +7373,9 @@ function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_web_feed`: PATCH /api/web-feeds/{id}\
---- Limits: 1 a second, 15 a minute; scopes: web-feeds:write
----@see https://developers.klaviyo.com/en/reference/update_web_feed
+--- [update_web_feed](https://developers.klaviyo.com/en/reference/update_web_feed): PATCH /api/web-feeds/{id}\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: web-feeds:write
 ---@param id string
 ---@param t klaviyo.update_web_feed|klaviyo.Body
 ---@param params? klaviyo.update_web_feed.params
@@ -7700,9 +7392,9 @@ local resource = {}
 
 --- Returns the resource as a document.
 ---
---- `get_webhook_topic`: GET /api/webhook-topics/{id}\
---- Limits: 1 a second, 15 a minute; scopes: webhooks:read
----@see https://developers.klaviyo.com/en/reference/get_webhook_topic
+--- [get_webhook_topic](https://developers.klaviyo.com/en/reference/get_webhook_topic): GET /api/webhook-topics/{id}\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: webhooks:read
 ---@param id string
 ---@param params? klaviyo.get_webhook_topic.params
 ---@param options? klaviyo.Settings
@@ -7712,39 +7404,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_webhook_topics`: GET /api/webhook-topics\
---- Limits: 1 a second, 15 a minute; scopes: webhooks:read
----@see https://developers.klaviyo.com/en/reference/get_webhook_topics
+--- [get_webhook_topics](https://developers.klaviyo.com/en/reference/get_webhook_topics): GET /api/webhook-topics\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: webhooks:read
 ---@param params? klaviyo.get_webhook_topics.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.webhook_topic? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_webhook_topics
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_webhook_topics](https://developers.klaviyo.com/en/reference/get_webhook_topics))
 ---@param params? klaviyo.get_webhook_topics.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.webhook_topic
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_webhook_topics
+--- Iterates over all pages as documents: `for page in …`. ([get_webhook_topics](https://developers.klaviyo.com/en/reference/get_webhook_topics))
 ---@param params? klaviyo.get_webhook_topics.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.webhook_topic.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_webhook_topics
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_webhook_topics](https://developers.klaviyo.com/en/reference/get_webhook_topics))
 ---@param params? klaviyo.get_webhook_topics.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.webhook_topic? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_webhook_topics
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_webhook_topics](https://developers.klaviyo.com/en/reference/get_webhook_topics))
 ---@param params? klaviyo.get_webhook_topics.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.webhook_topic[]? list
@@ -7759,9 +7447,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_webhook`: POST /api/webhooks\
---- Limits: 1 a second, 15 a minute; scopes: webhooks:write
----@see https://developers.klaviyo.com/en/reference/create_webhook
+--- [create_webhook](https://developers.klaviyo.com/en/reference/create_webhook): POST /api/webhooks\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: webhooks:write
 ---@param t klaviyo.create_webhook|klaviyo.Body
 ---@param params? klaviyo.create_webhook.params
 ---@param options? klaviyo.Settings
@@ -7771,9 +7459,9 @@ function resource:create(t, params, options) end
 
 --- Deletes a resource.
 ---
---- `delete_webhook`: DELETE /api/webhooks/{id}\
---- Limits: 1 a second, 15 a minute; scopes: webhooks:write
----@see https://developers.klaviyo.com/en/reference/delete_webhook
+--- [delete_webhook](https://developers.klaviyo.com/en/reference/delete_webhook): DELETE /api/webhooks/{id}\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: webhooks:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -7783,9 +7471,9 @@ function resource:delete(id, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_webhook`: GET /api/webhooks/{id}\
---- Limits: 1 a second, 15 a minute; scopes: webhooks:read
----@see https://developers.klaviyo.com/en/reference/get_webhook
+--- [get_webhook](https://developers.klaviyo.com/en/reference/get_webhook): GET /api/webhooks/{id}\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: webhooks:read
 ---@param id string
 ---@param params? klaviyo.get_webhook.params
 ---@param options? klaviyo.Settings
@@ -7795,39 +7483,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_webhooks`: GET /api/webhooks\
---- Limits: 1 a second, 15 a minute; scopes: webhooks:read
----@see https://developers.klaviyo.com/en/reference/get_webhooks
+--- [get_webhooks](https://developers.klaviyo.com/en/reference/get_webhooks): GET /api/webhooks\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: webhooks:read
 ---@param params? klaviyo.get_webhooks.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.webhook? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_webhooks
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_webhooks](https://developers.klaviyo.com/en/reference/get_webhooks))
 ---@param params? klaviyo.get_webhooks.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.webhook
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_webhooks
+--- Iterates over all pages as documents: `for page in …`. ([get_webhooks](https://developers.klaviyo.com/en/reference/get_webhooks))
 ---@param params? klaviyo.get_webhooks.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.webhook.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_webhooks
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_webhooks](https://developers.klaviyo.com/en/reference/get_webhooks))
 ---@param params? klaviyo.get_webhooks.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.webhook? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_webhooks
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_webhooks](https://developers.klaviyo.com/en/reference/get_webhooks))
 ---@param params? klaviyo.get_webhooks.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.webhook[]? list
@@ -7836,9 +7520,9 @@ function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_webhook`: PATCH /api/webhooks/{id}\
---- Limits: 1 a second, 15 a minute; scopes: webhooks:write
----@see https://developers.klaviyo.com/en/reference/update_webhook
+--- [update_webhook](https://developers.klaviyo.com/en/reference/update_webhook): PATCH /api/webhooks/{id}\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: webhooks:write
 ---@param id string
 ---@param t klaviyo.update_webhook|klaviyo.Body
 ---@param params? klaviyo.update_webhook.params

@@ -18,9 +18,9 @@ local resource = {}
 
 --- Returns the resource as a document.
 ---
---- `get_account`: GET /api/accounts/{id}\
---- Limits: 1 a second, 15 a minute; scopes: accounts:read
----@see https://developers.klaviyo.com/en/reference/get_account
+--- [get_account](https://developers.klaviyo.com/en/reference/get_account): GET /api/accounts/{id}\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: accounts:read
 ---@param id string
 ---@param params? klaviyo.get_account.params
 ---@param options? klaviyo.Settings
@@ -30,39 +30,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_accounts`: GET /api/accounts\
---- Limits: 1 a second, 15 a minute; scopes: accounts:read
----@see https://developers.klaviyo.com/en/reference/get_accounts
+--- [get_accounts](https://developers.klaviyo.com/en/reference/get_accounts): GET /api/accounts\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: accounts:read
 ---@param params? klaviyo.get_accounts.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.account? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_accounts
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_accounts](https://developers.klaviyo.com/en/reference/get_accounts))
 ---@param params? klaviyo.get_accounts.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.account
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_accounts
+--- Iterates over all pages as documents: `for page in …`. ([get_accounts](https://developers.klaviyo.com/en/reference/get_accounts))
 ---@param params? klaviyo.get_accounts.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.account.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_accounts
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_accounts](https://developers.klaviyo.com/en/reference/get_accounts))
 ---@param params? klaviyo.get_accounts.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.account? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_accounts
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_accounts](https://developers.klaviyo.com/en/reference/get_accounts))
 ---@param params? klaviyo.get_accounts.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.account[]? list
@@ -77,9 +73,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_back_in_stock_subscription`: POST /api/back-in-stock-subscriptions\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:write, profiles:write
----@see https://developers.klaviyo.com/en/reference/create_back_in_stock_subscription
+--- [create_back_in_stock_subscription](https://developers.klaviyo.com/en/reference/create_back_in_stock_subscription): POST /api/back-in-stock-subscriptions\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:write, profiles:write
 ---@param t klaviyo.create_back_in_stock_subscription|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -95,9 +91,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_campaign_clone`: POST /api/campaign-clone\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:write
----@see https://developers.klaviyo.com/en/reference/create_campaign_clone
+--- [create_campaign_clone](https://developers.klaviyo.com/en/reference/create_campaign_clone): POST /api/campaign-clone\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:write
 ---@param t klaviyo.create_campaign_clone|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -113,9 +109,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `assign_template_to_campaign_message`: POST /api/campaign-message-assign-template\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:write
----@see https://developers.klaviyo.com/en/reference/assign_template_to_campaign_message
+--- [assign_template_to_campaign_message](https://developers.klaviyo.com/en/reference/assign_template_to_campaign_message): POST /api/campaign-message-assign-template\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:write
 ---@param t klaviyo.assign_template_to_campaign_message|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -131,9 +127,9 @@ local relation = {}
 
 --- Returns the resource as a document.
 ---
---- `get_campaign_for_campaign_message`: GET /api/campaign-messages/{id}/campaign\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:read
----@see https://developers.klaviyo.com/en/reference/get_campaign_for_campaign_message
+--- [get_campaign_for_campaign_message](https://developers.klaviyo.com/en/reference/get_campaign_for_campaign_message): GET /api/campaign-messages/{id}/campaign\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:read
 ---@param params? klaviyo.get_campaign_for_campaign_message.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document.campaign? doc
@@ -142,9 +138,9 @@ function relation:get(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_campaign_id_for_campaign_message`: GET /api/campaign-messages/{id}/relationships/campaign\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:read
----@see https://developers.klaviyo.com/en/reference/get_campaign_id_for_campaign_message
+--- [get_campaign_id_for_campaign_message](https://developers.klaviyo.com/en/reference/get_campaign_id_for_campaign_message): GET /api/campaign-messages/{id}/relationships/campaign\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -158,9 +154,9 @@ local relation = {}
 
 --- Returns the resource as a document.
 ---
---- `get_template_for_campaign_message`: GET /api/campaign-messages/{id}/template\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:read, templates:read
----@see https://developers.klaviyo.com/en/reference/get_template_for_campaign_message
+--- [get_template_for_campaign_message](https://developers.klaviyo.com/en/reference/get_template_for_campaign_message): GET /api/campaign-messages/{id}/template\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:read, templates:read
 ---@param params? klaviyo.get_template_for_campaign_message.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document.template? doc
@@ -169,9 +165,9 @@ function relation:get(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_template_id_for_campaign_message`: GET /api/campaign-messages/{id}/relationships/template\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:read, templates:read
----@see https://developers.klaviyo.com/en/reference/get_template_id_for_campaign_message
+--- [get_template_id_for_campaign_message](https://developers.klaviyo.com/en/reference/get_template_id_for_campaign_message): GET /api/campaign-messages/{id}/relationships/template\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:read, templates:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -189,9 +185,9 @@ local resource = {}
 
 --- Copies a template into the message of a campaign. Members of its table.
 ---
---- `assign_template_to_campaign_message`: POST /api/campaign-message-assign-template\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:write
----@see https://developers.klaviyo.com/en/reference/assign_template_to_campaign_message
+--- [assign_template_to_campaign_message](https://developers.klaviyo.com/en/reference/assign_template_to_campaign_message): POST /api/campaign-message-assign-template\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:write
 ---@param t string|klaviyo.assign_template_to_campaign_message|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -201,9 +197,9 @@ function resource:assign_template(t, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_campaign_message`: GET /api/campaign-messages/{id}\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:read
----@see https://developers.klaviyo.com/en/reference/get_campaign_message
+--- [get_campaign_message](https://developers.klaviyo.com/en/reference/get_campaign_message): GET /api/campaign-messages/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:read
 ---@param id string
 ---@param params? klaviyo.get_campaign_message.params
 ---@param options? klaviyo.Settings
@@ -213,9 +209,9 @@ function resource:get(id, params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_campaign_message`: PATCH /api/campaign-messages/{id}\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:write
----@see https://developers.klaviyo.com/en/reference/update_campaign_message
+--- [update_campaign_message](https://developers.klaviyo.com/en/reference/update_campaign_message): PATCH /api/campaign-messages/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:write
 ---@param id string
 ---@param t klaviyo.update_campaign_message|klaviyo.Body
 ---@param params? klaviyo.Params
@@ -237,9 +233,9 @@ local resource = {}
 
 --- Returns the resource as a document.
 ---
---- `get_campaign_recipient_estimation_job`: GET /api/campaign-recipient-estimation-jobs/{id}\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:read
----@see https://developers.klaviyo.com/en/reference/get_campaign_recipient_estimation_job
+--- [get_campaign_recipient_estimation_job](https://developers.klaviyo.com/en/reference/get_campaign_recipient_estimation_job): GET /api/campaign-recipient-estimation-jobs/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:read
 ---@param id string
 ---@param params? klaviyo.get_campaign_recipient_estimation_job.params
 ---@param options? klaviyo.Settings
@@ -249,9 +245,9 @@ function resource:get(id, params, options) end
 
 --- Creates a resource.
 ---
---- `refresh_campaign_recipient_estimation`: POST /api/campaign-recipient-estimation-jobs\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:write
----@see https://developers.klaviyo.com/en/reference/refresh_campaign_recipient_estimation
+--- [refresh_campaign_recipient_estimation](https://developers.klaviyo.com/en/reference/refresh_campaign_recipient_estimation): POST /api/campaign-recipient-estimation-jobs\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:write
 ---@param t klaviyo.refresh_campaign_recipient_estimation|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -267,9 +263,9 @@ local resource = {}
 
 --- Returns the resource as a document.
 ---
---- `get_campaign_recipient_estimation`: GET /api/campaign-recipient-estimations/{id}\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:read
----@see https://developers.klaviyo.com/en/reference/get_campaign_recipient_estimation
+--- [get_campaign_recipient_estimation](https://developers.klaviyo.com/en/reference/get_campaign_recipient_estimation): GET /api/campaign-recipient-estimations/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:read
 ---@param id string
 ---@param params? klaviyo.get_campaign_recipient_estimation.params
 ---@param options? klaviyo.Settings
@@ -285,9 +281,9 @@ local resource = {}
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `cancel_campaign_send`: PATCH /api/campaign-send-jobs/{id}\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:write
----@see https://developers.klaviyo.com/en/reference/cancel_campaign_send
+--- [cancel_campaign_send](https://developers.klaviyo.com/en/reference/cancel_campaign_send): PATCH /api/campaign-send-jobs/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:write
 ---@param id string
 ---@param t klaviyo.cancel_campaign_send|klaviyo.Body
 ---@param params? klaviyo.Params
@@ -298,9 +294,9 @@ function resource:update(id, t, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_campaign_send_job`: GET /api/campaign-send-jobs/{id}\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:read
----@see https://developers.klaviyo.com/en/reference/get_campaign_send_job
+--- [get_campaign_send_job](https://developers.klaviyo.com/en/reference/get_campaign_send_job): GET /api/campaign-send-jobs/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:read
 ---@param id string
 ---@param params? klaviyo.get_campaign_send_job.params
 ---@param options? klaviyo.Settings
@@ -310,9 +306,9 @@ function resource:get(id, params, options) end
 
 --- Creates a resource.
 ---
---- `send_campaign`: POST /api/campaign-send-jobs\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:write
----@see https://developers.klaviyo.com/en/reference/send_campaign
+--- [send_campaign](https://developers.klaviyo.com/en/reference/send_campaign): POST /api/campaign-send-jobs\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:write
 ---@param t klaviyo.send_campaign|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -328,9 +324,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `query_campaign_values`: POST /api/campaign-values-reports\
---- Limits: 1 a second, 2 a minute, 225 a day; scopes: campaigns:read
----@see https://developers.klaviyo.com/en/reference/query_campaign_values
+--- [query_campaign_values](https://developers.klaviyo.com/en/reference/query_campaign_values): POST /api/campaign-values-reports\
+--- Limits: 1 a second, 2 a minute, 225 a day\
+--- Scopes: campaigns:read
 ---@param t klaviyo.query_campaign_values|klaviyo.Body
 ---@param params? klaviyo.query_campaign_values.params
 ---@param options? klaviyo.Settings
@@ -338,15 +334,13 @@ local resource = {}
 ---@return klaviyo.Error? err
 function resource:create(t, params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/query_campaign_values
+--- Iterates over all resources of all pages: `for resource, page in …`. ([query_campaign_values](https://developers.klaviyo.com/en/reference/query_campaign_values))
 ---@param params klaviyo.query_campaign_values|klaviyo.Body
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.campaign_values_report
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/query_campaign_values
+--- Iterates over all pages as documents: `for page in …`. ([query_campaign_values](https://developers.klaviyo.com/en/reference/query_campaign_values))
 ---@param params klaviyo.query_campaign_values|klaviyo.Body
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.campaign_values_report.pages
@@ -360,9 +354,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_message_ids_for_campaign`: GET /api/campaigns/{id}/relationships/campaign-messages\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:read
----@see https://developers.klaviyo.com/en/reference/get_message_ids_for_campaign
+--- [get_message_ids_for_campaign](https://developers.klaviyo.com/en/reference/get_message_ids_for_campaign): GET /api/campaigns/{id}/relationships/campaign-messages\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -370,39 +364,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_messages_for_campaign`: GET /api/campaigns/{id}/campaign-messages\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:read
----@see https://developers.klaviyo.com/en/reference/get_messages_for_campaign
+--- [get_messages_for_campaign](https://developers.klaviyo.com/en/reference/get_messages_for_campaign): GET /api/campaigns/{id}/campaign-messages\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:read
 ---@param params? klaviyo.get_messages_for_campaign.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.campaign_message? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_messages_for_campaign
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_messages_for_campaign](https://developers.klaviyo.com/en/reference/get_messages_for_campaign))
 ---@param params? klaviyo.get_messages_for_campaign.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.campaign_message
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_messages_for_campaign
+--- Iterates over all pages as documents: `for page in …`. ([get_messages_for_campaign](https://developers.klaviyo.com/en/reference/get_messages_for_campaign))
 ---@param params? klaviyo.get_messages_for_campaign.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.campaign_message.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_messages_for_campaign
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_messages_for_campaign](https://developers.klaviyo.com/en/reference/get_messages_for_campaign))
 ---@param params? klaviyo.get_messages_for_campaign.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.campaign_message? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_messages_for_campaign
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_messages_for_campaign](https://developers.klaviyo.com/en/reference/get_messages_for_campaign))
 ---@param params? klaviyo.get_messages_for_campaign.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.campaign_message[]? list
@@ -417,9 +407,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_tag_ids_for_campaign`: GET /api/campaigns/{id}/relationships/tags\
---- Limits: 3 a second, 60 a minute; scopes: campaigns:read, tags:read
----@see https://developers.klaviyo.com/en/reference/get_tag_ids_for_campaign
+--- [get_tag_ids_for_campaign](https://developers.klaviyo.com/en/reference/get_tag_ids_for_campaign): GET /api/campaigns/{id}/relationships/tags\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: campaigns:read, tags:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -427,39 +417,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_tags_for_campaign`: GET /api/campaigns/{id}/tags\
---- Limits: 3 a second, 60 a minute; scopes: campaigns:read, tags:read
----@see https://developers.klaviyo.com/en/reference/get_tags_for_campaign
+--- [get_tags_for_campaign](https://developers.klaviyo.com/en/reference/get_tags_for_campaign): GET /api/campaigns/{id}/tags\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: campaigns:read, tags:read
 ---@param params? klaviyo.get_tags_for_campaign.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.tag? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_campaign
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_tags_for_campaign](https://developers.klaviyo.com/en/reference/get_tags_for_campaign))
 ---@param params? klaviyo.get_tags_for_campaign.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_campaign
+--- Iterates over all pages as documents: `for page in …`. ([get_tags_for_campaign](https://developers.klaviyo.com/en/reference/get_tags_for_campaign))
 ---@param params? klaviyo.get_tags_for_campaign.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_campaign
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_tags_for_campaign](https://developers.klaviyo.com/en/reference/get_tags_for_campaign))
 ---@param params? klaviyo.get_tags_for_campaign.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_campaign
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_tags_for_campaign](https://developers.klaviyo.com/en/reference/get_tags_for_campaign))
 ---@param params? klaviyo.get_tags_for_campaign.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag[]? list
@@ -478,9 +464,9 @@ local resource = {}
 
 --- Stops sending a campaign. `action` is "cancel", or "revert" to make the campaign a draft again. Members of its table.
 ---
---- `cancel_campaign_send`: PATCH /api/campaign-send-jobs/{id}\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:write
----@see https://developers.klaviyo.com/en/reference/cancel_campaign_send
+--- [cancel_campaign_send](https://developers.klaviyo.com/en/reference/cancel_campaign_send): PATCH /api/campaign-send-jobs/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:write
 ---@param id string
 ---@param t? klaviyo.cancel_campaign_send|klaviyo.Body
 ---@param params? klaviyo.Params
@@ -491,9 +477,9 @@ function resource:cancel_send(id, t, params, options) end
 
 --- Creates a resource.
 ---
---- `create_campaign`: POST /api/campaigns\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:write
----@see https://developers.klaviyo.com/en/reference/create_campaign
+--- [create_campaign](https://developers.klaviyo.com/en/reference/create_campaign): POST /api/campaigns\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:write
 ---@param t klaviyo.create_campaign|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -503,9 +489,9 @@ function resource:create(t, params, options) end
 
 --- Copies a campaign. Members of its table.
 ---
---- `create_campaign_clone`: POST /api/campaign-clone\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:write
----@see https://developers.klaviyo.com/en/reference/create_campaign_clone
+--- [create_campaign_clone](https://developers.klaviyo.com/en/reference/create_campaign_clone): POST /api/campaign-clone\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:write
 ---@param t string|klaviyo.create_campaign_clone|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -515,9 +501,9 @@ function resource:clone(t, params, options) end
 
 --- Deletes a resource.
 ---
---- `delete_campaign`: DELETE /api/campaigns/{id}\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:write
----@see https://developers.klaviyo.com/en/reference/delete_campaign
+--- [delete_campaign](https://developers.klaviyo.com/en/reference/delete_campaign): DELETE /api/campaigns/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -527,9 +513,9 @@ function resource:delete(id, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_campaign`: GET /api/campaigns/{id}\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:read
----@see https://developers.klaviyo.com/en/reference/get_campaign
+--- [get_campaign](https://developers.klaviyo.com/en/reference/get_campaign): GET /api/campaigns/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:read
 ---@param id string
 ---@param params? klaviyo.get_campaign.params
 ---@param options? klaviyo.Settings
@@ -539,39 +525,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_campaigns`: GET /api/campaigns\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:read
----@see https://developers.klaviyo.com/en/reference/get_campaigns
+--- [get_campaigns](https://developers.klaviyo.com/en/reference/get_campaigns): GET /api/campaigns\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:read
 ---@param params klaviyo.get_campaigns.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.campaign? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_campaigns
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_campaigns](https://developers.klaviyo.com/en/reference/get_campaigns))
 ---@param params klaviyo.get_campaigns.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.campaign
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_campaigns
+--- Iterates over all pages as documents: `for page in …`. ([get_campaigns](https://developers.klaviyo.com/en/reference/get_campaigns))
 ---@param params klaviyo.get_campaigns.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.campaign.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_campaigns
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_campaigns](https://developers.klaviyo.com/en/reference/get_campaigns))
 ---@param params klaviyo.get_campaigns.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.campaign? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_campaigns
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_campaigns](https://developers.klaviyo.com/en/reference/get_campaigns))
 ---@param params klaviyo.get_campaigns.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.campaign[]? list
@@ -580,9 +562,9 @@ function resource:all(params, options) end
 
 --- Returns a report on campaigns: totals for a period. Members of its table.
 ---
---- `query_campaign_values`: POST /api/campaign-values-reports\
---- Limits: 1 a second, 2 a minute, 225 a day; scopes: campaigns:read
----@see https://developers.klaviyo.com/en/reference/query_campaign_values
+--- [query_campaign_values](https://developers.klaviyo.com/en/reference/query_campaign_values): POST /api/campaign-values-reports\
+--- Limits: 1 a second, 2 a minute, 225 a day\
+--- Scopes: campaigns:read
 ---@param t klaviyo.query_campaign_values|klaviyo.Body
 ---@param params? klaviyo.query_campaign_values.params
 ---@param options? klaviyo.Settings
@@ -592,9 +574,9 @@ function resource:query_values(t, params, options) end
 
 --- Starts to count the recipients of a campaign. `client.campaign_recipient_estimation_jobs:get(id)` returns the state of the count, `client.campaign_recipient_estimations:get(id)` the number. Members of its table.
 ---
---- `refresh_campaign_recipient_estimation`: POST /api/campaign-recipient-estimation-jobs\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:write
----@see https://developers.klaviyo.com/en/reference/refresh_campaign_recipient_estimation
+--- [refresh_campaign_recipient_estimation](https://developers.klaviyo.com/en/reference/refresh_campaign_recipient_estimation): POST /api/campaign-recipient-estimation-jobs\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:write
 ---@param t string|klaviyo.refresh_campaign_recipient_estimation|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -604,9 +586,9 @@ function resource:estimate_recipients(t, params, options) end
 
 --- Sends a campaign. `client.campaign_send_jobs:get(id)` returns its progress. Members of its table.
 ---
---- `send_campaign`: POST /api/campaign-send-jobs\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:write
----@see https://developers.klaviyo.com/en/reference/send_campaign
+--- [send_campaign](https://developers.klaviyo.com/en/reference/send_campaign): POST /api/campaign-send-jobs\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:write
 ---@param t string|klaviyo.send_campaign|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -616,9 +598,9 @@ function resource:send(t, params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_campaign`: PATCH /api/campaigns/{id}\
---- Limits: 10 a second, 150 a minute; scopes: campaigns:write
----@see https://developers.klaviyo.com/en/reference/update_campaign
+--- [update_campaign](https://developers.klaviyo.com/en/reference/update_campaign): PATCH /api/campaigns/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: campaigns:write
 ---@param id string
 ---@param t klaviyo.update_campaign|klaviyo.Body
 ---@param params? klaviyo.Params
@@ -640,9 +622,9 @@ local relation = {}
 
 --- Adds related resources.
 ---
---- `add_items_to_catalog_category`: POST /api/catalog-categories/{id}/relationships/items\
---- Limits: 75 a second, 700 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/add_items_to_catalog_category
+--- [add_items_to_catalog_category](https://developers.klaviyo.com/en/reference/add_items_to_catalog_category): POST /api/catalog-categories/{id}/relationships/items\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: catalogs:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -651,9 +633,9 @@ function relation:add(ids, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_item_ids_for_catalog_category`: GET /api/catalog-categories/{id}/relationships/items\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_item_ids_for_catalog_category
+--- [get_item_ids_for_catalog_category](https://developers.klaviyo.com/en/reference/get_item_ids_for_catalog_category): GET /api/catalog-categories/{id}/relationships/items\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_item_ids_for_catalog_category.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -661,39 +643,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_items_for_catalog_category`: GET /api/catalog-categories/{id}/items\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_items_for_catalog_category
+--- [get_items_for_catalog_category](https://developers.klaviyo.com/en/reference/get_items_for_catalog_category): GET /api/catalog-categories/{id}/items\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_items_for_catalog_category.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.catalog_item? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_items_for_catalog_category
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_items_for_catalog_category](https://developers.klaviyo.com/en/reference/get_items_for_catalog_category))
 ---@param params? klaviyo.get_items_for_catalog_category.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_items_for_catalog_category
+--- Iterates over all pages as documents: `for page in …`. ([get_items_for_catalog_category](https://developers.klaviyo.com/en/reference/get_items_for_catalog_category))
 ---@param params? klaviyo.get_items_for_catalog_category.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_items_for_catalog_category
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_items_for_catalog_category](https://developers.klaviyo.com/en/reference/get_items_for_catalog_category))
 ---@param params? klaviyo.get_items_for_catalog_category.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_item? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_items_for_catalog_category
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_items_for_catalog_category](https://developers.klaviyo.com/en/reference/get_items_for_catalog_category))
 ---@param params? klaviyo.get_items_for_catalog_category.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_item[]? list
@@ -702,9 +680,9 @@ function relation:all(params, options) end
 
 --- Removes related resources.
 ---
---- `remove_items_from_catalog_category`: DELETE /api/catalog-categories/{id}/relationships/items\
---- Limits: 75 a second, 700 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/remove_items_from_catalog_category
+--- [remove_items_from_catalog_category](https://developers.klaviyo.com/en/reference/remove_items_from_catalog_category): DELETE /api/catalog-categories/{id}/relationships/items\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: catalogs:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -713,9 +691,9 @@ function relation:remove(ids, options) end
 
 --- Replaces the related resources by these.
 ---
---- `update_items_for_catalog_category`: PATCH /api/catalog-categories/{id}/relationships/items\
---- Limits: 75 a second, 700 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/update_items_for_catalog_category
+--- [update_items_for_catalog_category](https://developers.klaviyo.com/en/reference/update_items_for_catalog_category): PATCH /api/catalog-categories/{id}/relationships/items\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: catalogs:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -733,9 +711,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_catalog_category`: POST /api/catalog-categories\
---- Limits: 75 a second, 700 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/create_catalog_category
+--- [create_catalog_category](https://developers.klaviyo.com/en/reference/create_catalog_category): POST /api/catalog-categories\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: catalogs:write
 ---@param t klaviyo.create_catalog_category|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -745,9 +723,9 @@ function resource:create(t, params, options) end
 
 --- Deletes a resource.
 ---
---- `delete_catalog_category`: DELETE /api/catalog-categories/{id}\
---- Limits: 75 a second, 700 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/delete_catalog_category
+--- [delete_catalog_category](https://developers.klaviyo.com/en/reference/delete_catalog_category): DELETE /api/catalog-categories/{id}\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: catalogs:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -757,39 +735,35 @@ function resource:delete(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_catalog_categories`: GET /api/catalog-categories\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_catalog_categories
+--- [get_catalog_categories](https://developers.klaviyo.com/en/reference/get_catalog_categories): GET /api/catalog-categories\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_catalog_categories.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.catalog_category? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_catalog_categories
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_catalog_categories](https://developers.klaviyo.com/en/reference/get_catalog_categories))
 ---@param params? klaviyo.get_catalog_categories.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_catalog_categories
+--- Iterates over all pages as documents: `for page in …`. ([get_catalog_categories](https://developers.klaviyo.com/en/reference/get_catalog_categories))
 ---@param params? klaviyo.get_catalog_categories.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_catalog_categories
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_catalog_categories](https://developers.klaviyo.com/en/reference/get_catalog_categories))
 ---@param params? klaviyo.get_catalog_categories.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_category? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_catalog_categories
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_catalog_categories](https://developers.klaviyo.com/en/reference/get_catalog_categories))
 ---@param params? klaviyo.get_catalog_categories.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_category[]? list
@@ -798,9 +772,9 @@ function resource:all(params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_catalog_category`: GET /api/catalog-categories/{id}\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_catalog_category
+--- [get_catalog_category](https://developers.klaviyo.com/en/reference/get_catalog_category): GET /api/catalog-categories/{id}\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param id string
 ---@param params? klaviyo.get_catalog_category.params
 ---@param options? klaviyo.Settings
@@ -810,9 +784,9 @@ function resource:get(id, params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_catalog_category`: PATCH /api/catalog-categories/{id}\
---- Limits: 75 a second, 700 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/update_catalog_category
+--- [update_catalog_category](https://developers.klaviyo.com/en/reference/update_catalog_category): PATCH /api/catalog-categories/{id}\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: catalogs:write
 ---@param id string
 ---@param t klaviyo.update_catalog_category|klaviyo.Body
 ---@param params? klaviyo.Params
@@ -828,9 +802,9 @@ function resource:at(id) end
 
 --- Imports a source of any length, and returns the outcome of each record.
 ---
---- `bulk_create_catalog_categories`: POST /api/catalog-category-bulk-create-jobs\
---- Limits: 75 a second, 700 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_create_catalog_categories
+--- [bulk_create_catalog_categories](https://developers.klaviyo.com/en/reference/bulk_create_catalog_categories): POST /api/catalog-category-bulk-create-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: catalogs:write
 ---@param source klaviyo.schema.CatalogCategoryCreateQueryResourceObject[]|fun(): klaviyo.schema.CatalogCategoryCreateQueryResourceObject?
 ---@param options? klaviyo.BulkOptions
 ---@return klaviyo.BulkResult? result
@@ -839,9 +813,9 @@ function resource:bulk_create(source, options) end
 
 --- Imports a source of any length, and returns the outcome of each record.
 ---
---- `bulk_delete_catalog_categories`: POST /api/catalog-category-bulk-delete-jobs\
---- Limits: 75 a second, 700 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_delete_catalog_categories
+--- [bulk_delete_catalog_categories](https://developers.klaviyo.com/en/reference/bulk_delete_catalog_categories): POST /api/catalog-category-bulk-delete-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: catalogs:write
 ---@param source (string|klaviyo.schema.CatalogCategoryDeleteQueryResourceObject)[]|fun(): (string|klaviyo.schema.CatalogCategoryDeleteQueryResourceObject)?
 ---@param options? klaviyo.BulkOptions
 ---@return klaviyo.BulkResult? result
@@ -850,9 +824,9 @@ function resource:bulk_delete(source, options) end
 
 --- Imports a source of any length, and returns the outcome of each record.
 ---
---- `bulk_update_catalog_categories`: POST /api/catalog-category-bulk-update-jobs\
---- Limits: 75 a second, 700 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_update_catalog_categories
+--- [bulk_update_catalog_categories](https://developers.klaviyo.com/en/reference/bulk_update_catalog_categories): POST /api/catalog-category-bulk-update-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: catalogs:write
 ---@param source (string|klaviyo.schema.CatalogCategoryUpdateQueryResourceObject)[]|fun(): (string|klaviyo.schema.CatalogCategoryUpdateQueryResourceObject)?
 ---@param options? klaviyo.BulkOptions
 ---@return klaviyo.BulkResult? result
@@ -867,9 +841,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_create_catalog_categories`: POST /api/catalog-category-bulk-create-jobs\
---- Limits: 75 a second, 700 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_create_catalog_categories
+--- [bulk_create_catalog_categories](https://developers.klaviyo.com/en/reference/bulk_create_catalog_categories): POST /api/catalog-category-bulk-create-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: catalogs:write
 ---@param t klaviyo.bulk_create_catalog_categories|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -879,9 +853,9 @@ function resource:create(t, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_create_categories_job`: GET /api/catalog-category-bulk-create-jobs/{job_id}\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_create_categories_job
+--- [get_create_categories_job](https://developers.klaviyo.com/en/reference/get_create_categories_job): GET /api/catalog-category-bulk-create-jobs/{job_id}\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param id string
 ---@param params? klaviyo.get_create_categories_job.params
 ---@param options? klaviyo.Settings
@@ -891,39 +865,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_create_categories_jobs`: GET /api/catalog-category-bulk-create-jobs\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_create_categories_jobs
+--- [get_create_categories_jobs](https://developers.klaviyo.com/en/reference/get_create_categories_jobs): GET /api/catalog-category-bulk-create-jobs\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_create_categories_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.catalog_category_bulk_create_job? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_create_categories_jobs
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_create_categories_jobs](https://developers.klaviyo.com/en/reference/get_create_categories_jobs))
 ---@param params? klaviyo.get_create_categories_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category_bulk_create_job
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_create_categories_jobs
+--- Iterates over all pages as documents: `for page in …`. ([get_create_categories_jobs](https://developers.klaviyo.com/en/reference/get_create_categories_jobs))
 ---@param params? klaviyo.get_create_categories_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category_bulk_create_job.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_create_categories_jobs
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_create_categories_jobs](https://developers.klaviyo.com/en/reference/get_create_categories_jobs))
 ---@param params? klaviyo.get_create_categories_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_category_bulk_create_job? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_create_categories_jobs
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_create_categories_jobs](https://developers.klaviyo.com/en/reference/get_create_categories_jobs))
 ---@param params? klaviyo.get_create_categories_jobs.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_category_bulk_create_job[]? list
@@ -938,9 +908,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_delete_catalog_categories`: POST /api/catalog-category-bulk-delete-jobs\
---- Limits: 75 a second, 700 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_delete_catalog_categories
+--- [bulk_delete_catalog_categories](https://developers.klaviyo.com/en/reference/bulk_delete_catalog_categories): POST /api/catalog-category-bulk-delete-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: catalogs:write
 ---@param t klaviyo.bulk_delete_catalog_categories|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -950,9 +920,9 @@ function resource:create(t, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_delete_categories_job`: GET /api/catalog-category-bulk-delete-jobs/{job_id}\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_delete_categories_job
+--- [get_delete_categories_job](https://developers.klaviyo.com/en/reference/get_delete_categories_job): GET /api/catalog-category-bulk-delete-jobs/{job_id}\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param id string
 ---@param params? klaviyo.get_delete_categories_job.params
 ---@param options? klaviyo.Settings
@@ -962,39 +932,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_delete_categories_jobs`: GET /api/catalog-category-bulk-delete-jobs\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_delete_categories_jobs
+--- [get_delete_categories_jobs](https://developers.klaviyo.com/en/reference/get_delete_categories_jobs): GET /api/catalog-category-bulk-delete-jobs\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_delete_categories_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.catalog_category_bulk_delete_job? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_delete_categories_jobs
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_delete_categories_jobs](https://developers.klaviyo.com/en/reference/get_delete_categories_jobs))
 ---@param params? klaviyo.get_delete_categories_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category_bulk_delete_job
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_delete_categories_jobs
+--- Iterates over all pages as documents: `for page in …`. ([get_delete_categories_jobs](https://developers.klaviyo.com/en/reference/get_delete_categories_jobs))
 ---@param params? klaviyo.get_delete_categories_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category_bulk_delete_job.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_delete_categories_jobs
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_delete_categories_jobs](https://developers.klaviyo.com/en/reference/get_delete_categories_jobs))
 ---@param params? klaviyo.get_delete_categories_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_category_bulk_delete_job? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_delete_categories_jobs
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_delete_categories_jobs](https://developers.klaviyo.com/en/reference/get_delete_categories_jobs))
 ---@param params? klaviyo.get_delete_categories_jobs.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_category_bulk_delete_job[]? list
@@ -1009,9 +975,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_update_catalog_categories`: POST /api/catalog-category-bulk-update-jobs\
---- Limits: 75 a second, 700 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_update_catalog_categories
+--- [bulk_update_catalog_categories](https://developers.klaviyo.com/en/reference/bulk_update_catalog_categories): POST /api/catalog-category-bulk-update-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: catalogs:write
 ---@param t klaviyo.bulk_update_catalog_categories|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -1021,9 +987,9 @@ function resource:create(t, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_update_categories_job`: GET /api/catalog-category-bulk-update-jobs/{job_id}\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_update_categories_job
+--- [get_update_categories_job](https://developers.klaviyo.com/en/reference/get_update_categories_job): GET /api/catalog-category-bulk-update-jobs/{job_id}\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param id string
 ---@param params? klaviyo.get_update_categories_job.params
 ---@param options? klaviyo.Settings
@@ -1033,39 +999,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_update_categories_jobs`: GET /api/catalog-category-bulk-update-jobs\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_update_categories_jobs
+--- [get_update_categories_jobs](https://developers.klaviyo.com/en/reference/get_update_categories_jobs): GET /api/catalog-category-bulk-update-jobs\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_update_categories_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.catalog_category_bulk_update_job? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_update_categories_jobs
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_update_categories_jobs](https://developers.klaviyo.com/en/reference/get_update_categories_jobs))
 ---@param params? klaviyo.get_update_categories_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category_bulk_update_job
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_update_categories_jobs
+--- Iterates over all pages as documents: `for page in …`. ([get_update_categories_jobs](https://developers.klaviyo.com/en/reference/get_update_categories_jobs))
 ---@param params? klaviyo.get_update_categories_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category_bulk_update_job.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_update_categories_jobs
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_update_categories_jobs](https://developers.klaviyo.com/en/reference/get_update_categories_jobs))
 ---@param params? klaviyo.get_update_categories_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_category_bulk_update_job? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_update_categories_jobs
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_update_categories_jobs](https://developers.klaviyo.com/en/reference/get_update_categories_jobs))
 ---@param params? klaviyo.get_update_categories_jobs.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_category_bulk_update_job[]? list
@@ -1080,9 +1042,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_create_catalog_items`: POST /api/catalog-item-bulk-create-jobs\
---- Limits: 75 a second, 700 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_create_catalog_items
+--- [bulk_create_catalog_items](https://developers.klaviyo.com/en/reference/bulk_create_catalog_items): POST /api/catalog-item-bulk-create-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: catalogs:write
 ---@param t klaviyo.bulk_create_catalog_items|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -1092,9 +1054,9 @@ function resource:create(t, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_bulk_create_catalog_items_job`: GET /api/catalog-item-bulk-create-jobs/{job_id}\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_catalog_items_job
+--- [get_bulk_create_catalog_items_job](https://developers.klaviyo.com/en/reference/get_bulk_create_catalog_items_job): GET /api/catalog-item-bulk-create-jobs/{job_id}\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param id string
 ---@param params? klaviyo.get_bulk_create_catalog_items_job.params
 ---@param options? klaviyo.Settings
@@ -1104,39 +1066,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_bulk_create_catalog_items_jobs`: GET /api/catalog-item-bulk-create-jobs\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_catalog_items_jobs
+--- [get_bulk_create_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_catalog_items_jobs): GET /api/catalog-item-bulk-create-jobs\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_bulk_create_catalog_items_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.catalog_item_bulk_create_job? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_catalog_items_jobs
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_bulk_create_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_catalog_items_jobs))
 ---@param params? klaviyo.get_bulk_create_catalog_items_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item_bulk_create_job
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_catalog_items_jobs
+--- Iterates over all pages as documents: `for page in …`. ([get_bulk_create_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_catalog_items_jobs))
 ---@param params? klaviyo.get_bulk_create_catalog_items_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item_bulk_create_job.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_catalog_items_jobs
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_create_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_catalog_items_jobs))
 ---@param params? klaviyo.get_bulk_create_catalog_items_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_item_bulk_create_job? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_catalog_items_jobs
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_bulk_create_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_catalog_items_jobs))
 ---@param params? klaviyo.get_bulk_create_catalog_items_jobs.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_item_bulk_create_job[]? list
@@ -1151,9 +1109,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_delete_catalog_items`: POST /api/catalog-item-bulk-delete-jobs\
---- Limits: 75 a second, 700 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_delete_catalog_items
+--- [bulk_delete_catalog_items](https://developers.klaviyo.com/en/reference/bulk_delete_catalog_items): POST /api/catalog-item-bulk-delete-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: catalogs:write
 ---@param t klaviyo.bulk_delete_catalog_items|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -1163,9 +1121,9 @@ function resource:create(t, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_bulk_delete_catalog_items_job`: GET /api/catalog-item-bulk-delete-jobs/{job_id}\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_delete_catalog_items_job
+--- [get_bulk_delete_catalog_items_job](https://developers.klaviyo.com/en/reference/get_bulk_delete_catalog_items_job): GET /api/catalog-item-bulk-delete-jobs/{job_id}\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param id string
 ---@param params? klaviyo.get_bulk_delete_catalog_items_job.params
 ---@param options? klaviyo.Settings
@@ -1175,39 +1133,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_bulk_delete_catalog_items_jobs`: GET /api/catalog-item-bulk-delete-jobs\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_delete_catalog_items_jobs
+--- [get_bulk_delete_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_delete_catalog_items_jobs): GET /api/catalog-item-bulk-delete-jobs\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_bulk_delete_catalog_items_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.catalog_item_bulk_delete_job? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_delete_catalog_items_jobs
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_bulk_delete_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_delete_catalog_items_jobs))
 ---@param params? klaviyo.get_bulk_delete_catalog_items_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item_bulk_delete_job
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_delete_catalog_items_jobs
+--- Iterates over all pages as documents: `for page in …`. ([get_bulk_delete_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_delete_catalog_items_jobs))
 ---@param params? klaviyo.get_bulk_delete_catalog_items_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item_bulk_delete_job.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_delete_catalog_items_jobs
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_delete_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_delete_catalog_items_jobs))
 ---@param params? klaviyo.get_bulk_delete_catalog_items_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_item_bulk_delete_job? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_delete_catalog_items_jobs
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_bulk_delete_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_delete_catalog_items_jobs))
 ---@param params? klaviyo.get_bulk_delete_catalog_items_jobs.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_item_bulk_delete_job[]? list
@@ -1222,9 +1176,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_update_catalog_items`: POST /api/catalog-item-bulk-update-jobs\
---- Limits: 75 a second, 700 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_update_catalog_items
+--- [bulk_update_catalog_items](https://developers.klaviyo.com/en/reference/bulk_update_catalog_items): POST /api/catalog-item-bulk-update-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: catalogs:write
 ---@param t klaviyo.bulk_update_catalog_items|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -1234,9 +1188,9 @@ function resource:create(t, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_bulk_update_catalog_items_job`: GET /api/catalog-item-bulk-update-jobs/{job_id}\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_update_catalog_items_job
+--- [get_bulk_update_catalog_items_job](https://developers.klaviyo.com/en/reference/get_bulk_update_catalog_items_job): GET /api/catalog-item-bulk-update-jobs/{job_id}\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param id string
 ---@param params? klaviyo.get_bulk_update_catalog_items_job.params
 ---@param options? klaviyo.Settings
@@ -1246,39 +1200,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_bulk_update_catalog_items_jobs`: GET /api/catalog-item-bulk-update-jobs\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_update_catalog_items_jobs
+--- [get_bulk_update_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_update_catalog_items_jobs): GET /api/catalog-item-bulk-update-jobs\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_bulk_update_catalog_items_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.catalog_item_bulk_update_job? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_update_catalog_items_jobs
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_bulk_update_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_update_catalog_items_jobs))
 ---@param params? klaviyo.get_bulk_update_catalog_items_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item_bulk_update_job
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_update_catalog_items_jobs
+--- Iterates over all pages as documents: `for page in …`. ([get_bulk_update_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_update_catalog_items_jobs))
 ---@param params? klaviyo.get_bulk_update_catalog_items_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item_bulk_update_job.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_update_catalog_items_jobs
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_update_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_update_catalog_items_jobs))
 ---@param params? klaviyo.get_bulk_update_catalog_items_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_item_bulk_update_job? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_update_catalog_items_jobs
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_bulk_update_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_update_catalog_items_jobs))
 ---@param params? klaviyo.get_bulk_update_catalog_items_jobs.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_item_bulk_update_job[]? list
@@ -1293,9 +1243,9 @@ local relation = {}
 
 --- Adds related resources.
 ---
---- `add_categories_to_catalog_item`: POST /api/catalog-items/{id}/relationships/categories\
---- Limits: 75 a second, 700 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/add_categories_to_catalog_item
+--- [add_categories_to_catalog_item](https://developers.klaviyo.com/en/reference/add_categories_to_catalog_item): POST /api/catalog-items/{id}/relationships/categories\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: catalogs:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -1304,39 +1254,35 @@ function relation:add(ids, options) end
 
 --- Returns one page as a document.
 ---
---- `get_categories_for_catalog_item`: GET /api/catalog-items/{id}/categories\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_categories_for_catalog_item
+--- [get_categories_for_catalog_item](https://developers.klaviyo.com/en/reference/get_categories_for_catalog_item): GET /api/catalog-items/{id}/categories\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_categories_for_catalog_item.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.catalog_category? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_categories_for_catalog_item
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_categories_for_catalog_item](https://developers.klaviyo.com/en/reference/get_categories_for_catalog_item))
 ---@param params? klaviyo.get_categories_for_catalog_item.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_categories_for_catalog_item
+--- Iterates over all pages as documents: `for page in …`. ([get_categories_for_catalog_item](https://developers.klaviyo.com/en/reference/get_categories_for_catalog_item))
 ---@param params? klaviyo.get_categories_for_catalog_item.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_categories_for_catalog_item
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_categories_for_catalog_item](https://developers.klaviyo.com/en/reference/get_categories_for_catalog_item))
 ---@param params? klaviyo.get_categories_for_catalog_item.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_category? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_categories_for_catalog_item
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_categories_for_catalog_item](https://developers.klaviyo.com/en/reference/get_categories_for_catalog_item))
 ---@param params? klaviyo.get_categories_for_catalog_item.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_category[]? list
@@ -1345,9 +1291,9 @@ function relation:all(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_category_ids_for_catalog_item`: GET /api/catalog-items/{id}/relationships/categories\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_category_ids_for_catalog_item
+--- [get_category_ids_for_catalog_item](https://developers.klaviyo.com/en/reference/get_category_ids_for_catalog_item): GET /api/catalog-items/{id}/relationships/categories\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_category_ids_for_catalog_item.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -1355,9 +1301,9 @@ function relation:ids(params, options) end
 
 --- Removes related resources.
 ---
---- `remove_categories_from_catalog_item`: DELETE /api/catalog-items/{id}/relationships/categories\
---- Limits: 75 a second, 700 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/remove_categories_from_catalog_item
+--- [remove_categories_from_catalog_item](https://developers.klaviyo.com/en/reference/remove_categories_from_catalog_item): DELETE /api/catalog-items/{id}/relationships/categories\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: catalogs:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -1366,9 +1312,9 @@ function relation:remove(ids, options) end
 
 --- Replaces the related resources by these.
 ---
---- `update_categories_for_catalog_item`: PATCH /api/catalog-items/{id}/relationships/categories\
---- Limits: 75 a second, 700 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/update_categories_for_catalog_item
+--- [update_categories_for_catalog_item](https://developers.klaviyo.com/en/reference/update_categories_for_catalog_item): PATCH /api/catalog-items/{id}/relationships/categories\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: catalogs:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -1383,9 +1329,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_variant_ids_for_catalog_item`: GET /api/catalog-items/{id}/relationships/variants\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_variant_ids_for_catalog_item
+--- [get_variant_ids_for_catalog_item](https://developers.klaviyo.com/en/reference/get_variant_ids_for_catalog_item): GET /api/catalog-items/{id}/relationships/variants\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_variant_ids_for_catalog_item.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -1393,39 +1339,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_variants_for_catalog_item`: GET /api/catalog-items/{id}/variants\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_variants_for_catalog_item
+--- [get_variants_for_catalog_item](https://developers.klaviyo.com/en/reference/get_variants_for_catalog_item): GET /api/catalog-items/{id}/variants\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_variants_for_catalog_item.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.catalog_variant? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_variants_for_catalog_item
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_variants_for_catalog_item](https://developers.klaviyo.com/en/reference/get_variants_for_catalog_item))
 ---@param params? klaviyo.get_variants_for_catalog_item.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_variants_for_catalog_item
+--- Iterates over all pages as documents: `for page in …`. ([get_variants_for_catalog_item](https://developers.klaviyo.com/en/reference/get_variants_for_catalog_item))
 ---@param params? klaviyo.get_variants_for_catalog_item.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_variants_for_catalog_item
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_variants_for_catalog_item](https://developers.klaviyo.com/en/reference/get_variants_for_catalog_item))
 ---@param params? klaviyo.get_variants_for_catalog_item.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_variant? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_variants_for_catalog_item
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_variants_for_catalog_item](https://developers.klaviyo.com/en/reference/get_variants_for_catalog_item))
 ---@param params? klaviyo.get_variants_for_catalog_item.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_variant[]? list
@@ -1444,9 +1386,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_catalog_item`: POST /api/catalog-items\
---- Limits: 75 a second, 700 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/create_catalog_item
+--- [create_catalog_item](https://developers.klaviyo.com/en/reference/create_catalog_item): POST /api/catalog-items\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: catalogs:write
 ---@param t klaviyo.create_catalog_item|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -1456,9 +1398,9 @@ function resource:create(t, params, options) end
 
 --- Deletes a resource.
 ---
---- `delete_catalog_item`: DELETE /api/catalog-items/{id}\
---- Limits: 75 a second, 700 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/delete_catalog_item
+--- [delete_catalog_item](https://developers.klaviyo.com/en/reference/delete_catalog_item): DELETE /api/catalog-items/{id}\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: catalogs:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -1468,9 +1410,9 @@ function resource:delete(id, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_catalog_item`: GET /api/catalog-items/{id}\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_catalog_item
+--- [get_catalog_item](https://developers.klaviyo.com/en/reference/get_catalog_item): GET /api/catalog-items/{id}\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param id string
 ---@param params? klaviyo.get_catalog_item.params
 ---@param options? klaviyo.Settings
@@ -1480,39 +1422,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_catalog_items`: GET /api/catalog-items\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_catalog_items
+--- [get_catalog_items](https://developers.klaviyo.com/en/reference/get_catalog_items): GET /api/catalog-items\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_catalog_items.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.catalog_item? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_catalog_items
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_catalog_items](https://developers.klaviyo.com/en/reference/get_catalog_items))
 ---@param params? klaviyo.get_catalog_items.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_catalog_items
+--- Iterates over all pages as documents: `for page in …`. ([get_catalog_items](https://developers.klaviyo.com/en/reference/get_catalog_items))
 ---@param params? klaviyo.get_catalog_items.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_catalog_items
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_catalog_items](https://developers.klaviyo.com/en/reference/get_catalog_items))
 ---@param params? klaviyo.get_catalog_items.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_item? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_catalog_items
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_catalog_items](https://developers.klaviyo.com/en/reference/get_catalog_items))
 ---@param params? klaviyo.get_catalog_items.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_item[]? list
@@ -1521,9 +1459,9 @@ function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_catalog_item`: PATCH /api/catalog-items/{id}\
---- Limits: 75 a second, 700 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/update_catalog_item
+--- [update_catalog_item](https://developers.klaviyo.com/en/reference/update_catalog_item): PATCH /api/catalog-items/{id}\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: catalogs:write
 ---@param id string
 ---@param t klaviyo.update_catalog_item|klaviyo.Body
 ---@param params? klaviyo.Params
@@ -1539,9 +1477,9 @@ function resource:at(id) end
 
 --- Imports a source of any length, and returns the outcome of each record.
 ---
---- `bulk_create_catalog_items`: POST /api/catalog-item-bulk-create-jobs\
---- Limits: 75 a second, 700 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_create_catalog_items
+--- [bulk_create_catalog_items](https://developers.klaviyo.com/en/reference/bulk_create_catalog_items): POST /api/catalog-item-bulk-create-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: catalogs:write
 ---@param source klaviyo.schema.CatalogItemCreateQueryResourceObject[]|fun(): klaviyo.schema.CatalogItemCreateQueryResourceObject?
 ---@param options? klaviyo.BulkOptions
 ---@return klaviyo.BulkResult? result
@@ -1550,9 +1488,9 @@ function resource:bulk_create(source, options) end
 
 --- Imports a source of any length, and returns the outcome of each record.
 ---
---- `bulk_delete_catalog_items`: POST /api/catalog-item-bulk-delete-jobs\
---- Limits: 75 a second, 700 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_delete_catalog_items
+--- [bulk_delete_catalog_items](https://developers.klaviyo.com/en/reference/bulk_delete_catalog_items): POST /api/catalog-item-bulk-delete-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: catalogs:write
 ---@param source (string|klaviyo.schema.CatalogItemDeleteQueryResourceObject)[]|fun(): (string|klaviyo.schema.CatalogItemDeleteQueryResourceObject)?
 ---@param options? klaviyo.BulkOptions
 ---@return klaviyo.BulkResult? result
@@ -1561,9 +1499,9 @@ function resource:bulk_delete(source, options) end
 
 --- Imports a source of any length, and returns the outcome of each record.
 ---
---- `bulk_update_catalog_items`: POST /api/catalog-item-bulk-update-jobs\
---- Limits: 75 a second, 700 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_update_catalog_items
+--- [bulk_update_catalog_items](https://developers.klaviyo.com/en/reference/bulk_update_catalog_items): POST /api/catalog-item-bulk-update-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: catalogs:write
 ---@param source (string|klaviyo.schema.CatalogItemUpdateQueryResourceObject)[]|fun(): (string|klaviyo.schema.CatalogItemUpdateQueryResourceObject)?
 ---@param options? klaviyo.BulkOptions
 ---@return klaviyo.BulkResult? result
@@ -1578,9 +1516,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_create_catalog_variants`: POST /api/catalog-variant-bulk-create-jobs\
---- Limits: 75 a second, 700 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_create_catalog_variants
+--- [bulk_create_catalog_variants](https://developers.klaviyo.com/en/reference/bulk_create_catalog_variants): POST /api/catalog-variant-bulk-create-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: catalogs:write
 ---@param t klaviyo.bulk_create_catalog_variants|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -1590,9 +1528,9 @@ function resource:create(t, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_create_variants_job`: GET /api/catalog-variant-bulk-create-jobs/{job_id}\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_create_variants_job
+--- [get_create_variants_job](https://developers.klaviyo.com/en/reference/get_create_variants_job): GET /api/catalog-variant-bulk-create-jobs/{job_id}\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param id string
 ---@param params? klaviyo.get_create_variants_job.params
 ---@param options? klaviyo.Settings
@@ -1602,39 +1540,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_create_variants_jobs`: GET /api/catalog-variant-bulk-create-jobs\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_create_variants_jobs
+--- [get_create_variants_jobs](https://developers.klaviyo.com/en/reference/get_create_variants_jobs): GET /api/catalog-variant-bulk-create-jobs\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_create_variants_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.catalog_variant_bulk_create_job? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_create_variants_jobs
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_create_variants_jobs](https://developers.klaviyo.com/en/reference/get_create_variants_jobs))
 ---@param params? klaviyo.get_create_variants_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant_bulk_create_job
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_create_variants_jobs
+--- Iterates over all pages as documents: `for page in …`. ([get_create_variants_jobs](https://developers.klaviyo.com/en/reference/get_create_variants_jobs))
 ---@param params? klaviyo.get_create_variants_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant_bulk_create_job.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_create_variants_jobs
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_create_variants_jobs](https://developers.klaviyo.com/en/reference/get_create_variants_jobs))
 ---@param params? klaviyo.get_create_variants_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_variant_bulk_create_job? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_create_variants_jobs
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_create_variants_jobs](https://developers.klaviyo.com/en/reference/get_create_variants_jobs))
 ---@param params? klaviyo.get_create_variants_jobs.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_variant_bulk_create_job[]? list
@@ -1649,9 +1583,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_delete_catalog_variants`: POST /api/catalog-variant-bulk-delete-jobs\
---- Limits: 75 a second, 700 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_delete_catalog_variants
+--- [bulk_delete_catalog_variants](https://developers.klaviyo.com/en/reference/bulk_delete_catalog_variants): POST /api/catalog-variant-bulk-delete-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: catalogs:write
 ---@param t klaviyo.bulk_delete_catalog_variants|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -1661,9 +1595,9 @@ function resource:create(t, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_delete_variants_job`: GET /api/catalog-variant-bulk-delete-jobs/{job_id}\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_delete_variants_job
+--- [get_delete_variants_job](https://developers.klaviyo.com/en/reference/get_delete_variants_job): GET /api/catalog-variant-bulk-delete-jobs/{job_id}\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param id string
 ---@param params? klaviyo.get_delete_variants_job.params
 ---@param options? klaviyo.Settings
@@ -1673,39 +1607,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_delete_variants_jobs`: GET /api/catalog-variant-bulk-delete-jobs\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_delete_variants_jobs
+--- [get_delete_variants_jobs](https://developers.klaviyo.com/en/reference/get_delete_variants_jobs): GET /api/catalog-variant-bulk-delete-jobs\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_delete_variants_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.catalog_variant_bulk_delete_job? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_delete_variants_jobs
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_delete_variants_jobs](https://developers.klaviyo.com/en/reference/get_delete_variants_jobs))
 ---@param params? klaviyo.get_delete_variants_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant_bulk_delete_job
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_delete_variants_jobs
+--- Iterates over all pages as documents: `for page in …`. ([get_delete_variants_jobs](https://developers.klaviyo.com/en/reference/get_delete_variants_jobs))
 ---@param params? klaviyo.get_delete_variants_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant_bulk_delete_job.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_delete_variants_jobs
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_delete_variants_jobs](https://developers.klaviyo.com/en/reference/get_delete_variants_jobs))
 ---@param params? klaviyo.get_delete_variants_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_variant_bulk_delete_job? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_delete_variants_jobs
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_delete_variants_jobs](https://developers.klaviyo.com/en/reference/get_delete_variants_jobs))
 ---@param params? klaviyo.get_delete_variants_jobs.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_variant_bulk_delete_job[]? list
@@ -1720,9 +1650,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_update_catalog_variants`: POST /api/catalog-variant-bulk-update-jobs\
---- Limits: 75 a second, 700 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_update_catalog_variants
+--- [bulk_update_catalog_variants](https://developers.klaviyo.com/en/reference/bulk_update_catalog_variants): POST /api/catalog-variant-bulk-update-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: catalogs:write
 ---@param t klaviyo.bulk_update_catalog_variants|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -1732,9 +1662,9 @@ function resource:create(t, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_update_variants_job`: GET /api/catalog-variant-bulk-update-jobs/{job_id}\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_update_variants_job
+--- [get_update_variants_job](https://developers.klaviyo.com/en/reference/get_update_variants_job): GET /api/catalog-variant-bulk-update-jobs/{job_id}\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param id string
 ---@param params? klaviyo.get_update_variants_job.params
 ---@param options? klaviyo.Settings
@@ -1744,39 +1674,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_update_variants_jobs`: GET /api/catalog-variant-bulk-update-jobs\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_update_variants_jobs
+--- [get_update_variants_jobs](https://developers.klaviyo.com/en/reference/get_update_variants_jobs): GET /api/catalog-variant-bulk-update-jobs\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_update_variants_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.catalog_variant_bulk_update_job? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_update_variants_jobs
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_update_variants_jobs](https://developers.klaviyo.com/en/reference/get_update_variants_jobs))
 ---@param params? klaviyo.get_update_variants_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant_bulk_update_job
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_update_variants_jobs
+--- Iterates over all pages as documents: `for page in …`. ([get_update_variants_jobs](https://developers.klaviyo.com/en/reference/get_update_variants_jobs))
 ---@param params? klaviyo.get_update_variants_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant_bulk_update_job.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_update_variants_jobs
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_update_variants_jobs](https://developers.klaviyo.com/en/reference/get_update_variants_jobs))
 ---@param params? klaviyo.get_update_variants_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_variant_bulk_update_job? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_update_variants_jobs
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_update_variants_jobs](https://developers.klaviyo.com/en/reference/get_update_variants_jobs))
 ---@param params? klaviyo.get_update_variants_jobs.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_variant_bulk_update_job[]? list
@@ -1791,9 +1717,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_catalog_variant`: POST /api/catalog-variants\
---- Limits: 75 a second, 700 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/create_catalog_variant
+--- [create_catalog_variant](https://developers.klaviyo.com/en/reference/create_catalog_variant): POST /api/catalog-variants\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: catalogs:write
 ---@param t klaviyo.create_catalog_variant|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -1803,9 +1729,9 @@ function resource:create(t, params, options) end
 
 --- Deletes a resource.
 ---
---- `delete_catalog_variant`: DELETE /api/catalog-variants/{id}\
---- Limits: 75 a second, 700 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/delete_catalog_variant
+--- [delete_catalog_variant](https://developers.klaviyo.com/en/reference/delete_catalog_variant): DELETE /api/catalog-variants/{id}\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: catalogs:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -1815,9 +1741,9 @@ function resource:delete(id, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_catalog_variant`: GET /api/catalog-variants/{id}\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_catalog_variant
+--- [get_catalog_variant](https://developers.klaviyo.com/en/reference/get_catalog_variant): GET /api/catalog-variants/{id}\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param id string
 ---@param params? klaviyo.get_catalog_variant.params
 ---@param options? klaviyo.Settings
@@ -1827,39 +1753,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_catalog_variants`: GET /api/catalog-variants\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:read
----@see https://developers.klaviyo.com/en/reference/get_catalog_variants
+--- [get_catalog_variants](https://developers.klaviyo.com/en/reference/get_catalog_variants): GET /api/catalog-variants\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:read
 ---@param params? klaviyo.get_catalog_variants.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.catalog_variant? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_catalog_variants
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_catalog_variants](https://developers.klaviyo.com/en/reference/get_catalog_variants))
 ---@param params? klaviyo.get_catalog_variants.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_catalog_variants
+--- Iterates over all pages as documents: `for page in …`. ([get_catalog_variants](https://developers.klaviyo.com/en/reference/get_catalog_variants))
 ---@param params? klaviyo.get_catalog_variants.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_catalog_variants
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_catalog_variants](https://developers.klaviyo.com/en/reference/get_catalog_variants))
 ---@param params? klaviyo.get_catalog_variants.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_variant? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_catalog_variants
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_catalog_variants](https://developers.klaviyo.com/en/reference/get_catalog_variants))
 ---@param params? klaviyo.get_catalog_variants.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_variant[]? list
@@ -1868,9 +1790,9 @@ function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_catalog_variant`: PATCH /api/catalog-variants/{id}\
---- Limits: 75 a second, 700 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/update_catalog_variant
+--- [update_catalog_variant](https://developers.klaviyo.com/en/reference/update_catalog_variant): PATCH /api/catalog-variants/{id}\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: catalogs:write
 ---@param id string
 ---@param t klaviyo.update_catalog_variant|klaviyo.Body
 ---@param params? klaviyo.Params
@@ -1881,9 +1803,9 @@ function resource:update(id, t, params, options) end
 
 --- Imports a source of any length, and returns the outcome of each record.
 ---
---- `bulk_create_catalog_variants`: POST /api/catalog-variant-bulk-create-jobs\
---- Limits: 75 a second, 700 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_create_catalog_variants
+--- [bulk_create_catalog_variants](https://developers.klaviyo.com/en/reference/bulk_create_catalog_variants): POST /api/catalog-variant-bulk-create-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: catalogs:write
 ---@param source klaviyo.schema.CatalogVariantCreateQueryResourceObject[]|fun(): klaviyo.schema.CatalogVariantCreateQueryResourceObject?
 ---@param options? klaviyo.BulkOptions
 ---@return klaviyo.BulkResult? result
@@ -1892,9 +1814,9 @@ function resource:bulk_create(source, options) end
 
 --- Imports a source of any length, and returns the outcome of each record.
 ---
---- `bulk_delete_catalog_variants`: POST /api/catalog-variant-bulk-delete-jobs\
---- Limits: 75 a second, 700 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_delete_catalog_variants
+--- [bulk_delete_catalog_variants](https://developers.klaviyo.com/en/reference/bulk_delete_catalog_variants): POST /api/catalog-variant-bulk-delete-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: catalogs:write
 ---@param source (string|klaviyo.schema.CatalogVariantDeleteQueryResourceObject)[]|fun(): (string|klaviyo.schema.CatalogVariantDeleteQueryResourceObject)?
 ---@param options? klaviyo.BulkOptions
 ---@return klaviyo.BulkResult? result
@@ -1903,9 +1825,9 @@ function resource:bulk_delete(source, options) end
 
 --- Imports a source of any length, and returns the outcome of each record.
 ---
---- `bulk_update_catalog_variants`: POST /api/catalog-variant-bulk-update-jobs\
---- Limits: 75 a second, 700 a minute; scopes: catalogs:write
----@see https://developers.klaviyo.com/en/reference/bulk_update_catalog_variants
+--- [bulk_update_catalog_variants](https://developers.klaviyo.com/en/reference/bulk_update_catalog_variants): POST /api/catalog-variant-bulk-update-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: catalogs:write
 ---@param source (string|klaviyo.schema.CatalogVariantUpdateQueryResourceObject)[]|fun(): (string|klaviyo.schema.CatalogVariantUpdateQueryResourceObject)?
 ---@param options? klaviyo.BulkOptions
 ---@return klaviyo.BulkResult? result
@@ -1920,9 +1842,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_create_coupon_codes`: POST /api/coupon-code-bulk-create-jobs\
---- Limits: 75 a second, 700 a minute; scopes: coupon-codes:write
----@see https://developers.klaviyo.com/en/reference/bulk_create_coupon_codes
+--- [bulk_create_coupon_codes](https://developers.klaviyo.com/en/reference/bulk_create_coupon_codes): POST /api/coupon-code-bulk-create-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: coupon-codes:write
 ---@param t klaviyo.bulk_create_coupon_codes|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -1932,39 +1854,35 @@ function resource:create(t, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_bulk_create_coupon_code_jobs`: GET /api/coupon-code-bulk-create-jobs\
---- Limits: 75 a second, 700 a minute; scopes: coupon-codes:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_coupon_code_jobs
+--- [get_bulk_create_coupon_code_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_coupon_code_jobs): GET /api/coupon-code-bulk-create-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: coupon-codes:read
 ---@param params? klaviyo.get_bulk_create_coupon_code_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.coupon_code_bulk_create_job? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_coupon_code_jobs
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_bulk_create_coupon_code_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_coupon_code_jobs))
 ---@param params? klaviyo.get_bulk_create_coupon_code_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.coupon_code_bulk_create_job
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_coupon_code_jobs
+--- Iterates over all pages as documents: `for page in …`. ([get_bulk_create_coupon_code_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_coupon_code_jobs))
 ---@param params? klaviyo.get_bulk_create_coupon_code_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.coupon_code_bulk_create_job.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_coupon_code_jobs
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_create_coupon_code_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_coupon_code_jobs))
 ---@param params? klaviyo.get_bulk_create_coupon_code_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.coupon_code_bulk_create_job? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_coupon_code_jobs
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_bulk_create_coupon_code_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_coupon_code_jobs))
 ---@param params? klaviyo.get_bulk_create_coupon_code_jobs.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.coupon_code_bulk_create_job[]? list
@@ -1973,9 +1891,9 @@ function resource:all(params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_bulk_create_coupon_codes_job`: GET /api/coupon-code-bulk-create-jobs/{job_id}\
---- Limits: 75 a second, 700 a minute; scopes: coupon-codes:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_create_coupon_codes_job
+--- [get_bulk_create_coupon_codes_job](https://developers.klaviyo.com/en/reference/get_bulk_create_coupon_codes_job): GET /api/coupon-code-bulk-create-jobs/{job_id}\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: coupon-codes:read
 ---@param id string
 ---@param params? klaviyo.get_bulk_create_coupon_codes_job.params
 ---@param options? klaviyo.Settings
@@ -1991,9 +1909,9 @@ local relation = {}
 
 --- Returns the resource as a document.
 ---
---- `get_coupon_for_coupon_code`: GET /api/coupon-codes/{id}/coupon\
---- Limits: 75 a second, 700 a minute; scopes: coupons:read
----@see https://developers.klaviyo.com/en/reference/get_coupon_for_coupon_code
+--- [get_coupon_for_coupon_code](https://developers.klaviyo.com/en/reference/get_coupon_for_coupon_code): GET /api/coupon-codes/{id}/coupon\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: coupons:read
 ---@param params? klaviyo.get_coupon_for_coupon_code.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document.coupon? doc
@@ -2002,9 +1920,9 @@ function relation:get(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_coupon_id_for_coupon_code`: GET /api/coupon-codes/{id}/relationships/coupon\
---- Limits: 75 a second, 700 a minute; scopes: coupons:read
----@see https://developers.klaviyo.com/en/reference/get_coupon_id_for_coupon_code
+--- [get_coupon_id_for_coupon_code](https://developers.klaviyo.com/en/reference/get_coupon_id_for_coupon_code): GET /api/coupon-codes/{id}/relationships/coupon\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: coupons:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -2021,9 +1939,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_coupon_code`: POST /api/coupon-codes\
---- Limits: 350 a second, 3500 a minute; scopes: coupon-codes:write
----@see https://developers.klaviyo.com/en/reference/create_coupon_code
+--- [create_coupon_code](https://developers.klaviyo.com/en/reference/create_coupon_code): POST /api/coupon-codes\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: coupon-codes:write
 ---@param t klaviyo.create_coupon_code|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -2033,9 +1951,9 @@ function resource:create(t, params, options) end
 
 --- Deletes a resource.
 ---
---- `delete_coupon_code`: DELETE /api/coupon-codes/{id}\
---- Limits: 350 a second, 3500 a minute; scopes: coupon-codes:write
----@see https://developers.klaviyo.com/en/reference/delete_coupon_code
+--- [delete_coupon_code](https://developers.klaviyo.com/en/reference/delete_coupon_code): DELETE /api/coupon-codes/{id}\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: coupon-codes:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -2045,9 +1963,9 @@ function resource:delete(id, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_coupon_code`: GET /api/coupon-codes/{id}\
---- Limits: 350 a second, 3500 a minute; scopes: coupon-codes:read
----@see https://developers.klaviyo.com/en/reference/get_coupon_code
+--- [get_coupon_code](https://developers.klaviyo.com/en/reference/get_coupon_code): GET /api/coupon-codes/{id}\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: coupon-codes:read
 ---@param id string
 ---@param params? klaviyo.get_coupon_code.params
 ---@param options? klaviyo.Settings
@@ -2057,39 +1975,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_coupon_codes`: GET /api/coupon-codes\
---- Limits: 350 a second, 3500 a minute; scopes: coupon-codes:read
----@see https://developers.klaviyo.com/en/reference/get_coupon_codes
+--- [get_coupon_codes](https://developers.klaviyo.com/en/reference/get_coupon_codes): GET /api/coupon-codes\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: coupon-codes:read
 ---@param params? klaviyo.get_coupon_codes.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.coupon_code? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_coupon_codes
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_coupon_codes](https://developers.klaviyo.com/en/reference/get_coupon_codes))
 ---@param params? klaviyo.get_coupon_codes.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.coupon_code
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_coupon_codes
+--- Iterates over all pages as documents: `for page in …`. ([get_coupon_codes](https://developers.klaviyo.com/en/reference/get_coupon_codes))
 ---@param params? klaviyo.get_coupon_codes.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.coupon_code.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_coupon_codes
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_coupon_codes](https://developers.klaviyo.com/en/reference/get_coupon_codes))
 ---@param params? klaviyo.get_coupon_codes.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.coupon_code? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_coupon_codes
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_coupon_codes](https://developers.klaviyo.com/en/reference/get_coupon_codes))
 ---@param params? klaviyo.get_coupon_codes.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.coupon_code[]? list
@@ -2098,9 +2012,9 @@ function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_coupon_code`: PATCH /api/coupon-codes/{id}\
---- Limits: 350 a second, 3500 a minute; scopes: coupon-codes:write
----@see https://developers.klaviyo.com/en/reference/update_coupon_code
+--- [update_coupon_code](https://developers.klaviyo.com/en/reference/update_coupon_code): PATCH /api/coupon-codes/{id}\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: coupon-codes:write
 ---@param id string
 ---@param t klaviyo.update_coupon_code|klaviyo.Body
 ---@param params? klaviyo.Params
@@ -2116,9 +2030,9 @@ function resource:at(id) end
 
 --- Imports a source of any length, and returns the outcome of each record.
 ---
---- `bulk_create_coupon_codes`: POST /api/coupon-code-bulk-create-jobs\
---- Limits: 75 a second, 700 a minute; scopes: coupon-codes:write
----@see https://developers.klaviyo.com/en/reference/bulk_create_coupon_codes
+--- [bulk_create_coupon_codes](https://developers.klaviyo.com/en/reference/bulk_create_coupon_codes): POST /api/coupon-code-bulk-create-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: coupon-codes:write
 ---@param source (string|klaviyo.schema.CouponCodeCreateQueryResourceObject)[]|fun(): (string|klaviyo.schema.CouponCodeCreateQueryResourceObject)?
 ---@param options? klaviyo.BulkOptions
 ---@return klaviyo.BulkResult? result
@@ -2133,9 +2047,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_coupon_code_ids_for_coupon`: GET /api/coupons/{id}/relationships/coupon-codes\
---- Limits: 75 a second, 700 a minute; scopes: coupon-codes:read
----@see https://developers.klaviyo.com/en/reference/get_coupon_code_ids_for_coupon
+--- [get_coupon_code_ids_for_coupon](https://developers.klaviyo.com/en/reference/get_coupon_code_ids_for_coupon): GET /api/coupons/{id}/relationships/coupon-codes\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: coupon-codes:read
 ---@param params? klaviyo.get_coupon_code_ids_for_coupon.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -2143,39 +2057,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_coupon_codes_for_coupon`: GET /api/coupons/{id}/coupon-codes\
---- Limits: 75 a second, 700 a minute; scopes: coupon-codes:read
----@see https://developers.klaviyo.com/en/reference/get_coupon_codes_for_coupon
+--- [get_coupon_codes_for_coupon](https://developers.klaviyo.com/en/reference/get_coupon_codes_for_coupon): GET /api/coupons/{id}/coupon-codes\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: coupon-codes:read
 ---@param params? klaviyo.get_coupon_codes_for_coupon.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.coupon_code? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_coupon_codes_for_coupon
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_coupon_codes_for_coupon](https://developers.klaviyo.com/en/reference/get_coupon_codes_for_coupon))
 ---@param params? klaviyo.get_coupon_codes_for_coupon.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.coupon_code
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_coupon_codes_for_coupon
+--- Iterates over all pages as documents: `for page in …`. ([get_coupon_codes_for_coupon](https://developers.klaviyo.com/en/reference/get_coupon_codes_for_coupon))
 ---@param params? klaviyo.get_coupon_codes_for_coupon.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.coupon_code.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_coupon_codes_for_coupon
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_coupon_codes_for_coupon](https://developers.klaviyo.com/en/reference/get_coupon_codes_for_coupon))
 ---@param params? klaviyo.get_coupon_codes_for_coupon.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.coupon_code? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_coupon_codes_for_coupon
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_coupon_codes_for_coupon](https://developers.klaviyo.com/en/reference/get_coupon_codes_for_coupon))
 ---@param params? klaviyo.get_coupon_codes_for_coupon.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.coupon_code[]? list
@@ -2193,9 +2103,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_coupon`: POST /api/coupons\
---- Limits: 3 a second, 60 a minute; scopes: coupons:write
----@see https://developers.klaviyo.com/en/reference/create_coupon
+--- [create_coupon](https://developers.klaviyo.com/en/reference/create_coupon): POST /api/coupons\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: coupons:write
 ---@param t klaviyo.create_coupon|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -2205,9 +2115,9 @@ function resource:create(t, params, options) end
 
 --- Deletes a resource.
 ---
---- `delete_coupon`: DELETE /api/coupons/{id}\
---- Limits: 3 a second, 60 a minute; scopes: coupons:write
----@see https://developers.klaviyo.com/en/reference/delete_coupon
+--- [delete_coupon](https://developers.klaviyo.com/en/reference/delete_coupon): DELETE /api/coupons/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: coupons:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -2217,9 +2127,9 @@ function resource:delete(id, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_coupon`: GET /api/coupons/{id}\
---- Limits: 75 a second, 700 a minute; scopes: coupons:read
----@see https://developers.klaviyo.com/en/reference/get_coupon
+--- [get_coupon](https://developers.klaviyo.com/en/reference/get_coupon): GET /api/coupons/{id}\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: coupons:read
 ---@param id string
 ---@param params? klaviyo.get_coupon.params
 ---@param options? klaviyo.Settings
@@ -2229,39 +2139,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_coupons`: GET /api/coupons\
---- Limits: 75 a second, 700 a minute; scopes: coupons:read
----@see https://developers.klaviyo.com/en/reference/get_coupons
+--- [get_coupons](https://developers.klaviyo.com/en/reference/get_coupons): GET /api/coupons\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: coupons:read
 ---@param params? klaviyo.get_coupons.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.coupon? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_coupons
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_coupons](https://developers.klaviyo.com/en/reference/get_coupons))
 ---@param params? klaviyo.get_coupons.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.coupon
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_coupons
+--- Iterates over all pages as documents: `for page in …`. ([get_coupons](https://developers.klaviyo.com/en/reference/get_coupons))
 ---@param params? klaviyo.get_coupons.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.coupon.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_coupons
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_coupons](https://developers.klaviyo.com/en/reference/get_coupons))
 ---@param params? klaviyo.get_coupons.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.coupon? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_coupons
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_coupons](https://developers.klaviyo.com/en/reference/get_coupons))
 ---@param params? klaviyo.get_coupons.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.coupon[]? list
@@ -2270,9 +2176,9 @@ function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_coupon`: PATCH /api/coupons/{id}\
---- Limits: 3 a second, 60 a minute; scopes: coupons:write
----@see https://developers.klaviyo.com/en/reference/update_coupon
+--- [update_coupon](https://developers.klaviyo.com/en/reference/update_coupon): PATCH /api/coupons/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: coupons:write
 ---@param id string
 ---@param t klaviyo.update_coupon|klaviyo.Body
 ---@param params? klaviyo.Params
@@ -2294,9 +2200,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `request_profile_deletion`: POST /api/data-privacy-deletion-jobs\
---- Limits: 3 a second, 60 a minute; scopes: data-privacy:write
----@see https://developers.klaviyo.com/en/reference/request_profile_deletion
+--- [request_profile_deletion](https://developers.klaviyo.com/en/reference/request_profile_deletion): POST /api/data-privacy-deletion-jobs\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: data-privacy:write
 ---@param t klaviyo.request_profile_deletion|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -2312,9 +2218,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_create_events`: POST /api/event-bulk-create-jobs\
---- Limits: 10 a second, 150 a minute; scopes: events:write
----@see https://developers.klaviyo.com/en/reference/bulk_create_events
+--- [bulk_create_events](https://developers.klaviyo.com/en/reference/bulk_create_events): POST /api/event-bulk-create-jobs\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: events:write
 ---@param t klaviyo.bulk_create_events|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -2330,9 +2236,9 @@ local relation = {}
 
 --- Returns the resource as a document.
 ---
---- `get_metric_for_event`: GET /api/events/{id}/metric\
---- Limits: 350 a second, 3500 a minute; scopes: events:read, metrics:read
----@see https://developers.klaviyo.com/en/reference/get_metric_for_event
+--- [get_metric_for_event](https://developers.klaviyo.com/en/reference/get_metric_for_event): GET /api/events/{id}/metric\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: events:read, metrics:read
 ---@param params? klaviyo.get_metric_for_event.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document.metric? doc
@@ -2341,9 +2247,9 @@ function relation:get(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_metric_id_for_event`: GET /api/events/{id}/relationships/metric\
---- Limits: 350 a second, 3500 a minute; scopes: events:read, metrics:read
----@see https://developers.klaviyo.com/en/reference/get_metric_id_for_event
+--- [get_metric_id_for_event](https://developers.klaviyo.com/en/reference/get_metric_id_for_event): GET /api/events/{id}/relationships/metric\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: events:read, metrics:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -2357,9 +2263,9 @@ local relation = {}
 
 --- Returns the resource as a document.
 ---
---- `get_profile_for_event`: GET /api/events/{id}/profile\
---- Limits: 350 a second, 3500 a minute; scopes: events:read, profiles:read
----@see https://developers.klaviyo.com/en/reference/get_profile_for_event
+--- [get_profile_for_event](https://developers.klaviyo.com/en/reference/get_profile_for_event): GET /api/events/{id}/profile\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: events:read, profiles:read
 ---@param params? klaviyo.get_profile_for_event.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document.profile? doc
@@ -2368,9 +2274,9 @@ function relation:get(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_profile_id_for_event`: GET /api/events/{id}/relationships/profile\
---- Limits: 350 a second, 3500 a minute; scopes: events:read, profiles:read
----@see https://developers.klaviyo.com/en/reference/get_profile_id_for_event
+--- [get_profile_id_for_event](https://developers.klaviyo.com/en/reference/get_profile_id_for_event): GET /api/events/{id}/relationships/profile\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: events:read, profiles:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -2388,9 +2294,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_event`: POST /api/events\
---- Limits: 350 a second, 3500 a minute; scopes: events:write
----@see https://developers.klaviyo.com/en/reference/create_event
+--- [create_event](https://developers.klaviyo.com/en/reference/create_event): POST /api/events\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: events:write
 ---@param t klaviyo.create_event|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -2400,9 +2306,9 @@ function resource:create(t, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_event`: GET /api/events/{id}\
---- Limits: 10 a second, 150 a minute; scopes: events:read
----@see https://developers.klaviyo.com/en/reference/get_event
+--- [get_event](https://developers.klaviyo.com/en/reference/get_event): GET /api/events/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: events:read
 ---@param id string
 ---@param params? klaviyo.get_event.params
 ---@param options? klaviyo.Settings
@@ -2412,39 +2318,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_events`: GET /api/events\
---- Limits: 350 a second, 3500 a minute; scopes: events:read
----@see https://developers.klaviyo.com/en/reference/get_events
+--- [get_events](https://developers.klaviyo.com/en/reference/get_events): GET /api/events\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: events:read
 ---@param params? klaviyo.get_events.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.event? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_events
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_events](https://developers.klaviyo.com/en/reference/get_events))
 ---@param params? klaviyo.get_events.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.event
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_events
+--- Iterates over all pages as documents: `for page in …`. ([get_events](https://developers.klaviyo.com/en/reference/get_events))
 ---@param params? klaviyo.get_events.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.event.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_events
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_events](https://developers.klaviyo.com/en/reference/get_events))
 ---@param params? klaviyo.get_events.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.event? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_events
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_events](https://developers.klaviyo.com/en/reference/get_events))
 ---@param params? klaviyo.get_events.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.event[]? list
@@ -2458,9 +2360,9 @@ function resource:at(id) end
 
 --- Imports a source of any length, and returns the outcome of each record.
 ---
---- `bulk_create_events`: POST /api/event-bulk-create-jobs\
---- Limits: 10 a second, 150 a minute; scopes: events:write
----@see https://developers.klaviyo.com/en/reference/bulk_create_events
+--- [bulk_create_events](https://developers.klaviyo.com/en/reference/bulk_create_events): POST /api/event-bulk-create-jobs\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: events:write
 ---@param source klaviyo.create_event[]|fun(): klaviyo.create_event?
 ---@param options? klaviyo.BulkOptions
 ---@return klaviyo.BulkResult? result
@@ -2469,9 +2371,9 @@ function resource:import(source, options) end
 
 --- Sends an event in the background, with retries, or puts it into the outbox.
 ---
---- `create_event`: POST /api/events\
---- Limits: 350 a second, 3500 a minute; scopes: events:write
----@see https://developers.klaviyo.com/en/reference/create_event
+--- [create_event](https://developers.klaviyo.com/en/reference/create_event): POST /api/events\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: events:write
 ---@param t klaviyo.create_event|klaviyo.Body
 ---@param options? klaviyo.Settings
 ---@return true? ok
@@ -2486,9 +2388,9 @@ local relation = {}
 
 --- Returns the resource as a document.
 ---
---- `get_flow_for_flow_action`: GET /api/flow-actions/{id}/flow\
---- Limits: 3 a second, 60 a minute; scopes: flows:read
----@see https://developers.klaviyo.com/en/reference/get_flow_for_flow_action
+--- [get_flow_for_flow_action](https://developers.klaviyo.com/en/reference/get_flow_for_flow_action): GET /api/flow-actions/{id}/flow\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read
 ---@param params? klaviyo.get_flow_for_flow_action.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document.flow? doc
@@ -2497,9 +2399,9 @@ function relation:get(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_flow_id_for_flow_action`: GET /api/flow-actions/{id}/relationships/flow\
---- Limits: 3 a second, 60 a minute; scopes: flows:read
----@see https://developers.klaviyo.com/en/reference/get_flow_id_for_flow_action
+--- [get_flow_id_for_flow_action](https://developers.klaviyo.com/en/reference/get_flow_id_for_flow_action): GET /api/flow-actions/{id}/relationships/flow\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -2513,9 +2415,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_message_ids_for_flow_action`: GET /api/flow-actions/{id}/relationships/flow-messages\
---- Limits: 3 a second, 60 a minute; scopes: flows:read
----@see https://developers.klaviyo.com/en/reference/get_message_ids_for_flow_action
+--- [get_message_ids_for_flow_action](https://developers.klaviyo.com/en/reference/get_message_ids_for_flow_action): GET /api/flow-actions/{id}/relationships/flow-messages\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read
 ---@param params? klaviyo.get_message_ids_for_flow_action.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -2523,39 +2425,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_messages_for_flow_action`: GET /api/flow-actions/{id}/flow-messages\
---- Limits: 3 a second, 60 a minute; scopes: flows:read
----@see https://developers.klaviyo.com/en/reference/get_messages_for_flow_action
+--- [get_messages_for_flow_action](https://developers.klaviyo.com/en/reference/get_messages_for_flow_action): GET /api/flow-actions/{id}/flow-messages\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read
 ---@param params? klaviyo.get_messages_for_flow_action.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.flow_message? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_messages_for_flow_action
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_messages_for_flow_action](https://developers.klaviyo.com/en/reference/get_messages_for_flow_action))
 ---@param params? klaviyo.get_messages_for_flow_action.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow_message
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_messages_for_flow_action
+--- Iterates over all pages as documents: `for page in …`. ([get_messages_for_flow_action](https://developers.klaviyo.com/en/reference/get_messages_for_flow_action))
 ---@param params? klaviyo.get_messages_for_flow_action.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow_message.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_messages_for_flow_action
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_messages_for_flow_action](https://developers.klaviyo.com/en/reference/get_messages_for_flow_action))
 ---@param params? klaviyo.get_messages_for_flow_action.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow_message? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_messages_for_flow_action
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_messages_for_flow_action](https://developers.klaviyo.com/en/reference/get_messages_for_flow_action))
 ---@param params? klaviyo.get_messages_for_flow_action.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow_message[]? list
@@ -2574,9 +2472,9 @@ local resource = {}
 
 --- Returns the resource as a document.
 ---
---- `get_flow_action`: GET /api/flow-actions/{id}\
---- Limits: 3 a second, 60 a minute; scopes: flows:read
----@see https://developers.klaviyo.com/en/reference/get_flow_action
+--- [get_flow_action](https://developers.klaviyo.com/en/reference/get_flow_action): GET /api/flow-actions/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read
 ---@param id string
 ---@param params? klaviyo.get_flow_action.params
 ---@param options? klaviyo.Settings
@@ -2597,9 +2495,9 @@ local relation = {}
 
 --- Returns the resource as a document.
 ---
---- `get_action_for_flow_message`: GET /api/flow-messages/{id}/flow-action\
---- Limits: 3 a second, 60 a minute; scopes: flows:read
----@see https://developers.klaviyo.com/en/reference/get_action_for_flow_message
+--- [get_action_for_flow_message](https://developers.klaviyo.com/en/reference/get_action_for_flow_message): GET /api/flow-messages/{id}/flow-action\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read
 ---@param params? klaviyo.get_action_for_flow_message.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document.flow_action? doc
@@ -2608,9 +2506,9 @@ function relation:get(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_action_id_for_flow_message`: GET /api/flow-messages/{id}/relationships/flow-action\
---- Limits: 3 a second, 60 a minute; scopes: flows:read
----@see https://developers.klaviyo.com/en/reference/get_action_id_for_flow_message
+--- [get_action_id_for_flow_message](https://developers.klaviyo.com/en/reference/get_action_id_for_flow_message): GET /api/flow-messages/{id}/relationships/flow-action\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -2624,9 +2522,9 @@ local relation = {}
 
 --- Returns the resource as a document.
 ---
---- `get_template_for_flow_message`: GET /api/flow-messages/{id}/template\
---- Limits: 3 a second, 60 a minute; scopes: templates:read
----@see https://developers.klaviyo.com/en/reference/get_template_for_flow_message
+--- [get_template_for_flow_message](https://developers.klaviyo.com/en/reference/get_template_for_flow_message): GET /api/flow-messages/{id}/template\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: templates:read
 ---@param params? klaviyo.get_template_for_flow_message.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document.template? doc
@@ -2635,9 +2533,9 @@ function relation:get(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_template_id_for_flow_message`: GET /api/flow-messages/{id}/relationships/template\
---- Limits: 3 a second, 60 a minute; scopes: templates:read
----@see https://developers.klaviyo.com/en/reference/get_template_id_for_flow_message
+--- [get_template_id_for_flow_message](https://developers.klaviyo.com/en/reference/get_template_id_for_flow_message): GET /api/flow-messages/{id}/relationships/template\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: templates:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -2655,9 +2553,9 @@ local resource = {}
 
 --- Returns the resource as a document.
 ---
---- `get_flow_message`: GET /api/flow-messages/{id}\
---- Limits: 3 a second, 60 a minute; scopes: flows:read
----@see https://developers.klaviyo.com/en/reference/get_flow_message
+--- [get_flow_message](https://developers.klaviyo.com/en/reference/get_flow_message): GET /api/flow-messages/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read
 ---@param id string
 ---@param params? klaviyo.get_flow_message.params
 ---@param options? klaviyo.Settings
@@ -2678,9 +2576,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `query_flow_series`: POST /api/flow-series-reports\
---- Limits: 1 a second, 2 a minute, 225 a day; scopes: flows:read
----@see https://developers.klaviyo.com/en/reference/query_flow_series
+--- [query_flow_series](https://developers.klaviyo.com/en/reference/query_flow_series): POST /api/flow-series-reports\
+--- Limits: 1 a second, 2 a minute, 225 a day\
+--- Scopes: flows:read
 ---@param t klaviyo.query_flow_series|klaviyo.Body
 ---@param params? klaviyo.query_flow_series.params
 ---@param options? klaviyo.Settings
@@ -2688,15 +2586,13 @@ local resource = {}
 ---@return klaviyo.Error? err
 function resource:create(t, params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/query_flow_series
+--- Iterates over all resources of all pages: `for resource, page in …`. ([query_flow_series](https://developers.klaviyo.com/en/reference/query_flow_series))
 ---@param params klaviyo.query_flow_series|klaviyo.Body
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow_series_report
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/query_flow_series
+--- Iterates over all pages as documents: `for page in …`. ([query_flow_series](https://developers.klaviyo.com/en/reference/query_flow_series))
 ---@param params klaviyo.query_flow_series|klaviyo.Body
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow_series_report.pages
@@ -2710,9 +2606,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `query_flow_values`: POST /api/flow-values-reports\
---- Limits: 1 a second, 2 a minute, 225 a day; scopes: flows:read
----@see https://developers.klaviyo.com/en/reference/query_flow_values
+--- [query_flow_values](https://developers.klaviyo.com/en/reference/query_flow_values): POST /api/flow-values-reports\
+--- Limits: 1 a second, 2 a minute, 225 a day\
+--- Scopes: flows:read
 ---@param t klaviyo.query_flow_values|klaviyo.Body
 ---@param params? klaviyo.query_flow_values.params
 ---@param options? klaviyo.Settings
@@ -2720,15 +2616,13 @@ local resource = {}
 ---@return klaviyo.Error? err
 function resource:create(t, params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/query_flow_values
+--- Iterates over all resources of all pages: `for resource, page in …`. ([query_flow_values](https://developers.klaviyo.com/en/reference/query_flow_values))
 ---@param params klaviyo.query_flow_values|klaviyo.Body
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow_values_report
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/query_flow_values
+--- Iterates over all pages as documents: `for page in …`. ([query_flow_values](https://developers.klaviyo.com/en/reference/query_flow_values))
 ---@param params klaviyo.query_flow_values|klaviyo.Body
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow_values_report.pages
@@ -2742,9 +2636,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_action_ids_for_flow`: GET /api/flows/{id}/relationships/flow-actions\
---- Limits: 3 a second, 60 a minute; scopes: flows:read
----@see https://developers.klaviyo.com/en/reference/get_action_ids_for_flow
+--- [get_action_ids_for_flow](https://developers.klaviyo.com/en/reference/get_action_ids_for_flow): GET /api/flows/{id}/relationships/flow-actions\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read
 ---@param params? klaviyo.get_action_ids_for_flow.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -2752,39 +2646,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_actions_for_flow`: GET /api/flows/{id}/flow-actions\
---- Limits: 3 a second, 60 a minute; scopes: flows:read
----@see https://developers.klaviyo.com/en/reference/get_actions_for_flow
+--- [get_actions_for_flow](https://developers.klaviyo.com/en/reference/get_actions_for_flow): GET /api/flows/{id}/flow-actions\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read
 ---@param params? klaviyo.get_actions_for_flow.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.flow_action? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_actions_for_flow
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_actions_for_flow](https://developers.klaviyo.com/en/reference/get_actions_for_flow))
 ---@param params? klaviyo.get_actions_for_flow.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow_action
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_actions_for_flow
+--- Iterates over all pages as documents: `for page in …`. ([get_actions_for_flow](https://developers.klaviyo.com/en/reference/get_actions_for_flow))
 ---@param params? klaviyo.get_actions_for_flow.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow_action.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_actions_for_flow
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_actions_for_flow](https://developers.klaviyo.com/en/reference/get_actions_for_flow))
 ---@param params? klaviyo.get_actions_for_flow.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow_action? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_actions_for_flow
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_actions_for_flow](https://developers.klaviyo.com/en/reference/get_actions_for_flow))
 ---@param params? klaviyo.get_actions_for_flow.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow_action[]? list
@@ -2799,9 +2689,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_tag_ids_for_flow`: GET /api/flows/{id}/relationships/tags\
---- Limits: 3 a second, 60 a minute; scopes: flows:read, tags:read
----@see https://developers.klaviyo.com/en/reference/get_tag_ids_for_flow
+--- [get_tag_ids_for_flow](https://developers.klaviyo.com/en/reference/get_tag_ids_for_flow): GET /api/flows/{id}/relationships/tags\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read, tags:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -2809,39 +2699,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_tags_for_flow`: GET /api/flows/{id}/tags\
---- Limits: 3 a second, 60 a minute; scopes: flows:read, tags:read
----@see https://developers.klaviyo.com/en/reference/get_tags_for_flow
+--- [get_tags_for_flow](https://developers.klaviyo.com/en/reference/get_tags_for_flow): GET /api/flows/{id}/tags\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read, tags:read
 ---@param params? klaviyo.get_tags_for_flow.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.tag? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_flow
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_tags_for_flow](https://developers.klaviyo.com/en/reference/get_tags_for_flow))
 ---@param params? klaviyo.get_tags_for_flow.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_flow
+--- Iterates over all pages as documents: `for page in …`. ([get_tags_for_flow](https://developers.klaviyo.com/en/reference/get_tags_for_flow))
 ---@param params? klaviyo.get_tags_for_flow.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_flow
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_tags_for_flow](https://developers.klaviyo.com/en/reference/get_tags_for_flow))
 ---@param params? klaviyo.get_tags_for_flow.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_flow
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_tags_for_flow](https://developers.klaviyo.com/en/reference/get_tags_for_flow))
 ---@param params? klaviyo.get_tags_for_flow.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag[]? list
@@ -2860,9 +2746,9 @@ local resource = {}
 
 --- Deletes a resource.
 ---
---- `delete_flow`: DELETE /api/flows/{id}\
---- Limits: 3 a second, 60 a minute; scopes: flows:write
----@see https://developers.klaviyo.com/en/reference/delete_flow
+--- [delete_flow](https://developers.klaviyo.com/en/reference/delete_flow): DELETE /api/flows/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -2872,9 +2758,9 @@ function resource:delete(id, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_flow`: GET /api/flows/{id}\
---- Limits: 3 a second, 60 a minute; scopes: flows:read
----@see https://developers.klaviyo.com/en/reference/get_flow
+--- [get_flow](https://developers.klaviyo.com/en/reference/get_flow): GET /api/flows/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read
 ---@param id string
 ---@param params? klaviyo.get_flow.params
 ---@param options? klaviyo.Settings
@@ -2884,39 +2770,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_flows`: GET /api/flows\
---- Limits: 3 a second, 60 a minute; scopes: flows:read
----@see https://developers.klaviyo.com/en/reference/get_flows
+--- [get_flows](https://developers.klaviyo.com/en/reference/get_flows): GET /api/flows\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read
 ---@param params? klaviyo.get_flows.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.flow? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_flows
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_flows](https://developers.klaviyo.com/en/reference/get_flows))
 ---@param params? klaviyo.get_flows.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_flows
+--- Iterates over all pages as documents: `for page in …`. ([get_flows](https://developers.klaviyo.com/en/reference/get_flows))
 ---@param params? klaviyo.get_flows.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_flows
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_flows](https://developers.klaviyo.com/en/reference/get_flows))
 ---@param params? klaviyo.get_flows.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_flows
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_flows](https://developers.klaviyo.com/en/reference/get_flows))
 ---@param params? klaviyo.get_flows.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow[]? list
@@ -2925,9 +2807,9 @@ function resource:all(params, options) end
 
 --- Returns a report on flows: a value for each interval of a period. Members of its table.
 ---
---- `query_flow_series`: POST /api/flow-series-reports\
---- Limits: 1 a second, 2 a minute, 225 a day; scopes: flows:read
----@see https://developers.klaviyo.com/en/reference/query_flow_series
+--- [query_flow_series](https://developers.klaviyo.com/en/reference/query_flow_series): POST /api/flow-series-reports\
+--- Limits: 1 a second, 2 a minute, 225 a day\
+--- Scopes: flows:read
 ---@param t klaviyo.query_flow_series|klaviyo.Body
 ---@param params? klaviyo.query_flow_series.params
 ---@param options? klaviyo.Settings
@@ -2937,9 +2819,9 @@ function resource:query_series(t, params, options) end
 
 --- Returns a report on flows: totals for a period. Members of its table.
 ---
---- `query_flow_values`: POST /api/flow-values-reports\
---- Limits: 1 a second, 2 a minute, 225 a day; scopes: flows:read
----@see https://developers.klaviyo.com/en/reference/query_flow_values
+--- [query_flow_values](https://developers.klaviyo.com/en/reference/query_flow_values): POST /api/flow-values-reports\
+--- Limits: 1 a second, 2 a minute, 225 a day\
+--- Scopes: flows:read
 ---@param t klaviyo.query_flow_values|klaviyo.Body
 ---@param params? klaviyo.query_flow_values.params
 ---@param options? klaviyo.Settings
@@ -2949,9 +2831,9 @@ function resource:query_values(t, params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_flow`: PATCH /api/flows/{id}\
---- Limits: 3 a second, 60 a minute; scopes: flows:write
----@see https://developers.klaviyo.com/en/reference/update_flow
+--- [update_flow](https://developers.klaviyo.com/en/reference/update_flow): PATCH /api/flows/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:write
 ---@param id string
 ---@param t klaviyo.update_flow|klaviyo.Body
 ---@param params? klaviyo.Params
@@ -2973,9 +2855,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `query_form_series`: POST /api/form-series-reports\
---- Limits: 1 a second, 2 a minute, 225 a day; scopes: forms:read
----@see https://developers.klaviyo.com/en/reference/query_form_series
+--- [query_form_series](https://developers.klaviyo.com/en/reference/query_form_series): POST /api/form-series-reports\
+--- Limits: 1 a second, 2 a minute, 225 a day\
+--- Scopes: forms:read
 ---@param t klaviyo.query_form_series|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -2991,9 +2873,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `query_form_values`: POST /api/form-values-reports\
---- Limits: 1 a second, 2 a minute, 225 a day; scopes: forms:read
----@see https://developers.klaviyo.com/en/reference/query_form_values
+--- [query_form_values](https://developers.klaviyo.com/en/reference/query_form_values): POST /api/form-values-reports\
+--- Limits: 1 a second, 2 a minute, 225 a day\
+--- Scopes: forms:read
 ---@param t klaviyo.query_form_values|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -3009,9 +2891,9 @@ local relation = {}
 
 --- Returns the resource as a document.
 ---
---- `get_form_for_form_version`: GET /api/form-versions/{id}/form\
---- Limits: 3 a second, 60 a minute; scopes: forms:read
----@see https://developers.klaviyo.com/en/reference/get_form_for_form_version
+--- [get_form_for_form_version](https://developers.klaviyo.com/en/reference/get_form_for_form_version): GET /api/form-versions/{id}/form\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: forms:read
 ---@param params? klaviyo.get_form_for_form_version.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document.form? doc
@@ -3020,9 +2902,9 @@ function relation:get(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_form_id_for_form_version`: GET /api/form-versions/{id}/relationships/form\
---- Limits: 3 a second, 60 a minute; scopes: forms:read
----@see https://developers.klaviyo.com/en/reference/get_form_id_for_form_version
+--- [get_form_id_for_form_version](https://developers.klaviyo.com/en/reference/get_form_id_for_form_version): GET /api/form-versions/{id}/relationships/form\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: forms:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -3039,9 +2921,9 @@ local resource = {}
 
 --- Returns the resource as a document.
 ---
---- `get_form_version`: GET /api/form-versions/{id}\
---- Limits: 3 a second, 60 a minute; scopes: forms:read
----@see https://developers.klaviyo.com/en/reference/get_form_version
+--- [get_form_version](https://developers.klaviyo.com/en/reference/get_form_version): GET /api/form-versions/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: forms:read
 ---@param id string
 ---@param params? klaviyo.get_form_version.params
 ---@param options? klaviyo.Settings
@@ -3062,9 +2944,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_version_ids_for_form`: GET /api/forms/{id}/relationships/form-versions\
---- Limits: 3 a second, 60 a minute; scopes: forms:read
----@see https://developers.klaviyo.com/en/reference/get_version_ids_for_form
+--- [get_version_ids_for_form](https://developers.klaviyo.com/en/reference/get_version_ids_for_form): GET /api/forms/{id}/relationships/form-versions\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: forms:read
 ---@param params? klaviyo.get_version_ids_for_form.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -3072,39 +2954,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_versions_for_form`: GET /api/forms/{id}/form-versions\
---- Limits: 3 a second, 60 a minute; scopes: forms:read
----@see https://developers.klaviyo.com/en/reference/get_versions_for_form
+--- [get_versions_for_form](https://developers.klaviyo.com/en/reference/get_versions_for_form): GET /api/forms/{id}/form-versions\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: forms:read
 ---@param params? klaviyo.get_versions_for_form.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.form_version? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_versions_for_form
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_versions_for_form](https://developers.klaviyo.com/en/reference/get_versions_for_form))
 ---@param params? klaviyo.get_versions_for_form.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.form_version
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_versions_for_form
+--- Iterates over all pages as documents: `for page in …`. ([get_versions_for_form](https://developers.klaviyo.com/en/reference/get_versions_for_form))
 ---@param params? klaviyo.get_versions_for_form.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.form_version.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_versions_for_form
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_versions_for_form](https://developers.klaviyo.com/en/reference/get_versions_for_form))
 ---@param params? klaviyo.get_versions_for_form.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.form_version? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_versions_for_form
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_versions_for_form](https://developers.klaviyo.com/en/reference/get_versions_for_form))
 ---@param params? klaviyo.get_versions_for_form.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.form_version[]? list
@@ -3122,9 +3000,9 @@ local resource = {}
 
 --- Returns the resource as a document.
 ---
---- `get_form`: GET /api/forms/{id}\
---- Limits: 3 a second, 60 a minute; scopes: forms:read
----@see https://developers.klaviyo.com/en/reference/get_form
+--- [get_form](https://developers.klaviyo.com/en/reference/get_form): GET /api/forms/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: forms:read
 ---@param id string
 ---@param params? klaviyo.get_form.params
 ---@param options? klaviyo.Settings
@@ -3134,39 +3012,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_forms`: GET /api/forms\
---- Limits: 3 a second, 60 a minute; scopes: forms:read
----@see https://developers.klaviyo.com/en/reference/get_forms
+--- [get_forms](https://developers.klaviyo.com/en/reference/get_forms): GET /api/forms\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: forms:read
 ---@param params? klaviyo.get_forms.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.form? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_forms
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_forms](https://developers.klaviyo.com/en/reference/get_forms))
 ---@param params? klaviyo.get_forms.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.form
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_forms
+--- Iterates over all pages as documents: `for page in …`. ([get_forms](https://developers.klaviyo.com/en/reference/get_forms))
 ---@param params? klaviyo.get_forms.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.form.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_forms
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_forms](https://developers.klaviyo.com/en/reference/get_forms))
 ---@param params? klaviyo.get_forms.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.form? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_forms
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_forms](https://developers.klaviyo.com/en/reference/get_forms))
 ---@param params? klaviyo.get_forms.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.form[]? list
@@ -3175,9 +3049,9 @@ function resource:all(params, options) end
 
 --- Returns a report on forms: a value for each interval of a period. Members of its table.
 ---
---- `query_form_series`: POST /api/form-series-reports\
---- Limits: 1 a second, 2 a minute, 225 a day; scopes: forms:read
----@see https://developers.klaviyo.com/en/reference/query_form_series
+--- [query_form_series](https://developers.klaviyo.com/en/reference/query_form_series): POST /api/form-series-reports\
+--- Limits: 1 a second, 2 a minute, 225 a day\
+--- Scopes: forms:read
 ---@param t klaviyo.query_form_series|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -3187,9 +3061,9 @@ function resource:query_series(t, params, options) end
 
 --- Returns a report on forms: totals for a period. Members of its table.
 ---
---- `query_form_values`: POST /api/form-values-reports\
---- Limits: 1 a second, 2 a minute, 225 a day; scopes: forms:read
----@see https://developers.klaviyo.com/en/reference/query_form_values
+--- [query_form_values](https://developers.klaviyo.com/en/reference/query_form_values): POST /api/form-values-reports\
+--- Limits: 1 a second, 2 a minute, 225 a day\
+--- Scopes: forms:read
 ---@param t klaviyo.query_form_values|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -3210,9 +3084,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `upload_image_from_file`: POST /api/image-upload\
---- Limits: 3 a second, 100 a minute, 100 a day; scopes: images:write
----@see https://developers.klaviyo.com/en/reference/upload_image_from_file
+--- [upload_image_from_file](https://developers.klaviyo.com/en/reference/upload_image_from_file): POST /api/image-upload\
+--- Limits: 3 a second, 100 a minute, 100 a day\
+--- Scopes: images:write
 ---@param t klaviyo.upload_image_from_file
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -3228,9 +3102,9 @@ local resource = {}
 
 --- Returns the resource as a document.
 ---
---- `get_image`: GET /api/images/{id}\
---- Limits: 10 a second, 150 a minute; scopes: images:read
----@see https://developers.klaviyo.com/en/reference/get_image
+--- [get_image](https://developers.klaviyo.com/en/reference/get_image): GET /api/images/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: images:read
 ---@param id string
 ---@param params? klaviyo.get_image.params
 ---@param options? klaviyo.Settings
@@ -3240,39 +3114,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_images`: GET /api/images\
---- Limits: 10 a second, 150 a minute; scopes: images:read
----@see https://developers.klaviyo.com/en/reference/get_images
+--- [get_images](https://developers.klaviyo.com/en/reference/get_images): GET /api/images\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: images:read
 ---@param params? klaviyo.get_images.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.image? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_images
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_images](https://developers.klaviyo.com/en/reference/get_images))
 ---@param params? klaviyo.get_images.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.image
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_images
+--- Iterates over all pages as documents: `for page in …`. ([get_images](https://developers.klaviyo.com/en/reference/get_images))
 ---@param params? klaviyo.get_images.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.image.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_images
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_images](https://developers.klaviyo.com/en/reference/get_images))
 ---@param params? klaviyo.get_images.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.image? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_images
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_images](https://developers.klaviyo.com/en/reference/get_images))
 ---@param params? klaviyo.get_images.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.image[]? list
@@ -3281,9 +3151,9 @@ function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_image`: PATCH /api/images/{id}\
---- Limits: 10 a second, 150 a minute; scopes: images:write
----@see https://developers.klaviyo.com/en/reference/update_image
+--- [update_image](https://developers.klaviyo.com/en/reference/update_image): PATCH /api/images/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: images:write
 ---@param id string
 ---@param t klaviyo.update_image|klaviyo.Body
 ---@param params? klaviyo.Params
@@ -3294,9 +3164,9 @@ function resource:update(id, t, params, options) end
 
 --- Uploads an image. `file` is a path, `{path =, filename =, type =}`, `{data =, filename =, type =}`, a function that returns the bytes piece by piece, or `{reader =, filename =, type =}`. It is read whole before the request. `client.images:create` imports an image from a URL. Members of its table.
 ---
---- `upload_image_from_file`: POST /api/image-upload\
---- Limits: 3 a second, 100 a minute, 100 a day; scopes: images:write
----@see https://developers.klaviyo.com/en/reference/upload_image_from_file
+--- [upload_image_from_file](https://developers.klaviyo.com/en/reference/upload_image_from_file): POST /api/image-upload\
+--- Limits: 3 a second, 100 a minute, 100 a day\
+--- Scopes: images:write
 ---@param t klaviyo.upload_image_from_file
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -3306,9 +3176,9 @@ function resource:upload(t, params, options) end
 
 --- Creates a resource.
 ---
---- `upload_image_from_url`: POST /api/images\
---- Limits: 3 a second, 100 a minute, 100 a day; scopes: images:write
----@see https://developers.klaviyo.com/en/reference/upload_image_from_url
+--- [upload_image_from_url](https://developers.klaviyo.com/en/reference/upload_image_from_url): POST /api/images\
+--- Limits: 3 a second, 100 a minute, 100 a day\
+--- Scopes: images:write
 ---@param t klaviyo.upload_image_from_url|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -3324,39 +3194,35 @@ local relation = {}
 
 --- Returns one page as a document.
 ---
---- `get_flows_triggered_by_list`: GET /api/lists/{id}/flow-triggers\
---- Limits: 3 a second, 60 a minute; scopes: flows:read, lists:read
----@see https://developers.klaviyo.com/en/reference/get_flows_triggered_by_list
+--- [get_flows_triggered_by_list](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_list): GET /api/lists/{id}/flow-triggers\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read, lists:read
 ---@param params? klaviyo.get_flows_triggered_by_list.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.flow? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_flows_triggered_by_list
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_flows_triggered_by_list](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_list))
 ---@param params? klaviyo.get_flows_triggered_by_list.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_flows_triggered_by_list
+--- Iterates over all pages as documents: `for page in …`. ([get_flows_triggered_by_list](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_list))
 ---@param params? klaviyo.get_flows_triggered_by_list.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_flows_triggered_by_list
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_flows_triggered_by_list](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_list))
 ---@param params? klaviyo.get_flows_triggered_by_list.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_flows_triggered_by_list
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_flows_triggered_by_list](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_list))
 ---@param params? klaviyo.get_flows_triggered_by_list.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow[]? list
@@ -3365,9 +3231,9 @@ function relation:all(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_ids_for_flows_triggered_by_list`: GET /api/lists/{id}/relationships/flow-triggers\
---- Limits: 3 a second, 60 a minute; scopes: flows:read, lists:read
----@see https://developers.klaviyo.com/en/reference/get_ids_for_flows_triggered_by_list
+--- [get_ids_for_flows_triggered_by_list](https://developers.klaviyo.com/en/reference/get_ids_for_flows_triggered_by_list): GET /api/lists/{id}/relationships/flow-triggers\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read, lists:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -3381,9 +3247,9 @@ local relation = {}
 
 --- Adds related resources.
 ---
---- `add_profiles_to_list`: POST /api/lists/{id}/relationships/profiles\
---- Limits: 10 a second, 150 a minute; scopes: lists:write, profiles:write
----@see https://developers.klaviyo.com/en/reference/add_profiles_to_list
+--- [add_profiles_to_list](https://developers.klaviyo.com/en/reference/add_profiles_to_list): POST /api/lists/{id}/relationships/profiles\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: lists:write, profiles:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -3392,9 +3258,9 @@ function relation:add(ids, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_profile_ids_for_list`: GET /api/lists/{id}/relationships/profiles\
---- Limits: 75 a second, 700 a minute; scopes: lists:read, profiles:read
----@see https://developers.klaviyo.com/en/reference/get_profile_ids_for_list
+--- [get_profile_ids_for_list](https://developers.klaviyo.com/en/reference/get_profile_ids_for_list): GET /api/lists/{id}/relationships/profiles\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: lists:read, profiles:read
 ---@param params? klaviyo.get_profile_ids_for_list.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -3402,39 +3268,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_profiles_for_list`: GET /api/lists/{id}/profiles\
---- Limits: 75 a second, 700 a minute; scopes: lists:read, profiles:read
----@see https://developers.klaviyo.com/en/reference/get_profiles_for_list
+--- [get_profiles_for_list](https://developers.klaviyo.com/en/reference/get_profiles_for_list): GET /api/lists/{id}/profiles\
+--- Limits: 75 a second, 700 a minute; 10 a second, 150 a minute with additional-fields[profile]=predictive_analytics\
+--- Scopes: lists:read, profiles:read
 ---@param params? klaviyo.get_profiles_for_list.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.profile? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_profiles_for_list
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_profiles_for_list](https://developers.klaviyo.com/en/reference/get_profiles_for_list))
 ---@param params? klaviyo.get_profiles_for_list.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_profiles_for_list
+--- Iterates over all pages as documents: `for page in …`. ([get_profiles_for_list](https://developers.klaviyo.com/en/reference/get_profiles_for_list))
 ---@param params? klaviyo.get_profiles_for_list.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_profiles_for_list
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_profiles_for_list](https://developers.klaviyo.com/en/reference/get_profiles_for_list))
 ---@param params? klaviyo.get_profiles_for_list.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_profiles_for_list
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_profiles_for_list](https://developers.klaviyo.com/en/reference/get_profiles_for_list))
 ---@param params? klaviyo.get_profiles_for_list.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile[]? list
@@ -3443,9 +3305,9 @@ function relation:all(params, options) end
 
 --- Removes related resources.
 ---
---- `remove_profiles_from_list`: DELETE /api/lists/{id}/relationships/profiles\
---- Limits: 10 a second, 150 a minute; scopes: lists:write, profiles:write
----@see https://developers.klaviyo.com/en/reference/remove_profiles_from_list
+--- [remove_profiles_from_list](https://developers.klaviyo.com/en/reference/remove_profiles_from_list): DELETE /api/lists/{id}/relationships/profiles\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: lists:write, profiles:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -3460,9 +3322,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_tag_ids_for_list`: GET /api/lists/{id}/relationships/tags\
---- Limits: 3 a second, 60 a minute; scopes: lists:read, tags:read
----@see https://developers.klaviyo.com/en/reference/get_tag_ids_for_list
+--- [get_tag_ids_for_list](https://developers.klaviyo.com/en/reference/get_tag_ids_for_list): GET /api/lists/{id}/relationships/tags\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: lists:read, tags:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -3470,39 +3332,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_tags_for_list`: GET /api/lists/{id}/tags\
---- Limits: 3 a second, 60 a minute; scopes: lists:read, tags:read
----@see https://developers.klaviyo.com/en/reference/get_tags_for_list
+--- [get_tags_for_list](https://developers.klaviyo.com/en/reference/get_tags_for_list): GET /api/lists/{id}/tags\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: lists:read, tags:read
 ---@param params? klaviyo.get_tags_for_list.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.tag? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_list
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_tags_for_list](https://developers.klaviyo.com/en/reference/get_tags_for_list))
 ---@param params? klaviyo.get_tags_for_list.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_list
+--- Iterates over all pages as documents: `for page in …`. ([get_tags_for_list](https://developers.klaviyo.com/en/reference/get_tags_for_list))
 ---@param params? klaviyo.get_tags_for_list.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_list
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_tags_for_list](https://developers.klaviyo.com/en/reference/get_tags_for_list))
 ---@param params? klaviyo.get_tags_for_list.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_list
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_tags_for_list](https://developers.klaviyo.com/en/reference/get_tags_for_list))
 ---@param params? klaviyo.get_tags_for_list.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag[]? list
@@ -3522,9 +3380,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_list`: POST /api/lists\
---- Limits: 10 a second, 150 a minute, 150 a day; scopes: lists:write
----@see https://developers.klaviyo.com/en/reference/create_list
+--- [create_list](https://developers.klaviyo.com/en/reference/create_list): POST /api/lists\
+--- Limits: 10 a second, 150 a minute, 150 a day\
+--- Scopes: lists:write
 ---@param t klaviyo.create_list|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -3534,9 +3392,9 @@ function resource:create(t, params, options) end
 
 --- Deletes a resource.
 ---
---- `delete_list`: DELETE /api/lists/{id}\
---- Limits: 10 a second, 150 a minute; scopes: lists:write
----@see https://developers.klaviyo.com/en/reference/delete_list
+--- [delete_list](https://developers.klaviyo.com/en/reference/delete_list): DELETE /api/lists/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: lists:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -3546,9 +3404,9 @@ function resource:delete(id, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_list`: GET /api/lists/{id}\
---- Limits: 75 a second, 700 a minute; scopes: lists:read
----@see https://developers.klaviyo.com/en/reference/get_list
+--- [get_list](https://developers.klaviyo.com/en/reference/get_list): GET /api/lists/{id}\
+--- Limits: 75 a second, 700 a minute; 1 a second, 15 a minute with additional-fields[list]=profile_count\
+--- Scopes: lists:read
 ---@param id string
 ---@param params? klaviyo.get_list.params
 ---@param options? klaviyo.Settings
@@ -3558,39 +3416,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_lists`: GET /api/lists\
---- Limits: 75 a second, 700 a minute; scopes: lists:read
----@see https://developers.klaviyo.com/en/reference/get_lists
+--- [get_lists](https://developers.klaviyo.com/en/reference/get_lists): GET /api/lists\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: lists:read
 ---@param params? klaviyo.get_lists.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.list? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_lists
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_lists](https://developers.klaviyo.com/en/reference/get_lists))
 ---@param params? klaviyo.get_lists.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.list
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_lists
+--- Iterates over all pages as documents: `for page in …`. ([get_lists](https://developers.klaviyo.com/en/reference/get_lists))
 ---@param params? klaviyo.get_lists.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.list.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_lists
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_lists](https://developers.klaviyo.com/en/reference/get_lists))
 ---@param params? klaviyo.get_lists.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.list? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_lists
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_lists](https://developers.klaviyo.com/en/reference/get_lists))
 ---@param params? klaviyo.get_lists.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.list[]? list
@@ -3599,9 +3453,9 @@ function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_list`: PATCH /api/lists/{id}\
---- Limits: 10 a second, 150 a minute; scopes: lists:write
----@see https://developers.klaviyo.com/en/reference/update_list
+--- [update_list](https://developers.klaviyo.com/en/reference/update_list): PATCH /api/lists/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: lists:write
 ---@param id string
 ---@param t klaviyo.update_list|klaviyo.Body
 ---@param params? klaviyo.Params
@@ -3623,9 +3477,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `query_metric_aggregates`: POST /api/metric-aggregates\
---- Limits: 3 a second, 60 a minute; scopes: metrics:read
----@see https://developers.klaviyo.com/en/reference/query_metric_aggregates
+--- [query_metric_aggregates](https://developers.klaviyo.com/en/reference/query_metric_aggregates): POST /api/metric-aggregates\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: metrics:read
 ---@param t klaviyo.query_metric_aggregates|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -3633,15 +3487,13 @@ local resource = {}
 ---@return klaviyo.Error? err
 function resource:create(t, params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/query_metric_aggregates
+--- Iterates over all resources of all pages: `for resource, page in …`. ([query_metric_aggregates](https://developers.klaviyo.com/en/reference/query_metric_aggregates))
 ---@param params klaviyo.query_metric_aggregates|klaviyo.Body
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.metric_aggregate
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/query_metric_aggregates
+--- Iterates over all pages as documents: `for page in …`. ([query_metric_aggregates](https://developers.klaviyo.com/en/reference/query_metric_aggregates))
 ---@param params klaviyo.query_metric_aggregates|klaviyo.Body
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.metric_aggregate.pages
@@ -3655,9 +3507,9 @@ local relation = {}
 
 --- Returns the resource as a document.
 ---
---- `get_metric_for_metric_property`: GET /api/metric-properties/{id}/metric\
---- Limits: 1 a second, 15 a minute; scopes: metrics:read
----@see https://developers.klaviyo.com/en/reference/get_metric_for_metric_property
+--- [get_metric_for_metric_property](https://developers.klaviyo.com/en/reference/get_metric_for_metric_property): GET /api/metric-properties/{id}/metric\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: metrics:read
 ---@param params? klaviyo.get_metric_for_metric_property.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document.metric? doc
@@ -3666,9 +3518,9 @@ function relation:get(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_metric_id_for_metric_property`: GET /api/metric-properties/{id}/relationships/metric\
---- Limits: 1 a second, 15 a minute; scopes: metrics:read
----@see https://developers.klaviyo.com/en/reference/get_metric_id_for_metric_property
+--- [get_metric_id_for_metric_property](https://developers.klaviyo.com/en/reference/get_metric_id_for_metric_property): GET /api/metric-properties/{id}/relationships/metric\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: metrics:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -3685,9 +3537,9 @@ local resource = {}
 
 --- Returns the resource as a document.
 ---
---- `get_metric_property`: GET /api/metric-properties/{id}\
---- Limits: 1 a second, 15 a minute; scopes: metrics:read
----@see https://developers.klaviyo.com/en/reference/get_metric_property
+--- [get_metric_property](https://developers.klaviyo.com/en/reference/get_metric_property): GET /api/metric-properties/{id}\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: metrics:read
 ---@param id string
 ---@param params? klaviyo.get_metric_property.params
 ---@param options? klaviyo.Settings
@@ -3708,39 +3560,35 @@ local relation = {}
 
 --- Returns one page as a document.
 ---
---- `get_flows_triggered_by_metric`: GET /api/metrics/{id}/flow-triggers\
---- Limits: 10 a second, 150 a minute; scopes: flows:read, metrics:read
----@see https://developers.klaviyo.com/en/reference/get_flows_triggered_by_metric
+--- [get_flows_triggered_by_metric](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_metric): GET /api/metrics/{id}/flow-triggers\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: flows:read, metrics:read
 ---@param params? klaviyo.get_flows_triggered_by_metric.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.flow? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_flows_triggered_by_metric
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_flows_triggered_by_metric](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_metric))
 ---@param params? klaviyo.get_flows_triggered_by_metric.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_flows_triggered_by_metric
+--- Iterates over all pages as documents: `for page in …`. ([get_flows_triggered_by_metric](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_metric))
 ---@param params? klaviyo.get_flows_triggered_by_metric.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_flows_triggered_by_metric
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_flows_triggered_by_metric](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_metric))
 ---@param params? klaviyo.get_flows_triggered_by_metric.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_flows_triggered_by_metric
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_flows_triggered_by_metric](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_metric))
 ---@param params? klaviyo.get_flows_triggered_by_metric.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow[]? list
@@ -3749,9 +3597,9 @@ function relation:all(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_ids_for_flows_triggered_by_metric`: GET /api/metrics/{id}/relationships/flow-triggers\
---- Limits: 10 a second, 150 a minute; scopes: flows:read, metrics:read
----@see https://developers.klaviyo.com/en/reference/get_ids_for_flows_triggered_by_metric
+--- [get_ids_for_flows_triggered_by_metric](https://developers.klaviyo.com/en/reference/get_ids_for_flows_triggered_by_metric): GET /api/metrics/{id}/relationships/flow-triggers\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: flows:read, metrics:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -3765,39 +3613,35 @@ local relation = {}
 
 --- Returns one page as a document.
 ---
---- `get_properties_for_metric`: GET /api/metrics/{id}/metric-properties\
---- Limits: 1 a second, 15 a minute; scopes: metrics:read
----@see https://developers.klaviyo.com/en/reference/get_properties_for_metric
+--- [get_properties_for_metric](https://developers.klaviyo.com/en/reference/get_properties_for_metric): GET /api/metrics/{id}/metric-properties\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: metrics:read
 ---@param params? klaviyo.get_properties_for_metric.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.metric_property? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_properties_for_metric
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_properties_for_metric](https://developers.klaviyo.com/en/reference/get_properties_for_metric))
 ---@param params? klaviyo.get_properties_for_metric.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.metric_property
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_properties_for_metric
+--- Iterates over all pages as documents: `for page in …`. ([get_properties_for_metric](https://developers.klaviyo.com/en/reference/get_properties_for_metric))
 ---@param params? klaviyo.get_properties_for_metric.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.metric_property.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_properties_for_metric
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_properties_for_metric](https://developers.klaviyo.com/en/reference/get_properties_for_metric))
 ---@param params? klaviyo.get_properties_for_metric.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.metric_property? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_properties_for_metric
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_properties_for_metric](https://developers.klaviyo.com/en/reference/get_properties_for_metric))
 ---@param params? klaviyo.get_properties_for_metric.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.metric_property[]? list
@@ -3806,9 +3650,9 @@ function relation:all(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_property_ids_for_metric`: GET /api/metrics/{id}/relationships/metric-properties\
---- Limits: 1 a second, 15 a minute; scopes: metrics:read
----@see https://developers.klaviyo.com/en/reference/get_property_ids_for_metric
+--- [get_property_ids_for_metric](https://developers.klaviyo.com/en/reference/get_property_ids_for_metric): GET /api/metrics/{id}/relationships/metric-properties\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: metrics:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -3826,9 +3670,9 @@ local resource = {}
 
 --- Returns the resource as a document.
 ---
---- `get_metric`: GET /api/metrics/{id}\
---- Limits: 10 a second, 150 a minute; scopes: metrics:read
----@see https://developers.klaviyo.com/en/reference/get_metric
+--- [get_metric](https://developers.klaviyo.com/en/reference/get_metric): GET /api/metrics/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: metrics:read
 ---@param id string
 ---@param params? klaviyo.get_metric.params
 ---@param options? klaviyo.Settings
@@ -3838,39 +3682,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_metrics`: GET /api/metrics\
---- Limits: 10 a second, 150 a minute; scopes: metrics:read
----@see https://developers.klaviyo.com/en/reference/get_metrics
+--- [get_metrics](https://developers.klaviyo.com/en/reference/get_metrics): GET /api/metrics\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: metrics:read
 ---@param params? klaviyo.get_metrics.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.metric? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_metrics
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_metrics](https://developers.klaviyo.com/en/reference/get_metrics))
 ---@param params? klaviyo.get_metrics.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.metric
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_metrics
+--- Iterates over all pages as documents: `for page in …`. ([get_metrics](https://developers.klaviyo.com/en/reference/get_metrics))
 ---@param params? klaviyo.get_metrics.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.metric.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_metrics
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_metrics](https://developers.klaviyo.com/en/reference/get_metrics))
 ---@param params? klaviyo.get_metrics.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.metric? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_metrics
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_metrics](https://developers.klaviyo.com/en/reference/get_metrics))
 ---@param params? klaviyo.get_metrics.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.metric[]? list
@@ -3879,9 +3719,9 @@ function resource:all(params, options) end
 
 --- Returns aggregated values of a metric's events, by interval and by attribute. Further pages are named by `page_cursor`; `client.metrics:pages(t)` follows them. Members of its table.
 ---
---- `query_metric_aggregates`: POST /api/metric-aggregates\
---- Limits: 3 a second, 60 a minute; scopes: metrics:read
----@see https://developers.klaviyo.com/en/reference/query_metric_aggregates
+--- [query_metric_aggregates](https://developers.klaviyo.com/en/reference/query_metric_aggregates): POST /api/metric-aggregates\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: metrics:read
 ---@param t klaviyo.query_metric_aggregates|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -3902,39 +3742,35 @@ local relation = {}
 
 --- Returns one page as a document.
 ---
---- `get_errors_for_bulk_import_profiles_job`: GET /api/profile-bulk-import-jobs/{id}/import-errors\
---- Limits: 10 a second, 150 a minute; scopes: profiles:read
----@see https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_job
+--- [get_errors_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_job): GET /api/profile-bulk-import-jobs/{id}/import-errors\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: profiles:read
 ---@param params? klaviyo.get_errors_for_bulk_import_profiles_job.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.import_error? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_job
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_errors_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_job))
 ---@param params? klaviyo.get_errors_for_bulk_import_profiles_job.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.import_error
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_job
+--- Iterates over all pages as documents: `for page in …`. ([get_errors_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_job))
 ---@param params? klaviyo.get_errors_for_bulk_import_profiles_job.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.import_error.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_job
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_errors_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_job))
 ---@param params? klaviyo.get_errors_for_bulk_import_profiles_job.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.import_error? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_job
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_errors_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_job))
 ---@param params? klaviyo.get_errors_for_bulk_import_profiles_job.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.import_error[]? list
@@ -3949,39 +3785,35 @@ local relation = {}
 
 --- Returns one page as a document.
 ---
---- `get_list_for_bulk_import_profiles_job`: GET /api/profile-bulk-import-jobs/{id}/lists\
---- Limits: 10 a second, 150 a minute; scopes: lists:read
----@see https://developers.klaviyo.com/en/reference/get_list_for_bulk_import_profiles_job
+--- [get_list_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_list_for_bulk_import_profiles_job): GET /api/profile-bulk-import-jobs/{id}/lists\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: lists:read
 ---@param params? klaviyo.get_list_for_bulk_import_profiles_job.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.list? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_list_for_bulk_import_profiles_job
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_list_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_list_for_bulk_import_profiles_job))
 ---@param params? klaviyo.get_list_for_bulk_import_profiles_job.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.list
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_list_for_bulk_import_profiles_job
+--- Iterates over all pages as documents: `for page in …`. ([get_list_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_list_for_bulk_import_profiles_job))
 ---@param params? klaviyo.get_list_for_bulk_import_profiles_job.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.list.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_list_for_bulk_import_profiles_job
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_list_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_list_for_bulk_import_profiles_job))
 ---@param params? klaviyo.get_list_for_bulk_import_profiles_job.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.list? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_list_for_bulk_import_profiles_job
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_list_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_list_for_bulk_import_profiles_job))
 ---@param params? klaviyo.get_list_for_bulk_import_profiles_job.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.list[]? list
@@ -3990,9 +3822,9 @@ function relation:all(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_list_ids_for_bulk_import_profiles_job`: GET /api/profile-bulk-import-jobs/{id}/relationships/lists\
---- Limits: 10 a second, 150 a minute; scopes: lists:read
----@see https://developers.klaviyo.com/en/reference/get_list_ids_for_bulk_import_profiles_job
+--- [get_list_ids_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_list_ids_for_bulk_import_profiles_job): GET /api/profile-bulk-import-jobs/{id}/relationships/lists\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: lists:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -4006,9 +3838,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_profile_ids_for_bulk_import_profiles_job`: GET /api/profile-bulk-import-jobs/{id}/relationships/profiles\
---- Limits: 10 a second, 150 a minute; scopes: profiles:read
----@see https://developers.klaviyo.com/en/reference/get_profile_ids_for_bulk_import_profiles_job
+--- [get_profile_ids_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_profile_ids_for_bulk_import_profiles_job): GET /api/profile-bulk-import-jobs/{id}/relationships/profiles\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: profiles:read
 ---@param params? klaviyo.get_profile_ids_for_bulk_import_profiles_job.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -4016,39 +3848,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_profiles_for_bulk_import_profiles_job`: GET /api/profile-bulk-import-jobs/{id}/profiles\
---- Limits: 10 a second, 150 a minute; scopes: profiles:read
----@see https://developers.klaviyo.com/en/reference/get_profiles_for_bulk_import_profiles_job
+--- [get_profiles_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_profiles_for_bulk_import_profiles_job): GET /api/profile-bulk-import-jobs/{id}/profiles\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: profiles:read
 ---@param params? klaviyo.get_profiles_for_bulk_import_profiles_job.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.profile? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_profiles_for_bulk_import_profiles_job
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_profiles_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_profiles_for_bulk_import_profiles_job))
 ---@param params? klaviyo.get_profiles_for_bulk_import_profiles_job.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_profiles_for_bulk_import_profiles_job
+--- Iterates over all pages as documents: `for page in …`. ([get_profiles_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_profiles_for_bulk_import_profiles_job))
 ---@param params? klaviyo.get_profiles_for_bulk_import_profiles_job.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_profiles_for_bulk_import_profiles_job
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_profiles_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_profiles_for_bulk_import_profiles_job))
 ---@param params? klaviyo.get_profiles_for_bulk_import_profiles_job.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_profiles_for_bulk_import_profiles_job
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_profiles_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_profiles_for_bulk_import_profiles_job))
 ---@param params? klaviyo.get_profiles_for_bulk_import_profiles_job.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile[]? list
@@ -4068,9 +3896,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_import_profiles`: POST /api/profile-bulk-import-jobs\
---- Limits: 10 a second, 150 a minute; scopes: lists:write, profiles:write
----@see https://developers.klaviyo.com/en/reference/bulk_import_profiles
+--- [bulk_import_profiles](https://developers.klaviyo.com/en/reference/bulk_import_profiles): POST /api/profile-bulk-import-jobs\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: lists:write, profiles:write
 ---@param t klaviyo.bulk_import_profiles|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -4080,9 +3908,9 @@ function resource:create(t, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_bulk_import_profiles_job`: GET /api/profile-bulk-import-jobs/{job_id}\
---- Limits: 10 a second, 150 a minute; scopes: lists:read, profiles:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_import_profiles_job
+--- [get_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_bulk_import_profiles_job): GET /api/profile-bulk-import-jobs/{job_id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: lists:read, profiles:read
 ---@param id string
 ---@param params? klaviyo.get_bulk_import_profiles_job.params
 ---@param options? klaviyo.Settings
@@ -4092,39 +3920,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_bulk_import_profiles_jobs`: GET /api/profile-bulk-import-jobs\
---- Limits: 10 a second, 150 a minute; scopes: lists:read, profiles:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_import_profiles_jobs
+--- [get_bulk_import_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_import_profiles_jobs): GET /api/profile-bulk-import-jobs\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: lists:read, profiles:read
 ---@param params? klaviyo.get_bulk_import_profiles_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.profile_bulk_import_job? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_import_profiles_jobs
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_bulk_import_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_import_profiles_jobs))
 ---@param params? klaviyo.get_bulk_import_profiles_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile_bulk_import_job
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_import_profiles_jobs
+--- Iterates over all pages as documents: `for page in …`. ([get_bulk_import_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_import_profiles_jobs))
 ---@param params? klaviyo.get_bulk_import_profiles_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile_bulk_import_job.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_import_profiles_jobs
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_import_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_import_profiles_jobs))
 ---@param params? klaviyo.get_bulk_import_profiles_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile_bulk_import_job? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_import_profiles_jobs
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_bulk_import_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_import_profiles_jobs))
 ---@param params? klaviyo.get_bulk_import_profiles_jobs.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile_bulk_import_job[]? list
@@ -4144,9 +3968,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_or_update_profile`: POST /api/profile-import\
---- Limits: 75 a second, 700 a minute; scopes: profiles:write
----@see https://developers.klaviyo.com/en/reference/create_or_update_profile
+--- [create_or_update_profile](https://developers.klaviyo.com/en/reference/create_or_update_profile): POST /api/profile-import\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: profiles:write
 ---@param t klaviyo.create_or_update_profile|klaviyo.Body
 ---@param params? klaviyo.create_or_update_profile.params
 ---@param options? klaviyo.Settings
@@ -4162,9 +3986,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `merge_profiles`: POST /api/profile-merge\
---- Limits: 10 a second, 150 a minute; scopes: profiles:write
----@see https://developers.klaviyo.com/en/reference/merge_profiles
+--- [merge_profiles](https://developers.klaviyo.com/en/reference/merge_profiles): POST /api/profile-merge\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: profiles:write
 ---@param t klaviyo.merge_profiles|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -4180,9 +4004,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_subscribe_profiles`: POST /api/profile-subscription-bulk-create-jobs\
---- Limits: 75 a second, 700 a minute; scopes: lists:write, profiles:write, subscriptions:write
----@see https://developers.klaviyo.com/en/reference/bulk_subscribe_profiles
+--- [bulk_subscribe_profiles](https://developers.klaviyo.com/en/reference/bulk_subscribe_profiles): POST /api/profile-subscription-bulk-create-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: lists:write, profiles:write, subscriptions:write
 ---@param t klaviyo.bulk_subscribe_profiles|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -4198,9 +4022,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_unsubscribe_profiles`: POST /api/profile-subscription-bulk-delete-jobs\
---- Limits: 75 a second, 700 a minute; scopes: lists:write, profiles:write, subscriptions:write
----@see https://developers.klaviyo.com/en/reference/bulk_unsubscribe_profiles
+--- [bulk_unsubscribe_profiles](https://developers.klaviyo.com/en/reference/bulk_unsubscribe_profiles): POST /api/profile-subscription-bulk-delete-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: lists:write, profiles:write, subscriptions:write
 ---@param t klaviyo.bulk_unsubscribe_profiles|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -4216,9 +4040,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_suppress_profiles`: POST /api/profile-suppression-bulk-create-jobs\
---- Limits: 75 a second, 700 a minute; scopes: profiles:write, subscriptions:write
----@see https://developers.klaviyo.com/en/reference/bulk_suppress_profiles
+--- [bulk_suppress_profiles](https://developers.klaviyo.com/en/reference/bulk_suppress_profiles): POST /api/profile-suppression-bulk-create-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: profiles:write, subscriptions:write
 ---@param t klaviyo.bulk_suppress_profiles|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -4228,9 +4052,9 @@ function resource:create(t, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_bulk_suppress_profiles_job`: GET /api/profile-suppression-bulk-create-jobs/{job_id}\
---- Limits: 75 a second, 700 a minute; scopes: subscriptions:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_suppress_profiles_job
+--- [get_bulk_suppress_profiles_job](https://developers.klaviyo.com/en/reference/get_bulk_suppress_profiles_job): GET /api/profile-suppression-bulk-create-jobs/{job_id}\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: subscriptions:read
 ---@param id string
 ---@param params? klaviyo.get_bulk_suppress_profiles_job.params
 ---@param options? klaviyo.Settings
@@ -4240,39 +4064,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_bulk_suppress_profiles_jobs`: GET /api/profile-suppression-bulk-create-jobs\
---- Limits: 75 a second, 700 a minute; scopes: subscriptions:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_suppress_profiles_jobs
+--- [get_bulk_suppress_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_suppress_profiles_jobs): GET /api/profile-suppression-bulk-create-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: subscriptions:read
 ---@param params? klaviyo.get_bulk_suppress_profiles_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.profile_suppression_bulk_create_job? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_suppress_profiles_jobs
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_bulk_suppress_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_suppress_profiles_jobs))
 ---@param params? klaviyo.get_bulk_suppress_profiles_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile_suppression_bulk_create_job
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_suppress_profiles_jobs
+--- Iterates over all pages as documents: `for page in …`. ([get_bulk_suppress_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_suppress_profiles_jobs))
 ---@param params? klaviyo.get_bulk_suppress_profiles_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile_suppression_bulk_create_job.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_suppress_profiles_jobs
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_suppress_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_suppress_profiles_jobs))
 ---@param params? klaviyo.get_bulk_suppress_profiles_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile_suppression_bulk_create_job? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_suppress_profiles_jobs
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_bulk_suppress_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_suppress_profiles_jobs))
 ---@param params? klaviyo.get_bulk_suppress_profiles_jobs.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile_suppression_bulk_create_job[]? list
@@ -4287,9 +4107,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_unsuppress_profiles`: POST /api/profile-suppression-bulk-delete-jobs\
---- Limits: 75 a second, 700 a minute; scopes: subscriptions:write
----@see https://developers.klaviyo.com/en/reference/bulk_unsuppress_profiles
+--- [bulk_unsuppress_profiles](https://developers.klaviyo.com/en/reference/bulk_unsuppress_profiles): POST /api/profile-suppression-bulk-delete-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: subscriptions:write
 ---@param t klaviyo.bulk_unsuppress_profiles|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -4299,9 +4119,9 @@ function resource:create(t, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_bulk_unsuppress_profiles_job`: GET /api/profile-suppression-bulk-delete-jobs/{job_id}\
---- Limits: 75 a second, 700 a minute; scopes: subscriptions:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_unsuppress_profiles_job
+--- [get_bulk_unsuppress_profiles_job](https://developers.klaviyo.com/en/reference/get_bulk_unsuppress_profiles_job): GET /api/profile-suppression-bulk-delete-jobs/{job_id}\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: subscriptions:read
 ---@param id string
 ---@param params? klaviyo.get_bulk_unsuppress_profiles_job.params
 ---@param options? klaviyo.Settings
@@ -4311,39 +4131,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_bulk_unsuppress_profiles_jobs`: GET /api/profile-suppression-bulk-delete-jobs\
---- Limits: 75 a second, 700 a minute; scopes: subscriptions:read
----@see https://developers.klaviyo.com/en/reference/get_bulk_unsuppress_profiles_jobs
+--- [get_bulk_unsuppress_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_unsuppress_profiles_jobs): GET /api/profile-suppression-bulk-delete-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: subscriptions:read
 ---@param params? klaviyo.get_bulk_unsuppress_profiles_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.profile_suppression_bulk_delete_job? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_unsuppress_profiles_jobs
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_bulk_unsuppress_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_unsuppress_profiles_jobs))
 ---@param params? klaviyo.get_bulk_unsuppress_profiles_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile_suppression_bulk_delete_job
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_unsuppress_profiles_jobs
+--- Iterates over all pages as documents: `for page in …`. ([get_bulk_unsuppress_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_unsuppress_profiles_jobs))
 ---@param params? klaviyo.get_bulk_unsuppress_profiles_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile_suppression_bulk_delete_job.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_unsuppress_profiles_jobs
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_unsuppress_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_unsuppress_profiles_jobs))
 ---@param params? klaviyo.get_bulk_unsuppress_profiles_jobs.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile_suppression_bulk_delete_job? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_bulk_unsuppress_profiles_jobs
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_bulk_unsuppress_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_unsuppress_profiles_jobs))
 ---@param params? klaviyo.get_bulk_unsuppress_profiles_jobs.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile_suppression_bulk_delete_job[]? list
@@ -4358,9 +4174,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_list_ids_for_profile`: GET /api/profiles/{id}/relationships/lists\
---- Limits: 3 a second, 60 a minute; scopes: lists:read, profiles:read
----@see https://developers.klaviyo.com/en/reference/get_list_ids_for_profile
+--- [get_list_ids_for_profile](https://developers.klaviyo.com/en/reference/get_list_ids_for_profile): GET /api/profiles/{id}/relationships/lists\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: lists:read, profiles:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -4368,39 +4184,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_lists_for_profile`: GET /api/profiles/{id}/lists\
---- Limits: 3 a second, 60 a minute; scopes: lists:read, profiles:read
----@see https://developers.klaviyo.com/en/reference/get_lists_for_profile
+--- [get_lists_for_profile](https://developers.klaviyo.com/en/reference/get_lists_for_profile): GET /api/profiles/{id}/lists\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: lists:read, profiles:read
 ---@param params? klaviyo.get_lists_for_profile.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.list? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_lists_for_profile
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_lists_for_profile](https://developers.klaviyo.com/en/reference/get_lists_for_profile))
 ---@param params? klaviyo.get_lists_for_profile.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.list
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_lists_for_profile
+--- Iterates over all pages as documents: `for page in …`. ([get_lists_for_profile](https://developers.klaviyo.com/en/reference/get_lists_for_profile))
 ---@param params? klaviyo.get_lists_for_profile.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.list.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_lists_for_profile
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_lists_for_profile](https://developers.klaviyo.com/en/reference/get_lists_for_profile))
 ---@param params? klaviyo.get_lists_for_profile.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.list? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_lists_for_profile
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_lists_for_profile](https://developers.klaviyo.com/en/reference/get_lists_for_profile))
 ---@param params? klaviyo.get_lists_for_profile.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.list[]? list
@@ -4415,9 +4227,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_segment_ids_for_profile`: GET /api/profiles/{id}/relationships/segments\
---- Limits: 3 a second, 60 a minute; scopes: profiles:read, segments:read
----@see https://developers.klaviyo.com/en/reference/get_segment_ids_for_profile
+--- [get_segment_ids_for_profile](https://developers.klaviyo.com/en/reference/get_segment_ids_for_profile): GET /api/profiles/{id}/relationships/segments\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: profiles:read, segments:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -4425,39 +4237,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_segments_for_profile`: GET /api/profiles/{id}/segments\
---- Limits: 3 a second, 60 a minute; scopes: profiles:read, segments:read
----@see https://developers.klaviyo.com/en/reference/get_segments_for_profile
+--- [get_segments_for_profile](https://developers.klaviyo.com/en/reference/get_segments_for_profile): GET /api/profiles/{id}/segments\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: profiles:read, segments:read
 ---@param params? klaviyo.get_segments_for_profile.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.segment? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_segments_for_profile
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_segments_for_profile](https://developers.klaviyo.com/en/reference/get_segments_for_profile))
 ---@param params? klaviyo.get_segments_for_profile.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.segment
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_segments_for_profile
+--- Iterates over all pages as documents: `for page in …`. ([get_segments_for_profile](https://developers.klaviyo.com/en/reference/get_segments_for_profile))
 ---@param params? klaviyo.get_segments_for_profile.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.segment.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_segments_for_profile
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_segments_for_profile](https://developers.klaviyo.com/en/reference/get_segments_for_profile))
 ---@param params? klaviyo.get_segments_for_profile.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.segment? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_segments_for_profile
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_segments_for_profile](https://developers.klaviyo.com/en/reference/get_segments_for_profile))
 ---@param params? klaviyo.get_segments_for_profile.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.segment[]? list
@@ -4476,9 +4284,9 @@ local resource = {}
 
 --- Subscribes up to 1,000 profiles. `bulk_subscribe` takes more. Members of its table.
 ---
---- `bulk_subscribe_profiles`: POST /api/profile-subscription-bulk-create-jobs\
---- Limits: 75 a second, 700 a minute; scopes: lists:write, profiles:write, subscriptions:write
----@see https://developers.klaviyo.com/en/reference/bulk_subscribe_profiles
+--- [bulk_subscribe_profiles](https://developers.klaviyo.com/en/reference/bulk_subscribe_profiles): POST /api/profile-subscription-bulk-create-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: lists:write, profiles:write, subscriptions:write
 ---@param t klaviyo.bulk_subscribe_profiles|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -4488,9 +4296,9 @@ function resource:subscribe(t, params, options) end
 
 --- Suppresses up to 100 profiles, or those of a list or segment. Members of its table.
 ---
---- `bulk_suppress_profiles`: POST /api/profile-suppression-bulk-create-jobs\
---- Limits: 75 a second, 700 a minute; scopes: profiles:write, subscriptions:write
----@see https://developers.klaviyo.com/en/reference/bulk_suppress_profiles
+--- [bulk_suppress_profiles](https://developers.klaviyo.com/en/reference/bulk_suppress_profiles): POST /api/profile-suppression-bulk-create-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: profiles:write, subscriptions:write
 ---@param t klaviyo.bulk_suppress_profiles|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -4500,9 +4308,9 @@ function resource:suppress(t, params, options) end
 
 --- Unsubscribes up to 100 profiles. Members of its table.
 ---
---- `bulk_unsubscribe_profiles`: POST /api/profile-subscription-bulk-delete-jobs\
---- Limits: 75 a second, 700 a minute; scopes: lists:write, profiles:write, subscriptions:write
----@see https://developers.klaviyo.com/en/reference/bulk_unsubscribe_profiles
+--- [bulk_unsubscribe_profiles](https://developers.klaviyo.com/en/reference/bulk_unsubscribe_profiles): POST /api/profile-subscription-bulk-delete-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: lists:write, profiles:write, subscriptions:write
 ---@param t klaviyo.bulk_unsubscribe_profiles|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -4512,9 +4320,9 @@ function resource:unsubscribe(t, params, options) end
 
 --- Ends the suppression of up to 100 profiles. Members of its table.
 ---
---- `bulk_unsuppress_profiles`: POST /api/profile-suppression-bulk-delete-jobs\
---- Limits: 75 a second, 700 a minute; scopes: subscriptions:write
----@see https://developers.klaviyo.com/en/reference/bulk_unsuppress_profiles
+--- [bulk_unsuppress_profiles](https://developers.klaviyo.com/en/reference/bulk_unsuppress_profiles): POST /api/profile-suppression-bulk-delete-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: subscriptions:write
 ---@param t klaviyo.bulk_unsuppress_profiles|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -4524,9 +4332,9 @@ function resource:unsuppress(t, params, options) end
 
 --- Creates a profile, or updates the one with this id, email address, phone number or external id. Sending it twice has the same effect as sending it once, so it is retried after any failure. Members of its table.
 ---
---- `create_or_update_profile`: POST /api/profile-import\
---- Limits: 75 a second, 700 a minute; scopes: profiles:write
----@see https://developers.klaviyo.com/en/reference/create_or_update_profile
+--- [create_or_update_profile](https://developers.klaviyo.com/en/reference/create_or_update_profile): POST /api/profile-import\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: profiles:write
 ---@param t string|klaviyo.create_or_update_profile|klaviyo.Body
 ---@param params? klaviyo.create_or_update_profile.params
 ---@param options? klaviyo.Settings
@@ -4536,9 +4344,9 @@ function resource:upsert(t, params, options) end
 
 --- Creates a resource.
 ---
---- `create_profile`: POST /api/profiles\
---- Limits: 75 a second, 700 a minute; scopes: profiles:write
----@see https://developers.klaviyo.com/en/reference/create_profile
+--- [create_profile](https://developers.klaviyo.com/en/reference/create_profile): POST /api/profiles\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: profiles:write
 ---@param t klaviyo.create_profile|klaviyo.Body
 ---@param params? klaviyo.create_profile.params
 ---@param options? klaviyo.Settings
@@ -4548,9 +4356,9 @@ function resource:create(t, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_profile`: GET /api/profiles/{id}\
---- Limits: 75 a second, 700 a minute; scopes: profiles:read
----@see https://developers.klaviyo.com/en/reference/get_profile
+--- [get_profile](https://developers.klaviyo.com/en/reference/get_profile): GET /api/profiles/{id}\
+--- Limits: 75 a second, 700 a minute; 1 a second, 15 a minute with include=lists; 1 a second, 15 a minute with include=segments\
+--- Scopes: profiles:read
 ---@param id string
 ---@param params? klaviyo.get_profile.params
 ---@param options? klaviyo.Settings
@@ -4560,39 +4368,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_profiles`: GET /api/profiles\
---- Limits: 75 a second, 700 a minute; scopes: profiles:read
----@see https://developers.klaviyo.com/en/reference/get_profiles
+--- [get_profiles](https://developers.klaviyo.com/en/reference/get_profiles): GET /api/profiles\
+--- Limits: 75 a second, 700 a minute; 10 a second, 150 a minute with additional-fields[profile]=predictive_analytics\
+--- Scopes: profiles:read
 ---@param params? klaviyo.get_profiles.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.profile? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_profiles
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_profiles](https://developers.klaviyo.com/en/reference/get_profiles))
 ---@param params? klaviyo.get_profiles.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_profiles
+--- Iterates over all pages as documents: `for page in …`. ([get_profiles](https://developers.klaviyo.com/en/reference/get_profiles))
 ---@param params? klaviyo.get_profiles.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_profiles
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_profiles](https://developers.klaviyo.com/en/reference/get_profiles))
 ---@param params? klaviyo.get_profiles.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_profiles
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_profiles](https://developers.klaviyo.com/en/reference/get_profiles))
 ---@param params? klaviyo.get_profiles.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile[]? list
@@ -4601,9 +4405,9 @@ function resource:all(params, options) end
 
 --- Merges one profile into another, which remains. Members of its table.
 ---
---- `merge_profiles`: POST /api/profile-merge\
---- Limits: 10 a second, 150 a minute; scopes: profiles:write
----@see https://developers.klaviyo.com/en/reference/merge_profiles
+--- [merge_profiles](https://developers.klaviyo.com/en/reference/merge_profiles): POST /api/profile-merge\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: profiles:write
 ---@param t string|klaviyo.merge_profiles|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -4613,9 +4417,9 @@ function resource:merge(t, params, options) end
 
 --- Requests the deletion of a profile and all its data, by id, email address or phone number. Members of its table.
 ---
---- `request_profile_deletion`: POST /api/data-privacy-deletion-jobs\
---- Limits: 3 a second, 60 a minute; scopes: data-privacy:write
----@see https://developers.klaviyo.com/en/reference/request_profile_deletion
+--- [request_profile_deletion](https://developers.klaviyo.com/en/reference/request_profile_deletion): POST /api/data-privacy-deletion-jobs\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: data-privacy:write
 ---@param t klaviyo.request_profile_deletion|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -4625,9 +4429,9 @@ function resource:request_deletion(t, params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_profile`: PATCH /api/profiles/{id}\
---- Limits: 75 a second, 700 a minute; scopes: profiles:write
----@see https://developers.klaviyo.com/en/reference/update_profile
+--- [update_profile](https://developers.klaviyo.com/en/reference/update_profile): PATCH /api/profiles/{id}\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: profiles:write
 ---@param id string
 ---@param t klaviyo.update_profile|klaviyo.Body
 ---@param params? klaviyo.update_profile.params
@@ -4643,9 +4447,9 @@ function resource:at(id) end
 
 --- Imports a source of any length, and returns the outcome of each record.
 ---
---- `bulk_subscribe_profiles`: POST /api/profile-subscription-bulk-create-jobs\
---- Limits: 75 a second, 700 a minute; scopes: lists:write, profiles:write, subscriptions:write
----@see https://developers.klaviyo.com/en/reference/bulk_subscribe_profiles
+--- [bulk_subscribe_profiles](https://developers.klaviyo.com/en/reference/bulk_subscribe_profiles): POST /api/profile-subscription-bulk-create-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: lists:write, profiles:write, subscriptions:write
 ---@param source (string|klaviyo.schema.ProfileSubscriptionCreateQueryResourceObject)[]|fun(): (string|klaviyo.schema.ProfileSubscriptionCreateQueryResourceObject)?
 ---@param options? klaviyo.BulkOptions
 ---@return klaviyo.BulkResult? result
@@ -4654,9 +4458,9 @@ function resource:bulk_subscribe(source, options) end
 
 --- Imports a source of any length, and returns the outcome of each record.
 ---
---- `bulk_suppress_profiles`: POST /api/profile-suppression-bulk-create-jobs\
---- Limits: 75 a second, 700 a minute; scopes: profiles:write, subscriptions:write
----@see https://developers.klaviyo.com/en/reference/bulk_suppress_profiles
+--- [bulk_suppress_profiles](https://developers.klaviyo.com/en/reference/bulk_suppress_profiles): POST /api/profile-suppression-bulk-create-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: profiles:write, subscriptions:write
 ---@param source (string|klaviyo.schema.ProfileSuppressionCreateQueryResourceObject)[]|fun(): (string|klaviyo.schema.ProfileSuppressionCreateQueryResourceObject)?
 ---@param options? klaviyo.BulkOptions
 ---@return klaviyo.BulkResult? result
@@ -4665,9 +4469,9 @@ function resource:bulk_suppress(source, options) end
 
 --- Imports a source of any length, and returns the outcome of each record.
 ---
---- `bulk_unsubscribe_profiles`: POST /api/profile-subscription-bulk-delete-jobs\
---- Limits: 75 a second, 700 a minute; scopes: lists:write, profiles:write, subscriptions:write
----@see https://developers.klaviyo.com/en/reference/bulk_unsubscribe_profiles
+--- [bulk_unsubscribe_profiles](https://developers.klaviyo.com/en/reference/bulk_unsubscribe_profiles): POST /api/profile-subscription-bulk-delete-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: lists:write, profiles:write, subscriptions:write
 ---@param source klaviyo.schema.ProfileSubscriptionDeleteQueryResourceObject[]|fun(): klaviyo.schema.ProfileSubscriptionDeleteQueryResourceObject?
 ---@param options? klaviyo.BulkOptions
 ---@return klaviyo.BulkResult? result
@@ -4676,9 +4480,9 @@ function resource:bulk_unsubscribe(source, options) end
 
 --- Imports a source of any length, and returns the outcome of each record.
 ---
---- `bulk_unsuppress_profiles`: POST /api/profile-suppression-bulk-delete-jobs\
---- Limits: 75 a second, 700 a minute; scopes: subscriptions:write
----@see https://developers.klaviyo.com/en/reference/bulk_unsuppress_profiles
+--- [bulk_unsuppress_profiles](https://developers.klaviyo.com/en/reference/bulk_unsuppress_profiles): POST /api/profile-suppression-bulk-delete-jobs\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: subscriptions:write
 ---@param source (string|klaviyo.schema.ProfileSuppressionDeleteQueryResourceObject)[]|fun(): (string|klaviyo.schema.ProfileSuppressionDeleteQueryResourceObject)?
 ---@param options? klaviyo.BulkOptions
 ---@return klaviyo.BulkResult? result
@@ -4687,9 +4491,9 @@ function resource:bulk_unsuppress(source, options) end
 
 --- Imports a source of any length, and returns the outcome of each record.
 ---
---- `bulk_import_profiles`: POST /api/profile-bulk-import-jobs\
---- Limits: 10 a second, 150 a minute; scopes: lists:write, profiles:write
----@see https://developers.klaviyo.com/en/reference/bulk_import_profiles
+--- [bulk_import_profiles](https://developers.klaviyo.com/en/reference/bulk_import_profiles): POST /api/profile-bulk-import-jobs\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: lists:write, profiles:write
 ---@param source (string|klaviyo.schema.ProfileUpsertQueryResourceObject)[]|fun(): (string|klaviyo.schema.ProfileUpsertQueryResourceObject)?
 ---@param options? klaviyo.BulkOptions
 ---@return klaviyo.BulkResult? result
@@ -4704,9 +4508,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_client_back_in_stock_subscription`: POST /client/back-in-stock-subscriptions\
---- Limits: 350 a second, 3500 a minute; scopes: catalogs:write, profiles:write
----@see https://developers.klaviyo.com/en/reference/create_client_back_in_stock_subscription
+--- [create_client_back_in_stock_subscription](https://developers.klaviyo.com/en/reference/create_client_back_in_stock_subscription): POST /client/back-in-stock-subscriptions\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: catalogs:write, profiles:write
 ---@param t klaviyo.create_client_back_in_stock_subscription|klaviyo.Body
 ---@param params? klaviyo.create_client_back_in_stock_subscription.params
 ---@param options? klaviyo.Settings
@@ -4722,9 +4526,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `bulk_create_client_events`: POST /client/event-bulk-create\
---- Limits: 10 a second, 150 a minute; scopes: events:write
----@see https://developers.klaviyo.com/en/reference/bulk_create_client_events
+--- [bulk_create_client_events](https://developers.klaviyo.com/en/reference/bulk_create_client_events): POST /client/event-bulk-create\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: events:write
 ---@param t klaviyo.bulk_create_client_events|klaviyo.Body
 ---@param params? klaviyo.bulk_create_client_events.params
 ---@param options? klaviyo.Settings
@@ -4740,9 +4544,9 @@ local resource = {}
 
 --- Sends up to 1,000 events of one profile. Members of its table.
 ---
---- `bulk_create_client_events`: POST /client/event-bulk-create\
---- Limits: 10 a second, 150 a minute; scopes: events:write
----@see https://developers.klaviyo.com/en/reference/bulk_create_client_events
+--- [bulk_create_client_events](https://developers.klaviyo.com/en/reference/bulk_create_client_events): POST /client/event-bulk-create\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: events:write
 ---@param t klaviyo.bulk_create_client_events|klaviyo.Body
 ---@param params? klaviyo.bulk_create_client_events.params
 ---@param options? klaviyo.Settings
@@ -4752,9 +4556,9 @@ function resource:bulk_create(t, params, options) end
 
 --- Creates a resource.
 ---
---- `create_client_event`: POST /client/events\
---- Limits: 350 a second, 3500 a minute; scopes: events:write
----@see https://developers.klaviyo.com/en/reference/create_client_event
+--- [create_client_event](https://developers.klaviyo.com/en/reference/create_client_event): POST /client/events\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: events:write
 ---@param t klaviyo.create_client_event|klaviyo.Body
 ---@param params? klaviyo.create_client_event.params
 ---@param options? klaviyo.Settings
@@ -4770,9 +4574,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_client_profile`: POST /client/profiles\
---- Limits: 350 a second, 3500 a minute; scopes: profiles:write
----@see https://developers.klaviyo.com/en/reference/create_client_profile
+--- [create_client_profile](https://developers.klaviyo.com/en/reference/create_client_profile): POST /client/profiles\
+--- Limits: 350 a second, 3500 a minute\
+--- Scopes: profiles:write
 ---@param t klaviyo.create_client_profile|klaviyo.Body
 ---@param params? klaviyo.create_client_profile.params
 ---@param options? klaviyo.Settings
@@ -4788,9 +4592,8 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `unregister_client_push_token`: POST /client/push-token-unregister\
+--- [unregister_client_push_token](https://developers.klaviyo.com/en/reference/unregister_client_push_token): POST /client/push-token-unregister\
 --- Limits: 3 a second, 60 a minute
----@see https://developers.klaviyo.com/en/reference/unregister_client_push_token
 ---@param t klaviyo.unregister_client_push_token|klaviyo.Body
 ---@param params? klaviyo.unregister_client_push_token.params
 ---@param options? klaviyo.Settings
@@ -4806,9 +4609,8 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_client_push_token`: POST /client/push-tokens\
+--- [create_client_push_token](https://developers.klaviyo.com/en/reference/create_client_push_token): POST /client/push-tokens\
 --- Limits: 3 a second, 300 a minute
----@see https://developers.klaviyo.com/en/reference/create_client_push_token
 ---@param t klaviyo.create_client_push_token|klaviyo.Body
 ---@param params? klaviyo.create_client_push_token.params
 ---@param options? klaviyo.Settings
@@ -4818,9 +4620,8 @@ function resource:create(t, params, options) end
 
 --- Removes a push token from a profile. Members of its table.
 ---
---- `unregister_client_push_token`: POST /client/push-token-unregister\
+--- [unregister_client_push_token](https://developers.klaviyo.com/en/reference/unregister_client_push_token): POST /client/push-token-unregister\
 --- Limits: 3 a second, 60 a minute
----@see https://developers.klaviyo.com/en/reference/unregister_client_push_token
 ---@param t klaviyo.unregister_client_push_token|klaviyo.Body
 ---@param params? klaviyo.unregister_client_push_token.params
 ---@param options? klaviyo.Settings
@@ -4836,9 +4637,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_client_subscription`: POST /client/subscriptions\
---- Limits: 100 a second, 700 a minute; scopes: subscriptions:write
----@see https://developers.klaviyo.com/en/reference/create_client_subscription
+--- [create_client_subscription](https://developers.klaviyo.com/en/reference/create_client_subscription): POST /client/subscriptions\
+--- Limits: 100 a second, 700 a minute\
+--- Scopes: subscriptions:write
 ---@param t klaviyo.create_client_subscription|klaviyo.Body
 ---@param params? klaviyo.create_client_subscription.params
 ---@param options? klaviyo.Settings
@@ -4854,9 +4655,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_push_token`: POST /api/push-tokens\
---- Limits: 75 a second, 700 a minute; scopes: profiles:write, push-tokens:write
----@see https://developers.klaviyo.com/en/reference/create_push_token
+--- [create_push_token](https://developers.klaviyo.com/en/reference/create_push_token): POST /api/push-tokens\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: profiles:write, push-tokens:write
 ---@param t klaviyo.create_push_token|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -4872,9 +4673,9 @@ local resource = {}
 
 --- Returns the resource as a document.
 ---
---- `get_review`: GET /api/reviews/{id}\
---- Limits: 10 a second, 150 a minute; scopes: reviews:read
----@see https://developers.klaviyo.com/en/reference/get_review
+--- [get_review](https://developers.klaviyo.com/en/reference/get_review): GET /api/reviews/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: reviews:read
 ---@param id string
 ---@param params? klaviyo.get_review.params
 ---@param options? klaviyo.Settings
@@ -4884,39 +4685,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_reviews`: GET /api/reviews\
---- Limits: 10 a second, 150 a minute; scopes: reviews:read
----@see https://developers.klaviyo.com/en/reference/get_reviews
+--- [get_reviews](https://developers.klaviyo.com/en/reference/get_reviews): GET /api/reviews\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: reviews:read
 ---@param params? klaviyo.get_reviews.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.review? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_reviews
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_reviews](https://developers.klaviyo.com/en/reference/get_reviews))
 ---@param params? klaviyo.get_reviews.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.review
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_reviews
+--- Iterates over all pages as documents: `for page in …`. ([get_reviews](https://developers.klaviyo.com/en/reference/get_reviews))
 ---@param params? klaviyo.get_reviews.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.review.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_reviews
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_reviews](https://developers.klaviyo.com/en/reference/get_reviews))
 ---@param params? klaviyo.get_reviews.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.review? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_reviews
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_reviews](https://developers.klaviyo.com/en/reference/get_reviews))
 ---@param params? klaviyo.get_reviews.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.review[]? list
@@ -4931,9 +4728,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `query_segment_series`: POST /api/segment-series-reports\
---- Limits: 1 a second, 2 a minute, 225 a day; scopes: segments:read
----@see https://developers.klaviyo.com/en/reference/query_segment_series
+--- [query_segment_series](https://developers.klaviyo.com/en/reference/query_segment_series): POST /api/segment-series-reports\
+--- Limits: 1 a second, 2 a minute, 225 a day\
+--- Scopes: segments:read
 ---@param t klaviyo.query_segment_series|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -4949,9 +4746,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `query_segment_values`: POST /api/segment-values-reports\
---- Limits: 1 a second, 2 a minute, 225 a day; scopes: segments:read
----@see https://developers.klaviyo.com/en/reference/query_segment_values
+--- [query_segment_values](https://developers.klaviyo.com/en/reference/query_segment_values): POST /api/segment-values-reports\
+--- Limits: 1 a second, 2 a minute, 225 a day\
+--- Scopes: segments:read
 ---@param t klaviyo.query_segment_values|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -4967,39 +4764,35 @@ local relation = {}
 
 --- Returns one page as a document.
 ---
---- `get_flows_triggered_by_segment`: GET /api/segments/{id}/flow-triggers\
---- Limits: 3 a second, 60 a minute; scopes: flows:read, segments:read
----@see https://developers.klaviyo.com/en/reference/get_flows_triggered_by_segment
+--- [get_flows_triggered_by_segment](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_segment): GET /api/segments/{id}/flow-triggers\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read, segments:read
 ---@param params? klaviyo.get_flows_triggered_by_segment.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.flow? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_flows_triggered_by_segment
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_flows_triggered_by_segment](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_segment))
 ---@param params? klaviyo.get_flows_triggered_by_segment.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_flows_triggered_by_segment
+--- Iterates over all pages as documents: `for page in …`. ([get_flows_triggered_by_segment](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_segment))
 ---@param params? klaviyo.get_flows_triggered_by_segment.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_flows_triggered_by_segment
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_flows_triggered_by_segment](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_segment))
 ---@param params? klaviyo.get_flows_triggered_by_segment.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_flows_triggered_by_segment
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_flows_triggered_by_segment](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_segment))
 ---@param params? klaviyo.get_flows_triggered_by_segment.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow[]? list
@@ -5008,9 +4801,9 @@ function relation:all(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_ids_for_flows_triggered_by_segment`: GET /api/segments/{id}/relationships/flow-triggers\
---- Limits: 3 a second, 60 a minute; scopes: flows:read, segments:read
----@see https://developers.klaviyo.com/en/reference/get_ids_for_flows_triggered_by_segment
+--- [get_ids_for_flows_triggered_by_segment](https://developers.klaviyo.com/en/reference/get_ids_for_flows_triggered_by_segment): GET /api/segments/{id}/relationships/flow-triggers\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read, segments:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -5024,9 +4817,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_profile_ids_for_segment`: GET /api/segments/{id}/relationships/profiles\
---- Limits: 75 a second, 700 a minute; scopes: profiles:read, segments:read
----@see https://developers.klaviyo.com/en/reference/get_profile_ids_for_segment
+--- [get_profile_ids_for_segment](https://developers.klaviyo.com/en/reference/get_profile_ids_for_segment): GET /api/segments/{id}/relationships/profiles\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: profiles:read, segments:read
 ---@param params? klaviyo.get_profile_ids_for_segment.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -5034,39 +4827,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_profiles_for_segment`: GET /api/segments/{id}/profiles\
---- Limits: 75 a second, 700 a minute; scopes: profiles:read, segments:read
----@see https://developers.klaviyo.com/en/reference/get_profiles_for_segment
+--- [get_profiles_for_segment](https://developers.klaviyo.com/en/reference/get_profiles_for_segment): GET /api/segments/{id}/profiles\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: profiles:read, segments:read
 ---@param params? klaviyo.get_profiles_for_segment.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.profile? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_profiles_for_segment
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_profiles_for_segment](https://developers.klaviyo.com/en/reference/get_profiles_for_segment))
 ---@param params? klaviyo.get_profiles_for_segment.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_profiles_for_segment
+--- Iterates over all pages as documents: `for page in …`. ([get_profiles_for_segment](https://developers.klaviyo.com/en/reference/get_profiles_for_segment))
 ---@param params? klaviyo.get_profiles_for_segment.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_profiles_for_segment
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_profiles_for_segment](https://developers.klaviyo.com/en/reference/get_profiles_for_segment))
 ---@param params? klaviyo.get_profiles_for_segment.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_profiles_for_segment
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_profiles_for_segment](https://developers.klaviyo.com/en/reference/get_profiles_for_segment))
 ---@param params? klaviyo.get_profiles_for_segment.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile[]? list
@@ -5081,9 +4870,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_tag_ids_for_segment`: GET /api/segments/{id}/relationships/tags\
---- Limits: 3 a second, 60 a minute; scopes: segments:read, tags:read
----@see https://developers.klaviyo.com/en/reference/get_tag_ids_for_segment
+--- [get_tag_ids_for_segment](https://developers.klaviyo.com/en/reference/get_tag_ids_for_segment): GET /api/segments/{id}/relationships/tags\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: segments:read, tags:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -5091,39 +4880,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_tags_for_segment`: GET /api/segments/{id}/tags\
---- Limits: 3 a second, 60 a minute; scopes: segments:read, tags:read
----@see https://developers.klaviyo.com/en/reference/get_tags_for_segment
+--- [get_tags_for_segment](https://developers.klaviyo.com/en/reference/get_tags_for_segment): GET /api/segments/{id}/tags\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: segments:read, tags:read
 ---@param params? klaviyo.get_tags_for_segment.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.tag? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_segment
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_tags_for_segment](https://developers.klaviyo.com/en/reference/get_tags_for_segment))
 ---@param params? klaviyo.get_tags_for_segment.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_segment
+--- Iterates over all pages as documents: `for page in …`. ([get_tags_for_segment](https://developers.klaviyo.com/en/reference/get_tags_for_segment))
 ---@param params? klaviyo.get_tags_for_segment.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_segment
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_tags_for_segment](https://developers.klaviyo.com/en/reference/get_tags_for_segment))
 ---@param params? klaviyo.get_tags_for_segment.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_segment
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_tags_for_segment](https://developers.klaviyo.com/en/reference/get_tags_for_segment))
 ---@param params? klaviyo.get_tags_for_segment.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag[]? list
@@ -5143,9 +4928,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_segment`: POST /api/segments\
---- Limits: 1 a second, 15 a minute, 100 a day; scopes: segments:write
----@see https://developers.klaviyo.com/en/reference/create_segment
+--- [create_segment](https://developers.klaviyo.com/en/reference/create_segment): POST /api/segments\
+--- Limits: 1 a second, 15 a minute, 100 a day\
+--- Scopes: segments:write
 ---@param t klaviyo.create_segment|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -5155,9 +4940,9 @@ function resource:create(t, params, options) end
 
 --- Deletes a resource.
 ---
---- `delete_segment`: DELETE /api/segments/{id}\
---- Limits: 3 a second, 60 a minute; scopes: segments:write
----@see https://developers.klaviyo.com/en/reference/delete_segment
+--- [delete_segment](https://developers.klaviyo.com/en/reference/delete_segment): DELETE /api/segments/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: segments:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -5167,9 +4952,9 @@ function resource:delete(id, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_segment`: GET /api/segments/{id}\
---- Limits: 75 a second, 700 a minute; scopes: segments:read
----@see https://developers.klaviyo.com/en/reference/get_segment
+--- [get_segment](https://developers.klaviyo.com/en/reference/get_segment): GET /api/segments/{id}\
+--- Limits: 75 a second, 700 a minute; 1 a second, 15 a minute with additional-fields[segment]=profile_count\
+--- Scopes: segments:read
 ---@param id string
 ---@param params? klaviyo.get_segment.params
 ---@param options? klaviyo.Settings
@@ -5179,39 +4964,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_segments`: GET /api/segments\
---- Limits: 75 a second, 700 a minute; scopes: segments:read
----@see https://developers.klaviyo.com/en/reference/get_segments
+--- [get_segments](https://developers.klaviyo.com/en/reference/get_segments): GET /api/segments\
+--- Limits: 75 a second, 700 a minute\
+--- Scopes: segments:read
 ---@param params? klaviyo.get_segments.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.segment? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_segments
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_segments](https://developers.klaviyo.com/en/reference/get_segments))
 ---@param params? klaviyo.get_segments.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.segment
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_segments
+--- Iterates over all pages as documents: `for page in …`. ([get_segments](https://developers.klaviyo.com/en/reference/get_segments))
 ---@param params? klaviyo.get_segments.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.segment.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_segments
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_segments](https://developers.klaviyo.com/en/reference/get_segments))
 ---@param params? klaviyo.get_segments.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.segment? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_segments
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_segments](https://developers.klaviyo.com/en/reference/get_segments))
 ---@param params? klaviyo.get_segments.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.segment[]? list
@@ -5220,9 +5001,9 @@ function resource:all(params, options) end
 
 --- Returns a report on segments: a value for each interval of a period. Members of its table.
 ---
---- `query_segment_series`: POST /api/segment-series-reports\
---- Limits: 1 a second, 2 a minute, 225 a day; scopes: segments:read
----@see https://developers.klaviyo.com/en/reference/query_segment_series
+--- [query_segment_series](https://developers.klaviyo.com/en/reference/query_segment_series): POST /api/segment-series-reports\
+--- Limits: 1 a second, 2 a minute, 225 a day\
+--- Scopes: segments:read
 ---@param t klaviyo.query_segment_series|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -5232,9 +5013,9 @@ function resource:query_series(t, params, options) end
 
 --- Returns a report on segments: totals for a period. Members of its table.
 ---
---- `query_segment_values`: POST /api/segment-values-reports\
---- Limits: 1 a second, 2 a minute, 225 a day; scopes: segments:read
----@see https://developers.klaviyo.com/en/reference/query_segment_values
+--- [query_segment_values](https://developers.klaviyo.com/en/reference/query_segment_values): POST /api/segment-values-reports\
+--- Limits: 1 a second, 2 a minute, 225 a day\
+--- Scopes: segments:read
 ---@param t klaviyo.query_segment_values|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -5244,9 +5025,9 @@ function resource:query_values(t, params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_segment`: PATCH /api/segments/{id}\
---- Limits: 1 a second, 15 a minute, 100 a day; scopes: segments:write
----@see https://developers.klaviyo.com/en/reference/update_segment
+--- [update_segment](https://developers.klaviyo.com/en/reference/update_segment): PATCH /api/segments/{id}\
+--- Limits: 1 a second, 15 a minute, 100 a day\
+--- Scopes: segments:write
 ---@param id string
 ---@param t klaviyo.update_segment|klaviyo.Body
 ---@param params? klaviyo.Params
@@ -5268,9 +5049,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_tag_ids_for_tag_group`: GET /api/tag-groups/{id}/relationships/tags\
---- Limits: 3 a second, 60 a minute; scopes: tags:read
----@see https://developers.klaviyo.com/en/reference/get_tag_ids_for_tag_group
+--- [get_tag_ids_for_tag_group](https://developers.klaviyo.com/en/reference/get_tag_ids_for_tag_group): GET /api/tag-groups/{id}/relationships/tags\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: tags:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -5278,39 +5059,35 @@ function relation:ids(params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_tags_for_tag_group`: GET /api/tag-groups/{id}/tags\
---- Limits: 3 a second, 60 a minute; scopes: tags:read
----@see https://developers.klaviyo.com/en/reference/get_tags_for_tag_group
+--- [get_tags_for_tag_group](https://developers.klaviyo.com/en/reference/get_tags_for_tag_group): GET /api/tag-groups/{id}/tags\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: tags:read
 ---@param params? klaviyo.get_tags_for_tag_group.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.tag? doc
 ---@return klaviyo.Error? err
 function relation:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_tag_group
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_tags_for_tag_group](https://developers.klaviyo.com/en/reference/get_tags_for_tag_group))
 ---@param params? klaviyo.get_tags_for_tag_group.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag
 function relation:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_tag_group
+--- Iterates over all pages as documents: `for page in …`. ([get_tags_for_tag_group](https://developers.klaviyo.com/en/reference/get_tags_for_tag_group))
 ---@param params? klaviyo.get_tags_for_tag_group.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag.pages
 function relation:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_tag_group
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_tags_for_tag_group](https://developers.klaviyo.com/en/reference/get_tags_for_tag_group))
 ---@param params? klaviyo.get_tags_for_tag_group.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag? resource
 ---@return klaviyo.Error? err
 function relation:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_tags_for_tag_group
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_tags_for_tag_group](https://developers.klaviyo.com/en/reference/get_tags_for_tag_group))
 ---@param params? klaviyo.get_tags_for_tag_group.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag[]? list
@@ -5328,9 +5105,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_tag_group`: POST /api/tag-groups\
---- Limits: 3 a second, 60 a minute; scopes: tags:read, tags:write
----@see https://developers.klaviyo.com/en/reference/create_tag_group
+--- [create_tag_group](https://developers.klaviyo.com/en/reference/create_tag_group): POST /api/tag-groups\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: tags:read, tags:write
 ---@param t klaviyo.create_tag_group|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -5340,9 +5117,9 @@ function resource:create(t, params, options) end
 
 --- Deletes a resource.
 ---
---- `delete_tag_group`: DELETE /api/tag-groups/{id}\
---- Limits: 3 a second, 60 a minute; scopes: tags:read, tags:write
----@see https://developers.klaviyo.com/en/reference/delete_tag_group
+--- [delete_tag_group](https://developers.klaviyo.com/en/reference/delete_tag_group): DELETE /api/tag-groups/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: tags:read, tags:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -5352,9 +5129,9 @@ function resource:delete(id, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_tag_group`: GET /api/tag-groups/{id}\
---- Limits: 3 a second, 60 a minute; scopes: tags:read
----@see https://developers.klaviyo.com/en/reference/get_tag_group
+--- [get_tag_group](https://developers.klaviyo.com/en/reference/get_tag_group): GET /api/tag-groups/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: tags:read
 ---@param id string
 ---@param params? klaviyo.get_tag_group.params
 ---@param options? klaviyo.Settings
@@ -5364,39 +5141,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_tag_groups`: GET /api/tag-groups\
---- Limits: 3 a second, 60 a minute; scopes: tags:read
----@see https://developers.klaviyo.com/en/reference/get_tag_groups
+--- [get_tag_groups](https://developers.klaviyo.com/en/reference/get_tag_groups): GET /api/tag-groups\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: tags:read
 ---@param params? klaviyo.get_tag_groups.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.tag_group? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_tag_groups
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_tag_groups](https://developers.klaviyo.com/en/reference/get_tag_groups))
 ---@param params? klaviyo.get_tag_groups.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag_group
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_tag_groups
+--- Iterates over all pages as documents: `for page in …`. ([get_tag_groups](https://developers.klaviyo.com/en/reference/get_tag_groups))
 ---@param params? klaviyo.get_tag_groups.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag_group.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_tag_groups
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_tag_groups](https://developers.klaviyo.com/en/reference/get_tag_groups))
 ---@param params? klaviyo.get_tag_groups.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag_group? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_tag_groups
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_tag_groups](https://developers.klaviyo.com/en/reference/get_tag_groups))
 ---@param params? klaviyo.get_tag_groups.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag_group[]? list
@@ -5405,9 +5178,9 @@ function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_tag_group`: PATCH /api/tag-groups/{id}\
---- Limits: 3 a second, 60 a minute; scopes: tags:read, tags:write
----@see https://developers.klaviyo.com/en/reference/update_tag_group
+--- [update_tag_group](https://developers.klaviyo.com/en/reference/update_tag_group): PATCH /api/tag-groups/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: tags:read, tags:write
 ---@param id string
 ---@param t klaviyo.update_tag_group|klaviyo.Body
 ---@param params? klaviyo.Params
@@ -5429,9 +5202,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_campaign_ids_for_tag`: GET /api/tags/{id}/relationships/campaigns\
---- Limits: 3 a second, 60 a minute; scopes: campaigns:read, tags:read
----@see https://developers.klaviyo.com/en/reference/get_campaign_ids_for_tag
+--- [get_campaign_ids_for_tag](https://developers.klaviyo.com/en/reference/get_campaign_ids_for_tag): GET /api/tags/{id}/relationships/campaigns\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: campaigns:read, tags:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -5439,9 +5212,9 @@ function relation:ids(params, options) end
 
 --- Removes related resources.
 ---
---- `remove_tag_from_campaigns`: DELETE /api/tags/{id}/relationships/campaigns\
---- Limits: 3 a second, 60 a minute; scopes: campaigns:write, tags:write
----@see https://developers.klaviyo.com/en/reference/remove_tag_from_campaigns
+--- [remove_tag_from_campaigns](https://developers.klaviyo.com/en/reference/remove_tag_from_campaigns): DELETE /api/tags/{id}/relationships/campaigns\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: campaigns:write, tags:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -5450,9 +5223,9 @@ function relation:remove(ids, options) end
 
 --- Adds related resources.
 ---
---- `tag_campaigns`: POST /api/tags/{id}/relationships/campaigns\
---- Limits: 3 a second, 60 a minute; scopes: campaigns:write, tags:write
----@see https://developers.klaviyo.com/en/reference/tag_campaigns
+--- [tag_campaigns](https://developers.klaviyo.com/en/reference/tag_campaigns): POST /api/tags/{id}/relationships/campaigns\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: campaigns:write, tags:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -5467,9 +5240,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_flow_ids_for_tag`: GET /api/tags/{id}/relationships/flows\
---- Limits: 3 a second, 60 a minute; scopes: flows:read, tags:read
----@see https://developers.klaviyo.com/en/reference/get_flow_ids_for_tag
+--- [get_flow_ids_for_tag](https://developers.klaviyo.com/en/reference/get_flow_ids_for_tag): GET /api/tags/{id}/relationships/flows\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:read, tags:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -5477,9 +5250,9 @@ function relation:ids(params, options) end
 
 --- Removes related resources.
 ---
---- `remove_tag_from_flows`: DELETE /api/tags/{id}/relationships/flows\
---- Limits: 3 a second, 60 a minute; scopes: flows:write, tags:write
----@see https://developers.klaviyo.com/en/reference/remove_tag_from_flows
+--- [remove_tag_from_flows](https://developers.klaviyo.com/en/reference/remove_tag_from_flows): DELETE /api/tags/{id}/relationships/flows\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:write, tags:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -5488,9 +5261,9 @@ function relation:remove(ids, options) end
 
 --- Adds related resources.
 ---
---- `tag_flows`: POST /api/tags/{id}/relationships/flows\
---- Limits: 3 a second, 60 a minute; scopes: flows:write, tags:write
----@see https://developers.klaviyo.com/en/reference/tag_flows
+--- [tag_flows](https://developers.klaviyo.com/en/reference/tag_flows): POST /api/tags/{id}/relationships/flows\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: flows:write, tags:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -5505,9 +5278,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_list_ids_for_tag`: GET /api/tags/{id}/relationships/lists\
---- Limits: 3 a second, 60 a minute; scopes: lists:read, tags:read
----@see https://developers.klaviyo.com/en/reference/get_list_ids_for_tag
+--- [get_list_ids_for_tag](https://developers.klaviyo.com/en/reference/get_list_ids_for_tag): GET /api/tags/{id}/relationships/lists\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: lists:read, tags:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -5515,9 +5288,9 @@ function relation:ids(params, options) end
 
 --- Removes related resources.
 ---
---- `remove_tag_from_lists`: DELETE /api/tags/{id}/relationships/lists\
---- Limits: 3 a second, 60 a minute; scopes: lists:write, tags:write
----@see https://developers.klaviyo.com/en/reference/remove_tag_from_lists
+--- [remove_tag_from_lists](https://developers.klaviyo.com/en/reference/remove_tag_from_lists): DELETE /api/tags/{id}/relationships/lists\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: lists:write, tags:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -5526,9 +5299,9 @@ function relation:remove(ids, options) end
 
 --- Adds related resources.
 ---
---- `tag_lists`: POST /api/tags/{id}/relationships/lists\
---- Limits: 3 a second, 60 a minute; scopes: lists:write, tags:write
----@see https://developers.klaviyo.com/en/reference/tag_lists
+--- [tag_lists](https://developers.klaviyo.com/en/reference/tag_lists): POST /api/tags/{id}/relationships/lists\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: lists:write, tags:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -5543,9 +5316,9 @@ local relation = {}
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_segment_ids_for_tag`: GET /api/tags/{id}/relationships/segments\
---- Limits: 3 a second, 60 a minute; scopes: segments:read, tags:read
----@see https://developers.klaviyo.com/en/reference/get_segment_ids_for_tag
+--- [get_segment_ids_for_tag](https://developers.klaviyo.com/en/reference/get_segment_ids_for_tag): GET /api/tags/{id}/relationships/segments\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: segments:read, tags:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -5553,9 +5326,9 @@ function relation:ids(params, options) end
 
 --- Removes related resources.
 ---
---- `remove_tag_from_segments`: DELETE /api/tags/{id}/relationships/segments\
---- Limits: 3 a second, 60 a minute; scopes: segments:write, tags:write
----@see https://developers.klaviyo.com/en/reference/remove_tag_from_segments
+--- [remove_tag_from_segments](https://developers.klaviyo.com/en/reference/remove_tag_from_segments): DELETE /api/tags/{id}/relationships/segments\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: segments:write, tags:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -5564,9 +5337,9 @@ function relation:remove(ids, options) end
 
 --- Adds related resources.
 ---
---- `tag_segments`: POST /api/tags/{id}/relationships/segments\
---- Limits: 3 a second, 60 a minute; scopes: segments:write, tags:write
----@see https://developers.klaviyo.com/en/reference/tag_segments
+--- [tag_segments](https://developers.klaviyo.com/en/reference/tag_segments): POST /api/tags/{id}/relationships/segments\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: segments:write, tags:write
 ---@param ids klaviyo.Identifier|klaviyo.Identifier[]
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document? doc
@@ -5581,9 +5354,9 @@ local relation = {}
 
 --- Returns the resource as a document.
 ---
---- `get_tag_group_for_tag`: GET /api/tags/{id}/tag-group\
---- Limits: 3 a second, 60 a minute; scopes: tags:read
----@see https://developers.klaviyo.com/en/reference/get_tag_group_for_tag
+--- [get_tag_group_for_tag](https://developers.klaviyo.com/en/reference/get_tag_group_for_tag): GET /api/tags/{id}/tag-group\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: tags:read
 ---@param params? klaviyo.get_tag_group_for_tag.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Document.tag_group? doc
@@ -5592,9 +5365,9 @@ function relation:get(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
 ---
---- `get_tag_group_id_for_tag`: GET /api/tags/{id}/relationships/tag-group\
---- Limits: 3 a second, 60 a minute; scopes: tags:read
----@see https://developers.klaviyo.com/en/reference/get_tag_group_id_for_tag
+--- [get_tag_group_id_for_tag](https://developers.klaviyo.com/en/reference/get_tag_group_id_for_tag): GET /api/tags/{id}/relationships/tag-group\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: tags:read
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Ids
@@ -5615,9 +5388,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_tag`: POST /api/tags\
---- Limits: 3 a second, 60 a minute; scopes: tags:read, tags:write
----@see https://developers.klaviyo.com/en/reference/create_tag
+--- [create_tag](https://developers.klaviyo.com/en/reference/create_tag): POST /api/tags\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: tags:read, tags:write
 ---@param t klaviyo.create_tag|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -5627,9 +5400,9 @@ function resource:create(t, params, options) end
 
 --- Deletes a resource.
 ---
---- `delete_tag`: DELETE /api/tags/{id}\
---- Limits: 3 a second, 60 a minute; scopes: tags:read, tags:write
----@see https://developers.klaviyo.com/en/reference/delete_tag
+--- [delete_tag](https://developers.klaviyo.com/en/reference/delete_tag): DELETE /api/tags/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: tags:read, tags:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -5639,9 +5412,9 @@ function resource:delete(id, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_tag`: GET /api/tags/{id}\
---- Limits: 3 a second, 60 a minute; scopes: tags:read
----@see https://developers.klaviyo.com/en/reference/get_tag
+--- [get_tag](https://developers.klaviyo.com/en/reference/get_tag): GET /api/tags/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: tags:read
 ---@param id string
 ---@param params? klaviyo.get_tag.params
 ---@param options? klaviyo.Settings
@@ -5651,39 +5424,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_tags`: GET /api/tags\
---- Limits: 3 a second, 60 a minute; scopes: tags:read
----@see https://developers.klaviyo.com/en/reference/get_tags
+--- [get_tags](https://developers.klaviyo.com/en/reference/get_tags): GET /api/tags\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: tags:read
 ---@param params? klaviyo.get_tags.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.tag? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_tags
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_tags](https://developers.klaviyo.com/en/reference/get_tags))
 ---@param params? klaviyo.get_tags.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_tags
+--- Iterates over all pages as documents: `for page in …`. ([get_tags](https://developers.klaviyo.com/en/reference/get_tags))
 ---@param params? klaviyo.get_tags.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_tags
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_tags](https://developers.klaviyo.com/en/reference/get_tags))
 ---@param params? klaviyo.get_tags.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_tags
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_tags](https://developers.klaviyo.com/en/reference/get_tags))
 ---@param params? klaviyo.get_tags.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag[]? list
@@ -5692,9 +5461,9 @@ function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_tag`: PATCH /api/tags/{id}\
---- Limits: 3 a second, 60 a minute; scopes: tags:read, tags:write
----@see https://developers.klaviyo.com/en/reference/update_tag
+--- [update_tag](https://developers.klaviyo.com/en/reference/update_tag): PATCH /api/tags/{id}\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: tags:read, tags:write
 ---@param id string
 ---@param t klaviyo.update_tag|klaviyo.Body
 ---@param params? klaviyo.Params
@@ -5716,9 +5485,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `clone_template`: POST /api/template-clone\
---- Limits: 10 a second, 150 a minute; scopes: templates:write
----@see https://developers.klaviyo.com/en/reference/clone_template
+--- [clone_template](https://developers.klaviyo.com/en/reference/clone_template): POST /api/template-clone\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: templates:write
 ---@param t klaviyo.clone_template|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -5734,9 +5503,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `render_template`: POST /api/template-render\
---- Limits: 3 a second, 60 a minute; scopes: templates:read
----@see https://developers.klaviyo.com/en/reference/render_template
+--- [render_template](https://developers.klaviyo.com/en/reference/render_template): POST /api/template-render\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: templates:read
 ---@param t klaviyo.render_template|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -5752,9 +5521,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_universal_content`: POST /api/template-universal-content\
---- Limits: 10 a second, 150 a minute; scopes: templates:write
----@see https://developers.klaviyo.com/en/reference/create_universal_content
+--- [create_universal_content](https://developers.klaviyo.com/en/reference/create_universal_content): POST /api/template-universal-content\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: templates:write
 ---@param t klaviyo.create_universal_content|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -5764,9 +5533,9 @@ function resource:create(t, params, options) end
 
 --- Deletes a resource.
 ---
---- `delete_universal_content`: DELETE /api/template-universal-content/{id}\
---- Limits: 10 a second, 150 a minute; scopes: templates:write
----@see https://developers.klaviyo.com/en/reference/delete_universal_content
+--- [delete_universal_content](https://developers.klaviyo.com/en/reference/delete_universal_content): DELETE /api/template-universal-content/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: templates:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -5776,39 +5545,35 @@ function resource:delete(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_all_universal_content`: GET /api/template-universal-content\
---- Limits: 10 a second, 150 a minute; scopes: templates:read
----@see https://developers.klaviyo.com/en/reference/get_all_universal_content
+--- [get_all_universal_content](https://developers.klaviyo.com/en/reference/get_all_universal_content): GET /api/template-universal-content\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: templates:read
 ---@param params? klaviyo.get_all_universal_content.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.template_universal_content? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_all_universal_content
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_all_universal_content](https://developers.klaviyo.com/en/reference/get_all_universal_content))
 ---@param params? klaviyo.get_all_universal_content.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.template_universal_content
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_all_universal_content
+--- Iterates over all pages as documents: `for page in …`. ([get_all_universal_content](https://developers.klaviyo.com/en/reference/get_all_universal_content))
 ---@param params? klaviyo.get_all_universal_content.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.template_universal_content.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_all_universal_content
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_all_universal_content](https://developers.klaviyo.com/en/reference/get_all_universal_content))
 ---@param params? klaviyo.get_all_universal_content.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.template_universal_content? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_all_universal_content
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_all_universal_content](https://developers.klaviyo.com/en/reference/get_all_universal_content))
 ---@param params? klaviyo.get_all_universal_content.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.template_universal_content[]? list
@@ -5817,9 +5582,9 @@ function resource:all(params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_universal_content`: GET /api/template-universal-content/{id}\
---- Limits: 10 a second, 150 a minute; scopes: templates:read
----@see https://developers.klaviyo.com/en/reference/get_universal_content
+--- [get_universal_content](https://developers.klaviyo.com/en/reference/get_universal_content): GET /api/template-universal-content/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: templates:read
 ---@param id string
 ---@param params? klaviyo.get_universal_content.params
 ---@param options? klaviyo.Settings
@@ -5829,9 +5594,9 @@ function resource:get(id, params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_universal_content`: PATCH /api/template-universal-content/{id}\
---- Limits: 10 a second, 150 a minute; scopes: templates:write
----@see https://developers.klaviyo.com/en/reference/update_universal_content
+--- [update_universal_content](https://developers.klaviyo.com/en/reference/update_universal_content): PATCH /api/template-universal-content/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: templates:write
 ---@param id string
 ---@param t klaviyo.update_universal_content|klaviyo.Body
 ---@param params? klaviyo.Params
@@ -5848,9 +5613,9 @@ local resource = {}
 
 --- Copies a template. Members of its table.
 ---
---- `clone_template`: POST /api/template-clone\
---- Limits: 10 a second, 150 a minute; scopes: templates:write
----@see https://developers.klaviyo.com/en/reference/clone_template
+--- [clone_template](https://developers.klaviyo.com/en/reference/clone_template): POST /api/template-clone\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: templates:write
 ---@param t string|klaviyo.clone_template|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -5860,9 +5625,9 @@ function resource:clone(t, params, options) end
 
 --- Creates a resource.
 ---
---- `create_template`: POST /api/templates\
---- Limits: 10 a second, 150 a minute; scopes: templates:write
----@see https://developers.klaviyo.com/en/reference/create_template
+--- [create_template](https://developers.klaviyo.com/en/reference/create_template): POST /api/templates\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: templates:write
 ---@param t klaviyo.create_template|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -5872,9 +5637,9 @@ function resource:create(t, params, options) end
 
 --- Deletes a resource.
 ---
---- `delete_template`: DELETE /api/templates/{id}\
---- Limits: 10 a second, 150 a minute; scopes: templates:write
----@see https://developers.klaviyo.com/en/reference/delete_template
+--- [delete_template](https://developers.klaviyo.com/en/reference/delete_template): DELETE /api/templates/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: templates:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -5884,9 +5649,9 @@ function resource:delete(id, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_template`: GET /api/templates/{id}\
---- Limits: 10 a second, 150 a minute; scopes: templates:read
----@see https://developers.klaviyo.com/en/reference/get_template
+--- [get_template](https://developers.klaviyo.com/en/reference/get_template): GET /api/templates/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: templates:read
 ---@param id string
 ---@param params? klaviyo.get_template.params
 ---@param options? klaviyo.Settings
@@ -5896,39 +5661,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_templates`: GET /api/templates\
---- Limits: 10 a second, 150 a minute; scopes: templates:read
----@see https://developers.klaviyo.com/en/reference/get_templates
+--- [get_templates](https://developers.klaviyo.com/en/reference/get_templates): GET /api/templates\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: templates:read
 ---@param params? klaviyo.get_templates.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.template? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_templates
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_templates](https://developers.klaviyo.com/en/reference/get_templates))
 ---@param params? klaviyo.get_templates.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.template
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_templates
+--- Iterates over all pages as documents: `for page in …`. ([get_templates](https://developers.klaviyo.com/en/reference/get_templates))
 ---@param params? klaviyo.get_templates.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.template.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_templates
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_templates](https://developers.klaviyo.com/en/reference/get_templates))
 ---@param params? klaviyo.get_templates.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.template? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_templates
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_templates](https://developers.klaviyo.com/en/reference/get_templates))
 ---@param params? klaviyo.get_templates.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.template[]? list
@@ -5937,9 +5698,9 @@ function resource:all(params, options) end
 
 --- Returns the text of a template, filled in with `context`. Members of its table.
 ---
---- `render_template`: POST /api/template-render\
---- Limits: 3 a second, 60 a minute; scopes: templates:read
----@see https://developers.klaviyo.com/en/reference/render_template
+--- [render_template](https://developers.klaviyo.com/en/reference/render_template): POST /api/template-render\
+--- Limits: 3 a second, 60 a minute\
+--- Scopes: templates:read
 ---@param t string|klaviyo.render_template|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -5949,9 +5710,9 @@ function resource:render(t, params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_template`: PATCH /api/templates/{id}\
---- Limits: 10 a second, 150 a minute; scopes: templates:write
----@see https://developers.klaviyo.com/en/reference/update_template
+--- [update_template](https://developers.klaviyo.com/en/reference/update_template): PATCH /api/templates/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: templates:write
 ---@param id string
 ---@param t klaviyo.update_template|klaviyo.Body
 ---@param params? klaviyo.Params
@@ -5968,9 +5729,9 @@ local resource = {}
 
 --- Returns the resource as a document.
 ---
---- `get_tracking_setting`: GET /api/tracking-settings/{id}\
---- Limits: 10 a second, 150 a minute; scopes: tracking-settings:read
----@see https://developers.klaviyo.com/en/reference/get_tracking_setting
+--- [get_tracking_setting](https://developers.klaviyo.com/en/reference/get_tracking_setting): GET /api/tracking-settings/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: tracking-settings:read
 ---@param id string
 ---@param params? klaviyo.get_tracking_setting.params
 ---@param options? klaviyo.Settings
@@ -5980,39 +5741,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_tracking_settings`: GET /api/tracking-settings\
---- Limits: 10 a second, 150 a minute; scopes: tracking-settings:read
----@see https://developers.klaviyo.com/en/reference/get_tracking_settings
+--- [get_tracking_settings](https://developers.klaviyo.com/en/reference/get_tracking_settings): GET /api/tracking-settings\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: tracking-settings:read
 ---@param params? klaviyo.get_tracking_settings.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.tracking_setting? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_tracking_settings
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_tracking_settings](https://developers.klaviyo.com/en/reference/get_tracking_settings))
 ---@param params? klaviyo.get_tracking_settings.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tracking_setting
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_tracking_settings
+--- Iterates over all pages as documents: `for page in …`. ([get_tracking_settings](https://developers.klaviyo.com/en/reference/get_tracking_settings))
 ---@param params? klaviyo.get_tracking_settings.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tracking_setting.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_tracking_settings
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_tracking_settings](https://developers.klaviyo.com/en/reference/get_tracking_settings))
 ---@param params? klaviyo.get_tracking_settings.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tracking_setting? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_tracking_settings
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_tracking_settings](https://developers.klaviyo.com/en/reference/get_tracking_settings))
 ---@param params? klaviyo.get_tracking_settings.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tracking_setting[]? list
@@ -6021,9 +5778,9 @@ function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_tracking_setting`: PATCH /api/tracking-settings/{id}\
---- Limits: 10 a second, 150 a minute; scopes: tracking-settings:write
----@see https://developers.klaviyo.com/en/reference/update_tracking_setting
+--- [update_tracking_setting](https://developers.klaviyo.com/en/reference/update_tracking_setting): PATCH /api/tracking-settings/{id}\
+--- Limits: 10 a second, 150 a minute\
+--- Scopes: tracking-settings:write
 ---@param id string
 ---@param t klaviyo.update_tracking_setting|klaviyo.Body
 ---@param params? klaviyo.Params
@@ -6040,9 +5797,9 @@ local resource = {}
 
 --- Returns the resource as a document.
 ---
---- `get_webhook_topic`: GET /api/webhook-topics/{id}\
---- Limits: 1 a second, 15 a minute; scopes: webhooks:read
----@see https://developers.klaviyo.com/en/reference/get_webhook_topic
+--- [get_webhook_topic](https://developers.klaviyo.com/en/reference/get_webhook_topic): GET /api/webhook-topics/{id}\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: webhooks:read
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -6052,39 +5809,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_webhook_topics`: GET /api/webhook-topics\
---- Limits: 1 a second, 15 a minute; scopes: webhooks:read
----@see https://developers.klaviyo.com/en/reference/get_webhook_topics
+--- [get_webhook_topics](https://developers.klaviyo.com/en/reference/get_webhook_topics): GET /api/webhook-topics\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: webhooks:read
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.webhook_topic? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_webhook_topics
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_webhook_topics](https://developers.klaviyo.com/en/reference/get_webhook_topics))
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.webhook_topic
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_webhook_topics
+--- Iterates over all pages as documents: `for page in …`. ([get_webhook_topics](https://developers.klaviyo.com/en/reference/get_webhook_topics))
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.webhook_topic.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_webhook_topics
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_webhook_topics](https://developers.klaviyo.com/en/reference/get_webhook_topics))
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.webhook_topic? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_webhook_topics
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_webhook_topics](https://developers.klaviyo.com/en/reference/get_webhook_topics))
 ---@param params? klaviyo.Params.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.webhook_topic[]? list
@@ -6099,9 +5852,9 @@ local resource = {}
 
 --- Creates a resource.
 ---
---- `create_webhook`: POST /api/webhooks\
---- Limits: 1 a second, 15 a minute; scopes: webhooks:write
----@see https://developers.klaviyo.com/en/reference/create_webhook
+--- [create_webhook](https://developers.klaviyo.com/en/reference/create_webhook): POST /api/webhooks\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: webhooks:write
 ---@param t klaviyo.create_webhook|klaviyo.Body
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -6111,9 +5864,9 @@ function resource:create(t, params, options) end
 
 --- Deletes a resource.
 ---
---- `delete_webhook`: DELETE /api/webhooks/{id}\
---- Limits: 1 a second, 15 a minute; scopes: webhooks:write
----@see https://developers.klaviyo.com/en/reference/delete_webhook
+--- [delete_webhook](https://developers.klaviyo.com/en/reference/delete_webhook): DELETE /api/webhooks/{id}\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: webhooks:write
 ---@param id string
 ---@param params? klaviyo.Params
 ---@param options? klaviyo.Settings
@@ -6123,9 +5876,9 @@ function resource:delete(id, params, options) end
 
 --- Returns the resource as a document.
 ---
---- `get_webhook`: GET /api/webhooks/{id}\
---- Limits: 1 a second, 15 a minute; scopes: webhooks:read
----@see https://developers.klaviyo.com/en/reference/get_webhook
+--- [get_webhook](https://developers.klaviyo.com/en/reference/get_webhook): GET /api/webhooks/{id}\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: webhooks:read
 ---@param id string
 ---@param params? klaviyo.get_webhook.params
 ---@param options? klaviyo.Settings
@@ -6135,39 +5888,35 @@ function resource:get(id, params, options) end
 
 --- Returns one page as a document.
 ---
---- `get_webhooks`: GET /api/webhooks\
---- Limits: 1 a second, 15 a minute; scopes: webhooks:read
----@see https://developers.klaviyo.com/en/reference/get_webhooks
+--- [get_webhooks](https://developers.klaviyo.com/en/reference/get_webhooks): GET /api/webhooks\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: webhooks:read
 ---@param params? klaviyo.get_webhooks.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Page.webhook? doc
 ---@return klaviyo.Error? err
 function resource:list(params, options) end
 
---- Iterates over all resources of all pages: `for resource, page in …`.
----@see https://developers.klaviyo.com/en/reference/get_webhooks
+--- Iterates over all resources of all pages: `for resource, page in …`. ([get_webhooks](https://developers.klaviyo.com/en/reference/get_webhooks))
 ---@param params? klaviyo.get_webhooks.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.webhook
 function resource:each(params, options) end
 
---- Iterates over all pages as documents: `for page in …`.
----@see https://developers.klaviyo.com/en/reference/get_webhooks
+--- Iterates over all pages as documents: `for page in …`. ([get_webhooks](https://developers.klaviyo.com/en/reference/get_webhooks))
 ---@param params? klaviyo.get_webhooks.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.webhook.pages
 function resource:pages(params, options) end
 
---- Returns the first resource, `nil` if there is none, or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_webhooks
+--- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_webhooks](https://developers.klaviyo.com/en/reference/get_webhooks))
 ---@param params? klaviyo.get_webhooks.params
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.webhook? resource
 ---@return klaviyo.Error? err
 function resource:first(params, options) end
 
---- Returns all resources in one list, `max` at the most; or `nil, err`.
----@see https://developers.klaviyo.com/en/reference/get_webhooks
+--- Returns all resources in one list, `max` at the most; or `nil, err`. ([get_webhooks](https://developers.klaviyo.com/en/reference/get_webhooks))
 ---@param params? klaviyo.get_webhooks.max
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.webhook[]? list
@@ -6176,9 +5925,9 @@ function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
 ---
---- `update_webhook`: PATCH /api/webhooks/{id}\
---- Limits: 1 a second, 15 a minute; scopes: webhooks:write
----@see https://developers.klaviyo.com/en/reference/update_webhook
+--- [update_webhook](https://developers.klaviyo.com/en/reference/update_webhook): PATCH /api/webhooks/{id}\
+--- Limits: 1 a second, 15 a minute\
+--- Scopes: webhooks:write
 ---@param id string
 ---@param t klaviyo.update_webhook|klaviyo.Body
 ---@param params? klaviyo.Params

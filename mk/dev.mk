@@ -69,7 +69,8 @@ ASAN = build/asan-$(LUA)
 UNCROSSED = spec/bulk/% spec/csv/% spec/docs/% spec/document/% spec/gateway/% \
   spec/nginx/% spec/outbox/nginx_spec.lua spec/sandbox/% spec/support/% \
   spec/tools/% spec/webhook/receiver_spec.lua $(patsubst %,spec/%_spec.lua, \
-  $(addprefix operations/,openapi operations revisions) pagination/memory \
+  $(addprefix operations/,openapi operations revisions) \
+  $(addprefix openapi/,describe diff) pagination/memory \
   util/usage_error values/datetime values/locale)
 ASAN_SPEC = $(or $(SPEC),$(filter-out $(UNCROSSED), \
   $(sort $(shell find spec -name '*_spec.lua'))))

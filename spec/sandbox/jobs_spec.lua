@@ -319,6 +319,63 @@ describe("the sandbox's jobs", function()
     end)
   end)
 
+  describe("in progress at a time", function()
+    local function codes(name)
+      return s:post("/api/coupon-code-bulk-create-jobs", {data = {
+        type = "coupon-code-bulk-create-job", attributes = {
+          ["coupon-codes"] = {data = json.array {{type = "coupon-code",
+            attributes = {unique_code = name},
+            relationships = {coupon = {data = {type = "coupon", id = "C"}}}}}}}}})
+    end
+
+    local function item(name)
+      return s:post("/api/catalog-item-bulk-create-jobs", {data = {
+        type = "catalog-item-bulk-create-job", attributes = {items = {data = json.array {{
+          type = "catalog-item", attributes = {external_id = name, title = "T", description = "D",
+            url = "https://a.example"}}}}}}})
+    end
+
+    it("are at most 500 of a type of the catalog", function()
+      local first
+      for i = 1, 500 do
+        local status, job = item("I" .. i)
+        assert.equal(202, status)
+        first = first or job
+      end
+      local status, document = item "one more"
+      assert.equal(400, status)
+      assert.same({"invalid /data"}, errors_of(document))
+      assert.matches("500 jobs of this type are in progress; the service takes 500 at most",
+        document.errors[1].detail, 1, true)
+      assert.equal(500, s.state:collection("catalog-item").count)
+      -- another type has its own number
+      assert.equal(202, (s:post("/api/catalog-category-bulk-create-jobs", {data = {
+        type = "catalog-category-bulk-create-job", attributes = {categories = {data = json.array {{
+          type = "catalog-category", attributes = {external_id = "K", name = "K"}}}}}}})))
+      states(first, 1)
+      assert.equal(400, (item "one more"))
+      states(first, 1) -- it is complete now
+      assert.equal(202, (item "one more"))
+      assert.equal(400, (item "two more"))
+    end)
+
+    it("are at most 100 of coupon codes", function()
+      for i = 1, 100 do
+        assert.equal(202, (codes("C" .. i)))
+      end
+      assert.equal(400, (codes "one more"))
+      s:get "/api/coupon-code-bulk-create-jobs" -- polls all of them
+      s:get "/api/coupon-code-bulk-create-jobs"
+      assert.equal(202, (codes "one more"))
+    end)
+
+    it("are any number of other types", function()
+      for i = 1, 501 do
+        assert.equal(202, (import {{email = i .. "@b.example"}}))
+      end
+    end)
+  end)
+
   it("count created resources and repeated requests", function()
     local campaign = {data = {type = "campaign",
       attributes = {name = "Summer", audiences = {included = {"LIST"}},

@@ -1,68 +1,15 @@
 --- klaviyo.operations: the table of API operations as a program sees it. A program
 --- adds a revision from an OpenAPI document of Klaviyo, for example the newest one.
 
-local cache = require "klaviyo.openapi.cache"
-local documents = require "klaviyo.openapi.document"
-local errors = require "klaviyo.response.errors"
 local lazy_require = require "klaviyo.util.lazy_require"
 local operations = require "klaviyo.operations"
-local sections = require "klaviyo.openapi.sections"
+local revision_data = require "klaviyo.openapi.revision_data"
 local usage_error = require "klaviyo.util.usage_error"
 
 local describe = lazy_require "klaviyo.openapi.describe"
 local diff = lazy_require "klaviyo.openapi.diff"
 
 local M = {}
-
--- A document of Klaviyo has less than 2 MB.
-local MAX_BYTES = 32 * 1024 * 1024
-
-local function failure(name, problem)
-  return nil, errors.new {kind = "openapi",
-    message = ("the OpenAPI document %s cannot be used: %s"):format(name, problem)}
-end
-
--- Returns the text of a file, or nil and the problem.
-local function read_file(path)
-  local file, why = io.open(path, "rb")
-  if not file then
-    return nil, why
-  end
-  local size = file:seek("end")
-  local text
-  if size and size > MAX_BYTES then
-    why = ("it has %d bytes, more than %d"):format(size, MAX_BYTES)
-  else
-    file:seek("set")
-    text, why = file:read("*a")
-  end
-  file:close()
-  return text, why or (not text and "it cannot be read" or nil)
-end
-
-local function text_of(lines)
-  return #lines > 0 and table.concat(lines, "\n") .. "\n" or ""
-end
-
--- Returns the data of a revision, as klaviyo.operations.add takes them.
-local function data_of(made)
-  local stable, removed = made.date:match("^(.*)%.pre$"), nil
-  local follows = stable and operations.latest(stable) or nil
-  if follows then
-    removed = sections.replaced(operations.revision(follows):lines().operations,
-      made.operations)
-  end
-  return {
-    date = made.date, follows = follows,
-    operations = text_of(sections.list(made.operations, removed)),
-    fields = text_of(sections.list(made.fields)),
-    schemas = text_of(sections.list(made.schemas)),
-  }
-end
-
-local function is_text(value)
-  return value:find("^%s*{") ~= nil
-end
 
 --- Adds the revision of an OpenAPI document: a client with
 --- `revision = "2026-10-15"` uses it, if that is the date in the document. Clients
@@ -76,25 +23,9 @@ function M.load(document)
     usage_error.raise("load takes the path of an OpenAPI document or its text, not %s",
       usage_error.kind(document))
   end
-  local name, text, problem = "(text)", document, nil
-  if not is_text(document) then
-    name = document
-    text, problem = read_file(document)
-  elseif #document > MAX_BYTES then
-    text, problem = nil, ("it has %d bytes, more than %d"):format(#document, MAX_BYTES)
-  end
-  if not text then
-    return failure(name, problem)
-  end
-  local data = cache.read(text)
+  local data, err = revision_data.read(document)
   if not data then
-    local made
-    made, problem = documents.read(text)
-    if not made then
-      return failure(name, problem)
-    end
-    data = data_of(made)
-    cache.write(text, data)
+    return nil, err
   end
   operations.add(data)
   return data.date

@@ -45,12 +45,13 @@ end
 --- Returns the state of a revision and the dates of its life cycle. Betas have
 --- none.
 ---@param date string
+---@param today string|nil  another date than that of today
 ---@return {date: string, state: "stable"|"deprecated"|"retired"|"beta", deprecated: string|nil, retired: string|nil}
-function M.age(date)
+function M.age(date, today)
   if date:find("%.pre$") then
     return {date = date, state = "beta"}
   end
-  local now = M.today()
+  local now = today or M.today()
   local age = {
     date = date,
     deprecated = years_later(date, 1),
@@ -61,13 +62,17 @@ function M.age(date)
   return age
 end
 
-local function served(date)
-  if M.age(date).state ~= "retired" then
+--- Returns the revision that Klaviyo serves for a revision on a date.
+---@param date string
+---@param today string
+---@return string
+function M.served_on(date, today)
+  if M.age(date, today).state ~= "retired" then
     return date
   end
   local revisions = operations.revisions()
   for _, later in ipairs(revisions) do
-    if later > date and M.age(later).state ~= "retired" then
+    if later > date and M.age(later, today).state ~= "retired" then
       return later
     end
   end
@@ -79,8 +84,8 @@ end
 ---@param date string
 ---@return string
 function M.served(date)
-  M.today()
-  local found = M.daily[date] or served(date)
+  local today = M.today()
+  local found = M.daily[date] or M.served_on(date, today)
   M.daily[date] = found
   return found
 end

@@ -5,6 +5,7 @@ local json = require "klaviyo.sandbox.json"
 local control = require "klaviyo.sandbox.control"
 local faults = require "klaviyo.sandbox.faults"
 local handler = require "klaviyo.sandbox.handler"
+local operations = require "klaviyo.operations"
 local shell = require "klaviyo.sandbox.shell"
 local counters = require "klaviyo.sandbox.counters"
 local state = require "klaviyo.sandbox.state"
@@ -19,6 +20,14 @@ local CONTROL_EVERY, PARENT_EVERY = 0.02, 0.25
 -- is text, which the collector passes quickly.
 local GC_PAUSE = 120
 
+-- Adds the revision of the option openapi.
+local function add_revision(text)
+  local data = assert(json.decode(text))
+  -- The program may have added the revision that this one follows; it is not here.
+  data.follows = data.follows and operations.latest(data.follows)
+  operations.add(data)
+end
+
 --- Creates the state before nginx is ready. An error here keeps nginx from
 --- starting.
 ---@param path string the settings file, relative to the prefix of nginx
@@ -31,6 +40,10 @@ function M.init(path)
     return ngx.now()
   end
   settings.digest = ngx.md5_bin
+  local revision = shell.read(ngx.config.prefix() .. "revision.json")
+  if revision then
+    add_revision(revision)
+  end
   collectgarbage("setpause", GC_PAUSE) -- LuaJIT: not for Lua 5.5
   M.state = state.new(settings)
   M.control = control.new(M.state, settings.dir .. "/control")

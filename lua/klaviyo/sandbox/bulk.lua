@@ -1,5 +1,5 @@
 --- Checks the size of a request: the bytes of its body and the number of its
---- records.
+--- records; and the number of jobs in progress.
 
 local error_response = require "klaviyo.sandbox.error_response"
 
@@ -46,11 +46,17 @@ local MAX_RECORDS = {
     function(data) return #data end},
 }
 
+-- By type: the maximum number of jobs that are not complete. The service documents
+-- "at most 500 jobs in progress" for the catalog, "at most 100 queued jobs" for
+-- coupon codes, and no maximum for other types.
+local MAX_JOBS = {["coupon-code-bulk-create-job"] = 100}
+
 for resource, member in pairs {item = "items", variant = "variants",
   category = "categories"} do
   for _, action in ipairs {"create", "update", "delete"} do
-    MAX_RECORDS[("/api/catalog-%s-bulk-%s-jobs"):format(resource, action)] =
-      {100, member}
+    local kind = ("catalog-%s-bulk-%s-job"):format(resource, action)
+    MAX_RECORDS["/api/" .. kind .. "s"] = {100, member}
+    MAX_JOBS[kind] = 500
   end
 end
 
@@ -84,6 +90,30 @@ function M.count(op, document)
       and ("/data/attributes/%s/data"):format(limit[2]) or "/data"})
   end
   return count
+end
+
+local ENDED = {complete = true, cancelled = true}
+
+--- Throws an error if no further job of a type may start. The documentation names
+--- neither the status nor the code of this error.
+---@param state klaviyo.sandbox.State
+---@param kind string
+function M.check_jobs(state, kind)
+  local max, running = MAX_JOBS[kind], 0
+  local jobs = state:collection(kind)
+  if not max or jobs.count < max then
+    return
+  end
+  for position = 1, jobs.last do
+    local job = jobs:at(position)
+    if job and not ENDED[job.attributes.status] then
+      running = running + 1
+    end
+  end
+  if running >= max then
+    error_response.throw(400, "invalid", ("%d jobs of this type are in progress; the "
+      .. "service takes %d at most at a time."):format(running, max))
+  end
 end
 
 return M

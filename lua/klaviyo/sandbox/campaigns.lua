@@ -1,5 +1,6 @@
 --- Serves campaigns, their messages and templates.
 
+local campaign_parts = require "klaviyo.sandbox.campaign_parts"
 local response = require "klaviyo.sandbox.response"
 local json = require "klaviyo.sandbox.json"
 local generic = require "klaviyo.sandbox.generic"
@@ -82,6 +83,9 @@ end
 local function create(call)
   local state, data = call.state, call.document.data
   local attributes = data.attributes
+  if attributes.definition then
+    return campaign_parts.create(call)
+  end
   local messages = attributes["campaign-messages"].data
   attributes["campaign-messages"] = nil
   check_tracking(attributes.tracking_options)
@@ -95,6 +99,7 @@ local function create(call)
     attributes.tracking_options.custom_tracking_params or json.array()
   attributes.audiences = with_defaults(attributes.audiences,
     {excluded = json.array()})
+  campaign_parts.share(attributes)
   local campaign = generic.make(call, "campaign", data)
   for _, message in ipairs(messages) do
     make_message(state, campaign, message.attributes)
@@ -135,8 +140,11 @@ end
 local function clone(call)
   local state, old = call.state, find_resource(call, "campaign")
   local attributes = without_times(copy(old.attributes))
-  attributes.name = (call.document.data.attributes or {}).new_name
-    or "Clone of " .. attributes.name
+  local options = call.document.data.attributes or {}
+  local name = options.new_name or options.name
+  attributes.name = name and name ~= json.null and name
+    or "Clone of " .. tostring(attributes.name)
+  attributes.definition.name = attributes.name
   local campaign = state:make("campaign", attributes)
   local messages = relations.sequence(state, "campaign", old.id,
     "campaign-messages")

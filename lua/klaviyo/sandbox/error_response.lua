@@ -15,6 +15,7 @@ local TITLES = {
   duplicate_profile = "Conflict.",
   tag_service_error = "Tag Service Error",
   duplicate = "Conflict.",
+  gone = "Gone.",
   conflict = "Conflict.",
   unsupported_media_type = "Unsupported media type.",
   throttled = "Request was throttled.",

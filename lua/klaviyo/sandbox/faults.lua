@@ -152,14 +152,14 @@ end
 ---@param state klaviyo.sandbox.State
 ---@param request table
 ---@param handle fun(state: table, request: table): table
----@param operation_of fun(request: table): string|nil
+---@param operation_of fun(state: table, request: table): string|nil
 ---@param sleep fun(seconds: number)
 ---@return table response
 function M.handle_request(state, request, handle, operation_of, sleep)
   if #state.faults == 0 then
     return handle(state, request)
   end
-  local operation = operation_of(request)
+  local operation = operation_of(state, request)
   local fault, delays = match_faults(state, request, operation)
   if delays.delay > 0 then
     sleep(delays.delay)

@@ -2,8 +2,8 @@
 --- reads and writes the connection.
 
 local bulk = require "klaviyo.sandbox.bulk"
+local campaign_parts = require "klaviyo.sandbox.campaign_parts"
 local campaigns = require "klaviyo.sandbox.campaigns"
-local operations = require "klaviyo.operations"
 local json = require "klaviyo.sandbox.json"
 local events = require "klaviyo.sandbox.events"
 local flows = require "klaviyo.sandbox.flows"
@@ -18,6 +18,7 @@ local profiles = require "klaviyo.sandbox.profiles"
 local query = require "klaviyo.sandbox.query"
 local error_response = require "klaviyo.sandbox.error_response"
 local reports = require "klaviyo.sandbox.reports"
+local revisions = require "klaviyo.sandbox.revision"
 local segments = require "klaviyo.sandbox.segments"
 local tags = require "klaviyo.sandbox.tags"
 local counters = require "klaviyo.sandbox.counters"
@@ -25,7 +26,7 @@ local counters = require "klaviyo.sandbox.counters"
 local M = {}
 
 local SPECIAL = {}
-for _, part in ipairs {campaigns, events, flows, images, imports, profiles,
+for _, part in ipairs {campaigns, campaign_parts, events, flows, images, imports, profiles,
   reports, segments, tags} do
   for route, serve in pairs(part.routes) do
     SPECIAL[route] = serve
@@ -75,50 +76,11 @@ local function check_public(authorization)
   end
 end
 
-local function revision_of(text)
-  if not text then
-    error_response.throw(400, "invalid", "A valid revision header is required: "
-      .. "'revision: YYYY-MM-DD[.suffix]'.", {pointer = "/data/"})
-  elseif not text:find("^%d%d%d%d%-%d%d%-%d%d$")
-    and not text:find("^%d%d%d%d%-%d%d%-%d%d%.%a+$") then
-    error_response.throw(400, "invalid", ("'%s' is not a valid revision: the format "
-      .. "is YYYY-MM-DD[.suffix]."):format(text), {pointer = "/data/"})
-  end
-  local revision = operations.revision(text)
-  if not revision or text < operations.revisions()[1] then
-    error_response.throw(400, "invalid",
-      ("Unknown revision %s."):format(text), {pointer = "/data/"})
-  end
-  return revision
-end
-
-local function route(revision, method, path)
-  local op, params = revision:route(method, path)
-  if op then
-    local decoded = {}
-    for name, raw in pairs(params) do
-      decoded[name] = query.unescape(raw)
-      if not decoded[name] or decoded[name] == "" then
-        error_response.throw(400, "invalid", ("'%s' is not a valid %s.")
-          :format(raw, name), {pointer = "/data/id"})
-      end
-    end
-    return op, decoded
-  end
-  if #params == 0 then
-    error_response.throw(404, "not_found", ("Unknown path %s."):format(path))
-  end
-  local failure = error_response.new(405):add("method_not_allowed",
-    ("Method \"%s\" not allowed."):format(method))
-  failure.headers.Allow = table.concat(params, ", ")
-  return failure:throw()
-end
-
 local function media_type(header)
   return ((header or ""):match("^%s*([^;]*)"):gsub("%s+$", ""):lower())
 end
 
-local function document_of(state, op, request)
+local function document_of(state, op, request, is_lenient)
   if not op.body then
     if request.body and request.body ~= "" then
       error_response.throw(400, "invalid", "This operation takes no body.")
@@ -143,7 +105,7 @@ local function document_of(state, op, request)
   validate.document(op.body, document, function(kind, id)
     -- The service reports an unknown tag group with its own error.
     return kind == "tag-group" or state:exists(kind, id)
-  end)
+  end, is_lenient)
   local count = bulk.count(op, document)
   if count then
     counters.records(state.stats, op, count)
@@ -161,8 +123,8 @@ local function serve(state, request, response)
   else
     check_private(state, request.header("authorization"), gateway)
   end
-  local revision = revision_of(request.header("revision"))
-  local op, params = route(revision, request.method, path)
+  local revision, asked = revisions.of(state, request)
+  local op, params = revisions.route(revision, asked, request.method, path)
   response.operation = op.id
   response.op = op
   limits.count_request(state, op, raw_query, response.headers)
@@ -172,12 +134,12 @@ local function serve(state, request, response)
     raw_query = raw_query, parts = model.path(op.path),
     model = model.of(revision),
   }
-  call.query = query.read(op, raw_query)
+  call.query = query.read(op, raw_query, asked.is_lenient)
   if public and call.query.values.company_id ~= state.settings.company_id then
     error_response.throw(400, "invalid", "company_id does not belong to an account.",
       {parameter = "company_id"})
   end
-  call.document = document_of(state, op, request)
+  call.document = document_of(state, op, request, asked.is_lenient)
   local special = SPECIAL[op.method .. " " .. op.path]
   if not special and call.parts.collection:find("%-job[s]?$") then
     if op.method == "POST" then
@@ -190,12 +152,11 @@ local function serve(state, request, response)
 end
 
 --- Returns the operation that a request calls, or nil.
+---@param state klaviyo.sandbox.State
 ---@param request table
 ---@return string|nil id
-function M.operation(request)
-  local path = split_target(request.target)
-  local revision = operations.revision(request.header("revision") or "")
-  local op = revision and revision:route(request.method, path)
+function M.operation(state, request)
+  local op = revisions.operation(state, request, (split_target(request.target)))
   return op and op.id
 end
 

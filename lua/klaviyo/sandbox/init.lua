@@ -8,12 +8,15 @@
 require "klaviyo.util.lua_version"
 local certs = require "klaviyo.sandbox.certs"
 local json = require "klaviyo.sandbox.json"
+local lazy_require = require "klaviyo.util.lazy_require"
 local conf = require "klaviyo.sandbox.conf"
 local errors = require "klaviyo.response.errors"
 local server_options = require "klaviyo.sandbox.options"
 local programs = require "klaviyo.sandbox.program"
 local Server = require "klaviyo.sandbox.server"
 local shell = require "klaviyo.sandbox.shell"
+
+local revision_data = lazy_require "klaviyo.openapi.revision_data"
 
 local M = {}
 
@@ -81,7 +84,18 @@ end
 -- The settings that the server process needs.
 local SERVER_SETTINGS = {"key", "company_id", "profiles", "link_base", "seed", "now",
   "record", "keep", "limits", "time_scale", "window_phase",
-  "rate_limit_headers", "job_polls", "job_seconds", "advanced_kdp"}
+  "rate_limit_headers", "job_polls", "job_seconds", "advanced_kdp", "retire"}
+
+-- Writes the revision of the option openapi for the server process, whose Lua may
+-- be one for which the core was not built.
+local function write_revision(self, path)
+  local data, err = revision_data.read(path)
+  if not data then
+    return nil, err.message
+  end
+  shell.write(self.dir .. "/revision.json", json.encode(data))
+  return true
+end
 
 local function prepare(self, settings)
   local ok, output = shell.run(
@@ -96,6 +110,12 @@ local function prepare(self, settings)
   ok, message = certs.make(self.dir)
   if not ok then
     return nil, message
+  end
+  if settings.openapi then
+    ok, message = write_revision(self, settings.openapi)
+    if not ok then
+      return nil, message
+    end
   end
   local parent = settings.parent
     or not settings.detach and shell.process("self") or nil

@@ -2,6 +2,7 @@
 --- advances step by step: a client that polls sees queued, processing and
 --- complete, each for a number of polls and seconds.
 
+local bulk = require "klaviyo.sandbox.bulk"
 local response = require "klaviyo.sandbox.response"
 local json = require "klaviyo.sandbox.json"
 local generic = require "klaviyo.sandbox.generic"
@@ -168,6 +169,7 @@ end
 --- Creates a bulk job and does its work.
 function M.bulk(call)
   local data = call.document.data
+  bulk.check_jobs(call.state, data.type)
   local action = data.type:match("%-bulk%-(%a+)%-job$")
   local total, errors, done = 0, {}, {}
   for _, name in ipairs(RESOURCES) do

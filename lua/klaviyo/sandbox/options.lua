@@ -20,6 +20,9 @@ local M = {}
 ---  RateLimit-Limit, as in the live service; "documented", the minute; default "service"
 ---@field job_polls? integer  the number of polls that return each state of a job; default 1
 ---@field job_seconds? number  the minimum duration of each state in seconds; default 0
+---@field retire? boolean|string  true: a revision that Klaviyo has retired is answered as Klaviyo answers it, by a
+---  later one or with 410; a date, "2026-11-28": as on that day; default false: each revision is served as it is
+---@field openapi? string  the path of an OpenAPI document of Klaviyo: its operations are served too
 ---@field advanced_kdp? boolean  false: a private key gets 403 for webhooks and webhook topics, as in an account
 ---  without Advanced KDP; default true
 ---@field port? integer  the HTTP port; default a free port
@@ -56,6 +59,11 @@ local function is_window_phase(value)
     or type(value) == "number" and value >= 0 and value <= 1
 end
 
+local function is_retire(value)
+  return type(value) == "boolean" or type(value) == "string"
+    and value:find("^%d%d%d%d%-%d%d%-%d%d$") ~= nil
+end
+
 local PORT = {type = "integer", min = 1, max = 65535}
 
 local FIELDS = {
@@ -72,6 +80,9 @@ local FIELDS = {
   rate_limit_headers = {one_of = {"service", "documented"}, default = "service"},
   job_polls = count(0, 1),
   job_seconds = {type = "number", unit = "seconds", min = 0, default = 0},
+  retire = {test = is_retire, default = false,
+    expected = 'true, false or a date, "2026-11-28"'},
+  openapi = text(nil),
   advanced_kdp = flag(true),
   port = PORT,
   tls_port = PORT,

@@ -114,13 +114,13 @@ local function check_size(op, size)
   end
 end
 
-local function check_filter(op, text)
+local function check_filter(op, text, is_lenient)
   local terms, message = filter.parse(text)
   if not terms then
     error_response.parameter("filter", "Invalid filter provided: " .. message .. ".")
   end
   local fields = op.filter and op.filter.fields or {}
-  for _, term in ipairs(terms) do
+  for _, term in ipairs(is_lenient and {} or terms) do
     local operators = fields[term.field]
     if next(fields) and not operators then
       error_response.parameter("filter", ("'%s' is not a filterable field for "
@@ -134,10 +134,24 @@ local function check_filter(op, text)
   return terms
 end
 
+-- The types of parameters by the beginning of their names.
+local TYPES = {fields = "list", ["additional-fields"] = "list", include = "list"}
+
+-- Returns a parameter as a later revision may have it: with more values, or new.
+local function newer(parameter, name)
+  if name == "page[size]" or name == "page[number]" then
+    return {type = "integer"}
+  end
+  return {type = parameter and parameter.type or TYPES[name:match("^[^%[]*")]
+    or "string"}
+end
+
 -- The two listings with numbered pages accept these parameters without
 -- declaring them.
-local function declared(op, name)
-  if op.query[name] then
+local function declared(op, name, is_lenient)
+  if is_lenient then
+    return newer(op.query[name], name)
+  elseif op.query[name] then
     return op.query[name]
   elseif op.page and op.page.style == "offset"
     and (name == "page[number]" or name == "page[size]") then
@@ -148,13 +162,14 @@ end
 --- Parses and checks a query string.
 ---@param op table the operation
 ---@param raw string without the "?"
+---@param is_lenient boolean|nil  whether names that are not known are valid
 ---@return table query values by parameter name; `terms` the parsed filter,
 --- `cursor` the decoded cursor, `list` the pairs as sent
-function M.read(op, raw)
+function M.read(op, raw, is_lenient)
   local values, list = {}, M.split(raw)
   for _, pair in ipairs(list) do
     local name, text = pair[1], pair[2]
-    local parameter = declared(op, name)
+    local parameter = declared(op, name, is_lenient)
     if not parameter then
       error_response.parameter(name,
         ("'%s' is not a valid query parameter."):format(name))
@@ -172,7 +187,7 @@ function M.read(op, raw)
   check_size(op, values["page[size]"])
   local query = {values = values, list = list}
   if values.filter then
-    query.terms = check_filter(op, values.filter)
+    query.terms = check_filter(op, values.filter, is_lenient)
   end
   local cursor = values["page[cursor]"]
   if cursor then

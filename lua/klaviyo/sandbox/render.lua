@@ -38,6 +38,13 @@ COMPUTED["segment.profile_count"] = function(state, record)
   return relations.count(state, "segment", record.id, "profiles")
 end
 
+-- The beta revisions name the times of a message like those of other types.
+for beta, stable in pairs {created = "created_at", updated = "updated_at"} do
+  COMPUTED["campaign-message." .. beta] = function(_, record)
+    return record.attributes[stable]
+  end
+end
+
 COMPUTED["profile.joined_group_at"] = function(_, record, joined)
   return joined and rfc3339.format(joined) or record.attributes.created
 end

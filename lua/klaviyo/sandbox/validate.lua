@@ -15,8 +15,20 @@ local function article(word)
   return (word:find("^[aeiou]") and "an " or "a ") .. word
 end
 
--- A check calls `report(pointer, detail, code)` for each error. The branches
--- of a union are tried with a `report` of their own.
+local Report = {}
+Report.__index = Report
+
+function Report:__call(...)
+  return self.add(...)
+end
+
+-- Returns the `report` of a check, which calls it as `report(pointer, detail, code)`
+-- for each error. If it is lenient, names and values that are not known are no
+-- errors. The branches of a union are tried with a report of their own.
+local function reporter(add, is_lenient)
+  return setmetatable({add = add, is_lenient = is_lenient}, Report)
+end
+
 local check_value
 
 -- The type of a member → the types of JSON values that it accepts.
@@ -58,7 +70,7 @@ end
 ---@param member table `document` (a resource) and `many`
 ---@param data any
 ---@param pointer string
----@param report fun(pointer: string, detail: string, code: string|nil)
+---@param report fun(pointer: string, detail: string, code: string|nil)|table
 function M.data(member, data, pointer, report)
   if not member.many then
     return check_resource(member.document, data, pointer, report)
@@ -79,7 +91,7 @@ local function check_members(known, object, pointer, report, owner)
     local member = known[name]
     if member then
       check_value(member, object[name], under(pointer, name), report)
-    else
+    elseif not report.is_lenient then
       report(under(pointer, name),
         ("'%s' is not a valid field for %s."):format(name, owner))
     end
@@ -98,9 +110,9 @@ local function check_union(branches, value, pointer, report)
   local nearest
   for _, branch in ipairs(branches) do
     local errors = {}
-    check_value(branch, value, pointer, function(at, detail, code)
+    check_value(branch, value, pointer, reporter(function(at, detail, code)
       errors[#errors + 1] = {at, detail, code}
-    end)
+    end, report.is_lenient))
     if #errors == 0 then
       return
     end
@@ -163,7 +175,7 @@ function check_value(member, value, pointer, report)
       check_members(member.members, value, pointer, report, "this object")
     end
   else
-    if member.values then
+    if member.values and not report.is_lenient then
       check_choices(member.values, value, pointer, report)
     end
     local format = FORMAT[member.format]
@@ -177,7 +189,7 @@ local function check_identifier(linkage, value, pointer, report)
   if json.kind(value) ~= "object" then
     return report(pointer, "A resource identifier is expected here.")
   end
-  if value.type ~= linkage.type then
+  if linkage and value.type ~= linkage.type then
     report(under(pointer, "type"), ("'%s' is expected as type, not '%s'.")
       :format(linkage.type or "?", tostring(value.type)))
   end
@@ -186,30 +198,35 @@ local function check_identifier(linkage, value, pointer, report)
   end
 end
 
+local function check_identifiers(linkage, data, pointer, report)
+  if json.kind(data) ~= "array" then
+    return report(pointer, "A list of identifiers is expected here.")
+  end
+  for i, one in ipairs(data) do
+    check_identifier(linkage, one, item(pointer, i), report)
+  end
+end
+
+-- `linkage` is nil for a relationship that is not known.
 local function check_relationship(linkage, value, pointer, report)
   if json.kind(value) ~= "object" or value.data == nil then
     return report(under(pointer, "data"), "'data' is a required member.")
   end
-  local data = value.data
-  if data == json.null then
-    if linkage.many then
-      report(under(pointer, "data"), "A list of identifiers is expected here.")
-    end
-  elseif not linkage.many then
+  local data, many = value.data, linkage and linkage.many
+  if not linkage then
+    many = json.kind(data) == "array"
+  end
+  if many then
+    check_identifiers(linkage, data, under(pointer, "data"), report)
+  elseif data ~= json.null then
     check_identifier(linkage, data, under(pointer, "data"), report)
-  elseif json.kind(data) ~= "array" then
-    report(under(pointer, "data"), "A list of identifiers is expected here.")
-  else
-    for i, one in ipairs(data) do
-      check_identifier(linkage, one, item(under(pointer, "data"), i), report)
-    end
   end
 end
 
 local function check_relationships(known, object, pointer, report, owner)
   for name in each(object, pointer) do
     local linkage = known[name]
-    if linkage then
+    if linkage or report.is_lenient then
       check_relationship(linkage, object[name], under(pointer, name), report)
     else
       report(under(pointer, name),
@@ -226,13 +243,13 @@ end
 
 local READ_MEMBER = {
   attributes = function(known, object, pointer, report, owner)
-    check_members(known.attributes, object, pointer, report, owner)
+    check_members(known.attributes or {}, object, pointer, report, owner)
   end,
   relationships = function(known, object, pointer, report, owner)
-    check_relationships(known.relationships, object, pointer, report, owner)
+    check_relationships(known.relationships or {}, object, pointer, report, owner)
   end,
   meta = function(known, object, pointer, report)
-    check_members(known.meta, object, pointer, report, "meta")
+    check_members(known.meta or {}, object, pointer, report, "meta")
   end,
 }
 
@@ -266,7 +283,7 @@ function check_resource(known, value, pointer, report)
   local owner = pointer and ("the resource '%s'"):format(known.type or "?")
   for name in each(value, pointer) do
     if name ~= "type" and name ~= "id" then
-      local read = known[name] and READ_MEMBER[name]
+      local read = (known[name] or report.is_lenient) and READ_MEMBER[name]
       if not read then
         report(under(pointer, name),
           ("'%s' is not a valid member of %s."):format(name, owner))
@@ -283,10 +300,10 @@ function check_resource(known, value, pointer, report)
       -- Report each required member, as if an empty object had been sent.
       local reported = false
       READ_MEMBER[name](known, {}, under(pointer, name),
-        function(...)
+        reporter(function(...)
           reported = true
           report(...)
-        end, owner)
+        end, report.is_lenient), owner)
       if not reported then
         report(under(pointer, name), ("'%s' is a required member."):format(name))
       end
@@ -317,19 +334,21 @@ end
 ---@param body table `op.body` of the operations table
 ---@param value any the decoded document
 ---@param exists fun(kind: string, id: string): boolean
-function M.document(body, value, exists)
+---@param is_lenient boolean|nil  whether names and values that are not known are valid
+function M.document(body, value, exists, is_lenient)
   local failure = error_response.new(400)
-  local function report(pointer, detail, code)
+  local report = reporter(function(pointer, detail, code)
     if code == "conflict" then
       failure.status = 409
     end
     failure:add(code or "invalid", detail, {pointer = pointer})
-  end
+  end, is_lenient)
   if json.kind(value) ~= "object" then
     report("", "The body must be a JSON:API document.")
   else
     local all, is_valid = {document = body.resource, many = body.many}, true
-    check_document(all, value, false, function() is_valid = false end)
+    check_document(all, value, false,
+      reporter(function() is_valid = false end, is_lenient))
     if not is_valid then
       check_document(all, value, "", report)
     end

@@ -949,6 +949,8 @@ end
 ---@field rate_limit_headers? string  the window of RateLimit-Remaining and RateLimit-Reset: "service", the first one in RateLimit-Limit, as in the live service; "documented", the minute; default "service"
 ---@field job_polls? integer  the number of polls that return each state of a job; default 1
 ---@field job_seconds? number  the minimum duration of each state in seconds; default 0
+---@field retire? boolean|string  true: a revision that Klaviyo has retired is answered as Klaviyo answers it, by a later one or with 410; a date, "2026-11-28": as on that day; default false: each revision is served as it is
+---@field openapi? string  the path of an OpenAPI document of Klaviyo: its operations are served too
 ---@field advanced_kdp? boolean  false: a private key gets 403 for webhooks and webhook topics, as in an account without Advanced KDP; default true
 ---@field port? integer  the HTTP port; default a free port
 ---@field tls_port? integer  the HTTPS port; default a free port

@@ -40,10 +40,10 @@
 struct completion_queue {
   int references;
   pthread_mutex_t lock;
-  completions completed, drained; /* pushed; returned by drain */
-  size_t outstanding;
-  bool notified; /* a byte was sent since the last drain */
-  bool stopping; /* the listener was asked to stop */
+  completions completed;
+  size_t outstanding; /* reserved and not taken */
+  bool notified;      /* a byte was sent that was not acknowledged */
+  bool stopping;      /* the listener was asked to stop */
   int64_t idle_timeout_ms, idle_since;
   int listener, path_fd; /* the listening socket; an O_PATH descriptor */
   char directory[32];    /* of the socket's file; empty: no file is left */
@@ -91,7 +91,6 @@ void completion_queue_release (completion_queue *q) {
     return;
   pthread_mutex_destroy(&q->lock);
   completions_free(&q->completed);
-  completions_free(&q->drained);
   free(q);
 }
 
@@ -134,10 +133,9 @@ void completion_queues_reset_after_fork (void) {
 bool completion_queue_reserve (completion_queue *q) {
   bool room;
   pthread_mutex_lock(&q->lock);
-  /* with this memory, push and drain cannot fail */
-  room = completions_reserve(&q->completed,
-                             q->outstanding + 1 - q->completed.count) &&
-         completions_reserve(&q->drained, q->outstanding + 1);
+  /* with this memory, push cannot fail */
+  room = completions_reserve(
+      &q->completed, q->outstanding + 1 - completions_left(&q->completed));
   if (room) {
     q->outstanding++;
     q->stopping = false;
@@ -165,20 +163,26 @@ void completion_queue_push (completion_queue *q, long serial) {
 }
 
 
-const long *completion_queue_drain (completion_queue *q, size_t *count) {
-  completions other;
+bool completion_queue_take (completion_queue *q, long *serial, bool *more) {
+  bool found;
   pthread_mutex_lock(&q->lock);
-  other = q->drained;
-  q->drained = q->completed;
-  q->completed = other;
-  q->completed.count = 0;
-  q->notified = q->stopping = false;
-  q->outstanding -= q->drained.count;
-  if (q->drained.count > 0)
+  found = completions_take_one(&q->completed, serial);
+  if (found) {
+    q->outstanding--;
     q->idle_since = clock_ms();
-  *count = q->drained.count;
+  }
+  *more = completions_left(&q->completed) > 0;
+  if (*more)
+    notify(q, BYTE_COMPLETED);
   pthread_mutex_unlock(&q->lock);
-  return q->drained.serials;
+  return found;
+}
+
+
+void completion_queue_acknowledge (completion_queue *q) {
+  pthread_mutex_lock(&q->lock);
+  q->notified = q->stopping = false;
+  pthread_mutex_unlock(&q->lock);
 }
 
 
@@ -314,7 +318,7 @@ const char *completion_queue_accept (completion_queue *q) {
   pthread_mutex_lock(&q->lock);
   q->socket = fd;
   q->notified = q->stopping = false;
-  if (q->completed.count > 0)
+  if (completions_left(&q->completed) > 0)
     notify(q, BYTE_COMPLETED);
   q->idle_since = clock_ms();
   pthread_mutex_unlock(&q->lock);

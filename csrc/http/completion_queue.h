@@ -41,12 +41,13 @@ bool completion_queue_reserve (completion_queue *q);
 /* Adds the serial of a completed transfer. Each push needs a reservation. */
 void completion_queue_push (completion_queue *q, long serial);
 
-/* Returns the serials pushed since the last call, and their number in '*count'.
-** They are valid until the next call. Never blocks. */
-const long *completion_queue_drain (completion_queue *q, size_t *count);
+/* Takes the serial that was pushed first and, if others are left, makes sure
+** that the listener has a byte to read; '*more' is whether there are. Returns
+** false if there is no serial. Never blocks. */
+bool completion_queue_take (completion_queue *q, long *serial, bool *more);
 
-/* Returns how many reservations have not been drained: transfers in progress,
-** and completed ones. */
+/* Returns how many serials have not been taken: of transfers in progress, and
+** of completed ones. */
 size_t completion_queue_size (completion_queue *q);
 
 /* {======================================================
@@ -69,6 +70,9 @@ const char *completion_queue_accept (completion_queue *q);
 
 /* Closes the connection to the listener. */
 void completion_queue_disconnect (completion_queue *q);
+
+/* Tells the queue that the listener has read its bytes. */
+void completion_queue_acknowledge (completion_queue *q);
 
 /* Asks the listener to stop, even if it has an unread byte. */
 void completion_queue_request_stop (completion_queue *q);

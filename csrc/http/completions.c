@@ -4,13 +4,21 @@
 #include "http/completions.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 
-/* Discards the serials that completions_take has returned. */
+/* Discards the serials that were taken. */
 static void discard_taken (completions *c) {
-  if (c->taken)
-    c->count = 0;
-  c->taken = false;
+  size_t left = completions_left(c);
+  if (c->first > 0 && left > 0)
+    memmove(c->serials, c->serials + c->first, left * sizeof(*c->serials));
+  c->first = 0;
+  c->count = left;
+}
+
+
+size_t completions_left (const completions *c) {
+  return c->count - c->first;
 }
 
 
@@ -19,6 +27,7 @@ bool completions_reserve (completions *c, size_t more) {
   long *serials;
   if (capacity <= c->capacity)
     return true;
+  discard_taken(c);
   serials = realloc(c->serials, capacity * 2 * sizeof(*serials));
   if (serials == NULL)
     return false;
@@ -29,16 +38,26 @@ bool completions_reserve (completions *c, size_t more) {
 
 
 void completions_add (completions *c, long serial) {
-  discard_taken(c);
+  if (completions_left(c) == 0)
+    discard_taken(c);
   c->serials[c->count++] = serial;
 }
 
 
-const long *completions_take (completions *c, size_t *count) {
-  discard_taken(c);
-  c->taken = true;
-  *count = c->count;
-  return c->serials;
+const long *completions_take_all (completions *c, size_t *count) {
+  /* there may be no memory yet */
+  const long *serials = c->first > 0 ? c->serials + c->first : c->serials;
+  *count = completions_left(c);
+  c->first = c->count;
+  return serials;
+}
+
+
+bool completions_take_one (completions *c, long *serial) {
+  if (completions_left(c) == 0)
+    return false;
+  *serial = c->serials[c->first++];
+  return true;
 }
 
 

@@ -12,8 +12,8 @@
 
 typedef struct completions {
   long *serials;
+  size_t first; /* the serials before it were taken */
   size_t count, capacity;
-  bool taken; /* take has returned these */
 } completions;
 
 /* Reserves memory for 'more' further serials, so that adding them cannot fail.
@@ -22,9 +22,15 @@ bool completions_reserve (completions *c, size_t more);
 
 void completions_add (completions *c, long serial);
 
-/* Returns the serials that were added since the last call. The list owns them;
-** they are valid until the next call of any of these functions. */
-const long *completions_take (completions *c, size_t *count);
+/* Returns how many serials were not taken yet. */
+size_t completions_left (const completions *c);
+
+/* Takes all serials. The list owns them; they are valid until the next call of
+** any of these functions. */
+const long *completions_take_all (completions *c, size_t *count);
+
+/* Takes the oldest serial. Returns false if there is none. */
+bool completions_take_one (completions *c, long *serial);
 
 void completions_free (completions *c);
 

@@ -528,7 +528,7 @@ void loop_wake (loop *l) {
 
 
 const long *loop_take_announced (loop *l, size_t *count) {
-  return completions_take(&l->completions, count);
+  return completions_take_all(&l->completions, count);
 }
 
 

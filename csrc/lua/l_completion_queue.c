@@ -92,7 +92,7 @@ static int l_completion_queue_set_idle_timeout (lua_State *L) {
 
 
 /* queue:size() -> number of transfers in progress or completed but not
-** drained */
+** taken */
 static int l_completion_queue_size (lua_State *L) {
   lua_pushinteger(
       L, (lua_Integer)completion_queue_size(check_completion_queue(L, 1)));
@@ -100,13 +100,25 @@ static int l_completion_queue_size (lua_State *L) {
 }
 
 
-/* queue:drain() -> list of the serials of completed transfers, each once */
-static int l_completion_queue_drain (lua_State *L) {
-  size_t count;
-  const long *serials =
-      completion_queue_drain(check_completion_queue(L, 1), &count);
-  binding_serials(L, serials, count);
-  return 1;
+/* queue:take() -> serial, boolean | nil, false. Returns the serial of the
+** transfer that completed first, once, and whether there are others. If so, the
+** listener has a byte to read. */
+static int l_completion_queue_take (lua_State *L) {
+  long serial;
+  bool more;
+  if (completion_queue_take(check_completion_queue(L, 1), &serial, &more))
+    lua_pushinteger(L, (lua_Integer)serial);
+  else
+    lua_pushnil(L);
+  lua_pushboolean(L, more);
+  return 2;
+}
+
+
+/* queue:acknowledge(). The listener has read its bytes. */
+static int l_completion_queue_acknowledge (lua_State *L) {
+  completion_queue_acknowledge(check_completion_queue(L, 1));
+  return 0;
 }
 
 
@@ -170,7 +182,8 @@ void register_completion_queue (lua_State *L) {
       {"request_stop", l_completion_queue_request_stop},
       {"set_idle_timeout", l_completion_queue_set_idle_timeout},
       {"size", l_completion_queue_size},
-      {"drain", l_completion_queue_drain},
+      {"take", l_completion_queue_take},
+      {"acknowledge", l_completion_queue_acknowledge},
       {"__gc", l_completion_queue_gc},
       {NULL, NULL}};
   static const function functions[] = {

@@ -199,12 +199,19 @@ static void hear (state *w, long ms) {
   size_t count;
   if (THREADED) {
     int64_t until = clock_deadline(ms);
-    while (serials = completion_queue_drain(w->completion_queue, &count),
-           count == 0 && clock_left(until) > 0)
+    long serial;
+    bool found, more;
+    while (found = completion_queue_take(w->completion_queue, &serial, &more),
+           !found && clock_left(until) > 0)
       usleep(100);
+    completion_queue_acknowledge(w->completion_queue);
+    while (found) {
+      hear_serials(w, &serial, 1);
+      found = completion_queue_take(w->completion_queue, &serial, &more);
+    }
+    return;
   }
-  else
-    serials = engine_wait_any(ms, &count);
+  serials = engine_wait_any(ms, &count);
   hear_serials(w, serials, count);
 }
 

@@ -216,6 +216,39 @@ local LOCATIONS = {
     local queued, running = require("klaviyo.core").stats()
     ngx.say(queued + running, " ", #assert(client:call("get_lists")).data)
   ]],
+  -- Twenty calls are finished before nginx reads of any of them, and each handler works for 2 ms. A handler is woken
+  -- before the one before it works: at most two run in a turn of the event loop. ngx.now() does not change in a turn.
+  ["/turns"] = [[
+    local core = require "klaviyo.core"
+    local listener = require "klaviyo.nginx.completion_listener"
+    local poll, polls = listener.poll, 0
+    listener.poll = function() polls = polls + 1 return poll() end
+    local light, turns, most, ended = {}, 0, 0, 0
+    local now, in_turn
+    local submitted = core.clock()
+    for i = 1, 20 do
+      light[i] = ngx.thread.spawn(function()
+        assert(client:call("get_lists"))
+        if now ~= ngx.now() then
+          now, in_turn, turns = ngx.now(), 0, turns + 1
+        end
+        in_turn, ended = in_turn + 1, ended + 1
+        most = math.max(most, in_turn)
+        local began = core.clock()
+        while core.clock() < began + 0.002 do end
+      end)
+    end
+    local queued, running
+    repeat queued, running = core.stats() until queued + running == 0
+    local is_slow = core.clock() - submitted > 0.9  -- a call polls after a second
+    if ngx.var.arg_kill then
+      ngx.thread.kill(table.remove(light, 1))
+    end
+    for _, thread in ipairs(light) do ngx.thread.wait(thread) end
+    listener.poll = poll
+    ngx.say(ended, turns >= ended / 2 and most <= 2 and " in several turns" or " in " .. turns .. ", " .. most,
+      ", ", is_slow and 0 or polls, " polls")
+  ]],
   ["/key_hangs"] = [[
     shared.hanging = shared.hanging or client:with {api_key = function()
       if not shared.asked then
@@ -419,6 +452,16 @@ describe("in nginx", function()
     assert.truthy(completed, body_of("/stats"))
     assert.equal("2", body_of("/call"))
     assert.is_true(worker.descriptors(pid) <= before + 20, worker.descriptors(pid) .. " after " .. before)
+  end)
+
+  it("calls that finish together are worked off in several turns of the event loop", function()
+    body_of("/call")  -- starts the listener
+    assert.equal("20 in several turns, 0 polls", body_of("/turns"))
+  end)
+
+  it("a killed light thread does not delay the calls that finished after its own", function()
+    body_of("/call")
+    assert.equal("19 in several turns, 0 polls", body_of("/turns?kill=1"))
   end)
 
   it("256 handlers wait for a slow service without blocking others", function()

@@ -68,16 +68,21 @@ function M.pump_until(condition, seconds)
   end
 end
 
---- Drains a completion queue as soon as there is a completion.
+--- Takes all serials from a completion queue as soon as there is one.
 ---@param queue userdata
 ---@param seconds number  at most
 ---@return integer[] serials
 function M.drain(queue, seconds)
   local stop_time = core.clock() + seconds
-  local serials = queue:drain()
-  while #serials == 0 and core.clock() < stop_time do
+  local serials, serial = {}, queue:take()
+  while not serial and core.clock() < stop_time do
     shell.sleep(0.001)
-    serials = queue:drain()
+    serial = queue:take()
+  end
+  queue:acknowledge()
+  while serial do
+    serials[#serials + 1] = serial
+    serial = queue:take()
   end
   return serials
 end

@@ -1,9 +1,14 @@
 --- Learns which requests are finished, and wakes the tasks that wait for them.
 ---
 --- The engine runs in a thread of its own and sends a byte through a socket
---- when requests are finished. A light thread, the listener, reads it and drains
---- the completion queue of this Lua state. The listener starts when a task waits,
---- and stops when no request was in progress for some time.
+--- when requests are finished. A light thread, the listener, reads it and wakes
+--- the task that waits for the first of them. That task wakes the next one before
+--- it continues, and so on, until the turn of nginx's event loop has taken its
+--- time. The queue sends another byte for the others, which nginx reads in its
+--- next turn, after it has served its other connections.
+---
+--- The listener starts when a task waits, and stops when no request was in
+--- progress for some time.
 
 local core = require "klaviyo.core"
 local exit_hook = require "klaviyo.nginx.exit_hook"
@@ -19,12 +24,20 @@ local IDLE_TIMEOUT, SHORT_IDLE_TIMEOUT = 5, 0.05
 -- drops a timer without an error if it has too many.
 local START_TIMEOUT = 1
 
+-- Seconds after which no other task is woken in a turn of nginx's event loop. If
+-- 256 calls finish together, other requests to the worker take 2.4 to 3.4 times
+-- as long as in an idle one (the 99th percentile); with 1 ms it is 5 times, and
+-- without a limit 8 to 12 times.
+local MAX_TURN = 0.00025
+
 local FOREVER = 2^30  -- milliseconds: a socket needs a timeout
 
 local queue        -- the completion queue of this Lua state
 local state        -- nil, "starting" or "running"
 local since = 0    -- the time when it last read, or was started
 local is_stopping = false
+local has_more = false  -- whether the queue had other finished requests
+local turn_end = 0      -- the time until which this turn wakes tasks
 
 -- The tasks by serial. This must not keep a light thread alive that nginx
 -- killed: its ticket, once collected, cancels the request.
@@ -47,16 +60,36 @@ function M.completion_queue()
   return queue
 end
 
-local function drain()
-  local serials = queue:drain()
-  for _, serial in ipairs(serials) do
-    local task = waiting[serial]
-    waiting[serial] = nil
-    if task then
-      wake(task)
+-- Wakes the task that waits for the first finished request. Returns whether a
+-- request was finished.
+local function wake_first()
+  local serial, task
+  local found = false
+  repeat
+    serial, has_more = queue:take()
+    if serial then
+      found = true
+      task, waiting[serial] = waiting[serial], nil
     end
+  until task or not serial
+  if task then
+    wake(task)
   end
-  return #serials
+  return found
+end
+
+-- Begins to wake tasks in a turn of nginx's event loop.
+local function begin_turn()
+  turn_end = core.clock() + MAX_TURN
+  return wake_first()
+end
+
+--- Wakes the next task whose request is finished, if this turn of nginx's event
+--- loop has time for it. Each task calls this when it was woken.
+function M.wake_next()
+  if has_more and core.clock() < turn_end then
+    wake_first()
+  end
 end
 
 local function connect()
@@ -78,12 +111,12 @@ local function connect()
 end
 
 -- Reads until no request was in progress for some time: the engine then sends
--- an "l". Any other byte means that requests are finished; they may be drained
--- already.
+-- an "l". Any other byte means that requests are finished; their tasks may have
+-- been woken already.
 local function read(socket)
   queue:set_idle_timeout(core.completion_queues() > 1 and SHORT_IDLE_TIMEOUT
     or IDLE_TIMEOUT)
-  drain()
+  begin_turn()
   if is_stopping and queue:size() == 0 then
     return nil
   end
@@ -91,8 +124,10 @@ local function read(socket)
   repeat
     local bytes, why = socket:receiveany(64)
     since = ngx.now()
-    drain()
+    queue:acknowledge()
+    begin_turn()
     if not bytes then
+      while wake_first() do end  -- no other byte will come
       return why
     end
     may_stop = may_stop or bytes:find("l", 1, true) or ngx.worker.exiting()
@@ -168,7 +203,11 @@ end
 --- Wakes the tasks whose requests are finished. A task calls this after it
 --- waited for some time: the listener may not have started, or have ended.
 function M.poll()
-  if drain() > 0 and state == "running" and ngx.now() - since > START_TIMEOUT then
+  local is_late = ngx.now() - since > START_TIMEOUT
+  if state == "running" and not is_late then
+    return
+  end
+  if begin_turn() and state == "running" then
     state = nil
   end
 end

@@ -17,8 +17,9 @@ local unpack = table.unpack or unpack  -- luacheck: ignore 113
 local running = coroutine.running
 
 -- Seconds after which a task checks by itself whether it can continue: the
--- light thread that was to wake it may have been killed.
-local FIRST_CHECK, NEXT_CHECK = 0.05, 1
+-- light thread that was to wake it may have been killed. It checks more often
+-- while no listener runs.
+local CHECK_INTERVAL, POLL_INTERVAL = 1, 0.05
 
 local SHORTEST = 0.001  -- for a wait of 0 s nginx warns, or does not suspend
 
@@ -116,14 +117,13 @@ local function raise_if_cancelled(me)
 end
 
 local function wait_and_check(me)
-  local seconds = NEXT_CHECK
-  if me.serial and not (me.patient and listener.is_running()) then
-    seconds = FIRST_CHECK
+  local seconds = CHECK_INTERVAL
+  if me.serial and not listener.is_running() then
+    seconds = POLL_INTERVAL
   end
   if wait(me, seconds) then
     return
   elseif me.serial then
-    me.patient = true
     listener.poll()
   else
     -- the holder of a lock, if nginx killed it, is collected within about 10 s
@@ -144,6 +144,7 @@ function M.suspend()
     wait(me, math.max(due - core.clock(), SHORTEST))
   end
   me.serial = nil
+  listener.wake_next()
   raise_if_cancelled(me)
 end
 
@@ -154,9 +155,6 @@ end
 
 --- Makes a task ready when a ticket is done.
 function M.ready_when(serial, task)
-  if task.awaited ~= serial then
-    task.awaited, task.patient = serial, false
-  end
   task.serial = serial
   listener.expect(serial, task)
 end
@@ -211,7 +209,7 @@ local function linger(mine)
 end
 
 local function live(me, task, mine, spawner)
-  wait(me, NEXT_CHECK)  -- its spawner runs until it waits
+  wait(me, CHECK_INTERVAL)  -- its spawner runs until it waits
   while task do
     carry_out(task, mine.threads)
     task = linger(mine)

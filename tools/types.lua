@@ -25,6 +25,9 @@ local HEAD = [[
 -- The language server skips larger files (Lua.workspace.preloadFileSize).
 local MAX_FILE = 500 * 1000
 
+-- What else a program may require.
+local MODULES = {"gateway", "outbox", "sandbox", "webhook"}
+
 ---@class types.Library
 ---@field revision table
 ---@field classes types.Classes
@@ -163,6 +166,10 @@ function M.library(date)
   }
   for name, text in pairs(texts) do
     files[("library/klaviyo/%s.lua"):format(name)] = "---@meta _\n\n" .. head .. "\n" .. text
+  end
+  for _, name in ipairs(MODULES) do
+    files[("library/klaviyo/%s.lua"):format(name)] = ("---@meta klaviyo.%s\n\n"
+      .. "%s\n---@type klaviyo.%s\nlocal M\nreturn M\n"):format(name, head, name)
   end
   for path, text in pairs(files) do
     assert(#text <= MAX_FILE, path .. " is too large for the language server")

@@ -76,7 +76,7 @@ local function read_field(class, line)
 end
 
 local function read_file(self, path)
-  local class, parameters, alias
+  local class, parameters, alias, result
   for line in io.lines(path) do
     local head, count = line:gsub("^(%-%-%-@class )%(exact%) ", "%1")
     local name, base = head:match("^%-%-%-@class ([%w_.]+):? ?([%w_.]*)")
@@ -97,6 +97,10 @@ local function read_file(self, path)
       local own, mark, kind = line:match("^%-%-%-@param ([%w_.]+)(%??) (.*)$")
       parameters[own] = {kind = type_at(kind), optional = mark == "?"
         or type_at(kind):find("|nil", 1, true) ~= nil}
+    elseif line:find("^%-%-%-@return ") then
+      result = result or type_at(line:match("^%-%-%-@return (.*)$"))
+    elseif line:find("^%-%-%-@overload ") then
+      class.values = line:match("^%-%-%-@overload fun%(%): (.*)$")
     elseif line:find("^function ") then
       local separator, method, list = line:match("^function %a+([.:])([%w_]+)%((.-)%) end$")
       assert(method, line)
@@ -107,8 +111,8 @@ local function read_file(self, path)
         assert(parameters[own], ("%s:%s has no type of %s"):format(class.name, method, own))
       end
       class.methods[method] = {separator = separator, names = names,
-        parameters = parameters}
-      parameters = {}
+        parameters = parameters, result = result}
+      parameters, result = {}, nil
     end
     if not line:find("^%-%-%-") then
       alias = nil
@@ -165,6 +169,29 @@ function Meta:resolved(kind)
     end
   end
   return out
+end
+
+--- Returns the class of a type, if it is one, or nil.
+---@param kind string|nil
+---@return string|nil
+function Meta:class_of(kind)
+  local name = kind and kind:gsub("%?$", ""):gsub("|nil$", "")
+  return self.classes[name] and name or nil
+end
+
+--- Returns the classes of the values that a `for` loop gets from an iterator.
+---@param class string
+---@return table<integer, string>
+function Meta:values_of(class)
+  local list, at = {}, 1
+  while class and self.classes[class] and not self.classes[class].values do
+    class = self.classes[class].base
+  end
+  for kind in (class and self.classes[class].values or ""):gmatch("[^, ]+") do
+    list[at] = self:class_of(kind)
+    at = at + 1
+  end
+  return list
 end
 
 --- Returns the names in a type that nothing declares.

@@ -270,16 +270,9 @@ function Checker:arguments(at, method)
   return first + 1
 end
 
--- Returns the class that a method returns first, or nil.
-local RETURNS = {
-  ["klaviyo.new"] = "klaviyo.Client", ["klaviyo.Client:with"] = "klaviyo.Client",
-  ["klaviyo.Client:as"] = "klaviyo.Client",
-}
-
 -- Follows `a.b:c(…).d` from a value of a class, and returns the class of the
--- whole, if it is known.
+-- whole, if it is known, and the index after it.
 function Checker:path(at, class)
-  local first = self.tokens[at]
   while class do
     local token, name = self.tokens[at], self.tokens[at + 1]
     if not (is(token, ".") or is(token, ":")) or name.kind ~= "name" then
@@ -292,18 +285,83 @@ function Checker:path(at, class)
       if method.separator ~= token.text then
         self:problem(name, "%s%s%s", class, token.text, name.text)
       end
-      local key = class .. method.separator .. name.text
       at = self:arguments(at + 2, method)
-      class = RETURNS[key] or name.text == "at" and class .. ".at" or nil
+      class = self.meta:class_of(method.result)
     elseif field then
-      class = self.meta.classes[field.kind] and field.kind or nil
+      class = self.meta:class_of(field.kind)
       at = at + 2
     else
       self:problem(name, "%s has no %s", class, name.text)
-      return nil, at
+      return nil
     end
   end
-  return nil, at, first
+  return nil, at
+end
+
+local function is_word(token, text)
+  return token ~= nil and token.kind == "name" and token.text == text
+end
+
+-- Follows the value that begins here, also through the `assert` around it. Returns
+-- its class, if it is known.
+function Checker:follow(at, stop, class)
+  local next_at
+  class, next_at = self:path(stop, class)
+  if is(self.tokens[at - 1], "(") and is_word(self.tokens[at - 2], "assert") then
+    if not is(self.tokens[next_at], ")") then
+      return nil
+    end
+    class, next_at = self:path(next_at + 1, class)
+  end
+  -- `a and b` has the value of b
+  return not is_word(self.tokens[next_at], "and") and class or nil
+end
+
+-- Returns the names to which the value of the expression that begins here is
+-- assigned, and the word before them.
+function Checker:targets(at)
+  local tokens, names = self.tokens, {}
+  at = at - 1
+  if is(tokens[at], "(") and is_word(tokens[at - 1], "assert") then
+    at = at - 2
+  end
+  local sign = tokens[at]
+  if not (is(sign, "=") or sign and sign.kind == "name" and sign.text == "in") then
+    return names
+  end
+  repeat
+    at = at - 1
+    local token = tokens[at]
+    if not token or token.kind ~= "name" then
+      return {}
+    end
+    table.insert(names, 1, token.text)
+    at = at - 1
+  until not is(tokens[at], ",")
+  return names, sign.text
+end
+
+-- Notes the classes of the variables that get the value of an expression.
+function Checker:assign(at, class)
+  local names, sign = self:targets(at)
+  local classes = sign == "in" and class and self.meta:values_of(class) or {class}
+  for i, name in ipairs(names) do
+    self.variables[name] = classes[i]
+  end
+end
+
+-- Returns the class of the value that begins here, and the index after it.
+function Checker:root(at)
+  local tokens, token = self.tokens, self.tokens[at]
+  local before, following = tokens[at - 1], tokens[at + 1]
+  if token.kind ~= "name" or is(before, ".") or is(before, ":") then
+    return nil
+  elseif token.text == "require" then
+    local stop = is(following, "(") and at + 4 or at + 2
+    return self.meta:class_of(tokens[stop - (is(following, "(") and 2 or 1)].text), stop
+  elseif not is(following, "=") and not is(following, ",") then
+    return self.variables[token.text], at + 1
+  end
 end
 
 --- Returns the problems of code, and how many calls were checked.
@@ -314,17 +372,12 @@ end
 function M.check(meta, text)
   local self = setmetatable({meta = meta, tokens = tokens_of(text), problems = {},
     calls = 0, variables = {klaviyo = "klaviyo", client = "klaviyo.Client"}}, Checker)
-  local tokens = self.tokens
-  for at, token in ipairs(tokens) do
-    local before = tokens[at - 1]
-    local is_root = token.kind == "name" and self.variables[token.text]
-      and not (is(before, ".") or is(before, ":")) and not is(tokens[at + 1], "=")
-    if is_root then
-      local class = self:path(at + 1, self.variables[token.text])
-      local name = tokens[at - 2]
-      if is(before, "=") and name and name.kind == "name" and class then
-        self.variables[name.text] = class
-      end
+  for at, token in ipairs(self.tokens) do
+    local class, stop = self:root(at)
+    if class then
+      self:assign(at, self:follow(at, stop, class))
+    elseif token.kind == "name" and is(self.tokens[at - 1], "=") then
+      self:assign(at, nil)
     end
   end
   return self.problems, self.calls

@@ -76,7 +76,7 @@ describe("types", function()
         assert(loadfile(path))
         count = count + 1
       end
-      assert.equal(6, count)
+      assert.equal(10, count)
       local function check(where, kind)
         assert.same({}, library:undeclared(kind), where)
       end
@@ -341,6 +341,15 @@ describe("types", function()
         "klaviyo.schema.EventProfileCreateQueryResourceObject has no emial",
       ['client.profiles:list {fields = {profle = {"email"}}}'] =
         "klaviyo.fieldset.profile has no profle",
+      ['local outbox = require("klaviyo.outbox").new {pth = "x", path = "y"}'] =
+        "klaviyo.OutboxOptions has no pth",
+      ['local it = client.lists:pages() it:nxt()'] = "klaviyo.Items.list.pages has no nxt",
+      ['local doc, err = client.profiles:get(id) print(doc.data.attributes.emial)'] =
+        "klaviyo.Attributes.profile has no emial",
+      ['for p, page in client.profiles:each() do print(p.idd, page.data) end'] =
+        "klaviyo.Resource.profile has no idd",
+      ['local doc = assert(client.lists:list()) print(doc.dat)'] =
+        "klaviyo.Page.list has no dat",
     } do
       it("the mistake in " .. text, function()
         assert.same({expected}, problems(text))

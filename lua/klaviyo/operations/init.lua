@@ -124,16 +124,30 @@ function Revision:operation(name)
   return op
 end
 
---- Returns true if the line of an operation is the same in another revision. It
---- compares only operations without a document: that finds most equal ones without
---- reading them.
+-- Returns true if two revisions have the same lines of the schemas that a text
+-- names, and of those that they name. Other words of the text have no lines.
+local function has_same_schemas(self, other, text, known)
+  for name in text:gmatch("%f[%w_]%u%w*") do
+    if not known[name] then
+      known[name] = true
+      local own = line(self, "schemas", name)
+      if own ~= line(other, "schemas", name)
+          or own and not has_same_schemas(self, other, own, known) then
+        return false
+      end
+    end
+  end
+  return true
+end
+
+--- Returns true if the lines of an operation are the same in another revision. That
+--- finds most equal operations without reading them.
 ---@param other table a revision
 ---@param id string
 ---@return boolean
 function Revision:has_alike(other, id)
   local text = line(self, "operations", id)
-  if not text or text ~= line(other, "operations", id)
-      or text:find(" body=", 1, true) then
+  if not text or text ~= line(other, "operations", id) then
     return false
   end
   for name in (text:match(" fields=(%S+)") or ""):gmatch("[^,]+") do
@@ -141,7 +155,8 @@ function Revision:has_alike(other, id)
       return false
     end
   end
-  return true
+  local body = text:match(" body=(.*)$")
+  return not body or has_same_schemas(self, other, body, {})
 end
 
 --- Returns all operation ids, sorted.

@@ -114,7 +114,7 @@ describe("the listener of a completion queue", function()
   it("is asked to stop when the queue was idle for the timeout", function()
     run [[
       local reader = connect()
-      queue:set_idle_timeout(0.05)
+      queue:set_idle_timeout(0.5)
       local ticket = submit()  -- the thread looks after it from now on
       assert(reader:receive(1) == "n")
       assert(#drain() == 1)

@@ -193,7 +193,7 @@ describe("a background request", function()
 
   it("leaves capacity for foreground requests", function()
     run(TRACK .. [[
-      track(70, 1000, {deadline = 0.8}) -- until which the process stays
+      track(70, 1000, {deadline = 2}) -- until which the process stays
       until_true(function() return core.background_stats().running == 64 end)
       local ticket = go {path = "/waited"}
       until_true(function() return select(2, core.stats()) == 65 end)

@@ -456,11 +456,13 @@ describe("in nginx", function()
 
   it("calls that finish together are worked off in several turns of the event loop", function()
     body_of("/call")  -- starts the listener
+    server:fault { operation = "get_lists", delay = 0.2, times = 20 }
     assert.equal("20 in several turns, 0 polls", body_of("/turns"))
   end)
 
   it("a killed light thread does not delay the calls that finished after its own", function()
     body_of("/call")
+    server:fault { operation = "get_lists", delay = 0.2, times = 20 }
     assert.equal("19 in several turns, 0 polls", body_of("/turns?kill=1"))
   end)
 

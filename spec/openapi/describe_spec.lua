@@ -62,6 +62,30 @@ get_tags: GET /api/tags (2024-10-15)
       describe_operation("get_profile", {revision = "2026-07-15"}))
   end)
 
+  it("takes the name of a method", function()
+    local expected = describe_operation "create_profile"
+    assert.equal(expected, describe_operation "profiles:create")
+    assert.equal(expected, describe_operation "client.profiles:create")
+    assert.matches("^get_profiles_for_list: ",
+      describe_operation "lists:at(id).profiles:each")
+    assert.matches("^create_client_profile: ", describe_operation "public.profiles:create")
+    assert.matches("^send_campaign: ", describe_operation "campaigns:send")
+  end)
+
+  it("lists the operations of a resource, or of a relation", function()
+    assert.equal([[
+bulk_create_client_events  client.public.events:bulk_create
+create_client_event        client.public.events:create
+]], describe_operation "public.events")
+    local text = describe_operation "lists"
+    assert.matches("\nget_profiles_for_list +client.lists:at%(id%).profiles:list, :each", text)
+    assert.matches("\nupdate_list +client.lists:update\n", text)
+    assert.is_nil(text:find("client.profiles", 1, true))
+    text = describe_operation "lists:at(id).profiles"
+    assert.matches("^add_profiles_to_list ", text)
+    assert.is_nil(text:find("client.lists:update", 1, true))
+  end)
+
   it("tells limits that depend on a parameter, and sizes of pages", function()
     local text = unwrapped(describe_operation("get_profiles", {revision = "2024-10-15"}))
     assert.matches("75 a second, 700 a minute; 10 a second, 150 a minute with "

@@ -147,21 +147,60 @@ local function text_of(op, revision)
   return table.concat(out, "\n") .. "\n"
 end
 
+-- Returns the operations of a resource or of a method of it ("profiles",
+-- "profiles:create", "lists:at(id).profiles"), in the order of their ids.
+local function operations_of(revision, name)
+  name = name:gsub("^client%.", "")
+  local list = {}
+  for _, id in ipairs(revision:names()) do
+    local op = revision:operation(id)
+    local method = methods.of(op)
+    for _, verb in ipairs(method and method.verbs or {}) do
+      local full = methods.full_name(method, verb):gsub("^client%.", "")
+      if full == name or full:match("^(.*):[%w_]+$") == name
+          or full:match("^[%w_.]+") == name and not name:find(":", 1, true) then
+        list[#list + 1] = op
+        break
+      end
+    end
+  end
+  return list
+end
+
+-- Returns the text of several operations, one a line.
+local function list_text(list)
+  local rows = {}
+  for i, op in ipairs(list) do
+    rows[i] = {name = op.id, text = method_of(op)}
+  end
+  local out = {}
+  local width = widest(rows, "name")
+  for _, one in ipairs(rows) do
+    add_wrapped(out, ("%-" .. width .. "s  "):format(one.name), (" "):rep(width + 2),
+      one.text)
+  end
+  return table.concat(out, "\n") .. "\n"
+end
+
 --- Returns what can be asked of an operation, as text: filters with their operators
 --- and value types, sorts, includes, fieldsets, pages, limits, scopes, the members
---- of its table, and the attributes that it returns. Raises an error for an unknown
---- operation or revision.
----@param operation string  an operation id, or one of its aliases
+--- of its table, and the attributes that it returns. For a resource it returns the
+--- list of its operations. Raises an error for an unknown name or revision.
+---@param name string  an operation id, an alias, a method ("profiles:create") or a resource ("profiles")
 ---@param options {revision: string|nil}|nil
 ---@return string
-function M.text(operation, options)
+function M.text(name, options)
   options = checker.check(FIELDS, options, "describe")
   local date = options.revision or settings.revision()
   local revision = operations.revision(date)
     or usage_error.unknown("revision", date, operations.revisions())
-  local op = revision:operation(operation)
-    or usage_error.unknown("operation", operation, revision:all_names())
-  return text_of(op, revision)
+  local op = revision:operation(name)
+  local list = op and {op} or type(name) == "string" and operations_of(revision, name)
+    or {}
+  if #list == 0 then
+    usage_error.unknown("operation", name, revision:all_names())
+  end
+  return #list == 1 and text_of(list[1], revision) or list_text(list)
 end
 
 return M

@@ -45,12 +45,13 @@ end
 --- Returns what can be asked of an operation, as text for an interactive session:
 --- filters with their operators and the types of their values, sorts, includes,
 --- fieldsets, pages, limits, scopes, the members of its table, and the attributes
---- that it returns. Raises an error for an unknown operation or revision.
----@param operation string  an operation id, or one of its aliases
+--- that it returns. For a resource it returns the list of its operations. Raises an
+--- error for an unknown name or revision.
+---@param name string  an operation id, an alias, a method ("profiles:create") or a resource ("profiles")
 ---@param options {revision: string|nil}|nil  default: the revision of a client
 ---@return string text
-function M.describe(operation, options)
-  return describe.text(operation, options)
+function M.describe(name, options)
+  return describe.text(name, options)
 end
 
 return M

@@ -197,6 +197,14 @@ static json_kind integer (const decimal *d, json_number *number) {
 }
 
 
+bool json_skip_number (const unsigned char **at, const unsigned char *end) {
+  decimal d;
+  bool is_right = split(*at, end, &d);
+  *at = d.end;
+  return is_right;
+}
+
+
 json_kind json_read_number (const unsigned char **at, const unsigned char *end,
                             json_number *number) {
   decimal d;

@@ -301,6 +301,18 @@ static const unsigned char *read_name (json_reader *r, const unsigned char *s) {
 }
 
 
+/* Returns the position of the next member or item; 's' is after the value
+** before it, or after the opening bracket. */
+static inline const unsigned char *
+after_comma (json_reader *r, const unsigned char *s, char closer) {
+  if (s < r->end && *s == ',')
+    return after_space(s + 1, r->end);
+  return refuse(r, s,
+                closer == '}' ? "expected \",\" or \"}\""
+                              : "expected \",\" or \"]\"");
+}
+
+
 json_kind json_next (json_reader *r) {
   const unsigned char *s = after_space(r->at, r->end);
   char closer;
@@ -318,20 +330,49 @@ json_kind json_next (json_reader *r) {
     r->at = s + 1;
     return JSON_CLOSE;
   }
-  if (r->is_first)
-    r->is_first = false;
-  else if (s < r->end && *s == ',')
-    s = after_space(s + 1, r->end);
-  else
-    return fail(r, s,
-                closer == '}' ? "expected \",\" or \"}\""
-                              : "expected \",\" or \"]\"");
-  if (closer == '}') {
+  if (!r->is_first)
+    s = after_comma(r, s, closer);
+  r->is_first = false;
+  if (s != NULL && closer == '}')
     s = read_name(r, s);
-    if (s == NULL)
-      return JSON_ERROR;
+  return s == NULL ? JSON_ERROR : read_value(r, s);
+}
+
+
+/* Checks a string or a number, and opens an object or list. Returns the
+** position after it, or NULL with an error. */
+static const unsigned char *skip_value (json_reader *r,
+                                        const unsigned char *s) {
+  if (s < r->end && *s == '"')
+    return read_string(r, &r->string, s + 1);
+  if (s < r->end && (*s == '-' || (unsigned)(*s - '0') < 10))
+    return json_skip_number(&s, r->end) ? s : refuse(r, s, "invalid number");
+  return read_value(r, s) == JSON_ERROR ? NULL : r->at;
+}
+
+
+bool json_skip (json_reader *r) {
+  const unsigned char *s = r->at;
+  int depth = r->depth;
+  while (r->depth >= depth) {
+    char closer = r->closers[r->depth - 1];
+    s = after_space(s, r->end);
+    if (s < r->end && *s == (unsigned char)closer) {
+      r->depth--;
+      r->is_first = false;
+      s++;
+      continue;
+    }
+    if (!r->is_first && (s = after_comma(r, s, closer)) == NULL)
+      return false;
+    r->is_first = false;
+    if (closer == '}' && (s = read_name(r, s)) == NULL)
+      return false;
+    if ((s = skip_value(r, s)) == NULL)
+      return false;
   }
-  return read_value(r, s);
+  r->at = s;
+  return true;
 }
 
 

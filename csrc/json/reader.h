@@ -59,6 +59,11 @@ void json_reader_init (json_reader *r, const char *text, size_t size);
 ** JSON_ERROR or JSON_END. */
 json_kind json_next (json_reader *r);
 
+/* Reads and checks the rest of the object or list that json_next opened last,
+** with its JSON_CLOSE. Returns false after an error, which is the one that
+** json_next would have. */
+bool json_skip (json_reader *r);
+
 /* Writes what is wrong and at which byte, as a zero-terminated text of at most
 ** JSON_ERROR_SIZE bytes. */
 void json_error (const json_reader *r, char *out);
@@ -75,5 +80,9 @@ bool json_unescape (buffer *out, const json_text *text);
 */
 json_kind json_read_number (const unsigned char **at, const unsigned char *end,
                             json_number *number);
+
+/* Moves '*at' behind the number there, or to the unexpected byte if it returns
+** false. */
+bool json_skip_number (const unsigned char **at, const unsigned char *end);
 
 #endif

@@ -10,8 +10,10 @@
 
 #include <string.h>
 
+#include "json/paths.h"
 #include "json/reader.h"
 
+#define PATHS_CLASS "klaviyo.json_paths"
 #define NAMES 512            /* cached member names; a power of two */
 #define MAX_NAME 31          /* longest cached name, in bytes */
 #define MAX_PENDING 256      /* values of one table that stay on the stack */
@@ -33,15 +35,27 @@ typedef struct kept_name {
   char middle[MAX_NAME - 16];
 } kept_name;
 
-/* upvalues after the scratch buffer, and their stack slots */
-enum upvalue { NAME_BYTES = 2, NAME_STRINGS, ARRAY, BIG, UPVALUES = BIG };
-enum stack_slot { TEXT = 1, SCRATCH = UPVALUES + 1 };
+/* The stack slots of decode. Those from NAME_BYTES to BIG have the upvalues
+** after the scratch buffer, which is the first one. */
+enum stack_slot {
+  TEXT = 1,
+  PATHS,
+  NAME_BYTES,
+  NAME_STRINGS,
+  ARRAY,
+  BIG,
+  SCRATCH
+};
+
+#define UPVALUE(slot) ((slot)-1)
+#define UPVALUES UPVALUE(BIG)
 
 /* An object or list that is being read. */
 typedef struct level {
   int base;    /* the slot for its table; its values are above it */
   int pending; /* values on the stack */
   int length;  /* values in the table */
+  int wanted;  /* its node in the paths, or JSON_WHOLE */
   bool is_list;
   bool has_table;
 } level;
@@ -50,6 +64,8 @@ typedef struct decoding {
   json_reader json;
   kept_name *names;
   buffer *scratch;
+  const json_paths *paths;          /* NULL: all members */
+  const unsigned char *object;      /* start of the one whose text is wanted */
   int room;                         /* the highest slot that may be used */
   level levels[JSON_MAX_DEPTH + 1]; /* the first is the text itself */
 } decoding;
@@ -263,12 +279,41 @@ static void make_room (lua_State *L, decoding *d, level *at) {
 }
 
 
-static void open_level (lua_State *L, level *at, json_kind kind) {
+static void open_level (lua_State *L, level *at, json_kind kind, int wanted) {
   lua_pushnil(L);
   at->base = lua_gettop(L);
+  at->wanted = wanted;
   at->pending = at->length = 0;
   at->is_list = kind == JSON_LIST;
   at->has_table = false;
+}
+
+
+/* Returns what is wanted of the member that was read last. */
+static int wanted_member (lua_State *L, decoding *d, const level *at) {
+  const json_text *name = &d->json.name;
+  if (!name->has_escapes)
+    return json_paths_find(d->paths, at->wanted, name->bytes, name->size);
+  d->scratch->size = 0;
+  if (!json_unescape(d->scratch, name))
+    binding_no_memory(L);
+  return json_paths_find(d->paths, at->wanted, d->scratch->data,
+                         d->scratch->size);
+}
+
+
+static bool has_text (const decoding *d, int wanted) {
+  return wanted != JSON_WHOLE && d->paths->nodes[wanted].has_text;
+}
+
+
+/* Adds the text of an object that ends here to its members. Such an object has
+** no other one in it. */
+static void push_text (lua_State *L, decoding *d, level *at) {
+  make_room(L, d, at);
+  lua_pushliteral(L, "text");
+  lua_pushlstring(L, (const char *)d->object, (size_t)(d->json.at - d->object));
+  at->pending++;
 }
 
 
@@ -276,12 +321,18 @@ static void open_level (lua_State *L, level *at, json_kind kind) {
 ** error. */
 static bool read_text (lua_State *L, decoding *d) {
   level *at = d->levels; /* the innermost */
+  int wanted = d->paths != NULL ? 0 : JSON_WHOLE;
+  at->wanted = wanted;
   for (;;) {
     json_kind kind = json_next(&d->json);
     switch (kind) {
       case JSON_ERROR: return false;
       case JSON_END: return true;
-      case JSON_CLOSE: flush(L, at--); continue;
+      case JSON_CLOSE:
+        if (!at->is_list && has_text(d, at->wanted))
+          push_text(L, d, at);
+        flush(L, at--);
+        continue;
       case JSON_OBJECT:
       case JSON_LIST:
       case JSON_STRING:
@@ -293,13 +344,23 @@ static bool read_text (lua_State *L, decoding *d) {
       case JSON_NULL: break;
     }
     if (at != d->levels) {
+      wanted = at->wanted;
+      if (wanted != JSON_WHOLE && !at->is_list)
+        wanted = wanted_member(L, d, at);
+      if (wanted == JSON_UNWANTED) {
+        if ((kind == JSON_OBJECT || kind == JSON_LIST) && !json_skip(&d->json))
+          return false;
+        continue;
+      }
       make_room(L, d, at);
       if (!at->is_list)
         push_name(L, d);
       at->pending++;
     }
+    if (kind == JSON_OBJECT && has_text(d, wanted))
+      d->object = d->json.at - 1;
     if (kind == JSON_OBJECT || kind == JSON_LIST)
-      open_level(L, ++at, kind);
+      open_level(L, ++at, kind, wanted);
     else
       push_scalar(L, d, kind);
   }
@@ -308,22 +369,99 @@ static bool read_text (lua_State *L, decoding *d) {
 /* }====================================================== */
 
 
-/* decode(text) -> value | nil, message with the position */
+/* {======================================================
+** Paths
+** ======================================================= */
+
+static json_paths *check_paths (lua_State *L, int index) {
+  json_paths *p = luaL_checkudata(L, index, PATHS_CLASS);
+  if (p->nodes == NULL)
+    luaL_error(L, "the paths object is closed");
+  return p;
+}
+
+
+/* Adds a string, or one of a list, below a node. */
+static int add_path (lua_State *L, json_paths *p, int at, int index) {
+  size_t size;
+  const char *path = luaL_checklstring(L, index, &size);
+  int node = json_paths_add(p, at, path, size);
+  if (node < 0)
+    binding_no_memory(L);
+  return node;
+}
+
+
+/* Adds the list of paths at slot 1 below a node. */
+static void add_paths (lua_State *L, json_paths *p, int at) {
+  int i;
+  for (i = 1; lua_rawgeti(L, 1, i), !lua_isnil(L, -1); i++) {
+    json_paths_end(p, add_path(L, p, at, -1));
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+}
+
+
+/*
+** core.json_paths(paths [, members [, with_text]]) -> paths object for decode.
+** 'paths' is a list of strings, the names of members separated by dots. With
+** 'members', the paths begin in the values of these members of the text, whose
+** other members are whole; and 'with_text' adds to each object there its own
+** text, as "text".
+*/
+static int l_json_paths (lua_State *L) {
+  bool with_text = lua_toboolean(L, 3);
+  json_paths *p;
+  int i;
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 2);
+  p = binding_new(L, PATHS_CLASS, sizeof(*p));
+  if (!json_paths_init(p))
+    return binding_no_memory(L);
+  if (lua_isnil(L, 2)) {
+    add_paths(L, p, 0);
+    return 1;
+  }
+  luaL_checktype(L, 2, LUA_TTABLE);
+  p->nodes[0].keeps_others = true;
+  for (i = 1; lua_rawgeti(L, 2, i), !lua_isnil(L, -1); i++) {
+    int at = add_path(L, p, 0, -1);
+    p->nodes[at].has_text = with_text;
+    add_paths(L, p, at);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  return 1;
+}
+
+
+static int l_json_paths_free (lua_State *L) {
+  json_paths_free(luaL_checkudata(L, 1, PATHS_CLASS));
+  return 0;
+}
+
+/* }====================================================== */
+
+
+/* decode(text [, paths]) -> value | nil, message with the position. With paths,
+** only those members of objects are built; all others are checked. */
 static int l_decode (lua_State *L) {
   decoding d;
   size_t size;
   const char *text;
   char error[JSON_ERROR_SIZE];
   int i;
-  lua_settop(L, TEXT);
+  lua_settop(L, PATHS);
   if (lua_type(L, TEXT) != LUA_TSTRING) {
     lua_pushnil(L);
     lua_pushfstring(L, "expected a string, got %s", luaL_typename(L, TEXT));
     return 2;
   }
   text = lua_tolstring(L, TEXT, &size);
-  for (i = NAME_BYTES; i <= UPVALUES; i++)
-    lua_pushvalue(L, lua_upvalueindex(i));
+  d.paths = lua_isnil(L, PATHS) ? NULL : check_paths(L, PATHS);
+  for (i = NAME_BYTES; i < SCRATCH; i++)
+    lua_pushvalue(L, lua_upvalueindex(UPVALUE(i)));
   d.scratch = binding_scratch(L);
   d.names = lua_touserdata(L, NAME_BYTES);
   d.room = LUA_MINSTACK;
@@ -361,6 +499,9 @@ static int l_decoder (lua_State *L) {
 
 
 void register_json_read (lua_State *L) {
-  static const function functions[] = {{"decoder", l_decoder}, {NULL, NULL}};
+  static const function functions[] = {
+      {"decoder", l_decoder}, {"json_paths", l_json_paths}, {NULL, NULL}};
+  static const function class[] = {{"__gc", l_json_paths_free}, {NULL, NULL}};
+  binding_class(L, PATHS_CLASS, class);
   binding_functions(L, functions);
 }

@@ -72,6 +72,20 @@ function scenarios.decode()
   return json.encode(value)
 end
 
+function scenarios.decode_only()
+  package.loaded["klaviyo.core"], package.loaded["klaviyo.values.json"] = fresh(), nil
+  local json = require "klaviyo.values.json"
+  local only, list = {}, {}
+  for i = 1, 20 do
+    only[i] = ("a.%s.b"):format(("n"):rep(i * 9))
+    list[i] = ('{"\\u0061":{"%s":{"%s\\n":1,"b":"%s"}},"c":[{}]}'):format(("n"):rep(i * 9), ("x"):rep(i * 200),
+      ("x\\u00e9"):rep(i * 4))
+  end
+  local value, why = json.decode("[" .. table.concat(list, ",") .. "]", json.paths(only, "only"))
+  assert(#value == 20 and why == nil and value[20].c == nil)
+  return json.encode(value)
+end
+
 function scenarios.settings()
   local made, field, why = core.settings {
     headers = { "Authorization", "Klaviyo-API-Key x", "A", "b", "Empty", "" }, content_type = "application/json",

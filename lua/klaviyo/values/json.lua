@@ -30,10 +30,37 @@ local empty_array = cjson.empty_array
 --- value is integral (`3.0`, `1e3`), up to 2^53, becomes an integer, too. Other
 --- numbers become the nearest double. A list is marked as by `json.array`. Null
 --- is `json.null`. If two members have the same name, the last one counts.
+---
+--- With `paths` the value has only those members of its objects. All other
+--- members are checked, but never built.
 ---@param text string
+---@param paths userdata|nil  what `json.paths` returned
 ---@return any value nil if the text is not JSON
 ---@return string|nil message the error and its byte
 M.decode = core.decoder(array_mt, int64.make)
+
+local function is_path(value)
+  return type(value) == "string"
+    and not ("." .. value .. "."):find("..", 1, true)
+end
+
+--- Returns the paths of members for `decode`. Raises a usage error if they are
+--- not a list of paths.
+---@param only string[]  each is the name of a member, or names separated by dots
+---@param label string  what has this list, for messages
+---@param members string[]|nil  the members of the text in which the paths begin;
+--- all other members of the text are whole
+---@return userdata
+function M.paths(only, label, members)
+  usage_error.list(label, only)
+  for i = 1, #only do
+    if not is_path(only[i]) then
+      usage_error.raise('%s must have names of members, such as '
+        .. '"attributes.email", not %s', label, usage_error.shown(only[i]))
+    end
+  end
+  return core.json_paths(only, members)
+end
 
 -- Lists -----------------------------------------------------------------------
 

@@ -109,6 +109,20 @@ static url_status part_get (CURLU *u, CURLUPart which, unsigned flags,
 }
 
 
+/* A libcurl without TLS knows neither https nor its port, but the links of a
+** service on http, such as a sandbox, name it. */
+static url_status port_get (parts *p, CURLU *u) {
+  char *port = NULL;
+  if (strcasecmp(p->scheme, SERVICE_SCHEME) == 0 &&
+      curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) ==
+          CURLUE_NO_PORT &&
+      curl_url_set(u, CURLUPART_PORT, SERVICE_PORT, 0) != CURLUE_OK)
+    return URL_NO_MEMORY;
+  curl_free(port);
+  return part_get(u, CURLUPART_PORT, CURLU_DEFAULT_PORT, CURLUE_OK, &p->port);
+}
+
+
 static url_status parts_of (parts *p, CURLU *u) {
   char *user = NULL;
   url_status status = part_get(u, CURLUPART_USER, 0, CURLUE_NO_USER, &user);
@@ -120,8 +134,7 @@ static url_status parts_of (parts *p, CURLU *u) {
   if (status == URL_OK)
     status = part_get(u, CURLUPART_HOST, 0, CURLUE_OK, &p->host);
   if (status == URL_OK)
-    status =
-        part_get(u, CURLUPART_PORT, CURLU_DEFAULT_PORT, CURLUE_OK, &p->port);
+    status = port_get(p, u);
   if (status == URL_OK)
     status = part_get(u, CURLUPART_PATH, 0, CURLUE_OK, &p->path);
   if (status == URL_OK)
@@ -137,7 +150,8 @@ static url_status parts_get (parts *p, const char *text) {
   memset(p, 0, sizeof(*p));
   if (u == NULL)
     return URL_NO_MEMORY;
-  code = curl_url_set(u, CURLUPART_URL, text, CURLU_PATH_AS_IS);
+  code = curl_url_set(u, CURLUPART_URL, text,
+                      CURLU_PATH_AS_IS | CURLU_NON_SUPPORT_SCHEME);
   if (code == CURLUE_OK)
     status = parts_of(p, u);
   else

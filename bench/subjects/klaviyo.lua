@@ -53,6 +53,27 @@ function workloads.iterate(count)
   return iterator.count / 100
 end
 
+function workloads.raw(count)
+  local bytes, iterator = 0, client.profiles:each {limit = 100 * count, raw = true}
+  for text, id in iterator do
+    bytes = bytes + #text + #id
+  end
+  assert(bytes > 0)
+  return iterator.count / 100
+end
+
+function workloads.only(count)
+  local letters, iterator = 0, client.profiles:each {
+    limit = 100 * count, only = {"attributes.email", "attributes.first_name", "attributes.last_name"},
+  }
+  for profile in iterator do
+    local attributes = profile.attributes
+    letters = letters + #attributes.email + #attributes.first_name + #attributes.last_name
+  end
+  assert(letters > 0)
+  return iterator.count / 100
+end
+
 function workloads.posts(count)
   local number, good = 0, 0
   local function next_number()

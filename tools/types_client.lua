@@ -202,7 +202,7 @@ function M.params(self, op)
   return name
 end
 
--- Returns the class of the arguments with one more, `limit` or `max`.
+-- Returns the class of the arguments with one more, `limit` or `max`; and `raw`.
 local function params_with(self, op, name, words)
   local base = M.params(self, op)
   local class = base == "klaviyo.Params" and base .. "." .. name
@@ -210,6 +210,10 @@ local function params_with(self, op, name, words)
   local lines = self.classes:exact(class, base)
   if lines then
     lines[#lines + 1] = shapes.field(name, "integer", {optional = true, words = words})
+    if not op.path:find("/relationships/", 1, true) then
+      lines[#lines + 1] = shapes.field("raw", "boolean", {optional = true,
+        words = "return the JSON text of each resource"})
+    end
   end
   return class
 end

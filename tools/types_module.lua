@@ -169,6 +169,7 @@ local unknown_name = {"unknown name"}
 ---@class (exact) klaviyo.Params
 ---@field query? table<string, any>  parameters as they are, by their names in the API
 ---@field headers? table<string, string>  more header fields
+---@field only? string[]  the members of resources to decode, such as "attributes.email"
 
 --- The arguments of client:call.
 ---@class klaviyo.Args: klaviyo.Params
@@ -182,6 +183,7 @@ local unknown_name = {"unknown name"}
 ---@field company_id? string  of a public call; default: the setting
 ---@field body? table|string  a JSON:API document, sent as it is
 ---@field limit? integer  of client:each, client:pages and client:ids
+---@field raw? boolean  of client:each and client:pages: return the JSON text of each resource
 ]]
 
 -- The verbs of a resource that no revision has, their parameters and their results.

@@ -86,20 +86,31 @@ bool pages_open (pages *p, const char *base, const char *url) {
 }
 
 
-pages_status pages_follow (pages *p, const char *page, size_t size) {
-  p->link.size = 0;
-  switch (links_next(&p->link, page, size)) {
-    case LINK_FOUND: break;
-    case LINK_NONE: return PAGES_END;
-    case LINK_BROKEN: return PAGES_BROKEN;
-    case LINK_NO_MEMORY: return PAGES_NO_MEMORY;
-  }
+static pages_status follow (pages *p) {
   p->url.size = 0;
   switch (url_rebase(&p->url, p->base, p->link.data, p->link.size)) {
     case URL_OK: return remember(p);
     case URL_BAD: return PAGES_BROKEN;
     case URL_FOREIGN: return PAGES_FOREIGN;
     case URL_NO_MEMORY: break;
+  }
+  return PAGES_NO_MEMORY;
+}
+
+
+pages_status pages_follow_link (pages *p, const char *link, size_t size) {
+  p->link.size = 0;
+  return buffer_add(&p->link, link, size) ? follow(p) : PAGES_NO_MEMORY;
+}
+
+
+pages_status pages_follow (pages *p, const char *page, size_t size) {
+  p->link.size = 0;
+  switch (links_next(&p->link, page, size)) {
+    case LINK_FOUND: return follow(p);
+    case LINK_NONE: return PAGES_END;
+    case LINK_BROKEN: return PAGES_BROKEN;
+    case LINK_NO_MEMORY: break;
   }
   return PAGES_NO_MEMORY;
 }

@@ -34,6 +34,9 @@ bool pages_open (pages *p, const char *base, const char *url);
 /* Reads the link of a page that was received and sets 'url'. */
 pages_status pages_follow (pages *p, const char *page, size_t size);
 
+/* Does the same with the link of a page that was decoded already. */
+pages_status pages_follow_link (pages *p, const char *link, size_t size);
+
 /* Frees what the struct owns, and sets it to zero. */
 void pages_close (pages *p);
 

@@ -339,18 +339,42 @@ json_kind json_next (json_reader *r) {
 }
 
 
+/* Checks a string; 's' is after its opening quote. Most strings are plain. */
+static inline const unsigned char *skip_string (json_reader *r,
+                                                const unsigned char *s) {
+  const unsigned char *end = after_plain(s, r->end);
+  if (end < r->end && *end == '"')
+    return end + 1;
+  return read_string(r, &r->string, s);
+}
+
+
+/* Checks a name and its colon. */
+static inline const unsigned char *skip_name (json_reader *r,
+                                              const unsigned char *s) {
+  if (s < r->end && *s == '"') {
+    const unsigned char *end = after_plain(s + 1, r->end);
+    if (r->end - end > 2 && end[0] == '"' && end[1] == ':' && end[2] > ' ')
+      return end + 2;
+  }
+  return read_name(r, s);
+}
+
+
 /* Checks a string or a number, and opens an object or list. Returns the
 ** position after it, or NULL with an error. */
-static const unsigned char *skip_value (json_reader *r,
-                                        const unsigned char *s) {
+static inline const unsigned char *skip_value (json_reader *r,
+                                               const unsigned char *s) {
   if (s < r->end && *s == '"')
-    return read_string(r, &r->string, s + 1);
+    return skip_string(r, s + 1);
   if (s < r->end && (*s == '-' || (unsigned)(*s - '0') < 10))
     return json_skip_number(&s, r->end) ? s : refuse(r, s, "invalid number");
   return read_value(r, s) == JSON_ERROR ? NULL : r->at;
 }
 
 
+/* Not a loop of json_next: with that, a page of raw resources took 7 %
+** longer. */
 bool json_skip (json_reader *r) {
   const unsigned char *s = r->at;
   int depth = r->depth;
@@ -366,7 +390,7 @@ bool json_skip (json_reader *r) {
     if (!r->is_first && (s = after_comma(r, s, closer)) == NULL)
       return false;
     r->is_first = false;
-    if (closer == '}' && (s = read_name(r, s)) == NULL)
+    if (closer == '}' && (s = skip_name(r, s)) == NULL)
       return false;
     if ((s = skip_value(r, s)) == NULL)
       return false;

@@ -53,15 +53,9 @@ static int l_pages_cursor (lua_State *L) {
 }
 
 
-/* pages:follow(body) -> true | false (no next page) | nil, "broken" | "foreign"
-** | "repeated", link. Reads the link to the next page. */
-static int l_pages_follow (lua_State *L) {
+static int push_status (lua_State *L, const pages *p, pages_status status) {
   static const char *const names[] = {NULL, NULL, "broken", "foreign",
                                       "repeated"};
-  size_t size;
-  pages *p = check_pages(L);
-  const char *body = luaL_checklstring(L, 2, &size);
-  pages_status status = pages_follow(p, body, size);
   if (status == PAGES_NO_MEMORY)
     return binding_no_memory(L);
   if (status == PAGES_NEXT || status == PAGES_END) {
@@ -75,6 +69,27 @@ static int l_pages_follow (lua_State *L) {
 }
 
 
+/* pages:follow(body) -> true | false (no next page) | nil, "broken" | "foreign"
+** | "repeated", link. Reads the link to the next page. */
+static int l_pages_follow (lua_State *L) {
+  size_t size;
+  pages *p = check_pages(L);
+  const char *body = luaL_checklstring(L, 2, &size);
+  return push_status(L, p, pages_follow(p, body, size));
+}
+
+
+/* pages:follow_link(link | nil) -> as follow, with the link of a page that was
+** decoded already. */
+static int l_pages_follow_link (lua_State *L) {
+  size_t size;
+  pages *p = check_pages(L);
+  const char *link = luaL_optlstring(L, 2, "", &size);
+  return push_status(L, p,
+                     size == 0 ? PAGES_END : pages_follow_link(p, link, size));
+}
+
+
 static int l_pages_close (lua_State *L) {
   pages_close(luaL_checkudata(L, 1, PAGES));
   return 0;
@@ -82,13 +97,11 @@ static int l_pages_close (lua_State *L) {
 
 
 void register_pages (lua_State *L) {
-  static const function class[] = {{"url", l_pages_url},
-                                   {"cursor", l_pages_cursor},
-                                   {"follow", l_pages_follow},
-                                   {"close", l_pages_close},
-                                   {"__gc", l_pages_close},
-                                   {"__close", l_pages_close},
-                                   {NULL, NULL}};
+  static const function class[] = {
+      {"url", l_pages_url},       {"cursor", l_pages_cursor},
+      {"follow", l_pages_follow}, {"follow_link", l_pages_follow_link},
+      {"close", l_pages_close},   {"__gc", l_pages_close},
+      {"__close", l_pages_close}, {NULL, NULL}};
   static const function functions[] = {{"pages", l_pages}, {NULL, NULL}};
   binding_class(L, PAGES, class);
   binding_functions(L, functions);

@@ -34,10 +34,22 @@ local WHY = {
   repeated = "links.next leads back to an earlier page: ",
 }
 
--- Finds the next link in the bytes of a page.
-local function follow(self, body)
+-- Returns the next link of a document, or nil.
+local function link_of(page)
+  local link = type(page.links) == "table" and page.links.next
+  if type(link) == "table" then
+    link = link.href
+  end
+  return type(link) == "string" and link or nil
+end
+
+-- Follows the next link of a page: of the document, if there is one already, or
+-- else in the bytes of the page.
+local function follow(self, body, page)
   local more, why, link
-  if body ~= "" then
+  if page then
+    more, why, link = self.links:follow_link(link_of(page))
+  elseif body ~= "" then
     more, why, link = self.links:follow(body)
   end
   if more then
@@ -110,8 +122,9 @@ local function has_data(op, page)
 end
 
 -- Waits for a page, follows its link, requests the page after it, and then
--- decodes the page. Returns the page, or nil and the error; whether its link was
--- followed; and why the link cannot be followed.
+-- decodes the page. If most members are not wanted it is decoded first: that takes
+-- no longer than to find the link in the bytes. Returns the page, or nil and the
+-- error; whether its link was followed; and why the link cannot be followed.
 local function read_page(self, inner, pending)
   inner.pending = pending
   local ok, response, raw_error = pcall(transport.await, pending)
@@ -121,16 +134,24 @@ local function read_page(self, inner, pending)
   if not ok then
     error(response, 0)
   end
+  local page, err
+  local decodes_first = pending.request.paths ~= nil
+  if decodes_first then
+    page, err = transport.read(pending, response, raw_error)
+  end
   local is_followed, link_error = false, nil
-  if response and response.status >= 200 and response.status < 300 then
+  if response and response.status >= 200 and response.status < 300
+      and (page or not decodes_first) then
     is_followed = true
-    link_error = self.links and follow(self, response.body)
+    link_error = self.links and follow(self, response.body, page)
     if self.prefetches and not link_error
         and not (self.limit and self.count + 1 >= self.limit) then
       prefetch(self, inner)
     end
   end
-  local page, err = transport.read(pending, response, raw_error)
+  if not decodes_first then
+    page, err = transport.read(pending, response, raw_error)
+  end
   if page and not has_data(pending.op, page) then
     page, err = nil, responses.no_page(pending, page)
   end
@@ -255,7 +276,8 @@ local function turn_page(self, inner)
   return page
 end
 
---- Returns the next resource and its page; `nil` at the end; or `nil, err`.
+--- Returns the next resource and its page; `nil` at the end; or `nil, err`. Raw
+--- resources are returned as text, id, type and page.
 function Items:next()
   while true do
     if self.count >= self.limit then
@@ -282,6 +304,8 @@ function Items:next()
   local resource = self.list[self.at]
   if self.pick then
     return self.pick(resource), resource, self.page
+  elseif self.is_raw then
+    return resource.text, resource.id, resource.type, self.page
   end
   return resource, self.page
 end
@@ -304,12 +328,12 @@ end
 
 -- A `for` loop must not end early without an error.
 local function next_or_raise(self)
-  local value, second, third = self:next()
+  local value, second, third, fourth = self:next()
   if value == nil and second ~= nil then
     warning.log_raised(second)
     error(second, 0)
   end
-  return value, second, third
+  return value, second, third, fourth
 end
 
 for _, class in ipairs {Pages, Items} do
@@ -329,7 +353,20 @@ local function add_size(args, size)
   end
 end
 
--- Returns the arguments of the requests, and the limit of the iterator.
+-- Returns whether the resources stay as they were received.
+local function is_raw(op, args)
+  local raw = args.raw
+  if raw ~= nil and type(raw) ~= "boolean" then
+    usage_error.raise("raw must be true or false, not %s", usage_error.shown(raw))
+  elseif raw and args.only ~= nil then
+    usage_error.raise("%s: raw resources have all their members; pass either raw "
+      .. "or only", op.id)
+  end
+  return raw
+end
+
+-- Returns the arguments of the requests, the limit of the iterator, and whether
+-- its resources are raw.
 local function arguments(op, api, args)
   if args ~= nil and type(args) ~= "table" then
     usage_error.raise("the arguments of %s must be a table, not %s", op.id,
@@ -343,18 +380,22 @@ local function arguments(op, api, args)
   if limit ~= nil then
     usage_error.whole("limit", limit, 0)
   end
-  own.limit = nil
+  local raw = is_raw(op, own)
+  own.limit, own.raw = nil, nil
   add_size(own, query.largest_size(op, api, own))
-  return own, limit
+  return own, limit, raw
 end
 
 local function open(settings, api, op, args)
   if op.method ~= "GET" and not op.page then
     usage_error.raise("%s has no pages", op.id)
   end
-  local own, limit = arguments(op, api, args)
+  local own, limit, raw = arguments(op, api, args)
   local request
   request, settings = call.prepare(settings, api, op, own)
+  if raw then
+    request.paths = json.raw_paths()
+  end
   local links = core.pages(settings.base_url, request.url)
   local inner = {settings = settings, request = request, op = op, pending = nil}
   return setmetatable({
@@ -368,7 +409,7 @@ local function open(settings, api, op, args)
     end,
     links = links,
     next_cursor = links:cursor(),
-  }, Pages), limit
+  }, Pages), limit, raw
 end
 
 -- Returns an iterator as a `for` loop takes it. A `break` closes it in Lua 5.4
@@ -380,11 +421,14 @@ end
 -- Iterates over the resources of all pages. `pick` maps each to the value that is
 -- returned. No page is requested needlessly.
 local function items(settings, api, op, args, pick)
-  local pages, limit = open(settings, api, op, args)
+  local pages, limit, raw = open(settings, api, op, args)
+  if raw and pick then
+    usage_error.raise("%s: raw is an argument of each and pages, not of ids", op.id)
+  end
   pages.prefetches = limit == nil  -- else turn_page decides
   return loop(setmetatable({
     count = 0, done = false, pages = pages, limit = limit or math.huge,
-    pick = pick, list = {}, at = 0,
+    pick = pick, is_raw = raw, list = {}, at = 0,
   }, Items))
 end
 
@@ -392,7 +436,8 @@ end
 ---@param settings klaviyo.Settings
 ---@param api klaviyo.Api
 ---@param op table  the record of the operation
----@param args table|nil  as for a call; `limit` is the maximum of pages
+---@param args table|nil  as for a call; `limit` is the maximum of pages; with
+--- `raw`, resources are tables of id, type and text
 ---@return klaviyo.Iterator
 function M.pages(settings, api, op, args)
   local pages, limit = open(settings, api, op, args)
@@ -401,7 +446,8 @@ function M.pages(settings, api, op, args)
 end
 
 --- Iterates over all resources of all pages, and the page of each.
----@param args table|nil  as for a call; `limit` is the maximum of resources
+---@param args table|nil  as for a call; `limit` is the maximum of resources; with
+--- `raw`, it returns the text, id, type and page of each
 ---@return klaviyo.Items
 function M.each(settings, api, op, args)
   return items(settings, api, op, args)

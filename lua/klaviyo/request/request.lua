@@ -19,7 +19,7 @@ local M = {}
 local ARGUMENTS = {
   filter = "query", sort = "query", include = "query", fields = "query",
   additional_fields = "query", page = "query", company_id = "query",
-  query = "query", body = "body", headers = "headers",
+  query = "query", body = "body", headers = "headers", only = "response",
 }
 
 local function singular(segment)
@@ -97,6 +97,8 @@ local MEANT = {
   limit = "a page has page = {size = …}; limit is an argument of each, pages "
     .. "and ids, max of all",
   max = "a page has page = {size = …}; max is an argument of all",
+  raw = "raw is an argument of each and pages; the text of any response is its "
+    .. "response.body",
   page_size = "page = {size = …}",
   size = "page = {size = …}",
   per_page = "page = {size = …}",
@@ -255,8 +257,9 @@ end
 ---@param settings klaviyo.Settings
 ---@param owned boolean|nil  the body was built by the library and may be changed
 ---@return table request  {method, url, body, document, form, repeatable, public,
---- revision}; `body` is a string or of json.encode_body; `revision` is that of an
---- operation which has another than the settings
+--- revision, paths}; `body` is a string or of json.encode_body; `revision` is that
+--- of an operation which has another than the settings, `paths` the members of its
+--- response that are decoded
 function M.of_operation(op, api, args, settings, owned)
   args = args or {}
   if type(args) ~= "table" then
@@ -283,6 +286,9 @@ function M.of_operation(op, api, args, settings, owned)
     method = op.method, url = url, public = op.public, revision = op.revision,
     repeatable = op.method ~= "POST", body = nil,
   }
+  if args.only ~= nil then
+    request.paths = json.resource_paths(args.only, op.id .. ": only")
+  end
   if op.body or args.body ~= nil then
     add_body(request, op, args.body, owned)
   end

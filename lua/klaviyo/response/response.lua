@@ -189,7 +189,7 @@ end
 --- Returns the document of a response, or nil and an error.
 ---@param response table|nil  the response, from the core
 ---@param raw_error table|nil  if there is no response: {kind=, reason=, …}
----@param context {op: table|nil, settings: klaviyo.Settings, secret: string|nil}
+---@param context {op: table|nil, settings: klaviyo.Settings, secret: string|nil, request: table|nil}
 ---@return klaviyo.Document|nil, klaviyo.Error|nil
 function M.read(response, raw_error, context)
   if not response then
@@ -212,7 +212,8 @@ function M.read(response, raw_error, context)
   if response.body == "" then
     return document({}, response)
   end
-  local body, why = json.decode(response.body)
+  local request = context.request
+  local body, why = json.decode(response.body, request and request.paths)
   if body == nil then
     return failure("decode", ("%d with a body that is not JSON (%s): %s")
       :format(response.status, why, snippet(response, context)),

@@ -44,14 +44,11 @@ local function is_path(value)
     and not ("." .. value .. "."):find("..", 1, true)
 end
 
---- Returns the paths of members for `decode`. Raises a usage error if they are
---- not a list of paths.
----@param only string[]  each is the name of a member, or names separated by dots
----@param label string  what has this list, for messages
----@param members string[]|nil  the members of the text in which the paths begin;
---- all other members of the text are whole
----@return userdata
-function M.paths(only, label, members)
+local function check_paths(only, label)
+  if type(only) ~= "table" then
+    usage_error.raise("%s must be a list of names, not %s", label,
+      usage_error.shown(only))
+  end
   usage_error.list(label, only)
   for i = 1, #only do
     if not is_path(only[i]) then
@@ -59,7 +56,37 @@ function M.paths(only, label, members)
         .. '"attributes.email", not %s', label, usage_error.shown(only[i]))
     end
   end
-  return core.json_paths(only, members)
+end
+
+--- Returns the paths of members for `decode`. Raises a usage error if they are
+--- not a list of paths.
+---@param only string[]  each is the name of a member, or names separated by dots
+---@param label string  what has this list, for messages
+---@return userdata
+function M.paths(only, label)
+  check_paths(only, label)
+  return core.json_paths(only)
+end
+
+--- Returns the same for a JSON:API document: the paths begin in the resources of
+--- its `data`, which also keep `id` and `type`. Its other members are whole.
+---@param only string[]
+---@param label string
+---@return userdata
+function M.resource_paths(only, label)
+  check_paths(only, label)
+  local list = {"id", "type"}
+  for i = 1, #only do
+    list[i + 2] = only[i]
+  end
+  return core.json_paths(list, {"data"})
+end
+
+--- Returns paths with which each resource of a JSON:API document becomes a table
+--- of its `id`, its `type` and its own JSON text, `text`.
+---@return userdata
+function M.raw_paths()
+  return core.json_paths({"id", "type"}, {"data", "included"}, true)
 end
 
 -- Lists -----------------------------------------------------------------------

@@ -46,6 +46,7 @@ local unknown_name = {"unknown name"}
 ---@class (exact) klaviyo.Params
 ---@field query? table<string, any>  parameters as they are, by their names in the API
 ---@field headers? table<string, string>  more header fields
+---@field only? string[]  the members of resources to decode, such as "attributes.email"
 
 --- The arguments of client:call.
 ---@class klaviyo.Args: klaviyo.Params
@@ -59,6 +60,7 @@ local unknown_name = {"unknown name"}
 ---@field company_id? string  of a public call; default: the setting
 ---@field body? table|string  a JSON:API document, sent as it is
 ---@field limit? integer  of client:each, client:pages and client:ids
+---@field raw? boolean  of client:each and client:pages: return the JSON text of each resource
 
 --- A resource that may be unknown to the library.
 ---@class klaviyo.AnyResource
@@ -285,7 +287,8 @@ do
 ---@overload fun(): klaviyo.Resource, klaviyo.Document
 local M = {}
 
---- Returns the next resource and its page; `nil` at the end; or `nil, err`.
+--- Returns the next resource and its page; `nil` at the end; or `nil, err`. Raw
+--- resources are returned as text, id, type and page.
 function M:next() end
 
 --- Returns the cursor from which no resource is skipped: that of the current
@@ -502,11 +505,12 @@ do
 local M = {}
 
 --- Returns the value of a JSON text. JSON's null is `null`, and a list is marked
---- as by `array`. Never raises.
+--- as by `array`. Raises only for options that are not valid.
 ---@param text string
+---@param options klaviyo.json.DecodeOptions|nil
 ---@return any value  nil if the text is not JSON
 ---@return klaviyo.Error|nil err  of kind "decode"
-function M.decode(text) end
+function M.decode(text, options) end
 
 --- Marks a table as a list, so that an empty one is encoded as `[]`, and returns
 --- it.
@@ -914,6 +918,9 @@ end
 ---@field pacing? boolean|table  false: requests do not wait for the rate limits; {per_second =, per_minute =, per_day =}: they also wait for these limits
 ---@field max_wait? number  seconds that a request may wait for the rate limits; default 1
 ---@field max_body_bytes? integer  the maximum size of a body; default 6 MiB
+
+---@class klaviyo.json.DecodeOptions
+---@field only? string[]  paths of the members to build; all others are only checked
 
 ---@class (exact) klaviyo.receiver.Options
 ---@field [string] klaviyo.UnknownName

@@ -18,10 +18,12 @@
 ---@class (exact) klaviyo.get_accounts.limit: klaviyo.get_accounts.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_accounts.max: klaviyo.get_accounts.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.create_back_in_stock_subscription
 ---@field [string] klaviyo.UnknownName
@@ -185,10 +187,12 @@
 ---@class (exact) klaviyo.get_messages_for_campaign.limit: klaviyo.get_messages_for_campaign.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_messages_for_campaign.max: klaviyo.get_messages_for_campaign.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_tags_for_campaign.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -201,10 +205,12 @@
 ---@class (exact) klaviyo.get_tags_for_campaign.limit: klaviyo.get_tags_for_campaign.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_tags_for_campaign.max: klaviyo.get_tags_for_campaign.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.create_campaign
 ---@field [string] klaviyo.UnknownName
@@ -248,10 +254,12 @@
 ---@class (exact) klaviyo.get_campaigns.limit: klaviyo.get_campaigns.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_campaigns.max: klaviyo.get_campaigns.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_campaign
 ---@field [string] klaviyo.UnknownName
@@ -298,10 +306,12 @@
 ---@class (exact) klaviyo.get_items_for_catalog_category.limit: klaviyo.get_items_for_catalog_category.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_items_for_catalog_category.max: klaviyo.get_items_for_catalog_category.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.create_catalog_category
 ---@field [string] klaviyo.UnknownName
@@ -332,10 +342,12 @@
 ---@class (exact) klaviyo.get_catalog_categories.limit: klaviyo.get_catalog_categories.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_catalog_categories.max: klaviyo.get_catalog_categories.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_catalog_category.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -385,10 +397,12 @@
 ---@class (exact) klaviyo.get_bulk_create_categories_jobs.limit: klaviyo.get_bulk_create_categories_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_bulk_create_categories_jobs.max: klaviyo.get_bulk_create_categories_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.bulk_delete_catalog_categories
 ---@field [string] klaviyo.UnknownName
@@ -416,10 +430,12 @@
 ---@class (exact) klaviyo.get_bulk_delete_categories_jobs.limit: klaviyo.get_bulk_delete_categories_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_bulk_delete_categories_jobs.max: klaviyo.get_bulk_delete_categories_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.bulk_update_catalog_categories
 ---@field [string] klaviyo.UnknownName
@@ -455,10 +471,12 @@
 ---@class (exact) klaviyo.get_bulk_update_categories_jobs.limit: klaviyo.get_bulk_update_categories_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_bulk_update_categories_jobs.max: klaviyo.get_bulk_update_categories_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.bulk_create_catalog_items
 ---@field [string] klaviyo.UnknownName
@@ -494,10 +512,12 @@
 ---@class (exact) klaviyo.get_bulk_create_catalog_items_jobs.limit: klaviyo.get_bulk_create_catalog_items_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_bulk_create_catalog_items_jobs.max: klaviyo.get_bulk_create_catalog_items_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.bulk_delete_catalog_items
 ---@field [string] klaviyo.UnknownName
@@ -525,10 +545,12 @@
 ---@class (exact) klaviyo.get_bulk_delete_catalog_items_jobs.limit: klaviyo.get_bulk_delete_catalog_items_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_bulk_delete_catalog_items_jobs.max: klaviyo.get_bulk_delete_catalog_items_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.bulk_update_catalog_items
 ---@field [string] klaviyo.UnknownName
@@ -564,10 +586,12 @@
 ---@class (exact) klaviyo.get_bulk_update_catalog_items_jobs.limit: klaviyo.get_bulk_update_catalog_items_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_bulk_update_catalog_items_jobs.max: klaviyo.get_bulk_update_catalog_items_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_categories_for_catalog_item.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -581,10 +605,12 @@
 ---@class (exact) klaviyo.get_categories_for_catalog_item.limit: klaviyo.get_categories_for_catalog_item.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_categories_for_catalog_item.max: klaviyo.get_categories_for_catalog_item.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_category_ids_for_catalog_item.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -626,10 +652,12 @@
 ---@class (exact) klaviyo.get_variants_for_catalog_item.limit: klaviyo.get_variants_for_catalog_item.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_variants_for_catalog_item.max: klaviyo.get_variants_for_catalog_item.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.create_catalog_item
 ---@field [string] klaviyo.UnknownName
@@ -678,10 +706,12 @@
 ---@class (exact) klaviyo.get_catalog_items.limit: klaviyo.get_catalog_items.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_catalog_items.max: klaviyo.get_catalog_items.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_catalog_item
 ---@field [string] klaviyo.UnknownName
@@ -735,10 +765,12 @@
 ---@class (exact) klaviyo.get_bulk_create_variants_jobs.limit: klaviyo.get_bulk_create_variants_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_bulk_create_variants_jobs.max: klaviyo.get_bulk_create_variants_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.bulk_delete_catalog_variants
 ---@field [string] klaviyo.UnknownName
@@ -766,10 +798,12 @@
 ---@class (exact) klaviyo.get_bulk_delete_variants_jobs.limit: klaviyo.get_bulk_delete_variants_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_bulk_delete_variants_jobs.max: klaviyo.get_bulk_delete_variants_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.bulk_update_catalog_variants
 ---@field [string] klaviyo.UnknownName
@@ -805,10 +839,12 @@
 ---@class (exact) klaviyo.get_bulk_update_variants_jobs.limit: klaviyo.get_bulk_update_variants_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_bulk_update_variants_jobs.max: klaviyo.get_bulk_update_variants_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.create_catalog_variant
 ---@field [string] klaviyo.UnknownName
@@ -850,10 +886,12 @@
 ---@class (exact) klaviyo.get_catalog_variants.limit: klaviyo.get_catalog_variants.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_catalog_variants.max: klaviyo.get_catalog_variants.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_catalog_variant
 ---@field [string] klaviyo.UnknownName
@@ -904,10 +942,12 @@
 ---@class (exact) klaviyo.get_bulk_create_coupon_code_jobs.limit: klaviyo.get_bulk_create_coupon_code_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_bulk_create_coupon_code_jobs.max: klaviyo.get_bulk_create_coupon_code_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_bulk_create_coupon_codes_job.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -968,10 +1008,12 @@
 ---@class (exact) klaviyo.get_coupon_codes.limit: klaviyo.get_coupon_codes.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_coupon_codes.max: klaviyo.get_coupon_codes.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_coupon_code
 ---@field [string] klaviyo.UnknownName
@@ -1001,10 +1043,12 @@
 ---@class (exact) klaviyo.get_coupon_codes_for_coupon.limit: klaviyo.get_coupon_codes_for_coupon.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_coupon_codes_for_coupon.max: klaviyo.get_coupon_codes_for_coupon.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.create_coupon
 ---@field [string] klaviyo.UnknownName
@@ -1029,10 +1073,12 @@
 ---@class (exact) klaviyo.get_coupons.limit: klaviyo.get_coupons.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_coupons.max: klaviyo.get_coupons.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_coupon
 ---@field [string] klaviyo.UnknownName
@@ -1055,10 +1101,12 @@
 ---@class (exact) klaviyo.get_metrics_for_custom_metric.limit: klaviyo.get_metrics_for_custom_metric.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_metrics_for_custom_metric.max: klaviyo.get_metrics_for_custom_metric.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.create_custom_metric
 ---@field [string] klaviyo.UnknownName
@@ -1096,10 +1144,12 @@
 ---@class (exact) klaviyo.get_custom_metrics.limit: klaviyo.get_custom_metrics.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_custom_metrics.max: klaviyo.get_custom_metrics.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_custom_metric
 ---@field [string] klaviyo.UnknownName
@@ -1156,10 +1206,12 @@
 ---@class (exact) klaviyo.get_data_sources.limit: klaviyo.get_data_sources.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_data_sources.max: klaviyo.get_data_sources.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.bulk_create_events
 ---@field [string] klaviyo.UnknownName
@@ -1224,10 +1276,12 @@
 ---@class (exact) klaviyo.get_events.limit: klaviyo.get_events.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_events.max: klaviyo.get_events.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_flow_for_flow_action.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1253,10 +1307,12 @@
 ---@class (exact) klaviyo.get_flow_action_messages.limit: klaviyo.get_flow_action_messages.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_flow_action_messages.max: klaviyo.get_flow_action_messages.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_message_ids_for_flow_action.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1378,10 +1434,12 @@
 ---@class (exact) klaviyo.get_actions_for_flow.limit: klaviyo.get_actions_for_flow.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_actions_for_flow.max: klaviyo.get_actions_for_flow.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_tags_for_flow.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1390,10 +1448,12 @@
 ---@class (exact) klaviyo.get_tags_for_flow.limit: klaviyo.get_tags_for_flow.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_tags_for_flow.max: klaviyo.get_tags_for_flow.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.create_flow
 ---@field [string] klaviyo.UnknownName
@@ -1449,10 +1509,12 @@
 ---@class (exact) klaviyo.get_flows.limit: klaviyo.get_flows.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_flows.max: klaviyo.get_flows.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_flow
 ---@field [string] klaviyo.UnknownName
@@ -1544,10 +1606,12 @@
 ---@class (exact) klaviyo.get_versions_for_form.limit: klaviyo.get_versions_for_form.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_versions_for_form.max: klaviyo.get_versions_for_form.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.create_form
 ---@field [string] klaviyo.UnknownName
@@ -1581,10 +1645,12 @@
 ---@class (exact) klaviyo.get_forms.limit: klaviyo.get_forms.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_forms.max: klaviyo.get_forms.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.upload_image_from_file
 ---@field [string] klaviyo.UnknownName
@@ -1612,10 +1678,12 @@
 ---@class (exact) klaviyo.get_images.limit: klaviyo.get_images.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_images.max: klaviyo.get_images.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_image
 ---@field [string] klaviyo.UnknownName
@@ -1645,10 +1713,12 @@
 ---@class (exact) klaviyo.get_flows_triggered_by_list.limit: klaviyo.get_flows_triggered_by_list.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_flows_triggered_by_list.max: klaviyo.get_flows_triggered_by_list.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_profile_ids_for_list.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1679,10 +1749,12 @@
 ---@class (exact) klaviyo.get_profiles_for_list.limit: klaviyo.get_profiles_for_list.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_profiles_for_list.max: klaviyo.get_profiles_for_list.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_tags_for_list.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1691,10 +1763,12 @@
 ---@class (exact) klaviyo.get_tags_for_list.limit: klaviyo.get_tags_for_list.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_tags_for_list.max: klaviyo.get_tags_for_list.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.create_list
 ---@field [string] klaviyo.UnknownName
@@ -1749,10 +1823,12 @@
 ---@class (exact) klaviyo.get_lists.limit: klaviyo.get_lists.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_lists.max: klaviyo.get_lists.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_list
 ---@field [string] klaviyo.UnknownName
@@ -1795,10 +1871,12 @@
 ---@class (exact) klaviyo.get_mapped_metrics.limit: klaviyo.get_mapped_metrics.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_mapped_metrics.max: klaviyo.get_mapped_metrics.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_mapped_metric
 ---@field [string] klaviyo.UnknownName
@@ -1864,10 +1942,12 @@
 ---@class (exact) klaviyo.get_flows_triggered_by_metric.limit: klaviyo.get_flows_triggered_by_metric.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_flows_triggered_by_metric.max: klaviyo.get_flows_triggered_by_metric.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_properties_for_metric.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1881,10 +1961,12 @@
 ---@class (exact) klaviyo.get_properties_for_metric.limit: klaviyo.get_properties_for_metric.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_properties_for_metric.max: klaviyo.get_properties_for_metric.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_metric.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1910,10 +1992,12 @@
 ---@class (exact) klaviyo.get_metrics.limit: klaviyo.get_metrics.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_metrics.max: klaviyo.get_metrics.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.bulk_delete_object_records
 ---@field [string] klaviyo.UnknownName
@@ -2016,10 +2100,12 @@
 ---@class (exact) klaviyo.get_ingestion_logs_for_object_type.limit: klaviyo.get_ingestion_logs_for_object_type.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_ingestion_logs_for_object_type.max: klaviyo.get_ingestion_logs_for_object_type.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_record_ids_for_object_type.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -2037,10 +2123,12 @@
 ---@class (exact) klaviyo.get_records_for_object_type.limit: klaviyo.get_records_for_object_type.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_records_for_object_type.max: klaviyo.get_records_for_object_type.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_schema_versions_for_object_type.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -2049,10 +2137,12 @@
 ---@class (exact) klaviyo.get_schema_versions_for_object_type.limit: klaviyo.get_schema_versions_for_object_type.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_schema_versions_for_object_type.max: klaviyo.get_schema_versions_for_object_type.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.create_object_type
 ---@field [string] klaviyo.UnknownName
@@ -2100,10 +2190,12 @@
 ---@class (exact) klaviyo.get_object_types.limit: klaviyo.get_object_types.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_object_types.max: klaviyo.get_object_types.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_errors_for_bulk_import_profiles_job.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -2117,10 +2209,12 @@
 ---@class (exact) klaviyo.get_errors_for_bulk_import_profiles_job.limit: klaviyo.get_errors_for_bulk_import_profiles_job.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_errors_for_bulk_import_profiles_job.max: klaviyo.get_errors_for_bulk_import_profiles_job.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_list_for_bulk_import_profiles_job.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -2129,10 +2223,12 @@
 ---@class (exact) klaviyo.get_list_for_bulk_import_profiles_job.limit: klaviyo.get_list_for_bulk_import_profiles_job.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_list_for_bulk_import_profiles_job.max: klaviyo.get_list_for_bulk_import_profiles_job.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_profile_ids_for_bulk_import_profiles_job.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -2151,10 +2247,12 @@
 ---@class (exact) klaviyo.get_profiles_for_bulk_import_profiles_job.limit: klaviyo.get_profiles_for_bulk_import_profiles_job.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_profiles_for_bulk_import_profiles_job.max: klaviyo.get_profiles_for_bulk_import_profiles_job.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.bulk_import_profiles
 ---@field [string] klaviyo.UnknownName
@@ -2194,10 +2292,12 @@
 ---@class (exact) klaviyo.get_bulk_import_profiles_jobs.limit: klaviyo.get_bulk_import_profiles_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_bulk_import_profiles_jobs.max: klaviyo.get_bulk_import_profiles_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.create_or_update_profile
 ---@field [string] klaviyo.UnknownName
@@ -2286,10 +2386,12 @@
 ---@class (exact) klaviyo.get_bulk_suppress_profiles_jobs.limit: klaviyo.get_bulk_suppress_profiles_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_bulk_suppress_profiles_jobs.max: klaviyo.get_bulk_suppress_profiles_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.bulk_unsuppress_profiles
 ---@field [string] klaviyo.UnknownName
@@ -2322,10 +2424,12 @@
 ---@class (exact) klaviyo.get_bulk_unsuppress_profiles_jobs.limit: klaviyo.get_bulk_unsuppress_profiles_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_bulk_unsuppress_profiles_jobs.max: klaviyo.get_bulk_unsuppress_profiles_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_conversation_for_profile.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -2342,10 +2446,12 @@
 ---@class (exact) klaviyo.get_conversations_for_profile.limit: klaviyo.get_conversations_for_profile.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_conversations_for_profile.max: klaviyo.get_conversations_for_profile.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_lists_for_profile.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -2354,10 +2460,12 @@
 ---@class (exact) klaviyo.get_lists_for_profile.limit: klaviyo.get_lists_for_profile.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_lists_for_profile.max: klaviyo.get_lists_for_profile.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_push_tokens_for_profile.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -2370,10 +2478,12 @@
 ---@class (exact) klaviyo.get_push_tokens_for_profile.limit: klaviyo.get_push_tokens_for_profile.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_push_tokens_for_profile.max: klaviyo.get_push_tokens_for_profile.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_segments_for_profile.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -2386,10 +2496,12 @@
 ---@class (exact) klaviyo.get_segments_for_profile.limit: klaviyo.get_segments_for_profile.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_segments_for_profile.max: klaviyo.get_segments_for_profile.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.create_profile
 ---@field [string] klaviyo.UnknownName
@@ -2449,10 +2561,12 @@
 ---@class (exact) klaviyo.get_profiles.limit: klaviyo.get_profiles.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_profiles.max: klaviyo.get_profiles.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_profile
 ---@field [string] klaviyo.UnknownName
@@ -2531,10 +2645,12 @@
 ---@class (exact) klaviyo.get_client_geofences.limit: klaviyo.get_client_geofences.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_client_geofences.max: klaviyo.get_client_geofences.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_client_ip_allowlist.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -2615,10 +2731,12 @@
 ---@class (exact) klaviyo.get_client_review_values_reports.limit: klaviyo.get_client_review_values_reports.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_client_review_values_reports.max: klaviyo.get_client_review_values_reports.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.create_client_review
 ---@field [string] klaviyo.UnknownName
@@ -2656,10 +2774,12 @@
 ---@class (exact) klaviyo.get_client_reviews.limit: klaviyo.get_client_reviews.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_client_reviews.max: klaviyo.get_client_reviews.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.create_client_subscription
 ---@field [string] klaviyo.UnknownName
@@ -2712,10 +2832,12 @@
 ---@class (exact) klaviyo.get_push_tokens.limit: klaviyo.get_push_tokens.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_push_tokens.max: klaviyo.get_push_tokens.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_review.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -2744,10 +2866,12 @@
 ---@class (exact) klaviyo.get_reviews.limit: klaviyo.get_reviews.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_reviews.max: klaviyo.get_reviews.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_review
 ---@field [string] klaviyo.UnknownName
@@ -2800,10 +2924,12 @@
 ---@class (exact) klaviyo.get_flows_triggered_by_segment.limit: klaviyo.get_flows_triggered_by_segment.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_flows_triggered_by_segment.max: klaviyo.get_flows_triggered_by_segment.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_profile_ids_for_segment.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -2830,10 +2956,12 @@
 ---@class (exact) klaviyo.get_profiles_for_segment.limit: klaviyo.get_profiles_for_segment.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_profiles_for_segment.max: klaviyo.get_profiles_for_segment.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_tags_for_segment.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -2842,10 +2970,12 @@
 ---@class (exact) klaviyo.get_tags_for_segment.limit: klaviyo.get_tags_for_segment.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_tags_for_segment.max: klaviyo.get_tags_for_segment.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.create_segment
 ---@field [string] klaviyo.UnknownName
@@ -2897,10 +3027,12 @@
 ---@class (exact) klaviyo.get_segments.limit: klaviyo.get_segments.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_segments.max: klaviyo.get_segments.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_segment
 ---@field [string] klaviyo.UnknownName
@@ -2935,10 +3067,12 @@
 ---@class (exact) klaviyo.get_tags_for_tag_group.limit: klaviyo.get_tags_for_tag_group.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_tags_for_tag_group.max: klaviyo.get_tags_for_tag_group.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.create_tag_group
 ---@field [string] klaviyo.UnknownName
@@ -2970,10 +3104,12 @@
 ---@class (exact) klaviyo.get_tag_groups.limit: klaviyo.get_tag_groups.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_tag_groups.max: klaviyo.get_tag_groups.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_tag_group
 ---@field [string] klaviyo.UnknownName
@@ -3022,10 +3158,12 @@
 ---@class (exact) klaviyo.get_tags.limit: klaviyo.get_tags.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_tags.max: klaviyo.get_tags.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_tag
 ---@field [string] klaviyo.UnknownName
@@ -3078,10 +3216,12 @@
 ---@class (exact) klaviyo.get_all_universal_content.limit: klaviyo.get_all_universal_content.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_all_universal_content.max: klaviyo.get_all_universal_content.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_universal_content.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -3138,10 +3278,12 @@
 ---@class (exact) klaviyo.get_templates.limit: klaviyo.get_templates.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_templates.max: klaviyo.get_templates.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_template
 ---@field [string] klaviyo.UnknownName
@@ -3173,10 +3315,12 @@
 ---@class (exact) klaviyo.get_tracking_settings.limit: klaviyo.get_tracking_settings.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_tracking_settings.max: klaviyo.get_tracking_settings.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_tracking_setting
 ---@field [string] klaviyo.UnknownName
@@ -3225,10 +3369,12 @@
 ---@class (exact) klaviyo.get_web_feeds.limit: klaviyo.get_web_feeds.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_web_feeds.max: klaviyo.get_web_feeds.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_web_feed
 ---@field [string] klaviyo.UnknownName
@@ -3257,10 +3403,12 @@
 ---@class (exact) klaviyo.get_webhook_topics.limit: klaviyo.get_webhook_topics.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_webhook_topics.max: klaviyo.get_webhook_topics.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.create_webhook
 ---@field [string] klaviyo.UnknownName
@@ -3301,10 +3449,12 @@
 ---@class (exact) klaviyo.get_webhooks.limit: klaviyo.get_webhooks.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_webhooks.max: klaviyo.get_webhooks.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_webhook
 ---@field [string] klaviyo.UnknownName

@@ -18,10 +18,12 @@
 ---@class (exact) klaviyo.get_accounts.limit: klaviyo.get_accounts.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_accounts.max: klaviyo.get_accounts.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.create_back_in_stock_subscription
 ---@field [string] klaviyo.UnknownName
@@ -143,10 +145,12 @@
 ---@class (exact) klaviyo.get_messages_for_campaign.limit: klaviyo.get_messages_for_campaign.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_messages_for_campaign.max: klaviyo.get_messages_for_campaign.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_tags_for_campaign.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -159,10 +163,12 @@
 ---@class (exact) klaviyo.get_tags_for_campaign.limit: klaviyo.get_tags_for_campaign.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_tags_for_campaign.max: klaviyo.get_tags_for_campaign.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.create_campaign
 ---@field [string] klaviyo.UnknownName
@@ -202,10 +208,12 @@
 ---@class (exact) klaviyo.get_campaigns.limit: klaviyo.get_campaigns.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_campaigns.max: klaviyo.get_campaigns.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_campaign
 ---@field [string] klaviyo.UnknownName
@@ -248,10 +256,12 @@
 ---@class (exact) klaviyo.get_items_for_catalog_category.limit: klaviyo.get_items_for_catalog_category.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_items_for_catalog_category.max: klaviyo.get_items_for_catalog_category.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.create_catalog_category
 ---@field [string] klaviyo.UnknownName
@@ -278,10 +288,12 @@
 ---@class (exact) klaviyo.get_catalog_categories.limit: klaviyo.get_catalog_categories.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_catalog_categories.max: klaviyo.get_catalog_categories.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_catalog_category.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -323,10 +335,12 @@
 ---@class (exact) klaviyo.get_create_categories_jobs.limit: klaviyo.get_create_categories_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_create_categories_jobs.max: klaviyo.get_create_categories_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.bulk_delete_catalog_categories
 ---@field [string] klaviyo.UnknownName
@@ -350,10 +364,12 @@
 ---@class (exact) klaviyo.get_delete_categories_jobs.limit: klaviyo.get_delete_categories_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_delete_categories_jobs.max: klaviyo.get_delete_categories_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.bulk_update_catalog_categories
 ---@field [string] klaviyo.UnknownName
@@ -385,10 +401,12 @@
 ---@class (exact) klaviyo.get_update_categories_jobs.limit: klaviyo.get_update_categories_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_update_categories_jobs.max: klaviyo.get_update_categories_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.bulk_create_catalog_items
 ---@field [string] klaviyo.UnknownName
@@ -420,10 +438,12 @@
 ---@class (exact) klaviyo.get_bulk_create_catalog_items_jobs.limit: klaviyo.get_bulk_create_catalog_items_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_bulk_create_catalog_items_jobs.max: klaviyo.get_bulk_create_catalog_items_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.bulk_delete_catalog_items
 ---@field [string] klaviyo.UnknownName
@@ -447,10 +467,12 @@
 ---@class (exact) klaviyo.get_bulk_delete_catalog_items_jobs.limit: klaviyo.get_bulk_delete_catalog_items_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_bulk_delete_catalog_items_jobs.max: klaviyo.get_bulk_delete_catalog_items_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.bulk_update_catalog_items
 ---@field [string] klaviyo.UnknownName
@@ -482,10 +504,12 @@
 ---@class (exact) klaviyo.get_bulk_update_catalog_items_jobs.limit: klaviyo.get_bulk_update_catalog_items_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_bulk_update_catalog_items_jobs.max: klaviyo.get_bulk_update_catalog_items_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_categories_for_catalog_item.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -499,10 +523,12 @@
 ---@class (exact) klaviyo.get_categories_for_catalog_item.limit: klaviyo.get_categories_for_catalog_item.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_categories_for_catalog_item.max: klaviyo.get_categories_for_catalog_item.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_category_ids_for_catalog_item.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -544,10 +570,12 @@
 ---@class (exact) klaviyo.get_variants_for_catalog_item.limit: klaviyo.get_variants_for_catalog_item.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_variants_for_catalog_item.max: klaviyo.get_variants_for_catalog_item.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.create_catalog_item
 ---@field [string] klaviyo.UnknownName
@@ -588,10 +616,12 @@
 ---@class (exact) klaviyo.get_catalog_items.limit: klaviyo.get_catalog_items.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_catalog_items.max: klaviyo.get_catalog_items.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_catalog_item
 ---@field [string] klaviyo.UnknownName
@@ -637,10 +667,12 @@
 ---@class (exact) klaviyo.get_create_variants_jobs.limit: klaviyo.get_create_variants_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_create_variants_jobs.max: klaviyo.get_create_variants_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.bulk_delete_catalog_variants
 ---@field [string] klaviyo.UnknownName
@@ -664,10 +696,12 @@
 ---@class (exact) klaviyo.get_delete_variants_jobs.limit: klaviyo.get_delete_variants_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_delete_variants_jobs.max: klaviyo.get_delete_variants_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.bulk_update_catalog_variants
 ---@field [string] klaviyo.UnknownName
@@ -699,10 +733,12 @@
 ---@class (exact) klaviyo.get_update_variants_jobs.limit: klaviyo.get_update_variants_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_update_variants_jobs.max: klaviyo.get_update_variants_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.create_catalog_variant
 ---@field [string] klaviyo.UnknownName
@@ -740,10 +776,12 @@
 ---@class (exact) klaviyo.get_catalog_variants.limit: klaviyo.get_catalog_variants.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_catalog_variants.max: klaviyo.get_catalog_variants.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_catalog_variant
 ---@field [string] klaviyo.UnknownName
@@ -779,10 +817,12 @@
 ---@class (exact) klaviyo.get_bulk_create_coupon_code_jobs.limit: klaviyo.get_bulk_create_coupon_code_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_bulk_create_coupon_code_jobs.max: klaviyo.get_bulk_create_coupon_code_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_bulk_create_coupon_codes_job.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -835,10 +875,12 @@
 ---@class (exact) klaviyo.get_coupon_codes.limit: klaviyo.get_coupon_codes.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_coupon_codes.max: klaviyo.get_coupon_codes.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_coupon_code
 ---@field [string] klaviyo.UnknownName
@@ -868,10 +910,12 @@
 ---@class (exact) klaviyo.get_coupon_codes_for_coupon.limit: klaviyo.get_coupon_codes_for_coupon.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_coupon_codes_for_coupon.max: klaviyo.get_coupon_codes_for_coupon.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.create_coupon
 ---@field [string] klaviyo.UnknownName
@@ -891,10 +935,12 @@
 ---@class (exact) klaviyo.get_coupons.limit: klaviyo.get_coupons.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_coupons.max: klaviyo.get_coupons.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_coupon
 ---@field [string] klaviyo.UnknownName
@@ -971,10 +1017,12 @@
 ---@class (exact) klaviyo.get_events.limit: klaviyo.get_events.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_events.max: klaviyo.get_events.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_flow_for_flow_action.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1012,10 +1060,12 @@
 ---@class (exact) klaviyo.get_messages_for_flow_action.limit: klaviyo.get_messages_for_flow_action.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_messages_for_flow_action.max: klaviyo.get_messages_for_flow_action.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_flow_action.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1104,10 +1154,12 @@
 ---@class (exact) klaviyo.get_actions_for_flow.limit: klaviyo.get_actions_for_flow.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_actions_for_flow.max: klaviyo.get_actions_for_flow.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_tags_for_flow.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1116,10 +1168,12 @@
 ---@class (exact) klaviyo.get_tags_for_flow.limit: klaviyo.get_tags_for_flow.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_tags_for_flow.max: klaviyo.get_tags_for_flow.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_flow.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1149,10 +1203,12 @@
 ---@class (exact) klaviyo.get_flows.limit: klaviyo.get_flows.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_flows.max: klaviyo.get_flows.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_flow
 ---@field [string] klaviyo.UnknownName
@@ -1216,10 +1272,12 @@
 ---@class (exact) klaviyo.get_versions_for_form.limit: klaviyo.get_versions_for_form.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_versions_for_form.max: klaviyo.get_versions_for_form.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_form.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1245,10 +1303,12 @@
 ---@class (exact) klaviyo.get_forms.limit: klaviyo.get_forms.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_forms.max: klaviyo.get_forms.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.upload_image_from_file
 ---@field [string] klaviyo.UnknownName
@@ -1276,10 +1336,12 @@
 ---@class (exact) klaviyo.get_images.limit: klaviyo.get_images.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_images.max: klaviyo.get_images.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_image
 ---@field [string] klaviyo.UnknownName
@@ -1301,10 +1363,12 @@
 ---@class (exact) klaviyo.get_flows_triggered_by_list.limit: klaviyo.get_flows_triggered_by_list.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_flows_triggered_by_list.max: klaviyo.get_flows_triggered_by_list.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_profile_ids_for_list.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1335,10 +1399,12 @@
 ---@class (exact) klaviyo.get_profiles_for_list.limit: klaviyo.get_profiles_for_list.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_profiles_for_list.max: klaviyo.get_profiles_for_list.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_tags_for_list.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1347,10 +1413,12 @@
 ---@class (exact) klaviyo.get_tags_for_list.limit: klaviyo.get_tags_for_list.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_tags_for_list.max: klaviyo.get_tags_for_list.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.create_list
 ---@field [string] klaviyo.UnknownName
@@ -1396,10 +1464,12 @@
 ---@class (exact) klaviyo.get_lists.limit: klaviyo.get_lists.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_lists.max: klaviyo.get_lists.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_list
 ---@field [string] klaviyo.UnknownName
@@ -1448,10 +1518,12 @@
 ---@class (exact) klaviyo.get_flows_triggered_by_metric.limit: klaviyo.get_flows_triggered_by_metric.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_flows_triggered_by_metric.max: klaviyo.get_flows_triggered_by_metric.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_properties_for_metric.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1465,10 +1537,12 @@
 ---@class (exact) klaviyo.get_properties_for_metric.limit: klaviyo.get_properties_for_metric.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_properties_for_metric.max: klaviyo.get_properties_for_metric.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_metric.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1494,10 +1568,12 @@
 ---@class (exact) klaviyo.get_metrics.limit: klaviyo.get_metrics.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_metrics.max: klaviyo.get_metrics.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_errors_for_bulk_import_profiles_job.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1511,10 +1587,12 @@
 ---@class (exact) klaviyo.get_errors_for_bulk_import_profiles_job.limit: klaviyo.get_errors_for_bulk_import_profiles_job.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_errors_for_bulk_import_profiles_job.max: klaviyo.get_errors_for_bulk_import_profiles_job.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_list_for_bulk_import_profiles_job.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1527,10 +1605,12 @@
 ---@class (exact) klaviyo.get_list_for_bulk_import_profiles_job.limit: klaviyo.get_list_for_bulk_import_profiles_job.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_list_for_bulk_import_profiles_job.max: klaviyo.get_list_for_bulk_import_profiles_job.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_profile_ids_for_bulk_import_profiles_job.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1549,10 +1629,12 @@
 ---@class (exact) klaviyo.get_profiles_for_bulk_import_profiles_job.limit: klaviyo.get_profiles_for_bulk_import_profiles_job.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_profiles_for_bulk_import_profiles_job.max: klaviyo.get_profiles_for_bulk_import_profiles_job.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.bulk_import_profiles
 ---@field [string] klaviyo.UnknownName
@@ -1588,10 +1670,12 @@
 ---@class (exact) klaviyo.get_bulk_import_profiles_jobs.limit: klaviyo.get_bulk_import_profiles_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_bulk_import_profiles_jobs.max: klaviyo.get_bulk_import_profiles_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.create_or_update_profile
 ---@field [string] klaviyo.UnknownName
@@ -1667,10 +1751,12 @@
 ---@class (exact) klaviyo.get_bulk_suppress_profiles_jobs.limit: klaviyo.get_bulk_suppress_profiles_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_bulk_suppress_profiles_jobs.max: klaviyo.get_bulk_suppress_profiles_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.bulk_unsuppress_profiles
 ---@field [string] klaviyo.UnknownName
@@ -1699,10 +1785,12 @@
 ---@class (exact) klaviyo.get_bulk_unsuppress_profiles_jobs.limit: klaviyo.get_bulk_unsuppress_profiles_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_bulk_unsuppress_profiles_jobs.max: klaviyo.get_bulk_unsuppress_profiles_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_lists_for_profile.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1711,10 +1799,12 @@
 ---@class (exact) klaviyo.get_lists_for_profile.limit: klaviyo.get_lists_for_profile.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_lists_for_profile.max: klaviyo.get_lists_for_profile.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_segments_for_profile.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1727,10 +1817,12 @@
 ---@class (exact) klaviyo.get_segments_for_profile.limit: klaviyo.get_segments_for_profile.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_segments_for_profile.max: klaviyo.get_segments_for_profile.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.create_profile
 ---@field [string] klaviyo.UnknownName
@@ -1778,10 +1870,12 @@
 ---@class (exact) klaviyo.get_profiles.limit: klaviyo.get_profiles.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_profiles.max: klaviyo.get_profiles.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_profile
 ---@field [string] klaviyo.UnknownName
@@ -1947,10 +2041,12 @@
 ---@class (exact) klaviyo.get_reviews.limit: klaviyo.get_reviews.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_reviews.max: klaviyo.get_reviews.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.query_segment_series
 ---@field [string] klaviyo.UnknownName
@@ -1974,10 +2070,12 @@
 ---@class (exact) klaviyo.get_flows_triggered_by_segment.limit: klaviyo.get_flows_triggered_by_segment.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_flows_triggered_by_segment.max: klaviyo.get_flows_triggered_by_segment.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_profile_ids_for_segment.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -2004,10 +2102,12 @@
 ---@class (exact) klaviyo.get_profiles_for_segment.limit: klaviyo.get_profiles_for_segment.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_profiles_for_segment.max: klaviyo.get_profiles_for_segment.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_tags_for_segment.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -2016,10 +2116,12 @@
 ---@class (exact) klaviyo.get_tags_for_segment.limit: klaviyo.get_tags_for_segment.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_tags_for_segment.max: klaviyo.get_tags_for_segment.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.create_segment
 ---@field [string] klaviyo.UnknownName
@@ -2067,10 +2169,12 @@
 ---@class (exact) klaviyo.get_segments.limit: klaviyo.get_segments.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_segments.max: klaviyo.get_segments.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_segment
 ---@field [string] klaviyo.UnknownName
@@ -2086,10 +2190,12 @@
 ---@class (exact) klaviyo.get_tags_for_tag_group.limit: klaviyo.get_tags_for_tag_group.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_tags_for_tag_group.max: klaviyo.get_tags_for_tag_group.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.create_tag_group
 ---@field [string] klaviyo.UnknownName
@@ -2117,10 +2223,12 @@
 ---@class (exact) klaviyo.get_tag_groups.limit: klaviyo.get_tag_groups.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_tag_groups.max: klaviyo.get_tag_groups.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_tag_group
 ---@field [string] klaviyo.UnknownName
@@ -2165,10 +2273,12 @@
 ---@class (exact) klaviyo.get_tags.limit: klaviyo.get_tags.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_tags.max: klaviyo.get_tags.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_tag
 ---@field [string] klaviyo.UnknownName
@@ -2209,10 +2319,12 @@
 ---@class (exact) klaviyo.get_all_universal_content.limit: klaviyo.get_all_universal_content.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_all_universal_content.max: klaviyo.get_all_universal_content.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_universal_content.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -2248,10 +2360,12 @@
 ---@class (exact) klaviyo.get_templates.limit: klaviyo.get_templates.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_templates.max: klaviyo.get_templates.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_template
 ---@field [string] klaviyo.UnknownName
@@ -2276,10 +2390,12 @@
 ---@class (exact) klaviyo.get_tracking_settings.limit: klaviyo.get_tracking_settings.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_tracking_settings.max: klaviyo.get_tracking_settings.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_tracking_setting
 ---@field [string] klaviyo.UnknownName
@@ -2295,6 +2411,7 @@
 ---@class (exact) klaviyo.Params.max: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.create_webhook
 ---@field [string] klaviyo.UnknownName
@@ -2326,10 +2443,12 @@
 ---@class (exact) klaviyo.get_webhooks.limit: klaviyo.get_webhooks.params
 ---@field [string] klaviyo.UnknownName
 ---@field limit? integer  the greatest number of resources, or of pages
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.get_webhooks.max: klaviyo.get_webhooks.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
+---@field raw? boolean  return the JSON text of each resource
 
 ---@class (exact) klaviyo.update_webhook
 ---@field [string] klaviyo.UnknownName

@@ -107,6 +107,25 @@ describe("types", function()
     end)
   end
 
+  it("can be written for every revision", function()
+    local operations = require "klaviyo.operations"
+    local dates = operations.betas()
+    for _, date in ipairs(operations.revisions()) do
+      dates[#dates + 1] = date
+    end
+    local folders = {}
+    for _, date in ipairs(dates) do
+      assert.is_nil(folders[types.folder(date)])
+      folders[types.folder(date)] = true
+      for path, text in pairs(types.library(date)) do
+        if path:find("%.lua$") then
+          assert((loadstring or load)(text, "=" .. path))
+        end
+      end
+    end
+    assert.is_true(#dates > 12)
+  end)
+
   it("take less than 3 MB", function()
     local bytes = script.shell("find types -type f -exec cat {} + | wc -c")
     assert.is_true(tonumber(bytes) < 3e6)

@@ -35,6 +35,19 @@ local LOCATIONS = {
     end
     ngx.say("tracked")
   ]],
+  ["/both"] = [[
+    local one, err = client:call("get_tags")
+    local two, other = client:call("get_lists")
+    ngx.status = one and two and 200 or 502
+    ngx.say(one and two and "both" or err or other)
+  ]],
+  ["/block"] = [[
+    local core = require "klaviyo.core"
+    local stop = core.clock() + 1.2
+    while core.clock() < stop do end
+    ngx.update_time()
+    ngx.say("blocked")
+  ]],
   ["/listening"] = [[ ngx.say(tostring(require("klaviyo.nginx.completion_listener").is_running())) ]],
   ["/hold"] = [[ ngx.timer.at(0, function() ngx.sleep(4) end) ngx.say("held") ]],
 }
@@ -105,6 +118,24 @@ describe("a worker of nginx", function()
     assert.equal("2", body_of("/call"))
     has_listener()
     assert.is_true(worker.descriptors(instance:workers()[1]) <= descriptors + 4)
+    no_problems()
+  end)
+
+  -- A regression: if a task found its response before the listener had read its byte, it started
+  -- another listener. That closed the socket of the first one, which logged "closed" and then closed
+  -- the socket of the second one.
+  it("keeps its listener when it was blocked while a response arrived", function()
+    start()
+    assert.equal("2", body_of("/call"))
+    has_listener()
+    fixture.server:fault {operation = "get_tags", delay = 1, times = 10}
+    local answers = instance:many("/both", 10, {meanwhile = function()
+      shell.sleep(0.5)
+      assert.equal("blocked", body_of("/block"))
+    end})
+    all_good(answers, 10)
+    has_listener()
+    assert.equal("2", body_of("/call"))
     no_problems()
   end)
 

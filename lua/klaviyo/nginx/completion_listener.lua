@@ -34,7 +34,9 @@ local FOREVER = 2^30  -- milliseconds: a socket needs a timeout
 
 local queue        -- the completion queue of this Lua state
 local state        -- nil, "starting" or "running"
+local current      -- a table of the listener that was started last
 local since = 0    -- the time when it last read, or was started
+local missed_since -- the time since which it has not read what a task has found
 local is_stopping = false
 local has_more = false  -- whether the queue had other finished requests
 local turn_end = 0      -- the time until which this turn wakes tasks
@@ -92,7 +94,7 @@ function M.wake_next()
   end
 end
 
-local function connect()
+local function connect(me)
   local address, why = queue:listen()
   if not address then
     return nil, "no socket in /tmp, /dev/shm, /var/tmp or /run: " .. why
@@ -100,7 +102,7 @@ local function connect()
   local socket = ngx.socket.tcp()
   socket:settimeouts(1000, 1000, FOREVER)
   local ok, failure = socket:connect(address)
-  if ok then
+  if ok and me == current then
     ok, failure = queue:accept()
   end
   if not ok then
@@ -123,7 +125,7 @@ local function read(socket)
   local may_stop = false
   repeat
     local bytes, why = socket:receiveany(64)
-    since = ngx.now()
+    since, missed_since = ngx.now(), nil
     queue:acknowledge()
     begin_turn()
     if not bytes then
@@ -134,13 +136,14 @@ local function read(socket)
   until may_stop and queue:size() == 0
 end
 
-local function listen()
-  local socket, why = connect()
+local function listen(me)
+  local socket, why = connect(me)
   if not socket then
     return why
+  elseif me == current then
+    state = "running"
+    why = read(socket)
   end
-  state = "running"
-  why = read(socket)
   socket:close()
   return why
 end
@@ -157,8 +160,16 @@ local function log_failure(why)
   end
 end
 
-local function run()
-  local ok, why = pcall(listen)
+-- A listener in whose place another was started leaves everything to that one,
+-- which has closed its connection.
+local function run(_, me)
+  if me ~= current then
+    return
+  end
+  local ok, why = pcall(listen, me)
+  if me ~= current then
+    return
+  end
   local was_running = state == "running"
   state = nil
   queue:disconnect()
@@ -170,13 +181,22 @@ local function run()
   end
 end
 
+-- Returns whether a listener exists. In a worker that was blocked a task may see
+-- that its request is finished before the listener reads it: only one that does
+-- not read for some time after that has ended.
+local function exists()
+  local time = state == "running" and (missed_since or ngx.now()) or since
+  return state and ngx.now() - time < START_TIMEOUT
+end
+
 --- Starts the listener, if there is none.
 function M.start()
-  if state == "running" or state and ngx.now() - since < START_TIMEOUT then
+  if exists() then
     return
   end
-  state, since, is_stopping = "starting", ngx.now(), false
-  ngx.timer.at(0, run)  -- if that fails, the tasks that wait poll
+  state, since, missed_since, is_stopping = "starting", ngx.now(), nil, false
+  current = {}
+  ngx.timer.at(0, run, current)  -- if that fails, the tasks that wait poll
 end
 
 --- Stops the listener as soon as nothing is in progress.
@@ -208,7 +228,7 @@ function M.poll()
     return
   end
   if begin_turn() and state == "running" then
-    state = nil
+    missed_since = missed_since or ngx.now()
   end
 end
 

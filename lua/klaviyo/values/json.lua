@@ -24,6 +24,8 @@ local empty_array = cjson.empty_array
 
 -- Decoding --------------------------------------------------------------------
 
+local decoder
+
 --- Decodes a JSON text (RFC 8259). An integer of up to 64 bits is
 --- exact: in Lua 5.3 to 5.5 as an integer; in LuaJIT as a number up to 2^53, beyond
 --- as an `int64_t` or `uint64_t`. A number with a fraction or an exponent whose
@@ -37,7 +39,13 @@ local empty_array = cjson.empty_array
 ---@param paths userdata|nil  what `json.paths` returned
 ---@return any value nil if the text is not JSON
 ---@return string|nil message the error and its byte
-M.decode = core.decoder(array_mt, int64.make)
+function M.decode(text, paths)
+  -- its table of names takes 23 kB, which a program that only sends does not need;
+  -- after the first call the decoder itself is M.decode
+  decoder = decoder or core.decoder(array_mt, int64.make)
+  M.decode = decoder
+  return decoder(text, paths)
+end
 
 local function is_path(value)
   return type(value) == "string"

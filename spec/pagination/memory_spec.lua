@@ -9,7 +9,13 @@ local PROFILES = 100000
 -- forced collection.
 local ITERATE = [[
 package.path = "./?.lua;" .. package.path
-local base_url, wanted = ...
+local base_url, wanted, mode = ...
+local arguments = { page = { size = 100 } }
+if mode == "raw" then
+  arguments.raw, arguments.limit = true, tonumber(wanted)
+elseif mode == "only" then
+  arguments.only, arguments.limit = { "attributes.email" }, tonumber(wanted)
+end
 local client = require("spec.support.connect")(base_url)
 
 local function high_water()
@@ -28,7 +34,8 @@ for number = 1, tonumber(wanted) do
 end
 collectgarbage()
 collectgarbage()
-for profile, page in client:each("get_profiles", { page = { size = 100 } }) do
+for profile, second, _, fourth in client:each("get_profiles", arguments) do
+  local page = mode == "raw" and fourth or second
   if page ~= last then
     pages, last = pages + 1, page
     if pages == 11 then
@@ -36,7 +43,8 @@ for profile, page in client:each("get_profiles", { page = { size = 100 } }) do
     end
   end
   count = count + 1
-  local number = tonumber(profile.attributes.email:match("^profile%-(%d+)@"))
+  local number = tonumber(mode == "raw" and profile:match('"email":"profile%-(%d+)@')
+    or mode ~= "raw" and profile.attributes.email:match("^profile%-(%d+)@"))
   if received[number] ~= false then
     twice = twice + 1
   end
@@ -58,22 +66,33 @@ print(("count=%d twice=%d missing=%d pages=%d lua=%.0f hwm=%.0f"):format(count, 
 describe("an iterator over 100,000 profiles #memory", function()
   local fixture = sandbox.here(setup, teardown, { profiles = PROFILES })
 
-  it("returns each once, in the memory of a page", function()
+  -- Iterates over `wanted` profiles, and returns the output.
+  local function iterate(mode, wanted)
     local output, status = script.run(ITERATE, {
-      args = { fixture.server.base_url, tostring(PROFILES) }, timeout = 120,
+      args = { fixture.server.base_url, tostring(wanted), mode }, timeout = 120,
     })
     assert.equal(0, status, output)
     local result = {}
     for name, value in output:gmatch("(%l+)=(%-?%d+)") do
       result[name] = tonumber(value)
     end
-    assert.equal(PROFILES, result.count, output)
+    assert.equal(wanted, result.count, output)
     assert.equal(0, result.twice)
     assert.equal(0, result.missing)
-    assert.equal(PROFILES / 100, result.pages)
+    assert.equal(wanted / 100, result.pages)
     -- kilobytes: Lua's above the first page's, the process's above the tenth's
     assert.is_true(result.lua < 4 * 1024, "Lua memory: " .. output)
     assert.is_true(result.hwm < 6 * 1024, "resident memory: " .. output)
+  end
+
+  it("returns each once, in the memory of a page", function()
+    iterate("all", PROFILES)
     assert.equal(PROFILES / 100, fixture.server:stats().operations.get_profiles)
   end)
+
+  for _, mode in ipairs { "raw", "only" } do
+    it("does so with " .. mode, function()
+      iterate(mode, 20000)
+    end)
+  end
 end)

@@ -25,7 +25,10 @@ local LOCATIONS = {
       pacing = {per_second = 1}, rate_limit_key = "waits " .. ngx.now(),
       on_wait = function(operation, seconds, why) waits[#waits + 1] = operation .. " " .. why end,
     }
-    for _ = 1, 3 do assert(paced:call("get_lists")) end
+    for _ = 1, 3 do
+      assert(paced:call("get_lists"))
+      ngx.sleep(0.3)
+    end
     ngx.say(table.concat(waits, ", "))
   ]],
   ["/traced"] = [[
@@ -309,7 +312,7 @@ describe("in nginx", function()
     assert.same({ "2", 200 }, { body_of("/call") })
   end)
 
-  -- A regression: a call that waited did not report it.
+  -- A regression: a call that waited did not report it; later one that waited for less than a second.
   it("on_wait reports to a handler what its calls wait for", function()
     local waits, status = body_of("/waits")
     assert.equal(200, status)

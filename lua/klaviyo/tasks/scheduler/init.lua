@@ -72,7 +72,7 @@ function M.is_blocking(wait)
 end
 
 --- Waits until a request is done, in a task or outside of tasks.
----@param pending {ticket: userdata}
+---@param pending {ticket: userdata, settings: table}
 ---@param wait (fun(fd: integer|nil, seconds: number))|nil  of another loop
 ---@param look fun(pending: table, seconds: number, why: string)  called from time
 --- to time while the request waits for a rate limit or for its next attempt
@@ -90,7 +90,7 @@ function M.wait_for(pending, wait, look)
     end
   end
   local serial = ticket:announce()
-  me.ticket = ticket
+  me.ticket, me.is_observed = ticket, pending.settings.on_wait ~= nil
   if me.done then  -- it was cancelled, and ran on to here
     ticket:close()
     scheduler.suspend()
@@ -100,7 +100,7 @@ function M.wait_for(pending, wait, look)
     scheduler.ready_when(serial, me)
     scheduler.suspend()
   end
-  me.ticket, me.look = nil, nil
+  me.ticket, me.look, me.is_observed = nil, nil, nil
 end
 
 -- The functions below are for code outside of tasks. In nginx there is none:

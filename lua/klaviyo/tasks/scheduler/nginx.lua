@@ -18,7 +18,7 @@ local running = coroutine.running
 
 -- Seconds after which a task checks by itself whether it can continue: the
 -- light thread that was to wake it may have been killed. It checks more often
--- while no listener runs.
+-- while no listener runs, and to report what its request waits for.
 local CHECK_INTERVAL, POLL_INTERVAL = 1, 0.05
 
 local SHORTEST = 0.001  -- for a wait of 0 s nginx warns, or does not suspend
@@ -118,7 +118,7 @@ end
 
 local function wait_and_check(me)
   local seconds = CHECK_INTERVAL
-  if me.serial and not listener.is_running() then
+  if me.serial and (me.is_observed or not listener.is_running()) then
     seconds = POLL_INTERVAL
   end
   if wait(me, seconds) then

@@ -464,6 +464,7 @@ static int l_decode (lua_State *L) {
     lua_pushvalue(L, lua_upvalueindex(UPVALUE(i)));
   d.scratch = binding_scratch(L);
   d.names = lua_touserdata(L, NAME_BYTES);
+  d.object = NULL;
   d.room = LUA_MINSTACK;
   json_reader_init(&d.json, text, size);
   if (read_text(L, &d)) {

@@ -36,6 +36,7 @@ static bool remove_from (connections *c, connection **list, int fd) {
 
 static void remove_socket (connections *c, int fd) {
   int i;
+  poller_socket_closing(c->poller, fd);
   if (remove_from(c, &c->opened, fd))
     return;
   for (i = 0; i < CONNECTION_BUCKETS; i++)
@@ -77,15 +78,18 @@ static bool add (connections *c, int fd) {
 /* A socket that cannot be listed is not used at all. */
 static curl_socket_t open_socket (void *self, curlsocktype purpose,
                                   struct curl_sockaddr *address) {
+  connections *c = self;
   int fd = socket_open(address->family, address->socktype, address->protocol);
   (void)purpose;
   if (fd < 0)
     return CURL_SOCKET_BAD;
-  remove_socket(self, fd); /* a socket that was closed without a report */
-  if (add(self, fd))
-    return fd;
-  close(fd);
-  return CURL_SOCKET_BAD;
+  remove_socket(c, fd); /* a socket that was closed without a report */
+  if (!add(c, fd)) {
+    close(fd);
+    return CURL_SOCKET_BAD;
+  }
+  poller_socket_opened(c->poller, fd);
+  return fd;
 }
 
 

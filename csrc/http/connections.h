@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "http/libcurl.h"
+#include "http/poller.h"
 
 #define CONNECTION_BUCKETS 256
 #define MAX_ADDRESS 46 /* an IPv6 address as text, with its NUL */
@@ -32,6 +32,7 @@ typedef struct connection {
 } connection;
 
 typedef struct connections {
+  poller *poller;     /* the loop's: it must be freed after this */
   connection *opened; /* whose addresses are not known yet */
   connection *by_port[CONNECTION_BUCKETS]; /* buckets by the local port */
   connection *unused;

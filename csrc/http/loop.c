@@ -54,6 +54,7 @@ loop *loop_new (void) {
     free(l);
     return NULL;
   }
+  l->connections.poller = l->poller;
   l->pid = l->origins.pid = (long)getpid();
   l->last_queue = &l->queues;
   curl_multi_setopt(l->multi, CURLMOPT_MAXCONNECTS, MAX_IDLE_CONNECTIONS);

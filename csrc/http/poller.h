@@ -18,6 +18,11 @@ typedef struct poller poller;
 poller *poller_new (CURLM *multi); /* NULL: no memory or no descriptor */
 void poller_free (poller *p);      /* after curl_multi_cleanup */
 
+/* Tells the poller that libcurl opened a socket, and that it closes it: sockets
+** that the poller knows stay watched while libcurl does not use them. */
+void poller_socket_opened (poller *p, int fd);
+void poller_socket_closing (poller *p, int fd);
+
 /* Lets libcurl start the transfers that were added. */
 CURLMcode poller_start (poller *p);
 

@@ -26,6 +26,18 @@ void poller_free (poller *p) {
 }
 
 
+void poller_socket_opened (poller *p, int fd) {
+  (void)p;
+  (void)fd;
+}
+
+
+void poller_socket_closing (poller *p, int fd) {
+  (void)p;
+  (void)fd;
+}
+
+
 CURLMcode poller_start (poller *p) {
   int running;
   return curl_multi_perform(p->multi, &running);

@@ -381,6 +381,24 @@ describe("the engine", function()
     end)
   end)
 
+  it("is not busy with idle connections that the server closed, and sends the next request on another one", function()
+    raw.with({ answers = { { body = "{}", after = "close", linger = 0.05 } } }, function(server)
+      for count = 1, 2 do
+        local tickets = {}
+        for i = 1, 4 do
+          tickets[i] = submit(server.url, { path = "/" .. i })
+        end
+        for i = 1, 4 do
+          assert.equal(200, finish(tickets[i]).status)
+        end
+        assert.equal(4 * count, server:connections())
+        local began = os.clock()
+        core.pump(0.5)
+        assert.is_true(os.clock() - began < 0.1, os.clock() - began)
+      end
+    end)
+  end)
+
   it("accepts thousands of requests, and completes them all", function()
     raw.with({ answers = { OK } }, function(server)
       local tickets, with = {}, engine.settings { deadline = 60 }

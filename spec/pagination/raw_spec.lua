@@ -88,6 +88,7 @@ describe("raw resources", function()
         assert.equal(3, #page.data)
         assert.same({id = "2", type = "profile", text = RESOURCES[2]}, page.data[2])
         assert.same({id = "L", type = "list", text = included}, page.included[1])
+        assert.is_nil(getmetatable(page.data[1]))
         assert.equal(included, page:resolve({id = "L", type = "list"}).text)
         assert.equal("x", page.links.self)
       end

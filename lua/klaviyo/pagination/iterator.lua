@@ -394,7 +394,7 @@ local function open(settings, api, op, args)
   local request
   request, settings = call.prepare(settings, api, op, own)
   if raw then
-    request.paths = json.raw_paths()
+    request.paths, request.is_raw = json.raw_paths(), true
   end
   local links = core.pages(settings.base_url, request.url)
   local inner = {settings = settings, request = request, op = op, pending = nil}

@@ -43,7 +43,7 @@ local function stub()
   sent = {}
   function transport.submit(settings, request, op)
     sent[#sent + 1] = {request = request, settings = settings, op = op}
-    return {}
+    return sent[#sent]
   end
   function transport.await()
     return {body = '{"data":[]}', status = 200}

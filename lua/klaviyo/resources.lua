@@ -143,6 +143,11 @@ local function available(endpoint)
   return names
 end
 
+local function operation(endpoint, verb)
+  return find_verb(endpoint, verb)
+    or usage_error.unknown("verb of " .. endpoint.name, verb, available(endpoint))
+end
+
 -- Returns the settings and the API of a call of a verb, the record of its
 -- operation, and the endpoint.
 local function look_up(self, verb, options)
@@ -152,17 +157,17 @@ local function look_up(self, verb, options)
   end
   local op = endpoint.found[verb]
   if not op then
-    op = find_verb(endpoint, verb)
-    if not op then
-      usage_error.unknown("verb of " .. endpoint.name, verb, available(endpoint))
-    end
+    op = operation(endpoint, verb)
     endpoint.found[verb] = op
   end
   local values, api = by_client[endpoint.client], endpoint.api
   if options ~= nil then
     values = call.settings(values, options)
     api = apis.of(values)
-    op = api == endpoint.api and op or api:get(op.id)
+    if api ~= endpoint.api then
+      -- another revision may have the operation under another id
+      op = operation(setmetatable({api = api}, {__index = endpoint}), verb)
+    end
   end
   return values, api, op, endpoint
 end

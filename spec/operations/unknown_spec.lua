@@ -54,6 +54,19 @@ describe("client:resource", function()
     end
   end)
 
+  it("takes settings for one call, another revision among them", function()
+    local list = requests('{"data":[]}', function(own)
+      assert(own:resource("new-gadgets"):list({}, {revision = "2031-04-15", timeout = 5}))
+      assert(own.campaigns:list({}, {revision = "2026-07-15.pre"}))
+      local beta = own:with {revision = "2026-07-15.pre"}
+      assert(beta.campaigns:list({filter = klaviyo.filter.equals("messages.channel", "email")},
+        {revision = "2026-07-15"}))
+    end)
+    assert.equal("2031-04-15", list[1].headers.revision)
+    assert.equal("2026-07-15.pre", list[2].headers.revision)
+    assert.equal("2026-07-15", list[3].headers.revision)
+  end)
+
   it("takes another type", function()
     local document = requests('{"data":{}}', function(own)
       assert(own:resource("people"):create {type = "person", attributes = {}})

@@ -381,7 +381,7 @@ describe("the engine", function()
     end)
   end)
 
-  it("is not busy with idle connections that the server closed, and sends the next request on another one", function()
+  it("is not busy with idle connections that the server closed, and opens others for later requests #time", function()
     raw.with({ answers = { { body = "{}", after = "close", linger = 0.05 } } }, function(server)
       for count = 1, 2 do
         local tickets = {}

@@ -132,41 +132,9 @@ local function is_exception(file, line)
   end
 end
 
--- Returns the last position of the comment or string that begins at `at`.
-local function end_of_text(text, at)
-  if text:find("^/%*", at) then
-    return select(2, text:find("*/", at + 2, true)) or #text
-  elseif text:find("^//", at) then
-    return (text:find("\n", at, true) or #text + 1) - 1
-  end
-  local quote = text:match("^[\"'`]", at)
-  while quote do
-    at = text:find(quote == "`" and "[\\`]" or "[\\" .. quote .. "\n]", at + 1)
-    if not at or text:sub(at, at) ~= "\\" then
-      return at or #text
-    end
-    at = at + 1
-  end
-end
-
--- Returns C or JavaScript without its comments and strings; lines stay.
-local function c_code(text)
-  local parts, at = {}, 1
-  while true do
-    local first = text:find("[/\"'`]", at)
-    if not first then
-      parts[#parts + 1] = text:sub(at)
-      return table.concat(parts)
-    end
-    local last = end_of_text(text, first)
-    parts[#parts + 1] = text:sub(at, first - 1)
-    parts[#parts + 1] = last and text:sub(first, last):gsub("[^\n]", " ") or "/"
-    at = (last or first) + 1
-  end
-end
-
 local function code_of(file)
-  return file.name:find("%.lua$") and sources.lua_code(file.text) or c_code(file.text)
+  return file.name:find("%.lua$") and sources.lua_code(file.text)
+    or sources.c_code(file.text)
 end
 
 -- Returns the words to use instead of a refused identifier.

@@ -32,10 +32,10 @@ local function revision_of(self, headers)
     return operations.revision(self.settings.revision)
   end
   local revision = only(date) and operations.revision(date)
-  local first = operations.revisions()[1]
-  if not revision or date < first then
+  local known = operations.revisions()
+  if not revision or date < known[1] then
     error_response.throw(400, "invalid", ("the revision must be a date from %s "
-      .. "on, such as %s"):format(first, operations.revision("9999-12-31").known),
+      .. "on, such as %s"):format(known[1], known[#known]),
       {header = "revision"})
   end
   return revision

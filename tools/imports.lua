@@ -17,7 +17,7 @@ local LUA_LAYERS = {
   {"operations"},
   {"settings", "proxy", "client_settings"},
   {"request", "response", "document"},
-  {"json", "openapi"},
+  {"json", "openapi", "file_lock"},
   {"nginx", "tasks"},
   {"auth"},
   {"transport"},

@@ -39,7 +39,9 @@ local CLASSES = {
   {"klaviyo", "values/json.lua", "M", ".", {array = true}},
   {"klaviyo", "values/dump.lua", "M", ".", {dump = true}},
   {"klaviyo", "values/datetime.lua", "M", ".", {new = "datetime"}},
-  {"klaviyo", "tasks/init.lua", "M", ".", {run = true, spawn = true, sleep = true}},
+  {"klaviyo", "tasks/init.lua", "M", ".", {run = true, spawn = true, sleep = true,
+    clock = true}},
+  {"klaviyo", "file_lock.lua", "M", ".", {file_lock = true}},
 }
 
 -- Types of parameters that the sources do not annotate, by name.

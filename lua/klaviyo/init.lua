@@ -48,6 +48,12 @@ local LATER = {
   spawn = {"klaviyo.tasks", "spawn"},
   sleep = {"klaviyo.tasks", "sleep"},
 
+  --- The seconds since a fixed point in time.
+  clock = {"klaviyo.tasks", "clock"},
+
+  --- Locks a file: see klaviyo.file_lock.
+  file_lock = {"klaviyo.file_lock", "file_lock"},
+
   --- A point in time, from RFC 3339 text or seconds since 1970.
   datetime = {"klaviyo.values.datetime", "new"},
 }

@@ -9,7 +9,7 @@ local M = {}
 ---@alias klaviyo.ErrorKind
 ---| "api"|"http"|"decode"|"auth"|"rate_limited"|"timeout"
 ---| "transport"|"cancelled"|"closed"|"queue_full"|"outbox"|"csv"
----| "not_delivered"|"sandbox"|"openapi"
+---| "not_delivered"|"sandbox"|"openapi"|"file"
 
 ---@class klaviyo.Error
 ---@field kind klaviyo.ErrorKind  what failed: see the table below

@@ -324,6 +324,13 @@ function M.run(fn, ...)
   return main:wait()
 end
 
+--- Returns the seconds since a fixed point in time, with fractions. The clock is
+--- not set back: it measures durations.
+---@return number
+function M.clock()
+  return core.clock()
+end
+
 --- Waits for a time; other tasks run meanwhile.
 ---@param seconds number
 ---@param wait (fun(fd: integer|nil, seconds: number))|nil  of another loop

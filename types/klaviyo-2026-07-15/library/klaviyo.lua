@@ -839,6 +839,9 @@ end
 ---@field lost? integer  of kind "not_delivered": events that failed and will not be retried
 ---@field waiting? integer  of kind "not_delivered": events that are still to be sent
 
+---@class klaviyo.FileLock
+---@field release fun(self)  releases the lock; it may be called twice
+
 ---@class klaviyo.Filter
 ---@field terms klaviyo.FilterTerm[]
 
@@ -1016,7 +1019,7 @@ end
 ---@alias klaviyo.ErrorKind
 ---| "api"|"http"|"decode"|"auth"|"rate_limited"|"timeout"
 ---| "transport"|"cancelled"|"closed"|"queue_full"|"outbox"|"csv"
----| "not_delivered"|"sandbox"|"openapi"
+---| "not_delivered"|"sandbox"|"openapi"|"file"
 
 ---@class klaviyo.OperationDiff
 ---@field operation string  its id in the earlier revision
@@ -1114,9 +1117,21 @@ function M.spawn(fn, ...) end
 ---@param ... any  its arguments
 function M.run(fn, ...) end
 
+--- Returns the seconds since a fixed point in time, with fractions. The clock is
+--- not set back: it measures durations.
+---@return number
+function M.clock() end
+
 --- Waits for a time; other tasks run meanwhile.
 ---@param seconds number
 ---@param wait (fun(fd: integer|nil, seconds: number))|nil  of another loop
 function M.sleep(seconds, wait) end
+
+--- Locks a file, which is created if it does not exist. It does not wait. The
+--- system releases the lock when the process ends, however it ends.
+---@param path string
+---@return klaviyo.FileLock|nil lock
+---@return klaviyo.Error|nil err  of kind "file": `err.code` is "locked" if another
+function M.file_lock(path) end
 
 return M

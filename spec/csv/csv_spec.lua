@@ -297,6 +297,44 @@ describe("klaviyo.csv", function()
         {unknown = "ignore"}))
       assert.same({{email = "a@b.c", properties = {a = 1, b = "2"}}},
         profiles_of('email,b,properties\na@b.c,2,"{""a"":1}"\n'))
+      assert.same({{email = "a@b.c", properties = {email = "x", title = "y"}}},
+        profiles_of("email,old,properties.title\na@b.c,x,y\n", {columns = {
+          old = "properties.email"}}))
+    end)
+
+    it("are the records of a bulk operation, with their relationships", function()
+      for _, case in ipairs {
+        {"bulk_create_coupon_codes", "coupon_codes", "Unique Code,coupon\nA1,C\n",
+          {unique_code = "A1", coupon = "C"}},
+        {"bulk_update_catalog_items", "items",
+          'id,price,categories\nI,4,"[""c"",""d""]"\n',
+          {id = "I", price = 4, categories = {"c", "d"}}},
+        {"bulk_suppress_profiles", "profiles", "E-Mail\na@b.c\n",
+          {email = "a@b.c"}},
+        {"bulk_import_profiles", "profiles", "email,Plan\na@b.c,gold\n",
+          {email = "a@b.c", properties = {Plan = "gold"}}},
+        {"bulk_subscribe_profiles", "profiles",
+          "email,subscriptions.email.marketing.consent\na@b.c,SUBSCRIBED\n",
+          {email = "a@b.c", subscriptions = {email = {marketing = {
+            consent = "SUBSCRIBED"}}}}},
+      } do
+        local row = csv.rows(case[3], {operation = case[1]}):next()
+        assert.same(case[4], row)
+        assert.is_table(klaviyo.document(case[1], {[case[2]] = {row}}))
+      end
+    end)
+
+    it("tell what the columns become", function()
+      local rows = csv.rows("E-Mail,Notes,Plan\n", {operation = "create_profile",
+        columns = {notes = false}})
+      assert.is_nil(rows:next())
+      local list = {}
+      for i, column in ipairs(rows.columns) do
+        list[i] = {column.name, column.kind,
+          column.path and table.concat(column.path, ".")}
+      end
+      assert.same({{"E-Mail", "string", "email"}, {"Notes", "ignored"},
+        {"Plan", "string", "properties.Plan"}}, list)
     end)
 
     it("report an invalid header before the first row", function()

@@ -48,10 +48,27 @@ local function add_all(targets, path, members)
   end
 end
 
--- Returns the attributes of an operation by their folded names, and its resource.
+--- Returns the resource that one row of an operation becomes. The operation of a
+--- bulk job takes a list of them.
+---@param op table
+---@return table
+function M.resource_of(op)
+  local resource = schema.target(op.body.resource)
+  for _, reference in pairs(resource.attributes or {}) do
+    local member = schema.target(reference)
+    if member.type == "document" and member.many
+        and resource.type:find("%-bulk%-") then
+      return schema.target(member.document)
+    end
+  end
+  return resource
+end
+
+-- Returns the attributes and relationships of an operation by their folded
+-- names, and its resource.
 local function targets_of(op)
   local targets = {}
-  local resource = schema.target(op.body.resource)
+  local resource = M.resource_of(op)
   if resource.id then
     add(targets, {"id"}, "string")
   end
@@ -68,6 +85,10 @@ local function targets_of(op)
   end)
   for _, target in ipairs(list) do
     add(targets, target.path, target.kind)
+  end
+  for name, reference in pairs(resource.relationships or {}) do
+    add(targets, {(name:gsub("%-", "_"))},
+      schema.target(reference).many and "list" or "string")
   end
   return targets, resource
 end
@@ -160,11 +181,15 @@ local function has_identifier(targets, columns)
   return #lacking == 0, lacking
 end
 
+local function property_name(name)
+  return (name:gsub("^[Pp]roperties%.", ""))
+end
+
 local function own_columns(names, targets)
   local own = {}
   for header, name in pairs(names or {}) do
     own[folded(header)] = name and (targets[folded(name)]
-      or {path = {}, name = name}) or false
+      or {path = {}, name = property_name(name)}) or false
   end
   return own
 end
@@ -190,8 +215,7 @@ local function column_of(options, targets, own, types, name)
       .. "{[%q] = ATTRIBUTE}, or skip it with false"):format(name,
       options.operation, name)
   else
-    column.path = {"properties", target and target.name
-      or name:gsub("^[Pp]roperties%.", "")}
+    column.path = {"properties", target and target.name or property_name(name)}
     column.kind = column.kind or "string"
   end
   return column

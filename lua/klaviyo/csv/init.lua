@@ -13,7 +13,6 @@ local errors = require "klaviyo.response.errors"
 local lazy_require = require "klaviyo.util.lazy_require"
 local usage_error = require "klaviyo.util.usage_error"
 local parser = require "klaviyo.csv.parser"
-local schema = require "klaviyo.operations.schema"
 local writer = require "klaviyo.csv.writer"
 
 local settings = lazy_require "klaviyo.settings"
@@ -123,6 +122,7 @@ end
 ---@class klaviyo.CsvRows
 ---@field separator string
 ---@field names string[]|nil  of the columns, as in the header
+---@field columns {name: string, kind: string, path: string[]|nil}[]|nil  what the columns become
 local Rows = {}
 Rows.__index = Rows
 Rows.__name = "klaviyo.CsvRows"
@@ -232,7 +232,7 @@ end
 
 local function new(source, options, name)
   local op = operation_of(options)
-  local attributes = op and schema.target(op.body.resource).attributes
+  local attributes = op and columns.resource_of(op).attributes
   return setmetatable({
     options = options, op = op,
     needs_properties = attributes and attributes.properties

@@ -339,6 +339,7 @@ do
 ---@overload fun(): table, integer
 ---@field separator string
 ---@field names string[]|nil  of the columns, as in the header
+---@field columns {name: string, kind: string, path: string[]|nil}[]|nil  what the columns become
 local M = {}
 
 --- Returns the next row and its first line; nil at the end; nil and an error of

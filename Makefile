@@ -18,6 +18,7 @@ CFLAGS ?= -O2 -g
 LUA_VERSION = $(patsubst lua%,%,$(subst luajit,lua5.1,$(LUA)))
 LUA_DIR = $(DESTDIR)$(PREFIX)/share/lua/$(LUA_VERSION)
 LIB_DIR = $(DESTDIR)$(PREFIX)/lib/lua/$(LUA_VERSION)
+BIN_DIR = $(DESTDIR)$(PREFIX)/bin
 
 WARNINGS = -Wall -Wextra -pedantic -Wshadow -Wstrict-prototypes \
   -Wmissing-prototypes -Wold-style-definition -Wsign-compare -Wcast-qual \
@@ -64,7 +65,9 @@ DIGEST  = $(patsubst csrc/%.c,$(OUT)/obj/%.o,$(sort $(wildcard csrc/digest/*.c))
 OUTBOX  = $(patsubst csrc/%.c,$(OUT)/obj/%.o,$(sort \
   $(wildcard csrc/outbox/*.c)))
 OBJECTS = $(CORE) $(DIGEST) $(OUTBOX)
-MODULES = $(shell find lua -name '*.lua' ! -path 'lua/klaviyo/outbox*' | sort)
+MODULES = $(shell find lua -name '*.lua' ! -path 'lua/klaviyo/outbox*' \
+  ! -path 'lua/klaviyo/cli/*' | sort)
+CLI_MODULES = $(shell find lua -path 'lua/klaviyo/cli/*' -name '*.lua' | sort)
 OUTBOX_MODULES = $(shell find lua -path 'lua/klaviyo/outbox*' -name '*.lua' | \
   sort)
 
@@ -79,7 +82,7 @@ EXPORT_CPATH = export LUA_CPATH=$(call \
   quoted,$(CURDIR)/$(OUT)/?.so;)"$${LUA_CPATH:-;}"
 
 .PHONY: help setup build env test demo demo-nginx sandbox install \
-  install-outbox clean FORCE
+  install-outbox install-cli clean FORCE
 .DELETE_ON_ERROR:
 
 help:
@@ -93,7 +96,8 @@ help:
 #: make build LUA=luajit     build the core for lua5.4 (default) or luajit
 #: make env LUA=luajit       print LUA_PATH and LUA_CPATH for eval
 #: make sandbox ARGS="profiles=2500 limits"   start a sandbox of the API
-#: make install DESTDIR= PREFIX= LUA=   install; also install-outbox, with SQLite
+#: make install DESTDIR= PREFIX= LUA=   install; also install-outbox, with SQLite,
+#:                           and install-cli, the command klaviyo
 #: make clean | help-dev     remove build/ | list targets for contributors
 #: Settings: CC CFLAGS CPPFLAGS LDFLAGS PKG_CONFIG; V=1 shows commands
 
@@ -171,6 +175,13 @@ install: $(OUT)/klaviyo/core.so $(OUT)/klaviyo/digest.so
 
 install-outbox: $(OUT)/klaviyo/outbox/store.so
 	@$(call put,$(OUTBOX_MODULES),outbox/store.so)
+
+# LuaRocks replaces the first line by one that sets its paths
+install-cli:
+	@$(call put,$(CLI_MODULES),)
+	@mkdir -p "$(BIN_DIR)"
+	@sed '1s|.*|#!/usr/bin/env $(notdir $(LUA))|' bin/klaviyo >"$(BIN_DIR)/klaviyo"
+	@chmod 755 "$(BIN_DIR)/klaviyo"
 
 clean:
 	rm -rf build

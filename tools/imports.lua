@@ -28,6 +28,15 @@ local LUA_LAYERS = {
   {"webhook", "sandbox"},
   {"init"},
   {"outbox", "gateway"},
+  {"cli"},
+}
+
+-- The command uses the public interface alone, and the version, which it prints
+-- without loading the rest.
+local CLI_IMPORTS = {
+  ["lua/klaviyo/init.lua"] = true, ["lua/klaviyo/version.lua"] = true,
+  ["lua/klaviyo/gateway/init.lua"] = true, ["lua/klaviyo/outbox/init.lua"] = true,
+  ["lua/klaviyo/sandbox/init.lua"] = true, ["lua/klaviyo/webhook/init.lua"] = true,
 }
 
 local C_LAYERS = {
@@ -141,6 +150,9 @@ local function check_order(files, layers)
       local from, to = rank[own.folder], rank[files[target].folder]
       if from and to and to > from then
         problem("%s imports %s, which is above it", name, target)
+      elseif own.folder == "cli" and files[target].folder ~= "cli"
+          and not CLI_IMPORTS[target] then
+        problem("%s imports %s, which is not public", name, target)
       end
     end
   end

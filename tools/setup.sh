@@ -10,9 +10,10 @@ packages='
   gcc libc6-dev clang libclang-rt-dev make pkg-config git ca-certificates
   libcurl4-openssl-dev libssl-dev libsqlite3-dev
   liblua5.4-dev liblua5.1-0-dev
-  lua5.4 lua5.1 lua-cjson lua-socket lua-cqueues lua-busted lua-check
+  lua5.4 lua5.1 lua-argparse lua-cjson lua-socket lua-cqueues lua-busted lua-check
   luarocks
   nginx libnginx-mod-http-lua openssl curl valgrind
+  tmux
 '
 # Debian's ngx_lua uses OpenResty's LuaJIT. In Debian 12 it is luajit2, and luajit
 # is another one; in Debian 13 it is luajit.

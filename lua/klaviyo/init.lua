@@ -78,7 +78,7 @@ function M.document(operation, t, options)
 end
 
 --- Returns the revisions of the API, the oldest first: {date=, state=,
---- deprecated=, retired=, served_as=}.
+--- deprecated=, retired=, served_as=, provisional=}.
 M.revisions = revision_lifecycle.revisions
 
 return setmetatable(M, {

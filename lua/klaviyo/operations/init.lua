@@ -327,6 +327,14 @@ function M.revisions()
   return {(table.unpack or unpack)(stable)}
 end
 
+--- Returns true if no OpenAPI document of a stable revision is known: what is known
+--- of it was made from a beta.
+---@param date string
+---@return boolean
+function M.is_provisional(date)
+  return provisional[date] == true
+end
+
 --- Returns the names of the beta revisions, the oldest first.
 ---@return string[]
 function M.betas()

@@ -97,6 +97,7 @@ function M.revisions()
   for _, date in ipairs(operations.revisions()) do
     list[#list + 1] = M.age(date)
     list[#list].served_as = M.served(date)
+    list[#list].provisional = operations.is_provisional(date) or nil
   end
   for _, name in ipairs(operations.betas()) do
     list[#list + 1] = M.age(name)

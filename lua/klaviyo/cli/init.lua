@@ -1,0 +1,235 @@
+--- The command `klaviyo`: reads the command line, loads the module of its command,
+--- and turns every error into one line and an exit status.
+
+local exit_status = require "klaviyo.cli.exit_status"
+
+local M = {}
+
+-- The global options: they may be anywhere on the command line.
+local OPTIONS = {
+  {"--account", argname = "NAME", description = "Use this account: see klaviyo auth."},
+  {"--base-url", argname = "URL",
+    description = "Call this address, such as a sandbox's or a gateway's."},
+  {"--revision", argname = "DATE",
+    description = "Use this revision of the API; default: the newest one."},
+  {"--output", argname = "FORMAT", choices = {"table", "json", "jsonl", "csv"},
+    description = "table, json, jsonl or csv; default: table on a terminal, jsonl elsewhere."},
+  {"--columns", argname = "NAMES", description = "The columns of a table or of CSV: id,attributes.email"},
+  {"--dry-run", flag = true, description = "Show the request, and send nothing."},
+  {"--debug", flag = true, description = "Show every attempt on stderr."},
+  {"--yes", flag = true, description = "Do not ask before deleting, sending and the like."},
+  {"--quiet", flag = true, description = "Write no notes and no progress to stderr."},
+}
+
+local takes_value = {}
+for _, option in ipairs(OPTIONS) do
+  takes_value[option[1]] = not option.flag
+end
+
+local function target_of(name)
+  return (name:gsub("^%-%-", ""):gsub("%-", "_"))
+end
+
+-- Returns the words that are not options, and the values of the global options:
+-- enough to know which command is meant, before its arguments are known.
+local function scan(argv)
+  local words, values, i = {}, {}, 1
+  while i <= #argv do
+    local word = argv[i]
+    local name, value = word:match("^(%-%-[%w-]+)=(.*)$")
+    name = name or word
+    if takes_value[name] ~= nil then
+      if takes_value[name] and not value then
+        i = i + 1
+        value = argv[i]
+      end
+      values[target_of(name)] = value or true
+    elseif word == "--" then
+      for j = i + 1, #argv do
+        words[#words + 1] = argv[j]
+      end
+      break
+    elseif word:sub(1, 1) ~= "-" or word == "-" then
+      words[#words + 1] = word
+    end
+    i = i + 1
+  end
+  return words, values
+end
+
+local function add_options(parser)
+  local list = {}
+  for i, option in ipairs(OPTIONS) do
+    local one = option.flag and parser:flag(option[1]) or parser:option(option[1])
+    list[i] = one:description(option.description)
+    if option.argname then
+      one:argname(option.argname)
+    end
+    if option.choices then
+      one:choices(option.choices)
+    end
+  end
+  return list
+end
+
+--- Returns the commands besides the resources.
+---@return {name: string, summary: string, module: string}[]
+function M.commands()
+  return require "klaviyo.cli.commands"
+end
+
+local function find_command(name)
+  for _, command in ipairs(M.commands()) do
+    if command.name == name then
+      return command
+    end
+  end
+end
+
+--- Returns the parser of the command line. Only the command that the words of the
+--- context name gets its arguments; without words, all commands get them.
+---@param context klaviyo.cli.Context
+function M.parser(context)
+  local parser = require("klaviyo.cli.parser").new("klaviyo")
+  parser:description("Calls the Klaviyo API from the shell.")
+  parser:command_target("command")
+  add_options(parser)
+  parser:flag("--version"):description("Show the version.")
+  local wanted = context.words and context.words[1]
+  local listed = {}
+  for _, command in ipairs(M.commands()) do
+    local one = parser:command(command.name):summary(command.summary)
+      :description(command.summary .. ".")
+    listed[#listed + 1] = one
+    if not context.words or command.name == wanted then
+      require(command.module).configure(one, context)
+    end
+  end
+  parser:group("Commands", (table.unpack or unpack)(listed))
+  return parser
+end
+
+local function refuse_command(context, name)
+  local names = {}
+  for _, command in ipairs(M.commands()) do
+    names[#names + 1] = command.name
+  end
+  context:usage('unknown command "%s"%s; see klaviyo --help', name,
+    require("klaviyo.cli.suggest").text(name, names))
+end
+
+-- Separates the global options from those of the command.
+local function split(context, parsed)
+  for _, option in ipairs(OPTIONS) do
+    local name = target_of(option[1])
+    context.arguments[name] = parsed[name]
+    parsed[name] = nil
+  end
+  return parsed
+end
+
+local function run(context, argv)
+  local words, values = scan(argv)
+  context.words, context.arguments = words, values
+  local command = words[1] and find_command(words[1])
+  if words[1] and not command then
+    refuse_command(context, words[1])
+  end
+  local parser = M.parser(context)
+  if #argv == 0 then
+    context:out(parser:get_help() .. "\n")
+    return exit_status.USAGE
+  end
+  local parsed = split(context, parser:parse(argv))
+  return require(command.module).run(context, parsed) or exit_status.OK
+end
+
+-- Errors ----------------------------------------------------------------------
+
+local home = debug.getinfo(1, "S").source:match("^(.*[/\\])cli[/\\]init%.lua$")
+
+-- Returns true if the library raises an error for a wrong argument. Is called by
+-- the handler of an error, while its stack is still there.
+local function is_usage_error()
+  for level = 2, 6 do
+    local info = debug.getinfo(level, "S")
+    if info and info.source == home .. "util/usage_error.lua" then
+      return true
+    end
+  end
+  return false
+end
+
+-- Returns an error as a table: {help=}, {usage=}, {status=, message=}, a library
+-- error, or {bug=}.
+local function classified(err)
+  if type(err) == "table" then
+    return err
+  end
+  local text = tostring(err)
+  if text:find("interrupted!$") then
+    return {status = exit_status.INTERRUPTED, message = "interrupted"}
+  elseif is_usage_error() then
+    return {usage = text:gsub("^.-:%d+: ", "", 1)}
+  end
+  return {bug = debug.traceback(text, 2)}
+end
+
+local function report_bug(context, err)
+  if context.arguments.debug then
+    context.stderr:write(err.bug, "\n")
+  end
+  context:complain("this is a defect of klaviyo: " .. err.bug:match("^[^\n]*")
+    .. " (--debug shows where)")
+  return exit_status.REFUSED
+end
+
+local function finish(context, err)
+  context.terminal:show_cursor()
+  if err.help then
+    context:out(err.help)
+    return exit_status.OK
+  elseif err.usage then
+    context:complain(err.usage)
+    return exit_status.USAGE
+  elseif err.bug then
+    return report_bug(context, err)
+  elseif type(err.status) == "number" and err.kind == nil then
+    if err.message then
+      context:complain(err.message)
+    end
+    return err.status
+  end
+  return context:error(err)
+end
+
+-- Runs a function; returns an exit status.
+local function guarded(context, fn, ...)
+  local ok, status = xpcall(fn, classified, ...)
+  if ok then
+    return status
+  end
+  return finish(context, status)
+end
+
+--- Runs a command line. Returns the exit status; nothing is raised.
+---@param argv string[]
+---@param streams table|nil  see klaviyo.cli.context
+---@return integer
+function M.main(argv, streams)
+  if argv[1] == "--version" and not streams then
+    io.write("klaviyo ", require "klaviyo.version", "\n")
+    return exit_status.OK
+  end
+  local context = require("klaviyo.cli.context").new(streams)
+  local status = guarded(context, function()
+    return run(context, argv)
+  end)
+  local flushed = guarded(context, function()
+    context:flush()
+    return exit_status.OK
+  end)
+  return status ~= exit_status.OK and status or flushed
+end
+
+return M

@@ -1,0 +1,31 @@
+local cli = require "spec.support.cli"
+
+describe("the command klaviyo", function()
+  it("shows its version and its help", function()
+    local result = cli.run {"--version"}
+    assert.same({status = 0, out = ("klaviyo %s\n"):format(require("klaviyo")._VERSION), err = ""}, result)
+    result = cli.run {"--help"}
+    assert.equal(0, result.status)
+    assert.equal("", result.err)
+    assert.truthy(result.out:find("auth", 1, true))
+  end)
+
+  it("has the exit status 2 for a wrong command line", function()
+    for _, arguments in ipairs {{"auht"}, {"auth"}, {"auth", "lst"}, {"auth", "list", "--no-such-option"},
+      {"auth", "list", "--output", "xml"}, {}} do
+      local result = cli.call(arguments)
+      assert.equal(2, result.status, table.concat(arguments, " "))
+      assert.is_true(result.err ~= "" or result.out ~= "")
+    end
+    assert.truthy(cli.call({"auht"}).err:find('did you mean "auth"?', 1, true))
+  end)
+
+  it("has the exit status 4 without a key, 5 if nothing answers", function()
+    assert.equal(4, cli.call({"auth", "status"}).status)
+    local env = {KLAVIYO_API_KEY = "pk_a", KLAVIYO_BASE_URL = "http://127.0.0.1:1"}
+    local result = cli.call({"auth", "status"}, {env = env})
+    assert.equal(5, result.status)
+    assert.truthy(result.err:find("connect", 1, true))
+    assert.is_nil(result.err:find("\n."))
+  end)
+end)

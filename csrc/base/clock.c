@@ -19,6 +19,16 @@ int64_t clock_ms (void) {
 }
 
 
+int64_t clock_uptime (void) {
+#if defined(CLOCK_BOOTTIME)
+  struct timespec t;
+  if (clock_gettime(CLOCK_BOOTTIME, &t) == 0)
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+#endif
+  return clock_ms();
+}
+
+
 int64_t clock_deadline (int64_t ms) {
   int64_t now = clock_ms();
   return ms < CLOCK_NEVER - now ? now + ms : CLOCK_NEVER;

@@ -10,6 +10,10 @@
 double clock_now (void); /* seconds */
 int64_t clock_ms (void);
 
+/* Returns the milliseconds since the system was started, with the time in which
+** it was suspended. All processes agree on it. */
+int64_t clock_uptime (void);
+
 /* A deadline is a time of clock_ms. This one never passes. */
 #define CLOCK_NEVER INT64_MAX
 

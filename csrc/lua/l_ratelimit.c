@@ -47,14 +47,6 @@ static int l_budget_problems (lua_State *L) {
 }
 
 
-request_queue *check_request_queue (lua_State *L, int index) {
-  request_queue **self = luaL_checkudata(L, index, REQUEST_QUEUE);
-  if (*self == NULL)
-    luaL_error(L, "the request queue is closed");
-  return *self;
-}
-
-
 static uint32_t limit_field (lua_State *L, const char *name) {
   lua_Number n;
   lua_getfield(L, -1, name);
@@ -64,7 +56,8 @@ static uint32_t limit_field (lua_State *L, const char *name) {
 }
 
 
-static void add_bucket (lua_State *L, request_queue *q) {
+/* Reads the limit on top of the stack. */
+static bucket check_bucket (lua_State *L) {
   bucket b;
   size_t size;
   const char *name;
@@ -78,6 +71,62 @@ static void add_bucket (lua_State *L, request_queue *q) {
   b.limit[0] = limit_field(L, "second");
   b.limit[1] = limit_field(L, "minute");
   b.limit[2] = limit_field(L, "day");
+  return b;
+}
+
+
+static void set_window (lua_State *L, const usage_state *state, int i) {
+  lua_createtable(L, 0, 4);
+  lua_pushnumber(L, (lua_Number)state->windows[i].length / 1000);
+  lua_setfield(L, -2, "seconds");
+  lua_pushinteger(L, (lua_Integer)state->windows[i].limit);
+  lua_setfield(L, -2, "limit");
+  lua_pushinteger(L, (lua_Integer)state->windows[i].used);
+  lua_setfield(L, -2, "used");
+  lua_pushinteger(L, (lua_Integer)state->windows[i].others);
+  lua_setfield(L, -2, "others");
+}
+
+
+/*
+** budget:usage(limit) -> {{seconds =, limit =, used =, others =}, ...}, wait |
+** nil. The limit is one as of core.request_queue. Returns the windows that have
+** a limit, and the seconds until another request fits; nil if nothing can be
+** read.
+*/
+static int l_budget_usage (lua_State *L) {
+  budget **self = luaL_checkudata(L, 1, BUDGET);
+  usage_state state;
+  bucket b;
+  int i, n = 0;
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  b = check_bucket(L);
+  if (*self == NULL || !budget_describe(*self, &b, budget_now(*self), &state)) {
+    lua_pushnil(L);
+    return 1;
+  }
+  lua_newtable(L);
+  for (i = 0; i < BUDGET_WINDOWS; i++)
+    if (state.windows[i].limit != 0) {
+      set_window(L, &state, i);
+      lua_rawseti(L, -2, ++n);
+    }
+  lua_pushnumber(L, (lua_Number)state.wait / 1000);
+  return 2;
+}
+
+
+request_queue *check_request_queue (lua_State *L, int index) {
+  request_queue **self = luaL_checkudata(L, index, REQUEST_QUEUE);
+  if (*self == NULL)
+    luaL_error(L, "the request queue is closed");
+  return *self;
+}
+
+
+static void add_bucket (lua_State *L, request_queue *q) {
+  bucket b = check_bucket(L);
   if (!request_queue_add_bucket(q, &b))
     luaL_error(L, "a request queue has at most %d limits", MAX_BUCKETS);
 }
@@ -171,8 +220,10 @@ static int l_request_queue_gc (lua_State *L) {
 
 
 void register_ratelimit (lua_State *L) {
-  static const function budget_class[] = {
-      {"__gc", l_budget_gc}, {"problem", l_budget_problem}, {NULL, NULL}};
+  static const function budget_class[] = {{"__gc", l_budget_gc},
+                                          {"problem", l_budget_problem},
+                                          {"usage", l_budget_usage},
+                                          {NULL, NULL}};
   static const function queue_class[] = {{"__gc", l_request_queue_gc},
                                          {"take", l_request_queue_take},
                                          {"finish", l_request_queue_finish},

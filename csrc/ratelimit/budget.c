@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/refcount.h"
 
 #define MAX_LOCK_WAIT_MS 100L /* for a lock whose holder does not run */
@@ -25,7 +26,7 @@ struct budget {
   rate_limit_file *shared;  /* shared by processes; NULL: not wanted */
   rate_limit_file *own;     /* used while 'shared' fails */
   rate_limit_file *locked;  /* the one that is locked */
-  int64_t distrusted_until; /* in rate_limit_uptime time */
+  int64_t distrusted_until; /* in clock_uptime time */
   int64_t broken_until;
   const char *problem;           /* the first failure */
   usage entries[BUDGET_BUCKETS]; /* as read */
@@ -65,7 +66,7 @@ static void watch_forks (void) {
 
 
 int64_t budget_now (const budget *b) {
-  int64_t now = rate_limit_uptime();
+  int64_t now = clock_uptime();
   return b != NULL && b->shared != NULL
              ? now + rate_limit_file_offset(b->shared)
              : now;
@@ -157,7 +158,7 @@ static bool read_entries (budget *b, rate_limit_file *from, long lock_ms,
 
 /* The file is tried again later; meanwhile this process counts on its own. */
 static void note_problem (budget *b, const char *why) {
-  b->broken_until = rate_limit_uptime() + DISTRUST_MS;
+  b->broken_until = clock_uptime() + DISTRUST_MS;
   if (b->problem == NULL) {
     __atomic_store_n(&b->problem, why, __ATOMIC_RELEASE);
     __atomic_add_fetch(&problems, 1, __ATOMIC_ACQ_REL);
@@ -166,7 +167,7 @@ static void note_problem (budget *b, const char *why) {
 
 
 static bool read_shared (budget *b, const bucket *list, int n, int64_t now) {
-  int64_t uptime = rate_limit_uptime();
+  int64_t uptime = clock_uptime();
   bool distrusted = uptime < b->distrusted_until;
   const char *why;
   if (b->shared == NULL || uptime < b->broken_until)
@@ -177,7 +178,7 @@ static bool read_shared (budget *b, const bucket *list, int n, int64_t now) {
   if (why != NULL)
     note_problem(b, why);
   else if (!distrusted)
-    b->distrusted_until = rate_limit_uptime() + DISTRUST_MS;
+    b->distrusted_until = clock_uptime() + DISTRUST_MS;
   return false;
 }
 
@@ -349,4 +350,34 @@ int64_t budget_min_wait (budget *b, const bucket *list, int n,
   }
   save_if_repaired(b, n);
   return wait;
+}
+
+
+/* Reads the entry of a bucket, if 'from' can be used. */
+static bool find_entry (rate_limit_file *from, const bucket *one,
+                        usage *entry) {
+  const char *why;
+  bool found;
+  if (from == NULL || !rate_limit_file_lock(from, MAX_LOCK_WAIT_MS, &why))
+    return false;
+  found =
+      rate_limit_file_find(from, one->key, &entry->head, sizeof(*entry), &why);
+  rate_limit_file_unlock(from);
+  return found;
+}
+
+
+bool budget_describe (budget *b, const bucket *one, int64_t now,
+                      usage_state *state) {
+  usage entry;
+  bool found;
+  pthread_mutex_lock(&budgets_lock);
+  found = find_entry(b->shared, one, &entry) ||
+          find_entry(open_own(b), one, &entry);
+  pthread_mutex_unlock(&budgets_lock);
+  if (!found)
+    return false;
+  usage_check(&entry, now);
+  usage_describe(&entry, one, now, state);
+  return true;
 }

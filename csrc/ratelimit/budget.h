@@ -50,6 +50,11 @@ void budget_learn (budget *b, const bucket *list, int n,
 int64_t budget_min_wait (budget *b, const bucket *list, int n,
                          int64_t queued_before, int64_t now);
 
+/* Describes what is used of a bucket, and changes nothing. Returns false if
+** neither the file nor this process's memory can be read. */
+bool budget_describe (budget *b, const bucket *one, int64_t now,
+                      usage_state *state);
+
 /* Returns the time of the budget's own clock in milliseconds. All processes
 ** that share the budget agree on it, and it is never set. 'b' may be NULL. */
 int64_t budget_now (const budget *b);

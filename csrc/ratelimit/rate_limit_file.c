@@ -81,16 +81,6 @@ typedef enum state {
 } state;
 
 
-int64_t rate_limit_uptime (void) {
-#if defined(CLOCK_BOOTTIME)
-  struct timespec t;
-  if (clock_gettime(CLOCK_BOOTTIME, &t) == 0)
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-#endif
-  return clock_ms();
-}
-
-
 /* {======================================================
 ** Bytes
 ** ======================================================= */
@@ -187,7 +177,7 @@ static int64_t last_used (const rate_limit_file *f) {
 /* Takes the offset from the file, or sets a new one if the system was started
 ** since or the file is new. */
 static const char *set_offset (rate_limit_file *f, const header *before) {
-  int64_t uptime = rate_limit_uptime(), wall, last;
+  int64_t uptime = clock_uptime(), wall, last;
   header now;
   struct timespec t;
   memset(&now, 0, sizeof(now));
@@ -543,6 +533,31 @@ static const char *verify (rate_limit_file *f) {
 }
 
 
+/* Reads the record of a key. Returns its position, 0 if there is none, or -1
+** and sets '*why'. The other parameters are those of 'search'. */
+static int64_t find (rate_limit_file *f, uint64_t key, int64_t now,
+                     const int64_t *kept, int n, int64_t *free_offset,
+                     record_head *record, size_t size, const char **why) {
+  int64_t position;
+  *why = verify(f);
+  if (*why != NULL)
+    return -1;
+  position = search(f, key, now, kept, n, free_offset);
+  if (position >= 0 && (position == 0 || read_at(f, position, record, size)))
+    return position;
+  *why = "it cannot be read";
+  return -1;
+}
+
+
+bool rate_limit_file_find (rate_limit_file *f, uint64_t key,
+                           record_head *record, size_t size, const char **why) {
+  int64_t free_offset;
+  memset(record, 0, size);
+  return find(f, key, 0, NULL, 0, &free_offset, record, size, why) >= 0;
+}
+
+
 int64_t rate_limit_file_read (rate_limit_file *f, uint64_t key, int64_t now,
                               const int64_t *kept, int n, record_head *record,
                               size_t size, const char **why) {
@@ -554,14 +569,9 @@ int64_t rate_limit_file_read (rate_limit_file *f, uint64_t key, int64_t now,
   /* a matching key shows that the file is still the same */
   if (position != 0 && read_at(f, position, record, size) && record->key == key)
     return position;
-  *why = verify(f);
-  if (*why != NULL)
+  position = find(f, key, now, kept, n, &free_offset, record, size, why);
+  if (position < 0)
     return 0;
-  position = search(f, key, now, kept, n, &free_offset);
-  if (position < 0 || (position > 0 && !read_at(f, position, record, size))) {
-    *why = "it cannot be read";
-    return 0;
-  }
   if (position == 0) {
     memset(record, 0, size);
     record->key = key;

@@ -36,7 +36,7 @@ void rate_limit_file_close (rate_limit_file *f);
 ** child's. */
 void rate_limit_file_forked (rate_limit_file *f);
 
-/* Returns the difference between the file's time and rate_limit_uptime. */
+/* Returns the difference between the file's time and clock_uptime. */
 int64_t rate_limit_file_offset (const rate_limit_file *f);
 
 /* Locks the file. Returns false if another process holds the lock for more than
@@ -44,6 +44,11 @@ int64_t rate_limit_file_offset (const rate_limit_file *f);
 ** set). */
 bool rate_limit_file_lock (rate_limit_file *f, long ms, const char **why);
 void rate_limit_file_unlock (rate_limit_file *f);
+
+/* Reads the record of a key without creating one: if there is none, it is all
+** zeros. Returns false and sets '*why' if the file cannot be read. */
+bool rate_limit_file_find (rate_limit_file *f, uint64_t key,
+                           record_head *record, size_t size, const char **why);
 
 /* Reads the record of a key. If there is none, creates one, which may replace a
 ** record that is not busy at 'now', but none at the 'kept' positions. Returns
@@ -54,9 +59,5 @@ int64_t rate_limit_file_read (rate_limit_file *f, uint64_t key, int64_t now,
 bool rate_limit_file_write (rate_limit_file *f, int64_t position,
                             const record_head *record, size_t size,
                             const char **why);
-
-/* Returns the milliseconds since the system was started. This clock is never
-** set. */
-int64_t rate_limit_uptime (void);
 
 #endif

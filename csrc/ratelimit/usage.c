@@ -155,6 +155,20 @@ int64_t usage_wait (usage *u, const bucket *b, int64_t now) {
 }
 
 
+void usage_describe (usage *u, const bucket *b, int64_t now,
+                     usage_state *state) {
+  int i;
+  state->wait = usage_wait(u, b, now);
+  for (i = 0; i < BUDGET_WINDOWS; i++) {
+    const window *w = &u->windows[i];
+    state->windows[i].length = length_of(u, i);
+    state->windows[i].limit = limit_of(u, b, i);
+    state->windows[i].used = w->sum;
+    state->windows[i].others = w->others_until > now ? w->others : 0;
+  }
+}
+
+
 static void extend_busy_until (usage *u, int64_t until) {
   if (until > u->head.busy_until)
     u->head.busy_until = until;

@@ -39,6 +39,17 @@ typedef struct usage {
   window windows[BUDGET_WINDOWS];
 } usage;
 
+/* What is used of the limits of a bucket. */
+typedef struct usage_state {
+  int64_t wait; /* milliseconds until another request fits */
+  struct {
+    int64_t length;  /* milliseconds */
+    uint32_t limit;  /* 0: no limit */
+    uint32_t used;   /* by the processes that share the file */
+    uint32_t others; /* by other programs, as the service reported */
+  } windows[BUDGET_WINDOWS];
+} usage_state;
+
 /* Validates and repairs what was read: another program may have written to the
 ** file, or the clock may have gone back. Returns true if the record must be
 ** written, so that other processes see the change. */
@@ -46,6 +57,10 @@ bool usage_check (usage *u, int64_t now);
 
 /* Returns the milliseconds until another request fits into every window. */
 int64_t usage_wait (usage *u, const bucket *b, int64_t now);
+
+/* Describes what is used now. */
+void usage_describe (usage *u, const bucket *b, int64_t now,
+                     usage_state *state);
 
 /* Counts a request at 'now', or moves one from 'then' to 'now'. */
 void usage_add (usage *u, const bucket *b, int64_t now);

@@ -11,11 +11,13 @@ local settings = require "klaviyo.settings"
 local transport = require "klaviyo.transport.transport"
 local apis = require "klaviyo.operations.api"
 
+local auth = lazy_require "klaviyo.auth.auth"
 local document = lazy_require "klaviyo.document.document"
 local errors = lazy_require "klaviyo.response.errors"
 local iterator = lazy_require "klaviyo.pagination.iterator"
 local map = lazy_require "klaviyo.tasks.map"
 local openapi = lazy_require "klaviyo.openapi"
+local rate_limits = lazy_require "klaviyo.transport.rate_limits"
 local resources = lazy_require "klaviyo.resources"
 local track = lazy_require "klaviyo.events.track"
 
@@ -23,6 +25,20 @@ local M = {}
 
 ---@class klaviyo.Client
 local Client = {}
+
+--- What is used of one limit.
+---@class klaviyo.RateLimit
+---@field operation? string      the operation whose limit it is
+---@field parameter? string      or the parameter that lowers the limit, with its value: "include=lists"
+---@field windows klaviyo.RateLimitWindow[]  the shortest first
+---@field wait number            seconds until another request fits; 0: it fits now
+
+--- The use of a limit in one window of time.
+---@class klaviyo.RateLimitWindow
+---@field seconds number   the length of the window
+---@field limit integer    the requests that are allowed in it
+---@field used integer     those of this machine
+---@field others integer   those of other machines, as the service last reported
 
 local function wrap(values)
   apis.of(values)  -- raises if the revision does not exist
@@ -212,6 +228,26 @@ function methods:stats()
   local stats = track.stats()
   stats.outbox = outbox and outbox:stats() or nil
   return stats
+end
+
+--- Returns what the processes of this machine have used of the rate limits of the
+--- account: the limit of each operation, by id, then those that a parameter lowers,
+--- then that of a gateway. The list also has `file`, the path of the file in which
+--- they count (nil: this process counts alone), and `problem`, why that file cannot
+--- be used. Sends nothing and counts nothing.
+---@return klaviyo.RateLimit[]|nil
+---@return klaviyo.Error|nil err  of kind "auth", if a function returned no key
+function methods:rate_limits()
+  local values = values_of(self)
+  local secret, err = auth.of(values)
+  if not secret then
+    return nil, err
+  end
+  local api, ops = apis.of(values), {}
+  for i, name in ipairs(api:names()) do
+    ops[i] = api:get(name)
+  end
+  return rate_limits.usage(values, ops, secret)
 end
 
 --- Waits until all tracked events are sent, or lost; with an outbox, also until

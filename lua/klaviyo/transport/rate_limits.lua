@@ -167,6 +167,48 @@ local function limits(settings, op, account, reduced)
   return list
 end
 
+-- Returns a limit as client:rate_limits does.
+local function described(budget, limit, operation, parameter)
+  local windows, wait = budget:usage(limit)
+  return windows and windows[1]
+    and {operation = operation, parameter = parameter, windows = windows, wait = wait} or nil
+end
+
+--- Returns what is used now of the limits of these operations, in their order:
+--- first the limit of each operation, then those that parameters lower, then that
+--- of a gateway. Besides, `file` is the path of the file, and `problem` why it cannot
+--- be used.
+---@param settings klaviyo.Settings
+---@param ops table[]
+---@param secret string
+---@return klaviyo.RateLimit[]
+function M.usage(settings, ops, secret)
+  local account, budget = M.account(settings, secret), budget_of(settings)
+  local list, listed, parameters = {}, {}, {}
+  for _, op in ipairs(ops) do
+    local own = limits(settings, op, account)
+    if op.limit and not op.public then
+      list[#list + 1] = described(budget, own[1], op.id)
+      for _, one in ipairs(reductions_of[op]) do
+        if not listed[one.name] then
+          listed[one.name] = true
+          local limit = limits(settings, nil, account, {one})[1]
+          parameters[#parameters + 1] = described(budget, limit, nil, one.name)
+        end
+      end
+    end
+  end
+  table.sort(parameters, function(a, b) return a.parameter < b.parameter end)
+  for _, one in ipairs(parameters) do
+    list[#list + 1] = one
+  end
+  local gateway = limits(settings, nil, account)[1]
+  list[#list + 1] = gateway and described(budget, gateway)
+  local opened = budgets[settings.rate_limit_file]
+  list.file, list.problem = opened.path, budget:problem() or opened.warned
+  return list
+end
+
 -- settings → kind of request → request queue
 local foreground_queues = setmetatable({}, {__mode = "k"})
 local background_queues = setmetatable({}, {__mode = "k"})

@@ -234,6 +234,15 @@ function M:map(source, fn, options) end
 ---@return {queued: integer, running: integer, tracked: table<string, integer>, outbox: table|nil}
 function M:stats() end
 
+--- Returns what the processes of this machine have used of the rate limits of the
+--- account: the limit of each operation, by id, then those that a parameter lowers,
+--- then that of a gateway. The list also has `file`, the path of the file in which
+--- they count (nil: this process counts alone), and `problem`, why that file cannot
+--- be used. Sends nothing and counts nothing.
+---@return klaviyo.RateLimit[]|nil
+---@return klaviyo.Error|nil err  of kind "auth", if a function returned no key
+function M:rate_limits() end
+
 --- Waits until all tracked events are sent, or lost; with an outbox, also until
 --- that is empty. Returns true if all were sent; otherwise nil and an error of
 --- kind "not_delivered": `lost` is how many events were lost since the last
@@ -856,6 +865,12 @@ end
 ---@field rejected integer  events that the service rejected since this process began
 ---@field folder {waiting: integer, files: integer}  of all processes, also of those that have ended
 
+---@class klaviyo.RateLimit
+---@field operation? string  the operation whose limit it is
+---@field parameter? string  or the parameter that lowers the limit, with its value: "include=lists"
+---@field windows klaviyo.RateLimitWindow[]  the shortest first
+---@field wait number  seconds until another request fits; 0: it fits now
+
 ---@class klaviyo.RevisionDiff
 ---@field from string  the earlier revision
 ---@field to string
@@ -1013,6 +1028,12 @@ end
 ---@class klaviyo.OperationDiff
 ---@field operation string  its id in the earlier revision
 ---@field changes klaviyo.Change[]
+
+---@class klaviyo.RateLimitWindow
+---@field seconds number  the length of the window
+---@field limit integer  the requests that are allowed in it
+---@field used integer  those of this machine
+---@field others integer  those of other machines, as the service last reported
 
 ---@class klaviyo.Response
 ---@field status integer

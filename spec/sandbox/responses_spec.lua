@@ -429,16 +429,25 @@ describe("the sandbox answers like the service:", function()
       assert.same({0, 3, 0},
         document.data.attributes.data[1].measurements.count)
     end)
+  end)
 
-    it("and reports are empty for campaigns that were not sent", function()
-      local status, document = post("/api/campaign-values-reports",
-        data("campaign-values-report", {statistics = {"opens"},
-          timeframe = {key = "last_7_days"}, conversion_metric_id = "M"}))
-      assert.equal(200, status)
-      assert.same({}, document.data.attributes.results)
-      assert.is_nil(document.data.links)
-      assert.equal(null, document.links.next)
-      local _, made = post("/api/campaigns", data("campaign", {name = "n",
+  describe("reports", function()
+    local function report(kind, attributes)
+      local all = {statistics = {"recipients", "delivered", "opens_unique",
+        "open_rate", "conversion_value"}, timeframe = {key = "last_7_days"}}
+      if kind:find("^campaign") or kind:find("^flow") then
+        all.conversion_metric_id = "M"
+      end
+      for name, value in pairs(attributes or {}) do
+        all[name] = value
+      end
+      local status, document = s:post(("/api/%s-reports"):format(kind),
+        data(kind .. "-report", all), {revision = "2026-07-15"})
+      return status, document.data and document.data.attributes, document
+    end
+
+    local function send_campaign(name)
+      local _, made = post("/api/campaigns", data("campaign", {name = name,
         audiences = {included = {"L"}}, ["campaign-messages"] = {data = {
           {type = "campaign-message", attributes = {definition = {
             channel = "email", label = "L", content = {subject = "S"}}}}}}}))
@@ -447,11 +456,98 @@ describe("the sandbox answers like the service:", function()
       for _ = 1, 3 do
         get("/api/campaign-send-jobs/" .. id)
       end
-      _, document = post("/api/campaign-values-reports",
-        data("campaign-values-report", {statistics = {"opens"},
-          timeframe = {key = "last_7_days"}, conversion_metric_id = "M"}))
-      assert.same({groupings = {campaign_id = id}, statistics = {opens = 0}},
-        document.data.attributes.results[1])
+      return id
+    end
+
+    it("have a row for each message of a campaign that was sent", function()
+      local status, empty, document = report "campaign-values"
+      assert.equal(200, status)
+      assert.same({}, empty.results)
+      assert.is_nil(document.data.links)
+      assert.equal(null, document.links.next)
+      local id = send_campaign "n"
+      local _, attributes = report "campaign-values"
+      assert.equal(1, #attributes.results)
+      local row = attributes.results[1]
+      assert.equal(id, row.groupings.campaign_id)
+      assert.equal("email", row.groupings.send_channel)
+      assert.is_string(row.groupings.campaign_message_id)
+      assert.is_true(row.statistics.recipients >= 500)
+      assert.near(row.statistics.opens_unique / row.statistics.delivered,
+        json.to_number(row.statistics.open_rate), 0.0001)
+      assert.same(attributes, (select(2, report "campaign-values")))
+      _, attributes = report("campaign-values", {timeframe = {
+        start = "2025-01-01T00:00:00Z", ["end"] = "2025-02-01T00:00:00Z"}})
+      assert.same({}, attributes.results)
+    end)
+
+    it("have values that are the sums of their series", function()
+      local _, values = report "flow-values"
+      local _, series = report("flow-series", {interval = "daily"})
+      assert.equal(3, #values.results)
+      assert.equal(7, #series.date_times)
+      for i, row in ipairs(values.results) do
+        local sum = 0
+        for _, number in ipairs(series.results[i].statistics.recipients) do
+          sum = sum + number
+        end
+        assert.is_true(sum > 0)
+        assert.equal(row.statistics.recipients, sum)
+        assert.same(row.groupings, series.results[i].groupings)
+      end
+      _, series = report("flow-series", {interval = "hourly"})
+      assert.equal(6 * 24 + math.ceil(1760000000 % 86400 / 3600),
+        #series.date_times)
+    end)
+
+    it("can be filtered and grouped", function()
+      local _, all = report "flow-values"
+      local id = all.results[2].groupings.flow_id
+      local _, some = report("flow-values", {
+        filter = ('equals(flow_id,"%s")'):format(id)})
+      assert.same({all.results[2]}, some.results)
+      _, some = report("flow-values", {filter = ('and(contains-any(flow_id,'
+        .. '["%s"]),equals(send_channel,"sms"))'):format(id)})
+      assert.same({}, some.results)
+      _, some = report("flow-values", {group_by = {"send_channel"}})
+      assert.equal(1, #some.results)
+      assert.same({send_channel = "email"}, some.results[1].groupings)
+      local sum = 0
+      for _, row in ipairs(all.results) do
+        sum = sum + row.statistics.recipients
+      end
+      assert.equal(sum, some.results[1].statistics.recipients)
+      assert.equal(400, (report("flow-values", {filter = "equals(flow_id"})))
+    end)
+
+    it("count the members of segments, and the views of forms", function()
+      local _, before = report("segment-values", {statistics = {"total_members"}})
+      assert.equal(3, #before.results)
+      local _, forms = report("form-values", {statistics = {"viewed_form",
+        "submits", "submit_rate"}})
+      assert.equal(1, #forms.results)
+      assert.is_true(forms.results[1].statistics.submits
+        < forms.results[1].statistics.viewed_form)
+    end)
+
+    it("have a time frame of at most one year", function()
+      assert.equal(400, (report("flow-values", {timeframe = {}})))
+      for _, frame in ipairs {
+        {start = "2025-02-01T00:00:00Z", ["end"] = "2025-01-01T00:00:00Z"},
+        {start = "2023-01-01T00:00:00Z", ["end"] = "2025-01-01T00:00:00Z"}} do
+        local status, _, document = report("flow-values", {timeframe = frame})
+        assert.equal(400, status)
+        assert.equal("/data/attributes/timeframe",
+          document.errors[1].source.pointer)
+      end
+      for _, key in ipairs {"today", "yesterday", "this_week", "last_week",
+        "this_month", "last_month", "this_year", "last_year", "last_30_days",
+        "last_3_months", "last_12_months", "last_365_days"} do
+        local status, attributes = report("flow-series", {interval = "daily",
+          timeframe = {key = key}})
+        assert.equal(200, status)
+        assert.is_true(#attributes.date_times > 0, key)
+      end
     end)
   end)
 

@@ -237,7 +237,8 @@ void engine_announce (transfer *t) {
 
 void engine_watch (transfer *t) {
   engine_for(t);
-  t->watched = !transfer_is_done(t);
+  if (!t->watched) /* of one that is done the loop counts the watched */
+    t->watched = !transfer_is_done(t);
 }
 
 

@@ -464,9 +464,11 @@ CURLMcode loop_run_once (loop *l, int64_t ms) {
     next = due->due;
   if (next - now < ms)
     ms = next > now ? next - now : 0;
-  /* a transfer that was just started cannot have a response yet */
-  code = was_idle && ms == 0 ? poller_start(l->poller)
-                             : poller_wait(l->poller, (long)ms);
+  /* a transfer that was just started cannot have a response yet; if none was,
+  ** the server may have closed an idle connection */
+  code = was_idle && l->running > 0 && ms == 0
+             ? poller_start(l->poller)
+             : poller_wait(l->poller, (long)ms);
   handle_completed(l);
   return code;
 }

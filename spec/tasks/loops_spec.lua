@@ -2,7 +2,9 @@
 -- in two loops: one of socket.select in a few lines, and that of cqueues.
 local connect = require "spec.support.connect"
 local core = require "klaviyo.core"
+local engine = require "spec.support.engine"
 local measured = require "spec.support.measured"
+local raw = require "spec.support.raw"
 local sandbox = require "spec.support.sandbox"
 local script = require "spec.support.script"
 local socket = require "socket"
@@ -350,5 +352,45 @@ describe("core.pollfd", function()
     local portable = package.searchpath and package.searchpath("klaviyo.core", package.cpath):find("portable")
     assert.equal(portable and "nil" or "number", type(fd))
     assert.is_nil(seconds)
+  end)
+
+  -- Whether the descriptor is readable, or becomes so within some seconds.
+  local function is_readable(seconds)
+    local watched = { getfd = core.pollfd, dirty = function() return false end }
+    return socket.select({ watched }, nil, seconds or 0)[1] ~= nil
+  end
+
+  local function with_descriptor(name, fn)
+    it(name, function()
+      if core.pollfd() then
+        fn()
+      else
+        pending("without epoll there is no descriptor")
+      end
+    end)
+  end
+
+  with_descriptor("is readable until a ticket is closed, even if it was watched twice", function()
+    raw.with({ answers = { { body = "{}" } } }, function(server)
+      local ticket = engine.submit(server.url)
+      ticket:watch()
+      engine.pump_until(function() return ticket:wait(0) end)
+      assert.is_true(is_readable())
+      ticket:watch()
+      assert.is_true(is_readable())
+      engine.finish(ticket)
+      ticket:close()
+      assert.is_false(is_readable())
+    end)
+  end)
+
+  with_descriptor("is not readable all the time after the server closed an idle connection", function()
+    raw.with({ answers = { { body = "{}" } } }, function(server)
+      assert(engine.finish(engine.submit(server.url)))
+      assert.is_false(is_readable())
+    end)
+    assert.is_true(is_readable(10))
+    core.pump(0)
+    assert.is_false(is_readable())
   end)
 end)

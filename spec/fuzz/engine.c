@@ -100,6 +100,8 @@ static void check_watched (const state *w) {
   struct pollfd one;
   int i;
   bool call = false;
+  if (THREADED)
+    return;
   for (i = 0; i < w->count; i++)
     call = call || (w->tickets[i].watched && w->tickets[i].transfer != NULL &&
                     transfer_is_done(w->tickets[i].transfer));
@@ -142,7 +144,13 @@ static transfer *make (state *w, unsigned queues) {
 }
 
 
-static void submit (state *w) {
+static void watch (ticket *k) {
+  k->watched = k->watched || !transfer_is_done(k->transfer);
+  engine_watch(k->transfer);
+}
+
+
+static void submit (state *w, bool watched) {
   ticket *k = &w->tickets[w->count];
   transfer *t;
   if (w->count == MOST)
@@ -157,6 +165,8 @@ static void submit (state *w) {
     k->expected = true;
   }
   engine_submit(t);
+  if (watched && !THREADED)
+    watch(k);
 }
 
 
@@ -224,10 +234,7 @@ static void pump (state *w, ticket *k, unsigned what) {
     case 1:
       CHECK(engine_wait(k->transfer, ms) == transfer_is_done(k->transfer));
       break;
-    case 2:
-      engine_watch(k->transfer);
-      k->watched = !transfer_is_done(k->transfer);
-      break;
+    case 2: watch(k); break;
     case 3:
       engine_unwatch(k->transfer);
       k->watched = false;
@@ -240,8 +247,8 @@ static void pump (state *w, ticket *k, unsigned what) {
 static void act (state *w) {
   unsigned what = feed_below(w->f, 14);
   ticket *k;
-  if (what < 4) {
-    submit(w);
+  if (what < 4) { /* another loop watches every second one, alone or not */
+    submit(w, what % 2 != 0);
     return;
   }
   if (w->count == 0)
@@ -328,6 +335,7 @@ static void wait_for_all (state *w) {
     CHECK(clock_ms() < until);
     hear(w, 2);
     look(w);
+    check_watched(w);
   }
   /* the end of the last one may just have been announced */
   for (until = clock_ms() + LATE_MS;
@@ -336,6 +344,19 @@ static void wait_for_all (state *w) {
        hear(w, 1))
     CHECK(clock_ms() < until);
   hear(w, 0);
+}
+
+
+/* With nothing to watch, the descriptor becomes calm. */
+static void wait_for_calm (void) {
+  struct pollfd one;
+  int64_t until = clock_ms() + LATE_MS;
+  one.fd = engine_fd();
+  one.events = POLLIN;
+  while (one.fd >= 0 && poll(&one, 1, 0) == 1) {
+    CHECK(clock_ms() < until);
+    engine_pump(0);
+  }
 }
 
 
@@ -358,6 +379,8 @@ static void close_fixture (state *w) {
     CHECK(w->tickets[i].announced == w->tickets[i].expected);
     close_ticket(&w->tickets[i]);
   }
+  if (!THREADED)
+    wait_for_calm();
   for (i = 0; i < QUEUES; i++) {
     wait_for_queue(w->queues[i]);
     CHECK(w->queues[i]->length == 0);
@@ -390,8 +413,7 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size) {
   while (!feed_over(&f) && steps++ < STEPS) {
     act(&w);
     look(&w);
-    if (!THREADED)
-      check_watched(&w);
+    check_watched(&w);
   }
   wait_for_all(&w);
   look(&w);

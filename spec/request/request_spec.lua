@@ -537,6 +537,16 @@ describe("client:request", function()
     assert.equal("/klaviyo/api/lists?a=b&c=d", fixture:latest().uri)
   end)
 
+  it("keeps a slash at the end of a path", function()
+    for _, path in ipairs { "/", "/api/lists/" } do
+      fixture.client:request { path = path }
+      assert.equal(path, fixture:latest().uri)
+    end
+    for _, path in ipairs { "//", "/api//", "/api/../", "/.", "/api/.." } do
+      raises("path", function() fixture.client:request { path = path } end)
+    end
+  end)
+
   it("sends the key to no other host", function()
     for _, path in ipairs { "https://evil.example/api/lists", "http://a.klaviyo.com.evil.example/api/lists",
       "https://a.klaviyo.com@evil.example/api/lists", "https://a.klaviyo.com/elsewhere", "\\\\evil.example/api",

@@ -331,7 +331,7 @@ local function raw_url(path, parameters, settings)
     return with_parameters(url, parameters)
   end
   if not path:match("^/[%w%-._~!$&'()*+,;=:@/%%]*$")
-      or (path:gsub("%%2[eE]", ".") .. "/"):find("/%.?%.?/") then
+      or path:gsub("%%2[eE]", "."):gsub("/?$", "/", 1):find("/%.?%.?/") then
     usage_error.raise("path must begin with / and contain only characters of a "
       .. "URL's path; pass the query as query = {…}")
   end

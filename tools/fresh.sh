@@ -12,7 +12,7 @@
 # that measure time or memory, or need a processor of their own.
 #
 # FRESH_BASE=file.tar  keeps the bare system there for the next time
-# FRESH_SECONDS=900    what all targets may take together (under qemu 7200)
+# FRESH_SECONDS=2400   what all targets may take together (under qemu 14400)
 #
 # Exit status 77: this machine cannot do it, and the last line says why.
 set -eu
@@ -44,7 +44,7 @@ case $here-$arch in
     esac
     exclude="--exclude-tags=memory,time,native " ;;
 esac
-limit=${FRESH_SECONDS:-$([ -z "$qemu" ] && echo 900 || echo 7200)}
+limit=${FRESH_SECONDS:-$([ -z "$qemu" ] && echo 2400 || echo 14400)}
 CORE="spec/core spec/values spec/client_spec.lua spec/response spec/request"
 
 work=$(mktemp -d)
@@ -132,7 +132,7 @@ start=$(date +%s)
 if [ -n "$base" ] && [ -f "$base" ]; then
   tar -C "$root" -xf "$base"
 else
-  timeout $((limit > 900 ? limit : 900)) debootstrap --arch="$arch" \
+  timeout "$limit" debootstrap --arch="$arch" \
     --variant=minbase --include=git,make,ca-certificates \
     "$suite" "$root" "$mirror" >"$work/debootstrap.log" 2>&1 || {
     tail -n 20 "$work/debootstrap.log" >&2
@@ -195,12 +195,18 @@ run() {
   left=$((limit - (began - start)))
   [ "$left" -gt 0 ] || fail "no time left for make $*"
   status=0
+  # to a file: a program that is left running would keep a pipe open
   (
     trap - EXIT HUP INT TERM
     enter timeout -k 10 "$left" make -C /root/klaviyo "$@" </dev/null
-  ) || status=$?
+  ) >"$work/output" 2>&1 &
+  make=$!
+  tail -n +1 -s 0.2 -f --pid="$make" "$work/output"
+  wait "$make" || status=$?
   say "make $*: exit $status, $(($(date +%s) - began)) s"
-  [ "$status" -eq 0 ] || exit 1
+  [ "$status" -eq 0 ] && return
+  "$repository/tools/failures.sh" "$suite, $arch: make $*" "$work/output"
+  exit 1
 }
 
 if [ $# -gt 0 ]; then

@@ -1,9 +1,9 @@
 #!/bin/sh
 # make test: runs all steps, even if one fails, and keeps their output in
 # build/log/STEP.txt (or in $TEST_LOG). A step with specs runs alone, several files
-# at a time (spec.sh); of the others, two run at a time (or $STEPS). The last line
-# counts the specs of all runs, and each other step as one. Longer checks, and
-# other runs of these specs, are in .ci/run.
+# at a time (spec.sh); of the others, two run at a time (or $STEPS). At the end it
+# repeats what failed. The last line counts the specs of all runs, and each other
+# step as one. Longer checks, and other runs of these specs, are in .ci/run.
 #
 #   tools/test.sh [step ...]
 set -u
@@ -36,10 +36,19 @@ command_of() {
   esac
 }
 
+# what failed so far, at the end of the output
+report() {
+  [ ! -f "$log/failures" ] || cat "$log/failures"
+}
+
 running=
 stop() {
   for one in $running; do
     kill "$(cat "$log/$one.pid")" 2>/dev/null
+  done
+  report
+  for one in $running; do
+    tools/failures.sh "$one (stopped before its end)" "$log/$one.txt"
   done
   exit 130
 }
@@ -84,8 +93,7 @@ count() {
 # Runs files that failed once more, since a spec may fail because of others that
 # run at the same time; the second result counts, and the first output is kept.
 again() {
-  files=$(sed -n -e 's/^\(Failure\|Error\) -> \(spec[^ ]*_spec.lua\) @ .*/\2/p' \
-    -e 's/^\(spec[^ :]*_spec.lua\):[0-9]*: .*/\1/p' \
+  files=$(sed -n 's/^ *[0-9.]* s  \(spec[^ ]*_spec.lua\): .* failed.*/\1/p' \
     "$log/$1.txt" | sort -u | head -n 4 | tr '\n' ' ')
   [ -n "$files" ] && [ "$f" -le 4 ] || return 1
   echo "== $1, once more:" $files
@@ -110,6 +118,7 @@ end() {
   [ "$status" -ne 124 ] || echo "$1: stopped after $STEP_SECONDS s"
   count "$1" "$status"
   [ "$f" -eq 0 ] || again "$1" || :
+  [ "$f" -eq 0 ] || tools/failures.sh "$1" "$log/$1.txt" >>"$log/failures"
   passed=$((passed + p))
   failed=$((failed + f))
   skipped=$((skipped + skips))
@@ -150,5 +159,6 @@ done
 await 1
 
 [ "$skipped" -eq 0 ] || echo "$skipped skipped"
+report
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

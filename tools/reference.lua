@@ -17,7 +17,7 @@ local document = require "klaviyo.document.document"
 local json_of = require "reference_json"
 local tables = require "klaviyo.util.tables"
 local manual = require "reference_manual"
-local sample = require "reference_sample"
+local sample = require "klaviyo.openapi.sample"
 local methods = require "klaviyo.operations.methods"
 local revisions = require "reference_revisions"
 

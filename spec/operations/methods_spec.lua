@@ -10,7 +10,7 @@ local klaviyo = require "klaviyo"
 local transport = require "klaviyo.transport.transport"
 
 package.path = "tools/?.lua;" .. package.path
-local sample = require "reference_sample"
+local sample = require "klaviyo.openapi.sample"
 local methods = require "klaviyo.operations.methods"
 
 local BASE = "https://gw.example/some/prefix"

@@ -12,7 +12,7 @@ local script = require "spec.support.script"
 local revision_warning = require "klaviyo.operations.revision_warning"
 
 package.path = "tools/?.lua;" .. package.path
-local sample = require "reference_sample"
+local sample = require "klaviyo.openapi.sample"
 
 -- 2024-10-15 is stable, deprecated, retired on these days.
 local STABLE, DEPRECATED, RETIRED = "2025-10-14", "2025-10-15", "2026-10-15"

@@ -8,7 +8,7 @@ local tables = require "klaviyo.util.tables"
 
 local M = {}
 
--- Members below this depth are not listed.
+-- Members below this depth are not listed, unless the caller wants them.
 local MAX_DEPTH = 3
 
 local function underscored(name)
@@ -86,7 +86,7 @@ end
 
 -- Adds the members of all forms of a union, each name once. It is required if all
 -- forms require it.
-local function add_forms(out, member, path, depth, quote)
+local function add_forms(out, member, path, depth, how)
   local forms, merged = forms_of(member), {}
   for _, form in ipairs(forms) do
     for name, one in pairs(form.members) do
@@ -105,28 +105,28 @@ local function add_forms(out, member, path, depth, quote)
       or {any_of = list, required = required, type = "any"}
   end
   if next(members) then
-    add_resource(out, {attributes = members}, path .. ".", depth + 1, quote)
+    add_resource(out, {attributes = members}, path .. ".", depth + 1, how)
   end
 end
 
-local function add_below(out, member, path, depth, quote)
-  if depth >= MAX_DEPTH then
+local function add_below(out, member, path, depth, how)
+  if depth >= how.max_depth then
     return
   elseif member.any_of then
-    add_forms(out, member, path, depth, quote)
+    add_forms(out, member, path, depth, how)
   elseif member.type == "list" then
-    add_below(out, member.items, path .. "[]", depth, quote)
+    add_below(out, member.items, path .. "[]", depth, how)
   elseif member.type == "document" then
     path = path .. (member.many and "[]" or "")
-    add_resource(out, member.document, path .. ".", depth + 1, quote)
+    add_resource(out, member.document, path .. ".", depth + 1, how)
   elseif member.members then
-    add_resource(out, {attributes = member.members}, path .. ".", depth + 1, quote)
+    add_resource(out, {attributes = member.members}, path .. ".", depth + 1, how)
   end
 end
 
 -- Adds the members of a resource. Those of a nested resource or table follow the
 -- member that has them.
-function add_resource(out, resource, prefix, depth, quote)
+function add_resource(out, resource, prefix, depth, how)
   local function add(name, required, kind)
     out[#out + 1] = {name = prefix .. name, required = required or false, kind = kind}
   end
@@ -139,8 +139,8 @@ function add_resource(out, resource, prefix, depth, quote)
       local member = resource[part][name]
       if not member.read_only then
         local path = within .. underscored(name)
-        add(path, member.required, kind_of(member, quote))
-        add_below(out, member, prefix .. path, depth, quote)
+        add(path, member.required, kind_of(member, how.quote))
+        add_below(out, member, prefix .. path, depth, how)
       end
     end
   end
@@ -155,16 +155,18 @@ end
 --- "profiles[].email" is a member of each item of a list.
 ---@param op table
 ---@param quote (fun(value: string): string)|nil  is applied to each known value
+---@param max_depth integer|nil  members below it are not listed; default 3
 ---@return {name: string, required: boolean, kind: string}[]
-function M.members(op, quote)
+function M.members(op, quote, max_depth)
   local out = {}
+  local how = {quote = quote or as_it_is, max_depth = max_depth or MAX_DEPTH}
   if not op.body then
     return out
   elseif op.body.style == "multipart" then
-    add_resource(out, {attributes = op.body.parts}, "", 1, quote or as_it_is)
+    add_resource(out, {attributes = op.body.parts}, "", 1, how)
   else
     add_resource(out, schema.target(op.body.resource), op.body.many and "[]." or "", 1,
-      quote or as_it_is)
+      how)
   end
   return out
 end

@@ -8,6 +8,7 @@ local usage_error = require "klaviyo.util.usage_error"
 
 local describe = lazy_require "klaviyo.openapi.describe"
 local diff = lazy_require "klaviyo.openapi.diff"
+local listing = lazy_require "klaviyo.openapi.listing"
 
 local M = {}
 
@@ -52,6 +53,33 @@ end
 ---@return string text
 function M.describe(name, options)
   return describe.text(name, options)
+end
+
+--- Returns the operations of a revision, sorted by id: their routes, and the methods
+--- that call them. `resource` selects those of one resource.
+---@param options {revision: string|nil, resource: string|nil}|nil  default: the revision of a client
+---@return klaviyo.openapi.Route[]
+function M.list(options)
+  return listing.list(options)
+end
+
+--- Returns all that is known of an operation, as a table. Raises an error for an
+--- unknown name or revision.
+---@param name string  an operation id, or an alias
+---@param options {revision: string|nil}|nil  default: the revision of a client
+---@return klaviyo.openapi.Description
+function M.get(name, options)
+  return listing.get(name, options)
+end
+
+--- Returns the types that a member of an operation's table may have, or nil if it has
+--- no such member. Raises an error for an unknown operation or revision.
+---@param name string  an operation id, or an alias
+---@param path string  "email", "profile.email", "profiles[].email"
+---@param options {revision: string|nil}|nil  default: the revision of a client
+---@return klaviyo.openapi.Member|nil
+function M.member(name, path, options)
+  return listing.member(name, path, options)
 end
 
 return M

@@ -198,19 +198,17 @@ local function multipart(text)
   return {style = "multipart", parts = parts}
 end
 
---- Returns the record of an operation, read from its line.
+--- Returns the first columns of an operation's line: what names it and its route.
 ---@param id string
----@param line string what follows the name
----@param fields fun(name: string): string the fields' line of that name
----@param schema fun(expression: string): table reads an expression
-function M.operation(id, line, fields, schema)
-  local route, body = line:match("^(.-) body=(.*)$")
-  route = route or line
+---@param line string  what follows the name
+---@return table route  {id, method, path, path_params, type, many, public}
+---@return string statuses
+---@return string rest  the other columns
+function M.route(id, line)
   local method, path, statuses, kind, rest =
-    route:match("^(%u+) (%S+) (%S+) (%S+)(.*)$")
+    line:match("^(%u+) (%S+) (%S+) (%S+)(.*)$")
   local op = {
     id = id, aliases = {}, method = method, path = path, path_params = {},
-    query = {}, scopes = {}, success = {},
     public = path:sub(1, 8) == "/client/" or nil,
     many = kind:sub(-2) == "[]" or nil,
   }
@@ -219,6 +217,18 @@ function M.operation(id, line, fields, schema)
   for name in path:gmatch("{([^}]+)}") do
     op.path_params[#op.path_params + 1] = name
   end
+  return op, statuses, rest
+end
+
+--- Returns the record of an operation, read from its line.
+---@param id string
+---@param line string what follows the name
+---@param fields fun(name: string): string the fields' line of that name
+---@param schema fun(expression: string): table reads an expression
+function M.operation(id, line, fields, schema)
+  local route, body = line:match("^(.-) body=(.*)$")
+  local op, statuses, rest = M.route(id, route or line)
+  op.query, op.scopes, op.success = {}, {}, {}
   for status, has_body in statuses:gmatch("(%d+)(%+?)") do
     op.success[tonumber(status)] = has_body == "+"
   end

@@ -165,6 +165,25 @@ function Revision:names()
   return self.ids
 end
 
+--- Returns the routes of all operations, sorted by id: {id, method, path, …}. They
+--- are part of the records, which are not read for it.
+---@return table[]
+function Revision:routes()
+  if not self.all_routes then
+    local routes = {}
+    for id, text in pairs(lines(self, "operations")) do
+      local route = format.route(id, text)
+      route.aliases = format.list(text:match(" alias=(%S+)") or "")
+      routes[#routes + 1] = route
+    end
+    table.sort(routes, function(a, b)
+      return a.id < b.id
+    end)
+    self.all_routes = routes
+  end
+  return self.all_routes
+end
+
 --- Returns all operation ids and aliases, sorted.
 function Revision:all_names()
   if not self.ids_and_aliases then

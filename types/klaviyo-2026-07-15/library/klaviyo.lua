@@ -738,6 +738,27 @@ function M.diff(from, to, options) end
 ---@return string text
 function M.describe(name, options) end
 
+--- Returns the operations of a revision, sorted by id: their routes, and the methods
+--- that call them. `resource` selects those of one resource.
+---@param options {revision: string|nil, resource: string|nil}|nil  default: the revision of a client
+---@return klaviyo.openapi.Route[]
+function M.list(options) end
+
+--- Returns all that is known of an operation, as a table. Raises an error for an
+--- unknown name or revision.
+---@param name string  an operation id, or an alias
+---@param options {revision: string|nil}|nil  default: the revision of a client
+---@return klaviyo.openapi.Description
+function M.get(name, options) end
+
+--- Returns the types that a member of an operation's table may have, or nil if it has
+--- no such member. Raises an error for an unknown operation or revision.
+---@param name string  an operation id, or an alias
+---@param path string  "email", "profile.email", "profiles[].email"
+---@param options {revision: string|nil}|nil  default: the revision of a client
+---@return klaviyo.openapi.Member|nil
+function M.member(name, path, options) end
+
 end
 
 do
@@ -941,6 +962,34 @@ end
 ---@class klaviyo.json.DecodeOptions
 ---@field only? string[]  paths of the members to build; all others are only checked
 
+---@class klaviyo.openapi.Description
+---@field revision string
+---@field success integer[]  the statuses of success
+---@field headers string[]  header fields that it takes
+---@field body? klaviyo.openapi.Body  nil if the operation takes no document
+
+---@class klaviyo.openapi.Member
+---@field types table<string, boolean>  of its value: string, integer, number, boolean, table, list, file, any
+---@field items? table<string, boolean>  of the items of a list
+---@field values? any[]  the known values
+---@field required boolean
+---@field nullable boolean
+---@field related? string  the type of the resource whose id it is
+
+---@class klaviyo.openapi.Route
+---@field id string
+---@field aliases string[]
+---@field method string
+---@field path string
+---@field path_params string[]
+---@field type? string  of the resources of the response
+---@field many? boolean  whether the response has a list of them
+---@field resource? string  the method that calls it: client.lists:at(id).profiles:ids has the resource "lists"
+---@field relation? string  the relation "profiles"
+---@field verbs? string[]  the verbs {"ids"}
+---@field action? boolean  whether the operation is not CRUD
+---@field ["public"]? boolean  below client.public
+
 ---@class (exact) klaviyo.receiver.Options
 ---@field [string] klaviyo.UnknownName
 ---@field secret? string  the webhook's secret_key, of 16 characters or more
@@ -1063,6 +1112,14 @@ end
 ---@field token_sha256? string  hexadecimal; needed in the list of callers
 ---@field operations? (string|table)[]  the allowed operations, by id or alias; default: all. {"get_events", include = {"profile"}} also allows these names in the `include` parameter
 ---@field scopes? string[]  the allowed scopes, such as "profiles:read": an operation needs all of its own scopes, and those for reading the resources that `include` adds
+
+---@class klaviyo.openapi.Body
+---@field style "document"|"multipart"
+---@field type? string  of the resource
+---@field many? boolean  whether the document has a list of resources
+---@field max? integer  how many it may have
+---@field members {name: string, required: boolean, kind: string}[]
+---@field sample? table  of a document
 
 ---@class klaviyo.Change
 ---@field change string  "added", "removed" or "changed"

@@ -119,6 +119,8 @@ local PASSED = {
 local BASES = {
   ["klaviyo.Items"] = "klaviyo.Iterator",
   ["klaviyo.webhook.Error"] = "klaviyo.Error",
+  ["klaviyo.openapi.Description"] = "klaviyo.openapi.Facts",
+  ["klaviyo.openapi.Facts"] = "klaviyo.openapi.Route",
 }
 local CALLED = {
   ["klaviyo.Iterator"] = "fun(): any",

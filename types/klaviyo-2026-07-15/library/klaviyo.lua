@@ -962,7 +962,7 @@ end
 ---@class klaviyo.json.DecodeOptions
 ---@field only? string[]  paths of the members to build; all others are only checked
 
----@class klaviyo.openapi.Description
+---@class klaviyo.openapi.Description: klaviyo.openapi.Facts
 ---@field revision string
 ---@field success integer[]  the statuses of success
 ---@field headers string[]  header fields that it takes
@@ -1120,6 +1120,19 @@ end
 ---@field max? integer  how many it may have
 ---@field members {name: string, required: boolean, kind: string}[]
 ---@field sample? table  of a document
+
+---@class klaviyo.openapi.Facts: klaviyo.openapi.Route
+---@field filters {name: string, operators: string[], type: string}[]
+---@field filter_required boolean
+---@field sorts string[]
+---@field both_directions boolean  each sort may have a "-" before it
+---@field includes string[]
+---@field fields {type: string, names: string[]}[]
+---@field additional_fields {type: string, names: string[]}[]
+---@field page {style: string, min: integer|nil, max: integer|nil, default: integer|nil}|nil
+---@field parameters {name: string, required: boolean, kind: string}[]  the other ones
+---@field limits string[]
+---@field scopes string[]
 
 ---@class klaviyo.Change
 ---@field change string  "added", "removed" or "changed"

@@ -42,11 +42,16 @@ static void swap_with_spare (buffer *b, bool leaving) {
 }
 
 
+void response_free_body (buffer *b) {
+  if (b->room <= MAX_SPARE_BYTES)
+    swap_with_spare(b, true);
+  buffer_free(b);
+}
+
+
 void response_close (response *r) {
   buffer_free(&r->head);
-  if (r->body.room <= MAX_SPARE_BYTES)
-    swap_with_spare(&r->body, true);
-  buffer_free(&r->body);
+  response_free_body(&r->body);
 }
 
 

@@ -49,6 +49,10 @@ typedef struct response {
 void response_open (response *r, size_t max_bytes);
 void response_close (response *r);
 
+/* Frees the memory of a body, which the caller took from a response, or keeps
+** it for the next one. Any thread may call it. */
+void response_free_body (buffer *b);
+
 /* Makes libcurl write the response to 'r'. */
 CURLcode response_apply (response *r, CURL *easy, connections *c);
 

@@ -56,8 +56,8 @@ typedef struct transfer {
   struct transfer *next_posted, *next_cancelled;
 
   /* Of the thread that runs the event loop, until 'done' is set. From then on
-     nothing changes, and the submitting thread may read them. The last thread
-     that releases the transfer frees them. */
+     no other thread changes them, and the submitting thread may read them and
+     take the body. The last thread that releases the transfer frees them. */
   request request;
   response response;
   attempt *attempts; /* owned; 'attempt_count' of them */

@@ -8,6 +8,7 @@
 
 #include <lua.h>
 
+#include "base/buffer.h"
 #include "ratelimit/request_queue.h"
 #include "http/completion_queue.h"
 #include "http/request.h"
@@ -15,6 +16,7 @@
 void register_text (lua_State *L);
 void register_json (lua_State *L);
 void register_json_read (lua_State *L);
+void register_response_body (lua_State *L);
 void register_settings (lua_State *L);
 void register_ticket (lua_State *L);
 void register_pages (lua_State *L);
@@ -32,5 +34,16 @@ request_queue *check_request_queue (lua_State *L, int index);
 const char *opt_body (lua_State *L, int index, size_t *size); /* NULL for nil */
 completion_queue *opt_completion_queue (lua_State *L,
                                         int index); /* NULL for nil */
+
+/* Pushes a userdata that takes over the buffer, which must not be empty. If an
+** error is raised, the buffer stays as it was. */
+void push_response_body (lua_State *L, buffer *bytes);
+
+/* text_acquire returns the bytes of a string or of a response body, or raises
+** an error for any other value. A body is not freed before text_release is
+** called. The index must be positive. */
+bool is_text (lua_State *L, int index);
+const char *text_acquire (lua_State *L, int index, size_t *size);
+void text_release (lua_State *L, int index);
 
 #endif

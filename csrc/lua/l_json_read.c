@@ -444,8 +444,9 @@ static int l_json_paths_free (lua_State *L) {
 /* }====================================================== */
 
 
-/* decode(text [, paths]) -> value | nil, message with the position. With paths,
-** only those members of objects are built; all others are checked. */
+/* decode(text | response body [, paths]) -> value | nil, message with the
+** position. With paths, only those members of objects are built; all others are
+** checked. */
 static int l_decode (lua_State *L) {
   decoding d;
   size_t size;
@@ -453,12 +454,11 @@ static int l_decode (lua_State *L) {
   char error[JSON_ERROR_SIZE];
   int i;
   lua_settop(L, PATHS);
-  if (lua_type(L, TEXT) != LUA_TSTRING) {
+  if (!is_text(L, TEXT)) {
     lua_pushnil(L);
     lua_pushfstring(L, "expected a string, got %s", luaL_typename(L, TEXT));
     return 2;
   }
-  text = lua_tolstring(L, TEXT, &size);
   d.paths = lua_isnil(L, PATHS) ? NULL : check_paths(L, PATHS);
   for (i = NAME_BYTES; i < SCRATCH; i++)
     lua_pushvalue(L, lua_upvalueindex(UPVALUE(i)));
@@ -466,14 +466,17 @@ static int l_decode (lua_State *L) {
   d.names = lua_touserdata(L, NAME_BYTES);
   d.object = NULL;
   d.room = LUA_MINSTACK;
+  text = text_acquire(L, TEXT, &size);
   json_reader_init(&d.json, text, size);
   if (read_text(L, &d)) {
+    text_release(L, TEXT);
     binding_give_back(L, SCRATCH);
     return 1;
   }
+  json_error(&d.json, error);
+  text_release(L, TEXT);
   lua_settop(L, SCRATCH);
   binding_give_back(L, SCRATCH);
-  json_error(&d.json, error);
   lua_pushnil(L);
   lua_pushstring(L, error);
   return 2;

@@ -69,13 +69,15 @@ static int push_status (lua_State *L, const pages *p, pages_status status) {
 }
 
 
-/* pages:follow(body) -> true | false (no next page) | nil, "broken" | "foreign"
-** | "repeated", link. Reads the link to the next page. */
+/* pages:follow(text | response body) -> true | false (no next page) | nil,
+** "broken" | "foreign" | "repeated", link. Reads the link to the next page. */
 static int l_pages_follow (lua_State *L) {
   size_t size;
   pages *p = check_pages(L);
-  const char *body = luaL_checklstring(L, 2, &size);
-  return push_status(L, p, pages_follow(p, body, size));
+  const char *body = text_acquire(L, 2, &size);
+  pages_status status = pages_follow(p, body, size);
+  text_release(L, 2);
+  return push_status(L, p, status);
 }
 
 

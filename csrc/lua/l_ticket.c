@@ -282,14 +282,26 @@ static void set_attempts (lua_State *L, const transfer *t) {
 }
 
 
-static void push_response (lua_State *L, const response *r) {
+/* Sets 'body' or, if the response is a page, 'bytes': the body itself. */
+static void set_body (lua_State *L, response *r, bool is_page) {
+  if (is_page && r->body.size > 0) {
+    push_response_body(L, &r->body);
+    lua_setfield(L, -2, "bytes");
+  }
+  else {
+    binding_push(L, &r->body);
+    lua_setfield(L, -2, "body");
+  }
+}
+
+
+static void push_response (lua_State *L, response *r, bool is_page) {
   lua_createtable(L, 0, 8);
   lua_pushinteger(L, (lua_Integer)r->status);
   lua_setfield(L, -2, "status");
   binding_push(L, &r->head);
   lua_setfield(L, -2, "head");
-  binding_push(L, &r->body);
-  lua_setfield(L, -2, "body");
+  set_body(L, r, is_page);
   lua_pushstring(L, version_name(r->http_version));
   lua_setfield(L, -2, "http_version");
 }
@@ -329,11 +341,11 @@ static int l_ticket_gc (lua_State *L) {
 
 /* Pushes the outcome of a transfer that is done. Returns the number of
 ** values. */
-static int push_outcome (lua_State *L, const transfer *t) {
-  const response *r = &t->response;
+static int push_outcome (lua_State *L, transfer *t, bool is_page) {
+  response *r = &t->response;
   bool answered = r->failure == FAILURE_NONE;
   if (answered)
-    push_response(L, r);
+    push_response(L, r, is_page);
   else {
     lua_pushnil(L);
     push_raw_error(L, r);
@@ -348,17 +360,19 @@ static int push_outcome (lua_State *L, const transfer *t) {
 
 
 /*
-** ticket:result() -> {status =, head =, body =, http_version =, ...} | nil,
-** {kind =, reason =, retry_after =, ...}. Both have maybe_sent =, elapsed =,
-** and attempts = unless there was exactly one. Closes the ticket.
+** ticket:result([is_page]) -> {status =, head =, body =, http_version =, ...} |
+** nil, {kind =, reason =, retry_after =, ...}. Both have maybe_sent =, elapsed
+** =, and attempts = unless there was exactly one. With 'is_page', a body that
+** is not empty is 'bytes', a userdata. Closes the ticket.
 */
 static int l_ticket_result (lua_State *L) {
-  const transfer *t = check_open_ticket(L);
+  transfer *t = check_open_ticket(L);
+  bool is_page = lua_toboolean(L, 2);
   int count;
   lua_settop(L, 1);
   if (!transfer_is_done(t))
     return luaL_error(L, "the ticket is not done");
-  count = push_outcome(L, t);
+  count = push_outcome(L, t, is_page);
   l_ticket_close(L);
   return count;
 }
@@ -385,7 +399,7 @@ static int l_perform (lua_State *L) {
   if (!transfer_is_done(t))
     return 1;
   lua_pushboolean(L, false);
-  count = push_outcome(L, t);
+  count = push_outcome(L, t, false);
   recycle_ticket(L, 8);
   return count + 1;
 }

@@ -25,6 +25,39 @@ local function range(first, last)
   return list
 end
 
+describe("the body of a page", function()
+  local fixture = sandbox.here(setup, teardown, { profiles = PROFILES })
+
+  it("is a string, until the next page is requested", function()
+    local it = fixture.client.profiles:pages { page = { size = 100 } }
+    local first = it:next()
+    local text = first.response.body
+    assert.equal(klaviyo.json.encode(first), klaviyo.json.encode(klaviyo.json.decode(text)))
+    local second = it:next()
+    assert.equal(text, first.response.body) -- it was read before
+    local size = tostring(second.response):match(", (%d+) bytes")
+    it:next()
+    raises("read page.response.body before", function() return second.response.body end)
+    assert.equal(size, tostring(second.response):match(", (%d+) bytes"))
+    it:close()
+  end)
+
+  it("is kept by the error of the page", function()
+    local body = '{"data":[{"type":"profile","id":"1"}],"links":{"next":"/api/profiles?page%5Bcursor%5D=b"}}'
+    raw.with({ answers = { { body = body }, { body = '{"data":5}' }, { status = 400, body = "{}" } } }, function(server)
+      local it = connect(server.url).profiles:each()
+      assert.equal("1", it:next().id)
+      local _, failure = it:next()
+      it:close()
+      assert.equal('{"data":5}', failure.response.body)
+      it = connect(server.url).profiles:each()
+      _, failure = it:next()
+      it:close()
+      assert.equal("{}", failure.response.body)
+    end)
+  end)
+end)
+
 describe("an iterator", function()
   local fixture = sandbox.here(setup, teardown, { profiles = PROFILES })
 

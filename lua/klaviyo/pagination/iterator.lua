@@ -121,6 +121,14 @@ local function has_data(op, page)
     and (page.data ~= json.null or not op.path:find("s$"))
 end
 
+-- Frees the bytes of the page that was returned last.
+local function free_bytes(inner)
+  if inner.bytes then
+    inner.bytes:free()
+    inner.bytes = nil
+  end
+end
+
 -- Waits for a page, follows its link, requests the page after it, and then
 -- decodes the page. If most members are not wanted it is decoded first: that takes
 -- no longer than to find the link in the bytes. Returns the page, or nil and the
@@ -134,6 +142,7 @@ local function read_page(self, inner, pending)
   if not ok then
     error(response, 0)
   end
+  inner.bytes = response and response.bytes
   local page, err
   local decodes_first = pending.request.paths ~= nil
   if decodes_first then
@@ -143,7 +152,7 @@ local function read_page(self, inner, pending)
   if response and response.status >= 200 and response.status < 300
       and (page or not decodes_first) then
     is_followed = true
-    link_error = self.links and follow(self, response.body, page)
+    link_error = self.links and follow(self, response.bytes or "", page)
     if self.prefetches and not link_error
         and not (self.limit and self.count + 1 >= self.limit) then
       prefetch(self, inner)
@@ -167,6 +176,7 @@ end
 -- A page whose link cannot be followed is still returned; the error is returned
 -- by the next call.
 local function next_page(self, inner)
+  free_bytes(inner)
   if self.limit and self.count >= self.limit then
     self:close()
   end
@@ -228,6 +238,7 @@ function Pages:close()
     self.links:close()
     self.links = nil
   end
+  free_bytes(inner)
 end
 
 ---@class klaviyo.Items: klaviyo.Iterator
@@ -253,6 +264,8 @@ local function resources_of(page)
   return data
 end
 
+local NO_RESOURCES = {}
+
 local function turn_page(self, inner)
   if self.at < #self.list then
     return self.page  -- another task turned the page
@@ -260,6 +273,8 @@ local function turn_page(self, inner)
   local pages = self.pages
   -- to continue from here is to request the next page
   self.page_cursor = pages.next_cursor
+  -- the collector can take this page while the next one is built
+  self.page, self.list, self.at = nil, NO_RESOURCES, 0
   local page, err = next_page(pages, inner)
   if not page then
     self.done = pages.done
@@ -393,6 +408,7 @@ local function open(settings, api, op, args)
   local own, limit, raw = arguments(op, api, args)
   local request
   request, settings = call.prepare(settings, api, op, own)
+  request.is_page = true
   if raw then
     request.paths, request.is_raw = json.raw_paths(), true
   end
@@ -428,7 +444,7 @@ local function items(settings, api, op, args, pick)
   pages.prefetches = limit == nil  -- else turn_page decides
   return loop(setmetatable({
     count = 0, done = false, pages = pages, limit = limit or math.huge,
-    pick = pick, is_raw = raw, list = {}, at = 0,
+    pick = pick, is_raw = raw, list = NO_RESOURCES, at = 0,
   }, Items))
 end
 

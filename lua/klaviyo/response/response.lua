@@ -4,6 +4,7 @@ local core = require "klaviyo.core"
 local errors = require "klaviyo.response.errors"
 local json = require "klaviyo.values.json"
 local lazy_require = require "klaviyo.util.lazy_require"
+local usage_error = require "klaviyo.util.usage_error"
 
 local dump = lazy_require "klaviyo.values.dump"
 
@@ -12,7 +13,7 @@ local M = {}
 ---@class klaviyo.Response
 ---@field status integer
 ---@field headers table<string, string>  names in lower case
----@field body string  the bytes, decompressed
+---@field body string  the bytes, decompressed; those of a page of an iterator until the next page is requested
 ---@field elapsed number  seconds
 ---@field http_version string  "1.1" or "2"
 ---@field attempts table[]  one entry for each time the request was sent
@@ -35,6 +36,11 @@ local read_later = {
   attempts = function(response)
     return {{status = response.status, elapsed = response.elapsed}}
   end,
+  body = function(response)
+    return rawget(response, "bytes"):text() or usage_error.raise("the body "
+      .. "of this page was freed when the next one was requested; read "
+      .. "page.response.body before")
+  end,
 }
 
 function Response.__index(response, name)
@@ -48,7 +54,7 @@ end
 
 function Response:__tostring()
   return ("klaviyo.Response: %d, %d bytes, %.3f s"):format(self.status,
-    #self.body, self.elapsed)
+    #(rawget(self, "bytes") or self.body), self.elapsed)
 end
 
 local function key_of(identifier)
@@ -131,6 +137,7 @@ local function snippet(response, context)
 end
 
 local function failure(kind, message, context, response, more)
+  response.body = response.body  -- the error lives longer than its page
   local fields = {
     kind = kind,
     message = message,
@@ -209,14 +216,15 @@ function M.read(response, raw_error, context)
     }, context.secret)
   end
   setmetatable(response, Response)
+  local bytes = rawget(response, "bytes") or response.body
   if response.status < 200 or response.status >= 300 then
     return refused(context, response)
   end
-  if response.body == "" then
+  if bytes == "" then
     return document({}, response)
   end
   local request = context.request
-  local body, why = json.decode(response.body, request and request.paths)
+  local body, why = json.decode(bytes, request and request.paths)
   if body == nil then
     return failure("decode", ("%d with a body that is not JSON (%s): %s")
       :format(response.status, why, snippet(response, context)),

@@ -76,7 +76,7 @@ function M.attempts(pending, attempts, response)
       masked(tostring(attempt.status or attempt.error), secret),
       attempt.elapsed or 0, waited, is_last and id_of(response) or "",
       is_last and response and response.status
-        and ", answer " .. body_of(response.body, secret) or ""))
+        and ", answer " .. body_of(response.body or response.bytes:text(), secret) or ""))
   end
   if #attempts == 0 then
     write(("%snot sent: %s"):format(name_of(pending),

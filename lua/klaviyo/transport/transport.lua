@@ -244,7 +244,7 @@ local function await_ticket(pending)
   pending.is_awaited = true
   scheduler.wait_for(pending, pending.settings.wait, waiting.look)
   pending.is_awaited = false
-  return report_attempts(pending, pending.ticket:result())
+  return report_attempts(pending, pending.ticket:result(pending.request.is_page))
 end
 
 local function is_unauthorized(pending, response)
@@ -262,7 +262,8 @@ end
 --- Waits until a request is done. Returns the response, or nil and the core's
 --- error; neither if no key could be had. `read` makes the result of them.
 ---@param pending table
----@return table|nil response
+---@return table|nil response  of a page: the core's response body as `bytes`,
+--- unless it is empty
 ---@return table|nil raw_error
 function M.await(pending)
   if not pending.ticket then

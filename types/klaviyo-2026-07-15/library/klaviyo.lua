@@ -1099,7 +1099,7 @@ end
 ---@class klaviyo.Response
 ---@field status integer
 ---@field headers table<string, string>  names in lower case
----@field body string  the bytes, decompressed
+---@field body string  the bytes, decompressed; those of a page of an iterator until the next page is requested
 ---@field elapsed number  seconds
 ---@field http_version string  "1.1" or "2"
 ---@field attempts table[]  one entry for each time the request was sent

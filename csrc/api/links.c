@@ -2,15 +2,20 @@
 ** api/links.c - finds the next link of a JSON:API page without decoding it.
 **
 ** A page may contain megabytes of resources with their own members "links" and
-** "next", in strings and in objects. So the text is scanned once: strings are
-** skipped by memchr, and for values below the two levels of interest only
-** brackets are counted. A truncated page must not look like the last page.
+** "next", in strings and in objects. So the text is scanned once, and for values
+** below the two levels of interest only brackets are counted. A truncated page
+** must not look like the last page.
 */
 #include "api/links.h"
 
 #include <string.h>
 
 #include "base/hex.h"
+
+#if defined(__SSE2__) && !defined(KLAVIYO_PORTABLE)
+#define USE_SSE2
+#include <emmintrin.h>
+#endif
 
 typedef struct scanner {
   const char *at, *end;
@@ -55,21 +60,112 @@ static bool skip_string (scanner *s) {
 }
 
 
-static bool skip_nested (scanner *s) {
-  size_t depth = 0;
-  while (s->at < s->end) {
+/* {======================================================
+** An object or list as a whole
+** ======================================================= */
+
+/* How far into an object or list the scanner is. */
+typedef struct nesting {
+  size_t depth;
+  bool in_string;
+} nesting;
+
+
+/* Reads the bytes before 'until', and the one after if a backslash is the last.
+** Returns true behind the bracket that closes the outermost object or list. */
+static bool skip_bytes (scanner *s, nesting *n, const char *until) {
+  while (s->at < until) {
     char c = *s->at++;
-    if (c == '"') {
-      if (!skip_string(s))
-        return false;
-    }
+    if (c == '"')
+      n->in_string = !n->in_string;
+    else if (n->in_string)
+      s->at += c == '\\' && s->at < s->end;
     else if (c == '{' || c == '[')
-      depth++;
-    else if ((c == '}' || c == ']') && --depth == 0)
+      n->depth++;
+    else if ((c == '}' || c == ']') && --n->depth == 0)
       return true;
   }
   return false;
 }
+
+
+#if defined(USE_SSE2)
+
+#define BLOCK 64
+
+/* One bit for each byte of a block, the lowest one for the first byte. */
+typedef struct marks {
+  uint64_t quotes, slashes, openers, closers;
+} marks;
+
+
+static inline uint64_t bits (__m128i is_set, int at) {
+  return (uint64_t)(unsigned)_mm_movemask_epi8(is_set) << at;
+}
+
+
+static inline marks find_marks (const char *block) {
+  marks m = {0, 0, 0, 0};
+  int i;
+  for (i = 0; i < BLOCK; i += 16) {
+    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(block + i));
+    /* the two kinds of brackets differ in this bit */
+    __m128i braces = _mm_or_si128(bytes, _mm_set1_epi8('{' ^ '['));
+    m.quotes |= bits(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), i);
+    m.slashes |= bits(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')), i);
+    m.openers |= bits(_mm_cmpeq_epi8(braces, _mm_set1_epi8('{')), i);
+    m.closers |= bits(_mm_cmpeq_epi8(braces, _mm_set1_epi8('}')), i);
+  }
+  return m;
+}
+
+
+/* Returns the bits from each opening quote to before its closing one. */
+static inline uint64_t in_strings (uint64_t quotes, bool in_string) {
+  int by;
+  for (by = 1; by < BLOCK; by *= 2)
+    quotes ^= quotes << by;
+  return in_string ? ~quotes : quotes;
+}
+
+
+/* As skip_bytes for one block, which is a fifth of the cost. A block with a
+** backslash is rare. */
+static inline bool skip_block (scanner *s, nesting *n) {
+  marks m = find_marks(s->at);
+  uint64_t strings, brackets;
+  if (m.slashes != 0)
+    return skip_bytes(s, n, s->at + BLOCK);
+  strings = in_strings(m.quotes, n->in_string);
+  n->in_string = strings >> (BLOCK - 1) != 0;
+  brackets = (m.openers | m.closers) & ~strings;
+  for (; brackets != 0; brackets &= brackets - 1) {
+    int at = __builtin_ctzll(brackets);
+    if ((m.openers >> at & 1) != 0)
+      n->depth++;
+    else if (--n->depth == 0) {
+      s->at += at + 1;
+      return true;
+    }
+  }
+  s->at += BLOCK;
+  return false;
+}
+
+#endif
+
+
+static bool skip_nested (scanner *s) {
+  nesting n = {0, false};
+#if defined(USE_SSE2)
+  while (s->end - s->at >= BLOCK)
+    if (skip_block(s, &n))
+      return true;
+#endif
+  return skip_bytes(s, &n, s->end);
+}
+
+/* }====================================================== */
 
 
 static bool skip_value (scanner *s) {

@@ -6,7 +6,9 @@
 **   bare WORKLOAD COUNT URL CA_FILE BODY_FILE HEADER ...
 **
 ** WORKLOAD is "first", "get", "page" or "post": the same request COUNT times;
-** "iterate": COUNT pages by their next links; "posts": concurrent requests.
+** "iterate": COUNT pages by their next links; "posts": concurrent requests;
+** "decode": decodes the file that is named in place of the URL; "parts": COUNT
+** pages for each line of input, which prints "processor-microseconds kB".
 ** Prints "responses processor-seconds seconds peak-kB kB".
 */
 #define _GNU_SOURCE 1
@@ -56,7 +58,7 @@ static void open_decoder (void) {
   lua = luaL_newstate();
   luaL_openlibs(lua);
 #if LUA_VERSION_NUM >= 504
-  lua_gc(lua, LUA_GCGEN, 0, 0);  /* as the interpreter does */
+  lua_gc(lua, LUA_GCGEN, 0, 0); /* as the interpreter does */
 #endif
   if (luaL_dostring(lua, "return require('cjson').decode") != 0)
     fail(lua_tostring(lua, -1));
@@ -161,7 +163,7 @@ static bool next_link (const char *page, char *url, size_t origin,
 
 
 static void sequentially (CURL *easy, response *a, long count, char *url,
-                        size_t capacity) {
+                          size_t capacity) {
   size_t origin = (size_t)(strstr(url, "/api/") - url);
   while (count-- > 0) {
     a->size = 0;
@@ -218,6 +220,24 @@ static void read_body (const char *path) {
 }
 
 
+/* Decodes the text of a file 'count' times; each time counts as a response. */
+static void decode_file (const char *path, response *a, long count) {
+  FILE *file = fopen(path, "rb");
+  if (file == NULL)
+    fail("no file to decode");
+  a->capacity = 1 << 20;
+  a->data = malloc(a->capacity);
+  if (a->data == NULL)
+    fail("no memory");
+  a->size = fread(a->data, 1, a->capacity, file);
+  fclose(file);
+  for (; count > 0; count--) {
+    decode(a);
+    succeeded++;
+  }
+}
+
+
 static double seconds (clockid_t clock) {
   struct timespec t;
   clock_gettime(clock, &t);
@@ -235,6 +255,23 @@ static long resident_kb (void) {
 }
 
 
+/* Iterates over 'count' pages for each line of input. */
+static void iterate_in_parts (CURL *easy, response *a, long count, char *url,
+                              size_t capacity) {
+  char line[16];
+  while (fgets(line, sizeof(line), stdin) != NULL) {
+    double cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
+    succeeded = 0;
+    sequentially(easy, a, count, url, capacity);
+    if (succeeded != count)
+      fail("a page is missing");
+    cpu = seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+    printf("%.0f %ld\n", cpu * 1e6, resident_kb());
+    fflush(stdout);
+  }
+}
+
+
 int main (int argc, char **argv) {
   static char url[4096];
   response a = {NULL, 0, 0};
@@ -242,6 +279,7 @@ int main (int argc, char **argv) {
   bool is_iteration = strcmp(workload, "iterate") == 0;
   bool is_first = strcmp(workload, "first") == 0;
   bool is_concurrent = strcmp(workload, "posts") == 0;
+  bool is_decoding = strcmp(workload, "decode") == 0;
   double cpu = 0, wall = 0;
   struct rusage usage;
   CURL *easy;
@@ -259,13 +297,21 @@ int main (int argc, char **argv) {
     headers = curl_slist_append(headers, argv[i]);
   open_decoder();
   easy = prepare(url, &a);
-  if (!is_first) {
+  if (strcmp(workload, "parts") == 0) {
+    iterate_in_parts(easy, &a, count, url, sizeof(url));
+    return 0;
+  }
+  if (!is_first && !is_decoding) {
     sequentially(easy, &a, is_concurrent ? 1 : WARM, url, 0);
     succeeded = 0;
+  }
+  if (!is_first) {
     cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
     wall = seconds(CLOCK_MONOTONIC);
   }
-  if (is_concurrent)
+  if (is_decoding)
+    decode_file(url, &a, count);
+  else if (is_concurrent)
     concurrently(url, count);
   else
     sequentially(easy, &a, count, url, is_iteration ? sizeof(url) : 0);

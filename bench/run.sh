@@ -3,6 +3,10 @@
 # clients, and the cost of starting. The machine must be idle.
 #
 #   bench/run.sh [ROUNDS [WORKLOAD ...]]
+#
+# Workloads are those of bench/workloads.lua, start and nginx. The environment:
+# ROUNDS (default 5); BASE, a file of figures to compare with; BEFORE, a commit
+# that is built and compared where nginx is measured.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -12,18 +16,18 @@ trap 'for pid in build/bench/*/nginx.pid; do
 done' EXIT
 trap 'exit 130' INT HUP TERM
 
-eval "$(make -s --no-print-directory env LUA=lua5.4)"
-bench() {
-  LUA_PATH="$PWD/bench/?.lua;$LUA_PATH" "$@"
-}
-# Client and server run on one core: waking an idle core costs as much as a call,
-# or nothing, depending on its state.
-one_core=
-! command -v taskset >/dev/null || one_core="taskset -c 0"
-bench $one_core lua5.4 bench/table.lua "$@"
-[ $# -gt 1 ] || bench lua5.4 bench/nginx/table.lua
+# A former build for comparison, at build/bench/before/COMMIT
+if [ -n "${BEFORE:-}" ]; then
+  commit=$(git rev-parse --short "$BEFORE^{commit}")
+  before=$PWD/build/bench/before/$commit
+  if [ ! -d "$before" ]; then
+    mkdir -p "$before.new"
+    git archive "$commit" | tar -x -C "$before.new"
+    mv "$before.new" "$before"
+  fi
+  make -s --no-print-directory -C "$before" build LUA=luajit
+  export BEFORE="$before"
+fi
 
-for lua in lua5.4 luajit; do
-  eval "$(make -s --no-print-directory env LUA=$lua)"
-  $lua bench/start.lua
-done
+eval "$(make -s --no-print-directory env LUA=lua5.4)"
+LUA_PATH="$PWD/bench/?.lua;$LUA_PATH" lua5.4 bench/main.lua "$@"

@@ -23,7 +23,7 @@ local HEADERS = {
 
 local PATHS = {
   get = "/api/profiles/one", first = "/api/profiles/one", post = "/api/events", posts = "/api/events",
-  page = "/api/profiles?page%5Bsize%5D=100", iterate = "/api/profiles?page%5Bsize%5D=100",
+  page = "/api/profiles?page%5Bsize%5D=100", iterate = "/api/profiles?page%5Bsize%5D=100", decode = "/page.json",
 }
 
 -- Returns the command of the loop in C: its arguments are the URL, the body and the header fields.
@@ -60,48 +60,62 @@ local function node(root)
   end
 end
 
-local function sequential(workload)
-  return workload ~= "posts" and workload ~= "tls"
+-- Returns a function that is true for all workloads except those that are named.
+local function all_but(...)
+  local names = {raw = true, only = true}
+  for _, name in ipairs {...} do
+    names[name] = true
+  end
+  return function(workload)
+    return not names[workload]
+  end
 end
 
---- Returns all clients, in the order of the table:
----   limit   the subject that its processor time is compared with
+local function all()
+  return true
+end
+
+--- Returns all clients, in the order of the tables and charts:
+---   kind    "ours", "reference" or "peer"
+---   reference  the subject that it is compared with, of the same Lua
 ---   share   the part of a workload's count that it runs, if it is slow
----   does    whether it can run a workload; all workloads, if it is nil
+---   does    whether it can run a workload
 ---   missing why it cannot be measured
 ---@param root string  of the checkout
 function M.list(root)
   local jit = "LuaJIT"
-  local list = {
-    {name = "libcurl", command = bare(root, "bare"), version = line_of("pkg-config --modversion libcurl")},
-  }
-  for _, lua in ipairs {"lua5.4", "luajit"} do
-    local title = lua == "luajit" and jit or "Lua 5.4"
-    list[#list + 1] = {name = "libcurl + cjson, " .. title, command = bare(root, "bare-" .. lua),
-      version = package_version "lua-cjson"}
-    list[#list + 1] = {name = "klaviyo, " .. title, command = script(root, lua, "klaviyo"),
-      version = require "klaviyo.version", limit = "libcurl + cjson, " .. title}
+  local list = {}
+  for _, title in ipairs {"Lua 5.4", jit} do
+    list[#list + 1] = {name = "klaviyo, " .. title, kind = "ours", version = require "klaviyo.version",
+      command = script(root, title == jit and "luajit" or "lua5.4", "klaviyo"), does = all,
+      reference = "libcurl + cjson, " .. title}
   end
-  local function peer(name, module, file, version, does)
-    local there = shell.run(("luajit -e 'require %q'"):format(module))
-    list[#list + 1] = {name = name, command = script(root, "luajit", file), version = package_version(version),
-      limit = "libcurl + cjson, " .. jit, does = does,
-      missing = not there and ("not installed: make bench-setup, or apt-get install " .. version) or nil}
+  list[#list + 1] = {name = "libcurl", kind = "reference", command = bare(root, "bare"), does = all_but "decode",
+    version = line_of("pkg-config --modversion libcurl")}
+  for _, title in ipairs {"Lua 5.4", jit} do
+    list[#list + 1] = {name = "libcurl + cjson, " .. title, kind = "reference", does = all_but(),
+      command = bare(root, title == jit and "bare-luajit" or "bare-lua5.4"), version = package_version "lua-cjson"}
   end
-  peer("lua-curl", "curl", "lua_curl", "lua-curl", sequential)
-  peer("lua-http", "http.client", "lua_http", "lua-http")
-  peer("LuaSocket", "socket.http", "luasocket", "lua-socket", sequential)
+  local function peer(name, module, file, package, does)
+    local is_there = shell.run(("luajit -e 'require %q'"):format(module))
+    list[#list + 1] = {name = name, kind = "peer", command = script(root, "luajit", file),
+      version = package_version(package), reference = "libcurl + cjson, " .. jit, does = does,
+      missing = not is_there and ("not installed: make bench-setup, or apt-get install " .. package) or nil}
+  end
+  peer("lua-curl", "curl", "lua_curl", "lua-curl", all_but("decode", "tls", "posts"))
+  peer("lua-http", "http.client", "lua_http", "lua-http", all_but "decode")
+  peer("LuaSocket", "socket.http", "luasocket", "lua-socket", all_but("decode", "tls", "posts"))
   list[#list].share = 0.3
   local manifest = shell.read(root .. "/build/bench/node/node_modules/klaviyo-api/package.json")
-  list[#list + 1] = {name = "klaviyo-api (node)", command = node(root), share = 0.3,
-    version = manifest and manifest:match('"version":%s*"([^"]*)"'), limit = "libcurl + cjson, " .. jit,
+  list[#list + 1] = {name = "klaviyo-api (node)", kind = "peer", command = node(root), share = 0.25, does = all_but(),
+    version = manifest and manifest:match('"version":%s*"([^"]*)"'), reference = "libcurl + cjson, " .. jit,
     missing = not (manifest and shell.run "node --version") and "not installed: make bench-setup" or nil}
   return list
 end
 
 --- Runs a workload once.
 ---@param task string  what the client does: the name of the workload or of another
----@return table|nil {cpu, wall, peak, rss}: seconds for each response, kilobytes
+---@return table<string, number>|nil figures  the times are those of a response
 ---@return string|nil error
 function M.run(subject, workload, task, server)
   local count = math.max(1, math.floor(workload.count * (subject.share or 1)))
@@ -111,9 +125,9 @@ function M.run(subject, workload, task, server)
   pipe:close()
   local good, cpu, wall, peak, rss = text:match("^(%d+) ([%d.]+) ([%d.]+) (%d+) (%d+)\n$")
   if tonumber(good) ~= count then
-    return nil, "failed: " .. text:sub(1, 300)
+    return nil, text:sub(1, 300)
   end
-  return {cpu = cpu / count, wall = wall / count, peak = tonumber(peak), rss = tonumber(rss)}
+  return {cpu_us = cpu / count * 1e6, wall_us = wall / count * 1e6, peak_kb = tonumber(peak), rss_kb = tonumber(rss)}
 end
 
 return M

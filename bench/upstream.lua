@@ -29,6 +29,7 @@ local PAGE = [[
 
 -- Every response of /iterate has another cursor: $request_id is random. /far takes
 -- about 200 ms: with a fixed time, callers that met once would stay synchronous.
+-- /together takes as long, but all responses in progress end at the same moment.
 local HTTP = [[
   server {
     listen 127.0.0.1:$PORT;
@@ -40,9 +41,33 @@ local HTTP = [[
     location = /api/profiles { try_files /page.json =404; }
     location = /api/events { return 202; }
     location = /api/event-bulk-create-jobs { return 202; }
+    location = /api/profile-bulk-import-jobs {
+      client_max_body_size 10m;
+      client_body_buffer_size 10m;
+      content_by_lua_block {
+        ngx.req.read_body()
+        local _, count = ngx.req.get_body_data():gsub('"type":"profile"', "")
+        imported = (imported or 0) + count
+        ngx.status = 202
+        ngx.print('{"data":{"type":"profile-bulk-import-job","id":"one","attributes":{"status":"queued"}}}')
+      }
+    }
+    location /api/profile-bulk-import-jobs/ {
+      return 200 '{"data":{"type":"profile-bulk-import-job","id":"one","attributes":
+        {"status":"complete","failed_count":0}}}';
+    }
+    location = /imported { content_by_lua_block { ngx.print(imported or 0) } }
     location = /iterate/api/profiles { ssi on; ssi_types *; try_files /iterate.json =404; }
     location = /far/api/profiles/one {
       rewrite_by_lua_block { ngx.sleep(0.19 + 0.02 * math.random()) }
+      try_files /profile.json =404;
+    }
+    location = /together/api/profiles/one {
+      rewrite_by_lua_block {
+        ngx.update_time()
+        local now = ngx.now()
+        ngx.sleep(math.ceil((now + 0.1) / 0.2) * 0.2 - now)
+      }
       try_files /profile.json =404;
     }
     location /slow/ {

@@ -7,7 +7,8 @@ SPEC     =
 .PHONY: help-dev objects probes spec other asan tsan portable valgrind rock \
   lint warnings check cross fuzz planted collector coverage dist deb \
   deb-setup revision revisions-check contract reference types bench \
-  bench-setup soak once
+  bench-setup \
+  bench-page bench-scale soak once
 
 help-dev: help
 	@sed -n 's/^#: //p' mk/dev.mk
@@ -44,6 +45,11 @@ help-dev: help
 #: make types REVISION=…     write the types of a revision for the Lua language
 #:                           server; by default of the default and the newest one
 #: make bench                measure calls, also of libcurl and other clients
+#:                           ROUNDS=5; BASE=docs/benchmarks.json: what changed
+#:                           since; BEFORE=COMMIT: also that build in nginx
+#: make bench-page           write docs/benchmarks.md again from its .json
+#: make bench-scale          iterate over 1,000,000 profiles and import as many:
+#:                           do memory and time stay constant?
 #: make bench-setup          install the other clients
 #: make dist                 make a source archive and source rocks, in build/
 #: make deb                  make Debian packages of that archive, in build/deb
@@ -66,7 +72,7 @@ ASAN = build/asan-$(LUA)
 # The sanitizers run the specs that use the core in this process. They do not run
 # specs of pure Lua code, specs in nginx, which is not sanitized, and specs that
 # measure memory or time (#memory, #time).
-UNCROSSED = spec/bulk/% spec/csv/% spec/docs/% spec/document/% spec/gateway/% \
+UNCROSSED = spec/bench/% spec/bulk/% spec/csv/% spec/docs/% spec/document/% spec/gateway/% \
   spec/nginx/% spec/outbox/nginx_spec.lua spec/sandbox/% spec/support/% \
   spec/tools/% spec/webhook/receiver_spec.lua spec/operations/% \
   spec/openapi/% $(patsubst %,spec/%_spec.lua, pagination/memory util/usage_error \
@@ -161,7 +167,7 @@ spec: build probes
 
 # The specs for Luas that no other target runs. Not those in nginx, those that
 # read the tables of operations, and those that measure.
-OTHER_SPEC = $(or $(SPEC),$(filter-out spec/docs/% spec/gateway/% \
+OTHER_SPEC = $(or $(SPEC),$(filter-out spec/bench/% spec/docs/% spec/gateway/% \
   spec/nginx/% spec/operations/% spec/sandbox/% spec/support/% spec/tools/%, \
   $(sort $(shell find spec -name '*_spec.lua'))))
 
@@ -318,10 +324,18 @@ $(filter-out %/bare,$(BARE)): BARE_LIBS = $(LUA_LIBS)
 bench: $(BARE)
 	@$(MAKE) --no-print-directory -s build LUA=luajit
 	@$(MAKE) --no-print-directory -s build LUA=lua5.4
-	@./bench/run.sh
+	@ROUNDS='$(ROUNDS)' BASE='$(BASE)' BEFORE='$(BEFORE)' ./bench/run.sh
+
+bench-page: build
+	@$(ENV) lua5.4 bench/page.lua
 
 bench-setup:
 	@./bench/setup.sh
+
+bench-scale: $(BARE)
+	@$(MAKE) --no-print-directory -s build LUA=luajit
+	@$(MAKE) --no-print-directory -s build LUA=lua5.4
+	@$(ENV) lua5.4 bench/scale.lua $(RECORDS)
 
 soak: build
 	@$(SPEC_ENV) $(LUA) spec/soak/soak.lua

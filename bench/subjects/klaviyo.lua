@@ -6,7 +6,7 @@ local measure = require "subjects.measure"
 local CONCURRENCY = 150  -- above 100: results are in order, and some wait for a late one
 
 local client = klaviyo.new {
-  base_url = arg[3], ca_file = arg[4], api_key = "pk_bench", proxy = "", pacing = false,
+  base_url = arg[1] ~= "decode" and arg[3] or nil, ca_file = arg[4], api_key = "pk_bench", proxy = "", pacing = false,
   on_warning = function() end,
 }
 
@@ -34,6 +34,19 @@ function workloads.page(count)
     local document = assert(client.profiles:list {page = {size = 100}})
     assert(#document.data == 100)
   end
+  return count
+end
+
+-- arg[3] is the folder of the page
+function workloads.decode(count)
+  local file = assert(io.open(arg[3] .. "/page.json", "rb"))
+  local text = file:read("*a")
+  file:close()
+  local document
+  for _ = 1, count do
+    document = assert(klaviyo.json.decode(text))
+  end
+  assert(#document.data == 100)
   return count
 end
 

@@ -39,6 +39,14 @@ const workloads = {
     }
     return n;
   },
+  // base is the folder of the page
+  async decode(n) {
+    const text = require("fs").readFileSync(`${base}/page.json`, "utf8");
+    for (let i = 0; i < n; i++) {
+      if (JSON.parse(text).data.length !== 100) fail("no page");
+    }
+    return n;
+  },
   async post(n) {
     for (let i = 0; i < n; i++) {
       const { response } = await events.createEvent(event(i));
@@ -75,7 +83,7 @@ const memory = (name) => require("fs").readFileSync("/proc/self/status", "utf8")
 
 async function main() {
   if (!workloads[workload]) return;
-  if (["get", "page", "post"].includes(workload)) await workloads[workload](WARM);
+  if (["decode", "get", "page", "post"].includes(workload)) await workloads[workload](WARM);
   const before = workload === "first" ? { user: 0, system: 0 } : process.cpuUsage();
   const began = process.hrtime.bigint();
   const good = await workloads[workload](count);

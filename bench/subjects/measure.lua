@@ -4,7 +4,7 @@
 --- the warm-up; for "first", the processor time is that of the whole process.
 
 local WARM = 100
-local WARMED = {get = true, page = true, post = true}
+local WARMED = {decode = true, get = true, page = true, post = true}
 
 local function memory(name)
   for line in io.lines("/proc/self/status") do

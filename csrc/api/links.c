@@ -2,9 +2,9 @@
 ** api/links.c - finds the next link of a JSON:API page without decoding it.
 **
 ** A page may contain megabytes of resources with their own members "links" and
-** "next", in strings and in objects. So the text is scanned once, and for values
-** below the two levels of interest only brackets are counted. A truncated page
-** must not look like the last page.
+** "next", in strings and in objects. So the text is scanned once, and for
+** values below the two levels of interest only brackets are counted. A
+** truncated page must not look like the last page.
 */
 #include "api/links.h"
 

@@ -309,6 +309,7 @@ describe("klaviyo.csv", function()
         {"bulk_update_catalog_items", "items",
           'id,price,categories\nI,4,"[""c"",""d""]"\n',
           {id = "I", price = 4, categories = {"c", "d"}}},
+        {"bulk_delete_catalog_items", "items", "id\nI\n", {id = "I"}},
         {"bulk_suppress_profiles", "profiles", "E-Mail\na@b.c\n",
           {email = "a@b.c"}},
         {"bulk_import_profiles", "profiles", "email,Plan\na@b.c,gold\n",

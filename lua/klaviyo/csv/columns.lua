@@ -240,7 +240,7 @@ function M.of(names, op, options)
   if op then
     targets, resource = targets_of(op)
     options.unknown = options.unknown
-      or resource.attributes.properties and "properties" or "refuse"
+      or (resource.attributes or {}).properties and "properties" or "refuse"
   end
   local types = {}
   for name, kind in pairs(options.types or {}) do

@@ -232,7 +232,7 @@ end
 
 local function new(source, options, name)
   local op = operation_of(options)
-  local attributes = op and columns.resource_of(op).attributes
+  local attributes = op and columns.resource_of(op).attributes or nil
   return setmetatable({
     options = options, op = op,
     needs_properties = attributes and attributes.properties

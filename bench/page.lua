@@ -165,10 +165,15 @@ local function measured_on(plain)
   return ("Measured on %s, on %s.%s %s.\n"):format(plain.date, plain.system, load, versions_of(plain))
 end
 
+local GOALS = [[
+Each figure is a ratio to the named subject of the same rounds, unless it has a unit. Bold: the goal is reached.
+
+]]
+
 -- Returns the generated part of the page.
 local function body(plain, results)
   local list = goal_results.list(results, goals)
-  local out = {"\n", measured_on(plain), "\n### Goals\n\n", M.goals(list), "\n### Charts\n"}
+  local out = {"\n", measured_on(plain), "\n### Goals\n\n", GOALS, M.goals(list), "\n### Charts\n"}
   for _, drawn in ipairs(charts.list(results, list)) do
     out[#out + 1] = ("\n![%s](benchmarks/%s.svg)\n"):format(charts.summary(drawn), drawn.name)
   end
@@ -192,28 +197,25 @@ function M.filled(text, generated)
   return text:sub(1, from) .. generated .. text:sub(to)
 end
 
+-- Returns the ratio to libcurl with lua-cjson, and that under LuaJIT.
 local function two(results, workload, digits, other_workload)
   local list = {}
   for i, lua in ipairs {"Lua 5.4", "LuaJIT"} do
     local ratio = results:ratio(workload, "klaviyo, " .. lua, "libcurl + cjson, " .. lua, "cpu_us", other_workload)
     list[i] = ratio and results_of.text(ratio, digits) or "?"
   end
-  return list[1], list[2]
+  return list[1] .. " (LuaJIT: " .. list[2] .. ")"
 end
 
 --- Returns the README's line about speed.
 ---@param results table
 ---@return string
 function M.speed(results)
-  local page, page_jit = two(results, "page", 2)
-  local get, get_jit = two(results, "get", 1)
-  local raw, raw_jit = two(results, "raw", 2, "iterate")
   local node = results:ratio("page", "klaviyo-api (node)", "klaviyo, LuaJIT", "cpu_us")
-  local sdk = node and (" The node SDK takes %s times as much as this client for a page.")
-    :format(results_of.text(node, 0))
-  return ("| Speed | Processor time in units of libcurl with lua-cjson, for Lua 5.4 / LuaJIT: a page of 100 profiles "
-    .. "%s / %s, iterated with `raw` %s / %s, a GET of 1 KB %s / %s.%s [docs/benchmarks.md](docs/benchmarks.md) |")
-    :format(page, page_jit, raw, raw_jit, get, get_jit, sdk or "")
+  return ("| Speed | A page of 100 profiles takes %s of the processor time of libcurl with lua-cjson, an iterator with "
+    .. "`raw` %s, a GET of 1 KB %s.%s [docs/benchmarks.md](docs/benchmarks.md) |"):format(two(results, "page", 2),
+    two(results, "raw", 2, "iterate"), two(results, "get", 2), node and (" The node SDK takes %s times as much as "
+    .. "this client for a page."):format(results_of.text(node, 0)) or "")
 end
 
 --- Returns the README's text with a new line about speed.

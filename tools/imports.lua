@@ -17,7 +17,7 @@ local LUA_LAYERS = {
   {"operations"},
   {"settings", "proxy", "client_settings"},
   {"request", "response", "document"},
-  {"json", "openapi", "file_lock"},
+  {"json", "openapi", "file_lock", "libcurl"},
   {"nginx", "tasks"},
   {"auth"},
   {"transport"},

@@ -42,6 +42,7 @@ local CLASSES = {
   {"klaviyo", "tasks/init.lua", "M", ".", {run = true, spawn = true, sleep = true,
     clock = true}},
   {"klaviyo", "file_lock.lua", "M", ".", {file_lock = true}},
+  {"klaviyo", "libcurl.lua", "M", ".", {libcurl = true}},
 }
 
 -- Types of parameters that the sources do not annotate, by name.

@@ -18,3 +18,14 @@ bool libcurl_has_tls (void) {
 const char *libcurl_version (void) {
   return curl_version_info(CURLVERSION_NOW)->version;
 }
+
+
+const char *libcurl_tls (void) {
+  return curl_version_info(CURLVERSION_NOW)->ssl_version;
+}
+
+
+bool libcurl_has_http2 (void) {
+  return (curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_HTTP2) !=
+         0;
+}

@@ -28,5 +28,7 @@
 bool libcurl_is_too_old (void);
 bool libcurl_has_tls (void);
 const char *libcurl_version (void);
+const char *libcurl_tls (void); /* "OpenSSL/3.0.15"; NULL: it has none */
+bool libcurl_has_http2 (void);
 
 #endif

@@ -35,6 +35,10 @@ OPEN_API int luaopen_klaviyo_core (lua_State *L) {
   register_state(L);
   lua_pushstring(L, libcurl_version());
   lua_setfield(L, -2, "libcurl");
+  lua_pushstring(L, libcurl_tls());
+  lua_setfield(L, -2, "libcurl_tls");
+  lua_pushboolean(L, libcurl_has_http2());
+  lua_setfield(L, -2, "libcurl_http2");
   set_build(L);
   keep_loaded();
   return 1;

@@ -54,6 +54,9 @@ local LATER = {
   --- Locks a file: see klaviyo.file_lock.
   file_lock = {"klaviyo.file_lock", "file_lock"},
 
+  --- Returns the version and the features of libcurl.
+  libcurl = {"klaviyo.libcurl", "libcurl"},
+
   --- A point in time, from RFC 3339 text or seconds since 1970.
   datetime = {"klaviyo.values.datetime", "new"},
 }

@@ -1214,4 +1214,9 @@ function M.sleep(seconds, wait) end
 ---@return klaviyo.Error|nil err  of kind "file": `err.code` is "locked" if another
 function M.file_lock(path) end
 
+--- Returns the version of libcurl, its TLS library ("OpenSSL/3.0.15"; nil: it has
+--- none) and whether it supports HTTP/2.
+---@return {version: string, tls: string|nil, http2: boolean}
+function M.libcurl() end
+
 return M

@@ -3,10 +3,14 @@
 return {
   {name = "auth", module = "klaviyo.cli.command.auth",
     summary = "Log in to accounts, and choose one"},
+  {name = "doctor", module = "klaviyo.cli.command.doctor",
+    summary = "Check this machine, the network and the key"},
   {name = "find", module = "klaviyo.cli.command.find",
     summary = "Find lists, segments, metrics, … by name"},
   {name = "revisions", module = "klaviyo.cli.command.revisions",
     summary = "Show the revisions of the API, and what changed"},
+  {name = "sandbox", module = "klaviyo.cli.command.sandbox",
+    summary = "Run an implementation of the API on this machine"},
   {name = "webhook", module = "klaviyo.cli.command.webhook",
     summary = "Sign, verify and send webhooks"},
 }

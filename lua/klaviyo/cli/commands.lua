@@ -7,6 +7,8 @@ return {
     summary = "Check this machine, the network and the key"},
   {name = "find", module = "klaviyo.cli.command.find",
     summary = "Find lists, segments, metrics, … by name"},
+  {name = "report", module = "klaviyo.cli.command.report",
+    summary = "Show what campaigns, flows, forms and segments achieved"},
   {name = "revisions", module = "klaviyo.cli.command.revisions",
     summary = "Show the revisions of the API, and what changed"},
   {name = "sandbox", module = "klaviyo.cli.command.sandbox",

@@ -5,6 +5,8 @@ return {
     summary = "Log in to accounts, and choose one"},
   {name = "doctor", module = "klaviyo.cli.command.doctor",
     summary = "Check this machine, the network and the key"},
+  {name = "export", module = "klaviyo.cli.command.export",
+    summary = "Write all records of a resource to a file"},
   {name = "find", module = "klaviyo.cli.command.find",
     summary = "Find lists, segments, metrics, … by name"},
   {name = "report", module = "klaviyo.cli.command.report",

@@ -22,6 +22,13 @@ bool digest_hmac_sha256 (unsigned char out[DIGEST_SIZE], const void *key,
                          size_t key_size, const void *message, size_t size);
 bool digest_random (unsigned char *out, size_t size);
 
+#define UNIQUE_SIZE 16
+
+/* The same for random bytes that need not be secret. It takes many of them from
+** libcrypto at a time and erases those that it returned. A process that was
+** forked gets others than its parent. */
+bool digest_unique (unsigned char out[UNIQUE_SIZE]);
+
 /* Compares in a time that depends only on the sizes. */
 bool digest_equal (const void *a, size_t a_size, const void *b, size_t b_size);
 

@@ -72,20 +72,19 @@ static int random_bytes (lua_State *L) {
 }
 
 
-#define UUID_BYTES 16
 #define UUID_SIZE 36
 
 /* digest.uuid() -> a random UUID (RFC 9562, version 4), as text */
 static int uuid (lua_State *L) {
   static const char digits[] = "0123456789abcdef";
-  unsigned char bytes[UUID_BYTES];
+  unsigned char bytes[UNIQUE_SIZE];
   char text[UUID_SIZE], *p = text;
   int i;
-  if (!digest_random(bytes, sizeof(bytes)))
+  if (!digest_unique(bytes))
     return failed(L);
   bytes[6] = (unsigned char)((bytes[6] & 0x0F) | 0x40); /* the version */
   bytes[8] = (unsigned char)((bytes[8] & 0x3F) | 0x80); /* the variant */
-  for (i = 0; i < UUID_BYTES; i++) {
+  for (i = 0; i < UNIQUE_SIZE; i++) {
     if (i == 4 || i == 6 || i == 8 || i == 10)
       *p++ = '-';
     *p++ = digits[bytes[i] >> 4];

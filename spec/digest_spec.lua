@@ -143,7 +143,9 @@ describe("digest.so", function()
   it("links only libcrypto", function()
     local needed = {}
     for name in output("readelf -d '" .. file .. "'"):gmatch("%(NEEDED%)[^%[]*%[([^%]]+)%]") do
-      if not name:find("^libc%.") and not name:find("^ld%-linux") and not name:find("^lib[au]b?san") then needed[#needed + 1] = name end
+      if not name:find("^libc%.") and not name:find("^ld%-linux") and not name:find("^lib[au]b?san") then
+        needed[#needed + 1] = name
+      end
     end
     assert.equal(1, #needed)
     assert.matches("^libcrypto%.so", needed[1])

@@ -17,6 +17,7 @@ void register_text (lua_State *L);
 void register_json (lua_State *L);
 void register_json_read (lua_State *L);
 void register_response_body (lua_State *L);
+void register_document (lua_State *L);
 void register_settings (lua_State *L);
 void register_ticket (lua_State *L);
 void register_pages (lua_State *L);

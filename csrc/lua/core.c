@@ -25,6 +25,7 @@ OPEN_API int luaopen_klaviyo_core (lua_State *L) {
   register_json(L);
   register_json_read(L);
   register_response_body(L);
+  register_document(L);
   register_settings(L);
   register_ticket(L);
   register_pages(L);

@@ -9,33 +9,20 @@
 #include <string.h>
 
 #include "json/writer.h"
+#include "lua/json_encode.h"
 
 #define MAX_DEPTH 1000
 #define MAX_INSERTED 16    /* names sorted by insertion */
 #define MAX_STACK_DEPTH 20 /* deeper members use a table, not the stack */
 #define MAX_SHOWN_KEYS 20
 
-/* the arguments of core.encode, and its scratch buffer */
-enum argument { VALUE = 1, ARRAY, EMPTY_ARRAY, EMPTY, OTHER, SCRATCH };
-
-/* A table on the path to the current value. */
-typedef struct level {
-  const struct level *up;
-  const void *table;
-  int depth;
-  const char *name; /* the member's name */
-  size_t size;      /* its size */
-  int index;        /* index in a list; 0: result of __tojson */
-} level;
+#define SCRATCH (JSON_OTHER + 1) /* the stack index of the scratch buffer */
 
 typedef struct member {
   const char *name;
   size_t size;
   int at; /* where the value is: a stack slot, or a list index */
 } member;
-
-static bool write_value (lua_State *L, buffer *out, int value, const level *at);
-
 
 static void check_memory (lua_State *L, bool ok) {
   if (!ok)
@@ -53,7 +40,8 @@ static void add_byte (lua_State *L, buffer *out, char byte) {
 ** ======================================================= */
 
 /* Adds the key at this depth of the path to 'at'. */
-static void add_key (lua_State *L, buffer *out, const level *at, int depth) {
+static void add_key (lua_State *L, buffer *out, const json_level *at,
+                     int depth) {
   char digits[JSON_NUMBER_SIZE];
   while (at->up != NULL && at->depth > depth)
     at = at->up;
@@ -71,7 +59,7 @@ static void add_key (lua_State *L, buffer *out, const level *at, int depth) {
 
 
 /* Replaces the output by an error message with the path. Returns false. */
-static bool fail_at (lua_State *L, buffer *out, const level *at,
+static bool fail_at (lua_State *L, buffer *out, const json_level *at,
                      const char *format, ...) {
   va_list values;
   int depth;
@@ -100,10 +88,10 @@ static const char *shown (lua_State *L, int index) {
 }
 
 
-static bool refuse_deep (lua_State *L, buffer *out, const level *at) {
-  const level *one = at, *again = NULL;
+static bool refuse_deep (lua_State *L, buffer *out, const json_level *at) {
+  const json_level *one = at, *again = NULL;
   do {
-    const level *above = one->up;
+    const json_level *above = one->up;
     while (above != NULL && above->table != one->table)
       above = above->up;
     if (above != NULL)
@@ -125,7 +113,7 @@ static bool refuse_deep (lua_State *L, buffer *out, const level *at) {
 ** ======================================================= */
 
 static bool write_string (lua_State *L, buffer *out, int value,
-                          const level *at) {
+                          const json_level *at) {
   size_t size, bad;
   const char *text = lua_tolstring(L, value, &size);
   switch (json_string(out, text, size, &bad)) {
@@ -148,7 +136,7 @@ static size_t number_text (lua_State *L, int value, char *text) {
 
 
 static bool write_number (lua_State *L, buffer *out, int value,
-                          const level *at) {
+                          const json_level *at) {
   char text[JSON_NUMBER_SIZE];
   size_t size = number_text(L, value, text);
   if (size == 0)
@@ -161,16 +149,16 @@ static bool write_number (lua_State *L, buffer *out, int value,
 /* Writes a value of another type: the text that the caller's function
 ** returns. */
 static bool write_other (lua_State *L, buffer *out, int value,
-                         const level *at) {
+                         const json_level *at) {
   const char *kind = luaL_typename(L, value), *text;
   size_t size;
-  if (lua_rawequal(L, value, EMPTY) && !lua_isnil(L, value)) {
+  if (lua_rawequal(L, value, JSON_EMPTY) && !lua_isnil(L, value)) {
     check_memory(L, buffer_add_text(out, "[]"));
     return true;
   }
-  if (!lua_isfunction(L, OTHER))
+  if (!lua_isfunction(L, JSON_OTHER))
     return fail_at(L, out, at, "a %s cannot be written as JSON", kind);
-  lua_pushvalue(L, OTHER);
+  lua_pushvalue(L, JSON_OTHER);
   lua_pushvalue(L, value);
   lua_call(L, 1, 1);
   text = lua_tolstring(L, -1, &size);
@@ -191,7 +179,8 @@ static bool write_other (lua_State *L, buffer *out, int value,
 
 /* Returns the length of a list; -1, with an error, if its keys are not 1 to its
 ** length. */
-static int count_list (lua_State *L, buffer *out, int table, const level *up) {
+static int count_list (lua_State *L, buffer *out, int table,
+                       const json_level *up) {
   lua_Number last = 0;
   int count = 0;
   lua_pushnil(L);
@@ -217,7 +206,8 @@ static int count_list (lua_State *L, buffer *out, int table, const level *up) {
 }
 
 
-static bool write_list (lua_State *L, buffer *out, int table, level *here) {
+static bool write_list (lua_State *L, buffer *out, int table,
+                        json_level *here) {
   int count = count_list(L, out, table, here->up), i;
   if (count < 0)
     return false;
@@ -227,7 +217,7 @@ static bool write_list (lua_State *L, buffer *out, int table, level *here) {
       add_byte(L, out, ',');
     lua_rawgeti(L, table, i);
     here->index = i;
-    if (!write_value(L, out, lua_gettop(L), here))
+    if (!json_encode_value(L, out, lua_gettop(L), here))
       return false;
     lua_pop(L, 1);
   }
@@ -246,7 +236,7 @@ static int compare (const void *left, const void *right) {
 
 
 static bool write_member (lua_State *L, buffer *out, const member *m, int value,
-                          level *here) {
+                          json_level *here) {
   size_t bad;
   switch (json_string(out, m->name, m->size, &bad)) {
     case JSON_OK: break;
@@ -258,11 +248,11 @@ static bool write_member (lua_State *L, buffer *out, const member *m, int value,
   add_byte(L, out, ':');
   here->name = m->name;
   here->size = m->size;
-  return write_value(L, out, value, here);
+  return json_encode_value(L, out, value, here);
 }
 
 
-static bool check_name (lua_State *L, buffer *out, int name, level *here) {
+static bool check_name (lua_State *L, buffer *out, int name, json_level *here) {
   if (lua_type(L, name) == LUA_TSTRING)
     return true;
   return fail_at(L, out, here->up, "an object's keys are strings, not %s (%s)",
@@ -272,7 +262,8 @@ static bool check_name (lua_State *L, buffer *out, int name, level *here) {
 
 /* Writes an object with many members, whose names are kept in a Lua list
 ** because the stack is limited. */
-static bool write_many (lua_State *L, buffer *out, int table, level *here) {
+static bool write_many (lua_State *L, buffer *out, int table,
+                        json_level *here) {
   int count = 0, list, i;
   member *members;
   lua_newtable(L);
@@ -308,7 +299,7 @@ static bool write_many (lua_State *L, buffer *out, int table, level *here) {
 }
 
 
-static bool write_few (lua_State *L, buffer *out, int table, level *here) {
+static bool write_few (lua_State *L, buffer *out, int table, json_level *here) {
   member members[MAX_INSERTED];
   int count = 0, base = lua_gettop(L), i;
   lua_pushnil(L);
@@ -343,14 +334,15 @@ static bool write_few (lua_State *L, buffer *out, int table, level *here) {
 typedef enum kind { PLAIN, LIST, CONVERTED } kind;
 
 static kind kind_of (lua_State *L) {
-  if (lua_rawequal(L, -1, ARRAY) || lua_rawequal(L, -1, EMPTY_ARRAY))
+  if (lua_rawequal(L, -1, JSON_ARRAY) || lua_rawequal(L, -1, JSON_EMPTY_ARRAY))
     return LIST;
   lua_getfield(L, -1, "__tojson");
   return lua_toboolean(L, -1) ? CONVERTED : PLAIN;
 }
 
 
-static bool write_plain (lua_State *L, buffer *out, int table, level *here) {
+static bool write_plain (lua_State *L, buffer *out, int table,
+                         json_level *here) {
   bool has_first;
   lua_rawgeti(L, table, 1);
   has_first = !lua_isnil(L, -1);
@@ -364,8 +356,8 @@ static bool write_plain (lua_State *L, buffer *out, int table, level *here) {
 
 
 static bool write_table (lua_State *L, buffer *out, int table,
-                         const level *up) {
-  level here = {up, lua_topointer(L, table), 1, NULL, 0, 0};
+                         const json_level *up) {
+  json_level here = {up, lua_topointer(L, table), 1, NULL, 0, 0};
   kind what = PLAIN;
   bool ok;
   int base = lua_gettop(L);
@@ -379,7 +371,7 @@ static bool write_table (lua_State *L, buffer *out, int table,
   if (what == CONVERTED) {
     lua_pushvalue(L, table);
     lua_call(L, 1, 1);
-    ok = write_value(L, out, base + 2, &here);
+    ok = json_encode_value(L, out, base + 2, &here);
   }
   else {
     lua_settop(L, base);
@@ -394,10 +386,8 @@ static bool write_table (lua_State *L, buffer *out, int table,
 }
 
 
-/* Writes any value. 'at' is the position of the value; NULL for the
-** outermost. */
-static bool write_value (lua_State *L, buffer *out, int value,
-                         const level *at) {
+bool json_encode_value (lua_State *L, buffer *out, int value,
+                        const json_level *at) {
   switch (lua_type(L, value)) {
     case LUA_TSTRING: return write_string(L, out, value, at);
     case LUA_TNUMBER: return write_number(L, out, value, at);
@@ -429,9 +419,9 @@ static bool write_value (lua_State *L, buffer *out, int value,
 static int l_encode (lua_State *L) {
   buffer *out;
   bool ok;
-  lua_settop(L, OTHER);
+  lua_settop(L, JSON_OTHER);
   out = binding_scratch(L);
-  ok = write_value(L, out, VALUE, NULL);
+  ok = json_encode_value(L, out, JSON_VALUE, NULL);
   if (ok)
     binding_push(L, out);
   else {
@@ -454,26 +444,30 @@ typedef struct body {
 } body;
 
 
+void json_push_body (lua_State *L, const buffer *out) {
+  body *made = lua_newuserdata(L, sizeof(*made) + out->size);
+  made->size = out->size;
+  memcpy(made->bytes, out->data, out->size);
+  luaL_getmetatable(L, BODY);
+  lua_setmetatable(L, -2);
+}
+
+
 /*
 ** core.encode_body(value, array_mt, empty_array_mt, empty_array, other) -> body
 ** | nil, message with the path. As core.encode; tostring(body) is the text.
 */
 static int l_encode_body (lua_State *L) {
   buffer *out;
-  body *made;
-  lua_settop(L, OTHER);
+  lua_settop(L, JSON_OTHER);
   out = binding_scratch(L);
-  if (!write_value(L, out, VALUE, NULL)) {
+  if (!json_encode_value(L, out, JSON_VALUE, NULL)) {
     lua_pushnil(L);
     lua_insert(L, -2);
     binding_give_back(L, SCRATCH);
     return 2;
   }
-  made = lua_newuserdata(L, sizeof(*made) + out->size);
-  made->size = out->size;
-  memcpy(made->bytes, out->data, out->size);
-  luaL_getmetatable(L, BODY);
-  lua_setmetatable(L, -2);
+  json_push_body(L, out);
   binding_give_back(L, SCRATCH);
   return 1;
 }

@@ -13,6 +13,7 @@ local usage_error = require "klaviyo.util.usage_error"
 
 local bulk = lazy_require "klaviyo.bulk"
 local document = lazy_require "klaviyo.document.document"
+local encoder = lazy_require "klaviyo.document.encoder"
 local iterator = lazy_require "klaviyo.pagination.iterator"
 local tracker = lazy_require "klaviyo.events.track"
 
@@ -191,6 +192,15 @@ local function body_of(values, api, op, t)
   return document.build(op, t, values, api), true
 end
 
+-- Returns the same, or the bytes of the document if they can be made at once.
+local function bytes_of(values, api, op, t)
+  local bytes = encoder.encode(op, t, values, api)
+  if bytes then
+    return bytes, true
+  end
+  return body_of(values, api, op, t)
+end
+
 -- Raises for nil in place of the table, even if nothing in it is required.
 local function check_body(op, t, body)
   if t == nil and body ~= nil then
@@ -287,7 +297,7 @@ end
 
 -- Makes a call with a document, which it builds from a table.
 local function send(values, api, op, id, t, params)
-  local body, is_own = body_of(values, api, op, t)
+  local body, is_own = bytes_of(values, api, op, t)
   check_body(op, t, body)
   return call.run(values, api, op, merged({id = id, body = body}, params), is_own)
 end
@@ -413,11 +423,12 @@ end
 -- "queue_full" if too many events wait already.
 local function track(self, t, options)
   local values, api, op, endpoint = look_up(self, "create", options)
-  local body, is_own = body_of(values, api, op, t)
   if values.outbox then
     local client = endpoint.client
-    return values.outbox:enqueue(body, options and client:with(options) or client)
+    return values.outbox:enqueue(body_of(values, api, op, t),
+      options and client:with(options) or client)
   end
+  local body, is_own = bytes_of(values, api, op, t)
   return tracker.send(values, api, op, body, is_own)
 end
 

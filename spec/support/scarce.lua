@@ -60,6 +60,18 @@ function scenarios.json()
   return json.encode(list)
 end
 
+function scenarios.document()
+  package.loaded["klaviyo.core"], package.loaded["klaviyo.values.json"] = fresh(), nil
+  local json = require "klaviyo.values.json"
+  local own = require("klaviyo.core").document_encoder {
+    slots = {
+      { prefix = '"list":', kind = "list", item = { kind = "list", item = { kind = "string" } }, "list" },
+      { prefix = '"text":', kind = "string", "text" },
+    }, names = 2, attributes = 2, type = '"sample"',
+  }
+  return tostring(json.encode_document(own, { text = ("x\n"):rep(9999), list = { { "a" }, { "b" } } }))
+end
+
 function scenarios.decode()
   package.loaded["klaviyo.core"], package.loaded["klaviyo.values.json"] = fresh(), nil
   local json = require "klaviyo.values.json"

@@ -95,11 +95,11 @@ end
 --- Returns what the API has found out today. A caller that reads
 --- revision_lifecycle.daily itself does without this call, until
 --- revision_lifecycle.next_day.
----@return {sizes: table<table, integer|false>, counterparts: table<table, table|false>}
+---@return {sizes: table<table, integer|false>, counterparts: table<table, table|false>, encoders: table}
 function Api:today()
   revision_lifecycle.today()
   local daily = revision_lifecycle.daily
-  daily[self] = daily[self] or {sizes = {}, counterparts = {}}
+  daily[self] = daily[self] or {sizes = {}, counterparts = {}, encoders = {}}
   return daily[self]
 end
 

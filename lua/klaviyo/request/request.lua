@@ -222,6 +222,9 @@ end
 -- with events that have an id.
 local function prepared_body(op, body, owned)
   if EVENTS[op.path] then
+    if owned and type(body) == "userdata" then
+      return body, true  -- the encoder gave it an id
+    end
     return with_ids(body, owned)
   end
   return body, op.method ~= "POST" or UPSERTS[op.path] or false
@@ -243,6 +246,8 @@ local function add_body(request, op, value, owned)
     refuse_no_body(op)
   elseif is_form(op) then
     request.form = form.build(op, body)
+  elseif owned and type(body) == "userdata" then
+    request.body = body
   else
     request.body = bytes_of(body)
     request.document = type(body) == "table" and body
@@ -255,7 +260,8 @@ end
 ---@param api klaviyo.Api
 ---@param args table|nil
 ---@param settings klaviyo.Settings
----@param owned boolean|nil  the body was built by the library and may be changed
+---@param owned boolean|nil  the body was built by the library and may be changed, or
+--- is userdata with its bytes
 ---@return table request  {method, url, body, document, form, repeatable, public,
 --- revision, paths}; `body` is a string or of json.encode_body; `revision` is that
 --- of an operation which has another than the settings, `paths` the members of its

@@ -166,4 +166,15 @@ function M.encode_body(value)
   return body or usage_error.raise(wrong)
 end
 
+--- Returns the body of a request for a flat table; nil if the encoder does not know
+--- all of it.
+---@param encoder userdata  of core.document_encoder
+---@param value table
+---@param unique_id string|nil  of an event that has none
+---@return userdata|nil
+function M.encode_document(encoder, value, unique_id)
+  return core.encode_document(value, array_mt, empty_array_mt, empty_array,
+    other_text, encoder, unique_id)
+end
+
 return M

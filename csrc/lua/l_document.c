@@ -27,7 +27,7 @@ typedef enum value_kind {
   VALUE_NUMBER,
   VALUE_INTEGER,
   VALUE_BOOLEAN,
-  VALUE_ANY,       /* that is no table with a metatable */
+  VALUE_ANY,       /* but a table with a metatable */
   VALUE_OBJECT,    /* any members */
   VALUE_MEMBERS,   /* an object of the members of 'inner' */
   VALUE_RESOURCE,  /* {"data": a resource of 'inner'} */
@@ -60,7 +60,7 @@ typedef struct known_name {
 } known_name;
 
 struct encoder {
-  char *type; /* as JSON, owned; NULL: an object that is no resource */
+  char *type; /* as JSON, owned; NULL: an object, not a resource */
   size_t type_size;
   slot slots[MAX_SLOTS];
   int count;

@@ -1,8 +1,11 @@
---- The commands besides the resources. A module is loaded when its command runs.
+--- The commands besides the resources. A module is loaded when its command runs. A
+--- command that `extends` the resource of its name has its operations, too.
 
 return {
   {name = "auth", module = "klaviyo.cli.command.auth",
     summary = "Log in to accounts, and choose one"},
+  {name = "client", module = "klaviyo.cli.command.resource",
+    summary = "Calls with a public key, as a browser makes them"},
   {name = "doctor", module = "klaviyo.cli.command.doctor",
     summary = "Check this machine, the network and the key"},
   {name = "export", module = "klaviyo.cli.command.export",

@@ -28,7 +28,7 @@ function M.new(streams)
     arguments = {}, stdin = streams.stdin or io.stdin,
     stdout = streams.stdout or io.stdout, stderr = streams.stderr or io.stderr,
     getenv = streams.getenv or os.getenv,
-    terminal = terminals.new(streams.terminal), more_settings = streams.settings,
+    terminal = terminals.new(streams.terminal, streams.getenv), more_settings = streams.settings,
   }, Context)
 end
 
@@ -245,13 +245,31 @@ function Context:settings(account)
     revision = self:revision(), debug = options.debug or nil,
     app_info = "klaviyo-cli/" .. require("klaviyo")._VERSION,
     on_warning = function(message)
-      self:note(message)
+      self:note((message:gsub("^klaviyo: ", "")))
     end,
   }
   for name, value in pairs(self.more_settings or {}) do
     settings[name] = value
   end
   return settings
+end
+
+--- Returns a client for the calls of the /client API, which have a public key and
+--- no private one.
+---@param company_id string|nil  default: that of the account
+---@param needs_it boolean|nil  whether the call is not possible without it
+---@return klaviyo.Client
+function Context:public_client(company_id, needs_it)
+  local account = self:account() or {}
+  local settings = self:settings(account)
+  settings.api_key, settings.access_token = nil, nil
+  settings.company_id = company_id or settings.company_id
+  if not settings.company_id and not needs_it then
+    settings.api_key = "pk_none"  -- is not sent
+  elseif not settings.company_id then
+    self:usage("no public key: pass --company-id, or log in with `klaviyo auth login`")
+  end
+  return require("klaviyo").new(settings)
 end
 
 --- Returns the client of the account; it is made once.

@@ -5,6 +5,8 @@ local exit_status = require "klaviyo.cli.exit_status"
 
 local M = {}
 
+local unpack = table.unpack or unpack  -- luacheck: ignore 113
+
 -- The global options: they may be anywhere on the command line.
 local OPTIONS = {
   {"--account", argname = "NAME", description = "Use this account: see klaviyo auth."},
@@ -86,6 +88,52 @@ local function find_command(name)
   end
 end
 
+local function underscored(name)
+  return (name:gsub("%-", "_"))
+end
+
+-- Adds the parser of a resource, and the operations of those that are wanted.
+local function add_resource(parser, context, name, is_public, is_wanted)
+  local title = name:gsub("%-", " ")
+  local one = parser:command(name):summary("Calls for " .. title)
+    :description("Calls for " .. title .. ".")
+  if name:find("-", 1, true) then
+    one:hidden_name(underscored(name))
+  end
+  if is_wanted then
+    local resource = require "klaviyo.cli.command.resource"
+    resource.configure(one, context, resource.operations(context, name, is_public))
+  end
+  return one
+end
+
+local function add_resources(parser, context, names, is_public, wanted)
+  local listed = {}
+  for i, name in ipairs(names) do
+    listed[i] = add_resource(parser, context, name, is_public,
+      wanted == true or wanted ~= nil and underscored(name) == underscored(wanted))
+  end
+  return listed
+end
+
+local function add_command(parser, context, command, is_wanted)
+  local one = parser:command(command.name):summary(command.summary)
+    :description(command.summary .. ".")
+  if is_wanted and command.extends then
+    local resource = require "klaviyo.cli.command.resource"
+    resource.configure(one, context, resource.operations(context, command.name))
+  end
+  if is_wanted and command.name == "client" then
+    local words = context.words
+    local resource = require "klaviyo.cli.command.resource"
+    add_resources(one, context, resource.names(context, true), true,
+      not words or words[2])
+  elseif is_wanted then
+    require(command.module).configure(one, context)
+  end
+  return one
+end
+
 --- Returns the parser of the command line. Only the command that the words of the
 --- context name gets its arguments; without words, all commands get them.
 ---@param context klaviyo.cli.Context
@@ -93,29 +141,48 @@ function M.parser(context)
   local parser = require("klaviyo.cli.parser").new("klaviyo")
   parser:description("Calls the Klaviyo API from the shell.")
   parser:command_target("command")
+  parser:help_max_width(context.terminal.stdout and context.terminal:width() or 80)
   add_options(parser)
   parser:flag("--version"):description("Show the version.")
   local wanted = context.words and context.words[1]
-  local listed = {}
-  for _, command in ipairs(M.commands()) do
-    local one = parser:command(command.name):summary(command.summary)
-      :description(command.summary .. ".")
-    listed[#listed + 1] = one
-    if not context.words or command.name == wanted then
-      require(command.module).configure(one, context)
-    end
+  local listed, is_static = {}, {}
+  for i, command in ipairs(M.commands()) do
+    is_static[command.name] = true
+    listed[i] = add_command(parser, context, command,
+      not context.words or command.name == wanted)
   end
-  parser:group("Commands", (table.unpack or unpack)(listed))
+  parser:group("Commands", unpack(listed))
+  -- a resource that is called needs no list of the others
+  if wanted and context.is_resource then
+    add_resource(parser, context, context.is_resource, false, true)
+  elseif not wanted then
+    local names = {}
+    for _, name in ipairs(require("klaviyo.cli.command.resource").names(context)) do
+      names[#names + 1] = not is_static[name] and name or nil
+    end
+    parser:group("Resources", unpack(add_resources(parser, context, names, false,
+      not context.words or nil)))
+  end
   return parser
 end
 
 local function refuse_command(context, name)
-  local names = {}
+  local names = require("klaviyo.cli.command.resource").names(context)
   for _, command in ipairs(M.commands()) do
     names[#names + 1] = command.name
   end
   context:usage('unknown command "%s"%s; see klaviyo --help', name,
     require("klaviyo.cli.suggest").text(name, names))
+end
+
+-- Notes that a word is a resource, or ends the command.
+local function find_resource(context, word)
+  local name = word:gsub("_", "-")
+  local resource = require "klaviyo.cli.command.resource"
+  if #resource.operations(context, name) == 0 then
+    refuse_command(context, word)
+  end
+  context.is_resource = name
 end
 
 -- Separates the global options from those of the command.
@@ -133,7 +200,7 @@ local function run(context, argv)
   context.words, context.arguments = words, values
   local command = words[1] and find_command(words[1])
   if words[1] and not command then
-    refuse_command(context, words[1])
+    find_resource(context, words[1])
   end
   local parser = M.parser(context)
   if #argv == 0 then
@@ -141,6 +208,10 @@ local function run(context, argv)
     return exit_status.USAGE
   end
   local parsed = split(context, parser:parse(argv))
+  if parsed.operation then
+    return require("klaviyo.cli.command.resource").run(context, parsed)
+      or exit_status.OK
+  end
   return require(command.module).run(context, parsed) or exit_status.OK
 end
 

@@ -7,7 +7,10 @@ local json = klaviyo.json
 local M = {}
 
 ---@class klaviyo.cli.RecordOptions
----@field columns string[]|nil  the columns of a table or of CSV, unless --columns names others
+---@field columns? string[]  the columns of a table or of CSV, unless --columns names others
+---@field is_single? boolean  there is one record: a table has a line for each member
+---@field is_document? boolean  JSON is a document with `data` and `included`, as the API has it; else a list
+---@field is_live? boolean  records come slowly: the first is written at once
 
 ---@class klaviyo.cli.Writer
 ---@field format "table"|"json"|"jsonl"|"csv"
@@ -22,7 +25,6 @@ local function split(text)
   return list
 end
 
--- Returns the value at a path: "attributes.email", or short "email".
 local function at(record, path)
   local value = record
   for name in path:gmatch("[^.]+") do
@@ -46,41 +48,7 @@ function M.value(record, path)
   return value
 end
 
---- Returns the text of a value in a cell.
----@param value any
----@return string
-function M.text(value)
-  if value == nil or value == klaviyo.null then
-    return ""
-  elseif type(value) == "string" then
-    return value
-  end
-  return json.encode(value)
-end
-
---- Returns the columns of some records: the id and the scalar attributes.
----@param records table[]
----@return string[]
-function M.columns_of(records)
-  local known, names = {}, {}
-  for _, record in ipairs(records) do
-    for name, value in pairs(type(record.attributes) == "table"
-        and record.attributes or {}) do
-      if type(value) ~= "table" and not known[name] then
-        known[name] = true
-        names[#names + 1] = name
-      end
-    end
-  end
-  table.sort(names)
-  local columns = {"id"}
-  for i, name in ipairs(names) do
-    columns[i + 1] = "attributes." .. name
-  end
-  return columns
-end
-
--- JSON Lines --------------------------------------------------------------------
+-- JSON Lines ------------------------------------------------------------------------
 
 local Lines = {format = "jsonl", takes_raw = true}
 Lines.__index = Lines
@@ -92,116 +60,165 @@ end
 function Lines:add_raw(text)
   self.count = self.count + 1
   -- a line feed in JSON is only between its tokens
-  self.context:out((text:find("\n", 1, true) and text:gsub("%s*\n%s*", "") or text)
-    .. "\n")
+  if text:find("\n", 1, true) then
+    text = text:gsub("%s*\n%s*", "")
+  end
+  self.context:out(text .. "\n")
+  if self.is_live then
+    self.context:flush()
+  end
 end
 
 function Lines.finish() end
 
--- JSON --------------------------------------------------------------------------
+-- JSON ------------------------------------------------------------------------------
 
 local Json = {format = "json", takes_raw = true}
 Json.__index = Json
 
-function Json:add(record)
-  self:add_raw(json.encode(record))
+local function pretty(context, text, depth)
+  return require("klaviyo.cli.pretty").json(text,
+    {colour = context.terminal:colour(), depth = depth})
 end
 
-function Json:add_raw(text)
-  self.context:out((self.count == 0 and "[\n" or ",\n") .. text)
+-- Keeps the related resources of a page, each once.
+local function add_included(self, page)
+  if page == self.page or type(page) ~= "table"
+      or type(page.included) ~= "table" then
+    return
+  end
+  self.page = page
+  for _, one in ipairs(page.included) do
+    local key = tostring(one.type) .. " " .. tostring(one.id)
+    if not self.included[key] then
+      self.included[key] = true
+      table.insert(self.included, one.text or json.encode(one))
+    end
+  end
+end
+
+function Json:add(record, page)
+  self:add_raw(json.encode(record), record.id, record.type, page)
+end
+
+function Json:add_raw(text, _, _, page)
+  local depth = self.is_document and 2 or 1
+  local indent = ("  "):rep(depth)
+  if self.count == 0 then
+    self.context:out(self.is_document and '{\n  "data": [\n' or "[\n")
+  else
+    self.context:out(",\n")
+  end
   self.count = self.count + 1
+  self.context:out(indent .. pretty(self.context, text, depth))
+  add_included(self, page)
 end
 
 function Json:finish()
-  self.context:out(self.count == 0 and "[]\n" or "\n]\n")
-end
-
--- CSV and tables ------------------------------------------------------------------
-
--- The first records decide about the columns and their widths.
-local SAMPLE = 200
-
-local Rows = {takes_raw = false}
-Rows.__index = Rows
-
-function Rows:add_raw(text)
-  self:add(assert(json.decode(text)))
-end
-
-function Rows:add(record)
-  self.count = self.count + 1
-  if self.write then
-    self:write(record)
+  local context = self.context
+  if self.count == 0 then
+    context:out(self.is_document and '{\n  "data": []' or "[]\n")
+  else
+    context:out(self.is_document and "\n  ]" or "\n]\n")
+  end
+  if not self.is_document then
     return
   end
-  self.first[#self.first + 1] = record
-  if #self.first == SAMPLE then
-    self:begin()
+  for i, text in ipairs(self.included) do
+    context:out((i == 1 and ',\n  "included": [\n    ' or ",\n    ")
+      .. pretty(context, text, 2))
+  end
+  context:out((#self.included > 0 and "\n  ]" or "") .. "\n}\n")
+end
+
+--- Writes a JSON text with a line for each member.
+---@param context klaviyo.cli.Context
+---@param text string
+function M.write_json(context, text)
+  context:out(pretty(context, text, 0) .. "\n")
+end
+
+-- CSV -------------------------------------------------------------------------------
+
+local Csv = {format = "csv", takes_raw = false}
+Csv.__index = Csv
+
+-- The first records decide about the columns.
+local SAMPLE = 200
+
+function Csv:add_raw(text)
+  self:add((json.decode(text)))
+end
+
+-- Notes the attributes of a record that have no column.
+local function look_for_others(self, record)
+  for name in pairs(type(record.attributes) == "table" and record.attributes or {}) do
+    if not self.known[name] then
+      self.known[name] = true
+      table.insert(self.others, name)
+    end
   end
 end
 
-function Rows:finish()
-  if not self.write then
-    self:begin()
-  end
-end
-
-local function cells_of(self, record)
+local function write_row(self, record)
   local cells = {n = #self.columns}
   for i, path in ipairs(self.columns) do
     cells[i] = M.value(record, path)
   end
-  return cells
-end
-
-function Rows:begin()
-  self.columns = self.columns or M.columns_of(self.first)
-  self:open()
-  for _, record in ipairs(self.first) do
-    self:write(record)
-  end
-  self.first = nil
-end
-
-local Csv = setmetatable({format = "csv"}, {__index = Rows})
-Csv.__index = Csv
-
-function Csv:open()
-  local encode = klaviyo.csv.encode
-  self.context:out(encode(self.columns))
-  function self.write(_, record)
-    self.context:out(encode(cells_of(self, record)))
+  self.context:out(klaviyo.csv.encode(cells))
+  if self.known then
+    look_for_others(self, record)
   end
 end
 
-local Table = setmetatable({format = "table"}, {__index = Rows})
-Table.__index = Table
-
-function Table:open()
-  local context, widths, rows = self.context, {}, {}
+-- Chooses the columns by the first records. Tables are written as JSON.
+local function choose(self)
+  self.columns = require("klaviyo.cli.table").columns_of(self.first, true)
+  self.known, self.others = {}, {}
   for i, path in ipairs(self.columns) do
-    widths[i] = #path
-  end
-  for r, record in ipairs(self.first) do
-    rows[r] = cells_of(self, record)
-    for i in ipairs(self.columns) do
-      widths[i] = math.max(widths[i], #M.text(rows[r][i]))
-    end
-  end
-  local function line(cells)
-    local texts = {}
-    for i, width in ipairs(widths) do
-      texts[i] = ("%-" .. width .. "s"):format(M.text(cells[i]))
-    end
-    context:out(table.concat(texts, "  "):gsub("%s+$", "") .. "\n")
-  end
-  line(self.columns)
-  function self.write(_, record)
-    line(cells_of(self, record))
+    self.columns[i] = path:gsub("^attributes%.", "")
+    self.known[self.columns[i]] = true
   end
 end
 
-local CLASSES = {jsonl = Lines, json = Json, csv = Csv, table = Table}
+local function begin(self)
+  if not self.columns then
+    choose(self)
+  end
+  if #self.columns > 0 then
+    self.context:out(klaviyo.csv.encode(self.columns))
+  end
+  for _, record in ipairs(self.first) do
+    write_row(self, record)
+  end
+  self.first, self.has_begun = nil, true
+end
+
+function Csv:add(record)
+  self.count = self.count + 1
+  if self.has_begun then
+    write_row(self, record)
+    return
+  end
+  table.insert(self.first, record)
+  if #self.first == SAMPLE or self.is_live then
+    begin(self)
+  end
+end
+
+function Csv:finish()
+  if not self.has_begun then
+    begin(self)
+  end
+  if self.others and #self.others > 0 then
+    self.context:note(("later records have other attributes, too: %s; name the "
+      .. "columns with --columns"):format(table.concat(self.others, ", ")))
+  end
+end
+
+-- Writers ---------------------------------------------------------------------------
+
+local CLASSES = {jsonl = Lines, json = Json, csv = Csv}
 
 --- Returns the format of the output.
 ---@param context klaviyo.cli.Context
@@ -218,9 +235,15 @@ end
 function M.new(context, options)
   options = options or {}
   local chosen = context.arguments.columns
-  return setmetatable({context = context, count = 0, first = {},
-    columns = chosen and split(chosen) or options.columns},
-    CLASSES[M.format(context)])
+  local self = {
+    context = context, count = 0, first = {}, included = {}, value = M.value,
+    columns = chosen and split(chosen) or options.columns,
+    is_chosen = chosen ~= nil, is_single = options.is_single,
+    is_document = options.is_document, is_live = options.is_live,
+  }
+  local class = CLASSES[M.format(context)]
+  return class and setmetatable(self, class)
+    or require("klaviyo.cli.table").new(self)
 end
 
 return M

@@ -52,9 +52,9 @@ end
 ---@return integer
 function Terminal:width()
   if not self.columns then
-    local size = tonumber(os.getenv("COLUMNS") or "")
+    local size = tonumber(self.getenv "COLUMNS" or "")
     if not size or size < 1 then
-      local text = M.output_of("stty size </dev/tty 2>/dev/null") or ""
+      local text = M.output_of("stty size 2>/dev/null </dev/tty") or ""
       size = tonumber(text:match("^%d+ (%d+)"))
     end
     self.columns = size and size > 0 and math.floor(size) or 80
@@ -66,14 +66,14 @@ end
 ---@param stream "stdout"|"stderr"|nil  default "stdout"
 ---@return boolean
 function Terminal:colour(stream)
-  local plain = os.getenv("NO_COLOR")
+  local plain = self.getenv "NO_COLOR"
   return self[stream or "stdout"] and (plain == nil or plain == "")
-    and os.getenv("TERM") ~= "dumb"
+    and self.getenv "TERM" ~= "dumb"
 end
 
 -- The shell restores the terminal even if Ctrl-C ends the question.
 local READ_SECRET = [[
-state=$(stty -g </dev/tty 2>/dev/null) || exit 1
+state=$(stty -g 2>/dev/null </dev/tty) || exit 1
 trap 'stty "$state" </dev/tty' EXIT
 trap 'exit 130' INT TERM HUP
 printf '%s' "$KLAVIYO_QUESTION" >/dev/tty
@@ -112,9 +112,14 @@ end
 
 --- Returns a terminal. Fields that are set in `known` are not asked for.
 ---@param known table|nil
+---@param getenv (fun(name: string): string|nil)|nil
 ---@return klaviyo.cli.Terminal
-function M.new(known)
-  return setmetatable(known or {}, Terminal)
+function M.new(known, getenv)
+  local self = {getenv = getenv or os.getenv}
+  for name, value in pairs(known or {}) do
+    self[name] = value
+  end
+  return setmetatable(self, Terminal)
 end
 
 return M

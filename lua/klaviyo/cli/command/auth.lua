@@ -108,6 +108,13 @@ local function organization_of(resource)
     and contact.organization_name ~= "" and contact.organization_name or nil
 end
 
+-- Returns the public key of an account.
+local function company_of(resource)
+  local attributes = resource.attributes or {}
+  return type(attributes.public_api_key) == "string"
+    and attributes.public_api_key or resource.id
+end
+
 -- Makes a name for an account: "The Shop" becomes the-shop.
 local function name_of(resource)
   local text = (organization_of(resource) or resource.id or "default"):lower()
@@ -122,7 +129,7 @@ function actions.login(context, arguments)
   local key = read_key(context, arguments.with_key)
   local account = {api_key = key}
   local resource = verify(context, account)
-  account.company_id = resource.id
+  account.company_id = company_of(resource)
   account.organization = organization_of(resource)
   account.base_url = context:settings(account).base_url
   local name = context.arguments.account or name_of(resource)
@@ -174,10 +181,10 @@ function actions.status(context)
     context:client()  -- says what to do
   end
   local resource = verify(context, account)
-  local writer = context:records {columns = {"name", "source", "organization",
-    "company_id", "base_url", "revision"}}
+  local writer = context:records {is_single = true, columns = {"name", "source",
+    "organization", "company_id", "base_url", "revision"}}
   writer:add({name = account.name, source = account.source,
-    organization = organization_of(resource), company_id = resource.id,
+    organization = organization_of(resource), company_id = company_of(resource),
     base_url = context:settings(account).base_url or "https://a.klaviyo.com",
     revision = context:revision()})
   writer:finish()

@@ -7,8 +7,7 @@
 **
 ** WORKLOAD is "first", "get", "page" or "post": the same request COUNT times;
 ** "iterate": COUNT pages by their next links; "posts": concurrent requests;
-** "decode": decodes the file that is named in place of the URL; "parts": COUNT
-** pages for each line of input, which prints "processor-microseconds kB".
+** "decode": decodes the file that is named in place of the URL.
 ** Prints "responses processor-seconds seconds peak-kB kB".
 */
 #define _GNU_SOURCE 1
@@ -255,23 +254,6 @@ static long resident_kb (void) {
 }
 
 
-/* Iterates over 'count' pages for each line of input. */
-static void iterate_in_parts (CURL *easy, response *a, long count, char *url,
-                              size_t capacity) {
-  char line[16];
-  while (fgets(line, sizeof(line), stdin) != NULL) {
-    double cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
-    succeeded = 0;
-    sequentially(easy, a, count, url, capacity);
-    if (succeeded != count)
-      fail("a page is missing");
-    cpu = seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-    printf("%.0f %ld\n", cpu * 1e6, resident_kb());
-    fflush(stdout);
-  }
-}
-
-
 int main (int argc, char **argv) {
   static char url[4096];
   response a = {NULL, 0, 0};
@@ -297,10 +279,6 @@ int main (int argc, char **argv) {
     headers = curl_slist_append(headers, argv[i]);
   open_decoder();
   easy = prepare(url, &a);
-  if (strcmp(workload, "parts") == 0) {
-    iterate_in_parts(easy, &a, count, url, sizeof(url));
-    return 0;
-  }
   if (!is_first && !is_decoding) {
     sequentially(easy, &a, is_concurrent ? 1 : WARM, url, 0);
     succeeded = 0;

@@ -5,9 +5,9 @@
 ---
 ---   lua5.4 bench/scale.lua [RECORDS [TASK [LUA]]]
 ---
---- Times vary with the other programs that run. So libcurl with lua-cjson, in C, iterates
---- over as many pages in turn with this process, after each hundredth; the time of a
---- tenth is its ratio to that.
+--- Times vary with the other programs that run. So a second process, which begins a new
+--- loop or import after each tenth, does a hundredth of the records in turn with the
+--- first one; the time of a tenth is its ratio to the second process.
 
 package.path = "bench/?.lua;" .. package.path
 local shell = require "klaviyo.sandbox.shell"
@@ -100,20 +100,22 @@ local function measure(server, task, lua, records)
   local url = server.base_url .. (task == "iterate" and "/iterate" or "")
   local part = records / PARTS
   local total = records + WARM * part
-  local whole = start(server.dir, "whole", lua, ("%s bench/subjects/scale.lua %s %d %d %s"):format(lua, task, total,
-    part, shell.quote(url)))
-  local other = start(server.dir, "other", lua, ("build/bench/bare-%s parts %d %s %s ''"):format(lua, part / 100,
-    shell.quote(server.base_url .. "/iterate/api/profiles"), shell.quote(server.ca_file)))
-  local parts, before = {}, imported(server)
+  local function new(name, each)
+    return start(server.dir, name, lua, ("%s bench/subjects/scale.lua %s %d %d %d %s"):format(lua, task, total, each,
+      part, shell.quote(url)))
+  end
+  local before = imported(server)
+  local whole, other, parts = new("whole", total), new("other", TENTH * part), {}
   for i = 1 - WARM, PARTS do
     local us, kb = whole:next_part()
     parts[i > 0 and i or 1] = {us = us, kb = kb, other_us = other:next_part()}
   end
-  other:stop()
-  local count = whole:stop()
-  assert(tonumber(count) == total, ("%s, %s: failed: %s"):format(task, lua, count))
+  for _, child in ipairs {whole, other} do
+    local count = child:stop()
+    assert(tonumber(count) == total, ("%s, %s: failed: %s"):format(task, lua, count))
+  end
   local received = imported(server) - before
-  assert(task ~= "import" or received == total, ("the server received %d records"):format(received))
+  assert(task ~= "import" or received == 2 * total, ("the server received %d records"):format(received))
   return parts
 end
 

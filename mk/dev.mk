@@ -332,7 +332,7 @@ bench-page: build
 bench-setup:
 	@./bench/setup.sh
 
-bench-scale: $(BARE)
+bench-scale:
 	@$(MAKE) --no-print-directory -s build LUA=luajit
 	@$(MAKE) --no-print-directory -s build LUA=lua5.4
 	@$(ENV) lua5.4 bench/scale.lua $(RECORDS)

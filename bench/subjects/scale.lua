@@ -1,14 +1,15 @@
---- Iterates over many profiles, or imports them:  scale.lua TASK RECORDS PART URL
+--- Iterates over many profiles, or imports them:
 ---
---- TASK is iterate or import.
+---   scale.lua iterate|import RECORDS EACH PART URL
 ---
---- Waits for a line of input before each part of the records, and prints a line after
---- it: the processor time that it took in microseconds, and the resident memory in
---- kilobytes. The last line is the number of records. Without input it ends early.
+--- A loop or an import has EACH records; they are repeated until there are RECORDS.
+--- Before each PART of the records, a line of input is read, and after it a line is
+--- printed: the processor time of the part in microseconds, and the resident memory
+--- in kilobytes. The last line is the number of records. Without input it ends early.
 
 local klaviyo = require "klaviyo"
 
-local task, records, part, url = arg[1], tonumber(arg[2]), tonumber(arg[3]), arg[4]
+local task, records, each, part, url = arg[1], tonumber(arg[2]), tonumber(arg[3]), tonumber(arg[4]), arg[5]
 
 local client = klaviyo.new {
   base_url = url, api_key = "pk_bench", proxy = "", pacing = false, on_warning = function() end,
@@ -27,47 +28,46 @@ local function wait_for_line()
   end
 end
 
--- Returns a function to call after each record; it returns their number.
-local function counter()
-  wait_for_line()
-  local count, began = 0, os.clock()
-  return function()
-    count = count + 1
-    if count % part == 0 then
-      print(("%.0f %d"):format((os.clock() - began) * 1e6, resident_kb()))
-      io.stdout:flush()
-      if count < records then
-        wait_for_line()
-      end
-      began = os.clock()
+local count, began = 0, 0
+
+-- Counts a record, and returns the number of records.
+local function add()
+  count = count + 1
+  if count % part == 0 then
+    print(("%.0f %d"):format((os.clock() - began) * 1e6, resident_kb()))
+    io.stdout:flush()
+    if count < records then
+      wait_for_line()
     end
-    return count
+    began = os.clock()
   end
+  return count
 end
 
 local tasks = {}
 
 function tasks.iterate()
-  for _ in client.profiles:each {limit = 1000} do end  -- the first connection
-  local add, count = counter(), 0
-  for profile in client.profiles:each {limit = records} do
+  local found = 0
+  for profile in client.profiles:each {limit = math.min(each, records - count)} do
     assert(profile.attributes.email)
-    count = add()
+    add()
+    found = found + 1
   end
-  return count
+  return found
 end
 
 function tasks.import()
-  local add, count = counter(), 0
+  local left = math.min(each, records - count)
   local function next_record()
-    if count == records then
+    if left == 0 then
       return nil
     end
-    count = add()
+    left = left - 1
+    local number = add()
     return {
-      email = ("somebody.%d@example.com"):format(count), first_name = "Sarah", last_name = "Mason",
+      email = ("somebody.%d@example.com"):format(number), first_name = "Sarah", last_name = "Mason",
       location = {city = "New York", country = "United States", zip = "10017"},
-      properties = {plan = "gold", visits = count, interests = {"shoes", "bags"}},
+      properties = {plan = "gold", visits = number, interests = {"shoes", "bags"}},
     }
   end
   local report, err = client.profiles:import(next_record)
@@ -76,4 +76,10 @@ function tasks.import()
   return report.completed
 end
 
-print(("%d"):format(tasks[task]()))
+wait_for_line()
+began = os.clock()
+local done = 0
+while count < records do
+  done = done + tasks[task]()
+end
+print(("%d"):format(done))

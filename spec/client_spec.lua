@@ -30,6 +30,16 @@ describe("the module", function()
     assert.is_nil(klaviyo.no_such_thing)
   end)
 
+  it("builds a raw request without sending it", function()
+    local client = klaviyo.new {api_key = "x", base_url = "http://127.0.0.1:1"}
+    local request = client:build {path = "/api/lists", body = {data = {}}, method = "POST", headers = {["X-A"] = "b"}}
+    assert.equal("POST http://127.0.0.1:1/api/lists", request.method .. " " .. request.url)
+    assert.equal('{"data":{}}', request.body)
+    assert.equal("b", request.headers["X-A"])
+    assert.equal("Klaviyo-API-Key x", request.headers.Authorization)
+    assert.is_nil(client:build({path = "/client/events"}).headers.Authorization)
+  end)
+
   it("loads sandbox and webhooks on first use", function()
     local output = script.run [[
       local klaviyo = require "klaviyo"

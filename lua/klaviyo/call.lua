@@ -40,7 +40,20 @@ function M.build(values, api, op, args, owned)
   return made, values
 end
 
---- Returns the same for a request that will be sent. Gives a warning if the
+--- Returns the same for a request that names no operation.
+---@param values klaviyo.Settings
+---@param args {method: string|nil, path: string, query: table|nil, body: any, headers: table|nil}
+---@return table request
+---@return klaviyo.Settings
+function M.raw(values, args)
+  local made = request.raw(args, values)
+  if args.headers then
+    values = settings.with(values, {headers = args.headers})
+  end
+  return made, values
+end
+
+--- Returns the request of an operation that will be sent. Gives a warning if the
 --- operation differs in the revision that Klaviyo serves.
 ---@return table request
 ---@return klaviyo.Settings

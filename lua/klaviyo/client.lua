@@ -6,7 +6,6 @@ local client_settings = require "klaviyo.client_settings"
 local core = require "klaviyo.core"
 local lazy_require = require "klaviyo.util.lazy_require"
 local usage_error = require "klaviyo.util.usage_error"
-local request = require "klaviyo.request.request"
 local settings = require "klaviyo.settings"
 local transport = require "klaviyo.transport.transport"
 local apis = require "klaviyo.operations.api"
@@ -126,13 +125,23 @@ function methods:call(operation, args, options)
 end
 
 --- Returns the request that a call would send, and sends nothing. Its headers
---- are the real ones, and contain the key.
+--- are the real ones, and contain the key. With a table in place of the operation,
+--- it returns the request of `client:request`.
+---@param operation string|table  an operation id, an alias, or the arguments of `request`
+---@param args table|nil  as for `call`
+---@param options klaviyo.Settings|nil  for this call alone
 ---@return {method: string, url: string, headers: table, body: string|nil}|nil
 ---@return klaviyo.Error|nil  of kind "auth", if a function returned no key
 function methods:build(operation, args, options)
-  local values, api, op = look_up(self, operation, options)
-  local made
-  made, values = call.build(values, api, op, args)
+  local values, made
+  if type(operation) == "table" then
+    values = call.settings(values_of(self), options)
+    made, values = call.raw(values, operation)
+  else
+    local api, op
+    values, api, op = look_up(self, operation, options)
+    made, values = call.build(values, api, op, args)
+  end
   local headers, err = transport.headers(values, made)
   if not headers then
     return nil, err
@@ -146,11 +155,7 @@ end
 ---@param args {method: string|nil, path: string, query: table|nil, body: any, headers: table|nil}
 ---@return klaviyo.Document|nil, klaviyo.Error|nil
 function methods:request(args, options)
-  local values = call.settings(values_of(self), options)
-  local made = request.raw(args, values)
-  if args.headers then
-    values = settings.with(values, {headers = args.headers})
-  end
+  local made, values = call.raw(call.settings(values_of(self), options), args)
   return transport.call(values, made)
 end
 

@@ -1,13 +1,14 @@
 'use strict';
 // The contract: the client's requests, validated by the service's OpenAPI documents.
 //
-//   node spec/contract/run.js DIRECTORY [reference] [revision ...]
+//   node spec/contract/run.js DIRECTORY [reference] [command] [revision ...]
 //
 // DIRECTORY holds contract/validate.js and openapi/REVISION.json.
 
 const fs = require('fs');
 const os = require('os');
 const path = require('path');
+const { commands } = require('./cli.js');
 const { operations } = require('./operations.js');
 const { reference } = require('./reference.js');
 const { close } = require('./report.js');
@@ -25,6 +26,7 @@ async function main(oracle, ...only) {
     fs.mkdirSync(own);
     await reference(oracle, INTERPRETERS, own);
   }
+  if (!only.length || only.includes('command')) await commands(oracle, INTERPRETERS, path.join(dir, 'command'));
   const documents = fs.readdirSync(path.join(oracle, 'openapi'))
     .map(name => name.replace(/\.json$/, '')).sort();
   const dates = documents.filter(date => fs.existsSync(path.join(REVISIONS, `${date.replace('.', '-')}.lua`)));

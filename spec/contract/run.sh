@@ -1,7 +1,7 @@
 #!/bin/sh
 # make contract: runs the client against the validator, under both interpreters.
 #
-#   spec/contract/run.sh DIRECTORY [reference] [revision ...]
+#   spec/contract/run.sh DIRECTORY [reference] [command] [revision ...]
 set -eu
 cd "$(dirname "$0")/../.."
 

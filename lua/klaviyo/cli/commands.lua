@@ -2,6 +2,8 @@
 --- command that `extends` the resource of its name has its operations, too.
 
 return {
+  {name = "api", module = "klaviyo.cli.command.api",
+    summary = "Make any request"},
   {name = "auth", module = "klaviyo.cli.command.auth",
     summary = "Log in to accounts, and choose one"},
   {name = "client", module = "klaviyo.cli.command.resource",
@@ -12,6 +14,10 @@ return {
     summary = "Write all records of a resource to a file"},
   {name = "find", module = "klaviyo.cli.command.find",
     summary = "Find lists, segments, metrics, … by name"},
+  {name = "operation", module = "klaviyo.cli.command.operation",
+    summary = "Describe an operation of the API"},
+  {name = "operations", module = "klaviyo.cli.command.operations",
+    summary = "Find operations of the API"},
   {name = "report", module = "klaviyo.cli.command.report",
     summary = "Show what campaigns, flows, forms and segments achieved"},
   {name = "revisions", module = "klaviyo.cli.command.revisions",

@@ -208,7 +208,7 @@ local function run(context, argv)
     return exit_status.USAGE
   end
   local parsed = split(context, parser:parse(argv))
-  if parsed.operation then
+  if parsed.operation_id then
     return require("klaviyo.cli.command.resource").run(context, parsed)
       or exit_status.OK
   end

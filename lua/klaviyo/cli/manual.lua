@@ -130,8 +130,12 @@ function M.assignments(op, t)
   return out
 end
 
+-- Ids that are words.
+local IDENTIFIERS = {["mapped-metrics"] = "added_to_cart",
+  ["webhook-topics"] = "event:klaviyo.sent_sms"}
+
 local function identifier(op)
-  return M.id_name(op) .. "_ID"
+  return IDENTIFIERS[op.path:match("([^/]+)/{")] or M.id_name(op) .. "_ID"
 end
 
 -- Values of required filters and parameters, for a sample.

@@ -76,6 +76,7 @@ local IDENTIFIERS = {
   ["campaign-send-job"] = "CAMPAIGN_ID",
   ["campaign-recipient-estimation-job"] = "CAMPAIGN_ID",
   ["profile-merge"] = "PROFILE_ID",
+  ["mapped-metric"] = "added_to_cart",
   ["webhook-topic"] = "event:klaviyo.sent_sms",
 }
 

@@ -179,10 +179,11 @@ function M:as(options) end
 function M:call(operation, args, options) end
 
 --- Returns the request that a call would send, and sends nothing. Its headers
---- are the real ones, and contain the key.
----@param operation klaviyo.Operation
----@param args klaviyo.Args|nil
----@param options klaviyo.Settings|nil
+--- are the real ones, and contain the key. With a table in place of the operation,
+--- it returns the request of `client:request`.
+---@param operation string|table  an operation id, an alias, or the arguments of `request`
+---@param args table|nil  as for `call`
+---@param options klaviyo.Settings|nil  for this call alone
 ---@return {method: string, url: string, headers: table, body: string|nil}|nil
 ---@return klaviyo.Error|nil  of kind "auth", if a function returned no key
 function M:build(operation, args, options) end

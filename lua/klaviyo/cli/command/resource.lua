@@ -152,9 +152,8 @@ local function configure_operation(parser, context, op)
   add_page_options(parser, facts)
   local get_help = parser.get_help
   function parser:get_help()
-    self:epilog(manual.text(facts, context.terminal.stdout
-      and context.terminal:width() or 80))
-    return get_help(self)
+    return get_help(self) .. "\n\n" .. manual.text(facts,
+      context.terminal.stdout and context.terminal:width() or 80)
   end
 end
 
@@ -180,7 +179,7 @@ local function add_operation(parent, context, op)
   if not context.words or is_wanted(context, words) and #context.words >= #words then
     configure_operation(parser, context, op)
     parser:action(function(result)
-      result.operation = op.id
+      result.operation_id = op.id
     end)
   end
 end
@@ -528,7 +527,7 @@ end
 ---@param parsed table  its arguments
 ---@return integer|nil
 function M.run(context, parsed)
-  local facts = klaviyo.operations.get(parsed.operation,
+  local facts = klaviyo.operations.get(parsed.operation_id,
     {revision = context:revision()})
   local args = args_of(context, facts, parsed)
   local question = M.question(facts, args.id)

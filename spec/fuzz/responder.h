@@ -24,11 +24,12 @@ typedef struct guest {
   int fd;         /* -1: none */
   char *request;  /* as far as it has come */
   size_t size;
+  bool leaving; /* it goes when nothing happens for a moment */
 } guest;
 
 typedef struct manner {
   const char *answer;  /* NULL: none */
-  enum {STAY, CLOSE, RESET} then;
+  enum {STAY, CLOSE, RESET, LATER} then;
 } manner;
 
 static const manner MANNERS[] = {
@@ -48,6 +49,7 @@ static const manner MANNERS[] = {
   {NULL, STAY},  /* silence */
   {"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{\"more than was ask\"}",
    STAY},
+  {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", LATER},
 };
 
 #define MANNER_COUNT (sizeof(MANNERS) / sizeof(MANNERS[0]))
@@ -87,7 +89,8 @@ static UNTRACED void serve (guest *g) {
     const manner *m = &MANNERS[strtoul(slash + 1, NULL, 10) % MANNER_COUNT];
     if (m->answer != NULL)
       send(g->fd, m->answer, strlen(m->answer), MSG_NOSIGNAL);
-    if (m->then != STAY)
+    g->leaving = m->then == LATER;
+    if (m->then == CLOSE || m->then == RESET)
       let_go(g, m->then == RESET);
     g->size -= size;
     memmove(g->request, g->request + size, g->size);
@@ -112,6 +115,7 @@ static UNTRACED void welcome (guest *guests, int fd) {
     if (guests[i].fd < 0) {
       guests[i].fd = fd;
       guests[i].size = 0;
+      guests[i].leaving = false;
       return;
     }
   close(fd);
@@ -127,13 +131,18 @@ static UNTRACED void *respond (void *listener) {
   }
   for (;;) {
     struct pollfd all[GUESTS + 1];
+    bool leaving = false;
     all[GUESTS].fd = *(int *)listener;
     all[GUESTS].events = POLLIN;
     for (i = 0; i < GUESTS; i++) {
       all[i].fd = guests[i].fd;
       all[i].events = POLLIN;
+      leaving = leaving || (guests[i].fd >= 0 && guests[i].leaving);
     }
-    poll(all, GUESTS + 1, -1);
+    if (poll(all, GUESTS + 1, leaving ? 1 : -1) == 0)
+      for (i = 0; i < GUESTS; i++)
+        if (guests[i].fd >= 0 && guests[i].leaving)
+          let_go(&guests[i], false);
     for (i = 0; i < GUESTS; i++)
       if (guests[i].fd >= 0 && all[i].revents != 0)
         receive(&guests[i]);

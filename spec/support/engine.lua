@@ -46,7 +46,7 @@ end
 ---@return table|nil response
 ---@return table|nil raw_error
 function M.finish(ticket, seconds)
-  local deadline = core.clock() + (seconds or 20)
+  local deadline = core.clock() + (seconds or 120)
   while not ticket:wait(0.2) do
     if core.clock() > deadline then
       error("the ticket did not end", 2)
@@ -59,7 +59,7 @@ end
 ---@param condition fun(): any
 ---@param seconds number|nil at most
 function M.pump_until(condition, seconds)
-  local deadline = core.clock() + (seconds or 10)
+  local deadline = core.clock() + (seconds or 60)
   while not condition() do
     if core.clock() > deadline then
       error("the condition did not become true", 2)

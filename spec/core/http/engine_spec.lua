@@ -407,7 +407,7 @@ describe("the engine", function()
         tickets[i] = submit(server.url, { path = "/" .. i, with = with, request_queue = request_queue })
       end
       for i = 5000, 1, -1 do
-        assert.equal(200, finish(tickets[i], 60).status)
+        assert.equal(200, finish(tickets[i]).status)
       end
       assert.equal(5000, #server:requests())
     end)
@@ -521,15 +521,17 @@ describe("the engine", function()
   describe("over HTTP/2 with a server that closes after fifty requests", function()
     local state = sandbox.here(setup, teardown, { keepalive_requests = 50 })
 
+    -- Of a hundred concurrent requests half are lost at a time. Newer versions of
+    -- libcurl report them as failed, and few of them fail many times in a row.
     it("loses no request that may be retried", function()
       local tickets = {}
       for i = 1, 1000 do
         tickets[i] = submit(state.server.tls_url, { ca_file = state.server.ca_file, path = "/api/lists",
-          deadline = 60, retries = 4,
+          deadline = 120, retries = 16,
           headers = { "Authorization", "Klaviyo-API-Key " .. state.key, "revision", "2024-10-15" } })
       end
       for i = 1, 1000 do
-        local answer, raw_error = finish(tickets[i], 60)
+        local answer, raw_error = finish(tickets[i])
         assert.equal(200, answer and answer.status, raw_error and raw_error.reason)
       end
     end)

@@ -14,6 +14,8 @@ return {
     summary = "Write all records of a resource to a file"},
   {name = "find", module = "klaviyo.cli.command.find",
     summary = "Find lists, segments, metrics, … by name"},
+  {name = "limits", module = "klaviyo.cli.command.limits",
+    summary = "Show what is used of the rate limits"},
   {name = "operation", module = "klaviyo.cli.command.operation",
     summary = "Describe an operation of the API"},
   {name = "operations", module = "klaviyo.cli.command.operations",

@@ -1,0 +1,223 @@
+--- klaviyo limits: what is used of the rate limits, by all programs of this machine.
+
+local chart = require "klaviyo.cli.chart"
+local exit_status = require "klaviyo.cli.exit_status"
+local klaviyo = require "klaviyo"
+local output = require "klaviyo.cli.output"
+local suggest = require "klaviyo.cli.suggest"
+
+local M = {}
+
+local function interval(text)
+  local number = tonumber(text)
+  return number and number >= 0.1 and number or nil,
+    ("%s is not a number of seconds of 0.1 or more"):format(text)
+end
+
+function M.configure(parser)
+  parser:description("Shows what the programs of this machine have used of each "
+    .. "operation's limits, as they share them in a file. It makes no calls. Without "
+    .. "arguments: the operations that were used in the last minute or day.")
+  parser:argument("operations"):args("*"):argname("OPERATION")
+    :description("The id of an operation, or a part of it.")
+  parser:flag("--all"):description("Show all operations.")
+  parser:flag("--watch"):description("Show it again every second, until Ctrl-C.")
+  parser:option("--interval"):argname("SECONDS"):convert(interval)
+    :description("The seconds from one --watch to the next; default 1.")
+end
+
+local function is_used(limit)
+  for _, window in ipairs(limit.windows) do
+    if window.used + window.others > 0 then
+      return true
+    end
+  end
+  return limit.wait > 0
+end
+
+local function name_of(limit)
+  return limit.operation or limit.parameter or "gateway"
+end
+
+-- Returns whether a limit is to be shown.
+local function is_wanted(limit, arguments)
+  for _, word in ipairs(arguments.operations) do
+    if name_of(limit):find(word, 1, true) then
+      return true
+    end
+  end
+  return #arguments.operations == 0 and (arguments.all or is_used(limit))
+end
+
+local function read(context, client, arguments)
+  local all, err = client:rate_limits()
+  if not all then
+    error(err, 0)
+  elseif all.problem then
+    context:note(("%s cannot be used: %s; see klaviyo doctor"):format(all.file, all.problem))
+  end
+  local list, names = {}, {}
+  for _, limit in ipairs(all) do
+    names[#names + 1] = name_of(limit)
+    if is_wanted(limit, arguments) then
+      list[#list + 1] = limit
+    end
+  end
+  if #list == 0 and #arguments.operations > 0 then
+    local word = arguments.operations[1]
+    context:usage('no operation "%s"%s; see klaviyo limits --all', word,
+      suggest.text(word, names))
+  end
+  return list, all.file
+end
+
+-- Records ---------------------------------------------------------------------
+
+local COLUMNS = {"name", "seconds", "limit", "used", "others", "wait"}
+
+local function write_records(context, list)
+  local writer = context:records {columns = COLUMNS}
+  for _, limit in ipairs(list) do
+    for _, window in ipairs(limit.windows) do
+      writer:add {name = name_of(limit), seconds = window.seconds, limit = window.limit,
+        used = window.used, others = window.others, wait = limit.wait}
+    end
+  end
+  writer:finish()
+end
+
+-- Bars ------------------------------------------------------------------------
+
+local UNITS = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}}
+
+-- Returns the length of a window, as in "10/s" or "150/min".
+local function unit_of(seconds)
+  for _, unit in ipairs(UNITS) do
+    local count = seconds / unit[1]
+    if count >= 1 and count % 1 == 0 then
+      return count == 1 and unit[2] or ("%d %s"):format(count, unit[2])
+    end
+  end
+  return ("%g s"):format(seconds)
+end
+
+local function figures_of(window)
+  return ("%d/%d per %s"):format(window.used + window.others, window.limit,
+    unit_of(window.seconds))
+end
+
+local function columns_in(text)
+  local _, count = text:gsub("[^\128-\191]", "")
+  return count
+end
+
+local function padded(text, width)
+  return text .. (" "):rep(width - columns_in(text))
+end
+
+local MIN_BAR, MAX_BAR, MIN_NAME = 4, 20, 12
+
+-- Returns the widths: of the names, of a bar, and of the figures of each window.
+local function layout(list, width)
+  local name, figures, total, windows = MIN_NAME, {}, 0, 0
+  for _, limit in ipairs(list) do
+    name = math.max(name, #name_of(limit))
+    windows = math.max(windows, #limit.windows)
+    for i, window in ipairs(limit.windows) do
+      figures[i] = math.max(figures[i] or 0, #figures_of(window))
+    end
+  end
+  for i = 1, windows do
+    total = total + figures[i] + 3  -- two blanks before a bar, one behind it
+  end
+  local bar = math.floor((width - name - total) / math.max(windows, 1))
+  bar = math.max(MIN_BAR, math.min(MAX_BAR, bar))
+  name = math.max(MIN_NAME, math.min(name, width - total - bar * windows))
+  return name, bar, figures
+end
+
+local RED, YELLOW, GREEN, PLAIN = "\27[31m", "\27[33m", "\27[32m", "\27[0m"
+
+local function coloured(bar, share)
+  local colour = share >= 1 and RED or share >= 0.75 and YELLOW or GREEN
+  return colour .. bar .. PLAIN
+end
+
+local function shortened(text, width)
+  return #text <= width and text or text:sub(1, width - 2) .. ".."
+end
+
+local function bars_of(limit, widths, has_colours)
+  local parts = {padded(shortened(name_of(limit), widths.name), widths.name)}
+  for i, window in ipairs(limit.windows) do
+    local used = window.used + window.others
+    local bar = padded(chart.bar(used, window.limit, widths.bar), widths.bar)
+    local last = i == #limit.windows
+    parts[#parts + 1] = (has_colours and coloured(bar, used / window.limit) or bar) .. " "
+      .. (last and figures_of(window) or padded(figures_of(window), widths.figures[i]))
+  end
+  return table.concat(parts, "  ")
+end
+
+-- Returns the screen, as lines.
+local function screen(context, list, file)
+  local widths = {}
+  widths.name, widths.bar, widths.figures = layout(list, context.terminal:width())
+  local lines, has_colours = {}, context.terminal:colour()
+  for _, limit in ipairs(list) do
+    lines[#lines + 1] = bars_of(limit, widths, has_colours)
+    if limit.wait >= 1 then
+      lines[#lines + 1] = ("  blocked for %d s"):format(math.ceil(limit.wait))
+    end
+  end
+  if #list == 0 then
+    lines[1] = "nothing is used now" .. (file and " (" .. file .. ")" or "")
+  end
+  return lines
+end
+
+-- Moves to the top left corner; clears to the end of the line, and of the screen.
+local HOME, CLEAR_LINE, CLEAR_REST = "\27[H", "\27[K", "\27[J"
+
+local function watch(context, client, arguments, seconds)
+  context.terminal:hide_cursor()
+  context:out("\27[2J")
+  while true do
+    local lines = screen(context, read(context, client, arguments))
+    context:out(HOME .. table.concat(lines, CLEAR_LINE .. "\n") .. CLEAR_LINE .. "\n"
+      .. CLEAR_REST)
+    context:flush()
+    klaviyo.sleep(seconds)
+  end
+end
+
+-- Writes records again and again, for a program that reads them.
+local function watch_records(context, client, arguments, seconds)
+  while true do
+    write_records(context, (read(context, client, arguments)))
+    context:flush()
+    klaviyo.sleep(seconds)
+  end
+end
+
+function M.run(context, arguments)
+  local client = context:client()
+  local is_table = output.format(context) == "table"
+  if arguments.watch then
+    local fn = is_table and context.terminal.stdout and watch or watch_records
+    local _, why = pcall(fn, context, client, arguments,
+      arguments.interval or 1)
+    context.terminal:show_cursor()
+    if tostring(why):find("interrupted!$") then
+      return exit_status.OK
+    end
+    error(why, 0)
+  elseif is_table then
+    local list, file = read(context, client, arguments)
+    context:out(table.concat(screen(context, list, file), "\n") .. "\n")
+  else
+    write_records(context, (read(context, client, arguments)))
+  end
+end
+
+return M

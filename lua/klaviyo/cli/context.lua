@@ -14,6 +14,7 @@ local M = {}
 ---@field stdout file*
 ---@field stderr file*
 ---@field getenv fun(name: string): string|nil
+---@field new_parser fun(context: klaviyo.cli.Context): table  returns the parser of the command line
 ---@field words string[]|nil  the words of the command line that are not options; nil: all is described, for a manual
 local Context = {}
 Context.__index = Context

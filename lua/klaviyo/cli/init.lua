@@ -197,7 +197,7 @@ end
 
 local function run(context, argv)
   local words, values = scan(argv)
-  context.words, context.arguments = words, values
+  context.words, context.arguments, context.new_parser = words, values, M.parser
   local command = words[1] and find_command(words[1])
   if words[1] and not command then
     find_resource(context, words[1])

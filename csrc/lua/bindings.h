@@ -8,6 +8,7 @@
 
 #include <lua.h>
 
+#include "api/resources.h"
 #include "base/buffer.h"
 #include "ratelimit/request_queue.h"
 #include "http/completion_queue.h"
@@ -16,6 +17,7 @@
 void register_text (lua_State *L);
 void register_json (lua_State *L);
 void register_json_read (lua_State *L);
+void register_resources (lua_State *L);
 void register_response_body (lua_State *L);
 void register_document (lua_State *L);
 void register_settings (lua_State *L);
@@ -32,6 +34,7 @@ void register_state (lua_State *L);
 ** the object is valid while the userdata is on the stack. */
 settings *check_settings (lua_State *L, int index);
 request_queue *check_request_queue (lua_State *L, int index);
+resources *check_resources (lua_State *L, int index);
 const char *opt_body (lua_State *L, int index, size_t *size); /* NULL for nil */
 completion_queue *opt_completion_queue (lua_State *L,
                                         int index); /* NULL for nil */

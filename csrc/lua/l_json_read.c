@@ -40,6 +40,7 @@ typedef struct kept_name {
 enum stack_slot {
   TEXT = 1,
   PATHS,
+  RESOURCES,
   NAME_BYTES,
   NAME_STRINGS,
   ARRAY,
@@ -47,7 +48,7 @@ enum stack_slot {
   SCRATCH
 };
 
-#define UPVALUE(slot) ((slot)-1)
+#define UPVALUE(slot) ((slot)-2)
 #define UPVALUES UPVALUE(BIG)
 
 /* An object or list that is being read. */
@@ -65,6 +66,7 @@ typedef struct decoding {
   kept_name *names;
   buffer *scratch;
   const json_paths *paths;          /* NULL: all members */
+  resources *resources;             /* NULL: those of "data" are built, too */
   const unsigned char *object;      /* start of the one whose text is wanted */
   int room;                         /* the highest slot that may be used */
   level levels[JSON_MAX_DEPTH + 1]; /* the first is the text itself */
@@ -317,6 +319,31 @@ static void push_text (lua_State *L, decoding *d, level *at) {
 }
 
 
+/* Whether the value that was read last is that of the member "data" of the
+** text, whose resources are not built. */
+static bool are_resources (const decoding *d, const level *at) {
+  const json_text *name = &d->json.name;
+  return d->resources != NULL && at == &d->levels[1] && !at->is_list &&
+         name->size == 4 && memcmp(name->bytes, "data", 4) == 0;
+}
+
+
+/* Pushes true in the place of resources, or null. Returns false if the JSON
+** reader has an error. */
+static bool read_resources (lua_State *L, decoding *d, json_kind kind) {
+  switch (resources_read(d->resources, &d->json, kind)) {
+    case RESOURCES_OK: break;
+    case RESOURCES_INVALID: return false;
+    case RESOURCES_NO_MEMORY: binding_no_memory(L);
+  }
+  if (kind == JSON_NULL)
+    lua_pushlightuserdata(L, NULL);
+  else
+    lua_pushboolean(L, true);
+  return true;
+}
+
+
 /* Pushes the value of the text. Returns false if the JSON reader has an
 ** error. */
 static bool read_text (lua_State *L, decoding *d) {
@@ -356,6 +383,11 @@ static bool read_text (lua_State *L, decoding *d) {
       if (!at->is_list)
         push_name(L, d);
       at->pending++;
+      if (are_resources(d, at)) {
+        if (!read_resources(L, d, kind))
+          return false;
+        continue;
+      }
     }
     if (kind == JSON_OBJECT && has_text(d, wanted))
       d->object = d->json.at - 1;
@@ -444,22 +476,28 @@ static int l_json_paths_free (lua_State *L) {
 /* }====================================================== */
 
 
-/* decode(text | response body [, paths]) -> value | nil, message with the
-** position. With paths, only those members of objects are built; all others are
-** checked. */
+/*
+** decode(text | response body [, paths [, resources]]) -> value | nil, message
+** with the position. With paths, only those members of objects are built; all
+** others are checked. With resources, those of the member "data" are put there;
+** instead of them the value has true.
+*/
 static int l_decode (lua_State *L) {
   decoding d;
   size_t size;
   const char *text;
   char error[JSON_ERROR_SIZE];
   int i;
-  lua_settop(L, PATHS);
+  lua_settop(L, RESOURCES);
   if (!is_text(L, TEXT)) {
     lua_pushnil(L);
     lua_pushfstring(L, "expected a string, got %s", luaL_typename(L, TEXT));
     return 2;
   }
   d.paths = lua_isnil(L, PATHS) ? NULL : check_paths(L, PATHS);
+  d.resources = lua_isnil(L, RESOURCES) ? NULL : check_resources(L, RESOURCES);
+  if (d.resources != NULL)
+    resources_clear(d.resources);
   for (i = NAME_BYTES; i < SCRATCH; i++)
     lua_pushvalue(L, lua_upvalueindex(UPVALUE(i)));
   d.scratch = binding_scratch(L);

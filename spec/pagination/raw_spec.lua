@@ -46,6 +46,7 @@ describe("raw resources", function()
         assert.equal("profile", type)
         assert.equal(200, page.response.status)
         assert.same({a = {b = 1}}, page.meta)
+        assert.is_nil(page.data)
       end
       assert.equal(3, n)
     end)

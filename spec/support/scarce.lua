@@ -84,6 +84,22 @@ function scenarios.decode()
   return json.encode(value)
 end
 
+function scenarios.decode_resources()
+  package.loaded["klaviyo.core"], package.loaded["klaviyo.values.json"] = fresh(), nil
+  local json = require "klaviyo.values.json"
+  local list = {}
+  for i = 1, 100 do
+    list[i] = ('{"\\u0069d":"%d\\n%s","type":"x"}'):format(i, ("n"):rep(i * 9))
+  end
+  local text, found = '{"data":[' .. table.concat(list, ",") .. "]}", package.loaded["klaviyo.core"].resources()
+  assert(json.decode(text, nil, found))
+  local texts = {}
+  for i = 1, found:count() do
+    texts[i] = table.concat({found:get(text, i)}, " ")
+  end
+  return table.concat(texts, "\n")
+end
+
 function scenarios.decode_only()
   package.loaded["klaviyo.core"], package.loaded["klaviyo.values.json"] = fresh(), nil
   local json = require "klaviyo.values.json"

@@ -264,28 +264,41 @@ local function resources_of(page)
   return data
 end
 
-local NO_RESOURCES = {}
+-- Sets the page whose resources are returned next. Returns false if its data are
+-- not resources.
+local function set_page(self, inner, page)
+  local size
+  if self.resources then
+    page.data = nil  -- the decoder put them into self.resources
+    size = self.resources:count()
+    self.bytes = inner.bytes
+  else
+    local list = resources_of(page)
+    size = list and #list
+    self.list = list
+  end
+  self.page, self.size, self.at = page, size or 0, 0
+  return size ~= nil
+end
 
 local function turn_page(self, inner)
-  if self.at < #self.list then
+  if self.at < self.size then
     return self.page  -- another task turned the page
   end
   local pages = self.pages
   -- to continue from here is to request the next page
   self.page_cursor = pages.next_cursor
   -- the collector can take this page while the next one is built
-  self.page, self.list, self.at = nil, NO_RESOURCES, 0
+  self.page, self.list, self.size, self.at = nil, nil, 0, 0
   local page, err = next_page(pages, inner)
   if not page then
     self.done = pages.done
     return nil, err
   end
-  local list = resources_of(page)
-  if not list then
+  if not set_page(self, inner, page) then
     return nil, responses.lost("the page's data are not resources", inner, page)
   end
-  self.page, self.list, self.at = page, list, 0
-  if not pages.prefetches and self.count + #list < self.limit then
+  if not pages.prefetches and self.count + self.size < self.limit then
     prefetch(pages, inner)
   end
   return page
@@ -300,7 +313,7 @@ function Items:next()
     end
     if self.closed then
       return nil
-    elseif self.at < #self.list then
+    elseif self.at < self.size then
       break
     end
     local pages = self.pages
@@ -316,11 +329,13 @@ function Items:next()
   end
   self.at = self.at + 1
   self.count = self.count + 1
+  if self.resources then
+    local text, id, type = self.resources:get(self.bytes, self.at)
+    return text, id, type, self.page
+  end
   local resource = self.list[self.at]
   if self.pick then
     return self.pick(resource), resource, self.page
-  elseif self.is_raw then
-    return resource.text, resource.id, resource.type, self.page
   end
   return resource, self.page
 end
@@ -329,7 +344,7 @@ end
 --- page while it has resources left, then that of the next one. `nil` means the
 --- first page or, if `done` is true, that all resources have been returned.
 function Items:cursor()
-  if self.at < #self.list then
+  if self.at < self.size then
     return self.page_cursor
   end
   return self.pages:cursor()
@@ -410,7 +425,7 @@ local function open(settings, api, op, args)
   request, settings = call.prepare(settings, api, op, own)
   request.is_page = true
   if raw then
-    request.paths, request.is_raw = json.raw_paths(), true
+    request.paths, request.is_raw = json.raw_paths {"data", "included"}, true
   end
   local links = core.pages(settings.base_url, request.url)
   local inner = {settings = settings, request = request, op = op, pending = nil}
@@ -442,9 +457,15 @@ local function items(settings, api, op, args, pick)
     usage_error.raise("%s: raw is an argument of each and pages, not of ids", op.id)
   end
   pages.prefetches = limit == nil  -- else turn_page decides
+  local resources = nil
+  if raw then
+    local request = pages.inner().request
+    resources = core.resources()
+    request.paths, request.resources = json.raw_paths {"included"}, resources
+  end
   return loop(setmetatable({
     count = 0, done = false, pages = pages, limit = limit or math.huge,
-    pick = pick, is_raw = raw, list = NO_RESOURCES, at = 0,
+    pick = pick, resources = resources, size = 0, at = 0,
   }, Items))
 end
 
@@ -463,7 +484,7 @@ end
 
 --- Iterates over all resources of all pages, and the page of each.
 ---@param args table|nil  as for a call; `limit` is the maximum of resources; with
---- `raw`, it returns the text, id, type and page of each
+--- `raw`, it returns the text, id, type and page of each, and the page has no data
 ---@return klaviyo.Items
 function M.each(settings, api, op, args)
   return items(settings, api, op, args)

@@ -224,7 +224,8 @@ function M.read(response, raw_error, context)
     return document({}, response)
   end
   local request = context.request
-  local body, why = json.decode(bytes, request and request.paths)
+  local body, why = json.decode(bytes, request and request.paths,
+    request and request.resources)
   if body == nil then
     return failure("decode", ("%d with a body that is not JSON (%s): %s")
       :format(response.status, why, snippet(response, context)),

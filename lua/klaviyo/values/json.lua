@@ -37,14 +37,15 @@ local decoder
 --- members are checked, but never built.
 ---@param text string
 ---@param paths userdata|nil  what `json.paths` returned
+---@param resources userdata|nil  gets the resources of the member `data`
 ---@return any value nil if the text is not JSON
 ---@return string|nil message the error and its byte
-function M.decode(text, paths)
+function M.decode(text, paths, resources)
   -- its table of names takes 23 kB, which a program that only sends does not need;
   -- after the first call the decoder itself is M.decode
   decoder = decoder or core.decoder(array_mt, int64.make)
   M.decode = decoder
-  return decoder(text, paths)
+  return decoder(text, paths, resources)
 end
 
 local function is_path(value)
@@ -90,11 +91,12 @@ function M.resource_paths(only, label)
   return core.json_paths(list, {"data"})
 end
 
---- Returns paths with which each resource of a JSON:API document becomes a table
---- of its `id`, its `type` and its own JSON text, `text`.
+--- Returns paths with which each resource in these members of a JSON:API document
+--- becomes a table of its `id`, its `type` and its own JSON text, `text`.
+---@param members string[]
 ---@return userdata
-function M.raw_paths()
-  return core.json_paths({"id", "type"}, {"data", "included"}, true)
+function M.raw_paths(members)
+  return core.json_paths({"id", "type"}, members, true)
 end
 
 -- Lists -----------------------------------------------------------------------

@@ -25,7 +25,8 @@ describe("when memory allocation fails", function()
   file:close()
 
   for name, least in pairs {
-    text = 4, json = 4, document = 6, decode = 4, decode_only = 8, settings = 10, pages = 5, budget = 3,
+    text = 4, json = 4, document = 6, decode = 4, decode_only = 8, decode_resources = 4, settings = 10, pages = 5,
+    budget = 3,
   } do
     it(name .. " raises an error, or succeeds", function()
       local refused, errors = refuse(name, "own")

@@ -99,32 +99,67 @@ typedef struct marks {
 } marks;
 
 
-static inline uint64_t bits (__m128i is_set, int at) {
-  return (uint64_t)(unsigned)_mm_movemask_epi8(is_set) << at;
+/* The sixteen bytes of each quarter of a block. */
+typedef struct quarters {
+  __m128i q[4];
+} quarters;
+
+
+static inline quarters load (const char *block) {
+  const __m128i *at = (const __m128i *)(const void *)block;
+  quarters b;
+  b.q[0] = _mm_loadu_si128(at);
+  b.q[1] = _mm_loadu_si128(at + 1);
+  b.q[2] = _mm_loadu_si128(at + 2);
+  b.q[3] = _mm_loadu_si128(at + 3);
+  return b;
+}
+
+
+static inline uint64_t bits (__m128i bytes, __m128i wanted, int at) {
+  return (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, wanted))
+         << at;
+}
+
+
+static inline uint64_t find (quarters b, char c) {
+  __m128i wanted = _mm_set1_epi8(c);
+  return bits(b.q[0], wanted, 0) | bits(b.q[1], wanted, 16) |
+         bits(b.q[2], wanted, 32) | bits(b.q[3], wanted, 48);
+}
+
+
+/* The two kinds of brackets differ in one bit, which this sets. */
+static inline quarters as_braces (quarters b) {
+  __m128i bit = _mm_set1_epi8('{' ^ '[');
+  b.q[0] = _mm_or_si128(b.q[0], bit);
+  b.q[1] = _mm_or_si128(b.q[1], bit);
+  b.q[2] = _mm_or_si128(b.q[2], bit);
+  b.q[3] = _mm_or_si128(b.q[3], bit);
+  return b;
 }
 
 
 static inline marks find_marks (const char *block) {
-  marks m = {0, 0, 0, 0};
-  int i;
-  for (i = 0; i < BLOCK; i += 16) {
-    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(block + i));
-    /* the two kinds of brackets differ in this bit */
-    __m128i braces = _mm_or_si128(bytes, _mm_set1_epi8('{' ^ '['));
-    m.quotes |= bits(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), i);
-    m.slashes |= bits(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')), i);
-    m.openers |= bits(_mm_cmpeq_epi8(braces, _mm_set1_epi8('{')), i);
-    m.closers |= bits(_mm_cmpeq_epi8(braces, _mm_set1_epi8('}')), i);
-  }
+  quarters b = load(block);
+  marks m;
+  m.quotes = find(b, '"');
+  m.slashes = find(b, '\\');
+  b = as_braces(b);
+  m.openers = find(b, '{');
+  m.closers = find(b, '}');
   return m;
 }
 
 
 /* Returns the bits from each opening quote to before its closing one. */
 static inline uint64_t in_strings (uint64_t quotes, bool in_string) {
-  int by;
-  for (by = 1; by < BLOCK; by *= 2)
-    quotes ^= quotes << by;
+  quotes ^= quotes << 1;
+  quotes ^= quotes << 2;
+  quotes ^= quotes << 4;
+  quotes ^= quotes << 8;
+  quotes ^= quotes << 16;
+  quotes ^= quotes << 32;
   return in_string ? ~quotes : quotes;
 }
 

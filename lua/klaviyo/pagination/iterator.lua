@@ -278,18 +278,19 @@ local function set_page(self, inner, page)
     self.list = list
   end
   self.page, self.size, self.at = page, size or 0, 0
+  self.last = math.min(self.size, self.limit - self.count)
   return size ~= nil
 end
 
 local function turn_page(self, inner)
-  if self.at < self.size then
+  if self.at < self.last then
     return self.page  -- another task turned the page
   end
   local pages = self.pages
   -- to continue from here is to request the next page
   self.page_cursor = pages.next_cursor
   -- the collector can take this page while the next one is built
-  self.page, self.list, self.size, self.at = nil, nil, 0, 0
+  self.page, self.list, self.size, self.last, self.at = nil, nil, 0, 0, 0
   local page, err = next_page(pages, inner)
   if not page then
     self.done = pages.done
@@ -304,40 +305,55 @@ local function turn_page(self, inner)
   return page
 end
 
---- Returns the next resource and its page; `nil` at the end; or `nil, err`. Raw
---- resources are returned as text, id, type and page.
-function Items:next()
-  while true do
+-- Turns to a page with resources. Returns false at the end, or nil and an error.
+local function find_page(self)
+  while self.at >= self.last do
+    local pages = self.pages
     if self.count >= self.limit then
       self:close()
     end
     if self.closed then
-      return nil
-    elseif self.at < self.size then
-      break
-    end
-    local pages = self.pages
-    if pages.done and not pages.lost then
+      return false
+    elseif pages.done and not pages.lost then
       self.done, self.page_cursor = true, nil
-      return nil
+      return false
     end
     local inner = pages.inner()
     local page, err = pages.lock:with(inner.settings.wait, turn_page, self, inner)
-    if not page then
+    if err then
       return nil, err
+    elseif not page then
+      return false
     end
   end
-  self.at = self.at + 1
-  self.count = self.count + 1
+  return true
+end
+
+-- Returns the next resource of the page.
+local function advance(self)
+  local at = self.at + 1
+  self.at, self.count = at, self.count + 1
   if self.resources then
-    local text, id, type = self.resources:get(self.bytes, self.at)
+    local text, id, type = self.resources:get(self.bytes, at)
     return text, id, type, self.page
   end
-  local resource = self.list[self.at]
+  local resource = self.list[at]
   if self.pick then
     return self.pick(resource), resource, self.page
   end
   return resource, self.page
+end
+
+--- Returns the next resource and its page; `nil` at the end; or `nil, err`. Raw
+--- resources are returned as text, id, type and page.
+function Items:next()
+  if self.at >= self.last then
+    local found, err = find_page(self)
+    if not found then
+      return nil, err
+    end
+  end
+  return advance(self)
 end
 
 --- Returns the cursor from which no resource is skipped: that of the current
@@ -352,24 +368,36 @@ end
 
 --- Ends the iteration and cancels the request in progress. May be called twice.
 function Items:close()
-  self.closed = true
+  self.closed, self.last = true, 0
   self.pages:close()
 end
 
 -- A `for` loop must not end early without an error.
 local function next_or_raise(self)
-  local value, second, third, fourth = self:next()
-  if value == nil and second ~= nil then
-    warning.log_raised(second)
-    error(second, 0)
+  local value, err = self:next()
+  if value == nil and err ~= nil then
+    warning.log_raised(err)
+    error(err, 0)
   end
-  return value, second, third, fourth
+  return value
 end
 
-for _, class in ipairs {Pages, Items} do
-  class.__call = next_or_raise
-  class.__close = class.close
+-- Most calls need no other page: this saves 5 % of the cost of a raw page.
+local function item_or_raise(self)
+  if self.at >= self.last then
+    local found, err = find_page(self)
+    if found == nil then
+      warning.log_raised(err)
+      error(err, 0)
+    elseif not found then
+      return nil
+    end
+  end
+  return advance(self)
 end
+
+Pages.__call, Pages.__close = next_or_raise, Pages.close
+Items.__call, Items.__close = item_or_raise, Items.close
 
 -- An iterator requests the largest pages unless the arguments name a size.
 local function add_size(args, size)
@@ -465,7 +493,7 @@ local function items(settings, api, op, args, pick)
   end
   return loop(setmetatable({
     count = 0, done = false, pages = pages, limit = limit or math.huge,
-    pick = pick, resources = resources, size = 0, at = 0,
+    pick = pick, resources = resources, size = 0, last = 0, at = 0,
   }, Items))
 end
 

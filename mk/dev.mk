@@ -7,7 +7,7 @@ SPEC     =
 .PHONY: help-dev objects probes spec other asan tsan portable valgrind rock \
   lint warnings check cross fuzz planted collector coverage dist deb \
   deb-setup revision revisions-check contract reference types bench \
-  bench-setup \
+  bench-setup json-suite \
   bench-page bench-scale soak once
 
 help-dev: help
@@ -51,6 +51,7 @@ help-dev: help
 #: make bench-scale          iterate over 1,000,000 profiles and import as many:
 #:                           do memory and time stay constant?
 #: make bench-setup          install the other clients
+#: make json-suite           install the JSON parsing test suite, for its spec
 #: make dist                 make a source archive and source rocks, in build/
 #: make deb                  make Debian packages of that archive, in build/deb
 #: make deb-setup            install what make deb needs
@@ -331,6 +332,9 @@ bench-page: build
 
 bench-setup:
 	@./bench/setup.sh
+
+json-suite:
+	@./tools/json-suite.sh
 
 bench-scale:
 	@$(MAKE) --no-print-directory -s build LUA=luajit

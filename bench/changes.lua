@@ -1,23 +1,12 @@
 --- Compares the figures of two runs.
 
+local kinds = require "kinds"
 local results_of = require "results"
 
 local M = {}
 
 -- The compared figure of each workload, where it is not cpu_us.
 local FIGURES = {first = "wall_us", ping = "ping_p99_ms", track = "p50_us"}
-
-local function reference_of(workload, name)
-  local lua = name:match "^klaviyo, (.*)$"
-  if workload == "decode" then
-    return lua and "lua-cjson, " .. lua
-  elseif workload == "start" then
-    return lua and "libcurl, linked, " .. lua
-  elseif workload == "ping" then
-    return name ~= "no calls" and "no calls" or nil
-  end
-  return lua and "libcurl + cjson, " .. lua
-end
 
 local function reference_workload(workload)
   return (workload == "raw" or workload == "only") and "iterate" or workload
@@ -27,10 +16,10 @@ local function percent(before, now)
   return (now / before - 1) * 100
 end
 
--- True if the middle halves of two lists of rounds have nothing in common.
+-- True if all rounds of one run are above all of the other one. One round has no spread.
 local function is_apart(a, b)
   local quantile = results_of.quantile
-  return quantile(a, 0.25) > quantile(b, 0.75) or quantile(b, 0.25) > quantile(a, 0.75)
+  return #a > 1 and #b > 1 and (quantile(a, 0) > quantile(b, 1) or quantile(b, 0) > quantile(a, 1))
 end
 
 local function entry_of(before, now, workload, name)
@@ -41,7 +30,7 @@ local function entry_of(before, now, workload, name)
   end
   local entry = {workload = workload, subject = name, before = results_of.median(old), now = results_of.median(new)}
   entry.percent = percent(entry.before, entry.now)
-  local reference = reference_of(workload, name)
+  local reference = kinds.reference_of(workload, name)
   local function ratios(run)
     return reference and run:ratios(workload, name, reference, figure, reference_workload(workload))
   end

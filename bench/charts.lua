@@ -3,6 +3,7 @@
 
 local chart = require "chart"
 local goal_results = require "goal_results"
+local kinds = require "kinds"
 local WORKLOADS = require "workloads"
 
 local M = {}
@@ -25,35 +26,13 @@ local FIXED = {
     figure = "peak_kb", factor = 1024, scope = "+: MB above Lua + libcurl after one response"},
   {name = "ping", workload = "ping", title = "Other requests to an nginx worker that makes 256 calls at a time",
     unit = "ms, 99th percentile, of a location that returns a constant", figure = "ping_p99_ms", factor = 1,
-    reference = "no calls", scope = "×: ratio to no calls"},
+    scope = "×: ratio to no calls"},
   {name = "track", workload = "track", title = "Track an event in log_by_lua", unit = "µs, median, for a request",
-    figure = "p50_us", factor = 1, reference = "%s, before", scope = "×: ratio to the former build"},
+    figure = "p50_us", factor = 1, scope = "×: ratio to the former build"},
 }
 
 local RATIO = "×: ratio to libcurl + lua-cjson, same Lua and rounds"
 local DECODE_RATIO = "×: ratio to lua-cjson, same Lua and rounds"
-
-local function kind_of(name)
-  if name:find "^klaviyo, " or name == "klaviyo" or name == "track" or name == "outbox" then
-    return "ours"
-  elseif name:find "cjson" or name == "libcurl" or name:find "^wrk" or name == "no calls" or name:find "before$" then
-    return "reference"
-  end
-  return "peer"
-end
-
--- Returns the subject that a subject is compared with, or nil.
-local function reference_of(drawn, name)
-  local kind = kind_of(name)
-  if drawn.reference then
-    local reference = drawn.reference:format(name)
-    return kind ~= "reference" and name ~= reference and reference or nil
-  elseif kind == "reference" then
-    return nil
-  end
-  local lua = name:match "(Lua 5%.4)$" or "LuaJIT"
-  return (drawn.name == "decode" and "lua-cjson, " or "libcurl + cjson, ") .. lua
-end
 
 -- Sets the note of a row and its goal.
 local function add_goal(row, results, drawn, list, workload, name)
@@ -68,7 +47,7 @@ local function add_goal(row, results, drawn, list, workload, name)
     row.note = entry.figure and ("%+.1f (goal %g)"):format(entry.figure, entry.bound)
     return
   end
-  local reference = reference_of(drawn, name)
+  local reference = kinds.reference_of(workload, name)
   local ratio = reference and results:ratio(workload, name, reference, drawn.figure, drawn.with)
   if not ratio then
     return
@@ -90,7 +69,7 @@ local function rows_of(results, drawn, list)
     local workload = has.by_name[name] and drawn.workload or drawn.with
     local value = results:median(workload, name, drawn.figure)
     if value and name ~= "submit" and name ~= "submit, before" then
-      local row = {label = LABELS[name] or name, kind = kind_of(name), value = value / drawn.factor}
+      local row = {label = LABELS[name] or name, kind = kinds.kind_of(name), value = value / drawn.factor}
       add_goal(row, results, drawn, list, workload, name)
       rows[#rows + 1] = row
     end

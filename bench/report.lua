@@ -135,6 +135,16 @@ function M.goals(list, is_whole)
   end
 end
 
+-- Returns a word for a change beyond the spread.
+local function change_of(entry)
+  if not entry.is_beyond then
+    return ""
+  elseif not entry.ratio_percent then
+    return entry.is_better and "faster machine" or "slower machine"
+  end
+  return entry.is_better and "better" or "WORSE"
+end
+
 --- Prints what changed since another run.
 ---@param list table[]  what changes.list returned
 function M.changes(list)
@@ -142,9 +152,9 @@ function M.changes(list)
   for _, entry in ipairs(list) do
     printf("%-14s %-30s %10s %10s %+8.1f%% %9s %s", entry.workload, entry.subject, chart.number(entry.before),
       chart.number(entry.now), entry.percent, entry.ratio_percent and ("%+8.1f%%"):format(entry.ratio_percent) or "",
-      entry.is_beyond and (entry.is_better and "better" or "WORSE") or "")
+      change_of(entry))
   end
-  print "better, WORSE: beyond the spread of the rounds of both runs"
+  print "better, WORSE: the ratio changed by more than the spread of the rounds of both runs"
 end
 
 --- Prints what could not be measured; returns true if that is nothing.

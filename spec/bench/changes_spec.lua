@@ -35,6 +35,7 @@ describe("the changes since another run", function()
     local entry = changes.list(run("get", {libcurl = {20, 30, 40}}), run("get", {libcurl = {25, 33, 38}}))[1]
     assert.near(10, entry.percent, 1e-9)
     assert.is_false(entry.is_beyond)
+    assert.is_false(changes.list(run("get", {libcurl = {20}}), run("get", {libcurl = {30}}))[1].is_beyond)
   end)
 
   it("are decided by the ratio, so that a slower machine changes nothing", function()
@@ -53,6 +54,19 @@ describe("the changes since another run", function()
     assert.is_true(entry.is_beyond)
     assert.is_true(entry.is_better)
     assert.near(-33.9, entry.ratio_percent, 0.1)
+  end)
+
+  it("compare each subject with its reference", function()
+    local kinds = require "kinds"
+    assert.equal("libcurl + cjson, Lua 5.4", kinds.reference_of("get", "klaviyo, Lua 5.4"))
+    assert.equal("libcurl + cjson, LuaJIT", kinds.reference_of("raw", "lua-curl"))
+    assert.equal("lua-cjson, LuaJIT", kinds.reference_of("decode", "JSON.parse in node"))
+    assert.equal("libcurl, linked, LuaJIT", kinds.reference_of("start", "klaviyo, LuaJIT"))
+    assert.equal("no calls", kinds.reference_of("ping", "klaviyo, all at once"))
+    assert.equal("outbox, before", kinds.reference_of("track", "outbox"))
+    for _, name in ipairs {"libcurl", "lua-cjson, LuaJIT", "no calls", "track, before", "wrk, past the worker"} do
+      assert.is_nil(kinds.reference_of("get", name))
+    end
   end)
 
   it("leave out what only one run has", function()

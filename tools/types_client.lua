@@ -202,20 +202,24 @@ function M.params(self, op)
   return name
 end
 
--- Returns the class of the arguments with one more, `limit` or `max`; and `raw`.
+-- Returns the class of the arguments with one more, `limit` or `max`; and, if raw
+-- resources can be asked for, the class of those that do so.
 local function params_with(self, op, name, words)
   local base = M.params(self, op)
   local class = base == "klaviyo.Params" and base .. "." .. name
     or ("klaviyo.%s.%s"):format(op.id, name)
   local lines = self.classes:exact(class, base)
+  local raw = not op.path:find("/relationships/", 1, true) and class .. ".raw"
   if lines then
     lines[#lines + 1] = shapes.field(name, "integer", {optional = true, words = words})
-    if not op.path:find("/relationships/", 1, true) then
+    if raw then
       lines[#lines + 1] = shapes.field("raw", "boolean", {optional = true,
         words = "return the JSON text of each resource"})
+      self.classes:begin(raw, ("---@class (exact) %s: %s\n---@field raw true"):format(
+        raw, class))
     end
   end
-  return class
+  return class, raw or nil
 end
 
 -- Returns the type of the table that becomes the document of an operation.
@@ -269,7 +273,13 @@ end
 
 -- Methods ---------------------------------------------------------------------
 
-local function method_lines(out, class, name, parameters, returns, first, op)
+-- What the methods that read a collection return with `raw = true`.
+local RAW_RESULTS = {
+  each = "klaviyo.RawItems", pages = "klaviyo.RawPages",
+  all = "string[]?, klaviyo.Error?",
+}
+
+local function method_lines(out, class, name, parameters, returns, first, op, raw)
   doc_lines(out, first, op, name)
   local names = {}
   for i, parameter in ipairs(parameters) do
@@ -279,6 +289,10 @@ local function method_lines(out, class, name, parameters, returns, first, op)
   end
   for _, value in ipairs(returns) do
     out[#out + 1] = "---@return " .. value
+  end
+  if raw then
+    out[#out + 1] = ("---@overload fun(self, params: %s, options?: klaviyo.Settings): %s")
+      :format(raw, RAW_RESULTS[name])
   end
   out[#out + 1] = ("function %s:%s(%s) end\n"):format(class, name,
     table.concat(names, ", "))
@@ -302,28 +316,29 @@ end
 
 local READING = {list = true, each = true, pages = true, first = true, all = true}
 
--- Returns the parameters and the results of a method that reads.
+-- Returns the parameters and the results of a method that reads, and the class of
+-- the arguments that ask for raw resources.
 local function reading(self, verb, op)
   local one, many, resource, items = document_classes(self, op.type)
-  local params, returns
+  local params, returns, raw
   if verb == "each" then
-    params = params_with(self, op, "limit", "the greatest number of resources, or of pages")
+    params, raw = params_with(self, op, "limit", "the greatest number of resources, or of pages")
     returns = {items}
   elseif verb == "pages" then
-    params = params_with(self, op, "limit", "the greatest number of resources, or of pages")
+    params, raw = params_with(self, op, "limit", "the greatest number of resources, or of pages")
     returns = {op.type and items .. ".pages" or "klaviyo.Iterator"}
   elseif verb == "first" then
     params = M.params(self, op)
     returns = {resource .. "? resource", "klaviyo.Error? err"}
   elseif verb == "all" then
-    params = params_with(self, op, "max", "the greatest number of resources")
+    params, raw = params_with(self, op, "max", "the greatest number of resources")
     returns = {resource .. "[]? list", "klaviyo.Error? err"}
   else
     params = M.params(self, op)
     returns = document_returns(op.many and many or one)
   end
   return {{"params", params, required = requires_any(op.query)
-    and not op.public}, OPTIONS}, returns
+    and not op.public}, OPTIONS}, returns, raw
 end
 
 -- Returns the parameters and the results of a method that sends a table.
@@ -354,7 +369,7 @@ local function add_method(self, out, class, verb, method, op)
   local first = not method.action and LONG[verb]
     or summary(methods.full_name(method, verb))
     or ("Calls the operation `%s`."):format(op.id)
-  local parameters, returns
+  local parameters, returns, raw
   if method.relation and op.path:find("/relationships/", 1, true) then
     if verb == "ids" then
       local params = params_with(self, op, "limit", "the greatest number of ids")
@@ -366,7 +381,7 @@ local function add_method(self, out, class, verb, method, op)
       returns = document_returns("klaviyo.Document")
     end
   elseif method.relation then
-    parameters, returns = reading(self, verb, op)
+    parameters, returns, raw = reading(self, verb, op)
   elseif op.method == "POST" and (verb == "each" or verb == "pages") then
     -- the pages of a report
     local _, many, _, items = document_classes(self, op.type)
@@ -374,14 +389,14 @@ local function add_method(self, out, class, verb, method, op)
     returns = {verb == "each" and items or op.type and items .. ".pages"
       or many and "klaviyo.Iterator"}
   elseif READING[verb] then
-    parameters, returns = reading(self, verb, op)
+    parameters, returns, raw = reading(self, verb, op)
   elseif verb == "get" or verb == "delete" then
     parameters = {ID, {"params", M.params(self, op)}, OPTIONS}
     returns = document_returns(verb == "get" and one or "klaviyo.Document")
   else
     parameters, returns = sending(self, method, op, document_returns(one))
   end
-  method_lines(out, class, verb, parameters, returns, first, op)
+  method_lines(out, class, verb, parameters, returns, first, op, raw)
 end
 
 local function add_bulk(self, out, class, resource)

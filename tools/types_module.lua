@@ -71,6 +71,14 @@ local PARAMETER_TYPES = {
   ["klaviyo.document"] = {operation = "klaviyo.Operation"},
 }
 
+-- Results for arguments that the parameters of the sources do not tell apart.
+local RAW = "fun(self, operation: klaviyo.Operation, args: klaviyo.RawArgs, "
+  .. "options?: klaviyo.Settings): "
+local OVERLOADS = {
+  ["klaviyo.Client:each"] = RAW .. "klaviyo.RawItems",
+  ["klaviyo.Client:pages"] = RAW .. "klaviyo.RawPages",
+}
+
 -- Fields of the modules that are not functions.
 local VALUES = {
   klaviyo = {
@@ -170,6 +178,25 @@ local unknown_name = {"unknown name"}
 ---@class klaviyo.Ids: klaviyo.Iterator
 ---@overload fun(): string, klaviyo.ResourceIdentifier, klaviyo.Document
 
+--- What `each {raw = true}` returns: the text, the id and the type of each
+--- resource, and its page, which has no data.
+---@class klaviyo.RawItems: klaviyo.Iterator
+---@overload fun(): string, string, string, klaviyo.Document
+---@field next fun(self): string?, string|klaviyo.Error, string?, klaviyo.Document?
+
+--- A resource of `pages {raw = true}`.
+---@class klaviyo.RawResource
+---@field id string
+---@field type string
+---@field text string  its JSON text, byte for byte
+
+---@class klaviyo.RawPage: klaviyo.Document
+---@field data klaviyo.RawResource[]
+
+---@class klaviyo.RawPages: klaviyo.Iterator
+---@overload fun(): klaviyo.RawPage
+---@field next fun(self): klaviyo.RawPage?, klaviyo.Error?
+
 --- Arguments that every operation takes.
 ---@class (exact) klaviyo.Params
 ---@field query? table<string, any>  parameters as they are, by their names in the API
@@ -189,6 +216,9 @@ local unknown_name = {"unknown name"}
 ---@field body? table|string  a JSON:API document, sent as it is
 ---@field limit? integer  of client:each, client:pages and client:ids
 ---@field raw? boolean  of client:each and client:pages: return the JSON text of each resource
+
+---@class klaviyo.RawArgs: klaviyo.Args
+---@field raw true
 ]]
 
 -- The verbs of a resource that no revision has, their parameters and their results.
@@ -273,6 +303,9 @@ local function parameter_lines(out, key, fn)
 end
 
 local function return_lines(out, key, fn)
+  if OVERLOADS[key] then
+    out[#out + 1] = "---@overload " .. OVERLOADS[key]
+  end
   if RETURNS[key] then
     for _, kind in ipairs(RETURNS[key]) do
       out[#out + 1] = "---@return " .. kind

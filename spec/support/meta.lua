@@ -77,6 +77,7 @@ end
 
 local function read_file(self, path)
   local class, parameters, alias, result
+  local overloads = {}
   for line in io.lines(path) do
     local head, count = line:gsub("^(%-%-%-@class )%(exact%) ", "%1")
     local name, base = head:match("^%-%-%-@class ([%w_.]+):? ?([%w_.]*)")
@@ -100,7 +101,16 @@ local function read_file(self, path)
     elseif line:find("^%-%-%-@return ") then
       result = result or type_at(line:match("^%-%-%-@return (.*)$"))
     elseif line:find("^%-%-%-@overload ") then
-      class.values = line:match("^%-%-%-@overload fun%(%): (.*)$")
+      local arguments, returned = line:match("^%-%-%-@overload fun%(self, (.-)%): (.*)$")
+      if arguments then
+        local kinds = {}
+        for kind in arguments:gmatch("[%w_]+%??: ([%w_.]+)") do
+          kinds[#kinds + 1] = kind
+        end
+        overloads[#overloads + 1] = {kinds = kinds, result = (returned:gsub(", .*", ""))}
+      else
+        class.values = line:match("^%-%-%-@overload fun%(%): (.*)$")
+      end
     elseif line:find("^function ") then
       local separator, method, list = line:match("^function %a+([.:])([%w_]+)%((.-)%) end$")
       assert(method, line)
@@ -111,8 +121,8 @@ local function read_file(self, path)
         assert(parameters[own], ("%s:%s has no type of %s"):format(class.name, method, own))
       end
       class.methods[method] = {separator = separator, names = names,
-        parameters = parameters, result = result}
-      parameters, result = {}, nil
+        parameters = parameters, result = result, overloads = overloads}
+      parameters, result, overloads = {}, nil, {}
     end
     if not line:find("^%-%-%-") then
       alias = nil

@@ -240,6 +240,38 @@ function Checker:table(at, stop, kind)
   end
 end
 
+-- Whether a table has a literal value that a class names: raw = true.
+function Checker:has_literal(at, kind)
+  local fields = self.meta.classes[kind].fields
+  for _, member in ipairs(self:members(at, self:after_table(at))) do
+    local field = member.key and fields[member.key.text]
+    if field and field.kind == self.tokens[member.at].text then
+      return true
+    end
+  end
+  return false
+end
+
+-- Returns the overload of a method for these arguments, or nil.
+function Checker:overload(at, method)
+  local is_list = is(self.tokens[at], "(")
+  local position = 0
+  at = is_list and at + 1 or at
+  while method.overloads[1] and self.tokens[at] and not is(self.tokens[at], ")") do
+    position = position + 1
+    for _, overload in ipairs(is(self.tokens[at], "{") and method.overloads or {}) do
+      if self:has_literal(at, overload.kinds[position]) then
+        return overload
+      end
+    end
+    if not is_list then
+      return nil
+    end
+    at = self:after(at)
+    at = is(self.tokens[at], ",") and at + 1 or at
+  end
+end
+
 -- Checks the arguments of a call that begin here, and returns the index after them.
 function Checker:arguments(at, method)
   local token = self.tokens[at]
@@ -285,8 +317,9 @@ function Checker:path(at, class)
       if method.separator ~= token.text then
         self:problem(name, "%s%s%s", class, token.text, name.text)
       end
+      local overload = self:overload(at + 2, method)
       at = self:arguments(at + 2, method)
-      class = self.meta:class_of(method.result)
+      class = self.meta:class_of((overload or method).result)
     elseif field then
       class = self.meta:class_of(field.kind)
       at = at + 2

@@ -367,6 +367,14 @@ describe("types", function()
         "klaviyo.Attributes.profile has no emial",
       ['for p, page in client.profiles:each() do print(p.idd, page.data) end'] =
         "klaviyo.Resource.profile has no idd",
+      ['for text, id, type, page in client.profiles:each {limit = 3, raw = true} do print(page.dat) end'] =
+        "klaviyo.Document has no dat",
+      ['for page in client.lists:at(id).profiles:pages({raw = true}) do print(page.dat) end'] =
+        "klaviyo.RawPage has no dat",
+      ['for text in client.profiles:each {raw = true, limt = 3} do print(text) end'] =
+        "klaviyo.get_profiles.limit has no limt",
+      ['local it = client.profiles:each {raw = true} it:nxt()'] = "klaviyo.RawItems has no nxt",
+      ['local it = client:each("get_profiles", {raw = true}) it:nxt()'] = "klaviyo.RawItems has no nxt",
       ['local doc = assert(client.lists:list()) print(doc.dat)'] =
         "klaviyo.Page.list has no dat",
     } do
@@ -383,6 +391,10 @@ describe("types", function()
         local text = "client.list:create {}" .. [[client.list]]
         for p in client.lists:at(id).profiles:each {limit = 3} do print(p) end
         client.events:create {metric = "x", properties = {}, profile = {email = "a"}}
+        for text, id, type, page in client.profiles:each {raw = true} do print(text:upper(), id, type, page.meta) end
+        for page in client.profiles:pages {raw = true, limit = 1} do print(page.data) end
+        for profile in client.profiles:each {raw = false} do print(profile.attributes.email) end
+        for _, text in ipairs(client.profiles:all {raw = true}) do print(text:upper()) end
       ]==])
     end)
   end)

@@ -42,6 +42,25 @@ local unknown_name = {"unknown name"}
 ---@class klaviyo.Ids: klaviyo.Iterator
 ---@overload fun(): string, klaviyo.ResourceIdentifier, klaviyo.Document
 
+--- What `each {raw = true}` returns: the text, the id and the type of each
+--- resource, and its page, which has no data.
+---@class klaviyo.RawItems: klaviyo.Iterator
+---@overload fun(): string, string, string, klaviyo.Document
+---@field next fun(self): string?, string|klaviyo.Error, string?, klaviyo.Document?
+
+--- A resource of `pages {raw = true}`.
+---@class klaviyo.RawResource
+---@field id string
+---@field type string
+---@field text string  its JSON text, byte for byte
+
+---@class klaviyo.RawPage: klaviyo.Document
+---@field data klaviyo.RawResource[]
+
+---@class klaviyo.RawPages: klaviyo.Iterator
+---@overload fun(): klaviyo.RawPage
+---@field next fun(self): klaviyo.RawPage?, klaviyo.Error?
+
 --- Arguments that every operation takes.
 ---@class (exact) klaviyo.Params
 ---@field query? table<string, any>  parameters as they are, by their names in the API
@@ -61,6 +80,9 @@ local unknown_name = {"unknown name"}
 ---@field body? table|string  a JSON:API document, sent as it is
 ---@field limit? integer  of client:each, client:pages and client:ids
 ---@field raw? boolean  of client:each and client:pages: return the JSON text of each resource
+
+---@class klaviyo.RawArgs: klaviyo.Args
+---@field raw true
 
 --- A resource that may be unknown to the library.
 ---@class klaviyo.AnyResource
@@ -214,6 +236,7 @@ function M:document(operation, t, options) end
 ---@param operation klaviyo.Operation
 ---@param args klaviyo.Args|nil
 ---@param options klaviyo.Settings|nil
+---@overload fun(self, operation: klaviyo.Operation, args: klaviyo.RawArgs, options?: klaviyo.Settings): klaviyo.RawPages
 ---@return klaviyo.Iterator
 function M:pages(operation, args, options) end
 
@@ -221,6 +244,7 @@ function M:pages(operation, args, options) end
 ---@param operation klaviyo.Operation
 ---@param args klaviyo.Args|nil
 ---@param options klaviyo.Settings|nil
+---@overload fun(self, operation: klaviyo.Operation, args: klaviyo.RawArgs, options?: klaviyo.Settings): klaviyo.RawItems
 ---@return klaviyo.Items
 function M:each(operation, args, options) end
 

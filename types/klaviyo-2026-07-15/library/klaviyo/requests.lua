@@ -20,10 +20,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_accounts.limit.raw: klaviyo.get_accounts.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_accounts.max: klaviyo.get_accounts.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_accounts.max.raw: klaviyo.get_accounts.max
+---@field raw true
 
 ---@class (exact) klaviyo.create_back_in_stock_subscription
 ---@field [string] klaviyo.UnknownName
@@ -189,10 +195,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_messages_for_campaign.limit.raw: klaviyo.get_messages_for_campaign.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_messages_for_campaign.max: klaviyo.get_messages_for_campaign.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_messages_for_campaign.max.raw: klaviyo.get_messages_for_campaign.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_tags_for_campaign.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -207,10 +219,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_tags_for_campaign.limit.raw: klaviyo.get_tags_for_campaign.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_tags_for_campaign.max: klaviyo.get_tags_for_campaign.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_tags_for_campaign.max.raw: klaviyo.get_tags_for_campaign.max
+---@field raw true
 
 ---@class (exact) klaviyo.create_campaign
 ---@field [string] klaviyo.UnknownName
@@ -256,10 +274,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_campaigns.limit.raw: klaviyo.get_campaigns.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_campaigns.max: klaviyo.get_campaigns.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_campaigns.max.raw: klaviyo.get_campaigns.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_campaign
 ---@field [string] klaviyo.UnknownName
@@ -308,10 +332,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_items_for_catalog_category.limit.raw: klaviyo.get_items_for_catalog_category.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_items_for_catalog_category.max: klaviyo.get_items_for_catalog_category.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_items_for_catalog_category.max.raw: klaviyo.get_items_for_catalog_category.max
+---@field raw true
 
 ---@class (exact) klaviyo.create_catalog_category
 ---@field [string] klaviyo.UnknownName
@@ -344,10 +374,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_catalog_categories.limit.raw: klaviyo.get_catalog_categories.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_catalog_categories.max: klaviyo.get_catalog_categories.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_catalog_categories.max.raw: klaviyo.get_catalog_categories.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_catalog_category.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -399,10 +435,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_bulk_create_categories_jobs.limit.raw: klaviyo.get_bulk_create_categories_jobs.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_bulk_create_categories_jobs.max: klaviyo.get_bulk_create_categories_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_bulk_create_categories_jobs.max.raw: klaviyo.get_bulk_create_categories_jobs.max
+---@field raw true
 
 ---@class (exact) klaviyo.bulk_delete_catalog_categories
 ---@field [string] klaviyo.UnknownName
@@ -432,10 +474,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_bulk_delete_categories_jobs.limit.raw: klaviyo.get_bulk_delete_categories_jobs.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_bulk_delete_categories_jobs.max: klaviyo.get_bulk_delete_categories_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_bulk_delete_categories_jobs.max.raw: klaviyo.get_bulk_delete_categories_jobs.max
+---@field raw true
 
 ---@class (exact) klaviyo.bulk_update_catalog_categories
 ---@field [string] klaviyo.UnknownName
@@ -473,10 +521,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_bulk_update_categories_jobs.limit.raw: klaviyo.get_bulk_update_categories_jobs.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_bulk_update_categories_jobs.max: klaviyo.get_bulk_update_categories_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_bulk_update_categories_jobs.max.raw: klaviyo.get_bulk_update_categories_jobs.max
+---@field raw true
 
 ---@class (exact) klaviyo.bulk_create_catalog_items
 ---@field [string] klaviyo.UnknownName
@@ -514,10 +568,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_bulk_create_catalog_items_jobs.limit.raw: klaviyo.get_bulk_create_catalog_items_jobs.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_bulk_create_catalog_items_jobs.max: klaviyo.get_bulk_create_catalog_items_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_bulk_create_catalog_items_jobs.max.raw: klaviyo.get_bulk_create_catalog_items_jobs.max
+---@field raw true
 
 ---@class (exact) klaviyo.bulk_delete_catalog_items
 ---@field [string] klaviyo.UnknownName
@@ -547,10 +607,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_bulk_delete_catalog_items_jobs.limit.raw: klaviyo.get_bulk_delete_catalog_items_jobs.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_bulk_delete_catalog_items_jobs.max: klaviyo.get_bulk_delete_catalog_items_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_bulk_delete_catalog_items_jobs.max.raw: klaviyo.get_bulk_delete_catalog_items_jobs.max
+---@field raw true
 
 ---@class (exact) klaviyo.bulk_update_catalog_items
 ---@field [string] klaviyo.UnknownName
@@ -588,10 +654,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_bulk_update_catalog_items_jobs.limit.raw: klaviyo.get_bulk_update_catalog_items_jobs.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_bulk_update_catalog_items_jobs.max: klaviyo.get_bulk_update_catalog_items_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_bulk_update_catalog_items_jobs.max.raw: klaviyo.get_bulk_update_catalog_items_jobs.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_categories_for_catalog_item.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -607,10 +679,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_categories_for_catalog_item.limit.raw: klaviyo.get_categories_for_catalog_item.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_categories_for_catalog_item.max: klaviyo.get_categories_for_catalog_item.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_categories_for_catalog_item.max.raw: klaviyo.get_categories_for_catalog_item.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_category_ids_for_catalog_item.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -654,10 +732,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_variants_for_catalog_item.limit.raw: klaviyo.get_variants_for_catalog_item.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_variants_for_catalog_item.max: klaviyo.get_variants_for_catalog_item.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_variants_for_catalog_item.max.raw: klaviyo.get_variants_for_catalog_item.max
+---@field raw true
 
 ---@class (exact) klaviyo.create_catalog_item
 ---@field [string] klaviyo.UnknownName
@@ -708,10 +792,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_catalog_items.limit.raw: klaviyo.get_catalog_items.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_catalog_items.max: klaviyo.get_catalog_items.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_catalog_items.max.raw: klaviyo.get_catalog_items.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_catalog_item
 ---@field [string] klaviyo.UnknownName
@@ -767,10 +857,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_bulk_create_variants_jobs.limit.raw: klaviyo.get_bulk_create_variants_jobs.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_bulk_create_variants_jobs.max: klaviyo.get_bulk_create_variants_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_bulk_create_variants_jobs.max.raw: klaviyo.get_bulk_create_variants_jobs.max
+---@field raw true
 
 ---@class (exact) klaviyo.bulk_delete_catalog_variants
 ---@field [string] klaviyo.UnknownName
@@ -800,10 +896,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_bulk_delete_variants_jobs.limit.raw: klaviyo.get_bulk_delete_variants_jobs.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_bulk_delete_variants_jobs.max: klaviyo.get_bulk_delete_variants_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_bulk_delete_variants_jobs.max.raw: klaviyo.get_bulk_delete_variants_jobs.max
+---@field raw true
 
 ---@class (exact) klaviyo.bulk_update_catalog_variants
 ---@field [string] klaviyo.UnknownName
@@ -841,10 +943,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_bulk_update_variants_jobs.limit.raw: klaviyo.get_bulk_update_variants_jobs.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_bulk_update_variants_jobs.max: klaviyo.get_bulk_update_variants_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_bulk_update_variants_jobs.max.raw: klaviyo.get_bulk_update_variants_jobs.max
+---@field raw true
 
 ---@class (exact) klaviyo.create_catalog_variant
 ---@field [string] klaviyo.UnknownName
@@ -888,10 +996,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_catalog_variants.limit.raw: klaviyo.get_catalog_variants.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_catalog_variants.max: klaviyo.get_catalog_variants.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_catalog_variants.max.raw: klaviyo.get_catalog_variants.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_catalog_variant
 ---@field [string] klaviyo.UnknownName
@@ -944,10 +1058,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_bulk_create_coupon_code_jobs.limit.raw: klaviyo.get_bulk_create_coupon_code_jobs.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_bulk_create_coupon_code_jobs.max: klaviyo.get_bulk_create_coupon_code_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_bulk_create_coupon_code_jobs.max.raw: klaviyo.get_bulk_create_coupon_code_jobs.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_bulk_create_coupon_codes_job.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1010,10 +1130,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_coupon_codes.limit.raw: klaviyo.get_coupon_codes.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_coupon_codes.max: klaviyo.get_coupon_codes.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_coupon_codes.max.raw: klaviyo.get_coupon_codes.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_coupon_code
 ---@field [string] klaviyo.UnknownName
@@ -1045,10 +1171,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_coupon_codes_for_coupon.limit.raw: klaviyo.get_coupon_codes_for_coupon.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_coupon_codes_for_coupon.max: klaviyo.get_coupon_codes_for_coupon.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_coupon_codes_for_coupon.max.raw: klaviyo.get_coupon_codes_for_coupon.max
+---@field raw true
 
 ---@class (exact) klaviyo.create_coupon
 ---@field [string] klaviyo.UnknownName
@@ -1075,10 +1207,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_coupons.limit.raw: klaviyo.get_coupons.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_coupons.max: klaviyo.get_coupons.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_coupons.max.raw: klaviyo.get_coupons.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_coupon
 ---@field [string] klaviyo.UnknownName
@@ -1103,10 +1241,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_metrics_for_custom_metric.limit.raw: klaviyo.get_metrics_for_custom_metric.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_metrics_for_custom_metric.max: klaviyo.get_metrics_for_custom_metric.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_metrics_for_custom_metric.max.raw: klaviyo.get_metrics_for_custom_metric.max
+---@field raw true
 
 ---@class (exact) klaviyo.create_custom_metric
 ---@field [string] klaviyo.UnknownName
@@ -1146,10 +1290,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_custom_metrics.limit.raw: klaviyo.get_custom_metrics.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_custom_metrics.max: klaviyo.get_custom_metrics.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_custom_metrics.max.raw: klaviyo.get_custom_metrics.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_custom_metric
 ---@field [string] klaviyo.UnknownName
@@ -1208,10 +1358,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_data_sources.limit.raw: klaviyo.get_data_sources.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_data_sources.max: klaviyo.get_data_sources.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_data_sources.max.raw: klaviyo.get_data_sources.max
+---@field raw true
 
 ---@class (exact) klaviyo.bulk_create_events
 ---@field [string] klaviyo.UnknownName
@@ -1278,10 +1434,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_events.limit.raw: klaviyo.get_events.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_events.max: klaviyo.get_events.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_events.max.raw: klaviyo.get_events.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_flow_for_flow_action.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1309,10 +1471,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_flow_action_messages.limit.raw: klaviyo.get_flow_action_messages.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_flow_action_messages.max: klaviyo.get_flow_action_messages.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_flow_action_messages.max.raw: klaviyo.get_flow_action_messages.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_message_ids_for_flow_action.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1436,10 +1604,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_actions_for_flow.limit.raw: klaviyo.get_actions_for_flow.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_actions_for_flow.max: klaviyo.get_actions_for_flow.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_actions_for_flow.max.raw: klaviyo.get_actions_for_flow.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_tags_for_flow.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1450,10 +1624,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_tags_for_flow.limit.raw: klaviyo.get_tags_for_flow.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_tags_for_flow.max: klaviyo.get_tags_for_flow.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_tags_for_flow.max.raw: klaviyo.get_tags_for_flow.max
+---@field raw true
 
 ---@class (exact) klaviyo.create_flow
 ---@field [string] klaviyo.UnknownName
@@ -1511,10 +1691,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_flows.limit.raw: klaviyo.get_flows.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_flows.max: klaviyo.get_flows.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_flows.max.raw: klaviyo.get_flows.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_flow
 ---@field [string] klaviyo.UnknownName
@@ -1608,10 +1794,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_versions_for_form.limit.raw: klaviyo.get_versions_for_form.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_versions_for_form.max: klaviyo.get_versions_for_form.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_versions_for_form.max.raw: klaviyo.get_versions_for_form.max
+---@field raw true
 
 ---@class (exact) klaviyo.create_form
 ---@field [string] klaviyo.UnknownName
@@ -1647,10 +1839,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_forms.limit.raw: klaviyo.get_forms.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_forms.max: klaviyo.get_forms.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_forms.max.raw: klaviyo.get_forms.max
+---@field raw true
 
 ---@class (exact) klaviyo.upload_image_from_file
 ---@field [string] klaviyo.UnknownName
@@ -1680,10 +1878,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_images.limit.raw: klaviyo.get_images.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_images.max: klaviyo.get_images.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_images.max.raw: klaviyo.get_images.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_image
 ---@field [string] klaviyo.UnknownName
@@ -1715,10 +1919,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_flows_triggered_by_list.limit.raw: klaviyo.get_flows_triggered_by_list.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_flows_triggered_by_list.max: klaviyo.get_flows_triggered_by_list.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_flows_triggered_by_list.max.raw: klaviyo.get_flows_triggered_by_list.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_profile_ids_for_list.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1751,10 +1961,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_profiles_for_list.limit.raw: klaviyo.get_profiles_for_list.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_profiles_for_list.max: klaviyo.get_profiles_for_list.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_profiles_for_list.max.raw: klaviyo.get_profiles_for_list.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_tags_for_list.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1765,10 +1981,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_tags_for_list.limit.raw: klaviyo.get_tags_for_list.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_tags_for_list.max: klaviyo.get_tags_for_list.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_tags_for_list.max.raw: klaviyo.get_tags_for_list.max
+---@field raw true
 
 ---@class (exact) klaviyo.create_list
 ---@field [string] klaviyo.UnknownName
@@ -1825,10 +2047,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_lists.limit.raw: klaviyo.get_lists.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_lists.max: klaviyo.get_lists.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_lists.max.raw: klaviyo.get_lists.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_list
 ---@field [string] klaviyo.UnknownName
@@ -1873,10 +2101,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_mapped_metrics.limit.raw: klaviyo.get_mapped_metrics.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_mapped_metrics.max: klaviyo.get_mapped_metrics.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_mapped_metrics.max.raw: klaviyo.get_mapped_metrics.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_mapped_metric
 ---@field [string] klaviyo.UnknownName
@@ -1944,10 +2178,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_flows_triggered_by_metric.limit.raw: klaviyo.get_flows_triggered_by_metric.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_flows_triggered_by_metric.max: klaviyo.get_flows_triggered_by_metric.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_flows_triggered_by_metric.max.raw: klaviyo.get_flows_triggered_by_metric.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_properties_for_metric.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1963,10 +2203,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_properties_for_metric.limit.raw: klaviyo.get_properties_for_metric.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_properties_for_metric.max: klaviyo.get_properties_for_metric.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_properties_for_metric.max.raw: klaviyo.get_properties_for_metric.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_metric.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1994,10 +2240,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_metrics.limit.raw: klaviyo.get_metrics.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_metrics.max: klaviyo.get_metrics.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_metrics.max.raw: klaviyo.get_metrics.max
+---@field raw true
 
 ---@class (exact) klaviyo.bulk_delete_object_records
 ---@field [string] klaviyo.UnknownName
@@ -2102,10 +2354,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_ingestion_logs_for_object_type.limit.raw: klaviyo.get_ingestion_logs_for_object_type.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_ingestion_logs_for_object_type.max: klaviyo.get_ingestion_logs_for_object_type.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_ingestion_logs_for_object_type.max.raw: klaviyo.get_ingestion_logs_for_object_type.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_record_ids_for_object_type.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -2125,10 +2383,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_records_for_object_type.limit.raw: klaviyo.get_records_for_object_type.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_records_for_object_type.max: klaviyo.get_records_for_object_type.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_records_for_object_type.max.raw: klaviyo.get_records_for_object_type.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_schema_versions_for_object_type.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -2139,10 +2403,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_schema_versions_for_object_type.limit.raw: klaviyo.get_schema_versions_for_object_type.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_schema_versions_for_object_type.max: klaviyo.get_schema_versions_for_object_type.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_schema_versions_for_object_type.max.raw: klaviyo.get_schema_versions_for_object_type.max
+---@field raw true
 
 ---@class (exact) klaviyo.create_object_type
 ---@field [string] klaviyo.UnknownName
@@ -2192,10 +2462,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_object_types.limit.raw: klaviyo.get_object_types.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_object_types.max: klaviyo.get_object_types.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_object_types.max.raw: klaviyo.get_object_types.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_errors_for_bulk_import_profiles_job.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -2211,10 +2487,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_errors_for_bulk_import_profiles_job.limit.raw: klaviyo.get_errors_for_bulk_import_profiles_job.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_errors_for_bulk_import_profiles_job.max: klaviyo.get_errors_for_bulk_import_profiles_job.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_errors_for_bulk_import_profiles_job.max.raw: klaviyo.get_errors_for_bulk_import_profiles_job.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_list_for_bulk_import_profiles_job.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -2225,10 +2507,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_list_for_bulk_import_profiles_job.limit.raw: klaviyo.get_list_for_bulk_import_profiles_job.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_list_for_bulk_import_profiles_job.max: klaviyo.get_list_for_bulk_import_profiles_job.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_list_for_bulk_import_profiles_job.max.raw: klaviyo.get_list_for_bulk_import_profiles_job.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_profile_ids_for_bulk_import_profiles_job.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -2249,10 +2537,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_profiles_for_bulk_import_profiles_job.limit.raw: klaviyo.get_profiles_for_bulk_import_profiles_job.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_profiles_for_bulk_import_profiles_job.max: klaviyo.get_profiles_for_bulk_import_profiles_job.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_profiles_for_bulk_import_profiles_job.max.raw: klaviyo.get_profiles_for_bulk_import_profiles_job.max
+---@field raw true
 
 ---@class (exact) klaviyo.bulk_import_profiles
 ---@field [string] klaviyo.UnknownName
@@ -2294,10 +2588,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_bulk_import_profiles_jobs.limit.raw: klaviyo.get_bulk_import_profiles_jobs.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_bulk_import_profiles_jobs.max: klaviyo.get_bulk_import_profiles_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_bulk_import_profiles_jobs.max.raw: klaviyo.get_bulk_import_profiles_jobs.max
+---@field raw true
 
 ---@class (exact) klaviyo.create_or_update_profile
 ---@field [string] klaviyo.UnknownName
@@ -2388,10 +2688,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_bulk_suppress_profiles_jobs.limit.raw: klaviyo.get_bulk_suppress_profiles_jobs.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_bulk_suppress_profiles_jobs.max: klaviyo.get_bulk_suppress_profiles_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_bulk_suppress_profiles_jobs.max.raw: klaviyo.get_bulk_suppress_profiles_jobs.max
+---@field raw true
 
 ---@class (exact) klaviyo.bulk_unsuppress_profiles
 ---@field [string] klaviyo.UnknownName
@@ -2426,10 +2732,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_bulk_unsuppress_profiles_jobs.limit.raw: klaviyo.get_bulk_unsuppress_profiles_jobs.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_bulk_unsuppress_profiles_jobs.max: klaviyo.get_bulk_unsuppress_profiles_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_bulk_unsuppress_profiles_jobs.max.raw: klaviyo.get_bulk_unsuppress_profiles_jobs.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_conversation_for_profile.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -2448,10 +2760,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_conversations_for_profile.limit.raw: klaviyo.get_conversations_for_profile.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_conversations_for_profile.max: klaviyo.get_conversations_for_profile.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_conversations_for_profile.max.raw: klaviyo.get_conversations_for_profile.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_lists_for_profile.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -2462,10 +2780,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_lists_for_profile.limit.raw: klaviyo.get_lists_for_profile.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_lists_for_profile.max: klaviyo.get_lists_for_profile.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_lists_for_profile.max.raw: klaviyo.get_lists_for_profile.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_push_tokens_for_profile.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -2480,10 +2804,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_push_tokens_for_profile.limit.raw: klaviyo.get_push_tokens_for_profile.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_push_tokens_for_profile.max: klaviyo.get_push_tokens_for_profile.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_push_tokens_for_profile.max.raw: klaviyo.get_push_tokens_for_profile.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_segments_for_profile.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -2498,10 +2828,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_segments_for_profile.limit.raw: klaviyo.get_segments_for_profile.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_segments_for_profile.max: klaviyo.get_segments_for_profile.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_segments_for_profile.max.raw: klaviyo.get_segments_for_profile.max
+---@field raw true
 
 ---@class (exact) klaviyo.create_profile
 ---@field [string] klaviyo.UnknownName
@@ -2563,10 +2899,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_profiles.limit.raw: klaviyo.get_profiles.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_profiles.max: klaviyo.get_profiles.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_profiles.max.raw: klaviyo.get_profiles.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_profile
 ---@field [string] klaviyo.UnknownName
@@ -2647,10 +2989,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_client_geofences.limit.raw: klaviyo.get_client_geofences.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_client_geofences.max: klaviyo.get_client_geofences.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_client_geofences.max.raw: klaviyo.get_client_geofences.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_client_ip_allowlist.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -2733,10 +3081,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_client_review_values_reports.limit.raw: klaviyo.get_client_review_values_reports.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_client_review_values_reports.max: klaviyo.get_client_review_values_reports.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_client_review_values_reports.max.raw: klaviyo.get_client_review_values_reports.max
+---@field raw true
 
 ---@class (exact) klaviyo.create_client_review
 ---@field [string] klaviyo.UnknownName
@@ -2776,10 +3130,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_client_reviews.limit.raw: klaviyo.get_client_reviews.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_client_reviews.max: klaviyo.get_client_reviews.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_client_reviews.max.raw: klaviyo.get_client_reviews.max
+---@field raw true
 
 ---@class (exact) klaviyo.create_client_subscription
 ---@field [string] klaviyo.UnknownName
@@ -2834,10 +3194,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_push_tokens.limit.raw: klaviyo.get_push_tokens.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_push_tokens.max: klaviyo.get_push_tokens.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_push_tokens.max.raw: klaviyo.get_push_tokens.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_review.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -2868,10 +3234,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_reviews.limit.raw: klaviyo.get_reviews.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_reviews.max: klaviyo.get_reviews.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_reviews.max.raw: klaviyo.get_reviews.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_review
 ---@field [string] klaviyo.UnknownName
@@ -2926,10 +3298,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_flows_triggered_by_segment.limit.raw: klaviyo.get_flows_triggered_by_segment.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_flows_triggered_by_segment.max: klaviyo.get_flows_triggered_by_segment.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_flows_triggered_by_segment.max.raw: klaviyo.get_flows_triggered_by_segment.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_profile_ids_for_segment.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -2958,10 +3336,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_profiles_for_segment.limit.raw: klaviyo.get_profiles_for_segment.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_profiles_for_segment.max: klaviyo.get_profiles_for_segment.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_profiles_for_segment.max.raw: klaviyo.get_profiles_for_segment.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_tags_for_segment.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -2972,10 +3356,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_tags_for_segment.limit.raw: klaviyo.get_tags_for_segment.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_tags_for_segment.max: klaviyo.get_tags_for_segment.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_tags_for_segment.max.raw: klaviyo.get_tags_for_segment.max
+---@field raw true
 
 ---@class (exact) klaviyo.create_segment
 ---@field [string] klaviyo.UnknownName
@@ -3029,10 +3419,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_segments.limit.raw: klaviyo.get_segments.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_segments.max: klaviyo.get_segments.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_segments.max.raw: klaviyo.get_segments.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_segment
 ---@field [string] klaviyo.UnknownName
@@ -3069,10 +3465,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_tags_for_tag_group.limit.raw: klaviyo.get_tags_for_tag_group.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_tags_for_tag_group.max: klaviyo.get_tags_for_tag_group.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_tags_for_tag_group.max.raw: klaviyo.get_tags_for_tag_group.max
+---@field raw true
 
 ---@class (exact) klaviyo.create_tag_group
 ---@field [string] klaviyo.UnknownName
@@ -3106,10 +3508,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_tag_groups.limit.raw: klaviyo.get_tag_groups.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_tag_groups.max: klaviyo.get_tag_groups.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_tag_groups.max.raw: klaviyo.get_tag_groups.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_tag_group
 ---@field [string] klaviyo.UnknownName
@@ -3160,10 +3568,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_tags.limit.raw: klaviyo.get_tags.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_tags.max: klaviyo.get_tags.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_tags.max.raw: klaviyo.get_tags.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_tag
 ---@field [string] klaviyo.UnknownName
@@ -3218,10 +3632,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_all_universal_content.limit.raw: klaviyo.get_all_universal_content.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_all_universal_content.max: klaviyo.get_all_universal_content.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_all_universal_content.max.raw: klaviyo.get_all_universal_content.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_universal_content.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -3280,10 +3700,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_templates.limit.raw: klaviyo.get_templates.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_templates.max: klaviyo.get_templates.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_templates.max.raw: klaviyo.get_templates.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_template
 ---@field [string] klaviyo.UnknownName
@@ -3317,10 +3743,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_tracking_settings.limit.raw: klaviyo.get_tracking_settings.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_tracking_settings.max: klaviyo.get_tracking_settings.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_tracking_settings.max.raw: klaviyo.get_tracking_settings.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_tracking_setting
 ---@field [string] klaviyo.UnknownName
@@ -3371,10 +3803,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_web_feeds.limit.raw: klaviyo.get_web_feeds.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_web_feeds.max: klaviyo.get_web_feeds.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_web_feeds.max.raw: klaviyo.get_web_feeds.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_web_feed
 ---@field [string] klaviyo.UnknownName
@@ -3405,10 +3843,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_webhook_topics.limit.raw: klaviyo.get_webhook_topics.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_webhook_topics.max: klaviyo.get_webhook_topics.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_webhook_topics.max.raw: klaviyo.get_webhook_topics.max
+---@field raw true
 
 ---@class (exact) klaviyo.create_webhook
 ---@field [string] klaviyo.UnknownName
@@ -3451,10 +3895,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_webhooks.limit.raw: klaviyo.get_webhooks.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_webhooks.max: klaviyo.get_webhooks.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_webhooks.max.raw: klaviyo.get_webhooks.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_webhook
 ---@field [string] klaviyo.UnknownName

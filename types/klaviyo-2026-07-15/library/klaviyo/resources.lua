@@ -47,12 +47,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_accounts.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.account
+---@overload fun(self, params: klaviyo.get_accounts.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_accounts](https://developers.klaviyo.com/en/reference/get_accounts))
 ---@param params? klaviyo.get_accounts.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.account.pages
+---@overload fun(self, params: klaviyo.get_accounts.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_accounts](https://developers.klaviyo.com/en/reference/get_accounts))
@@ -67,6 +69,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.account[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_accounts.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 end
@@ -420,12 +423,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_messages_for_campaign.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.campaign_message
+---@overload fun(self, params: klaviyo.get_messages_for_campaign.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_messages_for_campaign](https://developers.klaviyo.com/en/reference/get_messages_for_campaign))
 ---@param params? klaviyo.get_messages_for_campaign.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.campaign_message.pages
+---@overload fun(self, params: klaviyo.get_messages_for_campaign.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_messages_for_campaign](https://developers.klaviyo.com/en/reference/get_messages_for_campaign))
@@ -440,6 +445,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.campaign_message[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_messages_for_campaign.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -473,12 +479,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_tags_for_campaign.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag
+---@overload fun(self, params: klaviyo.get_tags_for_campaign.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_tags_for_campaign](https://developers.klaviyo.com/en/reference/get_tags_for_campaign))
 ---@param params? klaviyo.get_tags_for_campaign.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag.pages
+---@overload fun(self, params: klaviyo.get_tags_for_campaign.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_tags_for_campaign](https://developers.klaviyo.com/en/reference/get_tags_for_campaign))
@@ -493,6 +501,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_tags_for_campaign.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -581,12 +590,14 @@ function resource:list(params, options) end
 ---@param params klaviyo.get_campaigns.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.campaign
+---@overload fun(self, params: klaviyo.get_campaigns.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_campaigns](https://developers.klaviyo.com/en/reference/get_campaigns))
 ---@param params klaviyo.get_campaigns.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.campaign.pages
+---@overload fun(self, params: klaviyo.get_campaigns.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_campaigns](https://developers.klaviyo.com/en/reference/get_campaigns))
@@ -601,6 +612,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.campaign[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_campaigns.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Returns a report on campaigns: totals for a period. Members of its table.
@@ -699,12 +711,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_items_for_catalog_category.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item
+---@overload fun(self, params: klaviyo.get_items_for_catalog_category.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_items_for_catalog_category](https://developers.klaviyo.com/en/reference/get_items_for_catalog_category))
 ---@param params? klaviyo.get_items_for_catalog_category.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item.pages
+---@overload fun(self, params: klaviyo.get_items_for_catalog_category.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_items_for_catalog_category](https://developers.klaviyo.com/en/reference/get_items_for_catalog_category))
@@ -719,6 +733,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_item[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_items_for_catalog_category.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 --- Removes related resources.
@@ -791,12 +806,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_catalog_categories.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category
+---@overload fun(self, params: klaviyo.get_catalog_categories.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_catalog_categories](https://developers.klaviyo.com/en/reference/get_catalog_categories))
 ---@param params? klaviyo.get_catalog_categories.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category.pages
+---@overload fun(self, params: klaviyo.get_catalog_categories.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_catalog_categories](https://developers.klaviyo.com/en/reference/get_catalog_categories))
@@ -811,6 +828,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_category[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_catalog_categories.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Returns the resource as a document.
@@ -921,12 +939,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_bulk_create_categories_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category_bulk_create_job
+---@overload fun(self, params: klaviyo.get_bulk_create_categories_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_bulk_create_categories_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_categories_jobs))
 ---@param params? klaviyo.get_bulk_create_categories_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category_bulk_create_job.pages
+---@overload fun(self, params: klaviyo.get_bulk_create_categories_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_create_categories_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_categories_jobs))
@@ -941,6 +961,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_category_bulk_create_job[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_bulk_create_categories_jobs.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 end
@@ -988,12 +1009,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_bulk_delete_categories_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category_bulk_delete_job
+---@overload fun(self, params: klaviyo.get_bulk_delete_categories_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_bulk_delete_categories_jobs](https://developers.klaviyo.com/en/reference/get_bulk_delete_categories_jobs))
 ---@param params? klaviyo.get_bulk_delete_categories_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category_bulk_delete_job.pages
+---@overload fun(self, params: klaviyo.get_bulk_delete_categories_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_delete_categories_jobs](https://developers.klaviyo.com/en/reference/get_bulk_delete_categories_jobs))
@@ -1008,6 +1031,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_category_bulk_delete_job[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_bulk_delete_categories_jobs.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 end
@@ -1055,12 +1079,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_bulk_update_categories_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category_bulk_update_job
+---@overload fun(self, params: klaviyo.get_bulk_update_categories_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_bulk_update_categories_jobs](https://developers.klaviyo.com/en/reference/get_bulk_update_categories_jobs))
 ---@param params? klaviyo.get_bulk_update_categories_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category_bulk_update_job.pages
+---@overload fun(self, params: klaviyo.get_bulk_update_categories_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_update_categories_jobs](https://developers.klaviyo.com/en/reference/get_bulk_update_categories_jobs))
@@ -1075,6 +1101,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_category_bulk_update_job[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_bulk_update_categories_jobs.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 end
@@ -1122,12 +1149,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_bulk_create_catalog_items_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item_bulk_create_job
+---@overload fun(self, params: klaviyo.get_bulk_create_catalog_items_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_bulk_create_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_catalog_items_jobs))
 ---@param params? klaviyo.get_bulk_create_catalog_items_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item_bulk_create_job.pages
+---@overload fun(self, params: klaviyo.get_bulk_create_catalog_items_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_create_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_catalog_items_jobs))
@@ -1142,6 +1171,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_item_bulk_create_job[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_bulk_create_catalog_items_jobs.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 end
@@ -1189,12 +1219,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_bulk_delete_catalog_items_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item_bulk_delete_job
+---@overload fun(self, params: klaviyo.get_bulk_delete_catalog_items_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_bulk_delete_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_delete_catalog_items_jobs))
 ---@param params? klaviyo.get_bulk_delete_catalog_items_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item_bulk_delete_job.pages
+---@overload fun(self, params: klaviyo.get_bulk_delete_catalog_items_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_delete_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_delete_catalog_items_jobs))
@@ -1209,6 +1241,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_item_bulk_delete_job[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_bulk_delete_catalog_items_jobs.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 end
@@ -1256,12 +1289,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_bulk_update_catalog_items_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item_bulk_update_job
+---@overload fun(self, params: klaviyo.get_bulk_update_catalog_items_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_bulk_update_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_update_catalog_items_jobs))
 ---@param params? klaviyo.get_bulk_update_catalog_items_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item_bulk_update_job.pages
+---@overload fun(self, params: klaviyo.get_bulk_update_catalog_items_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_update_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_update_catalog_items_jobs))
@@ -1276,6 +1311,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_item_bulk_update_job[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_bulk_update_catalog_items_jobs.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 end
@@ -1310,12 +1346,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_categories_for_catalog_item.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category
+---@overload fun(self, params: klaviyo.get_categories_for_catalog_item.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_categories_for_catalog_item](https://developers.klaviyo.com/en/reference/get_categories_for_catalog_item))
 ---@param params? klaviyo.get_categories_for_catalog_item.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category.pages
+---@overload fun(self, params: klaviyo.get_categories_for_catalog_item.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_categories_for_catalog_item](https://developers.klaviyo.com/en/reference/get_categories_for_catalog_item))
@@ -1330,6 +1368,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_category[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_categories_for_catalog_item.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
@@ -1395,12 +1434,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_variants_for_catalog_item.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant
+---@overload fun(self, params: klaviyo.get_variants_for_catalog_item.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_variants_for_catalog_item](https://developers.klaviyo.com/en/reference/get_variants_for_catalog_item))
 ---@param params? klaviyo.get_variants_for_catalog_item.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant.pages
+---@overload fun(self, params: klaviyo.get_variants_for_catalog_item.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_variants_for_catalog_item](https://developers.klaviyo.com/en/reference/get_variants_for_catalog_item))
@@ -1415,6 +1456,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_variant[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_variants_for_catalog_item.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -1478,12 +1520,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_catalog_items.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item
+---@overload fun(self, params: klaviyo.get_catalog_items.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_catalog_items](https://developers.klaviyo.com/en/reference/get_catalog_items))
 ---@param params? klaviyo.get_catalog_items.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item.pages
+---@overload fun(self, params: klaviyo.get_catalog_items.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_catalog_items](https://developers.klaviyo.com/en/reference/get_catalog_items))
@@ -1498,6 +1542,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_item[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_catalog_items.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
@@ -1596,12 +1641,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_bulk_create_variants_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant_bulk_create_job
+---@overload fun(self, params: klaviyo.get_bulk_create_variants_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_bulk_create_variants_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_variants_jobs))
 ---@param params? klaviyo.get_bulk_create_variants_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant_bulk_create_job.pages
+---@overload fun(self, params: klaviyo.get_bulk_create_variants_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_create_variants_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_variants_jobs))
@@ -1616,6 +1663,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_variant_bulk_create_job[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_bulk_create_variants_jobs.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 end
@@ -1663,12 +1711,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_bulk_delete_variants_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant_bulk_delete_job
+---@overload fun(self, params: klaviyo.get_bulk_delete_variants_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_bulk_delete_variants_jobs](https://developers.klaviyo.com/en/reference/get_bulk_delete_variants_jobs))
 ---@param params? klaviyo.get_bulk_delete_variants_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant_bulk_delete_job.pages
+---@overload fun(self, params: klaviyo.get_bulk_delete_variants_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_delete_variants_jobs](https://developers.klaviyo.com/en/reference/get_bulk_delete_variants_jobs))
@@ -1683,6 +1733,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_variant_bulk_delete_job[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_bulk_delete_variants_jobs.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 end
@@ -1730,12 +1781,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_bulk_update_variants_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant_bulk_update_job
+---@overload fun(self, params: klaviyo.get_bulk_update_variants_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_bulk_update_variants_jobs](https://developers.klaviyo.com/en/reference/get_bulk_update_variants_jobs))
 ---@param params? klaviyo.get_bulk_update_variants_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant_bulk_update_job.pages
+---@overload fun(self, params: klaviyo.get_bulk_update_variants_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_update_variants_jobs](https://developers.klaviyo.com/en/reference/get_bulk_update_variants_jobs))
@@ -1750,6 +1803,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_variant_bulk_update_job[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_bulk_update_variants_jobs.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 end
@@ -1809,12 +1863,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_catalog_variants.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant
+---@overload fun(self, params: klaviyo.get_catalog_variants.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_catalog_variants](https://developers.klaviyo.com/en/reference/get_catalog_variants))
 ---@param params? klaviyo.get_catalog_variants.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant.pages
+---@overload fun(self, params: klaviyo.get_catalog_variants.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_catalog_variants](https://developers.klaviyo.com/en/reference/get_catalog_variants))
@@ -1829,6 +1885,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_variant[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_catalog_variants.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
@@ -1928,12 +1985,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_bulk_create_coupon_code_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.coupon_code_bulk_create_job
+---@overload fun(self, params: klaviyo.get_bulk_create_coupon_code_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_bulk_create_coupon_code_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_coupon_code_jobs))
 ---@param params? klaviyo.get_bulk_create_coupon_code_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.coupon_code_bulk_create_job.pages
+---@overload fun(self, params: klaviyo.get_bulk_create_coupon_code_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_create_coupon_code_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_coupon_code_jobs))
@@ -1948,6 +2007,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.coupon_code_bulk_create_job[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_bulk_create_coupon_code_jobs.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Returns the resource as a document.
@@ -2049,12 +2109,14 @@ function resource:list(params, options) end
 ---@param params klaviyo.get_coupon_codes.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.coupon_code
+---@overload fun(self, params: klaviyo.get_coupon_codes.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_coupon_codes](https://developers.klaviyo.com/en/reference/get_coupon_codes))
 ---@param params klaviyo.get_coupon_codes.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.coupon_code.pages
+---@overload fun(self, params: klaviyo.get_coupon_codes.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_coupon_codes](https://developers.klaviyo.com/en/reference/get_coupon_codes))
@@ -2069,6 +2131,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.coupon_code[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_coupon_codes.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
@@ -2131,12 +2194,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_coupon_codes_for_coupon.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.coupon_code
+---@overload fun(self, params: klaviyo.get_coupon_codes_for_coupon.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_coupon_codes_for_coupon](https://developers.klaviyo.com/en/reference/get_coupon_codes_for_coupon))
 ---@param params? klaviyo.get_coupon_codes_for_coupon.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.coupon_code.pages
+---@overload fun(self, params: klaviyo.get_coupon_codes_for_coupon.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_coupon_codes_for_coupon](https://developers.klaviyo.com/en/reference/get_coupon_codes_for_coupon))
@@ -2151,6 +2216,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.coupon_code[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_coupon_codes_for_coupon.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -2213,12 +2279,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_coupons.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.coupon
+---@overload fun(self, params: klaviyo.get_coupons.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_coupons](https://developers.klaviyo.com/en/reference/get_coupons))
 ---@param params? klaviyo.get_coupons.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.coupon.pages
+---@overload fun(self, params: klaviyo.get_coupons.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_coupons](https://developers.klaviyo.com/en/reference/get_coupons))
@@ -2233,6 +2301,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.coupon[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_coupons.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
@@ -2284,12 +2353,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_metrics_for_custom_metric.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.metric
+---@overload fun(self, params: klaviyo.get_metrics_for_custom_metric.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_metrics_for_custom_metric](https://developers.klaviyo.com/en/reference/get_metrics_for_custom_metric))
 ---@param params? klaviyo.get_metrics_for_custom_metric.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.metric.pages
+---@overload fun(self, params: klaviyo.get_metrics_for_custom_metric.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_metrics_for_custom_metric](https://developers.klaviyo.com/en/reference/get_metrics_for_custom_metric))
@@ -2304,6 +2375,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.metric[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_metrics_for_custom_metric.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -2366,12 +2438,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_custom_metrics.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.custom_metric
+---@overload fun(self, params: klaviyo.get_custom_metrics.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_custom_metrics](https://developers.klaviyo.com/en/reference/get_custom_metrics))
 ---@param params? klaviyo.get_custom_metrics.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.custom_metric.pages
+---@overload fun(self, params: klaviyo.get_custom_metrics.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_custom_metrics](https://developers.klaviyo.com/en/reference/get_custom_metrics))
@@ -2386,6 +2460,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.custom_metric[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_custom_metrics.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
@@ -2517,12 +2592,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_data_sources.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.data_source
+---@overload fun(self, params: klaviyo.get_data_sources.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_data_sources](https://developers.klaviyo.com/en/reference/get_data_sources))
 ---@param params? klaviyo.get_data_sources.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.data_source.pages
+---@overload fun(self, params: klaviyo.get_data_sources.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_data_sources](https://developers.klaviyo.com/en/reference/get_data_sources))
@@ -2537,6 +2614,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.data_source[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_data_sources.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 end
@@ -2660,12 +2738,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_events.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.event
+---@overload fun(self, params: klaviyo.get_events.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_events](https://developers.klaviyo.com/en/reference/get_events))
 ---@param params? klaviyo.get_events.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.event.pages
+---@overload fun(self, params: klaviyo.get_events.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_events](https://developers.klaviyo.com/en/reference/get_events))
@@ -2680,6 +2760,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.event[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_events.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Returns one resource, for its relations.
@@ -2757,12 +2838,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_flow_action_messages.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow_message
+---@overload fun(self, params: klaviyo.get_flow_action_messages.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_flow_action_messages](https://developers.klaviyo.com/en/reference/get_flow_action_messages))
 ---@param params? klaviyo.get_flow_action_messages.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow_message.pages
+---@overload fun(self, params: klaviyo.get_flow_action_messages.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_flow_action_messages](https://developers.klaviyo.com/en/reference/get_flow_action_messages))
@@ -2777,6 +2860,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow_message[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_flow_action_messages.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
@@ -3013,12 +3097,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_actions_for_flow.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow_action
+---@overload fun(self, params: klaviyo.get_actions_for_flow.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_actions_for_flow](https://developers.klaviyo.com/en/reference/get_actions_for_flow))
 ---@param params? klaviyo.get_actions_for_flow.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow_action.pages
+---@overload fun(self, params: klaviyo.get_actions_for_flow.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_actions_for_flow](https://developers.klaviyo.com/en/reference/get_actions_for_flow))
@@ -3033,6 +3119,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow_action[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_actions_for_flow.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -3066,12 +3153,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_tags_for_flow.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag
+---@overload fun(self, params: klaviyo.get_tags_for_flow.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_tags_for_flow](https://developers.klaviyo.com/en/reference/get_tags_for_flow))
 ---@param params? klaviyo.get_tags_for_flow.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag.pages
+---@overload fun(self, params: klaviyo.get_tags_for_flow.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_tags_for_flow](https://developers.klaviyo.com/en/reference/get_tags_for_flow))
@@ -3086,6 +3175,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_tags_for_flow.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -3149,12 +3239,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_flows.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow
+---@overload fun(self, params: klaviyo.get_flows.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_flows](https://developers.klaviyo.com/en/reference/get_flows))
 ---@param params? klaviyo.get_flows.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow.pages
+---@overload fun(self, params: klaviyo.get_flows.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_flows](https://developers.klaviyo.com/en/reference/get_flows))
@@ -3169,6 +3261,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_flows.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Returns a report on flows: a value for each interval of a period. Members of its table.
@@ -3333,12 +3426,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_versions_for_form.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.form_version
+---@overload fun(self, params: klaviyo.get_versions_for_form.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_versions_for_form](https://developers.klaviyo.com/en/reference/get_versions_for_form))
 ---@param params? klaviyo.get_versions_for_form.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.form_version.pages
+---@overload fun(self, params: klaviyo.get_versions_for_form.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_versions_for_form](https://developers.klaviyo.com/en/reference/get_versions_for_form))
@@ -3353,6 +3448,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.form_version[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_versions_for_form.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -3415,12 +3511,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_forms.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.form
+---@overload fun(self, params: klaviyo.get_forms.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_forms](https://developers.klaviyo.com/en/reference/get_forms))
 ---@param params? klaviyo.get_forms.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.form.pages
+---@overload fun(self, params: klaviyo.get_forms.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_forms](https://developers.klaviyo.com/en/reference/get_forms))
@@ -3435,6 +3533,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.form[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_forms.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Returns a report on forms: a value for each interval of a period. Members of its table.
@@ -3517,12 +3616,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_images.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.image
+---@overload fun(self, params: klaviyo.get_images.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_images](https://developers.klaviyo.com/en/reference/get_images))
 ---@param params? klaviyo.get_images.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.image.pages
+---@overload fun(self, params: klaviyo.get_images.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_images](https://developers.klaviyo.com/en/reference/get_images))
@@ -3537,6 +3638,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.image[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_images.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
@@ -3597,12 +3699,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_flows_triggered_by_list.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow
+---@overload fun(self, params: klaviyo.get_flows_triggered_by_list.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_flows_triggered_by_list](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_list))
 ---@param params? klaviyo.get_flows_triggered_by_list.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow.pages
+---@overload fun(self, params: klaviyo.get_flows_triggered_by_list.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_flows_triggered_by_list](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_list))
@@ -3617,6 +3721,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_flows_triggered_by_list.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
@@ -3671,12 +3776,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_profiles_for_list.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile
+---@overload fun(self, params: klaviyo.get_profiles_for_list.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_profiles_for_list](https://developers.klaviyo.com/en/reference/get_profiles_for_list))
 ---@param params? klaviyo.get_profiles_for_list.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile.pages
+---@overload fun(self, params: klaviyo.get_profiles_for_list.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_profiles_for_list](https://developers.klaviyo.com/en/reference/get_profiles_for_list))
@@ -3691,6 +3798,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_profiles_for_list.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 --- Removes related resources.
@@ -3735,12 +3843,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_tags_for_list.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag
+---@overload fun(self, params: klaviyo.get_tags_for_list.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_tags_for_list](https://developers.klaviyo.com/en/reference/get_tags_for_list))
 ---@param params? klaviyo.get_tags_for_list.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag.pages
+---@overload fun(self, params: klaviyo.get_tags_for_list.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_tags_for_list](https://developers.klaviyo.com/en/reference/get_tags_for_list))
@@ -3755,6 +3865,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_tags_for_list.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -3819,12 +3930,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_lists.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.list
+---@overload fun(self, params: klaviyo.get_lists.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_lists](https://developers.klaviyo.com/en/reference/get_lists))
 ---@param params? klaviyo.get_lists.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.list.pages
+---@overload fun(self, params: klaviyo.get_lists.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_lists](https://developers.klaviyo.com/en/reference/get_lists))
@@ -3839,6 +3952,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.list[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_lists.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
@@ -3950,12 +4064,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_mapped_metrics.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.mapped_metric
+---@overload fun(self, params: klaviyo.get_mapped_metrics.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_mapped_metrics](https://developers.klaviyo.com/en/reference/get_mapped_metrics))
 ---@param params? klaviyo.get_mapped_metrics.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.mapped_metric.pages
+---@overload fun(self, params: klaviyo.get_mapped_metrics.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_mapped_metrics](https://developers.klaviyo.com/en/reference/get_mapped_metrics))
@@ -3970,6 +4086,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.mapped_metric[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_mapped_metrics.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
@@ -4094,12 +4211,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_flows_triggered_by_metric.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow
+---@overload fun(self, params: klaviyo.get_flows_triggered_by_metric.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_flows_triggered_by_metric](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_metric))
 ---@param params? klaviyo.get_flows_triggered_by_metric.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow.pages
+---@overload fun(self, params: klaviyo.get_flows_triggered_by_metric.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_flows_triggered_by_metric](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_metric))
@@ -4114,6 +4233,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_flows_triggered_by_metric.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
@@ -4147,12 +4267,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_properties_for_metric.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.metric_property
+---@overload fun(self, params: klaviyo.get_properties_for_metric.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_properties_for_metric](https://developers.klaviyo.com/en/reference/get_properties_for_metric))
 ---@param params? klaviyo.get_properties_for_metric.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.metric_property.pages
+---@overload fun(self, params: klaviyo.get_properties_for_metric.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_properties_for_metric](https://developers.klaviyo.com/en/reference/get_properties_for_metric))
@@ -4167,6 +4289,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.metric_property[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_properties_for_metric.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
@@ -4216,12 +4339,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_metrics.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.metric
+---@overload fun(self, params: klaviyo.get_metrics.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_metrics](https://developers.klaviyo.com/en/reference/get_metrics))
 ---@param params? klaviyo.get_metrics.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.metric.pages
+---@overload fun(self, params: klaviyo.get_metrics.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_metrics](https://developers.klaviyo.com/en/reference/get_metrics))
@@ -4236,6 +4361,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.metric[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_metrics.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Returns aggregated values of a metric's events, by interval and by attribute. Further pages are named by `page_cursor`; `client.metrics:pages(t)` follows them. Members of its table.
@@ -4554,12 +4680,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_ingestion_logs_for_object_type.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.object_ingestion_log
+---@overload fun(self, params: klaviyo.get_ingestion_logs_for_object_type.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_ingestion_logs_for_object_type](https://developers.klaviyo.com/en/reference/get_ingestion_logs_for_object_type))
 ---@param params? klaviyo.get_ingestion_logs_for_object_type.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.object_ingestion_log.pages
+---@overload fun(self, params: klaviyo.get_ingestion_logs_for_object_type.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_ingestion_logs_for_object_type](https://developers.klaviyo.com/en/reference/get_ingestion_logs_for_object_type))
@@ -4574,6 +4702,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.object_ingestion_log[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_ingestion_logs_for_object_type.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -4607,12 +4736,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_records_for_object_type.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.object_record
+---@overload fun(self, params: klaviyo.get_records_for_object_type.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_records_for_object_type](https://developers.klaviyo.com/en/reference/get_records_for_object_type))
 ---@param params? klaviyo.get_records_for_object_type.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.object_record.pages
+---@overload fun(self, params: klaviyo.get_records_for_object_type.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_records_for_object_type](https://developers.klaviyo.com/en/reference/get_records_for_object_type))
@@ -4627,6 +4758,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.object_record[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_records_for_object_type.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -4692,12 +4824,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_schema_versions_for_object_type.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.object_schema
+---@overload fun(self, params: klaviyo.get_schema_versions_for_object_type.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_schema_versions_for_object_type](https://developers.klaviyo.com/en/reference/get_schema_versions_for_object_type))
 ---@param params? klaviyo.get_schema_versions_for_object_type.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.object_schema.pages
+---@overload fun(self, params: klaviyo.get_schema_versions_for_object_type.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_schema_versions_for_object_type](https://developers.klaviyo.com/en/reference/get_schema_versions_for_object_type))
@@ -4712,6 +4846,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.object_schema[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_schema_versions_for_object_type.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -4780,12 +4915,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_object_types.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.object_type
+---@overload fun(self, params: klaviyo.get_object_types.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_object_types](https://developers.klaviyo.com/en/reference/get_object_types))
 ---@param params? klaviyo.get_object_types.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.object_type.pages
+---@overload fun(self, params: klaviyo.get_object_types.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_object_types](https://developers.klaviyo.com/en/reference/get_object_types))
@@ -4800,6 +4937,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.object_type[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_object_types.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Returns one resource, for its relations.
@@ -4828,12 +4966,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_errors_for_bulk_import_profiles_job.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.import_error
+---@overload fun(self, params: klaviyo.get_errors_for_bulk_import_profiles_job.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_errors_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_job))
 ---@param params? klaviyo.get_errors_for_bulk_import_profiles_job.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.import_error.pages
+---@overload fun(self, params: klaviyo.get_errors_for_bulk_import_profiles_job.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_errors_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_job))
@@ -4848,6 +4988,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.import_error[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_errors_for_bulk_import_profiles_job.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -4871,12 +5012,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_list_for_bulk_import_profiles_job.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.list
+---@overload fun(self, params: klaviyo.get_list_for_bulk_import_profiles_job.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_list_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_list_for_bulk_import_profiles_job))
 ---@param params? klaviyo.get_list_for_bulk_import_profiles_job.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.list.pages
+---@overload fun(self, params: klaviyo.get_list_for_bulk_import_profiles_job.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_list_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_list_for_bulk_import_profiles_job))
@@ -4891,6 +5034,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.list[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_list_for_bulk_import_profiles_job.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
@@ -4934,12 +5078,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_profiles_for_bulk_import_profiles_job.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile
+---@overload fun(self, params: klaviyo.get_profiles_for_bulk_import_profiles_job.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_profiles_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_profiles_for_bulk_import_profiles_job))
 ---@param params? klaviyo.get_profiles_for_bulk_import_profiles_job.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile.pages
+---@overload fun(self, params: klaviyo.get_profiles_for_bulk_import_profiles_job.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_profiles_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_profiles_for_bulk_import_profiles_job))
@@ -4954,6 +5100,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_profiles_for_bulk_import_profiles_job.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -5006,12 +5153,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_bulk_import_profiles_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile_bulk_import_job
+---@overload fun(self, params: klaviyo.get_bulk_import_profiles_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_bulk_import_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_import_profiles_jobs))
 ---@param params? klaviyo.get_bulk_import_profiles_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile_bulk_import_job.pages
+---@overload fun(self, params: klaviyo.get_bulk_import_profiles_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_import_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_import_profiles_jobs))
@@ -5026,6 +5175,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile_bulk_import_job[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_bulk_import_profiles_jobs.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Returns one resource, for its relations.
@@ -5150,12 +5300,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_bulk_suppress_profiles_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile_suppression_bulk_create_job
+---@overload fun(self, params: klaviyo.get_bulk_suppress_profiles_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_bulk_suppress_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_suppress_profiles_jobs))
 ---@param params? klaviyo.get_bulk_suppress_profiles_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile_suppression_bulk_create_job.pages
+---@overload fun(self, params: klaviyo.get_bulk_suppress_profiles_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_suppress_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_suppress_profiles_jobs))
@@ -5170,6 +5322,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile_suppression_bulk_create_job[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_bulk_suppress_profiles_jobs.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 end
@@ -5217,12 +5370,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_bulk_unsuppress_profiles_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile_suppression_bulk_delete_job
+---@overload fun(self, params: klaviyo.get_bulk_unsuppress_profiles_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_bulk_unsuppress_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_unsuppress_profiles_jobs))
 ---@param params? klaviyo.get_bulk_unsuppress_profiles_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile_suppression_bulk_delete_job.pages
+---@overload fun(self, params: klaviyo.get_bulk_unsuppress_profiles_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_unsuppress_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_unsuppress_profiles_jobs))
@@ -5237,6 +5392,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile_suppression_bulk_delete_job[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_bulk_unsuppress_profiles_jobs.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 end
@@ -5297,12 +5453,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_conversations_for_profile.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.conversation
+---@overload fun(self, params: klaviyo.get_conversations_for_profile.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_conversations_for_profile](https://developers.klaviyo.com/en/reference/get_conversations_for_profile))
 ---@param params? klaviyo.get_conversations_for_profile.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.conversation.pages
+---@overload fun(self, params: klaviyo.get_conversations_for_profile.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_conversations_for_profile](https://developers.klaviyo.com/en/reference/get_conversations_for_profile))
@@ -5317,6 +5475,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.conversation[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_conversations_for_profile.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -5350,12 +5509,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_lists_for_profile.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.list
+---@overload fun(self, params: klaviyo.get_lists_for_profile.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_lists_for_profile](https://developers.klaviyo.com/en/reference/get_lists_for_profile))
 ---@param params? klaviyo.get_lists_for_profile.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.list.pages
+---@overload fun(self, params: klaviyo.get_lists_for_profile.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_lists_for_profile](https://developers.klaviyo.com/en/reference/get_lists_for_profile))
@@ -5370,6 +5531,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.list[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_lists_for_profile.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -5403,12 +5565,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_push_tokens_for_profile.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.push_token
+---@overload fun(self, params: klaviyo.get_push_tokens_for_profile.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_push_tokens_for_profile](https://developers.klaviyo.com/en/reference/get_push_tokens_for_profile))
 ---@param params? klaviyo.get_push_tokens_for_profile.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.push_token.pages
+---@overload fun(self, params: klaviyo.get_push_tokens_for_profile.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_push_tokens_for_profile](https://developers.klaviyo.com/en/reference/get_push_tokens_for_profile))
@@ -5423,6 +5587,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.push_token[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_push_tokens_for_profile.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -5456,12 +5621,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_segments_for_profile.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.segment
+---@overload fun(self, params: klaviyo.get_segments_for_profile.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_segments_for_profile](https://developers.klaviyo.com/en/reference/get_segments_for_profile))
 ---@param params? klaviyo.get_segments_for_profile.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.segment.pages
+---@overload fun(self, params: klaviyo.get_segments_for_profile.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_segments_for_profile](https://developers.klaviyo.com/en/reference/get_segments_for_profile))
@@ -5476,6 +5643,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.segment[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_segments_for_profile.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -5590,12 +5758,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_profiles.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile
+---@overload fun(self, params: klaviyo.get_profiles.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_profiles](https://developers.klaviyo.com/en/reference/get_profiles))
 ---@param params? klaviyo.get_profiles.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile.pages
+---@overload fun(self, params: klaviyo.get_profiles.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_profiles](https://developers.klaviyo.com/en/reference/get_profiles))
@@ -5610,6 +5780,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_profiles.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Merges one profile into another, which remains. Members of its table.
@@ -5795,12 +5966,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_client_geofences.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.geofence
+---@overload fun(self, params: klaviyo.get_client_geofences.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_client_geofences](https://developers.klaviyo.com/en/reference/get_client_geofences))
 ---@param params? klaviyo.get_client_geofences.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.geofence.pages
+---@overload fun(self, params: klaviyo.get_client_geofences.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_client_geofences](https://developers.klaviyo.com/en/reference/get_client_geofences))
@@ -5815,6 +5988,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.geofence[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_client_geofences.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 end
@@ -5917,12 +6091,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_client_review_values_reports.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.review_values_report
+---@overload fun(self, params: klaviyo.get_client_review_values_reports.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_client_review_values_reports](https://developers.klaviyo.com/en/reference/get_client_review_values_reports))
 ---@param params? klaviyo.get_client_review_values_reports.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.review_values_report.pages
+---@overload fun(self, params: klaviyo.get_client_review_values_reports.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_client_review_values_reports](https://developers.klaviyo.com/en/reference/get_client_review_values_reports))
@@ -5937,6 +6113,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.review_values_report[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_client_review_values_reports.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 end
@@ -5970,12 +6147,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_client_reviews.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.review
+---@overload fun(self, params: klaviyo.get_client_reviews.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_client_reviews](https://developers.klaviyo.com/en/reference/get_client_reviews))
 ---@param params? klaviyo.get_client_reviews.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.review.pages
+---@overload fun(self, params: klaviyo.get_client_reviews.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_client_reviews](https://developers.klaviyo.com/en/reference/get_client_reviews))
@@ -5990,6 +6169,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.review[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_client_reviews.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 end
@@ -6097,12 +6277,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_push_tokens.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.push_token
+---@overload fun(self, params: klaviyo.get_push_tokens.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_push_tokens](https://developers.klaviyo.com/en/reference/get_push_tokens))
 ---@param params? klaviyo.get_push_tokens.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.push_token.pages
+---@overload fun(self, params: klaviyo.get_push_tokens.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_push_tokens](https://developers.klaviyo.com/en/reference/get_push_tokens))
@@ -6117,6 +6299,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.push_token[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_push_tokens.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Returns one resource, for its relations.
@@ -6157,12 +6340,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_reviews.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.review
+---@overload fun(self, params: klaviyo.get_reviews.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_reviews](https://developers.klaviyo.com/en/reference/get_reviews))
 ---@param params? klaviyo.get_reviews.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.review.pages
+---@overload fun(self, params: klaviyo.get_reviews.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_reviews](https://developers.klaviyo.com/en/reference/get_reviews))
@@ -6177,6 +6362,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.review[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_reviews.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
@@ -6249,12 +6435,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_flows_triggered_by_segment.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow
+---@overload fun(self, params: klaviyo.get_flows_triggered_by_segment.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_flows_triggered_by_segment](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_segment))
 ---@param params? klaviyo.get_flows_triggered_by_segment.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow.pages
+---@overload fun(self, params: klaviyo.get_flows_triggered_by_segment.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_flows_triggered_by_segment](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_segment))
@@ -6269,6 +6457,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_flows_triggered_by_segment.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
@@ -6312,12 +6501,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_profiles_for_segment.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile
+---@overload fun(self, params: klaviyo.get_profiles_for_segment.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_profiles_for_segment](https://developers.klaviyo.com/en/reference/get_profiles_for_segment))
 ---@param params? klaviyo.get_profiles_for_segment.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile.pages
+---@overload fun(self, params: klaviyo.get_profiles_for_segment.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_profiles_for_segment](https://developers.klaviyo.com/en/reference/get_profiles_for_segment))
@@ -6332,6 +6523,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_profiles_for_segment.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -6365,12 +6557,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_tags_for_segment.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag
+---@overload fun(self, params: klaviyo.get_tags_for_segment.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_tags_for_segment](https://developers.klaviyo.com/en/reference/get_tags_for_segment))
 ---@param params? klaviyo.get_tags_for_segment.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag.pages
+---@overload fun(self, params: klaviyo.get_tags_for_segment.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_tags_for_segment](https://developers.klaviyo.com/en/reference/get_tags_for_segment))
@@ -6385,6 +6579,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_tags_for_segment.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -6449,12 +6644,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_segments.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.segment
+---@overload fun(self, params: klaviyo.get_segments.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_segments](https://developers.klaviyo.com/en/reference/get_segments))
 ---@param params? klaviyo.get_segments.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.segment.pages
+---@overload fun(self, params: klaviyo.get_segments.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_segments](https://developers.klaviyo.com/en/reference/get_segments))
@@ -6469,6 +6666,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.segment[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_segments.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Returns a report on segments: a value for each interval of a period. Members of its table.
@@ -6575,12 +6773,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_tags_for_tag_group.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag
+---@overload fun(self, params: klaviyo.get_tags_for_tag_group.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_tags_for_tag_group](https://developers.klaviyo.com/en/reference/get_tags_for_tag_group))
 ---@param params? klaviyo.get_tags_for_tag_group.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag.pages
+---@overload fun(self, params: klaviyo.get_tags_for_tag_group.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_tags_for_tag_group](https://developers.klaviyo.com/en/reference/get_tags_for_tag_group))
@@ -6595,6 +6795,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_tags_for_tag_group.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -6657,12 +6858,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_tag_groups.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag_group
+---@overload fun(self, params: klaviyo.get_tag_groups.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_tag_groups](https://developers.klaviyo.com/en/reference/get_tag_groups))
 ---@param params? klaviyo.get_tag_groups.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag_group.pages
+---@overload fun(self, params: klaviyo.get_tag_groups.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_tag_groups](https://developers.klaviyo.com/en/reference/get_tag_groups))
@@ -6677,6 +6880,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag_group[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_tag_groups.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
@@ -6940,12 +7144,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_tags.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag
+---@overload fun(self, params: klaviyo.get_tags.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_tags](https://developers.klaviyo.com/en/reference/get_tags))
 ---@param params? klaviyo.get_tags.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag.pages
+---@overload fun(self, params: klaviyo.get_tags.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_tags](https://developers.klaviyo.com/en/reference/get_tags))
@@ -6960,6 +7166,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_tags.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
@@ -7061,12 +7268,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_all_universal_content.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.template_universal_content
+---@overload fun(self, params: klaviyo.get_all_universal_content.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_all_universal_content](https://developers.klaviyo.com/en/reference/get_all_universal_content))
 ---@param params? klaviyo.get_all_universal_content.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.template_universal_content.pages
+---@overload fun(self, params: klaviyo.get_all_universal_content.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_all_universal_content](https://developers.klaviyo.com/en/reference/get_all_universal_content))
@@ -7081,6 +7290,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.template_universal_content[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_all_universal_content.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Returns the resource as a document.
@@ -7177,12 +7387,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_templates.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.template
+---@overload fun(self, params: klaviyo.get_templates.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_templates](https://developers.klaviyo.com/en/reference/get_templates))
 ---@param params? klaviyo.get_templates.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.template.pages
+---@overload fun(self, params: klaviyo.get_templates.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_templates](https://developers.klaviyo.com/en/reference/get_templates))
@@ -7197,6 +7409,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.template[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_templates.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Returns the text of a template, filled in with `context`. Members of its table.
@@ -7257,12 +7470,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_tracking_settings.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tracking_setting
+---@overload fun(self, params: klaviyo.get_tracking_settings.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_tracking_settings](https://developers.klaviyo.com/en/reference/get_tracking_settings))
 ---@param params? klaviyo.get_tracking_settings.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tracking_setting.pages
+---@overload fun(self, params: klaviyo.get_tracking_settings.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_tracking_settings](https://developers.klaviyo.com/en/reference/get_tracking_settings))
@@ -7277,6 +7492,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tracking_setting[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_tracking_settings.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
@@ -7349,12 +7565,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_web_feeds.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.web_feed
+---@overload fun(self, params: klaviyo.get_web_feeds.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_web_feeds](https://developers.klaviyo.com/en/reference/get_web_feeds))
 ---@param params? klaviyo.get_web_feeds.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.web_feed.pages
+---@overload fun(self, params: klaviyo.get_web_feeds.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_web_feeds](https://developers.klaviyo.com/en/reference/get_web_feeds))
@@ -7369,6 +7587,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.web_feed[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_web_feeds.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
@@ -7417,12 +7636,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_webhook_topics.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.webhook_topic
+---@overload fun(self, params: klaviyo.get_webhook_topics.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_webhook_topics](https://developers.klaviyo.com/en/reference/get_webhook_topics))
 ---@param params? klaviyo.get_webhook_topics.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.webhook_topic.pages
+---@overload fun(self, params: klaviyo.get_webhook_topics.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_webhook_topics](https://developers.klaviyo.com/en/reference/get_webhook_topics))
@@ -7437,6 +7658,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.webhook_topic[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_webhook_topics.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 end
@@ -7496,12 +7718,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_webhooks.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.webhook
+---@overload fun(self, params: klaviyo.get_webhooks.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_webhooks](https://developers.klaviyo.com/en/reference/get_webhooks))
 ---@param params? klaviyo.get_webhooks.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.webhook.pages
+---@overload fun(self, params: klaviyo.get_webhooks.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_webhooks](https://developers.klaviyo.com/en/reference/get_webhooks))
@@ -7516,6 +7740,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.webhook[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_webhooks.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.

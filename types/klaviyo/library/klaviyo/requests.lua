@@ -20,10 +20,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_accounts.limit.raw: klaviyo.get_accounts.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_accounts.max: klaviyo.get_accounts.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_accounts.max.raw: klaviyo.get_accounts.max
+---@field raw true
 
 ---@class (exact) klaviyo.create_back_in_stock_subscription
 ---@field [string] klaviyo.UnknownName
@@ -147,10 +153,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_messages_for_campaign.limit.raw: klaviyo.get_messages_for_campaign.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_messages_for_campaign.max: klaviyo.get_messages_for_campaign.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_messages_for_campaign.max.raw: klaviyo.get_messages_for_campaign.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_tags_for_campaign.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -165,10 +177,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_tags_for_campaign.limit.raw: klaviyo.get_tags_for_campaign.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_tags_for_campaign.max: klaviyo.get_tags_for_campaign.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_tags_for_campaign.max.raw: klaviyo.get_tags_for_campaign.max
+---@field raw true
 
 ---@class (exact) klaviyo.create_campaign
 ---@field [string] klaviyo.UnknownName
@@ -210,10 +228,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_campaigns.limit.raw: klaviyo.get_campaigns.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_campaigns.max: klaviyo.get_campaigns.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_campaigns.max.raw: klaviyo.get_campaigns.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_campaign
 ---@field [string] klaviyo.UnknownName
@@ -258,10 +282,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_items_for_catalog_category.limit.raw: klaviyo.get_items_for_catalog_category.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_items_for_catalog_category.max: klaviyo.get_items_for_catalog_category.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_items_for_catalog_category.max.raw: klaviyo.get_items_for_catalog_category.max
+---@field raw true
 
 ---@class (exact) klaviyo.create_catalog_category
 ---@field [string] klaviyo.UnknownName
@@ -290,10 +320,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_catalog_categories.limit.raw: klaviyo.get_catalog_categories.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_catalog_categories.max: klaviyo.get_catalog_categories.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_catalog_categories.max.raw: klaviyo.get_catalog_categories.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_catalog_category.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -337,10 +373,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_create_categories_jobs.limit.raw: klaviyo.get_create_categories_jobs.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_create_categories_jobs.max: klaviyo.get_create_categories_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_create_categories_jobs.max.raw: klaviyo.get_create_categories_jobs.max
+---@field raw true
 
 ---@class (exact) klaviyo.bulk_delete_catalog_categories
 ---@field [string] klaviyo.UnknownName
@@ -366,10 +408,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_delete_categories_jobs.limit.raw: klaviyo.get_delete_categories_jobs.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_delete_categories_jobs.max: klaviyo.get_delete_categories_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_delete_categories_jobs.max.raw: klaviyo.get_delete_categories_jobs.max
+---@field raw true
 
 ---@class (exact) klaviyo.bulk_update_catalog_categories
 ---@field [string] klaviyo.UnknownName
@@ -403,10 +451,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_update_categories_jobs.limit.raw: klaviyo.get_update_categories_jobs.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_update_categories_jobs.max: klaviyo.get_update_categories_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_update_categories_jobs.max.raw: klaviyo.get_update_categories_jobs.max
+---@field raw true
 
 ---@class (exact) klaviyo.bulk_create_catalog_items
 ---@field [string] klaviyo.UnknownName
@@ -440,10 +494,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_bulk_create_catalog_items_jobs.limit.raw: klaviyo.get_bulk_create_catalog_items_jobs.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_bulk_create_catalog_items_jobs.max: klaviyo.get_bulk_create_catalog_items_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_bulk_create_catalog_items_jobs.max.raw: klaviyo.get_bulk_create_catalog_items_jobs.max
+---@field raw true
 
 ---@class (exact) klaviyo.bulk_delete_catalog_items
 ---@field [string] klaviyo.UnknownName
@@ -469,10 +529,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_bulk_delete_catalog_items_jobs.limit.raw: klaviyo.get_bulk_delete_catalog_items_jobs.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_bulk_delete_catalog_items_jobs.max: klaviyo.get_bulk_delete_catalog_items_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_bulk_delete_catalog_items_jobs.max.raw: klaviyo.get_bulk_delete_catalog_items_jobs.max
+---@field raw true
 
 ---@class (exact) klaviyo.bulk_update_catalog_items
 ---@field [string] klaviyo.UnknownName
@@ -506,10 +572,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_bulk_update_catalog_items_jobs.limit.raw: klaviyo.get_bulk_update_catalog_items_jobs.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_bulk_update_catalog_items_jobs.max: klaviyo.get_bulk_update_catalog_items_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_bulk_update_catalog_items_jobs.max.raw: klaviyo.get_bulk_update_catalog_items_jobs.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_categories_for_catalog_item.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -525,10 +597,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_categories_for_catalog_item.limit.raw: klaviyo.get_categories_for_catalog_item.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_categories_for_catalog_item.max: klaviyo.get_categories_for_catalog_item.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_categories_for_catalog_item.max.raw: klaviyo.get_categories_for_catalog_item.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_category_ids_for_catalog_item.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -572,10 +650,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_variants_for_catalog_item.limit.raw: klaviyo.get_variants_for_catalog_item.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_variants_for_catalog_item.max: klaviyo.get_variants_for_catalog_item.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_variants_for_catalog_item.max.raw: klaviyo.get_variants_for_catalog_item.max
+---@field raw true
 
 ---@class (exact) klaviyo.create_catalog_item
 ---@field [string] klaviyo.UnknownName
@@ -618,10 +702,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_catalog_items.limit.raw: klaviyo.get_catalog_items.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_catalog_items.max: klaviyo.get_catalog_items.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_catalog_items.max.raw: klaviyo.get_catalog_items.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_catalog_item
 ---@field [string] klaviyo.UnknownName
@@ -669,10 +759,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_create_variants_jobs.limit.raw: klaviyo.get_create_variants_jobs.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_create_variants_jobs.max: klaviyo.get_create_variants_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_create_variants_jobs.max.raw: klaviyo.get_create_variants_jobs.max
+---@field raw true
 
 ---@class (exact) klaviyo.bulk_delete_catalog_variants
 ---@field [string] klaviyo.UnknownName
@@ -698,10 +794,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_delete_variants_jobs.limit.raw: klaviyo.get_delete_variants_jobs.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_delete_variants_jobs.max: klaviyo.get_delete_variants_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_delete_variants_jobs.max.raw: klaviyo.get_delete_variants_jobs.max
+---@field raw true
 
 ---@class (exact) klaviyo.bulk_update_catalog_variants
 ---@field [string] klaviyo.UnknownName
@@ -735,10 +837,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_update_variants_jobs.limit.raw: klaviyo.get_update_variants_jobs.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_update_variants_jobs.max: klaviyo.get_update_variants_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_update_variants_jobs.max.raw: klaviyo.get_update_variants_jobs.max
+---@field raw true
 
 ---@class (exact) klaviyo.create_catalog_variant
 ---@field [string] klaviyo.UnknownName
@@ -778,10 +886,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_catalog_variants.limit.raw: klaviyo.get_catalog_variants.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_catalog_variants.max: klaviyo.get_catalog_variants.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_catalog_variants.max.raw: klaviyo.get_catalog_variants.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_catalog_variant
 ---@field [string] klaviyo.UnknownName
@@ -819,10 +933,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_bulk_create_coupon_code_jobs.limit.raw: klaviyo.get_bulk_create_coupon_code_jobs.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_bulk_create_coupon_code_jobs.max: klaviyo.get_bulk_create_coupon_code_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_bulk_create_coupon_code_jobs.max.raw: klaviyo.get_bulk_create_coupon_code_jobs.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_bulk_create_coupon_codes_job.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -877,10 +997,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_coupon_codes.limit.raw: klaviyo.get_coupon_codes.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_coupon_codes.max: klaviyo.get_coupon_codes.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_coupon_codes.max.raw: klaviyo.get_coupon_codes.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_coupon_code
 ---@field [string] klaviyo.UnknownName
@@ -912,10 +1038,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_coupon_codes_for_coupon.limit.raw: klaviyo.get_coupon_codes_for_coupon.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_coupon_codes_for_coupon.max: klaviyo.get_coupon_codes_for_coupon.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_coupon_codes_for_coupon.max.raw: klaviyo.get_coupon_codes_for_coupon.max
+---@field raw true
 
 ---@class (exact) klaviyo.create_coupon
 ---@field [string] klaviyo.UnknownName
@@ -937,10 +1069,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_coupons.limit.raw: klaviyo.get_coupons.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_coupons.max: klaviyo.get_coupons.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_coupons.max.raw: klaviyo.get_coupons.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_coupon
 ---@field [string] klaviyo.UnknownName
@@ -1019,10 +1157,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_events.limit.raw: klaviyo.get_events.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_events.max: klaviyo.get_events.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_events.max.raw: klaviyo.get_events.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_flow_for_flow_action.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1062,10 +1206,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_messages_for_flow_action.limit.raw: klaviyo.get_messages_for_flow_action.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_messages_for_flow_action.max: klaviyo.get_messages_for_flow_action.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_messages_for_flow_action.max.raw: klaviyo.get_messages_for_flow_action.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_flow_action.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1156,10 +1306,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_actions_for_flow.limit.raw: klaviyo.get_actions_for_flow.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_actions_for_flow.max: klaviyo.get_actions_for_flow.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_actions_for_flow.max.raw: klaviyo.get_actions_for_flow.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_tags_for_flow.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1170,10 +1326,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_tags_for_flow.limit.raw: klaviyo.get_tags_for_flow.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_tags_for_flow.max: klaviyo.get_tags_for_flow.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_tags_for_flow.max.raw: klaviyo.get_tags_for_flow.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_flow.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1205,10 +1367,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_flows.limit.raw: klaviyo.get_flows.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_flows.max: klaviyo.get_flows.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_flows.max.raw: klaviyo.get_flows.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_flow
 ---@field [string] klaviyo.UnknownName
@@ -1274,10 +1442,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_versions_for_form.limit.raw: klaviyo.get_versions_for_form.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_versions_for_form.max: klaviyo.get_versions_for_form.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_versions_for_form.max.raw: klaviyo.get_versions_for_form.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_form.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1305,10 +1479,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_forms.limit.raw: klaviyo.get_forms.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_forms.max: klaviyo.get_forms.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_forms.max.raw: klaviyo.get_forms.max
+---@field raw true
 
 ---@class (exact) klaviyo.upload_image_from_file
 ---@field [string] klaviyo.UnknownName
@@ -1338,10 +1518,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_images.limit.raw: klaviyo.get_images.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_images.max: klaviyo.get_images.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_images.max.raw: klaviyo.get_images.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_image
 ---@field [string] klaviyo.UnknownName
@@ -1365,10 +1551,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_flows_triggered_by_list.limit.raw: klaviyo.get_flows_triggered_by_list.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_flows_triggered_by_list.max: klaviyo.get_flows_triggered_by_list.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_flows_triggered_by_list.max.raw: klaviyo.get_flows_triggered_by_list.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_profile_ids_for_list.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1401,10 +1593,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_profiles_for_list.limit.raw: klaviyo.get_profiles_for_list.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_profiles_for_list.max: klaviyo.get_profiles_for_list.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_profiles_for_list.max.raw: klaviyo.get_profiles_for_list.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_tags_for_list.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1415,10 +1613,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_tags_for_list.limit.raw: klaviyo.get_tags_for_list.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_tags_for_list.max: klaviyo.get_tags_for_list.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_tags_for_list.max.raw: klaviyo.get_tags_for_list.max
+---@field raw true
 
 ---@class (exact) klaviyo.create_list
 ---@field [string] klaviyo.UnknownName
@@ -1466,10 +1670,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_lists.limit.raw: klaviyo.get_lists.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_lists.max: klaviyo.get_lists.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_lists.max.raw: klaviyo.get_lists.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_list
 ---@field [string] klaviyo.UnknownName
@@ -1520,10 +1730,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_flows_triggered_by_metric.limit.raw: klaviyo.get_flows_triggered_by_metric.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_flows_triggered_by_metric.max: klaviyo.get_flows_triggered_by_metric.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_flows_triggered_by_metric.max.raw: klaviyo.get_flows_triggered_by_metric.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_properties_for_metric.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1539,10 +1755,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_properties_for_metric.limit.raw: klaviyo.get_properties_for_metric.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_properties_for_metric.max: klaviyo.get_properties_for_metric.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_properties_for_metric.max.raw: klaviyo.get_properties_for_metric.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_metric.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1570,10 +1792,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_metrics.limit.raw: klaviyo.get_metrics.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_metrics.max: klaviyo.get_metrics.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_metrics.max.raw: klaviyo.get_metrics.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_errors_for_bulk_import_profiles_job.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1589,10 +1817,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_errors_for_bulk_import_profiles_job.limit.raw: klaviyo.get_errors_for_bulk_import_profiles_job.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_errors_for_bulk_import_profiles_job.max: klaviyo.get_errors_for_bulk_import_profiles_job.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_errors_for_bulk_import_profiles_job.max.raw: klaviyo.get_errors_for_bulk_import_profiles_job.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_list_for_bulk_import_profiles_job.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1607,10 +1841,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_list_for_bulk_import_profiles_job.limit.raw: klaviyo.get_list_for_bulk_import_profiles_job.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_list_for_bulk_import_profiles_job.max: klaviyo.get_list_for_bulk_import_profiles_job.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_list_for_bulk_import_profiles_job.max.raw: klaviyo.get_list_for_bulk_import_profiles_job.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_profile_ids_for_bulk_import_profiles_job.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1631,10 +1871,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_profiles_for_bulk_import_profiles_job.limit.raw: klaviyo.get_profiles_for_bulk_import_profiles_job.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_profiles_for_bulk_import_profiles_job.max: klaviyo.get_profiles_for_bulk_import_profiles_job.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_profiles_for_bulk_import_profiles_job.max.raw: klaviyo.get_profiles_for_bulk_import_profiles_job.max
+---@field raw true
 
 ---@class (exact) klaviyo.bulk_import_profiles
 ---@field [string] klaviyo.UnknownName
@@ -1672,10 +1918,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_bulk_import_profiles_jobs.limit.raw: klaviyo.get_bulk_import_profiles_jobs.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_bulk_import_profiles_jobs.max: klaviyo.get_bulk_import_profiles_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_bulk_import_profiles_jobs.max.raw: klaviyo.get_bulk_import_profiles_jobs.max
+---@field raw true
 
 ---@class (exact) klaviyo.create_or_update_profile
 ---@field [string] klaviyo.UnknownName
@@ -1753,10 +2005,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_bulk_suppress_profiles_jobs.limit.raw: klaviyo.get_bulk_suppress_profiles_jobs.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_bulk_suppress_profiles_jobs.max: klaviyo.get_bulk_suppress_profiles_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_bulk_suppress_profiles_jobs.max.raw: klaviyo.get_bulk_suppress_profiles_jobs.max
+---@field raw true
 
 ---@class (exact) klaviyo.bulk_unsuppress_profiles
 ---@field [string] klaviyo.UnknownName
@@ -1787,10 +2045,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_bulk_unsuppress_profiles_jobs.limit.raw: klaviyo.get_bulk_unsuppress_profiles_jobs.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_bulk_unsuppress_profiles_jobs.max: klaviyo.get_bulk_unsuppress_profiles_jobs.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_bulk_unsuppress_profiles_jobs.max.raw: klaviyo.get_bulk_unsuppress_profiles_jobs.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_lists_for_profile.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1801,10 +2065,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_lists_for_profile.limit.raw: klaviyo.get_lists_for_profile.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_lists_for_profile.max: klaviyo.get_lists_for_profile.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_lists_for_profile.max.raw: klaviyo.get_lists_for_profile.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_segments_for_profile.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -1819,10 +2089,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_segments_for_profile.limit.raw: klaviyo.get_segments_for_profile.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_segments_for_profile.max: klaviyo.get_segments_for_profile.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_segments_for_profile.max.raw: klaviyo.get_segments_for_profile.max
+---@field raw true
 
 ---@class (exact) klaviyo.create_profile
 ---@field [string] klaviyo.UnknownName
@@ -1872,10 +2148,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_profiles.limit.raw: klaviyo.get_profiles.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_profiles.max: klaviyo.get_profiles.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_profiles.max.raw: klaviyo.get_profiles.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_profile
 ---@field [string] klaviyo.UnknownName
@@ -2043,10 +2325,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_reviews.limit.raw: klaviyo.get_reviews.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_reviews.max: klaviyo.get_reviews.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_reviews.max.raw: klaviyo.get_reviews.max
+---@field raw true
 
 ---@class (exact) klaviyo.query_segment_series
 ---@field [string] klaviyo.UnknownName
@@ -2072,10 +2360,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_flows_triggered_by_segment.limit.raw: klaviyo.get_flows_triggered_by_segment.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_flows_triggered_by_segment.max: klaviyo.get_flows_triggered_by_segment.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_flows_triggered_by_segment.max.raw: klaviyo.get_flows_triggered_by_segment.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_profile_ids_for_segment.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -2104,10 +2398,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_profiles_for_segment.limit.raw: klaviyo.get_profiles_for_segment.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_profiles_for_segment.max: klaviyo.get_profiles_for_segment.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_profiles_for_segment.max.raw: klaviyo.get_profiles_for_segment.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_tags_for_segment.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -2118,10 +2418,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_tags_for_segment.limit.raw: klaviyo.get_tags_for_segment.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_tags_for_segment.max: klaviyo.get_tags_for_segment.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_tags_for_segment.max.raw: klaviyo.get_tags_for_segment.max
+---@field raw true
 
 ---@class (exact) klaviyo.create_segment
 ---@field [string] klaviyo.UnknownName
@@ -2171,10 +2477,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_segments.limit.raw: klaviyo.get_segments.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_segments.max: klaviyo.get_segments.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_segments.max.raw: klaviyo.get_segments.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_segment
 ---@field [string] klaviyo.UnknownName
@@ -2192,10 +2504,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_tags_for_tag_group.limit.raw: klaviyo.get_tags_for_tag_group.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_tags_for_tag_group.max: klaviyo.get_tags_for_tag_group.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_tags_for_tag_group.max.raw: klaviyo.get_tags_for_tag_group.max
+---@field raw true
 
 ---@class (exact) klaviyo.create_tag_group
 ---@field [string] klaviyo.UnknownName
@@ -2225,10 +2543,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_tag_groups.limit.raw: klaviyo.get_tag_groups.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_tag_groups.max: klaviyo.get_tag_groups.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_tag_groups.max.raw: klaviyo.get_tag_groups.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_tag_group
 ---@field [string] klaviyo.UnknownName
@@ -2275,10 +2599,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_tags.limit.raw: klaviyo.get_tags.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_tags.max: klaviyo.get_tags.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_tags.max.raw: klaviyo.get_tags.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_tag
 ---@field [string] klaviyo.UnknownName
@@ -2321,10 +2651,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_all_universal_content.limit.raw: klaviyo.get_all_universal_content.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_all_universal_content.max: klaviyo.get_all_universal_content.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_all_universal_content.max.raw: klaviyo.get_all_universal_content.max
+---@field raw true
 
 ---@class (exact) klaviyo.get_universal_content.params: klaviyo.Params
 ---@field [string] klaviyo.UnknownName
@@ -2362,10 +2698,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_templates.limit.raw: klaviyo.get_templates.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_templates.max: klaviyo.get_templates.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_templates.max.raw: klaviyo.get_templates.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_template
 ---@field [string] klaviyo.UnknownName
@@ -2392,10 +2734,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_tracking_settings.limit.raw: klaviyo.get_tracking_settings.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_tracking_settings.max: klaviyo.get_tracking_settings.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_tracking_settings.max.raw: klaviyo.get_tracking_settings.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_tracking_setting
 ---@field [string] klaviyo.UnknownName
@@ -2412,6 +2760,9 @@
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.Params.max.raw: klaviyo.Params.max
+---@field raw true
 
 ---@class (exact) klaviyo.create_webhook
 ---@field [string] klaviyo.UnknownName
@@ -2445,10 +2796,16 @@
 ---@field limit? integer  the greatest number of resources, or of pages
 ---@field raw? boolean  return the JSON text of each resource
 
+---@class (exact) klaviyo.get_webhooks.limit.raw: klaviyo.get_webhooks.limit
+---@field raw true
+
 ---@class (exact) klaviyo.get_webhooks.max: klaviyo.get_webhooks.params
 ---@field [string] klaviyo.UnknownName
 ---@field max? integer  the greatest number of resources
 ---@field raw? boolean  return the JSON text of each resource
+
+---@class (exact) klaviyo.get_webhooks.max.raw: klaviyo.get_webhooks.max
+---@field raw true
 
 ---@class (exact) klaviyo.update_webhook
 ---@field [string] klaviyo.UnknownName

@@ -43,12 +43,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_accounts.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.account
+---@overload fun(self, params: klaviyo.get_accounts.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_accounts](https://developers.klaviyo.com/en/reference/get_accounts))
 ---@param params? klaviyo.get_accounts.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.account.pages
+---@overload fun(self, params: klaviyo.get_accounts.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_accounts](https://developers.klaviyo.com/en/reference/get_accounts))
@@ -63,6 +65,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.account[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_accounts.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 end
@@ -377,12 +380,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_messages_for_campaign.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.campaign_message
+---@overload fun(self, params: klaviyo.get_messages_for_campaign.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_messages_for_campaign](https://developers.klaviyo.com/en/reference/get_messages_for_campaign))
 ---@param params? klaviyo.get_messages_for_campaign.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.campaign_message.pages
+---@overload fun(self, params: klaviyo.get_messages_for_campaign.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_messages_for_campaign](https://developers.klaviyo.com/en/reference/get_messages_for_campaign))
@@ -397,6 +402,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.campaign_message[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_messages_for_campaign.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -430,12 +436,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_tags_for_campaign.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag
+---@overload fun(self, params: klaviyo.get_tags_for_campaign.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_tags_for_campaign](https://developers.klaviyo.com/en/reference/get_tags_for_campaign))
 ---@param params? klaviyo.get_tags_for_campaign.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag.pages
+---@overload fun(self, params: klaviyo.get_tags_for_campaign.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_tags_for_campaign](https://developers.klaviyo.com/en/reference/get_tags_for_campaign))
@@ -450,6 +458,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_tags_for_campaign.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -538,12 +547,14 @@ function resource:list(params, options) end
 ---@param params klaviyo.get_campaigns.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.campaign
+---@overload fun(self, params: klaviyo.get_campaigns.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_campaigns](https://developers.klaviyo.com/en/reference/get_campaigns))
 ---@param params klaviyo.get_campaigns.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.campaign.pages
+---@overload fun(self, params: klaviyo.get_campaigns.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_campaigns](https://developers.klaviyo.com/en/reference/get_campaigns))
@@ -558,6 +569,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.campaign[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_campaigns.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Returns a report on campaigns: totals for a period. Members of its table.
@@ -656,12 +668,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_items_for_catalog_category.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item
+---@overload fun(self, params: klaviyo.get_items_for_catalog_category.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_items_for_catalog_category](https://developers.klaviyo.com/en/reference/get_items_for_catalog_category))
 ---@param params? klaviyo.get_items_for_catalog_category.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item.pages
+---@overload fun(self, params: klaviyo.get_items_for_catalog_category.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_items_for_catalog_category](https://developers.klaviyo.com/en/reference/get_items_for_catalog_category))
@@ -676,6 +690,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_item[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_items_for_catalog_category.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 --- Removes related resources.
@@ -748,12 +763,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_catalog_categories.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category
+---@overload fun(self, params: klaviyo.get_catalog_categories.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_catalog_categories](https://developers.klaviyo.com/en/reference/get_catalog_categories))
 ---@param params? klaviyo.get_catalog_categories.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category.pages
+---@overload fun(self, params: klaviyo.get_catalog_categories.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_catalog_categories](https://developers.klaviyo.com/en/reference/get_catalog_categories))
@@ -768,6 +785,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_category[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_catalog_categories.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Returns the resource as a document.
@@ -878,12 +896,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_create_categories_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category_bulk_create_job
+---@overload fun(self, params: klaviyo.get_create_categories_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_create_categories_jobs](https://developers.klaviyo.com/en/reference/get_create_categories_jobs))
 ---@param params? klaviyo.get_create_categories_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category_bulk_create_job.pages
+---@overload fun(self, params: klaviyo.get_create_categories_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_create_categories_jobs](https://developers.klaviyo.com/en/reference/get_create_categories_jobs))
@@ -898,6 +918,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_category_bulk_create_job[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_create_categories_jobs.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 end
@@ -945,12 +966,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_delete_categories_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category_bulk_delete_job
+---@overload fun(self, params: klaviyo.get_delete_categories_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_delete_categories_jobs](https://developers.klaviyo.com/en/reference/get_delete_categories_jobs))
 ---@param params? klaviyo.get_delete_categories_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category_bulk_delete_job.pages
+---@overload fun(self, params: klaviyo.get_delete_categories_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_delete_categories_jobs](https://developers.klaviyo.com/en/reference/get_delete_categories_jobs))
@@ -965,6 +988,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_category_bulk_delete_job[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_delete_categories_jobs.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 end
@@ -1012,12 +1036,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_update_categories_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category_bulk_update_job
+---@overload fun(self, params: klaviyo.get_update_categories_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_update_categories_jobs](https://developers.klaviyo.com/en/reference/get_update_categories_jobs))
 ---@param params? klaviyo.get_update_categories_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category_bulk_update_job.pages
+---@overload fun(self, params: klaviyo.get_update_categories_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_update_categories_jobs](https://developers.klaviyo.com/en/reference/get_update_categories_jobs))
@@ -1032,6 +1058,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_category_bulk_update_job[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_update_categories_jobs.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 end
@@ -1079,12 +1106,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_bulk_create_catalog_items_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item_bulk_create_job
+---@overload fun(self, params: klaviyo.get_bulk_create_catalog_items_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_bulk_create_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_catalog_items_jobs))
 ---@param params? klaviyo.get_bulk_create_catalog_items_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item_bulk_create_job.pages
+---@overload fun(self, params: klaviyo.get_bulk_create_catalog_items_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_create_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_catalog_items_jobs))
@@ -1099,6 +1128,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_item_bulk_create_job[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_bulk_create_catalog_items_jobs.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 end
@@ -1146,12 +1176,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_bulk_delete_catalog_items_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item_bulk_delete_job
+---@overload fun(self, params: klaviyo.get_bulk_delete_catalog_items_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_bulk_delete_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_delete_catalog_items_jobs))
 ---@param params? klaviyo.get_bulk_delete_catalog_items_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item_bulk_delete_job.pages
+---@overload fun(self, params: klaviyo.get_bulk_delete_catalog_items_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_delete_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_delete_catalog_items_jobs))
@@ -1166,6 +1198,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_item_bulk_delete_job[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_bulk_delete_catalog_items_jobs.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 end
@@ -1213,12 +1246,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_bulk_update_catalog_items_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item_bulk_update_job
+---@overload fun(self, params: klaviyo.get_bulk_update_catalog_items_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_bulk_update_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_update_catalog_items_jobs))
 ---@param params? klaviyo.get_bulk_update_catalog_items_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item_bulk_update_job.pages
+---@overload fun(self, params: klaviyo.get_bulk_update_catalog_items_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_update_catalog_items_jobs](https://developers.klaviyo.com/en/reference/get_bulk_update_catalog_items_jobs))
@@ -1233,6 +1268,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_item_bulk_update_job[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_bulk_update_catalog_items_jobs.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 end
@@ -1267,12 +1303,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_categories_for_catalog_item.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category
+---@overload fun(self, params: klaviyo.get_categories_for_catalog_item.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_categories_for_catalog_item](https://developers.klaviyo.com/en/reference/get_categories_for_catalog_item))
 ---@param params? klaviyo.get_categories_for_catalog_item.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_category.pages
+---@overload fun(self, params: klaviyo.get_categories_for_catalog_item.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_categories_for_catalog_item](https://developers.klaviyo.com/en/reference/get_categories_for_catalog_item))
@@ -1287,6 +1325,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_category[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_categories_for_catalog_item.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
@@ -1352,12 +1391,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_variants_for_catalog_item.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant
+---@overload fun(self, params: klaviyo.get_variants_for_catalog_item.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_variants_for_catalog_item](https://developers.klaviyo.com/en/reference/get_variants_for_catalog_item))
 ---@param params? klaviyo.get_variants_for_catalog_item.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant.pages
+---@overload fun(self, params: klaviyo.get_variants_for_catalog_item.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_variants_for_catalog_item](https://developers.klaviyo.com/en/reference/get_variants_for_catalog_item))
@@ -1372,6 +1413,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_variant[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_variants_for_catalog_item.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -1435,12 +1477,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_catalog_items.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item
+---@overload fun(self, params: klaviyo.get_catalog_items.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_catalog_items](https://developers.klaviyo.com/en/reference/get_catalog_items))
 ---@param params? klaviyo.get_catalog_items.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_item.pages
+---@overload fun(self, params: klaviyo.get_catalog_items.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_catalog_items](https://developers.klaviyo.com/en/reference/get_catalog_items))
@@ -1455,6 +1499,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_item[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_catalog_items.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
@@ -1553,12 +1598,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_create_variants_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant_bulk_create_job
+---@overload fun(self, params: klaviyo.get_create_variants_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_create_variants_jobs](https://developers.klaviyo.com/en/reference/get_create_variants_jobs))
 ---@param params? klaviyo.get_create_variants_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant_bulk_create_job.pages
+---@overload fun(self, params: klaviyo.get_create_variants_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_create_variants_jobs](https://developers.klaviyo.com/en/reference/get_create_variants_jobs))
@@ -1573,6 +1620,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_variant_bulk_create_job[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_create_variants_jobs.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 end
@@ -1620,12 +1668,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_delete_variants_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant_bulk_delete_job
+---@overload fun(self, params: klaviyo.get_delete_variants_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_delete_variants_jobs](https://developers.klaviyo.com/en/reference/get_delete_variants_jobs))
 ---@param params? klaviyo.get_delete_variants_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant_bulk_delete_job.pages
+---@overload fun(self, params: klaviyo.get_delete_variants_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_delete_variants_jobs](https://developers.klaviyo.com/en/reference/get_delete_variants_jobs))
@@ -1640,6 +1690,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_variant_bulk_delete_job[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_delete_variants_jobs.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 end
@@ -1687,12 +1738,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_update_variants_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant_bulk_update_job
+---@overload fun(self, params: klaviyo.get_update_variants_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_update_variants_jobs](https://developers.klaviyo.com/en/reference/get_update_variants_jobs))
 ---@param params? klaviyo.get_update_variants_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant_bulk_update_job.pages
+---@overload fun(self, params: klaviyo.get_update_variants_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_update_variants_jobs](https://developers.klaviyo.com/en/reference/get_update_variants_jobs))
@@ -1707,6 +1760,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_variant_bulk_update_job[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_update_variants_jobs.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 end
@@ -1766,12 +1820,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_catalog_variants.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant
+---@overload fun(self, params: klaviyo.get_catalog_variants.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_catalog_variants](https://developers.klaviyo.com/en/reference/get_catalog_variants))
 ---@param params? klaviyo.get_catalog_variants.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.catalog_variant.pages
+---@overload fun(self, params: klaviyo.get_catalog_variants.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_catalog_variants](https://developers.klaviyo.com/en/reference/get_catalog_variants))
@@ -1786,6 +1842,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.catalog_variant[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_catalog_variants.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
@@ -1867,12 +1924,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_bulk_create_coupon_code_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.coupon_code_bulk_create_job
+---@overload fun(self, params: klaviyo.get_bulk_create_coupon_code_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_bulk_create_coupon_code_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_coupon_code_jobs))
 ---@param params? klaviyo.get_bulk_create_coupon_code_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.coupon_code_bulk_create_job.pages
+---@overload fun(self, params: klaviyo.get_bulk_create_coupon_code_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_create_coupon_code_jobs](https://developers.klaviyo.com/en/reference/get_bulk_create_coupon_code_jobs))
@@ -1887,6 +1946,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.coupon_code_bulk_create_job[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_bulk_create_coupon_code_jobs.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Returns the resource as a document.
@@ -1988,12 +2048,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_coupon_codes.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.coupon_code
+---@overload fun(self, params: klaviyo.get_coupon_codes.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_coupon_codes](https://developers.klaviyo.com/en/reference/get_coupon_codes))
 ---@param params? klaviyo.get_coupon_codes.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.coupon_code.pages
+---@overload fun(self, params: klaviyo.get_coupon_codes.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_coupon_codes](https://developers.klaviyo.com/en/reference/get_coupon_codes))
@@ -2008,6 +2070,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.coupon_code[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_coupon_codes.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
@@ -2070,12 +2133,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_coupon_codes_for_coupon.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.coupon_code
+---@overload fun(self, params: klaviyo.get_coupon_codes_for_coupon.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_coupon_codes_for_coupon](https://developers.klaviyo.com/en/reference/get_coupon_codes_for_coupon))
 ---@param params? klaviyo.get_coupon_codes_for_coupon.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.coupon_code.pages
+---@overload fun(self, params: klaviyo.get_coupon_codes_for_coupon.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_coupon_codes_for_coupon](https://developers.klaviyo.com/en/reference/get_coupon_codes_for_coupon))
@@ -2090,6 +2155,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.coupon_code[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_coupon_codes_for_coupon.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -2152,12 +2218,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_coupons.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.coupon
+---@overload fun(self, params: klaviyo.get_coupons.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_coupons](https://developers.klaviyo.com/en/reference/get_coupons))
 ---@param params? klaviyo.get_coupons.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.coupon.pages
+---@overload fun(self, params: klaviyo.get_coupons.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_coupons](https://developers.klaviyo.com/en/reference/get_coupons))
@@ -2172,6 +2240,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.coupon[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_coupons.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
@@ -2331,12 +2400,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_events.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.event
+---@overload fun(self, params: klaviyo.get_events.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_events](https://developers.klaviyo.com/en/reference/get_events))
 ---@param params? klaviyo.get_events.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.event.pages
+---@overload fun(self, params: klaviyo.get_events.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_events](https://developers.klaviyo.com/en/reference/get_events))
@@ -2351,6 +2422,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.event[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_events.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Returns one resource, for its relations.
@@ -2438,12 +2510,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_messages_for_flow_action.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow_message
+---@overload fun(self, params: klaviyo.get_messages_for_flow_action.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_messages_for_flow_action](https://developers.klaviyo.com/en/reference/get_messages_for_flow_action))
 ---@param params? klaviyo.get_messages_for_flow_action.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow_message.pages
+---@overload fun(self, params: klaviyo.get_messages_for_flow_action.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_messages_for_flow_action](https://developers.klaviyo.com/en/reference/get_messages_for_flow_action))
@@ -2458,6 +2532,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow_message[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_messages_for_flow_action.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -2659,12 +2734,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_actions_for_flow.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow_action
+---@overload fun(self, params: klaviyo.get_actions_for_flow.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_actions_for_flow](https://developers.klaviyo.com/en/reference/get_actions_for_flow))
 ---@param params? klaviyo.get_actions_for_flow.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow_action.pages
+---@overload fun(self, params: klaviyo.get_actions_for_flow.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_actions_for_flow](https://developers.klaviyo.com/en/reference/get_actions_for_flow))
@@ -2679,6 +2756,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow_action[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_actions_for_flow.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -2712,12 +2790,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_tags_for_flow.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag
+---@overload fun(self, params: klaviyo.get_tags_for_flow.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_tags_for_flow](https://developers.klaviyo.com/en/reference/get_tags_for_flow))
 ---@param params? klaviyo.get_tags_for_flow.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag.pages
+---@overload fun(self, params: klaviyo.get_tags_for_flow.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_tags_for_flow](https://developers.klaviyo.com/en/reference/get_tags_for_flow))
@@ -2732,6 +2812,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_tags_for_flow.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -2783,12 +2864,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_flows.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow
+---@overload fun(self, params: klaviyo.get_flows.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_flows](https://developers.klaviyo.com/en/reference/get_flows))
 ---@param params? klaviyo.get_flows.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow.pages
+---@overload fun(self, params: klaviyo.get_flows.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_flows](https://developers.klaviyo.com/en/reference/get_flows))
@@ -2803,6 +2886,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_flows.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Returns a report on flows: a value for each interval of a period. Members of its table.
@@ -2967,12 +3051,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_versions_for_form.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.form_version
+---@overload fun(self, params: klaviyo.get_versions_for_form.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_versions_for_form](https://developers.klaviyo.com/en/reference/get_versions_for_form))
 ---@param params? klaviyo.get_versions_for_form.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.form_version.pages
+---@overload fun(self, params: klaviyo.get_versions_for_form.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_versions_for_form](https://developers.klaviyo.com/en/reference/get_versions_for_form))
@@ -2987,6 +3073,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.form_version[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_versions_for_form.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -3025,12 +3112,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_forms.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.form
+---@overload fun(self, params: klaviyo.get_forms.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_forms](https://developers.klaviyo.com/en/reference/get_forms))
 ---@param params? klaviyo.get_forms.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.form.pages
+---@overload fun(self, params: klaviyo.get_forms.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_forms](https://developers.klaviyo.com/en/reference/get_forms))
@@ -3045,6 +3134,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.form[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_forms.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Returns a report on forms: a value for each interval of a period. Members of its table.
@@ -3127,12 +3217,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_images.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.image
+---@overload fun(self, params: klaviyo.get_images.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_images](https://developers.klaviyo.com/en/reference/get_images))
 ---@param params? klaviyo.get_images.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.image.pages
+---@overload fun(self, params: klaviyo.get_images.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_images](https://developers.klaviyo.com/en/reference/get_images))
@@ -3147,6 +3239,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.image[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_images.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
@@ -3207,12 +3300,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_flows_triggered_by_list.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow
+---@overload fun(self, params: klaviyo.get_flows_triggered_by_list.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_flows_triggered_by_list](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_list))
 ---@param params? klaviyo.get_flows_triggered_by_list.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow.pages
+---@overload fun(self, params: klaviyo.get_flows_triggered_by_list.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_flows_triggered_by_list](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_list))
@@ -3227,6 +3322,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_flows_triggered_by_list.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
@@ -3281,12 +3377,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_profiles_for_list.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile
+---@overload fun(self, params: klaviyo.get_profiles_for_list.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_profiles_for_list](https://developers.klaviyo.com/en/reference/get_profiles_for_list))
 ---@param params? klaviyo.get_profiles_for_list.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile.pages
+---@overload fun(self, params: klaviyo.get_profiles_for_list.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_profiles_for_list](https://developers.klaviyo.com/en/reference/get_profiles_for_list))
@@ -3301,6 +3399,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_profiles_for_list.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 --- Removes related resources.
@@ -3345,12 +3444,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_tags_for_list.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag
+---@overload fun(self, params: klaviyo.get_tags_for_list.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_tags_for_list](https://developers.klaviyo.com/en/reference/get_tags_for_list))
 ---@param params? klaviyo.get_tags_for_list.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag.pages
+---@overload fun(self, params: klaviyo.get_tags_for_list.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_tags_for_list](https://developers.klaviyo.com/en/reference/get_tags_for_list))
@@ -3365,6 +3466,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_tags_for_list.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -3429,12 +3531,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_lists.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.list
+---@overload fun(self, params: klaviyo.get_lists.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_lists](https://developers.klaviyo.com/en/reference/get_lists))
 ---@param params? klaviyo.get_lists.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.list.pages
+---@overload fun(self, params: klaviyo.get_lists.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_lists](https://developers.klaviyo.com/en/reference/get_lists))
@@ -3449,6 +3553,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.list[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_lists.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
@@ -3573,12 +3678,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_flows_triggered_by_metric.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow
+---@overload fun(self, params: klaviyo.get_flows_triggered_by_metric.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_flows_triggered_by_metric](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_metric))
 ---@param params? klaviyo.get_flows_triggered_by_metric.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow.pages
+---@overload fun(self, params: klaviyo.get_flows_triggered_by_metric.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_flows_triggered_by_metric](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_metric))
@@ -3593,6 +3700,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_flows_triggered_by_metric.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
@@ -3626,12 +3734,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_properties_for_metric.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.metric_property
+---@overload fun(self, params: klaviyo.get_properties_for_metric.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_properties_for_metric](https://developers.klaviyo.com/en/reference/get_properties_for_metric))
 ---@param params? klaviyo.get_properties_for_metric.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.metric_property.pages
+---@overload fun(self, params: klaviyo.get_properties_for_metric.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_properties_for_metric](https://developers.klaviyo.com/en/reference/get_properties_for_metric))
@@ -3646,6 +3756,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.metric_property[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_properties_for_metric.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
@@ -3695,12 +3806,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_metrics.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.metric
+---@overload fun(self, params: klaviyo.get_metrics.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_metrics](https://developers.klaviyo.com/en/reference/get_metrics))
 ---@param params? klaviyo.get_metrics.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.metric.pages
+---@overload fun(self, params: klaviyo.get_metrics.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_metrics](https://developers.klaviyo.com/en/reference/get_metrics))
@@ -3715,6 +3828,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.metric[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_metrics.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Returns aggregated values of a metric's events, by interval and by attribute. Further pages are named by `page_cursor`; `client.metrics:pages(t)` follows them. Members of its table.
@@ -3755,12 +3869,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_errors_for_bulk_import_profiles_job.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.import_error
+---@overload fun(self, params: klaviyo.get_errors_for_bulk_import_profiles_job.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_errors_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_job))
 ---@param params? klaviyo.get_errors_for_bulk_import_profiles_job.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.import_error.pages
+---@overload fun(self, params: klaviyo.get_errors_for_bulk_import_profiles_job.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_errors_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_job))
@@ -3775,6 +3891,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.import_error[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_errors_for_bulk_import_profiles_job.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -3798,12 +3915,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_list_for_bulk_import_profiles_job.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.list
+---@overload fun(self, params: klaviyo.get_list_for_bulk_import_profiles_job.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_list_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_list_for_bulk_import_profiles_job))
 ---@param params? klaviyo.get_list_for_bulk_import_profiles_job.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.list.pages
+---@overload fun(self, params: klaviyo.get_list_for_bulk_import_profiles_job.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_list_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_list_for_bulk_import_profiles_job))
@@ -3818,6 +3937,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.list[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_list_for_bulk_import_profiles_job.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
@@ -3861,12 +3981,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_profiles_for_bulk_import_profiles_job.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile
+---@overload fun(self, params: klaviyo.get_profiles_for_bulk_import_profiles_job.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_profiles_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_profiles_for_bulk_import_profiles_job))
 ---@param params? klaviyo.get_profiles_for_bulk_import_profiles_job.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile.pages
+---@overload fun(self, params: klaviyo.get_profiles_for_bulk_import_profiles_job.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_profiles_for_bulk_import_profiles_job](https://developers.klaviyo.com/en/reference/get_profiles_for_bulk_import_profiles_job))
@@ -3881,6 +4003,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_profiles_for_bulk_import_profiles_job.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -3933,12 +4056,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_bulk_import_profiles_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile_bulk_import_job
+---@overload fun(self, params: klaviyo.get_bulk_import_profiles_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_bulk_import_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_import_profiles_jobs))
 ---@param params? klaviyo.get_bulk_import_profiles_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile_bulk_import_job.pages
+---@overload fun(self, params: klaviyo.get_bulk_import_profiles_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_import_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_import_profiles_jobs))
@@ -3953,6 +4078,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile_bulk_import_job[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_bulk_import_profiles_jobs.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Returns one resource, for its relations.
@@ -4077,12 +4203,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_bulk_suppress_profiles_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile_suppression_bulk_create_job
+---@overload fun(self, params: klaviyo.get_bulk_suppress_profiles_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_bulk_suppress_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_suppress_profiles_jobs))
 ---@param params? klaviyo.get_bulk_suppress_profiles_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile_suppression_bulk_create_job.pages
+---@overload fun(self, params: klaviyo.get_bulk_suppress_profiles_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_suppress_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_suppress_profiles_jobs))
@@ -4097,6 +4225,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile_suppression_bulk_create_job[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_bulk_suppress_profiles_jobs.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 end
@@ -4144,12 +4273,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_bulk_unsuppress_profiles_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile_suppression_bulk_delete_job
+---@overload fun(self, params: klaviyo.get_bulk_unsuppress_profiles_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_bulk_unsuppress_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_unsuppress_profiles_jobs))
 ---@param params? klaviyo.get_bulk_unsuppress_profiles_jobs.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile_suppression_bulk_delete_job.pages
+---@overload fun(self, params: klaviyo.get_bulk_unsuppress_profiles_jobs.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_bulk_unsuppress_profiles_jobs](https://developers.klaviyo.com/en/reference/get_bulk_unsuppress_profiles_jobs))
@@ -4164,6 +4295,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile_suppression_bulk_delete_job[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_bulk_unsuppress_profiles_jobs.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 end
@@ -4197,12 +4329,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_lists_for_profile.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.list
+---@overload fun(self, params: klaviyo.get_lists_for_profile.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_lists_for_profile](https://developers.klaviyo.com/en/reference/get_lists_for_profile))
 ---@param params? klaviyo.get_lists_for_profile.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.list.pages
+---@overload fun(self, params: klaviyo.get_lists_for_profile.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_lists_for_profile](https://developers.klaviyo.com/en/reference/get_lists_for_profile))
@@ -4217,6 +4351,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.list[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_lists_for_profile.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -4250,12 +4385,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_segments_for_profile.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.segment
+---@overload fun(self, params: klaviyo.get_segments_for_profile.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_segments_for_profile](https://developers.klaviyo.com/en/reference/get_segments_for_profile))
 ---@param params? klaviyo.get_segments_for_profile.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.segment.pages
+---@overload fun(self, params: klaviyo.get_segments_for_profile.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_segments_for_profile](https://developers.klaviyo.com/en/reference/get_segments_for_profile))
@@ -4270,6 +4407,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.segment[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_segments_for_profile.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -4381,12 +4519,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_profiles.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile
+---@overload fun(self, params: klaviyo.get_profiles.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_profiles](https://developers.klaviyo.com/en/reference/get_profiles))
 ---@param params? klaviyo.get_profiles.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile.pages
+---@overload fun(self, params: klaviyo.get_profiles.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_profiles](https://developers.klaviyo.com/en/reference/get_profiles))
@@ -4401,6 +4541,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_profiles.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Merges one profile into another, which remains. Members of its table.
@@ -4698,12 +4839,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_reviews.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.review
+---@overload fun(self, params: klaviyo.get_reviews.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_reviews](https://developers.klaviyo.com/en/reference/get_reviews))
 ---@param params? klaviyo.get_reviews.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.review.pages
+---@overload fun(self, params: klaviyo.get_reviews.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_reviews](https://developers.klaviyo.com/en/reference/get_reviews))
@@ -4718,6 +4861,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.review[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_reviews.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 end
@@ -4777,12 +4921,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_flows_triggered_by_segment.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow
+---@overload fun(self, params: klaviyo.get_flows_triggered_by_segment.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_flows_triggered_by_segment](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_segment))
 ---@param params? klaviyo.get_flows_triggered_by_segment.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.flow.pages
+---@overload fun(self, params: klaviyo.get_flows_triggered_by_segment.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_flows_triggered_by_segment](https://developers.klaviyo.com/en/reference/get_flows_triggered_by_segment))
@@ -4797,6 +4943,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.flow[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_flows_triggered_by_segment.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 --- Iterates over the ids of the related resources: `for id, identifier, page in …`.
@@ -4840,12 +4987,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_profiles_for_segment.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile
+---@overload fun(self, params: klaviyo.get_profiles_for_segment.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_profiles_for_segment](https://developers.klaviyo.com/en/reference/get_profiles_for_segment))
 ---@param params? klaviyo.get_profiles_for_segment.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.profile.pages
+---@overload fun(self, params: klaviyo.get_profiles_for_segment.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_profiles_for_segment](https://developers.klaviyo.com/en/reference/get_profiles_for_segment))
@@ -4860,6 +5009,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.profile[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_profiles_for_segment.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -4893,12 +5043,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_tags_for_segment.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag
+---@overload fun(self, params: klaviyo.get_tags_for_segment.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_tags_for_segment](https://developers.klaviyo.com/en/reference/get_tags_for_segment))
 ---@param params? klaviyo.get_tags_for_segment.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag.pages
+---@overload fun(self, params: klaviyo.get_tags_for_segment.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_tags_for_segment](https://developers.klaviyo.com/en/reference/get_tags_for_segment))
@@ -4913,6 +5065,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_tags_for_segment.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -4977,12 +5130,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_segments.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.segment
+---@overload fun(self, params: klaviyo.get_segments.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_segments](https://developers.klaviyo.com/en/reference/get_segments))
 ---@param params? klaviyo.get_segments.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.segment.pages
+---@overload fun(self, params: klaviyo.get_segments.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_segments](https://developers.klaviyo.com/en/reference/get_segments))
@@ -4997,6 +5152,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.segment[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_segments.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Returns a report on segments: a value for each interval of a period. Members of its table.
@@ -5072,12 +5228,14 @@ function relation:list(params, options) end
 ---@param params? klaviyo.get_tags_for_tag_group.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag
+---@overload fun(self, params: klaviyo.get_tags_for_tag_group.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function relation:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_tags_for_tag_group](https://developers.klaviyo.com/en/reference/get_tags_for_tag_group))
 ---@param params? klaviyo.get_tags_for_tag_group.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag.pages
+---@overload fun(self, params: klaviyo.get_tags_for_tag_group.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function relation:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_tags_for_tag_group](https://developers.klaviyo.com/en/reference/get_tags_for_tag_group))
@@ -5092,6 +5250,7 @@ function relation:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_tags_for_tag_group.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function relation:all(params, options) end
 
 end
@@ -5154,12 +5313,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_tag_groups.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag_group
+---@overload fun(self, params: klaviyo.get_tag_groups.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_tag_groups](https://developers.klaviyo.com/en/reference/get_tag_groups))
 ---@param params? klaviyo.get_tag_groups.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag_group.pages
+---@overload fun(self, params: klaviyo.get_tag_groups.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_tag_groups](https://developers.klaviyo.com/en/reference/get_tag_groups))
@@ -5174,6 +5335,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag_group[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_tag_groups.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
@@ -5437,12 +5599,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_tags.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag
+---@overload fun(self, params: klaviyo.get_tags.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_tags](https://developers.klaviyo.com/en/reference/get_tags))
 ---@param params? klaviyo.get_tags.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tag.pages
+---@overload fun(self, params: klaviyo.get_tags.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_tags](https://developers.klaviyo.com/en/reference/get_tags))
@@ -5457,6 +5621,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tag[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_tags.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
@@ -5558,12 +5723,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_all_universal_content.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.template_universal_content
+---@overload fun(self, params: klaviyo.get_all_universal_content.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_all_universal_content](https://developers.klaviyo.com/en/reference/get_all_universal_content))
 ---@param params? klaviyo.get_all_universal_content.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.template_universal_content.pages
+---@overload fun(self, params: klaviyo.get_all_universal_content.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_all_universal_content](https://developers.klaviyo.com/en/reference/get_all_universal_content))
@@ -5578,6 +5745,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.template_universal_content[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_all_universal_content.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Returns the resource as a document.
@@ -5674,12 +5842,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_templates.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.template
+---@overload fun(self, params: klaviyo.get_templates.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_templates](https://developers.klaviyo.com/en/reference/get_templates))
 ---@param params? klaviyo.get_templates.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.template.pages
+---@overload fun(self, params: klaviyo.get_templates.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_templates](https://developers.klaviyo.com/en/reference/get_templates))
@@ -5694,6 +5864,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.template[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_templates.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Returns the text of a template, filled in with `context`. Members of its table.
@@ -5754,12 +5925,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_tracking_settings.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tracking_setting
+---@overload fun(self, params: klaviyo.get_tracking_settings.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_tracking_settings](https://developers.klaviyo.com/en/reference/get_tracking_settings))
 ---@param params? klaviyo.get_tracking_settings.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.tracking_setting.pages
+---@overload fun(self, params: klaviyo.get_tracking_settings.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_tracking_settings](https://developers.klaviyo.com/en/reference/get_tracking_settings))
@@ -5774,6 +5947,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.tracking_setting[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_tracking_settings.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.
@@ -5822,12 +5996,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.webhook_topic
+---@overload fun(self, params: klaviyo.Params.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_webhook_topics](https://developers.klaviyo.com/en/reference/get_webhook_topics))
 ---@param params? klaviyo.Params.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.webhook_topic.pages
+---@overload fun(self, params: klaviyo.Params.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_webhook_topics](https://developers.klaviyo.com/en/reference/get_webhook_topics))
@@ -5842,6 +6018,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.webhook_topic[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.Params.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 end
@@ -5901,12 +6078,14 @@ function resource:list(params, options) end
 ---@param params? klaviyo.get_webhooks.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.webhook
+---@overload fun(self, params: klaviyo.get_webhooks.limit.raw, options?: klaviyo.Settings): klaviyo.RawItems
 function resource:each(params, options) end
 
 --- Iterates over all pages as documents: `for page in …`. ([get_webhooks](https://developers.klaviyo.com/en/reference/get_webhooks))
 ---@param params? klaviyo.get_webhooks.limit
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Items.webhook.pages
+---@overload fun(self, params: klaviyo.get_webhooks.limit.raw, options?: klaviyo.Settings): klaviyo.RawPages
 function resource:pages(params, options) end
 
 --- Returns the first resource, `nil` if there is none, or `nil, err`. ([get_webhooks](https://developers.klaviyo.com/en/reference/get_webhooks))
@@ -5921,6 +6100,7 @@ function resource:first(params, options) end
 ---@param options? klaviyo.Settings
 ---@return klaviyo.Resource.webhook[]? list
 ---@return klaviyo.Error? err
+---@overload fun(self, params: klaviyo.get_webhooks.max.raw, options?: klaviyo.Settings): string[]?, klaviyo.Error?
 function resource:all(params, options) end
 
 --- Changes a resource. Attributes that are not passed keep their values; `klaviyo.null` clears one.

@@ -8,7 +8,7 @@ SPEC     =
   lint warnings check cross fuzz planted collector coverage dist deb \
   deb-setup revision revisions-check contract reference types bench \
   bench-setup json-suite \
-  bench-page bench-scale soak once
+  bench-page bench-scale cli-scale soak once
 
 help-dev: help
 	@sed -n 's/^#: //p' mk/dev.mk
@@ -50,6 +50,8 @@ help-dev: help
 #: make bench-page           write docs/benchmarks.md again from its .json
 #: make bench-scale          iterate over 1,000,000 profiles and import as many:
 #:                           do memory and time stay constant?
+#: make cli-scale            export 1,000,000 profiles by the command, and by a
+#:                           loop of the library: time and memory of a record
 #: make bench-setup          install the other clients
 #: make json-suite           install the JSON parsing test suite, for its spec
 #: make dist                 make a source archive and source rocks, in build/
@@ -340,6 +342,11 @@ bench-scale:
 	@$(MAKE) --no-print-directory -s build LUA=luajit
 	@$(MAKE) --no-print-directory -s build LUA=lua5.4
 	@$(ENV) lua5.4 bench/scale.lua $(RECORDS)
+
+cli-scale:
+	@$(MAKE) --no-print-directory -s build LUA=luajit
+	@$(MAKE) --no-print-directory -s build LUA=lua5.4
+	@$(ENV) lua5.4 bench/cli_export.lua $(RECORDS)
 
 soak: build
 	@$(SPEC_ENV) $(LUA) spec/soak/soak.lua

@@ -65,6 +65,8 @@ end
 local Progress = {}
 Progress.__index = Progress
 
+M.class = Progress
+
 --- Returns the progress of a command that begins now.
 ---@param context table
 ---@param options {label: string, unit: string|nil, total: number|nil, count: number|nil}

@@ -13,9 +13,10 @@ local function list_of(data)
   return type(data) == "table" and data or {}
 end
 
--- Newlines of a JSON text are only between its tokens.
+-- Newlines of a JSON text are only between its tokens. A plain search is many times
+-- faster than one for a class of characters.
 local function one_line(text)
-  if text:find("[\r\n]") then
+  if text:find("\n", 1, true) or text:find("\r", 1, true) then
     text = text:gsub("[\r\n]+", " ")
   end
   return text

@@ -166,18 +166,6 @@ describe("windows of time", function()
       windows.filter(own, 1, nil))
     assert.matches('^equals%(metric_id,"x"%),greater', windows.filter(own, 1, 'equals(metric_id,"x")'))
   end)
-
-  it("begin and end at times that a person can write", function()
-    assert.equal(1700000000 - 30 * 86400, windows.time("30d", 1700000000))
-    assert.equal(1699999400, windows.time("10m", 1700000000))
-    assert.equal(1704067200, windows.time("2024-01-01", 0))
-    assert.equal(1704067200, windows.time("2024-01-01T02:00:00+02:00", 0))
-    for _, text in ipairs {"", "yesterday", "30", "2024-13-01", "2024-01-01T00:00:00"} do
-      local time, why = windows.time(text, 0)
-      assert.is_nil(time)
-      assert.matches("30d", why)
-    end
-  end)
 end)
 
 describe("a format", function()

@@ -83,6 +83,24 @@ describe("klaviyo export", function()
     assert.matches("^id,email\r\n%w+,profile%-[^,]+\r\n$", files.read(name))
   end)
 
+  it("selects records by --where", function()
+    local result = export "profiles --where email=profile-0000003@example.com --output csv --columns email -o -"
+    assert.equal("email\r\nprofile-0000003@example.com\r\n", result.out)
+    result = export "events --where datetime>2023-11-16 --where datetime<2023-11-17 --output csv --columns id -o -"
+    assert.equal(1 + 24, select(2, result.out:gsub("\n", "")))
+  end)
+
+  it("goes on with the times of the first run", function()
+    local file = folders.new() .. "/profiles.jsonl"
+    fixture.server:fault {operation = "get_profiles", skip = 4, times = 1, status = 403, error = "permission_denied"}
+    assert.equal(4, export("profiles --where updated<1s -o " .. file).status)
+    klaviyo.sleep(1.1)
+    local filter = klaviyo.json.decode(files.read(file .. ".partial.cursor")).filter
+    assert.equal(0, export("profiles --where updated<1s --resume -o " .. file).status)
+    local uri = fixture:latest().uri:gsub("%%3A", ":"):gsub("%%2C", ","):gsub("%%28", "("):gsub("%%29", ")")
+    assert.is_truthy(uri:find("filter=" .. filter, 1, true), uri)
+  end)
+
   it("writes to standard output", function()
     local result = export("profiles --limit 120 -o -")
     assert.equal(0, result.status)
@@ -146,7 +164,7 @@ describe("klaviyo export", function()
       ["profiles --fields emial -o " .. file] = "emial",
       ["events --list x -o x"] = "%-%-list is an option of: klaviyo export profiles",
       ["lists --since 3d -o x"] = "%-%-since is an option of: klaviyo export events",
-      ["events --since yesterday -o x"] = "%-%-since yesterday: a time is 2026",
+      ["events --since yesterday -o x"] = '"yesterday" is not a time',
       ["events --since 2d --until 3d -o x"] = "before %-%-until",
       ["events --since 2d --filter greater-than(datetime,2024-01-01T00:00:00Z) -o x"] = "either by %-%-since",
       ["events --since 2d --sort=-datetime -o x"] = "do not go with %-%-sort",
@@ -205,7 +223,7 @@ describe("klaviyo export", function()
     local result = export(words)
     assert.equal(4, result.status)
     local command = result.err:match("stopped after 400 profiles; go on with: klaviyo export ([^\n]*)\n")
-    assert.equal("profiles --filter 'greater-than(created,2020-01-01T00:00:00Z)' --fields email,title -o " .. file
+    assert.equal("profiles --fields email,title --filter 'greater-than(created,2020-01-01T00:00:00Z)' -o " .. file
       .. " --resume", command)
     assert.is_nil(files.size(file))
 

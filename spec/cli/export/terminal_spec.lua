@@ -116,15 +116,17 @@ describe("klaviyo export in a terminal", function()
     for _ in io.lines(file .. ".partial") do
       lines = lines + 1
     end
-    assert.equal(lines, tonumber((count:gsub(",", ""))))
-    assert.is_true(lines > 0 and lines < PROFILES)
+    count = tonumber((count:gsub(",", "")))
+    assert.is_true(count > 0 and count < PROFILES)
+    -- a page that was being written when the interrupt came does not count
+    assert.is_true(lines == count or lines == count + 100)
     screen:close()
     fixture.server:clear_faults()
     local before = fixture.server:stats().operations.get_profiles
     local result = cli.run({"export", "profiles", "-o", file, "--resume"}, {env = cli.environment(fixture.server, {
       KLAVIYO_PACING = "0"})})
     assert.equal(0, result.status, result.err)
-    assert.equal((PROFILES - lines) / 100, fixture.server:stats().operations.get_profiles - before)
+    assert.equal((PROFILES - count) / 100, fixture.server:stats().operations.get_profiles - before)
     check_file(file)
   end)
 

@@ -34,10 +34,7 @@ function M.configure(parser)
   parser:option("--list"):argname("ID"):description("Only the profiles of this list.")
   parser:option("--segment"):argname("ID"):description(
     "Only the profiles of this segment.")
-  parser:option("--where"):argname("CONDITION"):count("*"):description(
-    "Only records for which it holds: email=a@b.c, created>2026-01-01.")
-  parser:option("--filter"):argname("FILTER"):description(
-    "Only records of this filter of the API: equals(email,\"a@b.c\").")
+  require("klaviyo.cli.arguments").add_filter_options(parser)
   parser:option("--fields"):argname("NAMES"):description(
     "Only these attributes: email,properties.")
   parser:option("--additional-fields"):argname("NAMES"):description(
@@ -235,12 +232,15 @@ local function write(context, plan, arguments, store)
   end)
   if resumes then
     check_written(context, store:restore())
+    -- a time such as 7d is now another one
+    plan.args.filter = store.state.filter
   else
     local span, err = plan:windows(client)
     if err then
       return context:error(err)
     end
-    check_written(context, store:begin(plan.identity, span))
+    check_written(context, store:begin(plan.identity, span,
+      plan.args.filter))
   end
   progress = require("klaviyo.cli.progress").new(context, {label = plan.resource,
     total = plan:total(client), count = store:count()})
@@ -278,7 +278,7 @@ function M.run(context, arguments)
   -- a wrong argument ends the command here, before there are files
   local request = context:client():build(plan.operation, plan:first_arguments())
   if context.arguments.dry_run then
-    return context:out(("%s %s\n"):format(request.method, request.url))
+    return require("klaviyo.cli.dry_run").show(context, request)
   elseif is_stdout then
     return to_stdout(context, plan)
   end

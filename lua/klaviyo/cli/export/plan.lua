@@ -3,6 +3,7 @@
 
 local klaviyo = require "klaviyo"
 
+local words = require "klaviyo.cli.arguments"
 local format = require "klaviyo.cli.export.format"
 local files = require "klaviyo.cli.export.files"
 local download = require "klaviyo.cli.export.download"
@@ -24,12 +25,9 @@ local M = {}
 local Plan = {}
 Plan.__index = Plan
 
--- The members of a list of names: "a,b" → {"a", "b"}.
+-- Returns the items of "a,b"; nil for none.
 local function names_of(text)
-  local list = {}
-  for name in (text or ""):gmatch("[^,%s]+") do
-    list[#list + 1] = name
-  end
+  local list = text and words.names(text) or {}
   return #list > 0 and list or nil
 end
 
@@ -149,19 +147,6 @@ end
 
 -- Arguments -----------------------------------------------------------------------
 
--- Adds the conditions of --filter and --where.
-local function filter_of(context, arguments, facts)
-  local conditions = {}
-  if arguments.filter then
-    conditions[1] = arguments.filter
-  end
-  for _, condition in ipairs(arguments.where or {}) do
-    conditions[#conditions + 1] = require("klaviyo.cli.arguments").condition(
-      context, condition, facts)
-  end
-  return #conditions > 0 and table.concat(conditions, ",") or nil
-end
-
 local function check_times(context, self, arguments, filter)
   if self.operation ~= "get_events" then
     for _, option in ipairs {"since", "until"} do
@@ -181,22 +166,16 @@ local function check_times(context, self, arguments, filter)
   if not self.is_windowed and (arguments.since or arguments["until"]) then
     context:usage("--since and --until do not go with --sort")
   end
-  local now = os.time()
   for option, member in pairs {since = "from", ["until"] = "to"} do
-    if arguments[option] then
-      local why
-      self[member], why = windows.time(arguments[option], now)
-      if why then
-        context:usage("--%s %s: %s", option, arguments[option], why)
-      end
-    end
+    self[member] = arguments[option]
+      and words.datetime(context, arguments[option]).epoch
   end
   if self.from and self.to and self.from >= self.to then
     context:usage("--since must be before --until")
   end
 end
 
-local IDENTITY = {"list", "segment", "filter", "fields", "additional_fields",
+local IDENTITY = {"list", "segment", "fields", "additional_fields",
   "include", "sort", "limit", "since", "until"}
 
 local function option_of(name)
@@ -218,8 +197,10 @@ local function identity_of(context, arguments, self)
     identity[option_of(option)] = arguments[option]
       and tostring(arguments[option])
   end
-  if arguments.where and #arguments.where > 0 then
-    identity.where = table.concat(arguments.where, ", ")
+  for _, option in ipairs {"where", "filter"} do
+    if #arguments[option] > 0 then
+      identity[option] = table.concat(arguments[option], ", ")
+    end
   end
   return identity
 end
@@ -247,7 +228,8 @@ function M.new(context, arguments)
     own = format.lines()
   end
   self.own_format, self.header = own, own.header
-  local filter = filter_of(context, arguments, facts)
+  local filter = words.filter(context, facts, arguments)
+  filter = filter and tostring(filter)
   if facts.filter_required and not filter then
     local field = facts.filters[1].name
     for _, one in ipairs(facts.filters) do
@@ -362,28 +344,31 @@ end
 ---@param arguments table
 ---@return string
 function Plan:command(context, arguments)
-  local words = {"klaviyo export", word(self.resource)}
+  local line = {"klaviyo export", word(self.resource)}
+  local function add(name, value)
+    line[#line + 1] = ("--%s %s"):format(option_of(name), word(tostring(value)))
+  end
   for _, name in ipairs {"account", "base_url", "revision", "output", "columns"} do
     if context.arguments[name] then
-      words[#words + 1] = "--" .. option_of(name) .. " "
-        .. word(context.arguments[name])
+      add(name, context.arguments[name])
     end
   end
   for _, name in ipairs(IDENTITY) do
     if arguments[name] then
-      words[#words + 1] = ("--%s %s"):format(option_of(name),
-        word(tostring(arguments[name])))
+      add(name, arguments[name])
     end
   end
-  for _, condition in ipairs(arguments.where or {}) do
-    words[#words + 1] = "--where " .. word(condition)
+  for _, name in ipairs {"where", "filter"} do
+    for _, value in ipairs(arguments[name]) do
+      add(name, value)
+    end
   end
-  words[#words + 1] = "-o " .. word(arguments.file)
+  line[#line + 1] = "-o " .. word(arguments.file)
   if arguments.force then
-    words[#words + 1] = "--force"
+    line[#line + 1] = "--force"
   end
-  words[#words + 1] = "--resume"
-  return table.concat(words, " ")
+  line[#line + 1] = "--resume"
+  return table.concat(line, " ")
 end
 
 return M

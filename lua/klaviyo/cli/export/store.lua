@@ -92,13 +92,14 @@ end
 --- Begins an export: removes what an earlier one left, and writes the state.
 ---@param arguments table<string, string>  those that decide about the records
 ---@param windows table|nil
+---@param filter string|nil
 ---@return true|nil
 ---@return string|nil message
-function Store:begin(arguments, windows)
+function Store:begin(arguments, windows, filter)
   self:remove_parts()
   self.state = {
-    export = VERSION, arguments = arguments, windows = windows, joined = 0,
-    size = 0, count = 0, parts = {}, began = os.time(),
+    export = VERSION, arguments = arguments, windows = windows, filter = filter,
+    joined = 0, size = 0, count = 0, parts = {}, began = os.time(),
   }
   os.remove(self.partial)
   return self:save()
@@ -241,7 +242,7 @@ function Store:commit()
 end
 
 -- Seconds between two commits. To commit a compressed part starts a process.
-local INTERVAL, COMPRESSED_INTERVAL = 1, 10
+local INTERVAL, COMPRESSED_INTERVAL = 1, 2
 
 --- Commits if it is time to.
 ---@return true|nil

@@ -10,29 +10,6 @@ local DAY = 86400
 local MIN_WINDOW = 3600
 local MAX_WINDOWS = 400
 
-local UNIT = {s = 1, m = 60, h = 3600, d = DAY, w = 7 * DAY}
-
---- Returns the time that an option names: RFC 3339, a date (in UTC), or the time
---- before now, such as "30d", "12h".
----@param text string
----@param now integer  seconds since 1970
----@return number|nil epoch
----@return string|nil message
-function M.time(text, now)
-  local amount, unit = text:match("^(%d+)([smhdw])$")
-  if amount then
-    return now - tonumber(amount) * UNIT[unit]
-  end
-  if text:find("^%d%d%d%d%-%d%d%-%d%d$") then
-    text = text .. "T00:00:00Z"
-  end
-  local ok, time = pcall(klaviyo.datetime, text)
-  if ok then
-    return time.epoch
-  end
-  return nil, "a time is 2026-01-31, 2026-01-31T09:00:00Z or 30d (before now)"
-end
-
 --- Returns the windows of a span of time.
 ---@param from number  seconds since 1970
 ---@param to number  the first second after it

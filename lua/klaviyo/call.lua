@@ -53,17 +53,34 @@ function M.raw(values, args)
   return made, values
 end
 
---- Returns the request of an operation that will be sent. Gives a warning if the
---- operation differs in the revision that Klaviyo serves.
+-- Gives a warning if the operation differs in the revision that Klaviyo serves.
+local function check_revision(values, api, op)
+  local checked = revision_warning.checked[api]
+  if not (checked and checked[op]) then
+    revision_warning.check(values, op, api)
+  end
+end
+
+--- Returns the request of an operation that will be sent.
 ---@return table request
 ---@return klaviyo.Settings
 function M.prepare(values, api, op, args, owned)
   local made
   made, values = M.build(values, api, op, args, owned)
-  local checked = revision_warning.checked[api]
-  if not (checked and checked[op]) then
-    revision_warning.check(values, op, api)
+  check_revision(values, api, op)
+  return made, values
+end
+
+--- Returns the same for the bytes of a document, and no other arguments.
+---@param bytes userdata  of encoder.lua
+---@return table request
+---@return klaviyo.Settings
+function M.prepare_bytes(values, api, op, bytes)
+  local made = request.of_bytes(op, bytes, values)
+  if not made then
+    return M.prepare(values, api, op, {body = bytes}, true)
   end
+  check_revision(values, api, op)
   return made, values
 end
 
@@ -73,6 +90,14 @@ end
 function M.run(values, api, op, args, owned)
   local made
   made, values = M.prepare(values, api, op, args, owned)
+  return transport.call(values, made, op)
+end
+
+--- Makes the call of prepare_bytes.
+---@return klaviyo.Document|nil
+---@return klaviyo.Error|nil
+function M.run_bytes(values, api, op, bytes)
+  local made = M.prepare_bytes(values, api, op, bytes)
   return transport.call(values, made, op)
 end
 

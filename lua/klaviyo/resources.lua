@@ -192,15 +192,6 @@ local function body_of(values, api, op, t)
   return document.build(op, t, values, api), true
 end
 
--- Returns the same, or the bytes of the document if they can be made at once.
-local function bytes_of(values, api, op, t)
-  local bytes = encoder.encode(op, t, values, api)
-  if bytes then
-    return bytes, true
-  end
-  return body_of(values, api, op, t)
-end
-
 -- Raises for nil in place of the table, even if nothing in it is required.
 local function check_body(op, t, body)
   if t == nil and body ~= nil then
@@ -297,8 +288,13 @@ end
 
 -- Makes a call with a document, which it builds from a table.
 local function send(values, api, op, id, t, params)
-  local body, is_own = bytes_of(values, api, op, t)
-  check_body(op, t, body)
+  local body, is_own = encoder.encode(op, t, values, api), true
+  if not body then
+    body, is_own = body_of(values, api, op, t)
+    check_body(op, t, body)
+  elseif id == nil and params == nil then
+    return call.run_bytes(values, api, op, body)
+  end
   return call.run(values, api, op, merged({id = id, body = body}, params), is_own)
 end
 
@@ -428,8 +424,11 @@ local function track(self, t, options)
     return values.outbox:enqueue(body_of(values, api, op, t),
       options and client:with(options) or client)
   end
-  local body, is_own = bytes_of(values, api, op, t)
-  return tracker.send(values, api, op, body, is_own)
+  local bytes = encoder.encode(op, t, values, api)
+  if bytes then
+    return tracker.send_bytes(values, api, op, bytes)
+  end
+  return tracker.send(values, api, op, body_of(values, api, op, t))
 end
 
 -- Returns the method of that name, or raises. The object keeps it: a method that

@@ -33,17 +33,7 @@ local function refused(op, why, max_queued)
   }
 end
 
---- Queues an event that is sent in the background.
----@param settings klaviyo.Settings
----@param api klaviyo.Api
----@param op table  the record of the operation
----@param body table|string  its document
----@param owned boolean|nil  the document was built by the library
----@return true|nil
----@return klaviyo.Error|nil
-function M.send(settings, api, op, body, owned)
-  local request
-  request, settings = call.prepare(settings, api, op, {body = body}, owned)
+local function enqueue(settings, request, op)
   local max_queued = settings.max_queued_events
   local ok, why, secret = transport.enqueue(settings, request, op, max_queued)
   if not ok and errors.is(why) then
@@ -62,6 +52,30 @@ function M.send(settings, api, op, body, owned)
     return nil, refused(op, why, max_queued)
   end
   return true
+end
+
+--- Queues an event that is sent in the background.
+---@param settings klaviyo.Settings
+---@param api klaviyo.Api
+---@param op table  the record of the operation
+---@param body table|string  its document
+---@param owned boolean|nil  the document was built by the library
+---@return true|nil
+---@return klaviyo.Error|nil
+function M.send(settings, api, op, body, owned)
+  local request
+  request, settings = call.prepare(settings, api, op, {body = body}, owned)
+  return enqueue(settings, request, op)
+end
+
+--- Queues an event, as `send` does, with the bytes of its document.
+---@param bytes userdata  of encoder.lua
+---@return true|nil
+---@return klaviyo.Error|nil
+function M.send_bytes(settings, api, op, bytes)
+  local request
+  request, settings = call.prepare_bytes(settings, api, op, bytes)
+  return enqueue(settings, request, op)
 end
 
 --- Returns the counts of the requests of this process.

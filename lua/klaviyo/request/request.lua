@@ -301,6 +301,46 @@ function M.of_operation(op, api, args, settings, owned)
   return request
 end
 
+-- settings → operation → {url =, repeatable =}; false if the URL depends on the
+-- arguments or on other settings
+local constants_of = setmetatable({}, {__mode = "k"})
+
+local function constants(op, settings)
+  local known = constants_of[settings]
+  if not known then
+    known = {}
+    constants_of[settings] = known
+  end
+  known[op] = false
+  if op.path_params[1] == nil and facts_of[op].needs_no_query
+      and not op.query.company_id then
+    known[op] = {
+      url = core.url(settings.base_url, op.path),
+      repeatable = op.method ~= "POST" or UPSERTS[op.path] or EVENTS[op.path]
+        or false,
+    }
+  end
+  return known[op]
+end
+
+--- Returns the request for the bytes of a document, if the operation needs no
+--- other arguments.
+---@param op table
+---@param bytes userdata  of encoder.lua; an event has a unique_id
+---@param settings klaviyo.Settings
+---@return table|nil request  as that of `of_operation`
+function M.of_bytes(op, bytes, settings)
+  local known = constants_of[settings]
+  local own = known and known[op]
+  if own == nil then
+    own = constants(op, settings)
+  end
+  return own and {
+    method = op.method, url = own.url, public = op.public,
+    revision = op.revision, repeatable = own.repeatable, body = bytes,
+  } or nil
+end
+
 local METHODS = {
   GET = true, POST = true, PATCH = true, PUT = true, DELETE = true,
   HEAD = true,

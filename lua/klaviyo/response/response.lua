@@ -110,21 +110,6 @@ local function mark(resources)
   end
 end
 
--- Raw resources are not marked: that would be 5 % of the cost of their page.
-local function document(body, response, is_raw)
-  if not is_raw then
-    mark(body.data)
-    if body.included then
-      mark(body.included)
-    end
-  end
-  return setmetatable(body, {
-    __index = {response = response, resolve = resolve},
-    __name = "klaviyo.Document",
-    __tostring = to_text,
-  })
-end
-
 -- Returns the response of a document, even if the document has a member
 -- `response`.
 local function response_of(doc)
@@ -196,6 +181,46 @@ local function refused(context, response)
   })
 end
 
+-- Returns whether the body of a 2xx response is a document, and the document; or
+-- what its JSON is, and the message if it is not JSON.
+local function decoded(response, request)
+  local bytes = rawget(response, "bytes") or response.body
+  local body, why
+  if bytes == "" then
+    body = {}
+  else
+    body, why = json.decode(bytes, request and request.paths,
+      request and request.resources)
+    if type(body) ~= "table" or getmetatable(body) == array_mt then
+      return false, body, why
+    end
+    -- raw resources are not marked: that would be 5 % of the cost of their page
+    if not (request and request.is_raw) then
+      mark(body.data)
+      if body.included then
+        mark(body.included)
+      end
+    end
+  end
+  return true, setmetatable(body, {
+    __index = {response = response, resolve = resolve},
+    __name = "klaviyo.Document",
+    __tostring = to_text,
+  })
+end
+
+--- Returns the document of a response; nil if `read` must return an error.
+---@param response table  from the core
+---@param request table
+---@return klaviyo.Document|nil
+function M.success(response, request)
+  local status = response.status
+  if status >= 200 and status < 300 then
+    local ok, doc = decoded(setmetatable(response, Response), request)
+    return ok and doc or nil
+  end
+end
+
 --- Returns the document of a response, or nil and an error.
 ---@param response table|nil  the response, from the core
 ---@param raw_error table|nil  if there is no response: {kind=, reason=, …}
@@ -216,26 +241,19 @@ function M.read(response, raw_error, context)
     }, context.secret)
   end
   setmetatable(response, Response)
-  local bytes = rawget(response, "bytes") or response.body
   if response.status < 200 or response.status >= 300 then
     return refused(context, response)
   end
-  if bytes == "" then
-    return document({}, response)
-  end
-  local request = context.request
-  local body, why = json.decode(bytes, request and request.paths,
-    request and request.resources)
-  if body == nil then
+  local ok, value, why = decoded(response, context.request)
+  if ok then
+    return value
+  elseif value == nil then
     return failure("decode", ("%d with a body that is not JSON (%s): %s")
       :format(response.status, why, snippet(response, context)),
       context, response)
   end
-  if type(body) ~= "table" or getmetatable(body) == array_mt then
-    return failure("decode", ("%d with a body that is not a JSON object: %s")
-      :format(response.status, snippet(response, context)), context, response)
-  end
-  return document(body, response, request and request.is_raw)
+  return failure("decode", ("%d with a body that is not a JSON object: %s")
+    :format(response.status, snippet(response, context)), context, response)
 end
 
 --- Returns the error for a page without data. The page of an empty collection

@@ -161,18 +161,9 @@ function M.headers(settings, request)
   return fields
 end
 
-local function new_pending(settings, request, op)
-  return {
-    settings = settings, request = request, op = op, url = request.url,
-    ticket = nil,
-    secret = nil, is_awaited = false,
-  }
-end
-
--- Calls core.submit or core.perform, which differ in their last parameter. If
--- there is no secret it sends nothing, and returns nil and an error of kind
--- "auth".
-local function send(submit, pending, refused, last)
+-- Submits a request. If there is no secret it sends nothing, and returns nil and
+-- an error of kind "auth".
+local function send(pending, refused, completion_queue)
   local request, settings = pending.request, pending.settings
   local handle, secret = prepared(settings, request, refused)
   if not handle then
@@ -180,9 +171,10 @@ local function send(submit, pending, refused, last)
     return nil, secret
   end
   pending.secret = secret
-  return submit(handle, rate_limits.of(settings, pending.op, request, secret),
-    request.method, request.url, request.form or request.body,
-    request.repeatable, last)
+  return core.submit(handle,
+    rate_limits.of(settings, pending.op, request, secret), request.method,
+    request.url, request.form or request.body, request.repeatable,
+    completion_queue)
 end
 
 --- Submits a request.
@@ -191,12 +183,16 @@ end
 ---@param op table|nil  the operation, for messages
 ---@return table pending  for `await` and `read`, or for `cancel`
 function M.submit(settings, request, op)
-  local pending, completion_queue = new_pending(settings, request, op), nil
+  local completion_queue
+  local pending = {
+    settings = settings, request = request, op = op, url = request.url,
+    ticket = nil, secret = nil, is_awaited = false,
+  }
   if type(ngx) == "table" then
     phases.must_wait()
     completion_queue = scheduler.completion_queue()
   end
-  pending.ticket, pending.err = send(core.submit, pending, nil, completion_queue)
+  pending.ticket, pending.err = send(pending, nil, completion_queue)
   return pending
 end
 
@@ -247,12 +243,8 @@ local function await_ticket(pending)
   return report_attempts(pending, pending.ticket:result(pending.request.is_page))
 end
 
-local function is_unauthorized(pending, response)
-  return response and response.status == 401 and can_refresh(pending)
-end
-
 local function retry_unauthorized(pending)
-  pending.ticket, pending.err = send(core.submit, pending, pending.secret,
+  pending.ticket, pending.err = send(pending, pending.secret,
     scheduler.completion_queue())
   if pending.ticket then
     return await_ticket(pending)
@@ -270,7 +262,7 @@ function M.await(pending)
     return nil
   end
   local response, raw_error = await_ticket(pending)
-  if is_unauthorized(pending, response) then
+  if response and response.status == 401 and can_refresh(pending) then
     return retry_unauthorized(pending)
   end
   return response, raw_error
@@ -288,6 +280,19 @@ function M.read(pending, response, raw_error)
   return responses.read(response, raw_error, pending)
 end
 
+-- Returns the document of a request that core.perform did not simply finish, or
+-- nil and the error.
+local function finish_call(pending, response, raw_error)
+  if pending.ticket then
+    return M.read(pending, M.await(pending))
+  end
+  report_attempts(pending, response, raw_error)
+  if response and response.status == 401 and can_refresh(pending) then
+    response, raw_error = retry_unauthorized(pending)
+  end
+  return M.read(pending, response, raw_error)
+end
+
 --- Submits a request, waits for it, and returns its document, or nil and the
 --- error. Where no task can run meanwhile the core does so in one step.
 ---@return klaviyo.document|nil, klaviyo.error|nil
@@ -296,20 +301,24 @@ function M.call(settings, request, op)
     local pending = M.submit(settings, request, op)
     return M.read(pending, M.await(pending))
   end
-  local pending = new_pending(settings, request, op)
-  local ticket, response, raw_error = send(core.perform, pending, nil,
-    scheduler.MAX_BLOCK)
-  if ticket then
-    pending.ticket = ticket
-    return M.read(pending, M.await(pending))
-  elseif ticket == nil then
-    return nil, response
+  local handle, secret = prepared(settings, request)
+  if not handle then
+    secret.operation = op and op.id
+    return nil, secret
   end
-  report_attempts(pending, response, raw_error)
-  if is_unauthorized(pending, response) then
-    response, raw_error = retry_unauthorized(pending)
+  local ticket, response, raw_error = core.perform(handle,
+    rate_limits.of(settings, op, request, secret), request.method, request.url,
+    request.form or request.body, request.repeatable, scheduler.MAX_BLOCK)
+  if response and not settings.on_attempt and not settings.debug then
+    local document = responses.success(response, request)
+    if document then
+      return document
+    end
   end
-  return M.read(pending, response, raw_error)
+  return finish_call({
+    settings = settings, request = request, op = op, url = request.url,
+    ticket = ticket or nil, secret = secret, is_awaited = false,
+  }, response, raw_error)
 end
 
 --- Queues a request that is sent in the background; no caller waits for its

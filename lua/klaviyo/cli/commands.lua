@@ -18,6 +18,8 @@ return {
     summary = "Write all records of a resource to a file"},
   {name = "find", module = "klaviyo.cli.command.find",
     summary = "Find lists, segments, metrics, … by name"},
+  {name = "import", module = "klaviyo.cli.command.import",
+    summary = "Import CSV or JSON Lines"},
   {name = "limits", module = "klaviyo.cli.command.limits",
     summary = "Show what is used of the rate limits"},
   {name = "operation", module = "klaviyo.cli.command.operation",

@@ -6,6 +6,9 @@ local M = {}
 
 local PIECE = 65536
 
+-- How much of a file is read to estimate the number of its lines.
+local MAX_COUNTED = 4 * 1024 * 1024
+
 ---@class klaviyo.cli.ImportSource
 ---@field name string  for messages
 ---@field size integer|nil  bytes of the file
@@ -70,6 +73,26 @@ local function checked(self, text, why)
     error(("%s cannot be read: %s"):format(self.name, why), 0)
   end
   return note(self, text)
+end
+
+--- Returns about how many lines a file has: the first ones are counted. Call it
+--- before the file is read; nil if it is not known.
+---@return integer|nil
+function Source:estimate_lines()
+  if not self.size then
+    return nil
+  end
+  local lines, bytes = 0, 0
+  while bytes < MAX_COUNTED do
+    local text = self.file:read(PIECE)
+    if not text then
+      break
+    end
+    lines = lines + select(2, text:gsub("\n", ""))
+    bytes = bytes + #text
+  end
+  self.file:seek("set")
+  return bytes > 0 and math.floor(lines * self.size / bytes + 0.5) or 0
 end
 
 --- Returns text to the source: it is read next.

@@ -30,8 +30,8 @@ end
 
 --- Returns the shell command that runs `klaviyo` with some arguments.
 ---@param arguments string[]
----@param options? {env: table<string, string>, timeout: number, prefix: string}  XDG_CONFIG_HOME is an empty folder,
----  unless `env` names another
+---@param options? {env: table<string, string>, timeout: number|false, prefix: string}  XDG_CONFIG_HOME is an empty
+---  folder, unless `env` names another; `timeout`, 30 seconds by default, must be false on a terminal
 ---@return string
 function M.command(arguments, options)
   options = options or {}
@@ -43,7 +43,9 @@ function M.command(arguments, options)
   for name, value in pairs(options.env or {}) do
     words[#words + 1] = quote(name .. "=" .. value)
   end
-  words[#words + 1] = ("timeout -k 2 %s"):format(options.timeout or 30)
+  if options.timeout ~= false then
+    words[#words + 1] = ("timeout -k 2 %s"):format(options.timeout or 30)
+  end
   words[#words + 1] = options.prefix
   words[#words + 1] = quote(script.interpreter) .. " bin/klaviyo"
   for _, argument in ipairs(arguments) do

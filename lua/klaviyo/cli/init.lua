@@ -280,7 +280,9 @@ local function guarded(context, fn, ...)
   if ok then
     return status
   end
-  return finish(context, status)
+  ok, status = xpcall(finish, classified, context, status)
+  -- the help or the message could not be written
+  return ok and status or finish(context, status)
 end
 
 --- Runs a command line. Returns the exit status; nothing is raised.
@@ -289,8 +291,9 @@ end
 ---@return integer
 function M.main(argv, streams)
   if argv[1] == "--version" and not streams then
-    io.write("klaviyo ", require "klaviyo.version", "\n")
-    return exit_status.OK
+    local ok = io.write("klaviyo ", require "klaviyo.version", "\n")
+      and io.stdout:flush()
+    return ok and exit_status.OK or exit_status.REFUSED
   end
   local context = require("klaviyo.cli.context").new(streams)
   local status = guarded(context, function()

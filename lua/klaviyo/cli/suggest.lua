@@ -54,7 +54,10 @@ function M.near(name, names)
   end)
   local near = {}
   for i = 1, math.min(#list, 3) do
-    near[i] = list[i].name
+    -- next to a name that is nearly the same, others only confuse
+    if list[1].distance > 1 or list[i].distance <= 1 then
+      near[#near + 1] = list[i].name
+    end
   end
   return near
 end

@@ -217,7 +217,9 @@ function Table:add(record)
 end
 
 function Table:finish()
-  if self.is_single and self.count == 1 and not self.is_chosen then
+  if self.count == 0 and self.context.terminal.stdout then
+    self.context:note("there are no records")
+  elseif self.is_single and self.count == 1 and not self.is_chosen then
     self:write_single(self.first[1])
   elseif not self.has_begun then
     begin(self)
@@ -272,7 +274,11 @@ end
 ---@param record table
 function Table:write_single(record)
   local rows = {}
-  if type(record.attributes) == "table" then
+  if self.columns then
+    for i, path in ipairs(self.columns) do
+      rows[i] = {path, self.value(record, path)}
+    end
+  elseif type(record.attributes) == "table" then
     rows[1] = {"id", record.id}
     add_members(rows, "", record.attributes)
     add_relationships(rows, type(record.relationships) == "table"
@@ -289,8 +295,9 @@ function Table:write_single(record)
     bold, plain = "\27[1m", "\27[0m"
   end
   for _, row in ipairs(rows) do
-    self.context:out((bold .. cell.pad(row[1], width) .. plain .. "  "
-      .. cell.text(row[2], self.has_local_times)):gsub("%s+$", "") .. "\n")
+    local text = cell.text(row[2], self.has_local_times)
+    local name = text == "" and row[1] or cell.pad(row[1], width + GAP)
+    self.context:out(bold .. name .. plain .. text .. "\n")
   end
 end
 

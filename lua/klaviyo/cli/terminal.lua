@@ -18,11 +18,19 @@ end
 ---@return string|nil
 function M.output_of(command)
   local pipe = io.popen(command .. " && echo done", "r")
-  local text = pipe and pipe:read("*a") or ""
-  if pipe then
-    pipe:close()
+  if not pipe then
+    return nil
   end
-  return text:match("^(.*)done\n$")
+  local ok, text = pcall(function()
+    local all = pipe:read("*a")
+    return all
+  end)
+  -- also after Ctrl-C: the shell must have restored the terminal
+  pipe:close()
+  if not ok then
+    error(text, 0)
+  end
+  return text and text:match("^(.*)done\n$")
 end
 
 local ASK = "s=0; test -t 0 && s=1; test -t 1 && s=$((s+2)); "
@@ -76,8 +84,8 @@ local READ_SECRET = [[
 state=$(stty -g 2>/dev/null </dev/tty) || exit 1
 trap 'stty "$state" </dev/tty' EXIT
 trap 'exit 130' INT TERM HUP
-printf '%s' "$KLAVIYO_QUESTION" >/dev/tty
 stty -echo </dev/tty
+printf '%s' "$KLAVIYO_QUESTION" >/dev/tty
 IFS= read -r line </dev/tty || exit 1
 printf '\n' >/dev/tty
 printf '%s\n' "$line"

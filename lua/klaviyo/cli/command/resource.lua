@@ -374,6 +374,10 @@ local function call(context, client, facts, args)
     show_request(context, client, facts, args)
     return exit_status.OK
   end
+  local question = M.question(facts, args.id)
+  if question then
+    context:confirm(question)
+  end
   local document, err = client:call(facts.id, args)
   if not document then
     return context:error(err)
@@ -421,9 +425,12 @@ local function list(context, facts, parsed, args)
   local client = client_of(context, facts, parsed)
   local limit = whole(context, parsed.limit, "--limit")
   local is_one_page = not parsed.all and not limit
-  if is_one_page and facts.page.default and not (args.page and args.page.size) then
+  local size = is_one_page and facts.page.default
+    or limit and facts.page.max and limit < facts.page.max
+      and math.max(limit, facts.page.min or 1)
+  if size and not (args.page and args.page.size) then
     args.page = args.page or {}
-    args.page.size = facts.page.default
+    args.page.size = size
   end
   if context.arguments.dry_run then
     show_request(context, client, facts, args)
@@ -530,10 +537,6 @@ function M.run(context, parsed)
   local facts = klaviyo.operations.get(parsed.operation_id,
     {revision = context:revision()})
   local args = args_of(context, facts, parsed)
-  local question = M.question(facts, args.id)
-  if question then
-    context:confirm(question)
-  end
   if facts.body and facts.body.many then
     return send_ids(context, facts, parsed, args)
   elseif facts.body then

@@ -28,8 +28,13 @@ WARNINGS = -Wall -Wextra -pedantic -Wshadow -Wstrict-prototypes \
   -Wconversion -Wno-sign-conversion -Wno-c11-extensions \
   -Werror=implicit-function-declaration
 
+# $(call once,VARIABLE,COMMAND) is the output of COMMAND, and the value of VARIABLE
+# from now on: the command runs when the variable is first used
+once = $(eval $(1) := $(shell $(2)))$($(1))
+
 # lua/klaviyo/util/shared_object.lua compares this with the Lua files' version
-KLAVIYO_VERSION = $(shell sed -n 's/^return "\(.*\)"$$/\1/p' lua/klaviyo/version.lua)
+KLAVIYO_VERSION = $(call once,KLAVIYO_VERSION,sed -n \
+  's/^return "\(.*\)"$$/\1/p' lua/klaviyo/version.lua)
 
 # one build of the core: its folder, and its additional flags
 OUT    = build/$(LUA)
@@ -50,12 +55,13 @@ SYSTEM_LIBS = $(if $(filter Darwin,$(SYSTEM)),,-lpthread) \
 # evaluated when used, not when read: make setup installs pkg-config
 LUA_CFLAGS  = $(shell $(PKG_CONFIG) --cflags $(LUA))
 LUA_LIBS    = $(shell $(PKG_CONFIG) --libs $(LUA))
-CURL_CFLAGS = $(shell $(PKG_CONFIG) --cflags libcurl)
-CURL_LIBS   = $(shell $(PKG_CONFIG) --libs libcurl)
-CRYPTO_CFLAGS = $(shell $(PKG_CONFIG) --cflags libcrypto)
-CRYPTO_LIBS   = $(shell $(PKG_CONFIG) --libs libcrypto)
-SQLITE_CFLAGS = $(shell $(PKG_CONFIG) --cflags sqlite3 2>/dev/null)
-SQLITE_LIBS   = $(shell $(PKG_CONFIG) --libs sqlite3)
+CURL_CFLAGS = $(call once,CURL_CFLAGS,$(PKG_CONFIG) --cflags libcurl)
+CURL_LIBS   = $(call once,CURL_LIBS,$(PKG_CONFIG) --libs libcurl)
+CRYPTO_CFLAGS = $(call once,CRYPTO_CFLAGS,$(PKG_CONFIG) --cflags libcrypto)
+CRYPTO_LIBS   = $(call once,CRYPTO_LIBS,$(PKG_CONFIG) --libs libcrypto)
+SQLITE_CFLAGS = $(call once,SQLITE_CFLAGS,$(PKG_CONFIG) --cflags sqlite3 \
+  2>/dev/null)
+SQLITE_LIBS   = $(call once,SQLITE_LIBS,$(PKG_CONFIG) --libs sqlite3)
 
 # three shared objects: the core needs only libcurl, digest only libcrypto, and
 # the outbox, a rock of its own, only SQLite

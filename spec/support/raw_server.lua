@@ -10,7 +10,7 @@ local plan = assert(dofile(arg[1]))
 local log = assert(io.open(arg[2], "a"))
 log:setvbuf("no")
 
-local QUIET_SECONDS = 60
+local QUIET_SECONDS = 600
 
 -- When a process started, which tells it from a later one of the same number.
 local function started(process)

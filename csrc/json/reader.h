@@ -46,9 +46,11 @@ typedef struct json_reader {
   json_number number;
   const char *error;
   const unsigned char *start, *at, *end;
-  int depth;     /* number of open objects and lists */
-  bool is_first; /* nothing was read in the innermost one */
-  bool is_done;  /* the outermost value was started */
+  const unsigned char *next_block; /* see after_plain */
+  uint64_t marks;                  /* of the block before it */
+  int depth;                       /* number of open objects and lists */
+  bool is_first;                   /* nothing was read in the innermost one */
+  bool is_done;                    /* the outermost value was started */
   char closers[JSON_MAX_DEPTH];
 } json_reader;
 

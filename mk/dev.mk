@@ -40,8 +40,9 @@ help-dev: help
 #:                           the generated documentation, a changelog entry
 #: make revisions-check      check that the data files match their documents
 #: make contract             check the requests against the OpenAPI documents
-#: make reference            write docs/resources.md, docs/revisions.md, types/
-#:                           and parts of docs/reference.md
+#: make reference            write docs/resources.md, docs/revisions.md, types/,
+#:                           docs/klaviyo.1, and parts of docs/reference.md and
+#:                           docs/cli.md
 #: make types REVISION=…     write the types of a revision for the Lua language
 #:                           server; by default of the default and the newest one
 #: make bench                measure calls, also of libcurl and other clients
@@ -316,6 +317,9 @@ contract:
 reference: build
 	@$(ENV) $(LUA) -e 'package.path = "tools/?.lua;" .. package.path' \
 	  -e 'require("reference").main()' -e 'require("types").main()'
+	@$(ENV) TZ=UTC LC_ALL=C.UTF-8 $(LUA) \
+	  -e 'package.path = "tools/?.lua;" .. package.path' \
+	  -e 'require("cli_pages").main()'
 
 types: build
 	@$(ENV) $(LUA) -e 'package.path = "tools/?.lua;" .. package.path' \

@@ -19,6 +19,7 @@ LUA_VERSION = $(patsubst lua%,%,$(subst luajit,lua5.1,$(LUA)))
 LUA_DIR = $(DESTDIR)$(PREFIX)/share/lua/$(LUA_VERSION)
 LIB_DIR = $(DESTDIR)$(PREFIX)/lib/lua/$(LUA_VERSION)
 BIN_DIR = $(DESTDIR)$(PREFIX)/bin
+MAN_DIR = $(DESTDIR)$(PREFIX)/share/man/man1
 
 WARNINGS = -Wall -Wextra -pedantic -Wshadow -Wstrict-prototypes \
   -Wmissing-prototypes -Wold-style-definition -Wsign-compare -Wcast-qual \
@@ -185,9 +186,10 @@ install-outbox: $(OUT)/klaviyo/outbox/store.so
 # LuaRocks replaces the first line by one that sets its paths
 install-cli:
 	@$(call put,$(CLI_MODULES),)
-	@mkdir -p "$(BIN_DIR)"
+	@mkdir -p "$(BIN_DIR)" "$(MAN_DIR)"
 	@sed '1s|.*|#!/usr/bin/env $(notdir $(LUA))|' bin/klaviyo >"$(BIN_DIR)/klaviyo"
 	@chmod 755 "$(BIN_DIR)/klaviyo"
+	@install -m 644 docs/klaviyo.1 "$(MAN_DIR)/klaviyo.1"
 
 clean:
 	rm -rf build

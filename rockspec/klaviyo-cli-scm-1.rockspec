@@ -32,5 +32,6 @@ build = {
   install_variables = {
     LUA_DIR = "$(LUADIR)",
     BIN_DIR = "$(BINDIR)",
+    MAN_DIR = "$(PREFIX)/doc",
   },
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# make deb: a Debian source package and the packages lua-klaviyo and
-# lua-klaviyo-outbox, from what `make dist` packs and packaging/debian, in
+# make deb: a Debian source package and the packages lua-klaviyo,
+# lua-klaviyo-outbox and klaviyo-cli, from what `make dist` packs and packaging/debian, in
 # build/deb. Needs dpkg-dev and the packages that dpkg-buildpackage names; looks
 # at the result with lintian, where it is installed.
 set -eu

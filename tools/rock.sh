@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 repository=$PWD
 rockspec=rockspec/klaviyo-scm-1.rockspec
 outbox=rockspec/klaviyo-outbox-scm-1.rockspec
+cli=rockspec/klaviyo-cli-scm-1.rockspec
 trees=$repository/build/rock
 luarocks=/usr/bin/luarocks
 busted=/usr/bin/busted
@@ -24,6 +25,7 @@ mkdir -m 700 "$HOME"
 echo "luarocks lint"
 lua5.4 $luarocks --lua-version=5.4 lint "$rockspec"
 lua5.4 $luarocks --lua-version=5.4 lint "$outbox"
+lua5.4 $luarocks --lua-version=5.4 lint "$cli"
 
 headers() {
   pkg-config --cflags-only-I "$1" | sed 's/^-I//; s/ *$//'
@@ -136,4 +138,12 @@ install_packed klaviyo-outbox
 use lua5.4 packed 5.4 "$trees/unpacked" rock_outbox
 use lua5.4 lua5.4 5.4 "$repository" rock_outbox
 use luajit luajit 5.1 "$repository" rock_outbox
+
+# so is the command, whose executable knows its tree
+install lua5.4 5.4 "$cli"
+install luajit 5.1 "$cli"
+install_packed klaviyo-cli
+use lua5.4 packed 5.4 "$trees/unpacked" rock_cli
+use lua5.4 lua5.4 5.4 "$repository" rock_cli
+use luajit luajit 5.1 "$repository" rock_cli
 exit $status

@@ -44,8 +44,8 @@ describe("the man page", function()
     if missing ~= 0 then
       return pending("neither mandoc nor groff is installed")
     end
-    local output, status = script.shell(
-      "if command -v groff >/dev/null; then groff -man -Tascii -ww -z docs/klaviyo.1; else mandoc -T lint -W error docs/klaviyo.1; fi")
+    local output, status = script.shell("if command -v groff >/dev/null; "
+      .. "then groff -man -Tascii -ww -z docs/klaviyo.1; else mandoc -T lint -W error docs/klaviyo.1; fi")
     assert.same({0, ""}, {status, output})
   end)
 end)

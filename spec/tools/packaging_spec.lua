@@ -24,11 +24,12 @@ describe("packaging", function()
     for _, lua in ipairs { "5.1", "5.3", "5.4" } do
       expected[#expected + 1] = (" lua%s-klaviyo:_module lua%s-klaviyo-outbox:_outbox"):format(lua, lua)
     end
+    expected[#expected + 1] = " klaviyo-cli:_cli:noarch klaviyo-cli-doc:_cli_doc:noarch"
     assert.equal(table.concat(expected) .. " /src/klaviyo-" .. version .. "\n", output)
   end)
 
-  it("for Debian has the files of both packages", function()
-    for _, package in ipairs { "lua-klaviyo", "lua-klaviyo-outbox" } do
+  it("for Debian has the files of all packages", function()
+    for _, package in ipairs { "lua-klaviyo", "lua-klaviyo-outbox", "klaviyo-cli" } do
       assert.matches("\nPackage: " .. package .. "\n", read("packaging/debian/control"), 1, true)
       read("packaging/debian/" .. package .. ".install")
     end

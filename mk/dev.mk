@@ -6,7 +6,7 @@ SPEC     =
 
 .PHONY: help-dev objects probes spec other asan tsan portable valgrind rock \
   lint warnings check cross fuzz planted collector coverage dist deb \
-  deb-setup revision revisions-check contract reference types bench \
+  deb-setup readme revision revisions-check contract reference types bench \
   bench-setup json-suite \
   bench-page bench-scale cli-scale soak once
 
@@ -55,6 +55,8 @@ help-dev: help
 #:                           loop of the library: time and memory of a record
 #: make bench-setup          install the other clients
 #: make json-suite           install the JSON parsing test suite, for its spec
+#: make readme               install the command as the README says, and run its
+#:                           first commands; for a machine that may be changed
 #: make dist                 make a source archive and source rocks, in build/
 #: make deb                  make Debian packages of that archive, in build/deb
 #: make deb-setup            install what make deb needs
@@ -297,6 +299,9 @@ dist:
 
 deb:
 	@./tools/deb.sh
+
+readme:
+	@./tools/readme.sh
 
 deb-setup:
 	@apt-get -q update

@@ -31,11 +31,11 @@ headers() {
   pkg-config --cflags-only-I "$1" | sed 's/^-I//; s/ *$//'
 }
 
-# name, version, rockspec
+# name, version, rockspec, whether its needs are looked for
 install() {
   echo "luarocks make: $1, ${3:-$rockspec}"
   lua5.4 $luarocks --lua-version="$2" --tree="$trees/$1" \
-    make --deps-mode=none "${3:-$rockspec}" "LUA_INCDIR=$(headers "$1")" \
+    make --deps-mode="${4:-none}" "${3:-$rockspec}" "LUA_INCDIR=$(headers "$1")" \
     >"$trees/$1.txt" 2>&1 || { cat "$trees/$1.txt"; exit 1; }
 }
 
@@ -74,6 +74,7 @@ pack() {
 }
 
 # Builds a packed rock in an empty directory.
+# name, whether its needs are looked for
 install_packed() {
   echo "luarocks build: the source rock of $1"
   rock=$(sed -n "/^build\/$1-[0-9.]*-1\.src\.rock\$/p" "$trees/dist.txt")
@@ -81,7 +82,7 @@ install_packed() {
   (
     cd "$trees/empty"
     lua5.4 $luarocks --lua-version=5.4 --tree="$trees/packed" \
-      build --deps-mode=none "$(basename "$rock")" \
+      build --deps-mode="${2:-none}" "$(basename "$rock")" \
       "LUA_INCDIR=$(headers lua5.4)" >"$trees/packed.txt" 2>&1
   ) || { cat "$trees/packed.txt"; exit 1; }
   rm "$trees/empty/$(basename "$rock")"
@@ -139,10 +140,15 @@ use lua5.4 packed 5.4 "$trees/unpacked" rock_outbox
 use lua5.4 lua5.4 5.4 "$repository" rock_outbox
 use luajit luajit 5.1 "$repository" rock_outbox
 
-# so is the command, whose executable knows its tree
-install lua5.4 5.4 "$cli"
-install luajit 5.1 "$cli"
-install_packed klaviyo-cli
+# so is the command. LuaRocks writes the paths of the tree into its executable,
+# unless it does not look for what the rock needs. argparse is the system's.
+mkdir -p "$HOME/.luarocks"
+echo 'rocks_provided = {argparse = "0.7.1-1"}' \
+  | tee "$HOME/.luarocks/config-5.4.lua" >"$HOME/.luarocks/config-5.1.lua"
+echo 'lua_interpreter = "luajit"' >>"$HOME/.luarocks/config-5.1.lua"
+install lua5.4 5.4 "$cli" one
+install luajit 5.1 "$cli" one
+install_packed klaviyo-cli one
 use lua5.4 packed 5.4 "$trees/unpacked" rock_cli
 use lua5.4 lua5.4 5.4 "$repository" rock_cli
 use luajit luajit 5.1 "$repository" rock_cli

@@ -29,7 +29,8 @@ describe("in a terminal", function()
   end
 
   local function start(arguments, width, env)
-    local screen = tmux.start(cli.command(arguments, {env = env or environment(), timeout = false}), {width = width, height = 40})
+    local command = cli.command(arguments, {env = env or environment(), timeout = false})
+    local screen = tmux.start(command, {width = width, height = 40})
     finally(function() screen:close() end)
     return screen
   end

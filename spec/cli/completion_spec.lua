@@ -97,7 +97,9 @@ source %s/zsh; words=("$@"); CURRENT=$#; _klaviyo' zsh %s]=],
       test("knows accounts, operations and files", function()
         assert.same({"sandbox"}, complete(name, "--account", "sa"))
         assert.same({"sandbox"}, complete(name, "auth", "switch", "san"))
-        assert.same({"get_lists", "get_lists_for_profile"}, complete(name, "limits", "get_lists"))
+        for _, command in ipairs {"limits", "operation", "api"} do
+          assert.same({"get_lists", "get_lists_for_profile"}, complete(name, command, "get_lists"))
+        end
         assert.is_true(has(complete(name, "webhook", "sign", "--secret-file", dir .. "/bod"), dir .. "/body.json"))
       end)
     end)

@@ -19,6 +19,9 @@ local function names_of(list)
   return names
 end
 
+local BY_PATH = {["auth switch"] = {M.ACCOUNTS}, operation = {M.OPERATIONS},
+  api = {M.OPERATIONS}}
+
 -- Puts texts with the same words together: {words = {key, …}}, in order.
 local function grouped(list)
   local by_words, groups = {}, {}
@@ -90,7 +93,7 @@ local function arguments_of(node)
       return argument.choices or {BY_VALUE[argument.name]}
     end
   end
-  return node.path == "auth switch" and {M.ACCOUNTS} or nil
+  return BY_PATH[node.path]
 end
 
 --- Returns all words.

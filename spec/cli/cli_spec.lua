@@ -18,6 +18,8 @@ describe("the command klaviyo", function()
       assert.is_true(result.err ~= "" or result.out ~= "")
     end
     assert.truthy(cli.call({"auht"}).err:find('did you mean "auth"?', 1, true))
+    -- a command and a resource
+    assert.truthy(cli.call({"evnts"}).err:find('did you mean "events"?', 1, true))
   end)
 
   it("has the exit status 4 without a key, 5 if nothing answers", function()

@@ -34,7 +34,7 @@ end
 ---@param names string[]
 ---@return string[]
 function M.near(name, names)
-  local wanted, list = folded(name), {}
+  local wanted, list, listed = folded(name), {}, {}
   local limit = math.max(1, math.floor(#wanted / 3))
   for _, known in ipairs(names) do
     local one = folded(known)
@@ -42,7 +42,8 @@ function M.near(name, names)
     if #wanted >= 2 and one:sub(1, #wanted) == wanted then
       d = math.min(d, limit)
     end
-    if d <= limit then
+    if d <= limit and not listed[known] then
+      listed[known] = true
       list[#list + 1] = {name = known, distance = d}
     end
   end

@@ -7,8 +7,8 @@
 #
 # SUITE is bookworm (default), trixie, …; ARCH is that of this machine
 # (default), one that its processor runs too (i386 on amd64), or one that
-# qemu-user-static runs (arm64). The targets are demo, demo-nginx and test; on
-# another architecture demo and the specs of the core; under qemu without those
+# qemu-user-static runs (arm64). The targets are demo, demo-nginx, test and
+# readme; on another architecture demo and the specs of the core; under qemu without those
 # that measure time or memory, or need a processor of their own.
 #
 # FRESH_BASE=file.tar  keeps the bare system there for the next time
@@ -214,7 +214,7 @@ if [ $# -gt 0 ]; then
     run "$target"
   done
 elif [ "$arch" = "$here" ]; then
-  for target in demo demo-nginx test; do
+  for target in demo demo-nginx test readme; do
     run "$target"
   done
 else

@@ -82,6 +82,16 @@ describe("in a terminal", function()
     assert.is_true(hidden ~= nil and shown ~= nil and shown > hidden)
   end)
 
+  it("limits --watch keeps to the height of the terminal", function()
+    local screen = start({"limits", "--all", "--watch"}, 80)
+    local text = screen:wait_for "more; name operations"
+    local _, lines = text:gsub("\n", "")
+    assert.is_true(lines <= 40)
+    assert.matches("^add_", text)
+    screen:press "C-c"
+    assert.equal(0, screen:status())
+  end)
+
   it("events tail shows an event as it comes, until Ctrl-C", function()
     local screen = start({"events", "tail", "--interval", "0.3"}, 80)
     assert.equal(0, cli.run({"events", "send", "Screened", "--profile", "email=tty@example.com", "a=b"},

@@ -5,6 +5,7 @@ local exit_status = require "klaviyo.cli.exit_status"
 local klaviyo = require "klaviyo"
 local output = require "klaviyo.cli.output"
 local suggest = require "klaviyo.cli.suggest"
+local terminals = require "klaviyo.cli.terminal"
 
 local M = {}
 
@@ -179,11 +180,27 @@ end
 -- Moves to the top left corner; clears to the end of the line, and of the screen.
 local HOME, CLEAR_LINE, CLEAR_REST = "\27[H", "\27[K", "\27[J"
 
+-- Returns the lines that fit the terminal, whose size may have changed.
+local function fitting(context, list, file)
+  local size = terminals.output_of("stty size 2>/dev/null </dev/tty") or ""
+  local rows, columns = size:match("^(%d+) (%d+)")
+  context.terminal.columns = tonumber(columns) or context.terminal.columns
+  local lines, room = screen(context, list, file), (tonumber(rows) or 24) - 1
+  if room > 1 and #lines > room then
+    local more = #lines - room + 1
+    for i = #lines, room, -1 do
+      lines[i] = nil
+    end
+    lines[room] = ("… %d more; name operations to see them"):format(more)
+  end
+  return lines
+end
+
 local function watch(context, client, arguments, seconds)
   context.terminal:hide_cursor()
   context:out("\27[2J")
   while true do
-    local lines = screen(context, read(context, client, arguments))
+    local lines = fitting(context, read(context, client, arguments))
     context:out(HOME .. table.concat(lines, CLEAR_LINE .. "\n") .. CLEAR_LINE .. "\n"
       .. CLEAR_REST)
     context:flush()

@@ -67,7 +67,7 @@ end
 
 --- Adds the kinds as commands.
 function M.configure(parser)
-  parser:description(DESCRIPTION)
+  parser:description((DESCRIPTION:gsub("\n", " ")))
   parser:command_target("kind")
   for _, kind in ipairs(kinds.list) do
     local one = parser:command(kind.name)

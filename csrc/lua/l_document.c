@@ -396,22 +396,19 @@ static bool write_rule (lua_State *L, buffer *out, const value_rule *rule,
 
 /*
 ** core.encode_document(value, array_mt, empty_array_mt, empty_array, other,
-** encoder, unique_id | nil) -> body | nil. Nil means that document.lua must
-** build the document.
+** encoder, unique_id | nil) -> body | nil. The body is a document, or an object
+** if the encoder is not of a resource. Nil means that document.lua must do it.
 */
 static int l_encode_document (lua_State *L) {
-  const encoder *e;
+  value_rule rule = {VALUE_RESOURCE, false, NULL, NULL};
   buffer *out;
-  bool ok;
   lua_settop(L, UNIQUE_ID);
-  e = check_encoder(L, ENCODER_INDEX);
+  rule.inner = check_encoder(L, ENCODER_INDEX);
+  if (rule.inner->type == NULL)
+    rule.kind = VALUE_MEMBERS;
   out = binding_scratch(L);
-  add_literal(L, out, "{\"data\":");
-  ok = write_resource(L, out, e, JSON_VALUE, 1);
-  if (ok) {
-    add_literal(L, out, "}");
+  if (write_rule(L, out, &rule, JSON_VALUE, 0))
     json_push_body(L, out);
-  }
   else
     lua_pushnil(L);
   binding_give_back(L, SCRATCH);

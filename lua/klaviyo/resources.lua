@@ -421,8 +421,13 @@ local function track(self, t, options)
   local values, api, op, endpoint = look_up(self, "create", options)
   if values.outbox then
     local client = endpoint.client
-    return values.outbox:enqueue(body_of(values, api, op, t),
-      options and client:with(options) or client)
+    if options then
+      client = client:with(options)
+    end
+    if is_document(op, t) then
+      return values.outbox:enqueue(t.body, client)
+    end
+    return values.outbox:enqueue(encoder.tracked(op, t, values, api), client)
   end
   local bytes = encoder.encode(op, t, values, api)
   if bytes then

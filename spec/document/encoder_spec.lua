@@ -6,6 +6,7 @@ local document = require "klaviyo.document.document"
 local encoder = require "klaviyo.document.encoder"
 local json = require "klaviyo.values.json"
 local klaviyo = require "klaviyo"
+local payload = require "klaviyo.outbox.payload"
 
 local state = tonumber(os.getenv("SEED")) or 20261128
 
@@ -164,4 +165,33 @@ describe("document/encoder.lua", function()
       assert.is_true(invalid > tried / 10, invalid .. " of " .. tried)
     end)
   end
+
+  it("writes the payload of an event for the outbox as payload.lua does", function()
+    local client = klaviyo.new {api_key = "pk_sample", on_warning = function() end}
+    local settings = {}
+    local api = apis.of {revision = "2024-10-15"}
+    local op = api:get("create_event")
+    encoder.encode(op, {}, settings, api)  -- the first use makes no encoder
+    local valid, used = 0, 0
+    for _ = 1, 1000 do
+      local t = flat(op.body.resource, 1)
+      t = with_id(op, type(t) == "table" and t or {})
+      t.data = nil  -- payload.lua takes documents, too
+      local ok, text, id = {}, {}, {}
+      for i = 1, 2 do
+        local event = i == 1 and t or encoder.tracked(op, t, settings, api)
+        ok[i], text[i], id[i] = pcall(payload.of, event, client, 1767225600)
+      end
+      assert.equal(ok[1], ok[2])
+      if ok[1] then
+        valid = valid + 1
+        used = used + (encoder.encode_event(op, t, settings, api, "x") and 1 or 0)
+        if id[1] ~= id[2] then  -- the program passed null or ""
+          text[2] = text[2]:gsub(id[2]:gsub("%p", "%%%0"), id[1])
+        end
+      end
+      assert.equal(tostring(text[1]), tostring(text[2]))
+    end
+    assert.is_true(valid > 200 and used > valid / 3, used .. " of " .. valid)
+  end)
 end)

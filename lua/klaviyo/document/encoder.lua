@@ -197,6 +197,18 @@ local function encoder_of(op, api, today)
   return encoders[op] ~= op and encoders[op]
 end
 
+-- Returns the encoder for a table of an operation, or nil.
+local function usable(op, t, settings, api)
+  local today = os.time() < revision_lifecycle.next_day
+    and revision_lifecycle.daily[api] or api:today()
+  local encoder = today.encoders[op]
+  if not encoder or encoder == op then
+    encoder = encoder ~= false and encoder_of(op, api, today)
+  end
+  return encoder and settings.validate ~= false and type(t) == "table" and encoder
+    or nil
+end
+
 --- Returns the body of a request, or nil if document.lua must make it.
 ---@param op table  the record of an operation that takes a document
 ---@param t any  its flat table
@@ -204,13 +216,8 @@ end
 ---@param api klaviyo.Api
 ---@return userdata|nil
 function M.encode(op, t, settings, api)
-  local today = os.time() < revision_lifecycle.next_day
-    and revision_lifecycle.daily[api] or api:today()
-  local encoder = today.encoders[op]
-  if not encoder or encoder == op then
-    encoder = encoder ~= false and encoder_of(op, api, today)
-  end
-  if not encoder or settings.validate == false or type(t) ~= "table" then
+  local encoder = usable(op, t, settings, api)
+  if not encoder then
     return nil
   elseif not EVENT[op.path] then
     return json.encode_document(encoder, t)
@@ -218,6 +225,70 @@ function M.encode(op, t, settings, api)
     return json.encode_document(encoder, t, unique_id.new())
   end
   return unique_id.is_given(t.unique_id) and json.encode_document(encoder, t) or nil
+end
+
+-- By the encoder of an event: those of its profile and of its other attributes, or
+-- false.
+local event_parts = setmetatable({}, {__mode = "k"})
+
+local function parts_of(encoder, op)
+  local parts = event_parts[encoder]
+  if parts == nil then
+    local others, attributes = {}, op.body.resource.attributes
+    for name, member in pairs(attributes) do
+      others[name] = name ~= "profile" and member or nil
+    end
+    local profile = rule_of(attributes.profile)
+    parts = profile and profile.kind == "resource"
+      and {profile = profile.inner, others = members_encoder(others)}
+    event_parts[encoder] = parts or false
+  end
+  return parts
+end
+
+--- The metatable of what `tracked` returns.
+M.TRACKED = {__name = "klaviyo.TrackedEvent"}
+
+--- Returns a flat event for the outbox, together with the operation that it is for.
+---@return {op: table, event: any, settings: klaviyo.Settings, api: klaviyo.Api}
+function M.tracked(op, t, settings, api)
+  return setmetatable({op = op, event = t, settings = settings, api = api}, M.TRACKED)
+end
+
+--- Returns the JSON of the profile of an event and that of its other attributes, or
+--- nil if document.lua must build its document.
+---@param op table  an operation that takes an event
+---@param t any  its flat table
+---@param settings klaviyo.Settings
+---@param api klaviyo.Api
+---@param time string  if the event has none
+---@return string|nil profile
+---@return string|nil others
+---@return string|nil unique_id
+function M.encode_event(op, t, settings, api, time)
+  local encoder = usable(op, t, settings, api)
+  local parts = encoder and getmetatable(t) == nil and t.profile ~= nil
+    and parts_of(encoder, op)
+  if not parts or not parts.others then
+    return nil
+  end
+  local others = {time = time}
+  for name, value in next, t do
+    if name ~= "profile" then
+      others[name] = value
+    end
+  end
+  if others.time == json.null then
+    others.time = time
+  end
+  if not unique_id.is_given(others.unique_id) then
+    others.unique_id = unique_id.new()
+  end
+  local profile = json.encode_document(parts.profile, t.profile)
+  local rest = profile and json.encode_document(parts.others, others)
+  if rest then
+    return tostring(profile), tostring(rest), others.unique_id
+  end
 end
 
 return M

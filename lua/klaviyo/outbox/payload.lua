@@ -2,6 +2,8 @@
 --- bulk_create_events, where each event comes with its profile, and its id. It
 --- does not depend on the account.
 
+local documents = require "klaviyo.document.document"
+local encoder = require "klaviyo.document.encoder"
 local json = require "klaviyo.values.json"
 local usage_error = require "klaviyo.util.usage_error"
 local unique_id = require "klaviyo.request.unique_id"
@@ -52,14 +54,9 @@ local function attributes_of(event, client)
   return attributes
 end
 
---- Returns the payload of an event. Without a `time` of its own it gets the
---- current one, not that of sending; its unique_id stays the same in retries.
----@param event table|string  flat, or a document of create_event or its JSON
----@param client klaviyo.Client
----@param now number  seconds since 1970
----@return string|nil payload  nil: it is too large to be sent
----@return string unique_id  or the reason
-function M.of(event, client, now)
+-- Returns the JSON of an event's profile, that of its other attributes, and its
+-- unique_id.
+local function parts_of(event, client, now)
   local own, profile = {}, nil
   for name, value in pairs(attributes_of(event, client)) do
     if name == "profile" then
@@ -77,13 +74,35 @@ function M.of(event, client, now)
     usage_error.raise("create_event: unique_id must be a string, not %s",
       usage_error.kind(own.unique_id))
   end
-  local text = HEAD .. json.encode(profile or {}) .. MIDDLE
-    .. json.encode(own) .. TAIL
+  return json.encode(profile or {}), json.encode(own), own.unique_id
+end
+
+--- Returns the payload of an event. Without a `time` of its own it gets the
+--- current one, not that of sending; its unique_id stays the same in retries.
+---@param event table|string  flat, or a document of create_event or its JSON; or
+--- what encoder.tracked returned
+---@param client klaviyo.Client
+---@param now number  seconds since 1970
+---@return string|nil payload  nil: it is too large to be sent
+---@return string unique_id  or the reason
+function M.of(event, client, now)
+  local profile, others, id
+  if getmetatable(event) == encoder.TRACKED then
+    local op, t, settings, api = event.op, event.event, event.settings, event.api
+    profile, others, id = encoder.encode_event(op, t, settings, api, text_of(now))
+    if not profile then
+      event = documents.build(op, t, settings, api)
+    end
+  end
+  if not profile then
+    profile, others, id = parts_of(event, client, now)
+  end
+  local text = HEAD .. profile .. MIDDLE .. others .. TAIL
   if #text > MAX_EVENT then
     return nil, ("the event has %d bytes; the maximum is %d"):format(#text,
       MAX_EVENT)
   end
-  return text, own.unique_id
+  return text, id
 end
 
 --- Returns the document of create_event for a payload.

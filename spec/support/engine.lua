@@ -9,7 +9,7 @@ local M = {}
 ---@param more table|nil over these
 function M.settings(more)
   local all = {
-    headers = {}, content_type = "application/json", timeout = 5, connect_timeout = 2, deadline = 5,
+    headers = {}, content_type = "application/json", timeout = 60, connect_timeout = 60, deadline = 60,
     retries = 0, max_response_bytes = 1e8, proxy = "",
   }
   for name, value in pairs(more or {}) do

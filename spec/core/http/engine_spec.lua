@@ -459,7 +459,7 @@ describe("the engine", function()
     local state = sandbox.here(setup, teardown)
 
     local function post(more)
-      local all = { ca_file = state.server.ca_file, path = "/api/lists", method = "GET", deadline = 30,
+      local all = { ca_file = state.server.ca_file, path = "/api/lists", method = "GET", deadline = 120,
         headers = { "Authorization", "Klaviyo-API-Key " .. state.key, "revision", "2024-10-15" } }
       for name, value in pairs(more or {}) do
         all[name] = value

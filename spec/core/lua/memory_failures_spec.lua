@@ -9,7 +9,7 @@ local scarce = assert(package.searchpath("klaviyo.core", package.cpath))
 
 local function refuse(name, whose, url)
   local output, status = script.run(([[assert(loadfile(%q))(...)]]):format(here .. "support/scarce.lua"), {
-    args = { name, whose, url }, timeout = 60, env = { LUA_CPATH = scarce .. ";" .. package.cpath },
+    args = { name, whose, url }, timeout = 300, env = { LUA_CPATH = scarce .. ";" .. package.cpath },
   })
   local refused, errors = output:match("^(%d+) refused, (%d+) errors\n$")
   assert.message(output).truthy(refused)

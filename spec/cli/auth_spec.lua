@@ -94,6 +94,22 @@ describe("klaviyo auth", function()
     assert.equal("--account,two", source({"--account", "two"}, {KLAVIYO_API_KEY = key, KLAVIYO_ACCOUNT = "one"}))
   end)
 
+  it("takes an access token from the environment", function()
+    local result = cli.call({"lists", "list", "--dry-run"}, {env = {KLAVIYO_ACCESS_TOKEN = "token"}})
+    assert.equal(0, result.status, result.err)
+    assert.truthy(result.out:find("Authorization: Bearer ***", 1, true), result.out)
+    assert.truthy(result.out:find('"Authorization: Bearer $KLAVIYO_ACCESS_TOKEN"', 1, true))
+  end)
+
+  it("forgets the last account", function()
+    assert.equal(0, login({"--account", "one"}).status)
+    assert.equal(0, cli.call({"auth", "logout"}, {env = env}).status)
+    local result = cli.call({"auth", "list"}, {env = env})
+    assert.same({status = 0, out = ""}, {status = result.status, out = result.out})
+    assert.equal(4, cli.call({"lists", "list"}, {env = env}).status)
+    assert.equal(0, login({"--account", "one"}).status)
+  end)
+
   it("says what is wrong with the file", function()
     script.shell(("mkdir -p %s/klaviyo"):format(folder))
     local path = folder .. "/klaviyo/accounts.json"

@@ -1,4 +1,5 @@
 local cli = require "spec.support.cli"
+local script = require "spec.support.script"
 
 describe("the command klaviyo", function()
   it("shows its version and its help", function()
@@ -29,5 +30,14 @@ describe("the command klaviyo", function()
     assert.equal(5, result.status)
     assert.truthy(result.err:find("connect", 1, true))
     assert.is_nil(result.err:find("\n."))
+  end)
+
+  it("says if its output cannot be written", function()
+    for _, words in ipairs {{"operations"}, {"--help"}, {"operation", "get_lists"}} do
+      local output, status = script.shell(cli.command(words) .. " >/dev/full")
+      assert.equal(1, status, output)
+      assert.equal("klaviyo: cannot write the output: No space left on device\n", output)
+    end
+    assert.equal(1, select(2, script.shell(cli.command {"--version"} .. " >/dev/full")))
   end)
 end)

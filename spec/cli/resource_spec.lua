@@ -3,6 +3,7 @@
 local cli = require "spec.support.cli"
 local klaviyo = require "klaviyo"
 local sandbox = require "spec.support.sandbox"
+local script = require "spec.support.script"
 
 local manual = require "klaviyo.cli.manual"
 
@@ -128,6 +129,9 @@ describe("klaviyo RESOURCE with the sandbox", function()
     result = run {"profiles", "list", "--where", "created>yesterday"}
     assert.equal(2, result.status)
     assert.truthy(result.err:find("is not a time", 1, true))
+    result = run {"campaigns", "list"}
+    assert.equal(2, result.status)
+    assert.truthy(result.err:find("--where messages.channel=email", 1, true), result.err)
     result = run {"lists", "list", "--where", "name=Newsletter"}
     assert.equal(1, #lines(result.out), result.err)
   end)
@@ -277,5 +281,14 @@ describe("klaviyo RESOURCE with the sandbox", function()
     assert.truthy(result.out:find("/api/profiles/-abc", 1, true))
     result = run {"profiles", "list", "--dry-run", "--sort=-created"}
     assert.truthy(result.out:find("sort=-created", 1, true), result.err)
+  end)
+
+  it("ends quietly if nobody reads its output", function()
+    local list = cli.command({"profiles", "list", "--all"}, {timeout = false, env = cli.environment(server.server)})
+    -- where SIGPIPE is ignored, writing fails
+    for _, before in ipairs {"", "trap '' PIPE; "} do
+      local output = script.shell(("%s{ { %s; echo status $? >&3; } | head -n 1 | wc -l; } 3>&1"):format(before, list))
+      assert.truthy(output == "1\nstatus 141\n" or output == "status 141\n1\n", output)
+    end
   end)
 end)

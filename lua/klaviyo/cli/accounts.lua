@@ -16,6 +16,9 @@ local M = {}
 ---@class klaviyo.cli.Account
 ---@field name string|nil  nil if the key is of the environment
 ---@field api_key string|nil
+---@field access_token string|nil  of the environment
+---@field auth_scheme string|nil
+---@field rate_limit_key string|nil
 ---@field company_id string|nil
 ---@field organization string|nil
 ---@field base_url string|nil
@@ -170,6 +173,20 @@ local function present(text)
   return text ~= nil and text ~= "" and text or nil
 end
 
+-- Returns the account of the key or the token of the environment, or nil.
+local function of_environment(getenv)
+  for name, field in pairs {KLAVIYO_API_KEY = "api_key",
+    KLAVIYO_ACCESS_TOKEN = "access_token"} do
+    if present(getenv(name)) and (field == "api_key"
+        or not present(getenv "KLAVIYO_API_KEY")) then
+      return {[field] = getenv(name), source = "$" .. name,
+        company_id = present(getenv "KLAVIYO_COMPANY_ID"),
+        auth_scheme = present(getenv "KLAVIYO_AUTH_SCHEME"),
+        rate_limit_key = present(getenv "KLAVIYO_RATE_LIMIT_KEY")}
+    end
+  end
+end
+
 --- Returns the account that a command uses; nil if there is none, and a message
 --- if the accounts cannot be read or one is not known. The names of the known
 --- accounts are the third value.
@@ -182,15 +199,9 @@ function M.choose(name, getenv)
   local source = name and "--account"
     or present(getenv "KLAVIYO_ACCOUNT") and "$KLAVIYO_ACCOUNT"
   name = name or present(getenv "KLAVIYO_ACCOUNT")
-  if not name then
-    if present(getenv "KLAVIYO_API_KEY") then
-      return {api_key = getenv "KLAVIYO_API_KEY", source = "$KLAVIYO_API_KEY",
-        company_id = present(getenv "KLAVIYO_COMPANY_ID")}
-    elseif present(getenv "KLAVIYO_ACCESS_TOKEN") then
-      return {access_token = getenv "KLAVIYO_ACCESS_TOKEN",
-        source = "$KLAVIYO_ACCESS_TOKEN",
-        company_id = present(getenv "KLAVIYO_COMPANY_ID")}
-    end
+  local account = not name and of_environment(getenv)
+  if account then
+    return account
   end
   local accounts, why = M.read(getenv)
   if not accounts then

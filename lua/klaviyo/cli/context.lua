@@ -241,7 +241,8 @@ function Context:settings(account)
   end
   local settings = {
     api_key = account.api_key, access_token = account.access_token,
-    company_id = account.company_id,
+    company_id = account.company_id, auth_scheme = account.auth_scheme,
+    rate_limit_key = account.rate_limit_key,
     base_url = options.base_url or from_environment or account.base_url,
     revision = self:revision(), debug = options.debug or nil,
     app_info = "klaviyo-cli/" .. require("klaviyo")._VERSION,
@@ -249,6 +250,9 @@ function Context:settings(account)
       self:note((message:gsub("^klaviyo: ", "")))
     end,
   }
+  if settings.access_token and not settings.rate_limit_key then
+    settings.rate_limit_file = false  -- a token does not tell whose limits count
+  end
   for name, value in pairs(self.more_settings or {}) do
     settings[name] = value
   end

@@ -93,25 +93,24 @@ local function underscored(name)
 end
 
 -- Adds the parser of a resource, and the operations of those that are wanted.
-local function add_resource(parser, context, name, is_public, is_wanted)
-  local title = name:gsub("%-", " ")
-  local one = parser:command(name):summary("Calls for " .. title)
-    :description("Calls for " .. title .. ".")
+local function add_resource(parser, context, name, is_public, is_wanted, summary)
+  local one = parser:command(name):summary(summary)
+    :description(("The calls for %s."):format((name:gsub("%-", " "))))
   if name:find("-", 1, true) then
     one:hidden_name(underscored(name))
   end
   if is_wanted then
-    local resource = require "klaviyo.cli.command.resource"
+    local resource = require "klaviyo.cli.resource_parser"
     resource.configure(one, context, resource.operations(context, name, is_public))
   end
   return one
 end
 
-local function add_resources(parser, context, names, is_public, wanted)
+local function add_resources(parser, context, list, is_public, wanted)
   local listed = {}
-  for i, name in ipairs(names) do
-    listed[i] = add_resource(parser, context, name, is_public,
-      wanted == true or wanted ~= nil and underscored(name) == underscored(wanted))
+  for i, one in ipairs(list) do
+    listed[i] = add_resource(parser, context, one.name, is_public, wanted == true
+      or wanted ~= nil and underscored(one.name) == underscored(wanted), one.summary)
   end
   return listed
 end
@@ -120,19 +119,31 @@ local function add_command(parser, context, command, is_wanted)
   local one = parser:command(command.name):summary(command.summary)
     :description(command.summary .. ".")
   if is_wanted and command.extends then
-    local resource = require "klaviyo.cli.command.resource"
+    local resource = require "klaviyo.cli.resource_parser"
     resource.configure(one, context, resource.operations(context, command.name))
   end
   if is_wanted and command.name == "client" then
     local words = context.words
-    local resource = require "klaviyo.cli.command.resource"
-    add_resources(one, context, resource.names(context, true), true,
+    local resource = require "klaviyo.cli.resource_parser"
+    add_resources(one, context, resource.resources(context, true), true,
       not words or words[2])
   elseif is_wanted then
     require(command.module).configure(one, context)
   end
   return one
 end
+
+-- What the end of the help says.
+local NOTES = [[
+The account is the first of --account, $KLAVIYO_ACCOUNT, $KLAVIYO_API_KEY (or
+$KLAVIYO_ACCESS_TOKEN), and the one of `klaviyo auth login` or `switch`. The
+address is the first of --base-url, $KLAVIYO_BASE_URL, that of the account, and
+https://a.klaviyo.com. The revision is --revision, $KLAVIYO_REVISION, or the
+newest one. Other settings: $KLAVIYO_DEADLINE, $KLAVIYO_RETRIES, …
+
+Exit status: 0 done; 1 refused by the API, or a file failed; 2 the command line
+is wrong; 3 some records failed; 4 no key, a wrong key or a missing scope; 5 not
+reachable, or out of time; 130 interrupted.]]
 
 --- Returns the parser of the command line. Only the command that the words of the
 --- context name gets its arguments; without words, all commands get them.
@@ -144,6 +155,10 @@ function M.parser(context)
   parser:help_max_width(context.terminal.stdout and context.terminal:width() or 80)
   add_options(parser)
   parser:flag("--version"):description("Show the version.")
+  local get_help = parser.get_help
+  function parser:get_help()
+    return get_help(self) .. "\n\n" .. NOTES
+  end
   local wanted = context.words and context.words[1]
   local listed, is_static = {}, {}
   for i, command in ipairs(M.commands()) do
@@ -154,20 +169,20 @@ function M.parser(context)
   parser:group("Commands", unpack(listed))
   -- a resource that is called needs no list of the others
   if wanted and context.is_resource then
-    add_resource(parser, context, context.is_resource, false, true)
+    add_resource(parser, context, context.is_resource, false, true, "")
   elseif not wanted then
-    local names = {}
-    for _, name in ipairs(require("klaviyo.cli.command.resource").names(context)) do
-      names[#names + 1] = not is_static[name] and name or nil
+    local list = {}
+    for _, one in ipairs(require("klaviyo.cli.resource_parser").resources(context)) do
+      list[#list + 1] = not is_static[one.name] and one or nil
     end
-    parser:group("Resources", unpack(add_resources(parser, context, names, false,
+    parser:group("Resources", unpack(add_resources(parser, context, list, false,
       not context.words or nil)))
   end
   return parser
 end
 
 local function refuse_command(context, name)
-  local names = require("klaviyo.cli.command.resource").names(context)
+  local names = require("klaviyo.cli.resource_parser").names(context)
   for _, command in ipairs(M.commands()) do
     names[#names + 1] = command.name
   end
@@ -178,7 +193,7 @@ end
 -- Notes that a word is a resource, or ends the command.
 local function find_resource(context, word)
   local name = word:gsub("_", "-")
-  local resource = require "klaviyo.cli.command.resource"
+  local resource = require "klaviyo.cli.resource_parser"
   if #resource.operations(context, name) == 0 then
     refuse_command(context, word)
   end

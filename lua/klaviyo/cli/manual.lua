@@ -28,7 +28,10 @@ function M.words(op)
   return words
 end
 
-local function singular(name)
+--- Returns the singular of a resource's name.
+---@param name string
+---@return string
+function M.singular(name)
   return (name:gsub("ies$", "y"):gsub("sses$", "ss"):gsub("([^s])s$", "%1"))
 end
 
@@ -37,7 +40,7 @@ end
 ---@return string
 function M.id_name(op)
   local segment = op.path:match("([^/]+)/{") or "id"
-  local name = singular(segment):gsub("%-", "_"):upper()
+  local name = M.singular(segment):gsub("%-", "_"):upper()
   return (name:gsub("_BULK_.*", "") .. (segment:find("jobs$") and "_JOB" or ""))
     :gsub("_JOB_JOB$", "_JOB")
 end
@@ -147,6 +150,17 @@ local function parameter_value(parameter)
     or parameter.kind:match("^[^,]+")
 end
 
+--- Returns a sample of --where for an operation that needs a filter.
+---@param op klaviyo.openapi.Description
+---@return string
+function M.sample_filter(op)
+  local filter = op.filters[1]
+  for _, one in ipairs(op.filters) do
+    filter = FILTER_VALUES[one.name] and one or filter
+  end
+  return filter.name .. "=" .. (FILTER_VALUES[filter.name] or "VALUE")
+end
+
 --- Returns the words of a sample of an operation's command.
 ---@param op klaviyo.openapi.Description
 ---@return string[]
@@ -156,12 +170,8 @@ function M.sample(op)
     words[#words + 1] = identifier(op)
   end
   if op.filter_required and op.filters[1] then
-    local filter = op.filters[1]
-    for _, one in ipairs(op.filters) do
-      filter = FILTER_VALUES[one.name] and one or filter
-    end
     words[#words + 1] = "--where"
-    words[#words + 1] = filter.name .. "=" .. (FILTER_VALUES[filter.name] or "VALUE")
+    words[#words + 1] = M.sample_filter(op)
   end
   for _, parameter in ipairs(op.parameters) do
     if parameter.required then

@@ -11,6 +11,17 @@ describe("the command klaviyo", function()
     assert.truthy(result.out:find("auth", 1, true))
   end)
 
+  it("shows help in each way", function()
+    local help = cli.call {"lists", "create", "--help"}
+    assert.equal(0, help.status)
+    for _, words in ipairs {{"help", "lists", "create"}, {"lists", "create", "-h"},
+      {"--quiet", "lists", "create", "-h"}} do
+      assert.same(help, cli.call(words))
+    end
+    assert.same(cli.call {"--help"}, cli.call {"help"})
+    assert.truthy(cli.call({"help"}).out:find("Exit status:", 1, true))
+  end)
+
   it("has the exit status 2 for a wrong command line", function()
     for _, arguments in ipairs {{"auht"}, {"auth"}, {"auth", "lst"}, {"auth", "list", "--no-such-option"},
       {"auth", "list", "--output", "xml"}, {}} do

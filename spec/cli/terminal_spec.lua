@@ -2,6 +2,7 @@
 
 local cell = require "klaviyo.cli.cell"
 local cli = require "spec.support.cli"
+local klaviyo = require "klaviyo"
 local sandbox = require "spec.support.sandbox"
 local script = require "spec.support.script"
 local tmux = require "spec.support.tmux"
@@ -42,13 +43,23 @@ describe("klaviyo on a terminal", function()
     screen = tmux.start(cli.command(words, {env = env, timeout = false}), options)
   end
 
+  -- Returns what the terminal received, when a pattern is in it: tmux passes it on
+  -- after the command has ended.
+  local function received(pattern)
+    local began = klaviyo.clock()
+    repeat
+      klaviyo.sleep(0.03)
+    until screen:received():find(pattern) or klaviyo.clock() - began > 10
+    return screen:received()
+  end
+
   it("asks for a key, and does not show it", function()
     start({"auth", "login", "--account", "shop"}, {env = {KLAVIYO_API_KEY = ""}})
     screen:wait_for "Private API key"
     screen:press(server.key)
     screen:press "Enter"
     assert.equal(0, screen:status())
-    assert.is_nil(screen:received():find(server.key, 1, true))
+    assert.is_nil(received("logged in"):find(server.key, 1, true))
     assert.truthy(screen:text():find('logged in to "shop"', 1, true))
     assert.truthy(contents(folder .. "/klaviyo/accounts.json"):find(server.key, 1, true))
   end)
@@ -69,16 +80,16 @@ describe("klaviyo on a terminal", function()
     for _, width in ipairs {80, 200} do
       start({"profiles", "list", "--limit", "12"}, {width = width, height = 30, env = {NO_COLOR = "1"}})
       assert.equal(0, screen:status())
-      local count = 0
+      local text, count = received "0000012@", 0
       -- what the terminal received is not wrapped
-      for line in screen:received():gmatch("[^\r\n]+") do
+      for line in text:gmatch("[^\r\n]+") do
         if not line:find("^klaviyo:") then
           count = count + 1
           assert.is_true(cell.width(line) <= width, line)
         end
       end
       assert.equal(13, count)
-      assert.is_nil(screen:received():find("\27%[%d*m"))
+      assert.is_nil(text:find("\27%[%d*m"))
       if width == 200 then
         assert.truthy(screen:text():find("2024-01-01 02:00:01", 1, true), screen:text())
       else
@@ -90,7 +101,7 @@ describe("klaviyo on a terminal", function()
   it("writes titles in bold, unless NO_COLOR is set", function()
     start({"lists", "list"})
     assert.equal(0, screen:status())
-    assert.truthy(screen:received():find("\27[1mid", 1, true))
+    assert.truthy(received("Newsletter"):find("\27[1mid", 1, true))
   end)
 
   it("asks before it deletes", function()
@@ -111,7 +122,7 @@ describe("klaviyo on a terminal", function()
   it("ends a call by Ctrl-C", function()
     server.server:fault {operation = "get_lists", delay = 20}
     start {"lists", "list"}
-    require("klaviyo").sleep(1)
+    klaviyo.sleep(1)
     screen:press "C-c"
     assert.equal(130, screen:status())
     assert.truthy(screen:text():find("interrupted", 1, true), screen:text())

@@ -103,6 +103,11 @@ local function local_time(text)
   return ok_too and shown or nil
 end
 
+-- Returns a text without characters that control a terminal.
+local function harmless(text)
+  return (text:gsub("[%c]+", " "):gsub("\194[\128-\159]", " "))
+end
+
 --- Returns the text of a value, on one line.
 ---@param value any
 ---@param has_local_times boolean|nil
@@ -111,10 +116,9 @@ function M.text(value, has_local_times)
   if value == nil or value == klaviyo.null then
     return ""
   elseif type(value) == "string" then
-    return has_local_times and local_time(value)
-      or (value:gsub("[%c]+", " "))
+    return has_local_times and local_time(value) or harmless(value)
   elseif type(value) == "table" then
-    return (klaviyo.json.encode(value):gsub("[%c]+", " "))
+    return harmless(klaviyo.json.encode(value))
   end
   return klaviyo.json.encode(value)
 end

@@ -210,7 +210,18 @@ local function split(context, parsed)
   return parsed
 end
 
+-- `klaviyo help lists` is `klaviyo lists --help`.
+local function without_help(argv)
+  if argv[1] ~= "help" then
+    return argv
+  end
+  local words = {unpack(argv, 2)}
+  words[#words + 1] = "--help"
+  return words
+end
+
 local function run(context, argv)
+  argv = without_help(argv)
   local words, values = scan(argv)
   context.words, context.arguments, context.new_parser = words, values, M.parser
   local command = words[1] and find_command(words[1])
@@ -253,7 +264,7 @@ local function classified(err)
     return err
   end
   local text = tostring(err)
-  if text:find("interrupted!$") then
+  if text:find("interrupted!", 1, true) then
     return {status = exit_status.INTERRUPTED, message = "interrupted"}
   elseif is_usage_error() then
     return {usage = text:gsub("^.-:%d+: ", "", 1)}

@@ -181,6 +181,11 @@ function M.sample(op)
   end
   if op.body and op.body.style == "multipart" then
     words[#words + 1] = "file=logo.png"
+    for _, part in ipairs(op.body.members) do
+      if part.required and part.name ~= "file" then
+        words[#words + 1] = part.name .. "=Summer"
+      end
+    end
   elseif op.body then
     local t = op.body.sample
     if #op.path_params > 0 and not op.body.many then

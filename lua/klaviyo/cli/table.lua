@@ -256,7 +256,13 @@ end
 
 -- Adds the ids of related resources.
 local function add_relationships(rows, relationships)
-  for name, relationship in pairs(relationships) do
+  local names = {}
+  for name in pairs(relationships) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local relationship = relationships[name]
     local data = type(relationship) == "table" and relationship.data
     local ids = {}
     if type(data) == "table" then

@@ -18,6 +18,7 @@ M.ENVIRONMENT = {
   {"KLAVIYO_ACCOUNT", "The account to use, as --account does."},
   {"KLAVIYO_API_KEY", "A private key, instead of an account."},
   {"KLAVIYO_ACCESS_TOKEN", "An OAuth token, instead of a key."},
+  {"KLAVIYO_RATE_LIMIT_KEY", "Names the account of a token, so that programs share its rate limits."},
   {"KLAVIYO_COMPANY_ID", "The public key, for klaviyo client."},
   {"KLAVIYO_BASE_URL", "The address of a gateway or a sandbox, as --base-url does."},
   {"KLAVIYO_REVISION", "The revision of the API, as --revision does."},

@@ -92,6 +92,7 @@ source %s/zsh; words=("$@"); CURRENT=$#; _klaviyo' zsh %s]=],
         assert.same({"json", "jsonl"}, complete(name, "profiles", "list", "--output", "js"))
         assert.is_true(has(complete(name, "--revision", "2026-0"), "2026-07-15"))
         assert.same({"fish"}, complete(name, "completion", "f"))
+        assert.same({"lists"}, complete(name, "export", "lis"))
       end)
 
       test("knows accounts, operations and files", function()

@@ -87,7 +87,23 @@ local function values_of(values)
   return list
 end
 
-local function arguments_of(node)
+-- Returns the resources that can be listed.
+local function resources_of(root)
+  local names = {}
+  for _, node in ipairs(root.commands) do
+    for _, child in ipairs(node.commands) do
+      if child.path == node.path .. " list" and node.name ~= "auth" then
+        names[#names + 1] = node.name
+      end
+    end
+  end
+  return names
+end
+
+local function arguments_of(node, root)
+  if node.path == "export" then
+    return resources_of(root)
+  end
   for _, argument in ipairs(node.arguments) do
     if argument.choices or BY_VALUE[argument.name] then
       return argument.choices or {BY_VALUE[argument.name]}
@@ -117,7 +133,7 @@ function M.of(context, parser)
     if #node.commands > 0 then
       commands[#commands + 1] = {key = node.path, words = names_of(node.commands)}
     end
-    local words = arguments_of(node)
+    local words = arguments_of(node, root)
     if words then
       arguments[#arguments + 1] = {key = node.path, words = words}
     end

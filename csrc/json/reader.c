@@ -8,7 +8,7 @@
 
 #include "base/hex.h"
 
-/* How many bytes are tested at once; with KLAVIYO_PORTABLE, eight. */
+/* How bytes are tested together; with KLAVIYO_PORTABLE, by arithmetic. */
 #if defined(__SSE2__) && !defined(KLAVIYO_PORTABLE)
 #define USE_SSE2
 #include <emmintrin.h>
@@ -29,17 +29,17 @@ static bool is_plain (unsigned char c) {
 }
 
 /*
-** The marks of a block have BITS bits for each byte, the lowest ones for the
-** first byte: 0 if it is plain. They are found once for all strings in a block,
-** so that one string need not wait for the end of the one before: the time to
-** check a page is 0.6 of what it is if each string is searched for its end.
+** Marks have BITS bits for each byte, the lowest ones for the first byte: 0 if
+** it is plain. CHUNK bytes are tested for one string, BLOCK bytes for all
+** strings in them.
 */
 #if defined(USE_SSE2)
 
+#define CHUNK 16
 #define BLOCK 64
 #define BITS 1
 
-static inline uint64_t marks_of_16 (const unsigned char *s) {
+static inline uint64_t chunk_marks (const unsigned char *s) {
   __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)s);
   __m128i quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
   __m128i slashes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
@@ -50,17 +50,18 @@ static inline uint64_t marks_of_16 (const unsigned char *s) {
 }
 
 
-static inline uint64_t find_marks (const unsigned char *s) {
-  return marks_of_16(s) | marks_of_16(s + 16) << 16 |
-         marks_of_16(s + 32) << 32 | marks_of_16(s + 48) << 48;
+static inline uint64_t block_marks (const unsigned char *s) {
+  return chunk_marks(s) | chunk_marks(s + 16) << 16 |
+         chunk_marks(s + 32) << 32 | chunk_marks(s + 48) << 48;
 }
 
 #elif defined(USE_NEON)
 
+#define CHUNK 16
 #define BLOCK 16
 #define BITS 4
 
-static inline uint64_t find_marks (const unsigned char *s) {
+static inline uint64_t chunk_marks (const unsigned char *s) {
   uint8x16_t bytes = vld1q_u8(s);
   uint8x16_t marks = vorrq_u8(vorrq_u8(vceqq_u8(bytes, vdupq_n_u8('"')),
                                        vceqq_u8(bytes, vdupq_n_u8('\\'))),
@@ -71,6 +72,7 @@ static inline uint64_t find_marks (const unsigned char *s) {
 
 #else
 
+#define CHUNK 8
 #define BLOCK 8
 #define BITS 8
 #define EIGHT(byte) (UINT64_C(0x0101010101010101) * (byte))
@@ -81,7 +83,7 @@ static inline uint64_t zeros (uint64_t w) {
 }
 
 
-static inline uint64_t find_marks (const unsigned char *s) {
+static inline uint64_t chunk_marks (const unsigned char *s) {
   uint64_t w, marks;
   memcpy(&w, s, sizeof(w));
   marks = zeros(w ^ EIGHT('"')) | zeros(w ^ EIGHT('\\')) |
@@ -94,26 +96,51 @@ static inline uint64_t find_marks (const unsigned char *s) {
 
 #endif
 
+#if CHUNK == BLOCK
+#define block_marks chunk_marks
+#endif
 
-/* Returns the next byte that is not plain, or the end. */
-static inline const unsigned char *after_plain (json_reader *r,
-                                                const unsigned char *s) {
-  for (;;) {
-    ptrdiff_t left = r->next_block - s;
-    if (left > 0 && left <= BLOCK) {
-      uint64_t marks = r->marks >> (BLOCK - left) * BITS;
-      if (marks != 0)
-        return s + __builtin_ctzll(marks) / BITS;
-      s = r->next_block;
-    }
-    if (r->end - s < BLOCK)
-      break;
-    r->marks = find_marks(s);
-    r->next_block = s + BLOCK;
+
+/* These functions return the next byte that is not plain, or the end. */
+
+static inline const unsigned char *after_plain (const unsigned char *s,
+                                                const unsigned char *end) {
+  for (; end - s >= CHUNK; s += CHUNK) {
+    uint64_t marks = chunk_marks(s);
+    if (marks != 0)
+      return s + __builtin_ctzll(marks) / BITS;
   }
-  while (s < r->end && is_plain(*s))
+  while (s < end && is_plain(*s))
     s++;
   return s;
+}
+
+
+/* The block whose marks were found last. */
+typedef struct block {
+  const unsigned char *end;
+  uint64_t marks;
+} block;
+
+
+/* For strings that follow one another closely, as where nothing is built: then
+** no string waits for the end of the one before, and a page is checked in 0.6
+** of the time. */
+static inline const unsigned char *
+after_plain_in (block *b, const unsigned char *s, const unsigned char *end) {
+  for (;;) {
+    ptrdiff_t left = b->end - s;
+    if (left > 0 && left <= BLOCK) {
+      uint64_t marks = b->marks >> (BLOCK - left) * BITS;
+      if (marks != 0)
+        return s + __builtin_ctzll(marks) / BITS;
+      s = b->end;
+    }
+    if (end - s < BLOCK)
+      return after_plain(s, end);
+    b->marks = block_marks(s);
+    b->end = s + BLOCK;
+  }
 }
 
 /* }====================================================== */
@@ -154,7 +181,7 @@ static const unsigned char *read_string (json_reader *r, json_text *text,
                                          const unsigned char *s) {
   text->bytes = (const char *)s;
   text->has_escapes = false;
-  while ((s = after_plain(r, s)) < r->end) {
+  while ((s = after_plain(s, r->end)) < r->end) {
     if (*s == '"') {
       text->size = (size_t)(s - (const unsigned char *)text->bytes);
       return s + 1;
@@ -224,7 +251,7 @@ bool json_unescape (buffer *out, const json_text *text) {
 ** ======================================================= */
 
 void json_reader_init (json_reader *r, const char *text, size_t size) {
-  r->start = r->at = r->next_block = (const unsigned char *)text;
+  r->start = r->at = (const unsigned char *)text;
   r->end = r->start + size;
   r->depth = 0;
   r->is_first = r->is_done = false;
@@ -360,9 +387,9 @@ json_kind json_next (json_reader *r) {
 
 
 /* Checks a string; 's' is after its opening quote. Most strings are plain. */
-static inline const unsigned char *skip_string (json_reader *r,
+static inline const unsigned char *skip_string (json_reader *r, block *b,
                                                 const unsigned char *s) {
-  const unsigned char *end = after_plain(r, s);
+  const unsigned char *end = after_plain_in(b, s, r->end);
   if (end < r->end && *end == '"')
     return end + 1;
   return read_string(r, &r->string, s);
@@ -370,10 +397,10 @@ static inline const unsigned char *skip_string (json_reader *r,
 
 
 /* Checks a name and its colon. */
-static inline const unsigned char *skip_name (json_reader *r,
+static inline const unsigned char *skip_name (json_reader *r, block *b,
                                               const unsigned char *s) {
   if (s < r->end && *s == '"') {
-    const unsigned char *end = after_plain(r, s + 1);
+    const unsigned char *end = after_plain_in(b, s + 1, r->end);
     if (r->end - end > 2 && end[0] == '"' && end[1] == ':' && end[2] > ' ')
       return end + 2;
   }
@@ -383,10 +410,10 @@ static inline const unsigned char *skip_name (json_reader *r,
 
 /* Checks a string or a number, and opens an object or list. Returns the
 ** position after it, or NULL with an error. */
-static inline const unsigned char *skip_value (json_reader *r,
+static inline const unsigned char *skip_value (json_reader *r, block *b,
                                                const unsigned char *s) {
   if (s < r->end && *s == '"')
-    return skip_string(r, s + 1);
+    return skip_string(r, b, s + 1);
   if (s < r->end && (*s == '-' || (unsigned)(*s - '0') < 10))
     return json_skip_number(&s, r->end) ? s : refuse(r, s, "invalid number");
   return read_value(r, s) == JSON_ERROR ? NULL : r->at;
@@ -398,6 +425,8 @@ static inline const unsigned char *skip_value (json_reader *r,
 bool json_skip (json_reader *r) {
   const unsigned char *s = r->at;
   int depth = r->depth;
+  block b = {NULL, 0};
+  b.end = s;
   while (r->depth >= depth) {
     char closer = r->closers[r->depth - 1];
     s = after_space(s, r->end);
@@ -410,9 +439,9 @@ bool json_skip (json_reader *r) {
     if (!r->is_first && (s = after_comma(r, s, closer)) == NULL)
       return false;
     r->is_first = false;
-    if (closer == '}' && (s = skip_name(r, s)) == NULL)
+    if (closer == '}' && (s = skip_name(r, &b, s)) == NULL)
       return false;
-    if ((s = skip_value(r, s)) == NULL)
+    if ((s = skip_value(r, &b, s)) == NULL)
       return false;
   }
   r->at = s;

@@ -46,11 +46,9 @@ typedef struct json_reader {
   json_number number;
   const char *error;
   const unsigned char *start, *at, *end;
-  const unsigned char *next_block; /* see after_plain */
-  uint64_t marks;                  /* of the block before it */
-  int depth;                       /* number of open objects and lists */
-  bool is_first;                   /* nothing was read in the innermost one */
-  bool is_done;                    /* the outermost value was started */
+  int depth;     /* number of open objects and lists */
+  bool is_first; /* nothing was read in the innermost one */
+  bool is_done;  /* the outermost value was started */
   char closers[JSON_MAX_DEPTH];
 } json_reader;
 

@@ -319,12 +319,9 @@ static void push_text (lua_State *L, decoding *d, level *at) {
 }
 
 
-/* Whether the value that was read last is that of the member "data" of the
-** text, whose resources are not built. */
-static bool are_resources (const decoding *d, const level *at) {
+static bool is_data (const decoding *d) {
   const json_text *name = &d->json.name;
-  return d->resources != NULL && at == &d->levels[1] && !at->is_list &&
-         name->size == 4 && memcmp(name->bytes, "data", 4) == 0;
+  return name->size == 4 && memcmp(name->bytes, "data", 4) == 0;
 }
 
 
@@ -348,6 +345,8 @@ static bool read_resources (lua_State *L, decoding *d, json_kind kind) {
 ** error. */
 static bool read_text (lua_State *L, decoding *d) {
   level *at = d->levels; /* the innermost */
+  /* the one that may have resources */
+  const level *page = d->resources != NULL ? &d->levels[1] : NULL;
   int wanted = d->paths != NULL ? 0 : JSON_WHOLE;
   at->wanted = wanted;
   for (;;) {
@@ -383,7 +382,7 @@ static bool read_text (lua_State *L, decoding *d) {
       if (!at->is_list)
         push_name(L, d);
       at->pending++;
-      if (are_resources(d, at)) {
+      if (at == page && !at->is_list && is_data(d)) {
         if (!read_resources(L, d, kind))
           return false;
         continue;

@@ -93,6 +93,19 @@ describe("the progress of a command", function()
     assert.same({"done"}, notes)
   end)
 
+  it("makes room for other lines on stderr", function()
+    local out = {}
+    local context = require("klaviyo.cli.context").new {stderr = {write = function(_, ...)
+      out[#out + 1] = table.concat {...}
+    end, flush = function() end}, terminal = {stdin = true, stdout = true, stderr = true, columns = 80}}
+    local progress = progresses.new(context, {label = "profiles"})
+    progress:update(5)
+    context:note "a warning"
+    context:complain "an error"
+    assert.matches("^\rprofiles  5  0:00\27%[K\r\27%[Kklaviyo: a warning\n.*an error\n$", table.concat(out))
+    assert.equal(1, select(2, table.concat(out):gsub("\r\27", "")))
+  end)
+
   it("is a line every 30 seconds if there is no terminal", function()
     local progress = new({}, {})
     for i = 1, 100 do

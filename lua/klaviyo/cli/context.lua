@@ -15,6 +15,7 @@ local M = {}
 ---@field stderr file*
 ---@field getenv fun(name: string): string|nil
 ---@field new_parser fun(context: klaviyo.cli.Context): table  returns the parser of the command line
+---@field progress klaviyo.cli.Progress|nil  the one that is drawn on stderr
 ---@field words string[]|nil  the words of the command line that are not options; nil: all is described, for a manual
 local Context = {}
 Context.__index = Context
@@ -84,10 +85,18 @@ local function one_line(text)
   return (text:gsub("[%c%s]+", " "))
 end
 
+-- Removes the line of a progress bar: it is drawn again later.
+local function clear_progress(self)
+  if self.progress then
+    self.progress:clear()
+  end
+end
+
 --- Writes one line to stderr, unless --quiet is set.
 ---@param text string
 function Context:note(text)
   if not self.arguments.quiet then
+    clear_progress(self)
     self.stderr:write("klaviyo: ", one_line(text), "\n")
   end
 end
@@ -95,6 +104,7 @@ end
 --- Writes one line to stderr, in red on a terminal.
 ---@param text string
 function Context:complain(text)
+  clear_progress(self)
   local red, plain = "", ""
   if self.terminal:colour("stderr") then
     red, plain = "\27[31m", "\27[0m"

@@ -76,7 +76,7 @@ function M.new(context, options)
   local clock = options.clock or klaviyo.clock
   local now = clock()
   local count = options.count or 0
-  return setmetatable({
+  local self = setmetatable({
     context = context, clock = clock,
     label = options.label, unit = options.unit or options.label,
     total = options.total, count = count, first = count, pages = nil, failed = 0,
@@ -85,6 +85,8 @@ function M.new(context, options)
     is_quiet = context.arguments.quiet or false,
     is_terminal = context.terminal.stderr and os.getenv "TERM" ~= "dumb",
   }, Progress)
+  context.progress = self
+  return self
 end
 
 -- Returns the records a second of the last seconds, or nil if it is unknown.

@@ -235,8 +235,8 @@ function M.new(context, arguments)
     for _, one in ipairs(facts.filters) do
       field = one.name:find("channel", 1, true) and one.name or field
     end
-    context:usage("%s are exported by a condition, such as --filter "
-      .. '\'equals(%s,"email")\'', self.resource, field)
+    context:usage("%s are exported by a condition, such as --where %s=email",
+      self.resource, field)
   end
   self.args = {
     id = arguments.list or arguments.segment, filter = filter,

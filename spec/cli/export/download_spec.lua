@@ -170,10 +170,14 @@ end)
 
 describe("a format", function()
   it("has one line for each raw resource, also for one with newlines", function()
-    local text, count = format.lines():text_of {
-      data = {{text = '{"id":\n "1"}'}, {text = '{"id":"2"}'}}, included = {{text = '{"id":"m"}'}}}
-    assert.equal('{"id":  "1"}\n{"id":"2"}\n{"id":"m"}\n', (text:gsub("\n ", "  ", 0)))
-    assert.equal(2, count)
+    for newline, blank in pairs {["\n"] = " ", ["\r\n"] = " ", ["\r"] = " ", [""] = ""} do
+      local text, count = format.lines():text_of {
+        data = {{text = ('{"id":%s"1"}'):format(newline)}, {text = '{"id":"2"}'}},
+        included = {{text = '{"id":"m"}'}},
+      }
+      assert.equal(('{"id":%s"1"}\n{"id":"2"}\n{"id":"m"}\n'):format(blank), text)
+      assert.equal(2, count)
+    end
     assert.same({"", 0}, {format.lines():text_of {data = {}}})
     assert.same({"", 0}, {format.lines():text_of {data = klaviyo.null}})
   end)

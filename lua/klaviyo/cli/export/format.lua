@@ -13,13 +13,9 @@ local function list_of(data)
   return type(data) == "table" and data or {}
 end
 
--- Newlines of a JSON text are only between its tokens. A plain search is many times
--- faster than one for a class of characters.
+-- Newlines of a JSON text are only between its tokens.
 local function one_line(text)
-  if text:find("\n", 1, true) or text:find("\r", 1, true) then
-    text = text:gsub("[\r\n]+", " ")
-  end
-  return text
+  return (text:gsub("[\r\n]+", " "))
 end
 
 local Lines = {args = {raw = true}}
@@ -31,19 +27,27 @@ local Lines = {args = {raw = true}}
 ---@return string text
 ---@return integer count
 function Lines.text_of(_, page, most)
-  local data, lines = list_of(page.data), {}
+  local data, lines, find = list_of(page.data), {}, string.find
   local count = math.min(#data, most or #data)
   for i = 1, count do
-    lines[i] = one_line(data[i].text)
+    lines[i] = data[i].text
   end
   for _, resource in ipairs(list_of(page.included)) do
-    lines[#lines + 1] = one_line(resource.text)
+    lines[#lines + 1] = resource.text
   end
   if #lines == 0 then
     return "", 0
   end
+  for i, line in ipairs(lines) do
+    -- a plain search is many times faster than one for a class of characters
+    lines[i] = find(line, "\n", 1, true) and one_line(line) or line
+  end
   lines[#lines + 1] = ""
-  return table.concat(lines, "\n"), count
+  local text = table.concat(lines, "\n")
+  if find(text, "\r", 1, true) then
+    text = text:gsub("\r", " ")
+  end
+  return text, count
 end
 
 --- Returns the format of JSON Lines.

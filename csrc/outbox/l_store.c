@@ -12,6 +12,7 @@
 
 #include <sqlite3.h>
 
+#include "lua/body.h"
 #include "lua/build.h"
 #include "outbox/database.h"
 #include "outbox/rejected.h"
@@ -92,6 +93,19 @@ static int is_closed (lua_State *L) {
 static store_text check_text (lua_State *L, int index) {
   store_text text;
   text.data = luaL_checklstring(L, index, &text.size);
+  return text;
+}
+
+
+/* Text, or a body of the core. */
+static store_text check_payload (lua_State *L, int index) {
+  store_text text;
+  const body *b;
+  if (lua_type(L, index) != LUA_TUSERDATA)
+    return check_text(L, index);
+  b = luaL_checkudata(L, index, BODY);
+  text.data = b->bytes;
+  text.size = b->size;
   return text;
 }
 
@@ -211,7 +225,7 @@ static int make_folder (lua_State *L) {
 }
 
 
-/* s:add(unique_id, revision, milliseconds, payload) -> true | nil, … */
+/* s:add(unique_id, revision, milliseconds, payload | body) -> true | nil, … */
 static int add (lua_State *L) {
   handle *h = check(L);
   store_row row;
@@ -219,7 +233,7 @@ static int add (lua_State *L) {
   row.unique_id = check_text(L, 2);
   row.revision = check_text(L, 3);
   row.time = check_id(L, 4);
-  row.payload = check_text(L, 5);
+  row.payload = check_payload(L, 5);
   if (h->s == NULL)
     return is_closed(L);
   return answer(L, h, store_add(h->s, &row));

@@ -187,7 +187,7 @@ describe("document/encoder.lua", function()
         valid = valid + 1
         used = used + (encoder.encode_event(op, t, settings, api, "x") and 1 or 0)
         if id[1] ~= id[2] then  -- the program passed null or ""
-          text[2] = text[2]:gsub(id[2]:gsub("%p", "%%%0"), id[1])
+          text[2] = tostring(text[2]):gsub(id[2]:gsub("%p", "%%%0"), id[1])
         end
       end
       assert.equal(tostring(text[1]), tostring(text[2]))

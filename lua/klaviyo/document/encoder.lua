@@ -262,8 +262,8 @@ end
 ---@param settings klaviyo.Settings
 ---@param api klaviyo.Api
 ---@param time string  if the event has none
----@return string|nil profile
----@return string|nil others
+---@return userdata|nil profile
+---@return userdata|nil others
 ---@return string|nil unique_id
 function M.encode_event(op, t, settings, api, time)
   local encoder = usable(op, t, settings, api)
@@ -287,7 +287,7 @@ function M.encode_event(op, t, settings, api, time)
   local profile = json.encode_document(parts.profile, t.profile)
   local rest = profile and json.encode_document(parts.others, others)
   if rest then
-    return tostring(profile), tostring(rest), others.unique_id
+    return profile, rest, others.unique_id
   end
 end
 

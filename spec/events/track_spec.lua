@@ -178,6 +178,7 @@ describe("client.events:track", function()
     fixture.server:fault { operation = "create_event", delay = 1, times = 1000 }
     local large = event(1)
     large.properties.text = ("x"):rep(4000000)
+    local before = client:stats().tracked
     local taken, ok, err = 0
     repeat
       ok, err = client:with { base_url = "http://127.0.0.1:1", retries = 1, track_deadline = 3 }.events:track(large)
@@ -185,7 +186,8 @@ describe("client.events:track", function()
     until not ok or taken > 100
     assert.is_nil(ok)
     assert.equal("queue_full", err.kind)
-    assert.is_true(taken <= 16, taken)
+    -- a slow machine is still filling it when the first events have failed
+    assert.is_true(taken <= 16 + since(before).failed, taken)
     assert.is_nil((client:drain(20)))
     assert.is_true(client.events:track(event(1)))
     assert.is_true(client:drain(20))

@@ -171,7 +171,7 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
       local elapsed, turns = run()
       assert.equal(2, #doc.data)
       assert.is_true(elapsed >= 0.29 and elapsed < 1, elapsed) -- nginx counts whole milliseconds
-      assert.is_true(ticker.count >= 20, ticker.count)
+      assert.is_true(ticker.count >= 5, ticker.count)
       assert.is_true(ticker.late < 0.19, ticker.late)
       assert.is_true(loop.waits >= 1 and turns < 500, turns)
     end)
@@ -293,7 +293,7 @@ for _, name in ipairs { "of socket.select", "of cqueues" } do
       local elapsed = run()
       assert.equal(2, finished)
       assert.is_true(elapsed < 1.2, elapsed) -- one call after the other: 2.4 s
-      assert.is_true(ticker.count >= 10, ticker.count)
+      assert.is_true(ticker.count >= 3, ticker.count)
       assert.is_true(ticker.late < 0.19, ticker.late)
     end)
 

@@ -88,7 +88,8 @@ describe("klaviyo api", function()
 
   it("refuses what is not a request", function()
     for _, words in ipairs {{"api"}, {"api", "GET"}, {"api", "/api/profiles", "more"}, {"api", "/api/profiles?a=b"},
-      {"api", "/api/profiles", "-q", "a"}, {"api", "https://example.com/api/profiles"}} do
+      {"api", "/api/profiles", "-q", "a"}, {"api", "/api/profiles", "-q", "a=1", "-q", "a=2"},
+      {"api", "https://example.com/api/profiles"}} do
       local result = run(words)
       assert.equal(2, result.status, table.concat(words, " ") .. result.err)
     end

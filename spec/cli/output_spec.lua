@@ -181,6 +181,15 @@ describe("JSON", function()
     assert.equal(text, (pretty.json(text, {colour = true}):gsub("\27%[%d*m", ""):gsub("\n *", ""):gsub('": ', '":')))
   end)
 
+  it("has the chosen members alone, in their order", function()
+    local list = {profile("a", {email = "one@example.com", title = klaviyo.null}),
+      '{"id": "b", "attributes": {"email": "two@example.com"}}'}
+    assert.equal('{"email":"one@example.com","id":"a","title":null}\n'
+      .. '{"email":"two@example.com","id":"b","title":null}\n', (written(list, nil, {columns = "email,id,title"})))
+    assert.same({data = {{id = "a"}, {id = "b"}}}, klaviyo.json.decode((written(list, {is_document = true},
+      {columns = "id", output = "json"}))))
+  end)
+
   it("has a record in each line with jsonl", function()
     assert.equal('{"a":1}\n{"a": 2,"b": 3}\n', (written({{a = 1}, '{"a": 2,\n  "b": 3}'}, nil, {})))
   end)

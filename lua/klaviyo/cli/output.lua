@@ -48,16 +48,35 @@ function M.value(record, path)
   return value
 end
 
+-- Returns the JSON of a record: of the chosen columns, in their order, or of all its
+-- members.
+local function json_of(self, record)
+  if not self.is_chosen then
+    return json.encode(record)
+  end
+  local parts = {}
+  for i, path in ipairs(self.columns) do
+    local value = M.value(record, path)
+    parts[i] = json.encode(path) .. ":"
+      .. (value == nil and "null" or json.encode(value))
+  end
+  return "{" .. table.concat(parts, ",") .. "}"
+end
+
 -- JSON Lines ------------------------------------------------------------------------
 
 local Lines = {format = "jsonl", takes_raw = true}
 Lines.__index = Lines
 
 function Lines:add(record)
-  self:add_raw(json.encode(record))
+  self:write(json_of(self, record))
 end
 
 function Lines:add_raw(text)
+  self:write(self.is_chosen and json_of(self, (json.decode(text))) or text)
+end
+
+function Lines:write(text)
   self.count = self.count + 1
   -- a line feed in JSON is only between its tokens
   if text:find("\n", 1, true) then
@@ -98,10 +117,14 @@ local function add_included(self, page)
 end
 
 function Json:add(record, page)
-  self:add_raw(json.encode(record), record.id, record.type, page)
+  self:write(json_of(self, record), page)
 end
 
 function Json:add_raw(text, _, _, page)
+  self:write(self.is_chosen and json_of(self, (json.decode(text))) or text, page)
+end
+
+function Json:write(text, page)
   local depth = self.is_document and 2 or 1
   local indent = ("  "):rep(depth)
   if self.count == 0 then

@@ -53,6 +53,8 @@ local function pairs_of(context, list, option)
     local name, value = text:match("^([^=]+)=(.*)$")
     if not name then
       context:usage('%s takes NAME=VALUE, not "%s"', option, text)
+    elseif out[name] then
+      context:usage("%s has %s twice", option, name)
     end
     out[name], is_empty = value, false
   end

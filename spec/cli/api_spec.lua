@@ -117,6 +117,11 @@ describe("klaviyo operation", function()
     assert.equal(0, first.status)
     assert.truthy(first.out:find("^klaviyo profiles create\n"))
     assert.truthy(first.out:find("location.latitude", 1, true))
+    assert.truthy(first.out:find("predictive_analytics.churn_probability", 1, true))
+    -- its help is shorter
+    local help = cli.call({"profiles", "create", "--help"}).out
+    assert.truthy(help:find("predictive_analytics.*", 1, true))
+    assert.is_nil(help:find("churn_probability", 1, true))
     for _, words in ipairs {{"profiles", "create"}, {"POST", "/api/profiles"}, {"POST /api/profiles"}} do
       table.insert(words, 1, "operation")
       assert.equal(first.out, cli.call(words).out)

@@ -273,6 +273,13 @@ describe("klaviyo RESOURCE with the sandbox", function()
     assert.equal(5, run({"profiles", "list"}, {env = {KLAVIYO_BASE_URL = "http://127.0.0.1:1"}}).status)
     assert.equal(2, run({"profiles", "list"}, {env = {KLAVIYO_BASE_URL = "ftp://x"}}).status)
     assert.equal(2, run({"profiles", "list", "--revision", "soon"}).status)
+    for status, expected in pairs {[403] = 4, [429] = 5, [500] = 5, [503] = 5, [400] = 1, [410] = 1} do
+      server.server:fault {operation = "get_lists", status = status, times = 1}
+      local result = run {"lists", "list"}
+      assert.equal(expected, result.status, result.err)
+      assert.equal(1, #lines(result.err))
+      assert.is_true(status ~= 403 or result.err:find("the key needs the scope lists:read", 1, true) ~= nil, result.err)
+    end
   end)
 
   it("takes ids and values that begin with a dash", function()

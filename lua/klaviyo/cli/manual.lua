@@ -246,10 +246,26 @@ local function filter_rows(op)
   return rows
 end
 
-local function family_rows(families)
+-- Returns names without those of members: "location, location.*".
+local function without_members(names)
+  local list, known = {}, {}
+  for _, name in ipairs(names) do
+    local first = name:match("^([^.]+)%.")
+    if not first then
+      list[#list + 1] = name
+    elseif not known[first] then
+      known[first] = true
+      list[#list + 1] = first .. ".*"
+    end
+  end
+  return list
+end
+
+local function family_rows(families, is_short)
   local rows = {}
   for i, family in ipairs(families) do
-    rows[i] = {family.type, table.concat(family.names, ", ")}
+    rows[i] = {family.type, table.concat(is_short and without_members(family.names)
+      or family.names, ", ")}
   end
   return rows
 end
@@ -299,8 +315,9 @@ end
 --- Returns the sections about an operation.
 ---@param op klaviyo.openapi.Description
 ---@param width integer
+---@param is_short boolean|nil  names of fields in fields are left out
 ---@return string
-function M.text(op, width)
+function M.text(op, width, is_short)
   local out = {}
   add_rows(out, "Attributes, as NAME=VALUE (*: required)", member_rows(op), width)
   add_rows(out, op.filter_required and "Filters (one is required)" or "Filters",
@@ -310,8 +327,9 @@ function M.text(op, width)
     or {}, width)
   add_rows(out, "Include", #op.includes > 0
     and {{"--include", table.concat(op.includes, ", ")}} or {}, width)
-  add_rows(out, "Fields", family_rows(op.fields), width)
-  add_rows(out, "Additional fields", family_rows(op.additional_fields), width)
+  add_rows(out, "Fields", family_rows(op.fields, is_short), width)
+  add_rows(out, "Additional fields", family_rows(op.additional_fields, is_short),
+    width)
   add_rows(out, "Operation", general_rows(op), width)
   local sample = {}
   for i, word in ipairs(M.sample(op)) do

@@ -189,7 +189,7 @@ local function configure_operation(parser, context, op)
   local get_help = parser.get_help
   function parser:get_help()
     return get_help(self) .. "\n\n" .. manual.text(facts,
-      context.terminal.stdout and context.terminal:width() or 80)
+      context.terminal.stdout and context.terminal:width() or 80, true)
   end
 end
 

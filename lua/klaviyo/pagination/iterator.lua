@@ -114,21 +114,6 @@ local function prefetch(self, inner)
   end
 end
 
--- The path of a relationship to one resource ends in a singular: its page may
--- have {"data": null}. A collection always has a list.
-local function has_data(op, page)
-  return page.data ~= nil
-    and (page.data ~= json.null or not op.path:find("s$"))
-end
-
--- Frees the bytes of the page that was returned last.
-local function free_bytes(inner)
-  if inner.bytes then
-    inner.bytes:free()
-    inner.bytes = nil
-  end
-end
-
 -- Waits for a page, follows its link, requests the page after it, and then
 -- decodes the page. If most members are not wanted it is decoded first: that takes
 -- no longer than to find the link in the bytes. Returns the page, or nil and the
@@ -161,7 +146,10 @@ local function read_page(self, inner, pending)
   if not decodes_first then
     page, err = transport.read(pending, response, raw_error)
   end
-  if page and not has_data(pending.op, page) then
+  -- The path of a relationship to one resource ends in a singular: its page may
+  -- have {"data": null}. A collection always has a list.
+  if page and (page.data == nil
+      or page.data == json.null and pending.op.path:find("s$")) then
     page, err = nil, responses.no_page(pending, page)
   end
   return page, err, is_followed, link_error
@@ -176,7 +164,9 @@ end
 -- A page whose link cannot be followed is still returned; the error is returned
 -- by the next call.
 local function next_page(self, inner)
-  free_bytes(inner)
+  if inner.bytes then
+    inner.bytes:free()  -- those of the page that was returned last
+  end
   if self.limit and self.count >= self.limit then
     self:close()
   end
@@ -238,7 +228,9 @@ function Pages:close()
     self.links:close()
     self.links = nil
   end
-  free_bytes(inner)
+  if inner.bytes then
+    inner.bytes:free()
+  end
 end
 
 ---@class klaviyo.Items: klaviyo.Iterator

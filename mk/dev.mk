@@ -51,8 +51,9 @@ help-dev: help
 #: make bench-page           write docs/benchmarks.md again from its .json
 #: make bench-scale          iterate over 1,000,000 profiles and import as many:
 #:                           do memory and time stay constant?
-#: make cli-scale            export 1,000,000 profiles by the command, and by a
-#:                           loop of the library: time and memory of a record
+#: make cli-scale            export 1,000,000 profiles by the command, and import
+#:                           200,000, and the same by the library: time and
+#:                           memory of a record
 #: make bench-setup          install the other clients
 #: make json-suite           install the JSON parsing test suite, for its spec
 #: make readme               install the command as the README says, and run its
@@ -367,6 +368,7 @@ cli-scale:
 	@$(MAKE) --no-print-directory -s build LUA=luajit
 	@$(MAKE) --no-print-directory -s build LUA=lua5.4
 	@$(ENV) lua5.4 bench/cli_export.lua $(RECORDS)
+	@$(ENV) lua5.4 bench/cli_import.lua $(RECORDS)
 
 soak: build
 	@$(SPEC_ENV) $(LUA) spec/soak/soak.lua

@@ -3,6 +3,7 @@ local kinds = require "klaviyo.cli.import.kinds"
 local klaviyo = require "klaviyo"
 local sandbox = require "spec.support.sandbox"
 local script = require "spec.support.script"
+local verbs = require "klaviyo.bulk.verbs"
 
 local function contents(path)
   local file = io.open(path, "rb")
@@ -161,6 +162,20 @@ describe("klaviyo import", function()
       assert.equal(0, result.status)
       assert.matches("3 imported", result.err)
     end)
+  end)
+
+  it("knows every bulk import of the library", function()
+    local known = {}
+    for _, kind in ipairs(kinds.list) do
+      for _, action in ipairs(kind.actions) do
+        known[kind.resource .. ":" .. action.method] = true
+      end
+    end
+    for resource, methods in pairs(verbs) do
+      for method in pairs(methods) do
+        assert.is_true(known[resource .. ":" .. method], resource .. ":" .. method)
+      end
+    end
   end)
 
   describe("the other kinds", function()

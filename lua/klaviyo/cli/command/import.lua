@@ -358,6 +358,9 @@ local function finish(context, paths, input, result, counts)
   if paths.journal and (failed == 0 or written) then
     os.remove(paths.journal)
   end
+  if result.unknown > 0 then
+    context:note "of the unknown rows, the service may have processed some: it did not answer"
+  end
   summary(context, paths, result, counts, written)
   return (failed > 0 or result.unknown > 0) and 3 or 0
 end

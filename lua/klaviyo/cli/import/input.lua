@@ -82,9 +82,16 @@ local function open_csv(source, options)
     source = source, names = names, separator = separator, options = options,
     csv_options = csv_options, mapped = csv_options.mapped,
   }, CsvInput)
-  open_rows(self, function()
-    return source:piece()
-  end)
+  if source:restart() then
+    -- the file itself takes less memory than pieces of it; its first record is
+    -- the header
+    open_rows(self, source.file)
+    self.rows:next()
+  else
+    open_rows(self, function()
+      return source:piece()
+    end)
+  end
   return self
 end
 

@@ -12,7 +12,7 @@ local MAX_COUNTED = 4 * 1024 * 1024
 ---@class klaviyo.cli.ImportSource
 ---@field name string  for messages
 ---@field size integer|nil  bytes of the file
----@field done integer  bytes read so far
+---@field file file*|nil  until it is closed
 ---@field is_stdin boolean
 local Source = {}
 Source.__index = Source
@@ -44,7 +44,7 @@ function M.open(path, stdin)
     return nil, why
   end
   local self = setmetatable({
-    name = path == "-" and "the standard input" or path, file = file, done = 0,
+    name = path == "-" and "the standard input" or path, file = file,
     is_stdin = path == "-", pending = {},
   }, Source)
   if self.is_stdin then
@@ -58,12 +58,9 @@ end
 
 -- Notes that a text was read from the file.
 local function note(self, text)
-  if text then
-    self.done = self.done + #text
-    if self.copy and not self.again and not self.copy:write(text) then
-      self.copy:close()
-      self.copy = nil
-    end
+  if text and self.copy and not self.again and not self.copy:write(text) then
+    self.copy:close()
+    self.copy = nil
   end
   return text
 end
@@ -155,6 +152,17 @@ end
 --- Numbers the lines that `line` returns from now on from 1.
 function Source:count_lines()
   self.lines, self.last, self.kept, self.keeps_lines = {}, 0, 1, true
+end
+
+--- Begins again at the first byte, for the first reading. Returns whether that is
+--- possible: not for the standard input.
+---@return boolean
+function Source:restart()
+  if self.is_stdin then
+    return false
+  end
+  self.pending = {}
+  return self.file:seek("set") ~= nil
 end
 
 --- Begins again at the first line. Returns whether that is possible.

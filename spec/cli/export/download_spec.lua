@@ -351,8 +351,17 @@ describe("an export", function()
 
     it("reads several at once and joins them in order", function()
       local folder_of = folders.new()
-      local ok, err, store = run(folder_of .. "/events.jsonl", plan, {windows = span})
+      local most = 0
+      local ok, err, store = run(folder_of .. "/events.jsonl", plan, {windows = span, stop = function(_, store)
+        local open = 0
+        for _, job in pairs(store.jobs) do
+          open = open + (job.is_finished and 0 or 1)
+        end
+        most = math.max(most, open)
+        return false
+      end})
       assert.is_true(ok, err)
+      assert.equal(4, most)
       assert.equal(22, store.state.joined)
       assert(store:finish())
       check(folder_of .. "/events.jsonl")

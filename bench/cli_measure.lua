@@ -3,8 +3,9 @@
 
 local M = {MAX_GROWTH_KB = 4096, MAX_RATIO = 1.3}
 
--- Each program prints its records, its processor time in seconds, the wall time, and by
--- how many kilobytes its memory grew after the first part.
+-- Each program prints its records; after the first part, which includes the start, the
+-- processor time of a record in microseconds; the wall time in seconds; and by how many
+-- kilobytes its memory grew after the first part.
 local COMMON = [[
 local wanted, file, part = tonumber((...)), (select(2, ...)), tonumber((select(3, ...)))
 local klaviyo = require "klaviyo"
@@ -16,14 +17,15 @@ local function high_water()
     end
   end
 end
-local began, first = klaviyo.clock(), nil
+local began, first, memory, cpu = klaviyo.clock(), nil, nil, nil
 local function count(records)
   if not first and records >= wanted * part then
-    first = high_water()
+    first, memory, cpu = records, high_water(), os.clock()
   end
 end
 local function report(records)
-  print(("%d %.3f %.3f %d"):format(records, os.clock(), klaviyo.clock() - began, high_water() - first))
+  print(("%d %.3f %.3f %d"):format(records, (os.clock() - cpu) / (records - first) * 1e6,
+    klaviyo.clock() - began, high_water() - memory))
 end
 ]]
 
@@ -47,10 +49,10 @@ local function run(name, program, file, options)
   local text = pipe:read "*a"
   pipe:close()
   os.remove(script)
-  local count, cpu, wall, growth = text:match "^(%d+) ([%d.]+) ([%d.]+) (%-?%d+)\n$"
+  local count, us, wall, growth = text:match "^(%d+) ([%d.]+) ([%d.]+) (%-?%d+)\n$"
   assert(count, name .. " failed: " .. text)
   assert(tonumber(count) == records, ("%s: %s records"):format(name, count))
-  return {cpu = tonumber(cpu), wall = tonumber(wall), growth = tonumber(growth)}
+  return {us = tonumber(us), wall = tonumber(wall), growth = tonumber(growth)}
 end
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113
@@ -78,14 +80,13 @@ local unpack = table.unpack or unpack -- luacheck: ignore 113
 ---@return klaviyo.CliFigures
 function M.measure(programs, files, options)
   local us, other_us, walls, growth = {}, {}, {}, -math.huge
-  local records = options.records
   for i = 1, options.rounds do
     local library = run("library", programs.library, files.library, options)
     local command = run("command", programs.command, files.command, options)
     if options.after then
       options.after()
     end
-    us[i], other_us[i], walls[i] = command.cpu / records * 1e6, library.cpu / records * 1e6, command.wall
+    us[i], other_us[i], walls[i] = command.us, library.us, command.wall
     growth = math.max(growth, command.growth)
   end
   local least, other_least = math.min(unpack(us)), math.min(unpack(other_us))

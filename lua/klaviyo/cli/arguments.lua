@@ -7,28 +7,6 @@ local json = klaviyo.json
 
 local M = {}
 
--- Files -------------------------------------------------------------------------
-
---- Returns the text of a file, or of standard input for "-".
----@param context klaviyo.cli.Context
----@param path string
----@return string
-function M.read(context, path)
-  if path == "-" then
-    return context.stdin:read("*a") or ""
-  end
-  local file, why = io.open(path, "rb")
-  local text
-  if file then
-    text, why = file:read("*a")
-    file:close()
-  end
-  if not text then
-    context:usage("cannot read %s", why or path)
-  end
-  return text
-end
-
 -- Returns the value of a JSON text, or ends the command.
 local function decode(context, text, where)
   local value, err = json.decode(text)
@@ -42,7 +20,7 @@ end
 ---@param context klaviyo.cli.Context
 ---@param path string
 function M.read_json(context, path)
-  return decode(context, M.read(context, path),
+  return decode(context, context:read_file(path),
     path == "-" and "standard input" or path)
 end
 

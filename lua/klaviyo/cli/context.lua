@@ -50,6 +50,27 @@ function Context:usage(format, ...)
   self:fail(exit_status.USAGE, format, ...)
 end
 
+-- Input -----------------------------------------------------------------------
+
+--- Returns the text of a file, or of standard input for "-".
+---@param path string
+---@return string
+function Context:read_file(path)
+  if path == "-" then
+    return self.stdin:read("*a") or ""
+  end
+  local file, why = io.open(path, "rb")
+  local text
+  if file then
+    text, why = file:read("*a")
+    file:close()
+  end
+  if not text then
+    self:usage("cannot read %s", why or path)
+  end
+  return text
+end
+
 -- Output ----------------------------------------------------------------------
 
 local EPIPE = 32

@@ -1,6 +1,5 @@
 --- klaviyo api: any request, by its path or by the id of an operation.
 
-local arguments = require "klaviyo.cli.arguments"
 local dry_run = require "klaviyo.cli.dry_run"
 local exit_status = require "klaviyo.cli.exit_status"
 local klaviyo = require "klaviyo"
@@ -66,7 +65,7 @@ local function body_of(context, parsed)
   if not text then
     return nil
   elseif text == "-" or text:sub(1, 1) == "@" then
-    text = arguments.read(context, text == "-" and text or text:sub(2))
+    text = context:read_file(text == "-" and text or text:sub(2))
   end
   if klaviyo.json.decode(text) == nil then
     context:usage("the body is not JSON")

@@ -58,22 +58,6 @@ function M.configure(parser)
     :description("The body of the request instead; -: standard input.")
 end
 
-local function read(context, path)
-  if path == "-" then
-    return context.stdin:read("*a") or ""
-  end
-  local file, why = io.open(path, "rb")
-  local text
-  if file then
-    text, why = file:read("*a")
-    file:close()
-  end
-  if not text then
-    context:usage("cannot read %s", why)
-  end
-  return text
-end
-
 -- The secret is never an argument: other users see arguments.
 local function secret_of(context, arguments, body_path)
   local text
@@ -81,7 +65,7 @@ local function secret_of(context, arguments, body_path)
     if arguments.secret_file == "-" and body_path == "-" then
       context:usage("the secret and the body cannot both come from standard input")
     end
-    text = read(context, arguments.secret_file):match("^[^\r\n]*")
+    text = context:read_file(arguments.secret_file):match("^[^\r\n]*")
   else
     text = context.getenv(VARIABLE)
     if (text == nil or text == "") and context.terminal.stderr then
@@ -116,7 +100,7 @@ function actions.sign(context, arguments)
   local secret = secret_of(context, arguments, file)
   local timestamp = arguments.timestamp or M.http_date(os.time())
   local signature = klaviyo.webhook.sign {
-    body = read(context, file), timestamp = timestamp, secret = secret,
+    body = context:read_file(file), timestamp = timestamp, secret = secret,
   }
   context:out(("Klaviyo-Signature: %s\nKlaviyo-Timestamp: %s\n")
     :format(signature, timestamp))
@@ -124,7 +108,7 @@ end
 
 local function header_of(context, path)
   local fields = {}
-  for line in read(context, path):gmatch("[^\r\n]+") do
+  for line in context:read_file(path):gmatch("[^\r\n]+") do
     local name, value = line:match("^([%w!#$%%&'*+.^_`|~-]+):%s*(.-)%s*$")
     if name then
       fields[name] = value
@@ -142,7 +126,7 @@ function actions.verify(context, arguments)
     secret = secret_of(context, arguments, file),
     headers = arguments.headers and header_of(context, arguments.headers),
     signature = arguments.signature, timestamp = arguments.timestamp,
-    tolerance = arguments.tolerance, body = read(context, file),
+    tolerance = arguments.tolerance, body = context:read_file(file),
   }
   if not delivery then
     context:fail(exit_status.REFUSED, "not valid (%s): %s", err.kind, err.message)
@@ -193,7 +177,7 @@ end
 function actions.send(context, arguments)
   local secret = secret_of(context, arguments, arguments.data)
   local origin, path, query = split(context, arguments.url)
-  local body = arguments.data and read(context, arguments.data)
+  local body = arguments.data and context:read_file(arguments.data)
     or sample(arguments.topic, arguments.webhook_id)
   local timestamp = M.http_date(os.time())
   local headers = {

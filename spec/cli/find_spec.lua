@@ -47,7 +47,7 @@ describe("klaviyo find", function()
     end
     local result = find("vip", "--in", "lists,template")
     assert.equal(2, result.status)
-    assert.matches('unknown kind "template"; did you mean "templates"%?', result.err)
+    assert.matches('unknown kind "template" %(did you mean "templates"%?%)', result.err)
   end)
 
   it("says that there is nothing", function()

@@ -263,7 +263,7 @@ function M.ids(context, words)
   end
   for _, word in ipairs(words) do
     if word == "-" or word:sub(1, 1) == "@" then
-      local text = M.read(context, word == "-" and word or word:sub(2))
+      local text = context:read_file(word == "-" and word or word:sub(2))
       if text:find("^%s*%[") then
         for _, item in ipairs(decode(context, text, word)) do
           add(item, word)

@@ -53,7 +53,7 @@ local function message_of(parser, message)
   else
     message = message:gsub("\nDid you mean", "; did you mean")
   end
-  return ("%s (see %s --help)"):format(message, path)
+  return ("%s; see %s --help"):format(message, path)
 end
 
 --- Returns the parser of a program.

@@ -63,7 +63,7 @@ function M.near(name, names)
   return near
 end
 
---- Returns the end of a message: `; did you mean "lists"?`, or an empty text.
+--- Returns the end of a message: ` (did you mean "lists"?)`, or an empty text.
 ---@param name string
 ---@param names string[]
 ---@return string
@@ -72,7 +72,7 @@ function M.text(name, names)
   if #near == 0 then
     return ""
   end
-  return ('; did you mean "%s"?'):format(table.concat(near, '" or "'))
+  return (' (did you mean "%s"?)'):format(table.concat(near, '" or "'))
 end
 
 return M

@@ -158,7 +158,7 @@ describe("klaviyo export", function()
   it("refuses arguments that do not fit", function()
     local file = folders.new() .. "/x.jsonl"
     for words, message in pairs {
-      ["profils -o x"] = 'profils cannot be exported; did you mean "profiles"',
+      ["profils -o x"] = 'profils cannot be exported %(did you mean "profiles"',
       ["profiles"] = "missing option '%-o'",
       ["profiles --filter equals(emial,\"x\") --dry-run -o x"] = "emial",
       ["profiles --fields emial -o " .. file] = "emial",

@@ -22,7 +22,7 @@ end
 local function no_metric(context, wanted, names, option)
   local near = suggest.text(wanted, names)
   context:usage('there is no metric "%s"%s%s', wanted, near,
-    option and ("%s choose one with %s"):format(near == "" and ";" or "", option)
+    option and "; choose one with " .. option
       or near == "" and "; `klaviyo find` lists them" or "")
 end
 

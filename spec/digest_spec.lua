@@ -164,7 +164,7 @@ describe("digest.c: uuid", function()
     end
   end)
 
-  it("returns others in a child process than in its parent", function()
+  it("returns others in a child process than in its parent #native", function()
     local found, process = pcall(require, "spec_fork")
     if not found then
       pending("fork was not built")

@@ -89,10 +89,27 @@ describe("a part", function()
 
   it("waits for a gzip that a killed process left behind", function()
     local path = folders.new() .. "/left.gz"
-    script.shell(("sleep 0.3 & echo $! >%s.gzip"):format(path))
+    script.shell(("sleep 0.3 >/dev/null 2>&1 & echo $! >%s.gzip"):format(path))
     local began = klaviyo.clock()
     assert(parts.open(path, 0, true)):close()
     assert.is_true(klaviyo.clock() - began > 0.1)
+  end)
+
+  it("waits for a shell that a killed process left behind before it noted that it runs", function()
+    local path = folders.new() .. "/left.gz"
+    files.replace(path .. ".gzip", "starting\n")
+    script.shell(("(sleep 0.3; echo $$ >%s.gzip) >/dev/null 2>&1 &"):format(path))
+    local began = klaviyo.clock()
+    assert(parts.open(path, 0, true)):close()
+    assert.is_true(klaviyo.clock() - began > 0.1)
+    assert.is_nil(files.size(path .. ".gzip"))
+  end)
+
+  it("does not wait for long for a shell that never ran", function()
+    local path = folders.new() .. "/left.gz"
+    files.replace(path .. ".gzip", "starting\n")
+    assert(parts.open(path, 0, true)):close()
+    assert.is_nil(files.size(path .. ".gzip"))
   end)
 
   it("that is shorter than what was committed is refused", function()
@@ -261,6 +278,16 @@ describe("an export", function()
       assert.equal(1, times[list[at]])
       assert.equal(klaviyo.json.decode(text).id, list[at])
     end
+  end)
+
+  it("leaves no part behind that was joined before the process was killed", function()
+    local file = folders.new() .. "/parts"
+    local store = stores.new(file, false)
+    assert(store:begin({}, {count = 3}))
+    assert(files.replace(store:part_path(2), "one\n"))
+    assert(files.replace(store.partial, "one\n"))
+    assert(store:finish())
+    assert.equal("parts\n", (script.shell("ls -A " .. file:match "^(.*)/")))
   end)
 
   for _, compress in ipairs {false, true} do

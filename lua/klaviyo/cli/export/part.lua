@@ -34,21 +34,38 @@ local function is_alive(pid)
   return first == true or first == 0
 end
 
--- A process that was killed leaves a gzip behind, which ends in a moment.
-local MAX_WAIT = 5
+-- What the marker holds until the shell that it was written for runs.
+local STARTING = "starting\n"
+
+-- A process that was killed leaves a gzip behind, which ends in a moment, or a shell
+-- that has not noted yet that it runs.
+local MAX_WAIT, MAX_START = 5, 2
 
 local function await_writer(path)
   local began = klaviyo.clock()
   while true do
-    local pid = (files.read(marker(path)) or ""):match("^(%d+)\n$")
-    if not pid or not is_alive(pid) then
+    local text = files.read(marker(path))
+    local pid = text and text:match("^(%d+)\n$")
+    local waited = klaviyo.clock() - began
+    if text ~= STARTING and not (pid and is_alive(pid))
+        or text == STARTING and waited > MAX_START then
       os.remove(marker(path))
       return true
-    elseif klaviyo.clock() - began > MAX_WAIT then
+    elseif waited > MAX_WAIT then
       return nil, ("%s is still written to by process %s"):format(path, pid)
     end
     klaviyo.sleep(0.02)
   end
+end
+
+--- Removes a part, which may be none.
+---@param path string
+---@param compress boolean
+function M.remove(path, compress)
+  if compress then
+    await_writer(path)
+  end
+  os.remove(path)
 end
 
 --- Opens a part after `size` bytes: what is behind them is removed.
@@ -77,6 +94,11 @@ local function open(self)
   local why
   if self.compress then
     local file, mark = files.quote(self.path), files.quote(marker(self.path))
+    local ok
+    ok, why = files.replace(marker(self.path), STARTING)
+    if not ok then
+      return nil, why
+    end
     self.file, why = io.popen(GZIP:format(mark, file, mark, mark), "w")
   else
     self.file, why = io.open(self.path, "ab")

@@ -116,7 +116,7 @@ end
 function Store:remove_parts()
   local windows = self.state and self.state.windows
   for number = 1, windows and windows.count or 0 do
-    os.remove(self:part_path(number))
+    parts.remove(self:part_path(number), self.compress)
   end
 end
 
@@ -312,6 +312,13 @@ function Store:finish_part(number)
   return ok, why
 end
 
+--- Removes what is left beside the complete file. A run that was killed after it
+--- joined a part may have left that part.
+function Store:remove_rest()
+  self:remove_parts()
+  os.remove(self.cursor_file)
+end
+
 --- Renames the partial file to its own name. Returns its size.
 ---@return integer|nil size
 ---@return string|nil message
@@ -330,7 +337,7 @@ function Store:finish()
   if not ok then
     return nil, why
   end
-  os.remove(self.cursor_file)
+  self:remove_rest()
   return files.size(self.file)
 end
 
@@ -340,7 +347,7 @@ end
 function Store:was_finished()
   if self.state.finished and not files.size(self.partial)
       and files.size(self.file) then
-    os.remove(self.cursor_file)
+    self:remove_rest()
     return true
   end
   return false

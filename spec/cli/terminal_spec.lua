@@ -17,8 +17,8 @@ local function contents(path)
 end
 
 describe("klaviyo on a terminal", function()
-  if not tmux.is_installed then
-    pending "tmux is not installed: make setup"
+  if not tmux.is_available then
+    pending "tmux cannot open a terminal: make setup"
     return
   end
 

@@ -13,8 +13,13 @@ local M = {}
 
 local quote = script.quote
 
---- Whether tmux is installed: `make setup` installs it.
-M.is_installed = select(2, script.shell "command -v tmux") == 0
+--- Whether tmux can open a terminal: it is installed (`make setup` installs it), and
+--- the system has pseudo-terminals. A bare container may have none.
+M.is_available = select(2, script.shell [[
+(
+  socket=$(mktemp -u "${TMPDIR:-/tmp}/klaviyo-tmux.XXXXXX")
+  tmux -f /dev/null -S "$socket" new-session -d true; status=$?
+  rm -f "$socket"; exit $status)]]) == 0
 
 local Screen = {}
 Screen.__index = Screen

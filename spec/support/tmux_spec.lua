@@ -2,8 +2,8 @@ local tmux = require "spec.support.tmux"
 
 describe("a terminal of tmux", function()
   it("runs a command, shows what it writes, and presses keys", function()
-    if not tmux.is_installed then
-      return pending "tmux is not installed: make setup"
+    if not tmux.is_available then
+      return pending "tmux cannot open a terminal: make setup"
     end
     local screen = tmux.start("sh -c " .. "'stty size; test -t 2 && echo $NAME; read line; echo read $line; exit 7'",
       {width = 200, height = 30, env = {NAME = "a b"}})
@@ -16,8 +16,8 @@ describe("a terminal of tmux", function()
   end)
 
   it("ends a command by Ctrl-C", function()
-    if not tmux.is_installed then
-      return pending "tmux is not installed: make setup"
+    if not tmux.is_available then
+      return pending "tmux cannot open a terminal: make setup"
     end
     local screen = tmux.start "sleep 50"
     require("klaviyo").sleep(0.5)

@@ -83,7 +83,7 @@ function M.new(context, options)
     began = now, drawn = now - REDRAW, reported = now,
     marks = {{at = now, count = count}}, is_drawn = false,
     is_quiet = context.arguments.quiet or false,
-    is_terminal = context.terminal.stderr and os.getenv "TERM" ~= "dumb",
+    is_terminal = context.terminal.stderr and (context.getenv or os.getenv) "TERM" ~= "dumb",
   }, Progress)
   context.progress = self
   return self

@@ -51,7 +51,7 @@ end
 for _, path in ipairs(lines_of("find '" .. directory .. "' -type f")) do
   for line in io.lines(path) do
     local name, numbers = line:match("^(%S+) ?(.*)$")
-    local code = files["lua/" .. (name:match("klaviyo/.*$") or "")]
+    local code = files["lua/" .. (name:match(".*lua/(klaviyo/.*)$") or "")]
     for number in (code and numbers or ""):gmatch("%d+") do
       if code[tonumber(number)] ~= nil then
         code[tonumber(number)] = true

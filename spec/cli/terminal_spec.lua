@@ -7,15 +7,6 @@ local sandbox = require "spec.support.sandbox"
 local script = require "spec.support.script"
 local tmux = require "spec.support.tmux"
 
-local function contents(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read("*a")
-  if file then
-    file:close()
-  end
-  return text
-end
-
 describe("klaviyo on a terminal", function()
   if not tmux.is_available then
     pending "tmux cannot open a terminal: make setup"
@@ -61,7 +52,7 @@ describe("klaviyo on a terminal", function()
     assert.equal(0, screen:status())
     assert.is_nil(received("logged in"):find(server.key, 1, true))
     assert.truthy(screen:text():find('logged in to "shop"', 1, true))
-    assert.truthy(contents(folder .. "/klaviyo/accounts.json"):find(server.key, 1, true))
+    assert.truthy(cli.contents(folder .. "/klaviyo/accounts.json"):find(server.key, 1, true))
   end)
 
   it("stops asking on Ctrl-C, and shows what is typed again", function()
@@ -73,7 +64,7 @@ describe("klaviyo on a terminal", function()
     local text = screen:wait_for "echo"
     assert.truthy(text:find("status 130", 1, true), text)
     assert.truthy(text:find("\n echo", 1, true), text)
-    assert.is_nil(contents(folder .. "/klaviyo/accounts.json"))
+    assert.is_nil(cli.contents(folder .. "/klaviyo/accounts.json"))
   end)
 
   it("fits a table into 80 and into 200 columns, with local times", function()

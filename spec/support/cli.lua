@@ -19,6 +19,18 @@ local function contents(path)
   return text
 end
 
+--- Returns the text of a file, or nil if there is none.
+---@param path string
+---@return string|nil
+function M.contents(path)
+  local file = io.open(path, "rb")
+  local text = file and file:read("*a")
+  if file then
+    file:close()
+  end
+  return text
+end
+
 --- Returns a folder for the configuration and other files of a spec.
 ---@return string
 function M.folder()

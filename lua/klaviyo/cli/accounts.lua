@@ -9,7 +9,9 @@
 --- or switched to last. The address is the first of --base-url, $KLAVIYO_BASE_URL,
 --- that of the account, and Klaviyo's.
 
+local files = require "klaviyo.cli.files"
 local json = require "klaviyo".json
+local shell = require "klaviyo.cli.shell"
 
 local M = {}
 
@@ -111,19 +113,6 @@ function M.read(getenv)
   return value
 end
 
-local function quote(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
-
-local function contents(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read("*a")
-  if file then
-    file:close()
-  end
-  return text
-end
-
 local function ordered(accounts)
   local copy = {current = accounts.current, accounts = {}}
   for name, account in pairs(accounts.accounts) do
@@ -149,13 +138,13 @@ function M.write(getenv, accounts)
   local folder = M.folder(getenv)
   local new = ("%s.%s.new"):format(path, tostring({}):match("0x(%x+)") or "0")
   local pipe = io.popen(("umask 077; mkdir -p %s && cat >%s && sync %s"):format(
-    quote(folder), quote(new), quote(new)) .. " 2>/dev/null", "w")
+    shell.quote(folder), shell.quote(new), shell.quote(new)) .. " 2>/dev/null", "w")
   if not pipe then
     return nil, "cannot start a shell"
   end
   pipe:write(text)
   pipe:close()
-  if contents(new) ~= text then
+  if files.read(new) ~= text then
     os.remove(new)
     return nil, ("cannot write %s: is the disk full, or the folder protected?")
       :format(path)

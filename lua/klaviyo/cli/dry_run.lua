@@ -2,15 +2,9 @@
 --- key is in neither.
 
 local pretty = require "klaviyo.cli.pretty"
+local shell = require "klaviyo.cli.shell"
 
 local M = {}
-
-local function quote(text)
-  if text:find("^[%w_./:@%%+=,-]+$") then
-    return text
-  end
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
 
 -- Returns the value of a header field without its key.
 local function masked(name, value)
@@ -27,7 +21,7 @@ local function header_word(name, value)
     return ('"%s: %s $%s"'):format(name, scheme, scheme:lower() == "bearer"
       and "KLAVIYO_ACCESS_TOKEN" or "KLAVIYO_API_KEY")
   end
-  return quote(name .. ": " .. value)
+  return shell.word(name .. ": " .. value)
 end
 
 local SET_BY_CURL = {["user-agent"] = true, ["content-length"] = true,
@@ -47,7 +41,7 @@ local function curl_line(request, form)
   if request.method ~= "GET" then
     words[#words + 1] = "-X " .. request.method
   end
-  words[#words + 1] = quote(request.url)
+  words[#words + 1] = shell.word(request.url)
   for _, name in ipairs(sorted(request.headers)) do
     local is_own = SET_BY_CURL[name:lower()]
       or form and name:lower() == "content-type"
@@ -56,11 +50,11 @@ local function curl_line(request, form)
     end
   end
   for _, name in ipairs(sorted(form or {})) do
-    words[#words + 1] = "-F " .. quote(name .. "="
+    words[#words + 1] = "-F " .. shell.word(name .. "="
       .. (name == "file" and "@" or "") .. tostring(form[name]))
   end
   if request.body then
-    words[#words + 1] = "--data-raw " .. quote(request.body)
+    words[#words + 1] = "--data-raw " .. shell.word(request.body)
   end
   return table.concat(words, " ")
 end

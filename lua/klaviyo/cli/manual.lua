@@ -2,6 +2,7 @@
 --- `klaviyo operation`.
 
 local klaviyo = require "klaviyo"
+local shell = require "klaviyo.cli.shell"
 
 local json = klaviyo.json
 
@@ -43,16 +44,6 @@ function M.id_name(op)
   local name = M.singular(segment):gsub("%-", "_"):upper()
   return (name:gsub("_BULK_.*", "") .. (segment:find("jobs$") and "_JOB" or ""))
     :gsub("_JOB_JOB$", "_JOB")
-end
-
---- Returns the text as one word of a shell.
----@param text string
----@return string
-function M.quote(text)
-  if text ~= "" and text:find("^[%w_./:@%%+=,-]+$") then
-    return text
-  end
-  return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
 local RANK = {}
@@ -333,7 +324,7 @@ function M.text(op, width, is_short)
   add_rows(out, "Operation", general_rows(op), width)
   local sample = {}
   for i, word in ipairs(M.sample(op)) do
-    sample[i] = M.quote(word)
+    sample[i] = shell.word(word)
   end
   out[#out + 1] = "\nExample:\n   klaviyo " .. table.concat(sample, " ")
   return table.concat(out, "\n")

@@ -5,15 +5,6 @@ local sandbox = require "spec.support.sandbox"
 local script = require "spec.support.script"
 local verbs = require "klaviyo.bulk.verbs"
 
-local function contents(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read("*a")
-  if file then
-    file:close()
-  end
-  return text
-end
-
 describe("klaviyo import", function()
   local server = sandbox.here(setup, teardown, {job_polls = 0})
   local folder, env
@@ -86,8 +77,8 @@ describe("klaviyo import", function()
       assert.equal('email,Note,import_line,import_error\r\n'
         .. 'not an address,"a\nb",3,Invalid email address\r\n'
         .. 'short,,5,"1 fields, but the header has 2"\r\n',
-        contents(folder .. "/rows.rejected.csv"))
-      assert.is_nil(contents(path .. ".journal"))
+        cli.contents(folder .. "/rows.rejected.csv"))
+      assert.is_nil(cli.contents(path .. ".journal"))
     end)
 
     it("reports a list that does not exist, and keeps nothing", function()
@@ -95,7 +86,7 @@ describe("klaviyo import", function()
       local result = import("profiles", path, "--list", "NoList")
       assert.equal(1, result.status)
       assert.matches("NoList", result.err)
-      assert.is_nil(contents(path .. ".journal"))
+      assert.is_nil(cli.contents(path .. ".journal"))
       assert.is_nil(result.err:find("--resume", 1, true))
     end)
 
@@ -111,7 +102,7 @@ describe("klaviyo import", function()
       assert.equal(4, result.status)
       assert.matches("klaviyo auth status", result.err, 1, true)
       assert.matches("--resume", result.err, 1, true)
-      assert.is_string(contents(path .. ".journal"))
+      assert.is_string(cli.contents(path .. ".journal"))
 
       local again = import("profiles", path, "--batch-size", "10")
       assert.equal(2, again.status)
@@ -119,7 +110,7 @@ describe("klaviyo import", function()
       result = import("profiles", path, "--batch-size", "10", "--resume")
       assert.equal(0, result.status)
       assert.matches("30 imported", result.err)
-      assert.is_nil(contents(path .. ".journal"))
+      assert.is_nil(cli.contents(path .. ".journal"))
       local count = 0
       for _ in server.client.profiles:each() do
         count = count + 1
@@ -355,6 +346,6 @@ age     properties.age   integer
     assert.matches("cannot be resumed", result.err)
     assert.matches("2 imported, 1 refused", result.err)
     assert.equal("email,import_line,import_error\r\n\"x,y\",4,\"2 fields, but the "
-      .. 'header has 1"\r\n', contents(folder .. "/bad.csv"))
+      .. 'header has 1"\r\n', cli.contents(folder .. "/bad.csv"))
   end)
 end)

@@ -1,6 +1,6 @@
 -- The inner modules of an export, with a sandbox, in this process.
 local folder = require "spec.support.folder"
-local files = require "klaviyo.cli.export.files"
+local files = require "klaviyo.cli.files"
 local format = require "klaviyo.cli.export.format"
 local klaviyo = require "klaviyo"
 local parts = require "klaviyo.cli.export.part"

@@ -1,6 +1,6 @@
 -- klaviyo export, in this process and as a program.
 local cli = require "spec.support.cli"
-local files = require "klaviyo.cli.export.files"
+local files = require "klaviyo.cli.files"
 local folder = require "spec.support.folder"
 local klaviyo = require "klaviyo"
 local sandbox = require "spec.support.sandbox"
@@ -59,7 +59,7 @@ describe("klaviyo export", function()
     assert.equal("", result.out)
     assert.matches("^klaviyo: 1,050 profiles, %d%.%d MB, in %d+%.%d s %([%d,]+/s%): /", result.err)
     assert.equal(PROFILES, records_of(file))
-    assert.equal("profiles.jsonl\n", (script.shell("ls -A " .. files.quote((file:match "^(.*)/")))))
+    assert.equal("profiles.jsonl\n", (script.shell("ls -A " .. script.quote((file:match "^(.*)/")))))
   end)
 
   it("writes nothing to stderr with --quiet", function()

@@ -1,6 +1,5 @@
 -- kill -9 at 20 random moments of an export: the file has every record once.
 local cli = require "spec.support.cli"
-local files = require "klaviyo.cli.export.files"
 local folder = require "spec.support.folder"
 local klaviyo = require "klaviyo"
 local sandbox = require "spec.support.sandbox"
@@ -66,7 +65,7 @@ describe("klaviyo export, killed at 20 random moments", function()
     end
     local command = cli.command({"export", resource, "-o", file, "--resume", "--quiet"}, {
       env = cli.environment(fixture.server, {KLAVIYO_PACING = "0"})}):gsub("timeout %-k 2 %d+ ", "", 1)
-    local text = SCRIPT:gsub("%$(%u+)", {PAUSES = table.concat(pauses, " "), FILE = files.quote(file),
+    local text = SCRIPT:gsub("%$(%u+)", {PAUSES = table.concat(pauses, " "), FILE = script.quote(file),
       COMMAND = "exec_in_background"}):gsub("exec_in_background", function() return command end)
     running[name] = {file = file, pauses = table.concat(pauses, " "), wait = script.start(
       "os.exit(os.execute((...)) == 0 and 0 or 1)", {args = {text}, timeout = 200})}

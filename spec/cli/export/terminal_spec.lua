@@ -1,6 +1,6 @@
 -- klaviyo export in a real terminal: the progress bar, Ctrl-C, and going on.
 local cli = require "spec.support.cli"
-local files = require "klaviyo.cli.export.files"
+local files = require "klaviyo.cli.files"
 local folder = require "spec.support.folder"
 local klaviyo = require "klaviyo"
 local sandbox = require "spec.support.sandbox"

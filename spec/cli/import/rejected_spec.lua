@@ -5,15 +5,6 @@ local rejected = require "klaviyo.cli.import.rejected"
 local script = require "spec.support.script"
 local source = require "klaviyo.cli.import.source"
 
-local function contents(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read("*a")
-  if file then
-    file:close()
-  end
-  return text
-end
-
 describe("klaviyo.cli.import.rejected", function()
   local folder, path
 
@@ -57,8 +48,8 @@ describe("klaviyo.cli.import.rejected", function()
       .. 'a@b.c,"x\ny",3,"no, ""never"""\r\n'
       .. 'bad,,6,"1 fields, but the header has 2"\r\n'
       .. 'c@b.c,q,7,second; third\r\n'
-      .. 'last,,8,"1 fields, but the header has 2"\r\n', (contents(path)))
-    assert.is_nil(contents(path .. ".partial"))
+      .. 'last,,8,"1 fields, but the header has 2"\r\n', (cli.contents(path)))
+    assert.is_nil(cli.contents(path .. ".partial"))
   end)
 
   it("can be imported again: its own columns are replaced", function()
@@ -66,14 +57,14 @@ describe("klaviyo.cli.import.rejected", function()
     assert.equal(1, rejected.write(path, from, failures_of {
       {position = 1, errors = {{detail = "new"}}}}))
     assert.equal("email,import_line,import_error\r\na@b.c,2,new\r\n",
-      (contents(path)))
+      (cli.contents(path)))
   end)
 
   it("has the lines of JSON Lines in one column", function()
     local from = open('{"email":"a@b.c"}\n{x}\n', "rows.jsonl")
     assert.equal(2, rejected.write(path, from, failures_of {
       {position = 1, errors = {{detail = "no"}}}}))
-    local text = contents(path)
+    local text = cli.contents(path)
     assert.matches('^record,import_line,import_error\r\n"{""email"":""a@b.c""}"'
       .. ',1,no\r\n{x},2,"?not JSON', text)
   end)
@@ -83,7 +74,7 @@ describe("klaviyo.cli.import.rejected", function()
     assert.equal(1, rejected.write(path, from, failures_of {
       {count = 40, errors = {{detail = "no"}}}}))
     assert.matches(',,"40 records, of which the service does not say which: no"',
-      contents(path), 1, true)
+      cli.contents(path), 1, true)
   end)
 
   it("keeps a part of the reasons in memory", function()
@@ -126,6 +117,6 @@ describe("klaviyo.cli.import.rejected", function()
     none, why = rejected.write(path, from, failures_of {})
     assert.is_nil(none)
     assert.is_string(why)
-    assert.is_nil(contents(path .. ".partial"))
+    assert.is_nil(cli.contents(path .. ".partial"))
   end)
 end)

@@ -1,6 +1,7 @@
 --- klaviyo export: all records of a resource in a file.
 
 local exit_status = require "klaviyo.cli.exit_status"
+local files = require "klaviyo.cli.files"
 local modules = setmetatable({}, {__index = function(_, name)
   return require("klaviyo.cli.export." .. name)
 end})
@@ -167,7 +168,7 @@ local function goes_on(context, plan, store, arguments, go_on)
   if why and not arguments.force then
     context:fail(exit_status.REFUSED, "%s; start again with --force", why)
   elseif not state then
-    if not arguments.force and modules.files.size(store.partial) then
+    if not arguments.force and files.size(store.partial) then
       context:usage("%s exists, but has no cursor file; remove it, or use --force",
         store.partial)
     end
@@ -188,7 +189,7 @@ local function goes_on(context, plan, store, arguments, go_on)
 end
 
 local function check_file(context, store, arguments)
-  if not arguments.force and modules.files.size(store.file) then
+  if not arguments.force and files.size(store.file) then
     context:usage("%s exists; replace it with --force", store.file)
   end
 end

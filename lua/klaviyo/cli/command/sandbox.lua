@@ -4,6 +4,7 @@
 local accounts = require "klaviyo.cli.accounts"
 local exit_status = require "klaviyo.cli.exit_status"
 local klaviyo = require "klaviyo"
+local shell = require "klaviyo.cli.shell"
 
 local M = {}
 
@@ -76,10 +77,6 @@ function M.forget(getenv, name, base_url)
   end
 end
 
-local function quote(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
-
 -- Starts a shell that removes the account when this process has ended, however it
 -- ends: its input is then at the end.
 local function watch(name, base_url)
@@ -95,21 +92,17 @@ local function watch(name, base_url)
     :format(name, base_url)
   return io.popen(("trap '' INT TERM HUP; cat >/dev/null 2>&1; "
     .. "LUA_PATH=%s LUA_CPATH=%s LUA_INIT= LUA_INIT_5_4= exec %s -e %s >/dev/null 2>&1")
-    :format(quote(package.path), quote(package.cpath), quote(interpreter), quote(code)),
+    :format(shell.quote(package.path), shell.quote(package.cpath), shell.quote(interpreter), shell.quote(code)),
     "w")
-end
-
-local function shell_word(text)
-  return text:find("^[%w_.:/-]+$") and text or quote(text)
 end
 
 local function announce(context, server, name)
   context:out(("export KLAVIYO_API_KEY=%s KLAVIYO_BASE_URL=%s\n")
-    :format(shell_word(server.key), shell_word(server.base_url)))
+    :format(shell.word(server.key), shell.word(server.base_url)))
   context:flush()
   if name then
     context:note(("the sandbox runs until Ctrl-C; try: klaviyo --account %s profiles list")
-      :format(shell_word(name)))
+      :format(shell.word(name)))
   else
     context:note("the sandbox runs until Ctrl-C")
   end

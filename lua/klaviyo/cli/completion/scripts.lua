@@ -1,12 +1,9 @@
 --- The scripts that complete command lines in bash, zsh and fish. They hold all
 --- words, so that no key starts Lua.
 
-local M = {}
+local shell = require "klaviyo.cli.shell"
 
--- The text of a shell's word in single quotes.
-local function quote(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
+local M = {}
 
 -- Breaks words into lines, for a reader of the script.
 local function folded(words)
@@ -28,10 +25,10 @@ local function cases(groups, name)
   for _, group in ipairs(groups) do
     local keys = {}
     for i, key in ipairs(group.keys) do
-      keys[i] = quote(key)
+      keys[i] = shell.quote(key)
     end
     lines[#lines + 1] = ("  %s) %s=%s ;;"):format(table.concat(keys, " | "), name,
-      quote(folded(group.words)))
+      shell.quote(folded(group.words)))
   end
   lines[#lines + 1] = "  esac"
   return table.concat(lines, "\n")

@@ -1,13 +1,10 @@
 --- What klaviyo doctor checks on this machine, without the API.
 
 local klaviyo = require "klaviyo"
+local shell = require "klaviyo.cli.shell"
 local terminal = require "klaviyo.cli.terminal"
 
 local M = {}
-
-local function quote(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
 
 local function output_of(command)
   local text = terminal.output_of(command)
@@ -138,7 +135,7 @@ function M.rate_limit_file(report, client)
   elseif limits.problem then
     report("rate limits", "problem", ("%s: %s"):format(path, limits.problem), todo)
   else
-    local system = output_of("stat -f -c %T " .. quote(path) .. " 2>/dev/null")
+    local system = output_of("stat -f -c %T " .. shell.quote(path) .. " 2>/dev/null")
     local kept, could_try = keeps_locks(path)
     local where = system and ("%s (%s)"):format(path, system) or path
     if could_try and not kept then

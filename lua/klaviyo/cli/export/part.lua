@@ -6,7 +6,8 @@
 
 local klaviyo = require "klaviyo"
 
-local files = require "klaviyo.cli.export.files"
+local files = require "klaviyo.cli.files"
+local shell = require "klaviyo.cli.shell"
 
 local M = {}
 
@@ -93,7 +94,7 @@ end
 local function open(self)
   local why
   if self.compress then
-    local file, mark = files.quote(self.path), files.quote(marker(self.path))
+    local file, mark = shell.quote(self.path), shell.quote(marker(self.path))
     local ok
     ok, why = files.replace(marker(self.path), STARTING)
     if not ok then

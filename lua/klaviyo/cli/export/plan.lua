@@ -2,10 +2,10 @@
 --- what must be the same when it goes on later.
 
 local klaviyo = require "klaviyo"
+local shell = require "klaviyo.cli.shell"
 
 local words = require "klaviyo.cli.arguments"
 local format = require "klaviyo.cli.export.format"
-local files = require "klaviyo.cli.export.files"
 local download = require "klaviyo.cli.export.download"
 local windows = require "klaviyo.cli.export.windows"
 
@@ -335,18 +335,14 @@ function Plan:difference(earlier)
   return #list > 0 and table.concat(list, "; ") or nil
 end
 
-local function word(text)
-  return text:find("^[%w%-_./:=@,+%%]+$") and text or files.quote(text)
-end
-
 --- Returns the command that goes on with this export.
 ---@param context klaviyo.cli.Context
 ---@param arguments table
 ---@return string
 function Plan:command(context, arguments)
-  local line = {"klaviyo export", word(self.resource)}
+  local line = {"klaviyo export", shell.word(self.resource)}
   local function add(name, value)
-    line[#line + 1] = ("--%s %s"):format(option_of(name), word(tostring(value)))
+    line[#line + 1] = ("--%s %s"):format(option_of(name), shell.word(tostring(value)))
   end
   for _, name in ipairs {"account", "base_url", "revision", "output", "columns"} do
     if context.arguments[name] then
@@ -363,7 +359,7 @@ function Plan:command(context, arguments)
       add(name, value)
     end
   end
-  line[#line + 1] = "-o " .. word(arguments.file)
+  line[#line + 1] = "-o " .. shell.word(arguments.file)
   if arguments.force then
     line[#line + 1] = "--force"
   end

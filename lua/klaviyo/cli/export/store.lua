@@ -12,7 +12,7 @@
 
 local klaviyo = require "klaviyo"
 
-local files = require "klaviyo.cli.export.files"
+local files = require "klaviyo.cli.files"
 local parts = require "klaviyo.cli.export.part"
 
 local M = {}

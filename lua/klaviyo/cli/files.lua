@@ -1,19 +1,14 @@
---- Files of an export: their sizes, and cutting them back to an earlier one.
+--- Files: their texts and sizes, and cutting them back to an earlier size.
+
+local shell = require "klaviyo.cli.shell"
 
 local M = {}
-
---- Returns a text as one word of the shell.
----@param text string
----@return string
-function M.quote(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
 
 --- Returns a path that no program takes for an option.
 ---@param path string
 ---@return string
 local function operand(path)
-  return M.quote(path:find("^[/.]") and path or "./" .. path)
+  return shell.quote(path:find("^[/.]") and path or "./" .. path)
 end
 
 --- Returns the size of a file in bytes, or nil if it does not exist.

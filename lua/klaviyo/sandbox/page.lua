@@ -2,7 +2,7 @@
 --- the last position of a page and its sort value. Positions never change, so
 --- a page stays where it is while resources are added or removed before it.
 
-local random_ids = require "klaviyo.sandbox.random_ids"
+local base64 = require "klaviyo.util.base64"
 local json = require "klaviyo.sandbox.json"
 
 local M = {}
@@ -13,7 +13,7 @@ local M = {}
 ---@param key any the sort value at the position
 ---@return string
 function M.cursor(direction, position, key)
-  return random_ids.base64(json.encode {
+  return base64.encode(json.encode {
     direction, position, key == nil and json.null or key,
   })
 end
@@ -22,7 +22,7 @@ end
 ---@param text string
 ---@return table|nil cursor direction, position, key; nil if it is malformed
 function M.read_cursor(text)
-  local list = json.decode(random_ids.from_base64(text) or "")
+  local list = json.decode(base64.decode(text) or "")
   if json.kind(list) ~= "array"
     or not (list[1] == "next" or list[1] == "prev")
     or json.kind(list[2]) ~= "integer" then

@@ -2,6 +2,8 @@
 --- sandbox started twice with the same seed creates the same ids, and
 --- math.random is left alone.
 
+local base64 = require "klaviyo.util.base64"
+
 local M = {}
 
 local floor = math.floor
@@ -82,52 +84,6 @@ function M.from_base32(text, from)
   return number
 end
 
-local B64 = BASE62:sub(11) .. DIGITS .. "+/"
-
---- Returns the base64 encoding of a text, with padding.
----@param text string
----@return string
-function M.base64(text)
-  local out = {}
-  for i = 1, #text, 3 do
-    local a, b, c = text:byte(i, i + 2)
-    local bits = a * 65536 + (b or 0) * 256 + (c or 0)
-    for j = 3, 0, -1 do
-      local at = floor(bits / 64 ^ j) % 64 + 1
-      out[#out + 1] = B64:sub(at, at)
-    end
-    if not c then
-      out[#out] = "="
-      if not b then
-        out[#out - 1] = "="
-      end
-    end
-  end
-  return table.concat(out)
-end
-
---- Returns the bytes of a base64 text, or nil if it is malformed.
----@param text string
----@return string|nil
-function M.from_base64(text)
-  if #text % 4 ~= 0 or not text:find("^[%w+/]*=?=?$") then
-    return nil
-  end
-  local out = {}
-  for i = 1, #text, 4 do
-    local bits, pad = 0, 0
-    for j = i, i + 3 do
-      local char = text:sub(j, j)
-      local at = B64:find(char, 1, true)
-      pad = pad + (at and 0 or 1)
-      bits = bits * 64 + (at and at - 1 or 0)
-    end
-    out[#out + 1] = string.char(floor(bits / 65536), floor(bits / 256) % 256,
-      bits % 256):sub(1, 3 - pad)
-  end
-  return table.concat(out)
-end
-
 local function ulid(random_ids, now)
   return M.base32(floor(now * 1000), 10) .. random_ids:letters(CROCKFORD, 16)
 end
@@ -163,7 +119,7 @@ local STYLES = {
 
 -- The id of an import job holds the account, a word and the time.
 local function import_job(random_ids, now, settings)
-  return M.base64(("%s_maintenance.%s.%d.%s"):format(settings.company_id
+  return base64.encode(("%s_maintenance.%s.%d.%s"):format(settings.company_id
     or "", short_id(random_ids), now, short_id(random_ids)))
 end
 
@@ -181,7 +137,7 @@ function Generator:id(kind, now, settings)
   if style then
     return (style(self, now, settings):gsub("=+$", ""))
   elseif kind:find("%-job$") then
-    return (M.base64(("%s:%s"):format(kind,
+    return (base64.encode(("%s:%s"):format(kind,
       self:letters(BASE62 .. "~?>", 14))):gsub("=+$", ""))
   end
   return ulid(self, now)

@@ -193,3 +193,52 @@ describe("digest.c: uuid", function()
     assert.equal(100, count)
   end)
 end)
+
+describe("cipher.c", function()
+  local function bytes(hex)
+    return (hex:gsub("%x%x", function(pair) return string.char(tonumber(pair, 16)) end))
+  end
+
+  local KEY = bytes(("0f"):rep(32))
+
+  it("opens a text that another program encrypted (NIST GCM, test case 14)", function()
+    local sealed = bytes(("00"):rep(12) .. "cea7403d4d606b6e074ec5d3baf39d18"
+      .. "d0d1c8a799996bf0265b98b5d48ab919")
+    assert.equal(("\0"):rep(16), digest.open(("\0"):rep(32), sealed, ""))
+  end)
+
+  it("opens what it sealed, of any size", function()
+    for _, size in ipairs {0, 1, 15, 16, 17, 1000, 100000} do
+      local text = ("\0x"):rep(size):sub(1, size)
+      local sealed = digest.seal(KEY, text, "shop")
+      assert.equal(size + 28, #sealed)
+      assert.equal(text, digest.open(KEY, sealed, "shop"))
+    end
+  end)
+
+  it("encrypts, each time with another nonce", function()
+    local first, second = digest.seal(KEY, "a secret", ""), digest.seal(KEY, "a secret", "")
+    assert.are_not.equal(first, second)
+    assert.are_not.equal(first:sub(1, 12), second:sub(1, 12))
+    assert.is_nil(first:find("secret", 1, true))
+  end)
+
+  it("opens nothing that was changed, or has another key or context", function()
+    local sealed = digest.seal(KEY, "a secret", "shop")
+    for at = 1, #sealed do
+      local byte = sealed:byte(at)
+      local changed = sealed:sub(1, at - 1) .. string.char((byte + 1) % 256) .. sealed:sub(at + 1)
+      assert.is_nil(digest.open(KEY, changed, "shop"))
+    end
+    for size = 0, #sealed - 1 do
+      assert.is_nil(digest.open(KEY, sealed:sub(1, size), "shop"))
+    end
+    assert.is_nil(digest.open(KEY, sealed, "shopp"))
+    assert.is_nil(digest.open(bytes(("0e"):rep(32)), sealed, "shop"))
+  end)
+
+  it("takes a key of 32 bytes alone", function()
+    assert.has_error(function() digest.seal("short", "a", "") end)
+    assert.has_error(function() digest.open(KEY .. "x", ("a"):rep(40), "") end)
+  end)
+end)

@@ -8,6 +8,7 @@
 #include <openssl/crypto.h>
 
 #include "lua/build.h"
+#include "digest/cipher.h"
 #include "digest/digest.h"
 
 #define MAX_RANDOM 1024
@@ -95,6 +96,58 @@ static int uuid (lua_State *L) {
 }
 
 
+static const unsigned char *check_key (lua_State *L) {
+  size_t size;
+  const char *key = luaL_checklstring(L, 1, &size);
+  luaL_argcheck(L, size == CIPHER_KEY_SIZE, 1, "32 bytes expected");
+  return (const unsigned char *)key;
+}
+
+
+/* The most that a text or its context may have. */
+static const char *check_text (lua_State *L, int index, size_t *size) {
+  const char *text = luaL_checklstring(L, index, size);
+  luaL_argcheck(L, *size <= (size_t)CIPHER_MAX_SIZE, index, "too long");
+  return text;
+}
+
+
+/*
+** digest.seal(key, text, context) -> sealed. Encrypts with AES-256-GCM and a
+** key of 32 bytes.
+*/
+static int seal (lua_State *L) {
+  size_t size, context_size;
+  const unsigned char *key = check_key(L);
+  const char *text = check_text(L, 2, &size);
+  const char *context = check_text(L, 3, &context_size);
+  unsigned char *out = lua_newuserdata(L, size + CIPHER_OVERHEAD);
+  if (!cipher_seal(out, key, text, size, context, context_size))
+    return failed(L);
+  lua_pushlstring(L, (const char *)out, size + CIPHER_OVERHEAD);
+  return 1;
+}
+
+
+/* digest.open(key, sealed, context) -> text | nil (another key, or changed) */
+static int open_sealed (lua_State *L) {
+  size_t size, context_size;
+  const unsigned char *key = check_key(L);
+  const char *sealed = check_text(L, 2, &size);
+  const char *context = check_text(L, 3, &context_size);
+  unsigned char *out = lua_newuserdata(L, size + 1);
+  if (!cipher_open(out, key, (const unsigned char *)sealed, size, context,
+                   context_size)) {
+    lua_pushnil(L);
+    return 1;
+  }
+  size -= CIPHER_OVERHEAD;
+  lua_pushlstring(L, (const char *)out, size);
+  OPENSSL_cleanse(out, size);
+  return 1;
+}
+
+
 OPEN_API int luaopen_klaviyo_digest (lua_State *L);
 
 OPEN_API int luaopen_klaviyo_digest (lua_State *L) {
@@ -102,9 +155,10 @@ OPEN_API int luaopen_klaviyo_digest (lua_State *L) {
     const char *name;
     lua_CFunction call;
   } functions[] = {
-      {"sha256", sha256}, {"hmac_sha256", hmac_sha256},
-      {"equal", equal},   {"random", random_bytes},
-      {"uuid", uuid},
+      {"sha256", sha256},    {"hmac_sha256", hmac_sha256},
+      {"equal", equal},      {"random", random_bytes},
+      {"uuid", uuid},        {"seal", seal},
+      {"open", open_sealed},
   };
   size_t i;
   lua_newtable(L);

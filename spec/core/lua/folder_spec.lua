@@ -1,0 +1,89 @@
+-- csrc/lua/l_folder.c and csrc/base/private_file.c
+local core = require "klaviyo.core"
+local folder = require "spec.support.folder"
+local script = require "spec.support.script"
+
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+local function mode(path)
+  return script.shell("stat -c %a " .. script.quote(path)):match("%d+")
+end
+
+describe("core.write_private_file", function()
+  local folders = folder.here(after_each)
+
+  it("creates a file for its owner only, under any umask", function()
+    local path = folders.new() .. "/file"
+    local output, status = script.run([[
+      local core = require "klaviyo.core"
+      assert(core.write_private_file(..., "a\0b"))
+    ]], {args = {path}, prefix = "sh -c 'umask 0; exec \"$@\"' sh"})
+    assert.equal(0, status, output)
+    assert.equal("a\0b", read(path))
+    assert.equal("600", mode(path))
+  end)
+
+  it("replaces a file, and its permissions, and leaves no other", function()
+    local dir = folders.new()
+    local path = dir .. "/file"
+    script.shell("printf old >" .. path .. "; chmod 644 " .. path)
+    assert.is_true(core.write_private_file(path, ("x"):rep(300000)))
+    assert.equal(("x"):rep(300000), read(path))
+    assert.equal("600", mode(path))
+    assert.same({"file"}, core.list_folder(dir))
+  end)
+
+  it("never shows a part of a file to another process", function()
+    local path = folders.new() .. "/file"
+    assert.is_true(core.write_private_file(path, ("a"):rep(50000)))
+    local wait = script.start([[
+      local core, path = require "klaviyo.core", ...
+      for i = 1, 200 do
+        assert(core.write_private_file(path, (i % 2 == 0 and "a" or "b"):rep(50000)))
+      end
+    ]], {args = {path}})
+    for _ = 1, 2000 do
+      local text = read(path)
+      assert.equal(50000, #text)
+      assert.is_true(text == ("a"):rep(50000) or text == ("b"):rep(50000))
+    end
+    local output, status = wait()
+    assert.equal(0, status, output)
+  end)
+
+  it("returns why it failed, and keeps the old file", function()
+    local dir = folders.new()
+    local ok, why = core.write_private_file(dir .. "/absent/file", "x")
+    assert.is_nil(ok)
+    assert.equal("No such file or directory", why)
+    script.shell("mkdir " .. dir .. "/file")
+    ok, why = core.write_private_file(dir .. "/file", "x")
+    assert.is_nil(ok)
+    assert.matches("directory", why)
+    assert.same({"file"}, core.list_folder(dir))
+  end)
+end)
+
+describe("core.list_folder", function()
+  local folders = folder.here(after_each)
+
+  it("returns the names in a folder", function()
+    local dir = folders.new()
+    assert.same({}, core.list_folder(dir))
+    script.shell("touch " .. dir .. "/b " .. dir .. "/.a; mkdir " .. dir .. "/c")
+    local names = core.list_folder(dir)
+    table.sort(names)
+    assert.same({".a", "b", "c"}, names)
+  end)
+
+  it("returns why it failed", function()
+    local names, why = core.list_folder(folders.new() .. "/absent")
+    assert.is_nil(names)
+    assert.equal("No such file or directory", why)
+  end)
+end)

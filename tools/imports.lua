@@ -25,7 +25,7 @@ local LUA_LAYERS = {
   {"pagination"},
   {"bulk", "events", "csv"},
   {"resources", "client"},
-  {"webhook", "sandbox"},
+  {"webhook", "sandbox", "oauth"},
   {"init"},
   {"outbox", "gateway"},
   {"cli"},

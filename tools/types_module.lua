@@ -20,6 +20,7 @@ local CLASSES = {
   {"klaviyo.CsvWriter", "csv/writer.lua", "Writer", ":"},
   {"klaviyo.Outbox", "outbox/init.lua", "Outbox", ":"},
   {"klaviyo.Gateway", "gateway/init.lua", "Gateway", ":"},
+  {"klaviyo.oauth.App", "oauth/init.lua", "App", ":"},
   {"klaviyo.sandbox.Server", "sandbox/server.lua", "Server", ":"},
   {"klaviyo.json", "json.lua", "M", "."},
   {"klaviyo.json", "values/json.lua", "M", ".", {array = true, is_array = true,
@@ -29,6 +30,7 @@ local CLASSES = {
   {"klaviyo.filter", "values/filter.lua", "M", "."},
   {"klaviyo.webhook", "webhook/init.lua", "M", "."},
   {"klaviyo.webhook", "webhook/signature.lua", "M", ".", {sign = true, verify = true}},
+  {"klaviyo.oauth", "oauth/init.lua", "M", "."},
   {"klaviyo.sandbox", "sandbox/init.lua", "M", "."},
   {"klaviyo.operations", "openapi/init.lua", "M", "."},
   {"klaviyo.outbox", "outbox/init.lua", "M", "."},
@@ -88,6 +90,7 @@ local VALUES = {
     {"csv", "klaviyo.csv", "reads and writes CSV"},
     {"filter", "klaviyo.filter", "makes filters"},
     {"webhook", "klaviyo.webhook", "verifies and receives system webhooks"},
+    {"oauth", "klaviyo.oauth", "an app that accounts authorize"},
     {"sandbox", "klaviyo.sandbox", "a local server that behaves like the API"},
     {"operations", "klaviyo.operations", "the table of API operations"},
   },
@@ -121,7 +124,8 @@ local PASSED = {
   ["klaviyo.gateway.Options"] = true, ["klaviyo.gateway.Caller"] = true,
   ["klaviyo.DumpOptions"] = true, ["klaviyo.receiver.Options"] = true,
   ["klaviyo.webhook.Request"] = true, ["klaviyo.sandbox.Options"] = true,
-  ["klaviyo.sandbox.Fault"] = true,
+  ["klaviyo.sandbox.Fault"] = true, ["klaviyo.oauth.Options"] = true,
+  ["klaviyo.oauth.Callback"] = true, ["klaviyo.oauth.Store"] = true,
 }
 
 -- Classes that other classes extend, or that a `for` loop calls.

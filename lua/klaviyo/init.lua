@@ -26,6 +26,7 @@ local LATER = {
   filter = {"klaviyo.values.filter"},
   sandbox = {"klaviyo.sandbox"},
   webhook = {"klaviyo.webhook"},
+  oauth = {"klaviyo.oauth"},
 
   --- JSON null: clears a member; an absent member stays as it is. The same as
   --- cjson.null.

@@ -123,6 +123,10 @@ describe("docs/reference.md", function()
     env.outbox = assert(require("klaviyo.outbox").new {
       path = server.dir .. "/outbox",
     })
+    env.app = klaviyo.oauth.new {
+      client_id = "app", client_secret = "none", redirect_uri = "https://app.example/",
+      scopes = {"accounts:read"}, store = server.dir .. "/tokens",
+    }
     env.gateway = setmetatable({},
       inner(require("klaviyo.gateway").new, "Gateway"))
     ids.PROFILE_ID = assert(client.profiles:create {external_id = "1"}).data.id
@@ -165,7 +169,7 @@ describe("docs/reference.md", function()
     end
     for name, module in pairs {
       csv = klaviyo.csv, filter = klaviyo.filter, json = klaviyo.json,
-      sandbox = klaviyo.sandbox, webhook = klaviyo.webhook,
+      oauth = klaviyo.oauth, sandbox = klaviyo.sandbox, webhook = klaviyo.webhook,
       gateway = require "klaviyo.gateway", outbox = require "klaviyo.outbox",
     } do
       for member in pairs(module) do
@@ -188,6 +192,7 @@ describe("docs/reference.md", function()
     methods_of(getmetatable(env.task).__index, "task:", public)
     methods_of(getmetatable(env.gateway).__index, "gateway:", public)
     methods_of(getmetatable(env.outbox).__index, "outbox:", public)
+    methods_of(getmetatable(env.app).__index, "app:", public)
     methods_of(getmetatable(server).__index, "server:", public)
     methods_of(getmetatable(env.rows).__index, "rows:", public)
     methods_of(getmetatable(env.writer).__index, "writer:", public)
@@ -316,8 +321,10 @@ describe("docs/reference.md", function()
       for results in section.text:gmatch("%*%*syntax:%*%* `([%w_, ]+) = ") do
         count = count + 1
         local second = results:match("^[%w_]+, ([%w_]+)")
-        -- the second result of rows:next is the line, or the error
-        assert.is_true(second == nil or second == "err" or second == "line", section.title .. " returns " .. results)
+        -- the second result of rows:next is the line, or the error; that of
+        -- app:authorize, which cannot fail, the state
+        assert.is_true(second == nil or second == "err" or second == "line"
+          or second == "state", section.title .. " returns " .. results)
       end
     end
     assert.is_true(count > 80)
@@ -388,6 +395,9 @@ describe("docs/reference.md", function()
       ["klaviyo.gateway.Caller"] = inner(callers.of_list, "FIELDS"),
       ["klaviyo.DumpOptions"] = inner(klaviyo.dump, "FIELDS"),
       ["klaviyo.receiver.Options"] = inner(receiver.handler, "FIELDS"),
+      ["klaviyo.oauth.Options"] = inner(klaviyo.oauth.new, "FIELDS"),
+      ["klaviyo.oauth.Callback"] = inner(getmetatable(env.app).__index.exchange,
+        "CALLBACK"),
       ["klaviyo.webhook.Request"] = inner(webhook.verify, "VERIFY_FIELDS"),
       ["klaviyo.sandbox.Options"] =
         inner(require("klaviyo.sandbox.options").check, "FIELDS"),

@@ -32,7 +32,7 @@ local function header_fields(settings, revision, secret, scheme)
   end
   local list = {}
   local function add(name, value)
-    if not own[name:lower()] then
+    if value and not own[name:lower()] then
       list[#list + 1] = name
       list[#list + 1] = value
     end

@@ -468,6 +468,34 @@ function M:log() end
 end
 
 do
+---@class klaviyo.oauth.App
+local M = {}
+
+--- Returns the URL to which the browser of an account is sent, and what the callback
+--- is checked with. Keep the verifier where only this browser's callback finds it: in
+--- the browser's session, or in a cookie that is Secure, HttpOnly and SameSite=Lax.
+---@return string url
+---@return string state  which the callback brings back
+---@return string verifier  for app:exchange
+function M:authorize() end
+
+--- Exchanges the code of a callback for tokens, and stores them. Raises only for
+--- options that are not valid: a callback that is forged or incomplete is an error
+--- of kind "auth".
+---@param callback klaviyo.oauth.Callback
+---@return string|nil account
+---@return klaviyo.Error|nil err
+function M:exchange(callback) end
+
+--- Returns the accounts that authorized the app, in the order of their names,
+--- without their tokens.
+---@return klaviyo.oauth.Account[]|nil
+---@return klaviyo.Error|nil err
+function M:accounts() end
+
+end
+
+do
 ---@class klaviyo.sandbox.Server
 ---@field base_url string  for the setting base_url
 ---@field tls_url string  the same, by HTTPS
@@ -695,6 +723,17 @@ function M.sign(request) end
 ---@return klaviyo.webhook.Document|nil document
 ---@return klaviyo.webhook.Error|nil err
 function M.verify(request) end
+
+end
+
+do
+---@class klaviyo.oauth
+local M = {}
+
+--- Returns an app. It makes no request. Raises for unknown or invalid options.
+---@param options klaviyo.oauth.Options
+---@return klaviyo.oauth.App
+function M.new(options) end
 
 end
 
@@ -975,6 +1014,32 @@ end
 ---@class klaviyo.json.DecodeOptions
 ---@field only? string[]  paths of the members to build; all others are only checked
 
+---@class klaviyo.oauth.Account
+---@field account string  its name in the store
+---@field scopes string[]  what it allowed
+---@field authorized_at integer  in seconds since 1970
+---@field refreshed_at integer  when the last tokens were received; Klaviyo drops a refresh token that is not used for 90 days
+---@field expires_at integer  when the access token ends
+
+---@class (exact) klaviyo.oauth.Callback
+---@field [string] klaviyo.UnknownName
+---@field code? any  the parameter of the callback
+---@field state? any  the parameter of the callback
+---@field verifier? any  what app:authorize returned to this browser
+---@field error? any  the parameter of the callback, if the account refused
+---@field account? string  the name to store the tokens under; default the account's id at Klaviyo
+
+---@class (exact) klaviyo.oauth.Options
+---@field [string] klaviyo.UnknownName
+---@field client_id string  of the app, from its page at Klaviyo
+---@field client_secret string  of the app
+---@field redirect_uri string  where the browser returns to, as registered at Klaviyo: https, or http on loopback
+---@field scopes string[]  what the app may do: "profiles:read", …; app:exchange needs "accounts:read" to learn the account's id
+---@field store string|klaviyo.oauth.Store  the path of a folder where the tokens are kept, or functions of your own
+---@field encryption_key? string  64 hexadecimal digits: the tokens are encrypted in the store, with AES-256-GCM
+---@field authorize_url? string  default "https://www.klaviyo.com/oauth/authorize"; with another base_url than Klaviyo's, that and /oauth/authorize
+---@field settings? klaviyo.Settings  of the requests for tokens and of the clients, without a key: base_url, proxy, …
+
 ---@class klaviyo.openapi.Description: klaviyo.openapi.Facts
 ---@field revision string
 ---@field success integer[]  the statuses of success
@@ -1126,6 +1191,12 @@ end
 ---@field operations? (string|table)[]  the allowed operations, by id or alias; default: all. {"get_events", include = {"profile"}} also allows these names in the `include` parameter
 ---@field scopes? string[]  the allowed scopes, such as "profiles:read": an operation needs all of its own scopes, and those for reading the resources that `include` adds
 
+---@class (exact) klaviyo.oauth.Store
+---@field [string] klaviyo.UnknownName
+---@field load fun(account: string): string|nil, any  returns what was saved; nil if there is nothing, or nil and why it failed
+---@field save fun(account: string, text: string|nil): boolean|nil, any  keeps the text, or removes it if it is nil; returns true, or nil and why it failed
+---@field list? fun(): string[]|nil, any  returns the accounts, or nil and why it failed; for app:accounts
+
 ---@class klaviyo.openapi.Body
 ---@field style "document"|"multipart"
 ---@field type? string  of the resource
@@ -1168,6 +1239,7 @@ end
 ---@field csv klaviyo.csv  reads and writes CSV
 ---@field filter klaviyo.filter  makes filters
 ---@field webhook klaviyo.webhook  verifies and receives system webhooks
+---@field oauth klaviyo.oauth  an app that accounts authorize
 ---@field sandbox klaviyo.sandbox  a local server that behaves like the API
 ---@field operations klaviyo.operations  the table of API operations
 local M = {}

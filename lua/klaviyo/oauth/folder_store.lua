@@ -1,0 +1,96 @@
+--- Tokens in a folder: a file for each account, which only its owner may read and
+--- which is replaced in one step.
+
+local core = require "klaviyo.core"
+local percent_encoding = require "klaviyo.util.percent_encoding"
+
+local M = {}
+
+local Folder = {}
+Folder.__index = Folder
+
+local SUFFIX = ".token"
+local ENOENT = 2
+
+--- Returns the name of an account as a part of a file name.
+---@param account string
+---@return string
+function M.file_name(account)
+  return percent_encoding.encode(account, "[^A-Za-z0-9_-]")
+end
+
+--- Returns the store of a folder, which is created when it is first written to.
+---@param path string
+function M.new(path)
+  return setmetatable({path = path:gsub("(.)/+$", "%1")}, Folder)
+end
+
+local function path_of(self, account)
+  return self.path .. "/" .. M.file_name(account) .. SUFFIX
+end
+
+--- Makes the folder. Returns true, or nil and a message.
+function Folder:prepare()
+  local ok, why = core.make_folder(self.path)
+  if not ok then
+    return nil, ("%s: %s"):format(self.path, why)
+  end
+  return true
+end
+
+--- Returns the text of an account, nil if there is none, or nil and a message.
+function Folder:load(account)
+  local file, why, code = io.open(path_of(self, account), "rb")
+  if not file then
+    return nil, code ~= ENOENT and why or nil
+  end
+  local text
+  text, why = file:read("*a")
+  file:close()
+  return text, why
+end
+
+--- Replaces the text of an account; nil removes it. Returns true, or nil and a
+--- message.
+function Folder:save(account, text)
+  local path = path_of(self, account)
+  if not text then
+    local ok, why, code = os.remove(path)
+    if not ok and code ~= ENOENT then
+      return nil, why
+    end
+    return true
+  end
+  local ok, why = self:prepare()
+  if not ok then
+    return nil, why
+  end
+  ok, why = core.write_private_file(path, text)
+  if not ok then
+    return nil, ("%s: %s"):format(path, why)
+  end
+  return true
+end
+
+--- Returns the accounts, in order, or nil and a message.
+function Folder:list()
+  local ok, why = self:prepare()
+  if not ok then
+    return nil, why
+  end
+  local names
+  names, why = core.list_folder(self.path)
+  if not names then
+    return nil, ("%s: %s"):format(self.path, why)
+  end
+  local list = {}
+  for _, name in ipairs(names) do
+    if name:sub(-#SUFFIX) == SUFFIX then
+      list[#list + 1] = percent_encoding.decode(name:sub(1, -#SUFFIX - 1))
+    end
+  end
+  table.sort(list)
+  return list
+end
+
+return M

@@ -1,0 +1,354 @@
+--- OAuth: an app that accounts authorize, and the tokens of those accounts.
+---
+---     local app = klaviyo.oauth.new {
+---       client_id = …, client_secret = …, scopes = {"accounts:read", …},
+---       redirect_uri = "https://app.example/callback", store = "/var/lib/app/tokens",
+---     }
+---     local url, state, verifier = app:authorize()
+---     local account, err = app:exchange {code = …, state = …, verifier = verifier}
+
+require "klaviyo.util.lua_version"
+local checker = require "klaviyo.util.options"
+local client = require "klaviyo.client"
+local errors = require "klaviyo.response.errors"
+local percent_encoding = require "klaviyo.util.percent_encoding"
+local proof = require "klaviyo.oauth.proof"
+local settings = require "klaviyo.settings"
+local token_endpoint = require "klaviyo.oauth.token_endpoint"
+local token_store = require "klaviyo.oauth.token_store"
+local usage_error = require "klaviyo.util.usage_error"
+
+local M = {}
+
+---@class klaviyo.oauth.Options
+---@field client_id string  of the app, from its page at Klaviyo
+---@field client_secret string  of the app
+---@field redirect_uri string  where the browser returns to, as registered at Klaviyo: https, or http on loopback
+---@field scopes string[]  what the app may do: "profiles:read", …; app:exchange needs "accounts:read" to learn the
+---  account's id
+---@field store string|klaviyo.oauth.Store  the path of a folder where the tokens are kept, or functions of your own
+---@field encryption_key? string  64 hexadecimal digits: the tokens are encrypted in the store, with AES-256-GCM
+---@field authorize_url? string  default "https://www.klaviyo.com/oauth/authorize"; with another base_url than
+---  Klaviyo's, that and /oauth/authorize
+---@field settings? klaviyo.Settings  of the requests for tokens and of the clients, without a key: base_url, proxy, …
+
+--- What a callback has. Pass what came: a field that is absent or not a text is not an
+--- error of the program.
+---@class klaviyo.oauth.Callback
+---@field code? any  the parameter of the callback
+---@field state? any  the parameter of the callback
+---@field verifier? any  what app:authorize returned to this browser
+---@field error? any  the parameter of the callback, if the account refused
+---@field account? string  the name to store the tokens under; default the account's id at Klaviyo
+
+---@class klaviyo.oauth.App
+local App = {}
+App.__index = App
+App.__name = "klaviyo.oauth.App"
+
+-- The secrets of an app are not in the app itself: a program that prints it does not
+-- print them.
+local by_app = setmetatable({}, {__mode = "k"})
+
+local MAX_ACCOUNT = 64
+
+local function of(self)
+  local own = by_app[self]
+  if not own then
+    usage_error.raise("call this with a colon, on an app of klaviyo.oauth.new")
+  end
+  return own
+end
+
+local function check_client_id(label, value)
+  if value:find("[:%c]") then
+    usage_error.raise("%s must not contain a colon or a control character", label)
+  end
+  return value
+end
+
+local function check_secret(label, value)
+  settings.check_secret(label, value)
+  return value
+end
+
+local function is_loopback(url)
+  local host = url:match("^http://(%[[^%]]*%])") or url:match("^http://([^/:]+)")
+  return host == "localhost" or host == "[::1]"
+    or host and host:find("^127%.%d+%.%d+%.%d+$") ~= nil
+end
+
+local function check_redirect(label, url)
+  if not url:find("^https?://[^/?#%s]+[^#%s%c]*$")
+      or url:find("^http:") and not is_loopback(url) then
+    usage_error.raise("%s must be https://host/path, or http on loopback, without a "
+      .. "fragment, not %q", label, url)
+  end
+  return url
+end
+
+local function check_scope(label, scope)
+  if not scope:find("^[a-z0-9_-]+:[a-z]+$") then
+    usage_error.raise('%s must be a scope such as "profiles:read", not %q', label,
+      scope)
+  end
+  return scope
+end
+
+local function check_key(label, digits)
+  if not digits:find("^%x+$") or #digits ~= 64 then
+    usage_error.raise("%s must be 64 hexadecimal digits, as openssl rand -hex 32 "
+      .. "prints them", label)
+  end
+  return (digits:gsub("%x%x", function(pair)
+    return string.char(tonumber(pair, 16))
+  end))
+end
+
+local function check_authorize_url(label, url)
+  if not url:find("^https?://[^/?#%s]+[^?#%s%c]*$") then
+    usage_error.raise("%s must be a URL without a query, not %q", label, url)
+  end
+  return url
+end
+
+local FIELDS = {
+  client_id = {type = "text", required = true, convert = check_client_id},
+  client_secret = {type = "text", secret = true, required = true,
+    convert = check_secret},
+  redirect_uri = {type = "text", required = true, convert = check_redirect},
+  scopes = {type = "list", expected = "a list of scopes", required = true,
+    items = {type = "text", convert = check_scope}},
+  store = {type = {"text", "table"}, expected = "the path of a folder, or functions",
+    required = true},
+  encryption_key = {type = "text", secret = true, convert = check_key},
+  authorize_url = {type = "text", convert = check_authorize_url},
+  settings = {type = "table"},
+}
+
+local SECRET_SETTINGS = {"api_key", "access_token", "auth_scheme"}
+
+local function check_settings(own)
+  for _, name in ipairs(SECRET_SETTINGS) do
+    if own[name] ~= nil then
+      usage_error.raise("oauth.new: settings must not have %s: the accounts have tokens",
+        name)
+    end
+  end
+  local values = {access_token = "none", rate_limit_key = "none"}
+  for name, value in pairs(own) do
+    values[name] = value
+  end
+  settings.new(values)
+end
+
+local KLAVIYO = "https://a.klaviyo.com"
+
+--- Returns an app. It makes no request. Raises for unknown or invalid options.
+---@param options klaviyo.oauth.Options
+---@return klaviyo.oauth.App
+function M.new(options)
+  local own = checker.check(FIELDS, options, "oauth.new")
+  own.settings = own.settings or {}
+  check_settings(own.settings)
+  own.store = token_store.new(own.store, own.encryption_key)
+  own.encryption_key = nil
+  own.values = token_endpoint.settings(own.client_id, own.client_secret, own.settings)
+  local base_url = own.values.base_url
+  own.authorize_url = own.authorize_url or base_url == KLAVIYO
+    and "https://www.klaviyo.com/oauth/authorize" or base_url .. "/oauth/authorize"
+  local app = setmetatable({}, App)
+  by_app[app] = own
+  return app
+end
+
+--- Returns the URL to which the browser of an account is sent, and what the callback
+--- is checked with. Keep the verifier where only this browser's callback finds it: in
+--- the browser's session, or in a cookie that is Secure, HttpOnly and SameSite=Lax.
+---@return string url
+---@return string state  which the callback brings back
+---@return string verifier  for app:exchange
+function App:authorize()
+  local own = of(self)
+  local verifier = proof.verifier()
+  local state = proof.state(own.client_secret, verifier)
+  local query = {
+    "response_type=code",
+    "client_id=" .. percent_encoding.encode(own.client_id),
+    "redirect_uri=" .. percent_encoding.encode(own.redirect_uri),
+    "scope=" .. percent_encoding.encode(table.concat(own.scopes, " ")),
+    "state=" .. state,
+    "code_challenge_method=S256",
+    "code_challenge=" .. proof.challenge(verifier),
+  }
+  return own.authorize_url .. "?" .. table.concat(query, "&"), state, verifier
+end
+
+local function text_of(_, value)
+  return type(value) == "string" and value ~= "" and value or false
+end
+
+-- What comes from a browser may be of any type, for example a table if a parameter
+-- came twice.
+local FROM_BROWSER = {secret = true, convert = text_of}
+
+local function check_account(label, account)
+  if #account > MAX_ACCOUNT or account:find("%c") then
+    usage_error.raise("%s must have %d bytes at most, and no control characters", label,
+      MAX_ACCOUNT)
+  end
+  return account
+end
+
+local CALLBACK = {
+  code = FROM_BROWSER, state = FROM_BROWSER, verifier = FROM_BROWSER,
+  error = FROM_BROWSER, account = {type = "text", convert = check_account},
+}
+
+local function rejected(code, message)
+  return nil, errors.new {kind = "auth", code = code, message = message}
+end
+
+-- Returns true, or nil and an error if a callback does not bring a code for the
+-- browser that began.
+local function check_callback(own, callback)
+  local state, verifier = callback.state, callback.verifier
+  if not state or not verifier
+      or not proof.belongs(own.client_secret, verifier, state) then
+    return rejected("state", "the state of the callback does not belong to the verifier "
+      .. "of this browser; authorize again")
+  elseif callback.error then
+    local code = #callback.error <= 64 and callback.error:match("^[%w_.-]+$")
+      or "error"
+    return rejected(code, "the account did not authorize the app: " .. code)
+  elseif not callback.code then
+    return rejected("invalid_request", "the callback has no code; authorize again")
+  end
+  return true
+end
+
+-- Returns the id of the account whose token this is, or nil and an error.
+local function account_of(own, access_token)
+  local options = {access_token = access_token, rate_limit_file = false}
+  for name, value in pairs(own.settings) do
+    if options[name] == nil then
+      options[name] = value
+    end
+  end
+  local document, err = client.new(options):call("get_accounts")
+  if not document then
+    return nil, err
+  end
+  local data = type(document.data) == "table" and document.data[1]
+  local id = type(data) == "table" and data.id
+  if type(id) ~= "string" or id == "" or #id > MAX_ACCOUNT or id:find("%c") then
+    return nil, errors.new {kind = "decode",
+      message = "the answer of get_accounts has no account; authorize again"}
+  end
+  return id
+end
+
+local function needs_scope(own)
+  for _, scope in ipairs(own.scopes) do
+    if scope == "accounts:read" or scope == "accounts:write" then
+      return
+    end
+  end
+  usage_error.raise("app:exchange: pass account, or add the scope accounts:read, with "
+    .. "which the account's id is found")
+end
+
+local EXCHANGE = "the code could not be exchanged"
+
+--- Exchanges the code of a callback for tokens, and stores them. Raises only for
+--- options that are not valid: a callback that is forged or incomplete is an error
+--- of kind "auth".
+---@param callback klaviyo.oauth.Callback
+---@return string|nil account
+---@return klaviyo.Error|nil err
+function App:exchange(callback)
+  local own = of(self)
+  callback = checker.check(CALLBACK, callback, "app:exchange")
+  if not callback.account then
+    needs_scope(own)
+  end
+  local ok, err = check_callback(own, callback)
+  if ok then
+    ok, err = own.store:prepare()
+  end
+  if not ok then
+    return nil, err
+  end
+  -- a code is valid once
+  local body
+  body, err = token_endpoint.request(own.values, "/oauth/token", {
+    grant_type = "authorization_code", code = callback.code,
+    code_verifier = callback.verifier, redirect_uri = own.redirect_uri,
+  }, false, EXCHANGE)
+  local pair = body
+  if body then
+    pair, err = token_endpoint.pair(body, nil, os.time(), EXCHANGE)
+  end
+  if not pair then
+    return nil, err
+  end
+  local account = callback.account
+  if not account then
+    account, err = account_of(own, pair.access_token)
+  end
+  if not account then
+    return nil, err
+  end
+  ok, err = own.store:save(account, pair)
+  if not ok then
+    return nil, err
+  end
+  return account
+end
+
+--- An account that authorized the app.
+---@class klaviyo.oauth.Account
+---@field account string  its name in the store
+---@field scopes string[]  what it allowed
+---@field authorized_at integer  in seconds since 1970
+---@field refreshed_at integer  when the last tokens were received; Klaviyo drops a refresh token that is not used
+---  for 90 days
+---@field expires_at integer  when the access token ends
+
+local function described(account, pair)
+  local scopes = {}
+  for scope in (pair.scope or ""):gmatch("%S+") do
+    scopes[#scopes + 1] = scope
+  end
+  return {account = account, scopes = scopes, authorized_at = pair.authorized_at,
+    refreshed_at = pair.refreshed_at, expires_at = pair.expires_at}
+end
+
+--- Returns the accounts that authorized the app, in the order of their names,
+--- without their tokens.
+---@return klaviyo.oauth.Account[]|nil
+---@return klaviyo.Error|nil err
+function App:accounts()
+  local own = of(self)
+  local names, err = own.store:list()
+  if not names then
+    return nil, err
+  end
+  local list = {}
+  for _, account in ipairs(names) do
+    local pair
+    pair, err = own.store:load(account)
+    if err then
+      return nil, err
+    elseif pair then  -- it may have been removed meanwhile
+      list[#list + 1] = described(account, pair)
+    end
+  end
+  return list
+end
+
+function App:__tostring()
+  return ("klaviyo.oauth.App (%s)"):format(of(self).client_id)
+end
+
+return M

@@ -1,0 +1,161 @@
+--- The tokens of the accounts, in a folder or by functions of the program;
+--- encrypted, if there is a key.
+
+local base64 = require "klaviyo.util.base64"
+local checker = require "klaviyo.util.options"
+local digest = require "klaviyo.digest"
+local errors = require "klaviyo.response.errors"
+local folder_store = require "klaviyo.oauth.folder_store"
+local json = require "klaviyo.values.json"
+local usage_error = require "klaviyo.util.usage_error"
+
+local M = {}
+
+--- The tokens of an account, as they are stored.
+---@class klaviyo.oauth.Pair
+---@field access_token string
+---@field refresh_token string
+---@field scope string  separated by spaces
+---@field expires_at integer  when the access token ends, in seconds since 1970
+---@field refreshed_at integer  when this pair was received
+---@field authorized_at integer  when the account authorized the app
+
+--- Functions that keep the tokens of the accounts, for example in a database. They
+--- may make calls that wait.
+---@class klaviyo.oauth.Store
+---@field load fun(account: string): string|nil, any  returns what was saved; nil if there is nothing, or nil and why it
+---  failed
+---@field save fun(account: string, text: string|nil): boolean|nil, any  keeps the text, or removes it if it is nil;
+---  returns true, or nil and why it failed
+---@field list? fun(): string[]|nil, any  returns the accounts, or nil and why it failed; for app:accounts
+
+local FUNCTION = {type = "function"}
+
+local FIELDS = {
+  load = {type = "function", required = "set a function that returns the text of an account"},
+  save = {type = "function", required = "set a function that keeps the text of an account"},
+  list = FUNCTION,
+}
+
+local ENCRYPTED = "aes-256-gcm "
+
+local Store = {}
+Store.__index = Store
+
+local function of_functions(option)
+  local functions = checker.check(FIELDS, option, "oauth.new: store")
+  return {
+    prepare = function() return true end,
+    load = function(_, account) return functions.load(account) end,
+    save = function(_, account, text) return functions.save(account, text) end,
+    list = functions.list and function() return functions.list() end,
+  }
+end
+
+--- Returns a store.
+---@param option string|klaviyo.oauth.Store  the path of a folder, or functions
+---@param key string|nil  32 bytes
+function M.new(option, key)
+  return setmetatable({
+    inner = type(option) == "string" and folder_store.new(option)
+      or of_functions(option),
+    key = key,
+  }, Store)
+end
+
+local function failure(what, why)
+  return nil, errors.new {
+    kind = "auth", code = "store", cause = why,
+    message = ("%s: %s"):format(what, why == nil and "no reason" or tostring(why)),
+  }
+end
+
+--- Checks that there is a place for the tokens, before a code is used up.
+function Store:prepare()
+  local ok, why = self.inner:prepare()
+  if not ok then
+    return failure("cannot store tokens", why)
+  end
+  return true
+end
+
+local function decrypted(self, account, text)
+  if text:sub(1, #ENCRYPTED) ~= ENCRYPTED then
+    return text  -- it was stored without a key
+  elseif not self.key then
+    return nil, "they are encrypted; set encryption_key"
+  end
+  local sealed = base64.decode(text:sub(#ENCRYPTED + 1))
+  local plain = sealed and digest.open(self.key, sealed, account)
+  if not plain then
+    return nil, "encryption_key is not the key that they were encrypted with, or they "
+      .. "were changed"
+  end
+  return plain
+end
+
+local function is_pair(pair)
+  return type(pair) == "table" and type(pair.access_token) == "string"
+    and type(pair.refresh_token) == "string" and type(pair.expires_at) == "number"
+end
+
+--- Returns the pair of an account; nil if there is none, or nil and an error.
+---@param account string
+---@return klaviyo.oauth.Pair|nil
+---@return klaviyo.Error|nil
+function Store:load(account)
+  local what = ("cannot read the tokens of the account %q"):format(account)
+  local text, why = self.inner:load(account)
+  if text == nil and why == nil then
+    return nil
+  elseif text == nil then
+    return failure(what, why)
+  elseif type(text) ~= "string" then
+    usage_error.raise("store.load must return a string, or nil, not %s",
+      usage_error.kind(text))
+  end
+  local plain
+  plain, why = decrypted(self, account, text)
+  if not plain then
+    return failure(what, why)
+  end
+  local pair = json.decode(plain)
+  if not is_pair(pair) then
+    return failure(what, "they are damaged; authorize again")
+  end
+  return pair
+end
+
+--- Stores the pair of an account; nil removes it. Returns true, or nil and an
+--- error.
+---@param account string
+---@param pair klaviyo.oauth.Pair|nil
+---@return boolean|nil
+---@return klaviyo.Error|nil
+function Store:save(account, pair)
+  local text = pair and json.encode(pair)
+  if text and self.key then
+    text = ENCRYPTED .. base64.encode(digest.seal(self.key, text, account))
+  end
+  local ok, why = self.inner:save(account, text)
+  if not ok then
+    return failure(("cannot store the tokens of the account %q"):format(account), why)
+  end
+  return true
+end
+
+--- Returns the accounts, or nil and an error.
+---@return string[]|nil
+---@return klaviyo.Error|nil
+function Store:list()
+  if not self.inner.list then
+    usage_error.raise("app:accounts needs the function store.list")
+  end
+  local list, why = self.inner:list()
+  if not list then
+    return failure("cannot list the accounts", why)
+  end
+  return list
+end
+
+return M

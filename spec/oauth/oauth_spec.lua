@@ -1,0 +1,442 @@
+-- klaviyo.oauth: authorizing, exchanging a code, and the stores.
+local folder = require "spec.support.folder"
+local klaviyo = require "klaviyo"
+local raises = require "spec.support.raises"
+local raw = require "spec.support.raw"
+local script = require "spec.support.script"
+local proof = require "klaviyo.oauth.proof"
+
+local SECRET = "canary-client-secret"
+local CODE, ACCESS, REFRESH = "canary-code", "canary-access", "canary-refresh"
+local KEY = ("0123456789abcdef"):rep(4)
+
+local function token_answer(more)
+  local body = {access_token = ACCESS, refresh_token = REFRESH, expires_in = 3600,
+    token_type = "Bearer", scope = "accounts:read profiles:read"}
+  for name, value in pairs(more or {}) do
+    body[name] = value
+  end
+  return {headers = {["Content-Type"] = "application/json"}, body = klaviyo.json.encode(body)}
+end
+
+local ACCOUNTS = {headers = {["Content-Type"] = "application/vnd.api+json"},
+  body = '{"data":[{"type":"account","id":"AbC123","attributes":{}}]}'}
+
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+-- A store in memory, by functions.
+local function memory()
+  local texts = {}
+  return {
+    texts = texts,
+    load = function(account) return texts[account] end,
+    save = function(account, text)
+      texts[account] = text
+      return true
+    end,
+    list = function()
+      local list = {}
+      for name in pairs(texts) do
+        list[#list + 1] = name
+      end
+      table.sort(list)
+      return list
+    end,
+  }
+end
+
+local function options(more)
+  local all = {client_id = "app-1", client_secret = SECRET,
+    redirect_uri = "https://app.example/callback",
+    scopes = {"accounts:read", "profiles:read"}, store = "/nowhere"}
+  for name, value in pairs(more or {}) do
+    all[name] = value
+  end
+  if type(all.store) == "table" then
+    all.store = {load = all.store.load, save = all.store.save, list = all.store.list}
+  end
+  return all
+end
+
+local function app_of(server, more)
+  local all = options(more)
+  all.settings = {base_url = server.url, proxy = "", retries = 0}
+  return klaviyo.oauth.new(all)
+end
+
+local function parameters(url)
+  local found = {}
+  for name, value in url:match("%?(.*)$"):gmatch("([^&=]+)=([^&]*)") do
+    found[name] = value:gsub("%%(%x%x)", function(digits)
+      return string.char(tonumber(digits, 16))
+    end)
+  end
+  return found
+end
+
+-- Fails if a secret is in any of the texts.
+local function assert_no_secret(verifier, ...)
+  for i = 1, select("#", ...) do
+    local text = klaviyo.dump((select(i, ...))) .. tostring((select(i, ...)))
+    for _, secret in ipairs {SECRET, CODE, ACCESS, REFRESH, verifier} do
+      assert.is_nil(text:find(secret, 1, true), text)
+    end
+  end
+end
+
+describe("klaviyo.oauth.new", function()
+  it("checks its options", function()
+    raises("oauth.new: client_secret is missing", function()
+      klaviyo.oauth.new {client_id = "a", redirect_uri = "https://a.example/", scopes = {"a:read"}, store = "x"}
+    end)
+    local wrong = {
+      {{redirect_uri = "http://app.example/callback"}, "must be https://host/path"},
+      {{redirect_uri = "https://app.example/#x"}, "without a fragment"},
+      {{scopes = {"profiles"}}, 'such as "profiles:read", not "profiles"'},
+      {{scopes = {}}, "a list of scopes"},
+      {{client_id = "a:b"}, "must not contain a colon"},
+      {{encryption_key = "short"}, "64 hexadecimal digits"},
+      {{client_secret = SECRET .. "\n"}, "control character"},
+      {{settings = {api_key = "pk_x"}}, "must not have api_key"},
+      {{settings = {time_out = 5}}, 'unknown setting "time_out"'},
+      {{store = 5}, "the path of a folder, or functions"},
+      {{store = {load = print}}, "save is missing"},
+      {{authorize_url = "https://x.example/?a=b"}, "without a query"},
+      {{scope = "x"}, 'unknown option of oauth.new "scope"'},
+    }
+    for _, case in ipairs(wrong) do
+      local message = raises(case[2], function()
+        klaviyo.oauth.new(options(case[1]))  -- the line
+      end)
+      assert.is_nil(message:find(SECRET, 1, true))
+      assert.is_nil(message:find("short", 1, true))
+    end
+  end)
+
+  it("takes http on loopback as the place to return to", function()
+    for _, host in ipairs {"localhost", "127.0.0.1:8080", "[::1]:80"} do
+      assert(klaviyo.oauth.new(options {redirect_uri = "http://" .. host .. "/callback"}))
+    end
+  end)
+
+  it("shows no secret when it is printed", function()
+    local app = klaviyo.oauth.new(options {encryption_key = KEY})
+    assert.equal("klaviyo.oauth.App (app-1)", tostring(app))
+    assert_no_secret(KEY, app)
+    assert.is_nil(next(app))
+  end)
+end)
+
+describe("app:authorize", function()
+  it("returns a URL with the challenge of the verifier, and the state", function()
+    local app = klaviyo.oauth.new(options())
+    local url, state, verifier = app:authorize()
+    assert.equal("https://www.klaviyo.com/oauth/authorize", url:match("^[^?]*"))
+    assert.equal(43, #verifier)
+    assert.matches("^[%w_-]+$", verifier)
+    assert.same({
+      response_type = "code", client_id = "app-1",
+      redirect_uri = "https://app.example/callback",
+      scope = "accounts:read profiles:read", state = state,
+      code_challenge_method = "S256", code_challenge = proof.challenge(verifier),
+    }, parameters(url))
+    assert.is_nil(url:find(verifier, 1, true))
+    assert.is_nil(url:find(SECRET, 1, true))
+  end)
+
+  it("returns others each time", function()
+    local app = klaviyo.oauth.new(options())
+    local _, state, verifier = app:authorize()
+    local _, other_state, other_verifier = app:authorize()
+    assert.are_not.equal(state, other_state)
+    assert.are_not.equal(verifier, other_verifier)
+  end)
+
+  it("makes the challenge of RFC 7636, appendix B", function()
+    assert.equal("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+      proof.challenge("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"))
+  end)
+
+  it("leads to a sandbox if base_url does", function()
+    local app = klaviyo.oauth.new(options {settings = {base_url = "http://127.0.0.1:9/"}})
+    assert.equal("http://127.0.0.1:9/oauth/authorize", (app:authorize():match("^[^?]*")))
+    app = klaviyo.oauth.new(options {authorize_url = "https://login.example/authorize"})
+    assert.equal("https://login.example/authorize", (app:authorize():match("^[^?]*")))
+  end)
+end)
+
+describe("app:exchange", function()
+  local folders = folder.here(after_each)
+
+  it("sends the code and the verifier, and stores the tokens of the account", function()
+    local store = memory()
+    raw.with({answers = {token_answer(), ACCOUNTS}}, function(server)
+      local app = app_of(server, {store = store})
+      local _, state, verifier = app:authorize()
+      local before = os.time()
+      assert.equal("AbC123", assert(app:exchange {code = CODE, state = state, verifier = verifier}))
+      local requests = server:requests()
+      assert.equal(2, #requests)
+      local token = requests[1]
+      assert.equal("POST", token.method)
+      assert.equal("/oauth/token", token.target)
+      assert.equal("Basic YXBwLTE6Y2FuYXJ5LWNsaWVudC1zZWNyZXQ=", token.headers.authorization)
+      assert.equal("application/x-www-form-urlencoded", token.headers["content-type"])
+      assert.is_nil(token.headers.revision)
+      assert.same({grant_type = "authorization_code", code = CODE, code_verifier = verifier,
+        redirect_uri = "https://app.example/callback"}, parameters("?" .. token.body))
+      assert.equal("Bearer " .. ACCESS, requests[2].headers.authorization)
+
+      local pair = klaviyo.json.decode(store.texts.AbC123)
+      assert.equal(ACCESS, pair.access_token)
+      assert.equal(REFRESH, pair.refresh_token)
+      assert.is_true(pair.expires_at >= before + 3600 and pair.expires_at <= os.time() + 3600)
+
+      local accounts = assert(app:accounts())
+      assert.equal(1, #accounts)
+      assert.equal("AbC123", accounts[1].account)
+      assert.same({"accounts:read", "profiles:read"}, accounts[1].scopes)
+      assert.equal(pair.expires_at, accounts[1].expires_at)
+      assert_no_secret(verifier, accounts, app)
+    end)
+  end)
+
+  it("takes the name of the account, and then makes no other request", function()
+    local store = memory()
+    raw.with({answers = {token_answer()}}, function(server)
+      local app = app_of(server, {store = store, scopes = {"profiles:read"}})
+      local _, state, verifier = app:authorize()
+      raises("pass account, or add the scope accounts:read", function()
+        app:exchange {code = CODE, state = state, verifier = verifier}
+      end)
+      assert.equal("shop/7", assert(app:exchange {code = CODE, state = state,
+        verifier = verifier, account = "shop/7"}))
+      assert.equal(1, #server:requests())
+      assert.is_string(store.texts["shop/7"])
+    end)
+  end)
+
+  it("rejects a callback that is forged, refused or incomplete, and sends nothing", function()
+    raw.with({answers = {token_answer()}}, function(server)
+      local app = app_of(server, {store = memory()})
+      local _, state, verifier = app:authorize()
+      local _, other_state, other_verifier = app:authorize()
+      local another = app_of(server, {store = memory(), client_secret = "another"})
+      local _, foreign_state = another:authorize()
+      local cases = {
+        {{code = CODE, state = other_state, verifier = verifier}, "state"},
+        {{code = CODE, state = state, verifier = other_verifier}, "state"},
+        {{code = CODE, state = foreign_state, verifier = verifier}, "state"},
+        {{code = CODE, state = "", verifier = verifier}, "state"},
+        {{code = CODE, verifier = verifier}, "state"},
+        {{code = CODE, state = state}, "state"},
+        {{code = CODE, state = {state, state}, verifier = verifier}, "state"},
+        {{state = state, verifier = verifier}, "invalid_request"},
+        {{code = true, state = state, verifier = verifier}, "invalid_request"},
+        {{error = "access_denied", state = state, verifier = verifier}, "access_denied"},
+        {{error = "<b>", state = state, verifier = verifier}, "error"},
+      }
+      for i, case in ipairs(cases) do
+        local account, err = app:exchange(case[1])
+        assert.is_nil(account)
+        assert.equal("auth", err.kind)
+        assert.equal(case[2], err.code, tostring(i))
+        assert_no_secret(verifier, err)
+      end
+      assert.equal(0, #server:requests())
+    end)
+  end)
+
+  it("returns an error without secrets for each answer that has no tokens", function()
+    local echo = ('{"error":"%s","error_description":"' .. CODE .. REFRESH .. SECRET .. '"}')
+    local json = {["Content-Type"] = "application/json"}
+    local cases = {
+      {{status = 400, headers = json, body = echo:format("invalid_grant")}, "auth", "invalid_grant",
+        "the code could not be exchanged: 400 invalid_grant: authorize again"},
+      {{status = 401, headers = json, body = echo:format("invalid_client")}, "auth", "invalid_client",
+        "the code could not be exchanged: 401 invalid_client: check client_id and client_secret"},
+      {{status = 400, headers = json, body = echo:format("<" .. CODE)}, "http", nil,
+        "the code could not be exchanged: 400"},
+      {{status = 500, headers = json, body = echo:format("server_error")}, "http", nil,
+        "the code could not be exchanged: 500"},
+      {{status = 429, headers = json, body = CODE}, "rate_limited", nil, "the code could not be exchanged: 429"},
+      {{status = 302, headers = {Location = "/" .. CODE}, body = CODE}, "http", nil,
+        "the code could not be exchanged: 302"},
+      {{headers = json, body = "not JSON " .. ACCESS}, "decode", nil,
+        "the code could not be exchanged: the answer has no access_token and refresh_token"},
+      {{headers = json, body = '["' .. ACCESS .. '"]'}, "decode", nil, "the answer has no access_token"},
+      {token_answer {refresh_token = 5}, "decode", nil, "the answer has no access_token"},
+      {token_answer {access_token = "a\nb"}, "decode", nil, "the answer has no access_token"},
+      {{body = "x", send = 10, after = "reset"}, "transport", nil, "the code could not be exchanged: "},
+    }
+    for _, case in ipairs(cases) do
+      raw.with({answers = {case[1]}}, function(server)
+        local store = memory()
+        local app = app_of(server, {store = store})
+        local _, state, verifier = app:authorize()
+        local account, err = app:exchange {code = CODE, state = state, verifier = verifier}
+        assert.is_nil(account)
+        assert.equal(case[2], err.kind, err.message)
+        assert.equal(case[3], err.code)
+        assert.is_truthy(err.message:find(case[4], 1, true), err.message)
+        assert_no_secret(verifier, err)
+        assert.is_nil(next(store.texts))
+        assert.equal(1, #server:requests())
+      end)
+    end
+  end)
+
+  it("logs no secret with KLAVIYO_DEBUG, and has none in its arguments", function()
+    raw.with({answers = {token_answer()}}, function(server)
+      local output, status = script.run([[
+        local klaviyo = require "klaviyo"
+        local url, secret, code = ...
+        local texts = {}
+        local app = klaviyo.oauth.new {client_id = "app-1", client_secret = "canary-client-secret",
+          redirect_uri = "https://app.example/", scopes = {"profiles:read"},
+          store = {load = print, save = function() return true end},
+          settings = {base_url = url, proxy = ""}}
+        local _, state, verifier = app:authorize()
+        print(app:exchange {code = "canary-code", state = state, verifier = verifier, account = "shop"})
+      ]], {args = {server.url}, env = {KLAVIYO_DEBUG = "1"}})
+      assert.equal(0, status, output)
+      assert.equal("shop\n", output)
+    end)
+  end)
+
+  it("stores nothing if the account cannot be found", function()
+    raw.with({answers = {token_answer(), {status = 403, body = "{}"}}}, function(server)
+      local store = memory()
+      local app = app_of(server, {store = store})
+      local _, state, verifier = app:authorize()
+      local account, err = app:exchange {code = CODE, state = state, verifier = verifier}
+      assert.is_nil(account)
+      assert.equal("get_accounts", err.operation)
+      assert_no_secret(verifier, err)
+      assert.is_nil(next(store.texts))
+    end)
+  end)
+
+  it("does not use up the code if the folder cannot be made", function()
+    raw.with({answers = {token_answer()}}, function(server)
+      local app = app_of(server, {store = folders.new() .. "/absent/tokens"})
+      local _, state, verifier = app:authorize()
+      local account, err = app:exchange {code = CODE, state = state, verifier = verifier}
+      assert.is_nil(account)
+      assert.equal("auth", err.kind)
+      assert.equal("store", err.code)
+      assert.matches("absent/tokens: No such file", err.message)
+      assert.equal(0, #server:requests())
+    end)
+  end)
+end)
+
+describe("the store of an app", function()
+  local folders = folder.here(after_each)
+
+  local function exchanged(more, account)
+    raw.with({answers = {token_answer()}}, function(server)
+      local app = app_of(server, more)
+      local _, state, verifier = app:authorize()
+      assert(app:exchange {code = CODE, state = state, verifier = verifier, account = account})
+    end)
+  end
+
+  it("is a folder with a file for each account, for its owner only", function()
+    local path = folders.new() .. "/tokens"
+    exchanged({store = path}, "shop")
+    exchanged({store = path}, "../a b.token")
+    assert.equal("700 600 600\n", (script.shell(("echo $(stat -c %%a %s %s/*)"):format(path, path))))
+    assert.is_string(read(path .. "/shop.token"))
+    assert.is_string(read(path .. "/%2E%2E%2Fa%20b%2Etoken.token"))
+    local app = klaviyo.oauth.new(options {store = path .. "/"})
+    local names = {}
+    for i, account in ipairs(assert(app:accounts())) do
+      names[i] = account.account
+    end
+    assert.same({"../a b.token", "shop"}, names)
+  end)
+
+  it("has no accounts at first", function()
+    local app = klaviyo.oauth.new(options {store = folders.new() .. "/tokens"})
+    assert.same({}, app:accounts())
+  end)
+
+  it("is encrypted with encryption_key, also in functions", function()
+    local path = folders.new()
+    exchanged({store = path, encryption_key = KEY}, "shop")
+    local text = read(path .. "/shop.token")
+    assert.matches("^aes%-256%-gcm [%w+/]+=*$", text)
+    assert_no_secret("refresh_token", text)
+    local app = klaviyo.oauth.new(options {store = path, encryption_key = KEY:upper()})
+    assert.equal("shop", assert(app:accounts())[1].account)
+
+    local store = memory()
+    exchanged({store = store, encryption_key = KEY}, "shop")
+    assert.matches("^aes%-256%-gcm ", store.texts.shop)
+  end)
+
+  it("cannot be read without its key, with another one, or for another account", function()
+    local store = memory()
+    exchanged({store = store, encryption_key = KEY}, "shop")
+    local function err_of(more)
+      more.store = store
+      local accounts, err = klaviyo.oauth.new(options(more)):accounts()
+      assert.is_nil(accounts)
+      assert.equal("auth", err.kind)
+      assert.equal("store", err.code)
+      assert_no_secret(KEY, err)
+      return err.message
+    end
+    assert.equal('cannot read the tokens of the account "shop": they are encrypted; '
+      .. "set encryption_key", err_of {})
+    assert.matches("encryption_key is not the key", err_of {encryption_key = ("0"):rep(64)})
+    store.texts.other, store.texts.shop = store.texts.shop, nil
+    assert.matches('account "other": encryption_key is not', err_of {encryption_key = KEY})
+  end)
+
+  it("reads tokens that were stored without a key", function()
+    local store = memory()
+    exchanged({store = store}, "shop")
+    local app = klaviyo.oauth.new(options {store = store, encryption_key = KEY})
+    assert.equal("shop", assert(app:accounts())[1].account)
+  end)
+
+  it("reports damaged tokens, without them", function()
+    local store = memory()
+    for _, text in ipairs {"", "null", "{", '{"access_token":"' .. ACCESS .. '"}', "aes-256-gcm !"} do
+      store.texts.shop = text
+      local accounts, err = klaviyo.oauth.new(options {store = store, encryption_key = KEY}):accounts()
+      assert.is_nil(accounts)
+      assert.equal("store", err.code)
+      assert_no_secret(ACCESS, err)
+    end
+  end)
+
+  it("reports why a function failed", function()
+    local function fails() return nil, "no connection" end
+    local store = {load = fails, save = fails, list = function() return {"shop"} end}
+    local app = klaviyo.oauth.new(options {store = store})
+    local _, err = app:accounts()
+    assert.equal('cannot read the tokens of the account "shop": no connection', err.message)
+    assert.equal("no connection", err.cause)
+    raw.with({answers = {token_answer()}}, function(server)
+      app = app_of(server, {store = store})
+      local _, state, verifier = app:authorize()
+      local account
+      account, err = app:exchange {code = CODE, state = state, verifier = verifier, account = "shop"}
+      assert.is_nil(account)
+      assert.equal('cannot store the tokens of the account "shop": no connection', err.message)
+      assert_no_secret(verifier, err)
+    end)
+    app = klaviyo.oauth.new(options {store = {load = fails, save = fails}})
+    raises("app:accounts needs the function store.list", function()
+      app:accounts()
+    end)
+  end)
+end)

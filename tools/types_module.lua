@@ -105,6 +105,8 @@ local OBJECTS = {
     {"ca_file", "string", "for the setting ca_file, with tls_url"},
     {"key", "string", "for the setting api_key"},
     {"company_id", "string", "for the setting company_id"},
+    {"client_id", "string", "of the app, for klaviyo.oauth.new"},
+    {"client_secret", "string", "of the app, for klaviyo.oauth.new"},
     {"dir", "string", "the directory of the server"},
   },
   ["klaviyo.Error"] = {

@@ -5,6 +5,7 @@ local json = require "klaviyo.sandbox.json"
 local control = require "klaviyo.sandbox.control"
 local faults = require "klaviyo.sandbox.faults"
 local handler = require "klaviyo.sandbox.handler"
+local oauth = require "klaviyo.sandbox.oauth"
 local operations = require "klaviyo.operations"
 local shell = require "klaviyo.sandbox.shell"
 local counters = require "klaviyo.sandbox.counters"
@@ -152,7 +153,7 @@ local function record_request(request, response, headers)
   if M.state.settings.record == 0 then
     return
   end
-  local body = request.body
+  local body = oauth.recorded_body(request)
   local is_too_long = body and #body > MAX_RECORDED_BODY
   M.state:record_request {
     method = request.method, uri = json.repaired(request.target),

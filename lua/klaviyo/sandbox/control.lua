@@ -3,6 +3,7 @@
 
 local json = require "klaviyo.sandbox.json"
 local faults = require "klaviyo.sandbox.faults"
+local grants = require "klaviyo.sandbox.oauth_grants"
 local limits = require "klaviyo.sandbox.limits"
 local shell = require "klaviyo.sandbox.shell"
 
@@ -32,6 +33,10 @@ end
 
 function COMMANDS.consume(state, options)
   return limits.consume(state, options)
+end
+
+function COMMANDS.uninstall(state)
+  grants.revoke_all(state)
 end
 
 function COMMANDS.quit()

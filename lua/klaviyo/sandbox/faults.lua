@@ -23,6 +23,7 @@ local M = {}
 ---@field headers? table<string, string>  headers of the response
 ---@field body? string  the body of the response
 ---@field error? string  the response is an error document with this code
+---@field oauth_error? string  the response is an OAuth error with this code, such as "invalid_grant"
 ---@field html? boolean  the response is an HTML page
 ---@field throttled? integer  the response is a 429 with this Retry-After, in seconds
 ---@field reset? string  the connection is closed "before" or "after" the request is processed
@@ -42,7 +43,8 @@ local FIELDS = {
   delay = SECONDS, stall = SECONDS,
   -- What is sent instead, and whether the request is processed nevertheless.
   status = {type = "integer"}, headers = {type = "table"},
-  body = {type = "string"}, error = {type = "string"}, html = {type = "boolean"},
+  body = {type = "string"}, error = {type = "string"},
+  oauth_error = {type = "string"}, html = {type = "boolean"},
   throttled = {type = "number"}, processed = {type = "boolean"},
   -- How the response is sent.
   reset = {one_of = {"before", "after"}}, truncate = COUNT,
@@ -52,7 +54,7 @@ local FIELDS = {
 local HTML = "<!DOCTYPE html>\n<html><head><title>%d</title></head>"
   .. "<body><h1>%d</h1><p>The sandbox sends this page because of a fault.</p></body></html>\n"
 
--- Translates the short forms (throttled, error, html) into status, headers and
+-- Translates the short forms (throttled, error, oauth_error, html) into status, headers and
 -- body.
 local function set_response(state, fault)
   local failure
@@ -64,6 +66,11 @@ local function set_response(state, fault)
     fault.status = fault.status or 500
     failure = error_response.new(fault.status):add(fault.error,
       "The sandbox sends this error because of a fault.")
+  elseif fault.oauth_error then
+    fault.status = fault.status or fault.oauth_error == "invalid_client" and 401 or 400
+    fault.body = json.encode {error = fault.oauth_error,
+      error_description = "The sandbox sends this error because of a fault."}
+    fault.headers["Content-Type"] = "application/json"
   elseif fault.html then
     fault.status = fault.status or 403
     fault.body = fault.body or HTML:format(fault.status, fault.status)

@@ -14,6 +14,8 @@ local jobs = require "klaviyo.sandbox.jobs"
 local validate = require "klaviyo.sandbox.validate"
 local limits = require "klaviyo.sandbox.limits"
 local model = require "klaviyo.sandbox.model"
+local grants = require "klaviyo.sandbox.oauth_grants"
+local oauth = require "klaviyo.sandbox.oauth"
 local profiles = require "klaviyo.sandbox.profiles"
 local query = require "klaviyo.sandbox.query"
 local error_response = require "klaviyo.sandbox.error_response"
@@ -43,6 +45,7 @@ local function split_target(target)
   return inner or path, raw_query, inner ~= nil
 end
 
+-- Returns the scopes of an access token; nil for a private key, which has all.
 local function check_private(state, authorization, gateway)
   local scheme, key = (authorization or ""):match("^(%S+) +(%S+)$")
   if not authorization or authorization == "" then
@@ -53,9 +56,23 @@ local function check_private(state, authorization, gateway)
   local known = scheme == "Bearer"
     or not gateway and scheme == "Klaviyo-API-Key"
   if not known or key ~= state.settings.key then
+    local scopes = known and not gateway and scheme == "Bearer"
+      and grants.scopes(state, key)
+    if scopes then
+      return scopes
+    end
     error_response.throw(401, "authentication_failed",
       gateway and "The gateway takes 'Authorization: Bearer <key>'."
       or "Incorrect authentication credentials.", {pointer = "/data/"})
+  end
+end
+
+local function check_scopes(op, scopes)
+  for _, scope in ipairs(scopes and op.scopes or {}) do
+    if not scopes[scope] then
+      error_response.throw(403, "permission_denied",
+        ("The access token lacks the scope %s."):format(scope))
+    end
   end
 end
 
@@ -115,19 +132,20 @@ end
 
 local function serve(state, request, response)
   local path, raw_query, gateway = split_target(request.target)
-  local public = path:find("^/client/") ~= nil
+  local public, scopes = path:find("^/client/") ~= nil, nil
   if not public and not path:find("^/api/") then
     error_response.throw(404, "not_found", ("Unknown path %s."):format(path))
   elseif public then
     check_public(request.header("authorization"))
   else
-    check_private(state, request.header("authorization"), gateway)
+    scopes = check_private(state, request.header("authorization"), gateway)
   end
   local revision, asked = revisions.of(state, request)
   local op, params = revisions.route(revision, asked, request.method, path)
   response.operation = op.id
   response.op = op
   limits.count_request(state, op, raw_query, response.headers)
+  check_scopes(op, scopes)
   check_plan(state, op, request.header("authorization") or "")
   local call = {
     state = state, op = op, params = params, path = path,
@@ -165,7 +183,11 @@ end
 ---@param request table method, target, header(lower-case name), body
 ---@return table response status, headers, body (a text or nil), operation
 function M.handle(state, request)
-  local response = {headers = {}}
+  local response = oauth.handle(state, request)
+  if response then
+    return response
+  end
+  response = {headers = {}}
   local ok, status, document = pcall(serve, state, request, response)
   if not ok then
     local failure = status

@@ -84,7 +84,9 @@ end
 -- The settings that the server process needs.
 local SERVER_SETTINGS = {"key", "company_id", "profiles", "link_base", "seed", "now",
   "record", "keep", "limits", "time_scale", "window_phase",
-  "rate_limit_headers", "job_polls", "job_seconds", "advanced_kdp", "retire"}
+  "rate_limit_headers", "job_polls", "job_seconds", "advanced_kdp", "retire",
+  "client_id", "client_secret", "redirect_uri", "approve", "rotate_refresh_tokens",
+  "token_seconds"}
 
 -- Writes the revision of the option openapi for the server process, whose Lua may
 -- be one for which the core was not built.
@@ -143,6 +145,8 @@ end
 local function start(settings)
   settings.key = settings.key
     or ("pk_sandbox_%06x%06x"):format(shell.random(2 ^ 24), shell.random(2 ^ 24))
+  settings.client_secret = settings.client_secret
+    or ("sandbox-%06x%06x"):format(shell.random(2 ^ 24), shell.random(2 ^ 24))
   local program, message = programs.find(settings)
   if not program then
     return nil, failure(message)
@@ -154,7 +158,8 @@ local function start(settings)
   end
   settings.lua_dir = dir
   local self = setmetatable({key = settings.key, keep = settings.keep,
-    company_id = settings.company_id, commands = 0}, Server)
+    company_id = settings.company_id, client_id = settings.client_id,
+    client_secret = settings.client_secret, commands = 0}, Server)
   local raised_no_error, ok
   raised_no_error, ok, message = pcall(prepare_and_launch, self, settings, program)
   if not raised_no_error then
@@ -179,7 +184,7 @@ end
 --- Starts a sandbox. It ends with the process that started it (even if that
 --- process is killed), unless `detach` is set.
 ---@param options klaviyo.sandbox.Options|nil
----@return klaviyo.sandbox.Server|nil server  base_url, tls_url, ca_file, key, company_id, dir
+---@return klaviyo.sandbox.Server|nil server  base_url, tls_url, ca_file, key, company_id, client_id, client_secret, dir
 ---@return klaviyo.Error|nil err  of kind "sandbox"
 function M.start(options)
   return start(server_options.check(options))
@@ -197,8 +202,8 @@ end
 
 local function print_details(server, ending)
   for _, name in ipairs {"base_url", "tls_url", "ca_file", "key",
-    "company_id", "dir"} do
-    io.stderr:write(("%-10s  %s\n"):format(name, server[name]))
+    "company_id", "client_id", "client_secret", "dir"} do
+    io.stderr:write(("%-13s  %s\n"):format(name, server[name]))
   end
   io.stderr:write(ending, "\n")
   io.stdout:write(("export KLAVIYO_API_KEY=%s KLAVIYO_BASE_URL=%s\n")

@@ -25,6 +25,13 @@ local M = {}
 ---@field openapi? string  the path of an OpenAPI document of Klaviyo: its operations are served too
 ---@field advanced_kdp? boolean  false: a private key gets 403 for webhooks and webhook topics, as in an account
 ---  without Advanced KDP; default true
+---@field client_id? string  of the app that accounts authorize, for klaviyo.oauth; default "sandbox-app"
+---@field client_secret? string  of that app; default a random one
+---@field redirect_uri? string  the only one to which a code is sent; default each that a request names
+---@field approve? boolean  true: the authorize page does not ask, but allows at once; default false
+---@field rotate_refresh_tokens? boolean|string  true: a refresh gives another refresh token, and the old one ends when
+---  one of the new tokens is first used; "strict": it ends at once; default false: the same one, as in the live service
+---@field token_seconds? integer  the life of an access token in seconds; default 3600
 ---@field port? integer  the HTTP port; default a free port
 ---@field tls_port? integer  the HTTPS port; default a free port
 ---@field gzip? boolean  whether responses are compressed if the client accepts gzip; default true
@@ -84,6 +91,12 @@ local FIELDS = {
     expected = 'true, false or a date, "2026-11-28"'},
   openapi = text(nil),
   advanced_kdp = flag(true),
+  client_id = text "sandbox-app",
+  client_secret = text(nil),
+  redirect_uri = text(nil),
+  approve = flag(false),
+  rotate_refresh_tokens = {one_of = {true, false, "strict"}, default = false},
+  token_seconds = count(1, 3600),
   port = PORT,
   tls_port = PORT,
   gzip = flag(true),

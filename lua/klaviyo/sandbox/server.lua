@@ -79,7 +79,7 @@ end
 --- exist), `created` (how many were created), `events` (`received`,
 --- `distinct`, `repeated`, `unnamed`: without unique_id), `imports`
 --- (`records`, `made`, `updated`, `failed`), `faults` (how often each kind was
---- applied).
+--- applied), `oauth` (`authorized`, `exchanged`, `refreshed`, `refused`, `revoked`).
 ---@return table
 function Server:stats()
   return command(self, "stats")
@@ -102,6 +102,12 @@ end
 --- Removes all faults.
 function Server:clear_faults()
   command(self, "clear_faults")
+end
+
+--- Ends the access of all apps, as an account does that uninstalls them: its tokens
+--- are no longer valid.
+function Server:uninstall()
+  command(self, "uninstall")
 end
 
 --- Uses up requests of the limits of an operation, as other clients of the

@@ -6,6 +6,7 @@ local json = require "klaviyo.sandbox.json"
 local defaults = require "klaviyo.sandbox.defaults"
 local generated = require "klaviyo.sandbox.generated"
 local rfc3339 = require "klaviyo.sandbox.rfc3339"
+local grants = require "klaviyo.sandbox.oauth_grants"
 local limits = require "klaviyo.sandbox.limits"
 local relations = require "klaviyo.sandbox.relations"
 local store = require "klaviyo.sandbox.store"
@@ -59,7 +60,7 @@ end
 function State:reset()
   self.random_ids = random_ids.new(self.settings.seed or 1)
   self.collections, self.links, self.faults = {}, {}, {}
-  self.buckets = {}
+  self.buckets, self.oauth = {}, grants.new()
   self.stats = counters.new()
   self.latest, self.number = {}, 0
   local count = self.settings.profiles or 0
@@ -216,6 +217,7 @@ function State:counters()
   for kind, collection in pairs(self.collections) do
     all.resources[kind] = collection.count
   end
+  all.oauth = self.oauth.counts
   return all
 end
 

@@ -514,6 +514,8 @@ do
 ---@field ca_file string  for the setting ca_file, with tls_url
 ---@field key string  for the setting api_key
 ---@field company_id string  for the setting company_id
+---@field client_id string  of the app, for klaviyo.oauth.new
+---@field client_secret string  of the app, for klaviyo.oauth.new
 ---@field dir string  the directory of the server
 local M = {}
 
@@ -537,7 +539,7 @@ function M:reset() end
 --- exist), `created` (how many were created), `events` (`received`,
 --- `distinct`, `repeated`, `unnamed`: without unique_id), `imports`
 --- (`records`, `made`, `updated`, `failed`), `faults` (how often each kind was
---- applied).
+--- applied), `oauth` (`authorized`, `exchanged`, `refreshed`, `refused`, `revoked`).
 ---@return table
 function M:stats() end
 
@@ -553,6 +555,10 @@ function M:fault(fault) end
 
 --- Removes all faults.
 function M:clear_faults() end
+
+--- Ends the access of all apps, as an account does that uninstalls them: its tokens
+--- are no longer valid.
+function M:uninstall() end
 
 --- Uses up requests of the limits of an operation, as other clients of the
 --- same account would.
@@ -756,7 +762,7 @@ local M = {}
 --- Starts a sandbox. It ends with the process that started it (even if that
 --- process is killed), unless `detach` is set.
 ---@param options klaviyo.sandbox.Options|nil
----@return klaviyo.sandbox.Server|nil server  base_url, tls_url, ca_file, key, company_id, dir
+---@return klaviyo.sandbox.Server|nil server  base_url, tls_url, ca_file, key, company_id, client_id, client_secret, dir
 ---@return klaviyo.Error|nil err  of kind "sandbox"
 function M.start(options) end
 
@@ -1108,6 +1114,7 @@ end
 ---@field headers? table<string, string>  headers of the response
 ---@field body? string  the body of the response
 ---@field error? string  the response is an error document with this code
+---@field oauth_error? string  the response is an OAuth error with this code, such as "invalid_grant"
 ---@field html? boolean  the response is an HTML page
 ---@field throttled? integer  the response is a 429 with this Retry-After, in seconds
 ---@field reset? string  the connection is closed "before" or "after" the request is processed
@@ -1130,6 +1137,12 @@ end
 ---@field retire? boolean|string  true: a revision that Klaviyo has retired is answered as Klaviyo answers it, by a later one or with 410; a date, "2026-11-28": as on that day; default false: each revision is served as it is
 ---@field openapi? string  the path of an OpenAPI document of Klaviyo: its operations are served too
 ---@field advanced_kdp? boolean  false: a private key gets 403 for webhooks and webhook topics, as in an account without Advanced KDP; default true
+---@field client_id? string  of the app that accounts authorize, for klaviyo.oauth; default "sandbox-app"
+---@field client_secret? string  of that app; default a random one
+---@field redirect_uri? string  the only one to which a code is sent; default each that a request names
+---@field approve? boolean  true: the authorize page does not ask, but allows at once; default false
+---@field rotate_refresh_tokens? boolean|string  true: a refresh gives another refresh token, and the old one ends when one of the new tokens is first used; "strict": it ends at once; default false: the same one, as in the live service
+---@field token_seconds? integer  the life of an access token in seconds; default 3600
 ---@field port? integer  the HTTP port; default a free port
 ---@field tls_port? integer  the HTTPS port; default a free port
 ---@field gzip? boolean  whether responses are compressed if the client accepts gzip; default true

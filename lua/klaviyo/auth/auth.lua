@@ -1,6 +1,7 @@
 --- Finds the key or the token of a call. If the setting is a function, it is
 --- called for each call, and once more with a key that the service rejected. It is
---- called by one task at a time, because a refresh token may be valid only once.
+--- called by one task at a time, because a refresh token may be valid only once. The
+--- function of an OAuth account has locks of its own (klaviyo.oauth.refresh).
 
 local errors = require "klaviyo.response.errors"
 local lazy_require = require "klaviyo.util.lazy_require"
@@ -14,6 +15,19 @@ local M = {}
 
 -- function → {lock =, refused = the rejected secret, replacement = the next one}
 local states = setmetatable({}, {__mode = "k"})
+
+-- functions of this library, which many tasks may call at a time and which return
+-- errors
+local of_library = setmetatable({}, {__mode = "k"})
+
+--- Returns a function for the setting access_token that may be called by many tasks at
+--- a time, and that returns a token, or nil and a klaviyo.Error.
+---@param fn fun(refused: string|nil): string|nil, klaviyo.Error|nil
+---@return fun(refused: string|nil): string|nil, klaviyo.Error|nil
+function M.concurrent(fn)
+  of_library[fn] = true
+  return fn
+end
 
 local function fetch(state, name, fn, refused)
   if refused and refused == state.refused then
@@ -47,7 +61,12 @@ function M.of(settings, refused)
   local err
   local name = settings.access_token and "access_token" or "api_key"
   local secret = settings[name]
-  if type(secret) == "function" then
+  if of_library[secret] then
+    secret, err = secret(refused)
+    if err then
+      return nil, err
+    end
+  elseif type(secret) == "function" then
     local state = states[secret]
     if not state then
       state = {lock = lock.new("the function " .. name)}

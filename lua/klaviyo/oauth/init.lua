@@ -8,11 +8,13 @@
 ---     local account, err = app:exchange {code = …, state = …, verifier = verifier}
 
 require "klaviyo.util.lua_version"
+local auth = require "klaviyo.auth.auth"
 local checker = require "klaviyo.util.options"
 local client = require "klaviyo.client"
 local errors = require "klaviyo.response.errors"
 local percent_encoding = require "klaviyo.util.percent_encoding"
 local proof = require "klaviyo.oauth.proof"
+local refresh = require "klaviyo.oauth.refresh"
 local settings = require "klaviyo.settings"
 local token_endpoint = require "klaviyo.oauth.token_endpoint"
 local token_store = require "klaviyo.oauth.token_store"
@@ -28,6 +30,10 @@ local M = {}
 ---  account's id
 ---@field store string|klaviyo.oauth.Store  the path of a folder where the tokens are kept, or functions of your own
 ---@field encryption_key? string  64 hexadecimal digits: the tokens are encrypted in the store, with AES-256-GCM
+---@field lock_folder? string  a folder of this machine where one process at a time locks an account to refresh it;
+---  default the folder of `store`; app:client needs it if `store` has functions
+---@field on_reauthorize? fun(account: string)  called once when an account has ended its access, or its refresh token
+---  was not used for 90 days: it has to authorize again
 ---@field authorize_url? string  default "https://www.klaviyo.com/oauth/authorize"; with another base_url than
 ---  Klaviyo's, that and /oauth/authorize
 ---@field settings? klaviyo.Settings  of the requests for tokens and of the clients, without a key: base_url, proxy, …
@@ -122,6 +128,8 @@ local FIELDS = {
   store = {type = {"text", "table"}, expected = "the path of a folder, or functions",
     required = true},
   encryption_key = {type = "text", secret = true, convert = check_key},
+  lock_folder = {type = "text"},
+  on_reauthorize = {type = "function"},
   authorize_url = {type = "text", convert = check_authorize_url},
   settings = {type = "table"},
 }
@@ -151,6 +159,8 @@ function M.new(options)
   local own = checker.check(FIELDS, options, "oauth.new")
   own.settings = own.settings or {}
   check_settings(own.settings)
+  own.lock_folder = own.lock_folder
+    or type(own.store) == "string" and own.store or nil
   own.store = token_store.new(own.store, own.encryption_key)
   own.encryption_key = nil
   own.values = token_endpoint.settings(own.client_id, own.client_secret, own.settings)
@@ -158,6 +168,7 @@ function M.new(options)
   own.authorize_url = own.authorize_url or base_url == KLAVIYO
     and "https://www.klaviyo.com/oauth/authorize" or base_url .. "/oauth/authorize"
   local app = setmetatable({}, App)
+  own.entries = {}
   by_app[app] = own
   return app
 end
@@ -304,6 +315,55 @@ function App:exchange(callback)
     return nil, err
   end
   return account
+end
+
+-- Returns what this process knows of an account.
+local function entry_of(own, call, account)
+  if type(account) ~= "string" or account == "" then
+    usage_error.raise("%s takes the name of an account, as app:exchange returns it, not "
+      .. "%s", call, usage_error.kind(account))
+  elseif not own.lock_folder then
+    usage_error.raise("%s: set lock_folder in oauth.new, since store has functions", call)
+  end
+  check_account(call .. ": account", account)
+  own.entries[account] = own.entries[account] or refresh.entry(account)
+  return own.entries[account]
+end
+
+--- Returns a client for the calls of an account. It makes no request. The client
+--- refreshes the token a minute before its end, and once more if the service rejects
+--- it; so do the other clients of the account, in all processes of the machine, one at
+--- a time.
+---@param account string
+---@param options klaviyo.Settings|nil  besides those of the app
+---@return klaviyo.Client
+function App:client(account, options)
+  local own = of(self)
+  local entry = entry_of(own, "app:client", account)
+  local values = {}
+  for name, value in pairs(own.settings) do
+    values[name] = value
+  end
+  for name, value in pairs(options or {}) do
+    if name == "api_key" or name == "access_token" then
+      usage_error.raise("app:client: leave out %s: the account has a token", name)
+    end
+    values[name] = value
+  end
+  values.rate_limit_key = values.rate_limit_key or account
+  values.access_token = auth.concurrent(function(refused)
+    return refresh.token(own, entry, refused)
+  end)
+  return client.new(values)
+end
+
+--- Ends the access to an account: revokes its tokens, and removes them from the store.
+---@param account string
+---@return boolean|nil ok
+---@return klaviyo.Error|nil err
+function App:revoke(account)
+  local own = of(self)
+  return refresh.revoke(own, entry_of(own, "app:revoke", account))
 end
 
 --- An account that authorized the app.

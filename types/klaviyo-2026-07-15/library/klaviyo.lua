@@ -499,6 +499,21 @@ function M:authorize() end
 ---@return klaviyo.Error|nil err
 function M:exchange(callback) end
 
+--- Returns a client for the calls of an account. It makes no request. The client
+--- refreshes the token a minute before its end, and once more if the service rejects
+--- it; so do the other clients of the account, in all processes of the machine, one at
+--- a time.
+---@param account string
+---@param options klaviyo.Settings|nil  besides those of the app
+---@return klaviyo.Client
+function M:client(account, options) end
+
+--- Ends the access to an account: revokes its tokens, and removes them from the store.
+---@param account string
+---@return boolean|nil ok
+---@return klaviyo.Error|nil err
+function M:revoke(account) end
+
 --- Returns the accounts that authorized the app, in the order of their names,
 --- without their tokens.
 ---@return klaviyo.oauth.Account[]|nil
@@ -1055,6 +1070,8 @@ end
 ---@field scopes string[]  what the app may do: "profiles:read", …; app:exchange needs "accounts:read" to learn the account's id
 ---@field store string|klaviyo.oauth.Store  the path of a folder where the tokens are kept, or functions of your own
 ---@field encryption_key? string  64 hexadecimal digits: the tokens are encrypted in the store, with AES-256-GCM
+---@field lock_folder? string  a folder of this machine where one process at a time locks an account to refresh it; default the folder of `store`; app:client needs it if `store` has functions
+---@field on_reauthorize? fun(account: string)  called once when an account has ended its access, or its refresh token was not used for 90 days: it has to authorize again
 ---@field authorize_url? string  default "https://www.klaviyo.com/oauth/authorize"; with another base_url than Klaviyo's, that and /oauth/authorize
 ---@field settings? klaviyo.Settings  of the requests for tokens and of the clients, without a key: base_url, proxy, …
 

@@ -86,7 +86,6 @@ local EXCEPTIONS = {
   {"csrc/json/reader.c", "reader", "it reads JSON: the usual name of a parser's input"},
   {"csrc/json/reader.h", "reader", "its header"},
   {"csrc/json/reader.c", "vget_lane_u64", "an intrinsic function of NEON"},
-  {"csrc/lua/l_json_read.c", "ends", "the positions at which nested values end"},
   {"spec/support/budget_probe.c", "alarm(5)", "the POSIX function"},
   {"lua/klaviyo/request/multipart.lua", "reader", READER},
   {"spec/request/multipart_spec.lua", "reader", READER},

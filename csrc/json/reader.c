@@ -254,7 +254,8 @@ void json_reader_init (json_reader *r, const char *text, size_t size) {
   r->start = r->at = (const unsigned char *)text;
   r->end = r->start + size;
   r->depth = 0;
-  r->is_first = r->is_done = false;
+  r->is_first = r->is_done = r->is_expected = false;
+  r->expected = NULL;
   r->error = NULL;
 }
 
@@ -333,9 +334,34 @@ static json_kind read_value (json_reader *r, const unsigned char *s) {
 }
 
 
+/* Returns whether a text starts with a name. The last names of a text may be
+** missed. */
+static inline bool starts_with (const unsigned char *s,
+                                const unsigned char *end,
+                                const json_expected *name) {
+  if (end - s < JSON_MAX_EXPECTED)
+    return false;
+#if defined(USE_SSE2)
+  {
+    const __m128i *text = (const __m128i *)(const void *)s;
+    const __m128i *bytes = (const __m128i *)(const void *)name->bytes;
+    unsigned equal = (unsigned)_mm_movemask_epi8(
+        _mm_cmpeq_epi8(_mm_loadu_si128(text), _mm_loadu_si128(bytes)));
+    equal |= (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(
+                 _mm_loadu_si128(text + 1), _mm_loadu_si128(bytes + 1)))
+             << 16;
+    return ~equal << (JSON_MAX_EXPECTED - name->size) == 0;
+  }
+#else
+  return memcmp(s, name->bytes, name->size) == 0;
+#endif
+}
+
+
 /* Reads a name and its colon. Returns the position after it, or NULL with an
 ** error. */
 static const unsigned char *read_name (json_reader *r, const unsigned char *s) {
+  r->is_expected = false;
   if (s == r->end || *s != '"')
     return refuse(r, s, "expected a name in quotes");
   s = read_string(r, &r->name, s + 1);
@@ -380,9 +406,21 @@ json_kind json_next (json_reader *r) {
   if (!r->is_first)
     s = after_comma(r, s, closer);
   r->is_first = false;
-  if (s != NULL && closer == '}')
-    s = read_name(r, s);
-  return s == NULL ? JSON_ERROR : read_value(r, s);
+  if (s == NULL)
+    return JSON_ERROR;
+  if (closer == '}') {
+    if (r->expected != NULL && s < r->end && *s == '"' &&
+        starts_with(s + 1, r->end, r->expected)) {
+      r->is_expected = true;
+      r->name.bytes = (const char *)s + 1;
+      r->name.size = r->expected->size - 2;
+      r->name.has_escapes = false;
+      s = after_space(s + 1 + r->expected->size, r->end);
+    }
+    else if ((s = read_name(r, s)) == NULL)
+      return JSON_ERROR;
+  }
+  return read_value(r, s);
 }
 
 

@@ -34,6 +34,15 @@ typedef struct json_text {
   bool has_escapes; /* decode it with json_unescape */
 } json_text;
 
+#define JSON_MAX_EXPECTED 32
+
+/* A name that may come next, as a text has it: its bytes, which have no
+** escapes, the closing quote and the colon. */
+typedef struct json_expected {
+  char bytes[JSON_MAX_EXPECTED];
+  unsigned size; /* not 0 */
+} json_expected;
+
 typedef union json_number {
   int64_t integer;
   uint64_t natural;
@@ -44,6 +53,8 @@ typedef struct json_reader {
   json_text name;   /* the name of the member that was read last */
   json_text string; /* for JSON_STRING */
   json_number number;
+  const json_expected *expected; /* the next name, probably; or NULL */
+  bool is_expected;              /* it was */
   const char *error;
   const unsigned char *start, *at, *end;
   int depth;     /* number of open objects and lists */

@@ -10,6 +10,7 @@
 
 #include "api/resources.h"
 #include "base/buffer.h"
+#include "json/paths.h"
 #include "ratelimit/request_queue.h"
 #include "http/completion_queue.h"
 #include "http/request.h"
@@ -17,6 +18,7 @@
 void register_text (lua_State *L);
 void register_json (lua_State *L);
 void register_json_read (lua_State *L);
+void register_json_paths (lua_State *L);
 void register_resources (lua_State *L);
 void register_response_body (lua_State *L);
 void register_document (lua_State *L);
@@ -35,6 +37,7 @@ void register_state (lua_State *L);
 settings *check_settings (lua_State *L, int index);
 request_queue *check_request_queue (lua_State *L, int index);
 resources *check_resources (lua_State *L, int index);
+json_paths *check_json_paths (lua_State *L, int index);
 const char *opt_body (lua_State *L, int index, size_t *size); /* NULL for nil */
 completion_queue *opt_completion_queue (lua_State *L,
                                         int index); /* NULL for nil */

@@ -24,6 +24,7 @@ OPEN_API int luaopen_klaviyo_core (lua_State *L) {
   register_text(L);
   register_json(L);
   register_json_read(L);
+  register_json_paths(L);
   register_resources(L);
   register_response_body(L);
   register_document(L);

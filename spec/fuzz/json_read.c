@@ -2,7 +2,8 @@
 ** json_read.c - the reader of JSON: any bytes as a text, and as one number. A
 ** text that is taken is written again, in the shortest way; that text must be
 ** taken, too, and be written as it is. Beside it stands a checker of the
-** grammar that is as simple as can be: both take the same texts.
+** grammar that is as simple as can be: both take the same texts. Each text is
+** also read while every name is expected again: nothing may change.
 */
 #include "fuzz.h"
 
@@ -174,9 +175,24 @@ static void write_scalar (buffer *out, const json_reader *r, json_kind kind) {
 }
 
 
+/* Expects the name that was read last again, if it can be. */
+static void expect (json_reader *r, json_expected *name) {
+  CHECK(!r->is_expected || same(r->name.bytes, r->name.size + 2, name->bytes,
+                                name->size));
+  if (r->name.has_escapes || r->name.size > JSON_MAX_EXPECTED - 2)
+    return;
+  memcpy(name->bytes, r->name.bytes, r->name.size);
+  memcpy(name->bytes + r->name.size, "\":", 2);
+  name->size = (unsigned)r->name.size + 2;
+  r->expected = name;
+}
+
+
 /* False: there is an error, which is fit to be seen. */
-static bool read_and_write (buffer *out, const char *text, size_t size) {
+static bool read_and_write (buffer *out, const char *text, size_t size,
+                            bool expects) {
   json_reader r;
+  json_expected name = {"", 0};
   char closers[JSON_MAX_DEPTH], error[JSON_ERROR_SIZE];
   int depth = 0;
   json_kind kind;
@@ -190,6 +206,8 @@ static bool read_and_write (buffer *out, const char *text, size_t size) {
       CHECK(buffer_add_byte(out, ','));
     if (depth > 0 && closers[depth - 1] == '}') {
       write_string(out, &r.name);
+      if (expects)
+        expect(&r, &name);
       CHECK(buffer_add_byte(out, ':'));
     }
     if (kind == JSON_OBJECT || kind == JSON_LIST) {
@@ -224,7 +242,11 @@ static char *copy_of (const char *text, size_t size) {
 
 static bool check_reading (buffer *out, const char *text, size_t size) {
   char *copy = copy_of(text, size);
-  bool ok = read_and_write(out, copy, size);
+  buffer other = {NULL, 0, 0};
+  bool ok = read_and_write(out, copy, size, false);
+  CHECK(read_and_write(&other, copy, size, true) == ok);
+  CHECK(same(out->data, out->size, other.data, other.size));
+  buffer_free(&other);
   free(copy);
   return ok;
 }

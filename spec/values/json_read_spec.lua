@@ -181,6 +181,7 @@ describe("objects", function()
   it("have the last value of a repeated name", function()
     assert.same({ a = 3, b = 2 }, decode '{"a":1,"b":2,"a":3}')
     assert.same({ a = json.null }, decode '{"a":1,"a":null}')
+    assert.same({ a = 2, b = 3 }, decode '{"a":1,"b":1,"\\u0061":2,"\\u0062":2,"b":3}')
     local members = {}
     for i = 1, 1000 do
       members[i] = ('"k%d":%d'):format(i % 300, i)
@@ -188,6 +189,30 @@ describe("objects", function()
     local value = decode("{" .. table.concat(members, ",") .. "}")
     for i = 701, 1000 do
       assert.equal(i, value["k" .. i % 300])
+    end
+  end)
+
+  it("have that value if the name left the cache in between", function()
+    for i = 1, 20 do
+      local members = {}
+      for at = 1, 2000 do
+        members[at] = ('"%d.%d":0'):format(i, at)
+      end
+      local name = "name" .. i
+      local text = ('{"%s":{%s},"%s":%d}'):format(name, table.concat(members, ","), name, i)
+      assert.same({ [name] = i }, core.decoder({})(text))
+    end
+  end)
+
+  it("have that value at any depth", function()
+    for depth = 1, 40 do
+      local text = ('{"a":1,"in":'):rep(depth) .. "3" .. (',"a":2}'):rep(depth)
+      local value = decode(text)
+      for _ = 1, depth do
+        assert.equal(2, value.a)
+        value = value["in"]
+      end
+      assert.equal(3, value)
     end
   end)
 

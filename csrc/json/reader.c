@@ -197,6 +197,19 @@ static const unsigned char *read_string (json_reader *r, json_text *text,
 }
 
 
+/* The same; inlined for strings without escapes, it saves 2 % of a page. */
+static inline const unsigned char *read_plain (json_reader *r, json_text *text,
+                                               const unsigned char *s) {
+  const unsigned char *end = after_plain(s, r->end);
+  if (end == r->end || *end != '"')
+    return read_string(r, text, s);
+  text->bytes = (const char *)s;
+  text->size = (size_t)(end - s);
+  text->has_escapes = false;
+  return end + 1;
+}
+
+
 /* Returns the character of an escape, or of two that form a surrogate pair.
 ** '*s' is after the first 'u'. */
 static unsigned long read_code (const unsigned char **s,
@@ -297,13 +310,13 @@ static json_kind read_literal (json_reader *r, const unsigned char *s,
 }
 
 
-static json_kind read_value (json_reader *r, const unsigned char *s) {
+static inline json_kind read_value (json_reader *r, const unsigned char *s) {
   json_kind kind;
   if (s == r->end)
     return fail(r, s, "expected a value");
   switch (*s) {
     case '"':
-      s = read_string(r, &r->string, s + 1);
+      s = read_plain(r, &r->string, s + 1);
       if (s == NULL)
         return JSON_ERROR;
       r->at = s;

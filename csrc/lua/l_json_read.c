@@ -57,6 +57,7 @@ typedef struct level {
   bool is_list;
   bool has_table;
   bool may_repeat;    /* a name may be there twice */
+  uint64_t *slots;    /* those of its names, as bits; unless any may repeat */
   unsigned evictions; /* those before it: a name has one slot until the next */
 } level;
 
@@ -170,7 +171,7 @@ static inline void push_name (lua_State *L, decoding *d, level *at) {
     cache->next[d->names_before] = (unsigned short)slot;
   }
   if (!at->may_repeat) {
-    slots = &d->used_slots[at - d->levels][slot / 64];
+    slots = &at->slots[slot / 64];
     bit = UINT64_C(1) << slot % 64;
     at->may_repeat = (*slots & bit) != 0;
     *slots |= bit;
@@ -332,8 +333,10 @@ static void open_level (lua_State *L, decoding *d, level *at, json_kind kind,
   at->has_table = false;
   at->may_repeat = depth >= MAPPED_LEVELS;
   at->evictions = d->cache->evictions;
-  if (!at->may_repeat && !at->is_list)
-    memset(d->used_slots[depth], 0, sizeof(d->used_slots[depth]));
+  if (!at->may_repeat && !at->is_list) {
+    at->slots = d->used_slots[depth];
+    memset(at->slots, 0, sizeof(d->used_slots[depth]));
+  }
 }
 
 

@@ -50,15 +50,15 @@ enum stack_slot {
 
 /* An object or list that is being read. */
 typedef struct level {
-  int base;    /* the slot for its table; its values are above it */
-  int pending; /* values on the stack */
-  int length;  /* values in the table */
-  int wanted;  /* its node in the paths, or JSON_WHOLE */
-  bool is_list;
-  bool has_table;
-  bool may_repeat;    /* a name may be there twice */
   uint64_t *slots;    /* those of its names, as bits; unless any may repeat */
   unsigned evictions; /* those before it: a name has one slot until the next */
+  int base;           /* the slot for its table; its values are above it */
+  int pending;        /* values on the stack */
+  int length;         /* values in the table */
+  int wanted;         /* its node in the paths, or JSON_WHOLE */
+  bool is_list;
+  bool has_table;
+  bool may_repeat; /* a name may be there twice */
 } level;
 
 typedef struct decoding {

@@ -119,9 +119,11 @@ PLAIN_C = $(filter-out $(OUT)/obj/lua/%,$(CORE))
 FUZZED  = CC=clang OUT=$(FUZZ) \
   EXTRA='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all'
 
-# Programs and libraries for specs: the budget with a clock that they set; fork;
-# links; slow name resolution; another libcurl; failing allocations; threads.
-PROBES = $(OUT)/budget_probe $(OUT)/spec_fork.so $(OUT)/spec_links.so \
+# Programs and libraries for specs: the budget, and time slices, with a clock that
+# they set; fork; links; slow name resolution; another libcurl; failing
+# allocations; threads.
+PROBES = $(OUT)/budget_probe $(OUT)/time_slice_probe \
+  $(OUT)/spec_fork.so $(OUT)/spec_links.so \
   $(OUT)/spec_slow_names.so $(OUT)/spec_other_curl.so \
   $(OUT)/scarce/klaviyo/core.so $(OUT)/threads
 
@@ -132,6 +134,12 @@ $(OUT)/budget_probe: spec/support/budget_probe.c csrc/ratelimit/budget.c $(CORE)
 	  -Wl,--wrap=$(name)) -o $@ $< $(addprefix $(OUT)/obj/, \
 	  ratelimit/rate_limit_file.o ratelimit/usage.o \
 	  base/buffer.o base/clock.o base/file_lock.o http/headers.o) $(CURL_LIBS)
+
+$(OUT)/time_slice_probe: spec/support/time_slice_probe.c \
+    csrc/base/time_slice.c
+	@mkdir -p $(@D)
+	$(SAY) '  CC  $@'
+	$(QUIET)$(CC) $(C_ALL) -o $@ $<
 
 $(OUT)/spec_%.so: spec/support/%.c
 	@mkdir -p $(@D)

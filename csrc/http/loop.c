@@ -40,6 +40,7 @@ struct loop {
   size_t background;       /* pending background transfers */
   completions completions; /* serials of announced transfers */
   size_t watched_done;     /* watched transfers that ended */
+  time_slice slice;        /* enabled in a thread of the loop's own */
 };
 
 
@@ -318,6 +319,7 @@ static int64_t start_ready (loop *l, int64_t now) {
     else if (first_idle == NULL && q->listed)
       first_idle = q;
     request_queue_release(q);
+    time_slice_check(&l->slice);
   }
   return next;
 }
@@ -409,6 +411,7 @@ static void handle_completed (loop *l) {
       continue;
     curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
     attempt_ended(l, t, code);
+    time_slice_check(&l->slice);
   }
 }
 
@@ -468,7 +471,7 @@ CURLMcode loop_run_once (loop *l, int64_t ms) {
   ** the server may have closed an idle connection */
   code = was_idle && l->running > 0 && ms == 0
              ? poller_start(l->poller)
-             : poller_wait(l->poller, (long)ms);
+             : poller_wait(l->poller, (long)ms, &l->slice);
   handle_completed(l);
   return code;
 }
@@ -522,6 +525,11 @@ void loop_free (loop *l) {
   timers_free(&l->timers);
   completions_free(&l->completions);
   free(l);
+}
+
+
+void loop_share_processor (loop *l) {
+  l->slice.enabled = true;
 }
 
 

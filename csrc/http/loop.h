@@ -34,6 +34,10 @@ void loop_abort (loop *l, transfer *t, failure kind, const char *reason);
 ** work, waiting for it for at most 'ms' milliseconds. */
 CURLMcode loop_run_once (loop *l, int64_t ms);
 
+/* From now on the loop yields the processor to other threads while it has much
+** work. For a loop with a thread of its own, which calls it. */
+void loop_share_processor (loop *l);
+
 /* Ends a wait of loop_run_once from another thread, or its next wait if there
 ** is none. */
 void loop_wake (loop *l);

@@ -117,7 +117,9 @@ static bool is_over (int64_t until) {
 
 static void *work (void *self) {
   loop_thread *thread = self;
-  int64_t until = take_posted(thread);
+  int64_t until;
+  loop_share_processor(thread->loop);
+  until = take_posted(thread);
   while (!is_over(until)) {
     int64_t ms = completion_queues_sweep_idle(clock_ms());
     int64_t left = clock_left(until);

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 
+#include "base/time_slice.h"
 #include "http/libcurl.h"
 
 typedef struct poller poller;
@@ -27,8 +28,8 @@ void poller_socket_closing (poller *p, int fd);
 CURLMcode poller_start (poller *p);
 
 /* Lets libcurl handle its ready sockets, waiting for them for at most 'ms'
-** milliseconds. */
-CURLMcode poller_wait (poller *p, long ms);
+** milliseconds. The thread may yield between two of them. */
+CURLMcode poller_wait (poller *p, long ms, time_slice *slice);
 
 /* Ends a wait from another thread, or the next wait if there is none. */
 void poller_wake (poller *p);

@@ -238,7 +238,7 @@ static CURLMcode handle (poller *p, const struct epoll_event *event) {
 }
 
 
-CURLMcode poller_wait (poller *p, long ms) {
+CURLMcode poller_wait (poller *p, long ms, time_slice *slice) {
   struct epoll_event events[MAX_EVENTS];
   long timeout = poller_timeout(p);
   CURLMcode code = CURLM_OK;
@@ -247,11 +247,15 @@ CURLMcode poller_wait (poller *p, long ms) {
     ms = timeout;
   if (ms > 0 && p->signalled)
     set_watched(p, p->ready_fd, false); /* the waiting caller needs no signal */
+  time_slice_begin_wait(slice);
   n = epoll_wait(p->epoll, events, MAX_EVENTS, (int)ms);
+  time_slice_end_wait(slice);
   if (ms > 0 && p->signalled)
     set_watched(p, p->ready_fd, true);
-  for (i = 0; i < n && code == CURLM_OK; i++)
+  for (i = 0; i < n && code == CURLM_OK; i++) {
     code = handle(p, &events[i]);
+    time_slice_check(slice);
+  }
   return code == CURLM_OK ? poller_start(p) : code;
 }
 

@@ -47,10 +47,12 @@ CURLMcode poller_start (poller *p) {
 /* Polls before it performs: the other order would wait although transfers are
 ** done. The poll respects libcurl's own timeout, which is 0 for new
 ** transfers. */
-CURLMcode poller_wait (poller *p, long ms) {
+CURLMcode poller_wait (poller *p, long ms, time_slice *slice) {
   CURLMcode code = CURLM_OK;
+  time_slice_begin_wait(slice);
   if (ms > 0)
     code = curl_multi_poll(p->multi, NULL, 0, (int)ms, NULL);
+  time_slice_end_wait(slice);
   return code == CURLM_OK ? poller_start(p) : code;
 }
 

@@ -4,6 +4,7 @@ local cjson = require "cjson"
 local key = require "spec.support.key"
 local klaviyo = require "klaviyo"
 local raises = require "spec.support.raises"
+local raw = require "spec.support.raw"
 local sandbox = require "spec.support.sandbox"
 local script = require "spec.support.script"
 local revision_warning = require "klaviyo.operations.revision_warning"
@@ -52,6 +53,26 @@ describe("the module", function()
       end
     ]]
     assert.equal("", output)
+  end)
+
+  it("loads neither tasks nor the search for near names for calls that succeed", function()
+    raw.with({ answers = { { body = '{"data":null}' }, { body = '{"data":null}' } } }, function(server)
+      local output, status = script.run([[
+        local client = require("spec.support.connect")((...))
+        assert(client.profiles:get("one"))
+        local rare = {"klaviyo.tasks", "klaviyo.tasks.scheduler.builtin", "klaviyo.util.nearest_names",
+          "klaviyo.request.query", "klaviyo.document.document", "klaviyo.operations.revision_diff"}
+        for _, name in ipairs(rare) do
+          if package.loaded[name] then
+            print(name)
+          end
+        end
+        print(require("klaviyo").run(function() return client.profiles:get("one") ~= nil end))
+        print(package.loaded["klaviyo.tasks.scheduler.builtin"] ~= nil)
+      ]], { args = { server.url } })
+      assert.equal("true\ntrue\n", output)
+      assert.equal(0, status)
+    end)
   end)
 
   it("sets no global", function()

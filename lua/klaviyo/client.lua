@@ -15,6 +15,7 @@ local document = lazy_require "klaviyo.document.document"
 local errors = lazy_require "klaviyo.response.errors"
 local iterator = lazy_require "klaviyo.pagination.iterator"
 local map = lazy_require "klaviyo.tasks.map"
+local nearest_names = lazy_require "klaviyo.util.nearest_names"
 local openapi = lazy_require "klaviyo.openapi"
 local rate_limits = lazy_require "klaviyo.transport.rate_limits"
 local resources = lazy_require "klaviyo.resources"
@@ -175,7 +176,7 @@ function methods:resource(name)
     return known
   end
   local names = resources.names(api, "/api/")
-  if usage_error.nearest(field, names) then
+  if nearest_names.nearest(field, names) then
     usage_error.unknown("resource", field, names)
   end
   return resources.open_unknown(self, api, name)

@@ -81,45 +81,6 @@ describe("usage_error.raise", function()
   end)
 end)
 
-describe("usage_error.nearest", function()
-  local names = { "first_name", "last_name", "email", "phone_number", "webhook-topics" }
-
-  it("finds a misspelt name", function()
-    assert.equal("first_name", usage_error.nearest("firstname", names))
-    assert.equal("first_name", usage_error.nearest("First_Name", names))
-    assert.equal("first_name", usage_error.nearest("frist_name", names))
-    assert.equal("email", usage_error.nearest("e-mail", names))
-    assert.equal("webhook-topics", usage_error.nearest("webhook_topic", names))
-    assert.equal("email", usage_error.nearest("email", names))
-  end)
-
-  it("finds a name with two letters swapped", function()
-    assert.equal("email", usage_error.nearest("emial", names))
-    assert.equal("name", usage_error.nearest("nmae", { "name" }))
-  end)
-
-  it("accepts a set too", function()
-    assert.equal("email", usage_error.nearest("emails", { email = true, phone = true }))
-  end)
-
-  it("suggests no name if none is near", function()
-    assert.is_nil(usage_error.nearest("birthday", names))
-    assert.is_nil(usage_error.nearest("x", {}))
-    assert.is_nil(usage_error.nearest("", names))
-  end)
-
-  it("accepts any value as a name", function()
-    assert.equal("12", usage_error.nearest(12, { "12" }))
-    assert.is_nil(usage_error.nearest(true, { "email" }))
-  end)
-
-  it("returns the same name every time", function()
-    for _ = 1, 20 do
-      assert.equal("ab", usage_error.nearest("ax", { ac = true, ab = true, ad = true }))
-    end
-  end)
-end)
-
 describe("usage_error.unknown", function()
   local function message_of(...)
     local ok, message = pcall(usage_error.unknown, ...)

@@ -17,9 +17,12 @@ local linkage = require "klaviyo.document.linkage"
 local list = require "klaviyo.document.list"
 local revision_lifecycle = require "klaviyo.operations.revision_lifecycle"
 local revision_warning = require "klaviyo.operations.revision_warning"
+local lazy_require = require "klaviyo.util.lazy_require"
 local usage_error = require "klaviyo.util.usage_error"
 local names = require "klaviyo.document.names"
 local validation_error = require "klaviyo.document.validation_error"
+
+local nearest_names = lazy_require "klaviyo.util.nearest_names"
 
 local M = {}
 
@@ -366,7 +369,7 @@ local STRICT, LENIENT = {lenient = false}, {lenient = true}
 -- nearly a known one: then it is misspelled.
 local function lenient_on_names(op, settings, api)
   return {lenient = false, may_be_new = function(what, name, known)
-    if type(name) ~= "string" or usage_error.nearest(name, known) then
+    if type(name) ~= "string" or nearest_names.nearest(name, known) then
       return false
     end
     revision_warning.unchecked(settings, api, op, what, name)

@@ -12,6 +12,7 @@ local usage_error = require "klaviyo.util.usage_error"
 
 local datetime = lazy_require "klaviyo.values.datetime"
 local filter = lazy_require "klaviyo.values.filter"
+local nearest_names = lazy_require "klaviyo.util.nearest_names"
 
 local M = {}
 
@@ -120,7 +121,7 @@ end
 -- know it, if its revision is later than the newest one of the library. A name
 -- that is nearly a known one is a misspelling.
 local function may_be_new(rules, what, name, known)
-  if not rules.api.asked.is_lenient or usage_error.nearest(name, known) then
+  if not rules.api.asked.is_lenient or nearest_names.nearest(name, known) then
     return false
   end
   revision_warning.unchecked(rules.settings, rules.api, rules.op, what, name)

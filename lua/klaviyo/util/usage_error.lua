@@ -1,7 +1,10 @@
 --- Errors in a program: raised at the caller's line, with the nearest valid
 --- name. Errors of requests are klaviyo.Error, see response/errors.lua.
 
+local lazy_require = require "klaviyo.util.lazy_require"
 local userinfo = require "klaviyo.util.userinfo"
+
+local names = lazy_require "klaviyo.util.nearest_names"
 
 local M = {}
 
@@ -134,91 +137,6 @@ function M.whole(what, value, least)
     M.shown(value))
 end
 
--- Case, and hyphen or underscore, do not count when names are compared.
-local function folded(name)
-  return (name:lower():gsub("%-", "_"))
-end
-
--- The edit distance of two names: a letter inserted, removed, replaced, or two
--- letters swapped (optimal string alignment).
-local function distance(a, b)
-  local before, previous, current = {}, {}, {}
-  for j = 0, #b do
-    previous[j] = j
-  end
-  for i = 1, #a do
-    current[0] = i
-    for j = 1, #b do
-      local cost = a:byte(i) == b:byte(j) and 0 or 1
-      current[j] = math.min(previous[j] + 1, current[j - 1] + 1,
-        previous[j - 1] + cost)
-      if i > 1 and j > 1 and a:byte(i) == b:byte(j - 1)
-          and a:byte(i - 1) == b:byte(j) then
-        current[j] = math.min(current[j], before[j - 2] + 1)
-      end
-    end
-    before, previous, current = previous, current, before
-  end
-  return previous[#b]
-end
-
-local function as_list(candidates)
-  local list = {}
-  if #candidates > 0 then
-    for i, name in ipairs(candidates) do
-      list[i] = name
-    end
-  else
-    for name in pairs(candidates) do
-      list[#list + 1] = name
-    end
-  end
-  table.sort(list)
-  return list
-end
-
--- Returns the candidates, nearest first, the distance of the nearest, and the
--- largest distance that counts as near.
-local function by_distance(name, candidates)
-  local wanted = folded(tostring(name))
-  local distances = {}
-  local list = as_list(candidates)
-  for _, candidate in ipairs(list) do
-    distances[candidate] = distance(wanted, folded(candidate))
-  end
-  table.sort(list, function(a, b)
-    if distances[a] ~= distances[b] then
-      return distances[a] < distances[b]
-    end
-    return a < b
-  end)
-  return list, distances[list[1]], math.max(1, math.floor(#wanted / 3))
-end
-
---- Returns the candidate nearest to a name, or nil if none is near.
----@param name string
----@param candidates table a list of names, or a set (names as keys)
----@return string|nil
-function M.nearest(name, candidates)
-  local list, d, near = by_distance(name, candidates)
-  return d and d <= near and list[1] or nil
-end
-
-local MAX_NAMED = 40
-local NEAREST_NAMED = 5
-
--- Lists all candidates, or only the nearest if there are many.
-local function allowed(name, candidates)
-  local names = as_list(candidates)
-  if #names == 0 then
-    return "none"
-  elseif #names <= MAX_NAMED then
-    return table.concat(names, ", ")
-  end
-  return ("%s, … (%d in all)"):format(
-    table.concat(by_distance(name, names), ", ", 1, NEAREST_NAMED), #names)
-end
-
 --- Raises an error for a table that must be a list, but has other keys and no
 --- first item. Without this check it would pass for an empty list.
 ---@param what string
@@ -239,12 +157,12 @@ end
 ---@param candidates table a list of names, or a set (names as keys)
 ---@param hint string|nil  for the message, if no candidate is near
 function M.unknown(what, name, candidates, hint)
-  local nearest = M.nearest(name, candidates)
+  local nearest = names.nearest(name, candidates)
   M.raise('unknown %s "%s"; %s%sallowed: %s', what,
     type(name) == "string" and name or M.shown(name),
     nearest and ('did you mean "%s"? '):format(nearest) or "",
     not nearest and hint and hint .. "; " or "",
-    allowed(name, candidates))
+    names.allowed(name, candidates))
 end
 
 return M

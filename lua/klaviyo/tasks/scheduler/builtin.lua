@@ -3,13 +3,12 @@
 --- another task.
 
 local core = require "klaviyo.core"
+local interrupt = require "klaviyo.tasks.scheduler.interrupt"
 local usage_error = require "klaviyo.util.usage_error"
 
 local M = {}
 
---- The core blocks for this many seconds at the most, so that the hook of a
---- signal can run in between.
-M.MAX_BLOCK = 0.2
+local MAX_BLOCK, is_interrupt = interrupt.MAX_BLOCK, interrupt.is_interrupt
 
 -- Seconds between two polls of the core by another loop, if the core has no
 -- descriptor to watch, or one that does not show all events.
@@ -101,13 +100,6 @@ function M.discard(task)
   end
   return true
 end
-
---- Returns whether an error is that of a Ctrl-C in the interpreter, which ends
---- everything.
-local function is_interrupt(err)
-  return type(err) == "string" and err:find("interrupted!$") ~= nil
-end
-M.is_interrupt = is_interrupt
 
 local function resumed(before, task, ok, ...)
   current = before
@@ -213,7 +205,7 @@ end
 ---@param shared boolean|nil  another task may take the event that is waited for
 function M.run_outer_loop(wait, seconds, shared)
   local fd, due = core.pollfd()
-  local most = (shared or not fd) and POLL_INTERVAL or M.MAX_BLOCK
+  local most = (shared or not fd) and POLL_INTERVAL or MAX_BLOCK
   wait(fd, math.min(seconds, due or most, most))
 end
 
@@ -242,7 +234,7 @@ function M.step(wait)
   if first <= last then
     look_at_core(0)  -- requests make progress even if a task is always ready
   else
-    look_at_core(math.min(M.MAX_BLOCK, pause or M.MAX_BLOCK), wait)
+    look_at_core(math.min(MAX_BLOCK, pause or MAX_BLOCK), wait)
   end
   for _ = first, last do  -- only those ready now: they may become ready again
     local task = next_ready()
@@ -273,13 +265,13 @@ function M.block(pending, wait, look)
     ticket:watch()
     while not ticket:wait(0) do
       look_at(pending, look)
-      M.run_outer_loop(wait, M.MAX_BLOCK)
+      M.run_outer_loop(wait, MAX_BLOCK)
     end
     return
   end
   repeat
     look_at(pending, look)
-  until ticket:wait(M.MAX_BLOCK)
+  until ticket:wait(MAX_BLOCK)
 end
 
 --- Waits outside of tasks, for some seconds at the most.
@@ -291,7 +283,7 @@ function M.pause(seconds, wait)
     M.run_outer_loop(wait, seconds)
     core.pump(0)
   else
-    core.pump(math.min(seconds, M.MAX_BLOCK))
+    core.pump(math.min(seconds, MAX_BLOCK))
   end
 end
 

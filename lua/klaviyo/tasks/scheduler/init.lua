@@ -2,14 +2,15 @@
 --- Each function decides at every call which of them it uses: a module that
 --- one of them loaded may be used by the other.
 
-local builtin = require "klaviyo.tasks.scheduler.builtin"
+local interrupt = require "klaviyo.tasks.scheduler.interrupt"
 local lazy_require = require "klaviyo.util.lazy_require"
 
+local builtin = lazy_require "klaviyo.tasks.scheduler.builtin"
 local nginx = lazy_require "klaviyo.tasks.scheduler.nginx"
 
 local M = {
-  MAX_BLOCK = builtin.MAX_BLOCK,
-  is_interrupt = builtin.is_interrupt,
+  MAX_BLOCK = interrupt.MAX_BLOCK,
+  is_interrupt = interrupt.is_interrupt,
 }
 
 --- Lets a task continue. It may be ready already: a task waits in a loop.
@@ -65,10 +66,17 @@ function M.ready_when(serial, task)
   return (type(ngx) == "table" and nginx or builtin).ready_when(serial, task)
 end
 
+-- Whether a function of the built-in loop was called. Before that, no task can
+-- exist, and a program that makes calls one after another never loads the loop.
+local function is_loop_used()
+  return next(builtin) ~= nil
+end
+
 --- Returns whether no task can run while this code waits.
 ---@param wait (fun(fd: integer|nil, seconds: number))|nil  of another loop
 function M.is_blocking(wait)
-  return type(ngx) ~= "table" and not wait and not builtin.inside()
+  return type(ngx) ~= "table" and not wait
+    and not (is_loop_used() and builtin.inside())
 end
 
 --- Waits until a request is done, in a task or outside of tasks.

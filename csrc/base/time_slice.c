@@ -11,8 +11,8 @@
 /* Seconds. In nginx, 256 responses that arrive together are much work for the
 ** loop thread. Linux lets a thread run for about 3 ms while another one is
 ** ready, so the worker did not answer other requests meanwhile. With this limit
-** the 99th percentile of their latency is half to two thirds of what it was
-** (three series of eight paired runs). 0.1 and 0.05 ms gain less. */
+** the 99th percentile of their latency was 3.6 instead of 5.6 ms (medians of
+** eight paired runs on a busy machine). 0.1 and 0.05 ms gained less. */
 #define MAX_WORK 0.00025
 
 

@@ -2,6 +2,7 @@
 --- and prepares the request for the service.
 
 local callers = require "klaviyo.gateway.callers"
+local connections = require "klaviyo.gateway.connections"
 local operations = require "klaviyo.operations"
 local includes = require "klaviyo.gateway.includes"
 local path = require "klaviyo.gateway.path"
@@ -92,7 +93,7 @@ local function caller_by_rule(self, request)
       "the caller", operations.revision(self.settings.revision))
     return self.by_rule[found]
   elseif found == true then
-    return {name = "-"}
+    return {name = "-", weight = 1}
   elseif found then -- a mistake in the rule must not admit anybody
     error(("the gateway's callers function must return a table, true, false or "
       .. "nil, not a %s"):format(type(found)), 0)
@@ -102,7 +103,7 @@ end
 
 local function caller_of(self, revision, op, include, headers)
   if op and op.public and self.settings.public then
-    return {name = "-"}
+    return {name = "-", weight = 1}
   end
   local request = {
     method = ngx.req.get_method(),
@@ -239,12 +240,11 @@ end
 -- Returns the key. A function is called by one request at a time, and with a key
 -- that the service rejected (see Gateway:header_filter) while it returns that
 -- one.
-local function secret_of(self)
-  local settings = self.secret_settings
+local function secret_of(connection)
+  local settings = connection.secret_settings
   local ok, secret, scheme = pcall(secrets.of, settings)
-  if ok and secret and secret == self.rejected_secret then
-    ok, secret, scheme = pcall(secrets.of, settings,
-      self.rejected_secret)
+  if ok and secret and secret == connection.rejected_secret then
+    ok, secret, scheme = pcall(secrets.of, settings, connection.rejected_secret)
   end
   if not ok then
     no_key("the function raised an error, or returned a value that is not a key")
@@ -256,10 +256,11 @@ local function secret_of(self)
   return secret, scheme .. " " .. secret
 end
 
-local function operation_of(self, revision, headers)
+local function operation_of(self, state, revision, headers)
   local op, target, include = route(self, revision, ngx.req.get_method())
   ngx.var.klaviyo_operation = op and op.id or "-"
   local caller = caller_of(self, revision, op, include, headers)
+  state.caller = caller
   ngx.var.klaviyo_caller = caller.name
   if not op then
     local allowed = table.concat(target, ", ")
@@ -277,22 +278,26 @@ local function operation_of(self, revision, headers)
   return op, target
 end
 
---- Prepares a request for the service, or throws an error response.
+--- Prepares a request for the service, or throws an error response. Sets `caller`,
+--- `connection`, `op` and `secret` (nil for a public operation) of the state.
 ---@param self klaviyo.Gateway
----@return table op
+---@param state table
 ---@return string target path and query to request from the service
----@return string|nil secret
 ---@return string authorization empty for a public operation
-function M.authorize(self)
+function M.authorize(self, state)
   local headers = ngx.req.get_headers(0)
   local revision = revision_of(self, headers)
-  local op, target = operation_of(self, revision, headers)
+  local op, target = operation_of(self, state, revision, headers)
   check_body(self, op, headers)
   set_headers(revision, headers)
+  state.op, state.connection = op, self.default
   if op.public then
-    return op, target, nil, ""
+    return target, ""
   end
-  return op, target, secret_of(self)
+  local secret, authorization = secret_of(state.connection)
+  connections.note_secret(state.connection, secret)
+  state.secret = secret
+  return target, authorization
 end
 
 return M

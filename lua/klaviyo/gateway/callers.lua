@@ -16,6 +16,7 @@ local M = {}
 ---  {"get_events", include = {"profile"}} also allows these names in the `include` parameter
 ---@field scopes? string[]  the allowed scopes, such as "profiles:read": an operation needs all of its own scopes, and
 ---  those for reading the resources that `include` adds
+---@field weight? number  its share of an account's rate limits, compared with that of other callers; default 1
 
 local NAMES = {type = "table", expected = "a list of names",
   items = {type = "text"}}
@@ -27,6 +28,7 @@ local FIELDS = {
   token_sha256 = {secret = true},
   operations = {type = "table", expected = "a list of names"},
   scopes = NAMES,
+  weight = {type = "number", above = 0, max = 1000, default = 1},
 }
 
 local function all_names(op)
@@ -89,7 +91,7 @@ function M.compiled(caller, where, revision)
       usage_error.kind(caller))
   end
   caller = checker.check(FIELDS, caller, where)
-  local self = {name = caller.name}
+  local self = {name = caller.name, weight = caller.weight}
   if caller.operations then
     self.operations = allowed_operations(where, caller.operations, revision)
   end

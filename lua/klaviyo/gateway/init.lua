@@ -14,6 +14,7 @@ require "klaviyo.util.lua_version"
 local operations = require "klaviyo.operations"
 local rate_limits = require "klaviyo.transport.rate_limits"
 local authorize = require "klaviyo.gateway.authorize"
+local connections = require "klaviyo.gateway.connections"
 local links = require "klaviyo.gateway.links"
 local mask = require "klaviyo.gateway.mask"
 local checks = require "klaviyo.gateway.options"
@@ -57,24 +58,18 @@ function M.new(options)
     settings = settings,
     rule = rule,
     by_rule = setmetatable({}, {__mode = "k"}),
-    secret_settings = {
-      api_key = settings.api_key, access_token = settings.access_token,
-    },
-    pace = {
-      base_url = "https://a.klaviyo.com", pacing = settings.pacing,
-      rate_limit_file = settings.rate_limit_file, rate_limit_key = settings.rate_limit_key,
-      access_token = settings.access_token,
-    },
+    default = connections.new(connections.DEFAULT, settings,
+      settings.rate_limit_key, settings),
   }
   return gateway
 end
 
 -- The rate limit --------------------------------------------------------------
 
-local function wait_for_turn(self, state, target, secret)
+local function wait_for_turn(self, state, target)
   local op = state.op
-  state.request_queue = rate_limits.of(self.pace, op,
-    {public = op.public, url = target}, secret)
+  state.request_queue = rate_limits.of(state.connection.pace, op,
+    {public = op.public, url = target}, state.secret)
   local left = self.settings.max_wait
   while true do
     local when, seconds = state.request_queue:take()
@@ -101,9 +96,8 @@ end
 -- The phases ------------------------------------------------------------------
 
 local function decide(self, state)
-  local op, target, secret, authorization = authorize.authorize(self)
-  state.op, state.secret = op, secret
-  wait_for_turn(self, state, target, secret)
+  local target, authorization = authorize.authorize(self, state)
+  wait_for_turn(self, state, target)
   ngx.var.klaviyo_uri = target
   ngx.var.klaviyo_authorization = authorization
 end
@@ -199,12 +193,12 @@ end
 
 -- Replaces a 401 of the service: it rejected the gateway's key, not the caller's
 -- token. A key function is called with that key by the next request.
-local function replace_unauthorized(self, state)
-  local changes = type(self.settings.api_key or self.settings.access_token)
-    == "function"
-  self.rejected_secret = state.secret
+local function replace_unauthorized(state)
+  local connection = state.connection
+  local changes = connection.changes
+  connection.rejected_secret = state.secret
   report("%s: the service rejected the gateway's %s (401, request %s)",
-    operation_name(state), self.settings.api_key and "API key"
+    operation_name(state), connection.secret_settings.api_key and "API key"
     or "access token", ngx.var.request_id)
   ngx.status = changes and 503 or 502
   for _, name in ipairs {"WWW-Authenticate", "Content-Encoding", "ETag"} do
@@ -232,7 +226,7 @@ local function filter_header(self, state)
     ngx.header[name] = nil
   end
   if ngx.status == 401 and state.secret then
-    return replace_unauthorized(self, state)
+    return replace_unauthorized(state)
   end
   local base = base_of(self)
   local location = ngx.header.Location

@@ -1232,6 +1232,7 @@ end
 ---@field token_sha256? string  hexadecimal; needed in the list of callers
 ---@field operations? (string|table)[]  the allowed operations, by id or alias; default: all. {"get_events", include = {"profile"}} also allows these names in the `include` parameter
 ---@field scopes? string[]  the allowed scopes, such as "profiles:read": an operation needs all of its own scopes, and those for reading the resources that `include` adds
+---@field weight? number  its share of an account's rate limits, compared with that of other callers; default 1
 
 ---@class (exact) klaviyo.oauth.Store
 ---@field [string] klaviyo.UnknownName

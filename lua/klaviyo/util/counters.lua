@@ -1,0 +1,197 @@
+--- Counts what happens in the library, for klaviyo.metrics. Before
+--- `metrics.start()` nothing is counted, and a call costs one branch.
+---
+---     counters.add("klaviyo_webhook_deliveries_total", "accepted", 1)
+---
+--- A label's value never comes from a caller or a response: each value is a
+--- series of its own, of which there is a fixed number.
+
+local M = {}
+
+---@class klaviyo.Counter
+---@field name string
+---@field type "counter"|"gauge"
+---@field help string
+---@field labels? string[]  names of its labels, at most two
+---@field values? string[]  the values of its only label, which are 0 at first
+---@field scale? number  how many units of the memory are one of the metric
+
+--- The metrics that Lua code counts. Those of requests and events are counted in
+--- the core.
+---@type klaviyo.Counter[]
+M.METRICS = {
+  {
+    name = "klaviyo_webhook_deliveries_total", type = "counter",
+    help = "Webhook deliveries, by what became of them.",
+    labels = {"result"},
+    values = {"accepted", "duplicate", "rejected", "failed"},
+  },
+  {
+    name = "klaviyo_oauth_refreshes_total", type = "counter",
+    help = "Refreshes of OAuth tokens, by what became of them.",
+    labels = {"result"},
+    values = {"refreshed", "shared", "reauthorize", "failed"},
+  },
+  {
+    name = "klaviyo_gateway_requests_total", type = "counter",
+    help = "Requests to the gateway, by connection and status of the response.",
+    labels = {"connection", "status"},
+  },
+  {
+    name = "klaviyo_gateway_wait_seconds_total", type = "counter",
+    help = "Time that requests waited in the gateway for the rate limits.",
+    labels = {"connection"}, scale = 1e6,
+  },
+  {
+    name = "klaviyo_gateway_circuit_open", type = "gauge",
+    help = "Whether the circuit breaker of a connection is open (1) or not (0).",
+    labels = {"connection"},
+  },
+}
+
+--- The value of a label whose own series has no room.
+M.OTHER = "other"
+
+local by_name = {}
+for _, metric in ipairs(M.METRICS) do
+  by_name[metric.name] = metric
+end
+
+-- Where the values are; nil: nothing is counted.
+local sink
+
+-- Series by the metric's name, the first and the second label's value.
+local known = {}
+
+local ESCAPES = {["\\"] = "\\\\", ['"'] = '\\"', ["\n"] = "\\n"}
+
+--- Returns the name of a series in Prometheus' text format.
+---@param name string
+---@param labels string[]|nil
+---@param values any[]|nil
+---@return string  such as `name{label="value"}`
+function M.key(name, labels, values)
+  local list = {}
+  for i, label in ipairs(labels or {}) do
+    local value = tostring(values[i]):gsub('[\\"\n]', ESCAPES)
+    list[i] = ('%s="%s"'):format(label, value)
+  end
+  return #list > 0 and ("%s{%s}"):format(name, table.concat(list, ",")) or name
+end
+
+local function number_of(metric, first, second)
+  return sink.series(M.key(metric.name, metric.labels, {first, second}),
+    metric.type == "gauge")
+end
+
+local function find(name, first, second)
+  local metric = by_name[name]
+  if not metric then
+    error("no metric has the name " .. tostring(name))
+  end
+  local count = #(metric.labels or {})
+  if count > 0 and first == nil or count > 1 and second == nil then
+    error(name .. " needs a value for each of its labels")
+  end
+  local number = number_of(metric, first, second)
+  if not number then
+    return number_of(metric, M.OTHER, M.OTHER), metric.scale
+  end
+  local numbers = known[name] or {}
+  known[name] = numbers
+  if count > 1 then
+    numbers[first] = numbers[first] or {}
+    numbers[first][second] = number
+  else
+    numbers[first or ""] = number
+  end
+  return number, metric.scale
+end
+
+local function series(name, first, second)
+  local number = known[name]
+  number = number and number[first or ""]
+  if second ~= nil and number then
+    number = number[second]
+  end
+  if number then
+    return number, by_name[name].scale
+  end
+  return find(name, first, second)
+end
+
+--- Adds to a counter.
+---@param name string  one of M.METRICS
+---@param label string|integer|nil  the value of its first label
+---@param n number|nil  default 1; seconds for a metric in seconds
+---@param second string|integer|nil  the value of its second label
+function M.add(name, label, n, second)
+  if not sink then
+    return
+  end
+  local number, scale = series(name, label, second)
+  if number then
+    n = n or 1
+    sink.add(number, scale and math.floor(n * scale + 0.5) or n)
+  end
+end
+
+--- Sets a gauge, for all processes that share the metrics.
+---@param name string  one of M.METRICS
+---@param label string|integer|nil  the value of its first label
+---@param value number
+function M.set(name, label, value)
+  if not sink then
+    return
+  end
+  local number = series(name, label)
+  if number then
+    sink.set(number, value)
+  end
+end
+
+local hooks = {}
+
+--- Calls a function before each scrape that this process answers, so that it can
+--- set gauges.
+---@param hook fun()
+function M.on_scrape(hook)
+  hooks[#hooks + 1] = hook
+end
+
+--- Calls the functions of `on_scrape`. An error in one does not stop the others.
+---@param failed fun(message: any)
+function M.before_scrape(failed)
+  for _, hook in ipairs(hooks) do
+    local ok, message = pcall(hook)
+    if not ok then
+      failed(message)
+    end
+  end
+end
+
+-- The series that exist from the start: so a rate is known from the first event
+-- on, and a full table has room for the other values of each metric.
+local function declare(metric)
+  local labels = metric.labels or {}
+  if #labels < 2 then
+    for _, value in ipairs(#labels == 0 and {""} or metric.values or {}) do
+      number_of(metric, value)
+    end
+  end
+  if #labels > 0 then
+    number_of(metric, M.OTHER, M.OTHER)
+  end
+end
+
+--- Begins to count.
+---@param where table|nil  series(key, is_gauge) returns a number, or nil without
+--- room; add(number, n); set(number, value). nil: no longer counts
+function M.start(where)
+  sink, known = where, {}
+  for _, metric in ipairs(where and M.METRICS or {}) do
+    declare(metric)
+  end
+end
+
+return M

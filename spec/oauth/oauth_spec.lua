@@ -1,73 +1,16 @@
--- klaviyo.oauth: authorizing, exchanging a code, and the stores.
+-- klaviyo.oauth: authorizing, and exchanging a code.
+local base64 = require "klaviyo.util.base64"
 local folder = require "spec.support.folder"
 local klaviyo = require "klaviyo"
+local oauth = require "spec.support.oauth"
+local proof = require "klaviyo.oauth.proof"
 local raises = require "spec.support.raises"
 local raw = require "spec.support.raw"
 local script = require "spec.support.script"
-local proof = require "klaviyo.oauth.proof"
 
-local SECRET = "canary-client-secret"
-local CODE, ACCESS, REFRESH = "canary-code", "canary-access", "canary-refresh"
-local KEY = ("0123456789abcdef"):rep(4)
-
-local function token_answer(more)
-  local body = {access_token = ACCESS, refresh_token = REFRESH, expires_in = 3600,
-    token_type = "Bearer", scope = "accounts:read profiles:read"}
-  for name, value in pairs(more or {}) do
-    body[name] = value
-  end
-  return {headers = {["Content-Type"] = "application/json"}, body = klaviyo.json.encode(body)}
-end
-
-local ACCOUNTS = {headers = {["Content-Type"] = "application/vnd.api+json"},
-  body = '{"data":[{"type":"account","id":"AbC123","attributes":{}}]}'}
-
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read("*a")
-  file:close()
-  return text
-end
-
--- A store in memory, by functions.
-local function memory()
-  local texts = {}
-  return {
-    texts = texts,
-    load = function(account) return texts[account] end,
-    save = function(account, text)
-      texts[account] = text
-      return true
-    end,
-    list = function()
-      local list = {}
-      for name in pairs(texts) do
-        list[#list + 1] = name
-      end
-      table.sort(list)
-      return list
-    end,
-  }
-end
-
-local function options(more)
-  local all = {client_id = "app-1", client_secret = SECRET,
-    redirect_uri = "https://app.example/callback",
-    scopes = {"accounts:read", "profiles:read"}, store = "/nowhere"}
-  for name, value in pairs(more or {}) do
-    all[name] = value
-  end
-  if type(all.store) == "table" then
-    all.store = {load = all.store.load, save = all.store.save, list = all.store.list}
-  end
-  return all
-end
-
-local function app_of(server, more)
-  local all = options(more)
-  all.settings = {base_url = server.url, proxy = "", retries = 0}
-  return klaviyo.oauth.new(all)
-end
+local SECRET, CODE, ACCESS, REFRESH, KEY = oauth.SECRET, oauth.CODE, oauth.ACCESS, oauth.REFRESH, oauth.KEY
+local ACCOUNTS, assert_no_secret, app_of = oauth.ACCOUNTS, oauth.assert_no_secret, oauth.app_of
+local memory, options, token_answer = oauth.memory, oauth.options, oauth.token_answer
 
 local function parameters(url)
   local found = {}
@@ -77,16 +20,6 @@ local function parameters(url)
     end)
   end
   return found
-end
-
--- Fails if a secret is in any of the texts.
-local function assert_no_secret(verifier, ...)
-  for i = 1, select("#", ...) do
-    local text = klaviyo.dump((select(i, ...))) .. tostring((select(i, ...)))
-    for _, secret in ipairs {SECRET, CODE, ACCESS, REFRESH, verifier} do
-      assert.is_nil(text:find(secret, 1, true), text)
-    end
-  end
 end
 
 describe("klaviyo.oauth.new", function()
@@ -101,6 +34,8 @@ describe("klaviyo.oauth.new", function()
       {{scopes = {}}, "a list of scopes"},
       {{client_id = "a:b"}, "must not contain a colon"},
       {{encryption_key = "short"}, "64 hexadecimal digits"},
+      {{encryption_key = {KEY, "short"}}, "encryption_key[2] must be 64 hexadecimal digits"},
+      {{encryption_key = {}}, "or a list of such keys"},
       {{client_secret = SECRET .. "\n"}, "control character"},
       {{settings = {api_key = "pk_x"}}, "must not have api_key"},
       {{settings = {time_out = 5}}, 'unknown setting "time_out"'},
@@ -185,7 +120,7 @@ describe("app:exchange", function()
       local token = requests[1]
       assert.equal("POST", token.method)
       assert.equal("/oauth/token", token.target)
-      assert.equal("Basic YXBwLTE6Y2FuYXJ5LWNsaWVudC1zZWNyZXQ=", token.headers.authorization)
+      assert.is_true(token.headers.authorization == "Basic " .. base64.encode("app-1:" .. SECRET))
       assert.equal("application/x-www-form-urlencoded", token.headers["content-type"])
       assert.is_nil(token.headers.revision)
       assert.same({grant_type = "authorization_code", code = CODE, code_verifier = verifier,
@@ -296,29 +231,64 @@ describe("app:exchange", function()
       local output, status = script.run([[
         local klaviyo = require "klaviyo"
         local url, secret, code = ...
-        local texts = {}
-        local app = klaviyo.oauth.new {client_id = "app-1", client_secret = "canary-client-secret",
+        local app = klaviyo.oauth.new {client_id = "app-1", client_secret = secret,
           redirect_uri = "https://app.example/", scopes = {"profiles:read"},
           store = {load = print, save = function() return true end},
           settings = {base_url = url, proxy = ""}}
         local _, state, verifier = app:authorize()
-        print(app:exchange {code = "canary-code", state = state, verifier = verifier, account = "shop"})
-      ]], {args = {server.url}, env = {KLAVIYO_DEBUG = "1"}})
+        print(app:exchange {code = code, state = state, verifier = verifier, account = "shop"})
+      ]], {args = {server.url, SECRET, CODE}, env = {KLAVIYO_DEBUG = "1"}})
       assert.equal(0, status, output)
       assert.equal("shop\n", output)
     end)
   end)
 
-  it("stores nothing if the account cannot be found", function()
-    raw.with({answers = {token_answer(), {status = 403, body = "{}"}}}, function(server)
+  it("continues with the same callback if the service could not tell the account", function()
+    local failed = {status = 503, body = ""}
+    raw.with({answers = {token_answer(), failed, failed, ACCOUNTS}}, function(server)
+      local store = memory()
+      local app = app_of(server, {store = store, encryption_key = KEY})
+      local _, state, verifier = app:authorize()
+      local callback = {code = CODE, state = state, verifier = verifier}
+      for _ = 1, 2 do
+        local account, err = app:exchange(callback)
+        assert.is_nil(account)
+        assert.equal("get_accounts", err.operation)
+        assert_no_secret(verifier, err, store.texts)
+        assert.same({}, app:accounts())
+      end
+      local _, other_state, other_verifier = app:authorize()
+      local _, err = app:exchange {code = CODE, state = other_state, verifier = verifier}
+      assert.equal("state", err.code)
+      assert.equal("AbC123", assert(app:exchange(callback)))
+      assert.equal(4, #server:requests())
+      assert.equal("AbC123", next(store.texts))
+      assert.is_nil(next(store.texts, "AbC123"))
+      app:exchange {code = CODE, state = other_state, verifier = other_verifier}
+      assert.equal("/oauth/token", server:requests()[5].target)
+    end)
+  end)
+
+  it("revokes the tokens if they may not ask for the account", function()
+    raw.with({answers = {token_answer(), {status = 403, body = "{}"}, {body = "{}"}}}, function(server)
       local store = memory()
       local app = app_of(server, {store = store})
       local _, state, verifier = app:authorize()
       local account, err = app:exchange {code = CODE, state = state, verifier = verifier}
       assert.is_nil(account)
       assert.equal("get_accounts", err.operation)
+      assert.equal(403, err.status)
       assert_no_secret(verifier, err)
       assert.is_nil(next(store.texts))
+      local revoke = server:requests()[3]
+      assert.equal("/oauth/revoke", revoke.target)
+      assert.is_true(revoke.body == "token=" .. REFRESH .. "&token_type_hint=refresh_token")
+    end)
+  end)
+
+  it("does not take a name that it uses itself", function()
+    raises('and not begin with "pending."', function()
+      klaviyo.oauth.new(options()):exchange {code = CODE, account = "pending.x"}  -- the line
     end)
   end)
 
@@ -332,111 +302,6 @@ describe("app:exchange", function()
       assert.equal("store", err.code)
       assert.matches("absent/tokens: No such file", err.message)
       assert.equal(0, #server:requests())
-    end)
-  end)
-end)
-
-describe("the store of an app", function()
-  local folders = folder.here(after_each)
-
-  local function exchanged(more, account)
-    raw.with({answers = {token_answer()}}, function(server)
-      local app = app_of(server, more)
-      local _, state, verifier = app:authorize()
-      assert(app:exchange {code = CODE, state = state, verifier = verifier, account = account})
-    end)
-  end
-
-  it("is a folder with a file for each account, for its owner only", function()
-    local path = folders.new() .. "/tokens"
-    exchanged({store = path}, "shop")
-    exchanged({store = path}, "../a b.token")
-    assert.equal("700 600 600\n", (script.shell(("echo $(stat -c %%a %s %s/*)"):format(path, path))))
-    assert.is_string(read(path .. "/shop.token"))
-    assert.is_string(read(path .. "/%2E%2E%2Fa%20b%2Etoken.token"))
-    local app = klaviyo.oauth.new(options {store = path .. "/"})
-    local names = {}
-    for i, account in ipairs(assert(app:accounts())) do
-      names[i] = account.account
-    end
-    assert.same({"../a b.token", "shop"}, names)
-  end)
-
-  it("has no accounts at first", function()
-    local app = klaviyo.oauth.new(options {store = folders.new() .. "/tokens"})
-    assert.same({}, app:accounts())
-  end)
-
-  it("is encrypted with encryption_key, also in functions", function()
-    local path = folders.new()
-    exchanged({store = path, encryption_key = KEY}, "shop")
-    local text = read(path .. "/shop.token")
-    assert.matches("^aes%-256%-gcm [%w+/]+=*$", text)
-    assert_no_secret("refresh_token", text)
-    local app = klaviyo.oauth.new(options {store = path, encryption_key = KEY:upper()})
-    assert.equal("shop", assert(app:accounts())[1].account)
-
-    local store = memory()
-    exchanged({store = store, encryption_key = KEY}, "shop")
-    assert.matches("^aes%-256%-gcm ", store.texts.shop)
-  end)
-
-  it("cannot be read without its key, with another one, or for another account", function()
-    local store = memory()
-    exchanged({store = store, encryption_key = KEY}, "shop")
-    local function err_of(more)
-      more.store = store
-      local accounts, err = klaviyo.oauth.new(options(more)):accounts()
-      assert.is_nil(accounts)
-      assert.equal("auth", err.kind)
-      assert.equal("store", err.code)
-      assert_no_secret(KEY, err)
-      return err.message
-    end
-    assert.equal('cannot read the tokens of the account "shop": they are encrypted; '
-      .. "set encryption_key", err_of {})
-    assert.matches("encryption_key is not the key", err_of {encryption_key = ("0"):rep(64)})
-    store.texts.other, store.texts.shop = store.texts.shop, nil
-    assert.matches('account "other": encryption_key is not', err_of {encryption_key = KEY})
-  end)
-
-  it("reads tokens that were stored without a key", function()
-    local store = memory()
-    exchanged({store = store}, "shop")
-    local app = klaviyo.oauth.new(options {store = store, encryption_key = KEY})
-    assert.equal("shop", assert(app:accounts())[1].account)
-  end)
-
-  it("reports damaged tokens, without them", function()
-    local store = memory()
-    for _, text in ipairs {"", "null", "{", '{"access_token":"' .. ACCESS .. '"}', "aes-256-gcm !"} do
-      store.texts.shop = text
-      local accounts, err = klaviyo.oauth.new(options {store = store, encryption_key = KEY}):accounts()
-      assert.is_nil(accounts)
-      assert.equal("store", err.code)
-      assert_no_secret(ACCESS, err)
-    end
-  end)
-
-  it("reports why a function failed", function()
-    local function fails() return nil, "no connection" end
-    local store = {load = fails, save = fails, list = function() return {"shop"} end}
-    local app = klaviyo.oauth.new(options {store = store})
-    local _, err = app:accounts()
-    assert.equal('cannot read the tokens of the account "shop": no connection', err.message)
-    assert.equal("no connection", err.cause)
-    raw.with({answers = {token_answer()}}, function(server)
-      app = app_of(server, {store = store})
-      local _, state, verifier = app:authorize()
-      local account
-      account, err = app:exchange {code = CODE, state = state, verifier = verifier, account = "shop"}
-      assert.is_nil(account)
-      assert.equal('cannot store the tokens of the account "shop": no connection', err.message)
-      assert_no_secret(verifier, err)
-    end)
-    app = klaviyo.oauth.new(options {store = {load = fails, save = fails}})
-    raises("app:accounts needs the function store.list", function()
-      app:accounts()
     end)
   end)
 end)

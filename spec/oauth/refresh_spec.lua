@@ -1,17 +1,16 @@
 -- app:client and app:revoke, against the sandbox.
 local folder = require "spec.support.folder"
 local klaviyo = require "klaviyo"
+local oauth = require "spec.support.oauth"
 local raises = require "spec.support.raises"
 local script = require "spec.support.script"
-
-local KEY = ("5a"):rep(32)
 
 describe("app:client", function()
   local folders = folder.here(after_each)
   local server, path, ended
 
   local function start(options)
-    options.approve = true
+    options.approve, options.client_secret = true, oauth.SECRET
     server = assert(klaviyo.sandbox.start(options))
     path, ended = folders.new(), {}
   end
@@ -23,7 +22,7 @@ describe("app:client", function()
   local function new_app(more)
     local options = {client_id = server.client_id, client_secret = server.client_secret,
       redirect_uri = "https://app.example/callback", scopes = {"accounts:read", "lists:read"},
-      store = path, encryption_key = KEY,
+      store = path, encryption_key = oauth.KEY,
       on_reauthorize = function(account) ended[#ended + 1] = account end,
       settings = {base_url = server.base_url, proxy = "", retries = 6, revision = "2026-10-15"}}
     for name, value in pairs(more or {}) do
@@ -32,24 +31,18 @@ describe("app:client", function()
     return klaviyo.oauth.new(options)
   end
 
-  local function authorize(app)
-    local url, state, verifier = app:authorize()
-    local location = script.shell(("curl -s -o /dev/null -w '%%{redirect_url}' %s"):format(script.quote(url)))
-    return assert(app:exchange {code = location:match("code=(%w+)"), state = state, verifier = verifier})
-  end
-
-  local function oauth()
+  local function counts()
     return server:stats().oauth
   end
 
   it("makes calls with the token, without a refresh while it is fresh", function()
     start {}
     local app = new_app()
-    local client = app:client(authorize(app))
+    local client = app:client(oauth.authorize(app))
     for _ = 1, 3 do
       assert(client.lists:list())
     end
-    assert.equal(0, oauth().refreshed)
+    assert.equal(0, counts().refreshed)
     local _, err = client.profiles:list()
     assert.equal(403, err.status)
   end)
@@ -57,13 +50,13 @@ describe("app:client", function()
   it("refreshes ahead of the end, so that no call fails", function()
     start {token_seconds = 2, rotate_refresh_tokens = true}
     local app = new_app()
-    local client = app:client(authorize(app))
+    local client = app:client(oauth.authorize(app))
     local deadline = klaviyo.clock() + 5
     while klaviyo.clock() < deadline do
       assert(client.lists:list())
       klaviyo.sleep(0.1)
     end
-    assert.is_true(oauth().refreshed >= 2)
+    assert.is_true(counts().refreshed >= 2)
     assert.is_nil(server:stats().statuses["401"])
     assert.same({}, ended)
   end)
@@ -71,7 +64,7 @@ describe("app:client", function()
   it("refreshes once after a 401, for many tasks", function()
     start {rotate_refresh_tokens = true}
     local app = new_app()
-    local account = authorize(app)
+    local account = oauth.authorize(app)
     local client = app:client(account)
     assert(client.lists:list())
     server:fault {path = "/oauth/token", delay = 0.3, times = 100}
@@ -85,22 +78,23 @@ describe("app:client", function()
         task:wait()
       end
     end)
-    assert.equal(1, oauth().refreshed)
+    assert.equal(1, counts().refreshed)
   end)
 
   it("refreshes once for many processes, though the endpoint is slow and fails", function()
     start {token_seconds = 4, rotate_refresh_tokens = true}
     local app = new_app()
-    local account = authorize(app)
+    local account = oauth.authorize(app)
     server:fault {path = "/oauth/token", status = 500, times = 2}
     server:fault {path = "/oauth/token", delay = 0.5, times = 100}
     klaviyo.sleep(4.1)
     local text = [[
       local klaviyo = require "klaviyo"
-      local base_url, id, secret, path, account = ...
-      local app = klaviyo.oauth.new {client_id = id, client_secret = secret,
+      local oauth = require "spec.support.oauth"
+      local base_url, id, path, account = ...
+      local app = klaviyo.oauth.new {client_id = id, client_secret = oauth.SECRET,
         redirect_uri = "https://app.example/callback", scopes = {"accounts:read"},
-        store = path, encryption_key = ("5a"):rep(32),
+        store = path, encryption_key = oauth.KEY,
         settings = {base_url = base_url, proxy = "", retries = 6, revision = "2026-10-15"}}
       klaviyo.run(function()
         local list = {}
@@ -114,14 +108,14 @@ describe("app:client", function()
     local waits = {}
     for i = 1, 4 do
       waits[i] = script.start(text, {timeout = 60,
-        args = {server.base_url, server.client_id, server.client_secret, path, account}})
+        args = {server.base_url, server.client_id, path, account}})
     end
     for _, wait in ipairs(waits) do
       local output, status = wait()
       assert.equal(0, status, output)
       assert.equal("all done\n", output)
     end
-    assert.equal(1, oauth().refreshed)
+    assert.equal(1, counts().refreshed)
     assert.equal(2, server:stats().faults["500"])
     assert.is_nil(server:stats().statuses["401"])
   end)
@@ -138,7 +132,7 @@ describe("app:client", function()
           return true
         end,
       }, settings = {base_url = server.base_url, proxy = "", retries = 0, revision = "2026-10-15"}}
-      local account = authorize(app)
+      local account = oauth.authorize(app)
       local pair = klaviyo.json.decode(texts[account])
       pair.expires_at, pair.refreshed_at = os.time() + seconds, os.time() - 3600
       texts[account] = klaviyo.json.encode(pair)
@@ -161,7 +155,7 @@ describe("app:client", function()
   it("says once that an account must authorize again, and works after that", function()
     start {}
     local app = new_app()
-    local account = authorize(app)
+    local account = oauth.authorize(app)
     local client = app:client(account)
     assert(client.lists:list())
     server:uninstall()
@@ -175,8 +169,8 @@ describe("app:client", function()
     local _, err = new_app():client(account).lists:list()  -- as another process
     assert.equal("invalid_grant", err.code)
     assert.same({account}, ended)
-    assert.equal(1, oauth().refused)
-    authorize(app)
+    assert.equal(1, counts().refused)
+    oauth.authorize(app)
     assert(client.lists:list())
   end)
 
@@ -193,7 +187,7 @@ describe("app:client", function()
         return true
       end,
     }}
-    local client = app:client(authorize(app))
+    local client = app:client(oauth.authorize(app))
     klaviyo.sleep(2.1)
     fails = true
     local _, err = client.lists:list()
@@ -221,12 +215,12 @@ describe("app:client", function()
   it("is over after app:revoke", function()
     start {}
     local app = new_app()
-    local account = authorize(app)
+    local account = oauth.authorize(app)
     local client = app:client(account)
     assert(client.lists:list())
     assert.is_true(app:revoke(account))
     assert.same({}, app:accounts())
-    assert.equal(1, oauth().revoked)
+    assert.equal(1, counts().revoked)
     local _, err = client.lists:list()
     assert.equal("unknown_account", err.code)
     _, err = app:revoke(account)

@@ -11,7 +11,7 @@ require "klaviyo.util.lua_version"
 local auth = require "klaviyo.auth.auth"
 local checker = require "klaviyo.util.options"
 local client = require "klaviyo.client"
-local errors = require "klaviyo.response.errors"
+local exchange = require "klaviyo.oauth.exchange"
 local percent_encoding = require "klaviyo.util.percent_encoding"
 local proof = require "klaviyo.oauth.proof"
 local refresh = require "klaviyo.oauth.refresh"
@@ -19,6 +19,7 @@ local settings = require "klaviyo.settings"
 local token_endpoint = require "klaviyo.oauth.token_endpoint"
 local token_store = require "klaviyo.oauth.token_store"
 local usage_error = require "klaviyo.util.usage_error"
+local warning = require "klaviyo.util.warning"
 
 local M = {}
 
@@ -29,7 +30,10 @@ local M = {}
 ---@field scopes string[]  what the app may do: "profiles:read", …; app:exchange needs "accounts:read" to learn the
 ---  account's id
 ---@field store string|klaviyo.oauth.Store  the path of a folder where the tokens are kept, or functions of your own
----@field encryption_key? string  64 hexadecimal digits: the tokens are encrypted in the store, with AES-256-GCM
+---@field encryption_key? string|string[]  64 hexadecimal digits: the tokens are encrypted in the store, with
+---  AES-256-GCM; of a list, the first key encrypts and each decrypts
+---@field read_unencrypted? boolean  true: with encryption_key, tokens that were stored without one are read, too;
+---  default false: they are an error, since whoever can write to the store may have put them there
 ---@field lock_folder? string  a folder of this machine where one process at a time locks an account to refresh it;
 ---  default the folder of `store`; app:client needs it if `store` has functions
 ---@field on_reauthorize? fun(account: string)  called once when an account has ended its access, or its refresh token
@@ -55,8 +59,6 @@ App.__name = "klaviyo.oauth.App"
 -- The secrets of an app are not in the app itself: a program that prints it does not
 -- print them.
 local by_app = setmetatable({}, {__mode = "k"})
-
-local MAX_ACCOUNT = 64
 
 local function of(self)
   local own = by_app[self]
@@ -111,6 +113,10 @@ local function check_key(label, digits)
   end))
 end
 
+local function check_keys(label, value)
+  return type(value) == "string" and {check_key(label, value)} or value
+end
+
 local function check_authorize_url(label, url)
   if not url:find("^https?://[^/?#%s]+[^?#%s%c]*$") then
     usage_error.raise("%s must be a URL without a query, not %q", label, url)
@@ -127,7 +133,10 @@ local FIELDS = {
     items = {type = "text", convert = check_scope}},
   store = {type = {"text", "table"}, expected = "the path of a folder, or functions",
     required = true},
-  encryption_key = {type = "text", secret = true, convert = check_key},
+  encryption_key = {type = {"text", "list"}, secret = true, convert = check_keys,
+    expected = "64 hexadecimal digits, or a list of such keys",
+    items = {type = "text", secret = true, convert = check_key}},
+  read_unencrypted = {type = "boolean"},
   lock_folder = {type = "text"},
   on_reauthorize = {type = "function"},
   authorize_url = {type = "text", convert = check_authorize_url},
@@ -159,16 +168,15 @@ function M.new(options)
   local own = checker.check(FIELDS, options, "oauth.new")
   own.settings = own.settings or {}
   check_settings(own.settings)
-  own.lock_folder = own.lock_folder
-    or type(own.store) == "string" and own.store or nil
-  own.store = token_store.new(own.store, own.encryption_key)
+  own.store = token_store.new(own.store, own.encryption_key, own.read_unencrypted)
+  own.lock_folder = own.lock_folder or own.store.lock_folder
   own.encryption_key = nil
   own.values = token_endpoint.settings(own.client_id, own.client_secret, own.settings)
   local base_url = own.values.base_url
   own.authorize_url = own.authorize_url or base_url == KLAVIYO
     and "https://www.klaviyo.com/oauth/authorize" or base_url .. "/oauth/authorize"
   local app = setmetatable({}, App)
-  own.entries = {}
+  own.entries, own.warned = {}, {}
   by_app[app] = own
   return app
 end
@@ -204,9 +212,9 @@ end
 local FROM_BROWSER = {secret = true, convert = text_of}
 
 local function check_account(label, account)
-  if #account > MAX_ACCOUNT or account:find("%c") then
-    usage_error.raise("%s must have %d bytes at most, and no control characters", label,
-      MAX_ACCOUNT)
+  if not exchange.is_name(account) then
+    usage_error.raise("%s must have %d bytes at most, no control characters, and not "
+      .. "begin with %q", label, exchange.MAX_NAME, exchange.PENDING)
   end
   return account
 end
@@ -215,49 +223,6 @@ local CALLBACK = {
   code = FROM_BROWSER, state = FROM_BROWSER, verifier = FROM_BROWSER,
   error = FROM_BROWSER, account = {type = "text", convert = check_account},
 }
-
-local function rejected(code, message)
-  return nil, errors.new {kind = "auth", code = code, message = message}
-end
-
--- Returns true, or nil and an error if a callback does not bring a code for the
--- browser that began.
-local function check_callback(own, callback)
-  local state, verifier = callback.state, callback.verifier
-  if not state or not verifier
-      or not proof.belongs(own.client_secret, verifier, state) then
-    return rejected("state", "the state of the callback does not belong to the verifier "
-      .. "of this browser; authorize again")
-  elseif callback.error then
-    local code = #callback.error <= 64 and callback.error:match("^[%w_.-]+$")
-      or "error"
-    return rejected(code, "the account did not authorize the app: " .. code)
-  elseif not callback.code then
-    return rejected("invalid_request", "the callback has no code; authorize again")
-  end
-  return true
-end
-
--- Returns the id of the account whose token this is, or nil and an error.
-local function account_of(own, access_token)
-  local options = {access_token = access_token, rate_limit_file = false}
-  for name, value in pairs(own.settings) do
-    if options[name] == nil then
-      options[name] = value
-    end
-  end
-  local document, err = client.new(options):call("get_accounts")
-  if not document then
-    return nil, err
-  end
-  local data = type(document.data) == "table" and document.data[1]
-  local id = type(data) == "table" and data.id
-  if type(id) ~= "string" or id == "" or #id > MAX_ACCOUNT or id:find("%c") then
-    return nil, errors.new {kind = "decode",
-      message = "the answer of get_accounts has no account; authorize again"}
-  end
-  return id
-end
 
 local function needs_scope(own)
   for _, scope in ipairs(own.scopes) do
@@ -269,11 +234,10 @@ local function needs_scope(own)
     .. "which the account's id is found")
 end
 
-local EXCHANGE = "the code could not be exchanged"
-
 --- Exchanges the code of a callback for tokens, and stores them. Raises only for
 --- options that are not valid: a callback that is forged or incomplete is an error
---- of kind "auth".
+--- of kind "auth". If the tokens were received but their account could not be found,
+--- the same callback continues.
 ---@param callback klaviyo.oauth.Callback
 ---@return string|nil account
 ---@return klaviyo.Error|nil err
@@ -283,38 +247,7 @@ function App:exchange(callback)
   if not callback.account then
     needs_scope(own)
   end
-  local ok, err = check_callback(own, callback)
-  if ok then
-    ok, err = own.store:prepare()
-  end
-  if not ok then
-    return nil, err
-  end
-  -- a code is valid once
-  local body
-  body, err = token_endpoint.request(own.values, "/oauth/token", {
-    grant_type = "authorization_code", code = callback.code,
-    code_verifier = callback.verifier, redirect_uri = own.redirect_uri,
-  }, false, EXCHANGE)
-  local pair = body
-  if body then
-    pair, err = token_endpoint.pair(body, nil, os.time(), EXCHANGE)
-  end
-  if not pair then
-    return nil, err
-  end
-  local account = callback.account
-  if not account then
-    account, err = account_of(own, pair.access_token)
-  end
-  if not account then
-    return nil, err
-  end
-  ok, err = own.store:save(account, pair)
-  if not ok then
-    return nil, err
-  end
-  return account
+  return exchange.run(own, callback)
 end
 
 -- Returns what this process knows of an account.
@@ -357,6 +290,16 @@ function App:client(account, options)
   return client.new(values)
 end
 
+--- Refreshes the tokens of an account now, though the access token may be valid: a
+--- refresh token that is not used for 90 days ends. For a script that runs each night.
+---@param account string
+---@return boolean|nil ok
+---@return klaviyo.Error|nil err
+function App:refresh(account)
+  local own = of(self)
+  return refresh.refresh(own, entry_of(own, "app:refresh", account))
+end
+
 --- Ends the access to an account: revokes its tokens, and removes them from the store.
 ---@param account string
 ---@return boolean|nil ok
@@ -371,21 +314,40 @@ end
 ---@field account string  its name in the store
 ---@field scopes string[]  what it allowed
 ---@field authorized_at integer  in seconds since 1970
----@field refreshed_at integer  when the last tokens were received; Klaviyo drops a refresh token that is not used
----  for 90 days
+---@field refreshed_at integer  when the last tokens were received
+---@field unused_days integer  the days since then; Klaviyo drops a refresh token that is not used for 90 days
 ---@field expires_at integer  when the access token ends
+---@field must_authorize boolean  true: the account has ended its access; it has to authorize again
+
+local DAY = 86400
+local WARN_DAYS, MAX_DAYS = 75, 90  -- a refresh token is not used
 
 local function described(account, pair)
   local scopes = {}
   for scope in (pair.scope or ""):gmatch("%S+") do
     scopes[#scopes + 1] = scope
   end
+  local unused = os.time() - (pair.refreshed_at or pair.expires_at)
   return {account = account, scopes = scopes, authorized_at = pair.authorized_at,
-    refreshed_at = pair.refreshed_at, expires_at = pair.expires_at}
+    refreshed_at = pair.refreshed_at, expires_at = pair.expires_at,
+    unused_days = math.max(0, math.floor(unused / DAY)),
+    must_authorize = pair.must_authorize or false}
+end
+
+-- Warns once for each account, until its tokens are used again.
+local function warn_of_unused(own, one)
+  if one.must_authorize or one.unused_days < WARN_DAYS then
+    own.warned[one.account] = nil
+  elseif not own.warned[one.account] then
+    own.warned[one.account] = true
+    warning.say(own.values, ("oauth: the tokens of the account %q were not used for %d "
+      .. "days; Klaviyo drops them after %d (call app:refresh)"):format(one.account,
+      one.unused_days, MAX_DAYS))
+  end
 end
 
 --- Returns the accounts that authorized the app, in the order of their names,
---- without their tokens.
+--- without their tokens. Warns of tokens that were not used for 75 days.
 ---@return klaviyo.oauth.Account[]|nil
 ---@return klaviyo.Error|nil err
 function App:accounts()
@@ -397,11 +359,14 @@ function App:accounts()
   local list = {}
   for _, account in ipairs(names) do
     local pair
-    pair, err = own.store:load(account)
+    if exchange.is_name(account) then
+      pair, err = own.store:load(account)
+    end
     if err then
       return nil, err
     elseif pair then  -- it may have been removed meanwhile
       list[#list + 1] = described(account, pair)
+      warn_of_unused(own, list[#list])
     end
   end
   return list

@@ -18,6 +18,7 @@ local AHEAD = 60          -- seconds before its end a token is refreshed, or ear
 local RETRY = 10          -- seconds until a refresh that failed is tried again
 local POLL = 0.05         -- seconds between looks at a locked file
 local COLLECT = 200       -- looks: code that nginx ended may hold the lock
+local LOOKS, PAUSE = 4, 0.3  -- for a pair that another machine may store
 
 --- What this process knows of an account.
 ---@class klaviyo.oauth.Entry
@@ -148,15 +149,42 @@ local function end_grant(own, entry, pair, err)
   return nil, store_err or err, not store_err
 end
 
+-- Returns the pair that was stored meanwhile; or nil and an error; or neither. The
+-- machines that share a store do not share the lock: one of them may have used the
+-- refresh token first, and store its pair in a moment.
+local function stored_meanwhile(own, entry, pair)
+  for look = 1, own.store.is_shared and LOOKS or 1 do
+    if look > 1 then
+      tasks.sleep(PAUSE, own.values.wait)
+    end
+    local stored, err = own.store:load(entry.account)
+    if not stored or stored.refresh_token ~= pair.refresh_token
+        or stored.access_token ~= pair.access_token or stored.must_authorize then
+      return stored, err or not stored and failure(entry, "unknown_account",
+        "authorize first") or nil
+    end
+  end
+end
+
 -- Returns the new access token; or nil, an error, and whether the grant ended now.
-local function request(own, entry, pair)
+local function request(own, entry, refused, pair, is_second)
   local body, err = token_endpoint.request(own.values, "/oauth/token", {
     grant_type = "refresh_token", refresh_token = pair.refresh_token,
   }, true, WHAT)
-  if not body then
-    if err.code == "invalid_grant" then
-      return end_grant(own, entry, pair, err)
+  if not body and err.code == "invalid_grant" then
+    local stored, why = stored_meanwhile(own, entry, pair)
+    if why then
+      return nil, why
+    elseif stored and stored.must_authorize then
+      entry.pair = nil
+      return nil, err
+    elseif is_valid(stored, refused) then
+      return adopt(entry, stored)
+    elseif stored and not is_second then
+      return request(own, entry, refused, stored, true)
     end
+    return end_grant(own, entry, pair, err)
+  elseif not body then
     return nil, err
   end
   local new, ok
@@ -176,7 +204,7 @@ local function read_and_request(own, entry, refused)
   if not pair then
     return token, err
   end
-  return request(own, entry, pair)
+  return request(own, entry, refused, pair)
 end
 
 -- Returns the token, or nil and an error, and whether the grant ended now.
@@ -263,6 +291,26 @@ function M.token(own, entry, refused)
       "a token cannot be refreshed in the phase " .. ngx.get_phase())
   end
   return entry.lock:with(own.values.wait, refresh_alone, own, entry, refused, entry.turn)
+end
+
+--- Refreshes the tokens of an account now, unless another process does. Returns true,
+--- or nil and an error.
+---@param own table  of an app
+---@param entry klaviyo.oauth.Entry
+---@return boolean|nil
+---@return klaviyo.Error|nil
+function M.refresh(own, entry)
+  local pair, err = own.store:load(entry.account)
+  if not pair then
+    return nil, err or failure(entry, "unknown_account", "authorize first")
+  end
+  entry.pair, entry.refresh_at = pair, 0
+  local token
+  token, err = M.token(own, entry, pair.access_token)
+  if not token then
+    return nil, err
+  end
+  return true
 end
 
 local function revoke_locked(own, entry)

@@ -28,6 +28,7 @@ local M = {}
 ---@field save fun(account: string, text: string|nil): boolean|nil, any  keeps the text, or removes it if it is nil;
 ---  returns true, or nil and why it failed
 ---@field list? fun(): string[]|nil, any  returns the accounts, or nil and why it failed; for app:accounts
+---@field lock_folder? string  the default of the option lock_folder
 
 local FUNCTION = {type = "function"}
 
@@ -35,6 +36,7 @@ local FIELDS = {
   load = {type = "function", required = "set a function that returns the text of an account"},
   save = {type = "function", required = "set a function that keeps the text of an account"},
   list = FUNCTION,
+  lock_folder = {type = "text"},
 }
 
 local ENCRYPTED = "aes-256-gcm "
@@ -49,17 +51,22 @@ local function of_functions(option)
     load = function(_, account) return functions.load(account) end,
     save = function(_, account, text) return functions.save(account, text) end,
     list = functions.list and function() return functions.list() end,
+    path = functions.lock_folder,
+    is_shared = true,
   }
 end
 
---- Returns a store.
+--- Returns a store. Its `lock_folder` is a folder of this machine, if it knows one;
+--- `is_shared` says that other machines may use it.
 ---@param option string|klaviyo.oauth.Store  the path of a folder, or functions
----@param key string|nil  32 bytes
-function M.new(option, key)
+---@param keys string[]|nil  of 32 bytes: the first one encrypts, each may decrypt
+---@param read_unencrypted boolean|nil  reads tokens that are not encrypted though there are keys
+function M.new(option, keys, read_unencrypted)
+  local inner = type(option) == "string" and folder_store.new(option)
+    or of_functions(option)
   return setmetatable({
-    inner = type(option) == "string" and folder_store.new(option)
-      or of_functions(option),
-    key = key,
+    inner = inner, keys = keys, read_unencrypted = read_unencrypted,
+    lock_folder = inner.path, is_shared = inner.is_shared or false,
   }, Store)
 end
 
@@ -79,14 +86,28 @@ function Store:prepare()
   return true
 end
 
+local function opened(self, account, sealed)
+  for _, key in ipairs(sealed and self.keys or {}) do
+    local plain = digest.open(key, sealed, account)
+    if plain then
+      return plain
+    end
+  end
+end
+
+-- A text that is not encrypted proves nothing: whoever can write to the store may
+-- have put it there.
 local function decrypted(self, account, text)
   if text:sub(1, #ENCRYPTED) ~= ENCRYPTED then
-    return text  -- it was stored without a key
-  elseif not self.key then
+    if self.keys and not self.read_unencrypted then
+      return nil, "they are not encrypted; set read_unencrypted = true if they were "
+        .. "stored before there was an encryption_key"
+    end
+    return text
+  elseif not self.keys then
     return nil, "they are encrypted; set encryption_key"
   end
-  local sealed = base64.decode(text:sub(#ENCRYPTED + 1))
-  local plain = sealed and digest.open(self.key, sealed, account)
+  local plain = opened(self, account, base64.decode(text:sub(#ENCRYPTED + 1)))
   if not plain then
     return nil, "encryption_key is not the key that they were encrypted with, or they "
       .. "were changed"
@@ -134,8 +155,8 @@ end
 ---@return klaviyo.Error|nil
 function Store:save(account, pair)
   local text = pair and json.encode(pair)
-  if text and self.key then
-    text = ENCRYPTED .. base64.encode(digest.seal(self.key, text, account))
+  if text and self.keys then
+    text = ENCRYPTED .. base64.encode(digest.seal(self.keys[1], text, account))
   end
   local ok, why = self.inner:save(account, text)
   if not ok then

@@ -1,0 +1,141 @@
+-- The stores of klaviyo.oauth: a folder, and functions; encryption.
+local folder = require "spec.support.folder"
+local klaviyo = require "klaviyo"
+local oauth = require "spec.support.oauth"
+local raises = require "spec.support.raises"
+local raw = require "spec.support.raw"
+local script = require "spec.support.script"
+
+local CODE, ACCESS, KEY, OTHER_KEY = oauth.CODE, oauth.ACCESS, oauth.KEY, ("5a"):rep(32)
+local assert_no_secret, app_of = oauth.assert_no_secret, oauth.app_of
+local memory, options, token_answer = oauth.memory, oauth.options, oauth.token_answer
+
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+describe("the store of an app", function()
+  local folders = folder.here(after_each)
+
+  local function exchanged(more, account)
+    raw.with({answers = {token_answer()}}, function(server)
+      local app = app_of(server, more)
+      local _, state, verifier = app:authorize()
+      assert(app:exchange {code = CODE, state = state, verifier = verifier, account = account})
+    end)
+  end
+
+  it("is a folder with a file for each account, for its owner only", function()
+    local path = folders.new() .. "/tokens"
+    exchanged({store = path}, "shop")
+    exchanged({store = path}, "../a b.token")
+    assert.equal("700 600 600\n", (script.shell(("echo $(stat -c %%a %s %s/*)"):format(path, path))))
+    assert.is_string(read(path .. "/shop.token"))
+    assert.is_string(read(path .. "/%2E%2E%2Fa%20b%2Etoken.token"))
+    local app = klaviyo.oauth.new(options {store = path .. "/"})
+    local names = {}
+    for i, account in ipairs(assert(app:accounts())) do
+      names[i] = account.account
+    end
+    assert.same({"../a b.token", "shop"}, names)
+  end)
+
+  it("has no accounts at first", function()
+    local app = klaviyo.oauth.new(options {store = folders.new() .. "/tokens"})
+    assert.same({}, app:accounts())
+  end)
+
+  it("is encrypted with encryption_key, also in functions", function()
+    local path = folders.new()
+    exchanged({store = path, encryption_key = KEY}, "shop")
+    local text = read(path .. "/shop.token")
+    assert.matches("^aes%-256%-gcm [%w+/]+=*$", text)
+    assert_no_secret("refresh_token", text)
+    local app = klaviyo.oauth.new(options {store = path, encryption_key = KEY:upper()})
+    assert.equal("shop", assert(app:accounts())[1].account)
+
+    local store = memory()
+    exchanged({store = store, encryption_key = KEY}, "shop")
+    assert.matches("^aes%-256%-gcm ", store.texts.shop)
+  end)
+
+  it("cannot be read without its key, with another one, or for another account", function()
+    local store = memory()
+    exchanged({store = store, encryption_key = KEY}, "shop")
+    local function err_of(more)
+      more.store = store
+      local accounts, err = klaviyo.oauth.new(options(more)):accounts()
+      assert.is_nil(accounts)
+      assert.equal("auth", err.kind)
+      assert.equal("store", err.code)
+      assert_no_secret(KEY, err)
+      return err.message
+    end
+    assert.equal('cannot read the tokens of the account "shop": they are encrypted; '
+      .. "set encryption_key", err_of {})
+    assert.matches("encryption_key is not the key", err_of {encryption_key = ("0"):rep(64)})
+    store.texts.other, store.texts.shop = store.texts.shop, nil
+    assert.matches('account "other": encryption_key is not', err_of {encryption_key = KEY})
+  end)
+
+  it("does not trust tokens that are not encrypted, unless it is told so", function()
+    local store = memory()
+    exchanged({store = store}, "shop")
+    local accounts, err = klaviyo.oauth.new(options {store = store, encryption_key = KEY}):accounts()
+    assert.is_nil(accounts)
+    assert.equal("store", err.code)
+    assert.matches("they are not encrypted; set read_unencrypted = true", err.message)
+    local app = klaviyo.oauth.new(options {store = store, encryption_key = KEY, read_unencrypted = true})
+    assert.equal("shop", assert(app:accounts())[1].account)
+  end)
+
+  it("is encrypted with the first of several keys, and read with each", function()
+    local store = memory()
+    exchanged({store = store, encryption_key = KEY}, "old")
+    exchanged({store = store, encryption_key = {OTHER_KEY, KEY}}, "new")
+    local app = klaviyo.oauth.new(options {store = store, encryption_key = {OTHER_KEY, KEY}})
+    assert.equal(2, #assert(app:accounts()))
+    store.texts.new = nil
+    assert(klaviyo.oauth.new(options {store = store, encryption_key = {KEY}}):accounts())
+    exchanged({store = store, encryption_key = {OTHER_KEY, KEY}}, "new")
+    store.texts.old = nil
+    assert(klaviyo.oauth.new(options {store = store, encryption_key = OTHER_KEY}):accounts())
+    assert.is_nil((klaviyo.oauth.new(options {store = store, encryption_key = KEY}):accounts()))
+  end)
+
+  it("reports damaged tokens, without them", function()
+    local store = memory()
+    for _, text in ipairs {"", "null", "{", '{"access_token":"' .. ACCESS .. '"}', "aes-256-gcm !"} do
+      store.texts.shop = text
+      local accounts, err = klaviyo.oauth.new(options {store = store, encryption_key = KEY}):accounts()
+      assert.is_nil(accounts)
+      assert.equal("store", err.code)
+      assert_no_secret(ACCESS, err)
+    end
+  end)
+
+  it("reports why a function failed", function()
+    local function fails() return nil, "no connection" end
+    local store = {load = fails, save = fails, list = function() return {"shop"} end}
+    local app = klaviyo.oauth.new(options {store = store})
+    local _, err = app:accounts()
+    assert.equal('cannot read the tokens of the account "shop": no connection', err.message)
+    assert.equal("no connection", err.cause)
+    raw.with({answers = {token_answer()}}, function(server)
+      app = app_of(server, {store = store})
+      local _, state, verifier = app:authorize()
+      local account
+      account, err = app:exchange {code = CODE, state = state, verifier = verifier, account = "shop"}
+      assert.is_nil(account)
+      assert.equal('cannot store the tokens of the account "shop": no connection', err.message)
+      assert_no_secret(verifier, err)
+    end)
+    app = klaviyo.oauth.new(options {store = {load = fails, save = fails}})
+    raises("app:accounts needs the function store.list", function()
+      app:accounts()
+    end)
+  end)
+end)

@@ -1,0 +1,93 @@
+--- For the specs of klaviyo.oauth: its secrets, which must not appear in any
+--- output (see tools/canary.lua), answers of a token endpoint, and a store in memory.
+
+local json = require "klaviyo.values.json"
+local klaviyo = require "klaviyo"
+local script = require "spec.support.script"
+
+local M = {}
+
+-- `make test` makes it, and looks for it in the output of all specs.
+M.CANARY = os.getenv("KLAVIYO_TEST_OAUTH") or "canary0123456789abcdef"
+
+M.SECRET, M.CODE = M.CANARY .. "-client-secret", M.CANARY .. "-code"
+M.ACCESS, M.REFRESH = M.CANARY .. "-access", M.CANARY .. "-refresh"
+M.KEY = ("0123456789abcdef"):rep(4)
+
+--- Returns the answer of a token endpoint, for spec.support.raw.
+function M.token_answer(more)
+  local body = {access_token = M.ACCESS, refresh_token = M.REFRESH, expires_in = 3600,
+    token_type = "Bearer", scope = "accounts:read profiles:read"}
+  for name, value in pairs(more or {}) do
+    body[name] = value
+  end
+  return {headers = {["Content-Type"] = "application/json"}, body = json.encode(body)}
+end
+
+--- The answer to get_accounts.
+M.ACCOUNTS = {headers = {["Content-Type"] = "application/vnd.api+json"},
+  body = '{"data":[{"type":"account","id":"AbC123","attributes":{}}]}'}
+
+--- Returns a store in memory, by functions, whose `texts` are what it keeps.
+function M.memory()
+  local texts = {}
+  return {
+    texts = texts,
+    load = function(account) return texts[account] end,
+    save = function(account, text)
+      texts[account] = text
+      return true
+    end,
+    list = function()
+      local list = {}
+      for name in pairs(texts) do
+        list[#list + 1] = name
+      end
+      table.sort(list)
+      return list
+    end,
+  }
+end
+
+--- Returns the options of an app, with others in place of them; a store of `memory`
+--- without its texts.
+function M.options(more)
+  local all = {client_id = "app-1", client_secret = M.SECRET,
+    redirect_uri = "https://app.example/callback",
+    scopes = {"accounts:read", "profiles:read"}, store = "/nowhere"}
+  for name, value in pairs(more or {}) do
+    all[name] = value
+  end
+  if type(all.store) == "table" then
+    all.store = {load = all.store.load, save = all.store.save, list = all.store.list}
+  end
+  return all
+end
+
+--- Returns an app of a server of spec.support.raw.
+function M.app_of(server, more)
+  local all = M.options(more)
+  all.settings = {base_url = server.url, proxy = "", retries = 0, revision = "2026-10-15"}
+  return klaviyo.oauth.new(all)
+end
+
+--- Authorizes an app at a sandbox with `approve`; returns the account.
+function M.authorize(app)
+  local url, state, verifier = app:authorize()
+  local location = script.shell(("curl -s -o /dev/null -w '%%{redirect_url}' %s"):format(script.quote(url)))
+  return assert(app:exchange {code = location:match("code=(%w+)"), state = state, verifier = verifier})
+end
+
+--- Raises an error if a secret is in any of the values.
+function M.assert_no_secret(verifier, ...)
+  for i = 1, select("#", ...) do
+    local text = klaviyo.dump((select(i, ...))) .. tostring((select(i, ...)))
+    for _, secret in ipairs {M.CANARY, verifier} do
+      if text:find(secret, 1, true) then
+        error("a secret is in: " .. text:gsub(M.CANARY, "[canary]"), 2)
+      end
+    end
+  end
+end
+
+return M

@@ -175,26 +175,38 @@ describe("app:client", function()
   end)
 
   it("stores a pair before it is used: no pair is lost if it cannot be stored", function()
-    start {rotate_refresh_tokens = true, token_seconds = 2}
-    local texts, fails = {}, false
-    local app = new_app {lock_folder = path, store = {
-      load = function(account) return texts[account] end,
-      save = function(account, text)
-        if fails then
-          return nil, "the disk is full"
-        end
-        texts[account] = text
-        return true
-      end,
-    }}
-    local client = app:client(oauth.authorize(app))
-    klaviyo.sleep(2.1)
-    fails = true
-    local _, err = client.lists:list()
-    assert.equal("store", err.code)
-    assert.matches("the disk is full", err.message)
-    fails = false
-    assert(client.lists:list())
+    for _, rotate in ipairs {true, "strict"} do
+      start {rotate_refresh_tokens = rotate}
+      local texts, fails = {}, false
+      local app = new_app {lock_folder = path, store = {
+        load = function(account) return texts[account] end,
+        save = function(account, text)
+          if fails then
+            return nil, "the disk is full"
+          end
+          texts[account] = text
+          return true
+        end,
+      }}
+      local account = oauth.authorize(app)
+      fails = true
+      for _ = 1, 2 do
+        local ok, err = app:refresh(account)
+        assert.is_nil(ok)
+        assert.equal("store", err.code)
+        assert.matches("the disk is full", err.message)
+      end
+      assert.equal(1, counts().refreshed)  -- what was received is kept, to be stored
+      fails = false
+      assert.is_true(assert(app:refresh(account)))
+      assert.equal(1, counts().refreshed)
+      assert.is_true(assert(app:refresh(account)))
+      assert(app:client(account).lists:list())
+      assert.same({}, ended)
+      if rotate == true then
+        server:stop()
+      end
+    end
   end)
 
   it("needs an account, no key, and a folder for its locks", function()

@@ -11,6 +11,7 @@ require "klaviyo.util.lua_version"
 local auth = require "klaviyo.auth.auth"
 local checker = require "klaviyo.util.options"
 local client = require "klaviyo.client"
+local entries = require "klaviyo.oauth.entry"
 local exchange = require "klaviyo.oauth.exchange"
 local percent_encoding = require "klaviyo.util.percent_encoding"
 local proof = require "klaviyo.oauth.proof"
@@ -259,7 +260,7 @@ local function entry_of(own, call, account)
     usage_error.raise("%s: set lock_folder in oauth.new, since store has functions", call)
   end
   check_account(call .. ": account", account)
-  own.entries[account] = own.entries[account] or refresh.entry(account)
+  own.entries[account] = own.entries[account] or entries.new(account)
   return own.entries[account]
 end
 

@@ -1,70 +1,23 @@
 --- The access tokens of accounts, refreshed ahead of their end: by one light thread
 --- of one process at a time, while the others use the old token or wait for the new
---- one. A new pair is stored before it is used.
+--- one.
 
 local core = require "klaviyo.core"
-local digest = require "klaviyo.digest"
+local counters = require "klaviyo.util.counters"
+local entries = require "klaviyo.oauth.entry"
 local errors = require "klaviyo.response.errors"
 local folder_store = require "klaviyo.oauth.folder_store"
-local lock = require "klaviyo.tasks.lock"
 local phases = require "klaviyo.nginx.phases"
+local refresh_request = require "klaviyo.oauth.refresh_request"
 local tasks = require "klaviyo.tasks"
 local token_endpoint = require "klaviyo.oauth.token_endpoint"
 local warning = require "klaviyo.util.warning"
 
 local M = {}
 
-local AHEAD = 60          -- seconds before its end a token is refreshed, or earlier
 local RETRY = 10          -- seconds until a refresh that failed is tried again
 local POLL = 0.05         -- seconds between looks at a locked file
 local COLLECT = 200       -- looks: code that nginx ended may hold the lock
-local LOOKS, PAUSE = 4, 0.3  -- for a pair that another machine may store
-
---- What this process knows of an account.
----@class klaviyo.oauth.Entry
----@field account string
----@field pair klaviyo.oauth.Pair|nil
----@field refresh_at number  when the pair is refreshed
----@field lock klaviyo.Lock
----@field turn integer  how often a refresh was tried
----@field failure klaviyo.Error|nil  of the latest one
----@field is_busy boolean  a light thread refreshes the pair
-
---- Returns an entry without tokens.
----@param account string
----@return klaviyo.oauth.Entry
-function M.entry(account)
-  return {account = account, refresh_at = 0, turn = 0, is_busy = false,
-    lock = lock.new("the tokens of an account")}
-end
-
--- Tokens of short life are refreshed in the last quarter. A fraction at random keeps
--- the processes apart.
-local function refresh_time(pair)
-  local life = pair.expires_at - (pair.refreshed_at or pair.expires_at)
-  local margin = math.min(AHEAD, life / 4)
-  return pair.expires_at - margin * (1 + digest.random(1):byte() / 512)
-end
-
-local function adopt(entry, pair)
-  entry.pair, entry.refresh_at = pair, refresh_time(pair)
-  return pair.access_token
-end
-
-local function is_fresh(entry, refused)
-  return entry.pair and entry.pair.access_token ~= refused
-    and os.time() < entry.refresh_at
-end
-
-local function is_valid(pair, refused)
-  return pair and not pair.must_authorize and pair.access_token ~= refused
-    and os.time() < pair.expires_at
-end
-
-local function failure(entry, code, message)
-  return errors.new {kind = "auth", code = code,
-    message = ("%s: the account %q"):format(message, entry.account)}
-end
 
 -- Reads the stored pair. Returns the access token if it needs no refresh; nil and the
 -- pair if it does; or nil, nil and an error.
@@ -74,12 +27,12 @@ local function read(own, entry, refused)
     return nil, nil, err
   elseif not pair then
     entry.pair = nil
-    return nil, nil, failure(entry, "unknown_account", "authorize first")
+    return nil, nil, entries.failure(entry, "unknown_account", "authorize first")
   elseif pair.must_authorize then
     entry.pair = nil
-    return nil, nil, failure(entry, "invalid_grant", "authorize again")
-  elseif pair.access_token ~= refused and os.time() < refresh_time(pair) then
-    return adopt(entry, pair)
+    return nil, nil, entries.failure(entry, "invalid_grant", "authorize again")
+  elseif pair.access_token ~= refused and os.time() < entries.refresh_time(pair) then
+    return entries.adopt(entry, pair)
   end
   entry.pair, entry.refresh_at = pair, 0
   return nil, pair
@@ -138,84 +91,37 @@ local function release(held, ok, ...)
   return ...
 end
 
-local WHAT = "the token could not be refreshed"
+local METRIC = "klaviyo_oauth_refreshes_total"
 
--- The account has to authorize again: this is stored, so that the other processes
--- know it, and reported once.
-local function end_grant(own, entry, pair, err)
-  pair.must_authorize = true
-  entry.pair = nil
-  local _, store_err = own.store:save(entry.account, pair)
-  return nil, store_err or err, not store_err
-end
-
--- Returns the pair that was stored meanwhile; or nil and an error; or neither. The
--- machines that share a store do not share the lock: one of them may have used the
--- refresh token first, and store its pair in a moment.
-local function stored_meanwhile(own, entry, pair)
-  for look = 1, own.store.is_shared and LOOKS or 1 do
-    if look > 1 then
-      tasks.sleep(PAUSE, own.values.wait)
-    end
-    local stored, err = own.store:load(entry.account)
-    if not stored or stored.refresh_token ~= pair.refresh_token
-        or stored.access_token ~= pair.access_token or stored.must_authorize then
-      return stored, err or not stored and failure(entry, "unknown_account",
-        "authorize first") or nil
-    end
+local function count_shared(before, token)
+  if before and token and token ~= before.access_token then
+    counters.add(METRIC, "shared")
   end
-end
-
--- Returns the new access token; or nil, an error, and whether the grant ended now.
-local function request(own, entry, refused, pair, is_second)
-  local body, err = token_endpoint.request(own.values, "/oauth/token", {
-    grant_type = "refresh_token", refresh_token = pair.refresh_token,
-  }, true, WHAT)
-  if not body and err.code == "invalid_grant" then
-    local stored, why = stored_meanwhile(own, entry, pair)
-    if why then
-      return nil, why
-    elseif stored and stored.must_authorize then
-      entry.pair = nil
-      return nil, err
-    elseif is_valid(stored, refused) then
-      return adopt(entry, stored)
-    elseif stored and not is_second then
-      return request(own, entry, refused, stored, true)
-    end
-    return end_grant(own, entry, pair, err)
-  elseif not body then
-    return nil, err
-  end
-  local new, ok
-  new, err = token_endpoint.pair(body, pair, os.time(), WHAT)
-  if not new then
-    return nil, err
-  end
-  ok, err = own.store:save(entry.account, new)
-  if not ok then
-    return nil, err  -- the old refresh token is valid until the new one is used
-  end
-  return adopt(entry, new)
+  return token
 end
 
 local function read_and_request(own, entry, refused)
+  local before = entry.pair
   local token, pair, err = read(own, entry, refused)
   if not pair then
-    return token, err
+    return count_shared(before, token), err
   end
-  return request(own, entry, refused, pair)
+  local result
+  token, err, result = refresh_request.run(own, entry, refused, pair)
+  counters.add(METRIC, result)
+  return token, err, result == "reauthorize"
 end
 
 -- Returns the token, or nil and an error, and whether the grant ended now.
 local function refresh_locked(own, entry, refused)
+  local before = entry.pair
   local token, pair, err = read(own, entry, refused)
   if not pair then
-    return token, err
+    return count_shared(before, token), err
   end
   local held
   held, token, err = wait_for_lock(own, entry, function()
-    if is_valid(pair, refused) then
+    if entries.is_valid(pair, refused) then
       entry.pair, entry.refresh_at = pair, os.time() + 1  -- another process does it
       return pair.access_token
     end
@@ -223,7 +129,7 @@ local function refresh_locked(own, entry, refused)
     return found, why
   end)
   if not held then
-    return token, err
+    return count_shared(before, token), err
   end
   return release(held, pcall(read_and_request, own, entry, refused))
 end
@@ -248,7 +154,7 @@ end
 
 -- Refreshes as the one light thread of this process that does.
 local function refresh_alone(own, entry, refused, turn)
-  if is_fresh(entry, refused) then
+  if entries.is_fresh(entry, refused) then
     return entry.pair.access_token
   elseif entry.turn ~= turn and entry.failure then
     return nil, copy_of(entry.failure)  -- of the thread that this one waited for
@@ -260,7 +166,7 @@ local function refresh_alone(own, entry, refused, turn)
     error(token, 0)
   elseif token then
     return token
-  elseif is_valid(entry.pair, refused) then  -- the refresh ahead failed
+  elseif entries.is_valid(entry.pair, refused) then  -- the refresh ahead failed
     entry.refresh_at = os.time() + RETRY
     return entry.pair.access_token
   end
@@ -278,16 +184,16 @@ end
 ---@return string|nil
 ---@return klaviyo.Error|nil
 function M.token(own, entry, refused)
-  if is_fresh(entry, refused) then
+  if entries.is_fresh(entry, refused) then
     return entry.pair.access_token
-  elseif is_valid(entry.pair, refused) and entry.is_busy then
+  elseif entries.is_valid(entry.pair, refused) and entry.is_busy then
     return entry.pair.access_token
   elseif type(ngx) == "table" and not phases.can_wait() then
     local token, pair, err = read(own, entry, refused)
-    if token or is_valid(pair, refused) then
+    if token or entries.is_valid(pair, refused) then
       return token or pair.access_token
     end
-    return nil, err or failure(entry, "phase",
+    return nil, err or entries.failure(entry, "phase",
       "a token cannot be refreshed in the phase " .. ngx.get_phase())
   end
   return entry.lock:with(own.values.wait, refresh_alone, own, entry, refused, entry.turn)
@@ -302,7 +208,7 @@ end
 function M.refresh(own, entry)
   local pair, err = own.store:load(entry.account)
   if not pair then
-    return nil, err or failure(entry, "unknown_account", "authorize first")
+    return nil, err or entries.failure(entry, "unknown_account", "authorize first")
   end
   entry.pair, entry.refresh_at = pair, 0
   local token
@@ -316,7 +222,7 @@ end
 local function revoke_locked(own, entry)
   local pair, err = own.store:load(entry.account)
   if not pair then
-    return nil, err or failure(entry, "unknown_account", "authorize first")
+    return nil, err or entries.failure(entry, "unknown_account", "authorize first")
   end
   if not pair.must_authorize then
     local body

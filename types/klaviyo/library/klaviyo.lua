@@ -481,7 +481,8 @@ function M:authorize() end
 
 --- Exchanges the code of a callback for tokens, and stores them. Raises only for
 --- options that are not valid: a callback that is forged or incomplete is an error
---- of kind "auth".
+--- of kind "auth". If the tokens were received but their account could not be found,
+--- the same callback continues.
 ---@param callback klaviyo.oauth.Callback
 ---@return string|nil account
 ---@return klaviyo.Error|nil err
@@ -496,6 +497,13 @@ function M:exchange(callback) end
 ---@return klaviyo.Client
 function M:client(account, options) end
 
+--- Refreshes the tokens of an account now, though the access token may be valid: a
+--- refresh token that is not used for 90 days ends. For a script that runs each night.
+---@param account string
+---@return boolean|nil ok
+---@return klaviyo.Error|nil err
+function M:refresh(account) end
+
 --- Ends the access to an account: revokes its tokens, and removes them from the store.
 ---@param account string
 ---@return boolean|nil ok
@@ -503,7 +511,7 @@ function M:client(account, options) end
 function M:revoke(account) end
 
 --- Returns the accounts that authorized the app, in the order of their names,
---- without their tokens.
+--- without their tokens. Warns of tokens that were not used for 75 days.
 ---@return klaviyo.oauth.Account[]|nil
 ---@return klaviyo.Error|nil err
 function M:accounts() end
@@ -1039,8 +1047,10 @@ end
 ---@field account string  its name in the store
 ---@field scopes string[]  what it allowed
 ---@field authorized_at integer  in seconds since 1970
----@field refreshed_at integer  when the last tokens were received; Klaviyo drops a refresh token that is not used for 90 days
+---@field refreshed_at integer  when the last tokens were received
+---@field unused_days integer  the days since then; Klaviyo drops a refresh token that is not used for 90 days
 ---@field expires_at integer  when the access token ends
+---@field must_authorize boolean  true: the account has ended its access; it has to authorize again
 
 ---@class (exact) klaviyo.oauth.Callback
 ---@field [string] klaviyo.UnknownName
@@ -1057,7 +1067,8 @@ end
 ---@field redirect_uri string  where the browser returns to, as registered at Klaviyo: https, or http on loopback
 ---@field scopes string[]  what the app may do: "profiles:read", …; app:exchange needs "accounts:read" to learn the account's id
 ---@field store string|klaviyo.oauth.Store  the path of a folder where the tokens are kept, or functions of your own
----@field encryption_key? string  64 hexadecimal digits: the tokens are encrypted in the store, with AES-256-GCM
+---@field encryption_key? string|string[]  64 hexadecimal digits: the tokens are encrypted in the store, with AES-256-GCM; of a list, the first key encrypts and each decrypts
+---@field read_unencrypted? boolean  true: with encryption_key, tokens that were stored without one are read, too; default false: they are an error, since whoever can write to the store may have put them there
 ---@field lock_folder? string  a folder of this machine where one process at a time locks an account to refresh it; default the folder of `store`; app:client needs it if `store` has functions
 ---@field on_reauthorize? fun(account: string)  called once when an account has ended its access, or its refresh token was not used for 90 days: it has to authorize again
 ---@field authorize_url? string  default "https://www.klaviyo.com/oauth/authorize"; with another base_url than Klaviyo's, that and /oauth/authorize
@@ -1227,6 +1238,7 @@ end
 ---@field load fun(account: string): string|nil, any  returns what was saved; nil if there is nothing, or nil and why it failed
 ---@field save fun(account: string, text: string|nil): boolean|nil, any  keeps the text, or removes it if it is nil; returns true, or nil and why it failed
 ---@field list? fun(): string[]|nil, any  returns the accounts, or nil and why it failed; for app:accounts
+---@field lock_folder? string  the default of the option lock_folder
 
 ---@class klaviyo.openapi.Body
 ---@field style "document"|"multipart"

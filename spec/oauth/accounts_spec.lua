@@ -32,7 +32,7 @@ describe("tokens that are not used", function()
     return klaviyo.oauth.new(all)
   end
 
-  it("are told by app:accounts, which warns once of those that end soon", function()
+  it("are listed by app:accounts, which warns once of those that end soon", function()
     age("a", 0)
     age("b", 74.9)
     age("c", 75)

@@ -35,7 +35,7 @@ describe("tokens in use by several", function()
     local texts
 
     -- Returns the app of a machine, whose store shows an old pair `times` times.
-    local function machine(old, times)
+    local function app_on(old, times)
       return new_app {store = {
         load = function(account)
           if old and times > 0 then
@@ -59,7 +59,7 @@ describe("tokens in use by several", function()
     -- Returns the account, and the pair that was stored before another machine
     -- refreshed it.
     local function refreshed_by_another()
-      local app = machine()
+      local app = app_on()
       local account = oauth.authorize(app)
       local old = {[account] = texts[account]}
       assert(app:refresh(account))
@@ -68,8 +68,8 @@ describe("tokens in use by several", function()
 
     it("use the pair that another one stored first", function()
       local account, old = refreshed_by_another()
-      assert.is_true(assert(machine(old, 3):refresh(account)))
-      assert(machine():client(account).lists:list())
+      assert.is_true(assert(app_on(old, 3):refresh(account)))
+      assert(app_on():client(account).lists:list())
       assert.equal(1, server:stats().oauth.refreshed)
       assert.equal(1, server:stats().oauth.refused)
       assert.same({}, ended)
@@ -77,20 +77,20 @@ describe("tokens in use by several", function()
 
     it("wait for the pair that another one is about to store", function()
       local account, old = refreshed_by_another()
-      assert.is_true(assert(machine(old, 5):refresh(account)))
+      assert.is_true(assert(app_on(old, 5):refresh(account)))
       assert.same({}, ended)
     end)
 
     it("authorize again if there is none", function()
       local account, old = refreshed_by_another()
-      local ok, err = machine(old, 100):refresh(account)
+      local ok, err = app_on(old, 100):refresh(account)
       assert.is_nil(ok)
       assert.equal("invalid_grant", err.code)
       assert.same({account}, ended)
     end)
   end)
 
-  it("are known to be over by all processes, and told once", function()
+  it("end for all processes, and on_reauthorize is called once", function()
     start {}
     local path = folders.new()
     local account = oauth.authorize(new_app {store = path})
@@ -129,14 +129,14 @@ describe("tokens in use by several", function()
         and true
     end, 30))
     server:uninstall()
-    local told = 0
+    local calls = 0
     for _, wait in ipairs(waits) do
       local output, status = wait()
       assert.equal(0, status, output)
-      told = told + select(2, output:gsub("authorize again: " .. account .. "\n", ""))
+      calls = calls + select(2, output:gsub("authorize again: " .. account .. "\n", ""))
       assert.matches("ended\n$", output)
     end
-    assert.equal(1, told)
+    assert.equal(1, calls)
     assert.equal(1, server:stats().oauth.refused)
   end)
 end)

@@ -81,7 +81,7 @@ describe("the store of an app", function()
     assert.matches('account "other": encryption_key is not', err_of {encryption_key = KEY})
   end)
 
-  it("does not trust tokens that are not encrypted, unless it is told so", function()
+  it("does not trust tokens that are not encrypted, unless an option says so", function()
     local store = memory()
     exchanged({store = store}, "shop")
     local accounts, err = klaviyo.oauth.new(options {store = store, encryption_key = KEY}):accounts()

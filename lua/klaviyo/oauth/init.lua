@@ -34,7 +34,7 @@ local M = {}
 ---@field encryption_key? string|string[]  64 hexadecimal digits: the tokens are encrypted in the store, with
 ---  AES-256-GCM; of a list, the first key encrypts and each decrypts
 ---@field read_unencrypted? boolean  true: with encryption_key, tokens that were stored without one are read, too;
----  default false: they are an error, since whoever can write to the store may have put them there
+---  default false: they are an error, since anyone who can write to the store may have put them there
 ---@field lock_folder? string  a folder of this machine where one process at a time locks an account to refresh it;
 ---  default the folder of `store`; app:client needs it if `store` has functions
 ---@field on_reauthorize? fun(account: string)  called once when an account has ended its access, or its refresh token

@@ -95,7 +95,7 @@ local function opened(self, account, sealed)
   end
 end
 
--- A text that is not encrypted proves nothing: whoever can write to the store may
+-- A text that is not encrypted proves nothing: anyone who can write to the store may
 -- have put it there.
 local function decrypted(self, account, text)
   if text:sub(1, #ENCRYPTED) ~= ENCRYPTED then

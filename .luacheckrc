@@ -20,6 +20,7 @@ files["examples/reference.lua"] = { max_line_length = false }
 files["spec"] = { std = "+busted" }
 files["lua/klaviyo/sandbox"] = { std = "+ngx_lua" }
 files["lua/klaviyo/gateway"] = { globals = { "ngx" } }
+files["lua/klaviyo/oauth/browser.lua"] = { globals = { "ngx" } }
 files["lua/klaviyo/webhook/receiver.lua"] = { globals = { "ngx" } }
 files["lua/klaviyo/operations/revisions"] = { max_line_length = false }
 files[".luacheckrc"] = { std = "+luacheckrc" }

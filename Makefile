@@ -97,7 +97,8 @@ help:
 
 #: make demo                 make every call of the reference to a sandbox
 #:                           (LIVE=1 and KLAVIYO_API_KEY: to Klaviyo)
-#: make demo-nginx           make them by curl, through the gateway in nginx
+#: make demo-nginx           make them by curl, through the gateway in nginx, and
+#:                           authorize an app
 #: make test                 run specs, rock, lint and sanitizers
 #: make setup                install the needed Debian packages
 #: make build LUA=luajit     build the core for lua5.4 (default) or luajit
@@ -120,6 +121,7 @@ demo-nginx: setup
 	@$(MAKE) --no-print-directory -s build LUA=luajit
 	@$(MAKE) --no-print-directory -s build LUA=$(LUA)
 	@$(ENV) $(LUA) examples/nginx/demo.lua
+	@$(ENV) $(LUA) examples/nginx/demo_oauth.lua
 
 test: setup
 	@./tools/test.sh

@@ -15,8 +15,10 @@ local SPEC_OF = {
   ["import_jsonl.lua"] = "docs/examples_spec.lua",
   ["reference.lua"] = "docs/examples_spec.lua",
   ["nginx/demo.lua"] = "docs/examples_spec.lua",
+  ["nginx/demo_oauth.lua"] = "docs/examples_spec.lua",
   ["nginx/gateway.conf"] = "support/nginx.lua",
   ["nginx/handler.conf"] = "docs/examples_spec.lua",
+  ["nginx/oauth.conf"] = "nginx/oauth_example_spec.lua",
   ["nginx/outbox.conf"] = "outbox/nginx_spec.lua",
   ["nginx/track.conf"] = "docs/examples_spec.lua",
   ["nginx/webhook.conf"] = "webhook/receiver_spec.lua",
@@ -44,7 +46,7 @@ describe("examples", function()
 
   setup(function()
     for _, name in ipairs { "reference.lua", "nginx/demo.lua",
-      "import_csv.lua", "import_jsonl.lua" } do
+      "nginx/demo_oauth.lua", "import_csv.lua", "import_jsonl.lua" } do
       local dir = script.shell("mktemp -d"):match("[^\n]+")
       dir_of[name] = dir
       script.shell(([[( env LIVE= KLAVIYO_RATE_LIMIT_FILE=%s/limits timeout -k 2 60 %s \
@@ -82,6 +84,13 @@ describe("examples", function()
     local output = run "nginx/demo.lua"
     assert.matches("iterate all profiles +25%d profiles on 3 pages", output)
     assert.matches("the key in nginx's logs +no", output)
+  end)
+
+  it("authorize an app by curl", function()
+    assert.is_nil(nginx.missing())
+    local output = run "nginx/demo_oauth.lua"
+    assert.matches("connected accounts +GET / +200  SandBx", output)
+    assert.matches("secrets in nginx's logs +no", output)
   end)
 
   it("import CSV, and print the line of each rejected row", function()
@@ -295,7 +304,8 @@ describe("examples in nginx, unchanged,", function()
   local is_possible = shell.run("test $(id -u) = 0 && id www-data && unshare -m -n -p --fork --mount-proc ip link")
   local it = is_possible and it or pending
 
-  local KEY = "export KLAVIYO_API_KEY=pk_of_the_example KLAVIYO_WEBHOOK_SECRET=a_secret_of_the_webhook"
+  local KEY = "export KLAVIYO_API_KEY=pk_of_the_example KLAVIYO_WEBHOOK_SECRET=a_secret_of_the_webhook "
+    .. "KLAVIYO_CLIENT_ID=app KLAVIYO_CLIENT_SECRET=a_secret_of_the_app KLAVIYO_ENCRYPTION_KEY=" .. ("0"):rep(64)
 
   local function assert_output(example, prepare, commands, expected, complaints)
     local output, logs = run(example, prepare .. "\n" .. KEY, commands)
@@ -319,6 +329,23 @@ describe("examples in nginx, unchanged,", function()
   it("handler.conf", function()
     assert_output("handler.conf", "", "ask http://localhost:8080/customers/a@example.com", "502\n",
       "klaviyo: get_profiles: Failed to connect to a.klaviyo.com")
+  end)
+
+  it("oauth.conf", function()
+    assert_output("oauth.conf", "install -d -m 700 -o www-data /var/lib/klaviyo-oauth", [[
+      ask http://localhost:8080/
+      ask http://localhost:8080/install
+      ask http://localhost:8080/callback
+      sleep 0.5  # nginx writes the log after the response
+      cut -d " " -f 2- /var/log/nginx/oauth.log
+    ]], [[
+200
+302
+400
+127.0.0.1 GET / 200
+127.0.0.1 GET /install 302
+127.0.0.1 GET /callback 400
+]], "the callback has no state; authorize again")
   end)
 
   it("outbox.conf", function()

@@ -103,6 +103,19 @@ describe("app:authorize", function()
     app = klaviyo.oauth.new(options {authorize_url = "https://login.example/authorize"})
     assert.equal("https://login.example/authorize", (app:authorize():match("^[^?]*")))
   end)
+
+  it("and its clients lead to the base_url of the environment, also where they do not see it", function()
+    local output = script.run([[
+      local klaviyo = require "klaviyo"
+      local app = klaviyo.oauth.new {client_id = "a", client_secret = "b", scopes = {"accounts:read"},
+        redirect_uri = "https://app.example/callback", lock_folder = "/nowhere", store = {save = print,
+          load = function() return '{"access_token": "t", "refresh_token": "t", "expires_at": 9000000000}' end}}
+      os.getenv = function() end  -- as in a worker of nginx
+      print((app:authorize():match("^[^?]*")))
+      print(app:client("shop", {on_warning = function() end}):build("get_lists").url)
+    ]], {env = {KLAVIYO_BASE_URL = "http://127.0.0.1:1"}})
+    assert.equal("http://127.0.0.1:1/oauth/authorize\nhttp://127.0.0.1:1/api/lists\n", output)
+  end)
 end)
 
 describe("app:exchange", function()

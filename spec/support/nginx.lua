@@ -82,10 +82,9 @@ local function adapted(self, options, program)
   local me = assert(shell.process("self"))
   text = replaced(text, "http {\n", HTTP:format(here, here, here)
     .. WATCH:format(me.pid, me.started and '"' .. me.started .. '"' or "nil"))
-  text = replaced(text, "listen 127.0.0.1:8080;",
-    ("listen 127.0.0.1:%d;"):format(self.port))
+  text = replaced(text, "127.0.0.1:8080", "127.0.0.1:" .. self.port)
   for _, pair in ipairs(options.replace or {}) do
-    text = replaced(text, pair[1], pair[2])
+    text = replaced(text, pair[1], (pair[2]:gsub("{dir}", self.dir)))
   end
   return text
 end
@@ -110,7 +109,7 @@ local function launch(self, options)
   return self.process ~= nil, "nginx exited after its start:\n" .. self:logs()
 end
 
---- Starts nginx.
+--- Starts nginx. In `replace`, {dir} is its directory.
 ---@param options {example: string, text: string, replace: string[][], env: table, workers: integer}
 ---@return table|nil server base_url, dir; nil if it did not start
 ---@return string|nil output its output if it did not start
@@ -163,6 +162,25 @@ function M.gateway(upstream, options)
   end
   return M.start { text = text, replace = replace, workers = options.workers,
     env = options.env or { KLAVIYO_API_KEY = upstream.key } }
+end
+
+--- Starts the app of examples/nginx/oauth.conf for the accounts of a sandbox. Its
+--- tokens are in the folder `tokens` of its directory.
+---@param upstream table  a sandbox
+---@param options table|nil of `start`; `encryption_key`
+function M.oauth(upstream, options)
+  options = options or {}
+  local replace = {
+    { "/var/lib/klaviyo-oauth\"", "{dir}/tokens\", settings = {base_url = \""
+      .. upstream.base_url .. "\"}" },
+  }
+  for _, pair in ipairs(options.replace or {}) do
+    replace[#replace + 1] = pair
+  end
+  return M.start { example = "oauth.conf", replace = replace, workers = options.workers,
+    env = { KLAVIYO_CLIENT_ID = upstream.client_id,
+      KLAVIYO_CLIENT_SECRET = upstream.client_secret,
+      KLAVIYO_ENCRYPTION_KEY = options.encryption_key or ("0123456789abcdef"):rep(4) } }
 end
 
 --- Returns the text of all its logs.

@@ -9,6 +9,7 @@
 
 require "klaviyo.util.lua_version"
 local auth = require "klaviyo.auth.auth"
+local browser = require "klaviyo.oauth.browser"
 local checker = require "klaviyo.util.options"
 local client = require "klaviyo.client"
 local entries = require "klaviyo.oauth.entry"
@@ -162,18 +163,30 @@ end
 
 local KLAVIYO = "https://a.klaviyo.com"
 
+local function with_base_url(own, base_url)
+  local values = {}
+  for name, value in pairs(own or {}) do
+    values[name] = value
+  end
+  values.base_url = base_url
+  return values
+end
+
 --- Returns an app. It makes no request. Raises for unknown or invalid options.
 ---@param options klaviyo.oauth.Options
 ---@return klaviyo.oauth.App
 function M.new(options)
   local own = checker.check(FIELDS, options, "oauth.new")
-  own.settings = own.settings or {}
-  check_settings(own.settings)
+  check_settings(own.settings or {})
   own.store = token_store.new(own.store, own.encryption_key, own.read_unencrypted)
   own.lock_folder = own.lock_folder or own.store.lock_folder
   own.encryption_key = nil
-  own.values = token_endpoint.settings(own.client_id, own.client_secret, own.settings)
+  own.values = token_endpoint.settings(own.client_id, own.client_secret,
+    own.settings or {})
   local base_url = own.values.base_url
+  -- A client that is made in a worker of nginx does not see the environment: tokens
+  -- must not go elsewhere than where they are from.
+  own.settings = with_base_url(own.settings, base_url)
   own.authorize_url = own.authorize_url or base_url == KLAVIYO
     and "https://www.klaviyo.com/oauth/authorize" or base_url .. "/oauth/authorize"
   local app = setmetatable({}, App)
@@ -249,6 +262,32 @@ function App:exchange(callback)
     needs_scope(own)
   end
   return exchange.run(own, callback)
+end
+
+--- In an nginx location: redirects the browser to the authorize page. A cookie keeps
+--- what app:callback needs, for ten minutes: encrypted, HttpOnly and SameSite=Lax; if
+--- redirect_uri is https also Secure, with a name that begins with __Host-.
+function App:redirect()
+  local own = of(self)
+  return browser.redirect(own, self:authorize())
+end
+
+--- In the nginx location of redirect_uri: exchanges the code that the browser brings
+--- for tokens, stores them, and returns the account, as app:exchange does.
+---@return string|nil account
+---@return klaviyo.Error|nil err
+function App:callback()
+  local own = of(self)
+  local callback, err = browser.callback(own)
+  if not callback then
+    return nil, err
+  end
+  local account
+  account, err = self:exchange(callback)
+  if account or err.kind == "auth" and err.code ~= "store" then
+    browser.forget(own, callback.state)
+  end
+  return account, err
 end
 
 -- Returns what this process knows of an account.

@@ -488,6 +488,17 @@ function M:authorize() end
 ---@return klaviyo.Error|nil err
 function M:exchange(callback) end
 
+--- In an nginx location: redirects the browser to the authorize page. A cookie keeps
+--- what app:callback needs, for ten minutes: encrypted, HttpOnly and SameSite=Lax; if
+--- redirect_uri is https also Secure, with a name that begins with __Host-.
+function M:redirect() end
+
+--- In the nginx location of redirect_uri: exchanges the code that the browser brings
+--- for tokens, stores them, and returns the account, as app:exchange does.
+---@return string|nil account
+---@return klaviyo.Error|nil err
+function M:callback() end
+
 --- Returns a client for the calls of an account. It makes no request. The client
 --- refreshes the token a minute before its end, and once more if the service rejects
 --- it; so do the other clients of the account, in all processes of the machine, one at

@@ -19,6 +19,13 @@ int64_t clock_ms (void) {
 }
 
 
+double clock_time (void) {
+  struct timespec t;
+  clock_gettime(CLOCK_REALTIME, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+
 int64_t clock_uptime (void) {
 #if defined(CLOCK_BOOTTIME)
   struct timespec t;

@@ -10,6 +10,9 @@
 double clock_now (void); /* seconds */
 int64_t clock_ms (void);
 
+/* Returns the time of day: seconds since 1970-01-01T00:00:00Z. It may jump. */
+double clock_time (void);
+
 /* Returns the milliseconds since the system was started, with the time in which
 ** it was suspended. All processes agree on it. */
 int64_t clock_uptime (void);

@@ -40,7 +40,7 @@ void easy_pool_put (easy_pool *pool, CURL *easy, const request *r,
   if (s->settings_id == 0)
     curl_easy_reset(easy);
   else
-    request_clear(easy);
+    request_clear(r, easy);
   pool->count++;
 }
 

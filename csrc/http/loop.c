@@ -178,11 +178,11 @@ static void finish (loop *l, transfer *t) {
 
 
 void loop_abort (loop *l, transfer *t, failure kind, const char *reason) {
+  transfer_set_failure(t, kind, reason);
   if (t->easy != NULL) {
     transfer_record_aborted(t, reason, clock_now());
     t->budget_time = request_queue_renew(t->request_queue, t->budget_time);
   }
-  transfer_set_failure(t, kind, reason);
   finish(l, t);
 }
 

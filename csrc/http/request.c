@@ -137,6 +137,7 @@ void request_close (request *r) {
     r->form = next;
   }
   settings_release(r->settings);
+  trace_free(r->trace);
   free(r->method);
   free(r->url);
   free(r->body);
@@ -241,6 +242,14 @@ static CURLcode apply_trust (const settings *s, CURL *easy) {
 }
 
 
+static struct curl_slist *shared_fields (const request *r) {
+  const settings *s = r->settings;
+  if (r->form != NULL)
+    return s->form_headers;
+  return r->body != NULL ? s->body_headers : s->headers;
+}
+
+
 CURLcode request_setup (const request *r, CURL *easy) {
   const settings *s = r->settings;
   CURLcode code = CURLE_OK;
@@ -249,9 +258,7 @@ CURLcode request_setup (const request *r, CURL *easy) {
   /* a libcurl without HTTP/2 rejects this, and speaks HTTP/1.1 */
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
   SET(CURLOPT_PATH_AS_IS, 1L);
-  SET(CURLOPT_HTTPHEADER, r->form != NULL   ? s->form_headers
-                          : r->body != NULL ? s->body_headers
-                                            : s->headers);
+  SET(CURLOPT_HTTPHEADER, shared_fields(r));
   SET(CURLOPT_ACCEPT_ENCODING, ""); /* all encodings that libcurl decodes */
   SET(CURLOPT_NOSIGNAL, 1L);
   SET(CURLOPT_CONNECTTIMEOUT_MS, s->connect_timeout_ms);
@@ -272,6 +279,10 @@ CURLcode request_set_target (request *r, CURL *easy, long timeout_ms) {
   SET(CURLOPT_ERRORBUFFER, r->message);
   SET(CURLOPT_URL, r->url);
   SET(CURLOPT_TIMEOUT_MS, timeout_ms);
+  if (r->trace != NULL) {
+    trace_start_attempt(r->trace);
+    SET(CURLOPT_HTTPHEADER, trace_fields(r->trace, shared_fields(r)));
+  }
   if (code == CURLE_OK && r->form != NULL)
     code = apply_form(r, easy);
   else if (code == CURLE_OK && has_body(r))
@@ -280,6 +291,8 @@ CURLcode request_set_target (request *r, CURL *easy, long timeout_ms) {
 }
 
 
-void request_clear (CURL *easy) {
+void request_clear (const request *r, CURL *easy) {
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
+  if (r->trace != NULL)
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, shared_fields(r));
 }

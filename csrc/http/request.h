@@ -16,6 +16,7 @@
 
 #include "http/headers.h"
 #include "http/libcurl.h"
+#include "http/trace.h"
 
 typedef struct settings {
   int references;                  /* atomic */
@@ -61,6 +62,7 @@ typedef struct request {
   size_t body_size;
   part *form;                    /* used instead of a body */
   curl_mime *mime;               /* libcurl's form, while it is sent */
+  trace *trace;                  /* owned; NULL: none */
   char message[CURL_ERROR_SIZE]; /* libcurl's error message */
 } request;
 
@@ -88,12 +90,14 @@ request_kind request_kind_of (const request *r);
 ** new handle. */
 CURLcode request_setup (const request *r, CURL *easy);
 
-/* Sets the URL, the body and the timeout on a handle that was set up. */
+/* Sets the URL, the body, the timeout and the trace context on a handle that
+** was set up. */
 CURLcode request_set_target (request *r, CURL *easy, long timeout_ms);
 
-/* Clears the pointers that libcurl could still write to. The other options are
-** set again before the handle is used. */
-void request_clear (CURL *easy);
+/* Clears the pointers that libcurl could still write to, and the header fields
+** of this request alone. The other options are set again before the handle is
+** used. */
+void request_clear (const request *r, CURL *easy);
 
 /* Frees libcurl's form. Must be called before the easy handle is reused. */
 void request_free_mime (request *r);

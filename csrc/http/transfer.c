@@ -4,10 +4,13 @@
 #include "http/transfer.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/refcount.h"
 #include "http/completion_queue.h"
+
+#define MAX_RECORDED_HEAD ((size_t)16 * 1024)
 
 
 transfer *transfer_new (settings *s, request_queue *q, const char *method,
@@ -32,6 +35,14 @@ transfer *transfer_share (transfer *t) {
 }
 
 
+static void free_attempts (transfer *t) {
+  int i;
+  for (i = 0; i < t->attempt_count; i++)
+    buffer_free(&t->attempts[i].head);
+  free(t->attempts);
+}
+
+
 void transfer_release (transfer *t) {
   if (t == NULL || !refcount_down(&t->references))
     return;
@@ -39,8 +50,20 @@ void transfer_release (transfer *t) {
   response_close(&t->response);
   request_queue_release(t->request_queue);
   completion_queue_release(t->completion_queue);
-  free(t->attempts);
+  free_attempts(t);
   free(t);
+}
+
+
+/* Records what only traces report. Without memory the head is left out. */
+static void record_trace (attempt *one, const transfer *t) {
+  const response *r = &t->response;
+  one->failure = r->failure;
+  one->started = t->started;
+  one->span_id = t->request.trace->span_id;
+  one->http_version = r->http_version;
+  if (r->head.size <= MAX_RECORDED_HEAD)
+    (void)buffer_add(&one->head, r->head.data, r->head.size);
 }
 
 
@@ -52,10 +75,13 @@ static void record (transfer *t, long status, const char *reason, double now) {
     return;
   t->attempts = more;
   one = &more[t->attempt_count++];
+  memset(one, 0, sizeof(*one));
   one->status = status;
   one->reason = reason;
   one->elapsed = now - t->started;
   one->waited = t->started - t->idle_since;
+  if (t->request.trace != NULL && t->request.trace->is_recorded)
+    record_trace(one, t);
   t->idle_since = now;
 }
 

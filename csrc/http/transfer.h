@@ -16,6 +16,13 @@ typedef struct attempt {
   const char *reason; /* a static string; NULL with a response */
   double elapsed;     /* seconds */
   double waited;      /* seconds since the attempt before */
+
+  /* Only if the trace of the request is recorded. */
+  failure failure;
+  double started;    /* clock_now time */
+  uint64_t span_id;  /* 0: nothing was sent */
+  long http_version; /* one of libcurl's CURL_HTTP_VERSION_*; 0: not known */
+  buffer head;       /* the header block of the response; owned */
 } attempt;
 
 /* What a transfer that is not running waits for. */

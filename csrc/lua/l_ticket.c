@@ -2,6 +2,7 @@
 ** lua/l_ticket.c - core.submit and core.perform, the ticket of a transfer, and
 ** waiting for it.
 */
+#include "lua/attempts.h"
 #include "lua/binding.h"
 #include "lua/bindings.h"
 
@@ -92,8 +93,8 @@ static void recycle_ticket (lua_State *L, int index) {
 }
 
 
-/* Creates a transfer from the arguments 1 to 6, and pushes its ticket. Returns
-** NULL if there is not enough memory. */
+/* Creates a transfer from the arguments 1 to 6 and 8, and pushes its ticket.
+** Returns NULL if there is not enough memory. */
 static transfer *new_ticket (lua_State *L) {
   settings *s = check_settings(L, 1);
   request_queue *q = check_request_queue(L, 2);
@@ -102,9 +103,12 @@ static transfer *new_ticket (lua_State *L) {
   size_t size = 0;
   bool is_form = lua_istable(L, 5);
   const char *body = is_form ? NULL : opt_body(L, 5, &size);
-  ticket *self = spare_ticket(L);
-  transfer *t = self->transfer = transfer_new(s, q, method, url, body, size);
-  if (t == NULL)
+  ticket *self;
+  transfer *t;
+  lua_settop(L, 8);
+  self = spare_ticket(L);
+  t = self->transfer = transfer_new(s, q, method, url, body, size);
+  if (t == NULL || !attempts_opt_trace(L, 8, &t->request))
     return NULL;
   if (is_form)
     add_form(L, &t->request, 5);
@@ -115,7 +119,8 @@ static transfer *new_ticket (lua_State *L) {
 
 /*
 ** core.submit(settings, queue, method, url, body | form, repeatable,
-** completion_queue | nil) -> ticket
+** completion_queue | nil, trace | nil) -> ticket. For the trace see
+** attempts_opt_trace.
 */
 static int l_submit (lua_State *L) {
   completion_queue *q = opt_completion_queue(L, 7);
@@ -135,9 +140,9 @@ static int l_submit (lua_State *L) {
 
 
 /*
-** core.track(settings, queue, method, url, body | form, repeatable, max) ->
-** true | nil, "full". Submits a background request, unless 'max' of them are
-** queued or running.
+** core.track(settings, queue, method, url, body | form, repeatable, max,
+** trace | nil) -> true | nil, "full". Submits a background request, unless
+** 'max' of them are queued or running.
 */
 static int l_track (lua_State *L) {
   lua_Number max = luaL_checknumber(L, 7);
@@ -232,56 +237,6 @@ static int l_ticket_announce (lua_State *L) {
 }
 
 
-static const char *kind_name (failure kind) {
-  switch (kind) {
-    case FAILURE_TIMEOUT: return "timeout";
-    case FAILURE_RATE_LIMITED: return "rate_limited";
-    case FAILURE_CANCELLED: return "cancelled";
-    case FAILURE_CLOSED: return "closed";
-    case FAILURE_TRANSPORT:
-    case FAILURE_NONE: break;
-  }
-  return "transport";
-}
-
-
-static const char *version_name (long version) {
-  switch (version) {
-    case CURL_HTTP_VERSION_1_0: return "1.0";
-    case CURL_HTTP_VERSION_2_0: return "2";
-    case CURL_HTTP_VERSION_3: return "3";
-    default: return "1.1";
-  }
-}
-
-
-/* Sets 'attempts' unless there was exactly one. */
-static void set_attempts (lua_State *L, const transfer *t) {
-  int i;
-  if (t->attempt_count == 1)
-    return;
-  lua_createtable(L, t->attempt_count, 0);
-  for (i = 0; i < t->attempt_count; i++) {
-    const attempt *one = &t->attempts[i];
-    lua_createtable(L, 0, 3);
-    if (one->reason == NULL) {
-      lua_pushinteger(L, (lua_Integer)one->status);
-      lua_setfield(L, -2, "status");
-    }
-    else {
-      lua_pushstring(L, one->reason);
-      lua_setfield(L, -2, "error");
-    }
-    lua_pushnumber(L, one->elapsed);
-    lua_setfield(L, -2, "elapsed");
-    lua_pushnumber(L, one->waited);
-    lua_setfield(L, -2, "waited");
-    lua_rawseti(L, -2, i + 1);
-  }
-  lua_setfield(L, -2, "attempts");
-}
-
-
 /* Sets 'body' or, if the response is a page, 'bytes': the body itself. */
 static void set_body (lua_State *L, response *r, bool is_page) {
   if (is_page && r->body.size > 0) {
@@ -302,14 +257,14 @@ static void push_response (lua_State *L, response *r, bool is_page) {
   binding_push(L, &r->head);
   lua_setfield(L, -2, "head");
   set_body(L, r, is_page);
-  lua_pushstring(L, version_name(r->http_version));
+  lua_pushstring(L, attempts_version_name(r->http_version));
   lua_setfield(L, -2, "http_version");
 }
 
 
 static void push_raw_error (lua_State *L, const response *r) {
   lua_createtable(L, 0, 6);
-  lua_pushstring(L, kind_name(r->failure));
+  lua_pushstring(L, attempts_kind_name(r->failure));
   lua_setfield(L, -2, "kind");
   lua_pushstring(L, r->reason);
   lua_setfield(L, -2, "reason");
@@ -354,7 +309,7 @@ static int push_outcome (lua_State *L, transfer *t, bool is_page) {
   lua_setfield(L, -2, "maybe_sent");
   lua_pushnumber(L, r->elapsed);
   lua_setfield(L, -2, "elapsed");
-  set_attempts(L, t);
+  attempts_set(L, t);
   return answered ? 1 : 2;
 }
 
@@ -362,8 +317,8 @@ static int push_outcome (lua_State *L, transfer *t, bool is_page) {
 /*
 ** ticket:result([is_page]) -> {status =, head =, body =, http_version =, ...} |
 ** nil, {kind =, reason =, retry_after =, ...}. Both have maybe_sent =, elapsed
-** =, and attempts = unless there was exactly one. With 'is_page', a body that
-** is not empty is 'bytes', a userdata. Closes the ticket.
+** =, and mostly attempts = (see attempts_set). With 'is_page', a body that is
+** not empty is 'bytes', a userdata. Closes the ticket.
 */
 static int l_ticket_result (lua_State *L) {
   transfer *t = check_open_ticket(L);
@@ -379,17 +334,16 @@ static int l_ticket_result (lua_State *L) {
 
 
 /*
-** core.perform(settings, queue, method, url, body | form, repeatable, seconds)
-** -> ticket | false and the values of ticket:result. Submits a request and
-** waits for it; if it is done in time, no ticket is needed.
+** core.perform(settings, queue, method, url, body | form, repeatable, seconds,
+** trace | nil) -> ticket | false and the values of ticket:result. Submits a
+** request and waits for it; if it is done in time, no ticket is needed.
 */
 static int l_perform (lua_State *L) {
   long ms = binding_ms(luaL_checknumber(L, 7));
   transfer *t;
   int count;
   no_thread(L);
-  lua_settop(L, 7);
-  t = new_ticket(L); /* at index 8 */
+  t = new_ticket(L); /* at index 9 */
   if (t == NULL)
     return binding_no_memory(L);
   t->serial = new_serial();
@@ -400,7 +354,7 @@ static int l_perform (lua_State *L) {
     return 1;
   lua_pushboolean(L, false);
   count = push_outcome(L, t, false);
-  recycle_ticket(L, 8);
+  recycle_ticket(L, 9);
   return count + 1;
 }
 
@@ -453,6 +407,13 @@ static int l_clock (lua_State *L) {
 }
 
 
+/* core.time() -> seconds since 1970-01-01T00:00:00Z, with a fraction */
+static int l_time (lua_State *L) {
+  lua_pushnumber(L, clock_time());
+  return 1;
+}
+
+
 /* core.pollfd() -> descriptor to watch | nil, seconds | nil. The seconds are
 ** the timeout after which to call core.pump in any case. */
 static int l_pollfd (lua_State *L) {
@@ -494,9 +455,11 @@ void register_ticket (lua_State *L) {
                                    {"__tostring", l_ticket_tostring},
                                    {NULL, NULL}};
   static const function functions[] = {
-      {"submit", l_submit},     {"perform", l_perform}, {"track", l_track},
-      {"wait_any", l_wait_any}, {"pump", l_pump},       {"clock", l_clock},
-      {"pollfd", l_pollfd},     {"stats", l_stats},     {NULL, NULL}};
+      {"submit", l_submit}, {"perform", l_perform},
+      {"track", l_track},   {"wait_any", l_wait_any},
+      {"pump", l_pump},     {"clock", l_clock},
+      {"time", l_time},     {"pollfd", l_pollfd},
+      {"stats", l_stats},   {NULL, NULL}};
   binding_class(L, TICKET, class);
   binding_functions(L, functions);
 }

@@ -39,6 +39,13 @@ local M = {}
 ---@field on_attempt? fun(attempt: table)  called with every attempt, without secrets
 ---@field on_wait? fun(operation: string|nil, seconds: number, why: string)  called before a request waits: for the
 ---  "rate_limit", for the "retry_after" of an answer, or for a "backoff"
+---@field on_span? fun(name: string, start: number, stop: number, attributes: table)  called with a span for every
+---  attempt, with the names of OpenTelemetry
+---@field traceparent? string|false|fun():string|nil,string|nil  the W3C trace that calls belong to; a function returns
+---  it and the tracestate; false: none. Default: inside nginx, that of the request that is handled
+---@field tracestate? string  belongs to traceparent
+---@field log? "json"|fun(line: string, entry: table)  "json": every attempt is logged to stderr as one line of JSON,
+---  without secrets and bodies; a function gets the lines
 ---@field debug? boolean  true: every attempt is logged to stderr, in nginx to error_log, without secrets
 ---@field max_response_bytes? integer  the size of a decoded response; default 256 MiB
 ---@field proxy? string  the URL of a proxy, "" for none; default: from the environment. Raises if libcurl cannot use it
@@ -107,6 +114,14 @@ local function is_pacing(value)
     or type(value) == "table" and next(value) ~= nil
 end
 
+local function is_traceparent(value)
+  return value == false or type(value) == "string" or type(value) == "function"
+end
+
+local function is_log(value)
+  return value == "json" or type(value) == "function"
+end
+
 local function is_outbox(value)
   return value == false or type(value) == "table" and value.enqueue ~= nil
 end
@@ -137,6 +152,11 @@ local FIELDS = {
   track_deadline = seconds(3600),
   on_attempt = FUNCTION,
   on_wait = FUNCTION,
+  on_span = FUNCTION,
+  traceparent = {test = is_traceparent,
+    expected = "a string, a function that returns one, or false"},
+  tracestate = {type = "string"},
+  log = {test = is_log, expected = '"json", or a function'},
   debug = SWITCH,
   wait = FUNCTION,
   max_response_bytes = {type = "integer", min = 1, default = 256 * 1024 * 1024},
@@ -159,8 +179,9 @@ M.FIELDS = FIELDS
 local HINTS = {
   dry_run = "client:build makes a request and does not send it",
   verbose = "debug = true logs every attempt (or KLAVIYO_DEBUG=1)",
-  log = "debug = true logs every attempt; on_attempt is called with each",
-  logger = "debug = true logs every attempt; on_attempt is called with each",
+  logger = 'log = "json", or a function, logs every attempt',
+  on_trace = "on_span is called with every attempt, traceparent names the trace",
+  trace = "on_span is called with every attempt, traceparent names the trace",
   log_level = "debug = true logs every attempt (or KLAVIYO_DEBUG=1)",
   key = "the private key is api_key",
   private_key = "the private key is api_key",
@@ -256,7 +277,7 @@ local FROM_ENVIRONMENT = {
   connect_timeout = number_of, deadline = number_of, retries = number_of,
   max_queued_events = number_of, max_response_bytes = number_of, pacing = switch_of,
   prefetch = switch_of, validate = switch_of, fall_forward = switch_of,
-  debug = switch_of,
+  debug = switch_of, log = text_of,
 }
 
 -- These belong to one account. All of them come from the environment, or none.

@@ -92,7 +92,9 @@ local function read_request(client, buffer)
   local request = { headers = {} }
   request.method, request.target = head:match("^(%S+) (%S+)")
   for name, value in head:gmatch("\r\n([^:\r]+):[ \t]*([^\r]*)") do
-    request.headers[name:lower()] = value
+    local lower = name:lower()
+    local other = request.headers[lower]
+    request.headers[lower] = other and other .. ", " .. value or value
   end
   local size = tonumber(request.headers["content-length"]) or 0
   while #rest < size do

@@ -14,7 +14,8 @@ local M = {}
 
 -- The settings of a program that concern a request to the token endpoint.
 local TAKEN = {"base_url", "timeout", "connect_timeout", "deadline", "retries", "proxy",
-  "ca_file", "app_info", "on_attempt", "on_warning", "wait"}
+  "ca_file", "app_info", "on_attempt", "on_warning", "wait", "on_span", "log",
+  "traceparent", "tracestate"}
 
 --- Returns the settings of requests to the token endpoint.
 ---@param client_id string

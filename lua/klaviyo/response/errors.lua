@@ -23,6 +23,8 @@ local M = {}
 ---@field retry_after? number  seconds to wait before a retry, as the service asks
 ---@field maybe_sent boolean  true if the service may have acted on the request
 ---@field attempts table[]  one entry for each time the request was sent
+---@field request_id? string  the id by which the service finds the request: of the response's header, or else of the
+---  first error object
 ---@field response? klaviyo.Response  if there is one
 ---@field line? integer  of kind "csv": the first line of the row
 ---@field last_line? integer  of kind "csv": the last line of the row

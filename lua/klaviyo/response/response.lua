@@ -4,6 +4,7 @@ local core = require "klaviyo.core"
 local errors = require "klaviyo.response.errors"
 local json = require "klaviyo.values.json"
 local lazy_require = require "klaviyo.util.lazy_require"
+local request_id = require "klaviyo.response.request_id"
 local usage_error = require "klaviyo.util.usage_error"
 
 local dump = lazy_require "klaviyo.values.dump"
@@ -19,6 +20,7 @@ local M = {}
 ---@field attempts table[]  one entry for each time the request was sent
 ---@field rate_limit table|nil  {limit=, remaining=, reset=, windows={{limit=, seconds=}, …}}
 ---@field retry_after integer|nil  seconds
+---@field request_id string|nil  the id by which the service, or a proxy before it, finds the request
 local Response = {__name = "klaviyo.Response"}
 
 -- Most programs never read these members: each is computed when it is first
@@ -32,6 +34,9 @@ local read_later = {
   end,
   retry_after = function(response)
     return core.retry_after(response.head)
+  end,
+  request_id = function(response)
+    return request_id.of_head(response.head)
   end,
   attempts = function(response)
     return {{status = response.status, elapsed = response.elapsed}}
@@ -134,6 +139,7 @@ local function failure(kind, message, context, response, more)
     -- with a malformed 2xx response
     maybe_sent = response.maybe_sent or response.status < 300,
     response = response,
+    request_id = response.request_id,
   }
   for name, value in pairs(more or {}) do
     fields[name] = value
@@ -176,6 +182,7 @@ local function refused(context, response)
   end
   return failure(kind, message, context, response, {
     errors = objects,
+    request_id = response.request_id or request_id.of_objects(objects),
     code = objects and errors.code_of(objects[1]),
     duplicate_id = objects and errors.duplicate_id(objects),
   })

@@ -9,11 +9,13 @@ local secrets = require "klaviyo.auth.auth"
 local userinfo = require "klaviyo.util.userinfo"
 local version = require "klaviyo.version"
 
+local debug_log = lazy_require "klaviyo.transport.debug_log"
 local responses = lazy_require "klaviyo.response.response"
 local rate_limits = lazy_require "klaviyo.transport.rate_limits"
 local phases = lazy_require "klaviyo.nginx.phases"
 local scheduler = lazy_require "klaviyo.tasks.scheduler"
-local trace = lazy_require "klaviyo.transport.trace"
+local report = lazy_require "klaviyo.transport.report"
+local trace_context = lazy_require "klaviyo.transport.trace_context"
 local waiting = lazy_require "klaviyo.transport.waiting"
 local warning = lazy_require "klaviyo.util.warning"
 
@@ -161,6 +163,14 @@ function M.headers(settings, request)
   return fields
 end
 
+-- Returns the trace of a call. Most calls have none: this is quick for them.
+local function trace_of(settings, is_background)
+  if settings.on_span or settings.log or settings.traceparent
+      or type(ngx) == "table" then
+    return trace_context.of(settings, is_background)
+  end
+end
+
 -- Submits a request. If there is no secret it sends nothing, and returns nil and
 -- an error of kind "auth".
 local function send(pending, refused, completion_queue)
@@ -174,7 +184,7 @@ local function send(pending, refused, completion_queue)
   return core.submit(handle,
     rate_limits.of(settings, pending.op, request, secret), request.method,
     request.url, request.form or request.body, request.repeatable,
-    completion_queue)
+    completion_queue, pending.trace)
 end
 
 --- Submits a request.
@@ -186,7 +196,7 @@ function M.submit(settings, request, op)
   local completion_queue
   local pending = {
     settings = settings, request = request, op = op, url = request.url,
-    ticket = nil, secret = nil, is_awaited = false,
+    ticket = nil, secret = nil, is_awaited = false, trace = trace_of(settings),
   }
   if type(ngx) == "table" then
     phases.must_wait()
@@ -202,27 +212,9 @@ local function can_refresh(pending)
   return not pending.request.public and keeps_changing(pending.settings)
 end
 
-local function each_attempt(pending, response, raw_error)
-  local settings = pending.settings
-  local outcome = response or raw_error
-  local attempts = outcome.attempts or {{
-    status = outcome.status, error = outcome.reason,
-    elapsed = outcome.elapsed, waited = 0,
-  }}
-  if settings.debug then
-    trace.attempts(pending, attempts, response)
-  end
-  for number, attempt in ipairs(settings.on_attempt and attempts or {}) do
-    settings.on_attempt {
-      operation = pending.op and pending.op.id,
-      method = pending.request.method,
-      number = number,
-      status = attempt.status,
-      error = attempt.error,
-      elapsed = attempt.elapsed,
-      waited = attempt.waited,
-    }
-  end
+-- Whether a finished call is reported: to on_attempt, on_span or a log.
+local function is_reported(settings, trace)
+  return settings.on_attempt or settings.debug or trace and trace.seed
 end
 
 local function report_attempts(pending, response, raw_error)
@@ -230,8 +222,8 @@ local function report_attempts(pending, response, raw_error)
     -- libcurl's messages may contain the proxy's password
     raw_error.reason = userinfo.redacted(raw_error.reason)
   end
-  if pending.settings.on_attempt or pending.settings.debug then
-    each_attempt(pending, response, raw_error)
+  if is_reported(pending.settings, pending.trace) then
+    report.attempts(pending, response, raw_error)
   end
   return response, raw_error
 end
@@ -244,6 +236,9 @@ local function await_ticket(pending)
 end
 
 local function retry_unauthorized(pending)
+  if pending.trace then
+    trace_context.renew(pending.trace)
+  end
   pending.ticket, pending.err = send(pending, pending.secret,
     scheduler.completion_queue())
   if pending.ticket then
@@ -306,10 +301,11 @@ function M.call(settings, request, op)
     secret.operation = op and op.id
     return nil, secret
   end
+  local trace = trace_of(settings)
   local ticket, response, raw_error = core.perform(handle,
     rate_limits.of(settings, op, request, secret), request.method, request.url,
-    request.form or request.body, request.repeatable, scheduler.MAX_BLOCK)
-  if response and not settings.on_attempt and not settings.debug then
+    request.form or request.body, request.repeatable, scheduler.MAX_BLOCK, trace)
+  if response and not is_reported(settings, trace) then
     local document = responses.success(response, request)
     if document then
       return document
@@ -317,7 +313,7 @@ function M.call(settings, request, op)
   end
   return finish_call({
     settings = settings, request = request, op = op, url = request.url,
-    ticket = ticket or nil, secret = secret, is_awaited = false,
+    ticket = ticket or nil, secret = secret, is_awaited = false, trace = trace,
   }, response, raw_error)
 end
 
@@ -337,11 +333,15 @@ function M.enqueue(settings, request, op, max_queued)
     secret.operation = op.id
     return nil, secret
   end
+  local trace = trace_of(settings, true)
   local ok, why = core.track(handle,
     rate_limits.of(settings, op, request, secret, true), request.method,
-    request.url, request.body, request.repeatable, max_queued)
+    request.url, request.body, request.repeatable, max_queued, trace)
   if ok and settings.debug then
-    trace.queued(op, request, secret)
+    debug_log.queued(op, request, secret)
+  end
+  if ok and settings.log then
+    report.queued(settings, op, request, trace)
   end
   return ok, why, secret
 end

@@ -1,5 +1,6 @@
 --- Warnings: messages that do not stop the program.
 
+local json_line = require "klaviyo.util.json_line"
 local userinfo = require "klaviyo.util.userinfo"
 
 local M = {}
@@ -14,11 +15,20 @@ function M.write(line)
   end
 end
 
---- Gives a warning: to on_warning if it is set, else to nginx's log or stderr.
+--- Gives a warning: to on_warning if it is set, else to the setting `log`, else to
+--- nginx's log or stderr.
 function M.say(settings, message)
-  message = "klaviyo: " .. userinfo.redacted(message)
-  local write = settings.on_warning or M.write
-  write(message)
+  message = userinfo.redacted(message)
+  if settings.on_warning then
+    settings.on_warning("klaviyo: " .. message)
+  elseif settings.log then
+    local ok = pcall(json_line.log, settings.log, {level = "warn", msg = message})
+    if not ok then
+      M.write("klaviyo: " .. message)
+    end
+  else
+    M.write("klaviyo: " .. message)
+  end
 end
 
 --- Writes an error to nginx's log, if no caller receives it.

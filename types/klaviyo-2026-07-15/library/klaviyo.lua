@@ -968,6 +968,7 @@ end
 ---@field retry_after? number  seconds to wait before a retry, as the service asks
 ---@field maybe_sent boolean  true if the service may have acted on the request
 ---@field attempts table[]  one entry for each time the request was sent
+---@field request_id? string  the id by which the service finds the request: of the response's header, or else of the first error object
 ---@field response? klaviyo.Response  if there is one
 ---@field line? integer  of kind "csv": the first line of the row
 ---@field last_line? integer  of kind "csv": the last line of the row
@@ -1041,6 +1042,10 @@ end
 ---@field wait? fun(fd: integer|nil, seconds: number)  waits inside another event loop
 ---@field on_attempt? fun(attempt: table)  called with every attempt, without secrets
 ---@field on_wait? fun(operation: string|nil, seconds: number, why: string)  called before a request waits: for the "rate_limit", for the "retry_after" of an answer, or for a "backoff"
+---@field on_span? fun(name: string, start: number, stop: number, attributes: table)  called with a span for every attempt, with the names of OpenTelemetry
+---@field traceparent? string|false|fun():string|nil,string|nil  the W3C trace that calls belong to; a function returns it and the tracestate; false: none. Default: inside nginx, that of the request that is handled
+---@field tracestate? string  belongs to traceparent
+---@field log? "json"|fun(line: string, entry: table)  "json": every attempt is logged to stderr as one line of JSON, without secrets and bodies; a function gets the lines
 ---@field debug? boolean  true: every attempt is logged to stderr, in nginx to error_log, without secrets
 ---@field max_response_bytes? integer  the size of a decoded response; default 256 MiB
 ---@field proxy? string  the URL of a proxy, "" for none; default: from the environment. Raises if libcurl cannot use it
@@ -1247,6 +1252,7 @@ end
 ---@field attempts table[]  one entry for each time the request was sent
 ---@field rate_limit table|nil  {limit=, remaining=, reset=, windows={{limit=, seconds=}, …}}
 ---@field retry_after integer|nil  seconds
+---@field request_id string|nil  the id by which the service, or a proxy before it, finds the request
 
 ---@class (exact) klaviyo.gateway.Caller
 ---@field [string] klaviyo.UnknownName

@@ -1,38 +1,19 @@
 --- The setting `debug`: logs requests and responses, without secrets.
 
-local core = require "klaviyo.core"
-local errors = require "klaviyo.response.errors"
-local userinfo = require "klaviyo.util.userinfo"
+local redact = require "klaviyo.transport.redact"
+local request_id = require "klaviyo.response.request_id"
 local warning = require "klaviyo.util.warning"
 
 local M = {}
 
 local MAX_BODY = 500
 
--- Members whose values are secrets, in JSON and in queries.
-local SECRETS = {
-  "secret_key", "client_secret", "access_token", "refresh_token", "api_key",
-  "password",
-}
-
-local MASK = "[redacted]"
-
--- Returns the text without secrets.
-local function masked(text, secret)
-  text = userinfo.redacted(errors.excerpt(text, secret, math.huge))
-  for _, name in ipairs(SECRETS) do
-    text = text:gsub('("' .. name .. '"%s*:%s*")[^"]*', "%1" .. MASK)
-      :gsub("([?&]" .. name .. "=)[^&%s]*", "%1" .. MASK)
-  end
-  return (text:gsub("pk_[%w_-]+", MASK))
-end
-
 local function body_of(text, secret)
   if type(text) ~= "string" or text == "" then
     return "none"
   end
   local size = #text
-  local short = masked(text, secret):gsub("[%c%s]+", " ")
+  local short = redact.text(text, secret):gsub("[%c%s]+", " ")
   if #short > MAX_BODY then
     short = short:sub(1, MAX_BODY)
       :gsub("[\192-\255][\128-\191]*$", "") .. "…"
@@ -40,11 +21,8 @@ local function body_of(text, secret)
   return ("%d bytes: %s"):format(size, short)
 end
 
--- Returns the id by which the service, or a proxy before it, finds a request.
 local function id_of(response)
-  local fields = response and core.header_fields(response.head) or {}
-  local id = fields["x-request-id"] or fields["x-klaviyo-request-id"]
-    or fields["cf-ray"]
+  local id = response and request_id.of_head(response.head)
   return id and ", id " .. id or ""
 end
 
@@ -57,7 +35,7 @@ local function name_of(pending)
 end
 
 local function request_of(request, url, secret)
-  return ("%s %s, body %s"):format(request.method, masked(url, secret),
+  return ("%s %s, body %s"):format(request.method, redact.text(url, secret),
     request.form and "of a form" or body_of(tostring(request.body or ""), secret))
 end
 
@@ -73,7 +51,7 @@ function M.attempts(pending, attempts, response)
       and (", after waiting %.3f s"):format(attempt.waited) or ""
     write(("%sattempt %d: %s: %s in %.3f s%s%s%s"):format(name_of(pending),
       number, request_of(pending.request, pending.url, secret),
-      masked(tostring(attempt.status or attempt.error), secret),
+      redact.text(tostring(attempt.status or attempt.error), secret),
       attempt.elapsed or 0, waited, is_last and id_of(response) or "",
       is_last and response and response.status
         and ", answer " .. body_of(response.body or response.bytes:text(), secret) or ""))

@@ -35,7 +35,8 @@ help-dev: help
 #: make planted              do the fuzzers find bugs that are planted?
 #: make soak LUA=luajit      three minutes at the limits, in four processes
 #: make once                 10,000 events under faults, 3,000 in an outbox:
-#:                           each is there, once
+#:                           each is there, once; OAuth tokens are refreshed
+#:                           once, and survive 20 processes that are killed
 #: make revision SPEC=openapi.json   add a revision: its data files, the index,
 #:                           the generated documentation, a changelog entry
 #: make revisions-check      check that the data files match their documents
@@ -384,3 +385,6 @@ soak: build
 once: build
 	@$(SPEC_ENV) $(LUA) spec/soak/once.lua
 	@$(SPEC_ENV) $(LUA) spec/soak/outbox.lua
+	@$(MAKE) --no-print-directory -s build LUA=luajit
+	@OAUTH_ROUNDS=10 OAUTH_KILLS=20 $(MAKE) --no-print-directory spec \
+	  LUA=luajit SPEC='spec/oauth/nginx_spec.lua spec/oauth/crash_spec.lua'

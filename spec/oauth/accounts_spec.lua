@@ -77,6 +77,18 @@ describe("tokens that are not used", function()
     end)
   end)
 
+  it("live from before the answer, however late it came", function()
+    local answer = oauth.token_answer {access_token = oauth.ACCESS .. "-2"}
+    answer.pause = 1.2
+    raw.with({answers = {answer}}, function(server)
+      age("shop", 1)
+      local app = new_app(server.url)
+      local before = os.time()
+      assert.is_true(assert(app:refresh("shop")))
+      assert.is_true(assert(app:accounts())[1].expires_at <= before + 3600)
+    end)
+  end)
+
   it("are used by one task for many, and the error is that of the service", function()
     local answer = oauth.token_answer {access_token = oauth.ACCESS .. "-2"}
     answer.pause = 0.2

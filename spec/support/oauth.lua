@@ -1,9 +1,12 @@
 --- For the specs of klaviyo.oauth: its secrets, which must not appear in any
 --- output (see tools/canary.lua), answers of a token endpoint, and a store in memory.
 
+local callers = require "spec.support.oauth_callers"
 local json = require "klaviyo.values.json"
 local klaviyo = require "klaviyo"
 local script = require "spec.support.script"
+local shell = require "klaviyo.sandbox.shell"
+local token_store = require "klaviyo.oauth.token_store"
 
 local M = {}
 
@@ -76,6 +79,36 @@ function M.authorize(app)
   local url, state, verifier = app:authorize()
   local location = script.shell(("curl -s -o /dev/null -w '%%{redirect_url}' %s"):format(script.quote(url)))
   return assert(app:exchange {code = location:match("code=(%w+)"), state = state, verifier = verifier})
+end
+
+--- Authorizes an account at a sandbox with `approve`, for spec.support.oauth_callers in
+--- other processes.
+---@param server table
+---@param dir string  an empty folder
+---@return table fixture  dir, account, app, store (of klaviyo.oauth.token_store), ended: returns how many have ended
+function M.callers(server, dir)
+  shell.write(dir .. "/config.json", json.encode {base_url = server.base_url, client_id = server.client_id,
+    client_secret = server.client_secret, store = dir .. "/tokens", key = M.KEY})
+  local fixture = {dir = dir, app = callers.new_app(dir)}
+  fixture.account = M.authorize(fixture.app)
+  local config = json.decode(shell.read(dir .. "/config.json"))
+  config.account = fixture.account
+  shell.write(dir .. "/config.json", json.encode(config))
+  fixture.store = token_store.new(dir .. "/tokens", {(M.KEY:gsub("%x%x", function(digits)
+    return string.char(tonumber(digits, 16))
+  end))})
+  function fixture.ended()
+    return select(2, (shell.read(dir .. "/done") or ""):gsub("\n", ""))
+  end
+  return fixture
+end
+
+--- Returns the Lua text by which another process runs a function of
+--- spec.support.oauth_callers, with %s for its name and %d for the number of tasks.
+function M.caller_text(dir, fn, arguments)
+  local _, here = shell.run("pwd -P")
+  return ('dofile("%s/spec/support/oauth_callers.lua").%s("%s", %%s, %%d%s)'):format(here:gsub("%s+$", ""), fn, dir,
+    arguments)
 end
 
 --- Raises an error if a secret is in any of the values.

@@ -54,14 +54,14 @@ local WHAT = "the code could not be exchanged"
 -- Returns the pair for a code, or nil and an error. A code is valid once: the request
 -- is not repeated if its answer was lost.
 local function request(own, callback)
-  local body, err = token_endpoint.request(own.values, "/oauth/token", {
+  local body, err, time = token_endpoint.request(own.values, "/oauth/token", {
     grant_type = "authorization_code", code = callback.code,
     code_verifier = callback.verifier, redirect_uri = own.redirect_uri,
   }, false, WHAT)
   if not body then
     return nil, err
   end
-  return token_endpoint.pair(body, nil, os.time(), WHAT)
+  return token_endpoint.pair(body, nil, time, WHAT)
 end
 
 -- Returns the id of the account whose token this is, or nil and an error.

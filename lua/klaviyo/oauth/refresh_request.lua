@@ -44,13 +44,13 @@ local function receive(own, entry, pair)
   if received and received.from == pair.refresh_token then
     return received.pair
   end
-  local body, err = token_endpoint.request(own.values, "/oauth/token", {
+  local body, err, time = token_endpoint.request(own.values, "/oauth/token", {
     grant_type = "refresh_token", refresh_token = pair.refresh_token,
   }, true, WHAT)
   if not body then
     return nil, err
   end
-  return token_endpoint.pair(body, pair, os.time(), WHAT)
+  return token_endpoint.pair(body, pair, time, WHAT)
 end
 
 local function after_invalid_grant(own, entry, refused, pair, err, is_second)

@@ -75,6 +75,14 @@ local function refused(response, what)
   }
 end
 
+-- Returns a time, in seconds since 1970, at which the service had not made a response
+-- yet: the life of a token begins when it is made.
+local function time_before(response)
+  local attempts = response.attempts
+  local last = attempts and attempts[#attempts] or response
+  return math.floor(os.time() - (last.elapsed or 0))
+end
+
 --- Sends a request to the token endpoint. Returns the decoded answer, or nil and an
 --- error: of kind "auth", with the OAuth code, if the service refuses it.
 ---@param values klaviyo.Settings  from M.settings
@@ -84,6 +92,7 @@ end
 ---@param what string  what failed, for messages
 ---@return table|nil
 ---@return klaviyo.Error|nil
+---@return integer|nil time  when the answer had not been made yet
 function M.request(values, path, fields, repeatable, what)
   local response, raw_error = transport.await(transport.submit(values, {
     method = "POST", url = values.base_url .. path, body = form_of(fields),
@@ -99,7 +108,7 @@ function M.request(values, path, fields, repeatable, what)
   if type(body) ~= "table" then
     body = {}
   end
-  return body
+  return body, nil, time_before(response)
 end
 
 local function is_token(value)
@@ -111,7 +120,7 @@ local DEFAULT_LIFE = 3600
 --- Returns the pair of an answer, or nil and an error if it has no tokens.
 ---@param body table
 ---@param old klaviyo.oauth.Pair|nil  its refresh token stays if there is no other
----@param now integer
+---@param now integer  when the life of the tokens began
 ---@param what string
 ---@return klaviyo.oauth.Pair|nil
 ---@return klaviyo.Error|nil

@@ -239,7 +239,17 @@ local function check_base_url(url)
   return url
 end
 
+-- Sets what each call would have to find out again: whether it can have a trace,
+-- and whether its attempts are reported.
+local function derive(settings)
+  local reported = settings.on_span or settings.log
+  settings.is_traced = (reported or settings.traceparent) and true or nil
+  settings.is_reported = (reported or settings.on_attempt or settings.debug)
+    and true or nil
+end
+
 local function complete(settings)
+  derive(settings)
   settings.base_url = check_base_url(settings.base_url)
   proxies.check(settings.proxy, settings.base_url)
   if settings.api_key and settings.access_token then

@@ -4,10 +4,10 @@ local core = require "klaviyo.core"
 local errors = require "klaviyo.response.errors"
 local json = require "klaviyo.values.json"
 local lazy_require = require "klaviyo.util.lazy_require"
-local request_id = require "klaviyo.response.request_id"
 local usage_error = require "klaviyo.util.usage_error"
 
 local dump = lazy_require "klaviyo.values.dump"
+local request_id = lazy_require "klaviyo.response.request_id"
 
 local M = {}
 

@@ -163,14 +163,6 @@ function M.headers(settings, request)
   return fields
 end
 
--- Returns the trace of a call. Most calls have none: this is quick for them.
-local function trace_of(settings, is_background)
-  if settings.on_span or settings.log or settings.traceparent
-      or type(ngx) == "table" then
-    return trace_context.of(settings, is_background)
-  end
-end
-
 -- Submits a request. If there is no secret it sends nothing, and returns nil and
 -- an error of kind "auth".
 local function send(pending, refused, completion_queue)
@@ -196,11 +188,14 @@ function M.submit(settings, request, op)
   local completion_queue
   local pending = {
     settings = settings, request = request, op = op, url = request.url,
-    ticket = nil, secret = nil, is_awaited = false, trace = trace_of(settings),
+    ticket = nil, secret = nil, is_awaited = false, trace = nil,
   }
   if type(ngx) == "table" then
     phases.must_wait()
     completion_queue = scheduler.completion_queue()
+    pending.trace = trace_context.of(settings)
+  elseif settings.is_traced then
+    pending.trace = trace_context.of(settings)
   end
   pending.ticket, pending.err = send(pending, nil, completion_queue)
   return pending
@@ -212,17 +207,12 @@ local function can_refresh(pending)
   return not pending.request.public and keeps_changing(pending.settings)
 end
 
--- Whether a finished call is reported: to on_attempt, on_span or a log.
-local function is_reported(settings, trace)
-  return settings.on_attempt or settings.debug or trace and trace.seed
-end
-
 local function report_attempts(pending, response, raw_error)
   if raw_error then
     -- libcurl's messages may contain the proxy's password
     raw_error.reason = userinfo.redacted(raw_error.reason)
   end
-  if is_reported(pending.settings, pending.trace) then
+  if pending.settings.is_reported then
     report.attempts(pending, response, raw_error)
   end
   return response, raw_error
@@ -301,11 +291,11 @@ function M.call(settings, request, op)
     secret.operation = op and op.id
     return nil, secret
   end
-  local trace = trace_of(settings)
+  local trace = settings.is_traced and trace_context.of(settings) or nil
   local ticket, response, raw_error = core.perform(handle,
     rate_limits.of(settings, op, request, secret), request.method, request.url,
     request.form or request.body, request.repeatable, scheduler.MAX_BLOCK, trace)
-  if response and not is_reported(settings, trace) then
+  if response and not settings.is_reported then
     local document = responses.success(response, request)
     if document then
       return document
@@ -324,16 +314,19 @@ end
 ---@return string|klaviyo.error|nil why  an error of kind "auth", or a word
 ---@return string|nil secret
 function M.enqueue(settings, request, op, max_queued)
+  local trace
   if type(ngx) == "table" then
     phases.must_send()
     scheduler.completion_queue()  -- it starts the engine's thread, which sends
+    trace = trace_context.of(settings, true)
+  elseif settings.is_traced then
+    trace = trace_context.of(settings, true)
   end
   local handle, secret = prepared(settings, request, nil, true)
   if not handle then
     secret.operation = op.id
     return nil, secret
   end
-  local trace = trace_of(settings, true)
   local ok, why = core.track(handle,
     rate_limits.of(settings, op, request, secret, true), request.method,
     request.url, request.body, request.repeatable, max_queued, trace)

@@ -1,7 +1,9 @@
 --- Warnings: messages that do not stop the program.
 
-local json_line = require "klaviyo.util.json_line"
+local lazy_require = require "klaviyo.util.lazy_require"
 local userinfo = require "klaviyo.util.userinfo"
+
+local json_line = lazy_require "klaviyo.util.json_line"
 
 local M = {}
 

@@ -6,6 +6,8 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -69,12 +71,31 @@ static int l_write_private_file (lua_State *L) {
 }
 
 
+/* core.file_stamp(path) -> a text that differs if the file or the folder was
+** replaced or changed in another second, and the second of its last change; or
+** nil, message. */
+static int l_file_stamp (lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  struct stat status;
+  char stamp[128];
+  if (stat(path, &status) != 0)
+    return binding_refuse(L, strerror(errno));
+  (void)snprintf(stamp, sizeof(stamp), "%ju %ju %jd %jd",
+                 (uintmax_t)status.st_dev, (uintmax_t)status.st_ino,
+                 (intmax_t)status.st_size, (intmax_t)status.st_mtime);
+  lua_pushstring(L, stamp);
+  lua_pushnumber(L, (lua_Number)status.st_mtime);
+  return 2;
+}
+
+
 void register_folder (lua_State *L) {
   static const function class[] = {{"__gc", l_folder_close}, {NULL, NULL}};
   static const function functions[] = {
       {"make_folder", l_make_folder},
       {"list_folder", l_list_folder},
       {"write_private_file", l_write_private_file},
+      {"file_stamp", l_file_stamp},
       {NULL, NULL}};
   binding_class(L, FOLDER, class);
   binding_functions(L, functions);

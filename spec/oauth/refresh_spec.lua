@@ -47,6 +47,24 @@ describe("app:client", function()
     assert.equal(403, err.status)
   end)
 
+  it("shares its token with app:token, which gets another after a 401", function()
+    start {rotate_refresh_tokens = true}
+    local app = new_app()
+    local account = oauth.authorize(app)
+    local token = assert(app:token(account))
+    assert.equal(token, app:token(account))
+    local other = assert(app:token(account, token))
+    assert.is_true(other ~= token)
+    assert.equal(other, app:token(account, token))  -- another one is known already
+    assert(app:client(account).lists:list())
+    assert.equal(1, counts().refreshed)
+    assert.is_nil(server:stats().statuses["401"])
+    local none, err = app:token("unknown")
+    assert.is_nil(none)
+    assert.equal("unknown_account", err.code)
+    raises("app:token takes the name of an account", function() app:token() end)
+  end)
+
   it("refreshes ahead of the end, so that no call fails", function()
     start {token_seconds = 2, rotate_refresh_tokens = true}
     local app = new_app()

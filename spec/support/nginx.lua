@@ -138,7 +138,8 @@ end
 --- Starts the gateway of examples/nginx/gateway.conf in front of a sandbox, or of
 --- another server that speaks plain HTTP: {port =, key =}.
 ---@param upstream table
----@param options table|nil of `start`; `settings`: Lua text, in place of the example's
+---@param options table|nil of `start`; `example`: another configuration of a gateway; `settings`: Lua text, in place
+---  of the example's
 function M.gateway(upstream, options)
   options = options or {}
   local replace = {
@@ -154,7 +155,7 @@ function M.gateway(upstream, options)
   for _, pair in ipairs(options.replace or {}) do
     replace[#replace + 1] = pair
   end
-  local text = assert(shell.read("examples/nginx/gateway.conf"))
+  local text = assert(shell.read("examples/nginx/" .. (options.example or "gateway.conf")))
   if options.settings then
     local first, last = text:find("new {\n.-\n    }\n")
     text = text:sub(1, first - 1) .. "new {\n" .. options.settings

@@ -2,13 +2,11 @@
 --- and prepares the request for the service.
 
 local callers = require "klaviyo.gateway.callers"
-local connections = require "klaviyo.gateway.connections"
 local operations = require "klaviyo.operations"
 local includes = require "klaviyo.gateway.includes"
 local path = require "klaviyo.gateway.path"
 local error_response = require "klaviyo.gateway.error_response"
-local report = require "klaviyo.gateway.report"
-local secrets = require "klaviyo.auth.auth"
+local secrets = require "klaviyo.gateway.secret"
 
 local M = {}
 
@@ -86,24 +84,9 @@ local function scopes_of(revision, op, include)
   return list
 end
 
-local function caller_by_rule(self, request)
-  local found = self.rule(request)
-  if type(found) == "table" then
-    self.by_rule[found] = self.by_rule[found] or callers.compiled(found,
-      "the caller", operations.revision(self.settings.revision))
-    return self.by_rule[found]
-  elseif found == true then
-    return {name = "-", weight = 1}
-  elseif found then -- a mistake in the rule must not admit anybody
-    error(("the gateway's callers function must return a table, true, false or "
-      .. "nil, not a %s"):format(type(found)), 0)
-  end
-  return found
-end
-
 local function caller_of(self, revision, op, include, headers)
   if op and op.public and self.settings.public then
-    return {name = "-", weight = 1}
+    return callers.ANYBODY
   end
   local request = {
     method = ngx.req.get_method(),
@@ -112,15 +95,11 @@ local function caller_of(self, revision, op, include, headers)
     scopes = op and scopes_of(revision, op, include),
     include = include,
     headers = headers,
+    connection = only(headers[self.settings.connection_header:lower()]),
     token = token_of(headers),
     remote_addr = ngx.var.remote_addr,
   }
-  local caller
-  if type(self.settings.callers) == "function" then
-    caller = caller_by_rule(self, request)
-  else
-    caller = self.rule(request)
-  end
+  local caller = self.find_caller(request)
   if caller == nil then
     error_response.throw(401, "not_authenticated",
       "this gateway needs a token; send the header field Authorization: Bearer …",
@@ -229,31 +208,14 @@ local function set_headers(revision, headers)
   end
 end
 
--- Throws the error response for a missing key. An error message of the function
--- is not logged, because it may contain the secret.
-local function no_key(why)
-  report("no key: %s", why)
-  error_response.throw(503, "no_key", "the gateway has no key at the moment; "
-    .. "retry later")
-end
-
--- Returns the key. A function is called by one request at a time, and with a key
--- that the service rejected (see Gateway:header_filter) while it returns that
--- one.
-local function secret_of(connection)
-  local settings = connection.secret_settings
-  local ok, secret, scheme = pcall(secrets.of, settings)
-  if ok and secret and secret == connection.rejected_secret then
-    ok, secret, scheme = pcall(secrets.of, settings, connection.rejected_secret)
+local function connection_of(self, state, headers)
+  if state.op.public then
+    return self.connections.default or self.connections.public
   end
-  if not ok then
-    no_key("the function raised an error, or returned a value that is not a key")
-  elseif not secret then
-    no_key(scheme.message)
-  elseif secret:find("[%c%s]") then
-    no_key("the value that the function returned contains white space")
-  end
-  return secret, scheme .. " " .. secret
+  local header = self.settings.connection_header
+  -- the name is the gateway's; the service does not get it
+  ngx.req.clear_header(header)
+  return self.connections:choose(state.caller, header, headers[header:lower()])
 end
 
 local function operation_of(self, state, revision, headers)
@@ -288,14 +250,18 @@ function M.authorize(self, state)
   local headers = ngx.req.get_headers(0)
   local revision = revision_of(self, headers)
   local op, target = operation_of(self, state, revision, headers)
+  state.op = op
+  state.connection = connection_of(self, state, headers)
+  if ngx.var.klaviyo_connection then  -- the location may not declare it
+    ngx.var.klaviyo_connection = state.connection.name
+  end
   check_body(self, op, headers)
   set_headers(revision, headers)
-  state.op, state.connection = op, self.default
   if op.public then
     return target, ""
   end
-  local secret, authorization = secret_of(state.connection)
-  connections.note_secret(state.connection, secret)
+  local secret, authorization = secrets.of(state.connection,
+    self.settings.connection_header)
   state.secret = secret
   return target, authorization
 end

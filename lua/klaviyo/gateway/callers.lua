@@ -1,25 +1,49 @@
---- Finds the caller of a request, and checks its permissions. The gateway knows
---- only the hashes of the callers' tokens.
+--- The callers of a gateway, and their permissions.
 
 local checker = require "klaviyo.util.options"
-local digest = require "klaviyo.digest"
 local includes = require "klaviyo.gateway.includes"
 local tables = require "klaviyo.util.tables"
 local usage_error = require "klaviyo.util.usage_error"
 
 local M = {}
 
+-- The connection of the gateway's own key, and the names of all.
+M.DEFAULT = "default"
+M.CONNECTION_NAME = "^[%w][%w%-%._]*$"
+
+-- A caller of whom nothing is known.
+M.ANYBODY = {name = "-", weight = 1}
+
 ---@class klaviyo.gateway.Caller
 ---@field name? string  for the access log
----@field token_sha256? string  hexadecimal; needed in the list of callers
+---@field token_sha256? string|string[]  hexadecimal; needed in the list of callers. Several: each of the tokens is
+---  valid, while the caller changes from one to another
 ---@field operations? (string|table)[]  the allowed operations, by id or alias; default: all.
----  {"get_events", include = {"profile"}} also allows these names in the `include` parameter
+---  {"get_events", include = {"profile"}} also allows these names in the `include` parameter; in JSON
+---  {"operation": "get_events", "include": ["profile"]}
 ---@field scopes? string[]  the allowed scopes, such as "profiles:read": an operation needs all of its own scopes, and
 ---  those for reading the resources that `include` adds
+---@field connections? string[]|string  the connections that it may name in the header; "*": all. Default: only the
+---  gateway's own key
+---@field connection? string  the connection of its requests that name none; default the only one in `connections`, or
+---  the gateway's own key
 ---@field weight? number  its share of an account's rate limits, compared with that of other callers; default 1
 
 local NAMES = {type = "table", expected = "a list of names",
   items = {type = "text"}}
+
+local CONNECTION = {pattern = M.CONNECTION_NAME, expected = "the name of a connection"}
+
+local function check_connections(label, value)
+  if type(value) == "string" then
+    if value ~= "*" then
+      usage_error.raise('%s must be a list of names, or "*", not %s', label,
+        usage_error.shown(value))
+    end
+    return value
+  end
+  return checker.value({type = "table", items = CONNECTION}, label, value)
+end
 
 local FIELDS = {
   -- one word in a log
@@ -28,6 +52,9 @@ local FIELDS = {
   token_sha256 = {secret = true},
   operations = {type = "table", expected = "a list of names"},
   scopes = NAMES,
+  connections = {type = {"table", "string"}, expected = 'a list of names, or "*"',
+    convert = check_connections},
+  connection = CONNECTION,
   weight = {type = "number", above = 0, max = 1000, default = 1},
 }
 
@@ -39,21 +66,24 @@ local function all_names(op)
   return list
 end
 
--- {"get_events", include = {"profile"}}, or the name alone.
+-- {"get_events", include = {"profile"}}, or the name alone. JSON has no such tables:
+-- there the name is a member, too.
 local function read_entry(where, entry)
   if type(entry) == "string" then
     return entry, {}
-  elseif type(entry) ~= "table" or type(entry[1]) ~= "string" then
+  end
+  local key = type(entry) == "table" and entry.operation ~= nil and "operation" or 1
+  if type(entry) ~= "table" or type(entry[key]) ~= "string" then
     usage_error.raise("%s: operations must be a list of names, or of "
       .. '{"get_events", include = {"profile"}}', where)
   end
-  for key in pairs(entry) do
-    if key ~= 1 and key ~= "include" then
+  for name in pairs(entry) do
+    if name ~= key and name ~= "include" then
       usage_error.raise("%s: an operation is {name, include = {…}}, without %s",
-        where, usage_error.shown(key))
+        where, usage_error.shown(name))
     end
   end
-  return entry[1], checker.value(NAMES, "include", entry.include or {}, where)
+  return entry[key], checker.value(NAMES, "include", entry.include or {}, where)
 end
 
 -- Returns the allowed operations with the names that each may include. An
@@ -91,52 +121,35 @@ function M.compiled(caller, where, revision)
       usage_error.kind(caller))
   end
   caller = checker.check(FIELDS, caller, where)
-  local self = {name = caller.name, weight = caller.weight}
+  local self = {name = caller.name, weight = caller.weight,
+    connection = caller.connection}
   if caller.operations then
     self.operations = allowed_operations(where, caller.operations, revision)
   end
   if caller.scopes then
     self.scopes = tables.set(caller.scopes)
   end
+  if type(caller.connections) == "table" then
+    self.connections = tables.set(caller.connections)
+    self.connection = self.connection
+      or #caller.connections == 1 and caller.connections[1] or nil
+  elseif caller.connections then
+    self.has_all_connections = true
+  end
   return self
 end
 
--- Checks a hash. A value that is not a hash may be the token: it is not shown.
-local function check_hash(where, hash)
-  if type(hash) ~= "string" or #hash ~= 64 or hash:find("%X") then
-    usage_error.raise("%s: token_sha256 must be the 64 hexadecimal digits of the "
-      .. "token's SHA-256 (printf %%s TOKEN | openssl dgst -sha256)", where)
+--- Returns whether a caller may use a connection.
+---@param caller table
+---@param name string
+---@return boolean
+function M.may_use(caller, name)
+  if caller.has_all_connections or name == caller.connection then
+    return true
+  elseif caller.connections then
+    return caller.connections[name] == true
   end
-  return hash:lower()
-end
-
---- Returns the function that finds a caller in a list by the request's token.
----@param list klaviyo.gateway.Caller[]
----@param revision table the operations of the default revision
----@return fun(request: table): table|nil
-function M.of_list(list, revision)
-  if #list == 0 then
-    usage_error.raise("callers: the list is empty; add {name =, token_sha256 =}")
-  end
-  local known = {}
-  for i, caller in ipairs(list) do
-    local where = ("callers[%d]"):format(i)
-    local one = M.compiled(caller, where, revision)
-    one.hash = check_hash(where, caller.token_sha256)
-    known[i] = one
-  end
-  return function(request)
-    if not request.token then
-      return nil
-    end
-    local hash, found = digest.sha256(request.token), nil
-    for _, caller in ipairs(known) do -- all, so that the time is constant
-      if digest.equal(caller.hash, hash) then
-        found = caller
-      end
-    end
-    return found
-  end
+  return caller.connection == nil and name == M.DEFAULT
 end
 
 -- Returns the names that a caller may include in an operation; nil if it may not

@@ -13,6 +13,7 @@ local TITLES = {
   [404] = "Not found", [405] = "Method not allowed",
   [411] = "Length required",
   [413] = "Content too large", [415] = "Unsupported media type",
+  [421] = "Misdirected request",
   [429] = "Throttled", [502] = "Bad gateway", [503] = "Unavailable",
   [504] = "Gateway timeout",
 }

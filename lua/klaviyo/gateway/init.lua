@@ -14,10 +14,10 @@ require "klaviyo.util.lua_version"
 local operations = require "klaviyo.operations"
 local rate_limits = require "klaviyo.transport.rate_limits"
 local authorize = require "klaviyo.gateway.authorize"
-local connections = require "klaviyo.gateway.connections"
 local links = require "klaviyo.gateway.links"
 local mask = require "klaviyo.gateway.mask"
 local checks = require "klaviyo.gateway.options"
+local connections = require "klaviyo.gateway.connections"
 local error_response = require "klaviyo.gateway.error_response"
 local report = require "klaviyo.gateway.report"
 
@@ -49,17 +49,15 @@ end
 ---@param options klaviyo.gateway.Options
 ---@return klaviyo.Gateway
 function M.new(options)
-  local settings, rule = checks.checked(options)
+  local settings, find_caller, lookup = checks.checked(options)
   -- All workers share what the master has parsed.
   local revision = operations.revision(settings.revision)
   revision:route("GET", "/")
   local gateway = setmetatable({}, Gateway)
   parts_of[gateway] = {
     settings = settings,
-    rule = rule,
-    by_rule = setmetatable({}, {__mode = "k"}),
-    default = connections.new(connections.DEFAULT, settings,
-      settings.rate_limit_key, settings),
+    find_caller = find_caller,
+    connections = lookup,
   }
   return gateway
 end
@@ -197,21 +195,23 @@ local function replace_unauthorized(state)
   local connection = state.connection
   local changes = connection.changes
   connection.rejected_secret = state.secret
-  report("%s: the service rejected the gateway's %s (401, request %s)",
-    operation_name(state), connection.secret_settings.api_key and "API key"
-    or "access token", ngx.var.request_id)
+  report("%s: the service rejected %s's %s (401, request %s)",
+    operation_name(state), connections.label(connection),
+    connection.secret_settings.api_key and "API key" or "access token",
+    ngx.var.request_id)
   ngx.status = changes and 503 or 502
   for _, name in ipairs {"WWW-Authenticate", "Content-Encoding", "ETag"} do
     ngx.header[name] = nil
   end
+  local owner = connections.is_default(connection) and "gateway" or "connection"
   if changes then
     ngx.header["Retry-After"] = "1"
     state.page = error_response.page(503, "key_refused",
-      "the service rejected the gateway's key; the gateway fetches another one, "
-        .. "retry after the time in Retry-After")
+      ("the service rejected the %s's key; the gateway fetches another one, "
+        .. "retry after the time in Retry-After"):format(owner))
   else
-    state.page = error_response.page(502, "key_refused", "the service rejected the "
-      .. "gateway's key: the operator of the gateway must replace it")
+    state.page = error_response.page(502, "key_refused", ("the service rejected the "
+      .. "%s's key: the operator of the gateway must replace it"):format(owner))
   end
 end
 

@@ -1,6 +1,9 @@
 --- The options of a gateway, checked when nginx reads its configuration.
 
-local callers = require "klaviyo.gateway.callers"
+local apps = require "klaviyo.oauth.apps"
+local caller_lookup = require "klaviyo.gateway.caller_lookup"
+local connection_lookup = require "klaviyo.gateway.connection_lookup"
+local connections = require "klaviyo.gateway.connections"
 local checker = require "klaviyo.util.options"
 local operations = require "klaviyo.operations"
 local client_settings = require "klaviyo.settings"
@@ -13,10 +16,18 @@ local M = {}
 ---  $KLAVIYO_API_KEY. A function returns the key, or nil and a reason. It is called for each request, by one at a time
 ---  in a worker; if it returns a key that the service rejected, it is called again with that key
 ---@field access_token? string|fun(refused: string|nil):string|nil,string|nil  an OAuth token, in place of a key
----@field callers klaviyo.gateway.Caller[]|fun(request: table):klaviyo.gateway.Caller|boolean|nil
----  the allowed callers; a function returns the caller, true, false (403) or nil (401). `request` has method, target,
+---@field connections? table<string, klaviyo.gateway.Connection|string|function>|string|fun(name: string):any  the
+---  connections of several accounts, by name; a string is a key. Or the path of a JSON file with such an object, which
+---  is read again when it changes; or a function that returns a connection, or nil. With this option the gateway has no
+---  key of its own unless api_key or access_token is set: that connection is named "default"
+---@field connection_header? string  the header field that names the connection of a request; default
+---  "Klaviyo-Connection"
+---@field oauth? klaviyo.oauth.App  the app of the connections that have an account and name no app
+---@field callers klaviyo.gateway.Caller[]|string|fun(request: table):klaviyo.gateway.Caller|boolean|nil
+---  the allowed callers; or the path of a JSON file with such a list, which is read again when it changes; or a
+---  function that returns the caller, true, false (403) or nil (401). `request` has method, target,
 ---  operation, scopes (of the operation and the included resources), include (list of names), headers, token,
----  remote_addr
+---  connection (the name in the header), remote_addr
 ---@field public? boolean  true: anyone may use /client, without a token
 ---@field revision? string  the revision of a request that names none; default "2024-10-15"
 ---@field prefix? string  the path of the location; default "/klaviyo"
@@ -31,18 +42,17 @@ local M = {}
 
 local CALL = "gateway.new"
 
-local function is_secret(value)
-  return type(value) == "function"
-    or type(value) == "string" and value ~= "" and not value:find("[%c%s]")
-end
-
-local SECRET = {test = is_secret, secret = true,
-  expected = "a string of one word, or a function"}
-
 local FIELDS = {
-  api_key = SECRET,
-  access_token = SECRET,
-  callers = {type = {"function", "table"}, expected = "a function or a list",
+  api_key = connections.SECRET,
+  access_token = connections.SECRET,
+  connections = {type = {"function", "table", "path"},
+    expected = "a table, a function or the path of a JSON file"},
+  connection_header = {pattern = "^[%w-]+$", default = "Klaviyo-Connection",
+    expected = "the name of a header field"},
+  oauth = {test = function(value) return apps.of(value) ~= nil end,
+    expected = "an app of klaviyo.oauth.new"},
+  callers = {type = {"function", "table", "path"},
+    expected = "a function, a list or the path of a JSON file",
     required = "set a list of {name =, token_sha256 =}, or a function"},
   public = {type = "boolean"},
   revision = client_settings.FIELDS.revision,
@@ -61,26 +71,24 @@ local FIELDS = {
 local function check_secrets(settings)
   if settings.api_key and settings.access_token then
     usage_error.raise("%s: set api_key or access_token, not both", CALL)
-  elseif not settings.api_key and not settings.access_token then
+  elseif not settings.connections and not settings.api_key and not settings.access_token then
     local key = os.getenv("KLAVIYO_API_KEY")
-    if not is_secret(key) then
+    if not connections.SECRET.test(key) then
       usage_error.raise("%s: api_key is missing: set it, or KLAVIYO_API_KEY in "
         .. 'the environment (with "env KLAVIYO_API_KEY;" in nginx.conf)', CALL)
     end
     settings.api_key = key
   end
-  if settings.access_token and settings.pacing ~= false
-      and settings.rate_limit_file ~= false and not settings.rate_limit_key then
-    usage_error.raise("%s: access_token needs rate_limit_key, the name of its account: "
-      .. "rate limits are counted by account, and a token changes; or set "
-      .. "rate_limit_file = false", CALL)
-  end
+  settings.has_default = settings.api_key ~= nil or settings.access_token ~= nil
+  connections.check_rate_limits(CALL, settings, settings)
 end
 
---- Returns the settings, and the function that finds the caller of a request.
+--- Returns the settings, the function that finds the caller of a request, and the
+--- connections.
 ---@param options klaviyo.gateway.Options
 ---@return table settings
----@return function rule
+---@return fun(request: table): table|false|nil find_caller
+---@return klaviyo.gateway.ConnectionLookup
 function M.checked(options)
   local settings = checker.check(FIELDS, options, CALL)
   check_secrets(settings)
@@ -91,10 +99,8 @@ function M.checked(options)
   if not revision or settings.revision < operations.revisions()[1] then
     usage_error.unknown("revision", settings.revision, operations.revisions())
   end
-  if type(settings.callers) == "function" then
-    return settings, settings.callers
-  end
-  return settings, callers.of_list(settings.callers, revision)
+  return settings, caller_lookup.new(settings.callers, revision),
+    connection_lookup.new(settings)
 end
 
 return M

@@ -21,12 +21,14 @@ end
 
 --- Returns the store of a folder, which is created when it is first written to.
 ---@param path string
-function M.new(path)
-  return setmetatable({path = path:gsub("(.)/+$", "%1")}, Folder)
+---@param suffix string|nil  of its files; default ".token"
+function M.new(path, suffix)
+  return setmetatable({path = path:gsub("(.)/+$", "%1"), suffix = suffix or SUFFIX},
+    Folder)
 end
 
 local function path_of(self, account)
-  return self.path .. "/" .. M.file_name(account) .. SUFFIX
+  return self.path .. "/" .. M.file_name(account) .. self.suffix
 end
 
 --- Makes the folder. Returns true, or nil and a message.
@@ -85,8 +87,8 @@ function Folder:list()
   end
   local list = {}
   for _, name in ipairs(names) do
-    if name:sub(-#SUFFIX) == SUFFIX then
-      list[#list + 1] = percent_encoding.decode(name:sub(1, -#SUFFIX - 1))
+    if name:sub(-#self.suffix) == self.suffix then
+      list[#list + 1] = percent_encoding.decode(name:sub(1, -#self.suffix - 1))
     end
   end
   table.sort(list)

@@ -8,6 +8,7 @@
 ---     local account, err = app:exchange {code = …, state = …, verifier = verifier}
 
 require "klaviyo.util.lua_version"
+local apps = require "klaviyo.oauth.apps"
 local auth = require "klaviyo.auth.auth"
 local browser = require "klaviyo.oauth.browser"
 local checker = require "klaviyo.util.options"
@@ -58,12 +59,9 @@ local App = {}
 App.__index = App
 App.__name = "klaviyo.oauth.App"
 
--- The secrets of an app are not in the app itself: a program that prints it does not
--- print them.
-local by_app = setmetatable({}, {__mode = "k"})
 
 local function of(self)
-  local own = by_app[self]
+  local own = apps.of(self)
   if not own then
     usage_error.raise("call this with a colon, on an app of klaviyo.oauth.new")
   end
@@ -191,7 +189,7 @@ function M.new(options)
     and "https://www.klaviyo.com/oauth/authorize" or base_url .. "/oauth/authorize"
   local app = setmetatable({}, App)
   own.entries, own.warned = {}, {}
-  by_app[app] = own
+  apps.register(app, own)
   return app
 end
 
@@ -338,6 +336,18 @@ end
 function App:refresh(account)
   local own = of(self)
   return refresh.refresh(own, entry_of(own, "app:refresh", account))
+end
+
+--- Returns the access token of an account, for requests that are not a client's; or
+--- nil and an error. The token is refreshed as app:client does: call this before each
+--- request.
+---@param account string
+---@param refused string|nil  the token that the service rejected with 401, to get another one
+---@return string|nil token
+---@return klaviyo.Error|nil err
+function App:token(account, refused)
+  local own = of(self)
+  return refresh.token(own, entry_of(own, "app:token", account), refused)
 end
 
 --- Ends the access to an account: revokes its tokens, and removes them from the store.

@@ -1,12 +1,11 @@
 --- The tokens of the accounts, in a folder or by functions of the program;
 --- encrypted, if there is a key.
 
-local base64 = require "klaviyo.util.base64"
 local checker = require "klaviyo.util.options"
-local digest = require "klaviyo.digest"
 local errors = require "klaviyo.response.errors"
 local folder_store = require "klaviyo.oauth.folder_store"
 local json = require "klaviyo.values.json"
+local sealed = require "klaviyo.oauth.sealed"
 local usage_error = require "klaviyo.util.usage_error"
 
 local M = {}
@@ -38,8 +37,6 @@ local FIELDS = {
   list = FUNCTION,
   lock_folder = {type = "text"},
 }
-
-local ENCRYPTED = "aes-256-gcm "
 
 local Store = {}
 Store.__index = Store
@@ -86,35 +83,6 @@ function Store:prepare()
   return true
 end
 
-local function opened(self, account, sealed)
-  for _, key in ipairs(sealed and self.keys or {}) do
-    local plain = digest.open(key, sealed, account)
-    if plain then
-      return plain
-    end
-  end
-end
-
--- A text that is not encrypted proves nothing: anyone who can write to the store may
--- have put it there.
-local function decrypted(self, account, text)
-  if text:sub(1, #ENCRYPTED) ~= ENCRYPTED then
-    if self.keys and not self.read_unencrypted then
-      return nil, "they are not encrypted; set read_unencrypted = true if they were "
-        .. "stored before there was an encryption_key"
-    end
-    return text
-  elseif not self.keys then
-    return nil, "they are encrypted; set encryption_key"
-  end
-  local plain = opened(self, account, base64.decode(text:sub(#ENCRYPTED + 1)))
-  if not plain then
-    return nil, "encryption_key is not the key that they were encrypted with, or they "
-      .. "were changed"
-  end
-  return plain
-end
-
 local function is_pair(pair)
   return type(pair) == "table" and type(pair.access_token) == "string"
     and type(pair.refresh_token) == "string" and type(pair.expires_at) == "number"
@@ -136,7 +104,7 @@ function Store:load(account)
       usage_error.kind(text))
   end
   local plain
-  plain, why = decrypted(self, account, text)
+  plain, why = sealed.open(self.keys, text, account, self.read_unencrypted)
   if not plain then
     return failure(what, why)
   end
@@ -154,10 +122,7 @@ end
 ---@return boolean|nil
 ---@return klaviyo.Error|nil
 function Store:save(account, pair)
-  local text = pair and json.encode(pair)
-  if text and self.keys then
-    text = ENCRYPTED .. base64.encode(digest.seal(self.keys[1], text, account))
-  end
+  local text = pair and sealed.seal(self.keys, json.encode(pair), account)
   local ok, why = self.inner:save(account, text)
   if not ok then
     return failure(("cannot store the tokens of the account %q"):format(account), why)

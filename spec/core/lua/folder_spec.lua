@@ -87,3 +87,38 @@ describe("core.list_folder", function()
     assert.equal("No such file or directory", why)
   end)
 end)
+
+describe("core.file_stamp", function()
+  local folders = folder.here(after_each)
+
+  it("differs after a file was replaced, written to, or touched", function()
+    local path = folders.new() .. "/file"
+    assert.is_true(core.write_private_file(path, "a"))
+    local first, second = core.file_stamp(path)
+    assert.is_true(math.abs(second - os.time()) <= 5)
+    assert.equal(first, (core.file_stamp(path)))
+    local stamps = {[first] = true}
+    for _, change in ipairs {"printf x >%s.new; mv %s.new %s", "printf yy >%s",
+      "touch -d '2020-01-01 00:00:00 UTC' %s"} do
+      script.shell((change:gsub("%%s", script.quote(path))))
+      local stamp = core.file_stamp(path)
+      assert.is_nil(stamps[stamp], change)
+      stamps[stamp] = true
+    end
+    assert.equal(1577836800, select(2, core.file_stamp(path)))
+  end)
+
+  it("differs after the content of a folder changed", function()
+    local dir = folders.new()
+    script.shell("touch -d '2020-01-01 00:00:00 UTC' " .. script.quote(dir))
+    local before = core.file_stamp(dir)
+    assert.is_true(core.write_private_file(dir .. "/file", "a"))
+    assert.is_true(before ~= core.file_stamp(dir))
+  end)
+
+  it("returns why there is none", function()
+    local stamp, why = core.file_stamp(folders.new() .. "/absent")
+    assert.is_nil(stamp)
+    assert.equal("No such file or directory", why)
+  end)
+end)

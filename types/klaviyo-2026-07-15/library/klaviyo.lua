@@ -527,6 +527,15 @@ function M:client(account, options) end
 ---@return klaviyo.Error|nil err
 function M:refresh(account) end
 
+--- Returns the access token of an account, for requests that are not a client's; or
+--- nil and an error. The token is refreshed as app:client does: call this before each
+--- request.
+---@param account string
+---@param refused string|nil  the token that the service rejected with 401, to get another one
+---@return string|nil token
+---@return klaviyo.Error|nil err
+function M:token(account, refused) end
+
 --- Ends the access to an account: revokes its tokens, and removes them from the store.
 ---@param account string
 ---@return boolean|nil ok
@@ -1057,7 +1066,10 @@ end
 ---@field [string] klaviyo.UnknownName
 ---@field api_key? string|fun(refused: string|nil):string|nil,string|nil  the private key; default $KLAVIYO_API_KEY. A function returns the key, or nil and a reason. It is called for each request, by one at a time in a worker; if it returns a key that the service rejected, it is called again with that key
 ---@field access_token? string|fun(refused: string|nil):string|nil,string|nil  an OAuth token, in place of a key
----@field callers klaviyo.gateway.Caller[]|fun(request: table):klaviyo.gateway.Caller|boolean|nil  the allowed callers; a function returns the caller, true, false (403) or nil (401). `request` has method, target, operation, scopes (of the operation and the included resources), include (list of names), headers, token, remote_addr
+---@field connections? table<string, klaviyo.gateway.Connection|string|function>|string|fun(name: string):any  the connections of several accounts, by name; a string is a key. Or the path of a JSON file with such an object, which is read again when it changes; or a function that returns a connection, or nil. With this option the gateway has no key of its own unless api_key or access_token is set: that connection is named "default"
+---@field connection_header? string  the header field that names the connection of a request; default "Klaviyo-Connection"
+---@field oauth? klaviyo.oauth.App  the app of the connections that have an account and name no app
+---@field callers klaviyo.gateway.Caller[]|string|fun(request: table):klaviyo.gateway.Caller|boolean|nil  the allowed callers; or the path of a JSON file with such a list, which is read again when it changes; or a function that returns the caller, true, false (403) or nil (401). `request` has method, target, operation, scopes (of the operation and the included resources), include (list of names), headers, token, connection (the name in the header), remote_addr
 ---@field ["public"]? boolean  true: anyone may use /client, without a token
 ---@field revision? string  the revision of a request that names none; default "2024-10-15"
 ---@field prefix? string  the path of the location; default "/klaviyo"
@@ -1257,10 +1269,19 @@ end
 ---@class (exact) klaviyo.gateway.Caller
 ---@field [string] klaviyo.UnknownName
 ---@field name? string  for the access log
----@field token_sha256? string  hexadecimal; needed in the list of callers
----@field operations? (string|table)[]  the allowed operations, by id or alias; default: all. {"get_events", include = {"profile"}} also allows these names in the `include` parameter
+---@field token_sha256? string|string[]  hexadecimal; needed in the list of callers. Several: each of the tokens is valid, while the caller changes from one to another
+---@field operations? (string|table)[]  the allowed operations, by id or alias; default: all. {"get_events", include = {"profile"}} also allows these names in the `include` parameter; in JSON {"operation": "get_events", "include": ["profile"]}
 ---@field scopes? string[]  the allowed scopes, such as "profiles:read": an operation needs all of its own scopes, and those for reading the resources that `include` adds
+---@field connections? string[]|string  the connections that it may name in the header; "*": all. Default: only the gateway's own key
+---@field connection? string  the connection of its requests that name none; default the only one in `connections`, or the gateway's own key
 ---@field weight? number  its share of an account's rate limits, compared with that of other callers; default 1
+
+---@class klaviyo.gateway.Connection
+---@field api_key? string|fun(refused: string|nil):string|nil,string|nil  the private key; a function as in the options
+---@field access_token? string|fun(refused: string|nil):string|nil,string|nil  an OAuth token, in place of a key
+---@field account? string  the account of an app of klaviyo.oauth, as app:exchange returned it
+---@field oauth? klaviyo.oauth.App  the app; default the option `oauth`
+---@field rate_limit_key? string  names the account whose rate limits count; connections with the same one share them. Default: a hash of the key, or the name of the account
 
 ---@class (exact) klaviyo.oauth.Store
 ---@field [string] klaviyo.UnknownName

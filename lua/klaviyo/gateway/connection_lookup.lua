@@ -1,0 +1,143 @@
+--- Finds a connection by its name: in the configuration, in a file, by a function, or
+--- in the folder of those that were added while nginx runs.
+
+local callers = require "klaviyo.gateway.callers"
+local connections = require "klaviyo.gateway.connections"
+local error_response = require "klaviyo.gateway.error_response"
+local json_file = require "klaviyo.gateway.json_file"
+local reloaded = require "klaviyo.gateway.reloaded"
+local report = require "klaviyo.gateway.report"
+local usage_error = require "klaviyo.util.usage_error"
+
+local M = {}
+
+---@class klaviyo.gateway.ConnectionLookup
+---@field default klaviyo.gateway.ConnectionState|nil  of the gateway's own key
+---@field public klaviyo.gateway.ConnectionState  of the requests that need no key
+---@field configured function  name → connection, or nil
+---@field all_configured (fun(): table)|nil  nil if a function knows them
+---@field added klaviyo.gateway.Reloaded|nil  of the folder
+local Lookup = {}
+Lookup.__index = Lookup
+
+local function of_table(definitions, settings)
+  local all = connections.compiled_all(definitions, settings)
+  return function() return all end
+end
+
+local function of_file(path, settings)
+  local file = reloaded.new(path, "connections", json_file.compiled_by(
+    function(definitions, previous)
+      return connections.compiled_all(definitions, settings, previous)
+    end))
+  local problem = file:load()
+  if problem then
+    usage_error.raise("gateway.new: connections: %s", problem)
+  end
+  return function() return file:get() end
+end
+
+-- The message of the function's error is not logged: it may contain the key.
+local function unavailable(name, why)
+  report("the connection %s: %s", name, why)
+  error_response.throw(503, "connection_unavailable",
+    "the connection cannot be found at the moment; retry later")
+end
+
+local function of_function(find, settings)
+  local known = {}
+  return function(name)
+    local ok, definition = pcall(find, name)
+    if not ok then
+      unavailable(name, "the function connections raised an error")
+    elseif definition == nil then
+      known[name] = nil
+      return nil
+    end
+    local problem = usage_error.try(function()
+      known[name] = connections.compiled(name, definition, settings, known[name])
+    end)
+    if problem then
+      unavailable(name, problem)
+    end
+    return known[name]
+  end
+end
+
+local function by_name(all)
+  return function(name)
+    return all()[name]
+  end
+end
+
+--- Returns the lookup of a gateway.
+---@param settings table  of the gateway
+---@return klaviyo.gateway.ConnectionLookup
+function M.new(settings)
+  local option = settings.connections or {}
+  local self = setmetatable({
+    is_many = settings.connections ~= nil,
+    public = connections.new("-", {}, settings),
+    default = settings.has_default and connections.new(callers.DEFAULT, {
+      api_key = settings.api_key, access_token = settings.access_token,
+      rate_limit_key = settings.rate_limit_key,
+    }, settings) or nil,
+  }, Lookup)
+  if type(option) == "function" then
+    self.configured = of_function(option, settings)
+  else
+    self.all_configured = type(option) == "string" and of_file(option, settings)
+      or of_table(option, settings)
+    self.configured = by_name(self.all_configured)
+  end
+  return self
+end
+
+--- Returns a connection, or nil.
+---@param name string
+---@return klaviyo.gateway.ConnectionState|nil
+function Lookup:find(name)
+  if name == callers.DEFAULT and self.default then
+    return self.default
+  end
+  return self.configured(name)
+end
+
+-- Choosing ----------------------------------------------------------------------
+
+-- The same response if a connection does not exist and if the caller may not use it:
+-- it must not learn the names of others.
+local function unknown(header)
+  error_response.throw(421, "connection_unknown",
+    "this caller has no connection of this name", {header = header})
+end
+
+local function check_name(header, name)
+  if not connections.is_name(name) then
+    error_response.throw(400, "invalid", ("send one header field %s, with the name of "
+      .. "a connection"):format(header), {header = header})
+  end
+end
+
+--- Returns the connection of a request, or throws an error response.
+---@param caller table
+---@param header string  the name of the header field
+---@param name any  its value: a table if there are several
+---@return klaviyo.gateway.ConnectionState
+function Lookup:choose(caller, header, name)
+  if not self.is_many then
+    return self.default
+  elseif name ~= nil then
+    check_name(header, name)
+  else
+    name = caller.connection or self.default and callers.DEFAULT
+    if not name or not callers.may_use(caller, name) then
+      error_response.throw(421, "connection_required", ("name a connection in the "
+        .. "header field %s"):format(header), {header = header})
+    end
+  end
+  local connection = callers.may_use(caller, name) and self:find(name)
+  return connection or unknown(header)
+end
+
+return M

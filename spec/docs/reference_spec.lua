@@ -392,7 +392,9 @@ describe("docs/reference.md", function()
       ["klaviyo.CsvWriterOptions"] = inner(klaviyo.csv.writer, "FIELDS"),
       ["klaviyo.gateway.Options"] = inner(options.checked, "FIELDS"),
       ["klaviyo.OutboxOptions"] = inner(require("klaviyo.outbox").new, "FIELDS"),
-      ["klaviyo.gateway.Caller"] = inner(callers.of_list, "FIELDS"),
+      ["klaviyo.gateway.Caller"] = inner(callers.compiled, "FIELDS"),
+      ["klaviyo.gateway.Connection"] =
+        inner(require("klaviyo.gateway.connections").compiled, "FIELDS"),
       ["klaviyo.DumpOptions"] = inner(klaviyo.dump, "FIELDS"),
       ["klaviyo.receiver.Options"] = inner(receiver.handler, "FIELDS"),
       ["klaviyo.oauth.Options"] = inner(klaviyo.oauth.new, "FIELDS"),

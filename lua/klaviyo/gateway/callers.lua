@@ -15,7 +15,7 @@ M.CONNECTION_NAME = "^[%w][%w%-%._]*$"
 M.ANYBODY = {name = "-", weight = 1}
 
 ---@class klaviyo.gateway.Caller
----@field name? string  for the access log
+---@field name? string  for the access log; default "-"
 ---@field token_sha256? string|string[]  hexadecimal; needed in the list of callers. Several: each of the tokens is
 ---  valid, while the caller changes from one to another
 ---@field operations? (string|table)[]  the allowed operations, by id or alias; default: all.

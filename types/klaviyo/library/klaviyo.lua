@@ -1256,7 +1256,7 @@ end
 
 ---@class (exact) klaviyo.gateway.Caller
 ---@field [string] klaviyo.UnknownName
----@field name? string  for the access log
+---@field name? string  for the access log; default "-"
 ---@field token_sha256? string|string[]  hexadecimal; needed in the list of callers. Several: each of the tokens is valid, while the caller changes from one to another
 ---@field operations? (string|table)[]  the allowed operations, by id or alias; default: all. {"get_events", include = {"profile"}} also allows these names in the `include` parameter; in JSON {"operation": "get_events", "include": ["profile"]}
 ---@field scopes? string[]  the allowed scopes, such as "profiles:read": an operation needs all of its own scopes, and those for reading the resources that `include` adds

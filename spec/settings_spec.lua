@@ -41,6 +41,7 @@ describe("a setting", function()
       conect_timeout = "connect_timeout", cafile = "ca_file", max_response_byte = "max_response_bytes",
       app_inf = "app_info", companyid = "company_id", prox = "proxy",
       retrys = "retries", dead_line = "deadline", pacin = "pacing", onattempt = "on_attempt",
+      trace_parent = "traceparent", onspan = "on_span",
     } do
       raises({ ('unknown setting "%s"'):format(wrong), ('did you mean "%s"?'):format(right) }, function()
         klaviyo.new { api_key = key, [wrong] = "x" }
@@ -68,6 +69,10 @@ describe("a setting", function()
       rate_limit_file = { "", 5, {} },
       on_attempt = { "print", true },
       on_warning = { "print", true },
+      on_span = { "print", true, false },
+      traceparent = { true, 5, {} },
+      tracestate = { true, 5, {} },
+      log = { "xml", "", true, false, 5, {} },
       validate = { 1, "false" },
       fall_forward = { 1, "false" },
     } do
@@ -411,7 +416,7 @@ describe("the environment", function()
     for name in ("api_key access_token auth_scheme rate_limit_key company_id base_url timeout connect_timeout deadline "
       .. "retries max_queued_events max_response_bytes pacing prefetch validate fall_forward debug revision proxy "
       .. "ca_file "
-      .. "app_info"):gmatch("%%S+") do
+      .. "app_info log"):gmatch("%%S+") do
       if values[name] ~= nil then
         print(name, type(values[name]), values[name])
       end
@@ -426,7 +431,7 @@ describe("the environment", function()
     KLAVIYO_MAX_RESPONSE_BYTES = "1000",
     KLAVIYO_PACING = "off", KLAVIYO_PREFETCH = "no", KLAVIYO_VALIDATE = "false", KLAVIYO_FALL_FORWARD = "0",
     KLAVIYO_DEBUG = "1", KLAVIYO_REVISION = "2025-01-15", KLAVIYO_PROXY = "http://127.0.0.1:3128",
-    KLAVIYO_CA_FILE = "/ca.pem", KLAVIYO_APP_INFO = "shop/1",
+    KLAVIYO_CA_FILE = "/ca.pem", KLAVIYO_APP_INFO = "shop/1", KLAVIYO_LOG = "json",
   }
 
   it("can contain every setting that is a string, a number or a boolean", function()
@@ -438,7 +443,7 @@ describe("the environment", function()
       max_response_bytes = "number\t1000", pacing = "boolean\tfalse", prefetch = "boolean\tfalse",
       validate = "boolean\tfalse", fall_forward = "boolean\tfalse", debug = "boolean\ttrue",
       revision = "string\t2025-01-15", proxy = "string\thttp://127.0.0.1:3128", ca_file = "string\t/ca.pem",
-      app_info = "string\tshop/1",
+      app_info = "string\tshop/1", log = "string\tjson",
     } do
       assert.truthy(("\n" .. output):find("\n" .. name .. "\t" .. shown .. "\n", 1, true), name .. "\n" .. output)
     end

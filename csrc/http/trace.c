@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
+
 #define PARENT_NAME "traceparent: "
 #define STATE_NAME "tracestate: "
 
@@ -13,14 +15,14 @@
 #define PARENT_ID_AT (3 + 32 + 1)
 
 
+/* Returns the line of a field, which the caller frees. */
 static char *field (const char *name, const char *value) {
-  size_t name_size = strlen(name), value_size = strlen(value);
-  char *line = malloc(name_size + value_size + 1);
-  if (line == NULL)
-    return NULL;
-  memcpy(line, name, name_size);
-  memcpy(line + name_size, value, value_size + 1);
-  return line;
+  buffer line = {NULL, 0, 0};
+  if (buffer_add_text(&line, name) && buffer_add_text(&line, value) &&
+      buffer_add_byte(&line, '\0'))
+    return line.data;
+  buffer_free(&line);
+  return NULL;
 }
 
 

@@ -40,6 +40,17 @@ describe("trace.c", function()
     end)
   end)
 
+  it("leaves nothing in a handle while its own request still exists", function()
+    raw.with({ answers = { { body = "{}" } } }, function(server)
+      local settings = engine.settings()
+      local traced = submit(server, settings, { traceparent = PARENT, tracestate = "a=1" })
+      engine.pump_until(function() return traced:done() end)
+      assert(engine.finish(submit(server, settings)))
+      assert.same({ "none", "none" }, fields_of(server:requests()[2]))
+      assert(traced:result())
+    end)
+  end)
+
   it("gives each attempt an id of its own if it has a seed, and reports it", function()
     local last = { body = "{}", headers = { ["X-Request-Id"] = "r3" } }
     raw.with({ answers = { { status = 503 }, { status = 503 }, last } },

@@ -22,6 +22,7 @@ files["lua/klaviyo/sandbox"] = { std = "+ngx_lua" }
 files["lua/klaviyo/gateway"] = { globals = { "ngx" } }
 files["lua/klaviyo/oauth/browser.lua"] = { globals = { "ngx" } }
 files["lua/klaviyo/webhook/receiver.lua"] = { globals = { "ngx" } }
+files["lua/klaviyo/metrics"] = { globals = { "ngx" } }
 files["lua/klaviyo/operations/revisions"] = { max_line_length = false }
 files[".luacheckrc"] = { std = "+luacheckrc" }
 files["rockspec"] = { std = "+rockspec" }

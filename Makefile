@@ -67,7 +67,7 @@ SQLITE_LIBS   = $(call once,SQLITE_LIBS,$(PKG_CONFIG) --libs sqlite3)
 # three shared objects: the core needs only libcurl, digest only libcrypto, and
 # the outbox, a rock of its own, only SQLite
 CORE    = $(patsubst csrc/%.c,$(OUT)/obj/%.o,$(sort $(wildcard \
-  $(patsubst %,csrc/%/*.c,http api ratelimit json base lua))))
+  $(patsubst %,csrc/%/*.c,http api ratelimit json base metrics lua))))
 DIGEST  = $(patsubst csrc/%.c,$(OUT)/obj/%.o,$(sort $(wildcard csrc/digest/*.c)))
 OUTBOX  = $(patsubst csrc/%.c,$(OUT)/obj/%.o,$(sort \
   $(wildcard csrc/outbox/*.c)))

@@ -25,7 +25,7 @@ local LUA_LAYERS = {
   {"pagination"},
   {"bulk", "events", "csv"},
   {"resources", "client"},
-  {"webhook", "sandbox", "oauth"},
+  {"webhook", "sandbox", "oauth", "metrics"},
   {"init"},
   {"outbox", "gateway"},
   {"cli"},
@@ -40,7 +40,7 @@ local CLI_IMPORTS = {
 }
 
 local C_LAYERS = {
-  {"base"}, {"json"}, {"http", "ratelimit", "api"}, {"lua"},
+  {"base"}, {"json", "metrics"}, {"http", "ratelimit", "api"}, {"lua"},
   {"digest", "outbox"},
 }
 

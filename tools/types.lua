@@ -26,7 +26,7 @@ local HEAD = [[
 local MAX_FILE = 500 * 1000
 
 -- What else a program may require.
-local MODULES = {"gateway", "oauth", "outbox", "sandbox", "webhook"}
+local MODULES = {"gateway", "metrics", "oauth", "outbox", "sandbox", "webhook"}
 
 ---@class types.Library
 ---@field revision table

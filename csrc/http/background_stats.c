@@ -26,6 +26,8 @@ bool background_add (const transfer *t, size_t max) {
   else
     counts.refused++;
   pthread_mutex_unlock(&lock);
+  if (metrics_on())
+    metrics_count_event(room ? EVENT_TRACKED : EVENT_REFUSED);
   return room;
 }
 
@@ -71,7 +73,19 @@ static void record_failure (const response *r) {
 }
 
 
+/* Rejected: the service will not take it, whenever it is sent. */
+static tracked_event event_of (const response *r) {
+  if (is_success(r))
+    return EVENT_SENT;
+  return r->failure == FAILURE_NONE && r->status >= 400 && r->status < 500
+             ? EVENT_REJECTED
+             : EVENT_FAILED;
+}
+
+
 void background_finish (const transfer *t) {
+  if (metrics_on())
+    metrics_count_event(event_of(&t->response));
   pthread_mutex_lock(&lock);
   counts.queued--;
   bytes -= t->request.body_size;

@@ -27,6 +27,7 @@ static bool remove_from (connections *c, connection **list, int fd) {
       one->id = 0;
       one->next = c->unused;
       c->unused = one;
+      c->open--;
       return true;
     }
   }
@@ -71,6 +72,7 @@ static bool add (connections *c, int fd) {
   one->id = ++c->last_id;
   one->next = c->opened;
   c->opened = one;
+  c->open++;
   return true;
 }
 

@@ -37,6 +37,7 @@ typedef struct connections {
   connection *by_port[CONNECTION_BUCKETS]; /* buckets by the local port */
   connection *unused;
   unsigned long last_id;
+  size_t open; /* how many are open */
 } connections;
 
 /* Makes libcurl report the sockets of a handle. Child programs do not inherit

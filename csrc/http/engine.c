@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "http/counting.h"
 #include "http/loop.h"
 #include "http/completion_queue.h"
 #include "http/loop_thread.h"
@@ -165,7 +166,9 @@ bool engine_has_thread (void) {
 
 /* Fails a transfer that cannot be submitted. */
 static void fail_submit (transfer *t, const char *why) {
-  transfer_fail(t, FAILURE_TRANSPORT, why);
+  transfer_set_failure(t, FAILURE_TRANSPORT, why);
+  counting_finish(t);
+  transfer_finish(t);
   if (t->background)
     background_finish(t);
 }

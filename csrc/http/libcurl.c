@@ -29,3 +29,15 @@ bool libcurl_has_http2 (void) {
   return (curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_HTTP2) !=
          0;
 }
+
+
+/* Kept, because libcurl composes all of its names for each call. */
+unsigned libcurl_number (void) {
+  static unsigned number = 0;
+  unsigned known = __atomic_load_n(&number, __ATOMIC_RELAXED);
+  if (known == 0) {
+    known = curl_version_info(CURLVERSION_NOW)->version_num;
+    __atomic_store_n(&number, known, __ATOMIC_RELAXED);
+  }
+  return known;
+}

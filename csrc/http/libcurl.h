@@ -30,5 +30,6 @@ bool libcurl_has_tls (void);
 const char *libcurl_version (void);
 const char *libcurl_tls (void); /* "OpenSSL/3.0.15"; NULL: it has none */
 bool libcurl_has_http2 (void);
+unsigned libcurl_number (void); /* 0x075801 is 7.88.1; fast */
 
 #endif

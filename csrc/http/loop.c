@@ -13,6 +13,7 @@
 #include "http/background_stats.h"
 #include "http/completion_queue.h"
 #include "http/completions.h"
+#include "http/counting.h"
 #include "http/easy_pool.h"
 #include "http/poller.h"
 
@@ -41,6 +42,7 @@ struct loop {
   completions completions; /* serials of announced transfers */
   size_t watched_done;     /* watched transfers that ended */
   time_slice slice;        /* enabled in a thread of the loop's own */
+  reported reported;       /* to the metrics */
 };
 
 
@@ -111,8 +113,9 @@ static request_queue *take_queue (loop *l) {
 }
 
 
-static void enqueue (loop *l, transfer *t, bool first) {
+static void enqueue (loop *l, transfer *t, bool first, int64_t now) {
   t->delayed = false;
+  t->waits_since = now;
   transfer_set_wait(t, WAIT_RATE_LIMIT, 0);
   request_queue_adopt(t->request_queue, l->pid);
   if (t->deadline != CLOCK_NEVER)
@@ -125,8 +128,9 @@ static void enqueue (loop *l, transfer *t, bool first) {
 }
 
 
-static void schedule_retry (loop *l, transfer *t, int64_t until) {
+static void schedule_retry (loop *l, transfer *t, int64_t until, int64_t now) {
   t->delayed = true;
+  t->waits_since = now;
   transfer_set_wait(t, t->retry_wait_reason, until);
   timers_set(&l->timers, &t->timer, until);
 }
@@ -166,11 +170,14 @@ static void notify_done (loop *l, transfer *t) {
 
 /* Finishes a transfer and releases the loop's reference, which may free it. */
 static void finish (loop *l, transfer *t) {
+  double now = clock_now();
+  counting_end_wait(t, (int64_t)(now * 1000));
   detach(l, t);
   timers_clear(&l->timers, &t->timer);
   if (t->node.queued)
     request_queue_remove(t->request_queue, &t->node);
-  t->response.elapsed = clock_now() - t->submitted;
+  t->response.elapsed = now - t->submitted;
+  counting_finish(t);
   add_to_counter(&l->pending, -1);
   notify_done(l, t);
   transfer_release(t);
@@ -181,6 +188,7 @@ void loop_abort (loop *l, transfer *t, failure kind, const char *reason) {
   transfer_set_failure(t, kind, reason);
   if (t->easy != NULL) {
     transfer_record_aborted(t, reason, clock_now());
+    counting_end_attempt(t);
     t->budget_time = request_queue_renew(t->request_queue, t->budget_time);
   }
   finish(l, t);
@@ -287,9 +295,11 @@ static bool start_next (loop *l, request_queue *q, int64_t now,
     transfer *t = transfer_of_node(q->first);
     int64_t wait = queue_wait(q, t, now);
     if (wait == 0) {
+      counting_start_attempt(t, now);
       start_attempt(l, t, now);
       return true;
     }
+    q->limited_at = now;
     if (t->deadline == CLOCK_NEVER || now + wait < t->deadline) {
       *again = now + wait;
       return false;
@@ -345,7 +355,7 @@ static void reset_attempt (loop *l, transfer *t) {
 static void use_new_connection (loop *l, transfer *t, int64_t now) {
   t->fresh_connection = true;
   reset_attempt(l, t);
-  enqueue(l, t, true);
+  enqueue(l, t, true, now);
   start_attempt(l, t, now);
 }
 
@@ -368,15 +378,16 @@ static bool retry_attempt (loop *l, transfer *t, const attempt_result *a,
   if (next.kind == RETRY_NEVER)
     return false;
   t->fresh_connection = next.fresh_connection;
+  counting_retry(t, a, next.kind == RETRY_AT_ONCE);
   reset_attempt(l, t);
   if (next.kind == RETRY_AT_ONCE) {
     t->resent = true;
-    enqueue(l, t, true);
+    enqueue(l, t, true, now);
     return true;
   }
   t->failures += next.kind == RETRY_LATER;
   t->retry_wait_reason = a->retry_after > 0 ? WAIT_RETRY_AFTER : WAIT_BACKOFF;
-  schedule_retry(l, t, now + next.wait);
+  schedule_retry(l, t, now + next.wait, now);
   return true;
 }
 
@@ -392,6 +403,7 @@ static void attempt_ended (loop *l, transfer *t, CURLcode code) {
   if (a.status != 0)
     t->request_queue->origin->http_version = t->response.http_version;
   transfer_record_attempt(t, &a, clock_now());
+  counting_end_attempt(t);
   t->budget_time =
       request_queue_finish(t->request_queue, t->budget_time, a.status,
                            t->response.head.data, t->response.head.size);
@@ -443,14 +455,21 @@ static void run_timers (loop *l, int64_t now) {
     timers_clear(&l->timers, due);
     if (t->easy != NULL)
       watchdog_check(l, t, now);
-    else if (t->delayed && now < t->deadline)
-      enqueue(l, t, true);
+    else if (t->delayed && now < t->deadline) {
+      counting_end_wait(t, now);
+      enqueue(l, t, true, now);
+    }
     else if (t->request_queue->closed_until > now)
       fail_rate_limited(l, t, t->request_queue->closed_until - now);
     else
       loop_abort(l, t, FAILURE_TIMEOUT,
                  "the deadline passed while the request was queued");
   }
+}
+
+
+static void report (loop *l) {
+  counting_report(&l->reported, l->pending, l->running, l->connections.open);
 }
 
 
@@ -467,12 +486,14 @@ CURLMcode loop_run_once (loop *l, int64_t ms) {
     next = due->due;
   if (next - now < ms)
     ms = next > now ? next - now : 0;
+  report(l);
   /* a transfer that was just started cannot have a response yet; if none was,
   ** the server may have closed an idle connection */
   code = was_idle && l->running > 0 && ms == 0
              ? poller_start(l->poller)
              : poller_wait(l->poller, (long)ms, &l->slice);
   handle_completed(l);
+  report(l);
   return code;
 }
 
@@ -494,7 +515,7 @@ void loop_add (loop *l, transfer *t) {
     loop_abort(l, t, FAILURE_TRANSPORT, "not enough memory");
     return;
   }
-  enqueue(l, t, false);
+  enqueue(l, t, false, now);
   q = t->request_queue;
   if (q->budget != NULL && t->deadline != CLOCK_NEVER)
     least = budget_min_wait(q->budget, q->buckets, q->bucket_count,
@@ -520,6 +541,7 @@ void loop_free (loop *l) {
   easy_pool_free(&l->easy_pool);
   curl_multi_cleanup(l->multi);
   connections_free(&l->connections);
+  report(l);
   poller_free(l->poller);
   origins_close(&l->origins);
   timers_free(&l->timers);

@@ -5,6 +5,7 @@
 #define KLAVIYO_TRANSFER_H
 
 #include "ratelimit/request_queue.h"
+#include "metrics/metrics.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "http/retry.h"
@@ -47,6 +48,7 @@ typedef struct transfer {
   struct completion_queue *completion_queue; /* one reference; NULL: none */
   bool repeatable; /* sending it twice has the effect of sending it once */
   bool background; /* no caller waits for it */
+  int operation;   /* its number in the metrics */
   long serial;     /* identifies it in lists of completions */
   long pid;        /* the process that submitted it */
   long engine;     /* the engine that it was submitted to */
@@ -87,6 +89,9 @@ typedef struct transfer {
   bool fresh_connection; /* the next attempt needs a new connection */
   double started, idle_since;    /* clock_now time */
   wait_reason retry_wait_reason; /* of the next retry */
+  retry_reason retry_reason;     /* of the next attempt, for the metrics */
+  int64_t waits_since;   /* clock_ms time; in the queue, or for a retry */
+  int64_t first_attempt; /* clock_ms time; 0: not counted yet */
 
   /* Atomic: written by the thread that runs the event loop, read by any. */
   bool done;       /* see transfer_is_done */

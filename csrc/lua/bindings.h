@@ -30,6 +30,7 @@ void register_completion_queue (lua_State *L);
 void register_file_lock (lua_State *L);
 void register_folder (lua_State *L);
 void register_state (lua_State *L);
+void register_metrics (lua_State *L);
 
 /* These return the object of a userdata that another file's bindings create, or
 ** raise an error; the stack stays as it was. The userdata keeps its reference:

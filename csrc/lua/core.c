@@ -36,6 +36,7 @@ OPEN_API int luaopen_klaviyo_core (lua_State *L) {
   register_file_lock(L);
   register_folder(L);
   register_state(L);
+  register_metrics(L);
   lua_pushstring(L, libcurl_version());
   lua_setfield(L, -2, "libcurl");
   lua_pushstring(L, libcurl_tls());

@@ -5,7 +5,10 @@
 #include "lua/binding.h"
 #include "lua/bindings.h"
 
+#include <string.h>
 #include <unistd.h>
+
+#include "metrics/metrics.h"
 
 #define BUDGET "klaviyo.budget"
 #define REQUEST_QUEUE "klaviyo.lane"
@@ -56,15 +59,31 @@ static uint32_t limit_field (lua_State *L, const char *name) {
 }
 
 
+/* Returns the key of the limit on top of the stack: that of its name, or 'key'
+** as core.metrics returns it. */
+static uint64_t check_key (lua_State *L) {
+  uint64_t key;
+  size_t size;
+  const char *text;
+  lua_getfield(L, -1, "key");
+  text = lua_tolstring(L, -1, &size);
+  if (text != NULL && size == sizeof(key)) {
+    memcpy(&key, text, size);
+    lua_pop(L, 1);
+    return key;
+  }
+  lua_getfield(L, -2, "name");
+  text = luaL_checklstring(L, -1, &size);
+  key = bytes_hash(text, size);
+  lua_pop(L, 2);
+  return key;
+}
+
+
 /* Reads the limit on top of the stack. */
 static bucket check_bucket (lua_State *L) {
   bucket b;
-  size_t size;
-  const char *name;
-  lua_getfield(L, -1, "name");
-  name = luaL_checklstring(L, -1, &size);
-  b.key = bytes_hash(name, size);
-  lua_pop(L, 1);
+  b.key = check_key(L);
   lua_getfield(L, -1, "fixed");
   b.fixed = lua_toboolean(L, -1);
   lua_pop(L, 1);
@@ -204,6 +223,32 @@ static int l_request_queue_finish (lua_State *L) {
 }
 
 
+/*
+** core.metrics_limit(limit, operation, path). Adds a limit, as of
+** core.request_queue, to those that a scrape reads. The operation is its
+** number; the path is that of the file that counts the limit.
+*/
+static int l_metrics_limit (lua_State *L) {
+  metrics_limit limit;
+  bucket b;
+  size_t size;
+  const char *path = luaL_checklstring(L, 3, &size);
+  luaL_checktype(L, 1, LUA_TTABLE);
+  if (!metrics_on())
+    return luaL_error(L, "the metrics are not started");
+  lua_pushvalue(L, 1);
+  b = check_bucket(L);
+  memset(&limit, 0, sizeof(limit));
+  limit.key = b.key;
+  memcpy(limit.limit, b.limit, sizeof(limit.limit));
+  limit.operation = (int)luaL_checkinteger(L, 2);
+  limit.file = metrics_file(path, size);
+  if (limit.file >= 0 && metrics_is_operation(limit.operation))
+    metrics_add_limit(&limit);
+  return 0;
+}
+
+
 /* core.user() -> effective user id */
 static int l_user (lua_State *L) {
   lua_pushinteger(L, (lua_Integer)geteuid());
@@ -231,6 +276,7 @@ void register_ratelimit (lua_State *L) {
   static const function functions[] = {{"budget", l_budget},
                                        {"budget_problems", l_budget_problems},
                                        {"request_queue", l_request_queue},
+                                       {"metrics_limit", l_metrics_limit},
                                        {"user", l_user},
                                        {NULL, NULL}};
   binding_class(L, BUDGET, budget_class);

@@ -93,7 +93,7 @@ static void recycle_ticket (lua_State *L, int index) {
 }
 
 
-/* Creates a transfer from the arguments 1 to 6 and 8, and pushes its ticket.
+/* Creates a transfer from the arguments 1 to 6, 8 and 9, and pushes its ticket.
 ** Returns NULL if there is not enough memory. */
 static transfer *new_ticket (lua_State *L) {
   settings *s = check_settings(L, 1);
@@ -101,11 +101,12 @@ static transfer *new_ticket (lua_State *L) {
   const char *method = luaL_checkstring(L, 3);
   const char *url = luaL_checkstring(L, 4);
   size_t size = 0;
+  int operation = (int)lua_tointeger(L, 9); /* 0 without one */
   bool is_form = lua_istable(L, 5);
   const char *body = is_form ? NULL : opt_body(L, 5, &size);
   ticket *self;
   transfer *t;
-  lua_settop(L, 8);
+  lua_settop(L, 9);
   self = spare_ticket(L);
   t = self->transfer = transfer_new(s, q, method, url, body, size);
   if (t == NULL || !attempts_opt_trace(L, 8, &t->request))
@@ -113,14 +114,16 @@ static transfer *new_ticket (lua_State *L) {
   if (is_form)
     add_form(L, &t->request, 5);
   t->repeatable = lua_toboolean(L, 6);
+  t->operation = metrics_is_operation(operation) ? operation : 0;
   return t;
 }
 
 
 /*
 ** core.submit(settings, queue, method, url, body | form, repeatable,
-** completion_queue | nil, trace | nil) -> ticket. For the trace see
-** attempts_opt_trace.
+** completion_queue | nil, trace | nil, operation | nil) -> ticket. For the
+** trace see attempts_opt_trace; the operation is its number of
+** core.metrics_operation.
 */
 static int l_submit (lua_State *L) {
   completion_queue *q = opt_completion_queue(L, 7);
@@ -140,9 +143,9 @@ static int l_submit (lua_State *L) {
 
 
 /*
-** core.track(settings, queue, method, url, body | form, repeatable, max,
-** trace | nil) -> true | nil, "full". Submits a background request, unless
-** 'max' of them are queued or running.
+** core.track(settings, queue, method, url, body | form, repeatable, max, trace
+** | nil, operation | nil) -> true | nil, "full". Submits a background request,
+** unless 'max' of them are queued or running.
 */
 static int l_track (lua_State *L) {
   lua_Number max = luaL_checknumber(L, 7);
@@ -335,15 +338,16 @@ static int l_ticket_result (lua_State *L) {
 
 /*
 ** core.perform(settings, queue, method, url, body | form, repeatable, seconds,
-** trace | nil) -> ticket | false and the values of ticket:result. Submits a
-** request and waits for it; if it is done in time, no ticket is needed.
+** trace | nil, operation | nil) -> ticket | false and the values of
+** ticket:result. Submits a request and waits for it; if it is done in time, no
+** ticket is needed.
 */
 static int l_perform (lua_State *L) {
   long ms = binding_ms(luaL_checknumber(L, 7));
   transfer *t;
   int count;
   no_thread(L);
-  t = new_ticket(L); /* at index 9 */
+  t = new_ticket(L); /* at index 10 */
   if (t == NULL)
     return binding_no_memory(L);
   t->serial = new_serial();
@@ -354,7 +358,7 @@ static int l_perform (lua_State *L) {
     return 1;
   lua_pushboolean(L, false);
   count = push_outcome(L, t, false);
-  recycle_ticket(L, 9);
+  recycle_ticket(L, 10);
   return count + 1;
 }
 

@@ -55,6 +55,7 @@ typedef struct request_queue {
   queue_node *first, *last; /* waiting requests, the oldest first */
   int64_t length;
   int64_t closed_until;       /* by the budget; in clock_ms time; atomic */
+  int64_t limited_at;         /* when the budget last allowed no request */
   struct request_queue *next; /* in the loop's list of non-empty queues */
   bool listed;
   bool background; /* holds background requests */

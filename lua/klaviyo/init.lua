@@ -27,6 +27,7 @@ local LATER = {
   sandbox = {"klaviyo.sandbox"},
   webhook = {"klaviyo.webhook"},
   oauth = {"klaviyo.oauth"},
+  metrics = {"klaviyo.metrics"},
 
   --- JSON null: clears a member; an absent member stays as it is. The same as
   --- cjson.null.

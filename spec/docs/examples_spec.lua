@@ -18,6 +18,7 @@ local SPEC_OF = {
   ["nginx/demo_oauth.lua"] = "docs/examples_spec.lua",
   ["nginx/gateway.conf"] = "support/nginx.lua",
   ["nginx/handler.conf"] = "docs/examples_spec.lua",
+  ["nginx/metrics.conf"] = "docs/examples_spec.lua",
   ["nginx/oauth.conf"] = "nginx/oauth_example_spec.lua",
   ["nginx/outbox.conf"] = "outbox/nginx_spec.lua",
   ["nginx/track.conf"] = "docs/examples_spec.lua",
@@ -328,6 +329,15 @@ describe("examples in nginx, unchanged,", function()
 
   it("handler.conf", function()
     assert_output("handler.conf", "", "ask http://localhost:8080/customers/a@example.com", "502\n",
+      "klaviyo: get_profiles: Failed to connect to a.klaviyo.com")
+  end)
+
+  it("metrics.conf", function()
+    assert_output("metrics.conf", "", [[
+      ask http://localhost:8080/customers/a@example.com
+      ask http://127.0.0.1:8080/metrics
+      grep "^klaviyo_attempts_total" /run/body
+    ]], "502\n200\nklaviyo_attempts_total{operation=\"get_profiles\"} 5\n",
       "klaviyo: get_profiles: Failed to connect to a.klaviyo.com")
   end)
 

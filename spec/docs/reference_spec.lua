@@ -169,7 +169,7 @@ describe("docs/reference.md", function()
     end
     for name, module in pairs {
       csv = klaviyo.csv, filter = klaviyo.filter, json = klaviyo.json,
-      oauth = klaviyo.oauth, sandbox = klaviyo.sandbox, webhook = klaviyo.webhook,
+      metrics = klaviyo.metrics, oauth = klaviyo.oauth, sandbox = klaviyo.sandbox, webhook = klaviyo.webhook,
       gateway = require "klaviyo.gateway", outbox = require "klaviyo.outbox",
     } do
       for member in pairs(module) do

@@ -27,11 +27,13 @@ end
 
 --- Submits a request.
 ---@param url string
----@param more table|nil members of the settings, or `with`: the settings; method, body, repeatable, request_queue, path
+---@param more table|nil members of the settings, or `with`: the settings; method, body, repeatable, request_queue,
+---  path, operation
 ---@return userdata ticket
 function M.submit(url, more)
   more = more or {}
-  local own, settings = { method = 1, body = 1, repeatable = 1, request_queue = 1, path = 1, with = 1 }, {}
+  local own = { method = 1, body = 1, repeatable = 1, request_queue = 1, path = 1, with = 1, operation = 1 }
+  local settings = {}
   for name, value in pairs(more) do
     if not own[name] then
       settings[name] = value
@@ -39,7 +41,8 @@ function M.submit(url, more)
   end
   local method = more.method or "GET"
   return core.submit(more.with or M.settings(settings), more.request_queue or M.request_queue(url), method,
-    url .. (more.path or "/"), more.body, more.repeatable == nil and method ~= "POST" or more.repeatable)
+    url .. (more.path or "/"), more.body, more.repeatable == nil and method ~= "POST" or more.repeatable,
+    nil, nil, more.operation)
 end
 
 --- Waits until a ticket ends, at most `seconds`.

@@ -6,6 +6,7 @@
 --- of the machine use of them.
 
 local core = require "klaviyo.core"
+local counters = require "klaviyo.util.counters"
 local lazy_require = require "klaviyo.util.lazy_require"
 local usage_error = require "klaviyo.util.usage_error"
 local warning = require "klaviyo.util.warning"
@@ -209,6 +210,25 @@ function M.usage(settings, ops, secret)
   return list
 end
 
+--- Returns the windows of a limit that some process counts in a file, as
+--- budget:usage does, or nil if the file cannot be read.
+---@param path string  of the file; "": this process counts for itself
+---@param limit table  of core.metrics
+---@return table[]|nil
+function M.windows(path, limit)
+  local found
+  for _, one in pairs(budgets) do
+    if (one.path or "") == path then
+      found = one.budget
+    end
+  end
+  if not found and path ~= "" then
+    found = core.budget(path, false)
+    budgets[path] = budgets[path] or found and {budget = found, path = path}
+  end
+  return found and found:usage(limit) or nil
+end
+
 -- settings → kind of request → request queue
 local foreground_queues = setmetatable({}, {__mode = "k"})
 local background_queues = setmetatable({}, {__mode = "k"})
@@ -239,8 +259,12 @@ local function find_queue(queues, settings, op, request, secret, background, red
     return queues[UNPACED]
   end
   local key = key_of(op, reduced)
-  queues[key] = queues[key] or core.request_queue(origin_of(settings), budget_of(settings),
-    limits(settings, op, M.account(settings, secret), reduced), background)
+  if not queues[key] then
+    local list = limits(settings, op, M.account(settings, secret), reduced)
+    queues[key] = core.request_queue(origin_of(settings), budget_of(settings), list,
+      background)
+    counters.limits(op, list, budgets[settings.rate_limit_file].path or "")
+  end
   return queues[key]
 end
 

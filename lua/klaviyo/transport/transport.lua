@@ -2,6 +2,7 @@
 --- or token, and waits for the responses.
 
 local core = require "klaviyo.core"
+local counters = require "klaviyo.util.counters"
 local keys = require "klaviyo.util.tables"
 local lazy_require = require "klaviyo.util.lazy_require"
 local usage_error = require "klaviyo.util.usage_error"
@@ -18,6 +19,9 @@ local report = lazy_require "klaviyo.transport.report"
 local trace_context = lazy_require "klaviyo.transport.trace_context"
 local waiting = lazy_require "klaviyo.transport.waiting"
 local warning = lazy_require "klaviyo.util.warning"
+
+-- The number of an operation, for the metrics; nil: nothing is counted.
+local operations, RAW = counters.operations, counters.RAW
 
 local M = {}
 
@@ -176,7 +180,7 @@ local function send(pending, refused, completion_queue)
   return core.submit(handle,
     rate_limits.of(settings, pending.op, request, secret), request.method,
     request.url, request.form or request.body, request.repeatable,
-    completion_queue, pending.trace)
+    completion_queue, pending.trace, operations[pending.op or RAW])
 end
 
 --- Submits a request.
@@ -294,7 +298,8 @@ function M.call(settings, request, op)
   local trace = settings.is_traced and trace_context.of(settings) or nil
   local ticket, response, raw_error = core.perform(handle,
     rate_limits.of(settings, op, request, secret), request.method, request.url,
-    request.form or request.body, request.repeatable, scheduler.MAX_BLOCK, trace)
+    request.form or request.body, request.repeatable, scheduler.MAX_BLOCK, trace,
+    operations[op or RAW])
   if response and not settings.is_reported then
     local document = responses.success(response, request)
     if document then
@@ -329,7 +334,7 @@ function M.enqueue(settings, request, op, max_queued)
   end
   local ok, why = core.track(handle,
     rate_limits.of(settings, op, request, secret, true), request.method,
-    request.url, request.body, request.repeatable, max_queued, trace)
+    request.url, request.body, request.repeatable, max_queued, trace, operations[op])
   if ok and settings.debug then
     debug_log.queued(op, request, secret)
   end

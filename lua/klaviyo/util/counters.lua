@@ -6,6 +6,8 @@
 --- A label's value never comes from a caller or a response: each value is a
 --- series of its own, of which there is a fixed number.
 
+local core = require "klaviyo.core"
+
 local M = {}
 
 ---@class klaviyo.Counter
@@ -15,11 +17,18 @@ local M = {}
 ---@field labels? string[]  names of its labels, at most two
 ---@field values? string[]  the values of its only label, which are 0 at first
 ---@field scale? number  how many units of the memory are one of the metric
+---@field scraped? boolean  a source has it, see `source`
 
 --- The metrics that Lua code counts. Those of requests and events are counted in
 --- the core.
 ---@type klaviyo.Counter[]
 M.METRICS = {
+  {
+    name = "klaviyo_events_total", type = "counter",
+    help = "Events of events:track and outboxes, by what became of them.",
+    labels = {"result"},
+    values = {"tracked", "sent", "rejected", "failed", "refused"},
+  },
   {
     name = "klaviyo_webhook_deliveries_total", type = "counter",
     help = "Webhook deliveries, by what became of them.",
@@ -47,6 +56,21 @@ M.METRICS = {
     help = "Whether the circuit breaker of a connection is open (1) or not (0).",
     labels = {"connection"},
   },
+  {
+    name = "klaviyo_outbox_rows", type = "gauge", scraped = true,
+    help = "Events that wait in an outbox, in the files of all processes.",
+    labels = {"path"},
+  },
+  {
+    name = "klaviyo_outbox_bytes", type = "gauge", scraped = true,
+    help = "Size of the files of an outbox.",
+    labels = {"path"},
+  },
+  {
+    name = "klaviyo_outbox_oldest_age_seconds", type = "gauge", scraped = true,
+    help = "Time since the oldest event that waits in an outbox was tracked.",
+    labels = {"path"},
+  },
 }
 
 --- The value of a label whose own series has no room.
@@ -56,6 +80,13 @@ local by_name = {}
 for _, metric in ipairs(M.METRICS) do
   by_name[metric.name] = metric
 end
+
+-- The memory that this process shares with others.
+local SHARED = {
+  series = core.metrics_series, add = core.metrics_add, set = core.metrics_set,
+  operation = core.metrics_operation, source = core.metrics_source,
+  limit = core.metrics_limit,
+}
 
 -- Where the values are; nil: nothing is counted.
 local sink
@@ -184,14 +215,64 @@ local function declare(metric)
   end
 end
 
---- Begins to count.
----@param where table|nil  series(key, is_gauge) returns a number, or nil without
---- room; add(number, n); set(number, value). nil: no longer counts
-function M.start(where)
-  sink, known = where, {}
-  for _, metric in ipairs(where and M.METRICS or {}) do
-    declare(metric)
+--- The record of requests that have no operation.
+M.RAW = {id = "raw"}
+
+--- The number of each operation in the core's metrics, by its record. Empty, so that
+--- a look costs nothing, before `start`.
+M.operations = setmetatable({}, {__mode = "k"})
+
+local function number_operation(operations, op)
+  local number = sink.operation(op.id)
+  operations[op] = number
+  return number
+end
+
+--- Adds the limits of a request queue to those that a scrape reads.
+---@param op table|nil
+---@param limits table[]  as of core.request_queue
+---@param path string  of the file that counts them
+function M.limits(op, limits, path)
+  for _, limit in ipairs(sink and limits or {}) do
+    sink.limit(limit, M.operations[op or M.RAW], path)
   end
+end
+
+--- Adds a source of samples: `require(module).samples(argument)`, which any process
+--- calls for a scrape, as long as this one lives.
+---@param module string
+---@param argument string
+function M.source(module, argument)
+  if sink then
+    sink.source(module .. " " .. argument)
+  end
+end
+
+--- Begins to count.
+---@param where table|nil  default: the core's memory. series(key, is_gauge) returns
+--- a number, or nil without room; add(number, n); set(number, value)
+function M.start(where)
+  sink, known = where or SHARED, {}
+  getmetatable(M.operations).__index = number_operation
+  for _, metric in ipairs(M.METRICS) do
+    if not metric.scraped then
+      declare(metric)
+    end
+  end
+end
+
+--- Ends counting in this Lua state, for specs.
+function M.stop()
+  sink = nil
+  getmetatable(M.operations).__index = nil
+  for op in pairs(M.operations) do
+    M.operations[op] = nil
+  end
+end
+
+-- A process that counts already has another Lua state, or is a worker of nginx.
+if core.metrics_started() then
+  M.start()
 end
 
 return M

@@ -787,6 +787,32 @@ function M.new(options) end
 end
 
 do
+---@class klaviyo.metrics
+local M = {}
+
+--- Begins to count, in this process and the children that it forks from now on; in
+--- nginx, where it belongs in init_by_lua, in all workers, also after a reload.
+--- Before, nothing is counted. To call it again does nothing.
+---@return boolean|nil ok
+---@return klaviyo.Error|nil err  the system has no memory for it
+function M.start() end
+
+--- Returns whether the metrics are counted.
+---@return boolean
+function M.is_started() end
+
+--- Returns what was counted so far, of all processes that share the metrics, as
+--- Prometheus' text format 0.0.4.
+---@return string
+function M.text() end
+
+--- Answers a scrape: the handler of an nginx location, for content_by_lua. Allow
+--- only your Prometheus to use the location.
+function M.content() end
+
+end
+
+do
 ---@class klaviyo.sandbox
 local M = {}
 
@@ -1321,6 +1347,7 @@ end
 ---@field filter klaviyo.filter  makes filters
 ---@field webhook klaviyo.webhook  verifies and receives system webhooks
 ---@field oauth klaviyo.oauth  an app that accounts authorize
+---@field metrics klaviyo.metrics  what the library did, for Prometheus
 ---@field sandbox klaviyo.sandbox  a local server that behaves like the API
 ---@field operations klaviyo.operations  the table of API operations
 local M = {}

@@ -107,26 +107,31 @@ bool database_is_unsafe (const struct stat *about, char *why, size_t why_size) {
 }
 
 
-store_status database_open (database *d, const char *path, int flags,
-                            const char *vfs) {
-  char *name = sqlite3_mprintf("%s.db", path);
-  int rc = SQLITE_NOMEM;
+store_status database_open_file (database *d, const char *name, int flags,
+                                 const char *vfs) {
   struct stat about;
-  if (name != NULL && (flags & SQLITE_OPEN_CREATE))
+  int rc;
+  if (flags & SQLITE_OPEN_CREATE)
     make_private(name);
-  if (name != NULL && stat(name, &about) == 0 &&
-      database_is_unsafe(&about, d->message, sizeof(d->message))) {
-    sqlite3_free(name);
+  if (stat(name, &about) == 0 &&
+      database_is_unsafe(&about, d->message, sizeof(d->message)))
     return STORE_UNSAFE;
-  }
-  if (name != NULL)
-    rc = sqlite3_open_v2(
-        name, &d->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, vfs);
-  sqlite3_free(name);
+  rc = sqlite3_open_v2(
+      name, &d->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, vfs);
   if (rc != SQLITE_OK)
     return database_failed(d, rc);
   sqlite3_busy_timeout(d->db, BUSY_MS);
   return STORE_OK;
+}
+
+
+store_status database_open (database *d, const char *path, int flags,
+                            const char *vfs) {
+  char *name = sqlite3_mprintf("%s.db", path);
+  store_status status = name != NULL ? database_open_file(d, name, flags, vfs)
+                                     : database_failed(d, SQLITE_NOMEM);
+  sqlite3_free(name);
+  return status;
 }
 
 

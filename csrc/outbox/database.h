@@ -31,6 +31,10 @@ bool database_is_unsafe (const struct stat *about, char *why, size_t why_size);
 store_status database_open (database *d, const char *path, int flags,
                             const char *vfs);
 
+/* As database_open, with the whole name of the file. */
+store_status database_open_file (database *d, const char *name, int flags,
+                                 const char *vfs);
+
 /* Checks that the database is one of ours, of this kind; 'is_new' is set if it
 ** is empty. */
 store_status database_identify (database *d, int kind, bool *is_new);

@@ -15,6 +15,7 @@
 #include "lua/body.h"
 #include "lua/build.h"
 #include "outbox/database.h"
+#include "outbox/l_store.h"
 #include "outbox/rejected.h"
 #include "outbox/slot.h"
 #include "outbox/store.h"
@@ -48,7 +49,7 @@ static const char *name_of (store_status status) {
 
 
 /* nil, what, why */
-static int fail (lua_State *L, store_status status, const char *why) {
+int l_store_fail (lua_State *L, store_status status, const char *why) {
   lua_pushnil(L);
   lua_pushstring(L, name_of(status));
   lua_pushstring(L, why);
@@ -58,11 +59,11 @@ static int fail (lua_State *L, store_status status, const char *why) {
 
 static int answer (lua_State *L, const handle *h, store_status status) {
   if (status == STORE_NONE)
-    return fail(L, status, NONE);
+    return l_store_fail(L, status, NONE);
   if (status == STORE_INHERITED)
-    return fail(L, status, "it was opened before a fork");
+    return l_store_fail(L, status, "it was opened before a fork");
   if (status != STORE_OK)
-    return fail(L, status, store_message(h->s));
+    return l_store_fail(L, status, store_message(h->s));
   lua_pushboolean(L, 1);
   return 1;
 }
@@ -86,7 +87,7 @@ static handle *check (lua_State *L) {
 
 
 static int is_closed (lua_State *L) {
-  return fail(L, STORE_NONE, "the outbox is closed");
+  return l_store_fail(L, STORE_NONE, "the outbox is closed");
 }
 
 
@@ -162,7 +163,7 @@ static bool is_set (lua_State *L, const char *name) {
 static int opened (lua_State *L, const handle *h, store_status status,
                    const char *why) {
   if (h->s == NULL)
-    return fail(L, status, why);
+    return l_store_fail(L, status, why);
   if (why[0] == '\0')
     return 1;
   lua_pushstring(L, why);
@@ -215,11 +216,11 @@ static int make_folder (lua_State *L) {
   if (error == EEXIST && stat(path, &about) == 0) {
     error = S_ISDIR(about.st_mode) ? 0 : ENOTDIR;
     if (error == 0 && database_is_unsafe(&about, why, sizeof(why)))
-      return fail(L, STORE_UNSAFE, why);
+      return l_store_fail(L, STORE_UNSAFE, why);
   }
   if (error != 0)
-    return fail(L, error == ENOSPC ? STORE_FULL : STORE_FAILED,
-                strerror(error));
+    return l_store_fail(L, error == ENOSPC ? STORE_FULL : STORE_FAILED,
+                        strerror(error));
   lua_pushboolean(L, 1);
   return 1;
 }
@@ -341,7 +342,7 @@ static int peek (lua_State *L) {
   luaL_getmetatable(L, REJECTED);
   lua_setmetatable(L, -2);
   *r = rejected_open(base, false, &status, why, sizeof(why));
-  return *r != NULL ? 1 : fail(L, status, why);
+  return *r != NULL ? 1 : l_store_fail(L, status, why);
 }
 
 
@@ -373,7 +374,8 @@ static int next_rejected (lua_State *L) {
     return is_closed(L);
   status = rejected_next(r, after, &row);
   if (status != STORE_OK)
-    return fail(L, status, status == STORE_NONE ? NONE : rejected_message(r));
+    return l_store_fail(L, status,
+                        status == STORE_NONE ? NONE : rejected_message(r));
   push_row(L, &row);
   rejected_rest(r);
   return 1;
@@ -505,6 +507,7 @@ OPEN_API int luaopen_klaviyo_outbox_store (lua_State *L) {
   set_class(L, REJECTED, looks, sizeof(looks) / sizeof(looks[0]));
   lua_newtable(L);
   set_functions(L, functions, sizeof(functions) / sizeof(functions[0]));
+  register_tokens(L);
   lua_pushstring(L, sqlite3_libversion());
   lua_setfield(L, -2, "sqlite");
   set_build(L);

@@ -254,7 +254,7 @@ describe("docs/reference.md", function()
   -- Returns the value that a section describes; nil if there is none.
   local function resolve(name)
     local path = name:gsub(":([%w_]+)$", ".%1")
-    local module, member = path:match("^(klaviyo%.%l+)%.(%l+)$")
+    local module, member = path:match("^(klaviyo%.%l+)%.([%l_]+)$")
     if module == "klaviyo.gateway" or module == "klaviyo.outbox" then
       return require(module)[member]
     end

@@ -27,7 +27,7 @@ local M = {}
 ---@field save fun(account: string, text: string|nil): boolean|nil, any  keeps the text, or removes it if it is nil;
 ---  returns true, or nil and why it failed
 ---@field list? fun(): string[]|nil, any  returns the accounts, or nil and why it failed; for app:accounts
----@field lock_folder? string  the default of the option lock_folder
+---@field lock_folder? string  the default of the option lock_folder, for a store that only this machine uses
 
 local FUNCTION = {type = "function"}
 
@@ -49,7 +49,7 @@ local function of_functions(option)
     save = function(_, account, text) return functions.save(account, text) end,
     list = functions.list and function() return functions.list() end,
     path = functions.lock_folder,
-    is_shared = true,
+    is_shared = not functions.lock_folder,
   }
 end
 

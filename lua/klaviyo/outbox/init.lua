@@ -26,6 +26,7 @@ local sender = require "klaviyo.outbox.sender"
 local tasks = require "klaviyo.tasks"
 
 local timer = lazy_require "klaviyo.outbox.timer"
+local token_stores = lazy_require "klaviyo.outbox.token_store"
 
 local M = {}
 
@@ -88,6 +89,17 @@ function M.new(options)
     end
   end
   return self
+end
+
+--- Returns a store for klaviyo.oauth.new, which keeps the tokens of all accounts in a
+--- file of SQLite, besides a folder of that name with ".locks" behind it. Both are
+--- created when they are first used.
+---@param path string  of the file, such as "/var/lib/app/tokens.db"
+---@return klaviyo.oauth.Store
+function M.token_store(path)
+  path = checker.value({type = "path", expected = "a file's path"}, "path", path,
+    "outbox.token_store")
+  return token_stores.new(path)
 end
 
 -- The account -----------------------------------------------------------------

@@ -897,6 +897,13 @@ local M = {}
 ---@return klaviyo.Outbox|nil, klaviyo.Error|nil
 function M.new(options) end
 
+--- Returns a store for klaviyo.oauth.new, which keeps the tokens of all accounts in a
+--- file of SQLite, besides a folder of that name with ".locks" behind it. Both are
+--- created when they are first used.
+---@param path string  of the file, such as "/var/lib/app/tokens.db"
+---@return klaviyo.oauth.Store
+function M.token_store(path) end
+
 end
 
 do
@@ -1128,6 +1135,13 @@ end
 ---@field authorize_url? string  default "https://www.klaviyo.com/oauth/authorize"; with another base_url than Klaviyo's, that and /oauth/authorize
 ---@field settings? klaviyo.Settings  of the requests for tokens and of the clients, without a key: base_url, proxy, …
 
+---@class (exact) klaviyo.oauth.Store
+---@field [string] klaviyo.UnknownName
+---@field load fun(account: string): string|nil, any  returns what was saved; nil if there is nothing, or nil and why it failed
+---@field save fun(account: string, text: string|nil): boolean|nil, any  keeps the text, or removes it if it is nil; returns true, or nil and why it failed
+---@field list? fun(): string[]|nil, any  returns the accounts, or nil and why it failed; for app:accounts
+---@field lock_folder? string  the default of the option lock_folder, for a store that only this machine uses
+
 ---@class klaviyo.openapi.Description: klaviyo.openapi.Facts
 ---@field revision string
 ---@field success integer[]  the statuses of success
@@ -1296,13 +1310,6 @@ end
 ---@field account? string  the account of an app of klaviyo.oauth, as app:exchange returned it
 ---@field oauth? klaviyo.oauth.App  the app; default the option `oauth`
 ---@field rate_limit_key? string  names the account whose rate limits count; connections with the same one share them. Default: a hash of the key, or the name of the account
-
----@class (exact) klaviyo.oauth.Store
----@field [string] klaviyo.UnknownName
----@field load fun(account: string): string|nil, any  returns what was saved; nil if there is nothing, or nil and why it failed
----@field save fun(account: string, text: string|nil): boolean|nil, any  keeps the text, or removes it if it is nil; returns true, or nil and why it failed
----@field list? fun(): string[]|nil, any  returns the accounts, or nil and why it failed; for app:accounts
----@field lock_folder? string  the default of the option lock_folder
 
 ---@class klaviyo.openapi.Body
 ---@field style "document"|"multipart"

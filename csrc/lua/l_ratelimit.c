@@ -43,6 +43,17 @@ static int l_budget_problem (lua_State *L) {
 }
 
 
+/* budget:check() -> true | nil, why the file cannot be locked now */
+static int l_budget_check (lua_State *L) {
+  budget **self = luaL_checkudata(L, 1, BUDGET);
+  const char *why = "the budget is closed";
+  if (*self == NULL || !budget_check(*self, &why))
+    return binding_refuse(L, why);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+
 /* core.budget_problems() -> number of budgets with a problem */
 static int l_budget_problems (lua_State *L) {
   lua_pushinteger(L, budget_problems());
@@ -266,6 +277,7 @@ static int l_request_queue_gc (lua_State *L) {
 
 void register_ratelimit (lua_State *L) {
   static const function budget_class[] = {{"__gc", l_budget_gc},
+                                          {"check", l_budget_check},
                                           {"problem", l_budget_problem},
                                           {"usage", l_budget_usage},
                                           {NULL, NULL}};

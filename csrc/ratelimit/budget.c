@@ -381,3 +381,18 @@ bool budget_describe (budget *b, const bucket *one, int64_t now,
   usage_describe(&entry, one, now, state);
   return true;
 }
+
+
+bool budget_check (budget *b, const char **why) {
+  bool usable = true;
+  pthread_mutex_lock(&budgets_lock);
+  if (b->shared != NULL) {
+    usable = rate_limit_file_lock(b->shared, MAX_LOCK_WAIT_MS, why);
+    if (usable)
+      rate_limit_file_unlock(b->shared);
+    else if (*why == NULL)
+      *why = "another process does not release its lock";
+  }
+  pthread_mutex_unlock(&budgets_lock);
+  return usable;
+}

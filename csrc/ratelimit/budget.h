@@ -55,6 +55,10 @@ int64_t budget_min_wait (budget *b, const bucket *list, int n,
 bool budget_describe (budget *b, const bucket *one, int64_t now,
                       usage_state *state);
 
+/* Returns whether the file can be locked now. If not, sets '*why'. A budget
+** without a file can always be used. */
+bool budget_check (budget *b, const char **why);
+
 /* Returns the time of the budget's own clock in milliseconds. All processes
 ** that share the budget agree on it, and it is never set. 'b' may be NULL. */
 int64_t budget_now (const budget *b);

@@ -103,6 +103,16 @@ function Lookup:find(name)
   return self.configured(name)
 end
 
+--- Returns the known connections: without those that only a function knows.
+---@return klaviyo.gateway.ConnectionState[]
+function Lookup:list()
+  local list = {self.default}
+  for _, connection in pairs(self.all_configured and self.all_configured() or {}) do
+    list[#list + 1] = connection
+  end
+  return list
+end
+
 -- Choosing ----------------------------------------------------------------------
 
 -- The same response if a connection does not exist and if the caller may not use it:

@@ -7,6 +7,9 @@
 ---     body_filter_by_lua_block { gateway:body_filter() }
 ---     log_by_lua_block { gateway:log() }
 ---
+--- Besides, gateway:health() and gateway:ready() are content handlers of their own
+--- locations.
+---
 --- Lua only decides; nginx's proxy_pass carries the bytes, as four variables say.
 --- examples/nginx/gateway.conf is a complete configuration.
 
@@ -14,12 +17,15 @@ require "klaviyo.util.lua_version"
 local operations = require "klaviyo.operations"
 local rate_limits = require "klaviyo.transport.rate_limits"
 local authorize = require "klaviyo.gateway.authorize"
+local circuits = require "klaviyo.gateway.circuits"
+local health = require "klaviyo.gateway.health"
 local links = require "klaviyo.gateway.links"
 local mask = require "klaviyo.gateway.mask"
 local checks = require "klaviyo.gateway.options"
 local connections = require "klaviyo.gateway.connections"
 local error_response = require "klaviyo.gateway.error_response"
 local report = require "klaviyo.gateway.report"
+local waiting = require "klaviyo.gateway.waiting"
 
 local M = {}
 
@@ -58,32 +64,12 @@ function M.new(options)
     settings = settings,
     find_caller = find_caller,
     connections = lookup,
+    circuits = circuits.new(settings),
   }
   return gateway
 end
 
--- The rate limit --------------------------------------------------------------
-
-local function wait_for_turn(self, state, target)
-  local op = state.op
-  state.request_queue = rate_limits.of(state.connection.pace, op,
-    {public = op.public, url = target}, state.secret)
-  local left = self.settings.max_wait
-  while true do
-    local when, seconds = state.request_queue:take()
-    if when then
-      state.taken = when
-      return
-    elseif seconds > left then
-      error_response.throw(429, "throttled", "the account's rate limit is "
-        .. "reached; retry after the time in Retry-After", nil, {["Retry-After"] =
-          ("%d"):format(math.max(1, math.ceil(seconds)))})
-    end
-    left = left - seconds
-    ngx.sleep(seconds)
-  end
-end
-
+-- Releases what was taken for a request.
 local function finish_budget(state, status, block)
   if state.taken then
     state.request_queue:finish(state.taken, status, block)
@@ -95,7 +81,15 @@ end
 
 local function decide(self, state)
   local target, authorization = authorize.authorize(self, state)
-  wait_for_turn(self, state, target)
+  if self.circuits then
+    self.circuits:check(state)
+  end
+  state.request_queue = rate_limits.of(state.connection.pace, state.op,
+    {public = state.op.public, url = target}, state.secret)
+  waiting.take(self.settings, state)
+  if self.circuits then
+    self.circuits:begin(state)
+  end
   ngx.var.klaviyo_uri = target
   ngx.var.klaviyo_authorization = authorization
 end
@@ -108,6 +102,7 @@ function Gateway:access()
   local response = error_response.catch(decide, parts_of[self], state)
   if response then
     state.own = true
+    waiting.leave(state)
     finish_budget(state)
     error_response.send(response)
   end
@@ -215,12 +210,19 @@ local function replace_unauthorized(state)
   end
 end
 
+-- nginx's errors that are failures of the service: it could not be reached, or did
+-- not respond in time.
+local NO_RESPONSE = {[502] = true, [504] = true}
+
 local function filter_header(self, state)
   if state.own then
     return
   elseif not is_from_service() then
+    circuits.finish(state, NO_RESPONSE[ngx.status])
     return replace_error_page(state)
   end
+  -- a 5xx with a document is a response of the API, not of what is before it
+  circuits.finish(state, ngx.status >= 500 and not has_links())
   finish_budget(state, ngx.status, header_block())
   for _, name in ipairs(DROPPED) do
     ngx.header[name] = nil
@@ -259,12 +261,29 @@ function Gateway:body_filter() -- luacheck: ignore 212
   end
 end
 
---- Releases the request in the rate limits if there was no response.
+--- Releases the request in the rate limits if there was no response, and removes it
+--- from the queue if its client has gone while it waited.
 function Gateway:log() -- luacheck: ignore 212
   local state = state_of_request()
   if state then
+    waiting.leave(state)
+    circuits.finish(state)
     finish_budget(state)
   end
+end
+
+--- Responds with 200: this worker handles requests. To GET and HEAD only.
+function Gateway:health() -- luacheck: ignore 212
+  health.health()
+end
+
+--- Responds with 200 if requests can be served, or else with 503 and a JSON document
+--- that lists the checks and names what failed: a key or token for a connection, the
+--- lock of the rate-limit file, the circuits. The service is not called. To GET and
+--- HEAD only.
+function Gateway:ready()
+  local parts = parts_of[self]
+  health.ready(parts.connections:list(), parts.circuits)
 end
 
 return M

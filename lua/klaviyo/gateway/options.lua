@@ -38,6 +38,12 @@ local M = {}
 ---@field pacing? boolean|table  false: requests do not wait for the rate limits; {per_second =, per_minute =, per_day
 ---  =}: they also wait for these limits
 ---@field max_wait? number  seconds that a request may wait for the rate limits; default 1
+---@field max_waiting? integer  how many requests may wait for one limit of an account, in each worker; default 1000
+---@field max_waiting_per_caller? integer  how many of one caller; default 250
+---@field dict? string  the lua_shared_dict in which the workers share the order of the waiting requests and the state
+---  of the circuits; without it each worker has its own
+---@field circuit? boolean|table  {failures = 5, pause = 10, max_pause = 60}: after that number of failures in a row
+---  requests get a 503 for `pause` seconds, and after each failed probe for longer, up to max_pause; false: never
 ---@field max_body_bytes? integer  the maximum size of a body; default 6 MiB
 
 local CALL = "gateway.new"
@@ -63,10 +69,29 @@ local FIELDS = {
   rate_limit_key = client_settings.FIELDS.rate_limit_key,
   rate_limit_file = client_settings.FIELDS.rate_limit_file,
   pacing = client_settings.FIELDS.pacing,
+  max_waiting = {type = "integer", min = 1, default = 1000},
+  max_waiting_per_caller = {type = "integer", min = 1, default = 250},
+  dict = {type = "text"},
+  circuit = {type = {"boolean", "table"}, expected = "false, or a table",
+    fields = {
+      failures = {type = "integer", min = 1, default = 5},
+      pause = {type = "number", unit = "seconds", above = 0, default = 10},
+      max_pause = {type = "number", unit = "seconds", above = 0, default = 60},
+    }},
   max_wait = {type = "number", unit = "seconds", min = 0, default = 1},
   max_body_bytes = {type = "integer", unit = "bytes", min = 0,
     default = 6 * 1024 * 1024},
 }
+
+local function check_dict(settings)
+  if settings.dict and not ngx.shared[settings.dict] then
+    usage_error.raise('%s: there is no lua_shared_dict "%s" in nginx.conf', CALL,
+      settings.dict)
+  elseif not settings.dict and ngx.worker.count() ~= 1 then
+    ngx.log(ngx.WARN, "klaviyo gateway: the option dict is not set: each worker "
+      .. "orders its waiting requests and opens its circuits alone")
+  end
+end
 
 local function check_secrets(settings)
   if settings.api_key and settings.access_token then
@@ -92,6 +117,10 @@ end
 function M.checked(options)
   local settings = checker.check(FIELDS, options, CALL)
   check_secrets(settings)
+  check_dict(settings)
+  if settings.circuit == nil or settings.circuit == true then
+    settings.circuit = checker.value(FIELDS.circuit, "circuit", {}, CALL)
+  end
   if settings.public_url then
     settings.public_url = settings.public_url:gsub("/+$", "")
   end

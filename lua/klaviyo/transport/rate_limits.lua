@@ -73,6 +73,7 @@ local function budget_of(settings)
     end
     budgets[choice] = {
       budget = budget or assert(core.budget()), path = path, warned = why,
+      is_own = not budget,
     }
   end
   return budgets[choice].budget
@@ -91,6 +92,23 @@ local function report_problems(settings)
       warn(settings, one.path, why)
     end
   end
+end
+
+--- Returns whether the file of the rate limits can be used now.
+---@param settings klaviyo.Settings
+---@return boolean
+---@return string|nil why
+function M.check(settings)
+  if settings.pacing == false then
+    return true
+  end
+  local budget = budget_of(settings)
+  local opened = budgets[settings.rate_limit_file]
+  if opened.is_own and opened.warned then
+    return false, opened.warned
+  end
+  local ok, why = budget:check()
+  return ok or false, why
 end
 
 --- Returns whose rate limits a call counts for: the setting rate_limit_key, or a
@@ -239,7 +257,11 @@ local function origin_of(settings)
   return settings.base_url:match("^(%a+://[^/]+)"):lower()
 end
 
-local function is_paced(settings, op, request)
+--- Returns whether a request waits for rate limits.
+---@param settings klaviyo.Settings
+---@param op table|nil
+---@param request table
+function M.is_paced(settings, op, request)
   return not request.public and (type(settings.pacing) == "table"
     or settings.pacing and op and op.limit)
 end
@@ -253,7 +275,7 @@ local function key_of(op, reduced)
 end
 
 local function find_queue(queues, settings, op, request, secret, background, reduced)
-  if not is_paced(settings, op, request) then
+  if not M.is_paced(settings, op, request) then
     queues[UNPACED] = queues[UNPACED]
       or core.request_queue(origin_of(settings), nil, nil, background)
     return queues[UNPACED]

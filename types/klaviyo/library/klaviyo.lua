@@ -462,8 +462,18 @@ function M:header_filter() end
 --- error response.
 function M:body_filter() end
 
---- Releases the request in the rate limits if there was no response.
+--- Releases the request in the rate limits if there was no response, and removes it
+--- from the queue if its client has gone while it waited.
 function M:log() end
+
+--- Responds with 200: this worker handles requests. To GET and HEAD only.
+function M:health() end
+
+--- Responds with 200 if requests can be served, or else with 503 and a JSON document
+--- that lists the checks and names what failed: a key or token for a connection, the
+--- lock of the rate-limit file, the circuits. The service is not called. To GET and
+--- HEAD only.
+function M:ready() end
 
 end
 
@@ -1099,6 +1109,10 @@ end
 ---@field rate_limit_file? string|boolean  the file of the shared rate limits, or false: the same as a client's setting
 ---@field pacing? boolean|table  false: requests do not wait for the rate limits; {per_second =, per_minute =, per_day =}: they also wait for these limits
 ---@field max_wait? number  seconds that a request may wait for the rate limits; default 1
+---@field max_waiting? integer  how many requests may wait for one limit of an account, in each worker; default 1000
+---@field max_waiting_per_caller? integer  how many of one caller; default 250
+---@field dict? string  the lua_shared_dict in which the workers share the order of the waiting requests and the state of the circuits; without it each worker has its own
+---@field circuit? boolean|table  {failures = 5, pause = 10, max_pause = 60}: after that number of failures in a row requests get a 503 for `pause` seconds, and after each failed probe for longer, up to max_pause; false: never
 ---@field max_body_bytes? integer  the maximum size of a body; default 6 MiB
 
 ---@class klaviyo.json.DecodeOptions

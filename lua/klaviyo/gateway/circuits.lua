@@ -1,0 +1,121 @@
+--- The circuit breakers of a gateway's connections, inside nginx.
+
+local circuit = require "klaviyo.gateway.circuit"
+local core = require "klaviyo.core"
+local counters = require "klaviyo.util.counters"
+local error_response = require "klaviyo.gateway.error_response"
+local local_store = require "klaviyo.gateway.local_store"
+local report = require "klaviyo.gateway.report"
+local timers = require "klaviyo.nginx.timers"
+
+local M = {}
+
+---@class klaviyo.gateway.Circuits
+local Circuits = {}
+Circuits.__index = Circuits
+Circuits.__name = "klaviyo.gateway.Circuits"
+
+local own_store = local_store.new(core.clock)
+
+--- Returns the circuits of a gateway, or false if it shall have none.
+---@param settings table  of the gateway
+---@return klaviyo.gateway.Circuits|false
+function M.new(settings)
+  if settings.circuit == false then
+    return false
+  end
+  return setmetatable({settings = settings, circuits = {}}, Circuits)
+end
+
+local function note_change(name, is_open, failures)
+  counters.set("klaviyo_gateway_circuit_open", name, is_open and 1 or 0)
+  if is_open then
+    report("the circuit of the connection %s is open: the service failed %d times "
+      .. "in a row, requests get a 503 until a probe succeeds", name, failures)
+  else
+    report("the circuit of the connection %s is closed: the service works again", name)
+  end
+end
+
+--- Returns the circuit of a connection.
+---@param name string  of the connection
+---@return klaviyo.gateway.Circuit
+function Circuits:of(name)
+  local one = self.circuits[name]
+  if not one then
+    local settings = self.settings
+    one = circuit.new {
+      store = settings.dict and ngx.shared[settings.dict] or own_store,
+      -- two gateways may use one dict
+      key = settings.prefix .. " " .. name, name = name,
+      failures = settings.circuit.failures, pause = settings.circuit.pause,
+      max_pause = settings.circuit.max_pause, clock = core.clock,
+      on_change = note_change,
+    }
+    self.circuits[name] = one
+  end
+  return one
+end
+
+-- The probes of this worker: probe → circuit.
+local probes = {}
+
+local renewal
+renewal = timers.new(function(premature)
+  for probe, one in pairs(probes) do
+    if premature or not one:renew(probe) then
+      probes[probe] = nil
+    end
+  end
+  if next(probes) then
+    renewal:start(circuit.RENEWAL)
+  end
+end)
+
+local function throw(seconds)
+  error_response.throw(503, "circuit_open", "the service failed several times in a "
+    .. "row: the gateway sends no requests for the moment; retry after the time in "
+    .. "Retry-After", nil, {["Retry-After"] =
+      ("%d"):format(math.max(1, math.ceil(seconds)))})
+end
+
+--- Throws an error response if the circuit of a request is open. Called before the
+--- request waits for the rate limits.
+---@param state table
+function Circuits:check(state)
+  local seconds = self:of(state.connection.name):seconds()
+  if seconds then
+    throw(seconds)
+  end
+end
+
+--- Begins a request, or throws an error response.
+---@param state table
+function Circuits:begin(state)
+  local one = self:of(state.connection.name)
+  local ok, probe = one:begin(tostring(ngx.worker.pid()))
+  if not ok then
+    throw(probe)
+  end
+  state.circuit, state.probe = one, probe
+  if probe then
+    probes[probe] = one
+    renewal:start(circuit.RENEWAL)
+  end
+end
+
+--- Notes how a request ended; a second call for it does nothing.
+---@param state table
+---@param failed boolean|nil  true: the service failed; false: it works; nil: unknown
+function M.finish(state, failed)
+  local one = state.circuit
+  if one then
+    state.circuit = nil
+    if state.probe then
+      probes[state.probe] = nil
+    end
+    one:finish(state.probe, failed)
+  end
+end
+
+return M

@@ -1,0 +1,146 @@
+-- The circuit breaker of a gateway: it stops requests to a service that fails.
+local ask = require "spec.support.ask"
+local nginx = require "spec.support.nginx"
+local raw_gateway = require "spec.support.raw_gateway"
+local script = require "spec.support.script"
+local shell = require "klaviyo.sandbox.shell"
+
+if not rawget(_G, "jit") then
+  return -- nginx runs LuaJIT under either interpreter: one run is enough
+elseif nginx.missing() then
+  pending("the gateway's specs: " .. nginx.missing())
+  return
+end
+
+local JSON = "application/vnd.api+json"
+local HTML = { status = 502, headers = { ["Content-Type"] = "text/html" }, body = "<html>" }
+local OK = { body = '{"data":[]}', headers = { ["Content-Type"] = JSON } }
+
+local function document(status)
+  return { status = status, headers = { ["Content-Type"] = JSON }, body = '{"errors":[]}' }
+end
+
+describe("the circuit of a gateway", function()
+  local service, gateway
+
+  local function start(answers, circuit, options)
+    options = options or {}
+    options.workers = options.workers or 4
+    service, gateway = raw_gateway.start({ answers = answers },
+      ("callers = function() return true end, %s circuit = %s,"):format(
+        options.dict or 'dict = "klaviyo_gateway",', circuit), options)
+  end
+
+  after_each(function()
+    local started, front = service, gateway
+    service, gateway = nil, nil
+    raw_gateway.stop(started, front)
+  end)
+
+  local function get()
+    return ask(gateway, { path = "/api/lists" })
+  end
+
+  local function assert_open()
+    local before = #service:requests()
+    local answer = get()
+    assert.equal(503, answer.status)
+    assert.equal("circuit_open", answer.document.errors[1].code)
+    assert.equal("1", answer.headers["x-klaviyo-gateway"])
+    assert.equal(before, #service:requests())
+    return tonumber(answer.headers["retry-after"])
+  end
+
+  local function changes()
+    local _, opened = gateway:logs():gsub("the circuit of the connection default is open", "")
+    local _, closed = gateway:logs():gsub("the circuit of the connection default is closed", "")
+    return opened, closed
+  end
+
+  -- Sends requests at the same time, and counts the responses by status.
+  local function statuses_of_many(number)
+    local count = {}
+    local text = script.shell(("for i in $(seq %d); do curl -s -m 20 --noproxy '*' -o /dev/null "
+      .. "-w '%%{http_code}\n' %s/klaviyo/api/lists & done; wait"):format(number, gateway.base_url))
+    for status in text:gmatch("%d+") do
+      count[tonumber(status)] = (count[tonumber(status)] or 0) + 1
+    end
+    return count
+  end
+
+  it("opens for all workers, sends one probe at a time, and closes", function()
+    start({ HTML, HTML, HTML, HTML, HTML, HTML, { pause = 0.3, body = "{}" }, OK }, "{pause = 0.4}")
+    for _ = 1, 5 do
+      assert.equal(502, get().status)
+    end
+    for _ = 1, 8 do
+      assert.equal(1, assert_open())
+    end
+    script.shell("sleep 0.5")
+    assert.equal(502, get().status) -- the first probe fails: a longer pause
+    assert_open()
+    script.shell("sleep 0.4")
+    assert_open()
+    script.shell("sleep 0.5")
+    assert.same({ [200] = 1, [503] = 19 }, statuses_of_many(20))
+    assert.equal(7, #service:requests())
+    assert.same({ [200] = 20 }, statuses_of_many(20))
+    assert.is_true(shell.wait_for(function()
+      local _, closed = changes()
+      return closed > 0
+    end) and true)
+    assert.same({ 1, 1 }, { changes() })
+  end)
+
+  it("counts time-outs, but not responses of the API", function()
+    start({ HTML, HTML, OK, HTML, HTML, document(500), HTML, HTML, document(429), HTML, HTML,
+      { status = 404, body = "" }, HTML, { never = true }, HTML, OK }, "{failures = 3}",
+      { replace = { { "proxy_read_timeout 60s", "proxy_read_timeout 300ms" } } })
+    for _ = 1, 15 do
+      get()
+    end
+    assert.equal(15, #service:requests())
+    assert.is_true(assert_open() >= 7)
+    assert.equal(1, (changes()))
+  end)
+
+  it("opens if the service cannot be reached, and may be switched off", function()
+    start({ OK }, "{failures = 2}")
+    service:stop()
+    assert.equal(502, get().status)
+    assert.equal(502, get().status)
+    assert.equal("circuit_open", get().document.errors[1].code)
+    gateway:stop()
+    service, gateway = nil, nil
+    start({ HTML }, "false")
+    for _ = 1, 10 do
+      assert.equal(502, get().status)
+    end
+  end)
+
+  it("belongs to a worker without a dict", function()
+    start({ HTML }, "{failures = 1}", { workers = 1, dict = "" })
+    assert.equal(502, get().status)
+    assert_open()
+  end)
+
+  it("sends another probe if the worker of the first one is killed, or its client hangs up", function()
+    start({ HTML, { never = true }, { never = true }, OK }, "{failures = 1, pause = 0.1}")
+    assert.equal(502, get().status)
+    script.shell("sleep 0.15; curl -s -m 0.3 --noproxy '*' " .. gateway.base_url .. "/klaviyo/api/lists")
+    assert.equal(2, #service:requests())
+    -- the second probe, whose worker is killed
+    local curl = "curl -s -m 20 --noproxy '*' " .. gateway.base_url .. "/klaviyo/api/lists >/dev/null 2>&1 & "
+    script.shell(curl .. ("sleep 0.3; kill -9 $(cat /proc/%d/task/%d/children); wait"):format(gateway.process.pid,
+      gateway.process.pid))
+    assert.equal(3, #service:requests())
+    assert_open()
+    local answer
+    assert.is_true(shell.wait_for(function()
+      answer = get()
+      return answer.status == 200
+    end) and true, answer and answer.body)
+    assert.equal(4, #service:requests())
+    assert.equal(200, get().status)
+  end)
+end)

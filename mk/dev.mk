@@ -36,7 +36,8 @@ help-dev: help
 #: make soak LUA=luajit      three minutes at the limits, in four processes
 #: make once                 10,000 events under faults, 3,000 in an outbox:
 #:                           each is there, once; OAuth tokens are refreshed
-#:                           once, and survive 20 processes that are killed
+#:                           once, and survive 20 processes that are killed;
+#:                           a gateway shares a limit for a minute
 #: make revision SPEC=openapi.json   add a revision: its data files, the index,
 #:                           the generated documentation, a changelog entry
 #: make revisions-check      check that the data files match their documents
@@ -388,3 +389,4 @@ once: build
 	@$(MAKE) --no-print-directory -s build LUA=luajit
 	@OAUTH_ROUNDS=10 OAUTH_KILLS=20 $(MAKE) --no-print-directory spec \
 	  LUA=luajit SPEC='spec/oauth/nginx_spec.lua spec/oauth/crash_spec.lua'
+	@$(SPEC_ENV) $(LUA) spec/soak/fair.lua

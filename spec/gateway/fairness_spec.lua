@@ -46,7 +46,8 @@ describe("a gateway at the limit of an account", function()
     -- this spec finds a gateway that is not fair
     assert.is_false(fair.is_served(results[2].polite), fair.described(results[2]))
     local ratio = results[3].three.status[200] / results[3].one.status[200]
-    assert.is_true(ratio > 2 and ratio < 4.5, fair.described(results[3]))
+    -- the first requests may not wait, and so are not weighed
+    assert.is_true(ratio > 1.5 and ratio < 6, fair.described(results[3]))
   end)
 
   local COUNT = { "location = /health {", [[location = /waiting {

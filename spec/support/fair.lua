@@ -8,26 +8,18 @@ local sandbox = require "klaviyo.sandbox"
 
 local M = {}
 
--- Lets each request wait by itself, as gateways without fair shares do.
+-- Serves requests in the order in which they arrived, without regard to their caller.
 M.UNFAIR = [[
-  require("klaviyo.gateway.waiting").take = function(settings, state)
-    local left = settings.max_wait
-    while true do
-      local taken, seconds = state.request_queue:take()
-      if taken then
-        state.taken = taken
-        return
-      elseif seconds > left then
-        require("klaviyo.gateway.error_response").throw(429, "throttled", "no capacity")
-      end
-      left = left - seconds
-      ngx.sleep(seconds)
-    end
+  local waiting = require "klaviyo.gateway.waiting"
+  local take = waiting.take
+  waiting.take = function(settings, state)
+    state.caller = { name = "all", weight = 1 }
+    return take(settings, state)
   end
 ]]
 
 local function listed(callers)
-  local lines = {}
+  local lines = { ('{ name = "first", token_sha256 = "%s" },'):format(digest.sha256("first")) }
   for _, caller in ipairs(callers) do
     lines[#lines + 1] = ('{ name = "%s", token_sha256 = "%s", weight = %g },'):format(caller.name,
       digest.sha256(caller.name), caller.weight or 1)
@@ -35,7 +27,8 @@ local function listed(callers)
   return "{" .. table.concat(lines) .. "}"
 end
 
---- Starts a sandbox that allows 10 requests a second, and a gateway of four workers.
+--- Starts a sandbox that allows 10 requests a second, and a gateway of four workers, and uses up the limit: the
+--- requests of the first moment would not wait, and so not be shared.
 ---@param callers table[]  as for load.run, with `weight`
 ---@param options {max_wait: number, before: string, settings: string}|nil  before: Lua code that each worker runs
 ---@return table run  for load.run, with `server`
@@ -45,7 +38,9 @@ function M.start(callers, options)
   local settings = ('callers = (function() %s return %s end)(), max_wait = %g, %s'):format(options.before or "",
     listed(callers), options.max_wait or 10, options.settings or 'dict = "klaviyo_gateway",')
   local gateway = assert(nginx.gateway(server, { workers = 4, settings = settings }))
-  return { server = server, gateway = gateway, callers = callers }
+  local run = { server = server, gateway = gateway, callers = callers }
+  load.run(0.4, { { gateway = gateway, callers = { { name = "first", parallel = 20 } } } })
+  return run
 end
 
 --- Stops both; returns the logs.

@@ -27,9 +27,10 @@ Shares.__name = "klaviyo.gateway.Shares"
 -- begins at the virtual time.
 local KEEP_TAG, KEEP_TIME = 60, 120
 
--- Seconds after the time of a worker's next try, during which the others let it go
--- first; and how long what it published lasts beyond that time.
-local GRACE, LATE = 0.05, 0.25
+-- Seconds around the time of a worker's next try, in which the others let it go
+-- first: their times differ a little. And how long what it published lasts beyond
+-- that time.
+local EARLY, GRACE, LATE = 0.005, 0.1, 0.25
 
 -- Callers that a worker publishes.
 local MAX_PUBLISHED = 4
@@ -103,7 +104,7 @@ end
 local function has_earlier(self, text, name, tag, now)
   local due, callers = text:match("^(%S+) (.*)$")
   due = tonumber(due)
-  if not due or due > now or due < now - GRACE then
+  if not due or due > now + EARLY or due < now - GRACE then
     return false
   end
   for other, its_tag in callers:gmatch("(%S+) (%S+)") do

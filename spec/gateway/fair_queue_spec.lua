@@ -269,7 +269,7 @@ describe("klaviyo.gateway.fair_queue", function()
       local due = workers[2]:dispatch()
       assert.is_nil(ended.second)
       assert.is_true(due > 1 and due < 1.02)
-      now = 1.06
+      now = 1.11
       workers[2]:dispatch()
       assert.equal(1, ended.second)
       now = 3

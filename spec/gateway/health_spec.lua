@@ -1,5 +1,6 @@
 -- How a gateway tells others whether it works.
 local cjson = require "cjson"
+local folder = require "spec.support.folder"
 local key = require "spec.support.key"
 local nginx = require "spec.support.nginx"
 local raw_gateway = require "spec.support.raw_gateway"
@@ -14,6 +15,7 @@ end
 
 describe("a gateway", function()
   local service, gateway
+  local folders = folder.here(teardown)
 
   after_each(function()
     local started, front = service, gateway
@@ -127,6 +129,34 @@ describe("a gateway", function()
     assert.matches("open for: default", body)
     script.shell("sleep 0.15")
     assert.equal(200, (request("/klaviyo/api/lists")))
+    assert.equal(200, (ready()))
+  end)
+
+  it("is ready while one of its connections can be used", function()
+    local dir = folders.new()
+    service, gateway = raw_gateway.start({ answers = { { status = 502, body = "" }, { body = "{}" } } }, ([[
+      callers = function() return { name = "x", connections = "*" } end, dict = "klaviyo_gateway",
+      circuit = {failures = 1},
+      oauth = require("klaviyo.oauth").new { client_id = "id", client_secret = "secret", store = %q,
+        redirect_uri = "https://app.example/callback", scopes = {"lists:read"} },
+      connections = {
+        one = function() return nil end,
+        two = { account = "not-authorized" },
+        three = function()
+          return ngx.shared.klaviyo_gateway:get("three") and "pk_three"
+        end,
+      },]]):format(dir), { replace = { { "location = /health {", [[location = /three {
+        content_by_lua_block { ngx.shared.klaviyo_gateway:set("three", true) }
+      }
+      location = /health {]] } } })
+    local status, failed, body = ready()
+    assert.same({ 503, "keys" }, { status, failed })
+    assert.matches("no key for: one, three, two", body)
+    request("/three")
+    assert.equal(200, (ready()))
+    -- its circuit opens, those of the others are closed
+    assert.equal(502, (request("/klaviyo/api/lists", "-H 'Klaviyo-Connection: three'")))
+    assert.equal(503, (request("/klaviyo/api/lists", "-H 'Klaviyo-Connection: three'")))
     assert.equal(200, (ready()))
   end)
 end)

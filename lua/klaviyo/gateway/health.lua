@@ -82,21 +82,16 @@ local function has_secret(connection)
   return ok and secret ~= nil
 end
 
-local function check_rate_limits(list)
-  for _, connection in ipairs(list) do
-    local ok, why = rate_limits.check(connection.pace)
-    if not ok then
-      return {name = "rate_limit_file", ok = false, detail = why}
-    end
-  end
-  return {name = "rate_limit_file", ok = true}
+local function check_rate_limits(settings)
+  local ok, why = rate_limits.check(settings)
+  return {name = "rate_limit_file", ok = ok, detail = why}
 end
 
-local function readiness(list, circuits)
+local function readiness(settings, list, circuits)
   local checks = {
     {name = "configuration", ok = true},  -- or else nginx would not run
     check_connections("keys", list, has_secret, "no key for"),
-    check_rate_limits(list),
+    check_rate_limits(settings),
     check_connections("circuits", list, function(connection)
       return not (circuits and circuits:of(connection.name):is_open())
     end, "open for"),
@@ -110,10 +105,11 @@ local function readiness(list, circuits)
 end
 
 --- Responds whether requests can be served: 200, or 503 with the checks that failed.
----@param list table[]  the connections
+---@param settings table  of the gateway
+---@param list klaviyo.gateway.ConnectionState[]
 ---@param circuits klaviyo.gateway.Circuits|false
-function M.ready(list, circuits)
-  answer(readiness, list, circuits)
+function M.ready(settings, list, circuits)
+  answer(readiness, settings, list, circuits)
 end
 
 return M

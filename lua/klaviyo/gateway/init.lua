@@ -283,7 +283,7 @@ end
 --- HEAD only.
 function Gateway:ready()
   local parts = parts_of[self]
-  health.ready(parts.connections:list(), parts.circuits)
+  health.ready(parts.settings, parts.connections:list(), parts.circuits)
 end
 
 return M

@@ -36,7 +36,7 @@ describe("a gateway at the limit of an account", function()
   -- make once has the same for a minute
   it("serves a polite caller besides a greedy one, and weighs callers", function()
     runs[1] = fair.start(GREEDY, { max_wait = 3 })
-    runs[2] = fair.start(GREEDY, { max_wait = 3, before = fair.UNFAIR })
+    runs[2] = fair.start(GREEDY, { max_wait = 3, before = fair.UNFAIR, workers = 1 })
     runs[3] = fair.start(WEIGHTED)
     local results = load.run(5, runs)
     local text = fair.described(results[1])

@@ -8,7 +8,8 @@ local sandbox = require "klaviyo.sandbox"
 
 local M = {}
 
--- Serves requests in the order in which they arrived, without regard to their caller.
+-- Serves requests in the order in which they arrived, without regard to their caller: with one worker, or else a
+-- caller may be alone in its worker.
 M.UNFAIR = [[
   local waiting = require "klaviyo.gateway.waiting"
   local take = waiting.take
@@ -30,14 +31,15 @@ end
 --- Starts a sandbox that allows 10 requests a second, and a gateway of four workers, and uses up the limit: the
 --- requests of the first moment would not wait, and so not be shared.
 ---@param callers table[]  as for load.run, with `weight`
----@param options {max_wait: number, before: string, settings: string}|nil  before: Lua code that each worker runs
+---@param options {max_wait: number, before: string, settings: string, workers: integer}|nil  before: Lua code that
+---  runs first
 ---@return table run  for load.run, with `server`
 function M.start(callers, options)
   options = options or {}
   local server = assert(sandbox.start { key = key, limits = { get_lists = { second = 10, minute = 100000 } } })
   local settings = ('callers = (function() %s return %s end)(), max_wait = %g, %s'):format(options.before or "",
     listed(callers), options.max_wait or 10, options.settings or 'dict = "klaviyo_gateway",')
-  local gateway = assert(nginx.gateway(server, { workers = 4, settings = settings }))
+  local gateway = assert(nginx.gateway(server, { workers = options.workers or 4, settings = settings }))
   local run = { server = server, gateway = gateway, callers = callers }
   load.run(0.4, { { gateway = gateway, callers = { { name = "first", parallel = 20 } } } })
   return run

@@ -7,6 +7,7 @@ local includes = require "klaviyo.gateway.includes"
 local path = require "klaviyo.gateway.path"
 local error_response = require "klaviyo.gateway.error_response"
 local secrets = require "klaviyo.gateway.secret"
+local trace = require "klaviyo.gateway.trace"
 
 local M = {}
 
@@ -248,6 +249,7 @@ end
 ---@return string authorization empty for a public operation
 function M.authorize(self, state)
   local headers = ngx.req.get_headers(0)
+  trace.begin(state, headers)
   local revision = revision_of(self, headers)
   local op, target = operation_of(self, state, revision, headers)
   state.op = op
@@ -257,6 +259,7 @@ function M.authorize(self, state)
   end
   check_body(self, op, headers)
   set_headers(revision, headers)
+  trace.pass(state, headers)
   if op.public then
     return target, ""
   end

@@ -44,6 +44,7 @@ local function mark(body)
   ngx.header["Content-Type"] = MEDIA_TYPE
   ngx.header["Content-Length"] = #body
   ngx.header["X-Klaviyo-Gateway"] = "1"
+  ngx.header["X-Request-Id"] = ngx.var.request_id
 end
 
 --- Throws an error response for the request.

@@ -26,6 +26,7 @@ local connections = require "klaviyo.gateway.connections"
 local error_response = require "klaviyo.gateway.error_response"
 local report = require "klaviyo.gateway.report"
 local waiting = require "klaviyo.gateway.waiting"
+local trace = require "klaviyo.gateway.trace"
 
 local M = {}
 
@@ -177,9 +178,9 @@ local function replace_error_page(state)
     return
   end
   if ngx.status >= 500 then
-    report("%s: %d, no response from the service at %s after %s s (request %s)",
+    report("%s: %d, no response from the service at %s after %s s (%s)",
       operation_name(state), ngx.status, ngx.var.upstream_addr or "-",
-      ngx.var.upstream_response_time or "-", ngx.var.request_id)
+      ngx.var.upstream_response_time or "-", trace.label(state))
   end
   state.page = error_response.page(ngx.status)
 end
@@ -190,10 +191,10 @@ local function replace_unauthorized(state)
   local connection = state.connection
   local changes = connection.changes
   connection.rejected_secret = state.secret
-  report("%s: the service rejected %s's %s (401, request %s)",
+  report("%s: the service rejected %s's %s (401, %s)",
     operation_name(state), connections.label(connection),
     connection.secret_settings.api_key and "API key" or "access token",
-    ngx.var.request_id)
+    trace.label(state))
   ngx.status = changes and 503 or 502
   for _, name in ipairs {"WWW-Authenticate", "Content-Encoding", "ETag"} do
     ngx.header[name] = nil
@@ -224,6 +225,7 @@ local function filter_header(self, state)
   -- a 5xx with a document is a response of the API, not of what is before it
   circuits.finish(state, ngx.status >= 500 and not has_links())
   finish_budget(state, ngx.status, header_block())
+  trace.finish()
   for _, name in ipairs(DROPPED) do
     ngx.header[name] = nil
   end

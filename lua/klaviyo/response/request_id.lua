@@ -12,17 +12,23 @@ local function checked(id)
     and not id:find("[^\33-\126]") and id or nil
 end
 
---- Returns the id in the header of a response, or nil.
----@param head string  the header block
+--- Returns the id in the fields of a header, or nil.
+---@param fields table<string, string>
 ---@return string|nil
-function M.of_head(head)
-  local fields = core.header_fields(head)
+function M.of_fields(fields)
   for _, name in ipairs(FIELDS) do
     local id = checked(fields[name])
     if id then
       return id
     end
   end
+end
+
+--- Returns the id in the header of a response, or nil.
+---@param head string  the header block
+---@return string|nil
+function M.of_head(head)
+  return M.of_fields(core.header_fields(head))
 end
 
 --- Returns the id in the error objects of the API, or nil. Klaviyo documents no

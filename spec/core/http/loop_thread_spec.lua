@@ -14,7 +14,7 @@ local function go(more)
   more = more or {}
   return core.submit(more.with or engine.settings(more.settings), more.request_queue or request_queue,
     more.method or "GET",
-    url .. (more.path or "/"), more.body, more.method ~= "POST", queue)
+    url .. (more.path or "/"), more.body, more.method ~= "POST", queue, more.trace)
 end
 local function finish(tickets)
   local of, left, stop_time = {}, 0, core.clock() + 10
@@ -70,6 +70,44 @@ describe("an engine with a background thread", function()
       assert(#engine.drain(queue, 0.05) == 0)
     ]]
     assert.equal(200, #requests)
+  end)
+
+  it("gives each attempt of a trace its own id", function()
+    local output, requests = run([[
+      local tickets = {}
+      for i = 1, 60 do
+        tickets[i] = go {
+          path = "/" .. i, settings = {retries = 3},
+          trace = i % 3 > 0 and {
+            traceparent = ("00-%032x-b7ad6b7169203331-01"):format(i), seed = ("%08d"):format(i),
+          } or nil,
+        }
+      end
+      for i = 1, 60, 10 do tickets[i]:cancel() end
+      finish(tickets)
+      for i, ticket in ipairs(tickets) do
+        local response, raw_error = ticket:result()
+        for _, attempt in ipairs(i % 3 > 0 and (response or raw_error).attempts or {}) do
+          print(i, attempt.span_id)
+        end
+      end
+    ]], { answers = { { status = 503 }, { status = 503 }, { body = "{}" } } })
+    local ids = {}
+    for number, id in output:gmatch("(%d+)\t(%x+)") do
+      assert.is_nil(ids[id])
+      ids[id] = tonumber(number)
+    end
+    local count = 0
+    for _, request in ipairs(requests) do
+      local number = tonumber(request.target:sub(2))
+      local trace_id, id = (request.headers.traceparent or ""):match("^00%-(%x+)%-(%x+)%-01$")
+      assert.equal(number % 3 > 0 and ("%032x"):format(number) or nil, trace_id)
+      if id then
+        assert.equal(number, ids[id])
+        count = count + 1
+      end
+    end
+    assert.is_true(count >= 35, count)
   end)
 
   it("cancels", function()

@@ -167,4 +167,14 @@ describe("in nginx", function()
     assert.same({ id, TRACE_ID, "get_lists", 200, "info" },
       { entry.nginx_request_id, entry.trace_id, entry.operation, entry.status, entry.level })
   end)
+
+  it("log lines go to the new error log after logrotate", function()
+    local path = instance.server.dir .. "/error.log"
+    assert(os.rename(path, path .. ".1"))
+    assert(shell.run("kill -USR1 " .. instance.pid))
+    assert.is_truthy(shell.wait_for(function()
+      requests_of("/log")
+      return (shell.read(path) or ""):find('\n?{"ts":"[^\n]+"operation":"get_lists"')
+    end, 10))
+  end)
 end)

@@ -4,6 +4,7 @@ local core = require "klaviyo.core"
 local key = require "spec.support.key"
 local klaviyo = require "klaviyo"
 local raw = require "spec.support.raw"
+local token_endpoint = require "klaviyo.oauth.token_endpoint"
 
 local TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 local SPAN_ID = "b7ad6b7169203331"
@@ -180,6 +181,27 @@ describe("on_span", function()
   end)
 end)
 
+describe("a request to the token endpoint", function()
+  it("has a span, without the secrets of its body", function()
+    raw.with({ answers = { { body = '{"access_token":"canary-3"}' } } }, function(server)
+      local list, lines = {}, {}
+      local values = token_endpoint.settings("canary-id", "canary-secret", {
+        base_url = server.url, proxy = "", retries = 0, traceparent = PARENT,
+        on_span = function(name, _, _, attributes) list[#list + 1] = { name, attributes } end,
+        log = function(line) lines[#lines + 1] = line end,
+      })
+      local fields = { code = "canary-1", code_verifier = "canary-2" }
+      assert(token_endpoint.request(values, "/oauth/token", fields, false, "x"))
+      assert.same({ 1, 1, "POST", server.url .. "/oauth/token" }, { #list, #lines, list[1][1], list[1][2]["url.full"] })
+      assert.equal(list[1][2].span_id, server:requests()[1].headers.traceparent:sub(37, 52))
+      for name, value in pairs(list[1][2]) do
+        assert.is_nil(tostring(value):find("canary", 1, true), name)
+      end
+      assert.is_nil(lines[1]:find("canary", 1, true))
+    end)
+  end)
+end)
+
 describe("the traceparent of a call", function()
   -- The fields that the service received, of a call that is sent twice.
   local function fields_of(more, options)
@@ -205,6 +227,14 @@ describe("the traceparent of a call", function()
     assert.same({ { PARENT }, { PARENT } }, fields_of({}, { traceparent = PARENT }))
     local function both() return PARENT, "c=3" end
     assert.same({ { PARENT, "c=3" }, { PARENT, "c=3" } }, fields_of { traceparent = both })
+  end)
+
+  it("is none if its function raises an error, with one warning", function()
+    local warnings = {}
+    assert.same({ {}, {} }, fields_of { traceparent = function() error("no tracer") end, revision = "2026-07-15",
+      on_warning = function(message) warnings[#warnings + 1] = message end })
+    assert.equal(1, #warnings)
+    assert.matches("traceparent raised an error: .*no tracer", warnings[1])
   end)
 
   it("is dropped if it is invalid", function()

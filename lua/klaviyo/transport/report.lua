@@ -7,31 +7,14 @@ local errors = require "klaviyo.response.errors"
 local json = require "klaviyo.values.json"
 local json_line = require "klaviyo.util.json_line"
 local lazy_require = require "klaviyo.util.lazy_require"
+local protect = require "klaviyo.transport.protect"
 local redact = require "klaviyo.transport.redact"
 local request_id = require "klaviyo.response.request_id"
-local scheduler = require "klaviyo.tasks.scheduler"
 local spans = require "klaviyo.transport.spans"
-local warning = require "klaviyo.util.warning"
 
 local debug_log = lazy_require "klaviyo.transport.debug_log"
 
 local M = {}
-
-local warned = setmetatable({}, {__mode = "k"})  -- functions that raised an error
-
--- Calls a function, which may be one of the program. An error in it does not stop the
--- call, and causes one warning.
-local function protect(settings, name, f, ...)
-  local ok, err = pcall(f, ...)
-  if ok then
-    return
-  elseif scheduler.is_interrupt(err) then
-    error(err, 0)
-  elseif not warned[settings[name]] then
-    warned[settings[name]] = true
-    warning.say(settings, ("%s raised an error: %s"):format(name, tostring(err)))
-  end
-end
 
 local function log(settings, entry)
   protect(settings, "log", json_line.log, settings.log, entry)

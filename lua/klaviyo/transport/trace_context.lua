@@ -2,6 +2,7 @@
 --- the request that nginx handles.
 
 local digest = require "klaviyo.digest"
+local protect = require "klaviyo.transport.protect"
 
 local M = {}
 
@@ -80,7 +81,7 @@ end
 local function incoming(settings)
   local setting = settings.traceparent
   if type(setting) == "function" then
-    return setting()
+    return protect(settings, "traceparent", setting)
   elseif setting then
     return setting, settings.tracestate
   elseif setting == nil and handles_request() then

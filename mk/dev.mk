@@ -8,7 +8,7 @@ SPEC     =
   lint warnings check cross fuzz planted collector coverage dist deb \
   deb-setup readme revision revisions-check contract reference types bench \
   bench-setup json-suite \
-  bench-page bench-scale cli-scale soak once
+  bench-page bench-scale cli-scale soak once status-picture
 
 help-dev: help
 	@sed -n 's/^#: //p' mk/dev.mk
@@ -45,6 +45,8 @@ help-dev: help
 #: make reference            write docs/resources.md, docs/revisions.md, types/,
 #:                           docs/klaviyo.1, and parts of docs/reference.md and
 #:                           docs/cli.md
+#: make status-picture       take the pictures of the status page for docs/nginx.md,
+#:                           with chromium
 #: make types REVISION=…     write the types of a revision for the Lua language
 #:                           server; by default of the default and the newest one
 #: make bench                measure calls, also of libcurl and other clients
@@ -337,6 +339,9 @@ reference: build
 	@$(ENV) TZ=UTC LC_ALL=C.UTF-8 $(LUA) \
 	  -e 'package.path = "tools/?.lua;" .. package.path' \
 	  -e 'require("cli_pages").main()'
+
+status-picture: build
+	@$(ENV) $(LUA) tools/status_picture.lua
 
 types: build
 	@$(ENV) $(LUA) -e 'package.path = "tools/?.lua;" .. package.path' \

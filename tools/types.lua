@@ -26,7 +26,7 @@ local HEAD = [[
 local MAX_FILE = 500 * 1000
 
 -- What else a program may require.
-local MODULES = {"gateway", "metrics", "oauth", "outbox", "sandbox", "webhook"}
+local MODULES = {"gateway", "metrics", "metrics.status", "oauth", "outbox", "sandbox", "webhook"}
 
 ---@class types.Library
 ---@field revision table
@@ -168,7 +168,7 @@ function M.library(date)
     files[("library/klaviyo/%s.lua"):format(name)] = "---@meta _\n\n" .. head .. "\n" .. text
   end
   for _, name in ipairs(MODULES) do
-    files[("library/klaviyo/%s.lua"):format(name)] = ("---@meta klaviyo.%s\n\n"
+    files[("library/klaviyo/%s.lua"):format((name:gsub("%.", "/")))] = ("---@meta klaviyo.%s\n\n"
       .. "%s\n---@type klaviyo.%s\nlocal M\nreturn M\n"):format(name, head, name)
   end
   for path, text in pairs(files) do
@@ -212,8 +212,8 @@ function M.main(revision)
   local is_one = revision and revision ~= ""
   for _, date in ipairs(is_one and {revision} or M.COMMITTED) do
     local folder = M.folder(date)
-    assert(os.execute(("mkdir -p '%s/library/klaviyo'"):format(folder)))
     for path, text in pairs(M.library(date)) do
+      assert(os.execute(("mkdir -p '%s/%s'"):format(folder, path:match("^(.*)/") or "")))
       local file = assert(io.open(folder .. "/" .. path, "wb"))
       file:write(text)
       file:close()

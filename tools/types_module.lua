@@ -32,6 +32,7 @@ local CLASSES = {
   {"klaviyo.webhook", "webhook/signature.lua", "M", ".", {sign = true, verify = true}},
   {"klaviyo.oauth", "oauth/init.lua", "M", "."},
   {"klaviyo.metrics", "metrics/init.lua", "M", "."},
+  {"klaviyo.metrics.status", "metrics/status/init.lua", "M", "."},
   {"klaviyo.sandbox", "sandbox/init.lua", "M", "."},
   {"klaviyo.operations", "openapi/init.lua", "M", "."},
   {"klaviyo.outbox", "outbox/init.lua", "M", "."},
@@ -129,6 +130,7 @@ local PASSED = {
   ["klaviyo.DumpOptions"] = true, ["klaviyo.receiver.Options"] = true,
   ["klaviyo.webhook.Request"] = true, ["klaviyo.sandbox.Options"] = true,
   ["klaviyo.sandbox.Fault"] = true, ["klaviyo.oauth.Options"] = true,
+  ["klaviyo.metrics.StatusOptions"] = true,
   ["klaviyo.oauth.Callback"] = true, ["klaviyo.oauth.Store"] = true,
 }
 

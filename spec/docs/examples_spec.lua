@@ -22,6 +22,9 @@ local SPEC_OF = {
   ["nginx/oauth.conf"] = "nginx/oauth_example_spec.lua",
   ["nginx/outbox.conf"] = "outbox/nginx_spec.lua",
   ["nginx/track.conf"] = "docs/examples_spec.lua",
+  ["nginx/status.conf"] = "metrics/status_spec.lua",
+  ["grafana/klaviyo.json"] = "metrics/alerts_spec.lua",
+  ["prometheus/alerts.yml"] = "metrics/alerts_spec.lua",
   ["nginx/webhook.conf"] = "webhook/receiver_spec.lua",
 }
 

@@ -171,6 +171,7 @@ describe("docs/reference.md", function()
       csv = klaviyo.csv, filter = klaviyo.filter, json = klaviyo.json,
       metrics = klaviyo.metrics, oauth = klaviyo.oauth, sandbox = klaviyo.sandbox, webhook = klaviyo.webhook,
       gateway = require "klaviyo.gateway", outbox = require "klaviyo.outbox",
+      ["metrics.status"] = require "klaviyo.metrics.status",
     } do
       for member in pairs(module) do
         public[("klaviyo.%s.%s"):format(name, member)] = true
@@ -254,8 +255,8 @@ describe("docs/reference.md", function()
   -- Returns the value that a section describes; nil if there is none.
   local function resolve(name)
     local path = name:gsub(":([%w_]+)$", ".%1")
-    local module, member = path:match("^(klaviyo%.%l+)%.([%l_]+)$")
-    if module == "klaviyo.gateway" or module == "klaviyo.outbox" then
+    local module, member = path:match("^(klaviyo%.[%l.]+)%.([%l_]+)$")
+    if module == "klaviyo.gateway" or module == "klaviyo.outbox" or module == "klaviyo.metrics.status" then
       return require(module)[member]
     end
     local ok, value = pcall(snippets.compile({
@@ -398,6 +399,7 @@ describe("docs/reference.md", function()
       ["klaviyo.DumpOptions"] = inner(klaviyo.dump, "FIELDS"),
       ["klaviyo.receiver.Options"] = inner(receiver.handler, "FIELDS"),
       ["klaviyo.oauth.Options"] = inner(klaviyo.oauth.new, "FIELDS"),
+      ["klaviyo.metrics.StatusOptions"] = inner(require("klaviyo.metrics.status").start, "FIELDS"),
       ["klaviyo.oauth.Callback"] = inner(getmetatable(env.app).__index.exchange,
         "CALLBACK"),
       ["klaviyo.webhook.Request"] = inner(webhook.verify, "VERIFY_FIELDS"),

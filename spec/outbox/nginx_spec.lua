@@ -133,9 +133,6 @@ describe("an outbox in nginx", function()
     local example = assert(nginx.start {
       example = "outbox.conf", env = { KLAVIYO_API_KEY = server.key },
       replace = { { "/var/lib/klaviyo-outbox\"", path .. "/box\"" },
-        -- the specs' configuration already has this block
-        { "init_worker_by_lua_block { outbox:start(client) }\n", "" },
-        { "init_worker_by_lua_block {\n", "init_worker_by_lua_block {\n outbox:start(client)\n" },
         { "{ outbox = outbox", ("{ base_url = %q, outbox = outbox"):format(server.base_url) } },
     })
     local function post(body)

@@ -80,8 +80,13 @@ local function adapted(self, options, program)
     text = "user root;\n" .. text:gsub("\nuser [%w-]+;", "")
   end
   local me = assert(shell.process("self"))
-  text = replaced(text, "http {\n", HTTP:format(here, here, here)
-    .. WATCH:format(me.pid, me.started and '"' .. me.started .. '"' or "nil"))
+  local watch = WATCH:format(me.pid, me.started and '"' .. me.started .. '"' or "nil")
+  local block = "init_worker_by_lua_block {"
+  if text:find(block, 1, true) then  -- there can be only one
+    text = replaced(text, block, watch:match("^(.*)}%s*$"))
+    watch = ""
+  end
+  text = replaced(text, "http {\n", HTTP:format(here, here, here) .. watch)
   text = replaced(text, "127.0.0.1:8080", "127.0.0.1:" .. self.port)
   for _, pair in ipairs(options.replace or {}) do
     text = replaced(text, pair[1], (pair[2]:gsub("{dir}", self.dir)))

@@ -823,6 +823,19 @@ function M.content() end
 end
 
 do
+---@class klaviyo.metrics.status
+local M = {}
+
+--- Takes samples of the metrics every ten seconds, for the status page: call it in init_worker_by_lua.
+---@param options klaviyo.metrics.StatusOptions|nil
+function M.start(options) end
+
+--- Sends the status page: the handler of a location.
+function M.content() end
+
+end
+
+do
 ---@class klaviyo.sandbox
 local M = {}
 
@@ -1117,6 +1130,10 @@ end
 
 ---@class klaviyo.json.DecodeOptions
 ---@field only? string[]  paths of the members to build; all others are only checked
+
+---@class (exact) klaviyo.metrics.StatusOptions
+---@field [string] klaviyo.UnknownName
+---@field dict? string  the lua_shared_dict that keeps the samples; default "klaviyo_status", of 2m
 
 ---@class klaviyo.oauth.Account
 ---@field account string  its name in the store

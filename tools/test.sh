@@ -16,10 +16,12 @@ log=${TEST_LOG:-build/log}
 rm -rf "$log"
 mkdir -p "$log"
 
-# a random key, which must not appear in any output (see canary.lua)
-random=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
-KLAVIYO_TEST_KEY=${KLAVIYO_TEST_KEY:-pk_canary_$random}
-export KLAVIYO_TEST_KEY
+# a random key, and the beginning of the secrets of OAuth, which must not appear in
+# any output (see canary.lua)
+random() { od -An -N16 -tx1 /dev/urandom | tr -d ' \n'; }
+KLAVIYO_TEST_KEY=${KLAVIYO_TEST_KEY:-pk_canary_$(random)}
+KLAVIYO_TEST_OAUTH=${KLAVIYO_TEST_OAUTH:-canary$(random)}
+export KLAVIYO_TEST_KEY KLAVIYO_TEST_OAUTH
 # a developer's key, proxy or locale must not affect the specs
 unset KLAVIYO_API_KEY http_proxy https_proxy HTTPS_PROXY all_proxy ALL_PROXY \
   LUA_PATH LUA_CPATH LUA_INIT LUA_PATH_5_4 LUA_CPATH_5_4 LUA_INIT_5_4

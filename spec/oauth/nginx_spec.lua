@@ -68,6 +68,11 @@ describe("the tokens of an account in nginx and in scripts", function()
   local function assert_no_failure()
     assert.equal("", shell.read(fixture.dir .. "/failures") or "")
     assert.same({}, instance:problems())
+    local pair = assert(fixture.store:load(fixture.account))
+    local logs = instance:logs() .. select(2, shell.run("cat " .. server.dir .. "/*.log"))
+    for _, secret in ipairs {pair.access_token, pair.refresh_token, oauth.CANARY} do
+      assert.is_nil(logs:find(secret, 1, true))
+    end
   end
 
   it("are refreshed once when the token has ended: no call fails, no pair is lost", function()

@@ -243,14 +243,15 @@ describe("app:exchange", function()
     raw.with({answers = {token_answer()}}, function(server)
       local output, status = script.run([[
         local klaviyo = require "klaviyo"
-        local url, secret, code = ...
-        local app = klaviyo.oauth.new {client_id = "app-1", client_secret = secret,
+        local oauth = require "spec.support.oauth"
+        local url = ...
+        local app = klaviyo.oauth.new {client_id = "app-1", client_secret = oauth.SECRET,
           redirect_uri = "https://app.example/", scopes = {"profiles:read"},
           store = {load = print, save = function() return true end},
           settings = {base_url = url, proxy = ""}}
         local _, state, verifier = app:authorize()
-        print(app:exchange {code = code, state = state, verifier = verifier, account = "shop"})
-      ]], {args = {server.url, SECRET, CODE}, env = {KLAVIYO_DEBUG = "1"}})
+        print(app:exchange {code = oauth.CODE, state = state, verifier = verifier, account = "shop"})
+      ]], {args = {server.url}, env = {KLAVIYO_DEBUG = "1"}})
       assert.equal(0, status, output)
       assert.equal("shop\n", output)
     end)

@@ -1,6 +1,6 @@
 -- A program that prints, logs and reports all it can while it authorizes, refreshes,
 -- fails and revokes: no secret is in its output, in the list of processes, or in a
--- file, but for the store if there is no key.
+-- file, except the store if there is no key.
 local folder = require "spec.support.folder"
 local oauth = require "spec.support.oauth"
 local raw = require "spec.support.raw"

@@ -10,10 +10,13 @@ local shell = require "klaviyo.sandbox.shell"
 
 -- The spec that runs each example; every example needs one.
 local SPEC_OF = {
+  ["container/Dockerfile"] = "docs/operations_spec.lua",
+  ["container/nginx.conf"] = "docs/operations_spec.lua",
   ["cqueues.lua"] = "tasks/loops_spec.lua",
   ["import_csv.lua"] = "docs/examples_spec.lua",
   ["import_jsonl.lua"] = "docs/examples_spec.lua",
   ["reference.lua"] = "docs/examples_spec.lua",
+  ["logrotate/klaviyo"] = "docs/operations_spec.lua",
   ["nginx/demo.lua"] = "docs/examples_spec.lua",
   ["nginx/demo_oauth.lua"] = "docs/examples_spec.lua",
   ["nginx/gateway.conf"] = "support/nginx.lua",
@@ -26,6 +29,12 @@ local SPEC_OF = {
   ["grafana/klaviyo.json"] = "metrics/alerts_spec.lua",
   ["prometheus/alerts.yml"] = "metrics/alerts_spec.lua",
   ["nginx/webhook.conf"] = "webhook/receiver_spec.lua",
+  ["systemd/klaviyo-nightly.service"] = "docs/operations_spec.lua",
+  ["systemd/klaviyo-nightly.timer"] = "docs/operations_spec.lua",
+  ["systemd/klaviyo-outbox.service"] = "docs/operations_spec.lua",
+  ["systemd/klaviyo-outbox.timer"] = "docs/operations_spec.lua",
+  ["systemd/nginx.service.d/klaviyo.conf"] = "docs/operations_spec.lua",
+  ["systemd/send_outbox.lua"] = "docs/operations_spec.lua",
 }
 
 describe("examples", function()

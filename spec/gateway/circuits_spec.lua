@@ -124,6 +124,26 @@ describe("the circuit of a gateway", function()
     assert_open()
   end)
 
+  it("is not shared without a dict, which the log says once", function()
+    local warning = "the option dict is not set: each worker orders its waiting requests"
+    start({ HTML }, "{failures = 1}", { workers = 3, dict = "" })
+    assert.equal(502, get().status)
+    local _, count = gateway:logs():gsub(warning, "")
+    assert.equal(1, count)
+    gateway:stop()
+    for settings, message in pairs {
+      ['dict = "none"'] = 'there is no lua_shared_dict "none" in nginx.conf',
+      ["circuit = {failure = 1}"] = 'did you mean "failures"?',
+      ["circuit = {failures = 0}"] = "failures must be a whole number from 1 on",
+      ["max_waiting = 0"] = "max_waiting must be a whole number from 1 on",
+    } do
+      local started, output = nginx.gateway({ port = 9, key = "k" },
+        { settings = "callers = function() return true end, " .. settings })
+      assert.is_nil(started, settings)
+      assert.is_truthy(output:find(message, 1, true), settings .. ": " .. output)
+    end
+  end)
+
   it("sends another probe if the worker of the first one is killed, or its client hangs up", function()
     start({ HTML, { never = true }, { never = true }, OK }, "{failures = 1, pause = 0.1}")
     assert.equal(502, get().status)

@@ -1,10 +1,7 @@
 -- Fair shares between the callers of a gateway whose account is at its limit.
-local ask = require "spec.support.ask"
 local fair = require "spec.support.fair"
 local load = require "spec.support.load"
 local nginx = require "spec.support.nginx"
-local script = require "spec.support.script"
-local shell = require "klaviyo.sandbox.shell"
 
 if not rawget(_G, "jit") then
   return -- nginx runs LuaJIT under either interpreter: one run is enough
@@ -48,70 +45,5 @@ describe("a gateway at the limit of an account", function()
     local ratio = results[3].three.status[200] / results[3].one.status[200]
     -- the first requests may not wait, and so are not weighed
     assert.is_true(ratio > 1.5 and ratio < 6, fair.described(results[3]))
-  end)
-
-  local COUNT = { "location = /health {", [[location = /waiting {
-    content_by_lua_block { ngx.print(require("klaviyo.gateway.waiting").count()) }
-  }
-  location = /health {]] }
-
-  local function start_one(settings)
-    local server = assert(require("klaviyo.sandbox").start { key = require "spec.support.key",
-      limits = { get_lists = { second = 1, minute = 1000 } } })
-    local gateway = assert(nginx.gateway(server, { workers = 1, replace = { COUNT },
-      settings = "callers = function(request) return { name = request.token } end, " .. settings }))
-    runs[1] = { server = server, gateway = gateway }
-    return gateway
-  end
-
-  local function waiting(gateway)
-    local text = script.shell("curl -s --noproxy '*' " .. gateway.base_url .. "/waiting")
-    return tonumber(text)
-  end
-
-  local function await(expected, gateway)
-    assert.is_true(shell.wait_for(function()
-      return waiting(gateway) == expected
-    end) and true, "waiting: " .. tostring(waiting(gateway)))
-  end
-
-  -- Returns a shell command that sends `count` requests at a time, and hangs up after some seconds.
-  local function send(gateway, count, token, seconds, options)
-    return ("timeout %g curl -s -Z --parallel-max %d --noproxy '*' -o /dev/null -H 'Authorization: Bearer %s' %s "
-      .. "'%s/klaviyo/api/lists#[1-%d]' >/dev/null 2>&1 & "):format(seconds, count, token, options or "",
-      gateway.base_url, count)
-  end
-
-  local function statuses(gateway, token)
-    local count = {}
-    for status in gateway:logs():gmatch(" " .. token .. " %u+ %S+ (%d+) ") do
-      count[tonumber(status)] = (count[tonumber(status)] or 0) + 1
-    end
-    return count
-  end
-
-  it("forgets requests whose client has gone", function()
-    local gateway = start_one("max_wait = 30,")
-    local body = "-H 'Content-Type: application/json' "
-      .. "-d '{\"data\":{\"type\":\"list\",\"attributes\":{\"name\":\"x\"}}}' "
-    local text = script.shell(send(gateway, 20, "a", 0.8) .. send(gateway, 200, "b", 0.8, body)
-      .. " sleep 0.4; curl -s --noproxy '*' " .. gateway.base_url .. "/waiting; wait")
-    assert.is_true(tonumber(text) > 19, text)
-    await(0, gateway)
-    assert.equal(19, statuses(gateway, "a")[499])
-    -- the next caller does not wait for them
-    script.shell(send(gateway, 1, "c", 10) .. "wait")
-    assert.same({ [200] = 1 }, statuses(gateway, "c"))
-  end)
-
-  it("lets only a number of requests wait", function()
-    local gateway = start_one("max_wait = 3, max_waiting = 6, max_waiting_per_caller = 5,")
-    local text = script.shell(send(gateway, 20, "a", 0.8) .. "sleep 0.4; "
-      .. "curl -s --noproxy '*' " .. gateway.base_url .. "/waiting; wait")
-    assert.equal("5", text)
-    assert.same({ [200] = 1, [429] = 14, [499] = 5 }, statuses(gateway, "a"))
-    local answer = ask(gateway, { path = "/api/lists", token = "b" })
-    assert.equal(200, answer.status)
-    await(0, gateway)
   end)
 end)

@@ -53,6 +53,7 @@ function Circuits:of(name)
       on_change = note_change,
     }
     self.circuits[name] = one
+    counters.set("klaviyo_gateway_circuit_open", name, one:is_open() and 1 or 0)
   end
   return one
 end

@@ -14,6 +14,7 @@
 --- examples/nginx/gateway.conf is a complete configuration.
 
 require "klaviyo.util.lua_version"
+local counters = require "klaviyo.util.counters"
 local operations = require "klaviyo.operations"
 local rate_limits = require "klaviyo.transport.rate_limits"
 local authorize = require "klaviyo.gateway.authorize"
@@ -263,14 +264,16 @@ function Gateway:body_filter() -- luacheck: ignore 212
   end
 end
 
---- Releases the request in the rate limits if there was no response, and removes it
---- from the queue if its client has gone while it waited.
+--- Releases the request in the rate limits if there was no response, removes it from
+--- the queue if its client has gone while it waited, and counts it.
 function Gateway:log() -- luacheck: ignore 212
   local state = state_of_request()
   if state then
     waiting.leave(state)
     circuits.finish(state)
     finish_budget(state)
+    counters.add("klaviyo_gateway_requests_total",
+      state.connection and state.connection.name or "-", 1, ngx.status)
   end
 end
 

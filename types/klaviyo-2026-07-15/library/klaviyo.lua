@@ -474,8 +474,8 @@ function M:header_filter() end
 --- error response.
 function M:body_filter() end
 
---- Releases the request in the rate limits if there was no response, and removes it
---- from the queue if its client has gone while it waited.
+--- Releases the request in the rate limits if there was no response, removes it from
+--- the queue if its client has gone while it waited, and counts it.
 function M:log() end
 
 --- Responds with 200: this worker handles requests. To GET and HEAD only.

@@ -37,7 +37,7 @@ describe("the metrics of a gateway", function()
       callers = (function()
         require("klaviyo.metrics").start()
         return function() return true end
-      end)(), dict = "klaviyo_gateway", max_wait = 5, circuit = {failures = 1, pause = 0.2},
+      end)(), dict = "klaviyo_gateway", max_wait = 5, circuit = {failures = 1, pause = 3},
     ]], replace = { { "location = /health {", [[location = /metrics {
         content_by_lua_block { require("klaviyo.metrics").content() }
       }
@@ -50,7 +50,7 @@ describe("the metrics of a gateway", function()
     assert.equal(502, ask(gateway, { path = "/api/lists" }).status)
     assert.equal(503, ask(gateway, { path = "/api/lists" }).status)
     assert.equal(1, value('klaviyo_gateway_circuit_open{connection="default"}'))
-    script.shell("sleep 0.3")
+    script.shell("sleep 3")
     assert.equal(200, ask(gateway, { path = "/api/lists" }).status)
     assert.equal(0, value('klaviyo_gateway_circuit_open{connection="default"}'))
     assert.equal(5, value('klaviyo_gateway_requests_total{connection="default",status="200"}'))

@@ -230,8 +230,7 @@ describe("the status page in nginx", function()
     end
   end)
 
-  it("is served as in examples/nginx/status.conf, to this machine", function()
-    local example = assert(nginx.start {example = "status.conf", workers = 1, env = {KLAVIYO_API_KEY = "pk_none"}})
+  local function is_served(example)
     finally(function() example:stop() end)
     local function status_of(path, options)
       return script.shell(("curl -s -o /dev/null -w '%%{http_code}' --noproxy '*' %s %s"):format(options or "",
@@ -241,5 +240,13 @@ describe("the status page in nginx", function()
     assert.equal("200", status_of "/metrics")
     assert.equal("403", status_of("/status", "--interface 127.0.0.2"))
     assert.equal("403", status_of("/metrics", "--interface 127.0.0.2"))
+  end
+
+  it("is served as in examples/nginx/status.conf, to this machine", function()
+    is_served(assert(nginx.start {example = "status.conf", workers = 1, env = {KLAVIYO_API_KEY = "pk_none"}}))
+  end)
+
+  it("is served by the gateway, to this machine", function()
+    is_served(assert(nginx.gateway(fixture.server)))
   end)
 end)

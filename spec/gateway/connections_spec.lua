@@ -182,7 +182,7 @@ describe("a gateway with connections", function()
         local first
         for _, name in ipairs {"third", "missing"} do
           local answer = refused(421, "connection_unknown", {token = token, headers = {[HEADER] = name}})
-          answer.headers.date = nil
+          answer.headers.date, answer.headers["x-request-id"] = nil, nil
           answer = klaviyo.json.encode {answer.headers, (answer.body:gsub('"id":"%x+"', ""))}
           assert.equal(first or answer, answer)
           first = answer

@@ -84,7 +84,9 @@ local FIELDS = {
 }
 
 local function check_dict(settings)
-  if settings.dict and not ngx.shared[settings.dict] then
+  if type(ngx) ~= "table" then
+    return  -- a program outside nginx checks its options
+  elseif settings.dict and not ngx.shared[settings.dict] then
     usage_error.raise('%s: there is no lua_shared_dict "%s" in nginx.conf', CALL,
       settings.dict)
   elseif not settings.dict and ngx.worker.count() ~= 1 then

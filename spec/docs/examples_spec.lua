@@ -20,6 +20,7 @@ local SPEC_OF = {
   ["nginx/demo.lua"] = "docs/examples_spec.lua",
   ["nginx/demo_oauth.lua"] = "docs/examples_spec.lua",
   ["nginx/gateway.conf"] = "support/nginx.lua",
+  ["nginx/gateway_accounts.conf"] = "gateway/control_spec.lua",
   ["nginx/handler.conf"] = "docs/examples_spec.lua",
   ["nginx/metrics.conf"] = "docs/examples_spec.lua",
   ["nginx/oauth.conf"] = "nginx/oauth_example_spec.lua",
@@ -337,6 +338,22 @@ describe("examples in nginx, unchanged,", function()
       ask -H "Authorization: Bearer demo" http://localhost:8080/klaviyo/api/profiles
       sleep 0.5  # nginx writes the log after the response
     ]], "401\n502\n", "klaviyo gateway: get_profiles: 502, no response from the service at 127.0.0.1:443")
+  end)
+
+  it("gateway_accounts.conf", function()
+    assert_output("gateway_accounts.conf", "install -d -o www-data -m 700 /var/lib/klaviyo", [[
+      ask -H "Authorization: Bearer demo" http://localhost:8080/klaviyo/api/profiles
+      ask -H "Authorization: Bearer demo" -H "Klaviyo-Connection: shop" http://localhost:8080/klaviyo/api/profiles
+      ask -H "Authorization: Bearer demo" -H "Klaviyo-Connection: main" http://localhost:8080/klaviyo/api/profiles
+      ask http://localhost:8080/klaviyo-connections
+      ask -H "Authorization: Bearer control" http://localhost:8080/klaviyo-connections
+      ask -H "Authorization: Bearer control" -H "Content-Type: application/json" \
+        -d '{"data": {"type": "connection", "id": "shop"}}' http://localhost:8080/klaviyo-connections
+      ask http://localhost:8080/klaviyo-connected
+      stat -c "%U %a" /var/lib/klaviyo/connections
+      sleep 0.5  # nginx writes the log after the response
+    ]], "421\n421\n502\n401\n200\n202\n400\nwww-data 700\n",
+      "klaviyo gateway: get_profiles: 502, no response from the service at 127.0.0.1:443")
   end)
 
   it("handler.conf", function()

@@ -394,6 +394,8 @@ describe("docs/reference.md", function()
       ["klaviyo.gateway.Options"] = inner(options.checked, "FIELDS"),
       ["klaviyo.OutboxOptions"] = inner(require("klaviyo.outbox").new, "FIELDS"),
       ["klaviyo.gateway.Caller"] = inner(callers.compiled, "FIELDS"),
+      ["klaviyo.gateway.Control"] =
+        inner(require("klaviyo.gateway.control").checked, "FIELDS"),
       ["klaviyo.gateway.Connection"] =
         inner(require("klaviyo.gateway.connections").compiled, "FIELDS"),
       ["klaviyo.DumpOptions"] = inner(klaviyo.dump, "FIELDS"),

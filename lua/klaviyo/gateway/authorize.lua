@@ -6,6 +6,7 @@ local operations = require "klaviyo.operations"
 local includes = require "klaviyo.gateway.includes"
 local path = require "klaviyo.gateway.path"
 local error_response = require "klaviyo.gateway.error_response"
+local request_token = require "klaviyo.gateway.request_token"
 local secrets = require "klaviyo.gateway.secret"
 local trace = require "klaviyo.gateway.trace"
 
@@ -15,15 +16,6 @@ local MEDIA_TYPE = "application/vnd.api+json"
 
 local function only(value)
   return type(value) == "string" and value or nil
-end
-
--- Returns the token of a request. The scheme "Klaviyo-API-Key" is accepted, too,
--- so that a program needs only another base URL and another key.
-local function token_of(headers)
-  local scheme, token = (only(headers.authorization) or "")
-    :match("^([%w-]+) +(%S+)$")
-  scheme = (scheme or ""):lower()
-  return (scheme == "bearer" or scheme == "klaviyo-api-key") and token or nil
 end
 
 local function revision_of(self, headers)
@@ -97,7 +89,7 @@ local function caller_of(self, revision, op, include, headers)
     include = include,
     headers = headers,
     connection = only(headers[self.settings.connection_header:lower()]),
-    token = token_of(headers),
+    token = request_token(headers),
     remote_addr = ngx.var.remote_addr,
   }
   local caller = self.find_caller(request)

@@ -2,11 +2,13 @@
 --- in the folder of those that were added while nginx runs.
 
 local callers = require "klaviyo.gateway.callers"
+local connection_folder = require "klaviyo.gateway.connection_folder"
 local connections = require "klaviyo.gateway.connections"
 local error_response = require "klaviyo.gateway.error_response"
 local json_file = require "klaviyo.gateway.json_file"
 local reloaded = require "klaviyo.gateway.reloaded"
 local report = require "klaviyo.gateway.report"
+local tables = require "klaviyo.util.tables"
 local usage_error = require "klaviyo.util.usage_error"
 
 local M = {}
@@ -16,7 +18,8 @@ local M = {}
 ---@field public klaviyo.gateway.ConnectionState  of the requests that need no key
 ---@field configured function  name → connection, or nil
 ---@field all_configured (fun(): table)|nil  nil if a function knows them
----@field added klaviyo.gateway.Reloaded|nil  of the folder
+---@field folder klaviyo.gateway.ConnectionFolder|nil  of those that were added while nginx runs
+---@field added klaviyo.gateway.Reloaded|nil  what is in the folder
 local Lookup = {}
 Lookup.__index = Lookup
 
@@ -70,13 +73,33 @@ local function by_name(all)
   end
 end
 
+-- The connections in a folder. One that is damaged stays as it was.
+local function of_folder(folder, settings)
+  return reloaded.new(folder.path, "the added connections", function(_, previous)
+    local definitions, problem = folder:load()
+    if not definitions then
+      return nil, problem
+    end
+    local all = {}
+    for name, definition in pairs(definitions) do
+      all[name] = previous and previous[name]
+      local why = definition and usage_error.try(function()
+        all[name] = connections.compiled(name, definition, settings, all[name])
+        all[name].is_added = true
+      end)
+      problem = problem or why
+    end
+    return all, problem or nil
+  end)
+end
+
 --- Returns the lookup of a gateway.
 ---@param settings table  of the gateway
 ---@return klaviyo.gateway.ConnectionLookup
 function M.new(settings)
   local option = settings.connections or {}
   local self = setmetatable({
-    is_many = settings.connections ~= nil,
+    is_many = settings.is_many,
     public = connections.new("-", {}, settings),
     default = settings.has_default and connections.new(callers.DEFAULT, {
       api_key = settings.api_key, access_token = settings.access_token,
@@ -90,6 +113,10 @@ function M.new(settings)
       or of_table(option, settings)
     self.configured = by_name(self.all_configured)
   end
+  if settings.connection_folder then
+    self.folder = connection_folder.new(settings.connection_folder, settings.oauth)
+    self.added = of_folder(self.folder, settings)
+  end
   return self
 end
 
@@ -100,17 +127,58 @@ function Lookup:find(name)
   if name == callers.DEFAULT and self.default then
     return self.default
   end
-  return self.configured(name)
+  local connection = self.configured(name)
+  if connection or not self.added then
+    return connection
+  end
+  return (self.added:get() or {})[name]
 end
 
---- Returns the known connections: without those that only a function knows.
+--- Returns the connections that are known, in the order of their names: those of a
+--- function are not.
 ---@return klaviyo.gateway.ConnectionState[]
 function Lookup:list()
-  local list = {self.default}
-  for _, connection in pairs(self.all_configured and self.all_configured() or {}) do
-    list[#list + 1] = connection
+  local known = {}
+  for name, connection in pairs(self.added and self.added:get() or {}) do
+    known[name] = connection
+  end
+  for name, connection in pairs(self.all_configured and self.all_configured() or {}) do
+    known[name] = connection
+  end
+  known[callers.DEFAULT] = self.default or known[callers.DEFAULT]
+  local list = {}
+  for i, name in ipairs(tables.sorted(known)) do
+    list[i] = known[name]
   end
   return list
+end
+
+--- Reads the folder again before it is used next: another worker may have changed it.
+function Lookup:expire()
+  if self.added then
+    self.added:expire()
+  end
+end
+
+--- Stores a connection in the folder. Returns true, or nil and a message.
+---@param name string
+---@param definition table
+---@return boolean|nil
+---@return string|nil message
+function Lookup:add(name, definition)
+  local ok, why = self.folder:save(name, definition)
+  self:expire()
+  return ok, why
+end
+
+--- Removes a connection from the folder. Returns true, or nil and a message.
+---@param name string
+---@return boolean|nil
+---@return string|nil message
+function Lookup:remove(name)
+  local ok, why = self.folder:save(name, nil)
+  self:expire()
+  return ok, why
 end
 
 -- Choosing ----------------------------------------------------------------------

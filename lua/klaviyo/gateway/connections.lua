@@ -37,6 +37,7 @@ local FIELDS = {
 ---@field secret_settings table  api_key or access_token, for klaviyo.auth.auth
 ---@field rate_limit_key string|nil  nil until the key is known
 ---@field pace table  the settings of its rate limits
+---@field is_added boolean|nil  while nginx runs: it can be removed
 ---@field changes boolean  a function returns its key or token
 ---@field rejected_secret string|nil  the key or token that the service rejected last
 

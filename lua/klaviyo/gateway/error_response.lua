@@ -6,12 +6,12 @@ local report = require "klaviyo.gateway.report"
 
 local M = {}
 
-local MEDIA_TYPE = "application/vnd.api+json"
+M.MEDIA_TYPE = "application/vnd.api+json"
 
 local TITLES = {
   [400] = "Bad request", [401] = "Not authenticated", [403] = "Forbidden",
   [404] = "Not found", [405] = "Method not allowed",
-  [411] = "Length required",
+  [409] = "Conflict", [411] = "Length required",
   [413] = "Content too large", [415] = "Unsupported media type",
   [421] = "Misdirected request",
   [429] = "Throttled", [502] = "Bad gateway", [503] = "Unavailable",
@@ -41,7 +41,7 @@ local function document(status, code, detail, source)
 end
 
 local function mark(body)
-  ngx.header["Content-Type"] = MEDIA_TYPE
+  ngx.header["Content-Type"] = M.MEDIA_TYPE
   ngx.header["Content-Length"] = #body
   ngx.header["X-Klaviyo-Gateway"] = "1"
   ngx.header["X-Request-Id"] = ngx.var.request_id

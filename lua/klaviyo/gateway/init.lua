@@ -18,13 +18,15 @@ local counters = require "klaviyo.util.counters"
 local operations = require "klaviyo.operations"
 local rate_limits = require "klaviyo.transport.rate_limits"
 local authorize = require "klaviyo.gateway.authorize"
+local callback = require "klaviyo.gateway.callback"
 local circuits = require "klaviyo.gateway.circuits"
+local control = require "klaviyo.gateway.control"
 local health = require "klaviyo.gateway.health"
 local links = require "klaviyo.gateway.links"
 local mask = require "klaviyo.gateway.mask"
-local checks = require "klaviyo.gateway.options"
 local connections = require "klaviyo.gateway.connections"
 local error_response = require "klaviyo.gateway.error_response"
+local checks = require "klaviyo.gateway.options"
 local report = require "klaviyo.gateway.report"
 local waiting = require "klaviyo.gateway.waiting"
 local trace = require "klaviyo.gateway.trace"
@@ -232,6 +234,8 @@ local function filter_header(self, state)
   end
   if ngx.status == 401 and state.secret then
     return replace_unauthorized(state)
+  elseif state.secret and state.connection.rejected_secret == state.secret then
+    state.connection.rejected_secret = nil  -- it is valid again
   end
   local base = base_of(self)
   local location = ngx.header.Location
@@ -262,6 +266,18 @@ function Gateway:body_filter() -- luacheck: ignore 212
       ngx.arg[1] = filter:feed(ngx.arg[1], ngx.arg[2])
     end
   end
+end
+
+--- Shows, adds and removes the connections: the content handler of a location for
+--- operators, at the path of the option `control`.
+function Gateway:control()
+  return control.serve(parts_of[self])
+end
+
+--- Finishes adding a connection: the content handler of the location at the path of the
+--- app's redirect_uri.
+function Gateway:callback()
+  return callback.serve(parts_of[self])
 end
 
 --- Releases the request in the rate limits if there was no response, removes it from

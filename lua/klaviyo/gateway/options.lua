@@ -5,6 +5,7 @@ local caller_lookup = require "klaviyo.gateway.caller_lookup"
 local connection_lookup = require "klaviyo.gateway.connection_lookup"
 local connections = require "klaviyo.gateway.connections"
 local checker = require "klaviyo.util.options"
+local control = require "klaviyo.gateway.control"
 local operations = require "klaviyo.operations"
 local client_settings = require "klaviyo.settings"
 local usage_error = require "klaviyo.util.usage_error"
@@ -23,6 +24,9 @@ local M = {}
 ---@field connection_header? string  the header field that names the connection of a request; default
 ---  "Klaviyo-Connection"
 ---@field oauth? klaviyo.oauth.App  the app of the connections that have an account and name no app
+---@field connection_folder? string  the path of a folder with the connections that are added by gateway:control; they
+---  have accounts of the option `oauth`
+---@field control? klaviyo.gateway.Control  who may use gateway:control; default nobody
 ---@field callers klaviyo.gateway.Caller[]|string|fun(request: table):klaviyo.gateway.Caller|boolean|nil
 ---  the allowed callers; or the path of a JSON file with such a list, which is read again when it changes; or a
 ---  function that returns the caller, true, false (403) or nil (401). `request` has method, target,
@@ -57,6 +61,8 @@ local FIELDS = {
     expected = "the name of a header field"},
   oauth = {test = function(value) return apps.of(value) ~= nil end,
     expected = "an app of klaviyo.oauth.new"},
+  connection_folder = {type = "path"},
+  control = {type = "table", convert = control.checked},
   callers = {type = {"function", "table", "path"},
     expected = "a function, a list or the path of a JSON file",
     required = "set a list of {name =, token_sha256 =}, or a function"},
@@ -98,7 +104,7 @@ end
 local function check_secrets(settings)
   if settings.api_key and settings.access_token then
     usage_error.raise("%s: set api_key or access_token, not both", CALL)
-  elseif not settings.connections and not settings.api_key and not settings.access_token then
+  elseif not settings.is_many and not settings.api_key and not settings.access_token then
     local key = os.getenv("KLAVIYO_API_KEY")
     if not connections.SECRET.test(key) then
       usage_error.raise("%s: api_key is missing: set it, or KLAVIYO_API_KEY in "
@@ -118,6 +124,10 @@ end
 ---@return klaviyo.gateway.ConnectionLookup
 function M.checked(options)
   local settings = checker.check(FIELDS, options, CALL)
+  settings.is_many = settings.connections ~= nil or settings.connection_folder ~= nil
+  if settings.connection_folder and not settings.oauth then
+    usage_error.raise("%s: connection_folder needs oauth, the app of its accounts", CALL)
+  end
   check_secrets(settings)
   check_dict(settings)
   if settings.circuit == nil or settings.circuit == true then

@@ -462,6 +462,14 @@ function M:header_filter() end
 --- error response.
 function M:body_filter() end
 
+--- Shows, adds and removes the connections: the content handler of a location for
+--- operators, at the path of the option `control`.
+function M:control() end
+
+--- Finishes adding a connection: the content handler of the location at the path of the
+--- app's redirect_uri.
+function M:callback() end
+
 --- Releases the request in the rate limits if there was no response, removes it from
 --- the queue if its client has gone while it waited, and counts it.
 function M:log() end
@@ -1113,6 +1121,8 @@ end
 ---@field connections? table<string, klaviyo.gateway.Connection|string|function>|string|fun(name: string):any  the connections of several accounts, by name; a string is a key. Or the path of a JSON file with such an object, which is read again when it changes; or a function that returns a connection, or nil. With this option the gateway has no key of its own unless api_key or access_token is set: that connection is named "default"
 ---@field connection_header? string  the header field that names the connection of a request; default "Klaviyo-Connection"
 ---@field oauth? klaviyo.oauth.App  the app of the connections that have an account and name no app
+---@field connection_folder? string  the path of a folder with the connections that are added by gateway:control; they have accounts of the option `oauth`
+---@field control? klaviyo.gateway.Control  who may use gateway:control; default nobody
 ---@field callers klaviyo.gateway.Caller[]|string|fun(request: table):klaviyo.gateway.Caller|boolean|nil  the allowed callers; or the path of a JSON file with such a list, which is read again when it changes; or a function that returns the caller, true, false (403) or nil (401). `request` has method, target, operation, scopes (of the operation and the included resources), include (list of names), headers, token, connection (the name in the header), remote_addr
 ---@field ["public"]? boolean  true: anyone may use /client, without a token
 ---@field revision? string  the revision of a request that names none; default "2024-10-15"
@@ -1341,6 +1351,11 @@ end
 ---@field account? string  the account of an app of klaviyo.oauth, as app:exchange returned it
 ---@field oauth? klaviyo.oauth.App  the app; default the option `oauth`
 ---@field rate_limit_key? string  names the account whose rate limits count; connections with the same one share them. Default: a hash of the key, or the name of the account
+
+---@class klaviyo.gateway.Control
+---@field token_sha256? string|string[]  hexadecimal, of a token of its own; several while it changes
+---@field without_token? boolean  true: everyone whom `allow` and `deny` of nginx let through; default false
+---@field path? string  the path of the location; default "/klaviyo-connections"
 
 ---@class klaviyo.openapi.Body
 ---@field style "document"|"multipart"

@@ -144,7 +144,30 @@ describe("klaviyo.metrics", function()
         children[n] = child
       end
       for n = 1, 3 do assert(process.wait(children[n]) == 7) end
-      io.write(metrics.text())
+      local text = metrics.text()
+      -- a child that lives has a row of its own; one that was killed has none, even
+      -- before its parent asks for its end
+      local child = process.fork()
+      if child == 0 then
+        assert(client.profiles:list())
+        klaviyo.sleep(30)
+      end
+      local function scraped(processes, connections)
+        local stop = klaviyo.clock() + 20
+        repeat
+          local now = metrics.text()
+          if now:find("klaviyo_processes " .. processes, 1, true)
+            and now:find("klaviyo_connections " .. connections, 1, true) then
+            return true
+          end
+          klaviyo.sleep(0.01)
+        until klaviyo.clock() > stop
+      end
+      assert(scraped(2, 2), metrics.text())
+      os.execute("kill -9 " .. child)
+      assert(scraped(1, 1), metrics.text())
+      process.wait(child)
+      io.write(text)
     ]]
     if text == "pending" then
       pending("fork was not built")

@@ -191,7 +191,7 @@ describe("examples/nginx/oauth.conf", function()
     local output = status(600)
     assert.matches("took longer than 10 minutes; authorize again", output, 1, true)
     assert.matches("400$", output)
-    assert.matches("303$", status(599))
+    assert.matches("303$", status(540))
   end)
 
   it("shows that an account did not authorize it", function()

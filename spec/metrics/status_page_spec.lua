@@ -4,6 +4,7 @@ local browser = require "spec.support.browser"
 local folder = require "spec.support.folder"
 local page = require "klaviyo.metrics.status.page"
 local readable = require "spec.support.readable"
+local sample = require "klaviyo.metrics.status.sample"
 local samples_of = require "spec.support.status_samples"
 
 local NO_DETAILS = {limits = {}, outboxes = {}, circuits = {}}
@@ -75,6 +76,29 @@ describe("the status page", function()
     assert.is_nil(html:find("Events, gateway and accounts", 1, true))
     assert.is_nil(html:find("<h2[^>]*>Outboxes"))
     assert.is_nil(html:find("<h2[^>]*>Connections"))
+  end)
+
+  it("shows a gateway that makes no calls of its own", function()
+    local samples, details = {}, nil
+    for slot = 350, 360 do
+      samples[slot] = sample.new(([[
+klaviyo_requests_in_flight 0
+klaviyo_gateway_requests_total{connection="shop",status="200"} %d
+klaviyo_gateway_requests_total{connection="-",status="401"} %d
+klaviyo_gateway_circuit_open{connection="shop"} 0
+klaviyo_rate_limit_used_ratio{operation="get_lists",window="minute"} 0.5
+]]):format(slot * 10, slot), samples_of.NOW - (360 - slot) * 10)
+      details = samples[slot].details
+    end
+    local html = render(samples, details)
+    assert.is_nil(html:find("Calls to Klaviyo", 1, true))
+    assert.is_true(has(html, "<h3>Highest used limit</h3>", 1, true))
+    assert.is_true(has(html, "<dt>rejected (4xx)</dt><dd>10</dd></div><div class=\"bad\"><dt>failed</dt><dd>0</dd>",
+      1, true))
+    assert.is_true(has(html, '<tr><th scope="row">shop</th><td>100</td><td>0</td><td>0 s</td><td>closed</td></tr>', 1,
+      true))
+    assert.is_true(has(html, 'none, rejected by the gateway</th><td>10</td><td>0</td><td>0 s</td><td>–</td></tr>', 1,
+      true))
   end)
 
   it("refreshes itself, or not", function()

@@ -238,6 +238,10 @@ describe("a line of a chart", function()
     assert.equal("M1 103L4 103M8 103h.1", path {[1] = 2, [4] = 2, [8] = 2})
   end)
 
+  it("stays below the top", function()
+    assert.equal("M1 103L2 6", path {2, 9})
+  end)
+
   it("may be hidden where it is 0", function()
     assert.equal("M3 200L4 6L5 200", path({0, 0, 0, 4, 0, 0, 0}, true))
     assert.is_nil(path({0, 0, 0}, true))
@@ -294,6 +298,9 @@ describe("attention", function()
       .. "5 minutes failed."},
     {'klaviyo_requests_total{operation="get_lists",status="404"}', add = 9000},
     {'klaviyo_requests_total{operation="get_lists",status="cancelled"}', add = 9000},
+    {'klaviyo_gateway_requests_total{connection="shop",status="502"}', add = 80000, "bad: The gateway answered 99 % of "
+      .. "the requests of the last 5 minutes with a 5xx."},
+    {'klaviyo_gateway_requests_total{connection="-",status="401"}', add = 9000},
     {'klaviyo_events_total{result="failed"}', add = 1, "bad: 1 event was lost in the last 5 minutes: rejected, not "
       .. "delivered, or not queued."},
     {'klaviyo_events_total{result="refused"}', add = 2, "bad: 2 events were lost in the last 5 minutes: rejected, not "

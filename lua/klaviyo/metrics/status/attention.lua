@@ -14,6 +14,7 @@ local MAX_AGE = 300         -- seconds, of a row in an outbox
 local MAX_SHARE = 0.9       -- of a limit
 local STALE = 60            -- seconds without a sample
 
+local GATEWAY_FAILED = {"gateway.server_error", "gateway.no_response"}
 local FAILED = {"requests.no_response", "requests.rate_limited", "requests.server_error",
   "requests.unauthorized"}
 
@@ -58,6 +59,11 @@ function M.list(samples, details, now)
   local requests, failed = grown({"requests.*"}, MINUTES_5), grown(FAILED, MINUTES_5)
   if requests >= MIN_REQUESTS and failed / requests > MAX_FAILED then
     say(bad, "%s of the requests of the last 5 minutes failed.", text.percent(failed / requests))
+  end
+  requests, failed = grown({"gateway.*"}, MINUTES_5), grown(GATEWAY_FAILED, MINUTES_5)
+  if requests >= MIN_REQUESTS and failed / requests > MAX_FAILED then
+    say(bad, "The gateway answered %s of the requests of the last 5 minutes with a 5xx.",
+      text.percent(failed / requests))
   end
   local lost = grown({"events.failed", "events.rejected", "events.refused"}, MINUTES_5)
   if lost > 0 then

@@ -220,19 +220,17 @@ end
 
 local function gateway(samples)
   local names = {"gateway.*"}
-  local failed = {"gateway.no_response", "gateway.server_error", "gateway.rate_limited", "gateway.unauthorized"}
-  local circuits = samples[SLOTS] and samples[SLOTS].gauges.circuits or 0
+  local failed = {"gateway.no_response", "gateway.server_error", "gateway.rate_limited"}
   return {
     title = "Requests to the gateway", value = per_second(rate_now(samples, names)), format = per_second,
-    lines = {
-      {label = "all", class = "accent", area = true, points = series.rate(samples, SLOTS, names)},
-      {label = "failed", class = "bad", area = true, hides_zero = true, points = series.rate(samples, SLOTS, failed)},
-    },
+    lines = {{label = "all", class = "accent", area = true, points = series.rate(samples, SLOTS, names)},
+      {label = "failed", class = "bad", area = true, hides_zero = true, points = series.rate(samples, SLOTS, failed)}},
     legend = {
       {"accent", "in the last hour", text.number(in_hour(samples, names))},
+      {"", "rejected (4xx)", text.number(in_hour(samples, {"gateway.rejected"}))},
       {"bad", "failed", text.number(in_hour(samples, failed))},
       {"", "waited for a turn", text.duration(in_hour(samples, {"gateway_waited"}))},
-      {"", "open circuits", text.number(circuits)},
+      {"", "open circuits", text.number(samples[SLOTS] and samples[SLOTS].gauges.circuits or 0)},
     },
   }
 end
@@ -280,18 +278,22 @@ end
 ---@return string
 function M.html(samples, details)
   local more = {}
+  local has_gateway = has(samples, "gateway.")
+  -- nginx itself sends the requests of a gateway
+  local has_calls = has(samples, "attempts") or has(samples, "requests.") or not has_gateway
   local function add_if(condition, one)
     if condition then
       more[#more + 1] = one
     end
   end
+  add_if(not has_calls, share(samples, details))
   add_if(has(samples, "events."), events(samples))
   add_if(next(details.outboxes), outbox(samples))
-  add_if(has(samples, "gateway."), gateway(samples))
+  add_if(has_gateway, gateway(samples))
   add_if(has(samples, "refreshes."), refreshes(samples))
   add_if(has(samples, "webhooks."), webhooks(samples))
-  return card.section("Calls to Klaviyo", {requests(samples), failures(samples), latency(samples), queue(samples),
-    share(samples, details), waiting(samples), retries(samples), traffic(samples)})
+  return (has_calls and card.section("Calls to Klaviyo", {requests(samples), failures(samples), latency(samples),
+    queue(samples), share(samples, details), waiting(samples), retries(samples), traffic(samples)}) or "")
     .. (more[1] and card.section("Events, gateway and accounts", more) or "")
 end
 

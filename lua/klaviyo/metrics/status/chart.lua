@@ -19,7 +19,7 @@ local function runs_of(line, slots, max)
   for slot = 1, slots do
     local value = points[slot]
     if value and not (line.hides_zero and is_idle(points, slot)) then
-      local y = HEIGHT - math.floor(value / max * (HEIGHT - MARGIN) + 0.5)
+      local y = HEIGHT - math.floor(math.min(value / max, 1) * (HEIGHT - MARGIN) + 0.5)
       if not run or slot - run[#run][1] > max_gap then
         run = {}
         runs[#runs + 1] = run

@@ -126,6 +126,9 @@ local READ = {
   end,
   klaviyo_gateway_requests_total = function(sample, labels, n)
     local class = class_of(labels.status)
+    if class == "unauthorized" then
+      class = "rejected"  -- a caller's token, not that of the operator
+    end
     add(sample.counters, "gateway." .. class, n)
     count(sample.connections, labels.connection or "default", class, n)
   end,

@@ -98,7 +98,10 @@ local function connections(samples, details)
     local n = row.counts
     row[3] = number_cell(nil, n[1] > 0 and text.duration(n[3] / n[1]) or "–")
     local is_open = details.circuits[row.name]
-    row[4] = number_cell(is_open and "bad" or nil, is_open and "open" or "closed")
+    row[4] = number_cell(is_open and "bad" or nil, is_open and "open" or is_open == false and "closed" or "–")
+    if row.name == "-" then
+      row.name = "none, rejected by the gateway"
+    end
   end
   return rows
 end

@@ -188,6 +188,24 @@ describe("klaviyo.gateway.fair_queue", function()
     assert.equal(3, waiting.count)
   end)
 
+  -- such as the operations of an account whose gateway has a limit of its own
+  it("shares a limit that several sources have in common", function()
+    local limit, waiting = source(4), queue()
+    local sources = {}
+    for i = 1, 8 do
+      sources[i] = { take = function() return limit:take() end }
+      join_many(50, waiting, "greedy", sources[i])
+    end
+    waiting:dispatch()
+    for second = 1, 10 do
+      join(waiting, "polite", sources[8])
+      now = second
+      waiting:dispatch()
+      assert.equal(second, ended.polite)
+    end
+    assert.equal(34, ended.greedy)
+  end)
+
   it("has a maximum for each caller, and for all", function()
     local limit, waiting = source(0), queue()
     local options = { max_waiting = 6, per_caller = 5 }

@@ -68,3 +68,33 @@ describe("a request queue", function()
     assert.is_false(pcall(request_queue.finish, request_queue, "x"))
   end)
 end)
+
+describe("a budget", function()
+  local path
+
+  before_each(function()
+    path = os.tmpname()
+    os.remove(path)
+  end)
+
+  after_each(function()
+    os.remove(path)
+  end)
+
+  it("can be used while no other process keeps its file locked", function()
+    local budget = assert(core.budget(path, false))
+    assert.is_true(budget:check())
+    local lock = assert(core.file_lock(path))
+    local ok, why = budget:check()
+    assert.is_nil(ok)
+    assert.equal("another process does not release its lock", why)
+    assert.is_nil(budget:problem()) -- a check changes nothing
+    lock:release()
+    assert.is_true(budget:check())
+  end)
+
+  it("can always be used without a file", function()
+    assert.is_true(core.budget():check())
+    assert.is_true(core.budget(nil, false):check())
+  end)
+end)

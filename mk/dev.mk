@@ -284,6 +284,11 @@ fuzz:
 
 $(FUZZ)/thread: spec/fuzz/engine.c
 
+# in another object than the core's
+SEALED = $(addprefix $(OUT)/obj/digest/,cipher.o digest.o)
+$(FUZZ)/sealed: $(SEALED)
+$(FUZZ)/sealed: FUZZ_LIBS = $(SEALED) $(CRYPTO_LIBS)
+
 planted:
 	@./tools/planted.sh
 
@@ -295,7 +300,7 @@ $(FUZZ)/plain_c.a: $(PLAIN_C)
 $(FUZZ)/%: spec/fuzz/%.c $(wildcard spec/fuzz/*.h) $(FUZZ)/plain_c.a
 	$(SAY) '  CC  $@'
 	$(QUIET)$(CC) $(filter-out -fPIC,$(C_ALL)) -fsanitize=fuzzer -o $@ $< \
-	  $(FUZZ)/plain_c.a $(CURL_LIBS) -lpthread
+	  $(FUZZ)/plain_c.a $(FUZZ_LIBS) $(CURL_LIBS) -lpthread
 
 collector: build probes
 	@for kind in full young; do \

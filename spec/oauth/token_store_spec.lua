@@ -1,4 +1,5 @@
 -- The stores of klaviyo.oauth: a folder, and functions; encryption.
+local base64 = require "klaviyo.util.base64"
 local folder = require "spec.support.folder"
 local klaviyo = require "klaviyo"
 local oauth = require "spec.support.oauth"
@@ -114,6 +115,57 @@ describe("the store of an app", function()
       assert.is_nil(accounts)
       assert.equal("store", err.code)
       assert_no_secret(ACCESS, err)
+    end
+  end)
+
+  it("takes nothing from a damaged text but tokens and times", function()
+    local good = {access_token = ACCESS, refresh_token = oauth.REFRESH, expires_at = 2e9}
+    local store = memory()
+    local app = klaviyo.oauth.new(options {store = store})
+    store.texts.shop = klaviyo.json.encode(good)
+    assert(app:accounts())
+    local wrong = {
+      {access_token = ACCESS .. "\r\nX: y"}, {access_token = ""}, {access_token = 5}, {refresh_token = ACCESS .. " x"},
+      {expires_at = "2"}, {expires_at = -1}, {expires_at = 1e300}, {refreshed_at = "x"}, {refreshed_at = {}},
+      {authorized_at = true}, {scope = 5},
+    }
+    for _, more in ipairs(wrong) do
+      local pair = {}
+      for _, part in ipairs {good, more} do
+        for name, value in pairs(part) do
+          pair[name] = value
+        end
+      end
+      store.texts.shop = klaviyo.json.encode(pair)
+      local accounts, err = app:accounts()
+      assert.is_nil(accounts)
+      assert.equal('cannot read the tokens of the account "shop": they are damaged; authorize again', err.message)
+    end
+  end)
+
+  it("opens no text that was changed or shortened, and never raises", function()
+    local store = memory()
+    exchanged({store = store, encryption_key = KEY}, "shop")
+    local text = store.texts.shop
+    -- the last digits of base64 have bits without a meaning
+    local function bytes_of(stored)
+      return stored:sub(1, 12) == "aes-256-gcm " and base64.decode(stored:sub(13)) or stored
+    end
+    local app = klaviyo.oauth.new(options {store = store, encryption_key = KEY})
+    local plain = klaviyo.oauth.new(options {store = store, encryption_key = KEY, read_unencrypted = true})
+    assert(app:accounts())
+    for _ = 1, 500 do
+      local at, byte = math.random(#text), math.random(0, 255)
+      local changed = text:sub(1, at - 1) .. string.char(byte) .. text:sub(math.random(2) == 1 and at + 1 or at + 40)
+      store.texts.shop = changed
+      for _, one in ipairs {app, plain} do
+        local accounts, err = one:accounts()
+        if bytes_of(changed) ~= bytes_of(text) then
+          assert.is_nil(accounts)
+          assert.equal("store", err.code)
+          assert_no_secret(KEY, err)
+        end
+      end
     end
   end)
 

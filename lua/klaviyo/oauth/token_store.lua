@@ -83,9 +83,22 @@ function Store:prepare()
   return true
 end
 
+local function is_token(value)
+  return type(value) == "string" and value ~= "" and not value:find("[%c ]")
+end
+
+local function is_time(value)
+  return type(value) == "number" and value >= 0 and value < 1e11
+end
+
+-- A store may have been changed by others: what is not as it was saved must not reach
+-- a header field or a computation.
 local function is_pair(pair)
-  return type(pair) == "table" and type(pair.access_token) == "string"
-    and type(pair.refresh_token) == "string" and type(pair.expires_at) == "number"
+  return type(pair) == "table" and is_token(pair.access_token)
+    and is_token(pair.refresh_token) and is_time(pair.expires_at)
+    and (pair.refreshed_at == nil or is_time(pair.refreshed_at))
+    and (pair.authorized_at == nil or is_time(pair.authorized_at))
+    and (pair.scope == nil or type(pair.scope) == "string")
 end
 
 --- Returns the pair of an account; nil if there is none, or nil and an error.

@@ -77,9 +77,9 @@ function compare(one, request) {
   return out;
 }
 
-function headers(one, request, revision) {
+function headers(one, request, revision, scheme) {
   const wanted = { revision, accept: 'application/vnd.api+json' };
-  if (!one.public) wanted.authorization = 'Klaviyo-API-Key';
+  if (!one.public) wanted.authorization = scheme;
   if (one.wire) wanted['content-type'] = 'application/vnd.api+json';
   const got = Object.assign({}, request.headers);
   if (one.upload) delete got['content-type']; // has a boundary; the validator checks it
@@ -106,20 +106,20 @@ function pairs_of(requests) {
 function logged({ logs, requests }) {
   const lines = logs.split('\n').filter(Boolean);
   const requested = lines.filter(line => / contract | - (GET|POST)/.test(line));
-  return [...lines.filter(line => /\[\w+\]|pk_|Bearer|@|\?/.test(line)),
+  return [...lines.filter(line => /\[\w+\]|(pk|at|rt|cs)_of|Bearer|@|\?/.test(line)),
     ...requested.length === requests.length ? [] : [`${requested.length} lines of ${requests.length} requests`]];
 }
 
 // The number of a case, in a header field that a gateway passes too.
 const case_of = request => Number(request.headers['user-agent'].replace('case/', ''));
 
-// [check, problems] of a run: {work, requests, violations, failures, connections}
-function checks({ work, requests, violations, failures, connections }) {
+// [check, problems] of a run: {work, requests, violations, failures, connections, scheme}
+function checks({ work, requests, violations, failures, connections, scheme }) {
   const by_case = new Map(requests.map(request => [case_of(request), request]));
   const called = new Set(requests.map(request => request.operation_id));
   const wire = pairs_of(requests);
   const sent = work.cases.filter(one => by_case.has(one.n));
-  const each = compare_one => sent.flatMap(one => compare_one(one, by_case.get(one.n), work.revision));
+  const each = compare_one => sent.flatMap(one => compare_one(one, by_case.get(one.n), work.revision, scheme));
   return [
     [`${called.size} of ${work.operations.length} operations`,
       work.operations.filter(id => !called.has(id))],
@@ -164,12 +164,12 @@ function ineffective(run) {
   });
 }
 
-// Sends all cases, directly or through the gateway.
-async function run_of(oracle, document, dir, work, interpreter, through) {
+// Sends all cases, directly or through a connection of the gateway.
+async function run_of(oracle, document, dir, work, interpreter, connection) {
   const cases_file = path.join(dir, 'cases.json');
   const picture = path.join(dir, 'picture.png');
   const server = await validator(oracle, document, fs.mkdtempSync(path.join(dir, `${interpreter}-`)));
-  const before = through && await gateway(server.url, TOKEN);
+  const before = connection && await gateway(server.url, TOKEN, connection);
   const { code, output, errors } = await lua(interpreter, 'operations.lua',
     [cases_file, before ? before.url : server.url, picture, TOKEN, ...before ? ['Bearer'] : []]);
   const logs = before && await before.stop();
@@ -181,7 +181,8 @@ async function run_of(oracle, document, dir, work, interpreter, through) {
   });
   if (code !== 0) failures.unshift(`${interpreter} ended with ${code}: ${errors}`);
   return { work, requests: server.requests(), violations: server.violations(), failures,
-    connections: server.connections(), logs };
+    connections: server.connections(), logs,
+    scheme: connection === 'oauth' ? 'Bearer' : 'Klaviyo-API-Key' };
 }
 
 async function operations(oracle, date, interpreters, dir, { can_fail }) {
@@ -194,11 +195,17 @@ async function operations(oracle, date, interpreters, dir, { can_fail }) {
     for (const [what, wrong] of checks(run)) check(`${date}, ${interpreter}: ${what}`, wrong);
     if (can_fail) check(`${date}, ${interpreter}: each of these checks can fail`, ineffective(run));
   }));
-  const run = await run_of(oracle, document, dir, work, interpreters[0], true);
-  const label = `${date}, through the gateway`;
-  // nginx decides how many connections it keeps
-  for (const [what, wrong] of checks(run).slice(0, -1)) check(`${label}: ${what}`, wrong);
-  check(`${label}: its logs contain no error and no secret`, logged(run));
+  for (const connection of ['key', 'oauth']) {
+    const run = await run_of(oracle, document, dir, work, interpreters[0], connection);
+    const label = `${date}, through the gateway's connection ${connection}`;
+    // nginx decides how many connections it keeps
+    for (const [what, wrong] of checks(run).slice(0, -1)) check(`${label}: ${what}`, wrong);
+    check(`${label}: its logs contain no error and no secret`, logged(run));
+    if (can_fail) {
+      const other = Object.assign({}, run, { scheme: 'other' });
+      check(`${label}: the check of Authorization can fail`, checks(other)[5][1].length > 0);
+    }
+  }
 }
 
 module.exports = { operations };

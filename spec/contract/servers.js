@@ -165,10 +165,11 @@ async function front(upstream, dir, token) {
   }
 }
 
-// Starts klaviyo.gateway in front of the validator; `stop` returns its logs.
-async function gateway(upstream, token) {
+// Starts klaviyo.gateway in front of the validator, with one key, or with connections,
+// of which its caller has one; `stop` returns its logs.
+async function gateway(upstream, token, connection) {
   const child = start('lua5.4', [path.join(__dirname, 'gateway.lua'),
-    new URL(upstream).port, token], Object.assign(by_source('lua5.4'),
+    new URL(upstream).port, token, ...connection ? [connection] : []], Object.assign(by_source('lua5.4'),
     { stdio: ['pipe', 'pipe', 'pipe'] }));
   let text = '', errors = '';
   child.stderr.on('data', data => { errors += data; });

@@ -1,7 +1,6 @@
 -- The circuit breaker of a gateway: it stops requests to a service that fails.
-local ask = require "spec.support.ask"
+local circuit_gateway = require "spec.support.circuit_gateway"
 local nginx = require "spec.support.nginx"
-local raw_gateway = require "spec.support.raw_gateway"
 local script = require "spec.support.script"
 local shell = require "klaviyo.sandbox.shell"
 
@@ -12,43 +11,33 @@ elseif nginx.missing() then
   return
 end
 
-local JSON = "application/vnd.api+json"
-local HTML = { status = 502, headers = { ["Content-Type"] = "text/html" }, body = "<html>" }
-local OK = { body = '{"data":[]}', headers = { ["Content-Type"] = JSON } }
+local HTML, OK = circuit_gateway.HTML, circuit_gateway.OK
 
 local function document(status)
-  return { status = status, headers = { ["Content-Type"] = JSON }, body = '{"errors":[]}' }
+  return { status = status, headers = { ["Content-Type"] = circuit_gateway.JSON }, body = '{"errors":[]}' }
 end
 
 describe("the circuit of a gateway", function()
-  local service, gateway
+  local started, service, gateway
 
-  local function start(answers, circuit, options)
-    options = options or {}
-    options.workers = options.workers or 4
-    service, gateway = raw_gateway.start({ answers = answers },
-      ("callers = function() return true end, %s circuit = %s,"):format(
-        options.dict or 'dict = "klaviyo_gateway",', circuit), options)
+  local function start(...)
+    started = circuit_gateway.start(...)
+    service, gateway = started.service, started.gateway
   end
 
   after_each(function()
-    local started, front = service, gateway
-    service, gateway = nil, nil
-    raw_gateway.stop(started, front)
+    if started then
+      started:stop()
+    end
+    started = nil
   end)
 
   local function get()
-    return ask(gateway, { path = "/api/lists" })
+    return started:get()
   end
 
   local function assert_open()
-    local before = #service:requests()
-    local answer = get()
-    assert.equal(503, answer.status)
-    assert.equal("circuit_open", answer.document.errors[1].code)
-    assert.equal("1", answer.headers["x-klaviyo-gateway"])
-    assert.equal(before, #service:requests())
-    return tonumber(answer.headers["retry-after"])
+    return started:assert_open()
   end
 
   local function changes()
@@ -107,7 +96,7 @@ describe("the circuit of a gateway", function()
     assert.equal(502, get().status)
     assert.equal("circuit_open", get().document.errors[1].code)
     gateway:stop()
-    service, gateway = nil, nil
+    started = nil
     start({ HTML }, "false")
     for _ = 1, 10 do
       assert.equal(502, get().status)
@@ -133,9 +122,9 @@ describe("the circuit of a gateway", function()
       ["circuit = {failures = 0}"] = "failures must be a whole number from 1 on",
       ["max_waiting = 0"] = "max_waiting must be a whole number from 1 on",
     } do
-      local started, output = nginx.gateway({ port = 9, key = "k" },
+      local rejected, output = nginx.gateway({ port = 9, key = "k" },
         { settings = "callers = function() return true end, " .. settings })
-      assert.is_nil(started, settings)
+      assert.is_nil(rejected, settings)
       assert.is_truthy(output:find(message, 1, true), settings .. ": " .. output)
     end
   end)

@@ -1,7 +1,6 @@
 -- The probes of a gateway whose circuit is open.
-local ask = require "spec.support.ask"
+local circuit_gateway = require "spec.support.circuit_gateway"
 local nginx = require "spec.support.nginx"
-local raw_gateway = require "spec.support.raw_gateway"
 local script = require "spec.support.script"
 local shell = require "klaviyo.sandbox.shell"
 
@@ -12,39 +11,29 @@ elseif nginx.missing() then
   return
 end
 
-local JSON = "application/vnd.api+json"
-local HTML = { status = 502, headers = { ["Content-Type"] = "text/html" }, body = "<html>" }
-local OK = { body = '{"data":[]}', headers = { ["Content-Type"] = JSON } }
+local HTML, OK = circuit_gateway.HTML, circuit_gateway.OK
 
 describe("a gateway whose circuit is open", function()
-  local service, gateway
+  local started, service, gateway
 
-  local function start(answers, circuit, options)
-    options = options or {}
-    options.workers = options.workers or 4
-    service, gateway = raw_gateway.start({ answers = answers },
-      ("callers = function() return true end, %s circuit = %s,"):format(
-        options.dict or 'dict = "klaviyo_gateway",', circuit), options)
+  local function start(...)
+    started = circuit_gateway.start(...)
+    service, gateway = started.service, started.gateway
   end
 
   after_each(function()
-    local started, front = service, gateway
-    service, gateway = nil, nil
-    raw_gateway.stop(started, front)
+    if started then
+      started:stop()
+    end
+    started = nil
   end)
 
   local function get()
-    return ask(gateway, { path = "/api/lists" })
+    return started:get()
   end
 
   local function assert_open()
-    local before = #service:requests()
-    local answer = get()
-    assert.equal(503, answer.status)
-    assert.equal("circuit_open", answer.document.errors[1].code)
-    assert.equal("1", answer.headers["x-klaviyo-gateway"])
-    assert.equal(before, #service:requests())
-    return tonumber(answer.headers["retry-after"])
+    return started:assert_open()
   end
 
   it("sends another probe if the worker of the first one is killed, or its client hangs up", function()

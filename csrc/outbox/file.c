@@ -137,8 +137,10 @@ static store_status prepare (store *s) {
     if (rc != SQLITE_OK)
       return database_failed(&s->file, rc);
   }
-  s->waiting = s->delivered = 0;
+  s->waiting = s->delivered = s->oldest = 0;
   status = database_ask(&s->file, "SELECT count(*) FROM event", &count);
+  if (count > 0)
+    store_find_oldest(s);
   store_count(s, count);
   return status;
 }

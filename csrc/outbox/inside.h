@@ -37,12 +37,16 @@ struct store {
   bool was_at_rest; /* it, before what was written last */
   int64_t waiting;
   int64_t delivered; /* rows that are yet to be deleted */
+  int64_t oldest;    /* time of the first row; 0: there is none */
   store_options options;
 };
 
 /* Returns whether the store belongs to the parent of a fork: then SQLite must
 ** not be called. */
 bool store_is_lost (const store *s);
+
+/* Reads the time of the first row again. */
+void store_find_oldest (store *s);
 
 /* Adds 'more' to the number of waiting events. */
 void store_count (store *s, int64_t more);

@@ -399,20 +399,50 @@ static int waiting (lua_State *L) {
 }
 
 
-/* store.waiting(base) -> the number of waiting events noted last, whichever
-** process holds the slot | nil: there is no such slot */
+/* Pushes the path of a file of the slot whose base is the first argument, and
+** returns it. */
+static const char *push_path (lua_State *L, const char *suffix) {
+  lua_pushvalue(L, 1);
+  lua_pushstring(L, suffix);
+  lua_concat(L, 2);
+  return lua_tostring(L, -1);
+}
+
+
+/* store.size(base) -> bytes of its files. It does not open them: that would end
+** the locks of this process once they are closed. */
+static int size (lua_State *L) {
+  static const char *const suffixes[] = {".db", ".db-wal"};
+  lua_Number sum = 0;
+  size_t i;
+  luaL_checkstring(L, 1);
+  for (i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+    struct stat about;
+    if (stat(push_path(L, suffixes[i]), &about) == 0)
+      sum += (lua_Number)about.st_size;
+  }
+  lua_pushnumber(L, sum);
+  return 1;
+}
+
+
+/* store.waiting(base) -> the number of waiting events noted last, and the time
+** of the oldest in milliseconds or nil, whichever process holds the slot | nil:
+** there is no such slot */
 static int noted (lua_State *L) {
-  int64_t count;
+  slot_figures figures = {0, 0};
   luaL_checkstring(L, 1);
   lua_settop(L, 1);
-  lua_pushliteral(L, ".lock");
-  lua_concat(L, 2);
-  count = slot_noted(lua_tostring(L, -1));
-  if (count < 0)
+  if (!slot_noted(push_path(L, ".lock"), &figures)) {
     lua_pushnil(L);
+    return 1;
+  }
+  lua_pushinteger(L, (lua_Integer)figures.waiting);
+  if (figures.oldest > 0)
+    lua_pushnumber(L, (lua_Number)figures.oldest);
   else
-    lua_pushinteger(L, (lua_Integer)count);
-  return 1;
+    lua_pushnil(L);
+  return 2;
 }
 
 
@@ -498,10 +528,8 @@ OPEN_API int luaopen_klaviyo_outbox_store (lua_State *L) {
       {"__gc", close_rejected},
   };
   static const function functions[] = {
-      {"open", open_store},
-      {"peek", peek},
-      {"make_folder", make_folder},
-      {"waiting", noted},
+      {"open", open_store}, {"peek", peek}, {"make_folder", make_folder},
+      {"waiting", noted},   {"size", size},
   };
   set_class(L, STORE, methods, sizeof(methods) / sizeof(methods[0]));
   set_class(L, REJECTED, looks, sizeof(looks) / sizeof(looks[0]));

@@ -16,7 +16,7 @@
 
 #include "base/file_lock.h"
 
-#define NOTE_SIZE 21 /* 20 digits, blanks behind them, and a newline */
+#define NOTE_SIZE 42 /* for each figure a line: 20 digits, or blanks */
 
 struct slot {
   slot *next;
@@ -143,22 +143,26 @@ bool slot_is_inherited (const slot *s) {
 
 /* The note has a fixed size and is overwritten in place, so a full disk does
 ** not matter. If the write fails, the old figure stays, which does no harm. */
-void slot_note (slot *s, int64_t waiting) {
+void slot_note (slot *s, slot_figures now) {
   char text[NOTE_SIZE + 1];
-  s->waiting = waiting;
-  (void)snprintf(text, sizeof(text), "%-20" PRId64 "\n", waiting);
+  s->waiting = now.waiting;
+  (void)snprintf(text, sizeof(text), "%-20" PRId64 "\n%-20" PRId64 "\n",
+                 now.waiting, now.oldest);
   (void)!pwrite(s->fd, text, NOTE_SIZE, 0);
 }
 
 
-int64_t slot_noted (const char *path) {
+bool slot_noted (const char *path, slot_figures *noted) {
   char text[NOTE_SIZE + 1] = "";
+  char *end;
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0)
-    return -1;
+    return false;
   (void)!pread(fd, text, NOTE_SIZE, 0);
   close(fd);
-  return strtoll(text, NULL, 10);
+  noted->waiting = strtoll(text, &end, 10);
+  noted->oldest = strtoll(end, NULL, 10);
+  return true;
 }
 
 

@@ -23,17 +23,22 @@ slot *slot_take (const char *path, bool create, int *error);
 /* Returns whether the slot was taken before a fork, by a parent. */
 bool slot_is_inherited (const slot *s);
 
-/* Writes the number of waiting events into the lock's file, for others to
-** read. */
-void slot_note (slot *s, int64_t waiting);
+/* What the lock's file says of a slot. */
+typedef struct slot_figures {
+  int64_t waiting; /* the number of waiting events */
+  int64_t oldest;  /* when the oldest was added, in milliseconds; 0: none */
+} slot_figures;
+
+/* Writes the figures into the lock's file, for others to read. */
+void slot_note (slot *s, slot_figures now);
 
 /* Writes to stderr how many events wait, if any do. It is also called for each
 ** slot that is not released when the process ends. */
 void slot_report (const slot *s);
 
-/* Returns the number noted last in the lock's file at 'path', whichever process
-** holds the slot; -1 if there is no such file. */
-int64_t slot_noted (const char *path);
+/* Reads the figures noted last in the lock's file at 'path', whichever process
+** holds the slot. Returns false if there is no such file. */
+bool slot_noted (const char *path, slot_figures *noted);
 
 /* Releases the slot. An inherited slot stays in the list, and is not freed. */
 void slot_release (slot *s);

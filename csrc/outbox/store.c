@@ -34,9 +34,21 @@ store_status store_finish (store *s, statement which) {
 }
 
 
+/* For figures alone: if it fails, the time stays as it is. */
+void store_find_oldest (store *s) {
+  (void)database_ask(
+      &s->file,
+      "SELECT ifnull((SELECT time FROM event ORDER BY id LIMIT 1), 0)",
+      &s->oldest);
+}
+
+
 void store_count (store *s, int64_t more) {
+  slot_figures now;
   s->waiting += more;
-  slot_note(s->slot, s->waiting);
+  now.waiting = s->waiting;
+  now.oldest = s->waiting > 0 ? s->oldest : 0;
+  slot_note(s->slot, now);
 }
 
 
@@ -52,8 +64,11 @@ store_status store_add (store *s, const store_row *row) {
   sqlite3_bind_int64(query, 3, row->time);
   database_bind(query, 4, row->payload);
   status = store_finish(s, ADD);
-  if (status == STORE_OK)
-    store_count(s, 1);
+  if (status != STORE_OK)
+    return status;
+  if (s->oldest == 0)
+    s->oldest = row->time;
+  store_count(s, 1);
   return status;
 }
 
@@ -139,6 +154,8 @@ static store_status delete_rows (store *s, int64_t first, int64_t last,
   sqlite3_bind_int64(s->statements[DROP], 2, last);
   status = store_finish(s, DROP);
   *count = status == STORE_OK ? sqlite3_changes64(s->file.db) : 0;
+  if (*count > 0)
+    store_find_oldest(s);
   return status;
 }
 

@@ -1,5 +1,6 @@
 -- klaviyo.webhook.handler in a real nginx, configured by
 -- examples/nginx/webhook.conf.
+local exposition = require "spec.support.exposition"
 local json = require "klaviyo.values.json"
 local nginx = require "spec.support.nginx"
 local script = require "spec.support.script"
@@ -66,11 +67,20 @@ local function event(external_id, topic)
   return { external_id = external_id, topic = topic or "event:klaviyo.sent_sms", payload = { data = {} } }
 end
 
+-- Starts it with metrics.
+local function start_with_metrics(settings)
+  return start(settings, { workers = 2, replace = {
+    { "receive = require", 'require("klaviyo.metrics").start() receive = require' },
+    { "location = /webhooks", 'location = /metrics { content_by_lua_block { require("klaviyo.metrics").content() } }'
+      .. "location = /webhooks" },
+  } })
+end
+
 describe("klaviyo.webhook.handler", function()
   local server
 
   setup(function()
-    server = assert(start(SETTINGS))
+    server = assert(start_with_metrics(SETTINGS))
   end)
 
   teardown(function()
@@ -107,6 +117,32 @@ describe("klaviyo.webhook.handler", function()
     local answer, status = text:match("^(.*)\n(%d+)$")
     return tonumber(status), answer
   end
+
+  it("counts the deliveries by what became of them", function()
+    local function counted()
+      local found = exposition.read((script.shell("curl -sS -m 20 --noproxy '*' " .. server.base_url .. "/metrics")))
+      local counts = {}
+      for _, result in ipairs { "accepted", "duplicate", "rejected", "failed" } do
+        counts[result] = found:sum("klaviyo_webhook_deliveries_total", { result = result })
+      end
+      return counts
+    end
+    assert.same({ accepted = 0, duplicate = 0, rejected = 0, failed = 0 }, counted())
+    local body = document { event(id()) }
+    assert.equal(202, deliver(body))
+    shell.wait_for(function()
+      return deliver(body) and counted().duplicate > 0
+    end)
+    assert.equal(401, deliver(body, { secret = "another secret of 20" }))
+    assert.equal(400, deliver(document({ event(id()) }, os.time() - 3600)))
+    assert.equal(413, deliver(("x"):rep(2 * 1024 * 1024 + 1)))
+    assert.equal(202, deliver(document {}))
+    assert.equal(405, deliver("", { method = "GET" }))
+    local now = counted()
+    assert.equal(3, now.rejected)
+    assert.equal(0, now.failed)
+    assert.is_true(now.accepted >= 2 and now.duplicate >= 1)
+  end)
 
   local function count_now(external_id)
     local n = 0
@@ -399,6 +435,20 @@ describe("klaviyo.webhook.handler, in a burst", function()
     deliver_all { "good" }
     shell.wait_for(function() return runs().good end, 30)
     assert.same({ good = 1 }, runs())
+  end)
+
+  it("counts a delivery that is answered with 503 as failed", function()
+    server = assert(start_with_metrics(ON_EVENT:format(20) .. "max_running = 1, max_queued = 1,"))
+    local statuses, n = {}, 0
+    while n < 9 and not statuses[503] do
+      n = n + 1
+      for _, status in pairs(deliver_all { "full" .. n }) do
+        statuses[status] = (statuses[status] or 0) + 1
+      end
+    end
+    local text = script.shell("curl -sS -m 20 --noproxy '*' " .. server.base_url .. "/metrics")
+    assert.equal(1, exposition.read(text):sum("klaviyo_webhook_deliveries_total", { result = "failed" }))
+    assert.equal(n - 1, exposition.read(text):sum("klaviyo_webhook_deliveries_total", { result = "accepted" }))
   end)
 
   it("keeps waiting events when nginx is reloaded", function()

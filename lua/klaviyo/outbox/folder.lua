@@ -58,20 +58,45 @@ function M.orphans(path, options, failed)
   end
 end
 
+-- Iterates over what the slots' files say: number, waiting, oldest.
+local function figures(path)
+  local number = 0
+  return function()
+    number = number + 1
+    local waiting, oldest
+    if number <= MAX_SLOTS then
+      waiting, oldest = store.waiting(base(path, number))
+    end
+    return waiting and number, waiting, oldest
+  end
+end
+
 --- Returns the number of events that wait in the files of all processes, and the
 --- number of files. The figure of a process that was killed may be off by one.
 ---@param path string
 ---@return {waiting: integer, files: integer}
 function M.stats(path)
   local sum = {waiting = 0, files = 0}
-  for number = 1, MAX_SLOTS do
-    local count = store.waiting(base(path, number))
-    if not count then
-      break
-    end
-    sum.waiting, sum.files = sum.waiting + count, number
+  for number, waiting in figures(path) do
+    sum.waiting, sum.files = sum.waiting + waiting, number
   end
   return sum
+end
+
+--- Returns the number of events that wait in the files of all processes, the size
+--- of these files, and the time of the oldest event.
+---@param path string
+---@return integer waiting
+---@return integer bytes
+---@return integer|nil oldest  in milliseconds since 1970
+function M.figures(path)
+  local waiting, bytes, oldest = 0, 0, nil
+  for number, count, time in figures(path) do
+    waiting, bytes = waiting + count, bytes + store.size(base(path, number))
+    oldest = math.min(time or oldest or math.huge, oldest or time or math.huge)
+    oldest = oldest < math.huge and oldest or nil
+  end
+  return waiting, bytes, oldest
 end
 
 local function exists(name)

@@ -13,6 +13,7 @@ require "klaviyo.util.lua_version"
 local checker = require "klaviyo.util.options"
 local client_settings = require "klaviyo.client_settings"
 local core = require "klaviyo.core"
+local counters = require "klaviyo.util.counters"
 local folder = require "klaviyo.outbox.folder"
 local hidden = require "klaviyo.util.hidden"
 local json = require "klaviyo.values.json"
@@ -135,12 +136,7 @@ end
 
 -- Enqueuing -------------------------------------------------------------------
 
---- Keeps an event in the file. Once it returns true, the event outlives the
---- process.
----@param event table|string  as client.events:create takes it; or a document of create_event, or its JSON
----@param client klaviyo.Client  the client that sends the event
----@return boolean|nil, klaviyo.Error|nil
-function Outbox:enqueue(event, client)
+local function enqueue(self, event, client)
   local values = bind(self, client)
   local time = store_access.in_nginx() and ngx.now() or os.time()
   local text, id = payload.of(event, client, time)
@@ -150,8 +146,18 @@ function Outbox:enqueue(event, client)
     return nil, sender.error_of("full", ("%d events wait already (max_rows)")
       :format(self.store:waiting()))
   end
-  local ok, err = store_access.call(self, "add", id, values.revision,
-    math.floor(time * 1000), text)
+  return store_access.call(self, "add", id, values.revision, math.floor(time * 1000),
+    text)
+end
+
+--- Keeps an event in the file. Once it returns true, the event outlives the
+--- process.
+---@param event table|string  as client.events:create takes it; or a document of create_event, or its JSON
+---@param client klaviyo.Client  the client that sends the event
+---@return boolean|nil, klaviyo.Error|nil
+function Outbox:enqueue(event, client)
+  local ok, err = enqueue(self, event, client)
+  counters.add("klaviyo_events_total", ok and "tracked" or "refused")
   if store_access.is_of_request() then
     store_access.release(self)
   end

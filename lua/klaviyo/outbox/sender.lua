@@ -2,6 +2,7 @@
 --- style: it waits as every call does.
 
 local core = require "klaviyo.core"
+local counters = require "klaviyo.util.counters"
 local errors = require "klaviyo.response.errors"
 local json = require "klaviyo.values.json"
 local payload = require "klaviyo.outbox.payload"
@@ -18,6 +19,8 @@ local M = {}
 -- Statuses of errors that do not depend on the events of the request.
 local ABOUT_ALL = {[401] = true, [404] = true, [405] = true, [407] = true,
   [410] = true, [429] = true}
+
+local METRIC = "klaviyo_events_total"
 
 -- A batch is split after this number of failures.
 local MAX_FAILURES = 3
@@ -62,6 +65,7 @@ end
 local function write(flush)
   local ok, what, why = progress.write(flush.store, function()
     flush.counts.rejected = flush.counts.rejected + 1
+    counters.add(METRIC, "rejected")
   end)
   if not ok then
     return nil, M.error_of(what, why)
@@ -163,6 +167,7 @@ local function on_success(flush, batch)
   flush.failed_parts, flush.succeeded = 0, true
   flush.splitter:accepted()
   flush.counts.sent = flush.counts.sent + batch.count
+  counters.add(METRIC, "sent", batch.count)
   progress.deliver(flush.store, batch)
   return reject_suspects(flush)
 end

@@ -1,6 +1,7 @@
 --- Access to the file of this process, which is opened when it is used.
 
 local core = require "klaviyo.core"
+local counters = require "klaviyo.util.counters"
 local folder = require "klaviyo.outbox.folder"
 local usage_error = require "klaviyo.util.usage_error"
 local sender = require "klaviyo.outbox.sender"
@@ -65,6 +66,7 @@ function M.open(self)
     return nil, sender.error_of(number, why)
   end
   self.store = store
+  counters.source("klaviyo.outbox.metrics", self.path)
   if why then
     M.warn(self, "outbox: " .. why)
   end

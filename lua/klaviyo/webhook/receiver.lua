@@ -13,6 +13,7 @@
 --- the queue is full the response is 503, and Klaviyo repeats the delivery.
 
 local checker = require "klaviyo.util.options"
+local counters = require "klaviyo.util.counters"
 local usage_error = require "klaviyo.util.usage_error"
 local rules = require "klaviyo.webhook.options"
 local signature = require "klaviyo.webhook.signature"
@@ -193,7 +194,7 @@ local function run_events(self, delivery)
   end
 end
 
-local function count(set)
+local function size_of(set)
   local n = 0
   for _ in pairs(set) do
     n = n + 1
@@ -205,7 +206,7 @@ end
 -- exits, since Klaviyo does not repeat a delivery that was answered. While more
 -- wait it starts another timer, up to max_running.
 local function work(_, self)
-  if count(self.running) >= self.max_running then
+  if size_of(self.running) >= self.max_running then
     -- a timer that on_event ended by ngx.exit counts until it is collected
     collectgarbage("step", collectgarbage("count") / 10)
     self.timer:start(RETRY)
@@ -231,16 +232,17 @@ local function log_503(self, ...)
   end
 end
 
+-- Returns what became of a delivery, as klaviyo.metrics names it.
 local function hand_over(self, document, bytes)
   local delivery = {
     events = new_events(self, document), document = document, bytes = bytes,
   }
   if #delivery.events == 0 then
-    return true
+    return #document.data > 0 and "duplicate" or "accepted"
   elseif not has_room(self, delivery) then
     log_503(self, self.queue.events, " events of ", self.queue.bytes,
       " bytes wait")
-    return false
+    return "failed"
   end
   push(self, delivery)
   local ok, why = self.timer:start(0)
@@ -248,9 +250,14 @@ local function hand_over(self, document, bytes)
     remove(self, self.queue.last)
     self.queue.last = self.queue.last - 1
     log_503(self, "nginx cannot start a timer: ", why)
-    return false
+    return "failed"
   end
-  return true
+  return "accepted"
+end
+
+local function count(result)
+  counters.add("klaviyo_webhook_deliveries_total", result)
+  return result
 end
 
 local function receive(self)
@@ -260,6 +267,7 @@ local function receive(self)
   end
   local body, large = read_body(self)
   if large then
+    count("rejected")
     return too_large(self)
   end
   local document, err = signature.verify {
@@ -267,9 +275,10 @@ local function receive(self)
     tolerance = self.tolerance,
   }
   if not document then
+    count("rejected")
     ngx.log(ngx.WARN, "klaviyo: ", err.message)
     return respond(STATUS[err.kind] or err.status, err.message)
-  elseif not hand_over(self, document, #body) then
+  elseif count(hand_over(self, document, #body)) == "failed" then
     return respond(503, "try again", {["Retry-After"] = "5"})
   end
   return respond(202, "accepted")

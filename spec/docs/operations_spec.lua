@@ -55,7 +55,7 @@ describe("docs/operations.md", function()
   it("quotes what the library says", function()
     local sources = script.shell("cat $(find lua csrc -name '*.lua' -o -name '*.c')"):gsub('"%s*\n%s*%.?%.?%s*"', "")
     local count = 0
-    for _, row in ipairs(rows_after("which\nsays where to look.")) do
+    for _, row in ipairs(rows_after("which says where to look.")) do
       for text in row[1]:gmatch("`([^`]* [^`]*)`") do
         if not text:find("restricted kernel") and not text:find("^lua_max_") then  -- LuaJIT and ngx_lua say it
           for part in (text .. "…"):gmatch("%s*(.-)%s*…") do
@@ -66,6 +66,21 @@ describe("docs/operations.md", function()
       end
     end
     assert.is_true(count >= 5)
+  end)
+
+  it("lists the alarms", function()
+    local documented, rows = {}, rows_after("what they would say.")
+    local text = assert(shell.read("examples/prometheus/alerts.yml"))
+    for _, row in ipairs(rows) do
+      for name in row[1]:gmatch("`(.-)`") do
+        documented[name] = true
+        local severity = assert(text:match("alert: " .. name .. "\n.-severity: (%a+)"), name)
+        assert.equal(severity == "critical" and "at once" or "today", row[2], name)
+      end
+    end
+    for name in text:gmatch("alert: (%w+)") do
+      assert.is_true(documented[name], name)
+    end
   end)
 
   -- Returns the rows of the table of files: the pattern of a path, and its mode.

@@ -2,6 +2,7 @@
 -- accounts are those of a sandbox.
 
 local base64 = require "klaviyo.util.base64"
+local browser = require "spec.support.browser"
 local cookie_jar = require "spec.support.cookie_jar"
 local digest = require "klaviyo.digest"
 local klaviyo = require "klaviyo"
@@ -9,6 +10,7 @@ local nginx = require "spec.support.nginx"
 local raises = require "spec.support.raises"
 local sandbox = require "spec.support.sandbox"
 local script = require "spec.support.script"
+local shell = require "klaviyo.sandbox.shell"
 
 describe("app:redirect and app:callback", function()
   it("say that they work in nginx", function()
@@ -297,5 +299,45 @@ describe("examples/nginx/oauth.conf", function()
     assert.is_nil(page.body:find(server.dir, 1, true))
     assert.equal(500, get("/").status)
     assert.matches("%[alert%] %d+#%d+: .*tokens.*: Not a directory", stop())
+  end)
+
+  it("works in a browser, by its links and forms", function()
+    if browser.missing() then
+      pending(browser.missing())
+      return
+    end
+    local tab = browser.start()
+    finally(function() tab:stop() end)
+
+    -- Clicks what a selector finds, and waits until the page has another title.
+    local function click(selector)
+      local before = tab:evaluate "document.title"
+      tab:evaluate(("document.querySelector(%q).click()"):format(selector))
+      assert.is_true(shell.wait_for(function()
+        local ok, title = pcall(tab.evaluate, tab, "document.readyState == 'complete' ? document.title : ''")
+        return ok and title ~= "" and title ~= before
+      end, 20), selector)
+      return tab:evaluate "document.body.innerText"
+    end
+
+    tab:open(server.base_url .. "/")
+    assert.equal("Connected accounts", tab:evaluate "document.title")
+    click "a[href='/install']"
+    assert.equal("Authorize an app", tab:evaluate "document.title")
+    assert.matches("access_denied", click "button[value=deny]", 1, true)
+    assert.equal("", tab:evaluate "document.cookie")  -- no script can read the cookies
+    click "a[href='/install']"
+    click "button[value=allow]"
+    assert.equal(server.base_url .. "/", tab:evaluate "location.href")
+    assert.matches("Newsletter", click "a[href='/lists?id=SandBx']", 1, true)
+    click "a[href='/']"
+    tab:evaluate "document.querySelector('button').click()"
+    assert.is_true(shell.wait_for(function()
+      return sandboxed.server:stats().oauth.revoked == 1
+    end, 20))
+    assert.same({}, connected())
+    for _, line in ipairs(tab:console()) do
+      assert.is_nil(line:find("Content Security Policy", 1, true), line)
+    end
   end)
 end)

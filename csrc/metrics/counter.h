@@ -13,8 +13,9 @@
 
 #if __GCC_ATOMIC_LLONG_LOCK_FREE == 2 && !defined(KLAVIYO_PORTABLE)
 
+/* Some systems align 64 bits to four bytes only. */
 typedef struct counter {
-  uint64_t value;
+  uint64_t value __attribute__((aligned(8)));
 } counter;
 
 static inline void counter_add (counter *c, uint64_t n) {

@@ -98,11 +98,13 @@ describe("klaviyo.metrics", function()
       local counters = require "klaviyo.util.counters"
       counters.add("klaviyo_gateway_requests_total", 'a "shop" \\ of\n mine', 1, 200)
       counters.add("klaviyo_gateway_wait_seconds_total", "höker", 0.125)
+      counters.add("klaviyo_gateway_wait_seconds_total", "\255\195 mine", 0.5)
       counters.set("klaviyo_gateway_circuit_open", "shop", 1)
       io.write(metrics.text())
     ]]
     local found = exposition.read(text)
     assert.equal(1, found:sum("klaviyo_gateway_requests_total", {connection = 'a "shop" \\ of\n mine'}))
+    assert.equal(0.5, found:sum("klaviyo_gateway_wait_seconds_total", {connection = "?? mine"}))
     assert.equal(0.125, found:sum("klaviyo_gateway_wait_seconds_total", {connection = "höker"}))
     assert.equal(1, found:sum("klaviyo_gateway_circuit_open", {connection = "shop"}))
     local why = exposition.check(text)
@@ -177,6 +179,19 @@ describe("klaviyo.metrics", function()
     assert.equal(7, found:sum("klaviyo_requests_total", {operation = "get_profiles"}))
     assert.equal(6, found:sum("klaviyo_webhook_deliveries_total", {result = "accepted"}))
     assert.equal(1, found.values.klaviyo_processes) -- the children have ended
+  end)
+
+  it("returns an error if there is no memory for them", function()
+    assert.equal("ok", run [[
+      local core = require "klaviyo.core"
+      core.metrics_start = function() return nil, "Cannot allocate memory" end
+      local ok, err = metrics.start()
+      assert(ok == nil and err.kind == "transport")
+      assert(tostring(err):find("the metrics have no shared memory: Cannot allocate memory", 1, true))
+      assert(not metrics.is_started())
+      assert(client.profiles:list())
+      io.write "ok"
+    ]])
   end)
 
   it("warns of a source or a hook that fails, and goes on", function()

@@ -42,6 +42,29 @@ describe("threads with their own Lua states", function()
     return text, status
   end
 
+  it("count together for the metrics", function()
+    local name = fixture.server.dir .. "/metrics-"
+    local text, status = run(4, "own", [[
+      assert(klaviyo.metrics.start())
+      local client = connect()
+      for _ = 1, 5 do assert(client.profiles:list()) end
+      io.open(dir .. "/metrics-" .. number, "w"):close()
+      -- the last one that has finished reads
+      repeat
+        local finished = 0
+        for i = 0, 4 do
+          local file = io.open(dir .. "/metrics-" .. i)
+          finished = finished + (file and file:close() and 1 or 0)
+        end
+        klaviyo.sleep(0.01)
+      until finished == 4
+      local attempts = klaviyo.metrics.text():match('klaviyo_attempts_total{operation="get_profiles"} (%d+)')
+      assert(attempts == "20", attempts)
+    ]])
+    script.shell("rm -f " .. name .. "*")
+    assert.equal(0, status, text)
+  end)
+
   local GETS = [[
     local client = connect(CLIENT)
     for i = 1, 20 do

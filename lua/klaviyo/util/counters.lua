@@ -7,6 +7,7 @@
 --- series of its own, of which there is a fixed number.
 
 local core = require "klaviyo.core"
+local valid_utf8 = require "klaviyo.util.valid_utf8"
 
 local M = {}
 
@@ -96,7 +97,7 @@ local known = {}
 
 local ESCAPES = {["\\"] = "\\\\", ['"'] = '\\"', ["\n"] = "\\n"}
 
---- Returns the name of a series in Prometheus' text format.
+--- Returns the name of a series in Prometheus' text format, which is UTF-8.
 ---@param name string
 ---@param labels string[]|nil
 ---@param values any[]|nil
@@ -104,7 +105,7 @@ local ESCAPES = {["\\"] = "\\\\", ['"'] = '\\"', ["\n"] = "\\n"}
 function M.key(name, labels, values)
   local list = {}
   for i, label in ipairs(labels or {}) do
-    local value = tostring(values[i]):gsub('[\\"\n]', ESCAPES)
+    local value = valid_utf8(tostring(values[i])):gsub('[\\"\n]', ESCAPES)
     list[i] = ('%s="%s"'):format(label, value)
   end
   return #list > 0 and ("%s{%s}"):format(name, table.concat(list, ",")) or name

@@ -39,6 +39,14 @@ local SPEC_OF = {
 }
 
 describe("examples", function()
+  it("of the gateway have the same location for the API", function()
+    local function location(name)
+      return shell.read("examples/nginx/" .. name):match("\n    location /klaviyo/ {\n.-\n    }\n")
+    end
+    local accounts = location "gateway_accounts.conf"
+    assert.equal(location "gateway.conf", (accounts:gsub(' *set $klaviyo_connection "%-";\n', "")))
+  end)
+
   it("all have a spec", function()
     local found = {}
     local output = script.shell("cd examples && find . -type f | sort")

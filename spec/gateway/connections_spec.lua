@@ -369,6 +369,7 @@ describe("a gateway with connections", function()
       ['connections = 5'] = "connections must be a table, a function or the path of a JSON file",
       ['connections = "/absent"'] = "gateway.new: connections: /absent: No such file",
       ['connections = {a = "x"}, connection_header = "a b"'] = "connection_header must be the name of a header field",
+      ['connections = {a = "x"}, connection_header = "Host"'] = "connection_header must be the name of a header field",
     } do
       local ok, output = nginx.gateway({port = 1, key = "x"}, {settings = settings .. "," .. callers("x", "")})
       assert.is_nil(ok)

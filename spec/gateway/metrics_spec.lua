@@ -34,14 +34,8 @@ describe("the metrics of a gateway", function()
     local reply = { body = "{}", headers = { ["RateLimit-Limit"] = "2, 2;w=1, 1000;w=60" } }
     service = raw.start { answers = { reply, reply, reply, reply, { status = 502, body = "" }, reply } }
     gateway = assert(nginx.gateway({ port = service.port, key = key }, { workers = 2, settings = [[
-      callers = (function()
-        require("klaviyo.metrics").start()
-        return function() return true end
-      end)(), dict = "klaviyo_gateway", max_wait = 5, circuit = {failures = 1, pause = 3},
-    ]], replace = { { "location = /health {", [[location = /metrics {
-        content_by_lua_block { require("klaviyo.metrics").content() }
-      }
-      location = /health {]] } } }))
+      callers = function() return true end, dict = "klaviyo_gateway", max_wait = 5, circuit = {failures = 1, pause = 3},
+    ]] }))
     for _ = 1, 4 do
       assert.equal(200, ask(gateway, { path = "/api/lists" }).status)
     end

@@ -40,30 +40,48 @@ local function of_file(path, settings)
   return function() return file:get() end
 end
 
--- The message of the function's error is not logged: it may contain the key.
-local function unavailable(name, why)
-  report("the connection %s: %s", name, why)
+local function unavailable()
   error_response.throw(503, "connection_unavailable",
     "the connection cannot be found at the moment; retry later")
 end
 
-local function of_function(find, settings)
-  local known = {}
-  return function(name)
-    local ok, definition = pcall(find, name)
-    if not ok then
-      unavailable(name, "the function connections raised an error")
-    elseif definition == nil then
-      known[name] = nil
-      return nil
-    end
-    local problem = usage_error.try(function()
-      known[name] = connections.compiled(name, definition, settings, known[name])
+-- Returns the connection that a function returned, or nil. The message of its error is
+-- not logged: it may contain the key.
+local function call(find, name, settings, previous)
+  local ok, definition = pcall(find, name)
+  if ok and definition == nil then
+    return nil
+  end
+  local connection
+  local problem = "the function connections raised an error"
+  if ok then
+    problem = usage_error.try(function()
+      connection = connections.compiled(name, definition, settings, previous)
     end)
-    if problem then
-      unavailable(name, problem)
+  end
+  if problem then
+    report("the connection %s: %s", name, problem)
+    unavailable()
+  end
+  return connection
+end
+
+local MAX_KNOWN = 10000
+
+-- A known connection is used again while the function returns the same: it knows what
+-- the service rejected.
+local function of_function(find, settings)
+  local known, count = {}, 0
+  return function(name)
+    local connection = call(find, name, settings, known[name])
+    if connection and not known[name] then
+      count = count + 1
+      if count > MAX_KNOWN then
+        known, count = {}, 1
+      end
     end
-    return known[name]
+    known[name] = connection
+    return connection
   end
 end
 
@@ -73,7 +91,8 @@ local function by_name(all)
   end
 end
 
--- The connections in a folder. One that is damaged stays as it was.
+-- The connections in a folder. One that is damaged stays as it was: false if this
+-- worker does not know how.
 local function of_folder(folder, settings)
   return reloaded.new(folder.path, "the added connections", function(_, previous)
     local definitions, problem = folder:load()
@@ -82,9 +101,10 @@ local function of_folder(folder, settings)
     end
     local all = {}
     for name, definition in pairs(definitions) do
-      all[name] = previous and previous[name]
+      all[name] = previous and previous[name] or false
       local why = definition and usage_error.try(function()
-        all[name] = connections.compiled(name, definition, settings, all[name])
+        all[name] = connections.compiled(name, definition, settings,
+          all[name] or nil)
         all[name].is_added = true
       end)
       problem = problem or why
@@ -122,7 +142,7 @@ end
 
 --- Returns a connection, or nil.
 ---@param name string
----@return klaviyo.gateway.ConnectionState|nil
+---@return klaviyo.gateway.ConnectionState|false|nil  false if it exists, but cannot be read
 function Lookup:find(name)
   if name == callers.DEFAULT and self.default then
     return self.default
@@ -131,7 +151,11 @@ function Lookup:find(name)
   if connection or not self.added then
     return connection
   end
-  return (self.added:get() or {})[name]
+  local all = self.added:get()
+  if not all then  -- the folder cannot be read
+    return false
+  end
+  return all[name]
 end
 
 --- Returns the connections that are known, in the order of their names: those of a
@@ -140,7 +164,7 @@ end
 function Lookup:list()
   local known = {}
   for name, connection in pairs(self.added and self.added:get() or {}) do
-    known[name] = connection
+    known[name] = connection or nil
   end
   for name, connection in pairs(self.all_configured and self.all_configured() or {}) do
     known[name] = connection
@@ -214,7 +238,13 @@ function Lookup:choose(caller, header, name)
         .. "header field %s"):format(header), {header = header})
     end
   end
-  local connection = callers.may_use(caller, name) and self:find(name)
+  local connection
+  if callers.may_use(caller, name) then
+    connection = self:find(name)
+  end
+  if connection == false then
+    unavailable()
+  end
   return connection or unknown(header)
 end
 

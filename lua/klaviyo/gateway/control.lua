@@ -122,14 +122,18 @@ local function list(self)
   return respond(200, {data = data})
 end
 
+local UNREADABLE = "the connection cannot be read; the log says why"
+
 local function not_found()
   error_response.throw(404, "not_found", "there is no connection of this name")
 end
 
 local function show(self, name)
   local connection = self.connections:find(name)
-  if not connection then
+  if connection == nil then
     not_found()
+  elseif not connection then
+    error_response.throw(503, "unavailable", UNREADABLE)
   end
   return respond(200, {data = described(connection)})
 end
@@ -163,9 +167,9 @@ end
 
 local function remove(self, name)
   local connection = self.connections:find(name)
-  if not connection then
+  if connection == nil then
     not_found()
-  elseif not connection.is_added then
+  elseif connection and not connection.is_added then
     error_response.throw(409, "conflict",
       "this connection is part of the gateway's configuration")
   end
@@ -174,6 +178,8 @@ local function remove(self, name)
       and arguments.revoke ~= "false" then
     error_response.throw(400, "invalid", "revoke must be true or false",
       {parameter = "revoke"})
+  elseif arguments.revoke == "true" and not connection then
+    error_response.throw(503, "unavailable", UNREADABLE)
   elseif arguments.revoke == "true" then
     revoke(self, connection)
   end

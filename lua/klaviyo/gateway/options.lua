@@ -8,6 +8,7 @@ local checker = require "klaviyo.util.options"
 local control = require "klaviyo.gateway.control"
 local operations = require "klaviyo.operations"
 local client_settings = require "klaviyo.settings"
+local tables = require "klaviyo.util.tables"
 local usage_error = require "klaviyo.util.usage_error"
 
 local M = {}
@@ -52,13 +53,23 @@ local M = {}
 
 local CALL = "gateway.new"
 
+local USED_HEADERS = tables.set {"accept", "authorization", "connection",
+  "content-encoding", "content-length", "content-type", "cookie", "expect", "host",
+  "revision", "te", "traceparent", "tracestate", "transfer-encoding", "upgrade",
+  "user-agent", "x-klaviyo-api-filters"}
+
+local function is_free_header(value)
+  return type(value) == "string" and value:find("^[%w-]+$") ~= nil
+    and not USED_HEADERS[value:lower()]
+end
+
 local FIELDS = {
   api_key = connections.SECRET,
   access_token = connections.SECRET,
   connections = {type = {"function", "table", "path"},
     expected = "a table, a function or the path of a JSON file"},
-  connection_header = {pattern = "^[%w-]+$", default = "Klaviyo-Connection",
-    expected = "the name of a header field"},
+  connection_header = {test = is_free_header, default = "Klaviyo-Connection",
+    expected = "the name of a header field that has no other use"},
   oauth = {test = function(value) return apps.of(value) ~= nil end,
     expected = "an app of klaviyo.oauth.new"},
   connection_folder = {type = "path"},

@@ -117,9 +117,19 @@ describe("the counters", function()
       counters.add("klaviyo_gateway_wait_seconds_total", "shop " .. n, 1)
     end
     assert.equal(100, #one.names)
+    local lookups, find = 0, one.series
+    function one.series(...)
+      lookups = lookups + 1
+      return find(...)
+    end
     for n = 1, 7 do
       counters.add("klaviyo_gateway_requests_total", "shop " .. n, 1, 200)
     end
+    local before = lookups
+    for n = 1, 7 do
+      counters.add("klaviyo_gateway_requests_total", "shop " .. n, 0, 200)
+    end
+    assert.equal(before, lookups)
     counters.add("klaviyo_gateway_wait_seconds_total", "shop x", 2)
     counters.add("klaviyo_gateway_wait_seconds_total", "shop 100", 3)
     assert.equal(7, one.of(

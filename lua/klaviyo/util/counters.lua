@@ -95,6 +95,9 @@ local sink
 -- Series by the metric's name, the first and the second label's value.
 local known = {}
 
+-- How many of them are series of others, because there was no room.
+local overflows, MAX_OVERFLOWS = 0, 10000
+
 local ESCAPES = {["\\"] = "\\\\", ['"'] = '\\"', ["\n"] = "\\n"}
 
 --- Returns the name of a series in Prometheus' text format, which is UTF-8.
@@ -127,7 +130,11 @@ local function find(name, first, second)
   end
   local number = number_of(metric, first, second)
   if not number then
-    return number_of(metric, M.OTHER, M.OTHER), metric.scale
+    number = number_of(metric, M.OTHER, M.OTHER)
+    overflows = overflows + 1
+    if overflows > MAX_OVERFLOWS then
+      return number, metric.scale
+    end
   end
   local numbers = known[name] or {}
   known[name] = numbers
@@ -253,7 +260,7 @@ end
 ---@param where table|nil  default: the core's memory. series(key, is_gauge) returns
 --- a number, or nil without room; add(number, n); set(number, value)
 function M.start(where)
-  sink, known = where or SHARED, {}
+  sink, known, overflows = where or SHARED, {}, 0
   getmetatable(M.operations).__index = number_operation
   for _, metric in ipairs(M.METRICS) do
     if not metric.scraped then

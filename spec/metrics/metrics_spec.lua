@@ -181,6 +181,54 @@ describe("klaviyo.metrics", function()
     assert.equal(1, found.values.klaviyo_processes) -- the children have ended
   end)
 
+  it("has room for 256 processes at a time, and counts those of others, too", function()
+    local text = run [[
+      local found, process = pcall(require, "spec_fork")
+      if not found then io.write("pending") return end
+      local counters = require "klaviyo.util.counters"
+      assert(metrics.start())
+      local function fork(lasting)
+        local child = process.fork()
+        if child == 0 then
+          counters.add("klaviyo_webhook_deliveries_total", "accepted")
+          if lasting then klaviyo.sleep(60) end
+          process.leave(0)
+        end
+        return child
+      end
+      local function wait_for(pattern)
+        local stop = klaviyo.clock() + 60
+        while not metrics.text():find(pattern) do
+          assert(klaviyo.clock() < stop, metrics.text())
+          klaviyo.sleep(0.01)
+        end
+      end
+      counters.add("klaviyo_webhook_deliveries_total", "accepted")
+      for _ = 1, 300 do process.wait(fork()) end -- whose rows are taken again
+      io.write(metrics.text(), "--\n")
+      local children = {}
+      for i = 1, 260 do children[i] = fork(true) end
+      wait_for('result="accepted"} 561\n')
+      io.write(metrics.text(), "--\n")
+      os.execute("kill -9 " .. table.concat(children, " "))
+      for _, child in ipairs(children) do process.wait(child) end
+      io.write(metrics.text())
+    ]]
+    if text == "pending" then
+      pending("fork was not built")
+      return
+    end
+    local parts = {}
+    for part in (text .. "--\n"):gmatch("(.-)%-%-\n") do
+      parts[#parts + 1] = exposition.read(part)
+    end
+    for i, expected in ipairs {{301, 1, 0}, {561, 256, 5}, {561, 1, 5}} do
+      assert.equal(expected[1], parts[i]:sum("klaviyo_webhook_deliveries_total", {result = "accepted"}))
+      assert.equal(expected[2], parts[i]:sum "klaviyo_processes")
+      assert.equal(expected[3], parts[i]:sum("klaviyo_metrics_overflows_total", {table = "processes"}))
+    end
+  end)
+
   it("returns an error if there is no memory for them", function()
     assert.equal("ok", run [[
       local core = require "klaviyo.core"

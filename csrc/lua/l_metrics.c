@@ -108,7 +108,7 @@ static const char *status_name (int number, char *text, size_t size) {
   int status = metrics_statuses[number];
   if (number == 0)
     return "other";
-  if (status < 100)
+  if (status <= STATUS_CLOSED)
     return failures[status];
   (void)snprintf(text, size, "%d", status);
   return text;

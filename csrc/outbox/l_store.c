@@ -411,7 +411,7 @@ static const char *push_path (lua_State *L, const char *suffix) {
 
 /* store.size(base) -> bytes of its files. It does not open them: that would end
 ** the locks of this process once they are closed. */
-static int size (lua_State *L) {
+static int files_size (lua_State *L) {
   static const char *const suffixes[] = {".db", ".db-wal"};
   lua_Number sum = 0;
   size_t i;
@@ -528,8 +528,8 @@ OPEN_API int luaopen_klaviyo_outbox_store (lua_State *L) {
       {"__gc", close_rejected},
   };
   static const function functions[] = {
-      {"open", open_store}, {"peek", peek}, {"make_folder", make_folder},
-      {"waiting", noted},   {"size", size},
+      {"open", open_store}, {"peek", peek},       {"make_folder", make_folder},
+      {"waiting", noted},   {"size", files_size},
   };
   set_class(L, STORE, methods, sizeof(methods) / sizeof(methods[0]));
   set_class(L, REJECTED, looks, sizeof(looks) / sizeof(looks[0]));

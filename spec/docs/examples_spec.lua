@@ -358,9 +358,14 @@ describe("examples in nginx, unchanged,", function()
       ask -H "Authorization: Bearer control" -H "Content-Type: application/json" \
         -d '{"data": {"type": "connection", "id": "shop"}}' http://localhost:8080/klaviyo-connections
       ask http://localhost:8080/klaviyo-connected
+      ask http://localhost:8080/ready
+      ask http://localhost:8080/metrics
+      grep 'requests_total{connection="main",status="502"}' /run/body
       stat -c "%U %a" /var/lib/klaviyo/connections
       sleep 0.5  # nginx writes the log after the response
-    ]], "421\n421\n502\n401\n200\n202\n400\nwww-data 700\n",
+    ]], "421\n421\n502\n401\n200\n202\n400\n200\n200\n"
+      .. 'klaviyo_gateway_requests_total{connection="main",status="502"} 1'
+      .. "\nwww-data 700\n",
       "klaviyo gateway: get_profiles: 502, no response from the service at 127.0.0.1:443")
   end)
 

@@ -237,6 +237,12 @@ describe("the control of a gateway's connections", function()
     assert.equal(502, callback(query).status)
     assert.equal(200, callback(query).status)
     assert.equal(200, control("GET", "shop").status)
+    -- the code is used, but the account could not be found
+    query = begin "second"
+    server:fault {operation = "get_accounts", status = 503, times = 1}
+    assert.equal(502, callback(query).status)
+    assert.equal(200, callback(query).status)
+    assert.equal(200, call "second")
   end)
 
   it("does not let another account take the place of one", function()

@@ -34,7 +34,7 @@ function M.new_app(dir)
   local config = assert(json.decode(read(dir .. "/config.json")))
   return klaviyo.oauth.new {
     client_id = config.client_id, client_secret = config.client_secret,
-    redirect_uri = "https://app.example/callback", scopes = {"accounts:read", "lists:read"},
+    redirect_uri = "https://app.example/callback", scopes = {"accounts:read", "events:write", "lists:read"},
     store = config.store, encryption_key = config.key,
     on_reauthorize = function() append(dir .. "/failures", "on_reauthorize was called") end,
     settings = {base_url = config.base_url, proxy = "", pacing = false, rate_limit_file = false, retries = 8,

@@ -72,16 +72,15 @@ static bool replace (char *new_path, const char *path, const void *bytes,
 
 
 bool private_file_write (const char *path, const void *bytes, size_t size) {
-  size_t length = strlen(path);
-  char *new_path = malloc(length + sizeof(PATTERN));
+  size_t room = strlen(path) + sizeof(PATTERN);
+  char *new_path = malloc(room);
   bool ok;
   int error;
   if (new_path == NULL) {
     errno = ENOMEM;
     return false;
   }
-  memcpy(new_path, path, length);
-  memcpy(new_path + length, PATTERN, sizeof(PATTERN));
+  (void)snprintf(new_path, room, "%s%s", path, PATTERN);
   ok = replace(new_path, path, bytes, size);
   error = errno;
   free(new_path);

@@ -19,12 +19,12 @@ void counting_start_attempt (transfer *t, int64_t now) {
 }
 
 
-/* Returns whether libcurl counts the body in CURLINFO_REQUEST_SIZE, too: before
-** 8.7 it did so if it sent the body in one piece with the header fields. */
+/* Returns whether libcurl counts the body in CURLINFO_REQUEST_SIZE, too: since
+** 8.7 always, before if it sent it in one piece with the header fields. */
 static bool counts_body (const transfer *t) {
-  return libcurl_number() < 0x080700 && t->request.form == NULL &&
-         t->request.body_size < MAX_INITIAL_BODY &&
-         t->response.http_version < CURL_HTTP_VERSION_2_0;
+  return libcurl_number() >= 0x080700 ||
+         (t->request.form == NULL && t->request.body_size < MAX_INITIAL_BODY &&
+          t->response.http_version < CURL_HTTP_VERSION_2_0);
 }
 
 

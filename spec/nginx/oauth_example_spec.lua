@@ -158,6 +158,11 @@ describe("examples/nginx/oauth.conf", function()
     assert.matches("^__Host%-klaviyo_oauth_[%w_-]+=[%w+/=]+; Path=/; Max%-Age=600; HttpOnly; SameSite=Lax; Secure$",
       page.cookies[1])
     assert.matches("^__Host%-session=%x+; Path=/; HttpOnly; SameSite=Strict; Secure$", get("/").cookies[1])
+    -- and finds them again
+    local output = script.shell(("curl -s -H %s %s"):format(script.quote("Cookie: " .. page.cookies[1]:match("^[^;]*")),
+      script.quote(("%s/callback?error=access_denied&state=%s"):format(server.base_url,
+        page.location:match("state=([^&]*)")))))
+    assert.matches("the account did not authorize the app: access_denied", output, 1, true)
   end)
 
   it("finishes the authorizations of two tabs", function()

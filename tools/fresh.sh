@@ -198,6 +198,7 @@ run() {
   left=$((limit - (began - start)))
   [ "$left" -gt 0 ] || fail "no time left for make $*"
   status=0
+  : >"$work/output" # tail may start before make
   # to a file: a program that is left running would keep a pipe open
   (
     trap - EXIT HUP INT TERM

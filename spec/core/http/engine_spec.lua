@@ -391,7 +391,8 @@ describe("the engine", function()
         for i = 1, 4 do
           assert.equal(200, finish(tickets[i]).status)
         end
-        assert.equal(4 * count, server:connections())
+        -- more, if one was reused just before the server closed it
+        assert.is_true(server:connections() >= 4 * count, server:connections())
         local began = os.clock()
         core.pump(0.5)
         assert.is_true(os.clock() - began < 0.1, os.clock() - began)

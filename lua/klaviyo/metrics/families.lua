@@ -1,6 +1,7 @@
 --- Collects what the metrics are at this moment.
 
 local core = require "klaviyo.core"
+local counted_metrics = require "klaviyo.util.counted_metrics"
 local counters = require "klaviyo.util.counters"
 local rate_limits = require "klaviyo.transport.rate_limits"
 local tables = require "klaviyo.util.tables"
@@ -163,7 +164,7 @@ end
 -- What Lua code counts, and the tracked events, which the core counts too.
 local function of_counters(now)
   local list, by_name, by_key = {}, {}, {}
-  for _, metric in ipairs(counters.METRICS) do
+  for _, metric in ipairs(counted_metrics.LIST) do
     local one = family(metric.type, metric.name, metric.help, metric.labels)
     one.scale = metric.scale or 1
     list[#list + 1], by_name[metric.name] = one, one

@@ -7,80 +7,15 @@
 --- series of its own, of which there is a fixed number.
 
 local core = require "klaviyo.core"
+local lazy_require = require "klaviyo.util.lazy_require"
 local valid_utf8 = require "klaviyo.util.valid_utf8"
+
+local metrics = lazy_require "klaviyo.util.counted_metrics"
 
 local M = {}
 
----@class klaviyo.Counter
----@field name string
----@field type "counter"|"gauge"
----@field help string
----@field labels? string[]  names of its labels, at most two
----@field values? string[]  the values of its only label, which are 0 at first
----@field scale? number  how many units of the memory are one of the metric
----@field scraped? boolean  a source has it, see `source`
-
---- The metrics that Lua code counts. Those of requests and events are counted in
---- the core.
----@type klaviyo.Counter[]
-M.METRICS = {
-  {
-    name = "klaviyo_events_total", type = "counter",
-    help = "Events of events:track and outboxes, by what became of them.",
-    labels = {"result"},
-    values = {"tracked", "sent", "rejected", "failed", "refused"},
-  },
-  {
-    name = "klaviyo_webhook_deliveries_total", type = "counter",
-    help = "Webhook deliveries, by what became of them.",
-    labels = {"result"},
-    values = {"accepted", "duplicate", "rejected", "failed"},
-  },
-  {
-    name = "klaviyo_oauth_refreshes_total", type = "counter",
-    help = "Refreshes of OAuth tokens, by what became of them.",
-    labels = {"result"},
-    values = {"refreshed", "shared", "reauthorize", "failed"},
-  },
-  {
-    name = "klaviyo_gateway_requests_total", type = "counter",
-    help = "Requests to the gateway, by connection and status of the response.",
-    labels = {"connection", "status"},
-  },
-  {
-    name = "klaviyo_gateway_wait_seconds_total", type = "counter",
-    help = "Time that requests waited in the gateway for the rate limits.",
-    labels = {"connection"}, scale = 1e6,
-  },
-  {
-    name = "klaviyo_gateway_circuit_open", type = "gauge",
-    help = "Whether the circuit breaker of a connection is open (1) or not (0).",
-    labels = {"connection"},
-  },
-  {
-    name = "klaviyo_outbox_rows", type = "gauge", scraped = true,
-    help = "Events that wait in an outbox, in the files of all processes.",
-    labels = {"path"},
-  },
-  {
-    name = "klaviyo_outbox_bytes", type = "gauge", scraped = true,
-    help = "Size of the files of an outbox.",
-    labels = {"path"},
-  },
-  {
-    name = "klaviyo_outbox_oldest_age_seconds", type = "gauge", scraped = true,
-    help = "Time since the oldest event that waits in an outbox was tracked.",
-    labels = {"path"},
-  },
-}
-
 --- The value of a label whose own series has no room.
 M.OTHER = "other"
-
-local by_name = {}
-for _, metric in ipairs(M.METRICS) do
-  by_name[metric.name] = metric
-end
 
 -- The memory that this process shares with others.
 local SHARED = {
@@ -120,7 +55,7 @@ local function number_of(metric, first, second)
 end
 
 local function find(name, first, second)
-  local metric = by_name[name]
+  local metric = metrics.BY_NAME[name]
   if not metric then
     error("no metric has the name " .. tostring(name))
   end
@@ -154,13 +89,13 @@ local function series(name, first, second)
     number = number[second]
   end
   if number then
-    return number, by_name[name].scale
+    return number, metrics.BY_NAME[name].scale
   end
   return find(name, first, second)
 end
 
 --- Adds to a counter.
----@param name string  one of M.METRICS
+---@param name string  one of klaviyo.util.counted_metrics
 ---@param label string|integer|nil  the value of its first label
 ---@param n number|nil  default 1; seconds for a metric in seconds
 ---@param second string|integer|nil  the value of its second label
@@ -176,7 +111,7 @@ function M.add(name, label, n, second)
 end
 
 --- Sets a gauge, for all processes that share the metrics.
----@param name string  one of M.METRICS
+---@param name string  one of klaviyo.util.counted_metrics
 ---@param label string|integer|nil  the value of its first label
 ---@param value number
 function M.set(name, label, value)
@@ -262,7 +197,7 @@ end
 function M.start(where)
   sink, known, overflows = where or SHARED, {}, 0
   getmetatable(M.operations).__index = number_operation
-  for _, metric in ipairs(M.METRICS) do
+  for _, metric in ipairs(metrics.LIST) do
     if not metric.scraped then
       declare(metric)
     end

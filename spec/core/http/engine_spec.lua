@@ -382,7 +382,8 @@ describe("the engine", function()
   end)
 
   it("is not busy with idle connections that the server closed, and opens others for later requests #time", function()
-    raw.with({ answers = { { body = "{}", after = "close", linger = 0.05 } } }, function(server)
+    -- the pause is for a busy machine: all four are sent before the first response
+    raw.with({ answers = { { pause = 0.3, body = "{}", after = "close", linger = 0.05 } } }, function(server)
       for count = 1, 2 do
         local tickets = {}
         for i = 1, 4 do
@@ -391,8 +392,7 @@ describe("the engine", function()
         for i = 1, 4 do
           assert.equal(200, finish(tickets[i]).status)
         end
-        -- more, if one was reused just before the server closed it
-        assert.is_true(server:connections() >= 4 * count, server:connections())
+        assert.equal(4 * count, server:connections())
         local began = os.clock()
         core.pump(0.5)
         assert.is_true(os.clock() - began < 0.1, os.clock() - began)

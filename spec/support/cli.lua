@@ -2,6 +2,7 @@
 
 local key = require "spec.support.key"
 local script = require "spec.support.script"
+local shell = require "klaviyo.sandbox.shell"
 
 local M = {}
 
@@ -22,14 +23,7 @@ end
 --- Returns the text of a file, or nil if there is none.
 ---@param path string
 ---@return string|nil
-function M.contents(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read("*a")
-  if file then
-    file:close()
-  end
-  return text
-end
+M.contents = shell.read
 
 --- Returns a folder for the configuration and other files of a spec.
 ---@return string

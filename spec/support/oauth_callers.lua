@@ -9,17 +9,11 @@
 
 local json = require "klaviyo.values.json"
 local klaviyo = require "klaviyo"
+local shell = require "klaviyo.sandbox.shell"
 
 local M = {}
 
-local function read(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read("*a")
-  if file then
-    file:close()
-  end
-  return text
-end
+local read = shell.read
 
 local function append(path, line)
   local file = assert(io.open(path, "ab"))

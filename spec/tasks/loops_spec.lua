@@ -360,6 +360,18 @@ describe("core.pollfd", function()
     return socket.select({ watched }, nil, seconds or 0)[1] ~= nil
   end
 
+  -- Whether the descriptor stays not readable. The server of an earlier spec may close its idle connection at any
+  -- time, which makes it readable until the next pump; a signal that is left stays for good.
+  local function becomes_quiet()
+    for _ = 1, 10 do
+      if not is_readable() then
+        return true
+      end
+      core.pump(0)
+    end
+    return false
+  end
+
   local function with_descriptor(name, fn)
     it(name, function()
       if core.pollfd() then
@@ -380,17 +392,17 @@ describe("core.pollfd", function()
       assert.is_true(is_readable())
       engine.finish(ticket)
       ticket:close()
-      assert.is_false(is_readable())
+      assert.is_true(becomes_quiet())
     end)
   end)
 
   with_descriptor("is not readable all the time after the server closed an idle connection", function()
     raw.with({ answers = { { body = "{}" } } }, function(server)
       assert(engine.finish(engine.submit(server.url)))
-      assert.is_false(is_readable())
+      assert.is_true(becomes_quiet())
     end)
     assert.is_true(is_readable(10))
     core.pump(0)
-    assert.is_false(is_readable())
+    assert.is_true(becomes_quiet())
   end)
 end)

@@ -8,11 +8,11 @@ set -eu
 # gcc only recommends libc6-dev, and apt is called without recommendations.
 packages='
   gcc libc6-dev clang libclang-rt-dev make pkg-config git ca-certificates
-  libcurl4-openssl-dev libssl-dev libsqlite3-dev
+  libcurl4-openssl-dev libssl-dev libsqlite3-dev libhiredis-dev
   liblua5.4-dev liblua5.1-0-dev
   lua5.4 lua5.1 lua-argparse lua-cjson lua-socket lua-cqueues lua-busted lua-check
   luarocks
-  nginx libnginx-mod-http-lua openssl curl valgrind
+  nginx libnginx-mod-http-lua redis-server openssl curl valgrind
   tmux
 '
 # Debian's ngx_lua uses OpenResty's LuaJIT. In Debian 12 it is luajit2, and luajit
@@ -78,8 +78,9 @@ if [ "$(id -u)" -ne 0 ]; then
   exit 1
 fi
 
-# Only the program nginx is needed, not the service on port 80: a policy keeps
-# dpkg from starting it. An existing policy is restored afterwards.
+# Only the programs nginx and redis-server are needed, not their services on ports
+# 80 and 6379: a policy keeps dpkg from starting them. An existing policy is
+# restored afterwards.
 policy=/usr/sbin/policy-rc.d
 kept=
 log=$(mktemp)
@@ -117,10 +118,12 @@ look # apt may have had no package lists before the update
 echo "setup: installing$missing"
 apt install -y --no-install-recommends $missing
 
-# if this script installed nginx, it must not start at boot
-case " $missing " in
-  *' nginx '*)
-    if command -v update-rc.d >/dev/null; then
-      update-rc.d nginx disable >/dev/null 2>&1 || :
-    fi ;;
-esac
+# what this script installed must not start at boot
+for service in nginx redis-server; do
+  case " $missing " in
+    *" $service "*)
+      if command -v update-rc.d >/dev/null; then
+        update-rc.d "$service" disable >/dev/null 2>&1 || :
+      fi ;;
+  esac
+done

@@ -127,9 +127,9 @@ FUZZED  = CC=clang OUT=$(FUZZ) \
 
 # Programs and libraries for specs: the budget, and time slices, with a clock that
 # they set; fork; links; slow name resolution; another libcurl; failing
-# allocations; threads.
+# allocations; threads; the lease of a host.
 PROBES = $(OUT)/budget_probe $(OUT)/time_slice_probe \
-  $(OUT)/spec_fork.so $(OUT)/spec_links.so \
+  $(OUT)/spec_fork.so $(OUT)/spec_links.so $(OUT)/spec_lease.so \
   $(OUT)/spec_slow_names.so $(OUT)/spec_other_curl.so \
   $(OUT)/scarce/klaviyo/core.so $(OUT)/threads
 
@@ -160,6 +160,13 @@ $(OUT)/spec_links.so: spec/support/links.c $(CORE)
 	$(SAY) '  CC  $@'
 	$(QUIET)$(CC) $(C_ALL) -shared $(EXTRA) -o $@ $< $(addprefix $(OUT)/obj/, \
 	  api/links.o base/buffer.o)
+
+$(OUT)/spec_lease.so: spec/support/lease_probe.c csrc/redis/lease.c \
+    csrc/redis/lease.h $(CORE)
+	@mkdir -p $(@D)
+	$(SAY) '  CC  $@'
+	$(QUIET)$(CC) $(C_ALL) $(LD_ALL) -o $@ $< csrc/redis/lease.c \
+	  $(addprefix $(OUT)/obj/,ratelimit/usage.o base/buffer.o)
 
 # a program with a Lua state in each of its threads
 $(OUT)/threads: spec/support/threads.c

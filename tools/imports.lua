@@ -27,7 +27,7 @@ local LUA_LAYERS = {
   {"resources", "client"},
   {"webhook", "sandbox", "oauth", "metrics"},
   {"init"},
-  {"outbox", "gateway"},
+  {"outbox", "gateway", "redis"},
   {"cli"},
 }
 
@@ -41,7 +41,7 @@ local CLI_IMPORTS = {
 
 local C_LAYERS = {
   {"base"}, {"json", "metrics"}, {"http", "ratelimit", "api"}, {"lua"},
-  {"digest", "outbox"},
+  {"digest", "outbox", "redis"},
 }
 
 local LUA_HEADERS = {

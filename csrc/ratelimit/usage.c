@@ -263,12 +263,10 @@ static void set_window (usage *u, int i, long limit, int64_t length,
 }
 
 
-/* Returns which of the windows a response's "remaining" and "reset" describe,
-** or -1. Klaviyo sends those of the window whose limit the first number
-** repeats, the second in all recorded responses; its documentation says the
-** minute. So this prefers the window of that limit if the values fit it, the
+/* Klaviyo sends those of the window whose limit the first number repeats, the
+** second in all recorded responses; its documentation says the minute. So this prefers the window of that limit if the values fit it, the
 ** shorter one of two, or else the shortest that they fit. */
-static int described_window (const rate_limit *limit) {
+int usage_described_window (const rate_limit *limit) {
   int found = -1, i;
   bool found_named = false;
   for (i = 0; i < limit->windows; i++) {
@@ -290,7 +288,7 @@ static int described_window (const rate_limit *limit) {
 ** with the account's keys on other machines sent the rest. The service rounds
 ** the seconds down: 0 is less than one. */
 static void note_others (usage *u, const rate_limit *limit, int64_t now) {
-  int which = described_window(limit);
+  int which = usage_described_window(limit);
   int64_t counted;
   window *w;
   if (limit->remaining < 0 || limit->reset < 0 || which < 0)

@@ -75,6 +75,10 @@ void usage_learn (usage *u, const rate_limit *limit, int64_t now);
 /* Returns the index of the window that is 'seconds' long. */
 int usage_window (long seconds);
 
+/* Returns which of the windows a response's "remaining" and "reset" describe,
+** or -1. */
+int usage_described_window (const rate_limit *limit);
+
 /* Returns the milliseconds that pass at least before a request can be sent that
 ** has 'queued_before' others before it. */
 int64_t usage_min_wait (const usage *u, const bucket *b, int64_t queued_before,

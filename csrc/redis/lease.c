@@ -1,0 +1,538 @@
+/*
+** redis/lease.c - the part of the shared limits that this host may use.
+*/
+#include "redis/lease.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ASK_AGAIN_MS 60 /* the process that asked may have been killed */
+#define POLL_MS 1       /* between two looks at the file for a reply */
+#define RETRY_MS 1000   /* between two attempts while Redis is away */
+
+/* Tokens that Redis holds for this host end after 500 ms (see script.lua); here
+** they end earlier, and a request that took the last one is reported before. */
+#define HELD_MS 400
+#define RENEW_MS 50 /* before they end */
+
+/* How long tokens should last. With a short period little is held back from
+** other hosts, with a long one Redis is asked less often. */
+#define PERIOD_MS 250
+#define CONTENDED_PERIOD_MS 25
+
+/* The oldest event is reported after this time: long before the shortest
+** window ends, in which the event counts. */
+#define REPORT_MS 250
+#define CONTENDED_REPORT_MS 50
+
+#define PREFETCH_FROM 4 /* of so many tokens, half are taken before it asks */
+#define MAX_WANTED 10000u
+#define MAX_HISTORY 25 /* slots of a window that are reported after a loss */
+#define SLOT_SHIFT 2   /* events of 4 ms become one */
+#define KEPT_MS 120000 /* how long a record is kept after its last use */
+#define MAX_CLOCK_MS (INT64_C(1) << 50)
+#define MAX_AGE_MS INT64_C(172800000)
+
+/* Does not compile if a lease is larger than a record. */
+typedef char lease_fits[sizeof(lease) <= RATE_LIMIT_RECORD ? 1 : -1];
+
+
+/* {======================================================
+** Events
+** ======================================================= */
+
+static void events_check (lease_events *list, int64_t now) {
+  int32_t i;
+  if (list->count < 0 || list->count > LEASE_EVENTS)
+    list->count = 0;
+  for (i = 0; i < list->count; i++)
+    if (list->at[i] > now || list->at[i] < now - MAX_AGE_MS)
+      list->at[i] = now;
+}
+
+
+static int32_t events_find (const lease_events *list, int64_t at) {
+  int32_t i;
+  for (i = list->count - 1; i >= 0; i--)
+    if (list->at[i] >> SLOT_SHIFT == at >> SLOT_SHIFT)
+      return i;
+  return -1;
+}
+
+
+/* If the list is full, a request counts for longer than it must: one that
+** started counts as of the last event, and one that moved counts twice. */
+static void events_add (lease_events *list, int64_t at, int by) {
+  int32_t i = events_find(list, at);
+  if (i < 0 && list->count == LEASE_EVENTS) {
+    if (by < 0)
+      return;
+    i = LEASE_EVENTS - 1;
+  }
+  if (i < 0) {
+    i = list->count++;
+    list->at[i] = at;
+    list->by[i] = 0;
+  }
+  if (list->by[i] + by > INT16_MAX || list->by[i] + by < INT16_MIN)
+    return;
+  list->by[i] = (int16_t)(list->by[i] + by);
+  if (at > list->at[i])
+    list->at[i] = at;
+  if (list->by[i] == 0) { /* it started and moved since the last report */
+    list->count--;
+    list->at[i] = list->at[list->count];
+    list->by[i] = list->by[list->count];
+  }
+}
+
+
+static int64_t events_oldest (const lease_events *list) {
+  int64_t oldest = LEASE_NEVER;
+  int32_t i;
+  for (i = 0; i < list->count; i++)
+    if (list->by[i] > 0 && list->at[i] < oldest)
+      oldest = list->at[i];
+  return oldest;
+}
+
+/* }====================================================== */
+
+
+static int64_t smaller (int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+
+
+static int64_t period_of (const lease *l) {
+  return l->contended ? CONTENDED_PERIOD_MS : PERIOD_MS;
+}
+
+
+static void bound (int64_t *time, int64_t most) {
+  if (*time > most)
+    *time = most;
+}
+
+
+void lease_check (lease *l, int64_t now) {
+  int i;
+  l->head.used = now;
+  l->head.busy_until = now + KEPT_MS;
+  events_check(&l->sent, now);
+  events_check(&l->events, now);
+  bound(&l->until, now + HELD_MS);
+  bound(&l->given_at, now);
+  bound(&l->asked, now);
+  bound(&l->asked_for, now);
+  bound(&l->sent_at, now);
+  bound(&l->retry_at, now + MAX_AGE_MS);
+  bound(&l->away, now);
+  bound(&l->try_again, now + RETRY_MS);
+  bound(&l->turn, now + MAX_AGE_MS);
+  bound(&l->blocked, now + MAX_AGE_MS);
+  bound(&l->clock, MAX_CLOCK_MS);
+  if (l->clock < -MAX_CLOCK_MS)
+    l->clock = 0;
+  for (i = 0; i < BUDGET_WINDOWS; i++)
+    bound(&l->windows[i].reset, now + MAX_AGE_MS);
+}
+
+
+/* {======================================================
+** Without Redis
+** ======================================================= */
+
+static uint32_t hosts_of (const lease *l) {
+  return l->hosts > 0 ? l->hosts : 1;
+}
+
+
+/* Sets this host's part of each window for the time in which Redis last knew
+** more than this host; docs/scale.md says why it is safe. A tenth of an equal
+** part is always allowed, so that a host that had used nothing does not wait
+** for a whole window. */
+static void set_parts (lease *l, const usage_state *s, int64_t now) {
+  int i;
+  for (i = 0; i < BUDGET_WINDOWS; i++) {
+    uint32_t limit = s->windows[i].limit, used = l->windows[i].used;
+    uint32_t equal = limit / hosts_of(l), own = l->windows[i].own;
+    bool old = now - l->asked_for > s->windows[i].length / 10 + RETRY_MS;
+    uint32_t part = old || used > limit ? 0 : (limit - used) / hosts_of(l);
+    if (own > equal || old)
+      own = old ? 0 : equal;
+    if (own < s->windows[i].used)
+      own = s->windows[i].used;
+    part += own;
+    l->windows[i].part = part > equal / 10 ? part : equal / 10;
+  }
+}
+
+
+static uint32_t part_of (const lease *l, const usage_state *s, int i,
+                         int64_t now) {
+  uint32_t equal = s->windows[i].limit / hosts_of(l);
+  uint32_t part = l->windows[i].part;
+  int64_t time = now - l->away;
+  if (time < s->windows[i].length)
+    return part;
+  if (time < 2 * s->windows[i].length && part < equal)
+    return part;
+  return equal;
+}
+
+
+static int64_t wait_without (const lease *l, usage *u, const bucket *b,
+                             int64_t now) {
+  usage_state s;
+  bucket part = *b;
+  int64_t wait, other;
+  int i;
+  usage_describe(u, b, now, &s);
+  wait = s.wait;
+  part.fixed = true;
+  for (i = 0; i < BUDGET_WINDOWS; i++) {
+    uint32_t limit = s.windows[i].limit;
+    uint32_t most = limit != 0 ? part_of(l, &s, i, now) : 0;
+    part.limit[i] = limit != 0 && most == 0 ? 1 : most;
+    if (limit == 0 || most > 0)
+      continue;
+    other = limit < hosts_of(l) ? l->turn : l->away + s.windows[i].length;
+    if (other - now > wait)
+      wait = other - now;
+  }
+  other = usage_wait(u, &part, now);
+  return other > wait ? other : wait;
+}
+
+
+/* If an equal part is less than one request, the hosts take turns, by the time
+** of Redis: each turn is a little longer than the service needs for one. */
+static void set_turn (lease *l, const usage_state *s, int64_t now) {
+  int64_t hosts = hosts_of(l);
+  int i;
+  for (i = 0; i < BUDGET_WINDOWS; i++) {
+    int64_t limit = s->windows[i].limit, length, number;
+    if (limit == 0 || limit >= hosts)
+      continue;
+    length = s->windows[i].length * 11 / 10 / limit;
+    number = (now + l->clock) / length + 1;
+    number += (l->index % hosts - number % hosts + hosts) % hosts;
+    if (number * length - l->clock > l->turn)
+      l->turn = number * length - l->clock;
+  }
+}
+
+/* }====================================================== */
+
+
+int64_t lease_wait (lease *l, usage *u, const bucket *b, int64_t now) {
+  int64_t wait = usage_wait(u, b, now);
+  if (wait > 0)
+    return wait;
+  if (l->away != 0) {
+    l->wanted = true; /* so that Redis is tried again */
+    return wait_without(l, u, b, now);
+  }
+  if (l->tokens > 0 && now < l->until)
+    return 0;
+  l->wanted = true;
+  return l->retry_at - now > POLL_MS ? l->retry_at - now : POLL_MS;
+}
+
+
+void lease_take (lease *l, const usage *u, const bucket *b, int64_t now) {
+  usage_state s;
+  usage copy = *u;
+  events_add(&l->events, now, 1);
+  if (l->away == 0 && l->tokens > 0)
+    l->tokens--;
+  else if (l->away != 0) {
+    usage_describe(&copy, b, now, &s);
+    set_turn(l, &s, now);
+  }
+  l->taken++;
+  l->given_at = now;
+  l->wanted = false;
+}
+
+
+void lease_move (lease *l, int64_t then, int64_t now) {
+  if (then >> SLOT_SHIFT == now >> SLOT_SHIFT)
+    return;
+  events_add(&l->events, then, -1);
+  events_add(&l->events, now, 1);
+}
+
+
+void lease_block (lease *l, int64_t now, int64_t ms) {
+  l->blocked_at = now;
+  if (now + ms > l->blocked)
+    l->blocked = now + ms;
+  bound(&l->blocked, now + MAX_AGE_MS);
+}
+
+
+void lease_learn (lease *l, const rate_limit *limit, int64_t now) {
+  int which = usage_described_window(limit), i;
+  long counted;
+  if (which < 0 || limit->remaining < 0 || limit->reset < 0)
+    return;
+  i = usage_window(limit->window[which].seconds);
+  counted = limit->window[which].limit - limit->remaining;
+  l->windows[i].counted = counted > 0 ? (uint32_t)counted : 0;
+  l->windows[i].reset =
+      now + (limit->reset > 0 ? limit->reset : 1) * INT64_C(1000);
+}
+
+
+rate_limit lease_limits (const rate_limit *limit) {
+  rate_limit limits = *limit;
+  limits.remaining = limits.reset = -1;
+  return limits;
+}
+
+
+/* {======================================================
+** Exchange
+** ======================================================= */
+
+/* Tokens that nobody took for a period are given back. */
+static bool is_idle (const lease *l, int64_t now) {
+  return now >= l->given_at + 2 * period_of(l);
+}
+
+
+static bool wants_ahead (const lease *l) {
+  return l->given >= PREFETCH_FROM && l->tokens > 0 &&
+         l->tokens <= l->given / 2 && l->taken > 0;
+}
+
+
+int64_t lease_due (const lease *l, int64_t now) {
+  int64_t due = LEASE_NEVER, oldest;
+  oldest = smaller(events_oldest(&l->events), events_oldest(&l->sent));
+  if (oldest != LEASE_NEVER)
+    due = oldest + (l->contended ? CONTENDED_REPORT_MS : REPORT_MS);
+  if (l->events.count > LEASE_EVENTS * 3 / 4 || l->blocked > now ||
+      l->tell_all || wants_ahead(l))
+    due = now;
+  if (l->tokens == 0 && l->wanted)
+    due = smaller(due, l->retry_at);
+  if (l->tokens > 0) {
+    due = smaller(due, l->given_at + 2 * period_of(l));
+    due = smaller(due, l->until - RENEW_MS);
+  }
+  if (due != LEASE_NEVER && l->away != 0 && due < l->try_again)
+    due = l->try_again;
+  if (due != LEASE_NEVER && l->asked != 0 && due < l->asked + ASK_AGAIN_MS)
+    due = l->asked + ASK_AGAIN_MS;
+  return due;
+}
+
+
+/* Returns how many tokens to ask for. */
+static uint32_t tokens_wanted (const lease *l, int64_t now) {
+  int64_t time = now - l->asked_for, period = period_of(l);
+  uint32_t n = l->taken;
+  if (!l->wanted && !wants_ahead(l))
+    return 0;
+  if (time > period)
+    n = (uint32_t)(n * period / time);
+  else if (l->given > 0 && l->taken >= l->given / 2)
+    n = l->given * 2; /* used up within a period */
+  if (n < 1)
+    n = 1;
+  return n < MAX_WANTED ? n : MAX_WANTED;
+}
+
+
+static bool add (buffer *to, int64_t number) {
+  char text[24];
+  snprintf(text, sizeof(text), " %lld", (long long)number);
+  return buffer_add_text(to, text);
+}
+
+
+static bool add_windows (lease *l, const usage_state *s, int64_t now,
+                         buffer *to) {
+  int i;
+  for (i = 0; i < BUDGET_WINDOWS; i++) {
+    bool counted = l->windows[i].counted > 0 && l->windows[i].reset > now;
+    if (!add(to, s->windows[i].length) || !add(to, s->windows[i].limit) ||
+        !add(to, s->windows[i].used) ||
+        !add(to, counted ? (int64_t)l->windows[i].counted : -1) ||
+        !add(to, counted ? l->windows[i].reset - now : 0))
+      return false;
+    l->windows[i].counted = 0;
+  }
+  return true;
+}
+
+
+static bool add_events (const lease_events *list, int64_t now, buffer *to) {
+  int32_t i;
+  bool done = add(to, list->count);
+  for (i = 0; i < list->count && done; i++)
+    done = add(to, now - list->at[i]) && add(to, list->by[i]);
+  return done;
+}
+
+
+/* Appends the counts of a window, or only counts their number if 'to' is NULL.
+** Several slots become one, the latest of them. */
+static int add_slots (const usage *u, const usage_state *s, int i, int64_t now,
+                      buffer *to) {
+  const window *w = &u->windows[i];
+  int64_t width = (s->windows[i].length + USAGE_SLOTS - 1) / USAGE_SLOTS;
+  int64_t number = w->head > USAGE_SLOTS ? w->head - USAGE_SLOTS : 0;
+  int64_t sum = 0;
+  int n = 0, k = 0;
+  for (; number <= w->head; number++) {
+    int64_t age = now - number * width;
+    sum += w->slot[number % (USAGE_SLOTS + 1)];
+    if (++k < USAGE_SLOTS / MAX_HISTORY && number < w->head)
+      continue;
+    if (sum > 0) {
+      n++;
+      if (to != NULL &&
+          !(add(to, i + 1) && add(to, age > 0 ? age : 0) && add(to, sum)))
+        return -1;
+    }
+    k = 0;
+    sum = 0;
+  }
+  return n;
+}
+
+
+static bool add_history (const usage *u, const usage_state *s, int64_t now,
+                         buffer *to) {
+  int i, n = 0;
+  for (i = 0; i < BUDGET_WINDOWS; i++)
+    if (s->windows[i].limit != 0)
+      n += add_slots(u, s, i, now, NULL);
+  if (!add(to, n))
+    return false;
+  for (i = 0; i < BUDGET_WINDOWS; i++)
+    if (s->windows[i].limit != 0 && add_slots(u, s, i, now, to) < 0)
+      return false;
+  return true;
+}
+
+
+/* A report that may not have arrived is sent again, with the same number. */
+static void next_report (lease *l, int64_t now) {
+  if (l->tell_all)
+    l->sent.count = l->events.count = 0; /* they are in the usage */
+  else if (l->sent.count > 0)
+    return;
+  l->sent = l->events;
+  l->events.count = 0;
+  l->report++;
+  l->sent_at = now;
+}
+
+
+bool lease_ask (lease *l, usage *u, const bucket *b, int64_t now, buffer *to) {
+  uint32_t want = tokens_wanted(l, now);
+  usage_state s;
+  usage_describe(u, b, now, &s);
+  if (now >= l->until || is_idle(l, now))
+    l->tokens = 0;
+  next_report(l, now);
+  if (!add(to, l->epoch) || !add(to, l->report) || !add(to, l->tokens) ||
+      !add(to, want) || !add(to, l->hosts) || !add(to, l->was_away) ||
+      !add(to, l->blocked > now ? l->blocked - now : 0) ||
+      !add_windows(l, &s, now, to) || !add_events(&l->sent, now, to) ||
+      !(l->tell_all ? add_history(u, &s, now, to) : add(to, 0)))
+    return false;
+  l->asked = now;
+  return true;
+}
+
+
+static uint32_t number_of (int64_t n) {
+  return n < 0 ? 0 : n > INT32_MAX ? INT32_MAX : (uint32_t)n;
+}
+
+
+static void learn_from_reply (lease *l, usage *u, const bucket *b,
+                              const int64_t reply[LEASE_REPLY], int64_t asked,
+                              int64_t now) {
+  usage_state s;
+  int i;
+  if (asked >= l->sent_at)
+    l->sent.count = 0;
+  l->tell_all = false;
+  l->epoch = reply[1];
+  l->hosts = number_of(reply[4]);
+  l->contended = reply[5] != 0;
+  if (asked >= l->blocked_at)
+    l->blocked = 0;
+  if (reply[6] > 0)
+    usage_block(u, now, reply[6]);
+  usage_describe(u, b, now, &s);
+  for (i = 0; i < BUDGET_WINDOWS; i++) {
+    l->windows[i].used = number_of(reply[7 + i]);
+    l->windows[i].own = s.windows[i].used;
+  }
+  l->index = number_of(reply[10]);
+  l->clock = 0;
+  if (reply[11] > 0 && reply[11] < MAX_CLOCK_MS)
+    l->clock = reply[11] - (asked + (now - asked) / 2);
+  l->asked_for = asked;
+}
+
+
+/* Tokens of a late reply are not used: Redis counts them as used after a time,
+** or takes them back by the next exchange. */
+void lease_answer (lease *l, usage *u, const bucket *b,
+                   const int64_t reply[LEASE_REPLY], int64_t asked, int64_t now,
+                   bool late) {
+  uint32_t given = number_of(reply[2]);
+  if (l->asked == asked)
+    l->asked = 0;
+  if (!late)
+    l->away = l->turn = 0;
+  if (reply[0] != 0) { /* Redis lost its data */
+    l->tell_all = true;
+    return;
+  }
+  learn_from_reply(l, u, b, reply, asked, now);
+  if (late)
+    return;
+  l->was_away = false;
+  l->taken = 0;
+  if (l->tokens > 0 || given > 0)
+    l->until = asked + HELD_MS;
+  if (given > 0) {
+    l->tokens += given < MAX_WANTED ? given : MAX_WANTED;
+    l->given = given;
+    l->given_at = now;
+    l->wanted = false;
+  }
+  l->retry_at = now + (reply[3] > 0 ? reply[3] : 0);
+  bound(&l->retry_at, now + MAX_AGE_MS);
+}
+
+
+void lease_fail (lease *l, usage *u, const bucket *b, int64_t asked,
+                 int64_t now) {
+  usage_state s;
+  if (l->asked != asked)
+    return;
+  l->asked = 0;
+  l->try_again = now + RETRY_MS;
+  l->was_away = true;
+  if (l->away != 0)
+    return;
+  usage_describe(u, b, now, &s);
+  set_parts(l, &s, now);
+  set_turn(l, &s, now);
+  l->away = now;
+  l->tokens = 0;
+  l->retry_at = 0;
+}
+
+/* }====================================================== */

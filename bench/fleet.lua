@@ -160,13 +160,13 @@ function M.run(o)
     local began = now
     host.lease:take(now)
     host.running = host.running + 1
-    local took = latency[1] + random() * (latency[2] - latency[1])
-    push(now + took * random(), function()
+    local elapsed = latency[1] + random() * (latency[2] - latency[1])
+    push(now + elapsed * random(), function()
       if not service.request(now) and host.alive then
         host.lease:block(now, 1000)
       end
     end)
-    for later = RENEW_MS, took, RENEW_MS do
+    for later = RENEW_MS, elapsed, RENEW_MS do
       push(began + later, function()
         if host.alive then
           host.lease:move(began, now)
@@ -174,7 +174,7 @@ function M.run(o)
         end
       end)
     end
-    push(now + took, function()
+    push(now + elapsed, function()
       host.running = host.running - 1
       if host.alive then
         host.lease:move(began, now)
@@ -221,13 +221,13 @@ function M.run(o)
     fleet.add("host" .. i)
   end
   if o.demand then
-    local function arrive()
+    local function queue_next()
       local host = fleet.hosts[1 + math.floor(random() * #fleet.hosts)]
       host.queued = host.queued + 1
       schedule(host, now)
-      push(now - math.log(random()) / o.demand * 1000, arrive)
+      push(now - math.log(random()) / o.demand * 1000, queue_next)
     end
-    push(now, arrive)
+    push(now, queue_next)
   end
   for _, event in ipairs(o.events or {}) do
     push(start + event.at * 1000, function()

@@ -264,8 +264,9 @@ static void set_window (usage *u, int i, long limit, int64_t length,
 
 
 /* Klaviyo sends those of the window whose limit the first number repeats, the
-** second in all recorded responses; its documentation says the minute. So this prefers the window of that limit if the values fit it, the
-** shorter one of two, or else the shortest that they fit. */
+** second in all recorded responses; its documentation says the minute. So this
+** prefers the window of that limit if the values fit it, the shorter one of
+** two, or else the shortest that they fit. */
 int usage_described_window (const rate_limit *limit) {
   int found = -1, i;
   bool found_named = false;

@@ -25,11 +25,11 @@
 #define REPORT_MS 250
 #define CONTENDED_REPORT_MS 50
 
-#define PREFETCH_FROM 4 /* of so many tokens, half are taken before it asks */
+#define PREFETCH_FROM 4 /* it asks when half of that number of tokens is left */
 #define MAX_WANTED 10000u
 #define MAX_HISTORY 25 /* slots of a window that are reported after a loss */
 #define SLOT_SHIFT 2   /* events of 4 ms become one */
-#define KEPT_MS 120000 /* how long a record is kept after its last use */
+#define RETENTION_MS 120000 /* how long a record is kept after its last use */
 #define MAX_CLOCK_MS (INT64_C(1) << 50)
 #define MAX_AGE_MS INT64_C(172800000)
 
@@ -118,11 +118,11 @@ static void bound (int64_t *time, int64_t most) {
 void lease_check (lease *l, int64_t now) {
   int i;
   l->head.used = now;
-  l->head.busy_until = now + KEPT_MS;
+  l->head.busy_until = now + RETENTION_MS;
   events_check(&l->sent, now);
   events_check(&l->events, now);
   bound(&l->until, now + HELD_MS);
-  bound(&l->given_at, now);
+  bound(&l->granted_at, now);
   bound(&l->asked, now);
   bound(&l->asked_for, now);
   bound(&l->sent_at, now);
@@ -252,7 +252,7 @@ void lease_take (lease *l, const usage *u, const bucket *b, int64_t now) {
     set_turn(l, &s, now);
   }
   l->taken++;
-  l->given_at = now;
+  l->granted_at = now;
   l->wanted = false;
 }
 
@@ -297,15 +297,15 @@ rate_limit lease_limits (const rate_limit *limit) {
 ** Exchange
 ** ======================================================= */
 
-/* Tokens that nobody took for a period are given back. */
+/* Tokens that nobody took for a period are granted back. */
 static bool is_idle (const lease *l, int64_t now) {
-  return now >= l->given_at + 2 * period_of(l);
+  return now >= l->granted_at + 2 * period_of(l);
 }
 
 
 static bool wants_ahead (const lease *l) {
-  return l->given >= PREFETCH_FROM && l->tokens > 0 &&
-         l->tokens <= l->given / 2 && l->taken > 0;
+  return l->granted >= PREFETCH_FROM && l->tokens > 0 &&
+         l->tokens <= l->granted / 2 && l->taken > 0;
 }
 
 
@@ -320,7 +320,7 @@ int64_t lease_due (const lease *l, int64_t now) {
   if (l->tokens == 0 && l->wanted)
     due = smaller(due, l->retry_at);
   if (l->tokens > 0) {
-    due = smaller(due, l->given_at + 2 * period_of(l));
+    due = smaller(due, l->granted_at + 2 * period_of(l));
     due = smaller(due, l->until - RENEW_MS);
   }
   if (due != LEASE_NEVER && l->away != 0 && due < l->try_again)
@@ -339,8 +339,8 @@ static uint32_t tokens_wanted (const lease *l, int64_t now) {
     return 0;
   if (time > period)
     n = (uint32_t)(n * period / time);
-  else if (l->given > 0 && l->taken >= l->given / 2)
-    n = l->given * 2; /* used up within a period */
+  else if (l->granted > 0 && l->taken >= l->granted / 2)
+    n = l->granted * 2; /* used up within a period */
   if (n < 1)
     n = 1;
   return n < MAX_WANTED ? n : MAX_WANTED;
@@ -490,7 +490,7 @@ static void learn_from_reply (lease *l, usage *u, const bucket *b,
 void lease_answer (lease *l, usage *u, const bucket *b,
                    const int64_t reply[LEASE_REPLY], int64_t asked, int64_t now,
                    bool late) {
-  uint32_t given = number_of(reply[2]);
+  uint32_t granted = number_of(reply[2]);
   if (l->asked == asked)
     l->asked = 0;
   if (!late)
@@ -504,12 +504,12 @@ void lease_answer (lease *l, usage *u, const bucket *b,
     return;
   l->was_away = false;
   l->taken = 0;
-  if (l->tokens > 0 || given > 0)
+  if (l->tokens > 0 || granted > 0)
     l->until = asked + HELD_MS;
-  if (given > 0) {
-    l->tokens += given < MAX_WANTED ? given : MAX_WANTED;
-    l->given = given;
-    l->given_at = now;
+  if (granted > 0) {
+    l->tokens += granted < MAX_WANTED ? granted : MAX_WANTED;
+    l->granted = granted;
+    l->granted_at = now;
     l->wanted = false;
   }
   l->retry_at = now + (reply[3] > 0 ? reply[3] : 0);

@@ -22,7 +22,7 @@
 #define LEASE_NEVER INT64_MAX
 
 /* How long a host waits for a reply before it goes on without Redis. */
-#define LEASE_PATIENCE_MS 50
+#define LEASE_TIMEOUT_MS 50
 
 /* Requests that started (+1), or whose count moved to a later time (-1, +1). */
 typedef struct lease_events {
@@ -34,21 +34,21 @@ typedef struct lease_events {
 /* A record of the file. All zeros: Redis was never asked. */
 typedef struct lease {
   record_head head;
-  int64_t epoch;     /* of the shared count; 0: not known */
-  int64_t until;     /* when the tokens end */
-  int64_t given_at;  /* when they were given or last in use */
-  int64_t asked;     /* when a process asked that has no reply yet; 0: none */
-  int64_t sent_at;   /* when the last report was first sent */
-  int64_t asked_for; /* when the exchange before that was made */
-  int64_t retry_at;  /* the shared limits allow nothing before */
-  int64_t away;      /* since when Redis does not reply; 0: it does */
-  int64_t try_again; /* when away */
-  int64_t turn;      /* when away: the next request, if a part is below one */
-  int64_t clock;     /* from here to the time of Redis */
-  int64_t blocked;   /* by the service, and not reported yet */
+  int64_t epoch;      /* of the shared count; 0: not known */
+  int64_t until;      /* when the tokens end */
+  int64_t granted_at; /* when they were granted or last in use */
+  int64_t asked;      /* when a process asked that has no reply yet; 0: none */
+  int64_t sent_at;    /* when the last report was first sent */
+  int64_t asked_for;  /* when the exchange before that was made */
+  int64_t retry_at;   /* the shared limits allow nothing before */
+  int64_t away;       /* since when Redis does not reply; 0: it does */
+  int64_t try_again;  /* when away */
+  int64_t turn;       /* when away: the next request, if a part is below one */
+  int64_t clock;      /* from here to the time of Redis */
+  int64_t blocked;    /* by the service, and not reported yet */
   int64_t blocked_at;
-  uint32_t tokens;   /* given, and not taken */
-  uint32_t given;    /* the last time */
+  uint32_t tokens;   /* granted, and not taken */
+  uint32_t granted;  /* the last time */
   uint32_t taken;    /* since the last exchange */
   uint32_t report;   /* the number of the last report */
   uint32_t hosts;    /* that Redis saw; 0: not known */
@@ -83,13 +83,13 @@ void lease_take (lease *l, const usage *u, const bucket *b, int64_t now);
 /* Notes that the count of a request moved from 'then' to 'now'. */
 void lease_move (lease *l, int64_t then, int64_t now);
 
-/* Notes what the service said: nothing for 'ms' milliseconds, or its limits.
-** The caller tells the usage, too; see lease_limits. */
+/* Notes what the service reported: nothing for 'ms' milliseconds, or its
+** limits. The caller updates the usage, too; see lease_limits. */
 void lease_block (lease *l, int64_t now, int64_t ms);
 void lease_learn (lease *l, const rate_limit *limit, int64_t now);
 
-/* Returns the part of what the service said that the usage of this host may
-** learn: the limits, not what all hosts used. */
+/* Returns the part of what the service reported that the usage of this host
+** may learn: the limits, not what all hosts used. */
 rate_limit lease_limits (const rate_limit *limit);
 
 /* Returns when this host should make the next exchange; LEASE_NEVER: it need

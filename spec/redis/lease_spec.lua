@@ -12,7 +12,7 @@ local T = 1700000000000
 -- A reply of the script. The fields: docs/scale.md, csrc/redis/lease.c.
 local function reply(fields)
   local r = {0, 77, 0, 0, 1, 0, 0, 0, 0, 0, 0, T}
-  local index = {status = 1, epoch = 2, given = 3, wait = 4, hosts = 5, contended = 6,
+  local index = {status = 1, epoch = 2, granted = 3, wait = 4, hosts = 5, contended = 6,
     blocked = 7, used = 8, index = 11}
   for name, value in pairs(fields) do
     r[index[name]] = value
@@ -47,12 +47,12 @@ end
 table.unpack = table.unpack or unpack -- luacheck: ignore
 
 -- A host with tokens, that asked at T.
-local function leased(given, fields)
+local function leased(granted, fields)
   local host = probe.new(10)
   host:wait(T)
   host:ask(T)
   fields = fields or {}
-  fields.given = given
+  fields.granted = granted
   host:answer(T, T + 1, reply(fields))
   return host
 end
@@ -105,7 +105,7 @@ describe("a lease", function()
     assert.equal(1, host:wait(T + 400))
   end)
 
-  it("is renewed while it is in use, and given back when it is not", function()
+  it("is renewed while it is in use, and granted back when it is not", function()
     local host = leased(3)
     host:take(T + 300)
     assert.equal(0, host:due(T + 350))
@@ -118,7 +118,7 @@ describe("a lease", function()
     assert.equal(0, host:state(T + 801).tokens)
   end)
 
-  it("is given back soon if others use the limit", function()
+  it("is granted back soon if others use the limit", function()
     local host = leased(3, {contended = 1})
     assert.equal(1, host:due(T + 50))
     assert.equal(0, ask(host, T + 51).keep)
@@ -197,7 +197,7 @@ describe("a lease", function()
     assert.equal(100, events[#events - 1]) -- the age of the last one
   end)
 
-  it("reports what the service said", function()
+  it("reports what the service reported", function()
     local host = leased(2)
     host:block(T + 5, 2000)
     assert.equal(0, host:due(T + 5))
@@ -212,7 +212,7 @@ describe("a lease", function()
     assert.equal(0, host:wait(T + 12)) -- the requests of other hosts, not of others
   end)
 
-  it("blocks when another host was told to wait", function()
+  it("blocks when the service blocked another host", function()
     local host = leased(3, {blocked = 700})
     assert.equal(700, host:wait(T + 1))
   end)
@@ -230,7 +230,7 @@ describe("a lease", function()
       local text = host:ask(T + 10)
       assert.is_truthy(text:find("^[%d%s-]+$"))
       assert.is_true(#text < 4000)
-      host:answer(T + 10, T + 11, reply {given = 1})
+      host:answer(T + 10, T + 11, reply {granted = 1})
       host:fail(T + 10, T + 60)
     end
   end)
@@ -242,7 +242,7 @@ describe("without Redis, a host", function()
     local host = probe.new(limit)
     host:wait(T)
     host:ask(T)
-    host:answer(T, T, reply {given = own, hosts = 5, index = index or 0})
+    host:answer(T, T, reply {granted = own, hosts = 5, index = index or 0})
     for _ = 1, own do
       assert.equal(0, host:wait(T))
       host:take(T)
@@ -310,7 +310,7 @@ describe("without Redis, a host", function()
     assert.equal(990, host:due(T + 160))
     assert.equal(0, host:due(T + 1150))
     assert.equal(1, ask(host, T + 1150).away)
-    host:answer(T + 1150, T + 1151, reply {given = 2})
+    host:answer(T + 1150, T + 1151, reply {granted = 2})
     assert.is_false(host:state(T + 1151).away)
     assert.equal(0, ask(host, T + 1152).away)
   end)
@@ -320,7 +320,7 @@ describe("without Redis, a host", function()
     host:wait(T + 1150)
     host:ask(T + 1150)
     host:fail(T + 1150, T + 1200)
-    host:answer(T + 1150, T + 1650, reply {given = 9}, true)
+    host:answer(T + 1150, T + 1650, reply {granted = 9}, true)
     assert.is_true(host:state(T + 1650).away)
     assert.equal(0, host:state(T + 1650).tokens)
   end)
@@ -345,7 +345,7 @@ describe("without Redis, a host", function()
     assert.equal(0, host:due(T + 50))
     exchange(host, "a", T + 50)
     other:wait(T + 60)
-    local given = exchange(other, "b", T + 60)
-    assert.equal(3 + host:state(T + 60).tokens + given[3], given[8])
+    local granted = exchange(other, "b", T + 60)
+    assert.equal(3 + host:state(T + 60).tokens + granted[3], granted[8])
   end)
 end)

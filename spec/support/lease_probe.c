@@ -1,6 +1,6 @@
 /*
-** lease_probe.c - the lease of a host, as a module of Lua, for specs and for the
-** simulation.
+** lease_probe.c - the lease of a host, as a module of Lua, for specs and for
+** the simulation.
 **
 **   host = new(per_second, per_minute, per_day)
 **   host:wait(now) -> ms           host:take(now): counts a request

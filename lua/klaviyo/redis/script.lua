@@ -219,7 +219,7 @@ local left = math.huge
 local is_contended = false
 for _, ring in ipairs(rings) do
   local used = ring.sum + held_by_all
-  if ring.counted > used then
+  if ring.counted - used > ring.others then
     ring.others, ring.others_until = ring.counted - used, now + ring.reset
   end
   ring.used = used + ring.others
@@ -279,8 +279,8 @@ local function time_to_wait()
   return wait == 1 and grace > now and min(100, grace - now) or ceil(wait)
 end
 
-local given, wait = tokens(), 0
-if want > 0 and given == 0 then
+local granted, wait = tokens(), 0
+if want > 0 and granted == 0 then
   wait = time_to_wait()
   if blocked <= now then
     call("ZADD", waiting, "NX", now, host)
@@ -290,9 +290,9 @@ elseif rank then
   call("ZREM", waiting, host)
   call("HDEL", state, "w:" .. host)
 end
-if given > 0 then
-  held_by_all = held_by_all + given
-  call("HSET", state, "h:" .. host, keep + given)
+if granted > 0 then
+  held_by_all = held_by_all + granted
+  call("HSET", state, "h:" .. host, keep + granted)
   call("ZADD", held, now + HELD_MS, host)
 end
 -- }======================================================
@@ -301,7 +301,7 @@ local fields = {"epoch", epoch, "now", now, "shift", shift, "grace", grace, "blo
   blocked, "held", held_by_all, "q:" .. host, report, "i:" .. host, index, "hosts",
   hosts_ever}
 local longest = SEEN_MS
-local reply = {0, epoch, given, wait, hosts, is_contended and 1 or 0,
+local reply = {0, epoch, granted, wait, hosts, is_contended and 1 or 0,
   max(0, blocked - now), 0, 0, 0, index, now}
 for _, ring in ipairs(rings) do
   for name, number in pairs {head = ring.head, sum = ring.sum, others = ring.others,
@@ -310,7 +310,7 @@ for _, ring in ipairs(rings) do
     fields[#fields + 1] = number
   end
   longest = max(longest, ring.length)
-  reply[7 + ring.index] = ring.used + given
+  reply[7 + ring.index] = ring.used + granted
 end
 call("HSET", state, unpack(fields))
 for _, key in ipairs(KEYS) do

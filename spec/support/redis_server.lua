@@ -1,0 +1,137 @@
+--- A Redis server for a spec: a process of its own on a free port, and a
+--- connection to it.
+
+local script = require "spec.support.script"
+
+local shell, quote = script.shell, script.quote
+
+local M = {}
+
+local has_socket, socket = pcall(require, "socket")
+
+--- Returns why no server can be started, or nil.
+---@return string|nil
+function M.missing()
+  if not has_socket then
+    return "lua-socket is not installed for this Lua"
+  end
+  local _, status = shell("command -v redis-server")
+  return status ~= 0 and "redis-server is not installed" or nil
+end
+
+local function free_port()
+  local server = assert(socket.bind("127.0.0.1", 0))
+  local _, port = server:getsockname()
+  server:close()
+  return port
+end
+
+local function read(connection)
+  local line = assert(connection:receive("*l"))
+  local kind, rest = line:sub(1, 1), line:sub(2)
+  if kind == "-" then
+    return nil, rest
+  elseif kind == ":" then
+    return tonumber(rest)
+  elseif kind == "$" then
+    local size = tonumber(rest)
+    if size < 0 then
+      return false
+    end
+    local text = assert(connection:receive(size + 2))
+    return text:sub(1, size)
+  elseif kind == "*" then
+    local list = {}
+    for i = 1, tonumber(rest) do
+      list[i] = read(connection)
+    end
+    return list
+  end
+  return rest
+end
+
+local Server = {}
+Server.__index = Server
+
+--- Sends a command, and returns its reply, or nil and the error.
+function Server:call(...)
+  local parts = {("*%d\r\n"):format(select("#", ...))}
+  for i = 1, select("#", ...) do
+    local text = tostring((select(i, ...)))
+    parts[#parts + 1] = ("$%d\r\n%s\r\n"):format(#text, text)
+  end
+  assert(self.connection:send(table.concat(parts)))
+  return read(self.connection)
+end
+
+function Server:connect()
+  local deadline = socket.gettime() + 10
+  repeat
+    local connection = socket.tcp()
+    connection:settimeout(10)
+    connection:setoption("tcp-nodelay", true)
+    if connection:connect("127.0.0.1", self.port) then
+      self.connection = connection
+      if self.password then
+        assert(self:call("AUTH", self.password))
+      end
+      if self:call("PING") == "PONG" then
+        return
+      end
+    end
+    connection:close()
+    socket.sleep(0.02)
+  until socket.gettime() > deadline
+  error("redis-server did not start: " .. (shell("cat " .. self.dir .. "/log")))
+end
+
+--- Starts the process again, without data.
+function Server:start()
+  local command = ("exec redis-server --port %d --bind 127.0.0.1 --save '' --appendonly no "
+    .. "--dir %s --unixsocket %s/socket --logfile %s/log --daemonize no %s"):format(self.port,
+    self.dir, self.dir, self.dir, self.arguments)
+  local text = shell(("sh -c %s >/dev/null 2>&1 & echo $!"):format(quote(command)))
+  self.pid = assert(tonumber(text:match("%d+")))
+  self:connect()
+end
+
+--- Ends the process, by a signal of that name or by TERM.
+function Server:stop(signal)
+  if self.pid then
+    self:signal(signal or "TERM")
+    self.connection:receive("*a") -- until the process has ended
+    self.connection:close()
+    self.pid = nil
+  end
+end
+
+--- Stops the process and removes its files.
+function Server:close()
+  self:stop("KILL")
+  shell("rm -rf " .. self.dir)
+end
+
+--- Sends a signal to the process.
+function Server:signal(name)
+  shell(("kill -%s %d"):format(name, self.pid))
+end
+
+---@param options? {password: string, arguments: string}
+---@return table server  with fields port and url; close it
+function M.start(options)
+  options = options or {}
+  local dir = os.tmpname()
+  os.remove(dir)
+  shell("mkdir -m 700 " .. dir)
+  local server = setmetatable({dir = dir, port = free_port(), password = options.password,
+    arguments = options.arguments or ""}, Server)
+  if server.password then
+    server.arguments = server.arguments .. " --requirepass " .. server.password
+  end
+  server.url = ("redis://%s127.0.0.1:%d/0"):format(
+    server.password and ":" .. server.password .. "@" or "", server.port)
+  server:start()
+  return server
+end
+
+return M

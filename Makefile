@@ -43,6 +43,7 @@ EXTRA  =
 C_ALL  = -std=c99 -D_GNU_SOURCE=1 -DKLAVIYO_VERSION='"$(KLAVIYO_VERSION)"' -Icsrc \
   -fPIC -fvisibility=hidden $(WARNINGS) \
   $(EXTRA) $(LUA_CFLAGS) $(CURL_CFLAGS) $(CRYPTO_CFLAGS) $(SQLITE_CFLAGS) \
+  $(HIREDIS_CFLAGS) \
   $(CPPFLAGS) $(CFLAGS)
 LD_ALL = $(LIBFLAG) $(EXTRA) $(LDFLAGS)
 
@@ -63,20 +64,28 @@ CRYPTO_LIBS   = $(call once,CRYPTO_LIBS,$(PKG_CONFIG) --libs libcrypto)
 SQLITE_CFLAGS = $(call once,SQLITE_CFLAGS,$(PKG_CONFIG) --cflags sqlite3 \
   2>/dev/null)
 SQLITE_LIBS   = $(call once,SQLITE_LIBS,$(PKG_CONFIG) --libs sqlite3)
+# without pkg-config's folder: the sources include <hiredis/hiredis.h>
+HIREDIS_CFLAGS = $(call once,HIREDIS_CFLAGS,$(PKG_CONFIG) \
+  --cflags-only-other hiredis 2>/dev/null)
+HIREDIS_LIBS   = $(call once,HIREDIS_LIBS,$(PKG_CONFIG) --libs hiredis)
 
-# three shared objects: the core needs only libcurl, digest only libcrypto, and
-# the outbox, a rock of its own, only SQLite
+# four shared objects: the core needs only libcurl, digest only libcrypto, the
+# outbox, a rock of its own, only SQLite, and redis, another one, libcurl and
+# hiredis
 CORE    = $(patsubst csrc/%.c,$(OUT)/obj/%.o,$(sort $(wildcard \
   $(patsubst %,csrc/%/*.c,http api ratelimit json base metrics lua))))
 DIGEST  = $(patsubst csrc/%.c,$(OUT)/obj/%.o,$(sort $(wildcard csrc/digest/*.c)))
 OUTBOX  = $(patsubst csrc/%.c,$(OUT)/obj/%.o,$(sort \
   $(wildcard csrc/outbox/*.c)))
-OBJECTS = $(CORE) $(DIGEST) $(OUTBOX)
+REDIS   = $(patsubst csrc/%.c,$(OUT)/obj/%.o,$(sort \
+  $(wildcard csrc/redis/*.c)))
+OBJECTS = $(CORE) $(DIGEST) $(OUTBOX) $(REDIS)
 MODULES = $(shell find lua -name '*.lua' ! -path 'lua/klaviyo/outbox*' \
-  ! -path 'lua/klaviyo/cli/*' | sort)
+  ! -path 'lua/klaviyo/redis*' ! -path 'lua/klaviyo/cli/*' | sort)
 CLI_MODULES = $(shell find lua -path 'lua/klaviyo/cli/*' -name '*.lua' | sort)
 OUTBOX_MODULES = $(shell find lua -path 'lua/klaviyo/outbox*' -name '*.lua' | \
   sort)
+REDIS_MODULES = $(shell find lua -path 'lua/klaviyo/redis*' -name '*.lua' | sort)
 
 # quotes a text as one word of the shell
 quoted = '$(subst ','\'',$(1))'
@@ -89,7 +98,7 @@ EXPORT_CPATH = export LUA_CPATH=$(call \
   quoted,$(CURDIR)/$(OUT)/?.so;)"$${LUA_CPATH:-;}"
 
 .PHONY: help setup build env test demo demo-nginx sandbox install \
-  install-outbox install-cli clean FORCE
+  install-outbox install-redis install-cli clean FORCE
 .DELETE_ON_ERROR:
 
 help:
@@ -105,7 +114,7 @@ help:
 #: make env LUA=luajit       print LUA_PATH and LUA_CPATH for eval
 #: make sandbox ARGS="profiles=2500 limits"   start a sandbox of the API
 #: make install DESTDIR= PREFIX= LUA=   install; also install-outbox, with SQLite,
-#:                           and install-cli, the command klaviyo
+#:                           install-redis, and install-cli, the command klaviyo
 #: make clean | help-dev     remove build/ | list targets for contributors
 #: Settings: CC CFLAGS CPPFLAGS LDFLAGS PKG_CONFIG; V=1 shows commands
 
@@ -128,7 +137,9 @@ test: setup
 
 build: $(OUT)/klaviyo/core.so $(OUT)/klaviyo/digest.so $(if $(shell \
   $(PKG_CONFIG) --exists sqlite3 2>/dev/null && echo there), \
-  $(OUT)/klaviyo/outbox/store.so)
+  $(OUT)/klaviyo/outbox/store.so) $(if $(shell \
+  $(PKG_CONFIG) --exists hiredis 2>/dev/null && echo there), \
+  $(OUT)/klaviyo/redis/leases.so)
 
 $(OUT)/klaviyo/core.so: $(CORE)
 	@mkdir -p $(@D)
@@ -145,6 +156,12 @@ $(OUT)/klaviyo/outbox/store.so: $(OUTBOX) $(addprefix $(OUT)/obj/base/, \
 	@mkdir -p $(@D)
 	$(SAY) '  LD  $@'
 	$(QUIET)$(CC) $(LD_ALL) -o $@ $^ $(SQLITE_LIBS) $(SYSTEM_LIBS)
+
+$(OUT)/klaviyo/redis/leases.so: $(REDIS) $(addprefix $(OUT)/obj/, \
+    base/buffer.o base/clock.o ratelimit/usage.o)
+	@mkdir -p $(@D)
+	$(SAY) '  LD  $@'
+	$(QUIET)$(CC) $(LD_ALL) -o $@ $^ $(HIREDIS_LIBS) $(CURL_LIBS) $(SYSTEM_LIBS)
 
 $(OUT)/obj/%.o: csrc/%.c $(OUT)/obj/flags
 	@mkdir -p $(@D)
@@ -184,6 +201,9 @@ install: $(OUT)/klaviyo/core.so $(OUT)/klaviyo/digest.so
 
 install-outbox: $(OUT)/klaviyo/outbox/store.so
 	@$(call put,$(OUTBOX_MODULES),outbox/store.so)
+
+install-redis: $(OUT)/klaviyo/redis/leases.so
+	@$(call put,$(REDIS_MODULES),redis/leases.so)
 
 # LuaRocks replaces the first line by one that sets its paths
 install-cli:

@@ -13,7 +13,7 @@ local sources = require "sources"
 -- has its own name here.
 local LUA_LAYERS = {
   {"version", "core", "digest", "util"},
-  {"values"},
+  {"values", "redis"},
   {"operations"},
   {"settings", "proxy", "client_settings"},
   {"request", "response", "document"},
@@ -27,7 +27,7 @@ local LUA_LAYERS = {
   {"resources", "client"},
   {"webhook", "sandbox", "oauth", "metrics"},
   {"init"},
-  {"outbox", "gateway", "redis"},
+  {"outbox", "gateway"},
   {"cli"},
 }
 

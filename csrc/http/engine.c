@@ -174,11 +174,25 @@ static void fail_submit (transfer *t, const char *why) {
 }
 
 
-void engine_submit (transfer *t) {
+/* Returns this thread's engine, with the thread of its loop if it has one. */
+static engine *engine_start (void) {
   engine *e = engine_get();
-  const char *why = "not enough memory";
   if (e != NULL && engine_has_thread() && e->loop_thread == NULL)
     e->loop_thread = loop_thread_start(e->loop);
+  return e;
+}
+
+
+void engine_share_limits (const budget *b) {
+  const engine *e = budget_source(b) != NULL ? engine_start() : NULL;
+  if (e != NULL)
+    loop_share_limits(e->loop, b);
+}
+
+
+void engine_submit (transfer *t) {
+  engine *e = engine_start();
+  const char *why = "not enough memory";
   if (e == NULL || (engine_has_thread() && e->loop_thread == NULL) ||
       !loop_claim_queue(e->loop, t->request_queue, &why) ||
       (t->completion_queue != NULL &&

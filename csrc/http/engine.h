@@ -55,6 +55,10 @@ bool engine_wait (transfer *t, long ms);
 ** until the next call. */
 const long *engine_wait_any (long ms, size_t *count);
 
+/* Makes this thread's engine share the limits of a budget with other machines,
+** for callers that count requests but send them by other means. */
+void engine_share_limits (const budget *b);
+
 /* Runs the loop for 'ms' milliseconds. */
 void engine_pump (long ms);
 

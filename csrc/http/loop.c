@@ -15,6 +15,7 @@
 #include "http/completions.h"
 #include "http/counting.h"
 #include "http/easy_pool.h"
+#include "http/lease_clients.h"
 #include "http/poller.h"
 
 #define MAX_IDLE_CONNECTIONS 512L
@@ -43,6 +44,7 @@ struct loop {
   size_t watched_done;     /* watched transfers that ended */
   time_slice slice;        /* enabled in a thread of the loop's own */
   reported reported;       /* to the metrics */
+  lease_clients leases;
 };
 
 
@@ -57,7 +59,7 @@ loop *loop_new (void) {
     free(l);
     return NULL;
   }
-  l->connections.poller = l->poller;
+  l->connections.poller = l->leases.poller = l->poller;
   l->pid = l->origins.pid = (long)getpid();
   l->last_queue = &l->queues;
   curl_multi_setopt(l->multi, CURLMOPT_MAXCONNECTS, MAX_IDLE_CONNECTIONS);
@@ -480,7 +482,11 @@ CURLMcode loop_run_once (loop *l, int64_t ms) {
   bool was_idle = l->running == 0;
   CURLMcode code;
   run_timers(l, now);
+  if (l->leases.sources[0] != NULL)
+    lease_clients_run(&l->leases, now); /* replies let requests start */
   next = start_ready(l, now);
+  if (l->leases.sources[0] != NULL && lease_clients_run(&l->leases, now) < next)
+    next = l->leases.due;
   due = timers_next(&l->timers);
   if (due != NULL && due->due < next)
     next = due->due;
@@ -495,6 +501,12 @@ CURLMcode loop_run_once (loop *l, int64_t ms) {
   handle_completed(l);
   report(l);
   return code;
+}
+
+
+void loop_share_limits (loop *l, const budget *b) {
+  if (b != NULL && budget_source(b) != NULL)
+    lease_clients_offer(&l->leases, budget_source(b));
 }
 
 
@@ -517,6 +529,7 @@ void loop_add (loop *l, transfer *t) {
   }
   enqueue(l, t, false, now);
   q = t->request_queue;
+  loop_share_limits(l, q->budget);
   if (q->budget != NULL && t->deadline != CLOCK_NEVER)
     least = budget_min_wait(q->budget, q->buckets, q->bucket_count,
                             q->length - 1, budget_now(q->budget));
@@ -538,6 +551,7 @@ void loop_free (loop *l) {
   }
   while ((any = timers_next(&l->timers)) != NULL)
     loop_abort(l, transfer_of_timer(any), FAILURE_CLOSED, why);
+  lease_clients_close(&l->leases);
   easy_pool_free(&l->easy_pool);
   curl_multi_cleanup(l->multi);
   connections_free(&l->connections);
@@ -585,6 +599,8 @@ long loop_timeout (const loop *l) {
   for (q = l->queues; q != NULL; q = q->next)
     if (q->closed_until > now && q->closed_until < next)
       next = q->closed_until;
+  if (l->leases.sources[0] != NULL && l->leases.due < next)
+    next = l->leases.due;
   ms = clock_timeout(next);
   return left >= 0 && (ms < 0 || left < ms) ? left : ms;
 }

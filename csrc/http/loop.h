@@ -23,6 +23,10 @@ void loop_free (loop *l);
 ** request_queue_claim. */
 bool loop_claim_queue (loop *l, request_queue *q, const char **why);
 
+/* Makes the loop share the limits of a budget with other machines, if it has a
+** source of leases. Any thread may call it. */
+void loop_share_limits (loop *l, const budget *b);
+
 /* Adds a transfer and takes a reference to it. The transfer always finishes, by
 ** its deadline at the latest, or at once if there is not enough memory. */
 void loop_add (loop *l, transfer *t);

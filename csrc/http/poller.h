@@ -24,6 +24,15 @@ void poller_free (poller *p);      /* after curl_multi_cleanup */
 void poller_socket_opened (poller *p, int fd);
 void poller_socket_closing (poller *p, int fd);
 
+/* Watches a socket that is not libcurl's, or changes for what. At most
+** POLLER_SOCKETS are watched: returns false if there are more. */
+#define POLLER_SOCKETS 4
+bool poller_watch (poller *p, int fd, bool input, bool output);
+void poller_unwatch (poller *p, int fd); /* before it is closed */
+
+/* Returns whether such a socket was ready since the last call. */
+bool poller_take_ready (poller *p);
+
 /* Lets libcurl start the transfers that were added. */
 CURLMcode poller_start (poller *p);
 

@@ -35,7 +35,10 @@ struct poller {
   int ready_fd;  /* always readable; in the set while signalled */
   int wakeup_fd; /* makes poller_wait return */
   bool signalled;
-  int64_t due; /* libcurl's next timeout */
+  int64_t due;                 /* libcurl's next timeout */
+  int watched[POLLER_SOCKETS]; /* sockets that are not libcurl's */
+  int watched_count;
+  bool watched_ready;
 };
 
 
@@ -198,6 +201,47 @@ static CURLMcode socket_action (poller *p, curl_socket_t fd, int what) {
 }
 
 
+static bool is_watched (const poller *p, int fd) {
+  int i;
+  for (i = 0; i < p->watched_count; i++)
+    if (p->watched[i] == fd)
+      return true;
+  return false;
+}
+
+
+bool poller_watch (poller *p, int fd, bool input, bool output) {
+  bool known = is_watched(p, fd);
+  uint32_t events = input ? EPOLLIN : 0;
+  if (output)
+    events |= EPOLLOUT;
+  if (!known && p->watched_count == POLLER_SOCKETS)
+    return false;
+  if (!set_events(p, fd, known, events))
+    return false;
+  if (!known)
+    p->watched[p->watched_count++] = fd;
+  return true;
+}
+
+
+void poller_unwatch (poller *p, int fd) {
+  int i;
+  for (i = 0; i < p->watched_count; i++)
+    if (p->watched[i] == fd) {
+      remove_from_set(p, fd);
+      p->watched[i] = p->watched[--p->watched_count];
+    }
+}
+
+
+bool poller_take_ready (poller *p) {
+  bool ready = p->watched_ready;
+  p->watched_ready = false;
+  return ready;
+}
+
+
 /* An idle socket has an event if the server closes the connection. This would
 ** repeat in each wait, so the socket leaves the set until libcurl uses it. */
 static CURLMcode act (poller *p, const struct epoll_event *event) {
@@ -231,6 +275,10 @@ static CURLMcode handle (poller *p, const struct epoll_event *event) {
   uint64_t times;
   if (event->data.fd == p->ready_fd)
     return CURLM_OK;
+  if (event->data.fd != p->wakeup_fd && is_watched(p, event->data.fd)) {
+    p->watched_ready = true;
+    return CURLM_OK;
+  }
   if (event->data.fd != p->wakeup_fd)
     return act(p, event);
   (void)!read(p->wakeup_fd, &times, sizeof(times));

@@ -10,6 +10,9 @@
 
 struct poller {
   CURLM *multi;
+  struct curl_waitfd watched[POLLER_SOCKETS]; /* not libcurl's */
+  unsigned watched_count;
+  bool watched_ready;
 };
 
 
@@ -38,6 +41,43 @@ void poller_socket_closing (poller *p, int fd) {
 }
 
 
+static unsigned find (const poller *p, int fd) {
+  unsigned i = 0;
+  while (i < p->watched_count && p->watched[i].fd != fd)
+    i++;
+  return i;
+}
+
+
+bool poller_watch (poller *p, int fd, bool input, bool output) {
+  unsigned i = find(p, fd);
+  if (i == POLLER_SOCKETS)
+    return false;
+  if (i == p->watched_count)
+    p->watched_count++;
+  p->watched[i].fd = fd;
+  p->watched[i].events = (short)(input ? CURL_WAIT_POLLIN : 0);
+  if (output)
+    p->watched[i].events |= CURL_WAIT_POLLOUT;
+  p->watched[i].revents = 0;
+  return true;
+}
+
+
+void poller_unwatch (poller *p, int fd) {
+  unsigned i = find(p, fd);
+  if (i < p->watched_count)
+    p->watched[i] = p->watched[--p->watched_count];
+}
+
+
+bool poller_take_ready (poller *p) {
+  bool ready = p->watched_ready;
+  p->watched_ready = false;
+  return ready;
+}
+
+
 CURLMcode poller_start (poller *p) {
   int running;
   return curl_multi_perform(p->multi, &running);
@@ -49,9 +89,14 @@ CURLMcode poller_start (poller *p) {
 ** transfers. */
 CURLMcode poller_wait (poller *p, long ms, time_slice *slice) {
   CURLMcode code = CURLM_OK;
+  unsigned i;
   time_slice_begin_wait(slice);
   if (ms > 0)
-    code = curl_multi_poll(p->multi, NULL, 0, (int)ms, NULL);
+    code =
+        curl_multi_poll(p->multi, p->watched, p->watched_count, (int)ms, NULL);
+  for (i = 0; i < p->watched_count; i++)
+    p->watched_ready =
+        p->watched_ready || p->watched[i].revents != 0 || ms == 0;
   time_slice_end_wait(slice);
   return code == CURLM_OK ? poller_start(p) : code;
 }

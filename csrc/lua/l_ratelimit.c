@@ -8,14 +8,20 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "http/engine.h"
+#include "http/lease_clients.h"
 #include "metrics/metrics.h"
 
 #define BUDGET "klaviyo.budget"
 #define REQUEST_QUEUE "klaviyo.lane"
 
 
-/* core.budget(path | nil, group) -> budget | nil, message. Opens the file of
-** rate limits, or counts in this process only if the path is nil. */
+/*
+** core.budget(path | nil, group, source | nil) -> budget | nil, message. Opens
+** the file of rate limits, or counts in this process only if the path is nil.
+** The source, a light userdata, shares them with other machines; see
+** ratelimit/lease_source.h.
+*/
 static int l_budget (lua_State *L) {
   const char *path = luaL_optstring(L, 1, NULL);
   const char *why;
@@ -23,6 +29,13 @@ static int l_budget (lua_State *L) {
   *self = budget_open(path, lua_toboolean(L, 2), &why);
   if (*self == NULL)
     return binding_refuse(L, why);
+  if (!lua_isnoneornil(L, 3)) {
+    lease_source *source = lua_touserdata(L, 3);
+    if (source == NULL || source->version != LEASE_SOURCE_VERSION)
+      return binding_refuse(L, "the source is not of this version");
+    if (!budget_set_source(*self, source, lease_clients_core()))
+      return binding_no_memory(L);
+  }
   return 1;
 }
 
@@ -207,8 +220,10 @@ static int l_request_queue_take (lua_State *L) {
   request_queue *q = check_request_queue(L, 1);
   int64_t now = budget_now(q->budget);
   int64_t wait = 0;
-  if (q->budget != NULL)
+  if (q->budget != NULL) {
+    engine_share_limits(q->budget);
     wait = budget_take(q->budget, q->buckets, q->bucket_count, now);
+  }
   if (wait > 0) {
     lua_pushnil(L);
     lua_pushnumber(L, (lua_Number)wait / 1000);

@@ -31,9 +31,21 @@ struct budget {
   const char *problem;           /* the first failure */
   usage entries[BUDGET_BUCKETS]; /* as read */
   int64_t positions[BUDGET_BUCKETS];
-  bool repaired;      /* the entries were repaired: write them */
+  bool repaired;        /* the entries were repaired: write them */
+  lease_source *source; /* NULL: the limits are not shared */
+  struct leases *leases;
   budget *next, **at; /* in the list of all budgets */
 };
+
+/* The leases of the entries, as read. */
+typedef struct leases {
+  union {
+    record_head head;
+    char bytes[RATE_LIMIT_RECORD];
+  } entries[BUDGET_BUCKETS];
+  lease_records records[BUDGET_BUCKETS];
+  int64_t positions[2 * BUDGET_BUCKETS]; /* also those of the usages */
+} leases;
 
 /* Protects all budgets; it is held for microseconds. A fork waits for it, so
 ** that the child finds consistent data. */
@@ -116,12 +128,18 @@ void budget_release (budget *b) {
   pthread_mutex_unlock(&budgets_lock);
   rate_limit_file_close(b->shared);
   rate_limit_file_close(b->own);
+  free(b->leases);
   free(b);
 }
 
 
 int budget_problems (void) {
   return __atomic_load_n(&problems, __ATOMIC_ACQUIRE);
+}
+
+
+void budget_count_problem (void) {
+  __atomic_add_fetch(&problems, 1, __ATOMIC_ACQ_REL);
 }
 
 
@@ -161,7 +179,7 @@ static void note_problem (budget *b, const char *why) {
   b->broken_until = clock_uptime() + DISTRUST_MS;
   if (b->problem == NULL) {
     __atomic_store_n(&b->problem, why, __ATOMIC_RELEASE);
-    __atomic_add_fetch(&problems, 1, __ATOMIC_ACQ_REL);
+    budget_count_problem();
   }
 }
 
@@ -248,6 +266,7 @@ static void save (budget *b, int n) {
   unlock(b);
 }
 
+
 /* Unlocks if nothing was changed, but saves entries that were repaired. */
 static void save_if_repaired (budget *b, int n) {
   if (b->repaired)
@@ -259,12 +278,95 @@ static void save_if_repaired (budget *b, int n) {
 /* }====================================================== */
 
 
+/* {======================================================
+** Leases
+** ======================================================= */
+
+lease_source *budget_source (const budget *b) {
+  return b->source;
+}
+
+
+bool budget_set_source (budget *b, lease_source *source,
+                        const lease_core *core) {
+  b->leases = calloc(1, sizeof(*b->leases));
+  if (b->leases == NULL)
+    return false;
+  b->source = source;
+  source->attach(source, core);
+  return true;
+}
+
+
+static uint64_t lease_key (uint64_t key) {
+  return key ^ UINT64_C(0x6c65617365); /* "lease" */
+}
+
+
+/* Reads the leases of the entries, which are locked. What cannot be read is as
+** if it was new. */
+static lease_records *read_leases (budget *b, const bucket *list, int n,
+                                   int64_t now) {
+  leases *all = b->leases;
+  const char *why;
+  int i;
+  memset(all->positions, 0, sizeof(all->positions));
+  memcpy(all->positions, b->positions, (size_t)n * sizeof(b->positions[0]));
+  for (i = 0; i < n; i++) {
+    record_head *head = &all->entries[i].head;
+    memset(&all->entries[i], 0, sizeof(all->entries[i]));
+    all->positions[n + i] = rate_limit_file_read(
+        b->locked, lease_key(list[i].key), now, all->positions, n + i, head,
+        sizeof(all->entries[i]), &why);
+    all->records[i].usage = &b->entries[i];
+    all->records[i].lease = head;
+  }
+  return all->records;
+}
+
+
+/* A lease that cannot be written is one that was not received. */
+static void write_leases (budget *b, int n) {
+  const char *why;
+  int i;
+  for (i = 0; i < n; i++)
+    if (b->leases->positions[n + i] != 0)
+      rate_limit_file_write(b->locked, b->leases->positions[n + i],
+                            &b->leases->entries[i].head,
+                            sizeof(b->leases->entries[i]), &why);
+}
+
+
+static int64_t take_leased (budget *b, const bucket *list, int n, int64_t now) {
+  lease_records *records = read_leases(b, list, n, now);
+  int64_t wait = b->source->take(b->source, b, list, records, n, now);
+  write_leases(b, n);
+  return wait;
+}
+
+
+bool budget_visit (budget *b, const bucket *one, lease_visitor *visitor,
+                   void *arg) {
+  int64_t now = budget_now(b);
+  if (!lock(b, one, 1, now))
+    return false;
+  visitor(arg, one, read_leases(b, one, 1, now), now);
+  write_leases(b, 1);
+  save(b, 1);
+  return true;
+}
+
+/* }====================================================== */
+
+
 int64_t budget_take (budget *b, const bucket *list, int n, int64_t now) {
   int64_t wait = 0;
   int i;
   if (n == 0 || !lock(b, list, n, now))
     return 0; /* a 429 is better than blocking */
-  for (i = 0; i < n; i++) {
+  if (b->source != NULL)
+    wait = take_leased(b, list, n, now);
+  for (i = 0; i < n && b->source == NULL; i++) {
     int64_t one = usage_wait(&b->entries[i], &list[i], now);
     if (one > wait)
       wait = one;
@@ -283,10 +385,17 @@ int64_t budget_take (budget *b, const bucket *list, int n, int64_t now) {
 void budget_renew (budget *b, const bucket *list, int n, int64_t then,
                    int64_t now) {
   int i;
+  lease_records *records;
   if (n == 0 || !lock(b, list, n, now))
     return;
   for (i = 0; i < n; i++)
     usage_move(&b->entries[i], &list[i], then, now);
+  if (b->source != NULL) {
+    records = read_leases(b, list, n, now);
+    for (i = 0; i < n; i++)
+      b->source->move(b->source, b, &list[i], &records[i], then, now);
+    write_leases(b, n);
+  }
   save(b, n);
 }
 
@@ -295,6 +404,10 @@ void budget_block (budget *b, const bucket *one, int64_t now, int64_t ms) {
   if (!lock(b, one, 1, now))
     return;
   usage_block(&b->entries[0], now, ms);
+  if (b->source != NULL) {
+    b->source->block(b->source, b, one, read_leases(b, one, 1, now), ms, now);
+    write_leases(b, 1);
+  }
   save(b, 1);
 }
 
@@ -330,9 +443,15 @@ static const bucket *described_bucket (const bucket *list, int n,
 void budget_learn (budget *b, const bucket *list, int n,
                    const rate_limit *limit, int64_t now) {
   const bucket *one = described_bucket(list, n, limit);
+  rate_limit limits = *limit;
   if (one == NULL || !lock(b, one, 1, now))
     return;
-  usage_learn(&b->entries[0], limit, now);
+  if (b->source != NULL) {
+    limits = b->source->learn(b->source, one, read_leases(b, one, 1, now),
+                              limit, now);
+    write_leases(b, 1);
+  }
+  usage_learn(&b->entries[0], &limits, now);
   save(b, 1);
 }
 

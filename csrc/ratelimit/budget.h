@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ratelimit/lease_source.h"
 #include "ratelimit/usage.h"
 
 #define BUDGET_BUCKETS 4 /* the most limits that one request counts against */
@@ -26,6 +27,17 @@ typedef struct budget budget;
 ** NULL. With 'group', the group of the file's directory may use the file.
 ** Returns one reference, the caller's; or NULL and sets '*why'. */
 budget *budget_open (const char *path, bool group, const char **why);
+/* Makes a budget share its limits with other machines, before its first use.
+** Returns false without memory. */
+bool budget_set_source (budget *b, lease_source *source,
+                        const lease_core *core);
+lease_source *budget_source (const budget *b); /* NULL: it does not share */
+
+/* Calls the visitor with the locked records of a bucket, and saves them.
+** Returns false without memory. The budget must have a source. */
+bool budget_visit (budget *b, const bucket *one, lease_visitor *visitor,
+                   void *arg);
+
 budget *budget_share (budget *b);
 void budget_release (budget *b);
 
@@ -69,5 +81,6 @@ const char *budget_problem (const budget *b);
 
 /* Returns how many budgets have a problem. */
 int budget_problems (void);
+void budget_count_problem (void);
 
 #endif

@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ASK_AGAIN_MS 60 /* the process that asked may have been killed */
-#define POLL_MS 1       /* between two looks at the file for a reply */
-#define RETRY_MS 1000   /* between two attempts while Redis is away */
+#define ASK_AGAIN_MS 60  /* the process that asked may have been killed */
+#define FORGOTTEN_MS 150 /* no process asks: they have no loop that runs */
+#define LOOK_MS 100      /* more between two looks: nothing waited meanwhile */
+#define POLL_MS 1        /* between two looks at the file for a reply */
+#define RETRY_MS 1000    /* between two attempts while Redis is away */
 
 /* Tokens that Redis holds for this host end after 500 ms (see script.lua); here
 ** they end earlier, and a request that took the last one is reported before. */
@@ -124,6 +126,8 @@ void lease_check (lease *l, int64_t now) {
   bound(&l->until, now + HELD_MS);
   bound(&l->granted_at, now);
   bound(&l->asked, now);
+  bound(&l->wanted_at, now);
+  bound(&l->looked_at, now);
   bound(&l->asked_for, now);
   bound(&l->sent_at, now);
   bound(&l->retry_at, now + MAX_AGE_MS);
@@ -226,17 +230,46 @@ static void set_turn (lease *l, const usage_state *s, int64_t now) {
 /* }====================================================== */
 
 
+/* From now on this host goes on without Redis. */
+static void go_away (lease *l, usage *u, const bucket *b, int64_t now) {
+  usage_state s;
+  l->asked = 0;
+  l->try_again = now + RETRY_MS;
+  l->was_away = true;
+  if (l->away != 0)
+    return;
+  usage_describe(u, b, now, &s);
+  set_parts(l, &s, now);
+  set_turn(l, &s, now);
+  l->away = now;
+  l->tokens = 0;
+  l->retry_at = 0;
+}
+
+
+/* Returns whether requests wait for so long that no process can be asking. */
+static bool is_forgotten (lease *l, int64_t now) {
+  int64_t since;
+  if (!l->wanted || now - l->looked_at > LOOK_MS)
+    l->wanted_at = now;
+  l->wanted = true;
+  l->looked_at = now;
+  since = l->wanted_at > l->retry_at ? l->wanted_at : l->retry_at;
+  return now - since > FORGOTTEN_MS;
+}
+
+
 int64_t lease_wait (lease *l, usage *u, const bucket *b, int64_t now) {
   int64_t wait = usage_wait(u, b, now);
   if (wait > 0)
     return wait;
-  if (l->away != 0) {
-    l->wanted = true; /* so that Redis is tried again */
-    return wait_without(l, u, b, now);
-  }
-  if (l->tokens > 0 && now < l->until)
+  if (l->away == 0 && l->tokens > 0 && now < l->until)
     return 0;
+  if (l->away == 0 && is_forgotten(l, now))
+    go_away(l, u, b, now);
   l->wanted = true;
+  if (l->away != 0)
+    return wait_without(l, u, b, now);
   return l->retry_at - now > POLL_MS ? l->retry_at - now : POLL_MS;
 }
 
@@ -519,20 +552,8 @@ void lease_answer (lease *l, usage *u, const bucket *b,
 
 void lease_fail (lease *l, usage *u, const bucket *b, int64_t asked,
                  int64_t now) {
-  usage_state s;
-  if (l->asked != asked)
-    return;
-  l->asked = 0;
-  l->try_again = now + RETRY_MS;
-  l->was_away = true;
-  if (l->away != 0)
-    return;
-  usage_describe(u, b, now, &s);
-  set_parts(l, &s, now);
-  set_turn(l, &s, now);
-  l->away = now;
-  l->tokens = 0;
-  l->retry_at = 0;
+  if (l->asked == asked)
+    go_away(l, u, b, now);
 }
 
 /* }====================================================== */

@@ -37,6 +37,8 @@ typedef struct lease {
   int64_t epoch;      /* of the shared count; 0: not known */
   int64_t until;      /* when the tokens end */
   int64_t granted_at; /* when they were granted or last in use */
+  int64_t wanted_at;  /* since when requests wait without a pause */
+  int64_t looked_at;  /* when one last looked for a token */
   int64_t asked;      /* when a process asked that has no reply yet; 0: none */
   int64_t sent_at;    /* when the last report was first sent */
   int64_t asked_for;  /* when the exchange before that was made */

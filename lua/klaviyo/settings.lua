@@ -146,7 +146,7 @@ local FIELDS = {
     expected = "true, false or {per_second =, per_minute =, per_day =}",
     fields = {per_second = WINDOW, per_minute = WINDOW, per_day = WINDOW}},
   rate_limit_key = {type = "text"},
-  rate_limit_file = {type = {"boolean", "text"}, expected = "a path, or false",
+  rate_limit_file = {type = {"boolean", "text"}, expected = "a path, the URL of a Redis, or false",
     default = true},
   max_queued_events = {type = "integer", min = 1, default = 10000},
   track_deadline = seconds(3600),

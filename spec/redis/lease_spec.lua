@@ -236,6 +236,31 @@ describe("a lease", function()
   end)
 end)
 
+describe("a request that waits for a token", function()
+  it("goes on without Redis if no process asks", function()
+    local host, now = probe.new(10), T
+    while host:wait(now) > 0 do
+      now = now + 1
+    end
+    assert.is_true(now - T > 100 and now - T < 200)
+    assert.is_true(host:state(now).away)
+  end)
+
+  it("waits for as long as Redis says all the same", function()
+    local host = leased(0, {wait = 5000})
+    assert.equal(4999, host:wait(T + 2))
+    assert.equal(1, host:wait(T + 5001))
+    assert.is_false(host:state(T + 5001).away)
+  end)
+
+  it("does not count the time in which nothing waited", function()
+    local host = probe.new(10)
+    host:wait(T)
+    assert.equal(1, host:wait(T + 60000))
+    assert.is_false(host:state(T + 60000).away)
+  end)
+end)
+
 describe("without Redis, a host", function()
   -- A host of five, which had used `own` of `used` requests.
   local function away(limit, own, used, index)

@@ -10,6 +10,7 @@ local SLOTS = 250       -- slots of a window, as in csrc/ratelimit/usage.h
 local HELD_MS = 500     -- after this, tokens count as used: lease.c has less
 local SEEN_MS = 60000   -- after this, a host is forgotten
 local ACTIVE_MS = 2000  -- a host that was seen since is active
+local MAX_WAIT_MS = 30000 -- a host that waits comes again before it is forgotten
 local GRACE_MS = 2000   -- equal parts, after Redis was away
 
 -- Redis before 5 refuses to write after TIME without it
@@ -47,7 +48,7 @@ end
 local events, history = list(false), list(true)
 
 local names = {"epoch", "now", "shift", "grace", "blocked", "held", "h:" .. host,
-  "q:" .. host, "i:" .. host, "hosts"}
+  "q:" .. host, "i:" .. host, "hosts", "x:" .. host, "y:" .. host}
 for _, ring in ipairs(rings) do
   for _, name in ipairs {"head", "sum", "others", "until"} do
     names[#names + 1] = ring.length .. ":" .. name
@@ -159,7 +160,7 @@ local function time_to_leave(ring, surplus)
 end
 
 for i, ring in ipairs(rings) do
-  local first = 10 + (i - 1) * 4
+  local first = 12 + (i - 1) * 4
   ring.head, ring.sum = value(first + 1), value(first + 2)
   ring.others, ring.others_until = value(first + 3), value(first + 4)
   if ring.others_until <= now then
@@ -189,9 +190,14 @@ for i = 1, #dead, 2 do
   add_to_all(tonumber(dead[i + 1]), count)
   held_by_all = held_by_all - count
   call("HDEL", state, "h:" .. dead[i])
+  call("HSET", state, "x:" .. dead[i], count, "y:" .. dead[i], dead[i + 1])
   call("ZREM", held, dead[i])
 end
 
+if values[11] then -- it lives, and reports what it used
+  add_to_all(value(12), -value(11))
+  call("HDEL", state, "x:" .. host, "y:" .. host)
+end
 if not is_repeated then
   for _, event in ipairs(events) do
     add_to_all(now - event.age, event.count)
@@ -209,7 +215,7 @@ end
 call("ZADD", seen, now, host)
 for _, id in ipairs(call("ZRANGEBYSCORE", seen, "-inf", now - SEEN_MS, "LIMIT", 0, 20)) do
   call("ZREM", seen, id)
-  call("HDEL", state, "q:" .. id, "w:" .. id, "i:" .. id)
+  call("HDEL", state, "q:" .. id, "w:" .. id, "i:" .. id, "x:" .. id, "y:" .. id)
   call("ZREM", waiting, id)
 end
 local hosts = call("ZCARD", seen)
@@ -271,9 +277,10 @@ local function time_to_wait()
   for _, ring in ipairs(rings) do
     local surplus = before + 1 - (ring.limit - ring.used)
     if surplus > 0 then
-      local most = min(60000, max(1000, ring.length / 20))
+      local most = min(MAX_WAIT_MS, max(1000, ring.length / 20))
       local time = time_to_leave(ring, surplus)
-      wait = max(wait, min(time, before > 0 and max(most, time / 2) or most))
+      most = before > 0 and min(MAX_WAIT_MS, max(most, time / 2)) or most
+      wait = max(wait, min(time, most))
     end
   end
   return wait == 1 and grace > now and min(100, grace - now) or ceil(wait)

@@ -15,6 +15,10 @@ local digest = lazy_require "klaviyo.digest"
 
 local M = {}
 
+local function is_redis(choice)
+  return type(choice) == "string" and choice:find("^rediss?[+%a]*://") ~= nil
+end
+
 -- Budgets by the setting: a process opens each file once.
 local budgets = {}
 
@@ -24,17 +28,23 @@ local budgets = {}
 -- its file belongs to another user.
 local FOLDERS = {"/tmp", "/var/tmp", "/dev/shm"}
 
+local function default_path(folder, suffix)
+  return ("%s/klaviyo-rate-limits-%d%s"):format(folder, core.user(), suffix or "")
+end
+
 --- Opens the file for all processes of this user, in the first folder that
 --- allows it.
 ---@param folders string[]|nil
+---@param suffix string|nil  of the file's name
+---@param source userdata|nil  what shares the limits with other machines
 ---@return userdata|nil budget
 ---@return string path
 ---@return string|nil why  no folder allows it
-function M.open_default(folders)
+function M.open_default(folders, suffix, source)
   local first, reason
   for _, folder in ipairs(folders or FOLDERS) do
-    local path = ("%s/klaviyo-rate-limits-%d"):format(folder, core.user())
-    local budget, why = core.budget(path, false)
+    local path = default_path(folder, suffix)
+    local budget, why = core.budget(path, false, source)
     if budget then
       return budget, path
     end
@@ -43,12 +53,29 @@ function M.open_default(folders)
   return nil, first, reason
 end
 
+-- The messages never show the URL, which may contain a password.
+local function open_redis(url)
+  local found, redis = pcall(require, "klaviyo.redis")
+  if not found then
+    usage_error.raise("rate_limit_file: limits on Redis need the rock klaviyo-redis: "
+      .. tostring(redis):match("[^\n]*"))
+  end
+  local suffix = "-" .. digest.sha256(url):sub(1, 16)
+  local path = default_path(FOLDERS[1], suffix)
+  local source, server = redis.source(url, path)
+  local budget, opened, why = M.open_default(FOLDERS, suffix, source:pointer())
+  return budget or core.budget(nil, false, source:pointer()), opened, why, source, server
+end
+
 local function open(choice)
   if choice == true then
     choice = os.getenv("KLAVIYO_RATE_LIMIT_FILE")
     if not choice or choice == "" then
       return M.open_default()
     end
+  end
+  if is_redis(choice) then
+    return open_redis(choice)
   end
   local budget, why = core.budget(choice, true)
   return budget, choice, why
@@ -60,13 +87,24 @@ local function warn(settings, path, why)
     :format(path, why))
 end
 
+-- Each kind of problem with Redis is one warning.
+local function warn_of_source(settings, one)
+  local why = one.source and one.source:problem()
+  if why and why ~= one.source_warned then
+    one.source_warned = why
+    warning.say(settings, ("the rate limits cannot be shared through Redis at %s (%s): "
+      .. "until it can be used, this host goes on with its part of them"):format(one.server,
+      why))
+  end
+end
+
 -- If the file cannot be opened, this process counts for itself.
 local function budget_of(settings)
   local choice = settings.rate_limit_file
   if not budgets[choice] then
-    local budget, path, why
+    local budget, path, why, source, server
     if choice then
-      budget, path, why = open(choice)
+      budget, path, why, source, server = open(choice)
     end
     if why then
       warn(settings, path, why)
@@ -74,6 +112,7 @@ local function budget_of(settings)
     budgets[choice] = {
       budget = budget or assert(core.budget()), path = path, warned = why,
       is_own = not budget,
+      source = source, server = server,
     }
   end
   return budgets[choice].budget
@@ -91,6 +130,7 @@ local function report_problems(settings)
       one.warned = why
       warn(settings, one.path, why)
     end
+    warn_of_source(settings, one)
   end
 end
 

@@ -1,0 +1,33 @@
+/*
+** http/lease_clients.h - the clients of a loop that share limits with other
+** machines; see ratelimit/lease_source.h. The loop's thread calls these
+** functions, and any thread lease_clients_offer.
+*/
+#ifndef KLAVIYO_LEASE_CLIENTS_H
+#define KLAVIYO_LEASE_CLIENTS_H
+
+#include "http/poller.h"
+#include "ratelimit/lease_source.h"
+
+#define LEASE_CLIENTS 4
+
+typedef struct lease_clients {
+  poller *poller;
+  lease_source *sources[LEASE_CLIENTS]; /* atomic */
+  void *clients[LEASE_CLIENTS];
+  int64_t due; /* when they must run again */
+} lease_clients;
+
+/* What sources may call. */
+const lease_core *lease_clients_core (void);
+
+/* Makes the loop run a client of the source. Beyond LEASE_CLIENTS sources, hosts
+** go on as if the source was away. */
+void lease_clients_offer (lease_clients *all, lease_source *source);
+
+/* Runs the clients. Returns when they must run again, in clock_ms time. */
+int64_t lease_clients_run (lease_clients *all, int64_t now);
+
+void lease_clients_close (lease_clients *all);
+
+#endif

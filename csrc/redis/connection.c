@@ -1,0 +1,394 @@
+/*
+** redis/connection.c - a connection to Redis that never waits.
+*/
+#include "redis/connection.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <curl/curl.h>
+
+#include "base/buffer.h"
+
+#define CONNECT_MS 2000L
+#define MAX_PROBLEM 160
+#define MAX_PRIMARY 300
+
+typedef enum connection_state {
+  CLOSED,
+  CONNECTING,
+  SETUP, /* connected; the replies to the first commands are not there */
+  READY
+} connection_state;
+
+/* The first commands, in the order in which they are sent. */
+typedef enum setup_step {
+  SETUP_AUTH = 1,
+  SETUP_SELECT = 2,
+  SETUP_ROLE = 4,
+  SETUP_SCRIPT = 8,
+  SETUP_SENTINEL = 16
+} setup_step;
+
+struct connection {
+  const redis_address *address;
+  const char *script;
+  connection_state state;
+  CURLM *multi;
+  CURL *easy; /* NULL: closed */
+  int fd;
+  redisReader *reader;
+  buffer output;
+  size_t sent;    /* bytes of the output */
+  unsigned steps; /* replies that are awaited, a set of setup_step */
+  int server;     /* which of the address's */
+  bool asks_sentinel;
+  char primary[MAX_PRIMARY]; /* host:port as a sentinel named it; empty: ask */
+  char sha[41];
+  char problem[MAX_PROBLEM];
+};
+
+
+connection *connection_new (const redis_address *address, const char *script) {
+  connection *c = calloc(1, sizeof(*c));
+  if (c == NULL)
+    return NULL;
+  c->address = address;
+  c->script = script;
+  c->fd = -1;
+  c->multi = curl_multi_init();
+  if (c->multi == NULL) {
+    free(c);
+    return NULL;
+  }
+  return c;
+}
+
+
+static void disconnect (connection *c) {
+  if (c->easy != NULL) {
+    curl_multi_remove_handle(c->multi, c->easy);
+    curl_easy_cleanup(c->easy);
+  }
+  if (c->reader != NULL)
+    redisReaderFree(c->reader);
+  buffer_free(&c->output);
+  c->easy = NULL;
+  c->reader = NULL;
+  c->fd = -1;
+  c->sent = 0;
+  c->steps = 0;
+  c->state = CLOSED;
+}
+
+
+void connection_free (connection *c) {
+  disconnect(c);
+  curl_multi_cleanup(c->multi);
+  free(c);
+}
+
+
+/* Next time another server is tried. */
+void connection_close (connection *c, const char *why) {
+  snprintf(c->problem, sizeof(c->problem), "%s", why);
+  disconnect(c);
+  c->primary[0] = 0;
+  if (c->address->server_count > 0)
+    c->server = (c->server + 1) % c->address->server_count;
+}
+
+
+const char *connection_problem (const connection *c) {
+  return c->problem;
+}
+
+
+bool connection_is_ready (const connection *c) {
+  return c->state == READY;
+}
+
+
+bool connection_is_closed (const connection *c) {
+  return c->state == CLOSED;
+}
+
+
+bool connection_is_connecting (const connection *c) {
+  return c->state == CONNECTING;
+}
+
+
+const char *connection_sha (const connection *c) {
+  return c->sha;
+}
+
+
+int connection_socket (const connection *c, bool *output) {
+  *output = c->sent < c->output.size;
+  return c->fd;
+}
+
+
+/* {======================================================
+** Connecting
+** ======================================================= */
+
+/* Returns whether all options could be set. A scheme of libcurl stands for TCP,
+** with or without TLS: libcurl only connects. */
+static bool configure (const connection *c, const char *server) {
+  const redis_address *a = c->address;
+  char url[MAX_PRIMARY + 16];
+  CURL *e = c->easy;
+  snprintf(url, sizeof(url), "%s://%s/", a->tls ? "https" : "http", server);
+  return curl_easy_setopt(e, CURLOPT_URL, url) == CURLE_OK &&
+         curl_easy_setopt(e, CURLOPT_CONNECT_ONLY, 1L) == CURLE_OK &&
+         curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+         curl_easy_setopt(e, CURLOPT_PROXY, "") == CURLE_OK &&
+         curl_easy_setopt(e, CURLOPT_TCP_NODELAY, 1L) == CURLE_OK &&
+         curl_easy_setopt(e, CURLOPT_SSL_ENABLE_ALPN, 0L) == CURLE_OK &&
+         curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS) ==
+             CURLE_OK &&
+         (a->ca_file == NULL ||
+          curl_easy_setopt(e, CURLOPT_CAINFO, a->ca_file) == CURLE_OK) &&
+         (a->unix_path == NULL || curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH,
+                                                   a->unix_path) == CURLE_OK);
+}
+
+
+void connection_open (connection *c) {
+  const char *server = "redis";
+  if (c->state != CLOSED)
+    return;
+  c->asks_sentinel = c->address->sentinel != NULL && c->primary[0] == 0;
+  if (c->primary[0] != 0)
+    server = c->primary;
+  else if (c->address->unix_path == NULL)
+    server = c->address->servers[c->server];
+  c->easy = curl_easy_init();
+  c->reader = redisReaderCreate();
+  if (c->easy == NULL || c->reader == NULL || !configure(c, server) ||
+      curl_multi_add_handle(c->multi, c->easy) != CURLM_OK) {
+    connection_close(c, "not enough memory");
+    return;
+  }
+  c->state = CONNECTING;
+}
+
+
+bool connection_send (connection *c, int count, const char **words,
+                      const size_t *sizes) {
+  char *text;
+  bool done;
+  long long size = redisFormatCommandArgv(&text, count, words, sizes);
+  if (size < 0)
+    return false;
+  done = buffer_add(&c->output, text, (size_t)size);
+  redisFreeCommand(text);
+  return done;
+}
+
+
+static void send_setup (connection *c, setup_step step, int count,
+                        const char *first, const char *second,
+                        const char *third) {
+  const char *words[3];
+  words[0] = first;
+  words[1] = second;
+  words[2] = third;
+  if (connection_send(c, count, words, NULL))
+    c->steps |= step;
+}
+
+
+static void start_setup (connection *c) {
+  const redis_address *a = c->address;
+  char number[16];
+  c->state = SETUP;
+  if (c->asks_sentinel) {
+    send_setup(c, SETUP_SENTINEL, 3, "SENTINEL", "get-master-addr-by-name",
+               a->sentinel);
+    return;
+  }
+  if (a->password != NULL && a->user != NULL)
+    send_setup(c, SETUP_AUTH, 3, "AUTH", a->user, a->password);
+  else if (a->password != NULL)
+    send_setup(c, SETUP_AUTH, 2, "AUTH", a->password, NULL);
+  snprintf(number, sizeof(number), "%d", a->database);
+  if (a->database != 0)
+    send_setup(c, SETUP_SELECT, 2, "SELECT", number, NULL);
+  if (a->sentinel != NULL)
+    send_setup(c, SETUP_ROLE, 1, "ROLE", NULL, NULL);
+  c->sha[0] = 0;
+  send_setup(c, SETUP_SCRIPT, 3, "SCRIPT", "LOAD", c->script);
+}
+
+
+static bool connect_on (connection *c) {
+  int left;
+  CURLMsg *message;
+  CURLcode code;
+  curl_socket_t fd = CURL_SOCKET_BAD;
+  curl_multi_perform(c->multi, &left);
+  message = curl_multi_info_read(c->multi, &left);
+  if (message == NULL || message->msg != CURLMSG_DONE)
+    return true;
+  code = message->data.result;
+  if (code == CURLE_OK)
+    code = curl_easy_getinfo(c->easy, CURLINFO_ACTIVESOCKET, &fd);
+  if (code == CURLE_OK && fd != CURL_SOCKET_BAD) {
+    c->fd = (int)fd;
+    start_setup(c);
+    return true;
+  }
+  connection_close(
+      c, curl_easy_strerror(code != CURLE_OK ? code : CURLE_COULDNT_CONNECT));
+  return false;
+}
+
+
+/* The sentinel's reply: host and port of the primary. */
+static bool take_primary (connection *c, const redisReply *r) {
+  const char *host;
+  int n;
+  if (r->type != REDIS_REPLY_ARRAY || r->elements != 2 ||
+      r->element[0]->type != REDIS_REPLY_STRING ||
+      r->element[1]->type != REDIS_REPLY_STRING) {
+    connection_close(c, "the sentinel does not know this primary");
+    return false;
+  }
+  host = r->element[0]->str;
+  n = snprintf(c->primary, sizeof(c->primary),
+               strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host,
+               r->element[1]->str);
+  disconnect(c);
+  if (n < 0 || (size_t)n >= sizeof(c->primary))
+    c->primary[0] = 0;
+  connection_open(c);
+  return true;
+}
+
+
+/* Handles the reply to the first of the steps that are awaited. */
+static bool setup_reply (connection *c, const redisReply *r) {
+  unsigned step = c->steps & -c->steps;
+  c->steps &= ~step;
+  if (step == SETUP_SCRIPT) { /* an error: the script is sent each time */
+    if (r->type == REDIS_REPLY_STRING && r->len == 40)
+      memcpy(c->sha, r->str, 41);
+    if (r->type == REDIS_REPLY_ERROR && strncmp(r->str, "NOAUTH", 6) == 0) {
+      connection_close(c, r->str);
+      return false;
+    }
+  }
+  else if (r->type == REDIS_REPLY_ERROR) {
+    connection_close(c, r->str);
+    return false;
+  }
+  else if (step == SETUP_SENTINEL)
+    return take_primary(c, r);
+  else if (step == SETUP_ROLE &&
+           (r->type != REDIS_REPLY_ARRAY || r->elements == 0 ||
+            r->element[0]->type != REDIS_REPLY_STRING ||
+            strcmp(r->element[0]->str, "master") != 0)) {
+    connection_close(c, "the sentinel named a server that is not the primary");
+    return false;
+  }
+  if (c->steps == 0)
+    c->state = READY;
+  return true;
+}
+
+/* }====================================================== */
+
+
+static bool write_output (connection *c) {
+  CURLcode code = CURLE_OK;
+  while (c->sent < c->output.size && code == CURLE_OK) {
+    size_t n = 0;
+    code = curl_easy_send(c->easy, c->output.data + c->sent,
+                          c->output.size - c->sent, &n);
+    c->sent += n;
+  }
+  if (c->sent == c->output.size) {
+    c->output.size = 0;
+    c->sent = 0;
+  }
+  if (code == CURLE_OK || code == CURLE_AGAIN)
+    return true;
+  connection_close(c, curl_easy_strerror(code));
+  return false;
+}
+
+
+static redisReply *read_reply (connection *c) {
+  void *reply = NULL;
+  if (c->reader == NULL)
+    return NULL;
+  if (redisReaderGetReply(c->reader, &reply) != REDIS_OK) {
+    connection_close(c, "it does not speak the protocol of Redis");
+    return NULL;
+  }
+  return reply;
+}
+
+
+/* Redis may have written why it closes the connection. */
+static void report_end (connection *c, CURLcode code) {
+  redisReply *r = read_reply(c);
+  if (r != NULL && r->type == REDIS_REPLY_ERROR)
+    connection_close(c, r->str);
+  else if (c->state != CLOSED)
+    connection_close(c, code != CURLE_OK ? curl_easy_strerror(code)
+                                         : "the connection was closed");
+  freeReplyObject(r);
+}
+
+
+static bool read_input (connection *c) {
+  char bytes[16384];
+  for (;;) {
+    size_t n = 0;
+    CURLcode code = curl_easy_recv(c->easy, bytes, sizeof(bytes), &n);
+    if (code == CURLE_AGAIN)
+      return true;
+    if (code != CURLE_OK || n == 0) {
+      report_end(c, code);
+      return false;
+    }
+    if (redisReaderFeed(c->reader, bytes, n) != REDIS_OK) {
+      connection_close(c, "not enough memory");
+      return false;
+    }
+  }
+}
+
+
+static bool setup_on (connection *c) {
+  redisReply *r;
+  bool ok = true;
+  while (ok && c->state == SETUP && (r = read_reply(c)) != NULL) {
+    ok = setup_reply(c, r);
+    freeReplyObject(r);
+  }
+  return ok && (c->state != CLOSED);
+}
+
+
+bool connection_run (connection *c) {
+  if (c->state == CLOSED)
+    return true;
+  if (c->state == CONNECTING && !connect_on(c))
+    return false;
+  if (c->state == CONNECTING)
+    return true;
+  if (!write_output(c) || !read_input(c))
+    return false;
+  return c->state != SETUP || setup_on(c);
+}
+
+
+redisReply *connection_next (connection *c) {
+  return c->state == READY ? read_reply(c) : NULL;
+}

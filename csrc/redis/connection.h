@@ -1,0 +1,61 @@
+/*
+** redis/connection.h - a connection to Redis that never waits. libcurl connects,
+** because it resolves names in a thread of its own and speaks TLS; hiredis
+** reads the replies.
+**
+** One thread uses a connection.
+*/
+#ifndef KLAVIYO_REDIS_CONNECTION_H
+#define KLAVIYO_REDIS_CONNECTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <hiredis/hiredis.h>
+
+#define REDIS_SERVERS 8
+
+/* Where Redis is. The texts belong to the source, which is never freed. */
+typedef struct redis_address {
+  char *servers[REDIS_SERVERS]; /* host:port; with 'sentinel': of sentinels */
+  int server_count;
+  char *unix_path; /* NULL: by TCP */
+  char *sentinel;  /* the name of the primary; NULL: no sentinels */
+  char *user, *password, *ca_file;
+  int database;
+  bool tls;
+} redis_address;
+
+typedef struct connection connection;
+
+/* 'script' is loaded when it is connected. NULL: not enough memory. */
+connection *connection_new (const redis_address *address, const char *script);
+void connection_free (connection *c);
+
+/* Begins to connect, unless it is connected. */
+void connection_open (connection *c);
+void connection_close (connection *c, const char *why);
+
+/* Goes on without waiting: connects, reads, writes. Returns false if it was
+** closed by this, and not if it was idle; connection_problem tells why. */
+bool connection_run (connection *c);
+const char *connection_problem (const connection *c);
+
+bool connection_is_ready (const connection *c); /* commands may be sent */
+bool connection_is_closed (const connection *c);
+bool connection_is_connecting (const connection *c);
+
+/* Returns the socket, or -1, and whether it must be watched for output. */
+int connection_socket (const connection *c, bool *output);
+
+/* Returns the SHA-1 of the script; empty: Redis refused to load it. */
+const char *connection_sha (const connection *c);
+
+/* Queues a command. Returns false if there is not enough memory. */
+bool connection_send (connection *c, int count, const char **words,
+                      const size_t *sizes);
+
+/* Returns the next reply, which the caller frees; NULL: none arrived. */
+redisReply *connection_next (connection *c);
+
+#endif

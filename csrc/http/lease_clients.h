@@ -21,8 +21,8 @@ typedef struct lease_clients {
 /* What sources may call. */
 const lease_core *lease_clients_core (void);
 
-/* Makes the loop run a client of the source. Beyond LEASE_CLIENTS sources, hosts
-** go on as if the source was away. */
+/* Makes the loop run a client of the source. Beyond LEASE_CLIENTS sources, the
+** host goes on as if the source was away. */
 void lease_clients_offer (lease_clients *all, lease_source *source);
 
 /* Runs the clients. Returns when they must run again, in clock_ms time. */

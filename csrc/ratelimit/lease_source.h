@@ -54,7 +54,7 @@ struct lease_source {
   int64_t (*take)(lease_source *s, struct budget *b, const bucket *list,
                   lease_records *records, int n, int64_t now);
 
-  /* These pass on what the budget was told: see budget.h. 'learn' returns what
+  /* These pass on calls of the budget: see budget.h. 'learn' returns what
   ** the usage may learn. */
   void (*move)(lease_source *s, struct budget *b, const bucket *one,
                lease_records *r, int64_t then, int64_t now);

@@ -38,7 +38,7 @@ struct connection {
   CURLM *multi;
   CURL *easy; /* NULL: closed */
   int fd;
-  redisReader *reader;
+  redisReader *replies;
   buffer output;
   size_t sent;    /* bytes of the output */
   unsigned steps; /* replies that are awaited, a set of setup_step */
@@ -71,11 +71,11 @@ static void disconnect (connection *c) {
     curl_multi_remove_handle(c->multi, c->easy);
     curl_easy_cleanup(c->easy);
   }
-  if (c->reader != NULL)
-    redisReaderFree(c->reader);
+  if (c->replies != NULL)
+    redisReaderFree(c->replies);
   buffer_free(&c->output);
   c->easy = NULL;
-  c->reader = NULL;
+  c->replies = NULL;
   c->fd = -1;
   c->sent = 0;
   c->steps = 0;
@@ -167,8 +167,8 @@ void connection_open (connection *c) {
   else if (c->address->unix_path == NULL)
     server = c->address->servers[c->server];
   c->easy = curl_easy_init();
-  c->reader = redisReaderCreate();
-  if (c->easy == NULL || c->reader == NULL || !configure(c, server) ||
+  c->replies = redisReaderCreate();
+  if (c->easy == NULL || c->replies == NULL || !configure(c, server) ||
       curl_multi_add_handle(c->multi, c->easy) != CURLM_OK) {
     connection_close(c, "not enough memory");
     return;
@@ -324,9 +324,9 @@ static bool write_output (connection *c) {
 
 static redisReply *read_reply (connection *c) {
   void *reply = NULL;
-  if (c->reader == NULL)
+  if (c->replies == NULL)
     return NULL;
-  if (redisReaderGetReply(c->reader, &reply) != REDIS_OK) {
+  if (redisReaderGetReply(c->replies, &reply) != REDIS_OK) {
     connection_close(c, "it does not speak the protocol of Redis");
     return NULL;
   }
@@ -357,7 +357,7 @@ static bool read_input (connection *c) {
       report_end(c, code);
       return false;
     }
-    if (redisReaderFeed(c->reader, bytes, n) != REDIS_OK) {
+    if (redisReaderFeed(c->replies, bytes, n) != REDIS_OK) {
       connection_close(c, "not enough memory");
       return false;
     }

@@ -1,7 +1,7 @@
 /*
-** redis/connection.h - a connection to Redis that never waits. libcurl connects,
-** because it resolves names in a thread of its own and speaks TLS; hiredis
-** reads the replies.
+** redis/connection.h - a connection to Redis that never waits. libcurl
+** connects, because it resolves names in a thread of its own and speaks TLS;
+** hiredis reads the replies.
 **
 ** One thread uses a connection.
 */

@@ -231,9 +231,9 @@ static bool was_not_run (exchanges *all, int64_t now) {
 
 
 void exchanges_run (exchanges *all, bool ready, int64_t now) {
-  bool missed = was_not_run(all, now);
+  bool paused = was_not_run(all, now);
   if (!connection_is_closed(all->connection) &&
-      (ready || missed || connection_is_connecting(all->connection)))
+      (ready || paused || connection_is_connecting(all->connection)))
     read_replies(all, now);
   check_time(all, now);
 }

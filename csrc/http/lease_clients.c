@@ -3,7 +3,6 @@
 */
 #include "http/lease_clients.h"
 
-#include "base/clock.h"
 #include "ratelimit/budget.h"
 
 
@@ -50,7 +49,7 @@ void lease_clients_offer (lease_clients *all, lease_source *source) {
 }
 
 
-int64_t lease_clients_run (lease_clients *all, int64_t now) {
+int64_t lease_clients_run_all (lease_clients *all, int64_t now) {
   bool ready = poller_take_ready(all->poller);
   int64_t next = CLOCK_NEVER;
   int i;

@@ -6,6 +6,7 @@
 #ifndef KLAVIYO_LEASE_CLIENTS_H
 #define KLAVIYO_LEASE_CLIENTS_H
 
+#include "base/clock.h"
 #include "http/poller.h"
 #include "ratelimit/lease_source.h"
 
@@ -25,8 +26,21 @@ const lease_core *lease_clients_core (void);
 ** host goes on as if the source was away. */
 void lease_clients_offer (lease_clients *all, lease_source *source);
 
-/* Runs the clients. Returns when they must run again, in clock_ms time. */
-int64_t lease_clients_run (lease_clients *all, int64_t now);
+/* Returns when the clients must run again, in clock_ms time. */
+static inline int64_t lease_clients_due (const lease_clients *all) {
+  return __atomic_load_n(&all->sources[0], __ATOMIC_RELAXED) != NULL
+             ? all->due
+             : CLOCK_NEVER;
+}
+
+/* Runs the clients, and returns the same. */
+int64_t lease_clients_run_all (lease_clients *all, int64_t now);
+
+static inline int64_t lease_clients_run (lease_clients *all, int64_t now) {
+  return __atomic_load_n(&all->sources[0], __ATOMIC_RELAXED) != NULL
+             ? lease_clients_run_all(all, now)
+             : CLOCK_NEVER;
+}
 
 void lease_clients_close (lease_clients *all);
 

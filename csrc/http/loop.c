@@ -81,16 +81,6 @@ void loop_stats (const loop *l, size_t *pending, size_t *running) {
 }
 
 
-static transfer *transfer_of_node (queue_node *p) {
-  return (transfer *)(void *)((char *)p - offsetof(transfer, node));
-}
-
-
-static transfer *transfer_of_timer (timer *p) {
-  return (transfer *)(void *)((char *)p - offsetof(transfer, timer));
-}
-
-
 /* {======================================================
 ** States of a transfer: queued, running, waiting for a retry, done
 ** ======================================================= */
@@ -482,10 +472,9 @@ CURLMcode loop_run_once (loop *l, int64_t ms) {
   bool was_idle = l->running == 0;
   CURLMcode code;
   run_timers(l, now);
-  if (l->leases.sources[0] != NULL)
-    lease_clients_run(&l->leases, now); /* replies let requests start */
+  lease_clients_run(&l->leases, now); /* replies let requests start */
   next = start_ready(l, now);
-  if (l->leases.sources[0] != NULL && lease_clients_run(&l->leases, now) < next)
+  if (lease_clients_run(&l->leases, now) < next)
     next = l->leases.due;
   due = timers_next(&l->timers);
   if (due != NULL && due->due < next)
@@ -599,7 +588,7 @@ long loop_timeout (const loop *l) {
   for (q = l->queues; q != NULL; q = q->next)
     if (q->closed_until > now && q->closed_until < next)
       next = q->closed_until;
-  if (l->leases.sources[0] != NULL && l->leases.due < next)
+  if (lease_clients_due(&l->leases) < next)
     next = l->leases.due;
   ms = clock_timeout(next);
   return left >= 0 && (ms < 0 || left < ms) ? left : ms;

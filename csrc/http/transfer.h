@@ -133,4 +133,13 @@ bool transfer_is_done (const transfer *t);
 /* Sets the failure and marks the transfer as done. */
 void transfer_fail (transfer *t, failure kind, const char *reason);
 
+/* Return the transfer of one of its fields. */
+static inline transfer *transfer_of_node (queue_node *p) {
+  return (transfer *)(void *)((char *)p - offsetof(transfer, node));
+}
+
+static inline transfer *transfer_of_timer (timer *p) {
+  return (transfer *)(void *)((char *)p - offsetof(transfer, timer));
+}
+
 #endif

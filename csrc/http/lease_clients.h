@@ -10,7 +10,7 @@
 #include "http/poller.h"
 #include "ratelimit/lease_source.h"
 
-#define LEASE_CLIENTS 4
+#define LEASE_CLIENTS POLLER_SOCKETS
 
 typedef struct lease_clients {
   poller *poller;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 
 #define MAX_EXCHANGES 64
+#define CONNECT_MS 300   /* without a connection: go on without Redis */
 #define STALLED_MS 2000  /* without a reply: connect again */
 #define RECONNECT_MS 200 /* at least, between two connections */
 #define NOT_RUN_MS 10    /* later than this: the loop did not run */
@@ -190,6 +191,13 @@ static void read_replies (exchanges *all, int64_t now) {
 /* }====================================================== */
 
 
+/* Connecting takes longer than an exchange, with TLS and a name to resolve. A
+** host that never connected knows of no others, so it is worth to wait. */
+static int time_of (const exchange *x) {
+  return x->sent ? LEASE_TIMEOUT_MS : CONNECT_MS;
+}
+
+
 /* Fails exchanges that got no reply in time. A reply that arrives all the same
 ** is late. */
 static void check_time (exchanges *all, int64_t now) {
@@ -198,12 +206,12 @@ static void check_time (exchanges *all, int64_t now) {
   while (i < all->count) {
     exchange *x = &all->list[i];
     bool sent = x->sent;
-    if (x->late || now - x->began < LEASE_TIMEOUT_MS) {
+    if (x->late || now - x->began < time_of(x)) {
       i++;
       continue;
     }
     snprintf(text, sizeof(text), "no %s in %d ms",
-             sent ? "reply" : "connection", LEASE_TIMEOUT_MS);
+             sent ? "reply" : "connection", time_of(x));
     all->calls->report(all->client, text);
     fail(all, x);
     if (sent)
@@ -297,8 +305,10 @@ void exchanges_send (exchanges *all, int64_t now) {
   if (!connection_is_ready(all->connection))
     return;
   for (i = 0; i < all->count; i++)
-    if (!all->list[i].sent)
-      all->list[i].sent = send_one(all, &all->list[i]);
+    if (!all->list[i].sent && send_one(all, &all->list[i])) {
+      all->list[i].sent = true;
+      all->list[i].began = now;
+    }
   connection_socket(all->connection, &output);
   if (output)
     read_replies(all, now);
@@ -312,7 +322,7 @@ int64_t exchanges_due (exchanges *all, int64_t now) {
   int i;
   for (i = 0; i < all->count; i++) {
     const exchange *x = &all->list[i];
-    int64_t one = x->began + (x->late ? STALLED_MS : LEASE_TIMEOUT_MS);
+    int64_t one = x->began + (x->late ? STALLED_MS : time_of(x));
     if (one < due)
       due = one;
   }

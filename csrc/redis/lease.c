@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define ASK_AGAIN_MS 60  /* the process that asked may have been killed */
-#define FORGOTTEN_MS 150 /* no process asks: they have no loop that runs */
+#define FORGOTTEN_MS 400 /* no process asks: they have no loop that runs */
 #define LOOK_MS 100      /* more between two looks: nothing waited meanwhile */
 #define POLL_MS 1        /* between two looks at the file for a reply */
 #define RETRY_MS 1000    /* between two attempts while Redis is away */
@@ -155,7 +155,7 @@ static uint32_t hosts_of (const lease *l) {
 /* Sets this host's part of each window for the time in which Redis last knew
 ** more than this host; docs/scale.md says why it is safe. A tenth of an equal
 ** part is always allowed, so that a host that had used nothing does not wait
-** for a whole window. */
+** for a whole window. A host that was never in contact knows of no others. */
 static void set_parts (lease *l, const usage_state *s, int64_t now) {
   int i;
   for (i = 0; i < BUDGET_WINDOWS; i++) {
@@ -168,7 +168,9 @@ static void set_parts (lease *l, const usage_state *s, int64_t now) {
     if (own < s->windows[i].used)
       own = s->windows[i].used;
     part += own;
-    l->windows[i].part = part > equal / 10 ? part : equal / 10;
+    if (part < equal / 10)
+      part = equal / 10;
+    l->windows[i].part = l->epoch != 0 || part > equal ? part : equal;
   }
 }
 

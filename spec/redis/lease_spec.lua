@@ -242,7 +242,7 @@ describe("a request that waits for a token", function()
     while host:wait(now) > 0 do
       now = now + 1
     end
-    assert.is_true(now - T > 100 and now - T < 200)
+    assert.is_true(now - T > 300 and now - T < 500)
     assert.is_true(host:state(now).away)
   end)
 
@@ -327,6 +327,14 @@ describe("without Redis, a host", function()
       assert.is_true(times[i] - times[i - 1] >= 1004)
       assert.is_true(times[i] - times[i - 1] <= 1200)
     end
+  end)
+
+  it("uses the limits if it was never in contact", function()
+    local host = probe.new(10)
+    host:wait(T)
+    host:ask(T)
+    host:fail(T, T + 50)
+    assert.equal(10, take_all(host, T + 50))
   end)
 
   it("asks again after a second, and says that it was away", function()

@@ -53,8 +53,7 @@ end
 local Server = {}
 Server.__index = Server
 
---- Sends a command, and returns its reply, or nil and the error.
-function Server:call(...)
+local function send(self, ...)
   local parts = {("*%d\r\n"):format(select("#", ...))}
   for i = 1, select("#", ...) do
     local text = tostring((select(i, ...)))
@@ -62,6 +61,16 @@ function Server:call(...)
   end
   assert(self.connection:send(table.concat(parts)))
   return read(self.connection)
+end
+
+--- Sends a command, and returns its reply, or nil and the error.
+function Server:call(...)
+  local ok, reply, why = pcall(send, self, ...)
+  if not ok then -- a server that becomes the primary closes its connections
+    self:connect()
+    return send(self, ...)
+  end
+  return reply, why
 end
 
 function Server:connect()
@@ -73,9 +82,9 @@ function Server:connect()
     if connection:connect("127.0.0.1", self.port) then
       self.connection = connection
       if self.password then
-        assert(self:call("AUTH", self.password))
+        assert(send(self, "AUTH", self.password))
       end
-      if self:call("PING") == "PONG" then
+      if send(self, "PING") == "PONG" then
         return
       end
     end
@@ -85,9 +94,20 @@ function Server:connect()
   error("redis-server did not start: " .. (shell("cat " .. self.dir .. "/log")))
 end
 
+local function write(path, text)
+  local file = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
+end
+
 --- Starts the process again, without data.
 function Server:start()
-  local command = ("exec redis-server --port %d --bind 127.0.0.1 --save '' --appendonly no "
+  if self.sentinel then
+    write(self.dir .. "/sentinel.conf", ("port %d\nbind 127.0.0.1\ndir %s\n"
+      .. "logfile %s/log\n%s"):format(self.port, self.dir, self.dir, self.sentinel))
+  end
+  local command = self.sentinel and ("exec redis-server %s/sentinel.conf --sentinel"):format(
+    self.dir) or ("exec redis-server --port %d --bind 127.0.0.1 --save '' --appendonly no "
     .. "--dir %s --unixsocket %s/socket --logfile %s/log --daemonize no %s"):format(self.port,
     self.dir, self.dir, self.dir, self.arguments)
   local text = shell(("sh -c %s >/dev/null 2>&1 & echo $!"):format(quote(command)))
@@ -116,7 +136,8 @@ function Server:signal(name)
   shell(("kill -%s %d"):format(name, self.pid))
 end
 
----@param options? {password: string, arguments: string}
+---@param options? {password: string, arguments: string, sentinel: string}
+---  sentinel: the configuration of a sentinel, which the process then is
 ---@return table server  with fields port and url; close it
 function M.start(options)
   options = options or {}
@@ -124,7 +145,7 @@ function M.start(options)
   os.remove(dir)
   shell("mkdir -m 700 " .. dir)
   local server = setmetatable({dir = dir, port = free_port(), password = options.password,
-    arguments = options.arguments or ""}, Server)
+    arguments = options.arguments or "", sentinel = options.sentinel}, Server)
   if server.password then
     server.arguments = server.arguments .. " --requirepass " .. server.password
   end

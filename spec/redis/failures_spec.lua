@@ -1,0 +1,136 @@
+-- Calls go on when Redis is away, slow or refuses.
+local found = pcall(require, "klaviyo.redis")
+if not found then
+  pending("klaviyo.redis.leases was not built: libhiredis-dev is not installed")
+  return
+end
+local missing = require("spec.support.redis_server").missing()
+if missing then
+  pending("limits on Redis: " .. missing)
+  return
+end
+local klaviyo = require "klaviyo"
+local redis_hosts = require "spec.support.redis_hosts"
+local sandbox = require "spec.support.sandbox"
+local socket = require "socket"
+
+local call, count, exchanges = redis_hosts.call, redis_hosts.count, redis_hosts.exchanges
+local start = redis_hosts.start
+
+describe("limits on Redis", function()
+  local fixture = sandbox.here(setup, teardown)
+
+  after_each(redis_hosts.close_all)
+
+  local function hosts(server, urls, more)
+    return redis_hosts.clients(server.server.base_url, urls, more)
+  end
+
+  it("are not waited for when Redis was killed, and are shared again after", function()
+    local own = start()
+    local clients, warnings = hosts(fixture, {own.url})
+    call(clients[1])
+    own:stop("KILL")
+    for _ = 1, 4 do
+      assert.is_true(call(clients[1]) < 1)
+      socket.sleep(0.05)
+    end
+    assert.equal(1, #warnings)
+    assert.matches("cannot be shared through Redis at 127%.0%.0%.1", warnings[1])
+    own:start()
+    assert(redis_hosts.call_until_shared(clients[1], own))
+  end)
+
+  it("are not waited for when Redis hangs", function()
+    local own = start()
+    local clients, warnings = hosts(fixture, {own.url})
+    call(clients[1])
+    own:signal("STOP")
+    local seconds = call(clients[1]) + call(clients[1])
+    own:signal("CONT")
+    assert.is_true(seconds < 1, seconds)
+    assert.equal(1, #warnings)
+    assert.matches("no reply in 50 ms", warnings[1])
+  end)
+
+  it("are not waited for when Redis is slow", function()
+    local own = start()
+    local clients, warnings = hosts(fixture, {own.url})
+    call(clients[1])
+    klaviyo.run(function()
+      for _ = 1, 5 do
+        own:signal("STOP")
+        klaviyo.spawn(function()
+          klaviyo.sleep(0.2)
+          own:signal("CONT")
+        end)
+        local seconds = call(clients[1])
+        assert.is_true(seconds < 1, seconds)
+        klaviyo.sleep(0.3)
+      end
+    end)
+    assert.is_true(#warnings <= 2)
+  end)
+
+  it("survive that Redis forgets the script", function()
+    local own = start()
+    local clients, warnings = hosts(fixture, {own.url})
+    call(clients[1])
+    own:call("SCRIPT", "FLUSH")
+    socket.sleep(0.3)
+    call(clients[1])
+    call(clients[1])
+    assert.same({}, warnings)
+    assert.is_true(exchanges(own) >= 2)
+  end)
+
+  it("name what Redis refuses, and go on", function()
+    local cases = {
+      ["OOM"] = function(own)
+        own:call("CONFIG", "SET", "maxmemory", "1")
+      end,
+      ["READONLY"] = function(own)
+        own:call("REPLICAOF", "127.0.0.1", "1")
+        socket.sleep(0.2)
+      end,
+    }
+    for code, change in pairs(cases) do
+      local own = start()
+      change(own)
+      local clients, warnings, statuses = hosts(fixture, {own.url})
+      for _ = 1, 3 do
+        assert.is_true(call(clients[1]) < 1)
+      end
+      call(clients[1])
+      assert.equal(4, count(statuses, 200))
+      assert.equal(1, #warnings, table.concat(warnings, "\n"))
+      assert.matches(code, warnings[1])
+    end
+  end)
+
+  it("go on when something else than Redis replies", function()
+    local port = fixture.server.base_url:match(":(%d+)")
+    local clients, warnings = hosts(fixture, {"redis://127.0.0.1:" .. port})
+    for _ = 1, 3 do
+      assert.is_true(call(clients[1]) < 1)
+    end
+    assert.is_true(#warnings >= 1)
+  end)
+
+  it("follow the sentinels to the primary, also after a failover", function()
+    local primary, replica = start(), start()
+    replica:call("REPLICAOF", "127.0.0.1", primary.port)
+    local sentinel = start {sentinel = ("sentinel monitor shop 127.0.0.1 %d 1\n"
+      .. "sentinel down-after-milliseconds shop 300\n"
+      .. "sentinel failover-timeout shop 1000\n"):format(primary.port)}
+    local clients, warnings = hosts(fixture, {
+      ("redis+sentinel://127.0.0.1:1,127.0.0.1:%d/shop"):format(sentinel.port)})
+    assert(redis_hosts.call_until_shared(clients[1], primary), warnings[1])
+    local last = socket.gettime() + 15
+    while not sentinel:call("INFO", "sentinel"):find("slaves=1") and socket.gettime() < last do
+      socket.sleep(0.1)
+    end
+    primary:stop("KILL")
+    assert(redis_hosts.call_until_shared(clients[1], replica), warnings[#warnings])
+  end)
+end)

@@ -104,6 +104,7 @@ end
 ---@field memory_redis table  the module spec.support.memory_redis
 ---@field latency? number[]  the least and the most that a request takes, in milliseconds
 ---@field events? table[]  {at = seconds, run = function(fleet) end}
+---@field jitter? number  the most that a message to or from Redis is late, in milliseconds
 ---@field most? integer  requests of a host at a time; default 512
 
 --- Simulates the hosts of one account.
@@ -115,6 +116,7 @@ function M.run(o)
   local redis = o.memory_redis.new()
   local start = redis.now
   local service = new_service(o.limits, random)
+  local jitter = o.jitter or 5
   local latency, most = o.latency or WIDE_MS, o.most or 512
   local fleet = {redis = redis, service = service, hosts = {}, waits = 0, away = false}
   local now = start
@@ -144,10 +146,10 @@ function M.run(o)
       end)
       return
     end
-    push(now + ROUND_TRIP_MS / 2 + (fleet.delay or 0), function()
+    push(now + ROUND_TRIP_MS / 2 + random() * jitter, function()
       redis.now = math.floor(now)
       local reply = redis:exchange("{a}", host.name, arguments)
-      push(now + ROUND_TRIP_MS / 2, function()
+      push(now + ROUND_TRIP_MS / 2 + random() * jitter, function()
         if host.alive then
           host.lease:answer(asked, now, reply, false)
           schedule(host, now)

@@ -479,6 +479,7 @@ bool lease_ask (lease *l, usage *u, const bucket *b, int64_t now, buffer *to) {
   if (!add(to, l->epoch) || !add(to, l->report) || !add(to, l->tokens) ||
       !add(to, want) || !add(to, l->hosts) || !add(to, l->was_away) ||
       !add(to, l->blocked > now ? l->blocked - now : 0) ||
+      !add(to, l->clock != 0 ? now + l->clock : 0) ||
       !add_windows(l, &s, now, to) || !add_events(&l->sent, now, to) ||
       !(l->tell_all ? add_history(u, &s, now, to) : add(to, 0)))
     return false;
@@ -489,6 +490,17 @@ bool lease_ask (lease *l, usage *u, const bucket *b, int64_t now, buffer *to) {
 
 static uint32_t number_of (int64_t n) {
   return n < 0 ? 0 : n > INT32_MAX ? INT32_MAX : (uint32_t)n;
+}
+
+
+/* The difference between both clocks is at most this, and at least that. It must
+** stay the same while events are reported: the end of a request takes back what
+** its start counted. If it is too large, requests count for longer. */
+static void set_clock (lease *l, int64_t redis_time, int64_t asked,
+                       int64_t now) {
+  int64_t most = redis_time - asked, least = redis_time - now;
+  if (l->clock == 0 || l->clock > most || l->clock < least)
+    l->clock = most;
 }
 
 
@@ -513,9 +525,7 @@ static void learn_from_reply (lease *l, usage *u, const bucket *b,
     l->windows[i].own = s.windows[i].used;
   }
   l->index = number_of(reply[10]);
-  l->clock = 0;
-  if (reply[11] > 0 && reply[11] < MAX_CLOCK_MS)
-    l->clock = reply[11] - (asked + (now - asked) / 2);
+  set_clock(l, reply[11], asked, now);
   l->asked_for = asked;
 }
 

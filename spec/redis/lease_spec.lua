@@ -28,7 +28,7 @@ local function words(text)
   return list
 end
 
-local NAMES = {"epoch", "report", "keep", "want", "hosts", "away", "block"}
+local NAMES = {"epoch", "report", "keep", "want", "hosts", "away", "block", "base"}
 
 -- What a host asks for, by name, with its events {age, count, …} and history.
 local function ask(host, now)
@@ -36,11 +36,11 @@ local function ask(host, now)
   for i, name in ipairs(NAMES) do
     asked[name] = list[i]
   end
-  asked.counted = list[11]
-  local count = list[23]
-  asked.events = {table.unpack(list, 24, 23 + count * 2)}
-  asked.history = {table.unpack(list, 25 + count * 2, #list)}
-  assert.equal(#asked.history, list[24 + count * 2] * 3)
+  asked.counted = list[12]
+  local count = list[24]
+  asked.events = {table.unpack(list, 25, 24 + count * 2)}
+  asked.history = {table.unpack(list, 26 + count * 2, #list)}
+  assert.equal(#asked.history, list[25 + count * 2] * 3)
   return asked
 end
 
@@ -64,7 +64,7 @@ describe("a lease", function()
     assert.equal(1, host:wait(T))
     assert.equal(0, host:due(T))
     assert.same({epoch = 0, report = 1, keep = 0, want = 1, hosts = 0, away = 0,
-      block = 0, counted = -1, events = {}, history = {}}, ask(host, T))
+      block = 0, base = 0, counted = -1, events = {}, history = {}}, ask(host, T))
     assert.equal(50, host:due(T + 10)) -- the process that asked may be dead
     assert.equal(1, host:wait(T + 10))
     assert.equal(0, host:due(T + 60))
@@ -155,6 +155,23 @@ describe("a lease", function()
     host:take(T + 4)
     host:move(T + 4, T + 24)
     assert.same({0, 1}, ask(host, T + 24).events)
+  end)
+
+  it("keeps its estimate of the time of Redis while it can be right", function()
+    local host = probe.new(10)
+    local function base_after(asked, now, clock)
+      host:wait(asked)
+      host:ask(asked)
+      local r = reply {}
+      r[12] = clock
+      host:answer(asked, now, r)
+      return ask(host, now).base - now
+    end
+    assert.equal(1005, base_after(T, T + 10, T + 1005))
+    assert.equal(1005, base_after(T + 20, T + 40, T + 1035))
+    assert.equal(1002, base_after(T + 50, T + 51, T + 1052)) -- it was too large
+    assert.equal(1002, base_after(T + 60, T + 61, T + 1062))
+    assert.equal(3000, base_after(T + 70, T + 71, T + 3070)) -- a clock was set
   end)
 
   it("sends a report again, under its number, until it arrived", function()

@@ -26,7 +26,7 @@ local function real_redis()
   function redis.keys_left()
     local least = math.huge
     for _, key in ipairs(server:call("KEYS", "*")) do
-      least = math.min(least, server:call("PTTL", key))
+      least = math.min(least, (server:call("PTTL", key)))
     end
     return least
   end
@@ -62,7 +62,7 @@ local function check(name, open)
       o = o or {}
       reports = reports + 1
       local list = {o.epoch or 0, o.report or reports, o.keep or 0, o.want or 0,
-        o.hosts or 0, o.away or 0, o.block or 0}
+        o.hosts or 0, o.away or 0, o.block or 0, o.base or 0}
       for i = 1, 3 do
         for _, n in ipairs {({1000, 60000, 86400000})[i], (o.limits or {10, 0, 0})[i],
             (o.own or {0, 0, 0})[i], o.counted and i == 1 and o.counted or -1,
@@ -126,6 +126,15 @@ local function check(name, open)
       assert.equal(0, exchange("a").used)
       exchange("a", {events = {{0, -5}}})
       assert.equal(0, exchange("a").used)
+    end)
+
+    it("counts by the time that the host estimates, if it is near", function()
+      exchange("a", {base = T + 3, events = {{100, 1}}})
+      at(10)
+      exchange("a", {base = T + 7, events = {{104, -1}}}) -- it took longer
+      assert.equal(0, exchange("a").used)
+      exchange("a", {base = 1000, events = {{0, 1}}})
+      assert.equal(1, exchange("a").used)
     end)
 
     it("counts in all windows", function()

@@ -39,10 +39,11 @@ end
 function M.clients(base_url, urls, more)
   accounts = accounts + 1
   local list, warnings, statuses = {}, {}, {}
+  local account = ("redis %d %.3f"):format(accounts, socket.gettime())
   for i, url in ipairs(urls) do
     local settings = {
       pacing = true, rate_limit_file = url, revision = "2026-07-15", retries = 4,
-      rate_limit_key = ("redis %d %.3f"):format(accounts, socket.gettime()),
+      rate_limit_key = account,
       -- of these hosts: another one may still have its trouble
       on_warning = function(text)
         for _, address in ipairs(urls) do

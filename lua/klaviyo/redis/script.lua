@@ -24,6 +24,7 @@ local function argument()
 end
 local known, report, keep, want = argument(), argument(), argument(), argument()
 local hosts_before, was_away, block = argument(), argument(), argument()
+local base = argument() -- the time of ages, as the host estimates it; 0: now
 local rings = {}
 local has_own = false
 for i = 1, 3 do
@@ -65,6 +66,10 @@ local shift, last = value(3), value(2)
 local now = clock[1] * 1000 + floor(clock[2] / 1000) + shift
 if now < last then
   shift, now = shift + last - now, last
+end
+
+if math.abs(base - now) > 10000 then
+  base = now
 end
 
 local epoch = value(1)
@@ -200,12 +205,12 @@ if values[11] then -- it lives, and reports what it used
 end
 if not is_repeated then
   for _, event in ipairs(events) do
-    add_to_all(now - event.age, event.count)
+    add_to_all(base - event.age, event.count)
   end
 end
 if is_new then
   for _, event in ipairs(history) do
-    add_to_all(now - event.age, event.count, event.window)
+    add_to_all(base - event.age, event.count, event.window)
   end
 end
 if block > 0 then

@@ -290,6 +290,8 @@ fuzz:
 	@./tools/fuzz.sh $(SECONDS) $(TARGET)
 
 $(FUZZ)/thread: spec/fuzz/engine.c
+$(FUZZ)/redis: FUZZ_LIBS = $(HIREDIS_LIBS)
+$(FUZZ)/redis: $(wildcard csrc/redis/*.[ch])
 
 # in another object than the core's
 SEALED = $(addprefix $(OUT)/obj/digest/,cipher.o digest.o)

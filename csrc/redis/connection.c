@@ -11,8 +11,10 @@
 
 #include "base/buffer.h"
 
-#define CONNECT_MS 2000L
+#define MAX_CONNECT_MS 2000L
 #define MAX_PROBLEM 160
+#define MAX_ELEMENTS 4096       /* of a list in a reply */
+#define MAX_REPLY (1024 * 1024) /* bytes */
 #define MAX_PRIMARY 300
 
 typedef enum connection_state {
@@ -31,6 +33,13 @@ typedef enum setup_step {
   SETUP_SENTINEL = 16
 } setup_step;
 
+/* The type of a number of elements, which hiredis changed. */
+#if HIREDIS_MAJOR < 1
+typedef int element_count;
+#else
+typedef size_t element_count;
+#endif
+
 struct connection {
   const redis_address *address;
   const char *script;
@@ -39,6 +48,9 @@ struct connection {
   CURL *easy; /* NULL: closed */
   int fd;
   redisReader *replies;
+  redisReplyObjectFunctions functions; /* of the replies */
+  void *(*create_array)(const redisReadTask *, element_count);
+  size_t unread; /* bytes since the last reply */
   buffer output;
   size_t sent;    /* bytes of the output */
   unsigned steps; /* replies that are awaited, a set of setup_step */
@@ -92,7 +104,8 @@ void connection_free (connection *c) {
 
 /* Next time another server is tried. */
 void connection_close (connection *c, const char *why) {
-  snprintf(c->problem, sizeof(c->problem), "%s", why);
+  snprintf(c->problem, sizeof(c->problem), "%s",
+           why[0] != 0 ? why : "an error without a text");
   disconnect(c);
   c->primary[0] = 0;
   if (c->address->server_count > 0)
@@ -148,12 +161,33 @@ static bool configure (const connection *c, const char *server) {
          curl_easy_setopt(e, CURLOPT_PROXY, "") == CURLE_OK &&
          curl_easy_setopt(e, CURLOPT_TCP_NODELAY, 1L) == CURLE_OK &&
          curl_easy_setopt(e, CURLOPT_SSL_ENABLE_ALPN, 0L) == CURLE_OK &&
-         curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS) ==
+         curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, MAX_CONNECT_MS) ==
              CURLE_OK &&
          (a->ca_file == NULL ||
           curl_easy_setopt(e, CURLOPT_CAINFO, a->ca_file) == CURLE_OK) &&
          (a->unix_path == NULL || curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH,
                                                    a->unix_path) == CURLE_OK);
+}
+
+
+/* hiredis would allocate as many elements as a server names. */
+static void *create_array (const redisReadTask *task, element_count n) {
+  const connection *c = task->privdata;
+  return n > MAX_ELEMENTS ? NULL : c->create_array(task, n);
+}
+
+
+static redisReader *new_reader (connection *c) {
+  redisReader *r = redisReaderCreate();
+  if (r == NULL)
+    return NULL;
+  c->functions = *r->fn;
+  c->create_array = c->functions.createArray;
+  c->functions.createArray = create_array;
+  c->unread = 0;
+  r->fn = &c->functions;
+  r->privdata = c;
+  return r;
 }
 
 
@@ -167,7 +201,7 @@ void connection_open (connection *c) {
   else if (c->address->unix_path == NULL)
     server = c->address->servers[c->server];
   c->easy = curl_easy_init();
-  c->replies = redisReaderCreate();
+  c->replies = new_reader(c);
   if (c->easy == NULL || c->replies == NULL || !configure(c, server) ||
       curl_multi_add_handle(c->multi, c->easy) != CURLM_OK) {
     connection_close(c, "not enough memory");
@@ -330,6 +364,8 @@ static redisReply *read_reply (connection *c) {
     connection_close(c, "it does not speak the protocol of Redis");
     return NULL;
   }
+  if (reply != NULL)
+    c->unread = 0;
   return reply;
 }
 
@@ -357,8 +393,13 @@ static bool read_input (connection *c) {
       report_end(c, code);
       return false;
     }
+    c->unread += n;
     if (redisReaderFeed(c->replies, bytes, n) != REDIS_OK) {
       connection_close(c, "not enough memory");
+      return false;
+    }
+    if (c->unread > MAX_REPLY) {
+      connection_close(c, "a reply is too long");
       return false;
     }
   }

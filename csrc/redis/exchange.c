@@ -153,7 +153,8 @@ static void take_error (exchanges *all, const char *text) {
     all->list[all->count++] = x;
     return;
   }
-  all->calls->report(all->client, text);
+  all->calls->report(all->client,
+                     text[0] != 0 ? text : "an error without a text");
   fail(all, first);
   finish(all, 0);
   if (is_wrong_server(text))

@@ -87,7 +87,7 @@ ASAN = build/asan-$(LUA)
 UNCROSSED = spec/bench/% spec/bulk/% spec/cli/% spec/csv/% spec/docs/% spec/document/% spec/gateway/% \
   spec/nginx/% spec/outbox/nginx_spec.lua spec/sandbox/% spec/support/% \
   spec/tools/% spec/webhook/receiver_spec.lua spec/operations/% \
-  spec/openapi/% $(patsubst %,spec/%_spec.lua, pagination/memory reference \
+  spec/openapi/% spec/redis/fleet_spec.lua spec/redis/nginx_spec.lua $(patsubst %,spec/%_spec.lua, pagination/memory reference \
   resources settings util/usage_error values/datetime values/dump values/filter \
   values/locale)
 ASAN_SPEC = $(or $(SPEC),$(filter-out $(UNCROSSED), \
@@ -96,7 +96,7 @@ ASAN_SPEC = $(or $(SPEC),$(filter-out $(UNCROSSED), \
 RACES = -fsanitize=thread -fno-omit-frame-pointer
 TSAN = build/tsan-$(LUA)
 TSAN_SPEC = $(or $(SPEC),spec/core/http/loop_thread_spec.lua \
-  spec/core/metrics/threads_spec.lua)
+  spec/core/metrics/threads_spec.lua spec/redis/loop_thread_spec.lua)
 
 # The core as it is built on other systems than Linux.
 PORTABLE = build/portable-$(LUA)

@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 repository=$PWD
 rockspec=rockspec/klaviyo-scm-1.rockspec
 outbox=rockspec/klaviyo-outbox-scm-1.rockspec
+redis=rockspec/klaviyo-redis-scm-1.rockspec
 cli=rockspec/klaviyo-cli-scm-1.rockspec
 trees=$repository/build/rock
 luarocks=/usr/bin/luarocks
@@ -25,6 +26,7 @@ mkdir -m 700 "$HOME"
 echo "luarocks lint"
 lua5.4 $luarocks --lua-version=5.4 lint "$rockspec"
 lua5.4 $luarocks --lua-version=5.4 lint "$outbox"
+lua5.4 $luarocks --lua-version=5.4 lint "$redis"
 lua5.4 $luarocks --lua-version=5.4 lint "$cli"
 
 headers() {
@@ -140,6 +142,14 @@ install_packed klaviyo-outbox
 use lua5.4 packed 5.4 "$trees/unpacked" rock_outbox
 use lua5.4 lua5.4 5.4 "$repository" rock_outbox
 use luajit luajit 5.1 "$repository" rock_outbox
+
+# and limits on Redis
+install lua5.4 5.4 "$redis"
+install luajit 5.1 "$redis"
+install_packed klaviyo-redis
+use lua5.4 packed 5.4 "$trees/unpacked" rock_redis
+use lua5.4 lua5.4 5.4 "$repository" rock_redis
+use luajit luajit 5.1 "$repository" rock_redis
 
 # so is the command. LuaRocks writes the paths of the tree into its executable,
 # unless it does not look for what the rock needs. argparse is the system's.

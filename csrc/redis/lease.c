@@ -10,6 +10,8 @@
 #define FORGOTTEN_MS 400 /* no process asks: they have no loop that runs */
 #define LOOK_MS 100      /* more between two looks: nothing waited meanwhile */
 #define POLL_MS 1        /* between two looks at the file for a reply */
+#define START_MS 500     /* of the time without Redis: see part_of */
+#define LATE_MS 300      /* a reply that is later is that of a slow Redis */
 #define RETRY_MS 1000    /* between two attempts while Redis is away */
 
 /* Tokens that Redis holds for this host end after 500 ms (see script.lua); here
@@ -128,6 +130,7 @@ void lease_check (lease *l, int64_t now) {
   bound(&l->asked, now);
   bound(&l->wanted_at, now);
   bound(&l->looked_at, now);
+  bound(&l->away_use, now);
   bound(&l->asked_for, now);
   bound(&l->sent_at, now);
   bound(&l->retry_at, now + MAX_AGE_MS);
@@ -167,19 +170,27 @@ static void set_parts (lease *l, const usage_state *s, int64_t now) {
       own = old ? 0 : equal;
     if (own < s->windows[i].used)
       own = s->windows[i].used;
+    l->windows[i].start =
+        s->windows[i].used + (part > equal / 10 ? part : equal / 10);
     part += own;
     if (part < equal / 10)
       part = equal / 10;
-    l->windows[i].part = l->epoch != 0 || part > equal ? part : equal;
+    if (l->epoch == 0 && part < equal)
+      l->windows[i].start = part = equal;
+    l->windows[i].part = part;
   }
 }
 
 
+/* Often Redis is only slow, for this host alone, and other hosts go on to share
+** the limits. So a host begins with little. */
 static uint32_t part_of (const lease *l, const usage_state *s, int i,
                          int64_t now) {
   uint32_t equal = s->windows[i].limit / hosts_of(l);
   uint32_t part = l->windows[i].part;
   int64_t time = now - l->away;
+  if (time < START_MS)
+    return l->windows[i].start;
   if (time < s->windows[i].length)
     return part;
   if (time < 2 * s->windows[i].length && part < equal)
@@ -237,7 +248,6 @@ static void go_away (lease *l, usage *u, const bucket *b, int64_t now) {
   usage_state s;
   l->asked = 0;
   l->try_again = now + RETRY_MS;
-  l->was_away = true;
   if (l->away != 0)
     return;
   usage_describe(u, b, now, &s);
@@ -283,6 +293,8 @@ void lease_take (lease *l, const usage *u, const bucket *b, int64_t now) {
   if (l->away == 0 && l->tokens > 0)
     l->tokens--;
   else if (l->away != 0) {
+    l->was_away = true;
+    l->away_use = now;
     usage_describe(&copy, b, now, &s);
     set_turn(l, &s, now);
   }
@@ -530,14 +542,16 @@ static void learn_from_reply (lease *l, usage *u, const bucket *b,
 }
 
 
-/* Tokens of a late reply are not used: Redis counts them as used after a time,
-** or takes them back by the next exchange. */
+/* A reply that is a little late ends the time without Redis. Of one that is very
+** late, the tokens are not used: Redis counts them as used after a time, or takes
+** them back by the next exchange. */
 void lease_answer (lease *l, usage *u, const bucket *b,
                    const int64_t reply[LEASE_REPLY], int64_t asked, int64_t now,
                    bool late) {
   uint32_t granted = number_of(reply[2]);
   if (l->asked == asked)
     l->asked = 0;
+  late = late && now - asked >= LATE_MS;
   if (!late)
     l->away = l->turn = 0;
   if (reply[0] != 0) { /* Redis lost its data */
@@ -547,7 +561,8 @@ void lease_answer (lease *l, usage *u, const bucket *b,
   learn_from_reply(l, u, b, reply, asked, now);
   if (late)
     return;
-  l->was_away = false;
+  if (asked > l->away_use)
+    l->was_away = false;
   l->taken = 0;
   if (l->tokens > 0 || granted > 0)
     l->until = asked + HELD_MS;

@@ -45,6 +45,7 @@ typedef struct lease {
   int64_t retry_at;   /* the shared limits allow nothing before */
   int64_t away;       /* since when Redis does not reply; 0: it does */
   int64_t try_again;  /* when away */
+  int64_t away_use;   /* the last request without Redis */
   int64_t turn;       /* when away: the next request, if a part is below one */
   int64_t clock;      /* from here to the time of Redis */
   int64_t blocked;    /* by the service, and not reported yet */
@@ -58,11 +59,12 @@ typedef struct lease {
   uint8_t wanted;    /* a request waits for a token */
   uint8_t contended; /* other hosts use the limits, too */
   uint8_t tell_all;  /* Redis lost its data: report the whole usage */
-  uint8_t was_away;  /* and Redis does not know it */
+  uint8_t was_away;  /* used without Redis, which does not know it */
   struct {
     uint32_t own;     /* used by this host, when Redis last replied */
     uint32_t used;    /* by all hosts, at that time */
-    uint32_t part;    /* this host may use, at first, while Redis is away */
+    uint32_t start;   /* this host may use just after Redis went away */
+    uint32_t part;    /* and then, for one or two windows */
     uint32_t counted; /* by the service; 0: not known, or reported */
     int64_t reset;    /* when the service's window ends */
   } windows[BUDGET_WINDOWS];

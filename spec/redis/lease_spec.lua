@@ -280,9 +280,12 @@ end)
 
 describe("without Redis, a host", function()
   -- A host of five, which had used `own` of `used` requests.
-  local function away(limit, own, used, index)
+  local function away(limit, own, used, index, own_before)
     local host = probe.new(limit)
     host:wait(T)
+    for _ = 1, own_before or 0 do
+      host:take(T - 800)
+    end
     host:ask(T)
     host:answer(T, T, reply {granted = own, hosts = 5, index = index or 0})
     for _ = 1, own do
@@ -311,6 +314,9 @@ describe("without Redis, a host", function()
     assert.is_true(host:state(T + 150).away)
     assert.equal(5, take_all(host, T + 150))
     assert.equal(10, take_all(host, T + 1010)) -- its own have left the window
+    host = away(75, 0, 75, 0, 15)
+    assert.equal(1, take_all(host, T + 150)) -- it was used by others, perhaps
+    assert.equal(14, take_all(host, T + 660))
   end)
 
   it("uses an equal part after two windows", function()
@@ -359,6 +365,7 @@ describe("without Redis, a host", function()
     host:wait(T + 160)
     assert.equal(990, host:due(T + 160))
     assert.equal(0, host:due(T + 1150))
+    host:take(T + 170)
     assert.equal(1, ask(host, T + 1150).away)
     host:answer(T + 1150, T + 1151, reply {granted = 2})
     assert.is_false(host:state(T + 1151).away)
@@ -373,6 +380,18 @@ describe("without Redis, a host", function()
     host:answer(T + 1150, T + 1650, reply {granted = 9}, true)
     assert.is_true(host:state(T + 1650).away)
     assert.equal(0, host:state(T + 1650).tokens)
+  end)
+
+  it("returns to Redis when the reply is a little late", function()
+    local host = away(75, 0, 0)
+    host:wait(T + 1150)
+    host:ask(T + 1150)
+    host:fail(T + 1150, T + 1200)
+    host:take(T + 1210)
+    host:answer(T + 1150, T + 1300, reply {granted = 9}, true)
+    assert.is_false(host:state(T + 1300).away)
+    assert.equal(0, host:wait(T + 1300))
+    assert.equal(1, ask(host, T + 1400).away) -- it does not know of that request
   end)
 
   it("reports its usage if Redis lost its data", function()

@@ -9,6 +9,7 @@
 #define ASK_AGAIN_MS 60  /* the process that asked may have been killed */
 #define FORGOTTEN_MS 400 /* no process asks: they have no loop that runs */
 #define LOOK_MS 100      /* more between two looks: nothing waited meanwhile */
+#define SHARE_MS 10      /* between two looks for a token of another process */
 #define POLL_MS 1        /* between two looks at the file for a reply */
 #define START_MS 500     /* of the time without Redis: see part_of */
 #define LATE_MS 300      /* a reply that is later is that of a slow Redis */
@@ -271,6 +272,17 @@ static bool is_forgotten (lease *l, int64_t now) {
 }
 
 
+/* Another process of this host may get a token before the time that Redis
+** named, and leave some to others: so each looks more often the nearer it
+** comes. */
+static int64_t time_to_look (int64_t left) {
+  int64_t time = left / 8 > SHARE_MS ? left / 8 : SHARE_MS;
+  if (left <= POLL_MS)
+    return POLL_MS;
+  return time < left ? time : left;
+}
+
+
 int64_t lease_wait (lease *l, usage *u, const bucket *b, int64_t now) {
   int64_t wait = usage_wait(u, b, now);
   if (wait > 0)
@@ -282,7 +294,7 @@ int64_t lease_wait (lease *l, usage *u, const bucket *b, int64_t now) {
   l->wanted = true;
   if (l->away != 0)
     return wait_without(l, u, b, now);
-  return l->retry_at - now > POLL_MS ? l->retry_at - now : POLL_MS;
+  return time_to_look(l->retry_at - now);
 }
 
 
@@ -505,8 +517,8 @@ static uint32_t number_of (int64_t n) {
 }
 
 
-/* The difference between both clocks is at most this, and at least that. It must
-** stay the same while events are reported: the end of a request takes back what
+/* The difference between both clocks is at most this, and at least that. It
+** must stay the same while events are reported: the end of a request takes back what
 ** its start counted. If it is too large, requests count for longer. */
 static void set_clock (lease *l, int64_t redis_time, int64_t asked,
                        int64_t now) {
@@ -542,9 +554,9 @@ static void learn_from_reply (lease *l, usage *u, const bucket *b,
 }
 
 
-/* A reply that is a little late ends the time without Redis. Of one that is very
-** late, the tokens are not used: Redis counts them as used after a time, or takes
-** them back by the next exchange. */
+/* A reply that is a little late ends the time without Redis. Of one that is
+** very late, the tokens are not used: Redis counts them as used after a time, or
+** takes them back by the next exchange. */
 void lease_answer (lease *l, usage *u, const bucket *b,
                    const int64_t reply[LEASE_REPLY], int64_t asked, int64_t now,
                    bool late) {

@@ -43,7 +43,6 @@ EXTRA  =
 C_ALL  = -std=c99 -D_GNU_SOURCE=1 -DKLAVIYO_VERSION='"$(KLAVIYO_VERSION)"' -Icsrc \
   -fPIC -fvisibility=hidden $(WARNINGS) \
   $(EXTRA) $(LUA_CFLAGS) $(CURL_CFLAGS) $(CRYPTO_CFLAGS) $(SQLITE_CFLAGS) \
-  $(HIREDIS_CFLAGS) \
   $(CPPFLAGS) $(CFLAGS)
 LD_ALL = $(LIBFLAG) $(EXTRA) $(LDFLAGS)
 
@@ -64,9 +63,10 @@ CRYPTO_LIBS   = $(call once,CRYPTO_LIBS,$(PKG_CONFIG) --libs libcrypto)
 SQLITE_CFLAGS = $(call once,SQLITE_CFLAGS,$(PKG_CONFIG) --cflags sqlite3 \
   2>/dev/null)
 SQLITE_LIBS   = $(call once,SQLITE_LIBS,$(PKG_CONFIG) --libs sqlite3)
-# without pkg-config's folder: the sources include <hiredis/hiredis.h>
-HIREDIS_CFLAGS = $(call once,HIREDIS_CFLAGS,$(PKG_CONFIG) \
-  --cflags-only-other hiredis 2>/dev/null)
+# The folder above that of pkg-config: the sources include <hiredis/hiredis.h>. No
+# other flags: Debian's -D_FILE_OFFSET_BITS=64 would be for all objects.
+HIREDIS_CFLAGS = $(addprefix -I,$(filter-out /usr/include,$(call once,HIREDIS_DIR, \
+  $(PKG_CONFIG) --variable=includedir hiredis 2>/dev/null)))
 HIREDIS_LIBS   = $(call once,HIREDIS_LIBS,$(PKG_CONFIG) --libs hiredis)
 
 # four shared objects: the core needs only libcurl, digest only libcrypto, the
@@ -156,6 +156,8 @@ $(OUT)/klaviyo/outbox/store.so: $(OUTBOX) $(addprefix $(OUT)/obj/base/, \
 	@mkdir -p $(@D)
 	$(SAY) '  LD  $@'
 	$(QUIET)$(CC) $(LD_ALL) -o $@ $^ $(SQLITE_LIBS) $(SYSTEM_LIBS)
+
+$(REDIS): private CPPFLAGS += $(HIREDIS_CFLAGS)
 
 $(OUT)/klaviyo/redis/leases.so: $(REDIS) $(addprefix $(OUT)/obj/, \
     base/buffer.o base/clock.o ratelimit/usage.o)

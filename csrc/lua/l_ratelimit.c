@@ -25,11 +25,13 @@
 static int l_budget (lua_State *L) {
   const char *path = luaL_optstring(L, 1, NULL);
   const char *why;
-  budget **self = binding_new(L, BUDGET, sizeof(*self));
+  budget **self;
+  lua_settop(L, 3);
+  self = binding_new(L, BUDGET, sizeof(*self));
   *self = budget_open(path, lua_toboolean(L, 2), &why);
   if (*self == NULL)
     return binding_refuse(L, why);
-  if (!lua_isnoneornil(L, 3)) {
+  if (!lua_isnil(L, 3)) {
     lease_source *source = lua_touserdata(L, 3);
     if (source == NULL || source->version != LEASE_SOURCE_VERSION)
       return binding_refuse(L, "the source is not of this version");

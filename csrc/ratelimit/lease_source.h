@@ -32,8 +32,8 @@ typedef struct lease_core {
   ** false if there is not enough memory. */
   bool (*visit)(struct budget *b, const bucket *one, lease_visitor *visitor,
                 void *arg);
-  struct budget *(*share) (struct budget *b);
-  void (*release) (struct budget *b); /* not while a budget is locked */
+  struct budget *(*share)(struct budget *b);
+  void (*release)(struct budget *b); /* not while a budget is locked */
   /* Counts a problem, for the Lua code that reports it. */
   void (*count_problem)(void);
   /* Watches a socket of a client: its loop then calls 'run'. Ends a wait of

@@ -518,8 +518,8 @@ static uint32_t number_of (int64_t n) {
 
 
 /* The difference between both clocks is at most this, and at least that. It
-** must stay the same while events are reported: the end of a request takes back what
-** its start counted. If it is too large, requests count for longer. */
+** must stay the same while events are reported: the end of a request takes back
+** what its start counted. If it is too large, requests count for longer. */
 static void set_clock (lease *l, int64_t redis_time, int64_t asked,
                        int64_t now) {
   int64_t most = redis_time - asked, least = redis_time - now;
@@ -555,8 +555,8 @@ static void learn_from_reply (lease *l, usage *u, const bucket *b,
 
 
 /* A reply that is a little late ends the time without Redis. Of one that is
-** very late, the tokens are not used: Redis counts them as used after a time, or
-** takes them back by the next exchange. */
+** very late, the tokens are not used: Redis counts them as used after a time,
+** or takes them back by the next exchange. */
 void lease_answer (lease *l, usage *u, const bucket *b,
                    const int64_t reply[LEASE_REPLY], int64_t asked, int64_t now,
                    bool late) {

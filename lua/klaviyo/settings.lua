@@ -31,7 +31,8 @@ local M = {}
 ---@field rate_limit_key? string  names the account whose rate limits count; default: a hash of the private key.
 ---  Required with access_token, unless rate_limit_file is false
 ---@field rate_limit_file? string|boolean  the file where the processes of the machine count their use of the rate
----  limits; false: each process counts alone; default $KLAVIYO_RATE_LIMIT_FILE, or else /tmp/klaviyo-rate-limits-UID
+---  limits; or the URL of a Redis, e.g. redis://host:6379/0, by which machines share them (rock klaviyo-redis);
+---  false: each process counts alone; default $KLAVIYO_RATE_LIMIT_FILE, or else /tmp/klaviyo-rate-limits-UID
 ---@field max_queued_events? integer  how many tracked events may wait to be sent, with 64 MiB at most; default 10000
 ---@field track_deadline? number  seconds, from its first attempt, in which a tracked event is retried; default 3600
 ---@field prefetch? boolean  false: an iterator requests a page only when it is needed

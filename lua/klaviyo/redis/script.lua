@@ -102,6 +102,10 @@ end
 local function advance(ring)
   local number = floor(now / ring.width)
   local stale = {}
+  if ring.sum == 0 then
+    ring.head = max(number, ring.head)
+    return
+  end
   for n = max(ring.head + 1, number - SLOTS), number do
     stale[#stale + 1] = slot(ring, n)
   end

@@ -403,6 +403,8 @@ cli-scale:
 
 soak: build
 	@$(SPEC_ENV) $(LUA) spec/soak/soak.lua
+	@$(ENV) LUA=$(LUA) $(LUA) spec/soak/redis.lua
+	@$(ENV) LUA=$(LUA) $(LUA) spec/soak/redis_away.lua
 
 once: build
 	@$(SPEC_ENV) $(LUA) spec/soak/once.lua

@@ -21,6 +21,7 @@ describe("limits on Redis", function()
   local fixture = sandbox.here(setup, teardown)
 
   after_each(redis_hosts.close_all)
+  teardown(redis_hosts.remove_files)
 
   local function hosts(server, urls, more)
     return redis_hosts.clients(server.server.base_url, urls, more)

@@ -76,6 +76,7 @@ describe("limits on Redis, in nginx", function()
       server:stop()
     end
     redis_hosts.close_all()
+    redis_hosts.remove_files()
   end)
 
   it("are counted by one exchange for the requests of all workers", function()

@@ -23,6 +23,7 @@ describe("limits on Redis", function()
   local limited = sandbox.here(setup, teardown, {limits = true, window_phase = 0})
 
   after_each(redis_hosts.close_all)
+  teardown(redis_hosts.remove_files)
 
   local function hosts(server, urls, more)
     return redis_hosts.clients(server.server.base_url, urls, more)

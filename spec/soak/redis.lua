@@ -5,6 +5,7 @@
 --   lua spec/soak/redis.lua        make soak
 
 local interpreter = require("spec.support.script").interpreter
+local redis_hosts = require "spec.support.redis_hosts"
 local redis_server = require "spec.support.redis_server"
 local socket = require "socket"
 
@@ -99,6 +100,8 @@ for _, tier in ipairs(TIERS) do
   failed = failed or sums[2] + sums[3] > 0 or part < 0.95
   server:stop()
   redis:close()
+  for host = 1, HOSTS do
+    redis_hosts.remove_file(redis.url .. "?" .. ("&"):rep(host))
+  end
 end
-os.execute("rm -f /tmp/klaviyo-rate-limits-*-????????????????")
 os.exit(not failed)

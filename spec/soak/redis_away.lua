@@ -72,4 +72,5 @@ for name, problem in pairs(PROBLEMS) do
   server:stop()
   redis_hosts.close_all()
 end
+redis_hosts.remove_files()
 os.exit(not bad)

@@ -3,16 +3,21 @@
 --- connections to 16 of them at most.
 
 local connect = require "spec.support.connect"
+local core = require "klaviyo.core"
+local digest = require "klaviyo.digest"
 local redis_server = require "spec.support.redis_server"
-local script = require "spec.support.script"
 local socket = require "socket"
-
-local shell = script.shell
 
 local M = {}
 
 local accounts = 0
-local servers = {}
+local servers, used_urls = {}, {}
+
+--- Removes the local file of a host with this URL, and no other: other specs run at
+--- the same time.
+function M.remove_file(url)
+  os.remove(("/tmp/klaviyo-rate-limits-%d-%s"):format(core.user(), digest.sha256(url):sub(1, 16)))
+end
 
 --- Starts a Redis that `close_all` stops.
 function M.start(options)
@@ -23,9 +28,17 @@ end
 function M.close_all()
   for _, server in ipairs(servers) do
     server:close()
-    shell("rm -f /tmp/klaviyo-rate-limits-*-????????????????")
+    used_urls[server.url] = true
   end
   servers = {}
+end
+
+--- Removes the local files of all hosts. For the end of the process: while it makes
+--- calls, it creates a file again that was removed.
+function M.remove_files()
+  for url in pairs(used_urls) do
+    M.remove_file(url)
+  end
 end
 
 --- Returns clients with these URLs, for an account of their own, and lists to which
@@ -41,6 +54,7 @@ function M.clients(base_url, urls, more)
   local list, warnings, statuses = {}, {}, {}
   local account = ("redis %d %.3f"):format(accounts, socket.gettime())
   for i, url in ipairs(urls) do
+    used_urls[url] = true
     local settings = {
       pacing = true, rate_limit_file = url, revision = "2026-07-15", retries = 4,
       rate_limit_key = account,

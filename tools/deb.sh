@@ -1,7 +1,7 @@
 #!/bin/sh
 # make deb: a Debian source package and the packages lua-klaviyo,
-# lua-klaviyo-outbox and klaviyo-cli, from what `make dist` packs and packaging/debian, in
-# build/deb. Needs dpkg-dev and the packages that dpkg-buildpackage names; looks
+# lua-klaviyo-outbox, lua-klaviyo-redis and klaviyo-cli, from what `make dist`
+# packs and packaging/debian, in build/deb. Needs dpkg-dev and the packages that dpkg-buildpackage names; looks
 # at the result with lintian, where it is installed.
 set -eu
 cd "$(dirname "$0")/.."

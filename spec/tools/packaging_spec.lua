@@ -22,23 +22,46 @@ describe("packaging", function()
     local output = script.shell [[cd packaging/alpine && srcdir=/src && . ./APKBUILD && echo "$subpackages $builddir"]]
     local expected = {}
     for _, lua in ipairs { "5.1", "5.3", "5.4" } do
-      expected[#expected + 1] = (" lua%s-klaviyo:_module lua%s-klaviyo-outbox:_outbox"):format(lua, lua)
+      expected[#expected + 1] = (" lua%s-klaviyo:_module lua%s-klaviyo-outbox:_outbox lua%s-klaviyo-redis:_redis")
+        :format(lua, lua, lua)
     end
     expected[#expected + 1] = " klaviyo-cli:_cli:noarch klaviyo-cli-doc:_cli_doc:noarch"
     assert.equal(table.concat(expected) .. " /src/klaviyo-" .. version .. "\n", output)
   end)
 
   it("for Debian has the files of all packages", function()
-    for _, package in ipairs { "lua-klaviyo", "lua-klaviyo-outbox", "klaviyo-cli" } do
+    local others = ""
+    for _, package in ipairs { "lua-klaviyo", "lua-klaviyo-outbox", "lua-klaviyo-redis", "klaviyo-cli" } do
       assert.matches("\nPackage: " .. package .. "\n", read("packaging/debian/control"), 1, true)
-      read("packaging/debian/" .. package .. ".install")
+      others = others .. read("packaging/debian/" .. package .. ".install")
+    end
+    -- a rock's folder is in its package alone
+    local rules = read("packaging/debian/rules")
+    for _, rock in ipairs { "outbox", "redis", "cli" } do
+      assert.matches("/klaviyo/" .. rock .. "\n", others, 1, true)
+      assert.matches(" -Xklaviyo/" .. rock .. " ", rules, 1, true)
+    end
+  end)
+
+  it("makes a package of every rock", function()
+    for rock in script.shell("ls rockspec"):gmatch "klaviyo%-(%a+)%-scm" do
+      if rock ~= "cli" then -- it has no version of Lua in its name
+        assert.matches("-klaviyo-" .. rock .. ":_" .. rock, read("packaging/alpine/APKBUILD"), 1, true)
+        assert.matches("\nPackage: lua-klaviyo-" .. rock .. "\n", read("packaging/debian/control"), 1, true)
+      end
+      assert.matches("[ -]install%-" .. rock .. "[ \\\n]", read("packaging/alpine/APKBUILD"))
+      assert.matches("[ -]install%-" .. rock .. "[ \\\n]", read("packaging/debian/rules"))
     end
   end)
 
   it("has a script that works with what is built", function()
-    local output, status = script.run(read("packaging/smoke.lua"))
+    local smoke = read("packaging/smoke.lua")
+    local output, status = script.run(smoke, { args = { "outbox.store" } })
     assert.equal(0, status, output)
     assert.equal(_VERSION .. "\t" .. version .. "\n", output)
+    output, status = script.run(smoke, { args = { "no_such_module" } })
+    assert.is_true(status ~= 0)
+    assert.matches("module 'klaviyo.no_such_module' not found", output, 1, true)
   end)
 end)
 

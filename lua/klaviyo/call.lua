@@ -1,11 +1,14 @@
 --- One call: its request is built, sent and awaited. Every call of the public
 --- interface ends here, with the record of its operation.
 
+local lazy_require = require "klaviyo.util.lazy_require"
 local request = require "klaviyo.request.request"
 local revision_warning = require "klaviyo.operations.revision_warning"
 local settings = require "klaviyo.settings"
 local transport = require "klaviyo.transport.transport"
 local usage_error = require "klaviyo.util.usage_error"
+
+local raw_request = lazy_require "klaviyo.request.raw"
 
 local M = {}
 
@@ -46,7 +49,7 @@ end
 ---@return table request
 ---@return klaviyo.Settings
 function M.raw(values, args)
-  local made = request.raw(args, values)
+  local made = raw_request.of(args, values)
   if args.headers then
     values = settings.with(values, {headers = args.headers})
   end

@@ -337,7 +337,7 @@ describe("a parameter that is passed twice", function()
   it("counts in a link and in query, too", function()
     local link = "https://a.klaviyo.com/api/profiles?page%5Bcursor%5D=a%20b&sort=created"
     local function made(parameters)
-      return require("klaviyo.request.request").raw({ path = link, query = parameters }, { base_url = BASE }).url
+      return require("klaviyo.request.raw").of({ path = link, query = parameters }, { base_url = BASE }).url
     end
     assert.equal(link, made { ["page[cursor]"] = "a b", sort = "created" })
     assert.equal(link .. "&include=lists", made { include = "lists" })

@@ -3,11 +3,11 @@
 --- called by one task at a time, because a refresh token may be valid only once. The
 --- function of an OAuth account has locks of its own (klaviyo.oauth.refresh).
 
-local errors = require "klaviyo.response.errors"
 local lazy_require = require "klaviyo.util.lazy_require"
 local usage_error = require "klaviyo.util.usage_error"
 local check_secret = require("klaviyo.settings").check_secret
 
+local errors = lazy_require "klaviyo.response.errors"
 local lock = lazy_require "klaviyo.tasks.lock"
 local phases = lazy_require "klaviyo.nginx.phases"
 

@@ -6,8 +6,7 @@ local usage_error = require "klaviyo.util.usage_error"
 local revision_lifecycle = require "klaviyo.operations.revision_lifecycle"
 local settings_known = require "klaviyo.settings"
 
-local form = lazy_require "klaviyo.request.multipart"
-local unique_id = lazy_require "klaviyo.request.unique_id"
+local bodies = lazy_require "klaviyo.request.body"
 local int64 = lazy_require "klaviyo.values.int64"
 local json = lazy_require "klaviyo.values.json"
 local query = lazy_require "klaviyo.request.query"
@@ -152,109 +151,6 @@ local function path_values(op, args)
   return values, asks
 end
 
--- Returns the bytes of a body: a string as it is, a table as JSON.
-local function bytes_of(value)
-  if type(value) == "string" then
-    return value
-  elseif type(value) == "table" then
-    return json.encode_body(value)
-  end
-  usage_error.raise("body must be a table or a string, not %s", usage_error.kind(value))
-end
-
--- POSTs that upsert: repeating them has no further effect.
-local UPSERTS = {
-  ["/api/profile-import"] = true,
-  ["/api/profile-bulk-import-jobs"] = true,
-}
-
-local EVENTS = {
-  ["/api/events"] = true, ["/api/event-bulk-create-jobs"] = true,
-  ["/client/events"] = true, ["/client/event-bulk-create"] = true,
-}
-
-local function is_form(op)
-  return op.body and op.body.style == "multipart"
-end
-
--- The members that lead to the attributes of events, and the length of the
--- longest path (data, attributes, events-bulk-create, data, an item,
--- attributes, events, data, an item, attributes).
-local PATH = {
-  data = true, attributes = true, events = true, ["events-bulk-create"] = true,
-}
-local MAX_PATH = 10
-
--- Copies the tables on these paths; all other members are shared.
-local function copy(value, levels)
-  local class = getmetatable(value)
-  if type(value) ~= "table" or levels < 0 or class and class.__tojson then
-    return value
-  end
-  local made = {}
-  for key, member in pairs(value) do
-    local leads_on = PATH[key] or type(key) == "number"
-    made[key] = leads_on and copy(member, levels - 1) or member
-  end
-  return setmetatable(made, class)
-end
-
--- Adds ids to events: in a copy, because the caller may reuse its table for the
--- next event, which needs another id. In the library's own document of an event
--- only the properties are the caller's tables. Also returns whether all events
--- have an id.
-local function with_ids(body, owned)
-  if type(body) == "string" then
-    return body, unique_id.is_everywhere(json.decode(body))
-  elseif type(body) ~= "table" then
-    return body, true
-  elseif not (owned and body.data.type == "event") then
-    if unique_id.is_everywhere(body) then
-      return body, true
-    end
-    body = copy(body, MAX_PATH)
-  end
-  return body, unique_id.ensure(body)
-end
-
--- Returns the body, and whether the request is idempotent: with every method but
--- POST (RFC 9110, 9.2.2; a PATCH here sets members to values), with upserts, and
--- with events that have an id.
-local function prepared_body(op, body, owned)
-  if EVENTS[op.path] then
-    if owned and type(body) == "userdata" then
-      return body, true  -- the encoder gave it an id
-    end
-    return with_ids(body, owned)
-  end
-  return body, op.method ~= "POST" or UPSERTS[op.path] or false
-end
-
-local function refuse_no_body(op)
-  if is_form(op) then
-    usage_error.raise("%s needs a body: a table of its fields", op.id)
-  elseif op.body then
-    usage_error.raise("%s needs a body: body = klaviyo.document(%q, {…})", op.id,
-      op.id)
-  end
-end
-
-local function add_body(request, op, value, owned)
-  local body, repeatable = prepared_body(op, value, owned)
-  request.repeatable = repeatable
-  if body == nil then
-    refuse_no_body(op)
-  elseif is_form(op) then
-    request.form = form.build(op, body)
-  elseif owned and type(body) == "userdata" then
-    request.body = body
-  else
-    request.body = bytes_of(body)
-    request.document = type(body) == "table" and body
-      or op.page and op.page.style == "body" and json.decode(body) or nil
-  end
-end
-
 --- Returns the request for an operation and its arguments.
 ---@param op table  the record of an operation
 ---@param api klaviyo.Api
@@ -296,7 +192,7 @@ function M.of_operation(op, api, args, settings, owned)
     request.paths = json.resource_paths(args.only, op.id .. ": only")
   end
   if op.body or args.body ~= nil then
-    add_body(request, op, args.body, owned)
+    bodies.add(request, op, args.body, owned)
   end
   return request
 end
@@ -316,8 +212,7 @@ local function constants(op, settings)
       and not op.query.company_id then
     known[op] = {
       url = core.url(settings.base_url, op.path),
-      repeatable = op.method ~= "POST" or UPSERTS[op.path] or EVENTS[op.path]
-        or false,
+      repeatable = bodies.is_repeatable(op, true),
     }
   end
   return known[op]
@@ -339,79 +234,6 @@ function M.of_bytes(op, bytes, settings)
     method = op.method, url = own.url, public = op.public,
     revision = op.revision, repeatable = own.repeatable, body = bytes,
   } or nil
-end
-
-local METHODS = {
-  GET = true, POST = true, PATCH = true, PUT = true, DELETE = true,
-  HEAD = true,
-}
-
-local RAW = {
-  method = true, path = true, query = true, body = true, headers = true,
-}
-
--- Returns a link with more parameters. Those that it already has stay as they
--- are.
-local function with_parameters(url, parameters)
-  local all = query.of_url(url)
-  local count = #all
-  query.raw(parameters, all)
-  local more = {}
-  for i = count + 1, #all do
-    more[#more + 1] = all[i]
-  end
-  return url .. (core.url("", "", nil, more)
-    :gsub("^%?", url:find("?", 1, true) and "&" or "?"))
-end
-
-local function raw_url(path, parameters, settings)
-  if type(path) ~= "string" then
-    usage_error.raise("path must be a string, not %s", usage_error.kind(path))
-  end
-  if path:match("^%a[%w+.-]*://") then  -- a link from a document
-    local url, why = core.rebase(settings.base_url, path)
-    if not url then
-      usage_error.raise("path is %s", why == "foreign"
-        and "a link to another host" or "not a link of the API")
-    end
-    return with_parameters(url, parameters)
-  end
-  if not path:match("^/[%w%-._~!$&'()*+,;=:@/%%]*$")
-      or path:gsub("%%2[eE]", "."):gsub("/?$", "/", 1):find("/%.?%.?/") then
-    usage_error.raise("path must begin with / and contain only characters of a "
-      .. "URL's path; pass the query as query = {…}")
-  end
-  return core.url(settings.base_url, path, nil, query.raw(parameters))
-end
-
---- Returns a request for a path that is not in the table of operations.
----@param args {method: string|nil, path: string, query: table|nil, body: any}
----@param settings klaviyo.Settings
-function M.raw(args, settings)
-  if type(args) ~= "table" then
-    usage_error.raise("request takes a table, not %s", usage_error.kind(args))
-  end
-  for key in pairs(args) do
-    if not RAW[key] then
-      usage_error.unknown("argument of request", key, RAW)
-    end
-  end
-  local method = args.method or "GET"
-  if not METHODS[method] then
-    usage_error.unknown("method", method, METHODS)
-  end
-  if args.body ~= nil and (method == "GET" or method == "HEAD") then
-    usage_error.raise("%s does not take a body", method)
-  end
-  local url = raw_url(args.path, args.query, settings)
-  return {
-    method = method,
-    url = url,
-    body = args.body ~= nil and bytes_of(args.body) or nil,
-    repeatable = method ~= "POST",
-    -- public calls must not send the private key
-    public = url:sub(#settings.base_url + 1):match("^/client/") and true,
-  }
 end
 
 return M

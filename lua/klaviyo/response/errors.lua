@@ -1,6 +1,5 @@
 --- Errors of requests: a table with fields, and with a readable text.
 
-local json = require "klaviyo.values.json"
 local usage_error = require "klaviyo.util.usage_error"
 local userinfo = require "klaviyo.util.userinfo"
 
@@ -169,7 +168,7 @@ end
 --- document.
 function M.objects(body)
   local list = type(body) == "table" and body.errors
-  if type(list) == "table" and list ~= json.null and #list > 0 then
+  if type(list) == "table" and #list > 0 then
     return list
   end
 end

@@ -1,6 +1,7 @@
 --- Turns the response of the server into a document or an error.
 
 local core = require "klaviyo.core"
+-- loaded before the first error, which may be that no file can be opened
 local errors = require "klaviyo.response.errors"
 local json = require "klaviyo.values.json"
 local lazy_require = require "klaviyo.util.lazy_require"

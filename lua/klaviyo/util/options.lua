@@ -13,12 +13,15 @@
 --- The text for readers stands in the `---@field` lines above a declaration. A
 --- spec compares both: names, defaults, and which options are required.
 
+local lazy_require = require "klaviyo.util.lazy_require"
 local usage_error = require "klaviyo.util.usage_error"
+
+local messages = lazy_require "klaviyo.util.option_messages"
 
 local M = {}
 
 ---@class klaviyo.util.OptionRule  without type, one_of, pattern and test any value is valid
----@field type? string|string[]  a name in WORDS, or several of them
+---@field type? string|string[]  a name in TESTS, or several of them
 ---@field min? number
 ---@field above? number  a number must be greater
 ---@field max? number
@@ -78,19 +81,6 @@ local TESTS = {
   end,
 }
 
-local WORDS = {
-  string = "a string",
-  text = "a string that is not empty",
-  line = "a string without control characters",
-  path = "a path",
-  number = "a number",
-  integer = "a whole number",
-  boolean = "true or false",
-  table = "a table",
-  list = "a list that is not empty",
-  ["function"] = "a function",
-}
-
 local function contains(list, value)
   for _, item in ipairs(list) do
     if item == value then
@@ -122,63 +112,14 @@ local function is_valid(rule, value)
   return test(value, rule)
 end
 
--- a, b or c
-local function alternatives(list)
-  local last = list[#list]
-  if #list == 1 then
-    return last
-  end
-  return table.concat(list, ", ", 1, #list - 1) .. " or " .. last
-end
-
-local function range(rule)
-  if rule.above then
-    return (" above %.14g"):format(rule.above)
-      .. (rule.max and (", %.14g at most"):format(rule.max) or "")
-  elseif rule.min and rule.max then
-    return (" from %.14g to %.14g"):format(rule.min, rule.max)
-  elseif rule.min then
-    return (" from %.14g on"):format(rule.min)
-  end
-  return rule.max and (" up to %.14g"):format(rule.max) or ""
-end
-
-local function expected_of(rule)
-  if rule.expected then
-    return rule.expected
-  end
-  local words = {}
-  for i, value in ipairs(rule.one_of or {}) do
-    words[i] = usage_error.shown(value)
-  end
-  local kinds = type(rule.type) == "table" and rule.type or {rule.type}
-  for i, kind in ipairs(rule.one_of and {} or kinds) do
-    words[i] = WORDS[kind]
-    if kind == "number" or kind == "integer" then
-      words[i] = words[i] .. (rule.unit and " of " .. rule.unit or "")
-        .. range(rule)
-    end
-  end
-  return alternatives(words)
-end
-
 -- Returns the name of an option as messages show it.
 local function label_of(what, name)
   return what and what .. ": " .. tostring(name) or tostring(name)
 end
 
-local function shown(rule, value)
-  if type(value) == "table" and next(value) == nil then
-    return ", not an empty table"
-  elseif rule.secret then
-    return is_text(value) and "" or ", not " .. usage_error.kind(value)
-  end
-  return ", not " .. usage_error.shown(value)
-end
-
 local function refuse(rule, label, value)
-  usage_error.raise("%s must be %s%s", label, expected_of(rule),
-    shown(rule, value))
+  usage_error.raise("%s must be %s%s", label, messages.expected(rule),
+    messages.shown(rule, value))
 end
 
 local function items_of(rule, label, list)
@@ -253,7 +194,7 @@ function M.check(fields, options, what)
     local rule = fields[missing]
     usage_error.raise("%s: %s is missing: %s", what, missing,
       type(rule.required) == "string" and rule.required
-      or "it must be " .. expected_of(rule))
+      or "it must be " .. messages.expected(rule))
   end
   return values
 end

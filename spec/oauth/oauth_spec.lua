@@ -213,6 +213,8 @@ describe("app:exchange", function()
       {{status = 500, headers = json, body = echo:format("server_error")}, "http", nil,
         "the code could not be exchanged: 500"},
       {{status = 429, headers = json, body = CODE}, "rate_limited", nil, "the code could not be exchanged: 429"},
+      {{status = 429, headers = json, body = echo:format("slow_down")}, "rate_limited", "slow_down",
+        "the code could not be exchanged: 429 slow_down"},
       {{status = 302, headers = {Location = "/" .. CODE}, body = CODE}, "http", nil,
         "the code could not be exchanged: 302"},
       {{headers = json, body = "not JSON " .. ACCESS}, "decode", nil,

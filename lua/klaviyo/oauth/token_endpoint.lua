@@ -68,7 +68,7 @@ local function refused(response, what)
     message = message .. ": " .. ADVICE[code]
   end
   return nil, errors.new {
-    kind = code and "auth" or status == 429 and "rate_limited" or "http",
+    kind = status == 429 and "rate_limited" or code and "auth" or "http",
     code = code or nil, status = status, message = message,
     retry_after = response.retry_after, attempts = response.attempts,
     maybe_sent = response.maybe_sent,
@@ -115,6 +115,16 @@ local function is_token(value)
   return type(value) == "string" and value ~= "" and not value:find("[%c ]")
 end
 
+-- Returns the refresh token of an answer. Without one, as without a new one, the old
+-- one stays.
+local function refresh_token_of(body, old)
+  local token = body.refresh_token
+  if token == nil or token == json.null or token == "" then
+    return old and old.refresh_token
+  end
+  return token
+end
+
 local DEFAULT_LIFE = 3600
 
 --- Returns the pair of an answer, or nil and an error if it has no tokens.
@@ -125,7 +135,7 @@ local DEFAULT_LIFE = 3600
 ---@return klaviyo.oauth.Pair|nil
 ---@return klaviyo.Error|nil
 function M.pair(body, old, now, what)
-  local refresh_token = body.refresh_token or old and old.refresh_token
+  local refresh_token = refresh_token_of(body, old)
   local life = tonumber(body.expires_in)
   if not is_token(body.access_token) or not is_token(refresh_token) then
     return nil, errors.new {kind = "decode", status = 200, maybe_sent = true,

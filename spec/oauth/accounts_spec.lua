@@ -57,6 +57,27 @@ describe("tokens that are not used", function()
     assert.equal(2, #warnings)
   end)
 
+  it("are listed though those of one account are damaged", function()
+    age("a", 1)
+    age("b", 2)
+    age("c", 80)
+    store.texts.b = store.texts.b:sub(1, 20)
+    local list = assert(new_app():accounts())
+    assert.equal(3, #list)
+    for i, account in ipairs {"a", "b", "c"} do
+      assert.equal(account, list[i].account)
+    end
+    assert.is_nil(list[1].error)
+    assert.is_nil(list[3].error)
+    assert.equal(1, #warnings)
+    local one = list[2]
+    assert.equal("store", one.error.code)
+    assert.equal('cannot read the tokens of the account "b": they are damaged; authorize again', one.error.message)
+    one.error = nil
+    assert.same({account = "b", scopes = {}, authorized_at = 0, refreshed_at = 0, expires_at = 0, unused_days = 0,
+      must_authorize = false}, one)
+  end)
+
   it("are kept alive by app:refresh, though the access token is valid", function()
     local answer = oauth.token_answer {access_token = oauth.ACCESS .. "-2", refresh_token = oauth.REFRESH .. "-2"}
     raw.with({answers = {answer}}, function(server)

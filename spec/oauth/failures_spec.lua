@@ -191,6 +191,37 @@ describe("klaviyo.oauth", function()
     end
   end)
 
+  it("keeps its refresh token if the answer has none", function()
+    for _, none in ipairs {klaviyo.null, ""} do
+      raw.with({answers = {oauth.token_answer {access_token = SECOND, refresh_token = none}}}, function(server)
+        local token, err = new_app(-1, nil, server.url):token("shop")
+        assert.is_true(token == SECOND, tostring(err))
+        assert.is_true(klaviyo.json.decode(store.texts.shop).refresh_token == oauth.REFRESH)
+      end)
+    end
+  end)
+
+  it("does not use the tokens of another app, and keeps them", function()
+    local app = new_app(-1)
+    local pair = klaviyo.json.decode(store.texts.shop)
+    pair.client_id = "app-2"
+    store.texts.shop = klaviyo.json.encode(pair)
+    local before = store.texts.shop
+    local token, err = app:token("shop")
+    assert.is_nil(token)
+    assert.equal("store", err.code)
+    assert.equal('cannot read the tokens of the account "shop": they are those of another app, "app-2"; '
+      .. "each app needs a store of its own", err.message)
+    assert.is_true(store.texts.shop == before)
+    raw.with({answers = {oauth.token_answer()}}, function(server)
+      app = oauth.app_of(server, {store = store})
+      local _, state, verifier = app:authorize()
+      assert(app:exchange {code = oauth.CODE, state = state, verifier = verifier, account = "shop"})
+      assert.equal("app-1", klaviyo.json.decode(store.texts.shop).client_id)
+      assert.equal(1, #assert(app:accounts()))
+    end)
+  end)
+
   it("returns an error if get_accounts returns no account, or the list fails", function()
     raw.with({answers = {oauth.token_answer(), EMPTY, {body = "{}"}}}, function(server)
       local app = oauth.app_of(server, {store = store})

@@ -176,7 +176,8 @@ end
 function M.new(options)
   local own = checker.check(FIELDS, options, "oauth.new")
   check_settings(own.settings or {})
-  own.store = token_store.new(own.store, own.encryption_key, own.read_unencrypted)
+  own.store = token_store.new(own.store, own.encryption_key, own.read_unencrypted,
+    own.client_id)
   own.lock_folder = own.lock_folder or own.store.lock_folder
   own.encryption_key = nil
   own.values = token_endpoint.settings(own.client_id, own.client_secret,
@@ -368,6 +369,7 @@ end
 ---@field unused_days integer  the days since then; Klaviyo drops a refresh token that is not used for 90 days
 ---@field expires_at integer  when the access token ends
 ---@field must_authorize boolean  true: the account has ended its access; it has to authorize again
+---@field error? klaviyo.Error  why its tokens cannot be read; the fields above then say nothing but its name
 
 local DAY = 86400
 local WARN_DAYS, MAX_DAYS = 75, 90  -- a refresh token is not used
@@ -384,6 +386,11 @@ local function described(account, pair)
     must_authorize = pair.must_authorize or false}
 end
 
+local function unreadable(account, err)
+  return {account = account, scopes = {}, authorized_at = 0, refreshed_at = 0,
+    expires_at = 0, unused_days = 0, must_authorize = false, error = err}
+end
+
 -- Warns once for each account, until its tokens are used again.
 local function warn_of_unused(own, one)
   if one.must_authorize or one.unused_days < WARN_DAYS then
@@ -397,7 +404,8 @@ local function warn_of_unused(own, one)
 end
 
 --- Returns the accounts that authorized the app, in the order of their names,
---- without their tokens. Warns of tokens that were not used for 75 days.
+--- without their tokens; nil and an error if those of none can be read. Warns of tokens
+--- that were not used for 75 days.
 ---@return klaviyo.oauth.Account[]|nil
 ---@return klaviyo.Error|nil err
 function App:accounts()
@@ -406,18 +414,23 @@ function App:accounts()
   if not names then
     return nil, err
   end
-  local list = {}
+  local list, readable = {}, 0
   for _, account in ipairs(names) do
-    local pair
+    local pair, why
     if exchange.is_name(account) then
-      pair, err = own.store:load(account)
+      pair, why = own.store:load(account)
     end
-    if err then
-      return nil, err
-    elseif pair then  -- it may have been removed meanwhile
+    if pair then  -- it may have been removed meanwhile
+      readable = readable + 1
       list[#list + 1] = described(account, pair)
       warn_of_unused(own, list[#list])
+    elseif why then
+      err = err or why
+      list[#list + 1] = unreadable(account, why)
     end
+  end
+  if err and readable == 0 then
+    return nil, err
   end
   return list
 end

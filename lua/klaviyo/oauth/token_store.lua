@@ -18,6 +18,7 @@ local M = {}
 ---@field expires_at integer  when the access token ends, in seconds since 1970
 ---@field refreshed_at integer  when this pair was received
 ---@field authorized_at integer  when the account authorized the app
+---@field client_id string|nil  of the app; nil if an older version stored the pair
 
 --- Functions that keep the tokens of the accounts, for example in a database. They
 --- may make calls that wait.
@@ -58,12 +59,14 @@ end
 ---@param option string|klaviyo.oauth.Store  the path of a folder, or functions
 ---@param keys string[]|nil  of 32 bytes: the first one encrypts, each may decrypt
 ---@param read_unencrypted boolean|nil  reads tokens that are not encrypted though there are keys
-function M.new(option, keys, read_unencrypted)
+---@param client_id string|nil  of the app whose tokens are stored; nil: that of no matter which
+function M.new(option, keys, read_unencrypted, client_id)
   local inner = type(option) == "string" and folder_store.new(option)
     or of_functions(option)
   return setmetatable({
     inner = inner, keys = keys, read_unencrypted = read_unencrypted,
-    lock_folder = inner.path, is_shared = inner.is_shared or false,
+    client_id = client_id, lock_folder = inner.path,
+    is_shared = inner.is_shared or false,
   }, Store)
 end
 
@@ -99,6 +102,7 @@ local function is_pair(pair)
     and (pair.refreshed_at == nil or is_time(pair.refreshed_at))
     and (pair.authorized_at == nil or is_time(pair.authorized_at))
     and (pair.scope == nil or type(pair.scope) == "string")
+    and (pair.client_id == nil or type(pair.client_id) == "string")
 end
 
 --- Returns the pair of an account; nil if there is none, or nil and an error.
@@ -124,6 +128,10 @@ function Store:load(account)
   local pair = json.decode(plain)
   if not is_pair(pair) then
     return failure(what, "they are damaged; authorize again")
+  elseif pair.client_id and self.client_id and pair.client_id ~= self.client_id then
+    -- the service would reject them, and the other app lose the account
+    return failure(what, ("they are those of another app, %q; each app needs a store of "
+      .. "its own"):format(pair.client_id))
   end
   return pair
 end
@@ -135,6 +143,9 @@ end
 ---@return boolean|nil
 ---@return klaviyo.Error|nil
 function Store:save(account, pair)
+  if pair and self.client_id then
+    pair.client_id = self.client_id
+  end
   local text = pair and sealed.seal(self.keys, json.encode(pair), account)
   local ok, why = self.inner:save(account, text)
   if not ok then

@@ -561,7 +561,8 @@ function M:token(account, refused) end
 function M:revoke(account) end
 
 --- Returns the accounts that authorized the app, in the order of their names,
---- without their tokens. Warns of tokens that were not used for 75 days.
+--- without their tokens; nil and an error if those of none can be read. Warns of tokens
+--- that were not used for 75 days.
 ---@return klaviyo.oauth.Account[]|nil
 ---@return klaviyo.Error|nil err
 function M:accounts() end
@@ -1165,6 +1166,7 @@ end
 ---@field unused_days integer  the days since then; Klaviyo drops a refresh token that is not used for 90 days
 ---@field expires_at integer  when the access token ends
 ---@field must_authorize boolean  true: the account has ended its access; it has to authorize again
+---@field error? klaviyo.Error  why its tokens cannot be read; the fields above then say nothing but its name
 
 ---@class (exact) klaviyo.oauth.Callback
 ---@field [string] klaviyo.UnknownName

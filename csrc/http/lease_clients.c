@@ -3,6 +3,7 @@
 */
 #include "http/lease_clients.h"
 
+#include "metrics/metrics.h"
 #include "ratelimit/budget.h"
 
 
@@ -24,9 +25,28 @@ static void wake (void *loop) {
 }
 
 
+static void count (lease_count what, uint64_t n) {
+  if (metrics_on())
+    metrics_count_lease(what, n);
+}
+
+
+static void note_away (bool is_away) {
+  if (metrics_on())
+    metrics_note_away(is_away);
+}
+
+
+static void note_hosts (uint32_t hosts) {
+  if (metrics_on())
+    metrics_note_hosts(hosts);
+}
+
+
 const lease_core *lease_clients_core (void) {
   static const lease_core core = {
-      budget_visit, budget_share, budget_release, budget_count_problem, watch,
+      budget_visit, budget_share, budget_release, budget_count_problem,
+      count,        note_away,    note_hosts,     watch,
       unwatch,      wake};
   return &core;
 }

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "metrics/leases.h"
 #include "metrics/totals.h"
 
 
@@ -284,18 +285,37 @@ static void set_limits (lua_State *L) {
 }
 
 
+static void set_leases (lua_State *L) {
+  static const char *const names[LEASE_COUNTS] = {
+      "sources",  "replied", "timeout", "failed", "granted",
+      "returned", "waits",   "wait_ms", "away_ms"};
+  lease_totals sum;
+  metrics_sum_leases(&sum);
+  if (!sum.is_used)
+    return;
+  set_numbers(L, "leases", names, sum.counts, LEASE_COUNTS);
+  lua_getfield(L, -1, "leases");
+  lua_pushboolean(L, sum.is_away);
+  lua_setfield(L, -2, "is_away");
+  set_number(L, "hosts", sum.hosts);
+  lua_pop(L, 1);
+}
+
+
 /*
 ** core.metrics() -> {operations =, series =, sources =, limits =, events =,
 ** refused =, queued =, running =, connections =, processes =, sent =, received
-** =}: what was counted in all processes that share the memory.
+** =, leases = (only if machines share limits)}: what was counted in all
+** processes that share the memory.
 */
 static int l_metrics (lua_State *L) {
   check_on(L);
-  lua_createtable(L, 0, 12);
+  lua_createtable(L, 0, 13);
   set_operations(L);
   set_series(L);
   set_limits(L);
   set_processes(L);
+  set_leases(L);
   return 1;
 }
 

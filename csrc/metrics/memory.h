@@ -9,6 +9,7 @@
 #define KLAVIYO_METRICS_MEMORY_H
 
 #include "metrics/counter.h"
+#include "metrics/leases.h"
 #include "metrics/metrics.h"
 #include "metrics/names.h"
 #include "metrics/totals.h"
@@ -32,6 +33,7 @@ typedef struct stripe {
   operation_counters operations[MAX_OPERATIONS];
   counter series[MAX_SERIES];
   counter events[EVENTS];
+  counter leases[LEASE_COUNTS];
   counter sent, received; /* bytes */
   counter refused[TABLES];
   char unused[4096]; /* the next stripe has other pages */
@@ -42,6 +44,12 @@ typedef struct limit_row {
   metrics_limit limit;
 } limit_row;
 
+/* Of the whole host; atomic. Times are of clock_uptime, 0: never. */
+typedef struct lease_gauges {
+  uint32_t away_at; /* when a process last went on without Redis */
+  uint32_t hosts, hosts_at;
+} lease_gauges;
+
 struct metrics_memory {
   stripe stripes[STRIPES];
   process processes[MAX_PROCESSES];
@@ -50,7 +58,11 @@ struct metrics_memory {
   shared_name sources[MAX_SOURCES];
   shared_name files[MAX_FILES];
   limit_row limits[MAX_LIMITS];
+  lease_gauges leases;
 };
+
+/* Returns the stripe in which this process counts. */
+stripe *metrics_stripe (void);
 
 /* Returns the number of a status: its index in metrics_statuses, or 0. */
 int metrics_status_number (long status);

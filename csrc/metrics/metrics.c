@@ -87,7 +87,7 @@ static stripe *take_parts (void) {
 }
 
 
-static stripe *my_stripe (void) {
+stripe *metrics_stripe (void) {
   stripe *s = __atomic_load_n(&own_stripe, __ATOMIC_ACQUIRE);
   return s != NULL ? s : take_parts();
 }
@@ -103,7 +103,7 @@ static int find (shared_name *table, int max, const char *text, size_t size,
                  uint32_t kind, metrics_table which) {
   int number = names_find(table, max, text, size, kind);
   if (number < 0)
-    counter_add(&my_stripe()->refused[which], 1);
+    counter_add(&metrics_stripe()->refused[which], 1);
   return number;
 }
 
@@ -131,7 +131,7 @@ bool metrics_source (const char *text, size_t size) {
       find(metrics_memory->sources, MAX_SOURCES, text, size, 0, TABLE_SOURCES);
   if (number < 0)
     return false;
-  (void)my_stripe();
+  (void)metrics_stripe();
   __atomic_fetch_or(&own_process->sources, UINT32_C(1) << number,
                     __ATOMIC_RELAXED);
   return true;
@@ -162,7 +162,7 @@ void metrics_add_limit (const metrics_limit *limit) {
       return;
     }
   }
-  counter_add(&my_stripe()->refused[TABLE_LIMITS], 1);
+  counter_add(&metrics_stripe()->refused[TABLE_LIMITS], 1);
 }
 
 /* }====================================================== */
@@ -178,13 +178,13 @@ static operation_counters *counters_of (stripe *s, int operation) {
 
 
 void metrics_count_attempt (int operation, retry_reason reason) {
-  operation_counters *c = counters_of(my_stripe(), operation);
+  operation_counters *c = counters_of(metrics_stripe(), operation);
   counter_add(&c->attempts[reason], 1);
 }
 
 
 void metrics_count_request (int operation, long status, double seconds) {
-  operation_counters *c = counters_of(my_stripe(), operation);
+  operation_counters *c = counters_of(metrics_stripe(), operation);
   int bucket = 0;
   while (bucket < BUCKETS - 1 && seconds > metrics_bounds[bucket])
     bucket++;
@@ -197,24 +197,25 @@ void metrics_count_request (int operation, long status, double seconds) {
 
 void metrics_count_wait (int operation, int64_t ms) {
   if (ms > 0)
-    counter_add(&counters_of(my_stripe(), operation)->waited, (uint64_t)ms);
+    counter_add(&counters_of(metrics_stripe(), operation)->waited,
+                (uint64_t)ms);
 }
 
 
 void metrics_count_bytes (uint64_t sent, uint64_t received) {
-  stripe *s = my_stripe();
+  stripe *s = metrics_stripe();
   counter_add(&s->sent, sent);
   counter_add(&s->received, received);
 }
 
 
 void metrics_count_event (tracked_event what) {
-  counter_add(&my_stripe()->events[what], 1);
+  counter_add(&metrics_stripe()->events[what], 1);
 }
 
 
 void metrics_add (int series, uint64_t n) {
-  counter_add(&my_stripe()->series[series], n);
+  counter_add(&metrics_stripe()->series[series], n);
 }
 
 
@@ -227,7 +228,7 @@ void metrics_set (int series, double value) {
 
 
 void metrics_change (gauge which, int by) {
-  (void)my_stripe();
+  (void)metrics_stripe();
   __atomic_fetch_add(&own_process->gauges[which], by, __ATOMIC_RELAXED);
 }
 

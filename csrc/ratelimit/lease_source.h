@@ -11,9 +11,10 @@
 #ifndef KLAVIYO_LEASE_SOURCE_H
 #define KLAVIYO_LEASE_SOURCE_H
 
+#include "metrics/leases.h"
 #include "ratelimit/usage.h"
 
-#define LEASE_SOURCE_VERSION 1
+#define LEASE_SOURCE_VERSION 2
 
 struct budget;
 
@@ -36,6 +37,10 @@ typedef struct lease_core {
   void (*release)(struct budget *b); /* not while a budget is locked */
   /* Counts a problem, for the Lua code that reports it. */
   void (*count_problem)(void);
+  /* Count for the metrics, if they are on: see metrics/leases.h. */
+  void (*count)(lease_count what, uint64_t n);
+  void (*note_away)(bool is_away);
+  void (*note_hosts)(uint32_t hosts);
   /* Watches a socket of a client: its loop then calls 'run'. Ends a wait of
   ** that loop, from any thread. */
   void (*watch)(void *loop, int fd, bool input, bool output);

@@ -214,6 +214,7 @@ static void check_time (exchanges *all, int64_t now) {
     snprintf(text, sizeof(text), "no %s in %d ms",
              sent ? "reply" : "connection", time_of(x));
     all->calls->report(all->client, text);
+    x->timed_out = true;
     fail(all, x);
     if (sent)
       i++;

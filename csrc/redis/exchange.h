@@ -17,7 +17,8 @@ typedef struct exchange {
   int64_t asked;    /* by the budget's clock */
   int64_t began;    /* by clock_ms */
   bool sent;
-  bool late;  /* the lease does not wait for it any more */
+  bool late; /* the lease does not wait for it any more */
+  bool timed_out;
   bool whole; /* Redis does not know the script: it is sent again, with it */
 } exchange;
 

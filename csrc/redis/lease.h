@@ -80,6 +80,13 @@ void lease_check (lease *l, int64_t now);
 ** Notes that a request waits. */
 int64_t lease_wait (lease *l, usage *u, const bucket *b, int64_t now);
 
+/* Returns whether a request that lease_wait was called for at 'now' waits for
+** Redis to reply: neither for its limits, nor without Redis. */
+static inline bool lease_waits_for_reply (const lease *l, int64_t now) {
+  return l->looked_at == now && l->away == 0 && l->retry_at <= now;
+}
+
+
 /* Takes a token, after lease_wait returned 0. The caller counts it in the usage
 ** by usage_add. */
 void lease_take (lease *l, const usage *u, const bucket *b, int64_t now);

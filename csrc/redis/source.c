@@ -20,6 +20,7 @@
 
 #define MAX_KINDS 16 /* of problems */
 #define PROBLEM_SIZE 200
+#define LOOK_MS 100 /* later than this, a request did not wait any more */
 
 /* A bucket whose lease needs an exchange. */
 typedef struct entry {
@@ -27,6 +28,8 @@ typedef struct entry {
   bucket bucket;
   int64_t due; /* in clock_ms time; CLOCK_NEVER: it needs none any more */
   bool busy;   /* a client makes it */
+  int64_t waits_since; /* a request for a reply; 0: none does */
+  int64_t looked_at;   /* when it last looked for a token */
 } entry;
 
 struct source {
@@ -39,6 +42,7 @@ struct source {
   pthread_mutex_t lock; /* protects all fields below */
   entry *entries;
   int count, room;
+  int waiting; /* entries that a request waits for; atomic */
   struct client *clients;
   int64_t away_since; /* 0: it is not */
   source_stats stats;
@@ -65,7 +69,7 @@ static void in_child (void) {
   for (s = sources; s != NULL; s = s->next) {
     pthread_mutex_init(&s->lock, NULL);
     s->entries = NULL;
-    s->count = s->room = 0;
+    s->count = s->room = s->waiting = 0;
     s->clients = NULL;
   }
 }
@@ -137,6 +141,39 @@ static void note_due (source *s, struct budget *b, const bucket *one,
   pthread_mutex_unlock(&s->lock);
 }
 
+/* Ends the wait of a request, which may have been cancelled before. */
+static void end_wait (source *s, entry *e, int64_t now) {
+  int64_t end = now - e->looked_at <= LOOK_MS ? now : e->looked_at;
+  if (e->waits_since == 0)
+    return;
+  s->core->count(LEASES_WAIT_MS, (uint64_t)(end - e->waits_since));
+  e->waits_since = 0;
+  __atomic_sub_fetch(&s->waiting, 1, __ATOMIC_RELAXED);
+}
+
+
+/* Notes whether a request waits for a reply of Redis. */
+static void note_wait (source *s, const struct budget *b, const bucket *one,
+                       bool waits) {
+  entry *e;
+  if (!waits && __atomic_load_n(&s->waiting, __ATOMIC_RELAXED) == 0)
+    return;
+  pthread_mutex_lock(&s->lock);
+  e = find(s, b, one->key);
+  if (e != NULL && !waits)
+    end_wait(s, e, clock_ms());
+  else if (e != NULL) {
+    e->looked_at = clock_ms();
+    if (e->waits_since == 0) {
+      e->waits_since = e->looked_at;
+      __atomic_add_fetch(&s->waiting, 1, __ATOMIC_RELAXED);
+      s->stats.waits++;
+      s->core->count(LEASES_WAITS, 1);
+    }
+  }
+  pthread_mutex_unlock(&s->lock);
+}
+
 /* }====================================================== */
 
 
@@ -165,10 +202,11 @@ static int64_t take (lease_source *self, struct budget *b, const bucket *list,
   for (i = 0; i < n && wait == 0; i++)
     lease_take((lease *)(void *)records[i].lease, records[i].usage, &list[i],
                now);
-  for (i = 0; i < n; i++)
-    note_due(s, b, &list[i], (lease *)(void *)records[i].lease, now);
-  if (wait > 0)
-    __atomic_add_fetch(&s->stats.waits, 1, __ATOMIC_RELAXED);
+  for (i = 0; i < n; i++) {
+    const lease *l = (lease *)(void *)records[i].lease;
+    note_due(s, b, &list[i], l, now);
+    note_wait(s, b, &list[i], wait > 0 && lease_waits_for_reply(l, now));
+  }
   return wait;
 }
 
@@ -201,6 +239,7 @@ static rate_limit learn (lease_source *self, const bucket *one,
 
 static void attach (lease_source *self, const lease_core *core) {
   ((source *)(void *)self)->core = core;
+  core->count(LEASES_SOURCES, 1);
 }
 
 /* }====================================================== */
@@ -215,6 +254,7 @@ typedef struct visit {
   exchange *exchange;
   const int64_t *reply; /* NULL: none */
   bool done;
+  bool is_away; /* whether the host is, after it */
 } visit;
 
 
@@ -222,51 +262,72 @@ static void ask (void *arg, const bucket *one, lease_records *r, int64_t now) {
   visit *v = arg;
   lease *l = lease_of(r, now);
   exchange *x = v->exchange;
+  uint32_t tokens = l->tokens;
   if (lease_due(l, now) <= now) {
     x->asked = now;
     v->done = lease_ask(l, r->usage, one, now, &x->arguments);
   }
+  if (v->done && l->tokens < tokens)
+    v->source->core->count(LEASES_RETURNED, tokens - l->tokens);
   note_due(v->source, x->budget, one, l, now);
 }
 
 
 static void answer (void *arg, const bucket *one, lease_records *r,
                     int64_t now) {
-  const visit *v = arg;
+  visit *v = arg;
   lease *l = lease_of(r, now);
   const exchange *x = v->exchange;
   if (v->reply != NULL)
     lease_answer(l, r->usage, one, v->reply, x->asked, now, x->late);
   else
     lease_fail(l, r->usage, one, x->asked, now);
+  v->is_away = l->away != 0;
   note_due(v->source, x->budget, one, l, now);
 }
 
 
-/* Notes whether Redis replies in time. */
-static void count_exchange (source *s, const int64_t *reply, bool late) {
-  pthread_mutex_lock(&s->lock);
-  if (reply != NULL && !late) {
-    s->stats.exchanges++;
-    s->stats.tokens += reply[2] > 0 ? (uint64_t)reply[2] : 0;
-    if (s->away_since != 0)
-      s->stats.away_ms += clock_ms() - s->away_since;
+/* Notes whether this process goes on without Redis. */
+static void set_away (source *s, bool is_away) {
+  if (is_away || s->away_since != 0)
+    s->core->note_away(is_away);
+  if (is_away && s->away_since == 0)
+    s->away_since = clock_ms();
+  else if (!is_away && s->away_since != 0) {
+    s->stats.away_ms += clock_ms() - s->away_since;
     s->away_since = 0;
   }
-  else if (reply == NULL) {
+}
+
+
+static void count_exchange (source *s, const exchange *x,
+                            const int64_t *reply) {
+  if (reply == NULL) {
     s->stats.failures++;
-    if (s->away_since == 0)
-      s->away_since = clock_ms();
+    s->core->count(x->timed_out ? LEASES_TIMEOUT : LEASES_FAILED, 1);
+    return;
   }
-  pthread_mutex_unlock(&s->lock);
+  if (!x->late) {
+    s->stats.exchanges++;
+    s->core->count(LEASES_REPLIED, 1);
+  }
+  if (reply[2] > 0) {
+    s->stats.tokens += (uint64_t)reply[2];
+    s->core->count(LEASES_GRANTED, (uint64_t)reply[2]);
+  }
+  if (reply[4] > 0)
+    s->core->note_hosts((uint32_t)reply[4]);
 }
 
 
 static void deliver (void *self, exchange *x, const int64_t *reply) {
-  client *c = self;
-  visit v = {c->source, x, reply, false};
-  count_exchange(c->source, reply, x->late);
-  c->source->core->visit(x->budget, &x->bucket, answer, &v);
+  source *s = ((client *)self)->source;
+  visit v = {s, x, reply, false, reply == NULL};
+  s->core->visit(x->budget, &x->bucket, answer, &v);
+  pthread_mutex_lock(&s->lock);
+  count_exchange(s, x, reply);
+  set_away(s, v.is_away);
+  pthread_mutex_unlock(&s->lock);
 }
 
 
@@ -390,8 +451,10 @@ static bool take_due (source *s, int64_t now, entry *one, bool *over,
     if (*over || e->due <= now) {
       found = true;
       *one = *e;
-      if (*over)
+      if (*over) {
+        end_wait(s, e, clock_ms());
         *e = s->entries[--s->count];
+      }
       else
         e->busy = true;
     }
@@ -406,7 +469,7 @@ static bool take_due (source *s, int64_t now, entry *one, bool *over,
 static void begin (client *c, const entry *one) {
   source *s = c->source;
   exchange x;
-  visit v = {s, &x, NULL, false};
+  visit v = {s, &x, NULL, false, false};
   memset(&x, 0, sizeof(x));
   x.budget = s->core->share(one->budget);
   x.bucket = one->bucket;

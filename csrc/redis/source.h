@@ -17,7 +17,7 @@ typedef struct source_stats {
   uint64_t exchanges; /* with a reply in time */
   uint64_t failures;  /* without */
   uint64_t tokens;    /* that were granted */
-  uint64_t waits;     /* requests that found no token */
+  uint64_t waits;     /* requests that had to wait for a reply */
   int64_t away_ms;    /* since when this process goes on without Redis, so far;
                       ** 0: it does not */
 } source_stats;

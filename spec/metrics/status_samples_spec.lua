@@ -309,6 +309,9 @@ describe("attention", function()
       .. "invalid_grant in the last hour: an account must authorize the app again."},
     {'klaviyo_oauth_refreshes_total{result="failed"}', add = 1, "warn: 1 OAuth refresh failed in the last 5 minutes."},
     {'klaviyo_oauth_refreshes_total{result="shared"}', add = 50},
+    {"klaviyo_redis_away_seconds_total", add = 180, "warn: This host went on without Redis for 3 min of the last "
+      .. "10 minutes: see the log."},
+    {"klaviyo_redis_away_seconds_total", add = 119},
     {'klaviyo_outbox_oldest_age_seconds{path="/o"}', set = 301, "warn: The oldest event of the outbox /o has waited "
       .. "for 5 min."},
     {'klaviyo_outbox_oldest_age_seconds{path="/o"}', set = 299},

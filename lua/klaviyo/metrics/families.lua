@@ -161,6 +161,39 @@ local function of_processes(now)
   }
 end
 
+-- Of limits that machines share; without samples if they do not.
+local function of_leases(leases)
+  local exchanges = family("counter", "klaviyo_redis_exchanges_total",
+    "Exchanges with Redis, which shares limits among hosts, by what became of them.",
+    {"result"})
+  local tokens = family("counter", "klaviyo_redis_tokens_total",
+    "Requests that Redis allowed this host, and those that it gave back unused.",
+    {"result"})
+  local waits = family("counter", "klaviyo_redis_waits_total",
+    "Requests that waited for a reply of Redis.")
+  local waited = family("counter", "klaviyo_redis_wait_seconds_total",
+    "Time that requests waited for a reply of Redis.")
+  local time_away = family("counter", "klaviyo_redis_away_seconds_total",
+    "Time in which this host went on without Redis.")
+  local away = family("gauge", "klaviyo_redis_away",
+    "Whether this host goes on without Redis (1) or not (0).")
+  local hosts = family("gauge", "klaviyo_redis_hosts",
+    "Hosts that share limits, as Redis saw them in the last minute.")
+  if leases then
+    for _, result in ipairs {"replied", "timeout", "failed"} do
+      add(exchanges, leases[result], result)
+    end
+    add(tokens, leases.granted, "granted")
+    add(tokens, leases.returned, "returned")
+    add(waits, leases.waits)
+    add(waited, leases.wait_ms / 1000)
+    add(time_away, leases.away_ms / 1000)
+    add(away, leases.is_away and 1 or 0)
+    add(hosts, leases.hosts)
+  end
+  return {exchanges, tokens, waits, waited, time_away, away, hosts}
+end
+
 -- What Lua code counts, and the tracked events, which the core counts too.
 local function of_counters(now)
   local list, by_name, by_key = {}, {}, {}
@@ -229,7 +262,8 @@ function M.collect()
   end
   add_sources(now.sources, by_name)
   local list = {}
-  for _, part in ipairs {of_requests(now), of_limits(now), of_processes(now), own} do
+  for _, part in ipairs {of_requests(now), of_limits(now), of_leases(now.leases),
+      of_processes(now), own} do
     for _, one in ipairs(part) do
       list[#list + 1] = one
     end

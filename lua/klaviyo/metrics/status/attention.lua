@@ -7,11 +7,12 @@ local text = require "klaviyo.metrics.status.text"
 
 local M = {}
 
-local MINUTES_5, HOUR = 300, 3600
+local MINUTES_5, MINUTES_10, HOUR = 300, 600, 3600
 local MAX_FAILED = 0.05     -- share of the requests of five minutes
 local MIN_REQUESTS = 20     -- of which a share is taken
 local MAX_AGE = 300         -- seconds, of a row in an outbox
 local MAX_SHARE = 0.9       -- of a limit
+local MAX_AWAY = 120        -- seconds without Redis, of ten minutes
 local STALE = 60            -- seconds without a sample
 
 local GATEWAY_FAILED = {"gateway.server_error", "gateway.no_response"}
@@ -80,6 +81,11 @@ function M.list(samples, details, now)
   if refreshes > 0 then
     say(warn, "%s in the last 5 minutes.", text.count(refreshes, "OAuth refresh failed",
       "OAuth refreshes failed"))
+  end
+  local away = grown({"redis.away"}, MINUTES_10)
+  if away > MAX_AWAY then
+    say(warn, "This host went on without Redis for %s of the last 10 minutes: see the log.",
+      text.duration(away))
   end
   for _, path in ipairs(sorted(details.outboxes)) do
     local age = details.outboxes[path].age

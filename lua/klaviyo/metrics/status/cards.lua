@@ -129,13 +129,17 @@ local function waiting(samples)
   local waited, all = in_hour(samples, {"waited"}), in_hour(samples, {"requests.*"})
   local waited_now = series.increase(samples, SLOTS, {"waited"}, MINUTE)
   local requests_now = series.increase(samples, SLOTS, {"requests.*"}, MINUTE)
+  local legend = {{"accent", "mean of the last hour", text.duration(all > 0 and waited / all or 0)},
+    {"", "in total", text.duration(waited)}}
+  if has(samples, "redis.waits") then
+    legend[3] = {"", "for replies of Redis", text.duration(in_hour(samples, {"redis.waited"}))}
+  end
   return {
     title = "Wait for rate limits", value = text.duration(requests_now > 0 and waited_now / requests_now or 0),
     unit = "a request", format = text.duration,
     lines = {{label = "wait of a request", class = "accent", area = true,
       points = series.ratio(samples, SLOTS, {"waited"}, {"requests.*"})}},
-    legend = {{"accent", "mean of the last hour", text.duration(all > 0 and waited / all or 0)},
-      {"", "in total", text.duration(waited)}},
+    legend = legend,
   }
 end
 

@@ -113,6 +113,9 @@ local READ = {
     local limits = sample.details.limits
     limits[#limits + 1] = {labels.operation or "other", labels.window or "", n}
   end,
+  klaviyo_redis_waits_total = counter("redis.waits"),
+  klaviyo_redis_wait_seconds_total = counter("redis.waited"),
+  klaviyo_redis_away_seconds_total = counter("redis.away"),
   klaviyo_outbox_rows = function(sample, labels, n)
     add(sample.gauges, "rows", n)
     outbox(sample, labels.path or "").rows = n

@@ -96,7 +96,7 @@ end
 local function finish_probe(self, failed)
   local store = self.store
   if failed then
-    local pauses = math.min((store:get(self.pauses_key) or 0) + 1, 30)
+    local pauses = (store:get(self.pauses_key) or 0) + 1
     store:set(self.pauses_key, pauses)
     store:set(self.open_key, open(self, pauses))
   elseif failed == false then
@@ -126,7 +126,6 @@ function Circuit:finish(probe, failed)
     -- one worker opens it
     if count and count >= self.failures
         and store:add(self.open_key, open(self, 0)) then
-      store:delete(self.count_key)
       self.on_change(self.name, true, count)
     end
   end

@@ -30,7 +30,7 @@ describe("klaviyo.gateway.fair_queue", function()
   local function queue(options)
     options = options or {}
     return fair_queue.new {
-      clock = clock, shares = shares.new(store, "limit", options.worker, options.workers),
+      clock = clock, shares = options.shares or shares.new(store, "limit", options.worker, options.workers),
       on_end = function(waiter)
         ended[#ended + 1] = waiter
         if waiter.status == "granted" then
@@ -45,6 +45,7 @@ describe("klaviyo.gateway.fair_queue", function()
     return to:join {
       name = name, weight = options.weight or 1, source = from, deadline = options.deadline or now + 1000,
       max_waiting = options.max_waiting or 1000, max_waiting_per_caller = options.per_caller or 500,
+      blocked_until = options.blocked_until,
     }
   end
 
@@ -96,6 +97,27 @@ describe("klaviyo.gateway.fair_queue", function()
     assert.equal(20, ended.one)
   end)
 
+  it("uses the weight that a caller has now", function()
+    local limit, waiting = source(8), queue()
+    join_many(50, waiting, "a", limit)
+    join_many(50, waiting, "b", limit)
+    join(waiting, "a", limit, { weight = 3 })
+    waiting:dispatch()
+    assert.equal(6, ended.a)
+    assert.equal(2, ended.b)
+  end)
+
+  it("remembers what a caller has used when it comes back", function()
+    local limit, waiting = source(4), queue()
+    join(waiting, "light", limit, { weight = 0.1 })
+    waiting:dispatch()
+    now = 1
+    join_many(8, waiting, "b", limit)
+    join(waiting, "light", limit, { weight = 0.1 })
+    waiting:dispatch()
+    assert.equal("light b b b b", names())
+  end)
+
   it("gives no credit for idle time, and charges nothing for requests that were not served", function()
     local limit, waiting = source(4), queue()
     join_many(100, waiting, "a", limit)
@@ -142,6 +164,18 @@ describe("klaviyo.gateway.fair_queue", function()
     assert.same({}, waiting.lines)
   end)
 
+  it("keeps no request that was served", function()
+    local limit, waiting = source(2), queue()
+    local first = join(waiting, "a", limit)
+    local served = setmetatable({ join(waiting, "a", limit) }, { __mode = "v" })
+    waiting:dispatch()
+    assert.equal(served[1], ended[2])
+    ended = {}
+    collectgarbage()
+    assert.is_nil(served[1])
+    assert.equal("granted", first.status)
+  end)
+
   it("rejects a request as soon as it cannot be served in time", function()
     local limit, waiting = source(1), queue()
     join(waiting, "a", limit)
@@ -162,6 +196,25 @@ describe("klaviyo.gateway.fair_queue", function()
     now = 3.3
     waiting:dispatch()
     assert.equal("rejected", one.status)
+    assert.equal(0, one.seconds) -- the limit has capacity by now
+  end)
+
+  it("rejects all that are late, and serves a request whose deadline is now", function()
+    local limit, waiting = source(1), queue()
+    limit.left = 0
+    join(waiting, "a", limit, { deadline = 0.5 })
+    join(waiting, "a", limit, { deadline = 0.9 })
+    local last = join(waiting, "a", limit, { deadline = 1 })
+    waiting:dispatch()
+    assert.equal("a! a!", names())
+    now = 1
+    waiting:dispatch()
+    assert.equal("granted", last.status)
+    assert.equal(1, last.taken) -- what the limit returned
+    join(waiting, "b", limit)
+    waiting:leave(last) -- too late: this changes nothing
+    assert.equal("granted", last.status)
+    assert.equal(1, waiting.count)
   end)
 
   it("tries a limit only when it may have capacity", function()
@@ -175,6 +228,17 @@ describe("klaviyo.gateway.fair_queue", function()
       join(waiting, "b", limit)
     end
     assert.equal(2, limit.takes)
+  end)
+
+  it("does not try a limit before the time that a request names", function()
+    local limit, waiting = source(1), queue()
+    join(waiting, "a", limit, { blocked_until = 3 })
+    join(waiting, "a", limit, { blocked_until = 2 })
+    assert.equal(3, waiting:dispatch())
+    assert.equal(0, limit.takes)
+    now = 3
+    waiting:dispatch()
+    assert.equal(1, ended.a)
   end)
 
   it("does not let one source block another", function()
@@ -224,6 +288,74 @@ describe("klaviyo.gateway.fair_queue", function()
     assert.is_truthy(join(waiting, "f", limit, options))
     assert.is_nil(join(waiting, "g", limit, options)) -- all have one
     assert.equal(6, waiting.count)
+  end)
+
+  it("rejects the newest request, whichever limit it waits for", function()
+    for _, order in ipairs { { 1, 1, 2, 1 }, { 1, 2, 1, 2 } } do
+      local limits, waiting, joined = { source(0), source(0) }, queue(), {}
+      for i, which in ipairs(order) do
+        joined[i] = join(waiting, "greedy", limits[which])
+      end
+      assert.is_truthy(join(waiting, "b", limits[1], { max_waiting = 4 }))
+      assert.equal("rejected", joined[4].status)
+    end
+  end)
+
+  describe("with another worker", function()
+    local is_later, published, waiting
+
+    before_each(function()
+      local own = shares.new(store, "limit")
+      is_later, published = false, nil
+      waiting = queue { shares = setmetatable({
+        is_later = function() return is_later end,
+        publish = function(_, first, due)
+          published = { due = due }
+          for i, caller in ipairs(first) do
+            published[i] = caller.name
+          end
+        end,
+      }, { __index = function(_, name)
+        return function(_, ...) return own[name](own, ...) end
+      end }) }
+    end)
+
+    it("looks again after 2 ms, and then less often, until it serves a request", function()
+      local limit = source(1)
+      join_many(2, waiting, "a", limit)
+      is_later = true
+      for _, pause in ipairs { 0.002, 0.004, 0.008, 0.016, 0.016 } do
+        assert.equal(pause, waiting:dispatch())
+      end
+      is_later = false
+      assert.equal(1, waiting:dispatch())
+      now, is_later = 1, true
+      assert.equal(1.002, waiting:dispatch())
+    end)
+
+    it("publishes each caller once that it serves first, in their order", function()
+      local soon, also, later = source(1), source(1), source(1)
+      for name, tag in pairs { a = 2, b = 1, c = 0, d = 3, e = 0.5 } do
+        store:set("tag " .. name .. " limit", tag)
+      end
+      for _, name in ipairs { "a", "b", "d", "e" } do
+        join(waiting, name, soon, { blocked_until = 1 })
+      end
+      join(waiting, "a", also, { blocked_until = 1 })
+      join(waiting, "c", later, { blocked_until = 2 })
+      assert.equal(1, waiting:dispatch())
+      assert.same({ "e", "b", "a", "d", due = 1 }, published)
+    end)
+
+    it("publishes the present time if it could serve now", function()
+      local ready, since = source(1), source(1)
+      join(waiting, "a", ready)
+      join(waiting, "b", since, { blocked_until = 4 })
+      now, is_later = 5, true
+      waiting:dispatch()
+      table.sort(published)
+      assert.same({ "a", "b", due = 5 }, published)
+    end)
   end)
 
   describe("of several workers", function()

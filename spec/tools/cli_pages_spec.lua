@@ -8,10 +8,14 @@ local function read(path)
   return text
 end
 
+-- The tools run under Lua 5.4, whichever Lua runs this: with the core that is built
+-- for it.
+local OTHER_LUA = _VERSION ~= "Lua 5.4" and 'LUA_CPATH="$PWD/build/lua5.4/?.so;$LUA_CPATH" ' or ""
+
 -- Runs the tool in the place and the zone of the recordings.
 local function written(call)
   local path = os.tmpname()
-  local output, status = script.shell(("TZ=UTC LC_ALL=C.UTF-8 lua5.4 -e %s >%s"):format(script.quote(
+  local output, status = script.shell(("TZ=UTC LC_ALL=C.UTF-8 %slua5.4 -e %s >%s"):format(OTHER_LUA, script.quote(
     'package.path = "tools/?.lua;" .. package.path; local pages = require "cli_pages"; io.write(' .. call .. ")"),
     path))
   local text = read(path)
@@ -20,8 +24,16 @@ local function written(call)
   return text
 end
 
+local function not_built()
+  local _, status = script.shell("test -e build/lua5.4/klaviyo/core.so")
+  return OTHER_LUA ~= "" and status ~= 0 and "the core is not built for Lua 5.4" or nil
+end
+
 describe("the man page", function()
   it("is what `make reference` writes", function()
+    if not_built() then
+      return pending(not_built())
+    end
     assert.equal(written "pages.man()", read "docs/klaviyo.1")
   end)
 
@@ -52,6 +64,9 @@ end)
 
 describe("docs/cli.md", function()
   it("is what `make reference` writes", function()
+    if not_built() then
+      return pending(not_built())
+    end
     assert.equal(written 'pages.page(io.open("docs/cli.md", "rb"):read("*a"))', read "docs/cli.md")
   end)
 

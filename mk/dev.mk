@@ -108,9 +108,11 @@ PORTABLE_SPEC = $(or $(SPEC),spec/core spec/client_spec.lua spec/pagination \
 # (#native), and children that abandon their parent's engine on purpose.
 VALGRIND = valgrind -q --leak-check=full --show-leak-kinds=definite,possible \
   --errors-for-leak-kinds=definite,possible --error-exitcode=86 \
-  --child-silent-after-fork=yes --num-callers=30
+  --child-silent-after-fork=yes --num-callers=30 \
+  --suppressions=spec/support/valgrind.supp
 VALGRIND_SPEC = $(or $(SPEC),spec/core $(patsubst %,spec/%_spec.lua,digest \
-  transport/connections transport/failures tasks/tasks))
+  redis/failures redis/loop_thread redis/redis transport/connections \
+  transport/failures tasks/tasks))
 
 # The specs of objects that must outlive the code that made them, or need not.
 COLLECTED = $(or $(SPEC),spec/core $(patsubst %,spec/%_spec.lua,client \

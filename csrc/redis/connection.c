@@ -13,8 +13,8 @@
 
 #define MAX_CONNECT_MS 2000L
 #define MAX_PROBLEM 160
-#define MAX_ELEMENTS 4096       /* of a list in a reply */
-#define MAX_REPLY (1024 * 1024) /* bytes */
+#define MAX_ELEMENTS 4096               /* of a list in a reply */
+#define MAX_REPLY ((size_t)1024 * 1024) /* bytes */
 #define MAX_PRIMARY 300
 
 typedef enum connection_state {
@@ -104,8 +104,8 @@ void connection_free (connection *c) {
 
 /* Next time another server is tried. */
 void connection_close (connection *c, const char *why) {
-  snprintf(c->problem, sizeof(c->problem), "%s",
-           why[0] != 0 ? why : "an error without a text");
+  (void)snprintf(c->problem, sizeof(c->problem), "%s",
+                 why[0] != 0 ? why : "an error without a text");
   disconnect(c);
   c->primary[0] = 0;
   if (c->address->server_count > 0)
@@ -154,7 +154,8 @@ static bool configure (const connection *c, const char *server) {
   const redis_address *a = c->address;
   char url[MAX_PRIMARY + 16];
   CURL *e = c->easy;
-  snprintf(url, sizeof(url), "%s://%s/", a->tls ? "https" : "http", server);
+  (void)snprintf(url, sizeof(url), "%s://%s/", a->tls ? "https" : "http",
+                 server);
   return curl_easy_setopt(e, CURLOPT_URL, url) == CURLE_OK &&
          curl_easy_setopt(e, CURLOPT_CONNECT_ONLY, 1L) == CURLE_OK &&
          curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
@@ -249,7 +250,7 @@ static void start_setup (connection *c) {
     send_setup(c, SETUP_AUTH, 3, "AUTH", a->user, a->password);
   else if (a->password != NULL)
     send_setup(c, SETUP_AUTH, 2, "AUTH", a->password, NULL);
-  snprintf(number, sizeof(number), "%d", a->database);
+  (void)snprintf(number, sizeof(number), "%d", a->database);
   if (a->database != 0)
     send_setup(c, SETUP_SELECT, 2, "SELECT", number, NULL);
   if (a->sentinel != NULL)

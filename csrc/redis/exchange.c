@@ -211,8 +211,8 @@ static void check_time (exchanges *all, int64_t now) {
       i++;
       continue;
     }
-    snprintf(text, sizeof(text), "no %s in %d ms",
-             sent ? "reply" : "connection", time_of(x));
+    (void)snprintf(text, sizeof(text), "no %s in %d ms",
+                   sent ? "reply" : "connection", time_of(x));
     all->calls->report(all->client, text);
     x->timed_out = true;
     fail(all, x);
@@ -282,8 +282,8 @@ static bool send_one (exchanges *all, exchange *x) {
   words[n++] = whole ? all->script : sha;
   words[n++] = "4";
   for (i = 0; i < KEYS; i++) {
-    snprintf(keys[i], KEY_SIZE, "klaviyo:{%016llx}%s",
-             (unsigned long long)x->bucket.key, suffixes[i]);
+    (void)snprintf(keys[i], KEY_SIZE, "klaviyo:{%016llx}%s",
+                   (unsigned long long)x->bucket.key, suffixes[i]);
     words[n++] = keys[i];
   }
   words[n++] = all->host;

@@ -87,7 +87,7 @@ static char *host_name (const char *path) {
   memset(&folder, 0, sizeof(folder));
   if (file != NULL) {
     (void)!fread(boot, 1, sizeof(boot) - 1, file);
-    fclose(file);
+    (void)fclose(file);
   }
   gethostname(text, 255);
   text[255] = 0;
@@ -95,11 +95,11 @@ static char *host_name (const char *path) {
   if (copy != NULL)
     stat(dirname(copy), &folder);
   free(copy);
-  snprintf(text + size, sizeof(text) - size, "\n%s\n%llu %llu\n%.100s", boot,
-           (unsigned long long)folder.st_dev, (unsigned long long)folder.st_ino,
-           path);
-  snprintf(name, sizeof(name), "%016llx",
-           (unsigned long long)bytes_hash(text, strlen(text)));
+  (void)snprintf(text + size, sizeof(text) - size, "\n%s\n%llu %llu\n%.100s",
+                 boot, (unsigned long long)folder.st_dev,
+                 (unsigned long long)folder.st_ino, path);
+  (void)snprintf(name, sizeof(name), "%016llx",
+                 (unsigned long long)bytes_hash(text, strlen(text)));
   return text_copy(name, strlen(name));
 }
 

@@ -408,7 +408,7 @@ static uint32_t tokens_wanted (const lease *l, int64_t now) {
 
 static bool add (buffer *to, int64_t number) {
   char text[24];
-  snprintf(text, sizeof(text), " %lld", (long long)number);
+  (void)snprintf(text, sizeof(text), " %lld", (long long)number);
   return buffer_add_text(to, text);
 }
 

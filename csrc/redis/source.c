@@ -364,7 +364,7 @@ static void report (void *self, const char *text) {
     known = known || s->kinds[i] == kind;
   if (!known && s->kind_count < MAX_KINDS) {
     s->kinds[s->kind_count++] = kind;
-    snprintf(s->problem, sizeof(s->problem), "%s", text);
+    (void)snprintf(s->problem, sizeof(s->problem), "%s", text);
   }
   else
     known = true;
@@ -376,7 +376,7 @@ static void report (void *self, const char *text) {
 
 void source_problem (source *s, char *text, size_t size) {
   pthread_mutex_lock(&s->lock);
-  snprintf(text, size, "%s", s->problem);
+  (void)snprintf(text, size, "%s", s->problem);
   pthread_mutex_unlock(&s->lock);
 }
 

@@ -104,7 +104,7 @@ describe("limits on Redis", function()
     assert.matches("db3:keys=", own:call("INFO", "keyspace"))
   end)
 
-  it("are reached by TLS, and only if the certificate is valid", function()
+  it("are reached by TLS, and only if the certificate is valid #native", function()
     local dir = os.tmpname()
     os.remove(dir)
     shell(("mkdir -m 700 %s; cd %s; openssl req -x509 -newkey rsa:2048 -nodes -days 2 "
@@ -152,7 +152,7 @@ describe("limits on Redis", function()
       own:call("KEYS", "*:seen")[1], "0", "-1")))
   end)
 
-  it("go on in a forked child", function()
+  it("go on in a forked child #native", function()
     local has_fork, fork = pcall(require, "spec_fork")
     if not has_fork then
       return pending("the probe of fork was not built")

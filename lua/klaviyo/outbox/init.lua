@@ -275,7 +275,7 @@ function Outbox:drain(seconds, client)
         pause, wait = wait, math.min(wait * 2, MAX_WAIT)
       else
         pause, err = 0, why
-        if count == waiting then
+        if due and count == waiting then
           pause = due
         end
       end

@@ -30,7 +30,7 @@
 static const char *const texts[STATEMENTS] = {
     "INSERT INTO event (unique_id, revision, time, payload) VALUES (?, ?, ?, "
     "?)",
-    "SELECT id, unique_id, revision, payload FROM event"
+    "SELECT id, unique_id, revision, payload, time FROM event"
     " WHERE id BETWEEN ? AND ? ORDER BY id",
     "SELECT id FROM event WHERE id BETWEEN ? AND ? ORDER BY id"
     " LIMIT 1 OFFSET ?",

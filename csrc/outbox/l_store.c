@@ -271,6 +271,29 @@ static int read_batch (lua_State *L) {
 }
 
 
+/* s:first(first, last) -> id, unique_id, revision, milliseconds, payload
+** | nil, what, why */
+static int first_row (lua_State *L) {
+  handle *h = check(L);
+  store_batch batch;
+  store_row row;
+  store_status status;
+  check_batch(L, 2, &batch);
+  if (h->s == NULL)
+    return is_closed(L);
+  status = store_first(h->s, &batch, &row);
+  if (status == STORE_OK) {
+    lua_pushinteger(L, (lua_Integer)row.id);
+    push_text(L, row.unique_id);
+    push_text(L, row.revision);
+    lua_pushnumber(L, (lua_Number)row.time);
+    push_text(L, row.payload);
+  }
+  store_rest(h->s);
+  return status == STORE_OK ? 5 : answer(L, h, status);
+}
+
+
 /* s:drop(first, last) -> true | nil, what, why */
 static int drop (lua_State *L) {
   handle *h = check(L);
@@ -516,11 +539,11 @@ OPEN_API int luaopen_klaviyo_outbox_store (lua_State *L);
 
 OPEN_API int luaopen_klaviyo_outbox_store (lua_State *L) {
   static const function methods[] = {
-      {"add", add},         {"read", read_batch},   {"drop", drop},
-      {"nth", nth},         {"newest", newest},     {"renew", renew},
-      {"deliver", deliver}, {"reject", reject_row}, {"waiting", waiting},
-      {"bytes", bytes},     {"shrink", shrink},     {"close", close_store},
-      {"__gc", collect},
+      {"add", add},           {"read", read_batch}, {"first", first_row},
+      {"drop", drop},         {"nth", nth},         {"newest", newest},
+      {"renew", renew},       {"deliver", deliver}, {"reject", reject_row},
+      {"waiting", waiting},   {"bytes", bytes},     {"shrink", shrink},
+      {"close", close_store}, {"__gc", collect},
   };
   static const function looks[] = {
       {"next", next_rejected},

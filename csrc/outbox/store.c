@@ -147,6 +147,33 @@ store_status store_read (store *s, store_batch *batch, int count, size_t bytes,
 }
 
 
+store_status store_first (store *s, const store_batch *batch, store_row *row) {
+  sqlite3_stmt *query = s->statements[READ];
+  int rc;
+  memset(row, 0, sizeof(*row));
+  if (store_is_lost(s))
+    return STORE_INHERITED;
+  sqlite3_bind_int64(query, 1, batch->first);
+  sqlite3_bind_int64(query, 2, batch->last);
+  rc = sqlite3_step(query);
+  if (rc != SQLITE_ROW)
+    return rc == SQLITE_DONE ? STORE_NONE : database_failed(&s->file, rc);
+  row->id = sqlite3_column_int64(query, 0);
+  row->unique_id = database_column(query, 1);
+  row->revision = database_column(query, 2);
+  row->payload = database_column(query, 3);
+  row->time = sqlite3_column_int64(query, 4);
+  return row->payload.data != NULL ? STORE_OK
+                                   : database_failed(&s->file, SQLITE_NOMEM);
+}
+
+
+void store_rest (store *s) {
+  if (!store_is_lost(s))
+    sqlite3_reset(s->statements[READ]);
+}
+
+
 static store_status delete_rows (store *s, int64_t first, int64_t last,
                                  int64_t *count) {
   store_status status;

@@ -83,6 +83,11 @@ store_status store_add (store *s, const store_row *row);
 store_status store_read (store *s, store_batch *batch, int count, size_t bytes,
                          buffer *body, buffer *revision);
 
+/* Reads the first row from batch->first to batch->last; its texts live until
+** store_rest, which must follow. STORE_NONE: there is none. */
+store_status store_first (store *s, const store_batch *batch, store_row *row);
+void store_rest (store *s);
+
 /* Notes that the service has 'count' rows, which store_drop deletes later: they
 ** no longer wait. On a full disk nothing can be deleted. */
 void store_deliver (store *s, int64_t count);

@@ -68,6 +68,21 @@ describe("klaviyo.outbox.store", function()
       assert.equal("<1>", (read(s, {bytes = 1})))  -- at least one
     end)
 
+    it("is read alone, as it was added", function()
+      local s = open(folders.new() .. "/s")
+      assert(s:add("a", "1", 1700000000123, "A\0B"))
+      assert(s:add("b", "2", 2, "C"))
+      assert.same({1, "a", "1", 1700000000123, "A\0B"}, {s:first(0, ALL)})
+      assert.same({2, "b", "2", 2, "C"}, {s:first(2, ALL)})
+      assert.equal("none", failure(s:first(3, ALL)))
+      assert.equal("none", failure(s:first(0, 0)))
+      -- a row that is being read would block these
+      assert(s:drop(1, 1))
+      assert.equal(2, (s:first(0, ALL)))
+      s:close()
+      assert.equal("none", failure(s:first(0, ALL)))
+    end)
+
     it("is never in one batch with another revision or an equal unique_id", function()
       local s = open(folders.new() .. "/s")
       assert(s:add("a", "1", 0, "A"))

@@ -146,6 +146,16 @@ describe("a gateway", function()
       assert.equal(1, #service:requests())
     end)
 
+    it("and says so if nginx cannot read it", function()
+      start({ answers = { OK } }, LIMIT)
+      local answer = script.shell(("printf 'POST /klaviyo/api/lists HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n"
+        .. "Authorization: Bearer demo\\r\\nContent-Type: application/json\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n"
+        .. "zz\\r\\n' | timeout 10 curl -s --noproxy '*' telnet://127.0.0.1:%d"):format(gateway.port))
+      assert.matches("^HTTP/1.1 400 ", answer)
+      assert.matches('"code":"invalid","detail":"nginx could not read the request"', answer)
+      assert.equal(0, #service:requests())
+    end)
+
     it("over HTTP/2, and drops the body if the operation has none", function()
       local port = shell.free_port {}
       local listen = require("klaviyo.sandbox.program").find():listen_http2("127.0.0.1:" .. port)

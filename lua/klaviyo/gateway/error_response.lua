@@ -10,7 +10,7 @@ M.MEDIA_TYPE = "application/vnd.api+json"
 
 local TITLES = {
   [400] = "Bad request", [401] = "Not authenticated", [403] = "Forbidden",
-  [404] = "Not found", [405] = "Method not allowed",
+  [404] = "Not found", [405] = "Method not allowed", [408] = "Request timeout",
   [409] = "Conflict", [411] = "Length required",
   [413] = "Content too large", [415] = "Unsupported media type",
   [421] = "Misdirected request",
@@ -18,9 +18,14 @@ local TITLES = {
   [504] = "Gateway timeout",
 }
 
--- Code and detail for nginx's own errors.
+-- Code and detail for nginx's own errors. What its configuration rejects, by deny or
+-- limit_req, is not a failure of the gateway.
 local DETAILS = {
+  [400] = {"invalid", "nginx could not read the request"},
+  [403] = {"permission_denied", "nginx does not let this request through"},
+  [408] = {"request_timeout", "the body did not arrive in time"},
   [413] = {"content_too_large", "the body is larger than the gateway accepts"},
+  [429] = {"throttled", "nginx takes no more requests at the moment; retry later"},
   [502] = {"bad_gateway", "the service could not be reached, or ended the response "
     .. "too early"},
   [503] = {"unavailable", "the gateway cannot serve this request now; retry later"},

@@ -1,4 +1,5 @@
 -- Tokens and keys of a gateway that change while it runs, in files.
+local ask = require "spec.support.ask"
 local gateway_file = require "spec.support.gateway_file"
 local nginx = require "spec.support.nginx"
 local script = require "spec.support.script"
@@ -81,5 +82,26 @@ describe("a gateway whose tokens and keys change in files", function()
       return file.gateway:logs():find("connections: a: account needs its app", 1, true)
     end, 10))
     assert.is_nil(file.gateway:logs():find("canary", 1, true))
+  end)
+
+  it("forgets the circuit of a connection that is removed", function()
+    file:write {a = "pk_a", b = "pk_b"}
+    file.service:stop()  -- so that nothing can be reached
+    file:start(([[callers = {{name = "a", token_sha256 = %q, connections = "*"}}, pacing = false, connections = %q,
+      dict = "klaviyo_gateway", circuit = {failures = 1, pause = 50},]]):format(hash "a", file.path), 1)
+    local function gauges()
+      return ask(file.gateway, {target = "/metrics"}).body:match("\nklaviyo_gateway_circuit_open{[^#]*")
+    end
+    for _, name in ipairs {"a", "b"} do
+      file:status("a", nil, name)
+      assert.equal(503, file:status("a", nil, name))
+    end
+    assert.matches('connection="a"} 1.*connection="b"} 1', gauges())
+    file:write {b = "pk_b"}
+    file:assert_after(421, "a", nil, "a")
+    assert.matches('connection="a"} 0.*connection="b"} 1', gauges())
+    file:write {a = "pk_a", b = "pk_b"}
+    file:assert_after(503, "a", nil, "b")
+    assert.equal(502, file:status("a", nil, "a"))
   end)
 end)

@@ -131,6 +131,13 @@ function Circuit:finish(probe, failed)
   end
 end
 
+--- Removes what is known of the connection.
+function Circuit:forget()
+  for _, key in ipairs {"count_key", "open_key", "pauses_key", "probe_key"} do
+    self.store:delete(self[key])
+  end
+end
+
 --- Returns whether the circuit is open.
 ---@return boolean
 function Circuit:is_open()

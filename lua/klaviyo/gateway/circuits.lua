@@ -17,14 +17,32 @@ Circuits.__name = "klaviyo.gateway.Circuits"
 
 local own_store = local_store.new(core.clock)
 
+-- Forgets the circuits of connections that were removed: no probe would close them,
+-- and they would be open for good in the metrics.
+local function forget_removed(self, connections)
+  for name, one in pairs(self.circuits) do
+    local ok, connection = pcall(connections.find, connections, name)
+    if ok and connection == nil and name ~= connections.public.name then
+      one:forget()
+      self.circuits[name] = nil
+      counters.set("klaviyo_gateway_circuit_open", name, 0)
+    end
+  end
+end
+
 --- Returns the circuits of a gateway, or false if it shall have none.
 ---@param settings table  of the gateway
+---@param connections klaviyo.gateway.ConnectionLookup
 ---@return klaviyo.gateway.Circuits|false
-function M.new(settings)
+function M.new(settings, connections)
   if settings.circuit == false then
     return false
   end
-  return setmetatable({settings = settings, circuits = {}}, Circuits)
+  local self = setmetatable({settings = settings, circuits = {}}, Circuits)
+  counters.on_scrape(function()
+    forget_removed(self, connections)
+  end)
+  return self
 end
 
 local function note_change(name, is_open, failures)

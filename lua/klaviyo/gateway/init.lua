@@ -68,7 +68,7 @@ function M.new(options)
     settings = settings,
     find_caller = find_caller,
     connections = lookup,
-    circuits = circuits.new(settings),
+    circuits = circuits.new(settings, lookup),
   }
   return gateway
 end

@@ -1,4 +1,5 @@
 local cli = require "spec.support.cli"
+local klaviyo = require "klaviyo"
 local script = require "spec.support.script"
 
 describe("the command klaviyo", function()
@@ -50,5 +51,27 @@ describe("the command klaviyo", function()
       assert.equal("klaviyo: cannot write the output: No space left on device\n", output)
     end
     assert.equal(1, select(2, script.shell(cli.command {"--version"} .. " >/dev/full")))
+  end)
+
+  it("takes no closed stream for a file or a connection that it opens", function()
+    local server = assert(klaviyo.sandbox.start {profiles = 25})
+    local env = {KLAVIYO_API_KEY = server.key, KLAVIYO_BASE_URL = server.base_url}
+    local command = cli.command({"profiles", "list", "--limit", "25"}, {env = env})
+    local output, status = script.shell(command .. " >&-")
+    assert.equal("klaviyo: cannot write the output: Bad file descriptor\n", output)
+    assert.equal(1, status)
+    output, status = script.shell(command .. " 2>&- | wc -l")
+    assert.equal(0, status)
+    assert.equal(25, tonumber(output))
+    server:stop()
+  end)
+
+  it("does not take an input that cannot be read for an empty one", function()
+    for _, words in ipairs {{"lists", "profiles", "add", "X", "-"}, {"import", "profiles", "-"},
+      {"api", "-d", "-", "/api/lists"}} do
+      local output, status = script.shell(cli.command(words, {env = {KLAVIYO_API_KEY = "pk_x"}}) .. " </")
+      assert.truthy(output:find("klaviyo: the standard input cannot be read: Is a directory\n", 1, true), output)
+      assert.equal(1, status)
+    end
   end)
 end)

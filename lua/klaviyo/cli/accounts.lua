@@ -137,8 +137,8 @@ function M.write(getenv, accounts)
   local text = json.encode(ordered(accounts)) .. "\n"
   local folder = M.folder(getenv)
   local new = ("%s.%s.new"):format(path, tostring({}):match("0x(%x+)") or "0")
-  local pipe = io.popen(("umask 077; mkdir -p %s && cat >%s && sync %s"):format(
-    shell.quote(folder), shell.quote(new), shell.quote(new)) .. " 2>/dev/null", "w")
+  local pipe = io.popen(("{ umask 077; mkdir -p %s && cat >%s && sync %s; } 2>/dev/null")
+    :format(shell.quote(folder), shell.quote(new), shell.quote(new)), "w")
   if not pipe then
     return nil, "cannot start a shell"
   end

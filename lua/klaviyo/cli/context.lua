@@ -57,7 +57,11 @@ end
 ---@return string
 function Context:read_file(path)
   if path == "-" then
-    return self.stdin:read("*a") or ""
+    local text, why = self.stdin:read("*a")
+    if not text and why then
+      self:fail(exit_status.REFUSED, "the standard input cannot be read: %s", why)
+    end
+    return text or ""
   end
   local file, why = io.open(path, "rb")
   local text

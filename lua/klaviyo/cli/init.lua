@@ -322,6 +322,9 @@ function M.main(argv, streams)
       and io.stdout:flush()
     return ok and exit_status.OK or exit_status.REFUSED
   end
+  if not streams then
+    require("klaviyo.cli.standard_streams").reserve()
+  end
   local context = require("klaviyo.cli.context").new(streams)
   local status = guarded(context, function()
     return run(context, argv)

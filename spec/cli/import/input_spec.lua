@@ -52,6 +52,39 @@ describe("klaviyo.cli.import.input", function()
     return list
   end
 
+  it("ends where the text cannot be read, and does not take that for the end", function()
+    local pieces, failing = {}, {}
+    function failing.read(_, size)
+      if size == 0 then
+        return ""
+      end
+      local piece = table.remove(pieces, 1)
+      return piece, not piece and "Input/output error" or nil
+    end
+    function failing.seek() return 0 end
+    local io_type = io.type
+    io.type = function(value) return value == failing and "file" or io_type(value) end -- luacheck: ignore 122
+    finally(function() io.type = io_type end) -- luacheck: ignore 122
+    local all = {kind = kinds.get "profiles", map = {}, types = {}}
+    all.action = kinds.action(all.kind)
+    io.open(folder .. "/rows.csv", "w"):close()
+    local from = assert(source.open(folder .. "/rows.csv"))
+    from.file = failing
+    pieces = {"email\n", "email\n", "a@example.com\nb@exam"}
+    from = assert(input.open(from, all))
+    assert.equal("a@example.com", from:next().email)
+    local record, problem = from:next()
+    assert.is_nil(record)
+    assert.is_true(problem.fatal)
+    assert.equal("the text cannot be read: Input/output error", problem.message)
+    assert.is_nil(from:next())
+    pieces = {"email\na@example.com\n"}
+    from = assert(input.open(source.open("-", failing), all))
+    local _, why = pcall(read, from)
+    assert.equal("the standard input cannot be read: Input/output error", why.message)
+    assert.equal(1, why.status)
+  end)
+
   describe("of CSV", function()
     it("skips a byte order mark, and reads CRLF and quotes over lines", function()
       local from = open('\239\187\191E-Mail;"First\r\nName"\r\n'

@@ -376,7 +376,8 @@ local function raised(context, arguments, paths, err)
   elseif type(err) == "string" and (err:find("the journal ", 1, true)
       or err:find("batch_size", 1, true)) then
     context:usage("%s", (err:gsub("^[^\n]-:%d+: ", "")))
-  elseif type(err) == "string" and err:find("interrupted!", 1, true) then
+  elseif type(err) == "table" and err.is_unreadable
+      or type(err) == "string" and err:find("interrupted!", 1, true) then
     how_to_go_on(context, arguments, paths)
   end
   error(err, 0)

@@ -63,6 +63,7 @@ function CsvInput:next()
     -- klaviyo.csv ends the rows after an error that hides where the next begins
     self.fatal = second.message:find("is not closed before the end", 1, true)
       or second.message:find("is longer than", 1, true)
+      or second.message:find("the text cannot be read", 1, true)
     return nil, {line = second.line, last_line = second.last_line,
       fatal = self.fatal ~= nil, message = second.message:gsub("^lines? [%d to]+: ", "")}
   end

@@ -2,6 +2,8 @@
 --- can be read a second time: what the standard input gave is kept in a temporary
 --- file.
 
+local exit_status = require "klaviyo.cli.exit_status"
+
 local M = {}
 
 local PIECE = 65536
@@ -65,9 +67,11 @@ local function note(self, text)
   return text
 end
 
+-- Ends the command if the text cannot be read: its rows must not pass for all.
 local function checked(self, text, why)
   if text == nil and why then
-    error(("%s cannot be read: %s"):format(self.name, why), 0)
+    error({status = exit_status.REFUSED, is_unreadable = true,
+      message = ("%s cannot be read: %s"):format(self.name, why)}, 0)
   end
   return note(self, text)
 end

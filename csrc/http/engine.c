@@ -190,6 +190,21 @@ void engine_share_limits (const budget *b) {
 }
 
 
+void *engine_offer (client_kind *kind) {
+  engine *e = engine_start();
+  if (e == NULL || (engine_has_thread() && e->loop_thread == NULL))
+    return NULL;
+  return loop_offer(e->loop, kind);
+}
+
+
+void engine_run_once (long ms) {
+  loop *l = loop_get();
+  if (l != NULL)
+    loop_run_once(l, ms);
+}
+
+
 void engine_submit (transfer *t) {
   engine *e = engine_start();
   const char *why = "not enough memory";

@@ -9,6 +9,7 @@
 #ifndef KLAVIYO_ENGINE_H
 #define KLAVIYO_ENGINE_H
 
+#include "base/client_kind.h"
 #include "http/transfer.h"
 
 /* Submits a transfer. The transfer always finishes, by its deadline at the
@@ -58,6 +59,10 @@ const long *engine_wait_any (long ms, size_t *count);
 /* Makes this thread's engine share the limits of a budget with other machines,
 ** for callers that count requests but send them by other means. */
 void engine_share_limits (const budget *b);
+
+/* These are of loop_functions; see base/client_kind.h. */
+void *engine_offer (client_kind *kind);
+void engine_run_once (long ms);
 
 /* Runs the loop for 'ms' milliseconds. */
 void engine_pump (long ms);

@@ -10,7 +10,7 @@
 #include "http/connections.h"
 #include "http/counting.h"
 #include "http/easy_pool.h"
-#include "http/lease_clients.h"
+#include "http/loop_clients.h"
 #include "http/loop.h"
 #include "http/poller.h"
 #include "http/timers.h"
@@ -31,7 +31,7 @@ struct loop {
   size_t watched_done;     /* watched transfers that ended */
   time_slice slice;        /* enabled in a thread of the loop's own */
   reported reported;       /* to the metrics */
-  lease_clients leases;
+  loop_clients clients;
 };
 
 /* Adds to 'pending' or 'running', which other threads read. */

@@ -26,7 +26,9 @@ loop *loop_new (void) {
     free(l);
     return NULL;
   }
-  l->connections.poller = l->leases.poller = l->poller;
+  l->connections.poller = l->clients.poller = l->poller;
+  l->clients.completions = &l->completions;
+  l->clients.pending = &l->pending;
   l->pid = l->origins.pid = (long)getpid();
   l->last_queue = &l->queues;
   curl_multi_setopt(l->multi, CURLMOPT_MAXCONNECTS, MAX_IDLE_CONNECTIONS);
@@ -149,10 +151,10 @@ CURLMcode loop_run_once (loop *l, int64_t ms) {
   bool was_idle = l->running == 0;
   CURLMcode code;
   run_timers(l, now);
-  lease_clients_run(&l->leases, now); /* replies let requests start */
+  loop_clients_run(&l->clients, now); /* replies let requests start */
   next = start_ready(l, now);
-  if (lease_clients_run(&l->leases, now) < next)
-    next = l->leases.due;
+  if (loop_clients_run(&l->clients, now) < next)
+    next = l->clients.due;
   due = timers_next(&l->timers);
   if (due != NULL && due->due < next)
     next = due->due;
@@ -172,7 +174,12 @@ CURLMcode loop_run_once (loop *l, int64_t ms) {
 
 void loop_share_limits (loop *l, const budget *b) {
   if (b != NULL && budget_source(b) != NULL)
-    lease_clients_offer(&l->leases, budget_source(b));
+    loop_clients_offer(&l->clients, &budget_source(b)->clients);
+}
+
+
+void *loop_offer (loop *l, client_kind *kind) {
+  return loop_clients_offer(&l->clients, kind) ? &l->clients : NULL;
 }
 
 
@@ -217,7 +224,7 @@ void loop_free (loop *l) {
   }
   while ((any = timers_next(&l->timers)) != NULL)
     loop_abort(l, transfer_of_timer(any), FAILURE_CLOSED, why);
-  lease_clients_close(&l->leases);
+  loop_clients_close(&l->clients);
   easy_pool_free(&l->easy_pool);
   curl_multi_cleanup(l->multi);
   connections_free(&l->connections);
@@ -265,8 +272,8 @@ long loop_timeout (const loop *l) {
   for (q = l->queues; q != NULL; q = q->next)
     if (q->closed_until > now && q->closed_until < next)
       next = q->closed_until;
-  if (lease_clients_due(&l->leases) < next)
-    next = l->leases.due;
+  if (loop_clients_due(&l->clients) < next)
+    next = l->clients.due;
   ms = clock_timeout(next);
   return left >= 0 && (ms < 0 || left < ms) ? left : ms;
 }

@@ -8,6 +8,7 @@
 #ifndef KLAVIYO_LOOP_H
 #define KLAVIYO_LOOP_H
 
+#include "base/client_kind.h"
 #include "http/transfer.h"
 
 typedef struct loop loop;
@@ -26,6 +27,11 @@ bool loop_claim_queue (loop *l, request_queue *q, const char **why);
 /* Makes the loop share the limits of a budget with other machines, if it has a
 ** source of leases. Any thread may call it. */
 void loop_share_limits (loop *l, const budget *b);
+
+/* Makes the loop run a client of the kind. Returns what the functions of
+** base/client_kind.h take as the loop; NULL: it has too many kinds. Any thread
+** may call it. */
+void *loop_offer (loop *l, client_kind *kind);
 
 /* Adds a transfer and takes a reference to it. The transfer always finishes, by
 ** its deadline at the latest, or at once if there is not enough memory. */

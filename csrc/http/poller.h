@@ -26,7 +26,7 @@ void poller_socket_closing (poller *p, int fd);
 
 /* Watches a socket that is not libcurl's, or changes for what. At most
 ** POLLER_SOCKETS are watched: returns false if there are more. */
-#define POLLER_SOCKETS 16
+#define POLLER_SOCKETS 64
 bool poller_watch (poller *p, int fd, bool input, bool output);
 void poller_unwatch (poller *p, int fd); /* before it is closed */
 

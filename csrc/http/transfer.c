@@ -29,6 +29,12 @@ transfer *transfer_new (settings *s, request_queue *q, const char *method,
 }
 
 
+long transfer_new_serial (void) {
+  static long last = 0;
+  return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+}
+
+
 transfer *transfer_share (transfer *t) {
   refcount_up(&t->references);
   return t;

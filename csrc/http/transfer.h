@@ -104,6 +104,10 @@ typedef struct transfer {
 transfer *transfer_new (settings *s, request_queue *q, const char *method,
                         const char *url, const char *body, size_t body_size);
 transfer *transfer_share (transfer *t);
+
+/* Returns a serial that is unique in the process. */
+long transfer_new_serial (void);
+
 void transfer_release (transfer *t);
 
 /* Records an attempt that ended. Without memory it is not recorded. */

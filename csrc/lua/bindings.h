@@ -15,6 +15,9 @@
 #include "http/completion_queue.h"
 #include "http/request.h"
 
+/* The class of a userdata that is a pointer to a completion_queue. */
+#define COMPLETION_QUEUE "klaviyo.completion_queue"
+
 void register_text (lua_State *L);
 void register_json (lua_State *L);
 void register_json_read (lua_State *L);

@@ -9,8 +9,6 @@
 #include "http/engine.h"
 #include "http/background_stats.h"
 
-#define COMPLETION_QUEUE "klaviyo.completion_queue"
-
 
 static completion_queue *check_completion_queue (lua_State *L, int index) {
   completion_queue **self = luaL_checkudata(L, index, COMPLETION_QUEUE);

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "http/engine.h"
-#include "http/lease_clients.h"
+#include "http/loop_clients.h"
 #include "metrics/metrics.h"
 
 #define BUDGET "klaviyo.budget"
@@ -35,7 +35,7 @@ static int l_budget (lua_State *L) {
     lease_source *source = lua_touserdata(L, 3);
     if (source == NULL || source->version != LEASE_SOURCE_VERSION)
       return binding_refuse(L, "the source is not of this version");
-    if (!budget_set_source(*self, source, lease_clients_core()))
+    if (!budget_set_source(*self, source, loop_clients_lease_core()))
       return binding_no_memory(L);
   }
   return 1;

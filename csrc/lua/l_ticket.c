@@ -5,9 +5,11 @@
 #include "lua/attempts.h"
 #include "lua/binding.h"
 #include "lua/bindings.h"
+#include "lua/hook.h"
 
 #include "base/clock.h"
 #include "http/engine.h"
+#include "http/loop_clients.h"
 #include "http/completion_queue.h"
 
 #define TICKET "klaviyo.ticket"
@@ -58,13 +60,6 @@ static void add_form (lua_State *L, request *r, int index) {
       binding_no_memory(L);
   }
   lua_pop(L, 1);
-}
-
-
-/* Returns a serial that is unique in the process. */
-static long new_serial (void) {
-  static long last = 0;
-  return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
 }
 
 
@@ -134,7 +129,7 @@ static int l_submit (lua_State *L) {
   t = new_ticket(L);
   if (t == NULL)
     return binding_no_memory(L);
-  t->serial = new_serial();
+  t->serial = transfer_new_serial();
   if (q != NULL)
     t->completion_queue = completion_queue_share(q);
   engine_submit(t);
@@ -165,24 +160,6 @@ static int l_track (lua_State *L) {
 static void no_thread (lua_State *L) {
   if (engine_has_thread())
     luaL_error(L, "the event loop has a thread: wait for its completion queue");
-}
-
-
-/* The standalone interpreter of PUC-Rio handles SIGINT by a hook on the main
-** thread only, so that a coroutine would not see it. */
-static void copy_hook (lua_State *L) {
-#if defined(LUA_RIDX_MAINTHREAD)
-  lua_State *main;
-  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
-  main = lua_tothread(L, -1);
-  lua_pop(L, 1);
-  if (main != NULL && main != L && lua_gethook(main) != NULL &&
-      lua_gethook(L) == NULL)
-    lua_sethook(L, lua_gethook(main), lua_gethookmask(main),
-                lua_gethookcount(main));
-#else
-  (void)L;
-#endif
 }
 
 
@@ -350,7 +327,7 @@ static int l_perform (lua_State *L) {
   t = new_ticket(L); /* at index 10 */
   if (t == NULL)
     return binding_no_memory(L);
-  t->serial = new_serial();
+  t->serial = transfer_new_serial();
   engine_submit(t);
   engine_wait(t, ms);
   copy_hook(L);
@@ -435,6 +412,14 @@ static int l_pollfd (lua_State *L) {
 }
 
 
+/* core.loop_functions() -> light userdata, for what else loops run; see
+** base/client_kind.h */
+static int l_loop_functions (lua_State *L) {
+  lua_pushlightuserdata(L, (void *)(uintptr_t)loop_clients_functions());
+  return 1;
+}
+
+
 /* core.stats() -> number of queued requests, number of running ones */
 static int l_stats (lua_State *L) {
   size_t queued, running;
@@ -463,7 +448,8 @@ void register_ticket (lua_State *L) {
       {"track", l_track},   {"wait_any", l_wait_any},
       {"pump", l_pump},     {"clock", l_clock},
       {"time", l_time},     {"pollfd", l_pollfd},
-      {"stats", l_stats},   {NULL, NULL}};
+      {"stats", l_stats},   {"loop_functions", l_loop_functions},
+      {NULL, NULL}};
   binding_class(L, TICKET, class);
   binding_functions(L, functions);
 }

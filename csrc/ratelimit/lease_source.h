@@ -11,10 +11,11 @@
 #ifndef KLAVIYO_LEASE_SOURCE_H
 #define KLAVIYO_LEASE_SOURCE_H
 
+#include "base/client_kind.h"
 #include "metrics/leases.h"
 #include "ratelimit/usage.h"
 
-#define LEASE_SOURCE_VERSION 2
+#define LEASE_SOURCE_VERSION 3
 
 struct budget;
 
@@ -50,7 +51,8 @@ typedef struct lease_core {
 
 typedef struct lease_source lease_source;
 struct lease_source {
-  int version; /* LEASE_SOURCE_VERSION */
+  client_kind clients; /* first */
+  int version;         /* LEASE_SOURCE_VERSION */
   void (*attach)(lease_source *s, const lease_core *core);
 
   /* Takes a request from the leases of all buckets, or from none. Returns 0 if
@@ -67,13 +69,6 @@ struct lease_source {
                 lease_records *r, int64_t ms, int64_t now);
   rate_limit (*learn)(lease_source *s, const bucket *one, lease_records *r,
                       const rate_limit *limit, int64_t now);
-
-  /* A client belongs to a loop, whose thread runs it. 'run' never waits. It is
-  ** called when the loop runs; 'ready' says whether a watched socket was. It
-  ** returns when it must be called again, in clock_ms time. */
-  void *(*open)(lease_source *s, void *loop);
-  int64_t (*run)(void *client, bool ready, int64_t now);
-  void (*close)(void *client);
 };
 
 #endif

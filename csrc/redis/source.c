@@ -396,7 +396,7 @@ void source_get_stats (source *s, source_stats *stats) {
 ** Clients
 ** ======================================================= */
 
-static void *client_open (lease_source *self, void *loop) {
+static void *client_open (client_kind *self, void *loop) {
   source *s = (source *)(void *)self;
   static const exchange_calls calls = {deliver, finish, report};
   client *c = calloc(1, sizeof(*c));
@@ -532,9 +532,9 @@ source *source_new (const redis_address *address, const char *script,
   s->functions.move = move;
   s->functions.block = block;
   s->functions.learn = learn;
-  s->functions.open = client_open;
-  s->functions.run = client_run;
-  s->functions.close = client_close;
+  s->functions.clients.open = client_open;
+  s->functions.clients.run = client_run;
+  s->functions.clients.close = client_close;
   s->address = *address;
   s->script = script;
   s->host = host;

@@ -11,6 +11,7 @@ description = {
   detailed = [[
     The setting rate_limit_file = "redis://..." makes all machines of an account
     count its rate limits together, and go on without Redis when it is away.
+    klaviyo.redis.connection sends commands to Redis without blocking a thread.
   ]],
   homepage = "https://github.com/klaviyo-lua/klaviyo",
   license = "MIT",

@@ -13,12 +13,12 @@ local sources = require "sources"
 -- has its own name here.
 local LUA_LAYERS = {
   {"version", "core", "digest", "util"},
-  {"values", "redis"},
+  {"values"},
   {"operations"},
   {"settings", "proxy", "client_settings"},
   {"request", "response", "document"},
   {"json", "openapi", "file_lock", "libcurl"},
-  {"nginx", "tasks"},
+  {"nginx", "tasks", "redis"},
   {"auth"},
   {"transport"},
   {"call"},

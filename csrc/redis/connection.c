@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <curl/curl.h>
 
@@ -16,6 +17,7 @@
 #define MAX_ELEMENTS 4096               /* of a list in a reply */
 #define MAX_REPLY ((size_t)1024 * 1024) /* bytes */
 #define MAX_PRIMARY 300
+#define MAX_IDLE_ROOM (1024 * 1024) /* bytes that the output keeps */
 
 typedef enum connection_state {
   CLOSED,
@@ -43,6 +45,8 @@ typedef size_t element_count;
 struct connection {
   const redis_address *address;
   const char *script;
+  connection_limits limits;
+  bool limits_all; /* the replies since connection_expect, not one */
   connection_state state;
   CURLM *multi;
   CURL *easy; /* NULL: closed */
@@ -50,9 +54,11 @@ struct connection {
   redisReader *replies;
   redisReplyObjectFunctions functions; /* of the replies */
   void *(*create_array)(const redisReadTask *, element_count);
-  size_t unread; /* bytes since the last reply */
+  size_t unread;   /* bytes since the last reply, or connection_expect */
+  size_t elements; /* of lists, since then */
   buffer output;
   size_t sent;    /* bytes of the output */
+  size_t written; /* bytes since connection_send_bytes */
   unsigned steps; /* replies that are awaited, a set of setup_step */
   int server;     /* which of the address's */
   bool asks_sentinel;
@@ -68,6 +74,9 @@ connection *connection_new (const redis_address *address, const char *script) {
     return NULL;
   c->address = address;
   c->script = script;
+  c->limits.elements = MAX_ELEMENTS;
+  c->limits.bytes = MAX_REPLY;
+  c->limits.connect_ms = MAX_CONNECT_MS;
   c->fd = -1;
   c->multi = curl_multi_init();
   if (c->multi == NULL) {
@@ -75,6 +84,23 @@ connection *connection_new (const redis_address *address, const char *script) {
     return NULL;
   }
   return c;
+}
+
+
+void connection_limit (connection *c, const connection_limits *limits) {
+  c->limits = *limits;
+  c->limits_all = true;
+}
+
+
+void connection_expect (connection *c) {
+  c->unread = c->elements = 0;
+}
+
+
+void connection_abandon (connection *c) {
+  if (c->fd >= 0)
+    close(c->fd);
 }
 
 
@@ -162,7 +188,7 @@ static bool configure (const connection *c, const char *server) {
          curl_easy_setopt(e, CURLOPT_PROXY, "") == CURLE_OK &&
          curl_easy_setopt(e, CURLOPT_TCP_NODELAY, 1L) == CURLE_OK &&
          curl_easy_setopt(e, CURLOPT_SSL_ENABLE_ALPN, 0L) == CURLE_OK &&
-         curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, MAX_CONNECT_MS) ==
+         curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, c->limits.connect_ms) ==
              CURLE_OK &&
          (a->ca_file == NULL ||
           curl_easy_setopt(e, CURLOPT_CAINFO, a->ca_file) == CURLE_OK) &&
@@ -173,8 +199,11 @@ static bool configure (const connection *c, const char *server) {
 
 /* hiredis would allocate as many elements as a server names. */
 static void *create_array (const redisReadTask *task, element_count n) {
-  const connection *c = task->privdata;
-  return n > MAX_ELEMENTS ? NULL : c->create_array(task, n);
+  connection *c = task->privdata;
+  if ((size_t)n > c->limits.elements - c->elements)
+    return NULL;
+  c->elements += (size_t)n;
+  return c->create_array(task, n);
 }
 
 
@@ -185,7 +214,7 @@ static redisReader *new_reader (connection *c) {
   c->functions = *r->fn;
   c->create_array = c->functions.createArray;
   c->functions.createArray = create_array;
-  c->unread = 0;
+  c->unread = c->elements = 0;
   r->fn = &c->functions;
   r->privdata = c;
   return r;
@@ -225,6 +254,17 @@ bool connection_send (connection *c, int count, const char **words,
 }
 
 
+bool connection_send_bytes (connection *c, const char *bytes, size_t size) {
+  c->written = 0;
+  return buffer_add(&c->output, bytes, size);
+}
+
+
+size_t connection_written (const connection *c) {
+  return c->written;
+}
+
+
 static void send_setup (connection *c, setup_step step, int count,
                         const char *first, const char *second,
                         const char *third) {
@@ -256,7 +296,10 @@ static void start_setup (connection *c) {
   if (a->sentinel != NULL)
     send_setup(c, SETUP_ROLE, 1, "ROLE", NULL, NULL);
   c->sha[0] = 0;
-  send_setup(c, SETUP_SCRIPT, 3, "SCRIPT", "LOAD", c->script);
+  if (c->script != NULL)
+    send_setup(c, SETUP_SCRIPT, 3, "SCRIPT", "LOAD", c->script);
+  if (c->steps == 0)
+    c->state = READY;
 }
 
 
@@ -345,10 +388,13 @@ static bool write_output (connection *c) {
     code = curl_easy_send(c->easy, c->output.data + c->sent,
                           c->output.size - c->sent, &n);
     c->sent += n;
+    c->written += n;
   }
   if (c->sent == c->output.size) {
     c->output.size = 0;
     c->sent = 0;
+    if (c->output.room > MAX_IDLE_ROOM)
+      buffer_free(&c->output);
   }
   if (code == CURLE_OK || code == CURLE_AGAIN)
     return true;
@@ -362,11 +408,13 @@ static redisReply *read_reply (connection *c) {
   if (c->replies == NULL)
     return NULL;
   if (redisReaderGetReply(c->replies, &reply) != REDIS_OK) {
-    connection_close(c, "it does not speak the protocol of Redis");
+    connection_close(c, c->replies->err == REDIS_ERR_OOM
+                            ? "a reply is too long"
+                            : "it does not speak the protocol of Redis");
     return NULL;
   }
-  if (reply != NULL)
-    c->unread = 0;
+  if (reply != NULL && !c->limits_all)
+    c->unread = c->elements = 0;
   return reply;
 }
 
@@ -399,7 +447,7 @@ static bool read_input (connection *c) {
       connection_close(c, "not enough memory");
       return false;
     }
-    if (c->unread > MAX_REPLY) {
+    if (c->unread > c->limits.bytes) {
       connection_close(c, "a reply is too long");
       return false;
     }

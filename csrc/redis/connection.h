@@ -28,9 +28,25 @@ typedef struct redis_address {
 
 typedef struct connection connection;
 
-/* 'script' is loaded when it is connected. NULL: not enough memory. */
+typedef struct connection_limits {
+  size_t elements; /* of lists in replies */
+  size_t bytes;    /* of replies */
+  long connect_ms;
+} connection_limits;
+
+/* 'script', if it is not NULL, is loaded when it is connected. NULL: not enough
+** memory. */
 connection *connection_new (const redis_address *address, const char *script);
 void connection_free (connection *c);
+
+/* Sets other limits than those of one exchange. They are for all replies that
+** arrive until connection_expect is called again. */
+void connection_limit (connection *c, const connection_limits *limits);
+void connection_expect (connection *c);
+
+/* In a forked child: closes the descriptor that the parent uses, and nothing
+** else. The connection must not be used any more, and its memory is lost. */
+void connection_abandon (connection *c);
 
 /* Begins to connect, unless it is connected. */
 void connection_open (connection *c);
@@ -54,6 +70,13 @@ const char *connection_sha (const connection *c);
 /* Queues a command. Returns false if there is not enough memory. */
 bool connection_send (connection *c, int count, const char **words,
                       const size_t *sizes);
+
+/* Queues the bytes of commands, and counts again what is written. Returns false
+** if there is not enough memory. */
+bool connection_send_bytes (connection *c, const char *bytes, size_t size);
+
+/* Returns how many of these bytes were written. */
+size_t connection_written (const connection *c);
 
 /* Returns the next reply, which the caller frees; NULL: none arrived. */
 redisReply *connection_next (connection *c);

@@ -16,6 +16,7 @@
 
 #include "base/buffer.h"
 #include "lua/build.h"
+#include "redis/l_redis.h"
 #include "redis/source.h"
 
 #define SOURCE "klaviyo.redis.source"
@@ -45,8 +46,7 @@ static char *text_field (lua_State *L, const char *name) {
 }
 
 
-/* Reads the address in the table on the top. */
-static redis_address read_address (lua_State *L) {
+redis_address read_address (lua_State *L) {
   redis_address a;
   int i;
   memset(&a, 0, sizeof(a));
@@ -200,6 +200,7 @@ OPEN_API int luaopen_klaviyo_redis_leases (lua_State *L) {
   lua_newtable(L);
   lua_pushcfunction(L, l_source);
   lua_setfield(L, -2, "source");
+  register_connection(L);
   set_build(L);
   keep_loaded();
   return 1;

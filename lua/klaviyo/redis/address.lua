@@ -1,5 +1,5 @@
---- Where Redis is: reads the URL of the setting rate_limit_file. Messages never
---- show it, because it may contain a password.
+--- Where Redis is: reads a URL. Messages never show it, because it may contain a
+--- password.
 
 local usage_error = require "klaviyo.util.usage_error"
 
@@ -8,6 +8,8 @@ local M = {}
 local FORMS = "redis://[user:password@]host:port/database, rediss:// with TLS, "
   .. "redis+unix:///path, or redis+sentinel://host:port,host:port/name/database"
 
+local subject  -- of messages, while a URL is read
+
 local KINDS = {
   redis = {}, rediss = {tls = true},
   ["redis+unix"] = {unix = true},
@@ -15,7 +17,7 @@ local KINDS = {
 }
 
 local function refuse(why)
-  usage_error.raise(("rate_limit_file: %s; expected %s"):format(why, FORMS))
+  usage_error.raise("%s: %s; expected %s", subject, why, FORMS)
 end
 
 local function decoded(text)
@@ -67,9 +69,14 @@ end
 
 --- Reads a URL.
 ---@param url string
+---@param what string|nil  names the URL in messages (default: the setting)
 ---@return table address  as klaviyo.redis.leases.source takes it; its field `name` names
 ---  it in messages
-function M.parse(url)
+function M.parse(url, what)
+  subject = what or "rate_limit_file"
+  if type(url) ~= "string" then
+    refuse("the URL is not a string")
+  end
   local scheme, rest = url:match("^([%a+]+)://(.*)$")
   local kind = KINDS[scheme]
   if not kind then

@@ -8,14 +8,14 @@ local M = {}
 ---@alias klaviyo.ErrorKind
 ---| "api"|"http"|"decode"|"auth"|"rate_limited"|"timeout"
 ---| "transport"|"cancelled"|"closed"|"queue_full"|"outbox"|"csv"
----| "not_delivered"|"sandbox"|"openapi"|"file"
+---| "not_delivered"|"sandbox"|"openapi"|"file"|"redis"
 
 ---@class klaviyo.Error
 ---@field kind klaviyo.ErrorKind  what failed: see the table below
 ---@field message string  one line
 ---@field status? integer  the HTTP status, if there is a response
 ---@field errors? table[]  the error objects of the API
----@field code? string  the code of the first error object
+---@field code? string  the code of the first error object; of "redis": the code word, like "OOM"
 ---@field duplicate_id? string  of a 409 for a profile: the id of the profile that exists already
 ---@field cause? any  of "auth": the second value of the function; of "not_delivered": the error of the outbox
 ---@field operation? string  the operation id

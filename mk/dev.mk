@@ -129,11 +129,11 @@ FUZZED  = CC=clang OUT=$(FUZZ) \
 
 # Programs and libraries for specs: the budget, and time slices, with a clock that
 # they set; fork; links; slow name resolution; another libcurl; failing
-# allocations; threads; the lease of a host.
+# allocations; threads; the lease of a host; a service that counts windows.
 PROBES = $(OUT)/budget_probe $(OUT)/time_slice_probe \
   $(OUT)/spec_fork.so $(OUT)/spec_links.so $(OUT)/spec_lease.so \
   $(OUT)/spec_slow_names.so $(OUT)/spec_other_curl.so \
-  $(OUT)/scarce/klaviyo/core.so $(OUT)/threads
+  $(OUT)/scarce/klaviyo/core.so $(OUT)/threads $(OUT)/window_server
 
 $(OUT)/budget_probe: spec/support/budget_probe.c csrc/ratelimit/budget.c $(CORE)
 	@mkdir -p $(@D)
@@ -169,6 +169,11 @@ $(OUT)/spec_lease.so: spec/support/lease_probe.c csrc/redis/lease.c \
 	$(SAY) '  CC  $@'
 	$(QUIET)$(CC) $(C_ALL) $(LD_ALL) -o $@ $< csrc/redis/lease.c \
 	  $(addprefix $(OUT)/obj/,ratelimit/usage.o base/buffer.o)
+
+$(OUT)/window_server: spec/support/window_server.c
+	@mkdir -p $(@D)
+	$(SAY) '  CC  $@'
+	$(QUIET)$(CC) $(C_ALL) -o $@ $<
 
 # a program with a Lua state in each of its threads
 $(OUT)/threads: spec/support/threads.c

@@ -1,107 +1,130 @@
 -- Five hosts with four processes each share one account through Redis, against a
--- sandbox that counts in windows which no client knows: no 429, and the limits are
--- used. Each host has a local file of its own, because its URL of Redis is its own.
+-- service that counts in windows which no client knows: no 429, and the limits are
+-- used, also when a host joins or dies, and to the end of a day. Each host, Redis
+-- and the service have a network namespace of their own; without root they have the
+-- loopback interface, and each host a local file.
 --
---   lua spec/soak/redis.lua        make soak
+--   lua spec/soak/redis.lua [NAME] ...     make soak
 
-local interpreter = require("spec.support.script").interpreter
-local redis_hosts = require "spec.support.redis_hosts"
-local redis_server = require "spec.support.redis_server"
+local redis_fleet = require "spec.support.redis_fleet"
 local socket = require "socket"
 
-local HOSTS, PROCESSES = 5, 4
-local KEY = "pk_soak"
-
--- Operations with limits of these tiers, and for how long the limit by the second
--- is the tighter one.
-local TIERS = {
-  {operation = "get_accounts", second = 1, seconds = 14},
-  {operation = "get_metrics", second = 10, seconds = 14},
-  {operation = "get_profiles", second = 75, seconds = 8},
-}
-
-if arg[1] == "--work" then
-  local klaviyo = require "klaviyo"
-  local base_url, redis_url, account, operation = arg[2], arg[3], arg[4], arg[5]
-  local seconds, concurrency = tonumber(arg[6]), tonumber(arg[7])
-  local refused, done, failed, warned = 0, 0, 0, 0
-  local client = klaviyo.new {api_key = KEY, base_url = base_url, proxy = "", retries = 4,
-    rate_limit_file = redis_url, rate_limit_key = account, revision = "2026-07-15",
-    deadline = 100,
-    on_warning = function(text) warned = warned + (text:find("Redis") and 1 or 0) end,
-    on_attempt = function(attempt)
-      refused = refused + (attempt.status == 429 and 1 or 0)
-    end}
-  local stop = socket.gettime() + seconds
-  klaviyo.run(function()
-    for _ = 1, concurrency do
-      klaviyo.spawn(function()
-        while socket.gettime() < stop do
-          local _, err = client:with({deadline = stop - socket.gettime() + 0.01}):call(operation)
-          if not err then
-            done = done + 1
-          elseif socket.gettime() < stop - 1 and err.kind ~= "rate_limited" then
-            failed = failed + 1
-          end
-          klaviyo.sleep(err and 0.05 or 0)
-        end
-      end)
-    end
-  end)
-  print(("%d %d %d %d"):format(done, refused, failed, warned))
-  os.exit(0)
-end
-
--- Returns the part of the limit that was used in the seconds between the first and the
--- last request. (The log has whole seconds.)
-local function used(server, limit)
-  local times = {}
-  server:stats() -- nginx logs a request once it has answered it
-  for line in io.lines(server.dir .. "/access.log") do
-    local h, m, s = line:match("T(%d%d):(%d%d):(%d%d)")
-    if line:find("/api/", 1, true) then
-      times[#times + 1] = h * 3600 + m * 60 + s
-    end
-  end
-  table.sort(times)
-  local count = 0
-  for _, time in ipairs(times) do
-    count = count + (time > times[1] and time < times[#times] and 1 or 0)
-  end
-  return count / ((times[#times] - times[1] - 1) * limit)
-end
+local HOSTS = 5
+local MINUTE, DAY = {60000, 100000}, 86400000
+local LEASE_SECONDS = 1 -- what a host that dies may take with it: one window
 
 local failed = false
-for _, tier in ipairs(TIERS) do
-  local redis = redis_server.start()
-  local server = assert(require("klaviyo.sandbox").start {key = KEY, limits = true})
-  local pipes = {}
-  local concurrency = math.max(1, math.ceil(tier.second / 15))
-  for host = 1, HOSTS do
-    for _ = 1, PROCESSES do
-      pipes[#pipes + 1] = io.popen(("%s %s --work %s '%s?%s' soak-%.0f %s %d %d"):format(
-        interpreter, arg[0], server.base_url, redis.url, ("&"):rep(host),
-        socket.gettime(), tier.operation, tier.seconds, concurrency))
-    end
+
+local function check(ok, ...)
+  print(("  %s %s"):format(ok and "ok    " or "FAILED", string.format(...)))
+  failed = failed or not ok
+end
+
+local function describe(fleet, name)
+  print(("%s: %d hosts × 4 processes %s"):format(name, HOSTS, fleet.why
+    and "at 127.0.0.1, because network namespaces cannot be made" or
+    "in network namespaces"))
+end
+
+-- Ends the run, and tells what went wrong in it.
+local function finish(fleet)
+  local sums = fleet:finish()
+  for _, text in ipairs(sums.texts) do
+    print("  " .. text)
   end
-  local sums = {0, 0, 0, 0}
-  for _, pipe in ipairs(pipes) do
-    local numbers = {pipe:read("*a"):match("(%d+) (%d+) (%d+) (%d+)")}
-    for i = 1, 4 do
-      sums[i] = sums[i] + (numbers[i] or 1e6)
-    end
-    pipe:close()
+  check(sums.failed == 0, "%d of %d calls failed", sums.failed, sums.done)
+  check(sums.rejected == 0, "%d 429s", sums.rejected)
+  print(("  %.1f exchanges with Redis per call"):format(fleet:exchanges() / sums.done))
+  return sums
+end
+
+local function tier(name, second, operation, seconds, concurrency)
+  return name, function()
+    redis_fleet.with({windows = {{1000, second}, MINUTE}, operation = operation,
+      concurrency = concurrency, seconds = seconds + 4}, function(fleet)
+      describe(fleet, name)
+      fleet:add_redis()
+      local from = fleet:start(HOSTS) + 1
+      socket.sleep(seconds)
+      local sum = fleet.server:sum(1000, from, fleet.server:now() - 0.5)
+      check(sum.used >= 0.95, "%.1f %% of %d whole windows used; the worst: %.0f %%",
+        sum.used * 100, sum.count, sum.worst * 100)
+      finish(fleet)
+    end)
   end
-  local part = used(server, tier.second)
-  local exchanges = redis:call("INFO", "commandstats"):match("cmdstat_evalsha:calls=(%d+)")
-  print(("%3d/s, %d hosts × %d processes: %d calls, %d 429s, %d failed, %d warnings, "
-    .. "%.1f %% used, %.1f exchanges per call"):format(tier.second, HOSTS, PROCESSES,
-    sums[1], sums[2], sums[3], sums[4], part * 100, exchanges / sums[1]))
-  failed = failed or sums[2] + sums[3] > 0 or part < 0.95
-  server:stop()
-  redis:close()
-  for host = 1, HOSTS do
-    redis_hosts.remove_file(redis.url .. "?" .. ("&"):rep(host))
+end
+
+-- A host joins, and later one dies with all its processes.
+local function change(name, second, operation, concurrency)
+  return name, function()
+    redis_fleet.with({windows = {{1000, second}, MINUTE}, operation = operation,
+      concurrency = concurrency, seconds = 36}, function(fleet)
+      describe(fleet, name)
+      fleet:add_redis()
+      local from = fleet:start(HOSTS) + 1
+      socket.sleep(10)
+      fleet:wait_for(fleet:add_host())
+      local joined = fleet.server:now()
+      socket.sleep(10)
+      fleet:kill(fleet.hosts[1])
+      local died = fleet.server:now()
+      socket.sleep(10)
+      local last = fleet.server:now() - 0.5
+      for _, part in ipairs {{"before", from, joined}, {"with the new host", joined, died},
+          {"after the death", died, last}} do
+        local sum = fleet.server:sum(1000, part[2], part[3])
+        local lost = sum.limit - sum.accepted
+        check(lost <= second * (LEASE_SECONDS + 0.05 * sum.count), "%s: %.1f %% of %d windows, "
+          .. "%d of %d requests not used", part[1], sum.used * 100, sum.count, lost, sum.limit)
+      end
+      finish(fleet)
+    end)
+  end
+end
+
+-- One host uses a part of a day, and then five the rest.
+local function day(name)
+  return name, function()
+    local limit, second = 600, 75
+    redis_fleet.with({windows = {{1000, second}, MINUTE, {DAY, limit}},
+      operation = "get_profiles", concurrency = 5, seconds = 20}, function(fleet)
+      describe(fleet, name)
+      fleet:add_redis()
+      fleet:start(1)
+      socket.sleep(2)
+      local before = fleet.server:sum(DAY, -2 * DAY, 2 * DAY).accepted
+      for _ = 2, HOSTS do
+        fleet:add_host()
+      end
+      for _, host in ipairs(fleet.hosts) do
+        fleet:wait_for(host)
+      end
+      socket.sleep(16)
+      local sum = fleet.server:sum(DAY, -2 * DAY, 2 * DAY)
+      check(before > 0 and before < limit, "one host used %d of the %d requests of a day", before,
+        limit)
+      check(sum.accepted == limit, "all used %d", sum.accepted)
+      finish(fleet)
+    end)
+  end
+end
+
+local RUNS = {
+  {tier("1/s", 1, "get_accounts", 40, 1)},
+  {tier("10/s", 10, "get_metrics", 32, 1)},
+  {tier("75/s", 75, "get_profiles", 32, 5)},
+  {day("a day")},
+  {change("10/s with changes", 10, "get_metrics", 1)},
+  {change("75/s with changes", 75, "get_profiles", 5)},
+}
+
+local chosen = {}
+for _, name in ipairs(arg) do
+  chosen[name] = true
+end
+for _, run in ipairs(RUNS) do
+  if #arg == 0 or chosen[run[1]] then
+    run[2]()
   end
 end
 os.exit(not failed)

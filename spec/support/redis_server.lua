@@ -79,7 +79,7 @@ function Server:connect()
     local connection = socket.tcp()
     connection:settimeout(10)
     connection:setoption("tcp-nodelay", true)
-    if connection:connect("127.0.0.1", self.port) then
+    if connection:connect(self.address, self.port) then
       self.connection = connection
       if self.password then
         assert(send(self, "AUTH", self.password))
@@ -103,13 +103,13 @@ end
 --- Starts the process again, without data.
 function Server:start()
   if self.sentinel then
-    write(self.dir .. "/sentinel.conf", ("port %d\nbind 127.0.0.1\ndir %s\n"
-      .. "logfile %s/log\n%s"):format(self.port, self.dir, self.dir, self.sentinel))
+    write(self.dir .. "/sentinel.conf", ("port %d\nbind %s\ndir %s\nprotected-mode no\n"
+      .. "logfile %s/log\n%s"):format(self.port, self.address, self.dir, self.dir, self.sentinel))
   end
-  local command = self.sentinel and ("exec redis-server %s/sentinel.conf --sentinel"):format(
-    self.dir) or ("exec redis-server --port %d --bind 127.0.0.1 --save '' --appendonly no "
-    .. "--dir %s --unixsocket %s/socket --logfile %s/log --daemonize no %s"):format(self.port,
-    self.dir, self.dir, self.dir, self.arguments)
+  local command = self.sentinel and ("exec %sredis-server %s/sentinel.conf --sentinel"):format(
+    self.prefix, self.dir) or ("exec %sredis-server --port %d --bind %s --save '' --appendonly no "
+    .. "--protected-mode no --dir %s --unixsocket %s/socket --logfile %s/log --daemonize no %s"
+    ):format(self.prefix, self.port, self.address, self.dir, self.dir, self.dir, self.arguments)
   local text = shell(("sh -c %s >/dev/null 2>&1 & echo $!"):format(quote(command)))
   self.pid = assert(tonumber(text:match("%d+")))
   self:connect()
@@ -136,8 +136,10 @@ function Server:signal(name)
   shell(("kill -%s %d"):format(name, self.pid))
 end
 
----@param options? {password: string, arguments: string, sentinel: string}
----  sentinel: the configuration of a sentinel, which the process then is
+---@param options? {password: string, arguments: string, sentinel: string, address: string,
+---  prefix: string}
+---  sentinel: the configuration of a sentinel, which the process then is; address:
+---  its own, and prefix: what runs a command at that address (spec.support.network)
 ---@return table server  with fields port and url; close it
 function M.start(options)
   options = options or {}
@@ -145,12 +147,13 @@ function M.start(options)
   os.remove(dir)
   shell("mkdir -m 700 " .. dir)
   local server = setmetatable({dir = dir, port = free_port(), password = options.password,
-    arguments = options.arguments or "", sentinel = options.sentinel}, Server)
+    arguments = options.arguments or "", sentinel = options.sentinel,
+    address = options.address or "127.0.0.1", prefix = options.prefix or ""}, Server)
   if server.password then
     server.arguments = server.arguments .. " --requirepass " .. server.password
   end
-  server.url = ("redis://%s127.0.0.1:%d/0"):format(
-    server.password and ":" .. server.password .. "@" or "", server.port)
+  server.url = ("redis://%s%s:%d/0"):format(server.password and ":" .. server.password .. "@"
+    or "", server.address, server.port)
   server:start()
   return server
 end
